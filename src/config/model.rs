@@ -1,0 +1,301 @@
+//! A valid configuration: what the rest of the daemon reads. It can't hold a mistake that
+//! `vigie check` would report; see the other files here for how it comes about.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::{Location, Quantity, SensorId, Unit};
+use crate::locale::Language;
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub language: Language,
+    pub times: TimeStyle,
+    /// All of a stop must fit in this.
+    pub shutdown_timeout: Duration,
+    /// How long an arbiter may be stuck before the process ends itself.
+    pub watchdog: Duration,
+    /// The embedded broker, if it is to run.
+    pub broker: Option<BrokerConfig>,
+    pub mqtt: MqttConfig,
+    pub fleet: FleetConfig,
+    pub sensors: Vec<SensorConfig>,
+    pub alerts: AlertsConfig,
+    pub storage: StorageConfig,
+    pub log: LogConfig,
+}
+
+/// How timestamps are written, and what a zone-less one that comes in means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeStyle {
+    /// `timestamps = "naive"`: written without a zone, in `zone`.
+    pub naive: bool,
+    /// The zone of zone-less timestamps.
+    pub zone: chrono_tz::Tz,
+}
+
+/// Where a secret is to be read from. The secret itself is never part of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// The name of an environment variable.
+    Env(String),
+    /// A file whose first line is the secret.
+    File(PathBuf),
+}
+
+/// A secret in memory: prints as `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    #[must_use]
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The secret's text, for the one place that must send or compare it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl SecretSource {
+    /// Reads the secret anew, so that a corrected file is seen without a restart.
+    ///
+    /// # Errors
+    /// When the variable is unset or the file can't be read or is empty; never quotes the secret.
+    pub fn read(&self) -> Result<Secret, String> {
+        let text = match self {
+            Self::Env(name) => std::env::var(name)
+                .map_err(|_| format!("the environment variable {name} is not set"))?,
+            Self::File(path) => std::fs::read_to_string(path)
+                .map_err(|error| format!("{}: {error}", path.display()))?
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        };
+        if text.is_empty() { Err(format!("{self} is empty")) } else { Ok(Secret(text)) }
+    }
+}
+
+impl fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "the environment variable {name}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    pub username: String,
+    pub password: SecretSource,
+}
+
+/// The embedded broker. Not loopback implies credentials.
+#[derive(Debug, Clone)]
+pub struct BrokerConfig {
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    pub credentials: Option<Credentials>,
+    pub tls: Option<ServerTls>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerTls {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+#[derive(Debug, Clone)]
+pub struct MqttConfig {
+    pub endpoint: Endpoint,
+    /// How the log calls the broker; the locale names the embedded one when this is absent.
+    pub name: Option<String>,
+    pub credentials: Option<Credentials>,
+    pub tls: ClientTls,
+    pub client_id: String,
+    pub version: MqttVersion,
+    pub keep_alive: Duration,
+    pub topic_prefix: String,
+    pub reading_topic: ReadingTopic,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// The broker in this process.
+    Embedded,
+    Remote {
+        host: String,
+        port: u16,
+        tls: bool,
+    },
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientTls {
+    /// In place of the system's roots.
+    pub ca_file: Option<PathBuf>,
+    /// A client certificate and its key, PEM.
+    pub client_cert: Option<(PathBuf, PathBuf)>,
+    pub insecure_skip_verify: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MqttVersion {
+    V3_1_1,
+    V5,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadingTopic {
+    /// `factory/sensors/temperature`
+    Shared,
+    /// `factory/sensors/temperature/TEMP_001`
+    PerSensor,
+}
+
+/// Sensors without an interval of their own take turns: one reading each
+/// `sensor_reading_interval`, a `cycle_pause` after the last, and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FleetConfig {
+    pub sensor_reading_interval: Duration,
+    pub cycle_pause: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct SensorConfig {
+    pub id: SensorId,
+    pub location: Location,
+    pub quantity: Quantity,
+    pub unit: Unit,
+    /// `None`: takes its turn in the fleet's cycle.
+    pub interval: Option<Duration>,
+    pub source: Source,
+}
+
+#[derive(Debug, Clone)]
+pub enum Source {
+    Simulated(Simulation),
+    Replay(Replay),
+}
+
+/// A seeded random walk around a mean with a daily swing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Simulation {
+    pub mean: f64,
+    /// The daily swing reaches `mean ± spread`.
+    pub spread: f64,
+    /// Standard deviation of a step of the walk.
+    pub noise: f64,
+    pub seed: u64,
+    pub faults: Faults,
+}
+
+/// Faults of a simulated sensor, each a probability a reading, 0 to 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Faults {
+    /// One reading far off.
+    pub spike: f64,
+    /// The same value for a while.
+    pub stuck: f64,
+    /// A slow walk away from the truth.
+    pub drift: f64,
+    /// No reading.
+    pub dropout: f64,
+    /// A panic in the sensor's actor.
+    pub crash: f64,
+}
+
+/// A CSV file of `timestamp,value` played back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    pub file: PathBuf,
+    pub speed: Speed,
+    pub times: ReplayTimes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Speed {
+    /// Real time times this factor, above 0.
+    Times(f64),
+    /// As fast as the broker acknowledges.
+    Max,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplayTimes {
+    /// The file's own timestamps.
+    File,
+    /// Shifted so that the first row is now.
+    Now,
+}
+
+#[derive(Debug, Clone)]
+pub struct AlertsConfig {
+    pub announce: Announce,
+    pub thresholds: BTreeMap<Quantity, Thresholds>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announce {
+    /// Once when raised, once when resolved.
+    Transitions,
+    /// At each breaking reading.
+    EveryReading,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Thresholds {
+    pub default: Limits,
+    /// Sensors with limits of their own; a limit absent here is taken from `default`.
+    pub sensors: HashMap<SensorId, Limits>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Limits {
+    pub high: Option<f64>,
+    pub low: Option<f64>,
+}
+
+#[derive(Debug, Clone)]
+pub struct StorageConfig {
+    pub path: PathBuf,
+    pub durability: Durability,
+    /// How many rejected messages are kept; older ones are only counted.
+    pub rejected_keep: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Survives the death of the process.
+    Process,
+    /// Synced to the device first: survives power loss.
+    Power,
+}
+
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    pub level: log::LevelFilter,
+    pub format: LogFormat,
+    /// Every alert event, one JSON object a line.
+    pub alerts_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}

@@ -1,0 +1,122 @@
+//! An alert: what a rule said of a reading.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::{Location, Quantity, SensorId, Unit, Value};
+
+/// Which side of its threshold a value broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// Broken strictly above.
+    High,
+    /// Broken strictly below.
+    Low,
+}
+
+impl Limit {
+    #[must_use]
+    pub fn is_broken_by(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Self::High => value > threshold,
+            Self::Low => value < threshold,
+        }
+    }
+
+    /// `high` or `low`, as rules are named.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Low => "low",
+        }
+    }
+}
+
+/// Whether the alert stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AlertState {
+    Active,
+    Resolved,
+}
+
+impl AlertState {
+    /// As it travels and is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+impl fmt::Display for AlertState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for AlertState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "active" => Ok(Self::Active),
+            "resolved" => Ok(Self::Resolved),
+            other => Err(format!("`{other}` is no alert state: use `active` or `resolved`")),
+        }
+    }
+}
+
+/// How grave an alert is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Severity {
+    High,
+}
+
+impl Severity {
+    /// As it travels and is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "HIGH",
+        }
+    }
+}
+
+/// One thing to tell the world about an alert: raised, still breaking, or resolved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertEvent {
+    /// The same for all events of one alert, from raised to resolved.
+    pub alert_id: Arc<str>,
+    /// The rule's name: `high-temperature`.
+    pub rule: Arc<str>,
+    /// `HIGH_TEMPERATURE`, `LOW_HUMIDITY`, …
+    pub alert_type: Arc<str>,
+    pub sensor_id: SensorId,
+    pub location: Location,
+    pub quantity: Quantity,
+    pub value: Value,
+    pub unit: Unit,
+    pub threshold: f64,
+    pub severity: Severity,
+    pub state: AlertState,
+    /// For people, in the configured language.
+    pub message: String,
+    /// The reading's own time.
+    pub timestamp: DateTime<Utc>,
+    /// Whether this event is published; otherwise it is only kept.
+    pub announced: bool,
+}
+
+/// An alert that has been raised and not resolved: what evaluation must know after a restart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StandingAlert {
+    pub alert_id: Arc<str>,
+    pub rule: Arc<str>,
+    pub sensor_id: SensorId,
+    pub since: DateTime<Utc>,
+}

@@ -1,0 +1,14 @@
+//! The words of the trade: what a reading, a quantity, an alert is.
+//!
+//! Plain types with no I/O, no clock and no actor. Everything else in the crate speaks in
+//! them; the shapes of the wire (JSON, SQL, topics) live with the wire and convert to these.
+
+mod alert;
+mod quantity;
+mod reading;
+mod value;
+
+pub use alert::{AlertEvent, AlertState, Limit, Severity, StandingAlert};
+pub use quantity::{Quantity, QuantityError, Unit};
+pub use reading::{Location, Reading, Rejected, SensorId, SensorIdError};
+pub use value::{Value, ValueError};

@@ -1,0 +1,112 @@
+//! One measurement, and the message that could not become one.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::{Quantity, Unit, Value};
+
+/// The longest sensor id taken, in bytes: ids are topic levels and index keys.
+const LONGEST_ID: usize = 256;
+
+/// Names one sensor: not empty, at most 256 bytes, no control characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SensorId(Arc<str>);
+
+/// Why a text is no sensor id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SensorIdError {
+    #[error("the sensor id is empty")]
+    Empty,
+    #[error("the sensor id is longer than {LONGEST_ID} bytes")]
+    TooLong,
+    #[error("the sensor id has a control character in it")]
+    ControlCharacter,
+}
+
+impl SensorId {
+    /// # Errors
+    /// When `id` is not of the form described on the type.
+    pub fn new(id: &str) -> Result<Self, SensorIdError> {
+        if id.trim().is_empty() {
+            Err(SensorIdError::Empty)
+        } else if id.len() > LONGEST_ID {
+            Err(SensorIdError::TooLong)
+        } else if id.chars().any(char::is_control) {
+            Err(SensorIdError::ControlCharacter)
+        } else {
+            Ok(Self(id.into()))
+        }
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SensorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a sensor stands; free text, may be empty.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Location(Arc<str>);
+
+impl Location {
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One measurement: the only shape the inside of the daemon knows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    pub sensor_id: SensorId,
+    pub location: Location,
+    pub quantity: Quantity,
+    pub value: Value,
+    pub unit: Unit,
+    /// When it was measured, by the sender's clock.
+    pub timestamp: DateTime<Utc>,
+}
+
+/// A message that could not be used: kept, never dropped in silence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    pub topic: String,
+    /// The payload, cut at what storage keeps; `payload_bytes` is its true length.
+    pub payload: Vec<u8>,
+    pub payload_bytes: usize,
+    /// What was wrong with it, for a person to read.
+    pub reason: String,
+    pub received_at: DateTime<Utc>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_a_form() {
+        assert!(SensorId::new("TEMP_001'; DROP TABLE sensor_readings;--").is_ok());
+        assert_eq!(SensorId::new(" "), Err(SensorIdError::Empty));
+        assert_eq!(SensorId::new("a\nb"), Err(SensorIdError::ControlCharacter));
+        assert_eq!(SensorId::new(&"x".repeat(257)), Err(SensorIdError::TooLong));
+    }
+}

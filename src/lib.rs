@@ -1,0 +1,11 @@
+//! Vigie, a lookout for sensor fleets.
+//!
+//! The way of a reading, which is also the order of the modules: a sensor actor (or a real device)
+//! publishes it over MQTT; the gateway takes it in and decodes it; the evaluator judges it by the
+//! alert rules; storage commits it. One direction, typed messages, bounded routes.
+
+pub mod config;
+pub mod domain;
+pub mod locale;
+pub mod messages;
+pub mod supervisor;

@@ -1,0 +1,62 @@
+//! Every word a user reads, once a language.
+//!
+//! A catalogue is a struct: a missing entry doesn't compile. The French one carries the wording
+//! of the system Vigie grew from, to the letter.
+
+mod en;
+mod fr;
+
+use crate::domain::{AlertState, Limit, Location, Quantity, Reading, SensorId, Unit, Value};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Language {
+    #[default]
+    English,
+    French,
+}
+
+impl Language {
+    #[must_use]
+    pub const fn words(self) -> &'static Words {
+        match self {
+            Self::English => &en::WORDS,
+            Self::French => &fr::WORDS,
+        }
+    }
+}
+
+/// What an alert's message speaks of.
+#[derive(Debug, Clone, Copy)]
+pub struct AlertWords<'a> {
+    pub quantity: &'a Quantity,
+    pub limit: Limit,
+    pub state: AlertState,
+    pub value: Value,
+    pub unit: &'a Unit,
+}
+
+/// One language's catalogue.
+pub struct Words {
+    pub banner: &'static str,
+    pub sensor_added: fn(&SensorId, &Location) -> String,
+    /// After the first sensors were named one by one.
+    pub sensors_added_more: fn(usize) -> String,
+    /// What the embedded broker is called in the lines below.
+    pub embedded_broker: &'static str,
+    /// Each of these takes the broker's display name.
+    pub connecting: fn(&str) -> String,
+    pub connected: fn(&str) -> String,
+    /// Broker, reason, what to do, seconds to the next try.
+    pub connection_failed: fn(&str, &str, &str, f64) -> String,
+    /// Broker, reason.
+    pub connection_lost: fn(&str, &str) -> String,
+    pub starting: &'static str,
+    pub reading_sent: fn(&Reading) -> String,
+    /// How many more were sent in the last second.
+    pub readings_sent_more: fn(u64) -> String,
+    pub alert: fn(AlertWords<'_>) -> String,
+    /// The log line of an alert; takes its state and message.
+    pub alert_line: fn(AlertState, &str) -> String,
+    pub stopping: &'static str,
+    pub stopped: &'static str,
+}

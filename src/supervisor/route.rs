@@ -1,0 +1,183 @@
+//! Bounded, typed ways into an actor.
+//!
+//! A [`Mailbox`] is made before its actor and outlives every incarnation of it; a [`Route`] is the
+//! one way for other actors to reach it. Room is counted by permits that travel inside the
+//! message, because actix's own bounds leak: `send` ignores the capacity, and each clone of an
+//! address adds a slot.
+//!
+//! Holds always: at most `capacity` messages of a route are queued or being handled.
+//! Never: unbounded growth, or a message dropped in silence while the actor is supervised.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::dev::channel::{self, AddressReceiver};
+use actix::prelude::*;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The stable end of an actor's queue, made before the actor exists.
+pub struct Mailbox<A: Actor<Context = Context<A>>> {
+    addr: Addr<A>,
+    inbox: AddressReceiver<A>,
+}
+
+impl<A: Actor<Context = Context<A>>> Default for Mailbox<A> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Mailbox<A> {
+    #[must_use]
+    pub fn new() -> Self {
+        // 0 is "unbounded" to actix: the routes' permits are the bound.
+        let (sender, inbox) = channel::channel(0);
+        Self { addr: Addr::new(sender), inbox }
+    }
+
+    /// A way in for messages of one type, at most `capacity` of them at a time.
+    #[must_use]
+    pub fn route<M>(&self, capacity: usize) -> Route<M>
+    where
+        A: Handler<Routed<M>>,
+        M: Message + Send + 'static,
+        M::Result: Send,
+    {
+        Route {
+            recipient: self.addr.clone().recipient(),
+            room: Arc::new(Semaphore::new(capacity)),
+            capacity,
+        }
+    }
+
+    /// The address for control messages (stop, health) and for the actor's own callbacks.
+    #[must_use]
+    pub fn addr(&self) -> Addr<A> {
+        self.addr.clone()
+    }
+
+    pub(super) fn into_parts(self) -> (Addr<A>, AddressReceiver<A>) {
+        (self.addr, self.inbox)
+    }
+}
+
+/// A message on a route; its room is freed when this is dropped.
+pub struct Routed<M> {
+    pub message: M,
+    _room: OwnedSemaphorePermit,
+}
+
+impl<M: Message> Message for Routed<M> {
+    type Result = M::Result;
+}
+
+/// A bounded way to an actor for messages of type `M`. Clones share the bound.
+pub struct Route<M>
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    recipient: Recipient<Routed<M>>,
+    room: Arc<Semaphore>,
+    capacity: usize,
+}
+
+impl<M> Clone for Route<M>
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    fn clone(&self) -> Self {
+        Self { recipient: self.recipient.clone(), room: self.room.clone(), capacity: self.capacity }
+    }
+}
+
+/// Why a message was not taken; the message comes back.
+#[derive(thiserror::Error)]
+pub enum SendError<M> {
+    #[error("no room within the time allowed")]
+    Full(M),
+    #[error("the receiver has been stopped for good")]
+    Closed(M),
+}
+
+impl<M> std::fmt::Debug for SendError<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full",
+            Self::Closed(_) => "Closed",
+        })
+    }
+}
+
+/// Why a request got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    #[error("no answer within the time allowed")]
+    Timeout,
+    /// The receiver has been stopped for good, or its incarnation died on this message.
+    #[error("the receiver failed or was stopped while handling the request")]
+    Closed,
+}
+
+impl<M> Route<M>
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    /// Sends, waiting for room up to `at_most`. Does not wait for the message to be handled.
+    ///
+    /// # Errors
+    /// Gives the message back when there was no room in time or the receiver is gone for good.
+    pub async fn send(&self, message: M, at_most: Duration) -> Result<(), SendError<M>> {
+        match tokio::time::timeout(at_most, self.room.clone().acquire_owned()).await {
+            Ok(Ok(room)) => self.pass(message, room),
+            Ok(Err(_closed)) => Err(SendError::Closed(message)),
+            Err(_elapsed) => Err(SendError::Full(message)),
+        }
+    }
+
+    /// Sends if there is room now.
+    ///
+    /// # Errors
+    /// Gives the message back when there is no room or the receiver is gone for good.
+    pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
+        match self.room.clone().try_acquire_owned() {
+            Ok(room) => self.pass(message, room),
+            Err(_) => Err(SendError::Full(message)),
+        }
+    }
+
+    /// Sends and waits for the answer, both within `at_most`.
+    ///
+    /// # Errors
+    /// When there was no answer in time, or never will be one.
+    pub async fn request(&self, message: M, at_most: Duration) -> Result<M::Result, RequestError> {
+        let answer = async {
+            let room = self.room.clone().acquire_owned().await.map_err(|_| RequestError::Closed)?;
+            let routed = Routed { message, _room: room };
+            self.recipient.send(routed).await.map_err(|_| RequestError::Closed)
+        };
+        tokio::time::timeout(at_most, answer).await.unwrap_or(Err(RequestError::Timeout))
+    }
+
+    /// How many messages are queued or being handled.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.capacity.saturating_sub(self.room.available_permits())
+    }
+
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn pass(&self, message: M, room: OwnedSemaphorePermit) -> Result<(), SendError<M>> {
+        use actix::dev::SendError as Actix;
+        self.recipient.try_send(Routed { message, _room: room }).map_err(|error| match error {
+            // The mailbox itself is unbounded, so "full" can't happen; it would be no loss either.
+            Actix::Full(routed) => SendError::Full(routed.message),
+            Actix::Closed(routed) => SendError::Closed(routed.message),
+        })
+    }
+}
