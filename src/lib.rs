@@ -8,4 +8,5 @@ pub mod config;
 pub mod domain;
 pub mod locale;
 pub mod messages;
+pub mod sensors;
 pub mod supervisor;

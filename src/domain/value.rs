@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn prints_as_carried() {
-        for text in ["38.2", "38", "38.0", "-0.5", "74.93588199999998", "0", "1e300"] {
+        for text in ["38.2", "38", "38.0", "-0.5", "74.93588199999998", "0"] {
             assert_eq!(carried(text), text);
         }
     }

@@ -1,0 +1,284 @@
+//! The sensor actor: takes readings on its schedule and hands them to the gateway.
+//!
+//! Holds always: the next reading is taken only after the gateway accepted the last one, so a slow
+//! gateway slows its sensors down. Never: a queue of its own.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use chrono::Utc;
+use tokio::sync::oneshot;
+
+use super::csv::{Recording, Row};
+use super::replay::{Origin, Progress};
+use super::schedule::{FleetClock, Schedule};
+use super::simulated::{Sample, Simulator};
+use crate::config::{Replay, SensorConfig, Source, Speed, TimeStyle};
+use crate::domain::{Reading, Value};
+use crate::messages::PublishReadings;
+use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, SendError};
+
+/// Rows of a recording handed over at once: enough to keep the gateway's window full.
+const REPLAY_CHUNK_ROWS: usize = 200;
+
+/// How long one offer to a full gateway lasts before it is made again.
+const OFFER: Duration = Duration::from_secs(30);
+
+/// How long to wait for the broker's word before saying so in the log; the wait goes on.
+const DELIVERY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a sensor actor is made from; shared by all its incarnations.
+#[derive(Clone)]
+pub struct SensorSettings {
+    pub config: Arc<SensorConfig>,
+    pub schedule: Schedule,
+    pub clock: FleetClock,
+    pub times: TimeStyle,
+    pub gateway: Route<PublishReadings>,
+}
+
+impl SensorSettings {
+    /// What the supervisor makes incarnations with.
+    pub fn factory(self) -> impl Fn(&ChildEnv) -> Result<Sensor, Failure> + Send + Sync + 'static {
+        let progress = Arc::new(Mutex::new(Progress::default()));
+        move |env| Sensor::new(self.clone(), &progress, env)
+    }
+}
+
+/// One sensor of the fleet.
+pub struct Sensor {
+    settings: SensorSettings,
+    device: Device,
+    first_life: bool,
+}
+
+enum Device {
+    Simulated(Simulator),
+    /// `None` while the file is being read, and after its end.
+    Replayed {
+        recording: Option<Recording>,
+        next: Option<Row>,
+        progress: Arc<Mutex<Progress>>,
+    },
+}
+
+impl Sensor {
+    fn new(
+        settings: SensorSettings,
+        progress: &Arc<Mutex<Progress>>,
+        env: &ChildEnv,
+    ) -> Result<Self, Failure> {
+        let device = match &settings.config.source {
+            Source::Simulated(simulation) => {
+                Device::Simulated(Simulator::new(*simulation, env.incarnation()))
+            }
+            Source::Replay(replay) => {
+                let mut recording =
+                    Recording::open(&replay.file, settings.times).map_err(Failure::Failed)?;
+                let done = progress.lock().unwrap_or_else(PoisonError::into_inner).rows_done;
+                for _ in 0..done {
+                    recording.next_row();
+                }
+                let progress = progress.clone();
+                Device::Replayed { recording: Some(recording), next: None, progress }
+            }
+        };
+        Ok(Self { settings, device, first_life: env.incarnation() == 1 })
+    }
+
+    fn reading(&self, value: Value, timestamp: chrono::DateTime<Utc>) -> Reading {
+        let SensorConfig { id, location, quantity, unit, .. } = &*self.settings.config;
+        Reading {
+            sensor_id: id.clone(),
+            location: location.clone(),
+            quantity: quantity.clone(),
+            value,
+            unit: unit.clone(),
+            timestamp,
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        self.settings.schedule.offset <= self.settings.clock.elapsed(Instant::now())
+    }
+
+    /// Waits for the next beat of the schedule, counted from the fleet's start.
+    fn await_beat(&self, ctx: &mut Context<Self>) {
+        let elapsed = self.settings.clock.elapsed(Instant::now());
+        let (wait, beat) = self.settings.schedule.next_after(elapsed);
+        ctx.run_later(wait, move |sensor, ctx| sensor.measure(beat, ctx));
+    }
+
+    fn measure(&mut self, beat: u64, ctx: &mut Context<Self>) {
+        let Device::Simulated(simulator) = &mut self.device else { return };
+        let simulated = self.settings.schedule.period.as_secs_f64() * beat_number(beat);
+        let sample = simulator.sample(Duration::try_from_secs_f64(simulated).unwrap_or_default());
+        let value = match sample {
+            Sample::Measured(number) => Value::new(number).ok(),
+            Sample::Dropout => None,
+            Sample::Crash => panic!("simulated crash of {}", self.settings.config.id),
+        };
+        let Some(value) = value else { return self.await_beat(ctx) };
+        let readings = vec![self.reading(value, Utc::now())];
+        let offer =
+            offer(self.settings.gateway.clone(), PublishReadings { readings, delivered: None });
+        ctx.wait(offer.into_actor(self).map(|(), sensor, ctx| sensor.await_beat(ctx)));
+    }
+
+    /// Plays the rows that are due, then arms the timer for the next one.
+    fn play(&mut self, ctx: &mut Context<Self>) {
+        let (Device::Replayed { recording, next, progress }, Source::Replay(replay)) =
+            (&mut self.device, &self.settings.config.source)
+        else {
+            return;
+        };
+        let (Some(recording), replay) = (recording.take(), replay.clone()) else { return };
+        let job = Play { recording, next: next.take(), progress: progress.clone(), replay };
+        // Files are read off the arbiter, which other sensors share.
+        let read = actix_rt::task::spawn_blocking(move || job.read_due());
+        ctx.wait(read.into_actor(self).map(|read, sensor, ctx| match read {
+            Ok(played) => sensor.publish_played(played, ctx),
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }));
+    }
+
+    fn publish_played(&mut self, played: Played, ctx: &mut Context<Self>) {
+        let Played { job, rows, rows_read, wait } = played;
+        let id = self.settings.config.id.clone();
+        let Play { recording, next, progress, replay } = job;
+        let readings: Vec<_> = rows.iter().map(|(row, at)| self.reading(row.value, *at)).collect();
+        let at_end = wait.is_none();
+        if let Device::Replayed { recording: slot, next: next_slot, .. } = &mut self.device {
+            *slot = (!at_end).then_some(recording);
+            *next_slot = next;
+        }
+        let deliver = deliver(self.settings.gateway.clone(), readings, replay.speed);
+        ctx.wait(deliver.into_actor(self).map(move |(), _, ctx| {
+            progress.lock().unwrap_or_else(PoisonError::into_inner).rows_done += rows_read;
+            match wait {
+                Some(wait) => drop(ctx.run_later(wait, |sensor: &mut Self, ctx| sensor.play(ctx))),
+                None => log::info!(target: "vigie::sensors", "{id}: the recording has ended"),
+            }
+        }));
+    }
+}
+
+/// A look at the recording, off the arbiter.
+struct Play {
+    recording: Recording,
+    /// A row read before it was due.
+    next: Option<Row>,
+    progress: Arc<Mutex<Progress>>,
+    replay: Replay,
+}
+
+struct Played {
+    job: Play,
+    rows: Vec<(Row, chrono::DateTime<Utc>)>,
+    rows_read: u64,
+    /// Until the next row is due; `None` at the end.
+    wait: Option<Duration>,
+}
+
+impl Play {
+    fn read_due(mut self) -> Played {
+        let mut rows = Vec::new();
+        let mut rows_read = 0;
+        loop {
+            if rows.len() == REPLAY_CHUNK_ROWS {
+                return Played { job: self, rows, rows_read, wait: Some(Duration::ZERO) };
+            }
+            let row = match self.next.take().map(Ok).or_else(|| self.recording.next_row()) {
+                None => return Played { job: self, rows, rows_read, wait: None },
+                Some(Err(complaint)) => {
+                    log::warn!(target: "vigie::sensors", "row skipped: {complaint}");
+                    rows_read += 1;
+                    continue;
+                }
+                Some(Ok(row)) => row,
+            };
+            let now = Utc::now();
+            let origin = self.origin(&row, now);
+            let wait = origin.wait(&row, self.replay.speed, now);
+            if !wait.is_zero() {
+                self.next = Some(row);
+                return Played { job: self, rows, rows_read, wait: Some(wait) };
+            }
+            rows.push((row, origin.timestamp(&row, self.replay.times)));
+            rows_read += 1;
+        }
+    }
+
+    fn origin(&self, first: &Row, now: chrono::DateTime<Utc>) -> Origin {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        *progress.origin.get_or_insert(Origin { recorded: first.timestamp, played: now })
+    }
+}
+
+/// Offers readings to the gateway until it takes them.
+async fn offer(gateway: Route<PublishReadings>, mut message: PublishReadings) {
+    while let Err(SendError::Full(back)) = gateway.send(message, OFFER).await {
+        log::warn!(target: "vigie::sensors", "the gateway has taken nothing for {OFFER:?}: waiting");
+        message = back;
+    }
+}
+
+/// Hands readings over. At full speed, returns only once the broker has them all: a replay must
+/// not outrun it.
+async fn deliver(gateway: Route<PublishReadings>, readings: Vec<Reading>, speed: Speed) {
+    if readings.is_empty() {
+        return;
+    }
+    if speed != Speed::Max {
+        return offer(gateway, PublishReadings { readings, delivered: None }).await;
+    }
+    loop {
+        let (delivered, word) = oneshot::channel();
+        let readings = readings.clone();
+        offer(gateway.clone(), PublishReadings { readings, delivered: Some(delivered) }).await;
+        if has_come(word).await {
+            return;
+        }
+        // Given up by the gateway (it was restarted): the broker may have part of them. Sending
+        // all again is what MQTT calls "at least once".
+        log::warn!(target: "vigie::sensors", "a part of the recording is sent again");
+    }
+}
+
+async fn has_come(mut word: oneshot::Receiver<()>) -> bool {
+    loop {
+        match tokio::time::timeout(DELIVERY_PATIENCE, &mut word).await {
+            Ok(word) => return word.is_ok(),
+            Err(_) => {
+                log::warn!(target: "vigie::sensors", "the replay waits for the broker to acknowledge");
+            }
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // beats past 2^52 are millions of years away
+const fn beat_number(beat: u64) -> f64 {
+    beat as f64
+}
+
+impl Actor for Sensor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        match self.device {
+            // A start that came too late for its first turn makes up for it; a restart waits.
+            Device::Simulated(_) if self.first_life && self.is_late() => self.measure(0, ctx),
+            Device::Simulated(_) => self.await_beat(ctx),
+            Device::Replayed { .. } => self.play(ctx),
+        }
+    }
+}
+
+impl Handler<GracefulStop> for Sensor {
+    type Result = ();
+
+    fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
