@@ -4,9 +4,11 @@
 //! publishes it over MQTT; the gateway takes it in and decodes it; the evaluator judges it by the
 //! alert rules; storage commits it. One direction, typed messages, bounded routes.
 
+pub mod alerts;
 pub mod config;
 pub mod domain;
 pub mod locale;
 pub mod messages;
 pub mod sensors;
 pub mod supervisor;
+pub mod wire;

@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::{Location, Quantity, SensorId, Unit};
+use chrono::{DateTime, Utc};
+
+use crate::domain::{Location, Quantity, SensorId, Unit, time};
 use crate::locale::Language;
 
 #[derive(Debug, Clone)]
@@ -35,6 +37,14 @@ pub struct TimeStyle {
     pub naive: bool,
     /// The zone of zone-less timestamps.
     pub zone: chrono_tz::Tz,
+}
+
+impl TimeStyle {
+    /// A timestamp as messages carry it.
+    #[must_use]
+    pub fn write(self, time: DateTime<Utc>) -> String {
+        if self.naive { time::to_local_text(time, self.zone) } else { time::to_utc_text(time) }
+    }
 }
 
 /// Where a secret is to be read from. The secret itself is never part of the configuration.

@@ -39,6 +39,19 @@ pub fn parse(text: &str, zone: Tz) -> Result<DateTime<Utc>, TimeError> {
     time.map(|time| time.to_utc()).ok_or_else(|| TimeError::InGap(quoted(), zone))
 }
 
+/// `2024-08-14T10:30:00.123456+00:00`: fixed width, so that the order of texts is that of times
+/// (years 0 to 9999).
+#[must_use]
+pub fn to_utc_text(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string()
+}
+
+/// `2024-08-14T12:30:00.123456`, the local time of `zone` without saying so: the origin's form.
+#[must_use]
+pub fn to_local_text(time: DateTime<Utc>, zone: Tz) -> String {
+    time.with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,4 +7,4 @@ mod env;
 mod route;
 
 pub use env::{ChildEnv, Failure, GracefulStop};
-pub use route::{Mailbox, RequestError, Route, Routed, SendError};
+pub use route::{Mailbox, RequestError, Room, Route, Routed, SendError};

@@ -64,7 +64,17 @@ impl<A: Actor<Context = Context<A>>> Mailbox<A> {
 /// A message on a route; its room is freed when this is dropped.
 pub struct Routed<M> {
     pub message: M,
-    _room: OwnedSemaphorePermit,
+    room: Room,
+}
+
+/// A place on a route, taken until dropped.
+pub struct Room(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+
+impl<M> Routed<M> {
+    /// The message, and its room for those who hold it beyond the handling.
+    pub fn split(self) -> (M, Room) {
+        (self.message, self.room)
+    }
 }
 
 impl<M: Message> Message for Routed<M> {
@@ -155,7 +165,7 @@ where
     pub async fn request(&self, message: M, at_most: Duration) -> Result<M::Result, RequestError> {
         let answer = async {
             let room = self.room.clone().acquire_owned().await.map_err(|_| RequestError::Closed)?;
-            let routed = Routed { message, _room: room };
+            let routed = Routed { message, room: Room(room) };
             self.recipient.send(routed).await.map_err(|_| RequestError::Closed)
         };
         tokio::time::timeout(at_most, answer).await.unwrap_or(Err(RequestError::Timeout))
@@ -174,7 +184,7 @@ where
 
     fn pass(&self, message: M, room: OwnedSemaphorePermit) -> Result<(), SendError<M>> {
         use actix::dev::SendError as Actix;
-        self.recipient.try_send(Routed { message, _room: room }).map_err(|error| match error {
+        self.recipient.try_send(Routed { message, room: Room(room) }).map_err(|error| match error {
             // The mailbox itself is unbounded, so "full" can't happen; it would be no loss either.
             Actix::Full(routed) => SendError::Full(routed.message),
             Actix::Closed(routed) => SendError::Closed(routed.message),
