@@ -5,9 +5,12 @@
 //! alert rules; storage commits it. One direction, typed messages, bounded routes.
 
 pub mod alerts;
+pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod exit;
 pub mod locale;
+pub mod logging;
 pub mod messages;
 pub mod sensors;
 pub mod supervisor;

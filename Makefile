@@ -1,0 +1,40 @@
+# Every target is enough on its own on a fresh Debian machine that has Rust.
+
+# The one list of system packages. The first line builds and runs Vigie, the second tests it.
+BUILD_PACKAGES := build-essential cmake pkg-config libssl-dev
+TEST_PACKAGES  := mosquitto mosquitto-clients python3 python3-paho-mqtt default-jdk-headless maven
+
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+CONFIG ?= config/factory.toml
+
+# $(call install,PACKAGES): installs those that are missing, and says so first.
+define install
+	@missing=""; for package in $(1); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  echo "Installing$$missing"; \
+	  $(SUDO) apt-get update -q && DEBIAN_FRONTEND=noninteractive $(SUDO) -E apt-get install -y -q --no-install-recommends $$missing; \
+	fi
+endef
+
+.PHONY: run test lint bench setup
+
+run: ## builds Vigie and runs CONFIG (config/factory.toml: four sensors on the embedded broker)
+	$(call install,$(BUILD_PACKAGES))
+	cargo build --locked
+	exec target/debug/vigie run -c $(CONFIG)
+
+test: setup ## runs every test
+	cargo test --locked
+
+lint: ## formatting and clippy
+	$(call install,$(BUILD_PACKAGES))
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+bench: setup
+	cargo bench --locked
+
+setup: ## installs what building and testing need
+	$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))

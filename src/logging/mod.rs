@@ -1,0 +1,64 @@
+//! The daemon's log: what a line looks like, and which lines are shown.
+//!
+//! Text or JSON, on standard error. `RUST_LOG` overrides the configured level. Vigie's own lines
+//! are at targets `vigie::…`; libraries speak only when something is wrong.
+
+use std::io::Write;
+
+use chrono::{SecondsFormat, Utc};
+use env_logger::fmt::Formatter;
+use log::kv::{Key, Value as KvValue, VisitSource};
+use log::{LevelFilter, Record};
+use serde_json::{Map, Value};
+
+use crate::config::{LogConfig, LogFormat};
+
+/// Starts logging for the whole process. A second call changes nothing.
+pub fn init(config: &LogConfig) {
+    let mut builder = env_logger::Builder::new();
+    builder.filter_level(LevelFilter::Warn).filter_module("vigie", config.level);
+    if let Ok(filters) = std::env::var("RUST_LOG") {
+        builder = env_logger::Builder::new();
+        builder.parse_filters(&filters);
+    }
+    match config.format {
+        LogFormat::Text => builder.format(text_line),
+        LogFormat::Json => builder.format(json_line),
+    };
+    let _ = builder.try_init(); // Err: already started, which is what was wanted
+}
+
+fn text_line(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+    let style = out.default_level_style(record.level());
+    let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+    let (level, target, message) = (record.level(), record.target(), record.args());
+    writeln!(out, "[{time} {style}{level:<5}{style:#} {target}] {message}")
+}
+
+/// One object a line: `timestamp`, `level`, `target`, `message`, then the record's own fields.
+fn json_line(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+    let mut line = Map::new();
+    line.insert("timestamp".into(), Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true).into());
+    line.insert("level".into(), record.level().as_str().into());
+    line.insert("target".into(), record.target().into());
+    line.insert("message".into(), record.args().to_string().into());
+    // The visitor below never fails.
+    let _ = record.key_values().visit(&mut Fields(&mut line));
+    writeln!(out, "{}", Value::Object(line))
+}
+
+/// Adds a record's fields to its line. The fields of an object become fields of the line; those
+/// that every line has keep their meaning there, so an alert's own `message` and `timestamp`
+/// take the place of the line's.
+struct Fields<'a>(&'a mut Map<String, Value>);
+
+impl<'kvs> VisitSource<'kvs> for Fields<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: KvValue<'kvs>) -> Result<(), log::kv::Error> {
+        match serde_json::to_value(&value) {
+            Ok(Value::Object(object)) => self.0.extend(object),
+            Ok(other) => drop(self.0.insert(key.to_string(), other)),
+            Err(_) => drop(self.0.insert(key.to_string(), value.to_string().into())),
+        }
+        Ok(())
+    }
+}
