@@ -13,5 +13,6 @@ pub mod locale;
 pub mod logging;
 pub mod messages;
 pub mod sensors;
+pub mod status;
 pub mod supervisor;
 pub mod wire;
