@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod run;
+mod status;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,169 @@
+//! The daemon: from a valid configuration to a running tree, and from its end to an exit code.
+//!
+//! This and [`wiring`] are the only places that know all actors.
+
+mod report;
+mod wiring;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_rt::signal::unix::{Signal, SignalKind, signal};
+
+use crate::config::{Config, Credentials};
+use crate::exit::Exit;
+use crate::locale::Words;
+use crate::storage;
+use crate::supervisor::Outcome;
+
+/// How many sensors the log names one by one at the start.
+const SENSORS_NAMED: usize = 50;
+
+/// What a run is told beside its configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Written once everything is up.
+    pub ready_file: Option<PathBuf>,
+    /// The version the daemon says it is.
+    pub version: &'static str,
+}
+
+/// Runs the daemon until it is asked to stop or gives up.
+#[must_use]
+pub fn run(config: Config, options: Options) -> Exit {
+    if let Err(error) = secrets_are_there(&config) {
+        log::error!(target: "vigie::app", "{error}");
+        return Exit::Usage;
+    }
+    let words = config.language.words();
+    greet(&config, words);
+    // Says at once what is wrong with the file, before anything is started; migrates it too.
+    let storage = storage::Settings::new(&config.storage, config.times.naive);
+    if let Err(error) = storage::open(&storage) {
+        log::error!(target: "vigie::app", "{error}");
+        return Exit::Unavailable;
+    }
+    actix_rt::System::new().block_on(supervise(config, options, storage))
+}
+
+/// A daemon that can't read its password would try for ever with the wrong one.
+fn secrets_are_there(config: &Config) -> Result<(), String> {
+    let broker = config.broker.as_ref().and_then(|broker| broker.credentials.as_ref());
+    let check = |table: &str, credentials: Option<&Credentials>| match credentials {
+        Some(Credentials { password, .. }) => password
+            .read()
+            .map(drop)
+            .map_err(|error| format!("no password for [{table}]: {error}; set it and start again")),
+        None => Ok(()),
+    };
+    check("broker", broker)?;
+    check("mqtt", config.mqtt.credentials.as_ref())
+}
+
+fn greet(config: &Config, words: &Words) {
+    log::info!(target: "vigie::app", "{}", words.banner);
+    for sensor in config.sensors.iter().take(SENSORS_NAMED) {
+        log::info!(target: "vigie::app", "{}", (words.sensor_added)(&sensor.id, &sensor.location));
+    }
+    if let Some(more @ 1..) = config.sensors.len().checked_sub(SENSORS_NAMED) {
+        log::info!(target: "vigie::app", "{}", (words.sensors_added_more)(more));
+    }
+}
+
+async fn supervise(config: Config, options: Options, storage: storage::Settings) -> Exit {
+    let words = config.language.words();
+    let reopen = Arc::new(AtomicBool::new(false));
+    let signals = Stop::listen(words).and_then(|stop| {
+        reopen_on_sighup(reopen.clone())?;
+        Ok(stop)
+    });
+    let stop = match signals {
+        Ok(stop) => stop,
+        Err(error) => {
+            log::error!(target: "vigie::app", "can't listen for signals: {error}");
+            return Exit::Unavailable;
+        }
+    };
+    let overall = config.shutdown_timeout;
+    let wired = wiring::wire(config, options, storage, reopen);
+    let tree = match wired.tree.start() {
+        Ok(tree) => tree,
+        Err(error) => {
+            log::error!(target: "vigie::app", "can't start the watchdog's thread: {error}");
+            return Exit::Unavailable;
+        }
+    };
+    let _ = wired.health.set(tree.health()); // set once, here
+    let outcome = tree.run_until(stop.wait(), overall).await;
+    conclude(&outcome, words)
+}
+
+fn conclude(outcome: &Outcome, words: &Words) -> Exit {
+    match outcome {
+        Outcome::Stopped { unfinished } => {
+            // Sensors that still waited for the gateway lose nothing by being cut off.
+            if !unfinished.is_empty() {
+                log::debug!(target: "vigie::app", "cut off while stopping: {}", unfinished.join(", "));
+            }
+            log::info!(target: "vigie::app", "{}", words.stopped);
+            Exit::Ok
+        }
+        Outcome::Unavailable { child, why } => {
+            log::error!(target: "vigie::app", "{child} can't start: {why}");
+            Exit::Unavailable
+        }
+        Outcome::GaveUp { child, failures } => {
+            let failures = failures.join("; ");
+            log::error!(target: "vigie::app", "gave up because {child} kept failing: {failures}");
+            Exit::GaveUp
+        }
+    }
+}
+
+/// Ctrl-C and SIGTERM.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+    words: &'static Words,
+}
+
+impl Stop {
+    fn listen(words: &'static Words) -> std::io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { interrupt, terminate, words })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Returns at the first; the second ends the process at once, as the user wishes.
+    async fn wait(mut self) {
+        self.next().await;
+        log::info!(target: "vigie::app", "{}", self.words.stopping);
+        actix_rt::spawn(async move {
+            self.next().await;
+            log::warn!(target: "vigie::app", "asked twice: stopping at once");
+            std::process::exit(INTERRUPTED);
+        });
+    }
+}
+
+/// What a shell reports of a program that was interrupted: 128 + SIGINT.
+const INTERRUPTED: i32 = 130;
+
+/// SIGHUP: log rotation has moved the alerts file away.
+fn reopen_on_sighup(reopen: Arc<AtomicBool>) -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    actix_rt::spawn(async move {
+        while hangup.recv().await.is_some() {
+            reopen.store(true, Ordering::Relaxed);
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! What `vigie status` is told.
+
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Value, json};
+
+use crate::messages::{Evaluate, PublishReadings, Store};
+use crate::supervisor::{Health, Route};
+
+/// Where the report looks.
+pub(super) struct Reporting {
+    pub version: &'static str,
+    /// Set once the tree has been started.
+    pub health: Arc<OnceLock<Health>>,
+    pub evaluate: Route<Evaluate>,
+    pub store: Route<Store>,
+    pub publish: Route<PublishReadings>,
+}
+
+impl Reporting {
+    /// `{"version","pid","tree":{…},"queues":{name:{"depth","capacity"}}}`
+    pub fn now(&self) -> Value {
+        let queue = |depth: usize, capacity: usize| json!({ "depth": depth, "capacity": capacity });
+        json!({
+            "version": self.version,
+            "pid": std::process::id(),
+            "tree": self.health.get().map(Health::report),
+            "queues": {
+                "publish": queue(self.publish.depth(), self.publish.capacity()),
+                "evaluate": queue(self.evaluate.depth(), self.evaluate.capacity()),
+                "store": queue(self.store.depth(), self.store.capacity()),
+            },
+        })
+    }
+}

@@ -1,0 +1,223 @@
+//! The wiring: which actors there are, who sends what to whom, and how much may wait on the way.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::Options;
+use super::report::Reporting;
+use crate::alerts::{AlertsFile, Evaluator, EvaluatorSettings, Rules};
+use crate::broker::{self, Broker};
+use crate::config::{Config, Endpoint};
+use crate::exit::Exit;
+use crate::gateway::{self, Gateway};
+use crate::messages::{
+    AlertsDelivered, AlertsWaiting, BrokerAddress, Evaluate, LoadPendingAlerts, LoadStandingAlerts,
+    PublishReadings, Store,
+};
+use crate::sensors::{FleetClock, Schedule, Sensor, SensorSettings};
+use crate::status::{Reporter, ReporterSettings};
+use crate::storage::{self, Writer};
+use crate::supervisor::{
+    ChildSpec, GroupSpec, Health, Mailbox, Readiness, Route, Terms, Tree,
+};
+
+/// Batches of up to 256 readings that may wait for a commit: some 4 MB, and enough rows for the
+/// writer to fill its transactions while one is being synced.
+const STORE_ROOM: usize = 64;
+
+/// Batches that may wait to be judged: judging is quick, so this only bridges a wait for storage.
+const EVALUATE_ROOM: usize = 16;
+
+/// Offers from sensors that may wait for the gateway. Each sensor has at most one under way; the
+/// others of a large fleet wait for room inside their own actors.
+const PUBLISH_ROOM: usize = 256;
+
+/// Reports of completed deliveries; each may name several alerts.
+const DELIVERED_ROOM: usize = 64;
+
+/// Questions with one asker, who waits for the answer.
+const ONE: usize = 1;
+
+/// How long the start waits for the first connection before sensors start without it.
+const CONNECT_AT_MOST: Duration = Duration::from_secs(5);
+
+/// How long storage may take to open its file and commit what was left.
+const OPEN_AT_MOST: Duration = Duration::from_secs(60);
+
+/// How long the evaluator may take to learn which alerts stand.
+const RESTORE_AT_MOST: Duration = Duration::from_secs(60);
+
+/// Sensors have nothing to finish: one that is still waiting for the gateway is cut off.
+const SENSOR_SHUTDOWN: Duration = Duration::from_millis(500);
+
+/// The order of starting; stopping is the reverse.
+mod phase {
+    pub const STORAGE: u8 = 0;
+    pub const ALERTS: u8 = 1;
+    pub const BROKER: u8 = 2;
+    pub const GATEWAY: u8 = 3;
+    pub const FLEET: u8 = 4;
+}
+
+/// Every mailbox, made before any actor, so that wiring may go in circles.
+#[derive(Default)]
+struct Mailboxes {
+    storage: Mailbox<Writer>,
+    status: Mailbox<Reporter>,
+    alerts: Mailbox<Evaluator>,
+    broker: Mailbox<Broker>,
+    gateway: Mailbox<Gateway>,
+}
+
+/// The tree, ready to be started, and what must be told once it was.
+pub(super) struct Wired {
+    pub tree: Tree,
+    pub health: Arc<OnceLock<Health>>,
+}
+
+pub(super) fn wire(
+    config: Config,
+    options: Options,
+    storage: storage::Settings,
+    reopen_alerts_file: Arc<AtomicBool>,
+) -> Wired {
+    let words = config.language.words();
+    let started = Instant::now();
+    let boxes = Mailboxes::default();
+    let store = boxes.storage.route::<Store>(STORE_ROOM);
+    let evaluate = boxes.alerts.route::<Evaluate>(EVALUATE_ROOM);
+    let publish = boxes.gateway.route::<PublishReadings>(PUBLISH_ROOM);
+    let (address, embedded) = watch::channel(None);
+    let health = Arc::new(OnceLock::new());
+
+    let gateway = gateway::Settings {
+        mqtt: config.mqtt.clone(),
+        times: config.times,
+        words,
+        sensors: config.sensors.len(),
+        version: options.version.to_owned(),
+        embedded: (config.mqtt.endpoint == Endpoint::Embedded).then(|| embedded.clone()),
+        evaluate: evaluate.clone(),
+        pending: boxes.storage.route::<LoadPendingAlerts>(ONE),
+        delivered: boxes.storage.route::<AlertsDelivered>(DELIVERED_ROOM),
+    };
+    let report = Reporting {
+        version: options.version,
+        health: health.clone(),
+        evaluate,
+        store: store.clone(),
+        publish: publish.clone(),
+    };
+    let reporter = ReporterSettings {
+        database: config.storage.path.clone(),
+        report: Arc::new(move || report.now()),
+    };
+    let evaluator = EvaluatorSettings {
+        rules: Arc::new(Rules::new(config.alerts.clone())),
+        announce: config.alerts.announce,
+        times: config.times,
+        words,
+        alerts_file: config
+            .log
+            .alerts_file
+            .clone()
+            .map(|path| Arc::new(Mutex::new(AlertsFile::new(path, reopen_alerts_file)))),
+        store,
+        standing: boxes.storage.route::<LoadStandingAlerts>(ONE),
+    };
+    let waiting = boxes.gateway.route::<AlertsWaiting>(ONE);
+
+    let signalled = |at_most| Readiness::Signalled { at_most };
+    let mut tree = Tree::new()
+        .child(
+            ChildSpec::critical("storage", boxes.storage, Writer::factory(storage, Some(waiting)))
+                .phase(phase::STORAGE)
+                .readiness(signalled(OPEN_AT_MOST)),
+        )
+        .child(
+            ChildSpec::critical("status", boxes.status, move |env| {
+                Reporter::new(reporter.clone(), env)
+            })
+            .phase(phase::STORAGE),
+        )
+        .child(
+            ChildSpec::critical("alerts", boxes.alerts, move |env| {
+                Ok(Evaluator::new(evaluator.clone(), env))
+            })
+            .phase(phase::ALERTS)
+            .readiness(signalled(RESTORE_AT_MOST)),
+        )
+        .child(
+            ChildSpec::critical("gateway", boxes.gateway, Gateway::factory(gateway))
+                .phase(phase::GATEWAY)
+                .readiness(signalled(CONNECT_AT_MOST)),
+        )
+        .group(fleet(&config, &publish));
+    if let Some(broker) = &config.broker {
+        let settings = broker::Settings {
+            listen: broker.listen,
+            credentials: broker.credentials.clone(),
+            tls: broker.tls.clone(),
+            words,
+        };
+        tree = tree.child(
+            ChildSpec::critical("broker", boxes.broker, Broker::factory(settings, address))
+                .phase(phase::BROKER),
+        );
+    }
+    let tree = tree
+        .on_phase_up(move |up| match up {
+            phase::GATEWAY => log::info!(target: "vigie::app", "{}", words.starting),
+            phase::FLEET => all_up(&options, &embedded, started),
+            _ => {}
+        })
+        .watchdog(config.watchdog, |arbiter, stuck| {
+            log::error!(
+                target: "vigie::app",
+                "the thread of {arbiter} has been stuck for {stuck:?}: ending the process, so that it can be started anew"
+            );
+            std::process::exit(Exit::GaveUp.code().into());
+        });
+    Wired { tree, health }
+}
+
+fn fleet(config: &Config, publish: &Route<PublishReadings>) -> GroupSpec {
+    let clock = FleetClock::default();
+    let schedules = Schedule::of_fleet(config.fleet, &config.sensors);
+    let terms = Arc::new(Terms { shutdown: SENSOR_SHUTDOWN, ..Terms::sensor() });
+    let sensors = config.sensors.iter().zip(schedules).map(|(sensor, schedule)| {
+        let settings = SensorSettings {
+            config: Arc::new(sensor.clone()),
+            schedule,
+            clock: clock.clone(),
+            times: config.times,
+            gateway: publish.clone(),
+        };
+        let mailbox = Mailbox::<Sensor>::new();
+        ChildSpec::sensor(sensor.id.as_str(), mailbox, settings.factory()).terms(terms.clone())
+    });
+    GroupSpec::new("fleet").phase(phase::FLEET).children(sensors)
+}
+
+/// Everything is up: says so to who waits for the ready file.
+fn all_up(options: &Options, embedded: &watch::Receiver<Option<BrokerAddress>>, started: Instant) {
+    log::info!(target: "vigie::app", "all up after {:.1} s", started.elapsed().as_secs_f64());
+    let Some(path) = &options.ready_file else { return };
+    let broker = embedded.borrow().as_ref().map(|address| address.public.to_string());
+    let line = serde_json::json!({ "pid": std::process::id(), "broker": broker });
+    if let Err(error) = write_at_once(path, &format!("{line}\n")) {
+        log::error!(target: "vigie::app", "can't write {}: {error}", path.display());
+    }
+}
+
+/// Whoever sees the file sees all of it.
+fn write_at_once(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    std::fs::write(&beside, text)?;
+    std::fs::rename(&beside, path)
+}

@@ -1,0 +1,73 @@
+//! `vigie status`: asks the running daemon how it is.
+
+use std::io::Write;
+
+use serde_json::Value;
+
+use super::ConfigFile;
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::status;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// Print the daemon's answer as it came, one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args, config: &Config) -> Exit {
+    let report = match status::ask(&config.storage.path) {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("vigie status: {error}");
+            return Exit::Unavailable;
+        }
+    };
+    let text = if args.json { format!("{report}\n") } else { table(&report) };
+    let _ = std::io::stdout().write_all(text.as_bytes()); // a reader that left wants no more
+    Exit::Ok
+}
+
+/// The report for people: one line a child, one a group, one a queue.
+fn table(report: &Value) -> String {
+    let mut out = format!("vigie {}, pid {}\n", text(&report["version"]), report["pid"]);
+    out += &format!("{}\n", text(&report["broker"]));
+    out += &format!("\n{:<24} {:<12} {:>11}  {}\n", "CHILD", "STATE", "INCARNATION", "LAST EXIT");
+    for child in list(&report["tree"]["children"]) {
+        out += &child_line(child);
+    }
+    for group in list(&report["tree"]["groups"]) {
+        out += &format!("\n{}: {} children", text(&group["name"]), group["children"]);
+        for (state, count) in group["states"].as_object().into_iter().flatten() {
+            if count.as_u64().is_some_and(|count| count > 0) {
+                out += &format!(", {count} {}", state.replace('_', " "));
+            }
+        }
+        out.push('\n');
+        for child in list(&group["troubled"]) {
+            out += &child_line(child);
+        }
+    }
+    out += &format!("\n{:<24} {:>8} {:>8}\n", "QUEUE", "WAITING", "ROOM");
+    for (name, queue) in report["queues"].as_object().into_iter().flatten() {
+        out += &format!("{name:<24} {:>8} {:>8}\n", queue["depth"], queue["capacity"]);
+    }
+    out
+}
+
+fn child_line(child: &Value) -> String {
+    let last = child["last_exit"]["what"].as_str().unwrap_or("-");
+    let (name, state) = (text(&child["name"]), text(&child["state"]).replace('_', " "));
+    format!("{name:<24} {state:<12} {:>11}  {last}\n", child["incarnation"])
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("-")
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
