@@ -1,5 +1,8 @@
 //! One client's way from its old connection to its new one. See [`super::sessions`].
 
+use std::collections::VecDeque;
+use std::mem;
+
 use async_trait::async_trait;
 use rmqtt::context::ServerContext;
 use rmqtt::inflight::{MomentStatus, OutInflightMessage};
@@ -7,7 +10,7 @@ use rmqtt::session::{OfflineInfo, Session};
 use rmqtt::shared::Entry;
 use rmqtt::types::{
     From, Id, IsAdmin, Message, OfflineSession, Publish, Reason, SubsSearchResult, Subscribe,
-    SubscribeReturn, Tx, Unsubscribe,
+    SubscribeReturn, Subscriptions, Tx, Unsubscribe,
 };
 
 use super::sessions::{Letter, Sessions, push};
@@ -29,9 +32,12 @@ impl Handover {
 
 impl Drop for Handover {
     fn drop(&mut self) {
-        // The handshake failed in between; the session is gone, so nobody is waiting for these.
         if self.holding {
-            self.sessions.release(&self.inner.id().client_id, None);
+            // The handshake failed in between. If the old session is still there it gets what waited.
+            let client = self.inner.id().client_id.clone();
+            for letter in self.sessions.let_go(&client) {
+                let _ = self.sessions.hand(&client, letter);
+            }
         }
     }
 }
@@ -67,7 +73,12 @@ impl Entry for Handover {
         let queue = session.deliver_queue().clone();
         self.inner.set(session, tx).await?;
         self.holding = false;
-        self.sessions.release(&self.inner.id().client_id, resumed.then_some(&queue));
+        let waited = self.sessions.let_go(&self.inner.id().client_id);
+        // A client that starts clean has no use for what its old subscriptions brought. For another,
+        // what is handed on from here comes through the connection, so after what is in the queue.
+        if resumed {
+            waited.into_iter().for_each(|letter| push(&queue, letter));
+        }
         Ok(())
     }
 
@@ -130,10 +141,10 @@ impl Entry for Handover {
 
 /// What a session had when its old connection let go of it.
 struct Carried {
-    subscriptions: rmqtt::types::Subscriptions,
+    subscriptions: Subscriptions,
     /// Oldest first.
     unacknowledged: Vec<OutInflightMessage>,
-    queued: std::collections::VecDeque<Letter>,
+    queued: VecDeque<Letter>,
 }
 
 impl Carried {
@@ -141,9 +152,9 @@ impl Carried {
     /// lost if that dies first.
     fn take(info: &mut OfflineInfo) -> Self {
         Self {
-            subscriptions: std::mem::take(&mut info.subscriptions),
-            unacknowledged: std::mem::take(&mut info.inflight_messages),
-            queued: std::mem::take(&mut info.offline_messages),
+            subscriptions: mem::take(&mut info.subscriptions),
+            unacknowledged: mem::take(&mut info.inflight_messages),
+            queued: mem::take(&mut info.offline_messages),
         }
     }
 

@@ -172,3 +172,110 @@ impl RetainStorage for Retained {
         self.with(|store| isize::try_from(store.most).unwrap_or(isize::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rmqtt::types::{CodecPublish, From, Id, Publish, QoS};
+
+    use super::*;
+
+    fn message(topic: &str, payload: &str) -> Retain {
+        let publish = Publish::from(CodecPublish {
+            dup: false,
+            retain: true,
+            qos: QoS::AtLeastOnce,
+            topic: topic.into(),
+            packet_id: None,
+            payload: payload.to_owned().into(),
+            properties: None,
+        });
+        Retain { msg_id: None, from: From::from_custom(Id::from(0, "sender".into())), publish }
+    }
+
+    struct Test {
+        store: Store,
+        now: Instant,
+    }
+
+    impl Test {
+        fn new(max_count: usize, max_bytes: usize) -> Self {
+            Self { store: Store::new(max_count, max_bytes), now: Instant::now() }
+        }
+
+        fn set(&mut self, topic: &str, payload: &str) -> Outcome {
+            self.set_for(topic, payload, None)
+        }
+
+        fn set_for(&mut self, topic: &str, payload: &str, seconds: Option<u64>) -> Outcome {
+            let levels = Topic::from_str(topic).unwrap();
+            let expiry = seconds.map(Duration::from_secs);
+            self.store.set(&levels, message(topic, payload), expiry, self.now)
+        }
+
+        fn get(&self, filter: &str) -> Vec<String> {
+            let found = self.store.get(&Topic::from_str(filter).unwrap(), self.now);
+            let mut found: Vec<_> = found
+                .into_iter()
+                .map(|(topic, it)| {
+                    format!("{topic}={}", String::from_utf8_lossy(&it.publish.payload))
+                })
+                .collect();
+            found.sort();
+            found
+        }
+    }
+
+    #[test]
+    fn the_newest_is_kept_and_an_empty_one_clears() {
+        let mut test = Test::new(10, 1_000);
+        assert_eq!(test.set("a/b", "1"), Outcome::Kept);
+        assert_eq!(test.set("a/b", "2"), Outcome::Kept);
+        assert_eq!(test.set("a/c", "3"), Outcome::Kept);
+        assert_eq!(test.get("a/+"), ["a/b=2", "a/c=3"]);
+        assert_eq!(test.set("a/b", ""), Outcome::Cleared);
+        assert_eq!(test.set("never/there", ""), Outcome::Cleared);
+        assert_eq!(test.get("#"), ["a/c=3"]);
+        assert_eq!((test.store.count, test.store.bytes), (1, 4));
+    }
+
+    #[test]
+    fn a_full_store_still_updates_what_it_has() {
+        let mut test = Test::new(2, 1_000);
+        assert_eq!(test.set("a", "1"), Outcome::Kept);
+        assert_eq!(test.set("b", "1"), Outcome::Kept);
+        assert_eq!(test.set("c", "1"), Outcome::Refused);
+        assert_eq!(test.set("a", "2"), Outcome::Kept);
+        assert_eq!(test.get("#"), ["a=2", "b=1"]);
+    }
+
+    #[test]
+    fn bytes_are_bounded_and_nothing_stale_is_left_behind() {
+        let mut test = Test::new(10, 10);
+        assert_eq!(test.set("a", "123456789"), Outcome::Kept);
+        assert_eq!(test.set("b", "1"), Outcome::Refused);
+        assert_eq!(test.set("a", "1234567890"), Outcome::Refused);
+        assert_eq!(test.get("#"), Vec::<String>::new());
+        assert_eq!((test.store.count, test.store.bytes), (0, 0));
+    }
+
+    #[test]
+    fn the_expired_are_not_given_and_make_room() {
+        let mut test = Test::new(1, 1_000);
+        assert_eq!(test.set_for("a", "1", Some(60)), Outcome::Kept);
+        test.now += Duration::from_secs(59);
+        assert_eq!(test.get("#"), ["a=1"]);
+        assert_eq!(test.set("b", "1"), Outcome::Refused);
+        test.now += Duration::from_secs(1);
+        assert_eq!(test.get("#"), Vec::<String>::new());
+        assert_eq!(test.set("b", "1"), Outcome::Kept);
+        assert_eq!((test.store.count, test.store.bytes, test.store.most), (1, 2, 1));
+    }
+
+    #[test]
+    fn too_deep_a_topic_is_refused() {
+        let mut test = Test::new(10, 1_000_000);
+        assert_eq!(test.set(&"/".repeat(65_535), "1"), Outcome::Refused);
+        assert_eq!(test.set(&"a/".repeat(MAX_TOPIC_LEVELS - 1), "1"), Outcome::Kept);
+        assert_eq!(test.store.count, 1);
+    }
+}

@@ -53,16 +53,11 @@ impl Sessions {
         arriving.entry(client.clone()).or_default();
     }
 
-    /// Puts what waited into a queue that nobody reads yet; later messages go to the session itself,
-    /// which must already be the one found under this client's name. `None` discards it.
-    pub(super) fn release(&self, client: &ClientId, queue: Option<&MessageQueueType>) {
+    /// Messages go to the client's session again; what waited meanwhile is the caller's to place.
+    pub(super) fn let_go(&self, client: &ClientId) -> Vec<Letter> {
         let mut arriving = self.arriving.write().unwrap_or_else(PoisonError::into_inner);
-        let waiting = arriving.remove(client);
-        if let (Some(waiting), Some(queue)) = (waiting, queue) {
-            for letter in waiting.into_inner().unwrap_or_else(PoisonError::into_inner) {
-                push(queue, letter);
-            }
-        }
+        let waiting = arriving.remove(client).unwrap_or_default();
+        waiting.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hands a message to a client's session.

@@ -89,8 +89,7 @@ fn a_mebibyte_passes_and_too_much_ends_the_connection() {
         assert!(subscriber.next().payload() == payload);
     }
     let publisher = Paho::new(broker.addr(), Version::V3_1_1, "too-big");
-    let too_big = paho_mqtt::Message::new("big", vec![0; 3 * 1024 * 1024], 1);
-    assert!(publisher.client.publish(too_big).is_err());
+    assert!(!publisher.try_publish("big", vec![0; 3 * 1024 * 1024]));
 }
 
 #[test]
@@ -98,19 +97,15 @@ fn a_late_subscriber_gets_the_retained_message_until_it_is_cleared() {
     let broker = Running::new();
     for version in VERSIONS {
         let publisher = Paho::new(broker.addr(), version, "publisher");
-        let retain = |payload: &str| {
-            let message = paho_mqtt::Message::new_retained("factory/sensors/status", payload, 1);
-            publisher.client.publish(message).expect("published");
-        };
-        retain("starting");
-        retain("online");
+        publisher.retain("factory/sensors/status", "starting");
+        publisher.retain("factory/sensors/status", "online");
         for filter in ["factory/sensors/status", "factory/sensors/+", "#"] {
             let late = Paho::new(broker.addr(), version, "late");
             late.subscribe(filter, 1);
             let message = late.next();
             assert_eq!((message.payload_str().as_ref(), message.retained()), ("online", true));
         }
-        retain("");
+        publisher.retain("factory/sensors/status", "");
         let Some(mut late) = mosquitto("mosquitto_sub", broker.addr(), version) else { return };
         // Within a second nothing comes, which is its exit code 27.
         late.args(["-t", "#", "-C", "1", "-W", "1"]);
@@ -125,7 +120,6 @@ fn a_live_subscriber_sees_a_retained_message_as_live() {
     let live = Paho::new(broker.addr(), Version::V5, "live");
     live.subscribe("status", 1);
     let publisher = Paho::new(broker.addr(), Version::V5, "publisher");
-    let message = paho_mqtt::Message::new_retained("status", "online", 1);
-    publisher.client.publish(message).expect("published");
+    publisher.retain("status", "online");
     assert!(!live.next().retained());
 }

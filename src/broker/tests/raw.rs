@@ -1,8 +1,10 @@
 //! A bare MQTT 3.1.1 client that does only what it is told: it doesn't acknowledge, answer or
 //! read unless asked to, and can be cut off at any point.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::DEADLINE;
@@ -55,6 +57,23 @@ impl Raw {
     pub(super) fn publish(&mut self, topic: &str, payload: &[u8], packet_id: u16) {
         let body = [text(topic).as_slice(), &packet_id.to_be_bytes(), payload].concat();
         self.send(0x32, &body);
+    }
+
+    /// Publishes numbers at QoS 1, a few hundred under way at a time, until all are acknowledged.
+    pub(super) fn publish_numbers(&mut self, topic: &str, numbers: RangeInclusive<u32>) {
+        const UNDER_WAY: usize = 300;
+        let packet_ids = (1..=u16::MAX).cycle();
+        let mut sent = VecDeque::new();
+        for (number, packet_id) in numbers.zip(packet_ids) {
+            self.publish(topic, number.to_string().as_bytes(), packet_id);
+            sent.push_back(packet_id);
+            if sent.len() == UNDER_WAY {
+                assert_eq!(Some(self.await_puback()), sent.pop_front());
+            }
+        }
+        for packet_id in sent {
+            assert_eq!(self.await_puback(), packet_id);
+        }
     }
 
     pub(super) fn await_puback(&mut self) -> u16 {
