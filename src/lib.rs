@@ -6,6 +6,7 @@
 
 pub mod alerts;
 pub mod cli;
+pub mod broker;
 pub mod config;
 pub mod domain;
 pub mod exit;

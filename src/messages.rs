@@ -2,9 +2,12 @@
 //!
 //! Each travels on a [`Route`](crate::supervisor::Route), which bounds how many may wait.
 
+use std::net::SocketAddr;
+
 use actix::Message;
 use tokio::sync::oneshot;
 
+use crate::config::Secret;
 use crate::domain::{AlertEvent, Reading, Rejected, StandingAlert};
 
 /// Sensor → gateway: publish these, in this order.
@@ -78,3 +81,14 @@ pub struct LoadPendingAlerts {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct AlertsDelivered(pub Vec<i64>);
+
+/// Embedded broker → gateway, by a watch channel: where the gateway connects, in plain TCP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerAddress {
+    pub addr: SocketAddr,
+    /// Where everybody else connects; the same, unless the broker speaks TLS or listens beyond
+    /// loopback.
+    pub public: SocketAddr,
+    /// User name and password, when the broker asks for them.
+    pub credentials: Option<(String, Secret)>,
+}

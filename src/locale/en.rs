@@ -8,6 +8,7 @@ pub(super) static WORDS: Words = Words {
     sensor_added: |id, location| format!("➕ Sensor added: {id} ({location})"),
     sensors_added_more: |more| format!("➕ … and {more} more sensors"),
     embedded_broker: "embedded broker",
+    broker_listening: |addr| format!("📡 Embedded broker listening on {addr}"),
     connecting: |broker| format!("🔄 Connecting to {broker}..."),
     connected: |broker| format!("✅ Connected to {broker}!"),
     connection_failed: |broker, reason, advice, seconds| {

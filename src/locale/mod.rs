@@ -6,6 +6,8 @@
 mod en;
 mod fr;
 
+use std::net::SocketAddr;
+
 use crate::domain::{AlertState, Limit, Location, Quantity, Reading, SensorId, Unit, Value};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,6 +45,8 @@ pub struct Words {
     pub sensors_added_more: fn(usize) -> String,
     /// What the embedded broker is called in the lines below.
     pub embedded_broker: &'static str,
+    /// The embedded broker is up; takes the address its users connect to.
+    pub broker_listening: fn(SocketAddr) -> String,
     /// Each of these takes the broker's display name.
     pub connecting: fn(&str) -> String,
     pub connected: fn(&str) -> String,

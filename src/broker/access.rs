@@ -1,0 +1,105 @@
+//! Who may connect: the configured user, and the daemon's own gateway.
+//!
+//! Holds always: user names and passwords are compared in constant time, by their digests; a
+//! password is kept as its digest only, and never logged.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use openssl::memcmp;
+use openssl::sha::sha256;
+use rmqtt::hook::{Handler, HookResult, Parameter, ReturnType};
+use rmqtt::types::AuthResult;
+
+use super::losses::Seldom;
+
+type Digest = [u8; 32];
+
+/// The accounts that may connect. Cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Accounts(Arc<[(Digest, Digest)]>);
+
+impl Accounts {
+    pub(super) fn new<'a>(accounts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let digests =
+            |(user, password): (&str, &str)| (sha256(user.as_bytes()), sha256(password.as_bytes()));
+        Self(accounts.into_iter().map(digests).collect())
+    }
+
+    /// Whether one account has this user name and this password. Looks at all of them, always.
+    pub(super) fn admit(&self, user: Option<&[u8]>, password: Option<&[u8]>) -> bool {
+        let user_digest = sha256(user.unwrap_or_default());
+        let password_digest = sha256(password.unwrap_or_default());
+        let matching = self.0.iter().fold(false, |found, (known_user, known_password)| {
+            let same_user = memcmp::eq(known_user, &user_digest);
+            let same_password = memcmp::eq(known_password, &password_digest);
+            found | (same_user & same_password)
+        });
+        matching & user.is_some() & password.is_some()
+    }
+}
+
+/// Asks [`Accounts`] at each connection that isn't allowed to be anonymous.
+pub(super) struct Gatekeeper {
+    accounts: Accounts,
+    refusals: Seldom,
+}
+
+impl Gatekeeper {
+    pub(super) fn new(accounts: Accounts) -> Self {
+        Self { accounts, refusals: Seldom::default() }
+    }
+}
+
+#[async_trait]
+impl Handler for Gatekeeper {
+    async fn hook(&self, parameter: &Parameter, before: Option<HookResult>) -> ReturnType {
+        let Parameter::ClientAuthenticate(client) = parameter else { return (true, before) };
+        let user = client.username().map(|user| str::as_bytes(user));
+        let admitted = self.accounts.admit(user, client.password().map(|password| &password[..]));
+        let answer = if admitted {
+            AuthResult::Allow(false, None)
+        } else {
+            if let Some(times) = self.refusals.count(Instant::now()) {
+                log::warn!(
+                    target: "vigie::broker",
+                    "refused client {:?} from {:?}: wrong or missing user name or password \
+                     ({times} refused since the last such line)",
+                    client.client_id(),
+                    client.ipaddress(),
+                );
+            }
+            AuthResult::BadUsernameOrPassword
+        };
+        (false, Some(HookResult::AuthResult(answer)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn admits_a_known_user_with_its_own_password_only() {
+        let accounts = Accounts::new([("fleet", "s3cret"), ("gateway", "other")]);
+        let admit = |user: Option<&str>, password: Option<&str>| {
+            accounts.admit(user.map(str::as_bytes), password.map(str::as_bytes))
+        };
+        assert!(admit(Some("fleet"), Some("s3cret")));
+        assert!(admit(Some("gateway"), Some("other")));
+        assert!(!admit(Some("fleet"), Some("other")));
+        assert!(!admit(Some("fleet"), Some("s3cre")));
+        assert!(!admit(Some("Fleet"), Some("s3cret")));
+        assert!(!admit(Some("fleet"), None));
+        assert!(!admit(None, Some("s3cret")));
+        assert!(!admit(None, None));
+    }
+
+    #[test]
+    fn without_accounts_nobody_is_admitted_and_nothing_is_not_a_password() {
+        assert!(!Accounts::default().admit(Some(b""), Some(b"")));
+        let empty = Accounts::new([("", "")]);
+        assert!(!empty.admit(None, None));
+    }
+}

@@ -1,0 +1,24 @@
+//! The embedded broker: rmqtt in library mode, the only place that names it.
+//!
+//! A full MQTT 3.1.1 and 5 broker in this process, for fleets that have none: QoS 0 to 2, retained
+//! messages, wills, persistent sessions, passwords, TLS. The gateway connects to it like any other
+//! client; what it needs for that travels as a [`BrokerAddress`](crate::messages::BrokerAddress).
+//!
+//! Holds always: nobody gets in without credentials beyond loopback; everything kept is bounded
+//! (`limits`); stopping frees the ports in bounded time and leaves nothing behind in the process.
+//! Never: anything on disk. Sessions, queues and retained messages live and die with an incarnation.
+
+mod access;
+mod actor;
+mod handover;
+mod limits;
+mod listeners;
+mod losses;
+mod retained;
+mod server;
+mod sessions;
+#[cfg(test)]
+mod tests;
+mod window;
+
+pub use actor::{Broker, Settings};

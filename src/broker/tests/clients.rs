@@ -1,0 +1,194 @@
+//! Clients: Paho, and Mosquitto's programs.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use paho_mqtt as paho;
+
+use super::DEADLINE;
+
+pub(super) const VERSIONS: [Version; 2] = [Version::V3_1_1, Version::V5];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    V3_1_1,
+    V5,
+}
+
+impl Version {
+    const fn mosquitto(self) -> &'static str {
+        match self {
+            Self::V3_1_1 => "mqttv311",
+            Self::V5 => "mqttv5",
+        }
+    }
+}
+
+/// How a Paho client connects.
+pub(super) struct Options {
+    pub(super) version: Version,
+    /// Whether the session outlives the connection.
+    pub(super) persistent: bool,
+    pub(super) login: Option<(&'static str, &'static str)>,
+    /// Speak TLS, and trust this certificate only.
+    pub(super) trusted: Option<PathBuf>,
+}
+
+impl From<Version> for Options {
+    fn from(version: Version) -> Self {
+        Self { version, persistent: false, login: None, trusted: None }
+    }
+}
+
+/// A connected Paho client.
+pub(super) struct Paho {
+    pub(super) client: paho::Client,
+    messages: paho::SyncReceiver<Option<paho::Message>>,
+    pub(super) session_present: bool,
+}
+
+impl Paho {
+    /// Connects with a clean start.
+    pub(super) fn new(addr: SocketAddr, version: Version, id: &str) -> Self {
+        Self::connect(addr, &version.into(), id).expect("connected")
+    }
+
+    /// Connects to a session that outlives the connection.
+    pub(super) fn persistent(addr: SocketAddr, version: Version, id: &str) -> Self {
+        let options = Options { persistent: true, ..version.into() };
+        Self::connect(addr, &options, id).expect("connected")
+    }
+
+    pub(super) fn connect(addr: SocketAddr, options: &Options, id: &str) -> paho::Result<Self> {
+        let scheme = if options.trusted.is_some() { "mqtts" } else { "mqtt" };
+        let created = paho::CreateOptionsBuilder::new()
+            .server_uri(format!("{scheme}://{addr}"))
+            .client_id(id)
+            .persistence(paho::PersistenceType::None)
+            .mqtt_version(if options.version == Version::V5 { 5 } else { 4 })
+            .finalize();
+        let mut client = paho::Client::new(created)?;
+        client.set_timeout(DEADLINE);
+        let messages = client.start_consuming();
+        let answer = client.connect(options.for_paho())?;
+        let session_present = answer.connect_response().is_some_and(|it| it.session_present);
+        Ok(Self { client, messages, session_present })
+    }
+
+    pub(super) fn subscribe(&self, filter: &str, qos: i32) {
+        self.client.subscribe(filter, qos).expect("subscribed");
+    }
+
+    pub(super) fn publish(&self, topic: &str, payload: impl Into<Vec<u8>>, qos: i32) {
+        self.client.publish(paho::Message::new(topic, payload, qos)).expect("published");
+    }
+
+    /// Publishes what stays with the topic.
+    pub(super) fn retain(&self, topic: &str, payload: &str) {
+        self.client.publish(paho::Message::new_retained(topic, payload, 1)).expect("published");
+    }
+
+    /// Whether the broker took it.
+    pub(super) fn try_publish(&self, topic: &str, payload: Vec<u8>) -> bool {
+        self.client.publish(paho::Message::new(topic, payload, 1)).is_ok()
+    }
+
+    pub(super) fn next(&self) -> paho::Message {
+        let message = self.messages.recv_timeout(DEADLINE).expect("a message in time");
+        message.expect("still connected")
+    }
+
+    pub(super) fn next_text(&self) -> String {
+        self.next().payload_str().into_owned()
+    }
+
+    pub(super) fn disconnect(self) {
+        self.client.disconnect(None).expect("disconnected");
+    }
+}
+
+impl Options {
+    fn for_paho(&self) -> paho::ConnectOptions {
+        let mut options = match self.version {
+            Version::V3_1_1 => paho::ConnectOptionsBuilder::new_v3(),
+            Version::V5 => paho::ConnectOptionsBuilder::new_v5(),
+        };
+        options.keep_alive_interval(Duration::from_secs(30)).connect_timeout(DEADLINE);
+        match self.version {
+            Version::V3_1_1 => options.clean_session(!self.persistent),
+            Version::V5 => options.clean_start(!self.persistent),
+        };
+        if self.version == Version::V5 && self.persistent {
+            let expiry = paho::PropertyCode::SessionExpiryInterval;
+            options.properties(paho::properties![expiry => 3600_u32]);
+        }
+        if let Some((user, password)) = self.login {
+            options.user_name(user).password(password);
+        }
+        if let Some(trusted) = &self.trusted {
+            let mut tls = paho::SslOptionsBuilder::new();
+            tls.trust_store(trusted).expect("a path").enable_server_cert_auth(true).verify(true);
+            options.ssl_options(tls.finalize());
+        }
+        options.finalize()
+    }
+}
+
+/// `mosquitto_pub` or `mosquitto_sub`, talking to `addr`; `None` when it isn't installed.
+pub(super) fn mosquitto(program: &str, addr: SocketAddr, version: Version) -> Option<Command> {
+    if Command::new(program).arg("--help").output().is_err() {
+        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{program} is not installed");
+        eprintln!("SKIPPED: {program} is not installed (package mosquitto-clients)");
+        return None;
+    }
+    let mut command = Command::new(program);
+    let (host, port) = (addr.ip().to_string(), addr.port().to_string());
+    command.args(["-h", &host, "-p", &port, "-V", version.mosquitto()]);
+    Some(command)
+}
+
+/// Runs to the end, which must come before the deadline.
+pub(super) fn finish(mut command: Command) -> Output {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = Reaped(child.expect("it starts"));
+    let started = Instant::now();
+    while child.0.try_wait().expect("a status").is_none() {
+        assert!(started.elapsed() < DEADLINE, "{command:?} takes too long");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let read = |from: Option<Box<dyn Read>>| {
+        let mut bytes = Vec::new();
+        from.expect("piped").read_to_end(&mut bytes).expect("read");
+        bytes
+    };
+    let stdout = read(child.0.stdout.take().map(|it| Box::new(it) as _));
+    let stderr = read(child.0.stderr.take().map(|it| Box::new(it) as _));
+    Output { status: child.0.wait().expect("a status"), stdout, stderr }
+}
+
+/// Starts it, and waits for the first line it prints.
+pub(super) fn start_until_it_prints(mut command: Command) -> Reaped {
+    let mut child = Reaped(command.stdout(Stdio::piped()).spawn().expect("it starts"));
+    let output = child.0.stdout.take().expect("piped");
+    let (print, printed) = mpsc::channel();
+    // Ends with the process.
+    std::thread::spawn(move || print.send(BufReader::new(output).lines().next()));
+    let line = printed.recv_timeout(DEADLINE).expect("a line in time");
+    assert!(matches!(line, Some(Ok(_))), "{command:?} prints nothing");
+    child
+}
+
+/// A child process that doesn't outlive its test.
+pub(super) struct Reaped(Child);
+
+impl Drop for Reaped {
+    /// SIGKILL: to the broker, a client that vanishes.
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,125 @@
+//! Messages get through: each quality of service, wildcards, sizes, retained messages.
+
+use super::Running;
+use super::clients::{Paho, VERSIONS, Version, finish, mosquitto};
+
+#[test]
+fn each_quality_of_service_on_both_versions() {
+    let broker = Running::new();
+    for version in VERSIONS {
+        let subscriber = Paho::new(broker.addr(), version, "subscriber");
+        subscriber.subscribe("factory/sensors/temperature", 2);
+        for qos in 0..=2 {
+            let publisher = Paho::new(broker.addr(), version, "publisher");
+            let payload = format!("{version:?} at {qos}");
+            publisher.publish("factory/sensors/temperature", payload.clone(), qos);
+            let message = subscriber.next();
+            assert_eq!(
+                (message.payload_str().as_ref(), message.qos() as i32),
+                (payload.as_str(), qos)
+            );
+        }
+    }
+}
+
+#[test]
+fn mosquittos_clients_publish_at_each_quality_of_service() {
+    let broker = Running::new();
+    let subscriber = Paho::new(broker.addr(), Version::V5, "subscriber");
+    subscriber.subscribe("from/mosquitto", 2);
+    for (version, qos) in VERSIONS.into_iter().flat_map(|version| [0, 1, 2].map(|q| (version, q))) {
+        let Some(mut publish) = mosquitto("mosquitto_pub", broker.addr(), version) else { return };
+        let payload = format!("{version:?} at {qos}");
+        publish.args(["-t", "from/mosquitto", "-m", &payload, "-q", &qos.to_string()]);
+        assert!(finish(publish).status.success());
+        let message = subscriber.next();
+        assert_eq!((message.payload_str().as_ref(), message.qos() as i32), (payload.as_str(), qos));
+    }
+}
+
+#[test]
+fn one_level_wildcards() {
+    let broker = Running::new();
+    let ours = Paho::new(broker.addr(), Version::V5, "ours");
+    ours.subscribe("factory/sensors/+", 1);
+    let pairs = Paho::new(broker.addr(), Version::V3_1_1, "pairs");
+    pairs.subscribe("+/+", 1);
+    let publisher = Paho::new(broker.addr(), Version::V5, "publisher");
+    let topics = [
+        "factory/sensors",
+        "factory/sensors/temperature",
+        "factory/sensors/temperature/TEMP_001",
+        "factory/alerts/temperature",
+        "factory/sensors/humidity",
+        "other/pair",
+        "deep/er/one",
+    ];
+    for topic in topics {
+        publisher.publish(topic, topic, 1);
+    }
+    publisher.publish("factory/sensors/end", "end", 1);
+    publisher.publish("the/end", "end", 1);
+    assert_eq!(
+        until_end(&ours),
+        ["factory/sensors/temperature", "factory/sensors/humidity", "factory/sensors/end"]
+    );
+    assert_eq!(until_end(&pairs), ["factory/sensors", "other/pair", "the/end"]);
+}
+
+fn until_end(client: &Paho) -> Vec<String> {
+    let mut topics = Vec::new();
+    loop {
+        let message = client.next();
+        topics.push(message.topic().to_owned());
+        if message.payload() == b"end" {
+            return topics;
+        }
+    }
+}
+
+#[test]
+fn a_mebibyte_passes_and_too_much_ends_the_connection() {
+    let broker = Running::new();
+    for version in VERSIONS {
+        let subscriber = Paho::new(broker.addr(), version, "subscriber");
+        subscriber.subscribe("big", 1);
+        let publisher = Paho::new(broker.addr(), version, "publisher");
+        let payload: Vec<u8> = (0..1024 * 1024).map(|i: u32| i.to_le_bytes()[0]).collect();
+        publisher.publish("big", payload.clone(), 1);
+        assert!(subscriber.next().payload() == payload);
+    }
+    let publisher = Paho::new(broker.addr(), Version::V3_1_1, "too-big");
+    assert!(!publisher.try_publish("big", vec![0; 3 * 1024 * 1024]));
+}
+
+#[test]
+fn a_late_subscriber_gets_the_retained_message_until_it_is_cleared() {
+    let broker = Running::new();
+    for version in VERSIONS {
+        let publisher = Paho::new(broker.addr(), version, "publisher");
+        publisher.retain("factory/sensors/status", "starting");
+        publisher.retain("factory/sensors/status", "online");
+        for filter in ["factory/sensors/status", "factory/sensors/+", "#"] {
+            let late = Paho::new(broker.addr(), version, "late");
+            late.subscribe(filter, 1);
+            let message = late.next();
+            assert_eq!((message.payload_str().as_ref(), message.retained()), ("online", true));
+        }
+        publisher.retain("factory/sensors/status", "");
+        let Some(mut late) = mosquitto("mosquitto_sub", broker.addr(), version) else { return };
+        // Within a second nothing comes, which is its exit code 27.
+        late.args(["-t", "#", "-C", "1", "-W", "1"]);
+        let late = finish(late);
+        assert_eq!((late.status.code(), late.stdout.as_slice()), (Some(27), b"".as_slice()));
+    }
+}
+
+#[test]
+fn a_live_subscriber_sees_a_retained_message_as_live() {
+    let broker = Running::new();
+    let live = Paho::new(broker.addr(), Version::V5, "live");
+    live.subscribe("status", 1);
+    let publisher = Paho::new(broker.addr(), Version::V5, "publisher");
+    publisher.retain("status", "online");
+    assert!(!live.next().retained());
+}

@@ -1,0 +1,150 @@
+//! A bare MQTT 3.1.1 client that does only what it is told: it doesn't acknowledge, answer or
+//! read unless asked to, and can be cut off at any point.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::DEADLINE;
+
+pub(super) struct Raw {
+    stream: TcpStream,
+    pub(super) session_present: bool,
+}
+
+/// A PUBLISH as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Received {
+    pub(super) payload: Vec<u8>,
+    pub(super) duplicate: bool,
+    pub(super) packet_id: u16,
+}
+
+impl Received {
+    pub(super) fn number(&self) -> u64 {
+        std::str::from_utf8(&self.payload).expect("text").parse().expect("a number")
+    }
+}
+
+impl Raw {
+    /// Connects and waits to be accepted.
+    pub(super) fn connect(addr: SocketAddr, id: &str, clean: bool) -> Self {
+        let stream = TcpStream::connect_timeout(&addr, DEADLINE).expect("connected");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        stream.set_write_timeout(Some(DEADLINE)).expect("a timeout");
+        stream.set_nodelay(true).expect("no delay");
+        let mut raw = Self { stream, session_present: false };
+        let mut body = b"\0\x04MQTT\x04".to_vec();
+        body.extend([if clean { 2 } else { 0 }, 0, 0]);
+        body.extend(text(id));
+        raw.send(0x10, &body);
+        let (kind, answer) = raw.receive().expect("a CONNACK");
+        assert_eq!((kind, answer[1]), (0x20, 0), "refused: {answer:?}");
+        raw.session_present = answer[0] & 1 == 1;
+        raw
+    }
+
+    pub(super) fn subscribe(&mut self, filter: &str, qos: u8) {
+        let body = [&[0, 1], text(filter).as_slice(), &[qos]].concat();
+        self.send(0x82, &body);
+        let (kind, answer) = self.receive().expect("a SUBACK");
+        assert_eq!((kind, answer.as_slice()), (0x90, [0, 1, qos].as_slice()));
+    }
+
+    /// Publishes at QoS 1 without waiting for the acknowledgement.
+    pub(super) fn publish(&mut self, topic: &str, payload: &[u8], packet_id: u16) {
+        let body = [text(topic).as_slice(), &packet_id.to_be_bytes(), payload].concat();
+        self.send(0x32, &body);
+    }
+
+    /// Publishes numbers at QoS 1, a few hundred under way at a time, until all are acknowledged.
+    pub(super) fn publish_numbers(&mut self, topic: &str, numbers: RangeInclusive<u32>) {
+        const UNDER_WAY: usize = 300;
+        let packet_ids = (1..=u16::MAX).cycle();
+        let mut sent = VecDeque::new();
+        for (number, packet_id) in numbers.zip(packet_ids) {
+            self.publish(topic, number.to_string().as_bytes(), packet_id);
+            sent.push_back(packet_id);
+            if sent.len() == UNDER_WAY {
+                assert_eq!(Some(self.await_puback()), sent.pop_front());
+            }
+        }
+        for packet_id in sent {
+            assert_eq!(self.await_puback(), packet_id);
+        }
+    }
+
+    pub(super) fn await_puback(&mut self) -> u16 {
+        let (kind, body) = self.receive().expect("a PUBACK");
+        assert_eq!(kind, 0x40);
+        u16::from_be_bytes([body[0], body[1]])
+    }
+
+    pub(super) fn acknowledge(&mut self, packet_id: u16) {
+        self.send(0x40, &packet_id.to_be_bytes());
+    }
+
+    /// The next PUBLISH; `None` once the broker has closed the connection, or `patience` is over.
+    pub(super) fn next(&mut self, patience: Duration) -> Option<Received> {
+        self.stream.set_read_timeout(Some(patience)).expect("a timeout");
+        let (kind, body) = self.receive()?;
+        assert_eq!(kind & 0xf0, 0x30, "not a PUBLISH");
+        let topic = usize::from(u16::from_be_bytes([body[0], body[1]])) + 2;
+        let rest = &body[topic..];
+        let (packet_id, payload) = match kind & 0b110 {
+            0 => (0, rest),
+            _ => (u16::from_be_bytes([rest[0], rest[1]]), &rest[2..]),
+        };
+        Some(Received { payload: payload.to_vec(), duplicate: kind & 8 != 0, packet_id })
+    }
+
+    /// Whether the broker closes the connection before the deadline.
+    pub(super) fn is_closed(&mut self) -> bool {
+        loop {
+            match self.stream.read(&mut [0; 1024]) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) => return error.kind() == ErrorKind::ConnectionReset,
+            }
+        }
+    }
+
+    pub(super) fn send(&mut self, kind: u8, body: &[u8]) {
+        let mut packet = vec![kind];
+        let mut length = body.len();
+        while length > 127 {
+            packet.push(u8::try_from(length % 128).expect("below 128") | 128);
+            length /= 128;
+        }
+        packet.push(u8::try_from(length).expect("below 128"));
+        packet.extend(body);
+        self.stream.write_all(&packet).expect("sent");
+    }
+
+    fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
+        let mut byte = || {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte).ok().map(|()| byte[0])
+        };
+        let kind = byte()?;
+        let (mut length, mut shift) = (0, 0);
+        loop {
+            let part = byte()?;
+            length |= usize::from(part & 127) << shift;
+            shift += 7;
+            if part & 128 == 0 {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).ok()?;
+        Some((kind, body))
+    }
+}
+
+fn text(text: &str) -> Vec<u8> {
+    let length = u16::try_from(text.len()).expect("a short text");
+    [&length.to_be_bytes(), text.as_bytes()].concat()
+}
