@@ -5,8 +5,8 @@
 //! alert rules; storage commits it. One direction, typed messages, bounded routes.
 
 pub mod alerts;
-pub mod cli;
 pub mod broker;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod exit;

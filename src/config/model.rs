@@ -43,7 +43,7 @@ impl TimeStyle {
     /// A timestamp as messages carry it.
     #[must_use]
     pub fn write(self, time: DateTime<Utc>) -> String {
-        if self.naive { time::to_local_text(time, self.zone) } else { time::to_utc_text(time) }
+        time::on_wire(time, self.naive.then_some(self.zone))
     }
 }
 

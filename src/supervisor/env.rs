@@ -24,32 +24,36 @@ pub enum Failure {
 
 /// One incarnation's line to its supervisor. Cheap to clone; made anew for each incarnation.
 #[derive(Debug, Clone)]
-pub struct ChildEnv {
+pub struct ChildEnv(Arc<Line>);
+
+#[derive(Debug)]
+struct Line {
     name: Arc<str>,
     incarnation: u32,
-    ready: Arc<Notify>,
-    failure: Arc<Mutex<Option<String>>>,
+    ready: Notify,
+    failure: Mutex<Option<Failure>>,
 }
 
 impl ChildEnv {
     pub(super) fn new(name: Arc<str>, incarnation: u32) -> Self {
-        Self { name, incarnation, ready: Arc::default(), failure: Arc::default() }
+        let (ready, failure) = (Notify::new(), Mutex::new(None));
+        Self(Arc::new(Line { name, incarnation, ready, failure }))
     }
 
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// 1 for the first life, one more after each restart.
     #[must_use]
-    pub const fn incarnation(&self) -> u32 {
-        self.incarnation
+    pub fn incarnation(&self) -> u32 {
+        self.0.incarnation
     }
 
     /// Says "up": the next phase may start. Only needed by children whose spec waits for it.
     pub fn ready(&self) {
-        self.ready.notify_one();
+        self.0.ready.notify_one();
     }
 
     /// Ends this incarnation as failed, saying why; the supervisor restarts the child.
@@ -58,15 +62,29 @@ impl ChildEnv {
         ctx: &mut A::Context,
         why: impl Into<String>,
     ) {
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.into());
+        self.end::<A>(ctx, Failure::Failed(why.into()));
+    }
+
+    /// Like [`fail`](Self::fail) with [`Failure::Unavailable`], for what the factory can't know
+    /// yet: a child that was never up ends the daemon this way.
+    pub fn unavailable<A: Actor<Context = Context<A>>>(
+        &self,
+        ctx: &mut A::Context,
+        why: impl Into<String>,
+    ) {
+        self.end::<A>(ctx, Failure::Unavailable(why.into()));
+    }
+
+    fn end<A: Actor<Context = Context<A>>>(&self, ctx: &mut A::Context, failure: Failure) {
+        *self.0.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
         ctx.stop();
     }
 
     pub(super) async fn until_ready(&self) {
-        self.ready.notified().await;
+        self.0.ready.notified().await;
     }
 
-    pub(super) fn take_failure(&self) -> Option<String> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    pub(super) fn take_failure(&self) -> Option<Failure> {
+        self.0.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

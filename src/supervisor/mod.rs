@@ -3,11 +3,34 @@
 #[cfg(panic = "abort")]
 compile_error!("supervision catches panics: build with panic = \"unwind\"");
 
+mod arbiters;
+mod child;
 mod env;
+mod group;
+mod health;
+mod hook;
+mod life;
+mod notice;
+mod phases;
+mod policy;
 mod route;
+mod spec;
+#[allow(clippy::module_inception)]
+mod supervisor;
+mod tree;
+mod watchdog;
 
+pub use arbiters::Place;
 pub use env::{ChildEnv, Failure, GracefulStop};
+pub use health::{
+    ChildHealth, ChildState, GroupHealth, Health, HealthReport, LastExit, StateCounts,
+};
+pub use hook::install_panic_hook;
+pub use notice::{ChildEvent, Happening, TARGET};
+pub use policy::{Backoff, Exhaustion, Exit, GroupLimit, Intensity, Policy, Restart};
 pub use route::{Mailbox, RequestError, Room, Route, Routed, SendError};
+pub use spec::{ChildSpec, GroupSpec, Readiness, Terms};
+pub use tree::{Outcome, RunningTree, Tree};
 
 #[cfg(test)]
 impl ChildEnv {

@@ -1,0 +1,227 @@
+//! A child's stable core, and the task that is one incarnation of it.
+//!
+//! Holds always: there is never more than one incarnation (the inbox's lock); each started
+//! incarnation reports its end exactly once, also when its arbiter dies under it.
+//! Never: decides anything; the supervisor does.
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use actix::WeakAddr;
+use actix::dev::channel::AddressReceiver;
+use actix::prelude::*;
+use tokio::sync::{Mutex, oneshot};
+
+use super::arbiters::Place;
+use super::env::{ChildEnv, Failure, GracefulStop};
+use super::hook::guarded;
+use super::life::Life;
+use super::policy::{Exit, Policy};
+use super::spec::{Factory, Readiness, Terms};
+use super::supervisor::{Exited, House, Supervisor, Up};
+
+/// A child as its supervisor sees it, whatever its actor's type.
+pub(super) trait Child: Send + Sync {
+    fn name(&self) -> &Arc<str>;
+    fn phase(&self) -> u8;
+    fn policy(&self) -> &Policy;
+    /// How long it may take to stop; `None` if it sees to that itself.
+    fn shutdown(&self) -> Option<Duration>;
+    /// Begins an incarnation, which reports to `birth.reporter`.
+    fn start(self: Arc<Self>, birth: Birth, house: &std::rc::Rc<House>);
+    /// Asks it to finish its work and end, by `deadline` at the latest.
+    fn ask_to_stop(&self, deadline: Instant);
+    /// No incarnation will follow: whoever sends to it learns that.
+    fn close(&self);
+}
+
+/// What an incarnation is born with.
+pub(super) struct Birth {
+    /// The wait before it begins.
+    pub(super) after: Duration,
+    /// Ends it for good, when used or dropped.
+    pub(super) kill: oneshot::Receiver<()>,
+    pub(super) reporter: Reporter,
+}
+
+/// An incarnation's line to its supervisor. Dropped without having reported the end, it reports
+/// that the arbiter is gone: nothing else drops it early.
+pub(super) struct Reporter {
+    pub(super) supervisor: Arc<Addr<Supervisor>>,
+    pub(super) seat: u32,
+    pub(super) incarnation: u32,
+    pub(super) open: bool,
+}
+
+impl Reporter {
+    /// The `do_send`s below can only be lost when the supervisor is gone, and then nobody cares.
+    /// They don't overfill its mailbox: a child has one incarnation, and that two reports.
+    pub(super) fn up(&self) {
+        let Self { seat, incarnation, .. } = *self;
+        self.supervisor.do_send(Up { seat, incarnation });
+    }
+
+    pub(super) fn exited(mut self, exit: Exit) {
+        self.report(exit);
+    }
+
+    fn report(&mut self, exit: Exit) {
+        let Self { seat, incarnation, .. } = *self;
+        if std::mem::take(&mut self.open) {
+            self.supervisor.do_send(Exited { seat, incarnation, exit });
+        }
+    }
+}
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        self.report(Exit::ArbiterGone);
+    }
+}
+
+/// What outlives a child's incarnations.
+pub(super) struct Core<A: Actor<Context = Context<A>>> {
+    pub(super) name: Arc<str>,
+    pub(super) phase: u8,
+    pub(super) place: Place,
+    pub(super) terms: Arc<Terms>,
+    pub(super) factory: Factory<A>,
+    pub(super) addr: WeakAddr<A>,
+    /// Locked by the living incarnation; empty once the child is closed.
+    pub(super) inbox: Arc<Mutex<Option<AddressReceiver<A>>>>,
+}
+
+impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> Child for Core<A> {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn phase(&self) -> u8 {
+        self.phase
+    }
+
+    fn policy(&self) -> &Policy {
+        &self.terms.policy
+    }
+
+    fn shutdown(&self) -> Option<Duration> {
+        Some(self.terms.shutdown)
+    }
+
+    fn start(self: Arc<Self>, birth: Birth, house: &std::rc::Rc<House>) {
+        let arbiter = house.arbiters.borrow_mut().get(self.place, &self.name);
+        match arbiter {
+            // If the arbiter has just died, the closure is dropped, and the reporter in it reports.
+            Ok(arbiter) => {
+                arbiter.spawn_fn(move || {
+                    actix_rt::spawn(self.run(birth));
+                });
+            }
+            Err(error) => birth.reporter.exited(Exit::Failed(format!("no arbiter: {error}"))),
+        }
+    }
+
+    fn ask_to_stop(&self, _deadline: Instant) {
+        if let Some(addr) = self.addr.upgrade() {
+            // Lost only if the child is closed, that is, stopped.
+            addr.do_send(GracefulStop);
+        }
+    }
+
+    fn close(&self) {
+        // A child that is cut off still holds the lock: its task closes the inbox at its end.
+        if let Ok(mut inbox) = self.inbox.try_lock() {
+            inbox.take();
+        }
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Core<A> {
+    async fn run(self: Arc<Self>, birth: Birth) {
+        let Birth { reporter, mut kill, after } = birth;
+        let exit = self.live(after, &mut kill, &reporter).await;
+        if exit == Exit::Killed {
+            self.inbox.lock().await.take();
+        }
+        reporter.exited(exit);
+    }
+
+    async fn live(
+        &self,
+        after: Duration,
+        kill: &mut oneshot::Receiver<()>,
+        reporter: &Reporter,
+    ) -> Exit {
+        if !after.is_zero() {
+            tokio::select! {
+                biased;
+                _ = &mut *kill => return Exit::Killed,
+                () = tokio::time::sleep(after) => {}
+            }
+        }
+        let inbox = tokio::select! {
+            biased;
+            _ = &mut *kill => return Exit::Killed,
+            inbox = Arc::clone(&self.inbox).lock_owned() => inbox,
+        };
+        let env = ChildEnv::new(self.name.clone(), reporter.incarnation);
+        let actor = match guarded(&self.name, || (self.factory)(&env)) {
+            Ok(Ok(actor)) => actor,
+            Ok(Err(failure)) => return failure.into(),
+            Err(text) => return Exit::Panicked(text),
+        };
+        let mut life = Life::new(self.name.clone(), actor, inbox);
+        let exit = self.watch(&mut life, &env, kill, reporter).await;
+        // Its `stopped` may still say why it failed.
+        drop(life);
+        match (exit, env.take_failure()) {
+            (Exit::Stopped, Some(failure)) => failure.into(),
+            (exit, _) => exit,
+        }
+    }
+
+    async fn watch(
+        &self,
+        life: &mut Life<A>,
+        env: &ChildEnv,
+        kill: &mut oneshot::Receiver<()>,
+        reporter: &Reporter,
+    ) -> Exit {
+        // The first poll runs `started`.
+        let begun =
+            std::future::poll_fn(|task| Poll::Ready(std::pin::Pin::new(&mut *life).poll(task)));
+        if let Poll::Ready(end) = begun.await {
+            return ended(end);
+        }
+        if let Readiness::Signalled { at_most } = self.terms.readiness {
+            // Boxed, so that the many children that don't wait here have no room for it.
+            let ready = Box::pin(tokio::time::timeout(at_most, env.until_ready()));
+            tokio::select! {
+                biased;
+                end = &mut *life => return ended(end),
+                _ = &mut *kill => return Exit::Killed,
+                _ = ready => {}
+            }
+        }
+        reporter.up();
+        tokio::select! {
+            biased;
+            end = life => ended(end),
+            _ = kill => Exit::Killed,
+        }
+    }
+}
+
+fn ended(end: Result<(), String>) -> Exit {
+    end.map_or_else(Exit::Panicked, |()| Exit::Stopped)
+}
+
+impl From<Failure> for Exit {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Failed(why) => Self::Failed(why),
+            Failure::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! How every child is doing, for whoever asks: a status command, a page, a test.
+//!
+//! Each supervisor writes its children's records on a board of its own; a [`Health`] handle reads
+//! them from any thread, also while a supervisor is busy.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
+
+use super::policy::{Exit, History};
+
+/// How many children in trouble a group's summary names.
+const TROUBLED_NAMED: usize = 100;
+
+/// What a child is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Waits for its phase, or for itself to be up.
+    Starting,
+    Up,
+    BackingOff {
+        until: Instant,
+    },
+    Quarantined {
+        until: Instant,
+    },
+    /// Ended because it was asked to, or by itself for good.
+    Stopped,
+    /// Ended for good because it failed too often or was cut off.
+    GaveUp,
+}
+
+impl State {
+    pub(super) const fn is_over(self) -> bool {
+        matches!(self, Self::Stopped | Self::GaveUp)
+    }
+}
+
+/// A child's life so far.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) name: Arc<str>,
+    pub(super) state: State,
+    pub(super) since: Instant,
+    pub(super) incarnation: u32,
+    pub(super) window: Duration,
+    pub(super) history: History,
+    pub(super) last_exit: Option<Box<(Instant, Exit)>>,
+}
+
+/// The records of one supervisor's children.
+#[derive(Debug)]
+pub(super) struct Board {
+    /// `None` for the root.
+    pub(super) group: Option<Arc<str>>,
+    records: Mutex<Vec<Record>>,
+    groups: Vec<Arc<Self>>,
+}
+
+impl Board {
+    pub(super) fn new(
+        group: Option<Arc<str>>,
+        children: impl Iterator<Item = (Arc<str>, Duration)>,
+        groups: Vec<Arc<Self>>,
+        now: Instant,
+    ) -> Self {
+        let records = children.map(|(name, window)| Record {
+            name,
+            state: State::Starting,
+            since: now,
+            incarnation: 0,
+            window,
+            history: History::default(),
+            last_exit: None,
+        });
+        Self { group, records: Mutex::new(records.collect()), groups }
+    }
+
+    /// Hold it briefly, and never while calling out.
+    pub(super) fn records(&self) -> MutexGuard<'_, Vec<Record>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads the health of a tree. Cheap to clone and to share between threads.
+#[derive(Debug, Clone)]
+pub struct Health(pub(super) Arc<Board>);
+
+/// The whole tree at one moment; large groups are summed up.
+#[derive(Debug, Clone, Serialize)]
+pub struct HealthReport {
+    /// The root's own children. A group is one of them, under its name.
+    pub children: Vec<ChildHealth>,
+    pub groups: Vec<GroupHealth>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChildHealth {
+    pub name: String,
+    #[serde(flatten)]
+    pub state: ChildState,
+    #[serde(serialize_with = "rfc3339")]
+    pub since: DateTime<Utc>,
+    /// 0 before the first start.
+    pub incarnation: u32,
+    pub restarts_in_window: usize,
+    pub last_exit: Option<LastExit>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ChildState {
+    Starting,
+    Up,
+    BackingOff {
+        #[serde(serialize_with = "rfc3339")]
+        until: DateTime<Utc>,
+    },
+    Quarantined {
+        #[serde(serialize_with = "rfc3339")]
+        until: DateTime<Utc>,
+    },
+    Stopped,
+    GaveUp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastExit {
+    /// In words, for developers: "panicked: …".
+    pub what: String,
+    #[serde(serialize_with = "rfc3339")]
+    pub at: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct GroupHealth {
+    pub name: String,
+    pub children: usize,
+    pub states: StateCounts,
+    /// Restarts of all children, each within its own window.
+    pub restarts_in_window: usize,
+    /// Children that are not up or were restarted lately; at most 100 of them.
+    pub troubled: Vec<ChildHealth>,
+    /// How many more there are.
+    pub troubled_not_named: usize,
+}
+
+/// How many children are in each state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct StateCounts {
+    pub starting: usize,
+    pub up: usize,
+    pub backing_off: usize,
+    pub quarantined: usize,
+    pub stopped: usize,
+    pub gave_up: usize,
+}
+
+impl Health {
+    /// The tree now. Takes about a millisecond for 100,000 children.
+    #[must_use]
+    pub fn report(&self) -> HealthReport {
+        let clock = Clock::now();
+        HealthReport {
+            children: self.0.records().iter().map(|record| clock.child(record)).collect(),
+            groups: self.0.groups.iter().map(|group| clock.group(group)).collect(),
+        }
+    }
+
+    /// One child, of the root or of a group.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Option<ChildHealth> {
+        let clock = Clock::now();
+        let boards = std::iter::once(&self.0).chain(&self.0.groups);
+        boards.into_iter().find_map(|board| {
+            board.records().iter().find(|record| &*record.name == name).map(|it| clock.child(it))
+        })
+    }
+
+    /// Every child of a group; empty if there is no such group.
+    #[must_use]
+    pub fn group_children(&self, group: &str) -> Vec<ChildHealth> {
+        let clock = Clock::now();
+        let board = self.0.groups.iter().find(|board| board.group.as_deref() == Some(group));
+        board.map_or_else(Vec::new, |board| {
+            board.records().iter().map(|record| clock.child(record)).collect()
+        })
+    }
+}
+
+/// One moment on both clocks, to tell instants as times of day.
+struct Clock {
+    now: Instant,
+    wall: DateTime<Utc>,
+}
+
+impl Clock {
+    fn now() -> Self {
+        Self { now: Instant::now(), wall: Utc::now() }
+    }
+
+    fn wall(&self, at: Instant) -> DateTime<Utc> {
+        if at > self.now { self.wall + (at - self.now) } else { self.wall - (self.now - at) }
+    }
+
+    fn state(&self, state: State) -> ChildState {
+        match state {
+            // The wait is over, and the child has not said that it is up.
+            State::BackingOff { until } | State::Quarantined { until } if until <= self.now => {
+                ChildState::Starting
+            }
+            State::BackingOff { until } => ChildState::BackingOff { until: self.wall(until) },
+            State::Quarantined { until } => ChildState::Quarantined { until: self.wall(until) },
+            State::Starting => ChildState::Starting,
+            State::Up => ChildState::Up,
+            State::Stopped => ChildState::Stopped,
+            State::GaveUp => ChildState::GaveUp,
+        }
+    }
+
+    fn child(&self, record: &Record) -> ChildHealth {
+        let last_exit = record.last_exit.as_deref();
+        ChildHealth {
+            name: record.name.to_string(),
+            state: self.state(record.state),
+            since: self.wall(record.since),
+            incarnation: record.incarnation,
+            restarts_in_window: record.history.within(record.window, self.now),
+            last_exit: last_exit
+                .map(|(at, exit)| LastExit { what: exit.to_string(), at: self.wall(*at) }),
+        }
+    }
+
+    fn group(&self, board: &Board) -> GroupHealth {
+        let records = board.records();
+        let mut group = GroupHealth {
+            name: board.group.as_deref().unwrap_or_default().to_owned(),
+            children: records.len(),
+            states: StateCounts::default(),
+            restarts_in_window: 0,
+            troubled: Vec::new(),
+            troubled_not_named: 0,
+        };
+        for record in records.iter() {
+            let state = self.state(record.state);
+            let restarts = record.history.within(record.window, self.now);
+            group.states.count(state);
+            group.restarts_in_window += restarts;
+            if state == ChildState::Up && restarts == 0 {
+                continue;
+            }
+            if group.troubled.len() < TROUBLED_NAMED {
+                group.troubled.push(self.child(record));
+            } else {
+                group.troubled_not_named += 1;
+            }
+        }
+        group
+    }
+}
+
+impl StateCounts {
+    const fn count(&mut self, state: ChildState) {
+        let count = match state {
+            ChildState::Starting => &mut self.starting,
+            ChildState::Up => &mut self.up,
+            ChildState::BackingOff { .. } => &mut self.backing_off,
+            ChildState::Quarantined { .. } => &mut self.quarantined,
+            ChildState::Stopped => &mut self.stopped,
+            ChildState::GaveUp => &mut self.gave_up,
+        };
+        *count += 1;
+    }
+}
+
+fn rfc3339<S: Serializer>(time: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_summed_up_and_its_troubled_are_named() {
+        let now = Instant::now();
+        let window = Duration::from_secs(60);
+        let names = (0..250).map(|n| (Arc::from(format!("S_{n}")), window));
+        let group = Arc::new(Board::new(Some("fleet".into()), names, vec![], now));
+        {
+            let mut records = group.records();
+            records.iter_mut().for_each(|record| record.state = State::Up);
+            for record in records.iter_mut().take(120) {
+                record.state = State::Quarantined { until: now + window };
+                record.last_exit = Some(Box::new((now, Exit::Panicked("boom".into()))));
+            }
+            records[0].state = State::BackingOff { until: now };
+        }
+        let root = Board::new(None, [("fleet".into(), window)].into_iter(), vec![group], now);
+        let health = Health(Arc::new(root));
+
+        let report = health.report();
+        let fleet = &report.groups[0];
+        let expected = StateCounts { starting: 1, up: 130, quarantined: 119, ..Default::default() };
+        assert_eq!(fleet.states, expected);
+        assert_eq!((fleet.troubled.len(), fleet.troubled_not_named), (100, 20));
+        assert_eq!(health.group_children("fleet").len(), 250);
+        assert_eq!(health.child("S_200").map(|child| child.state), Some(ChildState::Up));
+
+        let json = serde_json::to_value(&fleet.troubled[1]).expect("plain data");
+        assert_eq!(json["state"], "quarantined");
+        assert_eq!(json["last_exit"]["what"], "panicked: boom");
+        assert!(json["until"].as_str().is_some_and(|time| time.ends_with("+00:00")));
+    }
+}

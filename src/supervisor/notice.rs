@@ -1,0 +1,193 @@
+//! What the supervisor tells about its children: a log line at a limited rate, and every event to
+//! the listener.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::policy::Exit;
+
+/// The log target of supervision.
+pub const TARGET: &str = "vigie::supervisor";
+
+/// More lines than this a second say no more to anyone.
+const LINES_PER_SECOND: u32 = 20;
+
+/// Something that happened to a child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildEvent {
+    pub child: Arc<str>,
+    /// The group it belongs to, if it is not a child of the root.
+    pub group: Option<Arc<str>>,
+    /// The incarnation it happened to; the first is 1.
+    pub incarnation: u32,
+    pub what: Happening,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happening {
+    Up,
+    /// It failed and will be restarted, for the `nth` time of at most `of` in `window`.
+    Restarting {
+        exit: Exit,
+        after: Duration,
+        nth: usize,
+        of: usize,
+        window: Duration,
+    },
+    /// It failed too often and rests.
+    Quarantined {
+        exit: Exit,
+        rest: Duration,
+    },
+    /// It failed too often, or can't start, and the whole tree stops for it.
+    Escalated {
+        exit: Exit,
+    },
+    /// It is done: asked to stop, or stopped by itself for good.
+    Stopped,
+    /// It failed while the tree was stopping, and there is no more time for another try.
+    Lost {
+        exit: Exit,
+    },
+    /// It hadn't stopped within its shutdown deadline.
+    CutOff,
+}
+
+/// Where events go; called on the system's arbiter, so it must be quick.
+pub(super) type Listener = Box<dyn Fn(&ChildEvent)>;
+
+pub(super) struct Notices {
+    lines: LineLimiter,
+    listener: Option<Listener>,
+}
+
+impl Notices {
+    pub(super) const fn new(listener: Option<Listener>) -> Self {
+        Self { lines: LineLimiter::new(), listener }
+    }
+
+    /// Returns whether lines were left out, which [`flush`](Self::flush) will sum up.
+    pub(super) fn tell(&mut self, event: &ChildEvent, now: Instant) -> bool {
+        self.log(event, now);
+        if let Some(listener) = &self.listener {
+            listener(event);
+        }
+        self.lines.left_out > 0
+    }
+
+    /// Sums up the lines left out so far.
+    pub(super) fn flush(&mut self) {
+        summarise(std::mem::take(&mut self.lines.left_out));
+    }
+
+    fn log(&mut self, event: &ChildEvent, now: Instant) {
+        let ChildEvent { child, incarnation, what, .. } = event;
+        let level = what.level();
+        if level == log::Level::Error {
+            // At most one of these ends a run, so none of them is left out.
+            log::error!(target: TARGET, "{child} {what}");
+        } else if level == log::Level::Debug {
+            log::debug!(target: TARGET, "{child} {what}, incarnation {incarnation}");
+        } else if let Some(left_out) = self.lines.allow(now) {
+            summarise(left_out);
+            log::warn!(target: TARGET, "{child} {what}");
+        }
+    }
+}
+
+fn summarise(left_out: u64) {
+    if left_out > 0 {
+        log::warn!(target: TARGET, "{left_out} more lines about children were not logged");
+    }
+}
+
+impl Happening {
+    const fn level(&self) -> log::Level {
+        match self {
+            Self::Up | Self::Stopped => log::Level::Debug,
+            Self::Escalated { .. } => log::Level::Error,
+            _ => log::Level::Warn,
+        }
+    }
+}
+
+impl std::fmt::Display for Happening {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Up => f.write_str("is up"),
+            Self::Restarting { exit, after, nth, of, window } => write!(
+                f,
+                "{exit}; restarting in {} ms, restart {nth} of {of} in {} s",
+                after.as_millis(),
+                window.as_secs_f64()
+            ),
+            Self::Quarantined { exit, rest } => {
+                write!(f, "{exit}; too many restarts, quarantined for {} s", rest.as_secs_f64())
+            }
+            Self::Escalated { exit } => write!(f, "{exit}; giving up"),
+            Self::Stopped => f.write_str("stopped"),
+            Self::Lost { exit } => write!(f, "{exit} while stopping; not restarted"),
+            Self::CutOff => f.write_str("had not stopped by its deadline and was cut off"),
+        }
+    }
+}
+
+/// Lets through a bounded number of lines a second and counts the rest.
+#[derive(Debug)]
+pub(super) struct LineLimiter {
+    second: Option<Instant>,
+    lines: u32,
+    left_out: u64,
+}
+
+impl LineLimiter {
+    pub(super) const fn new() -> Self {
+        Self { second: None, lines: 0, left_out: 0 }
+    }
+
+    /// Whether a line may be logged at `now`; if so, how many before it were not.
+    pub(super) fn allow(&mut self, now: Instant) -> Option<u64> {
+        let same =
+            self.second.is_some_and(|began| now.duration_since(began) < Duration::from_secs(1));
+        if !same {
+            self.second = Some(now);
+            self.lines = 0;
+        }
+        if self.lines == LINES_PER_SECOND {
+            self.left_out += 1;
+            return None;
+        }
+        self.lines += 1;
+        Some(std::mem::take(&mut self.left_out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twenty_lines_a_second_then_a_sum() {
+        let (mut lines, start) = (LineLimiter::new(), Instant::now());
+        let mut passed = |ms, n: usize| {
+            let now = start + Duration::from_millis(ms);
+            (0..n).filter_map(|_| lines.allow(now)).collect::<Vec<_>>()
+        };
+        assert_eq!(passed(0, 15), [0; 15]);
+        assert_eq!(passed(999, 15), [0; 5]);
+        assert_eq!(passed(1_000, 2), [10, 0]);
+    }
+
+    #[test]
+    fn a_restart_is_told_in_one_line() {
+        let what = Happening::Restarting {
+            exit: Exit::Panicked("boom".into()),
+            after: Duration::from_millis(112),
+            nth: 2,
+            of: 5,
+            window: Duration::from_secs(60),
+        };
+        let line = "panicked: boom; restarting in 112 ms, restart 2 of 5 in 60 s";
+        assert_eq!(what.to_string(), line);
+    }
+}

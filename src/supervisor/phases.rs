@@ -1,0 +1,111 @@
+//! The order of starting and stopping: phases up, each complete before the next, and down again.
+//! Pure bookkeeping in O(1) a child: it counts, the supervisor acts.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Children are named by their place in the supervisor's list.
+pub(super) type Seats = Rc<[u32]>;
+
+#[derive(Debug)]
+pub(super) struct Phases {
+    list: Vec<(u8, Seats)>,
+    /// How many phases, from the lowest, have been started and not yet stopped.
+    begun: usize,
+    stopping: bool,
+    /// How many children the phase in motion waits for.
+    waiting: usize,
+}
+
+impl Phases {
+    pub(super) fn new(phase_of_seat: impl Iterator<Item = u8>) -> Self {
+        let mut by_phase: BTreeMap<u8, Vec<u32>> = BTreeMap::new();
+        for (seat, phase) in (0..).zip(phase_of_seat) {
+            by_phase.entry(phase).or_default().push(seat);
+        }
+        let list = by_phase.into_iter().map(|(phase, seats)| (phase, seats.into())).collect();
+        Self { list, begun: 0, stopping: false, waiting: 0 }
+    }
+
+    /// The next phase's children to start, all of which are waited for; `None` when all are up.
+    pub(super) fn start_next(&mut self) -> Option<Seats> {
+        let (_, seats) = self.list.get(self.begun)?;
+        self.begun += 1;
+        self.waiting = seats.len();
+        Some(Rc::clone(seats))
+    }
+
+    /// One child of the starting phase needs no more waiting for: the phase, if it was the last.
+    pub(super) fn settled(&mut self) -> Option<u8> {
+        self.last_awaited().then(|| self.list[self.begun - 1].0)
+    }
+
+    /// From now on phases only stop. Whether that is news.
+    pub(super) const fn begin_stop(&mut self) -> bool {
+        !std::mem::replace(&mut self.stopping, true)
+    }
+
+    pub(super) const fn stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// The next phase's children to stop, in reverse order of starting; `None` when all are.
+    pub(super) fn stop_next(&mut self) -> Option<Seats> {
+        self.begun = self.begun.checked_sub(1)?;
+        Some(Rc::clone(&self.list[self.begun].1))
+    }
+
+    /// How many of the phase to stop must be waited for.
+    pub(super) const fn wait_for(&mut self, children: usize) {
+        self.waiting = children;
+    }
+
+    /// One child of the stopping phase has ended: whether it was the last.
+    pub(super) const fn ended(&mut self) -> bool {
+        self.last_awaited()
+    }
+
+    const fn last_awaited(&mut self) -> bool {
+        let awaited = self.waiting > 0;
+        self.waiting = self.waiting.saturating_sub(1);
+        awaited && self.waiting == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn up_in_order_and_down_in_reverse() {
+        let mut phases = Phases::new([3, 0, 3, 1].into_iter());
+        assert_eq!(phases.start_next().as_deref(), Some(&[1][..]));
+        assert_eq!(phases.settled(), Some(0));
+        assert_eq!(phases.start_next().as_deref(), Some(&[3][..]));
+        assert_eq!(phases.settled(), Some(1));
+        assert_eq!(phases.start_next().as_deref(), Some(&[0, 2][..]));
+        assert_eq!(phases.settled(), None);
+        assert_eq!(phases.settled(), Some(3));
+        assert!(phases.start_next().is_none());
+
+        assert!(phases.begin_stop() && !phases.begin_stop());
+        assert_eq!(phases.stop_next().as_deref(), Some(&[0, 2][..]));
+        phases.wait_for(2);
+        assert_eq!([phases.ended(), phases.ended()], [false, true]);
+        assert_eq!(phases.stop_next().as_deref(), Some(&[3][..]));
+        assert_eq!(phases.stop_next().as_deref(), Some(&[1][..]));
+        assert!(phases.stop_next().is_none());
+    }
+
+    #[test]
+    fn a_stop_in_the_middle_of_the_start_leaves_later_phases_alone() {
+        let mut phases = Phases::new([0, 1, 2].into_iter());
+        phases.start_next();
+        phases.settled();
+        phases.start_next();
+        phases.begin_stop();
+        assert_eq!(phases.stop_next().as_deref(), Some(&[1][..]));
+        assert_eq!(phases.stop_next().as_deref(), Some(&[0][..]));
+        assert!(phases.stop_next().is_none());
+    }
+}

@@ -1,0 +1,170 @@
+//! The tree: what the application builds, starts and runs until it ends.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::arbiters::{Arbiters, join};
+use super::child::Child;
+use super::env::GracefulStop;
+use super::group::Group;
+use super::health::{Board, Health};
+use super::notice::{ChildEvent, Listener, Notices};
+use super::spec::{ChildSpec, GroupSpec};
+use super::supervisor::{House, Role, StopAll, StopWithin, Supervisor};
+use super::watchdog::Watchdog;
+
+/// How long stopping may take when the tree gives up before it is being run.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// The arbiters get this long to end, even when stopping has used up its time.
+const LEAST_TO_JOIN: Duration = Duration::from_millis(100);
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Asked to stop, and stopped. `unfinished` names the children that did not end by themselves:
+    /// cut off at their deadline, or failing to the last.
+    Stopped { unfinished: Vec<Arc<str>> },
+    /// A child that was never up can't start because something outside is missing.
+    Unavailable { child: Arc<str>, why: String },
+    /// A child, or a group, failed too often; its last failures, oldest first.
+    GaveUp { child: Arc<str>, failures: Vec<String> },
+}
+
+type OnStuck = Box<dyn Fn(&str, Duration) + Send>;
+
+/// A tree to be.
+#[derive(Default)]
+pub struct Tree {
+    children: Vec<Arc<dyn Child>>,
+    groups: Vec<GroupSpec>,
+    listener: Option<Listener>,
+    on_phase_up: Option<Box<dyn Fn(u8)>>,
+    watchdog: Option<(Duration, OnStuck)>,
+}
+
+impl Tree {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[must_use]
+    pub fn child<A>(mut self, spec: ChildSpec<A>) -> Self
+    where
+        A: Actor<Context = Context<A>> + Handler<GracefulStop>,
+    {
+        self.children.push(spec.into_child());
+        self
+    }
+
+    #[must_use]
+    pub fn group(mut self, spec: GroupSpec) -> Self {
+        self.groups.push(spec);
+        self
+    }
+
+    /// Called with every event of every child, on the system's arbiter: it must be quick.
+    #[must_use]
+    pub fn on_event(mut self, listener: impl Fn(&ChildEvent) + 'static) -> Self {
+        self.listener = Some(Box::new(listener));
+        self
+    }
+
+    /// Called when all children of a phase are up, before the next phase starts.
+    #[must_use]
+    pub fn on_phase_up(mut self, hook: impl Fn(u8) + 'static) -> Self {
+        self.on_phase_up = Some(Box::new(hook));
+        self
+    }
+
+    /// Calls `on_stuck` with the name of an arbiter that has run no task for `threshold`, and for
+    /// how long, on a thread of its own. Nothing can be done about such an arbiter but to end the
+    /// process. Own arbiters have their child's name; the others are `pool-0`… and `system`.
+    #[must_use]
+    pub fn watchdog(
+        mut self,
+        threshold: Duration,
+        on_stuck: impl Fn(&str, Duration) + Send + 'static,
+    ) -> Self {
+        self.watchdog = Some((threshold, Box::new(on_stuck)));
+        self
+    }
+
+    /// Starts the children, phase by phase. Call it on the arbiter of an actix `System`.
+    ///
+    /// # Errors
+    /// When the watchdog's thread can't be started.
+    pub fn start(self) -> io::Result<RunningTree> {
+        let now = Instant::now();
+        let watchdog = self
+            .watchdog
+            .map(|(threshold, on_stuck)| Watchdog::start(threshold, on_stuck))
+            .transpose()?;
+        let (mut children, mut boards) = (self.children, Vec::new());
+        for spec in self.groups {
+            let (group, board) = Group::new(spec, now);
+            children.push(Arc::new(group));
+            boards.push(board);
+        }
+        let names = children.iter().map(|it| (it.name().clone(), it.policy().intensity.window));
+        let board = Arc::new(Board::new(None, names, boards, now));
+        let house = Rc::new(House {
+            arbiters: RefCell::new(Arbiters::new(watchdog)),
+            notices: RefCell::new(Notices::new(self.listener)),
+            unfinished: RefCell::default(),
+            on_phase_up: self.on_phase_up,
+        });
+        let (done, outcome) = oneshot::channel();
+        let role = Role::Root { done: Some(done), stop_within: STOP_WITHIN };
+        let root = Supervisor::new(children, board.clone(), house.clone(), role).start();
+        Ok(RunningTree { root, house, health: Health(board), outcome })
+    }
+}
+
+/// A tree that has been started.
+pub struct RunningTree {
+    root: Addr<Supervisor>,
+    house: Rc<House>,
+    health: Health,
+    outcome: oneshot::Receiver<(Outcome, Instant)>,
+}
+
+impl RunningTree {
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    /// Runs until `stop` resolves or the tree gives up, then stops every child in reverse order
+    /// of phases, all within `stop_within`; afterwards no thread of the tree is left but those
+    /// that hang. While it stops the caller is free to give up waiting (a second Ctrl-C).
+    pub async fn run_until(self, stop: impl Future<Output = ()>, stop_within: Duration) -> Outcome {
+        let Self { root, house, mut outcome, .. } = self;
+        // The root is there until it has sent the outcome; after that these say nothing new.
+        root.do_send(StopWithin(stop_within));
+        let ended = tokio::select! {
+            biased;
+            ended = &mut outcome => ended,
+            () = stop => {
+                let deadline = tokio::time::Instant::now().into_std() + stop_within;
+                root.do_send(StopAll { deadline });
+                outcome.await
+            }
+        };
+        let (outcome, deadline) = ended.unwrap_or_else(|_| {
+            let failures = vec!["it ended without an outcome; its panic is in the log".into()];
+            (Outcome::GaveUp { child: "root".into(), failures }, Instant::now())
+        });
+        let arbiters = house.arbiters.borrow_mut().end();
+        join(arbiters, deadline.saturating_duration_since(Instant::now()).max(LEAST_TO_JOIN)).await;
+        outcome
+    }
+}

@@ -1,0 +1,149 @@
+//! A large fleet with a small part of it failing all the time.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use vigie::supervisor::{ChildState, GroupSpec, Health, Mailbox, TARGET, Tree, install_panic_hook};
+
+use crate::support::*;
+
+const SENSORS: usize = 10_000;
+const SECONDS: usize = 10;
+const PANICS_A_SECOND: usize = SENSORS / 100;
+
+/// Counts the lines the supervisor and the panic hook write.
+struct LineCount;
+
+static LINES: AtomicU64 = AtomicU64::new(0);
+
+impl log::Log for LineCount {
+    fn enabled(&self, line: &log::Metadata<'_>) -> bool {
+        line.target() == TARGET && line.level() <= log::Level::Warn
+    }
+
+    fn log(&self, line: &log::Record<'_>) {
+        if self.enabled(line.metadata()) {
+            LINES.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("has it");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+}
+
+#[test]
+fn a_fleet_of_which_one_percent_panics_each_second_carries_on() {
+    install_panic_hook();
+    log::set_logger(&LineCount).expect("the only logger here");
+    log::set_max_level(log::LevelFilter::Warn);
+    run_alone(chaos());
+    log::set_max_level(log::LevelFilter::Off);
+    let lines = LINES.load(Relaxed);
+    println!("{lines} log lines");
+    // 20 a second each of the supervisor and the hook, with their sums.
+    assert!(lines >= 100 && lines <= (SECONDS as u64 + 5) * 44, "{lines} lines");
+}
+
+async fn chaos() {
+    let (book, helped) = (Book::new(), Book::new());
+    let script = Script { ticks_every: Some(Duration::from_secs(1)), ..Script::default() };
+    let (specs, addrs): (Vec<_>, Vec<_>) =
+        (0..SENSORS).map(|n| sensor(&format!("S_{n}"), &book, script)).unzip();
+    let (helper, help) = critical("helper", &helped, Script::default());
+    let began = Instant::now();
+    let tree = Tree::new().child(helper).group(GroupSpec::new("fleet").phase(1).children(specs));
+    let run = Run::start(tree);
+    until("the fleet is up", || run.state("fleet") == ChildState::Up).await;
+    println!("{SENSORS} up in {:?}", began.elapsed());
+
+    // Warm up: the same for a second, with other sensors.
+    let before = SECONDS * PANICS_A_SECOND;
+    panic_for_a_second(&addrs[before..before + PANICS_A_SECOND], &help).await;
+    until_all_up(&run.health).await;
+    let (resident, ticks) = (resident_kib(), book.ticks.load(Relaxed));
+
+    let mut round_trips = Vec::new();
+    for second in addrs[..before].chunks(PANICS_A_SECOND) {
+        round_trips.extend(panic_for_a_second(second, &help).await);
+    }
+    until_all_up(&run.health).await;
+
+    let children = run.health.group_children("fleet");
+    let restarted: HashSet<usize> =
+        (0..SENSORS).filter(|n| children[*n].incarnation != 1).collect();
+    assert_eq!(restarted, (0..before + PANICS_A_SECOND).collect());
+    assert!(children.iter().all(|child| child.incarnation <= 2));
+    assert_eq!(run.restarts("helper"), 0);
+    // The 8,900 that never failed tick once a second.
+    let ticked = book.ticks.load(Relaxed) - ticks;
+    assert!(
+        ticked >= (SENSORS - before - PANICS_A_SECOND) as u64 * (SECONDS as u64 - 1),
+        "{ticked}"
+    );
+
+    let (now, allowed) = (resident_kib(), resident / 10);
+    round_trips.sort_unstable();
+    let (p50, p99) =
+        (round_trips[round_trips.len() / 2], round_trips[round_trips.len() * 99 / 100]);
+    println!("RSS {resident} -> {now} KiB; round trip p50 {p50:?}, p99 {p99:?}");
+    assert!(now.abs_diff(resident) < allowed, "RSS {resident} -> {now} KiB");
+    assert!(p50 < MS(20), "{p50:?}");
+    run.stop_cleanly().await;
+}
+
+/// Has each of these panic once, spread over a second; meanwhile asks the helper.
+async fn panic_for_a_second(victims: &[Addr<Probe>], help: &Addr<Probe>) -> Vec<Duration> {
+    let mut round_trips = Vec::new();
+    let mut beat = tokio::time::interval(Duration::from_secs(1) / victims.len() as u32);
+    for victim in victims {
+        beat.tick().await;
+        victim.do_send(Fault::Panic);
+        let asked = Instant::now();
+        help.send(Add).await.expect("the helper is up");
+        round_trips.push(asked.elapsed());
+    }
+    round_trips
+}
+
+async fn until_all_up(health: &Health) {
+    until("all are up", || health.report().groups[0].states.up == SENSORS).await;
+}
+
+#[test]
+#[ignore = "a minute of a core: run it when the cost of a child changes"]
+fn a_hundred_thousand_start_and_stop_in_seconds() {
+    run_alone(async {
+        const MANY: usize = 100_000;
+        let book = Book::new();
+        let before = resident_kib();
+        let specs = (0..MANY).map(|n| {
+            let factory = probe(&book, Script::default());
+            vigie::supervisor::ChildSpec::sensor(
+                Arc::from(format!("S_{n}")),
+                Mailbox::new(),
+                factory,
+            )
+        });
+        let tree = Tree::new().group(GroupSpec::new("fleet").children(specs));
+        let began = Instant::now();
+        let run = Run::start(tree);
+        until("the fleet is up", || run.state("fleet") == ChildState::Up).await;
+        let up = began.elapsed();
+        let bytes = (resident_kib() - before) * 1024 / MANY as u64;
+        let asked = Instant::now();
+        assert_eq!(run.health.report().groups[0].states.up, MANY);
+        println!("{MANY} up in {up:?}, {bytes} bytes each, report in {:?}", asked.elapsed());
+        let began = Instant::now();
+        run.stop_cleanly().await;
+        println!("stopped in {:?}", began.elapsed());
+        assert!(up < Duration::from_secs(20));
+    });
+}

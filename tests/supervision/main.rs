@@ -1,0 +1,9 @@
+//! The promise of supervision: a failing part is restarted and the others don't notice; one that
+//! keeps failing takes the daemon down. Real supervisor, real actors, real time.
+
+mod fairness;
+mod fleet;
+mod order;
+mod panics;
+mod policies;
+mod support;
