@@ -1,12 +1,16 @@
 //! The command line: one file a command.
 
+mod alerts;
+mod check;
+mod readings;
 mod run;
 mod status;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::config::{self, Config};
 use crate::exit::Exit;
 
 const DEFAULT_CONFIG: &str = "config/factory.toml";
@@ -26,6 +30,14 @@ struct Cli {
 enum Command {
     /// Runs the daemon until it is asked to stop (Ctrl-C, SIGTERM).
     Run(run::Args),
+    /// Validates a configuration: every error at once, with its line and a hint.
+    Check(ConfigFile),
+    /// Inspects alerts: their history, what stands now, or new ones as they come.
+    Alerts(alerts::Args),
+    /// Reads the history of readings.
+    Readings(readings::Args),
+    /// Asks the running daemon how it is: supervision tree, broker, queues.
+    Status(status::Args),
     /// Prints a completion script for a shell.
     Completions { shell: clap_complete::Shell },
 }
@@ -42,10 +54,25 @@ struct ConfigFile {
 #[must_use]
 pub fn main() -> Exit {
     match Cli::parse().command {
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => with(&args.file.config.clone(), |config| run::run(args, config)),
+        Command::Check(file) => check::run(&file.config),
+        Command::Alerts(args) => with(&args.file.config.clone(), |config| alerts::run(&args, &config)),
+        Command::Readings(args) => with(&args.file.config.clone(), |config| readings::run(&args, &config)),
+        Command::Status(args) => with(&args.file.config.clone(), |config| status::run(&args, &config)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "vigie", &mut std::io::stdout());
             Exit::Ok
+        }
+    }
+}
+
+/// Runs a command with the configuration at `path`, or says everything that is wrong with it.
+fn with(path: &Path, command: impl FnOnce(Config) -> Exit) -> Exit {
+    match config::load(path) {
+        Ok(config) => command(config),
+        Err(errors) => {
+            eprintln!("{errors}");
+            Exit::Usage
         }
     }
 }
