@@ -16,12 +16,15 @@ thread_local! {
     static CHILD: Cell<Option<Arc<str>>> = const { Cell::new(None) };
 }
 
-static LIMITER: Mutex<LineLimiter> = Mutex::new(LineLimiter::new());
+/// One for the children's panics and one for all others, which a failing fleet must not hide.
+static IN_CHILDREN: Mutex<LineLimiter> = Mutex::new(LineLimiter::new());
+static ELSEWHERE: Mutex<LineLimiter> = Mutex::new(LineLimiter::new());
 
 /// Longest panic text kept: children can't fill our memory with it.
 const MAX_TEXT_BYTES: usize = 500;
 
-/// Logs every panic of the process as one line at error, at most 20 a second. With that log level
+/// Logs every panic of the process as one line at error, at most 20 a second of
+/// the children's and as many of others. With that log level
 /// switched off the hook that was there before is called instead: a panic is always seen somewhere.
 pub fn install_panic_hook() {
     let before = std::panic::take_hook();
@@ -35,26 +38,27 @@ pub fn install_panic_hook() {
 }
 
 fn log_panic(panic: &PanicHookInfo<'_>) {
-    // A lock held by a panicking logger or another thread costs the limit, not the line.
-    let allowed = LIMITER.try_lock().map_or(Some(0), |mut lines| lines.allow(Instant::now()));
-    let Some(left_out) = allowed else { return };
-    let place = panic.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
-    let text = panic_text(panic.payload());
     let child = CHILD.try_with(|cell| {
         let name = cell.take();
         cell.set(name.clone());
         name
     });
-    match child.ok().flatten() {
-        Some(name) => log::error!(target: TARGET, "panic in {name} at {place}: {text}"),
-        None => {
-            let thread = std::thread::current();
-            let thread = thread.name().unwrap_or("unnamed");
-            log::error!(target: TARGET, "panic on thread {thread} at {place}: {text}");
-        }
-    }
+    let child = child.ok().flatten();
+    let limiter = if child.is_some() { &IN_CHILDREN } else { &ELSEWHERE };
+    // A lock held by another thread's panic costs the limit, not the line.
+    let allowed = limiter.try_lock().map_or(Some(0), |mut lines| lines.allow(Instant::now()));
+    let Some(left_out) = allowed else { return };
     if left_out > 0 {
         log::error!(target: TARGET, "{left_out} more panics were not logged");
+    }
+    let place = panic.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
+    let text = panic_text(panic.payload());
+    if let Some(name) = child {
+        log::error!(target: TARGET, "panic in {name} at {place}: {text}");
+    } else {
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("unnamed");
+        log::error!(target: TARGET, "panic on thread {thread} at {place}: {text}");
     }
 }
 

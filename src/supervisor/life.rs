@@ -100,7 +100,9 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
         while !ctx.waiting() {
             let left = this.budget.get();
             if left == 0 {
-                task.waker().wake_by_ref();
+                // Woken after the runtime has looked at its timers, which it otherwise does once in
+                // 61 polls. Dropping the future afterwards doesn't take the wake-up back.
+                let _ = std::pin::pin!(tokio::task::yield_now()).poll(task);
                 break;
             }
             match Pin::new(&mut *inbox).poll_next(task) {

@@ -114,6 +114,7 @@ fn a_flooded_child_leaves_its_neighbours_their_turn() {
             }
             soon("the end of the flood", addr.send(Work)).await.expect("it is up");
             let lasted = began.elapsed();
+            println!("a flood of {lasted:?}");
             assert!(lasted > MS(400), "too short a flood to tell: {lasted:?}");
             worst_ms.push(neighbour.worst_late_us.load(Relaxed) / 1_000);
         }

@@ -27,6 +27,10 @@ impl log::Log for LineCount {
     fn log(&self, line: &log::Record<'_>) {
         if self.enabled(line.metadata()) {
             LINES.fetch_add(1, Relaxed);
+            let text = line.args().to_string();
+            if text.starts_with("panic on thread") {
+                eprintln!("{text}");
+            }
         }
     }
 
@@ -75,6 +79,7 @@ async fn chaos() {
         round_trips.extend(panic_for_a_second(second, &help).await);
     }
     until_all_up(&run.health).await;
+    let (now, allowed) = (resident_kib(), resident / 10);
 
     let children = run.health.group_children("fleet");
     let restarted: HashSet<usize> =
@@ -89,7 +94,6 @@ async fn chaos() {
         "{ticked}"
     );
 
-    let (now, allowed) = (resident_kib(), resident / 10);
     round_trips.sort_unstable();
     let (p50, p99) =
         (round_trips[round_trips.len() / 2], round_trips[round_trips.len() * 99 / 100]);
