@@ -6,6 +6,7 @@
 mod alert;
 mod quantity;
 mod reading;
+pub mod time;
 mod value;
 
 pub use alert::{AlertEvent, AlertState, Limit, Severity, StandingAlert};

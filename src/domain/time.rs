@@ -1,0 +1,166 @@
+//! Timestamps as text, for the two places that write them.
+//!
+//! Always microseconds and a fixed width, so that in the database the order of the texts is the
+//! order of the times. What is written is Unix time: a leap second is its successor. Years run
+//! from 0000 to 9999, as RFC 3339 has them; a time beyond is written as the nearest end.
+
+use chrono::{DateTime, Datelike, NaiveDateTime, Timelike, Utc};
+use chrono_tz::Tz;
+
+/// 0000-01-01T00:00:00 and 9999-12-31T23:59:59.999999, in microseconds of Unix time.
+const EARLIEST_MICROS: i64 = -62_167_219_200_000_000;
+const LATEST_MICROS: i64 = 253_402_300_799_999_999;
+
+const UTC_SUFFIX: &str = "+00:00";
+
+/// As the database keeps it: UTC, `2024-08-14T10:30:00.123456+00:00`, or without the suffix.
+///
+/// The zone is UTC in both forms, because a local time runs backwards once a year.
+#[must_use]
+pub fn stored(at: DateTime<Utc>, naive: bool) -> String {
+    digits(at.naive_utc(), if naive { "" } else { UTC_SUFFIX })
+}
+
+/// As a message carries it: UTC, `2024-08-14T10:30:00.123456+00:00`, or zone-less in `naive_in`.
+#[must_use]
+pub fn on_wire(at: DateTime<Utc>, naive_in: Option<Tz>) -> String {
+    match naive_in {
+        None => digits(at.naive_utc(), UTC_SUFFIX),
+        Some(zone) => digits(at.with_timezone(&zone).naive_local(), ""),
+    }
+}
+
+/// The least text that any [`stored`] form of `at` is not less than.
+///
+/// `timestamp >= bound` takes in and `timestamp < bound` leaves out every row of the very time
+/// `at`, whether written with a zone, without one, or without a fraction (as Python writes a whole
+/// second).
+#[must_use]
+pub fn stored_bound(at: DateTime<Utc>) -> String {
+    let mut text = stored(at, true);
+    if text.ends_with(".000000") {
+        text.truncate(text.len() - ".000000".len());
+    }
+    text
+}
+
+/// Reads what [`stored`] wrote, in either form.
+#[must_use]
+pub fn parse_stored(text: &str) -> Option<DateTime<Utc>> {
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Some(at.with_timezone(&Utc));
+    }
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok().map(|at| at.and_utc())
+}
+
+/// By hand rather than by `strftime`: this runs once a row.
+fn digits(at: NaiveDateTime, suffix: &str) -> String {
+    let micros = at.and_utc().timestamp_micros().clamp(EARLIEST_MICROS, LATEST_MICROS);
+    // Never the default: the clamp is well within what chrono holds.
+    let at = DateTime::from_timestamp_micros(micros).unwrap_or_default();
+    let mut text = String::with_capacity(32);
+    let parts = [
+        (at.year().unsigned_abs(), 1000, "-"),
+        (at.month(), 10, "-"),
+        (at.day(), 10, "T"),
+        (at.hour(), 10, ":"),
+        (at.minute(), 10, ":"),
+        (at.second(), 10, "."),
+        (at.timestamp_subsec_micros(), 100_000, suffix),
+    ];
+    for (number, mut place, then) in parts {
+        while place > 0 {
+            text.push(char::from_digit(number / place % 10, 10).unwrap_or('0'));
+            place /= 10;
+        }
+        text.push_str(then);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        DateTime::parse_from_rfc3339(text).unwrap().with_timezone(&Utc)
+    }
+
+    #[test]
+    fn has_the_forms_of_the_contract() {
+        let moment = at("2024-08-14T12:30:00.123456+02:00");
+        assert_eq!(stored(moment, false), "2024-08-14T10:30:00.123456+00:00");
+        assert_eq!(stored(moment, true), "2024-08-14T10:30:00.123456");
+        assert_eq!(on_wire(moment, None), "2024-08-14T10:30:00.123456+00:00");
+        assert_eq!(on_wire(moment, Some(Tz::Europe__Paris)), "2024-08-14T12:30:00.123456");
+    }
+
+    #[test]
+    fn times_past_the_calendar_become_its_ends() {
+        for naive in [true, false] {
+            assert!(stored(DateTime::<Utc>::MIN_UTC, naive).starts_with("0000-01-01T00:00:00.000"));
+            assert!(stored(DateTime::<Utc>::MAX_UTC, naive).starts_with("9999-12-31T23:59:59.999"));
+        }
+        let end = at("9999-12-31T23:30:00Z");
+        assert_eq!(on_wire(end, Some(Tz::Asia__Tokyo)), "9999-12-31T23:59:59.999999");
+    }
+
+    #[test]
+    fn a_leap_second_is_its_successor() {
+        assert_eq!(stored(at("2016-12-31T23:59:60.5Z"), true), "2017-01-01T00:00:00.500000");
+    }
+
+    #[test]
+    fn bounds_hold_for_every_form_of_the_same_time() {
+        for (moment, texts) in [
+            ("2024-08-14T10:30:00Z", &["", ".000000", ".000000+00:00"][..]),
+            ("2024-08-14T10:30:00.5Z", &[".500000", ".500000+00:00"][..]),
+        ] {
+            let bound = stored_bound(at(moment));
+            for form in texts {
+                let text = format!("2024-08-14T10:30:00{form}");
+                assert!(text.as_str() >= bound.as_str(), "{text} {bound}");
+            }
+            assert!("2024-08-14T10:29:59.999999+00:00" < bound.as_str());
+        }
+    }
+
+    /// Any time of the calendar, with nanoseconds to lose.
+    fn moments() -> impl Strategy<Value = DateTime<Utc>> {
+        (EARLIEST_MICROS..=LATEST_MICROS, 0..1000_u32).prop_map(|(micros, nanos)| {
+            DateTime::from_timestamp_micros(micros).unwrap()
+                + chrono::TimeDelta::nanoseconds(i64::from(nanos))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn order_of_texts_is_order_of_times(a in moments(), b in moments(), naive: bool) {
+            let micros = a.timestamp_micros().cmp(&b.timestamp_micros());
+            prop_assert_eq!(stored(a, naive).cmp(&stored(b, naive)), micros);
+        }
+
+        #[test]
+        fn neighbours_keep_their_order(a in moments(), step in 1..2_000_000_i64, naive: bool) {
+            let b = a + chrono::TimeDelta::microseconds(step);
+            prop_assume!(b.timestamp_micros() <= LATEST_MICROS);
+            prop_assert!(stored(a, naive) < stored(b, naive));
+            prop_assert!(stored(a, naive) < stored_bound(b));
+            prop_assert!(stored_bound(a) <= stored(a, naive));
+        }
+
+        #[test]
+        fn what_is_written_is_read_back(a in moments(), naive: bool) {
+            let text = stored(a, naive);
+            prop_assert_eq!(text.len(), if naive { 26 } else { 32 });
+            prop_assert_eq!(parse_stored(&text).unwrap().timestamp_micros(), a.timestamp_micros());
+        }
+
+        #[test]
+        fn is_what_chrono_writes(a in moments()) {
+            prop_assert_eq!(stored(a, true), a.format("%Y-%m-%dT%H:%M:%S%.6f").to_string());
+        }
+    }
+}
