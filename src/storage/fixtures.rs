@@ -1,11 +1,13 @@
 //! What the tests of storage store.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use r2d2_sqlite::rusqlite::{self, Connection};
+use tempfile::TempDir;
 
-use super::Settings;
+use super::write::{Numbered, Work, commit};
+use super::{Settings, open};
 use crate::config::Durability;
 use crate::domain::{
     AlertEvent, AlertState, Location, Quantity, Reading, Rejected, SensorId, Severity, Unit, Value,
@@ -86,6 +88,23 @@ pub(crate) fn rejected(payload: &str) -> Rejected {
         reason: "not JSON".into(),
         received_at: at(0),
     }
+}
+
+/// A file that holds these messages.
+pub(crate) fn stored(stores: &[Store]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sensor_data.db");
+    for (run, store) in (1..).zip(stores) {
+        append(&path, -run, store);
+    }
+    (folder, path)
+}
+
+/// Stores one more message, as a run of the daemon of its own.
+pub(crate) fn append(path: &Path, run: i64, store: &Store) {
+    let mut database = open(&settings(path)).unwrap();
+    let work = Work::Store(store);
+    commit(&mut database, run, &[Numbered { number: 1, work }]).unwrap();
 }
 
 /// One number from the file, by a connection of the test's own.

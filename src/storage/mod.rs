@@ -11,7 +11,7 @@ mod actor;
 mod backlog;
 mod database;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod query;
 mod recall;
 mod schema;

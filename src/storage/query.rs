@@ -65,7 +65,7 @@ pub struct ReadingFilter {
 }
 
 /// One row of the view `readings`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ReadingRow {
     pub sensor_id: String,
     pub location: String,

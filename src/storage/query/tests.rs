@@ -4,23 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::AlertEvent;
-use crate::messages::Store;
-use crate::storage::fixtures::{
-    alerts, at, event, humidity, readings, settings, temperature, value,
-};
-use crate::storage::open;
-use crate::storage::write::{Numbered, Work, commit};
-
-fn stored(stores: &[Store]) -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("sensor_data.db");
-    let mut database = open(&settings(&path)).unwrap();
-    for (number, store) in (1..).zip(stores) {
-        let work = Work::Store(store);
-        commit(&mut database, 1, &[Numbered { number, work }]).unwrap();
-    }
-    (folder, path)
-}
+use crate::storage::fixtures::{alerts, at, event, humidity, readings, stored, temperature, value};
 
 /// Sensor and value of each reading found.
 fn found(path: &Path, filter: &ReadingFilter) -> Vec<(String, f64)> {
