@@ -15,5 +15,6 @@ pub mod logging;
 pub mod messages;
 pub mod sensors;
 pub mod status;
+pub mod storage;
 pub mod supervisor;
 pub mod wire;

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod check;
+mod history;
 mod readings;
 mod run;
 mod status;

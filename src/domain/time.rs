@@ -4,17 +4,13 @@
 //! order of the times. What is written is Unix time: a leap second is its successor. Years run
 //! from 0000 to 9999, as RFC 3339 has them; a time beyond is written as the nearest end.
 
-use chrono::{DateTime, Datelike, NaiveDateTime, TimeZone, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 
 /// Why a text is no timestamp.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TimeError {
-    #[error("`{0}` is no timestamp: use RFC 3339, such as 2024-08-14T10:30:00.123456+00:00")]
-    Unreadable(String),
-    #[error("`{0}` does not exist in {1}: clocks were put forward over it")]
-    InGap(String, Tz),
-}
+#[error("`{0}` is no timestamp: use RFC 3339, such as 2024-08-14T10:30:00.123456+00:00")]
+pub struct TimeError(pub String);
 
 /// Zone-less forms: the origin's, and the one spreadsheets and databases write.
 const ZONELESS: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
@@ -22,22 +18,30 @@ const ZONELESS: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
 /// The longest part of a bad text that an error repeats.
 const QUOTED_CHARS: usize = 40;
 
-/// Reads RFC 3339 with any offset, or a zone-less form as a local time of `zone` (the earlier
-/// one where clocks were put back).
+/// Reads RFC 3339 with any offset, or a zone-less form as a local time of `zone`.
+///
+/// A local time that the clock showed twice is taken as the first; one that a clock put forward
+/// never showed comes from a clock that was not, and is taken as if it went on.
 ///
 /// # Errors
-/// When the text is of neither form, or names a time that `zone` skipped.
+/// When the text is of neither form.
 pub fn parse(text: &str, zone: Tz) -> Result<DateTime<Utc>, TimeError> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(time.to_utc());
     }
-    let quoted = || text.chars().take(QUOTED_CHARS).collect::<String>();
-    let local = ZONELESS
+    ZONELESS
         .iter()
         .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
-        .ok_or_else(|| TimeError::Unreadable(quoted()))?;
-    let time = zone.from_local_datetime(&local).earliest();
-    time.map(|time| time.to_utc()).ok_or_else(|| TimeError::InGap(quoted(), zone))
+        .and_then(|local| in_zone(local, zone))
+        .ok_or_else(|| TimeError(text.chars().take(QUOTED_CHARS).collect()))
+}
+
+fn in_zone(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
+    let hour = TimeDelta::hours(1);
+    zone.from_local_datetime(&local).earliest().map(|time| time.to_utc()).or_else(|| {
+        let earlier = zone.from_local_datetime(&local.checked_sub_signed(hour)?).earliest()?;
+        earlier.to_utc().checked_add_signed(hour)
+    })
 }
 
 /// 0000-01-01T00:00:00 and 9999-12-31T23:59:59.999999, in microseconds of Unix time.
@@ -213,7 +217,7 @@ mod tests {
         ] {
             assert_eq!(read(text, paris), expected);
         }
-        assert!(read("2024-03-31T02:30:00", paris).contains("clocks were put forward"));
+        assert_eq!(read("2024-03-31T02:30:00", paris), "2024-03-31T01:30:00+00:00");
         assert!(read("soon", paris).contains("`soon` is no timestamp"));
     }
 }

@@ -19,6 +19,8 @@ mod spec;
 mod supervisor;
 mod tree;
 mod watchdog;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use arbiters::Place;
 pub use env::{ChildEnv, Failure, GracefulStop};

@@ -1,0 +1,304 @@
+//! `vigie alerts`: shows the alert events of the past, those that stand, and new ones as they come.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::CommandError;
+use super::history::{Table, When, or_closed_pipe};
+use crate::domain::AlertState;
+use crate::storage::{AlertFilter, AlertRow, History};
+
+/// How many past events `--follow` begins with.
+const FOLLOWED_ROWS: u64 = 10;
+
+/// How often `--follow` looks.
+const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
+
+const COLUMNS: [&str; 6] = ["timestamp", "state", "sensor_id", "location", "rule", "message"];
+
+/// Widths that suit events which are still to come.
+const WIDTHS: [usize; 6] = [32, 8, 9, 18, 16, 0];
+
+/// Shows alert events, oldest first.
+///
+/// `--state active` shows the alerts that stand now, each by the event that raised it. `--follow`
+/// begins with the last 10 events (or with `--since`), then prints new ones as they are stored.
+/// Times are UTC.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Only events at this time or later: `1h` (ago), `2024-08-14`, `2024-08-14T10:30:00`.
+    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    pub since: Option<When>,
+    /// Only alerts of this sensor.
+    #[arg(long, value_name = "ID")]
+    pub sensor: Option<String>,
+    /// `active`: the alerts that stand now; `resolved`: the events that ended one.
+    #[arg(long, value_name = "STATE")]
+    pub state: Option<AlertState>,
+    /// Go on printing new events until Ctrl-C.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// One JSON object a line, as alerts are published.
+    #[arg(long)]
+    pub json: bool,
+    /// The configuration, which names the database.
+    #[arg(short, long, value_name = "FILE", default_value = "config/factory.toml")]
+    pub config: PathBuf,
+}
+
+/// Writes the alert events of the database at `path` to `out`. A closed pipe is a normal end.
+///
+/// `go_on` waits before the next look of `--follow`, and says whether there shall be one; for the
+/// command it is [`until_ctrl_c`](super::until_ctrl_c).
+///
+/// # Errors
+/// When there is no database there, or it can't be read, or `out` fails.
+pub fn run(
+    args: &Args,
+    path: &Path,
+    now: DateTime<Utc>,
+    out: &mut dyn Write,
+    go_on: &mut dyn FnMut(Duration) -> bool,
+) -> Result<(), CommandError> {
+    let history = History::open(path)?;
+    let mut out = BufWriter::new(out);
+    let mut printer: Box<dyn Print> = if args.json {
+        Box::new(Json(&mut out))
+    } else {
+        Box::new(Table::new(&mut out, COLUMNS).at_least(WIDTHS))
+    };
+    or_closed_pipe(show(args, &history, now, printer.as_mut(), go_on))
+}
+
+fn show(
+    args: &Args,
+    history: &History,
+    now: DateTime<Utc>,
+    printer: &mut dyn Print,
+    go_on: &mut dyn FnMut(Duration) -> bool,
+) -> Result<(), CommandError> {
+    let mut last = history.last_alert_row_id()?;
+    let is_standing = args.state == Some(AlertState::Active);
+    let past = AlertFilter {
+        sensor: args.sensor.clone(),
+        state: args.state,
+        since: args.since.map(|since| since.before(now)),
+        up_to_row_id: Some(last),
+        newest: (args.follow && args.since.is_none() && !is_standing).then_some(FOLLOWED_ROWS),
+        standing: is_standing,
+        after_row_id: None,
+    };
+    history.alerts(&past, &mut |row| printer.event(row))?;
+    printer.flush()?;
+    while args.follow && go_on(FOLLOW_PAUSE) {
+        let new = AlertFilter {
+            sensor: args.sensor.clone(),
+            state: args.state,
+            after_row_id: Some(last),
+            ..AlertFilter::default()
+        };
+        history.alerts(&new, &mut |row| {
+            last = row.row_id;
+            printer.event(row)
+        })?;
+        printer.flush()?;
+    }
+    Ok(())
+}
+
+/// How events are written.
+trait Print {
+    fn event(&mut self, row: AlertRow) -> io::Result<()>;
+    fn flush(&mut self) -> io::Result<()>;
+}
+
+impl Print for Table<'_, { COLUMNS.len() }> {
+    fn event(&mut self, row: AlertRow) -> io::Result<()> {
+        self.row([row.timestamp, row.state, row.sensor_id, row.location, row.rule, row.message])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Table::flush(self)
+    }
+}
+
+struct Json<'a>(&'a mut dyn Write);
+
+impl Print for Json<'_> {
+    fn event(&mut self, row: AlertRow) -> io::Result<()> {
+        serde_json::to_writer(&mut *self.0, &Published(&row))?;
+        writeln!(self.0)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// An event with the fields it is published with, in their order, and then what only the file
+/// knows: the quantity and unit by themselves, and when the broker had it.
+struct Published<'a>(&'a AlertRow);
+
+impl Serialize for Published<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let row = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("alert_type", &row.alert_type)?;
+        map.serialize_entry("sensor_id", &row.sensor_id)?;
+        map.serialize_entry("location", &row.location)?;
+        map.serialize_entry(&row.quantity, &row.value)?;
+        map.serialize_entry("threshold", &row.threshold)?;
+        map.serialize_entry("message", &row.message)?;
+        map.serialize_entry("timestamp", &row.timestamp)?;
+        map.serialize_entry("severity", &row.severity)?;
+        map.serialize_entry("alert_id", &row.alert_id)?;
+        map.serialize_entry("rule", &row.rule)?;
+        map.serialize_entry("state", &row.state)?;
+        map.serialize_entry("quantity", &row.quantity)?;
+        map.serialize_entry("unit", &row.unit)?;
+        map.serialize_entry("published_at", &row.published_at)?;
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::storage::fixtures::{alerts, append, at, event, stored};
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(words: &str) -> Args {
+        Cli::try_parse_from(format!("alerts {words}").split_whitespace()).unwrap().args
+    }
+
+    /// What is shown while `go_on` says so.
+    fn followed(path: &Path, words: &str, go_on: &mut dyn FnMut(Duration) -> bool) -> String {
+        let mut out = Vec::new();
+        run(&args(words), path, at(60), &mut out, go_on).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn shown(path: &Path, words: &str) -> String {
+        followed(path, words, &mut |_| panic!("waits without --follow"))
+    }
+
+    fn history() -> (tempfile::TempDir, PathBuf) {
+        stored(&[alerts([
+            event("a", "TEMP_001", 0, AlertState::Active),
+            event("b", "TEMP_002", 1, AlertState::Active),
+            event("a", "TEMP_001", 2, AlertState::Resolved),
+        ])])
+    }
+
+    #[test]
+    fn events_are_shown_oldest_first() {
+        let (_folder, path) = history();
+        assert_eq!(
+            shown(&path, ""),
+            "\
+timestamp                         state     sensor_id  location            rule              message
+2024-08-14T10:30:00.000000+00:00  active    TEMP_001   Atelier Production  high-temperature  Température élevée détectée: 38.2°C
+2024-08-14T10:30:01.000000+00:00  active    TEMP_002   Atelier Production  high-temperature  Température élevée détectée: 38.2°C
+2024-08-14T10:30:02.000000+00:00  resolved  TEMP_001   Atelier Production  high-temperature  Température élevée détectée: 38.2°C
+"
+        );
+    }
+
+    #[test]
+    fn json_has_the_published_fields_first() {
+        let (_folder, path) = history();
+        assert_eq!(
+            shown(&path, "--json --state resolved"),
+            "{\"alert_type\":\"HIGH_TEMPERATURE\",\"sensor_id\":\"TEMP_001\",\
+             \"location\":\"Atelier Production\",\"temperature\":38.2,\"threshold\":35.0,\
+             \"message\":\"Température élevée détectée: 38.2°C\",\
+             \"timestamp\":\"2024-08-14T10:30:02.000000+00:00\",\"severity\":\"HIGH\",\
+             \"alert_id\":\"a\",\"rule\":\"high-temperature\",\"state\":\"resolved\",\
+             \"quantity\":\"temperature\",\"unit\":\"celsius\",\"published_at\":null}\n"
+        );
+    }
+
+    #[test]
+    fn options_choose_the_events() {
+        let (_folder, path) = history();
+        let ids = |words: &str| -> Vec<String> {
+            shown(&path, &format!("--json {words}"))
+                .lines()
+                .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+                .map(|event| event["alert_id"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(ids(""), ["a", "b", "a"]);
+        assert_eq!(ids("--state active"), ["b"]);
+        assert_eq!(ids("--sensor TEMP_001"), ["a", "a"]);
+        assert_eq!(ids("--since 59s"), ["b", "a"]);
+        assert!(Cli::try_parse_from(["alerts", "--state", "odd"]).is_err());
+    }
+
+    #[test]
+    fn follow_prints_new_events_as_they_come() {
+        let (_folder, path) = history();
+        let mut looks = 0;
+        let text = followed(&path, "--follow --json --sensor TEMP_002", &mut |_| {
+            looks += 1;
+            append(
+                &path,
+                looks,
+                // An older time than what was shown already: new all the same.
+                &alerts([
+                    event(&format!("new{looks}"), "TEMP_002", -looks, AlertState::Active),
+                    event("other", "TEMP_001", 9, AlertState::Active),
+                ]),
+            );
+            looks < 3
+        });
+        let ids: Vec<_> = text
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .map(|event| event["alert_id"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(ids, ["b", "new1", "new2"]);
+    }
+
+    #[test]
+    fn follow_begins_with_the_last_events() {
+        let (_folder, path) =
+            stored(&[alerts((0..30).map(|n| event("a", "T", n, AlertState::Active)))]);
+        let lines = |words: &str| followed(&path, words, &mut |_| false).lines().count();
+        assert_eq!(lines("--json --follow"), 10);
+        assert_eq!(lines("--json --follow --since 1d"), 30);
+        assert_eq!(lines("--json"), 30);
+    }
+
+    /// A reader that has gone away.
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_ends_even_a_follower() {
+        let (_folder, path) = history();
+        for words in ["--follow", "--follow --json"] {
+            run(&args(words), &path, at(60), &mut Closed, &mut |_| panic!("goes on")).unwrap();
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What the commands that read history share: times on the command line, tables, errors.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+
+use crate::storage::{OpenError, QueryError};
+
+/// Why a command could not do what it was asked, in one line.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("{0}")]
+    Query(String),
+    #[error("can't write the output: {0}")]
+    Output(io::Error),
+}
+
+impl CommandError {
+    /// 69, a needed service is unavailable, when it was the database; else 1.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Open(_) | Self::Query(_) => 69,
+            Self::Output(_) => 1,
+        }
+    }
+}
+
+impl From<QueryError> for CommandError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Output(error) => Self::Output(error),
+            error @ QueryError::Database(_) => Self::Query(error.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for CommandError {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// Takes a closed pipe (`| head`) for the end it is.
+pub(super) fn or_closed_pipe(result: Result<(), CommandError>) -> Result<(), CommandError> {
+    match result {
+        Err(CommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// A time given on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    Ago(Duration),
+    At(DateTime<Utc>),
+}
+
+impl When {
+    pub(super) fn before(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Self::Ago(ago) => chrono::TimeDelta::from_std(ago)
+                .ok()
+                .and_then(|ago| now.checked_sub_signed(ago))
+                .unwrap_or(DateTime::<Utc>::MIN_UTC),
+            Self::At(at) => at,
+        }
+    }
+
+    /// # Errors
+    /// Says which forms there are.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if let Ok(ago) = duration::parse(text) {
+            return Ok(Self::Ago(ago));
+        }
+        if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Self::At(at.with_timezone(&Utc)));
+        }
+        for form in
+            ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+        {
+            if let Ok(at) = NaiveDateTime::parse_from_str(text, form) {
+                return Ok(Self::At(at.and_utc()));
+            }
+        }
+        if let Ok(date) = text.parse::<NaiveDate>() {
+            return Ok(Self::At(date.and_time(chrono::NaiveTime::MIN).and_utc()));
+        }
+        Err("use a time ago (`90s`, `15m`, `1h`, `2d`), a date (`2024-08-14`) or a time \
+             (`2024-08-14T10:30:00`, UTC unless it says `+02:00`)"
+            .into())
+    }
+}
+
+/// Stands in for `config::duration` until that is here.
+mod duration {
+    use std::time::Duration;
+
+    pub fn parse(text: &str) -> Result<Duration, String> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3_600,
+            "d" => 86_400,
+            _ => return Err(format!("`{text}` is no duration")),
+        };
+        let number: u64 = number.parse().map_err(|_| format!("`{text}` is no duration"))?;
+        number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "too long".into())
+    }
+}
+
+/// Rows whose cells decide how wide the columns are; later ones may stick out.
+const MEASURED_ROWS: usize = 1_000;
+
+/// Writes rows under a header, in columns. Holds back the first rows to measure them.
+pub(super) struct Table<'a, const N: usize> {
+    out: &'a mut dyn Write,
+    widths: [usize; N],
+    held: Vec<[String; N]>,
+    is_measuring: bool,
+}
+
+impl<'a, const N: usize> Table<'a, N> {
+    pub fn new(out: &'a mut dyn Write, header: [&str; N]) -> Self {
+        let held = vec![header.map(str::to_owned)];
+        Self { out, widths: [0; N], held, is_measuring: true }
+    }
+
+    /// For rows that come when the columns are settled already.
+    pub fn at_least(mut self, widths: [usize; N]) -> Self {
+        self.widths = widths;
+        self
+    }
+
+    pub fn row(&mut self, cells: [String; N]) -> io::Result<()> {
+        let cells = cells.map(|cell| harmless(&cell));
+        if !self.is_measuring {
+            return self.write(&cells);
+        }
+        self.held.push(cells);
+        if self.held.len() > MEASURED_ROWS { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what is held back; the columns are settled then.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.is_measuring = false;
+        for cells in &self.held {
+            for (width, cell) in self.widths.iter_mut().zip(cells) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        for cells in std::mem::take(&mut self.held) {
+            self.write(&cells)?;
+        }
+        self.out.flush()
+    }
+
+    fn write(&mut self, cells: &[String; N]) -> io::Result<()> {
+        let mut line = String::new();
+        for (cell, width) in cells.iter().zip(self.widths) {
+            line.push_str(&format!("{cell:width$}  "));
+        }
+        writeln!(self.out, "{}", line.trim_end())
+    }
+}
+
+/// What a sensor sent goes to a terminal: no control characters.
+fn harmless(cell: &str) -> String {
+    cell.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// Waits for a while, or less when Ctrl-C is pressed, and says whether to go on.
+///
+/// # Errors
+/// When the system gives no runtime to wait for the signal in.
+///
+/// # Panics
+/// When called, or what it returns is called, from inside an async runtime.
+pub fn until_ctrl_c() -> io::Result<impl FnMut(Duration) -> bool> {
+    let runtime = actix_rt::Runtime::new()?;
+    // One future for all waits, so that a press between two of them is not missed.
+    let mut pressed = Box::pin(actix_rt::signal::ctrl_c());
+    Ok(move |pause| {
+        runtime.block_on(async { tokio::time::timeout(pause, &mut pressed).await.is_err() })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        "2024-08-14T10:30:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn times_have_many_forms() {
+        for (text, expected) in [
+            ("1h", "2024-08-14T09:30:00Z"),
+            ("90s", "2024-08-14T10:28:30Z"),
+            ("2024-08-14", "2024-08-14T00:00:00Z"),
+            ("2024-08-14T10:30", "2024-08-14T10:30:00Z"),
+            ("2024-08-14 10:30:00", "2024-08-14T10:30:00Z"),
+            ("2024-08-14T10:30:00.5", "2024-08-14T10:30:00.5Z"),
+            ("2024-08-14T10:30:00+02:00", "2024-08-14T08:30:00Z"),
+            ("2024-08-14T10:30:00Z", "2024-08-14T10:30:00Z"),
+        ] {
+            let expected: DateTime<Utc> = expected.parse().unwrap();
+            assert_eq!(When::parse(text).unwrap().before(now()), expected, "{text}");
+        }
+        assert!(When::parse("106751991167d").unwrap().before(now()) < now());
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused_with_the_forms() {
+        for text in ["", "yesterday", "1", "1 h", "-1h", "2024-13-01", "10:30"] {
+            assert!(When::parse(text).unwrap_err().contains("15m"), "{text}");
+        }
+    }
+
+    #[test]
+    fn tables_are_as_wide_as_their_cells() {
+        let mut out = Vec::new();
+        let mut table = Table::new(&mut out, ["id", "location"]);
+        table.row(["TEMP_001".into(), "Entrepôt".into()]).unwrap();
+        table.row(["T".into(), "\u{1b}[2J".into()]).unwrap();
+        table.flush().unwrap();
+        table.row(["late".into(), "and far too wide".into()]).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "id        location\nTEMP_001  Entrepôt\nT         \u{fffd}[2J\n\
+             late      and far too wide\n"
+        );
+    }
+}

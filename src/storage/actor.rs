@@ -1,0 +1,278 @@
+//! The writer: gathers messages, commits them in groups, answers what is in the file.
+//!
+//! A commit starts when enough rows wait, or a group time after the first of them, or at once when
+//! they bring alert events, someone asked a question, or the writer is to stop. One commit runs at
+//! a time, on the blocking pool; meanwhile further messages gather in the [`Backlog`].
+//!
+//! Holds always: a question is answered after everything sent before it is committed. A commit
+//! that fails for now (locked, disk full) is tried again for ever; one that fails otherwise ends
+//! the incarnation, and the next takes up the same backlog.
+//! Never: a message forgotten before it is committed, or the mailbox paused. Back-pressure comes
+//! from the routes' permits, which the backlog holds.
+
+mod job;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use self::job::{CommitFn, Done, Job, Question};
+use super::backlog::{Backlog, Taken};
+use super::{Database, Settings, write};
+use crate::domain::StandingAlert;
+use crate::messages::{
+    AlertsDelivered, AlertsWaiting, LoadPendingAlerts, LoadStandingAlerts, PendingAlert, Store,
+};
+use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, Routed};
+
+/// How long the first message may wait for others to share its commit.
+const GROUP_TIME: Duration = Duration::from_millis(20);
+
+/// Between two tries while the file is locked or the disk full.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Whether a commit is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Committing,
+    /// The last try failed for now.
+    Pausing,
+}
+
+/// Owns the file; nothing else writes it.
+pub struct Writer {
+    env: ChildEnv,
+    settings: Arc<Settings>,
+    backlog: Backlog,
+    commit: CommitFn,
+    gateway: Option<Route<AlertsWaiting>>,
+    /// Away while a commit runs; opened by the first.
+    database: Option<Database>,
+    questions: Vec<Question>,
+    phase: Phase,
+    /// Whether the group time is being waited for, and whether it is over.
+    timer_runs: bool,
+    group_time_over: bool,
+    stopping: bool,
+    /// Since when commits have been failing for now.
+    trouble_since: Option<Instant>,
+}
+
+impl Writer {
+    /// Makes the factory of a writer's incarnations, and the backlog they hand on.
+    ///
+    /// Each incarnation opens the file by itself, off its arbiter, and is ready once that has
+    /// succeeded. Call [`open`](super::open) before: it says at once what is wrong with the file,
+    /// and does the migration that may take minutes. `gateway` is told of alerts to publish.
+    pub fn factory(
+        settings: Settings,
+        gateway: Option<Route<AlertsWaiting>>,
+    ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + 'static {
+        Self::factory_with(settings, gateway, Arc::new(write::commit))
+    }
+
+    fn factory_with(
+        settings: Settings,
+        gateway: Option<Route<AlertsWaiting>>,
+        commit: CommitFn,
+    ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + 'static {
+        let settings = Arc::new(settings);
+        let backlog = Backlog::new();
+        move |env| {
+            Ok(Self {
+                env: env.clone(),
+                settings: settings.clone(),
+                backlog: backlog.clone(),
+                commit: commit.clone(),
+                gateway: gateway.clone(),
+                database: None,
+                questions: Vec::new(),
+                phase: Phase::Idle,
+                timer_runs: false,
+                group_time_over: false,
+                stopping: false,
+                trouble_since: None,
+            })
+        }
+    }
+
+    /// Starts a commit if one is due, and stops when there is nothing left to stop for.
+    fn proceed(&mut self, ctx: &mut Context<Self>) {
+        if self.phase != Phase::Idle {
+            return;
+        }
+        let is_empty = self.backlog.is_empty();
+        let hurried = self.group_time_over || self.stopping || self.backlog.is_pressing();
+        if !self.questions.is_empty() || (!is_empty && hurried) {
+            self.start_job(ctx);
+        } else if self.stopping {
+            self.close(ctx);
+        }
+    }
+
+    fn start_job(&mut self, ctx: &mut Context<Self>) {
+        self.phase = Phase::Committing;
+        self.group_time_over = false;
+        let job = Job {
+            database: self.database.take(),
+            settings: self.settings.clone(),
+            commit: self.commit.clone(),
+            run: self.backlog.run(),
+            items: self.backlog.items(),
+            questions: std::mem::take(&mut self.questions),
+        };
+        let work = actix_rt::task::spawn_blocking(move || job.run());
+        ctx.spawn(work.into_actor(self).map(|done, writer, ctx| match done {
+            Ok(done) => writer.finish_job(done, ctx),
+            Err(error) => writer.env.fail::<Self>(ctx, format!("the commit died: {error}")),
+        }));
+    }
+
+    fn finish_job(&mut self, mut done: Done, ctx: &mut Context<Self>) {
+        self.phase = Phase::Idle;
+        self.database = done.database;
+        // Those that were not answered come before those asked meanwhile.
+        done.questions.append(&mut self.questions);
+        self.questions = done.questions;
+        match done.result {
+            Ok(()) => {
+                self.backlog.forget(done.num_items);
+                self.trouble_is_over();
+                // Heard once; further calls mean nothing.
+                self.env.ready();
+                if done.announces {
+                    self.tell_gateway();
+                }
+                self.proceed(ctx);
+            }
+            Err(trouble) if trouble.is_transient => self.pause(&trouble.why, ctx),
+            Err(trouble) => self.env.fail::<Self>(ctx, trouble.why),
+        }
+    }
+
+    /// A full route is no loss: the hint it holds says the same.
+    fn tell_gateway(&self) {
+        if let Some(gateway) = &self.gateway {
+            let _ = gateway.try_send(AlertsWaiting);
+        }
+    }
+
+    fn pause(&mut self, why: &str, ctx: &mut Context<Self>) {
+        self.phase = Phase::Pausing;
+        if self.trouble_since.is_none() {
+            self.trouble_since = Some(Instant::now());
+            log::warn!("nothing can be stored for now, trying each second; nothing is lost: {why}");
+        }
+        ctx.run_later(RETRY_PAUSE, |writer, ctx| {
+            writer.phase = Phase::Idle;
+            writer.group_time_over = true;
+            writer.proceed(ctx);
+        });
+    }
+
+    fn trouble_is_over(&mut self) {
+        if let Some(since) = self.trouble_since.take() {
+            let seconds = since.elapsed().as_secs_f64();
+            log::info!("storing again after {seconds:.1} s");
+        }
+    }
+
+    fn take(&mut self, taken: Taken, ctx: &mut Context<Self>) {
+        self.backlog.push(taken);
+        if !self.timer_runs {
+            self.timer_runs = true;
+            ctx.run_later(GROUP_TIME, |writer, ctx| {
+                writer.timer_runs = false;
+                writer.group_time_over = true;
+                writer.proceed(ctx);
+            });
+        }
+        self.proceed(ctx);
+    }
+
+    /// Asks after the next commit; `permit` is kept until the answer is there.
+    fn ask<M: 'static, T: 'static>(
+        &mut self,
+        question: impl FnOnce(oneshot::Sender<Answer<T>>) -> Question,
+        permit: Routed<M>,
+        ctx: &mut Context<Self>,
+    ) -> ResponseActFuture<Self, Answer<T>> {
+        let (reply, answer) = oneshot::channel();
+        self.questions.push(question(reply));
+        self.proceed(ctx);
+        let answer = async move {
+            let answer = answer.await;
+            drop(permit);
+            answer.unwrap_or_else(|_| Err("the writer failed before it could answer".into()))
+        };
+        Box::pin(answer.into_actor(self))
+    }
+
+    /// Closes the file off the arbiter (SQLite empties its write-ahead log then), and stops.
+    fn close(&mut self, ctx: &mut Context<Self>) {
+        let database = self.database.take();
+        let closed = actix_rt::task::spawn_blocking(move || drop(database));
+        // Should closing panic, all was committed before: the next open tidies up.
+        ctx.wait(closed.into_actor(self).map(|_, _, ctx| ctx.stop()));
+    }
+}
+
+/// What a question about the file gets.
+type Answer<T> = Result<T, String>;
+
+impl Actor for Writer {
+    type Context = Context<Self>;
+
+    /// Opens the file, commits what an earlier incarnation left, and is ready.
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.start_job(ctx);
+    }
+}
+
+impl Handler<Routed<Store>> for Writer {
+    type Result = ();
+
+    fn handle(&mut self, store: Routed<Store>, ctx: &mut Self::Context) {
+        self.take(Taken::Store(store), ctx);
+    }
+}
+
+impl Handler<Routed<AlertsDelivered>> for Writer {
+    type Result = ();
+
+    fn handle(&mut self, delivered: Routed<AlertsDelivered>, ctx: &mut Self::Context) {
+        self.take(Taken::Delivered(delivered, chrono::Utc::now()), ctx);
+    }
+}
+
+impl Handler<Routed<LoadStandingAlerts>> for Writer {
+    type Result = ResponseActFuture<Self, Answer<Vec<StandingAlert>>>;
+
+    fn handle(&mut self, ask: Routed<LoadStandingAlerts>, ctx: &mut Self::Context) -> Self::Result {
+        self.ask(|reply| Question::Standing { reply }, ask, ctx)
+    }
+}
+
+impl Handler<Routed<LoadPendingAlerts>> for Writer {
+    type Result = ResponseActFuture<Self, Answer<Vec<PendingAlert>>>;
+
+    fn handle(&mut self, ask: Routed<LoadPendingAlerts>, ctx: &mut Self::Context) -> Self::Result {
+        let LoadPendingAlerts { after_row_id, at_most } = ask.message;
+        self.ask(|reply| Question::Pending { after_row_id, at_most, reply }, ask, ctx)
+    }
+}
+
+impl Handler<GracefulStop> for Writer {
+    type Result = ();
+
+    fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
+        self.stopping = true;
+        self.proceed(ctx);
+    }
+}
+
+#[cfg(test)]
+mod tests;

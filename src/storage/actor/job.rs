@@ -1,0 +1,103 @@
+//! What runs on the blocking pool: open the file if need be, commit, answer.
+
+use std::sync::Arc;
+
+use r2d2_sqlite::rusqlite;
+use tokio::sync::oneshot;
+
+use super::Answer;
+use crate::domain::StandingAlert;
+use crate::messages::PendingAlert;
+use crate::storage::backlog::Item;
+use crate::storage::database::{Database, OpenError, Reason, Settings, is_transient, open};
+use crate::storage::recall;
+use crate::storage::write::Numbered;
+
+/// Commits a run's numbered work; [`write::commit`](crate::storage::write::commit) but for tests.
+pub(super) type CommitFn =
+    Arc<dyn Fn(&mut Database, i64, &[Numbered<'_>]) -> rusqlite::Result<()> + Send + Sync>;
+
+/// To be answered from the file as it is after the commit.
+pub(super) enum Question {
+    Standing { reply: oneshot::Sender<Answer<Vec<StandingAlert>>> },
+    Pending { after_row_id: i64, at_most: usize, reply: oneshot::Sender<Answer<Vec<PendingAlert>>> },
+}
+
+impl Question {
+    /// One who no longer waits is not missed.
+    fn answer(self, database: &Database) {
+        let connection = &database.connection;
+        match self {
+            Self::Standing { reply } => {
+                let _ = reply.send(said(recall::standing_alerts(connection)));
+            }
+            Self::Pending { after_row_id, at_most, reply } => {
+                let found = recall::pending_alerts(connection, after_row_id, at_most);
+                let _ = reply.send(said(found));
+            }
+        }
+    }
+}
+
+fn said<T>(found: rusqlite::Result<T>) -> Answer<T> {
+    found.map_err(|error| format!("can't read the database: {error}"))
+}
+
+pub(super) struct Job {
+    pub database: Option<Database>,
+    pub settings: Arc<Settings>,
+    pub commit: CommitFn,
+    pub run: i64,
+    pub items: Vec<Arc<Item>>,
+    pub questions: Vec<Question>,
+}
+
+/// Why nothing was committed.
+pub(super) struct Trouble {
+    pub is_transient: bool,
+    pub why: String,
+}
+
+pub(super) struct Done {
+    pub database: Option<Database>,
+    /// Those that could not be answered yet.
+    pub questions: Vec<Question>,
+    pub num_items: usize,
+    /// Whether the items bring alerts to publish.
+    pub announces: bool,
+    pub result: Result<(), Trouble>,
+}
+
+impl Job {
+    pub fn run(mut self) -> Done {
+        let result = self.commit_all();
+        if let (Ok(()), Some(database)) = (&result, &self.database) {
+            self.questions.drain(..).for_each(|question| question.answer(database));
+        }
+        Done {
+            database: self.database,
+            questions: self.questions,
+            num_items: self.items.len(),
+            announces: self.items.iter().any(|item| item.announces()),
+            result,
+        }
+    }
+
+    fn commit_all(&mut self) -> Result<(), Trouble> {
+        let database = match &mut self.database {
+            Some(database) => database,
+            none => none.insert(open(&self.settings)?),
+        };
+        let work: Vec<_> = self.items.iter().map(|item| item.work()).collect();
+        (self.commit)(database, self.run, &work).map_err(|error| Trouble {
+            is_transient: is_transient(&error),
+            why: format!("can't write to `{}`: {error}", self.settings.path.display()),
+        })
+    }
+}
+
+impl From<OpenError> for Trouble {
+    fn from(error: OpenError) -> Self {
+        Self { is_transient: matches!(error.reason, Reason::Busy(_)), why: error.to_string() }
+    }
+}

@@ -1,0 +1,22 @@
+//! Keeps every reading, alert and rejected message in one SQLite file.
+//!
+//! [`Writer`] is the only one that writes; [`History`] reads for people, beside it. Nothing
+//! outside this module knows that it is SQLite, and no other module's names appear in it.
+//!
+//! Holds always: what a [`Store`](crate::messages::Store) carries is committed whole or not yet,
+//! in the order sent, exactly once while the process lives, whatever fails in between.
+//! Never: a blocking call on an arbiter's thread, or a file of a newer version touched.
+
+mod actor;
+mod backlog;
+mod database;
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod query;
+mod recall;
+mod schema;
+mod write;
+
+pub use actor::Writer;
+pub use database::{Database, OpenError, Reason, Settings, open};
+pub use query::{AlertFilter, AlertRow, History, QueryError, ReadingFilter, ReadingRow};

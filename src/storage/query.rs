@@ -1,0 +1,321 @@
+//! Reads the file for people, beside the writer and without holding it up.
+//!
+//! Rows are handed on one by one as SQLite finds them: a history may be a hundred million long.
+//! Adopted rows may hold anything, so nothing here fails on a missing or odd column.
+//! Never: a write, not even of the schema.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use r2d2_sqlite::SqliteConnectionManager;
+use r2d2_sqlite::rusqlite::types::{Value, ValueRef};
+use r2d2_sqlite::rusqlite::{self, OpenFlags, Row, params_from_iter};
+
+use super::database::{BUSY_TIMEOUT, OpenError, Reason, check_readable};
+use crate::domain::{AlertState, time};
+
+/// Readers at a time: one a command, and some for a page that asks several things at once.
+const READERS: u32 = 4;
+
+/// How long a reader waits for its turn or its connection.
+const TURN_TIMEOUT: Duration = Duration::from_secs(5);
+
+const READING_COLUMNS: &str =
+    "sensor_id, location, quantity, value, unit, timestamp, alert_triggered";
+
+const ALERT_COLUMNS: &str = "id, alert_id, rule, alert_type, sensor_id, location, quantity, \
+     value, unit, threshold, severity, state, message, timestamp, published_at";
+
+/// Why a query ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    #[error("can't read the database: {0}")]
+    Database(String),
+    /// The receiver of the rows wanted no more.
+    #[error(transparent)]
+    Output(#[from] io::Error),
+}
+
+impl From<rusqlite::Error> for QueryError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}
+
+impl From<r2d2::Error> for QueryError {
+    fn from(error: r2d2::Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}
+
+/// Which readings; `Default` is all of them, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct ReadingFilter {
+    pub sensor: Option<String>,
+    pub quantity: Option<String>,
+    /// At this time or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Before this time.
+    pub until: Option<DateTime<Utc>>,
+    /// At most so many, the newest of them.
+    pub newest: Option<u64>,
+    pub newest_first: bool,
+}
+
+/// One row of the view `readings`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct ReadingRow {
+    pub sensor_id: String,
+    pub location: String,
+    pub quantity: String,
+    pub value: Option<f64>,
+    pub unit: String,
+    /// As it stands in the file.
+    pub timestamp: String,
+    pub alert_triggered: bool,
+}
+
+/// Which alert events; `Default` is all of them.
+#[derive(Debug, Clone, Default)]
+pub struct AlertFilter {
+    pub sensor: Option<String>,
+    pub state: Option<AlertState>,
+    /// At this time or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Committed after this row.
+    pub after_row_id: Option<i64>,
+    /// Committed up to this row.
+    pub up_to_row_id: Option<i64>,
+    /// At most so many, the newest of them.
+    pub newest: Option<u64>,
+    /// Only the events that raised an alert which still stands.
+    pub standing: bool,
+}
+
+/// One row of `alerts`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertRow {
+    pub row_id: i64,
+    pub alert_id: String,
+    pub rule: String,
+    pub alert_type: String,
+    pub sensor_id: String,
+    pub location: String,
+    pub quantity: String,
+    /// An integer where the reading carried one.
+    pub value: serde_json::Value,
+    pub unit: String,
+    pub threshold: Option<f64>,
+    pub severity: String,
+    pub state: String,
+    pub message: String,
+    /// As it stands in the file.
+    pub timestamp: String,
+    pub published_at: Option<String>,
+}
+
+/// A pool of read-only connections.
+pub struct History {
+    pool: r2d2::Pool<SqliteConnectionManager>,
+}
+
+impl History {
+    /// # Errors
+    /// When there is no file of this version at `path`.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        check_readable(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let manager =
+            SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
+                connection.busy_timeout(BUSY_TIMEOUT)?;
+                connection.pragma_update(None, "query_only", true)
+            });
+        let pool = r2d2::Pool::builder()
+            .max_size(READERS)
+            .min_idle(Some(1))
+            .connection_timeout(TURN_TIMEOUT)
+            .build(manager)
+            .map_err(|error| OpenError::new(path, Reason::Other(error.to_string())))?;
+        Ok(Self { pool })
+    }
+
+    /// Hands on the readings in order of time, until `each` fails.
+    ///
+    /// # Errors
+    /// When the file can't be read, or `each` failed.
+    pub fn readings(
+        &self,
+        filter: &ReadingFilter,
+        each: &mut dyn FnMut(ReadingRow) -> io::Result<()>,
+    ) -> Result<(), QueryError> {
+        let mut terms = Terms::default();
+        terms.add("sensor_id = ?", filter.sensor.clone());
+        terms.add("quantity = ?", filter.quantity.clone());
+        terms.add("timestamp >= ?", filter.since.map(time::stored_bound));
+        terms.add("timestamp < ?", filter.until.map(time::stored_bound));
+        let select = format!("SELECT {READING_COLUMNS} FROM readings{}", terms.sql());
+        let sql = terms.ordered(&select, &["timestamp"], filter.newest, filter.newest_first);
+        self.each_row(&sql, terms, &mut |row| Ok(each(reading_row(row)?)?))
+    }
+
+    /// Hands on the alert events, oldest first, until `each` fails: in order of time, or of commit
+    /// after a given row.
+    ///
+    /// # Errors
+    /// When the file can't be read, or `each` failed.
+    pub fn alerts(
+        &self,
+        filter: &AlertFilter,
+        each: &mut dyn FnMut(AlertRow) -> io::Result<()>,
+    ) -> Result<(), QueryError> {
+        let mut terms = Terms::default();
+        if filter.standing {
+            terms.always(
+                "id IN (SELECT min(a.id) FROM standing_alerts s JOIN alerts a
+                 ON a.timestamp = s.since AND a.alert_id = s.alert_id GROUP BY s.alert_id)",
+            );
+        }
+        terms.add("sensor_id = ?", filter.sensor.clone());
+        terms.add("state = ?", filter.state.map(|state| state.as_str().to_owned()));
+        terms.add("timestamp >= ?", filter.since.map(time::stored_bound));
+        terms.add("id > ?", filter.after_row_id);
+        // The plus keeps SQLite from choosing the rows' order over the index by time.
+        terms.add("+id <= ?", filter.up_to_row_id);
+        let select = format!("SELECT {ALERT_COLUMNS} FROM alerts{}", terms.sql());
+        let by: &[_] = if filter.after_row_id.is_some() { &["id"] } else { &["timestamp", "id"] };
+        let sql = terms.ordered(&select, by, filter.newest, false);
+        self.each_row(&sql, terms, &mut |row| Ok(each(alert_row(row)?)?))
+    }
+
+    /// The row of the alert event committed last; 0 when there is none.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn last_alert_row_id(&self) -> Result<i64, QueryError> {
+        let connection = self.pool.get()?;
+        let sql = "SELECT coalesce(max(id), 0) FROM alerts";
+        Ok(connection.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    fn each_row(
+        &self,
+        sql: &str,
+        terms: Terms,
+        each: &mut dyn FnMut(&Row<'_>) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let connection = self.pool.get()?;
+        let mut select = connection.prepare_cached(sql)?;
+        let mut rows = select.query(params_from_iter(terms.values))?;
+        while let Some(row) = rows.next()? {
+            each(row)?;
+        }
+        Ok(())
+    }
+}
+
+/// The conditions of a query, and what they compare with.
+#[derive(Default)]
+struct Terms {
+    conditions: Vec<&'static str>,
+    values: Vec<Value>,
+}
+
+impl Terms {
+    fn always(&mut self, condition: &'static str) {
+        self.conditions.push(condition);
+    }
+
+    fn add(&mut self, condition: &'static str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.conditions.push(condition);
+            self.values.push(value.into());
+        }
+    }
+
+    fn sql(&self) -> String {
+        if self.conditions.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", self.conditions.join(" AND "))
+        }
+    }
+
+    /// The newest so many of a select, by these columns, in either order.
+    fn ordered(
+        &mut self,
+        select: &str,
+        by: &[&str],
+        newest: Option<u64>,
+        newest_first: bool,
+    ) -> String {
+        let falling = by.iter().map(|column| format!("{column} DESC")).collect::<Vec<_>>();
+        let (rising, falling) = (by.join(", "), falling.join(", "));
+        let Some(newest) = newest else {
+            return format!("{select} ORDER BY {}", if newest_first { falling } else { rising });
+        };
+        self.values.push(i64::try_from(newest).unwrap_or(i64::MAX).into());
+        let sql = format!("{select} ORDER BY {falling} LIMIT ?");
+        if newest_first { sql } else { format!("SELECT * FROM ({sql}) ORDER BY {rising}") }
+    }
+}
+
+fn reading_row(row: &Row<'_>) -> rusqlite::Result<ReadingRow> {
+    Ok(ReadingRow {
+        sensor_id: text(row, 0)?,
+        location: text(row, 1)?,
+        quantity: text(row, 2)?,
+        value: number(row, 3)?,
+        unit: text(row, 4)?,
+        timestamp: text(row, 5)?,
+        alert_triggered: number(row, 6)?.is_some_and(|flag| flag != 0.0),
+    })
+}
+
+/// Takes [`ALERT_COLUMNS`].
+fn alert_row(row: &Row<'_>) -> rusqlite::Result<AlertRow> {
+    Ok(AlertRow {
+        row_id: row.get(0)?,
+        alert_id: text(row, 1)?,
+        rule: text(row, 2)?,
+        alert_type: text(row, 3)?,
+        sensor_id: text(row, 4)?,
+        location: text(row, 5)?,
+        quantity: text(row, 6)?,
+        value: match row.get_ref(7)? {
+            ValueRef::Integer(integer) => integer.into(),
+            ValueRef::Real(real) => real.into(),
+            _ => serde_json::Value::Null,
+        },
+        unit: text(row, 8)?,
+        threshold: number(row, 9)?,
+        severity: text(row, 10)?,
+        state: text(row, 11)?,
+        message: text(row, 12)?,
+        timestamp: text(row, 13)?,
+        published_at: Some(text(row, 14)?).filter(|at| !at.is_empty()),
+    })
+}
+
+/// Text as it is, a number as text, nothing as an empty text.
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into(),
+        ValueRef::Integer(integer) => integer.to_string(),
+        ValueRef::Real(real) => real.to_string(),
+        ValueRef::Null => String::new(),
+    })
+}
+
+fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<f64>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Real(real) => Some(real),
+        #[allow(clippy::cast_precision_loss)] // for people to read, or a flag
+        ValueRef::Integer(integer) => Some(integer as f64),
+        ValueRef::Text(_) | ValueRef::Blob(_) | ValueRef::Null => None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

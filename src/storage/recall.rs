@@ -1,0 +1,109 @@
+//! Rows back to what the daemon's other parts ask for: alerts that stand, alerts to publish.
+//!
+//! A row that can't be read (someone edited it) is logged and passed over: one bad row must not
+//! keep the others from being published.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use r2d2_sqlite::rusqlite::{self, Connection, Row, types};
+
+use crate::domain::{
+    AlertEvent, AlertState, Location, Quantity, SensorId, Severity, StandingAlert, Unit, Value,
+    time,
+};
+use crate::messages::PendingAlert;
+
+pub(super) const PENDING_SQL: &str = "
+    SELECT id, alert_id, rule, alert_type, sensor_id, location, quantity, value, unit, threshold,
+           severity, state, message, timestamp
+    FROM alerts WHERE announced AND published_at IS NULL AND id > ?1 ORDER BY id";
+
+/// Why a row is no alert.
+type Unreadable = Box<dyn std::error::Error>;
+
+pub(super) fn standing_alerts(connection: &Connection) -> rusqlite::Result<Vec<StandingAlert>> {
+    let mut select = connection
+        .prepare_cached("SELECT alert_id, rule, sensor_id, since FROM standing_alerts")?;
+    let mut rows = select.query([])?;
+    let mut alerts = Vec::new();
+    while let Some(row) = rows.next()? {
+        match standing_alert(row) {
+            Ok(alert) => alerts.push(alert),
+            Err(error) => log::error!("a row of standing_alerts can't be read: {error}"),
+        }
+    }
+    Ok(alerts)
+}
+
+/// The oldest alert events still to be published, with a row past `after_row_id`.
+pub(super) fn pending_alerts(
+    connection: &Connection,
+    after_row_id: i64,
+    at_most: usize,
+) -> rusqlite::Result<Vec<PendingAlert>> {
+    let mut select = connection.prepare_cached(PENDING_SQL)?;
+    let mut rows = select.query([after_row_id])?;
+    let mut alerts = Vec::new();
+    while alerts.len() < at_most {
+        let Some(row) = rows.next()? else { break };
+        let row_id = row.get(0)?;
+        match alert_event(row) {
+            Ok(event) => alerts.push(PendingAlert { row_id, event }),
+            Err(error) => log::error!("row {row_id} of alerts can't be read: {error}"),
+        }
+    }
+    Ok(alerts)
+}
+
+fn standing_alert(row: &Row<'_>) -> Result<StandingAlert, Unreadable> {
+    Ok(StandingAlert {
+        alert_id: text(row, 0)?,
+        rule: text(row, 1)?,
+        sensor_id: SensorId::new(&text(row, 2)?)?,
+        since: moment(row, 3)?,
+    })
+}
+
+/// Takes the columns of [`PENDING_SQL`].
+fn alert_event(row: &Row<'_>) -> Result<AlertEvent, Unreadable> {
+    Ok(AlertEvent {
+        alert_id: text(row, 1)?,
+        rule: text(row, 2)?,
+        alert_type: text(row, 3)?,
+        sensor_id: SensorId::new(&text(row, 4)?)?,
+        location: Location::new(&text(row, 5)?),
+        quantity: Quantity::new(&text(row, 6)?)?,
+        value: value(row, 7)?,
+        unit: Unit::new(&text(row, 8)?),
+        threshold: row.get(9)?,
+        severity: severity(&text(row, 10)?)?,
+        state: text(row, 11)?.parse::<AlertState>()?,
+        message: row.get(12)?,
+        timestamp: moment(row, 13)?,
+        announced: true,
+    })
+}
+
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
+    row.get(column)
+}
+
+fn moment(row: &Row<'_>, column: usize) -> Result<DateTime<Utc>, Unreadable> {
+    let text = text(row, column)?;
+    time::parse_stored(&text).ok_or_else(|| format!("`{text}` is no timestamp").into())
+}
+
+/// An integer was carried as one, a real as a real.
+fn value(row: &Row<'_>, column: usize) -> Result<Value, Unreadable> {
+    Ok(match row.get(column)? {
+        types::Value::Integer(number) => Value::from_json(&number.into())?,
+        types::Value::Real(number) => Value::new(number)?,
+        other => return Err(format!("{other:?} is no value").into()),
+    })
+}
+
+fn severity(text: &str) -> Result<Severity, Unreadable> {
+    let known = [Severity::High].into_iter().find(|severity| severity.as_str() == text);
+    known.ok_or_else(|| format!("`{text}` is no severity").into())
+}

@@ -1,0 +1,271 @@
+//! One transaction from messages to rows.
+//!
+//! Holds always: a message's rows are committed together with its number, so a message that comes
+//! again after a crash between the commit and its being noted is recognised and left out.
+
+use chrono::{DateTime, Utc};
+use r2d2_sqlite::rusqlite::{self, Transaction, TransactionBehavior, params, types};
+
+use super::database::{Database, SensorsKnown};
+use crate::domain::{AlertEvent, AlertState, Reading, Rejected, Value, time};
+use crate::messages::{Judged, Store};
+
+/// How many sensors' units and places are remembered: a stream of ever new ids must not fill the
+/// memory. Past this they are forgotten, and written anew as they come.
+const SENSORS_REMEMBERED: usize = 100_000;
+
+/// The quantity whose readings live in the origin's table.
+const TEMPERATURE: &str = "temperature";
+
+/// One message's work.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Work<'a> {
+    Store(&'a Store),
+    /// The broker has the alert events of these rows.
+    Delivered {
+        row_ids: &'a [i64],
+        at: DateTime<Utc>,
+    },
+}
+
+/// Work and its place in the order of arrival.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbered<'a> {
+    /// One more for each message of a run of the daemon.
+    pub number: i64,
+    pub work: Work<'a>,
+}
+
+/// Commits all of it in one transaction, leaving out what was committed before.
+///
+/// `run` names the daemon's run, drawn by lot: the numbers of one mean nothing in another.
+///
+/// # Errors
+/// Then nothing of it is committed.
+pub(super) fn commit(
+    database: &mut Database,
+    run: i64,
+    work: &[Numbered<'_>],
+) -> rusqlite::Result<()> {
+    let result = try_commit(database, run, work);
+    if result.is_err() || database.sensors.len() > SENSORS_REMEMBERED {
+        // After an error: what was remembered on the way is not in the file.
+        database.sensors.clear();
+    }
+    result
+}
+
+fn try_commit(database: &mut Database, run: i64, work: &[Numbered<'_>]) -> rusqlite::Result<()> {
+    let Some(last) = work.last() else {
+        return Ok(());
+    };
+    let Database { connection, naive, rejected_keep, sensors } = database;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let committed = committed(&transaction, run)?;
+    let mut rows = Rows { transaction: &transaction, naive: *naive, sensors, num_rejected: 0 };
+    for numbered in work.iter().filter(|numbered| numbered.number > committed) {
+        match numbered.work {
+            Work::Store(store) => rows.store(store)?,
+            Work::Delivered { row_ids, at } => rows.delivered(row_ids, at)?,
+        }
+    }
+    rows.bound_rejected(*rejected_keep)?;
+    transaction
+        .prepare_cached("UPDATE commit_mark SET run = ?1, number = ?2")?
+        .execute([run, last.number.max(committed)])?;
+    transaction.commit()
+}
+
+/// The number up to which this run's messages are in the file.
+fn committed(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<i64> {
+    transaction
+        .prepare_cached("SELECT coalesce(max(number), 0) FROM commit_mark WHERE run = ?1")?
+        .query_row([run], |row| row.get(0))
+}
+
+/// The rows of the transaction under way.
+struct Rows<'a> {
+    transaction: &'a Transaction<'a>,
+    naive: bool,
+    sensors: &'a mut SensorsKnown,
+    num_rejected: i64,
+}
+
+impl Rows<'_> {
+    fn store(&mut self, store: &Store) -> rusqlite::Result<()> {
+        self.readings(&store.readings)?;
+        for event in &store.alerts {
+            self.alert(event)?;
+        }
+        for rejected in &store.rejected {
+            self.rejected(rejected)?;
+        }
+        Ok(())
+    }
+
+    fn readings(&mut self, readings: &[Judged]) -> rusqlite::Result<()> {
+        let mut temperature = self.transaction.prepare_cached(
+            "INSERT INTO sensor_readings
+                (sensor_id, location, temperature, timestamp, alert_triggered)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        let mut other = self.transaction.prepare_cached(
+            "INSERT INTO quantity_readings
+                (sensor_id, location, value, timestamp, alert_triggered, quantity, unit)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        for Judged { reading, alert_triggered } in readings {
+            self.sensor(reading)?;
+            let (id, location) = (reading.sensor_id.as_str(), reading.location.as_str());
+            let (value, at) = (reading.value.get(), time::stored(reading.timestamp, self.naive));
+            match reading.quantity.as_str() {
+                TEMPERATURE => {
+                    temperature.execute(params![id, location, value, at, alert_triggered])?
+                }
+                quantity => other.execute(params![
+                    id,
+                    location,
+                    value,
+                    at,
+                    alert_triggered,
+                    quantity,
+                    reading.unit.as_str()
+                ])?,
+            };
+        }
+        Ok(())
+    }
+
+    /// Notes a sensor's unit and place where they are news.
+    fn sensor(&mut self, reading: &Reading) -> rusqlite::Result<()> {
+        let key = (reading.sensor_id.clone(), reading.quantity.clone());
+        let known = self.sensors.get(&key);
+        if known.is_some_and(|(unit, place)| *unit == reading.unit && *place == reading.location) {
+            return Ok(());
+        }
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO sensors (sensor_id, quantity, unit, location) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET unit = excluded.unit, location = excluded.location
+                 WHERE unit <> excluded.unit OR location <> excluded.location",
+            )?
+            .execute([
+                key.0.as_str(),
+                key.1.as_str(),
+                reading.unit.as_str(),
+                reading.location.as_str(),
+            ])?;
+        self.sensors.insert(key, (reading.unit.clone(), reading.location.clone()));
+        Ok(())
+    }
+
+    fn alert(&self, event: &AlertEvent) -> rusqlite::Result<()> {
+        let at = time::stored(event.timestamp, self.naive);
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO alerts (alert_id, rule, alert_type, sensor_id, location, quantity,
+                    value, unit, threshold, severity, state, message, timestamp, announced)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            )?
+            .execute(params![
+                event.alert_id,
+                event.rule,
+                event.alert_type,
+                event.sensor_id.as_str(),
+                event.location.as_str(),
+                event.quantity.as_str(),
+                as_carried(event.value),
+                event.unit.as_str(),
+                event.threshold,
+                event.severity.as_str(),
+                event.state.as_str(),
+                event.message,
+                at,
+                event.announced,
+            ])?;
+        self.standing(event, &at)
+    }
+
+    /// A further event of an alert that stands already changes nothing, its beginning least of all.
+    fn standing(&self, event: &AlertEvent, at: &str) -> rusqlite::Result<()> {
+        let (id, rule) = (event.sensor_id.as_str(), event.rule.as_ref());
+        match event.state {
+            AlertState::Active => self
+                .transaction
+                .prepare_cached(
+                    "INSERT INTO standing_alerts (sensor_id, rule, alert_id, since)
+                     VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO UPDATE SET alert_id = excluded.alert_id, since = excluded.since
+                     WHERE alert_id <> excluded.alert_id",
+                )?
+                .execute([id, rule, event.alert_id.as_ref(), at])?,
+            AlertState::Resolved => self
+                .transaction
+                .prepare_cached("DELETE FROM standing_alerts WHERE sensor_id = ?1 AND rule = ?2")?
+                .execute([id, rule])?,
+        };
+        Ok(())
+    }
+
+    fn rejected(&mut self, rejected: &Rejected) -> rusqlite::Result<()> {
+        self.num_rejected += 1;
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO rejected_messages (received_at, topic, payload, payload_bytes, reason)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                time::stored(rejected.received_at, self.naive),
+                rejected.topic,
+                rejected.payload,
+                i64::try_from(rejected.payload_bytes).unwrap_or(i64::MAX),
+                rejected.reason,
+            ])?;
+        Ok(())
+    }
+
+    /// Counts the rejected messages of this transaction and deletes the oldest past `keep`.
+    fn bound_rejected(&self, keep: i64) -> rusqlite::Result<()> {
+        if self.num_rejected == 0 {
+            return Ok(());
+        }
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO counters (name, value) VALUES ('rejected_total', ?1)
+                 ON CONFLICT DO UPDATE SET value = value + excluded.value",
+            )?
+            .execute([self.num_rejected])?;
+        // The ids have no gaps, since only the oldest are ever deleted.
+        self.transaction
+            .prepare_cached(
+                "DELETE FROM rejected_messages
+                 WHERE id <= (SELECT max(id) FROM rejected_messages) - ?1",
+            )?
+            .execute([keep])?;
+        Ok(())
+    }
+
+    fn delivered(&self, row_ids: &[i64], at: DateTime<Utc>) -> rusqlite::Result<()> {
+        let at = time::stored(at, self.naive);
+        let mut update = self.transaction.prepare_cached(
+            "UPDATE alerts SET published_at = ?1 WHERE id = ?2 AND published_at IS NULL",
+        )?;
+        for row_id in row_ids {
+            update.execute(params![at, row_id])?;
+        }
+        Ok(())
+    }
+}
+
+/// 38 as an integer and 38.0 as a real, so that it is read back as it was carried.
+fn as_carried(value: Value) -> types::Value {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::Number(number)) if number.is_i64() => {
+            number.as_i64().map_or(types::Value::Null, types::Value::Integer)
+        }
+        _ => types::Value::Real(value.get()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
