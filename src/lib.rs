@@ -4,6 +4,7 @@
 //! publishes it over MQTT; the gateway takes it in and decodes it; the evaluator judges it by the
 //! alert rules; storage commits it. One direction, typed messages, bounded routes.
 
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod locale;
