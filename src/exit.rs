@@ -7,6 +7,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Asked to stop, and stopped cleanly; or the command did what it was asked.
     Ok,
+    /// The output could not be written.
+    Failed,
     /// Bad command line or config.
     Usage,
     /// A needed service is unavailable at start: port taken, database unwritable.
@@ -21,6 +23,7 @@ impl Exit {
     pub const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
+            Self::Failed => 1,
             Self::Usage => 2,
             Self::Unavailable => 69,
             Self::GaveUp => 70,

@@ -1,14 +1,14 @@
 //! `vigie alerts`: shows the alert events of the past, those that stand, and new ones as they come.
 
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::CommandError;
-use super::history::{Table, When, or_closed_pipe};
+use super::ConfigFile;
+use super::history::{CommandError, Table, When, or_closed_pipe};
 use crate::domain::AlertState;
 use crate::storage::{AlertFilter, AlertRow, History};
 
@@ -45,15 +45,14 @@ pub struct Args {
     /// One JSON object a line, as alerts are published.
     #[arg(long)]
     pub json: bool,
-    /// The configuration, which names the database.
-    #[arg(short, long, value_name = "FILE", default_value = "config/factory.toml")]
-    pub config: PathBuf,
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
 }
 
 /// Writes the alert events of the database at `path` to `out`. A closed pipe is a normal end.
 ///
 /// `go_on` waits before the next look of `--follow`, and says whether there shall be one; for the
-/// command it is [`until_ctrl_c`](super::until_ctrl_c).
+/// command it is [`until_ctrl_c`](super::history::until_ctrl_c).
 ///
 /// # Errors
 /// When there is no database there, or it can't be read, or `out` fails.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
+use crate::config::duration;
+use crate::exit::Exit;
 use crate::storage::{OpenError, QueryError};
 
 /// Why a command could not do what it was asked, in one line.
@@ -19,12 +21,12 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// 69, a needed service is unavailable, when it was the database; else 1.
+    /// A needed service is unavailable when it was the database.
     #[must_use]
-    pub const fn exit_code(&self) -> u8 {
+    pub const fn exit(&self) -> Exit {
         match self {
-            Self::Open(_) | Self::Query(_) => 69,
-            Self::Output(_) => 1,
+            Self::Open(_) | Self::Query(_) => Exit::Unavailable,
+            Self::Output(_) => Exit::Failed,
         }
     }
 }
@@ -92,25 +94,6 @@ impl When {
         Err("use a time ago (`90s`, `15m`, `1h`, `2d`), a date (`2024-08-14`) or a time \
              (`2024-08-14T10:30:00`, UTC unless it says `+02:00`)"
             .into())
-    }
-}
-
-/// Stands in for `config::duration` until that is here.
-mod duration {
-    use std::time::Duration;
-
-    pub fn parse(text: &str) -> Result<Duration, String> {
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, unit) = text.split_at(digits);
-        let seconds = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3_600,
-            "d" => 86_400,
-            _ => return Err(format!("`{text}` is no duration")),
-        };
-        let number: u64 = number.parse().map_err(|_| format!("`{text}` is no duration"))?;
-        number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "too long".into())
     }
 }
 

@@ -7,9 +7,13 @@ mod readings;
 mod run;
 mod status;
 
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
+use chrono::Utc;
 use clap::{CommandFactory, Parser, Subcommand};
+
+use self::history::CommandError;
 
 use crate::config::{self, Config};
 use crate::exit::Exit;
@@ -44,7 +48,7 @@ enum Command {
 }
 
 /// The option every command that reads the configuration has.
-#[derive(clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 struct ConfigFile {
     /// The configuration file.
     #[arg(short, long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
@@ -57,11 +61,21 @@ pub fn main() -> Exit {
     match Cli::parse().command {
         Command::Run(args) => with(&args.file.config.clone(), |config| run::run(args, config)),
         Command::Check(file) => check::run(&file.config),
-        Command::Alerts(args) => with(&args.file.config.clone(), |config| alerts::run(&args, &config)),
-        Command::Readings(args) => with(&args.file.config.clone(), |config| readings::run(&args, &config)),
-        Command::Status(args) => with(&args.file.config.clone(), |config| status::run(&args, &config)),
+        Command::Alerts(args) => with(&args.file.config, |config| {
+            let mut go_on = match history::until_ctrl_c() {
+                Ok(go_on) => go_on,
+                Err(error) => return complain("alerts", &error, Exit::Unavailable),
+            };
+            let path = &config.storage.path;
+            told("alerts", alerts::run(&args, path, Utc::now(), &mut stdout(), &mut go_on))
+        }),
+        Command::Readings(args) => with(&args.file.config, |config| {
+            let path = &config.storage.path;
+            told("readings", readings::run(&args, path, Utc::now(), &mut stdout()))
+        }),
+        Command::Status(args) => with(&args.file.config, |config| status::run(&args, &config)),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "vigie", &mut std::io::stdout());
+            clap_complete::generate(shell, &mut Cli::command(), "vigie", &mut stdout());
             Exit::Ok
         }
     }
@@ -72,8 +86,20 @@ fn with(path: &Path, command: impl FnOnce(Config) -> Exit) -> Exit {
     match config::load(path) {
         Ok(config) => command(config),
         Err(errors) => {
-            eprintln!("{errors}");
+            let _ = writeln!(std::io::stderr(), "{errors}"); // nobody left to tell
             Exit::Usage
         }
     }
+}
+
+fn told(command: &str, result: Result<(), CommandError>) -> Exit {
+    match result {
+        Ok(()) => Exit::Ok,
+        Err(error) => complain(command, &error, error.exit()),
+    }
+}
+
+fn complain(command: &str, error: &dyn std::error::Error, exit: Exit) -> Exit {
+    let _ = writeln!(std::io::stderr(), "vigie {command}: {error}"); // nobody left to tell
+    exit
 }

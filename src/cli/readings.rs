@@ -1,12 +1,12 @@
 //! `vigie readings`: reads history.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
-use super::CommandError;
-use super::history::{Table, When, or_closed_pipe};
+use super::ConfigFile;
+use super::history::{CommandError, Table, When, or_closed_pipe};
 use crate::storage::{History, ReadingFilter, ReadingRow};
 
 /// How many rows a table has unless `--limit` says so: some screens of the newest.
@@ -39,9 +39,8 @@ pub struct Args {
     /// `table` for people, `csv` with a header, or `json` with one object a line.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: Format,
-    /// The configuration, which names the database.
-    #[arg(short, long, value_name = "FILE", default_value = "config/factory.toml")]
-    pub config: PathBuf,
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
 }
 
 /// What the rows look like.

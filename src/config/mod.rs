@@ -1,6 +1,249 @@
 //! The configuration file: one TOML file, read once into a valid [`Config`] or refused with every
 //! mistake at once, each with its place and a hint.
+//!
+//! [`parse`] is pure; [`load`] also reads the file and looks whether the files it names exist.
+//! The text becomes a TOML document that knows its places (`syntax` explains where it isn't one),
+//! each section takes its keys out of it (`reader`), and only a document without a single finding
+//! becomes a [`Config`]. Nothing here warns, and nothing here reads a secret.
 
+pub mod duration;
+
+mod alerts;
+mod errors;
+mod expand;
+mod general;
 mod model;
+mod network;
+mod places;
+mod reader;
+mod sensors;
+mod storage;
+mod syntax;
+#[cfg(test)]
+mod testing;
+mod url;
 
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+pub use errors::{ConfigError, ConfigErrors, Mistake};
 pub use model::*;
+pub use places::Place;
+use places::Places;
+use reader::{At, Finding, Inspector, TableReader};
+
+/// Reads a configuration file, and checks that the files it names exist.
+///
+/// # Errors
+/// Every mistake in the file; or the one reason why it can't be read.
+pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+    let file = path.display().to_string();
+    let text =
+        std::fs::read(path).map_err(|error| unreadable(&file, &error)).and_then(|bytes| {
+            String::from_utf8(bytes)
+                .map_err(|error| not_utf8(&file, &error.utf8_error(), error.as_bytes()))
+        })?;
+    parse_with(&text, &file, &|path| path.exists() && !path.is_dir())
+}
+
+/// Reads a configuration from `text`, which errors call `file_name`; the files named in it are
+/// taken to exist.
+///
+/// # Errors
+/// Every mistake in the text.
+pub fn parse(text: &str, file_name: &str) -> Result<Config, ConfigErrors> {
+    parse_with(text, file_name, &|_| true)
+}
+
+fn parse_with(
+    text: &str,
+    file_name: &str,
+    file_exists: &dyn Fn(&Path) -> bool,
+) -> Result<Config, ConfigErrors> {
+    let inspector = Inspector::new(file_exists);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        let root = DeValue::Table(document.into_inner());
+        let config = general::config(root_reader(&inspector, &root));
+        let findings = inspector.into_findings();
+        return if findings.is_empty() {
+            Ok(config)
+        } else {
+            Err(located(findings, text, file_name))
+        };
+    }
+    let damage = syntax::explain(text, errors);
+    for (at, mistake) in damage.mistakes {
+        inspector.wrong(at, mistake);
+    }
+    if let Some(readable) = damage.readable {
+        let (document, _) = DeTable::parse_recoverable(&readable);
+        general::config(root_reader(&inspector, &DeValue::Table(document.into_inner())));
+    }
+    let mut findings = inspector.into_findings();
+    findings.retain(|finding| !finding.is_absence);
+    Err(located(findings, text, file_name))
+}
+
+fn root_reader<'a>(inspector: &'a Inspector<'a>, root: &'a DeValue<'a>) -> TableReader<'a> {
+    TableReader::new(inspector, "the top level", At { at: 0, value: root })
+}
+
+/// Findings as errors, in the order of the file.
+fn located(mut findings: Vec<Finding>, text: &str, file_name: &str) -> ConfigErrors {
+    let places = Places::new(text);
+    findings.sort_by_key(|finding| finding.at);
+    let located = findings.into_iter().map(|finding| {
+        let Finding { at, mut mistake, first_at, .. } = finding;
+        if let Some(first_at) = first_at {
+            let Place { line, column } = places.of(first_at);
+            mistake.what.push_str(&format!(", first at {file_name}:{line}:{column}"));
+        }
+        ConfigError { file: file_name.to_owned(), place: Some(places.of(at)), mistake }
+    });
+    ConfigErrors(located.collect())
+}
+
+fn unreadable(file: &str, error: &std::io::Error) -> ConfigErrors {
+    let (what, hint) = match error.kind() {
+        std::io::ErrorKind::NotFound => ("there is no such file".into(), "name one with -c FILE"),
+        std::io::ErrorKind::IsADirectory => ("this is a directory".into(), "name a file in it"),
+        _ => (format!("can't be read: {error}"), "check its permissions"),
+    };
+    let mistake = Mistake::new(what, hint);
+    ConfigErrors(vec![ConfigError { file: file.to_owned(), place: None, mistake }])
+}
+
+fn not_utf8(file: &str, error: &std::str::Utf8Error, bytes: &[u8]) -> ConfigErrors {
+    let text = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+    let mistake = Mistake::new("this is not UTF-8", "save the file with the encoding UTF-8");
+    let place = Some(Places::new(&text).of(error.valid_up_to()));
+    ConfigErrors(vec![ConfigError { file: file.to_owned(), place, mistake }])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FACTORY: &str = include_str!("../../config/factory.toml");
+
+    #[test]
+    fn all_mistakes_at_once_in_order_with_syntax_and_meaning_mixed() {
+        let text = "langage = \"fr\"\nwatchdog 3\n[broker]\nlisten = localhost\nusername = \"u\"\n\
+                    [mqtt]\ntopic_prefix = \"a/#\"\n";
+        assert_eq!(
+            testing::said(text),
+            [
+                "1: unknown key `langage` in the top level",
+                "2: this line has no `=` after its key",
+                "4: this text is not in quotes",
+                // That `username` has no password is not said: it could be on a line not read.
+                "7: `topic_prefix` has a wildcard in it",
+            ]
+        );
+    }
+
+    #[test]
+    fn files_are_looked_for_by_load_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("c.toml");
+        let there = dir.path().join("there");
+        std::fs::write(&there, "").unwrap();
+        let text = format!(
+            "[broker]\ntls_cert = '{}'\ntls_key = 'no/key'\n[mqtt]\nurl = 'mqtts://h'\n\
+             ca_file = 'no/ca'\nclient_cert = 'no/cert'\nclient_key = '{}'\n\
+             username = 'u'\npassword_file = 'no/password'\n\
+             [[sensors]]\nid = 'A'\nsource = {{ type = 'replay', file = 'no/csv' }}\n",
+            there.display(),
+            dir.path().display(),
+        );
+        std::fs::write(&config, &text).unwrap();
+        assert!(parse(&text, "c.toml").is_ok());
+        let errors = load(&config).unwrap_err();
+        let said = errors.to_string();
+        let keys = ["tls_key", "ca_file", "client_cert", "client_key", "file"];
+        assert_eq!(errors.as_slice().len(), keys.len(), "{errors}");
+        for key in keys {
+            assert!(said.contains(&format!("`{key}`: there is no file")), "{key}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cant_be_read_is_one_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let no_file = dir.path().join("no.toml");
+        let errors = load(&no_file).unwrap_err().to_string();
+        let expected =
+            format!("{}: error: there is no such file; name one with -c FILE", no_file.display());
+        assert_eq!(errors, expected);
+        assert!(load(dir.path()).unwrap_err().to_string().contains("this is a directory"));
+        let latin1 = dir.path().join("latin1.toml");
+        std::fs::write(&latin1, b"a = 1\nb = \"Entrep\xf4t\"\n").unwrap();
+        let errors = load(&latin1).unwrap_err().to_string();
+        assert!(errors.contains("latin1.toml:2:12: error: this is not UTF-8"), "{errors}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_dos_lines_are_fine() {
+        let text = format!("\u{feff}{}", FACTORY.replace('\n', "\r\n"));
+        assert!(parse(&text, "f").is_ok());
+        let text = text.replace("cycle_pause", "cycle_paus");
+        let errors = parse(&text, "f").unwrap_err();
+        let line = FACTORY.lines().position(|line| line.starts_with("cycle_pause")).unwrap() + 1;
+        assert_eq!(errors.as_slice()[0].place, Some(Place { line, column: 1 }));
+    }
+
+    /// Errors are there, each with a place in the text, a cause and a hint, on lines of their own.
+    fn assert_sound(text: &str) {
+        let Err(errors) = parse(text, "f") else { return };
+        assert!(!errors.as_slice().is_empty());
+        let num_lines = text.lines().count().max(1);
+        for error in errors.as_slice() {
+            let Place { line, column } = error.place.unwrap();
+            assert!((1..=num_lines).contains(&line), "line {line} of {num_lines}: {error}");
+            let longest = text.split('\n').nth(line - 1).unwrap().chars().count() + 1;
+            assert!((1..=longest).contains(&column), "column {column} of {longest}: {error}");
+            assert!(!error.mistake.what.is_empty() && !error.mistake.hint.is_empty());
+            assert_eq!(error.to_string().lines().count(), 2, "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_refused_soundly(text in any::<String>()) {
+            assert_sound(&text);
+        }
+
+        #[test]
+        fn any_toml_like_text_is_refused_soundly(
+            text in "([a-c\\[\\]{}=.,'\"#0-9 \n\t\\\\é-]|\"\"\"|\\[\\[sensors\\]\\]\n|\\[mqtt\\]\n|id = ){0,40}"
+        ) {
+            assert_sound(&text);
+        }
+
+        #[test]
+        fn a_damaged_config_is_refused_soundly(
+            edits in prop::collection::vec((any::<prop::sample::Index>(), 0usize..12, "[\\PC\n]{0,6}"), 1..6)
+        ) {
+            let mut chars: Vec<char> = FACTORY.chars().collect();
+            for (at, cut, put) in edits {
+                let start = at.index(chars.len() + 1);
+                let end = (start + cut).min(chars.len());
+                chars.splice(start..end, put.chars());
+            }
+            assert_sound(&chars.into_iter().collect::<String>());
+        }
+
+        #[test]
+        fn lines_in_any_order_are_refused_soundly(
+            lines in prop::collection::vec(any::<prop::sample::Index>(), 0..30)
+        ) {
+            let all: Vec<&str> = FACTORY.lines().filter(|line| !line.is_empty()).collect();
+            let lines: Vec<&str> = lines.iter().map(|line| *line.get(&all)).collect();
+            assert_sound(&lines.join("\n"));
+        }
+    }
+}

@@ -1,0 +1,452 @@
+//! `[broker]` and `[mqtt]`: the embedded broker, and the way to a broker.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::errors::{Mistake, quote};
+use super::model::{
+    BrokerConfig, ClientTls, Credentials, Endpoint, MqttConfig, MqttVersion, ReadingTopic,
+    SecretSource, ServerTls,
+};
+use super::reader::{At, TableReader};
+use super::url;
+
+const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1883);
+
+/// The keep-alive travels as whole seconds in 16 bits, and 0 would turn it off.
+const KEEP_ALIVE: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(65_535);
+
+pub(super) fn broker(mut table: TableReader<'_>) -> BrokerConfig {
+    let listen = table.text("listen").and_then(|text| {
+        let address = table.inspector.check(text.at, listen_address(text.value))?;
+        Some(At { at: text.at, value: address })
+    });
+    let has_username = table.has("username");
+    let credentials = credentials(&mut table);
+    let tls = pair(&mut table, "tls_cert", "tls_key").map(|(cert, key)| ServerTls { cert, key });
+    if let Some(At { at, value }) = listen
+        && !value.ip().to_canonical().is_loopback()
+        && !has_username
+    {
+        table.inspector.absent(
+            at,
+            Mistake::new(
+                format!("{value} can be reached from outside, and anyone may connect"),
+                "add username and password_file or password_env, or listen on 127.0.0.1",
+            ),
+        );
+    }
+    table.finish();
+    BrokerConfig {
+        listen: listen.map_or(DEFAULT_LISTEN, |listen| listen.value),
+        credentials: credentials.map(|credentials| credentials.value),
+        tls,
+    }
+}
+
+fn listen_address(text: &str) -> Result<SocketAddr, Mistake> {
+    text.parse().map_err(|_| {
+        let port = text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+        let port = port.or_else(|| text.parse().ok()).unwrap_or(1883);
+        Mistake::new(
+            format!("{} is no address to listen on", quote(text)),
+            format!("write an IP address and a port: 127.0.0.1:{port}, or 0.0.0.0:{port} for all"),
+        )
+    })
+}
+
+/// The gateway's side. `broker` is the embedded one, if it is to run.
+pub(super) fn mqtt(mut table: TableReader<'_>, broker: Option<&BrokerConfig>) -> MqttConfig {
+    let endpoint = endpoint(&mut table, broker.is_some());
+    let own = credentials(&mut table);
+    let tls = client_tls(&mut table, endpoint.as_ref(), broker);
+    let keep_alive = table.duration("keep_alive");
+    if let Some(At { at, value }) = keep_alive
+        && !KEEP_ALIVE.contains(&value)
+    {
+        table.wrong(at, "`keep_alive` is out of range", "it can be from 1s to 65535s");
+    }
+    let topic_prefix = table
+        .text("topic_prefix")
+        .and_then(|text| table.inspector.check(text.at, topic_prefix(text.value)));
+    let credentials = match (&endpoint, own) {
+        (Some(Endpoint::Embedded), Some(own)) => {
+            table.wrong(
+                own.at,
+                "`username` has no use without `url`",
+                "add url, or move it to [broker]: the embedded broker's own are used with it",
+            );
+            None
+        }
+        (Some(Endpoint::Embedded), None) => broker.and_then(|broker| broker.credentials.clone()),
+        (_, own) => own.map(|own| own.value),
+    };
+    let mqtt = MqttConfig {
+        endpoint: endpoint.unwrap_or(Endpoint::Embedded),
+        name: table.text("name").map(|name| name.value.to_owned()),
+        credentials,
+        tls,
+        client_id: table.text("client_id").map_or("vigie", |id| id.value).to_owned(),
+        version: version(&mut table),
+        keep_alive: keep_alive.map_or(Duration::from_mins(1), |keep_alive| keep_alive.value),
+        topic_prefix: topic_prefix.unwrap_or_else(|| "factory".into()),
+        reading_topic: table
+            .choice(
+                "reading_topic",
+                &[("shared", ReadingTopic::Shared), ("per-sensor", ReadingTopic::PerSensor)],
+            )
+            .unwrap_or(ReadingTopic::Shared),
+    };
+    table.finish();
+    mqtt
+}
+
+/// `None` when the address can't be read, and so nothing follows from it.
+fn endpoint(table: &mut TableReader<'_>, has_broker: bool) -> Option<Endpoint> {
+    let text = table.text("url");
+    if let Some(At { at, value }) = text {
+        return table.inspector.check(at, url::parse(value));
+    }
+    if table.has("url") {
+        return None;
+    }
+    if !has_broker {
+        let hint = "add [broker] to run the embedded one, or url = \"mqtts://…\" below [mqtt]";
+        let mistake = Mistake::new("there is no broker to talk to", hint);
+        table.inspector.absent(table.at(), mistake);
+    }
+    Some(Endpoint::Embedded)
+}
+
+/// A username with the place of its password; the position is the username's.
+fn credentials(table: &mut TableReader<'_>) -> Option<At<Credentials>> {
+    let has_username = table.has("username");
+    let username = table.text("username");
+    let in_file = table.refused("password");
+    let file = table.path("password_file");
+    let env = table.text("password_env").and_then(|name| {
+        Some(At { at: name.at, value: table.inspector.check(name.at, env_name(name.value))? })
+    });
+    if let Some(at) = in_file {
+        table.wrong(
+            at,
+            "a password has no place in this file",
+            "put it in a file (password_file = \"…\") or in the environment (password_env = \"…\")",
+        );
+    }
+    if let (Some(_), Some(env)) = (&file, &env) {
+        let what = "`password_env` and `password_file` are both given";
+        table.wrong(env.at, what, "keep one of them");
+    }
+    let asked =
+        ["password", "password_file", "password_env"].into_iter().find(|key| table.has(key));
+    if let (Some(key), false) = (asked, has_username) {
+        let hint = format!("add username = \"…\", or remove {key}");
+        table.missing("username", hint);
+    }
+    let username = username?;
+    if asked.is_none() {
+        table.inspector.absent(
+            username.at,
+            Mistake::new(
+                "`username` comes without a password",
+                "add password_file = \"…\" or password_env = \"…\"",
+            ),
+        );
+    }
+    let password = env
+        .map(|env| SecretSource::Env(env.value.to_owned()))
+        .or_else(|| file.map(|file| SecretSource::File(file.value)))?;
+    let username_text = username.value.to_owned();
+    Some(At { at: username.at, value: Credentials { username: username_text, password } })
+}
+
+/// Refuses what can't name a variable, without quoting it: it may be the password itself.
+fn env_name(name: &str) -> Result<&str, Mistake> {
+    let starts_well = !name.starts_with(|c: char| c.is_ascii_digit());
+    let continues_well = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if starts_well && continues_well {
+        return Ok(name);
+    }
+    Err(Mistake::new(
+        "`password_env` is no name of an environment variable",
+        "name the variable that holds the password: password_env = \"VIGIE_MQTT_PASSWORD\"",
+    ))
+}
+
+/// Two files that only make sense together, such as a certificate and its key.
+fn pair(
+    table: &mut TableReader<'_>,
+    first: &'static str,
+    second: &'static str,
+) -> Option<(PathBuf, PathBuf)> {
+    let (a, b) = (table.file(first), table.file(second));
+    match (table.has(first), table.has(second)) {
+        (true, false) => table.missing(second, format!("{first} needs it: add it or remove both")),
+        (false, true) => table.missing(first, format!("{second} needs it: add it or remove both")),
+        _ => {}
+    }
+    Some((a?.value, b?.value))
+}
+
+fn client_tls(
+    table: &mut TableReader<'_>,
+    endpoint: Option<&Endpoint>,
+    broker: Option<&BrokerConfig>,
+) -> ClientTls {
+    let skip = table.flag("insecure_skip_verify").filter(|skip| skip.value);
+    let tls = ClientTls {
+        ca_file: table.file("ca_file").map(|file| file.value),
+        client_cert: pair(table, "client_cert", "client_key"),
+        insecure_skip_verify: skip.is_some(),
+    };
+    let unused = match endpoint {
+        Some(Endpoint::Remote { tls: false, .. }) => {
+            Some(("mqtt:// has no TLS", "write mqtts:// in url (its port is 8883), or remove it"))
+        }
+        Some(Endpoint::Embedded) if broker.is_some_and(|broker| broker.tls.is_none()) => Some((
+            "the embedded broker has no TLS",
+            "add url, or tls_cert and tls_key to [broker], or remove it",
+        )),
+        _ => None,
+    };
+    if let Some((why, hint)) = unused {
+        for key in ["ca_file", "client_cert", "client_key", "insecure_skip_verify"] {
+            let Some(at) = table.place_of(key) else { continue };
+            if key != "insecure_skip_verify" || tls.insecure_skip_verify {
+                table.wrong(at, format!("`{key}` has no use: {why}"), hint);
+            }
+        }
+    }
+    tls
+}
+
+fn version(table: &mut TableReader<'_>) -> MqttVersion {
+    match table.integer("version") {
+        None | Some(At { value: 5, .. }) => MqttVersion::V5,
+        Some(At { value: 4, .. }) => MqttVersion::V3_1_1,
+        Some(At { at, value }) => {
+            table.wrong(at, format!("`version` can't be {value}"), "write 5, or 4 for MQTT 3.1.1");
+            MqttVersion::V5
+        }
+    }
+}
+
+fn topic_prefix(text: &str) -> Result<String, Mistake> {
+    let problem = if text.contains(['+', '#']) {
+        "has a wildcard in it"
+    } else if text.starts_with('/') || text.ends_with('/') || text.contains("//") {
+        "has an empty level"
+    } else if text.starts_with('$') {
+        "starts with `$`, which is the broker's own"
+    } else {
+        return Ok(text.to_owned());
+    };
+    Err(Mistake::new(
+        format!("`topic_prefix` {problem}"),
+        "write names with single slashes between them: factory, or plant/hall-2",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{accepted, hint, said};
+    use super::*;
+
+    fn mqtt(lines: &str) -> Vec<String> {
+        said(&format!("[mqtt]\n{lines}\n"))
+    }
+
+    fn broker(lines: &str) -> Vec<String> {
+        said(&format!("[broker]\n{lines}\n"))
+    }
+
+    #[test]
+    fn an_empty_broker_table_is_a_broker_on_loopback() {
+        let config = accepted("[broker]");
+        let broker = config.broker.unwrap();
+        assert_eq!(broker.listen.to_string(), "127.0.0.1:1883");
+        assert_eq!((broker.credentials, broker.tls), (None, None));
+        assert_eq!(config.mqtt.endpoint, Endpoint::Embedded);
+        assert_eq!(config.mqtt.version, MqttVersion::V5);
+        assert_eq!(config.mqtt.keep_alive, Duration::from_secs(60));
+        assert_eq!(config.mqtt.client_id, "vigie");
+        assert_eq!(config.mqtt.topic_prefix, "factory");
+        assert_eq!(config.mqtt.reading_topic, ReadingTopic::Shared);
+    }
+
+    #[test]
+    fn reads_everything() {
+        let config = accepted(
+            "[broker]\nlisten = \"0.0.0.0:0\"\nusername = \"u\"\npassword_file = \"p\"\n\
+             tls_cert = \"c\"\ntls_key = \"k\"\n\
+             [mqtt]\nurl = \"mqtts://h\"\nname = \"n\"\nusername = \"v\"\npassword_env = \"E\"\n\
+             ca_file = \"a\"\nclient_cert = \"c\"\nclient_key = \"k\"\ninsecure_skip_verify = true\n\
+             client_id = \"i\"\nversion = 4\nkeep_alive = \"5s\"\ntopic_prefix = \"a/b\"\n\
+             reading_topic = \"per-sensor\"\n",
+        );
+        let broker = config.broker.unwrap();
+        assert_eq!(broker.listen.to_string(), "0.0.0.0:0");
+        assert_eq!(
+            broker.credentials,
+            Some(Credentials { username: "u".into(), password: SecretSource::File("p".into()) })
+        );
+        assert_eq!(broker.tls, Some(ServerTls { cert: "c".into(), key: "k".into() }));
+        let mqtt = config.mqtt;
+        assert_eq!(mqtt.endpoint, Endpoint::Remote { host: "h".into(), port: 8883, tls: true });
+        assert_eq!(
+            mqtt.credentials,
+            Some(Credentials { username: "v".into(), password: SecretSource::Env("E".into()) })
+        );
+        let tls = ClientTls {
+            ca_file: Some("a".into()),
+            client_cert: Some(("c".into(), "k".into())),
+            insecure_skip_verify: true,
+        };
+        assert_eq!(mqtt.tls, tls);
+        assert_eq!(mqtt.name.as_deref(), Some("n"));
+        assert_eq!((mqtt.client_id.as_str(), mqtt.topic_prefix.as_str()), ("i", "a/b"));
+        assert_eq!(mqtt.version, MqttVersion::V3_1_1);
+        assert_eq!(mqtt.keep_alive, Duration::from_secs(5));
+        assert_eq!(mqtt.reading_topic, ReadingTopic::PerSensor);
+    }
+
+    #[test]
+    fn the_gateway_takes_the_embedded_brokers_credentials() {
+        let credentials = "[broker]\nusername = \"u\"\npassword_env = \"E\"\n";
+        let config = accepted(credentials);
+        assert_eq!(config.mqtt.credentials, config.broker.unwrap().credentials);
+        let config = accepted(&format!("{credentials}[mqtt]\nurl = \"mqtt://h\""));
+        assert_eq!(config.mqtt.credentials, None);
+    }
+
+    #[test]
+    fn there_is_a_broker() {
+        assert_eq!(said(""), ["1: there is no broker to talk to"]);
+        assert_eq!(said("language = \"en\"\n[mqtt]\n"), ["2: there is no broker to talk to"]);
+        assert!(hint("").contains("[broker]"));
+        assert_eq!(said("[mqtt]\nurl = \"http://x\"").len(), 1, "and nothing follows from it");
+        assert_eq!(said("[mqtt]\nurl = 1").len(), 1, "nor from this");
+    }
+
+    #[test]
+    fn only_loopback_needs_no_credentials() {
+        for open in ["0.0.0.0:1883", "192.168.1.2:0", "[::]:1883", "[::ffff:10.0.0.1]:1"] {
+            let said = broker(&format!("listen = \"{open}\""));
+            assert!(said[0].contains("can be reached from outside"), "{said:?}");
+        }
+        for closed in ["127.0.0.1:0", "127.1.2.3:1883", "[::1]:1883", "[::ffff:127.0.0.1]:1"] {
+            accepted(&format!("[broker]\nlisten = \"{closed}\""));
+        }
+    }
+
+    #[test]
+    fn an_address_is_numbers() {
+        for bad in ["localhost:1883", ":1883", "1883", "127.0.0.1", "127.0.0.1:99999"] {
+            let said = broker(&format!("listen = \"{bad}\""));
+            assert_eq!(said, [format!("2: `{bad}` is no address to listen on")]);
+        }
+        assert!(hint("[broker]\nlisten = \"localhost:2000\"").contains("127.0.0.1:2000"));
+    }
+
+    #[test]
+    fn a_password_stays_out_of_the_file() {
+        for section in ["[broker]", "[mqtt]\nurl = \"mqtts://h\""] {
+            let text = format!("{section}\nusername = \"u\"\npassword = \"hunter2\"\n");
+            let errors = super::super::parse(&text, "f").unwrap_err();
+            assert_eq!(errors.as_slice().len(), 1, "{errors}");
+            assert!(errors.to_string().contains("a password has no place in this file"));
+            assert!(!errors.to_string().contains("hunter2"), "{errors}");
+        }
+        let said =
+            mqtt("url = \"mqtts://u:hunter2@h\"\npassword_env = \"hunter 2!\"\nusername = 1");
+        assert_eq!(
+            said,
+            [
+                "2: the address has a user or password in it",
+                "3: `password_env` is no name of an environment variable",
+                "4: `username` must be text, not a whole number"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_username_goes_with_one_password() {
+        assert_eq!(broker("username = \"u\""), ["2: `username` comes without a password"]);
+        assert_eq!(
+            broker("username = \"u\"\npassword_file = \"p\"\npassword_env = \"E\""),
+            ["4: `password_env` and `password_file` are both given"]
+        );
+        assert_eq!(broker("password_file = \"p\""), ["1: `username` is missing in [broker]"]);
+        assert_eq!(broker("username = \"\"\npassword_env = \"E\""), ["2: `username` is empty"]);
+    }
+
+    #[test]
+    fn certificates_go_with_keys() {
+        assert_eq!(broker("tls_cert = \"c\""), ["1: `tls_key` is missing in [broker]"]);
+        assert_eq!(broker("tls_key = \"c\""), ["1: `tls_cert` is missing in [broker]"]);
+        assert_eq!(
+            mqtt("url = \"mqtts://h\"\nclient_key = \"c\""),
+            ["1: `client_cert` is missing in [mqtt]"]
+        );
+    }
+
+    #[test]
+    fn tls_options_need_tls() {
+        let options = "ca_file = \"a\"\nclient_cert = \"c\"\nclient_key = \"k\"\n\
+                       insecure_skip_verify = true";
+        let said = mqtt(&format!("url = \"mqtt://h\"\n{options}"));
+        assert_eq!(said.len(), 4, "{said:?}");
+        assert_eq!(said[0], "3: `ca_file` has no use: mqtt:// has no TLS");
+        let embedded = super::super::testing::said(&format!("[broker]\n[mqtt]\n{options}"));
+        assert_eq!(embedded[0], "3: `ca_file` has no use: the embedded broker has no TLS");
+        accepted("[mqtt]\nurl = \"mqtt://h\"\ninsecure_skip_verify = false");
+        accepted("[broker]\ntls_cert = \"c\"\ntls_key = \"k\"\n[mqtt]\nca_file = \"c\"");
+    }
+
+    #[test]
+    fn credentials_of_the_embedded_broker_are_its_own() {
+        let text = "[broker]\n[mqtt]\nusername = \"u\"\npassword_env = \"E\"";
+        assert_eq!(said(text), ["3: `username` has no use without `url`"]);
+    }
+
+    #[test]
+    fn a_prefix_is_plain_levels() {
+        for (bad, part) in [
+            ("", "is empty"),
+            ("a/+", "wildcard"),
+            ("#", "wildcard"),
+            ("/a", "empty level"),
+            ("a/", "empty level"),
+            ("a//b", "empty level"),
+            ("$SYS", "the broker's own"),
+        ] {
+            let said = mqtt(&format!("url = \"mqtt://h\"\ntopic_prefix = \"{bad}\""));
+            assert!(said.len() == 1 && said[0].contains(part), "{bad}: {said:?}");
+        }
+    }
+
+    #[test]
+    fn checks_the_rest() {
+        assert_eq!(
+            mqtt(
+                "url = \"mqtt://h\"\nclient_id = \" \"\nversion = 3\nkeep_alive = \"500ms\"\n\
+                  reading_topic = \"persensor\"\nname = \"a\\nb\""
+            ),
+            [
+                "3: `client_id` is empty",
+                "4: `version` can't be 3",
+                "5: `keep_alive` is out of range",
+                "6: `reading_topic` can't be `persensor`",
+                "7: `name` has a control character in it"
+            ]
+        );
+        assert_eq!(
+            hint("[broker]\n[mqtt]\nreading_topic = \"persensor\""),
+            "did you mean `per-sensor`?"
+        );
+    }
+}

@@ -1,0 +1,471 @@
+//! Takes typed values out of TOML tables and collects every mistake on the way.
+//!
+//! A section asks its [`TableReader`] for each key it knows, and then calls
+//! [`finish`](TableReader::finish), which reports the keys nobody asked for. A value that can't be
+//! used is reported and read as if it were absent, so one run finds every mistake; what was built
+//! meanwhile is dropped by the caller when anything was reported.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::duration;
+use super::errors::{Mistake, quote};
+
+/// A value, and the byte of the file it starts at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At<T> {
+    pub(super) at: usize,
+    pub(super) value: T,
+}
+
+/// A mistake before its line is known.
+#[derive(Debug)]
+pub(super) struct Finding {
+    pub(super) at: usize,
+    pub(super) mistake: Mistake,
+    /// Where the other half of the mistake is: the first of two duplicates.
+    pub(super) first_at: Option<usize>,
+    /// Something is missing. Not to be reported when part of the file could not be read, since it
+    /// may well be there.
+    pub(super) is_absence: bool,
+}
+
+/// Collects findings, and answers whether a file exists.
+pub(super) struct Inspector<'a> {
+    file_exists: &'a dyn Fn(&Path) -> bool,
+    findings: RefCell<Vec<Finding>>,
+}
+
+impl<'a> Inspector<'a> {
+    pub(super) fn new(file_exists: &'a dyn Fn(&Path) -> bool) -> Self {
+        Self { file_exists, findings: RefCell::default() }
+    }
+
+    pub(super) fn into_findings(self) -> Vec<Finding> {
+        self.findings.into_inner()
+    }
+
+    pub(super) fn wrong(&self, at: usize, mistake: Mistake) {
+        self.add(Finding { at, mistake, first_at: None, is_absence: false });
+    }
+
+    pub(super) fn duplicate(&self, at: usize, first_at: usize, mistake: Mistake) {
+        self.add(Finding { at, mistake, first_at: Some(first_at), is_absence: false });
+    }
+
+    pub(super) fn absent(&self, at: usize, mistake: Mistake) {
+        self.add(Finding { at, mistake, first_at: None, is_absence: true });
+    }
+
+    /// The value of `result`, or nothing and a finding.
+    pub(super) fn check<T>(&self, at: usize, result: Result<T, Mistake>) -> Option<T> {
+        result.map_err(|mistake| self.wrong(at, mistake)).ok()
+    }
+
+    fn add(&self, finding: Finding) {
+        self.findings.borrow_mut().push(finding);
+    }
+}
+
+/// Stands in for a table that isn't there: it has no keys.
+static NO_TABLE: DeValue<'static> = DeValue::Boolean(false);
+
+/// The keys of the top level, for a hint to whoever wrote one below a `[table]`.
+pub(super) const TOP_LEVEL: [&str; 5] =
+    ["language", "timestamps", "timezone", "shutdown_timeout", "watchdog"];
+
+/// One table of the file.
+pub(super) struct TableReader<'a> {
+    pub(super) inspector: &'a Inspector<'a>,
+    /// How errors name the table: `[broker]`.
+    name: Cow<'a, str>,
+    // Kept as a value since `DeValue::get` is compiled, and optimised, with the TOML crate; a
+    // look-up in the table itself would be compiled here and cost several times as much in a
+    // development build, which is felt with 100,000 sensors.
+    table: &'a DeValue<'a>,
+    at: usize,
+    /// Every key asked for.
+    known: Vec<&'static str>,
+    /// Keys that were there and have been reported already.
+    refused: Vec<&'static str>,
+    /// How many keys of the table are one of these.
+    num_found: usize,
+}
+
+impl<'a> TableReader<'a> {
+    pub(super) fn new(
+        inspector: &'a Inspector<'a>,
+        name: impl Into<Cow<'a, str>>,
+        table: At<&'a DeValue<'a>>,
+    ) -> Self {
+        let known = Vec::with_capacity(8);
+        let At { at, value: table } = table;
+        let name = name.into();
+        Self { inspector, name, table, at, known, refused: Vec::new(), num_found: 0 }
+    }
+
+    /// The byte the table starts at.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Whether the key is there, usable or not.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.get(key).is_some()
+    }
+
+    /// The byte the key's value starts at.
+    pub(super) fn place_of(&self, key: &str) -> Option<usize> {
+        self.table.get(key).map(|item| item.span().start)
+    }
+
+    pub(super) fn is_text(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|item| item.get_ref().is_str())
+    }
+
+    /// Where a key is that must not be; the caller reports it.
+    pub(super) fn refused(&mut self, key: &'static str) -> Option<usize> {
+        let at = self.place_of(key)?;
+        self.refused.push(key);
+        self.num_found += 1;
+        Some(at)
+    }
+
+    /// The value of a key, whatever its type. Each key is asked for once.
+    pub(super) fn item(&mut self, key: &'static str) -> Option<At<&'a DeValue<'a>>> {
+        self.known.push(key);
+        let found = self.table.get(key)?;
+        self.num_found += 1;
+        Some(At { at: found.span().start, value: found.get_ref() })
+    }
+
+    /// `value`, or nothing and a finding when the key isn't there. One that is there but unusable
+    /// has been reported.
+    pub(super) fn require<T>(&self, value: Option<T>, key: &str, hint: &str) -> Option<T> {
+        // What isn't a table has been reported as that.
+        if value.is_none() && self.table.is_table() && !self.has(key) {
+            self.missing(key, hint);
+        }
+        value
+    }
+
+    /// Text of any kind.
+    pub(super) fn string(&mut self, key: &'static str) -> Option<At<&'a str>> {
+        let At { at, value } = self.item(key)?;
+        match value.as_str() {
+            Some(value) => Some(At { at, value }),
+            None => self.wrong_type(key, At { at, value }, "text", "\"…\""),
+        }
+    }
+
+    /// Text, which may be empty but has no control characters.
+    pub(super) fn any_text(&mut self, key: &'static str) -> Option<At<&'a str>> {
+        let At { at, value } = self.string(key)?;
+        if value.contains(char::is_control) {
+            let what = format!("`{key}` has a control character in it");
+            self.wrong(at, what, "keep to one line of plain text");
+            return None;
+        }
+        Some(At { at, value })
+    }
+
+    /// Text that is not empty.
+    pub(super) fn text(&mut self, key: &'static str) -> Option<At<&'a str>> {
+        let text = self.any_text(key)?;
+        if text.value.trim().is_empty() {
+            let hint = "fill it in, or remove the line";
+            self.wrong(text.at, format!("`{key}` is empty"), hint);
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A whole number from 0.
+    pub(super) fn integer(&mut self, key: &'static str) -> Option<At<u64>> {
+        let item = self.item(key)?;
+        let Some(integer) = item.value.as_integer() else {
+            return self.wrong_type(key, item, "a whole number", "1");
+        };
+        let value = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
+        let Some(value) = value.and_then(|value| u64::try_from(value).ok()) else {
+            let what = format!("`{key}` is out of range");
+            self.wrong(item.at, what, format!("write a whole number from 0 to {}", i64::MAX));
+            return None;
+        };
+        Some(At { at: item.at, value })
+    }
+
+    /// A finite number, with or without a point.
+    pub(super) fn number(&mut self, key: &'static str) -> Option<At<f64>> {
+        let item = self.item(key)?;
+        let value: Option<f64> = match item.value {
+            DeValue::Float(float) => float.as_str().parse().ok(),
+            #[allow(clippy::cast_precision_loss)] // the nearest number is what is meant
+            DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
+                .ok()
+                .map(|integer| integer as f64),
+            _ => return self.wrong_type(key, item, "a number", "1.5"),
+        };
+        let Some(value) = value.filter(|value| value.is_finite()) else {
+            let what = format!("`{key}` is not a finite number");
+            self.wrong(item.at, what, "write a number such as 35.0");
+            return None;
+        };
+        Some(At { at: item.at, value })
+    }
+
+    pub(super) fn flag(&mut self, key: &'static str) -> Option<At<bool>> {
+        let item = self.item(key)?;
+        match item.value.as_bool() {
+            Some(value) => Some(At { at: item.at, value }),
+            None => self.wrong_type(key, item, "true or false", "true"),
+        }
+    }
+
+    /// A duration above zero.
+    pub(super) fn duration(&mut self, key: &'static str) -> Option<At<Duration>> {
+        let At { at, value } = self.item(key)?;
+        let Some(text) = value.as_str() else {
+            return self.wrong_type(key, At { at, value }, "a duration in quotes", "\"30s\"");
+        };
+        let value = self.inspector.check(at, duration::parse(text))?;
+        if value.is_zero() {
+            self.wrong(at, format!("`{key}` is zero"), "the shortest duration is 1ms");
+            return None;
+        }
+        Some(At { at, value })
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+    ) -> Option<T> {
+        let At { at, value } = self.item(key)?;
+        let words = || choices.iter().map(|(word, _)| *word);
+        let Some(text) = value.as_str() else {
+            let example = format!("\"{}\"", words().next().unwrap_or_default());
+            return self.wrong_type(key, At { at, value }, "text", &example);
+        };
+        let chosen = choices.iter().find(|(word, _)| *word == text);
+        if chosen.is_none() {
+            let what = format!("`{key}` can't be {}", quote(text));
+            self.wrong(at, what, one_of(text, words()));
+        }
+        chosen.map(|(_, choice)| *choice)
+    }
+
+    /// The path of a file, which need not exist.
+    pub(super) fn path(&mut self, key: &'static str) -> Option<At<PathBuf>> {
+        let At { at, value } = self.text(key)?;
+        Some(At { at, value: value.into() })
+    }
+
+    /// The path of a file that must exist.
+    pub(super) fn file(&mut self, key: &'static str) -> Option<At<PathBuf>> {
+        let At { at, value } = self.text(key)?;
+        let path = PathBuf::from(value);
+        if !(self.inspector.file_exists)(&path) {
+            let what = format!("`{key}`: there is no file {}", quote(value));
+            self.wrong(at, what, "a relative path starts at the working directory");
+        }
+        Some(At { at, value: path })
+    }
+
+    /// A table below this one; `name` is its header.
+    pub(super) fn table(&mut self, key: &'static str, name: &'static str) -> Option<Self> {
+        let item = self.item(key)?;
+        Some(self.as_table(key, name, item, || header_hint(name)))
+    }
+
+    /// A table below this one; when it isn't there, one without keys.
+    pub(super) fn section(&mut self, key: &'static str, name: &'static str) -> Self {
+        let absent = At { at: self.at, value: &NO_TABLE };
+        self.table(key, name).unwrap_or_else(|| Self::new(self.inspector, name, absent))
+    }
+
+    /// The tables of a list, as `[[name]]` makes one.
+    pub(super) fn tables(
+        &mut self,
+        key: &'static str,
+        name: &'static str,
+    ) -> impl Iterator<Item = Self> + use<'a> {
+        let mut items: &'a [Spanned<DeValue<'a>>] = &[];
+        if let Some(At { at, value }) = self.item(key) {
+            if let Some(list) = value.as_array() {
+                items = list;
+            } else {
+                let what = format!("`{key}` must be a list of tables, not {}", kind(value));
+                self.wrong(at, what, header_hint(name));
+            }
+        }
+        let inspector = self.inspector;
+        items.iter().map(move |item| {
+            let item = At { at: item.span().start, value: item.get_ref() };
+            as_table(inspector, key, name.into(), item, || header_hint(name))
+        })
+    }
+
+    /// `item` as a table; when it is something else, that is reported and an empty table returned.
+    pub(super) fn as_table(
+        &self,
+        key: &str,
+        name: impl Into<Cow<'a, str>>,
+        item: At<&'a DeValue<'a>>,
+        hint: impl FnOnce() -> String,
+    ) -> Self {
+        as_table(self.inspector, key, name.into(), item, hint)
+    }
+
+    /// Reports that a key isn't there.
+    pub(super) fn missing(&self, key: &str, hint: impl Into<String>) {
+        let what = format!("`{key}` is missing in {}", self.name);
+        self.inspector.absent(self.at, Mistake::new(what, hint));
+    }
+
+    pub(super) fn wrong(&self, at: usize, what: impl Into<String>, hint: impl Into<String>) {
+        self.inspector.wrong(at, Mistake::new(what, hint));
+    }
+
+    fn wrong_type<T>(
+        &self,
+        key: &str,
+        item: At<&DeValue<'_>>,
+        wanted: &str,
+        example: &str,
+    ) -> Option<T> {
+        let what = format!("`{key}` must be {wanted}, not {}", kind(item.value));
+        self.wrong(item.at, what, format!("write {key} = {example}"));
+        None
+    }
+
+    /// Every key not asked for so far, for tables whose keys are names of the user's own.
+    pub(super) fn rest(&mut self) -> Vec<(At<&'a str>, At<&'a DeValue<'a>>)> {
+        let rest = self.unknown();
+        self.num_found += rest.len();
+        rest
+    }
+
+    fn unknown(&self) -> Vec<(At<&'a str>, At<&'a DeValue<'a>>)> {
+        let Some(table) = self.table.as_table() else { return Vec::new() };
+        let is_dealt_with =
+            |key: &str| self.known.iter().chain(&self.refused).any(|dealt_with| *dealt_with == key);
+        let unknown = table.iter().filter(|(key, _)| !is_dealt_with(key.get_ref()));
+        unknown
+            .map(|(key, item)| {
+                let key = At { at: key.span().start, value: &**key.get_ref() };
+                (key, At { at: item.span().start, value: item.get_ref() })
+            })
+            .collect()
+    }
+
+    /// Reports the keys nobody asked for.
+    pub(super) fn finish(self) {
+        if self.table.as_table().is_none_or(|table| table.len() == self.num_found) {
+            return;
+        }
+        for (key, _) in self.unknown() {
+            self.unknown_key(key);
+        }
+    }
+
+    /// Reports a key that has no meaning here.
+    pub(super) fn unknown_key(&self, At { at, value: key }: At<&str>) {
+        let is_misplaced = TOP_LEVEL.contains(&key);
+        let hint = if is_misplaced {
+            "it belongs at the top of the file, above the first [table]".into()
+        } else {
+            one_of(key, self.known.iter().copied())
+        };
+        self.wrong(at, format!("unknown key {} in {}", quote(key), self.name), hint);
+    }
+}
+
+fn as_table<'a>(
+    inspector: &'a Inspector<'a>,
+    key: &str,
+    name: Cow<'a, str>,
+    At { at, mut value }: At<&'a DeValue<'a>>,
+    hint: impl FnOnce() -> String,
+) -> TableReader<'a> {
+    if !value.is_table() {
+        let what = format!("{} must be a table, not {}", quote(key), kind(value));
+        inspector.wrong(at, Mistake::new(what, hint()));
+        value = &NO_TABLE;
+    }
+    TableReader::new(inspector, name, At { at, value })
+}
+
+fn header_hint(name: &str) -> String {
+    format!("write {name} on a line of its own, and its keys below it")
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// The hint for a word that is none of `known`.
+pub(super) fn one_of(word: &str, known: impl Iterator<Item = &'static str> + Clone) -> String {
+    if let Some(meant) = closest(word, known.clone()) {
+        return format!("did you mean `{meant}`?");
+    }
+    let known: Vec<String> = known.map(|word| format!("`{word}`")).collect();
+    match known.as_slice() {
+        [] => "nothing is known here".into(),
+        [only] => format!("use {only}"),
+        _ => format!("use one of {}", known.join(", ")),
+    }
+}
+
+/// The word that was probably meant: few letters away, or one that contains what was written.
+pub(super) fn closest<'k>(
+    word: &str,
+    known: impl Iterator<Item = &'k str> + Clone,
+) -> Option<&'k str> {
+    const LONGEST_WORD: usize = 64;
+    if word.is_empty() || word.len() > LONGEST_WORD {
+        return None;
+    }
+    let plain = |word: &str| word.to_lowercase().replace(['-', ' '], "_");
+    let word = plain(word);
+    let near = known
+        .clone()
+        .map(|known| (strsim::osa_distance(&word, &plain(known)), known))
+        .filter(|(distance, known)| *distance <= (known.len() / 3).min(3))
+        .min_by_key(|(distance, _)| *distance);
+    near.map(|(_, known)| known)
+        .or_else(|| known.clone().find(|known| word.len() >= 4 && plain(known).contains(&word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_was_meant() {
+        let known = ["listen", "username", "password_env", "Europe/Paris", "s"];
+        let meant = |word: &str| closest(word, known.into_iter());
+        assert_eq!(meant("lisen"), Some("listen"));
+        assert_eq!(meant("Lisetn"), Some("listen"));
+        assert_eq!(meant("user-name"), Some("username"));
+        assert_eq!(meant("password"), Some("password_env"));
+        assert_eq!(meant("paris"), Some("Europe/Paris"));
+        for nonsense in ["", "x", "port", &"listen".repeat(20)] {
+            assert_eq!(meant(nonsense), None, "{nonsense}");
+        }
+    }
+}

@@ -1,0 +1,478 @@
+//! `[fleet]` and `[[sensors]]`: the sensors that run in this process.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::errors::{Mistake, quote};
+use super::expand::Names;
+use super::model::{
+    Faults, FleetConfig, ReadingTopic, Replay, ReplayTimes, SensorConfig, Simulation, Source, Speed,
+};
+use super::reader::{At, Inspector, TableReader};
+use crate::domain::{Location, Quantity, SensorId, Unit};
+
+/// More sensors than this in one file are taken for a slip in a range.
+pub(super) const MOST_SENSORS: u64 = 1_000_000;
+
+pub(super) fn fleet(mut table: TableReader<'_>) -> FleetConfig {
+    let mut duration = |key, default| table.duration(key).map_or(default, |given| given.value);
+    let fleet = FleetConfig {
+        sensor_reading_interval: duration("sensor_reading_interval", Duration::from_secs(2)),
+        cycle_pause: duration("cycle_pause", Duration::from_secs(5)),
+    };
+    table.finish();
+    fleet
+}
+
+/// The sensors of all `[[sensors]]` tables, each range expanded, in the order of the file.
+pub(super) fn sensors(root: &mut TableReader<'_>, topic: ReadingTopic) -> Vec<SensorConfig> {
+    let mut sensors = Vec::new();
+    let mut tables = Vec::new();
+    for table in root.tables("sensors", "[[sensors]]") {
+        if let Some(id_at) = sensor(table, topic, &mut sensors)
+            && let Some(last_index) = sensors.len().checked_sub(1)
+        {
+            tables.push(Defined { id_at, last_index });
+        }
+    }
+    report_duplicates(root.inspector, &sensors, &tables);
+    sensors
+}
+
+fn too_many() -> Mistake {
+    Mistake::new(
+        format!("with these there are more than {MOST_SENSORS} sensors"),
+        "check the ranges, or share the sensors out over several daemons",
+    )
+}
+
+/// Reads one table into as many sensors as its id stands for; returns where the id is, unless it
+/// can't be used.
+fn sensor(
+    mut table: TableReader<'_>,
+    topic: ReadingTopic,
+    sensors: &mut Vec<SensorConfig>,
+) -> Option<usize> {
+    let id = table.string("id");
+    let id = table.require(id, "id", "name the sensor: id = \"TEMP_001\"");
+    let room = MOST_SENSORS.saturating_sub(sensors.len() as u64);
+    let names = id.and_then(|id| table.inspector.check(id.at, names(id.value, room, topic)));
+    let quantity = table
+        .text("quantity")
+        .and_then(|name| table.inspector.check(name.at, quantity(name.value)))
+        .unwrap_or_else(Quantity::temperature);
+    let unit = table.any_text("unit").map(|unit| Unit::new(unit.value));
+    let location = Location::new(table.any_text("location").map_or("", |location| location.value));
+    let interval = table.duration("interval").map(|interval| interval.value);
+    let source = source(&mut table);
+    let inspector = table.inspector;
+    table.finish();
+    let (id_at, names, source) = (id?.at, names?, source?);
+    let unit = unit.unwrap_or_else(|| quantity.default_unit());
+    let before = sensors.len();
+    for index in 0..names.count() {
+        let Some(id) = inspector.check(id_at, sensor_id(&names.nth(index))) else {
+            sensors.truncate(before);
+            return None;
+        };
+        sensors.push(SensorConfig {
+            source: source.of(&id, index),
+            id,
+            location: location.clone(),
+            quantity: quantity.clone(),
+            unit: unit.clone(),
+            interval,
+        });
+    }
+    Some(id_at)
+}
+
+/// The ids a text stands for, at most `room` of them.
+fn names(text: &str, room: u64, topic: ReadingTopic) -> Result<Names<'_>, Mistake> {
+    let names = Names::parse(text)?;
+    if names.count() > room {
+        return Err(too_many());
+    }
+    if topic == ReadingTopic::PerSensor && text.contains(['/', '+', '#']) {
+        return Err(Mistake::new(
+            format!("{} can't be a topic level", quote(text)),
+            "leave out `/`, `+` and `#`, or set reading_topic = \"shared\" below [mqtt]",
+        ));
+    }
+    Ok(names)
+}
+
+pub(super) fn sensor_id(text: &str) -> Result<SensorId, Mistake> {
+    SensorId::new(text)
+        .map_err(|error| Mistake::new(error.to_string(), "an id has 1 to 256 bytes, on one line"))
+}
+
+pub(super) fn quantity(text: &str) -> Result<Quantity, Mistake> {
+    Quantity::new(text).map_err(|_| {
+        Mistake::new(
+            format!("{} is no name of a quantity", quote(text)),
+            "use small letters, digits and `_`, starting with a letter, at most 64; \
+             not a field of a reading (sensor_id, location, timestamp, unit, status)",
+        )
+    })
+}
+
+/// A source before it is known which sensor it is for.
+enum SourceFor {
+    /// Without a seed, each sensor has its own.
+    Simulated(Simulation, Option<u64>),
+    Replay(Replay),
+}
+
+impl SourceFor {
+    fn of(&self, id: &SensorId, index: u64) -> Source {
+        match self {
+            Self::Simulated(simulation, seed) => {
+                let seed = seed.map_or_else(|| seed_of(id), |seed| seed.wrapping_add(index));
+                Source::Simulated(Simulation { seed, ..*simulation })
+            }
+            Self::Replay(replay) => Source::Replay(replay.clone()),
+        }
+    }
+}
+
+/// The seed of a simulated sensor that is given none: the 64-bit FNV-1a hash of its id's UTF-8
+/// bytes, so a sensor behaves the same in every run and unlike its neighbours.
+fn seed_of(id: &SensorId) -> u64 {
+    id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+fn source(sensor: &mut TableReader<'_>) -> Option<SourceFor> {
+    let hint = "say where readings come from: source = { type = \"simulated\" }";
+    let item = sensor.item("source");
+    let item = sensor.require(item, "source", hint)?;
+    let mut table = sensor.as_table("source", "source", item, || hint.into());
+    let kind = table.choice("type", &[("simulated", false), ("replay", true)]);
+    // Which other keys there are depends on the type, so without it none are looked at.
+    let is_replay = table.require(kind, "type", "write \"simulated\" or \"replay\"")?;
+    let source = if is_replay {
+        replay(&mut table).map(SourceFor::Replay)
+    } else {
+        let seed = table.integer("seed").map(|seed| seed.value);
+        Some(SourceFor::Simulated(simulation(&mut table), seed))
+    };
+    table.finish();
+    source
+}
+
+/// All but the seed.
+fn simulation(table: &mut TableReader<'_>) -> Simulation {
+    Simulation {
+        mean: table.number("mean").map_or(20.0, |mean| mean.value),
+        spread: not_negative(table, "spread", 5.0),
+        noise: not_negative(table, "noise", 0.3),
+        seed: 0,
+        faults: Faults {
+            spike: probability(table, "spike"),
+            stuck: probability(table, "stuck"),
+            drift: probability(table, "drift"),
+            dropout: probability(table, "dropout"),
+            crash: probability(table, "crash"),
+        },
+    }
+}
+
+fn not_negative(table: &mut TableReader<'_>, key: &'static str, default: f64) -> f64 {
+    let Some(At { at, value }) = table.number(key) else { return default };
+    if value < 0.0 {
+        table.wrong(at, format!("`{key}` is below 0"), "write 0 or more");
+    }
+    value
+}
+
+fn probability(table: &mut TableReader<'_>, key: &'static str) -> f64 {
+    let Some(At { at, value }) = table.number(key) else { return 0.0 };
+    if !(0.0..=1.0).contains(&value) {
+        let hint = "it is a probability a reading, from 0 to 1: 0.01 is one reading in a hundred";
+        table.wrong(at, format!("`{key}` is not between 0 and 1"), hint);
+    }
+    value
+}
+
+fn replay(table: &mut TableReader<'_>) -> Option<Replay> {
+    let file = table.file("file");
+    let file =
+        table.require(file, "file", "name a CSV of timestamp,value: file = \"readings.csv\"");
+    let speed = speed(table);
+    let times = table.choice("times", &[("file", ReplayTimes::File), ("now", ReplayTimes::Now)]);
+    Some(Replay { file: file?.value, speed, times: times.unwrap_or(ReplayTimes::File) })
+}
+
+fn speed(table: &mut TableReader<'_>) -> Speed {
+    let real_time = Speed::Times(1.0);
+    if table.is_text("speed") {
+        return table.choice("speed", &[("max", Speed::Max)]).unwrap_or(real_time);
+    }
+    let Some(At { at, value }) = table.number("speed") else { return real_time };
+    if value <= 0.0 {
+        let hint = "1.0 is real time, 3600.0 an hour each second, \"max\" as fast as possible";
+        table.wrong(at, "`speed` is not above 0", hint);
+    }
+    Speed::Times(value)
+}
+
+/// One `[[sensors]]` table that could be used.
+struct Defined {
+    id_at: usize,
+    /// Of its last sensor in the list.
+    last_index: usize,
+}
+
+/// Reports sensors defined twice: once for each two tables, however many ids they share.
+fn report_duplicates(inspector: &Inspector<'_>, sensors: &[SensorConfig], tables: &[Defined]) {
+    let key = |index: usize| (sensors[index].id.as_str(), sensors[index].quantity.as_str());
+    // A stable sort: of two equal sensors the one defined first comes first. It also takes one pass
+    // over a list in order, which a large fleet's mostly is.
+    let mut order: Vec<usize> = (0..sensors.len()).collect();
+    order.sort_by(|a, b| key(*a).cmp(&key(*b)));
+    let table_of = |index| tables.partition_point(|table| table.last_index < index);
+    let mut shared: BTreeMap<(usize, usize), (&str, usize)> = BTreeMap::new();
+    for same in order.chunk_by(|a, b| key(*a) == key(*b)) {
+        for other in &same[1..] {
+            let tables = (table_of(*other), table_of(same[0]));
+            shared.entry(tables).or_insert((key(*other).0, 0)).1 += 1;
+        }
+    }
+    for ((table, first), (id, count)) in shared {
+        let others = match count {
+            1 => String::new(),
+            more => format!(" (and {} more)", more - 1),
+        };
+        let mistake = Mistake::new(
+            format!("sensor {}{others} is defined twice", quote(id)),
+            "give each sensor of a quantity an id of its own",
+        );
+        inspector.duplicate(tables[table].id_at, tables[first].id_at, mistake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{accepted, hint};
+    use super::*;
+
+    fn config(tables: &str) -> String {
+        format!("[broker]\n{tables}")
+    }
+
+    fn said(tables: &str) -> Vec<String> {
+        super::super::testing::said(&config(tables))
+    }
+
+    /// The only sensor with this source.
+    fn with_source(source: &str) -> Source {
+        let text = config(&format!("[[sensors]]\nid = \"A\"\nsource = {{ {source} }}"));
+        accepted(&text).sensors.remove(0).source
+    }
+
+    fn said_of_source(source: &str) -> Vec<String> {
+        said(&format!("[[sensors]]\nid = \"A\"\nsource = {{ {source} }}"))
+    }
+
+    fn ids(tables: &str) -> Vec<String> {
+        let sensors = accepted(&config(tables)).sensors;
+        sensors.iter().map(|sensor| sensor.id.to_string()).collect()
+    }
+
+    const SIMULATED: &str = "source = { type = \"simulated\" }\n";
+
+    #[test]
+    fn a_sensor_needs_an_id_and_a_source() {
+        let text = config(&format!("[[sensors]]\nid = \"A\"\n{SIMULATED}"));
+        let sensor = accepted(&text).sensors.remove(0);
+        assert_eq!(sensor.quantity, Quantity::temperature());
+        assert_eq!((sensor.unit.as_str(), sensor.location.as_str()), ("celsius", ""));
+        assert_eq!(sensor.interval, None);
+        assert_eq!(
+            said("[[sensors]]\n"),
+            ["2: `id` is missing in [[sensors]]", "2: `source` is missing in [[sensors]]"]
+        );
+        assert_eq!(said_of_source(""), ["4: `type` is missing in source"]);
+        assert_eq!(
+            said("[[sensors]]\nid = \"A\"\nsource = \"simulated\""),
+            ["4: `source` must be a table, not text"]
+        );
+    }
+
+    #[test]
+    fn reads_the_rest_of_a_sensor() {
+        let text = config(
+            "[[sensors]]\nid = \"A\"\nlocation = \"Entrepôt\"\nquantity = \"pm25\"\ninterval = \"1m\"\n\
+             [sensors.source]\ntype = \"simulated\"\n",
+        );
+        let sensor = accepted(&text).sensors.remove(0);
+        assert_eq!((sensor.quantity.as_str(), sensor.unit.as_str()), ("pm25", ""));
+        assert_eq!(sensor.location.as_str(), "Entrepôt");
+        assert_eq!(sensor.interval, Some(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn a_list_of_tables_is_written_with_two_brackets() {
+        assert_eq!(said("[sensors]\n"), ["2: `sensors` must be a list of tables, not a table"]);
+        assert!(hint("[broker]\n[sensors]\n").contains("[[sensors]]"));
+        assert_eq!(
+            super::super::testing::said("sensors = [1]\n[broker]"),
+            ["1: `sensors` must be a table, not a whole number"]
+        );
+    }
+
+    #[test]
+    fn simulates() {
+        let Source::Simulated(simulation) = with_source("type = \"simulated\"") else { panic!() };
+        let Simulation { mean, spread, noise, faults, .. } = simulation;
+        assert_eq!((mean, spread, noise), (20.0, 5.0, 0.3));
+        assert_eq!(faults, Faults::default());
+        let all = "type = \"simulated\", mean = -1, spread = 0, noise = 1e-1, seed = 0x10, \
+                   spike = 1, stuck = 0.1, drift = 0.2, dropout = 0.3, crash = 0.4";
+        let expected = Simulation {
+            mean: -1.0,
+            spread: 0.0,
+            noise: 0.1,
+            seed: 16,
+            faults: Faults { spike: 1.0, stuck: 0.1, drift: 0.2, dropout: 0.3, crash: 0.4 },
+        };
+        let Source::Simulated(simulation) = with_source(all) else { panic!() };
+        assert_eq!(simulation, expected);
+    }
+
+    #[test]
+    fn checks_a_simulation() {
+        let wrong = "type = \"simulated\", mean = nan, spread = -1, noise = -0.1, seed = -1, \
+                     spike = 1.5, crash = -0.5, speed = 2.0, stuck = \"no\"";
+        let mut said = said_of_source(wrong);
+        said.sort();
+        assert_eq!(
+            said,
+            [
+                "4: `crash` is not between 0 and 1",
+                "4: `mean` is not a finite number",
+                "4: `noise` is below 0",
+                "4: `seed` is out of range",
+                "4: `spike` is not between 0 and 1",
+                "4: `spread` is below 0",
+                "4: `stuck` must be a number, not text",
+                "4: unknown key `speed` in source"
+            ]
+        );
+        assert_eq!(said_of_source("type = \"simulate\", x = 1"), ["4: `type` can't be `simulate`"]);
+    }
+
+    #[test]
+    fn a_sensor_without_a_seed_has_its_own() {
+        let seeds = |tables: &str| -> Vec<u64> {
+            let sensors = accepted(&config(tables)).sensors;
+            let seed = |sensor: &SensorConfig| match &sensor.source {
+                Source::Simulated(simulation) => simulation.seed,
+                Source::Replay(_) => panic!(),
+            };
+            sensors.iter().map(seed).collect()
+        };
+        let own = seeds(&format!("[[sensors]]\nid = \"T{{1..2}}\"\n{SIMULATED}"));
+        assert_ne!(own[0], own[1]);
+        assert_eq!(own[1..], seeds(&format!("[[sensors]]\nid = \"T2\"\n{SIMULATED}")));
+        // Published test vector of FNV-1a, 64 bits.
+        assert_eq!(seed_of(&SensorId::new("foobar").unwrap()), 0x8594_4171_f739_67e8);
+        let given = "[[sensors]]\nid = \"T{1..3}\"\nsource = { type = \"simulated\", seed = 5 }";
+        assert_eq!(seeds(given), [5, 6, 7]);
+    }
+
+    #[test]
+    fn replays() {
+        let Source::Replay(replay) = with_source("type = \"replay\", file = \"f\"") else {
+            panic!()
+        };
+        let file: std::path::PathBuf = "f".into();
+        let expected =
+            Replay { file: file.clone(), speed: Speed::Times(1.0), times: ReplayTimes::File };
+        assert_eq!(replay, expected);
+        let all = "type = \"replay\", file = \"f\", speed = \"max\", times = \"now\"";
+        let Source::Replay(replay) = with_source(all) else { panic!() };
+        assert_eq!(replay, Replay { file, speed: Speed::Max, times: ReplayTimes::Now });
+    }
+
+    #[test]
+    fn checks_a_replay() {
+        assert_eq!(said_of_source("type = \"replay\""), ["4: `file` is missing in source"]);
+        for (speed, what) in [
+            ("0", "4: `speed` is not above 0"),
+            ("-1.0", "4: `speed` is not above 0"),
+            ("inf", "4: `speed` is not a finite number"),
+            ("\"fast\"", "4: `speed` can't be `fast`"),
+            ("true", "4: `speed` must be a number, not true or false"),
+        ] {
+            let source = format!("type = \"replay\", file = \"f\", speed = {speed}");
+            assert_eq!(said_of_source(&source), [what]);
+        }
+    }
+
+    #[test]
+    fn ranges_expand() {
+        assert_eq!(
+            ids(&format!("[[sensors]]\nid = \"T_{{08..10}}\"\n{SIMULATED}")),
+            ["T_08", "T_09", "T_10"]
+        );
+    }
+
+    #[test]
+    fn too_many_sensors_are_a_slip() {
+        let table = |id: &str| format!("[[sensors]]\nid = \"{id}\"\n{SIMULATED}");
+        let many = "3: with these there are more than 1000000 sensors";
+        assert_eq!(said(&table("T{1..1000001}")), [many]);
+        assert_eq!(said(&table("T{0..18446744073709551615}")), [many]);
+        let two = format!("{}{}", table("T{1..600000}"), table("U{1..600000}"));
+        assert_eq!(said(&two), ["6: with these there are more than 1000000 sensors"]);
+        assert_eq!(said(&table("T{5..1}")), ["3: the range of `T{5..1}` runs backwards"]);
+    }
+
+    #[test]
+    fn an_id_stands_for_one_sensor_of_a_quantity() {
+        let table = |id: &str, more: &str| format!("[[sensors]]\nid = \"{id}\"\n{more}{SIMULATED}");
+        let humid = "quantity = \"humidity\"\n";
+        assert_eq!(ids(&format!("{}{}", table("A", ""), table("A", humid))), ["A", "A"]);
+        assert_eq!(
+            said(&format!("{}{}{}", table("B", ""), table("A", ""), table("B", ""))),
+            ["9: sensor `B` is defined twice, first at test.toml:3:6"]
+        );
+        assert_eq!(
+            said(&format!("{}{}{}", table("T{1..9}", ""), table("T{7..12}", ""), table("T10", ""))),
+            [
+                "6: sensor `T7` (and 2 more) is defined twice, first at test.toml:3:6",
+                "9: sensor `T10` is defined twice, first at test.toml:6:6"
+            ]
+        );
+    }
+
+    #[test]
+    fn ids_and_quantities_have_a_form() {
+        let long = "x".repeat(300);
+        let table = |id: &str| format!("[[sensors]]\nid = \"{id}\"\n{SIMULATED}");
+        assert_eq!(said(&table("")), ["3: the sensor id is empty"]);
+        assert_eq!(said(&table(&long)), ["3: the sensor id is longer than 256 bytes"]);
+        assert_eq!(said(&table("a\\tb")), ["3: the sensor id has a control character in it"]);
+        let quantity = |name: &str| format!("{}quantity = \"{name}\"", table("A"));
+        assert_eq!(said(&quantity("Temp")), ["5: `Temp` is no name of a quantity"]);
+        assert_eq!(said(&quantity("unit")), ["5: `unit` is no name of a quantity"]);
+    }
+
+    #[test]
+    fn an_id_that_is_a_topic_level_is_one() {
+        let text = |topic: &str| {
+            format!(
+                "[mqtt]\nreading_topic = \"{topic}\"\n[broker]\n\
+                 [[sensors]]\nid = \"a/b\"\n{SIMULATED}"
+            )
+        };
+        accepted(&text("shared"));
+        assert_eq!(
+            super::super::testing::said(&text("per-sensor")),
+            ["5: `a/b` can't be a topic level"]
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! Every configuration in `config/` is valid, and `vigie check`'s promise holds for large fleets.
+
+use std::path::{Path, PathBuf};
+
+use vigie::config::{self, Config, Endpoint, Limits, ReplayTimes, Source, Speed};
+use vigie::domain::Quantity;
+use vigie::locale::Language;
+
+fn config_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
+}
+
+/// A configuration of `config/`, the files it names taken to exist.
+fn shipped(name: &str) -> Config {
+    let text = std::fs::read_to_string(config_dir().join(name)).unwrap();
+    config::parse(&text, name).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+#[test]
+fn every_shipped_config_is_valid() {
+    let mut num_checked = 0;
+    for entry in std::fs::read_dir(config_dir()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let name = path.display().to_string();
+        let config = config::parse(&text, &name).unwrap_or_else(|errors| panic!("{errors}"));
+        // Tests run in the package's folder, as `make run` does, so relative paths mean the same.
+        let absent: Vec<_> = named_files(&config).filter(|file| !file.exists()).collect();
+        if absent.is_empty() {
+            config::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
+        } else {
+            println!("NOT CHECKED AGAINST THE DISK: {name}, for want of {absent:?}");
+        }
+        num_checked += 1;
+    }
+    assert!(num_checked >= 3, "found only {num_checked} configurations");
+}
+
+fn named_files(config: &Config) -> impl Iterator<Item = &Path> {
+    config.sensors.iter().filter_map(|sensor| match &sensor.source {
+        Source::Replay(replay) => Some(replay.file.as_path()),
+        Source::Simulated(_) => None,
+    })
+}
+
+#[test]
+fn the_factory_is_the_origin() {
+    let config = shipped("factory.toml");
+    assert_eq!(config.language, Language::French);
+    assert_eq!(config.mqtt.endpoint, Endpoint::Embedded);
+    assert_eq!(config.broker.unwrap().listen, "127.0.0.1:1883".parse().unwrap());
+    assert_eq!(config.mqtt.topic_prefix, "factory");
+    assert_eq!(config.fleet.sensor_reading_interval.as_secs(), 2);
+    assert_eq!(config.fleet.cycle_pause.as_secs(), 5);
+    let sensors: Vec<_> = config
+        .sensors
+        .iter()
+        .map(|sensor| (sensor.id.as_str(), sensor.location.as_str()))
+        .collect();
+    assert_eq!(
+        sensors,
+        [
+            ("TEMP_001", "Atelier Production"),
+            ("TEMP_002", "Entrepôt"),
+            ("TEMP_003", "Bureau"),
+            ("TEMP_004", "Salle Serveurs")
+        ]
+    );
+    let thresholds = &config.alerts.thresholds[&Quantity::temperature()];
+    assert_eq!(thresholds.default, Limits { high: Some(35.0), low: Some(10.0) });
+    assert_eq!(config.storage.path, Path::new("sensor_data.db"));
+}
+
+/// An alert should come soon, and from a spike: the readings without faults stay within limits.
+#[test]
+fn the_factory_shows_an_alert_soon() {
+    let config = shipped("factory.toml");
+    let limits = config.alerts.thresholds[&Quantity::temperature()].default;
+    let mut none_in_a_round = 1.0;
+    for sensor in &config.sensors {
+        let Source::Simulated(simulation) = &sensor.source else { panic!("{}", sensor.id) };
+        let room = 5.0 * simulation.noise;
+        assert!(simulation.mean + simulation.spread + room < limits.high.unwrap());
+        assert!(simulation.mean - simulation.spread - room > limits.low.unwrap());
+        none_in_a_round *= 1.0 - simulation.faults.spike;
+    }
+    let num_sensors = u32::try_from(config.sensors.len()).unwrap();
+    let round = config.fleet.sensor_reading_interval * num_sensors + config.fleet.cycle_pause;
+    let rounds_in_two_minutes = 120.0 / round.as_secs_f64();
+    let none_in_two_minutes = f64::powf(none_in_a_round, rounds_in_two_minutes);
+    assert!(none_in_two_minutes < 0.1, "{none_in_two_minutes}");
+}
+
+#[test]
+fn hivemq_differs_from_the_factory_by_its_broker() {
+    let (factory, hivemq) = (shipped("factory.toml"), shipped("hivemq.toml"));
+    assert!(hivemq.broker.is_none());
+    let host = "your-cluster.s1.eu.hivemq.cloud".into();
+    assert_eq!(hivemq.mqtt.endpoint, Endpoint::Remote { host, port: 8883, tls: true });
+    assert_eq!(hivemq.mqtt.name.as_deref(), Some("HiveMQ Cloud"));
+    assert!(hivemq.mqtt.credentials.is_some());
+    assert_eq!(format!("{:?}", hivemq.sensors), format!("{:?}", factory.sensors));
+    assert_eq!(hivemq.fleet, factory.fleet);
+    assert_eq!(format!("{:?}", hivemq.alerts), format!("{:?}", factory.alerts));
+}
+
+#[test]
+fn replay_plays_the_machine_back() {
+    let config = shipped("replay.toml");
+    let [sensor] = config.sensors.as_slice() else { panic!("{:?}", config.sensors) };
+    assert_eq!(sensor.unit.as_str(), "fahrenheit");
+    let Source::Replay(replay) = &sensor.source else { panic!("{:?}", sensor.source) };
+    assert!(replay.file.ends_with("shared/data/machine_temperature.csv"));
+    assert_eq!((replay.speed, replay.times), (Speed::Times(3600.0), ReplayTimes::File));
+}
+
+#[test]
+fn a_hundred_thousand_tables_are_a_hundred_thousand_sensors() {
+    let mut text = String::from("[broker]\n");
+    for number in 1..=100_000 {
+        text.push_str(&format!(
+            "[[sensors]]\nid = \"S_{number:06}\"\nlocation = \"Hall {}\"\n\
+             source = {{ type = \"simulated\", mean = 24.0, seed = {number} }}\n",
+            number % 10
+        ));
+    }
+    let config = config::parse(&text, "large.toml").unwrap();
+    assert_eq!(config.sensors.len(), 100_000);
+    assert_eq!(config.sensors[99_999].id.as_str(), "S_100000");
+
+    // One more table that repeats an id in the middle is found, with both places.
+    text.push_str("[[sensors]]\nid = \"S_050000\"\nsource = { type = \"simulated\" }\n");
+    let errors = config::parse(&text, "large.toml").unwrap_err();
+    let [error] = errors.as_slice() else { panic!("{errors}") };
+    assert_eq!(error.place.unwrap().line, 400_003);
+    assert!(error.mistake.what.contains("first at large.toml:199999:6"), "{error}");
+}
+
+#[test]
+fn a_range_makes_a_hundred_thousand_sensors() {
+    let text = "[broker]\n[[sensors]]\nid = \"S_{00001..100000}\"\n\
+                source = { type = \"simulated\", seed = 7 }\n";
+    let config = config::parse(text, "large.toml").unwrap();
+    assert_eq!(config.sensors.len(), 100_000);
+    let (first, last) = (&config.sensors[0], &config.sensors[99_999]);
+    assert_eq!((first.id.as_str(), last.id.as_str()), ("S_00001", "S_100000"));
+    let seed = |source: &Source| match source {
+        Source::Simulated(simulation) => simulation.seed,
+        Source::Replay(_) => panic!("{source:?}"),
+    };
+    assert_eq!((seed(&first.source), seed(&last.source)), (7, 100_006));
+}
