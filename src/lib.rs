@@ -5,6 +5,7 @@
 //! alert rules; storage commits it. One direction, typed messages, bounded routes.
 
 pub mod alerts;
+pub mod app;
 pub mod broker;
 pub mod cli;
 pub mod config;

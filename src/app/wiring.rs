@@ -42,6 +42,9 @@ const DELIVERED_ROOM: usize = 64;
 /// Questions with one asker, who waits for the answer.
 const ONE: usize = 1;
 
+/// The contract's: a larger payload is rejected.
+const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+
 /// How long the start waits for the first connection before sensors start without it.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(5);
 
@@ -101,6 +104,9 @@ pub(super) fn wire(
         sensors: config.sensors.len(),
         version: options.version.to_owned(),
         embedded: (config.mqtt.endpoint == Endpoint::Embedded).then(|| embedded.clone()),
+        max_payload_bytes: MAX_PAYLOAD_BYTES,
+    };
+    let gateway_routes = gateway::Routes {
         evaluate: evaluate.clone(),
         pending: boxes.storage.route::<LoadPendingAlerts>(ONE),
         delivered: boxes.storage.route::<AlertsDelivered>(DELIVERED_ROOM),
@@ -152,9 +158,13 @@ pub(super) fn wire(
             .readiness(signalled(RESTORE_AT_MOST)),
         )
         .child(
-            ChildSpec::critical("gateway", boxes.gateway, Gateway::factory(gateway))
-                .phase(phase::GATEWAY)
-                .readiness(signalled(CONNECT_AT_MOST)),
+            ChildSpec::critical(
+                "gateway",
+                boxes.gateway,
+                gateway::factory(gateway, gateway_routes),
+            )
+            .phase(phase::GATEWAY)
+            .readiness(signalled(CONNECT_AT_MOST)),
         )
         .group(fleet(&config, &publish));
     if let Some(broker) = &config.broker {
