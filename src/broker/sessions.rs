@@ -20,7 +20,7 @@ use rmqtt::shared::{DefaultShared, Entry, RetainLoadCallback, Shared};
 use rmqtt::types::{
     ClientId, ForwardedCount, ForwardedRecipients, From, Id, Message, MessageQueueType, MsgID,
     NodeId, Publish, Reason, SessionStatus, SubRelation, SubRelations, SubRelationsMap,
-    SubsSearchParams, SubsSearchResult, To, TopicFilter, TopicName,
+    SubsSearchParams, SubsSearchResult, To, TopicFilter,
 };
 
 use super::handover::Handover;

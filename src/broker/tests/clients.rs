@@ -33,7 +33,7 @@ pub(super) struct Options {
     pub(super) version: Version,
     /// Whether the session outlives the connection.
     pub(super) persistent: bool,
-    pub(super) login: Option<(&'static str, &'static str)>,
+    pub(super) login: Option<(String, String)>,
     /// Speak TLS, and trust this certificate only.
     pub(super) trusted: Option<PathBuf>,
 }
@@ -126,8 +126,8 @@ impl Options {
             let expiry = paho::PropertyCode::SessionExpiryInterval;
             options.properties(paho::properties![expiry => 3600_u32]);
         }
-        if let Some((user, password)) = self.login {
-            options.user_name(user).password(password);
+        if let Some((user, password)) = &self.login {
+            options.user_name(user).password(password.as_str());
         }
         if let Some(trusted) = &self.trusted {
             let mut tls = paho::SslOptionsBuilder::new();

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::RangeInclusive;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::DEADLINE;
 
@@ -23,7 +23,7 @@ pub(super) struct Received {
 }
 
 impl Received {
-    pub(super) fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u32 {
         std::str::from_utf8(&self.payload).expect("text").parse().expect("a number")
     }
 }
@@ -31,6 +31,34 @@ impl Received {
 impl Raw {
     /// Connects and waits to be accepted.
     pub(super) fn connect(addr: SocketAddr, id: &str, clean: bool) -> Self {
+        Self::try_connect(addr, id, clean).expect("accepted")
+    }
+
+    /// Connects to its session once the broker has no other handshake of this client under way.
+    pub(super) fn reconnect(addr: SocketAddr, id: &str) -> Self {
+        let started = Instant::now();
+        loop {
+            match Self::try_connect(addr, id, false) {
+                Some(raw) => return raw,
+                None => assert!(started.elapsed() < DEADLINE, "refused for too long"),
+            }
+        }
+    }
+
+    /// Asks to be connected to its session, and is gone.
+    pub(super) fn connect_and_vanish(addr: SocketAddr, id: &str) {
+        Self::ask(addr, id, false);
+    }
+
+    fn try_connect(addr: SocketAddr, id: &str, clean: bool) -> Option<Self> {
+        let mut raw = Self::ask(addr, id, clean);
+        let (kind, answer) = raw.receive().expect("a CONNACK");
+        assert_eq!(kind, 0x20);
+        raw.session_present = answer[0] & 1 == 1;
+        (answer[1] == 0).then_some(raw)
+    }
+
+    fn ask(addr: SocketAddr, id: &str, clean: bool) -> Self {
         let stream = TcpStream::connect_timeout(&addr, DEADLINE).expect("connected");
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         stream.set_write_timeout(Some(DEADLINE)).expect("a timeout");
@@ -40,9 +68,6 @@ impl Raw {
         body.extend([if clean { 2 } else { 0 }, 0, 0]);
         body.extend(text(id));
         raw.send(0x10, &body);
-        let (kind, answer) = raw.receive().expect("a CONNACK");
-        assert_eq!((kind, answer[1]), (0x20, 0), "refused: {answer:?}");
-        raw.session_present = answer[0] & 1 == 1;
         raw
     }
 
@@ -120,10 +145,12 @@ impl Raw {
         }
         packet.push(u8::try_from(length).expect("below 128"));
         packet.extend(body);
-        self.stream.write_all(&packet).expect("sent");
+        // That the connection has ended is seen when reading.
+        let _ = self.stream.write_all(&packet);
     }
 
-    fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
+    /// The next packet: its first byte and its body.
+    pub(super) fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
         let mut byte = || {
             let mut byte = [0];
             self.stream.read_exact(&mut byte).ok().map(|()| byte[0])
