@@ -144,7 +144,15 @@ impl Client {
             }
             options.ssl_options(ssl.verify(true).enable_server_cert_auth(true).finalize());
         }
-        client.connect(options.finalize()).wait_for(SOON)?;
+        // Paho's own thread holds a reference to the client until its connect callback is done, a
+        // moment after this wait: dropped before that, the client would be destroyed inside the
+        // callback, which waits for itself, and with it every other client of the process.
+        if let Err(error) = client.connect(options.finalize()).wait_for(SOON) {
+            std::mem::forget(client);
+            return Err(error);
+        }
+        // Answered on the same thread, hence after that callback.
+        client.unsubscribe("nothing").wait_for(SOON)?;
         Ok(Self { client, inbox })
     }
 
