@@ -48,12 +48,13 @@ impl Db {
         answer.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// The first column of each row a query answers, as text.
-    pub fn texts(&self, sql: &str) -> Vec<String> {
+    /// The alert events in their order: state, time, value.
+    pub fn alert_events(&self) -> Vec<(String, DateTime<Utc>, f64)> {
         let db = self.open();
-        let mut query = db.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
-        let rows = query.query_map([], |row| row.get(0)).expect("run a query");
-        rows.map(|row| row.unwrap_or_else(|error| panic!("{sql}: {error}"))).collect()
+        let mut query = db.prepare(names::ALERT_EVENTS).expect("the table of alerts");
+        let events = query
+            .query_map([], |row| Ok((row.get(0)?, time(&row.get::<_, String>(1)?), row.get(2)?)));
+        events.expect("run a query").map(|event| event.expect("an event")).collect()
     }
 
     /// How many rows `sensor_readings` has.

@@ -6,6 +6,7 @@
 #![allow(dead_code, unused_imports)] // Each test file is a crate of its own and uses its part of this.
 
 mod ca;
+pub mod config;
 mod daemon;
 mod db;
 mod hivemq;
@@ -13,6 +14,7 @@ mod mosquitto;
 mod mqtt;
 pub mod names;
 mod process;
+pub mod readings;
 
 pub use ca::{Ca, Certificate, Validity};
 pub use daemon::{Daemon, Home, run_vigie};

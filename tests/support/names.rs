@@ -20,8 +20,17 @@ pub const REJECTED_TOTAL: &str = "SELECT value FROM counters WHERE name = 'rejec
 /// The key under `[storage]` that bounds `rejected_messages`.
 pub const REJECTED_KEEP_KEY: &str = "rejected_keep";
 
+/// Readings of every quantity.
+pub const ALL_READINGS: &str = "SELECT count(*) FROM readings";
+
+/// The alert events in their order: state, time, value.
+pub const ALERT_EVENTS: &str = "SELECT state, timestamp, value FROM alerts ORDER BY id";
+
 /// Words of the English log.
 pub const CONNECTED: &str = "✅ Connected to ";
 pub const CANT_CONNECT: &str = "❌ Can't connect to ";
 pub const CONNECTION_TO: &str = "⚠️ Connection to ";
 pub const LOST: &str = " lost: ";
+
+/// What the log says, beside its name, of a sensor that panics.
+pub const PANICKED: &str = "panic";
