@@ -170,7 +170,9 @@ fn six_failures_have_six_reasons_and_heal() {
     let another = Ca::new("another authority");
 
     let spoil_password = |home: &Home| drop(home.write(PASSWORD_FILE, "wrong-password"));
-    let spoil_ca = |home: &Home| drop(fs::copy(another.file(), home.path(CA_FILE)).unwrap());
+    let spoil_ca = |home: &Home| {
+        fs::copy(another.file(), home.path(CA_FILE)).expect("copy the certificate");
+    };
     let mut cases = [
         Case::start("not authorized", &fine.access(), spoil_password),
         Case::start("authority", &fine.access(), spoil_ca),
