@@ -78,7 +78,7 @@ fn daemon_log(home: &Home) -> String {
 }
 
 fn crashes(log: &str) -> usize {
-    log.lines().filter(|line| line.contains(CRASHING) && line.contains(names::PANICKED)).count()
+    log.lines().filter(|line| line.contains(CRASHING) && line.contains(names::PANIC_IN)).count()
 }
 
 /// No pause, and as many readings as the interval allows.

@@ -32,5 +32,5 @@ pub const CANT_CONNECT: &str = "❌ Can't connect to ";
 pub const CONNECTION_TO: &str = "⚠️ Connection to ";
 pub const LOST: &str = " lost: ";
 
-/// What the log says, beside its name, of a sensor that panics.
-pub const PANICKED: &str = "panic";
+/// What the log says, before its name, of a part that panics.
+pub const PANIC_IN: &str = "panic in ";
