@@ -17,10 +17,10 @@ mod route;
 mod spec;
 #[allow(clippy::module_inception)]
 mod supervisor;
-mod tree;
-mod watchdog;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tree;
+mod watchdog;
 
 pub use arbiters::Place;
 pub use env::{ChildEnv, Failure, GracefulStop};

@@ -1,0 +1,49 @@
+//! A broker that dies and comes back again and again costs the daemon nothing but the pauses.
+
+mod support;
+
+use chrono::Utc;
+use std::time::Duration;
+
+use support::{Home, Mosquitto, SOON, names, require};
+
+const DEATHS: usize = 5;
+
+/// Attempts grow apart while connections stay short.
+const RECONNECTED: Duration = Duration::from_secs(45);
+
+#[test]
+fn five_deaths_of_the_broker() {
+    if !require(&Mosquitto::TOOLS) {
+        return;
+    }
+    let mut broker = Mosquitto::new().with_persistence();
+    broker.start();
+    let home = Home::new();
+    let mut daemon = home.start(&format!(
+        "language = \"en\"\n\
+         {}\n\
+         [[sensors]]\n\
+         id = \"TEMP_001\"\n\
+         interval = \"100ms\"\n\
+         source = {{ type = \"simulated\", mean = 20.0, spread = 1.0, noise = 0.1, seed = 1 }}\n",
+        broker.access().mqtt_table("the broker", "")
+    ));
+    daemon.wait_line(names::CONNECTED, SOON);
+    for death in 1..=DEATHS {
+        broker.kill();
+        daemon.wait_lines(names::LOST, death, SOON);
+        broker.start();
+        daemon.wait_lines(names::CONNECTED, death + 1, RECONNECTED);
+        let back = Utc::now();
+        daemon.wait_until("readings after it came back", SOON, || {
+            home.db().rows().last().is_some_and(|row| row.time() > back)
+        });
+    }
+    assert_eq!(daemon.stop(), 0);
+    let lost = daemon.lines_with(names::LOST);
+    assert_eq!(lost.len(), DEATHS, "{lost:#?}");
+    assert!(lost.iter().all(|line| line.contains(names::CONNECTION_TO)), "{lost:#?}");
+    let connected = daemon.lines_with(names::CONNECTED);
+    assert_eq!(connected.len(), DEATHS + 1, "{connected:#?}");
+}

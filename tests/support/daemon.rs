@@ -1,0 +1,169 @@
+//! The daemon as its users run it: a binary, a config file, a working directory.
+
+use std::cell::Cell;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::process::Process;
+use super::{Access, Db, SOON, names};
+
+/// A working directory: the config, the database and the logs of successive runs lie in it.
+/// Declare it before what runs in it, so that it goes last.
+pub struct Home {
+    dir: TempDir,
+    runs: Cell<u32>,
+    env: Vec<(String, String)>,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("vigie-test-").tempdir().expect("a temp folder");
+        Self { dir, runs: Cell::new(0), env: Vec::new() }
+    }
+
+    /// Sets an environment variable of the daemons started from here on.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).expect("write into the temp folder");
+        path
+    }
+
+    pub fn db(&self) -> Db {
+        Db::at(self.path(names::DATABASE))
+    }
+
+    /// Starts `vigie run` and returns at once.
+    pub fn spawn(&self, config: &str) -> Daemon {
+        let run = self.runs.get() + 1;
+        self.runs.set(run);
+        let config = self.write("vigie.toml", config);
+        let ready = self.path(&format!("ready-{run}.json"));
+        let log = self.path(&format!("log-{run}.txt"));
+        let mut command = vigie(self.dir.path());
+        command.arg("run").arg("-c").arg(config).arg(names::READY_FILE_OPTION).arg(&ready);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        let process = Process::start(&format!("vigie run {run}"), &mut command, &log);
+        Daemon { process, ready }
+    }
+
+    /// Starts `vigie run` and waits until all of it is up.
+    pub fn start(&self, config: &str) -> Daemon {
+        let mut daemon = self.spawn(config);
+        daemon.wait_ready();
+        daemon
+    }
+}
+
+/// Runs another subcommand to its end in `dir`.
+pub fn run_vigie(dir: &Home, args: &[&str]) -> Output {
+    vigie(dir.dir.path()).args(args).stdin(Stdio::null()).output().expect("run vigie")
+}
+
+fn vigie(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+    // What a developer has set must not change what is tested.
+    command.current_dir(dir).env_remove("RUST_LOG").env_remove("RUST_LOG_STYLE");
+    command
+}
+
+pub struct Daemon {
+    process: Process,
+    ready: PathBuf,
+}
+
+impl Daemon {
+    /// What the daemon says of itself once all of it is up.
+    pub fn wait_ready(&mut self) -> Value {
+        let ready = self.ready.clone();
+        self.process.eventually("ready", SOON, |_| {
+            // Written in one go or not, it counts once it is whole.
+            serde_json::from_slice(&fs::read(&ready).ok()?).ok()
+        })
+    }
+
+    /// Where its embedded broker listens, without credentials.
+    pub fn embedded_broker(&mut self) -> Access {
+        let ready = self.wait_ready();
+        let address = ready["broker"].as_str().expect("an embedded broker's address");
+        Access::plain(&format!("mqtt://{address}"))
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// The lines of the log so far that have `text` in them.
+    pub fn lines_with(&self, text: &str) -> Vec<String> {
+        self.log().lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
+    }
+
+    /// The first line of the log with `text` in it.
+    pub fn wait_line(&mut self, text: &str, within: Duration) -> String {
+        self.wait_lines(text, 1, within).remove(0)
+    }
+
+    /// Waits until at least `count` lines of the log have `text` in them; these lines.
+    pub fn wait_lines(&mut self, text: &str, count: usize, within: Duration) -> Vec<String> {
+        let what = format!("{count} log lines with `{text}`");
+        self.process.eventually(&what, within, |process| {
+            let log = process.log();
+            // Only whole lines.
+            let whole = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
+            let found: Vec<_> =
+                whole.lines().filter(|line| line.contains(text)).map(str::to_owned).collect();
+            (found.len() >= count).then_some(found)
+        })
+    }
+
+    /// Waits for something the daemon does, failing at once if it dies first.
+    pub fn wait_until(&mut self, what: &str, within: Duration, mut look: impl FnMut() -> bool) {
+        self.process.eventually(what, within, |_| look().then_some(()));
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.process.has_exited().is_none()
+    }
+
+    pub fn interrupt(&self) {
+        self.process.signal("INT");
+    }
+
+    pub fn terminate(&self) {
+        self.process.signal("TERM");
+    }
+
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// The exit code.
+    ///
+    /// # Panics
+    /// When it doesn't end in time, or by a signal.
+    pub fn exit_code(&mut self, within: Duration) -> i32 {
+        self.process.exit(within).code().expect("an exit by itself, not by a signal")
+    }
+
+    /// SIGTERM, and the exit code.
+    pub fn stop(&mut self) -> i32 {
+        self.terminate();
+        self.exit_code(SOON)
+    }
+}

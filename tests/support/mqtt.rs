@@ -1,0 +1,263 @@
+//! A way to a broker, and a plain MQTT 5 client on it that remembers what it received and when.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use paho_mqtt as mqtt;
+use serde_json::Value;
+
+use super::SOON;
+
+/// How many QoS 1 messages may wait for their acknowledgement in [`Client::publish_all`].
+const WINDOW: usize = 100;
+
+/// How to reach a broker: for the test's own client and for the daemon's `[mqtt]` table.
+#[derive(Debug, Clone)]
+pub struct Access {
+    pub url: String,
+    /// User name and password.
+    pub user: Option<(String, String)>,
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Access {
+    pub fn plain(url: &str) -> Self {
+        Self { url: url.to_owned(), user: None, ca_file: None }
+    }
+
+    /// The same broker, called by another host name.
+    pub fn called(&self, host: &str) -> Self {
+        let (scheme, rest) = self.url.split_once("://").expect("a scheme");
+        let (_, port) = rest.rsplit_once(':').expect("a port");
+        Self { url: format!("{scheme}://{host}:{port}"), ..self.clone() }
+    }
+
+    /// The `[mqtt]` table of a config that uses this broker under the name `name`. A password is
+    /// read from `password_file`, which the caller writes.
+    pub fn mqtt_table(&self, name: &str, password_file: &str) -> String {
+        let mut table = format!("[mqtt]\nurl = \"{}\"\nname = \"{name}\"\n", self.url);
+        if let Some((user, _)) = &self.user {
+            table += &format!("username = \"{user}\"\npassword_file = \"{password_file}\"\n");
+        }
+        if let Some(ca_file) = &self.ca_file {
+            table += &format!("ca_file = \"{}\"\n", ca_file.display());
+        }
+        table
+    }
+}
+
+/// A message as it came.
+#[derive(Debug, Clone)]
+pub struct Received {
+    pub topic: String,
+    pub payload: Vec<u8>,
+    /// The lower of the sender's and the subscription's; the client subscribes with 2.
+    pub qos: i32,
+    /// As the sender published it, or true when it was the broker's retained one.
+    pub retained: bool,
+    pub at: DateTime<Utc>,
+}
+
+impl Received {
+    /// # Panics
+    /// When it is no JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.payload).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+#[derive(Default)]
+struct Inbox {
+    messages: Mutex<Vec<Received>>,
+    arrived: Condvar,
+}
+
+pub struct Client {
+    client: mqtt::AsyncClient,
+    inbox: Arc<Inbox>,
+}
+
+impl Client {
+    /// Connects with a clean start and a client id of its own.
+    ///
+    /// # Errors
+    /// What Paho says of a connection that fails.
+    pub fn try_connect(access: &Access) -> Result<Self, mqtt::Error> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self::open(access, &format!("test-{}-{number}", std::process::id()), true)
+    }
+
+    /// # Panics
+    /// When the broker can't be reached.
+    pub fn connect(access: &Access) -> Self {
+        Self::try_connect(access).unwrap_or_else(|error| panic!("connect to {access:?}: {error}"))
+    }
+
+    /// Connects to a session that outlives connections.
+    ///
+    /// # Errors
+    /// What Paho says of a connection that fails.
+    pub fn resume(access: &Access, client_id: &str) -> Result<Self, mqtt::Error> {
+        Self::open(access, client_id, false)
+    }
+
+    fn open(access: &Access, client_id: &str, clean: bool) -> Result<Self, mqtt::Error> {
+        let create = mqtt::CreateOptionsBuilder::new()
+            .server_uri(&access.url)
+            .client_id(client_id)
+            .mqtt_version(mqtt::MQTT_VERSION_5)
+            .persistence(mqtt::PersistenceType::None)
+            .finalize();
+        let client = mqtt::AsyncClient::new(create)?;
+        let inbox = Arc::new(Inbox::default());
+        let post = Arc::clone(&inbox);
+        client.set_message_callback(move |_, message| {
+            let Some(message) = message else { return };
+            post.messages.lock().unwrap().push(Received {
+                topic: message.topic().to_owned(),
+                payload: message.payload().to_owned(),
+                qos: message.qos() as i32,
+                retained: message.retained(),
+                at: Utc::now(),
+            });
+            post.arrived.notify_all();
+        });
+        let mut options = mqtt::ConnectOptionsBuilder::new_v5();
+        options.clean_start(clean).connect_timeout(Duration::from_secs(5));
+        if !clean {
+            let for_an_hour =
+                mqtt::properties! { mqtt::PropertyCode::SessionExpiryInterval => 3600 };
+            options.properties(for_an_hour);
+        }
+        if let Some((user, password)) = &access.user {
+            options.user_name(user).password(password.as_str());
+        }
+        if access.url.starts_with("mqtts") {
+            let mut ssl = mqtt::SslOptionsBuilder::new();
+            if let Some(file) = &access.ca_file {
+                ssl.trust_store(file)?;
+            }
+            options.ssl_options(ssl.verify(true).enable_server_cert_auth(true).finalize());
+        }
+        // Paho's own thread holds a reference to the client until its connect callback is done, a
+        // moment after this wait: dropped before that, the client would be destroyed inside the
+        // callback, which waits for itself, and with it every other client of the process.
+        if let Err(error) = client.connect(options.finalize()).wait_for(SOON) {
+            std::mem::forget(client);
+            return Err(error);
+        }
+        // Answered on the same thread, hence after that callback.
+        client.unsubscribe("nothing").wait_for(SOON)?;
+        Ok(Self { client, inbox })
+    }
+
+    /// Subscribes with QoS 2 and keeps the senders' retain flags; returns once it holds.
+    pub fn subscribe(&self, topic: &str) {
+        let flags = mqtt::SubscribeOptions::with_retain_as_published();
+        let token = self.client.subscribe_with_options(topic, 2, flags, None);
+        let answer = token.wait_for(SOON).unwrap_or_else(|error| panic!("{topic}: {error}"));
+        assert_eq!(answer.reason_code(), mqtt::ReasonCode::GrantedQos2, "subscribe to {topic}");
+    }
+
+    /// Connects and subscribes.
+    pub fn listening(access: &Access, topics: &[&str]) -> Self {
+        let client = Self::connect(access);
+        for topic in topics {
+            client.subscribe(topic);
+        }
+        client
+    }
+
+    /// Publishes, and returns when the broker has it.
+    pub fn publish(&self, topic: &str, payload: impl Into<Vec<u8>>, qos: i32) {
+        let token = self.client.publish(mqtt::Message::new(topic, payload, qos));
+        token.wait_for(SOON).unwrap_or_else(|error| panic!("publish on {topic}: {error}"));
+    }
+
+    /// Publishes with QoS 1, many at a time; returns when the broker has them all.
+    pub fn publish_all(&self, messages: impl IntoIterator<Item = (String, Vec<u8>)>) {
+        let mut waiting = VecDeque::new();
+        for (topic, payload) in messages {
+            if waiting.len() == WINDOW {
+                confirm(waiting.pop_front().expect("WINDOW is above 0"));
+            }
+            waiting.push_back(self.client.publish(mqtt::Message::new(topic, payload, 1)));
+        }
+        waiting.into_iter().for_each(confirm);
+    }
+
+    /// Everything received so far.
+    pub fn received(&self) -> Vec<Received> {
+        self.inbox.messages.lock().unwrap().clone()
+    }
+
+    /// Everything received so far on one topic.
+    pub fn received_on(&self, topic: &str) -> Vec<Received> {
+        self.received().into_iter().filter(|message| message.topic == topic).collect()
+    }
+
+    /// Waits until what was received satisfies.
+    ///
+    /// # Panics
+    /// When it doesn't in time.
+    pub fn wait_for<T>(
+        &self,
+        what: &str,
+        within: Duration,
+        mut look: impl FnMut(&[Received]) -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + within;
+        let mut messages = self.inbox.messages.lock().unwrap();
+        loop {
+            if let Some(seen) = look(&messages) {
+                return seen;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let count = messages.len();
+                let last = messages.last().cloned();
+                drop(messages);
+                panic!("{what}: not within {within:?}; {count} messages, the last {last:?}");
+            }
+            messages = self.inbox.arrived.wait_timeout(messages, left).unwrap().0;
+        }
+    }
+
+    /// The first message on a topic that satisfies.
+    pub fn wait_message(
+        &self,
+        topic: &str,
+        within: Duration,
+        is_it: impl Fn(&Received) -> bool,
+    ) -> Received {
+        self.wait_for(&format!("a message on {topic}"), within, |messages| {
+            messages.iter().find(|message| message.topic == topic && is_it(message)).cloned()
+        })
+    }
+
+    /// Waits until at least `count` messages came on a topic; these.
+    pub fn wait_count(&self, topic: &str, count: usize, within: Duration) -> Vec<Received> {
+        self.wait_for(&format!("{count} messages on {topic}"), within, |messages| {
+            let found: Vec<_> = messages.iter().filter(|message| message.topic == topic).collect();
+            (found.len() >= count).then(|| found.into_iter().cloned().collect())
+        })
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.client.is_connected()
+    }
+
+    /// Leaves in good order.
+    pub fn disconnect(self) {
+        self.client.disconnect(None).wait_for(SOON).expect("disconnect");
+    }
+}
+
+fn confirm(token: mqtt::DeliveryToken) {
+    token.wait_for(SOON).unwrap_or_else(|error| panic!("publish: {error}"));
+}

@@ -1,0 +1,36 @@
+//! Every name these tests take for granted that a user could also see: the contract's, and the few
+//! beyond it.
+
+/// `sensor_data.db` unless configured.
+pub const DATABASE: &str = "sensor_data.db";
+
+pub const READING_COLUMNS: [&str; 6] =
+    ["id", "sensor_id", "location", "temperature", "timestamp", "alert_triggered"];
+
+pub const READINGS: &str = "factory/sensors/temperature";
+pub const ALERTS: &str = "factory/alerts/temperature";
+pub const STATUS: &str = "factory/sensors/status";
+
+/// `vigie run`'s option that names the file to write once all is up.
+pub const READY_FILE_OPTION: &str = "--ready-file";
+
+/// How many messages were rejected, kept in `rejected_messages` or not.
+pub const REJECTED_TOTAL: &str = "SELECT value FROM counters WHERE name = 'rejected_total'";
+
+/// The key under `[storage]` that bounds `rejected_messages`.
+pub const REJECTED_KEEP_KEY: &str = "rejected_keep";
+
+/// Readings of every quantity.
+pub const ALL_READINGS: &str = "SELECT count(*) FROM readings";
+
+/// The alert events in their order: state, time, value.
+pub const ALERT_EVENTS: &str = "SELECT state, timestamp, value FROM alerts ORDER BY id";
+
+/// Words of the English log.
+pub const CONNECTED: &str = "✅ Connected to ";
+pub const CANT_CONNECT: &str = "❌ Can't connect to ";
+pub const CONNECTION_TO: &str = "⚠️ Connection to ";
+pub const LOST: &str = " lost: ";
+
+/// What the log says, before its name, of a part that panics.
+pub const PANIC_IN: &str = "panic in ";
