@@ -41,7 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "status",
         ],
     ),
-    ("cli", &["domain", "locale", "config", "logging", "wire", "exit", "storage", "status", "app"]),
+    ("cli", &["supervisor", "domain", "locale", "config", "logging", "wire", "exit", "storage", "status", "app"]),
     ("main", &["cli"]),
 ];
 

@@ -7,6 +7,7 @@ use crate::app::{self, Options};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::logging;
+use crate::supervisor::install_panic_hook;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -20,6 +21,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, config: Config) -> Exit {
     logging::init(&config.log);
+    install_panic_hook();
     let options = Options { ready_file: args.ready_file, version: env!("CARGO_PKG_VERSION") };
     app::run(config, options)
 }

@@ -7,7 +7,7 @@ pub(super) static WORDS: Words = Words {
     banner: "🏭 IoT monitoring system with HiveMQ",
     sensor_added: |id, location| format!("➕ Sensor added: {id} ({location})"),
     sensors_added_more: |more| format!("➕ … and {more} more sensors"),
-    embedded_broker: "embedded broker",
+    embedded_broker: "Vigie (embedded broker)",
     broker_listening: |addr| format!("📡 Embedded broker listening on {addr}"),
     connecting: |broker| format!("🔄 Connecting to {broker}..."),
     connected: |broker| format!("✅ Connected to {broker}!"),

@@ -7,7 +7,7 @@ pub(super) static WORDS: Words = Words {
     banner: "🏭 Système IoT de Surveillance avec HiveMQ",
     sensor_added: |id, location| format!("➕ Capteur ajouté: {id} ({location})"),
     sensors_added_more: |more| format!("➕ … et {more} autres capteurs"),
-    embedded_broker: "courtier embarqué",
+    embedded_broker: "Vigie (courtier embarqué)",
     broker_listening: |addr| format!("📡 Courtier embarqué à l'écoute sur {addr}"),
     connecting: |broker| format!("🔄 Connexion à {broker}..."),
     connected: |broker| format!("✅ Connecté à {broker}!"),
