@@ -192,7 +192,7 @@ mod tests {
         followed(path, words, &mut |_| panic!("waits without --follow"))
     }
 
-    fn history() -> (tempfile::TempDir, PathBuf) {
+    fn history() -> (tempfile::TempDir, std::path::PathBuf) {
         stored(&[alerts([
             event("a", "TEMP_001", 0, AlertState::Active),
             event("b", "TEMP_002", 1, AlertState::Active),

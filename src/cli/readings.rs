@@ -141,7 +141,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    fn history() -> (tempfile::TempDir, PathBuf) {
+    fn history() -> (tempfile::TempDir, std::path::PathBuf) {
         let mut quoted = humidity("HUM_001", 2, 40.0);
         quoted.reading.location = crate::domain::Location::new("Hall \"B\", nord");
         stored(&[readings([
@@ -245,7 +245,7 @@ HUM_001,\"Hall \"\"B\"\", nord\",humidity,40.0,percent,2024-08-14T10:30:02.00000
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sensor_data.db");
         let error = run(&args(""), &path, at(0), &mut Vec::new()).unwrap_err();
-        assert_eq!(error.exit_code(), 69);
+        assert_eq!(error.exit(), crate::exit::Exit::Unavailable);
         let message = error.to_string();
         assert!(message.contains("sensor_data.db") && message.contains("vigie run"), "{message}");
         assert!(!path.exists());
