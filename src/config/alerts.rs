@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::errors::{Mistake, quote};
 use super::expand::Names;
+use super::inspector::At;
 use super::model::{AlertsConfig, Announce, Limits, Thresholds};
-use super::reader::{At, TableReader, closest};
+use super::reader::TableReader;
 use super::sensors::{MOST_SENSORS, quantity, sensor_id};
+use super::similar::closest;
 use crate::domain::{Quantity, SensorId};
 
 pub(super) fn alerts(mut table: TableReader<'_>) -> AlertsConfig {

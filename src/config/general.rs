@@ -6,7 +6,8 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 
 use super::errors::{Mistake, quote};
 use super::model::{Config, TimeStyle};
-use super::reader::{TableReader, closest};
+use super::reader::TableReader;
+use super::similar::closest;
 use super::{alerts, network, sensors, storage};
 use crate::locale::Language;
 

@@ -9,29 +9,35 @@
 pub mod duration;
 
 mod alerts;
+mod credentials;
 mod errors;
 mod expand;
 mod general;
+mod inspector;
 mod model;
 mod network;
 mod places;
 mod reader;
 mod sensors;
+mod similar;
+mod source;
 mod storage;
 mod syntax;
 #[cfg(test)]
 mod testing;
 mod url;
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
 pub use errors::{ConfigError, ConfigErrors, Mistake};
+use inspector::{At, Finding, Inspector};
 pub use model::*;
 pub use places::Place;
 use places::Places;
-use reader::{At, Finding, Inspector, TableReader};
+use reader::TableReader;
 
 /// Reads a configuration file, and checks that the files it names exist.
 ///
@@ -98,7 +104,8 @@ fn located(mut findings: Vec<Finding>, text: &str, file_name: &str) -> ConfigErr
         let Finding { at, mut mistake, first_at, .. } = finding;
         if let Some(first_at) = first_at {
             let Place { line, column } = places.of(first_at);
-            mistake.what.push_str(&format!(", first at {file_name}:{line}:{column}"));
+            // Writing to a string can't fail.
+            let _ = write!(mistake.what, ", first at {file_name}:{line}:{column}");
         }
         ConfigError { file: file_name.to_owned(), place: Some(places.of(at)), mistake }
     });
@@ -144,6 +151,17 @@ mod tests {
                 "7: `topic_prefix` has a wildcard in it",
             ]
         );
+    }
+
+    #[test]
+    fn what_could_not_be_read_may_be_what_is_missing() {
+        let text = "[broker]\nlisten = \"0.0.0.0:1883\"\nusername = u\npassword_env = \"E\"\n\
+                    [mqtt]\nurl = mqtts://h\nca_file = \"f\"\nusername = \"u\"\npassword_env = E\n\
+                    [[sensors]]\nid = \"A\"\nsource = { type = \"simulated\" }\n\
+                    [[sensors]]\nid = \"A\"\nquantity = humidity\nsource = simulated\n";
+        let said = testing::said(text);
+        assert_eq!(said.len(), 5, "{said:?}");
+        assert!(said.iter().all(|said| said.ends_with("this text is not in quotes")), "{said:?}");
     }
 
     #[test]

@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::credentials::credentials;
 use super::errors::{Mistake, quote};
+use super::inspector::At;
 use super::model::{
     BrokerConfig, ClientTls, Credentials, Endpoint, MqttConfig, MqttVersion, ReadingTopic,
-    SecretSource, ServerTls,
+    ServerTls,
 };
-use super::reader::{At, TableReader};
+use super::reader::TableReader;
 use super::url;
 
 const DEFAULT_LISTEN: SocketAddr =
@@ -24,20 +26,17 @@ pub(super) fn broker(mut table: TableReader<'_>) -> BrokerConfig {
         let address = table.inspector.check(text.at, listen_address(text.value))?;
         Some(At { at: text.at, value: address })
     });
-    let has_username = table.has("username");
     let credentials = credentials(&mut table);
     let tls = pair(&mut table, "tls_cert", "tls_key").map(|(cert, key)| ServerTls { cert, key });
     if let Some(At { at, value }) = listen
         && !value.ip().to_canonical().is_loopback()
-        && !has_username
+        && !table.has("username")
     {
-        table.inspector.absent(
-            at,
-            Mistake::new(
-                format!("{value} can be reached from outside, and anyone may connect"),
-                "add username and password_file or password_env, or listen on 127.0.0.1",
-            ),
+        let mistake = Mistake::new(
+            format!("{value} can be reached from outside, and anyone may connect"),
+            "add username and password_file or password_env, or listen on 127.0.0.1",
         );
+        table.inspector.absent(at, mistake);
     }
     table.finish();
     BrokerConfig {
@@ -61,29 +60,13 @@ fn listen_address(text: &str) -> Result<SocketAddr, Mistake> {
 /// The gateway's side. `broker` is the embedded one, if it is to run.
 pub(super) fn mqtt(mut table: TableReader<'_>, broker: Option<&BrokerConfig>) -> MqttConfig {
     let endpoint = endpoint(&mut table, broker.is_some());
-    let own = credentials(&mut table);
+    let credentials = own_or_embedded(&mut table, endpoint.as_ref(), broker);
     let tls = client_tls(&mut table, endpoint.as_ref(), broker);
-    let keep_alive = table.duration("keep_alive");
-    if let Some(At { at, value }) = keep_alive
-        && !KEEP_ALIVE.contains(&value)
-    {
-        table.wrong(at, "`keep_alive` is out of range", "it can be from 1s to 65535s");
-    }
     let topic_prefix = table
         .text("topic_prefix")
         .and_then(|text| table.inspector.check(text.at, topic_prefix(text.value)));
-    let credentials = match (&endpoint, own) {
-        (Some(Endpoint::Embedded), Some(own)) => {
-            table.wrong(
-                own.at,
-                "`username` has no use without `url`",
-                "add url, or move it to [broker]: the embedded broker's own are used with it",
-            );
-            None
-        }
-        (Some(Endpoint::Embedded), None) => broker.and_then(|broker| broker.credentials.clone()),
-        (_, own) => own.map(|own| own.value),
-    };
+    let reading_topics =
+        [("shared", ReadingTopic::Shared), ("per-sensor", ReadingTopic::PerSensor)];
     let mqtt = MqttConfig {
         endpoint: endpoint.unwrap_or(Endpoint::Embedded),
         name: table.text("name").map(|name| name.value.to_owned()),
@@ -91,17 +74,42 @@ pub(super) fn mqtt(mut table: TableReader<'_>, broker: Option<&BrokerConfig>) ->
         tls,
         client_id: table.text("client_id").map_or("vigie", |id| id.value).to_owned(),
         version: version(&mut table),
-        keep_alive: keep_alive.map_or(Duration::from_mins(1), |keep_alive| keep_alive.value),
+        keep_alive: keep_alive(&mut table),
         topic_prefix: topic_prefix.unwrap_or_else(|| "factory".into()),
         reading_topic: table
-            .choice(
-                "reading_topic",
-                &[("shared", ReadingTopic::Shared), ("per-sensor", ReadingTopic::PerSensor)],
-            )
+            .choice("reading_topic", &reading_topics)
             .unwrap_or(ReadingTopic::Shared),
     };
     table.finish();
     mqtt
+}
+
+/// What the gateway logs in with: its own for a remote broker, the embedded broker's for that.
+fn own_or_embedded(
+    table: &mut TableReader<'_>,
+    endpoint: Option<&Endpoint>,
+    broker: Option<&BrokerConfig>,
+) -> Option<Credentials> {
+    let own = credentials(table);
+    if endpoint != Some(&Endpoint::Embedded) {
+        return own.map(|own| own.value);
+    }
+    if let Some(At { at, .. }) = own {
+        let hint = "add url, or move it to [broker]: the gateway takes the embedded broker's own";
+        let mistake = Mistake::new("`username` has no use without `url`", hint);
+        table.inspector.absent(at, mistake);
+    }
+    broker.and_then(|broker| broker.credentials.clone())
+}
+
+fn keep_alive(table: &mut TableReader<'_>) -> Duration {
+    let Some(At { at, value }) = table.duration("keep_alive") else {
+        return Duration::from_mins(1);
+    };
+    if !KEEP_ALIVE.contains(&value) {
+        table.wrong(at, "`keep_alive` is out of range", "it can be from 1s to 65535s");
+    }
+    value
 }
 
 /// `None` when the address can't be read, and so nothing follows from it.
@@ -119,62 +127,6 @@ fn endpoint(table: &mut TableReader<'_>, has_broker: bool) -> Option<Endpoint> {
         table.inspector.absent(table.at(), mistake);
     }
     Some(Endpoint::Embedded)
-}
-
-/// A username with the place of its password; the position is the username's.
-fn credentials(table: &mut TableReader<'_>) -> Option<At<Credentials>> {
-    let has_username = table.has("username");
-    let username = table.text("username");
-    let in_file = table.refused("password");
-    let file = table.path("password_file");
-    let env = table.text("password_env").and_then(|name| {
-        Some(At { at: name.at, value: table.inspector.check(name.at, env_name(name.value))? })
-    });
-    if let Some(at) = in_file {
-        table.wrong(
-            at,
-            "a password has no place in this file",
-            "put it in a file (password_file = \"…\") or in the environment (password_env = \"…\")",
-        );
-    }
-    if let (Some(_), Some(env)) = (&file, &env) {
-        let what = "`password_env` and `password_file` are both given";
-        table.wrong(env.at, what, "keep one of them");
-    }
-    let asked =
-        ["password", "password_file", "password_env"].into_iter().find(|key| table.has(key));
-    if let (Some(key), false) = (asked, has_username) {
-        let hint = format!("add username = \"…\", or remove {key}");
-        table.missing("username", hint);
-    }
-    let username = username?;
-    if asked.is_none() {
-        table.inspector.absent(
-            username.at,
-            Mistake::new(
-                "`username` comes without a password",
-                "add password_file = \"…\" or password_env = \"…\"",
-            ),
-        );
-    }
-    let password = env
-        .map(|env| SecretSource::Env(env.value.to_owned()))
-        .or_else(|| file.map(|file| SecretSource::File(file.value)))?;
-    let username_text = username.value.to_owned();
-    Some(At { at: username.at, value: Credentials { username: username_text, password } })
-}
-
-/// Refuses what can't name a variable, without quoting it: it may be the password itself.
-fn env_name(name: &str) -> Result<&str, Mistake> {
-    let starts_well = !name.starts_with(|c: char| c.is_ascii_digit());
-    let continues_well = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if starts_well && continues_well {
-        return Ok(name);
-    }
-    Err(Mistake::new(
-        "`password_env` is no name of an environment variable",
-        "name the variable that holds the password: password_env = \"VIGIE_MQTT_PASSWORD\"",
-    ))
 }
 
 /// Two files that only make sense together, such as a certificate and its key.
@@ -217,7 +169,8 @@ fn client_tls(
         for key in ["ca_file", "client_cert", "client_key", "insecure_skip_verify"] {
             let Some(at) = table.place_of(key) else { continue };
             if key != "insecure_skip_verify" || tls.insecure_skip_verify {
-                table.wrong(at, format!("`{key}` has no use: {why}"), hint);
+                let mistake = Mistake::new(format!("`{key}` has no use: {why}"), hint);
+                table.inspector.absent(at, mistake);
             }
         }
     }
@@ -253,6 +206,7 @@ fn topic_prefix(text: &str) -> Result<String, Mistake> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::SecretSource;
     use super::super::testing::{accepted, hint, said};
     use super::*;
 
@@ -350,38 +304,6 @@ mod tests {
             assert_eq!(said, [format!("2: `{bad}` is no address to listen on")]);
         }
         assert!(hint("[broker]\nlisten = \"localhost:2000\"").contains("127.0.0.1:2000"));
-    }
-
-    #[test]
-    fn a_password_stays_out_of_the_file() {
-        for section in ["[broker]", "[mqtt]\nurl = \"mqtts://h\""] {
-            let text = format!("{section}\nusername = \"u\"\npassword = \"hunter2\"\n");
-            let errors = super::super::parse(&text, "f").unwrap_err();
-            assert_eq!(errors.as_slice().len(), 1, "{errors}");
-            assert!(errors.to_string().contains("a password has no place in this file"));
-            assert!(!errors.to_string().contains("hunter2"), "{errors}");
-        }
-        let said =
-            mqtt("url = \"mqtts://u:hunter2@h\"\npassword_env = \"hunter 2!\"\nusername = 1");
-        assert_eq!(
-            said,
-            [
-                "2: the address has a user or password in it",
-                "3: `password_env` is no name of an environment variable",
-                "4: `username` must be text, not a whole number"
-            ]
-        );
-    }
-
-    #[test]
-    fn a_username_goes_with_one_password() {
-        assert_eq!(broker("username = \"u\""), ["2: `username` comes without a password"]);
-        assert_eq!(
-            broker("username = \"u\"\npassword_file = \"p\"\npassword_env = \"E\""),
-            ["4: `password_env` and `password_file` are both given"]
-        );
-        assert_eq!(broker("password_file = \"p\""), ["1: `username` is missing in [broker]"]);
-        assert_eq!(broker("username = \"\"\npassword_env = \"E\""), ["2: `username` is empty"]);
     }
 
     #[test]

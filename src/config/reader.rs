@@ -6,8 +6,7 @@
 //! meanwhile is dropped by the caller when anything was reported.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -15,62 +14,8 @@ use toml::de::DeValue;
 
 use super::duration;
 use super::errors::{Mistake, quote};
-
-/// A value, and the byte of the file it starts at.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct At<T> {
-    pub(super) at: usize,
-    pub(super) value: T,
-}
-
-/// A mistake before its line is known.
-#[derive(Debug)]
-pub(super) struct Finding {
-    pub(super) at: usize,
-    pub(super) mistake: Mistake,
-    /// Where the other half of the mistake is: the first of two duplicates.
-    pub(super) first_at: Option<usize>,
-    /// Something is missing. Not to be reported when part of the file could not be read, since it
-    /// may well be there.
-    pub(super) is_absence: bool,
-}
-
-/// Collects findings, and answers whether a file exists.
-pub(super) struct Inspector<'a> {
-    file_exists: &'a dyn Fn(&Path) -> bool,
-    findings: RefCell<Vec<Finding>>,
-}
-
-impl<'a> Inspector<'a> {
-    pub(super) fn new(file_exists: &'a dyn Fn(&Path) -> bool) -> Self {
-        Self { file_exists, findings: RefCell::default() }
-    }
-
-    pub(super) fn into_findings(self) -> Vec<Finding> {
-        self.findings.into_inner()
-    }
-
-    pub(super) fn wrong(&self, at: usize, mistake: Mistake) {
-        self.add(Finding { at, mistake, first_at: None, is_absence: false });
-    }
-
-    pub(super) fn duplicate(&self, at: usize, first_at: usize, mistake: Mistake) {
-        self.add(Finding { at, mistake, first_at: Some(first_at), is_absence: false });
-    }
-
-    pub(super) fn absent(&self, at: usize, mistake: Mistake) {
-        self.add(Finding { at, mistake, first_at: None, is_absence: true });
-    }
-
-    /// The value of `result`, or nothing and a finding.
-    pub(super) fn check<T>(&self, at: usize, result: Result<T, Mistake>) -> Option<T> {
-        result.map_err(|mistake| self.wrong(at, mistake)).ok()
-    }
-
-    fn add(&self, finding: Finding) {
-        self.findings.borrow_mut().push(finding);
-    }
-}
+use super::inspector::{At, Inspector};
+use super::similar::one_of;
 
 /// Stands in for a table that isn't there: it has no keys.
 static NO_TABLE: DeValue<'static> = DeValue::Boolean(false);
@@ -271,7 +216,7 @@ impl<'a> TableReader<'a> {
     pub(super) fn file(&mut self, key: &'static str) -> Option<At<PathBuf>> {
         let At { at, value } = self.text(key)?;
         let path = PathBuf::from(value);
-        if !(self.inspector.file_exists)(&path) {
+        if !self.inspector.file_exists(&path) {
             let what = format!("`{key}`: there is no file {}", quote(value));
             self.wrong(at, what, "a relative path starts at the working directory");
         }
@@ -415,57 +360,5 @@ fn kind(value: &DeValue<'_>) -> &'static str {
         DeValue::Datetime(_) => "a date or time",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
-    }
-}
-
-/// The hint for a word that is none of `known`.
-pub(super) fn one_of(word: &str, known: impl Iterator<Item = &'static str> + Clone) -> String {
-    if let Some(meant) = closest(word, known.clone()) {
-        return format!("did you mean `{meant}`?");
-    }
-    let known: Vec<String> = known.map(|word| format!("`{word}`")).collect();
-    match known.as_slice() {
-        [] => "nothing is known here".into(),
-        [only] => format!("use {only}"),
-        _ => format!("use one of {}", known.join(", ")),
-    }
-}
-
-/// The word that was probably meant: few letters away, or one that contains what was written.
-pub(super) fn closest<'k>(
-    word: &str,
-    known: impl Iterator<Item = &'k str> + Clone,
-) -> Option<&'k str> {
-    const LONGEST_WORD: usize = 64;
-    if word.is_empty() || word.len() > LONGEST_WORD {
-        return None;
-    }
-    let plain = |word: &str| word.to_lowercase().replace(['-', ' '], "_");
-    let word = plain(word);
-    let near = known
-        .clone()
-        .map(|known| (strsim::osa_distance(&word, &plain(known)), known))
-        .filter(|(distance, known)| *distance <= (known.len() / 3).min(3))
-        .min_by_key(|(distance, _)| *distance);
-    near.map(|(_, known)| known)
-        .or_else(|| known.clone().find(|known| word.len() >= 4 && plain(known).contains(&word)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finds_what_was_meant() {
-        let known = ["listen", "username", "password_env", "Europe/Paris", "s"];
-        let meant = |word: &str| closest(word, known.into_iter());
-        assert_eq!(meant("lisen"), Some("listen"));
-        assert_eq!(meant("Lisetn"), Some("listen"));
-        assert_eq!(meant("user-name"), Some("username"));
-        assert_eq!(meant("password"), Some("password_env"));
-        assert_eq!(meant("paris"), Some("Europe/Paris"));
-        for nonsense in ["", "x", "port", &"listen".repeat(20)] {
-            assert_eq!(meant(nonsense), None, "{nonsense}");
-        }
     }
 }

@@ -26,27 +26,36 @@ pub(super) struct Damage {
 pub(super) fn explain(text: &str, errors: Vec<Error>) -> Damage {
     let mut lines = Lines::new(text);
     let mut mistakes = Vec::new();
-    let mut errors = lines.first_errors(errors);
+    let mut errors = errors;
     for _ in 0..MOST_ROUNDS {
-        if errors.is_empty() {
+        let is_left_open = errors.iter().any(tells_of_open_end);
+        let mut found = lines.first_errors(errors);
+        let garbled = found.iter().position(may_span_lines).filter(|_| is_left_open);
+        if let Some(index) = garbled {
+            // What is left open garbles everything after it: only its first error is trusted.
+            found.truncate(index + 1);
+        }
+        let opener = garbled.and_then(|index| lines.opener(found[index].0));
+        let mut found: Vec<(usize, Mistake)> =
+            found.into_iter().map(|(at, error)| (at, reword(text, at, &error))).collect();
+        let is_lost = garbled.is_some() && opener.is_none();
+        if let Some(opener) = opener {
+            found.pop();
+            found.push(opener);
+        }
+        if found.is_empty() {
             break;
         }
-        lines.blank_out(&errors);
+        lines.blank_out(&found);
+        mistakes.append(&mut found);
         let readable = lines.readable();
-        let (_, more) = DeTable::parse_recoverable(&readable);
-        // A bracket or quote left open garbles what follows it: only its first error can be trusted.
-        let left_open = errors.iter().position(|(_, error)| may_span_lines(error));
-        if let (Some(index), false) = (left_open, more.is_empty()) {
-            errors.truncate(index + 1);
-        }
-        mistakes.extend(errors.into_iter().map(|(at, error)| (at, reword(text, at, &error))));
-        if more.is_empty() {
+        (_, errors) = DeTable::parse_recoverable(&readable);
+        if errors.is_empty() {
             return Damage { mistakes, readable: Some(readable) };
         }
-        if left_open.is_some() {
+        if is_lost {
             break;
         }
-        errors = lines.first_errors(more);
     }
     Damage { mistakes, readable: None }
 }
@@ -78,8 +87,8 @@ impl<'t> Lines<'t> {
 
     /// Blanks each line with an error. Below a table's header that is everything up to the next
     /// header: those keys would seem to be another table's.
-    fn blank_out(&mut self, errors: &[(usize, Error)]) {
-        for (at, _) in errors {
+    fn blank_out(&mut self, mistakes: &[(usize, Mistake)]) {
+        for (at, _) in mistakes {
             let mut index = self.places.line_index(*at);
             let in_header = self.is_header(index);
             self.is_blank[index] = true;
@@ -92,14 +101,36 @@ impl<'t> Lines<'t> {
     }
 
     fn is_header(&self, index: usize) -> bool {
-        self.text[self.places.line_range(index)].trim_start().starts_with('[')
+        self.line(index).trim_start().starts_with('[')
+    }
+
+    fn line(&self, index: usize) -> &'t str {
+        &self.text[self.places.line_range(index)]
+    }
+
+    /// The line above `garbled_at`, at its end, if that line left something open: if without it
+    /// nothing is.
+    fn opener(&mut self, garbled_at: usize) -> Option<(usize, Mistake)> {
+        let garbled = self.places.line_index(garbled_at);
+        let has_words = |line: &str| !matches!(line.trim_start().chars().next(), None | Some('#'));
+        let index = (0..garbled)
+            .rev()
+            .find(|index| !self.is_blank[*index] && has_words(self.line(*index)))?;
+        self.is_blank[index] = true;
+        let (_, errors) = DeTable::parse_recoverable(&self.readable());
+        self.is_blank[index] = false;
+        let is_opener = !errors.iter().any(tells_of_open_end);
+        let at = self.places.line_range(index).start + self.line(index).trim_end().len();
+        is_opener.then(|| {
+            (at, Mistake::new("this line leaves a bracket or brace open", "close it on this line"))
+        })
     }
 
     /// The text, with spaces for each byte of a blank line.
     fn readable(&self) -> String {
         let mut readable = String::with_capacity(self.text.len());
         for (index, is_blank) in self.is_blank.iter().enumerate() {
-            let line = &self.text[self.places.line_range(index)];
+            let line = self.line(index);
             if index > 0 {
                 readable.push('\n');
             }
@@ -113,9 +144,17 @@ impl<'t> Lines<'t> {
     }
 }
 
+/// Whether the error is the parser's last word on something that was opened and never closed.
+fn tells_of_open_end(error: &Error) -> bool {
+    let message = error.message();
+    ["unclosed array,", "unclosed inline table", "multi-line"]
+        .iter()
+        .any(|what| message.contains(what))
+}
+
 /// Whether the error is about something that can go on over lines: an array, an inline table, a
 /// multi-line string. A header such as `[[sensors]]` (an "array table") can't.
-fn may_span_lines(error: &Error) -> bool {
+fn may_span_lines((_, error): &(usize, Error)) -> bool {
     let message = error.message();
     let long = ["array", "inline table", "multi-line", "key-value pairs"];
     !message.contains("array table") && long.iter().any(|what| message.contains(what))
@@ -146,7 +185,16 @@ fn reword(text: &str, at: usize, error: &Error) -> Mistake {
             r"use single quotes, as in 'C:\data', or write each backslash twice",
         );
     }
-    Mistake::new(message, "this file is written in TOML: see https://toml.io")
+    let hint = if message.starts_with("unexpected key or value") {
+        "a line holds one key = value, and a decimal has a point: 35.0"
+    } else if message.contains("table") || message.contains("array") || message.contains("pairs") {
+        "look for a bracket, brace or comma that is missing here or just above"
+    } else if message.contains("string") {
+        "close the text with the quote it began with"
+    } else {
+        "this file is written in TOML: see https://toml.io"
+    };
+    Mistake::new(message, hint)
 }
 
 fn unquoted(piece: &str) -> Mistake {
@@ -215,12 +263,14 @@ mod tests {
 
     #[test]
     fn what_is_left_open_is_one_error() {
-        let (said, readable) = explained("a = [1, 2\nb = 3\n[c]\nd = 4\n");
-        assert_eq!(said.len(), 1, "{said:?}");
-        assert_eq!(readable, None);
-        let (said, readable) = explained("a = \"\"\"x\nb = 3\n");
-        assert_eq!(said.len(), 1, "{said:?}");
-        assert_eq!(readable, None);
+        let (said, readable) = explained("a = [1, 2\n# so\n\nb = 3\n[c]\nd = 4\n");
+        assert_eq!(said, ["1: this line leaves a bracket or brace open"]);
+        assert!(readable.is_some());
+        // Whether further up or at the end of the file, what isn't found can't be left out.
+        for lost in ["a = [\n1,\n2\nb = 3\n[c]\nd = 4\n", "a = \"\"\"x\nb = 3\n"] {
+            let (said, readable) = explained(lost);
+            assert_eq!((said.len(), readable), (1, None), "{said:?}");
+        }
     }
 
     #[test]
@@ -228,6 +278,23 @@ mod tests {
         let (said, readable) = explained("a = { x = 1 y = 2 }\nb = 3\n");
         assert_eq!(said.len(), 1, "{said:?}");
         assert_eq!(readable.unwrap().trim(), "b = 3");
+    }
+
+    #[test]
+    fn an_error_within_a_line_hides_none_behind_it() {
+        let text = "x 1\n[a]\nb = { x = 1 y = 2 }\n[a]\nc = yes\n[d]\ne = 1\n";
+        let (said, readable) = explained(text);
+        let lines: Vec<_> = said.iter().map(|said| &said[..2]).collect();
+        assert_eq!(lines, ["1:", "3:", "4:", "5:"], "{said:?}");
+        assert_eq!(readable.unwrap().replace(' ', ""), "\n[a]\n\n\n\n[d]\ne=1\n");
+    }
+
+    #[test]
+    fn a_brace_left_open_garbles_its_own_line_only() {
+        let text = "[a]\nb = { x = 1\n[c]\nd = { x = 1 }\n";
+        let (said, readable) = explained(text);
+        assert_eq!(said, ["2: this line leaves a bracket or brace open"]);
+        assert_eq!(readable.unwrap().replace(' ', ""), "[a]\n\n[c]\nd={x=1}\n");
     }
 
     #[test]

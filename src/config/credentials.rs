@@ -1,0 +1,103 @@
+//! `username`, `password_file` and `password_env`, as `[broker]` and `[mqtt]` take them.
+//!
+//! Says where a password is to be found; never reads one, and never quotes what could be one.
+
+use super::errors::Mistake;
+use super::inspector::At;
+use super::model::{Credentials, SecretSource};
+use super::reader::TableReader;
+
+/// The username and where its password is, at the place of the username.
+pub(super) fn credentials(table: &mut TableReader<'_>) -> Option<At<Credentials>> {
+    let username = table.text("username");
+    let password = password(table);
+    let asked = ["password", "password_file", "password_env"].into_iter();
+    let asked = asked.clone().find(|key| table.has(key));
+    if let Some(key) = asked {
+        let hint = format!("add username = \"…\", or remove {key}");
+        table.require(username, "username", &hint);
+    }
+    let At { at, value: username } = username?;
+    if asked.is_none() {
+        let mistake = Mistake::new(
+            "`username` comes without a password",
+            "add password_file = \"…\" or password_env = \"…\"",
+        );
+        table.inspector.absent(at, mistake);
+    }
+    Some(At { at, value: Credentials { username: username.to_owned(), password: password? } })
+}
+
+fn password(table: &mut TableReader<'_>) -> Option<SecretSource> {
+    if let Some(at) = table.refused("password") {
+        let hint = "put it in a file (password_file = \"…\") or in the environment \
+                    (password_env = \"…\")";
+        table.wrong(at, "a password has no place in this file", hint);
+    }
+    let file = table.path("password_file");
+    let env = table.text("password_env");
+    if let (Some(_), Some(env)) = (&file, &env) {
+        let what = "`password_env` and `password_file` are both given";
+        table.wrong(env.at, what, "keep one of them");
+    }
+    if let Some(At { at, value: name }) = env {
+        let name = table.inspector.check(at, env_name(name))?;
+        return Some(SecretSource::Env(name.to_owned()));
+    }
+    file.map(|file| SecretSource::File(file.value))
+}
+
+/// Refuses what can't name a variable, without quoting it: it may be the password itself.
+fn env_name(name: &str) -> Result<&str, Mistake> {
+    let starts_well = !name.starts_with(|c: char| c.is_ascii_digit());
+    let continues_well = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if starts_well && continues_well {
+        return Ok(name);
+    }
+    Err(Mistake::new(
+        "`password_env` is no name of an environment variable",
+        "name the variable that holds the password: password_env = \"VIGIE_MQTT_PASSWORD\"",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::super::testing::said;
+
+    fn broker(lines: &str) -> Vec<String> {
+        said(&format!("[broker]\n{lines}\n"))
+    }
+
+    #[test]
+    fn a_password_stays_out_of_the_file() {
+        for section in ["[broker]", "[mqtt]\nurl = \"mqtts://h\""] {
+            let text = format!("{section}\nusername = \"u\"\npassword = \"hunter2\"\n");
+            let errors = parse(&text, "f").unwrap_err();
+            assert_eq!(errors.as_slice().len(), 1, "{errors}");
+            assert!(errors.to_string().contains("a password has no place in this file"));
+            assert!(!errors.to_string().contains("hunter2"), "{errors}");
+        }
+        assert_eq!(
+            said(
+                "[mqtt]\nurl = \"mqtts://u:hunter2@h\"\npassword_env = \"hunter 2!\"\nusername = 1"
+            ),
+            [
+                "2: the address has a user or password in it",
+                "3: `password_env` is no name of an environment variable",
+                "4: `username` must be text, not a whole number"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_username_goes_with_one_password() {
+        assert_eq!(broker("username = \"u\""), ["2: `username` comes without a password"]);
+        assert_eq!(
+            broker("username = \"u\"\npassword_file = \"p\"\npassword_env = \"E\""),
+            ["4: `password_env` and `password_file` are both given"]
+        );
+        assert_eq!(broker("password_file = \"p\""), ["1: `username` is missing in [broker]"]);
+        assert_eq!(broker("username = \"\"\npassword_env = \"E\""), ["2: `username` is empty"]);
+    }
+}
