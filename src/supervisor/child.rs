@@ -118,7 +118,13 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> Child for Core<A> {
                     actix_rt::spawn(self.run(birth));
                 });
             }
-            Err(error) => birth.reporter.exited(Exit::Failed(format!("no arbiter: {error}"))),
+            // Not before its time: a failure at once after each rest would be an endless loop.
+            Err(error) => {
+                actix_rt::spawn(async move {
+                    tokio::time::sleep(birth.after).await;
+                    birth.reporter.exited(Exit::Failed(format!("no arbiter: {error}")));
+                });
+            }
         }
     }
 

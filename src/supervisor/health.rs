@@ -159,7 +159,7 @@ pub struct StateCounts {
 }
 
 impl Health {
-    /// The tree now. Takes about a millisecond for 100,000 children.
+    /// The tree now. Takes some milliseconds for 100,000 children.
     #[must_use]
     pub fn report(&self) -> HealthReport {
         let clock = Clock::now();

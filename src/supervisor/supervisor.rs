@@ -5,6 +5,9 @@
 //! Holds always: work per report is O(1), whatever the number of children.
 //! Never: blocks, waits for a child, or holds a future per child.
 
+mod failing;
+mod stopping;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -19,11 +22,8 @@ use super::child::{Birth, Child, Reporter};
 use super::health::{Board, Record, State};
 use super::notice::{ChildEvent, Happening, Notices};
 use super::phases::Phases;
-use super::policy::{Decision, Exit, GroupExits, GroupLimit, Intensity};
+use super::policy::{Exit, GroupExits, GroupLimit};
 use super::tree::Outcome;
-
-/// How many of a group's last failures an escalation names.
-const FAILURES_NAMED: usize = 10;
 
 /// An incarnation is up.
 #[derive(Message)]
@@ -84,6 +84,8 @@ pub(super) enum Role {
         window: Duration,
         exits: GroupExits,
         failures: VecDeque<String>,
+        /// It has told the root so.
+        gave_up: bool,
     },
 }
 
@@ -96,6 +98,7 @@ impl Role {
             window: limit.window,
             exits: GroupExits::default(),
             failures: VecDeque::new(),
+            gave_up: false,
         }
     }
 }
@@ -149,8 +152,6 @@ impl Supervisor {
         }
     }
 
-    // ---- starting
-
     fn start_phase(&mut self) {
         match self.phases.start_next() {
             Some(seats) => seats.iter().for_each(|seat| self.start(*seat, Duration::ZERO)),
@@ -203,250 +204,6 @@ impl Supervisor {
         }
     }
 
-    // ---- failing
-
-    fn exited(&mut self, report: Exited, ctx: &mut Context<Self>) {
-        let Exited { seat, incarnation, exit } = report;
-        let (now, policy) = (now(), *self.seats[seat as usize].child.policy());
-        let decided = self.with_record(seat, incarnation, |record| {
-            let lived = if record.state == State::Up { now - record.since } else { Duration::ZERO };
-            record.last_exit = Some(Box::new((now, exit.clone())));
-            let decision = record.history.decide(&policy, &exit, lived, now, rand::random());
-            (decision, record.history.within(policy.intensity.window, now))
-        });
-        let Some((decision, nth)) = decided else { return };
-        let Seat { was_up, asked, .. } = self.seats[seat as usize];
-        if asked {
-            return self.exited_when_asked(seat, exit, decision, ctx);
-        }
-        if let (Exit::Unavailable(why), false) = (&exit, was_up) {
-            let (child, why) = (self.name(seat), why.clone());
-            self.over(seat, State::GaveUp, Happening::Escalated { exit }, ctx);
-            return self.fatal(Outcome::Unavailable { child, why }, ctx);
-        }
-        let counted = self.count_for_group(seat, &exit, now);
-        match decision {
-            Decision::RestartAfter(after) => {
-                let Intensity { restarts: of, window } = policy.intensity;
-                let what = Happening::Restarting { exit, after, nth, of, window };
-                self.rest(seat, State::BackingOff { until: now + after }, after, what, ctx);
-            }
-            Decision::Quarantine(rest) => {
-                let what = Happening::Quarantined { exit, rest };
-                self.rest(seat, State::Quarantined { until: now + rest }, rest, what, ctx);
-                // The others don't wait for it.
-                self.settle(seat);
-            }
-            Decision::Escalate => self.escalate(seat, exit, ctx),
-            Decision::GiveUp => {
-                self.over(seat, State::Stopped, Happening::Stopped, ctx);
-                self.settle(seat);
-            }
-        }
-        if let Some(outcome) = counted {
-            self.fatal(outcome, ctx);
-        }
-    }
-
-    /// A child that fails with its stop request in the queue lives again to finish its work. The
-    /// request may have been the message that was lost, so it is made again.
-    fn exited_when_asked(
-        &mut self,
-        seat: u32,
-        exit: Exit,
-        decision: Decision,
-        ctx: &mut Context<Self>,
-    ) {
-        match (exit, decision) {
-            (Exit::Stopped | Exit::Killed, _) => {
-                self.over(seat, State::Stopped, Happening::Stopped, ctx);
-            }
-            (_, Decision::RestartAfter(after)) => {
-                self.start(seat, after);
-                self.ask(seat);
-            }
-            (exit, _) => self.lose(seat, Happening::Lost { exit }, ctx),
-        }
-    }
-
-    fn rest(
-        &mut self,
-        seat: u32,
-        state: State,
-        rest: Duration,
-        what: Happening,
-        ctx: &mut Context<Self>,
-    ) {
-        self.set_state(seat, state);
-        self.tell(seat, what, ctx);
-        self.start(seat, rest);
-    }
-
-    fn escalate(&mut self, seat: u32, exit: Exit, ctx: &mut Context<Self>) {
-        let failures = self.board.records()[seat as usize].history.failures();
-        let child = self.name(seat);
-        self.over(seat, State::GaveUp, Happening::Escalated { exit }, ctx);
-        self.fatal(Outcome::GaveUp { child, failures }, ctx);
-    }
-
-    /// In a group, an exit counts for all: the outcome if that is now too many. A lost arbiter is
-    /// no child's fault and many children's exit, so it doesn't count.
-    fn count_for_group(&mut self, seat: u32, exit: &Exit, now: Instant) -> Option<Outcome> {
-        let child = self.name(seat);
-        let Role::Group { limit, window, exits, failures, .. } = &mut self.role else {
-            return None;
-        };
-        if *exit == Exit::ArbiterGone {
-            return None;
-        }
-        if failures.len() == FAILURES_NAMED {
-            failures.pop_front();
-        }
-        failures.push_back(format!("{child} {exit}"));
-        exits.exceeded(*limit, *window, now).then(|| Outcome::GaveUp {
-            child: self.board.group.clone().unwrap_or_default(),
-            failures: std::iter::once(format!(
-                "more than {limit} exits of {} children within {} s",
-                self.seats.len(),
-                window.as_secs_f64()
-            ))
-            .chain(failures.iter().cloned())
-            .collect(),
-        })
-    }
-
-    /// Ends the tree, or has the root end it. The first reason is the one that counts.
-    fn fatal(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
-        match &self.role {
-            Role::Root { stop_within, .. } => {
-                let deadline = now() + *stop_within;
-                self.stop(outcome, deadline, ctx);
-            }
-            Role::Group { reporter: Some(reporter), .. } => {
-                // Lost only if the root is gone, and this group with it.
-                reporter.supervisor.do_send(Fatal(outcome));
-            }
-            Role::Group { reporter: None, .. } => {}
-        }
-    }
-
-    // ---- stopping
-
-    fn stop(&mut self, outcome: Outcome, deadline: Instant, ctx: &mut Context<Self>) {
-        if self.phases.begin_stop() {
-            self.ending = Some((outcome, deadline));
-            self.stop_phase(ctx);
-        }
-    }
-
-    fn stop_phase(&mut self, ctx: &mut Context<Self>) {
-        while let Some(seats) = self.phases.stop_next() {
-            let asked = seats.iter().filter(|seat| self.begin_stop(**seat, ctx)).count();
-            self.phases.wait_for(asked);
-            if asked > 0 {
-                return self.arm(ctx);
-            }
-        }
-        self.finish(ctx);
-    }
-
-    /// Whether the child was asked to stop and must be waited for.
-    fn begin_stop(&mut self, seat: u32, ctx: &mut Context<Self>) -> bool {
-        let state = self.board.records()[seat as usize].state;
-        if state.is_over() {
-            return false;
-        }
-        if matches!(state, State::Quarantined { until } if until > now()) {
-            self.over(seat, State::Stopped, Happening::Stopped, ctx);
-            return false;
-        }
-        self.seats[seat as usize].asked = true;
-        self.ask(seat);
-        if let Some(shutdown) = self.seats[seat as usize].child.shutdown() {
-            let overall = self.deadline();
-            let by = now().checked_add(shutdown).map_or(overall, |by| by.min(overall));
-            self.deadlines.entry(by).or_default().push(seat);
-        }
-        true
-    }
-
-    fn ask(&self, seat: u32) {
-        self.seats[seat as usize].child.ask_to_stop(self.deadline());
-    }
-
-    fn deadline(&self) -> Instant {
-        self.ending.as_ref().map_or_else(now, |(_, deadline)| *deadline)
-    }
-
-    fn arm(&mut self, ctx: &mut Context<Self>) {
-        if let Some(timer) = self.timer.take() {
-            ctx.cancel_future(timer);
-        }
-        if let Some((first, _)) = self.deadlines.first_key_value() {
-            let wait = first.saturating_duration_since(now());
-            self.timer = Some(ctx.run_later(wait, |this, ctx| {
-                this.timer = None;
-                this.cut_off(ctx);
-            }));
-        }
-    }
-
-    /// Ends those whose deadline has passed.
-    fn cut_off(&mut self, ctx: &mut Context<Self>) {
-        let now = now();
-        while self.deadlines.first_key_value().is_some_and(|(by, _)| *by <= now) {
-            let Some((_, seats)) = self.deadlines.pop_first() else { break };
-            for seat in seats {
-                if !self.board.records()[seat as usize].state.is_over() {
-                    self.lose(seat, Happening::CutOff, ctx);
-                }
-            }
-        }
-        self.arm(ctx);
-    }
-
-    fn lose(&mut self, seat: u32, what: Happening, ctx: &mut Context<Self>) {
-        self.house.unfinished.borrow_mut().push(self.name(seat));
-        self.over(seat, State::GaveUp, what, ctx);
-    }
-
-    /// No incarnation of this child will follow. One that still hangs on is ended when it can be;
-    /// nobody waits for it.
-    fn over(&mut self, seat: u32, state: State, what: Happening, ctx: &mut Context<Self>) {
-        self.set_state(seat, state);
-        let Seat { child, kill, asked, .. } = &mut self.seats[seat as usize];
-        child.close();
-        kill.take();
-        let asked = *asked;
-        self.tell(seat, what, ctx);
-        if asked && self.phases.ended() {
-            self.stop_phase(ctx);
-        }
-    }
-
-    fn finish(&mut self, ctx: &mut Context<Self>) {
-        ctx.stop();
-        match (&mut self.role, self.ending.take()) {
-            (Role::Root { done, .. }, Some((mut outcome, deadline))) => {
-                if let Outcome::Stopped { unfinished } = &mut outcome {
-                    *unfinished = self.house.unfinished.take();
-                }
-                if let Some(done) = done.take() {
-                    // Nobody is told when the tree's handle was dropped.
-                    let _ = done.send((outcome, deadline));
-                }
-            }
-            (Role::Group { reporter, .. }, _) => {
-                if let Some(reporter) = reporter.take() {
-                    reporter.exited(Exit::Stopped);
-                }
-            }
-            (Role::Root { .. }, None) => {}
-        }
-    }
-
-    // ---- records
-
     fn name(&self, seat: u32) -> Arc<str> {
         self.seats[seat as usize].child.name().clone()
     }
@@ -477,7 +234,11 @@ impl Supervisor {
             incarnation,
             what,
         };
-        let left_out = self.house.notices.borrow_mut().tell(&event, now());
+        self.tell_event(&event, ctx);
+    }
+
+    fn tell_event(&mut self, event: &ChildEvent, ctx: &mut Context<Self>) {
+        let left_out = self.house.notices.borrow_mut().tell(event, now());
         if left_out && !std::mem::replace(&mut self.flushing, true) {
             ctx.run_later(Duration::from_secs(1), |this, _| {
                 this.flushing = false;

@@ -73,7 +73,7 @@ fn a_hung_child_is_cut_at_its_deadline_and_nobody_elses() {
         let book = Book::new();
         let deaf = Script { deaf: true, notes: true, ..Script::default() };
         let quick = Script { stop_takes: MS(20), notes: true, ..Script::default() };
-        let (hung, _) = critical("hung", &book, deaf);
+        let (hung, hung_addr) = critical("hung", &book, deaf);
         let (blocked, blocker) = critical("blocked", &book, Script::default());
         let (quick, _) = critical("quick", &book, quick);
         let (below, _) = critical("below", &book, Script { notes: true, ..Script::default() });
@@ -107,6 +107,7 @@ fn a_hung_child_is_cut_at_its_deadline_and_nobody_elses() {
         lines.retain(|line| !line.starts_with("below"));
         lines[..2].sort();
         assert_eq!(lines, expected);
+        assert_eq!(hung_addr.send(Add).await, Err(actix::MailboxError::Closed));
     });
 }
 
@@ -170,6 +171,28 @@ fn a_child_that_fails_while_stopping_still_finishes_its_work() {
         }
         run.stop_cleanly().await;
         assert_eq!((book.added(), book.births()), (100, 2));
+    });
+}
+
+#[test]
+fn a_request_to_stop_that_is_lost_in_a_panic_is_made_again() {
+    run(async {
+        let book = Book::new();
+        let script = Script { stop_panics_below: 3, ..Script::default() };
+        let (writer, _) = critical("writer", &book, script);
+        let run = Run::start(Tree::new().child(writer));
+        run.until_up("writer", 0).await;
+        run.stop_cleanly().await;
+        assert_eq!(book.births(), 3);
+
+        // Not for ever.
+        let book = Book::new();
+        let script = Script { stop_panics_below: u32::MAX, ..Script::default() };
+        let (writer, _) = critical("writer", &book, script);
+        let run = Run::start(Tree::new().child(writer.intensity(3, Duration::from_secs(60))));
+        run.until_up("writer", 0).await;
+        assert_eq!(run.stop().await, Outcome::Stopped { unfinished: vec!["writer".into()] });
+        assert_eq!(book.births(), 4);
     });
 }
 

@@ -148,6 +148,8 @@ pub struct Script {
     pub drop_panics: bool,
     /// Ignores the request to stop.
     pub deaf: bool,
+    /// The request to stop makes incarnations below this panic.
+    pub stop_panics_below: u32,
     /// Handling the request to stop takes this long.
     pub stop_takes: Duration,
     /// Says "up" this long after it has started.
@@ -326,6 +328,7 @@ impl Handler<GracefulStop> for Probe {
     type Result = ();
 
     fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
+        assert!(self.env.incarnation() >= self.script.stop_panics_below, "not like this");
         if self.script.deaf {
             return;
         }

@@ -1,0 +1,132 @@
+//! What follows an exit: a restart, a rest, or the end of the tree.
+
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+
+use super::{Exited, Fatal, Role, Seat, Supervisor, now};
+use crate::supervisor::health::State;
+use crate::supervisor::notice::{ChildEvent, Happening};
+use crate::supervisor::policy::{Decision, Exit, Intensity};
+use crate::supervisor::tree::Outcome;
+
+/// How many of a group's last failures an escalation names.
+const FAILURES_NAMED: usize = 10;
+
+impl Supervisor {
+    pub(super) fn exited(&mut self, report: Exited, ctx: &mut Context<Self>) {
+        let Exited { seat, incarnation, exit } = report;
+        let (now, policy) = (now(), *self.seats[seat as usize].child.policy());
+        let Intensity { restarts: of, window } = policy.intensity;
+        let decided = self.with_record(seat, incarnation, |record| {
+            let lived = if record.state == State::Up { now - record.since } else { Duration::ZERO };
+            record.last_exit = Some(Box::new((now, exit.clone())));
+            let decision = record.history.decide(&policy, &exit, lived, now, rand::random());
+            (decision, record.history.within(window, now))
+        });
+        let Some((decision, nth)) = decided else { return };
+        let Seat { was_up, asked, .. } = self.seats[seat as usize];
+        let again = |exit, after| Happening::Restarting { exit, after, nth, of, window };
+        match (exit, decision) {
+            (Exit::Stopped | Exit::Killed, _) if asked => {
+                self.over(seat, State::Stopped, Happening::Stopped, ctx);
+            }
+            // It lives again to finish its work. The request to stop may have been the message
+            // that was lost, so it is made again.
+            (exit, Decision::RestartAfter(after)) if asked => {
+                self.back_off(seat, after, again(exit, after), ctx);
+                self.ask(seat);
+            }
+            (exit, _) if asked => self.lose(seat, Happening::Lost { exit }, ctx),
+            (Exit::Unavailable(why), _) if !was_up => self.unavailable(seat, why, ctx),
+            (exit, decision) => {
+                self.count_for_group(seat, &exit, now, ctx);
+                match decision {
+                    Decision::RestartAfter(after) => {
+                        self.back_off(seat, after, again(exit, after), ctx);
+                    }
+                    Decision::Quarantine(rest) => self.quarantine(seat, rest, exit, ctx),
+                    Decision::Escalate => self.escalate(seat, exit, ctx),
+                    Decision::GiveUp => {
+                        self.over(seat, State::Stopped, Happening::Stopped, ctx);
+                        self.settle(seat);
+                    }
+                }
+            }
+        }
+    }
+
+    fn back_off(&mut self, seat: u32, wait: Duration, what: Happening, ctx: &mut Context<Self>) {
+        self.set_state(seat, State::BackingOff { until: now() + wait });
+        self.tell(seat, what, ctx);
+        self.start(seat, wait);
+    }
+
+    fn quarantine(&mut self, seat: u32, rest: Duration, exit: Exit, ctx: &mut Context<Self>) {
+        self.set_state(seat, State::Quarantined { until: now() + rest });
+        self.tell(seat, Happening::Quarantined { exit, rest }, ctx);
+        self.start(seat, rest);
+        // The others don't wait for it.
+        self.settle(seat);
+    }
+
+    fn unavailable(&mut self, seat: u32, why: String, ctx: &mut Context<Self>) {
+        let (child, exit) = (self.name(seat), Exit::Unavailable(why.clone()));
+        self.over(seat, State::GaveUp, Happening::Escalated { exit }, ctx);
+        self.fatal(Outcome::Unavailable { child, why }, ctx);
+    }
+
+    fn escalate(&mut self, seat: u32, exit: Exit, ctx: &mut Context<Self>) {
+        let failures = self.board.records()[seat as usize].history.failures();
+        let child = self.name(seat);
+        self.over(seat, State::GaveUp, Happening::Escalated { exit }, ctx);
+        self.fatal(Outcome::GaveUp { child, failures }, ctx);
+    }
+
+    /// In a group, an exit counts for all: tells the root, once, when they are too many. A lost
+    /// arbiter is no child's fault and many children's exit, so it doesn't count.
+    fn count_for_group(&mut self, seat: u32, exit: &Exit, now: Instant, ctx: &mut Context<Self>) {
+        let (child, children) = (self.name(seat), self.seats.len());
+        let Role::Group { limit, window, exits, failures, gave_up, .. } = &mut self.role else {
+            return;
+        };
+        if *exit == Exit::ArbiterGone || *gave_up {
+            return;
+        }
+        if failures.len() == FAILURES_NAMED {
+            failures.pop_front();
+        }
+        failures.push_back(format!("{child} {exit}"));
+        if !exits.exceeded(*limit, *window, now) {
+            return;
+        }
+        *gave_up = true;
+        let seconds = window.as_secs_f64();
+        let why = format!("more than {limit} exits of {children} children within {seconds} s");
+        let failures = std::iter::once(why.clone()).chain(failures.iter().cloned()).collect();
+        let group = self.board.group.clone().unwrap_or_default();
+        let event = ChildEvent {
+            child: group.clone(),
+            group: None,
+            incarnation: 1,
+            what: Happening::Escalated { exit: Exit::Failed(why) },
+        };
+        self.tell_event(&event, ctx);
+        self.fatal(Outcome::GaveUp { child: group, failures }, ctx);
+    }
+
+    /// Ends the tree, or has the root end it. The first reason is the one that counts.
+    pub(super) fn fatal(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
+        match &self.role {
+            Role::Root { stop_within, .. } => {
+                let deadline = now() + *stop_within;
+                self.stop(outcome, deadline, ctx);
+            }
+            Role::Group { reporter: Some(reporter), .. } => {
+                // Lost only if the root is gone, and this group with it.
+                reporter.supervisor.do_send(Fatal(outcome));
+            }
+            Role::Group { reporter: None, .. } => {}
+        }
+    }
+}

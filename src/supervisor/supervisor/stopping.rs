@@ -1,0 +1,132 @@
+//! Stopping: phases in reverse, each child by its own deadline and all by the tree's.
+
+use std::time::Instant;
+
+use actix::prelude::*;
+
+use super::{Role, Seat, Supervisor, now};
+use crate::supervisor::health::State;
+use crate::supervisor::notice::Happening;
+use crate::supervisor::policy::Exit;
+use crate::supervisor::tree::Outcome;
+
+impl Supervisor {
+    pub(super) fn stop(&mut self, outcome: Outcome, deadline: Instant, ctx: &mut Context<Self>) {
+        if self.phases.begin_stop() {
+            self.ending = Some((outcome, deadline));
+            self.stop_phase(ctx);
+        }
+    }
+
+    fn stop_phase(&mut self, ctx: &mut Context<Self>) {
+        while let Some(seats) = self.phases.stop_next() {
+            let asked = seats.iter().filter(|seat| self.begin_stop(**seat, ctx)).count();
+            self.phases.wait_for(asked);
+            if asked > 0 {
+                return self.arm(ctx);
+            }
+        }
+        self.finish(ctx);
+    }
+
+    /// Whether the child was asked to stop and must be waited for.
+    fn begin_stop(&mut self, seat: u32, ctx: &mut Context<Self>) -> bool {
+        let state = self.board.records()[seat as usize].state;
+        if state.is_over() {
+            return false;
+        }
+        if matches!(state, State::Quarantined { until } if until > now()) {
+            self.over(seat, State::Stopped, Happening::Stopped, ctx);
+            return false;
+        }
+        self.seats[seat as usize].asked = true;
+        self.ask(seat);
+        if let Some(shutdown) = self.seats[seat as usize].child.shutdown() {
+            let overall = self.deadline();
+            let by = now().checked_add(shutdown).map_or(overall, |by| by.min(overall));
+            self.deadlines.entry(by).or_default().push(seat);
+        }
+        true
+    }
+
+    pub(super) fn ask(&self, seat: u32) {
+        self.seats[seat as usize].child.ask_to_stop(self.deadline());
+    }
+
+    fn deadline(&self) -> Instant {
+        self.ending.as_ref().map_or_else(now, |(_, deadline)| *deadline)
+    }
+
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        if let Some((first, _)) = self.deadlines.first_key_value() {
+            let wait = first.saturating_duration_since(now());
+            self.timer = Some(ctx.run_later(wait, |this, ctx| {
+                this.timer = None;
+                this.cut_off(ctx);
+            }));
+        }
+    }
+
+    /// Ends those whose deadline has passed.
+    fn cut_off(&mut self, ctx: &mut Context<Self>) {
+        let now = now();
+        while self.deadlines.first_key_value().is_some_and(|(by, _)| *by <= now) {
+            let Some((_, seats)) = self.deadlines.pop_first() else { break };
+            for seat in seats {
+                if !self.board.records()[seat as usize].state.is_over() {
+                    self.lose(seat, Happening::CutOff, ctx);
+                }
+            }
+        }
+        self.arm(ctx);
+    }
+
+    pub(super) fn lose(&mut self, seat: u32, what: Happening, ctx: &mut Context<Self>) {
+        self.house.unfinished.borrow_mut().push(self.name(seat));
+        self.over(seat, State::GaveUp, what, ctx);
+    }
+
+    /// No incarnation of this child will follow. One that still hangs on is ended when it can be;
+    /// nobody waits for it.
+    pub(super) fn over(
+        &mut self,
+        seat: u32,
+        state: State,
+        what: Happening,
+        ctx: &mut Context<Self>,
+    ) {
+        self.set_state(seat, state);
+        let Seat { child, kill, asked, .. } = &mut self.seats[seat as usize];
+        child.close();
+        kill.take();
+        let asked = *asked;
+        self.tell(seat, what, ctx);
+        if asked && self.phases.ended() {
+            self.stop_phase(ctx);
+        }
+    }
+
+    fn finish(&mut self, ctx: &mut Context<Self>) {
+        ctx.stop();
+        match (&mut self.role, self.ending.take()) {
+            (Role::Root { done, .. }, Some((mut outcome, deadline))) => {
+                if let Outcome::Stopped { unfinished } = &mut outcome {
+                    *unfinished = self.house.unfinished.take();
+                }
+                if let Some(done) = done.take() {
+                    // Nobody is told when the tree's handle was dropped.
+                    let _ = done.send((outcome, deadline));
+                }
+            }
+            (Role::Group { reporter, .. }, _) => {
+                if let Some(reporter) = reporter.take() {
+                    reporter.exited(Exit::Stopped);
+                }
+            }
+            (Role::Root { .. }, None) => {}
+        }
+    }
+}
