@@ -6,6 +6,8 @@
 
 pub mod config;
 pub mod domain;
+pub mod gateway;
 pub mod locale;
+pub mod logging;
 pub mod messages;
 pub mod supervisor;
