@@ -2,9 +2,12 @@
 //!
 //! Each travels on a [`Route`](crate::supervisor::Route), which bounds how many may wait.
 
+use std::net::SocketAddr;
+
 use actix::Message;
 use tokio::sync::oneshot;
 
+use crate::config::Secret;
 use crate::domain::{AlertEvent, Reading, Rejected, StandingAlert};
 
 /// Sensor → gateway: publish these, in this order.
@@ -15,6 +18,14 @@ pub struct PublishReadings {
     /// Told once the broker has acknowledged all of them; dropped untold when they were given up.
     /// A sensor that must not outrun the broker (a replay at full speed) waits for it.
     pub delivered: Option<oneshot::Sender<()>>,
+}
+
+/// Where the embedded broker listens, and whom it lets in; published by it while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerAddress {
+    pub addr: SocketAddr,
+    /// User name and password; `None` when it asks for none.
+    pub credentials: Option<(String, Secret)>,
 }
 
 /// What one look at the intake queue brought, in the order it arrived.

@@ -111,8 +111,15 @@ impl AlertQueue {
         }
     }
 
-    /// The connection is gone, or the broker refused an event for now: everything unfinished is
-    /// loaded and sent again.
+    /// The broker refused it for now: it is queued again in its old place.
+    pub fn put_back(&mut self, row_id: i64) {
+        if let Some(alert) = self.in_flight.remove(&row_id) {
+            let place = self.queued.partition_point(|queued| queued.row_id < row_id);
+            self.queued.insert(place, alert);
+        }
+    }
+
+    /// The connection is gone: everything unfinished is loaded and sent again.
     pub fn start_over(&mut self) {
         if let Some(first) = self.first_unfinished() {
             self.loaded_up_to = first - 1;
@@ -123,15 +130,15 @@ impl AlertQueue {
         self.more = true;
     }
 
-    /// Takes the finished rows that storage has not been told of.
-    pub fn take_to_confirm(&mut self) -> Vec<i64> {
-        std::mem::take(&mut self.to_confirm)
+    /// The finished rows that storage has not been told of.
+    #[must_use]
+    pub fn to_confirm(&self) -> &[i64] {
+        &self.to_confirm
     }
 
-    /// Storage could not be told: they wait for the next time.
-    pub fn not_confirmed(&mut self, mut rows: Vec<i64>) {
-        rows.append(&mut self.to_confirm);
-        self.to_confirm = rows;
+    /// Storage has been told of the first `count` of them.
+    pub fn confirmed(&mut self, count: usize) {
+        self.to_confirm.drain(..count.min(self.to_confirm.len()));
     }
 
     /// Loaded and not finished.
@@ -215,7 +222,9 @@ mod tests {
         assert_eq!(queue.next_load(), None, "the window is full");
         queue.finish(2);
         queue.finish(1);
-        assert_eq!(queue.take_to_confirm(), [2, 1]);
+        assert_eq!(queue.to_confirm(), [2, 1]);
+        queue.confirmed(1);
+        assert_eq!(queue.to_confirm(), [1]);
         let load = queue.next_load().unwrap();
         assert_eq!((load.after_row_id, load.at_most), (3, 2));
         queue.loaded(load, storage.answer(load));
@@ -268,7 +277,8 @@ mod tests {
         Dispatch,
         Finish(usize),
         Lose,
-        Confirm(bool),
+        PutBack(usize),
+        Confirm,
     }
 
     proptest! {
@@ -280,12 +290,15 @@ mod tests {
             Just(Step::Dispatch),
             any::<usize>().prop_map(Step::Finish),
             Just(Step::Lose),
-            any::<bool>().prop_map(Step::Confirm),
+            any::<usize>().prop_map(Step::PutBack),
+            Just(Step::Confirm),
         ], 0..150)) {
             let mut storage = Storage::default();
             let mut queue = AlertQueue::new(4);
             let mut flying: Vec<i64> = Vec::new();
             let mut finished = BTreeSet::new();
+            // A refused event comes back behind those that were in flight with it.
+            let mut in_order = true;
             let drain = steps.into_iter().chain(
                 std::iter::repeat_n([Step::Load, Step::Dispatch, Step::Finish(0)], 700).flatten(),
             );
@@ -303,7 +316,8 @@ mod tests {
                     Step::Dispatch => {
                         if let Some(row_id) = queue.dispatch().map(|alert| alert.row_id) {
                             prop_assert!(!finished.contains(&row_id), "sent again");
-                            prop_assert!(flying.iter().all(|other| *other < row_id), "order");
+                            let last = flying.iter().all(|other| *other < row_id);
+                            prop_assert!(last || !in_order, "order");
                             flying.push(row_id);
                         }
                     }
@@ -317,17 +331,21 @@ mod tests {
                         flying.clear();
                         queue.start_over();
                     }
-                    Step::Confirm(true) => storage.delivered.extend(queue.take_to_confirm()),
-                    Step::Confirm(false) => {
-                        let rows = queue.take_to_confirm();
-                        queue.not_confirmed(rows);
+                    Step::PutBack(index) if !flying.is_empty() => {
+                        queue.put_back(flying.remove(index % flying.len()));
+                        in_order = false;
+                    }
+                    Step::PutBack(_) => {}
+                    Step::Confirm => {
+                        storage.delivered.extend(queue.to_confirm());
+                        queue.confirmed(queue.to_confirm().len());
                     }
                 }
                 prop_assert!(queue.unfinished() <= 4);
                 prop_assert!(queue.finished.len() <= 4);
             }
             prop_assert_eq!(finished, (1..=storage.last).collect::<BTreeSet<_>>());
-            storage.delivered.extend(queue.take_to_confirm());
+            storage.delivered.extend(queue.to_confirm());
             prop_assert_eq!(storage.delivered.len(), usize::try_from(storage.last).unwrap());
         }
     }

@@ -113,7 +113,7 @@ const ALERT_BAD_CERTIFICATE: i32 = 42;
 const ALERT_UNKNOWN_AUTHORITY: i32 = 48;
 const ALERT_CERTIFICATE_REQUIRED: i32 = 116;
 
-fn by_certificate(fault: CertificateFault, host: &str) -> Trouble {
+fn by_certificate(fault: Box<CertificateFault>, host: &str) -> Trouble {
     let name = fault.names.first().cloned().unwrap_or_else(|| fault.subject.clone());
     match fault.code {
         NOT_YET_VALID => Trouble::NotYetValid { name, from: fault.not_before },
@@ -244,7 +244,7 @@ mod tests {
     }
 
     fn certificate(code: i32) -> Finding {
-        Finding::Tls(TlsFault::Certificate(CertificateFault {
+        Finding::Tls(TlsFault::Certificate(Box::new(CertificateFault {
             code,
             why: "why".into(),
             subject: "CN = other".into(),
@@ -252,7 +252,7 @@ mod tests {
             names: vec!["other.example".into()],
             not_before: "from".into(),
             not_after: "until".into(),
-        }))
+        })))
     }
 
     #[test]

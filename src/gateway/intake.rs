@@ -10,7 +10,6 @@
 //! caller is C), or more than the bounds in memory, a stop excepted.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -64,7 +63,6 @@ pub struct Intake {
     state: Mutex<State>,
     room: Condvar,
     arrived: Notify,
-    counts: Counts,
 }
 
 #[derive(Debug, Default)]
@@ -77,14 +75,6 @@ struct State {
     blocked_told: bool,
     /// The daemon stops: nobody may be kept waiting any more.
     open_wide: bool,
-}
-
-/// What came in, since the daemon started.
-#[derive(Debug, Default)]
-pub struct Counts {
-    pub readings: AtomicU64,
-    pub rejected: AtomicU64,
-    pub ignored: AtomicU64,
 }
 
 impl Intake {
@@ -100,7 +90,6 @@ impl Intake {
             state: Mutex::default(),
             room: Condvar::new(),
             arrived: Notify::new(),
-            counts: Counts::default(),
         }
     }
 
@@ -151,11 +140,6 @@ impl Intake {
     pub fn waiting(&self) -> usize {
         let state = self.lock();
         state.queue.len() + state.in_hand
-    }
-
-    #[must_use]
-    pub const fn counts(&self) -> &Counts {
-        &self.counts
     }
 
     /// A new incarnation begins: what its predecessor had in hand went with it.
@@ -235,16 +219,12 @@ pub async fn drain(intake: Arc<Intake>, codec: Arc<dyn Codec>, evaluate: Route<E
     let mut lines = LineLimit::new(burst, window);
     loop {
         intake.arrived().await;
-        let (batch, ignored) = sort(intake.take(BATCH), codec.as_ref(), intake.max_payload_bytes);
-        intake.counts.readings.fetch_add(batch.readings.len() as u64, Ordering::Relaxed);
-        intake.counts.rejected.fetch_add(batch.rejected.len() as u64, Ordering::Relaxed);
-        intake.counts.ignored.fetch_add(ignored, Ordering::Relaxed);
+        let batch = sort(intake.take(BATCH), codec.as_ref(), intake.max_payload_bytes);
         for rejected in &batch.rejected {
             log_rejected(rejected, &mut lines);
         }
-        if !(batch.readings.is_empty() && batch.rejected.is_empty())
-            && !hand_over(batch, &evaluate).await
-        {
+        let is_empty = batch.readings.is_empty() && batch.rejected.is_empty();
+        if !is_empty && !hand_over(batch, &evaluate).await {
             return;
         }
         intake.handed_over();
@@ -269,18 +249,17 @@ async fn hand_over(batch: IntakeBatch, evaluate: &Route<Evaluate>) -> bool {
     }
 }
 
-/// What the messages mean, in order, and how many of them were meant for nobody.
-fn sort(arrivals: Vec<Arrival>, codec: &dyn Codec, max_payload_bytes: usize) -> (IntakeBatch, u64) {
+/// What the messages mean, in order.
+fn sort(arrivals: Vec<Arrival>, codec: &dyn Codec, max_payload_bytes: usize) -> IntakeBatch {
     let mut batch = IntakeBatch::default();
-    let mut ignored = 0;
     for arrival in arrivals {
         match decode(&arrival, codec, max_payload_bytes) {
             Ok(Decoded::Readings(mut readings)) => batch.readings.append(&mut readings),
-            Ok(Decoded::Ignored) => ignored += 1,
+            Ok(Decoded::Ignored) => {}
             Err(reason) => batch.rejected.push(reject(arrival, reason)),
         }
     }
-    (batch, ignored)
+    batch
 }
 
 fn decode(
@@ -351,9 +330,9 @@ mod tests {
         }
         intake.accept("factory/sensors/status", b"online", true);
         intake.accept(TOPIC, &[b' '; 101], false);
-        let (batch, ignored) = sort(intake.take(16), &codec(), intake.max_payload_bytes);
+        let batch = sort(intake.take(16), &codec(), intake.max_payload_bytes);
         let ids: Vec<_> = batch.readings.iter().map(|r| r.sensor_id.as_str()).collect();
-        assert_eq!((ids, ignored), (vec!["A", "B"], 1));
+        assert_eq!(ids, ["A", "B"]);
         assert_eq!(batch.rejected.len(), 2);
         assert_eq!(batch.rejected[0].payload, b"online");
         assert_eq!(batch.rejected[1].payload_bytes, 101);
@@ -370,7 +349,7 @@ mod tests {
         intake.accept(TOPIC, &payload, false);
         let arrivals = intake.take(2);
         assert_eq!(arrivals[1].payload.len(), KEPT_BYTES, "no memory for what is refused anyway");
-        let (batch, _) = sort(arrivals, &codec(), intake.max_payload_bytes);
+        let batch = sort(arrivals, &codec(), intake.max_payload_bytes);
         assert_eq!((batch.readings.len(), batch.rejected.len()), (1, 1));
         assert_eq!(batch.rejected[0].payload_bytes, 10_001);
     }

@@ -135,10 +135,14 @@ impl<P> Outbox<P> {
         }
     }
 
-    /// Nothing carries the readings any more: what was in flight is queued again, the senders'
-    /// permits are let go, and the bound holds. Returns how many readings were given up for it.
-    pub fn take_over(&mut self) -> usize {
+    /// The connection is gone: what was in flight is queued again, in its old place.
+    pub fn rewind(&mut self) {
         self.queued.append(&mut self.in_flight);
+    }
+
+    /// Nothing carries the readings for now: the senders' permits are let go, and the bound holds.
+    /// Returns how many readings were given up for it.
+    pub fn take_over(&mut self) -> usize {
         for parcel in self.parcels.values_mut() {
             parcel.permit = None;
         }
@@ -252,8 +256,8 @@ mod tests {
         let (_, sequences) = dispatch_all(&mut outbox);
         outbox.acknowledge(sequences[1]);
         outbox.accept(readings(3..5), None, None);
-        assert_eq!(outbox.take_over(), 0);
-        assert_eq!(outbox.in_flight(), 0);
+        outbox.rewind();
+        assert_eq!((outbox.take_over(), outbox.in_flight()), (0, 0));
         let first = outbox.dispatch().unwrap();
         assert!(!first.first_time, "it was sent before");
         assert_eq!(first.reading.value.get(), 0.0);
@@ -281,6 +285,7 @@ mod tests {
         outbox.dispatch();
         assert_eq!(Rc::strong_count(&permit), 1);
         outbox.accept(readings(2..4), None, Some(permit.clone()));
+        outbox.rewind();
         assert_eq!(outbox.take_over(), 3, "the bound holds once nothing carries them");
         assert_eq!(Rc::strong_count(&permit), 1);
     }
@@ -367,6 +372,7 @@ mod tests {
                     }
                     Step::Lose => {
                         flying.clear();
+                        outbox.rewind();
                         outbox.take_over();
                         prop_assert!(outbox.len() <= CAPACITY);
                         prop_assert_eq!(Rc::strong_count(&permit), 1);

@@ -26,6 +26,9 @@ use crate::config::{ClientTls, MqttVersion};
 /// The time for each step.
 pub const STEP: Duration = Duration::from_secs(3);
 
+/// How long an alert may be late.
+const LATE_ALERT: Duration = Duration::from_millis(500);
+
 /// The first step that failed, or how far all went well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
@@ -63,7 +66,7 @@ pub enum Finding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TlsFault {
     /// Verification failed.
-    Certificate(CertificateFault),
+    Certificate(Box<CertificateFault>),
     /// The server sent an alert; `server_known`: after it had shown a certificate that verified.
     Alert {
         number: i32,
@@ -109,16 +112,15 @@ fn go(target: &Target, version: MqttVersion) -> Result<Finding, Finding> {
         });
     };
     match handshake(stream, &target.host, tls) {
-        Ok(stream) => Ok(match greet(stream, version) {
-            Greeting::Connack(code) => Finding::Answered { code },
-            Greeting::Nothing => Finding::Silent,
-            Greeting::Other => Finding::NotMqtt,
-            // TLS 1.3 servers look at a client's certificate after the handshake.
-            Greeting::Failed(error) => match alert_in(&error, true) {
-                Some(fault) => Finding::Tls(fault),
-                None => Finding::NotMqtt,
-            },
-        }),
+        Ok(stream) => {
+            let stream = no_late_alert(stream)?;
+            Ok(match greet(stream, version) {
+                Greeting::Connack(code) => Finding::Answered { code },
+                Greeting::Nothing => Finding::Silent,
+                Greeting::Other => Finding::NotMqtt,
+                Greeting::Failed(error) => alert_in(&error).map_or(Finding::NotMqtt, Finding::Tls),
+            })
+        }
         Err(Finding::Tls(fault @ TlsFault::Other { .. })) => {
             match greet(connect(address)?, version) {
                 Greeting::Connack(_) => Ok(Finding::SpeaksPlain),
@@ -167,7 +169,7 @@ fn handshake(
 ) -> Result<SslStream<TcpStream>, Finding> {
     let other = |why: String| Finding::Tls(TlsFault::Other { why });
     let context = context(tls)?;
-    let fault: Arc<Mutex<Option<CertificateFault>>> = Arc::default();
+    let fault: Arc<Mutex<Option<Box<CertificateFault>>>> = Arc::default();
     let ssl = session(&context, host, tls, &fault).map_err(|error| other(error.to_string()))?;
     ssl.connect(stream).map_err(|error| {
         let seen = fault.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -186,6 +188,19 @@ fn handshake(
             (None, HandshakeError::SetupFailure(error)) => other(error.to_string()),
         }
     })
+}
+
+/// A TLS 1.3 server looks at the client's certificate when the handshake is over for the client, and
+/// hangs up after its alert: whoever speaks first may find the line dead and never hear it.
+fn no_late_alert(mut stream: SslStream<TcpStream>) -> Result<SslStream<TcpStream>, Finding> {
+    let listened = stream.get_ref().set_read_timeout(Some(LATE_ALERT)).is_ok();
+    // A client of MQTT speaks first: whatever comes now is an alert, or nothing does.
+    let alert = match stream.ssl_peek(&mut [0]) {
+        Err(error) if listened => alert_of(&error, true),
+        _ => None,
+    };
+    let _next_step_fails_too = stream.get_ref().set_read_timeout(Some(STEP));
+    alert.map_or(Ok(stream), |fault| Err(Finding::Tls(fault)))
 }
 
 fn context(tls: &ClientTls) -> Result<SslContext, Finding> {
@@ -222,7 +237,7 @@ fn session(
     context: &SslContext,
     host: &str,
     tls: &ClientTls,
-    fault: &Arc<Mutex<Option<CertificateFault>>>,
+    fault: &Arc<Mutex<Option<Box<CertificateFault>>>>,
 ) -> Result<Ssl, ErrorStack> {
     let mut ssl = Ssl::new(context)?;
     match host.parse::<IpAddr>() {
@@ -239,7 +254,7 @@ fn session(
         ssl.set_verify_callback(SslVerifyMode::PEER, move |good, store| {
             if !good {
                 let mut seen = fault.lock().unwrap_or_else(PoisonError::into_inner);
-                seen.get_or_insert_with(|| certificate_fault(store));
+                seen.get_or_insert_with(|| Box::new(certificate_fault(store)));
             }
             good
         });
@@ -265,7 +280,7 @@ fn certificate_fault(store: &X509StoreContextRef) -> CertificateFault {
 fn name_text(name: &X509NameRef) -> String {
     let entries = name.entries().filter_map(|entry| {
         let key = entry.object().nid().short_name().ok()?;
-        Some(format!("{key}={}", entry.data().as_utf8().ok()?))
+        Some(format!("{key}={}", entry.data().to_string().ok()?))
     });
     let text = entries.collect::<Vec<_>>().join(", ");
     text.chars().filter(|c| !c.is_control()).take(200).collect()
@@ -289,7 +304,7 @@ fn names(certificate: &X509Ref) -> Vec<String> {
     }
     if names.is_empty() {
         let common = certificate.subject_name().entries_by_nid(openssl::nid::Nid::COMMONNAME);
-        names.extend(common.filter_map(|entry| Some(printable(&entry.data().as_utf8().ok()?))));
+        names.extend(common.filter_map(|entry| Some(printable(&entry.data().to_string().ok()?))));
     }
     names
 }
@@ -309,9 +324,9 @@ fn alert_of(error: &ssl::Error, server_known: bool) -> Option<TlsFault> {
 }
 
 /// The same, inside the I/O error that reading from a TLS stream gives.
-fn alert_in(error: &io::Error, server_known: bool) -> Option<TlsFault> {
+fn alert_in(error: &io::Error) -> Option<TlsFault> {
     let inner: &(dyn Error + 'static) = error.get_ref()?;
-    alert_of(inner.downcast_ref()?, server_known)
+    alert_of(inner.downcast_ref()?, true)
 }
 
 /// Whether a TLS handshake without verification gets anywhere.

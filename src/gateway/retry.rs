@@ -39,10 +39,46 @@ impl Backoff {
         let doubled = FIRST_DELAY.saturating_mul(1 << self.streak.min(10)).min(LONGEST_DELAY);
         self.streak = self.streak.saturating_add(1);
         let base = match trouble {
-            Trouble::ClientIdInUse { .. } => doubled.max(AFTER_TAKEOVER),
+            Trouble::ClientIdInUse { .. } | Trouble::ClientIdContested { .. } => {
+                doubled.max(AFTER_TAKEOVER)
+            }
             _ => doubled,
         };
         base.mul_f64(1.0 - JITTER + 2.0 * JITTER * chance.clamp(0.0, 1.0))
+    }
+}
+
+/// Recognises the tug-of-war of two clients with one client id at a broker that does not say so
+/// (before MQTT 5 none could): connections that are closed without a word soon after they were made,
+/// one after the other.
+#[derive(Debug, Default)]
+pub struct Flaps {
+    connected_at: Option<Instant>,
+    short_lives: u32,
+}
+
+impl Flaps {
+    pub const fn connected(&mut self, now: Instant) {
+        self.connected_at = Some(now);
+    }
+
+    /// An attempt failed: the broker was away, which explains the lost connection before it.
+    pub const fn failed(&mut self) {
+        self.short_lives = 0;
+    }
+
+    /// What to make of a lost connection.
+    pub fn lost(&mut self, trouble: Trouble, client_id: &str, now: Instant) -> Trouble {
+        let lasted = self.connected_at.take().map(|at| now.saturating_duration_since(at));
+        if trouble != Trouble::Closed || lasted.is_none_or(|lasted| lasted >= STABLE) {
+            self.short_lives = 0;
+            return trouble;
+        }
+        self.short_lives += 1;
+        if self.short_lives < 2 {
+            return trouble;
+        }
+        Trouble::ClientIdContested { client_id: client_id.to_owned() }
     }
 }
 
@@ -113,6 +149,25 @@ mod tests {
         let taken = Trouble::ClientIdInUse { client_id: "vigie".into() };
         let mut backoff = Backoff::default();
         assert_eq!(delays(&mut backoff, &taken, Instant::now(), 6), [15, 15, 15, 15, 16, 30]);
+    }
+
+    #[test]
+    fn a_silent_tug_of_war_is_recognised() {
+        let mut now = Instant::now();
+        let mut flaps = Flaps::default();
+        let mut live = |flaps: &mut Flaps, lasted: u64, trouble: Trouble| {
+            flaps.connected(now);
+            now += Duration::from_secs(lasted);
+            flaps.lost(trouble, "vigie", now)
+        };
+        let contested = Trouble::ClientIdContested { client_id: "vigie".into() };
+        assert_eq!(live(&mut flaps, 100, Trouble::Closed), Trouble::Closed);
+        assert_eq!(live(&mut flaps, 2, Trouble::Closed), Trouble::Closed);
+        assert_eq!(live(&mut flaps, 2, Trouble::Closed), contested);
+        assert_eq!(live(&mut flaps, 2, Trouble::KeepAlive), Trouble::KeepAlive);
+        assert_eq!(live(&mut flaps, 2, Trouble::Closed), Trouble::Closed, "from the start");
+        flaps.failed();
+        assert_eq!(live(&mut flaps, 2, Trouble::Closed), Trouble::Closed, "the broker was away");
     }
 
     #[test]

@@ -5,6 +5,8 @@ compile_error!("supervision catches panics: build with panic = \"unwind\"");
 
 mod env;
 mod route;
+#[cfg(test)]
+pub mod testing;
 
 pub use env::{ChildEnv, Failure, GracefulStop};
 pub use route::{Mailbox, RequestError, Route, Routed, SendError};

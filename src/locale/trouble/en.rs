@@ -106,6 +106,13 @@ pub fn explain(trouble: &Trouble) -> Explanation {
             format!("another client has connected with the client id {client_id}"),
             "Give each client of the broker an mqtt.client_id of its own",
         ),
+        Trouble::ClientIdContested { client_id } => say(
+            format!(
+                "the connection is closed each time soon after it is made, as happens when another \
+                 client uses the client id {client_id}"
+            ),
+            "Give each client of the broker an mqtt.client_id of its own, or look at the broker's log",
+        ),
         Trouble::VersionUnsupported { version } => say(
             format!("the broker does not speak MQTT {}", version_name(*version)),
             if *version == 5 { "Set mqtt.version = 4" } else { "Set mqtt.version = 5" },

@@ -104,6 +104,13 @@ pub fn explain(trouble: &Trouble) -> Explanation {
             format!("un autre client s'est connecté avec l'identifiant {client_id}"),
             "Donnez à chaque client du courtier son propre mqtt.client_id",
         ),
+        Trouble::ClientIdContested { client_id } => say(
+            format!(
+                "la connexion est fermée chaque fois peu après, comme quand un autre client a \
+                 l'identifiant {client_id}"
+            ),
+            "Donnez à chaque client du courtier son propre mqtt.client_id, ou voyez son journal",
+        ),
         Trouble::VersionUnsupported { version } => say(
             format!("le courtier ne parle pas MQTT {}", version_name(*version)),
             if *version == 5 { "Mettez mqtt.version = 4" } else { "Mettez mqtt.version = 5" },

@@ -96,6 +96,10 @@ pub enum Trouble {
     ClientIdInUse {
         client_id: String,
     },
+    /// The same, as far as one can tell from a broker that closes each connection without a word.
+    ClientIdContested {
+        client_id: String,
+    },
     VersionUnsupported {
         version: u8,
     },
@@ -148,12 +152,12 @@ mod tests {
     fn one_of_each() -> Vec<Trouble> {
         use Trouble::{
             BadCredentials, Banned, CertificateInvalid, ClientCertificateMissing,
-            ClientCertificateRefused, ClientIdInUse, ClientIdRejected, Closed, CredentialsMissing,
-            EmbeddedStopped, Expired, KeepAlive, Moved, NotAuthorized, NotMqtt, NotYetValid,
-            OtherReason, QuotaExceeded, Refused, SecretUnreadable, Silent, SpeaksPlain, SpeaksTls,
-            SubscriptionRefused, TimedOut, TlsFailed, TlsFileUnusable, Unavailable, Unexplained,
-            UnknownAuthority, UnknownHost, Unreachable, Unusable, VersionUnsupported,
-            WrongHostName,
+            ClientCertificateRefused, ClientIdContested, ClientIdInUse, ClientIdRejected, Closed,
+            CredentialsMissing, EmbeddedStopped, Expired, KeepAlive, Moved, NotAuthorized, NotMqtt,
+            NotYetValid, OtherReason, QuotaExceeded, Refused, SecretUnreadable, Silent,
+            SpeaksPlain, SpeaksTls, SubscriptionRefused, TimedOut, TlsFailed, TlsFileUnusable,
+            Unavailable, Unexplained, UnknownAuthority, UnknownHost, Unreachable, Unusable,
+            VersionUnsupported, WrongHostName,
         };
         let text = || "text".to_owned();
         let (why, address, name) = (text, text, text);
@@ -184,6 +188,7 @@ mod tests {
             NotAuthorized,
             ClientIdRejected { client_id: text() },
             ClientIdInUse { client_id: text() },
+            ClientIdContested { client_id: text() },
             VersionUnsupported { version: 5 },
             VersionUnsupported { version: 4 },
             Unavailable,

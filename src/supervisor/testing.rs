@@ -1,0 +1,80 @@
+//! Runs one actor behind its mailbox without a supervision tree: for tests of actors.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context as TaskContext, Poll};
+
+use actix::dev::EnvelopeProxy;
+use actix::dev::channel::AddressReceiver;
+use actix::prelude::*;
+use futures_util::StreamExt;
+
+use super::{ChildEnv, Failure, Mailbox};
+
+/// One actor's mailbox, and however many incarnations a test gives it, one after the other.
+pub struct Stand<A: Actor<Context = Context<A>>> {
+    name: &'static str,
+    inbox: Rc<RefCell<AddressReceiver<A>>>,
+    incarnations: RefCell<u32>,
+}
+
+/// One incarnation under test.
+pub struct Incarnation {
+    env: ChildEnv,
+    ended: actix_rt::task::JoinHandle<()>,
+}
+
+impl<A: Actor<Context = Context<A>>> Stand<A> {
+    pub fn new(name: &'static str, mailbox: Mailbox<A>) -> Self {
+        let (_addr, inbox) = mailbox.into_parts();
+        Self { name, inbox: Rc::new(RefCell::new(inbox)), incarnations: RefCell::new(0) }
+    }
+
+    /// Brings an incarnation to life on this arbiter.
+    pub fn start(&self, factory: impl Fn(&ChildEnv) -> Result<A, Failure>) -> Incarnation {
+        *self.incarnations.borrow_mut() += 1;
+        let env = ChildEnv::new(self.name.into(), *self.incarnations.borrow());
+        let actor = factory(&env).expect("the factory succeeds");
+        let mut ctx = Context::new();
+        ctx.spawn(Pump(self.inbox.clone()));
+        Incarnation { env, ended: actix_rt::spawn(ctx.into_future(actor)) }
+    }
+}
+
+impl Incarnation {
+    pub async fn until_ready(&self) {
+        self.env.until_ready().await;
+    }
+
+    /// Waits for its end: stopped, or failed or panicked with what.
+    pub async fn ended(self) -> Result<(), String> {
+        match self.ended.await {
+            Ok(()) => self.env.take_failure().map_or(Ok(()), Err),
+            Err(panic) => Err(panic.to_string()),
+        }
+    }
+}
+
+struct Pump<A: Actor<Context = Context<A>>>(Rc<RefCell<AddressReceiver<A>>>);
+
+impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        act: &mut A,
+        ctx: &mut Context<A>,
+        task: &mut TaskContext<'_>,
+    ) -> Poll<()> {
+        while !ctx.waiting() {
+            let next = self.0.borrow_mut().poll_next_unpin(task);
+            match next {
+                Poll::Ready(Some(mut envelope)) => envelope.handle(act, ctx),
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Pending
+    }
+}
