@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod exit;
+pub mod gateway;
 pub mod locale;
 pub mod logging;
 pub mod messages;

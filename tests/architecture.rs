@@ -41,7 +41,21 @@ const ARROWS: &[(&str, &[&str])] = &[
             "status",
         ],
     ),
-    ("cli", &["supervisor", "domain", "locale", "config", "logging", "wire", "exit", "storage", "status", "app"]),
+    (
+        "cli",
+        &[
+            "supervisor",
+            "domain",
+            "locale",
+            "config",
+            "logging",
+            "wire",
+            "exit",
+            "storage",
+            "status",
+            "app",
+        ],
+    ),
     ("main", &["cli"]),
 ];
 

@@ -21,9 +21,7 @@ use crate::messages::{
 use crate::sensors::{FleetClock, Schedule, Sensor, SensorSettings};
 use crate::status::{Reporter, ReporterSettings};
 use crate::storage::{self, Writer};
-use crate::supervisor::{
-    ChildSpec, GroupSpec, Health, Mailbox, Readiness, Route, Terms, Tree,
-};
+use crate::supervisor::{ChildSpec, GroupSpec, Health, Mailbox, Readiness, Route, Terms, Tree};
 
 /// Batches of up to 256 readings that may wait for a commit: some 4 MB, and enough rows for the
 /// writer to fill its transactions while one is being synced.

@@ -1,6 +1,6 @@
 //! The English catalogue: the twin of the French one.
 
-use super::{AlertWords, Words};
+use super::{AlertWords, Words, trouble};
 use crate::domain::{AlertState, Limit, Quantity};
 
 pub(super) static WORDS: Words = Words {
@@ -15,6 +15,13 @@ pub(super) static WORDS: Words = Words {
         format!("❌ Can't connect to {broker}: {reason}. {advice}. Next try in {seconds:.1} s")
     },
     connection_lost: |broker, reason| format!("⚠️ Connection to {broker} lost: {reason}"),
+    trouble: trouble::en::explain,
+    verification_off: |broker| {
+        format!(
+            "⚠️ The certificate of {broker} is NOT verified (mqtt.insecure_skip_verify): anyone on \
+             the way can read and forge messages"
+        )
+    },
     starting: "🚀 Starting the IoT system with HiveMQ...",
     reading_sent: |reading| {
         format!("📤 Data sent: {} - {}{}", reading.sensor_id, reading.value, reading.unit.suffix())

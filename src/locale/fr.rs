@@ -1,6 +1,6 @@
 //! Le catalogue français ; les lignes de l'origine, mot pour mot.
 
-use super::{AlertWords, Words};
+use super::{AlertWords, Words, trouble};
 use crate::domain::{AlertState, Limit, Quantity};
 
 pub(super) static WORDS: Words = Words {
@@ -17,6 +17,13 @@ pub(super) static WORDS: Words = Words {
         )
     },
     connection_lost: |broker, reason| format!("⚠️ Connexion à {broker} perdue: {reason}"),
+    trouble: trouble::fr::explain,
+    verification_off: |broker| {
+        format!(
+            "⚠️ Le certificat de {broker} n'est PAS vérifié (mqtt.insecure_skip_verify): quiconque \
+             sur le chemin peut lire et forger les messages"
+        )
+    },
     starting: "🚀 Démarrage système IoT avec HiveMQ...",
     reading_sent: |reading| {
         format!(

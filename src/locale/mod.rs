@@ -5,10 +5,13 @@
 
 mod en;
 mod fr;
+mod trouble;
 
 use std::net::SocketAddr;
 
 use crate::domain::{AlertState, Limit, Location, Quantity, Reading, SensorId, Unit, Value};
+
+pub use trouble::{Explanation, Trouble};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Language {
@@ -54,6 +57,10 @@ pub struct Words {
     pub connection_failed: fn(&str, &str, &str, f64) -> String,
     /// Broker, reason.
     pub connection_lost: fn(&str, &str) -> String,
+    /// Why a connection failed or was lost, and what to do.
+    pub trouble: fn(&Trouble) -> Explanation,
+    /// Takes the broker's display name: its certificate is not verified, by configuration.
+    pub verification_off: fn(&str) -> String,
     pub starting: &'static str,
     pub reading_sent: fn(&Reading) -> String,
     /// How many more were sent in the last second.

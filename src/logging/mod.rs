@@ -3,6 +3,8 @@
 //! Text or JSON, on standard error. `RUST_LOG` overrides the configured level. Vigie's own lines
 //! are at targets `vigie::…`; libraries speak only when something is wrong.
 
+mod limit;
+
 use std::io::Write;
 
 use chrono::{SecondsFormat, Utc};
@@ -10,6 +12,8 @@ use env_logger::fmt::Formatter;
 use log::kv::{Key, Value as KvValue, VisitSource};
 use log::{LevelFilter, Record};
 use serde_json::{Map, Value};
+
+pub use limit::{Admission, LineLimit};
 
 use crate::config::{LogConfig, LogFormat};
 

@@ -1,77 +1,95 @@
-//! For the tests of actors: a mailbox's actor run without a tree.
-//!
-//! Restarts at once, whatever the reason, and writes each reason down; the mailbox survives, as
-//! under the real supervisor.
+//! Runs one actor behind its mailbox without a supervision tree: for tests of actors.
 
 use std::cell::RefCell;
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context as Task, Poll};
+use std::task::{Context as TaskContext, Poll};
 
 use actix::dev::EnvelopeProxy;
 use actix::dev::channel::AddressReceiver;
-use actix::fut::ActorFuture;
 use actix::prelude::*;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 
 use super::{ChildEnv, Failure, Mailbox};
 
-/// How the incarnations before the last ended, oldest first.
-pub(crate) type Exits = Rc<RefCell<Vec<String>>>;
+/// One actor's mailbox, and however many incarnations a test gives it, one after the other.
+pub struct Stand<A: Actor<Context = Context<A>>> {
+    name: &'static str,
+    inbox: Rc<RefCell<AddressReceiver<A>>>,
+    incarnations: RefCell<u32>,
+}
 
-type Inbox<A> = Rc<RefCell<AddressReceiver<A>>>;
+/// One incarnation under test.
+pub struct Incarnation {
+    env: ChildEnv,
+    ended: actix_rt::task::JoinHandle<()>,
+}
 
-/// Runs incarnations one after the other until one stops by itself.
-pub(crate) async fn run<A: Actor<Context = Context<A>>>(
-    mailbox: Mailbox<A>,
-    factory: impl Fn(&ChildEnv) -> Result<A, Failure>,
-    exits: Exits,
-) {
-    let (_addr, inbox) = mailbox.into_parts();
-    let inbox = Rc::new(RefCell::new(inbox));
-    for incarnation in 1.. {
-        let env = ChildEnv::new("tested".into(), incarnation);
-        let exit = match factory(&env) {
-            Ok(actor) => live(actor, inbox.clone()).await,
-            Err(failure) => Some(failure.to_string()),
-        };
-        match exit.or_else(|| env.failure_in_test()) {
-            Some(exit) => exits.borrow_mut().push(exit),
-            None => return,
+impl<A: Actor<Context = Context<A>>> Stand<A> {
+    pub fn new(name: &'static str, mailbox: Mailbox<A>) -> Self {
+        let (_addr, inbox) = mailbox.into_parts();
+        Self { name, inbox: Rc::new(RefCell::new(inbox)), incarnations: RefCell::new(0) }
+    }
+
+    /// Brings an incarnation to life on this arbiter.
+    pub fn start(&self, factory: impl Fn(&ChildEnv) -> Result<A, Failure>) -> Incarnation {
+        *self.incarnations.borrow_mut() += 1;
+        let env = ChildEnv::new(self.name.into(), *self.incarnations.borrow());
+        let actor = factory(&env).expect("the factory succeeds");
+        let mut ctx = Context::new();
+        ctx.spawn(Pump(self.inbox.clone()));
+        Incarnation { env, ended: actix_rt::spawn(ctx.into_future(actor)) }
+    }
+}
+
+impl Incarnation {
+    pub async fn until_ready(&self) {
+        self.env.until_ready().await;
+    }
+
+    /// Waits for its end: stopped, or failed or panicked with what.
+    pub async fn ended(self) -> Result<(), String> {
+        match self.ended.await {
+            Ok(()) => self.env.failure_in_test().map_or(Ok(()), Err),
+            Err(_panic) => Err("panicked".into()),
         }
     }
 }
 
-/// One life; says so if it ended in a panic.
-async fn live<A: Actor<Context = Context<A>>>(actor: A, inbox: Inbox<A>) -> Option<String> {
-    let mut ctx = Context::new();
-    ctx.spawn(Pump { inbox });
-    let life = AssertUnwindSafe(ctx.into_future(actor)).catch_unwind();
-    life.await.err().map(|_| "panicked".to_owned())
-}
-
-/// Hands envelopes to the actor while it is not waiting for a future of its own.
-struct Pump<A: Actor<Context = Context<A>>> {
-    inbox: Inbox<A>,
-}
+struct Pump<A: Actor<Context = Context<A>>>(Rc<RefCell<AddressReceiver<A>>>);
 
 impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
     type Output = ();
 
     fn poll(
         self: Pin<&mut Self>,
-        actor: &mut A,
+        act: &mut A,
         ctx: &mut Context<A>,
-        task: &mut Task<'_>,
+        task: &mut TaskContext<'_>,
     ) -> Poll<()> {
-        while !ctx.waiting() && ctx.state() == actix::ActorState::Running {
-            match self.inbox.borrow_mut().poll_next_unpin(task) {
-                Poll::Ready(Some(mut envelope)) => envelope.handle(actor, ctx),
+        while !ctx.waiting() {
+            let next = self.0.borrow_mut().poll_next_unpin(task);
+            match next {
+                Poll::Ready(Some(mut envelope)) => envelope.handle(act, ctx),
                 Poll::Ready(None) => return Poll::Ready(()),
                 Poll::Pending => return Poll::Pending,
             }
         }
         Poll::Pending
+    }
+}
+
+/// How the incarnations before the last ended, oldest first.
+pub type Exits = Rc<RefCell<Vec<String>>>;
+
+/// Runs incarnations one after the other, restarted at once, until one stops by itself.
+pub async fn run<A: Actor<Context = Context<A>>>(
+    mailbox: Mailbox<A>,
+    factory: impl Fn(&ChildEnv) -> Result<A, Failure>,
+    exits: Exits,
+) {
+    let stand = Stand::new("tested", mailbox);
+    while let Err(exit) = stand.start(&factory).ended().await {
+        exits.borrow_mut().push(exit);
     }
 }

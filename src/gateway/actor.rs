@@ -1,0 +1,391 @@
+//! The gateway's actor: moves messages between the client's thread, the queues and the routes, and
+//! keeps the connection up. What to do is decided in the pure files beside it; what flows while the
+//! connection stands is in [`super::flow`].
+//!
+//! It never pauses its mailbox (`ctx.wait`): while the intake blocks the MQTT library, everything
+//! waits for the evaluator to be fed, and that is done here.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use futures_util::stream::poll_fn;
+use log::{debug, info, warn};
+use tokio::sync::mpsc;
+
+use super::attempt;
+use super::client::Client;
+use super::codec::{Codec, OriginJson};
+use super::diagnosis::{diagnose, wants_probe};
+use super::intake::drain;
+use super::link::{Command, Event, Outcome, Plan, Tag};
+use super::probe::probe;
+use super::retry::{Announcer, Backoff, Flaps};
+use super::stop::{Facts, Stage, Stop};
+use super::topics::Topics;
+use super::wire::State;
+use super::{Kept, Routes, Settings};
+use crate::config::Endpoint;
+use crate::locale::Trouble;
+use crate::logging::LineLimit;
+use crate::messages::{AlertsWaiting, PublishReadings};
+use crate::supervisor::{ChildEnv, Failure, GracefulStop, Routed};
+
+/// How often the gateway looks after what no event tells it of: a pause that ends, storage that
+/// answers again, suppressed lines to tell of.
+const TICK: Duration = Duration::from_secs(1);
+/// The same while it stops.
+const STOP_TICK: Duration = Duration::from_millis(20);
+/// All of a probe: every step at its slowest, and the system's resolver.
+const PROBE: Duration = Duration::from_secs(30);
+/// The embedded broker is next door: there is no use in waiting for it for long.
+const EMBEDDED_DELAY_AT_MOST: Duration = Duration::from_secs(2);
+/// Lines on readings sent: 50 a second.
+const SENT_LINES: (u64, Duration) = (50, Duration::from_secs(1));
+/// Lines on what the broker refused and the outbox dropped, on each: 2 every 10 seconds.
+const LOSS_LINES: (u64, Duration) = (2, Duration::from_secs(10));
+
+pub struct Gateway {
+    env: ChildEnv,
+    pub(super) settings: Arc<Settings>,
+    pub(super) routes: Routes,
+    pub(super) kept: Arc<Kept>,
+    pub(super) topics: Topics,
+    broker: String,
+    client: Client,
+    /// Until the actor has started.
+    events: Option<mpsc::Receiver<Event>>,
+    /// The last attempt's, to explain its failure with.
+    plan: Option<Arc<Plan>>,
+    connected: bool,
+    backoff: Backoff,
+    flaps: Flaps,
+    announcer: Announcer,
+    stop: Option<Stop>,
+    goodbye_completed: bool,
+    pub(super) lines: Lines,
+    /// The broker refused something for now: nothing is sent before this.
+    pub(super) paused_until: Option<Instant>,
+    /// Storage did not answer: it is not asked before the next tick.
+    pub(super) storage_resting: bool,
+    pub(super) confirming: bool,
+}
+
+/// The limits of the log lines that come with the traffic.
+pub(super) struct Lines {
+    pub sent: LineLimit,
+    pub refused: LineLimit,
+    pub dropped: LineLimit,
+}
+
+impl Gateway {
+    pub(super) fn new(
+        env: &ChildEnv,
+        settings: Arc<Settings>,
+        routes: Routes,
+        kept: Arc<Kept>,
+    ) -> Result<Self, Failure> {
+        let (client, events) = Client::start(kept.intake.clone())
+            .map_err(|error| Failure::Failed(format!("no thread for the MQTT client: {error}")))?;
+        let limit = |(burst, window)| LineLimit::new(burst, window);
+        Ok(Self {
+            env: env.clone(),
+            topics: Topics::new(&settings.mqtt.topic_prefix, settings.mqtt.reading_topic),
+            broker: settings.broker_name(),
+            settings,
+            routes,
+            kept,
+            client,
+            events: Some(events),
+            plan: None,
+            connected: false,
+            backoff: Backoff::default(),
+            flaps: Flaps::default(),
+            announcer: Announcer::default(),
+            stop: None,
+            goodbye_completed: false,
+            lines: Lines {
+                sent: limit(SENT_LINES),
+                refused: limit(LOSS_LINES),
+                dropped: limit(LOSS_LINES),
+            },
+            paused_until: None,
+            storage_resting: false,
+            confirming: false,
+        })
+    }
+
+    /// Whether what is accepted now goes out at once.
+    pub(super) const fn carries(&self) -> bool {
+        self.connected && self.paused_until.is_none()
+    }
+
+    /// Passes a command to the client's thread.
+    pub(super) fn tell(&mut self, command: Command, ctx: &mut Context<Self>) {
+        if !self.client.tell(command) {
+            self.env.fail::<Self>(ctx, "the MQTT client's thread takes no more commands");
+        }
+    }
+
+    fn attempt(&mut self, ctx: &mut Context<Self>) {
+        if self.stop.is_some() {
+            return;
+        }
+        let (settings, topics) = (self.settings.clone(), self.topics.clone());
+        let plan = async move { attempt::plan(&settings, &topics).await };
+        let open = plan.into_actor(self).map(|plan, act, ctx| match plan {
+            Ok(plan) => act.open(plan, ctx),
+            Err(trouble) => act.failed(&trouble, ctx),
+        });
+        ctx.spawn(open);
+    }
+
+    fn open(&mut self, plan: Plan, ctx: &mut Context<Self>) {
+        if self.stop.is_some() {
+            return;
+        }
+        if self.announcer.attempting() {
+            info!("{}", (self.settings.words.connecting)(&self.broker));
+        }
+        self.plan = Some(Arc::new(plan.clone()));
+        self.tell(Command::Open(Box::new(plan)), ctx);
+    }
+
+    fn up(&mut self, ctx: &mut Context<Self>) {
+        self.connected = true;
+        self.backoff.connected(now());
+        self.flaps.connected(now());
+        self.announcer.connected();
+        info!("{}", (self.settings.words.connected)(&self.broker));
+        self.publish_status(State::Online, ctx);
+        self.env.ready();
+        self.flow(ctx);
+    }
+
+    fn publish_status(&mut self, state: State, ctx: &mut Context<Self>) {
+        let timestamp = Some(chrono::Utc::now());
+        let status = attempt::status(&self.settings, &self.topics, state, timestamp);
+        self.tell(Command::Publish(Tag::Status, status), ctx);
+    }
+
+    /// Finds out what is behind a failed attempt.
+    fn examine(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
+        // Without a plan nothing was tried, and nothing can have failed.
+        let Some(plan) = self.plan.clone() else { return };
+        debug!("connection attempt failed: {outcome:?}");
+        if !wants_probe(&outcome) {
+            let trouble = diagnose(outcome, None, &plan);
+            self.failed(&trouble, ctx);
+            return;
+        }
+        let examination = async move {
+            let target = plan.target.clone();
+            let version = plan.version;
+            let probe = tokio::task::spawn_blocking(move || probe(&target, version));
+            let finding = tokio::time::timeout(PROBE, probe).await.ok().and_then(Result::ok);
+            diagnose(outcome, finding, &plan)
+        };
+        let told = examination.into_actor(self).map(|trouble, act, ctx| act.failed(&trouble, ctx));
+        ctx.spawn(told);
+    }
+
+    fn failed(&mut self, trouble: &Trouble, ctx: &mut Context<Self>) {
+        self.flaps.failed();
+        let delay = self.delay(trouble);
+        let words = (self.settings.words.trouble)(trouble);
+        let seconds = delay.as_secs_f64();
+        if self.announcer.failed(trouble, now()) {
+            let say = self.settings.words.connection_failed;
+            warn!("{}", say(&self.broker, &words.reason, &words.advice, seconds));
+        } else {
+            debug!("still no connection: {}; next try in {seconds:.1} s", words.reason);
+        }
+        ctx.run_later(delay, Self::attempt);
+    }
+
+    fn lost(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
+        self.connected = false;
+        self.paused_until = None;
+        self.rewind();
+        let Some(plan) = self.plan.clone() else { return };
+        let trouble = diagnose(outcome, None, &plan);
+        let trouble = self.flaps.lost(trouble, &plan.client_id, now());
+        let words = (self.settings.words.trouble)(&trouble);
+        let reason = format!("{}. {}", words.reason, words.advice);
+        warn!("{}", (self.settings.words.connection_lost)(&self.broker, &reason));
+        let delay = self.delay(&trouble);
+        ctx.run_later(delay, Self::attempt);
+    }
+
+    /// Nothing is in flight any more: what was, goes again.
+    fn rewind(&mut self) {
+        let dropped = {
+            let mut outbox = self.kept.outbox();
+            outbox.rewind();
+            outbox.take_over()
+        };
+        self.note_dropped(dropped);
+        self.kept.alerts().start_over();
+    }
+
+    fn delay(&mut self, trouble: &Trouble) -> Duration {
+        let delay = self.backoff.delay(trouble, now(), rand::random());
+        if self.settings.mqtt.endpoint == Endpoint::Embedded {
+            delay.min(EMBEDDED_DELAY_AT_MOST)
+        } else {
+            delay
+        }
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        self.storage_resting = false;
+        if self.paused_until.is_some_and(|until| now() >= until) {
+            self.paused_until = None;
+        }
+        self.tell_suppressed();
+        self.flow(ctx);
+    }
+
+    fn advance_stop(&mut self, ctx: &mut Context<Self>) {
+        let facts = Facts {
+            connected: self.connected,
+            flushed: self.kept.outbox().is_empty() && self.kept.alerts().is_idle(),
+            goodbye_completed: self.goodbye_completed,
+            drained: self.kept.intake.is_idle(),
+        };
+        let Some(stage) = self.stop.as_mut().and_then(|stop| stop.advance(facts, now())) else {
+            return;
+        };
+        match stage {
+            Stage::SayingGoodbye => {
+                self.publish_status(State::Offline { reason: "shutdown" }, ctx);
+            }
+            Stage::Disconnecting => self.tell(Command::Close, ctx),
+            Stage::Done => {
+                let left = self.kept.outbox().len();
+                if left > 0 {
+                    warn!("{left} readings could not be published before the stop");
+                }
+                ctx.stop();
+            }
+            Stage::Flushing | Stage::Draining => {}
+        }
+    }
+
+    fn warn_of_no_verification(&self) {
+        let tls = matches!(self.settings.mqtt.endpoint, Endpoint::Remote { tls: true, .. });
+        if tls && self.settings.mqtt.tls.insecure_skip_verify {
+            warn!("{}", (self.settings.words.verification_off)(&self.broker));
+        }
+    }
+}
+
+/// Tokio's clock, which tests may stop.
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+impl Actor for Gateway {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        debug!("gateway up, incarnation {}", self.env.incarnation());
+        self.kept.intake.begin();
+        self.rewind();
+        if let Some(mut events) = self.events.take() {
+            ctx.add_stream(poll_fn(move |cx| events.poll_recv(cx)));
+        }
+        let codec: Arc<dyn Codec> =
+            Arc::new(OriginJson::new(self.topics.clone(), self.settings.times.zone));
+        let drained = drain(self.kept.intake.clone(), codec, self.routes.evaluate.clone());
+        ctx.spawn(drained.into_actor(self).map(|(), act, ctx| {
+            act.env.fail::<Self>(ctx, "the evaluator has been stopped for good");
+        }));
+        ctx.run_interval(TICK, Self::tick);
+        self.warn_of_no_verification();
+        self.attempt(ctx);
+    }
+}
+
+impl StreamHandler<Event> for Gateway {
+    fn handle(&mut self, event: Event, ctx: &mut Context<Self>) {
+        match event {
+            Event::Up => self.up(ctx),
+            Event::Failed(outcome) => self.examine(outcome, ctx),
+            Event::Lost(outcome) => self.lost(outcome, ctx),
+            Event::Delivered(Tag::Status, result) => self.status_delivered(result),
+            Event::Delivered(tag, Ok(())) => self.delivered(tag, ctx),
+            Event::Delivered(tag, Err(code)) => self.refused(tag, code, ctx),
+            Event::Closed => self.connected = false,
+        }
+        self.advance_stop(ctx);
+    }
+
+    /// The client's thread ends only after this actor, or by a panic.
+    fn finished(&mut self, ctx: &mut Context<Self>) {
+        self.env.fail::<Self>(ctx, "the MQTT client's thread has died");
+    }
+}
+
+impl Gateway {
+    fn status_delivered(&mut self, result: Result<(), u8>) {
+        self.goodbye_completed = self.stop.is_some();
+        if let Err(code) = result {
+            warn!("the broker refuses the status message with reason 0x{code:02X}");
+        }
+    }
+}
+
+impl Handler<Routed<PublishReadings>> for Gateway {
+    type Result = ();
+
+    fn handle(&mut self, mut routed: Routed<PublishReadings>, ctx: &mut Context<Self>) {
+        let readings = std::mem::take(&mut routed.message.readings);
+        let delivered = routed.message.delivered.take();
+        // The permit goes with the readings until they are in flight: that keeps the sensors waiting.
+        let permit = self.carries().then_some(routed);
+        let dropped = self.kept.outbox().accept(readings, delivered, permit);
+        self.note_dropped(dropped);
+        self.flow(ctx);
+    }
+}
+
+impl Handler<Routed<AlertsWaiting>> for Gateway {
+    type Result = ();
+
+    fn handle(&mut self, _: Routed<AlertsWaiting>, ctx: &mut Context<Self>) {
+        self.kept.alerts().hint();
+        self.flow(ctx);
+    }
+}
+
+impl Handler<GracefulStop> for Gateway {
+    type Result = ();
+
+    fn handle(&mut self, _: GracefulStop, ctx: &mut Context<Self>) {
+        if self.stop.is_some() {
+            return;
+        }
+        self.stop = Some(Stop::begin(now()));
+        self.kept.intake.open_wide();
+        self.tell(Command::EndIntake, ctx);
+        ctx.run_interval(STOP_TICK, Self::advance_stop);
+        self.flow(ctx);
+        self.advance_stop(ctx);
+    }
+}
+
+/// For tests of what a panic leaves behind.
+#[cfg(test)]
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Crash;
+
+#[cfg(test)]
+impl Handler<Crash> for Gateway {
+    type Result = ();
+
+    fn handle(&mut self, _: Crash, _: &mut Context<Self>) {
+        panic!("asked to");
+    }
+}

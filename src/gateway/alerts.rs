@@ -1,0 +1,352 @@
+//! Which stored alert events to publish next, in order, and which are done.
+//!
+//! Storage holds the events and is the truth; here is only where the gateway stands. Always: events
+//! go out in the order of their rows, at most `window` of them unfinished; a finished one is never
+//! sent again in this process's life; one whose connection was lost before the broker's last word is
+//! loaded and sent again. Pure: no clock, no storage, no client.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::messages::PendingAlert;
+
+#[derive(Debug)]
+pub struct AlertQueue {
+    window: usize,
+    /// Every row up to this one has been loaded.
+    loaded_up_to: i64,
+    queued: VecDeque<PendingAlert>,
+    in_flight: BTreeMap<i64, PendingAlert>,
+    /// Finished rows that a row still unfinished stands before: were that one loaded again, these
+    /// could come with it.
+    finished: BTreeSet<i64>,
+    /// Finished rows that storage has not been told of.
+    to_confirm: Vec<i64>,
+    /// Whether storage may hold more rows than were loaded.
+    more: bool,
+    loading: Option<Load>,
+    loads: u64,
+}
+
+/// A question for storage; its answer must name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    number: u64,
+    pub after_row_id: i64,
+    pub at_most: usize,
+}
+
+impl AlertQueue {
+    #[must_use]
+    pub fn new(window: usize) -> Self {
+        Self {
+            window,
+            loaded_up_to: 0,
+            queued: VecDeque::new(),
+            in_flight: BTreeMap::new(),
+            finished: BTreeSet::new(),
+            to_confirm: Vec::new(),
+            more: true,
+            loading: None,
+            loads: 0,
+        }
+    }
+
+    /// Storage may hold new rows.
+    pub const fn hint(&mut self) {
+        self.more = true;
+    }
+
+    /// What to ask storage for now, if anything.
+    pub fn next_load(&mut self) -> Option<Load> {
+        let room = self.window.saturating_sub(self.unfinished());
+        if !self.more || self.loading.is_some() || room == 0 {
+            return None;
+        }
+        // A hint that comes while storage answers must not be forgotten.
+        self.more = false;
+        self.loads += 1;
+        let load = Load { number: self.loads, after_row_id: self.loaded_up_to, at_most: room };
+        self.loading = Some(load);
+        Some(load)
+    }
+
+    /// Storage's answer. One to a question from before [`AlertQueue::start_over`] is ignored.
+    pub fn loaded(&mut self, load: Load, rows: Vec<PendingAlert>) {
+        if self.loading != Some(load) {
+            return;
+        }
+        self.loading = None;
+        self.more |= rows.len() >= load.at_most;
+        for row in rows {
+            if row.row_id > self.loaded_up_to {
+                self.loaded_up_to = row.row_id;
+                if !self.finished.contains(&row.row_id) {
+                    self.queued.push_back(row);
+                }
+            }
+        }
+    }
+
+    /// Storage did not answer: the question stands.
+    pub fn load_failed(&mut self, load: Load) {
+        if self.loading == Some(load) {
+            self.loading = None;
+            self.more = true;
+        }
+    }
+
+    /// Puts the next event in flight.
+    pub fn dispatch(&mut self) -> Option<&PendingAlert> {
+        let next = self.queued.pop_front()?;
+        Some(self.in_flight.entry(next.row_id).or_insert(next))
+    }
+
+    /// The broker has completed the delivery.
+    pub fn finish(&mut self, row_id: i64) {
+        if self.in_flight.remove(&row_id).is_some() {
+            self.to_confirm.push(row_id);
+            self.finished.insert(row_id);
+            let needed_from = self.first_unfinished().unwrap_or(self.loaded_up_to + 1);
+            self.finished = self.finished.split_off(&needed_from);
+        }
+    }
+
+    /// The broker refused it for now: it is queued again in its old place.
+    pub fn put_back(&mut self, row_id: i64) {
+        if let Some(alert) = self.in_flight.remove(&row_id) {
+            let place = self.queued.partition_point(|queued| queued.row_id < row_id);
+            self.queued.insert(place, alert);
+        }
+    }
+
+    /// The connection is gone: everything unfinished is loaded and sent again.
+    pub fn start_over(&mut self) {
+        if let Some(first) = self.first_unfinished() {
+            self.loaded_up_to = first - 1;
+        }
+        self.queued.clear();
+        self.in_flight.clear();
+        self.loading = None;
+        self.more = true;
+    }
+
+    /// The finished rows that storage has not been told of.
+    #[must_use]
+    pub fn to_confirm(&self) -> &[i64] {
+        &self.to_confirm
+    }
+
+    /// Storage has been told of the first `count` of them.
+    pub fn confirmed(&mut self, count: usize) {
+        self.to_confirm.drain(..count.min(self.to_confirm.len()));
+    }
+
+    /// Loaded and not finished.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.queued.len() + self.in_flight.len()
+    }
+
+    /// Nothing to do that is known of.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.unfinished() == 0 && !self.more && self.loading.is_none() && self.to_confirm.is_empty()
+    }
+
+    fn first_unfinished(&self) -> Option<i64> {
+        let queued = self.queued.front().map(|row| row.row_id);
+        let flying = self.in_flight.keys().next().copied();
+        queued.into_iter().chain(flying).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{
+        AlertEvent, AlertState, Location, Quantity, SensorId, Severity, Unit, Value,
+    };
+
+    fn row(row_id: i64) -> PendingAlert {
+        let event = AlertEvent {
+            alert_id: "a".into(),
+            rule: "high-temperature".into(),
+            alert_type: "HIGH_TEMPERATURE".into(),
+            sensor_id: SensorId::new("T").unwrap(),
+            location: Location::new(""),
+            quantity: Quantity::temperature(),
+            value: Value::new(36.0).unwrap(),
+            unit: Unit::new("celsius"),
+            threshold: 35.0,
+            severity: Severity::High,
+            state: AlertState::Active,
+            message: String::new(),
+            timestamp: DateTime::UNIX_EPOCH,
+            announced: true,
+        };
+        PendingAlert { row_id, event }
+    }
+
+    /// Storage as the contract has it: rows, and which of them are delivered.
+    #[derive(Default)]
+    struct Storage {
+        last: i64,
+        delivered: BTreeSet<i64>,
+    }
+
+    impl Storage {
+        fn answer(&self, load: Load) -> Vec<PendingAlert> {
+            (load.after_row_id + 1..=self.last)
+                .filter(|row_id| !self.delivered.contains(row_id))
+                .take(load.at_most)
+                .map(row)
+                .collect()
+        }
+    }
+
+    fn dispatch_all(queue: &mut AlertQueue) -> Vec<i64> {
+        std::iter::from_fn(|| queue.dispatch().map(|alert| alert.row_id)).collect()
+    }
+
+    #[test]
+    fn rows_go_out_in_order_within_the_window() {
+        let storage = Storage { last: 5, ..Storage::default() };
+        let mut queue = AlertQueue::new(3);
+        let load = queue.next_load().unwrap();
+        assert_eq!(queue.next_load(), None, "one question at a time");
+        queue.loaded(load, storage.answer(load));
+        assert_eq!(dispatch_all(&mut queue), [1, 2, 3]);
+        assert_eq!(queue.next_load(), None, "the window is full");
+        queue.finish(2);
+        queue.finish(1);
+        assert_eq!(queue.to_confirm(), [2, 1]);
+        queue.confirmed(1);
+        assert_eq!(queue.to_confirm(), [1]);
+        let load = queue.next_load().unwrap();
+        assert_eq!((load.after_row_id, load.at_most), (3, 2));
+        queue.loaded(load, storage.answer(load));
+        assert_eq!(dispatch_all(&mut queue), [4, 5]);
+    }
+
+    #[test]
+    fn a_hint_during_a_load_is_not_forgotten() {
+        let mut queue = AlertQueue::new(3);
+        let load = queue.next_load().unwrap();
+        queue.hint();
+        queue.loaded(load, Vec::new());
+        assert!(queue.next_load().is_some());
+    }
+
+    #[test]
+    fn a_failed_load_is_asked_again_and_a_late_answer_is_ignored() {
+        let mut queue = AlertQueue::new(3);
+        let load = queue.next_load().unwrap();
+        queue.load_failed(load);
+        let second = queue.next_load().unwrap();
+        queue.loaded(load, vec![row(1)]);
+        assert_eq!(queue.dispatch(), None);
+        queue.start_over();
+        queue.loaded(second, vec![row(1)]);
+        assert_eq!(queue.dispatch(), None);
+    }
+
+    #[test]
+    fn after_a_loss_only_the_unfinished_go_again() {
+        let storage = Storage { last: 4, ..Storage::default() };
+        let mut queue = AlertQueue::new(9);
+        let load = queue.next_load().unwrap();
+        queue.loaded(load, storage.answer(load));
+        dispatch_all(&mut queue);
+        queue.finish(1);
+        queue.finish(3);
+        queue.start_over();
+        let load = queue.next_load().unwrap();
+        assert_eq!(load.after_row_id, 1);
+        // Storage has not heard of row 3 yet.
+        queue.loaded(load, storage.answer(load));
+        assert_eq!(dispatch_all(&mut queue), [2, 4]);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        New(u8),
+        Load,
+        Dispatch,
+        Finish(usize),
+        Lose,
+        PutBack(usize),
+        Confirm,
+    }
+
+    proptest! {
+        /// Each row is finished once and for all, none is skipped, and the order holds.
+        #[test]
+        fn every_row_is_finished_exactly_once(steps in proptest::collection::vec(prop_oneof![
+            (0_u8..4).prop_map(Step::New),
+            Just(Step::Load),
+            Just(Step::Dispatch),
+            any::<usize>().prop_map(Step::Finish),
+            Just(Step::Lose),
+            any::<usize>().prop_map(Step::PutBack),
+            Just(Step::Confirm),
+        ], 0..150)) {
+            let mut storage = Storage::default();
+            let mut queue = AlertQueue::new(4);
+            let mut flying: Vec<i64> = Vec::new();
+            let mut finished = BTreeSet::new();
+            // A refused event comes back behind those that were in flight with it.
+            let mut in_order = true;
+            let drain = steps.into_iter().chain(
+                std::iter::repeat_n([Step::Load, Step::Dispatch, Step::Finish(0)], 700).flatten(),
+            );
+            for step in drain {
+                match step {
+                    Step::New(count) => {
+                        storage.last += i64::from(count);
+                        queue.hint();
+                    }
+                    Step::Load => {
+                        if let Some(load) = queue.next_load() {
+                            queue.loaded(load, storage.answer(load));
+                        }
+                    }
+                    Step::Dispatch => {
+                        if let Some(row_id) = queue.dispatch().map(|alert| alert.row_id) {
+                            prop_assert!(!finished.contains(&row_id), "sent again");
+                            let last = flying.iter().all(|other| *other < row_id);
+                            prop_assert!(last || !in_order, "order");
+                            flying.push(row_id);
+                        }
+                    }
+                    Step::Finish(index) if !flying.is_empty() => {
+                        let row_id = flying.remove(index % flying.len());
+                        queue.finish(row_id);
+                        prop_assert!(finished.insert(row_id));
+                    }
+                    Step::Finish(_) => {}
+                    Step::Lose => {
+                        flying.clear();
+                        queue.start_over();
+                    }
+                    Step::PutBack(index) if !flying.is_empty() => {
+                        queue.put_back(flying.remove(index % flying.len()));
+                        in_order = false;
+                    }
+                    Step::PutBack(_) => {}
+                    Step::Confirm => {
+                        storage.delivered.extend(queue.to_confirm());
+                        queue.confirmed(queue.to_confirm().len());
+                    }
+                }
+                prop_assert!(queue.unfinished() <= 4);
+                prop_assert!(queue.finished.len() <= 4);
+            }
+            prop_assert_eq!(finished, (1..=storage.last).collect::<BTreeSet<_>>());
+            storage.delivered.extend(queue.to_confirm());
+            prop_assert_eq!(storage.delivered.len(), usize::try_from(storage.last).unwrap());
+        }
+    }
+}

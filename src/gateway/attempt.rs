@@ -1,0 +1,84 @@
+//! Everything one attempt to connect needs, gathered anew for each: a mended password file or a
+//! broker that moved to another port is seen without a restart.
+
+use chrono::{DateTime, Utc};
+
+use super::Settings;
+use super::link::{Outgoing, Plan, Qos, Target};
+use super::topics::Topics;
+use super::wire::{self, State, Status};
+use crate::config::{Endpoint, Secret};
+use crate::locale::Trouble;
+
+/// Waits for the embedded broker if that is the one, reads the secrets, and says where and how to
+/// connect.
+///
+/// # Errors
+/// When a secret can't be read, or the embedded broker is gone for good.
+pub async fn plan(settings: &Settings, topics: &Topics) -> Result<Plan, Trouble> {
+    let (target, credentials) = match &settings.mqtt.endpoint {
+        Endpoint::Embedded => embedded(settings).await?,
+        Endpoint::Remote { host, port, tls } => {
+            let target = Target {
+                host: host.trim_matches(['[', ']']).to_owned(),
+                port: *port,
+                tls: tls.then(|| settings.mqtt.tls.clone()),
+            };
+            (target, credentials(settings).await?)
+        }
+    };
+    Ok(Plan {
+        target,
+        version: settings.mqtt.version,
+        client_id: settings.mqtt.client_id.clone(),
+        credentials,
+        keep_alive: settings.mqtt.keep_alive,
+        filters: topics.filters(),
+        will: status(settings, topics, State::Offline { reason: "connection lost" }, None),
+    })
+}
+
+type Place = (Target, Option<(String, Secret)>);
+
+async fn embedded(settings: &Settings) -> Result<Place, Trouble> {
+    let mut broker = settings.embedded.clone().ok_or(Trouble::EmbeddedStopped)?;
+    let address = broker.wait_for(Option::is_some).await.map_err(|_| Trouble::EmbeddedStopped)?;
+    let address = address.clone().ok_or(Trouble::EmbeddedStopped)?;
+    let target =
+        Target { host: address.addr.ip().to_string(), port: address.addr.port(), tls: None };
+    Ok((target, address.credentials))
+}
+
+async fn credentials(settings: &Settings) -> Result<Option<(String, Secret)>, Trouble> {
+    let Some(credentials) = settings.mqtt.credentials.clone() else { return Ok(None) };
+    // A file on a slow disk must not hold up the arbiter.
+    let read = tokio::task::spawn_blocking(move || credentials.password.read()).await;
+    match read {
+        Ok(Ok(password)) => Ok(Some((credentials.username, password))),
+        Ok(Err(why)) => Err(Trouble::SecretUnreadable { why }),
+        Err(error) => Err(Trouble::SecretUnreadable { why: error.to_string() }),
+    }
+}
+
+/// The retained message that says how the system is.
+#[must_use]
+pub fn status(
+    settings: &Settings,
+    topics: &Topics,
+    state: State,
+    timestamp: Option<DateTime<Utc>>,
+) -> Outgoing {
+    let status = Status {
+        state,
+        timestamp,
+        client_id: &settings.mqtt.client_id,
+        version: &settings.version,
+        sensors: settings.sensors,
+    };
+    Outgoing {
+        topic: topics.status(),
+        payload: wire::status(&status, settings.times),
+        qos: Qos::AtLeastOnce,
+        retained: true,
+    }
+}

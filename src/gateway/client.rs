@@ -1,0 +1,456 @@
+//! The two MQTT clients, one for intake and one for publishing; the only file that names Paho.
+//!
+//! Paho C has one receiving thread, one sending thread and one lock for all clients of a process,
+//! and holds that lock during callbacks. So any call may wait for a callback, and none may happen on
+//! an arbiter: they all happen on a thread of their own, "mqtt-client", which is told what to do by
+//! [`Command`]s and answers with [`Event`]s.
+//!
+//! Always: a client is new for each attempt, so that nothing of an earlier connection (options,
+//! in-flight messages, TLS sessions) lingers; the fate of a message is told once, or the connection's
+//! end is. Both clients stand or fall together.
+//!
+//! Never: a client is let go while Paho may still call back into it (see [`retire`]).
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use paho_mqtt as paho;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::intake::Intake;
+use super::link::{Command, Event, Outcome, Outgoing, Plan, Qos, Tag};
+use crate::config::{ClientTls, MqttVersion};
+
+/// Commands that may wait: the windows of readings and alerts together are 120, and there are a
+/// handful of others.
+const COMMANDS: usize = 256;
+/// Events that may wait; beyond, the client's thread waits for the gateway.
+const EVENTS: usize = 256;
+/// Paho looks at its own timeout every 3 seconds only, so it takes up to 8.
+const CONNECT: Duration = Duration::from_secs(5);
+/// After which Paho is no longer expected to answer at all.
+const CONNECT_AT_MOST: Duration = Duration::from_secs(20);
+const SUBSCRIBE: Duration = Duration::from_secs(10);
+const DISCONNECT: Duration = Duration::from_millis(300);
+/// How long the broker keeps the intake's session and queue while the daemon is away, in seconds.
+const SESSION_EXPIRY: i32 = 24 * 3600;
+/// Messages the broker may have in flight to us: fewer cost throughput, more cost nothing we need.
+const RECEIVE_MAXIMUM: i32 = 1000;
+/// Room in Paho's own queue, more than the gateway ever has in flight.
+const PAHO_BUFFER: i32 = 1000;
+/// Cipher suites that need TLS 1.2, beside those of TLS 1.3: Paho's own setting for the protocol
+/// version does nothing with today's OpenSSL.
+const CIPHERS: &str = "TLSv1.2+HIGH:!aNULL:!PSK:!SRP";
+
+/// The gateway's end.
+#[derive(Debug)]
+pub struct Client {
+    commands: mpsc::Sender<Command>,
+}
+
+impl Client {
+    /// Starts the client's thread; dropping the events' receiver ends it. What comes in goes to
+    /// `intake`.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(intake: Arc<Intake>) -> io::Result<(Self, mpsc::Receiver<Event>)> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let (commands, command_queue) = mpsc::channel(COMMANDS);
+        let (event_queue, events) = mpsc::channel(EVENTS);
+        let worker = Worker { commands: command_queue, events: event_queue, intake, link: None };
+        std::thread::Builder::new()
+            .name("mqtt-client".into())
+            .spawn(move || runtime.block_on(worker.run()))?;
+        Ok((Self { commands }, events))
+    }
+
+    /// Passes a command on. False when the client's thread is gone, or so far behind that something
+    /// is badly wrong: the gateway never has more commands unanswered than there is room for.
+    #[must_use]
+    pub fn tell(&self, command: Command) -> bool {
+        self.commands.try_send(command).is_ok()
+    }
+}
+
+/// What lives on the client's thread.
+struct Worker {
+    commands: mpsc::Receiver<Command>,
+    events: mpsc::Sender<Event>,
+    intake: Arc<Intake>,
+    link: Option<Link>,
+}
+
+/// A standing connection.
+struct Link {
+    publishing: paho::AsyncClient,
+    /// `None` once intake has ended.
+    intake: Option<paho::AsyncClient>,
+    lost: mpsc::Receiver<Outcome>,
+    deliveries: FuturesUnordered<BoxFuture<'static, (Tag, paho::Result<()>)>>,
+}
+
+enum Step {
+    Command(Option<Command>),
+    Delivered(Tag, paho::Result<()>),
+    Lost(Outcome),
+}
+
+impl Worker {
+    /// Works until the gateway drops its end.
+    async fn run(mut self) {
+        while let Some(step) = self.next_step().await {
+            match step {
+                Step::Command(Some(command)) => self.obey(command).await,
+                Step::Command(None) => break,
+                Step::Delivered(tag, Ok(())) => self.say(Event::Delivered(tag, Ok(()))).await,
+                Step::Delivered(tag, Err(paho::Error::ReasonCode(code, _))) => {
+                    self.say(Event::Delivered(tag, Err(code as u8))).await;
+                }
+                Step::Delivered(_, Err(error)) => self.lose_after(&error).await,
+                Step::Lost(outcome) => self.lose(outcome).await,
+            }
+        }
+        self.close().await;
+    }
+
+    /// `None` when the gateway has gone.
+    async fn next_step(&mut self) -> Option<Step> {
+        let Some(link) = &mut self.link else {
+            return tokio::select! {
+                () = self.events.closed() => None,
+                command = self.commands.recv() => Some(Step::Command(command)),
+            };
+        };
+        tokio::select! {
+            biased;
+            () = self.events.closed() => None,
+            Some(outcome) = link.lost.recv() => Some(Step::Lost(outcome)),
+            Some((tag, result)) = link.deliveries.next() => Some(Step::Delivered(tag, result)),
+            command = self.commands.recv() => Some(Step::Command(command)),
+        }
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Open(plan) => {
+                self.close().await;
+                let event = match open(&plan, &self.intake).await {
+                    Ok(link) => {
+                        self.link = Some(link);
+                        Event::Up
+                    }
+                    Err(outcome) => Event::Failed(outcome),
+                };
+                self.say(event).await;
+            }
+            Command::Publish(tag, message) => self.publish(tag, message).await,
+            Command::EndIntake => {
+                if let Some(intake) = self.link.as_mut().and_then(|link| link.intake.take()) {
+                    retire(intake).await;
+                }
+            }
+            Command::Close => {
+                self.close().await;
+                self.say(Event::Closed).await;
+            }
+        }
+    }
+
+    async fn publish(&mut self, tag: Tag, message: Outgoing) {
+        // Without a connection there is nothing to say: the gateway learns or has learned of it.
+        let Some(link) = &mut self.link else { return };
+        match link.publishing.try_publish(message_of(message)) {
+            Ok(token) => link.deliveries.push(Box::pin(async move { (tag, token.await) })),
+            Err(error) => self.lose_after(&error).await,
+        }
+    }
+
+    /// A delivery failed otherwise than by the broker's word: the connection is gone, or of no use.
+    async fn lose_after(&mut self, error: &paho::Error) {
+        let Some(link) = &mut self.link else { return };
+        // Paho fails the deliveries first and gives the reason right after.
+        let said = timeout(Duration::from_millis(100), link.lost.recv()).await.ok().flatten();
+        let outcome = said.unwrap_or_else(|| outcome(error));
+        self.lose(outcome).await;
+    }
+
+    async fn lose(&mut self, outcome: Outcome) {
+        self.close().await;
+        self.say(Event::Lost(outcome)).await;
+    }
+
+    async fn close(&mut self) {
+        if let Some(link) = self.link.take() {
+            if let Some(intake) = link.intake {
+                retire(intake).await;
+            }
+            retire(link.publishing).await;
+        }
+    }
+
+    async fn say(&self, event: Event) {
+        // An error means that the gateway has gone, which the next step notices.
+        let _ = self.events.send(event).await;
+    }
+}
+
+/// Connects both clients and subscribes. Not to be dropped halfway: see [`retire`].
+async fn open(plan: &Plan, intake: &Arc<Intake>) -> Result<Link, Outcome> {
+    keep_paho_running();
+    let (lost, lost_queue) = mpsc::channel(4);
+    let publishing =
+        connect(plan, &format!("{}-pub", plan.client_id), publishing_options(plan)?, |client| {
+            report_loss(client, &lost);
+        })
+        .await?;
+    let taking = connect(plan, &plan.client_id, intake_options(plan)?, |client| {
+        report_loss(client, &lost);
+        let intake = intake.clone();
+        client.set_message_callback(move |_, message| take_in(&intake, message));
+    })
+    .await;
+    let taking = match taking {
+        Ok(client) => client,
+        Err(outcome) => {
+            retire(publishing).await;
+            return Err(outcome);
+        }
+    };
+    if let Err(outcome) = subscribe(&taking, plan).await {
+        retire(taking).await;
+        retire(publishing).await;
+        return Err(outcome);
+    }
+    Ok(Link {
+        publishing,
+        intake: Some(taking),
+        lost: lost_queue,
+        deliveries: FuturesUnordered::new(),
+    })
+}
+
+/// Runs inside Paho's callback; the message is acknowledged when this returns.
+fn take_in(intake: &Intake, message: Option<paho::Message>) {
+    // `None` says that the connection ended, which is heard of elsewhere.
+    let Some(message) = message else { return };
+    // A panic here would unwind into C and abort the process.
+    let taken = catch_unwind(AssertUnwindSafe(|| {
+        intake.accept(message.topic(), message.payload(), message.retained());
+    }));
+    if taken.is_err() {
+        log::error!("a message of {} bytes could not be taken in", message.payload().len());
+    }
+}
+
+fn report_loss(client: &paho::AsyncClient, lost: &mpsc::Sender<Outcome>) {
+    // In both, a full channel means that a loss has been told already: one is enough.
+    let told = lost.clone();
+    client.set_connection_lost_callback(move |_| drop(told.try_send(Outcome::Closed)));
+    let told = lost.clone();
+    client.set_disconnected_callback(move |_, properties, code| {
+        drop(told.try_send(reason(code, &properties)));
+    });
+}
+
+/// Makes and connects a client.
+async fn connect(
+    plan: &Plan,
+    client_id: &str,
+    options: paho::ConnectOptions,
+    prepare: impl FnOnce(&paho::AsyncClient),
+) -> Result<paho::AsyncClient, Outcome> {
+    let scheme = if plan.target.tls.is_some() { "mqtts" } else { "mqtt" };
+    let create = paho::CreateOptionsBuilder::new()
+        .server_uri(format!("{scheme}://{}", plan.target.authority()))
+        .client_id(client_id)
+        .persistence(paho::PersistenceType::None)
+        .max_buffered_messages(PAHO_BUFFER)
+        .mqtt_version(version(plan))
+        .finalize();
+    let client = paho::AsyncClient::new(create).map_err(|error| outcome(&error))?;
+    prepare(&client);
+    match timeout(CONNECT_AT_MOST, client.connect(options)).await {
+        Ok(Ok(_)) => Ok(client),
+        Ok(Err(error)) => {
+            retire(client).await;
+            Err(outcome(&error))
+        }
+        Err(_elapsed) => {
+            // Paho still holds a reference for an answer that may come: see `retire`.
+            log::error!("the MQTT client did not answer within {} s", CONNECT_AT_MOST.as_secs());
+            std::mem::forget(client);
+            Err(Outcome::TimedOut)
+        }
+    }
+}
+
+async fn subscribe(client: &paho::AsyncClient, plan: &Plan) -> Result<(), Outcome> {
+    let token = match plan.version {
+        // QoS 2 lets each publisher keep the level it chose. Retained readings are sent for a new
+        // subscription only, not again after each reconnection.
+        MqttVersion::V5 => {
+            let options = paho::SubscribeOptions::with_retain_handling(
+                paho::RetainHandling::SendRetainedOnNew,
+            );
+            client.subscribe_many_with_options(
+                &plan.filters,
+                &vec![paho::QoS::ExactlyOnce; plan.filters.len()],
+                &vec![options; plan.filters.len()],
+                None,
+            )
+        }
+        // On 3.1.1 Paho answers a QoS 2 message before its callback has seen it: were the process to
+        // die in between, it would be lost. At QoS 1 it answers after, and may get it twice.
+        MqttVersion::V3_1_1 => {
+            client.subscribe_many(&plan.filters, &vec![paho::QoS::AtLeastOnce; plan.filters.len()])
+        }
+    };
+    let answer = match timeout(SUBSCRIBE, token).await {
+        Ok(answer) => answer.map_err(|error| outcome(&error))?,
+        Err(_elapsed) => return Err(Outcome::TimedOut),
+    };
+    let granted = answer.subscribe_many_response().unwrap_or_default();
+    match plan.filters.iter().zip(granted).find(|(_, granted)| *granted >= 0x80) {
+        Some((filter, _)) => Err(Outcome::SubscriptionRefused { filter: filter.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Ends a client whose last `connect` has been answered.
+///
+/// Paho's answer to `connect` carries a reference to the client. Were ours the earlier one to go,
+/// the client would be destroyed inside its own callback, and Paho would go on with freed memory.
+/// The callback runs under Paho's lock: asking whether it is connected takes that lock, so after
+/// the answer the callback is over, and our reference is the last.
+async fn retire(client: paho::AsyncClient) {
+    if client.is_connected() {
+        let disconnected = client.disconnect(None);
+        let _at_most = timeout(DISCONNECT, disconnected).await;
+    }
+    drop(client);
+}
+
+/// Paho stops its threads when its last client is destroyed, waiting for them with a second's
+/// patience, and starting them anew can race with that. A client that never connects keeps them.
+fn keep_paho_running() {
+    static ANCHOR: OnceLock<Option<paho::AsyncClient>> = OnceLock::new();
+    ANCHOR.get_or_init(|| {
+        let create = paho::CreateOptionsBuilder::new()
+            .server_uri("mqtt://127.0.0.1:0")
+            .client_id("anchor")
+            .persistence(paho::PersistenceType::None);
+        create.create_client().ok()
+    });
+}
+
+fn publishing_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
+    let mut options = common_options(plan)?;
+    // The gateway itself knows what is in flight and sends it again: nothing need be remembered.
+    match plan.version {
+        MqttVersion::V5 => options.clean_start(true),
+        MqttVersion::V3_1_1 => options.clean_session(true),
+    };
+    options.will_message(message_of(plan.will.clone()));
+    Ok(options.finalize())
+}
+
+fn intake_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
+    let mut options = common_options(plan)?;
+    match plan.version {
+        MqttVersion::V5 => {
+            let mut properties = paho::Properties::new();
+            for (code, value) in [
+                (paho::PropertyCode::SessionExpiryInterval, SESSION_EXPIRY),
+                (paho::PropertyCode::ReceiveMaximum, RECEIVE_MAXIMUM),
+            ] {
+                properties.push_int(code, value).map_err(|error| outcome(&error))?;
+            }
+            options.clean_start(false).properties(properties);
+        }
+        MqttVersion::V3_1_1 => {
+            options.clean_session(false);
+        }
+    }
+    Ok(options.finalize())
+}
+
+fn common_options(plan: &Plan) -> Result<paho::ConnectOptionsBuilder, Outcome> {
+    let mut options = paho::ConnectOptionsBuilder::with_mqtt_version(version(plan));
+    options.connect_timeout(CONNECT).keep_alive_interval(plan.keep_alive);
+    if let Some((username, password)) = &plan.credentials {
+        if username.contains('\0') {
+            return Err(Outcome::Unusable("the user name has a NUL character in it".into()));
+        }
+        options.user_name(username).password(password.reveal());
+    }
+    if let Some(tls) = &plan.target.tls {
+        options.ssl_options(tls_options(tls).map_err(|error| outcome(&error))?);
+    }
+    Ok(options)
+}
+
+fn tls_options(tls: &ClientTls) -> paho::Result<paho::SslOptions> {
+    let verify = !tls.insecure_skip_verify;
+    let mut options = paho::SslOptionsBuilder::new();
+    options.enable_server_cert_auth(verify).verify(verify).enabled_cipher_suites(CIPHERS);
+    if let Some(ca_file) = &tls.ca_file {
+        options.trust_store(ca_file)?;
+    }
+    if let Some((cert, key)) = &tls.client_cert {
+        options.key_store(cert)?.private_key(key)?;
+    }
+    Ok(options.finalize())
+}
+
+const fn version(plan: &Plan) -> u32 {
+    match plan.version {
+        MqttVersion::V5 => paho::MQTT_VERSION_5,
+        MqttVersion::V3_1_1 => paho::MQTT_VERSION_3_1_1,
+    }
+}
+
+fn message_of(message: Outgoing) -> paho::Message {
+    let qos = match message.qos {
+        Qos::AtLeastOnce => paho::QoS::AtLeastOnce,
+        Qos::ExactlyOnce => paho::QoS::ExactlyOnce,
+    };
+    paho::MessageBuilder::new()
+        .topic(message.topic)
+        .payload(message.payload)
+        .qos(qos)
+        .retained(message.retained)
+        .finalize()
+}
+
+fn reason(code: paho::ReasonCode, properties: &paho::Properties) -> Outcome {
+    let text = properties.get_string(paho::PropertyCode::ReasonString).unwrap_or_default();
+    // From the other side: no line breaks into our log, and not at any length.
+    let text = text.chars().filter(|c| !c.is_control()).take(200).collect();
+    Outcome::Reason { code: code as u8, text }
+}
+
+/// What Paho's errors say in terms of the protocol.
+fn outcome(error: &paho::Error) -> Outcome {
+    match error {
+        paho::Error::ReasonCode(code, properties) => reason(*code, properties),
+        paho::Error::ConnectReturn(code) => Outcome::Return(*code as u8),
+        paho::Error::ReceivedDisconnect(code) => match u8::try_from(*code) {
+            Ok(code @ 0x80..) => Outcome::Reason { code, text: String::new() },
+            _ => Outcome::Closed,
+        },
+        paho::Error::TcpConnectTimeout | paho::Error::Timeout => Outcome::TimedOut,
+        paho::Error::Disconnected | paho::Error::OperationIncomplete => Outcome::Closed,
+        paho::Error::Failure
+        | paho::Error::TcpConnectCompletionFailure
+        | paho::Error::TcpTlsConnectFailure
+        | paho::Error::SocketError(_) => Outcome::Transport(error.to_string()),
+        _ => Outcome::Unusable(error.to_string()),
+    }
+}

@@ -1,0 +1,224 @@
+//! What flows out while the connection stands: readings from the outbox, alerts from storage, each
+//! within its window, and what becomes of them.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+use log::{error, info, warn};
+
+use super::actor::{Gateway, now};
+use super::link::{Command, Outgoing, Qos, Tag};
+use super::{READING_WINDOW, wire};
+use crate::domain::Reading;
+use crate::logging::Admission;
+use crate::messages::{AlertsDelivered, LoadPendingAlerts};
+
+/// How long storage may take to answer or to have room.
+const STORAGE: Duration = Duration::from_secs(5);
+/// How long nothing is sent after the broker refused something for now.
+const PAUSE: Duration = Duration::from_secs(5);
+/// The target of the line each reading sent has.
+const SENT: &str = "vigie::sent";
+
+impl Gateway {
+    /// Sends and asks for what there is room for.
+    pub(super) fn flow(&mut self, ctx: &mut Context<Self>) {
+        if self.carries() {
+            self.send_readings(ctx);
+            self.send_alerts(ctx);
+            self.load_alerts(ctx);
+        }
+        self.confirm_alerts(ctx);
+    }
+
+    fn send_readings(&mut self, ctx: &mut Context<Self>) {
+        loop {
+            let (command, first) = {
+                let mut outbox = self.kept.outbox();
+                if outbox.in_flight() >= READING_WINDOW {
+                    return;
+                }
+                let Some(dispatch) = outbox.dispatch() else { return };
+                let message = Outgoing {
+                    topic: self
+                        .topics
+                        .reading(&dispatch.reading.quantity, &dispatch.reading.sensor_id),
+                    payload: wire::reading(dispatch.reading, self.settings.times),
+                    qos: Qos::AtLeastOnce,
+                    retained: false,
+                };
+                let first = dispatch.first_time.then(|| dispatch.reading.clone());
+                (Command::Publish(Tag::Reading(dispatch.sequence), message), first)
+            };
+            // Before the command, so that the line stands before all that comes of the reading.
+            if let Some(reading) = first {
+                self.log_sent(&reading);
+            }
+            self.tell(command, ctx);
+        }
+    }
+
+    fn send_alerts(&mut self, ctx: &mut Context<Self>) {
+        loop {
+            let command = {
+                let mut alerts = self.kept.alerts();
+                let Some(alert) = alerts.dispatch() else { return };
+                let message = Outgoing {
+                    topic: self.topics.alert(&alert.event.quantity),
+                    payload: wire::alert(&alert.event, self.settings.times),
+                    qos: Qos::ExactlyOnce,
+                    retained: false,
+                };
+                Command::Publish(Tag::Alert(alert.row_id), message)
+            };
+            self.tell(command, ctx);
+        }
+    }
+
+    fn load_alerts(&mut self, ctx: &mut Context<Self>) {
+        if self.storage_resting {
+            return;
+        }
+        let Some(load) = self.kept.alerts().next_load() else { return };
+        let question = LoadPendingAlerts { after_row_id: load.after_row_id, at_most: load.at_most };
+        let pending = self.routes.pending.clone();
+        let answer = async move {
+            match pending.request(question, STORAGE).await {
+                Ok(answer) => answer,
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        ctx.spawn(answer.into_actor(self).map(move |answer, act, ctx| match answer {
+            Ok(rows) => {
+                act.kept.alerts().loaded(load, rows);
+                act.flow(ctx);
+            }
+            Err(error) => {
+                act.kept.alerts().load_failed(load);
+                act.rest_storage("pending alerts could not be loaded", &error);
+            }
+        }));
+    }
+
+    fn confirm_alerts(&mut self, ctx: &mut Context<Self>) {
+        let rows = self.kept.alerts().to_confirm().to_vec();
+        if rows.is_empty() || self.confirming || self.storage_resting {
+            return;
+        }
+        self.confirming = true;
+        let count = rows.len();
+        let delivered = self.routes.delivered.clone();
+        let sent = async move { delivered.send(AlertsDelivered(rows), STORAGE).await };
+        ctx.spawn(sent.into_actor(self).map(move |sent, act, ctx| {
+            act.confirming = false;
+            match sent {
+                Ok(()) => {
+                    act.kept.alerts().confirmed(count);
+                    act.flow(ctx);
+                }
+                Err(error) => {
+                    act.rest_storage("delivered alerts not confirmed", &error.to_string())
+                }
+            }
+        }));
+    }
+
+    /// Until the next tick.
+    fn rest_storage(&mut self, what: &str, why: &str) {
+        self.storage_resting = true;
+        if let Admission::Pass { .. } = self.lines.refused.admit(now()) {
+            warn!("{what}: {why}; trying again");
+        }
+    }
+
+    /// The broker has it.
+    pub(super) fn delivered(&mut self, tag: Tag, ctx: &mut Context<Self>) {
+        match tag {
+            Tag::Reading(sequence) => self.kept.outbox().acknowledge(sequence),
+            Tag::Alert(row_id) => self.kept.alerts().finish(row_id),
+            Tag::Status => {}
+        }
+        self.flow(ctx);
+    }
+
+    /// The broker does not take it: some reasons hold for ever, the others may pass.
+    pub(super) fn refused(&mut self, tag: Tag, code: u8, ctx: &mut Context<Self>) {
+        match tag {
+            Tag::Reading(sequence) if is_for_good(code) => self.kept.outbox().refuse(sequence),
+            Tag::Reading(sequence) => self.kept.outbox().put_back(sequence),
+            Tag::Alert(row_id) => self.kept.alerts().put_back(row_id),
+            Tag::Status => {}
+        }
+        if let Admission::Pass { suppressed_before } = self.lines.refused.admit(now()) {
+            let what = if matches!(tag, Tag::Alert(_)) { "an alert" } else { "a reading" };
+            error!(
+                "the broker refuses {what} with reason 0x{code:02X} ({suppressed_before} more \
+                 since the last line); check this user's right to publish, and the broker's quotas"
+            );
+        }
+        if matches!(tag, Tag::Reading(_)) && is_for_good(code) {
+            self.flow(ctx);
+        } else {
+            self.paused_until = Some(now() + PAUSE);
+            // Bound first: the outbox must not be locked while its readings are counted as lost.
+            let dropped = self.kept.outbox().take_over();
+            self.note_dropped(dropped);
+        }
+    }
+
+    pub(super) fn note_dropped(&mut self, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let total = self.kept.outbox().given_up();
+        if let Admission::Pass { .. } = self.lines.dropped.admit(now()) {
+            error!("outbox full: the oldest readings are dropped unpublished, {total} so far");
+        }
+    }
+
+    fn log_sent(&mut self, reading: &Reading) {
+        if let Admission::Pass { suppressed_before } = self.lines.sent.admit(now()) {
+            self.log_sent_more(suppressed_before);
+            info!(target: SENT, "{}", (self.settings.words.reading_sent)(reading));
+        }
+    }
+
+    /// What the limits held back and no later line has told of.
+    pub(super) fn tell_suppressed(&mut self) {
+        let now = now();
+        if let Some(more) = self.lines.sent.overdue(now) {
+            self.log_sent_more(more);
+        }
+        if let Some(more) = self.lines.refused.overdue(now) {
+            warn!("{more} more messages were refused or not confirmed");
+        }
+        // The line on dropped readings gives the total, so the next one tells of all.
+        if self.lines.dropped.overdue(now).is_some() {
+            let total = self.kept.outbox().given_up();
+            error!("outbox full: {total} readings dropped unpublished so far");
+        }
+    }
+
+    fn log_sent_more(&self, more: u64) {
+        if more > 0 {
+            info!(target: SENT, "{}", (self.settings.words.readings_sent_more)(more));
+        }
+    }
+}
+
+/// Reason codes that say something about the message itself: it would be refused again for ever.
+const fn is_for_good(code: u8) -> bool {
+    // Topic Name invalid, Packet too large, Payload format invalid.
+    matches!(code, 0x90 | 0x95 | 0x99)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_of_the_message_are_for_good_and_of_the_user_are_not() {
+        assert!([0x90, 0x95, 0x99].into_iter().all(is_for_good));
+        assert!(![0x80, 0x83, 0x87, 0x97].into_iter().any(is_for_good));
+    }
+}

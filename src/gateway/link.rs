@@ -1,0 +1,117 @@
+//! What the gateway and its MQTT client say to each other, in words of the protocol: nothing here
+//! knows which client library it is.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::config::{ClientTls, MqttVersion, Secret};
+
+/// Where the broker is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub host: String,
+    pub port: u16,
+    /// `None`: plain TCP.
+    pub tls: Option<ClientTls>,
+}
+
+impl Target {
+    /// `host:port`, an IPv6 address in brackets.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// Everything one attempt needs; secrets are as they were read for it.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub target: Target,
+    pub version: MqttVersion,
+    pub client_id: String,
+    pub credentials: Option<(String, Secret)>,
+    pub keep_alive: Duration,
+    pub filters: Vec<String>,
+    /// The Last Will.
+    pub will: Outgoing,
+}
+
+/// A message to publish.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    pub topic: String,
+    pub payload: Vec<u8>,
+    pub qos: Qos,
+    pub retained: bool,
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes on {}", self.payload.len(), self.topic)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Qos {
+    AtLeastOnce,
+    ExactlyOnce,
+}
+
+/// Names a published message until its delivery is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tag {
+    /// By sequence number in the outbox.
+    Reading(u64),
+    /// By row in storage.
+    Alert(i64),
+    Status,
+}
+
+/// Gateway → client.
+#[derive(Debug)]
+pub enum Command {
+    /// Connect both clients and subscribe. Answered by [`Event::Up`] or [`Event::Failed`].
+    Open(Box<Plan>),
+    /// Answered by [`Event::Delivered`] unless the connection is lost first; ignored without one.
+    Publish(Tag, Outgoing),
+    /// Take no more messages in. The session stays at the broker and keeps queueing.
+    EndIntake,
+    /// Disconnect. Answered by [`Event::Closed`].
+    Close,
+}
+
+/// Client → gateway.
+#[derive(Debug)]
+pub enum Event {
+    /// Connected and subscribed.
+    Up,
+    Failed(Outcome),
+    /// An established connection is gone, and with it the fate of everything in flight.
+    Lost(Outcome),
+    /// The broker has completed the delivery, or refused it with a reason code of MQTT 5.
+    Delivered(Tag, Result<(), u8>),
+    Closed,
+}
+
+/// How a connection failed or ended, as far as the client can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A reason code of MQTT 5 (2.4), 0x80 or above, and the reason string that came with it.
+    Reason { code: u8, text: String },
+    /// A return code of MQTT 3.1.1 (3.2.2.3).
+    Return(u8),
+    /// The server refused one of the filters.
+    SubscriptionRefused { filter: String },
+    /// Not connected, somewhere between the name and the answer to CONNECT.
+    Transport(String),
+    /// Nothing came within the time allowed.
+    TimedOut,
+    /// An established connection ended without a word.
+    Closed,
+    /// Not even tried: an option can't be used.
+    Unusable(String),
+}

@@ -1,0 +1,125 @@
+//! The gateway: the daemon's only door to the broker. Takes readings in, hands them to the evaluator;
+//! publishes this daemon's own readings, the alerts and its state.
+//!
+//! Always: a message that was taken in reaches the evaluator or is rejected with a reason; readings
+//! and alerts go out in order, and count as published when the broker has acknowledged them. A broker
+//! that can't be reached is no failure: the reason is said, and it is tried again for ever.
+//!
+//! Never: a call into the MQTT library on an arbiter, or an unbounded queue. [`client`] alone knows
+//! which library it is, [`codec`] and [`wire`] alone which payloads.
+
+mod actor;
+mod alerts;
+mod attempt;
+mod client;
+pub mod codec;
+mod diagnosis;
+mod flow;
+mod intake;
+mod link;
+mod outbox;
+mod probe;
+mod retry;
+mod stop;
+#[cfg(test)]
+mod tests;
+mod times;
+pub mod topics;
+mod wire;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+pub use actor::Gateway;
+use alerts::AlertQueue;
+use intake::Intake;
+use outbox::Outbox;
+
+use crate::config::{Endpoint, MqttConfig, TimeStyle};
+use crate::locale::Words;
+use crate::messages::{
+    AlertsDelivered, BrokerAddress, Evaluate, LoadPendingAlerts, PublishReadings,
+};
+use crate::supervisor::{ChildEnv, Failure, Route, Routed};
+
+/// Readings on their way to Paho at a time: beyond this it only gets slower, its tables being
+/// searched one by one.
+const READING_WINDOW: usize = 100;
+/// Alerts on their way at a time.
+const ALERT_WINDOW: usize = 20;
+/// Readings kept for a broker that is away, the oldest dropped first: a few MB, and a fleet of a
+/// hundred sensors at 2 s rides out more than three minutes.
+const OUTBOX_CAPACITY: usize = 10_000;
+
+/// What the gateway is told once.
+#[derive(Clone)]
+pub struct Settings {
+    pub mqtt: MqttConfig,
+    pub times: TimeStyle,
+    pub words: &'static Words,
+    /// How many sensors this daemon runs itself; the status message says it.
+    pub sensors: usize,
+    /// This program's version; the status message says it.
+    pub version: String,
+    /// Where the embedded broker listens, while it does. Needed for [`Endpoint::Embedded`].
+    pub embedded: Option<watch::Receiver<Option<BrokerAddress>>>,
+    /// A payload of more bytes is rejected.
+    pub max_payload_bytes: usize,
+}
+
+impl Settings {
+    /// How the log calls the broker.
+    fn broker_name(&self) -> String {
+        match (&self.mqtt.name, &self.mqtt.endpoint) {
+            (Some(name), _) => name.clone(),
+            (None, Endpoint::Embedded) => self.words.embedded_broker.to_owned(),
+            (None, Endpoint::Remote { host, port, .. }) => format!("{host}:{port}"),
+        }
+    }
+}
+
+/// Where the gateway's messages go.
+#[derive(Clone)]
+pub struct Routes {
+    pub evaluate: Route<Evaluate>,
+    pub pending: Route<LoadPendingAlerts>,
+    pub delivered: Route<AlertsDelivered>,
+}
+
+/// What outlives an incarnation: everything accepted and not yet passed on.
+struct Kept {
+    intake: Arc<Intake>,
+    outbox: Mutex<Outbox<Routed<PublishReadings>>>,
+    alerts: Mutex<AlertQueue>,
+}
+
+impl Kept {
+    fn new(max_payload_bytes: usize) -> Self {
+        Self {
+            intake: Arc::new(Intake::new(max_payload_bytes)),
+            outbox: Mutex::new(Outbox::new(OUTBOX_CAPACITY)),
+            alerts: Mutex::new(AlertQueue::new(ALERT_WINDOW)),
+        }
+    }
+
+    // Only the gateway's arbiter takes these locks, and never across an await; after a panic the
+    // books are as the last whole step left them.
+    fn outbox(&self) -> MutexGuard<'_, Outbox<Routed<PublishReadings>>> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn alerts(&self) -> MutexGuard<'_, AlertQueue> {
+        self.alerts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes the supervisor's factory. What was accepted survives a restart of the gateway.
+pub fn factory(
+    settings: Settings,
+    routes: Routes,
+) -> impl Fn(&ChildEnv) -> Result<Gateway, Failure> + Send + Sync + 'static {
+    let kept = Arc::new(Kept::new(settings.max_payload_bytes));
+    let settings = Arc::new(settings);
+    move |env| Gateway::new(env, settings.clone(), routes.clone(), kept.clone())
+}

@@ -1,0 +1,188 @@
+//! When to try the broker again, and which of many equal failures to write into the log.
+//!
+//! Pure: time and chance come in as arguments.
+
+use std::time::{Duration, Instant};
+
+use crate::locale::Trouble;
+
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// How far chance moves a delay to either side, so that many clients don't come back as one.
+const JITTER: f64 = 0.25;
+/// A connection that lasted this long was a good one: the next delay begins at the first again.
+const STABLE: Duration = Duration::from_secs(30);
+/// At least this long after somebody else took the client id: were both to come back at once, they
+/// would throw each other out for ever.
+const AFTER_TAKEOVER: Duration = Duration::from_secs(15);
+/// A failure that goes on is written again this long after the last time.
+const REMINDER: Duration = Duration::from_secs(600);
+
+/// The delays between attempts: 1 s, doubled each time, at most 30 s, give or take a quarter.
+#[derive(Debug, Default)]
+pub struct Backoff {
+    streak: u32,
+    connected_at: Option<Instant>,
+}
+
+impl Backoff {
+    pub const fn connected(&mut self, now: Instant) {
+        self.connected_at = Some(now);
+    }
+
+    /// The delay after a failed attempt or a lost connection; `chance` is in [0, 1).
+    pub fn delay(&mut self, trouble: &Trouble, now: Instant, chance: f64) -> Duration {
+        let lasted = self.connected_at.take().map(|at| now.saturating_duration_since(at));
+        if lasted.is_some_and(|lasted| lasted >= STABLE) {
+            self.streak = 0;
+        }
+        let doubled = FIRST_DELAY.saturating_mul(1 << self.streak.min(10)).min(LONGEST_DELAY);
+        self.streak = self.streak.saturating_add(1);
+        let base = match trouble {
+            Trouble::ClientIdInUse { .. } | Trouble::ClientIdContested { .. } => {
+                doubled.max(AFTER_TAKEOVER)
+            }
+            _ => doubled,
+        };
+        base.mul_f64(1.0 - JITTER + 2.0 * JITTER * chance.clamp(0.0, 1.0))
+    }
+}
+
+/// Recognises the tug-of-war of two clients with one client id at a broker that does not say so
+/// (before MQTT 5 none could): connections that are closed without a word soon after they were made,
+/// one after the other.
+#[derive(Debug, Default)]
+pub struct Flaps {
+    connected_at: Option<Instant>,
+    short_lives: u32,
+}
+
+impl Flaps {
+    pub const fn connected(&mut self, now: Instant) {
+        self.connected_at = Some(now);
+    }
+
+    /// An attempt failed: the broker was away, which explains the lost connection before it.
+    pub const fn failed(&mut self) {
+        self.short_lives = 0;
+    }
+
+    /// What to make of a lost connection.
+    pub fn lost(&mut self, trouble: Trouble, client_id: &str, now: Instant) -> Trouble {
+        let lasted = self.connected_at.take().map(|at| now.saturating_duration_since(at));
+        if trouble != Trouble::Closed || lasted.is_none_or(|lasted| lasted >= STABLE) {
+            self.short_lives = 0;
+            return trouble;
+        }
+        self.short_lives += 1;
+        if self.short_lives < 2 {
+            return trouble;
+        }
+        Trouble::ClientIdContested { client_id: client_id.to_owned() }
+    }
+}
+
+/// Decides what the log says, so that a broker that is away for a week fills no disk.
+#[derive(Debug, Default)]
+pub struct Announcer {
+    connecting_said: bool,
+    last: Option<(Trouble, Instant)>,
+}
+
+impl Announcer {
+    /// Whether to say that a connection is being made: once for each connection, not each attempt.
+    pub const fn attempting(&mut self) -> bool {
+        !std::mem::replace(&mut self.connecting_said, true)
+    }
+
+    /// Whether to say that an attempt failed: the first time, when the cause is another one, and
+    /// now and then.
+    pub fn failed(&mut self, trouble: &Trouble, now: Instant) -> bool {
+        let known = self.last.as_ref().is_some_and(|(last, at)| {
+            last == trouble && now.saturating_duration_since(*at) < REMINDER
+        });
+        if !known {
+            self.last = Some((trouble.clone(), now));
+        }
+        !known
+    }
+
+    /// The connection stands: whatever goes wrong next is news.
+    pub fn connected(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIDDLE: f64 = 0.5;
+
+    fn delays(backoff: &mut Backoff, trouble: &Trouble, now: Instant, count: usize) -> Vec<u64> {
+        (0..count).map(|_| backoff.delay(trouble, now, MIDDLE).as_secs()).collect()
+    }
+
+    #[test]
+    fn delays_double_up_to_half_a_minute() {
+        let now = Instant::now();
+        let mut backoff = Backoff::default();
+        assert_eq!(delays(&mut backoff, &Trouble::Closed, now, 8), [1, 2, 4, 8, 16, 30, 30, 30]);
+        assert_eq!(backoff.delay(&Trouble::Closed, now, 0.0), Duration::from_millis(22_500));
+        assert_eq!(backoff.delay(&Trouble::Closed, now, 1.0), Duration::from_millis(37_500));
+    }
+
+    #[test]
+    fn only_a_stable_connection_starts_them_over() {
+        let now = Instant::now();
+        let mut backoff = Backoff::default();
+        delays(&mut backoff, &Trouble::Closed, now, 4);
+        backoff.connected(now);
+        let soon = now + Duration::from_secs(2);
+        assert_eq!(delays(&mut backoff, &Trouble::Closed, soon, 1), [16], "it flaps");
+        backoff.connected(now);
+        assert_eq!(delays(&mut backoff, &Trouble::Closed, now + STABLE, 2), [1, 2]);
+    }
+
+    #[test]
+    fn a_taken_client_id_is_not_fought_over() {
+        let taken = Trouble::ClientIdInUse { client_id: "vigie".into() };
+        let mut backoff = Backoff::default();
+        assert_eq!(delays(&mut backoff, &taken, Instant::now(), 6), [15, 15, 15, 15, 16, 30]);
+    }
+
+    #[test]
+    fn a_silent_tug_of_war_is_recognised() {
+        let mut now = Instant::now();
+        let mut flaps = Flaps::default();
+        let mut live = |flaps: &mut Flaps, lasted: u64, trouble: Trouble| {
+            flaps.connected(now);
+            now += Duration::from_secs(lasted);
+            flaps.lost(trouble, "vigie", now)
+        };
+        let contested = Trouble::ClientIdContested { client_id: "vigie".into() };
+        assert_eq!(live(&mut flaps, 100, Trouble::Closed), Trouble::Closed);
+        assert_eq!(live(&mut flaps, 2, Trouble::Closed), Trouble::Closed);
+        assert_eq!(live(&mut flaps, 2, Trouble::Closed), contested);
+        assert_eq!(live(&mut flaps, 2, Trouble::KeepAlive), Trouble::KeepAlive);
+        assert_eq!(live(&mut flaps, 2, Trouble::Closed), Trouble::Closed, "from the start");
+        flaps.failed();
+        assert_eq!(live(&mut flaps, 2, Trouble::Closed), Trouble::Closed, "the broker was away");
+    }
+
+    #[test]
+    fn equal_failures_are_said_once_and_then_seldom() {
+        let now = Instant::now();
+        let refused = || Trouble::Refused { address: "127.0.0.1:1883".into() };
+        let mut announcer = Announcer::default();
+        assert!(announcer.attempting());
+        assert!(!announcer.attempting());
+        assert!(announcer.failed(&refused(), now));
+        assert!(!announcer.failed(&refused(), now + Duration::from_secs(500)));
+        assert!(announcer.failed(&refused(), now + REMINDER));
+        assert!(announcer.failed(&Trouble::BadCredentials, now + REMINDER), "another cause");
+        announcer.connected();
+        assert!(announcer.attempting());
+        assert!(announcer.failed(&Trouble::BadCredentials, now + REMINDER), "news again");
+    }
+}

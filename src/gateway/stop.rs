@@ -1,0 +1,124 @@
+//! The order of an orderly stop, each stage with its time: the outbox gets a moment, the offline
+//! status is published and completed, the client disconnects, and what came in goes to the evaluator.
+//!
+//! Pure. Without a connection only the last stage is left, so a broker that is gone holds nothing up.
+
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// What is queued goes out.
+    Flushing,
+    /// The offline status is on its way.
+    SayingGoodbye,
+    Disconnecting,
+    /// What was taken in goes to the evaluator.
+    Draining,
+    Done,
+}
+
+impl Stage {
+    const fn limit(self) -> Duration {
+        Duration::from_millis(match self {
+            Self::Flushing => 2000,
+            Self::SayingGoodbye => 1000,
+            Self::Disconnecting => 500,
+            Self::Draining => 900,
+            Self::Done => 0,
+        })
+    }
+}
+
+/// What the stages wait for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Facts {
+    pub connected: bool,
+    pub flushed: bool,
+    pub goodbye_completed: bool,
+    pub drained: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Stop {
+    stage: Stage,
+    since: Instant,
+}
+
+impl Stop {
+    #[must_use]
+    pub const fn begin(now: Instant) -> Self {
+        Self { stage: Stage::Flushing, since: now }
+    }
+
+    /// The stage to go on to now, if this one is over.
+    pub fn advance(&mut self, facts: Facts, now: Instant) -> Option<Stage> {
+        let late = now.saturating_duration_since(self.since) >= self.stage.limit();
+        let next = match self.stage {
+            Stage::Done => return None,
+            Stage::Draining if facts.drained || late => Stage::Done,
+            Stage::Draining => return None,
+            _ if !facts.connected => Stage::Draining,
+            Stage::Flushing if facts.flushed || late => Stage::SayingGoodbye,
+            Stage::SayingGoodbye if facts.goodbye_completed || late => Stage::Disconnecting,
+            Stage::Disconnecting if late => Stage::Draining,
+            Stage::Flushing | Stage::SayingGoodbye | Stage::Disconnecting => return None,
+        };
+        *self = Self { stage: next, since: now };
+        Some(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The stages entered, and the time it took, when `facts` never change.
+    fn run(facts: Facts) -> (Vec<Stage>, Duration) {
+        let begin = Instant::now();
+        let mut now = begin;
+        let mut stop = Stop::begin(now);
+        let mut stages = Vec::new();
+        while stages.last() != Some(&Stage::Done) {
+            match stop.advance(facts, now) {
+                Some(stage) => stages.push(stage),
+                None => now += Duration::from_millis(10),
+            }
+        }
+        (stages, now - begin)
+    }
+
+    #[test]
+    fn a_broker_that_is_gone_holds_nothing_up() {
+        let (stages, took) = run(Facts { drained: true, ..Facts::default() });
+        assert_eq!((stages, took), (vec![Stage::Draining, Stage::Done], Duration::ZERO));
+        let (_, took) = run(Facts::default());
+        assert!(took <= Duration::from_secs(1), "{took:?}");
+    }
+
+    #[test]
+    fn a_broker_that_hangs_is_not_waited_for_long() {
+        let (stages, took) = run(Facts { connected: true, drained: true, ..Facts::default() });
+        let all = vec![Stage::SayingGoodbye, Stage::Disconnecting, Stage::Draining, Stage::Done];
+        assert_eq!(stages, all);
+        assert!(took <= Duration::from_secs(4), "{took:?}");
+    }
+
+    #[test]
+    fn each_stage_ends_when_it_is_done() {
+        let now = Instant::now();
+        let mut stop = Stop::begin(now);
+        let mut facts = Facts { connected: true, ..Facts::default() };
+        assert_eq!(stop.advance(facts, now), None);
+        facts.flushed = true;
+        assert_eq!(stop.advance(facts, now), Some(Stage::SayingGoodbye));
+        assert_eq!(stop.advance(facts, now), None);
+        facts.goodbye_completed = true;
+        assert_eq!(stop.advance(facts, now), Some(Stage::Disconnecting));
+        facts.connected = false;
+        assert_eq!(stop.advance(facts, now), Some(Stage::Draining));
+        assert_eq!(stop.advance(facts, now), None);
+        facts.drained = true;
+        assert_eq!(stop.advance(facts, now), Some(Stage::Done));
+        assert_eq!(stop.advance(facts, now), None);
+    }
+}

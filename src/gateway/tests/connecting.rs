@@ -1,0 +1,329 @@
+//! What the log says of each way a connection fails, and how it heals.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::authority::Authority;
+use super::fake::{self, Script};
+use super::mosquitto::{self, Mosquitto};
+use super::stage::{Stage, log_of, on_stage, reading, readings, settings, until};
+use crate::config::{ClientTls, Credentials, Endpoint, MqttVersion, Secret, SecretSource};
+use crate::gateway::Settings;
+use crate::messages::BrokerAddress;
+
+/// Runs a gateway until the log says why it does not connect.
+async fn reason(name: &str, settings: Settings) -> String {
+    let stage = Stage::new(settings);
+    let gateway = stage.start();
+    let line = format!("connect to {name}: ");
+    until("a failure is told", || !log_of(&line).is_empty()).await;
+    stage.stop(gateway).await;
+    log_of(&line)[0].clone()
+}
+
+#[test]
+fn a_refusal_by_the_broker_says_why() {
+    let cases = [
+        (true, 0x86, true, "the user name or the password is wrong"),
+        (true, 0x87, true, "not authorized"),
+        (true, 0x87, false, "wants a user name and a password"),
+        (true, 0x85, true, "rejects the client id vigie"),
+        (true, 0x84, true, "does not speak MQTT 5"),
+        (true, 0x88, true, "says it is unavailable"),
+        (true, 0x97, true, "a quota of the broker"),
+        (true, 0x8A, true, "has banned this client"),
+        (false, 4, true, "the user name or the password is wrong"),
+        (false, 5, true, "not authorized"),
+        (false, 2, true, "rejects the client id vigie"),
+        (false, 1, true, "does not speak MQTT 3.1.1"),
+        (false, 3, true, "says it is unavailable"),
+    ];
+    for (index, (v5, code, with_credentials, expected)) in cases.into_iter().enumerate() {
+        on_stage(async move {
+            let script = Arc::new(Script::default());
+            script.connack.store(code, Ordering::SeqCst);
+            let name = format!("refusing-{index}");
+            let mut settings = settings(&name, fake::start(script, v5));
+            settings.mqtt.version = if v5 { MqttVersion::V5 } else { MqttVersion::V3_1_1 };
+            settings.mqtt.credentials = with_credentials.then(|| Credentials {
+                username: "user".into(),
+                password: SecretSource::Env("PATH".into()),
+            });
+            let line = reason(&name, settings).await;
+            assert!(line.contains(expected), "{code:#x}: {line}");
+        });
+    }
+}
+
+#[test]
+fn a_broker_that_knows_no_mqtt_5_is_recognised() {
+    // It answers CONNECT in the form of 3.1.1, as the standard has it.
+    on_stage(async {
+        let script = Arc::new(Script::default());
+        script.connack.store(1, Ordering::SeqCst);
+        let port = fake::start(script, false);
+        let line = reason("old", settings("old", port)).await;
+        assert!(line.contains("does not speak MQTT 5. Set mqtt.version = 4"), "{line}");
+    });
+}
+
+#[test]
+fn refused_subscriptions_are_told() {
+    for (name, v5) in [("unsubscribed-5", true), ("unsubscribed-4", false)] {
+        on_stage(async move {
+            let script = Arc::new(Script::default());
+            script.suback.store(if v5 { 0x87 } else { 0x80 }, Ordering::SeqCst);
+            let mut settings = settings(name, fake::start(script, v5));
+            settings.mqtt.version = if v5 { MqttVersion::V5 } else { MqttVersion::V3_1_1 };
+            let line = reason(name, settings).await;
+            assert!(line.contains("refuses the subscription to factory/sensors/+"), "{line}");
+        });
+    }
+}
+
+#[test]
+fn a_client_id_in_use_is_told_and_not_fought_over() {
+    on_stage(async {
+        let script = Arc::new(Script::default());
+        script.disconnect.store(0x8E, Ordering::SeqCst);
+        let stage = Stage::new(settings("taken", fake::start(script, true)));
+        let gateway = stage.start();
+        until("the loss is told", || log_of("taken lost").len() == 1).await;
+        let line = &log_of("taken lost")[0];
+        assert!(line.contains("another client has connected with the client id vigie"), "{line}");
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(log_of("Connected to taken").len(), 1, "it waits");
+        stage.stop(gateway).await;
+    });
+}
+
+#[test]
+fn readings_the_broker_refuses_are_tried_again_or_given_up() {
+    on_stage(async {
+        let script = Arc::new(Script::default());
+        script.puback.store(0x87, Ordering::SeqCst);
+        let stage = Stage::new(settings("strict", fake::start(script.clone(), true)));
+        let gateway = stage.start();
+        gateway.until_ready().await;
+        let (delivered, told) = tokio::sync::oneshot::channel();
+        let message = crate::messages::PublishReadings {
+            readings: readings(0..3),
+            delivered: Some(delivered),
+        };
+        stage.publish.send(message, Duration::from_secs(5)).await.unwrap();
+        until("the refusal is told", || log_of("refuses a reading with reason 0x87").len() == 1)
+            .await;
+        script.puback.store(0, Ordering::SeqCst);
+        told.await.expect("delivered once the broker takes it");
+
+        script.puback.store(0x99, Ordering::SeqCst);
+        let (delivered, told) = tokio::sync::oneshot::channel();
+        let message = crate::messages::PublishReadings {
+            readings: vec![reading(3)],
+            delivered: Some(delivered),
+        };
+        stage.publish.send(message, Duration::from_secs(5)).await.unwrap();
+        assert!(told.await.is_err(), "given up");
+        stage.stop(gateway).await;
+    });
+}
+
+#[test]
+fn a_mended_password_heals_without_a_restart() {
+    if !mosquitto::is_here() {
+        return;
+    }
+    on_stage(async {
+        let broker = Mosquitto::start_with(
+            "allow_anonymous false\npassword_file DIR/passwords\n",
+            &[("passwords", &mosquitto::password_file("user", "right"))],
+        );
+        let file = broker.folder().join("secret");
+        std::fs::write(&file, "wrong\n").unwrap();
+        let mut settings = settings("locked", broker.port);
+        settings.mqtt.credentials = Some(Credentials {
+            username: "user".into(),
+            password: SecretSource::File(file.clone()),
+        });
+        let stage = Stage::new(settings);
+        let gateway = stage.start();
+        until("the refusal is told", || !log_of("connect to locked").is_empty()).await;
+        assert!(log_of("connect to locked")[0].contains("not authorized"));
+        std::fs::remove_file(&file).unwrap();
+        until("the missing file is told", || log_of("connect to locked").len() == 2).await;
+        let line = log_of("connect to locked")[1].clone();
+        assert!(line.contains("the password can't be read"), "{line}");
+        std::fs::write(&file, "right\n").unwrap();
+        gateway.until_ready().await;
+        assert!(log_of("locked").iter().all(|line| !line.contains("wrong\n")));
+        assert_eq!(log_of("Connecting to locked").len(), 1);
+        assert_eq!(log_of("Connected to locked").len(), 1);
+        stage.stop(gateway).await;
+    });
+}
+
+/// A Mosquitto over TLS with a certificate for 127.0.0.1.
+fn tls_broker(authority: &Authority, more: &str) -> Mosquitto {
+    let issued = authority.issue("127.0.0.1");
+    Mosquitto::start_with(
+        &format!(
+            "allow_anonymous true\ncafile DIR/ca.pem\ncertfile DIR/cert.pem\nkeyfile DIR/key.pem\n{more}"
+        ),
+        &[
+            ("ca.pem", &authority.pem()),
+            ("cert.pem", &issued.cert_pem()),
+            ("key.pem", &issued.key_pem()),
+        ],
+    )
+}
+
+fn over_tls(name: &str, broker: &Mosquitto, tls: ClientTls) -> Settings {
+    let mut settings = settings(name, broker.port);
+    settings.mqtt.endpoint =
+        Endpoint::Remote { host: "127.0.0.1".into(), port: broker.port, tls: true };
+    settings.mqtt.tls = tls;
+    settings
+}
+
+#[test]
+fn tls_connects_with_the_right_trust_and_says_what_is_wrong_otherwise() {
+    if !mosquitto::is_here() {
+        return;
+    }
+    on_stage(async {
+        let authority = Authority::new("own CA");
+        let broker = tls_broker(&authority, "");
+        let ca_file = broker.folder().join("ca.pem");
+        let trust = ClientTls { ca_file: Some(ca_file.clone()), ..ClientTls::default() };
+
+        let stage = Stage::new(over_tls("secure", &broker, trust.clone()));
+        let gateway = stage.start();
+        gateway.until_ready().await;
+        stage.send(readings(0..1)).await;
+        until("it comes back", || stage.numbers() == [0.0]).await;
+        stage.stop(gateway).await;
+
+        let line = reason("stranger", over_tls("stranger", &broker, ClientTls::default())).await;
+        assert!(line.contains("an authority that is not trusted here: CN=own CA"), "{line}");
+
+        let mut misnamed = over_tls("misnamed", &broker, trust);
+        misnamed.mqtt.endpoint =
+            Endpoint::Remote { host: "localhost".into(), port: broker.port, tls: true };
+        let line = reason("misnamed", misnamed).await;
+        assert!(line.contains("is not for localhost but for 127.0.0.1"), "{line}");
+
+        let line = reason("naked", settings("naked", broker.port)).await;
+        assert!(line.contains("speaks TLS, not plain MQTT. Use mqtts://"), "{line}");
+
+        let skip = ClientTls { insecure_skip_verify: true, ..ClientTls::default() };
+        let stage = Stage::new(over_tls("careless", &broker, skip));
+        let gateway = stage.start();
+        gateway.until_ready().await;
+        assert_eq!(log_of("careless is NOT verified").len(), 1);
+        stage.stop(gateway).await;
+    });
+}
+
+#[test]
+fn a_mended_trust_file_heals_without_a_restart() {
+    if !mosquitto::is_here() {
+        return;
+    }
+    on_stage(async {
+        let authority = Authority::new("own CA");
+        let broker = tls_broker(&authority, "");
+        let file = broker.folder().join("trust.pem");
+        std::fs::write(&file, Authority::new("another").pem()).unwrap();
+        let trust = ClientTls { ca_file: Some(file.clone()), ..ClientTls::default() };
+        let stage = Stage::new(over_tls("mended", &broker, trust));
+        let gateway = stage.start();
+        until("a failure is told", || !log_of("connect to mended").is_empty()).await;
+        std::fs::write(&file, authority.pem()).unwrap();
+        gateway.until_ready().await;
+        stage.stop(gateway).await;
+    });
+}
+
+#[test]
+fn client_certificates_work_and_their_lack_is_told() {
+    if !mosquitto::is_here() {
+        return;
+    }
+    on_stage(async {
+        let authority = Authority::new("own CA");
+        let broker = tls_broker(&authority, "require_certificate true\n");
+        let put = |name: &str, content: Vec<u8>| {
+            let path = broker.folder().join(name);
+            std::fs::write(&path, content).unwrap();
+            path
+        };
+        let client = authority.issue("client");
+        let trust =
+            ClientTls { ca_file: Some(put("ca.pem", authority.pem())), ..ClientTls::default() };
+        let line = reason("bare", over_tls("bare", &broker, trust.clone())).await;
+        assert!(line.contains("wants a client certificate"), "{line}");
+        let known = ClientTls {
+            client_cert: Some((put("c.pem", client.cert_pem()), put("c.key", client.key_pem()))),
+            ..trust
+        };
+        let stage = Stage::new(over_tls("known", &broker, known));
+        let gateway = stage.start();
+        gateway.until_ready().await;
+        stage.stop(gateway).await;
+    });
+}
+
+#[test]
+fn tls_to_a_plain_port_and_unknown_hosts_are_told() {
+    if !mosquitto::is_here() {
+        return;
+    }
+    on_stage(async {
+        let broker = Mosquitto::start();
+        let line = reason("plain", over_tls("plain", &broker, ClientTls::default())).await;
+        assert!(line.contains("speaks plain MQTT, not TLS"), "{line}");
+        let mut lost = settings("nowhere", 1883);
+        lost.mqtt.endpoint =
+            Endpoint::Remote { host: "no-such-host.invalid".into(), port: 1883, tls: false };
+        let line = reason("nowhere", lost).await;
+        assert!(line.contains("the name no-such-host.invalid can't be resolved"), "{line}");
+    });
+}
+
+#[test]
+fn the_embedded_broker_is_waited_for_and_followed() {
+    if !mosquitto::is_here() {
+        return;
+    }
+    on_stage(async {
+        let mut broker = Mosquitto::start();
+        let address = |port| {
+            let addr = ([127, 0, 0, 1], port).into();
+            let secret = Secret::new("any".into());
+            Some(BrokerAddress { addr, public: addr, credentials: Some(("any".into(), secret)) })
+        };
+        let (publish, watch) = watch::channel(None);
+        let mut settings = settings("inner", 0);
+        settings.mqtt.endpoint = Endpoint::Embedded;
+        settings.embedded = Some(watch);
+        let stage = Stage::new(settings);
+        let gateway = stage.start();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(log_of("inner"), Vec::<String>::new(), "nothing to say yet");
+        publish.send(address(broker.port)).unwrap();
+        gateway.until_ready().await;
+
+        // It is restarted, on another port.
+        publish.send(None).unwrap();
+        broker.kill();
+        until("the loss is told", || log_of("inner lost").len() == 1).await;
+        let second = Mosquitto::start();
+        publish.send(address(second.port)).unwrap();
+        until("it is there again", || log_of("Connected to inner").len() == 2).await;
+        assert_eq!(log_of("connect to inner"), Vec::<String>::new());
+        stage.stop(gateway).await;
+    });
+}

@@ -1,0 +1,154 @@
+//! Topics: what a topic that comes in is about, and where what goes out goes.
+//!
+//! With the prefix `factory`: readings on `factory/sensors/<quantity>` or
+//! `factory/sensors/<quantity>/<sensor>`, alerts on `factory/alerts/<quantity>`, and the system's own
+//! state on `factory/sensors/status`, which the reading filters match too. Pure.
+
+use crate::config::ReadingTopic;
+use crate::domain::{Quantity, SensorId};
+
+/// The topics below one prefix.
+#[derive(Debug, Clone)]
+pub struct Topics {
+    prefix: String,
+    reading_topic: ReadingTopic,
+}
+
+/// What a topic is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// A reading; the levels as they stand, not yet checked to be names.
+    Reading { quantity: &'a str, sensor: Option<&'a str> },
+    /// Somebody's `status`, this system's own included.
+    Status,
+    /// Nothing that was subscribed to.
+    Foreign,
+}
+
+const STATUS: &str = "status";
+
+impl Topics {
+    #[must_use]
+    pub fn new(prefix: &str, reading_topic: ReadingTopic) -> Self {
+        Self { prefix: prefix.to_owned(), reading_topic }
+    }
+
+    /// The filters that bring all readings.
+    #[must_use]
+    pub fn filters(&self) -> Vec<String> {
+        vec![format!("{}/sensors/+", self.prefix), format!("{}/sensors/+/+", self.prefix)]
+    }
+
+    /// What `topic` is about.
+    #[must_use]
+    pub fn subject<'a>(&self, topic: &'a str) -> Subject<'a> {
+        let Some(levels) = topic
+            .strip_prefix(self.prefix.as_str())
+            .and_then(|below| below.strip_prefix("/sensors/"))
+        else {
+            return Subject::Foreign;
+        };
+        let (quantity, sensor) = match levels.split_once('/') {
+            Some((quantity, sensor)) => (quantity, Some(sensor)),
+            None => (levels, None),
+        };
+        match sensor {
+            Some(sensor) if sensor.contains('/') => Subject::Foreign,
+            _ if sensor.unwrap_or(quantity) == STATUS => Subject::Status,
+            _ => Subject::Reading { quantity, sensor },
+        }
+    }
+
+    /// Where a reading goes. An id that can't be a topic level goes to the shared topic, so that it
+    /// arrives all the same: the payload names it too.
+    #[must_use]
+    pub fn reading(&self, quantity: &Quantity, sensor: &SensorId) -> String {
+        let id = sensor.as_str();
+        if self.reading_topic == ReadingTopic::PerSensor && is_level(id) && id != STATUS {
+            format!("{}/sensors/{quantity}/{id}", self.prefix)
+        } else {
+            format!("{}/sensors/{quantity}", self.prefix)
+        }
+    }
+
+    /// Where an alert goes.
+    #[must_use]
+    pub fn alert(&self, quantity: &Quantity) -> String {
+        format!("{}/alerts/{quantity}", self.prefix)
+    }
+
+    /// Where the system's own state goes.
+    #[must_use]
+    pub fn status(&self) -> String {
+        format!("{}/sensors/{STATUS}", self.prefix)
+    }
+}
+
+/// Whether a text can be one level of a topic to publish on (MQTT 5, 4.7).
+fn is_level(text: &str) -> bool {
+    !text.contains(['/', '+', '#', '\0'])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn topics(reading_topic: ReadingTopic) -> Topics {
+        Topics::new("plant/factory", reading_topic)
+    }
+
+    #[test]
+    fn topics_tell_what_they_are_about() {
+        let topics = topics(ReadingTopic::Shared);
+        let reading = |quantity, sensor| Subject::Reading { quantity, sensor };
+        for (topic, subject) in [
+            ("plant/factory/sensors/temperature", reading("temperature", None)),
+            ("plant/factory/sensors/co2/C_1", reading("co2", Some("C_1"))),
+            ("plant/factory/sensors/co2/", reading("co2", Some(""))),
+            ("plant/factory/sensors/status", Subject::Status),
+            ("plant/factory/sensors/temperature/status", Subject::Status),
+            ("plant/factory/sensors/status/T_1", reading("status", Some("T_1"))),
+            ("plant/factory/sensors/a/b/c", Subject::Foreign),
+            ("plant/factory/alerts/temperature", Subject::Foreign),
+            ("plant/sensors/temperature", Subject::Foreign),
+            ("plant/factory2/sensors/temperature", Subject::Foreign),
+            ("", Subject::Foreign),
+        ] {
+            assert_eq!(topics.subject(topic), subject, "{topic}");
+        }
+    }
+
+    #[test]
+    fn readings_go_where_the_configuration_says() {
+        let quantity = Quantity::temperature();
+        let id = |id| SensorId::new(id).unwrap();
+        let shared = "plant/factory/sensors/temperature";
+        assert_eq!(topics(ReadingTopic::Shared).reading(&quantity, &id("T_1")), shared);
+        let per_sensor = topics(ReadingTopic::PerSensor);
+        assert_eq!(per_sensor.reading(&quantity, &id("T_1")), format!("{shared}/T_1"));
+        for awkward in ["a/b", "+", "#", "status"] {
+            assert_eq!(per_sensor.reading(&quantity, &id(awkward)), shared, "{awkward}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_published_comes_back(name in "[a-z][a-z0-9_]{0,20}", id in "[^\\p{Cc}]{1,20}") {
+            prop_assume!(Quantity::new(&name).is_ok() && SensorId::new(&id).is_ok());
+            let (quantity, id) = (Quantity::new(&name).unwrap(), SensorId::new(&id).unwrap());
+            for reading_topic in [ReadingTopic::Shared, ReadingTopic::PerSensor] {
+                let topics = topics(reading_topic);
+                let topic = topics.reading(&quantity, &id);
+                match topics.subject(&topic) {
+                    Subject::Reading { quantity, sensor } => {
+                        prop_assert_eq!(quantity, name.as_str());
+                        prop_assert!(sensor.is_none_or(|sensor| sensor == id.as_str()));
+                    }
+                    other => prop_assert!(false, "{topic}: {other:?}"),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What is published: the JSON of readings, alerts and the system's own state, fields in the
+//! origin's order. Pure.
+
+use chrono::{DateTime, Utc};
+use serde::Serializer;
+use serde::ser::SerializeMap;
+
+use super::times;
+use crate::config::TimeStyle;
+use crate::domain::{AlertEvent, Reading};
+
+type Fields<'a> = <&'a mut serde_json::Serializer<&'a mut Vec<u8>> as Serializer>::SerializeMap;
+type Outcome = Result<(), serde_json::Error>;
+
+/// `{"sensor_id":…,"location":…,"temperature":…,"timestamp":…,"unit":…}`
+#[must_use]
+pub fn reading(reading: &Reading, style: TimeStyle) -> Vec<u8> {
+    object(|fields| {
+        fields.serialize_entry("sensor_id", reading.sensor_id.as_str())?;
+        fields.serialize_entry("location", reading.location.as_str())?;
+        fields.serialize_entry(reading.quantity.as_str(), &reading.value)?;
+        fields.serialize_entry("timestamp", &times::write(reading.timestamp, style))?;
+        fields.serialize_entry("unit", reading.unit.as_str())
+    })
+}
+
+/// The origin's alert, then `alert_id`, `rule` and `state`.
+#[must_use]
+pub fn alert(event: &AlertEvent, style: TimeStyle) -> Vec<u8> {
+    object(|fields| {
+        fields.serialize_entry("alert_type", &*event.alert_type)?;
+        fields.serialize_entry("sensor_id", event.sensor_id.as_str())?;
+        fields.serialize_entry("location", event.location.as_str())?;
+        fields.serialize_entry(event.quantity.as_str(), &event.value)?;
+        fields.serialize_entry("threshold", &event.threshold)?;
+        fields.serialize_entry("message", &event.message)?;
+        fields.serialize_entry("timestamp", &times::write(event.timestamp, style))?;
+        fields.serialize_entry("severity", event.severity.as_str())?;
+        fields.serialize_entry("alert_id", &*event.alert_id)?;
+        fields.serialize_entry("rule", &*event.rule)?;
+        fields.serialize_entry("state", event.state.as_str())
+    })
+}
+
+/// The system's own state, as the status topic carries it.
+#[derive(Debug, Clone, Copy)]
+pub struct Status<'a> {
+    pub state: State,
+    /// `None` for the Last Will: it is written long before the broker publishes it.
+    pub timestamp: Option<DateTime<Utc>>,
+    pub client_id: &'a str,
+    pub version: &'a str,
+    /// How many sensors this daemon runs itself.
+    pub sensors: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Online,
+    Offline { reason: &'static str },
+}
+
+/// `{"status":"online","timestamp":…,"client_id":…,"version":…,"sensors":…}`; offline, a `reason`.
+#[must_use]
+pub fn status(status: &Status<'_>, style: TimeStyle) -> Vec<u8> {
+    object(|fields| {
+        let word = if status.state == State::Online { "online" } else { "offline" };
+        fields.serialize_entry("status", word)?;
+        if let Some(timestamp) = status.timestamp {
+            fields.serialize_entry("timestamp", &times::write(timestamp, style))?;
+        }
+        fields.serialize_entry("client_id", status.client_id)?;
+        fields.serialize_entry("version", status.version)?;
+        fields.serialize_entry("sensors", &status.sensors)?;
+        match status.state {
+            State::Online => Ok(()),
+            State::Offline { reason } => fields.serialize_entry("reason", reason),
+        }
+    })
+}
+
+/// One JSON object. Writing texts and finite numbers under text keys into memory has no way to
+/// fail, so the error is dropped; were there one, the payload would be cut short and refused on
+/// the other side, which a test of every shape here would show.
+fn object(fill: impl FnOnce(&mut Fields<'_>) -> Outcome) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(192);
+    let mut serializer = serde_json::Serializer::new(&mut bytes);
+    let _infallible = serializer
+        .serialize_map(None)
+        .and_then(|mut fields| fill(&mut fields).and_then(|()| SerializeMap::end(fields)));
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+    use chrono_tz::Tz;
+
+    use super::*;
+    use crate::domain::{AlertState, Location, Quantity, SensorId, Severity, Unit, Value};
+
+    const UTC: TimeStyle = TimeStyle { naive: false, zone: Tz::UTC };
+    const NAIVE: TimeStyle = TimeStyle { naive: true, zone: Tz::UTC };
+
+    fn time() -> DateTime<Utc> {
+        Utc.timestamp_micros(1_723_631_400_123_456).unwrap()
+    }
+
+    fn text(bytes: Vec<u8>) -> String {
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_reading_is_the_origins_to_the_letter() {
+        let reading_ = Reading {
+            sensor_id: SensorId::new("TEMP_001").unwrap(),
+            location: Location::new("Atelier Production"),
+            quantity: Quantity::temperature(),
+            value: Value::new(24.5).unwrap(),
+            unit: Unit::new("celsius"),
+            timestamp: time(),
+        };
+        assert_eq!(
+            text(reading(&reading_, NAIVE)),
+            "{\"sensor_id\":\"TEMP_001\",\"location\":\"Atelier Production\",\"temperature\":24.5,\
+             \"timestamp\":\"2024-08-14T10:30:00.123456\",\"unit\":\"celsius\"}"
+        );
+        assert!(text(reading(&reading_, UTC)).contains("\"2024-08-14T10:30:00.123456+00:00\""));
+    }
+
+    #[test]
+    fn an_alert_is_the_origins_and_then_some() {
+        let event = AlertEvent {
+            alert_id: "a-1".into(),
+            rule: "high-temperature".into(),
+            alert_type: "HIGH_TEMPERATURE".into(),
+            sensor_id: SensorId::new("TEMP_001").unwrap(),
+            location: Location::new("Atelier Production"),
+            quantity: Quantity::temperature(),
+            value: Value::new(38.2).unwrap(),
+            unit: Unit::new("celsius"),
+            threshold: 35.0,
+            severity: Severity::High,
+            state: AlertState::Active,
+            message: "Température élevée détectée: 38.2°C".into(),
+            timestamp: time(),
+            announced: true,
+        };
+        assert_eq!(
+            text(alert(&event, NAIVE)),
+            "{\"alert_type\":\"HIGH_TEMPERATURE\",\"sensor_id\":\"TEMP_001\",\
+             \"location\":\"Atelier Production\",\"temperature\":38.2,\"threshold\":35.0,\
+             \"message\":\"Température élevée détectée: 38.2°C\",\
+             \"timestamp\":\"2024-08-14T10:30:00.123456\",\"severity\":\"HIGH\",\
+             \"alert_id\":\"a-1\",\"rule\":\"high-temperature\",\"state\":\"active\"}"
+        );
+    }
+
+    #[test]
+    fn the_status_says_online_and_why_offline() {
+        let online = Status {
+            state: State::Online,
+            timestamp: Some(time()),
+            client_id: "vigie",
+            version: "0.1.0",
+            sensors: 4,
+        };
+        assert_eq!(
+            text(status(&online, UTC)),
+            "{\"status\":\"online\",\"timestamp\":\"2024-08-14T10:30:00.123456+00:00\",\
+             \"client_id\":\"vigie\",\"version\":\"0.1.0\",\"sensors\":4}"
+        );
+        let will = Status {
+            state: State::Offline { reason: "connection lost" },
+            timestamp: None,
+            ..online
+        };
+        assert_eq!(
+            text(status(&will, UTC)),
+            "{\"status\":\"offline\",\"client_id\":\"vigie\",\"version\":\"0.1.0\",\"sensors\":4,\
+             \"reason\":\"connection lost\"}"
+        );
+    }
+}

@@ -1,0 +1,220 @@
+//! What can go wrong with the connection to the broker: told apart here, put in words a language.
+//!
+//! The texts inside come from the system or the other side and are in its language.
+
+pub(super) mod en;
+pub(super) mod fr;
+
+/// Why there is no connection to the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// The password's file or variable, not the password.
+    SecretUnreadable {
+        why: String,
+    },
+    /// A certificate or key file of ours.
+    TlsFileUnusable {
+        file: String,
+        why: String,
+    },
+    /// A setting that the client can't use.
+    Unusable {
+        why: String,
+    },
+    /// The embedded broker has been stopped for good.
+    EmbeddedStopped,
+
+    UnknownHost {
+        host: String,
+        why: String,
+    },
+    Refused {
+        address: String,
+    },
+    Unreachable {
+        address: String,
+        why: String,
+    },
+    TimedOut {
+        address: String,
+    },
+    /// TLS was asked for, and plain MQTT answers.
+    SpeaksPlain {
+        address: String,
+    },
+    /// Plain MQTT was asked for, and TLS answers.
+    SpeaksTls {
+        address: String,
+    },
+    /// Something answers, but not MQTT.
+    NotMqtt {
+        address: String,
+    },
+    /// Connections are taken and nothing is said.
+    Silent {
+        address: String,
+    },
+
+    /// Signed by nobody who is trusted here.
+    UnknownAuthority {
+        issuer: String,
+    },
+    Expired {
+        name: String,
+        since: String,
+    },
+    NotYetValid {
+        name: String,
+        from: String,
+    },
+    WrongHostName {
+        host: String,
+        names: Vec<String>,
+    },
+    /// Anything else that verification says.
+    CertificateInvalid {
+        why: String,
+    },
+    ClientCertificateMissing,
+    ClientCertificateRefused {
+        why: String,
+    },
+    /// The handshake failed before any certificate was looked at.
+    TlsFailed {
+        why: String,
+    },
+
+    /// None were given and the broker wants some.
+    CredentialsMissing,
+    /// The user name or the password is wrong.
+    BadCredentials,
+    /// Known perhaps, but not let in; many brokers say this of a wrong password too.
+    NotAuthorized,
+    ClientIdRejected {
+        client_id: String,
+    },
+    ClientIdInUse {
+        client_id: String,
+    },
+    /// The same, as far as one can tell from a broker that closes each connection without a word.
+    ClientIdContested {
+        client_id: String,
+    },
+    VersionUnsupported {
+        version: u8,
+    },
+    /// Unavailable, busy or shutting down, by its own word.
+    Unavailable,
+    QuotaExceeded,
+    Banned,
+    /// The broker says to use another one.
+    Moved,
+    SubscriptionRefused {
+        filter: String,
+    },
+    /// The broker heard nothing for too long.
+    KeepAlive,
+    /// Another reason of MQTT 5, with what the broker added.
+    OtherReason {
+        code: u8,
+        text: String,
+    },
+    /// An established connection ended without a word.
+    Closed,
+    /// A check right after the failure found nothing wrong.
+    Unexplained {
+        why: String,
+    },
+}
+
+/// A trouble in words: neither ends with a full stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    pub reason: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+impl Explanation {
+    fn new(reason: String, advice: &str) -> Self {
+        Self { reason, advice: advice.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::locale::Language;
+
+    /// One of each; the match makes a new one a compile error until it is added.
+    fn one_of_each() -> Vec<Trouble> {
+        use Trouble::{
+            BadCredentials, Banned, CertificateInvalid, ClientCertificateMissing,
+            ClientCertificateRefused, ClientIdContested, ClientIdInUse, ClientIdRejected, Closed,
+            CredentialsMissing, EmbeddedStopped, Expired, KeepAlive, Moved, NotAuthorized, NotMqtt,
+            NotYetValid, OtherReason, QuotaExceeded, Refused, SecretUnreadable, Silent,
+            SpeaksPlain, SpeaksTls, SubscriptionRefused, TimedOut, TlsFailed, TlsFileUnusable,
+            Unavailable, Unexplained, UnknownAuthority, UnknownHost, Unreachable, Unusable,
+            VersionUnsupported, WrongHostName,
+        };
+        let text = || "text".to_owned();
+        let (why, address, name) = (text, text, text);
+        vec![
+            SecretUnreadable { why: why() },
+            TlsFileUnusable { file: text(), why: why() },
+            Unusable { why: why() },
+            EmbeddedStopped,
+            UnknownHost { host: text(), why: why() },
+            Refused { address: address() },
+            Unreachable { address: address(), why: why() },
+            TimedOut { address: address() },
+            SpeaksPlain { address: address() },
+            SpeaksTls { address: address() },
+            NotMqtt { address: address() },
+            Silent { address: address() },
+            UnknownAuthority { issuer: text() },
+            Expired { name: name(), since: text() },
+            NotYetValid { name: name(), from: text() },
+            WrongHostName { host: text(), names: vec![text(), text()] },
+            WrongHostName { host: text(), names: Vec::new() },
+            CertificateInvalid { why: why() },
+            ClientCertificateMissing,
+            ClientCertificateRefused { why: why() },
+            TlsFailed { why: why() },
+            CredentialsMissing,
+            BadCredentials,
+            NotAuthorized,
+            ClientIdRejected { client_id: text() },
+            ClientIdInUse { client_id: text() },
+            ClientIdContested { client_id: text() },
+            VersionUnsupported { version: 5 },
+            VersionUnsupported { version: 4 },
+            Unavailable,
+            QuotaExceeded,
+            Banned,
+            Moved,
+            SubscriptionRefused { filter: text() },
+            KeepAlive,
+            OtherReason { code: 0x83, text: text() },
+            OtherReason { code: 0x83, text: String::new() },
+            Closed,
+            Unexplained { why: why() },
+        ]
+    }
+
+    #[test]
+    fn each_trouble_has_words_of_its_own_in_each_language() {
+        for language in [Language::English, Language::French] {
+            let words = language.words();
+            let mut reasons = HashSet::new();
+            for trouble in one_of_each() {
+                let Explanation { reason, advice } = (words.trouble)(&trouble);
+                assert!(!reason.is_empty() && !advice.is_empty(), "{trouble:?}");
+                assert!(!reason.ends_with('.') && !advice.ends_with('.'), "{trouble:?}");
+                assert!(reasons.insert(reason.clone()), "{reason} is said twice");
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Keeps a log readable when events come by the thousand: so many lines a window, the rest counted.
+//!
+//! Pure: time comes in as an argument. Never loses the count of what it held back; each suppressed
+//! line is told of once, either with the next admitted line or by [`LineLimit::overdue`].
+
+use std::time::{Duration, Instant};
+
+/// At most `burst` lines in each window; a window begins with the first line after the last one.
+#[derive(Debug, Clone)]
+pub struct LineLimit {
+    burst: u64,
+    window: Duration,
+    began: Option<Instant>,
+    admitted: u64,
+    suppressed: u64,
+}
+
+/// Whether to write a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Write it; this many were held back since the last one and have not been told of.
+    Pass { suppressed_before: u64 },
+    /// Hold it back; it is counted.
+    Suppress,
+}
+
+impl LineLimit {
+    #[must_use]
+    pub const fn new(burst: u64, window: Duration) -> Self {
+        Self { burst, window, began: None, admitted: 0, suppressed: 0 }
+    }
+
+    /// Asks for one line.
+    pub fn admit(&mut self, now: Instant) -> Admission {
+        if self.is_over(now) {
+            self.began = Some(now);
+            self.admitted = 0;
+        }
+        if self.admitted < self.burst {
+            self.admitted += 1;
+            Admission::Pass { suppressed_before: std::mem::take(&mut self.suppressed) }
+        } else {
+            self.suppressed += 1;
+            Admission::Suppress
+        }
+    }
+
+    /// How many lines were held back in a window that is over, if any: call it now and then, so
+    /// that a burst followed by silence is told of too.
+    pub fn overdue(&mut self, now: Instant) -> Option<u64> {
+        if self.suppressed > 0 && self.is_over(now) {
+            Some(std::mem::take(&mut self.suppressed))
+        } else {
+            None
+        }
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.began.is_none_or(|began| now.saturating_duration_since(began) >= self.window)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn passed(admission: Admission) -> Option<u64> {
+        match admission {
+            Admission::Pass { suppressed_before } => Some(suppressed_before),
+            Admission::Suppress => None,
+        }
+    }
+
+    #[test]
+    fn a_burst_passes_and_the_rest_is_counted() {
+        let start = Instant::now();
+        let mut limit = LineLimit::new(2, SECOND);
+        let answers: Vec<_> = (0..5).map(|_| passed(limit.admit(start))).collect();
+        assert_eq!(answers, [Some(0), Some(0), None, None, None]);
+        assert_eq!(passed(limit.admit(start + SECOND)), Some(3), "told with the next line");
+        assert_eq!(passed(limit.admit(start + SECOND)), Some(0), "and only once");
+    }
+
+    #[test]
+    fn silence_after_a_burst_is_told_too() {
+        let start = Instant::now();
+        let mut limit = LineLimit::new(1, SECOND);
+        limit.admit(start);
+        limit.admit(start);
+        assert_eq!(limit.overdue(start), None, "the window is not over");
+        assert_eq!(limit.overdue(start + SECOND), Some(1));
+        assert_eq!(limit.overdue(start + SECOND), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_line_is_written_or_counted(
+            burst in 0_u64..5,
+            steps in proptest::collection::vec((0_u64..700, proptest::bool::ANY), 0..200),
+        ) {
+            let mut now = Instant::now();
+            let mut limit = LineLimit::new(burst, SECOND);
+            let (mut asked, mut written, mut told) = (0, 0, 0);
+            for (millis, asks) in steps {
+                now += Duration::from_millis(millis);
+                if asks {
+                    asked += 1;
+                    if let Some(before) = passed(limit.admit(now)) {
+                        written += 1;
+                        told += before;
+                    }
+                } else {
+                    told += limit.overdue(now).unwrap_or(0);
+                }
+            }
+            told += limit.overdue(now + SECOND).unwrap_or(0);
+            proptest::prop_assert_eq!(asked, written + told);
+        }
+    }
+}
