@@ -36,7 +36,7 @@ pub(crate) async fn run<A: Actor<Context = Context<A>>>(
             Ok(actor) => live(actor, inbox.clone()).await,
             Err(failure) => Some(failure.to_string()),
         };
-        match exit.or_else(|| env.take_failure()) {
+        match exit.or_else(|| env.take_failure().map(|failure| failure.to_string())) {
             Some(exit) => exits.borrow_mut().push(exit),
             None => return,
         }
