@@ -1,7 +1,7 @@
 //! Keeps every reading, alert and rejected message in one SQLite file.
 //!
 //! [`Writer`] is the only one that writes; [`History`] reads for people, beside it. Nothing
-//! outside this module knows that it is SQLite, and no other module's names appear in it.
+//! outside this module knows that it is SQLite.
 //!
 //! Holds always: what a [`Store`](crate::messages::Store) carries is committed whole or not yet,
 //! in the order sent, exactly once while the process lives, whatever fails in between.

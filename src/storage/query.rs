@@ -155,7 +155,8 @@ impl History {
         terms.add("quantity = ?", filter.quantity.clone());
         terms.add("timestamp >= ?", filter.since.map(time::stored_bound));
         terms.add("timestamp < ?", filter.until.map(time::stored_bound));
-        let select = format!("SELECT {READING_COLUMNS} FROM readings{}", terms.sql());
+        let source = self.source(filter)?;
+        let select = format!("SELECT {READING_COLUMNS} FROM {source}{}", terms.sql());
         let sql = terms.ordered(&select, &["timestamp"], filter.newest, filter.newest_first);
         self.each_row(&sql, terms, &mut |row| Ok(each(reading_row(row)?)?))
     }
@@ -197,6 +198,31 @@ impl History {
         let connection = self.pool.get()?;
         let sql = "SELECT coalesce(max(id), 0) FROM alerts";
         Ok(connection.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// The table or view that has all of a filter's readings. Half of `readings`, where that will
+    /// do: the last rows of a sensor that isn't in a half are found only by reading all of it.
+    fn source(&self, filter: &ReadingFilter) -> Result<&'static str, QueryError> {
+        let (temperatures, others) = ("temperature_readings", "quantity_readings");
+        match (filter.quantity.as_deref(), &filter.sensor) {
+            (Some("temperature"), _) => return Ok(temperatures),
+            (Some(_), _) => return Ok(others),
+            (None, None) => return Ok("readings"),
+            (None, Some(_)) => {}
+        }
+        let (in_temperatures, in_others): (bool, bool) = self.pool.get()?.query_row(
+            "SELECT coalesce(max(quantity = 'temperature'), 0),
+                    coalesce(max(quantity <> 'temperature'), 0)
+             FROM sensors WHERE sensor_id = ?1",
+            [&filter.sensor],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        Ok(match (in_temperatures, in_others) {
+            (true, true) => "readings",
+            (false, true) => others,
+            // Also an unknown one: another program may have written the origin's table.
+            (_, false) => temperatures,
+        })
     }
 
     fn each_row(

@@ -18,9 +18,10 @@ const ORIGIN_COLUMNS: [&str; 6] =
 /// `sensor_readings` is the origin's, to the letter, and may be there already, with its rows.
 ///
 /// Indexes are led by time, so that inserts land at their end. `quantity_readings` is its twin for
-/// other quantities. A temperature's unit has no column in it, hence `sensors`; without a row
-/// there it is the origin's. The casts in the view give both halves columns of the same affinity,
-/// without which SQLite would build the whole view before it looks at a query's conditions.
+/// other quantities. A temperature's unit has no column in it, hence `sensors`, which lists all that
+/// was ever measured where, with the last unit and place. The casts give both halves of `readings`
+/// columns of the same affinity, without which SQLite would build the whole view before it looks
+/// at a query's conditions.
 ///
 /// `alerts.value` has no declared type, so that 38 stays 38 and 38.0 stays 38.0. `standing_alerts`
 /// is what is raised and not resolved. `commit_mark` has one row: the last message committed, by
@@ -56,13 +57,21 @@ CREATE TABLE sensors (
     PRIMARY KEY (sensor_id, quantity)
 ) WITHOUT ROWID;
 
-CREATE VIEW readings AS
+INSERT OR IGNORE INTO sensors (sensor_id, quantity, unit, location)
+    SELECT sensor_id, 'temperature', 'celsius', coalesce(location, '')
+    FROM sensor_readings WHERE sensor_id IS NOT NULL ORDER BY id DESC;
+
+CREATE VIEW temperature_readings AS
     SELECT r.sensor_id AS sensor_id, r.location AS location,
            CAST('temperature' AS TEXT) AS quantity, r.temperature AS value,
-           CAST(COALESCE(s.unit, 'celsius') AS TEXT) AS unit,
+           CAST(coalesce(s.unit, 'celsius') AS TEXT) AS unit,
            r.timestamp AS timestamp, r.alert_triggered AS alert_triggered
     FROM sensor_readings r
-    LEFT JOIN sensors s ON s.sensor_id = r.sensor_id AND s.quantity = 'temperature'
+    LEFT JOIN sensors s ON s.sensor_id = r.sensor_id AND s.quantity = 'temperature';
+
+CREATE VIEW readings AS
+    SELECT sensor_id, location, quantity, value, unit, timestamp, alert_triggered
+    FROM temperature_readings
     UNION ALL
     SELECT sensor_id, location, quantity, value, unit, timestamp, alert_triggered
     FROM quantity_readings;

@@ -236,7 +236,7 @@ async fn a_panic_of_the_actor_during_a_commit_repeats_nothing() {
     });
     let bench = Bench::with(commit, None);
     bench.send(readings((0..10).map(reading))).await;
-    began.notified().await;
+    tokio::time::timeout(DEADLINE, began.notified()).await.expect("the first commit begins");
     assert!(bench.addr.send(Panic).await.is_err());
     bench.send(readings((10..20).map(reading))).await;
     bench.committed().await;

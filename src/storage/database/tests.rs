@@ -101,6 +101,10 @@ fn the_origins_file_is_adopted_with_its_rows() {
         ]
     );
     assert_eq!(number(&path, "SELECT count(*) FROM readings WHERE unit = 'celsius'"), 3);
+    assert_eq!(
+        texts(&path, "SELECT sensor_id || ' ' || unit || ' ' || location FROM sensors"),
+        ["TEMP_001 celsius Atelier Production"]
+    );
     // The origin's own script still finds its table.
     let origin = Connection::open(&path).unwrap();
     origin.execute_batch(ORIGIN).unwrap();

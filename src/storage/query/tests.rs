@@ -4,7 +4,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::AlertEvent;
-use crate::storage::fixtures::{alerts, at, event, humidity, readings, stored, temperature, value};
+use crate::storage::fixtures::{
+    alerts, append, at, event, humidity, readings, stored, temperature, value,
+};
 
 /// Sensor and value of each reading found.
 fn found(path: &Path, filter: &ReadingFilter) -> Vec<(String, f64)> {
@@ -67,6 +69,26 @@ fn readings_are_filtered() {
     assert!(values(&path, &hostile).is_empty());
     let window = ReadingFilter { since: Some(at(0)), until: Some(at(2)), ..all };
     assert_eq!(values(&path, &window), [10.0, 11.0]);
+}
+
+#[test]
+fn a_sensor_is_found_in_whichever_half_has_it() {
+    let (_folder, path) = history();
+    append(&path, 1, &readings([temperature("H", 5, 15.0), humidity("A", 6, 16.0)]));
+    let of = |sensor: &str, quantity: Option<&str>| {
+        let (sensor, quantity) = (Some(sensor.to_owned()), quantity.map(str::to_owned));
+        values(&path, &ReadingFilter { sensor, quantity, ..ReadingFilter::default() })
+    };
+    assert_eq!(of("A", None), [10.0, 12.0, 16.0]);
+    assert_eq!(of("H", None), [11.0, 13.0, 15.0]);
+    assert_eq!(of("B", None), [9.0]);
+    assert_eq!(of("A", Some("temperature")), [10.0, 12.0]);
+    assert_eq!(of("A", Some("humidity")), [16.0]);
+    assert!(of("A", Some("co2")).is_empty());
+    let foreign = "INSERT INTO sensor_readings (sensor_id, temperature) VALUES ('X', 1.0)";
+    rusqlite::Connection::open(&path).unwrap().execute(foreign, []).unwrap();
+    assert_eq!(of("X", None), [1.0]);
+    assert!(of("NONE", None).is_empty());
 }
 
 #[test]

@@ -1,5 +1,4 @@
 use std::path::PathBuf;
-use std::time::Instant;
 
 use tempfile::TempDir;
 
@@ -238,33 +237,4 @@ fn an_unreadable_alert_does_not_hold_up_the_others() {
         pending.iter().map(|alert| alert.event.timestamp).collect::<Vec<_>>(),
         [at(1), at(2)]
     );
-}
-
-/// Not a test of anything: `cargo test --lib rows_per_second -- --ignored --nocapture`.
-#[test]
-#[ignore = "a figure, by hand"]
-fn rows_per_second() {
-    const ROWS: usize = 1_000_000;
-    let ids: Vec<_> = (0..1000).map(|n| format!("TEMP_{n:03}")).collect();
-    for rows_a_commit in [1, 10, 500, 5_000] {
-        let mut bench = plain();
-        let rows = if rows_a_commit == 1 { ROWS / 20 } else { ROWS };
-        let stores: Vec<_> = (0..rows / rows_a_commit)
-            .map(|commit| {
-                readings((0..rows_a_commit).map(|row| {
-                    let n = commit * rows_a_commit + row;
-                    temperature(&ids[n % ids.len()], n as i64, 20.0 + (n % 100) as f64 / 10.0)
-                }))
-            })
-            .collect();
-        let start = Instant::now();
-        stores.iter().for_each(|store| bench.send(store));
-        let per_second = rows as f64 / start.elapsed().as_secs_f64();
-        println!("{rows_a_commit} rows a commit: {per_second:.0} rows/s");
-        if rows_a_commit == 5_000 {
-            let start = Instant::now();
-            bench.database.connection.execute_batch("REINDEX sensor_readings_by_time").unwrap();
-            println!("index of {ROWS} rows: {:.2} s", start.elapsed().as_secs_f64());
-        }
-    }
 }
