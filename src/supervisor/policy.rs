@@ -4,7 +4,7 @@
 //! `intensity.window`; the wait before a restart grows with each failure in a row.
 //! Never: reads a clock, draws a random number, or touches an actor.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -164,7 +164,7 @@ impl History {
     }
 }
 
-/// How many exits a group of children may have between them.
+/// How many of a group's children may fail in a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupLimit {
     /// The limit of a small group.
@@ -181,28 +181,39 @@ impl Default for GroupLimit {
 }
 
 impl GroupLimit {
+    /// How many of so many children may fail within the window.
     #[must_use]
-    pub const fn exits(&self, children: usize) -> usize {
+    pub const fn failing(&self, children: usize) -> usize {
         let share = children.saturating_mul(self.percent) / 100;
         if share > self.at_least { share } else { self.at_least }
     }
 }
 
-/// Counts a group's exits in a sliding window. Bounded by the limit.
+/// Which children of a group failed in a sliding window. One that fails again and again counts
+/// once: it is dealt with by its own quarantine, and must not take the group with it. Bounded by the
+/// children and the restarts each may have in a window.
 #[derive(Debug, Default)]
-pub struct GroupExits(VecDeque<Instant>);
+pub struct GroupExits {
+    exits: VecDeque<(Instant, u32)>,
+    /// Each failing child and its last exit.
+    failing: HashMap<u32, Instant>,
+}
 
 impl GroupExits {
-    /// Records an exit at `now`; whether there are now more than `limit` within the window.
-    pub fn exceeded(&mut self, limit: usize, window: Duration, now: Instant) -> bool {
-        while self.0.front().is_some_and(|at| now.duration_since(*at) >= window) {
-            self.0.pop_front();
+    /// Records an exit of `child` at `now`; whether more than `limit` children failed within the
+    /// window.
+    pub fn exceeded(&mut self, child: u32, limit: usize, window: Duration, now: Instant) -> bool {
+        while let Some((at, child)) = self.exits.front().copied()
+            && now.duration_since(at) >= window
+        {
+            self.exits.pop_front();
+            if self.failing.get(&child) == Some(&at) {
+                self.failing.remove(&child);
+            }
         }
-        if self.0.len() > limit {
-            return true;
-        }
-        self.0.push_back(now);
-        self.0.len() > limit
+        self.exits.push_back((now, child));
+        self.failing.insert(child, now);
+        self.failing.len() > limit
     }
 }
 
@@ -302,11 +313,14 @@ mod tests {
     #[test]
     fn a_group_may_lose_a_fifth_but_a_small_one_ten() {
         let limit = GroupLimit::default();
-        assert_eq!([4, 50, 51, 100, 10_000].map(|n| limit.exits(n)), [10, 10, 10, 20, 2_000]);
+        assert_eq!([4, 50, 51, 100, 10_000].map(|n| limit.failing(n)), [10, 10, 10, 20, 2_000]);
         let (mut exits, start) = (GroupExits::default(), Instant::now());
-        let mut at = |ms| exits.exceeded(2, MS(1_000), start + MS(ms));
-        assert_eq!([0, 500, 1_000, 1_100, 1_200].map(&mut at), [false, false, false, true, true]);
-        assert!(!at(5_000));
+        let mut at = |(child, ms)| exits.exceeded(child, 2, MS(1_000), start + MS(ms));
+        let told = [(1, 0), (2, 500), (3, 1_000), (4, 1_100), (5, 1_200)].map(&mut at);
+        assert_eq!(told, [false, false, false, true, true]);
+        assert!(!at((6, 5_000)));
+        // One child alone is never too many.
+        assert!([5_100, 5_200, 5_300, 5_400].iter().all(|ms| !at((7, *ms))));
     }
 
     proptest! {

@@ -94,7 +94,7 @@ impl Role {
         Self::Group {
             reporter: Some(birth.reporter),
             _kill: birth.kill,
-            limit: limit.exits(children),
+            limit: limit.failing(children),
             window: limit.window,
             exits: GroupExits::default(),
             failures: VecDeque::new(),

@@ -158,7 +158,7 @@ fn too_many_failures_in_a_group_end_the_run() {
             panic!("it should have given up")
         };
         assert_eq!(&*child, "fleet");
-        assert_eq!(failures[0], "more than 4 exits of 20 children within 60 s");
+        assert_eq!(failures[0], "more than 4 of 20 children failed within 60 s");
         assert_eq!((failures.len(), told.get()), (6, 1));
         assert!(failures[5].ends_with(" panicked: told to panic"), "{failures:?}");
         assert_eq!(book.lines(), ["keeper started", "keeper stopped"]);

@@ -97,12 +97,12 @@ impl Supervisor {
             failures.pop_front();
         }
         failures.push_back(format!("{child} {exit}"));
-        if !exits.exceeded(*limit, *window, now) {
+        if !exits.exceeded(seat, *limit, *window, now) {
             return;
         }
         *gave_up = true;
         let seconds = window.as_secs_f64();
-        let why = format!("more than {limit} exits of {children} children within {seconds} s");
+        let why = format!("more than {limit} of {children} children failed within {seconds} s");
         let failures = std::iter::once(why.clone()).chain(failures.iter().cloned()).collect();
         let group = self.board.group.clone().unwrap_or_default();
         let event = ChildEvent {
