@@ -38,6 +38,8 @@ const TICK: Duration = Duration::from_secs(1);
 const STOP_TICK: Duration = Duration::from_millis(20);
 /// All of a probe: every step at its slowest, and the system's resolver.
 const PROBE: Duration = Duration::from_secs(30);
+/// Sensors wait this long for a broker that acknowledges nothing; then the outbox takes over.
+const STALLED: Duration = Duration::from_secs(5);
 /// The embedded broker is next door: there is no use in waiting for it for long.
 const EMBEDDED_DELAY_AT_MOST: Duration = Duration::from_secs(2);
 /// Lines on readings sent: 50 a second.
@@ -66,6 +68,8 @@ pub struct Gateway {
     pub(super) lines: Lines,
     /// The broker refused something for now: nothing is sent before this.
     pub(super) paused_until: Option<Instant>,
+    /// When the broker last gave a sign of life while something was in flight, or nothing was.
+    pub(super) progress_at: Instant,
     /// Storage did not answer: it is not asked before the next tick.
     pub(super) storage_resting: bool,
     pub(super) confirming: bool,
@@ -110,14 +114,21 @@ impl Gateway {
                 dropped: limit(LOSS_LINES),
             },
             paused_until: None,
+            progress_at: now(),
             storage_resting: false,
             confirming: false,
         })
     }
 
-    /// Whether what is accepted now goes out at once.
+    /// Whether things may be sent.
     pub(super) const fn carries(&self) -> bool {
         self.connected && self.paused_until.is_none()
+    }
+
+    /// Whether the broker has been silent for so long that nobody should wait for it: the
+    /// connection may be dead, which the keep-alive will find out much later.
+    fn is_stalled(&self) -> bool {
+        now().saturating_duration_since(self.progress_at) >= STALLED
     }
 
     /// Passes a command to the client's thread.
@@ -153,6 +164,7 @@ impl Gateway {
 
     fn up(&mut self, ctx: &mut Context<Self>) {
         self.connected = true;
+        self.progress_at = now();
         self.backoff.connected(now());
         self.flaps.connected(now());
         self.announcer.connected();
@@ -241,6 +253,12 @@ impl Gateway {
         self.storage_resting = false;
         if self.paused_until.is_some_and(|until| now() >= until) {
             self.paused_until = None;
+        }
+        if self.kept.outbox().in_flight() == 0 {
+            self.progress_at = now();
+        } else if self.is_stalled() {
+            let dropped = self.kept.outbox().take_over();
+            self.note_dropped(dropped);
         }
         self.tell_suppressed();
         self.flow(ctx);
@@ -343,7 +361,7 @@ impl Handler<Routed<PublishReadings>> for Gateway {
         let readings = std::mem::take(&mut routed.message.readings);
         let delivered = routed.message.delivered.take();
         // The permit goes with the readings until they are in flight: that keeps the sensors waiting.
-        let permit = self.carries().then_some(routed);
+        let permit = (self.carries() && !self.is_stalled()).then_some(routed);
         let dropped = self.kept.outbox().accept(readings, delivered, permit);
         self.note_dropped(dropped);
         self.flow(ctx);

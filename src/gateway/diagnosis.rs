@@ -90,7 +90,7 @@ fn by_finding(finding: Finding, why: String, plan: &Plan) -> Trouble {
 fn by_tls(fault: TlsFault, plan: &Plan) -> Trouble {
     let has_certificate = plan.target.tls.as_ref().is_some_and(|tls| tls.client_cert.is_some());
     match fault {
-        TlsFault::Certificate(fault) => by_certificate(fault, &plan.target.host),
+        TlsFault::Certificate(fault) => by_certificate(*fault, &plan.target.host),
         TlsFault::Alert { number, why, server_known } => match number {
             ALERT_CERTIFICATE_REQUIRED => Trouble::ClientCertificateMissing,
             // TLS 1.2 has no alert of its own for a missing one. Once the server has shown its
@@ -113,7 +113,7 @@ const ALERT_BAD_CERTIFICATE: i32 = 42;
 const ALERT_UNKNOWN_AUTHORITY: i32 = 48;
 const ALERT_CERTIFICATE_REQUIRED: i32 = 116;
 
-fn by_certificate(fault: Box<CertificateFault>, host: &str) -> Trouble {
+fn by_certificate(fault: CertificateFault, host: &str) -> Trouble {
     let name = fault.names.first().cloned().unwrap_or_else(|| fault.subject.clone());
     match fault.code {
         NOT_YET_VALID => Trouble::NotYetValid { name, from: fault.not_before },

@@ -133,6 +133,7 @@ impl Gateway {
 
     /// The broker has it.
     pub(super) fn delivered(&mut self, tag: Tag, ctx: &mut Context<Self>) {
+        self.progress_at = now();
         match tag {
             Tag::Reading(sequence) => self.kept.outbox().acknowledge(sequence),
             Tag::Alert(row_id) => self.kept.alerts().finish(row_id),

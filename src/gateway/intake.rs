@@ -193,7 +193,7 @@ impl State {
         if !self.blocked_told && now.saturating_duration_since(since) >= TELL_AFTER {
             self.blocked_told = true;
             log::warn!(
-                "intake blocked: {} messages wait, storage is slow; the broker keeps the rest",
+                "intake blocked: {} messages wait for storage; the broker keeps the rest",
                 self.queue.len()
             );
         }

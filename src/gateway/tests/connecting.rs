@@ -9,9 +9,12 @@ use tokio::sync::watch;
 use super::authority::Authority;
 use super::fake::{self, Script};
 use super::mosquitto::{self, Mosquitto};
-use super::stage::{Stage, log_of, on_stage, reading, readings, settings, until};
+use super::stage::{self, Stage, log_of, on_stage, reading, readings, settings, until};
 use crate::config::{ClientTls, Credentials, Endpoint, MqttVersion, Secret, SecretSource};
 use crate::gateway::Settings;
+use crate::gateway::client::Client;
+use crate::gateway::intake::Intake;
+use crate::gateway::link::{Command, Event, Outgoing, Plan, Qos, Target};
 use crate::messages::BrokerAddress;
 
 /// Runs a gateway until the log says why it does not connect.
@@ -325,5 +328,54 @@ fn the_embedded_broker_is_waited_for_and_followed() {
         until("it is there again", || log_of("Connected to inner").len() == 2).await;
         assert_eq!(log_of("connect to inner"), Vec::<String>::new());
         stage.stop(gateway).await;
+    });
+}
+
+#[test]
+fn many_failed_attempts_leave_nothing_behind() {
+    on_stage(async {
+        let authority = Authority::new("own CA");
+        let script = Arc::new(Script::default());
+        script.connack.store(0x87, Ordering::SeqCst);
+        let refusing = fake::start(script, true);
+        let plain = |port| Target { host: "127.0.0.1".into(), port, tls: None };
+        let closed = mosquitto::free_port();
+        let folder = tempfile::tempdir().unwrap();
+        let ca_file = folder.path().join("ca.pem");
+        std::fs::write(&ca_file, authority.pem()).unwrap();
+        let tls = ClientTls { ca_file: Some(ca_file), ..ClientTls::default() };
+        let targets = [
+            plain(closed),
+            plain(refusing),
+            Target { tls: Some(tls), ..plain(refusing) },
+            Target { host: "no-such-host.invalid".into(), ..plain(1883) },
+        ];
+        let (client, mut events) = Client::start(Arc::new(Intake::new(100))).unwrap();
+        let sockets = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let mut before = 0;
+        for attempt in 0..400 {
+            let plan = Plan {
+                target: targets[attempt % targets.len()].clone(),
+                version: MqttVersion::V5,
+                client_id: "vigie".into(),
+                credentials: None,
+                keep_alive: Duration::from_secs(60),
+                filters: vec!["a".into(), "b".into()],
+                will: Outgoing {
+                    topic: "will".into(),
+                    payload: Vec::new(),
+                    qos: Qos::AtLeastOnce,
+                    retained: true,
+                },
+            };
+            assert!(client.tell(Command::Open(Box::new(plan))));
+            let event = tokio::time::timeout(stage::DEADLINE, events.recv()).await.unwrap();
+            assert!(matches!(event, Some(Event::Failed(_))), "{event:?}");
+            if attempt == 100 {
+                before = sockets();
+            }
+        }
+        // Other tests open and close theirs meanwhile; a socket an attempt would show.
+        assert!(sockets() < before + 200, "{before} files open, then {}", sockets());
     });
 }

@@ -55,7 +55,9 @@ impl Mosquitto {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let dir = folder.path().display().to_string();
-        let mut config = format!("listener {port} 127.0.0.1\nuser root\nmax_queued_messages 0\n");
+        let mut config = format!(
+            "listener {port} 127.0.0.1\nuser root\nmax_queued_messages 0\nmax_inflight_messages 1000\n"
+        );
         let _ =
             write!(config, "persistence true\npersistence_location {dir}/\nautosave_interval 1\n");
         config.push_str(&settings.replace("DIR", &dir));
@@ -97,6 +99,12 @@ impl Mosquitto {
         let id = process.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         process.wait().unwrap();
+    }
+
+    /// Leaves it connected, and deaf and dumb. It can still be killed.
+    pub fn freeze(&self) {
+        let id = self.process.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-STOP", &id]).status().unwrap().success());
     }
 
     /// Ends it at once.

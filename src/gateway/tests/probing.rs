@@ -94,7 +94,7 @@ fn hosts_and_ports_fail_by_themselves() {
     assert_eq!(find(closed, None), Finding::Refused { address: address(closed) });
     let target = Target { host: "no-such-host.invalid".into(), port: 1883, tls: None };
     assert!(matches!(probe(&target, MqttVersion::V5), Finding::UnknownHost { .. }));
-    let silent = serve(|stream| std::mem::forget(stream));
+    let silent = serve(std::mem::forget);
     assert_eq!(find(silent, None), Finding::Silent);
     let web = serve(|mut stream| {
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
