@@ -121,7 +121,7 @@ fn sensor(mut table: TableReader<'_>, sensors: &mut Vec<SensorConfig>) -> Option
     let id = table.require(id, "id", "name the sensor: id = \"TEMP_001\"");
     let room = MOST_SENSORS.saturating_sub(sensors.len() as u64);
     let names = id.and_then(|id| table.inspector.check(id.at, names(id.value, room)));
-    let quantity = quantity_of(&mut table);
+    let quantity = quantity_of(&mut table, sensors.last().map(|last| &last.quantity));
     let unit = table.any_text("unit").map(|unit| Unit::new(unit.value));
     let location = Location::new(table.any_text("location").map_or("", |location| location.value));
     let interval = table.duration("interval").map(|interval| interval.value);
@@ -149,10 +149,14 @@ fn sensor(mut table: TableReader<'_>, sensors: &mut Vec<SensorConfig>) -> Option
     Some(id_at)
 }
 
-/// The quantity, or the default one; `None` when what is given can't be used.
-fn quantity_of(table: &mut TableReader<'_>) -> Option<Quantity> {
+/// The quantity, or the default one; `None` when what is given can't be used. `last` is the one of
+/// the sensor before: mostly it is the same again, and is then shared.
+fn quantity_of(table: &mut TableReader<'_>, last: Option<&Quantity>) -> Option<Quantity> {
     match table.text("quantity") {
-        Some(name) => table.inspector.check(name.at, quantity(name.value)),
+        Some(name) => match last {
+            Some(last) if last.as_str() == name.value => Some(last.clone()),
+            _ => table.inspector.check(name.at, quantity(name.value)),
+        },
         None => (!table.has("quantity")).then(Quantity::temperature),
     }
 }
