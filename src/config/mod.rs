@@ -2,9 +2,10 @@
 //! mistake at once, each with its place and a hint.
 //!
 //! [`parse`] is pure; [`load`] also reads the file and looks whether the files it names exist.
-//! The text becomes a TOML document that knows its places (`syntax` explains where it isn't one),
-//! each section takes its keys out of it (`reader`), and only a document without a single finding
-//! becomes a [`Config`]. Nothing here warns, and nothing here reads a secret.
+//! The text becomes a TOML document that knows its places (`syntax` explains where it isn't one,
+//! `pieces` keeps a large one small), each section takes its keys out of it (`reader`), and only a
+//! document without a single finding becomes a [`Config`]. Nothing here warns, and nothing here
+//! reads a secret.
 
 pub mod duration;
 

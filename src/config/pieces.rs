@@ -10,7 +10,7 @@
 
 use toml::de::{DeTable, DeValue};
 
-/// Small enough for a processor's cache once parsed, which takes some 20 bytes for one of text.
+/// Small enough for a processor's cache while parsed, which takes some 40 times as much.
 pub(super) const PIECE_BYTES: usize = 32 * 1024;
 
 const HEADER: &str = "[[sensors]]";
