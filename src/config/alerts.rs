@@ -23,7 +23,7 @@ pub(super) fn alerts(mut table: TableReader<'_>) -> AlertsConfig {
         }
         let Some(quantity) = table.inspector.check(key.at, quantity(key.value)) else { continue };
         let name = format!("[alerts.{quantity}]");
-        let inner = TableReader::new(table.inspector, name, item);
+        let inner = table.as_table(key.value, name, item, String::new);
         let limits = thresholds_of(inner, &quantity);
         thresholds.insert(quantity, limits);
     }

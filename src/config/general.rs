@@ -7,12 +7,15 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 use super::errors::{Mistake, quote};
 use super::model::{Config, TimeStyle};
 use super::reader::TableReader;
+use super::sensors::SensorList;
 use super::similar::closest;
 use super::{alerts, network, sensors, storage};
 use crate::locale::Language;
 
 /// Reads the whole file. The result is valid if nothing was reported to the reader's inspector.
-pub(super) fn config(mut root: TableReader<'_>) -> Config {
+/// `sensors` are those read before, from another part of the file.
+pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Config {
+    sensors.read(&mut root);
     let languages = [("fr", Language::French), ("en", Language::English)];
     let language = root.choice("language", &languages).unwrap_or_default();
     let naive = root.choice("timestamps", &[("utc", false), ("naive", true)]).unwrap_or(false);
@@ -32,7 +35,7 @@ pub(super) fn config(mut root: TableReader<'_>) -> Config {
         watchdog,
         broker,
         fleet: sensors::fleet(root.section("fleet", "[fleet]")),
-        sensors: sensors::sensors(&mut root, mqtt.reading_topic),
+        sensors: sensors.checked(root.inspector, mqtt.reading_topic),
         mqtt,
         alerts: alerts::alerts(root.section("alerts", "[alerts]")),
         storage: storage::storage(root.section("storage", "[storage]")),

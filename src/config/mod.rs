@@ -2,9 +2,10 @@
 //! mistake at once, each with its place and a hint.
 //!
 //! [`parse`] is pure; [`load`] also reads the file and looks whether the files it names exist.
-//! The text becomes a TOML document that knows its places (`syntax` explains where it isn't one),
-//! each section takes its keys out of it (`reader`), and only a document without a single finding
-//! becomes a [`Config`]. Nothing here warns, and nothing here reads a secret.
+//! The text becomes a TOML document that knows its places (`syntax` explains where it isn't one,
+//! `pieces` keeps a large one small), each section takes its keys out of it (`reader`), and only a
+//! document without a single finding becomes a [`Config`]. Nothing here warns, and nothing here
+//! reads a secret.
 
 pub mod duration;
 
@@ -16,6 +17,7 @@ mod general;
 mod inspector;
 mod model;
 mod network;
+mod pieces;
 mod places;
 mod reader;
 mod sensors;
@@ -33,11 +35,13 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 pub use errors::{ConfigError, ConfigErrors, Mistake};
-use inspector::{At, Finding, Inspector};
+use inspector::{Finding, Inspector};
 pub use model::*;
+use pieces::Pieces;
 pub use places::Place;
 use places::Places;
 use reader::TableReader;
+use sensors::SensorList;
 
 /// Reads a configuration file, and checks that the files it names exist.
 ///
@@ -67,33 +71,63 @@ fn parse_with(
     file_name: &str,
     file_exists: &dyn Fn(&Path) -> bool,
 ) -> Result<Config, ConfigErrors> {
+    let in_pieces = (text.len() >= LARGE_BYTES)
+        .then(|| in_pieces(text, pieces::PIECE_BYTES, file_exists))
+        .flatten();
+    let (config, findings) = in_pieces.unwrap_or_else(|| as_a_whole(text, file_exists));
+    match config {
+        Some(config) if findings.is_empty() => Ok(config),
+        _ => Err(located(findings, text, file_name)),
+    }
+}
+
+/// A text of this size is worth taking apart.
+const LARGE_BYTES: usize = 1024 * 1024;
+
+/// What comes of reading a text. The configuration is valid if there are no findings; without one,
+/// there are some.
+type Outcome = (Option<Config>, Vec<Finding>);
+
+/// Reads a text whose sensors can be parsed piece by piece; `None` for any other.
+fn in_pieces(
+    text: &str,
+    piece_bytes: usize,
+    file_exists: &dyn Fn(&Path) -> bool,
+) -> Option<Outcome> {
+    let pieces = Pieces::of(text, piece_bytes)?;
+    let rest = pieces.rest()?;
     let inspector = Inspector::new(file_exists);
+    let mut sensors = SensorList::default();
+    for (base, text) in &pieces.sensors {
+        let root = pieces::piece(text)?;
+        sensors.read(&mut TableReader::root(&inspector, &root, *base));
+    }
+    let config = general::config(TableReader::root(&inspector, &rest, 0), sensors);
+    Some((Some(config), inspector.into_findings()))
+}
+
+fn as_a_whole(text: &str, file_exists: &dyn Fn(&Path) -> bool) -> Outcome {
+    let inspector = Inspector::new(file_exists);
+    let read = |document: DeTable<'_>| {
+        let root = DeValue::Table(document);
+        general::config(TableReader::root(&inspector, &root, 0), SensorList::default())
+    };
     let (document, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
-        let root = DeValue::Table(document.into_inner());
-        let config = general::config(root_reader(&inspector, &root));
-        let findings = inspector.into_findings();
-        return if findings.is_empty() {
-            Ok(config)
-        } else {
-            Err(located(findings, text, file_name))
-        };
+        let config = read(document.into_inner());
+        return (Some(config), inspector.into_findings());
     }
     let damage = syntax::explain(text, errors);
+    if let Some(readable) = damage.readable {
+        let (document, _) = DeTable::parse_recoverable(&readable);
+        read(document.into_inner());
+    }
     for (at, mistake) in damage.mistakes {
         inspector.wrong(at, mistake);
     }
-    if let Some(readable) = damage.readable {
-        let (document, _) = DeTable::parse_recoverable(&readable);
-        general::config(root_reader(&inspector, &DeValue::Table(document.into_inner())));
-    }
     let mut findings = inspector.into_findings();
     findings.retain(|finding| !finding.is_absence);
-    Err(located(findings, text, file_name))
-}
-
-fn root_reader<'a>(inspector: &'a Inspector<'a>, root: &'a DeValue<'a>) -> TableReader<'a> {
-    TableReader::new(inspector, "the top level", At { at: 0, value: root })
+    (None, findings)
 }
 
 /// Findings as errors, in the order of the file.
@@ -229,6 +263,44 @@ mod tests {
         }
     }
 
+    /// Reading in pieces finds what reading as a whole does, however small the pieces.
+    fn assert_pieces_make_the_whole(text: &str) -> bool {
+        let Some((config, findings)) = in_pieces(text, 10, &|_| true) else { return false };
+        let (whole, whole_findings) = as_a_whole(text, &|_| true);
+        let said = |findings: Vec<Finding>| located(findings, text, "f").to_string();
+        assert_eq!(said(findings), said(whole_findings), "{text}");
+        assert_eq!(format!("{config:?}"), format!("{whole:?}"), "{text}");
+        true
+    }
+
+    #[test]
+    fn pieces_make_the_whole() {
+        assert!(assert_pieces_make_the_whole(FACTORY));
+        assert!(assert_pieces_make_the_whole(&FACTORY.replace('\n', "\r\n")));
+        assert!(assert_pieces_make_the_whole(include_str!("../../config/replay.toml")));
+        let twice = FACTORY.replace("TEMP_004", "TEMP_001");
+        assert!(assert_pieces_make_the_whole(&twice));
+        assert_eq!(parse(&twice, "f").unwrap_err().as_slice().len(), 1);
+    }
+
+    #[test]
+    fn what_is_not_plainly_in_pieces_is_read_as_a_whole() {
+        let sensor = "[[sensors]]\nid = \"A\"\nsource = { type = \"simulated\" }\n";
+        assert!(assert_pieces_make_the_whole(&format!("{sensor}{sensor}[broker]\n")));
+        for whole in [
+            "[broker]\n".to_owned(),
+            format!("{sensor}[broker]\n{sensor}"),
+            format!("{sensor}[broker]\n[sensors.source]\n"),
+            format!("sensors = []\n{sensor}"),
+            format!("[[ sensors ]]\n{sensor}"),
+            format!("[mqtt]\nname = \"\"\"\n{sensor}[log]\n\"\"\"\n"),
+            format!("x = [\n{sensor}[1]]\n"),
+            format!("{sensor}x\n{sensor}"),
+        ] {
+            assert!(!assert_pieces_make_the_whole(&whole), "{whole}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_is_refused_soundly(text in any::<String>()) {
@@ -262,6 +334,30 @@ mod tests {
             let all: Vec<&str> = FACTORY.lines().filter(|line| !line.is_empty()).collect();
             let lines: Vec<&str> = lines.iter().map(|line| *line.get(&all)).collect();
             assert_sound(&lines.join("\n"));
+            assert_pieces_make_the_whole(&lines.join("\n"));
+        }
+
+        #[test]
+        fn parts_in_any_order_are_read_alike_in_pieces(
+            parts in prop::collection::vec(any::<prop::sample::Index>(), 0..8)
+        ) {
+            let all = [
+                "[broker]\n",
+                "[mqtt]\nreading_topic = 'per-sensor'\n",
+                "[alerts.co2]\nhigh = 1\n",
+                "[[sensors]]\nid = 'A'\nsource.type = 'simulated'\n",
+                "[[sensors]]\nid = 'B/b'\n[sensors.source]\ntype = 'replay'\n",
+                "[[sensors]]\nid = 'T{1..3}'\nlocation = '''x'''\n",
+                "[sensors.source]\ntype = 3\n",
+                "language = 'fr'\n",
+                "x = [[\n[[1]]\n]]\n",
+                "'''",
+                "y = '''\n",
+                "[\n",
+                "]\n",
+            ];
+            let text: String = parts.iter().map(|part| *part.get(&all)).collect();
+            assert_pieces_make_the_whole(&text);
         }
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct TableReader<'a> {
     // development build, which is felt with 100,000 sensors.
     table: &'a DeValue<'a>,
     at: usize,
+    /// The byte of the file that the document's places count from.
+    base: usize,
     /// Every key asked for.
     known: Vec<&'static str>,
     /// Keys that were there and have been reported already.
@@ -43,15 +45,20 @@ pub(super) struct TableReader<'a> {
 }
 
 impl<'a> TableReader<'a> {
-    pub(super) fn new(
+    /// The top level of a document that starts at the byte `base` of the file.
+    pub(super) fn root(inspector: &'a Inspector<'a>, root: &'a DeValue<'a>, base: usize) -> Self {
+        let root = At { at: base, value: root };
+        Self::new(inspector, "the top level".into(), root, base)
+    }
+
+    fn new(
         inspector: &'a Inspector<'a>,
-        name: impl Into<Cow<'a, str>>,
-        table: At<&'a DeValue<'a>>,
+        name: Cow<'a, str>,
+        At { at, value: table }: At<&'a DeValue<'a>>,
+        base: usize,
     ) -> Self {
         let known = Vec::with_capacity(8);
-        let At { at, value: table } = table;
-        let name = name.into();
-        Self { inspector, name, table, at, known, refused: Vec::new(), num_found: 0 }
+        Self { inspector, name, table, at, base, known, refused: Vec::new(), num_found: 0 }
     }
 
     /// The byte the table starts at.
@@ -66,7 +73,7 @@ impl<'a> TableReader<'a> {
 
     /// The byte the key's value starts at.
     pub(super) fn place_of(&self, key: &str) -> Option<usize> {
-        self.table.get(key).map(|item| item.span().start)
+        self.table.get(key).map(|item| self.base + item.span().start)
     }
 
     pub(super) fn is_text(&self, key: &str) -> bool {
@@ -86,7 +93,7 @@ impl<'a> TableReader<'a> {
         self.known.push(key);
         let found = self.table.get(key)?;
         self.num_found += 1;
-        Some(At { at: found.span().start, value: found.get_ref() })
+        Some(At { at: self.base + found.span().start, value: found.get_ref() })
     }
 
     /// `value`, or nothing and a finding when the key isn't there. One that is there but unusable
@@ -232,7 +239,8 @@ impl<'a> TableReader<'a> {
     /// A table below this one; when it isn't there, one without keys.
     pub(super) fn section(&mut self, key: &'static str, name: &'static str) -> Self {
         let absent = At { at: self.at, value: &NO_TABLE };
-        self.table(key, name).unwrap_or_else(|| Self::new(self.inspector, name, absent))
+        self.table(key, name)
+            .unwrap_or_else(|| Self::new(self.inspector, name.into(), absent, self.base))
     }
 
     /// The tables of a list, as `[[name]]` makes one.
@@ -250,10 +258,10 @@ impl<'a> TableReader<'a> {
                 self.wrong(at, what, header_hint(name));
             }
         }
-        let inspector = self.inspector;
+        let (inspector, base) = (self.inspector, self.base);
         items.iter().map(move |item| {
-            let item = At { at: item.span().start, value: item.get_ref() };
-            as_table(inspector, key, name.into(), item, || header_hint(name))
+            let item = At { at: base + item.span().start, value: item.get_ref() };
+            as_table(inspector, base, key, name.into(), item, || header_hint(name))
         })
     }
 
@@ -265,7 +273,7 @@ impl<'a> TableReader<'a> {
         item: At<&'a DeValue<'a>>,
         hint: impl FnOnce() -> String,
     ) -> Self {
-        as_table(self.inspector, key, name.into(), item, hint)
+        as_table(self.inspector, self.base, key, name.into(), item, hint)
     }
 
     /// Reports that a key isn't there.
@@ -304,8 +312,8 @@ impl<'a> TableReader<'a> {
         let unknown = table.iter().filter(|(key, _)| !is_dealt_with(key.get_ref()));
         unknown
             .map(|(key, item)| {
-                let key = At { at: key.span().start, value: &**key.get_ref() };
-                (key, At { at: item.span().start, value: item.get_ref() })
+                let key = At { at: self.base + key.span().start, value: &**key.get_ref() };
+                (key, At { at: self.base + item.span().start, value: item.get_ref() })
             })
             .collect()
     }
@@ -334,6 +342,7 @@ impl<'a> TableReader<'a> {
 
 fn as_table<'a>(
     inspector: &'a Inspector<'a>,
+    base: usize,
     key: &str,
     name: Cow<'a, str>,
     At { at, mut value }: At<&'a DeValue<'a>>,
@@ -344,7 +353,7 @@ fn as_table<'a>(
         inspector.wrong(at, Mistake::new(what, hint()));
         value = &NO_TABLE;
     }
-    TableReader::new(inspector, name, At { at, value })
+    TableReader::new(inspector, name, At { at, value }, base)
 }
 
 fn header_hint(name: &str) -> String {

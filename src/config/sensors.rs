@@ -24,19 +24,87 @@ pub(super) fn fleet(mut table: TableReader<'_>) -> FleetConfig {
     fleet
 }
 
-/// The sensors of all `[[sensors]]` tables, each range expanded, in the order of the file.
-pub(super) fn sensors(root: &mut TableReader<'_>, topic: ReadingTopic) -> Vec<SensorConfig> {
-    let mut sensors = Vec::new();
-    let mut tables = Vec::new();
-    for table in root.tables("sensors", "[[sensors]]") {
-        if let Some(id_at) = sensor(table, topic, &mut sensors)
-            && let Some(last_index) = sensors.len().checked_sub(1)
-        {
-            tables.push(Defined { id_at, last_index });
+/// The sensors of the `[[sensors]]` tables read so far, each range expanded, in their order.
+#[derive(Default)]
+pub(super) struct SensorList {
+    sensors: Vec<SensorConfig>,
+    tables: Vec<Defined>,
+}
+
+/// One `[[sensors]]` table that could be used.
+struct Defined {
+    id_at: usize,
+    /// Of its last sensor in the list.
+    last_index: usize,
+}
+
+impl SensorList {
+    /// Reads the `[[sensors]]` tables below `root`.
+    pub(super) fn read(&mut self, root: &mut TableReader<'_>) {
+        for table in root.tables("sensors", "[[sensors]]") {
+            if let Some(id_at) = sensor(table, &mut self.sensors)
+                && let Some(last_index) = self.sensors.len().checked_sub(1)
+            {
+                self.tables.push(Defined { id_at, last_index });
+            }
         }
     }
-    report_duplicates(root.inspector, &sensors, &tables);
-    sensors
+
+    /// The list, after a look at what shows only in all of it.
+    pub(super) fn checked(
+        self,
+        inspector: &Inspector<'_>,
+        topic: ReadingTopic,
+    ) -> Vec<SensorConfig> {
+        if topic == ReadingTopic::PerSensor {
+            self.report_ids_that_are_no_topic_level(inspector);
+        }
+        self.report_duplicates(inspector);
+        self.sensors
+    }
+
+    fn report_ids_that_are_no_topic_level(&self, inspector: &Inspector<'_>) {
+        for Defined { id_at, last_index } in &self.tables {
+            // What a range adds is digits, so one of its ids speaks for all.
+            let id = self.sensors[*last_index].id.as_str();
+            if id.contains(['/', '+', '#']) {
+                let mistake = Mistake::new(
+                    format!("{} can't be a topic level", quote(id)),
+                    "leave out `/`, `+` and `#`, or set reading_topic = \"shared\" below [mqtt]",
+                );
+                inspector.wrong(*id_at, mistake);
+            }
+        }
+    }
+
+    /// Reports sensors defined twice: once for each two tables, however many ids they share.
+    fn report_duplicates(&self, inspector: &Inspector<'_>) {
+        let Self { sensors, tables } = self;
+        let key = |index: usize| (sensors[index].id.as_str(), sensors[index].quantity.as_str());
+        // A stable sort: of two equal sensors the one defined first comes first. It also takes one
+        // pass over a list in order, which a large fleet's mostly is.
+        let mut order: Vec<usize> = (0..sensors.len()).collect();
+        order.sort_by(|a, b| key(*a).cmp(&key(*b)));
+        let table_of = |index| tables.partition_point(|table| table.last_index < index);
+        let mut shared: BTreeMap<(usize, usize), (&str, usize)> = BTreeMap::new();
+        for same in order.chunk_by(|a, b| key(*a) == key(*b)) {
+            for other in &same[1..] {
+                let tables = (table_of(*other), table_of(same[0]));
+                shared.entry(tables).or_insert((key(*other).0, 0)).1 += 1;
+            }
+        }
+        for ((table, first), (id, count)) in shared {
+            let others = match count {
+                1 => String::new(),
+                more => format!(" (and {} more)", more - 1),
+            };
+            let mistake = Mistake::new(
+                format!("sensor {}{others} is defined twice", quote(id)),
+                "give each sensor of a quantity an id of its own",
+            );
+            inspector.duplicate(tables[table].id_at, tables[first].id_at, mistake);
+        }
+    }
 }
 
 fn too_many() -> Mistake {
@@ -48,16 +116,12 @@ fn too_many() -> Mistake {
 
 /// Reads one table into as many sensors as its id stands for; returns where the id is, unless it
 /// can't be used.
-fn sensor(
-    mut table: TableReader<'_>,
-    topic: ReadingTopic,
-    sensors: &mut Vec<SensorConfig>,
-) -> Option<usize> {
+fn sensor(mut table: TableReader<'_>, sensors: &mut Vec<SensorConfig>) -> Option<usize> {
     let id = table.string("id");
     let id = table.require(id, "id", "name the sensor: id = \"TEMP_001\"");
     let room = MOST_SENSORS.saturating_sub(sensors.len() as u64);
-    let names = id.and_then(|id| table.inspector.check(id.at, names(id.value, room, topic)));
-    let quantity = quantity_of(&mut table);
+    let names = id.and_then(|id| table.inspector.check(id.at, names(id.value, room)));
+    let quantity = quantity_of(&mut table, sensors.last().map(|last| &last.quantity));
     let unit = table.any_text("unit").map(|unit| Unit::new(unit.value));
     let location = Location::new(table.any_text("location").map_or("", |location| location.value));
     let interval = table.duration("interval").map(|interval| interval.value);
@@ -85,27 +149,22 @@ fn sensor(
     Some(id_at)
 }
 
-/// The quantity, or the default one; `None` when what is given can't be used.
-fn quantity_of(table: &mut TableReader<'_>) -> Option<Quantity> {
+/// The quantity, or the default one; `None` when what is given can't be used. `last` is the one of
+/// the sensor before: mostly it is the same again, and is then shared.
+fn quantity_of(table: &mut TableReader<'_>, last: Option<&Quantity>) -> Option<Quantity> {
     match table.text("quantity") {
-        Some(name) => table.inspector.check(name.at, quantity(name.value)),
+        Some(name) => match last {
+            Some(last) if last.as_str() == name.value => Some(last.clone()),
+            _ => table.inspector.check(name.at, quantity(name.value)),
+        },
         None => (!table.has("quantity")).then(Quantity::temperature),
     }
 }
 
 /// The ids a text stands for, at most `room` of them.
-fn names(text: &str, room: u64, topic: ReadingTopic) -> Result<Names<'_>, Mistake> {
+fn names(text: &str, room: u64) -> Result<Names<'_>, Mistake> {
     let names = Names::parse(text)?;
-    if names.count() > room {
-        return Err(too_many());
-    }
-    if topic == ReadingTopic::PerSensor && text.contains(['/', '+', '#']) {
-        return Err(Mistake::new(
-            format!("{} can't be a topic level", quote(text)),
-            "leave out `/`, `+` and `#`, or set reading_topic = \"shared\" below [mqtt]",
-        ));
-    }
-    Ok(names)
+    if names.count() > room { Err(too_many()) } else { Ok(names) }
 }
 
 pub(super) fn sensor_id(text: &str) -> Result<SensorId, Mistake> {
@@ -121,41 +180,6 @@ pub(super) fn quantity(text: &str) -> Result<Quantity, Mistake> {
              not a field of a reading (sensor_id, location, timestamp, unit, status)",
         )
     })
-}
-
-/// One `[[sensors]]` table that could be used.
-struct Defined {
-    id_at: usize,
-    /// Of its last sensor in the list.
-    last_index: usize,
-}
-
-/// Reports sensors defined twice: once for each two tables, however many ids they share.
-fn report_duplicates(inspector: &Inspector<'_>, sensors: &[SensorConfig], tables: &[Defined]) {
-    let key = |index: usize| (sensors[index].id.as_str(), sensors[index].quantity.as_str());
-    // A stable sort: of two equal sensors the one defined first comes first. It also takes one pass
-    // over a list in order, which a large fleet's mostly is.
-    let mut order: Vec<usize> = (0..sensors.len()).collect();
-    order.sort_by(|a, b| key(*a).cmp(&key(*b)));
-    let table_of = |index| tables.partition_point(|table| table.last_index < index);
-    let mut shared: BTreeMap<(usize, usize), (&str, usize)> = BTreeMap::new();
-    for same in order.chunk_by(|a, b| key(*a) == key(*b)) {
-        for other in &same[1..] {
-            let tables = (table_of(*other), table_of(same[0]));
-            shared.entry(tables).or_insert((key(*other).0, 0)).1 += 1;
-        }
-    }
-    for ((table, first), (id, count)) in shared {
-        let others = match count {
-            1 => String::new(),
-            more => format!(" (and {} more)", more - 1),
-        };
-        let mistake = Mistake::new(
-            format!("sensor {}{others} is defined twice", quote(id)),
-            "give each sensor of a quantity an id of its own",
-        );
-        inspector.duplicate(tables[table].id_at, tables[first].id_at, mistake);
-    }
 }
 
 #[cfg(test)]
