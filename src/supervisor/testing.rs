@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll};
 
 use actix::dev::EnvelopeProxy;
@@ -92,4 +93,21 @@ pub async fn run<A: Actor<Context = Context<A>>>(
     while let Err(exit) = stand.start(&factory).ended().await {
         exits.borrow_mut().push(exit);
     }
+}
+
+/// Held by each test that has MQTT clients in this process: the client library has one receiving
+/// thread for all of them, so a test that holds it up would hold up its neighbours. Calls on one
+/// thread share the turn.
+pub fn mqtt_turn() -> Rc<MutexGuard<'static, ()>> {
+    static TURN: Mutex<()> = Mutex::new(());
+    thread_local! {
+        static MINE: RefCell<Weak<MutexGuard<'static, ()>>> = const { RefCell::new(Weak::new()) };
+    }
+    MINE.with_borrow_mut(|mine| {
+        mine.upgrade().unwrap_or_else(|| {
+            let turn = Rc::new(TURN.lock().unwrap_or_else(PoisonError::into_inner));
+            *mine = Rc::downgrade(&turn);
+            turn
+        })
+    })
 }

@@ -19,13 +19,14 @@ use crate::locale::Language;
 use crate::messages::{
     AlertsDelivered, AlertsWaiting, Evaluate, LoadPendingAlerts, PendingAlert, PublishReadings,
 };
-use crate::supervisor::testing::{Incarnation, Stand};
+use crate::supervisor::testing::{Incarnation, Stand, mqtt_turn};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Mailbox, Route, Routed};
 
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Runs a test on an arbiter, with a time limit.
 pub fn on_stage<F: Future<Output = ()>>(test: F) {
+    let _turn = mqtt_turn();
     listen_to_the_log();
     actix_rt::System::new().block_on(async {
         tokio::time::timeout(Duration::from_secs(100), test).await.expect("the test ends in time");
