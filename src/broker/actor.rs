@@ -171,3 +171,16 @@ fn random_password() -> Secret {
 fn lock(legacy: &SharedLegacy) -> MutexGuard<'_, Legacy> {
     legacy.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+impl Broker {
+    /// Where the users connect.
+    pub(super) fn public_in_test(&self) -> SocketAddr {
+        self.server.as_ref().expect("running").public
+    }
+
+    /// Ends the broker's own task, as a panic in it does.
+    pub(super) fn break_off_in_test(&self) -> impl Fn() + use<> {
+        self.server.as_ref().expect("running").break_off_in_test()
+    }
+}

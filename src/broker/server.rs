@@ -189,3 +189,15 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("(no message)")
 }
+
+#[cfg(test)]
+impl Server {
+    pub(super) fn break_off_in_test(&self) -> impl Fn() + use<> {
+        let accepting = self.accepting.as_ref().expect("not taken yet").abort_handle();
+        move || accepting.abort()
+    }
+
+    pub(super) fn context_in_test(&self) -> ServerContext {
+        self.context.clone()
+    }
+}

@@ -1,6 +1,7 @@
 //! Clients: Paho, and Mosquitto's programs.
 
 use std::io::{BufRead, BufReader, Read};
+use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -46,7 +47,10 @@ impl From<Version> for Options {
 
 /// A connected Paho client.
 pub(super) struct Paho {
-    pub(super) client: paho::Client,
+    /// Never dropped: Paho's own thread holds on to a client until the callback that completes an
+    /// operation has returned. If it is the last to let go, it destroys the client within that
+    /// callback, under a lock that destroying takes too, and every client in the process hangs.
+    client: ManuallyDrop<paho::Client>,
     messages: paho::SyncReceiver<Option<paho::Message>>,
     pub(super) session_present: bool,
 }
@@ -71,7 +75,7 @@ impl Paho {
             .persistence(paho::PersistenceType::None)
             .mqtt_version(if options.version == Version::V5 { 5 } else { 4 })
             .finalize();
-        let mut client = paho::Client::new(created)?;
+        let mut client = ManuallyDrop::new(paho::Client::new(created)?);
         client.set_timeout(DEADLINE);
         let messages = client.start_consuming();
         let answer = client.connect(options.for_paho())?;
@@ -108,6 +112,14 @@ impl Paho {
 
     pub(super) fn disconnect(self) {
         self.client.disconnect(None).expect("disconnected");
+    }
+}
+
+impl Drop for Paho {
+    fn drop(&mut self) {
+        self.client.set_timeout(Duration::from_secs(1));
+        // It may be gone already.
+        let _ = self.client.disconnect(None);
     }
 }
 

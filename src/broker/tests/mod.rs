@@ -2,8 +2,11 @@
 //!
 //! Every broker listens on a free port of its own, every wait has a deadline.
 
+mod access;
+mod certificates;
 mod clients;
 mod delivery;
+mod lifecycle;
 mod raw;
 mod reconnects;
 mod sessions;
