@@ -5,12 +5,14 @@ use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
+use std::rc::Rc;
+use std::sync::{MutexGuard, mpsc};
 use std::time::{Duration, Instant};
 
 use paho_mqtt as paho;
 
 use super::DEADLINE;
+use crate::supervisor::testing::mqtt_turn;
 
 pub(super) const VERSIONS: [Version; 2] = [Version::V3_1_1, Version::V5];
 
@@ -53,6 +55,8 @@ pub(super) struct Paho {
     client: ManuallyDrop<paho::Client>,
     messages: paho::SyncReceiver<Option<paho::Message>>,
     pub(super) session_present: bool,
+    /// Last, so that the client is gone before the next test's begins.
+    _turn: Rc<MutexGuard<'static, ()>>,
 }
 
 impl Paho {
@@ -68,6 +72,7 @@ impl Paho {
     }
 
     pub(super) fn connect(addr: SocketAddr, options: &Options, id: &str) -> paho::Result<Self> {
+        let turn = mqtt_turn();
         let scheme = if options.trusted.is_some() { "mqtts" } else { "mqtt" };
         let created = paho::CreateOptionsBuilder::new()
             .server_uri(format!("{scheme}://{addr}"))
@@ -80,7 +85,7 @@ impl Paho {
         let messages = client.start_consuming();
         let answer = client.connect(options.for_paho())?;
         let session_present = answer.connect_response().is_some_and(|it| it.session_present);
-        Ok(Self { client, messages, session_present })
+        Ok(Self { client, messages, session_present, _turn: turn })
     }
 
     pub(super) fn subscribe(&self, filter: &str, qos: i32) {
