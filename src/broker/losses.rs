@@ -8,25 +8,25 @@ use rmqtt::hook::{Handler, HookResult, Parameter, ReturnType};
 use rmqtt::types::Reason;
 
 use super::limits::MAX_QUEUED;
+use crate::logging::LineLimit;
 
 /// The least time between two lines of one kind.
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Counts events and says when it is time for a line about them.
-#[derive(Default)]
-pub(super) struct Seldom(Mutex<(Option<Instant>, u64)>);
+pub(super) struct Seldom(Mutex<LineLimit>);
+
+impl Default for Seldom {
+    fn default() -> Self {
+        Self(Mutex::new(LineLimit::new(1, INTERVAL)))
+    }
+}
 
 impl Seldom {
     /// Counts one more; `Some(how many since the last line)` when a line is due.
     pub(super) fn count(&self, now: Instant) -> Option<u64> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (last, waiting) = &mut *state;
-        *waiting += 1;
-        if last.is_some_and(|last| now.saturating_duration_since(last) < INTERVAL) {
-            return None;
-        }
-        *last = Some(now);
-        Some(std::mem::take(waiting))
+        let mut limit = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        limit.admit(now).map(|held_back| held_back + 1)
     }
 }
 

@@ -10,7 +10,6 @@ use super::actor::{Gateway, now};
 use super::link::{Command, Outgoing, Qos, Tag};
 use super::{READING_WINDOW, wire};
 use crate::domain::Reading;
-use crate::logging::Admission;
 use crate::messages::{AlertsDelivered, LoadPendingAlerts};
 
 /// How long storage may take to answer or to have room.
@@ -126,7 +125,7 @@ impl Gateway {
     /// Until the next tick.
     fn rest_storage(&mut self, what: &str, why: &str) {
         self.storage_resting = true;
-        if let Admission::Pass { .. } = self.lines.refused.admit(now()) {
+        if self.lines.refused.admit(now()).is_some() {
             warn!("{what}: {why}; trying again");
         }
     }
@@ -150,7 +149,7 @@ impl Gateway {
             Tag::Alert(row_id) => self.kept.alerts().put_back(row_id),
             Tag::Status => {}
         }
-        if let Admission::Pass { suppressed_before } = self.lines.refused.admit(now()) {
+        if let Some(suppressed_before) = self.lines.refused.admit(now()) {
             let what = if matches!(tag, Tag::Alert(_)) { "an alert" } else { "a reading" };
             error!(
                 "the broker refuses {what} with reason 0x{code:02X} ({suppressed_before} more \
@@ -172,13 +171,13 @@ impl Gateway {
             return;
         }
         let total = self.kept.outbox().given_up();
-        if let Admission::Pass { .. } = self.lines.dropped.admit(now()) {
+        if self.lines.dropped.admit(now()).is_some() {
             error!("outbox full: the oldest readings are dropped unpublished, {total} so far");
         }
     }
 
     fn log_sent(&mut self, reading: &Reading) {
-        if let Admission::Pass { suppressed_before } = self.lines.sent.admit(now()) {
+        if let Some(suppressed_before) = self.lines.sent.admit(now()) {
             self.log_sent_more(suppressed_before);
             info!(target: SENT, "{}", (self.settings.words.reading_sent)(reading));
         }

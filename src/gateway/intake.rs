@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use super::codec::{Codec, Decoded, Message};
 use crate::domain::Rejected;
-use crate::logging::{Admission, LineLimit};
+use crate::logging::LineLimit;
 use crate::messages::{Evaluate, IntakeBatch};
 use crate::supervisor::{Route, SendError};
 
@@ -294,7 +294,7 @@ fn reject(arrival: Arrival, reason: String) -> Rejected {
 }
 
 fn log_rejected(rejected: &Rejected, lines: &mut LineLimit) {
-    if let Admission::Pass { suppressed_before } = lines.admit(Instant::now()) {
+    if let Some(suppressed_before) = lines.admit(Instant::now()) {
         if suppressed_before > 0 {
             log::warn!("rejected {suppressed_before} more messages; they are kept for inspection");
         }

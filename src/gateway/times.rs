@@ -1,13 +1,13 @@
-//! Timestamps on the wire: what is accepted, and what is written.
+//! Timestamps that come in.
 //!
 //! Accepted: RFC 3339 with any offset, the same without an offset (taken in the configured zone),
 //! and epoch seconds or milliseconds, as a number or as its text. Pure; never reads a clock.
 
-use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, SecondsFormat, TimeZone, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::{Number, Value};
 
-use crate::config::TimeStyle;
+use crate::domain::time;
 
 /// Epoch numbers of this size and more are milliseconds: as seconds they would be in the year 5138,
 /// and as milliseconds smaller ones would be in the first weeks of 1973.
@@ -30,13 +30,8 @@ pub fn parse(timestamp: &Value, zone: Tz) -> Result<DateTime<Utc>, String> {
 }
 
 fn parse_text(text: &str, zone: Tz) -> Result<DateTime<Utc>, String> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Ok(time.to_utc());
-    }
-    for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"] {
-        if let Ok(time) = NaiveDateTime::parse_from_str(text, form) {
-            return in_zone(time, zone).ok_or_else(|| out_of_range(text));
-        }
+    if let Ok(time) = time::parse(text, zone) {
+        return Ok(time);
     }
     match serde_json::from_str::<Number>(text) {
         Ok(number) => parse_epoch(&number),
@@ -44,19 +39,6 @@ fn parse_text(text: &str, zone: Tz) -> Result<DateTime<Utc>, String> {
             "the timestamp `{}` is neither RFC 3339 nor epoch seconds or milliseconds",
             text.chars().take(64).collect::<String>()
         )),
-    }
-}
-
-/// A zone-less time in its zone. One that the clock shows twice is taken as the first; one that a
-/// clock put forward never showed comes from a clock that was not, and is taken as if it went on.
-fn in_zone(time: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
-    let hour = Duration::hours(1);
-    match zone.from_local_datetime(&time) {
-        LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => Some(time.to_utc()),
-        LocalResult::None => {
-            let earlier = zone.from_local_datetime(&time.checked_sub_signed(hour)?).earliest()?;
-            earlier.to_utc().checked_add_signed(hour)
-        }
     }
 }
 
@@ -76,23 +58,13 @@ fn out_of_range(timestamp: &str) -> String {
     format!("the timestamp {timestamp} is out of range")
 }
 
-/// Writes a timestamp in the configured style, to the microsecond:
-/// `2024-08-14T10:30:00.123456+00:00`, or zone-less in the configured zone.
-#[must_use]
-pub fn write(time: DateTime<Utc>, style: TimeStyle) -> String {
-    if style.naive {
-        time.with_timezone(&style.zone).format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
-    } else {
-        time.to_rfc3339_opts(SecondsFormat::Micros, false)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+    use crate::config::TimeStyle;
 
     const UTC: TimeStyle = TimeStyle { naive: false, zone: Tz::UTC };
     const NAIVE: TimeStyle = TimeStyle { naive: true, zone: Tz::Europe__Paris };
@@ -100,7 +72,7 @@ mod tests {
     #[track_caller]
     fn reads(timestamp: Value, zone: Tz, expected: &str) {
         let time = parse(&timestamp, zone).unwrap();
-        assert_eq!(write(time, UTC), expected, "{timestamp}");
+        assert_eq!(UTC.write(time), expected, "{timestamp}");
     }
 
     #[test]
@@ -138,7 +110,7 @@ mod tests {
     #[test]
     fn the_origins_form_is_written() {
         let time = parse(&json!("2024-08-14T10:30:00.123456"), Tz::Europe__Paris).unwrap();
-        assert_eq!(write(time, NAIVE), "2024-08-14T10:30:00.123456");
+        assert_eq!(NAIVE.write(time), "2024-08-14T10:30:00.123456");
     }
 
     #[test]
@@ -162,9 +134,9 @@ mod tests {
         #[test]
         fn what_is_written_reads_back(micros in -62_000_000_000_000_000_i64..250_000_000_000_000_000) {
             let time = DateTime::from_timestamp_micros(micros).unwrap();
-            prop_assert_eq!(parse(&json!(write(time, UTC)), Tz::Asia__Tokyo), Ok(time));
+            prop_assert_eq!(parse(&json!(UTC.write(time)), Tz::Asia__Tokyo), Ok(time));
             let naive = TimeStyle { naive: true, zone: Tz::UTC };
-            prop_assert_eq!(parse(&json!(write(time, naive)), Tz::UTC), Ok(time));
+            prop_assert_eq!(parse(&json!(naive.write(time)), Tz::UTC), Ok(time));
         }
 
         #[test]

@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use serde::Serializer;
 use serde::ser::SerializeMap;
 
-use super::times;
 use crate::config::TimeStyle;
 use crate::domain::{AlertEvent, Reading};
+use crate::wire::AlertJson;
 
 type Fields<'a> = <&'a mut serde_json::Serializer<&'a mut Vec<u8>> as Serializer>::SerializeMap;
 type Outcome = Result<(), serde_json::Error>;
@@ -19,7 +19,7 @@ pub fn reading(reading: &Reading, style: TimeStyle) -> Vec<u8> {
         fields.serialize_entry("sensor_id", reading.sensor_id.as_str())?;
         fields.serialize_entry("location", reading.location.as_str())?;
         fields.serialize_entry(reading.quantity.as_str(), &reading.value)?;
-        fields.serialize_entry("timestamp", &times::write(reading.timestamp, style))?;
+        fields.serialize_entry("timestamp", &style.write(reading.timestamp))?;
         fields.serialize_entry("unit", reading.unit.as_str())
     })
 }
@@ -27,19 +27,8 @@ pub fn reading(reading: &Reading, style: TimeStyle) -> Vec<u8> {
 /// The origin's alert, then `alert_id`, `rule` and `state`.
 #[must_use]
 pub fn alert(event: &AlertEvent, style: TimeStyle) -> Vec<u8> {
-    object(|fields| {
-        fields.serialize_entry("alert_type", &*event.alert_type)?;
-        fields.serialize_entry("sensor_id", event.sensor_id.as_str())?;
-        fields.serialize_entry("location", event.location.as_str())?;
-        fields.serialize_entry(event.quantity.as_str(), &event.value)?;
-        fields.serialize_entry("threshold", &event.threshold)?;
-        fields.serialize_entry("message", &event.message)?;
-        fields.serialize_entry("timestamp", &times::write(event.timestamp, style))?;
-        fields.serialize_entry("severity", event.severity.as_str())?;
-        fields.serialize_entry("alert_id", &*event.alert_id)?;
-        fields.serialize_entry("rule", &*event.rule)?;
-        fields.serialize_entry("state", event.state.as_str())
-    })
+    // Infallible, as below.
+    serde_json::to_vec(&AlertJson::new(event, style)).unwrap_or_default()
 }
 
 /// The system's own state, as the status topic carries it.
@@ -67,7 +56,7 @@ pub fn status(status: &Status<'_>, style: TimeStyle) -> Vec<u8> {
         let word = if status.state == State::Online { "online" } else { "offline" };
         fields.serialize_entry("status", word)?;
         if let Some(timestamp) = status.timestamp {
-            fields.serialize_entry("timestamp", &times::write(timestamp, style))?;
+            fields.serialize_entry("timestamp", &style.write(timestamp))?;
         }
         fields.serialize_entry("client_id", status.client_id)?;
         fields.serialize_entry("version", status.version)?;

@@ -15,33 +15,25 @@ pub struct LineLimit {
     suppressed: u64,
 }
 
-/// Whether to write a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
-    /// Write it; this many were held back since the last one and have not been told of.
-    Pass { suppressed_before: u64 },
-    /// Hold it back; it is counted.
-    Suppress,
-}
-
 impl LineLimit {
     #[must_use]
     pub const fn new(burst: u64, window: Duration) -> Self {
         Self { burst, window, began: None, admitted: 0, suppressed: 0 }
     }
 
-    /// Asks for one line.
-    pub fn admit(&mut self, now: Instant) -> Admission {
+    /// Asks for one line: `Some` to write it, with how many were held back since the last one and
+    /// have not been told of; `None` to hold it back.
+    pub fn admit(&mut self, now: Instant) -> Option<u64> {
         if self.is_over(now) {
             self.began = Some(now);
             self.admitted = 0;
         }
         if self.admitted < self.burst {
             self.admitted += 1;
-            Admission::Pass { suppressed_before: std::mem::take(&mut self.suppressed) }
+            Some(std::mem::take(&mut self.suppressed))
         } else {
             self.suppressed += 1;
-            Admission::Suppress
+            None
         }
     }
 
@@ -55,6 +47,17 @@ impl LineLimit {
         }
     }
 
+    /// Whether lines were held back that have not been told of.
+    #[must_use]
+    pub const fn holds_back(&self) -> bool {
+        self.suppressed > 0
+    }
+
+    /// How many lines were held back, now told of, the window over or not.
+    pub fn take_held_back(&mut self) -> u64 {
+        std::mem::take(&mut self.suppressed)
+    }
+
     fn is_over(&self, now: Instant) -> bool {
         self.began.is_none_or(|began| now.saturating_duration_since(began) >= self.window)
     }
@@ -66,21 +69,14 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn passed(admission: Admission) -> Option<u64> {
-        match admission {
-            Admission::Pass { suppressed_before } => Some(suppressed_before),
-            Admission::Suppress => None,
-        }
-    }
-
     #[test]
     fn a_burst_passes_and_the_rest_is_counted() {
         let start = Instant::now();
         let mut limit = LineLimit::new(2, SECOND);
-        let answers: Vec<_> = (0..5).map(|_| passed(limit.admit(start))).collect();
+        let answers: Vec<_> = (0..5).map(|_| limit.admit(start)).collect();
         assert_eq!(answers, [Some(0), Some(0), None, None, None]);
-        assert_eq!(passed(limit.admit(start + SECOND)), Some(3), "told with the next line");
-        assert_eq!(passed(limit.admit(start + SECOND)), Some(0), "and only once");
+        assert_eq!(limit.admit(start + SECOND), Some(3), "told with the next line");
+        assert_eq!(limit.admit(start + SECOND), Some(0), "and only once");
     }
 
     #[test]
@@ -107,7 +103,7 @@ mod tests {
                 now += Duration::from_millis(millis);
                 if asks {
                     asked += 1;
-                    if let Some(before) = passed(limit.admit(now)) {
+                    if let Some(before) = limit.admit(now) {
                         written += 1;
                         told += before;
                     }

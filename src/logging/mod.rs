@@ -13,7 +13,7 @@ use log::kv::{Key, Value as KvValue, VisitSource};
 use log::{LevelFilter, Record};
 use serde_json::{Map, Value};
 
-pub use limit::{Admission, LineLimit};
+pub use limit::LineLimit;
 
 use crate::config::{LogConfig, LogFormat};
 

@@ -9,7 +9,8 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::notice::{LineLimiter, TARGET};
+use super::notice::{TARGET, line_limit};
+use crate::logging::LineLimit;
 
 thread_local! {
     /// The child whose code this thread is running.
@@ -17,8 +18,8 @@ thread_local! {
 }
 
 /// One for the children's panics and one for all others, which a failing fleet must not hide.
-static IN_CHILDREN: Mutex<LineLimiter> = Mutex::new(LineLimiter::new());
-static ELSEWHERE: Mutex<LineLimiter> = Mutex::new(LineLimiter::new());
+static IN_CHILDREN: Mutex<LineLimit> = Mutex::new(line_limit());
+static ELSEWHERE: Mutex<LineLimit> = Mutex::new(line_limit());
 
 /// Longest panic text kept: children can't fill our memory with it.
 const MAX_TEXT_BYTES: usize = 500;
@@ -46,7 +47,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     let child = child.ok().flatten();
     let limiter = if child.is_some() { &IN_CHILDREN } else { &ELSEWHERE };
     // A lock held by another thread's panic costs the limit, not the line.
-    let allowed = limiter.try_lock().map_or(Some(0), |mut lines| lines.allow(Instant::now()));
+    let allowed = limiter.try_lock().map_or(Some(0), |mut lines| lines.admit(Instant::now()));
     let Some(left_out) = allowed else { return };
     if left_out > 0 {
         log::error!(target: TARGET, "{left_out} more panics were not logged");

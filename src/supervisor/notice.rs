@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::policy::Exit;
+use crate::logging::LineLimit;
 
 /// The log target of supervision.
 pub const TARGET: &str = "vigie::supervisor";
 
-/// More lines than this a second say no more to anyone.
-const LINES_PER_SECOND: u32 = 20;
+/// At most 20 lines a second: more say no more to anyone.
+pub(super) const fn line_limit() -> LineLimit {
+    LineLimit::new(20, Duration::from_secs(1))
+}
 
 /// Something that happened to a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,13 +60,13 @@ pub enum Happening {
 pub(super) type Listener = Box<dyn Fn(&ChildEvent)>;
 
 pub(super) struct Notices {
-    lines: LineLimiter,
+    lines: LineLimit,
     listener: Option<Listener>,
 }
 
 impl Notices {
     pub(super) const fn new(listener: Option<Listener>) -> Self {
-        Self { lines: LineLimiter::new(), listener }
+        Self { lines: line_limit(), listener }
     }
 
     /// Returns whether lines were left out, which [`flush`](Self::flush) will sum up.
@@ -72,12 +75,12 @@ impl Notices {
         if let Some(listener) = &self.listener {
             listener(event);
         }
-        self.lines.left_out > 0
+        self.lines.holds_back()
     }
 
     /// Sums up the lines left out so far.
     pub(super) fn flush(&mut self) {
-        summarise(std::mem::take(&mut self.lines.left_out));
+        summarise(self.lines.take_held_back());
     }
 
     fn log(&mut self, event: &ChildEvent, now: Instant) {
@@ -88,7 +91,7 @@ impl Notices {
             log::error!(target: TARGET, "{child} {what}");
         } else if level == log::Level::Debug {
             log::debug!(target: TARGET, "{child} {what}, incarnation {incarnation}");
-        } else if let Some(left_out) = self.lines.allow(now) {
+        } else if let Some(left_out) = self.lines.admit(now) {
             summarise(left_out);
             log::warn!(target: TARGET, "{child} {what}");
         }
@@ -132,51 +135,9 @@ impl std::fmt::Display for Happening {
     }
 }
 
-/// Lets through a bounded number of lines a second and counts the rest.
-#[derive(Debug)]
-pub(super) struct LineLimiter {
-    second: Option<Instant>,
-    lines: u32,
-    left_out: u64,
-}
-
-impl LineLimiter {
-    pub(super) const fn new() -> Self {
-        Self { second: None, lines: 0, left_out: 0 }
-    }
-
-    /// Whether a line may be logged at `now`; if so, how many before it were not.
-    pub(super) fn allow(&mut self, now: Instant) -> Option<u64> {
-        let same =
-            self.second.is_some_and(|began| now.duration_since(began) < Duration::from_secs(1));
-        if !same {
-            self.second = Some(now);
-            self.lines = 0;
-        }
-        if self.lines == LINES_PER_SECOND {
-            self.left_out += 1;
-            return None;
-        }
-        self.lines += 1;
-        Some(std::mem::take(&mut self.left_out))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn twenty_lines_a_second_then_a_sum() {
-        let (mut lines, start) = (LineLimiter::new(), Instant::now());
-        let mut passed = |ms, n: usize| {
-            let now = start + Duration::from_millis(ms);
-            (0..n).filter_map(|_| lines.allow(now)).collect::<Vec<_>>()
-        };
-        assert_eq!(passed(0, 15), [0; 15]);
-        assert_eq!(passed(999, 15), [0; 5]);
-        assert_eq!(passed(1_000, 2), [10, 0]);
-    }
 
     #[test]
     fn a_restart_is_told_in_one_line() {
