@@ -4,7 +4,7 @@
 BUILD_PACKAGES := build-essential cmake pkg-config libssl-dev
 TEST_PACKAGES  := mosquitto mosquitto-clients python3 python3-paho-mqtt default-jdk-headless maven
 
-SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E)
 CONFIG ?= config/factory.toml
 
 # $(call install,PACKAGES): installs those that are missing, and says so first.
@@ -14,7 +14,7 @@ define install
 	done; \
 	if [ -n "$$missing" ]; then \
 	  echo "Installing$$missing"; \
-	  $(SUDO) apt-get update -q && DEBIAN_FRONTEND=noninteractive $(SUDO) -E apt-get install -y -q --no-install-recommends $$missing; \
+	  $(SUDO) apt-get update -q && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -q --no-install-recommends $$missing; \
 	fi
 endef
 
