@@ -22,7 +22,7 @@ const CA_FILE: &str = "ca.pem";
 const HEALED: Duration = Duration::from_secs(60);
 
 /// Published while the daemon is away.
-const MISSED: usize = 200;
+const MISSED: usize = 2_000;
 
 /// A config with one sensor of its own, which waits beside the secrets it names.
 fn config(access: &Access) -> String {

@@ -118,7 +118,7 @@ impl<'a> TableReader<'a> {
     /// Text, which may be empty but has no control characters.
     pub(super) fn any_text(&mut self, key: &'static str) -> Option<At<&'a str>> {
         let At { at, value } = self.string(key)?;
-        if value.contains(char::is_control) {
+        if has_control(value) {
             let what = format!("`{key}` has a control character in it");
             self.wrong(at, what, "keep to one line of plain text");
             return None;
@@ -340,6 +340,15 @@ impl<'a> TableReader<'a> {
     }
 }
 
+/// Decodes characters only when a byte suggests it: decoding all would be felt with 100,000 sensors
+/// in a development build.
+fn has_control(text: &str) -> bool {
+    // Beyond ASCII, control characters are U+0080 to U+009F: in UTF-8 they start with this byte.
+    const C1_LEAD: u8 = 0xc2;
+    text.bytes().any(|byte| byte.is_ascii_control() || byte == C1_LEAD)
+        && text.contains(char::is_control)
+}
+
 fn as_table<'a>(
     inspector: &'a Inspector<'a>,
     base: usize,
@@ -369,5 +378,17 @@ fn kind(value: &DeValue<'_>) -> &'static str {
         DeValue::Datetime(_) => "a date or time",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_control_character_is_seen() {
+        for c in (0..=0x2ff).filter_map(char::from_u32) {
+            assert_eq!(has_control(&format!("a{c}é")), c.is_control(), "{c:?}");
+        }
     }
 }

@@ -152,7 +152,7 @@ fn sensor(mut table: TableReader<'_>, sensors: &mut Vec<SensorConfig>) -> Option
 /// The quantity, or the default one; `None` when what is given can't be used. `last` is the one of
 /// the sensor before: mostly it is the same again, and is then shared.
 fn quantity_of(table: &mut TableReader<'_>, last: Option<&Quantity>) -> Option<Quantity> {
-    match table.text("quantity") {
+    match table.string("quantity") {
         Some(name) => match last {
             Some(last) if last.as_str() == name.value => Some(last.clone()),
             _ => table.inspector.check(name.at, quantity(name.value)),
@@ -296,6 +296,7 @@ mod tests {
         assert_eq!(said(&table("a\\tb")), ["3: the sensor id has a control character in it"]);
         let quantity = |name: &str| format!("{}quantity = \"{name}\"", table("A"));
         assert_eq!(said(&quantity("Temp")), ["5: `Temp` is no name of a quantity"]);
+        assert_eq!(said(&quantity("")), ["5: `` is no name of a quantity"]);
         assert_eq!(said(&quantity("unit")), ["5: `unit` is no name of a quantity"]);
     }
 

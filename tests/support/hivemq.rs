@@ -20,12 +20,13 @@ const KEY_STORE_PASSWORD: &str = "key-store";
 const START: Duration = Duration::from_secs(60);
 
 pub struct HiveMq {
+    // Before its folder, so that it ends first.
+    process: Option<Process>,
     home: TempDir,
     port: u16,
     user: Option<(String, String)>,
     ca_file: Option<PathBuf>,
     starts: u32,
-    process: Option<Process>,
 }
 
 impl HiveMq {

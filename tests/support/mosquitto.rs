@@ -17,13 +17,14 @@ use super::{Access, Certificate, SOON, eventually, free_port};
 const MAX_QUEUED_MESSAGES: u32 = 60_000;
 
 pub struct Mosquitto {
+    // Before its folder, so that it ends first.
+    process: Option<Process>,
     dir: TempDir,
     port: u16,
     user: Option<(String, String)>,
     ca_file: Option<PathBuf>,
     persistent: bool,
     starts: u32,
-    process: Option<Process>,
 }
 
 impl Mosquitto {

@@ -1,6 +1,7 @@
 //! A way to a broker, and a plain MQTT 5 client on it that remembers what it received and when.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -51,7 +52,7 @@ impl Access {
 }
 
 /// A message as it came.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Received {
     pub topic: String,
     pub payload: Vec<u8>,
@@ -60,6 +61,14 @@ pub struct Received {
     /// As the sender published it, or true when it was the broker's retained one.
     pub retained: bool,
     pub at: DateTime<Utc>,
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { topic, payload, qos, retained, at } = self;
+        let text = String::from_utf8_lossy(payload);
+        write!(f, "{topic} (QoS {qos}, retained {retained}, {at:?}): {text}")
+    }
 }
 
 impl Received {

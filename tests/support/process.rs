@@ -98,7 +98,9 @@ impl Drop for Process {
             let _ = self.child.wait();
         }
         if thread::panicking() {
-            let log = self.log();
+            // Its folder may be gone already, and a second panic would hide the first.
+            let log = fs::read(&self.log).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
             let mut from = log.len().saturating_sub(SHOWN);
             while !log.is_char_boundary(from) {
                 from += 1;
