@@ -64,10 +64,10 @@ impl Handler for Gatekeeper {
             if let Some(times) = self.refusals.count(Instant::now()) {
                 log::warn!(
                     target: "vigie::broker",
-                    "refused client {:?} from {:?}: wrong or missing user name or password \
+                    "refused client {:?} from {}: wrong or missing user name or password \
                      ({times} refused since the last such line)",
                     client.client_id(),
-                    client.ipaddress(),
+                    client.ipaddress().map_or_else(String::new, |addr| addr.to_string()),
                 );
             }
             AuthResult::BadUsernameOrPassword

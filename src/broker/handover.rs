@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rmqtt::context::ServerContext;
@@ -9,11 +10,16 @@ use rmqtt::inflight::{MomentStatus, OutInflightMessage};
 use rmqtt::session::{OfflineInfo, Session};
 use rmqtt::shared::Entry;
 use rmqtt::types::{
-    From, Id, IsAdmin, Message, OfflineSession, Publish, Reason, SubsSearchResult, Subscribe,
-    SubscribeReturn, Subscriptions, Tx, Unsubscribe,
+    ConnectInfo, From, Id, IsAdmin, Message, OfflineSession, Publish, Reason, SubsSearchResult,
+    Subscribe, SubscribeReturn, Subscriptions, Tx, Unsubscribe,
 };
 
 use super::sessions::{Letter, Sessions, push};
+
+/// A client that connects while an earlier handshake of its own is under way waits for that, which
+/// takes 5 s at most, rather than being refused.
+const LOCK_ATTEMPTS: u32 = 500;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// rmqtt's access to one client's session; locked, it carries what the old session had.
 pub(super) struct Handover {
@@ -45,7 +51,15 @@ impl Drop for Handover {
 #[async_trait]
 impl Entry for Handover {
     async fn try_lock(&self) -> rmqtt::Result<Box<dyn Entry>> {
-        Ok(Box::new(Self::new(self.inner.try_lock().await?, self.sessions.clone())))
+        let mut locked = self.inner.try_lock().await;
+        for _ in 0..LOCK_ATTEMPTS {
+            if locked.is_ok() {
+                break;
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
+            locked = self.inner.try_lock().await;
+        }
+        Ok(Box::new(Self::new(locked?, self.sessions.clone())))
     }
 
     /// Calls the session in from its old connection.
@@ -57,7 +71,16 @@ impl Entry for Handover {
     ) -> rmqtt::Result<OfflineSession> {
         self.sessions.hold(&self.inner.id().client_id);
         self.holding = true;
-        let mut old = self.inner.kick(clean_start, clear_subscriptions, is_admin).await?;
+        let ends = match self.inner.session() {
+            Some(session) => ends_with_its_connection(&session).await,
+            None => false,
+        };
+        let (clean, clear) = (clean_start || ends, clear_subscriptions || ends);
+        let mut old = match self.inner.kick(clean, clear, is_admin).await {
+            // It was ending anyway, and has ended now.
+            Err(_) => self.inner.kick(clean, clear, is_admin).await?,
+            Ok(old) => old,
+        };
         if let OfflineSession::Exist(Some(info)) = &mut old {
             self.carried = Some(Carried::take(info));
         }
@@ -136,6 +159,18 @@ impl Entry for Handover {
 
     async fn subscriptions(&self) -> Option<Vec<SubsSearchResult>> {
         self.inner.subscriptions().await
+    }
+}
+
+/// Whether nobody may come back to this session.
+async fn ends_with_its_connection(session: &Session) -> bool {
+    match session.connect_info().await.as_deref() {
+        Ok(ConnectInfo::V3(_, connect)) => connect.clean_session,
+        Ok(ConnectInfo::V5(..)) => {
+            let goodbye = session.disconnect().await.unwrap_or_default();
+            session.fitter.session_expiry_interval(goodbye.as_ref()).is_zero()
+        }
+        Err(_) => false,
     }
 }
 

@@ -37,6 +37,9 @@ const MAX_SUBSCRIPTIONS: usize = 1_000;
 /// 65,535 levels that MQTT allows would overflow the stack.
 pub(super) const MAX_TOPIC_LEVELS: usize = 128;
 
+/// Longest client id, in bytes: they are kept with each message, and appear in the log.
+const MAX_CLIENT_ID_BYTES: usize = 256;
+
 /// Handshakes in progress: a fleet that reconnects all at once after a restart.
 const MAX_HANDSHAKES: usize = 1_000;
 
@@ -77,6 +80,7 @@ pub(super) fn listener(name: &str, addr: SocketAddr, anonymous: bool) -> Builder
         .max_handshaking_limit(MAX_HANDSHAKES)
         .handshake_timeout(HANDSHAKE_TIMEOUT)
         .send_timeout(SEND_TIMEOUT)
+        .max_clientid_len(MAX_CLIENT_ID_BYTES)
         .max_subscriptions(MAX_SUBSCRIPTIONS)
         .max_topic_levels(MAX_TOPIC_LEVELS)
         // For MQTT 3.1.1, whose clients can't say; a cap for MQTT 5, whose clients can.

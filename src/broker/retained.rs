@@ -149,9 +149,11 @@ impl RetainStorage for Retained {
         if outcome == Outcome::Refused
             && let Some(messages) = self.refusals.count(now)
         {
+            // A topic may have 64 KiB.
+            let start: String = topic.chars().take(80).collect();
             log::warn!(
                 target: "vigie::broker",
-                "did not retain {messages} messages, the last on {topic:?}: at most {MAX_RETAINED} \
+                "did not retain {messages} messages, the last on {start:?}: at most {MAX_RETAINED} \
                  messages and {MAX_RETAINED_BYTES} bytes are retained, on topics of at most \
                  {MAX_TOPIC_LEVELS} levels"
             );

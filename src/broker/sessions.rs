@@ -221,3 +221,37 @@ impl Shared for Sessions {
         self.inner.retain_load_with(filter, callback).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rmqtt::types::{CodecPublish, MessageQueue, QoS};
+
+    use super::*;
+
+    fn letter(payload: &'static str) -> Letter {
+        let publish = Publish::from(CodecPublish {
+            dup: false,
+            retain: false,
+            qos: QoS::AtLeastOnce,
+            topic: "a".into(),
+            packet_id: None,
+            payload: payload.into(),
+            properties: None,
+        });
+        (From::from_custom(Id::from(0, "sender".into())), publish)
+    }
+
+    #[test]
+    fn a_full_queue_lets_go_of_its_oldest() {
+        let queue = MessageQueueType::new(MessageQueue::new(2));
+        for payload in ["1", "2", "3"] {
+            push(&queue, letter(payload));
+        }
+        let mut left =
+            std::iter::from_fn(|| queue.pop()).map(|(_, publish)| publish.payload.clone());
+        assert_eq!(
+            (left.next(), left.next(), left.next()),
+            (Some("2".into()), Some("3".into()), None)
+        );
+    }
+}

@@ -39,11 +39,13 @@ pub(super) struct Options {
     pub(super) login: Option<(String, String)>,
     /// Speak TLS, and trust this certificate only.
     pub(super) trusted: Option<PathBuf>,
+    /// The largest packet it takes, in bytes (MQTT 5).
+    pub(super) most: Option<u32>,
 }
 
 impl From<Version> for Options {
     fn from(version: Version) -> Self {
-        Self { version, persistent: false, login: None, trusted: None }
+        Self { version, persistent: false, login: None, trusted: None, most: None }
     }
 }
 
@@ -139,9 +141,14 @@ impl Options {
             Version::V3_1_1 => options.clean_session(!self.persistent),
             Version::V5 => options.clean_start(!self.persistent),
         };
-        if self.version == Version::V5 && self.persistent {
-            let expiry = paho::PropertyCode::SessionExpiryInterval;
-            options.properties(paho::properties![expiry => 3600_u32]);
+        if self.version == Version::V5 {
+            let mut properties = paho::Properties::new();
+            let mut set = |code, value: Option<u32>| {
+                value.map(|value| properties.push_u32(code, value).expect("a property"))
+            };
+            set(paho::PropertyCode::SessionExpiryInterval, self.persistent.then_some(3600));
+            set(paho::PropertyCode::MaximumPacketSize, self.most);
+            options.properties(properties);
         }
         if let Some((user, password)) = &self.login {
             options.user_name(user).password(password.as_str());

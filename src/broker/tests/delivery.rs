@@ -1,7 +1,8 @@
 //! Messages get through: each quality of service, wildcards, sizes, retained messages.
 
-use super::Running;
-use super::clients::{Paho, VERSIONS, Version, finish, mosquitto};
+use super::clients::{Options, Paho, VERSIONS, Version, finish, mosquitto};
+use super::raw::Raw;
+use super::{DEADLINE, Running};
 
 #[test]
 fn each_quality_of_service_on_both_versions() {
@@ -122,4 +123,41 @@ fn a_live_subscriber_sees_a_retained_message_as_live() {
     let publisher = Paho::new(broker.addr(), Version::V5, "publisher");
     publisher.retain("status", "online");
     assert!(!live.next().retained());
+}
+
+#[test]
+fn what_is_too_large_for_a_client_is_passed_over() {
+    let broker = Running::new();
+    let options = Options { most: Some(1_000), persistent: true, ..Version::V5.into() };
+    let small = Paho::connect(broker.addr(), &options, "small").expect("connected");
+    small.subscribe("x", 1);
+    let publisher = Paho::new(broker.addr(), Version::V5, "publisher");
+    for (size, fits) in [(900, true), (1_100, false), (100, true), (2_000, false), (1, true)] {
+        publisher.publish("x", vec![b'x'; size], 1);
+        if fits {
+            assert_eq!(small.next().payload().len(), size);
+        }
+    }
+}
+
+#[test]
+fn a_topic_with_as_many_levels_as_mqtt_allows_harms_nobody() {
+    let broker = Running::new();
+    let deep = "/".repeat(65_535);
+    let mut subscriber = Raw::connect(broker.addr(), "subscriber", true);
+    subscriber.subscribe("#", 1);
+    let mut publisher = Raw::connect(broker.addr(), "publisher", true);
+    for retain in [0, 1] {
+        let length = u16::MAX.to_be_bytes();
+        let body = [&length, deep.as_bytes(), &[0, 1], b"42"].concat();
+        publisher.send(0x32 | retain, &body);
+        assert_eq!(publisher.await_puback(), 1);
+        let message = subscriber.next(DEADLINE).expect("a message in time");
+        assert_eq!(message.number(), 42);
+    }
+    // It isn't retained, nor can it be subscribed to.
+    let body = [&[0, 2], &u16::MAX.to_be_bytes()[..], deep.as_bytes(), &[1]].concat();
+    publisher.send(0x82, &body);
+    assert_eq!(publisher.receive(), Some((0x90, vec![0, 2, 0x80])));
+    publisher.publish_numbers("still/fine", 1..=1);
 }

@@ -163,3 +163,23 @@ fn a_message_that_is_half_way_at_qos_2_is_completed_and_not_sent_again() {
     let next = subscriber.next(DEADLINE).expect("a message in time");
     assert_eq!((next.number(), next.duplicate), (2, false));
 }
+
+#[test]
+fn a_client_may_come_back_at_once() {
+    let broker = Running::new();
+    let mut earlier = None;
+    for time in 0..300 {
+        let clean = time % 3 == 0;
+        let mut client = Raw::connect(broker.addr(), "hasty", clean);
+        // It has a session to come back to unless it, or the one before it, wanted none.
+        let expected = !clean && time % 3 == 2;
+        assert_eq!(client.session_present, expected, "at {time}");
+        client.subscribe("n", 1);
+        if time % 2 == 0 {
+            client.send(0xe0, &[]); // DISCONNECT
+        }
+        // Half of them are still connected when the next one comes.
+        earlier = (time % 4 < 2).then_some(client);
+    }
+    drop(earlier);
+}
