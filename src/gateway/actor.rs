@@ -25,7 +25,7 @@ use super::stop::{Facts, Stage, Stop};
 use super::topics::Topics;
 use super::wire::State;
 use super::{Kept, Routes, Settings};
-use crate::config::Endpoint;
+use crate::config::{Endpoint, MqttVersion};
 use crate::locale::Trouble;
 use crate::logging::LineLimit;
 use crate::messages::{AlertsWaiting, PublishReadings};
@@ -156,7 +156,7 @@ impl Gateway {
             return;
         }
         if self.announcer.attempting() {
-            info!("{}", (self.settings.words.connecting)(&self.broker));
+            info!(target: "vigie::gateway", "{}", (self.settings.words.connecting)(&self.broker));
         }
         self.plan = Some(Arc::new(plan.clone()));
         self.tell(Command::Open(Box::new(plan)), ctx);
@@ -168,7 +168,7 @@ impl Gateway {
         self.backoff.connected(now());
         self.flaps.connected(now());
         self.announcer.connected();
-        info!("{}", (self.settings.words.connected)(&self.broker));
+        info!(target: "vigie::gateway", "{}", (self.settings.words.connected)(&self.broker));
         self.publish_status(State::Online, ctx);
         self.env.ready();
         self.flow(ctx);
@@ -184,7 +184,7 @@ impl Gateway {
     fn examine(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
         // Without a plan nothing was tried, and nothing can have failed.
         let Some(plan) = self.plan.clone() else { return };
-        debug!("connection attempt failed: {outcome:?}");
+        debug!(target: "vigie::gateway", "connection attempt failed: {outcome:?}");
         if !wants_probe(&outcome) {
             let trouble = diagnose(outcome, None, &plan);
             self.failed(&trouble, ctx);
@@ -208,9 +208,9 @@ impl Gateway {
         let seconds = delay.as_secs_f64();
         if self.announcer.failed(trouble, now()) {
             let say = self.settings.words.connection_failed;
-            warn!("{}", say(&self.broker, &words.reason, &words.advice, seconds));
+            warn!(target: "vigie::gateway", "{}", say(&self.broker, &words.reason, &words.advice, seconds));
         } else {
-            debug!("still no connection: {}; next try in {seconds:.1} s", words.reason);
+            debug!(target: "vigie::gateway", "still no connection: {}; next try in {seconds:.1} s", words.reason);
         }
         ctx.run_later(delay, Self::attempt);
     }
@@ -221,10 +221,14 @@ impl Gateway {
         self.rewind();
         let Some(plan) = self.plan.clone() else { return };
         let trouble = diagnose(outcome, None, &plan);
-        let trouble = self.flaps.lost(trouble, &plan.client_id, now());
+        // A broker of MQTT 5 says when another client took over; an older one has to be guessed at.
+        let trouble = match plan.version {
+            MqttVersion::V5 => trouble,
+            MqttVersion::V3_1_1 => self.flaps.lost(trouble, &plan.client_id, now()),
+        };
         let words = (self.settings.words.trouble)(&trouble);
         let reason = format!("{}. {}", words.reason, words.advice);
-        warn!("{}", (self.settings.words.connection_lost)(&self.broker, &reason));
+        warn!(target: "vigie::gateway", "{}", (self.settings.words.connection_lost)(&self.broker, &reason));
         let delay = self.delay(&trouble);
         ctx.run_later(delay, Self::attempt);
     }
@@ -282,7 +286,7 @@ impl Gateway {
             Stage::Done => {
                 let left = self.kept.outbox().len();
                 if left > 0 {
-                    warn!("{left} readings could not be published before the stop");
+                    warn!(target: "vigie::gateway", "{left} readings could not be published before the stop");
                 }
                 ctx.stop();
             }
@@ -293,7 +297,7 @@ impl Gateway {
     fn warn_of_no_verification(&self) {
         let tls = matches!(self.settings.mqtt.endpoint, Endpoint::Remote { tls: true, .. });
         if tls && self.settings.mqtt.tls.insecure_skip_verify {
-            warn!("{}", (self.settings.words.verification_off)(&self.broker));
+            warn!(target: "vigie::gateway", "{}", (self.settings.words.verification_off)(&self.broker));
         }
     }
 }
@@ -307,7 +311,7 @@ impl Actor for Gateway {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        debug!("gateway up, incarnation {}", self.env.incarnation());
+        debug!(target: "vigie::gateway", "gateway up, incarnation {}", self.env.incarnation());
         self.kept.intake.begin();
         self.rewind();
         if let Some(mut events) = self.events.take() {
@@ -349,7 +353,7 @@ impl Gateway {
     fn status_delivered(&mut self, result: Result<(), u8>) {
         self.goodbye_completed = self.stop.is_some();
         if let Err(code) = result {
-            warn!("the broker refuses the status message with reason 0x{code:02X}");
+            warn!(target: "vigie::gateway", "the broker refuses the status message with reason 0x{code:02X}");
         }
     }
 }

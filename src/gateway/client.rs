@@ -245,7 +245,7 @@ fn take_in(intake: &Intake, message: Option<paho::Message>) {
         intake.accept(message.topic(), message.payload(), message.retained());
     }));
     if taken.is_err() {
-        log::error!("a message of {} bytes could not be taken in", message.payload().len());
+        log::error!(target: "vigie::gateway", "a message of {} bytes could not be taken in", message.payload().len());
     }
 }
 
@@ -284,7 +284,7 @@ async fn connect(
         }
         Err(_elapsed) => {
             // Paho still holds a reference for an answer that may come: see `retire`.
-            log::error!("the MQTT client did not answer within {} s", CONNECT_AT_MOST.as_secs());
+            log::error!(target: "vigie::gateway", "the MQTT client did not answer within {} s", CONNECT_AT_MOST.as_secs());
             std::mem::forget(client);
             Err(Outcome::TimedOut)
         }

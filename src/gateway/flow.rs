@@ -126,7 +126,7 @@ impl Gateway {
     fn rest_storage(&mut self, what: &str, why: &str) {
         self.storage_resting = true;
         if self.lines.refused.admit(now()).is_some() {
-            warn!("{what}: {why}; trying again");
+            warn!(target: "vigie::gateway", "{what}: {why}; trying again");
         }
     }
 
@@ -152,6 +152,7 @@ impl Gateway {
         if let Some(suppressed_before) = self.lines.refused.admit(now()) {
             let what = if matches!(tag, Tag::Alert(_)) { "an alert" } else { "a reading" };
             error!(
+                target: "vigie::gateway",
                 "the broker refuses {what} with reason 0x{code:02X} ({suppressed_before} more \
                  since the last line); check this user's right to publish, and the broker's quotas"
             );
@@ -172,7 +173,7 @@ impl Gateway {
         }
         let total = self.kept.outbox().given_up();
         if self.lines.dropped.admit(now()).is_some() {
-            error!("outbox full: the oldest readings are dropped unpublished, {total} so far");
+            error!(target: "vigie::gateway", "outbox full: the oldest readings are dropped unpublished, {total} so far");
         }
     }
 
@@ -190,12 +191,12 @@ impl Gateway {
             self.log_sent_more(more);
         }
         if let Some(more) = self.lines.refused.overdue(now) {
-            warn!("{more} more messages were refused or not confirmed");
+            warn!(target: "vigie::gateway", "{more} more messages were refused or not confirmed");
         }
         // The line on dropped readings gives the total, so the next one tells of all.
         if self.lines.dropped.overdue(now).is_some() {
             let total = self.kept.outbox().given_up();
-            error!("outbox full: {total} readings dropped unpublished so far");
+            error!(target: "vigie::gateway", "outbox full: {total} readings dropped unpublished so far");
         }
     }
 

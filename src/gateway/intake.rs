@@ -193,6 +193,7 @@ impl State {
         if !self.blocked_told && now.saturating_duration_since(since) >= TELL_AFTER {
             self.blocked_told = true;
             log::warn!(
+                target: "vigie::gateway",
                 "intake blocked: {} messages wait for storage; the broker keeps the rest",
                 self.queue.len()
             );
@@ -208,7 +209,7 @@ impl State {
             && std::mem::take(&mut self.blocked_told)
         {
             let seconds = now.saturating_duration_since(since).as_secs_f64();
-            log::info!("intake goes on after {seconds:.1} s");
+            log::info!(target: "vigie::gateway", "intake goes on after {seconds:.1} s");
         }
     }
 }
@@ -244,7 +245,7 @@ async fn hand_over(batch: IntakeBatch, evaluate: &Route<Evaluate>) -> bool {
             Err(SendError::Closed(_)) => return false,
         };
         if !std::mem::replace(&mut told, true) {
-            log::warn!("evaluation has had no room for {} s; intake waits", OFFER.as_secs());
+            log::warn!(target: "vigie::gateway", "evaluation has had no room for {} s; intake waits", OFFER.as_secs());
         }
     }
 }
@@ -296,10 +297,10 @@ fn reject(arrival: Arrival, reason: String) -> Rejected {
 fn log_rejected(rejected: &Rejected, lines: &mut LineLimit) {
     if let Some(suppressed_before) = lines.admit(Instant::now()) {
         if suppressed_before > 0 {
-            log::warn!("rejected {suppressed_before} more messages; they are kept for inspection");
+            log::warn!(target: "vigie::gateway", "rejected {suppressed_before} more messages; they are kept for inspection");
         }
         // Quoted, so that a topic can't forge a line of the log.
-        log::warn!("rejected a message on {:?}: {}", rejected.topic, rejected.reason);
+        log::warn!(target: "vigie::gateway", "rejected a message on {:?}: {}", rejected.topic, rejected.reason);
     }
 }
 

@@ -21,6 +21,8 @@ use crate::config::{LogConfig, LogFormat};
 pub fn init(config: &LogConfig) {
     let mut builder = env_logger::Builder::new();
     builder.filter_level(LevelFilter::Warn).filter_module("vigie", config.level);
+    // It warns of each lost connection, which the gateway tells of with the reason.
+    builder.filter_module("paho_mqtt", LevelFilter::Error);
     if let Ok(filters) = std::env::var("RUST_LOG") {
         builder = env_logger::Builder::new();
         builder.parse_filters(&filters);

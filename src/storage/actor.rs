@@ -164,7 +164,7 @@ impl Writer {
         self.phase = Phase::Pausing;
         if self.trouble_since.is_none() {
             self.trouble_since = Some(Instant::now());
-            log::warn!("nothing can be stored for now, trying each second; nothing is lost: {why}");
+            log::warn!(target: "vigie::storage", "nothing can be stored for now, trying each second; nothing is lost: {why}");
         }
         ctx.run_later(RETRY_PAUSE, |writer, ctx| {
             writer.phase = Phase::Idle;
@@ -176,7 +176,7 @@ impl Writer {
     fn trouble_is_over(&mut self) {
         if let Some(since) = self.trouble_since.take() {
             let seconds = since.elapsed().as_secs_f64();
-            log::info!("storing again after {seconds:.1} s");
+            log::info!(target: "vigie::storage", "storing again after {seconds:.1} s");
         }
     }
 

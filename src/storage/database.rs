@@ -166,7 +166,7 @@ pub fn open(settings: &Settings) -> Result<Database, OpenError> {
     }
     configure(&connection, settings)?;
     if found == Found::Origin {
-        log::info!("adopting the readings in `{}`: building their index", path.display());
+        log::info!(target: "vigie::storage", "adopting the readings in `{}`: building their index", path.display());
     }
     schema::migrate(&mut connection).map_err(failed)?;
     Ok(Database {

@@ -30,7 +30,9 @@ pub(super) fn standing_alerts(connection: &Connection) -> rusqlite::Result<Vec<S
     while let Some(row) = rows.next()? {
         match standing_alert(row) {
             Ok(alert) => alerts.push(alert),
-            Err(error) => log::error!("a row of standing_alerts can't be read: {error}"),
+            Err(error) => {
+                log::error!(target: "vigie::storage", "a row of standing_alerts can't be read: {error}")
+            }
         }
     }
     Ok(alerts)
@@ -50,7 +52,9 @@ pub(super) fn pending_alerts(
         let row_id = row.get(0)?;
         match alert_event(row) {
             Ok(event) => alerts.push(PendingAlert { row_id, event }),
-            Err(error) => log::error!("row {row_id} of alerts can't be read: {error}"),
+            Err(error) => {
+                log::error!(target: "vigie::storage", "row {row_id} of alerts can't be read: {error}")
+            }
         }
     }
     Ok(alerts)
