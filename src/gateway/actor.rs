@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use futures_util::stream::poll_fn;
-use log::{debug, info, warn};
+use log::{debug, error, info, warn};
 use tokio::sync::mpsc;
 
 use super::attempt;
@@ -284,13 +284,21 @@ impl Gateway {
             }
             Stage::Disconnecting => self.tell(Command::Close, ctx),
             Stage::Done => {
-                let left = self.kept.outbox().len();
-                if left > 0 {
-                    warn!(target: "vigie::gateway", "{left} readings could not be published before the stop");
-                }
+                self.tell_what_is_left();
                 ctx.stop();
             }
             Stage::Flushing | Stage::Draining => {}
+        }
+    }
+
+    fn tell_what_is_left(&self) {
+        let unpublished = self.kept.outbox().len();
+        if unpublished > 0 {
+            warn!(target: "vigie::gateway", "{unpublished} readings could not be published before the stop");
+        }
+        let unjudged = self.kept.intake.waiting();
+        if unjudged > 0 {
+            error!(target: "vigie::gateway", "{unjudged} messages were taken in and could not be evaluated before the stop");
         }
     }
 

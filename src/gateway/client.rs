@@ -1,4 +1,5 @@
-//! The two MQTT clients, one for intake and one for publishing; the only file that names Paho.
+//! The two MQTT clients, one for intake and one for publishing; this file and its child are the only
+//! ones that name Paho.
 //!
 //! Paho C has one receiving thread, one sending thread and one lock for all clients of a process,
 //! and holds that lock during callbacks. So any call may wait for a callback, and none may happen on
@@ -11,7 +12,10 @@
 //!
 //! Never: a client is let go while Paho may still call back into it (see [`retire`]).
 
+mod options;
+
 use std::io;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -23,30 +27,23 @@ use paho_mqtt as paho;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use options::{intake_options, message_of, outcome, publishing_options, reason, version};
+
 use super::intake::Intake;
-use super::link::{Command, Event, Outcome, Outgoing, Plan, Qos, Tag};
-use crate::config::{ClientTls, MqttVersion};
+use super::link::{Command, Event, Outcome, Outgoing, Plan, Tag};
+use crate::config::MqttVersion;
 
 /// Commands that may wait: the windows of readings and alerts together are 120, and there are a
 /// handful of others.
 const COMMANDS: usize = 256;
 /// Events that may wait; beyond, the client's thread waits for the gateway.
 const EVENTS: usize = 256;
-/// Paho looks at its own timeout every 3 seconds only, so it takes up to 8.
-const CONNECT: Duration = Duration::from_secs(5);
-/// After which Paho is no longer expected to answer at all.
+/// After which something holds Paho up, such as a name server that does not answer.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(20);
 const SUBSCRIBE: Duration = Duration::from_secs(10);
 const DISCONNECT: Duration = Duration::from_millis(300);
-/// How long the broker keeps the intake's session and queue while the daemon is away, in seconds.
-const SESSION_EXPIRY: i32 = 24 * 3600;
-/// Messages the broker may have in flight to us: fewer cost throughput, more cost nothing we need.
-const RECEIVE_MAXIMUM: i32 = 1000;
 /// Room in Paho's own queue, more than the gateway ever has in flight.
 const PAHO_BUFFER: i32 = 1000;
-/// Cipher suites that need TLS 1.2, beside those of TLS 1.3: Paho's own setting for the protocol
-/// version does nothing with today's OpenSSL.
-const CIPHERS: &str = "TLSv1.2+HIGH:!aNULL:!PSK:!SRP";
 
 /// The gateway's end.
 #[derive(Debug)]
@@ -92,6 +89,8 @@ struct Link {
     publishing: paho::AsyncClient,
     /// `None` once intake has ended.
     intake: Option<paho::AsyncClient>,
+    /// The highest level of delivery that the broker takes.
+    maximum_qos: paho::QoS,
     lost: mpsc::Receiver<Outcome>,
     deliveries: FuturesUnordered<BoxFuture<'static, (Tag, paho::Result<()>)>>,
 }
@@ -166,7 +165,7 @@ impl Worker {
     async fn publish(&mut self, tag: Tag, message: Outgoing) {
         // Without a connection there is nothing to say: the gateway learns or has learned of it.
         let Some(link) = &mut self.link else { return };
-        match link.publishing.try_publish(message_of(message)) {
+        match link.publishing.try_publish(message_of(message, link.maximum_qos)) {
             Ok(token) => link.deliveries.push(Box::pin(async move { (tag, token.await) })),
             Err(error) => self.lose_after(&error).await,
         }
@@ -204,36 +203,45 @@ impl Worker {
 /// Connects both clients and subscribes. Not to be dropped halfway: see [`retire`].
 async fn open(plan: &Plan, intake: &Arc<Intake>) -> Result<Link, Outcome> {
     keep_paho_running();
+    let (publishing_options, intake_options) = (publishing_options(plan)?, intake_options(plan)?);
     let (lost, lost_queue) = mpsc::channel(4);
-    let publishing =
-        connect(plan, &format!("{}-pub", plan.client_id), publishing_options(plan)?, |client| {
-            report_loss(client, &lost);
-        })
-        .await?;
-    let taking = connect(plan, &plan.client_id, intake_options(plan)?, |client| {
+    let publishing_id = format!("{}-pub", plan.client_id);
+    let (publishing, answer) = connect(plan, &publishing_id, publishing_options, |client| {
+        report_loss(client, &lost);
+    })
+    .await?;
+    let taking = connect(plan, &plan.client_id, intake_options, |client| {
         report_loss(client, &lost);
         let intake = intake.clone();
         client.set_message_callback(move |_, message| take_in(&intake, message));
     })
     .await;
-    let taking = match taking {
-        Ok(client) => client,
+    let subscribed = match taking {
+        Ok((client, _)) => subscribe(client, plan).await,
+        Err(outcome) => Err(outcome),
+    };
+    match subscribed {
+        Ok(intake) => Ok(Link {
+            publishing,
+            intake: Some(intake),
+            maximum_qos: maximum_qos(&answer),
+            lost: lost_queue,
+            deliveries: FuturesUnordered::new(),
+        }),
         Err(outcome) => {
             retire(publishing).await;
-            return Err(outcome);
+            Err(outcome)
         }
-    };
-    if let Err(outcome) = subscribe(&taking, plan).await {
-        retire(taking).await;
-        retire(publishing).await;
-        return Err(outcome);
     }
-    Ok(Link {
-        publishing,
-        intake: Some(taking),
-        lost: lost_queue,
-        deliveries: FuturesUnordered::new(),
-    })
+}
+
+/// A broker of MQTT 5 may say that it takes less than QoS 2, and hangs up on more.
+fn maximum_qos(answer: &paho::ServerResponse) -> paho::QoS {
+    match answer.properties().get_int(paho::PropertyCode::MaximumQos) {
+        Some(0) => paho::QoS::AtMostOnce,
+        Some(1) => paho::QoS::AtLeastOnce,
+        _ => paho::QoS::ExactlyOnce,
+    }
 }
 
 /// Runs inside Paho's callback; the message is acknowledged when this returns.
@@ -265,7 +273,7 @@ async fn connect(
     client_id: &str,
     options: paho::ConnectOptions,
     prepare: impl FnOnce(&paho::AsyncClient),
-) -> Result<paho::AsyncClient, Outcome> {
+) -> Result<(paho::AsyncClient, paho::ServerResponse), Outcome> {
     let scheme = if plan.target.tls.is_some() { "mqtts" } else { "mqtt" };
     let create = paho::CreateOptionsBuilder::new()
         .server_uri(format!("{scheme}://{}", plan.target.authority()))
@@ -276,50 +284,58 @@ async fn connect(
         .finalize();
     let client = paho::AsyncClient::new(create).map_err(|error| outcome(&error))?;
     prepare(&client);
-    match timeout(CONNECT_AT_MOST, client.connect(options)).await {
-        Ok(Ok(_)) => Ok(client),
+    let mut answer = client.connect(options);
+    match timeout(CONNECT_AT_MOST, &mut answer).await {
+        Ok(Ok(answer)) => Ok((client, answer)),
         Ok(Err(error)) => {
             retire(client).await;
             Err(outcome(&error))
         }
         Err(_elapsed) => {
-            // Paho still holds a reference for an answer that may come: see `retire`.
-            log::error!(target: "vigie::gateway", "the MQTT client did not answer within {} s", CONNECT_AT_MOST.as_secs());
-            std::mem::forget(client);
+            // It is retired when the answer comes, or left alone for ever.
+            let client = ManuallyDrop::new(client);
+            tokio::spawn(async move {
+                let _late = answer.await;
+                retire(ManuallyDrop::into_inner(client)).await;
+            });
             Err(Outcome::TimedOut)
         }
     }
 }
 
-async fn subscribe(client: &paho::AsyncClient, plan: &Plan) -> Result<(), Outcome> {
-    let token = match plan.version {
+/// Gives the client back, subscribed.
+async fn subscribe(client: paho::AsyncClient, plan: &Plan) -> Result<paho::AsyncClient, Outcome> {
+    let refused = match timeout(SUBSCRIBE, send_subscribe(&client, plan)).await {
+        Ok(Ok(answer)) => {
+            let granted = answer.subscribe_many_response().unwrap_or_default();
+            let mut answered = plan.filters.iter().zip(granted);
+            match answered.find(|(_, granted)| *granted >= 0x80) {
+                None => return Ok(client),
+                Some((filter, _)) => Outcome::SubscriptionRefused { filter: filter.clone() },
+            }
+        }
+        Ok(Err(error)) => outcome(&error),
+        Err(_elapsed) => Outcome::TimedOut,
+    };
+    retire(client).await;
+    Err(refused)
+}
+
+fn send_subscribe(client: &paho::AsyncClient, plan: &Plan) -> paho::SubscribeManyToken {
+    let all = |qos: paho::QoS| vec![qos; plan.filters.len()];
+    match plan.version {
         // QoS 2 lets each publisher keep the level it chose. Retained readings are sent for a new
         // subscription only, not again after each reconnection.
         MqttVersion::V5 => {
-            let options = paho::SubscribeOptions::with_retain_handling(
-                paho::RetainHandling::SendRetainedOnNew,
-            );
-            client.subscribe_many_with_options(
-                &plan.filters,
-                &vec![paho::QoS::ExactlyOnce; plan.filters.len()],
-                &vec![options; plan.filters.len()],
-                None,
-            )
+            let on_new = paho::RetainHandling::SendRetainedOnNew;
+            let options = paho::SubscribeOptions::with_retain_handling(on_new);
+            let options = vec![options; plan.filters.len()];
+            let qos = all(paho::QoS::ExactlyOnce);
+            client.subscribe_many_with_options(&plan.filters, &qos, &options, None)
         }
         // On 3.1.1 Paho answers a QoS 2 message before its callback has seen it: were the process to
         // die in between, it would be lost. At QoS 1 it answers after, and may get it twice.
-        MqttVersion::V3_1_1 => {
-            client.subscribe_many(&plan.filters, &vec![paho::QoS::AtLeastOnce; plan.filters.len()])
-        }
-    };
-    let answer = match timeout(SUBSCRIBE, token).await {
-        Ok(answer) => answer.map_err(|error| outcome(&error))?,
-        Err(_elapsed) => return Err(Outcome::TimedOut),
-    };
-    let granted = answer.subscribe_many_response().unwrap_or_default();
-    match plan.filters.iter().zip(granted).find(|(_, granted)| *granted >= 0x80) {
-        Some((filter, _)) => Err(Outcome::SubscriptionRefused { filter: filter.clone() }),
-        None => Ok(()),
+        MqttVersion::V3_1_1 => client.subscribe_many(&plan.filters, &all(paho::QoS::AtLeastOnce)),
     }
 }
 
@@ -348,109 +364,4 @@ fn keep_paho_running() {
             .persistence(paho::PersistenceType::None);
         create.create_client().ok()
     });
-}
-
-fn publishing_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
-    let mut options = common_options(plan)?;
-    // The gateway itself knows what is in flight and sends it again: nothing need be remembered.
-    match plan.version {
-        MqttVersion::V5 => options.clean_start(true),
-        MqttVersion::V3_1_1 => options.clean_session(true),
-    };
-    options.will_message(message_of(plan.will.clone()));
-    Ok(options.finalize())
-}
-
-fn intake_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
-    let mut options = common_options(plan)?;
-    match plan.version {
-        MqttVersion::V5 => {
-            let mut properties = paho::Properties::new();
-            for (code, value) in [
-                (paho::PropertyCode::SessionExpiryInterval, SESSION_EXPIRY),
-                (paho::PropertyCode::ReceiveMaximum, RECEIVE_MAXIMUM),
-            ] {
-                properties.push_int(code, value).map_err(|error| outcome(&error))?;
-            }
-            options.clean_start(false).properties(properties);
-        }
-        MqttVersion::V3_1_1 => {
-            options.clean_session(false);
-        }
-    }
-    Ok(options.finalize())
-}
-
-fn common_options(plan: &Plan) -> Result<paho::ConnectOptionsBuilder, Outcome> {
-    let mut options = paho::ConnectOptionsBuilder::with_mqtt_version(version(plan));
-    options.connect_timeout(CONNECT).keep_alive_interval(plan.keep_alive);
-    if let Some((username, password)) = &plan.credentials {
-        if username.contains('\0') {
-            return Err(Outcome::Unusable("the user name has a NUL character in it".into()));
-        }
-        options.user_name(username).password(password.reveal());
-    }
-    if let Some(tls) = &plan.target.tls {
-        options.ssl_options(tls_options(tls).map_err(|error| outcome(&error))?);
-    }
-    Ok(options)
-}
-
-fn tls_options(tls: &ClientTls) -> paho::Result<paho::SslOptions> {
-    let verify = !tls.insecure_skip_verify;
-    let mut options = paho::SslOptionsBuilder::new();
-    options.enable_server_cert_auth(verify).verify(verify).enabled_cipher_suites(CIPHERS);
-    if let Some(ca_file) = &tls.ca_file {
-        options.trust_store(ca_file)?;
-    }
-    if let Some((cert, key)) = &tls.client_cert {
-        options.key_store(cert)?.private_key(key)?;
-    }
-    Ok(options.finalize())
-}
-
-const fn version(plan: &Plan) -> u32 {
-    match plan.version {
-        MqttVersion::V5 => paho::MQTT_VERSION_5,
-        MqttVersion::V3_1_1 => paho::MQTT_VERSION_3_1_1,
-    }
-}
-
-fn message_of(message: Outgoing) -> paho::Message {
-    let qos = match message.qos {
-        Qos::AtLeastOnce => paho::QoS::AtLeastOnce,
-        Qos::ExactlyOnce => paho::QoS::ExactlyOnce,
-    };
-    paho::MessageBuilder::new()
-        .topic(message.topic)
-        .payload(message.payload)
-        .qos(qos)
-        .retained(message.retained)
-        .finalize()
-}
-
-fn reason(code: paho::ReasonCode, properties: &paho::Properties) -> Outcome {
-    let text = properties.get_string(paho::PropertyCode::ReasonString).unwrap_or_default();
-    // From the other side: no line breaks into our log, and not at any length.
-    let text = text.chars().filter(|c| !c.is_control()).take(200).collect();
-    Outcome::Reason { code: code as u8, text }
-}
-
-/// What Paho's errors say in terms of the protocol.
-fn outcome(error: &paho::Error) -> Outcome {
-    match error {
-        paho::Error::ReasonCode(code, properties) => reason(*code, properties),
-        paho::Error::ConnectReturn(code) => Outcome::Return(*code as u8),
-        paho::Error::ReceivedDisconnect(code) => match u8::try_from(*code) {
-            Ok(code @ 0x80..) => Outcome::Reason { code, text: String::new() },
-            _ => Outcome::Closed,
-        },
-        paho::Error::TcpConnectTimeout | paho::Error::Timeout => Outcome::TimedOut,
-        paho::Error::Disconnected | paho::Error::OperationIncomplete => Outcome::Closed,
-        paho::Error::Failure
-        | paho::Error::TcpConnectCompletionFailure
-        | paho::Error::TcpTlsConnectFailure
-        | paho::Error::SocketError(_) => Outcome::Transport(error.to_string()),
-        _ => Outcome::Unusable(error.to_string()),
-    }
 }

@@ -5,8 +5,8 @@
 //! and alerts go out in order, and count as published when the broker has acknowledged them. A broker
 //! that can't be reached is no failure: the reason is said, and it is tried again for ever.
 //!
-//! Never: a call into the MQTT library on an arbiter, or an unbounded queue. [`client`] alone knows
-//! which library it is, [`codec`] and [`wire`] alone which payloads.
+//! Never: a call into the MQTT library on an arbiter, or an unbounded queue. `client` alone knows
+//! which library it is, `codec` and `wire` alone which payloads.
 
 mod actor;
 mod alerts;

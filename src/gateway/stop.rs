@@ -1,7 +1,8 @@
 //! The order of an orderly stop, each stage with its time: the outbox gets a moment, the offline
 //! status is published and completed, the client disconnects, and what came in goes to the evaluator.
 //!
-//! Pure. Without a connection only the last stage is left, so a broker that is gone holds nothing up.
+//! Pure. Without a connection only the last stage is left, so a broker that is gone holds nothing up;
+//! what was taken in was acknowledged, and slow storage gets the most time.
 
 use std::time::{Duration, Instant};
 
@@ -20,10 +21,10 @@ pub enum Stage {
 impl Stage {
     const fn limit(self) -> Duration {
         Duration::from_millis(match self {
-            Self::Flushing => 2000,
+            Self::Flushing => 1500,
             Self::SayingGoodbye => 1000,
             Self::Disconnecting => 500,
-            Self::Draining => 900,
+            Self::Draining => 3000,
             Self::Done => 0,
         })
     }
@@ -91,8 +92,6 @@ mod tests {
     fn a_broker_that_is_gone_holds_nothing_up() {
         let (stages, took) = run(Facts { drained: true, ..Facts::default() });
         assert_eq!((stages, took), (vec![Stage::Draining, Stage::Done], Duration::ZERO));
-        let (_, took) = run(Facts::default());
-        assert!(took <= Duration::from_secs(1), "{took:?}");
     }
 
     #[test]
@@ -101,6 +100,13 @@ mod tests {
         let all = vec![Stage::SayingGoodbye, Stage::Disconnecting, Stage::Draining, Stage::Done];
         assert_eq!(stages, all);
         assert!(took <= Duration::from_secs(4), "{took:?}");
+    }
+
+    #[test]
+    fn slow_storage_is_waited_for_but_not_for_ever() {
+        let (stages, took) = run(Facts::default());
+        assert_eq!(stages, [Stage::Draining, Stage::Done]);
+        assert_eq!(took, Duration::from_secs(3));
     }
 
     #[test]

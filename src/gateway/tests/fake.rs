@@ -14,6 +14,8 @@ pub struct Script {
     pub suback: AtomicU8,
     /// The reason in each PUBACK of a reading; 0x80 and above refuse.
     pub puback: AtomicU8,
+    /// The highest level of delivery it says it takes; 0 says nothing.
+    pub maximum_qos: AtomicU8,
     /// The reason of a DISCONNECT that follows the SUBACK; 0 for none.
     pub disconnect: AtomicU8,
 }
@@ -36,6 +38,11 @@ fn serve(mut stream: TcpStream, script: &Script, v5: bool) {
         let code = |code: &AtomicU8| code.load(Ordering::SeqCst);
         let mut answer = Vec::new();
         match kind >> 4 {
+            1 if v5 && code(&script.maximum_qos) > 0 => {
+                let maximum = [2, 0x24, code(&script.maximum_qos)];
+                answer = vec![0x20, 5, 0, code(&script.connack)];
+                answer.extend(maximum);
+            }
             1 if v5 => answer = vec![0x20, 3, 0, code(&script.connack), 0],
             1 => answer = vec![0x20, 2, 0, code(&script.connack)],
             8 => {
@@ -48,6 +55,10 @@ fn serve(mut stream: TcpStream, script: &Script, v5: bool) {
                 if code(&script.disconnect) > 0 {
                     answer.extend([0xE0, 2, code(&script.disconnect), 0]);
                 }
+            }
+            // As the standard demands of it.
+            3 if code(&script.maximum_qos) > 0 && (kind >> 1) & 3 > code(&script.maximum_qos) => {
+                return;
             }
             3 => {
                 let topic = usize::from(u16::from_be_bytes([body[0], body[1]]));
