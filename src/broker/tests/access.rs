@@ -1,11 +1,10 @@
 //! Who gets in: passwords, TLS, and the gateway's own way in.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
 use super::certificates::Certificates;
 use super::clients::{Options, Paho, VERSIONS, Version, finish, mosquitto};
-use super::{Running, anonymous};
+use super::{Running, anonymous, raw};
 use crate::broker::access::Accounts;
 use crate::broker::listeners::Plan;
 
@@ -18,19 +17,18 @@ fn login(version: Version, user: &str, password: &str) -> Options {
     Options { login: Some((user.into(), password.into())), ..version.into() }
 }
 
-fn gets_in(addr: SocketAddr, options: &Options) -> bool {
-    Paho::connect(addr, options, "someone").is_ok()
-}
-
 #[test]
 fn only_the_right_password_gets_in() {
     let broker = with_password();
     for version in VERSIONS {
-        assert!(gets_in(broker.addr(), &login(version, "fleet", "s3cret")));
-        assert!(!gets_in(broker.addr(), &login(version, "fleet", "wrong")));
-        assert!(!gets_in(broker.addr(), &login(version, "other", "s3cret")));
-        assert!(!gets_in(broker.addr(), &login(version, "fleet", "")));
-        assert!(!gets_in(broker.addr(), &version.into()));
+        let answer = |login| raw::answer_to_login(broker.addr(), version, login);
+        let refusal = Some(if version == Version::V5 { 0x86 } else { 4 });
+        assert_eq!(answer(Some(("fleet", "s3cret"))), Some(0));
+        assert_eq!(answer(Some(("fleet", "wrong"))), refusal);
+        assert_eq!(answer(Some(("other", "s3cret"))), refusal);
+        assert_eq!(answer(Some(("fleet", ""))), refusal);
+        assert_eq!(answer(None), refusal);
+        Paho::connect(broker.addr(), &login(version, "fleet", "s3cret"), "fleet").expect("in");
     }
 }
 
@@ -58,10 +56,10 @@ fn mosquittos_clients_are_told_that_they_are_not_let_in() {
 fn a_refused_client_cannot_take_over_a_session() {
     let broker = with_password();
     let right = login(Version::V5, "fleet", "s3cret");
-    let client = Paho::connect(broker.addr(), &right, "the-same").expect("connected");
+    let client = Paho::connect(broker.addr(), &right, raw::ID).expect("connected");
     client.subscribe("x", 1);
-    let thief = Paho::connect(broker.addr(), &login(Version::V5, "fleet", "wrong"), "the-same");
-    assert!(thief.is_err());
+    let thief = raw::answer_to_login(broker.addr(), Version::V5, Some(("fleet", "wrong")));
+    assert_eq!(thief, Some(0x86));
     client.publish("x", "still here", 1);
     assert_eq!(client.next_text(), "still here");
 }
@@ -77,34 +75,38 @@ fn with_tls(folder: &Path, anonymous_too: bool) -> (Running, Certificates) {
 fn tls_with_a_certificate_the_client_verifies() {
     let folder = tempfile::tempdir().expect("a folder");
     let (broker, certificates) = with_tls(folder.path(), false);
-    let strangers = Certificates::make(folder.path(), "strangers");
     for version in VERSIONS {
-        let trusting = |authority: &Path, password| Options {
-            trusted: Some(authority.into()),
-            ..login(version, "fleet", password)
-        };
-        let options = trusting(&certificates.authority, "s3cret");
+        let trusted = Some(certificates.authority.clone());
+        let options = Options { trusted, ..login(version, "fleet", "s3cret") };
         let client = Paho::connect(broker.addr(), &options, "ours").expect("connected");
         client.subscribe("x", 2);
         client.publish("x", "over TLS", 2);
         assert_eq!(client.next_text(), "over TLS");
-        assert!(!gets_in(broker.addr(), &trusting(&certificates.authority, "wrong")));
-        assert!(!gets_in(broker.addr(), &trusting(&strangers.authority, "s3cret")));
-        assert!(!gets_in(broker.addr(), &login(version, "fleet", "s3cret")), "plain TCP");
+        let plain = raw::answer_to_login(broker.addr(), version, Some(("fleet", "s3cret")));
+        assert_eq!(plain, None, "plain TCP");
     }
 }
 
 #[test]
-fn mosquittos_clients_over_tls() {
+fn tls_with_mosquittos_clients() {
     let folder = tempfile::tempdir().expect("a folder");
     let (broker, certificates) = with_tls(folder.path(), false);
-    let Some(mut publish) = mosquitto("mosquitto_pub", broker.addr(), Version::V5) else { return };
-    publish.args(["-u", "fleet", "-P", "s3cret", "-t", "x", "-m", "x", "-q", "1", "--cafile"]);
-    let output = finish({
-        publish.arg(&certificates.authority);
-        publish
-    });
-    assert!(output.status.success(), "{output:?}");
+    let strangers = Certificates::make(folder.path(), "strangers");
+    for version in VERSIONS {
+        for (authority, password, refused) in [
+            (&certificates.authority, "s3cret", false),
+            (&certificates.authority, "wrong", true),
+            (&strangers.authority, "s3cret", true),
+        ] {
+            let Some(mut publish) = mosquitto("mosquitto_pub", broker.addr(), version) else {
+                return;
+            };
+            publish.args(["-u", "fleet", "-P", password, "-t", "x", "-m", "x", "-q", "1"]);
+            publish.arg("--cafile").arg(authority);
+            let output = finish(publish);
+            assert_eq!(!output.status.success(), refused, "{version:?} {password}: {output:?}");
+        }
+    }
 }
 
 #[test]

@@ -73,6 +73,8 @@ impl Paho {
         Self::connect(addr, &options, id).expect("connected")
     }
 
+    /// Must succeed: Paho takes leave of a refused client's socket late, and takes a new one
+    /// with the same number, of any client in the process, for it. Refusals are for `raw`.
     pub(super) fn connect(addr: SocketAddr, options: &Options, id: &str) -> paho::Result<Self> {
         let turn = mqtt_turn();
         let scheme = if options.trusted.is_some() { "mqtts" } else { "mqtt" };
@@ -101,11 +103,6 @@ impl Paho {
     /// Publishes what stays with the topic.
     pub(super) fn retain(&self, topic: &str, payload: &str) {
         self.client.publish(paho::Message::new_retained(topic, payload, 1)).expect("published");
-    }
-
-    /// Whether the broker took it.
-    pub(super) fn try_publish(&self, topic: &str, payload: Vec<u8>) -> bool {
-        self.client.publish(paho::Message::new(topic, payload, 1)).is_ok()
     }
 
     pub(super) fn next(&self) -> paho::Message {

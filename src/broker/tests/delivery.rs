@@ -89,8 +89,9 @@ fn a_mebibyte_passes_and_too_much_ends_the_connection() {
         publisher.publish("big", payload.clone(), 1);
         assert!(subscriber.next().payload() == payload);
     }
-    let publisher = Paho::new(broker.addr(), Version::V3_1_1, "too-big");
-    assert!(!publisher.try_publish("big", vec![0; 3 * 1024 * 1024]));
+    let mut publisher = Raw::connect(broker.addr(), "too-big", true);
+    publisher.publish("big", &vec![0; 3 * 1024 * 1024], 1);
+    assert!(publisher.is_closed());
 }
 
 #[test]

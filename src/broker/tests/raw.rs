@@ -8,6 +8,28 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use super::DEADLINE;
+use super::clients::Version;
+
+/// The client id of [`answer_to_login`].
+pub(super) const ID: &str = "someone";
+
+/// The code in the CONNACK; `None` when the answer is none (but a TLS alert, say).
+pub(super) fn answer_to_login(
+    addr: SocketAddr,
+    version: Version,
+    login: Option<(&str, &str)>,
+) -> Option<u8> {
+    let mut raw = Raw::open(addr);
+    let (level, properties) = if version == Version::V5 { (5, &[0][..]) } else { (4, &[][..]) };
+    let flags = if login.is_some() { 0xc2 } else { 2 };
+    let mut body = [&b"\0\x04MQTT"[..], &[level, flags, 0, 60], properties, &text(ID)].concat();
+    if let Some((user, password)) = login {
+        body.extend(text(user));
+        body.extend(text(password));
+    }
+    raw.send(0x10, &body);
+    raw.receive().filter(|(kind, _)| *kind == 0x20).map(|(_, answer)| answer[1])
+}
 
 pub(super) struct Raw {
     stream: TcpStream,
@@ -58,12 +80,16 @@ impl Raw {
         (answer[1] == 0).then_some(raw)
     }
 
-    fn ask(addr: SocketAddr, id: &str, clean: bool) -> Self {
+    fn open(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect_timeout(&addr, DEADLINE).expect("connected");
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         stream.set_write_timeout(Some(DEADLINE)).expect("a timeout");
         stream.set_nodelay(true).expect("no delay");
-        let mut raw = Self { stream, session_present: false };
+        Self { stream, session_present: false }
+    }
+
+    fn ask(addr: SocketAddr, id: &str, clean: bool) -> Self {
+        let mut raw = Self::open(addr);
         let mut body = b"\0\x04MQTT\x04".to_vec();
         body.extend([if clean { 2 } else { 0 }, 0, 0]);
         body.extend(text(id));
