@@ -21,8 +21,10 @@ use crate::config::{LogConfig, LogFormat};
 pub fn init(config: &LogConfig) {
     let mut builder = env_logger::Builder::new();
     builder.filter_level(LevelFilter::Warn).filter_module("vigie", config.level);
-    // It warns of each lost connection, which the gateway tells of with the reason.
-    builder.filter_module("paho_mqtt", LevelFilter::Error);
+    // They warn of each client that comes and goes; what matters of it is told at our own targets.
+    for told_by_us in ["paho_mqtt", "rmqtt", "rmqtt_net", "rustls"] {
+        builder.filter_module(told_by_us, LevelFilter::Error);
+    }
     if let Ok(filters) = std::env::var("RUST_LOG") {
         builder = env_logger::Builder::new();
         builder.parse_filters(&filters);
