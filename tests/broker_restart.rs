@@ -5,12 +5,44 @@ mod support;
 use chrono::Utc;
 use std::time::Duration;
 
-use support::{Home, Mosquitto, SOON, names, require};
+use support::{Home, Mosquitto, SOON, let_run, names, require};
 
 const DEATHS: usize = 5;
 
 /// Attempts grow apart while connections stay short.
 const RECONNECTED: Duration = Duration::from_secs(45);
+
+/// Each in the middle of some thousand publications a second: what is half written when the broker
+/// dies must not take the daemon with it.
+#[test]
+fn deaths_under_fire() {
+    if !require(&Mosquitto::TOOLS) {
+        return;
+    }
+    let mut broker = Mosquitto::new();
+    broker.start();
+    let home = Home::new();
+    let mut daemon = home.start(&format!(
+        "language = \"en\"\n\
+         {}\n\
+         [[sensors]]\n\
+         id = \"TEMP_{{001..200}}\"\n\
+         interval = \"50ms\"\n\
+         source = {{ type = \"simulated\" }}\n\
+         [alerts.temperature]\n\
+         high = 20.0\n",
+        broker.access().mqtt_table("the broker", "")
+    ));
+    for death in 1..=DEATHS {
+        daemon.wait_lines(names::CONNECTED, death, RECONNECTED);
+        let_run(Duration::from_millis(500));
+        broker.kill();
+        daemon.wait_lines(names::LOST, death, SOON);
+        broker.start();
+    }
+    daemon.wait_lines(names::CONNECTED, DEATHS + 1, RECONNECTED);
+    assert_eq!(daemon.stop(), 0);
+}
 
 #[test]
 fn five_deaths_of_the_broker() {

@@ -20,9 +20,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use paho_mqtt as paho;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -93,6 +93,8 @@ struct Link {
     maximum_qos: paho::QoS,
     lost: mpsc::Receiver<Outcome>,
     deliveries: FuturesUnordered<BoxFuture<'static, (Tag, paho::Result<()>)>>,
+    /// A publication failed on its way into the socket: see [`Link::end`].
+    write_failed: bool,
 }
 
 enum Step {
@@ -112,7 +114,12 @@ impl Worker {
                 Step::Delivered(tag, Err(paho::Error::ReasonCode(code, _))) => {
                     self.say(Event::Delivered(tag, Err(code as u8))).await;
                 }
-                Step::Delivered(_, Err(error)) => self.lose_after(&error).await,
+                Step::Delivered(_, Err(error)) => {
+                    if let Some(link) = &mut self.link {
+                        link.write_failed = true;
+                    }
+                    self.lose_after(&error).await;
+                }
                 Step::Lost(outcome) => self.lose(outcome).await,
             }
         }
@@ -187,16 +194,36 @@ impl Worker {
 
     async fn close(&mut self) {
         if let Some(link) = self.link.take() {
-            if let Some(intake) = link.intake {
-                retire(intake).await;
-            }
-            retire(link.publishing).await;
+            link.end().await;
         }
     }
 
     async fn say(&self, event: Event) {
         // An error means that the gateway has gone, which the next step notices.
         let _ = self.events.send(event).await;
+    }
+}
+
+impl Link {
+    /// Ends both clients.
+    ///
+    /// When a publication above QoS 0 fails on its way into the socket, Paho 1.3.16 frees the message
+    /// but keeps it in its list of those in flight, and frees it again with the client: the process
+    /// would abort. Such a client is left alone for ever, a few kilobytes for each connection lost
+    /// in the middle of a publication.
+    async fn end(mut self) {
+        if let Some(intake) = self.intake.take() {
+            retire(intake).await;
+        }
+        while let Some(Some((_, result))) = self.deliveries.next().now_or_never() {
+            self.write_failed |=
+                result.is_err_and(|error| !matches!(error, paho::Error::ReasonCode(..)));
+        }
+        if self.write_failed {
+            let _for_ever = ManuallyDrop::new(self.publishing);
+        } else {
+            retire(self.publishing).await;
+        }
     }
 }
 
@@ -227,6 +254,7 @@ async fn open(plan: &Plan, intake: &Arc<Intake>) -> Result<Link, Outcome> {
             maximum_qos: maximum_qos(&answer),
             lost: lost_queue,
             deliveries: FuturesUnordered::new(),
+            write_failed: false,
         }),
         Err(outcome) => {
             retire(publishing).await;

@@ -11,6 +11,10 @@ use crate::gateway::link::{Outcome, Outgoing, Plan, Qos};
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long the broker keeps the intake's session and queue while the daemon is away, in seconds.
 const SESSION_EXPIRY: i32 = 24 * 3600;
+/// Not 0, in seconds, though nothing uses that session again: Paho empties its books when a
+/// connection with no session ends, and in doing so frees what it has freed before, if the connection
+/// ended in the middle of a publication. (Without sessions that expire, on 3.1.1, it still may.)
+const PUBLISHING_EXPIRY: i32 = 1;
 /// Messages the broker may have in flight to us: fewer cost throughput, more cost nothing we need.
 const RECEIVE_MAXIMUM: i32 = 1000;
 /// Cipher suites that need TLS 1.2, beside those of TLS 1.3: Paho's own setting for the protocol
@@ -21,7 +25,13 @@ pub fn publishing_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> 
     let mut options = common_options(plan)?;
     // The gateway itself knows what is in flight and sends it again: nothing need be remembered.
     match plan.version {
-        MqttVersion::V5 => options.clean_start(true),
+        MqttVersion::V5 => {
+            let mut properties = paho::Properties::new();
+            properties
+                .push_int(paho::PropertyCode::SessionExpiryInterval, PUBLISHING_EXPIRY)
+                .map_err(|error| outcome(&error))?;
+            options.clean_start(true).properties(properties)
+        }
         MqttVersion::V3_1_1 => options.clean_session(true),
     };
     options.will_message(message_of(plan.will.clone(), paho::QoS::ExactlyOnce));
