@@ -33,8 +33,9 @@ lint: ## formatting and clippy
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 
-bench: setup
-	cargo bench --locked
+bench: ## what the steps of a reading cost, as ratios to a baseline of the same run
+	$(call install,$(BUILD_PACKAGES))
+	cargo bench --locked --bench reading
 
 setup: ## installs what building and testing need
 	$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
