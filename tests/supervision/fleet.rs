@@ -129,7 +129,6 @@ async fn until_all_are_back(health: &Health, book: &Book, panics: usize) {
 }
 
 #[test]
-#[ignore = "a minute of a core: run it when the cost of a child changes"]
 fn a_hundred_thousand_start_and_stop_in_seconds() {
     run_alone(async {
         const MANY: usize = 100_000;
