@@ -11,31 +11,38 @@ use crate::gateway::link::{Outcome, Outgoing, Plan, Qos};
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long the broker keeps the intake's session and queue while the daemon is away, in seconds.
 const SESSION_EXPIRY: i32 = 24 * 3600;
-/// Not 0, in seconds, though nothing uses that session again: Paho empties its books when a
-/// connection with no session ends, and in doing so frees what it has freed before, if the connection
-/// ended in the middle of a publication. (Without sessions that expire, on 3.1.1, it still may.)
-const PUBLISHING_EXPIRY: i32 = 1;
 /// Messages the broker may have in flight to us: fewer cost throughput, more cost nothing we need.
 const RECEIVE_MAXIMUM: i32 = 1000;
 /// Cipher suites that need TLS 1.2, beside those of TLS 1.3: Paho's own setting for the protocol
 /// version does nothing with today's OpenSSL.
 const CIPHERS: &str = "TLSv1.2+HIGH:!aNULL:!PSK:!SRP";
 
+/// The broker is to begin a new session: the gateway itself knows what is in flight and sends it
+/// again. Paho is to think that the session goes on after the connection, and so not to clean it.
 pub fn publishing_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
     let mut options = common_options(plan)?;
-    // The gateway itself knows what is in flight and sends it again: nothing need be remembered.
     match plan.version {
         MqttVersion::V5 => {
             let mut properties = paho::Properties::new();
-            properties
-                .push_int(paho::PropertyCode::SessionExpiryInterval, PUBLISHING_EXPIRY)
-                .map_err(|error| outcome(&error))?;
-            options.clean_start(true).properties(properties)
+            push(&mut properties, paho::PropertyCode::SessionExpiryInterval, 1)?;
+            options.clean_start(true).properties(properties);
         }
-        MqttVersion::V3_1_1 => options.clean_session(true),
-    };
+        MqttVersion::V3_1_1 => {
+            options.clean_session(false);
+        }
+    }
     options.will_message(message_of(plan.will.clone(), paho::QoS::ExactlyOnce));
     Ok(options.finalize())
+}
+
+/// On 3.1.1 a session can't both begin anew and outlive its connection. So a first connection ends
+/// the old one: its message ids, begun again from 1, could be taken for those of messages whose
+/// QoS 2 exchange was cut off.
+pub fn wiping_options(plan: &Plan) -> Result<Option<paho::ConnectOptions>, Outcome> {
+    match plan.version {
+        MqttVersion::V5 => Ok(None),
+        MqttVersion::V3_1_1 => Ok(Some(common_options(plan)?.clean_session(true).finalize())),
+    }
 }
 
 pub fn intake_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
@@ -43,12 +50,8 @@ pub fn intake_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
     match plan.version {
         MqttVersion::V5 => {
             let mut properties = paho::Properties::new();
-            for (code, value) in [
-                (paho::PropertyCode::SessionExpiryInterval, SESSION_EXPIRY),
-                (paho::PropertyCode::ReceiveMaximum, RECEIVE_MAXIMUM),
-            ] {
-                properties.push_int(code, value).map_err(|error| outcome(&error))?;
-            }
+            push(&mut properties, paho::PropertyCode::SessionExpiryInterval, SESSION_EXPIRY)?;
+            push(&mut properties, paho::PropertyCode::ReceiveMaximum, RECEIVE_MAXIMUM)?;
             options.clean_start(false).properties(properties);
         }
         MqttVersion::V3_1_1 => {
@@ -56,6 +59,14 @@ pub fn intake_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
         }
     }
     Ok(options.finalize())
+}
+
+fn push(
+    properties: &mut paho::Properties,
+    code: paho::PropertyCode,
+    value: i32,
+) -> Result<(), Outcome> {
+    properties.push_int(code, value).map_err(|error| outcome(&error))
 }
 
 fn common_options(plan: &Plan) -> Result<paho::ConnectOptionsBuilder, Outcome> {

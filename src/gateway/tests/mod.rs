@@ -203,6 +203,39 @@ fn what_was_in_flight_when_the_broker_died_goes_again() {
     });
 }
 
+/// Paho C frees a message twice when its write fails: see `client`. Unless that is kept from
+/// happening, about every fourth kill under load takes this process down.
+#[test]
+fn a_broker_killed_under_load_again_and_again_is_survived() {
+    if !mosquitto::is_here() {
+        return;
+    }
+    on_stage(async {
+        let mut broker = Mosquitto::start();
+        let stage = Stage::new(settings("sisyphus", broker.port));
+        let gateway = stage.start();
+        for round in 1..=8 {
+            until("connected", || log_of("Connected to sisyphus").len() == round).await;
+            let before = stage.numbers().len();
+            let load = async {
+                while log_of("sisyphus lost").len() < round {
+                    stage.send(readings(0..100)).await;
+                    tokio::task::yield_now().await;
+                }
+            };
+            let kill = async {
+                until("the load is on", || stage.numbers().len() > before + 50).await;
+                broker.kill();
+            };
+            tokio::join!(load, kill);
+            broker.restart();
+        }
+        stage.send(vec![reading(12_345)]).await;
+        until("the last one", || stage.numbers().last() == Some(&12_345.0)).await;
+        stage.stop(gateway).await;
+    });
+}
+
 #[test]
 fn the_status_topic_tells_how_it_is() {
     if !mosquitto::is_here() {
