@@ -8,6 +8,7 @@ mod wiring;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix_rt::signal::unix::{Signal, SignalKind, signal};
 
@@ -147,12 +148,21 @@ impl Stop {
         self.next().await;
         log::info!(target: "vigie::app", "{}", self.words.stopping);
         actix_rt::spawn(async move {
+            let same = async {
+                loop {
+                    self.next().await;
+                }
+            };
+            let _same_press = tokio::time::timeout(ONE_PRESS, same).await;
             self.next().await;
             log::warn!(target: "vigie::app", "asked twice: stopping at once");
             std::process::exit(INTERRUPTED);
         });
     }
 }
+
+/// Signals so close together are one wish: `timeout` and some shells send each twice.
+const ONE_PRESS: Duration = Duration::from_millis(300);
 
 /// What a shell reports of a program that was interrupted: 128 + SIGINT.
 const INTERRUPTED: i32 = 130;
