@@ -10,7 +10,8 @@
 //! in-flight messages, TLS sessions) lingers; the fate of a message is told once, or the connection's
 //! end is. Both clients stand or fall together.
 //!
-//! Never: a client is let go while Paho may still call back into it (see [`retire`]).
+//! Never: a client is let go while Paho may still call back into it (see [`retire`]), or destroyed
+//! once Paho holds freed memory for it (see [`Link::end`]).
 
 mod options;
 
@@ -20,14 +21,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use paho_mqtt as paho;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use options::{intake_options, message_of, outcome, publishing_options, reason, version};
+use options::{
+    intake_options, message_of, outcome, publishing_options, reason, version, wiping_options,
+};
 
 use super::intake::Intake;
 use super::link::{Command, Event, Outcome, Outgoing, Plan, Tag};
@@ -93,6 +96,41 @@ struct Link {
     maximum_qos: paho::QoS,
     lost: mpsc::Receiver<Outcome>,
     deliveries: FuturesUnordered<BoxFuture<'static, (Tag, paho::Result<()>)>>,
+    /// A message could not be written to the socket: see [`Link::end`].
+    write_failed: bool,
+}
+
+impl Link {
+    fn note(&mut self, error: &paho::Error) {
+        self.write_failed |= matches!(error, paho::Error::Failure);
+    }
+
+    /// Ends both clients. Returns what was delivered and not told yet.
+    ///
+    /// When Paho C 1.3.16 fails to write a PUBLISH to the socket, it frees the message, and keeps it
+    /// among those in flight: freed again when the session is cleaned, it takes the process down
+    /// (eclipse-paho/paho.mqtt.c#1621). So the publishing session is one that Paho does not clean at
+    /// the end of a connection (see `options`), and a client to which it has happened is never
+    /// destroyed. That leaks it, once for a connection lost under load.
+    async fn end(mut self) -> Vec<Tag> {
+        if let Some(intake) = self.intake.take() {
+            retire(intake).await;
+        }
+        disconnect(&self.publishing).await;
+        // It is disconnected: Paho writes nothing any more, and has told of all that failed.
+        let mut delivered = Vec::new();
+        while let Some(Some((tag, result))) = self.deliveries.next().now_or_never() {
+            match result {
+                Ok(()) => delivered.push(tag),
+                Err(error) => self.note(&error),
+            }
+        }
+        if self.write_failed {
+            log::debug!("an MQTT client is left alone after a failed write");
+            std::mem::forget(self.publishing);
+        }
+        delivered
+    }
 }
 
 enum Step {
@@ -156,7 +194,9 @@ impl Worker {
                 }
             }
             Command::Close => {
-                self.close().await;
+                for tag in self.close().await {
+                    self.say(Event::Delivered(tag, Ok(()))).await;
+                }
                 self.say(Event::Closed).await;
             }
         }
@@ -174,6 +214,7 @@ impl Worker {
     /// A delivery failed otherwise than by the broker's word: the connection is gone, or of no use.
     async fn lose_after(&mut self, error: &paho::Error) {
         let Some(link) = &mut self.link else { return };
+        link.note(error);
         // Paho fails the deliveries first and gives the reason right after.
         let said = timeout(Duration::from_millis(100), link.lost.recv()).await.ok().flatten();
         let outcome = said.unwrap_or_else(|| outcome(error));
@@ -181,16 +222,17 @@ impl Worker {
     }
 
     async fn lose(&mut self, outcome: Outcome) {
-        self.close().await;
+        for tag in self.close().await {
+            self.say(Event::Delivered(tag, Ok(()))).await;
+        }
         self.say(Event::Lost(outcome)).await;
     }
 
-    async fn close(&mut self) {
-        if let Some(link) = self.link.take() {
-            if let Some(intake) = link.intake {
-                retire(intake).await;
-            }
-            retire(link.publishing).await;
+    /// Returns what was delivered and not told yet.
+    async fn close(&mut self) -> Vec<Tag> {
+        match self.link.take() {
+            Some(link) => link.end().await,
+            None => Vec::new(),
         }
     }
 
@@ -206,6 +248,10 @@ async fn open(plan: &Plan, intake: &Arc<Intake>) -> Result<Link, Outcome> {
     let (publishing_options, intake_options) = (publishing_options(plan)?, intake_options(plan)?);
     let (lost, lost_queue) = mpsc::channel(4);
     let publishing_id = format!("{}-pub", plan.client_id);
+    if let Some(options) = wiping_options(plan)? {
+        let (wiping, _) = connect(plan, &publishing_id, options, |_| {}).await?;
+        retire(wiping).await;
+    }
     let (publishing, answer) = connect(plan, &publishing_id, publishing_options, |client| {
         report_loss(client, &lost);
     })
@@ -227,6 +273,7 @@ async fn open(plan: &Plan, intake: &Arc<Intake>) -> Result<Link, Outcome> {
             maximum_qos: maximum_qos(&answer),
             lost: lost_queue,
             deliveries: FuturesUnordered::new(),
+            write_failed: false,
         }),
         Err(outcome) => {
             retire(publishing).await;
@@ -346,11 +393,15 @@ fn send_subscribe(client: &paho::AsyncClient, plan: &Plan) -> paho::SubscribeMan
 /// The callback runs under Paho's lock: asking whether it is connected takes that lock, so after
 /// the answer the callback is over, and our reference is the last.
 async fn retire(client: paho::AsyncClient) {
+    disconnect(&client).await;
+    drop(client);
+}
+
+async fn disconnect(client: &paho::AsyncClient) {
     if client.is_connected() {
         let disconnected = client.disconnect(None);
         let _at_most = timeout(DISCONNECT, disconnected).await;
     }
-    drop(client);
 }
 
 /// Paho stops its threads when its last client is destroyed, waiting for them with a second's

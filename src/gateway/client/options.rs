@@ -17,15 +17,32 @@ const RECEIVE_MAXIMUM: i32 = 1000;
 /// version does nothing with today's OpenSSL.
 const CIPHERS: &str = "TLSv1.2+HIGH:!aNULL:!PSK:!SRP";
 
+/// The broker is to begin a new session: the gateway itself knows what is in flight and sends it
+/// again. Paho is to think that the session goes on after the connection, and so not to clean it.
 pub fn publishing_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
     let mut options = common_options(plan)?;
-    // The gateway itself knows what is in flight and sends it again: nothing need be remembered.
     match plan.version {
-        MqttVersion::V5 => options.clean_start(true),
-        MqttVersion::V3_1_1 => options.clean_session(true),
-    };
+        MqttVersion::V5 => {
+            let mut properties = paho::Properties::new();
+            push(&mut properties, paho::PropertyCode::SessionExpiryInterval, 1)?;
+            options.clean_start(true).properties(properties);
+        }
+        MqttVersion::V3_1_1 => {
+            options.clean_session(false);
+        }
+    }
     options.will_message(message_of(plan.will.clone(), paho::QoS::ExactlyOnce));
     Ok(options.finalize())
+}
+
+/// On 3.1.1 a session can't both begin anew and outlive its connection. So a first connection ends
+/// the old one: its message ids, begun again from 1, could be taken for those of messages whose
+/// QoS 2 exchange was cut off.
+pub fn wiping_options(plan: &Plan) -> Result<Option<paho::ConnectOptions>, Outcome> {
+    match plan.version {
+        MqttVersion::V5 => Ok(None),
+        MqttVersion::V3_1_1 => Ok(Some(common_options(plan)?.clean_session(true).finalize())),
+    }
 }
 
 pub fn intake_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
@@ -33,12 +50,8 @@ pub fn intake_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
     match plan.version {
         MqttVersion::V5 => {
             let mut properties = paho::Properties::new();
-            for (code, value) in [
-                (paho::PropertyCode::SessionExpiryInterval, SESSION_EXPIRY),
-                (paho::PropertyCode::ReceiveMaximum, RECEIVE_MAXIMUM),
-            ] {
-                properties.push_int(code, value).map_err(|error| outcome(&error))?;
-            }
+            push(&mut properties, paho::PropertyCode::SessionExpiryInterval, SESSION_EXPIRY)?;
+            push(&mut properties, paho::PropertyCode::ReceiveMaximum, RECEIVE_MAXIMUM)?;
             options.clean_start(false).properties(properties);
         }
         MqttVersion::V3_1_1 => {
@@ -46,6 +59,14 @@ pub fn intake_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
         }
     }
     Ok(options.finalize())
+}
+
+fn push(
+    properties: &mut paho::Properties,
+    code: paho::PropertyCode,
+    value: i32,
+) -> Result<(), Outcome> {
+    properties.push_int(code, value).map_err(|error| outcome(&error))
 }
 
 fn common_options(plan: &Plan) -> Result<paho::ConnectOptionsBuilder, Outcome> {
