@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use mosquitto::{Mosquitto, free_port};
 use serde_json::Value as Json;
 use stage::{DEADLINE, Stage, alert, log_of, on_stage, reading, readings, settings, until};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
-use crate::config::{MqttVersion, ReadingTopic};
-use crate::messages::{AlertsWaiting, PublishReadings};
+use crate::config::{Endpoint, MqttVersion, ReadingTopic};
+use crate::messages::{AlertsWaiting, BrokerAddress, PublishReadings};
 
 const SHARED: &str = "factory/sensors/temperature";
 
@@ -212,7 +212,14 @@ fn a_broker_killed_under_load_again_and_again_is_survived() {
     }
     on_stage(async {
         let mut broker = Mosquitto::start();
-        let stage = Stage::new(settings("sisyphus", broker.port));
+        // As the embedded broker, for its shorter delays between attempts.
+        let mut settings = settings("sisyphus", 0);
+        settings.mqtt.endpoint = Endpoint::Embedded;
+        let addr = ([127, 0, 0, 1], broker.port).into();
+        let (_place, watch) =
+            watch::channel(Some(BrokerAddress { addr, public: addr, credentials: None }));
+        settings.embedded = Some(watch);
+        let stage = Stage::new(settings);
         let gateway = stage.start();
         for round in 1..=8 {
             until("connected", || log_of("Connected to sisyphus").len() == round).await;
