@@ -12,6 +12,7 @@ pub mod config;
 pub mod domain;
 pub mod exit;
 pub mod gateway;
+pub mod journal;
 pub mod locale;
 pub mod logging;
 pub mod messages;

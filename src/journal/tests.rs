@@ -1,0 +1,168 @@
+//! The journal on a real disk.
+
+use proptest::prelude::*;
+
+use super::super::{Journal, Reader, Record, Recovery};
+use super::*;
+
+fn append(journal: &mut Journal, count: u64) {
+    for _ in 0..count {
+        let position = journal.last() + 1;
+        assert_eq!(journal.append(&payload(position)).unwrap(), position);
+    }
+}
+
+fn payload(position: Position) -> Vec<u8> {
+    format!("record {position}").into_bytes()
+}
+
+fn records(positions: impl IntoIterator<Item = Position>) -> Vec<Record> {
+    positions.into_iter().map(|position| Record { position, payload: payload(position) }).collect()
+}
+
+fn read_all(folder: &Path, after: Position) -> Vec<Record> {
+    let mut reader = Reader::new(folder, after);
+    let mut all = Vec::new();
+    loop {
+        let some = reader.read(7).unwrap();
+        if some.is_empty() {
+            return all;
+        }
+        all.extend(some);
+    }
+}
+
+/// Segments of some five records.
+const SMALL: u64 = 150;
+
+fn open(folder: &Path, done: Position) -> (Journal, Recovery) {
+    Journal::open_with(folder, done, SMALL).unwrap()
+}
+
+#[test]
+fn what_is_appended_is_read_in_order_across_segments_and_restarts() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, recovery) = open(folder.path(), 0);
+    assert_eq!(recovery, Recovery::default());
+    append(&mut journal, 23);
+    assert!(journal.num_segments() > 3);
+    drop(journal);
+    let (mut journal, recovery) = open(folder.path(), 9);
+    assert_eq!(recovery, Recovery { records: 14, ..Recovery::default() });
+    append(&mut journal, 7);
+    assert_eq!(read_all(folder.path(), 9), records(10..=30));
+}
+
+#[test]
+fn a_reader_follows_the_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open(folder.path(), 0);
+    let mut reader = Reader::new(folder.path(), 0);
+    let mut seen = Vec::new();
+    for round in 0..20 {
+        append(&mut journal, round % 4);
+        seen.extend(reader.read(100).unwrap());
+        assert_eq!(seen.len() as u64, journal.last(), "it has caught up");
+        journal.delete_through(reader.position());
+    }
+    assert_eq!(seen, records(1..=30));
+    assert!(journal.num_segments() <= 2);
+}
+
+#[test]
+fn what_is_done_with_is_deleted_by_whole_segments() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open(folder.path(), 0);
+    append(&mut journal, 23);
+    journal.delete_through(12);
+    let left = read_all(folder.path(), 0);
+    assert_eq!(left.last(), records([23]).last());
+    assert!((8..=12).contains(&(left[0].position - 1)), "{}", left[0].position);
+    journal.delete_through(23);
+    assert_eq!(journal.num_segments(), 1, "the open one stays");
+}
+
+#[test]
+fn positions_go_on_when_everything_was_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open(folder.path(), 0);
+    append(&mut journal, 23);
+    drop(journal);
+    let (journal, _) = open(folder.path(), 23);
+    assert_eq!((journal.last(), journal.num_segments()), (23, 1));
+    drop(journal);
+    // Even if the files were: the database knows.
+    fs::remove_dir_all(folder.path()).unwrap();
+    let (mut journal, recovery) = open(folder.path(), 23);
+    assert_eq!(recovery, Recovery::default());
+    append(&mut journal, 1);
+    assert_eq!(read_all(folder.path(), 23), records([24]));
+}
+
+#[test]
+fn a_torn_tail_is_reported_and_written_past() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open(folder.path(), 0);
+    append(&mut journal, 23);
+    let path = journal_path(&journal);
+    drop(journal);
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
+    let (mut journal, recovery) = open(folder.path(), 0);
+    assert_eq!(recovery.records, 22);
+    assert!(matches!(&recovery.damages[..], [(at, Damage { is_tail: true, .. })] if *at == path));
+    append(&mut journal, 2);
+    assert_eq!(read_all(folder.path(), 0), records(1..=24));
+}
+
+#[test]
+fn a_flipped_byte_and_a_missing_segment_cost_what_they_cover() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open(folder.path(), 0);
+    append(&mut journal, 30);
+    drop(journal);
+    let segments = list(folder.path()).unwrap();
+    let damaged = segment::path(folder.path(), segments[1]);
+    let mut bytes = fs::read(&damaged).unwrap();
+    bytes[25] ^= 0x10;
+    fs::write(&damaged, &bytes).unwrap();
+    fs::remove_file(segment::path(folder.path(), segments[3])).unwrap();
+
+    let (_, recovery) = open(folder.path(), 0);
+    let lost = (segments[1], segments[1]);
+    let missing = (segments[3], segments[4] - 1);
+    assert_eq!(recovery.missing, [lost, missing]);
+    assert_eq!(recovery.damages.len(), 1);
+    let expected = (1..=30).filter(|at| *at != lost.0 && !(missing.0..=missing.1).contains(at));
+    assert_eq!(read_all(folder.path(), 0), records(expected));
+}
+
+fn journal_path(journal: &Journal) -> PathBuf {
+    segment::path(&journal.folder, *journal.segments.back().unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Cuts the last segment anywhere: what was whole before the cut comes back, nothing else.
+    #[test]
+    fn any_cut_keeps_everything_before_it(count in 1..40_u64, at: prop::sample::Index) {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, _) = open(folder.path(), 0);
+        append(&mut journal, count);
+        let path = journal_path(&journal);
+        drop(journal);
+        let bytes = fs::read(&path).unwrap();
+        let cut = &bytes[..at.index(bytes.len() + 1)];
+        fs::write(&path, cut).unwrap();
+        let mut whole = 0;
+        segment::scan(cut, |_| whole += 1);
+        let kept = segment::first_position(&path).unwrap() - 1 + whole;
+
+        let (mut journal, recovery) = open(folder.path(), 0);
+        prop_assert_eq!(recovery.records, kept);
+        prop_assert_eq!(journal.last(), kept);
+        append(&mut journal, 3);
+        prop_assert_eq!(read_all(folder.path(), 0), records(1..=kept + 3));
+    }
+}

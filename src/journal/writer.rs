@@ -1,0 +1,194 @@
+//! The writing end of a journal: appends, rotates, deletes what is done with.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::JournalError;
+use super::frame::{self, Position};
+use super::segment::{self, Damage};
+
+/// A segment is closed when it has grown to this: small enough to read at once, large enough that
+/// files come and go every few ten thousand records.
+const SEGMENT_BYTES: u64 = 8 << 20;
+
+/// What was found on disk at the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Records that are still to be passed on.
+    pub records: u64,
+    /// Unreadable places, each with its file.
+    pub damages: Vec<(PathBuf, Damage)>,
+    /// Positions that should be there and are not: first and last of each gap.
+    pub missing: Vec<(Position, Position)>,
+}
+
+/// An open journal. One process at a time, one writer.
+#[derive(Debug)]
+pub struct Journal {
+    folder: PathBuf,
+    segment_bytes: u64,
+    /// First positions of the segments on disk, oldest first; the last one is open.
+    segments: VecDeque<Position>,
+    file: File,
+    file_bytes: u64,
+    /// The last append failed: the open segment may end in half a frame.
+    must_rotate: bool,
+    next: Position,
+    buffer: Vec<u8>,
+}
+
+impl Journal {
+    /// Opens the journal in `folder`, making it if need be. Records up to `done` are deleted, as far
+    /// as whole segments go; the rest is counted and checked. What is appended goes to a new segment.
+    ///
+    /// # Errors
+    /// When the folder or a segment can't be read or made.
+    pub fn open(folder: &Path, done: Position) -> Result<(Self, Recovery), JournalError> {
+        Self::open_with(folder, done, SEGMENT_BYTES)
+    }
+
+    pub(super) fn open_with(
+        folder: &Path,
+        done: Position,
+        segment_bytes: u64,
+    ) -> Result<(Self, Recovery), JournalError> {
+        fs::create_dir_all(folder)
+            .map_err(|error| JournalError::new(folder, "make the folder", error))?;
+        let mut segments = list(folder)?;
+        let mut recovery = Recovery::default();
+        let mut last = done;
+        for first in &segments {
+            let path = segment::path(folder, *first);
+            let bytes =
+                fs::read(&path).map_err(|error| JournalError::new(&path, "read it", error))?;
+            let damages = segment::scan(&bytes, |frame| {
+                if frame.position <= done {
+                    return;
+                }
+                if frame.position > last + 1 {
+                    recovery.missing.push((last + 1, frame.position - 1));
+                }
+                recovery.records += 1;
+                last = last.max(frame.position);
+            });
+            recovery.damages.extend(damages.into_iter().map(|damage| (path.clone(), damage)));
+        }
+        let next = last.max(segments.back().map_or(0, |first| first.saturating_sub(1))) + 1;
+        // A segment without a single readable frame may have the very name the new one needs.
+        segments.retain(|first| *first != next);
+        let file = create(folder, next)?;
+        segments.push_back(next);
+        let mut journal = Self {
+            folder: folder.to_owned(),
+            segment_bytes,
+            segments,
+            file,
+            file_bytes: 0,
+            must_rotate: false,
+            next,
+            buffer: Vec::new(),
+        };
+        journal.delete_through(done);
+        Ok((journal, recovery))
+    }
+
+    /// Appends one record of at most [`MAX_PAYLOAD_BYTES`](super::MAX_PAYLOAD_BYTES).
+    ///
+    /// # Errors
+    /// When the disk doesn't take it; it may be tried again.
+    pub fn append(&mut self, payload: &[u8]) -> Result<Position, JournalError> {
+        if self.must_rotate || self.file_bytes >= self.segment_bytes {
+            self.rotate()?;
+        }
+        self.buffer.clear();
+        frame::write(&mut self.buffer, self.next, payload);
+        if let Err(error) = self.file.write_all(&self.buffer) {
+            // Half a frame may be there. It is taken back, or left behind in a closed segment.
+            self.must_rotate = self.file.set_len(self.file_bytes).is_err();
+            return Err(self.error("append to it", error));
+        }
+        self.file_bytes += self.buffer.len() as u64;
+        let position = self.next;
+        self.next += 1;
+        Ok(position)
+    }
+
+    /// Waits until everything appended is on the device.
+    ///
+    /// # Errors
+    /// When the device says that it failed.
+    pub fn sync(&self) -> Result<(), JournalError> {
+        self.file.sync_data().map_err(|error| self.error("sync it", error))
+    }
+
+    /// Declares all records up to `done` done with: deletes the segments they fill. A file that
+    /// can't be deleted is left for the next start.
+    pub fn delete_through(&mut self, done: Position) {
+        while let (Some(first), Some(second)) =
+            (self.segments.front().copied(), self.segments.get(1).copied())
+            && second <= done.saturating_add(1)
+        {
+            let _ = fs::remove_file(segment::path(&self.folder, first));
+            self.segments.pop_front();
+        }
+    }
+
+    /// The position of the last record, 0 before the first.
+    #[must_use]
+    pub const fn last(&self) -> Position {
+        self.next - 1
+    }
+
+    /// How many segments are on disk.
+    #[must_use]
+    pub fn num_segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    fn rotate(&mut self) -> Result<(), JournalError> {
+        if self.segments.back() == Some(&self.next) {
+            // Nothing but half a frame in it: begin it again.
+            self.segments.pop_back();
+        }
+        self.file = create(&self.folder, self.next)?;
+        self.segments.push_back(self.next);
+        self.file_bytes = 0;
+        self.must_rotate = false;
+        Ok(())
+    }
+
+    fn error(&self, doing: &'static str, error: std::io::Error) -> JournalError {
+        let first = self.segments.back().copied().unwrap_or(self.next);
+        JournalError::new(segment::path(&self.folder, first), doing, error)
+    }
+}
+
+fn create(folder: &Path, first: Position) -> Result<File, JournalError> {
+    let path = segment::path(folder, first);
+    let make = || {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // Appending: after a failed write was taken back, the next one goes to the new end.
+        OpenOptions::new().append(true).create_new(true).open(&path)
+    };
+    make().map_err(|error| JournalError::new(&path, "begin it", error))
+}
+
+/// The segments in `folder`, oldest first.
+pub(super) fn list(folder: &Path) -> Result<VecDeque<Position>, JournalError> {
+    let failed = |error| JournalError::new(folder, "list the folder", error);
+    let mut segments = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        segments.extend(segment::first_position(&entry.map_err(failed)?.path()));
+    }
+    segments.sort_unstable();
+    Ok(segments.into())
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
