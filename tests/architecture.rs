@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("logging", &["config"]),
     ("wire", &["domain", "config"]),
     ("exit", &[]),
+    ("journal", &[]),
     ("sensors", ACTOR_MAY_NAME),
     ("gateway", ACTOR_MAY_NAME),
     ("broker", ACTOR_MAY_NAME),
