@@ -1,8 +1,10 @@
 //! Vigie, a lookout for sensor fleets.
 //!
-//! The way of a reading, which is also the order of the modules: a sensor actor (or a real device)
-//! publishes it over MQTT; the gateway takes it in and decodes it; the evaluator judges it by the
-//! alert rules; storage commits it. One direction, typed messages, bounded routes.
+//! Read the modules in the order a reading meets them: [`sensors`] (or a real device) publish it over
+//! MQTT, to a broker elsewhere or the one in [`broker`]; the [`gateway`] takes it in and decodes it;
+//! [`alerts`] judge it by the rules; [`storage`] commits it. One direction, typed [`messages`], bounded
+//! routes; [`supervisor`] starts, restarts and stops them all, as [`app`] wires them. `ARCHITECTURE.md`
+//! has the map.
 
 pub mod alerts;
 pub mod app;

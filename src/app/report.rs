@@ -4,12 +4,16 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
 
+use crate::gateway::Gauges;
 use crate::messages::{Evaluate, PublishReadings, Store};
 use crate::supervisor::{Health, Route};
 
 /// Where the report looks.
 pub(super) struct Reporting {
     pub version: &'static str,
+    /// As the log calls it.
+    pub broker: String,
+    pub gauges: Arc<Gauges>,
     /// Set once the tree has been started.
     pub health: Arc<OnceLock<Health>>,
     pub evaluate: Route<Evaluate>,
@@ -18,12 +22,18 @@ pub(super) struct Reporting {
 }
 
 impl Reporting {
-    /// `{"version","pid","tree":{…},"queues":{name:{"depth","capacity"}}}`
+    /// `{"version","pid","broker":{"name","connected"},"lag":{"unpublished","undecoded"},
+    /// "tree":{…},"queues":{name:{"depth","capacity"}}}`
     pub fn now(&self) -> Value {
         let queue = |depth: usize, capacity: usize| json!({ "depth": depth, "capacity": capacity });
         json!({
             "version": self.version,
             "pid": std::process::id(),
+            "broker": { "name": self.broker, "connected": self.gauges.connected() },
+            "lag": {
+                "unpublished": self.gauges.unpublished(),
+                "undecoded": self.gauges.undecoded(),
+            },
             "tree": self.health.get().map(Health::report),
             "queues": {
                 "publish": queue(self.publish.depth(), self.publish.capacity()),

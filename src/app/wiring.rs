@@ -103,6 +103,7 @@ pub(super) fn wire(
         version: options.version.to_owned(),
         embedded: (config.mqtt.endpoint == Endpoint::Embedded).then(|| embedded.clone()),
         max_payload_bytes: MAX_PAYLOAD_BYTES,
+        gauges: Arc::default(),
     };
     let gateway_routes = gateway::Routes {
         evaluate: evaluate.clone(),
@@ -111,6 +112,8 @@ pub(super) fn wire(
     };
     let report = Reporting {
         version: options.version,
+        broker: gateway.broker_name(),
+        gauges: gateway.gauges.clone(),
         health: health.clone(),
         evaluate,
         store: store.clone(),

@@ -34,7 +34,15 @@ pub(super) fn run(args: &Args, config: &Config) -> Exit {
 /// The report for people: one line a child, one a group, one a queue.
 fn table(report: &Value) -> String {
     let mut out = format!("vigie {}, pid {}\n", text(&report["version"]), report["pid"]);
-    out += &format!("{}\n", text(&report["broker"]));
+    let connected = report["broker"]["connected"] == true;
+    let link = if connected { "connected" } else { "not connected" };
+    out += &format!("broker: {}, {link}\n", text(&report["broker"]["name"]));
+    let lag = |what: &str| report["lag"][what].as_u64().unwrap_or_default();
+    out += &format!(
+        "lag: {} readings to publish, {} messages to decode\n",
+        lag("unpublished"),
+        lag("undecoded")
+    );
     out += &format!("\n{:<24} {:<12} {:>11}  {}\n", "CHILD", "STATE", "INCARNATION", "LAST EXIT");
     for child in list(&report["tree"]["children"]) {
         out += &child_line(child);

@@ -164,6 +164,7 @@ impl Gateway {
 
     fn up(&mut self, ctx: &mut Context<Self>) {
         self.connected = true;
+        self.show();
         self.progress_at = now();
         self.backoff.connected(now());
         self.flaps.connected(now());
@@ -217,6 +218,7 @@ impl Gateway {
 
     fn lost(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
         self.connected = false;
+        self.show();
         self.paused_until = None;
         self.rewind();
         let Some(plan) = self.plan.clone() else { return };
@@ -266,6 +268,12 @@ impl Gateway {
         }
         self.tell_suppressed();
         self.flow(ctx);
+        self.show();
+    }
+
+    fn show(&self) {
+        let (unpublished, undecoded) = (self.kept.outbox().len(), self.kept.intake.waiting());
+        self.settings.gauges.show(self.connected, unpublished, undecoded);
     }
 
     fn advance_stop(&mut self, ctx: &mut Context<Self>) {

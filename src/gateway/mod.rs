@@ -15,6 +15,7 @@ mod client;
 pub mod codec;
 mod diagnosis;
 mod flow;
+mod gauges;
 mod intake;
 mod link;
 mod outbox;
@@ -33,6 +34,7 @@ use tokio::sync::watch;
 
 pub use actor::Gateway;
 use alerts::AlertQueue;
+pub use gauges::Gauges;
 use intake::Intake;
 use outbox::Outbox;
 
@@ -66,11 +68,14 @@ pub struct Settings {
     pub embedded: Option<watch::Receiver<Option<BrokerAddress>>>,
     /// A payload of more bytes is rejected.
     pub max_payload_bytes: usize,
+    /// Where it shows how it is.
+    pub gauges: Arc<Gauges>,
 }
 
 impl Settings {
     /// How the log calls the broker.
-    fn broker_name(&self) -> String {
+    #[must_use]
+    pub fn broker_name(&self) -> String {
         match (&self.mqtt.name, &self.mqtt.endpoint) {
             (Some(name), _) => name.clone(),
             (None, Endpoint::Embedded) => self.words.embedded_broker.to_owned(),

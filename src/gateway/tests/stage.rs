@@ -181,6 +181,7 @@ pub fn settings(name: &str, port: u16) -> Settings {
         version: "0.0.0".into(),
         embedded: None,
         max_payload_bytes: 65_536,
+        gauges: Arc::default(),
     }
 }
 

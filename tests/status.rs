@@ -1,0 +1,49 @@
+//! A running daemon says how it is; a command without one says where it looked.
+
+mod support;
+
+use serde_json::Value;
+use support::{Home, SOON, run_vigie};
+
+const UNAVAILABLE: i32 = 69;
+
+const CONFIG: &str = "[broker]\n\
+    listen = \"127.0.0.1:0\"\n\
+    [[sensors]]\n\
+    id = \"TEMP_001\"\n\
+    interval = \"1s\"\n\
+    source = { type = \"simulated\" }\n";
+
+#[test]
+fn a_running_daemon_says_how_it_is() {
+    let home = Home::new();
+    let mut daemon = home.start(CONFIG);
+    let file = home.write("asked.toml", CONFIG);
+    let file = file.to_str().expect("a path of text");
+    let mut report = Value::Null;
+    daemon.wait_until("the connection is told", SOON, || {
+        let output = run_vigie(&home, &["status", "--json", "-c", file]);
+        assert_eq!(output.status.code(), Some(0));
+        report = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        report["broker"]["connected"] == true
+    });
+    assert_eq!(report["pid"], daemon.pid());
+    let children = report["tree"]["children"].as_array().expect("the children");
+    let names: Vec<_> = children.iter().filter_map(|child| child["name"].as_str()).collect();
+    for name in ["storage", "status", "alerts", "broker", "gateway", "fleet"] {
+        assert!(names.contains(&name), "{name} is missing in {names:?}");
+    }
+    assert!(children.iter().all(|child| child["state"] == "up"), "{children:?}");
+    assert_eq!(report["tree"]["groups"][0]["states"]["up"], 1);
+    assert!(report["lag"]["unpublished"].is_u64() && report["queues"]["store"]["depth"].is_u64());
+
+    let output = run_vigie(&home, &["status", "-c", file]);
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.contains("Vigie (embedded broker), connected"), "{text}");
+    assert_eq!(daemon.stop(), 0);
+
+    let output = run_vigie(&home, &["status", "-c", file]);
+    assert_eq!(output.status.code(), Some(UNAVAILABLE));
+    let complaint = String::from_utf8(output.stderr).expect("text");
+    assert!(complaint.contains("no daemon answers at"), "{complaint}");
+}
