@@ -24,7 +24,7 @@ use super::listeners::Plan;
 use super::losses::Losses;
 use super::retained::Retained;
 use super::sessions::Sessions;
-use super::window::{Oversized, Window};
+use super::window::{NulTopics, Oversized, Window};
 use crate::supervisor::Failure;
 
 /// Binding two ports and building a few tables.
@@ -151,6 +151,7 @@ async fn assemble(plan: &Plan, accounts: Accounts) -> Result<Assembled, Failure>
     hooks.add(Type::MessageDropped, Box::new(Losses::default())).await;
     hooks.add(Type::MessageDelivered, Box::new(Window)).await;
     hooks.add(Type::MessageExpiryCheck, Box::new(Oversized::default())).await;
+    hooks.add(Type::MessageExpiryCheck, Box::new(NulTopics::default())).await;
     hooks.start().await;
 
     let (listener, public) = listeners.public;

@@ -64,6 +64,31 @@ impl Handler for Oversized {
     }
 }
 
+/// Passes over messages whose topic has a NUL character in it: MQTT forbids them ([MQTT-1.5.4-2]),
+/// rmqtt doesn't look, and a client in C that isn't prepared for one would end, the gateway with the
+/// whole daemon among them.
+#[derive(Default)]
+pub(super) struct NulTopics(Seldom);
+
+#[async_trait]
+impl Handler for NulTopics {
+    async fn hook(&self, parameter: &Parameter, before: Option<HookResult>) -> ReturnType {
+        if let Parameter::MessageExpiryCheck(_, from, publish) = parameter
+            && publish.topic.contains('\0')
+        {
+            if let Some(messages) = self.0.count(Instant::now()) {
+                log::warn!(
+                    target: "vigie::broker",
+                    "passed over {messages} messages with a NUL character in their topic, the last from {:?}",
+                    from.client_id,
+                );
+            }
+            return (false, Some(HookResult::MessageExpiry));
+        }
+        (true, before)
+    }
+}
+
 /// At least the size of the packet, in bytes; a little more when it has properties.
 fn size(publish: &Publish) -> usize {
     const HEADERS: usize = 5 + 2 + 2 + 4 + 5 + 8;

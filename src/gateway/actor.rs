@@ -178,7 +178,8 @@ impl Gateway {
     fn publish_status(&mut self, state: State, ctx: &mut Context<Self>) {
         let timestamp = Some(chrono::Utc::now());
         let status = attempt::status(&self.settings, &self.topics, state, timestamp);
-        self.tell(Command::Publish(Tag::Status, status), ctx);
+        let tag = if state == State::Online { Tag::Online } else { Tag::Offline };
+        self.tell(Command::Publish(tag, status), ctx);
     }
 
     /// Finds out what is behind a failed attempt.
@@ -351,7 +352,9 @@ impl StreamHandler<Event> for Gateway {
             Event::Up => self.up(ctx),
             Event::Failed(outcome) => self.examine(outcome, ctx),
             Event::Lost(outcome) => self.lost(outcome, ctx),
-            Event::Delivered(Tag::Status, result) => self.status_delivered(result),
+            Event::Delivered(tag @ (Tag::Online | Tag::Offline), result) => {
+                self.status_delivered(tag, result);
+            }
             Event::Delivered(tag, Ok(())) => self.delivered(tag, ctx),
             Event::Delivered(tag, Err(code)) => self.refused(tag, code, ctx),
             Event::Closed => self.connected = false,
@@ -366,8 +369,8 @@ impl StreamHandler<Event> for Gateway {
 }
 
 impl Gateway {
-    fn status_delivered(&mut self, result: Result<(), u8>) {
-        self.goodbye_completed = self.stop.is_some();
+    fn status_delivered(&mut self, tag: Tag, result: Result<(), u8>) {
+        self.goodbye_completed |= tag == Tag::Offline;
         if let Err(code) = result {
             warn!(target: "vigie::gateway", "the broker refuses the status message with reason 0x{code:02X}");
         }

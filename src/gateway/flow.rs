@@ -136,7 +136,7 @@ impl Gateway {
         match tag {
             Tag::Reading(sequence) => self.kept.outbox().acknowledge(sequence),
             Tag::Alert(row_id) => self.kept.alerts().finish(row_id),
-            Tag::Status => {}
+            Tag::Online | Tag::Offline => {}
         }
         self.flow(ctx);
     }
@@ -147,7 +147,7 @@ impl Gateway {
             Tag::Reading(sequence) if is_for_good(code) => self.kept.outbox().refuse(sequence),
             Tag::Reading(sequence) => self.kept.outbox().put_back(sequence),
             Tag::Alert(row_id) => self.kept.alerts().put_back(row_id),
-            Tag::Status => {}
+            Tag::Online | Tag::Offline => {}
         }
         if let Some(suppressed_before) = self.lines.refused.admit(now()) {
             let what = if matches!(tag, Tag::Alert(_)) { "an alert" } else { "a reading" };

@@ -68,7 +68,10 @@ pub enum Tag {
     Reading(u64),
     /// By row in storage.
     Alert(i64),
-    Status,
+    /// The status "online".
+    Online,
+    /// The status "offline", the last word.
+    Offline,
 }
 
 /// Gateway → client.

@@ -10,7 +10,7 @@ use std::io::Write;
 use chrono::{SecondsFormat, Utc};
 use env_logger::fmt::Formatter;
 use log::kv::{Key, Value as KvValue, VisitSource};
-use log::{LevelFilter, Record};
+use log::{Level, LevelFilter, Record};
 use serde_json::{Map, Value};
 
 pub use limit::LineLimit;
@@ -36,7 +36,15 @@ pub fn init(config: &LogConfig) {
     let _ = builder.try_init(); // Err: already started, which is what was wanted
 }
 
+/// Paho's wrapper tells everything it is given when asked for details, passwords among it.
+fn is_secret(record: &Record<'_>) -> bool {
+    record.target().starts_with("paho_mqtt") && record.level() > Level::Info
+}
+
 fn text_line(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+    if is_secret(record) {
+        return Ok(());
+    }
     let style = out.default_level_style(record.level());
     let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
     let (level, target, message) = (record.level(), record.target(), record.args());
@@ -45,6 +53,9 @@ fn text_line(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
 
 /// One object a line: `timestamp`, `level`, `target`, `message`, then the record's own fields.
 fn json_line(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+    if is_secret(record) {
+        return Ok(());
+    }
     let mut line = Map::new();
     line.insert("timestamp".into(), Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true).into());
     line.insert("level".into(), record.level().as_str().into());

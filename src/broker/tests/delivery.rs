@@ -162,3 +162,16 @@ fn a_topic_with_as_many_levels_as_mqtt_allows_harms_nobody() {
     assert_eq!(publisher.receive(), Some((0x90, vec![0, 2, 0x80])));
     publisher.publish_numbers("still/fine", 1..=1);
 }
+
+#[test]
+fn a_topic_with_a_nul_character_reaches_nobody() {
+    let broker = Running::new();
+    let mut listener = Raw::connect(broker.addr(), "listener", true);
+    listener.subscribe("t/+", 1);
+    let mut rude = Raw::connect(broker.addr(), "rude", true);
+    rude.publish("t/a\0b", b"bad", 1);
+    let _acknowledged_or_closed = rude.receive();
+    let mut polite = Raw::connect(broker.addr(), "polite", true);
+    polite.publish("t/a", b"good", 1);
+    assert_eq!(listener.next(DEADLINE).expect("a message").payload, b"good");
+}
