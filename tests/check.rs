@@ -9,6 +9,7 @@ use support::{Home, SOON, run_vigie};
 
 const BAD_CONFIG: i32 = 2;
 const UNAVAILABLE: i32 = 69;
+const GAVE_UP: i32 = 70;
 
 /// Six mistakes, each on a line marked with a number and what the complaint must name.
 const SIX_MISTAKES: &str = r#"language = "fr"
@@ -115,4 +116,20 @@ fn a_database_that_cant_be_written() {
         home.spawn("[broker]\nlisten = \"127.0.0.1:0\"\n[storage]\npath = \"file/readings.db\"\n");
     assert_eq!(daemon.exit_code(SOON), UNAVAILABLE);
     assert!(daemon.log().contains("file/readings.db"), "the file is named");
+}
+
+/// Each of the twelve panics at every reading, and more than ten failing are too many.
+#[test]
+fn a_fleet_that_keeps_failing() {
+    let home = Home::new();
+    let mut daemon = home.spawn(
+        "[broker]\nlisten = \"127.0.0.1:0\"\n\
+         [[sensors]]\nid = \"S_{01..12}\"\ninterval = \"100ms\"\n\
+         source = { type = \"simulated\", crash = 1.0 }\n",
+    );
+    assert_eq!(daemon.exit_code(SOON), GAVE_UP);
+    let log = daemon.log();
+    let last = log.lines().last().expect("a last line");
+    assert!(last.contains("gave up because fleet kept failing"), "{last}");
+    assert!(last.contains("panicked: simulated crash of S_"), "{last}");
 }
