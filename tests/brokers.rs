@@ -15,6 +15,7 @@ use support::{
 
 const USER: &str = "vigie";
 const PASSWORD: &str = "open-sesame-4711";
+const WRONG_PASSWORD: &str = "wrong-password";
 const PASSWORD_FILE: &str = "password";
 const CA_FILE: &str = "ca.pem";
 
@@ -70,7 +71,6 @@ fn hivemq() {
     let mut broker = HiveMq::new().with_user(USER, PASSWORD).with_tls(&ca.issue_local(), ca.file());
     broker.start();
     serves(&broker.access());
-    wrong_password_is_named_and_mended(&broker.access());
 }
 
 /// Readings and alerts go both ways, and what is published while the daemon is dead is not lost.
@@ -100,18 +100,6 @@ fn serves(access: &Access) {
     let once = tally(stored().iter().map(key_of_row));
     assert_eq!(once.len(), MISSED + 1);
     assert!(once.values().all(|times| *times == 1), "{once:?}");
-}
-
-fn wrong_password_is_named_and_mended(access: &Access) {
-    let (home, access) = prepared(access);
-    home.write(PASSWORD_FILE, "wrong-password");
-    let mut daemon = home.spawn(&config(&access));
-    let line = daemon.wait_line(names::CANT_CONNECT, SOON);
-    assert!(line.contains("not authorized"), "{line}");
-    home.write(PASSWORD_FILE, PASSWORD);
-    daemon.wait_line(names::CONNECTED, HEALED);
-    assert!(!daemon.log().contains("wrong-password"));
-    assert_eq!(daemon.stop(), 0);
 }
 
 /// A daemon that can't connect.
@@ -144,23 +132,67 @@ impl Case {
     }
 
     fn ends(mut self) {
-        assert!(!self.daemon.log().contains(PASSWORD), "a password in the log");
+        let log = self.daemon.log();
+        assert!(!log.contains(PASSWORD) && !log.contains(WRONG_PASSWORD), "a password in the log");
         assert_eq!(self.daemon.stop(), 0, "{}", self.named);
         drop(self.home);
     }
 }
 
+/// What the failures need of a broker with TLS and a password.
+trait Secured {
+    fn prepare(certificate: &Certificate, ca: &Ca) -> Self;
+    fn access(&self) -> Access;
+    fn start(&mut self);
+    fn stop(&mut self);
+    fn set_certificate(&self, certificate: &Certificate);
+}
+
+macro_rules! secured {
+    ($broker:ty) => {
+        impl Secured for $broker {
+            fn prepare(certificate: &Certificate, ca: &Ca) -> Self {
+                Self::new().with_user(USER, PASSWORD).with_tls(certificate, ca.file())
+            }
+            fn access(&self) -> Access {
+                Self::access(self)
+            }
+            fn start(&mut self) {
+                Self::start(self);
+            }
+            fn stop(&mut self) {
+                Self::stop(self);
+            }
+            fn set_certificate(&self, certificate: &Certificate) {
+                Self::set_certificate(self, certificate);
+            }
+        }
+    };
+}
+
+secured!(Mosquitto);
+secured!(HiveMq);
+
 #[test]
-fn six_failures_have_six_reasons_and_heal() {
-    if !require(&Mosquitto::TOOLS) {
-        return;
+fn six_failures_on_mosquitto_have_six_reasons_and_heal() {
+    if require(&Mosquitto::TOOLS) {
+        six_failures::<Mosquitto>();
     }
+}
+
+#[test]
+fn six_failures_on_hivemq_have_six_reasons_and_heal() {
+    if require(&HiveMq::TOOLS) {
+        six_failures::<HiveMq>();
+    }
+}
+
+fn six_failures<B: Secured>() {
     let ca = Ca::new("test authority");
     let good = ca.issue_local();
-    let mut closed = Mosquitto::new().with_user(USER, PASSWORD).with_tls(&good, ca.file());
+    let mut closed = B::prepare(&good, &ca);
     let running = |certificate: &Certificate| {
-        let mut broker =
-            Mosquitto::new().with_user(USER, PASSWORD).with_tls(certificate, ca.file());
+        let mut broker = B::prepare(certificate, &ca);
         broker.start();
         broker
     };
@@ -169,7 +201,7 @@ fn six_failures_have_six_reasons_and_heal() {
     let mut elsewhere = running(&ca.issue(&["elsewhere.example"], Validity::Now));
     let another = Ca::new("another authority");
 
-    let spoil_password = |home: &Home| drop(home.write(PASSWORD_FILE, "wrong-password"));
+    let spoil_password = |home: &Home| drop(home.write(PASSWORD_FILE, WRONG_PASSWORD));
     let spoil_ca = |home: &Home| {
         fs::copy(another.file(), home.path(CA_FILE)).expect("copy the certificate");
     };
