@@ -10,9 +10,9 @@ use chrono::DateTime;
 use vigie::alerts::{Rules, Standing};
 use vigie::config::{AlertsConfig, Announce, Limits, ReadingTopic, Thresholds};
 use vigie::domain::{Quantity, Reading};
-use vigie::gateway::codec::{Codec, Decoded, Message, OriginJson};
-use vigie::gateway::topics::Topics;
+use vigie::intake::codec::{Codec, Decoded, Message, OriginJson};
 use vigie::locale::Language;
+use vigie::wire::Topics;
 
 const TOPIC: &str = "factory/sensors/temperature";
 const PAYLOAD: &str = r#"{"sensor_id":"TEMP_001","location":"Atelier Production","temperature":24.5,"timestamp":"2024-08-14T10:30:00.123456+00:00","unit":"celsius"}"#;

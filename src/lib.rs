@@ -14,6 +14,7 @@ pub mod config;
 pub mod domain;
 pub mod exit;
 pub mod gateway;
+pub mod intake;
 pub mod journal;
 pub mod locale;
 pub mod logging;

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wire", &["domain", "config"]),
     ("exit", &[]),
     ("journal", &[]),
+    ("intake", &["domain", "config", "messages", "logging", "wire", "journal"]),
     ("sensors", ACTOR_MAY_NAME),
     ("gateway", ACTOR_MAY_NAME),
     ("broker", ACTOR_MAY_NAME),
@@ -34,6 +35,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "logging",
             "wire",
             "exit",
+            "journal",
+            "intake",
             "sensors",
             "gateway",
             "broker",
@@ -60,8 +63,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
 ];
 
-const ACTOR_MAY_NAME: &[&str] =
-    &["domain", "locale", "config", "messages", "supervisor", "logging", "wire"];
+const ACTOR_MAY_NAME: &[&str] = &[
+    "domain",
+    "locale",
+    "config",
+    "messages",
+    "supervisor",
+    "logging",
+    "wire",
+    "intake",
+    "journal",
+];
 
 /// Libraries that only one room may name.
 const ROOMS: &[(&str, &str)] = &[

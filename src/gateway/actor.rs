@@ -15,21 +15,21 @@ use tokio::sync::mpsc;
 
 use super::attempt;
 use super::client::Client;
-use super::codec::{Codec, OriginJson};
 use super::diagnosis::{diagnose, wants_probe};
 use super::intake::drain;
 use super::link::{Command, Event, Outcome, Plan, Tag};
 use super::probe::probe;
 use super::retry::{Announcer, Backoff, Flaps};
 use super::stop::{Facts, Stage, Stop};
-use super::topics::Topics;
-use super::wire::State;
 use super::{Kept, Routes, Settings};
 use crate::config::{Endpoint, MqttVersion};
+use crate::intake::codec::{Codec, OriginJson};
 use crate::locale::Trouble;
 use crate::logging::LineLimit;
 use crate::messages::{AlertsWaiting, PublishReadings};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Routed};
+use crate::wire::Topics;
+use crate::wire::payload::State;
 
 /// How often the gateway looks after what no event tells it of: a pause that ends, storage that
 /// answers again, suppressed lines to tell of.

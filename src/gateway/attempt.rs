@@ -5,10 +5,10 @@ use chrono::{DateTime, Utc};
 
 use super::Settings;
 use super::link::{Outgoing, Plan, Qos, Target};
-use super::topics::Topics;
-use super::wire::{self, State, Status};
 use crate::config::{Endpoint, Secret};
 use crate::locale::Trouble;
+use crate::wire::Topics;
+use crate::wire::payload::{self, State, Status};
 
 /// Waits for the embedded broker if that is the one, reads the secrets, and says where and how to
 /// connect.
@@ -77,7 +77,7 @@ pub fn status(
     };
     Outgoing {
         topic: topics.status(),
-        payload: wire::status(&status, settings.times),
+        payload: payload::status(&status, settings.times),
         qos: Qos::AtLeastOnce,
         retained: true,
     }

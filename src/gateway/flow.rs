@@ -6,11 +6,12 @@ use std::time::Duration;
 use actix::prelude::*;
 use log::{error, info, warn};
 
+use super::READING_WINDOW;
 use super::actor::{Gateway, now};
 use super::link::{Command, Outgoing, Qos, Tag};
-use super::{READING_WINDOW, wire};
 use crate::domain::Reading;
 use crate::messages::{AlertsDelivered, LoadPendingAlerts};
+use crate::wire::payload;
 
 /// How long storage may take to answer or to have room.
 const STORAGE: Duration = Duration::from_secs(5);
@@ -42,7 +43,7 @@ impl Gateway {
                     topic: self
                         .topics
                         .reading(&dispatch.reading.quantity, &dispatch.reading.sensor_id),
-                    payload: wire::reading(dispatch.reading, self.settings.times),
+                    payload: payload::reading(dispatch.reading, self.settings.times),
                     qos: Qos::AtLeastOnce,
                     retained: false,
                 };
@@ -64,7 +65,7 @@ impl Gateway {
                 let Some(alert) = alerts.dispatch() else { return };
                 let message = Outgoing {
                     topic: self.topics.alert(&alert.event.quantity),
-                    payload: wire::alert(&alert.event, self.settings.times),
+                    payload: payload::alert(&alert.event, self.settings.times),
                     qos: Qos::ExactlyOnce,
                     retained: false,
                 };

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use super::codec::{Codec, Decoded, Message};
 use crate::domain::Rejected;
+use crate::intake::codec::{Codec, Decoded, Message};
 use crate::logging::LineLimit;
 use crate::messages::{Evaluate, IntakeBatch};
 use crate::supervisor::{Route, SendError};
@@ -308,10 +308,10 @@ fn log_rejected(rejected: &Rejected, lines: &mut LineLimit) {
 mod tests {
     use chrono_tz::Tz;
 
-    use super::super::codec::OriginJson;
-    use super::super::topics::Topics;
     use super::*;
     use crate::config::ReadingTopic;
+    use crate::intake::codec::OriginJson;
+    use crate::wire::Topics;
 
     const TOPIC: &str = "factory/sensors/temperature";
 

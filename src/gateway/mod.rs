@@ -12,7 +12,6 @@ mod actor;
 mod alerts;
 mod attempt;
 mod client;
-pub mod codec;
 mod diagnosis;
 mod flow;
 mod gauges;
@@ -24,9 +23,6 @@ mod retry;
 mod stop;
 #[cfg(test)]
 mod tests;
-mod times;
-pub mod topics;
-mod wire;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

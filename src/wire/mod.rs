@@ -1,6 +1,10 @@
-//! The JSON shapes that leave the daemon in more than one place: on the broker, in the log, in
-//! files and in the answers of commands. Field names and their order are the contract's.
+//! What leaves or enters the daemon in more than one place: the JSON shapes on the broker, in the
+//! log, in files and in the answers of commands, and the topics. Field names and their order, and
+//! the levels of topics, are the contract's.
 
 mod alert;
+pub mod payload;
+mod topics;
 
 pub use alert::AlertJson;
+pub use topics::{Subject, Topics};

@@ -8,8 +8,8 @@ use chrono_tz::Tz;
 use serde_json::{Map, Value as Json};
 
 use super::times;
-use super::topics::{Subject, Topics};
 use crate::domain::{Location, Quantity, Reading, SensorId, Unit, Value};
+use crate::wire::{Subject, Topics};
 
 /// A message as it came in.
 #[derive(Debug, Clone, Copy)]
@@ -157,9 +157,9 @@ mod tests {
     use chrono::TimeZone;
     use proptest::prelude::*;
 
-    use super::super::wire;
     use super::*;
     use crate::config::{ReadingTopic, TimeStyle};
+    use crate::wire::payload as wire;
 
     const SHARED: &str = "factory/sensors/temperature";
 

@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use serde::Serializer;
 use serde::ser::SerializeMap;
 
+use super::AlertJson;
 use crate::config::TimeStyle;
 use crate::domain::{AlertEvent, Reading};
-use crate::wire::AlertJson;
 
 type Fields<'a> = <&'a mut serde_json::Serializer<&'a mut Vec<u8>> as Serializer>::SerializeMap;
 type Outcome = Result<(), serde_json::Error>;
