@@ -1,7 +1,7 @@
 //! The reading end of a journal: follows the writer, one segment at a time.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
@@ -16,7 +16,10 @@ pub struct Record {
     pub payload: Vec<u8>,
 }
 
-/// Reads records in their order, each once. Holds at most one segment in memory.
+/// Bytes read from a segment at a time: some thousand records, little to hold.
+const CHUNK_BYTES: u64 = 256 << 10;
+
+/// Reads records in their order, each once.
 #[derive(Debug)]
 pub struct Reader {
     folder: PathBuf,
@@ -29,9 +32,22 @@ pub struct Reader {
 #[derive(Debug)]
 struct Loaded {
     first: Position,
+    file: File,
+    /// Read from the file and not yet made into records, from `used` on.
     bytes: Vec<u8>,
-    /// How much of them was made into records.
     used: usize,
+    end: End,
+}
+
+/// How much is known of a segment's end. Each step is taken only when a read brought nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// More may come.
+    Open,
+    /// Another segment was seen after it: what is in the file now is all.
+    Closed,
+    /// All of it is in memory.
+    Reached,
 }
 
 impl Reader {
@@ -78,9 +94,9 @@ impl Reader {
                         return Some(Record { position: frame.position, payload });
                     }
                 }
-                // The writer may be in the middle of it.
-                Found::Torn => return None,
-                Found::Damaged => match frame::resume_at(rest) {
+                // The rest is not read yet, or the writer is in the middle of it.
+                Found::Torn if loaded.end != End::Reached => return None,
+                Found::Torn | Found::Damaged => match frame::resume_at(rest) {
                     Some(ahead) => loaded.used += ahead,
                     None => return None,
                 },
@@ -89,42 +105,53 @@ impl Reader {
         None
     }
 
-    /// Loads what was added to this segment, or the next one. False when there is nothing new.
+    /// Loads more of this segment, or the beginning of the next one. False when there is no more.
     fn load_more(&mut self) -> Result<bool, JournalError> {
         if let Some(loaded) = &mut self.segment {
-            let before = loaded.bytes.len();
-            loaded.grow(&self.folder)?;
-            if loaded.bytes.len() > before {
+            if loaded.grow(&self.folder)? {
+                return Ok(true);
+            }
+            if loaded.end == End::Closed {
+                loaded.end = End::Reached;
                 return Ok(true);
             }
         }
         let segments = list(&self.folder)?;
         let next = match &self.segment {
-            // A segment is never grown once there is another after it.
             Some(loaded) => segments.iter().find(|first| **first > loaded.first),
             None => segments.iter().rfind(|first| **first <= self.after + 1).or(segments.front()),
         };
         let Some(first) = next.copied() else { return Ok(false) };
-        let mut loaded = Loaded { first, bytes: Vec::new(), used: 0 };
+        if let Some(loaded) = &mut self.segment
+            && loaded.end == End::Open
+        {
+            loaded.end = End::Closed;
+            return Ok(true);
+        }
+        let Some(file) = self.open(first)? else { return Ok(false) };
+        let mut loaded = Loaded { first, file, bytes: Vec::new(), used: 0, end: End::Open };
         loaded.grow(&self.folder)?;
         self.segment = Some(loaded);
         Ok(true)
     }
+
+    /// `None` when it has just been deleted.
+    fn open(&self, first: Position) -> Result<Option<File>, JournalError> {
+        let path = segment::path(&self.folder, first);
+        match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            file => file.map(Some).map_err(|error| JournalError::new(&path, "read it", error)),
+        }
+    }
 }
 
 impl Loaded {
-    /// Reads what the file has beyond what is loaded. A file that is gone has nothing more.
-    fn grow(&mut self, folder: &Path) -> Result<(), JournalError> {
-        let path = segment::path(folder, self.first);
-        let mut read = || -> std::io::Result<()> {
-            let mut file = match File::open(&path) {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-                file => file?,
-            };
-            file.seek(SeekFrom::Start(self.bytes.len() as u64))?;
-            file.read_to_end(&mut self.bytes)?;
-            Ok(())
-        };
-        read().map_err(|error| JournalError::new(&path, "read it", error))
+    /// Reads on. False when the file has nothing more.
+    fn grow(&mut self, folder: &Path) -> Result<bool, JournalError> {
+        self.bytes.drain(..self.used);
+        self.used = 0;
+        let more = (&self.file).take(CHUNK_BYTES).read_to_end(&mut self.bytes);
+        let path = || segment::path(folder, self.first);
+        Ok(more.map_err(|error| JournalError::new(path(), "read it", error))? > 0)
     }
 }

@@ -137,12 +137,76 @@ fn a_flipped_byte_and_a_missing_segment_cost_what_they_cover() {
     assert_eq!(read_all(folder.path(), 0), records(expected));
 }
 
+#[test]
+fn a_second_writer_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path(), 0);
+    let error = Journal::open(folder.path(), 0).unwrap_err().to_string();
+    assert!(error.contains("another process has it open"), "{error}");
+    drop(first);
+    open(folder.path(), 0);
+}
+
+#[test]
+fn closed_with_everything_done_it_leaves_no_segment() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open(folder.path(), 0);
+    append(&mut journal, 23);
+    journal.close(22);
+    assert_eq!(read_all(folder.path(), 22), records([23]));
+    let (journal, _) = open(folder.path(), 23);
+    journal.close(23);
+    assert!(list(folder.path()).unwrap().is_empty());
+}
+
 fn journal_path(journal: &Journal) -> PathBuf {
     segment::path(&journal.folder, *journal.segments.back().unwrap())
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Damages one byte of any segment: the reader loses the record it was in, and no other, even
+    /// where the damage makes a record look longer than its segment.
+    #[test]
+    fn a_reader_passes_over_one_damaged_record(count in 6..40_u64, at: prop::sample::Index, flip in 1..=255_u8) {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, _) = open(folder.path(), 0);
+        append(&mut journal, count);
+        drop(journal);
+        let segments = list(folder.path()).unwrap();
+        let path = segment::path(folder.path(), segments[at.index(segments.len())]);
+        let mut bytes = fs::read(&path).unwrap();
+        let at = at.index(bytes.len());
+        bytes[at] ^= flip;
+        fs::write(&path, &bytes).unwrap();
+        // Opening it begins a new segment, without which the last one might yet grow.
+        let (mut journal, recovery) = open(folder.path(), 0);
+        append(&mut journal, 1);
+        prop_assert_eq!(recovery.damages.len(), 1);
+        let read = read_all(folder.path(), 0);
+        prop_assert_eq!(read.len() as u64, recovery.records + 1);
+        prop_assert_eq!(recovery.records, count - 1);
+    }
+
+    /// Records of any size, across the reader's chunks, written while it reads.
+    #[test]
+    fn a_reader_follows_records_larger_than_it_reads_at_a_time(sizes in prop::collection::vec(0..400_000_usize, 1..8)) {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::open_with(folder.path(), 0, 700_000).unwrap();
+        let mut reader = Reader::new(folder.path(), 0);
+        let mut seen = Vec::new();
+        for pair in sizes.chunks(2) {
+            for size in pair {
+                journal.append(&vec![7; *size]).unwrap();
+            }
+            seen.extend(reader.read(1).unwrap().into_iter().map(|record| record.payload.len()));
+        }
+        while let [record] = &reader.read(1).unwrap()[..] {
+            seen.push(record.payload.len());
+        }
+        prop_assert_eq!(seen, sizes);
+    }
 
     /// Cuts the last segment anywhere: what was whole before the cut comes back, nothing else.
     #[test]

@@ -1,7 +1,7 @@
 //! The writing end of a journal: appends, rotates, deletes what is done with.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -35,8 +35,12 @@ pub struct Journal {
     file_bytes: u64,
     /// The last append failed: the open segment may end in half a frame.
     must_rotate: bool,
+    /// Whether what is written outlives the power too: see [`Journal::durable`].
+    is_durable: bool,
     next: Position,
     buffer: Vec<u8>,
+    /// Held while the journal is open: a second writer would tear it.
+    _lock: File,
 }
 
 impl Journal {
@@ -56,6 +60,7 @@ impl Journal {
     ) -> Result<(Self, Recovery), JournalError> {
         fs::create_dir_all(folder)
             .map_err(|error| JournalError::new(folder, "make the folder", error))?;
+        let lock = lock(folder)?;
         let mut segments = list(folder)?;
         let mut recovery = Recovery::default();
         let mut last = done;
@@ -87,11 +92,25 @@ impl Journal {
             file,
             file_bytes: 0,
             must_rotate: false,
+            is_durable: false,
             next,
             buffer: Vec::new(),
+            _lock: lock,
         };
         journal.delete_through(done);
         Ok((journal, recovery))
+    }
+
+    /// From here on a segment is synced before the next one is begun, and so is the folder: after
+    /// [`sync`](Self::sync), or one of a [`sync_handle`](Self::sync_handle), everything appended
+    /// before survives a loss of power.
+    ///
+    /// # Errors
+    /// When the device says that it failed.
+    pub fn durable(mut self) -> Result<Self, JournalError> {
+        self.is_durable = true;
+        sync_folder(&self.folder)?;
+        Ok(self)
     }
 
     /// Appends one record of at most [`MAX_PAYLOAD_BYTES`](super::MAX_PAYLOAD_BYTES).
@@ -123,6 +142,20 @@ impl Journal {
         self.file.sync_data().map_err(|error| self.error("sync it", error))
     }
 
+    /// A handle by which another thread may wait for the device while this one goes on appending:
+    /// `sync_data` of it covers all that was appended before.
+    ///
+    /// # Errors
+    /// When the system gives no more handles.
+    pub fn sync_handle(&self) -> Result<File, JournalError> {
+        self.file.try_clone().map_err(|error| self.error("get a handle to it", error))
+    }
+
+    /// The next record begins a new segment: this one can't be trusted any more.
+    pub const fn abandon_segment(&mut self) {
+        self.must_rotate = true;
+    }
+
     /// Declares all records up to `done` done with: deletes the segments they fill. A file that
     /// can't be deleted is left for the next start.
     pub fn delete_through(&mut self, done: Position) {
@@ -141,6 +174,23 @@ impl Journal {
         self.next - 1
     }
 
+    /// About how much room it takes on disk.
+    #[must_use]
+    pub fn num_bytes(&self) -> u64 {
+        (self.segments.len() as u64 - 1) * self.segment_bytes + self.file_bytes
+    }
+
+    /// Closes it, and deletes the open segment too if all is done with: what is left on disk is
+    /// what is still to be passed on.
+    pub fn close(mut self, done: Position) {
+        self.delete_through(done);
+        if done >= self.last()
+            && let Some(first) = self.segments.pop_front()
+        {
+            let _ = fs::remove_file(segment::path(&self.folder, first));
+        }
+    }
+
     /// How many segments are on disk.
     #[must_use]
     pub fn num_segments(&self) -> usize {
@@ -148,11 +198,17 @@ impl Journal {
     }
 
     fn rotate(&mut self) -> Result<(), JournalError> {
+        if self.is_durable && !self.must_rotate {
+            self.sync()?;
+        }
         if self.segments.back() == Some(&self.next) {
             // Nothing but half a frame in it: begin it again.
             self.segments.pop_back();
         }
         self.file = create(&self.folder, self.next)?;
+        if self.is_durable {
+            sync_folder(&self.folder)?;
+        }
         self.segments.push_back(self.next);
         self.file_bytes = 0;
         self.must_rotate = false;
@@ -176,6 +232,26 @@ fn create(folder: &Path, first: Position) -> Result<File, JournalError> {
         OpenOptions::new().append(true).create_new(true).open(&path)
     };
     make().map_err(|error| JournalError::new(&path, "begin it", error))
+}
+
+/// The name of a new file is safe once its folder is.
+fn sync_folder(folder: &Path) -> Result<(), JournalError> {
+    let sync = || File::open(folder)?.sync_all();
+    sync().map_err(|error| JournalError::new(folder, "sync the folder", error))
+}
+
+fn lock(folder: &Path) -> Result<File, JournalError> {
+    let path = folder.join("lock");
+    let file = OpenOptions::new().create(true).append(true).open(&path);
+    let file = file.map_err(|error| JournalError::new(&path, "open it", error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let error = std::io::Error::other("another process has it open; stop that one first");
+            Err(JournalError::new(folder, "open it", error))
+        }
+        Err(TryLockError::Error(error)) => Err(JournalError::new(&path, "lock it", error)),
+    }
 }
 
 /// The segments in `folder`, oldest first.
