@@ -3,12 +3,14 @@
 //! Each travels on a [`Route`](crate::supervisor::Route), which bounds how many may wait.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::Message;
 use tokio::sync::oneshot;
 
 use crate::config::Secret;
-use crate::domain::{AlertEvent, Reading, Rejected, StandingAlert};
+use crate::domain::{AlertEvent, Fingerprint, Reading, Rejected, StandingAlert};
+use crate::journal::Position;
 
 /// Sensor → gateway: publish these, in this order.
 #[derive(Message)]
@@ -20,18 +22,6 @@ pub struct PublishReadings {
     pub delivered: Option<oneshot::Sender<()>>,
 }
 
-/// What one look at the intake queue brought, in the order it arrived.
-#[derive(Debug, Default)]
-pub struct IntakeBatch {
-    pub readings: Vec<Reading>,
-    pub rejected: Vec<Rejected>,
-}
-
-/// Gateway → evaluator: judge these and pass them on.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Evaluate(pub IntakeBatch);
-
 /// A reading with its verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
@@ -40,19 +30,58 @@ pub struct Judged {
     pub alert_triggered: bool,
 }
 
-/// Evaluator → storage: commit these in one transaction.
+/// Evaluator → storage: commit these, and how far in the intake journal they reach, in one
+/// transaction.
 #[derive(Debug, Default, Message)]
 #[rtype(result = "()")]
 pub struct Store {
+    /// The record of the intake journal before the first of these; storage takes no other.
+    pub after: Position,
+    /// The last record of these.
+    pub through: Position,
     pub readings: Vec<Judged>,
     pub alerts: Vec<AlertEvent>,
     pub rejected: Vec<Rejected>,
+    /// Told once the message can't get lost any more, short of the death of the process; dropped
+    /// untold when it was lost, or not taken.
+    pub taken: Option<oneshot::Sender<()>>,
 }
 
-/// Evaluator → storage: which alerts stand? Answered after everything sent before it is committed.
+/// Evaluator → storage: where do I go on? Answered after everything sent before it is committed.
 #[derive(Message)]
-#[rtype(result = "Result<Vec<StandingAlert>, String>")]
-pub struct LoadStandingAlerts;
+#[rtype(result = "Result<ResumePoint, String>")]
+pub struct LoadResumePoint;
+
+/// What is committed, as far as evaluation must know it to go on.
+#[derive(Debug, Default)]
+pub struct ResumePoint {
+    /// The last record of the intake journal that is committed.
+    pub position: Position,
+    pub standing: Vec<StandingAlert>,
+    /// The last readings committed, oldest first.
+    pub recent: Vec<Fingerprint>,
+}
+
+/// Storage → intake: how far the intake journal is committed; what is can be deleted.
+#[derive(Debug, Default)]
+pub struct Committed(AtomicU64);
+
+impl Committed {
+    #[must_use]
+    pub const fn new(position: Position) -> Self {
+        Self(AtomicU64::new(position))
+    }
+
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// It never goes back.
+    pub fn advance(&self, position: Position) {
+        self.0.fetch_max(position, Ordering::AcqRel);
+    }
+}
 
 /// Storage → gateway: announced alert events were committed and wait to be published.
 /// A hint only: losing one is harmless, since the gateway also asks at every connect.
@@ -77,7 +106,8 @@ pub struct LoadPendingAlerts {
     pub at_most: usize,
 }
 
-/// Gateway → storage: the broker has completed the delivery of these events.
+/// Gateway → storage: the broker has completed the delivery of these events. Answered when that
+/// can't be forgotten any more, short of the death of the process.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct AlertsDelivered(pub Vec<i64>);

@@ -1,28 +1,43 @@
-//! The evaluator actor.
+//! The evaluator actor: from the intake's feed to storage, batch by batch.
 //!
-//! Holds always: batches leave for storage in the order they came, each with all its verdicts.
-//! While storage has no room the evaluator takes nothing more, so that the wait reaches the intake.
+//! Holds always: batches leave for storage in the order they came, each with all its verdicts, and
+//! the next is judged only when storage has taken the one before. What it knows (its place in the
+//! journal, standing alerts, recent readings) is what is committed, and so can be had again: when
+//! storage lost a batch, or a predecessor died with one in hand, it begins anew from there.
+//! While storage has no room it judges nothing more, and what comes in waits in the journal.
+//! Never: a reading twice, though a message may come twice.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use tokio::sync::oneshot;
 
 use super::file::AlertsFile;
 use super::machine::Standing;
+use super::recent::Recent;
 use super::rule::Rules;
 use crate::config::{Announce, TimeStyle};
-use crate::domain::{AlertEvent, Reading};
+use crate::domain::{AlertEvent, Fingerprint, Reading};
+use crate::intake::codec::Codec;
+use crate::intake::{Batch, Feed, Intake};
 use crate::locale::Words;
-use crate::messages::{Evaluate, IntakeBatch, Judged, LoadStandingAlerts, Store};
-use crate::supervisor::{ChildEnv, GracefulStop, Route, Routed, SendError};
+use crate::logging::LineLimit;
+use crate::messages::{Judged, LoadResumePoint, ResumePoint, Store};
+use crate::supervisor::{ChildEnv, GracefulStop, Route, SendError};
 use crate::wire;
 
-/// How long storage may take to say which alerts stand: it may first have a backlog to commit.
-const RESTORE_PATIENCE: Duration = Duration::from_secs(60);
+/// How long storage may take to say where to go on: it may first have a backlog to commit.
+const RESUME_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long one offer to a full storage lasts before it is said in the log and made again.
 const OFFER: Duration = Duration::from_secs(30);
+
+/// How long a stop waits for what came in to be judged; what is left waits in the journal.
+const STOP_AT_MOST: Duration = Duration::from_secs(3);
+
+/// Lines on redeliveries: one every 10 seconds.
+const REDELIVERED_LINES: (u64, Duration) = (1, Duration::from_secs(10));
 
 /// What the evaluator is made from.
 #[derive(Clone)]
@@ -32,8 +47,10 @@ pub struct EvaluatorSettings {
     pub times: TimeStyle,
     pub words: &'static Words,
     pub alerts_file: Option<Arc<Mutex<AlertsFile>>>,
+    pub intake: Arc<Intake>,
+    pub codec: Arc<dyn Codec>,
     pub store: Route<Store>,
-    pub standing: Route<LoadStandingAlerts>,
+    pub resume: Route<LoadResumePoint>,
 }
 
 /// Judges readings.
@@ -41,15 +58,103 @@ pub struct Evaluator {
     settings: EvaluatorSettings,
     env: ChildEnv,
     standing: Standing,
+    recent: Recent,
+    /// Away while it waits for a batch.
+    feed: Option<Feed>,
+    /// The last record passed on to storage.
+    through: u64,
+    redelivered: LineLimit,
+    is_stopping: bool,
 }
 
 impl Evaluator {
     #[must_use]
     pub fn new(settings: EvaluatorSettings, env: &ChildEnv) -> Self {
-        Self { settings, env: env.clone(), standing: Standing::default() }
+        let (burst, window) = REDELIVERED_LINES;
+        Self {
+            settings,
+            env: env.clone(),
+            standing: Standing::default(),
+            recent: Recent::default(),
+            feed: None,
+            through: 0,
+            redelivered: LineLimit::new(burst, window),
+            is_stopping: false,
+        }
     }
 
-    fn judge(&mut self, reading: Reading, alerts: &mut Vec<AlertEvent>) -> Judged {
+    /// Begins where storage has got to. Judges nothing before it knows.
+    fn resume(&mut self, ctx: &mut Context<Self>) {
+        let resume = self.settings.resume.clone();
+        let load = async move {
+            match resume.request(LoadResumePoint, RESUME_PATIENCE).await {
+                Ok(answer) => answer,
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        ctx.spawn(load.into_actor(self).map(|answer, evaluator, ctx| match answer {
+            Ok(point) => evaluator.begin(point, ctx),
+            Err(why) => {
+                let why = format!("can't learn from storage where to go on: {why}");
+                evaluator.env.fail::<Self>(ctx, why);
+            }
+        }));
+    }
+
+    fn begin(&mut self, point: ResumePoint, ctx: &mut Context<Self>) {
+        let ResumePoint { position, standing, recent } = point;
+        let EvaluatorSettings { intake, codec, .. } = &self.settings;
+        self.standing = Standing::restore(standing);
+        self.recent = Recent::restore(recent);
+        self.through = position;
+        self.feed = Some(Feed::new(intake.clone(), codec.clone(), position));
+        self.env.ready();
+        self.proceed(ctx);
+    }
+
+    /// Waits for the next batch, or ends when there is none and the daemon stops.
+    fn proceed(&mut self, ctx: &mut Context<Self>) {
+        if self.is_stopping && self.through >= self.settings.intake.last() {
+            return ctx.stop();
+        }
+        let Some(mut feed) = self.feed.take() else { return };
+        let next = async move { (feed.next().await, feed) };
+        ctx.spawn(next.into_actor(self).map(|(batch, feed), evaluator, ctx| {
+            evaluator.feed = Some(feed);
+            evaluator.evaluate(batch, ctx);
+        }));
+    }
+
+    fn evaluate(&mut self, batch: Batch, ctx: &mut Context<Self>) {
+        let Batch { after, through, readings, rejected } = batch;
+        let mut alerts = Vec::new();
+        let readings = readings.into_iter().filter_map(|reading| self.judge(reading, &mut alerts));
+        let readings = readings.collect();
+        self.tell(&alerts);
+        let (taken, is_taken) = oneshot::channel();
+        let batch = Store { after, through, readings, alerts, rejected, taken: Some(taken) };
+        let store = self.settings.store.clone();
+        let pass = async move {
+            offer(&store, batch).await;
+            is_taken.await.is_ok()
+        };
+        ctx.spawn(pass.into_actor(self).map(move |is_taken, evaluator, ctx| {
+            if is_taken {
+                evaluator.through = through;
+                evaluator.proceed(ctx);
+            } else {
+                log::warn!(target: "vigie::alerts", "storage lost a batch in its failure: going on from what is committed");
+                evaluator.resume(ctx);
+            }
+        }));
+    }
+
+    /// `None` for a reading that was here before.
+    fn judge(&mut self, reading: Reading, alerts: &mut Vec<AlertEvent>) -> Option<Judged> {
+        if !self.recent.is_new(Fingerprint::from(&reading)) {
+            self.note_redelivered(&reading);
+            return None;
+        }
         let EvaluatorSettings { rules, announce, words, .. } = &self.settings;
         let mut alert_triggered = false;
         for rule in rules.of(&reading) {
@@ -57,7 +162,17 @@ impl Evaluator {
             alert_triggered |= is_broken;
             alerts.extend(event);
         }
-        Judged { reading, alert_triggered }
+        Some(Judged { reading, alert_triggered })
+    }
+
+    fn note_redelivered(&mut self, reading: &Reading) {
+        if let Some(more) = self.redelivered.admit(Instant::now()) {
+            log::info!(
+                target: "vigie::alerts",
+                "a reading of {} was sent again and is stored already: left out, with {more} more since the last line",
+                reading.sensor_id
+            );
+        }
     }
 
     /// One log line an announced event, and one in the alerts file.
@@ -83,43 +198,8 @@ impl Evaluator {
 impl Actor for Evaluator {
     type Context = Context<Self>;
 
-    /// Judges nothing before it knows which alerts stand.
     fn started(&mut self, ctx: &mut Self::Context) {
-        let standing = self.settings.standing.clone();
-        let load = async move { standing.request(LoadStandingAlerts, RESTORE_PATIENCE).await };
-        ctx.wait(load.into_actor(self).map(|answer, evaluator, ctx| match answer {
-            Ok(Ok(stored)) => {
-                evaluator.standing = Standing::restore(stored);
-                evaluator.env.ready();
-            }
-            Ok(Err(error)) => {
-                let why = format!("can't load the standing alerts: {error}");
-                evaluator.env.fail::<Self>(ctx, why);
-            }
-            Err(error) => {
-                let why = format!("can't load the standing alerts: {error}");
-                evaluator.env.fail::<Self>(ctx, why);
-            }
-        }));
-    }
-}
-
-impl Handler<Routed<Evaluate>> for Evaluator {
-    type Result = ();
-
-    fn handle(&mut self, routed: Routed<Evaluate>, ctx: &mut Self::Context) {
-        let (Evaluate(IntakeBatch { readings, rejected }), room) = routed.split();
-        let mut alerts = Vec::new();
-        let readings =
-            readings.into_iter().map(|reading| self.judge(reading, &mut alerts)).collect();
-        self.tell(&alerts);
-        let store = self.settings.store.clone();
-        // The batch keeps its room on this actor's route until storage has taken it.
-        let pass = async move {
-            offer(&store, Store { readings, alerts, rejected }).await;
-            drop(room);
-        };
-        ctx.wait(pass.into_actor(self));
+        self.resume(ctx);
     }
 }
 
@@ -133,8 +213,16 @@ async fn offer(store: &Route<Store>, mut batch: Store) {
 impl Handler<GracefulStop> for Evaluator {
     type Result = ();
 
-    /// Everything queued before this was judged and passed on.
+    /// Everything that came in before this is judged and passed on, if there is time.
     fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
-        ctx.stop();
+        self.is_stopping = true;
+        if self.through >= self.settings.intake.last() {
+            return ctx.stop();
+        }
+        ctx.run_later(STOP_AT_MOST, |evaluator, ctx| {
+            let left = evaluator.settings.intake.last().saturating_sub(evaluator.through);
+            log::warn!(target: "vigie::alerts", "{left} messages could not be judged before the stop: they wait on disk for the next start");
+            ctx.stop();
+        });
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! This and [`wiring`] are the only places that know all actors.
 
+mod doors;
 mod report;
 mod wiring;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use actix_rt::signal::unix::{Signal, SignalKind, signal};
 
+use self::doors::Doors;
 use crate::config::{Config, Credentials};
 use crate::exit::Exit;
 use crate::locale::Words;
@@ -41,11 +43,14 @@ pub fn run(config: Config, options: Options) -> Exit {
     greet(&config, words);
     // Says at once what is wrong with the file, before anything is started; migrates it too.
     let storage = storage::Settings::new(&config.storage, config.times.naive);
-    if let Err(error) = storage::open(&storage) {
-        log::error!(target: "vigie::app", "{error}");
-        return Exit::Unavailable;
-    }
-    actix_rt::System::new().block_on(supervise(config, options, storage))
+    let doors = match doors::open(&config, &storage) {
+        Ok(doors) => doors,
+        Err(error) => {
+            log::error!(target: "vigie::app", "{error}");
+            return Exit::Unavailable;
+        }
+    };
+    actix_rt::System::new().block_on(supervise(config, options, storage, doors))
 }
 
 /// A daemon that can't read its password would try for ever with the wrong one.
@@ -72,7 +77,12 @@ fn greet(config: &Config, words: &Words) {
     }
 }
 
-async fn supervise(config: Config, options: Options, storage: storage::Settings) -> Exit {
+async fn supervise(
+    config: Config,
+    options: Options,
+    storage: storage::Settings,
+    doors: Doors,
+) -> Exit {
     let words = config.language.words();
     let reopen = Arc::new(AtomicBool::new(false));
     let signals = Stop::listen(words).and_then(|stop| {
@@ -87,7 +97,8 @@ async fn supervise(config: Config, options: Options, storage: storage::Settings)
         }
     };
     let overall = config.shutdown_timeout;
-    let wired = wiring::wire(config, options, storage, reopen);
+    let intake = doors.intake.clone();
+    let wired = wiring::wire(config, options, storage, doors, reopen);
     let tree = match wired.tree.start() {
         Ok(tree) => tree,
         Err(error) => {
@@ -97,6 +108,7 @@ async fn supervise(config: Config, options: Options, storage: storage::Settings)
     };
     let _ = wired.health.set(tree.health()); // set once, here
     let outcome = tree.run_until(stop.wait(), overall).await;
+    intake.close();
     conclude(&outcome, words)
 }
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Value, json};
 
 use crate::gateway::Gauges;
-use crate::messages::{Evaluate, PublishReadings, Store};
+use crate::intake::Intake;
+use crate::messages::{PublishReadings, Store};
 use crate::supervisor::{Health, Route};
 
 /// Where the report looks.
@@ -16,13 +17,13 @@ pub(super) struct Reporting {
     pub gauges: Arc<Gauges>,
     /// Set once the tree has been started.
     pub health: Arc<OnceLock<Health>>,
-    pub evaluate: Route<Evaluate>,
+    pub intake: Arc<Intake>,
     pub store: Route<Store>,
     pub publish: Route<PublishReadings>,
 }
 
 impl Reporting {
-    /// `{"version","pid","broker":{"name","connected"},"lag":{"unpublished","undecoded"},
+    /// `{"version","pid","broker":{"name","connected"},"lag":{"unpublished","uncommitted"},
     /// "tree":{…},"queues":{name:{"depth","capacity"}}}`
     pub fn now(&self) -> Value {
         let queue = |depth: usize, capacity: usize| json!({ "depth": depth, "capacity": capacity });
@@ -32,12 +33,11 @@ impl Reporting {
             "broker": { "name": self.broker, "connected": self.gauges.connected() },
             "lag": {
                 "unpublished": self.gauges.unpublished(),
-                "undecoded": self.gauges.undecoded(),
+                "uncommitted": self.intake.uncommitted(),
             },
             "tree": self.health.get().map(Health::report),
             "queues": {
                 "publish": queue(self.publish.depth(), self.publish.capacity()),
-                "evaluate": queue(self.evaluate.depth(), self.evaluate.capacity()),
                 "store": queue(self.store.depth(), self.store.capacity()),
             },
         })

@@ -8,27 +8,27 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::Options;
+use super::doors::Doors;
 use super::report::Reporting;
 use crate::alerts::{AlertsFile, Evaluator, EvaluatorSettings, Rules};
 use crate::broker::{self, Broker};
 use crate::config::{Config, Endpoint};
 use crate::exit::Exit;
 use crate::gateway::{self, Gateway};
+use crate::intake::codec::OriginJson;
 use crate::messages::{
-    AlertsDelivered, AlertsWaiting, BrokerAddress, Evaluate, LoadPendingAlerts, LoadStandingAlerts,
+    AlertsDelivered, AlertsWaiting, BrokerAddress, LoadPendingAlerts, LoadResumePoint,
     PublishReadings, Store,
 };
 use crate::sensors::{FleetClock, Schedule, Sensor, SensorSettings};
 use crate::status::{Reporter, ReporterSettings};
 use crate::storage::{self, Writer};
 use crate::supervisor::{ChildSpec, GroupSpec, Health, Mailbox, Readiness, Route, Terms, Tree};
+use crate::wire::Topics;
 
 /// Batches of up to 256 readings that may wait for a commit: some 4 MB, and enough rows for the
 /// writer to fill its transactions while one is being synced.
 const STORE_ROOM: usize = 64;
-
-/// Batches that may wait to be judged: judging is quick, so this only bridges a wait for storage.
-const EVALUATE_ROOM: usize = 16;
 
 /// Offers from sensors that may wait for the gateway. Each sensor has at most one under way; the
 /// others of a large fleet wait for room inside their own actors.
@@ -40,16 +40,13 @@ const DELIVERED_ROOM: usize = 64;
 /// Questions with one asker, who waits for the answer.
 const ONE: usize = 1;
 
-/// The contract's: a larger payload is rejected.
-const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
-
 /// How long the start waits for the first connection before sensors start without it.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(5);
 
 /// How long storage may take to open its file and commit what was left.
 const OPEN_AT_MOST: Duration = Duration::from_secs(60);
 
-/// How long the evaluator may take to learn which alerts stand.
+/// How long the evaluator may take to learn where to go on.
 const RESTORE_AT_MOST: Duration = Duration::from_secs(60);
 
 /// Sensors have nothing to finish: one that is still waiting for the gateway is cut off.
@@ -84,13 +81,14 @@ pub(super) fn wire(
     config: Config,
     options: Options,
     storage: storage::Settings,
+    doors: Doors,
     reopen_alerts_file: Arc<AtomicBool>,
 ) -> Wired {
+    let Doors { intake, committed } = doors;
     let words = config.language.words();
     let started = Instant::now();
     let boxes = Mailboxes::default();
     let store = boxes.storage.route::<Store>(STORE_ROOM);
-    let evaluate = boxes.alerts.route::<Evaluate>(EVALUATE_ROOM);
     let publish = boxes.gateway.route::<PublishReadings>(PUBLISH_ROOM);
     let (address, embedded) = watch::channel(None);
     let health = Arc::new(OnceLock::new());
@@ -102,11 +100,10 @@ pub(super) fn wire(
         sensors: config.sensors.len(),
         version: options.version.to_owned(),
         embedded: (config.mqtt.endpoint == Endpoint::Embedded).then(|| embedded.clone()),
-        max_payload_bytes: MAX_PAYLOAD_BYTES,
+        intake: Some(intake.clone()),
         gauges: Arc::default(),
     };
     let gateway_routes = gateway::Routes {
-        evaluate: evaluate.clone(),
         pending: boxes.storage.route::<LoadPendingAlerts>(ONE),
         delivered: boxes.storage.route::<AlertsDelivered>(DELIVERED_ROOM),
     };
@@ -115,7 +112,7 @@ pub(super) fn wire(
         broker: gateway.broker_name(),
         gauges: gateway.gauges.clone(),
         health: health.clone(),
-        evaluate,
+        intake: intake.clone(),
         store: store.clone(),
         publish: publish.clone(),
     };
@@ -133,17 +130,26 @@ pub(super) fn wire(
             .alerts_file
             .clone()
             .map(|path| Arc::new(Mutex::new(AlertsFile::new(path, reopen_alerts_file)))),
+        codec: Arc::new(OriginJson::new(
+            Topics::new(&config.mqtt.topic_prefix, config.mqtt.reading_topic),
+            config.times.zone,
+        )),
+        intake,
         store,
-        standing: boxes.storage.route::<LoadStandingAlerts>(ONE),
+        resume: boxes.storage.route::<LoadResumePoint>(ONE),
     };
     let waiting = boxes.gateway.route::<AlertsWaiting>(ONE);
 
     let signalled = |at_most| Readiness::Signalled { at_most };
     let mut tree = Tree::new()
         .child(
-            ChildSpec::critical("storage", boxes.storage, Writer::factory(storage, Some(waiting)))
-                .phase(phase::STORAGE)
-                .readiness(signalled(OPEN_AT_MOST)),
+            ChildSpec::critical(
+                "storage",
+                boxes.storage,
+                Writer::factory(storage, Some(waiting), committed),
+            )
+            .phase(phase::STORAGE)
+            .readiness(signalled(OPEN_AT_MOST)),
         )
         .child(
             ChildSpec::critical("status", boxes.status, move |env| {

@@ -4,12 +4,14 @@
 //! them; the shapes of the wire (JSON, SQL, topics) live with the wire and convert to these.
 
 mod alert;
+mod fingerprint;
 mod quantity;
 mod reading;
 pub mod time;
 mod value;
 
 pub use alert::{AlertEvent, AlertState, Limit, Severity, StandingAlert};
+pub use fingerprint::Fingerprint;
 pub use quantity::{Quantity, QuantityError, Unit};
 pub use reading::{Location, Reading, Rejected, SensorId, SensorIdError};
 pub use value::{Value, ValueError};

@@ -1,29 +1,24 @@
 //! The gateway's actor: moves messages between the client's thread, the queues and the routes, and
 //! keeps the connection up. What to do is decided in the pure files beside it; what flows while the
 //! connection stands is in [`super::flow`].
-//!
-//! It never pauses its mailbox (`ctx.wait`): while the intake blocks the MQTT library, everything
-//! waits for the evaluator to be fed, and that is done here.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use futures_util::stream::poll_fn;
-use log::{debug, error, info, warn};
+use log::{debug, info, warn};
 use tokio::sync::mpsc;
 
 use super::attempt;
 use super::client::Client;
 use super::diagnosis::{diagnose, wants_probe};
-use super::intake::drain;
 use super::link::{Command, Event, Outcome, Plan, Tag};
 use super::probe::probe;
 use super::retry::{Announcer, Backoff, Flaps};
 use super::stop::{Facts, Stage, Stop};
 use super::{Kept, Routes, Settings};
 use crate::config::{Endpoint, MqttVersion};
-use crate::intake::codec::{Codec, OriginJson};
 use crate::locale::Trouble;
 use crate::logging::LineLimit;
 use crate::messages::{AlertsWaiting, PublishReadings};
@@ -89,7 +84,7 @@ impl Gateway {
         routes: Routes,
         kept: Arc<Kept>,
     ) -> Result<Self, Failure> {
-        let (client, events) = Client::start(kept.intake.clone())
+        let (client, events) = Client::start(settings.intake.clone())
             .map_err(|error| Failure::Failed(format!("no thread for the MQTT client: {error}")))?;
         let limit = |(burst, window)| LineLimit::new(burst, window);
         Ok(Self {
@@ -273,8 +268,7 @@ impl Gateway {
     }
 
     fn show(&self) {
-        let (unpublished, undecoded) = (self.kept.outbox().len(), self.kept.intake.waiting());
-        self.settings.gauges.show(self.connected, unpublished, undecoded);
+        self.settings.gauges.show(self.connected, self.kept.outbox().len());
     }
 
     fn advance_stop(&mut self, ctx: &mut Context<Self>) {
@@ -282,7 +276,6 @@ impl Gateway {
             connected: self.connected,
             flushed: self.kept.outbox().is_empty() && self.kept.alerts().is_idle(),
             goodbye_completed: self.goodbye_completed,
-            drained: self.kept.intake.is_idle(),
         };
         let Some(stage) = self.stop.as_mut().and_then(|stop| stop.advance(facts, now())) else {
             return;
@@ -296,7 +289,7 @@ impl Gateway {
                 self.tell_what_is_left();
                 ctx.stop();
             }
-            Stage::Flushing | Stage::Draining => {}
+            Stage::Flushing => {}
         }
     }
 
@@ -304,10 +297,6 @@ impl Gateway {
         let unpublished = self.kept.outbox().len();
         if unpublished > 0 {
             warn!(target: "vigie::gateway", "{unpublished} readings could not be published before the stop");
-        }
-        let unjudged = self.kept.intake.waiting();
-        if unjudged > 0 {
-            error!(target: "vigie::gateway", "{unjudged} messages were taken in and could not be evaluated before the stop");
         }
     }
 
@@ -329,17 +318,10 @@ impl Actor for Gateway {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         debug!(target: "vigie::gateway", "gateway up, incarnation {}", self.env.incarnation());
-        self.kept.intake.begin();
         self.rewind();
         if let Some(mut events) = self.events.take() {
             ctx.add_stream(poll_fn(move |cx| events.poll_recv(cx)));
         }
-        let codec: Arc<dyn Codec> =
-            Arc::new(OriginJson::new(self.topics.clone(), self.settings.times.zone));
-        let drained = drain(self.kept.intake.clone(), codec, self.routes.evaluate.clone());
-        ctx.spawn(drained.into_actor(self).map(|(), act, ctx| {
-            act.env.fail::<Self>(ctx, "the evaluator has been stopped for good");
-        }));
         ctx.run_interval(TICK, Self::tick);
         self.warn_of_no_verification();
         self.attempt(ctx);
@@ -408,7 +390,9 @@ impl Handler<GracefulStop> for Gateway {
             return;
         }
         self.stop = Some(Stop::begin(now()));
-        self.kept.intake.open_wide();
+        if let Some(intake) = &self.settings.intake {
+            intake.open_wide();
+        }
         self.tell(Command::EndIntake, ctx);
         ctx.run_interval(STOP_TICK, Self::advance_stop);
         self.flow(ctx);

@@ -32,9 +32,9 @@ use options::{
     intake_options, message_of, outcome, publishing_options, reason, version, wiping_options,
 };
 
-use super::intake::Intake;
 use super::link::{Command, Event, Outcome, Outgoing, Plan, Tag};
 use crate::config::MqttVersion;
+use crate::intake::Intake;
 
 /// Commands that may wait: the windows of readings and alerts together are 120, and there are a
 /// handful of others.
@@ -56,11 +56,11 @@ pub struct Client {
 
 impl Client {
     /// Starts the client's thread; dropping the events' receiver ends it. What comes in goes to
-    /// `intake`.
+    /// `intake`; without one nothing is subscribed to.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(intake: Arc<Intake>) -> io::Result<(Self, mpsc::Receiver<Event>)> {
+    pub fn start(intake: Option<Arc<Intake>>) -> io::Result<(Self, mpsc::Receiver<Event>)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let (commands, command_queue) = mpsc::channel(COMMANDS);
         let (event_queue, events) = mpsc::channel(EVENTS);
@@ -83,14 +83,14 @@ impl Client {
 struct Worker {
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
-    intake: Arc<Intake>,
+    intake: Option<Arc<Intake>>,
     link: Option<Link>,
 }
 
 /// A standing connection.
 struct Link {
     publishing: paho::AsyncClient,
-    /// `None` once intake has ended.
+    /// `None` once intake has ended, or when nothing is subscribed to.
     intake: Option<paho::AsyncClient>,
     /// The highest level of delivery that the broker takes.
     maximum_qos: paho::QoS,
@@ -178,7 +178,7 @@ impl Worker {
         match command {
             Command::Open(plan) => {
                 self.close().await;
-                let event = match open(&plan, &self.intake).await {
+                let event = match open(&plan, self.intake.as_ref()).await {
                     Ok(link) => {
                         self.link = Some(link);
                         Event::Up
@@ -243,7 +243,7 @@ impl Worker {
 }
 
 /// Connects both clients and subscribes. Not to be dropped halfway: see [`retire`].
-async fn open(plan: &Plan, intake: &Arc<Intake>) -> Result<Link, Outcome> {
+async fn open(plan: &Plan, intake: Option<&Arc<Intake>>) -> Result<Link, Outcome> {
     keep_paho_running();
     let (publishing_options, intake_options) = (publishing_options(plan)?, intake_options(plan)?);
     let (lost, lost_queue) = mpsc::channel(4);
@@ -256,20 +256,14 @@ async fn open(plan: &Plan, intake: &Arc<Intake>) -> Result<Link, Outcome> {
         report_loss(client, &lost);
     })
     .await?;
-    let taking = connect(plan, &plan.client_id, intake_options, |client| {
-        report_loss(client, &lost);
-        let intake = intake.clone();
-        client.set_message_callback(move |_, message| take_in(&intake, message));
-    })
-    .await;
-    let subscribed = match taking {
-        Ok((client, _)) => subscribe(client, plan).await,
-        Err(outcome) => Err(outcome),
+    let subscribed = match intake {
+        Some(intake) => open_intake(plan, intake, intake_options, &lost).await.map(Some),
+        None => Ok(None),
     };
     match subscribed {
         Ok(intake) => Ok(Link {
             publishing,
-            intake: Some(intake),
+            intake,
             maximum_qos: maximum_qos(&answer),
             lost: lost_queue,
             deliveries: FuturesUnordered::new(),
@@ -280,6 +274,22 @@ async fn open(plan: &Plan, intake: &Arc<Intake>) -> Result<Link, Outcome> {
             Err(outcome)
         }
     }
+}
+
+/// Connects the client that takes messages in, and subscribes.
+async fn open_intake(
+    plan: &Plan,
+    intake: &Arc<Intake>,
+    options: paho::ConnectOptions,
+    lost: &mpsc::Sender<Outcome>,
+) -> Result<paho::AsyncClient, Outcome> {
+    let (client, _) = connect(plan, &plan.client_id, options, |client| {
+        report_loss(client, lost);
+        let intake = intake.clone();
+        client.set_message_callback(move |_, message| take_in(&intake, message));
+    })
+    .await?;
+    subscribe(client, plan).await
 }
 
 /// A broker of MQTT 5 may say that it takes less than QoS 2, and hangs up on more.
@@ -295,12 +305,13 @@ fn maximum_qos(answer: &paho::ServerResponse) -> paho::QoS {
 fn take_in(intake: &Intake, message: Option<paho::Message>) {
     // `None` says that the connection ended, which is heard of elsewhere.
     let Some(message) = message else { return };
-    // A panic here would unwind into C and abort the process.
     let taken = catch_unwind(AssertUnwindSafe(|| {
-        intake.accept(message.topic(), message.payload(), message.retained());
+        intake.accept(message.topic(), message.payload());
     }));
     if taken.is_err() {
-        log::error!(target: "vigie::gateway", "a message of {} bytes could not be taken in", message.payload().len());
+        // A panic would unwind into C; going on would acknowledge what is not on disk.
+        log::error!(target: "vigie::gateway", "the intake panicked: ending the process before it acknowledges what it has not kept");
+        std::process::abort();
     }
 }
 

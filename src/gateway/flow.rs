@@ -108,7 +108,7 @@ impl Gateway {
         self.confirming = true;
         let count = rows.len();
         let delivered = self.routes.delivered.clone();
-        let sent = async move { delivered.send(AlertsDelivered(rows), STORAGE).await };
+        let sent = async move { delivered.request(AlertsDelivered(rows), STORAGE).await };
         ctx.spawn(sent.into_actor(self).map(move |sent, act, ctx| {
             act.confirming = false;
             match sent {

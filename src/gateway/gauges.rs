@@ -7,16 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub struct Gauges {
     connected: AtomicBool,
     unpublished: AtomicUsize,
-    undecoded: AtomicUsize,
 }
 
 impl Gauges {
     // Each is read alone and none guards other memory, hence the relaxed order.
 
-    pub(super) fn show(&self, connected: bool, unpublished: usize, undecoded: usize) {
+    pub(super) fn show(&self, connected: bool, unpublished: usize) {
         self.connected.store(connected, Ordering::Relaxed);
         self.unpublished.store(unpublished, Ordering::Relaxed);
-        self.undecoded.store(undecoded, Ordering::Relaxed);
     }
 
     /// Whether the connection to the broker stands.
@@ -27,10 +25,5 @@ impl Gauges {
     /// Readings that the broker has not acknowledged.
     pub fn unpublished(&self) -> usize {
         self.unpublished.load(Ordering::Relaxed)
-    }
-
-    /// Messages taken in that are not with the evaluator yet.
-    pub fn undecoded(&self) -> usize {
-        self.undecoded.load(Ordering::Relaxed)
     }
 }

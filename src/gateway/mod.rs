@@ -1,12 +1,12 @@
-//! The gateway: the daemon's only door to the broker. Takes readings in, hands them to the evaluator;
+//! The gateway: the daemon's only door to the broker. Takes messages in, for the [`Intake`];
 //! publishes this daemon's own readings, the alerts and its state.
 //!
-//! Always: a message that was taken in reaches the evaluator or is rejected with a reason; readings
-//! and alerts go out in order, and count as published when the broker has acknowledged them. A broker
-//! that can't be reached is no failure: the reason is said, and it is tried again for ever.
+//! Always: a message is acknowledged when the intake has it; readings and alerts go out in order,
+//! and count as published when the broker has acknowledged them. A broker that can't be reached is
+//! no failure: the reason is said, and it is tried again for ever.
 //!
 //! Never: a call into the MQTT library on an arbiter, or an unbounded queue. `client` alone knows
-//! which library it is, `codec` and `wire` alone which payloads.
+//! which library it is.
 
 mod actor;
 mod alerts;
@@ -15,7 +15,6 @@ mod client;
 mod diagnosis;
 mod flow;
 mod gauges;
-mod intake;
 mod link;
 mod outbox;
 mod probe;
@@ -31,14 +30,12 @@ use tokio::sync::watch;
 pub use actor::Gateway;
 use alerts::AlertQueue;
 pub use gauges::Gauges;
-use intake::Intake;
 use outbox::Outbox;
 
 use crate::config::{Endpoint, MqttConfig, TimeStyle};
+use crate::intake::Intake;
 use crate::locale::Words;
-use crate::messages::{
-    AlertsDelivered, BrokerAddress, Evaluate, LoadPendingAlerts, PublishReadings,
-};
+use crate::messages::{AlertsDelivered, BrokerAddress, LoadPendingAlerts, PublishReadings};
 use crate::supervisor::{ChildEnv, Failure, Route, Routed};
 
 /// Readings on their way to Paho at a time: beyond this it only gets slower, its tables being
@@ -62,8 +59,9 @@ pub struct Settings {
     pub version: String,
     /// Where the embedded broker listens, while it does. Needed for [`Endpoint::Embedded`].
     pub embedded: Option<watch::Receiver<Option<BrokerAddress>>>,
-    /// A payload of more bytes is rejected.
-    pub max_payload_bytes: usize,
+    /// Where readings go that come in from the broker; `None` when it hands them over itself, and
+    /// nothing is subscribed to.
+    pub intake: Option<Arc<Intake>>,
     /// Where it shows how it is.
     pub gauges: Arc<Gauges>,
 }
@@ -83,22 +81,19 @@ impl Settings {
 /// Where the gateway's messages go.
 #[derive(Clone)]
 pub struct Routes {
-    pub evaluate: Route<Evaluate>,
     pub pending: Route<LoadPendingAlerts>,
     pub delivered: Route<AlertsDelivered>,
 }
 
 /// What outlives an incarnation: everything accepted and not yet passed on.
 struct Kept {
-    intake: Arc<Intake>,
     outbox: Mutex<Outbox<Routed<PublishReadings>>>,
     alerts: Mutex<AlertQueue>,
 }
 
 impl Kept {
-    fn new(max_payload_bytes: usize) -> Self {
+    fn new() -> Self {
         Self {
-            intake: Arc::new(Intake::new(max_payload_bytes)),
             outbox: Mutex::new(Outbox::new(OUTBOX_CAPACITY)),
             alerts: Mutex::new(AlertQueue::new(ALERT_WINDOW)),
         }
@@ -120,7 +115,7 @@ pub fn factory(
     settings: Settings,
     routes: Routes,
 ) -> impl Fn(&ChildEnv) -> Result<Gateway, Failure> + Send + Sync + 'static {
-    let kept = Arc::new(Kept::new(settings.max_payload_bytes));
+    let kept = Arc::new(Kept::new());
     let settings = Arc::new(settings);
     move |env| Gateway::new(env, settings.clone(), routes.clone(), kept.clone())
 }

@@ -1,8 +1,7 @@
 //! The order of an orderly stop, each stage with its time: the outbox gets a moment, the offline
-//! status is published and completed, the client disconnects, and what came in goes to the evaluator.
+//! status is published and completed, the client disconnects.
 //!
-//! Pure. Without a connection only the last stage is left, so a broker that is gone holds nothing up;
-//! what was taken in was acknowledged, and slow storage gets the most time.
+//! Pure. Without a connection nothing is left to do, so a broker that is gone holds nothing up.
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +12,6 @@ pub enum Stage {
     /// The offline status is on its way.
     SayingGoodbye,
     Disconnecting,
-    /// What was taken in goes to the evaluator.
-    Draining,
     Done,
 }
 
@@ -24,7 +21,6 @@ impl Stage {
             Self::Flushing => 1500,
             Self::SayingGoodbye => 1000,
             Self::Disconnecting => 500,
-            Self::Draining => 3000,
             Self::Done => 0,
         })
     }
@@ -36,7 +32,6 @@ pub struct Facts {
     pub connected: bool,
     pub flushed: bool,
     pub goodbye_completed: bool,
-    pub drained: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,12 +51,10 @@ impl Stop {
         let late = now.saturating_duration_since(self.since) >= self.stage.limit();
         let next = match self.stage {
             Stage::Done => return None,
-            Stage::Draining if facts.drained || late => Stage::Done,
-            Stage::Draining => return None,
-            _ if !facts.connected => Stage::Draining,
+            _ if !facts.connected => Stage::Done,
             Stage::Flushing if facts.flushed || late => Stage::SayingGoodbye,
             Stage::SayingGoodbye if facts.goodbye_completed || late => Stage::Disconnecting,
-            Stage::Disconnecting if late => Stage::Draining,
+            Stage::Disconnecting if late => Stage::Done,
             Stage::Flushing | Stage::SayingGoodbye | Stage::Disconnecting => return None,
         };
         *self = Self { stage: next, since: now };
@@ -90,23 +83,16 @@ mod tests {
 
     #[test]
     fn a_broker_that_is_gone_holds_nothing_up() {
-        let (stages, took) = run(Facts { drained: true, ..Facts::default() });
-        assert_eq!((stages, took), (vec![Stage::Draining, Stage::Done], Duration::ZERO));
+        let (stages, took) = run(Facts::default());
+        assert_eq!((stages, took), (vec![Stage::Done], Duration::ZERO));
     }
 
     #[test]
     fn a_broker_that_hangs_is_not_waited_for_long() {
-        let (stages, took) = run(Facts { connected: true, drained: true, ..Facts::default() });
-        let all = vec![Stage::SayingGoodbye, Stage::Disconnecting, Stage::Draining, Stage::Done];
+        let (stages, took) = run(Facts { connected: true, ..Facts::default() });
+        let all = vec![Stage::SayingGoodbye, Stage::Disconnecting, Stage::Done];
         assert_eq!(stages, all);
         assert!(took <= Duration::from_secs(4), "{took:?}");
-    }
-
-    #[test]
-    fn slow_storage_is_waited_for_but_not_for_ever() {
-        let (stages, took) = run(Facts::default());
-        assert_eq!(stages, [Stage::Draining, Stage::Done]);
-        assert_eq!(took, Duration::from_secs(3));
     }
 
     #[test]
@@ -121,9 +107,6 @@ mod tests {
         facts.goodbye_completed = true;
         assert_eq!(stop.advance(facts, now), Some(Stage::Disconnecting));
         facts.connected = false;
-        assert_eq!(stop.advance(facts, now), Some(Stage::Draining));
-        assert_eq!(stop.advance(facts, now), None);
-        facts.drained = true;
         assert_eq!(stop.advance(facts, now), Some(Stage::Done));
         assert_eq!(stop.advance(facts, now), None);
     }

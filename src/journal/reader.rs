@@ -1,7 +1,7 @@
 //! The reading end of a journal: follows the writer, one segment at a time.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
@@ -16,8 +16,8 @@ pub struct Record {
     pub payload: Vec<u8>,
 }
 
-/// Bytes read from a segment at a time: some thousand records, little to hold.
-const CHUNK_BYTES: u64 = 256 << 10;
+/// Bytes read from a segment at a time: some three hundred readings.
+const CHUNK_BYTES: u64 = 64 << 10;
 
 /// Reads records in their order, each once.
 #[derive(Debug)]
@@ -63,19 +63,37 @@ impl Reader {
         self.after
     }
 
-    /// The next records, at most so many; none when it has caught up with the writer.
+    /// The next records, at most so many; none when there are no more. For a journal that nobody
+    /// writes meanwhile.
     ///
     /// # Errors
     /// When a segment can't be read; it may be tried again.
     pub fn read(&mut self, at_most: usize) -> Result<Vec<Record>, JournalError> {
+        self.read_through(at_most, Position::MAX)
+    }
+
+    /// The next records up to a position that the writer has gone past, at most so many; none when
+    /// it has caught up. Beyond that position the writer may be in the middle of a record, or take
+    /// half of one back.
+    ///
+    /// # Errors
+    /// When a segment can't be read; it may be tried again.
+    pub fn read_through(
+        &mut self,
+        at_most: usize,
+        through: Position,
+    ) -> Result<Vec<Record>, JournalError> {
         let mut records = Vec::new();
-        while records.len() < at_most {
+        while records.len() < at_most && self.after < through {
             if let Some(record) = self.next_loaded() {
                 self.after = record.position;
                 records.push(record);
             } else if !self.load_more()? {
                 break;
             }
+        }
+        if let Some(loaded) = &mut self.segment {
+            loaded.forget_the_rest(&self.folder)?;
         }
         Ok(records)
     }
@@ -146,6 +164,20 @@ impl Reader {
 }
 
 impl Loaded {
+    /// What was read beyond the last record may be half of one, and other bytes the next time.
+    fn forget_the_rest(&mut self, folder: &Path) -> Result<(), JournalError> {
+        let rest = self.bytes.len() - self.used;
+        self.bytes.clear();
+        self.used = 0;
+        if rest == 0 {
+            return Ok(());
+        }
+        self.end = if self.end == End::Reached { End::Closed } else { self.end };
+        let back = SeekFrom::Current(-i64::try_from(rest).unwrap_or(i64::MAX));
+        let path = || segment::path(folder, self.first);
+        self.file.seek(back).map(drop).map_err(|error| JournalError::new(path(), "read it", error))
+    }
+
     /// Reads on. False when the file has nothing more.
     fn grow(&mut self, folder: &Path) -> Result<bool, JournalError> {
         self.bytes.drain(..self.used);

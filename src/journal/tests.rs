@@ -137,6 +137,40 @@ fn a_flipped_byte_and_a_missing_segment_cost_what_they_cover() {
     assert_eq!(read_all(folder.path(), 0), records(expected));
 }
 
+/// Half a record was written and taken back while a reader was at it.
+#[test]
+fn a_reader_that_saw_half_a_record_sees_what_came_instead() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::open(folder.path(), 0).unwrap();
+    let mut reader = Reader::new(folder.path(), 0);
+    append(&mut journal, 3);
+    let path = journal_path(&journal);
+    let whole = fs::metadata(&path).unwrap().len();
+    let mut half = Vec::new();
+    frame::write(&mut half, 4, b"a record that the disk has no room for");
+    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(&half[..30]).unwrap();
+    assert_eq!(reader.read_through(2, 3).unwrap(), records(1..=2));
+    assert_eq!(reader.read_through(9, 3).unwrap(), records([3]));
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(whole).unwrap();
+    append(&mut journal, 2);
+    assert_eq!(reader.read_through(9, 5).unwrap(), records(4..=5));
+}
+
+/// And so in a segment that holds nothing else.
+#[test]
+fn a_reader_that_saw_a_segment_begun_twice_sees_its_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::open(folder.path(), 0).unwrap();
+    let mut reader = Reader::new(folder.path(), 0);
+    assert_eq!(reader.read(9).unwrap(), []);
+    let path = journal_path(&journal);
+    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"half").unwrap();
+    assert_eq!(reader.read(9).unwrap(), []);
+    journal.abandon_segment();
+    append(&mut journal, 2);
+    assert_eq!(reader.read_through(9, 2).unwrap(), records(1..=2));
+}
+
 #[test]
 fn a_second_writer_is_refused() {
     let folder = tempfile::tempdir().unwrap();

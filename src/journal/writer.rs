@@ -177,7 +177,7 @@ impl Journal {
     /// About how much room it takes on disk.
     #[must_use]
     pub fn num_bytes(&self) -> u64 {
-        (self.segments.len() as u64 - 1) * self.segment_bytes + self.file_bytes
+        (self.segments.len() as u64).saturating_sub(1) * self.segment_bytes + self.file_bytes
     }
 
     /// Closes it, and deletes the open segment too if all is done with: what is left on disk is
@@ -202,8 +202,12 @@ impl Journal {
             self.sync()?;
         }
         if self.segments.back() == Some(&self.next) {
-            // Nothing but half a frame in it: begin it again.
-            self.segments.pop_back();
+            // Nothing but half a frame in it: begin it again, the same file, since a reader may
+            // have it open.
+            self.file.set_len(0).map_err(|error| self.error("begin it again", error))?;
+            self.file_bytes = 0;
+            self.must_rotate = false;
+            return Ok(());
         }
         self.file = create(&self.folder, self.next)?;
         if self.is_durable {

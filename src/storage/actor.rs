@@ -21,9 +21,9 @@ use tokio::sync::oneshot;
 use self::job::{CommitFn, Done, Job, Question};
 use super::backlog::{Backlog, Taken};
 use super::{Database, Settings, write};
-use crate::domain::StandingAlert;
 use crate::messages::{
-    AlertsDelivered, AlertsWaiting, LoadPendingAlerts, LoadStandingAlerts, PendingAlert, Store,
+    AlertsDelivered, AlertsWaiting, Committed, LoadPendingAlerts, LoadResumePoint, PendingAlert,
+    ResumePoint, Store,
 };
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, Routed};
 
@@ -49,6 +49,7 @@ pub struct Writer {
     backlog: Backlog,
     commit: CommitFn,
     gateway: Option<Route<AlertsWaiting>>,
+    committed: Arc<Committed>,
     /// Away while a commit runs; opened by the first.
     database: Option<Database>,
     questions: Vec<Question>,
@@ -66,17 +67,20 @@ impl Writer {
     ///
     /// Each incarnation opens the file by itself, off its arbiter, and is ready once that has
     /// succeeded. Call [`open`](super::open) before: it says at once what is wrong with the file,
-    /// and does the migration that may take minutes. `gateway` is told of alerts to publish.
+    /// and does the migration that may take minutes. `gateway` is told of alerts to publish,
+    /// `committed` of how far in the intake journal the file reaches.
     pub fn factory(
         settings: Settings,
         gateway: Option<Route<AlertsWaiting>>,
+        committed: Arc<Committed>,
     ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + 'static {
-        Self::factory_with(settings, gateway, Arc::new(write::commit))
+        Self::factory_with(settings, gateway, committed, Arc::new(write::commit))
     }
 
     fn factory_with(
         settings: Settings,
         gateway: Option<Route<AlertsWaiting>>,
+        committed: Arc<Committed>,
         commit: CommitFn,
     ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + 'static {
         let settings = Arc::new(settings);
@@ -88,6 +92,7 @@ impl Writer {
                 backlog: backlog.clone(),
                 commit: commit.clone(),
                 gateway: gateway.clone(),
+                committed: committed.clone(),
                 database: None,
                 questions: Vec::new(),
                 phase: Phase::Idle,
@@ -139,6 +144,9 @@ impl Writer {
         self.questions = done.questions;
         match done.result {
             Ok(()) => {
+                if let Some(position) = self.backlog.reach(done.num_items) {
+                    self.committed.advance(position);
+                }
                 self.backlog.forget(done.num_items);
                 self.trouble_is_over();
                 // Heard once; further calls mean nothing.
@@ -235,8 +243,16 @@ impl Actor for Writer {
 impl Handler<Routed<Store>> for Writer {
     type Result = ();
 
-    fn handle(&mut self, store: Routed<Store>, ctx: &mut Self::Context) {
+    fn handle(&mut self, mut store: Routed<Store>, ctx: &mut Self::Context) {
+        if !self.backlog.is_next(&store.message) {
+            return; // `taken` is dropped untold, so the evaluator sends all of it again
+        }
+        let taken = store.message.taken.take();
         self.take(Taken::Store(store), ctx);
+        if let Some(taken) = taken {
+            // One that no longer waits begins anew anyway.
+            let _ = taken.send(());
+        }
     }
 }
 
@@ -248,11 +264,11 @@ impl Handler<Routed<AlertsDelivered>> for Writer {
     }
 }
 
-impl Handler<Routed<LoadStandingAlerts>> for Writer {
-    type Result = ResponseActFuture<Self, Answer<Vec<StandingAlert>>>;
+impl Handler<Routed<LoadResumePoint>> for Writer {
+    type Result = ResponseActFuture<Self, Answer<ResumePoint>>;
 
-    fn handle(&mut self, ask: Routed<LoadStandingAlerts>, ctx: &mut Self::Context) -> Self::Result {
-        self.ask(|reply| Question::Standing { reply }, ask, ctx)
+    fn handle(&mut self, ask: Routed<LoadResumePoint>, ctx: &mut Self::Context) -> Self::Result {
+        self.ask(|reply| Question::Resume { reply }, ask, ctx)
     }
 }
 

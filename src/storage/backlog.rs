@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 
 use super::write::{Numbered, Work};
+use crate::journal::Position;
 use crate::messages::{AlertsDelivered, Store};
 use crate::supervisor::Routed;
 
@@ -76,6 +77,8 @@ struct Queue {
     num_taken: i64,
     num_rows: usize,
     num_urgent: usize,
+    /// How far in the intake journal the last message taken reaches; `None` before the first.
+    through: Option<Position>,
 }
 
 impl Backlog {
@@ -88,8 +91,17 @@ impl Backlog {
         self.run
     }
 
+    /// Whether this is what comes next from the intake journal. Something else means that a message
+    /// was lost on the way (with the incarnation that had it in hand): it must be sent again.
+    pub fn is_next(&self, store: &Store) -> bool {
+        self.lock().through.is_none_or(|through| through == store.after)
+    }
+
     pub fn push(&self, taken: Taken) {
         let mut queue = self.lock();
+        if let Taken::Store(store) = &taken {
+            queue.through = Some(store.message.through);
+        }
         queue.num_taken += 1;
         let item = Item { number: queue.num_taken, taken };
         queue.num_rows += item.num_rows();
@@ -110,6 +122,15 @@ impl Backlog {
             queue.num_rows -= item.num_rows();
             queue.num_urgent -= usize::from(item.is_urgent());
         }
+    }
+
+    /// How far in the intake journal the oldest `num_items` reach.
+    pub fn reach(&self, num_items: usize) -> Option<Position> {
+        let queue = self.lock();
+        queue.items.iter().take(num_items).rev().find_map(|item| match &item.taken {
+            Taken::Store(store) => Some(store.message.through),
+            Taken::Delivered(..) => None,
+        })
     }
 
     pub fn is_empty(&self) -> bool {

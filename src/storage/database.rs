@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, MAIN_DB, OpenFlags};
 
+use super::recall;
 use super::schema::{self, Found, VERSION};
 use crate::config::{Durability, StorageConfig};
 use crate::domain::{Location, Quantity, SensorId, Unit};
+use crate::journal::Position;
 
 /// How long a statement waits for another program's lock before it is reported as busy. Short,
 /// because the writer tries again by itself, and a stop must not wait behind it.
@@ -128,6 +130,18 @@ pub struct Database {
     pub(super) naive: bool,
     pub(super) rejected_keep: i64,
     pub(super) sensors: SensorsKnown,
+}
+
+impl Database {
+    /// The last record of the intake journal whose rows are in the file.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn ingest_position(&self) -> Result<Position, OpenError> {
+        let path = self.connection.path().unwrap_or_default();
+        recall::ingest_position(&self.connection)
+            .map_err(|error| OpenError::sqlite(Path::new(path), &error))
+    }
 }
 
 /// What the `sensors` table is known to hold, so that only changes are written.

@@ -1,4 +1,4 @@
-//! Rows back to what the daemon's other parts ask for: alerts that stand, alerts to publish.
+//! Rows back to what the daemon's other parts ask for: where evaluation goes on, alerts to publish.
 //!
 //! A row that can't be read (someone edited it) is logged and passed over: one bad row must not
 //! keep the others from being published.
@@ -9,15 +9,26 @@ use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Connection, Row, types};
 
 use crate::domain::{
-    AlertEvent, AlertState, Location, Quantity, SensorId, Severity, StandingAlert, Unit, Value,
-    time,
+    AlertEvent, AlertState, Fingerprint, Location, Quantity, SensorId, Severity, StandingAlert,
+    Unit, Value, time,
 };
+use crate::journal::Position;
 use crate::messages::PendingAlert;
 
 pub(super) const PENDING_SQL: &str = "
     SELECT id, alert_id, rule, alert_type, sensor_id, location, quantity, value, unit, threshold,
            severity, state, message, timestamp
     FROM alerts WHERE announced AND published_at IS NULL AND id > ?1 ORDER BY id";
+
+/// Readings of each table to recognise a redelivery by: many times what brokers and devices have in
+/// flight, and little to hold, eight bytes each.
+const RECENT: i64 = 32_768;
+
+const RECENT_SQL: [&str; 2] = [
+    "SELECT sensor_id, quantity, value, timestamp FROM quantity_readings ORDER BY id DESC LIMIT ?1",
+    "SELECT sensor_id, 'temperature', temperature, timestamp
+     FROM sensor_readings ORDER BY id DESC LIMIT ?1",
+];
 
 /// Why a row is no alert.
 type Unreadable = Box<dyn std::error::Error>;
@@ -67,6 +78,35 @@ fn standing_alert(row: &Row<'_>) -> Result<StandingAlert, Unreadable> {
         sensor_id: SensorId::new(&text(row, 2)?)?,
         since: moment(row, 3)?,
     })
+}
+
+/// The last record of the intake journal whose rows are in the file.
+pub(super) fn ingest_position(connection: &Connection) -> rusqlite::Result<Position> {
+    connection
+        .prepare_cached("SELECT position FROM ingest_position")?
+        .query_row([], |row| row.get(0))
+        .map(|position: i64| position.unsigned_abs())
+}
+
+/// The last readings of each table, in the order they were stored.
+pub(super) fn recent(connection: &Connection) -> rusqlite::Result<Vec<Fingerprint>> {
+    let mut recent = Vec::new();
+    for sql in RECENT_SQL {
+        let mut select = connection.prepare_cached(sql)?;
+        let mut rows = select.query([RECENT])?;
+        while let Some(row) = rows.next()? {
+            recent.extend(fingerprint(row));
+        }
+    }
+    recent.reverse();
+    Ok(recent)
+}
+
+/// A row that is no reading of Vigie's own can't come again either.
+fn fingerprint(row: &Row<'_>) -> Option<Fingerprint> {
+    let text = |column| row.get_ref(column).ok()?.as_str().ok();
+    let at = time::parse_stored(text(3)?)?;
+    Some(Fingerprint::new(text(0)?, text(1)?, row.get(2).ok()?, at))
 }
 
 /// Takes the columns of [`PENDING_SQL`].

@@ -7,9 +7,9 @@
 use r2d2_sqlite::rusqlite::{self, Connection, TransactionBehavior};
 
 /// The version this program reads and writes.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
-const STEPS: [&str; VERSION as usize] = [STEP_1];
+const STEPS: [&str; VERSION as usize] = [STEP_1, STEP_2];
 
 /// The columns of the table that the system Vigie grew from made.
 const ORIGIN_COLUMNS: [&str; 6] =
@@ -124,6 +124,14 @@ CREATE TABLE commit_mark (
     number INTEGER NOT NULL
 );
 INSERT INTO commit_mark (run, number) VALUES (0, 0);
+";
+
+/// `ingest_position` has one row: the last record of the intake journal whose rows are in the file.
+const STEP_2: &str = "
+CREATE TABLE ingest_position (
+    position INTEGER NOT NULL
+);
+INSERT INTO ingest_position (position) VALUES (0);
 ";
 
 /// What a file turned out to be.

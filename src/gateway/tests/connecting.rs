@@ -13,8 +13,8 @@ use super::stage::{self, Stage, log_of, on_stage, reading, readings, settings, u
 use crate::config::{ClientTls, Credentials, Endpoint, MqttVersion, Secret, SecretSource};
 use crate::gateway::Settings;
 use crate::gateway::client::Client;
-use crate::gateway::intake::Intake;
 use crate::gateway::link::{Command, Event, Outgoing, Plan, Qos, Target};
+use crate::intake::testing::intake;
 use crate::messages::BrokerAddress;
 
 /// Runs a gateway until the log says this of why it does not connect.
@@ -359,7 +359,8 @@ fn many_failed_attempts_leave_nothing_behind() {
             Target { tls: Some(tls), ..plain(refusing) },
             Target { host: "no-such-host.invalid".into(), ..plain(1883) },
         ];
-        let (client, mut events) = Client::start(Arc::new(Intake::new(100))).unwrap();
+        let (_journal, intake) = intake(100);
+        let (client, mut events) = Client::start(Some(intake)).unwrap();
         let sockets = || std::fs::read_dir("/proc/self/fd").unwrap().count();
         let mut before = 0;
         for attempt in 0..400 {

@@ -351,29 +351,6 @@ fn the_session_keeps_what_comes_while_the_daemon_is_away() {
 }
 
 #[test]
-fn slow_storage_makes_the_broker_wait_and_loses_nothing() {
-    if !mosquitto::is_here() {
-        return;
-    }
-    on_stage(async {
-        const COUNT: u32 = 20_000;
-        let broker = Mosquitto::start();
-        let stage = Stage::new(settings("slow", broker.port));
-        let gateway = stage.start();
-        gateway.until_ready().await;
-        stage.notes.lock().unwrap().slow = true;
-        let payloads: Vec<_> = (0..COUNT).map(payload).collect();
-        broker.publish(SHARED, 1, &payloads);
-        until("it is told", || log_of("intake blocked").len() == 1).await;
-        stage.notes.lock().unwrap().slow = false;
-        until("all of it", || stage.numbers().len() >= COUNT as usize).await;
-        assert_eq!(stage.numbers(), (0..COUNT).map(f64::from).collect::<Vec<_>>());
-        until("its end is told", || log_of("intake goes on").len() == 1).await;
-        stage.stop(gateway).await;
-    });
-}
-
-#[test]
 fn a_panic_keeps_what_was_accepted() {
     if !mosquitto::is_here() {
         return;

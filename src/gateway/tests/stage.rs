@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use chrono::DateTime;
 use chrono_tz::Tz;
+use tempfile::TempDir;
 
 use super::super::actor::Crash;
 use super::super::{Gateway, Routes, Settings, factory};
@@ -15,12 +16,16 @@ use crate::config::{ClientTls, Endpoint, MqttConfig, MqttVersion, ReadingTopic, 
 use crate::domain::{
     AlertEvent, AlertState, Location, Quantity, Reading, Rejected, SensorId, Severity, Unit, Value,
 };
+use crate::intake::Feed;
+use crate::intake::codec::OriginJson;
+use crate::intake::testing::intake;
 use crate::locale::Language;
 use crate::messages::{
-    AlertsDelivered, AlertsWaiting, Evaluate, LoadPendingAlerts, PendingAlert, PublishReadings,
+    AlertsDelivered, AlertsWaiting, LoadPendingAlerts, PendingAlert, PublishReadings,
 };
 use crate::supervisor::testing::{Incarnation, Stand, mqtt_turn};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Mailbox, Route, Routed};
+use crate::wire::Topics;
 
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -51,8 +56,6 @@ pub struct Notes {
     /// Rows not delivered yet, as storage keeps them.
     pub pending: Vec<PendingAlert>,
     pub delivered: Vec<i64>,
-    /// While set, the evaluator takes nothing.
-    pub slow: bool,
 }
 
 /// Plays evaluator and storage.
@@ -62,20 +65,13 @@ impl Actor for Others {
     type Context = Context<Self>;
 }
 
-impl Handler<Routed<Evaluate>> for Others {
-    type Result = ();
-
-    fn handle(&mut self, routed: Routed<Evaluate>, ctx: &mut Context<Self>) {
-        let notes = self.0.clone();
-        let batch = async move {
-            while notes.lock().unwrap().slow {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            let mut notes = notes.lock().unwrap();
-            notes.readings.extend(routed.message.0.readings.iter().cloned());
-            notes.rejected.extend(routed.message.0.rejected.iter().cloned());
-        };
-        ctx.wait(batch.into_actor(self));
+/// Notes what comes in, as an evaluator would.
+async fn evaluate(mut feed: Feed, notes: Arc<Mutex<Notes>>) {
+    loop {
+        let batch = feed.next().await;
+        let mut notes = notes.lock().unwrap();
+        notes.readings.extend(batch.readings);
+        notes.rejected.extend(batch.rejected);
     }
 }
 
@@ -111,17 +107,19 @@ pub struct Stage {
     pub waiting: Route<AlertsWaiting>,
     pub notes: Arc<Mutex<Notes>>,
     _others: Incarnation,
+    _journal: TempDir,
 }
 
 impl Stage {
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(mut settings: Settings) -> Self {
         let notes: Arc<Mutex<Notes>> = Arc::default();
+        let (journal, intake) = intake(65_536);
+        settings.intake = Some(intake.clone());
+        let topics = Topics::new(&settings.mqtt.topic_prefix, settings.mqtt.reading_topic);
+        let codec = Arc::new(OriginJson::new(topics, settings.times.zone));
+        actix_rt::spawn(evaluate(Feed::new(intake, codec, 0), notes.clone()));
         let others = Mailbox::new();
-        let routes = Routes {
-            evaluate: others.route(4),
-            pending: others.route(1),
-            delivered: others.route(1),
-        };
+        let routes = Routes { pending: others.route(1), delivered: others.route(1) };
         let stand = Stand::new("others", others);
         let running = stand.start(|_| Ok(Others(notes.clone())));
         let mailbox = Mailbox::new();
@@ -133,6 +131,7 @@ impl Stage {
             factory: Rc::new(factory(settings, routes)),
             notes,
             _others: running,
+            _journal: journal,
         }
     }
 
@@ -180,7 +179,7 @@ pub fn settings(name: &str, port: u16) -> Settings {
         sensors: 4,
         version: "0.0.0".into(),
         embedded: None,
-        max_payload_bytes: 65_536,
+        intake: None,
         gauges: Arc::default(),
     }
 }

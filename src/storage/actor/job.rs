@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use r2d2_sqlite::rusqlite;
+use r2d2_sqlite::rusqlite::{self, Connection};
 use tokio::sync::oneshot;
 
 use super::Answer;
-use crate::domain::StandingAlert;
-use crate::messages::PendingAlert;
+use crate::messages::{PendingAlert, ResumePoint};
 use crate::storage::backlog::Item;
 use crate::storage::database::{Database, OpenError, Reason, Settings, is_transient, open};
 use crate::storage::recall;
@@ -19,7 +18,7 @@ pub(super) type CommitFn =
 
 /// To be answered from the file as it is after the commit.
 pub(super) enum Question {
-    Standing { reply: oneshot::Sender<Answer<Vec<StandingAlert>>> },
+    Resume { reply: oneshot::Sender<Answer<ResumePoint>> },
     Pending { after_row_id: i64, at_most: usize, reply: oneshot::Sender<Answer<Vec<PendingAlert>>> },
 }
 
@@ -28,8 +27,8 @@ impl Question {
     fn answer(self, database: &Database) {
         let connection = &database.connection;
         match self {
-            Self::Standing { reply } => {
-                let _ = reply.send(said(recall::standing_alerts(connection)));
+            Self::Resume { reply } => {
+                let _ = reply.send(said(resume_point(connection)));
             }
             Self::Pending { after_row_id, at_most, reply } => {
                 let found = recall::pending_alerts(connection, after_row_id, at_most);
@@ -37,6 +36,14 @@ impl Question {
             }
         }
     }
+}
+
+fn resume_point(connection: &Connection) -> rusqlite::Result<ResumePoint> {
+    Ok(ResumePoint {
+        position: recall::ingest_position(connection)?,
+        standing: recall::standing_alerts(connection)?,
+        recent: recall::recent(connection)?,
+    })
 }
 
 fn said<T>(found: rusqlite::Result<T>) -> Answer<T> {

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::domain::AlertState;
+use crate::domain::{AlertState, Fingerprint, StandingAlert};
 use crate::messages::Judged;
 use crate::storage::database::is_transient;
 use crate::storage::fixtures::{
@@ -26,9 +26,10 @@ struct Bench {
     path: PathBuf,
     addr: Addr<Writer>,
     store: Route<Store>,
-    standing: Route<LoadStandingAlerts>,
+    resume: Route<LoadResumePoint>,
     pending: Route<LoadPendingAlerts>,
     delivered: Route<AlertsDelivered>,
+    committed: Arc<Committed>,
     exits: Exits,
     life: actix_rt::task::JoinHandle<()>,
 }
@@ -44,16 +45,18 @@ impl Bench {
         drop(crate::storage::open(&settings(&path)).unwrap());
         let mailbox = Mailbox::<Writer>::new();
         let exits = Exits::default();
+        let committed = Arc::<Committed>::default();
         Self {
             _folder: folder,
+            committed: committed.clone(),
             addr: mailbox.addr(),
             store: mailbox.route(100),
-            standing: mailbox.route(4),
+            resume: mailbox.route(4),
             pending: mailbox.route(4),
             delivered: mailbox.route(4),
             life: actix_rt::spawn(testing::run(
                 mailbox,
-                Writer::factory_with(settings(&path), gateway, commit),
+                Writer::factory_with(settings(&path), gateway, committed.clone(), commit),
                 exits.clone(),
             )),
             exits,
@@ -66,14 +69,18 @@ impl Bench {
     }
 
     async fn standing(&self) -> Vec<StandingAlert> {
-        self.standing.request(LoadStandingAlerts, DEADLINE).await.unwrap().unwrap()
+        self.resume_point().await.standing
+    }
+
+    async fn resume_point(&self) -> ResumePoint {
+        self.resume.request(LoadResumePoint, DEADLINE).await.unwrap().unwrap()
     }
 
     /// Waits until all that was sent before is committed.
     async fn committed(&self) {
         loop {
-            match self.standing.request(LoadStandingAlerts, DEADLINE).await {
-                Ok(Ok(_standing)) => return,
+            match self.resume.request(LoadResumePoint, DEADLINE).await {
+                Ok(Ok(_point)) => return,
                 // It was asked of an incarnation that failed.
                 Ok(Err(_)) | Err(RequestError::Closed) => {}
                 Err(RequestError::Timeout) => panic!("not committed in time"),
@@ -375,6 +382,46 @@ async fn answers_come_after_what_was_sent_before() {
     let rest = bench.pending.request(ask, DEADLINE).await.unwrap().unwrap();
     assert_eq!(rest.len(), 15);
     assert!(rest.iter().all(|alert| !row_ids.contains(&alert.row_id)));
+    bench.stop().await;
+}
+
+/// The n-th message from the intake journal, of one reading.
+fn numbered(n: u64) -> (Store, oneshot::Receiver<()>) {
+    let (taken, is_taken) = oneshot::channel();
+    let store = readings([reading(i64::try_from(n).unwrap())]);
+    (Store { after: n, through: n + 1, taken: Some(taken), ..store }, is_taken)
+}
+
+#[actix::test]
+async fn the_position_is_committed_with_the_rows() {
+    let bench = Bench::new();
+    for n in 0..3 {
+        let (store, taken) = numbered(n);
+        bench.send(store).await;
+        taken.await.unwrap();
+    }
+    let point = bench.resume_point().await;
+    assert_eq!((point.position, bench.num_readings(), bench.committed.position()), (3, 3, 3));
+    let expected: Vec<_> = (0..3).map(|n| Fingerprint::from(&reading(n).reading)).collect();
+    assert_eq!(point.recent, expected);
+    bench.stop().await;
+}
+
+#[actix::test]
+async fn after_a_message_lost_in_the_writers_hands_none_is_taken_but_the_same_again() {
+    let bench = Bench::new();
+    let send = async |n| {
+        let (store, taken) = numbered(n);
+        bench.send(store).await;
+        taken.await.is_ok()
+    };
+    assert!(send(0).await);
+    // The one of 1 was lost: what comes after it would leave a gap.
+    assert!(!send(2).await);
+    assert_eq!(bench.resume_point().await.position, 1);
+    assert!(send(1).await && send(2).await);
+    assert_eq!(bench.resume_point().await.position, 3);
+    assert_eq!(bench.num_readings(), 3);
     bench.stop().await;
 }
 

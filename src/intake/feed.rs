@@ -1,0 +1,202 @@
+//! What comes out of the intake: the journal's records, decoded, in order.
+//!
+//! Holds always: each record after the place it began at comes out once, as readings, as a rejected
+//! message, or as nothing when it was not meant as a reading. It follows the journal on disk, so it
+//! holds no more than a batch in memory however far behind it is. Never: drops a record in silence.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::codec::{Codec, Decoded, Message};
+use super::record::{self, Arrival, KEPT_BYTES};
+use super::{Intake, Position};
+use crate::domain::{Reading, Rejected};
+use crate::journal::{Reader, Record};
+use crate::logging::LineLimit;
+
+/// Messages in one batch: enough to spread the cost of a hand-over, few enough not to hold an
+/// arbiter for more than a few milliseconds.
+const BATCH: usize = 256;
+/// Between two looks at a journal that can't be read, and at one whose wake-up was missed.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Lines on rejected messages: 5 every 10 seconds.
+const REJECTED_LINES: (u64, Duration) = (5, Duration::from_secs(10));
+
+/// What one look brought, in the order it arrived.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The record before the first of these.
+    pub after: Position,
+    /// The last of these.
+    pub through: Position,
+    pub readings: Vec<Reading>,
+    pub rejected: Vec<Rejected>,
+}
+
+/// The reading end of an [`Intake`]. One at a time has a use.
+pub struct Feed {
+    intake: Arc<Intake>,
+    codec: Arc<dyn Codec>,
+    reader: Reader,
+    lines: LineLimit,
+}
+
+impl Feed {
+    /// Begins after a position.
+    #[must_use]
+    pub fn new(intake: Arc<Intake>, codec: Arc<dyn Codec>, after: Position) -> Self {
+        let reader = Reader::new(intake.folder(), after);
+        let (burst, window) = REJECTED_LINES;
+        Self { intake, codec, reader, lines: LineLimit::new(burst, window) }
+    }
+
+    /// Waits until there is something. To be dropped between two calls only.
+    pub async fn next(&mut self) -> Batch {
+        loop {
+            // A record appended after this look leaves a wake-up behind.
+            if self.reader.position() < self.intake.last()
+                && let Some(batch) = self.look()
+            {
+                return batch;
+            }
+            let _looks_anyway = tokio::time::timeout(LOOK_AGAIN, self.intake.appended()).await;
+        }
+    }
+
+    /// Reads a file on the caller's thread: a moment, mostly from the system's cache.
+    fn look(&mut self) -> Option<Batch> {
+        let after = self.reader.position();
+        match self.reader.read_through(BATCH, self.intake.last()) {
+            Ok(records) if records.is_empty() => None,
+            Ok(records) => Some(self.sort(after, &records)),
+            Err(error) => {
+                self.intake.note_unreadable(&error);
+                None
+            }
+        }
+    }
+
+    fn sort(&mut self, after: Position, records: &[Record]) -> Batch {
+        let readings = Vec::with_capacity(records.len());
+        let mut batch = Batch { after, through: after, readings, rejected: Vec::new() };
+        for record in records {
+            batch.through = record.position;
+            match self.decode(record) {
+                Ok(Decoded::Readings(mut readings)) => batch.readings.append(&mut readings),
+                Ok(Decoded::Ignored) => {}
+                Err(rejected) => {
+                    self.log_rejected(&rejected);
+                    batch.rejected.push(rejected);
+                }
+            }
+        }
+        batch
+    }
+
+    fn decode(&self, record: &Record) -> Result<Decoded, Rejected> {
+        let Some(arrival) = record::decode(&record.payload) else {
+            let reason = "its record in the intake journal has an unknown layout".to_owned();
+            return Err(reject(&unknown(&record.payload), reason));
+        };
+        let limit = self.intake.max_payload_bytes();
+        let decoded = if arrival.payload_bytes > limit {
+            let bytes = arrival.payload_bytes;
+            Err(format!("the payload has {bytes} bytes, more than the {limit} that are taken"))
+        } else {
+            let Arrival { topic, payload, received_at, .. } = arrival;
+            self.codec.decode(&Message { topic, payload, received_at })
+        };
+        decoded.map_err(|reason| reject(&arrival, reason))
+    }
+
+    fn log_rejected(&mut self, rejected: &Rejected) {
+        if let Some(suppressed_before) = self.lines.admit(Instant::now()) {
+            if suppressed_before > 0 {
+                log::warn!(target: "vigie::intake", "rejected {suppressed_before} more messages; they are kept for inspection");
+            }
+            // Quoted, so that a topic can't forge a line of the log.
+            log::warn!(target: "vigie::intake", "rejected a message on {:?}: {}", rejected.topic, rejected.reason);
+        }
+    }
+}
+
+fn unknown(payload: &[u8]) -> Arrival<'_> {
+    Arrival { topic: "", payload, payload_bytes: payload.len(), received_at: chrono::Utc::now() }
+}
+
+fn reject(arrival: &Arrival<'_>, reason: String) -> Rejected {
+    Rejected {
+        topic: arrival.topic.to_owned(),
+        payload: arrival.payload[..KEPT_BYTES.min(arrival.payload.len())].to_vec(),
+        payload_bytes: arrival.payload_bytes,
+        reason,
+        received_at: arrival.received_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::Tz;
+
+    use super::super::codec::OriginJson;
+    use super::super::testing::intake;
+    use super::*;
+    use crate::config::ReadingTopic;
+    use crate::wire::Topics;
+
+    const TOPIC: &str = "factory/sensors/temperature";
+
+    fn feed(intake: &Arc<Intake>, after: Position) -> Feed {
+        let codec = OriginJson::new(Topics::new("factory", ReadingTopic::Shared), Tz::UTC);
+        Feed::new(intake.clone(), Arc::new(codec), after)
+    }
+
+    #[actix::test]
+    async fn a_batch_is_sorted_in_order() {
+        let (_folder, intake) = intake(100);
+        for payload in [
+            r#"{"sensor_id":"A","temperature":1}"#,
+            "online",
+            r#"{"sensor_id":"B","temperature":2}"#,
+        ] {
+            intake.accept(TOPIC, payload.as_bytes());
+        }
+        intake.accept("factory/sensors/status", b"online");
+        intake.accept(TOPIC, &[b' '; 101]);
+        let batch = feed(&intake, 0).next().await;
+        let ids: Vec<_> = batch.readings.iter().map(|r| r.sensor_id.as_str()).collect();
+        assert_eq!(ids, ["A", "B"]);
+        assert_eq!((batch.after, batch.through, batch.rejected.len()), (0, 5, 2));
+        assert_eq!(batch.rejected[0].payload, b"online");
+        assert_eq!(batch.rejected[1].payload_bytes, 101);
+        assert!(batch.rejected[1].reason.contains("101 bytes, more than the 100"));
+    }
+
+    #[actix::test]
+    async fn each_batch_goes_on_where_the_one_before_ended() {
+        let (_folder, intake) = intake(100);
+        let mut feed = feed(&intake, 0);
+        let mut values = Vec::new();
+        for number in 0..1000 {
+            let reading = format!(r#"{{"sensor_id":"A","temperature":{number}}}"#);
+            intake.accept(TOPIC, reading.as_bytes());
+        }
+        while values.len() < 1000 {
+            let batch = feed.next().await;
+            assert_eq!(batch.after, values.len() as u64);
+            assert!(batch.readings.len() <= BATCH);
+            values.extend(batch.readings.iter().map(|reading| reading.value.get()));
+        }
+        assert_eq!(values, (0..1000).map(f64::from).collect::<Vec<_>>());
+    }
+
+    #[actix::test]
+    async fn one_who_waits_is_woken() {
+        let (_folder, intake) = intake(100);
+        let mut feed = feed(&intake, 0);
+        let waiting = actix_rt::spawn(async move { feed.next().await });
+        tokio::task::yield_now().await;
+        intake.accept(TOPIC, b"x");
+        assert_eq!(waiting.await.unwrap().rejected.len(), 1);
+    }
+}
