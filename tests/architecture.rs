@@ -11,7 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("locale", &["domain"]),
     ("config", &["domain", "locale"]),
-    ("messages", &["domain", "config"]),
+    ("messages", &["domain", "config", "journal"]),
     ("supervisor", &["logging"]),
     ("logging", &["config"]),
     ("wire", &["domain", "config"]),

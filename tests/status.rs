@@ -35,7 +35,8 @@ fn a_running_daemon_says_how_it_is() {
     }
     assert!(children.iter().all(|child| child["state"] == "up"), "{children:?}");
     assert_eq!(report["tree"]["groups"][0]["states"]["up"], 1);
-    assert!(report["lag"]["unpublished"].is_u64() && report["queues"]["store"]["depth"].is_u64());
+    assert!(report["lag"]["unpublished"].is_u64() && report["lag"]["uncommitted"].is_u64());
+    assert!(report["queues"]["store"]["depth"].is_u64());
 
     let output = run_vigie(&home, &["status", "-c", file]);
     let text = String::from_utf8(output.stdout).expect("text");

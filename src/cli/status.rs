@@ -39,9 +39,9 @@ fn table(report: &Value) -> String {
     out += &format!("broker: {}, {link}\n", text(&report["broker"]["name"]));
     let lag = |what: &str| report["lag"][what].as_u64().unwrap_or_default();
     out += &format!(
-        "lag: {} readings to publish, {} messages to decode\n",
+        "lag: {} readings to publish, {} messages to commit\n",
         lag("unpublished"),
-        lag("undecoded")
+        lag("uncommitted")
     );
     out += &format!("\n{:<24} {:<12} {:>11}  {}\n", "CHILD", "STATE", "INCARNATION", "LAST EXIT");
     for child in list(&report["tree"]["children"]) {

@@ -4,6 +4,7 @@
 //! message, or as nothing when it was not meant as a reading. It follows the journal on disk, so it
 //! holds no more than a batch in memory however far behind it is. Never: drops a record in silence.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -104,7 +105,10 @@ impl Feed {
             Err(format!("the payload has {bytes} bytes, more than the {limit} that are taken"))
         } else {
             let Arrival { topic, payload, received_at, .. } = arrival;
-            self.codec.decode(&Message { topic, payload, received_at })
+            let message = Message { topic, payload, received_at };
+            // A message that makes it panic would come out of the journal again and again.
+            catch_unwind(AssertUnwindSafe(|| self.codec.decode(&message)))
+                .unwrap_or_else(|_| Err("the decoder panicked on it".into()))
         };
         decoded.map_err(|reason| reject(&arrival, reason))
     }
@@ -188,6 +192,26 @@ mod tests {
             values.extend(batch.readings.iter().map(|reading| reading.value.get()));
         }
         assert_eq!(values, (0..1000).map(f64::from).collect::<Vec<_>>());
+    }
+
+    struct Fragile;
+
+    impl Codec for Fragile {
+        fn decode(&self, message: &Message<'_>) -> Result<Decoded, String> {
+            assert!(message.payload != b"poison");
+            Ok(Decoded::Ignored)
+        }
+    }
+
+    #[actix::test]
+    async fn a_message_that_makes_the_decoder_panic_is_rejected() {
+        let (_folder, intake) = intake(100);
+        for payload in [b"a".as_slice(), b"poison", b"b"] {
+            intake.accept(TOPIC, payload);
+        }
+        let batch = Feed::new(intake, Arc::new(Fragile), 0).next().await;
+        assert_eq!((batch.through, batch.rejected.len()), (3, 1));
+        assert_eq!(batch.rejected[0].payload, b"poison");
     }
 
     #[actix::test]
