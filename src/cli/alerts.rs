@@ -253,7 +253,6 @@ timestamp                         state     sensor_id  location            rule 
             looks += 1;
             append(
                 &path,
-                looks,
                 // An older time than what was shown already: new all the same.
                 &alerts([
                     event(&format!("new{looks}"), "TEMP_002", -looks, AlertState::Active),

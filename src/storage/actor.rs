@@ -84,7 +84,7 @@ impl Writer {
         commit: CommitFn,
     ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + 'static {
         let settings = Arc::new(settings);
-        let backlog = Backlog::new();
+        let backlog = Backlog::default();
         move |env| {
             Ok(Self {
                 env: env.clone(),
@@ -125,7 +125,6 @@ impl Writer {
             database: self.database.take(),
             settings: self.settings.clone(),
             commit: self.commit.clone(),
-            run: self.backlog.run(),
             items: self.backlog.items(),
             questions: std::mem::take(&mut self.questions),
         };

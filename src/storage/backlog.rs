@@ -1,7 +1,7 @@
 //! Messages taken and not yet committed.
 //!
 //! The backlog is made before the writer and outlives each of its incarnations: whatever panics or
-//! fails, its messages are still there, numbered, for the next commit. They leave it only once
+//! fails, its messages are still there, in order, for the next commit. They leave it only once
 //! they are known to be committed.
 //!
 //! Each message keeps its route's permit, so a route's capacity bounds what is queued *and* what
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use super::write::{Numbered, Work};
+use super::write::Work;
 use crate::journal::Position;
 use crate::messages::{AlertsDelivered, Store};
 use crate::supervisor::Routed;
@@ -27,54 +27,45 @@ pub(super) enum Taken {
     Delivered(Routed<AlertsDelivered>, DateTime<Utc>),
 }
 
-/// One message, with its number in this run of the daemon.
-pub(super) struct Item {
-    number: i64,
-    taken: Taken,
-}
-
-impl Item {
-    pub fn work(&self) -> Numbered<'_> {
-        let work = match &self.taken {
-            Taken::Store(routed) => Work::Store(&routed.message),
-            Taken::Delivered(routed, at) => Work::Delivered { row_ids: &routed.message.0, at: *at },
-        };
-        Numbered { number: self.number, work }
+impl Taken {
+    pub fn work(&self) -> Work<'_> {
+        match self {
+            Self::Store(routed) => Work::Store(&routed.message),
+            Self::Delivered(routed, at) => Work::Delivered { row_ids: &routed.message.0, at: *at },
+        }
     }
 
     /// Whether it brings alert events that are to be published.
     pub fn announces(&self) -> bool {
-        match &self.taken {
-            Taken::Store(routed) => routed.message.alerts.iter().any(|event| event.announced),
-            Taken::Delivered(..) => false,
+        match self {
+            Self::Store(routed) => routed.message.alerts.iter().any(|event| event.announced),
+            Self::Delivered(..) => false,
         }
     }
 
     fn num_rows(&self) -> usize {
-        match &self.taken {
-            Taken::Store(Routed { message, .. }) => {
+        match self {
+            Self::Store(Routed { message, .. }) => {
                 message.readings.len() + message.alerts.len() + message.rejected.len()
             }
-            Taken::Delivered(routed, _) => routed.message.0.len(),
+            Self::Delivered(routed, _) => routed.message.0.len(),
         }
     }
 
     fn is_urgent(&self) -> bool {
-        matches!(&self.taken, Taken::Store(routed) if !routed.message.alerts.is_empty())
+        matches!(self, Self::Store(routed) if !routed.message.alerts.is_empty())
     }
 }
 
 /// Clones share the messages.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Backlog {
-    run: i64,
     queue: Arc<Mutex<Queue>>,
 }
 
 #[derive(Default)]
 struct Queue {
-    items: VecDeque<Arc<Item>>,
-    num_taken: i64,
+    items: VecDeque<Arc<Taken>>,
     num_rows: usize,
     num_urgent: usize,
     /// How far in the intake journal the last message taken reaches; `None` before the first.
@@ -82,15 +73,6 @@ struct Queue {
 }
 
 impl Backlog {
-    pub fn new() -> Self {
-        Self { run: rand::random(), queue: Arc::default() }
-    }
-
-    /// Names this run of the daemon.
-    pub const fn run(&self) -> i64 {
-        self.run
-    }
-
     /// Whether this is what comes next from the intake journal. Something else means that a message
     /// was lost on the way (with the incarnation that had it in hand): it must be sent again.
     pub fn is_next(&self, store: &Store) -> bool {
@@ -102,15 +84,13 @@ impl Backlog {
         if let Taken::Store(store) = &taken {
             queue.through = Some(store.message.through);
         }
-        queue.num_taken += 1;
-        let item = Item { number: queue.num_taken, taken };
-        queue.num_rows += item.num_rows();
-        queue.num_urgent += usize::from(item.is_urgent());
-        queue.items.push_back(Arc::new(item));
+        queue.num_rows += taken.num_rows();
+        queue.num_urgent += usize::from(taken.is_urgent());
+        queue.items.push_back(Arc::new(taken));
     }
 
     /// All there is, in order; it stays here until [`Backlog::forget`].
-    pub fn items(&self) -> Vec<Arc<Item>> {
+    pub fn items(&self) -> Vec<Arc<Taken>> {
         self.lock().items.iter().cloned().collect()
     }
 
@@ -127,7 +107,7 @@ impl Backlog {
     /// How far in the intake journal the oldest `num_items` reach.
     pub fn reach(&self, num_items: usize) -> Option<Position> {
         let queue = self.lock();
-        queue.items.iter().take(num_items).rev().find_map(|item| match &item.taken {
+        queue.items.iter().take(num_items).rev().find_map(|item| match item.as_ref() {
             Taken::Store(store) => Some(store.message.through),
             Taken::Delivered(..) => None,
         })

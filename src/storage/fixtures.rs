@@ -1,12 +1,13 @@
 //! What the tests of storage store.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use r2d2_sqlite::rusqlite::{self, Connection};
 use tempfile::TempDir;
 
-use super::write::{Numbered, Work, commit};
+use super::write::{Work, commit};
 use super::{Settings, open};
 use crate::config::Durability;
 use crate::domain::{
@@ -53,8 +54,16 @@ pub(crate) fn humidity(sensor: &str, seconds: i64, percent: f64) -> Judged {
     judged
 }
 
+/// An empty message. Each of a test comes from one record of the intake journal, in the order made.
+pub(crate) fn store() -> Store {
+    thread_local!(static LAST: Cell<u64> = const { Cell::new(0) });
+    let after = LAST.get();
+    LAST.set(after + 1);
+    Store { after, through: after + 1, ..Store::default() }
+}
+
 pub(crate) fn readings(readings: impl IntoIterator<Item = Judged>) -> Store {
-    Store { readings: readings.into_iter().collect(), ..Store::default() }
+    Store { readings: readings.into_iter().collect(), ..store() }
 }
 
 pub(crate) fn event(alert_id: &str, sensor: &str, seconds: i64, state: AlertState) -> AlertEvent {
@@ -77,7 +86,7 @@ pub(crate) fn event(alert_id: &str, sensor: &str, seconds: i64, state: AlertStat
 }
 
 pub(crate) fn alerts(events: impl IntoIterator<Item = AlertEvent>) -> Store {
-    Store { alerts: events.into_iter().collect(), ..Store::default() }
+    Store { alerts: events.into_iter().collect(), ..store() }
 }
 
 pub(crate) fn rejected(payload: &str) -> Rejected {
@@ -94,17 +103,15 @@ pub(crate) fn rejected(payload: &str) -> Rejected {
 pub(crate) fn stored(stores: &[Store]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sensor_data.db");
-    for (run, store) in (1..).zip(stores) {
-        append(&path, -run, store);
+    for store in stores {
+        append(&path, store);
     }
     (folder, path)
 }
 
-/// Stores one more message, as a run of the daemon of its own.
-pub(crate) fn append(path: &Path, run: i64, store: &Store) {
-    let mut database = open(&settings(path)).unwrap();
-    let work = Work::Store(store);
-    commit(&mut database, run, &[Numbered { number: 1, work }]).unwrap();
+/// Stores one more message.
+pub(crate) fn append(path: &Path, store: &Store) {
+    commit(&mut open(&settings(path)).unwrap(), &[Work::Store(store)]).unwrap();
 }
 
 /// One number from the file, by a connection of the test's own.

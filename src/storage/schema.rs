@@ -127,11 +127,13 @@ INSERT INTO commit_mark (run, number) VALUES (0, 0);
 ";
 
 /// `ingest_position` has one row: the last record of the intake journal whose rows are in the file.
+/// It does what `commit_mark` did, and survives the daemon.
 const STEP_2: &str = "
 CREATE TABLE ingest_position (
     position INTEGER NOT NULL
 );
 INSERT INTO ingest_position (position) VALUES (0);
+DROP TABLE commit_mark;
 ";
 
 /// What a file turned out to be.

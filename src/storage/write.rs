@@ -1,13 +1,14 @@
 //! One transaction from messages to rows.
 //!
-//! Holds always: a message's rows are committed together with its number, so a message that comes
-//! again after a crash between the commit and its being noted is recognised and left out; and with
-//! the position of the last journal record they came from, so that a restart goes on right there.
+//! Holds always: rows are committed together with the position of the last journal record they came
+//! from. So a restart goes on right there, and a message that comes again after a crash between the
+//! commit and its being noted is recognised and left out.
 
 use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Transaction, TransactionBehavior, params, types};
 
 use super::database::{Database, SensorsKnown};
+use super::recall;
 use crate::domain::{AlertEvent, AlertState, Reading, Rejected, Value, time};
 use crate::journal::Position;
 use crate::messages::{Judged, Store};
@@ -19,7 +20,7 @@ const SENSORS_REMEMBERED: usize = 100_000;
 /// The quantity whose readings live in the origin's table.
 const TEMPERATURE: &str = "temperature";
 
-/// One message's work.
+/// One message's work. Repeated, each kind changes nothing.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Work<'a> {
     Store(&'a Store),
@@ -30,26 +31,12 @@ pub(super) enum Work<'a> {
     },
 }
 
-/// Work and its place in the order of arrival.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Numbered<'a> {
-    /// One more for each message of a run of the daemon.
-    pub number: i64,
-    pub work: Work<'a>,
-}
-
 /// Commits all of it in one transaction, leaving out what was committed before.
-///
-/// `run` names the daemon's run, drawn by lot: the numbers of one mean nothing in another.
 ///
 /// # Errors
 /// Then nothing of it is committed.
-pub(super) fn commit(
-    database: &mut Database,
-    run: i64,
-    work: &[Numbered<'_>],
-) -> rusqlite::Result<()> {
-    let result = try_commit(database, run, work);
+pub(super) fn commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()> {
+    let result = try_commit(database, work);
     if result.is_err() || database.sensors.len() > SENSORS_REMEMBERED {
         // After an error: what was remembered on the way is not in the file.
         database.sensors.clear();
@@ -57,32 +44,30 @@ pub(super) fn commit(
     result
 }
 
-fn try_commit(database: &mut Database, run: i64, work: &[Numbered<'_>]) -> rusqlite::Result<()> {
-    let Some(last) = work.last() else {
+fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()> {
+    if work.is_empty() {
         return Ok(());
-    };
+    }
     let Database { connection, naive, rejected_keep, sensors } = database;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let committed = committed(&transaction, run)?;
+    let committed = recall::ingest_position(&transaction)?;
+    let mut through = committed;
     let mut rows = Rows { transaction: &transaction, naive: *naive, sensors, num_rejected: 0 };
-    for numbered in work.iter().filter(|numbered| numbered.number > committed) {
-        match numbered.work {
-            Work::Store(store) => rows.store(store)?,
-            Work::Delivered { row_ids, at } => rows.delivered(row_ids, at)?,
+    for work in work {
+        match work {
+            Work::Store(store) if store.through > through => {
+                rows.store(store)?;
+                through = store.through;
+            }
+            Work::Store(_committed_before) => {}
+            Work::Delivered { row_ids, at } => rows.delivered(row_ids, *at)?,
         }
     }
     rows.bound_rejected(*rejected_keep)?;
-    transaction
-        .prepare_cached("UPDATE commit_mark SET run = ?1, number = ?2")?
-        .execute([run, last.number.max(committed)])?;
+    if through > committed {
+        rows.position(through)?;
+    }
     transaction.commit()
-}
-
-/// The number up to which this run's messages are in the file.
-fn committed(transaction: &Transaction<'_>, run: i64) -> rusqlite::Result<i64> {
-    transaction
-        .prepare_cached("SELECT coalesce(max(number), 0) FROM commit_mark WHERE run = ?1")?
-        .query_row([run], |row| row.get(0))
 }
 
 /// The rows of the transaction under way.
@@ -102,7 +87,7 @@ impl Rows<'_> {
         for rejected in &store.rejected {
             self.rejected(rejected)?;
         }
-        self.position(store.through)
+        Ok(())
     }
 
     fn position(&self, through: Position) -> rusqlite::Result<()> {

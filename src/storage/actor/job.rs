@@ -7,14 +7,14 @@ use tokio::sync::oneshot;
 
 use super::Answer;
 use crate::messages::{PendingAlert, ResumePoint};
-use crate::storage::backlog::Item;
+use crate::storage::backlog::Taken;
 use crate::storage::database::{Database, OpenError, Reason, Settings, is_transient, open};
 use crate::storage::recall;
-use crate::storage::write::Numbered;
+use crate::storage::write::Work;
 
-/// Commits a run's numbered work; [`write::commit`](crate::storage::write::commit) but for tests.
+/// Commits work; [`write::commit`](crate::storage::write::commit) but for tests.
 pub(super) type CommitFn =
-    Arc<dyn Fn(&mut Database, i64, &[Numbered<'_>]) -> rusqlite::Result<()> + Send + Sync>;
+    Arc<dyn Fn(&mut Database, &[Work<'_>]) -> rusqlite::Result<()> + Send + Sync>;
 
 /// To be answered from the file as it is after the commit.
 pub(super) enum Question {
@@ -54,8 +54,7 @@ pub(super) struct Job {
     pub database: Option<Database>,
     pub settings: Arc<Settings>,
     pub commit: CommitFn,
-    pub run: i64,
-    pub items: Vec<Arc<Item>>,
+    pub items: Vec<Arc<Taken>>,
     pub questions: Vec<Question>,
 }
 
@@ -96,7 +95,7 @@ impl Job {
             none => none.insert(open(&self.settings)?),
         };
         let work: Vec<_> = self.items.iter().map(|item| item.work()).collect();
-        (self.commit)(database, self.run, &work).map_err(|error| Trouble {
+        (self.commit)(database, &work).map_err(|error| Trouble {
             is_transient: is_transient(&error),
             why: format!("can't write to `{}`: {error}", self.settings.path.display()),
         })

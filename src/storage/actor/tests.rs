@@ -11,9 +11,9 @@ use crate::domain::{AlertState, Fingerprint, StandingAlert};
 use crate::messages::Judged;
 use crate::storage::database::is_transient;
 use crate::storage::fixtures::{
-    alerts, at, event, number, readings, rejected, settings, temperature, texts,
+    alerts, at, event, number, readings, rejected, settings, store, temperature, texts,
 };
-use crate::storage::write::Numbered;
+use crate::storage::write::Work;
 use crate::supervisor::testing::{self, Exits};
 use crate::supervisor::{Mailbox, RequestError};
 
@@ -116,12 +116,12 @@ fn failing(
     fail: impl Fn() -> rusqlite::Result<()> + Send + Sync + 'static,
 ) -> CommitFn {
     let num_commits = AtomicU32::new(0);
-    Arc::new(move |database, run, work| {
+    Arc::new(move |database, work| {
         if work.is_empty() || num_commits.fetch_add(1, Ordering::Relaxed) + 1 != nth {
-            return write::commit(database, run, work);
+            return write::commit(database, work);
         }
         if after {
-            write::commit(database, run, work)?;
+            write::commit(database, work)?;
         }
         fail()
     })
@@ -221,7 +221,7 @@ async fn a_panic_of_the_actor_during_a_commit_repeats_nothing() {
     let began = Arc::new(Notify::new());
     let num_commits = AtomicU32::new(0);
     let (through, beginning) = (next_is_through.clone(), began.clone());
-    let commit: CommitFn = Arc::new(move |database, run, work| {
+    let commit: CommitFn = Arc::new(move |database, work| {
         if work.is_empty() {
             return Ok(());
         }
@@ -232,7 +232,7 @@ async fn a_panic_of_the_actor_during_a_commit_repeats_nothing() {
             let waiting = changed.wait_timeout_while(done.lock().unwrap(), DEADLINE, |done| !*done);
             drop(waiting.unwrap());
         }
-        let result = write::commit(database, run, work);
+        let result = write::commit(database, work);
         if is_first {
             beginning.notify_one();
         } else {
@@ -256,8 +256,8 @@ async fn a_panic_of_the_actor_during_a_commit_repeats_nothing() {
 
 /// Says how often a commit failed for now.
 fn watching(num_busy: Arc<AtomicU32>, first: Arc<Notify>) -> CommitFn {
-    Arc::new(move |database, run, work| {
-        let result = write::commit(database, run, work);
+    Arc::new(move |database, work| {
+        let result = write::commit(database, work);
         if result.as_ref().is_err_and(is_transient) {
             num_busy.fetch_add(1, Ordering::Relaxed);
             first.notify_one();
@@ -293,12 +293,12 @@ async fn a_full_disk_is_waited_out() {
     let watching = watching(num_full.clone(), full.clone());
     let has_room = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let room = has_room.clone();
-    let commit: CommitFn = Arc::new(move |database, run, work| {
+    let commit: CommitFn = Arc::new(move |database, work| {
         // SQLite says of a file at its page limit what it says of a full disk.
         let pages = if room.load(Ordering::Relaxed) { 1_000_000 } else { 1 };
         let limit =
             database.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
-        limit.and_then(|()| watching(database, run, work))
+        limit.and_then(|()| watching(database, work))
     });
     let bench = Bench::with(commit, None);
     bench.send(readings((0..1000).map(reading))).await;
@@ -328,9 +328,9 @@ async fn rows_share_a_commit() {
     let num_commits = Arc::new(AtomicU32::new(0));
     let counting = num_commits.clone();
     let bench = Bench::with(
-        Arc::new(move |database, run, work: &[Numbered<'_>]| {
+        Arc::new(move |database, work: &[Work<'_>]| {
             counting.fetch_add(u32::from(!work.is_empty()), Ordering::Relaxed);
-            write::commit(database, run, work)
+            write::commit(database, work)
         }),
         None,
     );
@@ -350,8 +350,8 @@ async fn a_lone_reading_is_committed_after_the_group_time() {
     let done = committed.clone();
     let watching = watching(num_busy, Arc::default());
     let bench = Bench::with(
-        Arc::new(move |database, run, work: &[Numbered<'_>]| {
-            let result = watching(database, run, work);
+        Arc::new(move |database, work: &[Work<'_>]| {
+            let result = watching(database, work);
             if !work.is_empty() {
                 done.notify_one();
             }
@@ -428,7 +428,7 @@ async fn after_a_message_lost_in_the_writers_hands_none_is_taken_but_the_same_ag
 #[actix::test]
 async fn rejected_messages_are_stored() {
     let bench = Bench::new();
-    bench.send(Store { rejected: vec![rejected("x")], ..Store::default() }).await;
+    bench.send(Store { rejected: vec![rejected("x")], ..store() }).await;
     bench.committed().await;
     assert_eq!(number(&bench.path, "SELECT count(*) FROM rejected_messages"), 1);
     bench.stop().await;

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::storage::fixtures::{number, readings, settings, temperature, texts};
-use crate::storage::write::{Numbered, Work, commit};
+use crate::storage::write::{Work, commit};
 
 /// What the origin's script runs at its start.
 const ORIGIN: &str = "CREATE TABLE IF NOT EXISTS sensor_readings (
@@ -87,7 +87,7 @@ fn the_origins_file_is_adopted_with_its_rows() {
 
     let mut database = open(&settings(&path)).unwrap();
     let store = readings([temperature("TEMP_001", 0, 21.0)]);
-    commit(&mut database, 1, &[Numbered { number: 1, work: Work::Store(&store) }]).unwrap();
+    commit(&mut database, &[Work::Store(&store)]).unwrap();
     assert_eq!(
         texts(
             &path,

@@ -74,7 +74,7 @@ fn readings_are_filtered() {
 #[test]
 fn a_sensor_is_found_in_whichever_half_has_it() {
     let (_folder, path) = history();
-    append(&path, 1, &readings([temperature("H", 5, 15.0), humidity("A", 6, 16.0)]));
+    append(&path, &readings([temperature("H", 5, 15.0), humidity("A", 6, 16.0)]));
     let of = |sensor: &str, quantity: Option<&str>| {
         let (sensor, quantity) = (Some(sensor.to_owned()), quantity.map(str::to_owned));
         values(&path, &ReadingFilter { sensor, quantity, ..ReadingFilter::default() })

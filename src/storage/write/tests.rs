@@ -4,18 +4,16 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::storage::fixtures::{
-    alerts, at, event, humidity, number, readings, rejected, settings, temperature, texts, value,
+    alerts, at, event, humidity, number, readings, rejected, settings, store, temperature, texts,
+    value,
 };
 use crate::storage::{Settings, open, recall};
-
-const RUN: i64 = 77;
 
 /// A file, its writer's connection, and the messages sent to it so far.
 struct Bench {
     _folder: TempDir,
     path: PathBuf,
     database: Database,
-    num_sent: i64,
 }
 
 impl Bench {
@@ -24,13 +22,11 @@ impl Bench {
         let path = folder.path().join("sensor_data.db");
         let mut settings = settings(&path);
         change(&mut settings);
-        Self { _folder: folder, path, database: open(&settings).unwrap(), num_sent: 0 }
+        Self { _folder: folder, path, database: open(&settings).unwrap() }
     }
 
     fn send(&mut self, store: &Store) {
-        self.num_sent += 1;
-        let work = Work::Store(store);
-        commit(&mut self.database, RUN, &[Numbered { number: self.num_sent, work }]).unwrap();
+        commit(&mut self.database, &[Work::Store(store)]).unwrap();
     }
 
     fn number(&self, sql: &str) -> i64 {
@@ -121,41 +117,36 @@ fn a_sensor_noted_in_a_failed_transaction_is_noted_again() {
         .unwrap();
     let mut store = readings([temperature("TEMP_001", 0, 20.0)]);
     store.rejected.push(rejected("x"));
-    let work = [Numbered { number: 1, work: Work::Store(&store) }];
-    assert!(commit(&mut bench.database, RUN, &work).is_err());
+    assert!(commit(&mut bench.database, &[Work::Store(&store)]).is_err());
     assert_eq!(bench.number("SELECT count(*) FROM readings"), 0);
     bench.send(&readings([temperature("TEMP_001", 0, 20.0)]));
     assert_eq!(bench.number("SELECT count(*) FROM sensors"), 1);
 }
 
 #[test]
-fn a_repeat_is_recognised_by_its_number() {
+fn a_repeat_is_recognised_by_its_position() {
     let mut bench = plain();
     let stores: Vec<_> = (0..4).map(|n| readings([temperature("T", n, 20.0)])).collect();
-    let work: Vec<_> = (1..)
-        .zip(&stores)
-        .map(|(number, store)| Numbered { number, work: Work::Store(store) })
-        .collect();
+    let work: Vec<_> = stores.iter().map(Work::Store).collect();
     let count = |bench: &Bench| bench.number("SELECT count(*) FROM readings");
-    commit(&mut bench.database, RUN, &work[..2]).unwrap();
+    let position = |bench: &Bench| recall::ingest_position(&bench.database.connection).unwrap();
+    commit(&mut bench.database, &work[..2]).unwrap();
+    assert_eq!((count(&bench), position(&bench)), (2, 2));
     // The next incarnation repeats what was committed, and has more.
-    commit(&mut bench.database, RUN, &work).unwrap();
-    assert_eq!(count(&bench), 4);
-    // A dead incarnation's commit comes through late: it must not take the mark back either.
-    commit(&mut bench.database, RUN, &work[..2]).unwrap();
-    commit(&mut bench.database, RUN, &work[2..3]).unwrap();
-    assert_eq!(count(&bench), 4);
-    // The same numbers in another run of the daemon are other messages.
-    commit(&mut bench.database, RUN + 1, &work[..1]).unwrap();
-    assert_eq!(count(&bench), 5);
+    commit(&mut bench.database, &work).unwrap();
+    assert_eq!((count(&bench), position(&bench)), (4, 4));
+    // A dead incarnation's commit comes through late: it must not take the position back either.
+    commit(&mut bench.database, &work[..2]).unwrap();
+    commit(&mut bench.database, &work[2..3]).unwrap();
+    assert_eq!((count(&bench), position(&bench)), (4, 4));
 }
 
 #[test]
 fn rejected_messages_are_bounded_and_all_counted() {
     let mut bench = Bench::new(|settings| settings.rejected_keep = 3);
-    bench.send(&Store { rejected: vec![rejected("1"), rejected("2")], ..Store::default() });
+    bench.send(&Store { rejected: vec![rejected("1"), rejected("2")], ..store() });
     let many = ["3", "4", "5", "\0\u{ff}"].map(rejected).to_vec();
-    bench.send(&Store { rejected: many, ..Store::default() });
+    bench.send(&Store { rejected: many, ..store() });
     assert_eq!(
         bench.texts("SELECT CAST(payload AS TEXT) FROM rejected_messages ORDER BY id"),
         ["4", "5", "\0\u{ff}"]
@@ -168,7 +159,7 @@ fn rejected_messages_are_bounded_and_all_counted() {
 fn nothing_rejected_is_kept_when_none_shall_be() {
     let mut bench = Bench::new(|settings| settings.rejected_keep = 0);
     for _ in 0..2 {
-        bench.send(&Store { rejected: vec![rejected("x")], ..Store::default() });
+        bench.send(&Store { rejected: vec![rejected("x")], ..store() });
     }
     assert_eq!(bench.number("SELECT count(*) FROM rejected_messages"), 0);
     assert_eq!(bench.number("SELECT value FROM counters WHERE name = 'rejected_total'"), 2);
@@ -215,7 +206,7 @@ fn announced_alerts_are_pending_until_delivered() {
 
     let row_ids = [first[0].row_id, first[2].row_id];
     let work = Work::Delivered { row_ids: &row_ids, at: at(60) };
-    commit(&mut bench.database, RUN, &[Numbered { number: 2, work }]).unwrap();
+    commit(&mut bench.database, &[work]).unwrap();
     assert_eq!(pending(&bench, 0, 10), first[1..2]);
     assert_eq!(
         bench.texts("SELECT DISTINCT published_at FROM alerts WHERE published_at IS NOT NULL"),
