@@ -131,6 +131,7 @@ impl Evaluator {
         let readings = readings.into_iter().filter_map(|reading| self.judge(reading, &mut alerts));
         let readings = readings.collect();
         self.tell(&alerts);
+        self.env.fault_point();
         let (taken, is_taken) = oneshot::channel();
         let batch = Store { after, through, readings, alerts, rejected, taken: Some(taken) };
         let store = self.settings.store.clone();

@@ -3,6 +3,7 @@
 //! This and [`wiring`] are the only places that know all actors.
 
 mod doors;
+mod faults;
 mod report;
 mod wiring;
 
@@ -18,7 +19,7 @@ use crate::config::{Config, Credentials};
 use crate::exit::Exit;
 use crate::locale::Words;
 use crate::storage;
-use crate::supervisor::Outcome;
+use crate::supervisor::{Faults, Outcome};
 
 /// How many sensors the log names one by one at the start.
 const SENSORS_NAMED: usize = 50;
@@ -39,6 +40,13 @@ pub fn run(config: Config, options: Options) -> Exit {
         log::error!(target: "vigie::app", "{error}");
         return Exit::Usage;
     }
+    let faults = match faults::from_env() {
+        Ok(faults) => faults,
+        Err(error) => {
+            log::error!(target: "vigie::app", "{error}");
+            return Exit::Usage;
+        }
+    };
     let words = config.language.words();
     greet(&config, words);
     // Says at once what is wrong with the file, before anything is started; migrates it too.
@@ -50,7 +58,7 @@ pub fn run(config: Config, options: Options) -> Exit {
             return Exit::Unavailable;
         }
     };
-    actix_rt::System::new().block_on(supervise(config, options, storage, doors))
+    actix_rt::System::new().block_on(supervise(config, options, storage, doors, faults))
 }
 
 /// A daemon that can't read its password would try for ever with the wrong one.
@@ -82,6 +90,7 @@ async fn supervise(
     options: Options,
     storage: storage::Settings,
     doors: Doors,
+    faults: Faults,
 ) -> Exit {
     let words = config.language.words();
     let reopen = Arc::new(AtomicBool::new(false));
@@ -99,7 +108,7 @@ async fn supervise(
     let overall = config.shutdown_timeout;
     let intake = doors.intake.clone();
     let wired = wiring::wire(config, options, storage, doors, reopen);
-    let tree = match wired.tree.start() {
+    let tree = match wired.tree.faults(faults).start() {
         Ok(tree) => tree,
         Err(error) => {
             log::error!(target: "vigie::app", "can't start the watchdog's thread: {error}");

@@ -18,6 +18,9 @@ use crate::supervisor::{ChildEnv, Failure, GracefulStop};
 /// The gateway's user name, beside a password that is made anew for each process.
 const GATEWAY_USER: &str = "vigie-gateway";
 
+/// The broker's work is done on threads of its own, so its faults make their own occasions.
+const FAULT_LOOK: Duration = Duration::from_millis(100);
+
 /// What the embedded broker needs to know.
 pub struct Settings {
     /// Port 0 takes a free one, and keeps it through restarts.
@@ -99,6 +102,9 @@ impl Actor for Broker {
             }));
         }
         self.address.send_replace(Some(self.gateway.clone()));
+        if self.env.has_faults() {
+            ctx.run_interval(FAULT_LOOK, |broker, _| broker.env.fault_point());
+        }
         self.env.ready();
     }
 }

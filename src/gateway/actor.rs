@@ -330,6 +330,7 @@ impl Actor for Gateway {
 
 impl StreamHandler<Event> for Gateway {
     fn handle(&mut self, event: Event, ctx: &mut Context<Self>) {
+        self.env.fault_point();
         match event {
             Event::Up => self.up(ctx),
             Event::Failed(outcome) => self.examine(outcome, ctx),
@@ -364,6 +365,7 @@ impl Handler<Routed<PublishReadings>> for Gateway {
 
     fn handle(&mut self, mut routed: Routed<PublishReadings>, ctx: &mut Context<Self>) {
         let readings = std::mem::take(&mut routed.message.readings);
+        self.env.fault_point();
         let delivered = routed.message.delivered.take();
         // The permit goes with the readings until they are in flight: that keeps the sensors waiting.
         let permit = (self.carries() && !self.is_stalled()).then_some(routed);

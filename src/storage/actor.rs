@@ -13,12 +13,13 @@
 mod job;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use self::job::{CommitFn, Done, Job, Question};
+use self::job::{CommitFn, Done, Job, Question, Slowness};
 use super::backlog::{Backlog, Taken};
 use super::{Database, Settings, write};
 use crate::messages::{
@@ -58,6 +59,8 @@ pub struct Writer {
     timer_runs: bool,
     group_time_over: bool,
     stopping: bool,
+    /// Tells a commit that was made slow on request that the writer stops.
+    hurry: Arc<AtomicBool>,
     /// Since when commits have been failing for now.
     trouble_since: Option<Instant>,
 }
@@ -99,6 +102,7 @@ impl Writer {
                 timer_runs: false,
                 group_time_over: false,
                 stopping: false,
+                hurry: Arc::default(),
                 trouble_since: None,
             })
         }
@@ -127,6 +131,10 @@ impl Writer {
             commit: self.commit.clone(),
             items: self.backlog.items(),
             questions: std::mem::take(&mut self.questions),
+            slowness: self
+                .env
+                .slow_by()
+                .map(|per_row| Slowness { per_row, hurry: self.hurry.clone() }),
         };
         let work = actix_rt::task::spawn_blocking(move || job.run());
         ctx.spawn(work.into_actor(self).map(|done, writer, ctx| match done {
@@ -136,6 +144,7 @@ impl Writer {
     }
 
     fn finish_job(&mut self, mut done: Done, ctx: &mut Context<Self>) {
+        self.env.fault_point();
         self.phase = Phase::Idle;
         self.database = done.database;
         // Those that were not answered come before those asked meanwhile.
@@ -246,6 +255,7 @@ impl Handler<Routed<Store>> for Writer {
         if !self.backlog.is_next(&store.message) {
             return; // `taken` is dropped untold, so the evaluator sends all of it again
         }
+        self.env.fault_point();
         let taken = store.message.taken.take();
         self.take(Taken::Store(store), ctx);
         if let Some(taken) = taken {
@@ -285,6 +295,7 @@ impl Handler<GracefulStop> for Writer {
 
     fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
         self.stopping = true;
+        self.hurry.store(true, Ordering::Relaxed);
         self.proceed(ctx);
     }
 }

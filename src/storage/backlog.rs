@@ -43,7 +43,7 @@ impl Taken {
         }
     }
 
-    fn num_rows(&self) -> usize {
+    pub fn num_rows(&self) -> usize {
         match self {
             Self::Store(Routed { message, .. }) => {
                 message.readings.len() + message.alerts.len() + message.rejected.len()

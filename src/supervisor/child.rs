@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, oneshot};
 
 use super::arbiters::Place;
 use super::env::{ChildEnv, Failure, GracefulStop};
+use super::faults::ChildFaults;
 use super::hook::guarded;
 use super::life::Life;
 use super::policy::{Exit, Policy};
@@ -111,11 +112,12 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> Child for Core<A> {
 
     fn start(self: Arc<Self>, birth: Birth, house: &std::rc::Rc<House>) {
         let arbiter = house.arbiters.borrow_mut().get(self.place, &self.name);
+        let faults = house.faults.of(&self.name);
         match arbiter {
             // If the arbiter has just died, the closure is dropped, and the reporter in it reports.
             Ok(arbiter) => {
                 arbiter.spawn_fn(move || {
-                    actix_rt::spawn(self.run(birth));
+                    actix_rt::spawn(self.run(birth, faults));
                 });
             }
             // Not before its time: a failure at once after each rest would be an endless loop.
@@ -144,9 +146,10 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> Child for Core<A> {
 }
 
 impl<A: Actor<Context = Context<A>>> Core<A> {
-    async fn run(self: Arc<Self>, birth: Birth) {
+    async fn run(self: Arc<Self>, birth: Birth, faults: Option<Arc<ChildFaults>>) {
         let Birth { reporter, mut kill, after } = birth;
-        let exit = self.live(after, &mut kill, &reporter).await;
+        let env = ChildEnv::new(self.name.clone(), reporter.incarnation, faults);
+        let exit = self.live(env, after, &mut kill, &reporter).await;
         if exit == Exit::Killed {
             self.inbox.lock().await.take();
         }
@@ -155,6 +158,7 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
 
     async fn live(
         &self,
+        env: ChildEnv,
         after: Duration,
         kill: &mut oneshot::Receiver<()>,
         reporter: &Reporter,
@@ -171,7 +175,6 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
             _ = &mut *kill => return Exit::Killed,
             inbox = Arc::clone(&self.inbox).lock_owned() => inbox,
         };
-        let env = ChildEnv::new(self.name.clone(), reporter.incarnation);
         let actor = match guarded(&self.name, || (self.factory)(&env)) {
             Ok(Ok(actor)) => actor,
             Ok(Err(failure)) => return failure.into(),

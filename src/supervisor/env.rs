@@ -1,9 +1,12 @@
 //! What a supervised actor may say to its supervisor, and what it must answer.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use tokio::sync::Notify;
+
+use super::faults::ChildFaults;
 
 /// Asks an actor to finish its work and call `ctx.stop()`. It is cut off at its shutdown deadline.
 #[derive(Debug, Clone, Copy, Message)]
@@ -32,12 +35,13 @@ struct Line {
     incarnation: u32,
     ready: Notify,
     failure: Mutex<Option<Failure>>,
+    faults: Option<Arc<ChildFaults>>,
 }
 
 impl ChildEnv {
-    pub(super) fn new(name: Arc<str>, incarnation: u32) -> Self {
+    pub(super) fn new(name: Arc<str>, incarnation: u32, faults: Option<Arc<ChildFaults>>) -> Self {
         let (ready, failure) = (Notify::new(), Mutex::new(None));
-        Self(Arc::new(Line { name, incarnation, ready, failure }))
+        Self(Arc::new(Line { name, incarnation, ready, failure, faults }))
     }
 
     #[must_use]
@@ -73,6 +77,26 @@ impl ChildEnv {
         why: impl Into<String>,
     ) {
         self.end::<A>(ctx, Failure::Unavailable(why.into()));
+    }
+
+    /// Where a panic would hurt: panics if one was asked for by [`Faults`](super::Faults) and is due.
+    pub fn fault_point(&self) {
+        if let Some(faults) = &self.0.faults {
+            // The one panic that is meant: the supervisor is there to catch it.
+            assert!(!faults.strikes(Instant::now()), "a fault on request");
+        }
+    }
+
+    /// Whether anything is to go wrong: for an actor that has to make its own occasions.
+    #[must_use]
+    pub fn has_faults(&self) -> bool {
+        self.0.faults.is_some()
+    }
+
+    /// How much more each row is to cost that this child commits.
+    #[must_use]
+    pub fn slow_by(&self) -> Option<Duration> {
+        self.0.faults.as_ref().and_then(|faults| faults.slow_by)
     }
 
     fn end<A: Actor<Context = Context<A>>>(&self, ctx: &mut A::Context, failure: Failure) {

@@ -6,6 +6,7 @@ compile_error!("supervision catches panics: build with panic = \"unwind\"");
 mod arbiters;
 mod child;
 mod env;
+mod faults;
 mod group;
 mod health;
 mod hook;
@@ -24,6 +25,7 @@ mod watchdog;
 
 pub use arbiters::Place;
 pub use env::{ChildEnv, Failure, GracefulStop};
+pub use faults::{Fault, Faults};
 pub use health::{
     ChildHealth, ChildState, GroupHealth, Health, HealthReport, LastExit, StateCounts,
 };
@@ -38,7 +40,7 @@ pub use tree::{Outcome, RunningTree, Tree};
 impl ChildEnv {
     /// For an actor's own tests, without a supervisor.
     pub(crate) fn for_test() -> Self {
-        Self::new("test".into(), 1)
+        Self::new("test".into(), 1, None)
     }
 
     /// Why the incarnation gave up, if it did.

@@ -35,7 +35,7 @@ impl<A: Actor<Context = Context<A>>> Stand<A> {
     /// Brings an incarnation to life on this arbiter.
     pub fn start(&self, factory: impl Fn(&ChildEnv) -> Result<A, Failure>) -> Incarnation {
         *self.incarnations.borrow_mut() += 1;
-        let env = ChildEnv::new(self.name.into(), *self.incarnations.borrow());
+        let env = ChildEnv::new(self.name.into(), *self.incarnations.borrow(), None);
         let actor = factory(&env).expect("the factory succeeds");
         let mut ctx = Context::new();
         ctx.spawn(Pump(self.inbox.clone()));

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::arbiters::{Arbiters, join};
 use super::child::Child;
 use super::env::GracefulStop;
+use super::faults::Faults;
 use super::group::Group;
 use super::health::{Board, Health};
 use super::notice::{ChildEvent, Listener, Notices};
@@ -48,6 +49,7 @@ pub struct Tree {
     listener: Option<Listener>,
     on_phase_up: Option<Box<dyn Fn(u8)>>,
     watchdog: Option<(Duration, OnStuck)>,
+    faults: Faults,
 }
 
 impl Tree {
@@ -82,6 +84,13 @@ impl Tree {
     #[must_use]
     pub fn on_phase_up(mut self, hook: impl Fn(u8) + 'static) -> Self {
         self.on_phase_up = Some(Box::new(hook));
+        self
+    }
+
+    /// What is to go wrong on request; its periods begin with the tree.
+    #[must_use]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
         self
     }
 
@@ -121,6 +130,7 @@ impl Tree {
             notices: RefCell::new(Notices::new(self.listener)),
             unfinished: RefCell::default(),
             on_phase_up: self.on_phase_up,
+            faults: self.faults.arm(now),
         });
         let (done, outcome) = oneshot::channel();
         let role = Role::Root { done: Some(done), stop_within: STOP_WITHIN };

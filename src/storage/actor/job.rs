@@ -1,6 +1,8 @@
 //! What runs on the blocking pool: open the file if need be, commit, answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use r2d2_sqlite::rusqlite::{self, Connection};
 use tokio::sync::oneshot;
@@ -50,12 +52,36 @@ fn said<T>(found: rusqlite::Result<T>) -> Answer<T> {
     found.map_err(|error| format!("can't read the database: {error}"))
 }
 
+/// How finely a slowed commit looks whether the writer is to stop.
+const SLOW_STEP: Duration = Duration::from_millis(50);
+
+/// A commit made slow on request.
+pub(super) struct Slowness {
+    pub per_row: Duration,
+    /// Set when nobody should be kept waiting any more.
+    pub hurry: Arc<AtomicBool>,
+}
+
+impl Slowness {
+    fn last(&self, num_rows: usize) {
+        let until = Instant::now() + self.per_row * u32::try_from(num_rows).unwrap_or(u32::MAX);
+        while !self.hurry.load(Ordering::Relaxed) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            std::thread::sleep(left.min(SLOW_STEP));
+        }
+    }
+}
+
 pub(super) struct Job {
     pub database: Option<Database>,
     pub settings: Arc<Settings>,
     pub commit: CommitFn,
     pub items: Vec<Arc<Taken>>,
     pub questions: Vec<Question>,
+    pub slowness: Option<Slowness>,
 }
 
 /// Why nothing was committed.
@@ -90,6 +116,9 @@ impl Job {
     }
 
     fn commit_all(&mut self) -> Result<(), Trouble> {
+        if let Some(slowness) = &self.slowness {
+            slowness.last(self.items.iter().map(|item| item.num_rows()).sum());
+        }
         let database = match &mut self.database {
             Some(database) => database,
             none => none.insert(open(&self.settings)?),

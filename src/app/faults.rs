@@ -1,0 +1,102 @@
+//! Reads `VIGIE_FAULTS`: what is to go wrong on request. Pure but for [`from_env`].
+
+use std::time::Duration;
+
+use crate::config::duration;
+use crate::supervisor::{Fault, Faults};
+
+/// The environment variable.
+const VARIABLE: &str = "VIGIE_FAULTS";
+
+/// The children that have fault points.
+const CHILDREN: [&str; 4] = ["alerts", "broker", "gateway", "storage"];
+
+/// The only one that commits rows.
+const COMMITS: &str = "storage";
+
+/// What the environment asks for; a daemon told to fail says so loudly.
+///
+/// # Errors
+/// When it can't be understood; says what is wrong with it.
+pub(super) fn from_env() -> Result<Faults, String> {
+    let Some(text) = std::env::var_os(VARIABLE).filter(|text| !text.is_empty()) else {
+        return Ok(Faults::default());
+    };
+    let text = text.into_string().map_err(|text| format!("{VARIABLE}: {text:?} is no text"))?;
+    let faults = parse(&text).map_err(|why| {
+        format!("{VARIABLE}: {why}; write e.g. panic:alerts=13s,slow:storage=10ms, or unset it")
+    })?;
+    log::warn!(target: "vigie::app", "💥 FAULTS ON REQUEST, not for a daemon in use: {VARIABLE}={text}");
+    Ok(faults)
+}
+
+fn parse(text: &str) -> Result<Faults, String> {
+    let mut faults = Faults::default();
+    for wish in text.split(',').map(str::trim) {
+        let parts = wish.split_once(':').and_then(|(kind, rest)| {
+            let (child, time) = rest.split_once('=')?;
+            Some((kind, child, time))
+        });
+        let Some((kind, child, time)) = parts else {
+            return Err(format!("`{wish}` is not of the form KIND:CHILD=DURATION"));
+        };
+        let time = duration::parse(time).map_err(|mistake| mistake.to_string())?;
+        if time.is_zero() {
+            return Err(format!("`{wish}`: the duration must be above 0"));
+        }
+        let fault = faults.0.entry(child.to_owned()).or_default();
+        let place = place(fault, kind, child).map_err(|why| format!("`{wish}`: {why}"))?;
+        if place.replace(time).is_some() {
+            return Err(format!("{kind}:{child} is there twice"));
+        }
+    }
+    Ok(faults)
+}
+
+/// Where a kind of fault of a child is noted.
+fn place<'a>(
+    fault: &'a mut Fault,
+    kind: &str,
+    child: &str,
+) -> Result<&'a mut Option<Duration>, String> {
+    match kind {
+        "panic" if CHILDREN.contains(&child) => Ok(&mut fault.panic_every),
+        "panic" => Err(format!("no child `{child}` has fault points; {} do", CHILDREN.join(", "))),
+        "slow" if child == COMMITS => Ok(&mut fault.slow_by),
+        "slow" => Err(format!("only {COMMITS} can be slow")),
+        _ => Err(format!("`{kind}` is no fault; panic and slow are")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_is_wished_for() {
+        let faults = parse("panic:alerts=13s, slow:storage=10ms,panic:storage=1m").unwrap();
+        let (alerts, storage) = (faults.0["alerts"], faults.0["storage"]);
+        assert_eq!(faults.0.len(), 2);
+        assert_eq!(alerts.panic_every, Some(Duration::from_secs(13)));
+        assert_eq!(alerts.slow_by, None);
+        assert_eq!(storage.panic_every, Some(Duration::from_secs(60)));
+        assert_eq!(storage.slow_by, Some(Duration::from_millis(10)));
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        for (text, what) in [
+            ("alerts", "`alerts` is not of the form KIND:CHILD=DURATION"),
+            ("panic:alerts=13s,", "`` is not of the form KIND:CHILD=DURATION"),
+            ("panic:alerts=13", "`13` has no unit"),
+            ("panic:alerts=0s", "the duration must be above 0"),
+            ("panic:alert=1s", "no child `alert` has fault points; alerts, broker, gateway"),
+            ("slow:alerts=1s", "only storage can be slow"),
+            ("burn:alerts=1s", "`burn` is no fault; panic and slow are"),
+            ("panic:alerts=1s,panic:alerts=2s", "panic:alerts is there twice"),
+        ] {
+            let why = parse(text).unwrap_err();
+            assert!(why.contains(what), "{text}: {why}");
+        }
+    }
+}
