@@ -18,7 +18,7 @@ define install
 	fi
 endef
 
-.PHONY: run test lint bench setup
+.PHONY: run test chaos lint bench setup
 
 run: ## builds Vigie and runs CONFIG (config/factory.toml: four sensors on the embedded broker)
 	$(call install,$(BUILD_PACKAGES))
@@ -32,6 +32,9 @@ lint: ## formatting and clippy
 	$(call install,$(BUILD_PACKAGES))
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+
+chaos: setup ## kills, outages, full disks and panics by the dozen: no reading lost, none doubled (a quarter of an hour)
+	VIGIE_CHAOS=full cargo test --locked --test chaos -- --test-threads=1 --nocapture
 
 bench: ## what the steps of a reading cost, as ratios to a baseline of the same run
 	$(call install,$(BUILD_PACKAGES))

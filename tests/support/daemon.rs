@@ -101,6 +101,11 @@ impl Daemon {
         Access::plain(&format!("mqtt://{address}"))
     }
 
+    /// How it ended, if it has.
+    pub fn has_exited(&mut self) -> Option<i32> {
+        self.process.has_exited().map(|status| status.code().expect("an exit, not a signal"))
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }

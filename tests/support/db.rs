@@ -57,6 +57,16 @@ impl Db {
         events.expect("run a query").map(|event| event.expect("an event")).collect()
     }
 
+    /// The values of the readings that `numbered` published, in the order of their rows.
+    pub fn numbers(&self) -> Vec<usize> {
+        let db = self.open();
+        let sql = "SELECT CAST(temperature AS INTEGER) FROM sensor_readings
+                   WHERE sensor_id GLOB 'S_[0-9]*' ORDER BY id";
+        let mut query = db.prepare(sql).expect("the table");
+        let numbers = query.query_map([], |row| row.get::<_, u32>(0)).expect("run a query");
+        numbers.map(|number| number.expect("a number") as usize).collect()
+    }
+
     /// How many rows `sensor_readings` has.
     pub fn count(&self) -> usize {
         let count = self.number("SELECT count(*) FROM sensor_readings");

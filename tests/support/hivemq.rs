@@ -61,6 +61,10 @@ impl HiveMq {
         certificate.write_key_store(&self.path("keys.p12"), KEY_STORE_PASSWORD);
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// How to reach it by 127.0.0.1.
     pub fn access(&self) -> Access {
         let scheme = if self.ca_file.is_some() { "mqtts" } else { "mqtt" };

@@ -13,8 +13,11 @@ mod hivemq;
 mod mosquitto;
 mod mqtt;
 pub mod names;
+pub mod numbered;
 mod process;
 pub mod readings;
+pub mod subscriber;
+pub mod wire;
 
 pub use ca::{Ca, Certificate, Validity};
 pub use daemon::{Daemon, Home, run_vigie};

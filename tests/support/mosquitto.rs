@@ -24,6 +24,8 @@ pub struct Mosquitto {
     user: Option<(String, String)>,
     ca_file: Option<PathBuf>,
     persistent: bool,
+    max_queued_messages: u32,
+    more: String,
     starts: u32,
 }
 
@@ -35,7 +37,17 @@ impl Mosquitto {
     pub fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("mosquitto-").tempdir().expect("a temp folder");
         let port = free_port();
-        Self { dir, port, user: None, ca_file: None, persistent: false, starts: 0, process: None }
+        Self {
+            process: None,
+            dir,
+            port,
+            user: None,
+            ca_file: None,
+            persistent: false,
+            max_queued_messages: MAX_QUEUED_MESSAGES,
+            more: String::new(),
+            starts: 0,
+        }
     }
 
     /// A running one without credentials and TLS.
@@ -69,6 +81,21 @@ impl Mosquitto {
     #[must_use]
     pub fn with_persistence(mut self) -> Self {
         self.persistent = true;
+        self
+    }
+
+    /// Drops nothing, whatever waits.
+    #[must_use]
+    pub fn with_endless_queues(mut self) -> Self {
+        self.max_queued_messages = 0;
+        self
+    }
+
+    /// A further line of its configuration.
+    #[must_use]
+    pub fn with_line(mut self, line: &str) -> Self {
+        self.more += line;
+        self.more += "\n";
         self
     }
 
@@ -132,8 +159,8 @@ impl Mosquitto {
 
     fn config(&self) -> String {
         let mut config = format!(
-            "listener {} 127.0.0.1\nmax_queued_messages {MAX_QUEUED_MESSAGES}\n",
-            self.port
+            "listener {} 127.0.0.1\nmax_queued_messages {}\n{}",
+            self.port, self.max_queued_messages, self.more
         );
         let dir = self.dir.path();
         if fs::metadata(dir).expect("the temp folder").uid() == 0 {

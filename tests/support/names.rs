@@ -26,11 +26,18 @@ pub const ALL_READINGS: &str = "SELECT count(*) FROM readings";
 /// The alert events in their order: state, time, value.
 pub const ALERT_EVENTS: &str = "SELECT state, timestamp, value FROM alerts ORDER BY id";
 
+/// Faults on request.
+pub const FAULTS: &str = "VIGIE_FAULTS";
+
 /// Words of the English log.
 pub const CONNECTED: &str = "✅ Connected to ";
 pub const CANT_CONNECT: &str = "❌ Can't connect to ";
 pub const CONNECTION_TO: &str = "⚠️ Connection to ";
 pub const LOST: &str = " lost: ";
+
+/// What the log says of a database that takes nothing, and when it does again.
+pub const NOTHING_STORED: &str = "nothing can be stored for now";
+pub const STORING_AGAIN: &str = "storing again after";
 
 /// What the log says, before its name, of a part that panics.
 pub const PANIC_IN: &str = "panic in ";

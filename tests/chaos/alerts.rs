@@ -1,0 +1,141 @@
+//! Alerts through an outage of the broker with the death of the daemon in the middle: each that was
+//! stored as announced arrives exactly once, in order per sensor.
+//!
+//! The broker is Mosquitto, stopped in good order, so that it keeps every session to the last
+//! packet: what comes twice, or not, is the daemon's doing. (HiveMQ CE forgets on the way down
+//! which QoS 2 messages it has, and a killed Mosquitto what it acknowledged last.)
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use r2d2_sqlite::rusqlite::Connection;
+use serde_json::Value;
+
+use super::counting::{Deeds, conclude, settle};
+use super::scale::{Moments, pick};
+use super::support::numbered::Plan;
+use super::support::subscriber::Subscriber;
+use super::support::{Home, Mosquitto, SOON, eventually, let_run, names, require, time};
+
+/// When no alert has come for this long, none is coming.
+const QUIET: Duration = Duration::from_secs(8);
+
+/// An alert event by what makes it one.
+type Event = (DateTime<Utc>, u64);
+type BySensor = BTreeMap<String, Vec<Event>>;
+
+#[test]
+fn alerts_arrive_exactly_once() {
+    if !require(&Mosquitto::TOOLS) {
+        return;
+    }
+    let mut broker = Mosquitto::new().with_persistence().with_endless_queues();
+    broker.start();
+    // Every reading breaks this, and says so.
+    let config = format!(
+        "language = \"en\"\n{}[alerts]\nannounce = \"every-reading\"\n\
+         [alerts.temperature]\nhigh = -1.0\n",
+        broker.access().mqtt_table("the broker", "")
+    );
+    let home = Home::new();
+    let mut daemon = home.start(&config);
+    daemon.wait_line(names::CONNECTED, SOON);
+    let listener = Subscriber::start(broker.port(), "listener", names::ALERTS);
+    let total = pick(2_000, 20_000);
+    let plan = Plan { rate: None, ..Plan::new(broker.port(), total) };
+    let publishers = plan.start();
+    eventually("some alerts", SOON, || (listener.count() > total / 10).then_some(()));
+    broker.stop();
+    let outage = pick(Duration::from_secs(4), Duration::from_secs(60));
+    let_run(outage / 2);
+    daemon.kill();
+    let mut daemon = home.spawn(&config);
+    let_run(outage / 2);
+    broker.start();
+    let published = publishers.finish();
+    settle(&home.db(), &published, &mut daemon);
+    wait_quiet(&listener);
+    let stored = stored(&home);
+    let arrived = arrived(&listener);
+    assert_eq!(daemon.stop(), 0);
+    let told = compare(&stored, &arrived);
+    let done = format!("an outage of {outage:?} and a kill, alerts: {told:?}");
+    let deeds = Deeds { name: "alerts", moments: &Moments::new(), done };
+    let readings = conclude(&home.db(), &published, &deeds);
+    assert!(told.stored > 0, "no alerts");
+    assert_eq!((told.missing, told.doubled, told.out_of_order), (0, 0, 0), "{told:?}");
+    readings.assert_exact();
+}
+
+/// Waits until no more alerts come.
+fn wait_quiet(listener: &Subscriber) {
+    let mut last = (0, Instant::now());
+    while last.1.elapsed() < QUIET {
+        if listener.count() != last.0 {
+            last = (listener.count(), Instant::now());
+        }
+        let_run(Duration::from_millis(50));
+    }
+}
+
+/// The events that were to be published, in their order.
+fn stored(home: &Home) -> BySensor {
+    let connection = Connection::open(home.db().path()).expect("open the database");
+    let sql = "SELECT sensor_id, timestamp, value FROM alerts WHERE announced ORDER BY id";
+    let mut query = connection.prepare(sql).expect("the table");
+    let events = query.query_map([], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, f64>(2)?))
+    });
+    let mut by_sensor = BySensor::new();
+    for event in events.expect("run a query") {
+        let (sensor, at, value) = event.expect("an event");
+        by_sensor.entry(sensor).or_default().push((time(&at), value.to_bits()));
+    }
+    by_sensor
+}
+
+fn arrived(listener: &Subscriber) -> BySensor {
+    let mut by_sensor = BySensor::new();
+    for payload in listener.payloads() {
+        let alert: Value = serde_json::from_slice(&payload).expect("JSON");
+        let text = |name: &str| alert[name].as_str().expect(name).to_owned();
+        let value = alert["temperature"].as_f64().expect("a value");
+        let event = (time(&text("timestamp")), value.to_bits());
+        by_sensor.entry(text("sensor_id")).or_default().push(event);
+    }
+    by_sensor
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    stored: usize,
+    arrived: usize,
+    missing: usize,
+    doubled: usize,
+    /// Arrivals, counted once each, that came after one that was stored later.
+    out_of_order: usize,
+}
+
+fn compare(stored: &BySensor, arrived: &BySensor) -> Told {
+    let mut told = Told::default();
+    let none = Vec::new();
+    for (sensor, stored) in stored {
+        let place: BTreeMap<_, _> = stored.iter().enumerate().map(|(at, event)| (event, at)).collect();
+        let arrived = arrived.get(sensor).unwrap_or(&none);
+        let mut times = BTreeMap::<&Event, usize>::new();
+        let mut latest = 0;
+        for event in arrived {
+            let seen = times.entry(event).or_default();
+            *seen += 1;
+            let at = *place.get(event).expect("what arrives was stored");
+            told.out_of_order += usize::from(*seen == 1 && at < latest);
+            latest = latest.max(at);
+        }
+        told.stored += stored.len();
+        told.arrived += arrived.len();
+        told.missing += stored.len() - times.len();
+        told.doubled += arrived.len() - times.len();
+    }
+    told
+}

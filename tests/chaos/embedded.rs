@@ -1,0 +1,75 @@
+//! The broker dies with the daemon it is embedded in: what it acknowledged must be on disk.
+
+use super::counting::{Deeds, conclude, settle};
+use super::daemon_killed::kill_often;
+use super::scale::{Moments, pick};
+use super::support::numbered::{Plan, Published};
+use super::support::{Home, SOON, free_port, names};
+
+/// Many devices, so that the broker is never idle.
+const MANY: usize = 16;
+
+fn config(port: u16, durability: &str) -> String {
+    format!(
+        "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:{port}\"\n\
+         [storage]\ndurability = \"{durability}\"\n"
+    )
+}
+
+#[test]
+fn killed_with_durability_process() {
+    killed("process", pick(2_500, 5_000));
+}
+
+#[test]
+fn killed_with_durability_power() {
+    // What a sync a message leaves of the rate is no subject here.
+    killed("power", pick(1_000, 2_000));
+}
+
+fn killed(durability: &str, rate: u32) {
+    let port = free_port();
+    let config = config(port, durability);
+    let home = Home::new();
+    let mut daemon = home.start(&config);
+    daemon.wait_line(names::CONNECTED, SOON);
+    let mut moments = Moments::new();
+    let (total, kills) = (pick(8_000, 200_000), pick(4, 40));
+    let publishers = Plan { rate: Some(rate), ..Plan::new(port, total) }.start();
+    kill_often(&home, &config, &mut daemon, kills, &mut moments);
+    let published = publishers.finish();
+    settle(&home.db(), &published, &mut daemon);
+    assert_eq!(daemon.stop(), 0);
+    assert_eq!(published.count(), total, "acknowledged");
+    let name = format!("embedded broker killed, {durability}");
+    let deeds = Deeds { name: &name, moments: &moments, done: format!("{kills} kills") };
+    conclude(&home.db(), &published, &deeds).assert_exact();
+}
+
+/// What each durability costs, side by side.
+#[test]
+fn as_fast_as_it_acknowledges() {
+    let [process, power] = ["process", "power"].map(unlimited);
+    println!(
+        "CHAOS embedded broker, {MANY} connections, unlimited: process {:.0}/s, power {:.0}/s",
+        process.rate(),
+        power.rate()
+    );
+}
+
+fn unlimited(durability: &str) -> Published {
+    let port = free_port();
+    let home = Home::new();
+    let mut daemon = home.start(&config(port, durability));
+    daemon.wait_line(names::CONNECTED, SOON);
+    let total = pick(5_000, 100_000);
+    let publishers = Plan { rate: None, connections: MANY, ..Plan::new(port, total) }.start();
+    let published = publishers.finish();
+    settle(&home.db(), &published, &mut daemon);
+    assert_eq!(daemon.stop(), 0);
+    assert_eq!(published.count(), total, "acknowledged");
+    let name = format!("embedded broker, unlimited, {durability}");
+    let deeds = Deeds { name: &name, moments: &Moments::new(), done: "0 kills".into() };
+    conclude(&home.db(), &published, &deeds).assert_exact();
+    published
+}

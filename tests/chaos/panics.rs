@@ -1,0 +1,76 @@
+//! Parts of the daemon panic in the middle of their work, under load, again and again.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::counting::{Deeds, conclude, settle};
+use super::scale::{Moments, pick};
+use super::support::numbered::Plan;
+use super::support::{Daemon, Home, Mosquitto, SOON, names, require, run_vigie};
+
+const PANICKING: [&str; 3] = ["alerts", "gateway", "storage"];
+
+const SPARED: [&str; 2] = ["status", "fleet"];
+
+#[test]
+fn evaluator_gateway_and_writer_panic() {
+    if !require(&Mosquitto::TOOLS) {
+        return;
+    }
+    let broker = Mosquitto::running();
+    // Five restarts a minute are forgiven, so the small one may last some 20 s.
+    let (every, panics) = (pick("4s", "13s"), pick(1, 20));
+    let mut home = Home::new();
+    home.set_env(names::FAULTS, &PANICKING.map(|child| format!("panic:{child}={every}")).join(","));
+    let config = config(&broker);
+    let mut daemon = home.start(&config);
+    daemon.wait_line(names::CONNECTED, SOON);
+    let plan = Plan { rate: Some(pick(1_000, 2_000)), ..Plan::new(broker.port(), 1_000_000) };
+    let publishers = plan.start();
+    let patience = pick(SOON, Duration::from_secs(20 * 60));
+    for child in PANICKING {
+        daemon.wait_lines(&format!("{}{child}", names::PANIC_IN), panics, patience);
+    }
+    publishers.enough();
+    let published = publishers.finish();
+    settle(&home.db(), &published, &mut daemon);
+    check_incarnations(&home, &mut daemon, &config);
+    let panics = daemon.lines_with(names::PANIC_IN).len();
+    assert_eq!(daemon.stop(), 0);
+    let deeds = Deeds { name: "panics", moments: &Moments::new(), done: format!("{panics} panics") };
+    conclude(&home.db(), &published, &deeds).assert_exact();
+}
+
+/// With a sensor of its own, so that the gateway has something in its hands.
+fn config(broker: &Mosquitto) -> String {
+    format!(
+        "language = \"en\"\n{}\
+         [[sensors]]\nid = \"OWN_001\"\ninterval = \"100ms\"\nsource = {{ type = \"simulated\" }}\n",
+        broker.access().mqtt_table("the broker", "")
+    )
+}
+
+/// One incarnation more for each panic, and one alone for who had none.
+fn check_incarnations(home: &Home, daemon: &mut Daemon, config: &str) {
+    let file = home.write("asked.toml", config);
+    let file = file.to_str().expect("a path of text").to_owned();
+    let log = home.path("log-1.txt");
+    daemon.wait_until("as many incarnations as panics", SOON, || {
+        let output = run_vigie(home, &["status", "--json", "-c", &file]);
+        let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        let log = std::fs::read_to_string(&log).expect("the log");
+        let incarnation = |name: &str| {
+            let children = report["tree"]["children"].as_array().expect("the children");
+            let child = children.iter().find(|child| child["name"] == name).expect(name);
+            child["incarnation"].as_u64().expect("a number")
+        };
+        for child in SPARED {
+            assert_eq!(incarnation(child), 1, "{child} was restarted");
+        }
+        PANICKING.iter().all(|child| {
+            let panics = log.matches(&format!("{}{child}", names::PANIC_IN)).count();
+            incarnation(child) == panics as u64 + 1
+        })
+    });
+}

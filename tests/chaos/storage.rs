@@ -1,0 +1,249 @@
+//! The database can't be written for a while, or only slowly: everything waits its turn, in the
+//! broker and on disk, and not in memory.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use r2d2_sqlite::rusqlite::Connection;
+
+use super::counting::{Deeds, conclude, settle};
+use super::scale::{Moments, pick};
+use super::support::numbered::{Plan, Publishers};
+use super::support::{Daemon, Db, Home, Mosquitto, SOON, eventually, let_run, names, require, skip};
+
+/// What the daemon may have in memory at any time.
+const MOST_MEMORY_KIB: u64 = 100 * 1024;
+
+/// What the daemon is told to stop in, and some.
+const STOPPED: Duration = Duration::from_secs(15);
+
+/// "A needed service is unavailable": a daemon that can't keep its word because its disk is full
+/// may leave, and be started again by whoever watches over it.
+const UNAVAILABLE: i32 = 69;
+
+fn broker() -> Mosquitto {
+    let mut broker = Mosquitto::new().with_persistence().with_endless_queues();
+    broker.start();
+    broker
+}
+
+fn config(broker: &Mosquitto) -> String {
+    format!("language = \"en\"\n{}", broker.access().mqtt_table("the broker", ""))
+}
+
+/// Another program holds the database for itself.
+#[test]
+fn locked() {
+    if !require(&Mosquitto::TOOLS) {
+        return;
+    }
+    let (broker, home) = (broker(), Home::new());
+    let mut daemon = home.start(&config(&broker));
+    daemon.wait_line(names::CONNECTED, SOON);
+    let held = pick(Duration::from_secs(4), Duration::from_secs(60));
+    let memory = Memory::of(&daemon);
+    let plan = Plan::new(broker.port(), pick(8_000, 140_000));
+    let publishers = Plan { rate: Some(pick(1_000, 2_000)), ..plan }.start();
+    eventually("some rows", SOON, || (home.db().count() > 0).then_some(()));
+    let lock = lock(home.db().path());
+    let_run(held);
+    drop(lock);
+    let published = publishers.finish();
+    settle(&home.db(), &published, &mut daemon);
+    daemon.wait_line(names::NOTHING_STORED, SOON);
+    daemon.wait_line(names::STORING_AGAIN, SOON);
+    assert_eq!(daemon.stop(), 0);
+    let moments = Moments::new();
+    let done = format!("locked for {held:?}, at most {} KiB in memory", memory.most());
+    let deeds = Deeds { name: "database locked", moments: &moments, done };
+    conclude(&home.db(), &published, &deeds).assert_exact();
+    memory.check();
+}
+
+/// Takes the write lock of a database until dropped.
+pub fn lock(path: &Path) -> Connection {
+    let connection = Connection::open(path).expect("open the database");
+    connection.busy_timeout(SOON).expect("set the patience");
+    connection.execute_batch("BEGIN EXCLUSIVE").expect("take the lock");
+    connection
+}
+
+/// A hundred rows a second at most, and many more a second coming in.
+#[test]
+fn slow() {
+    if !require(&Mosquitto::TOOLS) {
+        return;
+    }
+    let (broker, mut home) = (broker(), Home::new());
+    home.set_env(names::FAULTS, "slow:storage=10ms");
+    let mut daemon = home.start(&config(&broker));
+    daemon.wait_line(names::CONNECTED, SOON);
+    let memory = Memory::of(&daemon);
+    let plan = Plan::new(broker.port(), pick(2_500, 240_000));
+    let published = Plan { rate: Some(pick(500, 2_000)), ..plan }.start().finish();
+    assert!(daemon.is_running(), "it ended by itself:\n{}", daemon.log());
+    // It stops in time although there is much to do, and a quicker one does the rest.
+    daemon.terminate();
+    assert_eq!(daemon.exit_code(STOPPED), 0);
+    let stored = home.db().numbers().len();
+    home.set_env(names::FAULTS, "");
+    let mut daemon = home.start(&config(&broker));
+    settle(&home.db(), &published, &mut daemon);
+    assert_eq!(daemon.stop(), 0);
+    let moments = Moments::new();
+    let done = format!("{stored} stored while slow, at most {} KiB in memory", memory.most());
+    let deeds = Deeds { name: "database slow", moments: &moments, done };
+    conclude(&home.db(), &published, &deeds).assert_exact();
+    memory.check();
+}
+
+/// The disk is full, and then has room again.
+#[test]
+fn disk_full() {
+    if !require(&Mosquitto::TOOLS) {
+        return;
+    }
+    let (broker, home) = (broker(), Home::new());
+    let Some(disk) = Disk::mount(home.path("disk"), pick(48, 128)) else {
+        skip("can't mount a small tmpfs: it takes root");
+        return;
+    };
+    let config = format!("{}[storage]\npath = \"disk/data.db\"\n", config(&broker));
+    let db = Db::at(home.path("disk/data.db"));
+    let mut daemon = home.start(&config);
+    daemon.wait_line(names::CONNECTED, SOON);
+    let memory = Memory::of(&daemon);
+    let plan = Plan::new(broker.port(), pick(8_000, 140_000));
+    let publishers = Plan { rate: Some(pick(1_000, 2_000)), ..plan }.start();
+    eventually("some rows", SOON, || (db.count() > 0).then_some(()));
+    disk.fill();
+    let said = live_through(&home, &config, &mut daemon, &publishers, &disk);
+    let published = publishers.finish();
+    settle(&db, &published, &mut daemon);
+    assert_eq!(daemon.stop(), 0);
+    let moments = Moments::new();
+    let done = format!("{said}, at most {} KiB in memory", memory.most());
+    conclude(&db, &published, &Deeds { name: "disk full", moments: &moments, done }).assert_exact();
+    memory.check();
+}
+
+/// Until the disk has room again and the daemon has said so, or has left saying why and is back.
+fn live_through(
+    home: &Home,
+    config: &str,
+    daemon: &mut Daemon,
+    publishers: &Publishers,
+    disk: &Disk,
+) -> String {
+    let before = publishers.acknowledged();
+    eventually("a word on the full disk", SOON, || {
+        let said = daemon.log().contains(names::NOTHING_STORED);
+        (said || daemon.has_exited().is_some()).then_some(())
+    });
+    let_run(pick(Duration::from_secs(3), Duration::from_secs(60)));
+    let exit = daemon.has_exited();
+    disk.free();
+    let Some(code) = exit else {
+        daemon.wait_line(names::STORING_AGAIN, SOON);
+        return format!("{} published meanwhile", publishers.acknowledged() - before);
+    };
+    let log = daemon.log();
+    let why = log.lines().rev().find(|line| line.contains("No space left"));
+    assert_eq!((code, why.is_some()), (UNAVAILABLE, true), "an exit that says why:\n{log}");
+    *daemon = home.start(config);
+    daemon.wait_line(names::CONNECTED, SOON);
+    "left with exit code 69 and was started again".to_owned()
+}
+
+/// A small disk of its own.
+struct Disk(PathBuf);
+
+impl Disk {
+    /// `None` where it isn't allowed.
+    fn mount(at: PathBuf, size_mib: u32) -> Option<Self> {
+        fs::create_dir(&at).expect("create a folder");
+        let size = format!("size={size_mib}m");
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&at).output();
+        mount.is_ok_and(|output| output.status.success()).then_some(Self(at))
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.0.join("filler")
+    }
+
+    /// Takes all room there is.
+    fn fill(&self) {
+        let mut file = File::create(self.filler()).expect("create a file");
+        for block in [1 << 20, 1 << 12, 1] {
+            while file.write(&vec![1; block]).is_ok_and(|written| written > 0) {}
+        }
+    }
+
+    fn free(&self) {
+        fs::remove_file(self.filler()).expect("remove a file");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: whoever still has files open there is about to end.
+        let unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
+        if !unmounted.is_ok_and(|status| status.success()) {
+            eprintln!("can't unmount {}", self.0.display());
+        }
+    }
+}
+
+/// Looks at a process's memory all the time.
+struct Memory {
+    most_kib: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Memory {
+    /// Until it ends.
+    fn of(daemon: &Daemon) -> Self {
+        let file = format!("/proc/{}/status", daemon.pid());
+        let (most_kib, stop) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let (most, stopped) = (Arc::clone(&most_kib), Arc::clone(&stop));
+        let thread = thread::spawn(move || {
+            while let (Some(kib), false) = (resident_kib(&file), stopped.load(Ordering::Relaxed)) {
+                most.fetch_max(kib, Ordering::Relaxed);
+                let_run(Duration::from_millis(50));
+            }
+        });
+        Self { most_kib, stop, thread: Some(thread) }
+    }
+
+    fn most(&self) -> u64 {
+        self.most_kib.load(Ordering::Relaxed)
+    }
+
+    fn check(&self) {
+        let most = self.most();
+        assert!((1..MOST_MEMORY_KIB).contains(&most), "{most} KiB in memory");
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // Its panic, if any, has been told.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn resident_kib(status: &str) -> Option<u64> {
+    let text = fs::read_to_string(status).ok()?;
+    let line = text.lines().find(|line| line.starts_with("VmRSS:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
