@@ -64,4 +64,6 @@ pub fn kill_often(
         daemon.kill();
         *daemon = home.spawn(config);
     }
+    // Before it listens for signals, one to stop would end it like any other process.
+    daemon.wait_ready();
 }
