@@ -54,7 +54,11 @@ pub fn settle_for(db: &Db, published: &Published, daemon: &mut Daemon, quiet: Du
         if rows.len() != last.0 {
             last = (rows.len(), Instant::now());
         }
-        assert!(daemon.is_running(), "the daemon ended while readings were to come:\n{}", daemon.log());
+        assert!(
+            daemon.is_running(),
+            "the daemon ended while readings were to come:\n{}",
+            daemon.log()
+        );
         let_run(LOOK_AGAIN);
     }
 }

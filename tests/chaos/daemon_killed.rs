@@ -10,10 +10,8 @@ const LIFE_MS: (u64, u64) = (200, 1_600);
 
 #[test]
 fn at_qos_1() {
-    let plan = |port| Plan {
-        rate: Some(pick(2_500, 5_000)),
-        ..Plan::new(port, pick(10_000, 200_000))
-    };
+    let plan =
+        |port| Plan { rate: Some(pick(2_500, 5_000)), ..Plan::new(port, pick(10_000, 200_000)) };
     killed("daemon killed, QoS 1", pick(4, 40), plan);
 }
 

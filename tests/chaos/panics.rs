@@ -7,9 +7,12 @@ use serde_json::Value;
 use super::counting::{Deeds, conclude, settle};
 use super::scale::{Moments, pick};
 use super::support::numbered::Plan;
-use super::support::{Daemon, Home, Mosquitto, SOON, names, require, run_vigie};
+use super::support::{Daemon, Home, Mosquitto, SOON, let_run, names, require, run_vigie};
 
 const PANICKING: [&str; 3] = ["alerts", "gateway", "storage"];
+
+/// How long the load goes on after the last panic.
+const AFTERWARDS: Duration = Duration::from_secs(1);
 
 const SPARED: [&str; 2] = ["status", "fleet"];
 
@@ -32,13 +35,16 @@ fn evaluator_gateway_and_writer_panic() {
     for child in PANICKING {
         daemon.wait_lines(&format!("{}{child}", names::PANIC_IN), panics, patience);
     }
+    // They come back under load, too.
+    let_run(AFTERWARDS);
     publishers.enough();
     let published = publishers.finish();
     settle(&home.db(), &published, &mut daemon);
     check_incarnations(&home, &mut daemon, &config);
     let panics = daemon.lines_with(names::PANIC_IN).len();
     assert_eq!(daemon.stop(), 0);
-    let deeds = Deeds { name: "panics", moments: &Moments::new(), done: format!("{panics} panics") };
+    let deeds =
+        Deeds { name: "panics", moments: &Moments::new(), done: format!("{panics} panics") };
     conclude(&home.db(), &published, &deeds).assert_exact();
 }
 

@@ -15,7 +15,9 @@ use r2d2_sqlite::rusqlite::Connection;
 use super::counting::{Deeds, conclude, settle};
 use super::scale::{Moments, pick};
 use super::support::numbered::{Plan, Publishers};
-use super::support::{Daemon, Db, Home, Mosquitto, SOON, eventually, let_run, names, require, skip};
+use super::support::{
+    Daemon, Db, Home, Mosquitto, SOON, eventually, let_run, names, require, skip,
+};
 
 /// What the daemon may have in memory at any time.
 const MOST_MEMORY_KIB: u64 = 100 * 1024;
@@ -97,7 +99,7 @@ fn slow() {
     settle(&home.db(), &published, &mut daemon);
     assert_eq!(daemon.stop(), 0);
     let moments = Moments::new();
-    let done = format!("{stored} stored while slow, at most {} KiB in memory", memory.most());
+    let done = format!("{stored} stored at the stop, at most {} KiB in memory", memory.most());
     let deeds = Deeds { name: "database slow", moments: &moments, done };
     conclude(&home.db(), &published, &deeds).assert_exact();
     memory.check();
@@ -143,18 +145,19 @@ fn live_through(
 ) -> String {
     let before = publishers.acknowledged();
     eventually("a word on the full disk", SOON, || {
-        let said = daemon.log().contains(names::NOTHING_STORED);
+        let log = daemon.log();
+        let said = names::FULL.iter().any(|words| log.contains(words));
         (said || daemon.has_exited().is_some()).then_some(())
     });
     let_run(pick(Duration::from_secs(3), Duration::from_secs(60)));
     let exit = daemon.has_exited();
     disk.free();
     let Some(code) = exit else {
-        daemon.wait_line(names::STORING_AGAIN, SOON);
+        daemon.wait_line(names::AGAIN, SOON);
         return format!("{} published meanwhile", publishers.acknowledged() - before);
     };
     let log = daemon.log();
-    let why = log.lines().rev().find(|line| line.contains("No space left"));
+    let why = log.lines().rev().find(|line| names::FULL.iter().any(|words| line.contains(words)));
     assert_eq!((code, why.is_some()), (UNAVAILABLE, true), "an exit that says why:\n{log}");
     *daemon = home.start(config);
     daemon.wait_line(names::CONNECTED, SOON);
@@ -169,7 +172,8 @@ impl Disk {
     fn mount(at: PathBuf, size_mib: u32) -> Option<Self> {
         fs::create_dir(&at).expect("create a folder");
         let size = format!("size={size_mib}m");
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&at).output();
+        let mount =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&at).output();
         mount.is_ok_and(|output| output.status.success()).then_some(Self(at))
     }
 

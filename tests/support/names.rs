@@ -39,5 +39,9 @@ pub const LOST: &str = " lost: ";
 pub const NOTHING_STORED: &str = "nothing can be stored for now";
 pub const STORING_AGAIN: &str = "storing again after";
 
+/// What it says of a full disk, as SQLite or the system calls it, and of its end.
+pub const FULL: [&str; 2] = ["disk is full", "No space left"];
+pub const AGAIN: &str = " again after ";
+
 /// What the log says, before its name, of a part that panics.
 pub const PANIC_IN: &str = "panic in ";

@@ -164,7 +164,7 @@ pub fn timestamp(number: usize) -> String {
     time.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string()
 }
 
-fn payload(number: usize, connection: usize, padding_bytes: usize) -> String {
+pub fn payload(number: usize, connection: usize, padding_bytes: usize) -> String {
     let (sensor, timestamp) = (sensor(number, connection), timestamp(number));
     let mut json = format!(
         "{{\"sensor_id\":\"{sensor}\",\"temperature\":{number},\"timestamp\":\"{timestamp}\",\
@@ -284,9 +284,9 @@ impl Connection {
     fn take(&self) -> Option<usize> {
         let Shared { plan, began, next, .. } = &*self.shared;
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let due = plan.rate.map_or(plan.total, |rate| {
-            (began.elapsed().as_secs_f64() * f64::from(rate)) as usize
-        });
+        let due = plan
+            .rate
+            .map_or(plan.total, |rate| (began.elapsed().as_secs_f64() * f64::from(rate)) as usize);
         let due = due.min(plan.total);
         let more = |number: usize| (number < due).then_some(number + 1);
         next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()
