@@ -11,6 +11,9 @@ use super::support::{Daemon, Home, Mosquitto, SOON, let_run, names, require, run
 
 const PANICKING: [&str; 3] = ["alerts", "gateway", "storage"];
 
+/// A bad command line, config or wish.
+const USAGE: i32 = 2;
+
 /// How long the load goes on after the last panic.
 const AFTERWARDS: Duration = Duration::from_secs(1);
 
@@ -46,6 +49,20 @@ fn evaluator_gateway_and_writer_panic() {
     let deeds =
         Deeds { name: "panics", moments: &Moments::new(), done: format!("{panics} panics") };
     conclude(&home.db(), &published, &deeds).assert_exact();
+}
+
+/// A fault that was asked for and does not come would make every figure here a lie.
+#[test]
+fn a_wish_that_cant_be_read_ends_it() {
+    let mut home = Home::new();
+    home.set_env(names::FAULTS, "panic:evaluator=13s");
+    let mut daemon = home.spawn("language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n");
+    assert_eq!(daemon.exit_code(SOON), USAGE);
+    let log = daemon.log();
+    assert!(
+        log.contains("no child `evaluator` has fault points; alerts, broker, gateway"),
+        "{log}"
+    );
 }
 
 /// With a sensor of its own, so that the gateway has something in its hands.
