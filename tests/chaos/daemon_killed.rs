@@ -19,6 +19,9 @@ fn at_qos_1() {
 fn at_qos_2() {
     let plan = |port| Plan {
         qos: 2,
+        // No more than Mosquitto takes at a time. With 100 under way it hung up on the publishers,
+        // again and again, and completed 450 messages that it then didn't have.
+        window: 20,
         rate: Some(pick(1_000, 1_500)),
         ..Plan::new(port, pick(3_000, 50_000))
     };
