@@ -87,7 +87,13 @@ async fn supervise(config: Config, options: Options, storage: storage::Settings)
         }
     };
     let overall = config.shutdown_timeout;
-    let wired = wiring::wire(config, options, storage, reopen);
+    let wired = match wiring::wire(config, options, storage, reopen) {
+        Ok(wired) => wired,
+        Err(error) => {
+            log::error!(target: "vigie::app", "{error}");
+            return Exit::Unavailable;
+        }
+    };
     let tree = match wired.tree.start() {
         Ok(tree) => tree,
         Err(error) => {

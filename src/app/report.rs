@@ -22,8 +22,8 @@ pub(super) struct Reporting {
 }
 
 impl Reporting {
-    /// `{"version","pid","broker":{"name","connected"},"lag":{"unpublished","undecoded"},
-    /// "tree":{…},"queues":{name:{"depth","capacity"}}}`
+    /// `{"version","pid","broker":{"name","connected"},"lag":{"unpublished",
+    /// "unpublished_in_memory_only","undecoded"},"tree":{…},"queues":{name:{"depth","capacity"}}}`
     pub fn now(&self) -> Value {
         let queue = |depth: usize, capacity: usize| json!({ "depth": depth, "capacity": capacity });
         json!({
@@ -32,6 +32,7 @@ impl Reporting {
             "broker": { "name": self.broker, "connected": self.gauges.connected() },
             "lag": {
                 "unpublished": self.gauges.unpublished(),
+                "unpublished_in_memory_only": self.gauges.in_memory_only(),
                 "undecoded": self.gauges.undecoded(),
             },
             "tree": self.health.get().map(Health::report),

@@ -44,7 +44,8 @@ const STALLED: Duration = Duration::from_secs(5);
 const EMBEDDED_DELAY_AT_MOST: Duration = Duration::from_secs(2);
 /// Lines on readings sent: 50 a second.
 const SENT_LINES: (u64, Duration) = (50, Duration::from_secs(1));
-/// Lines on what the broker refused and the outbox dropped, on each: 2 every 10 seconds.
+/// Lines on what the broker refused, the outbox dropped and the disk did not take, on each: 2 every
+/// 10 seconds.
 const LOSS_LINES: (u64, Duration) = (2, Duration::from_secs(10));
 
 pub struct Gateway {
@@ -73,6 +74,8 @@ pub struct Gateway {
     /// Storage did not answer: it is not asked before the next tick.
     pub(super) storage_resting: bool,
     pub(super) confirming: bool,
+    /// The log says that the outbox can't be written.
+    pub(super) disk_trouble_told: bool,
 }
 
 /// The limits of the log lines that come with the traffic.
@@ -80,6 +83,7 @@ pub(super) struct Lines {
     pub sent: LineLimit,
     pub refused: LineLimit,
     pub dropped: LineLimit,
+    pub disk: LineLimit,
 }
 
 impl Gateway {
@@ -112,11 +116,13 @@ impl Gateway {
                 sent: limit(SENT_LINES),
                 refused: limit(LOSS_LINES),
                 dropped: limit(LOSS_LINES),
+                disk: limit(LOSS_LINES),
             },
             paused_until: None,
             progress_at: now(),
             storage_resting: false,
             confirming: false,
+            disk_trouble_told: false,
         })
     }
 
@@ -269,12 +275,17 @@ impl Gateway {
         }
         self.tell_suppressed();
         self.flow(ctx);
+        self.mark_all();
         self.show();
     }
 
     fn show(&self) {
-        let (unpublished, undecoded) = (self.kept.outbox().len(), self.kept.intake.waiting());
-        self.settings.gauges.show(self.connected, unpublished, undecoded);
+        let (unpublished, in_memory_only) = {
+            let outbox = self.kept.outbox();
+            (outbox.len(), outbox.in_memory_only())
+        };
+        let undecoded = self.kept.intake.waiting();
+        self.settings.gauges.show(self.connected, unpublished, in_memory_only, undecoded);
     }
 
     fn advance_stop(&mut self, ctx: &mut Context<Self>) {
@@ -293,6 +304,7 @@ impl Gateway {
             }
             Stage::Disconnecting => self.tell(Command::Close, ctx),
             Stage::Done => {
+                self.mark_all();
                 self.tell_what_is_left();
                 ctx.stop();
             }
@@ -301,10 +313,7 @@ impl Gateway {
     }
 
     fn tell_what_is_left(&self) {
-        let unpublished = self.kept.outbox().len();
-        if unpublished > 0 {
-            warn!(target: "vigie::gateway", "{unpublished} readings could not be published before the stop");
-        }
+        self.tell_unpublished();
         let unjudged = self.kept.intake.waiting();
         if unjudged > 0 {
             error!(target: "vigie::gateway", "{unjudged} messages were taken in and could not be evaluated before the stop");
@@ -385,6 +394,7 @@ impl Handler<Routed<PublishReadings>> for Gateway {
         let delivered = routed.message.delivered.take();
         // The permit goes with the readings until they are in flight: that keeps the sensors waiting.
         let permit = (self.carries() && !self.is_stalled()).then_some(routed);
+        let readings = self.keep(readings);
         let dropped = self.kept.outbox().accept(readings, delivered, permit);
         self.note_dropped(dropped);
         self.flow(ctx);

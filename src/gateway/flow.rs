@@ -139,6 +139,7 @@ impl Gateway {
             Tag::Alert(row_id) => self.kept.alerts().finish(row_id),
             Tag::Online | Tag::Offline => {}
         }
+        self.mark_often();
         self.flow(ctx);
     }
 

@@ -7,15 +7,23 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub struct Gauges {
     connected: AtomicBool,
     unpublished: AtomicUsize,
+    in_memory_only: AtomicUsize,
     undecoded: AtomicUsize,
 }
 
 impl Gauges {
     // Each is read alone and none guards other memory, hence the relaxed order.
 
-    pub(super) fn show(&self, connected: bool, unpublished: usize, undecoded: usize) {
+    pub(super) fn show(
+        &self,
+        connected: bool,
+        unpublished: usize,
+        in_memory_only: usize,
+        undecoded: usize,
+    ) {
         self.connected.store(connected, Ordering::Relaxed);
         self.unpublished.store(unpublished, Ordering::Relaxed);
+        self.in_memory_only.store(in_memory_only, Ordering::Relaxed);
         self.undecoded.store(undecoded, Ordering::Relaxed);
     }
 
@@ -27,6 +35,11 @@ impl Gauges {
     /// Readings that the broker has not acknowledged.
     pub fn unpublished(&self) -> usize {
         self.unpublished.load(Ordering::Relaxed)
+    }
+
+    /// How many of those the outbox on disk does not hold.
+    pub fn in_memory_only(&self) -> usize {
+        self.in_memory_only.load(Ordering::Relaxed)
     }
 
     /// Messages taken in that are not with the evaluator yet.

@@ -16,6 +16,7 @@ mod diagnosis;
 mod flow;
 mod gauges;
 mod intake;
+mod keep;
 mod link;
 mod outbox;
 mod probe;
@@ -24,6 +25,7 @@ mod stop;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -33,8 +35,10 @@ use alerts::AlertQueue;
 pub use gauges::Gauges;
 use intake::Intake;
 use outbox::Outbox;
+use outbox::disk::Disk;
 
-use crate::config::{Endpoint, MqttConfig, TimeStyle};
+use crate::config::{Durability, Endpoint, MqttConfig, TimeStyle};
+use crate::journal::JournalError;
 use crate::locale::Words;
 use crate::messages::{
     AlertsDelivered, BrokerAddress, Evaluate, LoadPendingAlerts, PublishReadings,
@@ -54,6 +58,9 @@ const OUTBOX_CAPACITY: usize = 10_000;
 #[derive(Clone)]
 pub struct Settings {
     pub mqtt: MqttConfig,
+    /// The folder of the readings that the broker has not acknowledged.
+    pub outbox: PathBuf,
+    pub durability: Durability,
     pub times: TimeStyle,
     pub words: &'static Words,
     /// How many sensors this daemon runs itself; the status message says it.
@@ -92,16 +99,26 @@ pub struct Routes {
 struct Kept {
     intake: Arc<Intake>,
     outbox: Mutex<Outbox<Routed<PublishReadings>>>,
+    disk: Mutex<Disk>,
     alerts: Mutex<AlertQueue>,
 }
 
 impl Kept {
-    fn new(max_payload_bytes: usize) -> Self {
-        Self {
-            intake: Arc::new(Intake::new(max_payload_bytes)),
-            outbox: Mutex::new(Outbox::new(OUTBOX_CAPACITY)),
-            alerts: Mutex::new(AlertQueue::new(ALERT_WINDOW)),
+    /// Opens the outbox; what an earlier run left in it comes before anything new.
+    fn new(settings: &Settings) -> Result<Self, JournalError> {
+        let (disk, left) = Disk::open(&settings.outbox, settings.durability)?;
+        keep::tell_of_left(&left, &settings.outbox, settings.words);
+        let mut outbox = Outbox::new(OUTBOX_CAPACITY);
+        let dropped = outbox.accept(left.readings, None, None);
+        if dropped > 0 {
+            log::error!(target: "vigie::gateway", "outbox full: {dropped} of them are dropped unpublished");
         }
+        Ok(Self {
+            intake: Arc::new(Intake::new(settings.max_payload_bytes)),
+            outbox: Mutex::new(outbox),
+            disk: Mutex::new(disk),
+            alerts: Mutex::new(AlertQueue::new(ALERT_WINDOW)),
+        })
     }
 
     // Only the gateway's arbiter takes these locks, and never across an await; after a panic the
@@ -110,17 +127,24 @@ impl Kept {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn alerts(&self) -> MutexGuard<'_, AlertQueue> {
         self.alerts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Makes the supervisor's factory. What was accepted survives a restart of the gateway.
+///
+/// # Errors
+/// When the outbox can't be opened.
 pub fn factory(
     settings: Settings,
     routes: Routes,
-) -> impl Fn(&ChildEnv) -> Result<Gateway, Failure> + Send + Sync + 'static {
-    let kept = Arc::new(Kept::new(settings.max_payload_bytes));
+) -> Result<impl Fn(&ChildEnv) -> Result<Gateway, Failure> + Send + Sync + 'static, JournalError> {
+    let kept = Arc::new(Kept::new(&settings)?);
     let settings = Arc::new(settings);
-    move |env| Gateway::new(env, settings.clone(), routes.clone(), kept.clone())
+    Ok(move |env: &ChildEnv| Gateway::new(env, settings.clone(), routes.clone(), kept.clone()))
 }

@@ -1,6 +1,7 @@
 //! The gateway on a stage: an evaluator and a storage that only take notes, and a log that is read.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use chrono_tz::Tz;
 
 use super::super::actor::Crash;
 use super::super::{Gateway, Routes, Settings, factory};
-use crate::config::{ClientTls, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle};
+use crate::config::{ClientTls, Durability, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle};
 use crate::domain::{
     AlertEvent, AlertState, Location, Quantity, Reading, Rejected, SensorId, Severity, Unit, Value,
 };
@@ -111,10 +112,19 @@ pub struct Stage {
     pub waiting: Route<AlertsWaiting>,
     pub notes: Arc<Mutex<Notes>>,
     _others: Incarnation,
+    _home: Option<tempfile::TempDir>,
 }
 
 impl Stage {
+    /// With an outbox of its own.
     pub fn new(settings: Settings) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let outbox = home.path().join("outbox");
+        Self { _home: Some(home), ..Self::in_folder(Settings { outbox, ..settings }) }
+    }
+
+    /// With the outbox that the settings name.
+    pub fn in_folder(settings: Settings) -> Self {
         let notes: Arc<Mutex<Notes>> = Arc::default();
         let others = Mailbox::new();
         let routes = Routes {
@@ -130,9 +140,10 @@ impl Stage {
             waiting: mailbox.route(1),
             addr: mailbox.addr(),
             stand: Stand::new("gateway", mailbox),
-            factory: Rc::new(factory(settings, routes)),
+            factory: Rc::new(factory(settings, routes).unwrap()),
             notes,
             _others: running,
+            _home: None,
         }
     }
 
@@ -175,6 +186,8 @@ pub fn settings(name: &str, port: u16) -> Settings {
             topic_prefix: "factory".into(),
             reading_topic: ReadingTopic::Shared,
         },
+        outbox: PathBuf::new(),
+        durability: Durability::Process,
         times: TimeStyle { naive: false, zone: Tz::UTC },
         words: Language::English.words(),
         sensors: 4,
