@@ -6,8 +6,8 @@ use std::path::Path;
 use log::{error, info, warn};
 
 use super::actor::{Gateway, now};
-use super::outbox::disk::{Left, News};
 use super::outbox::Taken;
+use super::outbox::disk::{Left, News};
 use crate::domain::Reading;
 use crate::locale::Words;
 

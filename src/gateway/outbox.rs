@@ -206,9 +206,8 @@ impl<P> Outbox<P> {
     #[must_use]
     pub fn oldest_place(&self) -> Option<Position> {
         // Places grow with the sequence, so the first of either kind is its oldest.
-        let oldest = |entries: &BTreeMap<u64, Entry>| {
-            entries.values().find_map(|entry| entry.taken.place)
-        };
+        let oldest =
+            |entries: &BTreeMap<u64, Entry>| entries.values().find_map(|entry| entry.taken.place);
         [oldest(&self.in_flight), oldest(&self.queued)].into_iter().flatten().min()
     }
 

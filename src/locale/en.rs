@@ -28,7 +28,9 @@ pub(super) static WORDS: Words = Words {
     },
     readings_sent_more: |more| format!("📤 … and {more} more within a second"),
     outbox_recovered: |count| {
-        format!("📦 {count} readings of an earlier run wait in the outbox: they are published first")
+        format!(
+            "📦 {count} readings of an earlier run wait in the outbox: they are published first"
+        )
     },
     outbox_torn: |file, bytes| {
         format!(

@@ -130,10 +130,12 @@ impl Disk {
     /// Declares done what lies before the oldest reading that waits, or all. Written only when it
     /// is at least `at_least` records more than the last time.
     pub fn mark(&mut self, oldest: Option<Position>, at_least: u64) -> Option<News> {
-        let done = oldest.map_or(self.last, |oldest| oldest - 1);
-        if done < self.marked + at_least.max(1) {
+        let before = |oldest: Position| oldest.saturating_sub(1);
+        if oldest.map_or(self.last, before) < self.marked + at_least.max(1) {
             return None;
         }
+        // With no reading left, older records of this kind are done with too.
+        let done = oldest.map_or(self.journal.last(), before);
         let written = self.journal.append(&record::done(done));
         // Also when the disk is full: this is what makes room.
         self.journal.delete_through(done);

@@ -119,7 +119,8 @@ mod tests {
         let mut expected = vec![1];
         expected.extend([0xFF; 8]);
         expected.extend(123_456_789_u32.to_le_bytes());
-        expected.extend(b"\x07\0\0\0TEMP_\xC3\xA9\0\0\0\0\x03\0\0\0co2\x04\0\0\x0038.0\x03\0\0\0ppm");
+        expected
+            .extend(b"\x07\0\0\0TEMP_\xC3\xA9\0\0\0\0\x03\0\0\0co2\x04\0\0\x0038.0\x03\0\0\0ppm");
         assert_eq!(written(&reading(Value::new(38.0).unwrap())), expected);
         assert_eq!(done(258), [2, 2, 1, 0, 0, 0, 0, 0, 0]);
         assert_eq!(read(&done(258)), Some(Record::Done(258)));

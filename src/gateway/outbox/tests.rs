@@ -117,9 +117,10 @@ enum Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let accept = (0_u32..4, any::<bool>(), any::<bool>())
+        .prop_map(|(count, held, on_disk)| Step::Accept { count, held, on_disk });
     let step = prop_oneof![
-        (0_u32..4, any::<bool>(), any::<bool>())
-            .prop_map(|(count, held, on_disk)| Step::Accept { count, held, on_disk }),
+        accept,
         Just(Step::Dispatch),
         any::<prop::sample::Index>().prop_map(Step::Acknowledge),
         any::<prop::sample::Index>().prop_map(Step::PutBack),

@@ -12,7 +12,9 @@ use chrono_tz::Tz;
 
 use super::super::actor::Crash;
 use super::super::{Gateway, Routes, Settings, factory};
-use crate::config::{ClientTls, Durability, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle};
+use crate::config::{
+    ClientTls, Durability, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle,
+};
 use crate::domain::{
     AlertEvent, AlertState, Location, Quantity, Reading, Rejected, SensorId, Severity, Unit, Value,
 };
