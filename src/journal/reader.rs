@@ -91,14 +91,23 @@ impl Reader {
 
     /// Loads what was added to this segment, or the next one. False when there is nothing new.
     fn load_more(&mut self) -> Result<bool, JournalError> {
+        // Before what was added is read, so that nothing more can come in a segment that has another
+        // after it.
+        let segments = list(&self.folder)?;
         if let Some(loaded) = &mut self.segment {
             let before = loaded.bytes.len();
             loaded.grow(&self.folder)?;
             if loaded.bytes.len() > before {
                 return Ok(true);
             }
+            // There, what looks torn may be a damaged length, with whole frames behind it.
+            if segments.back().is_some_and(|last| *last > loaded.first)
+                && let Some(ahead) = frame::resume_at(&loaded.bytes[loaded.used..])
+            {
+                loaded.used += ahead;
+                return Ok(true);
+            }
         }
-        let segments = list(&self.folder)?;
         let next = match &self.segment {
             // A segment is never grown once there is another after it.
             Some(loaded) => segments.iter().find(|first| **first > loaded.first),

@@ -137,6 +137,23 @@ fn damage_costs_what_it_covers_and_is_reported() {
     assert_eq!(numbers(&open(home.path()).1.readings), [0, 1, 2, 3, 5, 6, 7, 8, 9]);
 }
 
+/// A frame that claims to be longer than the file looks like a torn end.
+#[test]
+fn a_damaged_length_hides_nothing_behind_it() {
+    let home = TempDir::new().unwrap();
+    let (mut disk, _) = open(home.path());
+    keep(&mut disk, readings(0..10));
+    drop(disk);
+    let file = segments(home.path()).remove(0);
+    let mut bytes = fs::read(&file).unwrap();
+    let frame = bytes.len() / 10;
+    bytes[frame * 4 + 5] ^= 0x10;
+    fs::write(&file, &bytes).unwrap();
+    let (_, left) = open(home.path());
+    assert_eq!(numbers(&left.readings), [0, 1, 2, 3, 5, 6, 7, 8, 9]);
+    assert_eq!((left.recovery.damages.len(), left.strange), (1, 0));
+}
+
 #[test]
 fn what_another_version_wrote_is_counted() {
     let home = TempDir::new().unwrap();
