@@ -44,9 +44,10 @@ const STALLED: Duration = Duration::from_secs(5);
 const EMBEDDED_DELAY_AT_MOST: Duration = Duration::from_secs(2);
 /// Lines on readings sent: 50 a second.
 const SENT_LINES: (u64, Duration) = (50, Duration::from_secs(1));
-/// Lines on what the broker refused, the outbox dropped and the disk did not take, on each: 2 every
-/// 10 seconds.
+/// Lines on what the broker refused and the outbox dropped, on each: 2 every 10 seconds.
 const LOSS_LINES: (u64, Duration) = (2, Duration::from_secs(10));
+/// Lines on a disk that does not take readings: one a minute, since they say the same.
+const DISK_LINES: (u64, Duration) = (1, Duration::from_secs(60));
 
 pub struct Gateway {
     env: ChildEnv,
@@ -74,6 +75,8 @@ pub struct Gateway {
     /// Storage did not answer: it is not asked before the next tick.
     pub(super) storage_resting: bool,
     pub(super) confirming: bool,
+    /// Readings done with since that was last written down.
+    pub(super) unmarked: usize,
     /// The log says that the outbox can't be written.
     pub(super) disk_trouble_told: bool,
 }
@@ -116,12 +119,13 @@ impl Gateway {
                 sent: limit(SENT_LINES),
                 refused: limit(LOSS_LINES),
                 dropped: limit(LOSS_LINES),
-                disk: limit(LOSS_LINES),
+                disk: limit(DISK_LINES),
             },
             paused_until: None,
             progress_at: now(),
             storage_resting: false,
             confirming: false,
+            unmarked: 0,
             disk_trouble_told: false,
         })
     }
@@ -275,7 +279,7 @@ impl Gateway {
         }
         self.tell_suppressed();
         self.flow(ctx);
-        self.mark_all();
+        self.mark_done();
         self.show();
     }
 
@@ -304,7 +308,7 @@ impl Gateway {
             }
             Stage::Disconnecting => self.tell(Command::Close, ctx),
             Stage::Done => {
-                self.mark_all();
+                self.mark_done();
                 self.tell_what_is_left();
                 ctx.stop();
             }

@@ -13,7 +13,7 @@ use crate::locale::Words;
 
 /// While readings flow, how many may be acknowledged before it is written down: as many as are in
 /// flight at a time, so that a kill at most doubles what is sent again.
-const MARK_EVERY: u64 = 100;
+const MARK_EVERY: usize = 100;
 
 impl Gateway {
     /// Puts readings on disk, as far as it takes them.
@@ -23,19 +23,19 @@ impl Gateway {
         taken
     }
 
-    /// Writes down what is done with, if it is worth a record by now.
-    pub(super) fn mark_often(&mut self) {
-        self.mark(MARK_EVERY);
+    /// One more is done with: writes it down when it is worth a record.
+    pub(super) fn count_done(&mut self) {
+        self.unmarked += 1;
+        if self.unmarked >= MARK_EVERY {
+            self.mark_done();
+        }
     }
 
-    /// Writes down all that is done with.
-    pub(super) fn mark_all(&mut self) {
-        self.mark(1);
-    }
-
-    fn mark(&mut self, at_least: u64) {
+    /// Writes down how far the readings are done with.
+    pub(super) fn mark_done(&mut self) {
+        self.unmarked = 0;
         let oldest = self.kept.outbox().oldest_place();
-        let news = self.kept.disk().mark(oldest, at_least);
+        let news = self.kept.disk().mark(oldest);
         self.tell_of_disk(news);
     }
 

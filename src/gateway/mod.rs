@@ -50,9 +50,11 @@ use crate::supervisor::{ChildEnv, Failure, Route, Routed};
 const READING_WINDOW: usize = 100;
 /// Alerts on their way at a time.
 const ALERT_WINDOW: usize = 20;
-/// Readings kept for a broker that is away, the oldest dropped first: a few MB, and a fleet of a
-/// hundred sensors at 2 s rides out more than three minutes.
-const OUTBOX_CAPACITY: usize = 10_000;
+/// Readings kept for a broker that is away, the oldest dropped first. They are on disk (5 MB) and in
+/// memory, which is what bounds them: measured, 13 MB as they are sensed and 20 MB as they are found
+/// at a start, twice the idle daemon at most. The origin's four sensors ride out seven hours, a
+/// hundred at 2 s a quarter of an hour.
+const OUTBOX_CAPACITY: usize = 50_000;
 
 /// What the gateway is told once.
 #[derive(Clone)]

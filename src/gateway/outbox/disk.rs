@@ -127,11 +127,11 @@ impl Disk {
         (taken, self.note(trouble))
     }
 
-    /// Declares done what lies before the oldest reading that waits, or all. Written only when it
-    /// is at least `at_least` records more than the last time.
-    pub fn mark(&mut self, oldest: Option<Position>, at_least: u64) -> Option<News> {
+    /// Declares done what lies before the oldest reading that waits, or all. Written when it is
+    /// more than the last time.
+    pub fn mark(&mut self, oldest: Option<Position>) -> Option<News> {
         let before = |oldest: Position| oldest.saturating_sub(1);
-        if oldest.map_or(self.last, before) < self.marked + at_least.max(1) {
+        if oldest.map_or(self.last, before) <= self.marked {
             return None;
         }
         // With no reading left, older records of this kind are done with too.

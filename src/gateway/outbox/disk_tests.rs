@@ -65,11 +65,11 @@ fn what_waits_is_there_after_each_start() {
         let found: Vec<_> = left.readings.iter().filter_map(|taken| taken.place).collect();
         assert_eq!(found, places);
         keep(&mut disk, readings(5..6));
-        assert!(disk.mark(Some(places[3]), 1).is_none());
+        assert!(disk.mark(Some(places[3])).is_none());
         drop(disk);
         let (mut disk, left) = Disk::open(&folder, durability).unwrap();
         assert_eq!(numbers(&left.readings), [3, 4, 5]);
-        assert!(disk.mark(None, 1).is_none());
+        assert!(disk.mark(None).is_none());
         drop(disk);
         let (_, left) = Disk::open(&folder, durability).unwrap();
         assert_eq!(numbers(&left.readings), Vec::<u32>::new());
@@ -78,18 +78,16 @@ fn what_waits_is_there_after_each_start() {
 }
 
 #[test]
-fn marks_are_as_rare_as_they_may_be() {
+fn what_is_known_to_be_done_is_not_written_again() {
     let home = TempDir::new().unwrap();
     let (mut disk, _) = open(home.path());
-    let places = keep(&mut disk, readings(0..150));
-    let before = disk.journal.last();
-    disk.mark(Some(places[99]), 100);
-    assert_eq!(disk.journal.last(), before, "99 are not enough");
-    disk.mark(Some(places[100]), 100);
-    assert_eq!(disk.journal.last(), before + 1);
-    disk.mark(None, 1);
-    disk.mark(None, 1);
-    assert_eq!(disk.journal.last(), before + 2, "once");
+    let places = keep(&mut disk, readings(0..3));
+    for oldest in [Some(places[2]), None] {
+        let before = disk.journal.last();
+        disk.mark(oldest);
+        disk.mark(oldest);
+        assert_eq!(disk.journal.last(), before + 1, "once");
+    }
 }
 
 #[test]
@@ -98,13 +96,13 @@ fn segments_that_are_done_go_and_nobody_misses_them() {
     let (mut disk, _) = open(home.path());
     let places = keep(&mut disk, big(0..500));
     assert!(segments(home.path()).len() >= 4, "a test of several segments");
-    disk.mark(Some(places[498]), 1);
+    disk.mark(Some(places[498]));
     assert_eq!(segments(home.path()).len(), 1);
     drop(disk);
     let (mut disk, left) = open(home.path());
     assert_eq!(numbers(&left.readings), [498, 499]);
     assert_eq!(left.recovery.missing, []);
-    disk.mark(None, 1);
+    disk.mark(None);
     // Starts alone leave no files behind.
     drop(disk);
     for _ in 0..5 {
@@ -164,7 +162,7 @@ fn what_another_version_wrote_is_counted() {
     drop(disk);
     let (mut disk, left) = open(home.path());
     assert_eq!((numbers(&left.readings), left.strange), (vec![0, 1], 1));
-    disk.mark(Some(strange + 1), 1);
+    disk.mark(Some(strange + 1));
     drop(disk);
     assert_eq!(open(home.path()).1.strange, 0, "done with");
 }
@@ -193,7 +191,7 @@ fn a_disk_that_takes_nothing_is_said_and_tried_again() {
     let kept = taken.iter().take_while(|taken| taken.place.is_some()).count();
     assert!((100..200).contains(&kept), "{kept}");
     assert!(taken[kept..].iter().all(|taken| taken.place.is_none()));
-    assert!(matches!(disk.mark(None, 1), Some(News::Trouble(_))));
+    assert!(matches!(disk.mark(None), Some(News::Trouble(_))));
 
     fs::create_dir(&folder).unwrap();
     let (taken, news) = disk.keep(readings(200..201));
@@ -211,7 +209,7 @@ enum Step {
     Acknowledge(prop::sample::Index),
     Refuse(prop::sample::Index),
     Lose,
-    Mark(u64),
+    Mark,
     Kill,
     Stop,
 }
@@ -223,7 +221,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => any::<prop::sample::Index>().prop_map(Step::Acknowledge),
         1 => any::<prop::sample::Index>().prop_map(Step::Refuse),
         1 => Just(Step::Lose),
-        2 => (1_u64..5).prop_map(Step::Mark),
+        2 => Just(Step::Mark),
         1 => Just(Step::Kill),
         1 => Just(Step::Stop),
     ];
@@ -276,13 +274,13 @@ proptest! {
                     outbox.rewind();
                     prop_assert_eq!(outbox.take_over(), 0);
                 }
-                Step::Mark(at_least) => prop_assert!(
-                    disk.mark(outbox.oldest_place(), at_least).is_none()
+                Step::Mark => prop_assert!(
+                    disk.mark(outbox.oldest_place()).is_none()
                 ),
                 Step::Kill | Step::Stop => {
                     let clean = matches!(step, Step::Stop);
                     if clean {
-                        disk.mark(outbox.oldest_place(), 1);
+                        disk.mark(outbox.oldest_place());
                     }
                     drop(disk);
                     let left;
