@@ -136,9 +136,13 @@ impl Disk {
         }
         // With no reading left, older records of this kind are done with too.
         let done = oldest.map_or(self.journal.last(), before);
-        let written = self.journal.append(&record::done(done));
+        let record = record::done(done);
+        let mut written = self.journal.append(&record);
         // Also when the disk is full: this is what makes room.
         self.journal.delete_through(done);
+        if written.is_err() && oldest.is_none() {
+            written = self.begin_anew().and_then(|()| self.journal.append(&record));
+        }
         if written.is_ok() {
             self.marked = done;
         }
@@ -148,6 +152,12 @@ impl Disk {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// When no reading waits, the open segment may go too: it may be what fills the disk.
+    fn begin_anew(&mut self) -> Result<(), JournalError> {
+        self.journal = Journal::open(&self.folder, self.journal.last())?.0;
+        Ok(())
     }
 
     fn append(&mut self, reading: &Reading) -> Result<Position, JournalError> {

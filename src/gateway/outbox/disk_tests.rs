@@ -191,7 +191,7 @@ fn a_disk_that_takes_nothing_is_said_and_tried_again() {
     let kept = taken.iter().take_while(|taken| taken.place.is_some()).count();
     assert!((100..200).contains(&kept), "{kept}");
     assert!(taken[kept..].iter().all(|taken| taken.place.is_none()));
-    assert!(matches!(disk.mark(None), Some(News::Trouble(_))));
+    assert!(matches!(disk.mark(taken[1].place), Some(News::Trouble(_))));
 
     fs::create_dir(&folder).unwrap();
     let (taken, news) = disk.keep(readings(200..201));
@@ -200,6 +200,23 @@ fn a_disk_that_takes_nothing_is_said_and_tried_again() {
     drop(disk);
     // The first segment went with the folder, which is what the test did to it.
     assert_eq!(numbers(&open(&folder).1.readings), [200, 201]);
+}
+
+/// As when the open segment is what fills the disk: what is done makes room for itself.
+#[test]
+fn when_nothing_waits_it_begins_anew() {
+    let home = TempDir::new().unwrap();
+    let folder = home.path().join("outbox");
+    let (mut disk, _) = open(&folder);
+    fs::remove_dir_all(&folder).unwrap();
+    let (taken, news) = disk.keep(big(0..200));
+    assert!(matches!(news, Some(News::Trouble(_))), "{news:?}");
+    assert!(matches!(disk.mark(None), Some(News::Over)));
+    let places = keep(&mut disk, readings(200..201));
+    assert!(taken.iter().all(|before| before.place < Some(places[0])), "{places:?}");
+    drop(disk);
+    let left = open(&folder).1;
+    assert_eq!((numbers(&left.readings), left.recovery.missing), (vec![200], Vec::new()));
 }
 
 #[derive(Debug, Clone)]
