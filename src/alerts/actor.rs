@@ -30,6 +30,9 @@ use crate::wire;
 /// How long storage may take to say where to go on: it may first have a backlog to commit.
 const RESUME_PATIENCE: Duration = Duration::from_secs(60);
 
+/// Between two such questions.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
 /// How long one offer to a full storage lasts before it is said in the log and made again.
 const OFFER: Duration = Duration::from_secs(30);
 
@@ -86,19 +89,15 @@ impl Evaluator {
     /// Begins where storage has got to. Judges nothing before it knows.
     fn resume(&mut self, ctx: &mut Context<Self>) {
         let resume = self.settings.resume.clone();
-        let load = async move {
-            match resume.request(LoadResumePoint, RESUME_PATIENCE).await {
-                Ok(answer) => answer,
-                Err(error) => Err(error.to_string()),
-            }
-        };
-        ctx.spawn(load.into_actor(self).map(|answer, evaluator, ctx| match answer {
-            Ok(point) => evaluator.begin(point, ctx),
-            Err(why) => {
-                let why = format!("can't learn from storage where to go on: {why}");
-                evaluator.env.fail::<Self>(ctx, why);
-            }
-        }));
+        ctx.spawn(resume_point(resume).into_actor(self).map(
+            |answer, evaluator, ctx| match answer {
+                Ok(point) => evaluator.begin(point, ctx),
+                Err(why) => {
+                    let why = format!("can't learn from storage where to go on: {why}");
+                    evaluator.env.fail::<Self>(ctx, why);
+                }
+            },
+        ));
     }
 
     fn begin(&mut self, point: ResumePoint, ctx: &mut Context<Self>) {
@@ -201,6 +200,22 @@ impl Actor for Evaluator {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.resume(ctx);
+    }
+}
+
+/// Asks until storage answers: it may have died with the question, and come back.
+async fn resume_point(resume: Route<LoadResumePoint>) -> Result<ResumePoint, String> {
+    let deadline = Instant::now() + RESUME_PATIENCE;
+    loop {
+        let why = match resume.request(LoadResumePoint, RESUME_PATIENCE).await {
+            Ok(Ok(point)) => return Ok(point),
+            Ok(Err(why)) => why,
+            Err(error) => error.to_string(),
+        };
+        if Instant::now() >= deadline {
+            return Err(why);
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
     }
 }
 

@@ -107,7 +107,13 @@ async fn supervise(
     };
     let overall = config.shutdown_timeout;
     let intake = doors.intake.clone();
-    let wired = wiring::wire(config, options, storage, doors, reopen);
+    let wired = match wiring::wire(config, options, storage, doors, reopen) {
+        Ok(wired) => wired,
+        Err(error) => {
+            log::error!(target: "vigie::app", "{error}");
+            return Exit::Unavailable;
+        }
+    };
     let tree = match wired.tree.faults(faults).start() {
         Ok(tree) => tree,
         Err(error) => {

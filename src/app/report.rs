@@ -23,8 +23,8 @@ pub(super) struct Reporting {
 }
 
 impl Reporting {
-    /// `{"version","pid","broker":{"name","connected"},"lag":{"unpublished","uncommitted"},
-    /// "tree":{…},"queues":{name:{"depth","capacity"}}}`
+    /// `{"version","pid","broker":{"name","connected"},"lag":{"unpublished",
+    /// "unpublished_in_memory_only","uncommitted"},"tree":{…},"queues":{name:{"depth","capacity"}}}`
     pub fn now(&self) -> Value {
         let queue = |depth: usize, capacity: usize| json!({ "depth": depth, "capacity": capacity });
         json!({
@@ -33,6 +33,7 @@ impl Reporting {
             "broker": { "name": self.broker, "connected": self.gauges.connected() },
             "lag": {
                 "unpublished": self.gauges.unpublished(),
+                "unpublished_in_memory_only": self.gauges.in_memory_only(),
                 "uncommitted": self.intake.uncommitted(),
             },
             "tree": self.health.get().map(Health::report),

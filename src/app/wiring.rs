@@ -1,6 +1,6 @@
 //! The wiring: which actors there are, who sends what to whom, and how much may wait on the way.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -25,6 +25,9 @@ use crate::status::{Reporter, ReporterSettings};
 use crate::storage::{self, Writer};
 use crate::supervisor::{ChildSpec, GroupSpec, Health, Mailbox, Readiness, Route, Terms, Tree};
 use crate::wire::Topics;
+
+/// The folder of readings that wait for the broker, after the database's name.
+const OUTBOX_SUFFIX: &str = ".outbox";
 
 /// Batches of up to 256 readings that may wait for a commit: some 4 MB, and enough rows for the
 /// writer to fill its transactions while one is being synced.
@@ -83,7 +86,7 @@ pub(super) fn wire(
     storage: storage::Settings,
     doors: Doors,
     reopen_alerts_file: Arc<AtomicBool>,
-) -> Wired {
+) -> Result<Wired, String> {
     let Doors { intake, committed } = doors;
     let words = config.language.words();
     let started = Instant::now();
@@ -95,6 +98,8 @@ pub(super) fn wire(
 
     let gateway = gateway::Settings {
         mqtt: config.mqtt.clone(),
+        outbox: beside(&config.storage.path, OUTBOX_SUFFIX),
+        durability: config.storage.durability,
         times: config.times,
         words,
         sensors: config.sensors.len(),
@@ -106,6 +111,13 @@ pub(super) fn wire(
     let gateway_routes = gateway::Routes {
         pending: boxes.storage.route::<LoadPendingAlerts>(ONE),
         delivered: boxes.storage.route::<AlertsDelivered>(DELIVERED_ROOM),
+    };
+    let make_gateway = {
+        let outbox = gateway.outbox.clone();
+        let advice = "check its owner, its permissions and the disk, or correct storage.path";
+        gateway::factory(gateway.clone(), gateway_routes).map_err(|error| {
+            format!("can't use the outbox `{}`: {error}; {advice}", outbox.display())
+        })?
     };
     let report = Reporting {
         version: options.version,
@@ -165,13 +177,9 @@ pub(super) fn wire(
             .readiness(signalled(RESTORE_AT_MOST)),
         )
         .child(
-            ChildSpec::critical(
-                "gateway",
-                boxes.gateway,
-                gateway::factory(gateway, gateway_routes),
-            )
-            .phase(phase::GATEWAY)
-            .readiness(signalled(CONNECT_AT_MOST)),
+            ChildSpec::critical("gateway", boxes.gateway, make_gateway)
+                .phase(phase::GATEWAY)
+                .readiness(signalled(CONNECT_AT_MOST)),
         )
         .group(fleet(&config, &publish));
     if let Some(broker) = &config.broker {
@@ -199,7 +207,14 @@ pub(super) fn wire(
             );
             std::process::exit(Exit::GaveUp.code().into());
         });
-    Wired { tree, health }
+    Ok(Wired { tree, health })
+}
+
+/// The path that belongs to a database, by a longer name.
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 fn fleet(config: &Config, publish: &Route<PublishReadings>) -> GroupSpec {

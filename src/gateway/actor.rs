@@ -41,6 +41,8 @@ const EMBEDDED_DELAY_AT_MOST: Duration = Duration::from_secs(2);
 const SENT_LINES: (u64, Duration) = (50, Duration::from_secs(1));
 /// Lines on what the broker refused and the outbox dropped, on each: 2 every 10 seconds.
 const LOSS_LINES: (u64, Duration) = (2, Duration::from_secs(10));
+/// Lines on a disk that does not take readings: one a minute, since they say the same.
+const DISK_LINES: (u64, Duration) = (1, Duration::from_secs(60));
 
 pub struct Gateway {
     env: ChildEnv,
@@ -68,6 +70,10 @@ pub struct Gateway {
     /// Storage did not answer: it is not asked before the next tick.
     pub(super) storage_resting: bool,
     pub(super) confirming: bool,
+    /// Readings done with since that was last written down.
+    pub(super) unmarked: usize,
+    /// The log says that the outbox can't be written.
+    pub(super) disk_trouble_told: bool,
 }
 
 /// The limits of the log lines that come with the traffic.
@@ -75,6 +81,7 @@ pub(super) struct Lines {
     pub sent: LineLimit,
     pub refused: LineLimit,
     pub dropped: LineLimit,
+    pub disk: LineLimit,
 }
 
 impl Gateway {
@@ -107,11 +114,14 @@ impl Gateway {
                 sent: limit(SENT_LINES),
                 refused: limit(LOSS_LINES),
                 dropped: limit(LOSS_LINES),
+                disk: limit(DISK_LINES),
             },
             paused_until: None,
             progress_at: now(),
             storage_resting: false,
             confirming: false,
+            unmarked: 0,
+            disk_trouble_told: false,
         })
     }
 
@@ -264,11 +274,16 @@ impl Gateway {
         }
         self.tell_suppressed();
         self.flow(ctx);
+        self.mark_done();
         self.show();
     }
 
     fn show(&self) {
-        self.settings.gauges.show(self.connected, self.kept.outbox().len());
+        let (unpublished, in_memory_only) = {
+            let outbox = self.kept.outbox();
+            (outbox.len(), outbox.in_memory_only())
+        };
+        self.settings.gauges.show(self.connected, unpublished, in_memory_only);
     }
 
     fn advance_stop(&mut self, ctx: &mut Context<Self>) {
@@ -286,6 +301,7 @@ impl Gateway {
             }
             Stage::Disconnecting => self.tell(Command::Close, ctx),
             Stage::Done => {
+                self.mark_done();
                 self.tell_what_is_left();
                 ctx.stop();
             }
@@ -294,10 +310,7 @@ impl Gateway {
     }
 
     fn tell_what_is_left(&self) {
-        let unpublished = self.kept.outbox().len();
-        if unpublished > 0 {
-            warn!(target: "vigie::gateway", "{unpublished} readings could not be published before the stop");
-        }
+        self.tell_unpublished();
     }
 
     fn warn_of_no_verification(&self) {
@@ -369,6 +382,7 @@ impl Handler<Routed<PublishReadings>> for Gateway {
         let delivered = routed.message.delivered.take();
         // The permit goes with the readings until they are in flight: that keeps the sensors waiting.
         let permit = (self.carries() && !self.is_stalled()).then_some(routed);
+        let readings = self.keep(readings);
         let dropped = self.kept.outbox().accept(readings, delivered, permit);
         self.note_dropped(dropped);
         self.flow(ctx);

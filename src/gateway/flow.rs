@@ -135,7 +135,10 @@ impl Gateway {
     pub(super) fn delivered(&mut self, tag: Tag, ctx: &mut Context<Self>) {
         self.progress_at = now();
         match tag {
-            Tag::Reading(sequence) => self.kept.outbox().acknowledge(sequence),
+            Tag::Reading(sequence) => {
+                self.kept.outbox().acknowledge(sequence);
+                self.count_done();
+            }
             Tag::Alert(row_id) => self.kept.alerts().finish(row_id),
             Tag::Online | Tag::Offline => {}
         }

@@ -7,14 +7,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub struct Gauges {
     connected: AtomicBool,
     unpublished: AtomicUsize,
+    in_memory_only: AtomicUsize,
 }
 
 impl Gauges {
     // Each is read alone and none guards other memory, hence the relaxed order.
 
-    pub(super) fn show(&self, connected: bool, unpublished: usize) {
+    pub(super) fn show(&self, connected: bool, unpublished: usize, in_memory_only: usize) {
         self.connected.store(connected, Ordering::Relaxed);
         self.unpublished.store(unpublished, Ordering::Relaxed);
+        self.in_memory_only.store(in_memory_only, Ordering::Relaxed);
     }
 
     /// Whether the connection to the broker stands.
@@ -25,5 +27,10 @@ impl Gauges {
     /// Readings that the broker has not acknowledged.
     pub fn unpublished(&self) -> usize {
         self.unpublished.load(Ordering::Relaxed)
+    }
+
+    /// How many of those the outbox on disk does not hold.
+    pub fn in_memory_only(&self) -> usize {
+        self.in_memory_only.load(Ordering::Relaxed)
     }
 }

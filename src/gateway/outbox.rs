@@ -7,13 +7,30 @@
 //! carries them, readings keep their sender's permit until they are in flight, so the senders' room
 //! is the bound; without one the outbox takes them over and `capacity` is, the oldest going first.
 //!
-//! Pure and in memory: no clock, no file, no client.
+//! Each knows its place on disk, so that what lies before the oldest one may be declared done.
+//!
+//! Pure and in memory: no clock, no client, no file; [`disk`] has those, and [`record`] what is in
+//! them.
+
+pub mod disk;
+pub mod record;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
 use tokio::sync::oneshot;
 
 use crate::domain::Reading;
+use crate::journal::Position;
+
+/// A reading taken on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Taken {
+    pub reading: Reading,
+    /// Where it lies on disk; `None` when the disk did not take it.
+    pub place: Option<Position>,
+}
 
 /// `P` is whatever holds the sender's room while it lives.
 #[derive(Debug)]
@@ -27,12 +44,14 @@ pub struct Outbox<P> {
     next_sequence: u64,
     next_parcel: u64,
     given_up: u64,
+    /// How many of them have no place on disk.
+    in_memory_only: usize,
 }
 
 #[derive(Debug)]
 struct Entry {
     parcel: u64,
-    reading: Reading,
+    taken: Taken,
     sent_before: bool,
 }
 
@@ -66,6 +85,7 @@ impl<P> Outbox<P> {
             next_sequence: 0,
             next_parcel: 0,
             given_up: 0,
+            in_memory_only: 0,
         }
     }
 
@@ -74,7 +94,7 @@ impl<P> Outbox<P> {
     /// they are in flight; without, the bound holds: returns how many readings were given up for it.
     pub fn accept(
         &mut self,
-        readings: Vec<Reading>,
+        readings: Vec<Taken>,
         delivered: Option<oneshot::Sender<()>>,
         permit: Option<P>,
     ) -> usize {
@@ -86,10 +106,14 @@ impl<P> Outbox<P> {
         let held = permit.is_some();
         let parcel = self.next_parcel;
         self.next_parcel += 1;
-        self.parcels
-            .insert(parcel, Parcel { queued: count, unacknowledged: count, permit, delivered });
-        for reading in readings {
-            self.queued.insert(self.next_sequence, Entry { parcel, reading, sent_before: false });
+        // Of one that nobody waits for there is nothing to remember.
+        if held || delivered.is_some() {
+            self.parcels
+                .insert(parcel, Parcel { queued: count, unacknowledged: count, permit, delivered });
+        }
+        for taken in readings {
+            self.in_memory_only += usize::from(taken.place.is_none());
+            self.queued.insert(self.next_sequence, Entry { parcel, taken, sent_before: false });
             self.next_sequence += 1;
         }
         if held { 0 } else { self.trim() }
@@ -106,12 +130,13 @@ impl<P> Outbox<P> {
             }
         }
         let entry = self.in_flight.entry(sequence).or_insert(entry);
-        Some(Dispatch { sequence, reading: &entry.reading, first_time })
+        Some(Dispatch { sequence, reading: &entry.taken.reading, first_time })
     }
 
     /// The broker has it.
     pub fn acknowledge(&mut self, sequence: u64) {
         let Some(entry) = self.in_flight.remove(&sequence) else { return };
+        self.in_memory_only -= usize::from(entry.taken.place.is_none());
         let Some(parcel) = self.parcels.get_mut(&entry.parcel) else { return };
         parcel.unacknowledged -= 1;
         if parcel.unacknowledged == 0
@@ -171,6 +196,21 @@ impl<P> Outbox<P> {
         self.given_up
     }
 
+    /// How many would be lost with this process.
+    #[must_use]
+    pub const fn in_memory_only(&self) -> usize {
+        self.in_memory_only
+    }
+
+    /// The place of the oldest one that is on disk: everything before it is done with.
+    #[must_use]
+    pub fn oldest_place(&self) -> Option<Position> {
+        // Places grow with the sequence, so the first of either kind is its oldest.
+        let oldest =
+            |entries: &BTreeMap<u64, Entry>| entries.values().find_map(|entry| entry.taken.place);
+        [oldest(&self.in_flight), oldest(&self.queued)].into_iter().flatten().min()
+    }
+
     fn trim(&mut self) -> usize {
         let mut count = 0;
         while self.len() > self.capacity
@@ -185,6 +225,7 @@ impl<P> Outbox<P> {
     /// Its parcel can't be delivered whole any more: drops `delivered` untold.
     fn give_up(&mut self, entry: &Entry) {
         self.given_up += 1;
+        self.in_memory_only -= usize::from(entry.taken.place.is_none());
         self.parcels.remove(&entry.parcel);
     }
 }
@@ -193,198 +234,5 @@ fn tell(delivered: Option<oneshot::Sender<()>>) {
     if let Some(delivered) = delivered {
         // The sender may have stopped waiting; that is its affair.
         let _ = delivered.send(());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::rc::Rc;
-
-    use chrono::DateTime;
-    use proptest::prelude::*;
-    use tokio::sync::oneshot::error::TryRecvError;
-
-    use super::*;
-    use crate::domain::{Location, Quantity, SensorId, Unit, Value};
-
-    fn reading(number: u32) -> Reading {
-        Reading {
-            sensor_id: SensorId::new("T").unwrap(),
-            location: Location::new(""),
-            quantity: Quantity::temperature(),
-            value: Value::new(f64::from(number)).unwrap(),
-            unit: Unit::new("celsius"),
-            timestamp: DateTime::UNIX_EPOCH,
-        }
-    }
-
-    fn readings(numbers: std::ops::Range<u32>) -> Vec<Reading> {
-        numbers.map(reading).collect()
-    }
-
-    /// Puts everything in flight; the values in order, and the sequence numbers.
-    fn dispatch_all<P>(outbox: &mut Outbox<P>) -> (Vec<f64>, Vec<u64>) {
-        let (mut values, mut sequences) = (Vec::new(), Vec::new());
-        while let Some(dispatch) = outbox.dispatch() {
-            values.push(dispatch.reading.value.get());
-            sequences.push(dispatch.sequence);
-        }
-        (values, sequences)
-    }
-
-    #[test]
-    fn a_parcel_is_delivered_when_all_of_it_is_acknowledged() {
-        let mut outbox = Outbox::<()>::new(10);
-        let (delivered, mut told) = oneshot::channel();
-        outbox.accept(readings(0..2), Some(delivered), None);
-        let (_, sequences) = dispatch_all(&mut outbox);
-        outbox.acknowledge(sequences[1]);
-        assert_eq!(told.try_recv(), Err(TryRecvError::Empty));
-        outbox.acknowledge(sequences[0]);
-        assert_eq!(told.try_recv(), Ok(()));
-        assert!(outbox.is_empty());
-        outbox.acknowledge(sequences[0]);
-        let (delivered, mut told) = oneshot::channel();
-        outbox.accept(Vec::new(), Some(delivered), None);
-        assert_eq!(told.try_recv(), Ok(()), "nothing is delivered at once");
-    }
-
-    #[test]
-    fn what_was_in_flight_goes_again_first_and_in_order() {
-        let mut outbox = Outbox::<()>::new(10);
-        outbox.accept(readings(0..3), None, None);
-        let (_, sequences) = dispatch_all(&mut outbox);
-        outbox.acknowledge(sequences[1]);
-        outbox.accept(readings(3..5), None, None);
-        outbox.rewind();
-        assert_eq!((outbox.take_over(), outbox.in_flight()), (0, 0));
-        let first = outbox.dispatch().unwrap();
-        assert!(!first.first_time, "it was sent before");
-        assert_eq!(first.reading.value.get(), 0.0);
-        assert_eq!(dispatch_all(&mut outbox).0, [2.0, 3.0, 4.0]);
-    }
-
-    #[test]
-    fn the_oldest_goes_first_when_nothing_carries_them() {
-        let mut outbox = Outbox::<()>::new(3);
-        let (delivered, mut told) = oneshot::channel();
-        assert_eq!(outbox.accept(readings(0..2), Some(delivered), None), 0);
-        assert_eq!(outbox.accept(readings(2..5), None, None), 2);
-        assert_eq!(told.try_recv(), Err(TryRecvError::Closed), "dropped untold");
-        assert_eq!((outbox.len(), outbox.given_up()), (3, 2));
-        assert_eq!(dispatch_all(&mut outbox).0, [2.0, 3.0, 4.0]);
-    }
-
-    #[test]
-    fn a_permit_is_kept_until_all_of_it_is_in_flight() {
-        let permit = Rc::new(());
-        let mut outbox = Outbox::new(1);
-        assert_eq!(outbox.accept(readings(0..2), None, Some(permit.clone())), 0, "senders wait");
-        outbox.dispatch();
-        assert_eq!(Rc::strong_count(&permit), 2);
-        outbox.dispatch();
-        assert_eq!(Rc::strong_count(&permit), 1);
-        outbox.accept(readings(2..4), None, Some(permit.clone()));
-        outbox.rewind();
-        assert_eq!(outbox.take_over(), 3, "the bound holds once nothing carries them");
-        assert_eq!(Rc::strong_count(&permit), 1);
-    }
-
-    #[test]
-    fn refusals_are_for_now_or_for_good() {
-        let mut outbox = Outbox::<()>::new(10);
-        let (delivered, mut told) = oneshot::channel();
-        outbox.accept(readings(0..3), Some(delivered), None);
-        let (_, sequences) = dispatch_all(&mut outbox);
-        outbox.put_back(sequences[1]);
-        outbox.refuse(sequences[0]);
-        assert_eq!(told.try_recv(), Err(TryRecvError::Closed));
-        assert_eq!((outbox.len(), outbox.in_flight(), outbox.given_up()), (2, 1, 1));
-        assert_eq!(dispatch_all(&mut outbox).0, [1.0]);
-        outbox.acknowledge(sequences[1]);
-        outbox.acknowledge(sequences[2]);
-        assert!(outbox.is_empty());
-    }
-
-    #[derive(Debug, Clone)]
-    enum Step {
-        Accept { count: u32, held: bool },
-        Dispatch,
-        Acknowledge(prop::sample::Index),
-        PutBack(prop::sample::Index),
-        Refuse(prop::sample::Index),
-        Lose,
-    }
-
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let step = prop_oneof![
-            (0_u32..4, any::<bool>()).prop_map(|(count, held)| Step::Accept { count, held }),
-            Just(Step::Dispatch),
-            any::<prop::sample::Index>().prop_map(Step::Acknowledge),
-            any::<prop::sample::Index>().prop_map(Step::PutBack),
-            any::<prop::sample::Index>().prop_map(Step::Refuse),
-            Just(Step::Lose),
-        ];
-        proptest::collection::vec(step, 0..120)
-    }
-
-    proptest! {
-        /// Against the plain books: everything accepted is acknowledged, given up or still there;
-        /// permits are out only while something waits; what is dispatched is the oldest there is.
-        #[test]
-        fn nothing_is_lost_or_doubled(steps in steps()) {
-            const CAPACITY: usize = 8;
-            let permit = Rc::new(());
-            let mut outbox = Outbox::new(CAPACITY);
-            let mut flying: Vec<u64> = Vec::new();
-            let (mut accepted, mut acknowledged) = (0_u64, 0_u64);
-            for step in steps {
-                let pick = |index: prop::sample::Index, flying: &mut Vec<u64>| {
-                    (!flying.is_empty()).then(|| flying.remove(index.index(flying.len())))
-                };
-                match step {
-                    Step::Accept { count, held } => {
-                        accepted += u64::from(count);
-                        let permit = held.then(|| permit.clone());
-                        outbox.accept(readings(0..count), None, permit);
-                    }
-                    Step::Dispatch => {
-                        let oldest = outbox.queued.keys().next().copied();
-                        let sent = outbox.dispatch().map(|dispatch| dispatch.sequence);
-                        prop_assert_eq!(sent, oldest);
-                        flying.extend(sent);
-                    }
-                    Step::Acknowledge(index) => {
-                        if let Some(sequence) = pick(index, &mut flying) {
-                            outbox.acknowledge(sequence);
-                            acknowledged += 1;
-                        }
-                    }
-                    Step::PutBack(index) => {
-                        if let Some(sequence) = pick(index, &mut flying) {
-                            outbox.put_back(sequence);
-                        }
-                    }
-                    Step::Refuse(index) => {
-                        if let Some(sequence) = pick(index, &mut flying) {
-                            outbox.refuse(sequence);
-                        }
-                    }
-                    Step::Lose => {
-                        flying.clear();
-                        outbox.rewind();
-                        outbox.take_over();
-                        prop_assert!(outbox.len() <= CAPACITY);
-                        prop_assert_eq!(Rc::strong_count(&permit), 1);
-                    }
-                }
-                prop_assert_eq!(outbox.in_flight(), flying.len());
-                prop_assert_eq!(outbox.len() as u64 + outbox.given_up() + acknowledged, accepted);
-                prop_assert!(outbox.parcels.len() <= outbox.len());
-                if outbox.queued.is_empty() {
-                    prop_assert_eq!(Rc::strong_count(&permit), 1);
-                }
-            }
-        }
     }
 }

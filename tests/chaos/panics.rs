@@ -26,7 +26,7 @@ fn evaluator_gateway_and_writer_panic() {
     }
     let broker = Mosquitto::running();
     // Five restarts a minute are forgiven, so the small one may last some 20 s.
-    let (every, panics) = (pick("4s", "13s"), pick(1, 20));
+    let (every, panics) = (pick("4s", "15s"), pick(1, 20));
     let mut home = Home::new();
     home.set_env(names::FAULTS, &PANICKING.map(|child| format!("panic:{child}={every}")).join(","));
     let config = config(&broker);

@@ -4,6 +4,12 @@
 /// `sensor_data.db` unless configured.
 pub const DATABASE: &str = "sensor_data.db";
 
+/// The folder of readings that wait for the broker, beside the database.
+pub const OUTBOX: &str = "sensor_data.db.outbox";
+
+/// How many readings wait for the broker before the oldest are dropped.
+pub const OUTBOX_CAPACITY: usize = 50_000;
+
 pub const READING_COLUMNS: [&str; 6] =
     ["id", "sensor_id", "location", "temperature", "timestamp", "alert_triggered"];
 

@@ -4,6 +4,7 @@ mod authority;
 mod connecting;
 mod fake;
 mod mosquitto;
+mod outbox;
 mod probing;
 mod stage;
 

@@ -1,6 +1,7 @@
 //! The gateway on a stage: an evaluator and a storage that only take notes, and a log that is read.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
@@ -12,7 +13,9 @@ use tempfile::TempDir;
 
 use super::super::actor::Crash;
 use super::super::{Gateway, Routes, Settings, factory};
-use crate::config::{ClientTls, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle};
+use crate::config::{
+    ClientTls, Durability, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle,
+};
 use crate::domain::{
     AlertEvent, AlertState, Location, Quantity, Reading, Rejected, SensorId, Severity, Unit, Value,
 };
@@ -108,10 +111,19 @@ pub struct Stage {
     pub notes: Arc<Mutex<Notes>>,
     _others: Incarnation,
     _journal: TempDir,
+    _home: Option<TempDir>,
 }
 
 impl Stage {
-    pub fn new(mut settings: Settings) -> Self {
+    /// With an outbox of its own.
+    pub fn new(settings: Settings) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let outbox = home.path().join("outbox");
+        Self { _home: Some(home), ..Self::in_folder(Settings { outbox, ..settings }) }
+    }
+
+    /// With the outbox that the settings name.
+    pub fn in_folder(mut settings: Settings) -> Self {
         let notes: Arc<Mutex<Notes>> = Arc::default();
         let (journal, intake) = intake(65_536);
         settings.intake = Some(intake.clone());
@@ -128,10 +140,11 @@ impl Stage {
             waiting: mailbox.route(1),
             addr: mailbox.addr(),
             stand: Stand::new("gateway", mailbox),
-            factory: Rc::new(factory(settings, routes)),
+            factory: Rc::new(factory(settings, routes).unwrap()),
             notes,
             _others: running,
             _journal: journal,
+            _home: None,
         }
     }
 
@@ -174,6 +187,8 @@ pub fn settings(name: &str, port: u16) -> Settings {
             topic_prefix: "factory".into(),
             reading_topic: ReadingTopic::Shared,
         },
+        outbox: PathBuf::new(),
+        durability: Durability::Process,
         times: TimeStyle { naive: false, zone: Tz::UTC },
         words: Language::English.words(),
         sensors: 4,
