@@ -200,13 +200,13 @@ fn without_its_folder_it_does_not_start() {
 }
 
 #[test]
-fn a_second_daemon_on_the_same_outbox_does_not_start() {
+fn a_second_daemon_on_the_same_files_does_not_start() {
     let home = Home::new();
     let config = "[broker]\nlisten = \"127.0.0.1:0\"\n";
     let mut first = home.start(config);
     let mut second: Daemon = home.spawn(config);
     assert_eq!(second.exit_code(SOON), UNAVAILABLE);
-    let lines = second.lines_with(names::OUTBOX);
-    assert!(lines.len() == 1 && lines[0].contains("another"), "{}", second.log());
+    let lines = second.lines_with("another process has it open");
+    assert!(lines.len() == 1 && lines[0].contains("ERROR"), "{}", second.log());
     assert_eq!(first.stop(), 0);
 }

@@ -174,6 +174,18 @@ impl Journal {
         self.next - 1
     }
 
+    /// Declares all records done with, and deletes all segments for a new one.
+    ///
+    /// # Errors
+    /// When no new segment can be made; then nothing was deleted.
+    pub fn begin_anew(&mut self) -> Result<(), JournalError> {
+        fs::create_dir_all(&self.folder)
+            .map_err(|error| JournalError::new(&self.folder, "make the folder", error))?;
+        self.rotate()?;
+        self.delete_through(self.last());
+        Ok(())
+    }
+
     /// About how much room it takes on disk.
     #[must_use]
     pub fn num_bytes(&self) -> u64 {

@@ -13,7 +13,6 @@
 //! device, as its user asked for.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, TryLockError};
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -23,8 +22,6 @@ use crate::config::Durability;
 use crate::domain::Reading;
 use crate::journal::{Journal, JournalError, MAX_PAYLOAD_BYTES, Position, Reader, Recovery};
 
-/// Held by the process that uses the folder.
-const LOCK_FILE: &str = "lock";
 /// Records read at a time at the start.
 const READ_AT_ONCE: usize = 1000;
 
@@ -33,8 +30,6 @@ pub struct Disk {
     folder: PathBuf,
     durability: Durability,
     journal: Journal,
-    /// The system lets go of it when the process ends, however it ends.
-    _lock: File,
     /// The place of the last reading.
     last: Position,
     /// Everything up to here is done with, by what is on disk.
@@ -69,8 +64,10 @@ impl Disk {
     /// # Errors
     /// When the folder can't be used, or another process uses it.
     pub fn open(folder: &Path, durability: Durability) -> Result<(Self, Left), JournalError> {
-        let lock = lock(folder)?;
         let (mut journal, mut recovery) = Journal::open(folder, 0)?;
+        if durability == Durability::Power {
+            journal = journal.durable()?;
+        }
         let mut pending = Pending::default();
         let mut read = 0;
         let mut reader = Reader::new(folder, 0);
@@ -97,7 +94,6 @@ impl Disk {
             folder: folder.to_owned(),
             durability,
             journal,
-            _lock: lock,
             last: readings.last().and_then(|taken| taken.place).unwrap_or(done),
             marked: done,
             failing: false,
@@ -141,7 +137,8 @@ impl Disk {
         // Also when the disk is full: this is what makes room.
         self.journal.delete_through(done);
         if written.is_err() && oldest.is_none() {
-            written = self.begin_anew().and_then(|()| self.journal.append(&record));
+            // The open segment may be what fills the disk.
+            written = self.journal.begin_anew().and_then(|()| self.journal.append(&record));
         }
         if written.is_ok() {
             self.marked = done;
@@ -152,12 +149,6 @@ impl Disk {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
-    }
-
-    /// When no reading waits, the open segment may go too: it may be what fills the disk.
-    fn begin_anew(&mut self) -> Result<(), JournalError> {
-        self.journal = Journal::open(&self.folder, self.journal.last())?.0;
-        Ok(())
     }
 
     fn append(&mut self, reading: &Reading) -> Result<Position, JournalError> {
@@ -206,20 +197,6 @@ impl Pending {
         while self.strange.front().is_some_and(|position| *position <= self.done) {
             self.strange.pop_front();
         }
-    }
-}
-
-fn lock(folder: &Path) -> Result<File, JournalError> {
-    fs::create_dir_all(folder).map_err(|error| refusal(folder, "make the folder", error))?;
-    let path = folder.join(LOCK_FILE);
-    let open = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = open.map_err(|error| refusal(&path, "make it", error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(refusal(&path, "lock it", Error::other("another process has locked it")))
-        }
-        Err(TryLockError::Error(error)) => Err(refusal(&path, "lock it", error)),
     }
 }
 
