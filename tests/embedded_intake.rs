@@ -11,7 +11,9 @@ use std::thread;
 use std::time::Duration;
 
 use support::readings::{reading, timestamp};
-use support::{Bare, Daemon, Home, SOON, Version, eventually, free_port, names};
+use support::{
+    Bare, Client, Daemon, Home, Mosquitto, SOON, Version, eventually, free_port, names, require,
+};
 
 /// Each device's messages under way.
 const WINDOW: usize = 20;
@@ -159,10 +161,33 @@ fn the_daemon_has_no_subscription_of_its_own() {
     assert!(daemon.lines_with(names::LOST).is_empty(), "{}", daemon.log());
 }
 
+/// Beside a broker elsewhere the embedded one takes nothing in: readings come from the other.
+#[test]
+fn an_embedded_broker_that_is_not_the_daemons_takes_nothing_in() {
+    if !require(&Mosquitto::TOOLS) {
+        return;
+    }
+    let broker = Mosquitto::running();
+    let home = Home::new();
+    let table = broker.access().mqtt_table("the broker", "");
+    let mut daemon = home.start(&format!("{}{table}", config("127.0.0.1:0", "process")));
+    daemon.wait_line(names::CONNECTED, SOON);
+    let url = daemon.embedded_broker().url;
+    let addr = url.strip_prefix("mqtt://").expect("plain");
+    let mut device = Bare::connect(addr, "device", Version::V5).expect("connected");
+    assert!(device.is_taken(names::READINGS, reading("A", 1.0, &timestamp(0)).as_bytes(), SOON));
+    let elsewhere = Client::connect(&broker.access());
+    elsewhere.publish(names::READINGS, reading("B", 1.0, &timestamp(1)), 1);
+    daemon.wait_until("it is stored", SOON, || home.db().count() > 0);
+    let sensors: Vec<_> = home.db().rows().into_iter().map(|row| row.sensor_id).collect();
+    assert_eq!(sensors, ["B"]);
+    assert_eq!(daemon.stop(), 0);
+}
+
 /// The disk fails for want of the journal's folder, as soon as a new segment is due.
 #[test]
 fn what_cannot_be_kept_is_not_acknowledged_until_it_can() {
-    const A_LOT: [u8; 60_000] = [b' '; 60_000];
+    static A_LOT: [u8; 60_000] = [b' '; 60_000];
     /// Much more than a segment.
     const FILLERS: usize = 400;
     let home = Home::new();
