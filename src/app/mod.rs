@@ -122,7 +122,12 @@ async fn supervise(
         }
     };
     let _ = wired.health.set(tree.health()); // set once, here
-    let outcome = tree.run_until(stop.wait(), overall).await;
+    let asked = async {
+        stop.wait().await;
+        // Who waits for room in the journal, this daemon's own readings among them, waits no more.
+        intake.open_wide();
+    };
+    let outcome = tree.run_until(asked, overall).await;
     intake.close();
     conclude(&outcome, words)
 }

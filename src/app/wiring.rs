@@ -11,7 +11,7 @@ use super::Options;
 use super::doors::Doors;
 use super::report::Reporting;
 use crate::alerts::{AlertsFile, Evaluator, EvaluatorSettings, Rules};
-use crate::broker::{self, Broker};
+use crate::broker::{self, Broker, Door};
 use crate::config::{Config, Endpoint};
 use crate::exit::Exit;
 use crate::gateway::{self, Gateway};
@@ -96,6 +96,10 @@ pub(super) fn wire(
     let (address, embedded) = watch::channel(None);
     let health = Arc::new(OnceLock::new());
 
+    let is_embedded = config.mqtt.endpoint == Endpoint::Embedded;
+    let topics = Topics::new(&config.mqtt.topic_prefix, config.mqtt.reading_topic);
+    let door = is_embedded.then(|| Door { intake: intake.clone(), topics: topics.clone() });
+
     let gateway = gateway::Settings {
         mqtt: config.mqtt.clone(),
         outbox: beside(&config.storage.path, OUTBOX_SUFFIX),
@@ -104,8 +108,8 @@ pub(super) fn wire(
         words,
         sensors: config.sensors.len(),
         version: options.version.to_owned(),
-        embedded: (config.mqtt.endpoint == Endpoint::Embedded).then(|| embedded.clone()),
-        intake: Some(intake.clone()),
+        embedded: is_embedded.then(|| embedded.clone()),
+        intake: (!is_embedded).then(|| intake.clone()),
         gauges: Arc::default(),
     };
     let gateway_routes = gateway::Routes {
@@ -142,10 +146,7 @@ pub(super) fn wire(
             .alerts_file
             .clone()
             .map(|path| Arc::new(Mutex::new(AlertsFile::new(path, reopen_alerts_file)))),
-        codec: Arc::new(OriginJson::new(
-            Topics::new(&config.mqtt.topic_prefix, config.mqtt.reading_topic),
-            config.times.zone,
-        )),
+        codec: Arc::new(OriginJson::new(topics, config.times.zone)),
         intake,
         store,
         resume: boxes.storage.route::<LoadResumePoint>(ONE),
@@ -187,6 +188,7 @@ pub(super) fn wire(
             listen: broker.listen,
             credentials: broker.credentials.clone(),
             tls: broker.tls.clone(),
+            door,
             words,
         };
         tree = tree.child(

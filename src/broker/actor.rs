@@ -8,6 +8,7 @@ use actix::prelude::*;
 use tokio::sync::{oneshot, watch};
 
 use super::access::Accounts;
+use super::door::Door;
 use super::listeners::Plan;
 use super::server::{STOP_AT_MOST, Server};
 use crate::config::{Credentials, Secret, ServerTls};
@@ -28,6 +29,8 @@ pub struct Settings {
     /// `None`: anyone may connect, which is refused beyond loopback.
     pub credentials: Option<Credentials>,
     pub tls: Option<ServerTls>,
+    /// Where readings come in; `None` when that is elsewhere, and this broker only passes them on.
+    pub door: Option<Door>,
     pub words: &'static Words,
 }
 
@@ -150,7 +153,7 @@ fn start(
         anonymous: settings.credentials.is_none(),
         private_port: legacy.private_port,
     };
-    let server = Server::start(plan, accounts)?;
+    let server = Server::start(plan, accounts, settings.door.clone())?;
     legacy.public = Some(server.public);
     legacy.private_port = server.private.map(|addr| addr.port());
     let credentials = settings.credentials.as_ref();

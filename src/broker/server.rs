@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::access::{Accounts, Gatekeeper};
+use super::door::{self, Door};
 use super::limits;
 use super::listeners::Plan;
 use super::losses::Losses;
@@ -57,7 +58,11 @@ struct Assembled {
 
 impl Server {
     /// Starts a broker; blocks until it listens, a few milliseconds as a rule.
-    pub(super) fn start(plan: Plan, accounts: Accounts) -> Result<Self, Failure> {
+    pub(super) fn start(
+        plan: Plan,
+        accounts: Accounts,
+        door: Option<Door>,
+    ) -> Result<Self, Failure> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(limits::THREADS)
             .thread_name("broker")
@@ -70,7 +75,7 @@ impl Server {
         let (send, receive) = mpsc::channel();
         runtime.spawn(async move {
             // The receiver is gone only when it has given up waiting.
-            let _ = send.send(assemble(&plan, accounts).await);
+            let _ = send.send(assemble(&plan, accounts, door).await);
         });
         let assembled = receive.recv_timeout(START_AT_MOST).unwrap_or_else(|_| {
             Err(Failure::Failed(format!("the broker did not start within {START_AT_MOST:?}")))
@@ -136,7 +141,11 @@ impl Drop for Server {
     }
 }
 
-async fn assemble(plan: &Plan, accounts: Accounts) -> Result<Assembled, Failure> {
+async fn assemble(
+    plan: &Plan,
+    accounts: Accounts,
+    door: Option<Door>,
+) -> Result<Assembled, Failure> {
     let listeners = plan.bind()?;
     let context = ServerContext::new()
         // It would refuse connections whenever the machine is busy, and keeps its verdict in a static.
@@ -148,6 +157,11 @@ async fn assemble(plan: &Plan, accounts: Accounts) -> Result<Assembled, Failure>
     *context.extends.retain_mut().await = Box::new(Retained::default());
     let hooks = context.extends.hook_mgr().register();
     hooks.add(Type::ClientAuthenticate, Box::new(Gatekeeper::new(accounts))).await;
+    if let Some(door) = door {
+        let messages = Box::new(door::Messages::new(door.clone()));
+        hooks.add(Type::MessagePublishCheckAcl, messages).await;
+        hooks.add(Type::MessagePublish, Box::new(door::Wills(door))).await;
+    }
     hooks.add(Type::MessageDropped, Box::new(Losses::default())).await;
     hooks.add(Type::MessageDelivered, Box::new(Window)).await;
     hooks.add(Type::MessageExpiryCheck, Box::new(Oversized::default())).await;

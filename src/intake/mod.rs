@@ -62,9 +62,14 @@ pub struct Intake {
     /// Up to where the device has it; held by whoever waits for the device for all others.
     synced: tokio::sync::Mutex<Position>,
     committed: Arc<Committed>,
+    /// Whose turn it is to try, of those who wait without a thread.
+    turn: tokio::sync::Mutex<()>,
     /// The daemon stops: nobody may be kept waiting for storage any more.
     is_open_wide: AtomicBool,
     trouble: Mutex<Trouble>,
+    /// How often the device was waited for.
+    #[cfg(test)]
+    num_syncs: AtomicU64,
 }
 
 /// Why a message did not get in this time.
@@ -106,8 +111,11 @@ impl Intake {
             journal: Mutex::new(Some(journal)),
             appended: Notify::new(),
             committed,
+            turn: tokio::sync::Mutex::default(),
             is_open_wide: AtomicBool::new(false),
             trouble: Mutex::default(),
+            #[cfg(test)]
+            num_syncs: AtomicU64::new(0),
         };
         Ok((intake, recovery))
     }
@@ -125,14 +133,29 @@ impl Intake {
         }
     }
 
-    /// The same without blocking a thread. Many at once share one wait for the device.
+    /// The same without blocking a thread. Many at once share one wait for the device. Dropped
+    /// halfway, the message may have got in or not.
     pub async fn accept_async(self: &Arc<Self>, topic: &str, payload: &[u8]) {
         let record = self.record(topic, payload);
         loop {
-            if let Some(position) = self.try_append(&record)
-                && (!self.is_durable() || self.synced(position).await)
-            {
+            let position = self.append_in_turn(&record).await;
+            if !self.is_durable() || self.synced(position).await {
                 return;
+            }
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+    }
+
+    /// Of those who wait one at a time tries: thousands would keep everybody's threads busy with a
+    /// disk that is full.
+    async fn append_in_turn(&self, record: &[u8]) -> Position {
+        if let Some(position) = self.try_append(record) {
+            return position;
+        }
+        let _turn = self.turn.lock().await;
+        loop {
+            if let Some(position) = self.try_append(record) {
+                return position;
             }
             tokio::time::sleep(TRY_AGAIN).await;
         }
@@ -240,6 +263,8 @@ impl Intake {
     /// Waits for the device; up to where it has everything then. `None` when it failed: what was
     /// appended may be gone, and goes to another segment once more.
     fn sync(&self) -> Option<Position> {
+        #[cfg(test)]
+        self.num_syncs.fetch_add(1, Ordering::Relaxed);
         let (handle, last) = {
             let guard = self.lock();
             let journal = guard.as_ref()?;
@@ -278,13 +303,48 @@ pub mod testing {
     /// An intake in a folder of its own, with nothing committed.
     #[must_use]
     pub fn intake(max_payload_bytes: usize) -> (TempDir, Arc<Intake>) {
+        make(Durability::Process, max_payload_bytes, LIMIT_BYTES)
+    }
+
+    /// One that waits for the device too.
+    #[must_use]
+    pub fn durable_intake() -> (TempDir, Arc<Intake>) {
+        make(Durability::Power, 65_536, LIMIT_BYTES)
+    }
+
+    /// One that takes nothing before it is opened wide.
+    #[must_use]
+    pub fn full_intake() -> (TempDir, Arc<Intake>) {
+        make(Durability::Process, 65_536, 0)
+    }
+
+    fn make(
+        durability: Durability,
+        max_payload_bytes: usize,
+        limit_bytes: u64,
+    ) -> (TempDir, Arc<Intake>) {
         let folder = tempfile::tempdir().unwrap();
-        let settings = Settings {
-            folder: folder.path().join("journal"),
-            durability: Durability::Process,
-            max_payload_bytes,
-        };
-        let (intake, _) = Intake::open(settings, Arc::default()).unwrap();
+        let settings =
+            Settings { folder: folder.path().join("journal"), durability, max_payload_bytes };
+        let (intake, _) = Intake::open_with(settings, Arc::default(), limit_bytes).unwrap();
         (folder, Arc::new(intake))
+    }
+
+    impl Intake {
+        /// While this is held the device takes its time.
+        pub async fn slow_device(&self) -> tokio::sync::MutexGuard<'_, Position> {
+            self.synced.lock().await
+        }
+
+        pub fn num_syncs(&self) -> u64 {
+            self.num_syncs.load(Ordering::Relaxed)
+        }
+
+        /// Topic and true payload length of all that came in.
+        pub fn contents(&self) -> Vec<(String, usize)> {
+            let records = crate::journal::Reader::new(self.folder(), 0).read(10_000).unwrap();
+            let arrivals = records.iter().map(|record| record::decode(&record.payload).unwrap());
+            arrivals.map(|arrival| (arrival.topic.to_owned(), arrival.payload_bytes)).collect()
+        }
     }
 }

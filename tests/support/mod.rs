@@ -5,6 +5,7 @@
 //! has a deadline. The names these tests rely on beyond the contract stand in `names`, once.
 #![allow(dead_code, unused_imports)] // Each test file is a crate of its own and uses its part of this.
 
+mod bare;
 mod ca;
 pub mod config;
 mod daemon;
@@ -19,6 +20,7 @@ pub mod readings;
 pub mod subscriber;
 pub mod wire;
 
+pub use bare::{Bare, Version};
 pub use ca::{Ca, Certificate, Validity};
 pub use daemon::{Daemon, Home, run_vigie};
 pub use db::{Db, Row};

@@ -6,6 +6,7 @@ mod access;
 mod certificates;
 mod clients;
 mod delivery;
+mod door;
 mod lifecycle;
 mod raw;
 mod reconnects;
@@ -15,6 +16,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::access::Accounts;
+use super::door::Door;
 use super::listeners::Plan;
 use super::server::{STOP_AT_MOST, Server};
 
@@ -30,7 +32,12 @@ impl Running {
     }
 
     fn with(plan: Plan, accounts: Accounts) -> Self {
-        Self(Some(Server::start(plan, accounts).expect("the broker starts")))
+        Self(Some(Server::start(plan, accounts, None).expect("the broker starts")))
+    }
+
+    fn with_door(door: Door) -> Self {
+        let server = Server::start(anonymous(), Accounts::default(), Some(door));
+        Self(Some(server.expect("the broker starts")))
     }
 
     fn addr(&self) -> SocketAddr {

@@ -1,4 +1,4 @@
-//! A bare MQTT 3.1.1 client that does only what it is told: it doesn't acknowledge, answer or
+//! A bare MQTT client, of 3.1.1 unless said otherwise, that does only what it is told: it doesn't acknowledge, answer or
 //! read unless asked to, and can be cut off at any point.
 
 use std::collections::VecDeque;
@@ -34,6 +34,7 @@ pub(super) fn answer_to_login(
 pub(super) struct Raw {
     stream: TcpStream,
     pub(super) session_present: bool,
+    version: Version,
 }
 
 /// A PUBLISH as it came.
@@ -54,6 +55,27 @@ impl Raw {
     /// Connects and waits to be accepted.
     pub(super) fn connect(addr: SocketAddr, id: &str, clean: bool) -> Self {
         Self::try_connect(addr, id, clean).expect("accepted")
+    }
+
+    /// Connects to its session, in either version.
+    pub(super) fn connect_as(addr: SocketAddr, id: &str, version: Version) -> Self {
+        let mut raw = Self::open(addr);
+        let (level, properties) = if version == Version::V5 { (5, &[0][..]) } else { (4, &[][..]) };
+        raw.send(0x10, &[b"\0\x04MQTT", &[level, 0, 0, 0][..], properties, &text(id)].concat());
+        let (kind, answer) = raw.receive().expect("a CONNACK");
+        assert_eq!((kind, answer[1]), (0x20, 0));
+        raw.version = version;
+        raw
+    }
+
+    /// Connects clean, with a will of QoS 1.
+    pub(super) fn connect_with_will(addr: SocketAddr, id: &str, topic: &str, will: &str) -> Self {
+        let mut raw = Self::open(addr);
+        let body = [&b"\0\x04MQTT\x04\x0e\0\0"[..], &text(id), &text(topic), &text(will)].concat();
+        raw.send(0x10, &body);
+        let (kind, answer) = raw.receive().expect("a CONNACK");
+        assert_eq!((kind, answer[1]), (0x20, 0));
+        raw
     }
 
     /// Connects to its session once the broker has no other handshake of this client under way.
@@ -85,7 +107,7 @@ impl Raw {
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         stream.set_write_timeout(Some(DEADLINE)).expect("a timeout");
         stream.set_nodelay(true).expect("no delay");
-        Self { stream, session_present: false }
+        Self { stream, session_present: false, version: Version::V3_1_1 }
     }
 
     fn ask(addr: SocketAddr, id: &str, clean: bool) -> Self {
@@ -108,6 +130,27 @@ impl Raw {
     pub(super) fn publish(&mut self, topic: &str, payload: &[u8], packet_id: u16) {
         let body = [text(topic).as_slice(), &packet_id.to_be_bytes(), payload].concat();
         self.send(0x32, &body);
+    }
+
+    /// Publishes at any level without waiting for anything.
+    pub(super) fn publish_at(&mut self, qos: u8, retain: bool, topic: &str, payload: &[u8]) {
+        let id = if qos == 0 { &[][..] } else { &[0, 7] };
+        let properties = if self.version == Version::V5 { &[0][..] } else { &[] };
+        let body = [text(topic).as_slice(), id, properties, payload].concat();
+        self.send(0x30 | qos << 1 | u8::from(retain), &body);
+    }
+
+    /// Whether the broker acknowledges what was published at this level (PUBACK, PUBREC); if so,
+    /// brings the exchange to its end.
+    pub(super) fn is_acknowledged(&mut self, qos: u8, patience: Duration) -> bool {
+        self.stream.set_read_timeout(Some(patience)).expect("a timeout");
+        let Some((kind, body)) = self.receive() else { return false };
+        assert_eq!(kind, if qos == 1 { 0x40 } else { 0x50 });
+        if qos == 2 {
+            self.send(0x62, &body[..2]);
+            assert_eq!(self.receive().map(|(kind, _)| kind), Some(0x70));
+        }
+        true
     }
 
     /// Publishes numbers at QoS 1, a few hundred under way at a time, until all are acknowledged.

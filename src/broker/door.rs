@@ -1,0 +1,108 @@
+//! The way in for readings: a device's PUBLISH is in the [`Intake`] before anything else happens to
+//! it, its acknowledgement above all.
+//!
+//! rmqtt asks whether a message may be published before it keeps it as a retained one, forwards it
+//! and acknowledges it (PUBACK, PUBREC), and waits for the answer; meanwhile it does nothing else
+//! for that client, and everything for the others.
+//!
+//! Holds always: a reading that was acknowledged is in the intake; while the intake takes nothing no
+//! reading is acknowledged. Never: a client that waits for longer than [`PATIENCE`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use rmqtt::codec::v5::PublishAckReason;
+use rmqtt::hook::{Handler, HookResult, Parameter, ReturnType};
+use rmqtt::types::{From, FromType, Publish, PublishAclResult, PublishResult};
+
+use super::losses::Seldom;
+use crate::intake::Intake;
+use crate::wire::{Subject, Topics};
+
+/// A client whose reading isn't taken for so long is cut off, and sends it again when it is back.
+/// While it waits it gets nothing, what it is sent piles up, and it can't be called away: it must
+/// end before rmqtt stops asking its session to make room for a new connection of the same client
+/// (5 s), or those that wait would add up.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Where readings go that are published to the embedded broker.
+#[derive(Clone)]
+pub struct Door {
+    pub intake: Arc<Intake>,
+    /// They tell the readings.
+    pub topics: Topics,
+}
+
+impl Door {
+    /// False when the intake didn't take it in time.
+    async fn take(&self, publish: &Publish) -> bool {
+        match self.topics.subject(&publish.topic) {
+            Subject::Reading { .. } => {
+                let taken = self.intake.accept_async(&publish.topic, &publish.payload);
+                tokio::time::timeout(PATIENCE, taken).await.is_ok()
+            }
+            Subject::Status | Subject::Foreign => true,
+        }
+    }
+}
+
+/// Asked about each message of a client. (It isn't asked about superusers' ones, which `access`
+/// never makes.)
+pub(super) struct Messages {
+    door: Door,
+    cuts: Seldom,
+}
+
+impl Messages {
+    pub(super) fn new(door: Door) -> Self {
+        Self { door, cuts: Seldom::default() }
+    }
+}
+
+#[async_trait]
+impl Handler for Messages {
+    async fn hook(&self, parameter: &Parameter, before: Option<HookResult>) -> ReturnType {
+        let Parameter::MessagePublishCheckAcl(session, publish) = parameter else {
+            return (true, before);
+        };
+        if self.door.take(publish).await {
+            return (true, before);
+        }
+        if let Some(times) = self.cuts.count(Instant::now()) {
+            log::warn!(
+                target: "vigie::broker",
+                "cut off client {:?}, whose reading was not taken in within {PATIENCE:?}: it was not \
+                 acknowledged and can be sent again ({times} cut off since the last such line)",
+                session.id().client_id,
+            );
+        }
+        // An acknowledgement that says no would make the client drop the message.
+        let cut_off = PublishResult::reason_code(PublishAckReason::QuotaExceeded, None, true);
+        (false, Some(HookResult::PublishAclResult(PublishAclResult(cut_off))))
+    }
+}
+
+/// Asked about wills, too, on which there is no acknowledgement to hold back.
+pub(super) struct Wills(pub(super) Door);
+
+#[async_trait]
+impl Handler for Wills {
+    async fn hook(&self, parameter: &Parameter, before: Option<HookResult>) -> ReturnType {
+        if let Parameter::MessagePublish(_, from, publish) = parameter
+            && is_will(from)
+            && !self.0.take(publish).await
+        {
+            log::warn!(
+                target: "vigie::broker",
+                "the will of client {:?} was not taken in within {PATIENCE:?}, and is not kept",
+                from.client_id,
+            );
+        }
+        (true, before)
+    }
+}
+
+fn is_will(from: &From) -> bool {
+    matches!(from.typ(), FromType::LastWill)
+}
