@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::scale::{self, Moments};
+use super::scale;
 use super::support::numbered::Published;
 use super::support::{Daemon, Db, let_run};
 
@@ -33,7 +33,8 @@ impl Outcome {
 /// What happened beside what was published.
 pub struct Deeds<'a> {
     pub name: &'a str,
-    pub moments: &'a Moments,
+    /// Of its random moments, if it has any.
+    pub seed: Option<u64>,
     /// What was done, and how often: `40 kills`.
     pub done: String,
 }
@@ -83,16 +84,16 @@ pub fn conclude(db: &Db, published: &Published, deeds: &Deeds<'_>) -> Outcome {
     let (lost, duplicates) = count(&rows, published);
     let rejected = db.number("SELECT count(*) FROM rejected_messages");
     assert_eq!(rejected, 0, "rejected messages");
-    let Deeds { name, moments, done } = deeds;
+    let Deeds { name, seed, done } = deeds;
+    let seed = seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
     let summary = format!(
         "CHAOS {name}: lost {lost}, duplicates {duplicates} of {} acknowledged ({} rows), {done}, \
-         {} sent again, {:.1} s, {:.0}/s, seed {}{}",
+         {} sent again, {:.1} s, {:.0}/s{seed}{}",
         published.count(),
         rows.len(),
         published.resent,
         published.took.as_secs_f64(),
         published.rate(),
-        moments.seed,
         if scale::is_full() { ", full" } else { "" },
     );
     println!("{summary}");

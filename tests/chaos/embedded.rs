@@ -42,7 +42,7 @@ fn killed(durability: &str, rate: u32) {
     assert_eq!(daemon.stop(), 0);
     assert_eq!(published.count(), total, "acknowledged");
     let name = format!("embedded broker killed, {durability}");
-    let deeds = Deeds { name: &name, moments: &moments, done: format!("{kills} kills") };
+    let deeds = Deeds { name: &name, seed: Some(moments.seed), done: format!("{kills} kills") };
     conclude(&home.db(), &published, &deeds).assert_exact();
 }
 
@@ -69,7 +69,7 @@ fn unlimited(durability: &str) -> Published {
     assert_eq!(daemon.stop(), 0);
     assert_eq!(published.count(), total, "acknowledged");
     let name = format!("embedded broker, unlimited, {durability}");
-    let deeds = Deeds { name: &name, moments: &Moments::new(), done: "0 kills".into() };
+    let deeds = Deeds { name: &name, seed: None, done: "0 kills".into() };
     conclude(&home.db(), &published, &deeds).assert_exact();
     published
 }

@@ -12,7 +12,6 @@ use std::time::Duration;
 use vigie::journal::{Journal, Reader, Record};
 
 use super::counting::{Deeds, conclude, missing, settle};
-use super::scale::Moments;
 use super::storage::lock;
 use super::support::numbered::{Plan, Published, payload};
 use super::support::{Daemon, Home, SOON, free_port, names};
@@ -117,7 +116,7 @@ fn damaged(what: &str, damage: impl FnOnce(&[PathBuf]) -> Hit) {
     assert_eq!(daemon.stop(), 0);
     let deeds = Deeds {
         name: &format!("journal: {what}"),
-        moments: &Moments::new(),
+        seed: None,
         done: format!("{} readings hit", hit.numbers.len()),
     };
     let outcome = conclude(&home.db(), &published, &deeds);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::counting::{Deeds, conclude, settle};
-use super::scale::{Moments, pick};
+use super::scale::pick;
 use super::support::numbered::Plan;
 use super::support::{Daemon, Home, Mosquitto, SOON, let_run, names, require, run_vigie};
 
@@ -46,8 +46,7 @@ fn evaluator_gateway_and_writer_panic() {
     check_incarnations(&home, &mut daemon, &config);
     let panics = daemon.lines_with(names::PANIC_IN).len();
     assert_eq!(daemon.stop(), 0);
-    let deeds =
-        Deeds { name: "panics", moments: &Moments::new(), done: format!("{panics} panics") };
+    let deeds = Deeds { name: "panics", seed: None, done: format!("{panics} panics") };
     conclude(&home.db(), &published, &deeds).assert_exact();
 }
 
