@@ -60,7 +60,7 @@ fn tell(recovery: &Recovery) {
     }
     for (path, damage) in recovery.damages.iter().take(DAMAGES_NAMED) {
         let what: &dyn Display = if damage.is_tail {
-            &"the last write was cut short there; its message was not acknowledged, so the sender has it still"
+            &"the last write was cut short there; unless the power failed, its message was not acknowledged and comes again"
         } else {
             &"what stood there is lost; check the disk"
         };
