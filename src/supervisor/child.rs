@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, oneshot};
 
 use super::arbiters::Place;
 use super::env::{ChildEnv, Failure, GracefulStop};
-use super::faults::ChildFaults;
+use super::faults::Fault;
 use super::hook::guarded;
 use super::life::Life;
 use super::policy::{Exit, Policy};
@@ -112,12 +112,12 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> Child for Core<A> {
 
     fn start(self: Arc<Self>, birth: Birth, house: &std::rc::Rc<House>) {
         let arbiter = house.arbiters.borrow_mut().get(self.place, &self.name);
-        let faults = house.faults.of(&self.name);
+        let fault = house.faults.of(&self.name);
         match arbiter {
             // If the arbiter has just died, the closure is dropped, and the reporter in it reports.
             Ok(arbiter) => {
                 arbiter.spawn_fn(move || {
-                    actix_rt::spawn(self.run(birth, faults));
+                    actix_rt::spawn(self.run(birth, fault));
                 });
             }
             // Not before its time: a failure at once after each rest would be an endless loop.
@@ -146,10 +146,9 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> Child for Core<A> {
 }
 
 impl<A: Actor<Context = Context<A>>> Core<A> {
-    async fn run(self: Arc<Self>, birth: Birth, faults: Option<Arc<ChildFaults>>) {
+    async fn run(self: Arc<Self>, birth: Birth, fault: Option<Fault>) {
         let Birth { reporter, mut kill, after } = birth;
-        let env = ChildEnv::new(self.name.clone(), reporter.incarnation, faults);
-        let exit = self.live(env, after, &mut kill, &reporter).await;
+        let exit = self.live(fault, after, &mut kill, &reporter).await;
         if exit == Exit::Killed {
             self.inbox.lock().await.take();
         }
@@ -158,7 +157,7 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
 
     async fn live(
         &self,
-        env: ChildEnv,
+        fault: Option<Fault>,
         after: Duration,
         kill: &mut oneshot::Receiver<()>,
         reporter: &Reporter,
@@ -175,6 +174,7 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
             _ = &mut *kill => return Exit::Killed,
             inbox = Arc::clone(&self.inbox).lock_owned() => inbox,
         };
+        let env = ChildEnv::new(self.name.clone(), reporter.incarnation, fault);
         let actor = match guarded(&self.name, || (self.factory)(&env)) {
             Ok(Ok(actor)) => actor,
             Ok(Err(failure)) => return failure.into(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::Notify;
 
-use super::faults::ChildFaults;
+use super::faults::Fault;
 
 /// Asks an actor to finish its work and call `ctx.stop()`. It is cut off at its shutdown deadline.
 #[derive(Debug, Clone, Copy, Message)]
@@ -35,13 +35,14 @@ struct Line {
     incarnation: u32,
     ready: Notify,
     failure: Mutex<Option<Failure>>,
-    faults: Option<Arc<ChildFaults>>,
+    born: Instant,
+    fault: Option<Fault>,
 }
 
 impl ChildEnv {
-    pub(super) fn new(name: Arc<str>, incarnation: u32, faults: Option<Arc<ChildFaults>>) -> Self {
-        let (ready, failure) = (Notify::new(), Mutex::new(None));
-        Self(Arc::new(Line { name, incarnation, ready, failure, faults }))
+    pub(super) fn new(name: Arc<str>, incarnation: u32, fault: Option<Fault>) -> Self {
+        let (ready, failure, born) = (Notify::new(), Mutex::new(None), Instant::now());
+        Self(Arc::new(Line { name, incarnation, ready, failure, born, fault }))
     }
 
     #[must_use]
@@ -81,22 +82,22 @@ impl ChildEnv {
 
     /// Where a panic would hurt: panics if one was asked for by [`Faults`](super::Faults) and is due.
     pub fn fault_point(&self) {
-        if let Some(faults) = &self.0.faults {
+        if let Some(fault) = self.0.fault {
             // The one panic that is meant: the supervisor is there to catch it.
-            assert!(!faults.strikes(Instant::now()), "a fault on request");
+            assert!(!fault.strikes(self.0.born.elapsed()), "a fault on request");
         }
     }
 
     /// Whether anything is to go wrong: for an actor that has to make its own occasions.
     #[must_use]
     pub fn has_faults(&self) -> bool {
-        self.0.faults.is_some()
+        self.0.fault.is_some()
     }
 
     /// How much more each row is to cost that this child commits.
     #[must_use]
     pub fn slow_by(&self) -> Option<Duration> {
-        self.0.faults.as_ref().and_then(|faults| faults.slow_by)
+        self.0.fault.and_then(|fault| fault.slow_by)
     }
 
     fn end<A: Actor<Context = Context<A>>>(&self, ctx: &mut A::Context, failure: Failure) {

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use super::arbiters::Arbiters;
 use super::child::{Birth, Child, Reporter};
-use super::faults::Armed;
+use super::faults::Faults;
 use super::health::{Board, Record, State};
 use super::notice::{ChildEvent, Happening, Notices};
 use super::phases::Phases;
@@ -67,7 +67,7 @@ pub(super) struct House {
     /// Children that did not stop by themselves.
     pub(super) unfinished: RefCell<Vec<Arc<str>>>,
     pub(super) on_phase_up: Option<Box<dyn Fn(u8)>>,
-    pub(super) faults: Armed,
+    pub(super) faults: Faults,
 }
 
 /// Where a supervisor stands in the tree.

@@ -87,7 +87,7 @@ impl Tree {
         self
     }
 
-    /// What is to go wrong on request; its periods begin with the tree.
+    /// What is to go wrong on request.
     #[must_use]
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
@@ -130,7 +130,7 @@ impl Tree {
             notices: RefCell::new(Notices::new(self.listener)),
             unfinished: RefCell::default(),
             on_phase_up: self.on_phase_up,
-            faults: self.faults.arm(now),
+            faults: self.faults,
         });
         let (done, outcome) = oneshot::channel();
         let role = Role::Root { done: Some(done), stop_within: STOP_WITHIN };

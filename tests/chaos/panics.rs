@@ -11,6 +11,9 @@ use super::support::{Daemon, Home, Mosquitto, SOON, let_run, names, require, run
 
 const PANICKING: [&str; 3] = ["alerts", "gateway", "storage"];
 
+/// Twenty panics with the waits between them take a good ten minutes.
+const LONG: Duration = Duration::from_secs(20 * 60);
+
 /// A bad command line, config or wish.
 const USAGE: i32 = 2;
 
@@ -24,17 +27,19 @@ fn evaluator_gateway_and_writer_panic() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
-    let broker = Mosquitto::running();
-    // Five restarts a minute are forgiven, so the small one may last some 20 s.
-    let (every, panics) = (pick("4s", "15s"), pick(1, 20));
+    let mut broker = Mosquitto::new().with_endless_queues();
+    broker.start();
+    // Five restarts a minute are forgiven; the wait before each grows to half a minute.
+    let (every, panics) = (pick("4s", "13s"), pick(1, 20));
     let mut home = Home::new();
     home.set_env(names::FAULTS, &PANICKING.map(|child| format!("panic:{child}={every}")).join(","));
     let config = config(&broker);
     let mut daemon = home.start(&config);
     daemon.wait_line(names::CONNECTED, SOON);
-    let plan = Plan { rate: Some(pick(1_000, 2_000)), ..Plan::new(broker.port(), 1_000_000) };
+    let plan = Plan::new(broker.port(), 1_000_000);
+    let plan = Plan { rate: Some(pick(1_000, 500)), at_most: LONG, ..plan };
     let publishers = plan.start();
-    let patience = pick(SOON, Duration::from_secs(20 * 60));
+    let patience = pick(SOON, LONG);
     for child in PANICKING {
         daemon.wait_lines(&format!("{}{child}", names::PANIC_IN), panics, patience);
     }
