@@ -19,6 +19,7 @@ use support::{
 const WINDOW: usize = 20;
 /// For all kills and restarts, on a busy machine.
 const DONE: Duration = Duration::from_secs(240);
+const STORED: Duration = Duration::from_secs(60);
 /// Between two tries to reach a daemon that is being restarted.
 const RETRY: Duration = Duration::from_millis(20);
 
@@ -119,7 +120,7 @@ fn survives(durability: &str, count: usize, kills: usize) {
 }
 
 fn check_books(home: &Home, daemon: &mut Daemon, all: usize) {
-    daemon.wait_until("all of them stored", DONE, || home.db().count() >= all);
+    daemon.wait_until("all of them stored", STORED, || home.db().count() >= all);
     assert_eq!(daemon.stop(), 0);
     let mut stored = BTreeMap::<_, usize>::new();
     for row in home.db().rows() {
