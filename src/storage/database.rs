@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, MAIN_DB, OpenFlags};
 
+use super::checkpoint::{BACKSTOP_PAGES, Checkpoints};
 use super::schema::{self, Found, VERSION};
 use crate::config::{Durability, StorageConfig};
 use crate::domain::{Location, Quantity, SensorId, Unit};
@@ -128,6 +129,7 @@ pub struct Database {
     pub(super) naive: bool,
     pub(super) rejected_keep: i64,
     pub(super) sensors: SensorsKnown,
+    pub(super) checkpoints: Checkpoints,
 }
 
 /// What the `sensors` table is known to hold, so that only changes are written.
@@ -174,6 +176,7 @@ pub fn open(settings: &Settings) -> Result<Database, OpenError> {
         naive: settings.naive,
         rejected_keep: i64::try_from(settings.rejected_keep).unwrap_or(i64::MAX),
         sensors: SensorsKnown::new(),
+        checkpoints: Checkpoints::start(path)?,
     })
 }
 
@@ -239,6 +242,9 @@ fn configure(connection: &Connection, settings: &Settings) -> Result<(), OpenErr
     };
     connection.pragma_update(None, "synchronous", synchronous).map_err(failed)?;
     connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(failed)?;
+    connection
+        .pragma_update_and_check(None, "wal_autocheckpoint", BACKSTOP_PAGES, |_| Ok(()))
+        .map_err(failed)?;
     connection
         .pragma_update_and_check(None, "journal_size_limit", WAL_LIMIT_BYTES, |_| Ok(()))
         .map_err(failed)?;

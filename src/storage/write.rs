@@ -28,6 +28,15 @@ pub(super) enum Work<'a> {
     },
 }
 
+impl Work<'_> {
+    const fn num_rows(&self) -> usize {
+        match self {
+            Self::Store(store) => store.readings.len() + store.alerts.len() + store.rejected.len(),
+            Self::Delivered { row_ids, .. } => row_ids.len(),
+        }
+    }
+}
+
 /// Work and its place in the order of arrival.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Numbered<'a> {
@@ -48,6 +57,9 @@ pub(super) fn commit(
     work: &[Numbered<'_>],
 ) -> rusqlite::Result<()> {
     let result = try_commit(database, run, work);
+    if result.is_ok() {
+        database.checkpoints.note(work.iter().map(|numbered| numbered.work.num_rows()).sum());
+    }
     if result.is_err() || database.sensors.len() > SENSORS_REMEMBERED {
         // After an error: what was remembered on the way is not in the file.
         database.sensors.clear();
@@ -59,7 +71,7 @@ fn try_commit(database: &mut Database, run: i64, work: &[Numbered<'_>]) -> rusql
     let Some(last) = work.last() else {
         return Ok(());
     };
-    let Database { connection, naive, rejected_keep, sensors } = database;
+    let Database { connection, naive, rejected_keep, sensors, .. } = database;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let committed = committed(&transaction, run)?;
     let mut rows = Rows { transaction: &transaction, naive: *naive, sensors, num_rejected: 0 };
