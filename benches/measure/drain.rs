@@ -12,7 +12,7 @@ use crate::support::{Access, Client, Home, Mosquitto, Process, SOON, eventually,
 
 /// Below the 65,535 past which Mosquitto 2.0 stalls.
 const MESSAGES: usize = 60_000;
-const PAIRS: usize = 6;
+const PAIRS: usize = 8;
 const AT_MOST: Duration = Duration::from_secs(120);
 #[allow(clippy::cast_precision_loss)]
 const COUNT: f64 = MESSAGES as f64;
@@ -26,12 +26,13 @@ struct Cost {
 
 pub fn measure(table: &mut Table) {
     eprintln!("drain: {PAIRS} times {MESSAGES} messages for each side");
-    let broker = Mosquitto::running();
-    let access = broker.access();
-    open_sessions(&access);
-    let publisher = Client::connect(&access);
     let [mut rate, mut cpu, mut memory] = [(); 3].map(|()| Pairs::default());
     for pair in 0..PAIRS {
+        // A new one, since what was not acknowledged before a stop comes again, rightly so.
+        let broker = Mosquitto::running();
+        let access = broker.access();
+        open_sessions(&access);
+        let publisher = Client::connect(&access);
         let all = (0..MESSAGES).map(|n| (names::READINGS.to_owned(), load::normal(n)));
         publisher.publish_all(all);
         let (vigie, bare) = if pair % 2 == 0 {
