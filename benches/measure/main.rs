@@ -22,8 +22,10 @@ mod steps;
 
 use figures::Table;
 
-/// A part's name and what measures it.
-const PARTS: [(&str, fn(&mut Table)); 6] = [
+type Measure = fn(&mut Table);
+
+/// Each part's name and what measures it.
+const PARTS: [(&str, Measure); 6] = [
     ("drain", drain::measure),
     ("latency", latency::measure),
     ("fleet", fleet::measure),
