@@ -18,7 +18,7 @@ define install
 	fi
 endef
 
-.PHONY: run test chaos lint bench setup
+.PHONY: run test chaos lint bench bench-backlog soak setup
 
 run: ## builds Vigie and runs CONFIG (config/factory.toml: four sensors on the embedded broker)
 	$(call install,$(BUILD_PACKAGES))
@@ -36,9 +36,15 @@ lint: ## formatting and clippy
 chaos: setup ## kills, outages, full disks and panics by the dozen: no reading lost, none doubled (a quarter of an hour)
 	VIGIE_CHAOS=full cargo test --locked --test chaos -- --test-threads=1 --nocapture
 
-bench: ## what the steps of a reading cost, as ratios to a baseline of the same run
-	$(call install,$(BUILD_PACKAGES))
-	cargo bench --locked --bench reading
+# Each prints its part of README's table.
+bench: setup ## throughput, latency, fleets, and what the steps of a reading cost: five minutes
+	cargo bench --locked --bench measure
+
+bench-backlog: setup ## half a million messages waiting at HiveMQ, and the daemon's memory: a few minutes
+	cargo bench --locked --bench measure -- backlog
+
+soak: setup ## ten minutes at a steady rate: what grows
+	cargo bench --locked --bench measure -- soak
 
 setup: ## installs what building and testing need
 	$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))

@@ -1,9 +1,10 @@
 //! Which rules apply to a reading. Pure.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::config::{AlertsConfig, Limits};
-use crate::domain::{Limit, Reading};
+use crate::config::{AlertsConfig, Limits, Thresholds};
+use crate::domain::{Limit, Quantity, Reading, SensorId};
 
 /// One threshold that applies to one reading.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,30 +25,50 @@ impl Rule {
     }
 }
 
-/// All rules of the configuration.
+/// The rules one reading is judged by: high, low.
+type Pair = [Option<Rule>; 2];
+
+/// All rules of the configuration, made once: a reading only looks its own up.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    config: AlertsConfig,
+    by_quantity: HashMap<Quantity, OfQuantity>,
+}
+
+#[derive(Debug, Clone)]
+struct OfQuantity {
+    default: Pair,
+    /// Of sensors with limits of their own.
+    sensors: HashMap<SensorId, Pair>,
 }
 
 impl Rules {
     #[must_use]
-    pub const fn new(config: AlertsConfig) -> Self {
-        Self { config }
+    pub fn new(config: AlertsConfig) -> Self {
+        let of_quantity = |(quantity, thresholds): (Quantity, Thresholds)| {
+            let Thresholds { default, sensors } = thresholds;
+            let own = |own: Limits| Limits {
+                high: own.high.or(default.high),
+                low: own.low.or(default.low),
+            };
+            let sensors = sensors.into_iter();
+            let sensors = sensors.map(|(id, limits)| (id, pair(&quantity, own(limits)))).collect();
+            let default = pair(&quantity, default);
+            (quantity, OfQuantity { default, sensors })
+        };
+        Self { by_quantity: config.thresholds.into_iter().map(of_quantity).collect() }
     }
 
     /// The rules a reading is judged by: its quantity's, where the sensor has none of its own.
-    pub fn of<'a>(&'a self, reading: &'a Reading) -> impl Iterator<Item = Rule> + 'a {
-        let limits = self.config.thresholds.get(&reading.quantity).map(|thresholds| {
-            let own = thresholds.sensors.get(&reading.sensor_id).copied().unwrap_or_default();
-            Limits {
-                high: own.high.or(thresholds.default.high),
-                low: own.low.or(thresholds.default.low),
-            }
-        });
-        let Limits { high, low } = limits.unwrap_or_default();
-        [(Limit::High, high), (Limit::Low, low)].into_iter().filter_map(|(limit, threshold)| {
-            Some(Rule::new(limit, reading.quantity.as_str(), threshold?))
-        })
+    pub fn of(&self, reading: &Reading) -> impl Iterator<Item = Rule> {
+        let rules = self.by_quantity.get(&reading.quantity);
+        let pair = rules.map(|of| of.sensors.get(&reading.sensor_id).unwrap_or(&of.default));
+        pair.into_iter().flatten().flatten().cloned()
     }
+}
+
+fn pair(quantity: &Quantity, limits: Limits) -> Pair {
+    let rule = |limit, threshold: Option<f64>| {
+        threshold.map(|threshold| Rule::new(limit, quantity.as_str(), threshold))
+    };
+    [rule(Limit::High, limits.high), rule(Limit::Low, limits.low)]
 }

@@ -5,8 +5,9 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
+use super::fields::{Field, Fields};
 use super::times;
 use crate::domain::{Location, Quantity, Reading, SensorId, Unit, Value};
 use crate::wire::{Subject, Topics};
@@ -61,7 +62,8 @@ impl Codec for OriginJson {
             Quantity::new(quantity).map_err(|error| format!("the topic's level {error}"))?;
         let fields = parse_object(message.payload)?;
         let timestamp = match present(&fields, "timestamp") {
-            Some(timestamp) => times::parse(timestamp, self.zone)?,
+            Some(Field::Text(text)) => times::parse_text(text, self.zone)?,
+            Some(Field::Other(json)) => times::parse(json, self.zone)?,
             // A device without a clock: the time of receipt is the best there is.
             None => message.received_at,
         };
@@ -79,8 +81,7 @@ impl Codec for OriginJson {
     }
 }
 
-/// A key given twice counts as given last, as the origin reads it.
-fn parse_object(payload: &[u8]) -> Result<Map<String, Json>, String> {
+fn parse_object(payload: &[u8]) -> Result<Fields<'_>, String> {
     let text = std::str::from_utf8(payload).map_err(|error| {
         format!("the payload is not UTF-8 from byte {} on", error.valid_up_to())
     })?;
@@ -115,40 +116,42 @@ fn names_no_number(text: &str, error: &serde_json::Error) -> bool {
 }
 
 /// A field that is there and not `null`.
-fn present<'a>(fields: &'a Map<String, Json>, key: &str) -> Option<&'a Json> {
-    fields.get(key).filter(|value| !value.is_null())
+fn present<'a, 'b>(fields: &'b Fields<'a>, key: &str) -> Option<&'b Field<'a>> {
+    fields.get(key).filter(|field| !matches!(field, Field::Other(Json::Null)))
 }
 
-fn text<'a>(fields: &'a Map<String, Json>, key: &str) -> Result<Option<&'a str>, String> {
+fn text<'a>(fields: &'a Fields<'_>, key: &str) -> Result<Option<&'a str>, String> {
     match present(fields, key) {
         None => Ok(None),
-        Some(Json::String(text)) => Ok(Some(text)),
+        Some(Field::Text(text)) => Ok(Some(text)),
         Some(other) => Err(format!("`{key}` is {}, not a text", kind(other))),
     }
 }
 
 /// The payload's own id, or else the topic's.
-fn sensor_id(fields: &Map<String, Json>, level: Option<&str>) -> Result<SensorId, String> {
+fn sensor_id(fields: &Fields<'_>, level: Option<&str>) -> Result<SensorId, String> {
     let id = text(fields, "sensor_id")?.or(level).ok_or("there is no `sensor_id` in it")?;
     SensorId::new(id).map_err(|error| error.to_string())
 }
 
-fn value(fields: &Map<String, Json>, quantity: &Quantity) -> Result<Value, String> {
+fn value(fields: &Fields<'_>, quantity: &Quantity) -> Result<Value, String> {
     match fields.get(quantity.as_str()) {
-        Some(Json::Number(number)) => Value::from_json(number).map_err(|error| error.to_string()),
+        Some(Field::Other(Json::Number(number))) => {
+            Value::from_json(number).map_err(|error| error.to_string())
+        }
         Some(other) => Err(format!("`{quantity}` is {}, not a number", kind(other))),
         None => Err(format!("there is no `{quantity}` in it")),
     }
 }
 
-const fn kind(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "null",
-        Json::Bool(_) => "a truth value",
-        Json::Number(_) => "a number",
-        Json::String(_) => "a text",
-        Json::Array(_) => "a list",
-        Json::Object(_) => "an object",
+const fn kind(field: &Field<'_>) -> &'static str {
+    match field {
+        Field::Other(Json::Null) => "null",
+        Field::Other(Json::Bool(_)) => "a truth value",
+        Field::Other(Json::Number(_)) => "a number",
+        Field::Text(_) | Field::Other(Json::String(_)) => "a text",
+        Field::Other(Json::Array(_)) => "a list",
+        Field::Other(Json::Object(_)) => "an object",
     }
 }
 

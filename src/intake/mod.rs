@@ -11,6 +11,7 @@
 
 pub mod codec;
 mod feed;
+mod fields;
 mod record;
 #[cfg(test)]
 mod tests;

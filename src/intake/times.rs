@@ -21,7 +21,7 @@ const MOST_MILLISECONDS: f64 = 1e14;
 /// Says what is wrong with it, for a person to read.
 pub fn parse(timestamp: &Value, zone: Tz) -> Result<DateTime<Utc>, String> {
     match timestamp {
-        Value::String(text) => parse_text(text.trim(), zone),
+        Value::String(text) => parse_text(text, zone),
         Value::Number(number) => parse_epoch(number),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
             Err("the timestamp is neither a text nor a number".into())
@@ -29,7 +29,12 @@ pub fn parse(timestamp: &Value, zone: Tz) -> Result<DateTime<Utc>, String> {
     }
 }
 
-fn parse_text(text: &str, zone: Tz) -> Result<DateTime<Utc>, String> {
+/// Reads a timestamp that came as a text.
+///
+/// # Errors
+/// Says what is wrong with it, for a person to read.
+pub fn parse_text(text: &str, zone: Tz) -> Result<DateTime<Utc>, String> {
+    let text = text.trim();
     if let Ok(time) = time::parse(text, zone) {
         return Ok(time);
     }

@@ -44,12 +44,7 @@ impl Taken {
     }
 
     pub fn num_rows(&self) -> usize {
-        match self {
-            Self::Store(Routed { message, .. }) => {
-                message.readings.len() + message.alerts.len() + message.rejected.len()
-            }
-            Self::Delivered(routed, _) => routed.message.0.len(),
-        }
+        self.work().num_rows()
     }
 
     fn is_urgent(&self) -> bool {

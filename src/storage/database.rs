@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, MAIN_DB, OpenFlags};
 
+use super::checkpoint::{BACKSTOP_PAGES, Checkpoints};
 use super::recall;
 use super::schema::{self, Found, VERSION};
 use crate::config::{Durability, StorageConfig};
@@ -17,8 +18,8 @@ use crate::journal::Position;
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Page cache, as SQLite takes it: negative for KiB. Room for the hot end of every index, also
-/// when a fleet's late readings touch many pages.
-const CACHE_KIB: i64 = -32 * 1024;
+/// when a fleet's late readings touch many pages; no more, since all of it is taken in time.
+const CACHE_KIB: i64 = -8 * 1024;
 
 /// What a long reader made of the write-ahead log is cut back to this many bytes.
 const WAL_LIMIT_BYTES: i64 = 64 * 1024 * 1024;
@@ -130,6 +131,7 @@ pub struct Database {
     pub(super) naive: bool,
     pub(super) rejected_keep: i64,
     pub(super) sensors: SensorsKnown,
+    pub(super) checkpoints: Checkpoints,
 }
 
 impl Database {
@@ -188,6 +190,7 @@ pub fn open(settings: &Settings) -> Result<Database, OpenError> {
         naive: settings.naive,
         rejected_keep: i64::try_from(settings.rejected_keep).unwrap_or(i64::MAX),
         sensors: SensorsKnown::new(),
+        checkpoints: Checkpoints::start(path)?,
     })
 }
 
@@ -253,6 +256,9 @@ fn configure(connection: &Connection, settings: &Settings) -> Result<(), OpenErr
     };
     connection.pragma_update(None, "synchronous", synchronous).map_err(failed)?;
     connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(failed)?;
+    connection
+        .pragma_update_and_check(None, "wal_autocheckpoint", BACKSTOP_PAGES, |_| Ok(()))
+        .map_err(failed)?;
     connection
         .pragma_update_and_check(None, "journal_size_limit", WAL_LIMIT_BYTES, |_| Ok(()))
         .map_err(failed)?;

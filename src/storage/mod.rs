@@ -9,6 +9,7 @@
 
 mod actor;
 mod backlog;
+mod checkpoint;
 mod database;
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -31,12 +31,24 @@ pub(super) enum Work<'a> {
     },
 }
 
+impl Work<'_> {
+    pub const fn num_rows(&self) -> usize {
+        match self {
+            Self::Store(store) => store.readings.len() + store.alerts.len() + store.rejected.len(),
+            Self::Delivered { row_ids, .. } => row_ids.len(),
+        }
+    }
+}
+
 /// Commits all of it in one transaction, leaving out what was committed before.
 ///
 /// # Errors
 /// Then nothing of it is committed.
 pub(super) fn commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()> {
     let result = try_commit(database, work);
+    if result.is_ok() {
+        database.checkpoints.note(work.iter().map(Work::num_rows).sum());
+    }
     if result.is_err() || database.sensors.len() > SENSORS_REMEMBERED {
         // After an error: what was remembered on the way is not in the file.
         database.sensors.clear();
@@ -48,7 +60,7 @@ fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()
     if work.is_empty() {
         return Ok(());
     }
-    let Database { connection, naive, rejected_keep, sensors } = database;
+    let Database { connection, naive, rejected_keep, sensors, .. } = database;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let committed = recall::ingest_position(&transaction)?;
     let mut through = committed;

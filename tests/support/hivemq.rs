@@ -19,6 +19,9 @@ const KEY_STORE_PASSWORD: &str = "key-store";
 /// A Java process on a busy machine; it takes three seconds on a quiet one.
 const START: Duration = Duration::from_secs(60);
 
+/// Above what a test leaves queued: at its default of 1,000 it drops the rest.
+const QUEUES: usize = 60_000;
+
 pub struct HiveMq {
     // Before its folder, so that it ends first.
     process: Option<Process>,
@@ -26,6 +29,7 @@ pub struct HiveMq {
     port: u16,
     user: Option<(String, String)>,
     ca_file: Option<PathBuf>,
+    queues: usize,
     starts: u32,
 }
 
@@ -37,7 +41,15 @@ impl HiveMq {
     pub fn new() -> Self {
         let home = tempfile::Builder::new().prefix("hivemq-").tempdir().expect("a temp folder");
         fs::create_dir(home.path().join("conf")).expect("create a folder");
-        Self { home, port: free_port(), user: None, ca_file: None, starts: 0, process: None }
+        let port = free_port();
+        Self { home, port, user: None, ca_file: None, queues: QUEUES, starts: 0, process: None }
+    }
+
+    /// Queues for this many messages.
+    #[must_use]
+    pub fn with_queues(mut self, messages: usize) -> Self {
+        self.queues = messages;
+        self
     }
 
     /// Lets in this user alone.
@@ -119,12 +131,12 @@ impl HiveMq {
         } else {
             format!("<tcp-listener>{place}</tcp-listener>")
         };
-        // Queues above what any test leaves in them: at its default of 1,000 it drops the rest.
         format!(
             "<hivemq><listeners>{listener}</listeners>\
-             <mqtt><queued-messages><max-queue-size>60000</max-queue-size></queued-messages></mqtt>\
+             <mqtt><queued-messages><max-queue-size>{}</max-queue-size></queued-messages></mqtt>\
              <anonymous-usage-statistics><enabled>false</enabled></anonymous-usage-statistics>\
-             </hivemq>"
+             </hivemq>",
+            self.queues
         )
     }
 }

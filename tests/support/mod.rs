@@ -27,6 +27,7 @@ pub use db::{Db, Row};
 pub use hivemq::HiveMq;
 pub use mosquitto::Mosquitto;
 pub use mqtt::{Access, Client, Received};
+pub use process::Process;
 
 use std::io::Write;
 use std::net::TcpListener;

@@ -1,0 +1,60 @@
+//! What the daemon costs: the release binary driven from outside, by its config file and its broker,
+//! beside the least a receiver can be; and the pure steps of a reading's way beside a bare parse.
+//!
+//! Absolute figures wander with the machine, so each is taken beside another of the same run, in turns
+//! (A B, B A, …), and told as a ratio. `cargo bench --bench measure -- PART…` measures the parts named
+//! and prints one Markdown table on stdout; what goes on meanwhile is on stderr. Asserts nothing but
+//! that every reading has been counted.
+
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+mod backlog;
+mod bare;
+mod drain;
+mod figures;
+mod fleet;
+mod latency;
+mod load;
+mod process;
+mod soak;
+mod steps;
+
+use figures::Table;
+
+type Measure = fn(&mut Table);
+
+/// Each part's name and what measures it.
+const PARTS: [(&str, Measure); 6] = [
+    ("drain", drain::measure),
+    ("latency", latency::measure),
+    ("fleet", fleet::measure),
+    ("steps", steps::measure),
+    ("backlog", backlog::measure),
+    ("soak", soak::measure),
+];
+
+/// `backlog` and `soak` take long and are only run when they are named.
+const USUAL: [&str; 4] = ["drain", "latency", "fleet", "steps"];
+
+fn main() {
+    // Cargo adds `--bench`.
+    let args: Vec<_> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    if let Some((role, args)) = args.split_first()
+        && bare::play(role, args)
+    {
+        return;
+    }
+    let named: Vec<_> = args.iter().map(String::as_str).collect();
+    let wanted = if named.is_empty() { USUAL.to_vec() } else { named };
+    let mut table = Table::default();
+    for name in wanted {
+        let Some((_, measure)) = PARTS.iter().find(|(part, _)| *part == name) else {
+            let parts = PARTS.map(|(part, _)| part).join(", ");
+            eprintln!("there is no part `{name}`: name some of {parts}");
+            std::process::exit(2);
+        };
+        measure(&mut table);
+    }
+    println!("{table}");
+}
