@@ -62,6 +62,9 @@ pub struct Intake {
     appended: Notify,
     /// Up to where the device has it; held by whoever waits for the device for all others.
     synced: tokio::sync::Mutex<Position>,
+    /// Up to where the device may have lost what it was given: whoever waits for a record among these
+    /// appends it again.
+    doubtful: AtomicU64,
     committed: Arc<Committed>,
     /// Whose turn it is to try, of those who wait without a thread.
     turn: tokio::sync::Mutex<()>,
@@ -111,6 +114,7 @@ impl Intake {
             synced: tokio::sync::Mutex::new(journal.last()),
             journal: Mutex::new(Some(journal)),
             appended: Notify::new(),
+            doubtful: AtomicU64::new(0),
             committed,
             turn: tokio::sync::Mutex::default(),
             is_open_wide: AtomicBool::new(false),
@@ -128,7 +132,7 @@ impl Intake {
         loop {
             let taken = self.try_append(&record).is_some();
             if taken && (!self.is_durable() || self.sync().is_some()) {
-                return;
+                return self.trouble().is_over();
             }
             std::thread::sleep(TRY_AGAIN);
         }
@@ -141,7 +145,7 @@ impl Intake {
         loop {
             let position = self.append_in_turn(&record).await;
             if !self.is_durable() || self.synced(position).await {
-                return;
+                return self.trouble().is_over();
             }
             tokio::time::sleep(TRY_AGAIN).await;
         }
@@ -215,23 +219,13 @@ impl Intake {
 
     /// `None` when there is no getting in for now.
     fn try_append(&self, record: &[u8]) -> Option<Position> {
-        let result = self.append(record);
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        match result {
-            Ok(position) => {
-                trouble.is_over();
-                Some(position)
-            }
-            Err(Refusal::Disk(error)) => {
-                trouble.disk(&error);
-                None
-            }
-            Err(Refusal::Full) => {
-                trouble.full(self.uncommitted());
-                None
-            }
-            Err(Refusal::Closed) => None,
+        match self.append(record) {
+            Ok(position) => return Some(position),
+            Err(Refusal::Disk(error)) => self.trouble().disk(&error),
+            Err(Refusal::Full) => self.trouble().full(self.uncommitted()),
+            Err(Refusal::Closed) => {}
         }
+        None
     }
 
     fn append(&self, record: &[u8]) -> Result<Position, Refusal> {
@@ -242,7 +236,15 @@ impl Intake {
         if journal.num_bytes() >= self.limit_bytes && !is_open_wide {
             return Err(Refusal::Full);
         }
-        let position = journal.append(record).map_err(Refusal::Disk)?;
+        let position = match journal.append(record) {
+            Ok(position) => position,
+            Err(error) => {
+                if self.is_durable() {
+                    self.doubt(journal); // it may have been a sync that failed
+                }
+                return Err(Refusal::Disk(error));
+            }
+        };
         self.last.store(position, Ordering::Release);
         drop(guard);
         self.appended.notify_one();
@@ -252,17 +254,21 @@ impl Intake {
     /// Whether a record is on the device: waits for it, with all others who do.
     async fn synced(self: &Arc<Self>, position: Position) -> bool {
         let mut synced = self.synced.lock().await;
-        if *synced >= position {
-            return true;
+        if *synced < position {
+            let intake = self.clone();
+            let through = tokio::task::spawn_blocking(move || intake.sync()).await.ok().flatten();
+            *synced = through.unwrap_or(*synced);
         }
-        let intake = self.clone();
-        let through = tokio::task::spawn_blocking(move || intake.sync()).await.ok().flatten();
-        *synced = through.unwrap_or(*synced);
-        through.is_some()
+        *synced >= position && self.doubtful.load(Ordering::Acquire) < position
     }
 
-    /// Waits for the device; up to where it has everything then. `None` when it failed: what was
-    /// appended may be gone, and goes to another segment once more.
+    /// The device failed: what it was given may be gone, even if it says later that all is well.
+    fn doubt(&self, journal: &mut Journal) {
+        journal.abandon_segment();
+        self.doubtful.fetch_max(journal.last(), Ordering::AcqRel);
+    }
+
+    /// Waits for the device; up to where it has everything then. `None` when it failed.
     fn sync(&self) -> Option<Position> {
         #[cfg(test)]
         self.num_syncs.fetch_add(1, Ordering::Relaxed);
@@ -280,12 +286,16 @@ impl Intake {
             Ok(()) => Some(last),
             Err(why) => {
                 if let Some(journal) = self.lock().as_mut() {
-                    journal.abandon_segment();
+                    self.doubt(journal);
                 }
-                self.trouble.lock().unwrap_or_else(PoisonError::into_inner).disk(&why);
+                self.trouble().disk(&why);
                 None
             }
         }
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Journal>> {

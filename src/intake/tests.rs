@@ -102,6 +102,16 @@ async fn many_at_once_share_a_wait_for_the_device() {
     assert_eq!(bench.on_disk().len(), 201);
 }
 
+#[actix::test]
+async fn what_a_failed_sync_covered_is_not_taken_for_synced_by_a_later_one() {
+    let bench = Bench::new(Durability::Power, LIMIT_BYTES);
+    let first = bench.intake.try_append(b"a").unwrap();
+    bench.intake.doubt(bench.intake.lock().as_mut().unwrap());
+    let second = bench.intake.try_append(b"b").unwrap();
+    assert!(bench.intake.synced(second).await);
+    assert!(!bench.intake.synced(first).await, "it is to be appended again");
+}
+
 #[test]
 fn the_next_start_takes_up_what_is_not_committed() {
     let bench = Bench::new(Durability::Process, LIMIT_BYTES);
