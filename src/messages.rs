@@ -84,10 +84,16 @@ impl Committed {
 }
 
 /// Storage → gateway: announced alert events were committed and wait to be published.
-/// A hint only: losing one is harmless, since the gateway also asks at every connect.
-#[derive(Message)]
+/// A hint only: losing one is harmless, since the next one shows it, and the gateway also asks at
+/// every connect.
+#[derive(Debug, Default, Message)]
 #[rtype(result = "()")]
-pub struct AlertsWaiting;
+pub struct AlertsWaiting {
+    /// The row of the last announced event before `rows`; `None` when storage doesn't know.
+    pub after_row_id: Option<i64>,
+    /// All that were announced since, to spare the question; empty when there are many.
+    pub rows: Vec<PendingAlert>,
+}
 
 /// An announced alert event that the broker has not acknowledged yet.
 #[derive(Debug, Clone, PartialEq)]

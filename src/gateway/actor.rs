@@ -392,8 +392,9 @@ impl Handler<Routed<PublishReadings>> for Gateway {
 impl Handler<Routed<AlertsWaiting>> for Gateway {
     type Result = ();
 
-    fn handle(&mut self, _: Routed<AlertsWaiting>, ctx: &mut Context<Self>) {
-        self.kept.alerts().hint();
+    fn handle(&mut self, waiting: Routed<AlertsWaiting>, ctx: &mut Context<Self>) {
+        let (waiting, _room) = waiting.split();
+        self.kept.alerts().told_of(waiting);
         self.flow(ctx);
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::messages::PendingAlert;
+use crate::messages::{AlertsWaiting, PendingAlert};
 
 /// How far others may get ahead of an event that the broker keeps refusing.
 const FINISHED_AHEAD: usize = 10_000;
@@ -55,8 +55,32 @@ impl AlertQueue {
     }
 
     /// Storage may hold new rows.
-    pub const fn hint(&mut self) {
+    const fn hint(&mut self) {
         self.more = true;
+    }
+
+    /// Storage holds these new rows, all there are after a certain one. If they are the very next ones
+    /// and there is room, they need not be asked for.
+    pub fn told_of(&mut self, AlertsWaiting { after_row_id, rows }: AlertsWaiting) {
+        let are_next = after_row_id.is_some_and(|after| after <= self.loaded_up_to)
+            && !self.more
+            && self.loading.is_none()
+            && self.unfinished() + rows.len() <= self.window;
+        if rows.is_empty() || !are_next {
+            return self.hint();
+        }
+        self.take(rows);
+    }
+
+    fn take(&mut self, rows: Vec<PendingAlert>) {
+        for row in rows {
+            if row.row_id > self.loaded_up_to {
+                self.loaded_up_to = row.row_id;
+                if !self.finished.contains(&row.row_id) {
+                    self.queued.push_back(row);
+                }
+            }
+        }
     }
 
     /// What to ask storage for now, if anything.
@@ -81,14 +105,7 @@ impl AlertQueue {
         }
         self.loading = None;
         self.more |= rows.len() >= load.at_most;
-        for row in rows {
-            if row.row_id > self.loaded_up_to {
-                self.loaded_up_to = row.row_id;
-                if !self.finished.contains(&row.row_id) {
-                    self.queued.push_back(row);
-                }
-            }
-        }
+        self.take(rows);
     }
 
     /// Storage did not answer: the question stands.
@@ -209,6 +226,47 @@ mod tests {
                 .map(row)
                 .collect()
         }
+    }
+
+    fn told(after_row_id: Option<i64>, rows: std::ops::RangeInclusive<i64>) -> AlertsWaiting {
+        AlertsWaiting { after_row_id, rows: rows.map(row).collect() }
+    }
+
+    /// A queue that has loaded all there was.
+    fn caught_up(storage: &Storage) -> AlertQueue {
+        let mut queue = AlertQueue::new(5);
+        while let Some(load) = queue.next_load() {
+            queue.loaded(load, storage.answer(load));
+            for row_id in dispatch_all(&mut queue) {
+                queue.finish(row_id);
+            }
+        }
+        queue
+    }
+
+    #[test]
+    fn rows_told_of_need_no_question() {
+        let mut queue = caught_up(&Storage { last: 3, ..Storage::default() });
+        queue.told_of(told(Some(3), 5..=6));
+        assert_eq!(queue.next_load(), None);
+        assert_eq!(dispatch_all(&mut queue), [5, 6]);
+        queue.told_of(told(Some(3), 5..=7));
+        assert_eq!(dispatch_all(&mut queue), [7], "told again, taken once");
+    }
+
+    #[test]
+    fn rows_that_are_not_the_next_ones_are_asked_for() {
+        for telling in [told(Some(4), 5..=5), told(None, 4..=4), told(Some(3), 4..=9)] {
+            let mut queue = caught_up(&Storage { last: 3, ..Storage::default() });
+            queue.told_of(telling);
+            assert_eq!(dispatch_all(&mut queue), [] as [i64; 0]);
+            assert_eq!(queue.next_load().map(|load| load.after_row_id), Some(3));
+        }
+        let mut lost = caught_up(&Storage { last: 3, ..Storage::default() });
+        lost.told_of(told(Some(3), 4..=4));
+        lost.start_over();
+        lost.told_of(told(Some(4), 5..=5));
+        assert_eq!(lost.next_load().map(|load| load.after_row_id), Some(3), "in order");
     }
 
     fn dispatch_all(queue: &mut AlertQueue) -> Vec<i64> {

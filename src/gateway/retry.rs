@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::locale::Trouble;
 
 const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LONGEST_DELAY: Duration = Duration::from_secs(30);
+const LONGEST_DELAY: Duration = Duration::from_secs(10);
 /// How far chance moves a delay to either side, so that many clients don't come back as one.
 const JITTER: f64 = 0.25;
 /// A connection that lasted this long was a good one: the next delay begins at the first again.

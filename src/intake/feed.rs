@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::codec::{Codec, Decoded, Message};
+use super::pace::Pace;
 use super::record::{self, Arrival, KEPT_BYTES};
 use super::{Intake, Position};
 use crate::domain::{Reading, Rejected};
@@ -18,6 +19,8 @@ use crate::logging::LineLimit;
 /// Messages in one batch: enough to spread the cost of a hand-over, few enough not to hold an
 /// arbiter for more than a few milliseconds.
 const BATCH: usize = 256;
+/// How long messages that come by the thousand are let come together.
+const GATHER: Duration = Duration::from_millis(4);
 /// Between two looks at a journal that can't be read, and at one whose wake-up was missed.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Lines on rejected messages: 5 every 10 seconds.
@@ -39,6 +42,7 @@ pub struct Feed {
     intake: Arc<Intake>,
     codec: Arc<dyn Codec>,
     reader: Reader,
+    pace: Pace,
     lines: LineLimit,
 }
 
@@ -48,16 +52,26 @@ impl Feed {
     pub fn new(intake: Arc<Intake>, codec: Arc<dyn Codec>, after: Position) -> Self {
         let reader = Reader::new(intake.folder(), after);
         let (burst, window) = REJECTED_LINES;
-        Self { intake, codec, reader, lines: LineLimit::new(burst, window) }
+        Self {
+            intake,
+            codec,
+            reader,
+            pace: Pace::new(Instant::now()),
+            lines: LineLimit::new(burst, window),
+        }
     }
 
     /// Waits until there is something. To be dropped between two calls only.
     pub async fn next(&mut self) -> Batch {
+        if self.pace.is_high() {
+            tokio::time::sleep(GATHER).await;
+        }
         loop {
             // A record appended after this look leaves a wake-up behind.
             if self.reader.position() < self.intake.last()
                 && let Some(batch) = self.look()
             {
+                self.pace.note(batch.through - batch.after, Instant::now());
                 return batch;
             }
             let _looks_anyway = tokio::time::timeout(LOOK_AGAIN, self.intake.appended()).await;

@@ -12,6 +12,7 @@
 pub mod codec;
 mod feed;
 mod fields;
+mod pace;
 mod record;
 #[cfg(test)]
 mod tests;

@@ -34,6 +34,13 @@ const GROUP_TIME: Duration = Duration::from_millis(20);
 /// Between two tries while the file is locked or the disk full.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
+/// Announced events that travel with the hint, to spare the gateway the question: as many as it has
+/// on their way at a time.
+const ROWS_TOLD: usize = 20;
+
+/// How long a hint waits for room. A gateway that takes none for so long asks when it is back.
+const HINT_AT_MOST: Duration = Duration::from_secs(60);
+
 /// Whether a commit is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -51,6 +58,9 @@ pub struct Writer {
     commit: CommitFn,
     gateway: Option<Route<AlertsWaiting>>,
     committed: Arc<Committed>,
+    /// The row of the last announced event that this incarnation has committed.
+    last_announced: Option<i64>,
+    hint_is_owed: bool,
     /// Away while a commit runs; opened by the first.
     database: Option<Database>,
     questions: Vec<Question>,
@@ -96,6 +106,8 @@ impl Writer {
                 commit: commit.clone(),
                 gateway: gateway.clone(),
                 committed: committed.clone(),
+                last_announced: None,
+                hint_is_owed: false,
                 database: None,
                 questions: Vec::new(),
                 phase: Phase::Idle,
@@ -151,7 +163,7 @@ impl Writer {
         done.questions.append(&mut self.questions);
         self.questions = done.questions;
         match done.result {
-            Ok(()) => {
+            Ok(announced) => {
                 if let Some(position) = self.backlog.reach(done.num_items) {
                     self.committed.advance(position);
                 }
@@ -160,7 +172,7 @@ impl Writer {
                 // Heard once; further calls mean nothing.
                 self.env.ready();
                 if done.announces {
-                    self.tell_gateway();
+                    self.tell_gateway(announced, ctx);
                 }
                 self.proceed(ctx);
             }
@@ -169,11 +181,22 @@ impl Writer {
         }
     }
 
-    /// A full route is no loss: the hint it holds says the same.
-    fn tell_gateway(&self) {
-        if let Some(gateway) = &self.gateway {
-            let _ = gateway.try_send(AlertsWaiting);
+    fn tell_gateway(&mut self, mut rows: Vec<PendingAlert>, ctx: &mut Context<Self>) {
+        let Some(gateway) = self.gateway.clone() else { return };
+        let after_row_id = self.last_announced;
+        self.last_announced = rows.last().map(|alert| alert.row_id).or(after_row_id);
+        if rows.len() > ROWS_TOLD {
+            rows.clear();
         }
+        if gateway.try_send(AlertsWaiting { after_row_id, rows }).is_ok() || self.hint_is_owed {
+            return;
+        }
+        // What waits there tells of other rows.
+        self.hint_is_owed = true;
+        let hint = async move { gateway.send(AlertsWaiting::default(), HINT_AT_MOST).await };
+        ctx.spawn(hint.into_actor(self).map(|_asks_at_connect, writer, _| {
+            writer.hint_is_owed = false;
+        }));
     }
 
     fn pause(&mut self, why: &str, ctx: &mut Context<Self>) {

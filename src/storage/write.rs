@@ -11,7 +11,7 @@ use super::database::{Database, SensorsKnown};
 use super::recall;
 use crate::domain::{AlertEvent, AlertState, Reading, Rejected, Value, time};
 use crate::journal::Position;
-use crate::messages::{Judged, Store};
+use crate::messages::{Judged, PendingAlert, Store};
 
 /// How many sensors' units and places are remembered: a stream of ever new ids must not fill the
 /// memory. Past this they are forgotten, and written anew as they come.
@@ -42,9 +42,14 @@ impl Work<'_> {
 
 /// Commits all of it in one transaction, leaving out what was committed before.
 ///
+/// Gives the announced alert events among it, with their rows.
+///
 /// # Errors
 /// Then nothing of it is committed.
-pub(super) fn commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()> {
+pub(super) fn commit(
+    database: &mut Database,
+    work: &[Work<'_>],
+) -> rusqlite::Result<Vec<PendingAlert>> {
     let result = try_commit(database, work);
     if result.is_ok() {
         database.checkpoints.note(work.iter().map(Work::num_rows).sum());
@@ -56,15 +61,21 @@ pub(super) fn commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Re
     result
 }
 
-fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()> {
+fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<Vec<PendingAlert>> {
     if work.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let Database { connection, naive, rejected_keep, sensors, .. } = database;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let committed = recall::ingest_position(&transaction)?;
     let mut through = committed;
-    let mut rows = Rows { transaction: &transaction, naive: *naive, sensors, num_rejected: 0 };
+    let mut rows = Rows {
+        transaction: &transaction,
+        naive: *naive,
+        sensors,
+        num_rejected: 0,
+        announced: Vec::new(),
+    };
     for work in work {
         match work {
             Work::Store(store) if store.through > through => {
@@ -79,7 +90,9 @@ fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()
     if through > committed {
         rows.position(through)?;
     }
-    transaction.commit()
+    let announced = rows.announced;
+    transaction.commit()?;
+    Ok(announced)
 }
 
 /// The rows of the transaction under way.
@@ -88,6 +101,7 @@ struct Rows<'a> {
     naive: bool,
     sensors: &'a mut SensorsKnown,
     num_rejected: i64,
+    announced: Vec<PendingAlert>,
 }
 
 impl Rows<'_> {
@@ -166,7 +180,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn alert(&self, event: &AlertEvent) -> rusqlite::Result<()> {
+    fn alert(&mut self, event: &AlertEvent) -> rusqlite::Result<()> {
         let at = time::stored(event.timestamp, self.naive);
         self.transaction
             .prepare_cached(
@@ -190,6 +204,10 @@ impl Rows<'_> {
                 at,
                 event.announced,
             ])?;
+        if event.announced {
+            let row_id = self.transaction.last_insert_rowid();
+            self.announced.push(PendingAlert { row_id, event: event.clone() });
+        }
         self.standing(event, &at)
     }
 

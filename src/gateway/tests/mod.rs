@@ -125,7 +125,7 @@ fn alerts_go_out_in_order_and_storage_is_told() {
         order(&mut world, 1..=50).await;
         until("storage is told", || stage.notes.lock().unwrap().pending.is_empty()).await;
         stage.notes.lock().unwrap().pending = vec![alert(51), alert(53)];
-        stage.waiting.send(AlertsWaiting, DEADLINE).await.unwrap();
+        stage.waiting.send(AlertsWaiting::default(), DEADLINE).await.unwrap();
         order(&mut world, 51..=51).await;
         order(&mut world, 53..=53).await;
         until("storage is told", || stage.notes.lock().unwrap().pending.is_empty()).await;
@@ -154,7 +154,7 @@ fn a_broker_that_dies_and_comes_back_costs_nothing() {
         until("the loss is noticed", || log_of("phoenix lost").len() == 1).await;
         stage.send(readings(10..200)).await;
         stage.notes.lock().unwrap().pending = vec![alert(1), alert(2)];
-        stage.waiting.send(AlertsWaiting, DEADLINE).await.unwrap();
+        stage.waiting.send(AlertsWaiting::default(), DEADLINE).await.unwrap();
         until("a failed attempt is told", || log_of("connect to phoenix").len() == 1).await;
         let reason = &log_of("connect to phoenix")[0];
         assert!(

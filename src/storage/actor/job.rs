@@ -16,7 +16,7 @@ use crate::storage::write::Work;
 
 /// Commits work; [`write::commit`](crate::storage::write::commit) but for tests.
 pub(super) type CommitFn =
-    Arc<dyn Fn(&mut Database, &[Work<'_>]) -> rusqlite::Result<()> + Send + Sync>;
+    Arc<dyn Fn(&mut Database, &[Work<'_>]) -> rusqlite::Result<Vec<PendingAlert>> + Send + Sync>;
 
 /// To be answered from the file as it is after the commit.
 pub(super) enum Question {
@@ -97,13 +97,14 @@ pub(super) struct Done {
     pub num_items: usize,
     /// Whether the items bring alerts to publish.
     pub announces: bool,
-    pub result: Result<(), Trouble>,
+    /// The announced events among them, as far as they were not committed before.
+    pub result: Result<Vec<PendingAlert>, Trouble>,
 }
 
 impl Job {
     pub fn run(mut self) -> Done {
         let result = self.commit_all();
-        if let (Ok(()), Some(database)) = (&result, &self.database) {
+        if let (Ok(_), Some(database)) = (&result, &self.database) {
             self.questions.drain(..).for_each(|question| question.answer(database));
         }
         Done {
@@ -115,7 +116,7 @@ impl Job {
         }
     }
 
-    fn commit_all(&mut self) -> Result<(), Trouble> {
+    fn commit_all(&mut self) -> Result<Vec<PendingAlert>, Trouble> {
         if let Some(slowness) = &self.slowness {
             slowness.last(self.items.iter().map(|item| item.num_rows()).sum());
         }

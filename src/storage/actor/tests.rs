@@ -113,7 +113,7 @@ fn reading(n: i64) -> Judged {
 fn failing(
     nth: u32,
     after: bool,
-    fail: impl Fn() -> rusqlite::Result<()> + Send + Sync + 'static,
+    fail: impl Fn() -> rusqlite::Result<Vec<PendingAlert>> + Send + Sync + 'static,
 ) -> CommitFn {
     let num_commits = AtomicU32::new(0);
     Arc::new(move |database, work| {
@@ -223,7 +223,7 @@ async fn a_panic_of_the_actor_during_a_commit_repeats_nothing() {
     let (through, beginning) = (next_is_through.clone(), began.clone());
     let commit: CommitFn = Arc::new(move |database, work| {
         if work.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let is_first = num_commits.fetch_add(1, Ordering::Relaxed) == 0;
         let (done, changed) = &*through;

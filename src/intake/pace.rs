@@ -1,0 +1,69 @@
+//! Whether messages come so fast that it pays to let some come together before the next look: each
+//! batch wakes three threads, which costs more than judging it when it holds two or three. Pure.
+
+use std::time::{Duration, Instant};
+
+/// Over which it is reckoned.
+const WINDOW: Duration = Duration::from_millis(20);
+/// Messages in it that are many: 8,000 a second.
+const MANY: u64 = 160;
+
+#[derive(Debug)]
+pub struct Pace {
+    since: Instant,
+    messages: u64,
+    is_high: bool,
+}
+
+impl Pace {
+    #[must_use]
+    pub const fn new(now: Instant) -> Self {
+        Self { since: now, messages: 0, is_high: false }
+    }
+
+    /// So many messages came out just now.
+    pub fn note(&mut self, messages: u64, now: Instant) {
+        self.messages += messages;
+        let elapsed = now.saturating_duration_since(self.since);
+        if elapsed >= WINDOW {
+            let windows = elapsed.as_secs_f64() / WINDOW.as_secs_f64();
+            #[allow(clippy::cast_precision_loss)] // a handful of messages
+            let in_one = self.messages as f64 / windows;
+            #[allow(clippy::cast_precision_loss)] // a constant
+            let many = MANY as f64;
+            *self = Self { since: now, messages: 0, is_high: in_one >= many };
+        }
+    }
+
+    #[must_use]
+    pub const fn is_high(&self) -> bool {
+        self.is_high
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Notes so many a millisecond for so long.
+    fn run(pace: &mut Pace, from: Instant, milliseconds: u64, each: u64) -> Instant {
+        for millisecond in 1..=milliseconds {
+            pace.note(each, from + Duration::from_millis(millisecond));
+        }
+        from + Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn a_steady_stream_of_thousands_is_high_and_a_burst_is_not() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        let now = run(&mut pace, start, 100, 2);
+        assert!(!pace.is_high(), "2,000 a second");
+        pace.note(30, now);
+        assert!(!pace.is_high());
+        let now = run(&mut pace, now, 40, 20);
+        assert!(pace.is_high(), "20,000 a second");
+        pace.note(1, now + Duration::from_secs(1));
+        assert!(!pace.is_high(), "a lone one after a pause");
+    }
+}
