@@ -19,7 +19,7 @@ use super::support::subscriber::Subscriber;
 use super::support::{Daemon, Home, Mosquitto, SOON, eventually, let_run, names, require, time};
 
 /// When no alert has come for this long, none is coming; when all are there, no second ones.
-const QUIET: Duration = Duration::from_secs(8);
+const QUIET: Duration = Duration::from_secs(20);
 const QUIET_AFTER_ALL: Duration = Duration::from_secs(2);
 
 /// An alert event by what makes it one.

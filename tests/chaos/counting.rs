@@ -9,7 +9,7 @@ use super::support::{Daemon, Db, let_run};
 
 /// When the table has not grown for this long, nothing more is coming. Longer than the daemon
 /// waits between two tries to connect.
-const QUIET: Duration = Duration::from_secs(8);
+const QUIET: Duration = Duration::from_secs(15);
 
 /// A look into the table reads all of it.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
