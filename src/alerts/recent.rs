@@ -8,8 +8,8 @@ use std::collections::{HashSet, VecDeque};
 
 use crate::domain::Fingerprint;
 
-/// Some megabyte and a half, and half a minute at 2,000 readings a second.
-const CAPACITY: usize = 65_536;
+/// Less than a megabyte, and a quarter of a minute at 2,000 readings a second.
+const CAPACITY: usize = 32_768;
 
 #[derive(Debug, Default)]
 pub struct Recent {

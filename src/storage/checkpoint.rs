@@ -18,8 +18,9 @@ use super::database::{BUSY_TIMEOUT, OpenError, Reason};
 /// The log is emptied inside a commit when it has grown to this: 64 MiB, of pages of 4 KiB.
 pub(super) const BACKSTOP_PAGES: i64 = 16 * 1024;
 
-/// About as many pages as SQLite itself lets come together.
-const PAGES: usize = 1000;
+/// Some 30 MB. Each checkpoint makes the disk busy for a while, however much it moves, and commits
+/// feel it: eight times as many as SQLite itself lets come together are an eighth of that.
+const PAGES: usize = 8000;
 /// What a commit writes however small it is: the hot page of each table and index.
 const PAGES_A_COMMIT: usize = 8;
 /// How many rows and their index entries fill a page.

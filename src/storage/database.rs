@@ -19,7 +19,7 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Page cache, as SQLite takes it: negative for KiB. Room for the hot end of every index, also
 /// when a fleet's late readings touch many pages; no more, since all of it is taken in time.
-const CACHE_KIB: i64 = -8 * 1024;
+const CACHE_KIB: i64 = -4 * 1024;
 
 /// What a long reader made of the write-ahead log is cut back to this many bytes.
 const WAL_LIMIT_BYTES: i64 = 64 * 1024 * 1024;

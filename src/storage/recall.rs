@@ -22,7 +22,7 @@ pub(super) const PENDING_SQL: &str = "
 
 /// Readings of each table to recognise a redelivery by: many times what brokers and devices have in
 /// flight, and little to hold, eight bytes each.
-const RECENT: i64 = 32_768;
+const RECENT: i64 = 16_384;
 
 const RECENT_SQL: [&str; 2] = [
     "SELECT sensor_id, quantity, value, timestamp FROM quantity_readings ORDER BY id DESC LIMIT ?1",

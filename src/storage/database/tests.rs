@@ -53,7 +53,7 @@ fn a_new_file_is_made_and_opened_again() {
         };
         assert_eq!(pragma("journal_mode"), "Text(\"wal\")");
         assert_eq!(pragma("synchronous"), "Integer(1)");
-        assert_eq!(pragma("cache_size"), "Integer(-8192)");
+        assert_eq!(pragma("cache_size"), "Integer(-4096)");
         assert_eq!(pragma("user_version"), format!("Integer({VERSION})"));
     }
 }
