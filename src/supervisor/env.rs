@@ -1,6 +1,6 @@
 //! What a supervised actor may say to its supervisor, and what it must answer.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -36,13 +36,15 @@ struct Line {
     ready: Notify,
     failure: Mutex<Option<Failure>>,
     born: Instant,
+    up_since: OnceLock<Instant>,
     fault: Option<Fault>,
 }
 
 impl ChildEnv {
     pub(super) fn new(name: Arc<str>, incarnation: u32, fault: Option<Fault>) -> Self {
         let (ready, failure, born) = (Notify::new(), Mutex::new(None), Instant::now());
-        Self(Arc::new(Line { name, incarnation, ready, failure, born, fault }))
+        let up_since = OnceLock::new();
+        Self(Arc::new(Line { name, incarnation, ready, failure, born, up_since, fault }))
     }
 
     #[must_use]
@@ -58,6 +60,7 @@ impl ChildEnv {
 
     /// Says "up": the next phase may start. Only needed by children whose spec waits for it.
     pub fn ready(&self) {
+        self.0.up_since.get_or_init(Instant::now);
         self.0.ready.notify_one();
     }
 
@@ -84,7 +87,8 @@ impl ChildEnv {
     pub fn fault_point(&self) {
         if let Some(fault) = self.0.fault {
             // The one panic that is meant: the supervisor is there to catch it.
-            assert!(!fault.strikes(self.0.born.elapsed()), "a fault on request");
+            let since = self.0.up_since.get().unwrap_or(&self.0.born);
+            assert!(!fault.strikes(since.elapsed()), "a fault on request");
         }
     }
 

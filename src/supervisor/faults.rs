@@ -12,15 +12,15 @@ use std::time::Duration;
 /// What is to go wrong in one child.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fault {
-    /// Each incarnation panics at its first fault point after this time. It counts from its birth,
-    /// since the wait before a restart grows, and would soon be longer than any beat.
+    /// Each incarnation panics at its first fault point after this time. It counts from when it was
+    /// up: waits before a restart grow, and one who waited for another so long would die at once.
     pub panic_every: Option<Duration>,
     /// Each row it commits costs this much more.
     pub slow_by: Option<Duration>,
 }
 
 impl Fault {
-    /// Whether an incarnation of this age is to panic.
+    /// Whether an incarnation that has been up for so long is to panic.
     pub(super) fn strikes(self, age: Duration) -> bool {
         self.panic_every.is_some_and(|every| age >= every)
     }

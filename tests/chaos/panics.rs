@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::counting::{Deeds, conclude, settle};
+use super::counting::{Deeds, conclude, settle_for};
 use super::scale::pick;
 use super::support::numbered::Plan;
 use super::support::{Daemon, Home, Mosquitto, SOON, let_run, names, require, run_vigie};
@@ -47,7 +47,8 @@ fn evaluator_gateway_and_writer_panic() {
     let_run(AFTERWARDS);
     publishers.enough();
     let published = publishers.finish();
-    settle(&home.db(), &published, &mut daemon);
+    // They go on panicking, and are away for up to half a minute each time.
+    settle_for(&home.db(), &published, &mut daemon, Duration::from_secs(120));
     check_incarnations(&home, &mut daemon, &config);
     let panics = daemon.lines_with(names::PANIC_IN).len();
     assert_eq!(daemon.stop(), 0);
