@@ -18,7 +18,8 @@ const AFTER_TAKEOVER: Duration = Duration::from_secs(15);
 /// A failure that goes on is written again this long after the last time.
 const REMINDER: Duration = Duration::from_secs(600);
 
-/// The delays between attempts: 1 s, doubled each time, at most 30 s, give or take a quarter.
+/// The delays between attempts: 1 s, doubled each time, at most 10 s, give or take a quarter: an
+/// alert may be waiting.
 #[derive(Debug, Default)]
 pub struct Backoff {
     streak: u32,
@@ -124,12 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn delays_double_up_to_half_a_minute() {
+    fn delays_double_up_to_ten_seconds() {
         let now = Instant::now();
         let mut backoff = Backoff::default();
-        assert_eq!(delays(&mut backoff, &Trouble::Closed, now, 8), [1, 2, 4, 8, 16, 30, 30, 30]);
-        assert_eq!(backoff.delay(&Trouble::Closed, now, 0.0), Duration::from_millis(22_500));
-        assert_eq!(backoff.delay(&Trouble::Closed, now, 1.0), Duration::from_millis(37_500));
+        assert_eq!(delays(&mut backoff, &Trouble::Closed, now, 8), [1, 2, 4, 8, 10, 10, 10, 10]);
+        assert_eq!(backoff.delay(&Trouble::Closed, now, 0.0), Duration::from_millis(7_500));
+        assert_eq!(backoff.delay(&Trouble::Closed, now, 1.0), Duration::from_millis(12_500));
     }
 
     #[test]
@@ -139,7 +140,7 @@ mod tests {
         delays(&mut backoff, &Trouble::Closed, now, 4);
         backoff.connected(now);
         let soon = now + Duration::from_secs(2);
-        assert_eq!(delays(&mut backoff, &Trouble::Closed, soon, 1), [16], "it flaps");
+        assert_eq!(delays(&mut backoff, &Trouble::Closed, soon, 1), [10], "it flaps");
         backoff.connected(now);
         assert_eq!(delays(&mut backoff, &Trouble::Closed, now + STABLE, 2), [1, 2]);
     }
@@ -148,7 +149,7 @@ mod tests {
     fn a_taken_client_id_is_not_fought_over() {
         let taken = Trouble::ClientIdInUse { client_id: "vigie".into() };
         let mut backoff = Backoff::default();
-        assert_eq!(delays(&mut backoff, &taken, Instant::now(), 6), [15, 15, 15, 15, 16, 30]);
+        assert_eq!(delays(&mut backoff, &taken, Instant::now(), 6), [15; 6]);
     }
 
     #[test]
