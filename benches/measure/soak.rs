@@ -46,7 +46,7 @@ pub fn measure(table: &mut Table) {
         format!("{memory:.1} MiB"),
         format!("{memory_before:.1} MiB"),
         ratio,
-        "< 1.10",
+        "≤ 1.05",
     );
     let same = "the same";
     table.add("… open files", files.to_string(), files_before.to_string(), String::new(), same);
