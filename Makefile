@@ -33,7 +33,7 @@ lint: ## formatting and clippy
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 
-chaos: setup ## kills, outages, full disks and panics by the dozen: no reading lost, none doubled (a quarter of an hour)
+chaos: setup ## kills, outages, full disks and panics by the dozen: no reading lost, none doubled (forty minutes)
 	VIGIE_CHAOS=full cargo test --locked --test chaos -- --test-threads=1 --nocapture
 
 # Each prints its part of README's table.

@@ -42,7 +42,7 @@ pub(super) fn open(config: &Config, storage: &storage::Settings) -> Result<Doors
 }
 
 /// `sensor_data.db` → `sensor_data.db.journal`
-fn beside(database: &Path, what: &str) -> PathBuf {
+pub(super) fn beside(database: &Path, what: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(".");
     path.push(what);

@@ -1,6 +1,6 @@
 //! The wiring: which actors there are, who sends what to whom, and how much may wait on the way.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::Options;
-use super::doors::Doors;
+use super::doors::{Doors, beside};
 use super::report::Reporting;
 use crate::alerts::{AlertsFile, Evaluator, EvaluatorSettings, Rules};
 use crate::broker::{self, Broker, Door};
@@ -25,9 +25,6 @@ use crate::status::{Reporter, ReporterSettings};
 use crate::storage::{self, Writer};
 use crate::supervisor::{ChildSpec, GroupSpec, Health, Mailbox, Readiness, Route, Terms, Tree};
 use crate::wire::Topics;
-
-/// The folder of readings that wait for the broker, after the database's name.
-const OUTBOX_SUFFIX: &str = ".outbox";
 
 /// Batches of up to 256 readings that may wait for a commit: some 4 MB, and enough rows for the
 /// writer to fill its transactions while one is being synced.
@@ -102,7 +99,7 @@ pub(super) fn wire(
 
     let gateway = gateway::Settings {
         mqtt: config.mqtt.clone(),
-        outbox: beside(&config.storage.path, OUTBOX_SUFFIX),
+        outbox: beside(&config.storage.path, "outbox"),
         durability: config.storage.durability,
         times: config.times,
         words,
@@ -210,13 +207,6 @@ pub(super) fn wire(
             std::process::exit(Exit::GaveUp.code().into());
         });
     Ok(Wired { tree, health })
-}
-
-/// The path that belongs to a database, by a longer name.
-fn beside(database: &Path, suffix: &str) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 fn fleet(config: &Config, publish: &Route<PublishReadings>) -> GroupSpec {

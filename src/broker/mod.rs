@@ -7,7 +7,8 @@
 //!
 //! Holds always: nobody gets in without credentials beyond loopback; everything kept is bounded
 //! (`limits`); stopping frees the ports in bounded time and leaves nothing behind in the process.
-//! Never: anything on disk of its own (readings are, in the intake). Sessions, queues and retained messages live and die with an incarnation.
+//! Never: anything on disk of its own (readings are, in the intake). Sessions, queues and retained
+//! messages live and die with an incarnation.
 
 mod access;
 mod actor;
