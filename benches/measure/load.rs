@@ -9,8 +9,9 @@ use crate::support::readings::{reading, timestamp};
 use crate::support::{Access, Home, names};
 
 /// As many sensors as readings take turns of; no divisor of any "each so-many-th" here, so that a
-/// sensor that breaks a limit is within it the next time.
-const SENSORS: usize = 99;
+/// sensor that breaks a limit is within it the next time: midway between two that break it, so that
+/// no alert is timed behind another.
+const SENSORS: usize = 77;
 /// How often the database is looked at: costs next to nothing, and errs against the daemon.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 

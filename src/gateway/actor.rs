@@ -17,6 +17,7 @@ use super::link::{Command, Event, Outcome, Plan, Tag};
 use super::probe::probe;
 use super::retry::{Announcer, Backoff, Flaps};
 use super::stop::{Facts, Stage, Stop};
+use super::turns::Turns;
 use super::{Kept, Routes, Settings};
 use crate::config::{Endpoint, MqttVersion};
 use crate::locale::Trouble;
@@ -70,6 +71,9 @@ pub struct Gateway {
     /// Storage did not answer: it is not asked before the next tick.
     pub(super) storage_resting: bool,
     pub(super) confirming: bool,
+    pub(super) turns: Turns,
+    /// A look at the next alert's turn is due.
+    pub(super) turn_is_timed: bool,
     /// Readings done with since that was last written down.
     pub(super) unmarked: usize,
     /// The log says that the outbox can't be written.
@@ -120,6 +124,8 @@ impl Gateway {
             progress_at: now(),
             storage_resting: false,
             confirming: false,
+            turns: Turns::default(),
+            turn_is_timed: false,
             unmarked: 0,
             disk_trouble_told: false,
         })

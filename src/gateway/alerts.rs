@@ -162,6 +162,17 @@ impl AlertQueue {
         self.to_confirm.drain(..count.min(self.to_confirm.len()));
     }
 
+    /// Loaded and not in flight.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queued.len()
+    }
+
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
     /// Loaded and not finished.
     #[must_use]
     pub fn unfinished(&self) -> usize {

@@ -59,7 +59,7 @@ impl Gateway {
     }
 
     fn send_alerts(&mut self, ctx: &mut Context<Self>) {
-        loop {
+        while !self.waits_its_turn(ctx) {
             let command = {
                 let mut alerts = self.kept.alerts();
                 let Some(alert) = alerts.dispatch() else { return };
@@ -71,8 +71,25 @@ impl Gateway {
                 };
                 Command::Publish(Tag::Alert(alert.row_id), message)
             };
+            self.turns.take(now());
             self.tell(command, ctx);
         }
+    }
+
+    /// Whether the next alert had better wait for the one before; then it is looked after in time.
+    fn waits_its_turn(&mut self, ctx: &mut Context<Self>) -> bool {
+        let (queued, in_flight) = {
+            let alerts = self.kept.alerts();
+            (alerts.queued(), alerts.in_flight())
+        };
+        let Some(left) = self.turns.wait(queued, in_flight, now()) else { return false };
+        if !std::mem::replace(&mut self.turn_is_timed, true) {
+            ctx.run_later(left, |act, ctx| {
+                act.turn_is_timed = false;
+                act.flow(ctx);
+            });
+        }
+        true
     }
 
     fn load_alerts(&mut self, ctx: &mut Context<Self>) {

@@ -1,0 +1,58 @@
+//! Whether the next alert waits for the one before it to be completed. Pure.
+//!
+//! Two QoS 2 exchanges that overlap on one connection can hold each other up: the broker's PUBREC for
+//! the second waits for TCP's acknowledgement of its PUBCOMP for the first (Nagle's algorithm, which
+//! Mosquitto leaves on), and the system here holds that back for 40 ms or until it has something else
+//! to send (RFC 1122, 4.2.3.2), which is the next alert, and so on for seconds. Seen: alerts half a
+//! millisecond apart took 25 ms each, in place of one. One after the other, each packet carries the
+//! acknowledgement of the one before.
+//!
+//! Always: an alert waits for [`PATIENCE`] at most, and not at all when a crowd is behind it.
+
+use std::time::{Duration, Instant};
+
+/// Longer than TCP holds an acknowledgement back, so that exchanges that got entangled don't stay so.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// So many waiting go out side by side: their packets keep the connection busy.
+const CROWD: usize = 4;
+
+/// When the last alert was handed to the client.
+#[derive(Debug, Default)]
+pub struct Turns {
+    last: Option<Instant>,
+}
+
+impl Turns {
+    /// How long the next of `queued` alerts waits while `in_flight` are not completed.
+    #[must_use]
+    pub fn wait(&self, queued: usize, in_flight: usize, now: Instant) -> Option<Duration> {
+        if in_flight == 0 || queued == 0 || queued >= CROWD {
+            return None;
+        }
+        let waited = now.saturating_duration_since(self.last?);
+        PATIENCE.checked_sub(waited).filter(|left| !left.is_zero())
+    }
+
+    /// One was handed over.
+    pub const fn take(&mut self, now: Instant) {
+        self.last = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_waits_for_the_one_before_but_not_for_long() {
+        let start = Instant::now();
+        let mut turns = Turns::default();
+        assert_eq!(turns.wait(1, 0, start), None, "nothing is under way");
+        turns.take(start);
+        let later = start + Duration::from_millis(1);
+        assert_eq!(turns.wait(1, 1, later), Some(PATIENCE - Duration::from_millis(1)));
+        assert_eq!(turns.wait(1, 0, later), None, "it is completed");
+        assert_eq!(turns.wait(1, 1, start + PATIENCE), None, "the broker is far away");
+        assert_eq!(turns.wait(CROWD, 1, later), None, "a crowd");
+    }
+}
