@@ -61,14 +61,14 @@ impl Feed {
         }
     }
 
-    /// Waits until there is something. To be dropped between two calls only.
+    /// Waits until there is something. One that is dropped while it waits has taken nothing.
     pub async fn next(&mut self) -> Batch {
-        if self.pace.is_high() {
+        if self.pace.is_high() && self.waiting() < BATCH as u64 {
             tokio::time::sleep(GATHER).await;
         }
         loop {
             // A record appended after this look leaves a wake-up behind.
-            if self.reader.position() < self.intake.last()
+            if self.waiting() > 0
                 && let Some(batch) = self.look()
             {
                 self.pace.note(batch.through - batch.after, Instant::now());
@@ -76,6 +76,11 @@ impl Feed {
             }
             let _looks_anyway = tokio::time::timeout(LOOK_AGAIN, self.intake.appended()).await;
         }
+    }
+
+    /// Records that wait to be read.
+    fn waiting(&self) -> u64 {
+        self.intake.last().saturating_sub(self.reader.position())
     }
 
     /// Reads a file on the caller's thread: a moment, mostly from the system's cache.

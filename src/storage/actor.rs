@@ -29,7 +29,7 @@ use crate::messages::{
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, Routed};
 
 /// How long the first message may wait for others to share its commit.
-const GROUP_TIME: Duration = Duration::from_millis(20);
+const GROUP_TIME: Duration = Duration::from_millis(5);
 
 /// Between two tries while the file is locked or the disk full.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
