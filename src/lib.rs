@@ -6,6 +6,7 @@
 //! routes; [`supervisor`] starts, restarts and stops them all, as [`app`] wires them. `ARCHITECTURE.md`
 //! has the map.
 
+pub mod alarms;
 pub mod alerts;
 pub mod app;
 pub mod broker;

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("locale", &["domain"]),
-    ("config", &["domain", "locale"]),
+    ("alarms", &["domain"]),
+    ("config", &["domain", "locale", "alarms"]),
     ("messages", &["domain", "config", "journal"]),
     ("supervisor", &["logging"]),
     ("logging", &["config"]),
@@ -28,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "app",
         &[
             "domain",
+            "alarms",
             "locale",
             "config",
             "messages",
@@ -50,6 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "supervisor",
             "domain",
+            "alarms",
             "locale",
             "config",
             "logging",
@@ -65,6 +68,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 const ACTOR_MAY_NAME: &[&str] = &[
     "domain",
+    "alarms",
     "locale",
     "config",
     "messages",

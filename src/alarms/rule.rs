@@ -1,0 +1,92 @@
+//! A rule, checked: which sensors it holds for, what breaks it, and how its alarm behaves. Pure.
+//!
+//! The configuration makes these (`config/rules.rs`); nothing here can be invalid.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{Quantity, SensorId};
+
+/// What an operator wrote under `[[rules]]`, or the short form `[alerts.temperature]` stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// Its own among all rules: `cold-room-warm`.
+    pub name: Arc<str>,
+    pub selection: Selection,
+    pub quantity: Quantity,
+    pub kind: Kind,
+    pub timing: Timing,
+    pub priority: Priority,
+    /// What people are told, a language; `None` for the catalogue's own words.
+    pub message: Option<Arc<str>>,
+    /// Where it is written what to do.
+    pub runbook: Option<Arc<str>>,
+}
+
+/// Which sensors a rule holds for: those whose id or whose location matches one of the patterns.
+/// `*` stands for any characters, `?` for one. Without patterns: all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    pub sensors: Vec<Arc<str>>,
+    pub locations: Vec<Arc<str>>,
+}
+
+/// What breaks a rule.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    /// A value above `limit`; over when it is at or below `limit - deadband`.
+    High { limit: f64, deadband: f64 },
+    /// A value below `limit`; over when it is at or above `limit + deadband`.
+    Low { limit: f64, deadband: f64 },
+    /// A change faster than `per_minute`, upward if that is positive, downward if negative, over
+    /// `window`.
+    Rate { per_minute: f64, window: Duration },
+    /// No reading for so long.
+    Stale { after: Duration },
+    /// Readings that stay within `within` of each other for so long: a stuck sensor.
+    Flatline { lasting: Duration, within: f64 },
+    /// A value more than `deviations` robust standard deviations (1.4826 times the median absolute
+    /// deviation) away from the median of its own last `window`.
+    Deviation { deviations: f64, window: Duration },
+    /// A value further than `limit` from that of another sensor, of the same quantity.
+    Difference { other: SensorId, limit: f64, deadband: f64 },
+    /// A CEL expression that is true.
+    Expression { source: Arc<str> },
+}
+
+/// How an alarm behaves in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timing {
+    /// How long the rule must be broken without a break before the alarm is raised.
+    pub on_delay: Duration,
+    /// How long it must be kept without a break before the alarm returns to normal.
+    pub off_delay: Duration,
+    /// An alarm that is still active after so long without an acknowledgement is announced again.
+    pub reannounce: Option<Duration>,
+    /// Whether it stays until an operator resets it, though the value returned.
+    pub is_latching: bool,
+    /// Whether it stays, returned, until an operator acknowledges it.
+    pub needs_acknowledgement: bool,
+}
+
+/// How soon someone must act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Priority {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl Priority {
+    /// As it travels and is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "LOW",
+            Self::Medium => "MEDIUM",
+            Self::High => "HIGH",
+            Self::Critical => "CRITICAL",
+        }
+    }
+}
