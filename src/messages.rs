@@ -4,12 +4,13 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use actix::Message;
 use tokio::sync::oneshot;
 
 use crate::config::Secret;
-use crate::domain::{AlertEvent, Fingerprint, Reading, Rejected, StandingAlert};
+use crate::domain::{AlarmState, AlertEvent, Fingerprint, Reading, Rejected, StandingAlert};
 use crate::journal::Position;
 
 /// Sensor → gateway: publish these, in this order.
@@ -35,12 +36,16 @@ pub struct Judged {
 #[derive(Debug, Default, Message)]
 #[rtype(result = "()")]
 pub struct Store {
-    /// The record of the intake journal before the first of these; storage takes no other.
-    pub after: Position,
-    /// The last record of these.
+    /// One more than the message before it, as long as the database lives; storage takes no other.
+    pub number: u64,
+    /// The last record of the intake journal that all of this comes of.
     pub through: Position,
+    /// How long the installation has been listening, in all.
+    pub watch: Duration,
     pub readings: Vec<Judged>,
     pub alerts: Vec<AlertEvent>,
+    /// The alarms that are no longer as they were.
+    pub alarms: Vec<AlarmState>,
     pub rejected: Vec<Rejected>,
     /// Told once the message can't get lost any more, short of the death of the process; dropped
     /// untold when it was lost, or not taken.
@@ -57,7 +62,11 @@ pub struct LoadResumePoint;
 pub struct ResumePoint {
     /// The last record of the intake journal that is committed.
     pub position: Position,
+    /// Of the last message committed.
+    pub number: u64,
+    pub watch: Duration,
     pub standing: Vec<StandingAlert>,
+    pub alarms: Vec<AlarmState>,
     /// The last readings committed, oldest first.
     pub recent: Vec<Fingerprint>,
 }

@@ -147,6 +147,6 @@ fn batch(reading: &Reading, n: u32) -> Store {
         let timestamp = reading.timestamp + TimeDelta::milliseconds(i64::from(number));
         Judged { reading: Reading { timestamp, ..reading.clone() }, alert_triggered: false }
     });
-    let (after, through) = (u64::from(n), u64::from(n) + 1);
-    Store { after, through, readings: readings.collect(), ..Store::default() }
+    let number = u64::from(n) + 1;
+    Store { number, through: number, readings: readings.collect(), ..Store::default() }
 }

@@ -73,6 +73,8 @@ pub struct Evaluator {
     feed: Option<Feed>,
     /// The last record passed on to storage.
     through: u64,
+    /// Of the last message passed on to storage.
+    number: u64,
     /// Judged and not passed on yet.
     held: Option<Held>,
     redelivered: LineLimit,
@@ -86,10 +88,8 @@ struct Held {
 }
 
 impl Held {
-    fn new(after: u64) -> Self {
-        let (readings, alerts, rejected) = (Vec::new(), Vec::new(), Vec::new());
-        let store = Store { after, through: after, readings, alerts, rejected, taken: None };
-        Self { since: Instant::now(), store }
+    fn new() -> Self {
+        Self { since: Instant::now(), store: Store::default() }
     }
 
     fn is_due(&self) -> bool {
@@ -113,6 +113,7 @@ impl Evaluator {
             recent: Recent::default(),
             feed: None,
             through: 0,
+            number: 0,
             held: None,
             redelivered: LineLimit::new(burst, window),
             is_stopping: false,
@@ -134,11 +135,12 @@ impl Evaluator {
     }
 
     fn begin(&mut self, point: ResumePoint, ctx: &mut Context<Self>) {
-        let ResumePoint { position, standing, recent } = point;
+        let ResumePoint { position, number, standing, recent, .. } = point;
         let EvaluatorSettings { intake, codec, .. } = &self.settings;
         self.standing = Standing::restore(standing);
         self.recent = Recent::restore(recent);
         self.through = position;
+        self.number = number;
         self.held = None;
         self.feed = Some(Feed::new(intake.clone(), codec.clone(), position));
         self.env.ready();
@@ -173,8 +175,8 @@ impl Evaluator {
     }
 
     fn evaluate(&mut self, batch: Batch) {
-        let Batch { after, through, readings, mut rejected } = batch;
-        let mut held = self.held.take().unwrap_or_else(|| Held::new(after));
+        let Batch { through, readings, mut rejected, .. } = batch;
+        let mut held = self.held.take().unwrap_or_else(Held::new);
         let store = &mut held.store;
         for reading in readings {
             store.readings.extend(self.judge(reading, &mut store.alerts));
@@ -189,6 +191,7 @@ impl Evaluator {
     fn pass_on(&mut self, mut batch: Store, ctx: &mut Context<Self>) {
         let (taken, is_taken) = oneshot::channel();
         batch.taken = Some(taken);
+        batch.number = self.number + 1;
         let through = batch.through;
         let store = self.settings.store.clone();
         let pass = async move {
@@ -198,6 +201,7 @@ impl Evaluator {
         ctx.spawn(pass.into_actor(self).map(move |is_taken, evaluator, ctx| {
             if is_taken {
                 evaluator.through = through;
+                evaluator.number += 1;
                 evaluator.proceed(ctx);
             } else {
                 log::warn!(target: "vigie::alerts", "storage lost a batch in its failure: going on from what is committed");

@@ -120,3 +120,14 @@ pub struct StandingAlert {
     pub sensor_id: SensorId,
     pub since: DateTime<Utc>,
 }
+
+/// What evaluation must know of an alarm after a restart that its events don't tell: delays that run,
+/// who acknowledged it, until when it is shelved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlarmState {
+    pub sensor_id: SensorId,
+    /// The rule's name.
+    pub rule: Arc<str>,
+    /// As evaluation wrote it, to be given back unread; `None` for one at rest.
+    pub state: Option<String>,
+}

@@ -63,21 +63,21 @@ struct Queue {
     items: VecDeque<Arc<Taken>>,
     num_rows: usize,
     num_urgent: usize,
-    /// How far in the intake journal the last message taken reaches; `None` before the first.
-    through: Option<Position>,
+    /// The number of the last message taken; `None` before the first.
+    number: Option<u64>,
 }
 
 impl Backlog {
-    /// Whether this is what comes next from the intake journal. Something else means that a message
-    /// was lost on the way (with the incarnation that had it in hand): it must be sent again.
+    /// Whether this is what comes next. Something else means that a message was lost on the way (with
+    /// the incarnation that had it in hand): it must be sent again.
     pub fn is_next(&self, store: &Store) -> bool {
-        self.lock().through.is_none_or(|through| through == store.after)
+        self.lock().number.is_none_or(|last| last + 1 == store.number)
     }
 
     pub fn push(&self, taken: Taken) {
         let mut queue = self.lock();
         if let Taken::Store(store) = &taken {
-            queue.through = Some(store.message.through);
+            queue.number = Some(store.message.number);
         }
         queue.num_rows += taken.num_rows();
         queue.num_urgent += usize::from(taken.is_urgent());

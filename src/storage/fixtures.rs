@@ -54,12 +54,12 @@ pub(crate) fn humidity(sensor: &str, seconds: i64, percent: f64) -> Judged {
     judged
 }
 
-/// An empty message. Each of a test comes from one record of the intake journal, in the order made.
+/// An empty message. Each of a test comes of one record of the intake journal, in the order made.
 pub(crate) fn store() -> Store {
     thread_local!(static LAST: Cell<u64> = const { Cell::new(0) });
-    let after = LAST.get();
-    LAST.set(after + 1);
-    Store { after, through: after + 1, ..Store::default() }
+    let number = LAST.get() + 1;
+    LAST.set(number);
+    Store { number, through: number, ..Store::default() }
 }
 
 pub(crate) fn readings(readings: impl IntoIterator<Item = Judged>) -> Store {

@@ -4,13 +4,14 @@
 //! keep the others from being published.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Connection, Row, types};
 
 use crate::domain::{
-    AlertEvent, AlertState, Fingerprint, Location, Quantity, SensorId, Severity, StandingAlert,
-    Unit, Value, time,
+    AlarmState, AlertEvent, AlertState, Fingerprint, Location, Quantity, SensorId, Severity,
+    StandingAlert, Unit, Value, time,
 };
 use crate::journal::Position;
 use crate::messages::PendingAlert;
@@ -86,6 +87,39 @@ pub(super) fn ingest_position(connection: &Connection) -> rusqlite::Result<Posit
         .prepare_cached("SELECT position FROM ingest_position")?
         .query_row([], |row| row.get(0))
         .map(|position: i64| position.unsigned_abs())
+}
+
+/// The number of the last message committed, and how long the installation had been listening then.
+pub(super) fn progress(connection: &Connection) -> rusqlite::Result<(u64, Duration)> {
+    connection.prepare_cached("SELECT number, watch_us FROM ingest_position")?.query_row(
+        [],
+        |row| {
+            let (number, watch_us): (i64, i64) = (row.get(0)?, row.get(1)?);
+            Ok((number.unsigned_abs(), Duration::from_micros(watch_us.unsigned_abs())))
+        },
+    )
+}
+
+/// The alarms that are not at rest.
+pub(super) fn alarm_states(connection: &Connection) -> rusqlite::Result<Vec<AlarmState>> {
+    let mut select =
+        connection.prepare_cached("SELECT sensor_id, rule, state FROM alarm_states")?;
+    let mut rows = select.query([])?;
+    let mut alarms = Vec::new();
+    while let Some(row) = rows.next()? {
+        match alarm_state(row) {
+            Ok(alarm) => alarms.push(alarm),
+            Err(error) => {
+                log::error!(target: "vigie::storage", "a row of alarm_states can't be read: {error}")
+            }
+        }
+    }
+    Ok(alarms)
+}
+
+fn alarm_state(row: &Row<'_>) -> Result<AlarmState, Unreadable> {
+    let sensor_id = SensorId::new(&text(row, 0)?)?;
+    Ok(AlarmState { sensor_id, rule: text(row, 1)?, state: Some(row.get(2)?) })
 }
 
 /// The last readings of each table, in the order they were stored.

@@ -7,9 +7,9 @@
 use r2d2_sqlite::rusqlite::{self, Connection, TransactionBehavior};
 
 /// The version this program reads and writes.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
-const STEPS: [&str; VERSION as usize] = [STEP_1, STEP_2];
+const STEPS: [&str; VERSION as usize] = [STEP_1, STEP_2, STEP_3];
 
 /// The columns of the table that the system Vigie grew from made.
 const ORIGIN_COLUMNS: [&str; 6] =
@@ -134,6 +134,20 @@ CREATE TABLE ingest_position (
 );
 INSERT INTO ingest_position (position) VALUES (0);
 DROP TABLE commit_mark;
+";
+
+/// With the position go the number of the last message committed, by which a repeat is known, and the
+/// time the installation has been listening in all. `alarm_states` is what evaluation wrote of alarms
+/// that are not at rest, to be given back to it.
+const STEP_3: &str = "
+ALTER TABLE ingest_position ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ingest_position ADD COLUMN watch_us INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE alarm_states (
+    sensor_id TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (sensor_id, rule)
+) WITHOUT ROWID;
 ";
 
 /// What a file turned out to be.

@@ -9,8 +9,7 @@ use r2d2_sqlite::rusqlite::{self, Transaction, TransactionBehavior, params, type
 
 use super::database::{Database, SensorsKnown};
 use super::recall;
-use crate::domain::{AlertEvent, AlertState, Reading, Rejected, Value, time};
-use crate::journal::Position;
+use crate::domain::{AlarmState, AlertEvent, AlertState, Reading, Rejected, Value, time};
 use crate::messages::{Judged, PendingAlert, Store};
 
 /// How many sensors' units and places are remembered: a stream of ever new ids must not fill the
@@ -67,8 +66,8 @@ fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<Ve
     }
     let Database { connection, naive, rejected_keep, sensors, .. } = database;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let committed = recall::ingest_position(&transaction)?;
-    let mut through = committed;
+    let (committed, _) = recall::progress(&transaction)?;
+    let mut last: Option<&Store> = None;
     let mut rows = Rows {
         transaction: &transaction,
         naive: *naive,
@@ -78,17 +77,17 @@ fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<Ve
     };
     for work in work {
         match work {
-            Work::Store(store) if store.through > through => {
+            Work::Store(store) if store.number > last.map_or(committed, |last| last.number) => {
                 rows.store(store)?;
-                through = store.through;
+                last = Some(store);
             }
             Work::Store(_committed_before) => {}
             Work::Delivered { row_ids, at } => rows.delivered(row_ids, *at)?,
         }
     }
     rows.bound_rejected(*rejected_keep)?;
-    if through > committed {
-        rows.position(through)?;
+    if let Some(store) = last {
+        rows.progress(store)?;
     }
     let announced = rows.announced;
     transaction.commit()?;
@@ -110,17 +109,42 @@ impl Rows<'_> {
         for event in &store.alerts {
             self.alert(event)?;
         }
+        for alarm in &store.alarms {
+            self.alarm_state(alarm)?;
+        }
         for rejected in &store.rejected {
             self.rejected(rejected)?;
         }
         Ok(())
     }
 
-    fn position(&self, through: Position) -> rusqlite::Result<()> {
+    fn progress(&self, store: &Store) -> rusqlite::Result<()> {
+        // 292,000 years at a million messages a second, or of microseconds.
+        let integer = |count: u128| i64::try_from(count).unwrap_or(i64::MAX);
         self.transaction
-            .prepare_cached("UPDATE ingest_position SET position = ?1")?
-            // 292,000 years at a million messages a second.
-            .execute([i64::try_from(through).unwrap_or(i64::MAX)])?;
+            .prepare_cached("UPDATE ingest_position SET position = ?1, number = ?2, watch_us = ?3")?
+            .execute([
+                integer(store.through.into()),
+                integer(store.number.into()),
+                integer(store.watch.as_micros()),
+            ])?;
+        Ok(())
+    }
+
+    fn alarm_state(&self, alarm: &AlarmState) -> rusqlite::Result<()> {
+        let (id, rule) = (alarm.sensor_id.as_str(), alarm.rule.as_ref());
+        match &alarm.state {
+            Some(state) => self
+                .transaction
+                .prepare_cached(
+                    "REPLACE INTO alarm_states (sensor_id, rule, state) VALUES (?1, ?2, ?3)",
+                )?
+                .execute([id, rule, state])?,
+            None => self
+                .transaction
+                .prepare_cached("DELETE FROM alarm_states WHERE sensor_id = ?1 AND rule = ?2")?
+                .execute([id, rule])?,
+        };
         Ok(())
     }
 

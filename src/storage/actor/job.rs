@@ -41,7 +41,11 @@ impl Question {
 }
 
 fn resume_point(connection: &Connection) -> rusqlite::Result<ResumePoint> {
+    let (number, watch) = recall::progress(connection)?;
     Ok(ResumePoint {
+        number,
+        watch,
+        alarms: recall::alarm_states(connection)?,
         position: recall::ingest_position(connection)?,
         standing: recall::standing_alerts(connection)?,
         recent: recall::recent(connection)?,

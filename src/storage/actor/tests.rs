@@ -389,7 +389,7 @@ async fn answers_come_after_what_was_sent_before() {
 fn numbered(n: u64) -> (Store, oneshot::Receiver<()>) {
     let (taken, is_taken) = oneshot::channel();
     let store = readings([reading(i64::try_from(n).unwrap())]);
-    (Store { after: n, through: n + 1, taken: Some(taken), ..store }, is_taken)
+    (Store { number: n + 1, through: n + 1, taken: Some(taken), ..store }, is_taken)
 }
 
 #[actix::test]

@@ -1,8 +1,10 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::*;
+use crate::domain::SensorId;
 use crate::storage::fixtures::{
     alerts, at, event, humidity, number, readings, rejected, settings, store, temperature, texts,
     value,
@@ -124,7 +126,25 @@ fn a_sensor_noted_in_a_failed_transaction_is_noted_again() {
 }
 
 #[test]
-fn a_repeat_is_recognised_by_its_position() {
+fn alarm_states_are_kept_until_the_alarm_is_at_rest() {
+    let mut bench = plain();
+    let alarm = |sensor: &str, state: Option<&str>| AlarmState {
+        sensor_id: SensorId::new(sensor).unwrap(),
+        rule: "cold-room-warm".into(),
+        state: state.map(str::to_owned),
+    };
+    let states = |bench: &Bench| recall::alarm_states(&bench.database.connection).unwrap();
+    let (a, b) = (alarm("A", Some("1")), alarm("B", Some("2")));
+    bench.send(&Store { alarms: vec![a.clone(), b.clone()], ..store() });
+    assert_eq!(states(&bench), [a, b.clone()]);
+    let watch = Duration::from_micros(7);
+    bench.send(&Store { alarms: vec![alarm("A", None)], watch, ..store() });
+    assert_eq!(states(&bench), [b]);
+    assert_eq!(recall::progress(&bench.database.connection).unwrap(), (2, watch));
+}
+
+#[test]
+fn a_repeat_is_recognised_by_its_number() {
     let mut bench = plain();
     let stores: Vec<_> = (0..4).map(|n| readings([temperature("T", n, 20.0)])).collect();
     let work: Vec<_> = stores.iter().map(Work::Store).collect();
