@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// Each module of the crate, and the modules it may name. An actor's module names no other actor's.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("locale", &["domain"]),
+    ("locale", &["domain", "alarms"]),
     ("alarms", &["domain"]),
     ("config", &["domain", "locale", "alarms"]),
     ("messages", &["domain", "config", "journal"]),

@@ -2,9 +2,11 @@
 //!
 //! The configuration makes these (`config/rules.rs`); nothing here can be invalid.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use crate::domain::Priority;
 use crate::domain::{Quantity, SensorId};
 
 /// What an operator wrote under `[[rules]]`, or the short form `[alerts.temperature]` stands for.
@@ -21,14 +23,21 @@ pub struct Rule {
     pub message: Option<Arc<str>>,
     /// Where it is written what to do.
     pub runbook: Option<Arc<str>>,
+    /// Whether each reading that breaks it is announced, and no return: as the system did that Vigie
+    /// grew from.
+    pub announces_each_reading: bool,
 }
 
-/// Which sensors a rule holds for: those whose id or whose location matches one of the patterns.
-/// `*` stands for any characters, `?` for one. Without patterns: all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
-    pub sensors: Vec<Arc<str>>,
-    pub locations: Vec<Arc<str>>,
+/// Which sensors a rule holds for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// Those whose id or whose location matches one of the patterns: `*` stands for any characters, `?`
+    /// for one. Without patterns: all.
+    Matching { sensors: Vec<Arc<str>>, locations: Vec<Arc<str>> },
+    /// One, by its id.
+    Only(SensorId),
+    /// All but those with a rule of their own in its place.
+    AllBut(Arc<HashSet<SensorId>>),
 }
 
 /// What breaks a rule.
@@ -67,26 +76,4 @@ pub struct Timing {
     pub is_latching: bool,
     /// Whether it stays, returned, until an operator acknowledges it.
     pub needs_acknowledgement: bool,
-}
-
-/// How soon someone must act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Priority {
-    Low,
-    Medium,
-    High,
-    Critical,
-}
-
-impl Priority {
-    /// As it travels and is stored.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "LOW",
-            Self::Medium => "MEDIUM",
-            Self::High => "HIGH",
-            Self::Critical => "CRITICAL",
-        }
-    }
 }

@@ -3,35 +3,71 @@
 //! Asked once a series, when its first reading comes, and again when its location changes: a reading
 //! pays only for the rules that hold for it, however many there are.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::rule::{Rule, Selection};
 use crate::domain::{Location, Quantity, SensorId};
 
 impl Selection {
-    /// Whether a sensor is among those selected: by id or by location, or because nothing is said.
+    /// Whether a sensor is among those selected.
     #[must_use]
     pub fn includes(&self, sensor: &SensorId, location: &Location) -> bool {
         let any = |patterns: &[Arc<str>], text: &str| {
             patterns.iter().any(|pattern| matches(pattern, text))
         };
-        (self.sensors.is_empty() && self.locations.is_empty())
-            || any(&self.sensors, sensor.as_str())
-            || any(&self.locations, location.as_str())
+        match self {
+            Self::Matching { sensors, locations } => {
+                (sensors.is_empty() && locations.is_empty())
+                    || any(sensors, sensor.as_str())
+                    || any(locations, location.as_str())
+            }
+            Self::Only(id) => id == sensor,
+            Self::AllBut(others) => !others.contains(sensor),
+        }
     }
 }
 
-/// The places in `rules` of those that hold for a series.
-#[must_use]
-pub fn rules_of(
-    rules: &[Rule],
-    sensor: &SensorId,
-    location: &Location,
-    quantity: &Quantity,
-) -> Vec<usize> {
-    let holds =
-        |rule: &Rule| rule.quantity == *quantity && rule.selection.includes(sensor, location);
-    (0..rules.len()).filter(|at| holds(&rules[*at])).collect()
+/// Finds the rules of a series without looking at each: a fleet may have a hundred thousand rules of
+/// one sensor each.
+#[derive(Debug, Default)]
+pub struct Index {
+    of_one: HashMap<SensorId, Vec<usize>>,
+    of_many: Vec<usize>,
+}
+
+impl Index {
+    #[must_use]
+    pub fn new(rules: &[Rule]) -> Self {
+        let mut index = Self::default();
+        for (at, rule) in rules.iter().enumerate() {
+            match &rule.selection {
+                Selection::Only(id) => index.of_one.entry(id.clone()).or_default().push(at),
+                Selection::Matching { .. } | Selection::AllBut(_) => index.of_many.push(at),
+            }
+        }
+        index
+    }
+
+    /// The places in `rules`, the ones this was made of, of those that hold for a series, in order.
+    #[must_use]
+    pub fn rules_of(
+        &self,
+        rules: &[Rule],
+        sensor: &SensorId,
+        location: &Location,
+        quantity: &Quantity,
+    ) -> Vec<usize> {
+        let of_one = self.of_one.get(sensor).map(Vec::as_slice).unwrap_or_default();
+        let candidates = of_one.iter().chain(&self.of_many).copied();
+        let holds = |at: &usize| {
+            let rule = &rules[*at];
+            rule.quantity == *quantity && rule.selection.includes(sensor, location)
+        };
+        let mut found: Vec<_> = candidates.filter(holds).collect();
+        found.sort_unstable();
+        found
+    }
 }
 
 /// Whether `text` is what `pattern` describes: `*` any characters or none, `?` one character.
@@ -68,6 +104,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::rule::{Kind, Priority, Timing};
     use super::*;
 
     #[test]
@@ -96,12 +133,13 @@ mod tests {
         assert!(!matches(&pattern, &text));
     }
 
+    fn matching(sensors: &[&str], locations: &[&str]) -> Selection {
+        let shared = |texts: &[&str]| texts.iter().map(|&text| text.into()).collect();
+        Selection::Matching { sensors: shared(sensors), locations: shared(locations) }
+    }
+
     #[test]
     fn by_id_or_by_location_or_all() {
-        let selection = |sensors: &[&str], locations: &[&str]| Selection {
-            sensors: sensors.iter().map(|&pattern| pattern.into()).collect(),
-            locations: locations.iter().map(|&pattern| pattern.into()).collect(),
-        };
         let (sensor, location) = (SensorId::new("COLD_01").unwrap(), Location::new("Chambre 1"));
         for (sensors, locations, included) in [
             (vec![], vec![], true),
@@ -111,9 +149,40 @@ mod tests {
             (vec!["X"], vec![], false),
             (vec!["X"], vec!["Y"], false),
         ] {
-            let selection = selection(&sensors, &locations);
+            let selection = matching(&sensors, &locations);
             assert_eq!(selection.includes(&sensor, &location), included, "{selection:?}");
         }
+    }
+
+    #[test]
+    fn a_sensor_with_a_rule_of_its_own_has_only_that() {
+        let id = |id: &str| SensorId::new(id).unwrap();
+        let rule = |quantity: &str, selection| Rule {
+            name: "r".into(),
+            selection,
+            quantity: Quantity::new(quantity).unwrap(),
+            kind: Kind::High { limit: 1.0, deadband: 0.0 },
+            timing: Timing::default(),
+            priority: Priority::High,
+            message: None,
+            runbook: None,
+            announces_each_reading: false,
+        };
+        let rules = [
+            rule("temperature", Selection::AllBut(Arc::new([id("A")].into()))),
+            rule("humidity", matching(&["*"], &[])),
+            rule("temperature", Selection::Only(id("A"))),
+            rule("temperature", matching(&["A*"], &[])),
+        ];
+        let index = Index::new(&rules);
+        let of = |sensor, quantity: &str| {
+            let quantity = Quantity::new(quantity).unwrap();
+            index.rules_of(&rules, &id(sensor), &Location::new(""), &quantity)
+        };
+        assert_eq!(of("A", "temperature"), [2, 3]);
+        assert_eq!(of("B", "temperature"), [0]);
+        assert_eq!(of("AB", "temperature"), [0, 3]);
+        assert_eq!(of("A", "humidity"), [1]);
     }
 
     /// The plainest definition there is.

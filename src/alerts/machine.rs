@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 
 use super::rule::Rule;
 use crate::config::Announce;
-use crate::domain::{AlertEvent, AlertState, Reading, SensorId, Severity, StandingAlert};
+use crate::domain::{AlertEvent, AlertState, Priority, Reading, SensorId, StandingAlert};
 use crate::locale::{AlertWords, Words};
 
 /// The alerts that stand.
@@ -129,7 +129,7 @@ fn event(
     let Reading { sensor_id, location, quantity, value, unit, timestamp } = reading.clone();
     let message = (words.alert)(AlertWords {
         quantity: &quantity,
-        limit: rule.limit,
+        kind: &rule.kind(),
         state,
         value,
         unit: &unit,
@@ -144,7 +144,7 @@ fn event(
         value,
         unit,
         threshold: rule.threshold,
-        severity: Severity::High,
+        severity: Priority::High,
         state,
         message,
         timestamp,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::alarms::rule::Kind;
 use crate::config::{AlertsConfig, Limits, Thresholds};
 use crate::domain::{Limit, Quantity, Reading, SensorId};
 
@@ -22,6 +23,18 @@ impl Rule {
         let name = format!("{}-{quantity}", limit.as_str());
         let alert_type = format!("{}_{quantity}", limit.as_str()).to_uppercase();
         Self { name: name.into(), alert_type: alert_type.into(), limit, threshold }
+    }
+}
+
+impl Rule {
+    /// As words are found for it.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        let (limit, deadband) = (self.threshold, 0.0);
+        match self.limit {
+            Limit::High => Kind::High { limit, deadband },
+            Limit::Low => Kind::Low { limit, deadband },
+        }
     }
 }
 

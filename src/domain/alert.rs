@@ -71,18 +71,26 @@ impl std::str::FromStr for AlertState {
     }
 }
 
-/// How grave an alert is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Severity {
+/// How soon someone must act; on the wire and in tables the alert's `severity`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Priority {
+    Low,
+    Medium,
     High,
+    Critical,
 }
 
-impl Severity {
+impl Priority {
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
     /// As it travels and is stored.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Low => "LOW",
+            Self::Medium => "MEDIUM",
             Self::High => "HIGH",
+            Self::Critical => "CRITICAL",
         }
     }
 }
@@ -102,7 +110,7 @@ pub struct AlertEvent {
     pub value: Value,
     pub unit: Unit,
     pub threshold: f64,
-    pub severity: Severity,
+    pub severity: Priority,
     pub state: AlertState,
     /// For people, in the configured language.
     pub message: String,

@@ -10,7 +10,7 @@ mod reading;
 pub mod time;
 mod value;
 
-pub use alert::{AlarmState, AlertEvent, AlertState, Limit, Severity, StandingAlert};
+pub use alert::{AlarmState, AlertEvent, AlertState, Limit, Priority, StandingAlert};
 pub use fingerprint::Fingerprint;
 pub use quantity::{Quantity, QuantityError, Unit};
 pub use reading::{Location, Reading, Rejected, SensorId, SensorIdError};

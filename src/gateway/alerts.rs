@@ -199,7 +199,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        AlertEvent, AlertState, Location, Quantity, SensorId, Severity, Unit, Value,
+        AlertEvent, AlertState, Location, Priority, Quantity, SensorId, Unit, Value,
     };
 
     fn row(row_id: i64) -> PendingAlert {
@@ -213,7 +213,7 @@ mod tests {
             value: Value::new(36.0).unwrap(),
             unit: Unit::new("celsius"),
             threshold: 35.0,
-            severity: Severity::High,
+            severity: Priority::High,
             state: AlertState::Active,
             message: String::new(),
             timestamp: DateTime::UNIX_EPOCH,

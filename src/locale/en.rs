@@ -1,7 +1,7 @@
 //! The English catalogue: the twin of the French one.
 
-use super::{AlertWords, Words, trouble};
-use crate::domain::{AlertState, Limit, Quantity};
+use super::{Words, alert, trouble};
+use crate::domain::AlertState;
 
 pub(super) static WORDS: Words = Words {
     banner: "🏭 IoT monitoring system with HiveMQ",
@@ -69,7 +69,7 @@ pub(super) static WORDS: Words = Words {
     readings_lost: |count| {
         format!("❌ {count} readings are lost: neither published nor written to the outbox")
     },
-    alert,
+    alert: alert::en::message,
     alert_line: |state, message| match state {
         AlertState::Active => format!("🚨 ALERT: {message}"),
         AlertState::Resolved => format!("✅ RESOLVED: {message}"),
@@ -77,34 +77,3 @@ pub(super) static WORDS: Words = Words {
     stopping: "🛑 Asked to stop...",
     stopped: "👋 Stopped",
 };
-
-fn alert(words: AlertWords<'_>) -> String {
-    let AlertWords { quantity, limit, state, value, unit } = words;
-    let noun = noun(quantity);
-    let unit = unit.suffix();
-    match (state, limit) {
-        (AlertState::Resolved, _) => format!("{noun} back to normal: {value}{unit}"),
-        (AlertState::Active, Limit::High) => {
-            format!("High {} detected: {value}{unit}", lower_first(&noun))
-        }
-        (AlertState::Active, Limit::Low) => {
-            format!("Low {} detected: {value}{unit}", lower_first(&noun))
-        }
-    }
-}
-
-fn noun(quantity: &Quantity) -> String {
-    match quantity.as_str() {
-        "temperature" => "Temperature".into(),
-        "humidity" => "Humidity".into(),
-        "pressure" => "Pressure".into(),
-        "voltage" => "Voltage".into(),
-        "co2" => "CO₂".into(),
-        other => other.to_owned(),
-    }
-}
-
-/// `Temperature` inside a sentence; `CO₂` stays as it is.
-fn lower_first(noun: &str) -> String {
-    if noun.starts_with("CO") { noun.to_owned() } else { noun.to_lowercase() }
-}

@@ -1,7 +1,7 @@
 //! Le catalogue français ; les lignes de l'origine, mot pour mot.
 
-use super::{AlertWords, Words, trouble};
-use crate::domain::{AlertState, Limit, Quantity};
+use super::{Words, alert, trouble};
+use crate::domain::AlertState;
 
 pub(super) static WORDS: Words = Words {
     banner: "🏭 Système IoT de Surveillance avec HiveMQ",
@@ -81,7 +81,7 @@ pub(super) static WORDS: Words = Words {
     readings_lost: |count| {
         format!("❌ {count} mesures sont perdues: ni publiées ni écrites dans la boîte d'envoi")
     },
-    alert,
+    alert: alert::fr::message,
     alert_line: |state, message| match state {
         AlertState::Active => format!("🚨 ALERTE: {message}"),
         AlertState::Resolved => format!("✅ FIN D'ALERTE: {message}"),
@@ -89,29 +89,3 @@ pub(super) static WORDS: Words = Words {
     stopping: "🛑 Arrêt demandé...",
     stopped: "👋 Arrêté",
 };
-
-fn alert(words: AlertWords<'_>) -> String {
-    let AlertWords { quantity, limit, state, value, unit } = words;
-    let (noun, feminine) = noun(quantity);
-    let adjective = match (state, limit, feminine) {
-        (AlertState::Resolved, _, true) => "revenue à la normale",
-        (AlertState::Resolved, _, false) => "revenu à la normale",
-        (AlertState::Active, Limit::High, true) => "élevée détectée",
-        (AlertState::Active, Limit::High, false) => "élevé détecté",
-        (AlertState::Active, Limit::Low, true) => "basse détectée",
-        (AlertState::Active, Limit::Low, false) => "bas détecté",
-    };
-    format!("{noun} {adjective}: {value}{}", unit.suffix())
-}
-
-/// The quantity's noun, and whether it is feminine.
-fn noun(quantity: &Quantity) -> (String, bool) {
-    match quantity.as_str() {
-        "temperature" => ("Température".into(), true),
-        "humidity" => ("Humidité".into(), true),
-        "pressure" => ("Pression".into(), true),
-        "voltage" => ("Tension".into(), true),
-        "co2" => ("CO₂".into(), false),
-        other => (format!("Valeur « {other} »"), true),
-    }
-}

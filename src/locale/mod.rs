@@ -3,14 +3,16 @@
 //! A catalogue is a struct: a missing entry doesn't compile. The French one carries the wording
 //! of the system Vigie grew from, to the letter.
 
+mod alert;
 mod en;
 mod fr;
 mod trouble;
 
 use std::net::SocketAddr;
 
-use crate::domain::{AlertState, Limit, Location, Quantity, Reading, SensorId, Unit, Value};
+use crate::domain::{AlertState, Location, Reading, SensorId};
 
+pub use alert::AlertWords;
 pub use trouble::{Explanation, Trouble};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,16 +30,6 @@ impl Language {
             Self::French => &fr::WORDS,
         }
     }
-}
-
-/// What an alert's message speaks of.
-#[derive(Debug, Clone, Copy)]
-pub struct AlertWords<'a> {
-    pub quantity: &'a Quantity,
-    pub limit: Limit,
-    pub state: AlertState,
-    pub value: Value,
-    pub unit: &'a Unit,
 }
 
 /// One language's catalogue.

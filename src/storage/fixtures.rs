@@ -11,7 +11,7 @@ use super::write::{Work, commit};
 use super::{Settings, open};
 use crate::config::Durability;
 use crate::domain::{
-    AlertEvent, AlertState, Location, Quantity, Reading, Rejected, SensorId, Severity, Unit, Value,
+    AlertEvent, AlertState, Location, Priority, Quantity, Reading, Rejected, SensorId, Unit, Value,
 };
 use crate::messages::{Judged, Store};
 
@@ -77,7 +77,7 @@ pub(crate) fn event(alert_id: &str, sensor: &str, seconds: i64, state: AlertStat
         value: value("38.2"),
         unit: Unit::new("celsius"),
         threshold: 35.0,
-        severity: Severity::High,
+        severity: Priority::High,
         state,
         message: "Température élevée détectée: 38.2°C".into(),
         timestamp: at(seconds),

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Connection, Row, types};
 
 use crate::domain::{
-    AlarmState, AlertEvent, AlertState, Fingerprint, Location, Quantity, SensorId, Severity,
+    AlarmState, AlertEvent, AlertState, Fingerprint, Location, Priority, Quantity, SensorId,
     StandingAlert, Unit, Value, time,
 };
 use crate::journal::Position;
@@ -181,7 +181,7 @@ fn value(row: &Row<'_>, column: usize) -> Result<Value, Unreadable> {
     })
 }
 
-fn severity(text: &str) -> Result<Severity, Unreadable> {
-    let known = [Severity::High].into_iter().find(|severity| severity.as_str() == text);
+fn severity(text: &str) -> Result<Priority, Unreadable> {
+    let known = Priority::ALL.into_iter().find(|severity| severity.as_str() == text);
     known.ok_or_else(|| format!("`{text}` is no severity").into())
 }

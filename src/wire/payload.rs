@@ -86,7 +86,7 @@ mod tests {
     use chrono_tz::Tz;
 
     use super::*;
-    use crate::domain::{AlertState, Location, Quantity, SensorId, Severity, Unit, Value};
+    use crate::domain::{AlertState, Location, Priority, Quantity, SensorId, Unit, Value};
 
     const UTC: TimeStyle = TimeStyle { naive: false, zone: Tz::UTC };
     const NAIVE: TimeStyle = TimeStyle { naive: true, zone: Tz::UTC };
@@ -129,7 +129,7 @@ mod tests {
             value: Value::new(38.2).unwrap(),
             unit: Unit::new("celsius"),
             threshold: 35.0,
-            severity: Severity::High,
+            severity: Priority::High,
             state: AlertState::Active,
             message: "Température élevée détectée: 38.2°C".into(),
             timestamp: time(),

@@ -17,7 +17,7 @@ use crate::config::{
     ClientTls, Durability, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle,
 };
 use crate::domain::{
-    AlertEvent, AlertState, Location, Quantity, Reading, Rejected, SensorId, Severity, Unit, Value,
+    AlertEvent, AlertState, Location, Priority, Quantity, Reading, Rejected, SensorId, Unit, Value,
 };
 use crate::intake::Feed;
 use crate::intake::codec::OriginJson;
@@ -225,7 +225,7 @@ pub fn alert(row_id: i64) -> PendingAlert {
         value: Value::new(38.2).unwrap(),
         unit: Unit::new("celsius"),
         threshold: 35.0,
-        severity: Severity::High,
+        severity: Priority::High,
         state: AlertState::Active,
         message: "High temperature detected: 38.2°C".into(),
         timestamp: DateTime::from_timestamp_micros(1_723_631_400_123_456).unwrap(),

@@ -1,0 +1,46 @@
+//! The English sentences.
+
+use super::{AlertWords, span};
+use crate::alarms::rule::Kind;
+use crate::domain::{AlertState, Quantity};
+
+pub fn message(words: AlertWords<'_>) -> String {
+    let AlertWords { quantity, kind, state, value, unit } = words;
+    let noun = noun(quantity);
+    let unit = unit.suffix();
+    let what = match (state, kind) {
+        (AlertState::Resolved, _) => format!("{noun} back to normal"),
+        (_, Kind::High { .. }) => format!("High {} detected", lower_first(&noun)),
+        (_, Kind::Low { .. }) => format!("Low {} detected", lower_first(&noun)),
+        (_, Kind::Rate { per_minute, .. }) => {
+            let verb = if *per_minute < 0.0 { "falls" } else { "rises" };
+            format!("{noun} {verb} by more than {}{unit}/min", per_minute.abs())
+        }
+        (_, Kind::Stale { after }) => {
+            format!("{noun}: no reading for {}, the last one", span(*after, "d"))
+        }
+        (_, Kind::Flatline { lasting, .. }) => format!("{noun} stuck for {}", span(*lasting, "d")),
+        (_, Kind::Deviation { .. }) => format!("Unusual {}", lower_first(&noun)),
+        (_, Kind::Difference { other, limit, .. }) => {
+            format!("{noun} more than {limit}{unit} off that of {other}")
+        }
+        (_, Kind::Expression { .. }) => format!("{noun}: the rule's condition holds"),
+    };
+    format!("{what}: {value}{unit}")
+}
+
+fn noun(quantity: &Quantity) -> String {
+    match quantity.as_str() {
+        "temperature" => "Temperature".into(),
+        "humidity" => "Humidity".into(),
+        "pressure" => "Pressure".into(),
+        "voltage" => "Voltage".into(),
+        "co2" => "CO₂".into(),
+        other => other.to_owned(),
+    }
+}
+
+/// `Temperature` inside a sentence; `CO₂` stays as it is.
+fn lower_first(noun: &str) -> String {
+    if noun.starts_with("CO") { noun.to_owned() } else { noun.to_lowercase() }
+}

@@ -1,0 +1,50 @@
+//! The French sentences; for limits the wording of the system Vigie grew from, to the letter.
+
+use super::{AlertWords, span};
+use crate::alarms::rule::Kind;
+use crate::domain::{AlertState, Quantity};
+
+pub fn message(words: AlertWords<'_>) -> String {
+    let AlertWords { quantity, kind, state, value, unit } = words;
+    let (noun, is_feminine) = noun(quantity);
+    let unit = unit.suffix();
+    let e = if is_feminine { "e" } else { "" };
+    let what = match (state, kind) {
+        (AlertState::Resolved, _) => format!("{noun} revenu{e} à la normale"),
+        (_, Kind::High { .. }) => format!("{noun} élevé{e} détecté{e}"),
+        (_, Kind::Low { .. }) => {
+            format!("{noun} {} détecté{e}", if is_feminine { "basse" } else { "bas" })
+        }
+        (_, Kind::Rate { per_minute, .. }) => {
+            let way = if *per_minute < 0.0 { "baisse" } else { "hausse" };
+            format!("{noun} en {way} de plus de {}{unit}/min", per_minute.abs())
+        }
+        (_, Kind::Stale { after }) => {
+            format!("{noun}: aucune mesure depuis {}, la dernière", span(*after, "j"))
+        }
+        (_, Kind::Flatline { lasting, .. }) => {
+            format!("{noun} figé{e} depuis {}", span(*lasting, "j"))
+        }
+        (_, Kind::Deviation { .. }) => {
+            format!("{noun} {}", if is_feminine { "inhabituelle" } else { "inhabituel" })
+        }
+        (_, Kind::Difference { other, limit, .. }) => {
+            let that = if is_feminine { "celle" } else { "celui" };
+            format!("{noun} à plus de {limit}{unit} de {that} de {other}")
+        }
+        (_, Kind::Expression { .. }) => format!("{noun}: la condition de la règle est remplie"),
+    };
+    format!("{what}: {value}{unit}")
+}
+
+/// The quantity's noun, and whether it is feminine.
+fn noun(quantity: &Quantity) -> (String, bool) {
+    match quantity.as_str() {
+        "temperature" => ("Température".into(), true),
+        "humidity" => ("Humidité".into(), true),
+        "pressure" => ("Pression".into(), true),
+        "voltage" => ("Tension".into(), true),
+        "co2" => ("CO₂".into(), false),
+        other => (format!("Valeur « {other} »"), true),
+    }
+}

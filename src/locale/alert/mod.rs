@@ -1,0 +1,113 @@
+//! What people are told of an alert: one sentence a kind of rule, without a full stop, its value last.
+
+use std::time::Duration;
+
+use crate::alarms::rule::Kind;
+use crate::domain::{AlertState, Quantity, Unit, Value};
+
+pub(super) mod en;
+pub(super) mod fr;
+
+/// What an alert's message speaks of.
+#[derive(Debug, Clone, Copy)]
+pub struct AlertWords<'a> {
+    pub quantity: &'a Quantity,
+    pub kind: &'a Kind,
+    pub state: AlertState,
+    pub value: Value,
+    pub unit: &'a Unit,
+}
+
+/// `90 s`, `15 min`, `1 h 30 min`, `2 d`: the same in both languages but for the day's letter.
+fn span(duration: Duration, day: &str) -> String {
+    let seconds = duration.as_secs();
+    let parts = [(86_400, day), (3600, "h"), (60, "min"), (1, "s")];
+    let Some(first) = parts.iter().position(|(size, _)| seconds >= 2 * size || seconds == *size)
+    else {
+        return format!("{:?}", duration);
+    };
+    let (size, name) = parts[first];
+    let rest = seconds % size;
+    match parts.get(first + 1) {
+        Some((next, lesser)) if rest >= *next => {
+            format!("{} {name} {} {lesser}", seconds / size, rest / next)
+        }
+        _ => format!("{} {name}", seconds / size),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::SensorId;
+    use crate::locale::Language;
+
+    fn said(language: Language, kind: &Kind, state: AlertState) -> String {
+        let (quantity, unit) = (Quantity::temperature(), Unit::new("celsius"));
+        let value = Value::new(38.2).unwrap();
+        let words = AlertWords { quantity: &quantity, kind, state, value, unit: &unit };
+        (language.words().alert)(words)
+    }
+
+    #[test]
+    fn spans_are_short() {
+        let span = |seconds| super::span(Duration::from_secs(seconds), "d");
+        assert_eq!(
+            [90, 60, 900, 3600, 5400, 172_800].map(span),
+            ["90 s", "1 min", "15 min", "1 h", "90 min", "2 d"]
+        );
+        assert_eq!(span(3 * 3600 + 90), "3 h 1 min");
+        assert_eq!(super::span(Duration::from_millis(500), "d"), "500ms");
+    }
+
+    #[test]
+    fn each_kind_has_its_sentence() {
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        let other = SensorId::new("COLD_REF").unwrap();
+        for (kind, french, english) in [
+            (
+                Kind::High { limit: 35.0, deadband: 0.0 },
+                "Température élevée détectée: 38.2°C",
+                "High temperature detected: 38.2°C",
+            ),
+            (
+                Kind::Low { limit: 10.0, deadband: 0.0 },
+                "Température basse détectée: 38.2°C",
+                "Low temperature detected: 38.2°C",
+            ),
+            (
+                Kind::Rate { per_minute: -2.0, window: minutes(5) },
+                "Température en baisse de plus de 2°C/min: 38.2°C",
+                "Temperature falls by more than 2°C/min: 38.2°C",
+            ),
+            (
+                Kind::Stale { after: minutes(15) },
+                "Température: aucune mesure depuis 15 min, la dernière: 38.2°C",
+                "Temperature: no reading for 15 min, the last one: 38.2°C",
+            ),
+            (
+                Kind::Flatline { lasting: minutes(60), within: 0.1 },
+                "Température figée depuis 1 h: 38.2°C",
+                "Temperature stuck for 1 h: 38.2°C",
+            ),
+            (
+                Kind::Deviation { deviations: 6.0, window: minutes(60) },
+                "Température inhabituelle: 38.2°C",
+                "Unusual temperature: 38.2°C",
+            ),
+            (
+                Kind::Difference { other, limit: 3.0, deadband: 0.0 },
+                "Température à plus de 3°C de celle de COLD_REF: 38.2°C",
+                "Temperature more than 3°C off that of COLD_REF: 38.2°C",
+            ),
+        ] {
+            assert_eq!(said(Language::French, &kind, AlertState::Active), french);
+            assert_eq!(said(Language::English, &kind, AlertState::Active), english);
+        }
+        let stale = Kind::Stale { after: minutes(15) };
+        assert_eq!(
+            said(Language::French, &stale, AlertState::Resolved),
+            "Température revenue à la normale: 38.2°C"
+        );
+    }
+}
