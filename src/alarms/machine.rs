@@ -1,0 +1,260 @@
+//! One alarm: which state it is in, and what one more event changes. Pure.
+//!
+//! ```text
+//!            broken for the on-delay: Raised
+//!   Normal ──────────────────────────────────▶ Unacknowledged ──Acknowledged──▶ Acknowledged
+//!    ▲ ▲ ▲                                       │  │     ▲                         │  │
+//!    │ │ │     kept for the off-delay: Returned  │  │     │ broken for the          │  │
+//!    │ │ └── no acknowledgement needed ◀─────────┤  │     │ on-delay: Raised        │  │
+//!    │ │                                         ▼  │     │                         │  │
+//!    │ └──Acknowledged── ReturnedUnacknowledged ────┼─────┤                         │  │
+//!    │                                              │     │                         │  │
+//!    ├───────────────────────────── Returned ◀──────┼─────┼─────────────────────────┘  │
+//!    │                                              │     │                            │
+//!    │                             latching: Latched│     │            latching: Latched│
+//!    │                                              ▼     │                            ▼
+//!    └──Reset── LatchedUnacknowledged ──Acknowledged──────┼──────────▶ LatchedAcknowledged
+//!                   (Reset leads from both to Normal, Raised from both to Unacknowledged)
+//!
+//!   Beside all of these, each by itself: shelved, suppressed, out of service. From any: Closed to Normal.
+//! ```
+//!
+//! The names are those of ISA-18.2. An alarm *stands* while it is active or latched. That is what
+//! people are told: `Raised` when it begins to stand, `Returned` when it no longer does, and
+//! `StillActive` in between. A latched alarm that is raised anew therefore tells `StillActive`.
+//!
+//! Holds always: where nothing withholds an alarm, people were told whether it stands; where
+//! something does, nothing is announced and everything else goes on. Each announcement has one
+//! transition for its cause. Between raised and returned no date runs backwards, though a delay
+//! may have run out in silence before a reading came that is older than its end.
+//!
+//! Never: a late reading (the caller keeps those away), or a clock.
+
+mod clock;
+mod step;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use clock::{Due, Moment};
+
+use super::rule::Timing;
+
+/// One alarm of one series. The default is a normal one that nothing withholds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    condition: Condition,
+    /// When it was last raised or last returned; `None` in [`Condition::Normal`].
+    since: Option<Moment>,
+    /// The last judgement.
+    is_broken: bool,
+    /// The end of the off-delay if the alarm is active, of the on-delay if it isn't.
+    delay: Option<Due>,
+    /// When it is announced again.
+    reannouncement: Option<Due>,
+    /// Whether people were told that it stands and not yet that it no longer does.
+    is_told: bool,
+    shelf: Option<Shelf>,
+    suppressed_by: Option<Arc<str>>,
+    is_out_of_service: bool,
+}
+
+/// Where an alarm stands, by ISA-18.2; [`Withheld`] has the rest of the standard's states.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Condition {
+    #[default]
+    Normal,
+    Unacknowledged,
+    Acknowledged,
+    /// Over, and nobody has acknowledged it.
+    ReturnedUnacknowledged,
+    /// The value returned; it stays until an operator resets it.
+    LatchedUnacknowledged,
+    LatchedAcknowledged,
+}
+
+impl Condition {
+    /// Whether the rule is broken, or was until an off-delay that still runs.
+    #[must_use]
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Unacknowledged | Self::Acknowledged)
+    }
+
+    #[must_use]
+    pub const fn is_latched(self) -> bool {
+        matches!(self, Self::LatchedUnacknowledged | Self::LatchedAcknowledged)
+    }
+
+    /// Active or latched: what people are told of.
+    #[must_use]
+    pub const fn stands(self) -> bool {
+        self.is_active() || self.is_latched()
+    }
+}
+
+/// Why an alarm isn't announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Withheld {
+    /// By an operator, for a time.
+    Shelved,
+    /// By logic: another alarm explains it, or the plant's state does.
+    Suppressed,
+    /// By maintenance, until it is returned to service.
+    OutOfService,
+}
+
+/// A state of ISA-18.2.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct State {
+    pub condition: Condition,
+    /// The strongest of several: out of service before suppressed before shelved.
+    pub withheld: Option<Withheld>,
+}
+
+/// How long an alarm is shelved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shelf {
+    /// It ends when the watch clock gets there. No reading ends it: its date is an operator's, which
+    /// a sensor's clock may have passed long ago.
+    pub until: Due,
+    /// It ends sooner if the alarm no longer stands.
+    pub is_one_shot: bool,
+}
+
+/// What happens to an alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// A reading in order: whether it breaks the rule.
+    Judged {
+        is_broken: bool,
+    },
+    /// Time went by on the watch clock; nothing else happened.
+    Elapsed,
+    Acknowledge,
+    /// Shelves it for `lasting` at the most, counted anew if it is shelved already.
+    Shelve {
+        lasting: Duration,
+        is_one_shot: bool,
+    },
+    Unshelve,
+    /// Another `by` takes the place of an earlier one.
+    Suppress {
+        by: Arc<str>,
+    },
+    Unsuppress,
+    TakeOutOfService,
+    ReturnToService,
+    /// An operator's word that a latched alarm may go.
+    Reset,
+    /// The rule was changed or removed: whatever withheld its alarm goes with it.
+    Close,
+}
+
+/// What an event changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    pub change: Change,
+    /// The state it led to.
+    pub state: State,
+    /// The time of the reading or of the operator's word, or the end of the delay that ran out.
+    #[serde(with = "clock::exact")]
+    pub at: DateTime<Utc>,
+    /// What people are to be told; `None` for what is only recorded.
+    pub announced: Option<Announcement>,
+}
+
+/// The kinds of [`Transition`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Change {
+    Raised,
+    /// Nobody acknowledged it for so long that it was to be announced again.
+    StillActive,
+    Acknowledged,
+    Returned,
+    /// The value returned and the alarm stays.
+    Latched,
+    Reset,
+    Shelved,
+    Unshelved,
+    Suppressed,
+    Unsuppressed,
+    TakenOutOfService,
+    ReturnedToService,
+    Closed,
+}
+
+/// What people are told. They hear `Raised` and `Returned` in turns, `StillActive` only in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Announcement {
+    Raised,
+    StillActive,
+    Returned,
+}
+
+impl Alarm {
+    /// Takes one more event: first what ran out by `now`, in order and with the dates it ran out at,
+    /// then the event itself.
+    ///
+    /// `now.at` is the reading's time in [`Event::Judged`] and the caller's in all others. An event
+    /// that changes nothing (an acknowledgement of something normal) gives no transition, and costs
+    /// no allocation. One step gives six transitions at the most: announcements missed meanwhile
+    /// are made up for once.
+    #[must_use = "a transition that isn't recorded is lost"]
+    pub fn step(&mut self, timing: &Timing, event: Event, now: Moment) -> Vec<Transition> {
+        step::Step::new(self, timing).take(event, now)
+    }
+
+    #[must_use]
+    pub fn state(&self) -> State {
+        State { condition: self.condition, withheld: self.withheld() }
+    }
+
+    /// What the last judgement was: a rule with a deadband asks for it.
+    #[must_use]
+    pub const fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// When it was last raised or last returned; `None` if it is normal.
+    #[must_use]
+    pub fn since(&self) -> Option<DateTime<Utc>> {
+        self.since.map(|moment| moment.at)
+    }
+
+    #[must_use]
+    pub const fn shelf(&self) -> Option<Shelf> {
+        self.shelf
+    }
+
+    #[must_use]
+    pub const fn suppressed_by(&self) -> Option<&Arc<str>> {
+        self.suppressed_by.as_ref()
+    }
+
+    /// Whatever runs and ends first on the watch clock: when to bring [`Event::Elapsed`].
+    #[must_use]
+    pub fn next_due(&self) -> Option<Due> {
+        let shelf = self.shelf.map(|shelf| shelf.until);
+        [self.delay, shelf, self.reannouncement].into_iter().flatten().min_by_key(|due| due.watch)
+    }
+
+    const fn withheld(&self) -> Option<Withheld> {
+        if self.is_out_of_service {
+            Some(Withheld::OutOfService)
+        } else if self.suppressed_by.is_some() {
+            Some(Withheld::Suppressed)
+        } else if self.shelf.is_some() {
+            Some(Withheld::Shelved)
+        } else {
+            None
+        }
+    }
+}

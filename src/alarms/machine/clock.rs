@@ -1,0 +1,74 @@
+//! Moments and deadlines on both clocks: the readings' own time, and how long the installation has
+//! listened. Pure; a time beyond either clock's range is its end, never a panic.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+/// A moment on both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// The reading's own time, or the time of day of an operator's word.
+    #[serde(with = "exact")]
+    pub at: DateTime<Utc>,
+    /// How long this installation has been listening, in all.
+    pub watch: Duration,
+}
+
+impl Moment {
+    /// This moment, or one at the date of `earlier` if that is later.
+    pub(super) fn not_before(self, earlier: Option<Self>) -> Self {
+        Self { at: earlier.map_or(self.at, |earlier| self.at.max(earlier.at)), ..self }
+    }
+}
+
+/// The end of a delay: over when a reading of the series comes at or after `at`, or when the watch
+/// clock gets to `watch`. Either way what happens is dated `at`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    #[serde(with = "exact")]
+    pub at: DateTime<Utc>,
+    pub watch: Duration,
+}
+
+impl Due {
+    /// `delay` after `start`, on both clocks.
+    #[must_use]
+    pub fn after(start: Moment, delay: Duration) -> Self {
+        let at = TimeDelta::from_std(delay).ok().and_then(|d| start.at.checked_add_signed(d));
+        Self {
+            at: at.unwrap_or(DateTime::<Utc>::MAX_UTC),
+            watch: start.watch.saturating_add(delay),
+        }
+    }
+
+    /// Whether it is over. `now.at` counts if it is a reading's.
+    #[must_use]
+    pub fn is_over(&self, now: Moment, is_reading: bool) -> bool {
+        now.watch >= self.watch || (is_reading && now.at >= self.at)
+    }
+
+    /// The moment that it ran out, seen from `now`: a reading may have ended it before the watch
+    /// clock got there.
+    pub(super) fn passed(&self, now: Moment) -> Moment {
+        Moment { at: self.at, watch: self.watch.min(now.watch) }
+    }
+}
+
+/// A time as seconds and nanoseconds of Unix time: an alarm that is stored and restored must go on
+/// exactly as it would have.
+pub(super) mod exact {
+    use chrono::{DateTime, Utc};
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::{Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
+        (at.timestamp(), at.timestamp_subsec_nanos()).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
+        let (seconds, nanos) = <(i64, u32)>::deserialize(from)?;
+        DateTime::from_timestamp(seconds, nanos).ok_or_else(|| D::Error::custom("no such time"))
+    }
+}

@@ -1,0 +1,234 @@
+//! What one event does to one alarm. Pure.
+//!
+//! Every change goes through [`Step::record`], which alone decides what is announced: so nobody is
+//! ever told twice, or told of what is withheld.
+
+use std::mem;
+use std::time::Duration;
+
+use super::{
+    Alarm, Announcement, Change, Condition, Due, Event, Moment, Shelf, Timing, Transition,
+};
+
+/// An alarm on its way from one event to the next.
+pub(super) struct Step<'a> {
+    alarm: &'a mut Alarm,
+    timing: &'a Timing,
+    transitions: Vec<Transition>,
+}
+
+/// What runs towards a [`Due`].
+#[derive(Clone, Copy)]
+enum Running {
+    Delay,
+    Shelf,
+    Reannouncement,
+}
+
+impl<'a> Step<'a> {
+    pub(super) const fn new(alarm: &'a mut Alarm, timing: &'a Timing) -> Self {
+        Self { alarm, timing, transitions: Vec::new() }
+    }
+
+    pub(super) fn take(mut self, event: Event, now: Moment) -> Vec<Transition> {
+        let is_reading = matches!(event, Event::Judged { .. });
+        while let Some((running, due)) = self.first_over(now, is_reading) {
+            let when = due.passed(now);
+            match running {
+                Running::Delay => self.switch(when),
+                Running::Shelf => self.unshelve(when),
+                Running::Reannouncement => self.reannounce(when, now, is_reading),
+            }
+        }
+        self.apply(event, now);
+        self.transitions
+    }
+
+    /// What ran out first by `now`. On the watch clock, which all deadlines share: a shelf's date is
+    /// of an operator's clock, a delay's of the sensor's.
+    fn first_over(&self, now: Moment, is_reading: bool) -> Option<(Running, Due)> {
+        let Alarm { delay, shelf, reannouncement, .. } = &*self.alarm;
+        [
+            (Running::Delay, *delay, is_reading),
+            (Running::Shelf, shelf.map(|shelf| shelf.until), false),
+            (Running::Reannouncement, *reannouncement, is_reading),
+        ]
+        .into_iter()
+        .filter_map(|(running, due, by_reading)| {
+            due.filter(|due| due.is_over(now, by_reading)).map(|due| (running, due))
+        })
+        .min_by_key(|(_, due)| due.watch)
+    }
+
+    fn apply(&mut self, event: Event, now: Moment) {
+        match event {
+            Event::Judged { is_broken } => self.judge(is_broken, now),
+            Event::Elapsed => {}
+            Event::Acknowledge => self.acknowledge(now),
+            Event::Reset => self.reset(now),
+            Event::Close => self.close(now),
+            Event::Shelve { lasting, is_one_shot } => {
+                self.alarm.shelf = Some(Shelf { until: Due::after(now, lasting), is_one_shot });
+                self.record(Change::Shelved, now);
+            }
+            Event::Unshelve => self.unshelve(now),
+            Event::Suppress { by } => {
+                if self.alarm.suppressed_by.as_ref() != Some(&by) {
+                    self.alarm.suppressed_by = Some(by);
+                    self.record(Change::Suppressed, now);
+                }
+            }
+            Event::Unsuppress => {
+                if self.alarm.suppressed_by.take().is_some() {
+                    self.record(Change::Unsuppressed, now);
+                }
+            }
+            Event::TakeOutOfService => {
+                if !mem::replace(&mut self.alarm.is_out_of_service, true) {
+                    self.record(Change::TakenOutOfService, now);
+                }
+            }
+            Event::ReturnToService => {
+                if mem::take(&mut self.alarm.is_out_of_service) {
+                    self.record(Change::ReturnedToService, now);
+                }
+            }
+        }
+    }
+
+    /// Starts or stops the delay towards the other side, or goes there at once if there is none.
+    fn judge(&mut self, is_broken: bool, now: Moment) {
+        let alarm = &mut *self.alarm;
+        alarm.is_broken = is_broken;
+        let is_active = alarm.condition.is_active();
+        if is_broken == is_active {
+            alarm.delay = None;
+            return;
+        }
+        let lasting = if is_active { self.timing.off_delay } else { self.timing.on_delay };
+        if lasting.is_zero() {
+            self.switch(now);
+        } else if alarm.delay.is_none() {
+            alarm.delay = Some(Due::after(now, lasting));
+        }
+    }
+
+    /// From active to what follows it, or from anything else to active.
+    fn switch(&mut self, when: Moment) {
+        let when = when.not_before(self.alarm.since);
+        self.alarm.delay = None;
+        let Timing { is_latching, needs_acknowledgement, .. } = *self.timing;
+        let (condition, change) = match self.alarm.condition {
+            Condition::Unacknowledged if is_latching => {
+                (Condition::LatchedUnacknowledged, Change::Latched)
+            }
+            Condition::Acknowledged if is_latching => {
+                (Condition::LatchedAcknowledged, Change::Latched)
+            }
+            Condition::Unacknowledged if needs_acknowledgement => {
+                (Condition::ReturnedUnacknowledged, Change::Returned)
+            }
+            Condition::Unacknowledged | Condition::Acknowledged => {
+                (Condition::Normal, Change::Returned)
+            }
+            _ => (Condition::Unacknowledged, Change::Raised),
+        };
+        self.enter(condition, Some(when));
+        self.record(change, when);
+        self.end_one_shot(when);
+    }
+
+    fn acknowledge(&mut self, now: Moment) {
+        let since = self.alarm.since;
+        match self.alarm.condition {
+            Condition::Unacknowledged => self.enter(Condition::Acknowledged, since),
+            Condition::LatchedUnacknowledged => self.enter(Condition::LatchedAcknowledged, since),
+            Condition::ReturnedUnacknowledged => self.enter(Condition::Normal, None),
+            _ => return,
+        }
+        self.record(Change::Acknowledged, now);
+    }
+
+    /// An on-delay that runs goes on: the value is as it was.
+    fn reset(&mut self, now: Moment) {
+        if self.alarm.condition.is_latched() {
+            self.enter(Condition::Normal, None);
+            self.record(Change::Reset, now);
+            self.end_one_shot(now);
+        }
+    }
+
+    /// A delay that has not run out is no state of its own: it goes without a word.
+    fn close(&mut self, now: Moment) {
+        let is_anything = self.alarm.state() != super::State::default();
+        *self.alarm = Alarm { is_told: self.alarm.is_told, ..Alarm::default() };
+        if is_anything {
+            self.record(Change::Closed, now);
+        }
+    }
+
+    fn unshelve(&mut self, when: Moment) {
+        if self.alarm.shelf.take().is_some() {
+            self.record(Change::Unshelved, when);
+        }
+    }
+
+    fn end_one_shot(&mut self, when: Moment) {
+        if !self.alarm.condition.stands() && self.alarm.shelf.is_some_and(|s| s.is_one_shot) {
+            self.unshelve(when);
+        }
+    }
+
+    /// If the next one is over too, the alarm was not looked at for long: then it counts from now,
+    /// for what was missed is not to be told in a row.
+    fn reannounce(&mut self, when: Moment, now: Moment, is_reading: bool) {
+        self.record(Change::StillActive, when);
+        if let (Some(next), Some(every)) = (self.alarm.reannouncement, self.reannounced_every())
+            && next.is_over(now, is_reading)
+        {
+            self.alarm.reannouncement = Some(Due::after(now, every));
+        }
+    }
+
+    fn enter(&mut self, condition: Condition, since: Option<Moment>) {
+        self.alarm.condition = condition;
+        self.alarm.since = since.filter(|_| condition != Condition::Normal);
+    }
+
+    fn record(&mut self, change: Change, when: Moment) {
+        let announced = self.announcement(change);
+        match self.reannounced_every() {
+            None => self.alarm.reannouncement = None,
+            Some(every) if announced.is_some() || self.alarm.reannouncement.is_none() => {
+                self.alarm.reannouncement = Some(Due::after(when, every));
+            }
+            Some(_) => {}
+        }
+        let state = self.alarm.state();
+        self.transitions.push(Transition { change, state, at: when.at, announced });
+    }
+
+    /// What brings people's belief in step, unless something withholds it.
+    fn announcement(&mut self, change: Change) -> Option<Announcement> {
+        if self.alarm.withheld().is_some() {
+            return None;
+        }
+        let stands = self.alarm.condition.stands();
+        match (mem::replace(&mut self.alarm.is_told, stands), stands) {
+            (false, true) => Some(Announcement::Raised),
+            (true, false) => Some(Announcement::Returned),
+            (true, true) if matches!(change, Change::Raised | Change::StillActive) => {
+                Some(Announcement::StillActive)
+            }
+            _ => None,
+        }
+    }
+
+    /// How often the alarm, as it is now, is to be announced. A rule that says "every 0 s" is taken
+    /// to say nothing: it would never come to an end.
+    fn reannounced_every(&self) -> Option<Duration> {
+        let calls =
+            self.alarm.condition == Condition::Unacknowledged && self.alarm.withheld().is_none();
+        self.timing.reannounce.filter(|every| calls && !every.is_zero())
+    }
+}
