@@ -9,7 +9,7 @@ use super::model::{Config, TimeStyle};
 use super::reader::TableReader;
 use super::sensors::SensorList;
 use super::similar::closest;
-use super::{alerts, network, sensors, storage};
+use super::{alerts, network, rules, sensors, storage};
 use crate::locale::Language;
 
 /// Reads the whole file. The result is valid if nothing was reported to the reader's inspector.
@@ -28,6 +28,8 @@ pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Conf
     let watchdog = duration("watchdog", Duration::from_secs(30));
     let broker = root.table("broker", "[broker]").map(network::broker);
     let mqtt = network::mqtt(root.section("mqtt", "[mqtt]"), broker.as_ref());
+    let alerts = alerts::alerts(root.section("alerts", "[alerts]"));
+    let rules = rules::rules(&mut root, &alerts);
     let config = Config {
         language,
         times: TimeStyle { naive, zone },
@@ -37,7 +39,8 @@ pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Conf
         fleet: sensors::fleet(root.section("fleet", "[fleet]")),
         sensors: sensors.checked(root.inspector, mqtt.reading_topic),
         mqtt,
-        alerts: alerts::alerts(root.section("alerts", "[alerts]")),
+        alerts,
+        rules,
         storage: storage::storage(root.section("storage", "[storage]")),
         log: storage::log(root.section("log", "[log]")),
     };

@@ -20,6 +20,9 @@ mod network;
 mod pieces;
 mod places;
 mod reader;
+mod rule_kinds;
+mod rule_texts;
+mod rules;
 mod sensors;
 mod similar;
 mod source;
@@ -284,6 +287,19 @@ mod tests {
     }
 
     #[test]
+    fn rules_are_read_beside_sensors_in_pieces() {
+        let sensor = "[[sensors]]\nid = \"A\"\nsource = { type = \"simulated\" }\n";
+        let rule = "[[rules]]\nname = \"r\"\nkind = \"high\"\nsensors = [\"A*\"]\nlimit = 1\n";
+        for text in [
+            format!("[broker]\n{rule}{sensor}"),
+            format!("[broker]\n{sensor}{rule}"),
+            format!("[broker]\n{rule}{rule}{sensor}{}", rule.replace("A*", "")),
+        ] {
+            assert!(assert_pieces_make_the_whole(&text), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_not_plainly_in_pieces_is_read_as_a_whole() {
         let sensor = "[[sensors]]\nid = \"A\"\nsource = { type = \"simulated\" }\n";
         assert!(assert_pieces_make_the_whole(&format!("{sensor}{sensor}[broker]\n")));
@@ -345,6 +361,8 @@ mod tests {
                 "[broker]\n",
                 "[mqtt]\nreading_topic = 'per-sensor'\n",
                 "[alerts.co2]\nhigh = 1\n",
+                "[[rules]]\nname = 'R'\nkind = 'stale'\nafter = '1h'\n",
+                "[[rules]]\nname = 'high-co2'\nkind = 'high'\nsensors = ['A', 1]\n",
                 "[[sensors]]\nid = 'A'\nsource.type = 'simulated'\n",
                 "[[sensors]]\nid = 'B/b'\n[sensors.source]\ntype = 'replay'\n",
                 "[[sensors]]\nid = 'T{1..3}'\nlocation = '''x'''\n",

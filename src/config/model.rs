@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::alarms::rule::Rule;
 use crate::domain::{Location, Quantity, SensorId, Unit, time};
 use crate::locale::Language;
 
@@ -26,6 +27,8 @@ pub struct Config {
     pub fleet: FleetConfig,
     pub sensors: Vec<SensorConfig>,
     pub alerts: AlertsConfig,
+    /// In the order of the file; no two of one name, nor of one that `alerts` stands for.
+    pub rules: Vec<Rule>,
     pub storage: StorageConfig,
     pub log: LogConfig,
 }

@@ -35,7 +35,7 @@ pub(super) struct TableReader<'a> {
     table: &'a DeValue<'a>,
     at: usize,
     /// The byte of the file that the document's places count from.
-    base: usize,
+    pub(super) base: usize,
     /// Every key asked for.
     known: Vec<&'static str>,
     /// Keys that were there and have been reported already.
@@ -286,7 +286,7 @@ impl<'a> TableReader<'a> {
         self.inspector.wrong(at, Mistake::new(what, hint));
     }
 
-    fn wrong_type<T>(
+    pub(super) fn wrong_type<T>(
         &self,
         key: &str,
         item: At<&DeValue<'_>>,

@@ -1,0 +1,351 @@
+//! `[[rules]]`: what an operator wants to be told of, beyond the limits of `[alerts]`.
+//!
+//! A name stands for one rule: what is stored, acknowledged and shelved goes by it. So none is given
+//! twice, and none is that of a rule which `[alerts.temperature]` stands for. What breaks a rule is
+//! read in `rule_kinds`, patterns and messages in `rule_texts`. Nothing here judges a reading, and no
+//! expression is understood here: it stays text.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::errors::{Mistake, quote};
+use super::inspector::At;
+use super::model::AlertsConfig;
+use super::reader::TableReader;
+use super::rule_kinds::{duration_up_to, kind};
+use super::rule_texts::{LONGEST_RUNBOOK_BYTES, message, patterns, text_up_to};
+use super::sensors::quantity;
+use crate::alarms::rule::{Priority, Rule, Selection, Timing};
+use crate::domain::Quantity;
+
+/// Each reading is judged by every rule that holds for its sensor, and a control room has no more
+/// alarms than this to look after: more are taken for a slip of whatever wrote the file.
+pub(super) const MOST_RULES: usize = 10_000;
+
+/// Names are shown in columns and are part of what is stored with each event.
+const LONGEST_NAME_BYTES: usize = 64;
+
+/// Longer is no delay but an alarm switched off, which has ways of its own.
+pub(super) const LONGEST_DELAY: Duration = Duration::from_secs(30 * 86_400);
+
+const PRIORITIES: [(&str, Priority); 4] = [
+    ("low", Priority::Low),
+    ("medium", Priority::Medium),
+    ("high", Priority::High),
+    ("critical", Priority::Critical),
+];
+
+/// Reads the `[[rules]]` tables below `root`, in their order; `alerts` is the short form, whose
+/// rules have names too.
+pub(super) fn rules(root: &mut TableReader<'_>, alerts: &AlertsConfig) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    let mut names = HashMap::new();
+    for (index, mut table) in root.tables("rules", "[[rules]]").enumerate() {
+        if index == MOST_RULES {
+            let hint = "let one rule hold for many sensors: sensors = [\"COLD_*\"]";
+            table.wrong(table.at(), format!("there are more than {MOST_RULES} rules"), hint);
+            break;
+        }
+        let name = name(&mut table);
+        if let Some(name) = name {
+            report_if_taken(&table, name, &mut names, alerts);
+        }
+        rules.extend(rule(table, name.map(|name| name.value)));
+    }
+    rules
+}
+
+/// The rule of one table, but for its name, which has been read.
+fn rule(mut table: TableReader<'_>, name: Option<&str>) -> Option<Rule> {
+    let selection = Selection {
+        sensors: patterns(&mut table, "sensors", "[\"COLD_*\"]"),
+        locations: patterns(&mut table, "locations", "[\"Hall *\"]"),
+    };
+    let quantity = quantity_of(&mut table);
+    let kind = kind(&mut table);
+    let timing = timing(&mut table);
+    let priority = table.choice("priority", &PRIORITIES).unwrap_or(Priority::High);
+    let message = message(&mut table);
+    let runbook = text_up_to(&mut table, "runbook", LONGEST_RUNBOOK_BYTES);
+    table.finish();
+    Some(Rule {
+        name: name?.into(),
+        selection,
+        quantity: quantity?,
+        kind: kind?,
+        timing,
+        priority,
+        message,
+        runbook: runbook.map(|runbook| runbook.value.into()),
+    })
+}
+
+fn name<'a>(table: &mut TableReader<'a>) -> Option<At<&'a str>> {
+    let name = table.string("name");
+    let name = table.require(name, "name", "name the rule: name = \"cold-room-warm\"")?;
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.value.is_empty() || !name.value.chars().all(is_fit) {
+        let what = format!("{} is no name of a rule", quote(name.value));
+        table.wrong(name.at, what, "use letters from a to z, digits, `-` and `_`");
+        return None;
+    }
+    if name.value.len() > LONGEST_NAME_BYTES {
+        let what = format!("the name {} is longer than {LONGEST_NAME_BYTES}", quote(name.value));
+        table.wrong(name.at, what, "say the rest in `message`");
+        return None;
+    }
+    Some(name)
+}
+
+/// Reports a name that another rule has. `names` are those so far, with their places.
+fn report_if_taken<'a>(
+    table: &TableReader<'_>,
+    name: At<&'a str>,
+    names: &mut HashMap<&'a str, usize>,
+    alerts: &AlertsConfig,
+) {
+    if let Some(quantity) = short_form_quantity(name.value, alerts) {
+        let what = format!("{} is the name of a rule of [alerts.{quantity}]", quote(name.value));
+        let hint = format!("give this rule another name, or leave out [alerts.{quantity}]");
+        table.wrong(name.at, what, hint);
+    }
+    if let Some(first_at) = names.get(name.value) {
+        let what = format!("rule {} is defined twice", quote(name.value));
+        let mistake = Mistake::new(what, "give each rule a name of its own");
+        table.inspector.duplicate(name.at, *first_at, mistake);
+    } else {
+        names.insert(name.value, name.at);
+    }
+}
+
+/// The quantity of `[alerts]` one of whose rules has this name.
+fn short_form_quantity(name: &str, alerts: &AlertsConfig) -> Option<Quantity> {
+    let quantity = name.strip_prefix("high-").or_else(|| name.strip_prefix("low-"))?;
+    let quantity = Quantity::new(quantity).ok()?;
+    alerts.thresholds.contains_key(&quantity).then_some(quantity)
+}
+
+/// The quantity, or the default one; `None` when what is given can't be used.
+fn quantity_of(table: &mut TableReader<'_>) -> Option<Quantity> {
+    match table.string("quantity") {
+        Some(name) => table.inspector.check(name.at, quantity(name.value)),
+        None => (!table.has("quantity")).then(Quantity::temperature),
+    }
+}
+
+fn timing(table: &mut TableReader<'_>) -> Timing {
+    let hint = "to have no alarm for so long, shelve it or take it out of service";
+    let mut duration = |key| duration_up_to(table, key, LONGEST_DELAY, hint);
+    let on_delay = duration("on_delay").unwrap_or_default();
+    let off_delay = duration("off_delay").unwrap_or_default();
+    let reannounce = duration("reannounce");
+    let mut flag = |key| table.flag(key).is_some_and(|flag| flag.value);
+    let needs_acknowledgement = flag("acknowledge");
+    let is_latching = flag("latching");
+    Timing { on_delay, off_delay, reannounce, is_latching, needs_acknowledgement }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::super::testing::{accepted, hint};
+    use super::*;
+    use crate::alarms::rule::Kind;
+
+    const HIGH: &str = "kind = \"high\"\nlimit = 8.0\n";
+
+    fn said(tables: &str) -> Vec<String> {
+        super::super::testing::said(&format!("[broker]\n{tables}"))
+    }
+
+    /// The rules of a text that is accepted.
+    fn rules_of(tables: &str) -> Vec<Rule> {
+        accepted(&format!("[broker]\n{tables}")).rules
+    }
+
+    /// The table of a rule that is valid but for what `more` says.
+    fn table(name: &str, more: &str) -> String {
+        format!("[[rules]]\nname = \"{name}\"\n{HIGH}{more}")
+    }
+
+    fn hint_for(more: &str) -> String {
+        hint(&format!("[broker]\n{}", table("A", more)))
+    }
+
+    #[test]
+    fn a_rule_needs_a_name_a_kind_and_what_the_kind_asks_for() {
+        let [rule] = &rules_of(&table("cold-room_1", ""))[..] else { panic!() };
+        assert_eq!(&*rule.name, "cold-room_1");
+        assert_eq!(rule.kind, Kind::High { limit: 8.0, deadband: 0.0 });
+        assert_eq!(rule.selection, Selection::default());
+        assert_eq!(rule.quantity, Quantity::temperature());
+        assert_eq!(rule.timing, Timing::default());
+        assert_eq!(rule.priority, Priority::High);
+        assert_eq!((&rule.message, &rule.runbook), (&None, &None));
+        assert_eq!(
+            said("[[rules]]\n"),
+            ["2: `name` is missing in [[rules]]", "2: `kind` is missing in [[rules]]"]
+        );
+        assert!(rules_of("").is_empty());
+    }
+
+    #[test]
+    fn reads_the_rest_of_a_rule() {
+        let rules = rules_of(&table(
+            "A",
+            "sensors = [\"COLD_*\", \"FREEZER_?\"]\nlocations = [\"Chambre *\"]\n\
+             quantity = \"co2\"\non_delay = \"5m\"\noff_delay = \"1m\"\nreannounce = \"30d\"\n\
+             acknowledge = true\nlatching = true\npriority = \"critical\"\n\
+             message = \"Porte ouverte? {value}{unit} à {location}\"\nrunbook = \"https://h/x\"\n",
+        ));
+        let [rule] = &rules[..] else { panic!("{rules:?}") };
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).into()).collect();
+        let selection = Selection {
+            sensors: texts(&["COLD_*", "FREEZER_?"]),
+            locations: texts(&["Chambre *"]),
+        };
+        assert_eq!(rule.selection, selection);
+        assert_eq!(rule.quantity.as_str(), "co2");
+        let timing = Timing {
+            on_delay: Duration::from_secs(300),
+            off_delay: Duration::from_secs(60),
+            reannounce: Some(LONGEST_DELAY),
+            is_latching: true,
+            needs_acknowledgement: true,
+        };
+        assert_eq!(rule.timing, timing);
+        assert_eq!(rule.priority, Priority::Critical);
+        assert_eq!(rule.message.as_deref(), Some("Porte ouverte? {value}{unit} à {location}"));
+        assert_eq!(rule.runbook.as_deref(), Some("https://h/x"));
+    }
+
+    #[test]
+    fn acknowledging_and_latching_are_told_apart() {
+        let timing = |more: &str| rules_of(&table("A", more))[0].timing;
+        let acknowledged = Timing { needs_acknowledgement: true, ..Timing::default() };
+        assert_eq!(timing("acknowledge = true"), acknowledged);
+        assert_eq!(timing("latching = true"), Timing { is_latching: true, ..Timing::default() });
+    }
+
+    #[test]
+    fn a_list_of_rules_is_written_with_two_brackets() {
+        assert_eq!(said("[rules]\n"), ["2: `rules` must be a list of tables, not a table"]);
+        assert!(hint("[broker]\n[rules]\n").contains("[[rules]]"));
+    }
+
+    #[test]
+    fn a_rule_keeps_its_order_wherever_it_stands() {
+        let sensor = "[[sensors]]\nid = \"S\"\nsource = { type = \"simulated\" }\n";
+        let rules = rules_of(&format!("{}{sensor}{}", table("B", ""), table("A", "")));
+        let names: Vec<_> = rules.iter().map(|rule| &*rule.name).collect();
+        assert_eq!(names, ["B", "A"]);
+    }
+
+    #[test]
+    fn names_have_a_form() {
+        for bad in ["", "a b", "é", "a.b", "a/b", "a\\n"] {
+            let said = said(&table(bad, ""));
+            let [said] = &said[..] else { panic!("{said:?}") };
+            assert!(said.starts_with("3: ") && said.ends_with(" is no name of a rule"), "{said}");
+        }
+        let text = format!("[broker]\n{}", table("a b", ""));
+        assert_eq!(hint(&text), "use letters from a to z, digits, `-` and `_`");
+        assert_eq!(rules_of(&table(&"x".repeat(64), "")).len(), 1);
+        let long = "x".repeat(65);
+        let what = format!("3: the name {} is longer than 64", quote(&long));
+        assert_eq!(said(&table(&long, "")), [what]);
+        let text = format!("[broker]\n{}", table(&long, ""));
+        assert_eq!(hint(&text), "say the rest in `message`");
+        let text = format!("[[rules]]\nname = 1\n{HIGH}");
+        assert_eq!(said(&text), ["3: `name` must be text, not a whole number"]);
+    }
+
+    #[test]
+    fn a_name_stands_for_one_rule() {
+        let three = format!("{}{}{}", table("A", ""), table("B", ""), table("A", "limi = 1\n"));
+        assert_eq!(
+            said(&three),
+            [
+                "11: rule `A` is defined twice, first at test.toml:3:8",
+                "14: unknown key `limi` in [[rules]]"
+            ]
+        );
+        let two = format!("[broker]\n{}{}", table("A", ""), table("A", ""));
+        assert_eq!(hint(&two), "give each rule a name of its own");
+        assert_eq!(rules_of(&format!("{}{}", table("a", ""), table("A", ""))).len(), 2);
+    }
+
+    #[test]
+    fn the_short_form_has_its_names_to_itself() {
+        let short = "[alerts.co2]\nhigh = 800.0\n";
+        for name in ["high-co2", "low-co2"] {
+            let text = format!("{}{short}", table(name, ""));
+            assert_eq!(said(&text), [format!("3: `{name}` is the name of a rule of [alerts.co2]")]);
+        }
+        assert_eq!(
+            hint(&format!("[broker]\n{short}{}", table("high-co2", ""))),
+            "give this rule another name, or leave out [alerts.co2]"
+        );
+        for name in ["high-temperature", "co2", "high-", "high-CO2"] {
+            assert_eq!(rules_of(&format!("{}{short}", table(name, ""))).len(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn delays_are_positive_and_at_most_thirty_days() {
+        for key in ["on_delay", "off_delay", "reannounce"] {
+            let with = |value: &str| table("A", &format!("{key} = {value}\n"));
+            assert_eq!(said(&with("\"0s\"")), [format!("6: `{key}` is zero")]);
+            assert_eq!(
+                said(&with("\"30d1ms\"")),
+                [format!("6: `{key}` is longer than 30d")],
+                "{key}"
+            );
+            let what = format!("6: `{key}` must be a duration in quotes, not a whole number");
+            assert_eq!(said(&with("5")), [what]);
+            assert_eq!(rules_of(&with("\"30d\"")).len(), 1);
+        }
+        let hint = hint_for("on_delay = \"31d\"\n");
+        assert_eq!(hint, "to have no alarm for so long, shelve it or take it out of service");
+    }
+
+    #[test]
+    fn words_and_flags_are_what_they_should_be() {
+        assert_eq!(
+            said(&table(
+                "A",
+                "priority = \"hihg\"\nacknowledge = \"yes\"\nlatching = 1\nquantity = \"Temp\"\n"
+            )),
+            [
+                "6: `priority` can't be `hihg`",
+                "7: `acknowledge` must be true or false, not text",
+                "8: `latching` must be true or false, not a whole number",
+                "9: `Temp` is no name of a quantity"
+            ]
+        );
+        assert_eq!(hint_for("priority = \"hihg\"\n"), "did you mean `high`?");
+        assert_eq!(hint_for("on_dealy = \"5m\"\n"), "did you mean `on_delay`?");
+        assert_eq!(
+            hint_for("priority = \"urgent\"\n"),
+            "use one of `low`, `medium`, `high`, `critical`"
+        );
+    }
+
+    #[test]
+    fn ten_thousand_rules_are_the_most() {
+        let mut text = String::new();
+        for number in 0..MOST_RULES {
+            // Writing to a string can't fail.
+            let _ = write!(text, "{}", table(&format!("R{number}"), ""));
+        }
+        assert_eq!(rules_of(&text).len(), MOST_RULES);
+        text.push_str(&table("one-more", ""));
+        text.push_str(&table("and-another", ""));
+        assert_eq!(said(&text), ["40002: there are more than 10000 rules"]);
+        assert_eq!(
+            hint(&format!("[broker]\n{text}")),
+            "let one rule hold for many sensors: sensors = [\"COLD_*\"]"
+        );
+    }
+}
