@@ -25,8 +25,9 @@
 //!
 //! Holds always: where nothing withholds an alarm, people were told whether it stands; where
 //! something does, nothing is announced and everything else goes on. Each announcement has one
-//! transition for its cause. Between raised and returned no date runs backwards, though a delay
-//! may have run out in silence before a reading came that is older than its end.
+//! transition for its cause. No return is dated before its raise, nor a raise before the return that
+//! still waits for a word, though a delay may have run out in silence before a reading came that is
+//! older than its end.
 //!
 //! Never: a late reading (the caller keeps those away), or a clock.
 

@@ -110,6 +110,10 @@ impl Observer {
             ) => was,
             (change, was) => panic!("{change:?} from {was:?}"),
         };
+        self.see_withholding(change);
+    }
+
+    fn see_withholding(&mut self, change: Change) {
         match change {
             Change::Shelved => self.is_shelved = true,
             Change::Unshelved => assert!(std::mem::take(&mut self.is_shelved)),
@@ -193,6 +197,7 @@ proptest! {
                     change,
                     Change::Unshelved | Change::Unsuppressed | Change::ReturnedToService
                 );
+                prop_assert!(change != Change::StillActive || announced.is_some());
                 let Some(announced) = announced else { continue };
                 let has_cause = ends_withholding || match announced {
                     Told::Raised => change == Change::Raised,

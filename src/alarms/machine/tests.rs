@@ -223,6 +223,15 @@ fn announcements_missed_in_a_long_gap_are_made_up_for_once() {
 }
 
 #[test]
+fn what_a_reading_ended_early_is_announced_again_after_it_and_not_after_the_watch() {
+    let timing = Timing { on_delay: seconds(60), reannounce: Some(seconds(10)), ..NONE };
+    let mut alarm = after(timing, &[(0, BROKEN)]);
+    let story = step(&mut alarm, timing, BROKEN, at(60, 5));
+    assert_eq!(story, [(Change::Raised, 60, Some(Told::Raised))]);
+    assert_eq!(alarm.next_due(), Some(Due { at: time(70), watch: seconds(15) }));
+}
+
+#[test]
 fn announcing_every_zero_seconds_is_announcing_once() {
     let timing = Timing { reannounce: Some(Duration::ZERO), ..NONE };
     let mut alarm = after(timing, &[(0, BROKEN)]);
