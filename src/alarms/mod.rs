@@ -10,3 +10,4 @@
 //! judging or recording it. Never: a clock, a file, a socket, or an actor.
 
 pub mod rule;
+pub mod window;
