@@ -225,7 +225,7 @@ mod tests {
     /// Readings that stay for a while and then move, every so often silent.
     fn series(shortest: i64, longest: i64) -> impl Strategy<Value = Vec<Sample>> {
         let step = prop_oneof![9 => 0..=2_i32, 1 => 0..=9_i32];
-        prop::collection::vec((shortest..longest, step), 1..300).prop_map(|steps| {
+        prop::collection::vec((shortest..longest, step), 1..150).prop_map(|steps| {
             let mut second = 0;
             let next = |(after, value)| {
                 second += after;
