@@ -26,9 +26,9 @@
 //! nothing that builds strings, lists or maps out of others. And types, names and windows were
 //! checked, so that a mistake shows at load and not in the night it matters.
 //!
-//! Never: a panic. The evaluator has some, all in what is refused here (maps, messages, optional
-//! values), so nothing is caught. Its parser could overflow the stack, which nothing could catch: see
-//! `brackets`.
+//! Never: a panic while judging. The evaluator's few lie in what is refused here (maps, messages,
+//! optional values), so nothing is caught. The parser, which runs at load only, shows none on random
+//! texts; it could overflow the stack, which nothing could catch: see `brackets`.
 
 mod brackets;
 mod check;

@@ -247,7 +247,7 @@ fn what_is_taken_fits_the_stack() {
     assert_eq!(judge(&wide), Some(true));
 }
 
-/// Pieces of expressions, well and badly put together.
+/// Pieces of expressions, well and badly put together, and any text at all.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "value",
@@ -296,7 +296,8 @@ fn pieces() -> impl Strategy<Value = String> {
         "b'x'",
         "$",
     ]);
-    prop::collection::vec(piece, 1..30).prop_map(|pieces| pieces.concat())
+    let pieces = prop::collection::vec(piece, 1..30).prop_map(|pieces| pieces.concat());
+    prop_oneof![4 => pieces, 1 => any::<String>()]
 }
 
 proptest! {
