@@ -9,6 +9,7 @@
 //! Holds always: withholding an alarm (shelved, suppressed, out of service) stops announcing it, never
 //! judging or recording it. Never: a clock, a file, a socket, or an actor.
 
+pub mod expression;
 pub mod kinds;
 pub mod machine;
 pub mod rule;

@@ -1,0 +1,239 @@
+//! A rule written as an expression in CEL (Common Expression Language), true when the rule is
+//! broken: `value > 8.0 && mean("10m") > 7.0`. Pure.
+//!
+//! | Name | What it is |
+//! |---|---|
+//! | `value` | the reading's value, a double |
+//! | `quantity` | what was measured, a string |
+//! | `rate` | how fast the series changes, a double per minute over the last 5 minutes |
+//! | `age` | seconds since the series' previous reading, a double |
+//! | `hour`, `minute`, `weekday` | the reading's time in the configured zone; 1 is Monday |
+//! | `mean("10m")`, `min`, `max`, `stddev` | of the series' readings of so long, a double |
+//! | `sensor("ID").value`, `sensor("ID").age` | another sensor's newest value of the same quantity, and how many seconds before this reading it was measured |
+//! | `double(hour)` | a whole number as a double, for arithmetic |
+//!
+//! All of CEL's operators on these are there; of its functions only `double`. An age is a plain
+//! number, so that it is compared as `value` is. As in CEL, whole numbers compare with doubles but
+//! don't add up with them: `value > 8` is right, `value * 2` has to be `value * 2.0`.
+//!
+//! What is not known makes the verdict unknown, except where it decides nothing: `value > 8.0 ||
+//! sensor("X").value > 3.0` is true for a value of 9 though nothing was heard of X. How old another
+//! sensor's value may be is for the expression to say, with `.age`.
+//!
+//! Holds always: an expression that was taken is of bounded cost, because every reading runs it. Its
+//! length, its nodes and its nesting are limited; there are no comprehensions (`all`, `map`, …),
+//! whose cost is a product of lengths; no regular expressions, whose cost nobody sees in the pattern;
+//! nothing that builds strings, lists or maps out of others. And types, names and windows were
+//! checked, so that a mistake shows at load and not in the night it matters.
+//!
+//! Never: a panic while judging. The evaluator's few lie in what is refused here (maps, messages,
+//! optional values), so nothing is caught. The parser, which runs at load only, shows none on random
+//! texts; it could overflow the stack, which nothing could catch: see `brackets`.
+
+mod brackets;
+mod check;
+#[cfg(test)]
+mod refusals;
+mod scope;
+#[cfg(test)]
+mod tests;
+mod types;
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use cel::{Context, Env, IdedExpr, ParseErrors, Value};
+
+use crate::domain::SensorId;
+use check::Checker;
+use scope::{Inputs, typical};
+pub use scope::{Newest, RATE_WINDOW, Scope, Series, Statistic};
+
+/// The longest expression, in characters: what a person can still read as one condition.
+pub const LONGEST_SOURCE: usize = 1_000;
+
+/// The functions of CEL's standard library: a table that never changes. The checker lets `double`
+/// through and nothing else.
+static LIBRARY: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+
+/// An expression that was checked: it can be judged on any reading.
+#[derive(Debug, Clone)]
+pub struct Expression {
+    source: Arc<str>,
+    /// With each name and call replaced by the number of its input.
+    tree: Arc<IdedExpr>,
+    inputs: Inputs,
+}
+
+/// What must be at hand to judge an expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// How much of the series' past; zero when none.
+    pub longest_window: Duration,
+    /// Whose newest values, each once, in the order of the text.
+    pub sensors: Vec<SensorId>,
+}
+
+/// Why a text is no expression: one line that says what, where, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ExpressionError {
+    /// What is wrong.
+    pub what: String,
+    /// Where in the text, in characters from 1, if known.
+    pub character: Option<usize>,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl fmt::Display for ExpressionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(character) = self.character {
+            write!(f, "character {character}: ")?;
+        }
+        write!(f, "{}; {}", self.what, self.remedy)
+    }
+}
+
+impl ExpressionError {
+    fn new(
+        what: impl Into<String>,
+        character: impl Into<Option<usize>>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { what: what.into(), character: character.into(), remedy: remedy.into() }
+    }
+}
+
+impl Expression {
+    /// Parses and checks.
+    ///
+    /// # Errors
+    /// When `source` is too long or too deep, no CEL, names what there isn't, mixes types, isn't true
+    /// or false in the end, or can't be evaluated on typical values.
+    pub fn parse(source: &str) -> Result<Self, ExpressionError> {
+        if source.trim().is_empty() {
+            return Err(ExpressionError::new(
+                "the expression is empty",
+                None,
+                "write a condition, such as value > 8.0",
+            ));
+        }
+        let characters = source.chars().count();
+        if characters > LONGEST_SOURCE {
+            return Err(ExpressionError::new(
+                format!("the expression has {characters} characters"),
+                None,
+                format!("at most {LONGEST_SOURCE} are taken; make two rules of it"),
+            ));
+        }
+        brackets::check(source)?;
+        // An environment without macros leaves comprehensions unexpanded, for the checker to name.
+        let (mut tree, places) = Env::default()
+            .with_optional_support(false)
+            .parser()
+            .parse_with_source_info(source)
+            .map_err(|errors| syntax(source, &errors))?;
+        let inputs = Checker::new(&places).check_all(&mut tree)?;
+        let expression = Self { source: source.into(), tree: Arc::new(tree), inputs };
+        expression.try_out()?;
+        Ok(expression)
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What must be at hand to judge it.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        self.inputs.needs()
+    }
+
+    /// Whether the rule is broken; `None` when that isn't known, because something that the verdict
+    /// depends on isn't, or has no result (a division of 0 by 0).
+    #[must_use]
+    pub fn judge(&self, scope: &Scope) -> Option<bool> {
+        self.evaluate(scope).ok()
+    }
+
+    fn evaluate(&self, scope: &Scope) -> Result<bool, String> {
+        let resolver = self.inputs.of(scope);
+        let mut context = Context::with_env(Arc::clone(&LIBRARY));
+        context.set_variable_resolver(&resolver);
+        match Value::resolve(&self.tree, &context) {
+            Ok(Value::Bool(is_broken)) => Ok(is_broken),
+            Ok(_) => Err("the result is neither true nor false".into()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Evaluates on two readings that differ in everything: what fails on both can never work, such
+    /// as a division by the constant 0.
+    fn try_out(&self) -> Result<(), ExpressionError> {
+        typical(|one, other| {
+            self.evaluate(one).or_else(|why| self.evaluate(other).map_err(|_| why))
+        })
+        .map(drop)
+        .map_err(|why| {
+            ExpressionError::new(
+                format!("the expression has no result on typical values ({why})"),
+                None,
+                "see that it divides by nothing that is always 0, and has no number too large",
+            )
+        })
+    }
+}
+
+/// The first of the parser's errors, in our words and without the list of all it would have taken.
+fn syntax(source: &str, errors: &ParseErrors) -> ExpressionError {
+    let first = errors.errors.iter().find(|error| !error.msg.starts_with("Incomplete"));
+    let Some(error) = first.or(errors.errors.first()) else {
+        return ExpressionError::new("this is no CEL", None, USUAL_REMEDY);
+    };
+    let message = error.msg.trim_start_matches("Syntax error: ");
+    let message = message.split(" expecting ").next().unwrap_or(message);
+    // The part between the quotes: what the parser stumbled over.
+    let found = message.split_once('\'').map(|(_, found)| found.trim_end_matches('\''));
+    let (what, remedy) = match found {
+        Some("<EOF>") => {
+            ("the expression isn't finished".into(), "write the rest, or remove its start")
+        }
+        Some(",") => ("`,` is out of place".into(), "numbers have a point, as in 8.5"),
+        Some("and" | "or" | "not" | "AND" | "OR" | "NOT") => {
+            (format!("{} is out of place", quote(found.unwrap_or_default())), "write &&, || or !")
+        }
+        Some(found) if found.starts_with('=') => ("`=` is no operator".into(), "equal is =="),
+        Some(found) if found.starts_with(['"', '\'']) => (
+            "a text isn't finished".into(),
+            "end it with the quote it starts with, on the same line",
+        ),
+        Some(found) => (format!("{} is out of place", quote(found)), USUAL_REMEDY),
+        None => (
+            format!("{message} in {}", quote(source)),
+            "write a number within the range of 64 bits",
+        ),
+    };
+    ExpressionError::new(what, character(source, error.pos), remedy)
+}
+
+const USUAL_REMEDY: &str = "write comparisons (<, <=, ==, !=, >=, >), joined by && and ||";
+
+/// From a line and a column, each from 1, to characters from 1.
+fn character(source: &str, (line, column): (isize, isize)) -> Option<usize> {
+    let before = usize::try_from(line).ok()?.checked_sub(1)?;
+    let column = usize::try_from(column).ok().filter(|column| *column > 0)?;
+    let lines = source.split_inclusive('\n').take(before);
+    Some(lines.map(|line| line.chars().count()).sum::<usize>() + column)
+}
+
+/// A part of the text, as an error repeats it: on one line, and short.
+fn quote(text: &str) -> String {
+    let mut short: String = text.trim().chars().filter(|c| !c.is_control()).take(40).collect();
+    if short.len() < text.trim().len() {
+        short.push('…');
+    }
+    format!("`{short}`")
+}

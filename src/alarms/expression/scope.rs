@@ -1,0 +1,196 @@
+//! What an expression is judged on: the reading, its time, and what is asked of the series and of
+//! other sensors. Pure.
+//!
+//! Holds always: nothing is computed that the evaluation doesn't come to. `value > 8.0 &&
+//! mean("10m") > 7.0` asks for no mean while the value is low.
+
+use std::time::Duration;
+
+use cel::common::types::{CelDouble, CelInt, CelString};
+use cel::common::value::CowVal;
+use cel::context::VariableResolver;
+use chrono::{DateTime, Datelike, TimeDelta, TimeZone, Timelike, Utc};
+use chrono_tz::Tz;
+
+use super::Needs;
+use crate::domain::{Quantity, SensorId};
+
+/// Over how long `rate` is taken.
+pub const RATE_WINDOW: Duration = Duration::from_mins(5);
+
+/// One reading, and what surrounds it.
+pub struct Scope<'a> {
+    pub value: f64,
+    pub quantity: &'a Quantity,
+    /// The reading's own time.
+    pub at: DateTime<Utc>,
+    /// When the series' previous reading was measured; `None` for the first.
+    pub previous: Option<DateTime<Utc>>,
+    /// For `hour`, `minute` and `weekday`.
+    pub zone: Tz,
+    pub series: &'a dyn Series,
+}
+
+/// What is known of the series, the present reading included, and of other sensors. Plain data: it is
+/// asked by a shared reference, hence `Sync`.
+pub trait Series: Sync {
+    /// Over the readings of the last `window`; `None` when they are too few to tell.
+    fn statistic(&self, statistic: Statistic, window: Duration) -> Option<f64>;
+
+    /// A sensor's newest reading of the same quantity; `None` when there is none.
+    fn newest(&self, sensor: &SensorId) -> Option<Newest>;
+}
+
+/// What is asked of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Statistic {
+    Mean,
+    Min,
+    Max,
+    /// Of a sample: divided by one less than the count.
+    StdDev,
+    /// How fast it changes, per minute.
+    Rate,
+}
+
+/// Another sensor's newest reading.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Newest {
+    pub at: DateTime<Utc>,
+    pub value: f64,
+}
+
+/// One thing an expression asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Input {
+    Value,
+    Quantity,
+    Age,
+    Hour,
+    Minute,
+    Weekday,
+    Statistic(Statistic, Duration),
+    OtherValue(SensorId),
+    OtherAge(SensorId),
+}
+
+/// What an expression asks for, each once. Bounded by the expression's nodes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Inputs(Vec<Input>);
+
+/// What the evaluator asks by name: inputs, on a reading.
+pub(super) struct Resolver<'a> {
+    inputs: &'a Inputs,
+    scope: &'a Scope<'a>,
+}
+
+/// Before the number of an input in its name; no name in a text starts so.
+const MARK: char = '@';
+
+impl Inputs {
+    /// The name under which the evaluator finds `input`.
+    pub(super) fn name(&mut self, input: Input) -> String {
+        let number = self.0.iter().position(|known| *known == input).unwrap_or_else(|| {
+            self.0.push(input);
+            self.0.len() - 1
+        });
+        format!("{MARK}{number}")
+    }
+
+    pub(super) fn of<'a>(&'a self, scope: &'a Scope<'a>) -> Resolver<'a> {
+        Resolver { inputs: self, scope }
+    }
+
+    pub(super) fn needs(&self) -> Needs {
+        let mut needs = Needs { longest_window: Duration::ZERO, sensors: Vec::new() };
+        for input in &self.0 {
+            match input {
+                Input::Statistic(_, window) => {
+                    needs.longest_window = needs.longest_window.max(*window);
+                }
+                Input::OtherValue(sensor) | Input::OtherAge(sensor)
+                    if !needs.sensors.contains(sensor) =>
+                {
+                    needs.sensors.push(sensor.clone());
+                }
+                _ => {}
+            }
+        }
+        needs
+    }
+}
+
+impl VariableResolver for Resolver<'_> {
+    fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
+        let number: usize = name.strip_prefix(MARK)?.parse().ok()?;
+        let scope = self.scope;
+        match self.inputs.0.get(number)? {
+            Input::Value => Some(double(scope.value)),
+            Input::Quantity => Some(CowVal::owned(CelString::from(scope.quantity.as_str()))),
+            Input::Age => Some(double(seconds(scope.at - scope.previous?))),
+            Input::Hour => Some(whole(scope.local().hour())),
+            Input::Minute => Some(whole(scope.local().minute())),
+            Input::Weekday => Some(whole(scope.local().weekday().number_from_monday())),
+            Input::Statistic(statistic, window) => {
+                scope.series.statistic(*statistic, *window).map(double)
+            }
+            Input::OtherValue(sensor) => Some(double(scope.series.newest(sensor)?.value)),
+            Input::OtherAge(sensor) => {
+                Some(double(seconds(scope.at - scope.series.newest(sensor)?.at)))
+            }
+        }
+    }
+}
+
+impl Scope<'_> {
+    fn local(&self) -> DateTime<Tz> {
+        self.zone.from_utc_datetime(&self.at.naive_utc())
+    }
+}
+
+fn double<'b>(number: f64) -> CowVal<'b, 'b> {
+    CowVal::owned(CelDouble::from(number))
+}
+
+fn whole<'b>(number: u32) -> CowVal<'b, 'b> {
+    CowVal::owned(CelInt::from(i64::from(number)))
+}
+
+/// An age is never below zero: a sensor that was heard after this reading is as fresh as can be.
+fn seconds(age: TimeDelta) -> f64 {
+    age.to_std().unwrap_or_default().as_secs_f64()
+}
+
+/// Hands over two readings that have no number in common, to try an expression out on.
+pub(super) fn typical<T>(with: impl FnOnce(&Scope, &Scope) -> T) -> T {
+    /// A series and sensors of which everything is known.
+    struct Known(f64);
+
+    impl Series for Known {
+        fn statistic(&self, statistic: Statistic, _: Duration) -> Option<f64> {
+            Some(match statistic {
+                Statistic::Mean => self.0,
+                Statistic::Min => self.0 - 1.5,
+                Statistic::Max => self.0 + 2.5,
+                Statistic::StdDev => self.0 / 16.0,
+                Statistic::Rate => self.0 / 64.0,
+            })
+        }
+
+        fn newest(&self, _: &SensorId) -> Option<Newest> {
+            Some(Newest { at: DateTime::UNIX_EPOCH, value: self.0 / 4.0 })
+        }
+    }
+
+    let quantity = Quantity::temperature();
+    let scope = |value, series, seconds| Scope {
+        value,
+        quantity: &quantity,
+        at: DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds),
+        previous: Some(DateTime::UNIX_EPOCH),
+        zone: Tz::UTC,
+        series,
+    };
+    // Thursday 13:37 and Friday 15:41.
+    with(&scope(21.25, &Known(20.75), 49_020), &scope(-7.5, &Known(-6.25), 142_860))
+}
