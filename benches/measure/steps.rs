@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta};
-use vigie::alerts::{Rules, Standing};
+use vigie::alarms::engine::Engine;
 use vigie::config::{AlertsConfig, Announce, Durability, Limits, ReadingTopic, Thresholds};
 use vigie::domain::{Quantity, Reading};
 use vigie::intake::codec::{Codec, Decoded, Message, OriginJson};
 use vigie::journal::Journal;
-use vigie::locale::Language;
 use vigie::messages::{Judged, LoadPendingAlerts, Store};
 use vigie::storage::{Settings, Writer};
 use vigie::supervisor::{ChildSpec, Mailbox, Readiness, Route, Tree};
@@ -32,9 +31,7 @@ const AT_MOST: Duration = Duration::from_secs(20);
 pub fn measure(table: &mut Table) {
     eprintln!("steps");
     let codec = OriginJson::new(Topics::new("factory", ReadingTopic::Shared), chrono_tz::UTC);
-    let rules = rules();
-    let words = Language::English.words();
-    let mut standing = Standing::default();
+    let mut engine = engine();
     let reading = decode(&codec);
     let folder = tempfile::tempdir().expect("a temp folder");
     let (mut journal, _) = Journal::open(&folder.path().join("journal"), 0).expect("a journal");
@@ -46,9 +43,9 @@ pub fn measure(table: &mut Table) {
     });
     let decoding = time(|| decode(&codec));
     let judging = time(|| {
-        for rule in rules.of(&reading) {
-            black_box(standing.judge(&rule, &reading, Announce::Transitions, words));
-        }
+        let mut outcomes = Vec::new();
+        engine.judge(&reading, Duration::ZERO, &mut outcomes);
+        outcomes
     });
     let committing = commit(&reading);
     for (step, nanos) in [
@@ -62,11 +59,12 @@ pub fn measure(table: &mut Table) {
     }
 }
 
-fn rules() -> Rules {
+fn engine() -> Engine {
     let limits = Limits { high: Some(35.0), low: Some(10.0) };
     let thresholds = Thresholds { default: limits, ..Thresholds::default() };
     let thresholds = [(Quantity::temperature(), thresholds)].into();
-    Rules::new(AlertsConfig { announce: Announce::Transitions, thresholds })
+    let config = AlertsConfig { announce: Announce::Transitions, thresholds };
+    Engine::new(vigie::alerts::short_form(&config), chrono_tz::UTC)
 }
 
 /// Nanoseconds of one call, the median of several rounds.

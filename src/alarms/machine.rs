@@ -45,6 +45,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub(super) use clock::exact;
 pub use clock::{Due, Moment};
 
 use super::rule::Timing;

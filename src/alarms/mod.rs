@@ -9,9 +9,13 @@
 //! Holds always: withholding an alarm (shelved, suppressed, out of service) stops announcing it, never
 //! judging or recording it. Never: a clock, a file, a socket, or an actor.
 
+mod around;
+pub mod engine;
 pub mod expression;
+mod kept;
 pub mod kinds;
 pub mod machine;
 pub mod rule;
 pub mod select;
+mod series;
 pub mod window;

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::expression::Expression;
 pub use crate::domain::Priority;
 use crate::domain::{Quantity, SensorId};
 
@@ -26,6 +27,85 @@ pub struct Rule {
     /// Whether each reading that breaks it is announced, and no return: as the system did that Vigie
     /// grew from.
     pub announces_each_reading: bool,
+}
+
+impl Rule {
+    /// A rule that is no more, as far as its alarm, yet to be closed, remembers it.
+    #[must_use]
+    pub fn retired(name: Arc<str>, quantity: Quantity, kind: Kind) -> Self {
+        Self {
+            name,
+            selection: Selection::AllBut(Arc::default()),
+            quantity,
+            kind,
+            timing: Timing::default(),
+            priority: Priority::High,
+            message: None,
+            runbook: None,
+            announces_each_reading: false,
+        }
+    }
+
+    /// `HIGH_TEMPERATURE`, `STALE_HUMIDITY`, …: the alert's type.
+    #[must_use]
+    pub fn alert_type(&self) -> String {
+        format!("{}_{}", self.kind.as_str(), self.quantity).to_uppercase()
+    }
+}
+
+impl Default for Selection {
+    /// All sensors.
+    fn default() -> Self {
+        Self::Matching { sensors: Vec::new(), locations: Vec::new() }
+    }
+}
+
+impl Kind {
+    /// As it is written in the configuration.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::High { .. } => "high",
+            Self::Low { .. } => "low",
+            Self::Rate { .. } => "rate",
+            Self::Stale { .. } => "stale",
+            Self::Flatline { .. } => "flatline",
+            Self::Deviation { .. } => "deviation",
+            Self::Difference { .. } => "difference",
+            Self::Expression { .. } => "expression",
+        }
+    }
+
+    /// One of that name, as far as an alert tells of it: its type and its threshold.
+    #[must_use]
+    pub fn remembered(name: &str, threshold: f64) -> Self {
+        let (limit, deadband, window) = (threshold, 0.0, Duration::ZERO);
+        match name {
+            "high" => Self::High { limit, deadband },
+            "low" => Self::Low { limit, deadband },
+            "rate" => Self::Rate { per_minute: threshold, window },
+            "flatline" => Self::Flatline { lasting: window, within: threshold },
+            "deviation" => Self::Deviation { deviations: threshold, window },
+            "expression" => Self::Expression { condition: Expression::never() },
+            _ => Self::Stale { after: Duration::try_from_secs_f64(threshold).unwrap_or_default() },
+        }
+    }
+
+    /// The figure that an alert quotes as its threshold: in the quantity's unit, per minute, in
+    /// seconds, or in deviations; 0 for an expression, which has none.
+    #[must_use]
+    pub const fn threshold(&self) -> f64 {
+        match self {
+            Self::High { limit, .. } | Self::Low { limit, .. } | Self::Difference { limit, .. } => {
+                *limit
+            }
+            Self::Rate { per_minute, .. } => *per_minute,
+            Self::Stale { after } => after.as_secs_f64(),
+            Self::Flatline { within, .. } => *within,
+            Self::Deviation { deviations, .. } => *deviations,
+            Self::Expression { .. } => 0.0,
+        }
+    }
 }
 
 /// Which sensors a rule holds for.
@@ -60,7 +140,7 @@ pub enum Kind {
     /// A value further than `limit` from that of another sensor, of the same quantity.
     Difference { other: SensorId, limit: f64, deadband: f64 },
     /// A CEL expression that is true.
-    Expression { source: Arc<str> },
+    Expression { condition: Expression },
 }
 
 /// How an alarm behaves in time.

@@ -38,7 +38,7 @@ pub struct Index {
 
 impl Index {
     #[must_use]
-    pub fn new(rules: &[Rule]) -> Self {
+    pub fn new(rules: &[Arc<Rule>]) -> Self {
         let mut index = Self::default();
         for (at, rule) in rules.iter().enumerate() {
             match &rule.selection {
@@ -53,7 +53,7 @@ impl Index {
     #[must_use]
     pub fn rules_of(
         &self,
-        rules: &[Rule],
+        rules: &[Arc<Rule>],
         sensor: &SensorId,
         location: &Location,
         quantity: &Quantity,
@@ -168,6 +168,7 @@ mod tests {
             runbook: None,
             announces_each_reading: false,
         };
+        let rule = |quantity: &str, selection| Arc::new(rule(quantity, selection));
         let rules = [
             rule("temperature", Selection::AllBut(Arc::new([id("A")].into()))),
             rule("humidity", matching(&["*"], &[])),

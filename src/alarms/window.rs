@@ -94,6 +94,16 @@ impl Window {
         }
     }
 
+    /// Its last part, as a window of its own.
+    #[must_use]
+    pub fn last(&self, span: Duration) -> Self {
+        let mut last = Self { span, samples: self.samples.clone() };
+        if let Some(newest) = self.newest() {
+            last.forget_before(newest.at);
+        }
+        last
+    }
+
     /// How far back it reaches.
     #[must_use]
     pub const fn span(&self) -> Duration {

@@ -13,11 +13,13 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+use super::announce;
 use super::file::AlertsFile;
-use super::machine::Standing;
 use super::recent::Recent;
-use super::rule::Rules;
-use crate::config::{Announce, TimeStyle};
+use super::watch::Watch;
+use crate::alarms::engine::{Engine, Outcome};
+use crate::alarms::rule::Rule;
+use crate::config::TimeStyle;
 use crate::domain::{AlertEvent, Fingerprint, Reading};
 use crate::intake::codec::Codec;
 use crate::intake::{Batch, Feed, Intake};
@@ -46,16 +48,22 @@ const HOLD: Duration = Duration::from_millis(5);
 /// Readings that don't wait for more.
 const ENOUGH: usize = 256;
 
+/// Bounds of the wait for what silence may change: it need not be noticed sooner, and the watch clock
+/// must hear in time that nobody listens any more.
+const LOOK_AT_LEAST: Duration = Duration::from_millis(10);
+const LOOK_AT_MOST: Duration = Duration::from_secs(1);
+
 /// Lines on redeliveries: one every 10 seconds.
 const REDELIVERED_LINES: (u64, Duration) = (1, Duration::from_secs(10));
 
 /// What the evaluator is made from.
 #[derive(Clone)]
 pub struct EvaluatorSettings {
-    pub rules: Arc<Rules>,
-    pub announce: Announce,
+    pub rules: Vec<Rule>,
     pub times: TimeStyle,
     pub words: &'static Words,
+    /// Whether anything could come in now.
+    pub is_listening: Arc<dyn Fn() -> bool + Send + Sync>,
     pub alerts_file: Option<Arc<Mutex<AlertsFile>>>,
     pub intake: Arc<Intake>,
     pub codec: Arc<dyn Codec>,
@@ -67,7 +75,8 @@ pub struct EvaluatorSettings {
 pub struct Evaluator {
     settings: EvaluatorSettings,
     env: ChildEnv,
-    standing: Standing,
+    engine: Engine,
+    watch: Watch,
     recent: Recent,
     /// Away while it waits for a batch.
     feed: Option<Feed>,
@@ -88,8 +97,8 @@ struct Held {
 }
 
 impl Held {
-    fn new() -> Self {
-        Self { since: Instant::now(), store: Store::default() }
+    fn new(through: u64) -> Self {
+        Self { since: Instant::now(), store: Store { through, ..Store::default() } }
     }
 
     fn is_due(&self) -> bool {
@@ -109,7 +118,8 @@ impl Evaluator {
         Self {
             settings,
             env: env.clone(),
-            standing: Standing::default(),
+            engine: Engine::default(),
+            watch: Watch::new(Duration::ZERO),
             recent: Recent::default(),
             feed: None,
             through: 0,
@@ -135,14 +145,18 @@ impl Evaluator {
     }
 
     fn begin(&mut self, point: ResumePoint, ctx: &mut Context<Self>) {
-        let ResumePoint { position, number, standing, recent, .. } = point;
-        let EvaluatorSettings { intake, codec, .. } = &self.settings;
-        self.standing = Standing::restore(standing);
+        let ResumePoint { position, number, watch, standing, alarms, recent } = point;
+        let EvaluatorSettings { intake, codec, rules, .. } = &self.settings;
+        let mut closed = Vec::new();
+        self.engine =
+            Engine::restore(rules.clone(), self.settings.times.zone, alarms, standing, &mut closed);
+        self.watch = Watch::new(watch);
         self.recent = Recent::restore(recent);
         self.through = position;
         self.number = number;
         self.held = None;
         self.feed = Some(Feed::new(intake.clone(), codec.clone(), position));
+        self.hold(closed);
         self.env.ready();
         self.proceed(ctx);
     }
@@ -155,17 +169,19 @@ impl Evaluator {
         }
         let Some(mut feed) = self.feed.take() else { return };
         let held_for = self.held.as_ref().map(Held::left);
+        let wait = held_for.into_iter().chain(self.next_look()).min();
         let next = async move {
-            let batch = match held_for {
-                Some(left) => tokio::time::timeout(left, feed.next()).await.ok(),
+            let batch = match wait {
+                Some(wait) => tokio::time::timeout(wait, feed.next()).await.ok(),
                 None => Some(feed.next().await),
             };
             (batch, feed)
         };
         ctx.spawn(next.into_actor(self).map(|(batch, feed), evaluator, ctx| {
             evaluator.feed = Some(feed);
-            if let Some(batch) = batch {
-                evaluator.evaluate(batch);
+            match batch {
+                Some(batch) => evaluator.evaluate(batch),
+                None => evaluator.elapse(),
             }
             match evaluator.held.take_if(|held| held.is_due()) {
                 Some(held) => evaluator.pass_on(held.store, ctx),
@@ -174,24 +190,70 @@ impl Evaluator {
         }));
     }
 
+    /// How long until silence may change something; looked at now and then in any case, since the watch
+    /// clock wants to know whether anybody listens.
+    fn next_look(&mut self) -> Option<Duration> {
+        let next = self.engine.next_look()?;
+        Some(next.saturating_sub(self.now()).clamp(LOOK_AT_LEAST, LOOK_AT_MOST))
+    }
+
+    /// The watch clock.
+    fn now(&mut self) -> Duration {
+        self.watch.show((self.settings.is_listening)(), Instant::now())
+    }
+
     fn evaluate(&mut self, batch: Batch) {
         let Batch { through, readings, mut rejected, .. } = batch;
-        let mut held = self.held.take().unwrap_or_else(Held::new);
-        let store = &mut held.store;
-        for reading in readings {
-            store.readings.extend(self.judge(reading, &mut store.alerts));
-        }
-        store.rejected.append(&mut rejected);
-        store.through = through;
-        self.tell(&store.alerts); // all new: what brings alerts is passed on at once
+        let watch = self.now();
+        let mut outcomes = Vec::new();
+        let readings: Vec<_> = readings
+            .into_iter()
+            .filter_map(|reading| self.judge(reading, watch, &mut outcomes))
+            .collect();
+        self.hold(outcomes);
+        let held = self.held.get_or_insert_with(|| Held::new(through));
+        held.store.readings.extend(readings);
+        held.store.rejected.append(&mut rejected);
+        held.store.through = through;
         self.env.fault_point();
-        self.held = Some(held);
+    }
+
+    /// Nothing came. What waits in the journal comes first: it may be the very sign of life that is
+    /// missed.
+    fn elapse(&mut self) {
+        let watch = self.now();
+        if self.evaluated() >= self.settings.intake.last() {
+            let mut outcomes = Vec::new();
+            self.engine.elapse(watch, &mut outcomes);
+            self.hold(outcomes);
+        }
+    }
+
+    /// The last record that was judged.
+    fn evaluated(&self) -> u64 {
+        self.held.as_ref().map_or(self.through, |held| held.store.through)
+    }
+
+    /// Tells of what alarms did, and holds it for storage.
+    fn hold(&mut self, outcomes: Vec<Outcome>) {
+        if outcomes.is_empty() {
+            return;
+        }
+        let words = self.settings.words;
+        let mut alerts: Vec<_> =
+            outcomes.into_iter().filter_map(|outcome| announce::event(outcome, words)).collect();
+        self.tell(&alerts);
+        let through = self.evaluated();
+        let held = self.held.get_or_insert_with(|| Held::new(through));
+        held.store.alerts.append(&mut alerts);
     }
 
     fn pass_on(&mut self, mut batch: Store, ctx: &mut Context<Self>) {
         let (taken, is_taken) = oneshot::channel();
         batch.taken = Some(taken);
         batch.number = self.number + 1;
+        batch.watch = self.now();
+        batch.alarms = self.engine.changes();
         let through = batch.through;
         let store = self.settings.store.clone();
         let pass = async move {
@@ -211,18 +273,17 @@ impl Evaluator {
     }
 
     /// `None` for a reading that was here before.
-    fn judge(&mut self, reading: Reading, alerts: &mut Vec<AlertEvent>) -> Option<Judged> {
+    fn judge(
+        &mut self,
+        reading: Reading,
+        watch: Duration,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Option<Judged> {
         if !self.recent.is_new(Fingerprint::from(&reading)) {
             self.note_redelivered(&reading);
             return None;
         }
-        let EvaluatorSettings { rules, announce, words, .. } = &self.settings;
-        let mut alert_triggered = false;
-        for rule in rules.of(&reading) {
-            let (is_broken, event) = self.standing.judge(&rule, &reading, *announce, words);
-            alert_triggered |= is_broken;
-            alerts.extend(event);
-        }
+        let alert_triggered = self.engine.judge(&reading, watch, outcomes);
         Some(Judged { reading, alert_triggered })
     }
 

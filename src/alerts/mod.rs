@@ -1,17 +1,17 @@
 //! Judges every reading by the alert rules and says what changed.
 //!
 //! The [`Evaluator`] actor takes batches from the intake's feed, leaves out what came before, asks
-//! the pure [`machine`] about each reading, logs the alerts, and passes everything on to storage in
+//! the pure alarm [`engine`](crate::alarms::engine) about each reading, logs the alerts, and passes everything on to storage in
 //! the order it came.
 //! It never publishes: an alert reaches the broker only after it was committed.
 
 mod actor;
+mod announce;
 mod file;
-mod machine;
 mod recent;
-mod rule;
+mod short_form;
+mod watch;
 
 pub use actor::{Evaluator, EvaluatorSettings};
 pub use file::AlertsFile;
-pub use machine::Standing;
-pub use rule::Rules;
+pub use short_form::rules as short_form;

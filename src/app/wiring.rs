@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::Options;
 use super::doors::{Doors, beside};
 use super::report::Reporting;
-use crate::alerts::{AlertsFile, Evaluator, EvaluatorSettings, Rules};
+use crate::alerts::{self, AlertsFile, Evaluator, EvaluatorSettings};
 use crate::broker::{self, Broker, Door};
 use crate::config::{Config, Endpoint};
 use crate::exit::Exit;
@@ -133,9 +133,10 @@ pub(super) fn wire(
         database: config.storage.path.clone(),
         report: Arc::new(move || report.now()),
     };
+    let gauges = gateway.gauges.clone();
     let evaluator = EvaluatorSettings {
-        rules: Arc::new(Rules::new(config.alerts.clone())),
-        announce: config.alerts.announce,
+        rules: [alerts::short_form(&config.alerts), config.rules.clone()].concat(),
+        is_listening: Arc::new(move || is_embedded || gauges.connected()),
         times: config.times,
         words,
         alerts_file: config

@@ -27,7 +27,7 @@ pub fn run(path: &Path) -> Exit {
 fn verdict(path: &Path) -> Result<String, String> {
     let config = config::load(path).map_err(|errors| complaint(path, &errors))?;
     let sensors = counted(config.sensors.len(), "sensor");
-    let rules = counted(num_rules(&config.alerts), "rule");
+    let rules = counted(num_rules(&config.alerts) + config.rules.len(), "rule");
     Ok(format!("{}: ok ({sensors}, {rules})", path.display()))
 }
 

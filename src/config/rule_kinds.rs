@@ -11,6 +11,7 @@ use super::reader::TableReader;
 use super::rule_texts::{LONGEST_EXPRESSION_BYTES, text_up_to};
 use super::rules::LONGEST_DELAY;
 use super::sensors::sensor_id;
+use crate::alarms::expression::{Expression, ExpressionError};
 use crate::alarms::rule::Kind;
 use crate::domain::SensorId;
 
@@ -179,7 +180,15 @@ fn one_sensor(table: &TableReader<'_>, id: At<&str>) -> Option<SensorId> {
 fn expression(table: &mut TableReader<'_>) -> Option<Kind> {
     let when = text_up_to(table, "when", LONGEST_EXPRESSION_BYTES);
     let hint = "write what is true when the rule is broken: when = \"value > 8.0\"";
-    Some(Kind::Expression { source: table.require(when, "when", hint)?.value.into() })
+    let when = table.require(when, "when", hint)?;
+    match Expression::parse(when.value) {
+        Ok(condition) => Some(Kind::Expression { condition }),
+        Err(ExpressionError { what, character, remedy }) => {
+            let place = character.map(|at| format!(" at character {at}")).unwrap_or_default();
+            table.wrong(when.at, format!("`when`{place}: {what}"), remedy);
+            None
+        }
+    }
 }
 
 fn limit(table: &mut TableReader<'_>, hint: &str) -> Option<At<f64>> {

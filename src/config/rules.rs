@@ -57,7 +57,7 @@ pub(super) fn rules(root: &mut TableReader<'_>, alerts: &AlertsConfig) -> Vec<Ru
 
 /// The rule of one table, but for its name, which has been read.
 fn rule(mut table: TableReader<'_>, name: Option<&str>) -> Option<Rule> {
-    let selection = Selection {
+    let selection = Selection::Matching {
         sensors: patterns(&mut table, "sensors", "[\"COLD_*\"]"),
         locations: patterns(&mut table, "locations", "[\"Hall *\"]"),
     };
@@ -77,6 +77,7 @@ fn rule(mut table: TableReader<'_>, name: Option<&str>) -> Option<Rule> {
         priority,
         message,
         runbook: runbook.map(|runbook| runbook.value.into()),
+        announces_each_reading: false,
     })
 }
 
@@ -201,7 +202,7 @@ mod tests {
         ));
         let [rule] = &rules[..] else { panic!("{rules:?}") };
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).into()).collect();
-        let selection = Selection {
+        let selection = Selection::Matching {
             sensors: texts(&["COLD_*", "FREEZER_?"]),
             locations: texts(&["Chambre *"]),
         };

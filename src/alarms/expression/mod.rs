@@ -58,7 +58,7 @@ pub const LONGEST_SOURCE: usize = 1_000;
 static LIBRARY: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
 /// An expression that was checked: it can be judged on any reading.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Expression {
     source: Arc<str>,
     /// With each name and call replaced by the number of its input.
@@ -105,7 +105,26 @@ impl ExpressionError {
     }
 }
 
+impl PartialEq for Expression {
+    /// The same text is the same expression.
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Expression({:?})", self.source)
+    }
+}
+
 impl Expression {
+    /// One that is never true.
+    #[must_use]
+    pub fn never() -> Self {
+        Self::parse("false").expect("it is an expression: a test parses it")
+    }
+
     /// Parses and checks.
     ///
     /// # Errors

@@ -152,11 +152,10 @@ fn rounding(a: f64, b: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use chrono::DateTime;
 
     use super::*;
+    use crate::alarms::expression::Expression;
 
     struct Other(Option<Sample>);
 
@@ -216,7 +215,8 @@ mod tests {
         assert_eq!(play(&difference, &NOBODY, [9.0]), Unknown);
         assert_eq!(play(&difference, &Other(Some(minute(0, 5.0))), [9.0]), Broken);
         assert_eq!(play(&Kind::Stale { after: minutes(5) }, &NOBODY, [9.0]), Kept);
-        let expression = Kind::Expression { source: Arc::from("value > 8.0") };
+        let condition = Expression::parse("value > 8.0").unwrap();
+        let expression = Kind::Expression { condition };
         assert_eq!(play(&expression, &NOBODY, [9.0]), Unknown);
     }
 

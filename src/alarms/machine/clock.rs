@@ -58,7 +58,7 @@ impl Due {
 
 /// A time as seconds and nanoseconds of Unix time: an alarm that is stored and restored must go on
 /// exactly as it would have.
-pub(super) mod exact {
+pub(in crate::alarms) mod exact {
     use chrono::{DateTime, Utc};
     use serde::de::{Deserialize, Deserializer, Error};
     use serde::ser::{Serialize, Serializer};

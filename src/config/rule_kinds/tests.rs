@@ -43,7 +43,7 @@ fn every_kind_is_read_with_its_keys() {
         (
             "expression",
             "when = \"value > 8 && hour >= 22\"",
-            Kind::Expression { source: "value > 8 && hour >= 22".into() },
+            Kind::Expression { condition: Expression::parse("value > 8 && hour >= 22").unwrap() },
         ),
     ] {
         assert_eq!(kind_of(kind, keys), expected);

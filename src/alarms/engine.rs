@@ -1,0 +1,315 @@
+//! All alarms of all series: what each reading changes, what runs out in silence, what must be kept. Pure.
+//!
+//! Holds always: a reading is judged by the rules that hold for its series and pays for no others; one
+//! that is older than the newest of its series changes nothing. What [`Engine::changes`] hands out, kept
+//! with the readings it comes of and given to [`Engine::restore`], makes an engine that goes on as this
+//! one would, but for windows, which fill anew.
+//! Never: more than one series for each sensor and quantity that was heard.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::around::Around;
+use super::kept::{self, Kept};
+use super::machine::{Change, Event, Moment, Transition};
+use super::rule::{Rule, Timing};
+use super::select::Index;
+use super::series::{Entry, Newest, Series, Step, is_timed};
+use chrono_tz::Tz;
+
+use crate::domain::{
+    AlarmState, Location, Quantity, Reading, SensorId, StandingAlert, Unit, Value,
+};
+
+type Key = (SensorId, Quantity);
+
+/// Something an alarm did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    pub rule: Arc<Rule>,
+    /// The same from raised to returned.
+    pub alert_id: Arc<str>,
+    pub sensor_id: SensorId,
+    pub location: Location,
+    pub unit: Unit,
+    /// The newest of the series.
+    pub value: Value,
+    pub transition: Transition,
+}
+
+/// All alarms.
+#[derive(Debug, Default)]
+pub struct Engine {
+    rules: Vec<Arc<Rule>>,
+    /// Of each rule.
+    marks: Vec<u64>,
+    index: Index,
+    series: HashMap<Key, Series>,
+    /// When to look at a series that says nothing, on the watch clock.
+    looks: BTreeSet<(Duration, Key)>,
+    /// The alarms that are no longer as they were kept.
+    changed: HashSet<(Key, usize)>,
+    /// Kept alarms whose rules are no more.
+    orphans: Vec<AlarmState>,
+    /// Alarms that stood before states were kept, until their series is heard again.
+    inherited: HashMap<(SensorId, Arc<str>), StandingAlert>,
+    /// Of the time of day in expressions.
+    zone: Tz,
+}
+
+impl Engine {
+    #[must_use]
+    pub fn new(rules: Vec<Rule>, zone: Tz) -> Self {
+        let marks = rules.iter().map(kept::mark).collect();
+        let rules: Vec<_> = rules.into_iter().map(Arc::new).collect();
+        let index = Index::new(&rules);
+        Self { rules, marks, index, zone, ..Self::default() }
+    }
+
+    /// Goes on from what was kept; `standing` are the alarms of a file from before states were kept. What
+    /// its rule no longer allows to stand is closed.
+    #[must_use]
+    pub fn restore(
+        rules: Vec<Rule>,
+        zone: Tz,
+        alarms: Vec<AlarmState>,
+        standing: Vec<StandingAlert>,
+        out: &mut Vec<Outcome>,
+    ) -> Self {
+        let mut engine = Self::new(rules, zone);
+        let with_state: HashSet<_> =
+            alarms.iter().map(|alarm| (alarm.sensor_id.clone(), alarm.rule.clone())).collect();
+        for alarm in alarms {
+            engine.take_back(alarm, out);
+        }
+        let before = standing
+            .into_iter()
+            .map(|alert| ((alert.sensor_id.clone(), alert.rule.clone()), alert));
+        engine.inherited = before.filter(|(of, _)| !with_state.contains(of)).collect();
+        engine
+    }
+
+    fn take_back(&mut self, alarm: AlarmState, out: &mut Vec<Outcome>) {
+        let kept: Option<Kept> = alarm.state.as_deref().and_then(|s| serde_json::from_str(s).ok());
+        let forget = AlarmState { state: None, ..alarm.clone() };
+        let Some((kept, (quantity, newest))) =
+            kept.and_then(|kept| Some((kept.clone(), kept.series()?)))
+        else {
+            return self.orphans.push(forget); // edited by hand
+        };
+        let key = (alarm.sensor_id, quantity);
+        let place = self.series.get(&key).is_none_or(|series| series.newest.at < newest.at);
+        if place {
+            self.place(&key, &newest, out);
+        }
+        let Some(mut series) = self.series.remove(&key) else { return };
+        if place {
+            series.newest = newest.clone();
+        }
+        let named = |entry: &&mut Entry| self.rules[entry.rule].name == alarm.rule;
+        match series.entries.iter_mut().find(named) {
+            Some(entry) if kept.is_of(self.marks[entry.rule]) => {
+                entry.alarm = kept.alarm;
+                entry.id = kept.id;
+            }
+            Some(entry) => {
+                let rule = self.rules[entry.rule].clone();
+                close(&rule, &key, kept, &newest, out);
+                self.changed.insert((key.clone(), entry.rule));
+            }
+            None => {
+                close(
+                    &Arc::new(Rule::retired(alarm.rule, key.1.clone(), kept.kind())),
+                    &key,
+                    kept,
+                    &newest,
+                    out,
+                );
+                self.orphans.push(forget);
+            }
+        }
+        self.put(key, series);
+    }
+
+    /// Judges a reading, heard at `watch`. Whether it broke a rule itself, whatever delays say.
+    pub fn judge(&mut self, reading: &Reading, watch: Duration, out: &mut Vec<Outcome>) -> bool {
+        let key = (reading.sensor_id.clone(), reading.quantity.clone());
+        let newest = Newest::new(reading, watch);
+        let is_new = !self.series.contains_key(&key);
+        self.place(&key, &newest, out);
+        let Some(mut series) = self.series.remove(&key) else { return false }; // it was placed
+        let mut is_broken = false;
+        if newest.at < series.newest.at {
+            is_broken = series.would_break(&self.rules, newest.sample());
+        } else {
+            let previous = (!is_new).then_some(series.newest.at);
+            series.newest = newest;
+            let own = series.newest.sample();
+            let find = |sensor: &SensorId| {
+                let of = || self.series.get(&(sensor.clone(), key.1.clone()));
+                if *sensor == key.0 { Some(own) } else { of().map(|other| other.newest.sample()) }
+            };
+            let around = Around { newest_of: &find, previous, zone: self.zone };
+            for entry in &mut series.entries {
+                let rule = &self.rules[entry.rule];
+                let step = entry.judge(rule, &series.newest, &around);
+                is_broken |= step.is_broken;
+                note(&mut self.changed, rule, &key, entry, &series.newest, step, out);
+            }
+        }
+        self.put(key, series);
+        is_broken
+    }
+
+    /// What runs out by `watch` though nothing was heard.
+    pub fn elapse(&mut self, watch: Duration, out: &mut Vec<Outcome>) {
+        while self.looks.first().is_some_and(|(look_at, _)| *look_at <= watch) {
+            let Some((_, key)) = self.looks.pop_first() else { return };
+            let Some(mut series) = self.series.remove(&key) else { continue };
+            series.look_at = None;
+            for entry in &mut series.entries {
+                let rule = &self.rules[entry.rule];
+                let step = entry.elapse(rule, &series.newest, watch);
+                note(&mut self.changed, rule, &key, entry, &series.newest, step, out);
+            }
+            self.put(key, series);
+        }
+    }
+
+    /// When something may run out next, on the watch clock.
+    #[must_use]
+    pub fn next_look(&self) -> Option<Duration> {
+        self.looks.first().map(|(look_at, _)| *look_at)
+    }
+
+    /// What is to be kept of the alarms that changed since this was last asked.
+    pub fn changes(&mut self) -> Vec<AlarmState> {
+        let mut changes = std::mem::take(&mut self.orphans);
+        for (key, rule) in self.changed.drain() {
+            let series = self.series.get(&key);
+            let entry = series.and_then(|s| Some((s, s.entries.iter().find(|e| e.rule == rule)?)));
+            let (rule, mark) = (&self.rules[rule], self.marks[rule]);
+            let state = entry.filter(|(_, entry)| !entry.is_at_rest() || is_timed(rule)).and_then(
+                |(series, entry)| {
+                    serde_json::to_string(&Kept::new(rule, mark, entry, &series.newest)).ok()
+                },
+            );
+            changes.push(AlarmState { sensor_id: key.0, rule: rule.name.clone(), state });
+        }
+        changes
+    }
+
+    /// Makes sure a series is there, with the rules that hold for where it is.
+    fn place(&mut self, key: &Key, newest: &Newest, out: &mut Vec<Outcome>) {
+        let known = self.series.get(key);
+        if known.is_some_and(|series| series.newest.location == newest.location) {
+            return;
+        }
+        let of = self.index.rules_of(&self.rules, &key.0, &newest.location, &key.1);
+        let mut old = self.series.remove(key);
+        let mut entries = Vec::with_capacity(of.len());
+        for rule in of {
+            let place = old.iter().flat_map(|old| &old.entries).position(|e| e.rule == rule);
+            entries.push(match (&mut old, place) {
+                (Some(old), Some(place)) => old.entries.swap_remove(place),
+                _ => self.entry(key, rule),
+            });
+        }
+        let look_at = old.as_ref().and_then(|old| old.look_at);
+        let before = old.map_or_else(
+            || newest.clone(),
+            |mut old| {
+                for entry in &mut old.entries {
+                    let rule = &self.rules[entry.rule];
+                    let step = entry.step(rule, Event::Close, old.newest.moment());
+                    self.changed.insert((key.clone(), entry.rule));
+                    tell(rule, key, entry, &old.newest, step, out);
+                }
+                Newest { location: newest.location.clone(), ..old.newest }
+            },
+        );
+        self.series.insert(key.clone(), Series { newest: before, entries, look_at });
+    }
+
+    fn entry(&mut self, key: &Key, rule: usize) -> Entry {
+        let mut entry = Entry::new(rule, &self.rules[rule].kind);
+        let name = self.rules[rule].name.clone();
+        if let Some(alert) = self.inherited.remove(&(key.0.clone(), name)) {
+            let since = Moment { at: alert.since, watch: Duration::ZERO };
+            let _known_already =
+                entry.alarm.step(&Timing::default(), Event::Judged { is_broken: true }, since);
+            entry.id = Some(alert.alert_id);
+            self.changed.insert((key.clone(), rule));
+        }
+        entry
+    }
+
+    /// Puts a series back, and sees to it that it is looked at in time.
+    fn put(&mut self, key: Key, mut series: Series) {
+        let due = series.due(&self.rules);
+        if let Some(due) = due.filter(|due| series.look_at.is_none_or(|look_at| *due < look_at)) {
+            if let Some(look_at) = series.look_at.replace(due) {
+                self.looks.remove(&(look_at, key.clone()));
+            }
+            self.looks.insert((due, key.clone()));
+        }
+        self.series.insert(key, series);
+    }
+}
+
+/// Remembers that there is something new to keep of an alarm, and says what it did.
+fn note(
+    changed: &mut HashSet<(Key, usize)>,
+    rule: &Arc<Rule>,
+    key: &Key,
+    entry: &mut Entry,
+    newest: &Newest,
+    step: Step,
+    out: &mut Vec<Outcome>,
+) {
+    if step.has_changed {
+        changed.insert((key.clone(), entry.rule));
+    }
+    tell(rule, key, entry, newest, step, out);
+}
+
+/// Says what an alarm did, and gives it an id when it is raised.
+fn tell(
+    rule: &Arc<Rule>,
+    key: &Key,
+    entry: &mut Entry,
+    newest: &Newest,
+    step: Step,
+    out: &mut Vec<Outcome>,
+) {
+    for transition in step.transitions {
+        if transition.change == Change::Raised || entry.id.is_none() {
+            entry.id = Some(alert_id(rule, &key.0, &transition));
+        }
+        let alert_id = entry.id.clone().unwrap_or_default();
+        let Newest { location, unit, value, .. } = newest.clone();
+        let (rule, sensor_id) = (rule.clone(), key.0.clone());
+        out.push(Outcome { rule, alert_id, sensor_id, location, unit, value, transition });
+    }
+}
+
+/// Closes an alarm whose rule was changed or removed.
+fn close(rule: &Arc<Rule>, key: &Key, kept: Kept, newest: &Newest, out: &mut Vec<Outcome>) {
+    let mut entry = Entry::new(0, &rule.kind);
+    entry.alarm = kept.alarm;
+    entry.id = kept.id;
+    let step = entry.step(rule, Event::Close, newest.moment());
+    tell(rule, key, &mut entry, newest, step, out);
+}
+
+/// 16 hexadecimal digits that follow from the rule, the sensor and the time it was raised: judging the
+/// same readings again gives the same alerts.
+fn alert_id(rule: &Rule, sensor_id: &SensorId, raised: &Transition) -> Arc<str> {
+    let time = raised.at.timestamp_micros().to_be_bytes();
+    let parts = [rule.name.as_bytes(), &[0], sensor_id.as_str().as_bytes(), &[0], &time];
+    format!("{:016x}", kept::fnv1a(&parts.concat())).into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use super::*;
+use crate::alarms::machine::Change;
+use crate::alarms::rule::{Kind, Priority, Selection};
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+fn at(second: u64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::seconds(i64::try_from(second).unwrap())
+}
+
+fn rule(name: &str, kind: Kind, timing: Timing) -> Rule {
+    Rule {
+        name: name.into(),
+        selection: Selection::Matching { sensors: vec!["T*".into()], locations: vec![] },
+        quantity: Quantity::temperature(),
+        kind,
+        timing,
+        priority: Priority::High,
+        message: None,
+        runbook: None,
+        announces_each_reading: false,
+    }
+}
+
+fn high() -> Kind {
+    Kind::High { limit: 8.0, deadband: 1.0 }
+}
+
+/// An engine, and what it did, as `second rule change`.
+struct Bench {
+    engine: Engine,
+    told: Vec<String>,
+}
+
+impl Bench {
+    fn new(rules: Vec<Rule>) -> Self {
+        Self { engine: Engine::new(rules, Tz::UTC), told: Vec::new() }
+    }
+
+    /// A reading that is heard at once.
+    fn hear(&mut self, sensor: &str, second: u64, value: f64) -> &mut Self {
+        let reading = Reading {
+            sensor_id: SensorId::new(sensor).unwrap(),
+            location: Location::new("Chambre froide"),
+            quantity: Quantity::temperature(),
+            value: Value::new(value).unwrap(),
+            unit: Unit::new("celsius"),
+            timestamp: at(second),
+        };
+        let mut out = Vec::new();
+        self.engine.judge(&reading, seconds(second), &mut out);
+        self.note(out)
+    }
+
+    /// Silence up to a second.
+    fn wait(&mut self, second: u64) -> &mut Self {
+        let mut out = Vec::new();
+        self.engine.elapse(seconds(second), &mut out);
+        self.note(out)
+    }
+
+    fn note(&mut self, out: Vec<Outcome>) -> &mut Self {
+        self.told.extend(out.into_iter().map(|outcome| {
+            let Outcome { rule, transition, .. } = outcome;
+            format!("{} {} {:?}", transition.at.timestamp(), rule.name, transition.change)
+        }));
+        self
+    }
+
+    /// As after a restart: everything from what was kept.
+    fn restart(&mut self, kept: &mut Kept, rules: Vec<Rule>) -> &mut Self {
+        kept.keep(self.engine.changes());
+        let mut out = Vec::new();
+        self.engine = Engine::restore(rules, Tz::UTC, kept.0.clone(), Vec::new(), &mut out);
+        self.note(out)
+    }
+}
+
+/// What storage holds.
+#[derive(Default)]
+struct Kept(Vec<AlarmState>);
+
+impl Kept {
+    fn keep(&mut self, changes: Vec<AlarmState>) {
+        for change in changes {
+            self.0.retain(|old| (&old.sensor_id, &old.rule) != (&change.sensor_id, &change.rule));
+            self.0.extend(change.state.is_some().then_some(change));
+        }
+    }
+}
+
+fn delayed(on: u64, off: u64) -> Timing {
+    Timing { on_delay: seconds(on), off_delay: seconds(off), ..Timing::default() }
+}
+
+#[test]
+fn a_delay_runs_out_by_a_reading_or_in_silence_at_the_same_time() {
+    let rules = || vec![rule("warm", high(), delayed(60, 0))];
+    let mut heard = Bench::new(rules());
+    heard.hear("T", 0, 9.0).hear("T", 59, 9.0).hear("T", 70, 9.0);
+    let mut silent = Bench::new(rules());
+    silent.hear("T", 0, 9.0).wait(59).wait(65);
+    assert_eq!(heard.told, ["60 warm Raised"]);
+    assert_eq!(silent.told, heard.told);
+}
+
+#[test]
+fn the_deadband_is_left_at_its_end_and_an_off_delay_waits() {
+    let mut bench = Bench::new(vec![rule("warm", high(), delayed(0, 10))]);
+    bench.hear("T", 0, 8.1).hear("T", 1, 7.5).hear("T", 2, 7.0).hear("T", 5, 9.0);
+    bench.hear("T", 6, 7.0).hear("T", 20, 6.0);
+    assert_eq!(bench.told, ["0 warm Raised", "16 warm Returned"]);
+}
+
+#[test]
+fn a_late_reading_changes_nothing() {
+    let mut bench = Bench::new(vec![rule("warm", high(), Timing::default())]);
+    bench.hear("T", 10, 9.0).hear("T", 5, 1.0).hear("T", 11, 9.0);
+    assert_eq!(bench.told, ["10 warm Raised"]);
+}
+
+#[test]
+fn silence_is_noticed_once_and_ends_with_a_reading() {
+    let mut bench =
+        Bench::new(vec![rule("dead", Kind::Stale { after: seconds(30) }, Timing::default())]);
+    bench.hear("T1", 0, 1.0).hear("T2", 0, 1.0).hear("T1", 20, 1.0);
+    assert_eq!(bench.engine.next_look(), Some(seconds(30)));
+    bench.wait(29).wait(30).wait(49).wait(50).wait(99).hear("T2", 100, 1.0);
+    assert_eq!(bench.told, ["30 dead Raised", "50 dead Raised", "100 dead Returned"]);
+}
+
+#[test]
+fn a_difference_is_to_the_newest_of_another_sensor() {
+    let other = SensorId::new("REF").unwrap();
+    let kind = Kind::Difference { other, limit: 3.0, deadband: 0.0 };
+    let mut bench = Bench::new(vec![rule("off", kind, Timing::default())]);
+    bench
+        .hear("T", 0, 9.0)
+        .hear("REF", 1, 5.0)
+        .hear("T", 2, 9.0)
+        .hear("REF", 3, 8.0)
+        .hear("T", 4, 9.0);
+    assert_eq!(bench.told, ["2 off Raised", "4 off Returned"]);
+}
+
+#[test]
+fn rules_of_others_cost_nothing_and_say_nothing() {
+    let mut bench = Bench::new(vec![rule("warm", high(), Timing::default())]);
+    bench.hear("X", 0, 99.0);
+    assert!(bench.told.is_empty());
+    assert!(bench.engine.changes().is_empty());
+}
+
+#[test]
+fn after_a_restart_all_goes_on_as_it_would_have() {
+    let rules = || {
+        vec![
+            rule("warm", high(), delayed(60, 10)),
+            rule("hot", Kind::High { limit: 20.0, deadband: 0.0 }, Timing::default()),
+            rule("dead", Kind::Stale { after: seconds(300) }, Timing::default()),
+        ]
+    };
+    let steps: Vec<(u64, Option<f64>)> = vec![
+        (0, Some(9.0)),
+        (30, Some(21.0)),
+        (61, None),
+        (80, Some(6.0)),
+        (85, Some(9.0)),
+        (90, Some(6.0)),
+        (101, None),
+        (389, None),
+        (395, None),
+        (400, Some(9.0)),
+        (470, Some(9.0)),
+    ];
+    let play = |bench: &mut Bench, (second, value): (u64, Option<f64>)| {
+        match value {
+            Some(value) => bench.hear("T", second, value),
+            None => bench.wait(second),
+        };
+    };
+    let mut whole = Bench::new(rules());
+    steps.iter().for_each(|step| play(&mut whole, *step));
+    let mut cut = Bench::new(rules());
+    let mut kept = Kept::default();
+    for step in &steps {
+        play(&mut cut, *step);
+        cut.restart(&mut kept, rules());
+    }
+    assert_eq!(whole.told.len(), 7, "{:?}", whole.told);
+    assert_eq!(cut.told, whole.told);
+}
+
+#[test]
+fn a_changed_or_removed_rule_closes_its_alarm() {
+    let hot = Kind::High { limit: 20.0, deadband: 0.0 };
+    let before = || {
+        vec![rule("warm", high(), Timing::default()), rule("hot", hot.clone(), Timing::default())]
+    };
+    let after = vec![rule("warm", Kind::High { limit: 8.5, deadband: 1.0 }, Timing::default())];
+    let mut bench = Bench::new(before());
+    let mut kept = Kept::default();
+    bench.hear("T", 0, 30.0).restart(&mut kept, before()).restart(&mut kept, after);
+    bench.told[2..].sort(); // in the order they were kept, which is storage's affair
+    assert_eq!(bench.told, ["0 warm Raised", "0 hot Raised", "0 hot Closed", "0 warm Closed"]);
+    kept.keep(bench.engine.changes());
+    assert_eq!(kept.0, [], "nothing is left of them");
+    bench.hear("T", 1, 30.0);
+    assert_eq!(bench.told[4..], ["1 warm Raised"]);
+}
+
+#[test]
+fn a_raise_has_an_id_of_its_own_that_lasts_until_it_is_over() {
+    let mut engine = Engine::new(vec![rule("warm", high(), Timing::default())], Tz::UTC);
+    let mut ids = Vec::new();
+    for (second, value) in [(0, 9.0), (1, 1.0), (2, 9.0), (3, 1.0)] {
+        let mut bench = Bench { engine: std::mem::take(&mut engine), told: Vec::new() };
+        let reading = Reading {
+            sensor_id: SensorId::new("T").unwrap(),
+            location: Location::new(""),
+            quantity: Quantity::temperature(),
+            value: Value::new(value).unwrap(),
+            unit: Unit::new("celsius"),
+            timestamp: at(second),
+        };
+        let mut out = Vec::new();
+        bench.engine.judge(&reading, seconds(second), &mut out);
+        assert_eq!(out[0].transition.change == Change::Raised, value > 8.0);
+        ids.push(out[0].alert_id.clone());
+        engine = bench.engine;
+    }
+    assert!(ids[0] == ids[1] && ids[2] == ids[3] && ids[1] != ids[2], "{ids:?}");
+}

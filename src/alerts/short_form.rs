@@ -1,0 +1,188 @@
+//! The short form `[alerts.temperature]` as rules: `high-temperature` and `low-temperature`, which behave
+//! as they did in the system Vigie grew from: no delay, no deadband, no acknowledgement. Pure.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::alarms::rule::{Kind, Priority, Rule, Selection, Timing};
+use crate::config::{AlertsConfig, Announce, Limits, Thresholds};
+use crate::domain::{Limit, Quantity, SensorId};
+
+/// The rules of the short form, high before low.
+#[must_use]
+pub fn rules(config: &AlertsConfig) -> Vec<Rule> {
+    let each = config.announce == Announce::EveryReading;
+    let of_quantity = |(quantity, thresholds): (&Quantity, &Thresholds)| {
+        [Limit::High, Limit::Low].map(|limit| of_limit(limit, quantity, thresholds, each)).concat()
+    };
+    config.thresholds.iter().flat_map(of_quantity).collect()
+}
+
+fn of_limit(limit: Limit, quantity: &Quantity, thresholds: &Thresholds, each: bool) -> Vec<Rule> {
+    let side = |limits: &Limits| match limit {
+        Limit::High => limits.high,
+        Limit::Low => limits.low,
+    };
+    let own: HashMap<&SensorId, f64> =
+        thresholds.sensors.iter().filter_map(|(id, limits)| Some((id, side(limits)?))).collect();
+    let others = Arc::new(own.keys().map(|id| (*id).clone()).collect());
+    let default = side(&thresholds.default).map(|at| (Selection::AllBut(others), at));
+    let own = own.into_iter().map(|(id, at)| (Selection::Only(id.clone()), at));
+    default
+        .into_iter()
+        .chain(own)
+        .map(|(selection, at)| rule(limit, quantity, selection, at, each))
+        .collect()
+}
+
+fn rule(limit: Limit, quantity: &Quantity, selection: Selection, at: f64, each: bool) -> Rule {
+    let kind = match limit {
+        Limit::High => Kind::High { limit: at, deadband: 0.0 },
+        Limit::Low => Kind::Low { limit: at, deadband: 0.0 },
+    };
+    Rule {
+        name: format!("{}-{quantity}", limit.as_str()).into(),
+        selection,
+        quantity: quantity.clone(),
+        kind,
+        timing: Timing::default(),
+        priority: Priority::High,
+        message: None,
+        runbook: None,
+        announces_each_reading: each,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::DateTime;
+    use chrono_tz::Tz;
+
+    use super::super::announce;
+    use super::*;
+    use crate::alarms::engine::Engine;
+    use crate::domain::{AlertEvent, Location, Reading, StandingAlert, Unit, Value};
+    use crate::locale::Language;
+
+    fn rules(announce: Announce) -> Vec<Rule> {
+        let limits = |high, low| Limits { high, low };
+        let thresholds = Thresholds {
+            default: limits(Some(35.0), Some(10.0)),
+            sensors: [(SensorId::new("COLD").unwrap(), limits(Some(8.0), Some(2.0)))].into(),
+        };
+        let thresholds = [(Quantity::temperature(), thresholds)].into();
+        super::rules(&AlertsConfig { announce, thresholds })
+    }
+
+    fn reading(sensor: &str, value: f64, second: i64) -> Reading {
+        Reading {
+            sensor_id: SensorId::new(sensor).unwrap(),
+            location: Location::new("Atelier Production"),
+            quantity: Quantity::temperature(),
+            value: Value::new(value).unwrap(),
+            unit: Unit::new("celsius"),
+            timestamp: DateTime::from_timestamp(second, 0).unwrap(),
+        }
+    }
+
+    fn judge(engine: &mut Engine, reading: &Reading) -> (bool, Vec<AlertEvent>) {
+        let mut outcomes = Vec::new();
+        let is_broken = engine.judge(reading, Duration::ZERO, &mut outcomes);
+        let words = Language::French.words();
+        let events = outcomes.into_iter().filter_map(|outcome| announce::event(outcome, words));
+        (is_broken, events.collect())
+    }
+
+    /// Plays values one second apart and tells the events as `rule state value`.
+    fn play(announce: Announce, sensor: &str, values: &[f64]) -> Vec<String> {
+        let mut engine = Engine::new(rules(announce), Tz::UTC);
+        let readings = (0..).zip(values).map(|(second, value)| reading(sensor, *value, second));
+        let events = readings.flat_map(|reading| judge(&mut engine, &reading).1);
+        events
+            .map(|event| {
+                let kept = if event.announced { "" } else { " (kept)" };
+                format!("{} {} {}{kept}", event.rule, event.state, event.value)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn raised_once_and_resolved_once() {
+        let told = play(Announce::Transitions, "T", &[24.0, 35.1, 36.0, 35.0, 9.9, 12.0]);
+        assert_eq!(
+            told,
+            [
+                "high-temperature active 35.1",
+                "high-temperature resolved 35.0", // the limit itself does not break it
+                "low-temperature active 9.9",
+                "low-temperature resolved 12.0",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_reading_is_told_as_the_origin_did() {
+        let told = play(Announce::EveryReading, "T", &[35.1, 36.0, 35.0]);
+        assert_eq!(
+            told,
+            [
+                "high-temperature active 35.1",
+                "high-temperature active 36.0",
+                "high-temperature resolved 35.0 (kept)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_jump_from_high_to_low_resolves_one_and_raises_the_other() {
+        let told = play(Announce::Transitions, "T", &[40.0, 5.0]);
+        assert_eq!(
+            told,
+            [
+                "high-temperature active 40.0",
+                "high-temperature resolved 5.0",
+                "low-temperature active 5.0"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_sensors_own_limits_stand_in_for_the_quantitys() {
+        assert_eq!(play(Announce::Transitions, "COLD", &[8.1]), ["high-temperature active 8.1"]);
+        assert_eq!(play(Announce::Transitions, "COLD", &[1.0]), ["low-temperature active 1.0"]);
+    }
+
+    #[test]
+    fn the_event_is_the_contract_s() {
+        let mut engine = Engine::new(rules(Announce::Transitions), Tz::UTC);
+        let (is_broken, events) = judge(&mut engine, &reading("TEMP_001", 38.2, 0));
+        let event = &events[0];
+        assert!(is_broken);
+        assert_eq!(&*event.alert_type, "HIGH_TEMPERATURE");
+        assert_eq!(event.message, "Température élevée détectée: 38.2°C");
+        assert_eq!((event.threshold, event.severity), (35.0, Priority::High));
+        assert_eq!(event.alert_id.len(), 16);
+    }
+
+    #[test]
+    fn an_alert_of_an_older_file_goes_on() {
+        let mut first = Engine::new(rules(Announce::Transitions), Tz::UTC);
+        let raised = judge(&mut first, &reading("T", 40.0, 0)).1.remove(0);
+        let standing = StandingAlert {
+            alert_id: raised.alert_id.clone(),
+            rule: raised.rule.clone(),
+            sensor_id: raised.sensor_id.clone(),
+            since: raised.timestamp,
+        };
+        let rules = rules(Announce::Transitions);
+        let mut closed = Vec::new();
+        let mut second = Engine::restore(rules, Tz::UTC, Vec::new(), vec![standing], &mut closed);
+        assert!(closed.is_empty());
+        assert!(judge(&mut second, &reading("T", 41.0, 1)).1.is_empty());
+        let resolved = judge(&mut second, &reading("T", 20.0, 9)).1.remove(0);
+        assert_eq!(resolved.alert_id, raised.alert_id);
+        assert_eq!(resolved.state.as_str(), "resolved");
+    }
+}
