@@ -182,6 +182,9 @@ mod tests {
         assert_eq!(verdict(standing(), 20.7), Broken);
         assert_eq!(verdict(standing(), 19.4), Kept);
         assert_eq!(verdict(standing(), 19.3), Broken);
+        // In binary 1.3 is more than six times 0.7 - 0.6 away from 0.7.
+        let tenths = (0..40).map(|at| if at % 10 == 9 { 0.6 } else { 0.7 });
+        assert_eq!(verdict(tenths, 1.3), Kept);
     }
 
     #[test]
