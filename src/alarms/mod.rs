@@ -9,4 +9,5 @@
 //! Holds always: withholding an alarm (shelved, suppressed, out of service) stops announcing it, never
 //! judging or recording it. Never: a clock, a file, a socket, or an actor.
 
+pub mod report;
 pub mod rule;
