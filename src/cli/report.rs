@@ -140,6 +140,10 @@ fn print(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if *unreadable > 0 {
         writeln!(out, "{unreadable} stored events can't be read and are left out.")?;
     }
+    if measures.left_out > 0 {
+        let left_out = measures.left_out;
+        writeln!(out, "Too many rules and sensors: {left_out} events are in the rates alone.")?;
+    }
     writeln!(out)?;
     let mut table = Table::new(out, ["measure", "value", "target", "result"]);
     for target in &measures.targets {

@@ -147,7 +147,8 @@ pub struct Measures {
     pub top_share: f64,
     pub priorities: [PriorityShare; 5],
     pub timeline: Timeline,
-    /// Transitions of pairs past those kept: in the rates, but not in what is measured a pair.
+    /// Transitions of pairs past those kept: in the rates (repeats too), but not in what is measured a
+    /// pair.
     pub left_out: u64,
     pub targets: Vec<Target>,
 }

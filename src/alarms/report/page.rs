@@ -48,14 +48,19 @@ fn head(measures: &Measures, source: &str) -> String {
     ];
     let cards: String =
         cards.map(|(value, name)| format!("<div><b>{value}</b>{name}</div>")).concat();
-    let short = if measures.is_short() {
-        format!("<p class=\"soft\">{SHORT}</p>\n")
-    } else {
-        String::new()
-    };
+    let mut notes = String::new();
+    if measures.is_short() {
+        notes += &format!("<p class=\"soft\">{SHORT}</p>\n");
+    }
+    if measures.left_out > 0 {
+        notes += &format!(
+            "<p class=\"soft\">Too many rules and sensors: {} events are in the rates alone.</p>\n",
+            measures.left_out
+        );
+    }
     format!(
         "<h1>Alarm report</h1>\n<p>{} to {} (UTC)</p>\n<p class=\"soft\">Source: {}</p>\n\
-         <p class=\"soft\">{NOTE}</p>\n{short}<div class=\"cards\">{cards}</div>\n",
+         <p class=\"soft\">{NOTE}</p>\n{notes}<div class=\"cards\">{cards}</div>\n",
         minute(measures.period.from()),
         minute(measures.period.to()),
         escaped(source)
@@ -69,7 +74,7 @@ fn targets(measures: &Measures) -> String {
         .map(|target| {
             let (class, verdict) = (class(target), verdict(target));
             format!(
-                "<tr><td>{}</td><td class=\"n\">{}</td><td>{}</td>\
+                "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"target\">{}</td>\
                  <td class=\"{class}\">{verdict}</td></tr>\n",
                 target.measure,
                 value(target),
@@ -130,7 +135,7 @@ fn nuisances(measures: &Measures) -> String {
         (
             "Chattering (3 or more in 60 s)",
             format!(
-                "{} alarms, of {} pairs of rule and sensor",
+                "{} alarms; pairs of rule and sensor: {}",
                 measures.chattering.raised, measures.chattering.pairs
             ),
         ),
@@ -190,7 +195,7 @@ fn facts(rows: &[(&str, String)]) -> String {
         .iter()
         .map(|(name, value)| format!("<tr><td>{name}</td><td>{}</td></tr>\n", escaped(value)))
         .collect();
-    format!("<table>{rows}</table>\n")
+    format!("<table class=\"facts\">{rows}</table>\n")
 }
 
 /// The word for whether a target is met.
