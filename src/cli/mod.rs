@@ -4,6 +4,7 @@ mod alerts;
 mod check;
 mod history;
 mod readings;
+mod report;
 mod run;
 mod status;
 
@@ -41,6 +42,8 @@ enum Command {
     Alerts(alerts::Args),
     /// Reads the history of readings.
     Readings(readings::Args),
+    /// Measures the alarm system itself: rates, floods, nuisance alarms, against published targets.
+    Report(report::Args),
     /// Asks the running daemon how it is: supervision tree, broker, queues.
     Status(status::Args),
     /// Prints a completion script for a shell.
@@ -72,6 +75,13 @@ pub fn main() -> Exit {
         Command::Readings(args) => with(&args.file.config, |config| {
             let path = &config.storage.path;
             told("readings", readings::run(&args, path, Utc::now(), &mut stdout()))
+        }),
+        Command::Report(args) => with(&args.file.config, |config| {
+            let path = &config.storage.path;
+            match report::run(&args, path, Utc::now(), &mut stdout()) {
+                Ok(()) => Exit::Ok,
+                Err(error) => complain("report", &error, error.exit()),
+            }
         }),
         Command::Status(args) => with(&args.file.config, |config| status::run(&args, &config)),
         Command::Completions { shell } => {

@@ -190,6 +190,22 @@ impl History {
         self.each_row(&sql, terms, &mut |row| Ok(each(alert_row(row)?)?))
     }
 
+    /// Hands on the alert events of all sensors before `until`, in order of time, until `each` fails.
+    ///
+    /// # Errors
+    /// When the file can't be read, or `each` failed.
+    pub fn alerts_until(
+        &self,
+        until: DateTime<Utc>,
+        each: &mut dyn FnMut(AlertRow) -> io::Result<()>,
+    ) -> Result<(), QueryError> {
+        let mut terms = Terms::default();
+        terms.add("timestamp < ?", Some(time::stored_bound(until)));
+        let select = format!("SELECT {ALERT_COLUMNS} FROM alerts{}", terms.sql());
+        let sql = terms.ordered(&select, &["timestamp", "id"], None, false);
+        self.each_row(&sql, terms, &mut |row| Ok(each(alert_row(row)?)?))
+    }
+
     /// The row of the alert event committed last; 0 when there is none.
     ///
     /// # Errors

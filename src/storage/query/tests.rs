@@ -204,3 +204,19 @@ fn an_alert_row_has_all_its_columns() {
     };
     assert_eq!(rows, [expected]);
 }
+
+#[test]
+fn alerts_until_a_time_leave_out_that_very_time() {
+    let (_folder, path) = stored(&[alerts([
+        event("b", "TEMP_002", 2, AlertState::Active),
+        event("a", "TEMP_001", 1, AlertState::Active),
+        event("c", "TEMP_003", 3, AlertState::Active),
+    ])]);
+    let mut ids = Vec::new();
+    let mut each = |row: AlertRow| {
+        ids.push(row.alert_id);
+        Ok(())
+    };
+    History::open(&path).unwrap().alerts_until(at(3), &mut each).unwrap();
+    assert_eq!(ids, ["a", "b"]);
+}

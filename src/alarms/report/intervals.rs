@@ -1,0 +1,226 @@
+//! Rates: how many alarms were raised in each ten minutes, and the floods among them. Pure.
+//!
+//! Intervals are ten minutes long, one after the other from the start of the period; the last may be
+//! shorter. A flood begins with an interval of more than 10 alarms and goes on until the first of
+//! fewer than 5, which is no part of it (ISA-18.2-2016, 16.4.4).
+//!
+//! Holds always: the bars add up to the alarms raised. Never: one entry an interval.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::{Period, Transition};
+
+/// How long an interval is.
+const INTERVAL: TimeDelta = TimeDelta::minutes(10);
+const INTERVAL_MINUTES: u64 = 10;
+
+/// More than so many in an interval begin a flood, and make the interval a busy one.
+pub const FLOOD_BEGINS_ABOVE: u64 = 10;
+
+/// Fewer than so many in an interval end a flood.
+pub const FLOOD_ENDS_BELOW: u64 = 5;
+
+/// The most bars of a timeline: as many as a phone can show apart.
+pub const BARS: u64 = 124;
+
+/// How many intervals a bar may stand for: ten minutes to thirty days, in lengths people know.
+const BAR_INTERVALS: [u64; 12] = [1, 2, 3, 6, 12, 18, 36, 72, 144, 288, 1_008, 4_320];
+
+/// The alarm that a flood began with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FirstAlarm {
+    #[serde(serialize_with = "super::written")]
+    pub at: DateTime<Utc>,
+    pub rule: String,
+    pub sensor_id: String,
+    pub location: String,
+}
+
+/// The flood with the most alarms; the first of equals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Largest {
+    pub raised: u64,
+    /// The most in one of its intervals.
+    pub peak_in_10_minutes: u64,
+    pub minutes: u64,
+    pub first: FirstAlarm,
+}
+
+/// The floods of a period.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Floods {
+    pub count: u64,
+    /// Intervals in a flood, of all, 0 to 1.
+    pub share_of_time: f64,
+    pub longest_minutes: u64,
+    pub largest: Option<Largest>,
+}
+
+/// One bar of a timeline.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Bar {
+    pub raised: u64,
+    /// The most in one of its intervals.
+    pub most_in_10_minutes: u64,
+}
+
+/// The period in bars of one length, for a chart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Timeline {
+    pub bar_minutes: u64,
+    /// At most [`BARS`].
+    pub bars: Vec<Bar>,
+}
+
+/// What [`Intervals`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Rates {
+    pub intervals: u64,
+    pub busy: u64,
+    pub most: u64,
+    pub most_at: Option<DateTime<Utc>>,
+    pub floods: Floods,
+    pub timeline: Timeline,
+}
+
+#[derive(Debug, Clone)]
+struct Flood {
+    start: u64,
+    /// The last interval that belongs to it, so far.
+    through: u64,
+    raised: u64,
+    peak: u64,
+    first: FirstAlarm,
+}
+
+/// The interval that alarms are being counted in.
+#[derive(Debug, Clone)]
+struct Open {
+    index: u64,
+    raised: u64,
+    first: FirstAlarm,
+}
+
+/// Counts alarms by interval as they come.
+#[derive(Debug, Clone)]
+pub(super) struct Intervals {
+    from: DateTime<Utc>,
+    bar_intervals: u64,
+    open: Option<Open>,
+    flood: Option<Flood>,
+    intervals_in_flood: u64,
+    rates: Rates,
+}
+
+impl Intervals {
+    pub fn new(period: Period) -> Self {
+        let intervals = index(period.length() - TimeDelta::nanoseconds(1)) + 1;
+        let [.., longest] = BAR_INTERVALS;
+        let bar_intervals = BAR_INTERVALS
+            .into_iter()
+            .find(|length| intervals.div_ceil(*length) <= BARS)
+            .unwrap_or(longest);
+        let bars = usize::try_from(intervals.div_ceil(bar_intervals)).unwrap_or_default();
+        let timeline = Timeline {
+            bar_minutes: bar_intervals * INTERVAL_MINUTES,
+            bars: vec![Bar::default(); bars],
+        };
+        let floods = Floods::default();
+        Self {
+            from: period.from(),
+            bar_intervals,
+            open: None,
+            flood: None,
+            intervals_in_flood: 0,
+            rates: Rates { intervals, busy: 0, most: 0, most_at: None, floods, timeline },
+        }
+    }
+
+    /// Counts an alarm raised within the period, at `at`, not before those counted already.
+    pub fn raise(&mut self, transition: &Transition, at: DateTime<Utc>) {
+        let index = index(at - self.from);
+        if let Some(open) = &mut self.open
+            && open.index == index
+        {
+            open.raised += 1;
+            return;
+        }
+        self.close();
+        let first = FirstAlarm {
+            at,
+            rule: transition.rule.to_string(),
+            sensor_id: transition.sensor_id.to_string(),
+            location: transition.location.to_string(),
+        };
+        self.open = Some(Open { index, raised: 1, first });
+    }
+
+    pub fn finish(mut self) -> Rates {
+        self.close();
+        self.end_flood();
+        self.rates.floods.share_of_time =
+            super::ratio(self.intervals_in_flood, self.rates.intervals);
+        self.rates
+    }
+
+    /// Judges the open interval, and the empty ones there were before it.
+    fn close(&mut self) {
+        let Some(Open { index, raised, first }) = self.open.take() else { return };
+        if raised > self.rates.most {
+            self.rates.most = raised;
+            self.rates.most_at = Some(self.from + minutes(index * INTERVAL_MINUTES));
+        }
+        if raised > FLOOD_BEGINS_ABOVE {
+            self.rates.busy += 1;
+        }
+        let bar = usize::try_from(index / self.bar_intervals).unwrap_or_default();
+        if let Some(bar) = self.rates.timeline.bars.get_mut(bar) {
+            bar.raised += raised;
+            bar.most_in_10_minutes = bar.most_in_10_minutes.max(raised);
+        }
+        if self.flood.as_ref().is_some_and(|flood| flood.through + 1 < index) {
+            self.end_flood(); // an interval without any alarm lay between
+        }
+        match &mut self.flood {
+            Some(flood) if raised >= FLOOD_ENDS_BELOW => {
+                flood.through = index;
+                flood.raised += raised;
+                flood.peak = flood.peak.max(raised);
+            }
+            Some(_) => self.end_flood(),
+            None if raised > FLOOD_BEGINS_ABOVE => {
+                self.flood =
+                    Some(Flood { start: index, through: index, raised, peak: raised, first });
+            }
+            None => {}
+        }
+    }
+
+    fn end_flood(&mut self) {
+        let Some(flood) = self.flood.take() else { return };
+        let intervals = flood.through - flood.start + 1;
+        let minutes = intervals * INTERVAL_MINUTES;
+        self.intervals_in_flood += intervals;
+        let floods = &mut self.rates.floods;
+        floods.count += 1;
+        floods.longest_minutes = floods.longest_minutes.max(minutes);
+        if floods.largest.as_ref().is_none_or(|largest| largest.raised < flood.raised) {
+            floods.largest = Some(Largest {
+                raised: flood.raised,
+                peak_in_10_minutes: flood.peak,
+                minutes,
+                first: flood.first,
+            });
+        }
+    }
+}
+
+/// Which interval a time so long after the start lies in.
+fn index(after: TimeDelta) -> u64 {
+    u64::try_from(after.num_seconds() / INTERVAL.num_seconds()).unwrap_or_default()
+}
+
+fn minutes(count: u64) -> TimeDelta {
+    TimeDelta::minutes(i64::try_from(count).unwrap_or_default())
+}

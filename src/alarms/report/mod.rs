@@ -1,0 +1,280 @@
+//! How well the alarm system itself does, measured on the alarms of a period. Pure.
+//!
+//! Uses the measures of ANSI/ISA-18.2-2016 (16.4) and IEC 62682 as they are publicly restated; it does
+//! not claim compliance with either. Read [`intervals`] (rates and floods), [`series`] (one rule on
+//! one sensor), [`targets`], then [`page`].
+//!
+//! Streams through: [`Tally::take`] sees each transition once. What it keeps: one small entry a pair
+//! of rule and sensor (at most [`series::SERIES_KEPT`]), one number a day of the period (at most
+//! [`LONGEST_DAYS`]), at most [`intervals::BARS`] bars, the open interval, and the largest flood.
+//!
+//! Holds always: the priorities add up to `raised`, and every share is within 0 to 1.
+//! Never: a clock, a file, or a measure of what the history doesn't tell (acknowledgements).
+
+mod charts;
+pub mod intervals;
+pub mod page;
+pub mod series;
+pub mod targets;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Serialize, Serializer};
+
+use self::intervals::{Floods, Intervals, Timeline};
+use self::series::{Chattering, Pairs, Stale, Top};
+use self::targets::Target;
+use super::rule::Priority;
+use crate::domain::time;
+
+/// The longest period, in days: ten years, beyond which one page tells nothing.
+pub const LONGEST_DAYS: i64 = 3_660;
+
+/// The least number of days that the published targets are meant for.
+pub const TARGET_DAYS: i64 = 30;
+
+/// From `from` on, until before `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Period {
+    #[serde(serialize_with = "written")]
+    from: DateTime<Utc>,
+    #[serde(serialize_with = "written")]
+    to: DateTime<Utc>,
+}
+
+/// Why two times make no period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PeriodError {
+    #[error("the period ends before it begins")]
+    Empty,
+    #[error("the period is longer than {LONGEST_DAYS} days")]
+    TooLong,
+}
+
+impl Period {
+    /// # Errors
+    /// When nothing lies between the two, or more than [`LONGEST_DAYS`].
+    pub fn new(from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Self, PeriodError> {
+        if to <= from {
+            Err(PeriodError::Empty)
+        } else if to - from > TimeDelta::days(LONGEST_DAYS) {
+            Err(PeriodError::TooLong)
+        } else {
+            Ok(Self { from, to })
+        }
+    }
+
+    #[must_use]
+    pub const fn from(self) -> DateTime<Utc> {
+        self.from
+    }
+
+    #[must_use]
+    pub const fn to(self) -> DateTime<Utc> {
+        self.to
+    }
+
+    fn length(self) -> TimeDelta {
+        self.to - self.from
+    }
+}
+
+/// What happened to an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Raised,
+    Returned,
+}
+
+/// One event of the alarm history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transition {
+    pub at: DateTime<Utc>,
+    pub rule: Arc<str>,
+    /// As it is stored: an adopted history may hold what is no id today.
+    pub sensor_id: Arc<str>,
+    pub location: Arc<str>,
+    /// `None` when the history names none of today's.
+    pub priority: Option<Priority>,
+    pub change: Change,
+}
+
+/// How many alarms were raised in so long, on average over the period.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Averages {
+    pub per_day: f64,
+    pub per_hour: f64,
+    pub per_10_minutes: f64,
+}
+
+/// How many alarms had one priority.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PriorityShare {
+    /// `LOW` to `CRITICAL`, or `OTHER`.
+    pub priority: &'static str,
+    pub raised: u64,
+    /// Of all raised, 0 to 1.
+    pub share: f64,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Measures {
+    pub period: Period,
+    /// Alarms raised in the period. A repeat of an alarm that is active already is none.
+    pub raised: u64,
+    /// `raised`, divided by the days, hours or ten minutes of the whole period (ISA-18.2-2016, 16.4.2).
+    pub average: Averages,
+    /// Ten-minute intervals, counted from the start of the period.
+    pub intervals: u64,
+    pub most_in_10_minutes: u64,
+    /// When the interval that had the most began.
+    #[serde(serialize_with = "written_if_any")]
+    pub most_at: Option<DateTime<Utc>>,
+    /// Intervals with more than 10, of all, 0 to 1.
+    pub busy_share: f64,
+    pub floods: Floods,
+    pub chattering: Chattering,
+    /// Alarms raised in the period that returned within 60 s.
+    pub fleeting: u64,
+    pub stale: Stale,
+    /// Alarms active when the period ended.
+    pub standing: u64,
+    /// The ten pairs of rule and sensor that raised the most, the most first.
+    pub top: Vec<Top>,
+    /// What those raised, of all, 0 to 1.
+    pub top_share: f64,
+    pub priorities: [PriorityShare; 5],
+    pub timeline: Timeline,
+    /// Transitions of pairs past those kept: in the rates (repeats too), but not in what is measured a
+    /// pair.
+    pub left_out: u64,
+    pub targets: Vec<Target>,
+}
+
+/// The measures in the making.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    period: Period,
+    intervals: Intervals,
+    pairs: Pairs,
+    raised: u64,
+    /// By priority, and last those without.
+    priorities: [u64; 5],
+    newest: DateTime<Utc>,
+}
+
+const PRIORITIES: [Priority; 4] =
+    [Priority::Low, Priority::Medium, Priority::High, Priority::Critical];
+
+impl Tally {
+    #[must_use]
+    pub fn new(period: Period) -> Self {
+        Self {
+            period,
+            intervals: Intervals::new(period),
+            pairs: Pairs::new(period),
+            raised: 0,
+            priorities: [0; 5],
+            newest: DateTime::<Utc>::MIN_UTC,
+        }
+    }
+
+    /// Takes the next transition, in order of time. Those before the period tell what stood when it
+    /// began; those after it change nothing. One out of order is taken as of the newest before it.
+    pub fn take(&mut self, transition: &Transition) {
+        self.newest = self.newest.max(transition.at);
+        let at = self.newest;
+        if at >= self.period.to {
+            return;
+        }
+        let is_new = match transition.change {
+            Change::Raised => self.pairs.raise(transition, at),
+            Change::Returned => {
+                self.pairs.end(transition, at);
+                false
+            }
+        };
+        if is_new && at >= self.period.from {
+            self.raised += 1;
+            self.intervals.raise(transition, at);
+            let place = PRIORITIES.iter().position(|each| Some(*each) == transition.priority);
+            self.priorities[place.unwrap_or(PRIORITIES.len())] += 1;
+        }
+    }
+
+    /// The measures, once the last transition was taken.
+    #[must_use]
+    pub fn finish(self) -> Measures {
+        let Self { period, intervals, pairs, raised, priorities, .. } = self;
+        let rates = intervals.finish();
+        let pairs = pairs.finish(raised);
+        let per = |length: TimeDelta| {
+            ratio(raised, 1) * length.as_seconds_f64() / period.length().as_seconds_f64()
+        };
+        let names = PRIORITIES.map(Priority::as_str);
+        let names = [names[0], names[1], names[2], names[3], "OTHER"];
+        let mut measures = Measures {
+            period,
+            raised,
+            average: Averages {
+                per_day: per(TimeDelta::days(1)),
+                per_hour: per(TimeDelta::hours(1)),
+                per_10_minutes: per(TimeDelta::minutes(10)),
+            },
+            intervals: rates.intervals,
+            most_in_10_minutes: rates.most,
+            most_at: rates.most_at,
+            busy_share: ratio(rates.busy, rates.intervals),
+            floods: rates.floods,
+            chattering: pairs.chattering,
+            fleeting: pairs.fleeting,
+            stale: pairs.stale,
+            standing: pairs.standing,
+            top_share: ratio(pairs.top.iter().map(|top| top.raised).sum(), raised),
+            top: pairs.top,
+            priorities: std::array::from_fn(|place| PriorityShare {
+                priority: names[place],
+                raised: priorities[place],
+                share: ratio(priorities[place], raised),
+            }),
+            timeline: rates.timeline,
+            left_out: pairs.left_out,
+            targets: Vec::new(),
+        };
+        measures.targets = targets::judged(&measures);
+        measures
+    }
+}
+
+/// The measures of these transitions, given in order of time.
+pub fn measure(transitions: impl IntoIterator<Item = Transition>, period: Period) -> Measures {
+    let mut tally = Tally::new(period);
+    for transition in transitions {
+        tally.take(&transition);
+    }
+    tally.finish()
+}
+
+/// A part of a whole; nothing of nothing is 0.
+#[allow(clippy::cast_precision_loss)] // counts of alarms, far below 2^53
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Times in JSON are as the history has them.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+fn written<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time::stored(*at, false))
+}
+
+fn written_if_any<S: Serializer>(
+    at: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    at.map(|at| time::stored(at, false)).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! What is measured on one rule and one sensor: chattering, fleeting and stale alarms, and who raises
+//! the most. Pure.
+//!
+//! Holds always: an alarm is raised once until it returns; a repeat in between counts nothing.
+//! Never: more than [`SERIES_KEPT`] pairs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::{Period, Transition};
+
+/// How many pairs of rule and sensor are kept: ten rules on ten thousand sensors, some 30 MB.
+pub const SERIES_KEPT: usize = 100_000;
+
+/// So many alarms of one pair within [`CHATTER_WITHIN`] are chatter ("three or more times in a
+/// minute", PAS/Hexagon; the standards name no number).
+pub const CHATTER_ALARMS: usize = 3;
+pub const CHATTER_WITHIN: TimeDelta = TimeDelta::seconds(60);
+
+/// An alarm that returned within this is fleeting (ISA-18.2-2016 names no number either).
+pub const FLEETING_WITHIN: TimeDelta = TimeDelta::seconds(60);
+
+/// An alarm active for longer than this is stale (ISA-18.2-2016, 16.4).
+pub const STALE_AFTER: TimeDelta = TimeDelta::hours(24);
+
+/// How many pairs are named.
+pub const TOP: usize = 10;
+
+/// Chattering alarms.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Chattering {
+    /// Pairs of rule and sensor that chattered at least once.
+    pub pairs: u64,
+    /// The alarms that were part of it.
+    pub raised: u64,
+}
+
+/// Stale alarms.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Stale {
+    /// Alarms that had been active for more than 24 h at some time of the period.
+    pub alarms: u64,
+    /// The most such on one day, days counted from the start of the period.
+    pub most_on_one_day: u64,
+}
+
+/// A pair of rule and sensor that raised many.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Top {
+    pub rule: String,
+    pub sensor_id: String,
+    pub location: String,
+    pub raised: u64,
+    /// Of all raised, 0 to 1.
+    pub share: f64,
+}
+
+/// What [`Pairs`] found.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub chattering: Chattering,
+    pub fleeting: u64,
+    pub stale: Stale,
+    pub standing: u64,
+    pub top: Vec<Top>,
+    pub left_out: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Series {
+    location: Arc<str>,
+    raised: u64,
+    /// Since when it is active, if it is.
+    active: Option<DateTime<Utc>>,
+    /// The last alarms within [`CHATTER_WITHIN`], oldest first, at most `CHATTER_ALARMS` with the
+    /// newest, and whether each was counted as chatter.
+    recent: Vec<(DateTime<Utc>, bool)>,
+    has_chattered: bool,
+}
+
+/// Rule and sensor.
+type Key = (Arc<str>, Arc<str>);
+
+/// Follows each pair of rule and sensor.
+#[derive(Debug, Clone)]
+pub(super) struct Pairs {
+    period: Period,
+    series: HashMap<Key, Series>,
+    chattering: Chattering,
+    fleeting: u64,
+    stale: u64,
+    /// How many more alarms are stale on each day than on the one before.
+    stale_steps: Vec<i64>,
+    left_out: u64,
+}
+
+impl Pairs {
+    pub fn new(period: Period) -> Self {
+        let days = usize::try_from(period.length().num_days()).unwrap_or_default() + 2;
+        Self {
+            period,
+            series: HashMap::new(),
+            chattering: Chattering::default(),
+            fleeting: 0,
+            stale: 0,
+            stale_steps: vec![0; days],
+            left_out: 0,
+        }
+    }
+
+    /// Whether this is a new alarm, rather than a repeat.
+    pub fn raise(&mut self, transition: &Transition, at: DateTime<Utc>) -> bool {
+        let key = (transition.rule.clone(), transition.sensor_id.clone());
+        if !self.series.contains_key(&key) && self.series.len() >= SERIES_KEPT {
+            self.left_out += 1;
+            return true;
+        }
+        let series = self.series.entry(key).or_insert_with(|| Series {
+            location: transition.location.clone(),
+            raised: 0,
+            active: None,
+            recent: Vec::with_capacity(CHATTER_ALARMS),
+            has_chattered: false,
+        });
+        if series.active.is_some() {
+            return false;
+        }
+        series.active = Some(at);
+        if at >= self.period.from() {
+            series.raised += 1;
+            series.location = transition.location.clone();
+            let counted = series.chatter(at);
+            if counted > 0 {
+                self.chattering.raised += counted;
+                self.chattering.pairs += u64::from(!series.has_chattered);
+                series.has_chattered = true;
+            }
+        }
+        true
+    }
+
+    pub fn end(&mut self, transition: &Transition, at: DateTime<Utc>) {
+        let key = (transition.rule.clone(), transition.sensor_id.clone());
+        let Some(since) = self.series.get_mut(&key).and_then(|series| series.active.take()) else {
+            self.left_out += u64::from(self.series.len() >= SERIES_KEPT);
+            return;
+        };
+        if since >= self.period.from() && at - since <= FLEETING_WITHIN {
+            self.fleeting += 1;
+        }
+        self.active(since, at);
+    }
+
+    pub fn finish(mut self, raised: u64) -> Found {
+        let active: Vec<_> = self.series.values().filter_map(|series| series.active).collect();
+        for since in &active {
+            self.active(*since, self.period.to());
+        }
+        let mut on_day = 0;
+        let most = self.stale_steps.iter().fold(0, |most, step| {
+            on_day += step;
+            most.max(on_day)
+        });
+        Found {
+            chattering: self.chattering,
+            fleeting: self.fleeting,
+            stale: Stale {
+                alarms: self.stale,
+                most_on_one_day: u64::try_from(most).unwrap_or_default(),
+            },
+            standing: u64::try_from(active.len()).unwrap_or_default(),
+            left_out: self.left_out,
+            top: top(self.series, raised),
+        }
+    }
+
+    /// An alarm was active so long: stale from 24 h after it was raised until it returned.
+    fn active(&mut self, since: DateTime<Utc>, until: DateTime<Utc>) {
+        let from = (since + STALE_AFTER).max(self.period.from());
+        if from >= until {
+            return;
+        }
+        self.stale += 1;
+        let day = |at: DateTime<Utc>| (at - self.period.from()).num_days();
+        let days = [(day(from), 1), (day(until - TimeDelta::nanoseconds(1)) + 1, -1)];
+        for (day, step) in days {
+            let place = usize::try_from(day).ok();
+            if let Some(steps) = place.and_then(|place| self.stale_steps.get_mut(place)) {
+                *steps += step;
+            }
+        }
+    }
+}
+
+impl Series {
+    /// How many alarms turned out to be chatter with the one raised at `at`.
+    fn chatter(&mut self, at: DateTime<Utc>) -> u64 {
+        self.recent.retain(|(earlier, _)| at - *earlier <= CHATTER_WITHIN);
+        if self.recent.len() == CHATTER_ALARMS {
+            self.recent.remove(0);
+        }
+        self.recent.push((at, false));
+        if self.recent.len() < CHATTER_ALARMS {
+            return 0;
+        }
+        let new = self.recent.iter_mut().filter(|(_, is_counted)| !is_counted);
+        new.map(|(_, is_counted)| *is_counted = true).count() as u64
+    }
+}
+
+/// The pairs that raised the most; of equals, the first by name.
+fn top(series: HashMap<Key, Series>, all: u64) -> Vec<Top> {
+    let mut pairs: Vec<_> = series.into_iter().filter(|(_, series)| series.raised > 0).collect();
+    pairs.sort_unstable_by(|(a, x), (b, y)| y.raised.cmp(&x.raised).then_with(|| a.cmp(b)));
+    let named = pairs.into_iter().take(TOP);
+    named
+        .map(|((rule, sensor_id), Series { location, raised, .. })| Top {
+            rule: rule.to_string(),
+            sensor_id: sensor_id.to_string(),
+            location: location.to_string(),
+            raised,
+            share: super::ratio(raised, all),
+        })
+        .collect()
+}
