@@ -140,10 +140,7 @@ fn timing(table: &mut TableReader<'_>) -> Timing {
     let on_delay = duration("on_delay").unwrap_or_default();
     let off_delay = duration("off_delay").unwrap_or_default();
     let reannounce = duration("reannounce");
-    let mut flag = |key| table.flag(key).is_some_and(|flag| flag.value);
-    let needs_acknowledgement = flag("acknowledge");
-    let is_latching = flag("latching");
-    Timing { on_delay, off_delay, reannounce, is_latching, needs_acknowledgement }
+    Timing { on_delay, off_delay, reannounce, ..Timing::default() }
 }
 
 #[cfg(test)]
@@ -197,7 +194,7 @@ mod tests {
             "A",
             "sensors = [\"COLD_*\", \"FREEZER_?\"]\nlocations = [\"Chambre *\"]\n\
              quantity = \"co2\"\non_delay = \"5m\"\noff_delay = \"1m\"\nreannounce = \"30d\"\n\
-             acknowledge = true\nlatching = true\npriority = \"critical\"\n\
+             priority = \"critical\"\n\
              message = \"Porte ouverte? {value}{unit} à {location}\"\nrunbook = \"https://h/x\"\n",
         ));
         let [rule] = &rules[..] else { panic!("{rules:?}") };
@@ -212,21 +209,12 @@ mod tests {
             on_delay: Duration::from_secs(300),
             off_delay: Duration::from_secs(60),
             reannounce: Some(LONGEST_DELAY),
-            is_latching: true,
-            needs_acknowledgement: true,
+            ..Timing::default()
         };
         assert_eq!(rule.timing, timing);
         assert_eq!(rule.priority, Priority::Critical);
         assert_eq!(rule.message.as_deref(), Some("Porte ouverte? {value}{unit} à {location}"));
         assert_eq!(rule.runbook.as_deref(), Some("https://h/x"));
-    }
-
-    #[test]
-    fn acknowledging_and_latching_are_told_apart() {
-        let timing = |more: &str| rules_of(&table("A", more))[0].timing;
-        let acknowledged = Timing { needs_acknowledgement: true, ..Timing::default() };
-        assert_eq!(timing("acknowledge = true"), acknowledged);
-        assert_eq!(timing("latching = true"), Timing { is_latching: true, ..Timing::default() });
     }
 
     #[test]
@@ -312,18 +300,10 @@ mod tests {
     }
 
     #[test]
-    fn words_and_flags_are_what_they_should_be() {
+    fn words_are_what_they_should_be() {
         assert_eq!(
-            said(&table(
-                "A",
-                "priority = \"hihg\"\nacknowledge = \"yes\"\nlatching = 1\nquantity = \"Temp\"\n"
-            )),
-            [
-                "6: `priority` can't be `hihg`",
-                "7: `acknowledge` must be true or false, not text",
-                "8: `latching` must be true or false, not a whole number",
-                "9: `Temp` is no name of a quantity"
-            ]
+            said(&table("A", "priority = \"hihg\"\nquantity = \"Temp\"\n")),
+            ["6: `priority` can't be `hihg`", "7: `Temp` is no name of a quantity"]
         );
         assert_eq!(hint_for("priority = \"hihg\"\n"), "did you mean `high`?");
         assert_eq!(hint_for("on_dealy = \"5m\"\n"), "did you mean `on_delay`?");
