@@ -10,7 +10,7 @@ use actix::Message;
 use tokio::sync::oneshot;
 
 use crate::config::Secret;
-use crate::domain::{AlarmState, AlertEvent, Fingerprint, Reading, Rejected, StandingAlert};
+use crate::domain::{AlarmState, AlertEvent, Reading, Rejected, StandingAlert};
 use crate::journal::Position;
 
 /// Sensor → gateway: publish these, in this order.
@@ -67,8 +67,8 @@ pub struct ResumePoint {
     pub watch: Duration,
     pub standing: Vec<StandingAlert>,
     pub alarms: Vec<AlarmState>,
-    /// The last readings committed, oldest first.
-    pub recent: Vec<Fingerprint>,
+    /// The last readings committed, those of each series oldest first.
+    pub recent: Vec<Reading>,
 }
 
 /// Storage → intake: how far the intake journal is committed; what is can be deleted.

@@ -131,6 +131,7 @@ fn kills_change_nothing_of_the_history() {
         assert!(whole.iter().any(|line| line.contains(&format!(" {rule} "))), "none of {rule}");
     }
     let killed = play(KILLS);
+    eprintln!("{} transitions, beside {} with {KILLS} kills", whole.len(), killed.len());
     assert_eq!(killed.len(), whole.len());
     for (killed, whole) in killed.iter().zip(&whole) {
         assert_eq!(killed, whole);

@@ -3,7 +3,7 @@
 //! Holds always: a reading is judged by the rules that hold for its series and pays for no others; one
 //! that is older than the newest of its series changes nothing. What [`Engine::changes`] hands out, kept
 //! with the readings it comes of and given to [`Engine::restore`], makes an engine that goes on as this
-//! one would, but for windows, which fill anew.
+//! one would, as far back as the readings go that windows are filled with.
 //! Never: more than one series for each sensor and quantity that was heard.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -67,17 +67,19 @@ impl Engine {
         Self { rules, marks, index, zone, ..Self::default() }
     }
 
-    /// Goes on from what was kept; `standing` are the alarms of a file from before states were kept. What
-    /// its rule no longer allows to stand is closed.
+    /// Goes on from what was kept. `recent` are the last readings that were judged, `standing` the alarms
+    /// of a file from before states were kept. What its rule no longer allows to stand is closed.
     #[must_use]
     pub fn restore(
         rules: Vec<Rule>,
         zone: Tz,
+        recent: &[Reading],
         alarms: Vec<AlarmState>,
         standing: Vec<StandingAlert>,
         out: &mut Vec<Outcome>,
     ) -> Self {
         let mut engine = Self::new(rules, zone);
+        recent.iter().for_each(|reading| engine.recall(reading));
         let with_state: HashSet<_> =
             alarms.iter().map(|alarm| (alarm.sensor_id.clone(), alarm.rule.clone())).collect();
         for alarm in alarms {
@@ -90,6 +92,22 @@ impl Engine {
         engine
     }
 
+    /// Remembers a reading that an earlier life judged.
+    fn recall(&mut self, reading: &Reading) {
+        let key = (reading.sensor_id.clone(), reading.quantity.clone());
+        let newest = Newest::new(reading, Duration::ZERO);
+        if self.series.get(&key).is_some_and(|series| newest.at < series.newest.at) {
+            return;
+        }
+        self.place(&key, &newest, &mut Vec::new());
+        if let Some(series) = self.series.get_mut(&key) {
+            series.newest = newest;
+            for entry in &mut series.entries {
+                entry.recall(&self.rules[entry.rule], &series.newest);
+            }
+        }
+    }
+
     fn take_back(&mut self, alarm: AlarmState, out: &mut Vec<Outcome>) {
         let kept: Option<Kept> = alarm.state.as_deref().and_then(|s| serde_json::from_str(s).ok());
         let forget = AlarmState { state: None, ..alarm.clone() };
@@ -99,7 +117,7 @@ impl Engine {
             return self.orphans.push(forget); // edited by hand
         };
         let key = (alarm.sensor_id, quantity);
-        let place = self.series.get(&key).is_none_or(|series| series.newest.at < newest.at);
+        let place = self.series.get(&key).is_none_or(|series| series.newest.at <= newest.at);
         if place {
             self.place(&key, &newest, out);
         }

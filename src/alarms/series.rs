@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use super::around::Around;
 use super::kinds::{self, Memory, Sample, Verdict};
@@ -126,6 +127,19 @@ impl Entry {
             self.announce_each_reading(&mut step, newest);
         }
         step
+    }
+
+    /// Remembers a reading that was judged before.
+    pub fn recall(&mut self, rule: &Rule, newest: &Newest) {
+        let sample = newest.sample();
+        match &mut self.past {
+            Some(past) => past.push(sample),
+            None => {
+                let nobody = Around { newest_of: &|_| None, previous: None, zone: Tz::UTC };
+                // Only what it remembers is wanted.
+                let _ = kinds::judge(&rule.kind, &mut self.memory, sample, false, &nobody);
+            }
+        }
     }
 
     /// As the system did that Vigie grew from: its consumers know no message about a return.

@@ -148,10 +148,16 @@ impl Evaluator {
         let ResumePoint { position, number, watch, standing, alarms, recent } = point;
         let EvaluatorSettings { intake, codec, rules, .. } = &self.settings;
         let mut closed = Vec::new();
-        self.engine =
-            Engine::restore(rules.clone(), self.settings.times.zone, alarms, standing, &mut closed);
+        self.engine = Engine::restore(
+            rules.clone(),
+            self.settings.times.zone,
+            &recent,
+            alarms,
+            standing,
+            &mut closed,
+        );
         self.watch = Watch::new(watch);
-        self.recent = Recent::restore(recent);
+        self.recent = Recent::restore(recent.iter().map(Fingerprint::from).collect());
         self.through = position;
         self.number = number;
         self.held = None;

@@ -178,7 +178,8 @@ mod tests {
         };
         let rules = rules(Announce::Transitions);
         let mut closed = Vec::new();
-        let mut second = Engine::restore(rules, Tz::UTC, Vec::new(), vec![standing], &mut closed);
+        let mut second =
+            Engine::restore(rules, Tz::UTC, &[], Vec::new(), vec![standing], &mut closed);
         assert!(closed.is_empty());
         assert!(judge(&mut second, &reading("T", 41.0, 1)).1.is_empty());
         let resolved = judge(&mut second, &reading("T", 20.0, 9)).1.remove(0);

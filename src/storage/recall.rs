@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Connection, Row, types};
 
 use crate::domain::{
-    AlarmState, AlertEvent, AlertState, Fingerprint, Location, Priority, Quantity, SensorId,
+    AlarmState, AlertEvent, AlertState, Location, Priority, Quantity, Reading, SensorId,
     StandingAlert, Unit, Value, time,
 };
 use crate::journal::Position;
@@ -21,14 +21,17 @@ pub(super) const PENDING_SQL: &str = "
            severity, state, message, timestamp
     FROM alerts WHERE announced AND published_at IS NULL AND id > ?1 ORDER BY id";
 
-/// Readings of each table to recognise a redelivery by: many times what brokers and devices have in
-/// flight, and little to hold, eight bytes each.
+/// Readings of each table to recognise a redelivery by and to fill the windows of rules with: many times
+/// what brokers and devices have in flight, and a few megabytes to hold for a moment.
 const RECENT: i64 = 16_384;
 
 const RECENT_SQL: [&str; 2] = [
-    "SELECT sensor_id, quantity, value, timestamp FROM quantity_readings ORDER BY id DESC LIMIT ?1",
-    "SELECT sensor_id, 'temperature', temperature, timestamp
-     FROM sensor_readings ORDER BY id DESC LIMIT ?1",
+    "SELECT sensor_id, location, quantity, value, unit, timestamp
+     FROM quantity_readings ORDER BY id DESC LIMIT ?1",
+    "SELECT r.sensor_id, r.location, 'temperature', r.temperature, coalesce(s.unit, ''), r.timestamp
+     FROM sensor_readings r
+     LEFT JOIN sensors s ON s.sensor_id = r.sensor_id AND s.quantity = 'temperature'
+     ORDER BY r.id DESC LIMIT ?1",
 ];
 
 /// Why a row is no alert.
@@ -123,24 +126,31 @@ fn alarm_state(row: &Row<'_>) -> Result<AlarmState, Unreadable> {
 }
 
 /// The last readings of each table, in the order they were stored.
-pub(super) fn recent(connection: &Connection) -> rusqlite::Result<Vec<Fingerprint>> {
+pub(super) fn recent(connection: &Connection) -> rusqlite::Result<Vec<Reading>> {
     let mut recent = Vec::new();
     for sql in RECENT_SQL {
         let mut select = connection.prepare_cached(sql)?;
         let mut rows = select.query([RECENT])?;
         while let Some(row) = rows.next()? {
-            recent.extend(fingerprint(row));
+            recent.extend(reading(row));
         }
     }
     recent.reverse();
     Ok(recent)
 }
 
-/// A row that is no reading of Vigie's own can't come again either.
-fn fingerprint(row: &Row<'_>) -> Option<Fingerprint> {
+/// Takes the columns of [`RECENT_SQL`]. A row that is no reading of Vigie's own can't come again either,
+/// and has no rules.
+fn reading(row: &Row<'_>) -> Option<Reading> {
     let text = |column| row.get_ref(column).ok()?.as_str().ok();
-    let at = time::parse_stored(text(3)?)?;
-    Some(Fingerprint::new(text(0)?, text(1)?, row.get(2).ok()?, at))
+    Some(Reading {
+        sensor_id: SensorId::new(text(0)?).ok()?,
+        location: Location::new(text(1).unwrap_or_default()),
+        quantity: Quantity::new(text(2)?).ok()?,
+        value: Value::new(row.get(3).ok()?).ok()?,
+        unit: Unit::new(text(4)?),
+        timestamp: time::parse_stored(text(5)?)?,
+    })
 }
 
 /// Takes the columns of [`PENDING_SQL`].

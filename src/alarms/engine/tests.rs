@@ -2,6 +2,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::*;
+use crate::alarms::expression::Expression;
 use crate::alarms::machine::Change;
 use crate::alarms::rule::{Kind, Priority, Selection};
 
@@ -35,11 +36,12 @@ fn high() -> Kind {
 struct Bench {
     engine: Engine,
     told: Vec<String>,
+    heard: Vec<Reading>,
 }
 
 impl Bench {
     fn new(rules: Vec<Rule>) -> Self {
-        Self { engine: Engine::new(rules, Tz::UTC), told: Vec::new() }
+        Self { engine: Engine::new(rules, Tz::UTC), told: Vec::new(), heard: Vec::new() }
     }
 
     /// A reading that is heard at once.
@@ -54,6 +56,7 @@ impl Bench {
         };
         let mut out = Vec::new();
         self.engine.judge(&reading, seconds(second), &mut out);
+        self.heard.push(reading);
         self.note(out)
     }
 
@@ -76,7 +79,8 @@ impl Bench {
     fn restart(&mut self, kept: &mut Kept, rules: Vec<Rule>) -> &mut Self {
         kept.keep(self.engine.changes());
         let mut out = Vec::new();
-        self.engine = Engine::restore(rules, Tz::UTC, kept.0.clone(), Vec::new(), &mut out);
+        self.engine =
+            Engine::restore(rules, Tz::UTC, &self.heard, kept.0.clone(), Vec::new(), &mut out);
         self.note(out)
     }
 }
@@ -197,6 +201,27 @@ fn after_a_restart_all_goes_on_as_it_would_have() {
 }
 
 #[test]
+fn windows_and_neighbours_come_back_with_the_last_readings() {
+    let rate = Kind::Rate { per_minute: 2.0, window: seconds(120) };
+    let other = SensorId::new("REF").unwrap();
+    let apart = Kind::Difference { other, limit: 3.0, deadband: 0.0 };
+    let condition = Expression::parse("value > 12.0 && mean(\"2m\") > 9.0").unwrap();
+    let rules = || {
+        vec![
+            rule("rises", rate.clone(), Timing::default()),
+            rule("apart", apart.clone(), Timing::default()),
+            rule("odd", Kind::Expression { condition: condition.clone() }, Timing::default()),
+        ]
+    };
+    let mut bench = Bench::new(rules());
+    let mut kept = Kept::default();
+    bench.hear("REF", 0, 8.0).hear("T", 0, 5.0).hear("T", 60, 9.5);
+    bench.restart(&mut kept, rules()).hear("T", 90, 13.0);
+    assert_eq!(bench.told[1..], ["90 apart Raised", "90 odd Raised"], "{:?}", bench.told);
+    assert_eq!(bench.told[0], "60 rises Raised");
+}
+
+#[test]
 fn a_changed_or_removed_rule_closes_its_alarm() {
     let hot = Kind::High { limit: 20.0, deadband: 0.0 };
     let before = || {
@@ -219,7 +244,8 @@ fn a_raise_has_an_id_of_its_own_that_lasts_until_it_is_over() {
     let mut engine = Engine::new(vec![rule("warm", high(), Timing::default())], Tz::UTC);
     let mut ids = Vec::new();
     for (second, value) in [(0, 9.0), (1, 1.0), (2, 9.0), (3, 1.0)] {
-        let mut bench = Bench { engine: std::mem::take(&mut engine), told: Vec::new() };
+        let (told, heard) = (Vec::new(), Vec::new());
+        let mut bench = Bench { engine: std::mem::take(&mut engine), told, heard };
         let reading = Reading {
             sensor_id: SensorId::new("T").unwrap(),
             location: Location::new(""),

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::domain::{AlertState, Fingerprint, StandingAlert};
+use crate::domain::{AlertState, StandingAlert};
 use crate::messages::Judged;
 use crate::storage::database::is_transient;
 use crate::storage::fixtures::{
@@ -405,7 +405,7 @@ async fn the_position_is_committed_with_the_rows() {
     // Told when the commit is over; the next question is answered after that.
     bench.resume_point().await;
     assert_eq!(bench.committed.position(), 3);
-    let expected: Vec<_> = (0..3).map(|n| Fingerprint::from(&reading(n).reading)).collect();
+    let expected: Vec<_> = (0..3).map(|n| reading(n).reading).collect();
     assert_eq!(point.recent, expected);
     bench.stop().await;
 }
