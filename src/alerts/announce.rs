@@ -18,7 +18,14 @@ pub fn event(outcome: Outcome, words: &Words) -> Option<AlertEvent> {
             Announcement::Returned => AlertState::Resolved,
         },
     };
-    let said = AlertWords { quantity: &rule.quantity, kind: &rule.kind, state, value, unit: &unit };
+    let said = AlertWords {
+        quantity: &rule.quantity,
+        kind: &rule.kind,
+        state,
+        is_closed: transition.change == Change::Closed,
+        value,
+        unit: &unit,
+    };
     let message = match (&rule.message, state) {
         (Some(template), AlertState::Active) => filled(
             template,
@@ -69,4 +76,54 @@ fn filled(template: &str, rule: &Rule, of_reading: &[(&str, &str)]) -> String {
         rest = &from[taken..];
     }
     text + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::alarms::machine::{State, Transition};
+    use crate::alarms::rule::{Kind, Priority};
+    use crate::domain::{Location, Quantity, SensorId, Unit, Value};
+    use crate::locale::Language;
+
+    fn told(message: &str, change: Change, announced: Option<Announcement>) -> AlertEvent {
+        let kind = Kind::High { limit: 8.0, deadband: 0.5 };
+        let mut rule = Rule::retired("warm".into(), Quantity::temperature(), kind);
+        rule.message = Some(message.into());
+        rule.priority = Priority::Critical;
+        let transition =
+            Transition { change, state: State::default(), at: DateTime::UNIX_EPOCH, announced };
+        let outcome = Outcome {
+            rule: Arc::new(rule),
+            alert_id: "a".into(),
+            sensor_id: SensorId::new("COLD_1").unwrap(),
+            location: Location::new("{rule} 1"),
+            unit: Unit::new("celsius"),
+            value: Value::new(9.5).unwrap(),
+            transition,
+        };
+        event(outcome, Language::English.words()).unwrap()
+    }
+
+    #[test]
+    fn a_message_of_ones_own_is_filled_once() {
+        let template = "{sensor} in {location}: {value}{unit} > {limit} ({rule}, {quantity}) {x}";
+        let event = told(template, Change::Raised, Some(Announcement::Raised));
+        assert_eq!(event.message, "COLD_1 in {rule} 1: 9.5°C > 8 (warm, temperature) {x}");
+        assert_eq!((event.severity, event.announced), (Priority::Critical, true));
+        assert_eq!(event.alert_type.as_ref(), "HIGH_TEMPERATURE");
+    }
+
+    #[test]
+    fn an_end_has_the_catalogues_words() {
+        let returned = told("x", Change::Returned, None);
+        assert_eq!(returned.message, "Temperature back to normal: 9.5°C");
+        assert_eq!((returned.state, returned.announced), (AlertState::Resolved, false));
+        let closed = told("x", Change::Closed, Some(Announcement::Returned));
+        assert!(closed.message.contains("changed or removed"), "{}", closed.message);
+    }
 }

@@ -5,10 +5,13 @@ use crate::alarms::rule::Kind;
 use crate::domain::{AlertState, Quantity};
 
 pub fn message(words: AlertWords<'_>) -> String {
-    let AlertWords { quantity, kind, state, value, unit } = words;
+    let AlertWords { quantity, kind, state, is_closed, value, unit } = words;
     let noun = noun(quantity);
     let unit = unit.suffix();
     let what = match (state, kind) {
+        (AlertState::Resolved, _) if is_closed => {
+            format!("{noun}: the rule was changed or removed, last reading")
+        }
         (AlertState::Resolved, _) => format!("{noun} back to normal"),
         (_, Kind::High { .. }) => format!("High {} detected", lower_first(&noun)),
         (_, Kind::Low { .. }) => format!("Low {} detected", lower_first(&noun)),

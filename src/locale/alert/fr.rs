@@ -5,11 +5,14 @@ use crate::alarms::rule::Kind;
 use crate::domain::{AlertState, Quantity};
 
 pub fn message(words: AlertWords<'_>) -> String {
-    let AlertWords { quantity, kind, state, value, unit } = words;
+    let AlertWords { quantity, kind, state, is_closed, value, unit } = words;
     let (noun, is_feminine) = noun(quantity);
     let unit = unit.suffix();
     let e = if is_feminine { "e" } else { "" };
     let what = match (state, kind) {
+        (AlertState::Resolved, _) if is_closed => {
+            format!("{noun}: la règle a été modifiée ou retirée, dernière mesure")
+        }
         (AlertState::Resolved, _) => format!("{noun} revenu{e} à la normale"),
         (_, Kind::High { .. }) => format!("{noun} élevé{e} détecté{e}"),
         (_, Kind::Low { .. }) => {

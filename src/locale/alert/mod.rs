@@ -14,6 +14,8 @@ pub struct AlertWords<'a> {
     pub quantity: &'a Quantity,
     pub kind: &'a Kind,
     pub state: AlertState,
+    /// Whether it is over only because its rule was changed or removed.
+    pub is_closed: bool,
     pub value: Value,
     pub unit: &'a Unit,
 }
@@ -45,8 +47,24 @@ mod tests {
     fn said(language: Language, kind: &Kind, state: AlertState) -> String {
         let (quantity, unit) = (Quantity::temperature(), Unit::new("celsius"));
         let value = Value::new(38.2).unwrap();
-        let words = AlertWords { quantity: &quantity, kind, state, value, unit: &unit };
-        (language.words().alert)(words)
+        let (quantity, unit, is_closed) = (&quantity, &unit, false);
+        (language.words().alert)(AlertWords { quantity, kind, state, is_closed, value, unit })
+    }
+
+    #[test]
+    fn a_rule_that_is_no_more_is_no_return_to_normal() {
+        let (quantity, unit) = (&Quantity::temperature(), &Unit::new("celsius"));
+        let kind = &Kind::High { limit: 35.0, deadband: 0.0 };
+        let (state, is_closed, value) = (AlertState::Resolved, true, Value::new(38.2).unwrap());
+        let words = AlertWords { quantity, kind, state, is_closed, value, unit };
+        assert_eq!(
+            (Language::French.words().alert)(words),
+            "Température: la règle a été modifiée ou retirée, dernière mesure: 38.2°C"
+        );
+        assert_eq!(
+            (Language::English.words().alert)(words),
+            "Temperature: the rule was changed or removed, last reading: 38.2°C"
+        );
     }
 
     #[test]
