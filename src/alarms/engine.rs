@@ -10,14 +10,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono_tz::Tz;
+
 use super::around::Around;
 use super::kept::{self, Kept};
-use super::machine::{Change, Event, Moment, Transition};
+use super::machine::{Announcement, Change, Event, Moment, Transition};
 use super::rule::{Rule, Timing};
 use super::select::Index;
 use super::series::{Entry, Newest, Series, Step, is_timed};
-use chrono_tz::Tz;
-
 use crate::domain::{
     AlarmState, Location, Quantity, Reading, SensorId, StandingAlert, Unit, Value,
 };
@@ -28,6 +28,9 @@ type Key = (SensorId, Quantity);
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     pub rule: Arc<Rule>,
+    /// `HIGH_TEMPERATURE`, …
+    pub alert_type: Arc<str>,
+    pub threshold: f64,
     /// The same from raised to returned.
     pub alert_id: Arc<str>,
     pub sensor_id: SensorId,
@@ -36,6 +39,15 @@ pub struct Outcome {
     /// The newest of the series.
     pub value: Value,
     pub transition: Transition,
+}
+
+/// What an engine goes on from.
+#[derive(Debug, Default)]
+pub struct Past<'a> {
+    pub watch: Duration,
+    pub recent: &'a [Reading],
+    pub alarms: Vec<AlarmState>,
+    pub standing: Vec<StandingAlert>,
 }
 
 /// All alarms.
@@ -68,34 +80,45 @@ impl Engine {
     }
 
     /// Goes on from what was kept. `recent` are the last readings that were judged, `standing` the alarms
-    /// of a file from before states were kept. What its rule no longer allows to stand is closed.
+    /// of a file from before states were kept, `watch` is what the watch clock shows: silence that
+    /// nothing is kept of counts from now. What its rule no longer allows to stand is closed.
     #[must_use]
-    pub fn restore(
-        rules: Vec<Rule>,
-        zone: Tz,
-        recent: &[Reading],
-        alarms: Vec<AlarmState>,
-        standing: Vec<StandingAlert>,
-        out: &mut Vec<Outcome>,
-    ) -> Self {
+    pub fn restore(rules: Vec<Rule>, zone: Tz, past: Past<'_>, out: &mut Vec<Outcome>) -> Self {
+        let Past { watch, recent, alarms, standing } = past;
         let mut engine = Self::new(rules, zone);
-        recent.iter().for_each(|reading| engine.recall(reading));
         let with_state: HashSet<_> =
             alarms.iter().map(|alarm| (alarm.sensor_id.clone(), alarm.rule.clone())).collect();
-        for alarm in alarms {
-            engine.take_back(alarm, out);
-        }
         let before = standing
             .into_iter()
             .map(|alert| ((alert.sensor_id.clone(), alert.rule.clone()), alert));
         engine.inherited = before.filter(|(of, _)| !with_state.contains(of)).collect();
+        recent.iter().for_each(|reading| engine.recall(reading, watch));
+        for alarm in alarms {
+            engine.take_back(alarm, out);
+        }
+        engine.look_at_all(&with_state);
         engine
     }
 
+    /// Every series that silence may change is looked at in time, and when that counts from is kept.
+    fn look_at_all(&mut self, with_state: &HashSet<(SensorId, Arc<str>)>) {
+        let keys: Vec<_> = self.series.keys().cloned().collect();
+        for key in keys {
+            let Some(series) = self.series.remove(&key) else { continue };
+            for entry in &series.entries {
+                let rule = &self.rules[entry.rule];
+                if is_timed(rule) && !with_state.contains(&(key.0.clone(), rule.name.clone())) {
+                    self.changed.insert((key.clone(), entry.rule));
+                }
+            }
+            self.put(key, series);
+        }
+    }
+
     /// Remembers a reading that an earlier life judged.
-    fn recall(&mut self, reading: &Reading) {
+    fn recall(&mut self, reading: &Reading, watch: Duration) {
         let key = (reading.sensor_id.clone(), reading.quantity.clone());
-        let newest = Newest::new(reading, Duration::ZERO);
+        let newest = Newest::new(reading, watch);
         if self.series.get(&key).is_some_and(|series| newest.at < series.newest.at) {
             return;
         }
@@ -137,13 +160,14 @@ impl Engine {
                 self.changed.insert((key.clone(), entry.rule));
             }
             None => {
-                close(
-                    &Arc::new(Rule::retired(alarm.rule, key.1.clone(), kept.kind())),
-                    &key,
-                    kept,
-                    &newest,
-                    out,
-                );
+                let (alert_type, threshold) = (kept.alert_type.clone(), kept.threshold);
+                let rule = Rule::retired(alarm.rule, key.1.clone(), kept.priority());
+                let num_before = out.len();
+                close(&Arc::new(rule), &key, kept, &newest, out);
+                for outcome in &mut out[num_before..] {
+                    outcome.alert_type = alert_type.clone();
+                    outcome.threshold = threshold;
+                }
                 self.orphans.push(forget);
             }
         }
@@ -301,14 +325,28 @@ fn tell(
     step: Step,
     out: &mut Vec<Outcome>,
 ) {
-    for transition in step.transitions {
+    for mut transition in step.transitions {
+        if rule.announces_each_reading {
+            // Its consumers know of breaking readings only.
+            transition.announced =
+                transition.announced.filter(|told| *told != Announcement::Returned);
+        }
         if transition.change == Change::Raised || entry.id.is_none() {
             entry.id = Some(alert_id(rule, &key.0, &transition));
         }
         let alert_id = entry.id.clone().unwrap_or_default();
         let Newest { location, unit, value, .. } = newest.clone();
-        let (rule, sensor_id) = (rule.clone(), key.0.clone());
-        out.push(Outcome { rule, alert_id, sensor_id, location, unit, value, transition });
+        out.push(Outcome {
+            rule: rule.clone(),
+            alert_type: rule.alert_type().into(),
+            threshold: rule.kind.threshold(),
+            alert_id,
+            sensor_id: key.0.clone(),
+            location,
+            unit,
+            value,
+            transition,
+        });
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is kept of an alarm, in the transaction of the readings it comes of, so that it goes on after a
 //! restart as if nothing had happened. Pure.
 //!
-//! As JSON: `{"rule":…,"alarm":…,"id":…,"kind":…,"threshold":…,"quantity":…,"location":…,"unit":…,"value":…,"at":…,"heard":…}`,
+//! As JSON: `{"rule":…,"alarm":…,"id":…,"alert_type":…,"threshold":…,"priority":…,"quantity":…,"location":…,"unit":…,"value":…,"at":…,"heard":…}`,
 //! where `rule` is a mark of the rule's text, so that a changed one is noticed, and `heard` is on the watch
 //! clock.
 
@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::machine::{Alarm, exact};
-use super::rule::{Kind, Rule};
+use super::rule::{Priority, Rule};
 use super::series::{Entry, Newest};
 use crate::domain::{Location, Quantity, Unit, Value};
 
@@ -21,8 +21,9 @@ pub(super) struct Kept {
     rule: u64,
     pub alarm: Alarm,
     pub id: Option<Arc<str>>,
-    kind: String,
-    threshold: f64,
+    pub alert_type: Arc<str>,
+    pub threshold: f64,
+    priority: String,
     quantity: String,
     location: String,
     unit: String,
@@ -42,8 +43,9 @@ impl Kept {
             rule: mark,
             alarm: entry.alarm.clone(),
             id: entry.id.clone(),
-            kind: rule.kind.as_str().to_owned(),
+            alert_type: rule.alert_type().into(),
             threshold: rule.kind.threshold(),
+            priority: rule.priority.as_str().to_owned(),
             quantity: rule.quantity.as_str().to_owned(),
             location: newest.location.as_str().to_owned(),
             unit: newest.unit.as_str().to_owned(),
@@ -58,9 +60,9 @@ impl Kept {
         self.rule == mark
     }
 
-    /// The kind of its rule, for when the rule is no more.
-    pub fn kind(&self) -> Kind {
-        Kind::remembered(&self.kind, self.threshold)
+    /// Of its rule, for when the rule is no more.
+    pub fn priority(&self) -> Priority {
+        self.priority.parse().unwrap_or(Priority::High)
     }
 
     /// The series it is of, as it was last heard; `None` when somebody edited it.

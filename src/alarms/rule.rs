@@ -20,7 +20,7 @@ pub struct Rule {
     pub kind: Kind,
     pub timing: Timing,
     pub priority: Priority,
-    /// What people are told, a language; `None` for the catalogue's own words.
+    /// What people are told of a raised alarm; `None` for the catalogue's own words.
     pub message: Option<Arc<str>>,
     /// Where it is written what to do.
     pub runbook: Option<Arc<str>>,
@@ -30,16 +30,17 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// A rule that is no more, as far as its alarm, yet to be closed, remembers it.
+    /// A rule that is no more, as far as its alarm, yet to be closed, remembers it. Its kind isn't known,
+    /// and never asked for: nothing is judged by it.
     #[must_use]
-    pub fn retired(name: Arc<str>, quantity: Quantity, kind: Kind) -> Self {
+    pub fn retired(name: Arc<str>, quantity: Quantity, priority: Priority) -> Self {
         Self {
             name,
             selection: Selection::AllBut(Arc::default()),
             quantity,
-            kind,
+            kind: Kind::Stale { after: Duration::ZERO },
             timing: Timing::default(),
-            priority: Priority::High,
+            priority,
             message: None,
             runbook: None,
             announces_each_reading: false,
@@ -73,21 +74,6 @@ impl Kind {
             Self::Deviation { .. } => "deviation",
             Self::Difference { .. } => "difference",
             Self::Expression { .. } => "expression",
-        }
-    }
-
-    /// One of that name, as far as an alert tells of it: its type and its threshold.
-    #[must_use]
-    pub fn remembered(name: &str, threshold: f64) -> Self {
-        let (limit, deadband, window) = (threshold, 0.0, Duration::ZERO);
-        match name {
-            "high" => Self::High { limit, deadband },
-            "low" => Self::Low { limit, deadband },
-            "rate" => Self::Rate { per_minute: threshold, window },
-            "flatline" => Self::Flatline { lasting: window, within: threshold },
-            "deviation" => Self::Deviation { deviations: threshold, window },
-            "expression" => Self::Expression { condition: Expression::never() },
-            _ => Self::Stale { after: Duration::try_from_secs_f64(threshold).unwrap_or_default() },
         }
     }
 

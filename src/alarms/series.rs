@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::around::Around;
-use super::kinds::{self, Memory, Sample, Verdict};
+use super::kinds::{self, Memory, Sample, Verdict, stale};
 use super::machine::{Alarm, Announcement, Change, Event, Moment, Transition};
 use super::rule::{Kind, Rule};
 use super::window::Window;
-use crate::domain::{Location, Reading, Unit, Value};
+use crate::domain::{Limit, Location, Reading, Unit, Value};
 
 /// The newest of a series.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,8 +84,8 @@ impl Series {
     /// Whether a reading that comes too late to change anything breaks a limit all the same.
     pub fn would_break(&self, rules: &[Arc<Rule>], sample: Sample) -> bool {
         self.entries.iter().any(|entry| match rules[entry.rule].kind {
-            Kind::High { limit, .. } => sample.value > limit,
-            Kind::Low { limit, .. } => sample.value < limit,
+            Kind::High { limit, .. } => Limit::High.is_broken_by(sample.value, limit),
+            Kind::Low { limit, .. } => Limit::Low.is_broken_by(sample.value, limit),
             _ => false,
         })
     }
@@ -142,21 +142,13 @@ impl Entry {
         }
     }
 
-    /// As the system did that Vigie grew from: its consumers know no message about a return.
+    /// One message more, as the system did that Vigie grew from, unless this reading has one already.
     fn announce_each_reading(&self, step: &mut Step, newest: &Newest) {
-        for transition in &mut step.transitions {
-            transition.announced =
-                transition.announced.filter(|_| transition.change == Change::Raised);
-        }
+        let state = self.alarm.state();
         let is_told = step.transitions.iter().any(|transition| transition.announced.is_some());
-        if step.is_broken
-            && self.alarm.state().condition.is_active()
-            && self.alarm.state().withheld.is_none()
-            && !is_told
-        {
+        if step.is_broken && state.condition.is_active() && state.withheld.is_none() && !is_told {
             let (change, at) = (Change::StillActive, newest.at);
             let announced = Some(Announcement::StillActive);
-            let state = self.alarm.state();
             step.transitions.push(Transition { change, state, at, announced });
         }
     }
@@ -175,22 +167,27 @@ impl Entry {
 
     /// When silence changes something, on the watch clock.
     pub fn due(&self, rule: &Rule, newest: &Newest) -> Option<Duration> {
-        let silence = match rule.kind {
-            Kind::Stale { after } if !self.alarm.is_broken() => Some(newest.heard + after),
-            _ => None,
-        };
+        let silence = self.silence_ends(rule, newest).map(|due| due.watch);
         let delay = self.alarm.next_due().map(|due| due.watch);
         silence.into_iter().chain(delay).min()
     }
 
+    /// When silence will have lasted too long, for a rule that is broken by it.
+    fn silence_ends(&self, rule: &Rule, newest: &Newest) -> Option<Moment> {
+        match rule.kind {
+            Kind::Stale { after } if !self.alarm.is_broken() => {
+                let (at, watch) = stale::due(newest.at, newest.heard, after);
+                Some(Moment { at, watch })
+            }
+            _ => None,
+        }
+    }
+
     /// Time went by.
     pub fn elapse(&mut self, rule: &Rule, newest: &Newest, watch: Duration) -> Step {
-        match rule.kind {
-            Kind::Stale { after } if !self.alarm.is_broken() && newest.heard + after <= watch => {
-                let now = Moment { at: newest.at + after, watch: newest.heard + after };
-                self.step(rule, Event::Judged { is_broken: true }, now)
-            }
-            _ => self.step(rule, Event::Elapsed, Moment { at: newest.at, watch }),
+        match self.silence_ends(rule, newest).filter(|due| due.watch <= watch) {
+            Some(due) => self.step(rule, Event::Judged { is_broken: true }, due),
+            None => self.step(rule, Event::Elapsed, Moment { at: newest.at, watch }),
         }
     }
 }

@@ -17,7 +17,7 @@ use super::announce;
 use super::file::AlertsFile;
 use super::recent::Recent;
 use super::watch::Watch;
-use crate::alarms::engine::{Engine, Outcome};
+use crate::alarms::engine::{Engine, Outcome, Past};
 use crate::alarms::rule::Rule;
 use crate::config::TimeStyle;
 use crate::domain::{AlertEvent, Fingerprint, Reading};
@@ -53,6 +53,9 @@ const ENOUGH: usize = 256;
 const LOOK_AT_LEAST: Duration = Duration::from_millis(10);
 const LOOK_AT_MOST: Duration = Duration::from_secs(1);
 
+/// How often the watch clock is kept while nothing comes: as much silence is forgotten by a kill.
+const KEEP_WATCH: Duration = Duration::from_secs(10);
+
 /// Lines on redeliveries: one every 10 seconds.
 const REDELIVERED_LINES: (u64, Duration) = (1, Duration::from_secs(10));
 
@@ -77,6 +80,8 @@ pub struct Evaluator {
     env: ChildEnv,
     engine: Engine,
     watch: Watch,
+    /// What it showed when storage was last given it.
+    watch_kept: Duration,
     recent: Recent,
     /// Away while it waits for a batch.
     feed: Option<Feed>,
@@ -120,6 +125,7 @@ impl Evaluator {
             env: env.clone(),
             engine: Engine::default(),
             watch: Watch::new(Duration::ZERO),
+            watch_kept: Duration::ZERO,
             recent: Recent::default(),
             feed: None,
             through: 0,
@@ -148,15 +154,10 @@ impl Evaluator {
         let ResumePoint { position, number, watch, standing, alarms, recent } = point;
         let EvaluatorSettings { intake, codec, rules, .. } = &self.settings;
         let mut closed = Vec::new();
-        self.engine = Engine::restore(
-            rules.clone(),
-            self.settings.times.zone,
-            &recent,
-            alarms,
-            standing,
-            &mut closed,
-        );
+        let past = Past { watch, recent: &recent, alarms, standing };
+        self.engine = Engine::restore(rules.clone(), self.settings.times.zone, past, &mut closed);
         self.watch = Watch::new(watch);
+        self.watch_kept = watch;
         self.recent = Recent::restore(recent.iter().map(Fingerprint::from).collect());
         self.through = position;
         self.number = number;
@@ -232,6 +233,9 @@ impl Evaluator {
             let mut outcomes = Vec::new();
             self.engine.elapse(watch, &mut outcomes);
             self.hold(outcomes);
+            if watch.saturating_sub(self.watch_kept) >= KEEP_WATCH {
+                self.held.get_or_insert_with(|| Held::new(self.through));
+            }
         }
     }
 
@@ -259,6 +263,7 @@ impl Evaluator {
         batch.taken = Some(taken);
         batch.number = self.number + 1;
         batch.watch = self.now();
+        self.watch_kept = batch.watch;
         batch.alarms = self.engine.changes();
         let through = batch.through;
         let store = self.settings.store.clone();

@@ -9,7 +9,8 @@ use crate::locale::{AlertWords, Words};
 /// The event of an outcome; `None` for what has no place among the events.
 #[must_use]
 pub fn event(outcome: Outcome, words: &Words) -> Option<AlertEvent> {
-    let Outcome { rule, alert_id, sensor_id, location, unit, value, transition } = outcome;
+    let Outcome { rule, alert_type, threshold, alert_id, .. } = outcome;
+    let Outcome { sensor_id, location, unit, value, transition, .. } = outcome;
     let state = match transition.change {
         Change::Raised | Change::StillActive => AlertState::Active,
         Change::Returned | Change::Closed => AlertState::Resolved,
@@ -42,13 +43,13 @@ pub fn event(outcome: Outcome, words: &Words) -> Option<AlertEvent> {
     Some(AlertEvent {
         alert_id,
         rule: rule.name.clone(),
-        alert_type: rule.alert_type().into(),
+        alert_type,
         sensor_id,
         location,
         quantity: rule.quantity.clone(),
         value,
         unit,
-        threshold: rule.kind.threshold(),
+        threshold,
         severity: rule.priority,
         state,
         message,
@@ -92,12 +93,14 @@ mod tests {
 
     fn told(message: &str, change: Change, announced: Option<Announcement>) -> AlertEvent {
         let kind = Kind::High { limit: 8.0, deadband: 0.5 };
-        let mut rule = Rule::retired("warm".into(), Quantity::temperature(), kind);
+        let mut rule = Rule::retired("warm".into(), Quantity::temperature(), Priority::Critical);
+        rule.kind = kind;
         rule.message = Some(message.into());
-        rule.priority = Priority::Critical;
         let transition =
             Transition { change, state: State::default(), at: DateTime::UNIX_EPOCH, announced };
         let outcome = Outcome {
+            alert_type: rule.alert_type().into(),
+            threshold: rule.kind.threshold(),
             rule: Arc::new(rule),
             alert_id: "a".into(),
             sensor_id: SensorId::new("COLD_1").unwrap(),

@@ -62,7 +62,7 @@ mod tests {
 
     use super::super::announce;
     use super::*;
-    use crate::alarms::engine::Engine;
+    use crate::alarms::engine::{Engine, Past};
     use crate::domain::{AlertEvent, Location, Reading, StandingAlert, Unit, Value};
     use crate::locale::Language;
 
@@ -178,8 +178,10 @@ mod tests {
         };
         let rules = rules(Announce::Transitions);
         let mut closed = Vec::new();
-        let mut second =
-            Engine::restore(rules, Tz::UTC, &[], Vec::new(), vec![standing], &mut closed);
+        // The sensor's own readings are there too.
+        let recent = [reading("T", 40.0, 0)];
+        let past = Past { recent: &recent, standing: vec![standing], ..Past::default() };
+        let mut second = Engine::restore(rules, Tz::UTC, past, &mut closed);
         assert!(closed.is_empty());
         assert!(judge(&mut second, &reading("T", 41.0, 1)).1.is_empty());
         let resolved = judge(&mut second, &reading("T", 20.0, 9)).1.remove(0);

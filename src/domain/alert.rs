@@ -95,6 +95,15 @@ impl Priority {
     }
 }
 
+impl std::str::FromStr for Priority {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|priority| priority.as_str() == text);
+        known.ok_or_else(|| format!("`{text}` is no severity"))
+    }
+}
+
 /// One thing to tell the world about an alert: raised, still breaking, or resolved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertEvent {

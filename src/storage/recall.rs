@@ -165,7 +165,7 @@ fn alert_event(row: &Row<'_>) -> Result<AlertEvent, Unreadable> {
         value: value(row, 7)?,
         unit: Unit::new(&text(row, 8)?),
         threshold: row.get(9)?,
-        severity: severity(&text(row, 10)?)?,
+        severity: text(row, 10)?.parse::<Priority>()?,
         state: text(row, 11)?.parse::<AlertState>()?,
         message: row.get(12)?,
         timestamp: moment(row, 13)?,
@@ -189,9 +189,4 @@ fn value(row: &Row<'_>, column: usize) -> Result<Value, Unreadable> {
         types::Value::Real(number) => Value::new(number)?,
         other => return Err(format!("{other:?} is no value").into()),
     })
-}
-
-fn severity(text: &str) -> Result<Priority, Unreadable> {
-    let known = Priority::ALL.into_iter().find(|severity| severity.as_str() == text);
-    known.ok_or_else(|| format!("`{text}` is no severity").into())
 }

@@ -28,6 +28,17 @@ fn rule(name: &str, kind: Kind, timing: Timing) -> Rule {
     }
 }
 
+fn reading(sensor: &str, timestamp: DateTime<Utc>, value: f64) -> Reading {
+    Reading {
+        sensor_id: SensorId::new(sensor).unwrap(),
+        location: Location::new("Chambre froide"),
+        quantity: Quantity::temperature(),
+        value: Value::new(value).unwrap(),
+        unit: Unit::new("celsius"),
+        timestamp,
+    }
+}
+
 fn high() -> Kind {
     Kind::High { limit: 8.0, deadband: 1.0 }
 }
@@ -37,33 +48,35 @@ struct Bench {
     engine: Engine,
     told: Vec<String>,
     heard: Vec<Reading>,
+    /// On the watch clock.
+    now: Duration,
 }
 
 impl Bench {
     fn new(rules: Vec<Rule>) -> Self {
-        Self { engine: Engine::new(rules, Tz::UTC), told: Vec::new(), heard: Vec::new() }
+        Self {
+            engine: Engine::new(rules, Tz::UTC),
+            told: Vec::new(),
+            heard: Vec::new(),
+            now: Duration::ZERO,
+        }
     }
 
     /// A reading that is heard at once.
     fn hear(&mut self, sensor: &str, second: u64, value: f64) -> &mut Self {
-        let reading = Reading {
-            sensor_id: SensorId::new(sensor).unwrap(),
-            location: Location::new("Chambre froide"),
-            quantity: Quantity::temperature(),
-            value: Value::new(value).unwrap(),
-            unit: Unit::new("celsius"),
-            timestamp: at(second),
-        };
+        let reading = reading(sensor, at(second), value);
         let mut out = Vec::new();
         self.engine.judge(&reading, seconds(second), &mut out);
         self.heard.push(reading);
+        self.now = seconds(second);
         self.note(out)
     }
 
     /// Silence up to a second.
     fn wait(&mut self, second: u64) -> &mut Self {
         let mut out = Vec::new();
-        self.engine.elapse(seconds(second), &mut out);
+        self.now = seconds(second);
+        self.engine.elapse(self.now, &mut out);
         self.note(out)
     }
 
@@ -79,8 +92,9 @@ impl Bench {
     fn restart(&mut self, kept: &mut Kept, rules: Vec<Rule>) -> &mut Self {
         kept.keep(self.engine.changes());
         let mut out = Vec::new();
-        self.engine =
-            Engine::restore(rules, Tz::UTC, &self.heard, kept.0.clone(), Vec::new(), &mut out);
+        let (alarms, standing) = (kept.0.clone(), Vec::new());
+        let past = Past { watch: self.now, recent: &self.heard, alarms, standing };
+        self.engine = Engine::restore(rules, Tz::UTC, past, &mut out);
         self.note(out)
     }
 }
@@ -244,21 +258,36 @@ fn a_raise_has_an_id_of_its_own_that_lasts_until_it_is_over() {
     let mut engine = Engine::new(vec![rule("warm", high(), Timing::default())], Tz::UTC);
     let mut ids = Vec::new();
     for (second, value) in [(0, 9.0), (1, 1.0), (2, 9.0), (3, 1.0)] {
-        let (told, heard) = (Vec::new(), Vec::new());
-        let mut bench = Bench { engine: std::mem::take(&mut engine), told, heard };
-        let reading = Reading {
-            sensor_id: SensorId::new("T").unwrap(),
-            location: Location::new(""),
-            quantity: Quantity::temperature(),
-            value: Value::new(value).unwrap(),
-            unit: Unit::new("celsius"),
-            timestamp: at(second),
-        };
         let mut out = Vec::new();
-        bench.engine.judge(&reading, seconds(second), &mut out);
+        engine.judge(&reading("T", at(second), value), seconds(second), &mut out);
         assert_eq!(out[0].transition.change == Change::Raised, value > 8.0);
         ids.push(out[0].alert_id.clone());
-        engine = bench.engine;
     }
     assert!(ids[0] == ids[1] && ids[2] == ids[3] && ids[1] != ids[2], "{ids:?}");
+}
+
+#[test]
+fn a_new_rule_on_silence_counts_from_the_start_it_is_new_at() {
+    let dead = || vec![rule("dead", Kind::Stale { after: seconds(30) }, Timing::default())];
+    let mut bench = Bench::new(vec![]);
+    let mut kept = Kept::default();
+    bench.hear("T", 0, 1.0).wait(1000).restart(&mut kept, dead()).wait(1029);
+    assert!(bench.told.is_empty(), "{:?}", bench.told);
+    bench.restart(&mut kept, dead()).wait(1030);
+    assert_eq!(
+        bench.told,
+        ["30 dead Raised"],
+        "counted from the start before, dated by the reading"
+    );
+}
+
+#[test]
+fn a_time_at_the_end_of_the_calendar_is_no_panic() {
+    let stale = Kind::Stale { after: seconds(30) };
+    let rules = vec![rule("dead", stale, delayed(60, 60)), rule("warm", high(), delayed(60, 60))];
+    let mut engine = Engine::new(rules, Tz::UTC);
+    let mut out = Vec::new();
+    engine.judge(&reading("T", DateTime::<Utc>::MAX_UTC, 9.0), seconds(0), &mut out);
+    engine.elapse(seconds(1000), &mut out);
+    assert_eq!(out.len(), 2, "{out:?}");
 }

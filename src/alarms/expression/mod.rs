@@ -119,12 +119,6 @@ impl fmt::Debug for Expression {
 }
 
 impl Expression {
-    /// One that is never true.
-    #[must_use]
-    pub fn never() -> Self {
-        Self::parse("false").expect("it is an expression: a test parses it")
-    }
-
     /// Parses and checks.
     ///
     /// # Errors
