@@ -19,7 +19,7 @@ use super::rule::{Rule, Timing};
 use super::select::Index;
 use super::series::{Entry, Newest, Series, Step, is_timed};
 use crate::domain::{
-    AlarmState, Location, Quantity, Reading, SensorId, StandingAlert, Unit, Value,
+    AlarmState, Location, Quantity, QuickMap, Reading, SensorId, StandingAlert, Unit, Value,
 };
 
 type Key = (SensorId, Quantity);
@@ -57,7 +57,7 @@ pub struct Engine {
     /// Of each rule.
     marks: Vec<u64>,
     index: Index,
-    series: HashMap<Key, Series>,
+    series: QuickMap<Key, Series>,
     /// When to look at a series that says nothing, on the watch clock.
     looks: BTreeSet<(Duration, Key)>,
     /// The alarms that are no longer as they were kept.

@@ -43,7 +43,7 @@ const STOP_AT_MOST: Duration = Duration::from_secs(3);
 
 /// How long judged readings without an alert wait for others to go to storage with: each hand-over
 /// wakes two threads, a fifth of the processor time at 2,000 readings a second.
-const HOLD: Duration = Duration::from_millis(5);
+const HOLD: Duration = Duration::from_millis(20);
 
 /// Readings that don't wait for more.
 const ENOUGH: usize = 256;

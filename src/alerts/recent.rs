@@ -4,16 +4,16 @@
 //! Bounded: the oldest is forgotten for the newest. What is sent again comes within its sender's
 //! in-flight window, a hundred or a thousand messages, while this remembers tens of thousands.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
-use crate::domain::Fingerprint;
+use crate::domain::{Fingerprint, QuickSet};
 
 /// Less than a megabyte, and a quarter of a minute at 2,000 readings a second.
 const CAPACITY: usize = 32_768;
 
 #[derive(Debug, Default)]
 pub struct Recent {
-    known: HashSet<Fingerprint>,
+    known: QuickSet<Fingerprint>,
     oldest_first: VecDeque<Fingerprint>,
 }
 

@@ -6,6 +6,7 @@
 mod alert;
 mod fingerprint;
 mod quantity;
+mod quick;
 mod reading;
 pub mod time;
 mod value;
@@ -13,5 +14,6 @@ mod value;
 pub use alert::{AlarmState, AlertEvent, AlertState, Limit, Priority, StandingAlert};
 pub use fingerprint::Fingerprint;
 pub use quantity::{Quantity, QuantityError, Unit};
+pub use quick::{QuickMap, QuickSet};
 pub use reading::{Location, Reading, Rejected, SensorId, SensorIdError};
 pub use value::{Value, ValueError};

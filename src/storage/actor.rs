@@ -10,6 +10,7 @@
 //! Never: a message forgotten before it is committed, or the mailbox paused. Back-pressure comes
 //! from the routes' permits, which the backlog holds.
 
+mod herald;
 mod job;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+use self::herald::Herald;
 use self::job::{CommitFn, Done, Job, Question, Slowness};
 use super::backlog::{Backlog, Taken};
 use super::{Database, Settings, write};
@@ -29,14 +31,10 @@ use crate::messages::{
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, Routed};
 
 /// How long the first message may wait for others to share its commit.
-const GROUP_TIME: Duration = Duration::from_millis(5);
+const GROUP_TIME: Duration = Duration::from_millis(20);
 
 /// Between two tries while the file is locked or the disk full.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-
-/// Announced events that travel with the hint, to spare the gateway the question: as many as it has
-/// on their way at a time.
-const ROWS_TOLD: usize = 20;
 
 /// How long a hint waits for room. A gateway that takes none for so long asks when it is back.
 const HINT_AT_MOST: Duration = Duration::from_secs(60);
@@ -57,10 +55,11 @@ pub struct Writer {
     backlog: Backlog,
     commit: CommitFn,
     gateway: Option<Route<AlertsWaiting>>,
+    /// Away while a commit runs.
+    herald: Option<Herald>,
     committed: Arc<Committed>,
-    /// The row of the last announced event that this incarnation has committed.
-    last_announced: Option<i64>,
-    hint_is_owed: bool,
+    /// A hint waits for room at the gateway.
+    hint_waits: bool,
     /// Away while a commit runs; opened by the first.
     database: Option<Database>,
     questions: Vec<Question>,
@@ -105,9 +104,9 @@ impl Writer {
                 backlog: backlog.clone(),
                 commit: commit.clone(),
                 gateway: gateway.clone(),
+                herald: gateway.clone().map(Herald::new),
                 committed: committed.clone(),
-                last_announced: None,
-                hint_is_owed: false,
+                hint_waits: false,
                 database: None,
                 questions: Vec::new(),
                 phase: Phase::Idle,
@@ -143,6 +142,7 @@ impl Writer {
             commit: self.commit.clone(),
             items: self.backlog.items(),
             questions: std::mem::take(&mut self.questions),
+            herald: self.herald.take(),
             slowness: self
                 .env
                 .slow_by()
@@ -159,11 +159,12 @@ impl Writer {
         self.env.fault_point();
         self.phase = Phase::Idle;
         self.database = done.database;
+        self.herald = done.herald;
         // Those that were not answered come before those asked meanwhile.
         done.questions.append(&mut self.questions);
         self.questions = done.questions;
         match done.result {
-            Ok(announced) => {
+            Ok(()) => {
                 if let Some(position) = self.backlog.reach(done.num_items) {
                     self.committed.advance(position);
                 }
@@ -171,8 +172,8 @@ impl Writer {
                 self.trouble_is_over();
                 // Heard once; further calls mean nothing.
                 self.env.ready();
-                if done.announces {
-                    self.tell_gateway(announced, ctx);
+                if done.hint_is_owed {
+                    self.hint_later(ctx);
                 }
                 self.proceed(ctx);
             }
@@ -181,21 +182,13 @@ impl Writer {
         }
     }
 
-    fn tell_gateway(&mut self, mut rows: Vec<PendingAlert>, ctx: &mut Context<Self>) {
-        let Some(gateway) = self.gateway.clone() else { return };
-        let after_row_id = self.last_announced;
-        self.last_announced = rows.last().map(|alert| alert.row_id).or(after_row_id);
-        if rows.len() > ROWS_TOLD {
-            rows.clear();
-        }
-        if gateway.try_send(AlertsWaiting { after_row_id, rows }).is_ok() || self.hint_is_owed {
-            return;
-        }
-        // What waits there tells of other rows.
-        self.hint_is_owed = true;
+    /// Once there is room. What waits there by then tells of other rows, so this tells of none.
+    fn hint_later(&mut self, ctx: &mut Context<Self>) {
+        let Some(gateway) = self.gateway.clone().filter(|_| !self.hint_waits) else { return };
+        self.hint_waits = true;
         let hint = async move { gateway.send(AlertsWaiting::default(), HINT_AT_MOST).await };
         ctx.spawn(hint.into_actor(self).map(|_asks_at_connect, writer, _| {
-            writer.hint_is_owed = false;
+            writer.hint_waits = false;
         }));
     }
 

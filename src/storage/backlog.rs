@@ -20,7 +20,7 @@ use crate::supervisor::Routed;
 
 /// Rows that make a commit worth its price. Measured in a release build: 23,000 rows/s with one a
 /// commit, 77,000 with ten, 254,000 with 500.
-const ENOUGH_ROWS: usize = 500;
+const ENOUGH_ROWS: usize = 2000;
 
 pub(super) enum Taken {
     Store(Routed<Store>),

@@ -1,6 +1,5 @@
 //! Opening the file: is it ours, may we write it, and how it is set up.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use super::checkpoint::{BACKSTOP_PAGES, Checkpoints};
 use super::recall;
 use super::schema::{self, Found, VERSION};
 use crate::config::{Durability, StorageConfig};
-use crate::domain::{Location, Quantity, SensorId, Unit};
+use crate::domain::{Location, Quantity, QuickMap, SensorId, Unit};
 use crate::journal::Position;
 
 /// How long a statement waits for another program's lock before it is reported as busy. Short,
@@ -147,7 +146,7 @@ impl Database {
 }
 
 /// What the `sensors` table is known to hold, so that only changes are written.
-pub(super) type SensorsKnown = HashMap<(SensorId, Quantity), (Unit, Location)>;
+pub(super) type SensorsKnown = QuickMap<(SensorId, Quantity), (Unit, Location)>;
 
 /// Opens the file for writing, made or migrated as needed.
 ///
@@ -189,7 +188,7 @@ pub fn open(settings: &Settings) -> Result<Database, OpenError> {
         connection,
         naive: settings.naive,
         rejected_keep: i64::try_from(settings.rejected_keep).unwrap_or(i64::MAX),
-        sensors: SensorsKnown::new(),
+        sensors: SensorsKnown::default(),
         checkpoints: Checkpoints::start(path)?,
     })
 }

@@ -4,20 +4,19 @@
 //! from. So a restart goes on right there, and a message that comes again after a crash between the
 //! commit and its being noted is recognised and left out.
 
+mod readings;
+
 use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Transaction, TransactionBehavior, params, types};
 
 use super::database::{Database, SensorsKnown};
 use super::recall;
 use crate::domain::{AlarmState, AlertEvent, AlertState, Reading, Rejected, Value, time};
-use crate::messages::{Judged, PendingAlert, Store};
+use crate::messages::{PendingAlert, Store};
 
 /// How many sensors' units and places are remembered: a stream of ever new ids must not fill the
 /// memory. Past this they are forgotten, and written anew as they come.
 const SENSORS_REMEMBERED: usize = 100_000;
-
-/// The quantity whose readings live in the origin's table.
-const TEMPERATURE: &str = "temperature";
 
 /// One message's work. Repeated, each kind changes nothing.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +104,10 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     fn store(&mut self, store: &Store) -> rusqlite::Result<()> {
-        self.readings(&store.readings)?;
+        for judged in &store.readings {
+            self.sensor(&judged.reading)?;
+        }
+        readings::insert(self.transaction, &store.readings, self.naive)?;
         for event in &store.alerts {
             self.alert(event)?;
         }
@@ -148,44 +150,12 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn readings(&mut self, readings: &[Judged]) -> rusqlite::Result<()> {
-        let mut temperature = self.transaction.prepare_cached(
-            "INSERT INTO sensor_readings
-                (sensor_id, location, temperature, timestamp, alert_triggered)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?;
-        let mut other = self.transaction.prepare_cached(
-            "INSERT INTO quantity_readings
-                (sensor_id, location, value, timestamp, alert_triggered, quantity, unit)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?;
-        for Judged { reading, alert_triggered } in readings {
-            self.sensor(reading)?;
-            let (id, location) = (reading.sensor_id.as_str(), reading.location.as_str());
-            let (value, at) = (reading.value.get(), time::stored(reading.timestamp, self.naive));
-            match reading.quantity.as_str() {
-                TEMPERATURE => {
-                    temperature.execute(params![id, location, value, at, alert_triggered])?
-                }
-                quantity => other.execute(params![
-                    id,
-                    location,
-                    value,
-                    at,
-                    alert_triggered,
-                    quantity,
-                    reading.unit.as_str()
-                ])?,
-            };
-        }
-        Ok(())
-    }
-
     /// Notes a sensor's unit and place where they are news.
     fn sensor(&mut self, reading: &Reading) -> rusqlite::Result<()> {
-        let key = (reading.sensor_id.clone(), reading.quantity.clone());
+        let Reading { sensor_id, quantity, unit, location, .. } = reading;
+        let key = (sensor_id.clone(), quantity.clone());
         let known = self.sensors.get(&key);
-        if known.is_some_and(|(unit, place)| *unit == reading.unit && *place == reading.location) {
+        if known.is_some_and(|(known, place)| known == unit && place == location) {
             return Ok(());
         }
         self.transaction
@@ -194,13 +164,8 @@ impl Rows<'_> {
                  ON CONFLICT DO UPDATE SET unit = excluded.unit, location = excluded.location
                  WHERE unit <> excluded.unit OR location <> excluded.location",
             )?
-            .execute([
-                key.0.as_str(),
-                key.1.as_str(),
-                reading.unit.as_str(),
-                reading.location.as_str(),
-            ])?;
-        self.sensors.insert(key, (reading.unit.clone(), reading.location.clone()));
+            .execute([sensor_id.as_str(), quantity.as_str(), unit.as_str(), location.as_str()])?;
+        self.sensors.insert(key, (unit.clone(), location.clone()));
         Ok(())
     }
 

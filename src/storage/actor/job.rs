@@ -8,6 +8,7 @@ use r2d2_sqlite::rusqlite::{self, Connection};
 use tokio::sync::oneshot;
 
 use super::Answer;
+use super::herald::Herald;
 use crate::messages::{PendingAlert, ResumePoint};
 use crate::storage::backlog::Taken;
 use crate::storage::database::{Database, OpenError, Reason, Settings, is_transient, open};
@@ -86,6 +87,7 @@ pub(super) struct Job {
     pub items: Vec<Arc<Taken>>,
     pub questions: Vec<Question>,
     pub slowness: Option<Slowness>,
+    pub herald: Option<Herald>,
 }
 
 /// Why nothing was committed.
@@ -99,23 +101,29 @@ pub(super) struct Done {
     /// Those that could not be answered yet.
     pub questions: Vec<Question>,
     pub num_items: usize,
-    /// Whether the items bring alerts to publish.
-    pub announces: bool,
-    /// The announced events among them, as far as they were not committed before.
-    pub result: Result<Vec<PendingAlert>, Trouble>,
+    pub herald: Option<Herald>,
+    /// Whether the gateway is still to be told that alerts wait.
+    pub hint_is_owed: bool,
+    pub result: Result<(), Trouble>,
 }
 
 impl Job {
     pub fn run(mut self) -> Done {
         let result = self.commit_all();
-        if let (Ok(_), Some(database)) = (&result, &self.database) {
+        let announces = self.items.iter().any(|item| item.announces());
+        let (result, hint_is_owed) = match (result, &mut self.herald) {
+            (Ok(announced), Some(herald)) if announces => (Ok(()), !herald.tell(announced)),
+            (result, _) => (result.map(drop), false),
+        };
+        if let (Ok(()), Some(database)) = (&result, &self.database) {
             self.questions.drain(..).for_each(|question| question.answer(database));
         }
         Done {
             database: self.database,
             questions: self.questions,
             num_items: self.items.len(),
-            announces: self.items.iter().any(|item| item.announces()),
+            herald: self.herald,
+            hint_is_owed,
             result,
         }
     }
