@@ -92,27 +92,43 @@ pub fn parse_stored(text: &str) -> Option<DateTime<Utc>> {
 
 /// By hand rather than by `strftime`: this runs once a row.
 fn digits(at: NaiveDateTime, suffix: &str) -> String {
+    let at = on_the_calendar(at);
+    let mut text = String::with_capacity(32);
+    let year = at.year().unsigned_abs();
+    push_two(&mut text, year / 100);
+    push_two(&mut text, year % 100);
+    for (before, number) in [
+        ("-", at.month()),
+        ("-", at.day()),
+        ("T", at.hour()),
+        (":", at.minute()),
+        (":", at.second()),
+        (".", at.nanosecond() / 10_000_000),
+        ("", at.nanosecond() / 100_000 % 100),
+        ("", at.nanosecond() / 1000 % 100),
+    ] {
+        text.push_str(before);
+        push_two(&mut text, number);
+    }
+    text.push_str(suffix);
+    text
+}
+
+/// The same time, or the nearest that can be written; a leap second as its successor.
+fn on_the_calendar(at: NaiveDateTime) -> NaiveDateTime {
+    if (1..9999).contains(&at.year()) && at.nanosecond() < 1_000_000_000 {
+        return at; // by far the most
+    }
     let micros = at.and_utc().timestamp_micros().clamp(EARLIEST_MICROS, LATEST_MICROS);
     // Never the default: the clamp is well within what chrono holds.
-    let at = DateTime::from_timestamp_micros(micros).unwrap_or_default();
-    let mut text = String::with_capacity(32);
-    let parts = [
-        (at.year().unsigned_abs(), 1000, "-"),
-        (at.month(), 10, "-"),
-        (at.day(), 10, "T"),
-        (at.hour(), 10, ":"),
-        (at.minute(), 10, ":"),
-        (at.second(), 10, "."),
-        (at.timestamp_subsec_micros(), 100_000, suffix),
-    ];
-    for (number, mut place, then) in parts {
-        while place > 0 {
-            text.push(char::from_digit(number / place % 10, 10).unwrap_or('0'));
-            place /= 10;
-        }
-        text.push_str(then);
+    DateTime::from_timestamp_micros(micros).unwrap_or_default().naive_utc()
+}
+
+/// A number below 100.
+fn push_two(text: &mut String, number: u32) {
+    for digit in [number / 10, number % 10] {
+        text.push(char::from_digit(digit, 10).unwrap_or('0'));
     }
-    text
 }
 
 #[cfg(test)]

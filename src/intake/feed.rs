@@ -13,7 +13,7 @@ use super::pace::Pace;
 use super::record::{self, Arrival, KEPT_BYTES};
 use super::{Intake, Position};
 use crate::domain::{Reading, Rejected};
-use crate::journal::{Reader, Record};
+use crate::journal::{Frame, Reader};
 use crate::logging::LineLimit;
 
 /// Messages in one batch: enough to spread the cost of a hand-over, few enough not to hold an
@@ -85,61 +85,55 @@ impl Feed {
 
     /// Reads a file on the caller's thread: a moment, mostly from the system's cache.
     fn look(&mut self) -> Option<Batch> {
-        let after = self.reader.position();
-        match self.reader.read_through(BATCH, self.intake.last()) {
-            Ok(records) if records.is_empty() => None,
-            Ok(records) => Some(self.sort(after, &records)),
-            Err(error) => {
-                self.intake.note_unreadable(&error);
-                None
-            }
-        }
-    }
-
-    fn sort(&mut self, after: Position, records: &[Record]) -> Batch {
-        let readings = Vec::with_capacity(records.len());
+        let through = self.intake.last();
+        let Self { intake, codec, reader, lines, .. } = self;
+        let after = reader.position();
+        let readings = Vec::with_capacity(BATCH);
         let mut batch = Batch { after, through: after, readings, rejected: Vec::new() };
-        for record in records {
-            batch.through = record.position;
-            match self.decode(record) {
+        let limit = intake.max_payload_bytes();
+        let read = reader.read_through(BATCH, through, |frame| {
+            batch.through = frame.position;
+            match decode(codec.as_ref(), limit, frame) {
                 Ok(Decoded::Readings(mut readings)) => batch.readings.append(&mut readings),
                 Ok(Decoded::Ignored) => {}
                 Err(rejected) => {
-                    self.log_rejected(&rejected);
+                    log_rejected(lines, &rejected);
                     batch.rejected.push(rejected);
                 }
             }
+        });
+        if let Err(error) = read {
+            intake.note_unreadable(&error);
         }
-        batch
+        (batch.through > after).then_some(batch)
     }
+}
 
-    fn decode(&self, record: &Record) -> Result<Decoded, Rejected> {
-        let Some(arrival) = record::decode(&record.payload) else {
-            let reason = "its record in the intake journal has an unknown layout".to_owned();
-            return Err(reject(&unknown(&record.payload), reason));
-        };
-        let limit = self.intake.max_payload_bytes();
-        let decoded = if arrival.payload_bytes > limit {
-            let bytes = arrival.payload_bytes;
-            Err(format!("the payload has {bytes} bytes, more than the {limit} that are taken"))
-        } else {
-            let Arrival { topic, payload, received_at, .. } = arrival;
-            let message = Message { topic, payload, received_at };
-            // A message that makes it panic would come out of the journal again and again.
-            catch_unwind(AssertUnwindSafe(|| self.codec.decode(&message)))
-                .unwrap_or_else(|_| Err("the decoder panicked on it".into()))
-        };
-        decoded.map_err(|reason| reject(&arrival, reason))
-    }
+fn decode(codec: &dyn Codec, limit: usize, frame: Frame<'_>) -> Result<Decoded, Rejected> {
+    let Some(arrival) = record::decode(frame.payload) else {
+        let reason = "its record in the intake journal has an unknown layout".to_owned();
+        return Err(reject(&unknown(frame.payload), reason));
+    };
+    let decoded = if arrival.payload_bytes > limit {
+        let bytes = arrival.payload_bytes;
+        Err(format!("the payload has {bytes} bytes, more than the {limit} that are taken"))
+    } else {
+        let Arrival { topic, payload, received_at, .. } = arrival;
+        let message = Message { topic, payload, received_at };
+        // A message that makes it panic would come out of the journal again and again.
+        catch_unwind(AssertUnwindSafe(|| codec.decode(&message)))
+            .unwrap_or_else(|_| Err("the decoder panicked on it".into()))
+    };
+    decoded.map_err(|reason| reject(&arrival, reason))
+}
 
-    fn log_rejected(&mut self, rejected: &Rejected) {
-        if let Some(suppressed_before) = self.lines.admit(Instant::now()) {
-            if suppressed_before > 0 {
-                log::warn!(target: "vigie::intake", "rejected {suppressed_before} more messages; they are kept for inspection");
-            }
-            // Quoted, so that a topic can't forge a line of the log.
-            log::warn!(target: "vigie::intake", "rejected a message on {:?}: {}", rejected.topic, rejected.reason);
+fn log_rejected(lines: &mut LineLimit, rejected: &Rejected) {
+    if let Some(suppressed_before) = lines.admit(Instant::now()) {
+        if suppressed_before > 0 {
+            log::warn!(target: "vigie::intake", "rejected {suppressed_before} more messages; they are kept for inspection");
         }
+        // Quoted, so that a topic can't forge a line of the log.
+        log::warn!(target: "vigie::intake", "rejected a message on {:?}: {}", rejected.topic, rejected.reason);
     }
 }
 

@@ -14,7 +14,7 @@ mod reader;
 mod segment;
 mod writer;
 
-pub use frame::{MAX_PAYLOAD_BYTES, Position};
+pub use frame::{Frame, MAX_PAYLOAD_BYTES, Position};
 pub use reader::{Reader, Record};
 pub use writer::{Journal, Recovery};
 

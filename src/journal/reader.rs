@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
-use super::frame::{self, Found, Position};
+use super::frame::{self, Found, Frame, Position};
 use super::segment;
 use super::writer::list;
 
@@ -69,25 +69,33 @@ impl Reader {
     /// # Errors
     /// When a segment can't be read; it may be tried again.
     pub fn read(&mut self, at_most: usize) -> Result<Vec<Record>, JournalError> {
-        self.read_through(at_most, Position::MAX)
+        let mut records = Vec::new();
+        let read = self.read_through(at_most, Position::MAX, |Frame { position, payload }| {
+            records.push(Record { position, payload: payload.to_vec() });
+        });
+        // What was read before an error counts; the error comes again with the next call.
+        if records.is_empty() { read.map(|_| records) } else { Ok(records) }
     }
 
-    /// The next records up to a position that the writer has gone past, at most so many; none when
-    /// it has caught up. Beyond that position the writer may be in the middle of a record, or take
-    /// half of one back.
+    /// Hands on the next records up to a position that the writer has gone past, at most so many; how
+    /// many there were, none when it has caught up. Beyond that position the writer may be in the
+    /// middle of a record, or take half of one back.
     ///
     /// # Errors
-    /// When a segment can't be read; it may be tried again.
+    /// When a segment can't be read; it may be tried again, and goes on after what was handed on.
     pub fn read_through(
         &mut self,
         at_most: usize,
         through: Position,
-    ) -> Result<Vec<Record>, JournalError> {
-        let mut records = Vec::new();
-        while records.len() < at_most && self.after < through {
-            if let Some(record) = self.next_loaded() {
-                self.after = record.position;
-                records.push(record);
+        mut each: impl FnMut(Frame<'_>),
+    ) -> Result<usize, JournalError> {
+        let mut num_read = 0;
+        while num_read < at_most && self.after < through {
+            let next = self.segment.as_mut().and_then(|loaded| loaded.next(self.after));
+            if let Some(frame) = next {
+                self.after = frame.position;
+                num_read += 1;
+                each(frame);
             } else if !self.load_more()? {
                 break;
             }
@@ -95,32 +103,7 @@ impl Reader {
         if let Some(loaded) = &mut self.segment {
             loaded.forget_the_rest(&self.folder)?;
         }
-        Ok(records)
-    }
-
-    /// The next whole frame in memory that was not read yet.
-    fn next_loaded(&mut self) -> Option<Record> {
-        let after = self.after;
-        let loaded = self.segment.as_mut()?;
-        while loaded.used < loaded.bytes.len() {
-            let rest = &loaded.bytes[loaded.used..];
-            match frame::read(rest) {
-                Found::Frame(frame, size) => {
-                    loaded.used += size;
-                    if frame.position > after {
-                        let payload = frame.payload.to_vec();
-                        return Some(Record { position: frame.position, payload });
-                    }
-                }
-                // The rest is not read yet, or the writer is in the middle of it.
-                Found::Torn if loaded.end != End::Reached => return None,
-                Found::Torn | Found::Damaged => match frame::resume_at(rest) {
-                    Some(ahead) => loaded.used += ahead,
-                    None => return None,
-                },
-            }
-        }
-        None
+        Ok(num_read)
     }
 
     /// Loads more of this segment, or the beginning of the next one. False when there is no more.
@@ -164,6 +147,29 @@ impl Reader {
 }
 
 impl Loaded {
+    /// The next whole frame in memory that comes after a position.
+    fn next(&mut self, after: Position) -> Option<Frame<'_>> {
+        while self.used < self.bytes.len() {
+            let rest = &self.bytes[self.used..];
+            match frame::read(rest) {
+                Found::Frame(frame, size) if frame.position > after => {
+                    let (position, end) = (frame.position, self.used + size);
+                    let payload = end - frame.payload.len()..end;
+                    self.used = end;
+                    return Some(Frame { position, payload: &self.bytes[payload] });
+                }
+                Found::Frame(_, size) => self.used += size,
+                // The rest is not read yet, or the writer is in the middle of it.
+                Found::Torn if self.end != End::Reached => return None,
+                Found::Torn | Found::Damaged => match frame::resume_at(rest) {
+                    Some(ahead) => self.used += ahead,
+                    None => return None,
+                },
+            }
+        }
+        None
+    }
+
     /// What was read beyond the last record may be half of one, and other bytes the next time.
     fn forget_the_rest(&mut self, folder: &Path) -> Result<(), JournalError> {
         let rest = self.bytes.len() - self.used;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{Journal, Reader, Record, Recovery};
+use super::super::{Frame, Journal, Reader, Record, Recovery};
 use super::*;
 
 fn append(journal: &mut Journal, count: u64) {
@@ -37,6 +37,16 @@ const SMALL: u64 = 150;
 
 fn open(folder: &Path, done: Position) -> (Journal, Recovery) {
     Journal::open_with(folder, done, SMALL).unwrap()
+}
+
+fn read_through(reader: &mut Reader, at_most: usize, through: Position) -> Vec<Record> {
+    let mut records = Vec::new();
+    let each = |Frame { position, payload }: Frame<'_>| {
+        records.push(Record { position, payload: payload.to_vec() });
+    };
+    let num_read = reader.read_through(at_most, through, each).unwrap();
+    assert_eq!(records.len(), num_read);
+    records
 }
 
 #[test]
@@ -149,11 +159,11 @@ fn a_reader_that_saw_half_a_record_sees_what_came_instead() {
     let mut half = Vec::new();
     frame::write(&mut half, 4, b"a record that the disk has no room for");
     fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(&half[..30]).unwrap();
-    assert_eq!(reader.read_through(2, 3).unwrap(), records(1..=2));
-    assert_eq!(reader.read_through(9, 3).unwrap(), records([3]));
+    assert_eq!(read_through(&mut reader, 2, 3), records(1..=2));
+    assert_eq!(read_through(&mut reader, 9, 3), records([3]));
     fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(whole).unwrap();
     append(&mut journal, 2);
-    assert_eq!(reader.read_through(9, 5).unwrap(), records(4..=5));
+    assert_eq!(read_through(&mut reader, 9, 5), records(4..=5));
 }
 
 /// And so in a segment that holds nothing else.
@@ -168,7 +178,7 @@ fn a_reader_that_saw_a_segment_begun_twice_sees_its_records() {
     assert_eq!(reader.read(9).unwrap(), []);
     journal.abandon_segment();
     append(&mut journal, 2);
-    assert_eq!(reader.read_through(9, 2).unwrap(), records(1..=2));
+    assert_eq!(read_through(&mut reader, 9, 2), records(1..=2));
 }
 
 #[test]
