@@ -19,7 +19,7 @@ use crate::messages::{AlertsDelivered, Store};
 use crate::supervisor::Routed;
 
 /// Rows that make a commit worth its price. Measured in a release build: 23,000 rows/s with one a
-/// commit, 77,000 with ten, 254,000 with 500.
+/// commit, 77,000 with ten, 254,000 with 500; a backlog of tens of thousands is worth more at a time.
 const ENOUGH_ROWS: usize = 2000;
 
 pub(super) enum Taken {
