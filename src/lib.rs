@@ -20,6 +20,7 @@ pub mod journal;
 pub mod locale;
 pub mod logging;
 pub mod messages;
+pub mod rehearsal;
 pub mod sensors;
 pub mod status;
 pub mod storage;

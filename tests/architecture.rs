@@ -25,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("alerts", ACTOR_MAY_NAME),
     ("storage", ACTOR_MAY_NAME),
     ("status", ACTOR_MAY_NAME),
+    ("rehearsal", &["domain", "alarms", "locale", "config", "alerts"]),
     (
         "app",
         &[
@@ -60,6 +61,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "exit",
             "storage",
             "status",
+            "rehearsal",
             "app",
         ],
     ),

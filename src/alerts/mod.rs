@@ -13,5 +13,6 @@ mod short_form;
 mod watch;
 
 pub use actor::{Evaluator, EvaluatorSettings};
+pub use announce::event;
 pub use file::AlertsFile;
 pub use short_form::rules as short_form;

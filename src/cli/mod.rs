@@ -5,6 +5,7 @@ mod check;
 mod history;
 mod readings;
 mod report;
+mod rules;
 mod run;
 mod status;
 
@@ -44,6 +45,9 @@ enum Command {
     Readings(readings::Args),
     /// Measures the alarm system itself: rates, floods, nuisance alarms, against published targets.
     Report(report::Args),
+    /// Tries rules out: tests of them, and replays of the stored history.
+    #[command(subcommand)]
+    Rules(rules::Command),
     /// Asks the running daemon how it is: supervision tree, broker, queues.
     Status(status::Args),
     /// Prints a completion script for a shell.
@@ -83,6 +87,7 @@ pub fn main() -> Exit {
                 Err(error) => complain("report", &error, error.exit()),
             }
         }),
+        Command::Rules(command) => rules::run(&command),
         Command::Status(args) => with(&args.file.config, |config| status::run(&args, &config)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "vigie", &mut stdout());

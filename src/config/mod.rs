@@ -21,6 +21,7 @@ mod pieces;
 mod places;
 mod reader;
 mod rule_kinds;
+pub mod rule_tests;
 mod rule_texts;
 mod rules;
 mod sensors;
@@ -51,13 +52,15 @@ use sensors::SensorList;
 /// # Errors
 /// Every mistake in the file; or the one reason why it can't be read.
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+    let text = text_of(path, "name one with -c FILE")?;
+    parse_with(&text, &path.display().to_string(), &|path| path.exists() && !path.is_dir())
+}
+
+/// The text of a file; `hint` is for when there is none.
+fn text_of(path: &Path, hint: &str) -> Result<String, ConfigErrors> {
     let file = path.display().to_string();
-    let text =
-        std::fs::read(path).map_err(|error| unreadable(&file, &error)).and_then(|bytes| {
-            String::from_utf8(bytes)
-                .map_err(|error| not_utf8(&file, &error.utf8_error(), error.as_bytes()))
-        })?;
-    parse_with(&text, &file, &|path| path.exists() && !path.is_dir())
+    let bytes = std::fs::read(path).map_err(|error| unreadable(&file, &error, hint))?;
+    String::from_utf8(bytes).map_err(|error| not_utf8(&file, &error.utf8_error(), error.as_bytes()))
 }
 
 /// Reads a configuration from `text`, which errors call `file_name`; the files named in it are
@@ -110,10 +113,19 @@ fn in_pieces(
 }
 
 fn as_a_whole(text: &str, file_exists: &dyn Fn(&Path) -> bool) -> Outcome {
+    read_whole(text, file_exists, |root| general::config(root, SensorList::default()))
+}
+
+/// What `read` makes of a text that is TOML; what it finds in the readable rest of one that isn't.
+fn read_whole<T>(
+    text: &str,
+    file_exists: &dyn Fn(&Path) -> bool,
+    read: impl Fn(TableReader<'_>) -> T,
+) -> (Option<T>, Vec<Finding>) {
     let inspector = Inspector::new(file_exists);
     let read = |document: DeTable<'_>| {
         let root = DeValue::Table(document);
-        general::config(TableReader::root(&inspector, &root, 0), SensorList::default())
+        read(TableReader::root(&inspector, &root, 0))
     };
     let (document, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
@@ -149,9 +161,9 @@ fn located(mut findings: Vec<Finding>, text: &str, file_name: &str) -> ConfigErr
     ConfigErrors(located.collect())
 }
 
-fn unreadable(file: &str, error: &std::io::Error) -> ConfigErrors {
+fn unreadable(file: &str, error: &std::io::Error, hint: &str) -> ConfigErrors {
     let (what, hint) = match error.kind() {
-        std::io::ErrorKind::NotFound => ("there is no such file".into(), "name one with -c FILE"),
+        std::io::ErrorKind::NotFound => ("there is no such file".into(), hint),
         std::io::ErrorKind::IsADirectory => ("this is a directory".into(), "name a file in it"),
         _ => (format!("can't be read: {error}"), "check its permissions"),
     };

@@ -26,7 +26,7 @@ const READING_COLUMNS: &str =
     "sensor_id, location, quantity, value, unit, timestamp, alert_triggered";
 
 const ALERT_COLUMNS: &str = "id, alert_id, rule, alert_type, sensor_id, location, quantity, \
-     value, unit, threshold, severity, state, message, timestamp, published_at";
+     value, unit, threshold, severity, state, message, timestamp, published_at, announced";
 
 /// Why a query ended early.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +114,8 @@ pub struct AlertRow {
     /// As it stands in the file.
     pub timestamp: String,
     pub published_at: Option<String>,
+    /// Whether people were told.
+    pub announced: bool,
 }
 
 /// A pool of read-only connections.
@@ -337,6 +339,7 @@ fn alert_row(row: &Row<'_>) -> rusqlite::Result<AlertRow> {
         message: text(row, 12)?,
         timestamp: text(row, 13)?,
         published_at: Some(text(row, 14)?).filter(|at| !at.is_empty()),
+        announced: number(row, 15)?.is_some_and(|flag| flag != 0.0),
     })
 }
 
