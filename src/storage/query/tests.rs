@@ -201,6 +201,7 @@ fn an_alert_row_has_all_its_columns() {
         message: "Température élevée détectée: 38.2°C".into(),
         timestamp: "2024-08-14T10:30:02.000000+00:00".into(),
         published_at: None,
+        announced: true,
     };
     assert_eq!(rows, [expected]);
 }
