@@ -76,8 +76,8 @@ fn a_wrong_expectation_fails_with_what_differs() {
         "\
 FAILED a door left open, until the room is cold again by half a degree (cold-chain.test.toml:{line}); - expected, + got
   alarms that stand at 25m:
-    + cold-room-warm  COLD_01  unacknowledged
     - cold-room-warm  COLD_02  unacknowledged
+    + cold-room-warm  COLD_01  unacknowledged
   history:
       15m  cold-room-warm  COLD_01  raised    \"Porte ouverte? 9.0°C à Chambre froide (COLD_01), limite 8°C\"
     - 31m  cold-room-warm  COLD_01  returned  \"Température revenue à la normale: 7.5°C\"

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::bare::{self, CONNECTING, DONE};
 use crate::figures::{Pairs, Table};
-use crate::load::{self, Stored};
+use crate::load::{self, Judged, Stored};
 use crate::process;
 use crate::support::{Access, Client, Home, Mosquitto, Process, SOON, eventually, names, time};
 
@@ -25,6 +25,15 @@ struct Cost {
 }
 
 pub fn measure(table: &mut Table) {
+    measure_judged(table, Judged::ByTwoLimits, "taking in 60,000 waiting readings");
+}
+
+/// The same with five rules a sensor.
+pub fn measure_with_rules(table: &mut Table) {
+    measure_judged(table, Judged::ByFiveRules, "taking in 60,000, five rules a sensor");
+}
+
+fn measure_judged(table: &mut Table, judged: Judged, what: &str) {
     eprintln!("drain: {PAIRS} times {MESSAGES} messages for each side");
     let [mut rate, mut cpu, mut memory] = [(); 3].map(|()| Pairs::default());
     for pair in 0..PAIRS {
@@ -36,18 +45,18 @@ pub fn measure(table: &mut Table) {
         let all = (0..MESSAGES).map(|n| (names::READINGS.to_owned(), load::normal(n)));
         publisher.publish_all(all);
         let (vigie, bare) = if pair % 2 == 0 {
-            let vigie = daemon(&access);
+            let vigie = daemon(&access, judged);
             (vigie, receiver(&access))
         } else {
             let bare = receiver(&access);
-            (daemon(&access), bare)
+            (daemon(&access, judged), bare)
         };
         rate.0.push((COUNT / vigie.seconds, COUNT / bare.seconds));
         cpu.0.push((vigie.cpu_seconds / COUNT * 1e6, bare.cpu_seconds / COUNT * 1e6));
         memory.0.push((vigie.peak_mib, bare.peak_mib));
         eprintln!("  {:.0} and {:.0} messages/s", COUNT / vigie.seconds, COUNT / bare.seconds);
     }
-    table.pairs("taking in 60,000 waiting readings", "/s", 0, &rate, "≥ 0.85");
+    table.pairs(what, "/s", 0, &rate, "≥ 0.85");
     table.pairs("… processor time for each", "µs", 1, &cpu, "≤ 1.7");
     table.pairs("… memory at most", "MiB", 1, &memory, "");
 }
@@ -65,9 +74,9 @@ fn open_sessions(access: &Access) {
     bare::end(receiver);
 }
 
-fn daemon(access: &Access) -> Cost {
+fn daemon(access: &Access, judged: Judged) -> Cost {
     let home = Home::new();
-    let mut daemon = home.spawn(&load::config(access));
+    let mut daemon = home.spawn(&load::config_of(access, judged));
     let stored = eventually("a database", SOON, || Stored::open(&home));
     stored.wait(MESSAGES, AT_MOST);
     let done = bare::now_seconds();

@@ -15,10 +15,63 @@ const SENSORS: usize = 77;
 /// How often the database is looked at: costs next to nothing, and errs against the daemon.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
+/// What readings are judged by.
+#[derive(Clone, Copy)]
+pub enum Judged {
+    ByTwoLimits,
+    /// For each sensor five rules of as many kinds, with delays and windows; no reading breaks them.
+    ByFiveRules,
+}
+
+const TWO_LIMITS: &str = "[alerts.temperature]\nhigh = 35.0\nlow = 10.0\n";
+
+const FIVE_RULES: &str = r#"
+[[rules]]
+name = "warm"
+kind = "high"
+sensors = ["S_*"]
+limit = 35.0
+deadband = 1.0
+on_delay = "5m"
+[[rules]]
+name = "cold"
+kind = "low"
+sensors = ["S_*"]
+limit = 10.0
+deadband = 1.0
+on_delay = "5m"
+[[rules]]
+name = "fast"
+kind = "rate"
+sensors = ["S_*"]
+per_minute = 20.0
+window = "1h"
+[[rules]]
+name = "silent"
+kind = "stale"
+sensors = ["S_*"]
+after = "1h"
+[[rules]]
+name = "stuck"
+kind = "flatline"
+sensors = ["S_*"]
+lasting = "1h"
+within = 0.0
+"#;
+
 /// A config that takes readings from `access`, judges them by two limits, and stores them.
 pub fn config(access: &Access) -> String {
+    config_of(access, Judged::ByTwoLimits)
+}
+
+/// The same, judged by what is wanted.
+pub fn config_of(access: &Access, judged: Judged) -> String {
+    let rules = match judged {
+        Judged::ByTwoLimits => TWO_LIMITS,
+        Judged::ByFiveRules => FIVE_RULES,
+    };
     format!(
-        "language = \"en\"\n{}[alerts.temperature]\nhigh = 35.0\nlow = 10.0\n[storage]\npath = \"{}\"\n",
+        "language = \"en\"\n{}[storage]\npath = \"{}\"\n{rules}",
         access.mqtt_table("the broker", ""),
         names::DATABASE
     )

@@ -17,6 +17,7 @@ mod fleet;
 mod latency;
 mod load;
 mod process;
+mod rules;
 mod soak;
 mod steps;
 
@@ -25,17 +26,19 @@ use figures::Table;
 type Measure = fn(&mut Table);
 
 /// Each part's name and what measures it.
-const PARTS: [(&str, Measure); 6] = [
+const PARTS: [(&str, Measure); 8] = [
     ("drain", drain::measure),
+    ("drain-rules", drain::measure_with_rules),
     ("latency", latency::measure),
     ("fleet", fleet::measure),
     ("steps", steps::measure),
+    ("rules", rules::measure),
     ("backlog", backlog::measure),
     ("soak", soak::measure),
 ];
 
 /// `backlog` and `soak` take long and are only run when they are named.
-const USUAL: [&str; 4] = ["drain", "latency", "fleet", "steps"];
+const USUAL: [&str; 6] = ["drain", "drain-rules", "latency", "fleet", "steps", "rules"];
 
 fn main() {
     // Cargo adds `--bench`.

@@ -150,7 +150,13 @@ impl Engine {
         }
         let named = |entry: &&mut Entry| self.rules[entry.rule].name == alarm.rule;
         match series.entries.iter_mut().find(named) {
-            Some(entry) if kept.is_of(self.marks[entry.rule]) => {
+            Some(entry)
+                if kept.is_of(self.marks[entry.rule])
+                    || kept.is_of_before(&self.rules[entry.rule]) =>
+            {
+                if !kept.is_of(self.marks[entry.rule]) {
+                    self.changed.insert((key.clone(), entry.rule)); // to be kept by its new mark
+                }
                 entry.alarm = kept.alarm;
                 entry.id = kept.id;
             }

@@ -60,6 +60,13 @@ impl Kept {
         self.rule == mark
     }
 
+    /// The same for what a version up to 0.1 wrote, which called a rule by the text of its `Debug`. To be
+    /// left out in the version after next.
+    pub fn is_of_before(&self, rule: &Rule) -> bool {
+        let Rule { name, quantity, kind, timing, .. } = rule;
+        self.rule == fnv1a(format!("{name}\0{quantity:?}\0{kind:?}\0{timing:?}").as_bytes())
+    }
+
     /// Of its rule, for when the rule is no more.
     pub fn priority(&self) -> Priority {
         self.priority.parse().unwrap_or(Priority::High)
@@ -78,11 +85,15 @@ impl Kept {
     }
 }
 
-/// Differs for each text of a rule: FNV-1a, 64 bit, of what makes it behave as it does. A new message or
-/// runbook leaves its alarms alone.
+/// Differs for each text of a rule: FNV-1a, 64 bit, of what makes it behave as it does, as JSON. A new
+/// message or runbook leaves its alarms alone, and so does another compiler. Whoever adds a key to
+/// a kind or to [`Timing`](super::rule::Timing) leaves it out of the JSON at its default, so that an
+/// upgrade closes nothing.
 pub(super) fn mark(rule: &Rule) -> u64 {
     let Rule { name, quantity, kind, timing, .. } = rule;
-    fnv1a(format!("{name}\0{quantity:?}\0{kind:?}\0{timing:?}").as_bytes())
+    let text = serde_json::to_string(&(name, quantity.as_str(), kind, timing));
+    // Numbers and texts alone: there is nothing that JSON could not say.
+    fnv1a(text.unwrap_or_default().as_bytes())
 }
 
 /// FNV-1a, 64 bit (Fowler, Noll, Vo), which unlike the standard hasher never changes.
@@ -90,4 +101,72 @@ pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::super::expression::Expression;
+    use super::super::rule::{Kind, Timing};
+    use super::*;
+    use crate::domain::SensorId;
+
+    fn rule(kind: Kind) -> Rule {
+        let mut rule = Rule::retired("r".into(), Quantity::temperature(), Priority::High);
+        rule.kind = kind;
+        rule
+    }
+
+    fn kinds() -> Vec<Kind> {
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        let (limit, deadband) = (8.0, 0.5);
+        vec![
+            Kind::High { limit, deadband },
+            Kind::High { limit, deadband: 0.25 },
+            Kind::Low { limit, deadband },
+            Kind::Rate { per_minute: 2.0, window: minutes(5) },
+            Kind::Rate { per_minute: -2.0, window: minutes(5) },
+            Kind::Rate { per_minute: 2.0, window: minutes(6) },
+            Kind::Stale { after: minutes(15) },
+            Kind::Flatline { lasting: minutes(60), within: 0.1 },
+            Kind::Deviation { deviations: 6.0, window: minutes(60) },
+            Kind::Difference { other: SensorId::new("A").unwrap(), limit, deadband },
+            Kind::Difference { other: SensorId::new("B").unwrap(), limit, deadband },
+            Kind::Expression { condition: Expression::parse("value > 8.0").unwrap() },
+            Kind::Expression { condition: Expression::parse("value > 9.0").unwrap() },
+        ]
+    }
+
+    #[test]
+    fn whatever_makes_a_rule_behave_otherwise_makes_another_mark() {
+        let mut rules: Vec<_> = kinds().into_iter().map(rule).collect();
+        let mut other = rules[0].clone();
+        other.name = "s".into();
+        rules.push(other.clone());
+        other.quantity = Quantity::new("co2").unwrap();
+        rules.push(other.clone());
+        other.timing = Timing { on_delay: Duration::from_millis(1), ..Timing::default() };
+        rules.push(other.clone());
+        other.timing.reannounce = Some(Duration::ZERO);
+        rules.push(other.clone());
+        let marks: HashSet<_> = rules.iter().map(mark).collect();
+        assert_eq!(marks.len(), rules.len());
+        let before = mark(&other);
+        other.message = Some("m".into());
+        other.runbook = Some("r".into());
+        assert_eq!(mark(&other), before);
+    }
+
+    /// What is stored goes by it: a change here closes every alarm at the next start.
+    #[test]
+    fn a_mark_stays_what_it_is() {
+        let text = serde_json::to_string(&kinds()).unwrap();
+        assert!(text.starts_with(r#"[{"High":{"limit":8.0,"deadband":0.5}},"#), "{text}");
+        assert!(text.contains(r#"{"Stale":{"after":{"secs":900,"nanos":0}}}"#), "{text}");
+        assert!(text.ends_with(r#"{"Expression":{"condition":"value > 9.0"}}]"#), "{text}");
+        let high = rule(kinds().remove(0));
+        let said = r#"["r","temperature",{"High":{"limit":8.0,"deadband":0.5}},{"on_delay":{"secs":0,"nanos":0},"off_delay":{"secs":0,"nanos":0},"reannounce":null,"is_latching":false,"needs_acknowledgement":false}]"#;
+        assert_eq!(mark(&high), fnv1a(said.as_bytes()));
+    }
 }

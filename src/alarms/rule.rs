@@ -6,6 +6,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use super::expression::Expression;
 pub use crate::domain::Priority;
 use crate::domain::{Quantity, SensorId};
@@ -106,8 +108,8 @@ pub enum Selection {
     AllBut(Arc<HashSet<SensorId>>),
 }
 
-/// What breaks a rule.
-#[derive(Debug, Clone, PartialEq)]
+/// What breaks a rule. As it is serialized it is part of what a kept alarm knows its rule by (`kept.rs`).
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Kind {
     /// A value above `limit`; over when it is at or below `limit - deadband`.
     High { limit: f64, deadband: f64 },
@@ -124,13 +126,29 @@ pub enum Kind {
     /// deviation) away from the median of its own last `window`.
     Deviation { deviations: f64, window: Duration },
     /// A value further than `limit` from that of another sensor, of the same quantity.
-    Difference { other: SensorId, limit: f64, deadband: f64 },
+    Difference {
+        #[serde(serialize_with = "as_text")]
+        other: SensorId,
+        limit: f64,
+        deadband: f64,
+    },
     /// A CEL expression that is true.
-    Expression { condition: Expression },
+    Expression {
+        #[serde(serialize_with = "as_source")]
+        condition: Expression,
+    },
 }
 
-/// How an alarm behaves in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+fn as_text<S: Serializer>(id: &SensorId, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(id.as_str())
+}
+
+fn as_source<S: Serializer>(condition: &Expression, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(condition.source())
+}
+
+/// How an alarm behaves in time. Serialized like [`Kind`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Timing {
     /// How long the rule must be broken without a break before the alarm is raised.
     pub on_delay: Duration,

@@ -10,7 +10,6 @@ use super::around::Around;
 use super::kinds::{self, Memory, Sample, Verdict, stale};
 use super::machine::{Alarm, Announcement, Change, Event, Moment, Transition};
 use super::rule::{Kind, Rule};
-use super::window::Window;
 use crate::domain::{Limit, Location, Reading, Unit, Value};
 
 /// The newest of a series.
@@ -33,8 +32,6 @@ pub(super) struct Entry {
     /// Of the alarm that stands or stood last.
     pub id: Option<Arc<str>>,
     memory: Memory,
-    /// What an expression may ask for.
-    past: Option<Window>,
 }
 
 #[derive(Debug)]
@@ -93,23 +90,19 @@ impl Series {
 
 impl Entry {
     pub fn new(rule: usize, kind: &Kind) -> Self {
-        let past = match kind {
-            Kind::Expression { condition } => Some(Window::new(condition.needs().longest_window)),
-            _ => None,
-        };
-        Self { rule, alarm: Alarm::default(), id: None, memory: Memory::new(kind), past }
+        Self { rule, alarm: Alarm::default(), id: None, memory: Memory::new(kind) }
     }
 
     /// Judges the newest reading.
     pub fn judge(&mut self, rule: &Rule, newest: &Newest, around: &Around<'_>) -> Step {
         let was_broken = self.alarm.is_broken();
         let sample = newest.sample();
-        let verdict = match (&rule.kind, &mut self.past) {
-            (Kind::Expression { condition }, Some(past)) => {
+        let verdict = match (&rule.kind, &mut self.memory) {
+            (Kind::Expression { condition }, Memory::Expression(past)) => {
                 past.push(sample);
                 around.judge(condition, past, &rule.quantity, sample).into()
             }
-            _ => kinds::judge(&rule.kind, &mut self.memory, sample, was_broken, around),
+            (kind, memory) => kinds::judge(kind, memory, sample, was_broken, around),
         };
         let is_broken = match verdict {
             Verdict::Broken => true,
@@ -132,12 +125,12 @@ impl Entry {
     /// Remembers a reading that was judged before.
     pub fn recall(&mut self, rule: &Rule, newest: &Newest) {
         let sample = newest.sample();
-        match &mut self.past {
-            Some(past) => past.push(sample),
-            None => {
+        match &mut self.memory {
+            Memory::Expression(past) => past.push(sample),
+            memory => {
                 let nobody = Around { newest_of: &|_| None, previous: None, zone: Tz::UTC };
                 // Only what it remembers is wanted.
-                let _ = kinds::judge(&rule.kind, &mut self.memory, sample, false, &nobody);
+                let _ = kinds::judge(&rule.kind, memory, sample, false, &nobody);
             }
         }
     }

@@ -81,7 +81,6 @@ pub fn lead(config: &Config) -> Duration {
     let reach = |rule: &Rule| {
         let remembered = match &rule.kind {
             Kind::Stale { after } => *after,
-            Kind::Expression { condition } => condition.needs().longest_window,
             kind => Memory::reach(kind),
         };
         remembered + rule.timing.on_delay + rule.timing.off_delay

@@ -253,6 +253,27 @@ fn a_changed_or_removed_rule_closes_its_alarm() {
     assert_eq!(bench.told[4..], ["1 warm Raised"]);
 }
 
+/// A mark was of a rule's text as `Debug` wrote it: alarms of such a file go on, by a new mark.
+#[test]
+fn an_alarm_kept_by_an_older_version_goes_on() {
+    let rules = || vec![rule("warm", high(), delayed(0, 30))];
+    let mut bench = Bench::new(rules());
+    let mut kept = Kept::default();
+    bench.hear("T", 0, 9.0);
+    kept.keep(bench.engine.changes());
+    let Rule { name, quantity, kind, timing, .. } = &rules()[0];
+    let before = format!("{name}\0{quantity:?}\0{kind:?}\0{timing:?}");
+    let (before, now) = (kept::fnv1a(before.as_bytes()), kept::mark(&rules()[0]));
+    let state = kept.0[0].state.take().unwrap();
+    assert!(state.contains(&now.to_string()), "{state}");
+    kept.0[0].state = Some(state.replace(&now.to_string(), &before.to_string()));
+    bench.restart(&mut kept, rules());
+    kept.keep(bench.engine.changes());
+    assert!(kept.0[0].state.as_ref().unwrap().contains(&now.to_string()), "kept anew");
+    bench.hear("T", 10, 5.0).hear("T", 50, 5.0);
+    assert_eq!(bench.told, ["0 warm Raised", "40 warm Returned"]);
+}
+
 #[test]
 fn a_raise_has_an_id_of_its_own_that_lasts_until_it_is_over() {
     let mut engine = Engine::new(vec![rule("warm", high(), Timing::default())], Tz::UTC);

@@ -7,8 +7,8 @@
 //!
 //! Holds always: where too little is known the verdict is [`Verdict::Unknown`], which neither raises
 //! nor ends an alarm, so that a new sensor, a restart and a silence raise nothing by themselves. What
-//! is remembered is bounded. Never: a delay, which is the alarm's (`machine.rs`); an expression,
-//! which has a scope of its own.
+//! is remembered is bounded. Never: a delay, which is the alarm's (`machine.rs`); the judgement of an
+//! expression, which has a scope of its own (`around.rs`).
 
 pub mod deviation;
 pub mod difference;
@@ -37,6 +37,8 @@ pub enum Memory {
     Rate(Window),
     Flatline(Flatline),
     Deviation(Deviation),
+    /// What an expression may ask for.
+    Expression(Window),
 }
 
 /// What a reading says of a rule.
@@ -62,11 +64,12 @@ impl Memory {
             Kind::Rate { window, .. } => Self::Rate(Window::new(*window)),
             Kind::Flatline { .. } => Self::Flatline(Flatline::default()),
             Kind::Deviation { window, .. } => Self::Deviation(Deviation::new(*window)),
-            Kind::High { .. }
-            | Kind::Low { .. }
-            | Kind::Stale { .. }
-            | Kind::Difference { .. }
-            | Kind::Expression { .. } => Self::None,
+            Kind::Expression { condition } => {
+                Self::Expression(Window::new(condition.needs().longest_window))
+            }
+            Kind::High { .. } | Kind::Low { .. } | Kind::Stale { .. } | Kind::Difference { .. } => {
+                Self::None
+            }
         }
     }
 
@@ -77,6 +80,7 @@ impl Memory {
         match kind {
             Kind::Rate { window, .. } | Kind::Deviation { window, .. } => *window,
             Kind::Flatline { lasting, .. } => flatline::reach(*lasting),
+            Kind::Expression { condition } => condition.needs().longest_window,
             _ => Duration::ZERO,
         }
     }

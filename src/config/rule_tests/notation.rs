@@ -88,6 +88,7 @@ fn read(piece: &str) -> Option<Piece> {
         // A step is taken so many times.
         Some(_) if times.is_none() => return None,
         Some((at, '-')) => (&body[..at], format!("-{}", &body[at + 1..])),
+        Some((at, _)) if body[at + 1..].starts_with('-') => return None,
         Some((at, _)) => (&body[..at], body[at + 1..].to_owned()),
         None => (body, "0".to_owned()),
     };
