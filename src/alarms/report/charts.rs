@@ -9,10 +9,14 @@ const HEIGHT: f64 = 100.0;
 /// The part of a bar's room that it fills.
 const FILL: f64 = 0.8;
 
+/// How much higher than its limit a drawing is at least, so that the line is not its edge.
+const ABOVE_LIMIT: f64 = 1.15;
+
 /// Upright bars; those above `limit` are of the other colour, and the limit is drawn as a line.
 #[allow(clippy::cast_precision_loss)] // counts of alarms and places of bars
 pub(super) fn bars(values: &[u64], limit: Option<u64>, label: &str) -> String {
-    let most = values.iter().copied().chain(limit).max().unwrap_or(0).max(1) as f64;
+    let highest = values.iter().copied().max().unwrap_or(0).max(1) as f64;
+    let most = limit.map_or(highest, |limit| highest.max(limit as f64 * ABOVE_LIMIT));
     let mut svg = format!(
         "<svg class=\"bars\" role=\"img\" aria-label=\"{label}\" viewBox=\"0 0 {} {HEIGHT}\" \
          preserveAspectRatio=\"none\">",

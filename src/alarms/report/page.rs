@@ -78,12 +78,12 @@ fn targets(measures: &Measures) -> String {
                  <td class=\"{class}\">{verdict}</td></tr>\n",
                 target.measure,
                 value(target),
-                target.target,
+                target.target.replace(" %", "\u{a0}%"), // never a line of its own
             )
         })
         .collect();
     format!(
-        "<h2>Measures and targets</h2>\n<table><tr><th>Measure</th><th class=\"n\">Value</th>\
+        "<h2>Measures and targets</h2>\n<table class=\"measures\"><tr><th>Measure</th><th class=\"n\">Value</th>\
          <th>Target</th><th>Result</th></tr>\n{rows}</table>\n"
     )
 }
