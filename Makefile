@@ -37,7 +37,7 @@ chaos: setup ## kills, outages, full disks and panics by the dozen: no reading l
 	VIGIE_CHAOS=full cargo test --locked --test chaos -- --test-threads=1 --nocapture
 
 # Each prints its part of README's table.
-bench: setup ## throughput, latency, fleets, and what the steps of a reading cost: five minutes
+bench: setup ## throughput, latency, fleets, and what the steps of a reading and rules cost: seven minutes
 	cargo bench --locked --bench measure
 
 bench-backlog: setup ## half a million messages waiting at HiveMQ, and the daemon's memory: a few minutes
