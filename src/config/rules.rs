@@ -127,7 +127,7 @@ fn short_form_quantity(name: &str, alerts: &AlertsConfig) -> Option<Quantity> {
 }
 
 /// The quantity, or the default one; `None` when what is given can't be used.
-fn quantity_of(table: &mut TableReader<'_>) -> Option<Quantity> {
+pub(super) fn quantity_of(table: &mut TableReader<'_>) -> Option<Quantity> {
     match table.string("quantity") {
         Some(name) => table.inspector.check(name.at, quantity(name.value)),
         None => (!table.has("quantity")).then(Quantity::temperature),

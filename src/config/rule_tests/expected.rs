@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{ExpectedAlarm, ExpectedTransition, StandingAt, Tested, offset, words};
+use super::{ExpectedAlarm, ExpectedTransition, StandingAt, Tested, offset, sensor, words};
 use crate::config::reader::TableReader;
-use crate::config::sensors::sensor_id;
 use crate::domain::SensorId;
 
 const AT: &str = "say when, from the start of the test: at = \"25m\"";
@@ -88,9 +87,5 @@ fn named(table: &mut TableReader<'_>, tested: &Tested<'_>) -> (Option<Arc<str>>,
     let rule = table
         .require(rule, "rule", "name the rule: rule = \"cold-room-warm\"")
         .and_then(|rule| table.inspector.check(rule.at, tested.rule(rule.value)));
-    let sensor = table.string("sensor");
-    let sensor = table
-        .require(sensor, "sensor", "name the sensor: sensor = \"COLD_01\"")
-        .and_then(|id| table.inspector.check(id.at, sensor_id(id.value)));
-    (rule, sensor)
+    (rule, sensor(table))
 }

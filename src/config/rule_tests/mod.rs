@@ -21,7 +21,8 @@ use chrono_tz::Tz;
 use super::errors::{Mistake, quote};
 use super::model::Config;
 use super::reader::TableReader;
-use super::sensors::{quantity, sensor_id};
+use super::rules::quantity_of;
+use super::sensors::sensor_id;
 use super::{ConfigErrors, Place, duration};
 use crate::alarms::machine::Change;
 use crate::domain::{Location, Quantity, SensorId, Unit, Value, time};
@@ -192,6 +193,16 @@ impl<'c> Tested<'c> {
         self.config.map_or(Tz::UTC, |config| config.times.zone)
     }
 
+    /// Of a sensor in the configuration; without one, no place and the quantity's usual unit.
+    fn place_and_unit(&self, id: &SensorId, quantity: &Quantity) -> (Location, Unit) {
+        let mut sensors = self.config.iter().flat_map(|config| &config.sensors);
+        let known = sensors.find(|known| known.id == *id && known.quantity == *quantity);
+        known.map_or_else(
+            || (Location::new(""), quantity.default_unit()),
+            |known| (known.location.clone(), known.unit.clone()),
+        )
+    }
+
     /// A rule that there is.
     fn rule(&self, name: &str) -> Result<Arc<str>, Mistake> {
         if self.config.is_some() && !self.rules.iter().any(|rule| rule == name) {
@@ -246,17 +257,11 @@ fn start(table: &mut TableReader<'_>, zone: Tz) -> Option<DateTime<Utc>> {
 }
 
 fn one_series(mut table: TableReader<'_>, tested: &Tested<'_>) -> Option<TestSeries> {
-    let sensor = table.string("sensor");
-    let sensor = table
-        .require(sensor, "sensor", "name the sensor: sensor = \"COLD_01\"")
-        .and_then(|id| table.inspector.check(id.at, sensor_id(id.value)));
-    let quantity = match table.string("quantity") {
-        Some(name) => table.inspector.check(name.at, quantity(name.value)),
-        None => (!table.has("quantity")).then(Quantity::temperature),
-    };
+    let sensor_id = sensor(&mut table);
+    let quantity = quantity_of(&mut table);
     let location = table.any_text("location");
     let unit = table.any_text("unit");
-    let start = offset(&mut table, "start");
+    let start = offset(&mut table, "start").unwrap_or_default();
     let interval = table.duration("interval");
     let interval = table.require(interval, "interval", "say how often it measures: \"10s\"");
     let values = table.string("values");
@@ -265,31 +270,28 @@ fn one_series(mut table: TableReader<'_>, tested: &Tested<'_>) -> Option<TestSer
         .require(values, "values", hint)
         .and_then(|text| table.inspector.check(text.at, notation::values(text.value)));
     if let (Some(interval), Some(values)) = (&interval, &values)
-        && start.unwrap_or_default() + interval.value * last_of(values) > LONGEST
+        && start + interval.value * last_of(values) > LONGEST
     {
         table.wrong(interval.at, "these values take longer than ten years", "shorten the interval");
     }
     table.finish();
-    let (sensor, quantity) = (sensor?, quantity?);
-    let known = tested.config.and_then(|config| {
-        config.sensors.iter().find(|known| known.id == sensor && known.quantity == quantity)
-    });
-    let (location, unit) = (location.map(|at| at.value), unit.map(|at| at.value));
+    let (sensor_id, quantity) = (sensor_id?, quantity?);
+    let (known_location, known_unit) = tested.place_and_unit(&sensor_id, &quantity);
     Some(TestSeries {
-        location: location.map_or_else(
-            || known.map_or_else(|| Location::new(""), |known| known.location.clone()),
-            Location::new,
-        ),
-        unit: unit.map_or_else(
-            || known.map_or_else(|| quantity.default_unit(), |known| known.unit.clone()),
-            Unit::new,
-        ),
-        sensor_id: sensor,
+        location: location.map_or(known_location, |location| Location::new(location.value)),
+        unit: unit.map_or(known_unit, |unit| Unit::new(unit.value)),
+        sensor_id,
         quantity,
-        start: start.unwrap_or_default(),
+        start,
         interval: interval?.value,
         values: values?,
     })
+}
+
+fn sensor(table: &mut TableReader<'_>) -> Option<SensorId> {
+    let id = table.string("sensor");
+    let id = table.require(id, "sensor", "name the sensor: sensor = \"COLD_01\"")?;
+    table.inspector.check(id.at, sensor_id(id.value))
 }
 
 /// A time from the start of the test; zero is one.

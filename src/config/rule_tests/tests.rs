@@ -117,6 +117,10 @@ fn every_mistake_has_its_place() {
     ] {
         assert_eq!(said(&file(more)), [what]);
     }
+}
+
+#[test]
+fn what_takes_too_long_and_what_is_no_toml() {
     let long = file("transitions = []").replace("10s", "36525d");
     assert_eq!(said(&long), ["7: these values take longer than ten years"]);
     let damaged = said(&file("transitions = []\nx"));
