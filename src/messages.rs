@@ -3,6 +3,7 @@
 //! Each travels on a [`Route`](crate::supervisor::Route), which bounds how many may wait.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -126,6 +127,49 @@ pub struct LoadPendingAlerts {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct AlertsDelivered(pub Vec<i64>);
+
+/// Storage → receivers of notifications, by a watch channel: alert events were committed.
+pub type AlertsStored = tokio::sync::watch::Sender<()>;
+
+/// Receiver → storage: what did I keep? Answered after everything sent before it is committed.
+#[derive(Message)]
+#[rtype(result = "Result<KeptByReceiver, String>")]
+pub struct LoadReceiver {
+    pub receiver: Arc<str>,
+}
+
+/// What a receiver of notifications kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeptByReceiver {
+    /// The last alert event it has taken in; `None` for a receiver that is new.
+    pub through: Option<i64>,
+    /// The last alert event there is: a new receiver begins after it.
+    pub last_row_id: i64,
+    /// Names and texts, as it wrote them.
+    pub parts: Vec<(String, String)>,
+}
+
+/// Receiver → storage: keep this, in one transaction. Answered when it can't be forgotten any more,
+/// short of the death of the process.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct KeepReceiver {
+    pub receiver: Arc<str>,
+    /// The last alert event it has taken in.
+    pub through: i64,
+    /// In place of what was kept under these names; `None` for what is no more.
+    pub parts: Vec<(String, Option<String>)>,
+}
+
+/// Receiver → storage: alert events, oldest first.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<PendingAlert>, String>")]
+pub enum LoadAlerts {
+    /// Those that are announced, and every end of an alert, after the given row.
+    After { row_id: i64, at_most: usize },
+    /// Of these rows, those that are there.
+    Rows(Vec<i64>),
+}
 
 /// Embedded broker → gateway, by a watch channel: where the gateway connects, in plain TCP.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("broker", ACTOR_MAY_NAME),
     ("alerts", ACTOR_MAY_NAME),
     ("storage", ACTOR_MAY_NAME),
+    ("notify", ACTOR_MAY_NAME),
     ("status", ACTOR_MAY_NAME),
     ("rehearsal", &["domain", "alarms", "locale", "config", "alerts"]),
     (
@@ -45,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "broker",
             "alerts",
             "storage",
+            "notify",
             "status",
         ],
     ),
@@ -87,6 +89,8 @@ const ROOMS: &[(&str, &str)] = &[
     ("rmqtt", "src/broker/"),
     ("rusqlite", "src/storage/"),
     ("r2d2_sqlite", "src/storage/"),
+    ("ureq", "src/notify/http.rs"),
+    ("lettre", "src/notify/mail.rs"),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

@@ -11,7 +11,7 @@ use vigie::config::{AlertsConfig, Announce, Durability, Limits, ReadingTopic, Th
 use vigie::domain::{Quantity, Reading};
 use vigie::intake::codec::{Codec, Decoded, Message, OriginJson};
 use vigie::journal::Journal;
-use vigie::messages::{Judged, LoadPendingAlerts, Store};
+use vigie::messages::{AlertsStored, Judged, LoadPendingAlerts, Store};
 use vigie::storage::{Settings, Writer};
 use vigie::supervisor::{ChildSpec, Mailbox, Readiness, Route, Tree};
 use vigie::wire::Topics;
@@ -105,7 +105,7 @@ fn commit(reading: &Reading) -> f64 {
         let writer = ChildSpec::critical(
             "storage",
             mailbox,
-            Writer::factory(settings, None, Arc::default()),
+            Writer::factory(settings, None, Arc::default(), AlertsStored::default()),
         )
         .readiness(Readiness::Signalled { at_most: AT_MOST });
         let tree = Tree::new().child(writer).start().expect("a tree");

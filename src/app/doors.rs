@@ -27,7 +27,9 @@ pub(super) struct Doors {
 /// # Errors
 /// One line on what can't be used, and what to do.
 pub(super) fn open(config: &Config, storage: &storage::Settings) -> Result<Doors, String> {
-    let database = storage::open(storage).map_err(|error| error.to_string())?;
+    let mut database = storage::open(storage).map_err(|error| error.to_string())?;
+    let receivers = config.receivers.iter().map(|receiver| &*receiver.name);
+    database.keep_receivers(receivers).map_err(|error| error.to_string())?;
     let position = database.ingest_position().map_err(|error| error.to_string())?;
     let committed = Arc::new(Committed::new(position));
     let settings = intake::Settings {

@@ -4,6 +4,7 @@
 
 mod doors;
 mod faults;
+mod receivers;
 mod report;
 mod wiring;
 
@@ -72,7 +73,15 @@ fn secrets_are_there(config: &Config) -> Result<(), String> {
         None => Ok(()),
     };
     check("broker", broker)?;
-    check("mqtt", config.mqtt.credentials.as_ref())
+    check("mqtt", config.mqtt.credentials.as_ref())?;
+    for receiver in &config.receivers {
+        for secret in receiver.channel.secrets() {
+            secret.read().map_err(|error| {
+                format!("no secret for receiver {}: {error}; set it and start again", receiver.name)
+            })?;
+        }
+    }
+    Ok(())
 }
 
 fn greet(config: &Config, words: &Words) {

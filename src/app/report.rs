@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::gateway::Gauges;
 use crate::intake::Intake;
 use crate::messages::{PublishReadings, Store};
+use crate::notify::{self, Shown};
 use crate::supervisor::{Health, Route};
 
 /// Where the report looks.
@@ -20,11 +21,14 @@ pub(super) struct Reporting {
     pub intake: Arc<Intake>,
     pub store: Route<Store>,
     pub publish: Route<PublishReadings>,
+    /// Of each receiver of notifications, by its name.
+    pub receivers: Vec<(Arc<str>, Arc<notify::Gauges>)>,
 }
 
 impl Reporting {
     /// `{"version","pid","broker":{"name","connected"},"lag":{"unpublished",
-    /// "unpublished_in_memory_only","uncommitted"},"tree":{…},"queues":{name:{"depth","capacity"}}}`
+    /// "unpublished_in_memory_only","uncommitted"},"receivers":[…],"tree":{…},
+    /// "queues":{name:{"depth","capacity"}}}`
     pub fn now(&self) -> Value {
         let queue = |depth: usize, capacity: usize| json!({ "depth": depth, "capacity": capacity });
         json!({
@@ -36,6 +40,7 @@ impl Reporting {
                 "unpublished_in_memory_only": self.gauges.in_memory_only(),
                 "uncommitted": self.intake.uncommitted(),
             },
+            "receivers": self.receivers.iter().map(|(name, it)| receiver(name, &it.shown())).collect::<Vec<_>>(),
             "tree": self.health.get().map(Health::report),
             "queues": {
                 "publish": queue(self.publish.depth(), self.publish.capacity()),
@@ -43,4 +48,19 @@ impl Reporting {
             },
         })
     }
+}
+
+/// `{"name","state","waiting","delivered","given_up","dropped","last_success","last_error":{"at","why"}}`
+fn receiver(name: &str, shown: &Shown) -> Value {
+    let time = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339();
+    json!({
+        "name": name,
+        "state": if shown.is_failing { "failing" } else { "ok" },
+        "waiting": shown.waiting,
+        "delivered": shown.delivered,
+        "given_up": shown.given_up,
+        "dropped": shown.dropped,
+        "last_success": shown.last_success.map(time),
+        "last_error": shown.last_error.as_ref().map(|(at, why)| json!({ "at": time(*at), "why": why })),
+    })
 }

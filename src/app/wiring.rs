@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::Options;
 use super::doors::{Doors, beside};
+use super::receivers;
 use super::report::Reporting;
 use crate::alerts::{self, AlertsFile, Evaluator, EvaluatorSettings};
 use crate::broker::{self, Broker, Door};
@@ -17,8 +18,8 @@ use crate::exit::Exit;
 use crate::gateway::{self, Gateway};
 use crate::intake::codec::OriginJson;
 use crate::messages::{
-    AlertsDelivered, AlertsWaiting, BrokerAddress, LoadPendingAlerts, LoadResumePoint,
-    PublishReadings, Store,
+    AlertsDelivered, AlertsStored, AlertsWaiting, BrokerAddress, LoadPendingAlerts,
+    LoadResumePoint, PublishReadings, Store,
 };
 use crate::sensors::{FleetClock, Schedule, Sensor, SensorSettings};
 use crate::status::{Reporter, ReporterSettings};
@@ -55,10 +56,12 @@ const SENSOR_SHUTDOWN: Duration = Duration::from_millis(500);
 /// The order of starting; stopping is the reverse.
 mod phase {
     pub const STORAGE: u8 = 0;
-    pub const ALERTS: u8 = 1;
-    pub const BROKER: u8 = 2;
-    pub const GATEWAY: u8 = 3;
-    pub const FLEET: u8 = 4;
+    /// Before there can be an alert, so that a receiver that is new hears the first one.
+    pub const RECEIVERS: u8 = 1;
+    pub const ALERTS: u8 = 2;
+    pub const BROKER: u8 = 3;
+    pub const GATEWAY: u8 = 4;
+    pub const FLEET: u8 = 5;
 }
 
 /// Every mailbox, made before any actor, so that wiring may go in circles.
@@ -120,6 +123,8 @@ pub(super) fn wire(
             format!("can't use the outbox `{}`: {error}; {advice}", outbox.display())
         })?
     };
+    let stored = AlertsStored::default();
+    let receivers = receivers::settings(&config, &boxes.storage, &stored);
     let report = Reporting {
         version: options.version,
         broker: gateway.broker_name(),
@@ -128,6 +133,7 @@ pub(super) fn wire(
         intake: intake.clone(),
         store: store.clone(),
         publish: publish.clone(),
+        receivers: receivers.iter().map(|it| (it.name.clone(), it.gauges.clone())).collect(),
     };
     let reporter = ReporterSettings {
         database: config.storage.path.clone(),
@@ -157,7 +163,7 @@ pub(super) fn wire(
             ChildSpec::critical(
                 "storage",
                 boxes.storage,
-                Writer::factory(storage, Some(waiting), committed),
+                Writer::factory(storage, Some(waiting), committed, stored),
             )
             .phase(phase::STORAGE)
             .readiness(signalled(OPEN_AT_MOST)),
@@ -181,6 +187,9 @@ pub(super) fn wire(
                 .readiness(signalled(CONNECT_AT_MOST)),
         )
         .group(fleet(&config, &publish));
+    for receiver in receivers {
+        tree = tree.child(receivers::child(receiver).phase(phase::RECEIVERS));
+    }
     if let Some(broker) = &config.broker {
         let settings = broker::Settings {
             listen: broker.listen,

@@ -64,9 +64,36 @@ fn table(report: &Value) -> String {
             out += &child_line(child);
         }
     }
+    out += &receivers(&report["receivers"]);
     out += &format!("\n{:<24} {:>8} {:>8}\n", "QUEUE", "WAITING", "ROOM");
     for (name, queue) in report["queues"].as_object().into_iter().flatten() {
         out += &format!("{name:<24} {:>8} {:>8}\n", queue["depth"], queue["capacity"]);
+    }
+    out
+}
+
+/// One line a receiver of notifications; nothing where there is none.
+fn receivers(list_of: &Value) -> String {
+    let mut lines = list(list_of).peekable();
+    if lines.peek().is_none() {
+        return String::new();
+    }
+    let mut out = format!(
+        "\n{:<24} {:<8} {:>8} {:>9}  {:<32}  {}\n",
+        "RECEIVER", "STATE", "WAITING", "DELIVERED", "LAST SUCCESS", "LAST ERROR"
+    );
+    for line in lines {
+        let (name, state) = (text(&line["name"]), text(&line["state"]));
+        let (success, error) = (text(&line["last_success"]), text(&line["last_error"]["why"]));
+        out += &format!(
+            "{name:<24} {state:<8} {:>8} {:>9}  {success:<32}  {error}\n",
+            line["waiting"], line["delivered"]
+        );
+        for (key, what) in [("given_up", "given up"), ("dropped", "dropped")] {
+            if line[key].as_u64().is_some_and(|count| count > 0) {
+                out += &format!("{:<24} {what}: {}\n", "", line[key]);
+            }
+        }
     }
     out
 }

@@ -20,6 +20,10 @@ mod network;
 mod pieces;
 mod places;
 mod reader;
+mod receiver_channels;
+mod receiver_mail;
+mod receiver_model;
+mod receivers;
 mod rule_kinds;
 pub mod rule_tests;
 mod rule_texts;
@@ -45,6 +49,7 @@ use pieces::Pieces;
 pub use places::Place;
 use places::Places;
 use reader::TableReader;
+pub use receiver_model::*;
 use sensors::SensorList;
 
 /// Reads a configuration file, and checks that the files it names exist.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::receiver_model::ReceiverConfig;
 use crate::alarms::rule::Rule;
 use crate::domain::{Location, Quantity, SensorId, Unit, time};
 use crate::locale::Language;
@@ -29,6 +30,8 @@ pub struct Config {
     pub alerts: AlertsConfig,
     /// In the order of the file; no two of one name, nor of one that `alerts` stands for.
     pub rules: Vec<Rule>,
+    /// In the order of the file; no two of one name.
+    pub receivers: Vec<ReceiverConfig>,
     pub storage: StorageConfig,
     pub log: LogConfig,
 }

@@ -1,6 +1,6 @@
 //! The English catalogue: the twin of the French one.
 
-use super::{Words, alert, trouble};
+use super::{Words, alert, notify, trouble};
 use crate::domain::AlertState;
 
 pub(super) static WORDS: Words = Words {
@@ -74,6 +74,7 @@ pub(super) static WORDS: Words = Words {
         AlertState::Active => format!("🚨 ALERT: {message}"),
         AlertState::Resolved => format!("✅ RESOLVED: {message}"),
     },
+    notify: &notify::en::WORDS,
     stopping: "🛑 Asked to stop...",
     stopped: "👋 Stopped",
 };

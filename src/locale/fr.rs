@@ -1,6 +1,6 @@
 //! Le catalogue français ; les lignes de l'origine, mot pour mot.
 
-use super::{Words, alert, trouble};
+use super::{Words, alert, notify, trouble};
 use crate::domain::AlertState;
 
 pub(super) static WORDS: Words = Words {
@@ -86,6 +86,7 @@ pub(super) static WORDS: Words = Words {
         AlertState::Active => format!("🚨 ALERTE: {message}"),
         AlertState::Resolved => format!("✅ FIN D'ALERTE: {message}"),
     },
+    notify: &notify::fr::WORDS,
     stopping: "🛑 Arrêt demandé...",
     stopped: "👋 Arrêté",
 };

@@ -6,6 +6,7 @@
 mod alert;
 mod en;
 mod fr;
+mod notify;
 mod trouble;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 use crate::domain::{AlertState, Location, Reading, SensorId};
 
 pub use alert::AlertWords;
+pub use notify::{NotifyWords, ToldAlarm};
 pub use trouble::{Explanation, Trouble};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -77,6 +79,7 @@ pub struct Words {
     pub alert: fn(AlertWords<'_>) -> String,
     /// The log line of an alert; takes its state and message.
     pub alert_line: fn(AlertState, &str) -> String,
+    pub notify: &'static NotifyWords,
     pub stopping: &'static str,
     pub stopped: &'static str,
 }

@@ -36,9 +36,13 @@ pub fn init(config: &LogConfig) {
     let _ = builder.try_init(); // Err: already started, which is what was wanted
 }
 
-/// Paho's wrapper tells everything it is given when asked for details, passwords among it.
+/// Libraries that tell everything they are given when asked for details: Paho's wrapper passwords, the
+/// HTTP client addresses with tokens in them, and the mail client what it says to a server.
+const TALKATIVE: [&str; 3] = ["paho_mqtt", "ureq", "lettre"];
+
 fn is_secret(record: &Record<'_>) -> bool {
-    record.target().starts_with("paho_mqtt") && record.level() > Level::Info
+    let is_talkative = TALKATIVE.iter().any(|library| record.target().starts_with(library));
+    is_talkative && record.level() > Level::Info
 }
 
 fn text_line(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {

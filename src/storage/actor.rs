@@ -25,8 +25,8 @@ use self::job::{CommitFn, Done, Job, Question, Slowness};
 use super::backlog::{Backlog, Taken};
 use super::{Database, Settings, write};
 use crate::messages::{
-    AlertsDelivered, AlertsWaiting, Committed, LoadPendingAlerts, LoadResumePoint, PendingAlert,
-    ResumePoint, Store,
+    AlertsDelivered, AlertsStored, AlertsWaiting, Committed, KeepReceiver, KeptByReceiver,
+    LoadAlerts, LoadPendingAlerts, LoadReceiver, LoadResumePoint, PendingAlert, ResumePoint, Store,
 };
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, Routed};
 
@@ -58,6 +58,7 @@ pub struct Writer {
     /// Away while a commit runs.
     herald: Option<Herald>,
     committed: Arc<Committed>,
+    stored: AlertsStored,
     /// A hint waits for room at the gateway.
     hint_waits: bool,
     /// Away while a commit runs; opened by the first.
@@ -80,19 +81,21 @@ impl Writer {
     /// Each incarnation opens the file by itself, off its arbiter, and is ready once that has
     /// succeeded. Call [`open`](super::open) before: it says at once what is wrong with the file,
     /// and does the migration that may take minutes. `gateway` is told of alerts to publish,
-    /// `committed` of how far in the intake journal the file reaches.
+    /// `committed` of how far in the intake journal the file reaches, `stored` of alerts of any kind.
     pub fn factory(
         settings: Settings,
         gateway: Option<Route<AlertsWaiting>>,
         committed: Arc<Committed>,
+        stored: AlertsStored,
     ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + 'static {
-        Self::factory_with(settings, gateway, committed, Arc::new(write::commit))
+        Self::factory_with(settings, gateway, committed, stored, Arc::new(write::commit))
     }
 
     fn factory_with(
         settings: Settings,
         gateway: Option<Route<AlertsWaiting>>,
         committed: Arc<Committed>,
+        stored: AlertsStored,
         commit: CommitFn,
     ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + 'static {
         let settings = Arc::new(settings);
@@ -106,6 +109,7 @@ impl Writer {
                 gateway: gateway.clone(),
                 herald: gateway.clone().map(Herald::new),
                 committed: committed.clone(),
+                stored: stored.clone(),
                 hint_waits: false,
                 database: None,
                 questions: Vec::new(),
@@ -175,6 +179,9 @@ impl Writer {
                 if done.hint_is_owed {
                     self.hint_later(ctx);
                 }
+                if done.has_alerts {
+                    self.stored.send_replace(());
+                }
                 self.proceed(ctx);
             }
             Err(trouble) if trouble.is_transient => self.pause(&trouble.why, ctx),
@@ -226,10 +233,10 @@ impl Writer {
     }
 
     /// Asks after the next commit; `permit` is kept until the answer is there.
-    fn ask<M: 'static, T: 'static>(
+    fn ask<T: 'static>(
         &mut self,
         question: impl FnOnce(oneshot::Sender<Answer<T>>) -> Question,
-        permit: Routed<M>,
+        permit: impl Sized + 'static,
         ctx: &mut Context<Self>,
     ) -> ResponseActFuture<Self, Answer<T>> {
         let (reply, answer) = oneshot::channel();
@@ -286,6 +293,32 @@ impl Handler<Routed<AlertsDelivered>> for Writer {
 
     fn handle(&mut self, delivered: Routed<AlertsDelivered>, ctx: &mut Self::Context) {
         self.take(Taken::Delivered(delivered, chrono::Utc::now()), ctx);
+    }
+}
+
+impl Handler<Routed<KeepReceiver>> for Writer {
+    type Result = ();
+
+    fn handle(&mut self, keep: Routed<KeepReceiver>, ctx: &mut Self::Context) {
+        self.take(Taken::Receiver(keep), ctx);
+    }
+}
+
+impl Handler<Routed<LoadReceiver>> for Writer {
+    type Result = ResponseActFuture<Self, Answer<KeptByReceiver>>;
+
+    fn handle(&mut self, ask: Routed<LoadReceiver>, ctx: &mut Self::Context) -> Self::Result {
+        let receiver = ask.message.receiver.clone();
+        self.ask(|reply| Question::Receiver { receiver, reply }, ask, ctx)
+    }
+}
+
+impl Handler<Routed<LoadAlerts>> for Writer {
+    type Result = ResponseActFuture<Self, Answer<Vec<PendingAlert>>>;
+
+    fn handle(&mut self, ask: Routed<LoadAlerts>, ctx: &mut Self::Context) -> Self::Result {
+        let (which, room) = ask.split();
+        self.ask(|reply| Question::Alerts { which, reply }, room, ctx)
     }
 }
 

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 
 use super::write::Work;
 use crate::journal::Position;
-use crate::messages::{AlertsDelivered, Store};
+use crate::messages::{AlertsDelivered, KeepReceiver, Store};
 use crate::supervisor::Routed;
 
 /// Rows that make a commit worth its price. Measured in a release build: 23,000 rows/s with one a
@@ -25,6 +25,7 @@ const ENOUGH_ROWS: usize = 2000;
 pub(super) enum Taken {
     Store(Routed<Store>),
     Delivered(Routed<AlertsDelivered>, DateTime<Utc>),
+    Receiver(Routed<KeepReceiver>),
 }
 
 impl Taken {
@@ -32,6 +33,7 @@ impl Taken {
         match self {
             Self::Store(routed) => Work::Store(&routed.message),
             Self::Delivered(routed, at) => Work::Delivered { row_ids: &routed.message.0, at: *at },
+            Self::Receiver(routed) => Work::Receiver(&routed.message),
         }
     }
 
@@ -39,16 +41,17 @@ impl Taken {
     pub fn announces(&self) -> bool {
         match self {
             Self::Store(routed) => routed.message.alerts.iter().any(|event| event.announced),
-            Self::Delivered(..) => false,
+            Self::Delivered(..) | Self::Receiver(_) => false,
         }
+    }
+
+    /// Whether it brings alert events of any kind.
+    pub fn has_alerts(&self) -> bool {
+        matches!(self, Self::Store(routed) if !routed.message.alerts.is_empty())
     }
 
     pub fn num_rows(&self) -> usize {
         self.work().num_rows()
-    }
-
-    fn is_urgent(&self) -> bool {
-        matches!(self, Self::Store(routed) if !routed.message.alerts.is_empty())
     }
 }
 
@@ -80,7 +83,7 @@ impl Backlog {
             queue.number = Some(store.message.number);
         }
         queue.num_rows += taken.num_rows();
-        queue.num_urgent += usize::from(taken.is_urgent());
+        queue.num_urgent += usize::from(taken.has_alerts());
         queue.items.push_back(Arc::new(taken));
     }
 
@@ -95,7 +98,7 @@ impl Backlog {
         for _ in 0..num_items {
             let Some(item) = queue.items.pop_front() else { return };
             queue.num_rows -= item.num_rows();
-            queue.num_urgent -= usize::from(item.is_urgent());
+            queue.num_urgent -= usize::from(item.has_alerts());
         }
     }
 
@@ -104,7 +107,7 @@ impl Backlog {
         let queue = self.lock();
         queue.items.iter().take(num_items).rev().find_map(|item| match item.as_ref() {
             Taken::Store(store) => Some(store.message.through),
-            Taken::Delivered(..) => None,
+            Taken::Delivered(..) | Taken::Receiver(_) => None,
         })
     }
 

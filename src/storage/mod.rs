@@ -15,6 +15,7 @@ mod database;
 pub(crate) mod fixtures;
 mod query;
 mod recall;
+mod receivers;
 mod schema;
 mod write;
 

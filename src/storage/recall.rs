@@ -64,15 +64,22 @@ pub(super) fn pending_alerts(
     let mut alerts = Vec::new();
     while alerts.len() < at_most {
         let Some(row) = rows.next()? else { break };
-        let row_id = row.get(0)?;
-        match alert_event(row) {
-            Ok(event) => alerts.push(PendingAlert { row_id, event }),
-            Err(error) => {
-                log::error!(target: "vigie::storage", "row {row_id} of alerts can't be read: {error}")
-            }
-        }
+        alerts.extend(readable(row)?);
     }
     Ok(alerts)
+}
+
+/// The alert event of a row with the columns of [`PENDING_SQL`]; `None`, and a word in the log, for one
+/// that can't be read.
+pub(super) fn readable(row: &Row<'_>) -> rusqlite::Result<Option<PendingAlert>> {
+    let row_id = row.get(0)?;
+    match alert_event(row) {
+        Ok(event) => Ok(Some(PendingAlert { row_id, event })),
+        Err(error) => {
+            log::error!(target: "vigie::storage", "row {row_id} of alerts can't be read: {error}");
+            Ok(None)
+        }
+    }
 }
 
 fn standing_alert(row: &Row<'_>) -> Result<StandingAlert, Unreadable> {

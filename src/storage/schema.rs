@@ -7,9 +7,9 @@
 use r2d2_sqlite::rusqlite::{self, Connection, TransactionBehavior};
 
 /// The version this program reads and writes.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
-const STEPS: [&str; VERSION as usize] = [STEP_1, STEP_2, STEP_3];
+const STEPS: [&str; VERSION as usize] = [STEP_1, STEP_2, STEP_3, STEP_4];
 
 /// The columns of the table that the system Vigie grew from made.
 const ORIGIN_COLUMNS: [&str; 6] =
@@ -147,6 +147,21 @@ CREATE TABLE alarm_states (
     rule TEXT NOT NULL,
     state TEXT NOT NULL,
     PRIMARY KEY (sensor_id, rule)
+) WITHOUT ROWID;
+";
+
+/// How far each receiver of notifications has taken in the alert events, and what it keeps of them, to
+/// be given back to it.
+const STEP_4: &str = "
+CREATE TABLE receivers (
+    receiver TEXT PRIMARY KEY,
+    through INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE receiver_states (
+    receiver TEXT NOT NULL,
+    part TEXT NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (receiver, part)
 ) WITHOUT ROWID;
 ";
 

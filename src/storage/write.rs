@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Transaction, TransactionBehavior, params, types};
 
 use super::database::{Database, SensorsKnown};
-use super::recall;
+use super::{recall, receivers};
 use crate::domain::{AlarmState, AlertEvent, AlertState, Reading, Rejected, Value, time};
-use crate::messages::{PendingAlert, Store};
+use crate::messages::{KeepReceiver, PendingAlert, Store};
 
 /// How many sensors' units and places are remembered: a stream of ever new ids must not fill the
 /// memory. Past this they are forgotten, and written anew as they come.
@@ -27,6 +27,7 @@ pub(super) enum Work<'a> {
         row_ids: &'a [i64],
         at: DateTime<Utc>,
     },
+    Receiver(&'a KeepReceiver),
 }
 
 impl Work<'_> {
@@ -34,6 +35,7 @@ impl Work<'_> {
         match self {
             Self::Store(store) => store.readings.len() + store.alerts.len() + store.rejected.len(),
             Self::Delivered { row_ids, .. } => row_ids.len(),
+            Self::Receiver(keep) => 1 + keep.parts.len(),
         }
     }
 }
@@ -82,6 +84,7 @@ fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<Ve
             }
             Work::Store(_committed_before) => {}
             Work::Delivered { row_ids, at } => rows.delivered(row_ids, *at)?,
+            Work::Receiver(keep) => receivers::keep(&transaction, keep)?,
         }
     }
     rows.bound_rejected(*rejected_keep)?;

@@ -11,13 +11,16 @@ pub mod config;
 mod daemon;
 mod db;
 mod hivemq;
+pub mod http;
 mod mosquitto;
 mod mqtt;
 pub mod names;
 pub mod numbered;
 mod process;
 pub mod readings;
+pub mod smtp;
 pub mod subscriber;
+pub mod v4;
 pub mod wire;
 
 pub use bare::{Bare, Version};
@@ -25,9 +28,11 @@ pub use ca::{Ca, Certificate, Validity};
 pub use daemon::{Daemon, Home, run_vigie};
 pub use db::{Db, Row};
 pub use hivemq::HiveMq;
+pub use http::HttpServer;
 pub use mosquitto::Mosquitto;
 pub use mqtt::{Access, Client, Received};
 pub use process::Process;
+pub use smtp::MailServer;
 
 use std::io::Write;
 use std::net::TcpListener;

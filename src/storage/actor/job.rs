@@ -9,11 +9,11 @@ use tokio::sync::oneshot;
 
 use super::Answer;
 use super::herald::Herald;
-use crate::messages::{PendingAlert, ResumePoint};
+use crate::messages::{KeptByReceiver, LoadAlerts, PendingAlert, ResumePoint};
 use crate::storage::backlog::Taken;
 use crate::storage::database::{Database, OpenError, Reason, Settings, is_transient, open};
-use crate::storage::recall;
 use crate::storage::write::Work;
+use crate::storage::{recall, receivers};
 
 /// Commits work; [`write::commit`](crate::storage::write::commit) but for tests.
 pub(super) type CommitFn =
@@ -23,6 +23,8 @@ pub(super) type CommitFn =
 pub(super) enum Question {
     Resume { reply: oneshot::Sender<Answer<ResumePoint>> },
     Pending { after_row_id: i64, at_most: usize, reply: oneshot::Sender<Answer<Vec<PendingAlert>>> },
+    Receiver { receiver: Arc<str>, reply: oneshot::Sender<Answer<KeptByReceiver>> },
+    Alerts { which: LoadAlerts, reply: oneshot::Sender<Answer<Vec<PendingAlert>>> },
 }
 
 impl Question {
@@ -36,6 +38,12 @@ impl Question {
             Self::Pending { after_row_id, at_most, reply } => {
                 let found = recall::pending_alerts(connection, after_row_id, at_most);
                 let _ = reply.send(said(found));
+            }
+            Self::Receiver { receiver, reply } => {
+                let _ = reply.send(said(receivers::kept(connection, &receiver)));
+            }
+            Self::Alerts { which, reply } => {
+                let _ = reply.send(said(receivers::alerts(connection, &which)));
             }
         }
     }
@@ -104,6 +112,8 @@ pub(super) struct Done {
     pub herald: Option<Herald>,
     /// Whether the gateway is still to be told that alerts wait.
     pub hint_is_owed: bool,
+    /// Whether the items bring alerts of any kind.
+    pub has_alerts: bool,
     pub result: Result<(), Trouble>,
 }
 
@@ -124,6 +134,7 @@ impl Job {
             num_items: self.items.len(),
             herald: self.herald,
             hint_is_owed,
+            has_alerts: self.items.iter().any(|item| item.has_alerts()),
             result,
         }
     }

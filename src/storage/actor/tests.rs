@@ -56,7 +56,13 @@ impl Bench {
             delivered: mailbox.route(4),
             life: actix_rt::spawn(testing::run(
                 mailbox,
-                Writer::factory_with(settings(&path), gateway, committed.clone(), commit),
+                Writer::factory_with(
+                    settings(&path),
+                    gateway,
+                    committed.clone(),
+                    AlertsStored::default(),
+                    commit,
+                ),
                 exits.clone(),
             )),
             exits,

@@ -1,0 +1,220 @@
+//! The ways a notification goes: `webhook`, `template`, `email`, each with its keys.
+//!
+//! An address may have a token in it, and a header may be one: neither is ever quoted.
+
+use std::collections::BTreeMap;
+
+use toml::de::DeValue;
+
+use super::credentials::credentials;
+use super::errors::{Mistake, quote};
+use super::inspector::At;
+use super::model::{Secret, SecretSource};
+use super::reader::TableReader;
+use super::receiver_mail::email;
+use super::receiver_model::{
+    ChannelConfig, HeaderValue, HttpConfig, Method, PLACEHOLDERS, TemplateConfig, UrlSource,
+};
+use super::similar::one_of;
+
+/// A message's frame; what is filled in comes on top.
+const LONGEST_BODY_BYTES: usize = 64 * 1024;
+
+/// Set by the client itself, or by `content_type`.
+const OWN_HEADERS: [&str; 6] =
+    ["content-type", "content-length", "host", "transfer-encoding", "connection", "user-agent"];
+
+/// What these say is a secret.
+const SECRET_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "x-api-key"];
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Webhook,
+    Template,
+    Email,
+}
+
+/// The way of a receiver's table; `None` when it can't be used, which has been reported.
+pub(super) fn channel(table: &mut TableReader<'_>) -> Option<ChannelConfig> {
+    let kinds = [("webhook", Kind::Webhook), ("template", Kind::Template), ("email", Kind::Email)];
+    let kind = table.choice("type", &kinds);
+    let hint = "write type = \"webhook\", \"template\" or \"email\"";
+    match table.require(kind, "type", hint)? {
+        Kind::Webhook => Some(ChannelConfig::Webhook(http(table)?)),
+        Kind::Template => {
+            let (http, template) = (http(table), template(table));
+            Some(ChannelConfig::Template(http?, template?))
+        }
+        Kind::Email => {
+            let credentials = credentials(table);
+            Some(ChannelConfig::Email(email(table, credentials)?))
+        }
+    }
+}
+
+fn http(table: &mut TableReader<'_>) -> Option<HttpConfig> {
+    let url = url(table);
+    let headers = headers(table);
+    let ca_file = table.file("ca_file").map(|file| file.value);
+    Some(HttpConfig { url: url?, headers, ca_file })
+}
+
+fn url(table: &mut TableReader<'_>) -> Option<UrlSource> {
+    let plain = table.text("url");
+    let (env, file) = (table.text("url_env"), table.path("url_file"));
+    let given: Vec<usize> =
+        ["url", "url_env", "url_file"].iter().filter_map(|key| table.place_of(key)).collect();
+    if given.is_empty() {
+        table.missing("url", "add url = \"https://…\", or url_env or url_file if it has a token");
+    }
+    if let [_, second, ..] = given[..] {
+        table.wrong(second, "the address is given twice", "keep one of url, url_env and url_file");
+    }
+    if let Some(At { at, value }) = plain {
+        let url = table.inspector.check(at, checked_url(value))?;
+        return Some(UrlSource::Plain(Secret::new(url.to_owned())));
+    }
+    kept(table, env, file.map(|file| file.value)).map(UrlSource::Kept)
+}
+
+/// Where a secret is kept, of the two places it can be.
+fn kept(
+    table: &TableReader<'_>,
+    env: Option<At<&str>>,
+    file: Option<std::path::PathBuf>,
+) -> Option<SecretSource> {
+    let Some(At { at, value: name }) = env else { return file.map(SecretSource::File) };
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(is_fit) {
+        // Not quoted: it may be the secret itself.
+        let hint = "name the variable that holds it, such as VIGIE_WEBHOOK_URL";
+        table.wrong(at, "this is no name of an environment variable", hint);
+        return None;
+    }
+    Some(SecretSource::Env(name.to_owned()))
+}
+
+fn checked_url(url: &str) -> Result<&str, Mistake> {
+    const FORM: &str = "write https://host/path, or http:// for a connection without TLS";
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let Some(rest) = rest else {
+        return Err(Mistake::new("the address does not start with http:// or https://", FORM));
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.contains('@') {
+        let hint = "secrets stay out of this file: use headers with { env = \"…\" }, or url_env";
+        return Err(Mistake::new("the address has a user or password in it", hint));
+    }
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    if name.is_empty() {
+        return Err(Mistake::new("the address has no host", FORM));
+    }
+    if url.contains(|c: char| c.is_whitespace() || !c.is_ascii()) {
+        return Err(Mistake::new("the address has a space or an accent in it", "write it as %20"));
+    }
+    let port = host.strip_prefix(name).unwrap_or_default().trim_start_matches(':');
+    if !port.is_empty() && port.parse::<u16>().is_err() && !host.ends_with(']') {
+        let hint = "443 is usual with https, 80 with http, and may be left out";
+        return Err(Mistake::new("the port is not a number from 1 to 65535", hint));
+    }
+    Ok(url)
+}
+
+fn headers(table: &mut TableReader<'_>) -> BTreeMap<String, HeaderValue> {
+    let mut headers = BTreeMap::new();
+    if !table.has("headers") {
+        // Known all the same, for hints.
+        table.item("headers");
+        return headers;
+    }
+    let mut section = table.section("headers", "[receivers.headers]");
+    for (name, value) in section.rest() {
+        if let Some(value) = header(&section, name, value) {
+            headers.insert(name.value.to_owned(), value);
+        }
+    }
+    headers
+}
+
+fn header(
+    section: &TableReader<'_>,
+    At { at, value: name }: At<&str>,
+    value: At<&DeValue<'_>>,
+) -> Option<HeaderValue> {
+    let lower = name.to_ascii_lowercase();
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || !name.chars().all(is_fit) {
+        let what = format!("{} is no name of a header", quote(name));
+        section.wrong(at, what, "use letters from a to z, digits and `-`");
+        return None;
+    }
+    if OWN_HEADERS.contains(&lower.as_str()) {
+        let what = format!("the header {} is set by itself", quote(name));
+        section.wrong(at, what, "remove it; a template has content_type = \"…\"");
+        return None;
+    }
+    if value.value.is_table() {
+        let hint = || "write { env = \"NAME\" } or { file = \"PATH\" }".to_owned();
+        let name = format!("the header {}", quote(name));
+        let mut table = section.as_table("headers", name, value, hint);
+        let (env, file) = (table.text("env"), table.path("file"));
+        let source = kept(&table, env, file.map(|file| file.value));
+        if env.is_none() && source.is_none() && !table.has("env") && !table.has("file") {
+            table.missing("env", hint());
+        }
+        table.finish();
+        return source.map(HeaderValue::Kept);
+    }
+    let Some(text) = value.value.as_str() else {
+        let hint = format!("write {name} = \"…\", or {{ env = \"NAME\" }}");
+        section.wrong(value.at, format!("the header {} is not text", quote(name)), hint);
+        return None;
+    };
+    if SECRET_HEADERS.contains(&lower.as_str()) {
+        let hint =
+            format!("keep it elsewhere: {name} = {{ env = \"NAME\" }}, or {{ file = \"…\" }}");
+        section.wrong(value.at, "a secret has no place in this file", hint);
+        return None;
+    }
+    if text.contains(|c: char| c.is_control() || !c.is_ascii()) {
+        let what = format!("the header {} has an accent or control character in it", quote(name));
+        section.wrong(value.at, what, "keep to one line of plain text");
+        return None;
+    }
+    Some(HeaderValue::Plain(text.to_owned()))
+}
+
+fn template(table: &mut TableReader<'_>) -> Option<TemplateConfig> {
+    let methods = [("POST", Method::Post), ("PUT", Method::Put)];
+    let method = table.choice("method", &methods).unwrap_or(Method::Post);
+    let content_type = table.text("content_type").map_or("application/json", |it| it.value);
+    let body = table.string("body");
+    let hint = "say what is sent: body = '{\"text\": \"{subject}\"}'";
+    let body = table.require(body, "body", hint)?;
+    if body.value.len() > LONGEST_BODY_BYTES {
+        let what = format!("`body` is longer than {LONGEST_BODY_BYTES} bytes");
+        table.wrong(body.at, what, "say it shorter");
+    }
+    for mistake in mistakes_in_placeholders(body.value) {
+        table.inspector.wrong(body.at, mistake);
+    }
+    let (content_type, body) = (content_type.to_owned(), body.value.to_owned());
+    Some(TemplateConfig { method, content_type, body })
+}
+
+/// Each word in braces that stands for nothing. Braces around anything else are JSON's.
+fn mistakes_in_placeholders(body: &str) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    for (at, _) in body.match_indices('{') {
+        let Some(end) = body[at..].find('}') else { break };
+        let word = &body[at..=at + end];
+        let inside = &word[1..word.len() - 1];
+        let is_word = !inside.is_empty()
+            && inside.chars().all(|c| c.is_ascii_alphabetic() || c == '_' || c == '-');
+        if is_word && !PLACEHOLDERS.contains(&word) {
+            let what = format!("{} in `body` stands for nothing", quote(word));
+            mistakes.push(Mistake::new(what, one_of(word, PLACEHOLDERS.into_iter())));
+        }
+    }
+    mistakes
+}

@@ -1,0 +1,217 @@
+//! `[[receivers]]`, valid: who is told of which alarms, how and when.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::model::{Credentials, Secret, SecretSource};
+use crate::domain::Priority;
+
+/// What a template's body may have in it.
+pub const PLACEHOLDERS: [&str; 11] = [
+    "{subject}",
+    "{text}",
+    "{status}",
+    "{severity}",
+    "{group}",
+    "{receiver}",
+    "{firing}",
+    "{resolved}",
+    "{truncated}",
+    "{id}",
+    "{alerts}",
+];
+
+#[derive(Debug, Clone)]
+pub struct ReceiverConfig {
+    /// Its own among all receivers.
+    pub name: Arc<str>,
+    pub channel: ChannelConfig,
+    pub selection: AlarmSelection,
+    pub group_by: Vec<GroupLabel>,
+    pub group_wait: Duration,
+    pub group_interval: Duration,
+    pub repeat_interval: Duration,
+    pub send_resolved: bool,
+    /// In one notification; above 0.
+    pub max_alerts: usize,
+}
+
+/// Which alarms a receiver hears of. An empty list takes all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AlarmSelection {
+    pub priorities: Vec<Priority>,
+    /// Patterns of the rules' names.
+    pub rules: Vec<Arc<str>>,
+    pub locations: Vec<Arc<str>>,
+}
+
+/// What the alarms of one notification have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GroupLabel {
+    Location,
+    Rule,
+    Sensor,
+}
+
+impl GroupLabel {
+    /// As it is written in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Location => "location",
+            Self::Rule => "rule",
+            Self::Sensor => "sensor",
+        }
+    }
+}
+
+/// The way a notification goes.
+#[derive(Debug, Clone)]
+pub enum ChannelConfig {
+    /// Alertmanager's JSON, version 4.
+    Webhook(HttpConfig),
+    Template(HttpConfig, TemplateConfig),
+    Email(EmailConfig),
+}
+
+impl ChannelConfig {
+    /// As it is written in the configuration.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Webhook(_) => "webhook",
+            Self::Template(..) => "template",
+            Self::Email(_) => "email",
+        }
+    }
+
+    /// Every secret it will need.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&SecretSource> {
+        match self {
+            Self::Webhook(http) | Self::Template(http, _) => {
+                let url = match &http.url {
+                    UrlSource::Kept(source) => Some(source),
+                    UrlSource::Plain(_) => None,
+                };
+                let headers = http.headers.values().filter_map(|value| match value {
+                    HeaderValue::Kept(source) => Some(source),
+                    HeaderValue::Plain(_) => None,
+                });
+                url.into_iter().chain(headers).collect()
+            }
+            Self::Email(email) => email.credentials.iter().map(|it| &it.password).collect(),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    pub url: UrlSource,
+    pub headers: BTreeMap<String, HeaderValue>,
+    /// The authority that signed the server's certificate; `None` for the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// An `http://` or `https://` address. It may have a token in it, so it never prints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UrlSource {
+    Plain(Secret),
+    Kept(SecretSource),
+}
+
+impl UrlSource {
+    /// # Errors
+    /// When it is kept elsewhere and can't be read there.
+    pub fn read(&self) -> Result<Secret, String> {
+        match self {
+            Self::Plain(url) => Ok(url.clone()),
+            Self::Kept(source) => source.read(),
+        }
+    }
+}
+
+/// What a header says.
+#[derive(Clone, PartialEq, Eq)]
+pub enum HeaderValue {
+    Plain(String),
+    Kept(SecretSource),
+}
+
+impl fmt::Debug for HeaderValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***") // a careless one may be a secret
+    }
+}
+
+impl HeaderValue {
+    /// # Errors
+    /// When it is kept elsewhere and can't be read there.
+    pub fn read(&self) -> Result<Secret, String> {
+        match self {
+            Self::Plain(text) => Ok(Secret::new(text.clone())),
+            Self::Kept(source) => source.read(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateConfig {
+    pub method: Method,
+    pub content_type: String,
+    /// With some of [`PLACEHOLDERS`] in it.
+    pub body: String,
+}
+
+impl TemplateConfig {
+    /// How what is filled in must be written.
+    #[must_use]
+    pub fn format(&self) -> BodyFormat {
+        let kind = self.content_type.split(';').next().unwrap_or_default().trim();
+        match kind.to_ascii_lowercase().as_str() {
+            "application/x-www-form-urlencoded" => BodyFormat::Form,
+            kind if kind.ends_with("/json") || kind.ends_with("+json") => BodyFormat::Json,
+            _ => BodyFormat::Plain,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Post,
+    Put,
+}
+
+/// What the body of a template is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFormat {
+    Json,
+    /// As a web page's form is sent.
+    Form,
+    Plain,
+}
+
+#[derive(Debug, Clone)]
+pub struct EmailConfig {
+    pub server: String,
+    pub port: u16,
+    pub tls: MailTls,
+    pub credentials: Option<Credentials>,
+    pub ca_file: Option<PathBuf>,
+    /// `name@host` or `Name <name@host>`, as are those in `to`.
+    pub from: String,
+    /// At least one.
+    pub to: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailTls {
+    /// Plain at first, then TLS; no mail without it.
+    StartTls,
+    /// From the first byte.
+    Tls,
+    None,
+}

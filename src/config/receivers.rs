@@ -1,0 +1,174 @@
+//! `[[receivers]]`: who is told of alarms beside the broker, of which, and how they are gathered. The
+//! way a notification goes is read in `receiver_channels`.
+//!
+//! Nothing here reads a secret, and nothing is quoted that could be one.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::errors::{Mistake, quote};
+use super::inspector::At;
+use super::reader::TableReader;
+use super::receiver_channels::channel;
+use super::receiver_model::{AlarmSelection, GroupLabel, ReceiverConfig};
+use super::rule_kinds::duration_up_to;
+use super::rule_texts::patterns;
+use super::similar::one_of;
+use crate::domain::Priority;
+
+/// Each has an actor and a thread of its own.
+const MOST_RECEIVERS: usize = 50;
+
+/// Names are shown in columns, and are part of what is stored.
+const LONGEST_NAME_BYTES: usize = 64;
+
+/// Longer is no wait but a receiver switched off.
+const LONGEST_WAIT: Duration = Duration::from_secs(30 * 86_400);
+
+/// More make a message that no one reads and many servers refuse: each is some 700 bytes of JSON.
+const MOST_ALERTS: u64 = 1_000;
+
+const PRIORITIES: [(&str, Priority); 4] = [
+    ("low", Priority::Low),
+    ("medium", Priority::Medium),
+    ("high", Priority::High),
+    ("critical", Priority::Critical),
+];
+
+const LABELS: [(&str, GroupLabel); 3] = [
+    ("location", GroupLabel::Location),
+    ("rule", GroupLabel::Rule),
+    ("sensor", GroupLabel::Sensor),
+];
+
+/// Reads the `[[receivers]]` tables below `root`, in their order.
+pub(super) fn receivers(root: &mut TableReader<'_>) -> Vec<ReceiverConfig> {
+    let mut receivers = Vec::new();
+    let mut names = HashMap::new();
+    for (index, mut table) in root.tables("receivers", "[[receivers]]").enumerate() {
+        if index == MOST_RECEIVERS {
+            let what = format!("there are more than {MOST_RECEIVERS} receivers");
+            table.wrong(table.at(), what, "let one pass on to the others");
+            break;
+        }
+        let name = name(&mut table);
+        if let Some(name) = name {
+            report_if_taken(&table, name, &mut names);
+        }
+        receivers.extend(receiver(table, name.map(|name| name.value)));
+    }
+    receivers
+}
+
+/// The receiver of one table, but for its name, which has been read.
+fn receiver(mut table: TableReader<'_>, name: Option<&str>) -> Option<ReceiverConfig> {
+    let selection = AlarmSelection {
+        priorities: words(&mut table, "priorities", &PRIORITIES).unwrap_or_default(),
+        rules: patterns(&mut table, "rules", "[\"cold-room-*\"]"),
+        locations: patterns(&mut table, "locations", "[\"Hall *\"]"),
+    };
+    let group_by =
+        words(&mut table, "group_by", &LABELS).unwrap_or_else(|| vec![GroupLabel::Location]);
+    let hint = "to tell nobody, take the receiver out of the file";
+    let mut wait = |key, default_secs| {
+        let given = duration_up_to(&mut table, key, LONGEST_WAIT, hint);
+        given.unwrap_or(Duration::from_secs(default_secs))
+    };
+    let group_wait = wait("group_wait", 30);
+    let group_interval = wait("group_interval", 5 * 60);
+    let repeat_interval = wait("repeat_interval", 4 * 3600);
+    let send_resolved = table.flag("send_resolved").is_none_or(|flag| flag.value);
+    let max_alerts = max_alerts(&mut table);
+    let channel = channel(&mut table);
+    table.finish();
+    Some(ReceiverConfig {
+        name: name?.into(),
+        channel: channel?,
+        selection,
+        group_by,
+        group_wait,
+        group_interval,
+        repeat_interval,
+        send_resolved,
+        max_alerts,
+    })
+}
+
+fn name<'a>(table: &mut TableReader<'a>) -> Option<At<&'a str>> {
+    let name = table.string("name");
+    let name = table.require(name, "name", "name the receiver: name = \"on-call\"")?;
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.value.is_empty() || !name.value.chars().all(is_fit) {
+        let what = format!("{} is no name of a receiver", quote(name.value));
+        table.wrong(name.at, what, "use letters from a to z, digits, `-` and `_`");
+        return None;
+    }
+    if name.value.len() > LONGEST_NAME_BYTES {
+        let what = format!("the name {} is longer than {LONGEST_NAME_BYTES}", quote(name.value));
+        table.wrong(name.at, what, "make it shorter");
+        return None;
+    }
+    Some(name)
+}
+
+/// What was told to whom is kept by name. `names` are those so far, with their places.
+fn report_if_taken<'a>(
+    table: &TableReader<'_>,
+    name: At<&'a str>,
+    names: &mut HashMap<&'a str, usize>,
+) {
+    if let Some(first_at) = names.get(name.value) {
+        let what = format!("receiver {} is defined twice", quote(name.value));
+        let mistake = Mistake::new(what, "give each receiver a name of its own");
+        table.inspector.duplicate(name.at, *first_at, mistake);
+    } else {
+        names.insert(name.value, name.at);
+    }
+}
+
+fn max_alerts(table: &mut TableReader<'_>) -> usize {
+    let default = usize::try_from(MOST_ALERTS).unwrap_or(usize::MAX);
+    let Some(At { at, value }) = table.integer("max_alerts") else { return default };
+    if !(1..=MOST_ALERTS).contains(&value) {
+        let what = format!("`max_alerts` can't be {value}");
+        table.wrong(at, what, format!("it can be from 1 to {MOST_ALERTS}"));
+    }
+    usize::try_from(value).unwrap_or(default)
+}
+
+/// A list of a few words; `None` when it isn't there.
+fn words<T: Copy + PartialEq>(
+    table: &mut TableReader<'_>,
+    key: &'static str,
+    choices: &[(&'static str, T)],
+) -> Option<Vec<T>> {
+    let item = table.item(key)?;
+    let example = format!("[\"{}\"]", choices.first().map(|(word, _)| *word).unwrap_or_default());
+    let Some(list) = item.value.as_array() else {
+        return table.wrong_type(key, item, "a list", &example);
+    };
+    let mut found = Vec::new();
+    for item in list {
+        let at = table.base + item.span().start;
+        let Some(text) = item.get_ref().as_str() else {
+            let hint = format!("put it in quotes: {key} = {example}");
+            table.wrong(at, format!("a word in `{key}` is not text"), hint);
+            continue;
+        };
+        match choices.iter().find(|(word, _)| *word == text) {
+            Some((_, choice)) if found.contains(choice) => {
+                let what = format!("{} is twice in `{key}`", quote(text));
+                table.wrong(at, what, "once is enough");
+            }
+            Some((_, choice)) => found.push(*choice),
+            None => {
+                let what = format!("`{key}` can't have {} in it", quote(text));
+                table.wrong(at, what, one_of(text, choices.iter().map(|(word, _)| *word)));
+            }
+        }
+    }
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests;

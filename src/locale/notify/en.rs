@@ -1,0 +1,46 @@
+//! Notifications in English: the twin of the French ones.
+
+use super::{NotifyWords, moment, place};
+
+pub static WORDS: NotifyWords = NotifyWords {
+    subject: |group, firing, resolved| {
+        let of = |count| if count == 1 { "alarm" } else { "alarms" };
+        let group = if group.is_empty() { String::new() } else { format!("{group}: ") };
+        match (firing, resolved) {
+            (0, over) => format!("✅ {group}{over} {} over", of(over)),
+            (active, 0) => format!("🚨 {group}{active} {} active", of(active)),
+            (active, over) => format!("🚨 {group}{active} {} active, {over} over", of(active)),
+        }
+    },
+    raised: "Raised:",
+    over: "Over:",
+    standing: "Still active:",
+    alarm: |told| {
+        let (severity, message) = (told.event.severity.as_str(), &told.event.message);
+        let since = moment(told.starts_at);
+        let until = told.ends_at.map(|at| format!(" until {}", moment(at))).unwrap_or_default();
+        let from = if told.ends_at.is_some() { "from" } else { "since" };
+        format!("[{severity}] {message} ({}), {from} {since}{until}", place(told.event))
+    },
+    runbook: |runbook| format!("What to do: {runbook}"),
+    truncated: |more| format!("… and {more} more"),
+    sent: |receiver, subject| format!("📨 {receiver} was told: {subject}"),
+    failed: |receiver, why, seconds| {
+        format!(
+            "❌ Receiver {receiver} can't be told: {why}. Next try in {seconds:.1} s; nothing is lost"
+        )
+    },
+    works_again: |receiver| format!("✅ Receiver {receiver} can be told again"),
+    given_up: |receiver, subject, why| {
+        format!(
+            "❌ Receiver {receiver} refuses a notification, which is given up: {why}. It said: \
+             {subject}. Check the receiver's settings"
+        )
+    },
+    dropped: |receiver, total| {
+        format!(
+            "❌ Receiver {receiver} has been away for too long: {total} alarms that ended meanwhile \
+             are never told to it. They are in the table `alerts`"
+        )
+    },
+};

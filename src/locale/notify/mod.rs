@@ -1,0 +1,83 @@
+//! What receivers of notifications read, and what the log says of them.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::AlertEvent;
+
+pub(super) mod en;
+pub(super) mod fr;
+
+/// One alarm as a notification tells of it.
+#[derive(Debug, Clone, Copy)]
+pub struct ToldAlarm<'a> {
+    /// The last that happened to it.
+    pub event: &'a AlertEvent,
+    pub starts_at: DateTime<Utc>,
+    /// `None` while it lasts.
+    pub ends_at: Option<DateTime<Utc>>,
+}
+
+/// One language's words for notifications.
+pub struct NotifyWords {
+    /// The group's name, empty for the group of all; how many alarms fire, how many are over.
+    pub subject: fn(&str, usize, usize) -> String,
+    /// Above the alarms that were raised, are over, go on.
+    pub raised: &'static str,
+    pub over: &'static str,
+    pub standing: &'static str,
+    /// One line.
+    pub alarm: fn(&ToldAlarm<'_>) -> String,
+    /// Takes where it is written what to do.
+    pub runbook: fn(&str) -> String,
+    /// How many more alarms there are.
+    pub truncated: fn(usize) -> String,
+    /// The log's lines; each takes the receiver's name first. Then the subject.
+    pub sent: fn(&str, &str) -> String,
+    /// Why, and seconds to the next try.
+    pub failed: fn(&str, &str, f64) -> String,
+    pub works_again: fn(&str) -> String,
+    /// The subject, and why.
+    pub given_up: fn(&str, &str, &str) -> String,
+    /// How many ended alarms were never told, in all.
+    pub dropped: fn(&str, u64) -> String,
+}
+
+/// `2024-08-14 10:30:00 UTC`: a mail is read in any zone.
+fn moment(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// `TEMP_001, Hall 3`; a sensor may have no location.
+fn place(event: &AlertEvent) -> String {
+    match event.location.as_str() {
+        "" => event.sensor_id.to_string(),
+        location => format!("{}, {location}", event.sensor_id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::locale::Language;
+
+    #[test]
+    fn subjects_count() {
+        let subject = |language: Language, firing, resolved| {
+            (language.words().notify.subject)("Hall 3", firing, resolved)
+        };
+        for (firing, resolved, english, french) in [
+            (1, 0, "🚨 Hall 3: 1 alarm active", "🚨 Hall 3: 1 alarme active"),
+            (
+                2,
+                1,
+                "🚨 Hall 3: 2 alarms active, 1 over",
+                "🚨 Hall 3: 2 alarmes actives, 1 terminée",
+            ),
+            (0, 1, "✅ Hall 3: 1 alarm over", "✅ Hall 3: 1 alarme terminée"),
+            (0, 3, "✅ Hall 3: 3 alarms over", "✅ Hall 3: 3 alarmes terminées"),
+        ] {
+            assert_eq!(subject(Language::English, firing, resolved), english);
+            assert_eq!(subject(Language::French, firing, resolved), french);
+        }
+        assert_eq!((Language::English.words().notify.subject)("", 1, 0), "🚨 1 alarm active");
+    }
+}

@@ -1,0 +1,429 @@
+//! The actor of one receiver: takes stored alert events in, keeps what follows on disk, and tells the
+//! receiver what is due. What to do is decided in the pure files beside it.
+//!
+//! Events are pulled from storage after their commit, a few hundred at a time, so neither waits for the
+//! other. Nothing is sent before all that was taken in is kept. An incarnation begins with what is
+//! kept, as a new run of the daemon does: there is one way back for both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use chrono::{DateTime, Utc};
+use log::{error, info, warn};
+use tokio::sync::{oneshot, watch};
+
+use super::groups::{Draft, Groups};
+use super::notification::Notification;
+use super::outcome::Outcome;
+use super::trouble::Trouble;
+use super::{Settings, is_selected};
+use crate::logging::LineLimit;
+use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, LoadReceiver, PendingAlert};
+use crate::supervisor::{ChildEnv, GracefulStop};
+
+/// How long storage may take to answer or to have room.
+const STORAGE: Duration = Duration::from_secs(5);
+/// When storage didn't, it is asked again after this.
+const STORAGE_REST: Duration = Duration::from_secs(1);
+/// Between a hint and the question: events come in bursts, and a group waits longer anyway.
+const GATHERING: Duration = Duration::from_millis(100);
+/// Events taken in at a time: some 300 KB.
+const BATCH: usize = 500;
+/// Rows that nothing was kept of and that the next start may look at again.
+const ROWS_AGAIN: i64 = 1_000;
+/// All of an attempt, the channel's own waits added up.
+const ATTEMPT: Duration = Duration::from_secs(60);
+/// Looks again at the latest, whatever was computed: the system's clock may have been set.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// Lines on notifications sent: 20 every 10 seconds.
+const SENT_LINES: (u64, Duration) = (20, Duration::from_secs(10));
+const TARGET: &str = "vigie::notify";
+
+pub struct Receiver {
+    env: ChildEnv,
+    settings: Arc<Settings>,
+    /// `None` until it is known what was kept.
+    groups: Option<Groups>,
+    /// Whether storage may have events that were not taken in.
+    more: bool,
+    /// On its way to storage; `None` when all is kept.
+    to_keep: Option<Arc<KeepReceiver>>,
+    kept_through: i64,
+    /// A question to storage is under way.
+    is_asking: bool,
+    is_keeping: bool,
+    is_sending: bool,
+    is_stopping: bool,
+    storage_rests: bool,
+    storage_trouble_told: bool,
+    trouble: Trouble,
+    lines: LineLimit,
+    /// Only the last timer counts.
+    timer: u64,
+    timer_at: Option<DateTime<Utc>>,
+}
+
+impl Receiver {
+    #[must_use]
+    pub fn new(settings: Arc<Settings>, env: &ChildEnv) -> Self {
+        Self {
+            env: env.clone(),
+            settings,
+            groups: None,
+            more: true,
+            to_keep: None,
+            kept_through: 0,
+            is_asking: false,
+            is_keeping: false,
+            is_sending: false,
+            is_stopping: false,
+            storage_rests: false,
+            storage_trouble_told: false,
+            trouble: Trouble::default(),
+            lines: LineLimit::new(SENT_LINES.0, SENT_LINES.1),
+            timer: 0,
+            timer_at: None,
+        }
+    }
+
+    /// Does whatever there is to do now.
+    fn proceed(&mut self, ctx: &mut Context<Self>) {
+        if self.groups.is_none() {
+            return if self.is_stopping { ctx.stop() } else { self.restore(ctx) };
+        }
+        if !self.is_stopping {
+            self.take_in(ctx);
+        }
+        self.keep(ctx);
+        if !self.is_stopping {
+            self.send(ctx);
+            self.arm(ctx);
+        }
+        self.show();
+        let is_settled = self.to_keep.is_none() && !self.is_sending && !self.is_keeping;
+        if self.is_stopping && is_settled {
+            ctx.stop();
+        }
+    }
+
+    fn restore(&mut self, ctx: &mut Context<Self>) {
+        if self.is_asking || self.storage_rests {
+            return;
+        }
+        self.is_asking = true;
+        let (load, receiver) = (self.settings.routes.load.clone(), self.settings.name.clone());
+        let ask = async move { flat(load.request(LoadReceiver { receiver }, STORAGE).await) };
+        ctx.spawn(ask.into_actor(self).map(|kept, act, ctx| {
+            act.is_asking = false;
+            match kept {
+                Ok(kept) => act.begin(&kept),
+                Err(error) => act.rest(&error, ctx),
+            }
+            act.proceed(ctx);
+        }));
+    }
+
+    fn begin(&mut self, kept: &KeptByReceiver) {
+        let through = kept.through.unwrap_or(kept.last_row_id);
+        let (groups, unreadable) =
+            Groups::restore(self.settings.terms.clone(), through, &kept.parts);
+        for part in unreadable {
+            warn!(target: TARGET, "what receiver {} kept can't be read and is passed over: {part}", self.settings.name);
+        }
+        self.groups = Some(groups);
+        self.kept_through = through;
+        if kept.through.is_none() {
+            // From here on it is no longer new, whatever happens before its first event.
+            self.to_keep = Some(Arc::new(self.keep_message(through, Vec::new())));
+        } else {
+            self.env.ready();
+        }
+    }
+
+    fn take_in(&mut self, ctx: &mut Context<Self>) {
+        let Some(groups) = &self.groups else { return };
+        if !self.more || self.is_asking || self.storage_rests {
+            return;
+        }
+        // What comes while storage answers must not be forgotten.
+        (self.more, self.is_asking) = (false, true);
+        let question = LoadAlerts::After { row_id: groups.through(), at_most: BATCH };
+        let alerts = self.settings.routes.alerts.clone();
+        let ask = async move { flat(alerts.request(question, STORAGE).await) };
+        ctx.spawn(ask.into_actor(self).map(|loaded, act, ctx| {
+            act.is_asking = false;
+            match loaded {
+                Ok(alerts) => act.taken_in(&alerts),
+                Err(error) => {
+                    act.more = true;
+                    act.rest(&error, ctx);
+                }
+            }
+            act.proceed(ctx);
+        }));
+    }
+
+    fn taken_in(&mut self, alerts: &[PendingAlert]) {
+        self.storage_trouble_told = false;
+        self.more |= alerts.len() >= BATCH;
+        let Some(groups) = &mut self.groups else { return };
+        let (now, dropped) = (now(), groups.dropped());
+        for alert in alerts {
+            groups.take(alert, is_selected(&self.settings.selection, &alert.event), now);
+        }
+        if groups.dropped() > dropped {
+            let say = self.settings.words.notify.dropped;
+            error!(target: TARGET, "{}", say(&self.settings.name, groups.dropped()));
+        }
+    }
+
+    /// Has storage keep what changed.
+    fn keep(&mut self, ctx: &mut Context<Self>) {
+        if self.is_keeping || self.storage_rests {
+            return;
+        }
+        if self.to_keep.is_none() {
+            let Some(groups) = &mut self.groups else { return };
+            let through = groups.through();
+            let is_far = through - self.kept_through >= ROWS_AGAIN
+                || (self.is_stopping && through > self.kept_through);
+            if !groups.has_changes() && !is_far {
+                return;
+            }
+            let parts = groups.take_changes();
+            self.to_keep = Some(Arc::new(self.keep_message(through, parts)));
+        }
+        let Some(message) = self.to_keep.clone() else { return };
+        self.is_keeping = true;
+        let through = message.through;
+        let route = self.settings.routes.keep.clone();
+        let KeepReceiver { receiver, parts, .. } = &*message;
+        let message = KeepReceiver { receiver: receiver.clone(), through, parts: parts.clone() };
+        let sent = async move { route.request(message, STORAGE).await };
+        ctx.spawn(sent.into_actor(self).map(move |sent, act, ctx| {
+            act.is_keeping = false;
+            match sent {
+                Ok(()) => {
+                    act.to_keep = None;
+                    act.kept_through = through;
+                    // Heard once; further calls mean nothing.
+                    act.env.ready();
+                }
+                Err(error) => act.rest(&error.to_string(), ctx),
+            }
+            act.proceed(ctx);
+        }));
+    }
+
+    fn keep_message(&self, through: i64, parts: Vec<(String, Option<String>)>) -> KeepReceiver {
+        KeepReceiver { receiver: self.settings.name.clone(), through, parts }
+    }
+
+    /// Starts to tell what is due first, unless something is being told.
+    fn send(&mut self, ctx: &mut Context<Self>) {
+        let now = now();
+        let is_held = self.is_sending
+            || self.to_keep.is_some()
+            || self.storage_rests
+            || self.trouble.paused_until(now).is_some();
+        if is_held {
+            return;
+        }
+        let Some(draft) = self.groups.as_mut().and_then(|groups| groups.due(now)) else { return };
+        self.is_sending = true;
+        let alerts = self.settings.routes.alerts.clone();
+        let rows = draft.entries.iter().map(|entry| entry.row_id).collect();
+        let ask = async move { flat(alerts.request(LoadAlerts::Rows(rows), STORAGE).await) };
+        ctx.spawn(ask.into_actor(self).map(move |events, act, ctx| match events {
+            Ok(events) => act.tell(draft, events, ctx),
+            Err(error) => {
+                act.is_sending = false;
+                act.rest(&error, ctx);
+                act.proceed(ctx);
+            }
+        }));
+    }
+
+    fn tell(&mut self, draft: Draft, events: Vec<PendingAlert>, ctx: &mut Context<Self>) {
+        self.env.fault_point();
+        let Settings { name, runbooks, channel, .. } = &*self.settings;
+        let notification = Notification::new(name.clone(), &draft, events, runbooks);
+        if notification.alarms.is_empty() {
+            warn!(target: TARGET, "receiver {name}: {} alert events are no longer in the database, and can't be told", draft.entries.len());
+            return self.finish(&draft, None, ctx);
+        }
+        let subject = notification.subject(self.settings.words.notify);
+        let (channel, (reply, answer)) = (channel.clone(), oneshot::channel());
+        // A thread of its own, not one of the arbiter's: a stop must not wait for a host that is gone.
+        let begun = std::thread::Builder::new().name(format!("notify {name}")).spawn(move || {
+            // Who no longer waits has stopped; the next start sends it again.
+            let _ = reply.send(channel.send(&notification));
+        });
+        let answer = async move {
+            if let Err(error) = begun {
+                return Outcome::Unreachable { why: format!("no thread to send from: {error}") };
+            }
+            let why = match tokio::time::timeout(ATTEMPT, answer).await {
+                Ok(Ok(outcome)) => return outcome,
+                Ok(Err(_)) => "the attempt panicked; please report it".to_owned(),
+                Err(_) => format!("the attempt took more than {} s", ATTEMPT.as_secs()),
+            };
+            Outcome::Unreachable { why }
+        };
+        ctx.spawn(answer.into_actor(self).map(move |outcome, act, ctx| {
+            act.conclude(&draft, &subject, outcome, ctx);
+        }));
+    }
+
+    fn conclude(
+        &mut self,
+        draft: &Draft,
+        subject: &str,
+        outcome: Outcome,
+        ctx: &mut Context<Self>,
+    ) {
+        let (now, name, words) = (now(), self.settings.name.clone(), self.settings.words.notify);
+        let failures = self.groups.as_ref().map_or(0, |groups| groups.failures(draft));
+        if let Some(retry) = self.trouble.failed(&outcome, failures, now, rand::random()) {
+            let (Outcome::Unreachable { why } | Outcome::Later { why, .. }) = outcome else {
+                return;
+            };
+            if retry.is_news {
+                warn!(target: TARGET, "{}", (words.failed)(&name, &why, retry.wait.as_secs_f64()));
+            }
+            self.note_error(why, now, false);
+            return self.finish(draft, Some(retry.at), ctx);
+        }
+        if self.trouble.over() {
+            info!(target: TARGET, "{}", (words.works_again)(&name));
+        }
+        if let Outcome::Refused { why } = outcome {
+            error!(target: TARGET, "{}", (words.given_up)(&name, subject, &why));
+            self.note_error(why, now, true);
+        } else {
+            if self.lines.admit(monotonic()).is_some() {
+                info!(target: TARGET, "{}", (words.sent)(&name, subject));
+            }
+            self.settings.gauges.show(|shown| {
+                shown.delivered += 1;
+                (shown.last_success, shown.is_failing) = (Some(now), false);
+            });
+        }
+        self.finish(draft, None, ctx);
+    }
+
+    fn note_error(&self, why: String, now: DateTime<Utc>, is_given_up: bool) {
+        self.settings.gauges.show(|shown| {
+            shown.given_up += u64::from(is_given_up);
+            (shown.last_error, shown.is_failing) = (Some((now, why)), true);
+        });
+    }
+
+    /// The attempt is over: it is done with, or tried again.
+    fn finish(&mut self, draft: &Draft, retry_at: Option<DateTime<Utc>>, ctx: &mut Context<Self>) {
+        self.is_sending = false;
+        if let Some(groups) = &mut self.groups {
+            match retry_at {
+                Some(at) => groups.failed(draft, at),
+                None => groups.told(draft, now()),
+            }
+        }
+        self.proceed(ctx);
+    }
+
+    /// Storage did not answer.
+    fn rest(&mut self, why: &str, ctx: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.storage_trouble_told, true) {
+            warn!(target: TARGET, "receiver {}: storage does not answer, trying again: {why}", self.settings.name);
+        }
+        if !std::mem::replace(&mut self.storage_rests, true) {
+            ctx.run_later(STORAGE_REST, |act, ctx| {
+                act.storage_rests = false;
+                act.proceed(ctx);
+            });
+        }
+    }
+
+    /// Comes back when the next notification is due.
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        if self.is_sending || self.to_keep.is_some() {
+            return; // its end comes back here
+        }
+        let now = now();
+        let Some(due) = self.groups.as_ref().and_then(Groups::next_due) else { return };
+        let due = self.trouble.paused_until(now).map_or(due, |until| due.max(until));
+        // A moment more: a timer may be early by a fraction of a millisecond.
+        let wait = (due - now).to_std().unwrap_or_default() + Duration::from_millis(1);
+        let wait = wait.min(LOOK_AGAIN);
+        let at = super::groups::after(now, wait);
+        if self.timer_at.is_some_and(|armed| now < armed && armed <= at) {
+            return;
+        }
+        self.timer_at = Some(at);
+        self.timer += 1;
+        let timer = self.timer;
+        ctx.run_later(wait, move |act, ctx| {
+            if act.timer == timer {
+                act.timer_at = None;
+                act.proceed(ctx);
+            }
+        });
+    }
+
+    fn show(&self) {
+        let Some(groups) = &self.groups else { return };
+        self.settings.gauges.show(|shown| {
+            (shown.waiting, shown.dropped) = (groups.waiting(), groups.dropped());
+        });
+    }
+
+    /// Looks again whenever storage has new events.
+    fn watch(&self, mut stored: watch::Receiver<()>, ctx: &mut Context<Self>) {
+        let change = async move {
+            let changed = stored.changed().await;
+            tokio::time::sleep(GATHERING).await;
+            changed.map(|()| stored)
+        };
+        ctx.spawn(change.into_actor(self).map(|changed, act, ctx| {
+            // Err: storage is gone for good, and so is everything else in a moment.
+            if let Ok(stored) = changed {
+                act.more = true;
+                act.watch(stored, ctx);
+                act.proceed(ctx);
+            }
+        }));
+    }
+}
+
+impl Actor for Receiver {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.watch(self.settings.stored.subscribe(), ctx);
+        self.proceed(ctx);
+    }
+}
+
+impl Handler<GracefulStop> for Receiver {
+    type Result = ();
+
+    /// What is being sent may end; the rest is kept and waits for the next start.
+    fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
+        self.is_stopping = true;
+        self.proceed(ctx);
+    }
+}
+
+fn flat<T>(answer: Result<Result<T, String>, impl std::fmt::Display>) -> Result<T, String> {
+    answer.unwrap_or_else(|error| Err(error.to_string()))
+}
+
+/// The wall clock: what is due must outlive the process.
+fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+fn monotonic() -> std::time::Instant {
+    tokio::time::Instant::now().into_std()
+}

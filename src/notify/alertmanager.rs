@@ -1,0 +1,142 @@
+//! A notification as Alertmanager's webhook sends it, version 4, so that receivers made for that one
+//! take ours. Pure.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use super::fingerprint::Fnv;
+use super::group::Status;
+use super::notification::{Notification, Told};
+
+/// What stands for "not yet" in that format: Go's zero time.
+const NO_TIME: &str = "0001-01-01T00:00:00Z";
+
+type Pairs = BTreeMap<String, String>;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Message<'a> {
+    version: &'static str,
+    group_key: String,
+    truncated_alerts: usize,
+    status: &'static str,
+    receiver: &'a str,
+    group_labels: Pairs,
+    common_labels: Pairs,
+    common_annotations: Pairs,
+    #[serde(rename = "externalURL")]
+    external_url: &'static str,
+    alerts: Vec<Alert>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Alert {
+    status: &'static str,
+    labels: Pairs,
+    annotations: Pairs,
+    starts_at: String,
+    ends_at: String,
+    #[serde(rename = "generatorURL")]
+    generator_url: &'static str,
+    fingerprint: String,
+}
+
+/// `{"version":"4","groupKey":…,"truncatedAlerts":…,"status":…,"receiver":…,"groupLabels":{…},
+/// "commonLabels":{…},"commonAnnotations":{…},"externalURL":"","alerts":[…]}`
+#[must_use]
+pub fn json(notification: &Notification) -> Vec<u8> {
+    let alerts: Vec<_> = notification.alarms.iter().map(alert).collect();
+    let group_labels = renamed(&notification.group_labels);
+    let message = Message {
+        version: "4",
+        group_key: format!("{{}}:{{{}}}", quoted(&group_labels)),
+        truncated_alerts: notification.truncated,
+        status: notification.status().as_str(),
+        receiver: &notification.receiver,
+        common_labels: common(alerts.iter().map(|alert| &alert.labels)),
+        common_annotations: common(alerts.iter().map(|alert| &alert.annotations)),
+        group_labels,
+        external_url: "",
+        alerts,
+    };
+    // Texts and numbers under text keys have no way to fail.
+    serde_json::to_vec(&message).unwrap_or_default()
+}
+
+/// The `alerts` of that message alone.
+#[must_use]
+pub fn alerts_json(notification: &Notification) -> String {
+    let alerts: Vec<_> = notification.alarms.iter().map(alert).collect();
+    serde_json::to_string(&alerts).unwrap_or_default() // as above
+}
+
+fn alert(told: &Told) -> Alert {
+    let Told { event, status, starts_at, runbook, .. } = told;
+    let labels = pairs([
+        ("alertname", event.rule.to_string()),
+        ("sensor", event.sensor_id.to_string()),
+        ("location", event.location.to_string()),
+        ("quantity", event.quantity.to_string()),
+        ("severity", event.severity.as_str().to_lowercase()),
+        ("alert_type", event.alert_type.to_string()),
+    ]);
+    let annotations = pairs([
+        ("summary", event.message.clone()),
+        ("runbook_url", runbook.as_deref().unwrap_or_default().to_owned()),
+        ("value", event.value.to_string()),
+        ("unit", event.unit.as_str().to_owned()),
+        ("threshold", event.threshold.to_string()),
+        ("alert_id", event.alert_id.to_string()),
+    ]);
+    let is_over = *status == Status::Resolved;
+    Alert {
+        status: status.as_str(),
+        fingerprint: fingerprint(&labels),
+        labels,
+        annotations,
+        starts_at: rfc3339(*starts_at),
+        ends_at: if is_over { rfc3339(event.timestamp) } else { NO_TIME.to_owned() },
+        generator_url: "",
+    }
+}
+
+/// An empty one is as good as none, as in Prometheus.
+fn pairs<const N: usize>(all: [(&str, String); N]) -> Pairs {
+    let filled = all.into_iter().filter(|(_, value)| !value.is_empty());
+    filled.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Groups go by the names of the configuration; a rule is an `alertname` there.
+fn renamed(labels: &Pairs) -> Pairs {
+    let name = |name: &str| if name == "rule" { "alertname" } else { name }.to_owned();
+    labels.iter().map(|(label, value)| (name(label), value.clone())).collect()
+}
+
+fn quoted(labels: &Pairs) -> String {
+    let quoted: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    quoted.join(", ")
+}
+
+fn common<'a>(mut all: impl Iterator<Item = &'a Pairs>) -> Pairs {
+    let mut common = all.next().cloned().unwrap_or_default();
+    for pairs in all {
+        common.retain(|name, value| pairs.get(name) == Some(value));
+    }
+    common
+}
+
+fn fingerprint(labels: &Pairs) -> String {
+    let mut hash = Fnv::default();
+    for (name, value) in labels {
+        hash.text(name);
+        hash.text(value);
+    }
+    hash.hex()
+}
+
+fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}

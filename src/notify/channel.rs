@@ -1,0 +1,36 @@
+//! The way to a receiver. Blocking: it runs on a thread that has nothing else to do.
+
+use super::http::{Body, Http};
+use super::mail::Mail;
+use super::notification::Notification;
+use super::outcome::Outcome;
+use crate::config::ChannelConfig;
+use crate::locale::NotifyWords;
+
+/// One way to tell one receiver.
+pub enum Channel {
+    Http(Http),
+    Mail(Mail),
+}
+
+impl Channel {
+    #[must_use]
+    pub fn new(config: &ChannelConfig, words: &'static NotifyWords) -> Self {
+        match config.clone() {
+            ChannelConfig::Webhook(http) => Self::Http(Http::new(http, Body::Alertmanager)),
+            ChannelConfig::Template(http, template) => {
+                Self::Http(Http::new(http, Body::Template(template, words)))
+            }
+            ChannelConfig::Email(email) => Self::Mail(Mail::new(email, words)),
+        }
+    }
+
+    /// Tells it, each wait on the way being bounded.
+    #[must_use]
+    pub fn send(&self, notification: &Notification) -> Outcome {
+        match self {
+            Self::Http(http) => http.send(notification),
+            Self::Mail(mail) => mail.send(notification),
+        }
+    }
+}

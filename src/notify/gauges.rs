@@ -1,0 +1,42 @@
+//! How a receiver is, for whoever asks the daemon.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+/// Shown by the receiver's actor, read by anybody.
+#[derive(Debug, Default)]
+pub struct Gauges(Mutex<Shown>);
+
+/// How a receiver is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Alarms with news it has not been told.
+    pub waiting: usize,
+    /// Notifications in this run of the daemon.
+    pub delivered: u64,
+    /// Notifications it refused for good, in this run.
+    pub given_up: u64,
+    /// Ended alarms that were too many to wait for it, in this run.
+    pub dropped: u64,
+    pub last_success: Option<DateTime<Utc>>,
+    pub last_error: Option<(DateTime<Utc>, String)>,
+    /// Whether the last attempt failed.
+    pub is_failing: bool,
+}
+
+impl Gauges {
+    #[must_use]
+    pub fn shown(&self) -> Shown {
+        self.lock().clone()
+    }
+
+    pub(super) fn show(&self, change: impl FnOnce(&mut Shown)) {
+        change(&mut self.lock());
+    }
+
+    /// Each change is whole: a poisoned lock is as good.
+    fn lock(&self) -> MutexGuard<'_, Shown> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

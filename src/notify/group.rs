@@ -1,0 +1,132 @@
+//! One group of a receiver, and the alarms in it. Pure; [`super::groups`] has the rules.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::groups::{Entry, Terms, after};
+
+/// How an alarm is, in Alertmanager's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Firing,
+    Resolved,
+}
+
+impl Status {
+    /// As it travels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// One alarm from its raising to the telling of its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    pub sensor: Arc<str>,
+    pub rule: Arc<str>,
+    /// The last event of it.
+    pub row_id: i64,
+    pub status: Status,
+    pub starts_at: DateTime<Utc>,
+    /// What the receiver has been told of it.
+    pub told: Option<Status>,
+}
+
+impl Alarm {
+    pub(super) const fn raised(
+        sensor: Arc<str>,
+        rule: Arc<str>,
+        row_id: i64,
+        starts_at: DateTime<Utc>,
+    ) -> Self {
+        Self { sensor, rule, row_id, status: Status::Firing, starts_at, told: None }
+    }
+
+    /// Whether the receiver believes something else.
+    pub(super) fn is_news(&self) -> bool {
+        self.told != Some(self.status)
+    }
+
+    pub(super) fn entry(&self, alert_id: &Arc<str>) -> Entry {
+        Entry {
+            alert_id: alert_id.clone(),
+            row_id: self.row_id,
+            status: self.status,
+            starts_at: self.starts_at,
+            is_news: self.is_news(),
+        }
+    }
+}
+
+/// Alarms that are told together.
+#[derive(Debug)]
+pub struct Group {
+    pub labels: BTreeMap<String, String>,
+    /// By their `alert_id`.
+    pub alarms: HashMap<Arc<str>, Alarm>,
+    /// How many of them have news.
+    pub num_news: usize,
+    /// When the first of the news came.
+    pub news_at: Option<DateTime<Utc>>,
+    /// When the receiver was last told all there was.
+    pub told_at: Option<DateTime<Utc>>,
+    /// Notifications so far.
+    pub number: u64,
+    /// Of the next one, in a row.
+    pub failures: u32,
+    pub retry_at: Option<DateTime<Utc>>,
+}
+
+impl Group {
+    pub(super) fn new(labels: BTreeMap<String, String>) -> Self {
+        Self {
+            labels,
+            alarms: HashMap::new(),
+            num_news: 0,
+            news_at: None,
+            told_at: None,
+            number: 0,
+            failures: 0,
+            retry_at: None,
+        }
+    }
+
+    /// What names a group: its labels as JSON, which are in order.
+    pub(super) fn id(labels: &BTreeMap<String, String>) -> Arc<str> {
+        // Texts under text keys have no way to fail.
+        serde_json::to_string(labels).unwrap_or_default().into()
+    }
+
+    pub(super) fn note_news(&mut self, now: DateTime<Utc>) {
+        self.news_at.get_or_insert(now);
+    }
+
+    /// When its next notification is due; `None` if nothing calls for one.
+    pub(super) fn due_at(&self, terms: &Terms) -> Option<DateTime<Utc>> {
+        let due_at = match (self.news_at, self.told_at) {
+            (Some(news), Some(told)) if self.num_news > 0 => {
+                after(news, terms.wait).max(after(told, terms.interval))
+            }
+            (Some(news), None) if self.num_news > 0 => after(news, terms.wait),
+            (_, Some(told)) => after(told, terms.repeat.max(terms.interval)),
+            _ => return None,
+        };
+        Some(self.retry_at.map_or(due_at, |retry_at| due_at.max(retry_at)))
+    }
+
+    /// A clock that was put back must not keep anybody waiting: nothing has happened later than now.
+    pub(super) fn not_after(&mut self, now: DateTime<Utc>, longest_retry: Duration) {
+        self.news_at = self.news_at.map(|at| at.min(now));
+        self.told_at = self.told_at.map(|at| at.min(now));
+        self.retry_at = self.retry_at.filter(|at| *at <= after(now, longest_retry));
+    }
+}

@@ -1,0 +1,389 @@
+//! When a receiver is told what: the alarms it is to hear of, gathered in groups. Pure: an event or a
+//! draft and the time go in, what to send and what to keep come out.
+//!
+//! As Alertmanager has it: the first news of a group waits for `wait`, so that what belongs together
+//! is told together; further news follows `interval` after the last notification at the soonest; and
+//! while an alarm of the group is firing, all of it is told again each `repeat`. A notification tells of
+//! every alarm of its group that is firing, and of those that ended since the last one.
+//!
+//! Differently from Alertmanager, an alarm that came and went before it could be told is told all the
+//! same, once, as resolved; and each news waits for `wait`, not only a group's first.
+//!
+//! Holds always: each event taken in is told, or was overtaken by a later one of its alarm, which is;
+//! within a notification events are in the order of their rows, and a group's notifications are told
+//! one after the other; nothing that fires is forgotten before its end was told.
+//! Never: a notification before `wait` is over, or one with more than `at_most` alarms.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::group::{Alarm, Group, Status};
+use super::kept::{self, Part};
+use crate::config::GroupLabel;
+use crate::domain::{AlertEvent, AlertState};
+use crate::messages::PendingAlert;
+
+/// Alarms that ended and wait to be told, of one receiver. Those that fire are as many as the alarms
+/// that stand, which the engine bounds; those that ended while a receiver was away have no bound of
+/// their own. Seventy a minute for a whole day, and 12 MB.
+pub const MOST_ENDED: usize = 100_000;
+
+/// A wait for another try that is longer is a clock put back, not a wait.
+const LONGEST_RETRY: Duration = Duration::from_secs(2 * 3600);
+
+/// How a receiver wants to be told.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    pub group_by: Vec<GroupLabel>,
+    pub wait: Duration,
+    pub interval: Duration,
+    pub repeat: Duration,
+    pub send_resolved: bool,
+    /// Alarms in one notification; above 0.
+    pub at_most: usize,
+}
+
+/// A notification to be: which events it tells, not yet their words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Names the group.
+    pub group: Arc<str>,
+    pub labels: BTreeMap<String, String>,
+    /// News first, each half in the order of its rows.
+    pub entries: Vec<Entry>,
+    /// How many more alarms of the group it would tell of, had it room.
+    pub truncated: usize,
+    /// Which notification of its group it is, from 1.
+    pub number: u64,
+    /// Whether all news is in it.
+    is_whole: bool,
+}
+
+/// One alarm in a notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub alert_id: Arc<str>,
+    /// The stored event that says how it is.
+    pub row_id: i64,
+    pub status: Status,
+    pub starts_at: DateTime<Utc>,
+    /// Whether the receiver has not been told so before.
+    pub is_news: bool,
+}
+
+/// Everything one receiver has to be told, and has been told and must hear the end of.
+#[derive(Debug)]
+pub struct Groups {
+    terms: Terms,
+    groups: BTreeMap<Arc<str>, Group>,
+    /// The group of each alarm by its `alert_id`.
+    group_of: HashMap<Arc<str>, Arc<str>>,
+    /// The one that fires of each sensor and rule, which can't have two.
+    firing: HashMap<(Arc<str>, Arc<str>), Arc<str>>,
+    /// The last event taken in.
+    through: i64,
+    changed: BTreeSet<Part>,
+    num_ended: usize,
+    most_ended: usize,
+    num_dropped: u64,
+}
+
+impl Groups {
+    /// For a receiver that has taken in all events up to the row `through`.
+    #[must_use]
+    pub fn new(terms: Terms, through: i64) -> Self {
+        Self {
+            terms,
+            groups: BTreeMap::new(),
+            group_of: HashMap::new(),
+            firing: HashMap::new(),
+            through,
+            changed: BTreeSet::new(),
+            num_ended: 0,
+            most_ended: MOST_ENDED,
+            num_dropped: 0,
+        }
+    }
+
+    /// As an earlier run kept it with [`Groups::take_changes`]. What can't be read is told of in the
+    /// second place.
+    #[must_use]
+    pub fn restore(terms: Terms, through: i64, parts: &[(String, String)]) -> (Self, Vec<String>) {
+        let mut groups = Self::new(terms, through);
+        let (read, unreadable) = kept::read(parts);
+        for (id, group) in read.groups {
+            groups.groups.insert(id, group);
+        }
+        for (alert_id, (group, alarm)) in read.alarms {
+            groups.insert(alert_id, &group, alarm);
+        }
+        groups.groups.retain(|_, group| !group.alarms.is_empty());
+        for group in groups.groups.values_mut().filter(|group| group.num_news > 0) {
+            // Both were kept at once; should someone have edited one, its news is long due.
+            group.note_news(DateTime::UNIX_EPOCH);
+        }
+        (groups, unreadable)
+    }
+
+    /// The row of the last event taken in.
+    #[must_use]
+    pub const fn through(&self) -> i64 {
+        self.through
+    }
+
+    /// How many alarms have news that the receiver has not been told.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.groups.values().map(|group| group.num_news).sum()
+    }
+
+    /// How many ended alarms were given up untold, there being too many.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.num_dropped
+    }
+
+    /// Takes an event in, the next by its row. `is_wanted` says whether the receiver is to hear of an
+    /// alarm it doesn't know yet.
+    pub fn take(&mut self, alert: &PendingAlert, is_wanted: bool, now: DateTime<Utc>) {
+        let PendingAlert { row_id, event } = alert;
+        if *row_id <= self.through {
+            return;
+        }
+        self.through = *row_id;
+        match event.state {
+            AlertState::Active => self.fires(*row_id, event, is_wanted, now),
+            AlertState::Resolved => self.ends(*row_id, event, now),
+        }
+    }
+
+    fn fires(&mut self, row_id: i64, event: &AlertEvent, is_wanted: bool, now: DateTime<Utc>) {
+        let id = &event.alert_id;
+        if let Some(known) = self.firing.get(&alarm_of(event)).cloned() {
+            // Nobody was told of what lies between: to the receiver it is the same alarm.
+            return self.goes_on(&known, row_id);
+        }
+        if !is_wanted || self.group_of.contains_key(id) {
+            return;
+        }
+        let labels = labels(&self.terms.group_by, event);
+        let group = Group::id(&labels);
+        self.groups.entry(group.clone()).or_insert_with(|| Group::new(labels)).note_news(now);
+        let (sensor, rule) = alarm_of(event);
+        self.insert(id.clone(), &group, Alarm::raised(sensor, rule, row_id, event.timestamp));
+        self.changed.insert(Part::Alarm(id.clone()));
+        self.changed.insert(Part::Group(group));
+    }
+
+    /// One more event of an alarm that fires: its value is newer, and that is no news.
+    fn goes_on(&mut self, alert_id: &Arc<str>, row_id: i64) {
+        if let Some(alarm) = self.alarm(alert_id) {
+            alarm.row_id = row_id;
+            self.changed.insert(Part::Alarm(alert_id.clone()));
+        }
+    }
+
+    fn ends(&mut self, row_id: i64, event: &AlertEvent, now: DateTime<Utc>) {
+        // The end of an alarm whose beginning it was never to hear of.
+        let Some(id) = self.firing.remove(&alarm_of(event)) else { return };
+        let Some(group_id) = self.group_of.get(&id).cloned() else { return };
+        self.changed.insert(Part::Alarm(id.clone()));
+        self.changed.insert(Part::Group(group_id.clone()));
+        let wants_ends = self.terms.send_resolved;
+        let Some(group) = self.groups.get_mut(&group_id) else { return };
+        let Some(alarm) = group.alarms.get_mut(&id) else { return };
+        if alarm.told == Some(Status::Firing) && !wants_ends {
+            return self.remove(&id);
+        }
+        group.num_news += usize::from(!alarm.is_news());
+        (alarm.row_id, alarm.status) = (row_id, Status::Resolved);
+        group.note_news(now);
+        self.num_ended += 1;
+        if self.num_ended > self.most_ended {
+            self.drop_oldest();
+        }
+    }
+
+    /// The next notification that is due, if any; of a group whose last one failed not before its
+    /// next try.
+    #[must_use]
+    pub fn due(&mut self, now: DateTime<Utc>) -> Option<Draft> {
+        for group in self.groups.values_mut() {
+            group.not_after(now, LONGEST_RETRY);
+        }
+        let (id, group, _) = self
+            .groups
+            .iter()
+            .filter_map(|(id, group)| Some((id, group, group.due_at(&self.terms)?)))
+            .filter(|(.., due_at)| *due_at <= now)
+            .min_by_key(|(.., due_at)| *due_at)?;
+        Some(self.draft(id, group))
+    }
+
+    /// When [`Groups::due`] will have something to give, if nothing more happens.
+    #[must_use]
+    pub fn next_due(&self) -> Option<DateTime<Utc>> {
+        self.groups.values().filter_map(|group| group.due_at(&self.terms)).min()
+    }
+
+    fn draft(&self, id: &Arc<str>, group: &Group) -> Draft {
+        let mut entries: Vec<_> =
+            group.alarms.iter().map(|(alert_id, alarm)| alarm.entry(alert_id)).collect();
+        entries.sort_unstable_by_key(|entry| (!entry.is_news, entry.row_id));
+        let truncated = entries.len().saturating_sub(self.terms.at_most);
+        entries.truncate(self.terms.at_most);
+        Draft {
+            group: id.clone(),
+            labels: group.labels.clone(),
+            is_whole: entries.iter().filter(|entry| entry.is_news).count() == group.num_news,
+            entries,
+            truncated,
+            number: group.number + 1,
+        }
+    }
+
+    /// The receiver has been told what a draft says, or will never take it.
+    pub fn told(&mut self, draft: &Draft, now: DateTime<Utc>) {
+        for entry in draft.entries.iter().filter(|entry| entry.is_news) {
+            self.entry_told(&draft.group, entry);
+        }
+        let Some(group) = self.groups.get_mut(&draft.group) else { return };
+        group.number = draft.number;
+        (group.failures, group.retry_at) = (0, None);
+        if draft.is_whole {
+            group.told_at = Some(now);
+            // What came while it was being told.
+            group.news_at = (group.num_news > 0).then_some(now);
+        }
+        self.changed.insert(Part::Group(draft.group.clone()));
+        self.remove_if_empty(&draft.group);
+    }
+
+    fn entry_told(&mut self, group: &Arc<str>, entry: &Entry) {
+        let Some(group) = self.groups.get_mut(group) else { return };
+        let Some(alarm) = group.alarms.get_mut(&entry.alert_id) else { return };
+        let was_news = alarm.is_news();
+        alarm.told = Some(entry.status);
+        group.num_news -= usize::from(was_news && !alarm.is_news());
+        let is_over = alarm.status == Status::Resolved;
+        let is_done = is_over && (!alarm.is_news() || !self.terms.send_resolved);
+        self.changed.insert(Part::Alarm(entry.alert_id.clone()));
+        if is_done {
+            self.num_ended -= 1;
+            self.remove(&entry.alert_id);
+        }
+    }
+
+    /// The receiver could not be told; it is tried again at `retry_at`.
+    pub fn failed(&mut self, draft: &Draft, retry_at: DateTime<Utc>) {
+        if let Some(group) = self.groups.get_mut(&draft.group) {
+            group.failures = group.failures.saturating_add(1);
+            group.retry_at = Some(retry_at);
+        }
+    }
+
+    /// How often the group's next notification has failed.
+    #[must_use]
+    pub fn failures(&self, draft: &Draft) -> u32 {
+        self.groups.get(&draft.group).map_or(0, |group| group.failures)
+    }
+
+    /// Whether something is to be kept.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// What is no longer as it was last kept; `None` for what is no more. Whoever takes them must see
+    /// them kept before the next ones.
+    pub fn take_changes(&mut self) -> Vec<(String, Option<String>)> {
+        let changed = std::mem::take(&mut self.changed);
+        let text = |part: &Part| match part {
+            Part::Group(id) => self.groups.get(id).map(kept::group),
+            Part::Alarm(id) => {
+                let group = self.group_of.get(id)?;
+                Some(kept::alarm(group, self.groups.get(group)?.alarms.get(id)?))
+            }
+        };
+        changed.iter().map(|part| (part.name(), text(part))).collect()
+    }
+
+    fn insert(&mut self, alert_id: Arc<str>, group_id: &Arc<str>, alarm: Alarm) {
+        let Some(group) = self.groups.get_mut(group_id) else { return };
+        group.num_news += usize::from(alarm.is_news());
+        match alarm.status {
+            Status::Resolved => self.num_ended += 1,
+            Status::Firing => {
+                let key = (alarm.sensor.clone(), alarm.rule.clone());
+                self.firing.insert(key, alert_id.clone());
+            }
+        }
+        self.group_of.insert(alert_id.clone(), group_id.clone());
+        group.alarms.insert(alert_id, alarm);
+    }
+
+    fn alarm(&mut self, alert_id: &Arc<str>) -> Option<&mut Alarm> {
+        let group = self.group_of.get(alert_id)?;
+        self.groups.get_mut(group)?.alarms.get_mut(alert_id)
+    }
+
+    fn remove(&mut self, alert_id: &Arc<str>) {
+        let Some(group_id) = self.group_of.remove(alert_id) else { return };
+        self.changed.insert(Part::Alarm(alert_id.clone()));
+        if let Some(group) = self.groups.get_mut(&group_id)
+            && let Some(alarm) = group.alarms.remove(alert_id)
+        {
+            group.num_news -= usize::from(alarm.is_news());
+        }
+        self.remove_if_empty(&group_id);
+    }
+
+    fn remove_if_empty(&mut self, group_id: &Arc<str>) {
+        if self.groups.get(group_id).is_some_and(|group| group.alarms.is_empty()) {
+            self.groups.remove(group_id);
+            self.changed.insert(Part::Group(group_id.clone()));
+        }
+    }
+
+    /// Lets go of a tenth of the ended alarms, those that ended first.
+    fn drop_oldest(&mut self) {
+        let alarms = self.groups.values().flat_map(|group| &group.alarms);
+        let ended = alarms.filter(|(_, alarm)| alarm.status == Status::Resolved);
+        let mut oldest: Vec<_> = ended.map(|(id, alarm)| (alarm.row_id, id.clone())).collect();
+        oldest.sort_unstable();
+        oldest.truncate((self.most_ended / 10).max(1));
+        for (_, id) in oldest {
+            self.num_ended -= 1;
+            self.num_dropped += 1;
+            self.remove(&id);
+        }
+    }
+}
+
+/// What can fire once at a time: a sensor's alarm by one rule.
+fn alarm_of(event: &AlertEvent) -> (Arc<str>, Arc<str>) {
+    (event.sensor_id.as_str().into(), event.rule.clone())
+}
+
+fn labels(group_by: &[GroupLabel], event: &AlertEvent) -> BTreeMap<String, String> {
+    let value = |label: &GroupLabel| match label {
+        GroupLabel::Location => event.location.as_str(),
+        GroupLabel::Rule => &event.rule,
+        GroupLabel::Sensor => event.sensor_id.as_str(),
+    };
+    group_by.iter().map(|label| (label.as_str().to_owned(), value(label).to_owned())).collect()
+}
+
+/// A time so much later; the last there is for one beyond.
+pub(super) fn after(time: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(wait)
+        .ok()
+        .and_then(|wait| time.checked_add_signed(wait))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! Tells people and programs of alarms beside the broker: by webhook, by mail. One actor a receiver.
+//!
+//! What is told is pure: [`groups`] gathers the stored alert events in groups and says which are due,
+//! [`notification`] puts a group's news into one message, [`alertmanager`] and [`template`] write it
+//! down. How it gets there is a [`channel`]'s. The [`actor`] moves events in and outcomes back.
+//!
+//! Holds always: what a receiver has taken in and not told is in the database, so that neither a kill
+//! nor an outage of a day loses any of it, and a restart goes on where it stopped. A notification counts
+//! as told when the receiver has said so; killed between that and the commit, it is sent once more,
+//! with the same id. One receiver waits for no other.
+//! Never: an event told that was not announced, but for the end of an alarm whose beginning was told;
+//! a secret in a log line; the past told to a receiver that is new.
+
+pub mod actor;
+pub mod alertmanager;
+pub mod channel;
+mod fingerprint;
+pub mod gauges;
+pub mod group;
+pub mod groups;
+mod http;
+mod kept;
+mod mail;
+pub mod notification;
+pub mod outcome;
+pub mod template;
+mod trouble;
+
+use std::sync::Arc;
+
+pub use actor::Receiver;
+use channel::Channel;
+pub use gauges::{Gauges, Shown};
+use groups::Terms;
+use notification::Runbooks;
+
+use crate::alarms::rule::Rule;
+use crate::alarms::select::matches;
+use crate::config::{AlarmSelection, ReceiverConfig};
+use crate::domain::AlertEvent;
+use crate::locale::Words;
+use crate::messages::{AlertsStored, KeepReceiver, LoadAlerts, LoadReceiver};
+use crate::supervisor::Route;
+
+/// Where a receiver's messages go.
+#[derive(Clone)]
+pub struct Routes {
+    pub load: Route<LoadReceiver>,
+    pub keep: Route<KeepReceiver>,
+    pub alerts: Route<LoadAlerts>,
+}
+
+/// What a receiver is told once.
+#[derive(Clone)]
+pub struct Settings {
+    pub name: Arc<str>,
+    terms: Terms,
+    selection: AlarmSelection,
+    channel: Arc<Channel>,
+    runbooks: Arc<Runbooks>,
+    words: &'static Words,
+    routes: Routes,
+    /// Says when there may be events to take in.
+    stored: AlertsStored,
+    pub gauges: Arc<Gauges>,
+}
+
+impl Settings {
+    #[must_use]
+    pub fn new(
+        config: &ReceiverConfig,
+        runbooks: Arc<Runbooks>,
+        words: &'static Words,
+        routes: Routes,
+        stored: AlertsStored,
+    ) -> Self {
+        let terms = Terms {
+            group_by: config.group_by.clone(),
+            wait: config.group_wait,
+            interval: config.group_interval,
+            repeat: config.repeat_interval,
+            send_resolved: config.send_resolved,
+            at_most: config.max_alerts,
+        };
+        Self {
+            name: config.name.clone(),
+            terms,
+            selection: config.selection.clone(),
+            channel: Arc::new(Channel::new(&config.channel, words.notify)),
+            runbooks,
+            words,
+            routes,
+            stored,
+            gauges: Arc::default(),
+        }
+    }
+}
+
+/// The runbooks of the rules that have one.
+#[must_use]
+pub fn runbooks(rules: &[Rule]) -> Runbooks {
+    let with_runbook = |rule: &Rule| Some((rule.name.clone(), rule.runbook.clone()?));
+    rules.iter().filter_map(with_runbook).collect()
+}
+
+/// Whether a receiver wants to hear of an alarm.
+fn is_selected(selection: &AlarmSelection, event: &AlertEvent) -> bool {
+    let AlarmSelection { priorities, rules, locations } = selection;
+    let any = |patterns: &[Arc<str>], text: &str| {
+        patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, text))
+    };
+    (priorities.is_empty() || priorities.contains(&event.severity))
+        && any(rules, &event.rule)
+        && any(locations, event.location.as_str())
+}

@@ -1,0 +1,160 @@
+//! One notification: what a receiver is told in one message, whatever way it goes. Pure.
+//!
+//! This is the seam between what is to be told and how: [`super::groups`] says which events make one,
+//! a [`super::channel`] brings it to its receiver. Whatever is stored as an announced alert event can
+//! be told this way, an event that sums up many others among it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::fingerprint::Fnv;
+use super::group::Status;
+use super::groups::{Draft, Entry};
+use crate::domain::{AlertEvent, Priority};
+use crate::locale::{NotifyWords, ToldAlarm};
+use crate::messages::PendingAlert;
+
+/// Runbooks by the rules' names.
+pub type Runbooks = HashMap<Arc<str>, Arc<str>>;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notification {
+    /// The receiver's name.
+    pub receiver: Arc<str>,
+    /// The same whenever this very notification is sent again: for who can tell a repeat by it.
+    pub id: String,
+    /// What its alarms have in common, by the receiver's `group_by`.
+    pub group_labels: BTreeMap<String, String>,
+    /// News first.
+    pub alarms: Vec<Told>,
+    /// How many more there are.
+    pub truncated: usize,
+}
+
+/// One alarm in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// The last that happened to it.
+    pub event: AlertEvent,
+    pub status: Status,
+    pub starts_at: DateTime<Utc>,
+    /// Whether the receiver has not been told so before.
+    pub is_news: bool,
+    pub runbook: Option<Arc<str>>,
+}
+
+impl Notification {
+    /// A draft with the events it speaks of. One whose event is no more in storage is left out.
+    #[must_use]
+    pub fn new(
+        receiver: Arc<str>,
+        draft: &Draft,
+        events: Vec<PendingAlert>,
+        runbooks: &Runbooks,
+    ) -> Self {
+        let id = id(&receiver, draft);
+        let mut by_row: HashMap<i64, AlertEvent> =
+            events.into_iter().map(|alert| (alert.row_id, alert.event)).collect();
+        let told = |entry: &Entry| {
+            let event = by_row.remove(&entry.row_id)?;
+            let runbook = runbooks.get(&event.rule).cloned();
+            let Entry { status, starts_at, is_news, .. } = *entry;
+            Some(Told { event, status, starts_at, is_news, runbook })
+        };
+        let alarms = draft.entries.iter().filter_map(told).collect();
+        Self {
+            receiver,
+            id,
+            group_labels: draft.labels.clone(),
+            alarms,
+            truncated: draft.truncated,
+        }
+    }
+
+    /// Firing as long as one of its alarms is.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        if self.num(Status::Firing) > 0 { Status::Firing } else { Status::Resolved }
+    }
+
+    #[must_use]
+    pub fn num(&self, status: Status) -> usize {
+        self.alarms.iter().filter(|told| told.status == status).count()
+    }
+
+    /// The highest priority in it: of those that fire, if any does.
+    #[must_use]
+    pub fn priority(&self) -> Priority {
+        let of_status = self.alarms.iter().filter(|told| told.status == self.status());
+        of_status.map(|told| told.event.severity).max().unwrap_or(Priority::Low)
+    }
+
+    /// `Hall 3`, or `Hall 3, high-temperature`: the group in a few words; empty for the one of all.
+    #[must_use]
+    pub fn group_name(&self) -> String {
+        let values = self.group_labels.values().filter(|value| !value.is_empty());
+        values.map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    /// One line.
+    #[must_use]
+    pub fn subject(&self, words: &NotifyWords) -> String {
+        let (firing, resolved) = (self.num(Status::Firing), self.num(Status::Resolved));
+        (words.subject)(&self.group_name(), firing, resolved)
+    }
+
+    /// Line by line what was raised, what is over, and what goes on.
+    #[must_use]
+    pub fn text(&self, words: &NotifyWords) -> String {
+        let mut text = String::new();
+        let raised = |told: &&Told| told.status == Status::Firing && told.is_news;
+        let over = |told: &&Told| told.status == Status::Resolved;
+        let standing = |told: &&Told| told.status == Status::Firing && !told.is_news;
+        self.section(&mut text, words.raised, raised, words);
+        self.section(&mut text, words.over, over, words);
+        self.section(&mut text, words.standing, standing, words);
+        if self.truncated > 0 {
+            text += &format!("{}\n", (words.truncated)(self.truncated));
+        }
+        text
+    }
+
+    fn section(
+        &self,
+        text: &mut String,
+        title: &str,
+        is_in_it: impl Fn(&&Told) -> bool,
+        words: &NotifyWords,
+    ) {
+        let mut alarms = self.alarms.iter().filter(is_in_it).peekable();
+        if alarms.peek().is_none() {
+            return;
+        }
+        text.push_str(title);
+        text.push('\n');
+        for told in alarms {
+            let Told { event, starts_at, runbook, .. } = told;
+            let ends_at = (told.status == Status::Resolved).then_some(event.timestamp);
+            let said = ToldAlarm { event, starts_at: *starts_at, ends_at };
+            *text += &format!("  {}\n", (words.alarm)(&said));
+            if let (Some(runbook), Status::Firing) = (runbook, told.status) {
+                *text += &format!("    {}\n", (words.runbook)(runbook));
+            }
+        }
+        text.push('\n');
+    }
+}
+
+fn id(receiver: &str, draft: &Draft) -> String {
+    let mut hash = Fnv::default();
+    hash.text(receiver);
+    hash.text(&draft.group);
+    hash.text(&draft.number.to_string());
+    for entry in draft.entries.iter().filter(|entry| entry.is_news) {
+        hash.text(&entry.alert_id);
+        hash.text(entry.status.as_str());
+    }
+    hash.hex()
+}

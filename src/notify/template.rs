@@ -1,0 +1,78 @@
+//! The body of a `template` receiver: its placeholders filled in, each as the body's own format needs
+//! it. Pure.
+
+use super::alertmanager;
+use super::group::Status;
+use super::notification::Notification;
+use crate::config::{BodyFormat, PLACEHOLDERS};
+use crate::locale::NotifyWords;
+
+/// A body with its placeholders filled in, each once over: what a location says is no template.
+#[must_use]
+pub fn filled(
+    template: &str,
+    format: BodyFormat,
+    notification: &Notification,
+    words: &NotifyWords,
+) -> String {
+    let mut text = String::with_capacity(template.len() + 256);
+    let mut rest = template;
+    while let Some(at) = rest.find('{') {
+        let (before, from) = rest.split_at(at);
+        text.push_str(before);
+        let known = PLACEHOLDERS.iter().find(|name| from.starts_with(**name));
+        if let Some(name) = known {
+            text.push_str(&value(name, format, notification, words));
+        } else {
+            text.push('{');
+        }
+        rest = &from[known.map_or(1, |name| name.len())..];
+    }
+    text + rest
+}
+
+fn value(
+    name: &str,
+    format: BodyFormat,
+    notification: &Notification,
+    words: &NotifyWords,
+) -> String {
+    let plain = match name {
+        "{subject}" => notification.subject(words),
+        "{text}" => notification.text(words),
+        "{status}" => notification.status().as_str().to_owned(),
+        "{severity}" => notification.priority().as_str().to_lowercase(),
+        "{group}" => notification.group_name(),
+        "{receiver}" => notification.receiver.to_string(),
+        "{firing}" => notification.num(Status::Firing).to_string(),
+        "{resolved}" => notification.num(Status::Resolved).to_string(),
+        "{truncated}" => notification.truncated.to_string(),
+        "{id}" => notification.id.clone(),
+        // Is JSON already, and in its place in a JSON body.
+        "{alerts}" if format == BodyFormat::Json => return alertmanager::alerts_json(notification),
+        "{alerts}" => alertmanager::alerts_json(notification),
+        _ => String::new(), // none other is in PLACEHOLDERS
+    };
+    match format {
+        BodyFormat::Json => json_inside(&plain),
+        BodyFormat::Form => form_encoded(&plain),
+        BodyFormat::Plain => plain,
+    }
+}
+
+/// As it stands between the quotes of a JSON text.
+fn json_inside(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+fn form_encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' => {
+            char::from(byte).to_string()
+        }
+        b' ' => "+".to_owned(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}

@@ -1,0 +1,134 @@
+//! When to try again after failures, and which of them are worth a line in the log. Pure.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::groups::after;
+use super::outcome::Outcome;
+use crate::supervisor::Backoff;
+
+/// 1 s, doubled each time, at most half a minute, give or take a quarter: an alarm may be waiting.
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(30), jitter_percent: 25 };
+
+/// A failure that goes on is written again this long after the last time.
+const REMINDER: Duration = Duration::from_secs(600);
+
+/// A pause that is longer is a clock put back.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 3600);
+
+/// A receiver's failures in a row.
+#[derive(Debug, Default)]
+pub(super) struct Trouble {
+    streak: u32,
+    paused_until: Option<DateTime<Utc>>,
+    said: Option<(String, DateTime<Utc>)>,
+}
+
+/// What follows from a failure.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Retry {
+    pub wait: Duration,
+    pub at: DateTime<Utc>,
+    /// Whether the log is to say so.
+    pub is_news: bool,
+}
+
+impl Trouble {
+    /// The receiver took something.
+    ///
+    /// Returns whether the log said that it did not.
+    pub(super) fn over(&mut self) -> bool {
+        std::mem::take(self).said.is_some()
+    }
+
+    /// An attempt failed for now, after `failures` others of the same notification; `chance` is in
+    /// [0, 1). `None` for an outcome that is no reason to try again.
+    pub(super) fn failed(
+        &mut self,
+        outcome: &Outcome,
+        failures: u32,
+        now: DateTime<Utc>,
+        chance: f64,
+    ) -> Option<Retry> {
+        let (why, asked, is_for_all) = match outcome {
+            Outcome::Unreachable { why } => (why, None, true),
+            Outcome::Later { why, after } => (why, *after, after.is_some()),
+            Outcome::Delivered | Outcome::Refused { .. } => return None,
+        };
+        let streak = if is_for_all { failures.max(self.streak) } else { failures };
+        let wait = BACKOFF.delay(streak, chance).max(asked.unwrap_or_default());
+        let at = after(now, wait);
+        if is_for_all {
+            self.streak = self.streak.saturating_add(1);
+            self.paused_until = Some(at);
+        }
+        let is_known = self.said.as_ref().is_some_and(|(said, said_at)| {
+            said == why && *said_at <= now && now < after(*said_at, REMINDER)
+        });
+        if !is_known {
+            self.said = Some((why.clone(), now));
+        }
+        Some(Retry { wait, at, is_news: !is_known })
+    }
+
+    /// Until when nothing is sent. A clock that was put back keeps nobody waiting.
+    pub(super) fn paused_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.paused_until.filter(|until| now < *until && *until <= after(now, LONGEST_PAUSE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unreachable(why: &str) -> Outcome {
+        Outcome::Unreachable { why: why.into() }
+    }
+
+    fn later(after: Option<u64>) -> Outcome {
+        Outcome::Later { why: "busy".into(), after: after.map(Duration::from_secs) }
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_723_631_400 + seconds, 0).unwrap()
+    }
+
+    #[test]
+    fn a_receiver_that_is_away_is_tried_ever_more_seldom() {
+        let mut trouble = Trouble::default();
+        let waits: Vec<_> = (0..7)
+            .map(|_| trouble.failed(&unreachable("x"), 0, at(0), 0.5).unwrap().wait.as_secs())
+            .collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
+        assert_eq!(trouble.paused_until(at(0)), Some(at(30)));
+        assert_eq!(trouble.paused_until(at(30)), None);
+        assert_eq!(trouble.paused_until(at(-86_400)), None, "the clock was put back");
+        assert!(trouble.over());
+        assert_eq!(trouble.failed(&unreachable("x"), 0, at(0), 0.5).unwrap().wait.as_secs(), 1);
+    }
+
+    #[test]
+    fn one_notification_that_fails_keeps_no_other_waiting() {
+        let mut trouble = Trouble::default();
+        let retry = trouble.failed(&later(None), 3, at(0), 0.5).unwrap();
+        assert_eq!((retry.wait.as_secs(), trouble.paused_until(at(0))), (8, None));
+        let retry = trouble.failed(&later(Some(60)), 0, at(0), 0.5).unwrap();
+        assert_eq!((retry.at, trouble.paused_until(at(0))), (at(60), Some(at(60))), "it asked");
+        assert_eq!(trouble.failed(&Outcome::Delivered, 0, at(0), 0.5), None);
+    }
+
+    #[test]
+    fn the_same_failure_is_said_once_and_then_seldom() {
+        let mut trouble = Trouble::default();
+        let mut is_news = |why: &str, seconds| {
+            trouble.failed(&unreachable(why), 0, at(seconds), 0.5).unwrap().is_news
+        };
+        assert!(is_news("x", 0));
+        assert!(!is_news("x", 599));
+        assert!(is_news("y", 599), "another cause");
+        assert!(!is_news("y", 1198));
+        assert!(is_news("y", 1199));
+    }
+}

@@ -1,0 +1,148 @@
+//! What receivers of notifications keep, and the alert events they ask for.
+
+use r2d2_sqlite::rusqlite::{self, Connection, OptionalExtension, params};
+
+use super::database::{Database, OpenError};
+use super::recall;
+use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, PendingAlert};
+
+/// The columns of [`recall::PENDING_SQL`].
+const COLUMNS: &str = "id, alert_id, rule, alert_type, sensor_id, location, quantity, value, unit,
+    threshold, severity, state, message, timestamp";
+
+impl Database {
+    /// Forgets what all receivers kept but those that are `named`: one that comes back later is new,
+    /// and is not told of what happened meanwhile.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn keep_receivers<'n>(
+        &mut self,
+        named: impl IntoIterator<Item = &'n str>,
+    ) -> Result<(), OpenError> {
+        let path = self.connection.path().unwrap_or_default().to_owned();
+        let named: Vec<_> = named.into_iter().collect();
+        forget_others(&mut self.connection, &named)
+            .map_err(|error| OpenError::sqlite(path.as_ref(), &error))
+    }
+}
+
+fn forget_others(connection: &mut Connection, named: &[&str]) -> rusqlite::Result<()> {
+    let known: Vec<String> = connection
+        .prepare("SELECT receiver FROM receivers")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let transaction = connection.transaction()?;
+    for receiver in known.iter().filter(|known| !named.contains(&known.as_str())) {
+        transaction.execute("DELETE FROM receivers WHERE receiver = ?1", [receiver])?;
+        transaction.execute("DELETE FROM receiver_states WHERE receiver = ?1", [receiver])?;
+    }
+    transaction.commit()
+}
+
+/// Part of a commit; repeated, it changes nothing.
+pub(super) fn keep(connection: &Connection, keep: &KeepReceiver) -> rusqlite::Result<()> {
+    let KeepReceiver { receiver, through, parts } = keep;
+    connection
+        .prepare_cached("REPLACE INTO receivers (receiver, through) VALUES (?1, ?2)")?
+        .execute(params![receiver, through])?;
+    let mut put = connection.prepare_cached(
+        "REPLACE INTO receiver_states (receiver, part, state) VALUES (?1, ?2, ?3)",
+    )?;
+    let mut remove = connection
+        .prepare_cached("DELETE FROM receiver_states WHERE receiver = ?1 AND part = ?2")?;
+    for (part, state) in parts {
+        match state {
+            Some(state) => put.execute(params![receiver, part, state])?,
+            None => remove.execute(params![receiver, part])?,
+        };
+    }
+    Ok(())
+}
+
+pub(super) fn kept(connection: &Connection, receiver: &str) -> rusqlite::Result<KeptByReceiver> {
+    let through = connection
+        .prepare_cached("SELECT through FROM receivers WHERE receiver = ?1")?
+        .query_row([receiver], |row| row.get(0))
+        .optional()?;
+    let last_row_id = connection
+        .prepare_cached("SELECT coalesce(max(id), 0) FROM alerts")?
+        .query_row([], |row| row.get(0))?;
+    let parts = connection
+        .prepare_cached("SELECT part, state FROM receiver_states WHERE receiver = ?1")?
+        .query_map([receiver], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(KeptByReceiver { through, last_row_id, parts })
+}
+
+pub(super) fn alerts(
+    connection: &Connection,
+    which: &LoadAlerts,
+) -> rusqlite::Result<Vec<PendingAlert>> {
+    match which {
+        LoadAlerts::After { row_id, at_most } => after(connection, *row_id, *at_most),
+        LoadAlerts::Rows(rows) => of_rows(connection, rows),
+    }
+}
+
+fn after(
+    connection: &Connection,
+    row_id: i64,
+    at_most: usize,
+) -> rusqlite::Result<Vec<PendingAlert>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM alerts WHERE id > ?1 AND (announced OR state = 'resolved') ORDER BY id"
+    );
+    let mut select = connection.prepare_cached(&sql)?;
+    let mut rows = select.query([row_id])?;
+    let mut alerts = Vec::new();
+    while alerts.len() < at_most {
+        let Some(row) = rows.next()? else { break };
+        alerts.extend(recall::readable(row)?);
+    }
+    Ok(alerts)
+}
+
+fn of_rows(connection: &Connection, row_ids: &[i64]) -> rusqlite::Result<Vec<PendingAlert>> {
+    let mut select =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM alerts WHERE id = ?1"))?;
+    let mut alerts = Vec::with_capacity(row_ids.len());
+    for row_id in row_ids {
+        let mut rows = select.query([row_id])?;
+        if let Some(row) = rows.next()? {
+            alerts.extend(recall::readable(row)?);
+        }
+    }
+    Ok(alerts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::fixtures::settings;
+    use crate::storage::write::{Work, commit};
+
+    fn keep(through: i64, parts: &[(&str, Option<&str>)]) -> KeepReceiver {
+        let owned =
+            |(part, state): &(&str, Option<&str>)| ((*part).to_owned(), state.map(str::to_owned));
+        KeepReceiver { receiver: "a".into(), through, parts: parts.iter().map(owned).collect() }
+    }
+
+    #[test]
+    fn what_a_receiver_keeps_is_given_back_and_to_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut database = crate::storage::open(&settings(&folder.path().join("a.db"))).unwrap();
+        assert_eq!(kept(&database.connection, "a").unwrap(), KeptByReceiver::default());
+        let first = keep(3, &[("x", Some("1")), ("y", Some("2"))]);
+        let second = keep(4, &[("x", None), ("y", Some("3"))]);
+        commit(&mut database, &[Work::Receiver(&first), Work::Receiver(&second)]).unwrap();
+        let found = kept(&database.connection, "a").unwrap();
+        assert_eq!(found.through, Some(4));
+        assert_eq!(found.parts, [("y".to_owned(), "3".to_owned())]);
+        assert_eq!(kept(&database.connection, "b").unwrap().through, None);
+        database.keep_receivers(["a"]).unwrap();
+        assert_eq!(kept(&database.connection, "a").unwrap(), found);
+        database.keep_receivers(["b"]).unwrap();
+        assert_eq!(kept(&database.connection, "a").unwrap(), KeptByReceiver::default());
+    }
+}

@@ -1,0 +1,10 @@
+//! Notifications, seen from outside: the real daemon, and receivers that are there, away, slow, or
+//! refuse.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod formats;
+mod groups;
+mod outages;
+mod stage;

@@ -1,0 +1,178 @@
+//! Receivers that are away, slow or refuse, and a daemon that is killed: nothing is lost, and nobody
+//! waits for anybody else.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::stage::{FINE, HOT, Plant, config, receiver, told, wait_events, webhook};
+use crate::support::http::{Answer, Request};
+use crate::support::{Home, HttpServer, SOON, free_port, let_run, run_vigie, v4};
+
+/// What is told of each alarm, in the order it is told: its states by `alert_id`, each as often as it
+/// was news to the receiver.
+fn history(taken: &[Request]) -> BTreeMap<String, Vec<String>> {
+    let mut history: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for request in taken {
+        for alert in v4::alerts(&request.json()) {
+            let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+            let states = history.entry(text(&alert["annotations"]["alert_id"])).or_default();
+            let state = text(&alert["status"]);
+            // A notification repeats what goes on; that is no second telling.
+            if states.last() != Some(&state) || state == "resolved" {
+                states.push(state);
+            }
+        }
+    }
+    history
+}
+
+/// A minute where there is time for it.
+fn outage() -> Duration {
+    let is_full = std::env::var("VIGIE_CHAOS").is_ok_and(|value| value == "full");
+    Duration::from_secs(if is_full { 60 } else { 3 })
+}
+
+#[test]
+fn a_receiver_that_was_away_is_told_all_once_and_in_order() {
+    let (home, port) = (Home::new(), free_port());
+    let url = format!("http://127.0.0.1:{port}/");
+    let mut daemon = home.start(&config("en", &webhook("on-call", &url)));
+    let plant = Plant::of(&mut daemon);
+    let begun = Instant::now();
+    let mut second = 0;
+    // Two alarms that come and go in each of two places, as long as it is away.
+    while begun.elapsed() < outage() || second < 10 {
+        for (sensor, place) in [("A", "Hall"), ("B", "Hall"), ("C", "Roof"), ("D", "Roof")] {
+            plant.read(sensor, place, HOT, 2 * second);
+            plant.read(sensor, place, FINE, 2 * second + 1);
+        }
+        second += 1;
+        let_run(Duration::from_millis(200));
+    }
+    plant.read("A", "Hall", HOT, 2 * second);
+    wait_events(&home, &mut daemon, 8 * second + 1);
+    daemon.wait_line("Receiver on-call can't be told: nothing listens at 127.0.0.1", SOON);
+    assert_eq!(daemon.lines_with("can't be told").len(), 1, "said once");
+    let status = run_vigie(&home, &["status", "-c", "vigie.toml"]);
+    let status = String::from_utf8_lossy(&status.stdout).into_owned();
+    let line = status.lines().find(|line| line.starts_with("on-call ")).expect("a receiver's line");
+    assert!(line.contains("failing") && line.contains("nothing listens at"), "{line}");
+    let server = HttpServer::at(port);
+    // The longest pause between two tries is half a minute and a quarter of it.
+    let within = Duration::from_secs(60);
+    let count = |taken: &[Request]| history(taken).len();
+    daemon.wait_until("all told", within, || count(&server.taken()) == 4 * second + 1);
+    daemon.wait_line("Receiver on-call can be told again", SOON);
+    let taken = server.taken();
+    for (alert_id, states) in history(&taken) {
+        assert_eq!(states.len(), 1, "{alert_id}: {states:?}");
+    }
+    for place in ["Hall", "Roof"] {
+        let of_place =
+            taken.iter().map(Request::json).filter(|it| it["groupLabels"]["location"] == place);
+        let ends: Vec<String> = of_place
+            .flat_map(|message| v4::alerts(&message))
+            .filter(|alert| alert["status"] == "resolved")
+            .map(|alert| alert["endsAt"].as_str().expect("a time").to_owned())
+            .collect();
+        assert_eq!(ends.len(), 2 * second, "{place}");
+        assert!(ends.is_sorted(), "{place}: {ends:?}");
+    }
+    let firing: Vec<_> =
+        taken.iter().flat_map(|it| told(&it.json())).filter(|it| it == "A firing").collect();
+    assert_eq!(firing.len(), 1);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_kill_in_the_middle_loses_nothing() {
+    let (home, server) = (Home::new(), HttpServer::new());
+    server.always(Answer::Status(503));
+    let text = config("en", &webhook("on-call", &server.url("/")));
+    let mut daemon = home.start(&text);
+    let mut events = 0;
+    // Killed before, between and after what it does with the events of each round.
+    for (round, pause) in [0, 20, 60, 150, 300, 700].into_iter().enumerate() {
+        let plant = Plant::of(&mut daemon);
+        let readings = |value: f64, second: usize| {
+            (0..20).map(move |n| (format!("T_{n:02}"), format!("Hall {}", n % 3), value, second))
+        };
+        plant.read_all(readings(HOT, 2 * round).chain(readings(FINE, 2 * round + 1)));
+        events += 40;
+        let_run(Duration::from_millis(pause));
+        daemon.kill();
+        daemon = home.start(&text);
+    }
+    wait_events(&home, &mut daemon, events);
+    server.always(Answer::Status(200));
+    let within = Duration::from_secs(60);
+    daemon.wait_until("all told", within, || history(&server.taken()).len() == events / 2);
+    for (alert_id, states) in history(&server.taken()) {
+        assert_eq!(states, ["resolved"], "{alert_id}");
+    }
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_kill_while_it_is_told_tells_it_again_under_the_same_key() {
+    let (home, server) = (Home::new(), HttpServer::new());
+    server.answer(&[Answer::Nothing]);
+    let text = config("en", &webhook("on-call", &server.url("/")));
+    let mut daemon = home.start(&text);
+    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    daemon.wait_until("the first attempt", SOON, || server.requests().len() == 1);
+    daemon.kill();
+    let mut daemon = home.start(&text);
+    server.wait_taken(1, SOON);
+    let requests = server.requests();
+    assert_eq!(told(&requests[1].json()), ["A firing"]);
+    assert_eq!(requests[0].headers["idempotency-key"], requests[1].headers["idempotency-key"]);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_dead_receiver_makes_no_other_late() {
+    let (home, live, mute) = (Home::new(), HttpServer::new(), HttpServer::new());
+    mute.always(Answer::Nothing);
+    let gone = format!("http://127.0.0.1:{}/", free_port());
+    let receivers =
+        [webhook("mute", &mute.url("/")), webhook("gone", &gone), webhook("live", &live.url("/"))];
+    let mut daemon = home.start(&config("en", &receivers.concat()));
+    let plant = Plant::of(&mut daemon);
+    for round in 0..5 {
+        let (value, count) = (if round % 2 == 0 { HOT } else { FINE }, round + 1);
+        let begun = Instant::now();
+        plant.read("A", "Hall", value, round);
+        let last = live.wait_taken(count, SOON).remove(round);
+        let late = last.at - begun;
+        // It waits for the group; the others wait for ten seconds, or for ever.
+        assert!(late < Duration::from_secs(3), "{late:?}");
+    }
+    let begun = Instant::now();
+    assert_eq!(daemon.stop(), 0);
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_refusal_is_given_up_and_a_wish_to_wait_is_heard() {
+    let (home, server) = (Home::new(), HttpServer::new());
+    server.answer(&[Answer::Status(400), Answer::After(3)]);
+    let keys =
+        format!("type = \"webhook\"\nurl = \"{}\"\ngroup_by = [\"sensor\"]", server.url("/"));
+    let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
+    let plant = Plant::of(&mut daemon);
+    plant.read("A", "Hall", HOT, 0);
+    let line = daemon.wait_line("refuses a notification, which is given up", SOON);
+    assert!(line.contains("ERROR") && line.contains("HTTP status 400"), "{line}");
+    plant.read("B", "Hall", HOT, 0);
+    let taken = server.wait_taken(1, SOON).remove(0);
+    assert_eq!(told(&taken.json()), ["B firing"]);
+    let requests = server.requests();
+    let pause = requests[2].at - requests[1].at;
+    assert!(pause >= Duration::from_millis(2_900), "{pause:?}");
+    assert_eq!(requests.len(), 3, "A is not told again");
+    let status = run_vigie(&home, &["status", "-c", "vigie.toml"]);
+    let status = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.contains("given up: 1"), "{status}");
+    assert_eq!(daemon.stop(), 0);
+}

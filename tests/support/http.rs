@@ -1,0 +1,195 @@
+//! A web server that takes notifications: answers as it is told, and remembers what it was sent.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::eventually;
+
+/// What it answers with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    Status(u16),
+    /// 429, and how many seconds to wait.
+    After(u64),
+    /// It reads the request and says nothing.
+    Nothing,
+}
+
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub method: String,
+    pub path: String,
+    /// By their names in lower case.
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
+    pub at: Instant,
+    /// How it was answered.
+    pub answer: Answer,
+}
+
+impl Request {
+    /// # Panics
+    /// When the body is no JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+#[derive(Default)]
+struct Book {
+    requests: Mutex<Vec<Request>>,
+    /// One for each request to come, then 200 for all others.
+    answers: Mutex<Vec<Answer>>,
+    always: Mutex<Option<Answer>>,
+    is_over: AtomicBool,
+}
+
+/// Listens on 127.0.0.1 until it is dropped or closed.
+pub struct HttpServer {
+    address: SocketAddr,
+    book: Arc<Book>,
+    accepting: Option<thread::JoinHandle<()>>,
+}
+
+impl HttpServer {
+    pub fn new() -> Self {
+        Self::at(0)
+    }
+
+    /// On a port of its own choosing, as to come back to one.
+    pub fn at(port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("listen");
+        listener.set_nonblocking(true).expect("a listener");
+        let address = listener.local_addr().expect("an address");
+        let book = Arc::new(Book::default());
+        let shared = Arc::clone(&book);
+        let accepting = thread::spawn(move || {
+            while !shared.is_over.load(Ordering::Relaxed) {
+                match listener.accept() {
+                    Ok((stream, _)) => {
+                        let book = Arc::clone(&shared);
+                        thread::spawn(move || serve(stream, &book));
+                    }
+                    Err(_) => thread::sleep(Duration::from_millis(5)),
+                }
+            }
+        });
+        Self { address, book, accepting: Some(accepting) }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Answers the next requests with these, in turn.
+    pub fn answer(&self, answers: &[Answer]) {
+        self.book.answers.lock().unwrap().extend(answers);
+    }
+
+    /// Answers all others with this.
+    pub fn always(&self, answer: Answer) {
+        *self.book.always.lock().unwrap() = Some(answer);
+    }
+
+    /// Everything it was sent so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.book.requests.lock().unwrap().clone()
+    }
+
+    /// What it was sent and has taken.
+    pub fn taken(&self) -> Vec<Request> {
+        let is_taken = |request: &Request| request.answer == Answer::Status(200);
+        self.requests().into_iter().filter(is_taken).collect()
+    }
+
+    /// Waits until it has taken at least `count` requests; all of them.
+    pub fn wait_taken(&self, count: usize, within: Duration) -> Vec<Request> {
+        eventually(&format!("{count} notifications"), within, || {
+            Some(self.taken()).filter(|taken| taken.len() >= count)
+        })
+    }
+
+    /// It is gone; its port is free when this returns.
+    pub fn close(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.book.is_over.store(true, Ordering::Relaxed);
+        if let Some(accepting) = self.accepting.take() {
+            let _ = accepting.join();
+        }
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn serve(stream: TcpStream, book: &Book) {
+    let mut reader = BufReader::new(stream.try_clone().expect("a socket"));
+    while let Some(mut request) = read(&mut reader) {
+        let answer = {
+            let mut answers = book.answers.lock().unwrap();
+            let always = book.always.lock().unwrap().unwrap_or(Answer::Status(200));
+            if answers.is_empty() { always } else { answers.remove(0) }
+        };
+        request.answer = answer;
+        book.requests.lock().unwrap().push(request);
+        let head = match answer {
+            Answer::Status(status) => format!("HTTP/1.1 {status} X\r\nContent-Length: 2\r\n"),
+            Answer::After(seconds) => {
+                format!("HTTP/1.1 429 X\r\nRetry-After: {seconds}\r\nContent-Length: 2\r\n")
+            }
+            Answer::Nothing => {
+                while !book.is_over.load(Ordering::Relaxed) {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                return;
+            }
+        };
+        if (&stream).write_all(format!("{head}\r\nok").as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// A request with the length of its body; `None` at the end of the connection.
+fn read(reader: &mut impl BufRead) -> Option<Request> {
+    let mut line = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
+        Some(line.trim_end().to_owned())
+    };
+    let first = line()?;
+    let mut words = first.split(' ');
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut headers = BTreeMap::new();
+    loop {
+        let line = line()?;
+        if line.is_empty() {
+            break;
+        }
+        let (name, value) = line.split_once(':').expect("a header");
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+    let length = headers.get("content-length").map_or(0, |it| it.parse().expect("a length"));
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let body = String::from_utf8(body).expect("UTF-8");
+    let (at, answer) = (Instant::now(), Answer::Status(200));
+    Some(Request { method, path, headers, body, at, answer })
+}
