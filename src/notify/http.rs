@@ -3,6 +3,7 @@
 //! Never: a certificate unverified, a redirection followed, or more of an address in an error than
 //! its host, for the rest may be a secret.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -131,6 +132,9 @@ fn failure(error: &Error, host: &str) -> String {
         }
         Error::HostNotFound => format!("there is no host {host}"),
         Error::ConnectionFailed => format!("nothing listens at {host}"),
+        Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            format!("nothing listens at {host}")
+        }
         Error::Timeout(_) => format!("{host} does not answer within {} s", TIMEOUT.as_secs()),
         Error::Io(error) => format!("{host}: {error}"),
         Error::NativeTls(error) => {
