@@ -161,3 +161,23 @@ fn a_range_makes_a_hundred_thousand_sensors() {
     };
     assert_eq!((seed(&first.source), seed(&last.source)), (7, 100_006));
 }
+
+/// The examples of `[[receivers]]`, which nobody runs as they stand.
+#[test]
+fn the_receivers_shown_are_valid() {
+    let server_room = std::fs::read_to_string(config_dir().join("server-room.toml")).unwrap();
+    let shown: String = server_room
+        .lines()
+        .skip_while(|line| *line != "# [[receivers]]")
+        .map_while(|line| line.strip_prefix('#'))
+        .fold(String::new(), |text, line| text + line.trim() + "\n");
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let at = readme.find("[[receivers]]  ").expect("an example");
+    let (in_readme, _) = readme[at..].split_once("```").expect("its end");
+    for (text, count) in [(shown.as_str(), 2), (in_readme, 3)] {
+        let text = format!("[broker]\n{text}");
+        let config = config::parse(&text, "shown").unwrap_or_else(|errors| panic!("{errors}"));
+        assert_eq!(config.receivers.len(), count, "{text}");
+    }
+}

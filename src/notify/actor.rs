@@ -3,7 +3,8 @@
 //!
 //! Events are pulled from storage after their commit, a few hundred at a time, so neither waits for the
 //! other. Nothing is sent before all that was taken in is kept. An incarnation begins with what is
-//! kept, as a new run of the daemon does: there is one way back for both.
+//! kept, as a new run of the daemon does: there is one way back for both. What goes to storage and comes
+//! from it is in [`super::books`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,50 +14,43 @@ use chrono::{DateTime, Utc};
 use log::{error, info, warn};
 use tokio::sync::{oneshot, watch};
 
+use super::Settings;
+use super::books::{STORAGE, flat};
 use super::groups::{Draft, Groups};
 use super::notification::Notification;
 use super::outcome::Outcome;
 use super::trouble::Trouble;
-use super::{Settings, is_selected};
 use crate::logging::LineLimit;
-use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, LoadReceiver, PendingAlert};
+use crate::messages::{KeepReceiver, LoadAlerts, PendingAlert};
 use crate::supervisor::{ChildEnv, GracefulStop};
 
-/// How long storage may take to answer or to have room.
-const STORAGE: Duration = Duration::from_secs(5);
-/// When storage didn't, it is asked again after this.
-const STORAGE_REST: Duration = Duration::from_secs(1);
 /// Between a hint and the question: events come in bursts, and a group waits longer anyway.
 const GATHERING: Duration = Duration::from_millis(100);
-/// Events taken in at a time: some 300 KB.
-const BATCH: usize = 500;
-/// Rows that nothing was kept of and that the next start may look at again.
-const ROWS_AGAIN: i64 = 1_000;
 /// All of an attempt, the channel's own waits added up.
 const ATTEMPT: Duration = Duration::from_secs(60);
 /// Looks again at the latest, whatever was computed: the system's clock may have been set.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// Lines on notifications sent: 20 every 10 seconds.
 const SENT_LINES: (u64, Duration) = (20, Duration::from_secs(10));
-const TARGET: &str = "vigie::notify";
+pub(super) const TARGET: &str = "vigie::notify";
 
 pub struct Receiver {
-    env: ChildEnv,
-    settings: Arc<Settings>,
+    pub(super) env: ChildEnv,
+    pub(super) settings: Arc<Settings>,
     /// `None` until it is known what was kept.
-    groups: Option<Groups>,
+    pub(super) groups: Option<Groups>,
     /// Whether storage may have events that were not taken in.
-    more: bool,
+    pub(super) more: bool,
     /// On its way to storage; `None` when all is kept.
-    to_keep: Option<Arc<KeepReceiver>>,
-    kept_through: i64,
+    pub(super) to_keep: Option<Arc<KeepReceiver>>,
+    pub(super) kept_through: i64,
     /// A question to storage is under way.
-    is_asking: bool,
-    is_keeping: bool,
-    is_sending: bool,
-    is_stopping: bool,
-    storage_rests: bool,
-    storage_trouble_told: bool,
+    pub(super) is_asking: bool,
+    pub(super) is_keeping: bool,
+    pub(super) is_sending: bool,
+    pub(super) is_stopping: bool,
+    pub(super) storage_rests: bool,
+    pub(super) storage_trouble_told: bool,
     trouble: Trouble,
     lines: LineLimit,
     /// Only the last timer counts.
@@ -88,7 +82,7 @@ impl Receiver {
     }
 
     /// Does whatever there is to do now.
-    fn proceed(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn proceed(&mut self, ctx: &mut Context<Self>) {
         if self.groups.is_none() {
             return if self.is_stopping { ctx.stop() } else { self.restore(ctx) };
         }
@@ -105,119 +99,6 @@ impl Receiver {
         if self.is_stopping && is_settled {
             ctx.stop();
         }
-    }
-
-    fn restore(&mut self, ctx: &mut Context<Self>) {
-        if self.is_asking || self.storage_rests {
-            return;
-        }
-        self.is_asking = true;
-        let (load, receiver) = (self.settings.routes.load.clone(), self.settings.name.clone());
-        let ask = async move { flat(load.request(LoadReceiver { receiver }, STORAGE).await) };
-        ctx.spawn(ask.into_actor(self).map(|kept, act, ctx| {
-            act.is_asking = false;
-            match kept {
-                Ok(kept) => act.begin(&kept),
-                Err(error) => act.rest(&error, ctx),
-            }
-            act.proceed(ctx);
-        }));
-    }
-
-    fn begin(&mut self, kept: &KeptByReceiver) {
-        let through = kept.through.unwrap_or(kept.last_row_id);
-        let (groups, unreadable) =
-            Groups::restore(self.settings.terms.clone(), through, &kept.parts);
-        for part in unreadable {
-            warn!(target: TARGET, "what receiver {} kept can't be read and is passed over: {part}", self.settings.name);
-        }
-        self.groups = Some(groups);
-        self.kept_through = through;
-        if kept.through.is_none() {
-            // From here on it is no longer new, whatever happens before its first event.
-            self.to_keep = Some(Arc::new(self.keep_message(through, Vec::new())));
-        } else {
-            self.env.ready();
-        }
-    }
-
-    fn take_in(&mut self, ctx: &mut Context<Self>) {
-        let Some(groups) = &self.groups else { return };
-        if !self.more || self.is_asking || self.storage_rests {
-            return;
-        }
-        // What comes while storage answers must not be forgotten.
-        (self.more, self.is_asking) = (false, true);
-        let question = LoadAlerts::After { row_id: groups.through(), at_most: BATCH };
-        let alerts = self.settings.routes.alerts.clone();
-        let ask = async move { flat(alerts.request(question, STORAGE).await) };
-        ctx.spawn(ask.into_actor(self).map(|loaded, act, ctx| {
-            act.is_asking = false;
-            match loaded {
-                Ok(alerts) => act.taken_in(&alerts),
-                Err(error) => {
-                    act.more = true;
-                    act.rest(&error, ctx);
-                }
-            }
-            act.proceed(ctx);
-        }));
-    }
-
-    fn taken_in(&mut self, alerts: &[PendingAlert]) {
-        self.storage_trouble_told = false;
-        self.more |= alerts.len() >= BATCH;
-        let Some(groups) = &mut self.groups else { return };
-        let (now, dropped) = (now(), groups.dropped());
-        for alert in alerts {
-            groups.take(alert, is_selected(&self.settings.selection, &alert.event), now);
-        }
-        if groups.dropped() > dropped {
-            let say = self.settings.words.notify.dropped;
-            error!(target: TARGET, "{}", say(&self.settings.name, groups.dropped()));
-        }
-    }
-
-    /// Has storage keep what changed.
-    fn keep(&mut self, ctx: &mut Context<Self>) {
-        if self.is_keeping || self.storage_rests {
-            return;
-        }
-        if self.to_keep.is_none() {
-            let Some(groups) = &mut self.groups else { return };
-            let through = groups.through();
-            let is_far = through - self.kept_through >= ROWS_AGAIN
-                || (self.is_stopping && through > self.kept_through);
-            if !groups.has_changes() && !is_far {
-                return;
-            }
-            let parts = groups.take_changes();
-            self.to_keep = Some(Arc::new(self.keep_message(through, parts)));
-        }
-        let Some(message) = self.to_keep.clone() else { return };
-        self.is_keeping = true;
-        let through = message.through;
-        let route = self.settings.routes.keep.clone();
-        let KeepReceiver { receiver, parts, .. } = &*message;
-        let message = KeepReceiver { receiver: receiver.clone(), through, parts: parts.clone() };
-        let sent = async move { route.request(message, STORAGE).await };
-        ctx.spawn(sent.into_actor(self).map(move |sent, act, ctx| {
-            act.is_keeping = false;
-            match sent {
-                Ok(()) => {
-                    act.to_keep = None;
-                    act.kept_through = through;
-                    // Heard once; further calls mean nothing.
-                    act.env.ready();
-                }
-                Err(error) => act.rest(&error.to_string(), ctx),
-            }
-            act.proceed(ctx);
-        }));
-    }
-
-    fn keep_message(&self, through: i64, parts: Vec<(String, Option<String>)>) -> KeepReceiver {
-        KeepReceiver { receiver: self.settings.name.clone(), through, parts }
     }
 
     /// Starts to tell what is due first, unless something is being told.
@@ -332,19 +213,6 @@ impl Receiver {
         self.proceed(ctx);
     }
 
-    /// Storage did not answer.
-    fn rest(&mut self, why: &str, ctx: &mut Context<Self>) {
-        if !std::mem::replace(&mut self.storage_trouble_told, true) {
-            warn!(target: TARGET, "receiver {}: storage does not answer, trying again: {why}", self.settings.name);
-        }
-        if !std::mem::replace(&mut self.storage_rests, true) {
-            ctx.run_later(STORAGE_REST, |act, ctx| {
-                act.storage_rests = false;
-                act.proceed(ctx);
-            });
-        }
-    }
-
     /// Comes back when the next notification is due.
     fn arm(&mut self, ctx: &mut Context<Self>) {
         if self.is_sending || self.to_keep.is_some() {
@@ -415,12 +283,8 @@ impl Handler<GracefulStop> for Receiver {
     }
 }
 
-fn flat<T>(answer: Result<Result<T, String>, impl std::fmt::Display>) -> Result<T, String> {
-    answer.unwrap_or_else(|error| Err(error.to_string()))
-}
-
 /// The wall clock: what is due must outlive the process.
-fn now() -> DateTime<Utc> {
+pub(super) fn now() -> DateTime<Utc> {
     Utc::now()
 }
 

@@ -21,7 +21,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::group::{Alarm, Group, Status};
-use super::kept::{self, Part};
+use super::kept::{self, Part, ReadAlarm};
 use crate::config::GroupLabel;
 use crate::domain::{AlertEvent, AlertState};
 use crate::messages::PendingAlert;
@@ -117,7 +117,7 @@ impl Groups {
         for (id, group) in read.groups {
             groups.groups.insert(id, group);
         }
-        for (alert_id, (group, alarm)) in read.alarms {
+        for ReadAlarm { alert_id, group, alarm } in read.alarms {
             groups.insert(alert_id, &group, alarm);
         }
         groups.groups.retain(|_, group| !group.alarms.is_empty());

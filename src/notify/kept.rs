@@ -53,8 +53,14 @@ struct KeptAlarm {
 #[derive(Default)]
 pub(super) struct Read {
     pub groups: Vec<(Arc<str>, Group)>,
-    /// By `alert_id`, each with its group.
-    pub alarms: Vec<(Arc<str>, (Arc<str>, Alarm))>,
+    pub alarms: Vec<ReadAlarm>,
+}
+
+/// An alarm with what names it and its group.
+pub(super) struct ReadAlarm {
+    pub alert_id: Arc<str>,
+    pub group: Arc<str>,
+    pub alarm: Alarm,
 }
 
 // Writing texts and numbers has no way to fail.
@@ -96,7 +102,7 @@ pub(super) fn read(parts: &[(String, String)]) -> (Read, Vec<String>) {
                 let KeptAlarm { group, sensor, rule, row_id, status, starts_at, told } = kept;
                 let starts_at = time(starts_at);
                 let alarm = Alarm { sensor, rule, row_id, status, starts_at, told };
-                read.alarms.push((id.into(), (group, alarm)));
+                read.alarms.push(ReadAlarm { alert_id: id.into(), group, alarm });
             })
         } else {
             Ok(()) // of a later version, which knows better

@@ -13,6 +13,7 @@
 
 pub mod actor;
 pub mod alertmanager;
+mod books;
 pub mod channel;
 mod fingerprint;
 pub mod gauges;

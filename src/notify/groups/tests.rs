@@ -322,7 +322,7 @@ impl World {
     }
 
     fn happens(&mut self, sensor: usize, state: AlertState, alert_id: &str) {
-        let name = format!("{}{sensor}", if sensor % 2 == 0 { "A" } else { "Z" });
+        let name = format!("{}{sensor}", if sensor.is_multiple_of(2) { "A" } else { "Z" });
         let row_id = i64::try_from(self.log.len()).unwrap() + 1;
         self.log.push(event(row_id, alert_id, &name, state));
         self.take_in();

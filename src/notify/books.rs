@@ -1,0 +1,156 @@
+//! What a receiver's actor has from storage and gives to it: where it stands, the events after that,
+//! and what it keeps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use log::{error, warn};
+
+use super::actor::{Receiver, TARGET, now};
+use super::groups::Groups;
+use super::is_selected;
+use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, LoadReceiver, PendingAlert};
+
+/// How long storage may take to answer or to have room.
+pub(super) const STORAGE: Duration = Duration::from_secs(5);
+/// When storage didn't, it is asked again after this.
+const STORAGE_REST: Duration = Duration::from_secs(1);
+/// Events taken in at a time: some 300 KB.
+const BATCH: usize = 500;
+/// Rows that nothing was kept of and that the next start may look at again.
+const ROWS_AGAIN: i64 = 1_000;
+
+impl Receiver {
+    pub(super) fn restore(&mut self, ctx: &mut Context<Self>) {
+        if self.is_asking || self.storage_rests {
+            return;
+        }
+        self.is_asking = true;
+        let (load, receiver) = (self.settings.routes.load.clone(), self.settings.name.clone());
+        let ask = async move { flat(load.request(LoadReceiver { receiver }, STORAGE).await) };
+        ctx.spawn(ask.into_actor(self).map(|kept, act, ctx| {
+            act.is_asking = false;
+            match kept {
+                Ok(kept) => act.begin(&kept),
+                Err(error) => act.rest(&error, ctx),
+            }
+            act.proceed(ctx);
+        }));
+    }
+
+    fn begin(&mut self, kept: &KeptByReceiver) {
+        let through = kept.through.unwrap_or(kept.last_row_id);
+        let (groups, unreadable) =
+            Groups::restore(self.settings.terms.clone(), through, &kept.parts);
+        for part in unreadable {
+            warn!(target: TARGET, "what receiver {} kept can't be read and is passed over: {part}", self.settings.name);
+        }
+        self.groups = Some(groups);
+        self.kept_through = through;
+        if kept.through.is_none() {
+            // From here on it is no longer new, whatever happens before its first event.
+            self.to_keep = Some(Arc::new(self.keep_message(through, Vec::new())));
+        } else {
+            self.env.ready();
+        }
+    }
+
+    pub(super) fn take_in(&mut self, ctx: &mut Context<Self>) {
+        let Some(groups) = &self.groups else { return };
+        if !self.more || self.is_asking || self.storage_rests {
+            return;
+        }
+        // What comes while storage answers must not be forgotten.
+        (self.more, self.is_asking) = (false, true);
+        let question = LoadAlerts::After { row_id: groups.through(), at_most: BATCH };
+        let alerts = self.settings.routes.alerts.clone();
+        let ask = async move { flat(alerts.request(question, STORAGE).await) };
+        ctx.spawn(ask.into_actor(self).map(|loaded, act, ctx| {
+            act.is_asking = false;
+            match loaded {
+                Ok(alerts) => act.taken_in(&alerts),
+                Err(error) => {
+                    act.more = true;
+                    act.rest(&error, ctx);
+                }
+            }
+            act.proceed(ctx);
+        }));
+    }
+
+    fn taken_in(&mut self, alerts: &[PendingAlert]) {
+        self.storage_trouble_told = false;
+        self.more |= alerts.len() >= BATCH;
+        let Some(groups) = &mut self.groups else { return };
+        let (now, dropped) = (now(), groups.dropped());
+        for alert in alerts {
+            groups.take(alert, is_selected(&self.settings.selection, &alert.event), now);
+        }
+        if groups.dropped() > dropped {
+            let say = self.settings.words.notify.dropped;
+            error!(target: TARGET, "{}", say(&self.settings.name, groups.dropped()));
+        }
+    }
+
+    /// Has storage keep what changed.
+    pub(super) fn keep(&mut self, ctx: &mut Context<Self>) {
+        if self.is_keeping || self.storage_rests {
+            return;
+        }
+        if self.to_keep.is_none() {
+            let Some(groups) = &mut self.groups else { return };
+            let through = groups.through();
+            let is_far = through - self.kept_through >= ROWS_AGAIN
+                || (self.is_stopping && through > self.kept_through);
+            if !groups.has_changes() && !is_far {
+                return;
+            }
+            let parts = groups.take_changes();
+            self.to_keep = Some(Arc::new(self.keep_message(through, parts)));
+        }
+        let Some(message) = self.to_keep.clone() else { return };
+        self.is_keeping = true;
+        let through = message.through;
+        let route = self.settings.routes.keep.clone();
+        let KeepReceiver { receiver, parts, .. } = &*message;
+        let message = KeepReceiver { receiver: receiver.clone(), through, parts: parts.clone() };
+        let sent = async move { route.request(message, STORAGE).await };
+        ctx.spawn(sent.into_actor(self).map(move |sent, act, ctx| {
+            act.is_keeping = false;
+            match sent {
+                Ok(()) => {
+                    act.to_keep = None;
+                    act.kept_through = through;
+                    // Heard once; further calls mean nothing.
+                    act.env.ready();
+                }
+                Err(error) => act.rest(&error.to_string(), ctx),
+            }
+            act.proceed(ctx);
+        }));
+    }
+
+    fn keep_message(&self, through: i64, parts: Vec<(String, Option<String>)>) -> KeepReceiver {
+        KeepReceiver { receiver: self.settings.name.clone(), through, parts }
+    }
+
+    /// Storage did not answer.
+    pub(super) fn rest(&mut self, why: &str, ctx: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.storage_trouble_told, true) {
+            warn!(target: TARGET, "receiver {}: storage does not answer, trying again: {why}", self.settings.name);
+        }
+        if !std::mem::replace(&mut self.storage_rests, true) {
+            ctx.run_later(STORAGE_REST, |act, ctx| {
+                act.storage_rests = false;
+                act.proceed(ctx);
+            });
+        }
+    }
+}
+
+pub(super) fn flat<T>(
+    answer: Result<Result<T, String>, impl std::fmt::Display>,
+) -> Result<T, String> {
+    answer.unwrap_or_else(|error| Err(error.to_string()))
+}
