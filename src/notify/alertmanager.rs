@@ -140,3 +140,37 @@ fn fingerprint(labels: &Pairs) -> String {
 fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::fixtures::notification;
+
+    #[test]
+    fn is_the_format_to_the_letter() {
+        let notification = notification();
+        let json = String::from_utf8(json(&notification)).unwrap();
+        let expected = concat!(
+            r#"{"version":"4","groupKey":"{}:{alertname=\"hot\", location=\"Hall \\\"3\\\"\"}","#,
+            r#""truncatedAlerts":2,"status":"firing","receiver":"on-call","#,
+            r#""groupLabels":{"alertname":"hot","location":"Hall \"3\""},"#,
+            r#""commonLabels":{"alert_type":"HIGH_TEMPERATURE","alertname":"hot","location":"Hall \"3\"","quantity":"temperature","severity":"high"},"#,
+            r#""commonAnnotations":{"runbook_url":"https://r","threshold":"35","unit":"celsius"},"#,
+            r#""externalURL":"","alerts":[{"status":"firing","labels":{"alert_type":"HIGH_TEMPERATURE","alertname":"hot","location":"Hall \"3\"","quantity":"temperature","sensor":"A","severity":"high"},"#,
+            r#""annotations":{"alert_id":"a","runbook_url":"https://r","summary":"A is hot","threshold":"35","unit":"celsius","value":"38.2"},"#,
+            r#""startsAt":"2024-08-14T10:30:00.000000Z","endsAt":"0001-01-01T00:00:00Z","generatorURL":"","fingerprint":"#,
+        );
+        assert!(json.starts_with(expected), "{json}");
+        assert!(json.contains(r#""endsAt":"2024-08-14T10:31:40.000000Z""#), "{json}");
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_the_labels_alone() {
+        let notification = notification();
+        let of = |index: usize| alert(&notification.alarms[index]).fingerprint;
+        let mut other = notification.alarms[0].clone();
+        (other.status, other.event.message) = (Status::Resolved, "over".into());
+        assert_eq!(alert(&other).fingerprint, of(0));
+        assert_ne!(of(0), of(1));
+    }
+}

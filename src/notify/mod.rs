@@ -16,6 +16,8 @@ pub mod alertmanager;
 mod books;
 pub mod channel;
 mod fingerprint;
+#[cfg(test)]
+mod fixtures;
 pub mod gauges;
 pub mod group;
 pub mod groups;

@@ -158,3 +158,63 @@ fn id(receiver: &str, draft: &Draft) -> String {
     }
     hash.hex()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::locale::Language;
+    use crate::notify::fixtures::notification;
+
+    #[test]
+    fn the_text_says_what_is_new_first() {
+        let text = |language: Language| notification().text(language.words().notify);
+        assert_eq!(
+            text(Language::English),
+            "Raised:\n  [HIGH] A is hot (A, Hall \"3\"), since 2024-08-14 10:30:00 UTC\n    \
+             What to do: https://r\n\n\
+             Over:\n  [HIGH] B is fine (B, Hall \"3\"), from 2024-08-14 10:30:00 UTC until \
+             2024-08-14 10:31:40 UTC\n\n\
+             Still active:\n  [HIGH] C is hot (C, Hall \"3\"), since 2024-08-14 10:30:00 UTC\n    \
+             What to do: https://r\n\n… and 2 more\n"
+        );
+        let french = text(Language::French);
+        let titles = ["Déclenchées:\n", "\nTerminées:\n", "\nToujours actives:\n", "Que faire: "];
+        assert!(titles.iter().all(|title| french.contains(title)), "{french}");
+        assert!(french.contains("du 2024-08-14 10:30:00 UTC au 2024-08-14 10:31:40 UTC"));
+    }
+
+    #[test]
+    fn it_fires_as_long_as_one_alarm_does() {
+        let mut notification = notification();
+        let words = Language::English.words().notify;
+        assert_eq!(notification.subject(words), "🚨 Hall \"3\", hot: 2 alarms active, 1 over");
+        assert_eq!(
+            (notification.status(), notification.priority()),
+            (Status::Firing, Priority::High)
+        );
+        notification.alarms.retain(|told| told.status == Status::Resolved);
+        assert_eq!(notification.status(), Status::Resolved);
+    }
+
+    #[test]
+    fn an_event_that_is_gone_is_left_out() {
+        let entry = |row_id| Entry {
+            alert_id: format!("{row_id}").into(),
+            row_id,
+            status: Status::Firing,
+            starts_at: DateTime::UNIX_EPOCH,
+            is_news: true,
+        };
+        let mut draft = Draft::for_test(vec![entry(1), entry(2)]);
+        let event = notification().alarms.remove(0).event;
+        let events = vec![PendingAlert { row_id: 2, event }];
+        let runbooks = Runbooks::from([("hot".into(), "https://r".into())]);
+        let made = |draft: &Draft| Notification::new("r".into(), draft, events.clone(), &runbooks);
+        let first = made(&draft);
+        assert_eq!(first.alarms.len(), 1);
+        assert_eq!(first.alarms[0].runbook.as_deref(), Some("https://r"));
+        assert_eq!(first.id, made(&draft).id, "the same again");
+        draft.number += 1;
+        assert_ne!(first.id, made(&draft).id);
+    }
+}

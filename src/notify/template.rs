@@ -76,3 +76,37 @@ fn form_encoded(text: &str) -> String {
     };
     text.bytes().map(encode).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::locale::Language;
+    use crate::notify::fixtures::notification;
+
+    fn filled_in(template: &str, format: BodyFormat) -> String {
+        filled(template, format, &notification(), Language::English.words().notify)
+    }
+
+    #[test]
+    fn every_placeholder_stands_for_something() {
+        for placeholder in PLACEHOLDERS {
+            assert_ne!(filled_in(placeholder, BodyFormat::Plain), "", "{placeholder}");
+        }
+        let plain =
+            "{status} {severity} {group} {receiver} {firing} {resolved} {truncated} {id} {x} {";
+        assert_eq!(
+            filled_in(plain, BodyFormat::Plain),
+            "firing high Hall \"3\", hot on-call 2 1 2 0123456789abcdef {x} {"
+        );
+    }
+
+    #[test]
+    fn what_is_filled_in_keeps_to_the_bodys_format() {
+        let body = filled_in(r#"{"g":"{group}","t":"{text}","a":{alerts}}"#, BodyFormat::Json);
+        let json: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(json["g"], "Hall \"3\", hot");
+        assert!(json["t"].as_str().unwrap().starts_with("Raised:\n  [HIGH] A is hot"));
+        assert_eq!(json["a"].as_array().unwrap().len(), 3);
+        assert_eq!(filled_in("g={group}", BodyFormat::Form), "g=Hall+%223%22%2C+hot");
+    }
+}

@@ -26,6 +26,13 @@ fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_723_631_400 + seconds, 0).unwrap()
 }
 
+impl Draft {
+    pub(in crate::notify) fn for_test(entries: Vec<Entry>) -> Self {
+        let (group, labels) = ("{}".into(), BTreeMap::new());
+        Self { group, labels, entries, truncated: 0, number: 1, is_whole: true }
+    }
+}
+
 /// The event of a row. Sensors `A…` are in the hall, others on the roof.
 fn event(row_id: i64, alert_id: &str, sensor: &str, state: AlertState) -> PendingAlert {
     let event = AlertEvent {
@@ -346,15 +353,28 @@ impl World {
         prop_assert!(draft.entries.is_sorted_by_key(|entry| (!entry.is_news, entry.row_id)));
         let rows: BTreeSet<_> = draft.entries.iter().map(|entry| entry.row_id).collect();
         prop_assert_eq!(rows.len(), draft.entries.len(), "each once");
-        // An alarm's first news may have been overtaken by its end, which came later.
-        let alarms: Vec<_> =
-            draft.entries.iter().filter(|e| e.is_news).map(|e| &e.alert_id).collect();
-        let of_them = |alert: &&PendingAlert| alarms.contains(&&alert.event.alert_id);
-        let first = self.log.iter().filter(of_them).map(|it| self.came_at[&it.row_id]).min();
-        let has_waited = first.is_none_or(|first| first + WAIT <= self.now);
+        let has_waited = self.oldest_news(&draft).is_none_or(|came| came + WAIT <= self.now);
         prop_assert!(has_waited || self.to_follow.contains(&draft.group), "before its time");
         self.in_flight = Some(draft);
         Ok(())
+    }
+
+    /// When the oldest came of what the draft's group has not been told; `None` if that can't be said:
+    /// a reminder has no news, and after a crash it may be news that the receiver knows.
+    fn oldest_news(&self, draft: &Draft) -> Option<i64> {
+        let told = |alert_id: &str| Some(self.told.get(alert_id)?.last()?.1);
+        let is_untold = |alert_id: &str, row_id| told(alert_id).is_none_or(|told| told < row_id);
+        let mut news = draft.entries.iter().filter(|entry| entry.is_news).peekable();
+        news.peek()?;
+        let repeats = news.any(|entry| !is_untold(&entry.alert_id, entry.row_id));
+        if repeats || (self.crashed && draft.truncated > 0) {
+            return None;
+        }
+        let of_group = |alert: &&PendingAlert| {
+            alert.event.location.as_str() == draft.labels["location"]
+                && is_untold(&alert.event.alert_id, alert.row_id)
+        };
+        self.log.iter().filter(of_group).map(|alert| self.came_at[&alert.row_id]).min()
     }
 
     fn finish(&mut self, taken: bool) {

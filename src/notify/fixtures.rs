@@ -1,0 +1,47 @@
+//! A notification for tests: one alarm that was raised, one that is over, one that goes on.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::group::Status;
+use super::notification::{Notification, Told};
+use crate::domain::{AlertEvent, AlertState, Location, Priority, Quantity, SensorId, Unit, Value};
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_723_631_400, 0).unwrap() + TimeDelta::seconds(seconds)
+}
+
+fn told(sensor: &str, status: Status, is_news: bool) -> Told {
+    let is_over = status == Status::Resolved;
+    let event = AlertEvent {
+        alert_id: sensor.to_lowercase().into(),
+        rule: "hot".into(),
+        alert_type: "HIGH_TEMPERATURE".into(),
+        sensor_id: SensorId::new(sensor).unwrap(),
+        location: Location::new("Hall \"3\""),
+        quantity: Quantity::temperature(),
+        value: Value::new(if is_over { 21.5 } else { 38.2 }).unwrap(),
+        unit: Unit::new("celsius"),
+        threshold: 35.0,
+        severity: Priority::High,
+        state: if is_over { AlertState::Resolved } else { AlertState::Active },
+        message: format!("{sensor} is {}", if is_over { "fine" } else { "hot" }),
+        timestamp: at(100),
+        announced: true,
+    };
+    Told { event, status, starts_at: at(0), is_news, runbook: Some("https://r".into()) }
+}
+
+pub(super) fn notification() -> Notification {
+    let labels = [("location", "Hall \"3\""), ("rule", "hot")];
+    Notification {
+        receiver: "on-call".into(),
+        id: "0123456789abcdef".into(),
+        group_labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        alarms: vec![
+            told("A", Status::Firing, true),
+            told("B", Status::Resolved, true),
+            told("C", Status::Firing, false),
+        ],
+        truncated: 2,
+    }
+}
