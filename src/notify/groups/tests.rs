@@ -364,10 +364,8 @@ impl World {
     fn oldest_news(&self, draft: &Draft) -> Option<i64> {
         let told = |alert_id: &str| Some(self.told.get(alert_id)?.last()?.1);
         let is_untold = |alert_id: &str, row_id| told(alert_id).is_none_or(|told| told < row_id);
-        let mut news = draft.entries.iter().filter(|entry| entry.is_news).peekable();
-        news.peek()?;
-        let repeats = news.any(|entry| !is_untold(&entry.alert_id, entry.row_id));
-        if repeats || (self.crashed && draft.truncated > 0) {
+        let has_news = draft.entries.iter().any(|entry| entry.is_news);
+        if !has_news || (self.crashed && !self.told.is_empty()) {
             return None;
         }
         let of_group = |alert: &&PendingAlert| {
