@@ -4,25 +4,30 @@
 //! that is older than the newest of its series changes nothing. What [`Engine::changes`] hands out, kept
 //! with the readings it comes of and given to [`Engine::restore`], makes an engine that goes on as this
 //! one would, as far back as the readings go that windows are filled with.
-//! Never: more than one series for each sensor and quantity that was heard.
+//! Never: more than one series for each sensor and quantity that was heard or is expected.
+
+mod quieting;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::around::Around;
 use super::kept::{self, Kept};
 use super::machine::{Announcement, Change, Event, Moment, Transition};
+use super::quiet::reasons::Reasons;
+use super::quiet::{Quieting, Summary};
 use super::rule::{Rule, Timing};
 use super::select::Index;
-use super::series::{Entry, Newest, Series, Step, is_timed};
+use super::series::{Entry, Key, Newest, Series, Step, is_timed};
 use crate::domain::{
-    AlarmState, Location, Quantity, QuickMap, Reading, SensorId, StandingAlert, Unit, Value,
+    AlarmState, Location, QuickMap, Reading, SensorId, StandingAlert, Unit, Value,
 };
 
-type Key = (SensorId, Quantity);
+pub use quieting::Expected;
 
 /// Something an alarm did.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,9 +41,15 @@ pub struct Outcome {
     pub sensor_id: SensorId,
     pub location: Location,
     pub unit: Unit,
-    /// The newest of the series.
-    pub value: Value,
+    /// The newest of the series; `None` if it was never heard.
+    pub value: Option<Value>,
     pub transition: Transition,
+    /// Whether its sensor was said to be offline.
+    pub is_offline: bool,
+    /// What it says if it isn't a transition of one alarm.
+    pub summary: Option<Summary>,
+    /// Whether it came in a flood.
+    pub in_flood: bool,
 }
 
 /// What an engine goes on from.
@@ -68,6 +79,9 @@ pub struct Engine {
     inherited: HashMap<(SensorId, Arc<str>), StandingAlert>,
     /// Of the time of day in expressions.
     zone: Tz,
+    quieting: Quieting,
+    /// What was kept of a flood.
+    kept_flood: Option<String>,
 }
 
 impl Engine {
@@ -76,7 +90,8 @@ impl Engine {
         let marks = rules.iter().map(kept::mark).collect();
         let rules: Vec<_> = rules.into_iter().map(Arc::new).collect();
         let index = Index::new(&rules);
-        Self { rules, marks, index, zone, ..Self::default() }
+        let quieting = Quieting::new(&rules);
+        Self { rules, marks, index, zone, quieting, ..Self::default() }
     }
 
     /// Goes on from what was kept. `recent` are the last readings that were judged, `standing` the alarms
@@ -132,6 +147,10 @@ impl Engine {
     }
 
     fn take_back(&mut self, alarm: AlarmState, out: &mut Vec<Outcome>) {
+        if quieting::is_of_all(&alarm) {
+            self.kept_flood = alarm.state;
+            return;
+        }
         let kept: Option<Kept> = alarm.state.as_deref().and_then(|s| serde_json::from_str(s).ok());
         let forget = AlarmState { state: None, ..alarm.clone() };
         let Some((kept, (quantity, newest))) =
@@ -159,6 +178,8 @@ impl Engine {
                 }
                 entry.alarm = kept.alarm;
                 entry.id = kept.id;
+                entry.is_offline = kept.is_offline;
+                entry.quiet = kept.quiet.map(Box::new);
             }
             Some(entry) => {
                 let rule = self.rules[entry.rule].clone();
@@ -182,58 +203,95 @@ impl Engine {
 
     /// Judges a reading, heard at `watch`. Whether it broke a rule itself, whatever delays say.
     pub fn judge(&mut self, reading: &Reading, watch: Duration, out: &mut Vec<Outcome>) -> bool {
+        let num_before = out.len();
         let key = (reading.sensor_id.clone(), reading.quantity.clone());
         let newest = Newest::new(reading, watch);
-        let is_new = !self.series.contains_key(&key);
+        let was_heard = self.series.get(&key).is_some_and(|series| series.newest.value.is_some());
         self.place(&key, &newest, out);
         let Some(mut series) = self.series.remove(&key) else { return false }; // it was placed
-        let mut is_broken = false;
-        if newest.at < series.newest.at {
-            is_broken = series.would_break(&self.rules, newest.sample());
+        let is_broken = if was_heard && newest.at < series.newest.at {
+            newest.sample().is_some_and(|sample| series.would_break(&self.rules, sample))
         } else {
-            let previous = (!is_new).then_some(series.newest.at);
+            let previous = was_heard.then_some(series.newest.at);
             series.newest = newest;
-            let own = series.newest.sample();
-            let find = |sensor: &SensorId| {
-                let of = || self.series.get(&(sensor.clone(), key.1.clone()));
-                if *sensor == key.0 { Some(own) } else { of().map(|other| other.newest.sample()) }
-            };
-            let around = Around { newest_of: &find, previous, zone: self.zone };
-            for entry in &mut series.entries {
-                let rule = &self.rules[entry.rule];
-                let step = entry.judge(rule, &series.newest, &around);
-                is_broken |= step.is_broken;
-                note(&mut self.changed, rule, &key, entry, &series.newest, step, out);
-            }
-        }
+            self.judge_newest(&key, &mut series, previous, out)
+        };
         self.put(key, series);
+        self.follow_up(num_before, watch, out);
+        is_broken
+    }
+
+    /// Judges the newest reading of a series that was taken out. Whether it broke a rule itself.
+    fn judge_newest(
+        &mut self,
+        key: &Key,
+        series: &mut Series,
+        previous: Option<DateTime<Utc>>,
+        out: &mut Vec<Outcome>,
+    ) -> bool {
+        let Series { newest, entries, .. } = series;
+        let own = newest.sample();
+        let find = |sensor: &SensorId| {
+            let of = || self.series.get(&(sensor.clone(), key.1.clone()));
+            if *sensor == key.0 { own } else { of().and_then(|other| other.newest.sample()) }
+        };
+        let around = Around { newest_of: &find, previous, zone: self.zone };
+        let reasons = Reasons { quieting: &self.quieting, key, location: &newest.location };
+        let mut is_broken = false;
+        for entry in entries {
+            let rule = &self.rules[entry.rule];
+            let step = entry.judge(rule, newest, &around, reasons);
+            is_broken |= step.is_broken;
+            note(&mut self.changed, rule, key, entry, newest, step, out);
+        }
         is_broken
     }
 
     /// What runs out by `watch` though nothing was heard.
     pub fn elapse(&mut self, watch: Duration, out: &mut Vec<Outcome>) {
+        let num_before = out.len();
         while self.looks.first().is_some_and(|(look_at, _)| *look_at <= watch) {
-            let Some((_, key)) = self.looks.pop_first() else { return };
-            let Some(mut series) = self.series.remove(&key) else { continue };
+            let Some((look_at, key)) = self.looks.pop_first() else { break };
+            let Some(series) = self.series.get_mut(&key) else { continue };
             series.look_at = None;
-            for entry in &mut series.entries {
-                let rule = &self.rules[entry.rule];
-                let step = entry.elapse(rule, &series.newest, watch);
-                note(&mut self.changed, rule, &key, entry, &series.newest, step, out);
-            }
-            self.put(key, series);
+            self.each_entry(key, out, |entry, rule, newest, reasons| {
+                entry.elapse(rule, newest, (look_at, watch), reasons)
+            });
+            // What one begins or ends, others may have to wait for.
+            self.follow_causes(look_at, out);
         }
+        self.follow_up(num_before, watch, out);
+    }
+
+    /// Does something to each alarm of a series.
+    fn each_entry(
+        &mut self,
+        key: Key,
+        out: &mut Vec<Outcome>,
+        mut act: impl FnMut(&mut Entry, &Rule, &Newest, Reasons<'_>) -> Step,
+    ) {
+        let Some(mut series) = self.series.remove(&key) else { return };
+        let newest = &series.newest;
+        let reasons = Reasons { quieting: &self.quieting, key: &key, location: &newest.location };
+        for entry in &mut series.entries {
+            let rule = &self.rules[entry.rule];
+            let step = act(entry, rule, newest, reasons);
+            note(&mut self.changed, rule, &key, entry, newest, step, out);
+        }
+        self.put(key, series);
     }
 
     /// When something may run out next, on the watch clock.
     #[must_use]
     pub fn next_look(&self) -> Option<Duration> {
-        self.looks.first().map(|(look_at, _)| *look_at)
+        let look = self.looks.first().map(|(look_at, _)| *look_at);
+        look.into_iter().chain(self.quieting.flood.as_ref().and_then(|flood| flood.due())).min()
     }
 
     /// What is to be kept of the alarms that changed since this was last asked.
     pub fn changes(&mut self) -> Vec<AlarmState> {
         let mut changes = std::mem::take(&mut self.orphans);
+        changes.extend(self.quieting.flood.as_mut().and_then(quieting::kept_of_all));
         for (key, rule) in self.changed.drain() {
             let series = self.series.get(&key);
             let entry = series.and_then(|s| Some((s, s.entries.iter().find(|e| e.rule == rule)?)));
@@ -270,7 +328,8 @@ impl Engine {
             |mut old| {
                 for entry in &mut old.entries {
                     let rule = &self.rules[entry.rule];
-                    let step = entry.step(rule, Event::Close, old.newest.moment());
+                    self.quieting.dependencies.forget(key, entry);
+                    let step = entry.close(rule, old.newest.moment());
                     self.changed.insert((key.clone(), entry.rule));
                     tell(rule, key, entry, &old.newest, step, out);
                 }
@@ -295,6 +354,11 @@ impl Engine {
 
     /// Puts a series back, and sees to it that it is looked at in time.
     fn put(&mut self, key: Key, mut series: Series) {
+        if !self.quieting.dependencies.is_empty() {
+            for entry in &mut series.entries {
+                self.quieting.dependencies.observe(&key, &series.newest.location, entry);
+            }
+        }
         let due = series.due(&self.rules);
         if let Some(due) = due.filter(|due| series.look_at.is_none_or(|look_at| *due < look_at)) {
             if let Some(look_at) = series.look_at.replace(due) {
@@ -331,6 +395,9 @@ fn tell(
     step: Step,
     out: &mut Vec<Outcome>,
 ) {
+    if let Some(summary) = step.summary {
+        out.push(quieting::said_of_one(rule, key, newest, summary));
+    }
     for mut transition in step.transitions {
         if rule.announces_each_reading {
             // Its consumers know of breaking readings only.
@@ -338,7 +405,7 @@ fn tell(
                 transition.announced.filter(|told| *told != Announcement::Returned);
         }
         if transition.change == Change::Raised || entry.id.is_none() {
-            entry.id = Some(alert_id(rule, &key.0, &transition));
+            entry.id = Some(kept::alert_id(&rule.name, &key.0, transition.at));
         }
         let alert_id = entry.id.clone().unwrap_or_default();
         let Newest { location, unit, value, .. } = newest.clone();
@@ -352,6 +419,9 @@ fn tell(
             unit,
             value,
             transition,
+            is_offline: entry.is_offline,
+            summary: None,
+            in_flood: false,
         });
     }
 }
@@ -361,17 +431,11 @@ fn close(rule: &Arc<Rule>, key: &Key, kept: Kept, newest: &Newest, out: &mut Vec
     let mut entry = Entry::new(0, &rule.kind);
     entry.alarm = kept.alarm;
     entry.id = kept.id;
-    let step = entry.step(rule, Event::Close, newest.moment());
+    let step = entry.close(rule, newest.moment());
     tell(rule, key, &mut entry, newest, step, out);
 }
 
-/// 16 hexadecimal digits that follow from the rule, the sensor and the time it was raised: judging the
-/// same readings again gives the same alerts.
-fn alert_id(rule: &Rule, sensor_id: &SensorId, raised: &Transition) -> Arc<str> {
-    let time = raised.at.timestamp_micros().to_be_bytes();
-    let parts = [rule.name.as_bytes(), &[0], sensor_id.as_str().as_bytes(), &[0], &time];
-    format!("{:016x}", kept::fnv1a(&parts.concat())).into()
-}
-
+#[cfg(test)]
+mod quiet_tests;
 #[cfg(test)]
 mod tests;

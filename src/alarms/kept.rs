@@ -1,7 +1,7 @@
 //! What is kept of an alarm, in the transaction of the readings it comes of, so that it goes on after a
 //! restart as if nothing had happened. Pure.
 //!
-//! As JSON: `{"rule":…,"alarm":…,"id":…,"alert_type":…,"threshold":…,"priority":…,"quantity":…,"location":…,"unit":…,"value":…,"at":…,"heard":…}`,
+//! As JSON: `{"rule":…,"alarm":…,"id":…,"alert_type":…,"threshold":…,"priority":…,"quantity":…,"location":…,"unit":…,"value":…,"at":…,"heard":…,"is_offline":…,"quiet":…}`,
 //! where `rule` is a mark of the rule's text, so that a changed one is noticed, and `heard` is on the watch
 //! clock.
 
@@ -12,9 +12,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::machine::{Alarm, exact};
+use super::quiet::reasons::Quiet;
 use super::rule::{Priority, Rule};
 use super::series::{Entry, Newest};
-use crate::domain::{Location, Quantity, Unit, Value};
+use crate::domain::{Location, Quantity, SensorId, Unit, Value};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Kept {
@@ -27,18 +28,24 @@ pub(super) struct Kept {
     quantity: String,
     location: String,
     unit: String,
-    value: serde_json::Number,
+    /// `None` for a series that was never heard.
+    value: Option<serde_json::Number>,
     #[serde(with = "exact")]
     at: DateTime<Utc>,
     heard: Duration,
+    #[serde(default)]
+    pub is_offline: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<Quiet>,
 }
 
 impl Kept {
     pub fn new(rule: &Rule, mark: u64, entry: &Entry, newest: &Newest) -> Self {
         let value = match serde_json::to_value(newest.value) {
-            Ok(serde_json::Value::Number(number)) => number,
-            _ => 0.into(), // a value is a finite number
+            Ok(serde_json::Value::Number(number)) => Some(number),
+            _ => None, // a value is a finite number
         };
+        let quiet = entry.quiet.as_ref().filter(|quiet| quiet.is_worth_keeping());
         Self {
             rule: mark,
             alarm: entry.alarm.clone(),
@@ -52,6 +59,8 @@ impl Kept {
             value,
             at: newest.at,
             heard: newest.heard,
+            is_offline: entry.is_offline,
+            quiet: quiet.map(|quiet| (**quiet).clone()),
         }
     }
 
@@ -77,7 +86,10 @@ impl Kept {
         let newest = Newest {
             location: Location::new(&self.location),
             unit: Unit::new(&self.unit),
-            value: Value::from_json(&self.value).ok()?,
+            value: match &self.value {
+                Some(number) => Some(Value::from_json(number).ok()?),
+                None => None,
+            },
             at: self.at,
             heard: self.heard,
         };
@@ -96,8 +108,16 @@ pub(super) fn mark(rule: &Rule) -> u64 {
     fnv1a(text.unwrap_or_default().as_bytes())
 }
 
+/// 16 hexadecimal digits that follow from the rule, the sensor and the time it was raised: judging the
+/// same readings again gives the same alerts.
+pub(super) fn alert_id(rule: &str, sensor_id: &SensorId, raised: DateTime<Utc>) -> Arc<str> {
+    let time = raised.timestamp_micros().to_be_bytes();
+    let parts = [rule.as_bytes(), &[0], sensor_id.as_str().as_bytes(), &[0], &time];
+    format!("{:016x}", fnv1a(&parts.concat())).into()
+}
+
 /// FNV-1a, 64 bit (Fowler, Noll, Vo), which unlike the standard hasher never changes.
-pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
+fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })

@@ -193,6 +193,9 @@ pub enum Change {
     Closed,
 }
 
+/// Answers what suppresses an alarm that is raised at a moment, if anything does.
+pub type WhySilent<'a> = &'a mut dyn FnMut(Moment) -> Option<Arc<str>>;
+
 /// What people are told. They hear `Raised` and `Returned` in turns, `StillActive` only in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Announcement {
@@ -211,7 +214,20 @@ impl Alarm {
     /// are made up for once.
     #[must_use = "a transition that isn't recorded is lost"]
     pub fn step(&mut self, timing: &Timing, event: Event, now: Moment) -> Vec<Transition> {
-        step::Step::new(self, timing).take(event, now)
+        self.step_asking(timing, event, now, &mut |_| None)
+    }
+
+    /// The same; `why_silent` is asked at each raise, with its moment, whether something suppresses the
+    /// alarm from its first moment on, and what.
+    #[must_use = "a transition that isn't recorded is lost"]
+    pub fn step_asking(
+        &mut self,
+        timing: &Timing,
+        event: Event,
+        now: Moment,
+        why_silent: WhySilent<'_>,
+    ) -> Vec<Transition> {
+        step::Step::new(self, timing, why_silent).take(event, now)
     }
 
     #[must_use]

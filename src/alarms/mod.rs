@@ -15,6 +15,7 @@ pub mod expression;
 mod kept;
 pub mod kinds;
 pub mod machine;
+pub mod quiet;
 pub mod report;
 pub mod rule;
 pub mod select;

@@ -29,6 +29,30 @@ pub struct Rule {
     /// Whether each reading that breaks it is announced, and no return: as the system did that Vigie
     /// grew from.
     pub announces_each_reading: bool,
+    /// What explains its alarms, so that nobody need be told of both.
+    pub suppression: Option<Suppression>,
+}
+
+/// Alarms of other rules that, while they are active at the same place, suppress those of this rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suppression {
+    /// Names of rules.
+    pub by: Vec<Arc<str>>,
+    pub same: Same,
+    /// A raised alarm is held back for so long, in case what explains it is raised a little later.
+    pub wait: Duration,
+    /// It stays suppressed for so long after what explained it returned: what comes back comes back
+    /// a little later.
+    pub settle: Duration,
+}
+
+/// What "the same place" means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Same {
+    Location,
+    Sensor,
+    /// Anywhere.
+    Any,
 }
 
 impl Rule {
@@ -46,6 +70,7 @@ impl Rule {
             message: None,
             runbook: None,
             announces_each_reading: false,
+            suppression: None,
         }
     }
 

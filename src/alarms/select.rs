@@ -167,6 +167,7 @@ mod tests {
             message: None,
             runbook: None,
             announces_each_reading: false,
+            suppression: None,
         };
         let rule = |quantity: &str, selection| Arc::new(rule(quantity, selection));
         let rules = [

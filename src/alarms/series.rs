@@ -9,17 +9,24 @@ use chrono_tz::Tz;
 use super::around::Around;
 use super::kinds::{self, Memory, Sample, Verdict, stale};
 use super::machine::{Alarm, Announcement, Change, Event, Moment, Transition};
+use super::quiet::Summary;
+use super::quiet::dependencies::Links;
+use super::quiet::reasons::{Quiet, Reasons};
 use super::rule::{Kind, Rule};
-use crate::domain::{Limit, Location, Reading, Unit, Value};
+use crate::domain::{Limit, Location, Quantity, Reading, SensorId, Unit, Value};
+
+/// Names a series.
+pub(super) type Key = (SensorId, Quantity);
 
 /// The newest of a series.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Newest {
     pub location: Location,
     pub unit: Unit,
-    pub value: Value,
+    /// `None` for a series that is expected and was never heard.
+    pub value: Option<Value>,
     pub at: DateTime<Utc>,
-    /// When it was heard, on the watch clock.
+    /// When it was heard, or first expected, on the watch clock.
     pub heard: Duration,
 }
 
@@ -31,6 +38,10 @@ pub(super) struct Entry {
     pub alarm: Alarm,
     /// Of the alarm that stands or stood last.
     pub id: Option<Arc<str>>,
+    /// Whether its sensor was said to be offline, and has not spoken since.
+    pub is_offline: bool,
+    /// Why it is quiet, where anything may make it so.
+    pub quiet: Option<Box<Quiet>>,
     memory: Memory,
 }
 
@@ -43,11 +54,25 @@ pub(super) struct Series {
 }
 
 /// What became of an entry.
+#[derive(Default)]
 pub(super) struct Step {
     pub is_broken: bool,
     pub transitions: Vec<Transition>,
     /// Whether there is something new to keep.
     pub has_changed: bool,
+    /// What else is to be said, before the transitions.
+    pub summary: Option<Summary>,
+}
+
+impl Step {
+    /// This and then another; both have something to say at once only where one begins what the other
+    /// ends, and then the later counts.
+    fn and(mut self, mut later: Self) -> Self {
+        self.transitions.append(&mut later.transitions);
+        self.has_changed |= later.has_changed;
+        self.summary = later.summary.or(self.summary);
+        self
+    }
 }
 
 impl Newest {
@@ -55,18 +80,25 @@ impl Newest {
         Self {
             location: reading.location.clone(),
             unit: reading.unit.clone(),
-            value: reading.value,
+            value: Some(reading.value),
             at: reading.timestamp,
             heard,
         }
     }
 
-    pub const fn sample(&self) -> Sample {
-        Sample { at: self.at, value: self.value.get() }
+    /// `None` for what was never heard.
+    pub fn sample(&self) -> Option<Sample> {
+        self.value.map(|value| Sample { at: self.at, value: value.get() })
     }
 
     pub const fn moment(&self) -> Moment {
         Moment { at: self.at, watch: self.heard }
+    }
+
+    /// So much later on both clocks as the watch clock says.
+    pub fn moment_at(&self, watch: Duration) -> Moment {
+        let (at, _) = stale::due(self.at, self.heard, watch.saturating_sub(self.heard));
+        Moment { at, watch }
     }
 }
 
@@ -90,13 +122,21 @@ impl Series {
 
 impl Entry {
     pub fn new(rule: usize, kind: &Kind) -> Self {
-        Self { rule, alarm: Alarm::default(), id: None, memory: Memory::new(kind) }
+        let (alarm, memory) = (Alarm::default(), Memory::new(kind));
+        Self { rule, alarm, id: None, is_offline: false, quiet: None, memory }
     }
 
     /// Judges the newest reading.
-    pub fn judge(&mut self, rule: &Rule, newest: &Newest, around: &Around<'_>) -> Step {
+    pub fn judge(
+        &mut self,
+        rule: &Rule,
+        newest: &Newest,
+        around: &Around<'_>,
+        reasons: Reasons<'_>,
+    ) -> Step {
+        let Some(sample) = newest.sample() else { return Step::default() };
         let was_broken = self.alarm.is_broken();
-        let sample = newest.sample();
+        self.is_offline = false;
         let verdict = match (&rule.kind, &mut self.memory) {
             (Kind::Expression { condition }, Memory::Expression(past)) => {
                 past.push(sample);
@@ -111,11 +151,14 @@ impl Entry {
         };
         if !is_broken && self.is_at_rest() {
             // By far the most frequent case: nothing stands and nothing is wrong.
-            return Step { is_broken, transitions: Vec::new(), has_changed: is_timed(rule) };
+            return Step { has_changed: is_timed(rule), ..Step::default() };
         }
-        let mut step = self.step(rule, Event::Judged { is_broken }, newest.moment());
+        let step = self.step(rule, Event::Judged { is_broken }, newest.moment(), reasons);
+        let mut step = step.and(self.look(rule, newest.moment(), true, reasons));
         step.is_broken = verdict == Verdict::Broken;
-        step.has_changed |= is_timed(rule);
+        // What others bring about is dated by the last reading before it.
+        let hangs_on_others = rule.suppression.is_some() && !self.is_at_rest();
+        step.has_changed |= is_timed(rule) || hangs_on_others;
         if rule.announces_each_reading {
             self.announce_each_reading(&mut step, newest);
         }
@@ -124,7 +167,7 @@ impl Entry {
 
     /// Remembers a reading that was judged before.
     pub fn recall(&mut self, rule: &Rule, newest: &Newest) {
-        let sample = newest.sample();
+        let Some(sample) = newest.sample() else { return };
         match &mut self.memory {
             Memory::Expression(past) => past.push(sample),
             memory => {
@@ -148,21 +191,73 @@ impl Entry {
 
     /// Nothing of its alarm need be remembered.
     pub fn is_at_rest(&self) -> bool {
-        self.alarm == Alarm::default()
+        let is_quiet = self.quiet.as_ref().is_some_and(|quiet| quiet.is_worth_keeping());
+        self.alarm == Alarm::default() && !is_quiet
     }
 
-    /// Something happened other than a reading.
-    pub fn step(&mut self, rule: &Rule, event: Event, now: Moment) -> Step {
-        let before = self.alarm.clone();
-        let transitions = self.alarm.step(&rule.timing, event, now);
-        Step { is_broken: false, has_changed: self.alarm != before, transitions }
+    /// One event of its alarm, and no look at what keeps it quiet.
+    pub fn step(&mut self, rule: &Rule, event: Event, now: Moment, reasons: Reasons<'_>) -> Step {
+        let Self { rule: number, alarm, quiet, .. } = self;
+        let before = (alarm.clone(), quiet.clone());
+        let mut why_silent = |when| reasons.at_raise((*number, rule), quiet, when);
+        let transitions = alarm.step_asking(&rule.timing, event, now, &mut why_silent);
+        let chatter = quiet.as_mut().and_then(|quiet| quiet.chatter.as_mut());
+        let summary = chatter.and_then(|chatter| chatter.take_begun());
+        let has_changed = (&*alarm, &*quiet) != (&before.0, &before.1);
+        Step { is_broken: false, transitions, has_changed, summary }
+    }
+
+    /// Its rule holds no longer. It must not be counted as an explanation any more.
+    pub fn close(&mut self, rule: &Rule, now: Moment) -> Step {
+        self.quiet = None;
+        let transitions = self.alarm.step(&rule.timing, Event::Close, now);
+        Step { transitions, has_changed: true, ..Step::default() }
+    }
+
+    /// Suppresses its alarm or lets it go, as there is a reason at `now` or none.
+    pub fn look(
+        &mut self,
+        rule: &Rule,
+        now: Moment,
+        is_reading: bool,
+        reasons: Reasons<'_>,
+    ) -> Step {
+        let Self { rule: number, alarm, quiet, .. } = self;
+        let is_concerned = alarm.state().condition.stands() || alarm.suppressed_by().is_some();
+        if !is_concerned && quiet.is_none() {
+            return Step::default();
+        }
+        let before = quiet.clone();
+        let (by, summary) = reasons.at((*number, rule), alarm, quiet, now, is_reading);
+        let event = match (by, alarm.suppressed_by()) {
+            (Some(by), old) if is_concerned && old != Some(&by) => Some(Event::Suppress { by }),
+            (None, Some(_)) => Some(Event::Unsuppress),
+            _ => None,
+        };
+        let has_changed = *quiet != before;
+        // No word on an alarm is older than what it is of.
+        let now = Moment { at: alarm.since().map_or(now.at, |since| since.max(now.at)), ..now };
+        let stepped = event.map(|event| self.step(rule, event, now, reasons));
+        self.quiet.take_if(|quiet| **quiet == Quiet::default());
+        stepped.unwrap_or_default().and(Step { has_changed, summary, ..Step::default() })
+    }
+
+    /// Where its alarm is counted as one that explains others, or may be explained.
+    pub fn links(&self) -> Links {
+        self.quiet.as_ref().map(|quiet| quiet.links.clone()).unwrap_or_default()
+    }
+
+    pub fn link(&mut self, links: Links) {
+        self.quiet.get_or_insert_default().links = links;
+        self.quiet.take_if(|quiet| **quiet == Quiet::default());
     }
 
     /// When silence changes something, on the watch clock.
     pub fn due(&self, rule: &Rule, newest: &Newest) -> Option<Duration> {
         let silence = self.silence_ends(rule, newest).map(|due| due.watch);
         let delay = self.alarm.next_due().map(|due| due.watch);
-        silence.into_iter().chain(delay).min()
+        let quiet = self.quiet.as_ref().and_then(|quiet| quiet.due());
+        silence.into_iter().chain(delay).chain(quiet).min()
     }
 
     /// When silence will have lasted too long, for a rule that is broken by it.
@@ -176,12 +271,40 @@ impl Entry {
         }
     }
 
-    /// Time went by.
-    pub fn elapse(&mut self, rule: &Rule, newest: &Newest, watch: Duration) -> Step {
-        match self.silence_ends(rule, newest).filter(|due| due.watch <= watch) {
-            Some(due) => self.step(rule, Event::Judged { is_broken: true }, due),
-            None => self.step(rule, Event::Elapsed, Moment { at: newest.at, watch }),
-        }
+    /// Time went by, up to `watch`. What keeps it quiet is looked at as of `look_at`, which is no later:
+    /// others may yet have to say something in between.
+    pub fn elapse(
+        &mut self,
+        rule: &Rule,
+        newest: &Newest,
+        (look_at, watch): (Duration, Duration),
+        reasons: Reasons<'_>,
+    ) -> Step {
+        let step = match self.silence_ends(rule, newest).filter(|due| due.watch <= watch) {
+            Some(due) => self.step(rule, Event::Judged { is_broken: true }, due, reasons),
+            None => self.step(rule, Event::Elapsed, Moment { at: newest.at, watch }, reasons),
+        };
+        step.and(self.look(rule, newest.moment_at(look_at), false, reasons))
+    }
+
+    /// Its sensor is said to be offline, or online again: that alone ends what offline began, and silence
+    /// goes on counting.
+    pub fn hear_availability(
+        &mut self,
+        rule: &Rule,
+        newest: &Newest,
+        is_online: bool,
+        now: Moment,
+        reasons: Reasons<'_>,
+    ) -> Step {
+        let Kind::Stale { after } = rule.kind else { return Step::default() };
+        let (_, silent_at) = stale::due(newest.at, newest.heard, after);
+        let was_offline = std::mem::replace(&mut self.is_offline, !is_online);
+        let is_broken = if is_online { now.watch >= silent_at } else { true };
+        let step = self.step(rule, Event::Judged { is_broken }, now, reasons);
+        let mut step = step.and(self.look(rule, now, false, reasons));
+        step.has_changed |= was_offline == is_online;
+        step
     }
 }
 

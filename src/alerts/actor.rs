@@ -11,13 +11,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use chrono::Utc;
 use tokio::sync::oneshot;
 
 use super::announce;
 use super::file::AlertsFile;
 use super::recent::Recent;
+use super::silence::{Mark, Silence};
 use super::watch::Watch;
-use crate::alarms::engine::{Engine, Outcome, Past};
+use crate::alarms::engine::{Engine, Expected, Outcome, Past};
+use crate::alarms::machine::Moment;
+use crate::alarms::quiet::QuietSettings;
 use crate::alarms::rule::Rule;
 use crate::config::TimeStyle;
 use crate::domain::{AlertEvent, Fingerprint, Reading};
@@ -63,6 +67,9 @@ const REDELIVERED_LINES: (u64, Duration) = (1, Duration::from_secs(10));
 #[derive(Clone)]
 pub struct EvaluatorSettings {
     pub rules: Vec<Rule>,
+    pub quiet: QuietSettings,
+    /// Series that should speak.
+    pub expected: Arc<[Expected]>,
     pub times: TimeStyle,
     pub words: &'static Words,
     /// Whether anything could come in now.
@@ -82,6 +89,7 @@ pub struct Evaluator {
     watch: Watch,
     /// What it showed when storage was last given it.
     watch_kept: Duration,
+    silence: Silence,
     recent: Recent,
     /// Away while it waits for a batch.
     feed: Option<Feed>,
@@ -126,6 +134,7 @@ impl Evaluator {
             engine: Engine::default(),
             watch: Watch::new(Duration::ZERO),
             watch_kept: Duration::ZERO,
+            silence: Silence::default(),
             recent: Recent::default(),
             feed: None,
             through: 0,
@@ -156,6 +165,11 @@ impl Evaluator {
         let mut closed = Vec::new();
         let past = Past { watch, recent: &recent, alarms, standing };
         self.engine = Engine::restore(rules.clone(), self.settings.times.zone, past, &mut closed);
+        self.engine.keep_quiet(self.settings.quiet.clone());
+        let now = Moment { at: Utc::now(), watch };
+        self.engine.expect(&self.settings.expected, now, &mut closed);
+        self.engine.tick(now.at, watch, &mut closed);
+        self.silence = Silence::default();
         self.watch = Watch::new(watch);
         self.watch_kept = watch;
         self.recent = Recent::restore(recent.iter().map(Fingerprint::from).collect());
@@ -188,8 +202,9 @@ impl Evaluator {
             evaluator.feed = Some(feed);
             match batch {
                 Some(batch) => evaluator.evaluate(batch),
-                None => evaluator.elapse(),
+                None => evaluator.keep_watch(),
             }
+            evaluator.pass_time();
             match evaluator.held.take_if(|held| held.is_due()) {
                 Some(held) => evaluator.pass_on(held.store, ctx),
                 None => evaluator.proceed(ctx),
@@ -200,7 +215,8 @@ impl Evaluator {
     /// How long until silence may change something; looked at now and then in any case, since the watch
     /// clock wants to know whether anybody listens.
     fn next_look(&mut self) -> Option<Duration> {
-        let next = self.engine.next_look()?;
+        let next = self.engine.next_look();
+        let next = next.or_else(|| self.engine.has_windows().then_some(Duration::MAX))?;
         Some(next.saturating_sub(self.now()).clamp(LOOK_AT_LEAST, LOOK_AT_MOST))
     }
 
@@ -210,13 +226,21 @@ impl Evaluator {
     }
 
     fn evaluate(&mut self, batch: Batch) {
-        let Batch { through, readings, mut rejected, .. } = batch;
+        let Batch { through, readings, availability, mut rejected, .. } = batch;
         let watch = self.now();
         let mut outcomes = Vec::new();
-        let readings: Vec<_> = readings
-            .into_iter()
-            .filter_map(|reading| self.judge(reading, watch, &mut outcomes))
-            .collect();
+        let mut heard = availability.into_iter().peekable();
+        let mut judged = Vec::with_capacity(readings.len());
+        for (num_before, reading) in readings.into_iter().enumerate() {
+            while let Some((_, heard)) = heard.next_if(|(before, _)| *before <= num_before) {
+                self.engine.hear_availability(&heard, watch, &mut outcomes);
+            }
+            judged.extend(self.judge(reading, watch, &mut outcomes));
+        }
+        for (_, heard) in heard {
+            self.engine.hear_availability(&heard, watch, &mut outcomes);
+        }
+        let readings = judged;
         self.hold(outcomes);
         let held = self.held.get_or_insert_with(|| Held::new(through));
         held.store.readings.extend(readings);
@@ -225,18 +249,23 @@ impl Evaluator {
         self.env.fault_point();
     }
 
-    /// Nothing came. What waits in the journal comes first: it may be the very sign of life that is
-    /// missed.
-    fn elapse(&mut self) {
-        let watch = self.now();
-        if self.evaluated() >= self.settings.intake.last() {
-            let mut outcomes = Vec::new();
-            self.engine.elapse(watch, &mut outcomes);
-            self.hold(outcomes);
-            if watch.saturating_sub(self.watch_kept) >= KEEP_WATCH {
-                self.held.get_or_insert_with(|| Held::new(self.through));
-            }
+    /// Nothing came: how long it has been so is kept now and then.
+    fn keep_watch(&mut self) {
+        if self.now().saturating_sub(self.watch_kept) >= KEEP_WATCH {
+            self.held.get_or_insert_with(|| Held::new(self.through));
         }
+    }
+
+    /// What time alone brings: silence that has lasted too long, maintenance that begins or ends.
+    fn pass_time(&mut self) {
+        let watch = self.now();
+        let mark = Mark { watch, last: self.settings.intake.last() };
+        let mut outcomes = Vec::new();
+        self.engine.tick(Utc::now(), watch, &mut outcomes);
+        if let Some(watch) = self.silence.certain(mark, self.evaluated()) {
+            self.engine.elapse(watch, &mut outcomes);
+        }
+        self.hold(outcomes);
     }
 
     /// The last record that was judged.

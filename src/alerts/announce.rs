@@ -11,6 +11,7 @@ use crate::locale::{AlertWords, Words};
 pub fn event(outcome: Outcome, words: &Words) -> Option<AlertEvent> {
     let Outcome { rule, alert_type, threshold, alert_id, .. } = outcome;
     let Outcome { sensor_id, location, unit, value, transition, .. } = outcome;
+    let Outcome { is_offline, summary, in_flood, .. } = outcome;
     let state = match transition.change {
         Change::Raised | Change::StillActive => AlertState::Active,
         Change::Returned | Change::Closed => AlertState::Resolved,
@@ -26,13 +27,15 @@ pub fn event(outcome: Outcome, words: &Words) -> Option<AlertEvent> {
         is_closed: transition.change == Change::Closed,
         value,
         unit: &unit,
+        is_offline,
     };
     let message = match (&rule.message, state) {
+        _ if let Some(summary) = &summary => (words.summary)(summary, &rule.quantity),
         (Some(template), AlertState::Active) => filled(
             template,
             &rule,
             &[
-                ("{value}", &value.to_string()),
+                ("{value}", &value.map_or_else(|| "–".into(), |value| value.to_string())),
                 ("{unit}", &unit.suffix()),
                 ("{sensor}", sensor_id.as_str()),
                 ("{location}", location.as_str()),
@@ -55,6 +58,7 @@ pub fn event(outcome: Outcome, words: &Words) -> Option<AlertEvent> {
         message,
         timestamp: transition.at,
         announced: transition.announced.is_some(),
+        in_flood,
     })
 }
 
@@ -106,8 +110,11 @@ mod tests {
             sensor_id: SensorId::new("COLD_1").unwrap(),
             location: Location::new("{rule} 1"),
             unit: Unit::new("celsius"),
-            value: Value::new(9.5).unwrap(),
+            value: Value::new(9.5).ok(),
             transition,
+            is_offline: false,
+            summary: None,
+            in_flood: false,
         };
         event(outcome, Language::English.words()).unwrap()
     }

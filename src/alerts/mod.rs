@@ -10,6 +10,7 @@ mod announce;
 mod file;
 mod recent;
 mod short_form;
+mod silence;
 mod watch;
 
 pub use actor::{Evaluator, EvaluatorSettings};

@@ -50,6 +50,7 @@ fn rule(limit: Limit, quantity: &Quantity, selection: Selection, at: f64, each: 
         message: None,
         runbook: None,
         announces_each_reading: each,
+        suppression: None,
     }
 }
 
@@ -73,7 +74,7 @@ mod tests {
             sensors: [(SensorId::new("COLD").unwrap(), limits(Some(8.0), Some(2.0)))].into(),
         };
         let thresholds = [(Quantity::temperature(), thresholds)].into();
-        super::rules(&AlertsConfig { announce, thresholds })
+        super::rules(&AlertsConfig { announce, thresholds, chattering: None, flood: None })
     }
 
     fn reading(sensor: &str, value: f64, second: i64) -> Reading {
@@ -103,7 +104,7 @@ mod tests {
         events
             .map(|event| {
                 let kept = if event.announced { "" } else { " (kept)" };
-                format!("{} {} {}{kept}", event.rule, event.state, event.value)
+                format!("{} {} {}{kept}", event.rule, event.state, event.value.unwrap())
             })
             .collect()
     }

@@ -11,9 +11,11 @@ use super::Options;
 use super::doors::{Doors, beside};
 use super::receivers;
 use super::report::Reporting;
+use crate::alarms::engine::Expected;
+use crate::alarms::quiet::QuietSettings;
 use crate::alerts::{self, AlertsFile, Evaluator, EvaluatorSettings};
 use crate::broker::{self, Broker, Door};
-use crate::config::{Config, Endpoint};
+use crate::config::{AlertsConfig, Config, Endpoint};
 use crate::exit::Exit;
 use crate::gateway::{self, Gateway};
 use crate::intake::codec::OriginJson;
@@ -142,6 +144,8 @@ pub(super) fn wire(
     let gauges = gateway.gauges.clone();
     let evaluator = EvaluatorSettings {
         rules: [alerts::short_form(&config.alerts), config.rules.clone()].concat(),
+        quiet: quiet(&config),
+        expected: expected(&config),
         is_listening: Arc::new(move || is_embedded || gauges.connected()),
         times: config.times,
         words,
@@ -217,6 +221,23 @@ pub(super) fn wire(
             std::process::exit(Exit::GaveUp.code().into());
         });
     Ok(Wired { tree, health })
+}
+
+/// What the configuration spares people.
+fn quiet(config: &Config) -> QuietSettings {
+    let AlertsConfig { chattering, flood, .. } = config.alerts;
+    QuietSettings { maintenance: config.maintenance.clone(), chattering, flood }
+}
+
+/// The daemon's own sensors: each should speak.
+fn expected(config: &Config) -> Arc<[Expected]> {
+    let expected = config.sensors.iter().map(|sensor| Expected {
+        sensor_id: sensor.id.clone(),
+        quantity: sensor.quantity.clone(),
+        location: sensor.location.clone(),
+        unit: sensor.unit.clone(),
+    });
+    expected.collect()
 }
 
 fn fleet(config: &Config, publish: &Route<PublishReadings>) -> GroupSpec {

@@ -38,7 +38,7 @@ impl Door {
     /// False when the intake didn't take it in time.
     async fn take(&self, publish: &Publish) -> bool {
         match self.topics.subject(&publish.topic) {
-            Subject::Reading { .. } => {
+            Subject::Reading { .. } | Subject::Availability { .. } => {
                 let taken = self.intake.accept_async(&publish.topic, &publish.payload);
                 tokio::time::timeout(PATIENCE, taken).await.is_ok()
             }

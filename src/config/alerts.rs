@@ -6,6 +6,7 @@ use super::errors::{Mistake, quote};
 use super::expand::Names;
 use super::inspector::At;
 use super::model::{AlertsConfig, Announce, Limits, Thresholds};
+use super::quiet;
 use super::reader::TableReader;
 use super::sensors::{MOST_SENSORS, quantity, sensor_id};
 use super::similar::closest;
@@ -15,6 +16,8 @@ pub(super) fn alerts(mut table: TableReader<'_>) -> AlertsConfig {
     let choices =
         [("transitions", Announce::Transitions), ("every-reading", Announce::EveryReading)];
     let announce = table.choice("announce", &choices).unwrap_or(Announce::Transitions);
+    let chattering = table.table("chattering", "[alerts.chattering]").map(quiet::chattering);
+    let flood = table.table("flood", "[alerts.flood]").map(quiet::flood);
     let mut thresholds = BTreeMap::new();
     for (key, item) in table.rest() {
         if !item.value.is_table() {
@@ -28,13 +31,13 @@ pub(super) fn alerts(mut table: TableReader<'_>) -> AlertsConfig {
         thresholds.insert(quantity, limits);
     }
     table.finish();
-    AlertsConfig { announce, thresholds }
+    AlertsConfig { announce, thresholds, chattering, flood }
 }
 
 fn not_a_quantity(table: &TableReader<'_>, key: At<&str>) {
     let hint = match key.value {
         "high" | "low" | "sensors" => None,
-        other => closest(other, ["announce"].into_iter()),
+        other => closest(other, ["announce", "chattering", "flood"].into_iter()),
     };
     let hint = hint.map_or_else(
         || "limits are a quantity's: write them below [alerts.temperature]".into(),

@@ -9,7 +9,7 @@ use super::model::{Config, TimeStyle};
 use super::reader::TableReader;
 use super::sensors::SensorList;
 use super::similar::closest;
-use super::{alerts, network, receivers, rules, sensors, storage};
+use super::{alerts, maintenance, network, receivers, rules, sensors, storage};
 use crate::locale::Language;
 
 /// Reads the whole file. The result is valid if nothing was reported to the reader's inspector.
@@ -31,6 +31,7 @@ pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Conf
     let alerts = alerts::alerts(root.section("alerts", "[alerts]"));
     let rules = rules::rules(&mut root, &alerts);
     let receivers = receivers::receivers(&mut root);
+    let maintenance = maintenance::maintenance(&mut root, &rules, &alerts, zone);
     let config = Config {
         language,
         times: TimeStyle { naive, zone },
@@ -43,6 +44,7 @@ pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Conf
         alerts,
         rules,
         receivers,
+        maintenance,
         storage: storage::storage(root.section("storage", "[storage]")),
         log: storage::log(root.section("log", "[log]")),
     };

@@ -10,6 +10,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::receiver_model::ReceiverConfig;
+use crate::alarms::quiet::chatter::Chattering;
+use crate::alarms::quiet::flood::FloodLimits;
+use crate::alarms::quiet::maintenance::Maintenance;
 use crate::alarms::rule::Rule;
 use crate::domain::{Location, Quantity, SensorId, Unit, time};
 use crate::locale::Language;
@@ -32,6 +35,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// In the order of the file; no two of one name.
     pub receivers: Vec<ReceiverConfig>,
+    /// Planned work, in the order of the file; no two of one name.
+    pub maintenance: Vec<Maintenance>,
     pub storage: StorageConfig,
     pub log: LogConfig,
 }
@@ -263,6 +268,10 @@ pub enum ReplayTimes {
 pub struct AlertsConfig {
     pub announce: Announce,
     pub thresholds: BTreeMap<Quantity, Thresholds>,
+    /// `None`: an alarm may chatter as it likes.
+    pub chattering: Option<Chattering>,
+    /// `None`: a flood is not looked for.
+    pub flood: Option<FloodLimits>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::errors::{Mistake, quote};
 use super::inspector::At;
 use super::model::AlertsConfig;
+use super::quiet::{self, Reference};
 use super::reader::TableReader;
 use super::rule_kinds::{duration_up_to, kind};
 use super::rule_texts::{LONGEST_RUNBOOK_BYTES, message, patterns, text_up_to};
@@ -40,6 +41,7 @@ const PRIORITIES: [(&str, Priority); 4] = [
 pub(super) fn rules(root: &mut TableReader<'_>, alerts: &AlertsConfig) -> Vec<Rule> {
     let mut rules = Vec::new();
     let mut names = HashMap::new();
+    let mut references = Vec::new();
     for (index, mut table) in root.tables("rules", "[[rules]]").enumerate() {
         if index == MOST_RULES {
             let hint = "let one rule hold for many sensors: sensors = [\"COLD_*\"]";
@@ -50,13 +52,20 @@ pub(super) fn rules(root: &mut TableReader<'_>, alerts: &AlertsConfig) -> Vec<Ru
         if let Some(name) = name {
             report_if_taken(&table, name, &mut names, alerts);
         }
-        rules.extend(rule(table, name.map(|name| name.value)));
+        rules.extend(rule(table, name.map(|name| name.value), &mut references));
     }
+    let is_short_form = |name: &str| short_form_quantity(name, alerts).is_some();
+    quiet::check_references(root.inspector, &references, &names, &is_short_form);
     rules
 }
 
-/// The rule of one table, but for its name, which has been read.
-fn rule(mut table: TableReader<'_>, name: Option<&str>) -> Option<Rule> {
+/// The rule of one table, but for its name, which has been read. What it says of other rules goes to
+/// `references`.
+fn rule<'a>(
+    mut table: TableReader<'a>,
+    name: Option<&'a str>,
+    references: &mut Vec<Reference<'a>>,
+) -> Option<Rule> {
     let selection = Selection::Matching {
         sensors: patterns(&mut table, "sensors", "[\"COLD_*\"]"),
         locations: patterns(&mut table, "locations", "[\"Hall *\"]"),
@@ -67,6 +76,7 @@ fn rule(mut table: TableReader<'_>, name: Option<&str>) -> Option<Rule> {
     let priority = table.choice("priority", &PRIORITIES).unwrap_or(Priority::High);
     let message = message(&mut table);
     let runbook = text_up_to(&mut table, "runbook", LONGEST_RUNBOOK_BYTES);
+    let suppression = quiet::suppression(&mut table, name, references);
     table.finish();
     Some(Rule {
         name: name?.into(),
@@ -78,21 +88,33 @@ fn rule(mut table: TableReader<'_>, name: Option<&str>) -> Option<Rule> {
         message,
         runbook: runbook.map(|runbook| runbook.value.into()),
         announces_each_reading: false,
+        suppression,
     })
 }
 
 fn name<'a>(table: &mut TableReader<'a>) -> Option<At<&'a str>> {
+    let hint = "name the rule: name = \"cold-room-warm\"";
+    name_of(table, "a rule", hint, "say the rest in `message`")
+}
+
+/// The name of something that is told of by it.
+pub(super) fn name_of<'a>(
+    table: &mut TableReader<'a>,
+    what: &str,
+    missing: &str,
+    too_long: &str,
+) -> Option<At<&'a str>> {
     let name = table.string("name");
-    let name = table.require(name, "name", "name the rule: name = \"cold-room-warm\"")?;
+    let name = table.require(name, "name", missing)?;
     let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.value.is_empty() || !name.value.chars().all(is_fit) {
-        let what = format!("{} is no name of a rule", quote(name.value));
+        let what = format!("{} is no name of {what}", quote(name.value));
         table.wrong(name.at, what, "use letters from a to z, digits, `-` and `_`");
         return None;
     }
     if name.value.len() > LONGEST_NAME_BYTES {
         let what = format!("the name {} is longer than {LONGEST_NAME_BYTES}", quote(name.value));
-        table.wrong(name.at, what, "say the rest in `message`");
+        table.wrong(name.at, what, too_long);
         return None;
     }
     Some(name)

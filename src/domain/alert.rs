@@ -116,7 +116,8 @@ pub struct AlertEvent {
     pub sensor_id: SensorId,
     pub location: Location,
     pub quantity: Quantity,
-    pub value: Value,
+    /// `None` where there is none: of a sensor that never spoke.
+    pub value: Option<Value>,
     pub unit: Unit,
     pub threshold: f64,
     pub severity: Priority,
@@ -127,6 +128,9 @@ pub struct AlertEvent {
     pub timestamp: DateTime<Utc>,
     /// Whether this event is published; otherwise it is only kept.
     pub announced: bool,
+    /// Whether it came in a flood of alarms, of which a summary tells: who sends messages to people may
+    /// send that one instead.
+    pub in_flood: bool,
 }
 
 /// An alert that has been raised and not resolved: what evaluation must know after a restart.

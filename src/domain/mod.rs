@@ -15,5 +15,5 @@ pub use alert::{AlarmState, AlertEvent, AlertState, Limit, Priority, StandingAle
 pub use fingerprint::Fingerprint;
 pub use quantity::{Quantity, QuantityError, Unit};
 pub use quick::{QuickMap, QuickSet};
-pub use reading::{Location, Reading, Rejected, SensorId, SensorIdError};
+pub use reading::{Availability, Location, Reading, Rejected, SensorId, SensorIdError};
 pub use value::{Value, ValueError};

@@ -86,6 +86,15 @@ pub struct Reading {
     pub timestamp: DateTime<Utc>,
 }
 
+/// Word that a sensor is there or not, most often its Last Will's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Availability {
+    pub sensor_id: SensorId,
+    pub is_online: bool,
+    /// When the word was received: a will has no time of its own.
+    pub at: DateTime<Utc>,
+}
+
 /// A message that could not be used: kept, never dropped in silence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {

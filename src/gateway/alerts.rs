@@ -210,7 +210,7 @@ mod tests {
             sensor_id: SensorId::new("T").unwrap(),
             location: Location::new(""),
             quantity: Quantity::temperature(),
-            value: Value::new(36.0).unwrap(),
+            value: Some(Value::new(36.0).unwrap()),
             unit: Unit::new("celsius"),
             threshold: 35.0,
             severity: Priority::High,
@@ -218,6 +218,7 @@ mod tests {
             message: String::new(),
             timestamp: DateTime::UNIX_EPOCH,
             announced: true,
+            in_flood: false,
         };
         PendingAlert { row_id, event }
     }

@@ -36,6 +36,8 @@ pub struct Plan {
     pub credentials: Option<(String, Secret)>,
     pub keep_alive: Duration,
     pub filters: Vec<String>,
+    /// Filters that are done without where the server refuses them.
+    pub wishes: Vec<String>,
     /// The Last Will.
     pub will: Outgoing,
 }

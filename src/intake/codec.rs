@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::Value as Json;
 
+use super::availability;
 use super::fields::{Field, Fields};
 use super::times;
-use crate::domain::{Location, Quantity, Reading, SensorId, Unit, Value};
+use crate::domain::{Availability, Location, Quantity, Reading, SensorId, Unit, Value};
 use crate::wire::{Subject, Topics};
 
 /// A message as it came in.
@@ -24,6 +25,7 @@ pub struct Message<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decoded {
     Readings(Vec<Reading>),
+    Availability(Availability),
     /// Not meant as a reading; no mistake either.
     Ignored,
 }
@@ -56,6 +58,7 @@ impl Codec for OriginJson {
         let (quantity, sensor) = match self.topics.subject(message.topic) {
             Subject::Status => return Ok(Decoded::Ignored),
             Subject::Foreign => return Err("the topic was not subscribed to".into()),
+            Subject::Availability { sensor } => return availability::decode(sensor, message),
             Subject::Reading { quantity, sensor } => (quantity, sensor),
         };
         let quantity =

@@ -12,7 +12,7 @@ use super::codec::{Codec, Decoded, Message};
 use super::pace::Pace;
 use super::record::{self, Arrival, KEPT_BYTES};
 use super::{Intake, Position};
-use crate::domain::{Reading, Rejected};
+use crate::domain::{Availability, Reading, Rejected};
 use crate::journal::{Frame, Reader};
 use crate::logging::LineLimit;
 
@@ -34,6 +34,8 @@ pub struct Batch {
     /// The last of these.
     pub through: Position,
     pub readings: Vec<Reading>,
+    /// Each with the number of readings that came before it.
+    pub availability: Vec<(usize, Availability)>,
     pub rejected: Vec<Rejected>,
 }
 
@@ -89,12 +91,15 @@ impl Feed {
         let Self { intake, codec, reader, lines, .. } = self;
         let after = reader.position();
         let readings = Vec::with_capacity(BATCH);
-        let mut batch = Batch { after, through: after, readings, rejected: Vec::new() };
+        let mut batch = Batch { after, through: after, readings, ..Batch::default() };
         let limit = intake.max_payload_bytes();
         let read = reader.read_through(BATCH, through, |frame| {
             batch.through = frame.position;
             match decode(codec.as_ref(), limit, frame) {
                 Ok(Decoded::Readings(mut readings)) => batch.readings.append(&mut readings),
+                Ok(Decoded::Availability(heard)) => {
+                    batch.availability.push((batch.readings.len(), heard));
+                }
                 Ok(Decoded::Ignored) => {}
                 Err(rejected) => {
                     log_rejected(lines, &rejected);

@@ -9,6 +9,7 @@
 //! much waits for storage, nothing is accepted, so nothing is acknowledged: the broker keeps it.
 //! Never: a message in memory alone, or a panic in `accept` (a caller is C).
 
+mod availability;
 pub mod codec;
 mod feed;
 mod fields;

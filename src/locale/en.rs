@@ -70,6 +70,7 @@ pub(super) static WORDS: Words = Words {
         format!("❌ {count} readings are lost: neither published nor written to the outbox")
     },
     alert: alert::en::message,
+    summary: alert::en::summary,
     alert_line: |state, message| match state {
         AlertState::Active => format!("🚨 ALERT: {message}"),
         AlertState::Resolved => format!("✅ RESOLVED: {message}"),

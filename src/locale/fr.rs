@@ -82,6 +82,7 @@ pub(super) static WORDS: Words = Words {
         format!("❌ {count} mesures sont perdues: ni publiées ni écrites dans la boîte d'envoi")
     },
     alert: alert::fr::message,
+    summary: alert::fr::summary,
     alert_line: |state, message| match state {
         AlertState::Active => format!("🚨 ALERTE: {message}"),
         AlertState::Resolved => format!("✅ FIN D'ALERTE: {message}"),

@@ -11,7 +11,8 @@ mod trouble;
 
 use std::net::SocketAddr;
 
-use crate::domain::{AlertState, Location, Reading, SensorId};
+use crate::alarms::quiet::Summary;
+use crate::domain::{AlertState, Location, Quantity, Reading, SensorId};
 
 pub use alert::AlertWords;
 pub use notify::{NotifyWords, ToldAlarm};
@@ -77,6 +78,8 @@ pub struct Words {
     /// At the stop: how many readings are neither published nor on disk.
     pub readings_lost: fn(usize) -> String,
     pub alert: fn(AlertWords<'_>) -> String,
+    /// What is said of more than one transition of one alarm; takes the alarms' quantity.
+    pub summary: fn(&Summary, &Quantity) -> String,
     /// The log line of an alert; takes its state and message.
     pub alert_line: fn(AlertState, &str) -> String,
     pub notify: &'static NotifyWords,

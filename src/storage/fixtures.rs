@@ -74,7 +74,7 @@ pub(crate) fn event(alert_id: &str, sensor: &str, seconds: i64, state: AlertStat
         sensor_id: SensorId::new(sensor).unwrap(),
         location: Location::new("Atelier Production"),
         quantity: Quantity::temperature(),
-        value: value("38.2"),
+        value: Some(value("38.2")),
         unit: Unit::new("celsius"),
         threshold: 35.0,
         severity: Priority::High,
@@ -82,6 +82,7 @@ pub(crate) fn event(alert_id: &str, sensor: &str, seconds: i64, state: AlertStat
         message: "Température élevée détectée: 38.2°C".into(),
         timestamp: at(seconds),
         announced: true,
+        in_flood: false,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::messages::PendingAlert;
 
 pub(super) const PENDING_SQL: &str = "
     SELECT id, alert_id, rule, alert_type, sensor_id, location, quantity, value, unit, threshold,
-           severity, state, message, timestamp
+           severity, state, message, timestamp, in_flood
     FROM alerts WHERE announced AND published_at IS NULL AND id > ?1 ORDER BY id";
 
 /// Readings of each table to recognise a redelivery by and to fill the windows of rules with: many times
@@ -177,6 +177,7 @@ fn alert_event(row: &Row<'_>) -> Result<AlertEvent, Unreadable> {
         message: row.get(12)?,
         timestamp: moment(row, 13)?,
         announced: true,
+        in_flood: row.get(14)?,
     })
 }
 
@@ -189,11 +190,12 @@ fn moment(row: &Row<'_>, column: usize) -> Result<DateTime<Utc>, Unreadable> {
     time::parse_stored(&text).ok_or_else(|| format!("`{text}` is no timestamp").into())
 }
 
-/// An integer was carried as one, a real as a real.
-fn value(row: &Row<'_>, column: usize) -> Result<Value, Unreadable> {
+/// An integer was carried as one, a real as a real; an empty text is none.
+fn value(row: &Row<'_>, column: usize) -> Result<Option<Value>, Unreadable> {
     Ok(match row.get(column)? {
-        types::Value::Integer(number) => Value::from_json(&number.into())?,
-        types::Value::Real(number) => Value::new(number)?,
+        types::Value::Integer(number) => Some(Value::from_json(&number.into())?),
+        types::Value::Real(number) => Some(Value::new(number)?),
+        types::Value::Text(text) if text.is_empty() => None,
         other => return Err(format!("{other:?} is no value").into()),
     })
 }

@@ -7,9 +7,9 @@
 use r2d2_sqlite::rusqlite::{self, Connection, TransactionBehavior};
 
 /// The version this program reads and writes.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 
-const STEPS: [&str; VERSION as usize] = [STEP_1, STEP_2, STEP_3, STEP_4];
+const STEPS: [&str; VERSION as usize] = [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5];
 
 /// The columns of the table that the system Vigie grew from made.
 const ORIGIN_COLUMNS: [&str; 6] =
@@ -163,6 +163,12 @@ CREATE TABLE receiver_states (
     state TEXT NOT NULL,
     PRIMARY KEY (receiver, part)
 ) WITHOUT ROWID;
+";
+
+/// Whether an event came in a flood of alarms. An empty text for `alerts.value` stands for none: a sensor
+/// that never spoke.
+const STEP_5: &str = "
+ALTER TABLE alerts ADD COLUMN in_flood BOOLEAN NOT NULL DEFAULT FALSE;
 ";
 
 /// What a file turned out to be.

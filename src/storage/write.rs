@@ -177,8 +177,9 @@ impl Rows<'_> {
         self.transaction
             .prepare_cached(
                 "INSERT INTO alerts (alert_id, rule, alert_type, sensor_id, location, quantity,
-                    value, unit, threshold, severity, state, message, timestamp, announced)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                    value, unit, threshold, severity, state, message, timestamp, announced,
+                    in_flood)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             )?
             .execute(params![
                 event.alert_id,
@@ -187,7 +188,7 @@ impl Rows<'_> {
                 event.sensor_id.as_str(),
                 event.location.as_str(),
                 event.quantity.as_str(),
-                as_carried(event.value),
+                event.value.map_or_else(none, as_carried),
                 event.unit.as_str(),
                 event.threshold,
                 event.severity.as_str(),
@@ -195,6 +196,7 @@ impl Rows<'_> {
                 event.message,
                 at,
                 event.announced,
+                event.in_flood,
             ])?;
         if event.announced {
             let row_id = self.transaction.last_insert_rowid();
@@ -272,6 +274,11 @@ impl Rows<'_> {
         }
         Ok(())
     }
+}
+
+/// What stands for no value in a column that must have one.
+const fn none() -> types::Value {
+    types::Value::Text(String::new())
 }
 
 /// 38 as an integer and 38.0 as a real, so that it is read back as it was carried.

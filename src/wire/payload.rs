@@ -126,7 +126,7 @@ mod tests {
             sensor_id: SensorId::new("TEMP_001").unwrap(),
             location: Location::new("Atelier Production"),
             quantity: Quantity::temperature(),
-            value: Value::new(38.2).unwrap(),
+            value: Some(Value::new(38.2).unwrap()),
             unit: Unit::new("celsius"),
             threshold: 35.0,
             severity: Priority::High,
@@ -134,6 +134,7 @@ mod tests {
             message: "Température élevée détectée: 38.2°C".into(),
             timestamp: time(),
             announced: true,
+            in_flood: false,
         };
         assert_eq!(
             text(alert(&event, NAIVE)),

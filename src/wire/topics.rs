@@ -1,7 +1,7 @@
 //! Topics: what a topic that comes in is about, and where what goes out goes.
 //!
 //! With the prefix `factory`: readings on `factory/sensors/<quantity>` or
-//! `factory/sensors/<quantity>/<sensor>`, alerts on `factory/alerts/<quantity>`, and the system's own
+//! `factory/sensors/<quantity>/<sensor>`, whether a sensor is there on `factory/availability/<sensor>`, alerts on `factory/alerts/<quantity>`, and the system's own
 //! state on `factory/sensors/status`, which the reading filters match too. Pure.
 
 use crate::config::ReadingTopic;
@@ -19,6 +19,8 @@ pub struct Topics {
 pub enum Subject<'a> {
     /// A reading; the levels as they stand, not yet checked to be names.
     Reading { quantity: &'a str, sensor: Option<&'a str> },
+    /// Whether a sensor is there; its id as it stands.
+    Availability { sensor: &'a str },
     /// Somebody's `status`, this system's own included.
     Status,
     /// Nothing that was subscribed to.
@@ -26,6 +28,7 @@ pub enum Subject<'a> {
 }
 
 const STATUS: &str = "status";
+const AVAILABILITY: &str = "/availability/";
 
 impl Topics {
     #[must_use]
@@ -39,15 +42,23 @@ impl Topics {
         vec![format!("{}/sensors/+", self.prefix), format!("{}/sensors/+/+", self.prefix)]
     }
 
+    /// The filter that brings word of whether sensors are there.
+    #[must_use]
+    pub fn availability_filter(&self) -> String {
+        format!("{}{AVAILABILITY}+", self.prefix)
+    }
+
     /// What `topic` is about.
     #[must_use]
     pub fn subject<'a>(&self, topic: &'a str) -> Subject<'a> {
-        let Some(levels) = topic
-            .strip_prefix(self.prefix.as_str())
-            .and_then(|below| below.strip_prefix("/sensors/"))
-        else {
+        let Some(below) = topic.strip_prefix(self.prefix.as_str()) else {
             return Subject::Foreign;
         };
+        if let Some(sensor) = below.strip_prefix(AVAILABILITY) {
+            let is_one_level = !sensor.contains('/');
+            return if is_one_level { Subject::Availability { sensor } } else { Subject::Foreign };
+        }
+        let Some(levels) = below.strip_prefix("/sensors/") else { return Subject::Foreign };
         let (quantity, sensor) = match levels.split_once('/') {
             Some((quantity, sensor)) => (quantity, Some(sensor)),
             None => (levels, None),
@@ -112,6 +123,9 @@ mod tests {
             ("plant/factory/sensors/status/T_1", reading("status", Some("T_1"))),
             ("plant/factory/sensors/a/b/c", Subject::Foreign),
             ("plant/factory/alerts/temperature", Subject::Foreign),
+            ("plant/factory/availability/T_1", Subject::Availability { sensor: "T_1" }),
+            ("plant/factory/availability/T_1/x", Subject::Foreign),
+            ("plant/factory/availability", Subject::Foreign),
             ("plant/sensors/temperature", Subject::Foreign),
             ("plant/factory2/sensors/temperature", Subject::Foreign),
             ("", Subject::Foreign),

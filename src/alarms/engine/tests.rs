@@ -5,16 +5,17 @@ use super::*;
 use crate::alarms::expression::Expression;
 use crate::alarms::machine::Change;
 use crate::alarms::rule::{Kind, Priority, Selection};
+use crate::domain::Quantity;
 
-fn seconds(count: u64) -> Duration {
+pub(super) fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-fn at(second: u64) -> DateTime<Utc> {
+pub(super) fn at(second: u64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::seconds(i64::try_from(second).unwrap())
 }
 
-fn rule(name: &str, kind: Kind, timing: Timing) -> Rule {
+pub(super) fn rule(name: &str, kind: Kind, timing: Timing) -> Rule {
     Rule {
         name: name.into(),
         selection: Selection::Matching { sensors: vec!["T*".into()], locations: vec![] },
@@ -25,10 +26,11 @@ fn rule(name: &str, kind: Kind, timing: Timing) -> Rule {
         message: None,
         runbook: None,
         announces_each_reading: false,
+        suppression: None,
     }
 }
 
-fn reading(sensor: &str, timestamp: DateTime<Utc>, value: f64) -> Reading {
+pub(super) fn reading(sensor: &str, timestamp: DateTime<Utc>, value: f64) -> Reading {
     Reading {
         sensor_id: SensorId::new(sensor).unwrap(),
         location: Location::new("Chambre froide"),

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use super::{
     Alarm, Announcement, Change, Condition, Due, Event, Moment, Shelf, Timing, Transition,
+    WhySilent,
 };
 
 /// An alarm on its way from one event to the next.
 pub(super) struct Step<'a> {
     alarm: &'a mut Alarm,
     timing: &'a Timing,
+    why_silent: WhySilent<'a>,
     transitions: Vec<Transition>,
 }
 
@@ -26,8 +28,8 @@ enum Running {
 }
 
 impl<'a> Step<'a> {
-    pub(super) const fn new(alarm: &'a mut Alarm, timing: &'a Timing) -> Self {
-        Self { alarm, timing, transitions: Vec::new() }
+    pub(super) fn new(alarm: &'a mut Alarm, timing: &'a Timing, why_silent: WhySilent<'a>) -> Self {
+        Self { alarm, timing, why_silent, transitions: Vec::new() }
     }
 
     pub(super) fn take(mut self, event: Event, now: Moment) -> Vec<Transition> {
@@ -133,6 +135,11 @@ impl<'a> Step<'a> {
             }
             _ => (Condition::Unacknowledged, Change::Raised),
         };
+        if change == Change::Raised
+            && let Some(by) = (self.why_silent)(when)
+        {
+            self.alarm.suppressed_by = Some(by);
+        }
         self.enter(condition, Some(when));
         self.record(change, when);
         self.end_one_shot(when);

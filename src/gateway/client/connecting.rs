@@ -152,10 +152,17 @@ async fn subscribe(client: paho::AsyncClient, plan: &Plan) -> Result<paho::Async
     let refused = match timeout(SUBSCRIBE, send_subscribe(&client, plan)).await {
         Ok(Ok(answer)) => {
             let granted = answer.subscribe_many_response().unwrap_or_default();
-            let mut answered = plan.filters.iter().zip(granted);
-            match answered.find(|(_, granted)| *granted >= 0x80) {
-                None => return Ok(client),
-                Some((filter, _)) => Outcome::SubscriptionRefused { filter: filter.clone() },
+            let asked = plan.filters.iter().map(|filter| (filter, true));
+            let asked = asked.chain(plan.wishes.iter().map(|filter| (filter, false)));
+            let refused = asked.zip(granted).filter(|(_, granted)| *granted >= 0x80);
+            let (needed, wished): (Vec<_>, Vec<_>) =
+                refused.map(|(asked, _)| asked).partition(|(_, is_needed)| *is_needed);
+            match needed.first() {
+                None => {
+                    wished.iter().for_each(|(filter, _)| note_refused(filter));
+                    return Ok(client);
+                }
+                Some((filter, _)) => Outcome::SubscriptionRefused { filter: (*filter).clone() },
             }
         }
         Ok(Err(error)) => outcome(&error),
@@ -165,21 +172,26 @@ async fn subscribe(client: paho::AsyncClient, plan: &Plan) -> Result<paho::Async
     Err(refused)
 }
 
+fn note_refused(filter: &str) {
+    log::warn!(target: "vigie::gateway", "the broker refuses the subscription to {filter}: going on without; to have it, allow it to this user");
+}
+
 fn send_subscribe(client: &paho::AsyncClient, plan: &Plan) -> paho::SubscribeManyToken {
-    let all = |qos: paho::QoS| vec![qos; plan.filters.len()];
+    let filters = [plan.filters.as_slice(), plan.wishes.as_slice()].concat();
+    let all = |qos: paho::QoS| vec![qos; filters.len()];
     match plan.version {
         // QoS 2 lets each publisher keep the level it chose. Retained readings are sent for a new
         // subscription only, not again after each reconnection.
         MqttVersion::V5 => {
             let on_new = paho::RetainHandling::SendRetainedOnNew;
             let options = paho::SubscribeOptions::with_retain_handling(on_new);
-            let options = vec![options; plan.filters.len()];
+            let options = vec![options; filters.len()];
             let qos = all(paho::QoS::ExactlyOnce);
-            client.subscribe_many_with_options(&plan.filters, &qos, &options, None)
+            client.subscribe_many_with_options(&filters, &qos, &options, None)
         }
         // On 3.1.1 Paho answers a QoS 2 message before its callback has seen it: were the process to
         // die in between, it would be lost. At QoS 1 it answers after, and may get it twice.
-        MqttVersion::V3_1_1 => client.subscribe_many(&plan.filters, &all(paho::QoS::AtLeastOnce)),
+        MqttVersion::V3_1_1 => client.subscribe_many(&filters, &all(paho::QoS::AtLeastOnce)),
     }
 }
 

@@ -371,6 +371,7 @@ fn many_failed_attempts_leave_nothing_behind() {
                 credentials: None,
                 keep_alive: Duration::from_secs(60),
                 filters: vec!["a".into(), "b".into()],
+                wishes: Vec::new(),
                 will: Outgoing {
                     topic: "will".into(),
                     payload: Vec::new(),

@@ -222,7 +222,7 @@ pub fn alert(row_id: i64) -> PendingAlert {
         sensor_id: SensorId::new("TEMP_001").unwrap(),
         location: Location::new("Atelier Production"),
         quantity: Quantity::temperature(),
-        value: Value::new(38.2).unwrap(),
+        value: Some(Value::new(38.2).unwrap()),
         unit: Unit::new("celsius"),
         threshold: 35.0,
         severity: Priority::High,
@@ -230,6 +230,7 @@ pub fn alert(row_id: i64) -> PendingAlert {
         message: "High temperature detected: 38.2°C".into(),
         timestamp: DateTime::from_timestamp_micros(1_723_631_400_123_456).unwrap(),
         announced: true,
+        in_flood: false,
     };
     PendingAlert { row_id, event }
 }

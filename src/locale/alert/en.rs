@@ -1,11 +1,12 @@
 //! The English sentences.
 
+pub use super::summary::english as summary;
 use super::{AlertWords, span};
 use crate::alarms::rule::Kind;
 use crate::domain::{AlertState, Quantity};
 
 pub fn message(words: AlertWords<'_>) -> String {
-    let AlertWords { quantity, kind, state, is_closed, value, unit } = words;
+    let AlertWords { quantity, kind, state, is_closed, value, unit, is_offline } = words;
     let noun = noun(quantity);
     let unit = unit.suffix();
     let what = match (state, kind) {
@@ -19,6 +20,13 @@ pub fn message(words: AlertWords<'_>) -> String {
             let verb = if *per_minute < 0.0 { "falls" } else { "rises" };
             format!("{noun} {verb} by more than {}{unit}/min", per_minute.abs())
         }
+        (_, Kind::Stale { .. }) if is_offline => match value {
+            Some(_) => format!("{noun}: the sensor is offline, the last reading"),
+            None => format!("{noun}: the sensor is offline, and was never heard"),
+        },
+        (_, Kind::Stale { after }) if value.is_none() => {
+            format!("{noun}: nothing ever heard of the sensor, for {}", span(*after, "d"))
+        }
         (_, Kind::Stale { after }) => {
             format!("{noun}: no reading for {}, the last one", span(*after, "d"))
         }
@@ -29,10 +37,10 @@ pub fn message(words: AlertWords<'_>) -> String {
         }
         (_, Kind::Expression { .. }) => format!("{noun}: the rule's condition holds"),
     };
-    format!("{what}: {value}{unit}")
+    value.map_or(what.clone(), |value| format!("{what}: {value}{unit}"))
 }
 
-fn noun(quantity: &Quantity) -> String {
+pub(super) fn noun(quantity: &Quantity) -> String {
     match quantity.as_str() {
         "temperature" => "Temperature".into(),
         "humidity" => "Humidity".into(),

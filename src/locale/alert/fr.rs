@@ -1,11 +1,12 @@
 //! The French sentences; for limits the wording of the system Vigie grew from, to the letter.
 
+pub use super::summary::french as summary;
 use super::{AlertWords, span};
 use crate::alarms::rule::Kind;
 use crate::domain::{AlertState, Quantity};
 
 pub fn message(words: AlertWords<'_>) -> String {
-    let AlertWords { quantity, kind, state, is_closed, value, unit } = words;
+    let AlertWords { quantity, kind, state, is_closed, value, unit, is_offline } = words;
     let (noun, is_feminine) = noun(quantity);
     let unit = unit.suffix();
     let e = if is_feminine { "e" } else { "" };
@@ -22,6 +23,13 @@ pub fn message(words: AlertWords<'_>) -> String {
             let way = if *per_minute < 0.0 { "baisse" } else { "hausse" };
             format!("{noun} en {way} de plus de {}{unit}/min", per_minute.abs())
         }
+        (_, Kind::Stale { .. }) if is_offline => match value {
+            Some(_) => format!("{noun}: le capteur est hors ligne, la dernière mesure"),
+            None => format!("{noun}: le capteur est hors ligne, et n'a jamais rien mesuré"),
+        },
+        (_, Kind::Stale { after }) if value.is_none() => {
+            format!("{noun}: aucune nouvelle du capteur, jamais, depuis {}", span(*after, "j"))
+        }
         (_, Kind::Stale { after }) => {
             format!("{noun}: aucune mesure depuis {}, la dernière", span(*after, "j"))
         }
@@ -37,11 +45,11 @@ pub fn message(words: AlertWords<'_>) -> String {
         }
         (_, Kind::Expression { .. }) => format!("{noun}: la condition de la règle est remplie"),
     };
-    format!("{what}: {value}{unit}")
+    value.map_or(what.clone(), |value| format!("{what}: {value}{unit}"))
 }
 
 /// The quantity's noun, and whether it is feminine.
-fn noun(quantity: &Quantity) -> (String, bool) {
+pub(super) fn noun(quantity: &Quantity) -> (String, bool) {
     match quantity.as_str() {
         "temperature" => ("Température".into(), true),
         "humidity" => ("Humidité".into(), true),

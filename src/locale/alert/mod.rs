@@ -7,6 +7,7 @@ use crate::domain::{AlertState, Quantity, Unit, Value};
 
 pub(super) mod en;
 pub(super) mod fr;
+mod summary;
 
 /// What an alert's message speaks of.
 #[derive(Debug, Clone, Copy)]
@@ -16,8 +17,11 @@ pub struct AlertWords<'a> {
     pub state: AlertState,
     /// Whether it is over only because its rule was changed or removed.
     pub is_closed: bool,
-    pub value: Value,
+    /// `None` if there never was one.
+    pub value: Option<Value>,
     pub unit: &'a Unit,
+    /// Whether the sensor was said to be offline.
+    pub is_offline: bool,
 }
 
 /// `90 s`, `15 min`, `1 h 30 min`, `2 d`: the same in both languages but for the day's letter.
@@ -48,15 +52,53 @@ mod tests {
         let (quantity, unit) = (Quantity::temperature(), Unit::new("celsius"));
         let value = Value::new(38.2).unwrap();
         let (quantity, unit, is_closed) = (&quantity, &unit, false);
-        (language.words().alert)(AlertWords { quantity, kind, state, is_closed, value, unit })
+        let (value, is_offline) = (Some(value), false);
+        let words = AlertWords { quantity, kind, state, is_closed, value, unit, is_offline };
+        (language.words().alert)(words)
+    }
+
+    #[test]
+    fn silence_says_whether_the_sensor_was_ever_there() {
+        let (quantity, unit) = (&Quantity::temperature(), &Unit::new("celsius"));
+        let kind = &Kind::Stale { after: Duration::from_secs(300) };
+        let said = |value: Option<f64>, is_offline, language: Language| {
+            let value = value.map(|value| Value::new(value).unwrap());
+            let (state, is_closed) = (AlertState::Active, false);
+            let words = AlertWords { quantity, kind, state, is_closed, value, unit, is_offline };
+            (language.words().alert)(words)
+        };
+        for (value, is_offline, english, french) in [
+            (
+                Some(4.5),
+                true,
+                "Temperature: the sensor is offline, the last reading: 4.5°C",
+                "Température: le capteur est hors ligne, la dernière mesure: 4.5°C",
+            ),
+            (
+                None,
+                false,
+                "Temperature: nothing ever heard of the sensor, for 5 min",
+                "Température: aucune nouvelle du capteur, jamais, depuis 5 min",
+            ),
+            (
+                None,
+                true,
+                "Temperature: the sensor is offline, and was never heard",
+                "Température: le capteur est hors ligne, et n'a jamais rien mesuré",
+            ),
+        ] {
+            assert_eq!(said(value, is_offline, Language::English), english);
+            assert_eq!(said(value, is_offline, Language::French), french);
+        }
     }
 
     #[test]
     fn a_rule_that_is_no_more_is_no_return_to_normal() {
         let (quantity, unit) = (&Quantity::temperature(), &Unit::new("celsius"));
         let kind = &Kind::High { limit: 35.0, deadband: 0.0 };
-        let (state, is_closed, value) = (AlertState::Resolved, true, Value::new(38.2).unwrap());
-        let words = AlertWords { quantity, kind, state, is_closed, value, unit };
+        let (state, is_closed, value) = (AlertState::Resolved, true, Value::new(38.2).ok());
+        let is_offline = false;
+        let words = AlertWords { quantity, kind, state, is_closed, value, unit, is_offline };
         assert_eq!(
             (Language::French.words().alert)(words),
             "Température: la règle a été modifiée ou retirée, dernière mesure: 38.2°C"

@@ -137,7 +137,7 @@ fn readers_can_not_write() {
 
 fn alert_history() -> (TempDir, PathBuf) {
     let (active, resolved) = (AlertState::Active, AlertState::Resolved);
-    let carried = |text, event: AlertEvent| AlertEvent { value: value(text), ..event };
+    let carried = |text, event: AlertEvent| AlertEvent { value: Some(value(text)), ..event };
     stored(&[alerts([
         event("a", "A", 0, active),
         event("a", "A", 1, active),

@@ -211,8 +211,8 @@ fn announced_alerts_are_pending_until_delivered() {
     let mut events: Vec<_> =
         (0..4).map(|n| event(&format!("a{n}"), "TEMP_001", n, AlertState::Active)).collect();
     events[1].announced = false;
-    events[2].value = value("38");
-    events[3].value = value("38.0");
+    events[2].value = Some(value("38"));
+    events[3].value = Some(value("38.0"));
     bench.send(&alerts(events.clone()));
     let pending = |bench: &Bench, after, at_most| {
         recall::pending_alerts(&bench.database.connection, after, at_most).unwrap()
@@ -220,8 +220,8 @@ fn announced_alerts_are_pending_until_delivered() {
     let first = pending(&bench, 0, 10);
     let expected: Vec<_> = [0, 2, 3].map(|n: usize| events[n].clone()).to_vec();
     assert_eq!(first.iter().map(|alert| alert.event.clone()).collect::<Vec<_>>(), expected);
-    assert_eq!(first[1].event.value.to_string(), "38");
-    assert_eq!(first[2].event.value.to_string(), "38.0");
+    assert_eq!(first[1].event.value.unwrap().to_string(), "38");
+    assert_eq!(first[2].event.value.unwrap().to_string(), "38.0");
     assert_eq!(pending(&bench, first[0].row_id, 1), first[1..2]);
 
     let row_ids = [first[0].row_id, first[2].row_id];

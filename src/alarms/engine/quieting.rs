@@ -1,0 +1,277 @@
+//! The engine's part in keeping alarms quiet, and what it hears other than readings: whether sensors are
+//! there, and what the wall clock shows. Pure.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::super::kept;
+use super::super::machine::{Announcement, Change, Moment, State, Transition};
+use super::super::quiet::flood::{Flood, Raise};
+use super::super::quiet::maintenance::Windows;
+use super::super::quiet::{QuietSettings, Summary};
+use super::super::rule::{Kind, Priority, Rule};
+use super::super::series::{Key, Newest, is_timed};
+use super::{Engine, Outcome};
+use crate::domain::{AlarmState, Availability, Location, Quantity, SensorId, Unit, Value};
+
+/// What concerns all alarms is kept, and told, as of this sensor. No rule has such a name.
+const ALL: &str = "*";
+const OF_ALL: &str = ":flood";
+
+/// The quantity of what is said of many alarms: how many.
+const ALARMS: &str = "alarms";
+
+/// A series that should speak.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    pub sensor_id: SensorId,
+    pub quantity: Quantity,
+    pub location: Location,
+    pub unit: Unit,
+}
+
+impl Engine {
+    /// What the installation wants to be spared, from now on. To be said before anything is judged, of
+    /// an engine that was restored too.
+    pub fn keep_quiet(&mut self, settings: QuietSettings) {
+        let QuietSettings { maintenance, chattering, flood } = settings;
+        self.quieting.windows = Windows::new(maintenance);
+        self.quieting.chattering = chattering;
+        self.quieting.flood = flood.map(|limits| match self.kept_flood.take() {
+            Some(kept) => Flood::restore(limits, &kept),
+            None => Flood::new(limits),
+        });
+        self.quieting.must_look_at_all = true;
+    }
+
+    /// Whether the wall clock matters.
+    #[must_use]
+    pub const fn has_windows(&self) -> bool {
+        !self.quieting.windows.is_empty()
+    }
+
+    /// The wall clock shows `wall`, the watch clock `watch`: maintenance may begin or end.
+    pub fn tick(&mut self, wall: DateTime<Utc>, watch: Duration, out: &mut Vec<Outcome>) {
+        self.quieting.wall = Some(wall);
+        self.quieting.must_look_at_all |= self.quieting.windows.turn(wall);
+        self.follow_up(out.len(), watch, out);
+    }
+
+    /// Series that are there though nothing may ever come of them: silence counts from `now` for those
+    /// that were not expected before. Those expected before and no longer are forgotten. Costs nothing
+    /// where no rule is about silence.
+    pub fn expect(&mut self, expected: &[Expected], now: Moment, out: &mut Vec<Outcome>) {
+        for Expected { sensor_id, quantity, location, unit } in expected {
+            let key = (sensor_id.clone(), quantity.clone());
+            let of = self.index.rules_of(&self.rules, sensor_id, location, quantity);
+            if self.series.contains_key(&key) || !of.iter().any(|rule| is_timed(&self.rules[*rule]))
+            {
+                continue;
+            }
+            let (location, unit) = (location.clone(), unit.clone());
+            let newest = Newest { location, unit, value: None, at: now.at, heard: now.watch };
+            self.place(&key, &newest, out);
+            let Some(series) = self.series.remove(&key) else { continue }; // it was placed
+            for entry in &series.entries {
+                if is_timed(&self.rules[entry.rule]) {
+                    self.changed.insert((key.clone(), entry.rule));
+                }
+            }
+            self.put(key, series);
+        }
+        self.forget_unheard_but(expected, out);
+    }
+
+    fn forget_unheard_but(&mut self, expected: &[Expected], out: &mut Vec<Outcome>) {
+        let unheard = self.series.iter().filter(|(_, series)| series.newest.value.is_none());
+        let mut unheard: std::collections::BTreeSet<_> =
+            unheard.map(|(key, _)| key.clone()).collect();
+        for Expected { sensor_id, quantity, .. } in expected {
+            unheard.remove(&(sensor_id.clone(), quantity.clone()));
+        }
+        for key in unheard {
+            let Some(mut series) = self.series.remove(&key) else { continue };
+            if let Some(look_at) = series.look_at {
+                self.looks.remove(&(look_at, key.clone()));
+            }
+            for entry in &mut series.entries {
+                let rule = self.rules[entry.rule].clone();
+                self.quieting.dependencies.forget(&key, entry);
+                let step = entry.close(&rule, series.newest.moment());
+                super::tell(&rule, &key, entry, &series.newest, step, out);
+                let (sensor_id, rule) = (key.0.clone(), rule.name.clone());
+                self.changed.remove(&(key.clone(), entry.rule));
+                self.orphans.push(AlarmState { sensor_id, rule, state: None });
+            }
+        }
+    }
+
+    /// A sensor is said to be there or not, heard at `watch`. Of one that nothing is known of, nothing
+    /// is remembered.
+    pub fn hear_availability(
+        &mut self,
+        heard: &Availability,
+        watch: Duration,
+        out: &mut Vec<Outcome>,
+    ) {
+        let num_before = out.len();
+        let about_silence =
+            self.rules.iter().filter(|rule| matches!(rule.kind, Kind::Stale { .. }));
+        let quantities: std::collections::BTreeSet<_> =
+            about_silence.map(|rule| rule.quantity.clone()).collect();
+        for quantity in quantities {
+            let key = (heard.sensor_id.clone(), quantity);
+            self.each_entry(key, out, |entry, rule, newest, reasons| {
+                // Not before the last reading, whatever the sensor's clock says.
+                let now = Moment { at: heard.at.max(newest.at), watch };
+                entry.hear_availability(rule, newest, heard.is_online, now, reasons)
+            });
+        }
+        self.follow_up(num_before, watch, out);
+    }
+
+    /// What follows from what was just done: alarms that others explain or no longer do, and whether all
+    /// that is told since `from` makes a flood.
+    pub(super) fn follow_up(&mut self, from: usize, watch: Duration, out: &mut Vec<Outcome>) {
+        if std::mem::take(&mut self.quieting.must_look_at_all) {
+            self.look_at_all_that_stand(watch, out);
+        }
+        self.follow_causes(watch, out);
+        self.mark_flood(from, watch, out);
+    }
+
+    pub(super) fn follow_causes(&mut self, watch: Duration, out: &mut Vec<Outcome>) {
+        for key in self.quieting.dependencies.take_turned() {
+            self.look_at(key, watch, out);
+        }
+    }
+
+    fn look_at_all_that_stand(&mut self, watch: Duration, out: &mut Vec<Outcome>) {
+        let has_any = |entries: &[super::Entry]| entries.iter().any(|entry| !entry.is_at_rest());
+        let some = self.series.iter().filter(|(_, series)| has_any(&series.entries));
+        let keys: std::collections::BTreeSet<_> = some.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.look_at(key, watch, out);
+        }
+    }
+
+    fn look_at(&mut self, key: Key, watch: Duration, out: &mut Vec<Outcome>) {
+        self.each_entry(key, out, |entry, rule, newest, reasons| {
+            entry.look(rule, newest.moment_at(watch), false, reasons)
+        });
+    }
+
+    fn mark_flood(&mut self, from: usize, watch: Duration, out: &mut Vec<Outcome>) {
+        let Some(flood) = &mut self.quieting.flood else { return };
+        let wall = self.quieting.wall;
+        let over = flood.pass(watch);
+        let mut at = from;
+        if let Some(over) = over {
+            let since = match &over {
+                Summary::FloodOver(counts) => counts.since,
+                _ => DateTime::UNIX_EPOCH,
+            };
+            out.insert(at, said_of_all(over, wall.unwrap_or(since)));
+            at += 1;
+        }
+        while let Some(outcome) = out.get(at) {
+            let (when, is_one) = (outcome.transition.at, outcome.summary.is_none());
+            if is_one && outcome.transition.announced == Some(Announcement::Raised) {
+                let location = outcome.location.as_str().into();
+                let rule = outcome.rule.name.clone();
+                if let Some(begun) = flood.raise(Raise { watch, at: when, rule, location }) {
+                    out.insert(at, said_of_all(begun, wall.unwrap_or(when)));
+                    at += 1;
+                }
+            }
+            if let Some(outcome) = out.get_mut(at) {
+                outcome.in_flood = flood.is_on();
+            }
+            at += 1;
+        }
+    }
+}
+
+/// Whether this is of no alarm of its own.
+pub(super) fn is_of_all(state: &AlarmState) -> bool {
+    state.sensor_id.as_str() == ALL && &*state.rule == OF_ALL
+}
+
+/// What is to be kept of a flood, if that is news.
+pub(super) fn kept_of_all(flood: &mut Flood) -> Option<AlarmState> {
+    let state = Some(flood.take_changed()?);
+    Some(AlarmState { sensor_id: SensorId::new(ALL).ok()?, rule: OF_ALL.into(), state })
+}
+
+/// A summary of one alarm: an alert of its own, as of a rule `NAME:chattering`.
+pub(super) fn said_of_one(
+    rule: &Arc<Rule>,
+    (sensor_id, _): &Key,
+    newest: &Newest,
+    summary: Summary,
+) -> Outcome {
+    let count = match &summary {
+        Summary::Chattering(count) | Summary::Calm { raised: count, .. } => Some(*count),
+        Summary::Flood(_) | Summary::FloodOver(_) => None,
+    };
+    let first = count.map_or(newest.at, |count| count.first);
+    let name: Arc<str> = format!("{}:chattering", rule.name).into();
+    let at = match &summary {
+        Summary::Calm { .. } => newest.at.max(count.map_or(newest.at, |count| count.last)),
+        _ => count.map_or(newest.at, |count| count.last),
+    };
+    let rule = Arc::new(Rule { name, message: None, ..Rule::clone(rule) });
+    Outcome {
+        alert_type: format!("CHATTERING_{}", rule.quantity).to_uppercase().into(),
+        #[allow(clippy::cast_precision_loss)] // far below 2^52
+        threshold: count.map_or(0.0, |count| count.raised as f64),
+        alert_id: kept::alert_id(&rule.name, sensor_id, first),
+        rule,
+        sensor_id: sensor_id.clone(),
+        location: newest.location.clone(),
+        unit: newest.unit.clone(),
+        value: newest.value,
+        transition: begin_or_end(&summary, at),
+        is_offline: false,
+        summary: Some(summary),
+        in_flood: false,
+    }
+}
+
+/// A summary of many alarms: an alert of the sensor `*` and the quantity `alarms`, whose value is how many.
+fn said_of_all(summary: Summary, at: DateTime<Utc>) -> Outcome {
+    let (alarms, since) = match &summary {
+        Summary::Flood(counts) | Summary::FloodOver(counts) => (counts.alarms, counts.since),
+        Summary::Chattering(_) | Summary::Calm { .. } => (0, at),
+    };
+    // Both texts are fit for what they are.
+    let (all, quantity) = (SensorId::new(ALL), Quantity::new(ALARMS));
+    let quantity = quantity.unwrap_or_else(|_| Quantity::temperature());
+    let rule = Rule::retired("flood".into(), quantity, Priority::High);
+    let sensor_id = all.unwrap_or_else(|_| unreachable!("it is neither empty nor long"));
+    Outcome {
+        alert_type: "FLOOD".into(),
+        threshold: 0.0,
+        alert_id: kept::alert_id(OF_ALL, &sensor_id, since),
+        rule: Arc::new(rule),
+        sensor_id,
+        location: Location::new(""),
+        unit: Unit::new(""),
+        value: Value::from_json(&alarms.into()).ok(),
+        transition: begin_or_end(&summary, at),
+        is_offline: false,
+        summary: Some(summary),
+        in_flood: false,
+    }
+}
+
+fn begin_or_end(summary: &Summary, at: DateTime<Utc>) -> Transition {
+    let (change, announced) = if summary.is_begin() {
+        (Change::Raised, Announcement::Raised)
+    } else {
+        (Change::Returned, Announcement::Returned)
+    };
+    Transition { change, state: State::default(), at, announced: Some(announced) }
+}

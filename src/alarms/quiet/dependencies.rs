@@ -1,0 +1,194 @@
+//! Which alarms explain which others, and where they are: behind a dead gateway all sensors are silent,
+//! and one alarm says so. Pure.
+//!
+//! A *cause* is a rule that others name in `suppressed_by`; it explains theirs while one of its alarms is
+//! active at the same place, announced or not. A latched one whose value returned explains nothing.
+//!
+//! Holds always: what is found here is what [`Dependencies::observe`] was last told of each alarm. Rules
+//! without causes and that are none cost nothing. Never: a walk over alarms that are at rest.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::super::rule::{Rule, Same};
+use super::super::series::{Entry, Key};
+use crate::domain::{Location, SensorId};
+
+/// Where a cause and what it explains meet.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Place {
+    Location(Location),
+    Sensor(SensorId),
+    Anywhere,
+}
+
+impl Place {
+    fn new(same: Same, sensor: &SensorId, location: &Location) -> Self {
+        match same {
+            Same::Location => Self::Location(location.clone()),
+            Same::Sensor => Self::Sensor(sensor.clone()),
+            Same::Any => Self::Anywhere,
+        }
+    }
+}
+
+/// Where an alarm is counted, so that it can be taken away again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Links {
+    /// As an active cause.
+    cause: Option<Location>,
+    /// As one that a cause may explain.
+    open: Option<Location>,
+}
+
+/// What a rule is to others.
+#[derive(Debug, Default)]
+struct Role {
+    /// Its number among the causes.
+    cause: Option<usize>,
+    /// The numbers of its causes, in the order they were written, and what their place is.
+    explained_by: Option<(Vec<usize>, Same)>,
+}
+
+#[derive(Debug, Default)]
+pub struct Dependencies {
+    /// Of each rule; empty when there are no dependencies.
+    roles: Vec<Role>,
+    /// The causes' names, by their numbers.
+    names: Vec<Arc<str>>,
+    /// The rules each cause explains.
+    explains: Vec<Vec<usize>>,
+    /// How many alarms of a cause are active at a place.
+    active: HashMap<(usize, Place), usize>,
+    /// The alarms of an explained rule that stand, or are suppressed, at a place.
+    open: HashMap<(usize, Place), BTreeSet<Key>>,
+    /// Causes that began or ceased to be active somewhere, to be seen to.
+    turned: Vec<(usize, Place)>,
+}
+
+impl Dependencies {
+    /// A name that no rule has explains nothing.
+    pub fn new(rules: &[Arc<Rule>]) -> Self {
+        let mut all = Self::default();
+        if rules.iter().all(|rule| rule.suppression.is_none()) {
+            return all;
+        }
+        all.roles = rules.iter().map(|_| Role::default()).collect();
+        let mut numbers: HashMap<Arc<str>, usize> = HashMap::new();
+        for (at, rule) in rules.iter().enumerate() {
+            let Some(suppression) = &rule.suppression else { continue };
+            let causes: Vec<_> = suppression
+                .by
+                .iter()
+                .map(|name| {
+                    *numbers.entry(name.clone()).or_insert_with(|| {
+                        all.names.push(name.clone());
+                        all.explains.push(Vec::new());
+                        all.names.len() - 1
+                    })
+                })
+                .collect();
+            causes.iter().for_each(|cause| all.explains[*cause].push(at));
+            all.roles[at].explained_by = Some((causes, suppression.same));
+        }
+        for (role, rule) in all.roles.iter_mut().zip(rules) {
+            role.cause = numbers.get(&rule.name).copied();
+        }
+        all
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.roles.is_empty()
+    }
+
+    /// The first of a rule's causes that is active where one of its alarms is.
+    pub fn cause(&self, rule: usize, sensor: &SensorId, location: &Location) -> Option<&Arc<str>> {
+        let (causes, same) = self.roles.get(rule)?.explained_by.as_ref()?;
+        let place = Place::new(*same, sensor, location);
+        let active = causes.iter().find(|cause| {
+            self.active.get(&(**cause, place.clone())).is_some_and(|count| *count > 0)
+        });
+        active.map(|cause| &self.names[*cause])
+    }
+
+    /// Takes note of what an alarm is now, and where.
+    pub fn observe(&mut self, key: &Key, location: &Location, entry: &mut Entry) {
+        let Some(role) = self.roles.get(entry.rule) else { return };
+        let condition = entry.alarm.state().condition;
+        let is_cause = role.cause.is_some() && condition.is_active();
+        let is_open = role.explained_by.is_some()
+            && (condition.stands() || entry.alarm.suppressed_by().is_some());
+        self.link(key, entry, is_cause.then_some(location), is_open.then_some(location));
+    }
+
+    /// The alarm is no more.
+    pub fn forget(&mut self, key: &Key, entry: &mut Entry) {
+        self.link(key, entry, None, None);
+    }
+
+    fn link(
+        &mut self,
+        key: &Key,
+        entry: &mut Entry,
+        cause: Option<&Location>,
+        open: Option<&Location>,
+    ) {
+        let links = entry.links();
+        if links.cause.as_ref() == cause && links.open.as_ref() == open {
+            return;
+        }
+        let (old, rule) = (links.clone(), entry.rule);
+        if old.cause.as_ref() != cause {
+            // The new place first: one that moves within a place never leaves it.
+            cause.into_iter().for_each(|at| self.count(rule, key, at, true));
+            old.cause.iter().for_each(|at| self.count(rule, key, at, false));
+        }
+        if old.open.as_ref() != open {
+            old.open.iter().for_each(|at| self.list(rule, key, at, false));
+            open.into_iter().for_each(|at| self.list(rule, key, at, true));
+        }
+        entry.link(Links { cause: cause.cloned(), open: open.cloned() });
+    }
+
+    /// Counts an active alarm of a cause in or out, for each sense of "the same place".
+    fn count(&mut self, rule: usize, key: &Key, location: &Location, is_in: bool) {
+        let Some(cause) = self.roles[rule].cause else { return };
+        for same in [Same::Location, Same::Sensor, Same::Any] {
+            let place = (cause, Place::new(same, &key.0, location));
+            let count = self.active.entry(place.clone()).or_default();
+            *count = if is_in { *count + 1 } else { count.saturating_sub(1) };
+            let has_turned = *count == usize::from(is_in);
+            if *count == 0 {
+                self.active.remove(&place);
+            }
+            if has_turned {
+                self.turned.push(place);
+            }
+        }
+    }
+
+    fn list(&mut self, rule: usize, key: &Key, location: &Location, is_in: bool) {
+        let Some((_, same)) = self.roles[rule].explained_by else { return };
+        let place = (rule, Place::new(same, &key.0, location));
+        if is_in {
+            self.open.entry(place).or_default().insert(key.clone());
+        } else if let Some(keys) = self.open.get_mut(&place) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.open.remove(&place);
+            }
+        }
+    }
+
+    /// The series with alarms whose causes are others than when this was last asked, each once, in order.
+    pub fn take_turned(&mut self) -> BTreeSet<Key> {
+        let mut keys = BTreeSet::new();
+        for (cause, place) in std::mem::take(&mut self.turned) {
+            for rule in &self.explains[cause] {
+                let open = self.open.get(&(*rule, place.clone()));
+                keys.extend(open.into_iter().flatten().cloned());
+            }
+        }
+        keys
+    }
+}

@@ -1,0 +1,176 @@
+//! More alarms than anybody can take in. Pure.
+//!
+//! By ISA-18.2 and IEC 62682 a flood begins with more than 10 alarms within 10 minutes and ends when there
+//! are fewer than 5. Counted is what is announced, on the watch clock: an operator's time, whatever the
+//! sensors' clocks say. Holds always: every alarm goes on being announced; a flood only marks them, so that
+//! who sends messages to people can send one in their place.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::super::machine::exact;
+use super::Summary;
+
+/// Rules and locations that are counted by name: a flood may come from a hundred thousand places.
+const MOST_NAMES: usize = 1_000;
+
+/// What a flood is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FloodLimits {
+    /// It begins with more than so many.
+    pub alarms: usize,
+    pub within: Duration,
+    /// It ends with fewer than so many; at least 1, at most `alarms`.
+    pub until: usize,
+}
+
+/// What came in a flood so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub alarms: u64,
+    #[serde(with = "exact")]
+    pub since: DateTime<Utc>,
+    /// How long it has lasted, on the watch clock.
+    pub lasting: Duration,
+    pub by_rule: BTreeMap<Arc<str>, u64>,
+    pub by_location: BTreeMap<Arc<str>, u64>,
+}
+
+/// An alarm that is announced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Raise {
+    /// On the watch clock.
+    pub watch: Duration,
+    #[serde(with = "exact")]
+    pub at: DateTime<Utc>,
+    pub rule: Arc<str>,
+    pub location: Arc<str>,
+}
+
+#[derive(Debug)]
+pub(in crate::alarms) struct Flood {
+    limits: FloodLimits,
+    state: State,
+    has_changed: bool,
+}
+
+/// Kept over a restart.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct State {
+    /// As many as decide anything, oldest first.
+    recent: VecDeque<Raise>,
+    run: Option<Run>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Run {
+    began: Duration,
+    counts: Counts,
+}
+
+impl Flood {
+    pub fn new(limits: FloodLimits) -> Self {
+        Self { limits, state: State::default(), has_changed: false }
+    }
+
+    /// Goes on from what was kept; from nothing if that can't be read.
+    pub fn restore(limits: FloodLimits, kept: &str) -> Self {
+        let state = serde_json::from_str(kept).unwrap_or_default();
+        Self { limits, state, has_changed: false }
+    }
+
+    pub const fn is_on(&self) -> bool {
+        self.state.run.is_some()
+    }
+
+    /// One more; what is to be said if it begins the flood.
+    pub fn raise(&mut self, raise: Raise) -> Option<Summary> {
+        self.has_changed = true;
+        let watch = raise.watch;
+        if let Some(run) = &mut self.state.run {
+            run.counts.add(&raise);
+        }
+        self.state.recent.push_back(raise);
+        while self.state.recent.len() > self.limits.alarms + 1 {
+            self.state.recent.pop_front();
+        }
+        if self.is_on() || self.within(watch) <= self.limits.alarms {
+            return None;
+        }
+        let first = self.state.recent.front()?;
+        let mut run = Run { began: first.watch, counts: Counts::new(first.at) };
+        self.state.recent.iter().for_each(|raise| run.counts.add(raise));
+        let run = self.state.run.insert(run);
+        run.counts.lasting = watch.saturating_sub(run.began);
+        Some(Summary::Flood(run.counts.clone()))
+    }
+
+    /// Time went by; what is to be said if the flood is over.
+    pub fn pass(&mut self, watch: Duration) -> Option<Summary> {
+        if self.within(watch) >= self.limits.until {
+            return None;
+        }
+        let Run { began, mut counts } = self.state.run.take()?;
+        self.has_changed = true;
+        counts.lasting = watch.saturating_sub(began);
+        Some(Summary::FloodOver(counts))
+    }
+
+    /// When to look at it next, on the watch clock.
+    pub fn due(&self) -> Option<Duration> {
+        let recent = &self.state.recent;
+        let run = self.state.run.as_ref()?;
+        let last_that_counts = recent.len().checked_sub(self.limits.until);
+        let last_that_counts = last_that_counts.and_then(|at| recent.get(at));
+        Some(
+            last_that_counts
+                .map_or(run.began, |raise| raise.watch.saturating_add(self.limits.within)),
+        )
+    }
+
+    /// What is to be kept, if it is another than when this was last asked.
+    pub fn take_changed(&mut self) -> Option<String> {
+        std::mem::take(&mut self.has_changed)
+            .then(|| serde_json::to_string(&self.state).ok())
+            .flatten()
+    }
+
+    /// How many of the last ones are within the time that counts.
+    fn within(&self, watch: Duration) -> usize {
+        let is_recent = |raise: &&Raise| raise.watch.saturating_add(self.limits.within) > watch;
+        self.state.recent.iter().rev().take_while(is_recent).count()
+    }
+}
+
+impl Counts {
+    fn new(since: DateTime<Utc>) -> Self {
+        let (by_rule, by_location) = (BTreeMap::new(), BTreeMap::new());
+        Self { alarms: 0, since, lasting: Duration::ZERO, by_rule, by_location }
+    }
+
+    fn add(&mut self, raise: &Raise) {
+        self.alarms += 1;
+        for (by, name) in
+            [(&mut self.by_rule, &raise.rule), (&mut self.by_location, &raise.location)]
+        {
+            if let Some(count) = by.get_mut(name) {
+                *count += 1;
+            } else if by.len() < MOST_NAMES {
+                by.insert(name.clone(), 1);
+            }
+        }
+    }
+
+    /// The most frequent names of a map, at most so many, most frequent first.
+    #[must_use]
+    pub fn most(by: &BTreeMap<Arc<str>, u64>, at_most: usize) -> Vec<(&str, u64)> {
+        let mut counts: Vec<_> = by.iter().map(|(name, count)| (&**name, *count)).collect();
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count)); // stable: then by name
+        counts.truncate(at_most);
+        counts
+    }
+}

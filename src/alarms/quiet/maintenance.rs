@@ -1,0 +1,165 @@
+//! Planned work: times at which some alarms are suppressed. Pure.
+//!
+//! Decided by the wall clock, which the caller hands in: work is planned by it, and a sensor's own clock may
+//! be wrong or be played back. What still is wrong when the window closes is announced then. Nothing is kept
+//! over a restart but the alarms' own states: whether a window is open follows from the time alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use super::super::rule::{Rule, Selection};
+use super::super::select::matches;
+use super::schedule::Schedule;
+use crate::domain::{Location, SensorId};
+
+/// One kind of planned work.
+#[derive(Debug, Clone)]
+pub struct Maintenance {
+    /// What suppresses an alarm meanwhile: `maintenance:NAME`.
+    pub by: Arc<str>,
+    pub selection: Selection,
+    /// Patterns of rules' names; without any: all.
+    pub rules: Vec<Arc<str>>,
+    pub schedule: Schedule,
+    /// From each beginning on. Elapsed time: a window over a change of the clocks is as long as any other.
+    pub lasting: Duration,
+    /// Of the schedule.
+    pub zone: Tz,
+}
+
+impl Maintenance {
+    /// When the window that is open at `now` closes, unless another begins before.
+    fn open_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let lasting = TimeDelta::from_std(self.lasting).ok()?;
+        let last = self.schedule.last(now.checked_sub_signed(lasting)?, now, self.zone)?;
+        last.checked_add_signed(lasting)
+    }
+
+    fn covers(&self, rule: &Rule, sensor: &SensorId, location: &Location) -> bool {
+        let has_rule = |pattern: &Arc<str>| matches(pattern, &rule.name);
+        self.selection.includes(sensor, location)
+            && (self.rules.is_empty() || self.rules.iter().any(has_rule))
+    }
+}
+
+/// All windows, and which of them are open.
+#[derive(Debug, Default)]
+pub(in crate::alarms) struct Windows {
+    all: Vec<Maintenance>,
+    open: Vec<usize>,
+    /// As the wall clock last showed it.
+    now: Option<DateTime<Utc>>,
+    /// When one opens or closes next.
+    next: Option<DateTime<Utc>>,
+}
+
+impl Windows {
+    pub fn new(all: Vec<Maintenance>) -> Self {
+        Self { all, ..Self::default() }
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The wall clock shows `now`. Whether other windows are open than before.
+    pub fn turn(&mut self, now: DateTime<Utc>) -> bool {
+        let was_set_back = self.now.is_some_and(|before| now < before);
+        let is_due = self.now.is_none() || was_set_back || self.next.is_some_and(|at| at <= now);
+        self.now = Some(now);
+        if !is_due || self.all.is_empty() {
+            return false;
+        }
+        let before = std::mem::take(&mut self.open);
+        self.next = None;
+        for (at, window) in self.all.iter().enumerate() {
+            let until = window.open_until(now);
+            self.open.extend(until.is_some().then_some(at));
+            let next = until.into_iter().chain(window.schedule.next(now, window.zone));
+            self.next = self.next.into_iter().chain(next).min();
+        }
+        self.open != before
+    }
+
+    /// The open window that an alarm falls under; the first, if several.
+    pub fn over(&self, rule: &Rule, sensor: &SensorId, location: &Location) -> Option<Arc<str>> {
+        let mut open = self.open.iter().filter_map(|at| self.all.get(*at));
+        open.find(|window| window.covers(rule, sensor, location)).map(|window| window.by.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utc(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn windows(schedule: &str, hours: u64) -> Windows {
+        Windows::new(vec![Maintenance {
+            by: "maintenance:M".into(),
+            selection: Selection::default(),
+            rules: Vec::new(),
+            schedule: Schedule::parse(schedule).unwrap(),
+            lasting: Duration::from_secs(hours * 3600),
+            zone: Tz::Europe__Paris,
+        }])
+    }
+
+    /// The times, a minute apart, at which a window opens and closes.
+    fn edges(windows: &mut Windows, from: &str, hours: i64) -> Vec<String> {
+        let from = utc(from);
+        let mut edges = Vec::new();
+        for minute in 0..hours * 60 {
+            let now = from + TimeDelta::minutes(minute);
+            if windows.turn(now) {
+                let what = if windows.open.is_empty() { "closes" } else { "opens" };
+                edges.push(format!("{what} {}", now.format("%F %H:%M")));
+            }
+        }
+        edges
+    }
+
+    #[test]
+    fn a_window_opens_and_closes() {
+        let mut nightly = windows("0 22 * * *", 2);
+        assert_eq!(
+            edges(&mut nightly, "2024-08-14T12:00:00Z", 24),
+            ["opens 2024-08-14 20:00", "closes 2024-08-14 22:00"]
+        );
+    }
+
+    #[test]
+    fn it_is_as_long_over_a_change_of_the_clocks() {
+        assert_eq!(
+            edges(&mut windows("0 1 * * 0", 4), "2024-03-30T20:00:00Z", 24),
+            ["opens 2024-03-31 00:00", "closes 2024-03-31 04:00"]
+        );
+        assert_eq!(
+            edges(&mut windows("0 1 * * 0", 4), "2024-10-26T20:00:00Z", 24),
+            ["opens 2024-10-26 23:00", "closes 2024-10-27 03:00"]
+        );
+    }
+
+    #[test]
+    fn one_that_begins_before_the_last_has_ended_goes_on() {
+        assert_eq!(
+            edges(&mut windows("0,30 8-9 * * *", 1), "2024-08-14T00:00:00Z", 12),
+            ["opens 2024-08-14 06:00", "closes 2024-08-14 08:30"]
+        );
+    }
+
+    #[test]
+    fn a_start_in_its_midst_finds_it_open_and_a_clock_set_back_finds_it_shut() {
+        let mut windows = windows("0 22 * * *", 2);
+        assert!(windows.turn(utc("2024-08-14T21:59:59Z")));
+        assert!(!windows.turn(utc("2024-08-14T21:59:59Z")));
+        assert!(windows.turn(utc("2024-08-14T19:00:00Z")));
+        assert!(windows.open.is_empty());
+        assert!(windows.turn(utc("2024-08-14T20:00:00Z")));
+    }
+}

@@ -1,0 +1,154 @@
+//! Whether an alarm is to be quiet now, and why. Pure.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::machine::{Alarm, Moment};
+use super::super::rule::Rule;
+use super::super::series::Key;
+use super::chatter::Chatter;
+use super::dependencies::Links;
+use super::{Quieting, Summary};
+use crate::domain::Location;
+
+/// What is remembered of one alarm beside the alarm itself; kept with it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quiet {
+    /// What explains it at the moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cause: Option<Arc<str>>,
+    /// It is held back though nothing explains it: not yet, or no longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hold: Option<Hold>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chatter: Option<Chatter>,
+    #[serde(skip)]
+    pub links: Links,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Hold {
+    by: Arc<str>,
+    /// On the watch clock.
+    until: Duration,
+}
+
+impl Quiet {
+    /// Whether there is anything that a restart must not forget.
+    pub fn is_worth_keeping(&self) -> bool {
+        self.cause.is_some() || self.hold.is_some() || self.chatter.is_some()
+    }
+
+    /// When to look at it next, on the watch clock.
+    pub fn due(&self) -> Option<Duration> {
+        let hold = self.hold.as_ref().map(|hold| hold.until);
+        let chatter = self.chatter.as_ref().and_then(Chatter::due);
+        hold.into_iter().chain(chatter).min()
+    }
+}
+
+/// Whoever is asked why an alarm of a series is to be quiet.
+#[derive(Clone, Copy)]
+pub struct Reasons<'a> {
+    pub quieting: &'a Quieting,
+    pub key: &'a Key,
+    pub location: &'a Location,
+}
+
+impl Reasons<'_> {
+    /// What suppresses an alarm that is raised at `when`.
+    pub fn at_raise(
+        &self,
+        (number, rule): (usize, &Rule),
+        quiet: &mut Option<Box<Quiet>>,
+        when: Moment,
+    ) -> Option<Arc<str>> {
+        let mut is_chattering = false;
+        if let Some(limits) = self.chattering(rule) {
+            let chatter = quiet.get_or_insert_default().chatter.get_or_insert_default();
+            is_chattering = chatter.raise(limits, when);
+        }
+        let explained = rule.suppression.as_ref().map(|suppression| {
+            let quiet = quiet.get_or_insert_default();
+            quiet.cause = self.cause(number);
+            quiet.hold.take_if(|hold| hold.until <= when.watch);
+            if quiet.cause.is_none() && quiet.hold.is_none() {
+                let first = suppression.by.first().map_or("", |name| name);
+                let until = when.watch.saturating_add(suppression.wait);
+                quiet.hold = Some(Hold { by: format!("wait:{first}").into(), until });
+            }
+            quiet.cause.clone().or_else(|| quiet.hold.as_ref().map(|hold| hold.by.clone()))
+        });
+        self.maintenance(rule)
+            .or(explained.flatten())
+            .or_else(|| is_chattering.then(|| "chattering".into()))
+    }
+
+    /// What suppresses an alarm that stands, or is suppressed, at `now`, and what is to be said of it.
+    pub fn at(
+        &self,
+        (number, rule): (usize, &Rule),
+        alarm: &Alarm,
+        slot: &mut Option<Box<Quiet>>,
+        now: Moment,
+        is_reading: bool,
+    ) -> (Option<Arc<str>>, Option<Summary>) {
+        let mut summary = None;
+        if let Some(chatter) = slot.as_mut().and_then(|quiet| quiet.chatter.as_mut()) {
+            summary = match self.chattering(rule) {
+                Some(_) => chatter.pass(now, is_reading),
+                None => chatter.stop(),
+            };
+            if let Some(Summary::Calm { stands, .. }) = &mut summary {
+                *stands = alarm.state().condition.stands();
+            }
+        }
+        if let Some(suppression) = &rule.suppression {
+            let quiet = slot.get_or_insert_default();
+            quiet.follow(self.cause(number), suppression.settle, now.watch);
+        } else if let Some(quiet) = slot {
+            (quiet.cause, quiet.hold) = (None, None);
+        }
+        if let Some(quiet) = slot {
+            quiet.chatter.take_if(|chatter| chatter.is_over());
+        }
+        (self.maintenance(rule).or_else(|| slot.as_ref()?.why()), summary)
+    }
+
+    fn cause(&self, rule: usize) -> Option<Arc<str>> {
+        self.quieting.dependencies.cause(rule, &self.key.0, self.location).cloned()
+    }
+
+    fn maintenance(&self, rule: &Rule) -> Option<Arc<str>> {
+        self.quieting.windows.over(rule, &self.key.0, self.location)
+    }
+
+    /// Consumers of each breaking reading have asked for each.
+    fn chattering(&self, rule: &Rule) -> Option<super::Chattering> {
+        self.quieting.chattering.filter(|_| !rule.announces_each_reading)
+    }
+}
+
+impl Quiet {
+    /// Goes on from one cause to the next, or to the time it takes to settle, or to nothing.
+    fn follow(&mut self, cause: Option<Arc<str>>, settle: Duration, watch: Duration) {
+        match (&cause, self.cause.take()) {
+            (Some(_), _) => self.hold = None,
+            (None, Some(by)) => {
+                self.hold = Some(Hold { by, until: watch.saturating_add(settle) });
+            }
+            (None, None) => {
+                self.hold.take_if(|hold| hold.until <= watch);
+            }
+        }
+        self.cause = cause;
+    }
+
+    fn why(&self) -> Option<Arc<str>> {
+        let hold = || self.hold.as_ref().map(|hold| hold.by.clone());
+        let is_chattering = || self.chatter.as_ref().is_some_and(Chatter::is_running);
+        self.cause.clone().or_else(hold).or_else(|| is_chattering().then(|| "chattering".into()))
+    }
+}
