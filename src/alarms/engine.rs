@@ -6,19 +6,17 @@
 //! one would, as far back as the readings go that windows are filled with.
 //! Never: more than one series for each sensor and quantity that was heard or is expected.
 
+mod entries;
 mod quieting;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::around::Around;
 use super::kept::{self, Kept};
 use super::machine::{Announcement, Change, Event, Moment, Transition};
-use super::quiet::reasons::Reasons;
 use super::quiet::{Quieting, Summary};
 use super::rule::{Rule, Timing};
 use super::select::Index;
@@ -221,32 +219,6 @@ impl Engine {
         is_broken
     }
 
-    /// Judges the newest reading of a series that was taken out. Whether it broke a rule itself.
-    fn judge_newest(
-        &mut self,
-        key: &Key,
-        series: &mut Series,
-        previous: Option<DateTime<Utc>>,
-        out: &mut Vec<Outcome>,
-    ) -> bool {
-        let Series { newest, entries, .. } = series;
-        let own = newest.sample();
-        let find = |sensor: &SensorId| {
-            let of = || self.series.get(&(sensor.clone(), key.1.clone()));
-            if *sensor == key.0 { own } else { of().and_then(|other| other.newest.sample()) }
-        };
-        let around = Around { newest_of: &find, previous, zone: self.zone };
-        let reasons = Reasons { quieting: &self.quieting, key, location: &newest.location };
-        let mut is_broken = false;
-        for entry in entries {
-            let rule = &self.rules[entry.rule];
-            let step = entry.judge(rule, newest, &around, reasons);
-            is_broken |= step.is_broken;
-            note(&mut self.changed, rule, key, entry, newest, step, out);
-        }
-        is_broken
-    }
-
     /// What runs out by `watch` though nothing was heard.
     pub fn elapse(&mut self, watch: Duration, out: &mut Vec<Outcome>) {
         let num_before = out.len();
@@ -261,24 +233,6 @@ impl Engine {
             self.follow_causes(look_at, out);
         }
         self.follow_up(num_before, watch, out);
-    }
-
-    /// Does something to each alarm of a series.
-    fn each_entry(
-        &mut self,
-        key: Key,
-        out: &mut Vec<Outcome>,
-        mut act: impl FnMut(&mut Entry, &Rule, &Newest, Reasons<'_>) -> Step,
-    ) {
-        let Some(mut series) = self.series.remove(&key) else { return };
-        let newest = &series.newest;
-        let reasons = Reasons { quieting: &self.quieting, key: &key, location: &newest.location };
-        for entry in &mut series.entries {
-            let rule = &self.rules[entry.rule];
-            let step = act(entry, rule, newest, reasons);
-            note(&mut self.changed, rule, &key, entry, newest, step, out);
-        }
-        self.put(key, series);
     }
 
     /// When something may run out next, on the watch clock.

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::announce;
 use super::file::AlertsFile;
+use super::held::Held;
 use super::recent::Recent;
 use super::silence::{Mark, Silence};
 use super::watch::Watch;
@@ -44,13 +45,6 @@ const OFFER: Duration = Duration::from_secs(30);
 
 /// How long a stop waits for what came in to be judged; what is left waits in the journal.
 const STOP_AT_MOST: Duration = Duration::from_secs(3);
-
-/// How long judged readings without an alert wait for others to go to storage with: each hand-over
-/// wakes two threads, a fifth of the processor time at 2,000 readings a second.
-const HOLD: Duration = Duration::from_millis(20);
-
-/// Readings that don't wait for more.
-const ENOUGH: usize = 256;
 
 /// Bounds of the wait for what silence may change: it need not be noticed sooner, and the watch clock
 /// must hear in time that nobody listens any more.
@@ -101,27 +95,6 @@ pub struct Evaluator {
     held: Option<Held>,
     redelivered: LineLimit,
     is_stopping: bool,
-}
-
-/// Judged batches on their way to storage, as one.
-struct Held {
-    since: Instant,
-    store: Store,
-}
-
-impl Held {
-    fn new(through: u64) -> Self {
-        Self { since: Instant::now(), store: Store { through, ..Store::default() } }
-    }
-
-    fn is_due(&self) -> bool {
-        let Store { alerts, readings, .. } = &self.store;
-        !alerts.is_empty() || readings.len() >= ENOUGH || self.left().is_zero()
-    }
-
-    fn left(&self) -> Duration {
-        HOLD.saturating_sub(self.since.elapsed())
-    }
 }
 
 impl Evaluator {

@@ -8,6 +8,7 @@
 mod actor;
 mod announce;
 mod file;
+mod held;
 mod recent;
 mod short_form;
 mod silence;

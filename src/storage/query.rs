@@ -192,7 +192,8 @@ impl History {
         self.each_row(&sql, terms, &mut |row| Ok(each(alert_row(row)?)?))
     }
 
-    /// Hands on the alert events of all sensors before `until`, in order of time, until `each` fails.
+    /// Hands on the alert events of all sensors before `until` that people were told, and all ends, in
+    /// order of time, until `each` fails.
     ///
     /// # Errors
     /// When the file can't be read, or `each` failed.
@@ -203,6 +204,10 @@ impl History {
     ) -> Result<(), QueryError> {
         let mut terms = Terms::default();
         terms.add("timestamp < ?", Some(time::stored_bound(until)));
+        // What was withheld, and summaries, are no alarms that people were told.
+        terms.add("(announced OR state = ?)", Some("resolved".to_owned()));
+        terms.add("alert_type <> ?", Some("FLOOD".to_owned()));
+        terms.add("alert_type NOT GLOB ?", Some("CHATTERING_*".to_owned()));
         let select = format!("SELECT {ALERT_COLUMNS} FROM alerts{}", terms.sql());
         let sql = terms.ordered(&select, &["timestamp", "id"], None, false);
         self.each_row(&sql, terms, &mut |row| Ok(each(alert_row(row)?)?))

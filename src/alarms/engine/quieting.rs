@@ -1,6 +1,7 @@
 //! The engine's part in keeping alarms quiet, and what it hears other than readings: whether sensors are
 //! there, and what the wall clock shows. Pure.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::super::machine::{Announcement, Change, Moment, State, Transition};
 use super::super::quiet::flood::{Flood, Raise};
 use super::super::quiet::maintenance::Windows;
 use super::super::quiet::{QuietSettings, Summary};
-use super::super::rule::{Kind, Priority, Rule};
+use super::super::rule::{Priority, Rule};
 use super::super::series::{Key, Newest, is_timed};
 use super::{Engine, Outcome};
 use crate::domain::{AlarmState, Availability, Location, Quantity, SensorId, Unit, Value};
@@ -64,6 +65,9 @@ impl Engine {
     /// where no rule is about silence.
     pub fn expect(&mut self, expected: &[Expected], now: Moment, out: &mut Vec<Outcome>) {
         for Expected { sensor_id, quantity, location, unit } in expected {
+            if !self.quieting.missed.contains(quantity) {
+                continue;
+            }
             let key = (sensor_id.clone(), quantity.clone());
             let of = self.index.rules_of(&self.rules, sensor_id, location, quantity);
             if self.series.contains_key(&key) || !of.iter().any(|rule| is_timed(&self.rules[*rule]))
@@ -86,8 +90,7 @@ impl Engine {
 
     fn forget_unheard_but(&mut self, expected: &[Expected], out: &mut Vec<Outcome>) {
         let unheard = self.series.iter().filter(|(_, series)| series.newest.value.is_none());
-        let mut unheard: std::collections::BTreeSet<_> =
-            unheard.map(|(key, _)| key.clone()).collect();
+        let mut unheard: BTreeSet<_> = unheard.map(|(key, _)| key.clone()).collect();
         for Expected { sensor_id, quantity, .. } in expected {
             unheard.remove(&(sensor_id.clone(), quantity.clone()));
         }
@@ -117,11 +120,7 @@ impl Engine {
         out: &mut Vec<Outcome>,
     ) {
         let num_before = out.len();
-        let about_silence =
-            self.rules.iter().filter(|rule| matches!(rule.kind, Kind::Stale { .. }));
-        let quantities: std::collections::BTreeSet<_> =
-            about_silence.map(|rule| rule.quantity.clone()).collect();
-        for quantity in quantities {
+        for quantity in self.quieting.missed.clone() {
             let key = (heard.sensor_id.clone(), quantity);
             self.each_entry(key, out, |entry, rule, newest, reasons| {
                 // Not before the last reading, whatever the sensor's clock says.
@@ -151,7 +150,7 @@ impl Engine {
     fn look_at_all_that_stand(&mut self, watch: Duration, out: &mut Vec<Outcome>) {
         let has_any = |entries: &[super::Entry]| entries.iter().any(|entry| !entry.is_at_rest());
         let some = self.series.iter().filter(|(_, series)| has_any(&series.entries));
-        let keys: std::collections::BTreeSet<_> = some.map(|(key, _)| key.clone()).collect();
+        let keys: BTreeSet<_> = some.map(|(key, _)| key.clone()).collect();
         for key in keys {
             self.look_at(key, watch, out);
         }
@@ -166,6 +165,7 @@ impl Engine {
     fn mark_flood(&mut self, from: usize, watch: Duration, out: &mut Vec<Outcome>) {
         let Some(flood) = &mut self.quieting.flood else { return };
         let wall = self.quieting.wall;
+        let limit = flood.limit();
         let over = flood.pass(watch);
         let mut at = from;
         if let Some(over) = over {
@@ -173,7 +173,7 @@ impl Engine {
                 Summary::FloodOver(counts) => counts.since,
                 _ => DateTime::UNIX_EPOCH,
             };
-            out.insert(at, said_of_all(over, wall.unwrap_or(since)));
+            out.insert(at, said_of_all(over, limit, wall.unwrap_or(since)));
             at += 1;
         }
         while let Some(outcome) = out.get(at) {
@@ -182,7 +182,7 @@ impl Engine {
                 let location = outcome.location.as_str().into();
                 let rule = outcome.rule.name.clone();
                 if let Some(begun) = flood.raise(Raise { watch, at: when, rule, location }) {
-                    out.insert(at, said_of_all(begun, wall.unwrap_or(when)));
+                    out.insert(at, said_of_all(begun, limit, wall.unwrap_or(when)));
                     at += 1;
                 }
             }
@@ -241,7 +241,7 @@ pub(super) fn said_of_one(
 }
 
 /// A summary of many alarms: an alert of the sensor `*` and the quantity `alarms`, whose value is how many.
-fn said_of_all(summary: Summary, at: DateTime<Utc>) -> Outcome {
+fn said_of_all(summary: Summary, limit: f64, at: DateTime<Utc>) -> Outcome {
     let (alarms, since) = match &summary {
         Summary::Flood(counts) | Summary::FloodOver(counts) => (counts.alarms, counts.since),
         Summary::Chattering(_) | Summary::Calm { .. } => (0, at),
@@ -253,7 +253,7 @@ fn said_of_all(summary: Summary, at: DateTime<Utc>) -> Outcome {
     let sensor_id = all.unwrap_or_else(|_| unreachable!("it is neither empty nor long"));
     Outcome {
         alert_type: "FLOOD".into(),
-        threshold: 0.0,
+        threshold: limit,
         alert_id: kept::alert_id(OF_ALL, &sensor_id, since),
         rule: Arc::new(rule),
         sensor_id,

@@ -83,6 +83,12 @@ impl Flood {
         Self { limits, state, has_changed: false }
     }
 
+    /// A flood has more alarms than this.
+    #[allow(clippy::cast_precision_loss)] // far below 2^52
+    pub const fn limit(&self) -> f64 {
+        self.limits.alarms as f64
+    }
+
     pub const fn is_on(&self) -> bool {
         self.state.run.is_some()
     }

@@ -21,6 +21,7 @@ pub mod schedule;
 #[cfg(test)]
 mod properties;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -29,7 +30,8 @@ use self::chatter::Chattering;
 use self::dependencies::Dependencies;
 use self::flood::{Flood, FloodLimits};
 use self::maintenance::{Maintenance, Windows};
-use super::rule::Rule;
+use super::rule::{Kind, Rule};
+use crate::domain::Quantity;
 
 /// What an installation wants to be spared. The default: nothing but what rules say themselves.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +71,8 @@ pub(super) struct Quieting {
     pub windows: Windows,
     pub chattering: Option<Chattering>,
     pub flood: Option<Flood>,
+    /// The quantities that some rule misses.
+    pub missed: BTreeSet<Quantity>,
     /// The wall clock, as it was last told.
     pub wall: Option<DateTime<Utc>>,
     /// All alarms must be looked at: after a start, the rules or the windows may be others.
@@ -77,6 +81,12 @@ pub(super) struct Quieting {
 
 impl Quieting {
     pub fn new(rules: &[Arc<Rule>]) -> Self {
-        Self { dependencies: Dependencies::new(rules), must_look_at_all: true, ..Self::default() }
+        let about_silence = rules.iter().filter(|rule| matches!(rule.kind, Kind::Stale { .. }));
+        Self {
+            dependencies: Dependencies::new(rules),
+            missed: about_silence.map(|rule| rule.quantity.clone()).collect(),
+            must_look_at_all: true,
+            ..Self::default()
+        }
     }
 }

@@ -88,6 +88,21 @@ fn refused_subscriptions_are_told() {
 }
 
 #[test]
+fn word_of_availability_is_done_without_where_it_is_refused() {
+    on_stage(async {
+        let script = Arc::new(Script::default());
+        script.suback_of_wishes.store(0x87, Ordering::SeqCst);
+        let stage = Stage::new(settings("choosy", fake::start(script, true)));
+        let gateway = stage.start();
+        gateway.until_ready().await;
+        let refused = "refuses the subscription to factory/availability/+: going on without";
+        until("the refusal is told", || !log_of(refused).is_empty()).await;
+        assert_eq!(log_of("Connected to choosy").len(), 1);
+        stage.stop(gateway).await;
+    });
+}
+
+#[test]
 fn a_client_id_in_use_is_told_and_not_fought_over() {
     on_stage(async {
         let script = Arc::new(Script::default());

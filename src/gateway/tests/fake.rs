@@ -12,6 +12,8 @@ pub struct Script {
     pub connack: AtomicU8,
     /// The code for each filter in a SUBACK; 0x80 and above refuse.
     pub suback: AtomicU8,
+    /// The same for the filters after those of readings.
+    pub suback_of_wishes: AtomicU8,
     /// The reason in each PUBACK of a reading; 0x80 and above refuse.
     pub puback: AtomicU8,
     /// The highest level of delivery it says it takes; 0 says nothing.
@@ -46,12 +48,19 @@ fn serve(mut stream: TcpStream, script: &Script, v5: bool) {
             1 if v5 => answer = vec![0x20, 3, 0, code(&script.connack), 0],
             1 => answer = vec![0x20, 2, 0, code(&script.connack)],
             8 => {
-                let granted = code(&script.suback);
-                answer = if v5 {
-                    vec![0x90, 5, body[0], body[1], 0, granted, granted]
-                } else {
-                    vec![0x90, 4, body[0], body[1], granted, granted]
+                let id = [body[0], body[1]];
+                let of_filter = |number| {
+                    let wish = code(&script.suback_of_wishes);
+                    if number < 2 { code(&script.suback) } else { wish }
                 };
+                let codes = (0..num_filters(&body, v5)).map(of_filter);
+                let payload: Vec<u8> = if v5 {
+                    id.into_iter().chain([0]).chain(codes).collect()
+                } else {
+                    id.into_iter().chain(codes).collect()
+                };
+                answer = vec![0x90, u8::try_from(payload.len()).unwrap()];
+                answer.extend(payload);
                 if code(&script.disconnect) > 0 {
                     answer.extend([0xE0, 2, code(&script.disconnect), 0]);
                 }
@@ -74,6 +83,18 @@ fn serve(mut stream: TcpStream, script: &Script, v5: bool) {
             return;
         }
     }
+}
+
+/// Of a SUBSCRIBE with fewer than 128 bytes of properties.
+fn num_filters(body: &[u8], v5: bool) -> usize {
+    let mut rest = &body[if v5 { 3 + usize::from(body[2]) } else { 2 }..];
+    let mut count = 0;
+    while let [high, low, after @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        rest = &after[length + 1..];
+        count += 1;
+    }
+    count
 }
 
 /// Type byte and body of one packet; `None` at the end.

@@ -221,3 +221,21 @@ fn alerts_until_a_time_leave_out_that_very_time() {
     History::open(&path).unwrap().alerts_until(at(3), &mut each).unwrap();
     assert_eq!(ids, ["a", "b"]);
 }
+
+#[test]
+fn alerts_until_a_time_are_those_that_people_were_told() {
+    let mut events: Vec<_> =
+        (0..4).map(|n| event(&format!("a{n}"), "T", n, AlertState::Active)).collect();
+    events[0].announced = false;
+    events[1].alert_type = "FLOOD".into();
+    events[2].alert_type = "CHATTERING_TEMPERATURE".into();
+    events.push(AlertEvent { announced: false, ..event("a0", "T", 5, AlertState::Resolved) });
+    let (_folder, path) = stored(&[alerts(events)]);
+    let mut ids = Vec::new();
+    let mut each = |row: AlertRow| {
+        ids.push(format!("{} {}", row.alert_id, row.state));
+        Ok(())
+    };
+    History::open(&path).unwrap().alerts_until(at(9), &mut each).unwrap();
+    assert_eq!(ids, ["a3 active", "a0 resolved"]);
+}
