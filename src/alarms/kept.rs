@@ -117,7 +117,7 @@ pub(super) fn alert_id(rule: &str, sensor_id: &SensorId, raised: DateTime<Utc>) 
 }
 
 /// FNV-1a, 64 bit (Fowler, Noll, Vo), which unlike the standard hasher never changes.
-fn fnv1a(bytes: &[u8]) -> u64 {
+pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })

@@ -12,10 +12,9 @@ use super::doors::{Doors, beside};
 use super::receivers;
 use super::report::Reporting;
 use crate::alarms::engine::Expected;
-use crate::alarms::quiet::QuietSettings;
 use crate::alerts::{self, AlertsFile, Evaluator, EvaluatorSettings};
 use crate::broker::{self, Broker, Door};
-use crate::config::{AlertsConfig, Config, Endpoint};
+use crate::config::{Config, Endpoint};
 use crate::exit::Exit;
 use crate::gateway::{self, Gateway};
 use crate::intake::codec::OriginJson;
@@ -144,7 +143,7 @@ pub(super) fn wire(
     let gauges = gateway.gauges.clone();
     let evaluator = EvaluatorSettings {
         rules: [alerts::short_form(&config.alerts), config.rules.clone()].concat(),
-        quiet: quiet(&config),
+        quiet: config.quiet(),
         expected: expected(&config),
         is_listening: Arc::new(move || is_embedded || gauges.connected()),
         times: config.times,
@@ -221,12 +220,6 @@ pub(super) fn wire(
             std::process::exit(Exit::GaveUp.code().into());
         });
     Ok(Wired { tree, health })
-}
-
-/// What the configuration spares people.
-fn quiet(config: &Config) -> QuietSettings {
-    let AlertsConfig { chattering, flood, .. } = config.alerts;
-    QuietSettings { maintenance: config.maintenance.clone(), chattering, flood }
 }
 
 /// The daemon's own sensors: each should speak.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::receiver_model::ReceiverConfig;
+use crate::alarms::quiet::QuietSettings;
 use crate::alarms::quiet::chatter::Chattering;
 use crate::alarms::quiet::flood::FloodLimits;
 use crate::alarms::quiet::maintenance::Maintenance;
@@ -39,6 +40,15 @@ pub struct Config {
     pub maintenance: Vec<Maintenance>,
     pub storage: StorageConfig,
     pub log: LogConfig,
+}
+
+impl Config {
+    /// What people are to be spared.
+    #[must_use]
+    pub fn quiet(&self) -> QuietSettings {
+        let AlertsConfig { chattering, flood, .. } = self.alerts;
+        QuietSettings { maintenance: self.maintenance.clone(), chattering, flood }
+    }
 }
 
 /// How timestamps are written, and what a zone-less one that comes in means.

@@ -86,7 +86,7 @@ fn alert(told: &Told) -> Alert {
     let annotations = pairs([
         ("summary", event.message.clone()),
         ("runbook_url", runbook.as_deref().unwrap_or_default().to_owned()),
-        ("value", event.value.to_string()),
+        ("value", event.value.map_or_else(String::new, |value| value.to_string())),
         ("unit", event.unit.as_str().to_owned()),
         ("threshold", event.threshold.to_string()),
         ("alert_id", event.alert_id.to_string()),

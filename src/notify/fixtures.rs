@@ -19,7 +19,7 @@ fn told(sensor: &str, status: Status, is_news: bool) -> Told {
         sensor_id: SensorId::new(sensor).unwrap(),
         location: Location::new("Hall \"3\""),
         quantity: Quantity::temperature(),
-        value: Value::new(if is_over { 21.5 } else { 38.2 }).unwrap(),
+        value: Value::new(if is_over { 21.5 } else { 38.2 }).ok(),
         unit: Unit::new("celsius"),
         threshold: 35.0,
         severity: Priority::High,
@@ -27,6 +27,7 @@ fn told(sensor: &str, status: Status, is_news: bool) -> Told {
         message: format!("{sensor} is {}", if is_over { "fine" } else { "hot" }),
         timestamp: at(100),
         announced: true,
+        in_flood: false,
     };
     Told { event, status, starts_at: at(0), is_news, runbook: Some("https://r".into()) }
 }

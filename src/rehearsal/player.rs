@@ -2,12 +2,12 @@
 //!
 //! In the daemon the watch clock runs while somebody listens. Here it shows how much time has passed
 //! from the first moment played, less what [`Player::skip`] leaves out. What runs out in between is
-//! looked at at the very time it does; what comes just then is a reading in time, as it is for
+//! looked at at the very time it does, and the wall clock shows the same time, for planned work; what comes just then is a reading in time, as it is for
 //! the daemon, which looks for readings first.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::alarms::engine::{Engine, Outcome};
 use crate::alerts;
@@ -27,7 +27,8 @@ impl Player {
     #[must_use]
     pub fn new(config: &Config, origin: DateTime<Utc>) -> Self {
         let rules = [alerts::short_form(&config.alerts), config.rules.clone()].concat();
-        let engine = Engine::new(rules, config.times.zone);
+        let mut engine = Engine::new(rules, config.times.zone);
+        engine.keep_quiet(config.quiet());
         Self { engine, origin, watch: Duration::ZERO, skipped: Duration::ZERO }
     }
 
@@ -35,9 +36,10 @@ impl Player {
     pub fn hear(&mut self, reading: &Reading, out: &mut Vec<Outcome>) {
         let watch = self.watch_at(reading.timestamp);
         while let Some(due) = self.engine.next_look().filter(|due| *due < watch) {
-            self.engine.elapse(due, out);
+            self.elapse(due, out);
         }
         self.watch = watch;
+        self.engine.tick(self.wall_at(watch), watch, out);
         self.engine.judge(reading, watch, out);
     }
 
@@ -45,9 +47,21 @@ impl Player {
     pub fn wait(&mut self, until: DateTime<Utc>, out: &mut Vec<Outcome>) {
         let watch = self.watch_at(until);
         while let Some(due) = self.engine.next_look().filter(|due| *due <= watch) {
-            self.engine.elapse(due, out);
+            self.elapse(due, out);
         }
         self.watch = watch;
+        self.engine.tick(self.wall_at(watch), watch, out);
+    }
+
+    fn elapse(&mut self, due: Duration, out: &mut Vec<Outcome>) {
+        self.engine.tick(self.wall_at(due), due, out);
+        self.engine.elapse(due, out);
+    }
+
+    fn wall_at(&self, watch: Duration) -> DateTime<Utc> {
+        let passed = TimeDelta::from_std(watch.saturating_add(self.skipped)).ok();
+        let wall = passed.and_then(|passed| self.origin.checked_add_signed(passed));
+        wall.unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
     /// Nobody listened for so long from now on: the watch clock stands still for it.

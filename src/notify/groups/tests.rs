@@ -42,7 +42,7 @@ fn event(row_id: i64, alert_id: &str, sensor: &str, state: AlertState) -> Pendin
         sensor_id: SensorId::new(sensor).unwrap(),
         location: Location::new(if sensor.starts_with('A') { "Hall" } else { "Roof" }),
         quantity: Quantity::temperature(),
-        value: Value::new(36.0).unwrap(),
+        value: Value::new(36.0).ok(),
         unit: Unit::new("celsius"),
         threshold: 35.0,
         severity: Priority::High,
@@ -50,6 +50,7 @@ fn event(row_id: i64, alert_id: &str, sensor: &str, state: AlertState) -> Pendin
         message: String::new(),
         timestamp: at(row_id),
         announced: true,
+        in_flood: false,
     };
     PendingAlert { row_id, event }
 }
