@@ -11,6 +11,9 @@ const VARIABLE: &str = "VIGIE_FAULTS";
 /// The children that have fault points.
 const CHILDREN: [&str; 4] = ["alerts", "broker", "gateway", "storage"];
 
+/// What the names of receivers of notifications begin with, which have them too.
+const RECEIVER: &str = "notify ";
+
 /// The only one that commits rows.
 const COMMITS: &str = "storage";
 
@@ -28,6 +31,10 @@ pub(super) fn from_env() -> Result<Faults, String> {
     })?;
     log::warn!(target: "vigie::app", "💥 FAULTS ON REQUEST, not for a daemon in use: {VARIABLE}={text}");
     Ok(faults)
+}
+
+fn has_fault_points(child: &str) -> bool {
+    CHILDREN.contains(&child) || child.starts_with(RECEIVER)
 }
 
 fn parse(text: &str) -> Result<Faults, String> {
@@ -60,7 +67,7 @@ fn place<'a>(
     child: &str,
 ) -> Result<&'a mut Option<Duration>, String> {
     match kind {
-        "panic" if CHILDREN.contains(&child) => Ok(&mut fault.panic_every),
+        "panic" if has_fault_points(child) => Ok(&mut fault.panic_every),
         "panic" => Err(format!("no child `{child}` has fault points; {} do", CHILDREN.join(", "))),
         "slow" if child == COMMITS => Ok(&mut fault.slow_by),
         "slow" => Err(format!("only {COMMITS} can be slow")),

@@ -7,4 +7,5 @@ mod support;
 mod formats;
 mod groups;
 mod outages;
+mod secure;
 mod stage;

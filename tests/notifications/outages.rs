@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::stage::{FINE, HOT, Plant, config, receiver, told, wait_events, webhook};
 use crate::support::http::{Answer, Request};
-use crate::support::{Home, HttpServer, SOON, free_port, let_run, run_vigie, v4};
+use crate::support::{Home, HttpServer, SOON, free_port, let_run, names, run_vigie, v4};
 
 /// What is told of each alarm, in the order it is told: its states by `alert_id`, each as often as it
 /// was news to the receiver.
@@ -174,5 +174,21 @@ fn a_refusal_is_given_up_and_a_wish_to_wait_is_heard() {
     let status = run_vigie(&home, &["status", "-c", "vigie.toml"]);
     let status = String::from_utf8_lossy(&status.stdout).into_owned();
     assert!(status.contains("given up: 1"), "{status}");
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_receiver_that_panics_is_made_anew_and_forgets_nothing() {
+    let (mut home, server) = (Home::new(), HttpServer::new());
+    // It is older than that at its first attempt; the one that follows it is young at the next.
+    home.set_env(names::FAULTS, "panic:notify on-call=2s");
+    let keys =
+        format!("type = \"webhook\"\nurl = \"{}\"\ngroup_wait = \"2500ms\"", server.url("/"));
+    let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
+    let plant = Plant::of(&mut daemon);
+    plant.read("A", "Hall", HOT, 0);
+    daemon.wait_line("panic in notify on-call", SOON);
+    let taken = server.wait_taken(1, SOON);
+    assert_eq!(told(&taken[0].json()), ["A firing"]);
     assert_eq!(daemon.stop(), 0);
 }

@@ -11,6 +11,7 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkcs12::Pkcs12;
 use openssl::pkey::{PKey, Private};
+use openssl::ssl::{SslAcceptor, SslMethod};
 use openssl::x509::extension::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
     SubjectKeyIdentifier,
@@ -100,6 +101,14 @@ impl Certificate {
     pub fn write_pem(&self, cert: &Path, key: &Path) {
         fs::write(cert, self.cert.to_pem().unwrap()).unwrap();
         fs::write(key, self.key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+    }
+
+    /// What a server takes connections with.
+    pub fn acceptor(&self) -> SslAcceptor {
+        let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
+        acceptor.set_private_key(&self.key).unwrap();
+        acceptor.set_certificate(&self.cert).unwrap();
+        acceptor.build()
     }
 
     /// Writes both into one PKCS#12 key store, as Java reads it.

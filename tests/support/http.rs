@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use openssl::ssl::SslAcceptor;
 use serde_json::Value;
 
-use super::eventually;
+use super::{Certificate, eventually};
 
 /// What it answers with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +66,15 @@ impl HttpServer {
 
     /// On a port of its own choosing, as to come back to one.
     pub fn at(port: u16) -> Self {
+        Self::start(port, None)
+    }
+
+    /// Speaks TLS, with this certificate.
+    pub fn with_tls(certificate: &Certificate) -> Self {
+        Self::start(0, Some(certificate.acceptor()))
+    }
+
+    fn start(port: u16, tls: Option<SslAcceptor>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("listen");
         listener.set_nonblocking(true).expect("a listener");
         let address = listener.local_addr().expect("an address");
@@ -74,8 +84,12 @@ impl HttpServer {
             while !shared.is_over.load(Ordering::Relaxed) {
                 match listener.accept() {
                     Ok((stream, _)) => {
-                        let book = Arc::clone(&shared);
-                        thread::spawn(move || serve(stream, &book));
+                        let (book, tls) = (Arc::clone(&shared), tls.clone());
+                        thread::spawn(move || match tls {
+                            None => serve(stream, &book),
+                            // Who doesn't trust the certificate leaves.
+                            Some(tls) => tls.accept(stream).map_or((), |it| serve(it, &book)),
+                        });
                     }
                     Err(_) => thread::sleep(Duration::from_millis(5)),
                 }
@@ -139,8 +153,8 @@ impl Drop for HttpServer {
     }
 }
 
-fn serve(stream: TcpStream, book: &Book) {
-    let mut reader = BufReader::new(stream.try_clone().expect("a socket"));
+fn serve(stream: impl Read + Write, book: &Book) {
+    let mut reader = BufReader::new(stream);
     while let Some(mut request) = read(&mut reader) {
         let answer = {
             let mut answers = book.answers.lock().unwrap();
@@ -161,7 +175,7 @@ fn serve(stream: TcpStream, book: &Book) {
                 return;
             }
         };
-        if (&stream).write_all(format!("{head}\r\nok").as_bytes()).is_err() {
+        if reader.get_mut().write_all(format!("{head}\r\nok").as_bytes()).is_err() {
             return;
         }
     }

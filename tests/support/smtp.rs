@@ -1,13 +1,15 @@
 //! A mail server that takes what it is given: plain SMTP, with a login if asked for.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use super::eventually;
+use openssl::ssl::SslAcceptor;
+
+use super::{Certificate, eventually};
 
 #[derive(Debug, Clone)]
 pub struct Mail {
@@ -48,6 +50,8 @@ struct Book {
     mails: Mutex<Vec<Mail>>,
     /// What AUTH PLAIN must say.
     login: Option<String>,
+    /// Offers STARTTLS, and takes no mail without.
+    tls: Option<SslAcceptor>,
     is_over: AtomicBool,
 }
 
@@ -59,27 +63,33 @@ pub struct MailServer {
 
 impl MailServer {
     pub fn new() -> Self {
-        Self::with(None)
+        Self::with(Book::default())
     }
 
     /// Takes mail only after this login.
     pub fn with_login(user: &str, password: &str) -> Self {
         let plain = format!("\0{user}\0{password}");
-        Self::with(Some(openssl::base64::encode_block(plain.as_bytes())))
+        let login = Some(openssl::base64::encode_block(plain.as_bytes()));
+        Self::with(Book { login, ..Book::default() })
     }
 
-    fn with(login: Option<String>) -> Self {
+    /// Takes mail only after STARTTLS.
+    pub fn with_tls(certificate: &Certificate) -> Self {
+        Self::with(Book { tls: Some(certificate.acceptor()), ..Book::default() })
+    }
+
+    fn with(book: Book) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
         listener.set_nonblocking(true).expect("a listener");
         let port = listener.local_addr().expect("an address").port();
-        let book = Arc::new(Book { login, ..Book::default() });
+        let book = Arc::new(book);
         let shared = Arc::clone(&book);
         let accepting = thread::spawn(move || {
             while !shared.is_over.load(Ordering::Relaxed) {
                 match listener.accept() {
                     Ok((stream, _)) => {
                         let book = Arc::clone(&shared);
-                        thread::spawn(move || serve(&stream, &book));
+                        thread::spawn(move || serve(stream, &book));
                     }
                     Err(_) => thread::sleep(Duration::from_millis(5)),
                 }
@@ -92,9 +102,13 @@ impl MailServer {
         self.port
     }
 
+    pub fn mails(&self) -> Vec<Mail> {
+        self.book.mails.lock().unwrap().clone()
+    }
+
     pub fn wait_mails(&self, count: usize, within: Duration) -> Vec<Mail> {
         eventually(&format!("{count} mails"), within, || {
-            let mails = self.book.mails.lock().unwrap().clone();
+            let mails = self.mails();
             (mails.len() >= count).then_some(mails)
         })
     }
@@ -109,47 +123,83 @@ impl Drop for MailServer {
     }
 }
 
-fn serve(stream: &TcpStream, book: &Book) {
-    let say = |line: &str| {
-        let mut stream = stream;
-        // Who left needs no answer.
-        let _ = stream.write_all(format!("{line}\r\n").as_bytes());
+fn serve(stream: TcpStream, book: &Book) {
+    let mut plain = BufReader::new(stream);
+    say(&mut plain, "220 test ESMTP");
+    let Some(tls) = &book.tls else {
+        converse(&mut plain, book, true);
+        return;
     };
-    say("220 test ESMTP");
-    let mut lines = BufReader::new(stream).lines();
+    if converse(&mut plain, book, false) == End::StartTls
+        && let Ok(secure) = tls.accept(plain.into_inner())
+    {
+        converse(&mut BufReader::new(secure), book, true);
+    }
+}
+
+/// How a conversation ended.
+#[derive(PartialEq, Eq)]
+enum End {
+    Bye,
+    StartTls,
+}
+
+fn say(to: &mut BufReader<impl Read + Write>, line: &str) {
+    // Who left needs no answer.
+    let _ = to.get_mut().write_all(format!("{line}\r\n").as_bytes());
+}
+
+fn line(from: &mut impl BufRead) -> Option<String> {
+    let mut line = String::new();
+    from.read_line(&mut line).ok().filter(|length| *length > 0)?;
+    Some(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn converse(peer: &mut BufReader<impl Read + Write>, book: &Book, is_secure: bool) -> End {
     let mut mail = Mail { from: String::new(), to: Vec::new(), raw: String::new() };
-    let mut is_in = book.login.is_none();
-    while let Some(Ok(line)) = lines.next() {
-        match line.split([' ', ':']).next().unwrap_or_default() {
-            "EHLO" if book.login.is_some() => say("250-test\r\n250 AUTH PLAIN"),
-            "EHLO" => say("250-test\r\n250 8BITMIME"),
-            "AUTH" => {
-                is_in = line.strip_prefix("AUTH PLAIN ") == book.login.as_deref();
-                say(if is_in { "235 welcome" } else { "535 no such login" });
+    let mut is_in = is_secure && book.login.is_none();
+    while let Some(line_in) = line(peer) {
+        let command = line_in.split([' ', ':']).next().unwrap_or_default();
+        let answer = match command {
+            "EHLO" if !is_secure => "250-test\r\n250 STARTTLS",
+            "STARTTLS" => {
+                say(peer, "220 go on");
+                return End::StartTls;
             }
-            "MAIL" if !is_in => say("530 log in first"),
+            "EHLO" if book.login.is_some() => "250-test\r\n250 AUTH PLAIN",
+            "EHLO" => "250-test\r\n250 8BITMIME",
+            "AUTH" => {
+                is_in = line_in.strip_prefix("AUTH PLAIN ") == book.login.as_deref();
+                if is_in { "235 welcome" } else { "535 no such login" }
+            }
+            "MAIL" if !is_in => "530 not like this",
             "MAIL" => {
-                mail.from = address(&line);
-                say("250 ok");
+                mail.from = address(&line_in);
+                "250 ok"
             }
             "RCPT" => {
-                mail.to.push(address(&line));
-                say("250 ok");
+                mail.to.push(address(&line_in));
+                "250 ok"
             }
             "DATA" => {
-                say("354 go on");
-                for line in lines.by_ref().map_while(Result::ok).take_while(|line| line != ".") {
-                    mail.raw += line.strip_prefix('.').unwrap_or(&line);
+                say(peer, "354 go on");
+                while let Some(text) = line(peer).filter(|text| text != ".") {
+                    mail.raw += text.strip_prefix('.').unwrap_or(&text);
                     mail.raw += "\r\n";
                 }
                 book.mails.lock().unwrap().push(mail.clone());
                 (mail.to, mail.raw) = (Vec::new(), String::new());
-                say("250 taken");
+                "250 taken"
             }
-            "QUIT" => return say("221 bye"),
-            _ => say("250 ok"),
-        }
+            "QUIT" => {
+                say(peer, "221 bye");
+                return End::Bye;
+            }
+            _ => "250 ok",
+        };
+        say(peer, answer);
     }
+    End::Bye
 }
 
 fn address(line: &str) -> String {
