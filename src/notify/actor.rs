@@ -215,7 +215,7 @@ impl Receiver {
 
     /// Comes back when the next notification is due.
     fn arm(&mut self, ctx: &mut Context<Self>) {
-        if self.is_sending || self.to_keep.is_some() {
+        if self.is_sending || self.to_keep.is_some() || self.storage_rests {
             return; // its end comes back here
         }
         let now = now();
