@@ -83,7 +83,7 @@ FAILED a door left open, until the room is cold again by half a degree (cold-cha
     - 31m  cold-room-warm  COLD_01  returned  \"Température revenue à la normale: 7.5°C\"
     + 32m  cold-room-warm  COLD_01  returned  \"Température revenue à la normale: 7.5°C\"
 
-cold-chain.test.toml: 1 of 14 failed
+cold-chain.test.toml: 1 of 16 failed
 "
     );
     assert_eq!(out(&output), expected);
@@ -117,5 +117,5 @@ fn a_file_that_isnt_there_doesnt_keep_another_from_running() {
     let output = run(&home, &["absent.test.toml", "server-room.test.toml"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains("absent.test.toml: error: there is no such file"));
-    assert!(out(&output).contains("server-room.test.toml: 10 tests passed"), "{}", out(&output));
+    assert!(out(&output).contains("server-room.test.toml: 11 tests passed"), "{}", out(&output));
 }

@@ -2,8 +2,8 @@
 //!
 //! In the daemon the watch clock runs while somebody listens. Here it shows how much time has passed
 //! from the first moment played, less what [`Player::skip`] leaves out. What runs out in between is
-//! looked at at the very time it does, and the wall clock shows the same time, for planned work; what comes just then is a reading in time, as it is for
-//! the daemon, which looks for readings first.
+//! looked at at the very time it does, and the wall clock shows the same time, for planned work; what
+//! comes just then is a reading in time, as it is for the daemon, which looks for readings first.
 
 use std::time::Duration;
 
