@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Asked to stop, and stopped cleanly; or the command did what it was asked.
     Ok,
-    /// The output could not be written, or a rule test failed.
+    /// The output could not be written, a rule test failed, or the daemon refused what was asked.
     Failed,
     /// Bad command line or config.
     Usage,

@@ -3,7 +3,7 @@
 //! Read the modules in the order a reading meets them: [`sensors`] (or a real device) publish it over
 //! MQTT, to a broker elsewhere or the one in [`broker`]; the [`gateway`] takes it in; the [`intake`]
 //! keeps it in a [`journal`] and decodes it; [`alerts`] judge it by the rules, as [`alarms`] have it;
-//! [`storage`] commits it; [`notify`] tells people. One direction, typed [`messages`], bounded routes; [`supervisor`] starts, restarts and stops them all, as [`app`] wires them. `ARCHITECTURE.md`
+//! [`storage`] commits it; [`notify`] tells people; [`web`] answers operators. One direction, typed [`messages`], bounded routes; [`supervisor`] starts, restarts and stops them all, as [`app`] wires them. `ARCHITECTURE.md`
 //! has the map.
 
 pub mod alarms;
@@ -26,4 +26,5 @@ pub mod sensors;
 pub mod status;
 pub mod storage;
 pub mod supervisor;
+pub mod web;
 pub mod wire;

@@ -5,13 +5,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::Message;
 use tokio::sync::oneshot;
 
 use crate::config::Secret;
-use crate::domain::{AlarmState, AlertEvent, Reading, Rejected, StandingAlert};
+use crate::domain::{
+    ActionRecord, AlarmState, AlertEvent, OperatorAction, Reading, Rejected, StandingAlert,
+};
 use crate::journal::Position;
 
 /// Sensor → gateway: publish these, in this order.
@@ -48,6 +50,8 @@ pub struct Store {
     /// The alarms that are no longer as they were.
     pub alarms: Vec<AlarmState>,
     pub rejected: Vec<Rejected>,
+    /// What operators asked for, refused or not.
+    pub actions: Vec<ActionRecord>,
     /// Told once the message can't get lost any more, short of the death of the process; dropped
     /// untold when it was lost, or not taken.
     pub taken: Option<oneshot::Sender<()>>,
@@ -57,6 +61,21 @@ pub struct Store {
 #[derive(Message)]
 #[rtype(result = "Result<ResumePoint, String>")]
 pub struct LoadResumePoint;
+
+/// Evaluator → storage: tell me when everything sent before this is committed.
+#[derive(Message)]
+#[rtype(result = "Result<(), String>")]
+pub struct ConfirmCommitted;
+
+/// Web → evaluator: an operator's action. Answered when what became of it is committed; `Err` when that
+/// isn't known, and whether it was done must be looked up.
+#[derive(Message)]
+#[rtype(result = "Result<ActionRecord, String>")]
+pub struct Operate {
+    pub action: OperatorAction,
+    /// Who asked waits no longer than this: then it is not done any more.
+    pub until: Instant,
+}
 
 /// What is committed, as far as evaluation must know it to go on.
 #[derive(Debug, Default)]

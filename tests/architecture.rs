@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("notify", ACTOR_MAY_NAME),
     ("status", ACTOR_MAY_NAME),
     ("rehearsal", &["domain", "alarms", "locale", "config", "alerts"]),
+    ("web", ACTOR_MAY_NAME),
     (
         "app",
         &[
@@ -48,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "storage",
             "notify",
             "status",
+            "web",
         ],
     ),
     (
@@ -64,6 +66,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "storage",
             "status",
             "rehearsal",
+            "web",
             "app",
         ],
     ),
@@ -87,6 +90,7 @@ const ACTOR_MAY_NAME: &[&str] = &[
 const ROOMS: &[(&str, &str)] = &[
     ("paho_mqtt", "src/gateway/"),
     ("rmqtt", "src/broker/"),
+    ("actix_web", "src/web/"),
     ("rusqlite", "src/storage/"),
     ("r2d2_sqlite", "src/storage/"),
     ("ureq", "src/notify/http.rs"),

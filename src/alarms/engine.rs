@@ -4,9 +4,11 @@
 //! that is older than the newest of its series changes nothing. What [`Engine::changes`] hands out, kept
 //! with the readings it comes of and given to [`Engine::restore`], makes an engine that goes on as this
 //! one would, as far back as the readings go that windows are filled with.
+//! An operator's word is in `operate`.
 //! Never: more than one series for each sensor and quantity that was heard or is expected.
 
 mod entries;
+mod operate;
 mod quieting;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -22,7 +24,7 @@ use super::rule::{Rule, Timing};
 use super::select::Index;
 use super::series::{Entry, Key, Newest, Series, Step, is_timed};
 use crate::domain::{
-    AlarmState, Location, QuickMap, Reading, SensorId, StandingAlert, Unit, Value,
+    AlarmState, Location, Operator, QuickMap, Reading, SensorId, StandingAlert, Unit, Value,
 };
 
 pub use quieting::Expected;
@@ -48,6 +50,8 @@ pub struct Outcome {
     pub summary: Option<Summary>,
     /// Whether it came in a flood.
     pub in_flood: bool,
+    /// Who did it, where somebody did.
+    pub operator: Option<Operator>,
 }
 
 /// What an engine goes on from.
@@ -178,6 +182,7 @@ impl Engine {
                 entry.id = kept.id;
                 entry.is_offline = kept.is_offline;
                 entry.quiet = kept.quiet.map(Box::new);
+                entry.remarks = kept.remarks;
             }
             Some(entry) => {
                 let rule = self.rules[entry.rule].clone();
@@ -250,11 +255,10 @@ impl Engine {
             let series = self.series.get(&key);
             let entry = series.and_then(|s| Some((s, s.entries.iter().find(|e| e.rule == rule)?)));
             let (rule, mark) = (&self.rules[rule], self.marks[rule]);
-            let state = entry.filter(|(_, entry)| !entry.is_at_rest() || is_timed(rule)).and_then(
-                |(series, entry)| {
-                    serde_json::to_string(&Kept::new(rule, mark, entry, &series.newest)).ok()
-                },
-            );
+            let kept = entry.filter(|(_, entry)| entry.is_kept(rule));
+            let state = kept.and_then(|(series, entry)| {
+                serde_json::to_string(&Kept::new(rule, mark, entry, &series.newest)).ok()
+            });
             changes.push(AlarmState { sensor_id: key.0, rule: rule.name.clone(), state });
         }
         changes
@@ -340,7 +344,8 @@ fn note(
     tell(rule, key, entry, newest, step, out);
 }
 
-/// Says what an alarm did, and gives it an id when it is raised.
+/// Says what an alarm did, and gives it an id when it is raised: one of its own, unless its last alert
+/// is still open because nobody was told of its end.
 fn tell(
     rule: &Arc<Rule>,
     key: &Key,
@@ -352,15 +357,22 @@ fn tell(
     if let Some(summary) = step.summary {
         out.push(quieting::said_of_one(rule, key, newest, summary));
     }
+    let (mut is_told, mut stands) = (step.was_told, step.stood);
     for mut transition in step.transitions {
+        let is_new = transition.change == Change::Raised && !is_told && !stands;
+        stands = transition.state.condition.stands();
+        is_told = transition.announced.map_or(is_told, |told| told != Announcement::Returned);
         if rule.announces_each_reading {
             // Its consumers know of breaking readings only.
             transition.announced =
                 transition.announced.filter(|told| *told != Announcement::Returned);
         }
-        if transition.change == Change::Raised || entry.id.is_none() {
+        if is_new || entry.id.is_none() {
             entry.id = Some(kept::alert_id(&rule.name, &key.0, transition.at));
         }
+        let cause = step.cause.as_ref().filter(|(change, _)| *change == transition.change);
+        let operator = cause.map(|(_, operator)| operator.clone());
+        entry.remarks.note(transition.change, operator.as_ref(), transition.at);
         let alert_id = entry.id.clone().unwrap_or_default();
         let Newest { location, unit, value, .. } = newest.clone();
         out.push(Outcome {
@@ -376,6 +388,7 @@ fn tell(
             is_offline: entry.is_offline,
             summary: None,
             in_flood: false,
+            operator,
         });
     }
 }

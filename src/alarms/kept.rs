@@ -1,7 +1,7 @@
 //! What is kept of an alarm, in the transaction of the readings it comes of, so that it goes on after a
 //! restart as if nothing had happened. Pure.
 //!
-//! As JSON: `{"rule":…,"alarm":…,"id":…,"alert_type":…,"threshold":…,"priority":…,"quantity":…,"location":…,"unit":…,"value":…,"at":…,"heard":…,"is_offline":…,"quiet":…}`,
+//! As JSON: `{"rule":…,"alarm":…,"id":…,"remarks":…,"alert_type":…,"threshold":…,"priority":…,"quantity":…,"location":…,"unit":…,"value":…,"at":…,"heard":…,"is_offline":…,"quiet":…}`,
 //! where `rule` is a mark of the rule's text, so that a changed one is noticed, and `heard` is on the watch
 //! clock.
 
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::{Alarm, exact};
 use super::quiet::reasons::Quiet;
+use super::remarks::Remarks;
 use super::rule::{Priority, Rule};
 use super::series::{Entry, Newest};
 use crate::domain::{Location, Quantity, SensorId, Unit, Value};
@@ -22,6 +23,8 @@ pub(super) struct Kept {
     rule: u64,
     pub alarm: Alarm,
     pub id: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Remarks::is_empty")]
+    pub remarks: Remarks,
     pub alert_type: Arc<str>,
     pub threshold: f64,
     priority: String,
@@ -50,6 +53,7 @@ impl Kept {
             rule: mark,
             alarm: entry.alarm.clone(),
             id: entry.id.clone(),
+            remarks: entry.remarks.clone(),
             alert_type: rule.alert_type().into(),
             threshold: rule.kind.threshold(),
             priority: rule.priority.as_str().to_owned(),

@@ -49,6 +49,7 @@ pub(super) use clock::exact;
 pub use clock::{Due, Moment};
 
 use super::rule::Timing;
+pub use crate::domain::Change;
 
 /// One alarm of one series. The default is a normal one that nothing withholds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,26 +174,6 @@ pub struct Transition {
     pub announced: Option<Announcement>,
 }
 
-/// The kinds of [`Transition`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Change {
-    Raised,
-    /// Nobody acknowledged it for so long that it was to be announced again.
-    StillActive,
-    Acknowledged,
-    Returned,
-    /// The value returned and the alarm stays.
-    Latched,
-    Reset,
-    Shelved,
-    Unshelved,
-    Suppressed,
-    Unsuppressed,
-    TakenOutOfService,
-    ReturnedToService,
-    Closed,
-}
-
 /// Answers what suppresses an alarm that is raised at a moment, if anything does.
 pub type WhySilent<'a> = &'a mut dyn FnMut(Moment) -> Option<Arc<str>>;
 
@@ -245,6 +226,12 @@ impl Alarm {
     #[must_use]
     pub fn since(&self) -> Option<DateTime<Utc>> {
         self.since.map(|moment| moment.at)
+    }
+
+    /// Whether people were told that it stands and not yet that it no longer does.
+    #[must_use]
+    pub const fn is_told(&self) -> bool {
+        self.is_told
     }
 
     #[must_use]

@@ -12,8 +12,9 @@ use super::machine::{Alarm, Announcement, Change, Event, Moment, Transition};
 use super::quiet::Summary;
 use super::quiet::dependencies::Links;
 use super::quiet::reasons::{Quiet, Reasons};
+use super::remarks::Remarks;
 use super::rule::{Kind, Rule};
-use crate::domain::{Limit, Location, Quantity, Reading, SensorId, Unit, Value};
+use crate::domain::{Limit, Location, Operator, Quantity, Reading, SensorId, Unit, Value};
 
 /// Names a series.
 pub(super) type Key = (SensorId, Quantity);
@@ -42,6 +43,8 @@ pub(super) struct Entry {
     pub is_offline: bool,
     /// Why it is quiet, where anything may make it so.
     pub quiet: Option<Box<Quiet>>,
+    /// What operators said of it.
+    pub remarks: Remarks,
     memory: Memory,
 }
 
@@ -62,12 +65,21 @@ pub(super) struct Step {
     pub has_changed: bool,
     /// What else is to be said, before the transitions.
     pub summary: Option<Summary>,
+    /// Whether people had been told of it before, and not of its end.
+    pub was_told: bool,
+    /// Whether it stood before.
+    pub stood: bool,
+    /// Who did it, and what; the rest of the transitions did themselves.
+    pub cause: Option<(Change, Operator)>,
 }
 
 impl Step {
     /// This and then another; both have something to say at once only where one begins what the other
     /// ends, and then the later counts.
     fn and(mut self, mut later: Self) -> Self {
+        if self.transitions.is_empty() {
+            (self.was_told, self.stood) = (later.was_told, later.stood);
+        }
         self.transitions.append(&mut later.transitions);
         self.has_changed |= later.has_changed;
         self.summary = later.summary.or(self.summary);
@@ -122,8 +134,8 @@ impl Series {
 
 impl Entry {
     pub fn new(rule: usize, kind: &Kind) -> Self {
-        let (alarm, memory) = (Alarm::default(), Memory::new(kind));
-        Self { rule, alarm, id: None, is_offline: false, quiet: None, memory }
+        let (alarm, remarks, memory) = (Alarm::default(), Remarks::default(), Memory::new(kind));
+        Self { rule, alarm, id: None, is_offline: false, quiet: None, remarks, memory }
     }
 
     /// Judges the newest reading.
@@ -189,7 +201,12 @@ impl Entry {
         }
     }
 
-    /// Nothing of its alarm need be remembered.
+    /// Whether anything is to be kept of it: the id of the last alarm too, which operators go by.
+    pub fn is_kept(&self, rule: &Rule) -> bool {
+        !self.is_at_rest() || self.id.is_some() || is_timed(rule)
+    }
+
+    /// Nothing is wrong, nothing stands and nothing is withheld.
     pub fn is_at_rest(&self) -> bool {
         let is_quiet = self.quiet.as_ref().is_some_and(|quiet| quiet.is_worth_keeping());
         self.alarm == Alarm::default() && !is_quiet
@@ -204,7 +221,8 @@ impl Entry {
         let chatter = quiet.as_mut().and_then(|quiet| quiet.chatter.as_mut());
         let summary = chatter.and_then(|chatter| chatter.take_begun());
         let has_changed = (&*alarm, &*quiet) != (&before.0, &before.1);
-        Step { is_broken: false, transitions, has_changed, summary }
+        let (was_told, stood) = (before.0.is_told(), before.0.state().condition.stands());
+        Step { transitions, has_changed, summary, was_told, stood, ..Step::default() }
     }
 
     /// Its rule holds no longer. It must not be counted as an explanation any more.

@@ -4,8 +4,11 @@
 //! the next is judged only when storage has taken the one before. What it knows (its place in the
 //! journal, standing alerts, recent readings) is what is committed, and so can be had again: when
 //! storage lost a batch, or a predecessor died with one in hand, it begins anew from there.
+//! Operators' actions are applied in between (`operators`).
 //! While storage has no room it judges nothing more, and what comes in waits in the journal.
 //! Never: a reading twice, though a message may come twice.
+
+mod operators;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,6 +17,7 @@ use actix::prelude::*;
 use chrono::Utc;
 use tokio::sync::oneshot;
 
+use self::operators::Operators;
 use super::announce;
 use super::file::AlertsFile;
 use super::held::Held;
@@ -30,7 +34,7 @@ use crate::intake::codec::Codec;
 use crate::intake::{Batch, Feed, Intake};
 use crate::locale::Words;
 use crate::logging::LineLimit;
-use crate::messages::{Judged, LoadResumePoint, ResumePoint, Store};
+use crate::messages::{ConfirmCommitted, Judged, LoadResumePoint, ResumePoint, Store};
 use crate::supervisor::{ChildEnv, GracefulStop, Route, SendError};
 use crate::wire;
 
@@ -73,6 +77,7 @@ pub struct EvaluatorSettings {
     pub codec: Arc<dyn Codec>,
     pub store: Route<Store>,
     pub resume: Route<LoadResumePoint>,
+    pub confirm: Route<ConfirmCommitted>,
 }
 
 /// Judges readings.
@@ -93,6 +98,7 @@ pub struct Evaluator {
     number: u64,
     /// Judged and not passed on yet.
     held: Option<Held>,
+    operators: Operators,
     redelivered: LineLimit,
     is_stopping: bool,
 }
@@ -113,6 +119,7 @@ impl Evaluator {
             through: 0,
             number: 0,
             held: None,
+            operators: Operators::default(),
             redelivered: LineLimit::new(burst, window),
             is_stopping: false,
         }
@@ -164,10 +171,12 @@ impl Evaluator {
         let Some(mut feed) = self.feed.take() else { return };
         let held_for = self.held.as_ref().map(Held::left);
         let wait = held_for.into_iter().chain(self.next_look()).min();
+        let nudge = self.operators.nudge.clone();
         let next = async move {
-            let batch = match wait {
-                Some(wait) => tokio::time::timeout(wait, feed.next()).await.ok(),
-                None => Some(feed.next().await),
+            let batch = tokio::select! {
+                batch = feed.next() => Some(batch),
+                () = nudge.notified() => None,
+                () = elapsed(wait) => None,
             };
             (batch, feed)
         };
@@ -178,6 +187,7 @@ impl Evaluator {
                 None => evaluator.keep_watch(),
             }
             evaluator.pass_time();
+            evaluator.operate();
             match evaluator.held.take_if(|held| held.is_due()) {
                 Some(held) => evaluator.pass_on(held.store, ctx),
                 None => evaluator.proceed(ctx),
@@ -199,24 +209,28 @@ impl Evaluator {
     }
 
     fn evaluate(&mut self, batch: Batch) {
-        let Batch { through, readings, availability, mut rejected, .. } = batch;
+        let Batch { through, readings, availability, mut rejected, actions, .. } = batch;
         let watch = self.now();
         let mut outcomes = Vec::new();
         let mut heard = availability.into_iter().peekable();
+        let mut actions = actions.into_iter().peekable();
         let mut judged = Vec::with_capacity(readings.len());
         for (num_before, reading) in readings.into_iter().enumerate() {
             while let Some((_, heard)) = heard.next_if(|(before, _)| *before <= num_before) {
                 self.engine.hear_availability(&heard, watch, &mut outcomes);
+            }
+            while let Some(asked) = actions.next_if(|asked| asked.after_readings <= num_before) {
+                self.operate_message(asked, &mut outcomes);
             }
             judged.extend(self.judge(reading, watch, &mut outcomes));
         }
         for (_, heard) in heard {
             self.engine.hear_availability(&heard, watch, &mut outcomes);
         }
-        let readings = judged;
+        actions.for_each(|asked| self.operate_message(asked, &mut outcomes));
         self.hold(outcomes);
         let held = self.held.get_or_insert_with(|| Held::new(through));
-        held.store.readings.extend(readings);
+        held.store.readings.append(&mut judged);
         held.store.rejected.append(&mut rejected);
         held.store.through = through;
         self.env.fault_point();
@@ -253,7 +267,7 @@ impl Evaluator {
         }
         let words = self.settings.words;
         let mut alerts: Vec<_> =
-            outcomes.into_iter().filter_map(|outcome| announce::event(outcome, words)).collect();
+            outcomes.into_iter().map(|outcome| announce::event(outcome, words)).collect();
         self.tell(&alerts);
         let through = self.evaluated();
         let held = self.held.get_or_insert_with(|| Held::new(through));
@@ -267,6 +281,7 @@ impl Evaluator {
         batch.watch = self.now();
         self.watch_kept = batch.watch;
         batch.alarms = self.engine.changes();
+        let applied = self.operators.take_applied();
         let through = batch.through;
         let store = self.settings.store.clone();
         let pass = async move {
@@ -277,8 +292,10 @@ impl Evaluator {
             if is_taken {
                 evaluator.through = through;
                 evaluator.number += 1;
+                evaluator.answer(applied, ctx);
                 evaluator.proceed(ctx);
             } else {
+                evaluator.operators.again(applied);
                 log::warn!(target: "vigie::alerts", "storage lost a batch in its failure: going on from what is committed");
                 evaluator.resume(ctx);
             }
@@ -351,6 +368,14 @@ async fn resume_point(resume: Route<LoadResumePoint>) -> Result<ResumePoint, Str
             return Err(why);
         }
         tokio::time::sleep(ASK_AGAIN).await;
+    }
+}
+
+/// Returns after so long; without a time, never.
+async fn elapsed(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -6,31 +6,34 @@ use crate::alarms::rule::Rule;
 use crate::domain::{AlertEvent, AlertState};
 use crate::locale::{AlertWords, Words};
 
-/// The event of an outcome; `None` for what has no place among the events.
+/// The event of an outcome.
 #[must_use]
-pub fn event(outcome: Outcome, words: &Words) -> Option<AlertEvent> {
-    let Outcome { rule, alert_type, threshold, alert_id, .. } = outcome;
+pub fn event(outcome: Outcome, words: &Words) -> AlertEvent {
+    let Outcome { rule, alert_type, threshold, alert_id, operator, .. } = outcome;
     let Outcome { sensor_id, location, unit, value, transition, .. } = outcome;
     let Outcome { is_offline, summary, in_flood, .. } = outcome;
-    let state = match transition.change {
-        Change::Raised | Change::StillActive => AlertState::Active,
-        Change::Returned | Change::Closed => AlertState::Resolved,
-        _ => match transition.announced? {
-            Announcement::Raised | Announcement::StillActive => AlertState::Active,
-            Announcement::Returned => AlertState::Resolved,
-        },
+    let change = transition.change;
+    let is_active = match transition.announced {
+        Some(told) => told != Announcement::Returned,
+        None => transition.state.condition.stands(),
     };
+    let state = if is_active { AlertState::Active } else { AlertState::Resolved };
+    let is_of_reading =
+        matches!(change, Change::Raised | Change::StillActive | Change::Returned | Change::Closed);
     let said = AlertWords {
         quantity: &rule.quantity,
         kind: &rule.kind,
         state,
-        is_closed: transition.change == Change::Closed,
+        is_closed: change == Change::Closed,
         value,
         unit: &unit,
         is_offline,
     };
     let message = match (&rule.message, state) {
         _ if let Some(summary) = &summary => (words.summary)(summary, &rule.quantity),
+        _ if transition.announced.is_none() && !is_of_reading => {
+            (words.transition)(said, change, operator.as_ref())
+        }
         (Some(template), AlertState::Active) => filled(
             template,
             &rule,
@@ -43,7 +46,7 @@ pub fn event(outcome: Outcome, words: &Words) -> Option<AlertEvent> {
         ),
         _ => (words.alert)(said),
     };
-    Some(AlertEvent {
+    AlertEvent {
         alert_id,
         rule: rule.name.clone(),
         alert_type,
@@ -55,11 +58,13 @@ pub fn event(outcome: Outcome, words: &Words) -> Option<AlertEvent> {
         threshold,
         severity: rule.priority,
         state,
+        change,
+        operator,
         message,
         timestamp: transition.at,
         announced: transition.announced.is_some(),
         in_flood,
-    })
+    }
 }
 
 /// A template with its placeholders filled in, each once over: what a location says is no template.
@@ -115,8 +120,9 @@ mod tests {
             is_offline: false,
             summary: None,
             in_flood: false,
+            operator: None,
         };
-        event(outcome, Language::English.words()).unwrap()
+        event(outcome, Language::English.words())
     }
 
     #[test]

@@ -23,8 +23,11 @@ impl Held {
     }
 
     pub fn is_due(&self) -> bool {
-        let Store { alerts, readings, .. } = &self.store;
-        !alerts.is_empty() || readings.len() >= ENOUGH || self.left().is_zero()
+        let Store { alerts, actions, readings, .. } = &self.store;
+        !alerts.is_empty()
+            || !actions.is_empty()
+            || readings.len() >= ENOUGH
+            || self.left().is_zero()
     }
 
     pub fn left(&self) -> Duration {

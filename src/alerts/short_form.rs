@@ -92,7 +92,7 @@ mod tests {
         let mut outcomes = Vec::new();
         let is_broken = engine.judge(reading, Duration::ZERO, &mut outcomes);
         let words = Language::French.words();
-        let events = outcomes.into_iter().filter_map(|outcome| announce::event(outcome, words));
+        let events = outcomes.into_iter().map(|outcome| announce::event(outcome, words));
         (is_broken, events.collect())
     }
 

@@ -2,6 +2,7 @@
 //!
 //! This and [`wiring`] are the only places that know all actors.
 
+mod api;
 mod doors;
 mod faults;
 mod receivers;
@@ -81,7 +82,13 @@ fn secrets_are_there(config: &Config) -> Result<(), String> {
             })?;
         }
     }
-    Ok(())
+    match &config.web.token {
+        Some(token) => token
+            .read()
+            .map(drop)
+            .map_err(|error| format!("no token for [web]: {error}; set it and start again")),
+        None => Ok(()),
+    }
 }
 
 fn greet(config: &Config, words: &Words) {

@@ -1,5 +1,6 @@
 //! The wiring: which actors there are, who sends what to whom, and how much may wait on the way.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::Options;
+use super::api::Reading;
 use super::doors::{Doors, beside};
 use super::receivers;
 use super::report::Reporting;
@@ -19,13 +21,14 @@ use crate::exit::Exit;
 use crate::gateway::{self, Gateway};
 use crate::intake::codec::OriginJson;
 use crate::messages::{
-    AlertsDelivered, AlertsStored, AlertsWaiting, BrokerAddress, LoadPendingAlerts,
-    LoadResumePoint, PublishReadings, Store,
+    AlertsDelivered, AlertsStored, AlertsWaiting, BrokerAddress, ConfirmCommitted,
+    LoadPendingAlerts, LoadResumePoint, Operate, PublishReadings, Store,
 };
 use crate::sensors::{FleetClock, Schedule, Sensor, SensorSettings};
 use crate::status::{Reporter, ReporterSettings};
 use crate::storage::{self, Writer};
 use crate::supervisor::{ChildSpec, GroupSpec, Health, Mailbox, Readiness, Route, Terms, Tree};
+use crate::web::{self, Web};
 use crate::wire::Topics;
 
 /// Batches of up to 256 readings that may wait for a commit: some 4 MB, and enough rows for the
@@ -41,6 +44,13 @@ const DELIVERED_ROOM: usize = 64;
 
 /// Questions with one asker, who waits for the answer.
 const ONE: usize = 1;
+
+/// Operators' actions that may wait for their turn: each connection of the API has one at a time, and one
+/// that finds no room waits there.
+const OPERATE_ROOM: usize = 32;
+
+/// Questions of the evaluator whether something is committed: one for each message that has actions.
+const CONFIRM_ROOM: usize = 64;
 
 /// How long the start waits for the first connection before sensors start without it.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(5);
@@ -73,6 +83,7 @@ struct Mailboxes {
     alerts: Mailbox<Evaluator>,
     broker: Mailbox<Broker>,
     gateway: Mailbox<Gateway>,
+    web: Mailbox<Web>,
 }
 
 /// The tree, ready to be started, and what must be told once it was.
@@ -140,6 +151,22 @@ pub(super) fn wire(
         database: config.storage.path.clone(),
         report: Arc::new(move || report.now()),
     };
+    let reading = Arc::new(Reading::new(&config.storage.path));
+    let web = web::Settings {
+        database: config.storage.path.clone(),
+        listen: config.web.listen,
+        token: config.web.token.clone(),
+        address: Arc::default(),
+        times: config.times,
+        words,
+        operate: boxes.alerts.route::<Operate>(OPERATE_ROOM),
+        alarms: Arc::new({
+            let reading = reading.clone();
+            move || reading.alarms()
+        }),
+        alerts: Arc::new(move |asked| reading.alerts(asked)),
+    };
+    let web_address = web.address.clone();
     let gauges = gateway.gauges.clone();
     let evaluator = EvaluatorSettings {
         rules: [alerts::short_form(&config.alerts), config.rules.clone()].concat(),
@@ -157,6 +184,7 @@ pub(super) fn wire(
         intake,
         store,
         resume: boxes.storage.route::<LoadResumePoint>(ONE),
+        confirm: boxes.storage.route::<ConfirmCommitted>(CONFIRM_ROOM),
     };
     let waiting = boxes.gateway.route::<AlertsWaiting>(ONE);
 
@@ -189,6 +217,7 @@ pub(super) fn wire(
                 .phase(phase::GATEWAY)
                 .readiness(signalled(CONNECT_AT_MOST)),
         )
+        .child(ChildSpec::critical("web", boxes.web, Web::factory(web)).phase(phase::GATEWAY))
         .group(fleet(&config, &publish));
     for receiver in receivers {
         tree = tree.child(receivers::child(receiver).phase(phase::RECEIVERS));
@@ -209,7 +238,7 @@ pub(super) fn wire(
     let tree = tree
         .on_phase_up(move |up| match up {
             phase::GATEWAY => log::info!(target: "vigie::app", "{}", words.starting),
-            phase::FLEET => all_up(&options, &embedded, started),
+            phase::FLEET => all_up(&options, &embedded, web_address.get(), started),
             _ => {}
         })
         .watchdog(config.watchdog, |arbiter, stuck| {
@@ -252,11 +281,17 @@ fn fleet(config: &Config, publish: &Route<PublishReadings>) -> GroupSpec {
 }
 
 /// Everything is up: says so to who waits for the ready file.
-fn all_up(options: &Options, embedded: &watch::Receiver<Option<BrokerAddress>>, started: Instant) {
+fn all_up(
+    options: &Options,
+    embedded: &watch::Receiver<Option<BrokerAddress>>,
+    web: Option<&SocketAddr>,
+    started: Instant,
+) {
     log::info!(target: "vigie::app", "all up after {:.1} s", started.elapsed().as_secs_f64());
     let Some(path) = &options.ready_file else { return };
     let broker = embedded.borrow().as_ref().map(|address| address.public.to_string());
-    let line = serde_json::json!({ "pid": std::process::id(), "broker": broker });
+    let web = web.map(ToString::to_string);
+    let line = serde_json::json!({ "pid": std::process::id(), "broker": broker, "web": web });
     if let Err(error) = write_at_once(path, &format!("{line}\n")) {
         log::error!(target: "vigie::app", "can't write {}: {error}", path.display());
     }

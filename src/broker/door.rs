@@ -1,4 +1,4 @@
-//! The way in for readings: a device's PUBLISH is in the [`Intake`] before anything else happens to
+//! The way in for readings and acknowledgements: a PUBLISH is in the [`Intake`] before anything else happens to
 //! it, its acknowledgement above all.
 //!
 //! rmqtt asks whether a message may be published before it keeps it as a retained one, forwards it
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 #[derive(Clone)]
 pub struct Door {
     pub intake: Arc<Intake>,
-    /// They tell the readings.
+    /// They tell what is to come in.
     pub topics: Topics,
 }
 
@@ -38,7 +38,9 @@ impl Door {
     /// False when the intake didn't take it in time.
     async fn take(&self, publish: &Publish) -> bool {
         match self.topics.subject(&publish.topic) {
-            Subject::Reading { .. } | Subject::Availability { .. } => {
+            Subject::Reading { .. }
+            | Subject::Availability { .. }
+            | Subject::Acknowledgement { .. } => {
                 let taken = self.intake.accept_async(&publish.topic, &publish.payload);
                 tokio::time::timeout(PATIENCE, taken).await.is_ok()
             }

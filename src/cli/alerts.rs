@@ -5,10 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::ConfigFile;
-use super::history::{CommandError, Table, When, or_closed_pipe};
+use super::history::{CommandError, Table, When, csv_field, or_closed_pipe};
 use crate::domain::AlertState;
 use crate::storage::{AlertFilter, AlertRow, History};
 
@@ -18,12 +17,13 @@ const FOLLOWED_ROWS: u64 = 10;
 /// How often `--follow` looks.
 const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
 
-const COLUMNS: [&str; 6] = ["timestamp", "state", "sensor_id", "location", "rule", "message"];
+const COLUMNS: [&str; 9] =
+    ["timestamp", "state", "transition", "sensor_id", "location", "rule", "by", "why", "message"];
 
 /// Widths that suit events which are still to come.
-const WIDTHS: [usize; 6] = [32, 8, 9, 18, 16, 0];
+const WIDTHS: [usize; 9] = [32, 8, 12, 9, 18, 16, 2, 3, 0];
 
-/// Shows alert events, oldest first.
+/// Shows alert events, oldest first: every transition of an alarm, with who brought it about and why.
 ///
 /// `--state active` shows the alerts that stand now, each by the event that raised it. `--follow`
 /// begins with the last 10 events (or with `--since`), then prints new ones as they are stored.
@@ -42,9 +42,12 @@ pub struct Args {
     /// Go on printing new events until Ctrl-C.
     #[arg(short, long)]
     pub follow: bool,
-    /// One JSON object a line, as alerts are published.
-    #[arg(long)]
+    /// One JSON object a line, as alerts are published, and then who did it and why.
+    #[arg(long, conflicts_with = "csv")]
     pub json: bool,
+    /// The table's columns as CSV, with a header.
+    #[arg(long)]
+    pub csv: bool,
     #[command(flatten)]
     pub(super) file: ConfigFile,
 }
@@ -67,6 +70,9 @@ pub fn run(
     let mut out = BufWriter::new(out);
     let mut printer: Box<dyn Print> = if args.json {
         Box::new(Json(&mut out))
+    } else if args.csv {
+        writeln!(out, "{}", COLUMNS.join(","))?;
+        Box::new(Csv(&mut out))
     } else {
         Box::new(Table::new(&mut out, COLUMNS).at_least(WIDTHS))
     };
@@ -117,7 +123,7 @@ trait Print {
 
 impl Print for Table<'_, { COLUMNS.len() }> {
     fn event(&mut self, row: AlertRow) -> io::Result<()> {
-        self.row([row.timestamp, row.state, row.sensor_id, row.location, row.rule, row.message])
+        self.row(cells(row))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -125,11 +131,38 @@ impl Print for Table<'_, { COLUMNS.len() }> {
     }
 }
 
+/// The values of [`COLUMNS`].
+fn cells(row: AlertRow) -> [String; COLUMNS.len()] {
+    [
+        row.timestamp,
+        row.state,
+        row.transition.unwrap_or_default(),
+        row.sensor_id,
+        row.location,
+        row.rule,
+        row.by.unwrap_or_default(),
+        row.why.unwrap_or_default(),
+        row.message,
+    ]
+}
+
+struct Csv<'a>(&'a mut dyn Write);
+
+impl Print for Csv<'_> {
+    fn event(&mut self, row: AlertRow) -> io::Result<()> {
+        writeln!(self.0, "{}", cells(row).map(csv_field).join(","))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 struct Json<'a>(&'a mut dyn Write);
 
 impl Print for Json<'_> {
     fn event(&mut self, row: AlertRow) -> io::Result<()> {
-        serde_json::to_writer(&mut *self.0, &Published(&row))?;
+        serde_json::to_writer(&mut *self.0, &row)?;
         writeln!(self.0)
     }
 
@@ -138,37 +171,12 @@ impl Print for Json<'_> {
     }
 }
 
-/// An event with the fields it is published with, in their order, and then what only the file
-/// knows: the quantity and unit by themselves, and when the broker had it.
-struct Published<'a>(&'a AlertRow);
-
-impl Serialize for Published<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let row = self.0;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("alert_type", &row.alert_type)?;
-        map.serialize_entry("sensor_id", &row.sensor_id)?;
-        map.serialize_entry("location", &row.location)?;
-        map.serialize_entry(&row.quantity, &row.value)?;
-        map.serialize_entry("threshold", &row.threshold)?;
-        map.serialize_entry("message", &row.message)?;
-        map.serialize_entry("timestamp", &row.timestamp)?;
-        map.serialize_entry("severity", &row.severity)?;
-        map.serialize_entry("alert_id", &row.alert_id)?;
-        map.serialize_entry("rule", &row.rule)?;
-        map.serialize_entry("state", &row.state)?;
-        map.serialize_entry("quantity", &row.quantity)?;
-        map.serialize_entry("unit", &row.unit)?;
-        map.serialize_entry("published_at", &row.published_at)?;
-        map.end()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::domain::{Change, Operator};
     use crate::storage::fixtures::{alerts, append, at, event, stored};
 
     #[derive(Parser)]
@@ -206,10 +214,10 @@ mod tests {
         assert_eq!(
             shown(&path, ""),
             "\
-timestamp                         state     sensor_id  location            rule              message
-2024-08-14T10:30:00.000000+00:00  active    TEMP_001   Atelier Production  high-temperature  Température élevée détectée: 38.2°C
-2024-08-14T10:30:01.000000+00:00  active    TEMP_002   Atelier Production  high-temperature  Température élevée détectée: 38.2°C
-2024-08-14T10:30:02.000000+00:00  resolved  TEMP_001   Atelier Production  high-temperature  Température élevée détectée: 38.2°C
+timestamp                         state     transition    sensor_id  location            rule              by  why  message
+2024-08-14T10:30:00.000000+00:00  active    raised        TEMP_001   Atelier Production  high-temperature           Température élevée détectée: 38.2°C
+2024-08-14T10:30:01.000000+00:00  active    raised        TEMP_002   Atelier Production  high-temperature           Température élevée détectée: 38.2°C
+2024-08-14T10:30:02.000000+00:00  resolved  returned      TEMP_001   Atelier Production  high-temperature           Température élevée détectée: 38.2°C
 "
         );
     }
@@ -224,8 +232,25 @@ timestamp                         state     sensor_id  location            rule 
              \"message\":\"Température élevée détectée: 38.2°C\",\
              \"timestamp\":\"2024-08-14T10:30:02.000000+00:00\",\"severity\":\"HIGH\",\
              \"alert_id\":\"a\",\"rule\":\"high-temperature\",\"state\":\"resolved\",\
-             \"quantity\":\"temperature\",\"unit\":\"celsius\",\"published_at\":null}\n"
+             \"quantity\":\"temperature\",\"unit\":\"celsius\",\"published_at\":null,\
+             \"transition\":\"returned\",\"by\":null,\"why\":null}\n"
         );
+    }
+
+    #[test]
+    fn csv_has_who_and_why() {
+        let mut acknowledged = event("a", "TEMP_001", 1, AlertState::Active);
+        acknowledged.change = Change::Acknowledged;
+        acknowledged.operator = Some(Operator::new("anne", Some("door, open")).unwrap());
+        acknowledged.message = "m".into();
+        let (_folder, path) = stored(&[alerts([acknowledged])]);
+        assert_eq!(
+            shown(&path, "--csv"),
+            "timestamp,state,transition,sensor_id,location,rule,by,why,message\n\
+             2024-08-14T10:30:01.000000+00:00,active,acknowledged,TEMP_001,Atelier Production,\
+             high-temperature,anne,\"door, open\",m\n"
+        );
+        assert!(Cli::try_parse_from(["alerts", "--csv", "--json"]).is_err());
     }
 
     #[test]

@@ -157,6 +157,15 @@ fn harmless(cell: &str) -> String {
     cell.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
+/// RFC 4180: quoted where it must be.
+pub(super) fn csv_field(text: String) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
+}
+
 /// Waits for a while, or less when Ctrl-C is pressed, and says whether to go on.
 ///
 /// # Errors

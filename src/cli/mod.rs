@@ -1,8 +1,10 @@
 //! The command line: one file a command.
 
+mod alarms;
 mod alerts;
 mod check;
 mod history;
+mod operate;
 mod readings;
 mod report;
 mod rules;
@@ -39,6 +41,20 @@ enum Command {
     Run(run::Args),
     /// Validates a configuration: every error at once, with its line and a hint.
     Check(ConfigFile),
+    /// Shows the alarms that stand, wait for a word, or are shelved, suppressed or out of service.
+    Alarms(alarms::Args),
+    /// Acknowledges an alarm: somebody has seen it.
+    Ack(operate::Word),
+    /// Shelves an alarm: it is not announced for a time.
+    Shelve(operate::Shelf),
+    /// Ends a shelf.
+    Unshelve(operate::Word),
+    /// Takes an alarm out of service: it is not announced until it is returned to service.
+    OutOfService(operate::Reason),
+    /// Returns an alarm to service.
+    ReturnToService(operate::Word),
+    /// Resets a latched alarm.
+    Reset(operate::Word),
     /// Inspects alerts: their history, what stands now, or new ones as they come.
     Alerts(alerts::Args),
     /// Reads the history of readings.
@@ -68,6 +84,20 @@ pub fn main() -> Exit {
     match Cli::parse().command {
         Command::Run(args) => with(&args.file.config.clone(), |config| run::run(args, config)),
         Command::Check(file) => check::run(&file.config),
+        Command::Alarms(args) => with(&args.file.config, |config| {
+            let path = &config.storage.path;
+            told("alarms", alarms::run(&args, path, config.times, &mut stdout()))
+        }),
+        Command::Ack(word) => operated(&word, "ack"),
+        Command::Unshelve(word) => operated(&word, "unshelve"),
+        Command::ReturnToService(word) => operated(&word, "return-to-service"),
+        Command::Reset(word) => operated(&word, "reset"),
+        Command::OutOfService(reason) => {
+            with(&reason.alarm.file.config, |config| reason.run("out-of-service", &config))
+        }
+        Command::Shelve(shelf) => {
+            with(&shelf.reason.alarm.file.config, |config| shelf.run(&config))
+        }
         Command::Alerts(args) => with(&args.file.config, |config| {
             let mut go_on = match history::until_ctrl_c() {
                 Ok(go_on) => go_on,
@@ -105,6 +135,10 @@ fn with(path: &Path, command: impl FnOnce(Config) -> Exit) -> Exit {
             Exit::Usage
         }
     }
+}
+
+fn operated(word: &operate::Word, verb: &str) -> Exit {
+    with(&word.alarm.file.config, |config| word.run(verb, &config))
 }
 
 fn told(command: &str, result: Result<(), CommandError>) -> Exit {

@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use super::ConfigFile;
-use super::history::{CommandError, Table, When, or_closed_pipe};
+use super::history::{CommandError, Table, When, csv_field, or_closed_pipe};
 use crate::storage::{History, ReadingFilter, ReadingRow};
 
 /// How many rows a table has unless `--limit` says so: some screens of the newest.
@@ -107,15 +107,6 @@ fn cells(row: ReadingRow) -> [String; 7] {
     let value = row.value.map(|value| format!("{value:?}")).unwrap_or_default();
     let triggered = row.alert_triggered.to_string();
     [row.sensor_id, row.location, row.quantity, value, row.unit, row.timestamp, triggered]
-}
-
-/// RFC 4180: quoted where it must be.
-fn csv_field(text: String) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
-    }
 }
 
 #[cfg(test)]

@@ -41,22 +41,23 @@ fn password(table: &mut TableReader<'_>) -> Option<SecretSource> {
         table.wrong(env.at, what, "keep one of them");
     }
     if let Some(At { at, value: name }) = env {
-        let name = table.inspector.check(at, env_name(name))?;
+        let name = table.inspector.check(at, env_name("password", "VIGIE_MQTT_PASSWORD", name))?;
         return Some(SecretSource::Env(name.to_owned()));
     }
     file.map(|file| SecretSource::File(file.value))
 }
 
-/// Refuses what can't name a variable, without quoting it: it may be the password itself.
-fn env_name(name: &str) -> Result<&str, Mistake> {
+/// Refuses what can't name a variable, without quoting it: it may be the secret itself. `what` it is for,
+/// and an `example`, are for the error.
+pub(super) fn env_name<'a>(what: &str, example: &str, name: &'a str) -> Result<&'a str, Mistake> {
     let starts_well = !name.starts_with(|c: char| c.is_ascii_digit());
     let continues_well = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if starts_well && continues_well {
         return Ok(name);
     }
     Err(Mistake::new(
-        "`password_env` is no name of an environment variable",
-        "name the variable that holds the password: password_env = \"VIGIE_MQTT_PASSWORD\"",
+        format!("`{what}_env` is no name of an environment variable"),
+        format!("name the variable that holds the {what}: {what}_env = \"{example}\""),
     ))
 }
 

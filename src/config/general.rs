@@ -9,7 +9,7 @@ use super::model::{Config, TimeStyle};
 use super::reader::TableReader;
 use super::sensors::SensorList;
 use super::similar::closest;
-use super::{alerts, maintenance, network, receivers, rules, sensors, storage};
+use super::{alerts, maintenance, network, receivers, rules, sensors, storage, web};
 use crate::locale::Language;
 
 /// Reads the whole file. The result is valid if nothing was reported to the reader's inspector.
@@ -46,6 +46,7 @@ pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Conf
         receivers,
         maintenance,
         storage: storage::storage(root.section("storage", "[storage]")),
+        web: web::web(root.section("web", "[web]")),
         log: storage::log(root.section("log", "[log]")),
     };
     root.finish();

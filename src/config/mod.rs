@@ -38,6 +38,7 @@ mod syntax;
 #[cfg(test)]
 mod testing;
 mod url;
+mod web;
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -39,6 +39,7 @@ pub struct Config {
     /// Planned work, in the order of the file; no two of one name.
     pub maintenance: Vec<Maintenance>,
     pub storage: StorageConfig,
+    pub web: WebConfig,
     pub log: LogConfig,
 }
 
@@ -319,6 +320,15 @@ pub enum Durability {
     Process,
     /// Synced to the device first: survives power loss.
     Power,
+}
+
+/// The API. Not loopback implies a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebConfig {
+    /// `None`: on its Unix socket alone. Port 0 takes a free one.
+    pub listen: Option<SocketAddr>,
+    /// What every request by TCP must carry.
+    pub token: Option<SecretSource>,
 }
 
 #[derive(Debug, Clone)]

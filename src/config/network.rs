@@ -23,7 +23,8 @@ const KEEP_ALIVE: std::ops::RangeInclusive<Duration> =
 
 pub(super) fn broker(mut table: TableReader<'_>) -> BrokerConfig {
     let listen = table.text("listen").and_then(|text| {
-        let address = table.inspector.check(text.at, listen_address(text.value))?;
+        let address =
+            table.inspector.check(text.at, listen_address(text.value, DEFAULT_LISTEN.port()))?;
         Some(At { at: text.at, value: address })
     });
     let credentials = credentials(&mut table);
@@ -46,10 +47,11 @@ pub(super) fn broker(mut table: TableReader<'_>) -> BrokerConfig {
     }
 }
 
-fn listen_address(text: &str) -> Result<SocketAddr, Mistake> {
+/// `port` is for the hint.
+pub(super) fn listen_address(text: &str, port: u16) -> Result<SocketAddr, Mistake> {
     text.parse().map_err(|_| {
-        let port = text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-        let port = port.or_else(|| text.parse().ok()).unwrap_or(1883);
+        let given = text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+        let port = given.or_else(|| text.parse().ok()).unwrap_or(port);
         Mistake::new(
             format!("{} is no address to listen on", quote(text)),
             format!("write an IP address and a port: 127.0.0.1:{port}, or 0.0.0.0:{port} for all"),

@@ -162,7 +162,9 @@ fn timing(table: &mut TableReader<'_>) -> Timing {
     let on_delay = duration("on_delay").unwrap_or_default();
     let off_delay = duration("off_delay").unwrap_or_default();
     let reannounce = duration("reannounce");
-    Timing { on_delay, off_delay, reannounce, ..Timing::default() }
+    let mut flag = |key| table.flag(key).is_some_and(|flag| flag.value);
+    let (is_latching, needs_acknowledgement) = (flag("latching"), flag("acknowledge"));
+    Timing { on_delay, off_delay, reannounce, is_latching, needs_acknowledgement }
 }
 
 #[cfg(test)]
@@ -216,7 +218,7 @@ mod tests {
             "A",
             "sensors = [\"COLD_*\", \"FREEZER_?\"]\nlocations = [\"Chambre *\"]\n\
              quantity = \"co2\"\non_delay = \"5m\"\noff_delay = \"1m\"\nreannounce = \"30d\"\n\
-             priority = \"critical\"\n\
+             priority = \"critical\"\nacknowledge = true\nlatching = true\n\
              message = \"Porte ouverte? {value}{unit} à {location}\"\nrunbook = \"https://h/x\"\n",
         ));
         let [rule] = &rules[..] else { panic!("{rules:?}") };
@@ -231,7 +233,8 @@ mod tests {
             on_delay: Duration::from_secs(300),
             off_delay: Duration::from_secs(60),
             reannounce: Some(LONGEST_DELAY),
-            ..Timing::default()
+            is_latching: true,
+            needs_acknowledgement: true,
         };
         assert_eq!(rule.timing, timing);
         assert_eq!(rule.priority, Priority::Critical);
@@ -319,6 +322,22 @@ mod tests {
         }
         let hint = hint_for("on_delay = \"31d\"\n");
         assert_eq!(hint, "to have no alarm for so long, shelve it or take it out of service");
+    }
+
+    #[test]
+    fn how_an_alarm_ends_is_true_or_false() {
+        let timing = |more: &str| rules_of(&table("A", more))[0].timing;
+        assert!(timing("acknowledge = true\n").needs_acknowledgement);
+        assert!(timing("latching = true\n").is_latching);
+        assert_eq!(timing("acknowledge = false\nlatching = false\n"), Timing::default());
+        assert_eq!(
+            said(&table("A", "acknowledge = \"yes\"\nlatching = 1\n")),
+            [
+                "6: `acknowledge` must be true or false, not text",
+                "7: `latching` must be true or false, not a whole number"
+            ]
+        );
+        assert_eq!(hint_for("aknowledge = true\n"), "did you mean `acknowledge`?");
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
-use super::{Location, Quantity, SensorId, Unit, Value};
+use super::{Location, Operator, Quantity, SensorId, Unit, Value};
 
 /// Which side of its threshold a value broke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,7 +105,74 @@ impl std::str::FromStr for Priority {
     }
 }
 
-/// One thing to tell the world about an alert: raised, still breaking, or resolved.
+/// What an alarm did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Change {
+    Raised,
+    /// Nobody acknowledged it for so long that it was to be announced again.
+    StillActive,
+    Acknowledged,
+    Returned,
+    /// The value returned and the alarm stays.
+    Latched,
+    Reset,
+    Shelved,
+    Unshelved,
+    Suppressed,
+    Unsuppressed,
+    TakenOutOfService,
+    ReturnedToService,
+    Closed,
+}
+
+impl Change {
+    const ALL: [Self; 13] = [
+        Self::Raised,
+        Self::StillActive,
+        Self::Acknowledged,
+        Self::Returned,
+        Self::Latched,
+        Self::Reset,
+        Self::Shelved,
+        Self::Unshelved,
+        Self::Suppressed,
+        Self::Unsuppressed,
+        Self::TakenOutOfService,
+        Self::ReturnedToService,
+        Self::Closed,
+    ];
+
+    /// As it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Raised => "raised",
+            Self::StillActive => "still-active",
+            Self::Acknowledged => "acknowledged",
+            Self::Returned => "returned",
+            Self::Latched => "latched",
+            Self::Reset => "reset",
+            Self::Shelved => "shelved",
+            Self::Unshelved => "unshelved",
+            Self::Suppressed => "suppressed",
+            Self::Unsuppressed => "unsuppressed",
+            Self::TakenOutOfService => "taken-out-of-service",
+            Self::ReturnedToService => "returned-to-service",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl std::str::FromStr for Change {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|change| change.as_str() == text);
+        known.ok_or_else(|| format!("`{text}` is no transition of an alarm"))
+    }
+}
+
+/// One thing an alarm did, to be kept and, if it is announced, told to the world.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertEvent {
     /// The same for all events of one alert, from raised to resolved.
@@ -121,7 +189,11 @@ pub struct AlertEvent {
     pub unit: Unit,
     pub threshold: f64,
     pub severity: Priority,
+    /// Whether it stands after this.
     pub state: AlertState,
+    pub change: Change,
+    /// Who did it, where somebody did.
+    pub operator: Option<Operator>,
     /// For people, in the configured language.
     pub message: String,
     /// The reading's own time.

@@ -5,14 +5,19 @@
 
 mod alert;
 mod fingerprint;
+mod operator;
 mod quantity;
 mod quick;
 mod reading;
 pub mod time;
 mod value;
 
-pub use alert::{AlarmState, AlertEvent, AlertState, Limit, Priority, StandingAlert};
+pub use alert::{AlarmState, AlertEvent, AlertState, Change, Limit, Priority, StandingAlert};
 pub use fingerprint::Fingerprint;
+pub use operator::{
+    Action, ActionError, ActionRecord, AlarmName, AlarmNameError, AlarmOf, AlarmView,
+    LONGEST_SHELF, Operator, OperatorAction, Refused, SHELVED_FOR, Said, ShelfView, Via,
+};
 pub use quantity::{Quantity, QuantityError, Unit};
 pub use quick::{QuickMap, QuickSet};
 pub use reading::{Availability, Location, Reading, Rejected, SensorId, SensorIdError};

@@ -199,7 +199,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        AlertEvent, AlertState, Location, Priority, Quantity, SensorId, Unit, Value,
+        AlertEvent, AlertState, Change, Location, Priority, Quantity, SensorId, Unit, Value,
     };
 
     fn row(row_id: i64) -> PendingAlert {
@@ -215,6 +215,8 @@ mod tests {
             threshold: 35.0,
             severity: Priority::High,
             state: AlertState::Active,
+            change: Change::Raised,
+            operator: None,
             message: String::new(),
             timestamp: DateTime::UNIX_EPOCH,
             announced: true,

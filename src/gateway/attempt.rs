@@ -34,7 +34,7 @@ pub async fn plan(settings: &Settings, topics: &Topics) -> Result<Plan, Trouble>
         credentials,
         keep_alive: settings.mqtt.keep_alive,
         filters: topics.filters(),
-        wishes: vec![topics.availability_filter()],
+        wishes: vec![topics.availability_filter(), topics.acknowledgement_filter()],
         will: status(settings, topics, State::Offline { reason: "connection lost" }, None),
     })
 }

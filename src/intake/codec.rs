@@ -10,7 +10,10 @@ use serde_json::Value as Json;
 use super::availability;
 use super::fields::{Field, Fields};
 use super::times;
-use crate::domain::{Availability, Location, Quantity, Reading, SensorId, Unit, Value};
+use crate::domain::{
+    Action, AlarmNameError, Availability, Location, Operator, OperatorAction, Quantity, Reading,
+    SensorId, Unit, Value, Via,
+};
 use crate::wire::{Subject, Topics};
 
 /// A message as it came in.
@@ -26,6 +29,8 @@ pub struct Message<'a> {
 pub enum Decoded {
     Readings(Vec<Reading>),
     Availability(Availability),
+    /// An operator's word on an alarm.
+    Action(OperatorAction),
     /// Not meant as a reading; no mistake either.
     Ignored,
 }
@@ -59,6 +64,7 @@ impl Codec for OriginJson {
             Subject::Status => return Ok(Decoded::Ignored),
             Subject::Foreign => return Err("the topic was not subscribed to".into()),
             Subject::Availability { sensor } => return availability::decode(sensor, message),
+            Subject::Acknowledgement { alarm } => return acknowledgement(alarm, message),
             Subject::Reading { quantity, sensor } => (quantity, sensor),
         };
         let quantity =
@@ -82,6 +88,27 @@ impl Codec for OriginJson {
             timestamp,
         }]))
     }
+}
+
+/// Who acknowledges an alarm when the message doesn't say: MQTT doesn't tell who sent it.
+const NOBODY: &str = "mqtt";
+
+/// The payload is empty, or `{"by":…,"why":…}`, either left out at will.
+fn acknowledgement(alarm: &str, message: &Message<'_>) -> Result<Decoded, String> {
+    let alarm = alarm.parse().map_err(|error: AlarmNameError| error.to_string())?;
+    let operator = if message.payload.trim_ascii().is_empty() {
+        Operator::new(NOBODY, None)
+    } else {
+        let fields = parse_object(message.payload)?;
+        Operator::new(text(&fields, "by")?.unwrap_or(NOBODY), text(&fields, "why")?)
+    };
+    Ok(Decoded::Action(OperatorAction {
+        what: Action::Acknowledge,
+        alarm,
+        operator: operator.map_err(|error| error.to_string())?,
+        at: message.received_at,
+        via: Via::Mqtt,
+    }))
 }
 
 fn parse_object(payload: &[u8]) -> Result<Fields<'_>, String> {
@@ -211,6 +238,35 @@ mod tests {
         assert_eq!(reading.value.to_string(), "24.5");
         assert_eq!(reading.unit.as_str(), "celsius");
         assert_eq!(reading.timestamp.to_rfc3339(), "2024-08-14T10:30:00.123456+00:00");
+    }
+
+    #[test]
+    fn an_acknowledgement_may_say_who_and_why() {
+        let topic = "factory/alarms/0123456789abcdef/ack";
+        let acknowledged = |payload: &str| match decode(topic, payload.as_bytes()) {
+            Ok(Decoded::Action(action)) => action,
+            other => panic!("{payload}: {other:?}"),
+        };
+        for (payload, by, why) in [
+            ("", "mqtt", None),
+            ("{}", "mqtt", None),
+            (r#"{"by":"anne","why":"seen","more":1}"#, "anne", Some("seen")),
+            (r#"{"by":null,"why":""}"#, "mqtt", None),
+        ] {
+            let OperatorAction { what, alarm, operator, at, via } = acknowledged(payload);
+            assert_eq!((what, via, at), (Action::Acknowledge, Via::Mqtt, received_at()));
+            assert_eq!(alarm.to_string(), "0123456789abcdef");
+            assert_eq!((&*operator.by, operator.why.as_deref()), (by, why), "{payload}");
+        }
+        for (topic, payload, what) in [
+            (topic, "yes", "not JSON"),
+            (topic, r#"{"by":1}"#, "`by` is a number, not a text"),
+            (topic, r#"{"by":" "}"#, "`by` is empty"),
+            ("factory/alarms/warm/ack", "", "names no alarm"),
+        ] {
+            let said = decode(topic, payload.as_bytes()).unwrap_err();
+            assert!(said.contains(what), "{payload}: {said}");
+        }
     }
 
     #[test]

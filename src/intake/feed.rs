@@ -1,7 +1,7 @@
 //! What comes out of the intake: the journal's records, decoded, in order.
 //!
-//! Holds always: each record after the place it began at comes out once, as readings, as a rejected
-//! message, or as nothing when it was not meant as a reading. It follows the journal on disk, so it
+//! Holds always: each record after the place it began at comes out once, as readings, as an operator's
+//! action, as a rejected message, or as nothing when it was not meant as a reading. It follows the journal on disk, so it
 //! holds no more than a batch in memory however far behind it is. Never: drops a record in silence.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ use super::codec::{Codec, Decoded, Message};
 use super::pace::Pace;
 use super::record::{self, Arrival, KEPT_BYTES};
 use super::{Intake, Position};
-use crate::domain::{Availability, Reading, Rejected};
+use crate::domain::{Availability, OperatorAction, Reading, Rejected};
 use crate::journal::{Frame, Reader};
 use crate::logging::LineLimit;
 
@@ -37,6 +37,17 @@ pub struct Batch {
     /// Each with the number of readings that came before it.
     pub availability: Vec<(usize, Availability)>,
     pub rejected: Vec<Rejected>,
+    pub actions: Vec<Asked>,
+}
+
+/// An operator's action, and its place among what came in with it.
+#[derive(Debug)]
+pub struct Asked {
+    pub action: OperatorAction,
+    /// How many of the batch's readings came before it.
+    pub after_readings: usize,
+    /// Its message, to be kept if it turns out to be of no use; the reason is yet to be filled in.
+    pub message: Rejected,
 }
 
 /// The reading end of an [`Intake`]. One at a time has a use.
@@ -99,6 +110,14 @@ impl Feed {
                 Ok(Decoded::Readings(mut readings)) => batch.readings.append(&mut readings),
                 Ok(Decoded::Availability(heard)) => {
                     batch.availability.push((batch.readings.len(), heard));
+                }
+                Ok(Decoded::Action(action)) => {
+                    let after_readings = batch.readings.len();
+                    // What was decoded has the layout that is known.
+                    if let Some(arrival) = record::decode(frame.payload) {
+                        let message = reject(&arrival, String::new());
+                        batch.actions.push(Asked { action, after_readings, message });
+                    }
                 }
                 Ok(Decoded::Ignored) => {}
                 Err(rejected) => {
@@ -230,6 +249,20 @@ mod tests {
         let batch = Feed::new(intake, Arc::new(Fragile), 0).next().await;
         assert_eq!((batch.through, batch.rejected.len()), (3, 1));
         assert_eq!(batch.rejected[0].payload, b"poison");
+    }
+
+    #[actix::test]
+    async fn an_action_keeps_its_place_among_the_readings() {
+        let (_folder, intake) = intake(100);
+        let mut feed = feed(&intake, 0);
+        let reading = br#"{"sensor_id":"T","temperature":1}"#;
+        intake.accept(TOPIC, reading);
+        intake.accept("factory/alarms/0123456789abcdef/ack", b"{}");
+        intake.accept(TOPIC, reading);
+        let batch = feed.next().await;
+        let [asked] = &batch.actions[..] else { panic!("{batch:?}") };
+        assert_eq!((batch.readings.len(), asked.after_readings), (2, 1));
+        assert_eq!(asked.message.payload, b"{}");
     }
 
     #[actix::test]

@@ -29,7 +29,7 @@ use std::time::Duration;
 use chrono::Utc;
 use tokio::sync::Notify;
 
-pub use feed::{Batch, Feed};
+pub use feed::{Asked, Batch, Feed};
 use trouble::Trouble;
 
 use crate::config::Durability;

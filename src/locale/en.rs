@@ -71,11 +71,14 @@ pub(super) static WORDS: Words = Words {
     },
     alert: alert::en::message,
     summary: alert::en::summary,
+    transition: alert::en::transition,
+    operator_line: alert::en::operator_line,
     alert_line: |state, message| match state {
         AlertState::Active => format!("🚨 ALERT: {message}"),
         AlertState::Resolved => format!("✅ RESOLVED: {message}"),
     },
     notify: &notify::en::WORDS,
+    api_listening: |addr| format!("🌐 API listening on {addr}"),
     stopping: "🛑 Asked to stop...",
     stopped: "👋 Stopped",
 };

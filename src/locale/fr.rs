@@ -83,11 +83,14 @@ pub(super) static WORDS: Words = Words {
     },
     alert: alert::fr::message,
     summary: alert::fr::summary,
+    transition: alert::fr::transition,
+    operator_line: alert::fr::operator_line,
     alert_line: |state, message| match state {
         AlertState::Active => format!("🚨 ALERTE: {message}"),
         AlertState::Resolved => format!("✅ FIN D'ALERTE: {message}"),
     },
     notify: &notify::fr::WORDS,
+    api_listening: |addr| format!("🌐 API à l'écoute sur {addr}"),
     stopping: "🛑 Arrêt demandé...",
     stopped: "👋 Arrêté",
 };

@@ -12,7 +12,9 @@ mod trouble;
 use std::net::SocketAddr;
 
 use crate::alarms::quiet::Summary;
-use crate::domain::{AlertState, Location, Quantity, Reading, SensorId};
+use crate::domain::{
+    ActionRecord, AlertState, Change, Location, Operator, Quantity, Reading, SensorId,
+};
 
 pub use alert::AlertWords;
 pub use notify::{NotifyWords, ToldAlarm};
@@ -80,9 +82,15 @@ pub struct Words {
     pub alert: fn(AlertWords<'_>) -> String,
     /// What is said of more than one transition of one alarm; takes the alarms' quantity.
     pub summary: fn(&Summary, &Quantity) -> String,
+    /// Of what an alarm did that is recorded and not announced; takes who did it, if somebody did.
+    pub transition: fn(AlertWords<'_>, Change, Option<&Operator>) -> String,
+    /// The log line of an operator's action.
+    pub operator_line: fn(&ActionRecord) -> String,
     /// The log line of an alert; takes its state and message.
     pub alert_line: fn(AlertState, &str) -> String,
     pub notify: &'static NotifyWords,
+    /// The API can be reached by TCP; takes the address.
+    pub api_listening: fn(SocketAddr) -> String,
     pub stopping: &'static str,
     pub stopped: &'static str,
 }

@@ -24,6 +24,8 @@ fn told(sensor: &str, status: Status, is_news: bool) -> Told {
         threshold: 35.0,
         severity: Priority::High,
         state: if is_over { AlertState::Resolved } else { AlertState::Active },
+        change: crate::domain::Change::Raised,
+        operator: None,
         message: format!("{sensor} is {}", if is_over { "fine" } else { "hot" }),
         timestamp: at(100),
         announced: true,

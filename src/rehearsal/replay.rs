@@ -151,7 +151,7 @@ impl Replay {
 
     fn note(&mut self, outcomes: Vec<Outcome>) {
         for outcome in outcomes {
-            let Some(event) = alerts::event(outcome, self.words) else { continue };
+            let event = alerts::event(outcome, self.words);
             if event.announced && (self.from..self.to).contains(&event.timestamp) {
                 self.would.add(Announced {
                     at: event.timestamp,

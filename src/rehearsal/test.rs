@@ -150,8 +150,7 @@ impl Stage<'_> {
             let (rule, sensor_id) = (rule.name.clone(), sensor_id.clone());
             let at = (transition.at - self.test.start).to_std().unwrap_or_default();
             let change = transition.change;
-            let event = alerts::event(outcome, self.config.language.words());
-            let message = event.map(|event| event.message).unwrap_or_default();
+            let message = alerts::event(outcome, self.config.language.words()).message;
             self.played.history.push(Happened { at, rule, sensor_id, change, message });
         }
     }

@@ -25,8 +25,9 @@ use self::job::{CommitFn, Done, Job, Question, Slowness};
 use super::backlog::{Backlog, Taken};
 use super::{Database, Settings, write};
 use crate::messages::{
-    AlertsDelivered, AlertsStored, AlertsWaiting, Committed, KeepReceiver, KeptByReceiver,
-    LoadAlerts, LoadPendingAlerts, LoadReceiver, LoadResumePoint, PendingAlert, ResumePoint, Store,
+    AlertsDelivered, AlertsStored, AlertsWaiting, Committed, ConfirmCommitted, KeepReceiver,
+    KeptByReceiver, LoadAlerts, LoadPendingAlerts, LoadReceiver, LoadResumePoint, PendingAlert,
+    ResumePoint, Store,
 };
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, Routed};
 
@@ -327,6 +328,14 @@ impl Handler<Routed<LoadResumePoint>> for Writer {
 
     fn handle(&mut self, ask: Routed<LoadResumePoint>, ctx: &mut Self::Context) -> Self::Result {
         self.ask(|reply| Question::Resume { reply }, ask, ctx)
+    }
+}
+
+impl Handler<Routed<ConfirmCommitted>> for Writer {
+    type Result = ResponseActFuture<Self, Answer<()>>;
+
+    fn handle(&mut self, ask: Routed<ConfirmCommitted>, ctx: &mut Self::Context) -> Self::Result {
+        self.ask(|reply| Question::Committed { reply }, ask, ctx)
     }
 }
 

@@ -11,7 +11,8 @@ use super::write::{Work, commit};
 use super::{Settings, open};
 use crate::config::Durability;
 use crate::domain::{
-    AlertEvent, AlertState, Location, Priority, Quantity, Reading, Rejected, SensorId, Unit, Value,
+    AlertEvent, AlertState, Change, Location, Priority, Quantity, Reading, Rejected, SensorId,
+    Unit, Value,
 };
 use crate::messages::{Judged, Store};
 
@@ -79,6 +80,8 @@ pub(crate) fn event(alert_id: &str, sensor: &str, seconds: i64, state: AlertStat
         threshold: 35.0,
         severity: Priority::High,
         state,
+        change: if state == AlertState::Active { Change::Raised } else { Change::Returned },
+        operator: None,
         message: "Température élevée détectée: 38.2°C".into(),
         timestamp: at(seconds),
         announced: true,

@@ -4,6 +4,8 @@
 //! Adopted rows may hold anything, so nothing here fails on a missing or odd column.
 //! Never: a write, not even of the schema.
 
+mod alerts;
+
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +16,9 @@ use r2d2_sqlite::rusqlite::types::{Value, ValueRef};
 use r2d2_sqlite::rusqlite::{self, OpenFlags, Row, params_from_iter};
 
 use super::database::{BUSY_TIMEOUT, OpenError, Reason, check_readable};
-use crate::domain::{AlertState, time};
+use crate::domain::time;
+
+pub use alerts::{AlertFilter, AlertRow};
 
 /// Readers at a time: one a command, and some for a page that asks several things at once.
 const READERS: u32 = 4;
@@ -24,9 +28,6 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 
 const READING_COLUMNS: &str =
     "sensor_id, location, quantity, value, unit, timestamp, alert_triggered";
-
-const ALERT_COLUMNS: &str = "id, alert_id, rule, alert_type, sensor_id, location, quantity, \
-     value, unit, threshold, severity, state, message, timestamp, published_at, announced";
 
 /// Why a query ended early.
 #[derive(Debug, thiserror::Error)]
@@ -77,47 +78,6 @@ pub struct ReadingRow {
     pub alert_triggered: bool,
 }
 
-/// Which alert events; `Default` is all of them.
-#[derive(Debug, Clone, Default)]
-pub struct AlertFilter {
-    pub sensor: Option<String>,
-    pub state: Option<AlertState>,
-    /// At this time or later.
-    pub since: Option<DateTime<Utc>>,
-    /// Committed after this row.
-    pub after_row_id: Option<i64>,
-    /// Committed up to this row.
-    pub up_to_row_id: Option<i64>,
-    /// At most so many, the newest of them.
-    pub newest: Option<u64>,
-    /// Only the events that raised an alert which still stands.
-    pub standing: bool,
-}
-
-/// One row of `alerts`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AlertRow {
-    pub row_id: i64,
-    pub alert_id: String,
-    pub rule: String,
-    pub alert_type: String,
-    pub sensor_id: String,
-    pub location: String,
-    pub quantity: String,
-    /// An integer where the reading carried one.
-    pub value: serde_json::Value,
-    pub unit: String,
-    pub threshold: Option<f64>,
-    pub severity: String,
-    pub state: String,
-    pub message: String,
-    /// As it stands in the file.
-    pub timestamp: String,
-    pub published_at: Option<String>,
-    /// Whether people were told.
-    pub announced: bool,
-}
-
 /// A pool of read-only connections.
 pub struct History {
     pool: r2d2::Pool<SqliteConnectionManager>,
@@ -161,66 +121,6 @@ impl History {
         let select = format!("SELECT {READING_COLUMNS} FROM {source}{}", terms.sql());
         let sql = terms.ordered(&select, &["timestamp"], filter.newest, filter.newest_first);
         self.each_row(&sql, terms, &mut |row| Ok(each(reading_row(row)?)?))
-    }
-
-    /// Hands on the alert events, oldest first, until `each` fails: in order of time, or of commit
-    /// after a given row.
-    ///
-    /// # Errors
-    /// When the file can't be read, or `each` failed.
-    pub fn alerts(
-        &self,
-        filter: &AlertFilter,
-        each: &mut dyn FnMut(AlertRow) -> io::Result<()>,
-    ) -> Result<(), QueryError> {
-        let mut terms = Terms::default();
-        if filter.standing {
-            terms.always(
-                "id IN (SELECT min(a.id) FROM standing_alerts s JOIN alerts a
-                 ON a.timestamp = s.since AND a.alert_id = s.alert_id GROUP BY s.alert_id)",
-            );
-        }
-        terms.add("sensor_id = ?", filter.sensor.clone());
-        terms.add("state = ?", filter.state.map(|state| state.as_str().to_owned()));
-        terms.add("timestamp >= ?", filter.since.map(time::stored_bound));
-        terms.add("id > ?", filter.after_row_id);
-        // The plus keeps SQLite from choosing the rows' order over the index by time.
-        terms.add("+id <= ?", filter.up_to_row_id);
-        let select = format!("SELECT {ALERT_COLUMNS} FROM alerts{}", terms.sql());
-        let by: &[_] = if filter.after_row_id.is_some() { &["id"] } else { &["timestamp", "id"] };
-        let sql = terms.ordered(&select, by, filter.newest, false);
-        self.each_row(&sql, terms, &mut |row| Ok(each(alert_row(row)?)?))
-    }
-
-    /// Hands on the alert events of all sensors before `until` that people were told, and all ends, in
-    /// order of time, until `each` fails.
-    ///
-    /// # Errors
-    /// When the file can't be read, or `each` failed.
-    pub fn alerts_until(
-        &self,
-        until: DateTime<Utc>,
-        each: &mut dyn FnMut(AlertRow) -> io::Result<()>,
-    ) -> Result<(), QueryError> {
-        let mut terms = Terms::default();
-        terms.add("timestamp < ?", Some(time::stored_bound(until)));
-        // What was withheld, and summaries, are no alarms that people were told.
-        terms.add("(announced OR state = ?)", Some("resolved".to_owned()));
-        terms.add("alert_type <> ?", Some("FLOOD".to_owned()));
-        terms.add("alert_type NOT GLOB ?", Some("CHATTERING_*".to_owned()));
-        let select = format!("SELECT {ALERT_COLUMNS} FROM alerts{}", terms.sql());
-        let sql = terms.ordered(&select, &["timestamp", "id"], None, false);
-        self.each_row(&sql, terms, &mut |row| Ok(each(alert_row(row)?)?))
-    }
-
-    /// The row of the alert event committed last; 0 when there is none.
-    ///
-    /// # Errors
-    /// When the file can't be read.
-    pub fn last_alert_row_id(&self) -> Result<i64, QueryError> {
-        let connection = self.pool.get()?;
-        let sql = "SELECT coalesce(max(id), 0) FROM alerts";
-        Ok(connection.query_row(sql, [], |row| row.get(0))?)
     }
 
     /// The table or view that has all of a filter's readings. Half of `readings`, where that will
@@ -319,32 +219,6 @@ fn reading_row(row: &Row<'_>) -> rusqlite::Result<ReadingRow> {
         unit: text(row, 4)?,
         timestamp: text(row, 5)?,
         alert_triggered: number(row, 6)?.is_some_and(|flag| flag != 0.0),
-    })
-}
-
-/// Takes [`ALERT_COLUMNS`].
-fn alert_row(row: &Row<'_>) -> rusqlite::Result<AlertRow> {
-    Ok(AlertRow {
-        row_id: row.get(0)?,
-        alert_id: text(row, 1)?,
-        rule: text(row, 2)?,
-        alert_type: text(row, 3)?,
-        sensor_id: text(row, 4)?,
-        location: text(row, 5)?,
-        quantity: text(row, 6)?,
-        value: match row.get_ref(7)? {
-            ValueRef::Integer(integer) => integer.into(),
-            ValueRef::Real(real) => real.into(),
-            _ => serde_json::Value::Null,
-        },
-        unit: text(row, 8)?,
-        threshold: number(row, 9)?,
-        severity: text(row, 10)?,
-        state: text(row, 11)?,
-        message: text(row, 12)?,
-        timestamp: text(row, 13)?,
-        published_at: Some(text(row, 14)?).filter(|at| !at.is_empty()),
-        announced: number(row, 15)?.is_some_and(|flag| flag != 0.0),
     })
 }
 

@@ -10,15 +10,15 @@ use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Connection, Row, types};
 
 use crate::domain::{
-    AlarmState, AlertEvent, AlertState, Location, Priority, Quantity, Reading, SensorId,
-    StandingAlert, Unit, Value, time,
+    AlarmState, AlertEvent, AlertState, Change, Location, Operator, Priority, Quantity, Reading,
+    SensorId, StandingAlert, Unit, Value, time,
 };
 use crate::journal::Position;
 use crate::messages::PendingAlert;
 
 pub(super) const PENDING_SQL: &str = "
     SELECT id, alert_id, rule, alert_type, sensor_id, location, quantity, value, unit, threshold,
-           severity, state, message, timestamp, in_flood
+           severity, state, message, timestamp, in_flood, transition, \"by\", why
     FROM alerts WHERE announced AND published_at IS NULL AND id > ?1 ORDER BY id";
 
 /// Readings of each table to recognise a redelivery by and to fill the windows of rules with: many times
@@ -174,11 +174,28 @@ fn alert_event(row: &Row<'_>) -> Result<AlertEvent, Unreadable> {
         threshold: row.get(9)?,
         severity: text(row, 10)?.parse::<Priority>()?,
         state: text(row, 11)?.parse::<AlertState>()?,
+        change: change(row, 15)?,
+        operator: operator(row, 16)?,
         message: row.get(12)?,
         timestamp: moment(row, 13)?,
         announced: true,
         in_flood: row.get(14)?,
     })
+}
+
+/// A row from before transitions were kept was raised or returned.
+fn change(row: &Row<'_>, column: usize) -> Result<Change, Unreadable> {
+    match row.get::<_, Option<Arc<str>>>(column)? {
+        Some(change) => Ok(change.parse::<Change>()?),
+        None if &*text(row, 11)? == AlertState::Resolved.as_str() => Ok(Change::Returned),
+        None => Ok(Change::Raised),
+    }
+}
+
+fn operator(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Operator>> {
+    let by: Option<Arc<str>> = row.get(column)?;
+    let why = row.get(column + 1)?;
+    Ok(by.map(|by| Operator { by, why }))
 }
 
 fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {

@@ -8,7 +8,7 @@ use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, PendingAlert};
 
 /// The columns of [`recall::PENDING_SQL`].
 const COLUMNS: &str = "id, alert_id, rule, alert_type, sensor_id, location, quantity, value, unit,
-    threshold, severity, state, message, timestamp";
+    threshold, severity, state, message, timestamp, in_flood, transition, \"by\", why";
 
 impl Database {
     /// Forgets what all receivers kept but those that are `named`: one that comes back later is new,
@@ -91,7 +91,9 @@ fn after(
     at_most: usize,
 ) -> rusqlite::Result<Vec<PendingAlert>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM alerts WHERE id > ?1 AND (announced OR state = 'resolved') ORDER BY id"
+        "SELECT {COLUMNS} FROM alerts WHERE id > ?1 AND (announced OR (state = 'resolved'
+            AND (transition IS NULL OR transition IN ('returned', 'closed', 'reset'))))
+         ORDER BY id"
     );
     let mut select = connection.prepare_cached(&sql)?;
     let mut rows = select.query([row_id])?;

@@ -7,9 +7,9 @@
 use r2d2_sqlite::rusqlite::{self, Connection, TransactionBehavior};
 
 /// The version this program reads and writes.
-pub(super) const VERSION: u32 = 5;
+pub(super) const VERSION: u32 = 6;
 
-const STEPS: [&str; VERSION as usize] = [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5];
+const STEPS: [&str; VERSION as usize] = [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6];
 
 /// The columns of the table that the system Vigie grew from made.
 const ORIGIN_COLUMNS: [&str; 6] =
@@ -171,6 +171,27 @@ const STEP_5: &str = "
 ALTER TABLE alerts ADD COLUMN in_flood BOOLEAN NOT NULL DEFAULT FALSE;
 ";
 
+/// An alarm's every transition is among the alerts, announced or not, with who brought it about and why;
+/// rows from before have no `transition`. `operator_actions` is what operators asked for, refused or not.
+const STEP_6: &str = r#"
+ALTER TABLE alerts ADD COLUMN transition TEXT;
+ALTER TABLE alerts ADD COLUMN "by" TEXT;
+ALTER TABLE alerts ADD COLUMN why TEXT;
+CREATE TABLE operator_actions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    action TEXT NOT NULL,
+    alarm TEXT NOT NULL,
+    rule TEXT,
+    sensor TEXT,
+    "by" TEXT NOT NULL,
+    why TEXT,
+    via TEXT NOT NULL,
+    outcome TEXT NOT NULL
+);
+CREATE INDEX operator_actions_by_time ON operator_actions (at);
+"#;
+
 /// What a file turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
@@ -255,6 +276,22 @@ mod tests {
         migrate(&mut connection).unwrap();
         assert_eq!(version(&connection), VERSION);
         assert_eq!(examine(&connection).unwrap(), Found::Version(VERSION));
+    }
+
+    #[test]
+    fn alerts_from_before_transitions_were_kept_are_still_to_be_published() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_by(&mut connection, &STEPS[..5]).unwrap();
+        let sql = "INSERT INTO alerts (alert_id, rule, alert_type, sensor_id, location, quantity,
+                value, unit, threshold, severity, state, message, timestamp, announced)
+            VALUES ('a', 'r', 'HIGH_TEMPERATURE', 'T', '', 'temperature', 38.2, 'celsius', 35.0,
+                'HIGH', 'resolved', 'm', '2024-08-14T10:30:00.000000+00:00', 1)";
+        connection.execute(sql, []).unwrap();
+        migrate(&mut connection).unwrap();
+        let pending = recall::pending_alerts(&connection, 0, 10).unwrap();
+        assert_eq!(pending.len(), 1);
+        assert_eq!(pending[0].event.change, crate::domain::Change::Returned);
+        assert_eq!(pending[0].event.operator, None);
     }
 
     #[test]

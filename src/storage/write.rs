@@ -11,7 +11,9 @@ use r2d2_sqlite::rusqlite::{self, Transaction, TransactionBehavior, params, type
 
 use super::database::{Database, SensorsKnown};
 use super::{recall, receivers};
-use crate::domain::{AlarmState, AlertEvent, AlertState, Reading, Rejected, Value, time};
+use crate::domain::{
+    ActionRecord, AlarmState, AlertEvent, AlertState, Reading, Rejected, Value, time,
+};
 use crate::messages::{KeepReceiver, PendingAlert, Store};
 
 /// How many sensors' units and places are remembered: a stream of ever new ids must not fill the
@@ -33,7 +35,10 @@ pub(super) enum Work<'a> {
 impl Work<'_> {
     pub const fn num_rows(&self) -> usize {
         match self {
-            Self::Store(store) => store.readings.len() + store.alerts.len() + store.rejected.len(),
+            Self::Store(store) => {
+                let others = store.rejected.len() + store.actions.len();
+                store.readings.len() + store.alerts.len() + others
+            }
             Self::Delivered { row_ids, .. } => row_ids.len(),
             Self::Receiver(keep) => 1 + keep.parts.len(),
         }
@@ -117,6 +122,9 @@ impl Rows<'_> {
         for alarm in &store.alarms {
             self.alarm_state(alarm)?;
         }
+        for record in &store.actions {
+            self.action(record)?;
+        }
         for rejected in &store.rejected {
             self.rejected(rejected)?;
         }
@@ -153,6 +161,34 @@ impl Rows<'_> {
         Ok(())
     }
 
+    fn action(&self, record: &ActionRecord) -> rusqlite::Result<()> {
+        let ActionRecord { action, of, outcome } = record;
+        let outcome = match outcome {
+            Ok(true) => "done".to_owned(),
+            Ok(false) => "unchanged".to_owned(),
+            Err(why) => format!("refused: {why}"),
+        };
+        let alert_id = of.as_ref().and_then(|of| of.alert_id.clone());
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO operator_actions
+                    (at, action, alarm, rule, sensor, \"by\", why, via, outcome)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                time::stored(action.at, self.naive),
+                action.what.as_str(),
+                alert_id.unwrap_or_else(|| action.alarm.to_string().into()),
+                of.as_ref().map(|of| &of.rule),
+                of.as_ref().map(|of| of.sensor_id.as_str()),
+                action.operator.by,
+                action.operator.why,
+                action.via.as_str(),
+                outcome,
+            ])?;
+        Ok(())
+    }
+
     /// Notes a sensor's unit and place where they are news.
     fn sensor(&mut self, reading: &Reading) -> rusqlite::Result<()> {
         let Reading { sensor_id, quantity, unit, location, .. } = reading;
@@ -178,8 +214,9 @@ impl Rows<'_> {
             .prepare_cached(
                 "INSERT INTO alerts (alert_id, rule, alert_type, sensor_id, location, quantity,
                     value, unit, threshold, severity, state, message, timestamp, announced,
-                    in_flood)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                    in_flood, transition, \"by\", why)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+                    ?17, ?18)",
             )?
             .execute(params![
                 event.alert_id,
@@ -197,6 +234,9 @@ impl Rows<'_> {
                 at,
                 event.announced,
                 event.in_flood,
+                event.change.as_str(),
+                event.operator.as_ref().map(|operator| &operator.by),
+                event.operator.as_ref().and_then(|operator| operator.why.as_ref()),
             ])?;
         if event.announced {
             let row_id = self.transaction.last_insert_rowid();

@@ -2,9 +2,11 @@
 //! log, in files and in the answers of commands, and the topics. Field names and their order, and
 //! the levels of topics, are the contract's.
 
+mod alarm;
 mod alert;
 pub mod payload;
 mod topics;
 
+pub use alarm::AlarmJson;
 pub use alert::AlertJson;
 pub use topics::{Subject, Topics};

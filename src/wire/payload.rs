@@ -86,7 +86,7 @@ mod tests {
     use chrono_tz::Tz;
 
     use super::*;
-    use crate::domain::{AlertState, Location, Priority, Quantity, SensorId, Unit, Value};
+    use crate::domain::{AlertState, Change, Location, Priority, Quantity, SensorId, Unit, Value};
 
     const UTC: TimeStyle = TimeStyle { naive: false, zone: Tz::UTC };
     const NAIVE: TimeStyle = TimeStyle { naive: true, zone: Tz::UTC };
@@ -131,6 +131,8 @@ mod tests {
             threshold: 35.0,
             severity: Priority::High,
             state: AlertState::Active,
+            change: Change::Raised,
+            operator: None,
             message: "Température élevée détectée: 38.2°C".into(),
             timestamp: time(),
             announced: true,

@@ -1,8 +1,9 @@
 //! Topics: what a topic that comes in is about, and where what goes out goes.
 //!
 //! With the prefix `factory`: readings on `factory/sensors/<quantity>` or
-//! `factory/sensors/<quantity>/<sensor>`, whether a sensor is there on `factory/availability/<sensor>`, alerts on `factory/alerts/<quantity>`, and the system's own
-//! state on `factory/sensors/status`, which the reading filters match too. Pure.
+//! `factory/sensors/<quantity>/<sensor>`, whether a sensor is there on `factory/availability/<sensor>`, alerts on
+//! `factory/alerts/<quantity>`, and the system's own state on `factory/sensors/status`, which the reading
+//! filters match too. Alarms are acknowledged on `factory/alarms/<alert id>/ack`. Pure.
 
 use crate::config::ReadingTopic;
 use crate::domain::{Quantity, SensorId};
@@ -21,6 +22,8 @@ pub enum Subject<'a> {
     Reading { quantity: &'a str, sensor: Option<&'a str> },
     /// Whether a sensor is there; its id as it stands.
     Availability { sensor: &'a str },
+    /// An operator's acknowledgement; the level as it stands, not yet checked to name an alarm.
+    Acknowledgement { alarm: &'a str },
     /// Somebody's `status`, this system's own included.
     Status,
     /// Nothing that was subscribed to.
@@ -48,6 +51,12 @@ impl Topics {
         format!("{}{AVAILABILITY}+", self.prefix)
     }
 
+    /// The filter that brings acknowledgements.
+    #[must_use]
+    pub fn acknowledgement_filter(&self) -> String {
+        format!("{}/alarms/+/ack", self.prefix)
+    }
+
     /// What `topic` is about.
     #[must_use]
     pub fn subject<'a>(&self, topic: &'a str) -> Subject<'a> {
@@ -57,6 +66,10 @@ impl Topics {
         if let Some(sensor) = below.strip_prefix(AVAILABILITY) {
             let is_one_level = !sensor.contains('/');
             return if is_one_level { Subject::Availability { sensor } } else { Subject::Foreign };
+        }
+        let alarm = below.strip_prefix("/alarms/").and_then(|rest| rest.strip_suffix("/ack"));
+        if let Some(alarm) = alarm.filter(|alarm| !alarm.contains('/')) {
+            return Subject::Acknowledgement { alarm };
         }
         let Some(levels) = below.strip_prefix("/sensors/") else { return Subject::Foreign };
         let (quantity, sensor) = match levels.split_once('/') {
@@ -126,6 +139,11 @@ mod tests {
             ("plant/factory/availability/T_1", Subject::Availability { sensor: "T_1" }),
             ("plant/factory/availability/T_1/x", Subject::Foreign),
             ("plant/factory/availability", Subject::Foreign),
+            ("plant/factory/alarms/0123/ack", Subject::Acknowledgement { alarm: "0123" }),
+            ("plant/factory/alarms//ack", Subject::Acknowledgement { alarm: "" }),
+            ("plant/factory/alarms/a/b/ack", Subject::Foreign),
+            ("plant/factory/alarms/ack", Subject::Foreign),
+            ("plant/factory/alarms/0123/reset", Subject::Foreign),
             ("plant/sensors/temperature", Subject::Foreign),
             ("plant/factory2/sensors/temperature", Subject::Foreign),
             ("", Subject::Foreign),

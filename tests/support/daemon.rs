@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::api::Server;
 use super::process::Process;
 use super::{Access, Db, SOON, names};
 
@@ -43,6 +44,11 @@ impl Home {
 
     pub fn db(&self) -> Db {
         Db::at(self.path(names::DATABASE))
+    }
+
+    /// The API of the daemon that runs here, by its Unix socket.
+    pub fn api(&self) -> Server {
+        Server::Unix(self.path(names::API_SOCKET))
     }
 
     /// Starts `vigie run` and returns at once.
@@ -99,6 +105,12 @@ impl Daemon {
         let ready = self.wait_ready();
         let address = ready["broker"].as_str().expect("an embedded broker's address");
         Access::plain(&format!("mqtt://{address}"))
+    }
+
+    /// Its API by TCP.
+    pub fn web(&mut self) -> Server {
+        let ready = self.wait_ready();
+        Server::Tcp(ready["web"].as_str().expect("the API's address").to_owned())
     }
 
     /// How it ended, if it has.

@@ -48,6 +48,14 @@ impl Db {
         answer.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
+    /// The one text a query answers in each row.
+    pub fn texts(&self, sql: &str) -> Vec<String> {
+        let db = self.open();
+        let mut query = db.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let rows = query.query_map([], |row| row.get(0)).expect("run a query");
+        rows.map(|row| row.expect("a text")).collect()
+    }
+
     /// The alert events in their order: state, time, value.
     pub fn alert_events(&self) -> Vec<(String, DateTime<Utc>, f64)> {
         let db = self.open();

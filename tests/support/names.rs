@@ -4,6 +4,9 @@
 /// `sensor_data.db` unless configured.
 pub const DATABASE: &str = "sensor_data.db";
 
+/// The API's socket, beside the database.
+pub const API_SOCKET: &str = "sensor_data.db.api";
+
 /// The folder of readings that wait for the broker, beside the database.
 pub const OUTBOX: &str = "sensor_data.db.outbox";
 

@@ -237,6 +237,7 @@ pub(super) fn said_of_one(
         is_offline: false,
         summary: Some(summary),
         in_flood: false,
+        operator: None,
     }
 }
 
@@ -264,6 +265,7 @@ fn said_of_all(summary: Summary, limit: f64, at: DateTime<Utc>) -> Outcome {
         is_offline: false,
         summary: Some(summary),
         in_flood: false,
+        operator: None,
     }
 }
 

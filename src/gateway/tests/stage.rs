@@ -17,7 +17,8 @@ use crate::config::{
     ClientTls, Durability, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle,
 };
 use crate::domain::{
-    AlertEvent, AlertState, Location, Priority, Quantity, Reading, Rejected, SensorId, Unit, Value,
+    AlertEvent, AlertState, Change, Location, Priority, Quantity, Reading, Rejected, SensorId,
+    Unit, Value,
 };
 use crate::intake::Feed;
 use crate::intake::codec::OriginJson;
@@ -227,6 +228,8 @@ pub fn alert(row_id: i64) -> PendingAlert {
         threshold: 35.0,
         severity: Priority::High,
         state: AlertState::Active,
+        change: Change::Raised,
+        operator: None,
         message: "High temperature detected: 38.2°C".into(),
         timestamp: DateTime::from_timestamp_micros(1_723_631_400_123_456).unwrap(),
         announced: true,

@@ -1,9 +1,9 @@
 //! The English sentences.
 
 pub use super::summary::english as summary;
-use super::{AlertWords, span};
+use super::{AlertWords, said_by, span};
 use crate::alarms::rule::Kind;
-use crate::domain::{AlertState, Quantity};
+use crate::domain::{Action, ActionRecord, AlertState, Change, Operator, OperatorAction, Quantity};
 
 pub fn message(words: AlertWords<'_>) -> String {
     let AlertWords { quantity, kind, state, is_closed, value, unit, is_offline } = words;
@@ -54,4 +54,46 @@ pub(super) fn noun(quantity: &Quantity) -> String {
 /// `Temperature` inside a sentence; `CO₂` stays as it is.
 fn lower_first(noun: &str) -> String {
     if noun.starts_with("CO") { noun.to_owned() } else { noun.to_lowercase() }
+}
+
+/// What is recorded of an alarm and not announced.
+pub fn transition(words: AlertWords<'_>, change: Change, operator: Option<&Operator>) -> String {
+    let (noun, unit) = (noun(words.quantity), words.unit.suffix());
+    let what = match change {
+        Change::Raised | Change::StillActive => "alarm raised",
+        Change::Acknowledged => "alarm acknowledged",
+        Change::Returned => "back to normal",
+        Change::Latched => "back to normal, the alarm stays until it is reset",
+        Change::Reset => "alarm reset",
+        Change::Shelved => "alarm shelved",
+        Change::Unshelved => "alarm no longer shelved",
+        Change::Suppressed => "alarm suppressed",
+        Change::Unsuppressed => "alarm no longer suppressed",
+        Change::TakenOutOfService => "alarm taken out of service",
+        Change::ReturnedToService => "alarm returned to service",
+        Change::Closed => "alarm closed",
+    };
+    let what = format!("{noun}: {what}{}", said_by("by", operator));
+    words.value.map_or(what.clone(), |value| format!("{what}: {value}{unit}"))
+}
+
+/// The log line of an operator's action.
+pub fn operator_line(record: &ActionRecord) -> String {
+    let OperatorAction { what, alarm, operator, via, .. } = &record.action;
+    let what = match what {
+        Action::Acknowledge => "acknowledge",
+        Action::Shelve { .. } => "shelve",
+        Action::Unshelve => "unshelve",
+        Action::TakeOutOfService => "take out of service",
+        Action::ReturnToService => "return to service",
+        Action::Reset => "reset",
+    };
+    let alarm = super::full_name(record).unwrap_or_else(|| alarm.to_string());
+    let outcome = match &record.outcome {
+        Ok(true) => "done".to_owned(),
+        Ok(false) => "it is so already".to_owned(),
+        Err(why) => format!("refused, {why}"),
+    };
+    let by = said_by("by", Some(operator));
+    format!("✋ Asked to {what} {alarm}{by}, via {}: {outcome}", via.as_str())
 }

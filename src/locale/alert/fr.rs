@@ -1,9 +1,9 @@
 //! The French sentences; for limits the wording of the system Vigie grew from, to the letter.
 
 pub use super::summary::french as summary;
-use super::{AlertWords, span};
+use super::{AlertWords, said_by, span};
 use crate::alarms::rule::Kind;
-use crate::domain::{AlertState, Quantity};
+use crate::domain::{Action, ActionRecord, AlertState, Change, Operator, OperatorAction, Quantity};
 
 pub fn message(words: AlertWords<'_>) -> String {
     let AlertWords { quantity, kind, state, is_closed, value, unit, is_offline } = words;
@@ -58,4 +58,46 @@ pub(super) fn noun(quantity: &Quantity) -> (String, bool) {
         "co2" => ("CO₂".into(), false),
         other => (format!("Valeur « {other} »"), true),
     }
+}
+
+/// What is recorded of an alarm and not announced.
+pub fn transition(words: AlertWords<'_>, change: Change, operator: Option<&Operator>) -> String {
+    let ((noun, _), unit) = (noun(words.quantity), words.unit.suffix());
+    let what = match change {
+        Change::Raised | Change::StillActive => "alarme levée",
+        Change::Acknowledged => "alarme acquittée",
+        Change::Returned => "retour à la normale",
+        Change::Latched => "retour à la normale, l'alarme reste jusqu'à son réarmement",
+        Change::Reset => "alarme réarmée",
+        Change::Shelved => "alarme mise en attente",
+        Change::Unshelved => "fin de la mise en attente de l'alarme",
+        Change::Suppressed => "alarme inhibée",
+        Change::Unsuppressed => "fin de l'inhibition de l'alarme",
+        Change::TakenOutOfService => "alarme mise hors service",
+        Change::ReturnedToService => "alarme remise en service",
+        Change::Closed => "alarme close",
+    };
+    let what = format!("{noun}: {what}{}", said_by("par", operator));
+    words.value.map_or(what.clone(), |value| format!("{what}: {value}{unit}"))
+}
+
+/// The log line of an operator's action.
+pub fn operator_line(record: &ActionRecord) -> String {
+    let OperatorAction { what, alarm, operator, via, .. } = &record.action;
+    let what = match what {
+        Action::Acknowledge => "acquitter",
+        Action::Shelve { .. } => "mettre en attente",
+        Action::Unshelve => "terminer la mise en attente de",
+        Action::TakeOutOfService => "mettre hors service",
+        Action::ReturnToService => "remettre en service",
+        Action::Reset => "réarmer",
+    };
+    let alarm = super::full_name(record).unwrap_or_else(|| alarm.to_string());
+    let outcome = match &record.outcome {
+        Ok(true) => "fait".to_owned(),
+        Ok(false) => "c'est déjà le cas".to_owned(),
+        Err(why) => format!("refusé, {why}"),
+    };
+    let by = said_by("par", Some(operator));
+    format!("✋ Demande de {what} {alarm}{by}, via {}: {outcome}", via.as_str())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::alarms::rule::Kind;
-use crate::domain::{AlertState, Quantity, Unit, Value};
+use crate::domain::{ActionRecord, AlertState, Operator, Quantity, Unit, Value};
 
 pub(super) mod en;
 pub(super) mod fr;
@@ -22,6 +22,20 @@ pub struct AlertWords<'a> {
     pub unit: &'a Unit,
     /// Whether the sensor was said to be offline.
     pub is_offline: bool,
+}
+
+/// ` by anne (reason)`; nothing when nobody did it.
+fn said_by(by: &str, operator: Option<&Operator>) -> String {
+    match operator {
+        None => String::new(),
+        Some(Operator { by: who, why: None }) => format!(" {by} {who}"),
+        Some(Operator { by: who, why: Some(why) }) => format!(" {by} {who} ({why})"),
+    }
+}
+
+/// `warm/T_1`, whatever the alarm was called by.
+fn full_name(record: &ActionRecord) -> Option<String> {
+    record.of.as_ref().map(|of| format!("{}/{}", of.rule, of.sensor_id))
 }
 
 /// `90 s`, `15 min`, `1 h 30 min`, `2 d`: the same in both languages but for the day's letter.
@@ -45,7 +59,7 @@ fn span(duration: Duration, day: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::SensorId;
+    use crate::domain::{Change, SensorId};
     use crate::locale::Language;
 
     fn said(language: Language, kind: &Kind, state: AlertState) -> String {
@@ -106,6 +120,30 @@ mod tests {
         assert_eq!(
             (Language::English.words().alert)(words),
             "Temperature: the rule was changed or removed, last reading: 38.2°C"
+        );
+    }
+
+    #[test]
+    fn what_operators_do_is_said_in_both_languages() {
+        let (quantity, unit) = (&Quantity::temperature(), &Unit::new("celsius"));
+        let kind = &Kind::High { limit: 35.0, deadband: 0.0 };
+        let (state, is_closed, value) = (AlertState::Active, false, Value::new(38.2).ok());
+        let words = AlertWords { quantity, kind, state, is_closed, value, unit, is_offline: false };
+        let anne = Operator::new("anne", Some("on my way")).unwrap();
+        let said = |language: Language, change, operator| {
+            (language.words().transition)(words, change, operator)
+        };
+        assert_eq!(
+            said(Language::English, Change::Acknowledged, Some(&anne)),
+            "Temperature: alarm acknowledged by anne (on my way): 38.2°C"
+        );
+        assert_eq!(
+            said(Language::French, Change::Acknowledged, Some(&anne)),
+            "Température: alarme acquittée par anne (on my way): 38.2°C"
+        );
+        assert_eq!(
+            said(Language::English, Change::Unshelved, None),
+            "Temperature: alarm no longer shelved: 38.2°C"
         );
     }
 

@@ -47,6 +47,8 @@ fn event(row_id: i64, alert_id: &str, sensor: &str, state: AlertState) -> Pendin
         threshold: 35.0,
         severity: Priority::High,
         state,
+        change: crate::domain::Change::Raised,
+        operator: None,
         message: String::new(),
         timestamp: at(row_id),
         announced: true,

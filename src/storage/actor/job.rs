@@ -21,10 +21,26 @@ pub(super) type CommitFn =
 
 /// To be answered from the file as it is after the commit.
 pub(super) enum Question {
-    Resume { reply: oneshot::Sender<Answer<ResumePoint>> },
-    Pending { after_row_id: i64, at_most: usize, reply: oneshot::Sender<Answer<Vec<PendingAlert>>> },
-    Receiver { receiver: Arc<str>, reply: oneshot::Sender<Answer<KeptByReceiver>> },
-    Alerts { which: LoadAlerts, reply: oneshot::Sender<Answer<Vec<PendingAlert>>> },
+    Resume {
+        reply: oneshot::Sender<Answer<ResumePoint>>,
+    },
+    /// That this is asked after the commit is the answer.
+    Committed {
+        reply: oneshot::Sender<Answer<()>>,
+    },
+    Pending {
+        after_row_id: i64,
+        at_most: usize,
+        reply: oneshot::Sender<Answer<Vec<PendingAlert>>>,
+    },
+    Receiver {
+        receiver: Arc<str>,
+        reply: oneshot::Sender<Answer<KeptByReceiver>>,
+    },
+    Alerts {
+        which: LoadAlerts,
+        reply: oneshot::Sender<Answer<Vec<PendingAlert>>>,
+    },
 }
 
 impl Question {
@@ -34,6 +50,9 @@ impl Question {
         match self {
             Self::Resume { reply } => {
                 let _ = reply.send(said(resume_point(connection)));
+            }
+            Self::Committed { reply } => {
+                let _ = reply.send(Ok(()));
             }
             Self::Pending { after_row_id, at_most, reply } => {
                 let found = recall::pending_alerts(connection, after_row_id, at_most);

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::AlertEvent;
+use crate::domain::{AlertEvent, AlertState, Change, Operator};
 use crate::storage::fixtures::{
     alerts, append, at, event, humidity, readings, stored, temperature, value,
 };
@@ -202,6 +202,9 @@ fn an_alert_row_has_all_its_columns() {
         timestamp: "2024-08-14T10:30:02.000000+00:00".into(),
         published_at: None,
         announced: true,
+        transition: Some("raised".into()),
+        by: None,
+        why: None,
     };
     assert_eq!(rows, [expected]);
 }
@@ -238,4 +241,42 @@ fn alerts_until_a_time_are_those_that_people_were_told() {
     };
     History::open(&path).unwrap().alerts_until(at(9), &mut each).unwrap();
     assert_eq!(ids, ["a3 active", "a0 resolved"]);
+}
+
+#[test]
+fn what_operators_do_is_history_and_neither_an_end_nor_measured() {
+    let did = |change, state, announced| AlertEvent {
+        change,
+        announced,
+        operator: Some(Operator::new("anne", Some("door")).unwrap()),
+        ..event("a", "T", 1, state)
+    };
+    let (active, resolved) = (AlertState::Active, AlertState::Resolved);
+    let (_folder, path) = stored(&[alerts([
+        did(Change::Shelved, resolved, false),
+        did(Change::Raised, active, false),
+        did(Change::Acknowledged, active, false),
+        did(Change::Unshelved, active, true),
+        did(Change::Latched, active, false),
+        did(Change::Reset, resolved, false),
+    ])]);
+    let history = History::open(&path).unwrap();
+    let mut told = Vec::new();
+    let mut each = |row: AlertRow| {
+        assert_eq!((row.by.as_deref(), row.why.as_deref()), (Some("anne"), Some("door")));
+        told.push(row.transition.unwrap());
+        Ok(())
+    };
+    history.alerts(&AlertFilter::default(), &mut each).unwrap();
+    assert_eq!(told, ["shelved", "raised", "acknowledged", "unshelved", "latched", "reset"]);
+    let mut told = Vec::new();
+    let mut each = |row: AlertRow| {
+        told.push(row.transition.unwrap());
+        Ok(())
+    };
+    let ends = AlertFilter { state: Some(resolved), ..AlertFilter::default() };
+    history.alerts(&ends, &mut each).unwrap();
+    history.alerts_until(at(60), &mut each).unwrap();
+    // The one end, and then what people were told, and the end again.
+    assert_eq!(told, ["reset", "unshelved", "reset"]);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::SensorId;
+use crate::domain::{Action, AlarmOf, Operator, OperatorAction, Refused, SensorId, Via};
 use crate::storage::fixtures::{
     alerts, at, event, humidity, number, readings, rejected, settings, store, temperature, texts,
     value,
@@ -141,6 +141,38 @@ fn alarm_states_are_kept_until_the_alarm_is_at_rest() {
     bench.send(&Store { alarms: vec![alarm("A", None)], watch, ..store() });
     assert_eq!(states(&bench), [b]);
     assert_eq!(recall::progress(&bench.database.connection).unwrap(), (2, watch));
+}
+
+#[test]
+fn what_operators_asked_for_is_kept_with_its_outcome() {
+    let mut bench = plain();
+    let action = OperatorAction {
+        what: Action::Reset,
+        alarm: "warm/T".parse().unwrap(),
+        operator: Operator::new("anne", None).unwrap(),
+        at: at(0),
+        via: Via::Cli,
+    };
+    let of = Some(AlarmOf {
+        alert_id: Some("0123456789abcdef".into()),
+        rule: "warm".into(),
+        sensor_id: SensorId::new("T").unwrap(),
+    });
+    let done = ActionRecord { action: action.clone(), of, outcome: Ok(true) };
+    let unknown = Err(Refused::Unknown("no such rule".into()));
+    let refused = ActionRecord { action, of: None, outcome: unknown };
+    let message = Store { actions: vec![done, refused], ..store() };
+    bench.send(&message);
+    bench.send(&message);
+    let sql = "SELECT concat_ws('|', at, action, alarm, rule, sensor, \"by\", why, via, outcome)
+               FROM operator_actions ORDER BY id";
+    assert_eq!(
+        bench.texts(sql),
+        [
+            "2024-08-14T10:30:00.000000+00:00|reset|0123456789abcdef|warm|T|anne|cli|done",
+            "2024-08-14T10:30:00.000000+00:00|reset|warm/T|anne|cli|refused: no such rule",
+        ]
+    );
 }
 
 #[test]

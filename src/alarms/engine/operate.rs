@@ -1,0 +1,121 @@
+//! An operator's word: to which alarm it goes, whether it means anything to it now, and what it does.
+//!
+//! Holds always: what is asked for again and is so already changes nothing, and is no error. Never: more
+//! than one alarm changed by one word.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Engine, Outcome, note};
+use crate::alarms::machine::{Alarm, Change, Condition, Event, Moment, State, Withheld};
+use crate::alarms::quiet::reasons::Reasons;
+use crate::alarms::series::{Key, Series};
+use crate::domain::{Action, ActionRecord, AlarmName, AlarmOf, OperatorAction, Refused, SensorId};
+
+impl Engine {
+    /// Applies an operator's action at `watch`, after whatever ran out by then. Says what became of it.
+    ///
+    /// Finding an alarm by its id looks at every alarm: milliseconds with 100,000 series.
+    pub fn operate(
+        &mut self,
+        action: OperatorAction,
+        watch: Duration,
+        out: &mut Vec<Outcome>,
+    ) -> ActionRecord {
+        let (key, place) = match self.find(&action.alarm) {
+            Ok(found) => found,
+            Err(why) => return ActionRecord { action, of: None, outcome: Err(why) },
+        };
+        let Some(mut series) = self.series.remove(&key) else {
+            let gone = Refused::Unknown(format!("{} is no more", action.alarm));
+            return ActionRecord { action, of: None, outcome: Err(gone) };
+        };
+        let num_before = out.len();
+        let Series { newest, entries, .. } = &mut series;
+        let reasons = Reasons { quieting: &self.quieting, key: &key, location: &newest.location };
+        let entry = &mut entries[place];
+        let rule = &self.rules[entry.rule];
+        let due = entry.step(rule, Event::Elapsed, Moment { at: newest.at, watch }, reasons);
+        note(&mut self.changed, rule, &key, entry, newest, due, out);
+        let outcome = applicable(action.what, &entry.alarm).map(|event| {
+            let Some((event, change)) = event else { return false };
+            let mut step = entry.step(rule, event, Moment { at: action.at, watch }, reasons);
+            step.cause = Some((change, action.operator.clone()));
+            note(&mut self.changed, rule, &key, entry, newest, step, out);
+            true
+        });
+        let (alert_id, rule) = (entry.id.clone(), rule.name.clone());
+        let of = Some(AlarmOf { alert_id, rule, sensor_id: key.0.clone() });
+        self.put(key, series);
+        self.follow_up(num_before, watch, out);
+        ActionRecord { action, of, outcome }
+    }
+
+    /// The series, and the place among its alarms.
+    fn find(&self, name: &AlarmName) -> Result<(Key, usize), Refused> {
+        match name {
+            AlarmName::Of { rule, sensor_id } => self.find_of(rule, sensor_id),
+            AlarmName::Id(id) => {
+                let found = self.series.iter().find_map(|(key, series)| {
+                    let has_it = |id_of: &Option<Arc<str>>| id_of.as_ref() == Some(id);
+                    let place = series.entries.iter().position(|entry| has_it(&entry.id))?;
+                    Some((key.clone(), place))
+                });
+                found.ok_or_else(|| {
+                    let what = "no alarm has that id now: `vigie alarms` lists those that do";
+                    Refused::Unknown(format!("{id}: {what}, or name it RULE/SENSOR"))
+                })
+            }
+        }
+    }
+
+    fn find_of(&self, rule: &Arc<str>, sensor_id: &SensorId) -> Result<(Key, usize), Refused> {
+        let unknown = |why: &str| Refused::Unknown(format!("{rule}/{sensor_id}: {why}"));
+        let of_rule = self.rules.iter().find(|known| known.name == *rule);
+        let quantity = of_rule.map(|known| known.quantity.clone());
+        let quantity = quantity.ok_or_else(|| unknown("there is no rule of that name"))?;
+        let key = (sensor_id.clone(), quantity);
+        let series = self.series.get(&key).ok_or_else(|| {
+            unknown(&format!("no {} of that sensor was heard lately", key.1.as_str()))
+        })?;
+        let place = series.entries.iter().position(|entry| self.rules[entry.rule].name == *rule);
+        let place = place.ok_or_else(|| unknown("the rule does not hold for that sensor"))?;
+        Ok((key, place))
+    }
+}
+
+/// The event that does what is asked, and the change it brings; `None` when it is so already.
+fn applicable(what: Action, alarm: &Alarm) -> Result<Option<(Event, Change)>, Refused> {
+    let State { condition, withheld } = alarm.state();
+    let not_now = |why: &str| Err(Refused::NotNow(why.to_owned()));
+    let event = match what {
+        Action::Acknowledge => match condition {
+            Condition::Normal => return not_now("the alarm is normal: nothing to acknowledge"),
+            Condition::Acknowledged | Condition::LatchedAcknowledged => return Ok(None),
+            _ => (Event::Acknowledge, Change::Acknowledged),
+        },
+        Action::Reset => match condition {
+            condition if condition.is_latched() => (Event::Reset, Change::Reset),
+            condition if condition.is_active() => {
+                return not_now("the value has not returned yet: nothing to reset");
+            }
+            _ => return not_now("the alarm is not latched: nothing to reset"),
+        },
+        Action::Shelve { lasting, is_one_shot } => {
+            (Event::Shelve { lasting, is_one_shot }, Change::Shelved)
+        }
+        Action::Unshelve if alarm.shelf().is_none() => return not_now("the alarm is not shelved"),
+        Action::Unshelve => (Event::Unshelve, Change::Unshelved),
+        // Out of service is the strongest, so nothing hides it.
+        Action::TakeOutOfService if withheld == Some(Withheld::OutOfService) => return Ok(None),
+        Action::TakeOutOfService => (Event::TakeOutOfService, Change::TakenOutOfService),
+        Action::ReturnToService if withheld != Some(Withheld::OutOfService) => {
+            return not_now("the alarm is not out of service");
+        }
+        Action::ReturnToService => (Event::ReturnToService, Change::ReturnedToService),
+    };
+    Ok(Some(event))
+}
+
+#[cfg(test)]
+mod tests;

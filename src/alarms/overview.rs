@@ -1,0 +1,59 @@
+//! From what is kept of an alarm to what operators see of it. Pure.
+
+use super::kept::Kept;
+use super::machine::{Condition, Withheld};
+use crate::domain::{AlarmOf, AlarmState, AlarmView, ShelfView};
+
+/// What there is to see of a kept alarm; `None` for one that is normal and that nothing withholds, or
+/// that somebody edited.
+#[must_use]
+pub fn view(kept: &AlarmState) -> Option<AlarmView> {
+    let AlarmState { sensor_id, rule, state } = kept;
+    let kept: Kept = serde_json::from_str(state.as_deref()?).ok()?;
+    let (quantity, newest) = kept.series()?;
+    let state = kept.alarm.state();
+    if state.condition == Condition::Normal && state.withheld.is_none() {
+        return None;
+    }
+    let shelf = kept.alarm.shelf();
+    Some(AlarmView {
+        severity: kept.priority(),
+        of: AlarmOf { alert_id: kept.id, rule: rule.clone(), sensor_id: sensor_id.clone() },
+        alert_type: kept.alert_type,
+        location: newest.location,
+        quantity,
+        value: newest.value,
+        unit: newest.unit,
+        threshold: kept.threshold,
+        state: condition(state.condition),
+        since: kept.alarm.since(),
+        withheld: state.withheld.map(withheld),
+        acknowledged: kept.remarks.acknowledged(),
+        shelved: shelf.map(|shelf| ShelfView {
+            said: kept.remarks.shelved(),
+            until: shelf.until.at,
+            is_one_shot: shelf.is_one_shot,
+        }),
+        suppressed_by: kept.alarm.suppressed_by().cloned(),
+        out_of_service: kept.remarks.out_of_service(),
+    })
+}
+
+const fn condition(condition: Condition) -> &'static str {
+    match condition {
+        Condition::Normal => "normal",
+        Condition::Unacknowledged => "unacknowledged",
+        Condition::Acknowledged => "acknowledged",
+        Condition::ReturnedUnacknowledged => "returned-unacknowledged",
+        Condition::LatchedUnacknowledged => "latched-unacknowledged",
+        Condition::LatchedAcknowledged => "latched-acknowledged",
+    }
+}
+
+const fn withheld(withheld: Withheld) -> &'static str {
+    match withheld {
+        Withheld::Shelved => "shelved",
+        Withheld::Suppressed => "suppressed",
+        Withheld::OutOfService => "out-of-service",
+    }
+}

@@ -1,0 +1,56 @@
+//! What the API is told of the database.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use crate::alarms::overview;
+use crate::domain::{AlarmView, AlertState};
+use crate::storage::{AlertFilter, History};
+use crate::web::AlertsAsked;
+
+/// Reads for the API, on its threads, through connections that are kept.
+pub(super) struct Reading {
+    database: PathBuf,
+    history: Mutex<Option<Arc<History>>>,
+}
+
+impl Reading {
+    pub fn new(database: &Path) -> Self {
+        Self { database: database.to_owned(), history: Mutex::default() }
+    }
+
+    /// All alarms that are not at rest, by sensor and rule.
+    pub fn alarms(&self) -> Result<Vec<AlarmView>, String> {
+        let kept = self.history()?.alarm_states().map_err(|error| error.to_string())?;
+        Ok(kept.iter().filter_map(overview::view).collect())
+    }
+
+    pub fn alerts(&self, asked: &AlertsAsked) -> Result<Vec<Value>, String> {
+        let filter = AlertFilter {
+            sensor: asked.sensor.clone(),
+            state: asked.state,
+            since: asked.since,
+            newest: Some(asked.newest),
+            standing: asked.state == Some(AlertState::Active),
+            ..AlertFilter::default()
+        };
+        let mut alerts = Vec::new();
+        let each = &mut |row| {
+            alerts.push(serde_json::to_value(row)?);
+            Ok(())
+        };
+        self.history()?.alerts(&filter, each).map_err(|error| error.to_string())?;
+        Ok(alerts)
+    }
+
+    fn history(&self) -> Result<Arc<History>, String> {
+        let mut kept = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(history) = &*kept {
+            return Ok(history.clone());
+        }
+        let history = Arc::new(History::open(&self.database).map_err(|error| error.to_string())?);
+        Ok(kept.insert(history).clone())
+    }
+}

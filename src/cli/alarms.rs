@@ -1,0 +1,105 @@
+//! `vigie alarms`: what is not at rest now.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use super::ConfigFile;
+use super::history::{CommandError, Table, or_closed_pipe};
+use crate::alarms::overview;
+use crate::config::TimeStyle;
+use crate::domain::{AlarmView, Said};
+use crate::storage::History;
+use crate::wire::AlarmJson;
+
+const COLUMNS: [&str; 9] =
+    ["id", "state", "withheld", "rule", "sensor_id", "location", "value", "since", "who and why"];
+
+/// Shows the alarms that stand, wait for a word, or are shelved, suppressed or out of service now.
+///
+/// A value is the sensor's newest when its alarm last changed. Reads the database; the daemon need not
+/// run.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+}
+
+/// Writes the alarms of the database at `path` to `out`. A closed pipe is a normal end.
+///
+/// # Errors
+/// When there is no database there, or it can't be read, or `out` fails.
+pub fn run(
+    args: &Args,
+    path: &Path,
+    times: TimeStyle,
+    out: &mut dyn Write,
+) -> Result<(), CommandError> {
+    let alarms = History::open(path)?.alarm_states()?;
+    let alarms = alarms.iter().filter_map(overview::view);
+    let mut out = BufWriter::new(out);
+    or_closed_pipe(if args.json {
+        json(alarms, times, &mut out)
+    } else {
+        table(alarms, times, &mut out)
+    })
+}
+
+fn json(
+    alarms: impl Iterator<Item = AlarmView>,
+    times: TimeStyle,
+    out: &mut dyn Write,
+) -> Result<(), CommandError> {
+    for alarm in alarms {
+        let line = serde_json::to_string(&AlarmJson::new(&alarm, times));
+        writeln!(out, "{}", line.map_err(std::io::Error::from)?)?;
+    }
+    Ok(out.flush()?)
+}
+
+fn table(
+    alarms: impl Iterator<Item = AlarmView>,
+    times: TimeStyle,
+    out: &mut dyn Write,
+) -> Result<(), CommandError> {
+    let mut table = Table::new(out, COLUMNS);
+    for alarm in alarms {
+        table.row([
+            alarm.of.alert_id.as_deref().unwrap_or_default().to_owned(),
+            alarm.state.to_owned(),
+            alarm.withheld.unwrap_or_default().to_owned(),
+            alarm.of.rule.to_string(),
+            alarm.of.sensor_id.to_string(),
+            alarm.location.to_string(),
+            alarm.value.map_or_else(String::new, |value| format!("{value}{}", alarm.unit.suffix())),
+            alarm.since.map(|since| times.write(since)).unwrap_or_default(),
+            remarks(&alarm, times),
+        ])?;
+    }
+    Ok(table.flush()?)
+}
+
+/// Everything that was said, in one cell.
+fn remarks(alarm: &AlarmView, times: TimeStyle) -> String {
+    let said = |what: &str, said: &Said| match &said.operator.why {
+        Some(why) => format!("{what} by {} ({why})", said.operator.by),
+        None => format!("{what} by {}", said.operator.by),
+    };
+    let shelved = alarm.shelved.as_ref().map(|shelf| {
+        let by = shelf.said.as_ref().map_or_else(|| "shelved".into(), |by| said("shelved", by));
+        let or = if shelf.is_one_shot { " or its return" } else { "" };
+        format!("{by} until {}{or}", times.write(shelf.until))
+    });
+    [
+        alarm.acknowledged.as_ref().map(|by| said("acknowledged", by)),
+        shelved,
+        alarm.suppressed_by.as_ref().map(|by| format!("suppressed by {by}")),
+        alarm.out_of_service.as_ref().map(|by| said("out of service", by)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join("; ")
+}

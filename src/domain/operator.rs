@@ -1,0 +1,304 @@
+//! What operators ask of alarms, what is remembered of it, and what an alarm looks like to them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::{Location, Priority, Quantity, SensorId, SensorIdError, Unit, Value};
+
+/// How long an alarm is shelved unless it is said.
+pub const SHELVED_FOR: Duration = Duration::from_secs(8 * 3600);
+
+/// A longer absence is no shelf but maintenance, which must be ended by hand: out of service.
+pub const LONGEST_SHELF: Duration = Duration::from_secs(24 * 3600);
+
+/// The longest name of an operator, in bytes: it stands in a column.
+const LONGEST_BY: usize = 64;
+
+/// The longest reason, in bytes: some sentences.
+const LONGEST_WHY: usize = 500;
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Acknowledge,
+    Shelve { lasting: Duration, is_one_shot: bool },
+    Unshelve,
+    TakeOutOfService,
+    ReturnToService,
+    Reset,
+}
+
+impl Action {
+    /// As it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Acknowledge => "acknowledge",
+            Self::Shelve { .. } => "shelve",
+            Self::Unshelve => "unshelve",
+            Self::TakeOutOfService => "out-of-service",
+            Self::ReturnToService => "return-to-service",
+            Self::Reset => "reset",
+        }
+    }
+}
+
+/// By which door an action came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    Api,
+    Cli,
+    Mqtt,
+}
+
+impl Via {
+    /// As it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Cli => "cli",
+            Self::Mqtt => "mqtt",
+        }
+    }
+}
+
+/// Who did something, and what they said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// Not empty, at most 64 bytes, no control characters.
+    pub by: Arc<str>,
+    /// The same, at most 500 bytes.
+    pub why: Option<Arc<str>>,
+}
+
+/// Names an alarm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AlarmName {
+    /// By the 16 hexadecimal digits of its alert, which stands or stood last.
+    Id(Arc<str>),
+    /// `RULE/SENSOR`: also one that is normal.
+    Of { rule: Arc<str>, sensor_id: SensorId },
+}
+
+/// Why a text names no alarm.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AlarmNameError {
+    #[error(
+        "`{0}` names no alarm: use the 16 digits of an alert id, as `vigie alarms` shows them, or \
+         RULE/SENSOR"
+    )]
+    NoForm(String),
+    #[error("{0}")]
+    NoSensor(#[from] SensorIdError),
+}
+
+impl std::str::FromStr for AlarmName {
+    type Err = AlarmNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        match text.split_once('/') {
+            // The first slash: a rule's name has none, a sensor's id may.
+            Some((rule, sensor)) if !rule.is_empty() => {
+                Ok(Self::Of { rule: rule.into(), sensor_id: SensorId::new(sensor)? })
+            }
+            None if text.len() == 16 && text.chars().all(is_digit) => Ok(Self::Id(text.into())),
+            _ => Err(AlarmNameError::NoForm(text.chars().take(80).collect())),
+        }
+    }
+}
+
+impl fmt::Display for AlarmName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => f.write_str(id),
+            Self::Of { rule, sensor_id } => write!(f, "{rule}/{sensor_id}"),
+        }
+    }
+}
+
+/// An operator's word on one alarm. What it says has been checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorAction {
+    pub what: Action,
+    pub alarm: AlarmName,
+    pub operator: Operator,
+    /// By the daemon's clock, when it came in.
+    pub at: DateTime<Utc>,
+    pub via: Via,
+}
+
+/// Why an action can't be taken as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActionError {
+    #[error("`{0}` is empty: say who you are, or leave it out")]
+    Empty(&'static str),
+    #[error("`{0}` is longer than {1} bytes")]
+    TooLong(&'static str, usize),
+    #[error("`{0}` has a control character in it")]
+    ControlCharacter(&'static str),
+    #[error("a reason is required: say `why`")]
+    NoReason,
+    #[error("an alarm is shelved for more than nothing and at most 24h: take it out of service")]
+    ShelfTooLong,
+}
+
+impl Operator {
+    /// # Errors
+    /// When a text is not of its form; a reason of nothing but spaces is none.
+    pub fn new(by: &str, why: Option<&str>) -> Result<Self, ActionError> {
+        if by.trim().is_empty() {
+            return Err(ActionError::Empty("by"));
+        }
+        let why = why.filter(|why| !why.trim().is_empty());
+        for (name, text, longest) in [("by", Some(by), LONGEST_BY), ("why", why, LONGEST_WHY)] {
+            let text = text.unwrap_or_default();
+            if text.len() > longest {
+                return Err(ActionError::TooLong(name, longest));
+            }
+            if text.chars().any(char::is_control) {
+                return Err(ActionError::ControlCharacter(name));
+            }
+        }
+        Ok(Self { by: by.trim().into(), why: why.map(|why| why.trim().into()) })
+    }
+}
+
+impl OperatorAction {
+    /// # Errors
+    /// When it lacks the reason it needs, or a shelf is too long.
+    pub fn checked(self) -> Result<Self, ActionError> {
+        let needs_reason = matches!(self.what, Action::Shelve { .. } | Action::TakeOutOfService);
+        match self.what {
+            _ if needs_reason && self.operator.why.is_none() => Err(ActionError::NoReason),
+            Action::Shelve { lasting, .. } if lasting.is_zero() || lasting > LONGEST_SHELF => {
+                Err(ActionError::ShelfTooLong)
+            }
+            _ => Ok(self),
+        }
+    }
+}
+
+/// What became of an action, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionRecord {
+    pub action: OperatorAction,
+    /// The alarm it was about; `None` where there is no such alarm.
+    pub of: Option<AlarmOf>,
+    /// Whether it changed anything, or why it was refused.
+    pub outcome: Result<bool, Refused>,
+}
+
+/// Why an action changes nothing, for a person to read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// There is no such alarm.
+    #[error("{0}")]
+    Unknown(String),
+    /// The alarm is in no state for it.
+    #[error("{0}")]
+    NotNow(String),
+}
+
+/// Which alarm, in full.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlarmOf {
+    /// `None` for one that was never raised.
+    pub alert_id: Option<Arc<str>>,
+    pub rule: Arc<str>,
+    pub sensor_id: SensorId,
+}
+
+/// Something an operator did, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    pub operator: Operator,
+    pub at: DateTime<Utc>,
+}
+
+/// An alarm that is not at rest, as operators see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlarmView {
+    pub of: AlarmOf,
+    pub alert_type: Arc<str>,
+    pub location: Location,
+    pub quantity: Quantity,
+    /// The newest of the sensor when the alarm last changed; `None` for one that never spoke.
+    pub value: Option<Value>,
+    pub unit: Unit,
+    pub threshold: f64,
+    pub severity: Priority,
+    /// `normal`, `unacknowledged`, `acknowledged`, `returned-unacknowledged`,
+    /// `latched-unacknowledged` or `latched-acknowledged`.
+    pub state: &'static str,
+    /// When it was last raised or last returned; `None` for a normal one.
+    pub since: Option<DateTime<Utc>>,
+    /// `shelved`, `suppressed` or `out-of-service`.
+    pub withheld: Option<&'static str>,
+    pub acknowledged: Option<Said>,
+    pub shelved: Option<ShelfView>,
+    /// What suppresses it.
+    pub suppressed_by: Option<Arc<str>>,
+    pub out_of_service: Option<Said>,
+}
+
+/// A shelf as operators see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShelfView {
+    /// `None` for one of a file that somebody edited.
+    pub said: Option<Said>,
+    /// When it ends, if the daemon listens all the time until then.
+    pub until: DateTime<Utc>,
+    pub is_one_shot: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shelve(lasting: Duration, why: Option<&str>) -> Result<OperatorAction, ActionError> {
+        OperatorAction {
+            what: Action::Shelve { lasting, is_one_shot: false },
+            alarm: "warm/T".parse().unwrap(),
+            operator: Operator::new("anne", why).unwrap(),
+            at: DateTime::UNIX_EPOCH,
+            via: Via::Api,
+        }
+        .checked()
+    }
+
+    #[test]
+    fn an_alarm_is_named_in_two_ways() {
+        for name in ["0123456789abcdef", "warm/T_1", "high-co2/hall 1/T+2"] {
+            assert_eq!(name.parse::<AlarmName>().unwrap().to_string(), name);
+        }
+        for name in ["", "0123456789ABCDEF", "0123456789abcde", "warm", "/T", "warm/", "é/\n"] {
+            assert!(name.parse::<AlarmName>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_shelf_has_a_reason_and_an_end() {
+        assert!(shelve(LONGEST_SHELF, Some("door repaired")).is_ok());
+        let longer = LONGEST_SHELF + Duration::from_millis(1);
+        assert_eq!(shelve(longer, Some("x")), Err(ActionError::ShelfTooLong));
+        assert_eq!(shelve(Duration::ZERO, Some("x")), Err(ActionError::ShelfTooLong));
+        for none in [None, Some(""), Some("  ")] {
+            assert_eq!(shelve(SHELVED_FOR, none), Err(ActionError::NoReason));
+        }
+    }
+
+    #[test]
+    fn an_operator_has_a_name_of_one_line() {
+        assert_eq!(Operator::new(" ", None), Err(ActionError::Empty("by")));
+        assert_eq!(Operator::new(&"x".repeat(65), None), Err(ActionError::TooLong("by", 64)));
+        assert_eq!(Operator::new("a\nb", None), Err(ActionError::ControlCharacter("by")));
+        let long = "x".repeat(501);
+        assert_eq!(Operator::new("a", Some(&long)), Err(ActionError::TooLong("why", 500)));
+        assert_eq!(&*Operator::new(" anne ", Some(" so ")).unwrap().by, "anne");
+    }
+}

@@ -1,0 +1,187 @@
+//! The actor: opens the sockets, serves, and stops when what is being answered has been.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App, HttpServer, middleware, web};
+use futures_util::future::join_all;
+
+use super::guard::Door;
+use super::routes::{Api, admit, configure, shared};
+use super::{Settings, socket_path};
+use crate::supervisor::{ChildEnv, Failure, GracefulStop};
+
+/// Threads a socket: answers are short, and what waits for the disk has threads of its own.
+const WORKERS: usize = 1;
+
+/// Readers of the database at a time, a socket: as many as it has connections for.
+const BLOCKING: usize = 4;
+
+/// Connections at a time, a socket: a few operators, each with a browser's worth.
+const CONNECTIONS: usize = 64;
+
+/// How long a client may take to send its request's head.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a connection without a request is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How long a stop waits for what is being answered, and then for the threads; within the supervisor's
+/// 5 s.
+const STOP_AT_MOST_SECONDS: u64 = 3;
+const STOPPED_AT_MOST: Duration = Duration::from_secs(4);
+
+enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// Serves the API.
+pub struct Web {
+    env: ChildEnv,
+    settings: Settings,
+    listeners: Vec<(Listener, Door)>,
+    /// The Unix socket.
+    path: PathBuf,
+    servers: Vec<ServerHandle>,
+    is_stopping: bool,
+}
+
+impl Web {
+    /// Makes each incarnation. The TCP socket is opened by the first and kept for the next.
+    ///
+    /// The factory fails with [`Failure::Unavailable`] when a socket can't be opened or the token can't
+    /// be read.
+    pub fn factory(
+        settings: Settings,
+    ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + Sync {
+        let kept = Mutex::new(None);
+        move |env| Self::new(&settings, &kept, env).map_err(Failure::Unavailable)
+    }
+
+    fn new(
+        settings: &Settings,
+        kept: &Mutex<Option<TcpListener>>,
+        env: &ChildEnv,
+    ) -> Result<Self, String> {
+        let path = socket_path(&settings.database);
+        let socket = open_unix(&path)
+            .map_err(|error| format!("can't open the API's socket {}: {error}", path.display()))?;
+        let mut listeners = vec![(Listener::Unix(socket), Door::Local)];
+        if let Some(listen) = settings.listen {
+            let door = match &settings.token {
+                None => Door::Loopback,
+                Some(token) => Door::Token(token.read().map_err(|error| {
+                    format!("can't read the API's token: {error}; correct [web]")
+                })?),
+            };
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let listener = open_tcp(listen, &mut kept).map_err(|error| {
+                format!("the API can't listen on {listen}: {error}; correct web.listen")
+            })?;
+            listeners.push((Listener::Tcp(listener), door));
+        }
+        let (env, settings) = (env.clone(), settings.clone());
+        Ok(Self { env, settings, listeners, path, servers: Vec::new(), is_stopping: false })
+    }
+
+    fn serve(&mut self, ctx: &mut Context<Self>) -> io::Result<()> {
+        for (listener, door) in std::mem::take(&mut self.listeners) {
+            if let Listener::Tcp(tcp) = &listener {
+                self.tell_address(tcp.local_addr()?);
+            }
+            let server = server(listener, shared(&self.settings, door))?;
+            self.servers.push(server.handle());
+            // Outlives this incarnation, so that it can still be told to stop.
+            let end = actix_rt::spawn(server);
+            ctx.spawn(end.into_actor(self).map(|_, web, ctx| {
+                if !web.is_stopping {
+                    web.env.fail::<Self>(ctx, "a server of the API has ended by itself");
+                }
+            }));
+        }
+        Ok(())
+    }
+
+    fn tell_address(&self, address: SocketAddr) {
+        if self.settings.address.set(address).is_ok() {
+            log::info!(target: "vigie::web", "{}", (self.settings.words.api_listening)(address));
+        }
+    }
+}
+
+/// Left by a killed daemon, it is taken away first. A living one would hold the database's folder for
+/// itself.
+fn open_unix(path: &PathBuf) -> io::Result<UnixListener> {
+    let _ = std::fs::remove_file(path);
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+fn open_tcp(listen: SocketAddr, kept: &mut Option<TcpListener>) -> io::Result<TcpListener> {
+    let listener = match kept {
+        Some(listener) => listener,
+        none => none.insert(TcpListener::bind(listen)?),
+    };
+    listener.try_clone()
+}
+
+fn server(listener: Listener, api: web::Data<Api>) -> io::Result<Server> {
+    let server = HttpServer::new(move || {
+        App::new().app_data(api.clone()).wrap(middleware::from_fn(admit)).configure(configure)
+    })
+    .workers(WORKERS)
+    .worker_max_blocking_threads(BLOCKING)
+    .max_connections(CONNECTIONS)
+    .client_request_timeout(REQUEST_PATIENCE)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(STOP_AT_MOST_SECONDS)
+    .disable_signals();
+    let server = match listener {
+        Listener::Tcp(tcp) => server.listen(tcp)?,
+        Listener::Unix(unix) => server.listen_uds(unix)?,
+    };
+    Ok(server.run())
+}
+
+impl Actor for Web {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if let Err(error) = self.serve(ctx) {
+            self.env.fail::<Self>(ctx, format!("the API can't be served: {error}"));
+        }
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Handler<GracefulStop> for Web {
+    type Result = ();
+
+    fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
+        self.is_stopping = true;
+        let stopped = join_all(self.servers.drain(..).map(|server| server.stop(true)));
+        let stopped = tokio::time::timeout(STOPPED_AT_MOST, stopped);
+        ctx.wait(stopped.into_actor(self).map(|_, _, ctx| ctx.stop()));
+    }
+}
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        for server in self.servers.drain(..) {
+            // Sent when it is made; nobody waits for the end.
+            drop(server.stop(false));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! How a command asks the running daemon: one request over the Unix socket, HTTP/1.1 as far as that goes.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{CLI_AGENT, socket_path};
+
+/// Longer than the daemon itself waits.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The longest answer taken.
+const LONGEST_ANSWER: u64 = 64 * 1024;
+
+/// Why there is no good answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    #[error("no daemon answers at {path}: {error}; is it running with this config?")]
+    NoDaemon { path: String, error: io::Error },
+    /// The daemon's own words.
+    #[error("{why}")]
+    Refused { status: u16, why: String },
+    #[error("the daemon's answer can't be understood: {0}")]
+    Strange(String),
+}
+
+/// Posts `body` to a path of the daemon that owns `database`.
+///
+/// # Errors
+/// When none answers, or it refuses.
+pub fn ask(database: &Path, path: &str, body: &Value) -> Result<Value, AskError> {
+    let socket = socket_path(database);
+    let answer = exchange(&socket, path, &body.to_string())
+        .map_err(|error| AskError::NoDaemon { path: socket.display().to_string(), error })?;
+    let (status, json) = understood(&answer).map_err(AskError::Strange)?;
+    match (status, json["error"].as_str()) {
+        (200, _) => Ok(json),
+        (status, Some(why)) => Err(AskError::Refused { status, why: why.to_owned() }),
+        (status, None) => Err(AskError::Strange(format!("status {status}"))),
+    }
+}
+
+fn exchange(socket: &Path, path: &str, body: &str) -> io::Result<String> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let length = body.len();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {CLI_AGENT}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )?;
+    let mut answer = String::new();
+    stream.take(LONGEST_ANSWER).read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// The status and body of an answer that is sent in one piece.
+fn understood(answer: &str) -> Result<(u16, Value), String> {
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or("it ends in its head")?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = status.ok_or_else(|| format!("it begins with {head:.40?}"))?;
+    let json = serde_json::from_str(body).map_err(|error| format!("no JSON: {error}"))?;
+    Ok((status, json))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_a_status_and_json() {
+        let answer = "HTTP/1.1 409 Conflict\r\ncontent-length: 15\r\n\r\n{\"error\":\"no\"}";
+        let (status, json) = understood(answer).unwrap();
+        assert_eq!((status, json["error"].as_str()), (409, Some("no")));
+        for strange in ["", "HTTP/1.1 200 OK\r\n", "x\r\n\r\n{}", "HTTP/1.1 200 OK\r\n\r\n<"] {
+            assert!(understood(strange).is_err(), "{strange}");
+        }
+    }
+
+    #[test]
+    fn without_a_daemon_it_says_where_it_looked() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = ask(&folder.path().join("x.db"), "/", &Value::Null).unwrap_err().to_string();
+        assert!(error.contains("x.db.api"), "{error}");
+    }
+}

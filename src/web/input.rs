@@ -1,0 +1,183 @@
+//! From what a request says to what it asks for. Pure.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+
+use crate::config::duration;
+use crate::domain::{
+    Action, AlarmName, AlertState, Operator, OperatorAction, SHELVED_FOR, Via, time,
+};
+
+/// How many alert events are told unless it is asked for more, and at the most: a page.
+const ALERTS_TOLD: u64 = 1000;
+const MOST_ALERTS: u64 = 10_000;
+
+/// What the last level of a change's path asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Ack,
+    Shelve,
+    Unshelve,
+    OutOfService,
+    ReturnToService,
+    Reset,
+}
+
+/// A change's body: `{"by":…,"why":…,"for":"2h","one_shot":false}`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    by: Option<String>,
+    why: Option<String>,
+    r#for: Option<String>,
+    one_shot: Option<bool>,
+}
+
+/// # Errors
+/// Says what is wrong with the body, or with what it asks for.
+pub(super) fn action(
+    verb: Verb,
+    alarm: AlarmName,
+    body: &[u8],
+    at: DateTime<Utc>,
+    via: Via,
+) -> Result<OperatorAction, String> {
+    let body: Body = serde_json::from_slice(body)
+        .map_err(|error| format!("the body is not what is asked for: {error}"))?;
+    let by = body.by.ok_or("`by` is missing: say who you are")?;
+    let operator = Operator::new(&by, body.why.as_deref()).map_err(|error| error.to_string())?;
+    if verb != Verb::Shelve && (body.r#for.is_some() || body.one_shot.is_some()) {
+        return Err("`for` and `one_shot` belong to `shelve`".into());
+    }
+    let what = match verb {
+        Verb::Ack => Action::Acknowledge,
+        Verb::Shelve => Action::Shelve {
+            lasting: lasting(body.r#for.as_deref())?,
+            is_one_shot: body.one_shot.unwrap_or_default(),
+        },
+        Verb::Unshelve => Action::Unshelve,
+        Verb::OutOfService => Action::TakeOutOfService,
+        Verb::ReturnToService => Action::ReturnToService,
+        Verb::Reset => Action::Reset,
+    };
+    let action = OperatorAction { what, alarm, operator, at, via };
+    action.checked().map_err(|error| error.to_string())
+}
+
+fn lasting(text: Option<&str>) -> Result<Duration, String> {
+    let Some(text) = text else { return Ok(SHELVED_FOR) };
+    duration::parse(text).map_err(|mistake| format!("`for`: {mistake}"))
+}
+
+/// Which alert events are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertsAsked {
+    pub since: Option<DateTime<Utc>>,
+    pub sensor: Option<String>,
+    /// Active: the alerts that stand.
+    pub state: Option<AlertState>,
+    /// At most so many, the newest of them.
+    pub newest: u64,
+}
+
+/// The query of `GET /api/v1/alerts`, before it is understood.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AlertsQuery {
+    since: Option<String>,
+    sensor: Option<String>,
+    state: Option<String>,
+    limit: Option<u64>,
+}
+
+impl AlertsQuery {
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn understood(self, now: DateTime<Utc>) -> Result<AlertsAsked, String> {
+        let newest = self.limit.unwrap_or(ALERTS_TOLD);
+        if newest > MOST_ALERTS {
+            return Err(format!(
+                "`limit` is above {MOST_ALERTS}: ask for what is later than a time"
+            ));
+        }
+        let since = self.since.map(|text| moment(&text, now)).transpose()?;
+        let state = self.state.map(|text| text.parse()).transpose()?;
+        Ok(AlertsAsked { since, sensor: self.sensor, state, newest })
+    }
+}
+
+/// `1h` (ago), or a time in UTC.
+fn moment(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
+    if let Ok(ago) = duration::parse(text) {
+        let ago = TimeDelta::from_std(ago).ok().and_then(|ago| now.checked_sub_signed(ago));
+        return Ok(ago.unwrap_or(DateTime::<Utc>::MIN_UTC));
+    }
+    time::parse(text, chrono_tz::Tz::UTC)
+        .map_err(|error| format!("`since`: {error}, or 1h for ago"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(verb: Verb, body: &str) -> Result<Action, String> {
+        let alarm = "warm/T".parse().unwrap();
+        let at = DateTime::UNIX_EPOCH;
+        action(verb, alarm, body.as_bytes(), at, Via::Api).map(|action| action.what)
+    }
+
+    #[test]
+    fn a_shelf_lasts_eight_hours_unless_it_is_said() {
+        let shelf = |seconds, is_one_shot| {
+            Ok(Action::Shelve { lasting: Duration::from_secs(seconds), is_one_shot })
+        };
+        let why = "\"by\":\"anne\",\"why\":\"door\"";
+        assert_eq!(asked(Verb::Shelve, &format!("{{{why}}}")), shelf(8 * 3600, false));
+        let body = format!("{{{why},\"for\":\"24h\",\"one_shot\":true}}");
+        assert_eq!(asked(Verb::Shelve, &body), shelf(24 * 3600, true));
+        for (body, what) in [
+            (format!("{{{why},\"for\":\"25h\"}}"), "at most 24h"),
+            (format!("{{{why},\"for\":\"0s\"}}"), "at most 24h"),
+            (format!("{{{why},\"for\":\"2\"}}"), "`for`: `2` has no unit"),
+            ("{\"by\":\"anne\"}".to_owned(), "a reason is required"),
+        ] {
+            let said = asked(Verb::Shelve, &body).unwrap_err();
+            assert!(said.contains(what), "{body}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_body_is_said() {
+        for (body, what) in [
+            ("", "the body is not what is asked for"),
+            ("{}", "`by` is missing"),
+            ("{\"by\":\"\"}", "`by` is empty"),
+            ("{\"by\":1}", "invalid type"),
+            ("{\"by\":\"a\",\"wy\":\"b\"}", "unknown field `wy`"),
+            ("{\"by\":\"a\",\"for\":\"1h\"}", "belong to `shelve`"),
+        ] {
+            let said = asked(Verb::Ack, body).unwrap_err();
+            assert!(said.contains(what), "{body}: {said}");
+        }
+        assert_eq!(asked(Verb::Ack, "{\"by\":\"anne\"}"), Ok(Action::Acknowledge));
+        assert!(asked(Verb::OutOfService, "{\"by\":\"anne\"}").unwrap_err().contains("reason"));
+    }
+
+    #[test]
+    fn a_query_is_understood_or_refused() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::hours(2);
+        let query = |since: Option<&str>, state: Option<&str>, limit| {
+            let text = |text: Option<&str>| text.map(str::to_owned);
+            AlertsQuery { since: text(since), state: text(state), limit, sensor: None }
+                .understood(now)
+        };
+        let asked = query(Some("1h"), Some("active"), None).unwrap();
+        assert_eq!(asked.since, Some(DateTime::UNIX_EPOCH + TimeDelta::hours(1)));
+        assert_eq!((asked.state, asked.newest), (Some(AlertState::Active), 1000));
+        assert!(query(Some("yesterday"), None, None).is_err());
+        assert!(query(None, Some("odd"), None).is_err());
+        assert!(query(None, None, Some(10_001)).is_err());
+    }
+}

@@ -1,0 +1,65 @@
+//! The HTTP API: what operators see of alarms, and what they ask of them.
+//!
+//! It always answers on a Unix socket beside the database, which only the daemon's own user can open;
+//! the commands use that. With `[web] listen` it answers by TCP too. It knows neither how alarms are
+//! judged nor how they are stored: `app/` gives it what it asks.
+//!
+//! Holds always: a change is answered when it is committed; by TCP nothing is answered without the token,
+//! where there is one, and without one only to who means this machine (`guard`). Never: a listener beyond
+//! loopback without a token, a body larger than [`LARGEST_BODY`], or a wait without an end.
+
+mod actor;
+mod client;
+mod guard;
+mod input;
+mod routes;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+pub use actor::Web;
+pub use client::{AskError, ask};
+pub use input::AlertsAsked;
+
+use crate::config::{SecretSource, TimeStyle};
+use crate::domain::AlarmView;
+use crate::locale::Words;
+use crate::messages::Operate;
+use crate::supervisor::Route;
+
+/// A request's body: a name and a reason, with room.
+const LARGEST_BODY: usize = 16 * 1024;
+
+/// What the daemon says is asked for by its own commands, in `User-Agent`.
+const CLI_AGENT: &str = "vigie-cli";
+
+/// Reads all alarms that are not at rest; blocks its thread.
+pub type ReadAlarms = dyn Fn() -> Result<Vec<AlarmView>, String> + Send + Sync;
+
+/// Reads the alert events asked for, each as JSON; blocks its thread.
+pub type ReadAlerts = dyn Fn(&AlertsAsked) -> Result<Vec<serde_json::Value>, String> + Send + Sync;
+
+/// What the API is made from.
+#[derive(Clone)]
+pub struct Settings {
+    /// The socket lies beside it.
+    pub database: PathBuf,
+    /// By TCP too; port 0 takes a free one, and keeps it through restarts.
+    pub listen: Option<std::net::SocketAddr>,
+    pub token: Option<SecretSource>,
+    /// Told where it listens.
+    pub address: Arc<OnceLock<std::net::SocketAddr>>,
+    pub times: TimeStyle,
+    pub words: &'static Words,
+    pub operate: Route<Operate>,
+    pub alarms: Arc<ReadAlarms>,
+    pub alerts: Arc<ReadAlerts>,
+}
+
+/// The API's socket that belongs to a database.
+#[must_use]
+pub fn socket_path(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".api");
+    name.into()
+}

@@ -1,0 +1,295 @@
+//! The paths, and what answers on each.
+//!
+//! `ROUTES` is all there is: what isn't in it isn't served, and a test holds `openapi.json` against it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{StatusCode, header};
+use actix_web::middleware::Next;
+use actix_web::{HttpRequest, HttpResponse, Route, web};
+use chrono::Utc;
+use serde_json::{Value, json};
+
+use super::guard::{self, Asking, Door};
+use super::input::{self, AlertsQuery, Verb};
+use super::{CLI_AGENT, LARGEST_BODY, Settings};
+use crate::domain::{AlarmName, AlarmView, Refused, Via};
+use crate::messages::Operate;
+use crate::wire::AlarmJson;
+
+/// How long an action may wait for what came in before it to be judged.
+const TURN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long its answer may take: its turn, and a commit on a busy disk.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(35);
+
+/// A path, and what is done there.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Endpoint {
+    OpenApi,
+    Alarms,
+    Alarm,
+    Alerts,
+    Change(Verb),
+}
+
+pub(super) const ROUTES: [(&str, Endpoint); 10] = [
+    ("/api/v1/openapi.json", Endpoint::OpenApi),
+    ("/api/v1/alarms", Endpoint::Alarms),
+    ("/api/v1/alarms/{id}", Endpoint::Alarm),
+    ("/api/v1/alerts", Endpoint::Alerts),
+    ("/api/v1/alarms/{id}/ack", Endpoint::Change(Verb::Ack)),
+    ("/api/v1/alarms/{id}/shelve", Endpoint::Change(Verb::Shelve)),
+    ("/api/v1/alarms/{id}/unshelve", Endpoint::Change(Verb::Unshelve)),
+    ("/api/v1/alarms/{id}/out-of-service", Endpoint::Change(Verb::OutOfService)),
+    ("/api/v1/alarms/{id}/return-to-service", Endpoint::Change(Verb::ReturnToService)),
+    ("/api/v1/alarms/{id}/reset", Endpoint::Change(Verb::Reset)),
+];
+
+const OPENAPI: &str = include_str!("openapi.json");
+
+/// What every handler needs.
+pub(super) struct Api {
+    pub settings: Settings,
+    pub door: Door,
+}
+
+type Shared = web::Data<Api>;
+
+/// Everything that is served.
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config.app_data(web::PayloadConfig::new(LARGEST_BODY));
+    for (path, endpoint) in ROUTES {
+        let only = format!("this path answers {} only", endpoint.method().to_uppercase());
+        let wrong_method = move || {
+            let refused = error(StatusCode::METHOD_NOT_ALLOWED, only.clone());
+            async move { refused }
+        };
+        let resource = web::resource(path).route(endpoint.route());
+        config.service(resource.default_service(web::to(wrong_method)));
+    }
+    let nothing_here = || async {
+        error(StatusCode::NOT_FOUND, "there is nothing here: see /api/v1/openapi.json")
+    };
+    config.default_service(web::to(nothing_here));
+}
+
+impl Endpoint {
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::Change(_) => "post",
+            Self::OpenApi | Self::Alarms | Self::Alarm | Self::Alerts => "get",
+        }
+    }
+
+    fn route(self) -> Route {
+        match self {
+            Self::OpenApi => web::get().to(openapi),
+            Self::Alarms => web::get().to(alarms),
+            Self::Alarm => web::get().to(alarm),
+            Self::Alerts => web::get().to(alerts),
+            Self::Change(verb) => {
+                web::post().to(move |request, id, body, api| change(verb, request, id, body, api))
+            }
+        }
+    }
+}
+
+/// Stands before every path.
+pub(super) async fn admit(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let denied = request.app_data::<Shared>().and_then(|api| {
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let hosts = request.headers().get_all(header::HOST);
+        let hosts: Vec<_> = hosts.map(|host| host.to_str().unwrap_or_default()).collect();
+        let asking = Asking {
+            hosts: &hosts,
+            authorization: header(header::AUTHORIZATION),
+            is_change: !request.method().is_safe(),
+            content_type: header(header::CONTENT_TYPE),
+        };
+        guard::admit(&api.door, asking).err()
+    });
+    match denied {
+        Some(denied) => {
+            let status = StatusCode::from_u16(denied.status()).unwrap_or(StatusCode::FORBIDDEN);
+            Ok(request.into_response(error(status, denied.to_string())))
+        }
+        None => Ok(next.call(request).await?.map_into_boxed_body()),
+    }
+}
+
+async fn openapi() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(OPENAPI)
+}
+
+async fn alarms(api: Shared) -> HttpResponse {
+    match read_alarms(&api).await {
+        Ok(alarms) => {
+            let json = |alarm| AlarmJson::new(alarm, api.settings.times);
+            HttpResponse::Ok()
+                .json(json!({ "alarms": alarms.iter().map(json).collect::<Vec<_>>() }))
+        }
+        Err(unavailable) => unavailable,
+    }
+}
+
+async fn alarm(id: web::Path<String>, api: Shared) -> HttpResponse {
+    let name: AlarmName = match id.parse() {
+        Ok(name) => name,
+        Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, format!("{why}")),
+    };
+    let alarms = match read_alarms(&api).await {
+        Ok(alarms) => alarms,
+        Err(unavailable) => return unavailable,
+    };
+    match alarms.iter().find(|alarm| is_named(alarm, &name)) {
+        Some(alarm) => HttpResponse::Ok().json(AlarmJson::new(alarm, api.settings.times)),
+        None => {
+            let why = format!("{name}: no such alarm stands, waits for a word, or is withheld");
+            error(StatusCode::NOT_FOUND, why)
+        }
+    }
+}
+
+fn is_named(alarm: &AlarmView, name: &AlarmName) -> bool {
+    match name {
+        AlarmName::Id(id) => alarm.of.alert_id.as_ref() == Some(id),
+        AlarmName::Of { rule, sensor_id } => {
+            (&alarm.of.rule, &alarm.of.sensor_id) == (rule, sensor_id)
+        }
+    }
+}
+
+async fn read_alarms(api: &Shared) -> Result<Vec<AlarmView>, HttpResponse> {
+    let read = api.settings.alarms.clone();
+    blocking(move || read()).await
+}
+
+async fn alerts(request: HttpRequest, api: Shared) -> HttpResponse {
+    let asked = web::Query::<AlertsQuery>::from_query(request.query_string())
+        .map_err(|error| error.to_string())
+        .and_then(|query| query.into_inner().understood(Utc::now()));
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, why),
+    };
+    let read = api.settings.alerts.clone();
+    match blocking(move || read(&asked)).await {
+        Ok(alerts) => HttpResponse::Ok().json(json!({ "alerts": alerts })),
+        Err(unavailable) => unavailable,
+    }
+}
+
+/// Reads the database on a thread that may wait.
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, HttpResponse> {
+    let read = web::block(read).await.map_err(|error| error.to_string());
+    read.and_then(|found| found).map_err(|why| error(StatusCode::SERVICE_UNAVAILABLE, why))
+}
+
+async fn change(
+    verb: Verb,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: Result<web::Bytes, actix_web::Error>,
+    api: Shared,
+) -> HttpResponse {
+    let body = match body {
+        Ok(body) => body,
+        Err(why) => return error(why.as_response_error().status_code(), why.to_string()),
+    };
+    let via = via(&request, &api.door);
+    let action = id
+        .parse::<AlarmName>()
+        .map_err(|error| error.to_string())
+        .and_then(|alarm| input::action(verb, alarm, &body, Utc::now(), via));
+    let action = match action {
+        Ok(action) => action,
+        Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, why),
+    };
+    let operate = Operate { action, until: Instant::now() + TURN_PATIENCE };
+    let answer = api.settings.operate.request(operate, ANSWER_PATIENCE).await;
+    let record = match answer.map_err(|error| error.to_string()).and_then(|answer| answer) {
+        Ok(record) => record,
+        Err(why) => {
+            let why = format!("{why}: look whether it was done before you ask again");
+            return error(StatusCode::SERVICE_UNAVAILABLE, why);
+        }
+    };
+    match record.outcome {
+        Ok(has_changed) => HttpResponse::Ok().json(json!({
+            "id": record.of.as_ref().and_then(|of| of.alert_id.clone()),
+            "rule": record.of.as_ref().map(|of| of.rule.clone()),
+            "sensor_id": record.of.as_ref().map(|of| of.sensor_id.to_string()),
+            "changed": has_changed,
+        })),
+        Err(Refused::Unknown(why)) => error(StatusCode::NOT_FOUND, why),
+        Err(Refused::NotNow(why)) => error(StatusCode::CONFLICT, why),
+    }
+}
+
+/// What comes by TCP is not believed to be our own command.
+fn via(request: &HttpRequest, door: &Door) -> Via {
+    let agent = request.headers().get(header::USER_AGENT);
+    let is_ours = agent.is_some_and(|agent| agent.as_bytes() == CLI_AGENT.as_bytes());
+    if is_ours && matches!(door, Door::Local) { Via::Cli } else { Via::Api }
+}
+
+fn error(status: StatusCode, why: impl Into<Value>) -> HttpResponse {
+    HttpResponse::build(status).json(json!({ "error": why.into() }))
+}
+
+/// The handlers' state for one door.
+pub(super) fn shared(settings: &Settings, door: Door) -> Shared {
+    web::Data::from(Arc::new(Api { settings: settings.clone(), door }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_route_is_described_and_every_description_is_a_route() {
+        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+        assert_eq!(document["openapi"], "3.1.0");
+        let served: BTreeSet<_> =
+            ROUTES.iter().map(|(path, what)| (*path, what.method())).collect();
+        assert_eq!(served.len(), ROUTES.len());
+        let methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+        let paths = document["paths"].as_object().unwrap();
+        let described: BTreeSet<_> = paths
+            .iter()
+            .flat_map(|(path, item)| {
+                let of_path = methods.into_iter().filter(|method| item.get(method).is_some());
+                of_path.map(|method| (path.as_str(), method))
+            })
+            .collect();
+        assert_eq!(described, served);
+    }
+
+    #[test]
+    fn every_reference_in_the_description_leads_somewhere() {
+        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+        let mut num_references = 0;
+        let mut left = vec![&document];
+        while let Some(value) = left.pop() {
+            if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
+                let pointer = reference.strip_prefix('#').unwrap();
+                assert!(document.pointer(pointer).is_some(), "{reference}");
+                num_references += 1;
+            }
+            left.extend(value.as_object().into_iter().flat_map(|object| object.values()));
+            left.extend(value.as_array().into_iter().flatten());
+        }
+        assert!(num_references > 10);
+    }
+}

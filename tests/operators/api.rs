@@ -1,0 +1,133 @@
+//! By HTTP: what is answered, and to whom.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
+
+use crate::plant::{ACTIONS, EMBEDDED, Plant, RULES};
+use crate::support::{Home, SOON, names};
+use crate::{UNAVAILABLE, USAGE};
+
+#[test]
+fn the_api_answers_on_its_socket_and_by_tcp() {
+    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    plant.read("T_1", 30.0);
+    let (local, tcp) = (plant.home.api(), plant.daemon.web());
+    let get = |path: &str| {
+        let answer = tcp.get(path).expect("an answer");
+        assert_eq!(local.get(path).expect("an answer"), answer, "{path}");
+        answer
+    };
+    let listed = get("/api/v1/alarms");
+    assert_eq!((listed.status, listed.json["alarms"].as_array().map(Vec::len)), (200, Some(1)));
+    let id = listed.json["alarms"][0]["id"].as_str().expect("an id").to_owned();
+    let one = get(&format!("/api/v1/alarms/{id}"));
+    assert_eq!((one.status, &one.json), (200, &listed.json["alarms"][0]));
+    assert_eq!(get("/api/v1/alarms/warm%2FT_1"), one);
+    assert_eq!(get("/api/v1/openapi.json").json["openapi"], "3.1.0");
+
+    let done = tcp.post(&format!("/api/v1/alarms/{id}/ack"), &json!({"by": "anne"}));
+    let done = done.expect("an answer");
+    assert_eq!((done.status, &done.json["changed"]), (200, &json!(true)), "{done:?}");
+    let history = get("/api/v1/alerts?sensor=T_1");
+    assert_eq!(history.json["alerts"][1]["transition"], "acknowledged");
+    assert_eq!(history.json["alerts"][1]["by"], "anne");
+    assert_eq!(get("/api/v1/alerts?limit=1").json["alerts"].as_array().map(Vec::len), Some(1));
+    assert_eq!(plant.home.db().texts(ACTIONS), ["acknowledge|warm|T_1|anne|api|done"]);
+
+    for (path, status) in [
+        ("/api/v1/alarms/0123456789abcdef", 404),
+        ("/api/v1/alarms/T_1", 422),
+        ("/api/v1/alerts?since=yesterday", 422),
+        ("/api/v1/alerts?until=1h", 422),
+        ("/api/v1/nothing", 404),
+        ("/api/v1/alarms/warm%2FT_1/ack", 405),
+    ] {
+        let refused = get(path);
+        assert_eq!(refused.status, status, "{path}: {refused:?}");
+        assert!(refused.json["error"].is_string(), "{path}: {refused:?}");
+    }
+    for (path, body, status) in [
+        ("warm%2FT_1/reset", json!({"by": "anne"}), 409),
+        ("cold%2FT_1/ack", json!({"by": "anne"}), 409),
+        ("cold%2FT_2/ack", json!({"by": "anne"}), 404),
+        ("warm%2FT_1/ack", json!({}), 422),
+        ("warm%2FT_1/shelve", json!({"by": "anne"}), 422),
+        ("warm%2FT_1/shelve", json!({"by": "anne", "why": "x", "for": "25h"}), 422),
+        ("warm%2FT_1/ack", json!({"by": "x".repeat(20_000)}), 413),
+    ] {
+        let answer = tcp.post(&format!("/api/v1/alarms/{path}"), &body).expect("an answer");
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        assert!(answer.json["error"].is_string(), "{path}: {answer:?}");
+    }
+    let socket = std::fs::metadata(plant.home.path(names::API_SOCKET)).expect("the socket");
+    assert_eq!(socket.permissions().mode() & 0o777, 0o600);
+    assert_eq!(plant.daemon.stop(), 0);
+    assert!(!plant.home.path(names::API_SOCKET).exists());
+}
+
+#[test]
+fn a_page_of_elsewhere_can_neither_read_nor_change_anything() {
+    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    plant.read("T_1", 30.0);
+    let tcp = plant.daemon.web();
+    let ask = |method: &str, headers: &[(&str, &str)], body: &str| {
+        let path = if method == "GET" { "/api/v1/alarms" } else { "/api/v1/alarms/warm%2FT_1/ack" };
+        tcp.ask(method, path, headers, body).expect("an answer").status
+    };
+    let body = "{\"by\":\"mallory\"}";
+    assert_eq!(ask("GET", &[("Host", "evil.example")], ""), 403);
+    let json = ("Content-Type", "application/json");
+    assert_eq!(ask("POST", &[("Host", "evil.example"), json], body), 403);
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"] {
+        assert_eq!(ask("POST", &[("Content-Type", kind)], body), 415, "{kind}");
+    }
+    assert_eq!(ask("POST", &[], body), 415);
+    assert_eq!(plant.alarms()[0]["state"], "unacknowledged");
+    assert_eq!(plant.home.db().texts(ACTIONS), Vec::<String>::new());
+    assert_eq!(ask("GET", &[("Host", "127.0.0.1:8420")], ""), 200);
+}
+
+#[test]
+fn with_a_token_nothing_is_answered_without_it() {
+    let mut home = Home::new();
+    home.set_env("WEB_TOKEN", "s3cret-t0ken");
+    let web = "[web]\nlisten = \"127.0.0.1:0\"\ntoken_env = \"WEB_TOKEN\"\n";
+    let mut plant = Plant::with(home, &format!("{EMBEDDED}{web}{RULES}"));
+    plant.read("T_1", 30.0);
+    let tcp = plant.daemon.web();
+    let ask = |authorization: &str| {
+        let headers = [("Host", "vigie.example"), ("Authorization", authorization)];
+        tcp.ask("GET", "/api/v1/alarms", &headers, "").expect("an answer")
+    };
+    assert_eq!(tcp.get("/api/v1/alarms").expect("an answer").status, 401);
+    assert_eq!(tcp.get("/api/v1/nothing").expect("an answer").status, 401);
+    let wrong = ask("Bearer s3cret-t0keN");
+    assert_eq!((wrong.status, wrong.json["error"].is_string()), (401, true));
+    assert_eq!(ask("Bearer s3cret-t0ken").status, 200);
+    let headers = [("Content-Type", "application/json")];
+    let path = "/api/v1/alarms/warm%2FT_1/ack";
+    let change = tcp.ask("POST", path, &headers, "{\"by\":\"anne\"}").expect("an answer");
+    assert_eq!(change.status, 401);
+    assert_eq!(plant.alarms()[0]["state"], "unacknowledged");
+    // The socket is for who may open it.
+    assert_eq!(plant.home.api().get("/api/v1/alarms").expect("an answer").status, 200);
+    assert!(!plant.daemon.log().contains("s3cret"), "the token is in the log");
+}
+
+#[test]
+fn where_it_cant_listen_it_says_why() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address");
+    for (web, code, what) in [
+        (format!("listen = \"{address}\""), UNAVAILABLE, "the API can't listen on"),
+        ("listen = \"127.0.0.1:0\"\ntoken_env = \"NOT_SET\"".into(), USAGE, "no token for [web]"),
+        ("listen = \"0.0.0.0:0\"".into(), USAGE, "anyone may acknowledge"),
+    ] {
+        let home = Home::new();
+        let mut daemon = home.spawn(&format!("{EMBEDDED}[web]\n{web}\n"));
+        assert_eq!(daemon.exit_code(SOON), code, "{web}");
+        assert!(daemon.log().contains(what), "{web}: {}", daemon.log());
+    }
+}

@@ -1,0 +1,215 @@
+//! `kill -9` in the middle of what operators do: it is done once, whole, or can be asked for again.
+
+use std::thread;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+
+use crate::plant::{ACTIONS, EMBEDDED, Plant, RULES};
+use crate::support::api::Server;
+use crate::support::readings::{reading, timestamp};
+use crate::support::{Client, Daemon, Home, Mosquitto, SOON, eventually, let_run, names, require};
+
+const ROUNDS: usize = 10;
+const SENSORS: usize = 3;
+
+/// A step of the script.
+enum Step {
+    /// A reading of each sensor.
+    Read(f64),
+    /// An operator's word on an alarm of each sensor, and whether it shows that it was done.
+    Say(&'static str, &'static str, Value, fn(&Value) -> bool),
+}
+
+/// One round: alarms that are shelved, acknowledged, taken out of service and reset as they come and go.
+fn round() -> Vec<Step> {
+    let by = |by: &str| json!({ "by": by });
+    let why = |by: &str, why: &str| json!({ "by": by, "why": why });
+    vec![
+        Step::Read(30.0),
+        Step::Say("warm", "ack", why("anne", "seen"), |alarm| alarm["state"] == "acknowledged"),
+        Step::Read(20.0),
+        Step::Say("warm", "shelve", why("bo", "door"), |alarm| alarm["shelved"].is_object()),
+        Step::Read(31.0),
+        Step::Read(20.5),
+        Step::Read(32.0),
+        Step::Say("warm", "unshelve", by("bo"), |alarm| !alarm["shelved"].is_object()),
+        Step::Say("warm", "out-of-service", why("cy", "test"), |alarm| {
+            alarm["withheld"] == "out-of-service"
+        }),
+        Step::Read(20.0),
+        Step::Read(33.0),
+        Step::Say("warm", "return-to-service", by("cy"), |alarm| alarm["withheld"].is_null()),
+        Step::Read(5.0),
+        Step::Say("warm", "ack", by("anne"), Value::is_null),
+        Step::Read(21.0),
+        Step::Say("cold", "reset", why("anne", "looked at"), Value::is_null),
+    ]
+}
+
+/// The daemon, and who kills it.
+struct Stage {
+    daemon: Daemon,
+    client: Client,
+    home: Home,
+    config: String,
+    num_readings: usize,
+    random: StdRng,
+    kills_left: usize,
+}
+
+impl Stage {
+    /// Kills the daemon a little later, if it is time again, and starts it anew.
+    fn maybe_kill(&mut self, steps_left: usize) {
+        let is_time =
+            self.kills_left > 0 && (self.kills_left >= steps_left || self.random.random_bool(0.25));
+        if is_time {
+            self.kills_left -= 1;
+            let_run(Duration::from_millis(self.random.random_range(0..15)));
+            self.daemon.kill();
+            self.daemon = self.home.start(&self.config);
+        }
+    }
+
+    fn read(&mut self, value: f64, steps_left: usize) {
+        for sensor in 0..SENSORS {
+            let time = timestamp(self.num_readings / SENSORS);
+            let payload = reading(&format!("T_{sensor}"), value, &time);
+            self.client.publish(names::READINGS, payload, 1);
+            self.num_readings += 1;
+        }
+        self.maybe_kill(steps_left);
+        let (db, expected) = (self.home.db(), self.num_readings);
+        self.daemon.wait_until("the readings", SOON, || db.count() == expected);
+    }
+
+    /// Asks, and asks again until it shows that it was done: the answer may be lost in a kill.
+    fn say(
+        &mut self,
+        (rule, verb): (&str, &str),
+        body: &Value,
+        is_done: fn(&Value) -> bool,
+        steps_left: usize,
+    ) {
+        for sensor in 0..SENSORS {
+            let (api, body) = (self.home.api(), body.clone());
+            let alarm = format!("/api/v1/alarms/{rule}%2FT_{sensor}");
+            let path = format!("{alarm}/{verb}");
+            let first = {
+                let (api, path, body) = (api.clone(), path.clone(), body.clone());
+                thread::spawn(move || api.post(&path, &body))
+            };
+            if sensor == SENSORS - 1 {
+                self.maybe_kill(steps_left);
+            }
+            // With a kill, anything may have become of it.
+            let _ = first.join().expect("asked");
+            eventually(&path, SOON, || {
+                let shown = shown(&api, &alarm)?;
+                if is_done(&shown) {
+                    return Some(());
+                }
+                let _ = api.post(&path, &body);
+                None
+            });
+        }
+    }
+}
+
+/// The alarm as it is now, `null` for one at rest; nothing when the daemon gives no answer.
+fn shown(api: &Server, alarm: &str) -> Option<Value> {
+    let answer = api.get(alarm).ok()?;
+    match answer.status {
+        200 => Some(answer.json),
+        404 => Some(Value::Null),
+        _ => None,
+    }
+}
+
+/// Every alarm's history, line for line. What an operator did is dated by the clock, so its time is left
+/// out, and ids are told by the order they came in.
+fn history(home: &Home) -> Vec<String> {
+    let sql =
+        "SELECT concat_ws(' ', sensor_id, rule, transition, state, severity, value, threshold,
+                   CASE WHEN \"by\" IS NULL THEN timestamp END, \"by\", why, announced, message,
+                   (SELECT count(DISTINCT b.alert_id) FROM alerts b WHERE b.sensor_id = a.sensor_id
+                        AND b.rule = a.rule AND b.id <= a.id))
+               FROM alerts a ORDER BY sensor_id, rule, id";
+    home.db().texts(sql)
+}
+
+/// Plays the script to a daemon that is killed so many times on the way.
+fn play(kills: usize) -> Vec<String> {
+    let (broker, home) = (Mosquitto::running(), Home::new());
+    let access = broker.access();
+    let config = format!("language = \"en\"\n{}{RULES}", access.mqtt_table("the broker", ""));
+    let mut daemon = home.start(&config);
+    daemon.wait_line(names::CONNECTED, SOON);
+    let client = Client::connect(&access);
+    let random = StdRng::seed_from_u64(3);
+    let mut stage =
+        Stage { daemon, client, home, config, num_readings: 0, random, kills_left: kills };
+    let script: Vec<_> = (0..ROUNDS).flat_map(|_| round()).collect();
+    let num_steps = script.len();
+    for (done, step) in script.into_iter().enumerate() {
+        let left = num_steps - done;
+        match step {
+            Step::Read(value) => stage.read(value, left),
+            Step::Say(rule, verb, body, is_done) => stage.say((rule, verb), &body, is_done, left),
+        }
+    }
+    assert_eq!((stage.kills_left, stage.daemon.stop()), (0, 0));
+    history(&stage.home)
+}
+
+#[test]
+fn kills_change_nothing_of_what_operators_did() {
+    if !require(&["mosquitto"]) {
+        return;
+    }
+    let whole = play(0);
+    // The steps of a round that change something, of each sensor.
+    assert_eq!(whole.len(), ROUNDS * SENSORS * 17, "{whole:#?}");
+    let killed = play(30);
+    eprintln!("{} transitions, beside {} with 30 kills", whole.len(), killed.len());
+    for (killed, whole) in killed.iter().zip(&whole) {
+        assert_eq!(killed, whole);
+    }
+    assert_eq!(killed.len(), whole.len());
+}
+
+#[test]
+fn an_action_lost_with_storage_is_done_once_all_the_same() {
+    let mut home = Home::new();
+    home.set_env(names::FAULTS, "panic:storage=1s");
+    let mut plant = Plant::with(home, &format!("{EMBEDDED}{RULES}"));
+    plant.read("T_1", 30.0);
+    let_run(Duration::from_secs(1));
+    // The message that carries this is the occasion.
+    let (code, said) = plant.vigie(&["ack", "warm/T_1", "--by", "anne"]);
+    assert_eq!((code, said.contains("done")), (0, true), "{said}");
+    plant.daemon.wait_line(names::PANIC_IN, SOON);
+    assert_eq!(plant.history(), ["T_1 warm raised 1", "T_1 warm acknowledged 0 anne"]);
+    assert_eq!(plant.home.db().texts(ACTIONS), ["acknowledge|warm|T_1|anne|cli|done"]);
+}
+
+#[test]
+fn what_an_operator_said_outlives_a_kill() {
+    let mut plant = Plant::embedded("");
+    plant.read("T_1", 30.0);
+    let shelve = ["shelve", "warm/T_1", "--by", "anne", "--for", "2h", "--why", "door"];
+    assert_eq!(plant.vigie(&shelve).0, 0);
+    let before = plant.alarms();
+    plant.daemon.kill();
+    plant.daemon = plant.home.start(&plant.config);
+    assert_eq!(plant.alarms(), before);
+    let access = plant.daemon.embedded_broker();
+    plant.client = Client::listening(&access, &[names::ALERTS]);
+    plant.read("T_1", 20.0);
+    let api: Server = plant.home.api();
+    let state = eventually("the state", SOON, || api.get("/api/v1/alarms/warm%2FT_1").ok());
+    assert_eq!(state.json["state"], "returned-unacknowledged");
+    assert_eq!(state.json["shelved"]["by"], "anne");
+}

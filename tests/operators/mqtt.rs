@@ -1,0 +1,86 @@
+//! By MQTT, with the readings' own promise: what was acknowledged to the sender is not lost.
+
+use crate::plant::{ACTIONS, Plant, RULES};
+use crate::support::{Home, Mosquitto, SOON, require};
+
+/// Acknowledges by MQTT, well and badly.
+fn acknowledge_by_mqtt(plant: &mut Plant) {
+    plant.read("T_1", 30.0);
+    plant.read("T_2", 30.0);
+    let alerts = plant.published(2);
+    let topic = |id: &str| format!("factory/alarms/{id}/ack");
+    plant.client.publish(&topic(&alerts[0].1), "", 1);
+    plant.client.publish(&topic(&alerts[1].1), "{\"by\":\"anne\",\"why\":\"seen\"}", 1);
+    plant.client.publish(&topic(&alerts[1].1), "{\"by\":\"anne\"}", 1);
+    let bad = [
+        (topic("warm"), "", "names no alarm"),
+        (topic("0123456789abcdef"), "", "no alarm has that id now"),
+        (topic(&alerts[0].1), "ok", "not JSON"),
+        (topic(&alerts[0].1), "{\"by\":\"\"}", "`by` is empty"),
+    ];
+    for (topic, payload, _) in &bad {
+        plant.client.publish(topic, *payload, 1);
+    }
+    let db = plant.home.db();
+    let reasons = || db.texts("SELECT reason FROM rejected_messages ORDER BY id");
+    plant.daemon.wait_until("the last", SOON, || reasons().len() == bad.len());
+    for (topic, _, reason) in &bad {
+        assert!(reasons().iter().any(|said| said.contains(reason)), "{topic}: {:?}", reasons());
+    }
+    let states: Vec<_> = plant.alarms().iter().map(|alarm| alarm["state"].clone()).collect();
+    assert_eq!(states, ["acknowledged", "acknowledged"]);
+    assert_eq!(
+        plant.history()[2..],
+        ["T_1 warm acknowledged 0 mqtt", "T_2 warm acknowledged 0 anne seen"]
+    );
+    assert_eq!(
+        db.texts(ACTIONS),
+        [
+            "acknowledge|warm|T_1|mqtt|mqtt|done",
+            "acknowledge|warm|T_2|anne|seen|mqtt|done",
+            "acknowledge|warm|T_2|anne|mqtt|unchanged",
+            "acknowledge|mqtt|mqtt|refused: 0123456789abcdef: no alarm has that id now: \
+             `vigie alarms` lists those that do, or name it RULE/SENSOR",
+        ]
+    );
+    plant.published(2);
+}
+
+#[test]
+fn an_alarm_is_acknowledged_by_mqtt_on_the_embedded_broker() {
+    acknowledge_by_mqtt(&mut Plant::embedded(""));
+}
+
+#[test]
+fn an_alarm_is_acknowledged_by_mqtt_on_mosquitto() {
+    if !require(&["mosquitto"]) {
+        return;
+    }
+    let (broker, home) = (Mosquitto::running(), Home::new());
+    let access = broker.access();
+    let config = format!("language = \"en\"\n{}{RULES}", access.mqtt_table("the broker", ""));
+    let daemon = home.start(&config);
+    acknowledge_by_mqtt(&mut Plant::on(home, daemon, &config, &access));
+}
+
+#[test]
+fn a_word_by_mqtt_that_was_acknowledged_is_not_lost_with_the_daemon() {
+    if !require(&["mosquitto"]) {
+        return;
+    }
+    let (broker, home) = (Mosquitto::running(), Home::new());
+    let access = broker.access();
+    let config = format!("language = \"en\"\n{}{RULES}", access.mqtt_table("the broker", ""));
+    let daemon = home.start(&config);
+    let mut plant = Plant::on(home, daemon, &config, &access);
+    plant.read("T_1", 30.0);
+    let id = plant.published(1)[0].1.clone();
+    plant.daemon.kill();
+    // It waits at the broker for the daemon's session.
+    plant.client.publish(&format!("factory/alarms/{id}/ack"), "{\"by\":\"anne\"}", 1);
+    plant.daemon = plant.home.start(&plant.config);
+    let db = plant.home.db();
+    plant.daemon.wait_until("the word", SOON, || {
+        db.texts(ACTIONS) == ["acknowledge|warm|T_1|anne|mqtt|done"]
+    });
+}

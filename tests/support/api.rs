@@ -1,0 +1,85 @@
+//! One HTTP/1.1 request at a time, by TCP or over a Unix socket, as far as these tests need it.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Longer than any answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where a server is.
+#[derive(Debug, Clone)]
+pub enum Server {
+    Tcp(String),
+    Unix(PathBuf),
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    pub json: Value,
+}
+
+impl Server {
+    /// Sends a request. `headers` come before the body's length; without a `Host` among them it is
+    /// `localhost`.
+    ///
+    /// # Errors
+    /// When there is no server, or it went away.
+    pub fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> io::Result<Answer> {
+        let has_host = headers.iter().any(|(name, _)| *name == "Host");
+        let host = if has_host { "" } else { "Host: localhost\r\n" };
+        let headers: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\n{host}{headers}Connection: close\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        let mut answer = String::new();
+        match self {
+            Self::Tcp(address) => {
+                let mut stream = TcpStream::connect(address)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.write_all(request.as_bytes())?;
+                stream.read_to_string(&mut answer)?;
+            }
+            Self::Unix(path) => {
+                let mut stream = UnixStream::connect(path)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.write_all(request.as_bytes())?;
+                stream.read_to_string(&mut answer)?;
+            }
+        }
+        understood(&answer).ok_or_else(|| io::Error::other(format!("not an answer: {answer:?}")))
+    }
+
+    /// # Errors
+    /// As of [`Self::ask`].
+    pub fn get(&self, path: &str) -> io::Result<Answer> {
+        self.ask("GET", path, &[], "")
+    }
+
+    /// # Errors
+    /// As of [`Self::ask`].
+    pub fn post(&self, path: &str, body: &Value) -> io::Result<Answer> {
+        self.ask("POST", path, &[("Content-Type", "application/json")], &body.to_string())
+    }
+}
+
+fn understood(answer: &str) -> Option<Answer> {
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some(Answer { status, json: serde_json::from_str(body).ok()? })
+}
