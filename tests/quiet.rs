@@ -40,9 +40,9 @@ suppression_settle = "3s"
 "#;
 
 const RAISED: &str =
-    "SELECT count(*) FROM alerts WHERE rule = 'sensor-silent' AND state = 'active'";
+    "SELECT count(*) FROM alerts WHERE rule = 'sensor-silent' AND transition = 'raised'";
 const RESOLVED: &str =
-    "SELECT count(*) FROM alerts WHERE rule = 'sensor-silent' AND state = 'resolved'";
+    "SELECT count(*) FROM alerts WHERE rule = 'sensor-silent' AND transition = 'returned'";
 const ANNOUNCED: &str = "SELECT count(*) FROM alerts WHERE announced";
 const EXPLAINED: &str =
     "SELECT count(*) FROM alarm_states WHERE state LIKE '%\"suppressed_by\":\"gateway-silent\"%'";
