@@ -16,10 +16,20 @@ use crate::domain::{
 use crate::journal::Position;
 use crate::messages::PendingAlert;
 
-pub(super) const PENDING_SQL: &str = "
-    SELECT id, alert_id, rule, alert_type, sensor_id, location, quantity, value, unit, threshold,
-           severity, state, message, timestamp, in_flood, transition, \"by\", why
-    FROM alerts WHERE announced AND published_at IS NULL AND id > ?1 ORDER BY id";
+/// The columns that [`readable`] takes.
+macro_rules! event_columns {
+    () => {
+        "id, alert_id, rule, alert_type, sensor_id, location, quantity, value, unit, threshold,
+         severity, state, message, timestamp, in_flood, transition, \"by\", why"
+    };
+}
+pub(super) const EVENT_COLUMNS: &str = event_columns!();
+
+pub(super) const PENDING_SQL: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM alerts WHERE announced AND published_at IS NULL AND id > ?1 ORDER BY id"
+);
 
 /// Readings of each table to recognise a redelivery by and to fill the windows of rules with: many times
 /// what brokers and devices have in flight, and a few megabytes to hold for a moment.
@@ -69,7 +79,7 @@ pub(super) fn pending_alerts(
     Ok(alerts)
 }
 
-/// The alert event of a row with the columns of [`PENDING_SQL`]; `None`, and a word in the log, for one
+/// The alert event of a row with [`EVENT_COLUMNS`]; `None`, and a word in the log, for one
 /// that can't be read.
 pub(super) fn readable(row: &Row<'_>) -> rusqlite::Result<Option<PendingAlert>> {
     let row_id = row.get(0)?;
@@ -160,7 +170,7 @@ fn reading(row: &Row<'_>) -> Option<Reading> {
     })
 }
 
-/// Takes the columns of [`PENDING_SQL`].
+/// Takes [`EVENT_COLUMNS`].
 fn alert_event(row: &Row<'_>) -> Result<AlertEvent, Unreadable> {
     Ok(AlertEvent {
         alert_id: text(row, 1)?,

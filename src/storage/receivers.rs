@@ -3,12 +3,8 @@
 use r2d2_sqlite::rusqlite::{self, Connection, OptionalExtension, params};
 
 use super::database::{Database, OpenError};
-use super::recall;
+use super::recall::{self, EVENT_COLUMNS};
 use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, PendingAlert};
-
-/// The columns of [`recall::PENDING_SQL`].
-const COLUMNS: &str = "id, alert_id, rule, alert_type, sensor_id, location, quantity, value, unit,
-    threshold, severity, state, message, timestamp, in_flood, transition, \"by\", why";
 
 impl Database {
     /// Forgets what all receivers kept but those that are `named`: one that comes back later is new,
@@ -91,7 +87,7 @@ fn after(
     at_most: usize,
 ) -> rusqlite::Result<Vec<PendingAlert>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM alerts WHERE id > ?1 AND (announced OR (state = 'resolved'
+        "SELECT {EVENT_COLUMNS} FROM alerts WHERE id > ?1 AND (announced OR (state = 'resolved'
             AND (transition IS NULL OR transition IN ('returned', 'closed', 'reset'))))
          ORDER BY id"
     );
@@ -107,7 +103,7 @@ fn after(
 
 fn of_rows(connection: &Connection, row_ids: &[i64]) -> rusqlite::Result<Vec<PendingAlert>> {
     let mut select =
-        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM alerts WHERE id = ?1"))?;
+        connection.prepare_cached(&format!("SELECT {EVENT_COLUMNS} FROM alerts WHERE id = ?1"))?;
     let mut alerts = Vec::with_capacity(row_ids.len());
     for row_id in row_ids {
         let mut rows = select.query([row_id])?;
@@ -121,13 +117,38 @@ fn of_rows(connection: &Connection, row_ids: &[i64]) -> rusqlite::Result<Vec<Pen
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::fixtures::settings;
+    use crate::domain::{AlertEvent, AlertState};
+    use crate::storage::fixtures::{alerts as stored_alerts, event, settings};
     use crate::storage::write::{Work, commit};
 
     fn keep(through: i64, parts: &[(&str, Option<&str>)]) -> KeepReceiver {
         let owned =
             |(part, state): &(&str, Option<&str>)| ((*part).to_owned(), state.map(str::to_owned));
         KeepReceiver { receiver: "a".into(), through, parts: parts.iter().map(owned).collect() }
+    }
+
+    #[test]
+    fn what_is_announced_is_loaded_and_every_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut database = crate::storage::open(&settings(&folder.path().join("a.db"))).unwrap();
+        let quiet = |event: AlertEvent| AlertEvent { announced: false, ..event };
+        let events = [
+            event("a", "A", 1, AlertState::Active),
+            quiet(event("b", "B", 2, AlertState::Active)),
+            quiet(event("a", "A", 3, AlertState::Resolved)),
+            event("c", "C", 4, AlertState::Active),
+        ];
+        commit(&mut database, &[Work::Store(&stored_alerts(events))]).unwrap();
+        let rows = |which: &LoadAlerts| -> Vec<(i64, String)> {
+            let found = alerts(&database.connection, which).unwrap();
+            found.into_iter().map(|it| (it.row_id, it.event.alert_id.to_string())).collect()
+        };
+        let row = |row_id, alert_id: &str| (row_id, alert_id.to_owned());
+        let after = |row_id, at_most| rows(&LoadAlerts::After { row_id, at_most });
+        assert_eq!(after(0, 9), [row(1, "a"), row(3, "a"), row(4, "c")]);
+        assert_eq!(after(1, 1), [row(3, "a")]);
+        assert_eq!(rows(&LoadAlerts::Rows(vec![4, 2, 99])), [row(4, "c"), row(2, "b")]);
+        assert_eq!(kept(&database.connection, "a").unwrap().last_row_id, 4);
     }
 
     #[test]
