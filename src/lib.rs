@@ -12,6 +12,7 @@ pub mod app;
 pub mod broker;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod domain;
 pub mod exit;
 pub mod gateway;

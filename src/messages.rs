@@ -8,8 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::Message;
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use crate::alarms::engine::Expected;
+use crate::alarms::quiet::QuietSettings;
+use crate::alarms::rule::Rule;
 use crate::config::Secret;
 use crate::domain::{
     ActionRecord, AlarmState, AlertEvent, OperatorAction, Reading, Rejected, StandingAlert,
@@ -188,6 +192,39 @@ pub enum LoadAlerts {
     After { row_id: i64, at_most: usize },
     /// Of these rows, those that are there.
     Rows(Vec<i64>),
+}
+
+/// Reloader → evaluator: judge by these rules from now on, those of the restarts to come among them.
+/// Answered when it does; `Err` when it died meanwhile, and then it is safe to send them again.
+#[derive(Message)]
+#[rtype(result = "Result<(), String>")]
+pub struct ReloadRules(pub Ruling);
+
+/// What alarms go by.
+#[derive(Debug, Clone, Default)]
+pub struct Ruling {
+    pub rules: Vec<Rule>,
+    pub quiet: QuietSettings,
+    /// Series that should speak.
+    pub expected: Arc<[Expected]>,
+}
+
+/// Whoever is asked to → reloader: read the configuration again and apply what changed. Answered when all
+/// of it is applied.
+#[derive(Message)]
+#[rtype(result = "ReloadAnswer")]
+pub struct Reload;
+
+/// What came of a reload, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", content = "text", rename_all = "snake_case")]
+pub enum ReloadAnswer {
+    /// What changed.
+    Done(String),
+    /// Everything that is wrong with the file; nothing was changed.
+    Refused(String),
+    /// What could not be applied, and why.
+    Failed(String),
 }
 
 /// Embedded broker → gateway, by a watch channel: where the gateway connects, in plain TCP.

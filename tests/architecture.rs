@@ -12,7 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("locale", &["domain", "alarms"]),
     ("alarms", &["domain"]),
     ("config", &["domain", "locale", "alarms"]),
-    ("messages", &["domain", "config", "journal"]),
+    ("messages", &["domain", "alarms", "config", "journal"]),
     ("supervisor", &["logging"]),
     ("logging", &["config"]),
     ("wire", &["domain", "config"]),
@@ -28,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("status", ACTOR_MAY_NAME),
     ("rehearsal", &["domain", "alarms", "locale", "config", "alerts"]),
     ("web", ACTOR_MAY_NAME),
+    ("control", ACTOR_MAY_NAME),
     (
         "app",
         &[
@@ -50,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "notify",
             "status",
             "web",
+            "control",
         ],
     ),
     (
@@ -67,6 +69,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "status",
             "rehearsal",
             "web",
+            "control",
             "app",
         ],
     ),

@@ -11,7 +11,7 @@ use vigie::config::{
 };
 use vigie::domain::{Location, Quantity, Reading, SensorId, Unit};
 use vigie::messages::PublishReadings;
-use vigie::sensors::{FleetClock, Schedule, SensorSettings};
+use vigie::sensors::{CurrentSchedule, FleetClock, Schedule, SensorSettings};
 use vigie::supervisor::{
     ChildSpec, GracefulStop, GroupSpec, Health, Intensity, Mailbox, Outcome, Routed, Tree,
 };
@@ -89,8 +89,9 @@ fn run(
         let name = config.id.as_str().to_owned();
         let settings = SensorSettings {
             config: Arc::new(config),
-            schedule,
+            schedule: CurrentSchedule::new(schedule),
             clock: clock.clone(),
+            makes_up: true,
             times,
             gateway: publish.clone(),
         };

@@ -30,7 +30,7 @@ fn a_running_daemon_says_how_it_is() {
     assert_eq!(report["pid"], daemon.pid());
     let children = report["tree"]["children"].as_array().expect("the children");
     let names: Vec<_> = children.iter().filter_map(|child| child["name"].as_str()).collect();
-    for name in ["storage", "status", "alerts", "broker", "gateway", "fleet"] {
+    for name in ["storage", "status", "alerts", "broker", "gateway", "fleet", "reload", "control"] {
         assert!(names.contains(&name), "{name} is missing in {names:?}");
     }
     assert!(children.iter().all(|child| child["state"] == "up"), "{children:?}");

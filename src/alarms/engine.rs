@@ -402,6 +402,8 @@ fn close(rule: &Arc<Rule>, key: &Key, kept: Kept, newest: &Newest, out: &mut Vec
     tell(rule, key, &mut entry, newest, step, out);
 }
 
+mod reload;
+
 #[cfg(test)]
 mod quiet_tests;
 #[cfg(test)]

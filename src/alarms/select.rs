@@ -39,9 +39,15 @@ pub struct Index {
 impl Index {
     #[must_use]
     pub fn new(rules: &[Arc<Rule>]) -> Self {
+        Self::of_some(rules, 0..rules.len())
+    }
+
+    /// Finds only the rules at these places.
+    #[must_use]
+    pub fn of_some(rules: &[Arc<Rule>], places: impl IntoIterator<Item = usize>) -> Self {
         let mut index = Self::default();
-        for (at, rule) in rules.iter().enumerate() {
-            match &rule.selection {
+        for at in places {
+            match &rules[at].selection {
                 Selection::Only(id) => index.of_one.entry(id.clone()).or_default().push(at),
                 Selection::Matching { .. } | Selection::AllBut(_) => index.of_many.push(at),
             }

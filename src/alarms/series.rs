@@ -179,7 +179,18 @@ impl Entry {
 
     /// Remembers a reading that was judged before.
     pub fn recall(&mut self, rule: &Rule, newest: &Newest) {
-        let Some(sample) = newest.sample() else { return };
+        if let Some(sample) = newest.sample() {
+            self.remember(rule, sample);
+        }
+    }
+
+    /// The readings it remembers, from the oldest to the newest, as far as it remembers them one by one.
+    pub fn samples(&self) -> Vec<Sample> {
+        self.memory.samples()
+    }
+
+    /// Remembers a sample, as if it had judged it.
+    pub fn remember(&mut self, rule: &Rule, sample: Sample) {
         match &mut self.memory {
             Memory::Expression(past) => past.push(sample),
             memory => {

@@ -4,11 +4,12 @@
 //! the next is judged only when storage has taken the one before. What it knows (its place in the
 //! journal, standing alerts, recent readings) is what is committed, and so can be had again: when
 //! storage lost a batch, or a predecessor died with one in hand, it begins anew from there.
-//! Operators' actions are applied in between (`operators`).
+//! Operators' actions are applied in between (`operators`), and other rules take over (`reload`).
 //! While storage has no room it judges nothing more, and what comes in waits in the journal.
 //! Never: a reading twice, though a message may come twice.
 
 mod operators;
+mod reload;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,16 +19,16 @@ use chrono::Utc;
 use tokio::sync::oneshot;
 
 use self::operators::Operators;
+use self::reload::Successor;
+pub use self::reload::{RuleBook, Ruling};
 use super::announce;
 use super::file::AlertsFile;
 use super::held::Held;
 use super::recent::Recent;
 use super::silence::{Mark, Silence};
 use super::watch::Watch;
-use crate::alarms::engine::{Engine, Expected, Outcome, Past};
+use crate::alarms::engine::{Engine, Outcome, Past};
 use crate::alarms::machine::Moment;
-use crate::alarms::quiet::QuietSettings;
-use crate::alarms::rule::Rule;
 use crate::config::TimeStyle;
 use crate::domain::{AlertEvent, Fingerprint, Reading};
 use crate::intake::codec::Codec;
@@ -64,10 +65,7 @@ const REDELIVERED_LINES: (u64, Duration) = (1, Duration::from_secs(10));
 /// What the evaluator is made from.
 #[derive(Clone)]
 pub struct EvaluatorSettings {
-    pub rules: Vec<Rule>,
-    pub quiet: QuietSettings,
-    /// Series that should speak.
-    pub expected: Arc<[Expected]>,
+    pub ruling: RuleBook,
     pub times: TimeStyle,
     pub words: &'static Words,
     /// Whether anything could come in now.
@@ -99,6 +97,7 @@ pub struct Evaluator {
     /// Judged and not passed on yet.
     held: Option<Held>,
     operators: Operators,
+    successor: Successor,
     redelivered: LineLimit,
     is_stopping: bool,
 }
@@ -120,6 +119,7 @@ impl Evaluator {
             number: 0,
             held: None,
             operators: Operators::default(),
+            successor: Successor::default(),
             redelivered: LineLimit::new(burst, window),
             is_stopping: false,
         }
@@ -141,13 +141,14 @@ impl Evaluator {
 
     fn begin(&mut self, point: ResumePoint, ctx: &mut Context<Self>) {
         let ResumePoint { position, number, watch, standing, alarms, recent } = point;
-        let EvaluatorSettings { intake, codec, rules, .. } = &self.settings;
+        let EvaluatorSettings { intake, codec, ruling, .. } = &self.settings;
         let mut closed = Vec::new();
         let past = Past { watch, recent: &recent, alarms, standing };
-        self.engine = Engine::restore(rules.clone(), self.settings.times.zone, past, &mut closed);
-        self.engine.keep_quiet(self.settings.quiet.clone());
+        let Ruling { rules, quiet, expected } = ruling.get();
+        self.engine = Engine::restore(rules, self.settings.times.zone, past, &mut closed);
+        self.engine.keep_quiet(quiet);
         let now = Moment { at: Utc::now(), watch };
-        self.engine.expect(&self.settings.expected, now, &mut closed);
+        self.engine.expect(&expected, now, &mut closed);
         self.engine.tick(now.at, watch, &mut closed);
         self.silence = Silence::default();
         self.watch = Watch::new(watch);
@@ -158,6 +159,7 @@ impl Evaluator {
         self.held = None;
         self.feed = Some(Feed::new(intake.clone(), codec.clone(), position));
         self.hold(closed);
+        self.succeed();
         self.env.ready();
         self.proceed(ctx);
     }
@@ -188,6 +190,7 @@ impl Evaluator {
             }
             evaluator.pass_time();
             evaluator.operate();
+            evaluator.succeed();
             match evaluator.held.take_if(|held| held.is_due()) {
                 Some(held) => evaluator.pass_on(held.store, ctx),
                 None => evaluator.proceed(ctx),

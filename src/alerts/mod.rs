@@ -14,7 +14,7 @@ mod short_form;
 mod silence;
 mod watch;
 
-pub use actor::{Evaluator, EvaluatorSettings};
+pub use actor::{Evaluator, EvaluatorSettings, RuleBook};
 pub use announce::event;
 pub use file::AlertsFile;
 pub use short_form::rules as short_form;

@@ -5,7 +5,9 @@
 mod api;
 mod doors;
 mod faults;
+mod fleet;
 mod receivers;
+mod reload;
 mod report;
 mod wiring;
 
@@ -17,11 +19,12 @@ use std::time::Duration;
 use actix_rt::signal::unix::{Signal, SignalKind, signal};
 
 use self::doors::Doors;
-use crate::config::{Config, Credentials};
+use crate::config::{Config, Credentials, SensorConfig};
 use crate::exit::Exit;
 use crate::locale::Words;
+use crate::messages::Reload;
 use crate::storage;
-use crate::supervisor::{Faults, Outcome};
+use crate::supervisor::{Faults, Outcome, Route};
 
 /// How many sensors the log names one by one at the start.
 const SENSORS_NAMED: usize = 50;
@@ -29,6 +32,8 @@ const SENSORS_NAMED: usize = 50;
 /// What a run is told beside its configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
+    /// The file the configuration comes of, to be read again when asked.
+    pub config: PathBuf,
     /// Written once everything is up.
     pub ready_file: Option<PathBuf>,
     /// The version the daemon says it is.
@@ -93,10 +98,16 @@ fn secrets_are_there(config: &Config) -> Result<(), String> {
 
 fn greet(config: &Config, words: &Words) {
     log::info!(target: "vigie::app", "{}", words.banner);
-    for sensor in config.sensors.iter().take(SENSORS_NAMED) {
+    tell_sensors(config.sensors.iter(), words);
+}
+
+/// One line for each sensor that there is now, up to a number.
+fn tell_sensors<'a>(sensors: impl ExactSizeIterator<Item = &'a SensorConfig>, words: &Words) {
+    let more = sensors.len().saturating_sub(SENSORS_NAMED);
+    for sensor in sensors.take(SENSORS_NAMED) {
         log::info!(target: "vigie::app", "{}", (words.sensor_added)(&sensor.id, &sensor.location));
     }
-    if let Some(more @ 1..) = config.sensors.len().checked_sub(SENSORS_NAMED) {
+    if more > 0 {
         log::info!(target: "vigie::app", "{}", (words.sensors_added_more)(more));
     }
 }
@@ -110,12 +121,9 @@ async fn supervise(
 ) -> Exit {
     let words = config.language.words();
     let reopen = Arc::new(AtomicBool::new(false));
-    let signals = Stop::listen(words).and_then(|stop| {
-        reopen_on_sighup(reopen.clone())?;
-        Ok(stop)
-    });
-    let stop = match signals {
-        Ok(stop) => stop,
+    let signals = Stop::listen(words).and_then(|stop| Ok((stop, signal(SignalKind::hangup())?)));
+    let (stop, hangup) = match signals {
+        Ok(signals) => signals,
         Err(error) => {
             log::error!(target: "vigie::app", "can't listen for signals: {error}");
             return Exit::Unavailable;
@@ -123,13 +131,14 @@ async fn supervise(
     };
     let overall = config.shutdown_timeout;
     let intake = doors.intake.clone();
-    let wired = match wiring::wire(config, options, storage, doors, reopen) {
+    let wired = match wiring::wire(config, options, storage, doors, reopen.clone()) {
         Ok(wired) => wired,
         Err(error) => {
             log::error!(target: "vigie::app", "{error}");
             return Exit::Unavailable;
         }
     };
+    reload_on_sighup(hangup, reopen, wired.reload);
     let tree = match wired.tree.faults(faults).start() {
         Ok(tree) => tree,
         Err(error) => {
@@ -215,13 +224,13 @@ const ONE_PRESS: Duration = Duration::from_millis(300);
 /// What a shell reports of a program that was interrupted: 128 + SIGINT.
 const INTERRUPTED: i32 = 130;
 
-/// SIGHUP: log rotation has moved the alerts file away.
-fn reopen_on_sighup(reopen: Arc<AtomicBool>) -> std::io::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
+/// SIGHUP: the configuration has changed, or log rotation has moved the alerts file away.
+fn reload_on_sighup(mut hangup: Signal, reopen: Arc<AtomicBool>, reload: Route<Reload>) {
     actix_rt::spawn(async move {
         while hangup.recv().await.is_some() {
             reopen.store(true, Ordering::Relaxed);
+            // Without room there is one that waits, and will read the file as it is now.
+            let _ = reload.try_send(Reload);
         }
     });
-    Ok(())
 }

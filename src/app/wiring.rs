@@ -6,28 +6,29 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex as AsyncMutex, watch};
 
 use super::Options;
 use super::api::Reading;
 use super::doors::{Doors, beside};
+use super::fleet::Fleet;
 use super::receivers;
+use super::reload::{Reloader, ReloaderSettings, Running, ruling};
 use super::report::Reporting;
-use crate::alarms::engine::Expected;
-use crate::alerts::{self, AlertsFile, Evaluator, EvaluatorSettings};
+use crate::alerts::{AlertsFile, Evaluator, EvaluatorSettings, RuleBook};
 use crate::broker::{self, Broker, Door};
 use crate::config::{Config, Endpoint};
+use crate::control::{Control, ControlSettings};
 use crate::exit::Exit;
 use crate::gateway::{self, Gateway};
 use crate::intake::codec::OriginJson;
 use crate::messages::{
     AlertsDelivered, AlertsStored, AlertsWaiting, BrokerAddress, ConfirmCommitted,
-    LoadPendingAlerts, LoadResumePoint, Operate, PublishReadings, Store,
+    LoadPendingAlerts, LoadResumePoint, Operate, PublishReadings, Reload, ReloadRules, Store,
 };
-use crate::sensors::{FleetClock, Schedule, Sensor, SensorSettings};
 use crate::status::{Reporter, ReporterSettings};
 use crate::storage::{self, Writer};
-use crate::supervisor::{ChildSpec, GroupSpec, Health, Mailbox, Readiness, Route, Terms, Tree};
+use crate::supervisor::{ChildSpec, Health, Mailbox, Place, Readiness, Route, Tree};
 use crate::web::{self, Web};
 use crate::wire::Topics;
 
@@ -61,8 +62,12 @@ const OPEN_AT_MOST: Duration = Duration::from_secs(60);
 /// How long the evaluator may take to learn where to go on.
 const RESTORE_AT_MOST: Duration = Duration::from_secs(60);
 
-/// Sensors have nothing to finish: one that is still waiting for the gateway is cut off.
-const SENSOR_SHUTDOWN: Duration = Duration::from_millis(500);
+/// A reload under way, and one that waits: whatever asks then is served by that one, which has not read
+/// the file yet.
+const RELOAD_ROOM: usize = 2;
+
+/// A reload that is under way when all stops is broken off.
+const RELOAD_SHUTDOWN: Duration = Duration::from_millis(500);
 
 /// The order of starting; stopping is the reverse.
 mod phase {
@@ -73,6 +78,8 @@ mod phase {
     pub const BROKER: u8 = 3;
     pub const GATEWAY: u8 = 4;
     pub const FLEET: u8 = 5;
+    /// What changes the others.
+    pub const CONTROL: u8 = 6;
 }
 
 /// Every mailbox, made before any actor, so that wiring may go in circles.
@@ -84,16 +91,19 @@ struct Mailboxes {
     broker: Mailbox<Broker>,
     gateway: Mailbox<Gateway>,
     web: Mailbox<Web>,
+    reload: Mailbox<Reloader>,
+    control: Mailbox<Control>,
 }
 
 /// The tree, ready to be started, and what must be told once it was.
 pub(super) struct Wired {
     pub tree: Tree,
     pub health: Arc<OnceLock<Health>>,
+    pub reload: Route<Reload>,
 }
 
 pub(super) fn wire(
-    config: Config,
+    mut config: Config,
     options: Options,
     storage: storage::Settings,
     doors: Doors,
@@ -169,9 +179,7 @@ pub(super) fn wire(
     let web_address = web.address.clone();
     let gauges = gateway.gauges.clone();
     let evaluator = EvaluatorSettings {
-        rules: [alerts::short_form(&config.alerts), config.rules.clone()].concat(),
-        quiet: config.quiet(),
-        expected: expected(&config),
+        ruling: RuleBook::new(ruling(&config, &config.sensors)),
         is_listening: Arc::new(move || is_embedded || gauges.connected()),
         times: config.times,
         words,
@@ -187,6 +195,17 @@ pub(super) fn wire(
         confirm: boxes.storage.route::<ConfirmCommitted>(CONFIRM_ROOM),
     };
     let waiting = boxes.gateway.route::<AlertsWaiting>(ONE);
+    let reload = boxes.reload.route::<Reload>(RELOAD_ROOM);
+    let control = ControlSettings { database: config.storage.path.clone(), reload: reload.clone() };
+    let mut fleet = Fleet::new(config.times, publish);
+    let group = fleet.group(config.fleet, std::mem::take(&mut config.sensors));
+    let reloader = ReloaderSettings {
+        file: options.config.clone(),
+        group: group.handle(),
+        rules: boxes.alerts.route::<ReloadRules>(ONE),
+        words,
+        running: Arc::new(AsyncMutex::new(Running { config: config.clone(), fleet })),
+    };
 
     let signalled = |at_most| Readiness::Signalled { at_most };
     let mut tree = Tree::new()
@@ -218,7 +237,19 @@ pub(super) fn wire(
                 .readiness(signalled(CONNECT_AT_MOST)),
         )
         .child(ChildSpec::critical("web", boxes.web, Web::factory(web)).phase(phase::GATEWAY))
-        .group(fleet(&config, &publish));
+        .group(group.phase(phase::FLEET))
+        .child(
+            ChildSpec::critical("reload", boxes.reload, reloader.factory())
+                .phase(phase::CONTROL)
+                .shutdown(RELOAD_SHUTDOWN),
+        )
+        .child(
+            ChildSpec::critical("control", boxes.control, move |env| {
+                Control::new(control.clone(), env)
+            })
+            .phase(phase::CONTROL)
+            .place(Place::Pool),
+        );
     for receiver in receivers {
         tree = tree.child(receivers::child(receiver).phase(phase::RECEIVERS));
     }
@@ -238,7 +269,7 @@ pub(super) fn wire(
     let tree = tree
         .on_phase_up(move |up| match up {
             phase::GATEWAY => log::info!(target: "vigie::app", "{}", words.starting),
-            phase::FLEET => all_up(&options, &embedded, web_address.get(), started),
+            phase::CONTROL => all_up(&options, &embedded, web_address.get(), started),
             _ => {}
         })
         .watchdog(config.watchdog, |arbiter, stuck| {
@@ -248,36 +279,7 @@ pub(super) fn wire(
             );
             std::process::exit(Exit::GaveUp.code().into());
         });
-    Ok(Wired { tree, health })
-}
-
-/// The daemon's own sensors: each should speak.
-fn expected(config: &Config) -> Arc<[Expected]> {
-    let expected = config.sensors.iter().map(|sensor| Expected {
-        sensor_id: sensor.id.clone(),
-        quantity: sensor.quantity.clone(),
-        location: sensor.location.clone(),
-        unit: sensor.unit.clone(),
-    });
-    expected.collect()
-}
-
-fn fleet(config: &Config, publish: &Route<PublishReadings>) -> GroupSpec {
-    let clock = FleetClock::default();
-    let schedules = Schedule::of_fleet(config.fleet, &config.sensors);
-    let terms = Arc::new(Terms { shutdown: SENSOR_SHUTDOWN, ..Terms::sensor() });
-    let sensors = config.sensors.iter().zip(schedules).map(|(sensor, schedule)| {
-        let settings = SensorSettings {
-            config: Arc::new(sensor.clone()),
-            schedule,
-            clock: clock.clone(),
-            times: config.times,
-            gateway: publish.clone(),
-        };
-        let mailbox = Mailbox::<Sensor>::new();
-        ChildSpec::sensor(sensor.id.as_str(), mailbox, settings.factory()).terms(terms.clone())
-    });
-    GroupSpec::new("fleet").phase(phase::FLEET).children(sensors)
+    Ok(Wired { tree, health, reload })
 }
 
 /// Everything is up: says so to who waits for the ready file.

@@ -6,6 +6,7 @@ mod check;
 mod history;
 mod operate;
 mod readings;
+mod reload;
 mod report;
 mod rules;
 mod run;
@@ -66,6 +67,8 @@ enum Command {
     Rules(rules::Command),
     /// Asks the running daemon how it is: supervision tree, broker, queues.
     Status(status::Args),
+    /// Asks the running daemon to read its configuration again, and says what changed.
+    Reload(ConfigFile),
     /// Prints a completion script for a shell.
     Completions { shell: clap_complete::Shell },
 }
@@ -119,6 +122,7 @@ pub fn main() -> Exit {
         }),
         Command::Rules(command) => rules::run(&command),
         Command::Status(args) => with(&args.file.config, |config| status::run(&args, &config)),
+        Command::Reload(file) => with(&file.config, |config| reload::run(&config)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "vigie", &mut stdout());
             Exit::Ok

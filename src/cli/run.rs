@@ -22,6 +22,10 @@ pub(super) struct Args {
 pub(super) fn run(args: Args, config: Config) -> Exit {
     logging::init(&config.log);
     install_panic_hook();
-    let options = Options { ready_file: args.ready_file, version: env!("CARGO_PKG_VERSION") };
+    let options = Options {
+        config: args.file.config,
+        ready_file: args.ready_file,
+        version: env!("CARGO_PKG_VERSION"),
+    };
     app::run(config, options)
 }

@@ -9,6 +9,8 @@
 
 pub mod duration;
 
+pub mod changes;
+
 mod alerts;
 mod credentials;
 mod errors;

@@ -137,7 +137,7 @@ pub struct Credentials {
 }
 
 /// The embedded broker. Not loopback implies credentials.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerConfig {
     /// Port 0 takes a free one.
     pub listen: SocketAddr,
@@ -207,7 +207,7 @@ pub struct FleetConfig {
     pub cycle_pause: Duration,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SensorConfig {
     pub id: SensorId,
     pub location: Location,
@@ -218,7 +218,17 @@ pub struct SensorConfig {
     pub source: Source,
 }
 
-#[derive(Debug, Clone)]
+/// Tells sensors apart: an id stands for one sensor of a quantity.
+pub type SensorKey = (SensorId, Quantity);
+
+impl SensorConfig {
+    #[must_use]
+    pub fn key(&self) -> SensorKey {
+        (self.id.clone(), self.quantity.clone())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
 pub enum Source {
     Simulated(Simulation),
     Replay(Replay),
@@ -306,7 +316,7 @@ pub struct Limits {
     pub low: Option<f64>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageConfig {
     pub path: PathBuf,
     pub durability: Durability,

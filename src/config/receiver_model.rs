@@ -24,7 +24,7 @@ pub const PLACEHOLDERS: [&str; 11] = [
     "{alerts}",
 ];
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiverConfig {
     /// Its own among all receivers.
     pub name: Arc<str>,
@@ -69,7 +69,7 @@ impl GroupLabel {
 }
 
 /// The way a notification goes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChannelConfig {
     /// Alertmanager's JSON, version 4.
     Webhook(HttpConfig),
@@ -108,7 +108,7 @@ impl ChannelConfig {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpConfig {
     pub url: UrlSource,
     pub headers: BTreeMap<String, HeaderValue>,
@@ -194,7 +194,7 @@ pub enum BodyFormat {
     Plain,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmailConfig {
     pub server: String,
     pub port: u16,

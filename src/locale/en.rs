@@ -1,6 +1,6 @@
 //! The English catalogue: the twin of the French one.
 
-use super::{Words, alert, notify, trouble};
+use super::{Words, alert, notify, reload, trouble};
 use crate::domain::AlertState;
 
 pub(super) static WORDS: Words = Words {
@@ -79,6 +79,15 @@ pub(super) static WORDS: Words = Words {
     },
     notify: &notify::en::WORDS,
     api_listening: |addr| format!("🌐 API listening on {addr}"),
+    reload: reload::en,
+    reloaded: |what| format!("🔁 Configuration read again: {what}"),
+    reload_refused: |count| {
+        let mistakes = if count == 1 { "a mistake" } else { "mistakes" };
+        format!(
+            "❌ The configuration has {mistakes}, so nothing was changed; correct it and reload again"
+        )
+    },
+    reload_failed: |why| format!("❌ The configuration could not be applied: {why}"),
     stopping: "🛑 Asked to stop...",
     stopped: "👋 Stopped",
 };

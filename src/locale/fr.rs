@@ -1,6 +1,6 @@
 //! Le catalogue français ; les lignes de l'origine, mot pour mot.
 
-use super::{Words, alert, notify, trouble};
+use super::{Words, alert, notify, reload, trouble};
 use crate::domain::AlertState;
 
 pub(super) static WORDS: Words = Words {
@@ -91,6 +91,15 @@ pub(super) static WORDS: Words = Words {
     },
     notify: &notify::fr::WORDS,
     api_listening: |addr| format!("🌐 API à l'écoute sur {addr}"),
+    reload: reload::fr,
+    reloaded: |what| format!("🔁 Configuration relue: {what}"),
+    reload_refused: |count| {
+        let mistakes = if count == 1 { "une erreur" } else { "des erreurs" };
+        format!(
+            "❌ La configuration contient {mistakes}, rien n'a donc été changé; corrigez-la et rechargez"
+        )
+    },
+    reload_failed: |why| format!("❌ La configuration n'a pas pu être appliquée: {why}"),
     stopping: "🛑 Arrêt demandé...",
     stopped: "👋 Arrêté",
 };

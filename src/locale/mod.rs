@@ -7,6 +7,7 @@ mod alert;
 mod en;
 mod fr;
 mod notify;
+mod reload;
 mod trouble;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use crate::domain::{
 
 pub use alert::AlertWords;
 pub use notify::{NotifyWords, ToldAlarm};
+pub use reload::{Counts, ReloadWords};
 pub use trouble::{Explanation, Trouble};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -91,6 +93,14 @@ pub struct Words {
     pub notify: &'static NotifyWords,
     /// The API can be reached by TCP; takes the address.
     pub api_listening: fn(SocketAddr) -> String,
+    /// What a reload changed.
+    pub reload: fn(&ReloadWords<'_>) -> String,
+    /// The log line of a reload; takes what changed.
+    pub reloaded: fn(&str) -> String,
+    /// The configuration has so many mistakes, each of which follows.
+    pub reload_refused: fn(usize) -> String,
+    /// Takes what could not be applied, and why.
+    pub reload_failed: fn(&str) -> String,
     pub stopping: &'static str,
     pub stopped: &'static str,
 }

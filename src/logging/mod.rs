@@ -1,8 +1,10 @@
 //! The daemon's log: what a line looks like, and which lines are shown.
 //!
-//! Text or JSON, on standard error. `RUST_LOG` overrides the configured level. Vigie's own lines
+//! Text or JSON, on standard error. `RUST_LOG` overrides the configured level, which may change while
+//! the daemon runs. Vigie's own lines
 //! are at targets `vigie::…`; libraries speak only when something is wrong.
 
+mod level;
 mod limit;
 
 use std::io::Write;
@@ -13,6 +15,7 @@ use log::kv::{Key, Value as KvValue, VisitSource};
 use log::{Level, LevelFilter, Record};
 use serde_json::{Map, Value};
 
+pub use level::set_level;
 pub use limit::LineLimit;
 
 use crate::config::{LogConfig, LogFormat};
@@ -20,20 +23,26 @@ use crate::config::{LogConfig, LogFormat};
 /// Starts logging for the whole process. A second call changes nothing.
 pub fn init(config: &LogConfig) {
     let mut builder = env_logger::Builder::new();
-    builder.filter_level(LevelFilter::Warn).filter_module("vigie", config.level);
+    // Of Vigie's own lines all: which are shown may change.
+    builder.filter_level(LevelFilter::Warn).filter_module("vigie", LevelFilter::Trace);
     // They warn of each client that comes and goes; what matters of it is told at our own targets.
     for told_by_us in ["paho_mqtt", "rmqtt", "rmqtt_net", "rustls"] {
         builder.filter_module(told_by_us, LevelFilter::Error);
     }
-    if let Ok(filters) = std::env::var("RUST_LOG") {
+    let filters = std::env::var("RUST_LOG");
+    if let Ok(filters) = &filters {
         builder = env_logger::Builder::new();
-        builder.parse_filters(&filters);
+        builder.parse_filters(filters);
     }
     match config.format {
         LogFormat::Text => builder.format(text_line),
         LogFormat::Json => builder.format(json_line),
     };
-    let _ = builder.try_init(); // Err: already started, which is what was wanted
+    // Err: already started, which is what was wanted.
+    let _ = match filters {
+        Ok(_) => builder.try_init(),
+        Err(_) => level::init(builder.build(), config.level),
+    };
 }
 
 /// Libraries that tell everything they are given when asked for details: Paho's wrapper passwords, the

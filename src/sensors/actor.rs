@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::csv::{Recording, Row};
 use super::replay::{Origin, Progress};
-use super::schedule::{FleetClock, Schedule};
+use super::schedule::{CurrentSchedule, FleetClock};
 use super::simulated::{Sample, Simulator};
 use crate::config::{Replay, SensorConfig, Source, Speed, TimeStyle};
 use crate::domain::{Reading, Value};
@@ -32,8 +32,11 @@ const DELIVERY_PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct SensorSettings {
     pub config: Arc<SensorConfig>,
-    pub schedule: Schedule,
+    pub schedule: CurrentSchedule,
     pub clock: FleetClock,
+    /// Whether a first life that missed its first turn makes up for it: one that joins a running fleet
+    /// waits for its turn.
+    pub makes_up: bool,
     pub times: TimeStyle,
     pub gateway: Route<PublishReadings>,
 }
@@ -51,7 +54,14 @@ pub struct Sensor {
     settings: SensorSettings,
     device: Device,
     first_life: bool,
+    /// Until the next beat.
+    timer: Option<SpawnHandle>,
 }
+
+/// Whoever changes a sensor's schedule → the sensor: look at it. Losing one is harmless but for a beat.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Rescheduled;
 
 enum Device {
     Simulated(Simulator),
@@ -84,7 +94,7 @@ impl Sensor {
                 Device::Replayed { recording: Some(recording), next: None, progress }
             }
         };
-        Ok(Self { settings, device, first_life: env.incarnation() == 1 })
+        Ok(Self { settings, device, first_life: env.incarnation() == 1, timer: None })
     }
 
     fn reading(&self, value: Value, timestamp: chrono::DateTime<Utc>) -> Reading {
@@ -100,19 +110,20 @@ impl Sensor {
     }
 
     fn is_late(&self) -> bool {
-        self.settings.schedule.offset <= self.settings.clock.elapsed(Instant::now())
+        self.settings.schedule.get().offset <= self.settings.clock.elapsed(Instant::now())
     }
 
     /// Waits for the next beat of the schedule, counted from the fleet's start.
-    fn await_beat(&self, ctx: &mut Context<Self>) {
+    fn await_beat(&mut self, ctx: &mut Context<Self>) {
         let elapsed = self.settings.clock.elapsed(Instant::now());
-        let (wait, beat) = self.settings.schedule.next_after(elapsed);
-        ctx.run_later(wait, move |sensor, ctx| sensor.measure(beat, ctx));
+        let (wait, beat) = self.settings.schedule.get().next_after(elapsed);
+        self.timer = Some(ctx.run_later(wait, move |sensor, ctx| sensor.measure(beat, ctx)));
     }
 
     fn measure(&mut self, beat: u64, ctx: &mut Context<Self>) {
+        self.timer = None;
         let Device::Simulated(simulator) = &mut self.device else { return };
-        let simulated = self.settings.schedule.period.as_secs_f64() * beat_number(beat);
+        let simulated = self.settings.schedule.get().period.as_secs_f64() * beat_number(beat);
         let sample = simulator.sample(Duration::try_from_secs_f64(simulated).unwrap_or_default());
         let value = match sample {
             Sample::Measured(number) => Value::new(number).ok(),
@@ -268,9 +279,22 @@ impl Actor for Sensor {
     fn started(&mut self, ctx: &mut Self::Context) {
         match self.device {
             // A start that came too late for its first turn makes up for it; a restart waits.
-            Device::Simulated(_) if self.first_life && self.is_late() => self.measure(0, ctx),
+            Device::Simulated(_) if self.first_life && self.settings.makes_up && self.is_late() => {
+                self.measure(0, ctx);
+            }
             Device::Simulated(_) => self.await_beat(ctx),
             Device::Replayed { .. } => self.play(ctx),
+        }
+    }
+}
+
+impl Handler<Rescheduled> for Sensor {
+    type Result = ();
+
+    fn handle(&mut self, _: Rescheduled, ctx: &mut Self::Context) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+            self.await_beat(ctx);
         }
     }
 }

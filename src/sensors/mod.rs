@@ -10,5 +10,5 @@ mod replay;
 mod schedule;
 mod simulated;
 
-pub use actor::{Sensor, SensorSettings};
-pub use schedule::{FleetClock, Schedule};
+pub use actor::{Rescheduled, Sensor, SensorSettings};
+pub use schedule::{CurrentSchedule, FleetClock, Schedule};

@@ -1,6 +1,6 @@
 //! When a sensor takes its readings. Pure: time since the fleet's start goes in, a wait comes out.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::{FleetConfig, SensorConfig};
@@ -23,6 +23,33 @@ impl FleetClock {
 pub struct Schedule {
     pub offset: Duration,
     pub period: Duration,
+}
+
+/// A sensor's schedule as it is now: it may change while the sensor runs, when others join or leave
+/// its cycle. Clones share it.
+#[derive(Debug, Clone)]
+pub struct CurrentSchedule(Arc<Mutex<Schedule>>);
+
+impl CurrentSchedule {
+    #[must_use]
+    pub fn new(schedule: Schedule) -> Self {
+        Self(Arc::new(Mutex::new(schedule)))
+    }
+
+    #[must_use]
+    pub fn get(&self) -> Schedule {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether that is another one than before.
+    #[must_use = "a sensor that waits for its beat must be told of another schedule"]
+    pub fn set(&self, schedule: Schedule) -> bool {
+        let before = std::mem::replace(
+            &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner),
+            schedule,
+        );
+        before != schedule
+    }
 }
 
 impl Schedule {

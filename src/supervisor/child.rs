@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use actix::WeakAddr;
 use actix::dev::channel::AddressReceiver;
 use actix::prelude::*;
+use futures_util::Stream;
 use tokio::sync::{Mutex, oneshot};
 
 use super::arbiters::Place;
@@ -18,6 +19,7 @@ use super::env::{ChildEnv, Failure, GracefulStop};
 use super::faults::Fault;
 use super::hook::guarded;
 use super::life::Life;
+use super::notice::TARGET;
 use super::policy::{Exit, Policy};
 use super::spec::{Factory, Readiness, Terms};
 use super::supervisor::{Exited, House, Supervisor, Up};
@@ -140,8 +142,21 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> Child for Core<A> {
     fn close(&self) {
         // A child that is cut off still holds the lock: its task closes the inbox at its end.
         if let Ok(mut inbox) = self.inbox.try_lock() {
-            inbox.take();
+            discard(&self.name, inbox.take());
         }
+    }
+}
+
+/// Closes a mailbox; whoever waits for an answer learns that there will be none.
+fn discard<A: Actor<Context = Context<A>>>(name: &str, inbox: Option<AddressReceiver<A>>) {
+    let Some(mut inbox) = inbox else { return };
+    let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut num_left = 0_u32;
+    while let Poll::Ready(Some(_)) = std::pin::Pin::new(&mut inbox).poll_next(&mut task) {
+        num_left += 1;
+    }
+    if num_left > 0 {
+        log::debug!(target: TARGET, "{name}: {num_left} messages are left in its mailbox, unhandled");
     }
 }
 
@@ -150,7 +165,7 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
         let Birth { reporter, mut kill, after } = birth;
         let exit = self.live(fault, after, &mut kill, &reporter).await;
         if exit == Exit::Killed {
-            self.inbox.lock().await.take();
+            discard(&self.name, self.inbox.lock().await.take());
         }
         reporter.exited(exit);
     }

@@ -1,12 +1,13 @@
 //! A group of children as a child of the root: a supervisor of its own, started once.
 
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
 use super::child::{Birth, Child};
+use super::handle::GroupHandle;
 use super::health::Board;
 use super::policy::{Backoff, Exhaustion, GroupLimit, Intensity, Policy, Restart};
 use super::spec::GroupSpec;
@@ -27,17 +28,16 @@ pub(super) struct Group {
     /// Taken by the start.
     children: Mutex<Vec<Arc<dyn Child>>>,
     board: Arc<Board>,
-    addr: OnceLock<Addr<Supervisor>>,
+    addr: GroupHandle,
 }
 
 impl Group {
     pub(super) fn new(spec: GroupSpec, now: Instant) -> (Self, Arc<Board>) {
-        let GroupSpec { name, phase, limit, children } = spec;
+        let GroupSpec { name, phase, limit, children, handle } = spec;
         let names = children.iter().map(|it| (it.name().clone(), it.policy().intensity.window));
         let board = Arc::new(Board::new(Some(name.clone()), names, vec![], now));
         let children = Mutex::new(children);
-        let group =
-            Self { name, phase, limit, children, board: board.clone(), addr: OnceLock::new() };
+        let group = Self { name, phase, limit, children, board: board.clone(), addr: handle };
         (group, board)
     }
 }
@@ -63,10 +63,9 @@ impl Child for Group {
     fn start(self: Arc<Self>, birth: Birth, house: &Rc<House>) {
         let children =
             std::mem::take(&mut *self.children.lock().unwrap_or_else(PoisonError::into_inner));
-        let role = Role::group(birth, self.limit, children.len());
+        let role = Role::group(birth, self.limit);
         let supervisor = Supervisor::new(children, self.board.clone(), Rc::clone(house), role);
-        // It is started once, so the cell is empty.
-        let _ = self.addr.set(supervisor.start());
+        self.addr.set(supervisor.start());
     }
 
     fn ask_to_stop(&self, deadline: Instant) {

@@ -14,6 +14,9 @@ use super::policy::{Exit, History};
 /// How many children in trouble a group's summary names.
 const TROUBLED_NAMED: usize = 100;
 
+/// How many of the children that changed last a group's summary names.
+const NEWEST_NAMED: usize = 20;
+
 /// What a child is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -30,11 +33,13 @@ pub(super) enum State {
     Stopped,
     /// Ended for good because it failed too often or was cut off.
     GaveUp,
+    /// Nobody's any more: the child was removed.
+    Vacant,
 }
 
 impl State {
     pub(super) const fn is_over(self) -> bool {
-        matches!(self, Self::Stopped | Self::GaveUp)
+        matches!(self, Self::Stopped | Self::GaveUp | Self::Vacant)
     }
 }
 
@@ -48,6 +53,24 @@ pub(super) struct Record {
     pub(super) window: Duration,
     pub(super) history: History,
     pub(super) last_exit: Option<Box<(Instant, Exit)>>,
+}
+
+impl Record {
+    pub(super) fn new(name: Arc<str>, window: Duration, now: Instant) -> Self {
+        Self {
+            name,
+            state: State::Starting,
+            since: now,
+            incarnation: 0,
+            window,
+            history: History::default(),
+            last_exit: None,
+        }
+    }
+
+    fn is_shown(&self) -> bool {
+        self.state != State::Vacant
+    }
 }
 
 /// The records of one supervisor's children.
@@ -66,15 +89,7 @@ impl Board {
         groups: Vec<Arc<Self>>,
         now: Instant,
     ) -> Self {
-        let records = children.map(|(name, window)| Record {
-            name,
-            state: State::Starting,
-            since: now,
-            incarnation: 0,
-            window,
-            history: History::default(),
-            last_exit: None,
-        });
+        let records = children.map(|(name, window)| Record::new(name, window, now));
         Self { group, records: Mutex::new(records.collect()), groups }
     }
 
@@ -141,6 +156,8 @@ pub struct GroupHealth {
     pub states: StateCounts,
     /// Restarts of all children, each within its own window.
     pub restarts_in_window: usize,
+    /// The children that came up or changed their state last, the last one first; at most 20.
+    pub newest: Vec<ChildHealth>,
     /// Children that are not up or were restarted lately; at most 100 of them.
     pub troubled: Vec<ChildHealth>,
     /// How many more there are.
@@ -164,7 +181,7 @@ impl Health {
     pub fn report(&self) -> HealthReport {
         let clock = Clock::now();
         HealthReport {
-            children: self.0.records().iter().map(|record| clock.child(record)).collect(),
+            children: clock.children(&self.0),
             groups: self.0.groups.iter().map(|group| clock.group(group)).collect(),
         }
     }
@@ -175,7 +192,9 @@ impl Health {
         let clock = Clock::now();
         let boards = std::iter::once(&self.0).chain(&self.0.groups);
         boards.into_iter().find_map(|board| {
-            board.records().iter().find(|record| &*record.name == name).map(|it| clock.child(it))
+            let records = board.records();
+            let mut shown = records.iter().filter(|record| record.is_shown());
+            shown.find(|record| &*record.name == name).map(|it| clock.child(it))
         })
     }
 
@@ -184,9 +203,7 @@ impl Health {
     pub fn group_children(&self, group: &str) -> Vec<ChildHealth> {
         let clock = Clock::now();
         let board = self.0.groups.iter().find(|board| board.group.as_deref() == Some(group));
-        board.map_or_else(Vec::new, |board| {
-            board.records().iter().map(|record| clock.child(record)).collect()
-        })
+        board.map_or_else(Vec::new, |board| clock.children(board))
     }
 }
 
@@ -217,7 +234,15 @@ impl Clock {
             State::Up => ChildState::Up,
             State::Stopped => ChildState::Stopped,
             State::GaveUp => ChildState::GaveUp,
+            // Not shown.
+            State::Vacant => ChildState::Stopped,
         }
+    }
+
+    fn children(&self, board: &Board) -> Vec<ChildHealth> {
+        let records = board.records();
+        let shown = records.iter().filter(|record| record.is_shown());
+        shown.map(|record| self.child(record)).collect()
     }
 
     fn child(&self, record: &Record) -> ChildHealth {
@@ -237,13 +262,15 @@ impl Clock {
         let records = board.records();
         let mut group = GroupHealth {
             name: board.group.as_deref().unwrap_or_default().to_owned(),
-            children: records.len(),
+            children: 0,
             states: StateCounts::default(),
             restarts_in_window: 0,
+            newest: self.newest(&records),
             troubled: Vec::new(),
             troubled_not_named: 0,
         };
-        for record in records.iter() {
+        for record in records.iter().filter(|record| record.is_shown()) {
+            group.children += 1;
             let state = self.state(record.state);
             let restarts = record.history.within(record.window, self.now);
             group.states.count(state);
@@ -258,6 +285,18 @@ impl Clock {
             }
         }
         group
+    }
+
+    /// Those that came up or changed their state last, the last one first.
+    fn newest(&self, records: &[Record]) -> Vec<ChildHealth> {
+        let mut shown: Vec<_> = records.iter().filter(|record| record.is_shown()).collect();
+        let latest_first = |a: &&Record, b: &&Record| b.since.cmp(&a.since);
+        if shown.len() > NEWEST_NAMED {
+            shown.select_nth_unstable_by(NEWEST_NAMED, latest_first);
+            shown.truncate(NEWEST_NAMED);
+        }
+        shown.sort_by(latest_first);
+        shown.into_iter().map(|record| self.child(record)).collect()
     }
 }
 
@@ -297,16 +336,20 @@ mod tests {
                 record.last_exit = Some(Box::new((now, Exit::Panicked("boom".into()))));
             }
             records[0].state = State::BackingOff { until: now };
+            records[1].state = State::Vacant;
+            records[7].since = now + window;
         }
         let root = Board::new(None, [("fleet".into(), window)].into_iter(), vec![group], now);
         let health = Health(Arc::new(root));
 
         let report = health.report();
         let fleet = &report.groups[0];
-        let expected = StateCounts { starting: 1, up: 130, quarantined: 119, ..Default::default() };
+        let expected = StateCounts { starting: 1, up: 130, quarantined: 118, ..Default::default() };
         assert_eq!(fleet.states, expected);
-        assert_eq!((fleet.troubled.len(), fleet.troubled_not_named), (100, 20));
-        assert_eq!(health.group_children("fleet").len(), 250);
+        assert_eq!((fleet.troubled.len(), fleet.troubled_not_named), (100, 19));
+        assert_eq!((fleet.newest.len(), fleet.newest[0].name.as_str()), (20, "S_7"));
+        assert_eq!((fleet.children, health.group_children("fleet").len()), (249, 249));
+        assert_eq!(health.child("S_1"), None, "it was removed");
         assert_eq!(health.child("S_200").map(|child| child.state), Some(ChildState::Up));
 
         let json = serde_json::to_value(&fleet.troubled[1]).expect("plain data");

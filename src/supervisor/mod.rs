@@ -8,6 +8,7 @@ mod child;
 mod env;
 mod faults;
 mod group;
+mod handle;
 mod health;
 mod hook;
 mod life;
@@ -26,6 +27,7 @@ mod watchdog;
 pub use arbiters::Place;
 pub use env::{ChildEnv, Failure, GracefulStop};
 pub use faults::{Fault, Faults};
+pub use handle::{ChangeError, ChildId, GroupHandle, Settled};
 pub use health::{
     ChildHealth, ChildState, GroupHealth, Health, HealthReport, LastExit, StateCounts,
 };

@@ -1,7 +1,7 @@
 //! The order of starting and stopping: phases up, each complete before the next, and down again.
-//! Pure bookkeeping in O(1) a child: it counts, the supervisor acts.
+//! Pure bookkeeping in O(log n) a child: it counts, the supervisor acts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Children are named by their place in the supervisor's list.
@@ -9,7 +9,7 @@ pub(super) type Seats = Rc<[u32]>;
 
 #[derive(Debug)]
 pub(super) struct Phases {
-    list: Vec<(u8, Seats)>,
+    list: Vec<(u8, BTreeSet<u32>)>,
     /// How many phases, from the lowest, have been started and not yet stopped.
     begun: usize,
     stopping: bool,
@@ -19,20 +19,44 @@ pub(super) struct Phases {
 
 impl Phases {
     pub(super) fn new(phase_of_seat: impl Iterator<Item = u8>) -> Self {
-        let mut by_phase: BTreeMap<u8, Vec<u32>> = BTreeMap::new();
+        let mut by_phase: BTreeMap<u8, BTreeSet<u32>> = BTreeMap::new();
         for (seat, phase) in (0..).zip(phase_of_seat) {
-            by_phase.entry(phase).or_default().push(seat);
+            by_phase.entry(phase).or_default().insert(seat);
         }
-        let list = by_phase.into_iter().map(|(phase, seats)| (phase, seats.into())).collect();
-        Self { list, begun: 0, stopping: false, waiting: 0 }
+        Self { list: by_phase.into_iter().collect(), begun: 0, stopping: false, waiting: 0 }
     }
 
     /// The next phase's children to start, all of which are waited for; `None` when all are up.
     pub(super) fn start_next(&mut self) -> Option<Seats> {
-        let (_, seats) = self.list.get(self.begun)?;
-        self.begun += 1;
-        self.waiting = seats.len();
-        Some(Rc::clone(seats))
+        loop {
+            let (_, seats) = self.list.get(self.begun)?;
+            self.begun += 1;
+            self.waiting = seats.len();
+            // All of an empty phase were removed: nobody will say that it is up.
+            if !seats.is_empty() {
+                return Some(seats.iter().copied().collect());
+            }
+        }
+    }
+
+    /// A child more, which its phase doesn't wait for. Whether that phase was started already, so
+    /// that the child is to be started now.
+    pub(super) fn add(&mut self, seat: u32, phase: u8) -> bool {
+        let all_begun = self.begun == self.list.len();
+        let at = self.list.binary_search_by_key(&phase, |(phase, _)| *phase).unwrap_or_else(|at| {
+            self.list.insert(at, (phase, BTreeSet::new()));
+            self.begun += usize::from(at < self.begun || all_begun);
+            at
+        });
+        self.list[at].1.insert(seat);
+        at < self.begun
+    }
+
+    /// A child less. One that is waited for must be settled too.
+    pub(super) fn remove(&mut self, seat: u32, phase: u8) {
+        if let Ok(at) = self.list.binary_search_by_key(&phase, |(phase, _)| *phase) {
+            self.list[at].1.remove(&seat);
+        }
     }
 
     /// One child of the starting phase needs no more waiting for: the phase, if it was the last.
@@ -52,7 +76,7 @@ impl Phases {
     /// The next phase's children to stop, in reverse order of starting; `None` when all are.
     pub(super) fn stop_next(&mut self) -> Option<Seats> {
         self.begun = self.begun.checked_sub(1)?;
-        Some(Rc::clone(&self.list[self.begun].1))
+        Some(self.list[self.begun].1.iter().copied().collect())
     }
 
     /// How many of the phase to stop must be waited for.
@@ -95,6 +119,27 @@ mod tests {
         assert_eq!(phases.stop_next().as_deref(), Some(&[3][..]));
         assert_eq!(phases.stop_next().as_deref(), Some(&[1][..]));
         assert!(phases.stop_next().is_none());
+    }
+
+    #[test]
+    fn children_come_and_go() {
+        let mut phases = Phases::new([0, 1, 2].into_iter());
+        phases.start_next();
+        assert_eq!([phases.add(3, 0), phases.add(4, 1), phases.add(5, 3)], [true, false, false]);
+        phases.remove(2, 2);
+        assert_eq!(phases.settled(), Some(0), "it doesn't wait for the one that came");
+        assert_eq!(phases.start_next().as_deref(), Some(&[1, 4][..]));
+        assert_eq!([phases.settled(), phases.settled()], [None, Some(1)]);
+        assert_eq!(phases.start_next().as_deref(), Some(&[5][..]), "past the empty phase");
+        assert!(phases.add(6, 9), "all phases are begun, so a new last one is too");
+
+        phases.begin_stop();
+        phases.remove(4, 1);
+        let mut stopped = Vec::new();
+        while let Some(seats) = phases.stop_next() {
+            stopped.push(seats.to_vec());
+        }
+        assert_eq!(stopped, [vec![6], vec![5], vec![], vec![1], vec![0, 3]]);
     }
 
     #[test]

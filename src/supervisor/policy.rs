@@ -215,6 +215,11 @@ impl GroupExits {
         self.failing.insert(child, now);
         self.failing.len() > limit
     }
+
+    /// The child is no more, and what it did is not held against whoever takes its place.
+    pub fn forget(&mut self, child: u32) {
+        self.failing.remove(&child);
+    }
 }
 
 #[cfg(test)]

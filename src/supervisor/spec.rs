@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use super::arbiters::Place;
 use super::child::{Child, Core};
 use super::env::{ChildEnv, Failure, GracefulStop};
+use super::handle::GroupHandle;
 use super::policy::{Backoff, Exhaustion, GroupLimit, Intensity, Policy, Restart};
 use super::route::Mailbox;
 
@@ -185,13 +186,15 @@ pub struct GroupSpec {
     pub(super) phase: u8,
     pub(super) limit: GroupLimit,
     pub(super) children: Vec<Arc<dyn Child>>,
+    pub(super) handle: GroupHandle,
 }
 
 impl GroupSpec {
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         let limit = GroupLimit::default();
-        Self { name: name.into(), phase: 0, limit, children: Vec::new() }
+        let (children, handle) = (Vec::new(), GroupHandle::default());
+        Self { name: name.into(), phase: 0, limit, children, handle }
     }
 
     /// The group's phase in the root. The phases of its children order them among themselves.
@@ -199,6 +202,12 @@ impl GroupSpec {
     pub const fn phase(mut self, phase: u8) -> Self {
         self.phase = phase;
         self
+    }
+
+    /// For changing the group while it runs.
+    #[must_use]
+    pub fn handle(&self) -> GroupHandle {
+        self.handle.clone()
     }
 
     #[must_use]

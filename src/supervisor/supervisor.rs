@@ -2,11 +2,15 @@
 //! stops them in reverse. It routes and reports and does no other work.
 //!
 //! The root is one, each group another; both live on the system's arbiter.
-//! Holds always: work per report is O(1), whatever the number of children.
+//! Holds always: work per report is O(1), whatever the number of children, and O(log n) for each child
+//! that comes or goes.
 //! Never: blocks, waits for a child, or holds a future per child.
 
+mod changing;
 mod failing;
 mod stopping;
+
+pub(super) use changing::{Add, Remove};
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -17,6 +21,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+use self::changing::Ticket;
 use super::arbiters::Arbiters;
 use super::child::{Birth, Child, Reporter};
 use super::faults::Faults;
@@ -82,8 +87,7 @@ pub(super) enum Role {
         reporter: Option<Reporter>,
         /// Held, not used: the root asks a group to stop, and that is never ignored.
         _kill: oneshot::Receiver<()>,
-        limit: usize,
-        window: Duration,
+        limit: GroupLimit,
         exits: GroupExits,
         failures: VecDeque<String>,
         /// It has told the root so.
@@ -92,12 +96,11 @@ pub(super) enum Role {
 }
 
 impl Role {
-    pub(super) fn group(birth: Birth, limit: GroupLimit, children: usize) -> Self {
+    pub(super) fn group(birth: Birth, limit: GroupLimit) -> Self {
         Self::Group {
             reporter: Some(birth.reporter),
             _kill: birth.kill,
-            limit: limit.failing(children),
-            window: limit.window,
+            limit,
             exits: GroupExits::default(),
             failures: VecDeque::new(),
             gave_up: false,
@@ -105,19 +108,54 @@ impl Role {
     }
 }
 
+/// Whether a child was asked to stop, and for whom.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    No,
+    /// It was removed: the others go on.
+    ToLeave,
+    /// All stop, and its phase waits for its end.
+    ToStop,
+}
+
 struct Seat {
     child: Arc<dyn Child>,
     /// Ends the living incarnation for good, when used or dropped.
     kill: Option<oneshot::Sender<()>>,
-    /// No longer waited for by its starting phase.
-    settled: bool,
+    /// An incarnation was started and has not reported its end.
+    is_alive: bool,
+    /// Waited for by its starting phase.
+    is_awaited: bool,
     was_up: bool,
-    /// Asked to stop: its phase waits for its end.
-    asked: bool,
+    asked: Asked,
+    /// When it is cut off, once it was asked.
+    cut_off_at: Option<Instant>,
+    /// Held until it is settled, or gone.
+    ticket: Option<Rc<Ticket>>,
+}
+
+impl Seat {
+    const fn new(child: Arc<dyn Child>) -> Self {
+        Self {
+            child,
+            kill: None,
+            is_alive: false,
+            is_awaited: false,
+            was_up: false,
+            asked: Asked::No,
+            cut_off_at: None,
+            ticket: None,
+        }
+    }
 }
 
 pub(super) struct Supervisor {
+    /// A removed child's is another's as soon as its last incarnation has reported; until then, a
+    /// late report would be taken for the other's.
     seats: Vec<Seat>,
+    free: Vec<u32>,
+    /// How many seats are somebody's.
+    population: usize,
     phases: Phases,
     board: Arc<Board>,
     house: Rc<House>,
@@ -139,9 +177,10 @@ impl Supervisor {
         role: Role,
     ) -> Self {
         let phases = Phases::new(children.iter().map(|child| child.phase()));
-        let seat = |child| Seat { child, kill: None, settled: false, was_up: false, asked: false };
         Self {
-            seats: children.into_iter().map(seat).collect(),
+            population: children.len(),
+            seats: children.into_iter().map(Seat::new).collect(),
+            free: Vec::new(),
             phases,
             board,
             house,
@@ -156,7 +195,12 @@ impl Supervisor {
 
     fn start_phase(&mut self) {
         match self.phases.start_next() {
-            Some(seats) => seats.iter().for_each(|seat| self.start(*seat, Duration::ZERO)),
+            Some(seats) => {
+                for seat in seats.iter() {
+                    self.seats[*seat as usize].is_awaited = true;
+                }
+                seats.iter().for_each(|seat| self.start(*seat, Duration::ZERO));
+            }
             None => {
                 if let Role::Group { reporter: Some(reporter), .. } = &self.role {
                     reporter.up();
@@ -176,14 +220,20 @@ impl Supervisor {
         };
         let (kill, killed) = oneshot::channel();
         let reporter = Reporter { supervisor, seat, incarnation, open: true };
-        let Seat { child, kill: old, .. } = &mut self.seats[seat as usize];
+        let Seat { child, kill: old, is_alive, .. } = &mut self.seats[seat as usize];
         *old = Some(kill);
+        *is_alive = true;
         Arc::clone(child).start(Birth { after, kill: killed, reporter }, &self.house);
     }
 
+    /// The child needs no more waiting for: it is up, or won't be soon.
     fn settle(&mut self, seat: u32) {
-        let settled = std::mem::replace(&mut self.seats[seat as usize].settled, true);
-        if settled || self.phases.stopping() {
+        let Seat { asked, ticket, is_awaited, .. } = &mut self.seats[seat as usize];
+        if *asked == Asked::No {
+            ticket.take();
+        }
+        let was_awaited = std::mem::take(is_awaited);
+        if !was_awaited || self.phases.stopping() {
             return;
         }
         if let Some(phase) = self.phases.settled() {

@@ -1,6 +1,7 @@
 //! The promise of supervision: a failing part is restarted and the others don't notice; one that
 //! keeps failing takes the daemon down. Real supervisor, real actors, real time.
 
+mod changes;
 mod fairness;
 mod fleet;
 mod order;

@@ -166,6 +166,10 @@ impl Daemon {
         self.process.signal("TERM");
     }
 
+    pub fn hang_up(&self) {
+        self.process.signal("HUP");
+    }
+
     pub fn kill(&mut self) {
         self.process.kill();
     }

@@ -73,6 +73,12 @@ impl Bench {
         self.note(out)
     }
 
+    fn reload(&mut self, rules: Vec<Rule>) -> &mut Self {
+        let mut out = Vec::new();
+        self.engine.reload(rules, self.settings.clone(), self.now, &mut out);
+        self.note(out)
+    }
+
     fn restart(&mut self, rules: Vec<Rule>) -> &mut Self {
         for change in self.engine.changes() {
             self.kept.insert((change.sensor_id.clone(), change.rule.clone()), change);
@@ -171,12 +177,30 @@ fn a_restart_with_the_rule_gone_frees_what_it_explained() {
     assert_eq!(
         told,
         [
-            "0 GW gateway Returned",
             "1000 T1 sensor Raised",
             "1000 T2 sensor Raised",
-            "60 GW gateway Raised"
+            "60 GW gateway Raised",
+            "60 GW gateway Returned"
         ]
     );
+}
+
+#[test]
+fn a_reload_without_the_rule_frees_what_it_explained_and_one_with_it_frees_nothing() {
+    let mut bench = outage();
+    bench.reload(behind_a_gateway()).wait(1001);
+    assert_eq!(bench.told, ["60 GW gateway Raised"], "the same rules");
+    let mut other_places = behind_a_gateway();
+    other_places.reverse();
+    bench.reload(other_places).wait(1002);
+    assert_eq!(bench.told, ["60 GW gateway Raised"], "the same rules at other places");
+    bench.reload(vec![stale("sensor", "T*", 50)]).wait(2000);
+    let mut told = bench.told[1..].to_vec();
+    told.sort();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[0].contains("T1 sensor Raised") && told[1].contains("T2 sensor Raised"));
+    assert!(told[2].contains("GW gateway Returned"));
+    assert!(bench.engine.quieting.dependencies.is_empty());
 }
 
 fn defrost() -> QuietSettings {

@@ -45,6 +45,12 @@ impl Deviation {
         Self { past: Window::new(window) }
     }
 
+    /// What is remembered, from the oldest to the newest.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Sample> {
+        self.past.iter().collect()
+    }
+
     /// Judges one reading by those before it, and remembers it; `deviations` is above 0.
     ///
     /// The cost of it is bounded: four passes over the window and three selections in linear time, at

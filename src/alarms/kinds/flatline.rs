@@ -75,6 +75,19 @@ impl Flatline {
         }
     }
 
+    /// What is remembered, from the oldest to the newest: two readings of each slice, which say as much
+    /// of it as is known.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Sample> {
+        let ends = |slice: &Slice| {
+            [
+                Sample { at: slice.first, value: slice.min },
+                Sample { at: slice.last, value: slice.max },
+            ]
+        };
+        self.slices.iter().flat_map(ends).collect()
+    }
+
     /// Forgets all but `sample`.
     fn begin(&mut self, sample: Sample) {
         self.slices.clear();

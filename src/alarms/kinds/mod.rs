@@ -73,6 +73,18 @@ impl Memory {
         }
     }
 
+    /// What is remembered, from the oldest to the newest: of a flatline the least and the greatest of
+    /// each of its parts.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Sample> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Rate(window) | Self::Expression(window) => window.iter().collect(),
+            Self::Flatline(flatline) => flatline.samples(),
+            Self::Deviation(deviation) => deviation.samples(),
+        }
+    }
+
     /// How far back from a series' newest reading its readings must be judged again, in order, to
     /// remember what was remembered before. How a dense series was thinned may differ.
     #[must_use]

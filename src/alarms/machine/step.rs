@@ -168,6 +168,8 @@ impl<'a> Step<'a> {
     /// A delay that has not run out is no state of its own: it goes without a word.
     fn close(&mut self, now: Moment) {
         let is_anything = self.alarm.state() != super::State::default();
+        // A silence may have raised it after the reading that the caller dates the end by.
+        let now = now.not_before(self.alarm.since);
         *self.alarm = Alarm { is_told: self.alarm.is_told, ..Alarm::default() };
         if is_anything {
             self.record(Change::Closed, now);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
-use super::{Exited, Fatal, Role, Seat, Supervisor, now};
+use super::{Asked, Exited, Fatal, Role, Seat, Supervisor, now};
 use crate::supervisor::health::State;
 use crate::supervisor::notice::{ChildEvent, Happening};
 use crate::supervisor::policy::{Decision, Exit, Intensity};
@@ -24,8 +24,10 @@ impl Supervisor {
             let decision = record.history.decide(&policy, &exit, lived, now, rand::random());
             (decision, record.history.within(window, now))
         });
-        let Some((decision, nth)) = decided else { return };
-        let Seat { was_up, asked, .. } = self.seats[seat as usize];
+        let Some((decision, nth)) = decided else { return self.ended_late(seat, incarnation) };
+        let Seat { was_up, ref mut is_alive, asked, .. } = self.seats[seat as usize];
+        *is_alive = false;
+        let asked = asked != Asked::No;
         let again = |exit, after| Happening::Restarting { exit, after, nth, of, window };
         match (exit, decision) {
             (Exit::Stopped | Exit::Killed, _) if asked => {
@@ -86,10 +88,11 @@ impl Supervisor {
     /// In a group, an exit counts for all: tells the root, once, when they are too many. A lost
     /// arbiter is no child's fault and many children's exit, so it doesn't count.
     fn count_for_group(&mut self, seat: u32, exit: &Exit, now: Instant, ctx: &mut Context<Self>) {
-        let (child, children) = (self.name(seat), self.seats.len());
-        let Role::Group { limit, window, exits, failures, gave_up, .. } = &mut self.role else {
+        let (child, children) = (self.name(seat), self.population);
+        let Role::Group { limit, exits, failures, gave_up, .. } = &mut self.role else {
             return;
         };
+        let (limit, window) = (limit.failing(children), limit.window);
         if *exit == Exit::ArbiterGone || *gave_up {
             return;
         }
@@ -97,7 +100,7 @@ impl Supervisor {
             failures.pop_front();
         }
         failures.push_back(format!("{child} {exit}"));
-        if !exits.exceeded(seat, *limit, *window, now) {
+        if !exits.exceeded(seat, limit, window, now) {
             return;
         }
         *gave_up = true;

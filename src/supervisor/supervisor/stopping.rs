@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use actix::prelude::*;
 
-use super::{Role, Seat, Supervisor, now};
+use super::{Asked, Role, Seat, Supervisor, now};
 use crate::supervisor::health::State;
 use crate::supervisor::notice::Happening;
 use crate::supervisor::policy::Exit;
@@ -39,14 +39,20 @@ impl Supervisor {
             self.over(seat, State::Stopped, Happening::Stopped, ctx);
             return false;
         }
-        self.seats[seat as usize].asked = true;
+        self.seats[seat as usize].asked = Asked::ToStop;
         self.ask(seat);
         if let Some(shutdown) = self.seats[seat as usize].child.shutdown() {
             let overall = self.deadline();
             let by = now().checked_add(shutdown).map_or(overall, |by| by.min(overall));
-            self.deadlines.entry(by).or_default().push(seat);
+            self.cut_off_by(seat, by);
         }
         true
+    }
+
+    pub(super) fn cut_off_by(&mut self, seat: u32, by: Instant) {
+        let at = self.seats[seat as usize].cut_off_at.map_or(by, |before| before.min(by));
+        self.seats[seat as usize].cut_off_at = Some(at);
+        self.deadlines.entry(at).or_default().push(seat);
     }
 
     pub(super) fn ask(&self, seat: u32) {
@@ -57,7 +63,7 @@ impl Supervisor {
         self.ending.as_ref().map_or_else(now, |(_, deadline)| *deadline)
     }
 
-    fn arm(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn arm(&mut self, ctx: &mut Context<Self>) {
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
@@ -76,7 +82,9 @@ impl Supervisor {
         while self.deadlines.first_key_value().is_some_and(|(by, _)| *by <= now) {
             let Some((_, seats)) = self.deadlines.pop_first() else { break };
             for seat in seats {
-                if !self.board.records()[seat as usize].state.is_over() {
+                // The seat may be another's by now.
+                let is_due = self.seats[seat as usize].cut_off_at.is_some_and(|by| by <= now);
+                if is_due && !self.board.records()[seat as usize].state.is_over() {
                     self.lose(seat, Happening::CutOff, ctx);
                 }
             }
@@ -85,7 +93,9 @@ impl Supervisor {
     }
 
     pub(super) fn lose(&mut self, seat: u32, what: Happening, ctx: &mut Context<Self>) {
-        self.house.unfinished.borrow_mut().push(self.name(seat));
+        if self.seats[seat as usize].asked == Asked::ToStop {
+            self.house.unfinished.borrow_mut().push(self.name(seat));
+        }
         self.over(seat, State::GaveUp, what, ctx);
     }
 
@@ -104,8 +114,10 @@ impl Supervisor {
         kill.take();
         let asked = *asked;
         self.tell(seat, what, ctx);
-        if asked && self.phases.ended() {
-            self.stop_phase(ctx);
+        match asked {
+            Asked::ToStop if self.phases.ended() => self.stop_phase(ctx),
+            Asked::ToLeave => self.leave(seat),
+            Asked::ToStop | Asked::No => {}
         }
     }
 

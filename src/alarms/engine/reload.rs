@@ -1,0 +1,205 @@
+//! Other rules while the engine runs. Pure.
+//!
+//! Holds always: an alarm whose rule is as it was goes on untouched, with its delays, its windows and
+//! its id, wherever the rule stands now; that of a changed or removed one is closed, as by a restart
+//! ([`Engine::restore`]). A new rule begins with what its series remembers: as far back as the longest
+//! window of the rules before.
+//! Never: asks of each series about each rule; only about those that are new or changed.
+
+use std::collections::{HashMap, HashSet};
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Engine, Key, Outcome, tell};
+use crate::alarms::kinds::Sample;
+use crate::alarms::quiet::dependencies::Links;
+use crate::alarms::quiet::maintenance::Windows;
+use crate::alarms::quiet::{QuietSettings, Quieting};
+use crate::alarms::rule::{Rule, Selection};
+use crate::alarms::select::Index;
+use crate::alarms::series::{Entry, Newest, Series, is_timed};
+use crate::domain::{AlarmState, SensorId};
+
+/// From the rules that were to those that are.
+struct Passage {
+    old: Vec<Arc<Rule>>,
+    old_marks: Vec<u64>,
+    /// Where each of the old ones is now, if it is as it was.
+    place: Vec<Option<usize>>,
+    /// Finds those that are new or changed.
+    fresh: Index,
+    /// What was still to be kept, by the old places.
+    unkept: HashSet<(Key, usize)>,
+}
+
+impl Engine {
+    /// Goes on with other rules, and with what the installation wants to be spared from now on, but for
+    /// floods: their limits hold as they were. What may no longer stand is closed; what nothing explains
+    /// any more, `watch` being what the watch clock shows, is told.
+    pub fn reload(
+        &mut self,
+        rules: Vec<Rule>,
+        quiet: QuietSettings,
+        watch: Duration,
+        out: &mut Vec<Outcome>,
+    ) {
+        let new = Self::new(rules, self.zone);
+        self.requiet(new.quieting, quiet);
+        let old = mem::replace(&mut self.rules, new.rules);
+        let old_marks = mem::replace(&mut self.marks, new.marks);
+        self.index = new.index;
+        let place = places((&old, &old_marks), (&self.rules, &self.marks));
+        let same: HashSet<_> = place.iter().flatten().copied().collect();
+        let fresh = (0..self.rules.len()).filter(|at| !same.contains(at));
+        let fresh = Index::of_some(&self.rules, fresh);
+        let unkept = mem::take(&mut self.changed);
+        let mut passage = Passage { old, old_marks, place, fresh, unkept };
+        let num_before = out.len();
+        let keys: Vec<_> = self.series.keys().cloned().collect();
+        for key in keys {
+            if let Some(series) = self.series.remove(&key) {
+                self.pass(key, series, &mut passage, out);
+            }
+        }
+        self.forget_the_rest(passage);
+        let order = |outcome: &Outcome| (outcome.sensor_id.clone(), outcome.rule.name.clone());
+        out[num_before..].sort_by_cached_key(order);
+        self.follow_up(num_before, watch, out);
+    }
+
+    /// Nothing is linked yet in `new`: each alarm is, as its series passes.
+    fn requiet(&mut self, new: Quieting, settings: QuietSettings) {
+        let old = mem::replace(&mut self.quieting, new);
+        let Quieting { flood, wall, .. } = old;
+        let QuietSettings { maintenance, chattering, flood: _ } = settings;
+        let windows = Windows::new(maintenance);
+        self.quieting =
+            Quieting { windows, chattering, flood, wall, ..mem::take(&mut self.quieting) };
+    }
+
+    fn pass(&mut self, key: Key, series: Series, passage: &mut Passage, out: &mut Vec<Outcome>) {
+        let Series { newest, entries: before, look_at } = series;
+        let fresh = passage.fresh.rules_of(&self.rules, &key.0, &newest.location, &key.1);
+        let oldest = |entry: &&Entry| entry.samples().first().map(|sample| sample.at);
+        let longest = before.iter().filter(|entry| oldest(entry).is_some()).min_by_key(oldest);
+        let remembered = if fresh.is_empty() { None } else { longest.map(Entry::samples) };
+        let mut entries = Vec::with_capacity(before.len());
+        let mut leaving = Vec::new();
+        for entry in before {
+            match passage.place[entry.rule] {
+                Some(place) => entries.push(self.carry(&key, entry, place, passage)),
+                None => leaving.push(entry),
+            }
+        }
+        for rule in fresh {
+            let is_same = |entry: &Entry| {
+                passage.old[entry.rule].name == self.rules[rule].name
+                    && passage.old_marks[entry.rule] == self.marks[rule]
+            };
+            entries.push(match leaving.iter().position(is_same) {
+                // It holds for other sensors now, and for this one as before.
+                Some(at) => self.carry(&key, leaving.swap_remove(at), rule, passage),
+                None => self.begin(&key, rule, remembered.as_deref().unwrap_or_default(), &newest),
+            });
+        }
+        entries.sort_unstable_by_key(|entry| entry.rule);
+        for entry in leaving {
+            self.end(&key, entry, &newest, &entries, passage, out);
+        }
+        self.put(key, Series { newest, entries, look_at });
+    }
+
+    fn carry(&mut self, key: &Key, mut entry: Entry, to: usize, passage: &mut Passage) -> Entry {
+        if !passage.unkept.is_empty() && passage.unkept.remove(&(key.clone(), entry.rule)) {
+            self.changed.insert((key.clone(), to));
+        }
+        entry.rule = to;
+        entry.link(Links::default());
+        entry
+    }
+
+    fn begin(&mut self, key: &Key, at: usize, remembered: &[Sample], newest: &Newest) -> Entry {
+        let rule = &self.rules[at];
+        let mut entry = Entry::new(at, &rule.kind);
+        for sample in remembered {
+            entry.remember(rule, *sample);
+        }
+        if let Some(sample) = newest.sample()
+            && remembered.last().is_none_or(|last| last.at < sample.at)
+        {
+            entry.remember(rule, sample);
+        }
+        if is_timed(rule) {
+            self.changed.insert((key.clone(), at));
+        }
+        entry
+    }
+
+    fn end(
+        &mut self,
+        key: &Key,
+        mut entry: Entry,
+        newest: &Newest,
+        now: &[Entry],
+        passage: &mut Passage,
+        out: &mut Vec<Outcome>,
+    ) {
+        let rule = &passage.old[entry.rule];
+        let was_kept = entry.is_kept(rule);
+        let step = entry.close(rule, newest.moment());
+        tell(rule, key, &mut entry, newest, step, out);
+        if passage.unkept.remove(&(key.clone(), entry.rule)) || was_kept {
+            self.forget(key, &rule.name, now);
+        }
+    }
+
+    /// What is kept of an alarm is out of date: a rule of the same name says what it is now.
+    fn forget(&mut self, key: &Key, rule: &Arc<str>, now: &[Entry]) {
+        match now.iter().find(|entry| self.rules[entry.rule].name == *rule) {
+            Some(entry) => drop(self.changed.insert((key.clone(), entry.rule))),
+            None => self.orphans.push(AlarmState {
+                sensor_id: key.0.clone(),
+                rule: rule.clone(),
+                state: None,
+            }),
+        }
+    }
+
+    /// What was to be forgotten already: alarms of rules that no longer held where the sensor went.
+    fn forget_the_rest(&mut self, passage: Passage) {
+        for (key, rule) in passage.unkept {
+            let Some(series) = self.series.remove(&key) else { continue };
+            self.forget(&key, &passage.old[rule].name, &series.entries);
+            self.series.insert(key, series);
+        }
+    }
+}
+
+/// Where each of the old rules is among the new ones, if it is as it was: with the same mark, for the
+/// same sensors. Several may have one name: the short form has one of each sensor with limits of its own.
+fn places(
+    (old, old_marks): (&[Arc<Rule>], &[u64]),
+    (new, new_marks): (&[Arc<Rule>], &[u64]),
+) -> Vec<Option<usize>> {
+    fn key(rule: &Rule, mark: u64) -> (Arc<str>, u64, Option<SensorId>) {
+        let only = match &rule.selection {
+            Selection::Only(sensor) => Some(sensor.clone()),
+            Selection::Matching { .. } | Selection::AllBut(_) => None,
+        };
+        (rule.name.clone(), mark, only)
+    }
+    let mut of_key: HashMap<_, Vec<usize>> = HashMap::new();
+    for (at, (rule, mark)) in new.iter().zip(new_marks).enumerate() {
+        of_key.entry(key(rule, *mark)).or_default().push(at);
+    }
+    let place = |(rule, mark): (&Arc<Rule>, &u64)| {
+        let alike = of_key.get_mut(&key(rule, *mark))?;
+        let at = alike.iter().position(|at| new[*at].selection == rule.selection)?;
+        Some(alike.swap_remove(at))
+    };
+    old.iter().zip(old_marks).map(place).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! The daemon's own sensors: which there are, and how they become others while it runs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::WeakAddr;
+
+use crate::config::changes::{self, SensorChanges};
+use crate::config::{FleetConfig, SensorConfig, SensorKey, TimeStyle};
+use crate::messages::PublishReadings;
+use crate::sensors::{CurrentSchedule, FleetClock, Rescheduled, Schedule, Sensor, SensorSettings};
+use crate::supervisor::{
+    ChangeError, ChildId, ChildSpec, GroupHandle, GroupSpec, Mailbox, Route, Terms,
+};
+
+/// Sensors have nothing to finish: one that is still waiting for the gateway is cut off.
+const SHUTDOWN: Duration = Duration::from_millis(500);
+
+/// How long a change waits for its new sensors to be up: one that keeps failing takes some seconds to be
+/// set aside.
+const UP_AT_MOST: Duration = Duration::from_secs(10);
+
+/// What all sensors share, and what is known of each.
+pub(super) struct Fleet {
+    clock: FleetClock,
+    terms: Arc<Terms>,
+    times: TimeStyle,
+    gateway: Route<PublishReadings>,
+    members: HashMap<SensorKey, Member>,
+}
+
+struct Member {
+    id: ChildId,
+    config: Arc<SensorConfig>,
+    schedule: CurrentSchedule,
+    /// Weak, since an address would cost each of 100,000 sensors 100 bytes.
+    addr: WeakAddr<Sensor>,
+}
+
+impl Fleet {
+    pub fn new(times: TimeStyle, gateway: Route<PublishReadings>) -> Self {
+        let terms = Arc::new(Terms { shutdown: SHUTDOWN, ..Terms::sensor() });
+        Self { clock: FleetClock::default(), terms, times, gateway, members: HashMap::new() }
+    }
+
+    /// The group to start with.
+    pub fn group(&mut self, timing: FleetConfig, sensors: Vec<SensorConfig>) -> GroupSpec {
+        let schedules = Schedule::of_fleet(timing, &sensors);
+        let mut specs = Vec::with_capacity(sensors.len());
+        for ((nth, sensor), schedule) in (0..).zip(sensors).zip(schedules) {
+            let (spec, member) = self.member(sensor, schedule, true);
+            self.members.insert(member.config.key(), Member { id: ChildId::nth(nth), ..member });
+            specs.push(spec);
+        }
+        GroupSpec::new("fleet").children(specs)
+    }
+
+    fn member(
+        &self,
+        sensor: SensorConfig,
+        schedule: Schedule,
+        makes_up: bool,
+    ) -> (ChildSpec<Sensor>, Member) {
+        let (config, schedule) = (Arc::new(sensor), CurrentSchedule::new(schedule));
+        let settings = SensorSettings {
+            config: config.clone(),
+            schedule: schedule.clone(),
+            clock: self.clock.clone(),
+            makes_up,
+            times: self.times,
+            gateway: self.gateway.clone(),
+        };
+        let mailbox = Mailbox::<Sensor>::new();
+        let addr = mailbox.addr().downgrade();
+        let spec = ChildSpec::sensor(config.id.as_str(), mailbox, settings.factory());
+        // Its id comes with its place in the group.
+        let member = Member { id: ChildId::nth(0), config, schedule, addr };
+        (spec.terms(self.terms.clone()), member)
+    }
+
+    /// Becomes a fleet of these sensors. Those that are as they were run on; when they take turns, they
+    /// take their new ones.
+    ///
+    /// # Errors
+    /// When the group is being stopped, or not started yet. What was done by then stays done.
+    pub async fn become_one_of(
+        &mut self,
+        group: &GroupHandle,
+        timing: FleetConfig,
+        sensors: Vec<SensorConfig>,
+    ) -> Result<SensorChanges, ChangeError> {
+        let old = self.members.values().map(|member| &*member.config);
+        let changes = changes::sensors(old, &sensors);
+        let schedules = Schedule::of_fleet(timing, &sensors);
+        let changed = changes.changed.iter().map(|place| sensors[*place].key());
+        self.remove(group, changes.removed.iter().cloned().chain(changed).collect()).await?;
+        for place in &changes.unchanged {
+            self.reschedule(&sensors[*place], schedules[*place]);
+        }
+        let is_new: Vec<bool> = {
+            let mut is_new = vec![false; sensors.len()];
+            changes.added.iter().chain(&changes.changed).for_each(|place| is_new[*place] = true);
+            is_new
+        };
+        let new = sensors.into_iter().zip(schedules).zip(is_new).filter(|(_, is_new)| *is_new);
+        self.add(group, new.map(|(new, _)| new)).await?;
+        Ok(changes)
+    }
+
+    async fn remove(
+        &mut self,
+        group: &GroupHandle,
+        keys: Vec<SensorKey>,
+    ) -> Result<(), ChangeError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let ids = keys.iter().filter_map(|key| self.members.get(key)).map(|member| member.id);
+        group.remove(ids).await?;
+        keys.iter().for_each(|key| drop(self.members.remove(key)));
+        Ok(())
+    }
+
+    async fn add(
+        &mut self,
+        group: &GroupHandle,
+        sensors: impl Iterator<Item = (SensorConfig, Schedule)>,
+    ) -> Result<(), ChangeError> {
+        let (specs, members): (Vec<_>, Vec<_>) =
+            sensors.map(|(sensor, schedule)| self.member(sensor, schedule, false)).unzip();
+        if specs.is_empty() {
+            return Ok(());
+        }
+        let (ids, settled) = group.add(specs).await?;
+        for (id, member) in ids.into_iter().zip(members) {
+            self.members.insert(member.config.key(), Member { id, ..member });
+        }
+        // One that isn't up by then is the supervisor's affair, as it is at a start.
+        let _ = tokio::time::timeout(UP_AT_MOST, settled).await;
+        Ok(())
+    }
+
+    /// Of those with an interval of their own each keeps its beat, whoever comes and goes.
+    fn reschedule(&self, sensor: &SensorConfig, schedule: Schedule) {
+        if sensor.interval.is_some() {
+            return;
+        }
+        let Some(member) = self.members.get(&sensor.key()) else { return };
+        if member.schedule.set(schedule)
+            && let Some(addr) = member.addr.upgrade()
+        {
+            // Lost only if the sensor is no more. One a change, so they can't pile up.
+            addr.do_send(Rescheduled);
+        }
+    }
+}

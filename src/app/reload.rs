@@ -1,0 +1,183 @@
+//! The configuration, read again while the daemon runs, and what changed applied to it.
+//!
+//! Holds always: nothing is changed before the whole file was found valid; what can't be changed while
+//! the daemon runs is named, and the rest is applied all the same; one reload at a time.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::Mutex;
+
+use super::fleet::Fleet;
+use super::tell_sensors;
+use crate::alarms::engine::Expected;
+use crate::alarms::rule::Rule;
+use crate::alerts;
+use crate::config::{self, AlertsConfig, Config, ConfigErrors, LogConfig, SensorConfig, changes};
+use crate::locale::{ReloadWords, Words};
+use crate::logging;
+use crate::messages::{Reload, ReloadAnswer, ReloadRules, Ruling};
+use crate::supervisor::{ChildEnv, Failure, GracefulStop, GroupHandle, Route, Routed};
+
+/// How long the evaluator may take to go by other rules: it may have a batch on its way to a slow storage.
+const RULES_AT_MOST: Duration = Duration::from_secs(30);
+
+/// An evaluator that dies with the rules in hand is sent them again, so often.
+const TRIES: usize = 3;
+
+/// What the daemon runs with.
+pub(super) struct Running {
+    /// As it is in effect. Its sensors are the fleet's.
+    pub config: Config,
+    pub fleet: Fleet,
+}
+
+#[derive(Clone)]
+pub(super) struct ReloaderSettings {
+    /// The file the daemon was started with.
+    pub file: PathBuf,
+    pub running: Arc<Mutex<Running>>,
+    pub group: GroupHandle,
+    pub rules: Route<ReloadRules>,
+    pub words: &'static Words,
+}
+
+/// Reads the configuration again when asked.
+pub(super) struct Reloader(ReloaderSettings);
+
+impl ReloaderSettings {
+    pub fn factory(
+        self,
+    ) -> impl Fn(&ChildEnv) -> Result<Reloader, Failure> + Send + Sync + 'static {
+        move |_| Ok(Reloader(self.clone()))
+    }
+
+    async fn reload(self) -> ReloadAnswer {
+        let file = self.file.clone();
+        // A large file takes a second to read and check.
+        let answer = match actix_rt::task::spawn_blocking(move || config::load(&file)).await {
+            Ok(Ok(new)) => match self.apply(new).await {
+                Ok(what) => ReloadAnswer::Done(what),
+                Err(why) => ReloadAnswer::Failed(why),
+            },
+            Ok(Err(errors)) => return self.refuse(&errors),
+            Err(panic) => ReloadAnswer::Failed(format!("the file can't be checked: {panic}")),
+        };
+        match &answer {
+            ReloadAnswer::Failed(why) => {
+                log::error!(target: "vigie::app", "{}", (self.words.reload_failed)(why));
+            }
+            ReloadAnswer::Done(what) | ReloadAnswer::Refused(what) => {
+                log::info!(target: "vigie::app", "{}", (self.words.reloaded)(what));
+            }
+        }
+        answer
+    }
+
+    fn refuse(&self, errors: &ConfigErrors) -> ReloadAnswer {
+        let count = errors.as_slice().len();
+        log::error!(target: "vigie::app", "{}", (self.words.reload_refused)(count));
+        for error in errors.as_slice() {
+            log::error!(target: "vigie::app", "{}", error.to_string().replace("\n  hint: ", "; "));
+        }
+        ReloadAnswer::Refused(errors.to_string())
+    }
+
+    /// What changed, in words; or what could not be applied. A reload after that takes up the rest.
+    async fn apply(&self, new: Config) -> Result<String, String> {
+        let mut running = self.running.lock().await;
+        let Running { config, fleet } = &mut *running;
+        let needs_restart = changes::needs_restart(config, &new);
+        let before = all_rules(config);
+        let mut after = ruling(&new, &new.sensors);
+        let flood = config.alerts.flood; // takes a restart
+        after.quiet.flood = flood;
+        let Config { sensors, fleet: turns, alerts, rules, maintenance, log, .. } = new;
+        (config.alerts, config.rules) = (AlertsConfig { flood, ..alerts }, rules);
+        config.maintenance = maintenance;
+        let rules = changes::rules(&before, &after.rules);
+        // Also when nothing seems to have changed: an earlier reload may have failed here.
+        self.send_rules(after).await?;
+        let has_other_turns = config.fleet != turns;
+        let changed = fleet
+            .become_one_of(&self.group, turns, sensors.clone())
+            .await
+            .map_err(|error| format!("the fleet can't be changed: {error}"))?;
+        config.fleet = turns;
+        self.tell_added(&sensors, &changed.added);
+        let level = set_level(&mut config.log, &log);
+        let sensors = changed.counts();
+        Ok((self.words.reload)(&ReloadWords {
+            sensors,
+            rules,
+            has_other_turns,
+            level,
+            needs_restart: &needs_restart,
+        }))
+    }
+
+    async fn send_rules(&self, rules: Ruling) -> Result<(), String> {
+        let mut why = String::new();
+        for _ in 0..TRIES {
+            match self.rules.request(ReloadRules(rules.clone()), RULES_AT_MOST).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => why = error,
+                Err(error) => why = error.to_string(),
+            }
+        }
+        Err(format!("the rules don't hold yet: {why}"))
+    }
+
+    fn tell_added(&self, sensors: &[SensorConfig], added: &[usize]) {
+        tell_sensors(added.iter().map(|place| &sensors[*place]), self.words);
+    }
+}
+
+/// The rules of a configuration, those of the short form among them.
+fn all_rules(config: &Config) -> Vec<Rule> {
+    [alerts::short_form(&config.alerts), config.rules.clone()].concat()
+}
+
+/// What alarms go by: the daemon's own sensors should each speak.
+pub(super) fn ruling(config: &Config, sensors: &[SensorConfig]) -> Ruling {
+    let expected = sensors.iter().map(|sensor| Expected {
+        sensor_id: sensor.id.clone(),
+        quantity: sensor.quantity.clone(),
+        location: sensor.location.clone(),
+        unit: sensor.unit.clone(),
+    });
+    Ruling { rules: all_rules(config), quiet: config.quiet(), expected: expected.collect() }
+}
+
+/// The new level, if it is another, and whether it has no effect.
+fn set_level(running: &mut LogConfig, new: &LogConfig) -> Option<(log::LevelFilter, bool)> {
+    let is_other = std::mem::replace(&mut running.level, new.level) != new.level;
+    is_other.then(|| (new.level, !logging::set_level(new.level)))
+}
+
+impl Actor for Reloader {
+    type Context = Context<Self>;
+}
+
+impl Handler<Routed<Reload>> for Reloader {
+    type Result = AtomicResponse<Self, ReloadAnswer>;
+
+    fn handle(&mut self, reload: Routed<Reload>, _: &mut Self::Context) -> Self::Result {
+        let settings = self.0.clone();
+        let answer = async move {
+            let (Reload, _room) = reload.split();
+            settings.reload().await
+        };
+        AtomicResponse::new(Box::pin(answer.into_actor(self)))
+    }
+}
+
+impl Handler<GracefulStop> for Reloader {
+    type Result = ();
+
+    fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}

@@ -1,0 +1,279 @@
+//! What differs between the configuration a daemon runs with and another. Pure.
+//!
+//! Sensors, the fleet's turns, rules, maintenance and the log's level can change while it runs; of everything else
+//! [`needs_restart`] names what differs.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::model::{
+    AlertsConfig, BrokerConfig, ClientTls, Config, Credentials, LogConfig, MqttConfig,
+    SensorConfig, SensorKey, StorageConfig, TimeStyle,
+};
+use crate::alarms::rule::{Rule, Selection};
+use crate::domain::SensorId;
+use crate::locale::Counts;
+
+/// Which sensors come, go, and are no longer what they were.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct SensorChanges {
+    /// Their places in the new list.
+    pub added: Vec<usize>,
+    pub changed: Vec<usize>,
+    pub unchanged: Vec<usize>,
+    pub removed: Vec<SensorKey>,
+}
+
+impl SensorChanges {
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let Self { added, changed, removed, .. } = self;
+        Counts { added: added.len(), changed: changed.len(), removed: removed.len() }
+    }
+}
+
+/// How the sensors of one list become those of another.
+#[must_use]
+pub fn sensors<'a>(
+    old: impl Iterator<Item = &'a SensorConfig>,
+    new: &[SensorConfig],
+) -> SensorChanges {
+    let mut old: HashMap<_, _> =
+        old.map(|sensor| ((&sensor.id, &sensor.quantity), sensor)).collect();
+    let mut changes = SensorChanges::default();
+    for (place, sensor) in new.iter().enumerate() {
+        let list = match old.remove(&(&sensor.id, &sensor.quantity)) {
+            None => &mut changes.added,
+            Some(before) if before == sensor => &mut changes.unchanged,
+            Some(_) => &mut changes.changed,
+        };
+        list.push(place);
+    }
+    changes.removed = old.into_values().map(SensorConfig::key).collect();
+    changes.removed.sort();
+    changes
+}
+
+/// How many rules come, go, and are no longer what they were, by their names. The short form has several
+/// of one name, one of them for all sensors but those with limits of their own.
+#[must_use]
+pub fn rules(old: &[Rule], new: &[Rule]) -> Counts {
+    let (mut old, new) = (by_name(old), by_name(new));
+    let mut counts = Counts::default();
+    for (name, rules) in new {
+        match old.remove(name) {
+            None => counts.added += 1,
+            Some(before) if before == rules => {}
+            Some(_) => counts.changed += 1,
+        }
+    }
+    counts.removed = old.len();
+    counts
+}
+
+type Alike<'a> = BTreeMap<Option<&'a SensorId>, &'a Rule>;
+
+fn by_name(rules: &[Rule]) -> BTreeMap<&str, Alike<'_>> {
+    let mut named: BTreeMap<&str, Alike<'_>> = BTreeMap::new();
+    for rule in rules {
+        let only = match &rule.selection {
+            Selection::Only(sensor) => Some(sensor),
+            Selection::Matching { .. } | Selection::AllBut(_) => None,
+        };
+        named.entry(&rule.name).or_default().insert(only, rule);
+    }
+    named
+}
+
+/// The keys that differ and take effect only at the next start.
+#[must_use]
+pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    // Without `..`, so that a new key must be given its place here.
+    let Config {
+        language,
+        times,
+        shutdown_timeout,
+        watchdog,
+        broker,
+        mqtt,
+        storage,
+        log,
+        fleet: _,
+        sensors: _,
+        alerts: AlertsConfig { announce: _, thresholds: _, chattering: _, flood },
+        rules: _,
+        maintenance: _,
+        receivers,
+        web,
+    } = old;
+    let TimeStyle { naive, zone } = *times;
+    let mut keys = Keys::default();
+    keys.differ("language", *language != new.language);
+    keys.differ("timestamps", naive != new.times.naive);
+    keys.differ("timezone", zone != new.times.zone);
+    keys.differ("shutdown_timeout", *shutdown_timeout != new.shutdown_timeout);
+    keys.differ("watchdog", *watchdog != new.watchdog);
+    match (broker, &new.broker) {
+        (Some(old), Some(new)) => keys.broker(old, new),
+        (None, None) => {}
+        _ => keys.differ("broker", true),
+    }
+    keys.mqtt(mqtt, &new.mqtt);
+    keys.differ("alerts.flood", *flood != new.alerts.flood);
+    keys.differ("web", *web != new.web);
+    keys.differ("receivers", *receivers != new.receivers);
+    keys.storage(storage, &new.storage);
+    let LogConfig { level: _, format, alerts_file } = log;
+    keys.differ("log.format", *format != new.log.format);
+    keys.differ("log.alerts_file", *alerts_file != new.log.alerts_file);
+    keys.0
+}
+
+#[derive(Default)]
+struct Keys(Vec<&'static str>);
+
+impl Keys {
+    fn differ(&mut self, key: &'static str, differs: bool) {
+        self.0.extend(differs.then_some(key));
+    }
+
+    fn broker(&mut self, old: &BrokerConfig, new: &BrokerConfig) {
+        let BrokerConfig { listen, credentials, tls } = old;
+        self.differ("broker.listen", *listen != new.listen);
+        self.credentials(["broker.username", "broker.password"], credentials, &new.credentials);
+        self.differ("broker.tls_cert", *tls != new.tls);
+    }
+
+    fn credentials(
+        &mut self,
+        [username, password]: [&'static str; 2],
+        old: &Option<Credentials>,
+        new: &Option<Credentials>,
+    ) {
+        let name = |it: &Option<Credentials>| it.as_ref().map(|it| it.username.clone());
+        let source = |it: &Option<Credentials>| it.as_ref().map(|it| it.password.clone());
+        self.differ(username, name(old) != name(new));
+        self.differ(password, source(old) != source(new));
+    }
+
+    fn mqtt(&mut self, old: &MqttConfig, new: &MqttConfig) {
+        let MqttConfig {
+            endpoint,
+            name,
+            credentials,
+            tls,
+            client_id,
+            version,
+            keep_alive,
+            topic_prefix,
+            reading_topic,
+        } = old;
+        self.differ("mqtt.url", *endpoint != new.endpoint);
+        self.differ("mqtt.name", *name != new.name);
+        self.credentials(["mqtt.username", "mqtt.password"], credentials, &new.credentials);
+        let ClientTls { ca_file, client_cert, insecure_skip_verify } = tls;
+        self.differ("mqtt.ca_file", *ca_file != new.tls.ca_file);
+        self.differ("mqtt.client_cert", *client_cert != new.tls.client_cert);
+        let skips = new.tls.insecure_skip_verify;
+        self.differ("mqtt.insecure_skip_verify", *insecure_skip_verify != skips);
+        self.differ("mqtt.client_id", *client_id != new.client_id);
+        self.differ("mqtt.version", *version != new.version);
+        self.differ("mqtt.keep_alive", *keep_alive != new.keep_alive);
+        self.differ("mqtt.topic_prefix", *topic_prefix != new.topic_prefix);
+        self.differ("mqtt.reading_topic", *reading_topic != new.reading_topic);
+    }
+
+    fn storage(&mut self, old: &StorageConfig, new: &StorageConfig) {
+        let StorageConfig { path, durability, rejected_keep } = old;
+        self.differ("storage.path", *path != new.path);
+        self.differ("storage.durability", *durability != new.durability);
+        self.differ("storage.rejected_keep", *rejected_keep != new.rejected_keep);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::accepted;
+    use super::*;
+
+    const BASE: &str = "[broker]\nlisten = '127.0.0.1:0'\n";
+
+    fn sensor(id: &str, more: &str) -> String {
+        format!("[[sensors]]\nid = '{id}'\n{more}source = {{ type = 'simulated' }}\n")
+    }
+
+    fn restart_of(old: &str, new: &str) -> Vec<&'static str> {
+        needs_restart(&accepted(old), &accepted(new))
+    }
+
+    #[test]
+    fn sensors_come_go_and_change_by_id_and_quantity() {
+        let humid = "quantity = 'humidity'\n";
+        let old = [sensor("A", ""), sensor("A", humid), sensor("B", ""), sensor("C{1..3}", "")];
+        let new = [sensor("C{2..4}", ""), sensor("B", "interval = '1s'\n"), sensor("A", humid)];
+        let (old, new) = (accepted(&(BASE.to_owned() + &old.concat())), new.concat());
+        let new = accepted(&(BASE.to_owned() + &new));
+        let changes = sensors(old.sensors.iter(), &new.sensors);
+        let ids = |places: &[usize]| -> Vec<String> {
+            places.iter().map(|place| new.sensors[*place].id.to_string()).collect()
+        };
+        assert_eq!(ids(&changes.added), ["C4"]);
+        assert_eq!(ids(&changes.changed), ["B"]);
+        assert_eq!(ids(&changes.unchanged), ["C2", "C3", "A"]);
+        let removed: Vec<_> =
+            changes.removed.iter().map(|(id, quantity)| format!("{id} {quantity}")).collect();
+        assert_eq!(removed, ["A temperature", "C1 temperature"]);
+        assert_eq!(changes.counts(), Counts { added: 1, changed: 1, removed: 2 });
+        let same = sensors(new.sensors.iter(), &new.sensors);
+        assert_eq!(same.counts(), Counts::default());
+    }
+
+    #[test]
+    fn rules_are_counted_by_name() {
+        let rule = |name: &str, limit: u8| {
+            format!("[[rules]]\nname = '{name}'\nkind = 'high'\nlimit = {limit}\n")
+        };
+        let of = |rules: &[String]| accepted(&(BASE.to_owned() + &rules.concat())).rules;
+        let old = of(&[rule("a", 1), rule("b", 1), rule("c", 1)]);
+        let new = of(&[rule("c", 1), rule("b", 2), rule("d", 1), rule("e", 1)]);
+        assert_eq!(rules(&old, &new), Counts { added: 2, changed: 1, removed: 1 });
+        assert_eq!(rules(&new, &new), Counts::default());
+    }
+
+    #[test]
+    fn what_takes_a_restart_is_named() {
+        let old = format!("{BASE}[mqtt]\nurl = 'mqtt://h'\nusername = 'u'\npassword_env = 'P'\n");
+        let new = "language = 'fr'\ntimezone = 'Europe/Paris'\nwatchdog = '1m'\n\
+                   shutdown_timeout = '3s'\ntimestamps = 'naive'\n[broker]\nlisten = '127.0.0.1:9'\n\
+                   [mqtt]\nurl = 'mqtt://i'\nusername = 'u'\npassword_env = 'Q'\nclient_id = 'x'\nkeep_alive = '1s'\n\
+                   [storage]\npath = 'x.db'\n[log]\nformat = 'json'\nlevel = 'debug'\n";
+        assert_eq!(
+            restart_of(&old, new),
+            [
+                "language",
+                "timestamps",
+                "timezone",
+                "shutdown_timeout",
+                "watchdog",
+                "broker.listen",
+                "mqtt.url",
+                "mqtt.password",
+                "mqtt.client_id",
+                "mqtt.keep_alive",
+                "storage.path",
+                "log.format"
+            ]
+        );
+        assert_eq!(restart_of(BASE, "[mqtt]\nurl = 'mqtt://h'\n"), ["broker", "mqtt.url"]);
+        assert!(restart_of(&old, &old).is_empty());
+    }
+
+    #[test]
+    fn sensors_turns_rules_and_the_level_take_none() {
+        let new = format!(
+            "{BASE}[fleet]\ncycle_pause = '1s'\n{}[alerts.temperature]\nhigh = 1\n\
+             [[rules]]\nname = 'r'\nkind = 'stale'\nafter = '1h'\n[log]\nlevel = 'debug'\n",
+            sensor("A", "")
+        );
+        assert!(restart_of(BASE, &new).is_empty());
+    }
+}
