@@ -188,8 +188,9 @@ pub struct KeepReceiver {
 #[derive(Message)]
 #[rtype(result = "Result<Vec<PendingAlert>, String>")]
 pub enum LoadAlerts {
-    /// Those that are announced, and every end of an alert, after the given row.
-    After { row_id: i64, at_most: usize },
+    /// Those that are announced, after the given row; `with_silent_ends` also each return that is not,
+    /// as it is with `announce = "every-reading"`.
+    After { row_id: i64, at_most: usize, with_silent_ends: bool },
     /// Of these rows, those that are there.
     Rows(Vec<i64>),
 }

@@ -10,6 +10,8 @@
 mod entries;
 mod operate;
 mod quieting;
+mod reload;
+mod restore;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -22,7 +24,7 @@ use super::machine::{Announcement, Change, Event, Moment, Transition};
 use super::quiet::{Quieting, Summary};
 use super::rule::{Rule, Timing};
 use super::select::Index;
-use super::series::{Entry, Key, Newest, Series, Step, is_timed};
+use super::series::{Entry, Key, Newest, Series, Step};
 use crate::domain::{
     AlarmState, Location, Operator, QuickMap, Reading, SensorId, StandingAlert, Unit, Value,
 };
@@ -94,114 +96,6 @@ impl Engine {
         let index = Index::new(&rules);
         let quieting = Quieting::new(&rules);
         Self { rules, marks, index, zone, quieting, ..Self::default() }
-    }
-
-    /// Goes on from what was kept. `recent` are the last readings that were judged, `standing` the alarms
-    /// of a file from before states were kept, `watch` is what the watch clock shows: silence that
-    /// nothing is kept of counts from now. What its rule no longer allows to stand is closed.
-    #[must_use]
-    pub fn restore(rules: Vec<Rule>, zone: Tz, past: Past<'_>, out: &mut Vec<Outcome>) -> Self {
-        let Past { watch, recent, alarms, standing } = past;
-        let mut engine = Self::new(rules, zone);
-        let with_state: HashSet<_> =
-            alarms.iter().map(|alarm| (alarm.sensor_id.clone(), alarm.rule.clone())).collect();
-        let before = standing
-            .into_iter()
-            .map(|alert| ((alert.sensor_id.clone(), alert.rule.clone()), alert));
-        engine.inherited = before.filter(|(of, _)| !with_state.contains(of)).collect();
-        recent.iter().for_each(|reading| engine.recall(reading, watch));
-        for alarm in alarms {
-            engine.take_back(alarm, out);
-        }
-        engine.look_at_all(&with_state);
-        engine
-    }
-
-    /// Every series that silence may change is looked at in time, and when that counts from is kept.
-    fn look_at_all(&mut self, with_state: &HashSet<(SensorId, Arc<str>)>) {
-        let keys: Vec<_> = self.series.keys().cloned().collect();
-        for key in keys {
-            let Some(series) = self.series.remove(&key) else { continue };
-            for entry in &series.entries {
-                let rule = &self.rules[entry.rule];
-                if is_timed(rule) && !with_state.contains(&(key.0.clone(), rule.name.clone())) {
-                    self.changed.insert((key.clone(), entry.rule));
-                }
-            }
-            self.put(key, series);
-        }
-    }
-
-    /// Remembers a reading that an earlier life judged.
-    fn recall(&mut self, reading: &Reading, watch: Duration) {
-        let key = (reading.sensor_id.clone(), reading.quantity.clone());
-        let newest = Newest::new(reading, watch);
-        if self.series.get(&key).is_some_and(|series| newest.at < series.newest.at) {
-            return;
-        }
-        self.place(&key, &newest, &mut Vec::new());
-        if let Some(series) = self.series.get_mut(&key) {
-            series.newest = newest;
-            for entry in &mut series.entries {
-                entry.recall(&self.rules[entry.rule], &series.newest);
-            }
-        }
-    }
-
-    fn take_back(&mut self, alarm: AlarmState, out: &mut Vec<Outcome>) {
-        if quieting::is_of_all(&alarm) {
-            self.kept_flood = alarm.state;
-            return;
-        }
-        let kept: Option<Kept> = alarm.state.as_deref().and_then(|s| serde_json::from_str(s).ok());
-        let forget = AlarmState { state: None, ..alarm.clone() };
-        let Some((kept, (quantity, newest))) =
-            kept.and_then(|kept| Some((kept.clone(), kept.series()?)))
-        else {
-            return self.orphans.push(forget); // edited by hand
-        };
-        let key = (alarm.sensor_id, quantity);
-        let place = self.series.get(&key).is_none_or(|series| series.newest.at <= newest.at);
-        if place {
-            self.place(&key, &newest, out);
-        }
-        let Some(mut series) = self.series.remove(&key) else { return };
-        if place {
-            series.newest = newest.clone();
-        }
-        let named = |entry: &&mut Entry| self.rules[entry.rule].name == alarm.rule;
-        match series.entries.iter_mut().find(named) {
-            Some(entry)
-                if kept.is_of(self.marks[entry.rule])
-                    || kept.is_of_before(&self.rules[entry.rule]) =>
-            {
-                if !kept.is_of(self.marks[entry.rule]) {
-                    self.changed.insert((key.clone(), entry.rule)); // to be kept by its new mark
-                }
-                entry.alarm = kept.alarm;
-                entry.id = kept.id;
-                entry.is_offline = kept.is_offline;
-                entry.quiet = kept.quiet.map(Box::new);
-                entry.remarks = kept.remarks;
-            }
-            Some(entry) => {
-                let rule = self.rules[entry.rule].clone();
-                close(&rule, &key, kept, &newest, out);
-                self.changed.insert((key.clone(), entry.rule));
-            }
-            None => {
-                let (alert_type, threshold) = (kept.alert_type.clone(), kept.threshold);
-                let rule = Rule::retired(alarm.rule, key.1.clone(), kept.priority());
-                let num_before = out.len();
-                close(&Arc::new(rule), &key, kept, &newest, out);
-                for outcome in &mut out[num_before..] {
-                    outcome.alert_type = alert_type.clone();
-                    outcome.threshold = threshold;
-                }
-                self.orphans.push(forget);
-            }
-        }
-        self.put(key, series);
     }
 
     /// Judges a reading, heard at `watch`. Whether it broke a rule itself, whatever delays say.
@@ -392,17 +286,6 @@ fn tell(
         });
     }
 }
-
-/// Closes an alarm whose rule was changed or removed.
-fn close(rule: &Arc<Rule>, key: &Key, kept: Kept, newest: &Newest, out: &mut Vec<Outcome>) {
-    let mut entry = Entry::new(0, &rule.kind);
-    entry.alarm = kept.alarm;
-    entry.id = kept.id;
-    let step = entry.close(rule, newest.moment());
-    tell(rule, key, &mut entry, newest, step, out);
-}
-
-mod reload;
 
 #[cfg(test)]
 mod quiet_tests;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Announce, Config};
 use crate::messages::{AlertsStored, KeepReceiver, LoadAlerts, LoadReceiver};
 use crate::notify::{self, Receiver, Routes, Settings};
 use crate::storage::Writer;
@@ -35,8 +35,11 @@ pub(super) fn settings(
         keep: storage.route::<KeepReceiver>(ROOM),
         alerts: storage.route::<LoadAlerts>(ROOM),
     };
-    let settings =
-        |receiver| Settings::new(receiver, runbooks.clone(), words, routes.clone(), stored.clone());
+    let silent_ends = config.alerts.announce == Announce::EveryReading;
+    let settings = |receiver| {
+        let (runbooks, routes) = (runbooks.clone(), routes.clone());
+        Settings::new(receiver, runbooks, words, routes, silent_ends, stored.clone())
+    };
     config.receivers.iter().map(settings).collect()
 }
 

@@ -76,21 +76,25 @@ pub(super) fn alerts(
     which: &LoadAlerts,
 ) -> rusqlite::Result<Vec<PendingAlert>> {
     match which {
-        LoadAlerts::After { row_id, at_most } => after(connection, *row_id, *at_most),
+        LoadAlerts::After { row_id, at_most, with_silent_ends } => {
+            let which = if *with_silent_ends { WITH_SILENT_ENDS } else { "announced" };
+            after(connection, which, *row_id, *at_most)
+        }
         LoadAlerts::Rows(rows) => of_rows(connection, rows),
     }
 }
 
+/// Rows of before transitions were recorded have none.
+const WITH_SILENT_ENDS: &str = "(announced OR (state = 'resolved'
+    AND (transition IS NULL OR transition IN ('returned', 'closed', 'reset'))))";
+
 fn after(
     connection: &Connection,
+    which: &str,
     row_id: i64,
     at_most: usize,
 ) -> rusqlite::Result<Vec<PendingAlert>> {
-    let sql = format!(
-        "SELECT {EVENT_COLUMNS} FROM alerts WHERE id > ?1 AND (announced OR (state = 'resolved'
-            AND (transition IS NULL OR transition IN ('returned', 'closed', 'reset'))))
-         ORDER BY id"
-    );
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM alerts WHERE id > ?1 AND {which} ORDER BY id");
     let mut select = connection.prepare_cached(&sql)?;
     let mut rows = select.query([row_id])?;
     let mut alerts = Vec::new();
@@ -128,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_announced_is_loaded_and_every_end() {
+    fn what_is_announced_is_loaded_and_where_it_is_wished_every_end() {
         let folder = tempfile::tempdir().unwrap();
         let mut database = crate::storage::open(&settings(&folder.path().join("a.db"))).unwrap();
         let quiet = |event: AlertEvent| AlertEvent { announced: false, ..event };
@@ -144,9 +148,12 @@ mod tests {
             found.into_iter().map(|it| (it.row_id, it.event.alert_id.to_string())).collect()
         };
         let row = |row_id, alert_id: &str| (row_id, alert_id.to_owned());
-        let after = |row_id, at_most| rows(&LoadAlerts::After { row_id, at_most });
-        assert_eq!(after(0, 9), [row(1, "a"), row(3, "a"), row(4, "c")]);
-        assert_eq!(after(1, 1), [row(3, "a")]);
+        let after = |row_id, at_most, with_silent_ends| {
+            rows(&LoadAlerts::After { row_id, at_most, with_silent_ends })
+        };
+        assert_eq!(after(0, 9, true), [row(1, "a"), row(3, "a"), row(4, "c")]);
+        assert_eq!(after(1, 1, true), [row(3, "a")]);
+        assert_eq!(after(0, 9, false), [row(1, "a"), row(4, "c")], "the return was withheld");
         assert_eq!(rows(&LoadAlerts::Rows(vec![4, 2, 99])), [row(4, "c"), row(2, "b")]);
         assert_eq!(kept(&database.connection, "a").unwrap().last_row_id, 4);
     }
