@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::super::engine::{Engine, Outcome, Past};
 use super::super::machine::{Announcement, Change};
 use super::super::rule::{Kind, Priority, Rule, Same, Selection, Suppression, Timing};
+use super::QuietSettings;
 use crate::domain::{AlarmState, Location, Quantity, Reading, SensorId, Unit, Value};
 
 const WAIT: u64 = 3;
@@ -98,6 +99,27 @@ impl Plant {
     }
 
     fn restart(&mut self) -> Vec<Outcome> {
+        self.restart_into(rules())
+    }
+
+    fn reload(&mut self, rules: Vec<Rule>) -> Vec<Outcome> {
+        let mut out = Vec::new();
+        self.engine.reload(rules, QuietSettings::default(), seconds(self.now), &mut out);
+        out
+    }
+
+    fn restart_into(&mut self, rules: Vec<Rule>) -> Vec<Outcome> {
+        self.keep();
+        let mut out = Vec::new();
+        let alarms = self.kept.values().cloned().collect();
+        let past =
+            Past { watch: seconds(self.now), recent: &self.heard, alarms, ..Past::default() };
+        self.engine = Engine::restore(rules, Tz::UTC, past, &mut out);
+        self.engine.tick(at(self.now), seconds(self.now), &mut out);
+        out
+    }
+
+    fn keep(&mut self) {
         for change in self.engine.changes() {
             let key = (change.sensor_id.clone(), change.rule.clone());
             match change.state {
@@ -105,12 +127,6 @@ impl Plant {
                 None => self.kept.remove(&key),
             };
         }
-        let mut out = Vec::new();
-        let alarms = self.kept.values().cloned().collect();
-        let past =
-            Past { watch: seconds(self.now), recent: &self.heard, alarms, ..Past::default() };
-        self.engine = Engine::restore(rules(), Tz::UTC, past, &mut out);
-        out
     }
 }
 
@@ -232,4 +248,133 @@ proptest! {
         };
         prop_assert_eq!(say(&cut), say(&whole));
     }
+
+    /// The same rules, wherever they stand, change nothing between any two readings.
+    #[test]
+    fn reloads_of_the_same_change_nothing(acts in acts(), turn in 0..3_usize) {
+        let turned = || {
+            let mut rules = rules();
+            rules.rotate_left(turn);
+            rules
+        };
+        let (mut whole, mut cut) = (Plant::new(), Plant::new());
+        for (sensor, is_broken, pause, is_reloaded) in acts {
+            let now = whole.now + pause;
+            prop_assert_eq!(said(&cut.wait(now)), said(&whole.wait(now)));
+            prop_assert_eq!(said(&cut.hear(sensor, is_broken)), said(&whole.hear(sensor, is_broken)));
+            if is_reloaded {
+                prop_assert_eq!(said(&cut.reload(turned())), Vec::<String>::new());
+                prop_assert_eq!(cut.engine.next_look(), whole.engine.next_look());
+            }
+        }
+        let end = whole.now + 100;
+        prop_assert_eq!(said(&cut.wait(end)), said(&whole.wait(end)));
+        whole.keep();
+        cut.keep();
+        prop_assert_eq!(cut.kept, whole.kept);
+    }
+
+    /// Other rules end up where a restart into them would, and go on from there in the same way; what
+    /// nothing explains any more is free, at once where nothing explains anything.
+    #[test]
+    fn reloads_to_others_are_as_a_restart(acts in acts(), more in acts(), others in others()) {
+        let (mut reloaded, _) = play(&acts, false)?;
+        let (mut restarted, _) = play(&acts, false)?;
+        let mut all = reloaded.reload(others.clone());
+        prop_assert_eq!(undated(&all), undated(&restarted.restart_into(others.clone())));
+        if others.iter().all(|rule| rule.suppression.is_none()) {
+            reloaded.keep();
+            for state in reloaded.kept.values().filter_map(|kept| kept.state.as_deref()) {
+                prop_assert!(!state.contains("wait:") && !state.contains("cause"), "{}", state);
+                let state: serde_json::Value = serde_json::from_str(state).unwrap();
+                prop_assert!(state["alarm"]["suppressed_by"].is_null(), "{}", state);
+            }
+        }
+        for (sensor, is_broken, pause, _) in more {
+            let now = reloaded.now + pause;
+            let (a, b) = (reloaded.wait(now), restarted.wait(now));
+            prop_assert_eq!(undated(&a), undated(&b));
+            all.extend(a);
+            let (a, b) = (reloaded.hear(sensor, is_broken), restarted.hear(sensor, is_broken));
+            prop_assert_eq!(undated(&a), undated(&b));
+            all.extend(a);
+        }
+        all.extend(reloaded.wait(reloaded.now + 100));
+        for sensor in 0..3 {
+            all.extend(reloaded.hear(sensor, false));
+        }
+        all.extend(reloaded.wait(reloaded.now + 100));
+        let mut last = HashMap::new();
+        for outcome in &all {
+            last.insert((Seen::name(outcome), outcome.rule.name.clone()), outcome.transition.state);
+        }
+        for (name, state) in last {
+            prop_assert!(state.withheld.is_none(), "{:?} stays suppressed", name);
+        }
+    }
+}
+
+fn said(all: &[Outcome]) -> Vec<String> {
+    let of = |outcome: &Outcome| {
+        format!(
+            "{} {} {:?} {}",
+            outcome.sensor_id, outcome.rule.name, outcome.transition, outcome.alert_id
+        )
+    };
+    let mut said: Vec<_> = all.iter().map(of).collect();
+    said.sort();
+    said
+}
+
+/// A restart dates what it closes by what was kept last, not by the newest reading.
+fn undated(all: &[Outcome]) -> Vec<String> {
+    let of = |outcome: &Outcome| {
+        let Outcome { sensor_id, rule, transition, .. } = outcome;
+        format!(
+            "{sensor_id} {} {:?} {:?} {:?}",
+            rule.name, transition.change, transition.state, transition.announced
+        )
+    };
+    let mut said: Vec<_> = all.iter().map(of).collect();
+    said.sort();
+    said
+}
+
+/// Other rules: some gone, some with other causes, places or limits, in any order.
+fn others() -> impl Strategy<Value = Vec<Rule>> {
+    let limit = |rule: Rule| Rule { kind: Kind::High { limit: 7.0, deadband: 0.0 }, ..rule };
+    let power = prop::option::weighted(
+        0.8,
+        prop::sample::select(vec![
+            rule("power", "P*", &[], Same::Any, 0),
+            limit(rule("power", "P*", &[], Same::Any, 0)),
+        ]),
+    );
+    let gateway = prop::option::weighted(
+        0.8,
+        prop::sample::select(vec![
+            rule("gateway", "G*", &["power"], Same::Any, 1),
+            rule("gateway", "G*", &[], Same::Any, 1),
+            limit(rule("gateway", "G*", &["power"], Same::Any, 1)),
+            rule("gateway", "G1", &["power"], Same::Location, 1),
+        ]),
+    );
+    let probe = prop::option::weighted(
+        0.9,
+        prop::sample::select(vec![
+            rule("probe", "S*", &["gateway", "power"], Same::Location, 0),
+            rule("probe", "S*", &["gateway"], Same::Any, 0),
+            rule("probe", "S*", &["power"], Same::Any, 0),
+            rule("probe", "S*", &[], Same::Any, 0),
+            limit(rule("probe", "S*", &["gateway"], Same::Location, 0)),
+        ]),
+    );
+    (power, gateway, probe, 0..3_usize).prop_map(|(power, gateway, probe, turn)| {
+        let mut rules: Vec<_> = [power, gateway, probe].into_iter().flatten().collect();
+        if !rules.is_empty() {
+            let by = turn % rules.len();
+            rules.rotate_left(by);
+        }
+        rules
+    })
 }
