@@ -339,6 +339,38 @@ fn a_sensor_that_should_speak_and_never_does_is_silent() {
 }
 
 #[test]
+fn a_sensor_that_never_spoke_goes_where_it_is_expected() {
+    let dead = || {
+        let at = |place: &str| Rule {
+            selection: Selection::Matching { sensors: vec![], locations: vec![place.into()] },
+            ..stale(&format!("dead-{place}"), "*", 300)
+        };
+        vec![at("A"), at("B")]
+    };
+    let expected = |place: &str| Expected {
+        sensor_id: SensorId::new("T1").unwrap(),
+        quantity: Quantity::temperature(),
+        location: Location::new(place),
+        unit: Unit::new("celsius"),
+    };
+    let mut bench = Bench::new(dead(), QuietSettings::default());
+    let mut out = Vec::new();
+    let now = |second| Moment { at: at(second), watch: seconds(second) };
+    bench.engine.expect(&[expected("A")], now(0), &mut out);
+    bench.wait(100);
+    bench.engine.expect(&[expected("B")], now(100), &mut out);
+    bench.wait(299).wait(300);
+    assert_eq!(
+        bench.told,
+        ["300 T1 dead-B Raised"],
+        "its silence counts from when it was expected"
+    );
+    bench.engine.expect(&[expected("A")], now(310), &mut out);
+    assert_eq!(out.len(), 1, "{out:?}");
+    assert_eq!((&*out[0].rule.name, out[0].transition.change), ("dead-B", Change::Closed));
+}
+
+#[test]
 fn a_thousand_behind_one_gateway_cost_what_they_are() {
     let mut bench = Bench::new(behind_a_gateway(), QuietSettings::default());
     bench.hear("GW", 0, 1.0);

@@ -61,7 +61,8 @@ impl Engine {
     }
 
     /// Series that are there though nothing may ever come of them: silence counts from `now` for those
-    /// that were not expected before. Those expected before and no longer are forgotten. Costs nothing
+    /// that were not expected before. Those expected before and no longer are forgotten, those expected
+    /// elsewhere are there from now on. Costs nothing
     /// where no rule is about silence.
     pub fn expect(&mut self, expected: &[Expected], now: Moment, out: &mut Vec<Outcome>) {
         for Expected { sensor_id, quantity, location, unit } in expected {
@@ -69,13 +70,18 @@ impl Engine {
                 continue;
             }
             let key = (sensor_id.clone(), quantity.clone());
-            let of = self.index.rules_of(&self.rules, sensor_id, location, quantity);
-            if self.series.contains_key(&key) || !of.iter().any(|rule| is_timed(&self.rules[*rule]))
-            {
+            let (location, unit) = (location.clone(), unit.clone());
+            let newest = match self.series.get(&key).map(|series| &series.newest) {
+                // It has said itself where it is, or is where it was.
+                Some(known) if known.value.is_some() || known.location == location => continue,
+                Some(unheard) => Newest { location, unit, ..unheard.clone() },
+                None => Newest { location, unit, value: None, at: now.at, heard: now.watch },
+            };
+            let of = self.index.rules_of(&self.rules, sensor_id, &newest.location, quantity);
+            let is_known = self.series.contains_key(&key);
+            if !is_known && !of.iter().any(|rule| is_timed(&self.rules[*rule])) {
                 continue;
             }
-            let (location, unit) = (location.clone(), unit.clone());
-            let newest = Newest { location, unit, value: None, at: now.at, heard: now.watch };
             self.place(&key, &newest, out);
             let Some(series) = self.series.remove(&key) else { continue }; // it was placed
             for entry in &series.entries {
