@@ -13,14 +13,12 @@ use super::receiver_channels::channel;
 use super::receiver_model::{AlarmSelection, GroupLabel, ReceiverConfig};
 use super::rule_kinds::duration_up_to;
 use super::rule_texts::patterns;
+use super::rules::name_of;
 use super::similar::one_of;
 use crate::domain::Priority;
 
 /// Each has an actor and a thread of its own.
 const MOST_RECEIVERS: usize = 50;
-
-/// Names are shown in columns, and are part of what is stored.
-const LONGEST_NAME_BYTES: usize = 64;
 
 /// Longer is no wait but a receiver switched off.
 const LONGEST_WAIT: Duration = Duration::from_secs(30 * 86_400);
@@ -95,20 +93,7 @@ fn receiver(mut table: TableReader<'_>, name: Option<&str>) -> Option<ReceiverCo
 }
 
 fn name<'a>(table: &mut TableReader<'a>) -> Option<At<&'a str>> {
-    let name = table.string("name");
-    let name = table.require(name, "name", "name the receiver: name = \"on-call\"")?;
-    let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if name.value.is_empty() || !name.value.chars().all(is_fit) {
-        let what = format!("{} is no name of a receiver", quote(name.value));
-        table.wrong(name.at, what, "use letters from a to z, digits, `-` and `_`");
-        return None;
-    }
-    if name.value.len() > LONGEST_NAME_BYTES {
-        let what = format!("the name {} is longer than {LONGEST_NAME_BYTES}", quote(name.value));
-        table.wrong(name.at, what, "make it shorter");
-        return None;
-    }
-    Some(name)
+    name_of(table, "a receiver", "name the receiver: name = \"on-call\"", "make it shorter")
 }
 
 /// What was told to whom is kept by name. `names` are those so far, with their places.
