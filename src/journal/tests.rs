@@ -1,5 +1,7 @@
 //! The journal on a real disk.
 
+use std::io::Write;
+
 use proptest::prelude::*;
 
 use super::super::{Frame, Journal, Reader, Record, Recovery};

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
@@ -123,7 +123,8 @@ impl Journal {
         }
         self.buffer.clear();
         frame::write(&mut self.buffer, self.next, payload);
-        if let Err(error) = self.file.write_all(&self.buffer) {
+        // At its place, which is cheaper than at the end, wherever that is.
+        if let Err(error) = self.file.write_all_at(&self.buffer, self.file_bytes) {
             // Half a frame may be there. It is taken back, or left behind in a closed segment.
             self.must_rotate = self.file.set_len(self.file_bytes).is_err();
             return Err(self.error("append to it", error));
@@ -244,8 +245,7 @@ fn create(folder: &Path, first: Position) -> Result<File, JournalError> {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        // Appending: after a failed write was taken back, the next one goes to the new end.
-        OpenOptions::new().append(true).create_new(true).open(&path)
+        OpenOptions::new().write(true).create_new(true).open(&path)
     };
     make().map_err(|error| JournalError::new(&path, "begin it", error))
 }
