@@ -103,9 +103,8 @@ impl Engine {
         let num_before = out.len();
         let key = (reading.sensor_id.clone(), reading.quantity.clone());
         let newest = Newest::new(reading, watch);
-        let was_heard = self.series.get(&key).is_some_and(|series| series.newest.value.is_some());
-        self.place(&key, &newest, out);
-        let Some(mut series) = self.series.remove(&key) else { return false }; // it was placed
+        let mut series = self.take(&key, &newest, out);
+        let was_heard = series.newest.value.is_some();
         let is_broken = if was_heard && newest.at < series.newest.at {
             newest.sample().is_some_and(|sample| series.would_break(&self.rules, sample))
         } else {
@@ -158,14 +157,13 @@ impl Engine {
         changes
     }
 
-    /// Makes sure a series is there, with the rules that hold for where it is.
-    fn place(&mut self, key: &Key, newest: &Newest, out: &mut Vec<Outcome>) {
-        let known = self.series.get(key);
-        if known.is_some_and(|series| series.newest.location == newest.location) {
-            return;
-        }
+    /// Takes a series out, with the rules that hold for where it is now. A new one was never heard.
+    fn take(&mut self, key: &Key, newest: &Newest, out: &mut Vec<Outcome>) -> Series {
+        let mut old = match self.series.remove(key) {
+            Some(series) if series.newest.location == newest.location => return series,
+            old => old,
+        };
         let of = self.index.rules_of(&self.rules, &key.0, &newest.location, &key.1);
-        let mut old = self.series.remove(key);
         let mut entries = Vec::with_capacity(of.len());
         for rule in of {
             let place = old.iter().flat_map(|old| &old.entries).position(|e| e.rule == rule);
@@ -176,7 +174,7 @@ impl Engine {
         }
         let look_at = old.as_ref().and_then(|old| old.look_at);
         let before = old.map_or_else(
-            || newest.clone(),
+            || Newest { value: None, ..newest.clone() },
             |mut old| {
                 for entry in &mut old.entries {
                     let rule = &self.rules[entry.rule];
@@ -188,7 +186,7 @@ impl Engine {
                 Newest { location: newest.location.clone(), ..old.newest }
             },
         );
-        self.series.insert(key.clone(), Series { newest: before, entries, look_at });
+        Series { newest: before, entries, look_at }
     }
 
     fn entry(&mut self, key: &Key, rule: usize) -> Entry {

@@ -82,8 +82,7 @@ impl Engine {
             if !is_known && !of.iter().any(|rule| is_timed(&self.rules[*rule])) {
                 continue;
             }
-            self.place(&key, &newest, out);
-            let Some(series) = self.series.remove(&key) else { continue }; // it was placed
+            let series = self.take(&key, &newest, out);
             for entry in &series.entries {
                 if is_timed(&self.rules[entry.rule]) {
                     self.changed.insert((key.clone(), entry.rule));

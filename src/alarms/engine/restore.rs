@@ -57,13 +57,12 @@ impl Engine {
         if self.series.get(&key).is_some_and(|series| newest.at < series.newest.at) {
             return;
         }
-        self.place(&key, &newest, &mut Vec::new());
-        if let Some(series) = self.series.get_mut(&key) {
-            series.newest = newest;
-            for entry in &mut series.entries {
-                entry.recall(&self.rules[entry.rule], &series.newest);
-            }
+        let mut series = self.take(&key, &newest, &mut Vec::new());
+        series.newest = newest;
+        for entry in &mut series.entries {
+            entry.recall(&self.rules[entry.rule], &series.newest);
         }
+        self.series.insert(key, series);
     }
 
     fn take_back(&mut self, alarm: AlarmState, out: &mut Vec<Outcome>) {
@@ -79,14 +78,11 @@ impl Engine {
             return self.orphans.push(forget); // edited by hand
         };
         let key = (alarm.sensor_id, quantity);
-        let place = self.series.get(&key).is_none_or(|series| series.newest.at <= newest.at);
-        if place {
-            self.place(&key, &newest, out);
-        }
-        let Some(mut series) = self.series.remove(&key) else { return };
-        if place {
-            series.newest = newest.clone();
-        }
+        let known = self.series.get(&key).filter(|known| known.newest.at > newest.at);
+        let newer = known.map(|known| known.newest.clone());
+        let newer = newer.unwrap_or_else(|| newest.clone());
+        let mut series = self.take(&key, &newer, out);
+        series.newest = newer;
         let named = |entry: &&mut Entry| self.rules[entry.rule].name == alarm.rule;
         match series.entries.iter_mut().find(named) {
             Some(entry)
