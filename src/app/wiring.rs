@@ -32,9 +32,9 @@ use crate::supervisor::{ChildSpec, Health, Mailbox, Place, Readiness, Route, Tre
 use crate::web::{self, Web};
 use crate::wire::Topics;
 
-/// Batches of up to 256 readings that may wait for a commit: some 4 MB, and enough rows for the
-/// writer to fill its transactions while one is being synced.
-const STORE_ROOM: usize = 64;
+/// Batches of up to 1,256 readings that may wait for a commit: some 4 MB, and enough for the next
+/// transaction while one is being synced.
+const STORE_ROOM: usize = 16;
 
 /// Offers from sensors that may wait for the gateway. Each sensor has at most one under way; the
 /// others of a large fleet wait for room inside their own actors.

@@ -1,8 +1,8 @@
 //! The writer: gathers messages, commits them in groups, answers what is in the file.
 //!
-//! A commit starts when enough rows wait, or a group time after the first of them, or at once when
-//! they bring alert events, someone asked a question, or the writer is to stop. One commit runs at
-//! a time, on the blocking pool; meanwhile further messages gather in the [`Backlog`].
+//! A commit starts at once when there is something judged to store, someone asked a question, or the
+//! writer is to stop; a group time after what receivers and the gateway have done otherwise. One commit
+//! runs at a time, on the blocking pool; meanwhile further messages gather in the [`Backlog`].
 //!
 //! Holds always: a question is answered after everything sent before it is committed. A commit
 //! that fails for now (locked, disk full) is tried again for ever; one that fails otherwise ends
@@ -31,7 +31,7 @@ use crate::messages::{
 };
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, Routed};
 
-/// How long the first message may wait for others to share its commit.
+/// How long what is no haste may wait for others to share its commit.
 const GROUP_TIME: Duration = Duration::from_millis(20);
 
 /// Between two tries while the file is locked or the disk full.

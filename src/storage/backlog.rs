@@ -5,8 +5,7 @@
 //! they are known to be committed.
 //!
 //! Each message keeps its route's permit, so a route's capacity bounds what is queued *and* what
-//! is here; the backlog needs no bound of its own. This can't lock up: a commit that waits for
-//! more rows than the route lets through starts all the same when the group time is over.
+//! is here; the backlog needs no bound of its own.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,10 +16,6 @@ use super::write::Work;
 use crate::journal::Position;
 use crate::messages::{AlertsDelivered, KeepReceiver, Store};
 use crate::supervisor::Routed;
-
-/// Rows that make a commit worth its price. Measured in a release build: 23,000 rows/s with one a
-/// commit, 77,000 with ten, 254,000 with 500; a backlog of tens of thousands is worth more at a time.
-const ENOUGH_ROWS: usize = 2000;
 
 pub(super) enum Taken {
     Store(Routed<Store>),
@@ -64,8 +59,8 @@ pub(super) struct Backlog {
 #[derive(Default)]
 struct Queue {
     items: VecDeque<Arc<Taken>>,
-    num_rows: usize,
-    num_urgent: usize,
+    /// Of them, those with what was judged.
+    num_stores: usize,
     /// The number of the last message taken; `None` before the first.
     number: Option<u64>,
 }
@@ -81,9 +76,8 @@ impl Backlog {
         let mut queue = self.lock();
         if let Taken::Store(store) = &taken {
             queue.number = Some(store.message.number);
+            queue.num_stores += 1;
         }
-        queue.num_rows += taken.num_rows();
-        queue.num_urgent += usize::from(taken.has_alerts());
         queue.items.push_back(Arc::new(taken));
     }
 
@@ -97,8 +91,7 @@ impl Backlog {
         let mut queue = self.lock();
         for _ in 0..num_items {
             let Some(item) = queue.items.pop_front() else { return };
-            queue.num_rows -= item.num_rows();
-            queue.num_urgent -= usize::from(item.has_alerts());
+            queue.num_stores -= usize::from(matches!(*item, Taken::Store(_)));
         }
     }
 
@@ -115,10 +108,9 @@ impl Backlog {
         self.lock().items.is_empty()
     }
 
-    /// Whether a commit is worth starting before the group time is over.
+    /// Whether a commit is not to wait for more: what was judged has waited for its like already.
     pub fn is_pressing(&self) -> bool {
-        let queue = self.lock();
-        queue.num_rows >= ENOUGH_ROWS || queue.num_urgent > 0
+        self.lock().num_stores > 0
     }
 
     /// Nothing panics while it is held, and each change is whole: a poisoned lock is as good.

@@ -330,28 +330,35 @@ async fn a_stop_flushes_first() {
 }
 
 #[actix::test]
-async fn rows_share_a_commit() {
+async fn what_comes_during_a_commit_shares_the_next() {
     let num_commits = Arc::new(AtomicU32::new(0));
     let counting = num_commits.clone();
+    let (let_go, go) = std::sync::mpsc::channel();
+    let go = std::sync::Mutex::new(go);
     let bench = Bench::with(
         Arc::new(move |database, work: &[Work<'_>]| {
-            counting.fetch_add(u32::from(!work.is_empty()), Ordering::Relaxed);
+            if !work.is_empty() && counting.fetch_add(1, Ordering::Relaxed) == 0 {
+                go.lock().unwrap().recv_timeout(DEADLINE).expect("all others are there");
+            }
             write::commit(database, work)
         }),
         None,
     );
     bench.committed().await;
     for n in 0..100 {
-        bench.store.try_send(readings([reading(n)])).unwrap();
+        let (store, is_taken) = numbered(n);
+        bench.send(store).await;
+        is_taken.await.expect("taken");
     }
+    let_go.send(()).unwrap();
     bench.committed().await;
     assert_eq!(bench.num_readings(), 100);
-    assert_eq!(num_commits.load(Ordering::Relaxed), 1);
+    assert_eq!(num_commits.load(Ordering::Relaxed), 2);
     bench.stop().await;
 }
 
 #[actix::test]
-async fn a_lone_reading_is_committed_after_the_group_time() {
+async fn a_lone_reading_is_committed_unasked() {
     let (num_busy, committed) = (Arc::new(AtomicU32::new(0)), Arc::new(Notify::new()));
     let done = committed.clone();
     let watching = watching(num_busy, Arc::default());
