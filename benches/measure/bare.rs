@@ -8,10 +8,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use paho_mqtt::{self as mqtt, properties};
 
+use crate::storing;
 use crate::support::{Access, Home, Process, SOON};
 
 /// As the daemon's intake has it.
@@ -19,6 +21,8 @@ const RECEIVE_MAXIMUM: i32 = 1000;
 const SESSION_SECONDS: i32 = 3600;
 /// Counts the backlog of a session and says when.
 const RECEIVER: &str = "receiver";
+/// Stores it too.
+const STORER: &str = "storer";
 /// Sends each so-many-th message back.
 const ECHO: &str = "echo";
 
@@ -39,6 +43,12 @@ pub fn now_seconds() -> f64 {
 /// waits for its [`end`].
 pub fn receiver(home: &Home, access: &Access, topic: &str, count: usize) -> Process {
     start(home, RECEIVER, &[&access.url, topic, &count.to_string()])
+}
+
+/// Starts one that says so when it has stored the `count`th message.
+pub fn storer(home: &Home, access: &Access, topic: &str, count: usize) -> Process {
+    let file = home.path("plain.db").display().to_string();
+    start(home, STORER, &[&access.url, topic, &count.to_string(), &file])
 }
 
 /// Starts an echo of each `every`th message of `from` on `to`, at QoS 2; returns once it listens.
@@ -63,28 +73,55 @@ fn start(home: &Home, role: &str, args: &[&str]) -> Process {
 /// Plays a role if it is one; false otherwise.
 pub fn play(role: &str, args: &[String]) -> bool {
     match (role, args) {
-        (RECEIVER, [url, topic, count]) => receive(url, topic, count.parse().expect("a count")),
+        (RECEIVER, [url, topic, count]) => count_all(url, topic, count.parse().expect("a count")),
+        (STORER, [url, topic, count, file]) => {
+            store_all(url, topic, count.parse().expect("a count"), file);
+        }
         (ECHO, [url, from, to, every]) => repeat(url, from, to, every.parse().expect("a number")),
         _ => return false,
     }
     true
 }
 
-fn receive(url: &str, topic: &str, count: usize) {
-    let client = client(url, RECEIVER);
-    let (done, wait) = mpsc::channel();
-    let received = AtomicUsize::new(0);
-    client.set_message_callback(move |_, message| {
-        // `None` tells of a lost connection.
-        if message.is_some() && received.fetch_add(1, Ordering::Relaxed) + 1 == count {
+fn count_all(url: &str, topic: &str, count: usize) {
+    let (done, is_done) = mpsc::channel();
+    let mut received = 0;
+    receive((url, RECEIVER), topic, (count, &is_done), move |_| {
+        received += 1;
+        if received == count {
             let _ = done.send(now_seconds());
         }
     });
+}
+
+fn store_all(url: &str, topic: &str, count: usize, file: &str) {
+    let (done, is_done) = mpsc::channel();
+    let (messages, waiting) = mpsc::sync_channel(storing::QUEUE);
+    let mut database = storing::open(file);
+    thread::spawn(move || {
+        storing::store(&mut database, &waiting, count);
+        let _ = done.send(now_seconds());
+    });
+    receive((url, STORER), topic, (count, &is_done), move |message| {
+        let _ = messages.send(message.payload().to_vec());
+    });
+}
+
+/// Connects, does something with each message, and waits for all `count` of them to be done with.
+fn receive(
+    (url, client_id): (&str, &str),
+    topic: &str,
+    (count, is_done): (usize, &mpsc::Receiver<f64>),
+    mut take: impl FnMut(mqtt::Message) + Send + 'static,
+) {
+    let client = client(url, client_id);
+    // `None` tells of a lost connection.
+    client.set_message_callback(move |_, message| message.into_iter().for_each(&mut take));
     println!("{CONNECTING}{}", now_seconds());
     connect(&client, topic);
     println!("{SUBSCRIBED}");
     if count > 0 {
-        println!("{DONE}{}", wait.recv_timeout(AT_MOST).expect("all messages"));
+        println!("{DONE}{}", is_done.recv_timeout(AT_MOST).expect("all messages"));
     }
     leave(&client);
 }

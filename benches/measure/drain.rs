@@ -1,6 +1,7 @@
 //! How fast a backlog at the broker is taken in, and what it costs: the daemon until the last
-//! reading is in its database, the bare receiver until it has counted it. Both have the same
-//! messages waiting on the same broker, and take turns at going first.
+//! reading is in its database, the bare receiver until it has counted it, and one that stores until it
+//! has committed it. All have the same messages waiting on the same broker, and take turns at going
+//! first.
 
 use std::time::Duration;
 
@@ -12,8 +13,19 @@ use crate::support::{Access, Client, Home, Mosquitto, Process, SOON, eventually,
 
 /// Below the 65,535 past which Mosquitto 2.0 stalls.
 const MESSAGES: usize = 60_000;
-const PAIRS: usize = 8;
+/// Each side goes first, second and third as often.
+const ROUNDS: usize = 9;
 const AT_MOST: Duration = Duration::from_secs(600);
+
+/// Who takes a backlog in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Vigie,
+    /// Counts, and nothing else.
+    Bare,
+    /// Stores as well, and loses what it has in memory when it is killed.
+    Storing,
+}
 
 /// What one message cost at a drain, and all of it.
 struct Cost {
@@ -22,13 +34,9 @@ struct Cost {
     peak_mib: f64,
 }
 
-/// Both sides' costs, pair by pair.
+/// What drains cost, side by side.
 #[derive(Default)]
-pub struct Costs {
-    pub rate: Pairs,
-    pub cpu: Pairs,
-    pub memory: Pairs,
-}
+pub struct Costs(Vec<(Side, Cost)>);
 
 pub fn measure(table: &mut Table) {
     measure_judged(table, Judged::ByTwoLimits, "taking in 60,000 waiting readings");
@@ -40,49 +48,86 @@ pub fn measure_with_rules(table: &mut Table) {
 }
 
 fn measure_judged(table: &mut Table, judged: Judged, what: &str) {
-    eprintln!("drain: {PAIRS} times {MESSAGES} messages for each side");
+    eprintln!("drain: {ROUNDS} times {MESSAGES} messages for each side");
+    let mut sides = [Side::Vigie, Side::Bare, Side::Storing];
     let mut costs = Costs::default();
-    for pair in 0..PAIRS {
+    for _ in 0..ROUNDS {
         // A new one, since what was not acknowledged before a stop comes again, rightly so.
         let broker = Mosquitto::running();
-        costs.measure(&broker.access(), judged, MESSAGES, pair % 2 == 0);
+        costs.measure(&broker.access(), judged, MESSAGES, &sides);
+        sides.rotate_left(1);
     }
-    table.pairs(what, "/s", 0, &costs.rate, "≥ 0.85");
-    table.pairs("… processor time for each", "µs", 1, &costs.cpu, "≤ 1.7");
-    table.pairs("… memory at most", "MiB", 1, &costs.memory, "");
+    costs.tell(table, what, ["≥ 0.85", "≤ 1.7", ""]);
+    let rate = costs.beside(Side::Storing, |cost| cost.messages_a_second);
+    table.pairs("… beside a receiver that stores, without a journal", "/s", 0, &rate, "");
+    let cpu_micros = costs.beside(Side::Storing, |cost| cost.cpu_micros);
+    table.pairs("… … processor time for each", "µs", 1, &cpu_micros, "");
 }
 
 impl Costs {
-    /// One pair more: `count` messages that wait for either side at one broker.
-    pub fn measure(&mut self, access: &Access, judged: Judged, count: usize, vigie_first: bool) {
-        open_sessions(access);
+    /// One round more: `count` messages that wait for each of `sides` at one broker.
+    pub fn measure(&mut self, access: &Access, judged: Judged, count: usize, sides: &[Side]) {
+        sides.iter().for_each(|side| side.open_session(access));
         let all = (0..count).map(|n| (names::READINGS.to_owned(), load::normal(n)));
         Client::connect(access).publish_all(all);
-        let (vigie, bare) = if vigie_first {
-            let vigie = daemon(access, judged, count);
-            (vigie, receiver(access, count))
-        } else {
-            let bare = receiver(access, count);
-            (daemon(access, judged, count), bare)
-        };
-        eprintln!("  {:.0} and {:.0} messages/s", vigie.messages_a_second, bare.messages_a_second);
-        self.rate.0.push((vigie.messages_a_second, bare.messages_a_second));
-        self.cpu.0.push((vigie.cpu_micros, bare.cpu_micros));
-        self.memory.0.push((vigie.peak_mib, bare.peak_mib));
+        for side in sides {
+            let cost = side.drain(access, judged, count);
+            eprintln!("  {side:?}: {:.0} messages/s", cost.messages_a_second);
+            self.0.push((*side, cost));
+        }
+    }
+
+    /// Vigie's costs beside the bare receiver's, with the aims for rate, processor time and memory.
+    pub fn tell(&self, table: &mut Table, what: &str, [rate, cpu, memory]: [&str; 3]) {
+        table.pairs(what, "/s", 0, &self.beside(Side::Bare, |cost| cost.messages_a_second), rate);
+        let cpu_micros = self.beside(Side::Bare, |cost| cost.cpu_micros);
+        table.pairs("… processor time for each", "µs", 1, &cpu_micros, cpu);
+        let peak_mib = self.beside(Side::Bare, |cost| cost.peak_mib);
+        table.pairs("… memory at most", "MiB", 1, &peak_mib, memory);
+    }
+
+    /// A figure of Vigie's and the other side's, round by round.
+    fn beside(&self, other: Side, figure: fn(&Cost) -> f64) -> Pairs {
+        let of = |wanted| self.0.iter().filter(move |(side, _)| *side == wanted);
+        let pairs = of(Side::Vigie).zip(of(other));
+        Pairs(pairs.map(|((_, vigie), (_, other))| (figure(vigie), figure(other))).collect())
     }
 }
 
-/// Lets each side connect once, so that the broker keeps its messages from then on.
-fn open_sessions(access: &Access) {
-    let home = Home::new();
-    let mut daemon = home.start(&load::config(access));
-    daemon.wait_line(names::CONNECTED, SOON);
-    assert_eq!(daemon.stop(), 0);
-    let mut receiver = bare::receiver(&home, access, names::READINGS, 0);
-    receiver.eventually(bare::SUBSCRIBED, SOON, |process| {
-        process.log().contains(bare::SUBSCRIBED).then_some(())
-    });
-    bare::end(receiver);
+impl Side {
+    /// Connects once, so that the broker keeps its messages from then on.
+    fn open_session(self, access: &Access) {
+        let home = Home::new();
+        if self == Self::Vigie {
+            let mut daemon = home.start(&load::config(access));
+            daemon.wait_line(names::CONNECTED, SOON);
+            assert_eq!(daemon.stop(), 0);
+            return;
+        }
+        let mut receiver = self.receiver(&home, access, 0);
+        receiver.eventually(bare::SUBSCRIBED, SOON, |process| {
+            process.log().contains(bare::SUBSCRIBED).then_some(())
+        });
+        bare::end(receiver);
+    }
+
+    fn drain(self, access: &Access, judged: Judged, count: usize) -> Cost {
+        if self == Self::Vigie {
+            return daemon(access, judged, count);
+        }
+        let home = Home::new();
+        let mut receiver = self.receiver(&home, access, count);
+        let done = receiver.eventually("all messages", AT_MOST, |process| said(process, DONE));
+        let used = used(receiver.pid());
+        let began = said(&receiver, CONNECTING).expect("it has connected");
+        bare::end(receiver);
+        cost(count, done - began, used)
+    }
+
+    fn receiver(self, home: &Home, access: &Access, count: usize) -> Process {
+        let start = if self == Self::Storing { bare::storer } else { bare::receiver };
+        start(home, access, names::READINGS, count)
+    }
 }
 
 fn daemon(access: &Access, judged: Judged, count: usize) -> Cost {
@@ -101,16 +146,6 @@ fn daemon(access: &Access, judged: Judged, count: usize) -> Cost {
     let different = "SELECT count(DISTINCT timestamp) FROM sensor_readings";
     assert_eq!(usize::try_from(home.db().number(different)), Ok(count), "all, each once");
     assert_eq!(home.db().count(), count);
-    cost(count, done - began, used)
-}
-
-fn receiver(access: &Access, count: usize) -> Cost {
-    let home = Home::new();
-    let mut receiver = bare::receiver(&home, access, names::READINGS, count);
-    let done = receiver.eventually("all messages", AT_MOST, |process| said(process, DONE));
-    let used = used(receiver.pid());
-    let began = said(&receiver, CONNECTING).expect("it has connected");
-    bare::end(receiver);
     cost(count, done - began, used)
 }
 

@@ -20,6 +20,7 @@ mod process;
 mod rules;
 mod soak;
 mod steps;
+mod storing;
 
 use figures::Table;
 
