@@ -63,7 +63,11 @@ pub fn stored(at: DateTime<Utc>, naive: bool) -> String {
 pub fn on_wire(at: DateTime<Utc>, naive_in: Option<Tz>) -> String {
     match naive_in {
         None => digits(at.naive_utc(), UTC_SUFFIX),
-        Some(zone) => digits(at.with_timezone(&zone).naive_local(), ""),
+        Some(zone) => {
+            // Brought onto the calendar first: next to the ends of what chrono holds there is no local time.
+            let at = on_the_calendar(at.naive_utc()).and_utc();
+            digits(at.with_timezone(&zone).naive_local(), "")
+        }
     }
 }
 
@@ -158,6 +162,11 @@ mod tests {
         }
         let end = at("9999-12-31T23:30:00Z");
         assert_eq!(on_wire(end, Some(Tz::Asia__Tokyo)), "9999-12-31T23:59:59.999999");
+        // As a message may carry it: a text of more than four digits a year.
+        let end = parse("+262142-12-31T20:00:00", Tz::UTC).unwrap();
+        assert_eq!(on_wire(end, Some(Tz::Asia__Tokyo)), "9999-12-31T23:59:59.999999");
+        let start = parse("-262143-01-01T01:00:00", Tz::UTC).unwrap();
+        assert_eq!(on_wire(start, Some(Tz::America__New_York)), "0000-01-01T00:00:00.000000");
     }
 
     #[test]
