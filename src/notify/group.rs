@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::groups::{Entry, Terms, after};
+use crate::domain::AlertEvent;
 
 /// How an alarm is, in Alertmanager's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -26,6 +27,11 @@ impl Status {
             Self::Resolved => "resolved",
         }
     }
+}
+
+/// What can fire once at a time: a sensor's alarm by one rule.
+pub(super) fn alarm_of(event: &AlertEvent) -> (Arc<str>, Arc<str>) {
+    (event.sensor_id.as_str().into(), event.rule.clone())
 }
 
 /// One alarm from its raising to the telling of its end.
@@ -104,6 +110,14 @@ impl Group {
     pub(super) fn id(labels: &BTreeMap<String, String>) -> Arc<str> {
         // Texts under text keys have no way to fail.
         serde_json::to_string(labels).unwrap_or_default().into()
+    }
+
+    /// Changes an alarm, and keeps count of the news.
+    pub(super) fn amend(&mut self, alert_id: &Arc<str>, amend: impl FnOnce(&mut Alarm)) {
+        let Some(alarm) = self.alarms.get_mut(alert_id) else { return };
+        let was_news = alarm.is_news();
+        amend(alarm);
+        self.num_news = self.num_news + usize::from(alarm.is_news()) - usize::from(was_news);
     }
 
     pub(super) fn note_news(&mut self, now: DateTime<Utc>) {

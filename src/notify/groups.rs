@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::group::{Alarm, Group, Status};
+use super::group::{Alarm, Group, Status, alarm_of};
 use super::kept::{self, Part, ReadAlarm};
 use crate::config::GroupLabel;
 use crate::domain::{AlertEvent, AlertState};
@@ -166,7 +166,10 @@ impl Groups {
             // Nobody was told of what lies between: to the receiver it is the same alarm.
             return self.goes_on(&known, row_id);
         }
-        if !is_wanted || self.group_of.contains_key(id) {
+        if self.group_of.contains_key(id) {
+            return self.fires_again(row_id, event);
+        }
+        if !is_wanted {
             return;
         }
         let labels = labels(&self.terms.group_by, event);
@@ -174,8 +177,23 @@ impl Groups {
         self.groups.entry(group.clone()).or_insert_with(|| Group::new(labels)).note_news(now);
         let (sensor, rule) = alarm_of(event);
         self.insert(id.clone(), &group, Alarm::raised(sensor, rule, row_id, event.timestamp));
-        self.changed.insert(Part::Alarm(id.clone()));
-        self.changed.insert(Part::Group(group));
+        self.changed.extend([Part::Alarm(id.clone()), Part::Group(group)]);
+    }
+
+    /// Its end waits to be told, and by the same id it was raised once more: at the very time it was
+    /// raised before, as all readings are of a device that has no clock.
+    fn fires_again(&mut self, row_id: i64, event: &AlertEvent) {
+        let id = &event.alert_id;
+        let Some(group_id) = self.group_of.get(id).cloned() else { return };
+        let Some(group) = self.groups.get_mut(&group_id) else { return };
+        if group.alarms.get(id).is_none_or(|alarm| alarm.status == Status::Firing) {
+            return;
+        }
+        group.amend(id, |alarm| (alarm.row_id, alarm.status) = (row_id, Status::Firing));
+        group.news_at = group.news_at.filter(|_| group.num_news > 0);
+        self.num_ended -= 1;
+        self.firing.insert(alarm_of(event), id.clone());
+        self.changed.extend([Part::Alarm(id.clone()), Part::Group(group_id)]);
     }
 
     /// One more event of an alarm that fires: its value is newer, and that is no news.
@@ -190,16 +208,13 @@ impl Groups {
         // The end of an alarm whose beginning it was never to hear of.
         let Some(id) = self.firing.remove(&alarm_of(event)) else { return };
         let Some(group_id) = self.group_of.get(&id).cloned() else { return };
-        self.changed.insert(Part::Alarm(id.clone()));
-        self.changed.insert(Part::Group(group_id.clone()));
-        let wants_ends = self.terms.send_resolved;
+        self.changed.extend([Part::Alarm(id.clone()), Part::Group(group_id.clone())]);
         let Some(group) = self.groups.get_mut(&group_id) else { return };
-        let Some(alarm) = group.alarms.get_mut(&id) else { return };
-        if alarm.told == Some(Status::Firing) && !wants_ends {
+        let Some(alarm) = group.alarms.get(&id) else { return };
+        if alarm.told == Some(Status::Firing) && !self.terms.send_resolved {
             return self.remove(&id);
         }
-        group.num_news += usize::from(!alarm.is_news());
-        (alarm.row_id, alarm.status) = (row_id, Status::Resolved);
+        group.amend(&id, |alarm| (alarm.row_id, alarm.status) = (row_id, Status::Resolved));
         group.note_news(now);
         self.num_ended += 1;
         if self.num_ended > self.most_ended {
@@ -264,10 +279,8 @@ impl Groups {
 
     fn entry_told(&mut self, group: &Arc<str>, entry: &Entry) {
         let Some(group) = self.groups.get_mut(group) else { return };
-        let Some(alarm) = group.alarms.get_mut(&entry.alert_id) else { return };
-        let was_news = alarm.is_news();
-        alarm.told = Some(entry.status);
-        group.num_news -= usize::from(was_news && !alarm.is_news());
+        group.amend(&entry.alert_id, |alarm| alarm.told = Some(entry.status));
+        let Some(alarm) = group.alarms.get(&entry.alert_id) else { return };
         let is_over = alarm.status == Status::Resolved;
         let is_done = is_over && (!alarm.is_news() || !self.terms.send_resolved);
         self.changed.insert(Part::Alarm(entry.alert_id.clone()));
@@ -361,11 +374,6 @@ impl Groups {
             self.remove(&id);
         }
     }
-}
-
-/// What can fire once at a time: a sensor's alarm by one rule.
-fn alarm_of(event: &AlertEvent) -> (Arc<str>, Arc<str>) {
-    (event.sensor_id.as_str().into(), event.rule.clone())
 }
 
 fn labels(group_by: &[GroupLabel], event: &AlertEvent) -> BTreeMap<String, String> {

@@ -272,6 +272,26 @@ fn a_restart_goes_on_with_what_was_kept() {
     assert_eq!(bench.tell(2_000 + WAIT).unwrap(), "b resolved", "it is known to fire");
 }
 
+#[test]
+fn one_raised_anew_at_the_very_time_it_was_raised_before_is_told() {
+    let mut bench = Bench::new(terms());
+    bench.raise("a", "A1", 0);
+    bench.end("a", "A1", 1);
+    bench.raise("a", "A1", 2);
+    assert_eq!(bench.tell(WAIT).as_deref(), Some("a firing"));
+    bench.end("a", "A1", 40);
+    bench.raise("a", "A1", 41);
+    assert_eq!(bench.tell(WAIT + INTERVAL), None, "the receiver knows it so");
+    bench.end("a", "A1", 400);
+    let draft = bench.groups.due(at(500)).unwrap();
+    bench.raise("a", "A1", 501);
+    bench.groups.told(&draft, at(502));
+    assert_eq!(bench.tell(502 + INTERVAL).as_deref(), Some("a firing"), "it was told too late");
+    bench.end("a", "A1", 900);
+    assert_eq!(bench.tell(5 * INTERVAL).as_deref(), Some("a resolved"));
+    assert_eq!((bench.groups.groups.len(), bench.groups.num_ended), (0, 0));
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Raise(usize),
