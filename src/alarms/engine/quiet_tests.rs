@@ -10,6 +10,8 @@ use super::tests::{at, reading, rule, seconds};
 use super::*;
 use crate::domain::{Availability, Quantity};
 
+mod ends;
+
 /// An engine, and what it announced (`told`) and recorded (`all`), as `second sensor rule change`.
 struct Bench {
     engine: Engine,

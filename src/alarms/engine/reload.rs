@@ -73,7 +73,9 @@ impl Engine {
         let old = mem::replace(&mut self.quieting, new);
         let Quieting { flood, wall, .. } = old;
         let QuietSettings { maintenance, chattering, flood: _ } = settings;
-        let windows = Windows::new(maintenance);
+        let mut windows = Windows::new(maintenance);
+        // Those that are open now withhold what they did: nothing is told between the old and the new.
+        let _ = wall.map(|wall| windows.turn(wall));
         self.quieting =
             Quieting { windows, chattering, flood, wall, ..mem::take(&mut self.quieting) };
     }
