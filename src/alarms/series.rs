@@ -238,9 +238,10 @@ impl Entry {
 
     /// Its rule holds no longer. It must not be counted as an explanation any more.
     pub fn close(&mut self, rule: &Rule, now: Moment) -> Step {
-        self.quiet = None;
+        let chatter = self.quiet.take().and_then(|quiet| quiet.chatter);
+        let summary = chatter.and_then(|mut chatter| chatter.stop());
         let transitions = self.alarm.step(&rule.timing, Event::Close, now);
-        Step { transitions, has_changed: true, ..Step::default() }
+        Step { transitions, has_changed: true, summary, ..Step::default() }
     }
 
     /// Suppresses its alarm or lets it go, as there is a reason at `now` or none.

@@ -117,6 +117,7 @@ fn close(rule: &Arc<Rule>, key: &Key, kept: Kept, newest: &Newest, out: &mut Vec
     let mut entry = Entry::new(0, &rule.kind);
     entry.alarm = kept.alarm;
     entry.id = kept.id;
+    entry.quiet = kept.quiet.map(Box::new);
     let step = entry.close(rule, newest.moment());
     tell(rule, key, &mut entry, newest, step, out);
 }
@@ -127,7 +128,8 @@ fn close_orphan(rule: Arc<str>, key: &Key, kept: Kept, newest: &Newest, out: &mu
     let rule = Rule::retired(rule, key.1.clone(), kept.priority());
     let num_before = out.len();
     close(&Arc::new(rule), key, kept, newest, out);
-    for outcome in &mut out[num_before..] {
+    // That it chattered has a type and a figure of its own.
+    for outcome in out[num_before..].iter_mut().filter(|outcome| outcome.summary.is_none()) {
         outcome.alert_type = alert_type.clone();
         outcome.threshold = threshold;
     }

@@ -87,7 +87,7 @@ impl Chatter {
     }
 
     /// Nobody asks for it any more.
-    pub(super) fn stop(&mut self) -> Option<Summary> {
+    pub fn stop(&mut self) -> Option<Summary> {
         self.raises.clear();
         let run = self.run.take()?;
         Some(Summary::Calm { raised: run.count, stands: false })
