@@ -244,6 +244,13 @@ impl Alarm {
         self.suppressed_by.as_ref()
     }
 
+    /// Whether it is suppressed by that, and would be announced but for it.
+    #[must_use]
+    pub fn is_withheld_only_by(&self, by: &str) -> bool {
+        let is_otherwise = self.is_out_of_service || self.shelf.is_some();
+        !is_otherwise && self.suppressed_by.as_deref() == Some(by)
+    }
+
     /// Whatever runs and ends first on the watch clock: when to bring [`Event::Elapsed`].
     #[must_use]
     pub fn next_due(&self) -> Option<Due> {

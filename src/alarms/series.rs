@@ -9,9 +9,9 @@ use chrono_tz::Tz;
 use super::around::Around;
 use super::kinds::{self, Memory, Sample, Verdict, stale};
 use super::machine::{Alarm, Announcement, Change, Event, Moment, Transition};
-use super::quiet::Summary;
 use super::quiet::dependencies::Links;
 use super::quiet::reasons::{Quiet, Reasons};
+use super::quiet::{Summary, chatter};
 use super::remarks::Remarks;
 use super::rule::{Kind, Rule};
 use crate::domain::{Limit, Location, Operator, Quantity, Reading, SensorId, Unit, Value};
@@ -75,14 +75,14 @@ pub(super) struct Step {
 
 impl Step {
     /// This and then another; both have something to say at once only where one begins what the other
-    /// ends, and then the later counts.
+    /// ends, and then there is nothing to say.
     fn and(mut self, mut later: Self) -> Self {
         if self.transitions.is_empty() {
             (self.was_told, self.stood) = (later.was_told, later.stood);
         }
         self.transitions.append(&mut later.transitions);
         self.has_changed |= later.has_changed;
-        self.summary = later.summary.or(self.summary);
+        self.summary = later.summary.xor(self.summary);
         self
     }
 }
@@ -229,8 +229,9 @@ impl Entry {
         let before = (alarm.clone(), quiet.clone());
         let mut why_silent = |when| reasons.at_raise((*number, rule), quiet, when);
         let transitions = alarm.step_asking(&rule.timing, event, now, &mut why_silent);
-        let chatter = quiet.as_mut().and_then(|quiet| quiet.chatter.as_mut());
-        let summary = chatter.and_then(|chatter| chatter.take_begun());
+        let slot = quiet.as_mut().and_then(|quiet| quiet.chatter.as_mut());
+        let may_say = alarm.is_withheld_only_by(chatter::BY);
+        let summary = slot.and_then(|chatter| chatter.take_summary(may_say));
         let has_changed = (&*alarm, &*quiet) != (&before.0, &before.1);
         let (was_told, stood) = (before.0.is_told(), before.0.state().condition.stands());
         Step { transitions, has_changed, summary, was_told, stood, ..Step::default() }

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::super::machine::{Due, Moment, exact};
 use super::Summary;
 
+/// What suppresses an alarm that chatters.
+pub(in crate::alarms) const BY: &str = "chattering";
+
 /// What chattering is. The usual starting point is three raises within a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chattering {
@@ -38,8 +41,9 @@ pub struct Chatter {
     /// The last raises, one fewer than make it chatter, oldest first; when they no longer count.
     raises: VecDeque<(Moment, Due)>,
     run: Option<Run>,
+    /// A run that people were told of and that a raise found over.
     #[serde(skip)]
-    has_begun: bool,
+    over: Option<Count>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,12 +51,30 @@ struct Run {
     count: Count,
     /// When it will have been calm for long enough.
     calm: Due,
+    #[serde(default = "was_told")]
+    is_told: bool,
+}
+
+/// Before it was kept, each was told as it began.
+const fn was_told() -> bool {
+    true
+}
+
+impl Run {
+    /// Its end, if people know of its begin.
+    fn told(self) -> Option<Count> {
+        self.is_told.then_some(self.count)
+    }
 }
 
 impl Chatter {
     /// One more raise; whether the alarm chatters now.
     pub(super) fn raise(&mut self, limits: Chattering, when: Moment) -> bool {
         let calm = Due::after(when, limits.calm);
+        // Of a sensor that kept its readings to itself: by their own times it was calm meanwhile.
+        if let Some(run) = self.run.take_if(|run| run.calm.is_over(when, true)) {
+            self.over = run.told();
+        }
         if let Some(run) = &mut self.run {
             run.count.raised += 1;
             run.count.last = when.at;
@@ -64,33 +86,37 @@ impl Chatter {
         if num_before + 1 >= limits.raises {
             let first = self.raises.front().map_or(when.at, |(first, _)| first.at);
             let raised = u64::try_from(num_before).unwrap_or(u64::MAX).saturating_add(1);
-            self.run = Some(Run { count: Count { raised, first, last: when.at }, calm });
+            let count = Count { raised, first, last: when.at };
+            self.run = Some(Run { count, calm, is_told: false });
             self.raises.clear();
-            self.has_begun = true;
             return true;
         }
         self.raises.push_back((when, Due::after(when, limits.within)));
         false
     }
 
-    /// What is to be said of one that has just begun to chatter.
-    pub fn take_begun(&mut self) -> Option<Summary> {
-        let has_begun = std::mem::take(&mut self.has_begun);
-        self.run.as_ref().filter(|_| has_begun).map(|run| Summary::Chattering(run.count))
+    /// What is to be said after a raise, or once it may be said: that it chatters only where nothing but
+    /// that withholds the alarm.
+    pub fn take_summary(&mut self, may_say: bool) -> Option<Summary> {
+        if let Some(raised) = self.over.take() {
+            return Some(Summary::Calm { raised, stands: true });
+        }
+        let run = self.run.as_mut().filter(|run| may_say && !run.is_told)?;
+        run.is_told = true;
+        Some(Summary::Chattering(run.count))
     }
 
     /// Time went by. What is to be said once it is calm; the caller knows whether the alarm stands.
     pub(super) fn pass(&mut self, now: Moment, is_reading: bool) -> Option<Summary> {
         self.raises.retain(|(_, over)| !over.is_over(now, is_reading));
         let run = self.run.take_if(|run| run.calm.is_over(now, is_reading))?;
-        Some(Summary::Calm { raised: run.count, stands: false })
+        Some(Summary::Calm { raised: run.told()?, stands: false })
     }
 
     /// Nobody asks for it any more.
     pub fn stop(&mut self) -> Option<Summary> {
         self.raises.clear();
-        let run = self.run.take()?;
-        Some(Summary::Calm { raised: run.count, stands: false })
+        Some(Summary::Calm { raised: self.run.take()?.told()?, stands: false })
     }
 
     pub(super) const fn is_running(&self) -> bool {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::machine::{Alarm, Moment};
 use super::super::rule::Rule;
 use super::super::series::Key;
-use super::chatter::Chatter;
+use super::chatter::{self, Chatter};
 use super::dependencies::Links;
 use super::{Quieting, Summary};
 use crate::domain::Location;
@@ -83,7 +83,7 @@ impl Reasons<'_> {
         });
         self.maintenance(rule)
             .or(explained.flatten())
-            .or_else(|| is_chattering.then(|| "chattering".into()))
+            .or_else(|| is_chattering.then(|| chatter::BY.into()))
     }
 
     /// What suppresses an alarm that stands, or is suppressed, at `now`, and what is to be said of it.
@@ -149,6 +149,6 @@ impl Quiet {
     fn why(&self) -> Option<Arc<str>> {
         let hold = || self.hold.as_ref().map(|hold| hold.by.clone());
         let is_chattering = || self.chatter.as_ref().is_some_and(Chatter::is_running);
-        self.cause.clone().or_else(hold).or_else(|| is_chattering().then(|| "chattering".into()))
+        self.cause.clone().or_else(hold).or_else(|| is_chattering().then(|| chatter::BY.into()))
     }
 }

@@ -1,6 +1,7 @@
 //! Whatever was told to begin is told to end, nothing is told of what is withheld, and a restart goes on.
 
 use super::*;
+use crate::domain::{Action, Operator, OperatorAction, Via};
 
 fn warm(limit: f64) -> Vec<Rule> {
     vec![rule("warm", Kind::High { limit, deadband: 0.0 }, Timing::default())]
@@ -18,6 +19,19 @@ impl Bench {
             self.hear("T1", n * 10, if n % 2 == 0 { 9.0 } else { 1.0 });
         }
         self
+    }
+
+    fn say(&mut self, what: Action) -> &mut Self {
+        let mut out = Vec::new();
+        let action = OperatorAction {
+            what,
+            alarm: "warm/T1".parse().unwrap(),
+            operator: Operator::new("anne", Some("why")).unwrap(),
+            at: at(self.now.as_secs()),
+            via: Via::Api,
+        };
+        assert_eq!(self.engine.operate(action, self.now, &mut out).outcome, Ok(true));
+        self.note(out)
     }
 }
 
@@ -43,4 +57,48 @@ fn an_alarm_that_chatters_is_over_with_its_rule() {
         bench.chatter().restart(rules.clone()).tick("2024-08-14T10:00:00Z");
         assert_eq!(bench.told[4..], ["40 T1 warm:chattering Raised", &over], "restart {rules:?}");
     }
+}
+
+#[test]
+fn nobody_hears_that_an_alarm_chatters_which_is_out_of_service() {
+    let mut bench = Bench::new(warm(8.0), chattering());
+    bench.hear("T1", 0, 1.0).say(Action::TakeOutOfService).chatter();
+    assert_eq!(bench.told, [] as [&str; 0]);
+    bench.wait(1000);
+    assert_eq!(bench.told, [] as [&str; 0]);
+}
+
+#[test]
+fn nobody_hears_that_an_alarm_chatters_in_maintenance() {
+    let settings = QuietSettings { maintenance: defrost().maintenance, ..chattering() };
+    let mut bench = Bench::new(warm(8.0), settings);
+    bench.tick("2024-08-14T22:00:00Z").chatter();
+    assert_eq!(bench.told, [] as [&str; 0]);
+    bench.wait(1000);
+    assert_eq!(bench.told, [] as [&str; 0]);
+}
+
+#[test]
+fn what_began_to_chatter_while_withheld_is_told_once_it_no_longer_is() {
+    let settings = QuietSettings { maintenance: defrost().maintenance, ..chattering() };
+    let mut bench = Bench::new(warm(8.0), settings);
+    bench.tick("2024-08-14T22:00:00Z").hear("T1", 0, 1.0).say(Action::TakeOutOfService).chatter();
+    bench.restart(warm(8.0)).tick("2024-08-15T00:00:00Z");
+    assert_eq!(bench.told, [] as [&str; 0]);
+    bench.say(Action::ReturnToService).restart(warm(8.0)).tick("2024-08-15T00:00:01Z");
+    assert_eq!(bench.told, ["40 T1 warm:chattering Raised"]);
+    bench.wait(1000);
+    assert_eq!(bench.told[1..], ["40 T1 warm:chattering Returned", "140 T1 warm Raised"]);
+}
+
+#[test]
+fn calm_that_passed_by_the_readings_own_times_is_no_chatter() {
+    let mut bench = Bench::new(warm(8.0), chattering());
+    bench.chatter().hear("T1", 41, 1.0);
+    let n = bench.told.len();
+    // Of a sensor that kept its readings to itself: an hour later by its own clock.
+    let mut out = Vec::new();
+    bench.engine.judge(&reading("T1", at(3600), 9.0), seconds(45), &mut out);
+    bench.note(out);
+    assert_eq!(bench.told[n..], ["3600 T1 warm:chattering Returned", "3600 T1 warm Raised"]);
 }
