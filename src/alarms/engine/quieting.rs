@@ -167,8 +167,24 @@ impl Engine {
         });
     }
 
+    /// Floods are no longer looked for: one that was on at the last start is over, or it would be told
+    /// for ever.
+    fn end_kept_flood(&mut self, at: usize, watch: Duration, out: &mut Vec<Outcome>) {
+        let Some(kept) = self.kept_flood.take() else { return };
+        let sensor_id = SensorId::new(ALL).ok();
+        let forget =
+            sensor_id.map(|id| AlarmState { sensor_id: id, rule: OF_ALL.into(), state: None });
+        self.orphans.extend(forget);
+        if let Some(counts) = Flood::kept_counts(&kept, watch) {
+            let when = self.quieting.wall.unwrap_or(counts.since);
+            out.insert(at, said_of_all(Summary::FloodOver(counts), 0.0, when));
+        }
+    }
+
     fn mark_flood(&mut self, from: usize, watch: Duration, out: &mut Vec<Outcome>) {
-        let Some(flood) = &mut self.quieting.flood else { return };
+        let Some(flood) = &mut self.quieting.flood else {
+            return self.end_kept_flood(from, watch, out);
+        };
         let wall = self.quieting.wall;
         let limit = flood.limit();
         let over = flood.pass(watch);

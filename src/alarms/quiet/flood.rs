@@ -83,6 +83,14 @@ impl Flood {
         Self { limits, state, has_changed: false }
     }
 
+    /// Of what was kept: what came in the flood that was on, by `watch`.
+    pub fn kept_counts(kept: &str, watch: Duration) -> Option<Counts> {
+        let State { run, .. } = serde_json::from_str(kept).ok()?;
+        let Run { began, mut counts } = run?;
+        counts.lasting = watch.saturating_sub(began);
+        Some(counts)
+    }
+
     /// A flood has more alarms than this.
     #[allow(clippy::cast_precision_loss)] // far below 2^52
     pub const fn limit(&self) -> f64 {

@@ -79,6 +79,20 @@ fn nobody_hears_that_an_alarm_chatters_in_maintenance() {
 }
 
 #[test]
+fn a_flood_that_nobody_asks_for_any_more_is_over() {
+    let limits = FloodLimits { alarms: 2, within: seconds(600), until: 2 };
+    let settings = QuietSettings { flood: Some(limits), ..QuietSettings::default() };
+    let mut bench = Bench::new(warm(8.0), settings);
+    bench.hear("T1", 0, 9.0).hear("T2", 1, 9.0).hear("T3", 2, 9.0);
+    assert_eq!(bench.told[2], "2 * flood Raised");
+    bench.settings.flood = None;
+    bench.restart(warm(8.0)).tick("2024-08-14T10:00:00Z").wait(5000);
+    assert_eq!(bench.told[4..], ["1723629600 * flood Returned"]);
+    bench.restart(warm(8.0)).tick("2024-08-14T10:00:00Z").wait(9000);
+    assert_eq!(bench.told.len(), 5, "once: {:?}", bench.told);
+}
+
+#[test]
 fn what_began_to_chatter_while_withheld_is_told_once_it_no_longer_is() {
     let settings = QuietSettings { maintenance: defrost().maintenance, ..chattering() };
     let mut bench = Bench::new(warm(8.0), settings);
