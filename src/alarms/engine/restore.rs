@@ -29,7 +29,7 @@ impl Engine {
         engine.inherited = before.filter(|(of, _)| !with_state.contains(of)).collect();
         recent.iter().for_each(|reading| engine.recall(reading, watch));
         for alarm in alarms {
-            engine.take_back(alarm, out);
+            engine.take_back(alarm, watch, out);
         }
         engine.look_at_all(&with_state);
         engine
@@ -65,7 +65,7 @@ impl Engine {
         self.series.insert(key, series);
     }
 
-    fn take_back(&mut self, alarm: AlarmState, out: &mut Vec<Outcome>) {
+    fn take_back(&mut self, alarm: AlarmState, watch: Duration, out: &mut Vec<Outcome>) {
         if quieting::is_of_all(&alarm) {
             self.kept_flood = alarm.state;
             return;
@@ -78,9 +78,7 @@ impl Engine {
             return self.orphans.push(forget); // edited by hand
         };
         let key = (alarm.sensor_id, quantity);
-        let known = self.series.get(&key).filter(|known| known.newest.at > newest.at);
-        let newer = known.map(|known| known.newest.clone());
-        let newer = newer.unwrap_or_else(|| newest.clone());
+        let newer = self.newer(&key, &newest, watch);
         let mut series = self.take(&key, &newer, out);
         series.newest = newer;
         let named = |entry: &&mut Entry| self.rules[entry.rule].name == alarm.rule;
@@ -109,6 +107,19 @@ impl Engine {
             }
         }
         self.put(key, series);
+    }
+
+    /// The newest of a series, by what is known of it and what was kept with one of its alarms. All readings
+    /// of a device without a clock are of one time: then the watch clock tells which is later.
+    fn newer(&self, key: &Key, kept: &Newest, watch: Duration) -> Newest {
+        match self.series.get(key).map(|series| &series.newest) {
+            // Of the last readings it is not known when they were heard.
+            Some(known) if known.at == kept.at && known.heard == watch => {
+                Newest { heard: kept.heard, ..known.clone() }
+            }
+            Some(known) if (known.at, known.heard) >= (kept.at, kept.heard) => known.clone(),
+            _ => kept.clone(),
+        }
     }
 }
 

@@ -116,3 +116,35 @@ fn calm_that_passed_by_the_readings_own_times_is_no_chatter() {
     bench.note(out);
     assert_eq!(bench.told[n..], ["3600 T1 warm:chattering Returned", "3600 T1 warm Raised"]);
 }
+
+#[test]
+fn a_restart_makes_no_silence_of_a_device_without_a_clock() {
+    let rules = || [warm(8.0), vec![stale("dead", "T*", 300)]].concat();
+    for with_recent in [false, true] {
+        let mut bench = Bench::new(rules(), QuietSettings::default());
+        let mut heard = Vec::new();
+        for (second, value) in [(0, 9.0), (10, 1.0), (900, 2.0), (900, 3.0)] {
+            let mut out = Vec::new();
+            bench.now = seconds(second);
+            heard.push(reading("T1", at(0), value));
+            bench.engine.judge(&heard[heard.len() - 1], bench.now, &mut out);
+            let changes = bench.engine.changes().into_iter();
+            bench
+                .kept
+                .extend(changes.map(|kept| ((kept.sensor_id.clone(), kept.rule.clone()), kept)));
+        }
+        // The one of the limit was kept last at 10.
+        let alarms: Vec<_> = bench.kept.values().cloned().collect();
+        assert_eq!(alarms.len(), 2);
+        for alarms in [alarms.clone(), alarms.into_iter().rev().collect()] {
+            let recent = if with_recent { &heard[..] } else { &[] };
+            let past = Past { watch: seconds(1000), recent, alarms, ..Past::default() };
+            let mut out = Vec::new();
+            let mut engine = Engine::restore(rules(), Tz::UTC, past, &mut out);
+            engine.elapse(seconds(1199), &mut out);
+            assert_eq!(out, [], "300 s are over at 1,200");
+            engine.elapse(seconds(1200), &mut out);
+            assert_eq!((out.len(), out[0].value), (1, Value::new(3.0).ok()));
+        }
+    }
+}
