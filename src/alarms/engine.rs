@@ -8,6 +8,7 @@
 //! Never: more than one series for each sensor and quantity that was heard or is expected.
 
 mod entries;
+mod ids;
 mod operate;
 mod quieting;
 mod reload;
@@ -29,6 +30,7 @@ use crate::domain::{
     AlarmState, Location, Operator, QuickMap, Reading, SensorId, StandingAlert, Unit, Value,
 };
 
+use self::ids::Ids;
 pub use quieting::Expected;
 
 /// Something an alarm did.
@@ -77,6 +79,8 @@ pub struct Engine {
     looks: BTreeSet<(Duration, Key)>,
     /// The alarms that are no longer as they were kept.
     changed: HashSet<(Key, usize)>,
+    /// Of the alarms as they were kept.
+    ids: Ids,
     /// Kept alarms whose rules are no more.
     orphans: Vec<AlarmState>,
     /// Alarms that stood before states were kept, until their series is heard again.
@@ -149,11 +153,17 @@ impl Engine {
             let entry = series.and_then(|s| Some((s, s.entries.iter().find(|e| e.rule == rule)?)));
             let (rule, mark) = (&self.rules[rule], self.marks[rule]);
             let kept = entry.filter(|(_, entry)| entry.is_kept(rule));
+            if let Some(id) = kept.and_then(|(_, entry)| entry.id.as_ref()) {
+                self.ids.note(id, &key);
+            }
             let state = kept.and_then(|(series, entry)| {
                 serde_json::to_string(&Kept::new(rule, mark, entry, &series.newest)).ok()
             });
             changes.push(AlarmState { sensor_id: key.0, rule: rule.name.clone(), state });
         }
+        self.ids.tidy(|key, id| {
+            self.series.get(key).is_some_and(|series| series.place_of(id).is_some())
+        });
         changes
     }
 

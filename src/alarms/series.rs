@@ -115,6 +115,11 @@ impl Newest {
 }
 
 impl Series {
+    /// The place among its alarms of the one that has an id.
+    pub fn place_of(&self, id: &Arc<str>) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.id.as_ref() == Some(id))
+    }
+
     /// When silence changes something, on the watch clock.
     pub fn due(&self, rules: &[Arc<Rule>]) -> Option<Duration> {
         let dues =

@@ -14,8 +14,6 @@ use crate::domain::{Action, ActionRecord, AlarmName, AlarmOf, OperatorAction, Re
 
 impl Engine {
     /// Applies an operator's action at `watch`, after whatever ran out by then. Says what became of it.
-    ///
-    /// Finding an alarm by its id looks at every alarm: milliseconds with 100,000 series.
     pub fn operate(
         &mut self,
         action: OperatorAction,
@@ -56,11 +54,14 @@ impl Engine {
         match name {
             AlarmName::Of { rule, sensor_id } => self.find_of(rule, sensor_id),
             AlarmName::Id(id) => {
-                let found = self.series.iter().find_map(|(key, series)| {
-                    let has_it = |id_of: &Option<Arc<str>>| id_of.as_ref() == Some(id);
-                    let place = series.entries.iter().position(|entry| has_it(&entry.id))?;
+                let with_place = |key: &Key| {
+                    let place = self.series.get(key)?.place_of(id)?;
                     Some((key.clone(), place))
-                });
+                };
+                let known = self.ids.series(id).and_then(with_place);
+                // One that changed since was not noted yet.
+                let mut changed = self.changed.iter();
+                let found = known.or_else(|| changed.find_map(|(key, _)| with_place(key)));
                 found.ok_or_else(|| {
                     let what = "no alarm has that id now: `vigie alarms` lists those that do";
                     Refused::Unknown(format!("{id}: {what}, or name it RULE/SENSOR"))

@@ -91,6 +91,7 @@ impl Engine {
                     self.changed.insert((key.clone(), entry.rule)); // to be kept by its new mark
                 }
                 entry.alarm = kept.alarm;
+                kept.id.iter().for_each(|id| self.ids.note(id, &key));
                 entry.id = kept.id;
                 entry.is_offline = kept.is_offline;
                 entry.quiet = kept.quiet.map(Box::new);

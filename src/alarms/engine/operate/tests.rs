@@ -187,6 +187,39 @@ fn an_alarm_goes_by_its_last_id_also_after_a_restart() {
 }
 
 #[test]
+fn an_alarm_goes_by_its_id_before_it_is_kept_and_after_and_by_no_older_one() {
+    let mut bench = Bench::new();
+    bench.read(30.0);
+    let id = bench.out[0].alert_id.clone();
+    bench.does(Action::Acknowledge, &id);
+    bench.engine.changes();
+    bench.does(SHELVE, &id).read(20.0).does(Action::Unshelve, &id).read(30.0);
+    bench.engine.changes();
+    let old = bench.say(SHELVE, &id).outcome.unwrap_err().to_string();
+    assert!(old.contains("no alarm has that id now"), "{old}");
+    let raised = bench.out.iter().rfind(|outcome| outcome.transition.change == Change::Raised);
+    let newer = raised.unwrap().alert_id.clone();
+    let mut rules = rules();
+    rules.reverse();
+    bench.engine.reload(rules, Default::default(), bench.now, &mut bench.out);
+    bench.does(SHELVE, &newer);
+}
+
+#[test]
+fn ids_of_old_are_forgotten() {
+    let mut bench = Bench::new();
+    for _ in 0..3_000 {
+        bench.read(30.0).read(20.0);
+        bench.heard.clear();
+        bench.engine.changes();
+    }
+    let (ids, tidied) = (&bench.engine.ids, bench.out.iter().rev());
+    let raised = tidied.filter(|outcome| outcome.transition.change == Change::Raised);
+    let known = raised.filter(|outcome| ids.series(&outcome.alert_id).is_some()).count();
+    assert!((1..=1_025).contains(&known), "{known}");
+}
+
+#[test]
 fn only_what_the_operator_did_is_the_operators() {
     let mut bench = Bench::new();
     bench.read(30.0).does(Action::Shelve { lasting: HOUR, is_one_shot: true }, "warm/T").read(20.0);
