@@ -109,7 +109,7 @@ impl Engine {
         let newest = Newest::new(reading, watch);
         let mut series = self.take(&key, &newest, out);
         let was_heard = series.newest.value.is_some();
-        let is_broken = if was_heard && newest.at < series.newest.at {
+        let is_broken = if series.newest.makes_late(&newest) {
             newest.sample().is_some_and(|sample| series.would_break(&self.rules, sample))
         } else {
             let previous = was_heard.then_some(series.newest.at);
@@ -167,10 +167,16 @@ impl Engine {
         changes
     }
 
-    /// Takes a series out, with the rules that hold for where it is now. A new one was never heard.
+    /// Takes a series out, with the rules that hold for where it is now: a late reading doesn't move it. A new
+    /// one was never heard.
     fn take(&mut self, key: &Key, newest: &Newest, out: &mut Vec<Outcome>) -> Series {
         let mut old = match self.series.remove(key) {
-            Some(series) if series.newest.location == newest.location => return series,
+            Some(series)
+                if series.newest.location == newest.location
+                    || series.newest.makes_late(newest) =>
+            {
+                return series;
+            }
             old => old,
         };
         let of = self.index.rules_of(&self.rules, &key.0, &newest.location, &key.1);

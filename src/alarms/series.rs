@@ -103,6 +103,11 @@ impl Newest {
         self.value.map(|value| Sample { at: self.at, value: value.get() })
     }
 
+    /// Whether another comes too late to change anything.
+    pub fn makes_late(&self, other: &Self) -> bool {
+        self.value.is_some() && other.at < self.at
+    }
+
     pub const fn moment(&self) -> Moment {
         Moment { at: self.at, watch: self.heard }
     }

@@ -314,3 +314,17 @@ fn a_time_at_the_end_of_the_calendar_is_no_panic() {
     engine.elapse(seconds(1000), &mut out);
     assert_eq!(out.len(), 2, "{out:?}");
 }
+
+#[test]
+fn a_late_reading_from_where_a_sensor_was_does_not_take_it_back_there() {
+    let mut here = rule("warm", high(), Timing::default());
+    let place = "Chambre froide".into();
+    here.selection = Selection::Matching { sensors: vec![], locations: vec![place] };
+    let mut bench = Bench::new(vec![here]);
+    bench.hear("T", 10, 9.0);
+    let late = Reading { location: Location::new("Quai"), ..reading("T", at(5), 9.0) };
+    let mut out = Vec::new();
+    bench.engine.judge(&late, seconds(11), &mut out);
+    bench.note(out).hear("T", 12, 9.0);
+    assert_eq!(bench.told, ["10 warm Raised"]);
+}
