@@ -120,7 +120,7 @@ pub(super) fn progress(connection: &Connection) -> rusqlite::Result<(u64, Durati
     )
 }
 
-/// The alarms that are not at rest.
+/// The alarms of which anything is kept.
 pub(super) fn alarm_states(connection: &Connection) -> rusqlite::Result<Vec<AlarmState>> {
     let mut select =
         connection.prepare_cached("SELECT sensor_id, rule, state FROM alarm_states")?;

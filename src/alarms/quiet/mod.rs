@@ -18,7 +18,6 @@ pub(super) mod reasons;
 pub mod schedule;
 
 #[cfg(test)]
-#[cfg(test)]
 mod properties;
 
 use std::collections::BTreeSet;
