@@ -9,6 +9,7 @@
 
 mod entries;
 mod ids;
+mod late;
 mod operate;
 mod quieting;
 mod reload;
@@ -18,6 +19,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::kept::{self, Kept};
@@ -56,6 +58,15 @@ pub struct Outcome {
     pub in_flood: bool,
     /// Who did it, where somebody did.
     pub operator: Option<Operator>,
+}
+
+/// What is said of a reading.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// Whether it broke a rule itself, whatever delays say.
+    pub is_broken: bool,
+    /// The newest time of its series before, if its clock went back with it.
+    pub clock_went_back_from: Option<DateTime<Utc>>,
 }
 
 /// What an engine goes on from.
@@ -102,23 +113,37 @@ impl Engine {
         Self { rules, marks, index, zone, quieting, ..Self::default() }
     }
 
-    /// Judges a reading, heard at `watch`. Whether it broke a rule itself, whatever delays say.
-    pub fn judge(&mut self, reading: &Reading, watch: Duration, out: &mut Vec<Outcome>) -> bool {
+    /// Judges a reading, heard at `watch`.
+    pub fn judge(
+        &mut self,
+        reading: &Reading,
+        watch: Duration,
+        out: &mut Vec<Outcome>,
+    ) -> Judgement {
         let num_before = out.len();
         let key = (reading.sensor_id.clone(), reading.quantity.clone());
         let newest = Newest::new(reading, watch);
         let mut series = self.take(&key, &newest, out);
-        let was_heard = series.newest.value.is_some();
-        let is_broken = if series.newest.makes_late(&newest) {
-            newest.sample().is_some_and(|sample| series.would_break(&self.rules, sample))
-        } else {
-            let previous = was_heard.then_some(series.newest.at);
-            series.newest = newest;
-            self.judge_newest(&key, &mut series, previous, out)
-        };
+        let mut judgement = Judgement::default();
+        if series.newest.makes_late(&newest) {
+            if !series.went_back(watch) {
+                judgement.is_broken = self.hear_late(key, series, &newest, out);
+                self.follow_up(num_before, watch, out);
+                return judgement;
+            }
+            judgement.clock_went_back_from = Some(series.newest.at);
+            series.begin_anew(&self.rules, newest.at);
+            self.series.insert(key.clone(), series);
+            series = self.take(&key, &newest, out); // it may be elsewhere by now
+        }
+        let is_first = series.newest.value.is_none() || judgement.clock_went_back_from.is_some();
+        let previous = (!is_first).then_some(series.newest.at);
+        series.newest = newest;
+        series.late_since = None;
+        judgement.is_broken = self.judge_newest(&key, &mut series, previous, out);
         self.put(key, series);
         self.follow_up(num_before, watch, out);
-        is_broken
+        judgement
     }
 
     /// What runs out by `watch` though nothing was heard.
@@ -202,7 +227,7 @@ impl Engine {
                 Newest { location: newest.location.clone(), ..old.newest }
             },
         );
-        Series { newest: before, entries, look_at }
+        Series { newest: before, entries, look_at, late_since: None }
     }
 
     fn entry(&mut self, key: &Key, rule: usize) -> Entry {

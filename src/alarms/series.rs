@@ -54,6 +54,8 @@ pub(super) struct Series {
     pub entries: Vec<Entry>,
     /// When the engine looks at it next, on the watch clock; early at worst.
     pub look_at: Option<Duration>,
+    /// Since when all its readings have been late, on the watch clock. Not kept: a restart counts anew.
+    pub late_since: Option<Duration>,
 }
 
 /// What became of an entry.
@@ -132,6 +134,14 @@ impl Series {
         dues.min()
     }
 
+    /// Its clock went back to `at`: what its readings are compared with begins anew, its alarms go on.
+    pub fn begin_anew(&mut self, rules: &[Arc<Rule>], at: DateTime<Utc>) {
+        self.newest.at = at;
+        for entry in &mut self.entries {
+            entry.memory = Memory::new(&rules[entry.rule].kind);
+        }
+    }
+
     /// Whether a reading that comes too late to change anything breaks a limit all the same.
     pub fn would_break(&self, rules: &[Arc<Rule>], sample: Sample) -> bool {
         self.entries.iter().any(|entry| match rules[entry.rule].kind {
@@ -185,6 +195,12 @@ impl Entry {
             self.announce_each_reading(&mut step, newest);
         }
         step
+    }
+
+    /// A reading came that is too late to say anything but that its sensor speaks.
+    pub fn hear_late(&mut self, rule: &Rule, newest: &Newest, reasons: Reasons<'_>) -> Step {
+        let step = self.hear_availability(rule, newest, true, newest.moment(), reasons);
+        Step { has_changed: step.has_changed || is_timed(rule), ..step }
     }
 
     /// Remembers a reading that was judged before.

@@ -8,6 +8,7 @@
 //! While storage has no room it judges nothing more, and what comes in waits in the journal.
 //! Never: a reading twice, though a message may come twice.
 
+mod judging;
 mod operators;
 mod reload;
 
@@ -30,12 +31,12 @@ use super::watch::Watch;
 use crate::alarms::engine::{Engine, Outcome, Past};
 use crate::alarms::machine::Moment;
 use crate::config::TimeStyle;
-use crate::domain::{AlertEvent, Fingerprint, Reading};
+use crate::domain::{AlertEvent, Fingerprint};
 use crate::intake::codec::Codec;
-use crate::intake::{Batch, Feed, Intake};
+use crate::intake::{Feed, Intake};
 use crate::locale::Words;
 use crate::logging::LineLimit;
-use crate::messages::{ConfirmCommitted, Judged, LoadResumePoint, ResumePoint, Store};
+use crate::messages::{ConfirmCommitted, LoadResumePoint, ResumePoint, Store};
 use crate::supervisor::{ChildEnv, GracefulStop, Route, SendError};
 use crate::wire;
 
@@ -59,7 +60,7 @@ const LOOK_AT_MOST: Duration = Duration::from_secs(1);
 /// How often the watch clock is kept while nothing comes: as much silence is forgotten by a kill.
 const KEEP_WATCH: Duration = Duration::from_secs(10);
 
-/// Lines on redeliveries: one every 10 seconds.
+/// Lines on redeliveries, and on clocks that went back: one every 10 seconds of each.
 const REDELIVERED_LINES: (u64, Duration) = (1, Duration::from_secs(10));
 
 /// What the evaluator is made from.
@@ -99,6 +100,7 @@ pub struct Evaluator {
     operators: Operators,
     successor: Successor,
     redelivered: LineLimit,
+    clocks: LineLimit,
     is_stopping: bool,
 }
 
@@ -121,6 +123,7 @@ impl Evaluator {
             operators: Operators::default(),
             successor: Successor::default(),
             redelivered: LineLimit::new(burst, window),
+            clocks: LineLimit::new(burst, window),
             is_stopping: false,
         }
     }
@@ -211,34 +214,6 @@ impl Evaluator {
         self.watch.show((self.settings.is_listening)(), Instant::now())
     }
 
-    fn evaluate(&mut self, batch: Batch) {
-        let Batch { through, readings, availability, mut rejected, actions, .. } = batch;
-        let watch = self.now();
-        let mut outcomes = Vec::new();
-        let mut heard = availability.into_iter().peekable();
-        let mut actions = actions.into_iter().peekable();
-        let mut judged = Vec::with_capacity(readings.len());
-        for (num_before, reading) in readings.into_iter().enumerate() {
-            while let Some((_, heard)) = heard.next_if(|(before, _)| *before <= num_before) {
-                self.engine.hear_availability(&heard, watch, &mut outcomes);
-            }
-            while let Some(asked) = actions.next_if(|asked| asked.after_readings <= num_before) {
-                self.operate_message(asked, &mut outcomes);
-            }
-            judged.extend(self.judge(reading, watch, &mut outcomes));
-        }
-        for (_, heard) in heard {
-            self.engine.hear_availability(&heard, watch, &mut outcomes);
-        }
-        actions.for_each(|asked| self.operate_message(asked, &mut outcomes));
-        self.hold(outcomes);
-        let held = self.held.get_or_insert_with(|| Held::new(through));
-        held.store.readings.append(&mut judged);
-        held.store.rejected.append(&mut rejected);
-        held.store.through = through;
-        self.env.fault_point();
-    }
-
     /// Nothing came: how long it has been so is kept now and then.
     fn keep_watch(&mut self) {
         if self.now().saturating_sub(self.watch_kept) >= KEEP_WATCH {
@@ -303,31 +278,6 @@ impl Evaluator {
                 evaluator.resume(ctx);
             }
         }));
-    }
-
-    /// `None` for a reading that was here before.
-    fn judge(
-        &mut self,
-        reading: Reading,
-        watch: Duration,
-        outcomes: &mut Vec<Outcome>,
-    ) -> Option<Judged> {
-        if !self.recent.is_new(Fingerprint::from(&reading)) {
-            self.note_redelivered(&reading);
-            return None;
-        }
-        let alert_triggered = self.engine.judge(&reading, watch, outcomes);
-        Some(Judged { reading, alert_triggered })
-    }
-
-    fn note_redelivered(&mut self, reading: &Reading) {
-        if let Some(more) = self.redelivered.admit(Instant::now()) {
-            log::info!(
-                target: "vigie::alerts",
-                "a reading of {} was sent again and is stored already: left out, with {more} more since the last line",
-                reading.sensor_id
-            );
-        }
     }
 
     /// One log line an announced event, and one in the alerts file.

@@ -90,7 +90,7 @@ mod tests {
 
     fn judge(engine: &mut Engine, reading: &Reading) -> (bool, Vec<AlertEvent>) {
         let mut outcomes = Vec::new();
-        let is_broken = engine.judge(reading, Duration::ZERO, &mut outcomes);
+        let is_broken = engine.judge(reading, Duration::ZERO, &mut outcomes).is_broken;
         let words = Language::French.words();
         let events = outcomes.into_iter().map(|outcome| announce::event(outcome, words));
         (is_broken, events.collect())

@@ -81,7 +81,7 @@ impl Engine {
     }
 
     fn pass(&mut self, key: Key, series: Series, passage: &mut Passage, out: &mut Vec<Outcome>) {
-        let Series { newest, entries: before, look_at } = series;
+        let Series { newest, entries: before, look_at, late_since } = series;
         let fresh = passage.fresh.rules_of(&self.rules, &key.0, &newest.location, &key.1);
         let oldest = |entry: &&Entry| entry.samples().first().map(|sample| sample.at);
         let longest = before.iter().filter(|entry| oldest(entry).is_some()).min_by_key(oldest);
@@ -109,7 +109,7 @@ impl Engine {
         for entry in leaving {
             self.end(&key, entry, &newest, &entries, passage, out);
         }
-        self.put(key, Series { newest, entries, look_at });
+        self.put(key, Series { newest, entries, look_at, late_since });
     }
 
     fn carry(&mut self, key: &Key, mut entry: Entry, to: usize, passage: &mut Passage) -> Entry {
