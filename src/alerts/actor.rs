@@ -170,7 +170,7 @@ impl Evaluator {
     /// Waits for the next batch (for what is held, not for long), or ends when there is none and the
     /// daemon stops.
     fn proceed(&mut self, ctx: &mut Context<Self>) {
-        if self.is_stopping && self.through >= self.settings.intake.last() {
+        if self.is_stopping && self.is_done() {
             return ctx.stop();
         }
         let Some(mut feed) = self.feed.take() else { return };
@@ -342,15 +342,17 @@ async fn offer(store: &Route<Store>, mut batch: Store) {
 impl Handler<GracefulStop> for Evaluator {
     type Result = ();
 
-    /// Everything that came in before this is judged and passed on, if there is time.
+    /// Everything that came in before this is judged, passed on and answered, if there is time.
     fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
         self.is_stopping = true;
-        if self.through >= self.settings.intake.last() {
+        if self.is_done() {
             return ctx.stop();
         }
         ctx.run_later(STOP_AT_MOST, |evaluator, ctx| {
             let left = evaluator.settings.intake.last().saturating_sub(evaluator.through);
-            log::warn!(target: "vigie::alerts", "{left} messages could not be judged before the stop: they wait on disk for the next start");
+            if left > 0 {
+                log::warn!(target: "vigie::alerts", "{left} messages could not be judged before the stop: they wait on disk for the next start");
+            }
             ctx.stop();
         });
     }

@@ -1,8 +1,10 @@
-//! `kill -9` in the middle of what operators do: it is done once, whole, or can be asked for again.
+//! `kill -9`, or a stop, in the middle of what operators do: it is done once, whole, or can be asked for
+//! again.
 
 use std::thread;
 use std::time::Duration;
 
+use r2d2_sqlite::rusqlite::Connection;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
@@ -212,4 +214,34 @@ fn what_an_operator_said_outlives_a_kill() {
     let state = eventually("the state", SOON, || api.get("/api/v1/alarms/warm%2FT_1").ok());
     assert_eq!(state.json["state"], "returned-unacknowledged");
     assert_eq!(state.json["shelved"]["by"], "anne");
+}
+
+/// Takes the write lock of the database until dropped.
+fn lock(plant: &Plant) -> Connection {
+    let lock = Connection::open(plant.home.db().path()).expect("open the database");
+    lock.busy_timeout(SOON).expect("set the patience");
+    lock.execute_batch("BEGIN EXCLUSIVE").expect("take the lock");
+    lock
+}
+
+#[test]
+fn an_action_under_way_at_a_stop_is_done_and_answered() {
+    let mut plant = Plant::embedded("");
+    plant.read("T_1", 30.0);
+    let lock = lock(&plant);
+    let api = plant.home.api();
+    let ack = thread::spawn(move || {
+        api.post("/api/v1/alarms/warm%2FT_1/ack", &json!({ "by": "anne" })).expect("an answer")
+    });
+    plant.daemon.wait_line("anne", SOON);
+    plant.daemon.terminate();
+    plant.daemon.wait_line("Asked to stop", SOON);
+    let_run(Duration::from_millis(500));
+    assert!(plant.daemon.is_running() && !ack.is_finished());
+    assert_eq!(plant.vigie(&["status"]).0, 0, "it says how it is while it stops");
+    drop(lock);
+    let answer = ack.join().expect("asked");
+    assert_eq!((answer.status, &answer.json["changed"]), (200, &json!(true)), "{answer:?}");
+    assert_eq!(plant.daemon.exit_code(SOON), 0);
+    assert_eq!(plant.history(), ["T_1 warm raised 1", "T_1 warm acknowledged 0 anne"]);
 }

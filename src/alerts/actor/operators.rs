@@ -3,7 +3,7 @@
 //!
 //! Holds always: an action is applied after everything that had come in before it, and what became of it
 //! is in the same message to storage as the alarm's new state; lost with that message, it is applied
-//! again. Never: an answer before the commit.
+//! again; a stop waits for who waits for an answer, for a while. Never: an answer before the commit.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -50,6 +50,8 @@ pub(super) struct Operators {
     asked: VecDeque<Waiting>,
     /// In the message to storage that is being held.
     applied: Applied,
+    /// How many messages to storage are being confirmed to who waits.
+    confirming: usize,
     /// Wakes the evaluator from its wait for readings.
     pub nudge: Arc<Notify>,
     lines: LineLimit,
@@ -59,7 +61,7 @@ impl Default for Operators {
     fn default() -> Self {
         let (burst, window) = LINES;
         let (asked, applied, nudge) = (VecDeque::new(), Applied::default(), Arc::default());
-        Self { asked, applied, nudge, lines: LineLimit::new(burst, window) }
+        Self { asked, applied, confirming: 0, nudge, lines: LineLimit::new(burst, window) }
     }
 }
 
@@ -79,6 +81,13 @@ impl Operators {
 }
 
 impl Evaluator {
+    /// Whether nothing is left to be judged, and nobody waits for an answer.
+    pub(super) fn is_done(&self) -> bool {
+        let Operators { asked, applied, confirming, .. } = &self.operators;
+        let is_judged = self.through >= self.settings.intake.last();
+        is_judged && asked.is_empty() && applied.0.is_empty() && *confirming == 0
+    }
+
     /// Applies what was asked for, as far as everything that came in before it has been judged.
     pub(super) fn operate(&mut self) {
         let evaluated = self.evaluated();
@@ -128,10 +137,11 @@ impl Evaluator {
     }
 
     /// Answers them once storage has committed what it took.
-    pub(super) fn answer(&self, applied: Applied, ctx: &mut Context<Self>) {
+    pub(super) fn answer(&mut self, applied: Applied, ctx: &mut Context<Self>) {
         if applied.0.is_empty() {
             return;
         }
+        self.operators.confirming += 1;
         let confirm = self.settings.confirm.clone();
         let answer = async move {
             let committed = committed(&confirm).await;
@@ -140,7 +150,10 @@ impl Evaluator {
                 let _ = waiting.answer.send(committed.clone().map(|()| record));
             }
         };
-        ctx.spawn(answer.into_actor(self));
+        ctx.spawn(answer.into_actor(self).map(|(), evaluator, _| {
+            evaluator.operators.confirming -= 1;
+            evaluator.operators.nudge.notify_one();
+        }));
     }
 }
 
