@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::Message;
-use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::alarms::engine::Expected;
@@ -217,8 +216,7 @@ pub struct Ruling {
 pub struct Reload;
 
 /// What came of a reload, in words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", content = "text", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReloadAnswer {
     /// What changed.
     Done(String),

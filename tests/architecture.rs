@@ -25,10 +25,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("alerts", ACTOR_MAY_NAME),
     ("storage", ACTOR_MAY_NAME),
     ("notify", ACTOR_MAY_NAME),
-    ("status", ACTOR_MAY_NAME),
     ("rehearsal", &["domain", "alarms", "locale", "config", "alerts"]),
     ("web", ACTOR_MAY_NAME),
-    ("control", ACTOR_MAY_NAME),
     (
         "app",
         &[
@@ -49,9 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "alerts",
             "storage",
             "notify",
-            "status",
             "web",
-            "control",
         ],
     ),
     (
@@ -66,10 +62,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "wire",
             "exit",
             "storage",
-            "status",
             "rehearsal",
             "web",
-            "control",
             "app",
         ],
     ),

@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Home, SOON, run_vigie};
+use support::{Home, SOON, free_port, run_vigie};
 
 const UNAVAILABLE: i32 = 69;
 
@@ -30,7 +30,7 @@ fn a_running_daemon_says_how_it_is() {
     assert_eq!(report["pid"], daemon.pid());
     let children = report["tree"]["children"].as_array().expect("the children");
     let names: Vec<_> = children.iter().filter_map(|child| child["name"].as_str()).collect();
-    for name in ["storage", "status", "alerts", "broker", "gateway", "fleet", "reload", "control"] {
+    for name in ["storage", "web", "alerts", "broker", "gateway", "fleet", "reload"] {
         assert!(names.contains(&name), "{name} is missing in {names:?}");
     }
     assert!(children.iter().all(|child| child["state"] == "up"), "{children:?}");
@@ -47,4 +47,25 @@ fn a_running_daemon_says_how_it_is() {
     assert_eq!(output.status.code(), Some(UNAVAILABLE));
     let complaint = String::from_utf8(output.stderr).expect("text");
     assert!(complaint.contains("no daemon answers at"), "{complaint}");
+}
+
+#[test]
+fn a_daemon_that_starts_says_so_and_a_reload_waits_for_its_turn() {
+    let home = Home::new();
+    // The start waits some seconds for a broker that isn't there.
+    let config = format!("language = \"en\"\n[mqtt]\nurl = \"mqtt://127.0.0.1:{}\"\n", free_port());
+    let mut daemon = home.spawn(&config);
+    let state = |name: &str| {
+        let output = run_vigie(&home, &["status", "--json", "-c", "vigie.toml"]);
+        let report: Value = serde_json::from_slice(&output.stdout).ok()?;
+        let children = report["tree"]["children"].as_array()?;
+        let child = children.iter().find(|child| child["name"] == name)?;
+        child["state"].as_str().map(str::to_owned)
+    };
+    daemon.wait_until("the gateway", SOON, || state("gateway").is_some_and(|it| it == "starting"));
+    assert_eq!((state("web"), state("reload")), (Some("up".into()), Some("starting".into())));
+    let output = run_vigie(&home, &["reload", "-c", "vigie.toml"]);
+    assert_eq!((output.status.code(), &*output.stdout), (Some(0), &b"nothing changed\n"[..]));
+    assert_eq!(state("reload"), Some("up".into()));
+    assert_eq!(daemon.stop(), 0);
 }

@@ -18,7 +18,6 @@ use super::report::Reporting;
 use crate::alerts::{AlertsFile, Evaluator, EvaluatorSettings, RuleBook};
 use crate::broker::{self, Broker, Door};
 use crate::config::{Config, Endpoint};
-use crate::control::{Control, ControlSettings};
 use crate::exit::Exit;
 use crate::gateway::{self, Gateway};
 use crate::intake::codec::OriginJson;
@@ -26,9 +25,8 @@ use crate::messages::{
     AlertsDelivered, AlertsStored, AlertsWaiting, BrokerAddress, ConfirmCommitted,
     LoadPendingAlerts, LoadResumePoint, Operate, PublishReadings, Reload, ReloadRules, Store,
 };
-use crate::status::{Reporter, ReporterSettings};
 use crate::storage::{self, Writer};
-use crate::supervisor::{ChildSpec, Health, Mailbox, Place, Readiness, Route, Tree};
+use crate::supervisor::{ChildSpec, Health, Mailbox, Readiness, Route, Tree};
 use crate::web::{self, Web};
 use crate::wire::Topics;
 
@@ -86,13 +84,11 @@ mod phase {
 #[derive(Default)]
 struct Mailboxes {
     storage: Mailbox<Writer>,
-    status: Mailbox<Reporter>,
     alerts: Mailbox<Evaluator>,
     broker: Mailbox<Broker>,
     gateway: Mailbox<Gateway>,
     web: Mailbox<Web>,
     reload: Mailbox<Reloader>,
-    control: Mailbox<Control>,
 }
 
 /// The tree, ready to be started, and what must be told once it was.
@@ -115,6 +111,7 @@ pub(super) fn wire(
     let boxes = Mailboxes::default();
     let store = boxes.storage.route::<Store>(STORE_ROOM);
     let publish = boxes.gateway.route::<PublishReadings>(PUBLISH_ROOM);
+    let reload = boxes.reload.route::<Reload>(RELOAD_ROOM);
     let (address, embedded) = watch::channel(None);
     let health = Arc::new(OnceLock::new());
 
@@ -157,10 +154,6 @@ pub(super) fn wire(
         publish: publish.clone(),
         receivers: receivers.iter().map(|it| (it.name.clone(), it.gauges.clone())).collect(),
     };
-    let reporter = ReporterSettings {
-        database: config.storage.path.clone(),
-        report: Arc::new(move || report.now()),
-    };
     let reading = Arc::new(Reading::new(&config.storage.path));
     let web = web::Settings {
         database: config.storage.path.clone(),
@@ -169,6 +162,8 @@ pub(super) fn wire(
         address: Arc::default(),
         times: config.times,
         words,
+        status: Arc::new(move || report.now()),
+        reload: reload.clone(),
         operate: boxes.alerts.route::<Operate>(OPERATE_ROOM),
         alarms: Arc::new({
             let reading = reading.clone();
@@ -195,8 +190,6 @@ pub(super) fn wire(
         confirm: boxes.storage.route::<ConfirmCommitted>(CONFIRM_ROOM),
     };
     let waiting = boxes.gateway.route::<AlertsWaiting>(ONE);
-    let reload = boxes.reload.route::<Reload>(RELOAD_ROOM);
-    let control = ControlSettings { database: config.storage.path.clone(), reload: reload.clone() };
     let mut fleet = Fleet::new(config.times, publish);
     let group = fleet.group(config.fleet, std::mem::take(&mut config.sensors));
     let reloader = ReloaderSettings {
@@ -218,12 +211,8 @@ pub(super) fn wire(
             .phase(phase::STORAGE)
             .readiness(signalled(OPEN_AT_MOST)),
         )
-        .child(
-            ChildSpec::critical("status", boxes.status, move |env| {
-                Reporter::new(reporter.clone(), env)
-            })
-            .phase(phase::STORAGE),
-        )
+        // Among the first and the last, since it also says how the others are.
+        .child(ChildSpec::critical("web", boxes.web, Web::factory(web)).phase(phase::STORAGE))
         .child(
             ChildSpec::critical("alerts", boxes.alerts, move |env| {
                 Ok(Evaluator::new(evaluator.clone(), env))
@@ -236,19 +225,11 @@ pub(super) fn wire(
                 .phase(phase::GATEWAY)
                 .readiness(signalled(CONNECT_AT_MOST)),
         )
-        .child(ChildSpec::critical("web", boxes.web, Web::factory(web)).phase(phase::GATEWAY))
         .group(group.phase(phase::FLEET))
         .child(
             ChildSpec::critical("reload", boxes.reload, reloader.factory())
                 .phase(phase::CONTROL)
                 .shutdown(RELOAD_SHUTDOWN),
-        )
-        .child(
-            ChildSpec::critical("control", boxes.control, move |env| {
-                Control::new(control.clone(), env)
-            })
-            .phase(phase::CONTROL)
-            .place(Place::Pool),
         );
     for receiver in receivers {
         tree = tree.child(receivers::child(receiver).phase(phase::RECEIVERS));

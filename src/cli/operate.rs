@@ -80,7 +80,7 @@ fn run(verb: &str, alarm: &Alarm, body: &Value, config: &Config) -> Exit {
     let mut body = body.clone();
     body["by"] = alarm.by.clone().unwrap_or_else(login_name).into();
     let path = format!("/api/v1/alarms/{}/{verb}", encoded(&alarm.alarm.to_string()));
-    match web::ask(&config.storage.path, &path, &body) {
+    match web::operate(&config.storage.path, &path, &body) {
         Ok(done) => {
             println!("{}", said(verb, &done));
             Exit::Ok

@@ -3,18 +3,21 @@
 use std::io::Write;
 
 use crate::config::Config;
-use crate::control::{self, ReloadAnswer};
 use crate::exit::Exit;
+use crate::web::{self, AskError};
 
 /// Prints what changed (exit code 0), or every mistake in the daemon's file (2).
 pub(super) fn run(config: &Config) -> Exit {
-    let (text, exit) = match control::ask_to_reload(&config.storage.path) {
-        Ok(ReloadAnswer::Done(what)) => {
-            let _ = writeln!(std::io::stdout(), "{what}"); // a reader that left wants no more
+    let (text, exit) = match web::reload(&config.storage.path) {
+        Ok(done) => {
+            let changes = done["changes"].as_str().unwrap_or_default();
+            let _ = writeln!(std::io::stdout(), "{changes}"); // a reader that left wants no more
             return Exit::Ok;
         }
-        Ok(ReloadAnswer::Refused(mistakes)) => (mistakes, Exit::Usage),
-        Ok(ReloadAnswer::Failed(why)) => (format!("vigie reload: {why}"), Exit::Failed),
+        Err(AskError::Refused { status: 422, why }) => (why, Exit::Usage),
+        Err(error @ AskError::Refused { status: 500, .. }) => {
+            (format!("vigie reload: {error}"), Exit::Failed)
+        }
         Err(error) => (format!("vigie reload: {error}"), Exit::Unavailable),
     };
     let _ = writeln!(std::io::stderr(), "{text}"); // nobody left to tell

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::ConfigFile;
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::status;
+use crate::web;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -19,7 +19,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, config: &Config) -> Exit {
-    let report = match status::ask(&config.storage.path) {
+    let report = match web::status(&config.storage.path) {
         Ok(report) => report,
         Err(error) => {
             eprintln!("vigie status: {error}");

@@ -14,7 +14,7 @@ use actix_web::{App, HttpServer, middleware, web};
 use futures_util::future::join_all;
 
 use super::guard::Door;
-use super::routes::{Api, admit, configure, shared};
+use super::routes::{Api, CONNECTIONS, admit, configure, shared};
 use super::{Settings, socket_path};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop};
 
@@ -23,9 +23,6 @@ const WORKERS: usize = 1;
 
 /// Readers of the database at a time, a socket: as many as it has connections for.
 const BLOCKING: usize = 4;
-
-/// Connections at a time, a socket: a few operators, each with a browser's worth.
-const CONNECTIONS: usize = 64;
 
 /// How long a client may take to send its request's head.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(5);

@@ -9,11 +9,15 @@ use serde_json::Value;
 
 use super::{CLI_AGENT, socket_path};
 
-/// Longer than the daemon itself waits.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// How long the daemon may take to say how it is: it waits for nothing.
+const STATUS_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The longest answer taken.
-const LONGEST_ANSWER: u64 = 64 * 1024;
+/// For what it waits for itself, a little longer than it does.
+const OPERATE_PATIENCE: Duration = Duration::from_secs(40);
+const RELOAD_PATIENCE: Duration = Duration::from_secs(130);
+
+/// The longest answer taken: every mistake in the file of a large fleet.
+const LONGEST_ANSWER: u64 = 16 * 1024 * 1024;
 
 /// Why there is no good answer.
 #[derive(Debug, thiserror::Error)]
@@ -27,13 +31,33 @@ pub enum AskError {
     Strange(String),
 }
 
-/// Posts `body` to a path of the daemon that owns `database`.
+/// How the daemon that owns `database` is.
+///
+/// # Errors
+/// When none answers.
+pub fn status(database: &Path) -> Result<Value, AskError> {
+    ask(database, "GET /api/v1/status", "", STATUS_PATIENCE)
+}
+
+/// Has it read its configuration again: `{"changes":…}`.
 ///
 /// # Errors
 /// When none answers, or it refuses.
-pub fn ask(database: &Path, path: &str, body: &Value) -> Result<Value, AskError> {
+pub fn reload(database: &Path) -> Result<Value, AskError> {
+    ask(database, "POST /api/v1/reload", "", RELOAD_PATIENCE)
+}
+
+/// Posts an operator's word to a path.
+///
+/// # Errors
+/// When none answers, or it refuses.
+pub fn operate(database: &Path, path: &str, body: &Value) -> Result<Value, AskError> {
+    ask(database, &format!("POST {path}"), &body.to_string(), OPERATE_PATIENCE)
+}
+
+fn ask(database: &Path, what: &str, body: &str, patience: Duration) -> Result<Value, AskError> {
     let socket = socket_path(database);
-    let answer = exchange(&socket, path, &body.to_string())
+    let answer = exchange(&socket, what, body, patience)
         .map_err(|error| AskError::NoDaemon { path: socket.display().to_string(), error })?;
     let (status, json) = understood(&answer).map_err(AskError::Strange)?;
     match (status, json["error"].as_str()) {
@@ -43,14 +67,14 @@ pub fn ask(database: &Path, path: &str, body: &Value) -> Result<Value, AskError>
     }
 }
 
-fn exchange(socket: &Path, path: &str, body: &str) -> io::Result<String> {
+fn exchange(socket: &Path, what: &str, body: &str, patience: Duration) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     let length = body.len();
     write!(
         stream,
-        "POST {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {CLI_AGENT}\r\nConnection: close\r\n\
+        "{what} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {CLI_AGENT}\r\nConnection: close\r\n\
          Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     )?;
     let mut answer = String::new();
@@ -84,7 +108,7 @@ mod tests {
     #[test]
     fn without_a_daemon_it_says_where_it_looked() {
         let folder = tempfile::tempdir().unwrap();
-        let error = ask(&folder.path().join("x.db"), "/", &Value::Null).unwrap_err().to_string();
+        let error = status(&folder.path().join("x.db")).unwrap_err().to_string();
         assert!(error.contains("x.db.api"), "{error}");
     }
 }

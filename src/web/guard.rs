@@ -42,13 +42,15 @@ pub(super) enum Denied {
     StrangeHost,
     #[error("a change is asked for in JSON: send `Content-Type: application/json`")]
     NoJson,
+    #[error("this is for the daemon's user: ask on its Unix socket, or set a token in [web]")]
+    NotOwner,
 }
 
 impl Denied {
     pub const fn status(self) -> u16 {
         match self {
             Self::NoToken => 401,
-            Self::StrangeHost => 403,
+            Self::StrangeHost | Self::NotOwner => 403,
             Self::NoJson => 415,
         }
     }
@@ -74,6 +76,14 @@ pub(super) fn admit(door: &Door, asking: Asking<'_>) -> Result<(), Denied> {
         return Err(Denied::NoJson);
     }
     Ok(())
+}
+
+/// What concerns the daemon itself is not for everybody who can log in on this machine.
+pub(super) fn admit_owner(door: &Door) -> Result<(), Denied> {
+    match door {
+        Door::Local | Door::Token(_) => Ok(()),
+        Door::Loopback => Err(Denied::NotOwner),
+    }
 }
 
 /// The name of a scheme is of either case (RFC 9110, 11.1).
@@ -140,6 +150,13 @@ mod tests {
             assert_eq!(with(Some(wrong)), Err(Denied::NoToken), "{wrong}");
         }
         assert_eq!(with(None), Err(Denied::NoToken));
+    }
+
+    #[test]
+    fn the_daemon_itself_is_for_who_has_its_socket_or_the_token() {
+        assert_eq!(admit_owner(&Door::Local), Ok(()));
+        assert_eq!(admit_owner(&Door::Token(Secret::new("s3cret".to_owned()))), Ok(()));
+        assert_eq!(admit_owner(&Door::Loopback), Err(Denied::NotOwner));
     }
 
     #[test]

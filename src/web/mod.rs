@@ -1,12 +1,14 @@
-//! The HTTP API: what operators see of alarms, and what they ask of them.
+//! The HTTP API: what operators see of alarms and ask of them, how the daemon is, and its reload.
 //!
 //! It always answers on a Unix socket beside the database, which only the daemon's own user can open;
 //! the commands use that. With `[web] listen` it answers by TCP too. It knows neither how alarms are
 //! judged nor how they are stored: `app/` gives it what it asks.
 //!
-//! Holds always: a change is answered when it is committed; by TCP nothing is answered without the token,
-//! where there is one, and without one only to who means this machine (`guard`). Never: a listener beyond
-//! loopback without a token, a body larger than [`LARGEST_BODY`], or a wait without an end.
+//! Holds always: it answers from the first phase of the start to the last of the stop, and how the daemon is
+//! whatever storage and the broker do; a change is answered when it is committed; by TCP nothing is answered
+//! without the token, where there is one, and without one only to who means this machine, and nothing that
+//! concerns the daemon itself (`guard`). Never: a listener beyond loopback without a token, a body larger
+//! than [`LARGEST_BODY`], or a wait without an end.
 
 mod actor;
 mod client;
@@ -18,13 +20,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 pub use actor::Web;
-pub use client::{AskError, ask};
+pub use client::{AskError, operate, reload, status};
 pub use input::AlertsAsked;
 
 use crate::config::{SecretSource, TimeStyle};
 use crate::domain::AlarmView;
 use crate::locale::Words;
-use crate::messages::Operate;
+use crate::messages::{Operate, Reload};
 use crate::supervisor::Route;
 
 /// A request's body: a name and a reason, with room.
@@ -32,6 +34,9 @@ const LARGEST_BODY: usize = 16 * 1024;
 
 /// What the daemon says is asked for by its own commands, in `User-Agent`.
 const CLI_AGENT: &str = "vigie-cli";
+
+/// Says how the daemon is; waits for nobody.
+pub type ReadStatus = dyn Fn() -> serde_json::Value + Send + Sync;
 
 /// Reads all alarms that are not at rest; blocks its thread.
 pub type ReadAlarms = dyn Fn() -> Result<Vec<AlarmView>, String> + Send + Sync;
@@ -51,6 +56,8 @@ pub struct Settings {
     pub address: Arc<OnceLock<std::net::SocketAddr>>,
     pub times: TimeStyle,
     pub words: &'static Words,
+    pub status: Arc<ReadStatus>,
+    pub reload: Route<Reload>,
     pub operate: Route<Operate>,
     pub alarms: Arc<ReadAlarms>,
     pub alerts: Arc<ReadAlerts>,

@@ -12,12 +12,14 @@ use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse, Route, web};
 use chrono::Utc;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
-use super::guard::{self, Asking, Door};
+use super::guard::{self, Asking, Denied, Door};
 use super::input::{self, AlertsQuery, Verb};
 use super::{CLI_AGENT, LARGEST_BODY, Settings};
 use crate::domain::{AlarmName, AlarmView, Refused, Via};
-use crate::messages::Operate;
+use crate::messages::{Operate, Reload, ReloadAnswer};
+use crate::supervisor::RequestError;
 use crate::wire::AlarmJson;
 
 /// How long an action may wait for what came in before it to be judged.
@@ -26,18 +28,37 @@ const TURN_PATIENCE: Duration = Duration::from_secs(10);
 /// How long its answer may take: its turn, and a commit on a busy disk.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(35);
 
+/// How long a reload may take: a hundred thousand sensors start in some seconds.
+const RELOAD_AT_MOST: Duration = Duration::from_secs(120);
+
+/// Connections at a time, a socket: a few operators, each with a browser's worth.
+pub(super) const CONNECTIONS: usize = 96;
+
+/// Those of them that may wait for an answer: however long storage takes, there is room to ask how the
+/// daemon is.
+const SLOTS: usize = 64;
+
+/// How long a request waits for one of those places.
+const SLOT_PATIENCE: Duration = Duration::from_secs(1);
+
 /// A path, and what is done there.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Endpoint {
     OpenApi,
+    Status,
+    Reload,
     Alarms,
     Alarm,
     Alerts,
     Change(Verb),
 }
 
-pub(super) const ROUTES: [(&str, Endpoint); 10] = [
+const STATUS: &str = "/api/v1/status";
+
+pub(super) const ROUTES: [(&str, Endpoint); 12] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
+    (STATUS, Endpoint::Status),
+    ("/api/v1/reload", Endpoint::Reload),
     ("/api/v1/alarms", Endpoint::Alarms),
     ("/api/v1/alarms/{id}", Endpoint::Alarm),
     ("/api/v1/alerts", Endpoint::Alerts),
@@ -55,6 +76,7 @@ const OPENAPI: &str = include_str!("openapi.json");
 pub(super) struct Api {
     pub settings: Settings,
     pub door: Door,
+    pub slots: Semaphore,
 }
 
 type Shared = web::Data<Api>;
@@ -80,14 +102,16 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
 impl Endpoint {
     pub const fn method(self) -> &'static str {
         match self {
-            Self::Change(_) => "post",
-            Self::OpenApi | Self::Alarms | Self::Alarm | Self::Alerts => "get",
+            Self::Reload | Self::Change(_) => "post",
+            Self::OpenApi | Self::Status | Self::Alarms | Self::Alarm | Self::Alerts => "get",
         }
     }
 
     fn route(self) -> Route {
         match self {
             Self::OpenApi => web::get().to(openapi),
+            Self::Status => web::get().to(status),
+            Self::Reload => web::post().to(reload),
             Self::Alarms => web::get().to(alarms),
             Self::Alarm => web::get().to(alarm),
             Self::Alerts => web::get().to(alerts),
@@ -103,29 +127,67 @@ pub(super) async fn admit(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let denied = request.app_data::<Shared>().and_then(|api| {
-        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let hosts = request.headers().get_all(header::HOST);
-        let hosts: Vec<_> = hosts.map(|host| host.to_str().unwrap_or_default()).collect();
-        let asking = Asking {
-            hosts: &hosts,
-            authorization: header(header::AUTHORIZATION),
-            is_change: !request.method().is_safe(),
-            content_type: header(header::CONTENT_TYPE),
-        };
-        guard::admit(&api.door, asking).err()
-    });
-    match denied {
-        Some(denied) => {
-            let status = StatusCode::from_u16(denied.status()).unwrap_or(StatusCode::FORBIDDEN);
-            Ok(request.into_response(error(status, denied.to_string())))
-        }
-        None => Ok(next.call(request).await?.map_into_boxed_body()),
+    let Some(api) = request.app_data::<Shared>().cloned() else {
+        return Ok(request.into_response(HttpResponse::InternalServerError()));
+    };
+    if let Err(denied) = is_admitted(&request, &api.door) {
+        return Ok(request.into_response(refusal(denied)));
     }
+    let _slot = if request.path() == STATUS {
+        None
+    } else {
+        match tokio::time::timeout(SLOT_PATIENCE, api.slots.acquire()).await {
+            Ok(Ok(slot)) => Some(slot),
+            Ok(Err(_)) | Err(_) => {
+                let why = "too many wait for an answer already: ask again in a moment";
+                return Ok(request.into_response(error(StatusCode::SERVICE_UNAVAILABLE, why)));
+            }
+        }
+    };
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+fn is_admitted(request: &ServiceRequest, door: &Door) -> Result<(), Denied> {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let hosts = request.headers().get_all(header::HOST);
+    let hosts: Vec<_> = hosts.map(|host| host.to_str().unwrap_or_default()).collect();
+    let asking = Asking {
+        hosts: &hosts,
+        authorization: header(header::AUTHORIZATION),
+        is_change: !request.method().is_safe(),
+        content_type: header(header::CONTENT_TYPE),
+    };
+    guard::admit(door, asking)
 }
 
 async fn openapi() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(OPENAPI)
+}
+
+async fn status(api: Shared) -> HttpResponse {
+    match guard::admit_owner(&api.door) {
+        Ok(()) => HttpResponse::Ok().json((api.settings.status)()),
+        Err(denied) => refusal(denied),
+    }
+}
+
+/// One that is asked for while the daemon starts waits for its turn.
+async fn reload(api: Shared) -> HttpResponse {
+    if let Err(denied) = guard::admit_owner(&api.door) {
+        return refusal(denied);
+    }
+    match api.settings.reload.request(Reload, RELOAD_AT_MOST).await {
+        Ok(ReloadAnswer::Done(changes)) => HttpResponse::Ok().json(json!({ "changes": changes })),
+        Ok(ReloadAnswer::Refused(why)) => error(StatusCode::UNPROCESSABLE_ENTITY, why),
+        Ok(ReloadAnswer::Failed(why)) => error(StatusCode::INTERNAL_SERVER_ERROR, why),
+        Err(why @ RequestError::Timeout) => {
+            error(StatusCode::INTERNAL_SERVER_ERROR, why.to_string())
+        }
+        Err(why @ RequestError::Closed) => {
+            let why = format!("{why}: the daemon is stopping, or its log says more");
+            error(StatusCode::SERVICE_UNAVAILABLE, why)
+        }
+    }
 }
 
 async fn alarms(api: Shared) -> HttpResponse {
@@ -242,13 +304,19 @@ fn via(request: &HttpRequest, door: &Door) -> Via {
     if is_ours && matches!(door, Door::Local) { Via::Cli } else { Via::Api }
 }
 
+fn refusal(denied: Denied) -> HttpResponse {
+    let status = StatusCode::from_u16(denied.status()).unwrap_or(StatusCode::FORBIDDEN);
+    error(status, denied.to_string())
+}
+
 fn error(status: StatusCode, why: impl Into<Value>) -> HttpResponse {
     HttpResponse::build(status).json(json!({ "error": why.into() }))
 }
 
 /// The handlers' state for one door.
 pub(super) fn shared(settings: &Settings, door: Door) -> Shared {
-    web::Data::from(Arc::new(Api { settings: settings.clone(), door }))
+    let slots = Semaphore::new(SLOTS);
+    web::Data::from(Arc::new(Api { settings: settings.clone(), door, slots }))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::json;
 
 use crate::plant::{ACTIONS, EMBEDDED, Plant, RULES};
+use crate::support::api::Server;
 use crate::support::{Home, SOON, names};
 use crate::{UNAVAILABLE, USAGE};
 
@@ -90,6 +91,29 @@ fn a_page_of_elsewhere_can_neither_read_nor_change_anything() {
 }
 
 #[test]
+fn the_daemon_itself_is_for_who_can_open_its_socket() {
+    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    let (local, tcp) = (plant.home.api(), plant.daemon.web());
+    let reload = |server: &Server, headers: &[(&str, &str)]| {
+        server.ask("POST", "/api/v1/reload", headers, "").expect("an answer")
+    };
+    let json = ("Content-Type", "application/json");
+    for refused in [tcp.get("/api/v1/status").expect("an answer"), reload(&tcp, &[json])] {
+        assert_eq!((refused.status, refused.json["error"].is_string()), (403, true), "{refused:?}");
+    }
+    let status = local.get("/api/v1/status").expect("an answer");
+    assert_eq!((status.status, &status.json["pid"]), (200, &json!(plant.daemon.pid())));
+    assert_eq!(reload(&local, &[]).status, 415);
+    let done = reload(&local, &[json]);
+    assert_eq!((done.status, &done.json), (200, &json!({"changes": "nothing changed"})));
+    plant.home.write("vigie.toml", "colour = 3\n");
+    let refused = reload(&local, &[json]);
+    let why = refused.json["error"].as_str().expect("a text");
+    assert!(refused.status == 422 && why.contains("unknown key `colour`"), "{refused:?}");
+    assert_eq!(plant.daemon.stop(), 0);
+}
+
+#[test]
 fn with_a_token_nothing_is_answered_without_it() {
     let mut home = Home::new();
     home.set_env("WEB_TOKEN", "s3cret-t0ken");
@@ -97,15 +121,17 @@ fn with_a_token_nothing_is_answered_without_it() {
     let mut plant = Plant::with(home, &format!("{EMBEDDED}{web}{RULES}"));
     plant.read("T_1", 30.0);
     let tcp = plant.daemon.web();
-    let ask = |authorization: &str| {
+    let get = |path: &str, authorization: &str| {
         let headers = [("Host", "vigie.example"), ("Authorization", authorization)];
-        tcp.ask("GET", "/api/v1/alarms", &headers, "").expect("an answer")
+        tcp.ask("GET", path, &headers, "").expect("an answer")
     };
+    let ask = |authorization: &str| get("/api/v1/alarms", authorization);
     assert_eq!(tcp.get("/api/v1/alarms").expect("an answer").status, 401);
     assert_eq!(tcp.get("/api/v1/nothing").expect("an answer").status, 401);
     let wrong = ask("Bearer s3cret-t0keN");
     assert_eq!((wrong.status, wrong.json["error"].is_string()), (401, true));
     assert_eq!(ask("Bearer s3cret-t0ken").status, 200);
+    assert_eq!(get("/api/v1/status", "Bearer s3cret-t0ken").status, 200);
     let headers = [("Content-Type", "application/json")];
     let path = "/api/v1/alarms/warm%2FT_1/ack";
     let change = tcp.ask("POST", path, &headers, "{\"by\":\"anne\"}").expect("an answer");

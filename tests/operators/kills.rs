@@ -225,6 +225,31 @@ fn lock(plant: &Plant) -> Connection {
 }
 
 #[test]
+fn the_daemon_says_how_it_is_however_many_wait_for_storage() {
+    const MANY: usize = 104;
+    let mut plant = Plant::embedded("");
+    plant.read("T_1", 30.0);
+    let lock = lock(&plant);
+    let api = plant.home.api();
+    let ack = || {
+        let api = api.clone();
+        thread::spawn(move || api.post("/api/v1/alarms/warm%2FT_1/ack", &json!({ "by": "anne" })))
+    };
+    let asking: Vec<_> = (0..MANY).map(|_| ack()).collect();
+    plant.daemon.wait_line("anne", SOON);
+    for _ in 0..3 {
+        let (code, said) = plant.vigie(&["status"]);
+        assert!(code == 0 && said.contains("storage"), "{said}");
+    }
+    drop(lock);
+    let answers = asking.into_iter().map(|it| it.join().expect("asked").expect("an answer").status);
+    let answers: Vec<_> = answers.collect();
+    assert!(answers.iter().all(|status| [200, 503].contains(status)), "{answers:?}");
+    assert!(answers.iter().filter(|status| **status == 200).count() >= 32, "{answers:?}");
+    assert_eq!(plant.daemon.stop(), 0);
+}
+
+#[test]
 fn an_action_under_way_at_a_stop_is_done_and_answered() {
     let mut plant = Plant::embedded("");
     plant.read("T_1", 30.0);
