@@ -36,7 +36,7 @@ impl Work<'_> {
     pub const fn num_rows(&self) -> usize {
         match self {
             Self::Store(store) => {
-                let others = store.rejected.len() + store.actions.len();
+                let others = store.alarms.len() + store.rejected.len() + store.actions.len();
                 store.readings.len() + store.alerts.len() + others
             }
             Self::Delivered { row_ids, .. } => row_ids.len(),

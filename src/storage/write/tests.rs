@@ -281,3 +281,15 @@ fn an_unreadable_alert_does_not_hold_up_the_others() {
         [at(1), at(2)]
     );
 }
+
+#[test]
+fn what_is_kept_of_alarms_counts_as_rows() {
+    let alarm = AlarmState {
+        sensor_id: SensorId::new("A").unwrap(),
+        rule: "dead".into(),
+        state: Some("1".to_owned()),
+    };
+    let mut message = readings([temperature("A", 0, 20.0)]);
+    message.alarms.push(alarm);
+    assert_eq!(Work::Store(&message).num_rows(), 2);
+}
