@@ -373,6 +373,31 @@ fn a_sensor_that_never_spoke_goes_where_it_is_expected() {
 }
 
 #[test]
+fn a_sensor_that_never_spoke_measures_in_the_unit_it_is_expected_to() {
+    let expected = |place: &str, unit: &str| Expected {
+        sensor_id: SensorId::new("T1").unwrap(),
+        quantity: Quantity::temperature(),
+        location: Location::new(place),
+        unit: Unit::new(unit),
+    };
+    let mut out = Vec::new();
+    let mut engine = Engine::new(vec![stale("dead", "T*", 300)], Tz::UTC);
+    let now = Moment { at: at(0), watch: seconds(0) };
+    engine.expect(&[expected("A", "celsius")], now, &mut out);
+    engine.changes();
+    for (place, unit) in [("A", "kelvin"), ("B", "fahrenheit")] {
+        engine.expect(&[expected(place, unit)], now, &mut out);
+        let kept = engine.changes();
+        let state = kept[0].state.as_ref().unwrap();
+        assert!(state.contains(&format!("\"unit\":\"{unit}\"")), "{state}");
+        engine.expect(&[expected(place, unit)], now, &mut out);
+        assert_eq!(engine.changes(), [], "nothing new");
+    }
+    engine.elapse(seconds(300), &mut out);
+    assert_eq!((out.len(), out[0].unit.clone()), (1, Unit::new("fahrenheit")));
+}
+
+#[test]
 fn a_thousand_behind_one_gateway_cost_what_they_are() {
     let mut bench = Bench::new(behind_a_gateway(), QuietSettings::default());
     bench.hear("GW", 0, 1.0);

@@ -62,8 +62,7 @@ impl Engine {
 
     /// Series that are there though nothing may ever come of them: silence counts from `now` for those
     /// that were not expected before. Those expected before and no longer are forgotten, those expected
-    /// elsewhere are there from now on. Costs nothing
-    /// where no rule is about silence.
+    /// elsewhere or in another unit are so from now on. Costs nothing where no rule is about silence.
     pub fn expect(&mut self, expected: &[Expected], now: Moment, out: &mut Vec<Outcome>) {
         for Expected { sensor_id, quantity, location, unit } in expected {
             if !self.quieting.missed.contains(quantity) {
@@ -72,8 +71,9 @@ impl Engine {
             let key = (sensor_id.clone(), quantity.clone());
             let (location, unit) = (location.clone(), unit.clone());
             let newest = match self.series.get(&key).map(|series| &series.newest) {
-                // It has said itself where it is, or is where it was.
-                Some(known) if known.value.is_some() || known.location == location => continue,
+                // It has said itself what it is.
+                Some(known) if known.value.is_some() => continue,
+                Some(known) if (&known.location, &known.unit) == (&location, &unit) => continue,
                 Some(unheard) => Newest { location, unit, ..unheard.clone() },
                 None => Newest { location, unit, value: None, at: now.at, heard: now.watch },
             };
@@ -82,9 +82,10 @@ impl Engine {
             if !is_known && !of.iter().any(|rule| is_timed(&self.rules[*rule])) {
                 continue;
             }
-            let series = self.take(&key, &newest, out);
+            let mut series = self.take(&key, &newest, out);
+            series.newest = newest;
             for entry in &series.entries {
-                if is_timed(&self.rules[entry.rule]) {
+                if entry.is_kept(&self.rules[entry.rule]) {
                     self.changed.insert((key.clone(), entry.rule));
                 }
             }
