@@ -208,10 +208,15 @@ impl Engine {
         let mut entries = Vec::with_capacity(of.len());
         for rule in of {
             let place = old.iter().flat_map(|old| &old.entries).position(|e| e.rule == rule);
-            entries.push(match (&mut old, place) {
-                (Some(old), Some(place)) => old.entries.swap_remove(place),
-                _ => self.entry(key, rule),
-            });
+            let (Some(old), Some(place)) = (&mut old, place) else {
+                entries.push(self.entry(key, rule));
+                continue;
+            };
+            let entry = old.entries.swap_remove(place);
+            if entry.is_kept(&self.rules[rule]) {
+                self.changed.insert((key.clone(), rule)); // where it is is kept with it
+            }
+            entries.push(entry);
         }
         let look_at = old.as_ref().and_then(|old| old.look_at);
         let before = old.map_or_else(

@@ -328,3 +328,18 @@ fn a_late_reading_from_where_a_sensor_was_does_not_take_it_back_there() {
     bench.note(out).hear("T", 12, 9.0);
     assert_eq!(bench.told, ["10 warm Raised"]);
 }
+
+#[test]
+fn where_a_sensor_went_is_kept_with_its_alarm_at_once() {
+    let mut bench = Bench::new(vec![rule("warm", high(), Timing::default())]);
+    let mut kept = Kept::default();
+    bench.hear("T", 0, 9.0);
+    kept.keep(bench.engine.changes());
+    let moved = Reading { location: Location::new("Quai"), ..reading("T", at(1), 9.0) };
+    bench.engine.judge(&moved, seconds(1), &mut Vec::new());
+    kept.keep(bench.engine.changes());
+    let state = kept.0[0].state.as_ref().unwrap();
+    assert!(kept.0.len() == 1 && state.contains("\"location\":\"Quai\""), "{state}");
+    bench.engine.judge(&Reading { timestamp: at(2), ..moved }, seconds(2), &mut Vec::new());
+    assert_eq!(bench.engine.changes(), [], "once");
+}
