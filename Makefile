@@ -37,10 +37,10 @@ chaos: setup ## kills, outages, full disks and panics by the dozen: no reading l
 	VIGIE_CHAOS=full cargo test --locked --test chaos -- --test-threads=1 --nocapture
 
 # Each prints its part of README's table.
-bench: setup ## throughput, latency, fleets, and what the steps of a reading and rules cost: seven minutes
+bench: setup ## throughput, latency, fleets, and what the steps of a reading and rules cost: ten minutes
 	cargo bench --locked --bench measure
 
-bench-backlog: setup ## half a million messages waiting at HiveMQ, and the daemon's memory: a few minutes
+bench-backlog: setup ## half a million messages waiting at HiveMQ: rate and memory, ten minutes
 	cargo bench --locked --bench measure -- backlog
 
 soak: setup ## ten minutes at a steady rate: what grows
