@@ -320,7 +320,7 @@ pub struct Limits {
 pub struct StorageConfig {
     pub path: PathBuf,
     pub durability: Durability,
-    /// How many rejected messages are kept; older ones are only counted.
+    /// How many rejected messages are kept, and how many refused actions; older messages are only counted.
     pub rejected_keep: u64,
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::quantity::LONGEST_NAME as LONGEST_QUANTITY;
 use super::{Location, Priority, Quantity, SensorId, SensorIdError, Unit, Value};
 
 /// How long an alarm is shelved unless it is said.
@@ -19,6 +20,9 @@ const LONGEST_BY: usize = 64;
 
 /// The longest reason, in bytes: some sentences.
 const LONGEST_WHY: usize = 500;
+
+/// The longest name of a rule, in bytes: one of the short form, `high-` and a quantity.
+const LONGEST_RULE: usize = "high-".len() + LONGEST_QUANTITY;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +84,7 @@ pub struct Operator {
 pub enum AlarmName {
     /// By the 16 hexadecimal digits of its alert, which stands or stood last.
     Id(Arc<str>),
-    /// `RULE/SENSOR`: also one that is normal.
+    /// `RULE/SENSOR`: also one that is normal. The rule's name is no longer than one may be.
     Of { rule: Arc<str>, sensor_id: SensorId },
 }
 
@@ -92,6 +96,8 @@ pub enum AlarmNameError {
          RULE/SENSOR"
     )]
     NoForm(String),
+    #[error("a rule's name is at most {LONGEST_RULE} bytes long: no alarm has a longer one")]
+    RuleTooLong,
     #[error("{0}")]
     NoSensor(#[from] SensorIdError),
 }
@@ -103,6 +109,7 @@ impl std::str::FromStr for AlarmName {
         let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
         match text.split_once('/') {
             // The first slash: a rule's name has none, a sensor's id may.
+            Some((rule, _)) if rule.len() > LONGEST_RULE => Err(AlarmNameError::RuleTooLong),
             Some((rule, sensor)) if !rule.is_empty() => {
                 Ok(Self::Of { rule: rule.into(), sensor_id: SensorId::new(sensor)? })
             }
@@ -279,6 +286,23 @@ mod tests {
         for name in ["", "0123456789ABCDEF", "0123456789abcde", "warm", "/T", "warm/", "é/\n"] {
             assert!(name.parse::<AlarmName>().is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn what_names_an_alarm_is_no_longer_than_an_alarm_of_it_may_be() {
+        let named = |rule: usize, sensor: usize| {
+            format!("{}/{}", "r".repeat(rule), "s".repeat(sensor)).parse::<AlarmName>()
+        };
+        let longest_quantity = Quantity::new(&"q".repeat(64)).unwrap();
+        let longest = format!("high-{longest_quantity}").len();
+        assert!(named(longest, 256).is_ok());
+        assert_eq!(named(longest + 1, 256), Err(AlarmNameError::RuleTooLong));
+        let said = named(60_000, 1).unwrap_err().to_string();
+        assert_eq!(said, "a rule's name is at most 69 bytes long: no alarm has a longer one");
+        let said = named(longest, 257).unwrap_err().to_string();
+        assert_eq!(said, "the sensor id is longer than 256 bytes");
+        let said = "x".repeat(60_000).parse::<AlarmName>().unwrap_err().to_string();
+        assert!(said.len() < 300, "{said}");
     }
 
     #[test]

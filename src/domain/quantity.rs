@@ -17,7 +17,8 @@ pub struct Quantity(Arc<str>);
 )]
 pub struct QuantityError(pub String);
 
-const LONGEST_NAME: usize = 64;
+/// In characters, which are bytes.
+pub(super) const LONGEST_NAME: usize = 64;
 
 /// Keys of a reading's JSON that can't name its value.
 const RESERVED: [&str; 5] = ["sensor_id", "location", "timestamp", "unit", "status"];

@@ -7,9 +7,9 @@
 use r2d2_sqlite::rusqlite::{self, Connection, TransactionBehavior};
 
 /// The version this program reads and writes.
-pub(super) const VERSION: u32 = 6;
+pub(super) const VERSION: u32 = 7;
 
-const STEPS: [&str; VERSION as usize] = [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6];
+const STEPS: [&str; VERSION as usize] = [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7];
 
 /// The columns of the table that the system Vigie grew from made.
 const ORIGIN_COLUMNS: [&str; 6] =
@@ -192,6 +192,11 @@ CREATE TABLE operator_actions (
 CREATE INDEX operator_actions_by_time ON operator_actions (at);
 "#;
 
+/// Refused actions, to be bounded without a walk through all that were done.
+const STEP_7: &str = "
+CREATE INDEX operator_actions_refused ON operator_actions (id) WHERE outcome GLOB 'refused*';
+";
+
 /// What a file turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
@@ -249,7 +254,7 @@ fn migrate_by(connection: &mut Connection, steps: &[&str]) -> rusqlite::Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::recall;
+    use crate::storage::{recall, write};
 
     fn version(connection: &Connection) -> u32 {
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
@@ -341,6 +346,18 @@ mod tests {
             assert!(!plan.contains("MATERIALIZE"), "{sql}\n{plan}");
             assert!(!plan.contains("CO-ROUTINE"), "{sql}\n{plan}");
         }
+    }
+
+    #[test]
+    fn refused_actions_are_found_without_a_walk_through_those_done() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        let plan = plan(&connection, &write::BOUND_REFUSED_SQL.replace("?1", "10"));
+        let walks: Vec<_> = plan.lines().filter(|line| line.starts_with("SCAN")).collect();
+        assert_eq!(walks.len(), 1, "{plan}");
+        assert!(walks[0].ends_with("INDEX operator_actions_refused"), "{plan}");
+        assert!(plan.contains("USING INTEGER PRIMARY KEY (rowid=?)"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
     }
 
     #[test]

@@ -20,6 +20,11 @@ use crate::messages::{KeepReceiver, PendingAlert, Store};
 /// memory. Past this they are forgotten, and written anew as they come.
 const SENSORS_REMEMBERED: usize = 100_000;
 
+/// Deletes the oldest refused actions past `?1`. What was done, or was so already, is never among them.
+pub(super) const BOUND_REFUSED_SQL: &str = "DELETE FROM operator_actions WHERE id IN
+    (SELECT id FROM operator_actions WHERE outcome GLOB 'refused*'
+     ORDER BY id DESC LIMIT -1 OFFSET ?1)";
+
 /// One message's work. Repeated, each kind changes nothing.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Work<'a> {
@@ -79,6 +84,7 @@ fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<Ve
         naive: *naive,
         sensors,
         num_rejected: 0,
+        has_refused: false,
         announced: Vec::new(),
     };
     for work in work {
@@ -93,6 +99,7 @@ fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<Ve
         }
     }
     rows.bound_rejected(*rejected_keep)?;
+    rows.bound_refused(*rejected_keep)?;
     if let Some(store) = last {
         rows.progress(store)?;
     }
@@ -107,6 +114,7 @@ struct Rows<'a> {
     naive: bool,
     sensors: &'a mut SensorsKnown,
     num_rejected: i64,
+    has_refused: bool,
     announced: Vec<PendingAlert>,
 }
 
@@ -161,8 +169,9 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn action(&self, record: &ActionRecord) -> rusqlite::Result<()> {
+    fn action(&mut self, record: &ActionRecord) -> rusqlite::Result<()> {
         let ActionRecord { action, of, outcome } = record;
+        self.has_refused |= outcome.is_err();
         let outcome = match outcome {
             Ok(true) => "done".to_owned(),
             Ok(false) => "unchanged".to_owned(),
@@ -301,6 +310,14 @@ impl Rows<'_> {
                  WHERE id <= (SELECT max(id) FROM rejected_messages) - ?1",
             )?
             .execute([keep])?;
+        Ok(())
+    }
+
+    /// Whoever may publish could fill the disk with them; what was done is the record of what people did.
+    fn bound_refused(&self, keep: i64) -> rusqlite::Result<()> {
+        if self.has_refused {
+            self.transaction.prepare_cached(BOUND_REFUSED_SQL)?.execute([keep])?;
+        }
         Ok(())
     }
 

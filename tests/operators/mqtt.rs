@@ -52,6 +52,26 @@ fn an_alarm_is_acknowledged_by_mqtt_on_the_embedded_broker() {
 }
 
 #[test]
+fn refused_words_by_mqtt_do_not_fill_the_table_of_actions() {
+    let mut plant = Plant::embedded("[storage]\nrejected_keep = 3\n");
+    plant.read("T_1", 30.0);
+    let id = plant.published(1)[0].1.clone();
+    plant.client.publish(&format!("factory/alarms/{id}/ack"), "{\"by\":\"anne\"}", 1);
+    for n in 0..20 {
+        plant.client.publish(&format!("factory/alarms/{n:016x}/ack"), "", 1);
+    }
+    let db = plant.home.db();
+    plant.daemon.wait_until("the last", SOON, || {
+        db.texts("SELECT CAST(value AS TEXT) FROM counters WHERE name = 'rejected_total'") == ["20"]
+    });
+    let alarms = db.texts("SELECT alarm FROM operator_actions ORDER BY id");
+    assert_eq!(
+        alarms,
+        [id, format!("{:016x}", 17), format!("{:016x}", 18), format!("{:016x}", 19)]
+    );
+}
+
+#[test]
 fn an_alarm_is_acknowledged_by_mqtt_on_mosquitto() {
     if !require(&["mosquitto"]) {
         return;

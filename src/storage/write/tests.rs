@@ -175,6 +175,46 @@ fn what_operators_asked_for_is_kept_with_its_outcome() {
     );
 }
 
+/// Of an alarm, by its name: done, or refused.
+fn asked(alarm: &str, outcome: Result<bool, Refused>) -> ActionRecord {
+    let action = OperatorAction {
+        what: Action::Acknowledge,
+        alarm: alarm.parse().unwrap(),
+        operator: Operator::new("anne", None).unwrap(),
+        at: at(0),
+        via: Via::Mqtt,
+    };
+    ActionRecord { action, of: None, outcome }
+}
+
+fn refused(alarm: &str) -> ActionRecord {
+    asked(alarm, Err(Refused::Unknown("no such rule".into())))
+}
+
+#[test]
+fn refused_actions_are_bounded_and_the_others_stay() {
+    let mut bench = Bench::new(|settings| settings.rejected_keep = 3);
+    let others = vec![asked("a/1", Ok(true)), asked("a/2", Ok(false))];
+    bench.send(&Store { actions: others, ..store() });
+    for batch in [&["r/1", "r/2"][..], &["r/3"], &["r/4", "r/5"]] {
+        let actions = batch.iter().map(|alarm| refused(alarm)).collect();
+        bench.send(&Store { actions, ..store() });
+        bench.send(&Store { actions: vec![asked("a/3", Ok(true))], ..store() });
+    }
+    let kept = |outcome: &str| {
+        bench.texts(&format!("SELECT alarm FROM operator_actions WHERE {outcome} ORDER BY id"))
+    };
+    assert_eq!(kept("outcome = 'refused: no such rule'"), ["r/3", "r/4", "r/5"]);
+    assert_eq!(kept("outcome <> 'refused: no such rule'"), ["a/1", "a/2", "a/3", "a/3", "a/3"]);
+}
+
+#[test]
+fn no_refused_action_is_kept_when_nothing_rejected_shall_be() {
+    let mut bench = Bench::new(|settings| settings.rejected_keep = 0);
+    bench.send(&Store { actions: vec![refused("r/1"), asked("a/1", Ok(true))], ..store() });
+    assert_eq!(bench.texts("SELECT alarm FROM operator_actions"), ["a/1"]);
+}
+
 #[test]
 fn a_repeat_is_recognised_by_its_number() {
     let mut bench = plain();
