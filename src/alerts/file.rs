@@ -1,5 +1,7 @@
 //! `alerts.jsonl`: every announced alert event, one JSON object a line.
 //!
+//! At least once: a line is written before its event is committed, so a kill in between, or a batch that
+//! storage lost, repeats it.
 //! Opened for appending; reopened when asked (after log rotation moved it away). A failing file
 //! never holds an alert up: it is said in the log, and tried again at the next event.
 
