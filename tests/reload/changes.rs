@@ -1,71 +1,17 @@
-//! The configuration changes while the daemon runs: what changed is applied, and the rest doesn't notice.
-
-mod support;
+//! Sensors, rules and turns come, go and change.
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use serde_json::Value;
-use support::numbered::Plan;
-use support::readings::{reading, timestamp};
-use support::{Client, Daemon, Home, SOON, names, run_vigie, time};
 
-const FILE: &str = "vigie.toml";
-
-const BROKER: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n";
+use crate::stage::{BROKER, FILE, change, events, limit, newest, reload, sensor, status};
+use crate::support::numbered::Plan;
+use crate::support::readings::{reading, timestamp};
+use crate::support::{Client, Daemon, Home, SOON, names, run_vigie};
 
 const REFUSED: i32 = 2;
 const UNAVAILABLE: i32 = 69;
-
-fn sensor(id: &str, more: &str) -> String {
-    format!("[[sensors]]\nid = \"{id}\"\nsource = {{ type = \"simulated\" }}\n{more}")
-}
-
-fn limit(name: &str, limit: u32) -> String {
-    format!("[[rules]]\nname = \"{name}\"\nkind = \"high\"\nlimit = {limit}\n")
-}
-
-/// What `vigie reload` says, with its exit code.
-fn reload(home: &Home, file: &str) -> (String, i32) {
-    let output = run_vigie(home, &["reload", "-c", file]);
-    let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
-    (text.trim_end().to_owned(), output.status.code().expect("an exit code"))
-}
-
-/// Writes another configuration and has it applied.
-fn change(home: &Home, config: &str) -> String {
-    home.write(FILE, config);
-    let (said, code) = reload(home, FILE);
-    assert_eq!(code, 0, "{said}");
-    said
-}
-
-fn status(home: &Home) -> Value {
-    let output = run_vigie(home, &["status", "--json", "-c", FILE]);
-    assert_eq!(output.status.code(), Some(0));
-    serde_json::from_slice(&output.stdout).expect("one JSON object")
-}
-
-/// The fleet's children that came up or changed last, the last one first.
-fn newest(status: &Value) -> Vec<(String, DateTime<Utc>, u64)> {
-    let newest = status["tree"]["groups"][0]["newest"].as_array().expect("a list");
-    let child = |child: &Value| {
-        let name = child["name"].as_str().expect("a name").to_owned();
-        let since = time(child["since"].as_str().expect("a time"));
-        (name, since, child["incarnation"].as_u64().expect("a number"))
-    };
-    newest.iter().map(child).collect()
-}
-
-/// The alert events: sensor, rule, state, message.
-fn events(home: &Home) -> Vec<String> {
-    let db = r2d2_sqlite::rusqlite::Connection::open(home.db().path()).expect("the database");
-    let sql =
-        "SELECT concat_ws(' ', sensor_id, rule, state, alert_id, message) FROM alerts ORDER BY id";
-    let mut query = db.prepare(sql).expect("the table of alerts");
-    let lines = query.query_map([], |row| row.get(0)).expect("run a query");
-    lines.map(|line| line.expect("a line")).collect()
-}
 
 fn port(daemon: &mut Daemon) -> u16 {
     let ready = daemon.wait_ready();

@@ -1,0 +1,182 @@
+//! What spares people alarms changes, and what is missed: they are told of what that changes, and of no more.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::stage::{BROKER, FILE, change, events, limit, sensor};
+use crate::support::readings::{reading, timestamp};
+use crate::support::{Client, Daemon, Home, Received, SOON, names, run_vigie};
+
+/// A daemon with one rule, `warm` above 30, and a client on its broker.
+struct Watched {
+    // Before its folder, so that it ends first.
+    daemon: Daemon,
+    client: Client,
+    home: Home,
+    num_readings: usize,
+}
+
+impl Watched {
+    fn by(config: &str) -> Self {
+        let home = Home::new();
+        let mut daemon = home.start(config);
+        let client = Client::listening(&daemon.embedded_broker(), &[names::ALERTS]);
+        Self { daemon, client, home, num_readings: 0 }
+    }
+
+    /// A reading, a second after the one before by its own time; stored when this returns.
+    fn hear(&mut self, sensor: &str, value: f64) {
+        let payload = reading(sensor, value, &timestamp(self.num_readings));
+        self.num_readings += 1;
+        self.client.publish(names::READINGS, payload, 1);
+        let (db, expected) = (self.home.db(), self.num_readings);
+        self.daemon.wait_until("the reading", SOON, || db.count() == expected);
+    }
+
+    /// The first so many alerts people were told, in order: sensor, rule, state.
+    fn told(&self, count: usize) -> Vec<String> {
+        let told = self.client.wait_count(names::ALERTS, count, SOON);
+        let line = |alert: Value| {
+            let text = |field: &str| alert[field].as_str().expect("a text").to_owned();
+            format!("{} {} {}", text("sensor_id"), text("rule"), text("state"))
+        };
+        told.iter().map(Received::json).map(line).collect()
+    }
+
+    /// Waits for what suppresses each alarm that is not at rest: sensor, rule, reason.
+    fn wait_suppressed(&mut self, expected: &[&str]) {
+        let (home, what) = (&self.home, format!("{expected:?}"));
+        self.daemon.wait_until(&what, SOON, || suppressed(home) == expected);
+    }
+}
+
+fn suppressed(home: &Home) -> Vec<String> {
+    let output = run_vigie(home, &["alarms", "--json", "-c", FILE]);
+    let said = String::from_utf8(output.stdout).expect("text");
+    let alarms = said.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+    let line = |alarm: Value| {
+        let text = |field: &str| alarm[field].as_str().unwrap_or("–").to_owned();
+        format!("{} {} {}", text("sensor_id"), text("rule"), text("suppressed_by"))
+    };
+    let mut lines: Vec<_> = alarms.map(line).collect();
+    lines.sort();
+    lines
+}
+
+/// A window that is always open.
+fn work(sensors: &str) -> String {
+    format!(
+        "[[maintenance]]\nname = \"work\"\nsensors = [\"{sensors}\"]\n\
+         schedule = \"* * * * *\"\nlasting = \"1h\"\n"
+    )
+}
+
+#[test]
+fn work_that_is_planned_now_keeps_quiet_what_stands_until_it_is_called_off() {
+    let config = format!("{BROKER}{}", limit("warm", 30));
+    let mut watched = Watched::by(&config);
+    watched.hear("W_1", 40.0);
+    watched.hear("W_2", 40.0);
+    let mut expected = vec!["W_1 warm active", "W_2 warm active"];
+    assert_eq!(watched.told(2), expected);
+
+    change(&watched.home, &format!("{config}{}", work("W_*")));
+    watched.wait_suppressed(&["W_1 warm maintenance:work", "W_2 warm maintenance:work"]);
+    for (sensor, value) in [("W_1", 41.0), ("W_2", 20.0), ("W_3", 42.0), ("T_1", 43.0)] {
+        watched.hear(sensor, value);
+    }
+    // One that people were told of waits there with its end.
+    let withheld = ["W_1", "W_2", "W_3"].map(|sensor| format!("{sensor} warm maintenance:work"));
+    watched.wait_suppressed(&["T_1 warm –", &withheld[0], &withheld[1], &withheld[2]]);
+    // It came after all that is withheld, and is told as ever.
+    expected.push("T_1 warm active");
+    assert_eq!(watched.told(3), expected);
+
+    // People know of the first already.
+    change(&watched.home, &config);
+    let mut news = watched.told(5).split_off(3);
+    news.sort();
+    assert_eq!(news, ["W_2 warm resolved", "W_3 warm active"]);
+    watched.wait_suppressed(&["T_1 warm –", "W_1 warm –", "W_3 warm –"]);
+    watched.hear("W_1", 20.0);
+    assert_eq!(watched.told(6)[5], "W_1 warm resolved");
+    assert_eq!(watched.daemon.stop(), 0);
+    assert_eq!(watched.client.received_on(names::ALERTS).len(), 6);
+}
+
+fn chattering(raises: u32) -> String {
+    format!("[alerts.chattering]\nraises = {raises}\nwithin = \"1m\"\ncalm = \"1h\"\n")
+}
+
+#[test]
+fn an_alarm_that_chatters_is_told_anew_as_its_rule_and_the_limits_change() {
+    let config =
+        |raises: u32, warm: u32| format!("{BROKER}{}{}", chattering(raises), limit("warm", warm));
+    let mut watched = Watched::by(&config(3, 30));
+    for value in [40.0, 20.0, 40.0, 20.0, 40.0] {
+        watched.hear("S", value);
+    }
+    let (active, resolved) = ("S warm active", "S warm resolved");
+    let (chatters, calm) = ("S warm:chattering active", "S warm:chattering resolved");
+    let mut expected = vec![active, resolved, active, resolved, chatters];
+    assert_eq!(watched.told(5), expected);
+
+    // Another limit: what chattered is over, what it counted is forgotten.
+    assert_eq!(change(&watched.home, &config(3, 35)), "rules: 1 changed");
+    expected.push(calm);
+    assert_eq!(watched.told(6), expected);
+    watched.hear("S", 41.0);
+    watched.hear("S", 20.0);
+    expected.extend([active, resolved]);
+    assert_eq!(watched.told(8), expected);
+
+    // Fewer raises: the one before counts, since the rule is as it was.
+    change(&watched.home, &config(2, 35));
+    watched.hear("S", 42.0);
+    expected.push(chatters);
+    assert_eq!(watched.told(9), expected);
+    watched.wait_suppressed(&["S warm chattering"]);
+
+    // Nobody asks for it any more: it is over, and what stands is told.
+    change(&watched.home, &format!("{BROKER}{}", limit("warm", 35)));
+    let last = watched.told(11).split_off(9);
+    assert!(last.contains(&calm.to_owned()) && last.contains(&active.to_owned()), "{last:?}");
+    watched.wait_suppressed(&["S warm –"]);
+    assert_eq!(watched.daemon.stop(), 0);
+    assert_eq!(watched.client.received_on(names::ALERTS).len(), 11);
+}
+
+#[test]
+fn a_sensor_that_is_new_to_the_file_is_missed_until_it_is_taken_out() {
+    let after = Duration::from_secs(2);
+    let config =
+        format!("{BROKER}[[rules]]\nname = \"silent\"\nkind = \"stale\"\nafter = \"2s\"\n");
+    let mute = "[[sensors]]\nid = \"MUTE\"\nlocation = \"Quai\"\ninterval = \"1s\"\n\
+                source = { type = \"simulated\", dropout = 1.0 }\n";
+    let mut watched = Watched::by(&config);
+    let began = Instant::now();
+    assert_eq!(change(&watched.home, &format!("{config}{mute}")), "1 sensor added");
+    assert_eq!(watched.told(1), ["MUTE silent active"]);
+    assert!(began.elapsed() >= after, "silent since {:?}", began.elapsed());
+    let raised = watched.client.received_on(names::ALERTS)[0].json();
+    assert_eq!(raised["message"], "Temperature: nothing ever heard of the sensor, for 2 s");
+    assert_eq!(raised["location"], "Quai");
+
+    // It stays when another change is made.
+    let more = sensor("LOUD", "interval = \"100ms\"\n");
+    assert_eq!(change(&watched.home, &format!("{config}{mute}{more}")), "1 sensor added");
+    watched.daemon.wait_line("📤 Data sent: LOUD", SOON);
+    assert_eq!(suppressed(&watched.home), ["MUTE silent –"]);
+    assert_eq!(change(&watched.home, &format!("{config}{more}")), "1 sensor removed");
+    assert_eq!(watched.told(2), ["MUTE silent active", "MUTE silent resolved"]);
+    let closed = watched.client.received_on(names::ALERTS)[1].json();
+    assert_eq!(closed["alert_id"], raised["alert_id"]);
+    watched.daemon.wait_until("nothing is wrong", SOON, || watched.home.db().number(KEPT) == 0);
+    assert_eq!(watched.daemon.stop(), 0);
+    let of_mute: Vec<_> =
+        events(&watched.home).into_iter().filter(|event| event.starts_with("MUTE ")).collect();
+    assert_eq!(of_mute.len(), 2, "{of_mute:?}");
+}
+
+const KEPT: &str = "SELECT count(*) FROM alarm_states WHERE sensor_id = 'MUTE'";
