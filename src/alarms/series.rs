@@ -78,7 +78,7 @@ pub(super) struct Step {
 impl Step {
     /// This and then another; both have something to say at once only where one begins what the other
     /// ends, and then there is nothing to say.
-    fn and(mut self, mut later: Self) -> Self {
+    pub fn and(mut self, mut later: Self) -> Self {
         if self.transitions.is_empty() {
             (self.was_told, self.stood) = (later.was_told, later.stood);
         }

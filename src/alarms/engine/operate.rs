@@ -29,11 +29,15 @@ impl Engine {
             return ActionRecord { action, of: None, outcome: Err(gone) };
         };
         let num_before = out.len();
+        // Before the next look: another series may yet have to begin what explains this one.
+        let next_look = self.looks.first().map_or(Duration::MAX, |(look_at, _)| *look_at);
+        let looked_until = watch.min(next_look.saturating_sub(Duration::from_nanos(1)));
         let Series { newest, entries, .. } = &mut series;
         let reasons = Reasons { quieting: &self.quieting, key: &key, location: &newest.location };
         let entry = &mut entries[place];
         let rule = &self.rules[entry.rule];
         let due = entry.step(rule, Event::Elapsed, Moment { at: newest.at, watch }, reasons);
+        let due = due.and(entry.look(rule, newest.moment_at(looked_until), false, reasons));
         note(&mut self.changed, rule, &key, entry, newest, due, out);
         let outcome = applicable(action.what, &entry.alarm).map(|event| {
             let Some((event, change)) = event else { return false };

@@ -148,3 +148,40 @@ fn a_restart_makes_no_silence_of_a_device_without_a_clock() {
         }
     }
 }
+
+#[test]
+fn an_alarm_that_is_found_calm_by_an_operators_word_is_told_with_it() {
+    let mut rules = warm(8.0);
+    rules[0].timing.on_delay = seconds(5);
+    let mut bench = Bench::new(rules, chattering());
+    for n in 0..3 {
+        bench.hear("T1", n * 10, 9.0).hear("T1", n * 10 + 5, 9.0).hear("T1", n * 10 + 6, 1.0);
+    }
+    assert_eq!(bench.told.last().unwrap(), "25 T1 warm:chattering Raised");
+    // Calm at 125, and raised after that; nobody looked meanwhile.
+    bench.hear("T1", 123, 9.0);
+    let n = bench.told.len();
+    bench.now = seconds(129);
+    bench.say(Action::Acknowledge);
+    assert_eq!(bench.told[n..], ["123 T1 warm:chattering Returned", "128 T1 warm Raised"]);
+}
+
+/// A look at what keeps an alarm quiet must not run ahead of what others have yet to say.
+#[test]
+fn an_operators_word_lets_nothing_go_before_what_explains_it_was_looked_at() {
+    let mut bench = Bench::new(behind_a_gateway(), QuietSettings::default());
+    bench.hear("GW", 20, 1.0).hear("T1", 0, 1.0).wait(50);
+    // The gateway is silent from 80 on, when the sensor's wait is over.
+    bench.now = seconds(81);
+    let action = OperatorAction {
+        what: Action::Acknowledge,
+        alarm: "sensor/T1".parse().unwrap(),
+        operator: Operator::new("anne", Some("why")).unwrap(),
+        at: at(81),
+        via: Via::Api,
+    };
+    let mut out = Vec::new();
+    assert_eq!(bench.engine.operate(action, bench.now, &mut out).outcome, Ok(true));
+    bench.note(out).wait(81);
+    assert!(!bench.told.iter().any(|told| told.contains("sensor Raised")), "{:?}", bench.told);
+}
