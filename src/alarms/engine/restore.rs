@@ -98,12 +98,13 @@ impl Engine {
                 entry.remarks = kept.remarks;
             }
             Some(entry) => {
-                let rule = self.rules[entry.rule].clone();
-                close(&rule, &key, kept, &newest, out);
+                let rule = Rule::clone(&self.rules[entry.rule]);
+                close(rule, &key, kept, &newest, out);
                 self.changed.insert((key.clone(), entry.rule));
             }
             None => {
-                close_orphan(alarm.rule, &key, kept, &newest, out);
+                let rule = Rule::retired(alarm.rule, key.1.clone(), kept.priority());
+                close(rule, &key, kept, &newest, out);
                 self.orphans.push(forget);
             }
         }
@@ -124,25 +125,19 @@ impl Engine {
     }
 }
 
-/// Closes an alarm whose rule was changed or removed.
-fn close(rule: &Arc<Rule>, key: &Key, kept: Kept, newest: &Newest, out: &mut Vec<Outcome>) {
+/// Closes an alarm whose rule is no more, or no longer the same, in the words that were kept of it.
+fn close(mut rule: Rule, key: &Key, kept: Kept, newest: &Newest, out: &mut Vec<Outcome>) {
+    rule.priority = kept.priority();
     let mut entry = Entry::new(0, &rule.kind);
     entry.alarm = kept.alarm;
     entry.id = kept.id;
     entry.quiet = kept.quiet.map(Box::new);
-    let step = entry.close(rule, newest.moment());
-    tell(rule, key, &mut entry, newest, step, out);
-}
-
-/// Closes an alarm whose rule is no more, in the words that were kept of it.
-fn close_orphan(rule: Arc<str>, key: &Key, kept: Kept, newest: &Newest, out: &mut Vec<Outcome>) {
-    let (alert_type, threshold) = (kept.alert_type.clone(), kept.threshold);
-    let rule = Rule::retired(rule, key.1.clone(), kept.priority());
+    let step = entry.close(&rule, newest.moment());
     let num_before = out.len();
-    close(&Arc::new(rule), key, kept, newest, out);
+    tell(&Arc::new(rule), key, &mut entry, newest, step, out);
     // That it chattered has a type and a figure of its own.
     for outcome in out[num_before..].iter_mut().filter(|outcome| outcome.summary.is_none()) {
-        outcome.alert_type = alert_type.clone();
-        outcome.threshold = threshold;
+        outcome.alert_type = kept.alert_type.clone();
+        outcome.threshold = kept.threshold;
     }
 }

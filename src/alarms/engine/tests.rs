@@ -255,6 +255,28 @@ fn a_changed_or_removed_rule_closes_its_alarm() {
     assert_eq!(bench.told[4..], ["1 warm Raised"]);
 }
 
+#[test]
+fn a_changed_rule_is_closed_in_the_words_it_was_raised_in() {
+    let words = |outcome: &Outcome| {
+        let Outcome { alert_type, threshold, rule, .. } = outcome.clone();
+        (alert_type.to_string(), threshold, rule.priority)
+    };
+    let low = Kind::Low { limit: 40.0, deadband: 1.0 };
+    let after = || {
+        let low = rule("warm", low.clone(), Timing::default());
+        vec![Rule { priority: Priority::Critical, ..low }]
+    };
+    let mut bench = Bench::new(vec![rule("warm", high(), Timing::default())]);
+    bench.hear("T", 0, 30.0);
+    let (mut by_restart, mut by_reload) = (Vec::new(), Vec::new());
+    let past = Past { alarms: bench.engine.changes(), ..Past::default() };
+    let _ = Engine::restore(after(), Tz::UTC, past, &mut by_restart);
+    bench.engine.reload(after(), Default::default(), seconds(1), &mut by_reload);
+    let raised = ("HIGH_TEMPERATURE".to_owned(), 8.0, Priority::High);
+    let told = [by_reload, by_restart].map(|out| out.iter().map(words).collect::<Vec<_>>());
+    assert_eq!(told, [vec![raised.clone()], vec![raised]]);
+}
+
 /// A mark was of a rule's text as `Debug` wrote it: alarms of such a file go on, by a new mark.
 #[test]
 fn an_alarm_kept_by_an_older_version_goes_on() {
