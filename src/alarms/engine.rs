@@ -96,6 +96,8 @@ pub struct Engine {
     orphans: Vec<AlarmState>,
     /// Alarms that stood before states were kept, until their series is heard again.
     inherited: HashMap<(SensorId, Arc<str>), StandingAlert>,
+    /// Kept alarms of which nothing could be read.
+    unread: Vec<(SensorId, Arc<str>)>,
     /// Of the time of day in expressions.
     zone: Tz,
     quieting: Quieting,

@@ -68,6 +68,22 @@ impl Kept {
         }
     }
 
+    /// With the series it is of, as it was last heard; `None` when somebody edited it.
+    pub fn read(state: &str) -> Option<(Self, Quantity, Newest)> {
+        let kept: Self = serde_json::from_str(state).ok()?;
+        let (quantity, newest) = kept.series()?;
+        Some((kept, quantity, newest))
+    }
+
+    /// The alarm goes on from it.
+    pub fn give_back(self, to: &mut Entry) {
+        to.alarm = self.alarm;
+        to.id = self.id;
+        to.is_offline = self.is_offline;
+        to.quiet = self.quiet.map(Box::new);
+        to.remarks = self.remarks;
+    }
+
     /// Whether it is of this very rule, and not of one that was changed since.
     pub const fn is_of(&self, mark: u64) -> bool {
         self.rule == mark
@@ -98,6 +114,44 @@ impl Kept {
             heard: self.heard,
         };
         Some((Quantity::new(&self.quantity).ok()?, newest))
+    }
+}
+
+/// What is left of a kept alarm that somebody edited.
+pub(super) struct Scraps(serde_json::Value);
+
+impl Scraps {
+    pub fn of(state: &str) -> Self {
+        Self(serde_json::from_str(state).unwrap_or_default())
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str()
+    }
+
+    /// The alert's type and threshold; those of its rule as it is now where they are lost.
+    pub fn words(&self, rule: Option<&Rule>) -> (Arc<str>, f64) {
+        let alert_type = self.text("alert_type").map(Arc::from);
+        let alert_type = alert_type.or_else(|| Some(rule?.alert_type().into()));
+        let threshold = self.0.get("threshold").and_then(serde_json::Value::as_f64);
+        let threshold = threshold.or_else(|| Some(rule?.kind.threshold()));
+        (alert_type.unwrap_or_else(|| "UNKNOWN".into()), threshold.unwrap_or_default())
+    }
+
+    /// Its rule, for when the rule is no more.
+    pub fn rule(&self, name: Arc<str>) -> Rule {
+        let quantity = Quantity::new(self.text("quantity").unwrap_or_default());
+        let quantity = quantity.or_else(|_| Quantity::new("unknown"));
+        let priority = self.text("priority").and_then(|text| text.parse().ok());
+        let priority = priority.unwrap_or(Priority::High);
+        Rule::retired(name, quantity.unwrap_or_else(|_| Quantity::temperature()), priority)
+    }
+
+    /// Its series, for when that was not heard lately.
+    pub fn newest(&self, at: DateTime<Utc>, heard: Duration) -> Newest {
+        let location = Location::new(self.text("location").unwrap_or_default());
+        let unit = Unit::new(self.text("unit").unwrap_or_default());
+        Newest { location, unit, value: None, at, heard }
     }
 }
 

@@ -149,6 +149,9 @@ impl Evaluator {
         let past = Past { watch, recent: &recent, alarms, standing };
         let Ruling { rules, quiet, expected } = ruling.get();
         self.engine = Engine::restore(rules, self.settings.times.zone, past, &mut closed);
+        for (sensor_id, rule) in self.engine.take_unread() {
+            log::warn!(target: "vigie::alerts", "what was kept of the alarm {rule}/{sensor_id} can't be read: it is closed, and begins anew");
+        }
         self.engine.keep_quiet(quiet);
         let now = Moment { at: Utc::now(), watch };
         self.engine.expect(&expected, now, &mut closed);

@@ -1,35 +1,47 @@
 //! An engine that goes on from what was kept. Pure.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
 
-use super::super::kept::Kept;
-use super::super::rule::Rule;
+use super::super::kept::{Kept, Scraps};
+use super::super::machine::{Event, Moment};
+use super::super::rule::{Rule, Timing};
 use super::super::series::{Entry, Newest, is_timed};
 use super::Key;
 use super::{Engine, Outcome, Past, quieting, tell};
-use crate::domain::{AlarmState, Reading, SensorId};
+use crate::domain::{AlarmState, Reading, SensorId, StandingAlert};
 
 impl Engine {
     /// Goes on from what was kept. `recent` are the last readings that were judged, `standing` the alarms
     /// of a file from before states were kept, `watch` is what the watch clock shows: silence that
-    /// nothing is kept of counts from now. What its rule no longer allows to stand is closed.
+    /// nothing is kept of counts from now. What its rule no longer allows to stand is closed, and so is an
+    /// alert whose alarm can't be read any more.
     #[must_use]
     pub fn restore(rules: Vec<Rule>, zone: Tz, past: Past<'_>, out: &mut Vec<Outcome>) -> Self {
         let Past { watch, recent, alarms, standing } = past;
         let mut engine = Self::new(rules, zone);
-        let with_state: HashSet<_> =
+        let mut with_state: HashSet<_> =
             alarms.iter().map(|alarm| (alarm.sensor_id.clone(), alarm.rule.clone())).collect();
         let before = standing
             .into_iter()
             .map(|alert| ((alert.sensor_id.clone(), alert.rule.clone()), alert));
-        engine.inherited = before.filter(|(of, _)| !with_state.contains(of)).collect();
+        let (mut known, inherited): (HashMap<_, _>, _) =
+            before.partition(|(of, _)| with_state.contains(of));
+        engine.inherited = inherited;
         recent.iter().for_each(|reading| engine.recall(reading, watch));
         for alarm in alarms {
-            engine.take_back(alarm, watch, out);
+            if let Err(alarm) = engine.take_back(alarm, watch, out) {
+                let of = (alarm.sensor_id.clone(), alarm.rule.clone());
+                with_state.remove(&of);
+                if let Some(alert) = known.remove(&of) {
+                    engine.close_unread(&alarm, alert, watch, out);
+                }
+                engine.orphans.push(AlarmState { state: None, ..alarm });
+                engine.unread.push(of);
+            }
         }
         engine.look_at_all(&with_state);
         engine
@@ -65,18 +77,26 @@ impl Engine {
         self.series.insert(key, series);
     }
 
-    fn take_back(&mut self, alarm: AlarmState, watch: Duration, out: &mut Vec<Outcome>) {
+    /// The kept alarms, by sensor and rule, that somebody must have edited: what stood of them was closed.
+    pub fn take_unread(&mut self) -> Vec<(SensorId, Arc<str>)> {
+        std::mem::take(&mut self.unread)
+    }
+
+    /// Gives back what can't be read.
+    fn take_back(
+        &mut self,
+        alarm: AlarmState,
+        watch: Duration,
+        out: &mut Vec<Outcome>,
+    ) -> Result<(), AlarmState> {
         if quieting::is_of_all(&alarm) {
             self.kept_flood = alarm.state;
-            return;
+            return Ok(());
         }
-        let kept: Option<Kept> = alarm.state.as_deref().and_then(|s| serde_json::from_str(s).ok());
-        let forget = AlarmState { state: None, ..alarm.clone() };
-        let Some((kept, (quantity, newest))) =
-            kept.and_then(|kept| Some((kept.clone(), kept.series()?)))
-        else {
-            return self.orphans.push(forget); // edited by hand
+        let Some((kept, quantity, newest)) = alarm.state.as_deref().and_then(Kept::read) else {
+            return Err(alarm);
         };
+        let forget = AlarmState { state: None, ..alarm.clone() };
         let key = (alarm.sensor_id, quantity);
         let newer = self.newer(&key, &newest, watch);
         let mut series = self.take(&key, &newer, out);
@@ -90,12 +110,8 @@ impl Engine {
                 if !kept.is_of(self.marks[entry.rule]) {
                     self.changed.insert((key.clone(), entry.rule)); // to be kept by its new mark
                 }
-                entry.alarm = kept.alarm;
                 kept.id.iter().for_each(|id| self.ids.note(id, &key));
-                entry.id = kept.id;
-                entry.is_offline = kept.is_offline;
-                entry.quiet = kept.quiet.map(Box::new);
-                entry.remarks = kept.remarks;
+                kept.give_back(entry);
             }
             Some(entry) => {
                 let rule = Rule::clone(&self.rules[entry.rule]);
@@ -109,6 +125,37 @@ impl Engine {
             }
         }
         self.put(key, series);
+        Ok(())
+    }
+
+    /// Ends an alert in what words are left of it: receivers that heard of it would keep it for ever.
+    fn close_unread(
+        &self,
+        alarm: &AlarmState,
+        alert: StandingAlert,
+        watch: Duration,
+        out: &mut Vec<Outcome>,
+    ) {
+        let scraps = Scraps::of(alarm.state.as_deref().unwrap_or_default());
+        let rule = self.rules.iter().find(|rule| rule.name == alarm.rule);
+        let (alert_type, threshold) = scraps.words(rule.map(Arc::as_ref));
+        let rule = rule.cloned().unwrap_or_else(|| Arc::new(scraps.rule(alarm.rule.clone())));
+        let key = (alarm.sensor_id.clone(), rule.quantity.clone());
+        let series = self.series.get(&key);
+        let newest = series.map(|series| series.newest.clone());
+        let newest = newest.unwrap_or_else(|| scraps.newest(alert.since, watch));
+        let mut entry = Entry::new(0, &rule.kind);
+        let since = Moment { at: alert.since, watch: Duration::ZERO };
+        let raise = Event::Judged { is_broken: true };
+        let _known_already = entry.alarm.step(&Timing::default(), raise, since);
+        entry.id = Some(alert.alert_id);
+        let step = entry.close(&rule, newest.moment());
+        let num_before = out.len();
+        tell(&rule, &key, &mut entry, &newest, step, out);
+        for outcome in &mut out[num_before..] {
+            outcome.alert_type = alert_type.clone();
+            outcome.threshold = threshold;
+        }
     }
 
     /// The newest of a series, by what is known of it and what was kept with one of its alarms. All readings

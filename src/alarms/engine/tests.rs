@@ -365,3 +365,57 @@ fn where_a_sensor_went_is_kept_with_its_alarm_at_once() {
     bench.engine.judge(&Reading { timestamp: at(2), ..moved }, seconds(2), &mut Vec::new());
     assert_eq!(bench.engine.changes(), [], "once");
 }
+
+#[test]
+fn an_alarm_of_which_nothing_can_be_read_any_more_is_over() {
+    let sensor_id = SensorId::new("T").unwrap();
+    let standing = |rule: &str| StandingAlert {
+        alert_id: "0123456789abcdef".into(),
+        rule: rule.into(),
+        sensor_id: SensorId::new("T").unwrap(),
+        since: at(0),
+    };
+    let warm = || vec![rule("warm", high(), Timing::default())];
+    let alarm = |state: &str| AlarmState {
+        sensor_id: sensor_id.clone(),
+        rule: "warm".into(),
+        state: Some(state.to_owned()),
+    };
+    let recent = [reading("T", at(5), 9.0)];
+    let edited = r#"{"alert_type":"HIGH_HUMIDITY","threshold":60.0,"quantity":"humidity","location":"Quai","alarm":7}"#;
+    for (rules, state, said) in [
+        (warm(), "{", ("HIGH_TEMPERATURE", 8.0, "temperature", "Chambre froide")),
+        (vec![], edited, ("HIGH_HUMIDITY", 60.0, "humidity", "Quai")),
+        (vec![], "{", ("UNKNOWN", 0.0, "unknown", "")),
+    ] {
+        let (alarms, standing) = (vec![alarm(state)], vec![standing("warm")]);
+        let past = Past { watch: seconds(10), recent: &recent, alarms, standing };
+        let mut out = Vec::new();
+        let mut engine = Engine::restore(rules, Tz::UTC, past, &mut out);
+        assert_eq!(engine.take_unread(), [(sensor_id.clone(), "warm".into())]);
+        assert_eq!(out.len(), 1, "{state}: {out:?}");
+        let Outcome { alert_type, threshold, rule, location, .. } = &out[0];
+        let words = (&**alert_type, *threshold, rule.quantity.as_str(), location.as_str());
+        assert_eq!((words, &*out[0].alert_id), (said, "0123456789abcdef"));
+        assert_eq!(out[0].transition.change, Change::Closed);
+        assert_eq!(out[0].transition.announced, Some(Announcement::Returned));
+        assert_eq!(engine.changes(), [AlarmState { state: None, ..alarm("") }]);
+    }
+}
+
+#[test]
+fn an_alarm_of_which_nothing_can_be_read_and_that_did_not_stand_begins_anew() {
+    let stale = || vec![rule("dead", Kind::Stale { after: seconds(30) }, Timing::default())];
+    let mut bench = Bench::new(stale());
+    let mut kept = Kept::default();
+    bench.hear("T", 0, 1.0);
+    kept.keep(bench.engine.changes());
+    kept.0[0].state = Some("{".to_owned());
+    bench.restart(&mut kept, stale());
+    assert_eq!(bench.engine.take_unread().len(), 1);
+    kept.keep(bench.engine.changes());
+    bench.restart(&mut kept, stale());
+    assert_eq!(bench.engine.take_unread(), [], "kept anew");
+    bench.wait(30);
+    assert_eq!(bench.told, ["30 dead Raised"]);
+}
