@@ -120,7 +120,8 @@ impl Groups {
         for ReadAlarm { alert_id, group, alarm } in read.alarms {
             groups.insert(alert_id, &group, alarm);
         }
-        groups.groups.retain(|_, group| !group.alarms.is_empty());
+        let empty = groups.groups.extract_if(.., |_, group| group.alarms.is_empty());
+        groups.changed.extend(empty.map(|(id, _)| Part::Group(id)));
         for group in groups.groups.values_mut().filter(|group| group.num_news > 0) {
             // Both were kept at once; should someone have edited one, its news is long due.
             group.note_news(DateTime::UNIX_EPOCH);

@@ -292,6 +292,19 @@ fn one_raised_anew_at_the_very_time_it_was_raised_before_is_told() {
     assert_eq!((bench.groups.groups.len(), bench.groups.num_ended), (0, 0));
 }
 
+#[test]
+fn a_group_that_is_found_empty_is_kept_no_longer() {
+    let mut bench = Bench::new(terms());
+    bench.raise("a", "A1", 0);
+    bench.raise("z", "Z1", 0);
+    bench.keep();
+    bench.kept.remove("alarm a").unwrap();
+    bench.restart();
+    bench.keep();
+    let names: Vec<_> = bench.kept.keys().map(String::as_str).collect();
+    assert_eq!(names, ["alarm z", "group {\"location\":\"Roof\"}"]);
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Raise(usize),
