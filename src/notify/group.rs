@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::groups::{Entry, Terms, after};
+use crate::config::GroupLabel;
 use crate::domain::AlertEvent;
 
 /// How an alarm is, in Alertmanager's words.
@@ -32,6 +33,16 @@ impl Status {
 /// What can fire once at a time: a sensor's alarm by one rule.
 pub(super) fn alarm_of(event: &AlertEvent) -> (Arc<str>, Arc<str>) {
     (event.sensor_id.as_str().into(), event.rule.clone())
+}
+
+/// What an alarm is grouped by.
+pub(super) fn labels(group_by: &[GroupLabel], event: &AlertEvent) -> BTreeMap<String, String> {
+    let value = |label: &GroupLabel| match label {
+        GroupLabel::Location => event.location.as_str(),
+        GroupLabel::Rule => &event.rule,
+        GroupLabel::Sensor => event.sensor_id.as_str(),
+    };
+    group_by.iter().map(|label| (label.as_str().to_owned(), value(label).to_owned())).collect()
 }
 
 /// One alarm from its raising to the telling of its end.
@@ -71,6 +82,12 @@ impl Alarm {
             is_news: self.is_news(),
         }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How often a group was asked when it is due, or about the clock.
+    pub(super) static LOOKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// Alarms that are told together.
@@ -126,6 +143,8 @@ impl Group {
 
     /// When its next notification is due; `None` if nothing calls for one.
     pub(super) fn due_at(&self, terms: &Terms) -> Option<DateTime<Utc>> {
+        #[cfg(test)]
+        LOOKS.set(LOOKS.get() + 1);
         let due_at = match (self.news_at, self.told_at) {
             (Some(news), Some(told)) if self.num_news > 0 => {
                 after(news, terms.wait).max(after(told, terms.interval))
@@ -139,6 +158,8 @@ impl Group {
 
     /// A clock that was put back must not keep anybody waiting: nothing has happened later than now.
     pub(super) fn not_after(&mut self, now: DateTime<Utc>, longest_retry: Duration) {
+        #[cfg(test)]
+        LOOKS.set(LOOKS.get() + 1);
         self.news_at = self.news_at.map(|at| at.min(now));
         self.told_at = self.told_at.map(|at| at.min(now));
         self.retry_at = self.retry_at.filter(|at| *at <= after(now, longest_retry));

@@ -14,13 +14,16 @@
 //! one after the other; nothing that fires is forgotten before its end was told.
 //! Never: a notification before `wait` is over, or one with more than `at_most` alarms.
 
+mod agenda;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::group::{Alarm, Group, Status, alarm_of};
+use self::agenda::Agenda;
+use super::group::{Alarm, Group, Status, alarm_of, labels};
 use super::kept::{self, Part, ReadAlarm};
 use crate::config::GroupLabel;
 use crate::domain::{AlertEvent, AlertState};
@@ -30,9 +33,6 @@ use crate::messages::PendingAlert;
 /// that stand, which the engine bounds; those that ended while a receiver was away have no bound of
 /// their own. Seventy a minute for a whole day, and 12 MB.
 pub const MOST_ENDED: usize = 100_000;
-
-/// A wait for another try that is longer is a clock put back, not a wait.
-const LONGEST_RETRY: Duration = Duration::from_secs(2 * 3600);
 
 /// How a receiver wants to be told.
 #[derive(Debug, Clone)]
@@ -77,8 +77,7 @@ pub struct Entry {
 /// Everything one receiver has to be told, and has been told and must hear the end of.
 #[derive(Debug)]
 pub struct Groups {
-    terms: Terms,
-    groups: BTreeMap<Arc<str>, Group>,
+    agenda: Agenda,
     /// The group of each alarm by its `alert_id`.
     group_of: HashMap<Arc<str>, Arc<str>>,
     /// The one that fires of each sensor and rule, which can't have two.
@@ -96,8 +95,7 @@ impl Groups {
     #[must_use]
     pub fn new(terms: Terms, through: i64) -> Self {
         Self {
-            terms,
-            groups: BTreeMap::new(),
+            agenda: Agenda::new(terms),
             group_of: HashMap::new(),
             firing: HashMap::new(),
             through,
@@ -115,16 +113,20 @@ impl Groups {
         let mut groups = Self::new(terms, through);
         let (read, unreadable) = kept::read(parts);
         for (id, group) in read.groups {
-            groups.groups.insert(id, group);
+            groups.agenda.add(&id, || group);
         }
         for ReadAlarm { alert_id, group, alarm } in read.alarms {
             groups.insert(alert_id, &group, alarm);
         }
-        let empty = groups.groups.extract_if(.., |_, group| group.alarms.is_empty());
-        groups.changed.extend(empty.map(|(id, _)| Part::Group(id)));
-        for group in groups.groups.values_mut().filter(|group| group.num_news > 0) {
-            // Both were kept at once; should someone have edited one, its news is long due.
-            group.note_news(DateTime::UNIX_EPOCH);
+        let ids: Vec<_> = groups.agenda.iter().map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            groups.agenda.change(&id, |group| {
+                if group.num_news > 0 {
+                    // Both were kept at once; should someone have edited one, its news is long due.
+                    group.note_news(DateTime::UNIX_EPOCH);
+                }
+            });
+            groups.remove_if_empty(&id);
         }
         (groups, unreadable)
     }
@@ -137,8 +139,8 @@ impl Groups {
 
     /// How many alarms have news that the receiver has not been told.
     #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.groups.values().map(|group| group.num_news).sum()
+    pub const fn waiting(&self) -> usize {
+        self.agenda.num_news()
     }
 
     /// How many ended alarms were given up untold, there being too many.
@@ -173,9 +175,10 @@ impl Groups {
         if !is_wanted {
             return;
         }
-        let labels = labels(&self.terms.group_by, event);
+        let labels = labels(&self.agenda.terms().group_by, event);
         let group = Group::id(&labels);
-        self.groups.entry(group.clone()).or_insert_with(|| Group::new(labels)).note_news(now);
+        self.agenda.add(&group, || Group::new(labels));
+        self.agenda.change(&group, |group| group.note_news(now));
         let (sensor, rule) = alarm_of(event);
         self.insert(id.clone(), &group, Alarm::raised(sensor, rule, row_id, event.timestamp));
         self.changed.extend([Part::Alarm(id.clone()), Part::Group(group)]);
@@ -186,12 +189,13 @@ impl Groups {
     fn fires_again(&mut self, row_id: i64, event: &AlertEvent) {
         let id = &event.alert_id;
         let Some(group_id) = self.group_of.get(id).cloned() else { return };
-        let Some(group) = self.groups.get_mut(&group_id) else { return };
-        if group.alarms.get(id).is_none_or(|alarm| alarm.status == Status::Firing) {
+        if self.alarm(id).is_none_or(|alarm| alarm.status == Status::Firing) {
             return;
         }
-        group.amend(id, |alarm| (alarm.row_id, alarm.status) = (row_id, Status::Firing));
-        group.news_at = group.news_at.filter(|_| group.num_news > 0);
+        self.agenda.change(&group_id, |group| {
+            group.amend(id, |alarm| (alarm.row_id, alarm.status) = (row_id, Status::Firing));
+            group.news_at = group.news_at.filter(|_| group.num_news > 0);
+        });
         self.num_ended -= 1;
         self.firing.insert(alarm_of(event), id.clone());
         self.changed.extend([Part::Alarm(id.clone()), Part::Group(group_id)]);
@@ -199,10 +203,9 @@ impl Groups {
 
     /// One more event of an alarm that fires: its value is newer, and that is no news.
     fn goes_on(&mut self, alert_id: &Arc<str>, row_id: i64) {
-        if let Some(alarm) = self.alarm(alert_id) {
-            alarm.row_id = row_id;
-            self.changed.insert(Part::Alarm(alert_id.clone()));
-        }
+        let Some(group_id) = self.group_of.get(alert_id) else { return };
+        self.agenda.change(group_id, |group| group.amend(alert_id, |alarm| alarm.row_id = row_id));
+        self.changed.insert(Part::Alarm(alert_id.clone()));
     }
 
     fn ends(&mut self, row_id: i64, event: &AlertEvent, now: DateTime<Utc>) {
@@ -210,13 +213,14 @@ impl Groups {
         let Some(id) = self.firing.remove(&alarm_of(event)) else { return };
         let Some(group_id) = self.group_of.get(&id).cloned() else { return };
         self.changed.extend([Part::Alarm(id.clone()), Part::Group(group_id.clone())]);
-        let Some(group) = self.groups.get_mut(&group_id) else { return };
-        let Some(alarm) = group.alarms.get(&id) else { return };
-        if alarm.told == Some(Status::Firing) && !self.terms.send_resolved {
+        let Some(alarm) = self.alarm(&id) else { return };
+        if alarm.told == Some(Status::Firing) && !self.agenda.terms().send_resolved {
             return self.remove(&id);
         }
-        group.amend(&id, |alarm| (alarm.row_id, alarm.status) = (row_id, Status::Resolved));
-        group.note_news(now);
+        self.agenda.change(&group_id, |group| {
+            group.amend(&id, |alarm| (alarm.row_id, alarm.status) = (row_id, Status::Resolved));
+            group.note_news(now);
+        });
         self.num_ended += 1;
         if self.num_ended > self.most_ended {
             self.drop_oldest();
@@ -227,30 +231,24 @@ impl Groups {
     /// next try.
     #[must_use]
     pub fn due(&mut self, now: DateTime<Utc>) -> Option<Draft> {
-        for group in self.groups.values_mut() {
-            group.not_after(now, LONGEST_RETRY);
-        }
-        let (id, group, _) = self
-            .groups
-            .iter()
-            .filter_map(|(id, group)| Some((id, group, group.due_at(&self.terms)?)))
-            .filter(|(.., due_at)| *due_at <= now)
-            .min_by_key(|(.., due_at)| *due_at)?;
-        Some(self.draft(id, group))
+        self.agenda.set_clock(now);
+        let (_, id) = self.agenda.first_due().filter(|(due_at, _)| *due_at <= now)?;
+        Some(self.draft(id, self.agenda.get(id)?))
     }
 
     /// When [`Groups::due`] will have something to give, if nothing more happens.
     #[must_use]
     pub fn next_due(&self) -> Option<DateTime<Utc>> {
-        self.groups.values().filter_map(|group| group.due_at(&self.terms)).min()
+        self.agenda.first_due().map(|(due_at, _)| due_at)
     }
 
     fn draft(&self, id: &Arc<str>, group: &Group) -> Draft {
         let mut entries: Vec<_> =
             group.alarms.iter().map(|(alert_id, alarm)| alarm.entry(alert_id)).collect();
         entries.sort_unstable_by_key(|entry| (!entry.is_news, entry.row_id));
-        let truncated = entries.len().saturating_sub(self.terms.at_most);
-        entries.truncate(self.terms.at_most);
+        let at_most = self.agenda.terms().at_most;
+        let truncated = entries.len().saturating_sub(at_most);
+        entries.truncate(at_most);
         Draft {
             group: id.clone(),
             labels: group.labels.clone(),
@@ -266,24 +264,29 @@ impl Groups {
         for entry in draft.entries.iter().filter(|entry| entry.is_news) {
             self.entry_told(&draft.group, entry);
         }
-        let Some(group) = self.groups.get_mut(&draft.group) else { return };
-        group.number = draft.number;
-        (group.failures, group.retry_at) = (0, None);
-        if draft.is_whole {
-            group.told_at = Some(now);
-            // What came while it was being told.
-            group.news_at = (group.num_news > 0).then_some(now);
-        }
+        let Some(()) = self.agenda.change(&draft.group, |group| {
+            group.number = draft.number;
+            (group.failures, group.retry_at) = (0, None);
+            if draft.is_whole {
+                group.told_at = Some(now);
+                // What came while it was being told.
+                group.news_at = (group.num_news > 0).then_some(now);
+            }
+        }) else {
+            return;
+        };
         self.changed.insert(Part::Group(draft.group.clone()));
         self.remove_if_empty(&draft.group);
     }
 
     fn entry_told(&mut self, group: &Arc<str>, entry: &Entry) {
-        let Some(group) = self.groups.get_mut(group) else { return };
-        group.amend(&entry.alert_id, |alarm| alarm.told = Some(entry.status));
-        let Some(alarm) = group.alarms.get(&entry.alert_id) else { return };
+        self.agenda.change(group, |group| {
+            group.amend(&entry.alert_id, |alarm| alarm.told = Some(entry.status));
+        });
+        let group = self.agenda.get(group);
+        let Some(alarm) = group.and_then(|group| group.alarms.get(&entry.alert_id)) else { return };
         let is_over = alarm.status == Status::Resolved;
-        let is_done = is_over && (!alarm.is_news() || !self.terms.send_resolved);
+        let is_done = is_over && (!alarm.is_news() || !self.agenda.terms().send_resolved);
         self.changed.insert(Part::Alarm(entry.alert_id.clone()));
         if is_done {
             self.num_ended -= 1;
@@ -293,16 +296,16 @@ impl Groups {
 
     /// The receiver could not be told; it is tried again at `retry_at`.
     pub fn failed(&mut self, draft: &Draft, retry_at: DateTime<Utc>) {
-        if let Some(group) = self.groups.get_mut(&draft.group) {
+        self.agenda.change(&draft.group, |group| {
             group.failures = group.failures.saturating_add(1);
             group.retry_at = Some(retry_at);
-        }
+        });
     }
 
     /// How often the group's next notification has failed.
     #[must_use]
     pub fn failures(&self, draft: &Draft) -> u32 {
-        self.groups.get(&draft.group).map_or(0, |group| group.failures)
+        self.agenda.get(&draft.group).map_or(0, |group| group.failures)
     }
 
     /// Whether something is to be kept.
@@ -316,18 +319,16 @@ impl Groups {
     pub fn take_changes(&mut self) -> Vec<(String, Option<String>)> {
         let changed = std::mem::take(&mut self.changed);
         let text = |part: &Part| match part {
-            Part::Group(id) => self.groups.get(id).map(kept::group),
-            Part::Alarm(id) => {
-                let group = self.group_of.get(id)?;
-                Some(kept::alarm(group, self.groups.get(group)?.alarms.get(id)?))
-            }
+            Part::Group(id) => self.agenda.get(id).map(kept::group),
+            Part::Alarm(id) => Some(kept::alarm(self.group_of.get(id)?, self.alarm(id)?)),
         };
         changed.iter().map(|part| (part.name(), text(part))).collect()
     }
 
     fn insert(&mut self, alert_id: Arc<str>, group_id: &Arc<str>, alarm: Alarm) {
-        let Some(group) = self.groups.get_mut(group_id) else { return };
-        group.num_news += usize::from(alarm.is_news());
+        if self.agenda.get(group_id).is_none() {
+            return;
+        }
         match alarm.status {
             Status::Resolved => self.num_ended += 1,
             Status::Firing => {
@@ -336,35 +337,36 @@ impl Groups {
             }
         }
         self.group_of.insert(alert_id.clone(), group_id.clone());
-        group.alarms.insert(alert_id, alarm);
+        self.agenda.change(group_id, |group| {
+            group.num_news += usize::from(alarm.is_news());
+            group.alarms.insert(alert_id, alarm);
+        });
     }
 
-    fn alarm(&mut self, alert_id: &Arc<str>) -> Option<&mut Alarm> {
-        let group = self.group_of.get(alert_id)?;
-        self.groups.get_mut(group)?.alarms.get_mut(alert_id)
+    fn alarm(&self, alert_id: &Arc<str>) -> Option<&Alarm> {
+        self.agenda.get(self.group_of.get(alert_id)?)?.alarms.get(alert_id)
     }
 
     fn remove(&mut self, alert_id: &Arc<str>) {
         let Some(group_id) = self.group_of.remove(alert_id) else { return };
         self.changed.insert(Part::Alarm(alert_id.clone()));
-        if let Some(group) = self.groups.get_mut(&group_id)
-            && let Some(alarm) = group.alarms.remove(alert_id)
-        {
-            group.num_news -= usize::from(alarm.is_news());
-        }
+        self.agenda.change(&group_id, |group| {
+            let alarm = group.alarms.remove(alert_id);
+            group.num_news -= usize::from(alarm.is_some_and(|alarm| alarm.is_news()));
+        });
         self.remove_if_empty(&group_id);
     }
 
     fn remove_if_empty(&mut self, group_id: &Arc<str>) {
-        if self.groups.get(group_id).is_some_and(|group| group.alarms.is_empty()) {
-            self.groups.remove(group_id);
+        if self.agenda.get(group_id).is_some_and(|group| group.alarms.is_empty()) {
+            self.agenda.remove(group_id);
             self.changed.insert(Part::Group(group_id.clone()));
         }
     }
 
     /// Lets go of a tenth of the ended alarms, those that ended first.
     fn drop_oldest(&mut self) {
-        let alarms = self.groups.values().flat_map(|group| &group.alarms);
+        let alarms = self.agenda.iter().flat_map(|(_, group)| &group.alarms);
         let ended = alarms.filter(|(_, alarm)| alarm.status == Status::Resolved);
         let mut oldest: Vec<_> = ended.map(|(id, alarm)| (alarm.row_id, id.clone())).collect();
         oldest.sort_unstable();
@@ -375,15 +377,6 @@ impl Groups {
             self.remove(&id);
         }
     }
-}
-
-fn labels(group_by: &[GroupLabel], event: &AlertEvent) -> BTreeMap<String, String> {
-    let value = |label: &GroupLabel| match label {
-        GroupLabel::Location => event.location.as_str(),
-        GroupLabel::Rule => &event.rule,
-        GroupLabel::Sensor => event.sensor_id.as_str(),
-    };
-    group_by.iter().map(|label| (label.as_str().to_owned(), value(label).to_owned())).collect()
 }
 
 /// A time so much later; the last there is for one beyond.

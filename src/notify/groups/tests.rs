@@ -100,7 +100,7 @@ impl Bench {
 
     fn restart(&mut self) {
         let parts: Vec<_> = self.kept.clone().into_iter().collect();
-        let terms = self.groups.terms.clone();
+        let terms = self.groups.agenda.terms().clone();
         let (groups, unreadable) = Groups::restore(terms, self.groups.through(), &parts);
         assert!(unreadable.is_empty(), "{unreadable:?}");
         self.groups = groups;
@@ -289,7 +289,7 @@ fn one_raised_anew_at_the_very_time_it_was_raised_before_is_told() {
     assert_eq!(bench.tell(502 + INTERVAL).as_deref(), Some("a firing"), "it was told too late");
     bench.end("a", "A1", 900);
     assert_eq!(bench.tell(5 * INTERVAL).as_deref(), Some("a resolved"));
-    assert_eq!((bench.groups.groups.len(), bench.groups.num_ended), (0, 0));
+    assert_eq!((bench.groups.agenda.iter().count(), bench.groups.num_ended), (0, 0));
 }
 
 #[test]
@@ -303,6 +303,24 @@ fn a_group_that_is_found_empty_is_kept_no_longer() {
     bench.keep();
     let names: Vec<_> = bench.kept.keys().map(String::as_str).collect();
     assert_eq!(names, ["alarm z", "group {\"location\":\"Roof\"}"]);
+}
+
+#[test]
+fn to_tell_many_groups_is_no_walk_through_all_of_them_for_each() {
+    const MANY: usize = 500;
+    let mut bench = Bench::new(Terms { group_by: vec![GroupLabel::Sensor], ..terms() });
+    for n in 0..MANY {
+        bench.raise(&n.to_string(), &format!("A{n}"), 0);
+    }
+    let before = crate::notify::group::LOOKS.get();
+    for n in 0..MANY {
+        assert_eq!(bench.groups.waiting(), MANY - n);
+        assert_eq!(bench.groups.next_due(), Some(at(WAIT)));
+        bench.tell(WAIT).unwrap();
+    }
+    assert_eq!(bench.tell(WAIT), None);
+    let looks = crate::notify::group::LOOKS.get() - before;
+    assert!(looks <= 10 * MANY, "{looks}");
 }
 
 #[derive(Debug, Clone)]
@@ -385,7 +403,7 @@ impl World {
             return Ok(());
         }
         let Some(draft) = self.bench.groups.due(at(self.now)) else { return Ok(()) };
-        prop_assert!(draft.entries.len() <= self.bench.groups.terms.at_most);
+        prop_assert!(draft.entries.len() <= self.bench.groups.agenda.terms().at_most);
         prop_assert!(draft.entries.is_sorted_by_key(|entry| (!entry.is_news, entry.row_id)));
         let rows: BTreeSet<_> = draft.entries.iter().map(|entry| entry.row_id).collect();
         prop_assert_eq!(rows.len(), draft.entries.len(), "each once");
@@ -437,7 +455,7 @@ impl World {
         self.crashed = true;
         self.in_flight = None;
         let parts: Vec<_> = self.bench.kept.clone().into_iter().collect();
-        let terms = self.bench.groups.terms.clone();
+        let terms = self.bench.groups.agenda.terms().clone();
         self.bench.groups = Groups::restore(terms, self.through, &parts).0;
         self.take_in();
     }
@@ -466,6 +484,7 @@ impl World {
             Step::Keep => self.keep(),
             Step::Crash => self.crash(),
         }
+        prop_assert!(self.bench.groups.agenda.is_consistent());
         Ok(())
     }
 }

@@ -1,0 +1,128 @@
+//! The groups of a receiver in the order in which they are due. Pure.
+//!
+//! Holds always: what is due when, and how many alarms have news, is as the groups say, since a group is
+//! changed in [`Agenda::change`] alone. Never: a walk through all of them, but when a clock was put back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::super::group::Group;
+use super::Terms;
+
+/// A wait for another try that is longer is a clock put back, not a wait.
+const LONGEST_RETRY: Duration = Duration::from_secs(2 * 3600);
+
+#[derive(Debug)]
+pub(super) struct Agenda {
+    terms: Terms,
+    groups: BTreeMap<Arc<str>, Group>,
+    /// When each is due that is.
+    dues: BTreeSet<(DateTime<Utc>, Arc<str>)>,
+    num_news: usize,
+    /// A clock that shows less was put back: some group may know of something later.
+    latest: DateTime<Utc>,
+}
+
+impl Agenda {
+    pub fn new(terms: Terms) -> Self {
+        Self {
+            terms,
+            groups: BTreeMap::new(),
+            dues: BTreeSet::new(),
+            num_news: 0,
+            latest: DateTime::<Utc>::MIN_UTC,
+        }
+    }
+
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    pub fn get(&self, id: &Arc<str>) -> Option<&Group> {
+        self.groups.get(id)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Group)> {
+        self.groups.iter()
+    }
+
+    /// How many alarms have news.
+    pub const fn num_news(&self) -> usize {
+        self.num_news
+    }
+
+    /// The group that is due first, and when.
+    pub fn first_due(&self) -> Option<(DateTime<Utc>, &Arc<str>)> {
+        self.dues.first().map(|(due_at, id)| (*due_at, id))
+    }
+
+    /// Takes a group in unless it is there.
+    pub fn add(&mut self, id: &Arc<str>, group: impl FnOnce() -> Group) {
+        if !self.groups.contains_key(id) {
+            let group = group();
+            self.count(id, &group);
+            self.groups.insert(id.clone(), group);
+        }
+    }
+
+    pub fn remove(&mut self, id: &Arc<str>) {
+        if let Some(group) = self.groups.remove(id) {
+            self.uncount(id, &group);
+        }
+    }
+
+    /// Changes a group that is there.
+    pub fn change<T>(&mut self, id: &Arc<str>, change: impl FnOnce(&mut Group) -> T) -> Option<T> {
+        let (id, mut group) = self.groups.remove_entry(id)?;
+        self.uncount(&id, &group);
+        let changed = change(&mut group);
+        self.count(&id, &group);
+        self.groups.insert(id, group);
+        Some(changed)
+    }
+
+    fn count(&mut self, id: &Arc<str>, group: &Group) {
+        self.num_news += group.num_news;
+        self.dues.extend(group.due_at(&self.terms).map(|due_at| (due_at, id.clone())));
+        let retry_since = group
+            .retry_at
+            .and_then(|at| at.checked_sub_signed(TimeDelta::from_std(LONGEST_RETRY).ok()?));
+        let known = [group.news_at, group.told_at, retry_since].into_iter().flatten();
+        self.latest = known.fold(self.latest, DateTime::max);
+    }
+
+    fn uncount(&mut self, id: &Arc<str>, group: &Group) {
+        self.num_news -= group.num_news;
+        if let Some(due_at) = group.due_at(&self.terms) {
+            self.dues.remove(&(due_at, id.clone()));
+        }
+    }
+
+    /// The clock shows `now`.
+    pub fn set_clock(&mut self, now: DateTime<Utc>) {
+        if now < self.latest {
+            self.latest = now;
+            let ids: Vec<_> = self.groups.keys().cloned().collect();
+            for id in ids {
+                self.change(&id, |group| group.not_after(now, LONGEST_RETRY));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+impl Agenda {
+    /// Whether all is counted as a walk through the groups would count it.
+    pub fn is_consistent(&self) -> bool {
+        let due = |(id, group): (&Arc<str>, &Group)| Some((group.due_at(&self.terms)?, id.clone()));
+        let dues: BTreeSet<_> = self.iter().filter_map(due).collect();
+        let is_over = |at: Option<DateTime<Utc>>| at.is_none_or(|at| at <= self.latest);
+        let is_past = |group: &Group| is_over(group.news_at) && is_over(group.told_at);
+        dues == self.dues
+            && self.groups.values().map(|group| group.num_news).sum::<usize>() == self.num_news
+            && self.groups.values().all(is_past)
+    }
+}
