@@ -60,8 +60,8 @@ const LOOK_AT_MOST: Duration = Duration::from_secs(1);
 /// How often the watch clock is kept while nothing comes: as much silence is forgotten by a kill.
 const KEEP_WATCH: Duration = Duration::from_secs(10);
 
-/// Lines on redeliveries, and on clocks that went back: one every 10 seconds of each.
-const REDELIVERED_LINES: (u64, Duration) = (1, Duration::from_secs(10));
+/// Lines on readings sent again, on clocks that went back, and on one sensor too many: one every 10 seconds of each.
+const LINES_ON_READINGS: (u64, Duration) = (1, Duration::from_secs(10));
 
 /// What the evaluator is made from.
 #[derive(Clone)]
@@ -101,13 +101,14 @@ pub struct Evaluator {
     successor: Successor,
     redelivered: LineLimit,
     clocks: LineLimit,
+    strangers: LineLimit,
     is_stopping: bool,
 }
 
 impl Evaluator {
     #[must_use]
     pub fn new(settings: EvaluatorSettings, env: &ChildEnv) -> Self {
-        let (burst, window) = REDELIVERED_LINES;
+        let (burst, window) = LINES_ON_READINGS;
         Self {
             settings,
             env: env.clone(),
@@ -124,6 +125,7 @@ impl Evaluator {
             successor: Successor::default(),
             redelivered: LineLimit::new(burst, window),
             clocks: LineLimit::new(burst, window),
+            strangers: LineLimit::new(burst, window),
             is_stopping: false,
         }
     }

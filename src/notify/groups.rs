@@ -30,7 +30,7 @@ use crate::domain::{AlertEvent, AlertState};
 use crate::messages::PendingAlert;
 
 /// Alarms that ended and wait to be told, of one receiver. Those that fire are as many as the alarms
-/// that stand, which the engine bounds; those that ended while a receiver was away have no bound of
+/// that stand, which the engine bounds by its series; those that ended while a receiver was away have no bound of
 /// their own. Seventy a minute for a whole day, and 12 MB.
 pub const MOST_ENDED: usize = 100_000;
 

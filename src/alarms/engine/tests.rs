@@ -419,3 +419,25 @@ fn an_alarm_of_which_nothing_can_be_read_and_that_did_not_stand_begins_anew() {
     bench.wait(30);
     assert_eq!(bench.told, ["30 dead Raised"]);
 }
+
+#[test]
+fn a_device_that_makes_up_ids_leaves_the_alarms_of_the_others_as_they_are() {
+    let mut engine = Engine::new(vec![rule("high", high(), Timing::default())], Tz::UTC);
+    engine.room = Room(3);
+    let mut out = Vec::new();
+    let mut judge = |sensor: &str, second, value| {
+        let judgement =
+            engine.judge(&reading(sensor, at(second), value), seconds(second), &mut out);
+        (judgement.is_one_too_many, judgement.is_broken)
+    };
+    for sensor in ["T1", "T2", "T3"] {
+        assert_eq!(judge(sensor, 0, 5.0), (false, false));
+    }
+    for made_up in ["T4", "T5"] {
+        assert_eq!(judge(made_up, 1, 9.0), (true, false));
+    }
+    assert_eq!(judge("T3", 2, 9.0), (false, true));
+    let raised: Vec<_> = out.iter().map(|outcome| outcome.sensor_id.as_str()).collect();
+    assert_eq!(raised, ["T3"]);
+    assert_eq!(engine.series.len(), 3);
+}

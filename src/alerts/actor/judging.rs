@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::super::held::Held;
 use super::Evaluator;
-use crate::alarms::engine::Outcome;
+use crate::alarms::engine::{MOST_SERIES, Outcome};
 use crate::domain::{Fingerprint, Reading};
 use crate::intake::Batch;
 use crate::messages::Judged;
@@ -55,6 +55,9 @@ impl Evaluator {
         if let Some(from) = judgement.clock_went_back_from {
             self.note_clock(&reading, from);
         }
+        if judgement.is_one_too_many {
+            self.note_stranger(&reading);
+        }
         Some(Judged { reading, alert_triggered: judgement.is_broken })
     }
 
@@ -64,6 +67,16 @@ impl Evaluator {
                 target: "vigie::alerts",
                 "the clock of {} went back from {from} to {}: its readings were too late to be judged, and are judged again from now on; {more} more since the last line. Set its clock right",
                 reading.sensor_id, reading.timestamp
+            );
+        }
+    }
+
+    fn note_stranger(&mut self, reading: &Reading) {
+        if let Some(more) = self.strangers.admit(Instant::now()) {
+            log::error!(
+                target: "vigie::alerts",
+                "no alarm is raised for {}, and {more} more since the last line: there are {MOST_SERIES} other sensors already. Look for a device that makes up ids, then restart",
+                reading.sensor_id
             );
         }
     }
