@@ -98,6 +98,8 @@ pub enum AlarmNameError {
     NoForm(String),
     #[error("a rule's name is at most {LONGEST_RULE} bytes long: no alarm has a longer one")]
     RuleTooLong,
+    #[error("a rule's name has no control characters: no alarm is named so")]
+    ControlInRule,
     #[error("{0}")]
     NoSensor(#[from] SensorIdError),
 }
@@ -110,11 +112,14 @@ impl std::str::FromStr for AlarmName {
         match text.split_once('/') {
             // The first slash: a rule's name has none, a sensor's id may.
             Some((rule, _)) if rule.len() > LONGEST_RULE => Err(AlarmNameError::RuleTooLong),
+            Some((rule, _)) if rule.contains(char::is_control) => {
+                Err(AlarmNameError::ControlInRule)
+            }
             Some((rule, sensor)) if !rule.is_empty() => {
                 Ok(Self::Of { rule: rule.into(), sensor_id: SensorId::new(sensor)? })
             }
             None if text.len() == 16 && text.chars().all(is_digit) => Ok(Self::Id(text.into())),
-            _ => Err(AlarmNameError::NoForm(text.chars().take(80).collect())),
+            _ => Err(AlarmNameError::NoForm(text.escape_debug().take(80).collect())),
         }
     }
 }
@@ -283,7 +288,9 @@ mod tests {
         for name in ["0123456789abcdef", "warm/T_1", "high-co2/hall 1/T+2"] {
             assert_eq!(name.parse::<AlarmName>().unwrap().to_string(), name);
         }
-        for name in ["", "0123456789ABCDEF", "0123456789abcde", "warm", "/T", "warm/", "é/\n"] {
+        for name in
+            ["", "0123456789ABCDEF", "0123456789abcde", "warm", "/T", "warm/", "é/\n", "warm\n/T"]
+        {
             assert!(name.parse::<AlarmName>().is_err(), "{name}");
         }
     }

@@ -31,7 +31,7 @@ const STATEMENTS: usize = 32;
 pub struct Settings {
     pub path: PathBuf,
     pub durability: Durability,
-    /// How many rejected messages are kept, and how many refused actions; older messages are only counted.
+    /// How many rejected messages are kept, and how many actions without effect; older messages are only counted.
     pub rejected_keep: u64,
     /// Whether timestamps are written without their zone (they are UTC either way).
     pub naive: bool,

@@ -192,9 +192,9 @@ CREATE TABLE operator_actions (
 CREATE INDEX operator_actions_by_time ON operator_actions (at);
 "#;
 
-/// Refused actions, to be bounded without a walk through all that were done.
+/// Actions that were refused or changed nothing, to be bounded without a walk through those done.
 const STEP_7: &str = "
-CREATE INDEX operator_actions_refused ON operator_actions (id) WHERE outcome GLOB 'refused*';
+CREATE INDEX operator_actions_idle ON operator_actions (id) WHERE outcome <> 'done';
 ";
 
 /// What a file turned out to be.
@@ -349,13 +349,13 @@ mod tests {
     }
 
     #[test]
-    fn refused_actions_are_found_without_a_walk_through_those_done() {
+    fn idle_actions_are_found_without_a_walk_through_those_done() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
-        let plan = plan(&connection, &write::BOUND_REFUSED_SQL.replace("?1", "10"));
+        let plan = plan(&connection, &write::BOUND_IDLE_SQL.replace("?1", "10"));
         let walks: Vec<_> = plan.lines().filter(|line| line.starts_with("SCAN")).collect();
         assert_eq!(walks.len(), 1, "{plan}");
-        assert!(walks[0].ends_with("INDEX operator_actions_refused"), "{plan}");
+        assert!(walks[0].ends_with("INDEX operator_actions_idle"), "{plan}");
         assert!(plan.contains("USING INTEGER PRIMARY KEY (rowid=?)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
     }

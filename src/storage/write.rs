@@ -20,9 +20,9 @@ use crate::messages::{KeepReceiver, PendingAlert, Store};
 /// memory. Past this they are forgotten, and written anew as they come.
 const SENSORS_REMEMBERED: usize = 100_000;
 
-/// Deletes the oldest refused actions past `?1`. What was done, or was so already, is never among them.
-pub(super) const BOUND_REFUSED_SQL: &str = "DELETE FROM operator_actions WHERE id IN
-    (SELECT id FROM operator_actions WHERE outcome GLOB 'refused*'
+/// Deletes the oldest actions past `?1` of those that were refused or changed nothing: never one that was done.
+pub(super) const BOUND_IDLE_SQL: &str = "DELETE FROM operator_actions WHERE id IN
+    (SELECT id FROM operator_actions WHERE outcome <> 'done'
      ORDER BY id DESC LIMIT -1 OFFSET ?1)";
 
 /// One message's work. Repeated, each kind changes nothing.
@@ -84,7 +84,7 @@ fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<Ve
         naive: *naive,
         sensors,
         num_rejected: 0,
-        has_refused: false,
+        has_idle: false,
         announced: Vec::new(),
     };
     for work in work {
@@ -99,7 +99,7 @@ fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<Ve
         }
     }
     rows.bound_rejected(*rejected_keep)?;
-    rows.bound_refused(*rejected_keep)?;
+    rows.bound_idle(*rejected_keep)?;
     if let Some(store) = last {
         rows.progress(store)?;
     }
@@ -114,7 +114,7 @@ struct Rows<'a> {
     naive: bool,
     sensors: &'a mut SensorsKnown,
     num_rejected: i64,
-    has_refused: bool,
+    has_idle: bool,
     announced: Vec<PendingAlert>,
 }
 
@@ -171,7 +171,7 @@ impl Rows<'_> {
 
     fn action(&mut self, record: &ActionRecord) -> rusqlite::Result<()> {
         let ActionRecord { action, of, outcome } = record;
-        self.has_refused |= outcome.is_err();
+        self.has_idle |= *outcome != Ok(true);
         let outcome = match outcome {
             Ok(true) => "done".to_owned(),
             Ok(false) => "unchanged".to_owned(),
@@ -314,9 +314,9 @@ impl Rows<'_> {
     }
 
     /// Whoever may publish could fill the disk with them; what was done is the record of what people did.
-    fn bound_refused(&self, keep: i64) -> rusqlite::Result<()> {
-        if self.has_refused {
-            self.transaction.prepare_cached(BOUND_REFUSED_SQL)?.execute([keep])?;
+    fn bound_idle(&self, keep: i64) -> rusqlite::Result<()> {
+        if self.has_idle {
+            self.transaction.prepare_cached(BOUND_IDLE_SQL)?.execute([keep])?;
         }
         Ok(())
     }

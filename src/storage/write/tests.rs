@@ -192,24 +192,26 @@ fn refused(alarm: &str) -> ActionRecord {
 }
 
 #[test]
-fn refused_actions_are_bounded_and_the_others_stay() {
+fn actions_without_effect_are_bounded_and_the_others_stay() {
     let mut bench = Bench::new(|settings| settings.rejected_keep = 3);
-    let others = vec![asked("a/1", Ok(true)), asked("a/2", Ok(false))];
-    bench.send(&Store { actions: others, ..store() });
+    bench.send(&Store { actions: vec![asked("a/1", Ok(true))], ..store() });
     for batch in [&["r/1", "r/2"][..], &["r/3"], &["r/4", "r/5"]] {
         let actions = batch.iter().map(|alarm| refused(alarm)).collect();
         bench.send(&Store { actions, ..store() });
-        bench.send(&Store { actions: vec![asked("a/3", Ok(true))], ..store() });
+        bench.send(&Store { actions: vec![asked("a/2", Ok(true))], ..store() });
     }
-    let kept = |outcome: &str| {
+    let kept = |bench: &Bench, outcome: &str| {
         bench.texts(&format!("SELECT alarm FROM operator_actions WHERE {outcome} ORDER BY id"))
     };
-    assert_eq!(kept("outcome = 'refused: no such rule'"), ["r/3", "r/4", "r/5"]);
-    assert_eq!(kept("outcome <> 'refused: no such rule'"), ["a/1", "a/2", "a/3", "a/3", "a/3"]);
+    assert_eq!(kept(&bench, "outcome <> 'done'"), ["r/3", "r/4", "r/5"]);
+    let so_already = ["u/1", "u/2"].map(|alarm| asked(alarm, Ok(false)));
+    bench.send(&Store { actions: so_already.into(), ..store() });
+    assert_eq!(kept(&bench, "outcome <> 'done'"), ["r/5", "u/1", "u/2"]);
+    assert_eq!(kept(&bench, "outcome = 'done'"), ["a/1", "a/2", "a/2", "a/2"]);
 }
 
 #[test]
-fn no_refused_action_is_kept_when_nothing_rejected_shall_be() {
+fn no_action_without_effect_is_kept_when_nothing_rejected_shall_be() {
     let mut bench = Bench::new(|settings| settings.rejected_keep = 0);
     bench.send(&Store { actions: vec![refused("r/1"), asked("a/1", Ok(true))], ..store() });
     assert_eq!(bench.texts("SELECT alarm FROM operator_actions"), ["a/1"]);
