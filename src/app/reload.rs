@@ -86,17 +86,21 @@ impl ReloaderSettings {
     }
 
     /// What changed, in words; or what could not be applied. A reload after that takes up the rest.
-    async fn apply(&self, new: Config) -> Result<String, String> {
+    async fn apply(&self, mut new: Config) -> Result<String, String> {
         let mut running = self.running.lock().await;
         let Running { config, fleet } = &mut *running;
         let needs_restart = changes::needs_restart(config, &new);
+        // Another `timezone` takes a restart, as a whole.
+        new.maintenance.iter_mut().for_each(|work| work.zone = config.times.zone);
         let before = all_rules(config);
         let mut after = ruling(&new, &new.sensors);
         let flood = config.alerts.flood; // takes a restart
         after.quiet.flood = flood;
-        let Config { sensors, fleet: turns, alerts, rules, maintenance, log, .. } = new;
+        let Config { sensors, fleet: turns, alerts, rules, maintenance: work, log, .. } = new;
+        let maintenance = changes::maintenance(&config.maintenance, &work);
+        let has_other_chattering = config.alerts.chattering != alerts.chattering;
         (config.alerts, config.rules) = (AlertsConfig { flood, ..alerts }, rules);
-        config.maintenance = maintenance;
+        config.maintenance = work;
         let rules = changes::rules(&before, &after.rules);
         // Also when nothing seems to have changed: an earlier reload may have failed here.
         self.send_rules(after).await?;
@@ -112,6 +116,8 @@ impl ReloaderSettings {
         Ok((self.words.reload)(&ReloadWords {
             sensors,
             rules,
+            maintenance,
+            has_other_chattering,
             has_other_turns,
             level,
             needs_restart: &needs_restart,

@@ -1,7 +1,7 @@
 //! What differs between the configuration a daemon runs with and another. Pure.
 //!
-//! Sensors, the fleet's turns, rules, maintenance and the log's level can change while it runs; of everything else
-//! [`needs_restart`] names what differs.
+//! Sensors, the fleet's turns, rules, maintenance, what chattering is and the log's level can change while it runs;
+//! of everything else [`needs_restart`] names what differs.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,6 +9,7 @@ use super::model::{
     AlertsConfig, BrokerConfig, ClientTls, Config, Credentials, LogConfig, MqttConfig,
     SensorConfig, SensorKey, StorageConfig, TimeStyle,
 };
+use crate::alarms::quiet::maintenance::Maintenance;
 use crate::alarms::rule::{Rule, Selection};
 use crate::domain::SensorId;
 use crate::locale::Counts;
@@ -64,6 +65,21 @@ pub fn rules(old: &[Rule], new: &[Rule]) -> Counts {
             None => counts.added += 1,
             Some(before) if before == rules => {}
             Some(_) => counts.changed += 1,
+        }
+    }
+    counts.removed = old.len();
+    counts
+}
+
+/// How many windows of planned work come, go, and are no longer what they were, by their names.
+#[must_use]
+pub fn maintenance(old: &[Maintenance], new: &[Maintenance]) -> Counts {
+    let mut old: HashMap<_, _> = old.iter().map(|work| (&work.by, work)).collect();
+    let mut counts = Counts::default();
+    for work in new {
+        match old.remove(&work.by) {
+            None => counts.added += 1,
+            Some(before) => counts.changed += usize::from(before != work),
         }
     }
     counts.removed = old.len();
@@ -237,6 +253,20 @@ mod tests {
         let new = of(&[rule("c", 1), rule("b", 2), rule("d", 1), rule("e", 1)]);
         assert_eq!(rules(&old, &new), Counts { added: 2, changed: 1, removed: 1 });
         assert_eq!(rules(&new, &new), Counts::default());
+    }
+
+    #[test]
+    fn planned_work_is_counted_by_name() {
+        let work = |name: &str, lasting: &str| {
+            format!(
+                "[[maintenance]]\nname = '{name}'\nschedule = '0 6 * * *'\nlasting = '{lasting}'\n"
+            )
+        };
+        let of = |work: &[String]| accepted(&(BASE.to_owned() + &work.concat())).maintenance;
+        let old = of(&[work("a", "1h"), work("b", "1h"), work("c", "1h")]);
+        let new = of(&[work("c", "1h"), work("d", "1h"), work("b", "2h")]);
+        assert_eq!(maintenance(&old, &new), Counts { added: 1, changed: 1, removed: 1 });
+        assert_eq!(maintenance(&new, &new), Counts::default());
     }
 
     #[test]

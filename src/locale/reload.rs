@@ -15,6 +15,10 @@ pub struct Counts {
 pub struct ReloadWords<'a> {
     pub sensors: Counts,
     pub rules: Counts,
+    /// Windows of planned work.
+    pub maintenance: Counts,
+    /// Whether chattering is something else now.
+    pub has_other_chattering: bool,
     /// Whether the turns of sensors without an interval of their own follow another beat.
     pub has_other_turns: bool,
     /// The log's new level, if it is another; with whether `RUST_LOG` overrides it.
@@ -24,46 +28,85 @@ pub struct ReloadWords<'a> {
 }
 
 pub(super) fn en(words: &ReloadWords<'_>) -> String {
-    let ReloadWords { sensors, rules, has_other_turns, level, needs_restart } = words;
-    let mut parts = Vec::new();
-    let sensor =
-        |count: usize| if count == 1 { "1 sensor".into() } else { format!("{count} sensors") };
-    parts.extend(counted(*sensors, sensor, ["added", "changed", "removed"].map(|it| [it, it])));
-    let rule = |count: usize| format!("rules: {count}");
-    parts.extend(counted(*rules, rule, ["added", "changed", "removed"].map(|it| [it, it])));
-    parts.extend(has_other_turns.then(|| "the sensors' turns".to_owned()));
-    parts.extend(level.map(|(level, overridden)| {
-        let level = level.as_str().to_lowercase();
-        let but = if overridden { " (RUST_LOG overrides it)" } else { "" };
-        format!("log level: {level}{but}")
-    }));
-    joined(parts, "nothing changed", "needs a restart: ", needs_restart)
+    const DONE: Done = [["added"; 2], ["changed"; 2], ["removed"; 2]];
+    let phrases = Phrases {
+        sensor: |count| if count == 1 { "1 sensor".into() } else { format!("{count} sensors") },
+        sensors_done: DONE,
+        rules: "rules: ",
+        maintenance: "maintenance: ",
+        done: DONE,
+        other_chattering: "the limits of chattering",
+        other_turns: "the sensors' turns",
+        level: "log level: ",
+        overridden: " (RUST_LOG overrides it)",
+        nothing: "nothing changed",
+        needs_restart: "needs a restart: ",
+    };
+    said(words, &phrases)
 }
 
 pub(super) fn fr(words: &ReloadWords<'_>) -> String {
-    let ReloadWords { sensors, rules, has_other_turns, level, needs_restart } = words;
+    let phrases = Phrases {
+        sensor: |count| if count == 1 { "1 capteur".into() } else { format!("{count} capteurs") },
+        sensors_done: [["ajouté", "ajoutés"], ["modifié", "modifiés"], ["supprimé", "supprimés"]],
+        rules: "règles: ",
+        maintenance: "maintenance: ",
+        done: [["ajoutée", "ajoutées"], ["modifiée", "modifiées"], ["supprimée", "supprimées"]],
+        other_chattering: "les seuils du bagotement",
+        other_turns: "les tours des capteurs",
+        level: "niveau du journal: ",
+        overridden: " (RUST_LOG l'emporte)",
+        nothing: "rien n'a changé",
+        needs_restart: "redémarrage nécessaire: ",
+    };
+    said(words, &phrases)
+}
+
+/// What was added, changed, removed: of one, of several.
+type Done = [[&'static str; 2]; 3];
+
+/// What the languages fill the same sentence with.
+struct Phrases {
+    sensor: fn(usize) -> String,
+    sensors_done: Done,
+    rules: &'static str,
+    maintenance: &'static str,
+    /// To rules and to maintenance.
+    done: Done,
+    other_chattering: &'static str,
+    other_turns: &'static str,
+    level: &'static str,
+    overridden: &'static str,
+    nothing: &'static str,
+    needs_restart: &'static str,
+}
+
+fn said(words: &ReloadWords<'_>, phrases: &Phrases) -> String {
     let mut parts = Vec::new();
-    let sensor =
-        |count: usize| if count == 1 { "1 capteur".into() } else { format!("{count} capteurs") };
-    let done = [["ajouté", "ajoutés"], ["modifié", "modifiés"], ["supprimé", "supprimés"]];
-    parts.extend(counted(*sensors, sensor, done));
-    let rule = |count: usize| format!("règles: {count}");
-    let done = [["ajoutée", "ajoutées"], ["modifiée", "modifiées"], ["supprimée", "supprimées"]];
-    parts.extend(counted(*rules, rule, done));
-    parts.extend(has_other_turns.then(|| "les tours des capteurs".to_owned()));
-    parts.extend(level.map(|(level, overridden)| {
-        let level = level.as_str().to_lowercase();
-        let but = if overridden { " (RUST_LOG l'emporte)" } else { "" };
-        format!("niveau du journal: {level}{but}")
+    let after = |what: &'static str| move |count: usize| format!("{what}{count}");
+    parts.extend(counted(words.sensors, phrases.sensor, phrases.sensors_done));
+    parts.extend(counted(words.rules, after(phrases.rules), phrases.done));
+    parts.extend(counted(words.maintenance, after(phrases.maintenance), phrases.done));
+    parts.extend(words.has_other_chattering.then(|| phrases.other_chattering.to_owned()));
+    parts.extend(words.has_other_turns.then(|| phrases.other_turns.to_owned()));
+    parts.extend(words.level.map(|(level, overridden)| {
+        let but = if overridden { phrases.overridden } else { "" };
+        format!("{}{}{but}", phrases.level, level.as_str().to_lowercase())
     }));
-    joined(parts, "rien n'a changé", "redémarrage nécessaire: ", needs_restart)
+    if parts.is_empty() {
+        parts.push(phrases.nothing.to_owned());
+    }
+    if !words.needs_restart.is_empty() {
+        parts.push(format!("{}{}", phrases.needs_restart, words.needs_restart.join(", ")));
+    }
+    parts.join("; ")
 }
 
 /// `2 sensors added, 1 changed`: what is counted is named once; `None` when nothing is.
 fn counted(
     Counts { added, changed, removed }: Counts,
     first: impl Fn(usize) -> String,
-    [added_words, changed_words, removed_words]: [[&str; 2]; 3],
+    [added_words, changed_words, removed_words]: Done,
 ) -> Option<String> {
     let counts = [(added, added_words), (changed, changed_words), (removed, removed_words)];
     let mut text = String::new();
@@ -75,16 +118,6 @@ fn counted(
     (!text.is_empty()).then_some(text)
 }
 
-fn joined(mut parts: Vec<String>, nothing: &str, restart: &str, keys: &[&str]) -> String {
-    if parts.is_empty() {
-        parts.push(nothing.to_owned());
-    }
-    if !keys.is_empty() {
-        parts.push(format!("{restart}{}", keys.join(", ")));
-    }
-    parts.join("; ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,16 +127,17 @@ mod tests {
         let words = ReloadWords {
             sensors: Counts { added: 2, changed: 1, removed: 1 },
             rules: Counts { changed: 1, ..Counts::default() },
+            maintenance: Counts { added: 1, ..Counts::default() },
             needs_restart: &["mqtt.url", "language"],
             ..ReloadWords::default()
         };
         assert_eq!(
             en(&words),
-            "2 sensors added, 1 changed, 1 removed; rules: 1 changed; needs a restart: mqtt.url, language"
+            "2 sensors added, 1 changed, 1 removed; rules: 1 changed; maintenance: 1 added; needs a restart: mqtt.url, language"
         );
         assert_eq!(
             fr(&words),
-            "2 capteurs ajoutés, 1 modifié, 1 supprimé; règles: 1 modifiée; redémarrage nécessaire: mqtt.url, language"
+            "2 capteurs ajoutés, 1 modifié, 1 supprimé; règles: 1 modifiée; maintenance: 1 ajoutée; redémarrage nécessaire: mqtt.url, language"
         );
     }
 
@@ -113,17 +147,18 @@ mod tests {
         let one = Counts { removed: 1, ..Counts::default() };
         let words = ReloadWords {
             sensors: one,
+            has_other_chattering: true,
             has_other_turns: true,
             level: Some((LevelFilter::Debug, true)),
             ..ReloadWords::default()
         };
         assert_eq!(
             en(&words),
-            "1 sensor removed; the sensors' turns; log level: debug (RUST_LOG overrides it)"
+            "1 sensor removed; the limits of chattering; the sensors' turns; log level: debug (RUST_LOG overrides it)"
         );
         assert_eq!(
             fr(&words),
-            "1 capteur supprimé; les tours des capteurs; niveau du journal: debug (RUST_LOG l'emporte)"
+            "1 capteur supprimé; les seuils du bagotement; les tours des capteurs; niveau du journal: debug (RUST_LOG l'emporte)"
         );
     }
 }

@@ -107,7 +107,7 @@ fn a_changed_rule_closes_its_alarm_once_and_no_other() {
     let closed = told[2].json();
     assert_eq!((&closed["rule"], &closed["state"]), (&"warm".into(), &"resolved".into()));
     let message = closed["message"].as_str().expect("a message");
-    assert!(message.contains("the rule was changed or removed"), "{message}");
+    assert!(message.contains("the rule or the sensor was changed or removed"), "{message}");
 
     // A kill right after another change comes back to what the file says.
     home.write(FILE, &format!("{BROKER}{}", limit("warm", 35)));

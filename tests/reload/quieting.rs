@@ -81,7 +81,8 @@ fn work_that_is_planned_now_keeps_quiet_what_stands_until_it_is_called_off() {
     let mut expected = vec!["W_1 warm active", "W_2 warm active"];
     assert_eq!(watched.told(2), expected);
 
-    change(&watched.home, &format!("{config}{}", work("W_*")));
+    let said = change(&watched.home, &format!("{config}{}", work("W_*")));
+    assert_eq!(said, "maintenance: 1 added");
     watched.wait_suppressed(&["W_1 warm maintenance:work", "W_2 warm maintenance:work"]);
     for (sensor, value) in [("W_1", 41.0), ("W_2", 20.0), ("W_3", 42.0), ("T_1", 43.0)] {
         watched.hear(sensor, value);
@@ -94,7 +95,7 @@ fn work_that_is_planned_now_keeps_quiet_what_stands_until_it_is_called_off() {
     assert_eq!(watched.told(3), expected);
 
     // People know of the first already.
-    change(&watched.home, &config);
+    assert_eq!(change(&watched.home, &config), "maintenance: 1 removed");
     let mut news = watched.told(5).split_off(3);
     news.sort();
     assert_eq!(news, ["W_2 warm resolved", "W_3 warm active"]);
@@ -132,7 +133,7 @@ fn an_alarm_that_chatters_is_told_anew_as_its_rule_and_the_limits_change() {
     assert_eq!(watched.told(8), expected);
 
     // Fewer raises: the one before counts, since the rule is as it was.
-    change(&watched.home, &config(2, 35));
+    assert_eq!(change(&watched.home, &config(2, 35)), "the limits of chattering");
     watched.hear("S", 42.0);
     expected.push(chatters);
     assert_eq!(watched.told(9), expected);

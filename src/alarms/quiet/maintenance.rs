@@ -16,7 +16,7 @@ use super::schedule::Schedule;
 use crate::domain::{Location, SensorId};
 
 /// One kind of planned work.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Maintenance {
     /// What suppresses an alarm meanwhile: `maintenance:NAME`.
     pub by: Arc<str>,

@@ -11,7 +11,7 @@ pub fn message(words: AlertWords<'_>) -> String {
     let unit = unit.suffix();
     let what = match (state, kind) {
         (AlertState::Resolved, _) if is_closed => {
-            format!("{noun}: the rule was changed or removed, last reading")
+            format!("{noun}: the rule or the sensor was changed or removed, last reading")
         }
         (AlertState::Resolved, _) => format!("{noun} back to normal"),
         (_, Kind::High { .. }) => format!("High {} detected", lower_first(&noun)),

@@ -12,7 +12,7 @@ pub fn message(words: AlertWords<'_>) -> String {
     let e = if is_feminine { "e" } else { "" };
     let what = match (state, kind) {
         (AlertState::Resolved, _) if is_closed => {
-            format!("{noun}: la règle a été modifiée ou retirée, dernière mesure")
+            format!("{noun}: la règle ou le capteur a été modifié ou retiré, dernière mesure")
         }
         (AlertState::Resolved, _) => format!("{noun} revenu{e} à la normale"),
         (_, Kind::High { .. }) => format!("{noun} élevé{e} détecté{e}"),

@@ -15,7 +15,7 @@ pub struct AlertWords<'a> {
     pub quantity: &'a Quantity,
     pub kind: &'a Kind,
     pub state: AlertState,
-    /// Whether it is over only because its rule was changed or removed.
+    /// Whether it is over only because its rule or sensor was changed or removed.
     pub is_closed: bool,
     /// `None` if there never was one.
     pub value: Option<Value>,
@@ -115,11 +115,11 @@ mod tests {
         let words = AlertWords { quantity, kind, state, is_closed, value, unit, is_offline };
         assert_eq!(
             (Language::French.words().alert)(words),
-            "Température: la règle a été modifiée ou retirée, dernière mesure: 38.2°C"
+            "Température: la règle ou le capteur a été modifié ou retiré, dernière mesure: 38.2°C"
         );
         assert_eq!(
             (Language::English.words().alert)(words),
-            "Temperature: the rule was changed or removed, last reading: 38.2°C"
+            "Temperature: the rule or the sensor was changed or removed, last reading: 38.2°C"
         );
     }
 
