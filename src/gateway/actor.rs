@@ -1,26 +1,21 @@
 //! The gateway's actor: moves messages between the client's thread, the queues and the routes, and
 //! keeps the connection up. What to do is decided in the pure files beside it; what flows while the
-//! connection stands is in [`super::flow`].
+//! connection stands is in [`super::flow`], how it comes about and ends in [`super::connection`].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use futures_util::stream::poll_fn;
-use log::{debug, info, warn};
+use log::debug;
 use tokio::sync::mpsc;
 
-use super::attempt;
 use super::client::Client;
-use super::diagnosis::{diagnose, wants_probe};
-use super::link::{Command, Event, Outcome, Plan, Tag};
-use super::probe::probe;
+use super::link::{Command, Event, Plan, Tag};
 use super::retry::{Announcer, Backoff, Flaps};
 use super::stop::{Facts, Stage, Stop};
 use super::turns::Turns;
 use super::{Kept, Routes, Settings};
-use crate::config::{Endpoint, MqttVersion};
-use crate::locale::Trouble;
 use crate::logging::LineLimit;
 use crate::messages::{AlertsWaiting, PublishReadings};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Routed};
@@ -32,12 +27,8 @@ use crate::wire::payload::State;
 const TICK: Duration = Duration::from_secs(1);
 /// The same while it stops.
 const STOP_TICK: Duration = Duration::from_millis(20);
-/// All of a probe: every step at its slowest, and the system's resolver.
-const PROBE: Duration = Duration::from_secs(30);
 /// Sensors wait this long for a broker that acknowledges nothing; then the outbox takes over.
 const STALLED: Duration = Duration::from_secs(5);
-/// The embedded broker is next door: there is no use in waiting for it for long.
-const EMBEDDED_DELAY_AT_MOST: Duration = Duration::from_secs(2);
 /// Lines on readings sent: 50 a second.
 const SENT_LINES: (u64, Duration) = (50, Duration::from_secs(1));
 /// Lines on what the broker refused and the outbox dropped, on each: 2 every 10 seconds.
@@ -46,23 +37,23 @@ const LOSS_LINES: (u64, Duration) = (2, Duration::from_secs(10));
 const DISK_LINES: (u64, Duration) = (1, Duration::from_secs(60));
 
 pub struct Gateway {
-    env: ChildEnv,
+    pub(super) env: ChildEnv,
     pub(super) settings: Arc<Settings>,
     pub(super) routes: Routes,
     pub(super) kept: Arc<Kept>,
     pub(super) topics: Topics,
-    broker: String,
+    pub(super) broker: String,
     client: Client,
     /// Until the actor has started.
     events: Option<mpsc::Receiver<Event>>,
     /// The last attempt's, to explain its failure with.
-    plan: Option<Arc<Plan>>,
-    connected: bool,
-    backoff: Backoff,
-    flaps: Flaps,
-    announcer: Announcer,
-    stop: Option<Stop>,
-    goodbye_completed: bool,
+    pub(super) plan: Option<Arc<Plan>>,
+    pub(super) connected: bool,
+    pub(super) backoff: Backoff,
+    pub(super) flaps: Flaps,
+    pub(super) announcer: Announcer,
+    pub(super) stop: Option<Stop>,
+    pub(super) goodbye_completed: bool,
     pub(super) lines: Lines,
     /// The broker refused something for now: nothing is sent before this.
     pub(super) paused_until: Option<Instant>,
@@ -149,106 +140,8 @@ impl Gateway {
         }
     }
 
-    fn attempt(&mut self, ctx: &mut Context<Self>) {
-        if self.stop.is_some() {
-            return;
-        }
-        let (settings, topics) = (self.settings.clone(), self.topics.clone());
-        let plan = async move { attempt::plan(&settings, &topics).await };
-        let open = plan.into_actor(self).map(|plan, act, ctx| match plan {
-            Ok(plan) => act.open(plan, ctx),
-            Err(trouble) => act.failed(&trouble, ctx),
-        });
-        ctx.spawn(open);
-    }
-
-    fn open(&mut self, plan: Plan, ctx: &mut Context<Self>) {
-        if self.stop.is_some() {
-            return;
-        }
-        if self.announcer.attempting() {
-            info!(target: "vigie::gateway", "{}", (self.settings.words.connecting)(&self.broker));
-        }
-        self.plan = Some(Arc::new(plan.clone()));
-        self.tell(Command::Open(Box::new(plan)), ctx);
-    }
-
-    fn up(&mut self, ctx: &mut Context<Self>) {
-        self.connected = true;
-        self.show();
-        self.progress_at = now();
-        self.backoff.connected(now());
-        self.flaps.connected(now());
-        self.announcer.connected();
-        info!(target: "vigie::gateway", "{}", (self.settings.words.connected)(&self.broker));
-        self.publish_status(State::Online, ctx);
-        self.env.ready();
-        self.flow(ctx);
-    }
-
-    fn publish_status(&mut self, state: State, ctx: &mut Context<Self>) {
-        let timestamp = Some(chrono::Utc::now());
-        let status = attempt::status(&self.settings, &self.topics, state, timestamp);
-        let tag = if state == State::Online { Tag::Online } else { Tag::Offline };
-        self.tell(Command::Publish(tag, status), ctx);
-    }
-
-    /// Finds out what is behind a failed attempt.
-    fn examine(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
-        // Without a plan nothing was tried, and nothing can have failed.
-        let Some(plan) = self.plan.clone() else { return };
-        debug!(target: "vigie::gateway", "connection attempt failed: {outcome:?}");
-        if !wants_probe(&outcome) {
-            let trouble = diagnose(outcome, None, &plan);
-            self.failed(&trouble, ctx);
-            return;
-        }
-        let examination = async move {
-            let target = plan.target.clone();
-            let version = plan.version;
-            let probe = tokio::task::spawn_blocking(move || probe(&target, version));
-            let finding = tokio::time::timeout(PROBE, probe).await.ok().and_then(Result::ok);
-            diagnose(outcome, finding, &plan)
-        };
-        let told = examination.into_actor(self).map(|trouble, act, ctx| act.failed(&trouble, ctx));
-        ctx.spawn(told);
-    }
-
-    fn failed(&mut self, trouble: &Trouble, ctx: &mut Context<Self>) {
-        self.flaps.failed();
-        let delay = self.delay(trouble);
-        let words = (self.settings.words.trouble)(trouble);
-        let seconds = delay.as_secs_f64();
-        if self.announcer.failed(trouble, now()) {
-            let say = self.settings.words.connection_failed;
-            warn!(target: "vigie::gateway", "{}", say(&self.broker, &words.reason, &words.advice, seconds));
-        } else {
-            debug!(target: "vigie::gateway", "still no connection: {}; next try in {seconds:.1} s", words.reason);
-        }
-        ctx.run_later(delay, Self::attempt);
-    }
-
-    fn lost(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
-        self.connected = false;
-        self.show();
-        self.paused_until = None;
-        self.rewind();
-        let Some(plan) = self.plan.clone() else { return };
-        let trouble = diagnose(outcome, None, &plan);
-        // A broker of MQTT 5 says when another client took over; an older one has to be guessed at.
-        let trouble = match plan.version {
-            MqttVersion::V5 => trouble,
-            MqttVersion::V3_1_1 => self.flaps.lost(trouble, &plan.client_id, now()),
-        };
-        let words = (self.settings.words.trouble)(&trouble);
-        let reason = format!("{}. {}", words.reason, words.advice);
-        warn!(target: "vigie::gateway", "{}", (self.settings.words.connection_lost)(&self.broker, &reason));
-        let delay = self.delay(&trouble);
-        ctx.run_later(delay, Self::attempt);
-    }
-
     /// Nothing is in flight any more: what was, goes again.
-    fn rewind(&mut self) {
+    pub(super) fn rewind(&mut self) {
         let dropped = {
             let mut outbox = self.kept.outbox();
             outbox.rewind();
@@ -256,15 +149,6 @@ impl Gateway {
         };
         self.note_dropped(dropped);
         self.kept.alerts().start_over();
-    }
-
-    fn delay(&mut self, trouble: &Trouble) -> Duration {
-        let delay = self.backoff.delay(trouble, now(), rand::random());
-        if self.settings.mqtt.endpoint == Endpoint::Embedded {
-            delay.min(EMBEDDED_DELAY_AT_MOST)
-        } else {
-            delay
-        }
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -284,7 +168,7 @@ impl Gateway {
         self.show();
     }
 
-    fn show(&self) {
+    pub(super) fn show(&self) {
         let (unpublished, in_memory_only) = {
             let outbox = self.kept.outbox();
             (outbox.len(), outbox.in_memory_only())
@@ -308,21 +192,10 @@ impl Gateway {
             Stage::Disconnecting => self.tell(Command::Close, ctx),
             Stage::Done => {
                 self.mark_done();
-                self.tell_what_is_left();
+                self.tell_unpublished();
                 ctx.stop();
             }
             Stage::Flushing => {}
-        }
-    }
-
-    fn tell_what_is_left(&self) {
-        self.tell_unpublished();
-    }
-
-    fn warn_of_no_verification(&self) {
-        let tls = matches!(self.settings.mqtt.endpoint, Endpoint::Remote { tls: true, .. });
-        if tls && self.settings.mqtt.tls.insecure_skip_verify {
-            warn!(target: "vigie::gateway", "{}", (self.settings.words.verification_off)(&self.broker));
         }
     }
 }
@@ -367,15 +240,6 @@ impl StreamHandler<Event> for Gateway {
     /// The client's thread ends only after this actor, or by a panic.
     fn finished(&mut self, ctx: &mut Context<Self>) {
         self.env.fail::<Self>(ctx, "the MQTT client's thread has died");
-    }
-}
-
-impl Gateway {
-    fn status_delivered(&mut self, tag: Tag, result: Result<(), u8>) {
-        self.goodbye_completed |= tag == Tag::Offline;
-        if let Err(code) = result {
-            warn!(target: "vigie::gateway", "the broker refuses the status message with reason 0x{code:02X}");
-        }
     }
 }
 

@@ -12,6 +12,7 @@ mod actor;
 mod alerts;
 mod attempt;
 mod client;
+mod connection;
 mod diagnosis;
 mod flow;
 mod gauges;
