@@ -388,4 +388,6 @@ pub(super) fn after(time: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -1,16 +1,13 @@
-use std::collections::BTreeSet;
-
 use chrono::DateTime;
-use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{Location, Priority, Quantity, SensorId, Unit, Value};
 
-const WAIT: i64 = 30;
-const INTERVAL: i64 = 300;
-const REPEAT: i64 = 4 * 3600;
+pub(super) const WAIT: i64 = 30;
+pub(super) const INTERVAL: i64 = 300;
+pub(super) const REPEAT: i64 = 4 * 3600;
 
-fn terms() -> Terms {
+pub(super) fn terms() -> Terms {
     let seconds = |seconds: i64| Duration::from_secs(seconds.unsigned_abs());
     Terms {
         group_by: vec![GroupLabel::Location],
@@ -22,7 +19,7 @@ fn terms() -> Terms {
     }
 }
 
-fn at(seconds: i64) -> DateTime<Utc> {
+pub(super) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_723_631_400 + seconds, 0).unwrap()
 }
 
@@ -34,7 +31,7 @@ impl Draft {
 }
 
 /// The event of a row. Sensors `A…` are in the hall, others on the roof.
-fn event(row_id: i64, alert_id: &str, sensor: &str, state: AlertState) -> PendingAlert {
+pub(super) fn event(row_id: i64, alert_id: &str, sensor: &str, state: AlertState) -> PendingAlert {
     let event = AlertEvent {
         alert_id: alert_id.into(),
         rule: "hot".into(),
@@ -58,38 +55,38 @@ fn event(row_id: i64, alert_id: &str, sensor: &str, state: AlertState) -> Pendin
 }
 
 /// Groups with a row number and a clock, and what they keep.
-struct Bench {
-    groups: Groups,
-    rows: i64,
-    kept: BTreeMap<String, String>,
+pub(super) struct Bench {
+    pub groups: Groups,
+    pub rows: i64,
+    pub kept: BTreeMap<String, String>,
 }
 
 impl Bench {
-    fn new(terms: Terms) -> Self {
+    pub fn new(terms: Terms) -> Self {
         Self { groups: Groups::new(terms, 0), rows: 0, kept: BTreeMap::new() }
     }
 
-    fn raise(&mut self, alert_id: &str, sensor: &str, seconds: i64) {
+    pub fn raise(&mut self, alert_id: &str, sensor: &str, seconds: i64) {
         self.take(alert_id, sensor, AlertState::Active, seconds);
     }
 
-    fn end(&mut self, alert_id: &str, sensor: &str, seconds: i64) {
+    pub fn end(&mut self, alert_id: &str, sensor: &str, seconds: i64) {
         self.take(alert_id, sensor, AlertState::Resolved, seconds);
     }
 
-    fn take(&mut self, alert_id: &str, sensor: &str, state: AlertState, seconds: i64) {
+    pub fn take(&mut self, alert_id: &str, sensor: &str, state: AlertState, seconds: i64) {
         self.rows += 1;
         self.groups.take(&event(self.rows, alert_id, sensor, state), true, at(seconds));
     }
 
     /// What is told at a time: each alarm, and `*` if it is no news.
-    fn tell(&mut self, seconds: i64) -> Option<String> {
+    pub fn tell(&mut self, seconds: i64) -> Option<String> {
         let draft = self.groups.due(at(seconds))?;
         self.groups.told(&draft, at(seconds));
         Some(said(&draft))
     }
 
-    fn keep(&mut self) {
+    pub fn keep(&mut self) {
         for (name, text) in self.groups.take_changes() {
             match text {
                 Some(text) => drop(self.kept.insert(name, text)),
@@ -98,7 +95,7 @@ impl Bench {
         }
     }
 
-    fn restart(&mut self) {
+    pub fn restart(&mut self) {
         let parts: Vec<_> = self.kept.clone().into_iter().collect();
         let terms = self.groups.agenda.terms().clone();
         let (groups, unreadable) = Groups::restore(terms, self.groups.through(), &parts);
@@ -321,216 +318,4 @@ fn to_tell_many_groups_is_no_walk_through_all_of_them_for_each() {
     assert_eq!(bench.tell(WAIT), None);
     let looks = crate::notify::group::LOOKS.get() - before;
     assert!(looks <= 10 * MANY, "{looks}");
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Raise(usize),
-    End(usize),
-    GoOn(usize),
-    Pass(i64),
-    Begin,
-    Finish { taken: bool },
-    Keep,
-    Crash,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => (0_usize..6).prop_map(Step::Raise),
-        4 => (0_usize..6).prop_map(Step::End),
-        1 => (0_usize..6).prop_map(Step::GoOn),
-        4 => (1_i64..400).prop_map(Step::Pass),
-        3 => Just(Step::Begin),
-        3 => any::<bool>().prop_map(|taken| Step::Finish { taken }),
-        2 => Just(Step::Keep),
-        1 => Just(Step::Crash),
-    ]
-}
-
-/// A plant, the log of its events, a disk, and a receiver that remembers.
-struct World {
-    bench: Bench,
-    log: Vec<PendingAlert>,
-    /// The alarm that fires of each sensor.
-    firing: [Option<String>; 6],
-    through: i64,
-    now: i64,
-    /// When an event was first taken in, by its row.
-    came_at: BTreeMap<i64, i64>,
-    in_flight: Option<Draft>,
-    /// Groups whose last notification had no room for all its news: the rest follows at once.
-    to_follow: BTreeSet<Arc<str>>,
-    /// What the receiver was told of each alarm: its states and the rows they came of.
-    told: BTreeMap<String, Vec<(Status, i64)>>,
-    crashed: bool,
-}
-
-impl World {
-    fn new(at_most: usize) -> Self {
-        Self {
-            bench: Bench::new(Terms { at_most, ..terms() }),
-            log: Vec::new(),
-            firing: Default::default(),
-            through: 0,
-            now: 0,
-            came_at: BTreeMap::new(),
-            in_flight: None,
-            to_follow: BTreeSet::new(),
-            told: BTreeMap::new(),
-            crashed: false,
-        }
-    }
-
-    fn happens(&mut self, sensor: usize, state: AlertState, alert_id: &str) {
-        let name = format!("{}{sensor}", if sensor.is_multiple_of(2) { "A" } else { "Z" });
-        let row_id = i64::try_from(self.log.len()).unwrap() + 1;
-        self.log.push(event(row_id, alert_id, &name, state));
-        self.take_in();
-    }
-
-    fn take_in(&mut self) {
-        for alert in &self.log {
-            if alert.row_id > self.bench.groups.through() {
-                self.bench.groups.take(alert, true, at(self.now));
-                self.came_at.entry(alert.row_id).or_insert(self.now);
-            }
-        }
-    }
-
-    fn begin(&mut self) -> Result<(), TestCaseError> {
-        if self.in_flight.is_some() {
-            return Ok(());
-        }
-        let Some(draft) = self.bench.groups.due(at(self.now)) else { return Ok(()) };
-        prop_assert!(draft.entries.len() <= self.bench.groups.agenda.terms().at_most);
-        prop_assert!(draft.entries.is_sorted_by_key(|entry| (!entry.is_news, entry.row_id)));
-        let rows: BTreeSet<_> = draft.entries.iter().map(|entry| entry.row_id).collect();
-        prop_assert_eq!(rows.len(), draft.entries.len(), "each once");
-        let has_waited = self.oldest_news(&draft).is_none_or(|came| came + WAIT <= self.now);
-        prop_assert!(has_waited || self.to_follow.contains(&draft.group), "before its time");
-        self.in_flight = Some(draft);
-        Ok(())
-    }
-
-    /// When the oldest came of what the draft's group has not been told; `None` if that can't be said:
-    /// a reminder has no news, and after a crash it may be news that the receiver knows.
-    fn oldest_news(&self, draft: &Draft) -> Option<i64> {
-        let told = |alert_id: &str| Some(self.told.get(alert_id)?.last()?.1);
-        let is_untold = |alert_id: &str, row_id| told(alert_id).is_none_or(|told| told < row_id);
-        let has_news = draft.entries.iter().any(|entry| entry.is_news);
-        if !has_news || (self.crashed && !self.told.is_empty()) {
-            return None;
-        }
-        let of_group = |alert: &&PendingAlert| {
-            alert.event.location.as_str() == draft.labels["location"]
-                && is_untold(&alert.event.alert_id, alert.row_id)
-        };
-        self.log.iter().filter(of_group).map(|alert| self.came_at[&alert.row_id]).min()
-    }
-
-    fn finish(&mut self, taken: bool) {
-        let Some(draft) = self.in_flight.take() else { return };
-        if !taken {
-            return self.bench.groups.failed(&draft, at(self.now + 5));
-        }
-        for entry in draft.entries.iter().filter(|entry| entry.is_news) {
-            let told = self.told.entry(entry.alert_id.to_string()).or_default();
-            told.push((entry.status, entry.row_id));
-        }
-        if draft.is_whole {
-            self.to_follow.remove(&draft.group);
-        } else {
-            self.to_follow.insert(draft.group.clone());
-        }
-        self.bench.groups.told(&draft, at(self.now));
-    }
-
-    fn keep(&mut self) {
-        self.bench.keep();
-        self.through = self.bench.groups.through();
-    }
-
-    fn crash(&mut self) {
-        self.crashed = true;
-        self.in_flight = None;
-        let parts: Vec<_> = self.bench.kept.clone().into_iter().collect();
-        let terms = self.bench.groups.agenda.terms().clone();
-        self.bench.groups = Groups::restore(terms, self.through, &parts).0;
-        self.take_in();
-    }
-
-    fn step(&mut self, step: &Step) -> Result<(), TestCaseError> {
-        match step {
-            Step::Raise(sensor) if self.firing[*sensor].is_none() => {
-                let alert_id = format!("{sensor}-{}", self.log.len());
-                self.firing[*sensor] = Some(alert_id.clone());
-                self.happens(*sensor, AlertState::Active, &alert_id);
-            }
-            Step::End(sensor) => {
-                if let Some(alert_id) = self.firing[*sensor].take() {
-                    self.happens(*sensor, AlertState::Resolved, &alert_id);
-                }
-            }
-            Step::GoOn(sensor) => {
-                if let Some(alert_id) = self.firing[*sensor].clone() {
-                    self.happens(*sensor, AlertState::Active, &alert_id);
-                }
-            }
-            Step::Raise(_) => {}
-            Step::Pass(seconds) => self.now += seconds,
-            Step::Begin => self.begin()?,
-            Step::Finish { taken } => self.finish(*taken),
-            Step::Keep => self.keep(),
-            Step::Crash => self.crash(),
-        }
-        prop_assert!(self.bench.groups.agenda.is_consistent());
-        Ok(())
-    }
-}
-
-proptest! {
-    /// Whatever happens, is away, or crashes: every alarm is told as it ended up, in order, not before
-    /// its time; and but for a crash no news is told twice.
-    #[test]
-    fn nothing_is_lost(steps in proptest::collection::vec(step(), 0..200), at_most in 1_usize..5) {
-        let mut world = World::new(at_most);
-        for step in &steps {
-            world.step(step)?;
-        }
-        for _ in 0..200 {
-            world.now += INTERVAL;
-            world.finish(true);
-            world.begin()?;
-            world.finish(true);
-        }
-        prop_assert_eq!(world.bench.groups.waiting(), 0);
-        let mut last: BTreeMap<String, (AlertState, i64)> = BTreeMap::new();
-        for alert in &world.log {
-            last.insert(alert.event.alert_id.to_string(), (alert.event.state, alert.row_id));
-        }
-        prop_assert_eq!(last.len(), world.told.len(), "each alarm is told");
-        for (alert_id, (state, _)) in last {
-            let told = &world.told[&alert_id];
-            let (status, _) = told.last().unwrap();
-            prop_assert_eq!(*status == Status::Firing, state == AlertState::Active, "{}", alert_id);
-            if !world.crashed {
-                prop_assert!(told.is_sorted_by_key(|(_, row_id)| *row_id), "{:?}", told);
-                let statuses: Vec<_> = told.iter().map(|(status, _)| *status).collect();
-                let distinct: BTreeSet<_> = statuses.iter().map(|status| status.as_str()).collect();
-                prop_assert_eq!(distinct.len(), statuses.len(), "{}: {:?}", alert_id, statuses);
-            }
-        }
-        // What fires is told again and again.
-        let fires = world.firing.iter().flatten().count();
-        world.now += REPEAT;
-        let mut reminded = BTreeSet::new();
-        while let Some(draft) = world.bench.groups.due(at(world.now)) {
-            prop_assert!(draft.entries.iter().all(|entry| entry.status == Status::Firing));
-            prop_assert!(draft.truncated + draft.entries.len() <= fires);
-            reminded.insert(draft.group.clone());
-            world.bench.groups.told(&draft, at(world.now));
-        }
-        prop_assert_eq!(reminded.is_empty(), fires == 0);
-    }
 }
