@@ -224,6 +224,22 @@ fn a_sensor_that_never_spoke_is_missed() {
     assert_eq!(daemon.stop(), 0);
 }
 
+#[test]
+fn nobody_is_silent_while_the_daemon_is_frozen() {
+    let home = Home::new();
+    let config = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n\
+                  [[rules]]\nname = \"silent\"\nkind = \"stale\"\nafter = \"10s\"\n";
+    let mut daemon = home.start(config);
+    let client = Client::connect(&daemon.embedded_broker());
+    client.publish(names::READINGS, reading("S", 20.0, &timestamp(0)), 1);
+    daemon.freeze(Duration::from_secs(12));
+    // A second time, so that the clock was looked at in between.
+    client.publish(names::READINGS, reading("S", 20.0, &timestamp(1)), 1);
+    daemon.wait_until("both", SOON, || home.db().count() == 2);
+    assert_eq!(daemon.stop(), 0);
+    assert_eq!(home.db().number("SELECT count(*) FROM alerts"), 0, "{}", daemon.log());
+}
+
 /// Five sensors that are too warm one after the other, one of them again and again.
 #[test]
 fn work_is_not_told_and_chatter_and_floods_are_told_once() {

@@ -52,10 +52,13 @@ const OFFER: Duration = Duration::from_secs(30);
 /// How long a stop waits for what came in to be judged; what is left waits in the journal.
 const STOP_AT_MOST: Duration = Duration::from_secs(3);
 
-/// Bounds of the wait for what silence may change: it need not be noticed sooner, and the watch clock
-/// must hear in time that nobody listens any more.
+/// Bounds of the wait for what silence may change: it need not be noticed sooner, and the wall clock may be
+/// put forward.
 const LOOK_AT_LEAST: Duration = Duration::from_millis(10);
 const LOOK_AT_MOST: Duration = Duration::from_secs(1);
+
+/// How often the watch clock is looked at, whatever else goes on: it must hear in time that nobody listens.
+const LOOK_AT_WATCH: Duration = Duration::from_secs(1);
 
 /// How often the watch clock is kept while nothing comes: as much silence is forgotten by a kill.
 const KEEP_WATCH: Duration = Duration::from_secs(10);
@@ -206,8 +209,7 @@ impl Evaluator {
         }));
     }
 
-    /// How long until silence may change something; looked at now and then in any case, since the watch
-    /// clock wants to know whether anybody listens.
+    /// How long until silence, or a window of maintenance, may change something.
     fn next_look(&mut self) -> Option<Duration> {
         let next = self.engine.next_look();
         let next = next.or_else(|| self.engine.has_windows().then_some(Duration::MAX))?;
@@ -309,6 +311,9 @@ impl Actor for Evaluator {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(LOOK_AT_WATCH, |evaluator, _| {
+            evaluator.now();
+        });
         self.resume(ctx);
     }
 }

@@ -175,7 +175,10 @@ pub(super) fn wire(
     let gauges = gateway.gauges.clone();
     let evaluator = EvaluatorSettings {
         ruling: RuleBook::new(ruling(&config, &config.sensors)),
-        is_listening: Arc::new(move || is_embedded || gauges.connected()),
+        is_listening: Arc::new({
+            let intake = intake.clone();
+            move || (is_embedded || gauges.connected()) && intake.is_taking()
+        }),
         times: config.times,
         words,
         alerts_file: config

@@ -24,7 +24,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use tokio::sync::Notify;
@@ -191,6 +191,12 @@ impl Intake {
     #[must_use]
     pub fn uncommitted(&self) -> u64 {
         self.last().saturating_sub(self.committed.position())
+    }
+
+    /// Whether what is sent gets in: nobody is kept waiting for a disk or for storage.
+    #[must_use]
+    pub fn is_taking(&self) -> bool {
+        !self.trouble().keeps_waiting(Instant::now())
     }
 
     #[must_use]

@@ -54,9 +54,10 @@ fn past_the_limit_nothing_gets_in_until_storage_gets_on_or_the_daemon_stops() {
     while bench.intake.trouble.lock().unwrap().is_none() {
         std::thread::yield_now();
     }
-    assert!(bench.on_disk().is_empty());
+    assert!(bench.on_disk().is_empty() && !bench.intake.is_taking());
     bench.intake.open_wide();
     blocked.join().unwrap();
+    assert!(bench.intake.is_taking());
     callback(b"2").join().unwrap();
     assert_eq!(bench.on_disk().len(), 2);
 }

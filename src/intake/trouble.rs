@@ -6,17 +6,24 @@ use std::time::{Duration, Instant};
 /// Waiting for storage for longer than this is worth a line.
 const TELL_AFTER: Duration = Duration::from_secs(1);
 
+/// Who was refused tries again within a tenth of a second; a disk may take some time to say no.
+const TRIED_AGAIN: Duration = Duration::from_secs(5);
+
 /// The present trouble, if any.
 #[derive(Debug, Default)]
 pub struct Trouble {
     since: Option<Instant>,
+    /// The last time that something could not be taken.
+    refused_at: Option<Instant>,
     is_told: bool,
 }
 
 impl Trouble {
     /// The disk didn't take a message.
     pub fn disk(&mut self, why: &dyn Display) {
-        self.since.get_or_insert_with(Instant::now);
+        let now = Instant::now();
+        self.refused_at = Some(now);
+        self.since.get_or_insert(now);
         if !std::mem::replace(&mut self.is_told, true) {
             log::error!(
                 target: "vigie::intake",
@@ -27,7 +34,9 @@ impl Trouble {
 
     /// So many messages wait for storage that no more are taken.
     pub fn full(&mut self, uncommitted: u64) {
-        let since = *self.since.get_or_insert_with(Instant::now);
+        let now = Instant::now();
+        self.refused_at = Some(now);
+        let since = *self.since.get_or_insert(now);
         if !self.is_told && since.elapsed() >= TELL_AFTER {
             self.is_told = true;
             log::warn!(
@@ -35,6 +44,12 @@ impl Trouble {
                 "intake stopped: {uncommitted} messages wait for storage; no more are acknowledged until it gets on, the broker keeps them"
             );
         }
+    }
+
+    /// Whether somebody waits to be let in. Whoever gave up waiting may be silent since.
+    pub fn keeps_waiting(&self, now: Instant) -> bool {
+        let waits = |at: Instant| now.saturating_duration_since(at) < TRIED_AGAIN;
+        self.since.is_some() && self.refused_at.is_some_and(waits)
     }
 
     #[cfg(test)]
@@ -49,6 +64,29 @@ impl Trouble {
         {
             let seconds = since.elapsed().as_secs_f64();
             log::info!(target: "vigie::intake", "intake goes on after {seconds:.1} s");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebody_waits_until_the_trouble_is_over_or_nobody_tries_any_more() {
+        let mut trouble = Trouble::default();
+        assert!(!trouble.keeps_waiting(Instant::now()));
+        for is_disk in [true, false] {
+            if is_disk {
+                trouble.disk(&"no room")
+            } else {
+                trouble.full(9)
+            }
+            let now = Instant::now();
+            assert!(trouble.keeps_waiting(now));
+            assert!(!trouble.keeps_waiting(now + TRIED_AGAIN));
+            trouble.is_over();
+            assert!(!trouble.keeps_waiting(now));
         }
     }
 }

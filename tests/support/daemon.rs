@@ -170,6 +170,13 @@ impl Daemon {
         self.process.signal("HUP");
     }
 
+    /// Lets it do nothing for so long.
+    pub fn freeze(&self, time: Duration) {
+        self.process.signal("STOP");
+        super::let_run(time);
+        self.process.signal("CONT");
+    }
+
     pub fn kill(&mut self) {
         self.process.kill();
     }
