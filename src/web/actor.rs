@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::dev::{Server, ServerHandle};
+use actix_web::http::KeepAlive;
 use actix_web::{App, HttpServer, middleware, web};
 use futures_util::future::join_all;
 
 use super::guard::Door;
-use super::routes::{Api, CONNECTIONS, admit, configure, shared};
+use super::routes::{Api, CONNECTIONS, REQUEST_PATIENCE, admit, configure, shared};
 use super::{Settings, socket_path};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop};
 
@@ -23,12 +24,6 @@ const WORKERS: usize = 1;
 
 /// Readers of the database at a time, a socket: as many as it has connections for.
 const BLOCKING: usize = 4;
-
-/// How long a client may take to send its request's head.
-const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long a connection without a request is kept.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How long a stop waits for what is being answered, and then for the threads; within the supervisor's
 /// 5 s.
@@ -139,7 +134,9 @@ fn server(listener: Listener, api: web::Data<Api>) -> io::Result<Server> {
     .worker_max_blocking_threads(BLOCKING)
     .max_connections(CONNECTIONS)
     .client_request_timeout(REQUEST_PATIENCE)
-    .keep_alive(KEEP_ALIVE)
+    // The server has no patience but with a connection's first request: one that sends half of a second
+    // would hold its place for ever.
+    .keep_alive(KeepAlive::Disabled)
     .shutdown_timeout(STOP_AT_MOST_SECONDS)
     .disable_signals();
     let server = match listener {

@@ -9,7 +9,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
-use actix_web::{HttpRequest, HttpResponse, Route, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, Route, web};
 use chrono::Utc;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -30,6 +30,9 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(35);
 
 /// How long a reload may take: a hundred thousand sensors start in some seconds.
 const RELOAD_AT_MOST: Duration = Duration::from_secs(120);
+
+/// How long a client may take to send its request's head, and then its body.
+pub(super) const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connections at a time, a socket: a few operators, each with a browser's worth.
 pub(super) const CONNECTIONS: usize = 96;
@@ -115,9 +118,8 @@ impl Endpoint {
             Self::Alarms => web::get().to(alarms),
             Self::Alarm => web::get().to(alarm),
             Self::Alerts => web::get().to(alerts),
-            Self::Change(verb) => {
-                web::post().to(move |request, id, body, api| change(verb, request, id, body, api))
-            }
+            Self::Change(verb) => web::post()
+                .to(move |request, id, payload, api| change(verb, request, id, payload, api)),
         }
     }
 }
@@ -256,16 +258,31 @@ async fn blocking<T: Send + 'static>(
     read.and_then(|found| found).map_err(|why| error(StatusCode::SERVICE_UNAVAILABLE, why))
 }
 
+async fn whole_body(
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<web::Bytes, HttpResponse> {
+    let body = web::Bytes::from_request(request, &mut payload.into_inner());
+    match tokio::time::timeout(REQUEST_PATIENCE, body).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(why)) => Err(error(why.as_response_error().status_code(), why.to_string())),
+        Err(_) => {
+            let why = format!("the request's body was not there within {REQUEST_PATIENCE:?}");
+            Err(error(StatusCode::REQUEST_TIMEOUT, why))
+        }
+    }
+}
+
 async fn change(
     verb: Verb,
     request: HttpRequest,
     id: web::Path<String>,
-    body: Result<web::Bytes, actix_web::Error>,
+    payload: web::Payload,
     api: Shared,
 ) -> HttpResponse {
-    let body = match body {
+    let body = match whole_body(&request, payload).await {
         Ok(body) => body,
-        Err(why) => return error(why.as_response_error().status_code(), why.to_string()),
+        Err(refused) => return refused,
     };
     let via = via(&request, &api.door);
     let action = id

@@ -1,6 +1,7 @@
 //! By HTTP: what is answered, and to whom.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
@@ -140,6 +141,28 @@ fn with_a_token_nothing_is_answered_without_it() {
     // The socket is for who may open it.
     assert_eq!(plant.home.api().get("/api/v1/alarms").expect("an answer").status, 200);
     assert!(!plant.daemon.log().contains("s3cret"), "the token is in the log");
+}
+
+#[test]
+fn who_sends_half_a_request_holds_no_place_for_ever() {
+    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    let Server::Tcp(address) = plant.daemon.web() else { panic!("an address") };
+    // Ends only when the server closes the connection.
+    let answer_to = |half: &str| {
+        let mut stream = TcpStream::connect(&address).expect("a connection");
+        stream.set_read_timeout(Some(SOON)).expect("set the patience");
+        stream.write_all(half.as_bytes()).expect("send");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer, and its end");
+        answer
+    };
+    let head = "HTTP/1.1\r\nHost: localhost\r\n";
+    let no_body = "Content-Type: application/json\r\nContent-Length: 10\r\n\r\n";
+    let answer = answer_to(&format!("POST /api/v1/alarms/warm%2FT_1/ack {head}{no_body}"));
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("within 5s"), "{answer}");
+    let answer = answer_to(&format!("GET /api/v1/alarms {head}\r\nG"));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(plant.daemon.stop(), 0);
 }
 
 #[test]
