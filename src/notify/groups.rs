@@ -214,7 +214,13 @@ impl Groups {
         let Some(group_id) = self.group_of.get(&id).cloned() else { return };
         self.changed.extend([Part::Alarm(id.clone()), Part::Group(group_id.clone())]);
         let Some(alarm) = self.alarm(&id) else { return };
-        if alarm.told == Some(Status::Firing) && !self.agenda.terms().send_resolved {
+        let is_known = match alarm.told {
+            Some(Status::Firing) => !self.agenda.terms().send_resolved,
+            // Of what lies between nobody was told.
+            Some(Status::Resolved) => true,
+            None => false,
+        };
+        if is_known {
             return self.remove(&id);
         }
         self.agenda.change(&group_id, |group| {

@@ -290,6 +290,21 @@ fn one_raised_anew_at_the_very_time_it_was_raised_before_is_told() {
 }
 
 #[test]
+fn an_end_that_was_told_is_not_told_again_though_the_alarm_came_and_went_meanwhile() {
+    let mut bench = Bench::new(terms());
+    bench.raise("a", "A1", 0);
+    bench.tell(WAIT);
+    bench.end("a", "A1", 400);
+    let draft = bench.groups.due(at(500)).unwrap();
+    bench.raise("a", "A1", 501);
+    bench.groups.told(&draft, at(502));
+    bench.end("a", "A1", 503);
+    assert_eq!((bench.groups.waiting(), bench.groups.next_due()), (0, None));
+    bench.keep();
+    assert!(bench.kept.is_empty(), "{:?}", bench.kept);
+}
+
+#[test]
 fn a_group_that_is_found_empty_is_kept_no_longer() {
     let mut bench = Bench::new(terms());
     bench.raise("a", "A1", 0);
