@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::series::{Key, Newest, Series};
 use super::{Engine, Outcome};
+use crate::domain::Reading;
 
 /// How long all readings of a series must have been late before they count: a device that was cut off
 /// sends what it has kept sooner than that, and what it measures now in between. Till then one reading
@@ -36,6 +37,21 @@ impl Engine {
         });
         is_broken
     }
+
+    /// A reading came that is taken for one that was judged before, heard at `watch`: whether it is one
+    /// sent again or the same value at the same time by a device without a clock, its sensor speaks.
+    pub fn hear_again(&mut self, reading: &Reading, watch: Duration, out: &mut Vec<Outcome>) {
+        let num_before = out.len();
+        let key = (reading.sensor_id.clone(), reading.quantity.clone());
+        match self.series.get_mut(&key) {
+            Some(series) if series.newest.value.is_some() => series.newest.heard = watch,
+            _ => return,
+        }
+        self.each_entry(key, out, |entry, rule, newest, reasons| {
+            entry.hear_late(rule, newest, reasons)
+        });
+        self.follow_up(num_before, watch, out);
+    }
 }
 
 #[cfg(test)]
@@ -65,15 +81,26 @@ mod tests {
             Self { engine: Engine::new(rules(on_delay), Tz::UTC), told: Vec::new() }
         }
 
+        fn hear_again(&mut self, watch: u64, dated: DateTime<Utc>) {
+            let mut out = Vec::new();
+            self.engine.elapse(seconds(watch), &mut out);
+            self.engine.hear_again(&reading("T", dated, 5.0), seconds(watch), &mut out);
+            self.note(watch, out);
+        }
+
+        fn note(&mut self, watch: u64, out: Vec<Outcome>) {
+            self.told.extend(out.into_iter().map(|Outcome { rule, transition, .. }| {
+                format!("{watch} {} {:?}", rule.name, transition.change)
+            }));
+        }
+
         /// From when its clock went back, if it did.
         fn hear(&mut self, watch: u64, dated: DateTime<Utc>, value: f64) -> Option<DateTime<Utc>> {
             let mut out = Vec::new();
             self.engine.elapse(seconds(watch), &mut out);
             let judgement =
                 self.engine.judge(&reading("T", dated, value), seconds(watch), &mut out);
-            self.told.extend(out.into_iter().map(|Outcome { rule, transition, .. }| {
-                format!("{watch} {} {:?}", rule.name, transition.change)
-            }));
+            self.note(watch, out);
             assert_eq!(judgement.is_broken, value > 8.0);
             judgement.clock_went_back_from
         }
@@ -129,5 +156,17 @@ mod tests {
         assert!(bench.told.is_empty(), "{:?}", bench.told);
         bench.hear(200, at(902), 5.0);
         assert_eq!(bench.told, ["200 stale Raised", "200 stale Returned"], "silent for 100 s");
+    }
+
+    #[test]
+    fn a_sensor_without_a_clock_that_measures_the_same_again_is_not_silent() {
+        let mut bench = Bench::new(0);
+        bench.hear(0, at(1000), 5.0);
+        for watch in [80, 160, 240] {
+            bench.hear_again(watch, at(1000));
+        }
+        assert!(bench.told.is_empty(), "{:?}", bench.told);
+        bench.hear_again(340, at(1000));
+        assert_eq!(bench.told, ["340 stale Raised", "340 stale Returned"], "silent for 100 s");
     }
 }

@@ -48,6 +48,7 @@ impl Evaluator {
         outcomes: &mut Vec<Outcome>,
     ) -> Option<Judged> {
         if !self.recent.is_new(Fingerprint::from(&reading)) {
+            self.engine.hear_again(&reading, watch, outcomes);
             self.note_redelivered(&reading);
             return None;
         }
