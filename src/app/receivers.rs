@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::{Announce, Config};
 use crate::messages::{AlertsStored, KeepReceiver, LoadAlerts, LoadReceiver};
-use crate::notify::{self, Receiver, Routes, Settings};
+use crate::notify::{Receiver, Routes, Settings, SharedRunbooks};
 use crate::storage::Writer;
 use crate::supervisor::{ChildSpec, Exhaustion, Mailbox, Readiness};
 
@@ -27,8 +27,8 @@ pub(super) fn settings(
     config: &Config,
     storage: &Mailbox<Writer>,
     stored: &AlertsStored,
+    runbooks: &SharedRunbooks,
 ) -> Vec<Settings> {
-    let runbooks = Arc::new(notify::runbooks(&config.rules));
     let words = config.language.words();
     let routes = Routes {
         load: storage.route::<LoadReceiver>(ROOM),

@@ -19,6 +19,7 @@ use crate::config::{self, AlertsConfig, Config, ConfigErrors, LogConfig, SensorC
 use crate::locale::{ReloadWords, Words};
 use crate::logging;
 use crate::messages::{Reload, ReloadAnswer, ReloadRules, Ruling};
+use crate::notify::SharedRunbooks;
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, GroupHandle, Route, Routed};
 
 /// How long the evaluator may take to go by other rules: it may have a batch on its way to a slow storage.
@@ -41,6 +42,7 @@ pub(super) struct ReloaderSettings {
     pub running: Arc<Mutex<Running>>,
     pub group: GroupHandle,
     pub rules: Route<ReloadRules>,
+    pub runbooks: SharedRunbooks,
     pub words: &'static Words,
 }
 
@@ -101,6 +103,7 @@ impl ReloaderSettings {
         let has_other_chattering = config.alerts.chattering != alerts.chattering;
         (config.alerts, config.rules) = (AlertsConfig { flood, ..alerts }, rules);
         config.maintenance = work;
+        self.runbooks.replace(&config.rules); // before an alarm of theirs can be told
         let rules = changes::rules(&before, &after.rules);
         // Also when nothing seems to have changed: an earlier reload may have failed here.
         self.send_rules(after).await?;

@@ -25,6 +25,7 @@ use crate::messages::{
     AlertsDelivered, AlertsStored, AlertsWaiting, BrokerAddress, ConfirmCommitted,
     LoadPendingAlerts, LoadResumePoint, Operate, PublishReadings, Reload, ReloadRules, Store,
 };
+use crate::notify::SharedRunbooks;
 use crate::storage::{self, Writer};
 use crate::supervisor::{ChildSpec, Health, Mailbox, Readiness, Route, Tree};
 use crate::web::{self, Web};
@@ -143,7 +144,8 @@ pub(super) fn wire(
         })?
     };
     let stored = AlertsStored::default();
-    let receivers = receivers::settings(&config, &boxes.storage, &stored);
+    let runbooks = SharedRunbooks::of(&config.rules);
+    let receivers = receivers::settings(&config, &boxes.storage, &stored, &runbooks);
     let report = Reporting {
         version: options.version,
         broker: gateway.broker_name(),
@@ -199,6 +201,7 @@ pub(super) fn wire(
         file: options.config.clone(),
         group: group.handle(),
         rules: boxes.alerts.route::<ReloadRules>(ONE),
+        runbooks,
         words,
         running: Arc::new(AsyncMutex::new(Running { config: config.clone(), fleet })),
     };

@@ -129,7 +129,7 @@ impl Receiver {
     fn tell(&mut self, draft: Draft, events: Vec<PendingAlert>, ctx: &mut Context<Self>) {
         self.env.fault_point();
         let Settings { name, runbooks, channel, .. } = &*self.settings;
-        let notification = Notification::new(name.clone(), &draft, events, runbooks);
+        let notification = Notification::new(name.clone(), &draft, events, &runbooks.now());
         if notification.alarms.is_empty() {
             warn!(target: TARGET, "receiver {name}: {} alert events are no longer in the database, and can't be told", draft.entries.len());
             return self.finish(&draft, None, ctx);

@@ -26,6 +26,7 @@ mod kept;
 mod mail;
 pub mod notification;
 pub mod outcome;
+mod runbooks;
 pub mod template;
 mod trouble;
 
@@ -35,9 +36,8 @@ pub use actor::Receiver;
 use channel::Channel;
 pub use gauges::{Gauges, Shown};
 use groups::Terms;
-use notification::Runbooks;
+pub use runbooks::SharedRunbooks;
 
-use crate::alarms::rule::Rule;
 use crate::alarms::select::matches;
 use crate::config::{AlarmSelection, ReceiverConfig};
 use crate::domain::AlertEvent;
@@ -60,7 +60,7 @@ pub struct Settings {
     terms: Terms,
     selection: AlarmSelection,
     channel: Arc<Channel>,
-    runbooks: Arc<Runbooks>,
+    runbooks: SharedRunbooks,
     words: &'static Words,
     routes: Routes,
     /// Rules are announced at each reading, and no return is: it is taken from the record.
@@ -74,7 +74,7 @@ impl Settings {
     #[must_use]
     pub fn new(
         config: &ReceiverConfig,
-        runbooks: Arc<Runbooks>,
+        runbooks: SharedRunbooks,
         words: &'static Words,
         routes: Routes,
         with_silent_ends: bool,
@@ -101,13 +101,6 @@ impl Settings {
             gauges: Arc::default(),
         }
     }
-}
-
-/// The runbooks of the rules that have one.
-#[must_use]
-pub fn runbooks(rules: &[Rule]) -> Runbooks {
-    let with_runbook = |rule: &Rule| Some((rule.name.clone(), rule.runbook.clone()?));
-    rules.iter().filter_map(with_runbook).collect()
 }
 
 /// Whether a receiver wants to hear of an alarm.

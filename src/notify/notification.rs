@@ -12,12 +12,10 @@ use chrono::{DateTime, Utc};
 use super::fingerprint::Fnv;
 use super::group::Status;
 use super::groups::{Draft, Entry};
+use super::runbooks::Runbooks;
 use crate::domain::{AlertEvent, Priority};
 use crate::locale::{NotifyWords, ToldAlarm};
 use crate::messages::PendingAlert;
-
-/// Runbooks by the rules' names.
-pub type Runbooks = HashMap<Arc<str>, Arc<str>>;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notification {

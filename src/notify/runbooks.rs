@@ -1,0 +1,63 @@
+//! Where it is written what to do, by the rules' names: shared by all receivers and whoever has other rules
+//! for them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::alarms::rule::Rule;
+
+/// Runbooks by the rules' names, of the rules that have one.
+pub type Runbooks = HashMap<Arc<str>, Arc<str>>;
+
+/// The runbooks as they are now.
+#[derive(Debug, Clone)]
+pub struct SharedRunbooks(Arc<Mutex<Arc<Runbooks>>>);
+
+impl SharedRunbooks {
+    #[must_use]
+    pub fn of(rules: &[Rule]) -> Self {
+        Self(Arc::new(Mutex::new(runbooks(rules))))
+    }
+
+    /// Notifications from now on have those of other rules.
+    pub fn replace(&self, rules: &[Rule]) {
+        *self.lock() = runbooks(rules);
+    }
+
+    pub(super) fn now(&self) -> Arc<Runbooks> {
+        self.lock().clone()
+    }
+
+    /// Each change is whole: a poisoned lock is as good.
+    fn lock(&self) -> MutexGuard<'_, Arc<Runbooks>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn runbooks(rules: &[Rule]) -> Arc<Runbooks> {
+    let with_runbook = |rule: &Rule| Some((rule.name.clone(), rule.runbook.clone()?));
+    Arc::new(rules.iter().filter_map(with_runbook).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alarms::rule::Priority;
+    use crate::domain::Quantity;
+
+    #[test]
+    fn whoever_shares_them_has_those_of_the_rules_as_they_are() {
+        let rule = |name: &str, runbook: Option<&str>| Rule {
+            runbook: runbook.map(Arc::from),
+            ..Rule::retired(name.into(), Quantity::temperature(), Priority::High)
+        };
+        let shared = SharedRunbooks::of(&[rule("hot", Some("old")), rule("cold", None)]);
+        let of_a_receiver = shared.clone();
+        assert_eq!(*of_a_receiver.now(), Runbooks::from([("hot".into(), "old".into())]));
+        shared.replace(&[rule("hot", Some("new")), rule("cold", Some("heat"))]);
+        let expected = [("hot".into(), "new".into()), ("cold".into(), "heat".into())];
+        assert_eq!(*of_a_receiver.now(), Runbooks::from(expected));
+        shared.replace(&[]);
+        assert!(of_a_receiver.now().is_empty());
+    }
+}
