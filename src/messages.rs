@@ -187,9 +187,9 @@ pub struct KeepReceiver {
 #[derive(Message)]
 #[rtype(result = "Result<Vec<PendingAlert>, String>")]
 pub enum LoadAlerts {
-    /// Those that are announced, after the given row; `with_silent_ends` also each return that is not,
-    /// as it is with `announce = "every-reading"`.
-    After { row_id: i64, at_most: usize, with_silent_ends: bool },
+    /// Those that are announced, after the given row, and the ends that their rules announce to nobody, as
+    /// it is with `announce = "every-reading"`.
+    After { row_id: i64, at_most: usize },
     /// Of these rows, those that are there.
     Rows(Vec<i64>),
 }

@@ -60,6 +60,8 @@ pub struct Outcome {
     pub is_offline: bool,
     /// What it says if it isn't a transition of one alarm.
     pub summary: Option<Summary>,
+    /// Whether it would be announced as an end if its rule announced ends.
+    pub is_silent_end: bool,
     /// Whether it came in a flood.
     pub in_flood: bool,
     /// Who did it, where somebody did.
@@ -324,10 +326,10 @@ fn tell(
         let is_new = transition.change == Change::Raised && !is_told && !stands;
         stands = transition.state.condition.stands();
         is_told = transition.announced.map_or(is_told, |told| told != Announcement::Returned);
-        if rule.announces_each_reading {
-            // Its consumers know of breaking readings only.
-            transition.announced =
-                transition.announced.filter(|told| *told != Announcement::Returned);
+        let is_silent_end =
+            rule.announces_each_reading && transition.announced == Some(Announcement::Returned);
+        if is_silent_end {
+            transition.announced = None; // its consumers know of breaking readings only
         }
         if is_new || entry.id.is_none() {
             entry.id = Some(kept::alert_id(&rule.name, &key.0, transition.at));
@@ -349,6 +351,7 @@ fn tell(
             transition,
             is_offline: entry.is_offline,
             summary: None,
+            is_silent_end,
             in_flood: false,
             operator,
         });

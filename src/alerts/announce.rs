@@ -11,7 +11,7 @@ use crate::locale::{AlertWords, Words};
 pub fn event(outcome: Outcome, words: &Words) -> AlertEvent {
     let Outcome { rule, alert_type, threshold, alert_id, operator, .. } = outcome;
     let Outcome { sensor_id, location, unit, value, transition, .. } = outcome;
-    let Outcome { is_offline, summary, in_flood, .. } = outcome;
+    let Outcome { is_offline, summary, is_silent_end, in_flood, .. } = outcome;
     let change = transition.change;
     let is_active = match transition.announced {
         Some(told) => told != Announcement::Returned,
@@ -63,6 +63,7 @@ pub fn event(outcome: Outcome, words: &Words) -> AlertEvent {
         message,
         timestamp: transition.at,
         announced: transition.announced.is_some(),
+        is_silent_end,
         in_flood,
     }
 }
@@ -119,6 +120,7 @@ mod tests {
             transition,
             is_offline: false,
             summary: None,
+            is_silent_end: false,
             in_flood: false,
             operator: None,
         };

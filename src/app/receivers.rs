@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Announce, Config};
+use crate::config::Config;
 use crate::messages::{AlertsStored, KeepReceiver, LoadAlerts, LoadReceiver};
 use crate::notify::{Receiver, Routes, Settings, SharedRunbooks};
 use crate::storage::Writer;
@@ -35,10 +35,9 @@ pub(super) fn settings(
         keep: storage.route::<KeepReceiver>(ROOM),
         alerts: storage.route::<LoadAlerts>(ROOM),
     };
-    let silent_ends = config.alerts.announce == Announce::EveryReading;
     let settings = |receiver| {
         let (runbooks, routes) = (runbooks.clone(), routes.clone());
-        Settings::new(receiver, runbooks, words, routes, silent_ends, stored.clone())
+        Settings::new(receiver, runbooks, words, routes, stored.clone())
     };
     config.receivers.iter().map(settings).collect()
 }

@@ -200,6 +200,9 @@ pub struct AlertEvent {
     pub timestamp: DateTime<Utc>,
     /// Whether this event is published; otherwise it is only kept.
     pub announced: bool,
+    /// Whether it is an end that was not announced because its rule announces no ends: who keeps track of
+    /// alarms goes by it. One that was withheld is none.
+    pub is_silent_end: bool,
     /// Whether it came in a flood of alarms, of which a summary tells: who sends messages to people may
     /// send that one instead.
     pub in_flood: bool,

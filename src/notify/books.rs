@@ -63,11 +63,7 @@ impl Receiver {
         }
         // What comes while storage answers must not be forgotten.
         (self.more, self.is_asking) = (false, true);
-        let question = LoadAlerts::After {
-            row_id: groups.through(),
-            at_most: BATCH,
-            with_silent_ends: self.settings.with_silent_ends,
-        };
+        let question = LoadAlerts::After { row_id: groups.through(), at_most: BATCH };
         let alerts = self.settings.routes.alerts.clone();
         let ask = async move { flat(alerts.request(question, STORAGE).await) };
         ctx.spawn(ask.into_actor(self).map(|loaded, act, ctx| {

@@ -29,6 +29,7 @@ fn told(sensor: &str, status: Status, is_news: bool) -> Told {
         message: format!("{sensor} is {}", if is_over { "fine" } else { "hot" }),
         timestamp: at(100),
         announced: true,
+        is_silent_end: false,
         in_flood: false,
     };
     Told { event, status, starts_at: at(0), is_news, runbook: Some("https://r".into()) }

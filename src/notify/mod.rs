@@ -8,8 +8,7 @@
 //! nor an outage of a day loses any of it, and a restart goes on where it stopped. A notification counts
 //! as told when the receiver has said so; killed between that and the commit, it is sent once more,
 //! with the same id. One receiver waits for no other.
-//! Never: an event told that was not announced, but for returns where the configuration announces no
-//! return; a secret in a log line; the past told to a receiver that is new.
+//! Never: an event told that was not announced, but for ends that their rules announce to nobody; a secret in a log line; the past told to a receiver that is new.
 
 pub mod actor;
 pub mod alertmanager;
@@ -63,8 +62,6 @@ pub struct Settings {
     runbooks: SharedRunbooks,
     words: &'static Words,
     routes: Routes,
-    /// Rules are announced at each reading, and no return is: it is taken from the record.
-    with_silent_ends: bool,
     /// Says when there may be events to take in.
     stored: AlertsStored,
     pub gauges: Arc<Gauges>,
@@ -77,7 +74,6 @@ impl Settings {
         runbooks: SharedRunbooks,
         words: &'static Words,
         routes: Routes,
-        with_silent_ends: bool,
         stored: AlertsStored,
     ) -> Self {
         let terms = Terms {
@@ -96,7 +92,6 @@ impl Settings {
             runbooks,
             words,
             routes,
-            with_silent_ends,
             stored,
             gauges: Arc::default(),
         }

@@ -85,6 +85,7 @@ pub(crate) fn event(alert_id: &str, sensor: &str, seconds: i64, state: AlertStat
         message: "Température élevée détectée: 38.2°C".into(),
         timestamp: at(seconds),
         announced: true,
+        is_silent_end: false,
         in_flood: false,
     }
 }

@@ -20,7 +20,8 @@ use crate::messages::PendingAlert;
 macro_rules! event_columns {
     () => {
         "id, alert_id, rule, alert_type, sensor_id, location, quantity, value, unit, threshold,
-         severity, state, message, timestamp, in_flood, transition, \"by\", why"
+         severity, state, message, timestamp, in_flood, transition, \"by\", why, announced,
+         silent_end"
     };
 }
 pub(super) const EVENT_COLUMNS: &str = event_columns!();
@@ -188,7 +189,8 @@ fn alert_event(row: &Row<'_>) -> Result<AlertEvent, Unreadable> {
         operator: operator(row, 16)?,
         message: row.get(12)?,
         timestamp: moment(row, 13)?,
-        announced: true,
+        announced: row.get(18)?,
+        is_silent_end: row.get(19)?,
         in_flood: row.get(14)?,
     })
 }

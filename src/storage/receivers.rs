@@ -76,26 +76,21 @@ pub(super) fn alerts(
     which: &LoadAlerts,
 ) -> rusqlite::Result<Vec<PendingAlert>> {
     match which {
-        LoadAlerts::After { row_id, at_most, with_silent_ends } => {
-            let which = if *with_silent_ends { WITH_SILENT_ENDS } else { "announced" };
-            after(connection, which, *row_id, *at_most)
-        }
+        LoadAlerts::After { row_id, at_most } => after(connection, *row_id, *at_most),
         LoadAlerts::Rows(rows) => of_rows(connection, rows),
     }
 }
 
-/// Rows of before transitions were recorded have none.
-const WITH_SILENT_ENDS: &str = "(announced OR (state = 'resolved'
-    AND (transition IS NULL OR transition IN ('returned', 'closed', 'reset'))))";
-
+/// The row itself says what receivers are to hear of: how its rule is announced now need not be how it
+/// was then.
 fn after(
     connection: &Connection,
-    which: &str,
     row_id: i64,
     at_most: usize,
 ) -> rusqlite::Result<Vec<PendingAlert>> {
-    let sql = format!("SELECT {EVENT_COLUMNS} FROM alerts WHERE id > ?1 AND {which} ORDER BY id");
-    let mut select = connection.prepare_cached(&sql)?;
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT {EVENT_COLUMNS} FROM alerts WHERE id > ?1 AND (announced OR silent_end) ORDER BY id"
+    ))?;
     let mut rows = select.query([row_id])?;
     let mut alerts = Vec::new();
     while alerts.len() < at_most {
@@ -132,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_announced_is_loaded_and_where_it_is_wished_every_end() {
+    fn what_is_announced_is_loaded_and_so_are_ends_that_their_rules_announce_to_nobody() {
         let folder = tempfile::tempdir().unwrap();
         let mut database = crate::storage::open(&settings(&folder.path().join("a.db"))).unwrap();
         let quiet = |event: AlertEvent| AlertEvent { announced: false, ..event };
@@ -140,7 +135,8 @@ mod tests {
             event("a", "A", 1, AlertState::Active),
             quiet(event("b", "B", 2, AlertState::Active)),
             quiet(event("a", "A", 3, AlertState::Resolved)),
-            event("c", "C", 4, AlertState::Active),
+            AlertEvent { is_silent_end: true, ..quiet(event("a", "A", 4, AlertState::Resolved)) },
+            event("c", "C", 5, AlertState::Active),
         ];
         commit(&mut database, &[Work::Store(&stored_alerts(events))]).unwrap();
         let rows = |which: &LoadAlerts| -> Vec<(i64, String)> {
@@ -148,14 +144,11 @@ mod tests {
             found.into_iter().map(|it| (it.row_id, it.event.alert_id.to_string())).collect()
         };
         let row = |row_id, alert_id: &str| (row_id, alert_id.to_owned());
-        let after = |row_id, at_most, with_silent_ends| {
-            rows(&LoadAlerts::After { row_id, at_most, with_silent_ends })
-        };
-        assert_eq!(after(0, 9, true), [row(1, "a"), row(3, "a"), row(4, "c")]);
-        assert_eq!(after(1, 1, true), [row(3, "a")]);
-        assert_eq!(after(0, 9, false), [row(1, "a"), row(4, "c")], "the return was withheld");
-        assert_eq!(rows(&LoadAlerts::Rows(vec![4, 2, 99])), [row(4, "c"), row(2, "b")]);
-        assert_eq!(kept(&database.connection, "a").unwrap().last_row_id, 4);
+        let after = |row_id, at_most| rows(&LoadAlerts::After { row_id, at_most });
+        assert_eq!(after(0, 9), [row(1, "a"), row(4, "a"), row(5, "c")], "one was withheld");
+        assert_eq!(after(1, 1), [row(4, "a")]);
+        assert_eq!(rows(&LoadAlerts::Rows(vec![5, 2, 99])), [row(5, "c"), row(2, "b")]);
+        assert_eq!(kept(&database.connection, "a").unwrap().last_row_id, 5);
     }
 
     #[test]

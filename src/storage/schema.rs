@@ -7,9 +7,10 @@
 use r2d2_sqlite::rusqlite::{self, Connection, TransactionBehavior};
 
 /// The version this program reads and writes.
-pub(super) const VERSION: u32 = 7;
+pub(super) const VERSION: u32 = 8;
 
-const STEPS: [&str; VERSION as usize] = [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7];
+const STEPS: [&str; VERSION as usize] =
+    [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8];
 
 /// The columns of the table that the system Vigie grew from made.
 const ORIGIN_COLUMNS: [&str; 6] =
@@ -195,6 +196,12 @@ CREATE INDEX operator_actions_by_time ON operator_actions (at);
 /// Actions that were refused or changed nothing, to be bounded without a walk through those done.
 const STEP_7: &str = "
 CREATE INDEX operator_actions_idle ON operator_actions (id) WHERE outcome <> 'done';
+";
+
+/// Whether an event is an end that its rule announces to nobody; receivers of notifications hear of it. Of
+/// rows from before it is not known, and receivers took them in within a moment.
+const STEP_8: &str = "
+ALTER TABLE alerts ADD COLUMN silent_end BOOLEAN NOT NULL DEFAULT FALSE;
 ";
 
 /// What a file turned out to be.

@@ -223,9 +223,9 @@ impl Rows<'_> {
             .prepare_cached(
                 "INSERT INTO alerts (alert_id, rule, alert_type, sensor_id, location, quantity,
                     value, unit, threshold, severity, state, message, timestamp, announced,
-                    in_flood, transition, \"by\", why)
+                    silent_end, in_flood, transition, \"by\", why)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                    ?17, ?18)",
+                    ?17, ?18, ?19)",
             )?
             .execute(params![
                 event.alert_id,
@@ -242,6 +242,7 @@ impl Rows<'_> {
                 event.message,
                 at,
                 event.announced,
+                event.is_silent_end,
                 event.in_flood,
                 event.change.as_str(),
                 event.operator.as_ref().map(|operator| &operator.by),

@@ -136,6 +136,7 @@ mod tests {
             message: "Température élevée détectée: 38.2°C".into(),
             timestamp: time(),
             announced: true,
+            is_silent_end: false,
             in_flood: false,
         };
         assert_eq!(

@@ -1,9 +1,19 @@
-//! What a receiver is told follows the configuration while it changes.
+//! What a receiver believes follows what alarms do: whatever is announced, while the configuration
+//! changes, and while an alarm is withheld.
 
 use serde_json::Value;
 
-use crate::stage::{HOT, Plant, config, webhook};
-use crate::support::{Home, HttpServer, SOON, run_vigie};
+use crate::stage::{FINE, HOT, Plant, config, told, webhook};
+use crate::support::{Daemon, Home, HttpServer, SOON, run_vigie};
+
+/// The short form's limits, announced as given, and a receiver.
+fn short_form(announce: &str, server: &HttpServer) -> String {
+    format!(
+        "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n[alerts]\nannounce = \"{announce}\"\n\
+         [alerts.temperature]\nhigh = 35\n{}",
+        webhook("on-call", &server.url("/"))
+    )
+}
 
 fn run(home: &Home, args: &[&str]) {
     let output = run_vigie(home, &[args, &["-c", "vigie.toml"]].concat());
@@ -13,6 +23,77 @@ fn run(home: &Home, args: &[&str]) {
 fn reload(home: &Home, config: &str) {
     home.write("vigie.toml", config);
     run(home, &["reload"]);
+}
+
+/// Who is told how in each message so far, of which there are so many.
+fn all_told(server: &HttpServer, count: usize) -> Vec<Vec<String>> {
+    server.wait_taken(count, SOON).iter().map(|request| told(&request.json())).collect()
+}
+
+/// An alarm is raised while returns are announced as `before` has it, and ends `after` a change.
+fn hears_the_end([before, after]: [&str; 2], change: impl Fn(&Home, Daemon, &str) -> Daemon) {
+    let (home, server) = (Home::new(), HttpServer::new());
+    let mut daemon = home.start(&short_form(before, &server));
+    Plant::of(&mut daemon).read("T", "Hall", HOT, 0);
+    assert_eq!(all_told(&server, 1), [["T firing"]], "{before}");
+    let mut daemon = change(&home, daemon, &short_form(after, &server));
+    Plant::of(&mut daemon).read("T", "Hall", FINE, 1);
+    assert_eq!(all_told(&server, 2)[1], ["T resolved"], "{before}, then {after}");
+    assert_eq!(daemon.stop(), 0);
+}
+
+const CHANGES: [[&str; 2]; 3] = [
+    ["transitions", "every-reading"],
+    ["every-reading", "transitions"],
+    ["every-reading", "every-reading"],
+];
+
+#[test]
+fn an_alarm_ends_for_receivers_whatever_a_reload_makes_of_what_is_announced() {
+    for announce in CHANGES {
+        hears_the_end(announce, |home, daemon, config| {
+            reload(home, config);
+            daemon
+        });
+    }
+}
+
+#[test]
+fn an_alarm_ends_for_receivers_whatever_is_announced_after_a_restart() {
+    for announce in CHANGES {
+        hears_the_end(announce, |home, mut daemon, config| {
+            assert_eq!(daemon.stop(), 0);
+            home.start(config)
+        });
+    }
+}
+
+/// The short form announces each reading; the rule in question does not.
+#[test]
+fn an_end_that_was_withheld_is_none_for_receivers_though_every_reading_is_announced() {
+    let (home, server) = (Home::new(), HttpServer::new());
+    let more = "[[rules]]\nname = \"warm\"\nkind = \"high\"\nlimit = 30.0\n";
+    let config = short_form("every-reading", &server) + more;
+    let config =
+        config.replace("[alerts.temperature]\nhigh = 35\n", "[alerts.humidity]\nhigh = 90\n");
+    let mut daemon = home.start(&config);
+    let plant = Plant::of(&mut daemon);
+    let hear = |daemon: &mut Daemon, value: f64, n: usize| {
+        plant.read("T", "Hall", value, n);
+        daemon.wait_until("the reading", SOON, || home.db().count() == n + 1);
+    };
+    hear(&mut daemon, HOT, 0);
+    assert_eq!(all_told(&server, 1), [["T firing"]]);
+    run(&home, &["shelve", "warm/T", "--by", "anne", "--for", "1h", "--why", "door"]);
+    hear(&mut daemon, FINE, 1);
+    hear(&mut daemon, HOT, 2);
+    run(&home, &["unshelve", "warm/T", "--by", "anne"]);
+    // It is told after all that came before.
+    plant.read("U", "Hall", HOT, 3);
+    assert_eq!(all_told(&server, 2)[1], ["U firing", "T firing"], "people know that it stands");
+    plant.read("T", "Hall", FINE, 4);
+    assert_eq!(all_told(&server, 3)[2], ["T resolved", "U firing"]);
+    assert_eq!(daemon.stop(), 0);
 }
 
 #[test]

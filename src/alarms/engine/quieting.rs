@@ -258,6 +258,7 @@ pub(super) fn said_of_one(
         transition: begin_or_end(&summary, at),
         is_offline: false,
         summary: Some(summary),
+        is_silent_end: false,
         in_flood: false,
         operator: None,
     }
@@ -286,6 +287,7 @@ fn said_of_all(summary: Summary, limit: f64, at: DateTime<Utc>) -> Outcome {
         transition: begin_or_end(&summary, at),
         is_offline: false,
         summary: Some(summary),
+        is_silent_end: false,
         in_flood: false,
         operator: None,
     }

@@ -24,6 +24,7 @@ fn row(row_id: i64) -> PendingAlert {
         message: String::new(),
         timestamp: DateTime::UNIX_EPOCH,
         announced: true,
+        is_silent_end: false,
         in_flood: false,
     };
     PendingAlert { row_id, event }

@@ -233,6 +233,7 @@ pub fn alert(row_id: i64) -> PendingAlert {
         message: "High temperature detected: 38.2°C".into(),
         timestamp: DateTime::from_timestamp_micros(1_723_631_400_123_456).unwrap(),
         announced: true,
+        is_silent_end: false,
         in_flood: false,
     };
     PendingAlert { row_id, event }

@@ -49,6 +49,7 @@ pub(super) fn event(row_id: i64, alert_id: &str, sensor: &str, state: AlertState
         message: String::new(),
         timestamp: at(row_id),
         announced: true,
+        is_silent_end: false,
         in_flood: false,
     };
     PendingAlert { row_id, event }

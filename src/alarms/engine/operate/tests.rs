@@ -137,6 +137,20 @@ fn an_alarm_that_went_and_came_while_nobody_was_told_is_the_one_people_know() {
 }
 
 #[test]
+fn an_end_is_silent_where_each_reading_is_announced_and_nothing_withholds_it() {
+    let mut warm = rules().swap_remove(0);
+    (warm.timing, warm.announces_each_reading) = (Timing::default(), true);
+    let mut bench = Bench { engine: Engine::new(vec![warm], Tz::UTC), ..Bench::new() };
+    let shelve = Action::Shelve { lasting: HOUR, is_one_shot: false };
+    bench.read(25.0).read(20.0).read(25.0).does(shelve, "warm/T");
+    bench.read(20.0).read(25.0).read(20.0).does(Action::Unshelve, "warm/T");
+    let ends: Vec<_> = bench.out.iter().filter(|outcome| outcome.is_silent_end).collect();
+    let changes: Vec<_> = ends.iter().map(|outcome| outcome.transition.change).collect();
+    assert_eq!(changes, [Change::Returned, Change::Unshelved]);
+    assert!(ends.iter().all(|outcome| outcome.transition.announced.is_none()));
+}
+
+#[test]
 fn one_that_nobody_heard_of_has_an_id_each_time() {
     let mut bench = Bench::new();
     bench.read(20.0).does(SHELVE, "warm/T").read(30.0).read(20.0).restart().read(31.0);
