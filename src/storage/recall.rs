@@ -29,7 +29,8 @@ pub(super) const EVENT_COLUMNS: &str = event_columns!();
 pub(super) const PENDING_SQL: &str = concat!(
     "SELECT ",
     event_columns!(),
-    " FROM alerts WHERE announced AND published_at IS NULL AND id > ?1 ORDER BY id"
+    " FROM alerts INDEXED BY alerts_pending",
+    " WHERE announced AND published_at IS NULL AND id > ?1 ORDER BY id"
 );
 
 /// Readings of each table to recognise a redelivery by and to fill the windows of rules with: many times

@@ -81,6 +81,15 @@ pub(super) fn alerts(
     }
 }
 
+/// The events after row `?1`.
+pub(super) fn after_sql() -> String {
+    // The planner would rather walk along the rows themselves.
+    format!(
+        "SELECT {EVENT_COLUMNS} FROM alerts INDEXED BY alerts_told
+         WHERE id > ?1 AND (announced OR silent_end) ORDER BY id"
+    )
+}
+
 /// The row itself says what receivers are to hear of: how its rule is announced now need not be how it
 /// was then.
 fn after(
@@ -88,9 +97,7 @@ fn after(
     row_id: i64,
     at_most: usize,
 ) -> rusqlite::Result<Vec<PendingAlert>> {
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS} FROM alerts WHERE id > ?1 AND (announced OR silent_end) ORDER BY id"
-    ))?;
+    let mut select = connection.prepare_cached(&after_sql())?;
     let mut rows = select.query([row_id])?;
     let mut alerts = Vec::new();
     while alerts.len() < at_most {
