@@ -13,6 +13,7 @@ mod ids;
 mod late;
 mod operate;
 mod quieting;
+mod recall;
 mod reload;
 mod restore;
 
@@ -158,9 +159,8 @@ impl Engine {
                 return judgement;
             }
             judgement.clock_went_back_from = Some(series.newest.at);
-            series.begin_anew(&self.rules, newest.at);
-            self.series.insert(key.clone(), series);
-            series = self.take(&key, &newest, out); // it may be elsewhere by now
+            series = self.go_back(&key, series, &newest, out);
+            self.keep_anew(&key, &series);
         }
         let is_first = series.newest.value.is_none() || judgement.clock_went_back_from.is_some();
         let previous = (!is_first).then_some(series.newest.at);
@@ -272,6 +272,15 @@ impl Engine {
             self.changed.insert((key.clone(), rule));
         }
         entry
+    }
+
+    /// Where it is and what was heard last is kept with each of its alarms.
+    fn keep_anew(&mut self, key: &Key, series: &Series) {
+        for entry in &series.entries {
+            if entry.is_kept(&self.rules[entry.rule]) {
+                self.changed.insert((key.clone(), entry.rule));
+            }
+        }
     }
 
     /// Puts a series back, and sees to it that it is looked at in time.

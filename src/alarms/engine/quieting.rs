@@ -84,11 +84,7 @@ impl Engine {
             }
             let mut series = self.take(&key, &newest, out);
             series.newest = newest;
-            for entry in &series.entries {
-                if entry.is_kept(&self.rules[entry.rule]) {
-                    self.changed.insert((key.clone(), entry.rule));
-                }
-            }
+            self.keep_anew(&key, &series);
             self.put(key, series);
         }
         self.forget_unheard_but(expected, out);

@@ -12,7 +12,7 @@ use super::super::rule::{Rule, Timing};
 use super::super::series::{Entry, Newest, is_timed};
 use super::Key;
 use super::{Engine, Outcome, Past, quieting, tell};
-use crate::domain::{AlarmState, Reading, SensorId, StandingAlert};
+use crate::domain::{AlarmState, SensorId, StandingAlert};
 
 impl Engine {
     /// Goes on from what was kept. `recent` are the last readings that were judged, `standing` the alarms
@@ -31,7 +31,7 @@ impl Engine {
         let (mut known, inherited): (HashMap<_, _>, _) =
             before.partition(|(of, _)| with_state.contains(of));
         engine.inherited = inherited;
-        recent.iter().for_each(|reading| engine.recall(reading, watch));
+        engine.recall(recent, &alarms, watch);
         for alarm in alarms {
             if let Err(alarm) = engine.take_back(alarm, watch, out) {
                 let of = (alarm.sensor_id.clone(), alarm.rule.clone());
@@ -62,21 +62,6 @@ impl Engine {
         }
     }
 
-    /// Remembers a reading that an earlier life judged.
-    fn recall(&mut self, reading: &Reading, watch: Duration) {
-        let key = (reading.sensor_id.clone(), reading.quantity.clone());
-        let newest = Newest::new(reading, watch);
-        if self.series.get(&key).is_some_and(|series| newest.at < series.newest.at) {
-            return;
-        }
-        let mut series = self.take(&key, &newest, &mut Vec::new());
-        series.newest = newest;
-        for entry in &mut series.entries {
-            entry.recall(&self.rules[entry.rule], &series.newest);
-        }
-        self.series.insert(key, series);
-    }
-
     /// The kept alarms, by sensor and rule, that somebody must have edited: what stood of them was closed.
     pub fn take_unread(&mut self) -> Vec<(SensorId, Arc<str>)> {
         std::mem::take(&mut self.unread)
@@ -100,6 +85,7 @@ impl Engine {
         let key = (alarm.sensor_id, quantity);
         let newer = self.newer(&key, &newest, watch);
         let mut series = self.take(&key, &newer, out);
+        let has_gone_back = newer.at < newest.at;
         series.newest = newer;
         let named = |entry: &&mut Entry| self.rules[entry.rule].name == alarm.rule;
         match series.entries.iter_mut().find(named) {
@@ -107,8 +93,9 @@ impl Engine {
                 if kept.is_of(self.marks[entry.rule])
                     || kept.is_of_before(&self.rules[entry.rule]) =>
             {
-                if !kept.is_of(self.marks[entry.rule]) {
-                    self.changed.insert((key.clone(), entry.rule)); // to be kept by its new mark
+                // To be kept by its new mark, or by its clock as it is now.
+                if !kept.is_of(self.marks[entry.rule]) || has_gone_back {
+                    self.changed.insert((key.clone(), entry.rule));
                 }
                 kept.id.iter().for_each(|id| self.ids.note(id, &key));
                 kept.give_back(entry);
@@ -155,19 +142,6 @@ impl Engine {
         for outcome in &mut out[num_before..] {
             outcome.alert_type = alert_type.clone();
             outcome.threshold = threshold;
-        }
-    }
-
-    /// The newest of a series, by what is known of it and what was kept with one of its alarms. All readings
-    /// of a device without a clock are of one time: then the watch clock tells which is later.
-    fn newer(&self, key: &Key, kept: &Newest, watch: Duration) -> Newest {
-        match self.series.get(key).map(|series| &series.newest) {
-            // Of the last readings it is not known when they were heard.
-            Some(known) if known.at == kept.at && known.heard == watch => {
-                Newest { heard: kept.heard, ..known.clone() }
-            }
-            Some(known) if (known.at, known.heard) >= (kept.at, kept.heard) => known.clone(),
-            _ => kept.clone(),
         }
     }
 }
