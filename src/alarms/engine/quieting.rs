@@ -125,8 +125,8 @@ impl Engine {
         for quantity in self.quieting.missed.clone() {
             let key = (heard.sensor_id.clone(), quantity);
             self.each_entry(key, out, |entry, rule, newest, reasons| {
-                // Not before the last reading, whatever the sensor's clock says.
-                let now = Moment { at: heard.at.max(newest.at), watch };
+                // By the series' own clock, as its delays are: this machine's may be ahead of it.
+                let now = newest.moment_at(watch);
                 entry.hear_availability(rule, newest, heard.is_online, now, reasons)
             });
         }

@@ -185,3 +185,16 @@ fn an_operators_word_lets_nothing_go_before_what_explains_it_was_looked_at() {
     bench.note(out).wait(81);
     assert!(!bench.told.iter().any(|told| told.contains("sensor Raised")), "{:?}", bench.told);
 }
+
+#[test]
+fn a_word_of_a_sensor_whose_clock_is_behind_cuts_no_delay_short() {
+    let mut rules = vec![stale("dead", "T*", 300)];
+    rules[0].timing.on_delay = seconds(120);
+    let mut bench = Bench::new(rules, QuietSettings::default());
+    let mut out = Vec::new();
+    bench.engine.judge(&reading("T1", at(820), 1.0), seconds(1000), &mut out);
+    bench.note(out).wait(1300).availability("T1", 1330, true).wait(1419);
+    assert_eq!(bench.told, [] as [&str; 0]);
+    bench.wait(1420);
+    assert_eq!(bench.told, ["1240 T1 dead Raised"]);
+}
