@@ -16,6 +16,7 @@ mod quieting;
 mod recall;
 mod reload;
 mod restore;
+mod unread;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;

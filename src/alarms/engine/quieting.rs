@@ -21,6 +21,9 @@ use crate::domain::{AlarmState, Availability, Location, Quantity, SensorId, Unit
 const ALL: &str = "*";
 const OF_ALL: &str = ":flood";
 
+/// What a flood is told as an alarm of.
+pub(super) const FLOOD: &str = "flood";
+
 /// The quantity of what is said of many alarms: how many.
 const ALARMS: &str = "alarms";
 
@@ -223,6 +226,11 @@ pub(super) fn kept_of_all(flood: &mut Flood) -> Option<AlarmState> {
     Some(AlarmState { sensor_id: SensorId::new(ALL).ok()?, rule: OF_ALL.into(), state })
 }
 
+/// What it is told as an alarm of that one of a rule chatters.
+pub(super) fn chattering(rule: &str) -> Arc<str> {
+    format!("{rule}:chattering").into()
+}
+
 /// A summary of one alarm: an alert of its own, as of a rule `NAME:chattering`.
 pub(super) fn said_of_one(
     rule: &Arc<Rule>,
@@ -235,7 +243,7 @@ pub(super) fn said_of_one(
         Summary::Flood(_) | Summary::FloodOver(_) => None,
     };
     let first = count.map_or(newest.at, |count| count.first);
-    let name: Arc<str> = format!("{}:chattering", rule.name).into();
+    let name = chattering(&rule.name);
     let at = match &summary {
         Summary::Calm { .. } => newest.at.max(count.map_or(newest.at, |count| count.last)),
         _ => count.map_or(newest.at, |count| count.last),
@@ -261,7 +269,7 @@ pub(super) fn said_of_one(
 }
 
 /// A summary of many alarms: an alert of the sensor `*` and the quantity `alarms`, whose value is how many.
-fn said_of_all(summary: Summary, limit: f64, at: DateTime<Utc>) -> Outcome {
+pub(super) fn said_of_all(summary: Summary, limit: f64, at: DateTime<Utc>) -> Outcome {
     let (alarms, since) = match &summary {
         Summary::Flood(counts) | Summary::FloodOver(counts) => (counts.alarms, counts.since),
         Summary::Chattering(_) | Summary::Calm { .. } => (0, at),
@@ -269,7 +277,7 @@ fn said_of_all(summary: Summary, limit: f64, at: DateTime<Utc>) -> Outcome {
     // Both texts are fit for what they are.
     let (all, quantity) = (SensorId::new(ALL), Quantity::new(ALARMS));
     let quantity = quantity.unwrap_or_else(|_| Quantity::temperature());
-    let rule = Rule::retired("flood".into(), quantity, Priority::High);
+    let rule = Rule::retired(FLOOD.into(), quantity, Priority::High);
     let sensor_id = all.unwrap_or_else(|_| unreachable!("it is neither empty nor long"));
     Outcome {
         alert_type: "FLOOD".into(),

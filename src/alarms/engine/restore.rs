@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
-use super::super::kept::{Kept, Scraps};
-use super::super::machine::{Event, Moment};
-use super::super::rule::{Rule, Timing};
+use super::super::kept::Kept;
+use super::super::rule::Rule;
 use super::super::series::{Entry, Newest, is_timed};
 use super::Key;
 use super::{Engine, Outcome, Past, quieting, tell};
-use crate::domain::{AlarmState, SensorId, StandingAlert};
+use crate::domain::{AlarmState, SensorId};
 
 impl Engine {
     /// Goes on from what was kept. `recent` are the last readings that were judged, `standing` the alarms
@@ -39,6 +38,7 @@ impl Engine {
                 if let Some(alert) = known.remove(&of) {
                     engine.close_unread(&alarm, alert, watch, out);
                 }
+                engine.end_unread_chatter(&alarm, watch, out);
                 engine.orphans.push(AlarmState { state: None, ..alarm });
                 engine.unread.push(of);
             }
@@ -75,8 +75,7 @@ impl Engine {
         out: &mut Vec<Outcome>,
     ) -> Result<(), AlarmState> {
         if quieting::is_of_all(&alarm) {
-            self.kept_flood = alarm.state;
-            return Ok(());
+            return self.take_back_flood(alarm, out);
         }
         let Some((kept, quantity, newest)) = alarm.state.as_deref().and_then(Kept::read) else {
             return Err(alarm);
@@ -113,36 +112,6 @@ impl Engine {
         }
         self.put(key, series);
         Ok(())
-    }
-
-    /// Ends an alert in what words are left of it: receivers that heard of it would keep it for ever.
-    fn close_unread(
-        &self,
-        alarm: &AlarmState,
-        alert: StandingAlert,
-        watch: Duration,
-        out: &mut Vec<Outcome>,
-    ) {
-        let scraps = Scraps::of(alarm.state.as_deref().unwrap_or_default());
-        let rule = self.rules.iter().find(|rule| rule.name == alarm.rule);
-        let (alert_type, threshold) = scraps.words(rule.map(Arc::as_ref));
-        let rule = rule.cloned().unwrap_or_else(|| Arc::new(scraps.rule(alarm.rule.clone())));
-        let key = (alarm.sensor_id.clone(), rule.quantity.clone());
-        let series = self.series.get(&key);
-        let newest = series.map(|series| series.newest.clone());
-        let newest = newest.unwrap_or_else(|| scraps.newest(alert.since, watch));
-        let mut entry = Entry::new(0, &rule.kind);
-        let since = Moment { at: alert.since, watch: Duration::ZERO };
-        let raise = Event::Judged { is_broken: true };
-        let _known_already = entry.alarm.step(&Timing::default(), raise, since);
-        entry.id = Some(alert.alert_id);
-        let step = entry.close(&rule, newest.moment());
-        let num_before = out.len();
-        tell(&rule, &key, &mut entry, &newest, step, out);
-        for outcome in &mut out[num_before..] {
-            outcome.alert_type = alert_type.clone();
-            outcome.threshold = threshold;
-        }
     }
 }
 

@@ -83,6 +83,10 @@ impl Flood {
         Self { limits, state, has_changed: false }
     }
 
+    pub fn can_be_read(kept: &str) -> bool {
+        serde_json::from_str::<State>(kept).is_ok()
+    }
+
     /// Of what was kept: what came in the flood that was on, by `watch`.
     pub fn kept_counts(kept: &str, watch: Duration) -> Option<Counts> {
         let State { run, .. } = serde_json::from_str(kept).ok()?;
@@ -161,7 +165,7 @@ impl Flood {
 }
 
 impl Counts {
-    fn new(since: DateTime<Utc>) -> Self {
+    pub(in crate::alarms) fn new(since: DateTime<Utc>) -> Self {
         let (by_rule, by_location) = (BTreeMap::new(), BTreeMap::new());
         Self { alarms: 0, since, lasting: Duration::ZERO, by_rule, by_location }
     }

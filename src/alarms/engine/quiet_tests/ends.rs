@@ -198,3 +198,31 @@ fn a_word_of_a_sensor_whose_clock_is_behind_cuts_no_delay_short() {
     bench.wait(1420);
     assert_eq!(bench.told, ["1240 T1 dead Raised"]);
 }
+
+#[test]
+fn what_was_told_of_chattering_and_of_a_flood_is_over_when_it_cannot_be_read() {
+    let standing = |sensor: &str, rule: &str| StandingAlert {
+        alert_id: format!("id of {rule}").into(),
+        rule: rule.into(),
+        sensor_id: SensorId::new(sensor).unwrap(),
+        since: at(7),
+    };
+    let kept = |sensor: &str, rule: &str| AlarmState {
+        sensor_id: SensorId::new(sensor).unwrap(),
+        rule: rule.into(),
+        state: Some("{".into()),
+    };
+    for rules in [warm(8.0), vec![]] {
+        let alarms = vec![kept("T1", "warm"), kept("*", ":flood")];
+        let standing = vec![standing("T1", "warm:chattering"), standing("*", "flood")];
+        let past = Past { watch: seconds(100), alarms, standing, ..Past::default() };
+        let mut out = Vec::new();
+        let mut engine = Engine::restore(rules, Tz::UTC, past, &mut out);
+        let ends = out.iter().map(|outcome| (&*outcome.alert_id, outcome.transition.announced));
+        let over = Some(Announcement::Returned);
+        let expected = [("id of warm:chattering", over), ("id of flood", over)];
+        assert_eq!(ends.collect::<Vec<_>>(), expected);
+        assert_eq!(engine.take_unread().len(), 2, "and it is said in the log");
+        assert!(engine.changes().iter().all(|change| change.state.is_none()));
+    }
+}
