@@ -11,6 +11,7 @@
 //! Never: an event told that was not announced, but for ends that their rules announce to nobody; a secret in a log line; the past told to a receiver that is new.
 
 pub mod actor;
+mod addressees;
 pub mod alertmanager;
 mod books;
 pub mod channel;

@@ -7,6 +7,7 @@ mod support;
 mod changes;
 mod formats;
 mod groups;
+mod mails;
 mod outages;
 mod secure;
 mod stage;

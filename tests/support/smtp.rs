@@ -1,5 +1,6 @@
 //! A mail server that takes what it is given: plain SMTP, with a login if asked for.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,7 +53,29 @@ struct Book {
     login: Option<String>,
     /// Offers STARTTLS, and takes no mail without.
     tls: Option<SslAcceptor>,
+    /// Greetings before it is friendly.
+    greetings: Mutex<VecDeque<String>>,
+    /// Addresses it says this to: for ever, or once.
+    refusals: Mutex<Vec<Refusal>>,
     is_over: AtomicBool,
+}
+
+struct Refusal {
+    address: String,
+    answer: String,
+    is_for_ever: bool,
+}
+
+impl Book {
+    fn refusal_of(&self, address: &str) -> Option<String> {
+        let mut refusals = self.refusals.lock().unwrap();
+        let at = refusals.iter().position(|refusal| refusal.address == address)?;
+        let answer = refusals[at].answer.clone();
+        if !refusals[at].is_for_ever {
+            refusals.remove(at);
+        }
+        Some(answer)
+    }
 }
 
 pub struct MailServer {
@@ -76,6 +99,25 @@ impl MailServer {
     /// Takes mail only after STARTTLS.
     pub fn with_tls(certificate: &Certificate) -> Self {
         Self::with(Book { tls: Some(certificate.acceptor()), ..Book::default() })
+    }
+
+    /// Greets the next client so.
+    pub fn greet_once(&self, greeting: &str) {
+        self.book.greetings.lock().unwrap().push_back(greeting.to_owned());
+    }
+
+    /// Answers so to whoever has mail for this address.
+    pub fn refuse(&self, address: &str, answer: &str) {
+        self.add_refusal(address, answer, true);
+    }
+
+    pub fn refuse_once(&self, address: &str, answer: &str) {
+        self.add_refusal(address, answer, false);
+    }
+
+    fn add_refusal(&self, address: &str, answer: &str, is_for_ever: bool) {
+        let refusal = Refusal { address: address.into(), answer: answer.into(), is_for_ever };
+        self.book.refusals.lock().unwrap().push(refusal);
     }
 
     fn with(book: Book) -> Self {
@@ -125,7 +167,11 @@ impl Drop for MailServer {
 
 fn serve(stream: TcpStream, book: &Book) {
     let mut plain = BufReader::new(stream);
-    say(&mut plain, "220 test ESMTP");
+    let greeting = book.greetings.lock().unwrap().pop_front();
+    say(&mut plain, greeting.as_deref().unwrap_or("220 test ESMTP"));
+    if greeting.is_some() {
+        return;
+    }
     let Some(tls) = &book.tls else {
         converse(&mut plain, book, true);
         return;
@@ -178,9 +224,15 @@ fn converse(peer: &mut BufReader<impl Read + Write>, book: &Book, is_secure: boo
                 "250 ok"
             }
             "RCPT" => {
-                mail.to.push(address(&line_in));
+                let to = address(&line_in);
+                if let Some(refusal) = book.refusal_of(&to) {
+                    say(peer, &refusal);
+                    continue;
+                }
+                mail.to.push(to);
                 "250 ok"
             }
+            "DATA" if mail.to.is_empty() => "503 to whom?",
             "DATA" => {
                 say(peer, "354 go on");
                 while let Some(text) = line(peer).filter(|text| text != ".") {

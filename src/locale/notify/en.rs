@@ -37,6 +37,12 @@ pub static WORDS: NotifyWords = NotifyWords {
              {subject}. Check the receiver's settings"
         )
     },
+    address_refused: |receiver, address, why| {
+        format!(
+            "❌ Receiver {receiver}: {address} does not get a mail: {why}. The other addresses are \
+             told. Correct this one"
+        )
+    },
     dropped: |receiver, total| {
         format!(
             "❌ Receiver {receiver} has been away for too long: {total} alarms that ended meanwhile \

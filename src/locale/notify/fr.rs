@@ -47,6 +47,12 @@ pub static WORDS: NotifyWords = NotifyWords {
              disait: {subject}. Vérifiez les réglages du destinataire"
         )
     },
+    address_refused: |receiver, address, why| {
+        format!(
+            "❌ Destinataire {receiver}: {address} ne reçoit pas un courriel: {why}. Les autres \
+             adresses sont prévenues. Corrigez celle-ci"
+        )
+    },
     dropped: |receiver, total| {
         format!(
             "❌ Le destinataire {receiver} est absent depuis trop longtemps: {total} alarmes \

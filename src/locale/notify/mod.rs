@@ -38,6 +38,8 @@ pub struct NotifyWords {
     pub works_again: fn(&str) -> String,
     /// The subject, and why.
     pub given_up: fn(&str, &str, &str) -> String,
+    /// An address of several, and why it goes without a mail.
+    pub address_refused: fn(&str, &str, &str) -> String,
     /// How many ended alarms were never told, in all.
     pub dropped: fn(&str, u64) -> String,
 }

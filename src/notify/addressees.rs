@@ -1,0 +1,295 @@
+//! Who of those that a mail goes to has it, and what the answers of the others mean for it. Pure.
+//!
+//! Always: an address that has the mail of a notification does not get it again as long as this is
+//! remembered; one that says no keeps it from no other. Never: a notification that counts as told though
+//! nobody has it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::notification::Notification;
+use super::outcome::Outcome;
+
+/// Notifications that some have and others don't yet, one a group. The oldest is forgotten then, and
+/// its mail comes twice.
+const MOST_PARTLY: usize = 100;
+/// How long an address that says "not now" holds up the news of those that do take it. Longer than
+/// mail servers make a stranger wait, shorter than a full mailbox.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// That an address refuses is said again this long after the last time.
+const REMINDER: Duration = Duration::from_secs(600);
+
+/// What came of offering a mail to one address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    Taken,
+    Refused(String),
+    NotNow(String),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Addressees {
+    /// Oldest first.
+    partly: VecDeque<Partly>,
+    /// As many as the receiver has addresses.
+    addresses: BTreeMap<String, Trouble>,
+}
+
+/// The answers that hold for good to the mail of one notification.
+#[derive(Debug)]
+struct Partly {
+    group: BTreeMap<String, String>,
+    id: String,
+    answers: BTreeMap<String, Answer>,
+}
+
+/// Of one address.
+#[derive(Debug, Default)]
+struct Trouble {
+    /// Since when it says "not now".
+    since: Option<Instant>,
+    said_at: Option<Instant>,
+}
+
+/// What follows from the answers.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Conclusion {
+    pub outcome: Outcome,
+    /// Addresses that go without, and why: those worth a line in the log.
+    pub without: Vec<(String, String)>,
+}
+
+impl Addressees {
+    /// Begins an attempt: whether an address has yet to answer for this notification.
+    ///
+    /// Only a group's last notification is remembered: an id may come again, long after, for a device
+    /// without a clock.
+    pub(super) fn begin(&mut self, notification: &Notification) -> impl Fn(&str) -> bool + '_ {
+        let Notification { group_labels: group, id, .. } = notification;
+        if self.find(notification).is_none() {
+            self.partly.retain(|partly| partly.group != *group);
+            if self.partly.len() >= MOST_PARTLY {
+                self.partly.pop_front();
+            }
+            let partly = Partly { group: group.clone(), id: id.clone(), answers: BTreeMap::new() };
+            self.partly.push_back(partly);
+        }
+        let answers = self.find(notification).map(|partly| &partly.answers);
+        move |address| !answers.is_some_and(|answers| answers.contains_key(address))
+    }
+
+    fn find(&self, notification: &Notification) -> Option<&Partly> {
+        self.partly.iter().find(|partly| partly.is_of(notification))
+    }
+
+    /// Ends an attempt with the answers it got. `broke` says why it got no others.
+    pub(super) fn conclude(
+        &mut self,
+        notification: &Notification,
+        answers: Vec<(String, Answer)>,
+        broke: Option<String>,
+        now: Instant,
+    ) -> Conclusion {
+        // Not there: an attempt that nobody waited for ends after the next one has begun.
+        let place = self.partly.iter().position(|partly| partly.is_of(notification));
+        let partly = place.and_then(|place| self.partly.remove(place));
+        let mut known = partly.map(|partly| partly.answers).unwrap_or_default();
+        let (waiting, mut without) = self.sort(answers, &mut known, now);
+        let outcome = outcome(&known, &waiting, broke);
+        let is_over = matches!(outcome, Outcome::Delivered | Outcome::Refused { .. });
+        if let (Some(place), false) = (place, is_over) {
+            let Notification { group_labels: group, id, .. } = notification;
+            let partly = Partly { group: group.clone(), id: id.clone(), answers: known };
+            self.partly.insert(place, partly);
+        }
+        // Its own line says it when nobody takes it.
+        let is_given_up = matches!(outcome, Outcome::Refused { .. });
+        without.retain(|(address, _)| !is_given_up && self.is_worth_a_line(address, now));
+        Conclusion { outcome, without }
+    }
+
+    /// Adds the answers that hold for good to those known. Returns for whose sake it is tried again, and
+    /// who goes without.
+    fn sort(
+        &mut self,
+        answers: Vec<(String, Answer)>,
+        known: &mut BTreeMap<String, Answer>,
+        now: Instant,
+    ) -> (Vec<String>, Vec<(String, String)>) {
+        let mut given = known.values().chain(answers.iter().map(|(_, answer)| answer));
+        let some_have_it = given.any(|answer| *answer == Answer::Taken);
+        let (mut waiting, mut without) = (Vec::new(), Vec::new());
+        for (address, answer) in answers {
+            let holds = self.holds_up(&address, &answer, some_have_it, now);
+            match answer {
+                Answer::NotNow(why) if holds => waiting.push(format!("{address}: {why}")),
+                Answer::Taken => drop(known.insert(address, Answer::Taken)),
+                Answer::Refused(why) | Answer::NotNow(why) => {
+                    without.push((address.clone(), why.clone()));
+                    known.insert(address, Answer::Refused(why));
+                }
+            }
+        }
+        (waiting, without)
+    }
+
+    /// Whether the notification is tried again for this address's sake.
+    fn holds_up(
+        &mut self,
+        address: &str,
+        answer: &Answer,
+        some_have_it: bool,
+        now: Instant,
+    ) -> bool {
+        let trouble = self.addresses.entry(address.to_owned()).or_default();
+        if !matches!(answer, Answer::NotNow(_)) {
+            trouble.since = None;
+            return false;
+        }
+        let since = *trouble.since.get_or_insert(now);
+        !some_have_it || now.saturating_duration_since(since) < PATIENCE
+    }
+
+    fn is_worth_a_line(&mut self, address: &str, now: Instant) -> bool {
+        let said_at = &mut self.addresses.entry(address.to_owned()).or_default().said_at;
+        let is_known = said_at.is_some_and(|at| now.saturating_duration_since(at) < REMINDER);
+        if !is_known {
+            *said_at = Some(now);
+        }
+        !is_known
+    }
+}
+
+impl Partly {
+    fn is_of(&self, notification: &Notification) -> bool {
+        self.id == notification.id && self.group == notification.group_labels
+    }
+}
+
+fn outcome(known: &BTreeMap<String, Answer>, waiting: &[String], broke: Option<String>) -> Outcome {
+    if let Some(why) = broke {
+        return Outcome::Unreachable { why };
+    }
+    if !waiting.is_empty() {
+        return Outcome::Later { why: waiting.join("; "), after: None };
+    }
+    let refusal = |(address, answer): (&String, &Answer)| match answer {
+        Answer::Refused(why) => Some(format!("{address}: {why}")),
+        Answer::Taken | Answer::NotNow(_) => None,
+    };
+    let refusals: Vec<_> = known.iter().filter_map(refusal).collect();
+    if refusals.len() == known.len() {
+        return Outcome::Refused { why: refusals.join("; ") };
+    }
+    Outcome::Delivered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::fixtures::notification;
+
+    fn answers(of: &[(&str, Answer)]) -> Vec<(String, Answer)> {
+        of.iter().map(|(address, answer)| ((*address).to_owned(), answer.clone())).collect()
+    }
+
+    fn refused() -> Answer {
+        Answer::Refused("550 gone".into())
+    }
+
+    fn not_now() -> Answer {
+        Answer::NotNow("450 later".into())
+    }
+
+    /// One attempt with these answers.
+    fn attempt(
+        them: &mut Addressees,
+        notification: &Notification,
+        of: &[(&str, Answer)],
+        now: Instant,
+    ) -> Conclusion {
+        let _ = them.begin(notification);
+        them.conclude(notification, answers(of), None, now)
+    }
+
+    #[test]
+    fn one_that_refuses_keeps_the_mail_from_no_other_and_is_named_now_and_then() {
+        let (mut them, now) = (Addressees::default(), Instant::now());
+        let mut lines = |after: u64| {
+            let now = now + Duration::from_secs(after);
+            let of = [("a@x", Answer::Taken), ("b@x", refused())];
+            let conclusion = attempt(&mut them, &notification(), &of, now);
+            assert_eq!(conclusion.outcome, Outcome::Delivered);
+            conclusion.without
+        };
+        assert_eq!(lines(0), [("b@x".to_owned(), "550 gone".to_owned())]);
+        assert_eq!(lines(599), []);
+        assert_eq!(lines(600).len(), 1);
+    }
+
+    #[test]
+    fn a_mail_that_nobody_takes_is_refused() {
+        let (mut them, now) = (Addressees::default(), Instant::now());
+        let of = [("a@x", refused()), ("b@x", refused())];
+        let conclusion = attempt(&mut them, &notification(), &of, now);
+        let why = "a@x: 550 gone; b@x: 550 gone".to_owned();
+        assert_eq!(conclusion, Conclusion { outcome: Outcome::Refused { why }, without: vec![] });
+    }
+
+    #[test]
+    fn who_has_it_is_not_asked_again_and_who_has_not_is() {
+        let (mut them, now, it) = (Addressees::default(), Instant::now(), notification());
+        let of = [("a@x", Answer::Taken), ("b@x", not_now()), ("c@x", refused())];
+        let conclusion = attempt(&mut them, &it, &of, now);
+        assert!(matches!(conclusion.outcome, Outcome::Later { after: None, .. }), "{conclusion:?}");
+        let open = |them: &mut Addressees, it: &Notification| {
+            let is_open = them.begin(it);
+            ["a@x", "b@x", "c@x"].map(is_open)
+        };
+        assert_eq!(open(&mut them, &it), [false, true, false]);
+        let conclusion = attempt(&mut them, &it, &[("b@x", refused())], now);
+        assert_eq!(conclusion.outcome, Outcome::Delivered, "a has it");
+        assert_eq!(open(&mut them, &it), [true; 3], "it is done with: the id may come again");
+        let newer = Notification { id: "newer".into(), ..notification() };
+        attempt(&mut them, &it, &of, now);
+        assert_eq!(open(&mut them, &newer), [true; 3]);
+        assert_eq!(open(&mut them, &it), [true; 3], "overtaken");
+    }
+
+    #[test]
+    fn an_attempt_that_broke_off_is_made_again_without_those_that_refused() {
+        let (mut them, now, it) = (Addressees::default(), Instant::now(), notification());
+        let _ = them.begin(&it);
+        let broke = Some("gone".to_owned());
+        let conclusion = them.conclude(&it, answers(&[("b@x", refused())]), broke, now);
+        assert_eq!(conclusion.outcome, Outcome::Unreachable { why: "gone".into() });
+        assert_eq!(["a@x", "b@x"].map(them.begin(&it)), [true, false]);
+    }
+
+    #[test]
+    fn a_mailbox_that_stays_full_holds_nobody_else_up_for_long() {
+        let (mut them, start) = (Addressees::default(), Instant::now());
+        let of = [("a@x", Answer::Taken), ("b@x", not_now())];
+        let mut outcome = |of: &[(&str, Answer)], after: Duration| {
+            attempt(&mut them, &notification(), of, start + after).outcome
+        };
+        assert!(matches!(outcome(&of, Duration::ZERO), Outcome::Later { .. }));
+        assert!(matches!(outcome(&of[1..], PATIENCE / 2), Outcome::Later { .. }));
+        assert_eq!(outcome(&of[1..], PATIENCE), Outcome::Delivered);
+        assert_eq!(outcome(&of, PATIENCE), Outcome::Delivered, "nor the next");
+        assert!(matches!(outcome(&of[1..], PATIENCE), Outcome::Later { .. }), "nobody has it");
+        outcome(&[("b@x", Answer::Taken)], PATIENCE);
+        assert!(matches!(outcome(&of, PATIENCE), Outcome::Later { .. }), "it is patient again");
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let (mut them, now) = (Addressees::default(), Instant::now());
+        for n in 0..=MOST_PARTLY {
+            let group_labels = BTreeMap::from([("location".to_owned(), n.to_string())]);
+            let it = Notification { group_labels, ..notification() };
+            attempt(&mut them, &it, &[("a@x", Answer::Taken), ("b@x", not_now())], now);
+        }
+        assert_eq!(them.partly.len(), MOST_PARTLY);
+    }
+}
