@@ -163,6 +163,7 @@ impl Gateway {
             self.note_dropped(dropped);
         }
         self.tell_suppressed();
+        self.kept.alerts().retry_held(now());
         self.flow(ctx);
         self.mark_done();
         self.show();

@@ -17,6 +17,8 @@ use crate::wire::payload;
 const STORAGE: Duration = Duration::from_secs(5);
 /// How long nothing is sent after the broker refused something for now.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How long the alerts of one topic wait after the broker refused it: someone has to mend its rights.
+const HELD: Duration = Duration::from_secs(10);
 /// The target of the line each reading sent has.
 const SENT: &str = "vigie::sent";
 
@@ -162,30 +164,52 @@ impl Gateway {
         self.flow(ctx);
     }
 
-    /// The broker does not take it: some reasons hold for ever, the others may pass.
+    /// The broker does not take it: some reasons hold for ever, some for one topic, the others for
+    /// everything until they pass.
     pub(super) fn refused(&mut self, tag: Tag, code: u8, ctx: &mut Context<Self>) {
-        match tag {
-            Tag::Reading(sequence) if is_for_good(code) => self.kept.outbox().refuse(sequence),
-            Tag::Reading(sequence) => self.kept.outbox().put_back(sequence),
-            Tag::Alert(row_id) => self.kept.alerts().put_back(row_id),
-            Tag::Online | Tag::Offline => {}
-        }
-        if let Some(suppressed_before) = self.lines.refused.admit(now()) {
-            let what = if matches!(tag, Tag::Alert(_)) { "an alert" } else { "a reading" };
-            error!(
-                target: "vigie::gateway",
-                "the broker refuses {what} with reason 0x{code:02X} ({suppressed_before} more \
-                 since the last line); check this user's right to publish, and the broker's quotas"
-            );
-        }
-        if matches!(tag, Tag::Reading(_)) && is_for_good(code) {
-            self.flow(ctx);
-        } else {
+        self.tell_refused(tag, code);
+        let concerns_others = match tag {
+            Tag::Reading(sequence) if is_for_good(code) => {
+                self.kept.outbox().refuse(sequence);
+                false
+            }
+            Tag::Reading(sequence) => {
+                self.kept.outbox().put_back(sequence);
+                true
+            }
+            Tag::Alert(row_id) if is_about_its_topic(code) => {
+                !self.kept.alerts().hold(row_id, now() + HELD)
+            }
+            Tag::Alert(row_id) => {
+                self.kept.alerts().put_back(row_id);
+                true
+            }
+            Tag::Online | Tag::Offline => true,
+        };
+        if concerns_others {
             self.paused_until = Some(now() + PAUSE);
             // Bound first: the outbox must not be locked while its readings are counted as lost.
             let dropped = self.kept.outbox().take_over();
             self.note_dropped(dropped);
+        } else {
+            self.flow(ctx);
         }
+    }
+
+    fn tell_refused(&mut self, tag: Tag, code: u8) {
+        let Some(suppressed_before) = self.lines.refused.admit(now()) else { return };
+        let what = match tag {
+            Tag::Alert(row_id) => {
+                let topic = self.kept.alerts().topic_of(row_id).map(|of| self.topics.alert(of));
+                format!("an alert on {}", topic.unwrap_or_default())
+            }
+            Tag::Reading(_) | Tag::Online | Tag::Offline => "a reading".to_owned(),
+        };
+        error!(
+            target: "vigie::gateway",
+            "the broker refuses {what} with reason 0x{code:02X} ({suppressed_before} more since the \
+             last line); check this user's right to publish, and the broker's quotas"
+        );
     }
 
     pub(super) fn note_dropped(&mut self, count: usize) {
@@ -234,9 +258,22 @@ const fn is_for_good(code: u8) -> bool {
     matches!(code, 0x90 | 0x95 | 0x99)
 }
 
+/// Reason codes that an alert waits for alone: it is never dropped, and those of other topics may be
+/// taken all the same.
+const fn is_about_its_topic(code: u8) -> bool {
+    // Not authorized, which a broker says of a topic.
+    code == 0x87 || is_for_good(code)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_missing_right_is_about_a_topic_and_a_quota_is_not() {
+        assert!([0x87, 0x90, 0x95, 0x99].into_iter().all(is_about_its_topic));
+        assert!(![0x80, 0x83, 0x97].into_iter().any(is_about_its_topic));
+    }
 
     #[test]
     fn refusals_of_the_message_are_for_good_and_of_the_user_are_not() {

@@ -6,6 +6,7 @@ mod fake;
 mod mosquitto;
 mod outbox;
 mod probing;
+mod rights;
 mod stage;
 
 use std::time::{Duration, Instant};

@@ -101,6 +101,13 @@ impl Mosquitto {
         process.wait().unwrap();
     }
 
+    /// Writes one of its files anew and makes it read them, while it runs.
+    pub fn reread(&self, name: &str, content: &str) {
+        std::fs::write(self.folder().join(name), content).unwrap();
+        let id = self.process.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    }
+
     /// Leaves it connected, and deaf and dumb. It can still be killed.
     pub fn freeze(&self) {
         let id = self.process.as_ref().unwrap().id().to_string();

@@ -1,0 +1,60 @@
+//! A broker that does not let everything be published.
+
+use std::time::{Duration, Instant};
+
+use super::mosquitto::{self, Mosquitto};
+use super::stage::{Stage, alert, log_of, on_stage, readings, settings, until};
+use crate::domain::Quantity;
+use crate::messages::PendingAlert;
+
+/// Alerts of humidity are refused.
+const RIGHTS: &str =
+    "topic readwrite factory/sensors/#\ntopic readwrite factory/alerts/temperature\n";
+
+/// Without a limit on what it queues, Mosquitto 2.0 ends a connection instead of refusing its message.
+const LIMITED: &str = "allow_anonymous true\nacl_file DIR/rights\nmax_queued_messages 100000\n";
+
+fn humid(row_id: i64) -> PendingAlert {
+    let mut alert = alert(row_id);
+    alert.event.quantity = Quantity::new("humidity").unwrap();
+    alert
+}
+
+#[test]
+fn alerts_without_the_right_to_be_published_hinder_neither_readings_nor_other_alerts() {
+    if !mosquitto::is_here() {
+        return;
+    }
+    on_stage(async {
+        let rights = [("rights", RIGHTS.as_bytes())];
+        let broker = Mosquitto::start_with(LIMITED, &rights);
+        let stage = Stage::new(settings("rights", broker.port));
+        // More than the window holds, before and between the others.
+        let is_allowed = |row_id: &i64| *row_id > 30 && row_id % 2 == 0;
+        let row = |row_id| if is_allowed(&row_id) { alert(row_id) } else { humid(row_id) };
+        stage.notes.lock().unwrap().pending = (1..=60).map(row).collect();
+        let gateway = stage.start();
+        gateway.until_ready().await;
+        until("it is told", || !log_of("refuses an alert on factory/alerts/humidity").is_empty())
+            .await;
+        let begun = Instant::now();
+        for n in 0..10 {
+            stage.send(readings(200 * n..200 * (n + 1))).await;
+        }
+        until("all readings", || stage.numbers().len() >= 2_000).await;
+        assert_eq!(stage.numbers(), (0..2_000).map(f64::from).collect::<Vec<_>>());
+        until("the other alerts", || stage.notes.lock().unwrap().delivered.len() >= 15).await;
+        // Each pause would take five seconds.
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        let delivered = || stage.notes.lock().unwrap().delivered.clone();
+        let allowed: Vec<i64> = (1..=60).filter(is_allowed).collect();
+        assert_eq!(delivered(), allowed);
+
+        // The rights are mended, which Mosquitto sees at a HUP.
+        broker.reread("rights", "topic readwrite factory/#\n");
+        until("the refused ones", || stage.notes.lock().unwrap().pending.is_empty()).await;
+        let refused: Vec<i64> = (1..=60).filter(|row_id| !is_allowed(row_id)).collect();
+        assert_eq!(delivered()[allowed.len()..], refused, "in order");
+        stage.stop(gateway).await;
+    });
+}
