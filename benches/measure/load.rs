@@ -126,8 +126,11 @@ impl Stored {
     /// Waits for the `count`th reading.
     pub fn wait(&self, count: usize, within: Duration) {
         let deadline = Instant::now() + within;
-        while self.highest_id().is_none_or(|id| id < count) {
+        loop {
             let id = self.highest_id();
+            if id.is_some_and(|id| id >= count) {
+                return;
+            }
             assert!(Instant::now() < deadline, "{id:?} of {count} readings after {within:?}");
             thread::sleep(LOOK_AGAIN);
         }
