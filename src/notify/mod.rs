@@ -8,7 +8,8 @@
 //! nor an outage of a day loses any of it, and a restart goes on where it stopped. A notification counts
 //! as told when the receiver has said so; killed between that and the commit, it is sent once more,
 //! with the same id. One receiver waits for no other.
-//! Never: an event told that was not announced, but for ends that their rules announce to nobody; a secret in a log line; the past told to a receiver that is new.
+//! Never: an event told that was not announced, but for ends that their rules announce to nobody;
+//! a secret in a log line; the past told to a receiver that is new.
 
 pub mod actor;
 mod addressees;

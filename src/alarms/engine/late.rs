@@ -43,12 +43,9 @@ impl Engine {
         out: &mut Vec<Outcome>,
     ) -> bool {
         let is_broken = late.sample().is_some_and(|late| series.would_break(&self.rules, late));
-        series.newest.heard = late.heard;
         series.late_since.get_or_insert(late.heard);
         self.series.insert(key.clone(), series);
-        self.each_entry(key, out, |entry, rule, newest, reasons| {
-            entry.hear_late(rule, newest, reasons)
-        });
+        self.hear_speak(key, late.heard, out);
         is_broken
     }
 
@@ -57,14 +54,19 @@ impl Engine {
     pub fn hear_again(&mut self, reading: &Reading, watch: Duration, out: &mut Vec<Outcome>) {
         let num_before = out.len();
         let key = (reading.sensor_id.clone(), reading.quantity.clone());
-        match self.series.get_mut(&key) {
-            Some(series) if series.newest.value.is_some() => series.newest.heard = watch,
-            _ => return,
+        if self.series.get(&key).is_some_and(|series| series.newest.value.is_some()) {
+            self.hear_speak(key, watch, out);
+            self.follow_up(num_before, watch, out);
         }
+    }
+
+    /// Of a series nothing is news but that its sensor speaks.
+    fn hear_speak(&mut self, key: Key, watch: Duration, out: &mut Vec<Outcome>) {
+        let Some(series) = self.series.get_mut(&key) else { return };
+        series.newest.heard = watch;
         self.each_entry(key, out, |entry, rule, newest, reasons| {
             entry.hear_late(rule, newest, reasons)
         });
-        self.follow_up(num_before, watch, out);
     }
 }
 
