@@ -32,6 +32,7 @@
 //! Never: a late reading (the caller keeps those away), or a clock.
 
 mod clock;
+mod held;
 mod step;
 
 #[cfg(test)]
@@ -47,28 +48,18 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use clock::exact;
 pub use clock::{Due, Moment};
+use held::Held;
 
 use super::rule::Timing;
 pub use crate::domain::Change;
 
 /// One alarm of one series. The default is a normal one that nothing withholds.
+///
+/// There is one for each rule and sensor, and nearly all are just that: so they take no more than a
+/// pointer until there is something to remember.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Alarm {
-    condition: Condition,
-    /// When it was last raised or last returned; `None` in [`Condition::Normal`].
-    since: Option<Moment>,
-    /// The last judgement.
-    is_broken: bool,
-    /// The end of the off-delay if the alarm is active, of the on-delay if it isn't.
-    delay: Option<Due>,
-    /// When it is announced again.
-    reannouncement: Option<Due>,
-    /// Whether people were told that it stands and not yet that it no longer does.
-    is_told: bool,
-    shelf: Option<Shelf>,
-    suppressed_by: Option<Arc<str>>,
-    is_out_of_service: bool,
-}
+#[serde(from = "Held", into = "Held")]
+pub struct Alarm(Option<Box<Held>>);
 
 /// Where an alarm stands, by ISA-18.2; [`Withheld`] has the rest of the standard's states.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -190,8 +181,7 @@ impl Alarm {
     /// then the event itself.
     ///
     /// `now.at` is the reading's time in [`Event::Judged`] and the caller's in all others. An event
-    /// that changes nothing (an acknowledgement of something normal) gives no transition, and costs
-    /// no allocation. One step gives six transitions at the most: announcements missed meanwhile
+    /// that changes nothing (an acknowledgement of something normal) gives no transition. One step gives six transitions at the most: announcements missed meanwhile
     /// are made up for once.
     #[must_use = "a transition that isn't recorded is lost"]
     pub fn step(&mut self, timing: &Timing, event: Event, now: Moment) -> Vec<Transition> {
@@ -208,65 +198,68 @@ impl Alarm {
         now: Moment,
         why_silent: WhySilent<'_>,
     ) -> Vec<Transition> {
-        step::Step::new(self, timing, why_silent).take(event, now)
+        let mut held = self.0.take().unwrap_or_default();
+        let transitions = step::Step::new(&mut held, timing, why_silent).take(event, now);
+        self.0 = (*held != Held::NORMAL).then_some(held);
+        transitions
     }
 
     #[must_use]
     pub fn state(&self) -> State {
-        State { condition: self.condition, withheld: self.withheld() }
+        self.held().state()
     }
 
     /// What the last judgement was: a rule with a deadband asks for it.
     #[must_use]
-    pub const fn is_broken(&self) -> bool {
-        self.is_broken
+    pub fn is_broken(&self) -> bool {
+        self.held().is_broken
     }
 
     /// When it was last raised or last returned; `None` if it is normal.
     #[must_use]
     pub fn since(&self) -> Option<DateTime<Utc>> {
-        self.since.map(|moment| moment.at)
+        self.held().since.map(|moment| moment.at)
     }
 
     /// Whether people were told that it stands and not yet that it no longer does.
     #[must_use]
-    pub const fn is_told(&self) -> bool {
-        self.is_told
+    pub fn is_told(&self) -> bool {
+        self.held().is_told
     }
 
     #[must_use]
-    pub const fn shelf(&self) -> Option<Shelf> {
-        self.shelf
+    pub fn shelf(&self) -> Option<Shelf> {
+        self.held().shelf
     }
 
     #[must_use]
-    pub const fn suppressed_by(&self) -> Option<&Arc<str>> {
-        self.suppressed_by.as_ref()
+    pub fn suppressed_by(&self) -> Option<&Arc<str>> {
+        self.held().suppressed_by.as_ref()
     }
 
     /// Whether it is suppressed by that, and would be announced but for it.
     #[must_use]
     pub fn is_withheld_only_by(&self, by: &str) -> bool {
-        let is_otherwise = self.is_out_of_service || self.shelf.is_some();
-        !is_otherwise && self.suppressed_by.as_deref() == Some(by)
+        let Held { is_out_of_service, shelf, suppressed_by, .. } = self.held();
+        !is_out_of_service && shelf.is_none() && suppressed_by.as_deref() == Some(by)
     }
 
     /// Whatever runs and ends first on the watch clock: when to bring [`Event::Elapsed`].
     #[must_use]
     pub fn next_due(&self) -> Option<Due> {
-        let shelf = self.shelf.map(|shelf| shelf.until);
-        [self.delay, shelf, self.reannouncement].into_iter().flatten().min_by_key(|due| due.watch)
+        let Held { delay, shelf, reannouncement, .. } = self.held();
+        let shelf = shelf.map(|shelf| shelf.until);
+        [*delay, shelf, *reannouncement].into_iter().flatten().min_by_key(|due| due.watch)
     }
 
-    const fn withheld(&self) -> Option<Withheld> {
-        if self.is_out_of_service {
-            Some(Withheld::OutOfService)
-        } else if self.suppressed_by.is_some() {
-            Some(Withheld::Suppressed)
-        } else if self.shelf.is_some() {
-            Some(Withheld::Shelved)
-        } else {
-            None
-        }
+    /// Whether it is normal, nothing withholds it and no delay runs.
+    #[must_use]
+    pub const fn is_at_rest(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn held(&self) -> &Held {
+        static NORMAL: Held = Held::NORMAL;
+        self.0.as_deref().unwrap_or(&NORMAL)
     }
 }

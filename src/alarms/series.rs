@@ -246,7 +246,7 @@ impl Entry {
     /// Nothing is wrong, nothing stands and nothing is withheld.
     pub fn is_at_rest(&self) -> bool {
         let is_quiet = self.quiet.as_ref().is_some_and(|quiet| quiet.is_worth_keeping());
-        self.alarm == Alarm::default() && !is_quiet
+        self.alarm.is_at_rest() && !is_quiet
     }
 
     /// One event of its alarm, and no look at what keeps it quiet.

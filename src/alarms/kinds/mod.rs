@@ -29,16 +29,17 @@ use crate::domain::{Limit, SensorId};
 /// What a kind remembers of one series between readings.
 ///
 /// Not kept over a restart: it is made again from the last stored readings, as far back as
-/// [`Memory::reach`] says. A rule that changed begins with a new one.
+/// [`Memory::reach`] says. A rule that changed begins with a new one. Boxed, since most rules need none
+/// and there is one for each rule and sensor.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Memory {
     /// Each reading is judged by itself.
     None,
-    Rate(Window),
-    Flatline(Flatline),
-    Deviation(Deviation),
+    Rate(Box<Window>),
+    Flatline(Box<Flatline>),
+    Deviation(Box<Deviation>),
     /// What an expression may ask for.
-    Expression(Window),
+    Expression(Box<Window>),
 }
 
 /// What a reading says of a rule.
@@ -61,14 +62,26 @@ impl Memory {
     #[must_use]
     pub fn new(kind: &Kind) -> Self {
         match kind {
-            Kind::Rate { window, .. } => Self::Rate(Window::new(*window)),
-            Kind::Flatline { .. } => Self::Flatline(Flatline::default()),
-            Kind::Deviation { window, .. } => Self::Deviation(Deviation::new(*window)),
+            Kind::Rate { window, .. } => Self::Rate(Box::new(Window::new(*window))),
+            Kind::Flatline { .. } => Self::Flatline(Box::default()),
+            Kind::Deviation { window, .. } => Self::Deviation(Box::new(Deviation::new(*window))),
             Kind::Expression { condition } => {
-                Self::Expression(Window::new(condition.needs().longest_window))
+                Self::Expression(Box::new(Window::new(condition.needs().longest_window)))
             }
             Kind::High { .. } | Kind::Low { .. } | Kind::Stale { .. } | Kind::Difference { .. } => {
                 Self::None
+            }
+        }
+    }
+
+    const fn is_of(&self, kind: &Kind) -> bool {
+        match kind {
+            Kind::Rate { .. } => matches!(self, Self::Rate(_)),
+            Kind::Flatline { .. } => matches!(self, Self::Flatline(_)),
+            Kind::Deviation { .. } => matches!(self, Self::Deviation(_)),
+            Kind::Expression { .. } => matches!(self, Self::Expression(_)),
+            Kind::High { .. } | Kind::Low { .. } | Kind::Stale { .. } | Kind::Difference { .. } => {
+                matches!(self, Self::None)
             }
         }
     }
@@ -124,9 +137,8 @@ pub fn judge(
     was_broken: bool,
     others: &impl Others,
 ) -> Verdict {
-    let fresh = Memory::new(kind);
-    if std::mem::discriminant(memory) != std::mem::discriminant(&fresh) {
-        *memory = fresh;
+    if !memory.is_of(kind) {
+        *memory = Memory::new(kind);
     }
     match (kind, memory) {
         (Kind::High { limit, deadband }, _) => {

@@ -228,7 +228,7 @@ proptest! {
                 prop_assert_eq!(observer.state(), transition.state);
             }
             prop_assert_eq!(observer.state(), alarm.state());
-            prop_assert_eq!(alarm.since().is_none(), alarm.condition == Condition::Normal);
+            prop_assert_eq!(alarm.since().is_none(), alarm.state().condition == Condition::Normal);
             prop_assert_eq!(transitions, again.step(&timing, event, now));
             if index == stored_after {
                 again = serde_json::from_str(&serde_json::to_string(&again).unwrap()).unwrap();
@@ -272,7 +272,7 @@ proptest! {
             }
             let State { condition, withheld } = alarm.state();
             prop_assert!(withheld.is_some() || believed == condition.stands());
-            prop_assert_eq!(believed, alarm.is_told);
+            prop_assert_eq!(believed, alarm.is_told());
         }
     }
 }

@@ -7,13 +7,12 @@ use std::mem;
 use std::time::Duration;
 
 use super::{
-    Alarm, Announcement, Change, Condition, Due, Event, Moment, Shelf, Timing, Transition,
-    WhySilent,
+    Announcement, Change, Condition, Due, Event, Held, Moment, Shelf, Timing, Transition, WhySilent,
 };
 
 /// An alarm on its way from one event to the next.
 pub(super) struct Step<'a> {
-    alarm: &'a mut Alarm,
+    alarm: &'a mut Held,
     timing: &'a Timing,
     why_silent: WhySilent<'a>,
     transitions: Vec<Transition>,
@@ -28,7 +27,7 @@ enum Running {
 }
 
 impl<'a> Step<'a> {
-    pub(super) fn new(alarm: &'a mut Alarm, timing: &'a Timing, why_silent: WhySilent<'a>) -> Self {
+    pub(super) fn new(alarm: &'a mut Held, timing: &'a Timing, why_silent: WhySilent<'a>) -> Self {
         Self { alarm, timing, why_silent, transitions: Vec::new() }
     }
 
@@ -49,7 +48,7 @@ impl<'a> Step<'a> {
     /// What ran out first by `now`. On the watch clock, which all deadlines share: a shelf's date is
     /// of an operator's clock, a delay's of the sensor's.
     fn first_over(&self, now: Moment, is_reading: bool) -> Option<(Running, Due)> {
-        let Alarm { delay, shelf, reannouncement, .. } = &*self.alarm;
+        let Held { delay, shelf, reannouncement, .. } = &*self.alarm;
         [
             (Running::Delay, *delay, is_reading),
             (Running::Shelf, shelf.map(|shelf| shelf.until), false),
@@ -170,7 +169,7 @@ impl<'a> Step<'a> {
         let is_anything = self.alarm.state() != super::State::default();
         // A silence may have raised it after the reading that the caller dates the end by.
         let now = now.not_before(self.alarm.since);
-        *self.alarm = Alarm { is_told: self.alarm.is_told, ..Alarm::default() };
+        *self.alarm = Held { is_told: self.alarm.is_told, ..Held::NORMAL };
         if is_anything {
             self.record(Change::Closed, now);
         }
