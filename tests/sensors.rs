@@ -1,7 +1,7 @@
 //! Sensors under the real supervisor, with a stand-in for the gateway: turns are kept, a crash
 //! costs its own reading only, and a recording is played whole whatever happens on the way.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -87,14 +87,15 @@ fn run(
     let clock = FleetClock::default();
     let children = sensors.into_iter().zip(schedules).map(|(config, schedule)| {
         let name = config.id.as_str().to_owned();
-        let settings = SensorSettings {
-            config: Arc::new(config),
+        let settings = Arc::new(SensorSettings {
+            config,
             schedule: CurrentSchedule::new(schedule),
             clock: clock.clone(),
             makes_up: true,
             times,
             gateway: publish.clone(),
-        };
+            progress: OnceLock::new(),
+        });
         // More crashes than a day would bring: the default would quarantine the sensor.
         let Intensity { window, .. } = vigie::supervisor::Terms::sensor().policy.intensity;
         ChildSpec::sensor(name, Mailbox::new(), settings.factory()).intensity(1_000, window)

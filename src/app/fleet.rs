@@ -1,7 +1,7 @@
 //! The daemon's own sensors: which there are, and how they become others while it runs.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix::WeakAddr;
@@ -32,10 +32,15 @@ pub(super) struct Fleet {
 
 struct Member {
     id: ChildId,
-    config: Arc<SensorConfig>,
-    schedule: CurrentSchedule,
+    settings: Arc<SensorSettings>,
     /// Weak, since an address would cost each of 100,000 sensors 100 bytes.
     addr: WeakAddr<Sensor>,
+}
+
+impl Member {
+    fn key(&self) -> SensorKey {
+        self.settings.config.key()
+    }
 }
 
 impl Fleet {
@@ -50,7 +55,7 @@ impl Fleet {
         let mut specs = Vec::with_capacity(sensors.len());
         for ((nth, sensor), schedule) in (0..).zip(sensors).zip(schedules) {
             let (spec, member) = self.member(sensor, schedule, true);
-            self.members.insert(member.config.key(), Member { id: ChildId::nth(nth), ..member });
+            self.members.insert(member.key(), Member { id: ChildId::nth(nth), ..member });
             specs.push(spec);
         }
         GroupSpec::new("fleet").children(specs)
@@ -62,20 +67,21 @@ impl Fleet {
         schedule: Schedule,
         makes_up: bool,
     ) -> (ChildSpec<Sensor>, Member) {
-        let (config, schedule) = (Arc::new(sensor), CurrentSchedule::new(schedule));
-        let settings = SensorSettings {
-            config: config.clone(),
-            schedule: schedule.clone(),
+        let name = sensor.id.clone();
+        let settings = Arc::new(SensorSettings {
+            config: sensor,
+            schedule: CurrentSchedule::new(schedule),
             clock: self.clock.clone(),
             makes_up,
             times: self.times,
             gateway: self.gateway.clone(),
-        };
+            progress: OnceLock::new(),
+        });
         let mailbox = Mailbox::<Sensor>::new();
         let addr = mailbox.addr().downgrade();
-        let spec = ChildSpec::sensor(config.id.as_str(), mailbox, settings.factory());
+        let spec = ChildSpec::sensor(name, mailbox, settings.clone().factory());
         // Its id comes with its place in the group.
-        let member = Member { id: ChildId::nth(0), config, schedule, addr };
+        let member = Member { id: ChildId::nth(0), settings, addr };
         (spec.terms(self.terms.clone()), member)
     }
 
@@ -90,7 +96,7 @@ impl Fleet {
         timing: FleetConfig,
         sensors: Vec<SensorConfig>,
     ) -> Result<SensorChanges, ChangeError> {
-        let old = self.members.values().map(|member| &*member.config);
+        let old = self.members.values().map(|member| &member.settings.config);
         let changes = changes::sensors(old, &sensors);
         let schedules = Schedule::of_fleet(timing, &sensors);
         let changed = changes.changed.iter().map(|place| sensors[*place].key());
@@ -134,7 +140,7 @@ impl Fleet {
         }
         let (ids, settled) = group.add(specs).await?;
         for (id, member) in ids.into_iter().zip(members) {
-            self.members.insert(member.config.key(), Member { id, ..member });
+            self.members.insert(member.key(), Member { id, ..member });
         }
         // One that isn't up by then is the supervisor's affair, as it is at a start.
         let _ = tokio::time::timeout(UP_AT_MOST, settled).await;
@@ -147,7 +153,7 @@ impl Fleet {
             return;
         }
         let Some(member) = self.members.get(&sensor.key()) else { return };
-        if member.schedule.set(schedule)
+        if member.settings.schedule.set(schedule)
             && let Some(addr) = member.addr.upgrade()
         {
             // Lost only if the sensor is no more. One a change, so they can't pile up.

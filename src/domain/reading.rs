@@ -46,6 +46,12 @@ impl SensorId {
     }
 }
 
+impl From<SensorId> for Arc<str> {
+    fn from(SensorId(id): SensorId) -> Self {
+        id
+    }
+}
+
 impl fmt::Display for SensorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

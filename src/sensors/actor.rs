@@ -3,7 +3,7 @@
 //! Holds always: the next reading is taken only after the gateway accepted the last one, so a slow
 //! gateway slows its sensors down. Never: a queue of its own.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -28,10 +28,9 @@ const OFFER: Duration = Duration::from_secs(30);
 /// How long to wait for the broker's word before saying so in the log; the wait goes on.
 const DELIVERY_PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a sensor actor is made from; shared by all its incarnations.
-#[derive(Clone)]
+/// What a sensor actor is made from; shared by all its incarnations, and with who changes its schedule.
 pub struct SensorSettings {
-    pub config: Arc<SensorConfig>,
+    pub config: SensorConfig,
     pub schedule: CurrentSchedule,
     pub clock: FleetClock,
     /// Whether a first life that missed its first turn makes up for it: one that joins a running fleet
@@ -39,19 +38,22 @@ pub struct SensorSettings {
     pub makes_up: bool,
     pub times: TimeStyle,
     pub gateway: Route<PublishReadings>,
+    /// How far its recording has been played, if it has one.
+    pub progress: OnceLock<Arc<Mutex<Progress>>>,
 }
 
 impl SensorSettings {
     /// What the supervisor makes incarnations with.
-    pub fn factory(self) -> impl Fn(&ChildEnv) -> Result<Sensor, Failure> + Send + Sync + 'static {
-        let progress = Arc::new(Mutex::new(Progress::default()));
-        move |env| Sensor::new(self.clone(), &progress, env)
+    pub fn factory(
+        self: Arc<Self>,
+    ) -> impl Fn(&ChildEnv) -> Result<Sensor, Failure> + Send + Sync + 'static {
+        move |env| Sensor::new(self.clone(), env)
     }
 }
 
 /// One sensor of the fleet.
 pub struct Sensor {
-    settings: SensorSettings,
+    settings: Arc<SensorSettings>,
     device: Device,
     first_life: bool,
     /// Until the next beat.
@@ -65,40 +67,39 @@ pub struct Rescheduled;
 
 enum Device {
     Simulated(Simulator),
+    Replayed(Box<Replayed>),
+}
+
+struct Replayed {
     /// `None` while the file is being read, and after its end.
-    Replayed {
-        recording: Option<Recording>,
-        next: Option<Row>,
-        progress: Arc<Mutex<Progress>>,
-    },
+    recording: Option<Recording>,
+    next: Option<Row>,
+    progress: Arc<Mutex<Progress>>,
 }
 
 impl Sensor {
-    fn new(
-        settings: SensorSettings,
-        progress: &Arc<Mutex<Progress>>,
-        env: &ChildEnv,
-    ) -> Result<Self, Failure> {
+    fn new(settings: Arc<SensorSettings>, env: &ChildEnv) -> Result<Self, Failure> {
         let device = match &settings.config.source {
             Source::Simulated(simulation) => {
-                Device::Simulated(Simulator::new(*simulation, env.incarnation()))
+                Device::Simulated(Simulator::new(simulation, env.incarnation()))
             }
             Source::Replay(replay) => {
                 let mut recording =
                     Recording::open(&replay.file, settings.times).map_err(Failure::Failed)?;
+                let progress = settings.progress.get_or_init(Arc::default).clone();
                 let done = progress.lock().unwrap_or_else(PoisonError::into_inner).rows_done;
                 for _ in 0..done {
                     recording.next_row();
                 }
-                let progress = progress.clone();
-                Device::Replayed { recording: Some(recording), next: None, progress }
+                let recording = Some(recording);
+                Device::Replayed(Box::new(Replayed { recording, next: None, progress }))
             }
         };
         Ok(Self { settings, device, first_life: env.incarnation() == 1, timer: None })
     }
 
     fn reading(&self, value: Value, timestamp: chrono::DateTime<Utc>) -> Reading {
-        let SensorConfig { id, location, quantity, unit, .. } = &*self.settings.config;
+        let SensorConfig { id, location, quantity, unit, .. } = &self.settings.config;
         Reading {
             sensor_id: id.clone(),
             location: location.clone(),
@@ -122,10 +123,14 @@ impl Sensor {
 
     fn measure(&mut self, beat: u64, ctx: &mut Context<Self>) {
         self.timer = None;
-        let Device::Simulated(simulator) = &mut self.device else { return };
+        let (Device::Simulated(simulator), Source::Simulated(simulation)) =
+            (&mut self.device, &self.settings.config.source)
+        else {
+            return;
+        };
         let simulated = self.settings.schedule.get().period.as_secs_f64() * beat_number(beat);
-        let sample = simulator.sample(Duration::try_from_secs_f64(simulated).unwrap_or_default());
-        let value = match sample {
+        let elapsed = Duration::try_from_secs_f64(simulated).unwrap_or_default();
+        let value = match simulator.sample(simulation, elapsed) {
             Sample::Measured(number) => Value::new(number).ok(),
             Sample::Dropout => None,
             Sample::Crash => panic!("simulated crash of {}", self.settings.config.id),
@@ -139,11 +144,12 @@ impl Sensor {
 
     /// Plays the rows that are due, then arms the timer for the next one.
     fn play(&mut self, ctx: &mut Context<Self>) {
-        let (Device::Replayed { recording, next, progress }, Source::Replay(replay)) =
+        let (Device::Replayed(replayed), Source::Replay(replay)) =
             (&mut self.device, &self.settings.config.source)
         else {
             return;
         };
+        let Replayed { recording, next, progress } = &mut **replayed;
         let (Some(recording), replay) = (recording.take(), replay.clone()) else { return };
         let job = Play { recording, next: next.take(), progress: progress.clone(), replay };
         // Files are read off the arbiter, which other sensors share.
@@ -160,9 +166,9 @@ impl Sensor {
         let Play { recording, next, progress, replay } = job;
         let readings: Vec<_> = rows.iter().map(|(row, at)| self.reading(row.value, *at)).collect();
         let at_end = wait.is_none();
-        if let Device::Replayed { recording: slot, next: next_slot, .. } = &mut self.device {
-            *slot = (!at_end).then_some(recording);
-            *next_slot = next;
+        if let Device::Replayed(replayed) = &mut self.device {
+            replayed.recording = (!at_end).then_some(recording);
+            replayed.next = next;
         }
         let deliver = deliver(self.settings.gateway.clone(), readings, replay.speed);
         ctx.wait(deliver.into_actor(self).map(move |(), _, ctx| {
@@ -283,7 +289,7 @@ impl Actor for Sensor {
                 self.measure(0, ctx);
             }
             Device::Simulated(_) => self.await_beat(ctx),
-            Device::Replayed { .. } => self.play(ctx),
+            Device::Replayed(_) => self.play(ctx),
         }
     }
 }

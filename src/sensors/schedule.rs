@@ -26,14 +26,14 @@ pub struct Schedule {
 }
 
 /// A sensor's schedule as it is now: it may change while the sensor runs, when others join or leave
-/// its cycle. Clones share it.
-#[derive(Debug, Clone)]
-pub struct CurrentSchedule(Arc<Mutex<Schedule>>);
+/// its cycle.
+#[derive(Debug)]
+pub struct CurrentSchedule(Mutex<Schedule>);
 
 impl CurrentSchedule {
     #[must_use]
-    pub fn new(schedule: Schedule) -> Self {
-        Self(Arc::new(Mutex::new(schedule)))
+    pub const fn new(schedule: Schedule) -> Self {
+        Self(Mutex::new(schedule))
     }
 
     #[must_use]

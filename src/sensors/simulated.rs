@@ -28,10 +28,9 @@ pub enum Sample {
     Crash,
 }
 
-/// The state of the walk.
+/// The state of the walk. What it is a walk of is handed in each time, since the sensor has it anyway.
 #[derive(Debug, Clone)]
 pub struct Simulator {
-    simulation: Simulation,
     rng: SmallRng,
     /// Distance of the walk from the swing.
     walk: f64,
@@ -43,53 +42,53 @@ impl Simulator {
     /// `incarnation` makes a restarted sensor go on differently: the same draws would crash it at
     /// the same reading again, for ever.
     #[must_use]
-    pub fn new(simulation: Simulation, incarnation: u32) -> Self {
+    pub fn new(simulation: &Simulation, incarnation: u32) -> Self {
         let seed = simulation.seed ^ u64::from(incarnation.saturating_sub(1)).rotate_left(32);
-        Self { simulation, rng: SmallRng::seed_from_u64(seed), walk: 0.0, stuck: None, drift: None }
+        Self { rng: SmallRng::seed_from_u64(seed), walk: 0.0, stuck: None, drift: None }
     }
 
     /// The next sample, `elapsed` after the start of the simulated day.
-    pub fn sample(&mut self, elapsed: Duration) -> Sample {
+    pub fn sample(&mut self, simulation: &Simulation, elapsed: Duration) -> Sample {
         // Every fault is drawn every time, so that one fault's probability doesn't shift the others.
-        let Faults { spike, stuck, drift, dropout, crash } = self.simulation.faults;
+        let Faults { spike, stuck, drift, dropout, crash } = simulation.faults;
         let [spikes, sticks, drifts, drops, crashes] =
             [spike, stuck, drift, dropout, crash].map(|chance| self.rng.random::<f64>() < chance);
-        let true_value = self.step(elapsed);
+        let true_value = self.step(simulation, elapsed);
         if crashes {
             return Sample::Crash;
         }
         if drops {
             return Sample::Dropout;
         }
-        let mut value = true_value + self.drifted(drifts);
+        let mut value = true_value + self.drifted(simulation, drifts);
         if spikes {
-            value += self.spike();
+            value += self.spike(simulation);
         }
         Sample::Measured(self.held(sticks, round_to_tenth(value)))
     }
 
     /// One step of the walk, on top of the swing.
-    fn step(&mut self, elapsed: Duration) -> f64 {
-        let Simulation { mean, spread, noise, .. } = self.simulation;
+    fn step(&mut self, simulation: &Simulation, elapsed: Duration) -> f64 {
+        let Simulation { mean, spread, noise, .. } = *simulation;
         self.walk += noise * self.gaussian() - PULL * self.walk;
         let swing = (elapsed.as_secs_f64() / DAY_SECONDS * std::f64::consts::TAU).sin();
         mean + spread * swing + self.walk
     }
 
     /// A spike leaves the swing's range for certain, up or down.
-    fn spike(&mut self) -> f64 {
-        let size = 2.0 * self.simulation.spread + 10.0 * self.simulation.noise;
+    fn spike(&mut self, simulation: &Simulation) -> f64 {
+        let size = 2.0 * simulation.spread + 10.0 * simulation.noise;
         if self.rng.random::<bool>() { size } else { -size }
     }
 
     /// How far the sensor has drifted; a drift of five spreads builds up and then ends.
-    fn drifted(&mut self, begins: bool) -> f64 {
+    fn drifted(&mut self, simulation: &Simulation, begins: bool) -> f64 {
         if begins && self.drift.is_none() {
             self.drift = Some(0);
         }
         let Some(readings) = self.drift else { return 0.0 };
         self.drift = (readings < DRIFT_READINGS).then_some(readings + 1);
-        self.simulation.spread * 0.1 * f64::from(readings)
+        simulation.spread * 0.1 * f64::from(readings)
     }
 
     /// The value a stuck sensor holds, or the given one.
@@ -123,8 +122,8 @@ mod tests {
         Faults { spike: 0.0, stuck: 0.0, drift: 0.0, dropout: 0.0, crash: 0.0 };
 
     fn samples(simulation: Simulation, incarnation: u32, count: u32) -> Vec<Sample> {
-        let mut simulator = Simulator::new(simulation, incarnation);
-        (0..count).map(|n| simulator.sample(Duration::from_secs(60) * n)).collect()
+        let mut simulator = Simulator::new(&simulation, incarnation);
+        (0..count).map(|n| simulator.sample(&simulation, Duration::from_secs(60) * n)).collect()
     }
 
     fn values(simulation: Simulation, count: u32) -> Vec<f64> {

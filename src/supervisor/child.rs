@@ -160,79 +160,90 @@ fn discard<A: Actor<Context = Context<A>>>(name: &str, inbox: Option<AddressRece
     }
 }
 
+/// One incarnation.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` keeps its arguments twice while it waits, and 100,000 sensors wait here"
+)]
 impl<A: Actor<Context = Context<A>>> Core<A> {
-    async fn run(self: Arc<Self>, birth: Birth, fault: Option<Fault>) {
+    fn run(self: Arc<Self>, birth: Birth, fault: Option<Box<Fault>>) -> impl Future<Output = ()> {
         let Birth { reporter, mut kill, after } = birth;
-        let exit = self.live(fault, after, &mut kill, &reporter).await;
-        if exit == Exit::Killed {
-            discard(&self.name, self.inbox.lock().await.take());
+        async move {
+            let exit = self.live(fault, after, &mut kill, &reporter).await;
+            if exit == Exit::Killed {
+                discard(&self.name, self.inbox.lock().await.take());
+            }
+            reporter.exited(exit);
         }
-        reporter.exited(exit);
     }
 
-    async fn live(
+    fn live(
         &self,
-        fault: Option<Fault>,
+        fault: Option<Box<Fault>>,
         after: Duration,
         kill: &mut oneshot::Receiver<()>,
         reporter: &Reporter,
-    ) -> Exit {
-        if !after.is_zero() {
-            tokio::select! {
+    ) -> impl Future<Output = Exit> {
+        async move {
+            if !after.is_zero() {
+                tokio::select! {
+                    biased;
+                    _ = &mut *kill => return Exit::Killed,
+                    () = tokio::time::sleep(after) => {}
+                }
+            }
+            let inbox = tokio::select! {
                 biased;
                 _ = &mut *kill => return Exit::Killed,
-                () = tokio::time::sleep(after) => {}
+                inbox = Arc::clone(&self.inbox).lock_owned() => inbox,
+            };
+            let env = ChildEnv::new(self.name.clone(), reporter.incarnation, fault);
+            let actor = match guarded(&self.name, || (self.factory)(&env)) {
+                Ok(Ok(actor)) => actor,
+                Ok(Err(failure)) => return failure.into(),
+                Err(text) => return Exit::Panicked(text),
+            };
+            let mut life = Life::new(self.name.clone(), actor, inbox);
+            let exit = self.watch(&mut life, &env, kill, reporter).await;
+            // Its `stopped` may still say why it failed.
+            drop(life);
+            match (exit, env.take_failure()) {
+                (Exit::Stopped, Some(failure)) => failure.into(),
+                (exit, _) => exit,
             }
-        }
-        let inbox = tokio::select! {
-            biased;
-            _ = &mut *kill => return Exit::Killed,
-            inbox = Arc::clone(&self.inbox).lock_owned() => inbox,
-        };
-        let env = ChildEnv::new(self.name.clone(), reporter.incarnation, fault);
-        let actor = match guarded(&self.name, || (self.factory)(&env)) {
-            Ok(Ok(actor)) => actor,
-            Ok(Err(failure)) => return failure.into(),
-            Err(text) => return Exit::Panicked(text),
-        };
-        let mut life = Life::new(self.name.clone(), actor, inbox);
-        let exit = self.watch(&mut life, &env, kill, reporter).await;
-        // Its `stopped` may still say why it failed.
-        drop(life);
-        match (exit, env.take_failure()) {
-            (Exit::Stopped, Some(failure)) => failure.into(),
-            (exit, _) => exit,
         }
     }
 
-    async fn watch(
+    fn watch(
         &self,
         life: &mut Life<A>,
         env: &ChildEnv,
         kill: &mut oneshot::Receiver<()>,
         reporter: &Reporter,
-    ) -> Exit {
-        // The first poll runs `started`.
-        let begun =
-            std::future::poll_fn(|task| Poll::Ready(std::pin::Pin::new(&mut *life).poll(task)));
-        if let Poll::Ready(end) = begun.await {
-            return ended(end);
-        }
-        if let Readiness::Signalled { at_most } = self.terms.readiness {
-            // Boxed, so that the many children that don't wait here have no room for it.
-            let ready = Box::pin(tokio::time::timeout(at_most, env.until_ready()));
+    ) -> impl Future<Output = Exit> {
+        async move {
+            // The first poll runs `started`.
+            let begun =
+                std::future::poll_fn(|task| Poll::Ready(std::pin::Pin::new(&mut *life).poll(task)));
+            if let Poll::Ready(end) = begun.await {
+                return ended(end);
+            }
+            if let Readiness::Signalled { at_most } = self.terms.readiness {
+                // Boxed, so that the many children that don't wait here have no room for it.
+                let ready = Box::pin(tokio::time::timeout(at_most, env.until_ready()));
+                tokio::select! {
+                    biased;
+                    end = &mut *life => return ended(end),
+                    _ = &mut *kill => return Exit::Killed,
+                    _ = ready => {}
+                }
+            }
+            reporter.up();
             tokio::select! {
                 biased;
-                end = &mut *life => return ended(end),
-                _ = &mut *kill => return Exit::Killed,
-                _ = ready => {}
+                end = life => ended(end),
+                _ = kill => Exit::Killed,
             }
-        }
-        reporter.up();
-        tokio::select! {
-            biased;
-            end = life => ended(end),
-            _ = kill => Exit::Killed,
         }
     }
 }

@@ -37,11 +37,11 @@ struct Line {
     failure: Mutex<Option<Failure>>,
     born: Instant,
     up_since: OnceLock<Instant>,
-    fault: Option<Fault>,
+    fault: Option<Box<Fault>>,
 }
 
 impl ChildEnv {
-    pub(super) fn new(name: Arc<str>, incarnation: u32, fault: Option<Fault>) -> Self {
+    pub(super) fn new(name: Arc<str>, incarnation: u32, fault: Option<Box<Fault>>) -> Self {
         let (ready, failure, born) = (Notify::new(), Mutex::new(None), Instant::now());
         let up_since = OnceLock::new();
         Self(Arc::new(Line { name, incarnation, ready, failure, born, up_since, fault }))
@@ -85,7 +85,7 @@ impl ChildEnv {
 
     /// Where a panic would hurt: panics if one was asked for by [`Faults`](super::Faults) and is due.
     pub fn fault_point(&self) {
-        if let Some(fault) = self.0.fault {
+        if let Some(fault) = &self.0.fault {
             // The one panic that is meant: the supervisor is there to catch it.
             let since = self.0.up_since.get().unwrap_or(&self.0.born);
             assert!(!fault.strikes(since.elapsed()), "a fault on request");
@@ -101,7 +101,7 @@ impl ChildEnv {
     /// How much more each row is to cost that this child commits.
     #[must_use]
     pub fn slow_by(&self) -> Option<Duration> {
-        self.0.fault.and_then(|fault| fault.slow_by)
+        self.0.fault.as_ref().and_then(|fault| fault.slow_by)
     }
 
     fn end<A: Actor<Context = Context<A>>>(&self, ctx: &mut A::Context, failure: Failure) {

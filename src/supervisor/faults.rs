@@ -31,8 +31,9 @@ impl Fault {
 pub struct Faults(pub HashMap<String, Fault>);
 
 impl Faults {
-    pub(super) fn of(&self, child: &str) -> Option<Fault> {
-        self.0.get(child).copied()
+    /// Boxed, since hardly any child has one.
+    pub(super) fn of(&self, child: &str) -> Option<Box<Fault>> {
+        self.0.get(child).copied().map(Box::new)
     }
 }
 

@@ -43,11 +43,11 @@ impl<A: Actor<Context = Context<A>>> Mailbox<A> {
         M: Message + Send + 'static,
         M::Result: Send,
     {
-        Route {
+        Route(Arc::new(Way {
             recipient: self.addr.clone().recipient(),
             room: Arc::new(Semaphore::new(capacity)),
             capacity,
-        }
+        }))
     }
 
     /// The address for control messages (stop, health) and for the actor's own callbacks.
@@ -81,8 +81,14 @@ impl<M: Message> Message for Routed<M> {
     type Result = M::Result;
 }
 
-/// A bounded way to an actor for messages of type `M`. Clones share the bound.
-pub struct Route<M>
+/// A bounded way to an actor for messages of type `M`. Clones share the bound, and cost nothing: each of
+/// 100,000 sensors has one.
+pub struct Route<M>(Arc<Way<M>>)
+where
+    M: Message + Send + 'static,
+    M::Result: Send;
+
+struct Way<M>
 where
     M: Message + Send + 'static,
     M::Result: Send,
@@ -98,7 +104,7 @@ where
     M::Result: Send,
 {
     fn clone(&self) -> Self {
-        Self { recipient: self.recipient.clone(), room: self.room.clone(), capacity: self.capacity }
+        Self(self.0.clone())
     }
 }
 
@@ -140,7 +146,7 @@ where
     /// # Errors
     /// Gives the message back when there was no room in time or the receiver is gone for good.
     pub async fn send(&self, message: M, at_most: Duration) -> Result<(), SendError<M>> {
-        match tokio::time::timeout(at_most, self.room.clone().acquire_owned()).await {
+        match tokio::time::timeout(at_most, self.0.room.clone().acquire_owned()).await {
             Ok(Ok(room)) => self.pass(message, room),
             Ok(Err(_closed)) => Err(SendError::Closed(message)),
             Err(_elapsed) => Err(SendError::Full(message)),
@@ -152,7 +158,7 @@ where
     /// # Errors
     /// Gives the message back when there is no room or the receiver is gone for good.
     pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
-        match self.room.clone().try_acquire_owned() {
+        match self.0.room.clone().try_acquire_owned() {
             Ok(room) => self.pass(message, room),
             Err(_) => Err(SendError::Full(message)),
         }
@@ -164,9 +170,10 @@ where
     /// When there was no answer in time, or never will be one.
     pub async fn request(&self, message: M, at_most: Duration) -> Result<M::Result, RequestError> {
         let answer = async {
-            let room = self.room.clone().acquire_owned().await.map_err(|_| RequestError::Closed)?;
+            let room =
+                self.0.room.clone().acquire_owned().await.map_err(|_| RequestError::Closed)?;
             let routed = Routed { message, room: Room(room) };
-            self.recipient.send(routed).await.map_err(|_| RequestError::Closed)
+            self.0.recipient.send(routed).await.map_err(|_| RequestError::Closed)
         };
         tokio::time::timeout(at_most, answer).await.unwrap_or(Err(RequestError::Timeout))
     }
@@ -174,17 +181,18 @@ where
     /// How many messages are queued or being handled.
     #[must_use]
     pub fn depth(&self) -> usize {
-        self.capacity.saturating_sub(self.room.available_permits())
+        self.0.capacity.saturating_sub(self.0.room.available_permits())
     }
 
     #[must_use]
-    pub const fn capacity(&self) -> usize {
-        self.capacity
+    pub fn capacity(&self) -> usize {
+        self.0.capacity
     }
 
     fn pass(&self, message: M, room: OwnedSemaphorePermit) -> Result<(), SendError<M>> {
         use actix::dev::SendError as Actix;
-        self.recipient.try_send(Routed { message, room: Room(room) }).map_err(|error| match error {
+        self.0.recipient.try_send(Routed { message, room: Room(room) }).map_err(|error| match error
+        {
             // The mailbox itself is unbounded, so "full" can't happen; it would be no loss either.
             Actix::Full(routed) => SendError::Full(routed.message),
             Actix::Closed(routed) => SendError::Closed(routed.message),
