@@ -31,8 +31,10 @@ use crate::messages::{
 };
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, Routed};
 
-/// How long what is no haste may wait for others to share its commit.
-const GROUP_TIME: Duration = Duration::from_millis(20);
+/// How long what is no haste may wait for others to share its commit: a little longer than judged readings
+/// are held, so that it goes with them where they flow. A commit of its own for each delivered alert came
+/// just when the broker and its subscribers wanted the processor.
+const GROUP_TIME: Duration = Duration::from_millis(30);
 
 /// Between two tries while the file is locked or the disk full.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -66,8 +68,8 @@ pub struct Writer {
     database: Option<Database>,
     questions: Vec<Question>,
     phase: Phase,
-    /// Whether the group time is being waited for, and whether it is over.
-    timer_runs: bool,
+    /// Until the group time of what no commit has taken yet is over.
+    group_timer: Option<SpawnHandle>,
     group_time_over: bool,
     stopping: bool,
     /// Tells a commit that was made slow on request that the writer stops.
@@ -115,7 +117,7 @@ impl Writer {
                 database: None,
                 questions: Vec::new(),
                 phase: Phase::Idle,
-                timer_runs: false,
+                group_timer: None,
                 group_time_over: false,
                 stopping: false,
                 hurry: Arc::default(),
@@ -141,6 +143,9 @@ impl Writer {
     fn start_job(&mut self, ctx: &mut Context<Self>) {
         self.phase = Phase::Committing;
         self.group_time_over = false;
+        if let Some(timer) = self.group_timer.take() {
+            ctx.cancel_future(timer);
+        }
         let job = Job {
             database: self.database.take(),
             settings: self.settings.clone(),
@@ -221,14 +226,14 @@ impl Writer {
     }
 
     fn take(&mut self, taken: Taken, ctx: &mut Context<Self>) {
+        let can_wait = !matches!(taken, Taken::Store(_));
         self.backlog.push(taken);
-        if !self.timer_runs {
-            self.timer_runs = true;
-            ctx.run_later(GROUP_TIME, |writer, ctx| {
-                writer.timer_runs = false;
+        if can_wait && self.group_timer.is_none() {
+            self.group_timer = Some(ctx.run_later(GROUP_TIME, |writer, ctx| {
+                writer.group_timer = None;
                 writer.group_time_over = true;
                 writer.proceed(ctx);
-            });
+            }));
         }
         self.proceed(ctx);
     }
