@@ -1,7 +1,7 @@
 //! Sensors under the real supervisor, with a stand-in for the gateway: turns are kept, a crash
 //! costs its own reading only, and a recording is played whole whatever happens on the way.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -94,7 +94,6 @@ fn run(
             makes_up: true,
             times,
             gateway: publish.clone(),
-            progress: OnceLock::new(),
         });
         // More crashes than a day would bring: the default would quarantine the sensor.
         let Intensity { window, .. } = vigie::supervisor::Terms::sensor().policy.intensity;

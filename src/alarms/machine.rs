@@ -181,8 +181,8 @@ impl Alarm {
     /// then the event itself.
     ///
     /// `now.at` is the reading's time in [`Event::Judged`] and the caller's in all others. An event
-    /// that changes nothing (an acknowledgement of something normal) gives no transition. One step gives six transitions at the most: announcements missed meanwhile
-    /// are made up for once.
+    /// that changes nothing (an acknowledgement of something normal) gives no transition. One step gives
+    /// six transitions at the most: announcements missed meanwhile are made up for once.
     #[must_use = "a transition that isn't recorded is lost"]
     pub fn step(&mut self, timing: &Timing, event: Event, now: Moment) -> Vec<Transition> {
         self.step_asking(timing, event, now, &mut |_| None)
@@ -198,7 +198,7 @@ impl Alarm {
         now: Moment,
         why_silent: WhySilent<'_>,
     ) -> Vec<Transition> {
-        let mut held = self.0.take().unwrap_or_default();
+        let mut held = self.0.take().unwrap_or_else(|| Box::new(Held::NORMAL));
         let transitions = step::Step::new(&mut held, timing, why_silent).take(event, now);
         self.0 = (*held != Held::NORMAL).then_some(held);
         transitions

@@ -1,7 +1,7 @@
 //! The daemon's own sensors: which there are, and how they become others while it runs.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::WeakAddr;
@@ -75,7 +75,6 @@ impl Fleet {
             makes_up,
             times: self.times,
             gateway: self.gateway.clone(),
-            progress: OnceLock::new(),
         });
         let mailbox = Mailbox::<Sensor>::new();
         let addr = mailbox.addr().downgrade();

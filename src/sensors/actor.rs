@@ -38,8 +38,6 @@ pub struct SensorSettings {
     pub makes_up: bool,
     pub times: TimeStyle,
     pub gateway: Route<PublishReadings>,
-    /// How far its recording has been played, if it has one.
-    pub progress: OnceLock<Arc<Mutex<Progress>>>,
 }
 
 impl SensorSettings {
@@ -47,7 +45,9 @@ impl SensorSettings {
     pub fn factory(
         self: Arc<Self>,
     ) -> impl Fn(&ChildEnv) -> Result<Sensor, Failure> + Send + Sync + 'static {
-        move |env| Sensor::new(self.clone(), env)
+        // How far its recording has been played, if it has one.
+        let progress = OnceLock::new();
+        move |env| Sensor::new(self.clone(), &progress, env)
     }
 }
 
@@ -78,7 +78,11 @@ struct Replayed {
 }
 
 impl Sensor {
-    fn new(settings: Arc<SensorSettings>, env: &ChildEnv) -> Result<Self, Failure> {
+    fn new(
+        settings: Arc<SensorSettings>,
+        progress: &OnceLock<Arc<Mutex<Progress>>>,
+        env: &ChildEnv,
+    ) -> Result<Self, Failure> {
         let device = match &settings.config.source {
             Source::Simulated(simulation) => {
                 Device::Simulated(Simulator::new(simulation, env.incarnation()))
@@ -86,7 +90,7 @@ impl Sensor {
             Source::Replay(replay) => {
                 let mut recording =
                     Recording::open(&replay.file, settings.times).map_err(Failure::Failed)?;
-                let progress = settings.progress.get_or_init(Arc::default).clone();
+                let progress = progress.get_or_init(Arc::default).clone();
                 let done = progress.lock().unwrap_or_else(PoisonError::into_inner).rows_done;
                 for _ in 0..done {
                     recording.next_row();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Alarm, Condition, Due, Moment, Shelf, State, Withheld};
 
 /// All of an alarm; as JSON, what is kept of one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held {
     pub condition: Condition,
     /// When it was last raised or last returned; `None` in [`Condition::Normal`].
