@@ -1,7 +1,7 @@
 //! An append-only journal on disk: what has been taken on and not yet passed on for good.
 //!
 //! A folder of segments, each a file of checksummed frames ([`frame`] has the layout byte by byte).
-//! A writer appends with one `write` a record and begins a new segment when one is full; a reader
+//! A writer appends (how: [`open_segment`]) and begins a new segment when one is full; a reader
 //! follows behind; segments that are wholly done with are deleted.
 //!
 //! Holds always: a record is on disk when `append` returns, safe from the death of the process
@@ -10,8 +10,10 @@
 //! declared done.
 
 mod frame;
+mod open_segment;
 mod reader;
 mod segment;
+mod window;
 mod writer;
 
 pub use frame::{Frame, MAX_PAYLOAD_BYTES, Position};

@@ -16,8 +16,12 @@ pub struct Record {
     pub payload: Vec<u8>,
 }
 
-/// Bytes read from a segment at a time: some three hundred readings.
+/// Bytes read from a segment at a time at most: some three hundred readings.
 const CHUNK_BYTES: u64 = 64 << 10;
+/// A record is about as long: what is read beyond the last one wanted is for nothing.
+const RECORD_BYTES: u64 = 256;
+/// But at least these.
+const LEAST_BYTES: u64 = 4 << 10;
 
 /// Reads records in their order, each once.
 #[derive(Debug)]
@@ -96,7 +100,7 @@ impl Reader {
                 self.after = frame.position;
                 num_read += 1;
                 each(frame);
-            } else if !self.load_more()? {
+            } else if !self.load_more(through - self.after)? {
                 break;
             }
         }
@@ -106,10 +110,11 @@ impl Reader {
         Ok(num_read)
     }
 
-    /// Loads more of this segment, or the beginning of the next one. False when there is no more.
-    fn load_more(&mut self) -> Result<bool, JournalError> {
+    /// Loads more of this segment, or the beginning of the next one, for so many records. False when
+    /// there is no more.
+    fn load_more(&mut self, wanted: u64) -> Result<bool, JournalError> {
         if let Some(loaded) = &mut self.segment {
-            if loaded.grow(&self.folder)? {
+            if loaded.grow(&self.folder, wanted)? {
                 return Ok(true);
             }
             if loaded.end == End::Closed {
@@ -131,7 +136,7 @@ impl Reader {
         }
         let Some(file) = self.open(first)? else { return Ok(false) };
         let mut loaded = Loaded { first, file, bytes: Vec::new(), used: 0, end: End::Open };
-        loaded.grow(&self.folder)?;
+        loaded.grow(&self.folder, wanted)?;
         self.segment = Some(loaded);
         Ok(true)
     }
@@ -185,10 +190,11 @@ impl Loaded {
     }
 
     /// Reads on. False when the file has nothing more.
-    fn grow(&mut self, folder: &Path) -> Result<bool, JournalError> {
+    fn grow(&mut self, folder: &Path, wanted: u64) -> Result<bool, JournalError> {
         self.bytes.drain(..self.used);
         self.used = 0;
-        let more = (&self.file).take(CHUNK_BYTES).read_to_end(&mut self.bytes);
+        let bytes = wanted.saturating_mul(RECORD_BYTES).clamp(LEAST_BYTES, CHUNK_BYTES);
+        let more = (&self.file).take(bytes).read_to_end(&mut self.bytes);
         let path = || segment::path(folder, self.first);
         Ok(more.map_err(|error| JournalError::new(path(), "read it", error))? > 0)
     }

@@ -1,5 +1,6 @@
 //! One file of a journal: named by its first position, `00000000000000000001.journal`, and nothing
-//! but frames inside. Pure, except for the names.
+//! but frames inside, and zeros after the last one while it is open or when the process was killed.
+//! Pure, except for the names.
 
 use std::path::{Path, PathBuf};
 
@@ -32,10 +33,13 @@ pub struct Damage {
     pub is_tail: bool,
 }
 
-/// All whole frames of a segment, in their order, and what lies between them.
+/// All whole frames of a segment, in their order, and what lies between them. Zeros at the end are
+/// room that was not used.
 pub fn scan<'a>(bytes: &'a [u8], mut each: impl FnMut(Frame<'a>)) -> Vec<Damage> {
     let (mut damages, mut at) = (Vec::new(), 0);
-    while at < bytes.len() {
+    let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    // A frame may end with zeros, and so beyond this.
+    while at < written {
         if let Found::Frame(frame, size) = frame::read(&bytes[at..]) {
             each(frame);
             at += size;
@@ -43,7 +47,7 @@ pub fn scan<'a>(bytes: &'a [u8], mut each: impl FnMut(Frame<'a>)) -> Vec<Damage>
         }
         // A torn frame with whole ones behind it is damage too: its length was hit.
         let next = next_frame(bytes, at);
-        let end = next.unwrap_or(bytes.len());
+        let end = next.unwrap_or(written);
         damages.push(Damage { offset: at, bytes: end - at, is_tail: next.is_none() });
         at = end;
     }

@@ -127,6 +127,46 @@ fn a_torn_tail_is_reported_and_written_past() {
     assert_eq!(read_all(folder.path(), 0), records(1..=24));
 }
 
+/// Killed, with room left: what the file has then is zeros.
+#[test]
+fn room_that_was_not_used_is_no_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open(folder.path(), 0);
+    append(&mut journal, 23);
+    let path = journal_path(&journal);
+    let killed = fs::read(&path).unwrap();
+    assert!(killed.ends_with(&[0; 1000]), "room");
+    drop(journal);
+    assert!(fs::metadata(&path).unwrap().len() < 150, "closed in good order it has none");
+    fs::write(&path, killed).unwrap();
+    let (mut journal, recovery) = open(folder.path(), 0);
+    assert_eq!(recovery, Recovery { records: 23, ..Recovery::default() });
+    append(&mut journal, 2);
+    assert_eq!(read_all(folder.path(), 0), records(1..=25));
+}
+
+/// Killed in the midst of a record: half of it, and then zeros.
+#[test]
+fn half_a_record_before_the_zeros_is_a_torn_tail() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open(folder.path(), 0);
+    append(&mut journal, 23);
+    let path = journal_path(&journal);
+    drop(journal);
+    let mut bytes = fs::read(&path).unwrap();
+    let whole = bytes.len();
+    bytes[whole - 3..].fill(0);
+    bytes.resize(whole + 5000, 0);
+    fs::write(&path, bytes).unwrap();
+    let (mut journal, recovery) = open(folder.path(), 0);
+    assert_eq!(recovery.records, 22);
+    let [(at, damage)] = &recovery.damages[..] else { panic!("{recovery:?}") };
+    assert_eq!((at, damage.is_tail), (&path, true));
+    assert!(damage.bytes < 30, "of the record: {damage:?}");
+    append(&mut journal, 2);
+    assert_eq!(read_all(folder.path(), 0), records(1..=24));
+}
+
 #[test]
 fn a_flipped_byte_and_a_missing_segment_cost_what_they_cover() {
     let folder = tempfile::tempdir().unwrap();
@@ -154,6 +194,7 @@ fn a_flipped_byte_and_a_missing_segment_cost_what_they_cover() {
 fn a_reader_that_saw_half_a_record_sees_what_came_instead() {
     let folder = tempfile::tempdir().unwrap();
     let (mut journal, _) = Journal::open(folder.path(), 0).unwrap();
+    journal.open.never_map();
     let mut reader = Reader::new(folder.path(), 0);
     append(&mut journal, 3);
     let path = journal_path(&journal);

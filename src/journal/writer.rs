@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
 use super::frame::{self, Position};
+use super::open_segment::OpenSegment;
 use super::segment::{self, Damage};
 
 /// A segment is closed when it has grown to this: small enough to read at once, large enough that
@@ -31,9 +31,8 @@ pub struct Journal {
     segment_bytes: u64,
     /// First positions of the segments on disk, oldest first; the last one is open.
     segments: VecDeque<Position>,
-    file: File,
-    file_bytes: u64,
-    /// The last append failed: the open segment may end in half a frame.
+    open: OpenSegment,
+    /// The open segment can't be trusted any more.
     must_rotate: bool,
     /// Whether what is written outlives the power too: see [`Journal::durable`].
     is_durable: bool,
@@ -83,14 +82,13 @@ impl Journal {
         let next = last.max(segments.back().map_or(0, |first| first.saturating_sub(1))) + 1;
         // A segment without a single readable frame may have the very name the new one needs.
         segments.retain(|first| *first != next);
-        let file = create(folder, next)?;
+        let open = create(folder, next)?;
         segments.push_back(next);
         let mut journal = Self {
             folder: folder.to_owned(),
             segment_bytes,
             segments,
-            file,
-            file_bytes: 0,
+            open,
             must_rotate: false,
             is_durable: false,
             next,
@@ -118,18 +116,14 @@ impl Journal {
     /// # Errors
     /// When the disk doesn't take it; it may be tried again.
     pub fn append(&mut self, payload: &[u8]) -> Result<Position, JournalError> {
-        if self.must_rotate || self.file_bytes >= self.segment_bytes {
+        if self.is_distrusted() || self.open.num_bytes() >= self.segment_bytes {
             self.rotate()?;
         }
         self.buffer.clear();
         frame::write(&mut self.buffer, self.next, payload);
-        // At its place, which is cheaper than at the end, wherever that is.
-        if let Err(error) = self.file.write_all_at(&self.buffer, self.file_bytes) {
-            // Half a frame may be there. It is taken back, or left behind in a closed segment.
-            self.must_rotate = self.file.set_len(self.file_bytes).is_err();
+        if let Err(error) = self.open.append(&self.buffer) {
             return Err(self.error("append to it", error));
         }
-        self.file_bytes += self.buffer.len() as u64;
         let position = self.next;
         self.next += 1;
         Ok(position)
@@ -140,7 +134,7 @@ impl Journal {
     /// # Errors
     /// When the device says that it failed.
     pub fn sync(&self) -> Result<(), JournalError> {
-        self.file.sync_data().map_err(|error| self.error("sync it", error))
+        self.open.sync().map_err(|error| self.error("sync it", error))
     }
 
     /// A handle by which another thread may wait for the device while this one goes on appending:
@@ -149,7 +143,7 @@ impl Journal {
     /// # Errors
     /// When the system gives no more handles.
     pub fn sync_handle(&self) -> Result<File, JournalError> {
-        self.file.try_clone().map_err(|error| self.error("get a handle to it", error))
+        self.open.handle().map_err(|error| self.error("get a handle to it", error))
     }
 
     /// The next record begins a new segment: this one can't be trusted any more.
@@ -190,7 +184,7 @@ impl Journal {
     /// About how much room it takes on disk.
     #[must_use]
     pub fn num_bytes(&self) -> u64 {
-        (self.segments.len() as u64).saturating_sub(1) * self.segment_bytes + self.file_bytes
+        (self.segments.len() as u64).saturating_sub(1) * self.segment_bytes + self.open.num_bytes()
     }
 
     /// Closes it, and deletes the open segment too if all is done with: what is left on disk is
@@ -211,25 +205,27 @@ impl Journal {
     }
 
     fn rotate(&mut self) -> Result<(), JournalError> {
-        if self.is_durable && !self.must_rotate {
+        if self.is_durable && !self.is_distrusted() {
             self.sync()?;
         }
         if self.segments.back() == Some(&self.next) {
-            // Nothing but half a frame in it: begin it again, the same file, since a reader may
-            // have it open.
-            self.file.set_len(0).map_err(|error| self.error("begin it again", error))?;
-            self.file_bytes = 0;
+            // Nothing but half a frame in it.
+            self.open.clear().map_err(|error| self.error("begin it again", error))?;
             self.must_rotate = false;
             return Ok(());
         }
-        self.file = create(&self.folder, self.next)?;
+        self.open = create(&self.folder, self.next)?;
         if self.is_durable {
             sync_folder(&self.folder)?;
         }
         self.segments.push_back(self.next);
-        self.file_bytes = 0;
         self.must_rotate = false;
         Ok(())
+    }
+
+    /// The last append failed, and half a frame may be left; or the segment was given up.
+    const fn is_distrusted(&self) -> bool {
+        self.must_rotate || self.open.is_spoilt()
     }
 
     fn error(&self, doing: &'static str, error: std::io::Error) -> JournalError {
@@ -238,16 +234,9 @@ impl Journal {
     }
 }
 
-fn create(folder: &Path, first: Position) -> Result<File, JournalError> {
+fn create(folder: &Path, first: Position) -> Result<OpenSegment, JournalError> {
     let path = segment::path(folder, first);
-    let make = || {
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        OpenOptions::new().write(true).create_new(true).open(&path)
-    };
-    make().map_err(|error| JournalError::new(&path, "begin it", error))
+    OpenSegment::create(&path).map_err(|error| JournalError::new(&path, "begin it", error))
 }
 
 /// The name of a new file is safe once its folder is.
