@@ -43,6 +43,7 @@ const RAISED: &str =
     "SELECT count(*) FROM alerts WHERE rule = 'sensor-silent' AND transition = 'raised'";
 const RESOLVED: &str =
     "SELECT count(*) FROM alerts WHERE rule = 'sensor-silent' AND transition = 'returned'";
+const PUBLISHED: &str = "SELECT count(*) FROM alerts WHERE published_at IS NOT NULL";
 const ANNOUNCED: &str = "SELECT count(*) FROM alerts WHERE announced";
 const EXPLAINED: &str =
     "SELECT count(*) FROM alarm_states WHERE state LIKE '%\"suppressed_by\":\"gateway-silent\"%'";
@@ -109,6 +110,8 @@ fn outage(is_killed: bool) {
     wait_number(&mut daemon, &home, EXPLAINED, SENSORS);
     let mut num_before = client.received_on(names::ALERTS).len();
     if is_killed {
+        // Killed before it has noted that the alert is out, it would send it again.
+        wait_number(&mut daemon, &home, PUBLISHED, 1);
         daemon.kill();
         daemon = home.start(RULES);
         access = daemon.embedded_broker();
