@@ -21,6 +21,7 @@ mod process;
 pub mod readings;
 pub mod smtp;
 pub mod subscriber;
+pub mod tap;
 pub mod v4;
 pub mod wire;
 

@@ -114,18 +114,23 @@ impl Link {
             Err(error) if is_patience(&error) => {}
             Err(error) => return Err(error),
         }
-        let mut packets = Vec::new();
-        let mut at = 0;
-        while let Some((packet, size)) = first(&self.unread[at..]) {
-            packets.push(packet);
-            at += size;
-        }
-        self.unread.drain(..at);
-        Ok(packets)
+        Ok(whole(&mut self.unread))
     }
 }
 
-fn is_patience(error: &io::Error) -> bool {
+/// Takes the whole packets from the beginning.
+pub fn whole(unread: &mut Vec<u8>) -> Vec<Packet> {
+    let mut packets = Vec::new();
+    let mut at = 0;
+    while let Some((packet, size)) = first(&unread[at..]) {
+        packets.push(packet);
+        at += size;
+    }
+    unread.drain(..at);
+    packets
+}
+
+pub fn is_patience(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
 }
