@@ -88,6 +88,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("paho_mqtt", "src/gateway/"),
     ("rmqtt", "src/broker/"),
     ("actix_web", "src/web/"),
+    ("vm_memory", "src/journal/window.rs"),
     ("rusqlite", "src/storage/"),
     ("r2d2_sqlite", "src/storage/"),
     ("ureq", "src/notify/http.rs"),

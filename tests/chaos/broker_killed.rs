@@ -5,7 +5,8 @@
 //! 20,000 at QoS 2, where it doubled 304 (it forgets which QoS 2 messages it has). Mosquitto 2.0
 //! writes its state at intervals of a second or more, so a SIGKILL takes what it acknowledged since
 //! and had not passed on; told to write after each change it did not get through 20,000 in
-//! a minute. So this is HiveMQ, at QoS 1.
+//! a minute. So this is HiveMQ, at QoS 1. Killed twenty times it may lose one in 10,000 too: the daemon
+//! had acknowledged exactly those that it had stored.
 
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ fn broker_killed() {
         acknowledged.len()
     );
     assert!(acknowledged.len() > total * 9 / 10, "the tap saw it all");
+    // A daemon that gave its session up would lose what is in flight at each kill.
+    assert!(missing.len() <= total / 1000, "more than a broker loses: {missing:?}");
     // What a broker loses that it had acknowledged is its own fault. What the daemon acknowledged and
     // has not stored would be the daemon's.
     let lost_by_us: Vec<_> =

@@ -8,8 +8,8 @@
 //! How far it is done is written lazily: after a kill a few readings that the broker had already
 //! acknowledged are sent again, and recognised behind it.
 //!
-//! Called on the gateway's arbiter. An append is a write of some hundred bytes into the page cache,
-//! and nobody else waits for this arbiter; `durability = "power"` makes each parcel wait for the
+//! Called on the gateway's arbiter. An append is some hundred bytes into the page cache, with room for
+//! the next thousand now and then, and nobody else waits for this arbiter; `durability = "power"` makes each parcel wait for the
 //! device, as its user asked for.
 
 use std::collections::VecDeque;
