@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::bare;
 use crate::figures::{Pairs, Table, percentile};
 use crate::load;
-use crate::support::{Access, Client, Home, Mosquitto, SOON, names};
+use crate::support::{Access, Client, HiveMq, Home, Mosquitto, SOON, names, require};
 
 const RATE: u32 = 2000;
 /// Long enough for some checkpoints of the database, and for one alert in a hundred to be several.
@@ -27,22 +27,34 @@ const ECHO_TO: &str = "echo/alerts";
 type Ways = Vec<f64>;
 
 pub fn measure(table: &mut Table) {
-    eprintln!("latency: {PAIRS} times {SECONDS} s at {RATE} readings/s for each side");
     let broker = Mosquitto::running();
-    let access = broker.access();
+    measure_at(&broker.access(), "a breaking reading to its alert", table);
+}
+
+/// The same at the broker of the origin's kind.
+pub fn measure_at_hivemq(table: &mut Table) {
+    if !require(&HiveMq::TOOLS) {
+        return;
+    }
+    let mut broker = HiveMq::new();
+    broker.start();
+    measure_at(&broker.access(), "a breaking reading to its alert, at HiveMQ", table);
+}
+
+fn measure_at(access: &Access, what: &str, table: &mut Table) {
+    eprintln!("{what}: {PAIRS} times {SECONDS} s at {RATE} readings/s for each side");
     let mut rounds = Vec::new();
     for pair in 0..PAIRS {
         rounds.push(if pair % 2 == 0 {
-            let vigie = daemon(&access);
-            (vigie, echo(&access))
+            let vigie = daemon(access);
+            (vigie, echo(access))
         } else {
-            let echo = echo(&access);
-            (daemon(&access), echo)
+            let echo = echo(access);
+            (daemon(access), echo)
         });
     }
-    for (part, what, aim) in
-        [(0.5, "a breaking reading to its alert, median", ""), (0.99, "… 99 % are within", "≤ 2")]
-    {
+    let median = format!("{what}, median");
+    for (part, what, aim) in [(0.5, median.as_str(), ""), (0.99, "… 99 % are within", "≤ 2")] {
         let of = |ways: &Ways| percentile(ways.iter().copied(), part);
         let pairs = rounds.iter().map(|(vigie, echo)| (of(vigie), of(echo))).collect();
         table.pairs(what, "ms", 2, &Pairs(pairs), aim);

@@ -27,7 +27,7 @@ use figures::Table;
 type Measure = fn(&mut Table);
 
 /// Each part's name and what measures it.
-const PARTS: [(&str, Measure); 8] = [
+const PARTS: [(&str, Measure); 9] = [
     ("drain", drain::measure),
     ("drain-rules", drain::measure_with_rules),
     ("latency", latency::measure),
@@ -35,10 +35,11 @@ const PARTS: [(&str, Measure); 8] = [
     ("steps", steps::measure),
     ("rules", rules::measure),
     ("backlog", backlog::measure),
+    ("latency-hivemq", latency::measure_at_hivemq),
     ("soak", soak::measure),
 ];
 
-/// `backlog` and `soak` take long and are only run when they are named.
+/// The others take long, or take HiveMQ, and are only run when they are named.
 const USUAL: [&str; 6] = ["drain", "drain-rules", "latency", "fleet", "steps", "rules"];
 
 fn main() {
