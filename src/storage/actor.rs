@@ -31,8 +31,9 @@ use crate::messages::{
 };
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, Routed};
 
-/// How long what is no haste may wait for others to share its commit: longer than judged readings are held, so that it goes with them where they flow. A commit of its own for each delivered alert came
-/// just when the broker and its subscribers wanted the processor.
+/// How long what is no haste may wait for others to share its commit: longer than judged readings are held,
+/// so that it goes with them where they flow. A commit of its own for each delivered alert came just when the
+/// broker and its subscribers wanted the processor.
 const GROUP_TIME: Duration = Duration::from_millis(30);
 
 /// Between two tries while the file is locked or the disk full.

@@ -26,7 +26,8 @@ pub(super) const BACKSTOP_PAGES: i64 = 16 * 1024;
 /// Some 30 MB. Each checkpoint makes the disk busy for a while, however much it moves: eight times as many
 /// as SQLite itself lets come together are an eighth of that.
 const PAGES: usize = 8000;
-/// While it is behind, so that the writer's own checkpoint would find no more than this.
+/// While it is behind, so that the writer's own checkpoint finds hardly more than this, unless a reader at
+/// work kept it back.
 const PAGES_BEHIND: usize = 1000;
 /// Commits go on meanwhile: a checkpoint of 8,000 pages takes 100 ms and leaves some 200, those take 5 ms and
 /// leave 20. At 2,000 readings and 80 alerts a second six at most were needed.

@@ -9,8 +9,8 @@
 //! acknowledged are sent again, and recognised behind it.
 //!
 //! Called on the gateway's arbiter. An append is some hundred bytes into the page cache, with room for
-//! the next thousand now and then, and nobody else waits for this arbiter; `durability = "power"` makes each parcel wait for the
-//! device, as its user asked for.
+//! the next thousand now and then, and nobody else waits for this arbiter; `durability = "power"` makes
+//! each parcel wait for the device, as its user asked for.
 
 use std::collections::VecDeque;
 use std::io::{Error, ErrorKind};
