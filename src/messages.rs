@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::Message;
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::alarms::engine::Expected;
@@ -30,7 +31,7 @@ pub struct PublishReadings {
 }
 
 /// A reading with its verdict.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     pub reading: Reading,
     /// Whether this reading itself broke a rule.
@@ -39,7 +40,7 @@ pub struct Judged {
 
 /// Evaluator → storage: commit these, and how far in the intake journal they reach, in one
 /// transaction.
-#[derive(Debug, Default, Message)]
+#[derive(Debug, Default, Message, Serialize, Deserialize)]
 #[rtype(result = "()")]
 pub struct Store {
     /// One more than the message before it, as long as the database lives; storage takes no other.
@@ -50,14 +51,28 @@ pub struct Store {
     pub watch: Duration,
     pub readings: Vec<Judged>,
     pub alerts: Vec<AlertEvent>,
+    /// The row that the first of them is to have, as storage has decided; the others follow it. `None` for the
+    /// next ones that are free.
+    #[serde(skip)]
+    pub first_alert_row: Option<i64>,
     /// The alarms that are no longer as they were.
     pub alarms: Vec<AlarmState>,
     pub rejected: Vec<Rejected>,
     /// What operators asked for, refused or not.
+    #[serde(skip)]
     pub actions: Vec<ActionRecord>,
     /// Told once the message can't get lost any more, short of the death of the process; dropped
     /// untold when it was lost, or not taken.
+    #[serde(skip)]
     pub taken: Option<oneshot::Sender<()>>,
+}
+
+impl Store {
+    /// The alert events, each with the row that it is to have.
+    pub fn alert_rows(&self) -> impl Iterator<Item = (Option<i64>, &AlertEvent)> {
+        let rows = (0..).map(|n: i64| self.first_alert_row.map(|first| first + n));
+        rows.zip(&self.alerts)
+    }
 }
 
 /// Evaluator → storage: where do I go on? Answered after everything sent before it is committed.
@@ -115,13 +130,15 @@ impl Committed {
     }
 }
 
-/// Storage → gateway: announced alert events were committed and wait to be published.
+/// Storage → gateway: announced alert events are on disk, committed or about to be, and wait to be
+/// published.
 /// A hint only: losing one is harmless, since the next one shows it, and the gateway also asks at
 /// every connect.
 #[derive(Debug, Default, Message)]
 #[rtype(result = "()")]
 pub struct AlertsWaiting {
-    /// The row of the last announced event before `rows`; `None` when storage doesn't know.
+    /// The row of the last announced event before `rows` in this run, 0 before the first; `None` for a mere
+    /// hint.
     pub after_row_id: Option<i64>,
     /// All that were announced since, to spare the question; empty when there are many.
     pub rows: Vec<PendingAlert>,

@@ -12,7 +12,7 @@ use vigie::domain::{Quantity, Reading};
 use vigie::intake::codec::{Codec, Decoded, Message, OriginJson};
 use vigie::journal::Journal;
 use vigie::messages::{AlertsStored, Judged, LoadPendingAlerts, Store};
-use vigie::storage::{Settings, Writer};
+use vigie::storage::{self, Ahead, Settings, Writer};
 use vigie::supervisor::{ChildSpec, Mailbox, Readiness, Route, Tree};
 use vigie::wire::Topics;
 
@@ -98,6 +98,10 @@ fn commit(reading: &Reading) -> f64 {
         rejected_keep: 0,
         naive: false,
     };
+    let mut database = storage::open(&settings).expect("a database");
+    let ahead = Ahead::open(&folder.path().join("alerts"), settings.durability, &mut database);
+    let ahead = ahead.expect("a folder");
+    drop(database);
     let mailbox = Mailbox::<Writer>::default();
     let store = mailbox.route::<Store>(BATCHES_A_ROUND as usize);
     let committed = mailbox.route::<LoadPendingAlerts>(1);
@@ -106,7 +110,7 @@ fn commit(reading: &Reading) -> f64 {
         let writer = ChildSpec::critical(
             "storage",
             mailbox,
-            Writer::factory(settings, None, Arc::default(), AlertsStored::default()),
+            Writer::factory(settings, ahead, None, Arc::default(), AlertsStored::default()),
         )
         .readiness(Readiness::Signalled { at_most: AT_MOST });
         let tree = Tree::new().child(writer).start().expect("a tree");

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::intake::{self, Intake};
 use crate::journal::Recovery;
 use crate::messages::Committed;
-use crate::storage;
+use crate::storage::{self, Ahead};
 
 /// The contract's: a larger payload is rejected.
 const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
@@ -20,6 +20,7 @@ const DAMAGES_NAMED: usize = 20;
 pub(super) struct Doors {
     pub intake: Arc<Intake>,
     pub committed: Arc<Committed>,
+    pub ahead: Ahead,
 }
 
 /// Opens all of it; migrates the database too.
@@ -30,6 +31,9 @@ pub(super) fn open(config: &Config, storage: &storage::Settings) -> Result<Doors
     let mut database = storage::open(storage).map_err(|error| error.to_string())?;
     let receivers = config.receivers.iter().map(|receiver| &*receiver.name);
     database.keep_receivers(receivers).map_err(|error| error.to_string())?;
+    let ahead =
+        Ahead::open(&beside(&storage.path, "alerts"), config.storage.durability, &mut database)
+            .map_err(|error| error.to_string())?;
     let position = database.ingest_position().map_err(|error| error.to_string())?;
     let committed = Arc::new(Committed::new(position));
     let settings = intake::Settings {
@@ -40,7 +44,7 @@ pub(super) fn open(config: &Config, storage: &storage::Settings) -> Result<Doors
     let (intake, recovery) = Intake::open(settings, committed.clone())
         .map_err(|error| format!("{error}; check the folder, its owner, and the disk"))?;
     tell(&recovery);
-    Ok(Doors { intake: Arc::new(intake), committed })
+    Ok(Doors { intake: Arc::new(intake), committed, ahead })
 }
 
 /// `sensor_data.db` → `sensor_data.db.journal`

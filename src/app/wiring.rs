@@ -106,7 +106,7 @@ pub(super) fn wire(
     doors: Doors,
     reopen_alerts_file: Arc<AtomicBool>,
 ) -> Result<Wired, String> {
-    let Doors { intake, committed } = doors;
+    let Doors { intake, committed, ahead } = doors;
     let words = config.language.words();
     let started = Instant::now();
     let boxes = Mailboxes::default();
@@ -212,7 +212,7 @@ pub(super) fn wire(
             ChildSpec::critical(
                 "storage",
                 boxes.storage,
-                Writer::factory(storage, Some(waiting), committed, stored),
+                Writer::factory(storage, ahead, Some(waiting), committed, stored),
             )
             .phase(phase::STORAGE)
             .readiness(signalled(OPEN_AT_MOST)),

@@ -37,7 +37,7 @@ impl Limit {
 }
 
 /// Whether the alert stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AlertState {
     Active,
     Resolved,
@@ -73,7 +73,7 @@ impl std::str::FromStr for AlertState {
 }
 
 /// How soon someone must act; on the wire and in tables the alert's `severity`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Priority {
     Low,
     Medium,
@@ -173,7 +173,7 @@ impl std::str::FromStr for Change {
 }
 
 /// One thing an alarm did, to be kept and, if it is announced, told to the world.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlertEvent {
     /// The same for all events of one alert, from raised to resolved.
     pub alert_id: Arc<str>,
@@ -219,7 +219,7 @@ pub struct StandingAlert {
 
 /// What evaluation must know of an alarm after a restart that its events don't tell: delays that run,
 /// who acknowledged it, until when it is shelved.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlarmState {
     pub sensor_id: SensorId,
     /// The rule's name.

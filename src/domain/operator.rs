@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::quantity::LONGEST_NAME as LONGEST_QUANTITY;
 use super::{Location, Priority, Quantity, SensorId, SensorIdError, Unit, Value};
@@ -71,7 +72,7 @@ impl Via {
 }
 
 /// Who did something, and what they said of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operator {
     /// Not empty, at most 64 bytes, no control characters.
     pub by: Arc<str>,

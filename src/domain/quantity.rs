@@ -3,11 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// A measured quantity: `temperature`, `humidity`, `co2`, or any name of the same form.
 ///
 /// The name is a topic level, a JSON key and part of an alert type, hence its narrow form:
 /// lower-case letters, digits and `_`, starting with a letter, at most 64 characters.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Quantity(Arc<str>);
 
 /// Why a text is no quantity's name.
@@ -63,6 +66,14 @@ impl Quantity {
     }
 }
 
+impl TryFrom<String> for Quantity {
+    type Error = QuantityError;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::new(&name)
+    }
+}
+
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -70,7 +81,7 @@ impl fmt::Display for Quantity {
 }
 
 /// A unit's name as it travels: `celsius`, `percent`, `ppm`, or any other; may be empty.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Unit(Arc<str>);
 
 impl Unit {

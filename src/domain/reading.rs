@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::{Quantity, Unit, Value};
 
@@ -11,7 +12,8 @@ use super::{Quantity, Unit, Value};
 const LONGEST_ID: usize = 256;
 
 /// Names one sensor: not empty, at most 256 bytes, no control characters.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct SensorId(Arc<str>);
 
 /// Why a text is no sensor id.
@@ -46,6 +48,14 @@ impl SensorId {
     }
 }
 
+impl TryFrom<String> for SensorId {
+    type Error = SensorIdError;
+
+    fn try_from(id: String) -> Result<Self, Self::Error> {
+        Self::new(&id)
+    }
+}
+
 impl From<SensorId> for Arc<str> {
     fn from(SensorId(id): SensorId) -> Self {
         id
@@ -59,7 +69,7 @@ impl fmt::Display for SensorId {
 }
 
 /// Where a sensor stands; free text, may be empty.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Location(Arc<str>);
 
 impl Location {
@@ -81,7 +91,7 @@ impl fmt::Display for Location {
 }
 
 /// One measurement: the only shape the inside of the daemon knows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     pub sensor_id: SensorId,
     pub location: Location,
@@ -102,7 +112,7 @@ pub struct Availability {
 }
 
 /// A message that could not be used: kept, never dropped in silence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
     pub topic: String,
     /// The payload, cut at what storage keeps; `payload_bytes` is its true length.

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A finite number, remembering whether it was written as an integer.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,6 +68,13 @@ impl Serialize for Value {
         } else {
             serializer.serialize_f64(self.number)
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(deserializer)?;
+        Self::from_json(&number).map_err(de::Error::custom)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The writer: gathers messages, commits them in groups, answers what is in the file.
 //!
 //! A commit starts at once when there is something judged to store, someone asked a question, or the
-//! writer is to stop; a group time after what receivers and the gateway have done otherwise. One commit
-//! runs at a time, on the blocking pool; meanwhile further messages gather in the [`Backlog`].
+//! writer is to stop; a group time after what receivers and the gateway have done, or after alerts that
+//! the gateway knows of [`Ahead`] of it. One commit runs at a time, on the blocking pool; meanwhile
+//! further messages gather in the [`Backlog`].
 //!
 //! Holds always: a question is answered after everything sent before it is committed. A commit
 //! that fails for now (locked, disk full) is tried again for ever; one that fails otherwise ends
@@ -10,7 +11,6 @@
 //! Never: a message forgotten before it is committed, or the mailbox paused. Back-pressure comes
 //! from the routes' permits, which the backlog holds.
 
-mod herald;
 mod job;
 
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use self::herald::Herald;
 use self::job::{CommitFn, Done, Job, Question, Slowness};
+use super::ahead::Ahead;
 use super::backlog::{Backlog, Taken};
 use super::{Database, Settings, write};
 use crate::messages::{
@@ -56,10 +56,9 @@ pub struct Writer {
     env: ChildEnv,
     settings: Arc<Settings>,
     backlog: Backlog,
+    ahead: Ahead,
     commit: CommitFn,
     gateway: Option<Route<AlertsWaiting>>,
-    /// Away while a commit runs.
-    herald: Option<Herald>,
     committed: Arc<Committed>,
     stored: AlertsStored,
     /// A hint waits for room at the gateway.
@@ -83,34 +82,36 @@ impl Writer {
     ///
     /// Each incarnation opens the file by itself, off its arbiter, and is ready once that has
     /// succeeded. Call [`open`](super::open) before: it says at once what is wrong with the file,
-    /// and does the migration that may take minutes. `gateway` is told of alerts to publish,
+    /// and does the migration that may take minutes; `ahead` comes of that file. `gateway` is told of alerts to publish,
     /// `committed` of how far in the intake journal the file reaches, `stored` of alerts of any kind.
     pub fn factory(
         settings: Settings,
+        ahead: Ahead,
         gateway: Option<Route<AlertsWaiting>>,
         committed: Arc<Committed>,
         stored: AlertsStored,
     ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + 'static {
-        Self::factory_with(settings, gateway, committed, stored, Arc::new(write::commit))
+        Self::factory_with(settings, ahead, gateway, committed, stored, Arc::new(write::commit))
     }
 
     fn factory_with(
         settings: Settings,
+        ahead: Ahead,
         gateway: Option<Route<AlertsWaiting>>,
         committed: Arc<Committed>,
         stored: AlertsStored,
         commit: CommitFn,
     ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + 'static {
         let settings = Arc::new(settings);
-        let backlog = Backlog::default();
+        let backlog = Backlog::new(ahead.last_alert_row());
         move |env| {
             Ok(Self {
                 env: env.clone(),
                 settings: settings.clone(),
                 backlog: backlog.clone(),
+                ahead: ahead.clone(),
                 commit: commit.clone(),
                 gateway: gateway.clone(),
-                herald: gateway.clone().map(Herald::new),
                 committed: committed.clone(),
                 stored: stored.clone(),
                 hint_waits: false,
@@ -132,7 +133,7 @@ impl Writer {
             return;
         }
         let is_empty = self.backlog.is_empty();
-        let hurried = self.group_time_over || self.stopping || self.backlog.is_pressing();
+        let hurried = self.group_time_over || self.stopping || self.is_pressing();
         if !self.questions.is_empty() || (!is_empty && hurried) {
             self.start_job(ctx);
         } else if self.stopping {
@@ -152,7 +153,6 @@ impl Writer {
             commit: self.commit.clone(),
             items: self.backlog.items(),
             questions: std::mem::take(&mut self.questions),
-            herald: self.herald.take(),
             slowness: self
                 .env
                 .slow_by()
@@ -169,22 +169,20 @@ impl Writer {
         self.env.fault_point();
         self.phase = Phase::Idle;
         self.database = done.database;
-        self.herald = done.herald;
         // Those that were not answered come before those asked meanwhile.
         done.questions.append(&mut self.questions);
         self.questions = done.questions;
         match done.result {
             Ok(()) => {
-                if let Some(position) = self.backlog.reach(done.num_items) {
+                if let Some((number, position)) = self.backlog.reach(done.num_items) {
                     self.committed.advance(position);
+                    self.ahead.committed(number);
+                    self.tell(number, ctx);
                 }
                 self.backlog.forget(done.num_items);
                 self.trouble_is_over();
                 // Heard once; further calls mean nothing.
                 self.env.ready();
-                if done.hint_is_owed {
-                    self.hint_later(ctx);
-                }
                 if done.has_alerts {
                     self.stored.send_replace(());
                 }
@@ -192,6 +190,16 @@ impl Writer {
             }
             Err(trouble) if trouble.is_transient => self.pause(&trouble.why, ctx),
             Err(trouble) => self.env.fail::<Self>(ctx, trouble.why),
+        }
+    }
+
+    /// Tells the gateway of the alerts up to the message of that number, which are on disk.
+    fn tell(&mut self, through: u64, ctx: &mut Context<Self>) {
+        let waiting = self.backlog.take_untold(through);
+        if let (Some(waiting), Some(gateway)) = (waiting, &self.gateway)
+            && gateway.try_send(waiting).is_err()
+        {
+            self.hint_later(ctx);
         }
     }
 
@@ -226,9 +234,11 @@ impl Writer {
     }
 
     fn take(&mut self, taken: Taken, ctx: &mut Context<Self>) {
-        let can_wait = !matches!(taken, Taken::Store(_));
         self.backlog.push(taken);
-        if can_wait && self.group_timer.is_none() {
+        if self.backlog.has_untold() && self.ahead.keep(&self.backlog) {
+            self.tell(self.ahead.through(), ctx);
+        }
+        if !self.is_pressing() && self.group_timer.is_none() {
             self.group_timer = Some(ctx.run_later(GROUP_TIME, |writer, ctx| {
                 writer.group_timer = None;
                 writer.group_time_over = true;
@@ -236,6 +246,10 @@ impl Writer {
             }));
         }
         self.proceed(ctx);
+    }
+
+    fn is_pressing(&self) -> bool {
+        self.backlog.is_pressing(self.ahead.through())
     }
 
     /// Asks after the next commit; `permit` is kept until the answer is there.
@@ -259,6 +273,7 @@ impl Writer {
     /// Closes the file off the arbiter (SQLite empties its write-ahead log then), and stops.
     fn close(&mut self, ctx: &mut Context<Self>) {
         let database = self.database.take();
+        self.ahead.close();
         let closed = actix_rt::task::spawn_blocking(move || drop(database));
         // Should closing panic, all was committed before: the next open tidies up.
         ctx.wait(closed.into_actor(self).map(|_, _, ctx| ctx.stop()));

@@ -6,6 +6,8 @@
 //!
 //! Each message keeps its route's permit, so a route's capacity bounds what is queued *and* what
 //! is here; the backlog needs no bound of its own.
+//!
+//! Alert events are given their rows as they come, so that they can be told of before they are committed.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,8 +16,15 @@ use chrono::{DateTime, Utc};
 
 use super::write::Work;
 use crate::journal::Position;
-use crate::messages::{AlertsDelivered, KeepReceiver, Store};
+use crate::messages::{AlertsDelivered, AlertsWaiting, KeepReceiver, PendingAlert, Store};
 use crate::supervisor::Routed;
+
+/// Announced events that travel with the hint, to spare the gateway the question: as many as it has
+/// on their way at a time.
+const ROWS_TOLD: usize = 20;
+/// So many messages with something judged wait for no more: half the evaluator's room, which must not have to
+/// wait for a commit that nobody hurries.
+const MANY_STORES: usize = 8;
 
 pub(super) enum Taken {
     Store(Routed<Store>),
@@ -32,11 +41,10 @@ impl Taken {
         }
     }
 
-    /// Whether it brings alert events that are to be published.
-    pub fn announces(&self) -> bool {
+    fn store(&self) -> Option<&Store> {
         match self {
-            Self::Store(routed) => routed.message.alerts.iter().any(|event| event.announced),
-            Self::Delivered(..) | Self::Receiver(_) => false,
+            Self::Store(routed) => Some(&routed.message),
+            Self::Delivered(..) | Self::Receiver(_) => None,
         }
     }
 
@@ -51,7 +59,7 @@ impl Taken {
 }
 
 /// Clones share the messages.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Backlog {
     queue: Arc<Mutex<Queue>>,
 }
@@ -59,26 +67,77 @@ pub(super) struct Backlog {
 #[derive(Default)]
 struct Queue {
     items: VecDeque<Arc<Taken>>,
-    /// Of them, those with what was judged.
-    num_stores: usize,
     /// The number of the last message taken; `None` before the first.
     number: Option<u64>,
+    last_alert_row: i64,
+    /// Events that the gateway was not told of, each with the message that brought it.
+    untold: VecDeque<(u64, PendingAlert)>,
+    /// The row of the last one that it was told of; 0 before the first, for it asks for those of earlier runs
+    /// by itself.
+    last_told: i64,
 }
 
 impl Backlog {
+    /// An empty one: the next alert's row follows on this.
+    pub fn new(last_alert_row: i64) -> Self {
+        let queue = Queue { last_alert_row, ..Queue::default() };
+        Self { queue: Arc::new(Mutex::new(queue)) }
+    }
+
     /// Whether this is what comes next. Something else means that a message was lost on the way (with
     /// the incarnation that had it in hand): it must be sent again.
     pub fn is_next(&self, store: &Store) -> bool {
         self.lock().number.is_none_or(|last| last + 1 == store.number)
     }
 
-    pub fn push(&self, taken: Taken) {
+    pub fn push(&self, mut taken: Taken) {
         let mut queue = self.lock();
-        if let Taken::Store(store) = &taken {
+        if let Taken::Store(store) = &mut taken {
             queue.number = Some(store.message.number);
-            queue.num_stores += 1;
+            queue.give_rows(&mut store.message);
         }
         queue.items.push_back(Arc::new(taken));
+    }
+
+    /// Hands on what was judged and came after the message of that number, as long as it is taken and
+    /// there are no errors. Whether all of it was.
+    pub fn stores_after<E>(
+        &self,
+        number: u64,
+        mut each: impl FnMut(&Store) -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        for item in self.items() {
+            let Some(store) = item.store().filter(|store| store.number > number) else { continue };
+            if !each(store)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    pub fn num_readings_after(&self, number: u64) -> usize {
+        let queue = self.lock();
+        let stores = queue.items.iter().filter_map(|item| item.store());
+        stores.filter(|store| store.number > number).map(|store| store.readings.len()).sum()
+    }
+
+    pub fn has_untold(&self) -> bool {
+        !self.lock().untold.is_empty()
+    }
+
+    /// What to tell the gateway of, now that everything up to the message of that number is on disk.
+    pub fn take_untold(&self, through: u64) -> Option<AlertsWaiting> {
+        let mut queue = self.lock();
+        let mut rows = Vec::new();
+        while let Some((_, alert)) = queue.untold.pop_front_if(|(number, _)| *number <= through) {
+            rows.push(alert);
+        }
+        let last = rows.last()?.row_id;
+        let after_row_id = Some(std::mem::replace(&mut queue.last_told, last));
+        if rows.len() > ROWS_TOLD {
+            rows.clear();
+        }
+        Some(AlertsWaiting { after_row_id, rows })
     }
 
     /// All there is, in order; it stays here until [`Backlog::forget`].
@@ -90,31 +149,46 @@ impl Backlog {
     pub fn forget(&self, num_items: usize) {
         let mut queue = self.lock();
         for _ in 0..num_items {
-            let Some(item) = queue.items.pop_front() else { return };
-            queue.num_stores -= usize::from(matches!(*item, Taken::Store(_)));
+            queue.items.pop_front();
         }
     }
 
-    /// How far in the intake journal the oldest `num_items` reach.
-    pub fn reach(&self, num_items: usize) -> Option<Position> {
+    /// How far the oldest `num_items` reach: the number of the last that was judged, and its position in
+    /// the intake journal.
+    pub fn reach(&self, num_items: usize) -> Option<(u64, Position)> {
         let queue = self.lock();
-        queue.items.iter().take(num_items).rev().find_map(|item| match item.as_ref() {
-            Taken::Store(store) => Some(store.message.through),
-            Taken::Delivered(..) | Taken::Receiver(_) => None,
-        })
+        let last = queue.items.iter().take(num_items).rev().find_map(|item| item.store());
+        last.map(|store| (store.number, store.through))
     }
 
     pub fn is_empty(&self) -> bool {
         self.lock().items.is_empty()
     }
 
-    /// Whether a commit is not to wait for more: what was judged has waited for its like already.
-    pub fn is_pressing(&self) -> bool {
-        self.lock().num_stores > 0
+    /// Whether a commit is not to wait for more: what was judged has waited for its like already, and is
+    /// not on disk by itself, as that up to a certain number is.
+    pub fn is_pressing(&self, on_disk_through: u64) -> bool {
+        let queue = self.lock();
+        let mut stores = queue.items.iter().rev().filter_map(|item| item.store());
+        let last = stores.next();
+        last.is_some_and(|store| store.number > on_disk_through)
+            || stores.nth(MANY_STORES - 2).is_some()
     }
 
     /// Nothing panics while it is held, and each change is whole: a poisoned lock is as good.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn give_rows(&mut self, store: &mut Store) {
+        store.first_alert_row = Some(self.last_alert_row + 1);
+        self.last_alert_row += i64::try_from(store.alerts.len()).unwrap_or(i64::MAX);
+        let rows = store.alert_rows().filter(|(_, event)| event.announced);
+        let alerts = rows.filter_map(|(row_id, event)| {
+            Some(PendingAlert { row_id: row_id?, event: event.clone() })
+        });
+        self.untold.extend(alerts.map(|alert| (store.number, alert)));
     }
 }

@@ -139,9 +139,11 @@ impl Database {
     /// # Errors
     /// When the file can't be read.
     pub fn ingest_position(&self) -> Result<Position, OpenError> {
-        let path = self.connection.path().unwrap_or_default();
-        recall::ingest_position(&self.connection)
-            .map_err(|error| OpenError::sqlite(Path::new(path), &error))
+        recall::ingest_position(&self.connection).map_err(|error| self.error(&error))
+    }
+
+    pub(super) fn error(&self, error: &rusqlite::Error) -> OpenError {
+        OpenError::sqlite(Path::new(self.connection.path().unwrap_or_default()), error)
     }
 }
 

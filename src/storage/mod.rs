@@ -8,6 +8,7 @@
 //! Never: a blocking call on an arbiter's thread, or a file of a newer version touched.
 
 mod actor;
+mod ahead;
 mod backlog;
 mod checkpoint;
 mod database;
@@ -20,5 +21,6 @@ mod schema;
 mod write;
 
 pub use actor::Writer;
+pub use ahead::{Ahead, AheadError};
 pub use database::{Database, OpenError, Reason, Settings, open};
 pub use query::{AlertFilter, AlertRow, History, QueryError, ReadingFilter, ReadingRow};

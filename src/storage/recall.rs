@@ -111,6 +111,14 @@ pub(super) fn ingest_position(connection: &Connection) -> rusqlite::Result<Posit
         .map(|position: i64| position.unsigned_abs())
 }
 
+/// The row that the last alert event ever stored has had.
+pub(super) fn last_alert_row(connection: &Connection) -> rusqlite::Result<i64> {
+    let sql =
+        "SELECT max((SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'alerts'),
+        (SELECT coalesce(max(id), 0) FROM alerts))";
+    connection.query_row(sql, [], |row| row.get(0))
+}
+
 /// The number of the last message committed, and how long the installation had been listening then.
 pub(super) fn progress(connection: &Connection) -> rusqlite::Result<(u64, Duration)> {
     connection.prepare_cached("SELECT number, watch_us FROM ingest_position")?.query_row(

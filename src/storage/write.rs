@@ -14,7 +14,7 @@ use super::{recall, receivers};
 use crate::domain::{
     ActionRecord, AlarmState, AlertEvent, AlertState, Reading, Rejected, Value, time,
 };
-use crate::messages::{KeepReceiver, PendingAlert, Store};
+use crate::messages::{KeepReceiver, Store};
 
 /// How many sensors' units and places are remembered: a stream of ever new ids must not fill the
 /// memory. Past this they are forgotten, and written anew as they come.
@@ -52,14 +52,9 @@ impl Work<'_> {
 
 /// Commits all of it in one transaction, leaving out what was committed before.
 ///
-/// Gives the announced alert events among it, with their rows.
-///
 /// # Errors
 /// Then nothing of it is committed.
-pub(super) fn commit(
-    database: &mut Database,
-    work: &[Work<'_>],
-) -> rusqlite::Result<Vec<PendingAlert>> {
+pub(super) fn commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()> {
     let result = try_commit(database, work);
     if result.is_ok() {
         database.checkpoints.note(work.iter().map(Work::num_rows).sum());
@@ -71,9 +66,9 @@ pub(super) fn commit(
     result
 }
 
-fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<Vec<PendingAlert>> {
+fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()> {
     if work.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let Database { connection, naive, rejected_keep, sensors, .. } = database;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -85,7 +80,6 @@ fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<Ve
         sensors,
         num_rejected: 0,
         has_idle: false,
-        announced: Vec::new(),
     };
     for work in work {
         match work {
@@ -103,9 +97,7 @@ fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<Ve
     if let Some(store) = last {
         rows.progress(store)?;
     }
-    let announced = rows.announced;
-    transaction.commit()?;
-    Ok(announced)
+    transaction.commit()
 }
 
 /// The rows of the transaction under way.
@@ -115,7 +107,6 @@ struct Rows<'a> {
     sensors: &'a mut SensorsKnown,
     num_rejected: i64,
     has_idle: bool,
-    announced: Vec<PendingAlert>,
 }
 
 impl Rows<'_> {
@@ -124,8 +115,8 @@ impl Rows<'_> {
             self.sensor(&judged.reading)?;
         }
         readings::insert(self.transaction, &store.readings, self.naive)?;
-        for event in &store.alerts {
-            self.alert(event)?;
+        for (row_id, event) in store.alert_rows() {
+            self.alert(row_id, event)?;
         }
         for alarm in &store.alarms {
             self.alarm_state(alarm)?;
@@ -217,17 +208,18 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn alert(&mut self, event: &AlertEvent) -> rusqlite::Result<()> {
+    fn alert(&self, row_id: Option<i64>, event: &AlertEvent) -> rusqlite::Result<()> {
         let at = time::stored(event.timestamp, self.naive);
         self.transaction
             .prepare_cached(
-                "INSERT INTO alerts (alert_id, rule, alert_type, sensor_id, location, quantity,
+                "INSERT INTO alerts (id, alert_id, rule, alert_type, sensor_id, location, quantity,
                     value, unit, threshold, severity, state, message, timestamp, announced,
                     silent_end, in_flood, transition, \"by\", why)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                    ?17, ?18, ?19)",
+                    ?17, ?18, ?19, ?20)",
             )?
             .execute(params![
+                row_id,
                 event.alert_id,
                 event.rule,
                 event.alert_type,
@@ -248,10 +240,6 @@ impl Rows<'_> {
                 event.operator.as_ref().map(|operator| &operator.by),
                 event.operator.as_ref().and_then(|operator| operator.why.as_ref()),
             ])?;
-        if event.announced {
-            let row_id = self.transaction.last_insert_rowid();
-            self.announced.push(PendingAlert { row_id, event: event.clone() });
-        }
         self.standing(event, &at)
     }
 

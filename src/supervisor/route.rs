@@ -77,6 +77,15 @@ impl<M> Routed<M> {
     }
 }
 
+#[cfg(test)]
+impl<M> Routed<M> {
+    /// One on a route of its own.
+    pub fn alone(message: M) -> Self {
+        let room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        Self { message, room: Room(room) }
+    }
+}
+
 impl<M: Message> Message for Routed<M> {
     type Result = M::Result;
 }

@@ -15,8 +15,9 @@ use r2d2_sqlite::rusqlite::Connection;
 use super::counting::{Deeds, conclude, settle};
 use super::scale::pick;
 use super::support::numbered::{Plan, Publishers};
+use super::support::readings::{reading, timestamp};
 use super::support::{
-    Daemon, Db, Home, Mosquitto, SOON, eventually, let_run, names, require, skip,
+    Client, Daemon, Db, Home, Mosquitto, SOON, eventually, let_run, names, require, skip,
 };
 
 /// What the daemon may have in memory at any time.
@@ -65,6 +66,49 @@ fn locked() {
     let deeds = Deeds { name: "database locked", seed: None, done };
     conclude(&home.db(), &published, &deeds).assert_exact();
     memory.check();
+}
+
+/// Another program holds the database, and the daemon dies: the alert comes all the same, and its rows are
+/// there, once, when all is well again.
+#[test]
+fn an_alert_comes_while_the_database_is_locked() {
+    if !require(&Mosquitto::TOOLS) {
+        return;
+    }
+    let (broker, home) = (Mosquitto::running(), Home::new());
+    let listener = Client::listening(&broker.access(), &[names::ALERTS]);
+    let device = Client::connect(&broker.access());
+    let config = format!("{}[alerts.temperature]\nhigh = 35.0\n", config(&broker));
+    let mut daemon = home.start(&config);
+    daemon.wait_line(names::CONNECTED, SOON);
+    let publish = |n, value| {
+        device.publish(names::READINGS, reading("TEMP_001", value, &timestamp(n)), 1);
+    };
+    publish(0, 20.0);
+    daemon.wait_until("a row", SOON, || home.db().count() == 1);
+
+    let locked = lock(home.db().path());
+    publish(1, 21.0);
+    publish(2, 40.5);
+    daemon.wait_until("the alert", SOON, || !listener.received_on(names::ALERTS).is_empty());
+    let alert = listener.received_on(names::ALERTS)[0].json();
+    assert_eq!(alert["temperature"], 40.5);
+    daemon.kill();
+    drop(locked);
+    assert_eq!(home.db().count(), 1, "nothing was committed");
+
+    let mut daemon = home.start(&config);
+    daemon.wait_line(names::CONNECTED, SOON);
+    publish(3, 22.0);
+    daemon.wait_until("all rows", SOON, || home.db().count() == 4);
+    assert_eq!(daemon.stop(), 0);
+    let events = home.db().texts("SELECT alert_id || ' ' || state FROM alerts ORDER BY id");
+    let id = alert["alert_id"].as_str().expect("an id");
+    assert_eq!(events, [format!("{id} active"), format!("{id} resolved")]);
+    // Whether the broker had all of it, only the dead one knew: it may come a second time, as it was.
+    for told in listener.received_on(names::ALERTS) {
+        assert_eq!(told.json()["alert_id"], id);
+    }
 }
 
 /// Takes the write lock of a database until dropped.

@@ -8,7 +8,6 @@ use r2d2_sqlite::rusqlite::{self, Connection};
 use tokio::sync::oneshot;
 
 use super::Answer;
-use super::herald::Herald;
 use crate::messages::{KeptByReceiver, LoadAlerts, PendingAlert, ResumePoint};
 use crate::storage::backlog::Taken;
 use crate::storage::database::{Database, OpenError, Reason, Settings, is_transient, open};
@@ -17,7 +16,7 @@ use crate::storage::{recall, receivers};
 
 /// Commits work; [`write::commit`](crate::storage::write::commit) but for tests.
 pub(super) type CommitFn =
-    Arc<dyn Fn(&mut Database, &[Work<'_>]) -> rusqlite::Result<Vec<PendingAlert>> + Send + Sync>;
+    Arc<dyn Fn(&mut Database, &[Work<'_>]) -> rusqlite::Result<()> + Send + Sync>;
 
 /// To be answered from the file as it is after the commit.
 pub(super) enum Question {
@@ -114,7 +113,6 @@ pub(super) struct Job {
     pub items: Vec<Arc<Taken>>,
     pub questions: Vec<Question>,
     pub slowness: Option<Slowness>,
-    pub herald: Option<Herald>,
 }
 
 /// Why nothing was committed.
@@ -128,9 +126,6 @@ pub(super) struct Done {
     /// Those that could not be answered yet.
     pub questions: Vec<Question>,
     pub num_items: usize,
-    pub herald: Option<Herald>,
-    /// Whether the gateway is still to be told that alerts wait.
-    pub hint_is_owed: bool,
     /// Whether the items bring alerts of any kind.
     pub has_alerts: bool,
     pub result: Result<(), Trouble>,
@@ -139,11 +134,6 @@ pub(super) struct Done {
 impl Job {
     pub fn run(mut self) -> Done {
         let result = self.commit_all();
-        let announces = self.items.iter().any(|item| item.announces());
-        let (result, hint_is_owed) = match (result, &mut self.herald) {
-            (Ok(announced), Some(herald)) if announces => (Ok(()), !herald.tell(announced)),
-            (result, _) => (result.map(drop), false),
-        };
         if let (Ok(()), Some(database)) = (&result, &self.database) {
             self.questions.drain(..).for_each(|question| question.answer(database));
         }
@@ -151,14 +141,12 @@ impl Job {
             database: self.database,
             questions: self.questions,
             num_items: self.items.len(),
-            herald: self.herald,
-            hint_is_owed,
             has_alerts: self.items.iter().any(|item| item.has_alerts()),
             result,
         }
     }
 
-    fn commit_all(&mut self) -> Result<Vec<PendingAlert>, Trouble> {
+    fn commit_all(&mut self) -> Result<(), Trouble> {
         if let Some(slowness) = &self.slowness {
             slowness.last(self.items.iter().map(|item| item.num_rows()).sum());
         }

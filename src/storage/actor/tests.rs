@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use super::*;
+use crate::config::Durability;
 use crate::domain::{AlertState, StandingAlert};
 use crate::messages::Judged;
 use crate::storage::database::is_transient;
@@ -19,6 +20,7 @@ use crate::supervisor::{Mailbox, RequestError};
 
 mod failures;
 mod grouping;
+mod telling;
 
 /// No wait of these tests takes so long unless something is broken.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -43,9 +45,21 @@ impl Bench {
     }
 
     fn with(commit: CommitFn, gateway: Option<Route<AlertsWaiting>>) -> Self {
+        Self::with_durability(Durability::Process, commit, gateway)
+    }
+
+    fn with_durability(
+        durability: Durability,
+        commit: CommitFn,
+        gateway: Option<Route<AlertsWaiting>>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sensor_data.db");
-        drop(crate::storage::open(&settings(&path)).unwrap());
+        let settings = Settings { durability, ..settings(&path) };
+        let mut database = crate::storage::open(&settings).unwrap();
+        let ahead = folder.path().join("alerts");
+        let ahead = Ahead::open(&ahead, durability, &mut database).unwrap();
+        drop(database);
         let mailbox = Mailbox::<Writer>::new();
         let exits = Exits::default();
         let committed = Arc::<Committed>::default();
@@ -60,7 +74,8 @@ impl Bench {
             life: actix_rt::spawn(testing::run(
                 mailbox,
                 Writer::factory_with(
-                    settings(&path),
+                    settings,
+                    ahead,
                     gateway,
                     committed.clone(),
                     AlertsStored::default(),
@@ -122,7 +137,7 @@ fn reading(n: i64) -> Judged {
 fn failing(
     nth: u32,
     after: bool,
-    fail: impl Fn() -> rusqlite::Result<Vec<PendingAlert>> + Send + Sync + 'static,
+    fail: impl Fn() -> rusqlite::Result<()> + Send + Sync + 'static,
 ) -> CommitFn {
     let num_commits = AtomicU32::new(0);
     Arc::new(move |database, work| {
@@ -231,49 +246,4 @@ async fn rejected_messages_are_stored() {
     bench.committed().await;
     assert_eq!(number(&bench.path, "SELECT count(*) FROM rejected_messages"), 1);
     bench.stop().await;
-}
-
-/// Stands for the gateway: counts the hints.
-struct Gateway {
-    hint: Arc<Notify>,
-}
-
-impl Actor for Gateway {
-    type Context = Context<Self>;
-}
-
-impl Handler<Routed<AlertsWaiting>> for Gateway {
-    type Result = ();
-
-    fn handle(&mut self, _: Routed<AlertsWaiting>, _: &mut Context<Self>) {
-        self.hint.notify_one();
-    }
-}
-
-#[actix::test]
-async fn the_gateway_is_told_of_alerts_to_publish_even_after_a_crash() {
-    let hint = Arc::new(Notify::new());
-    let mailbox = Mailbox::<Gateway>::new();
-    let route = mailbox.route(1);
-    let gateway = hint.clone();
-    let factory = move |_: &ChildEnv| Ok(Gateway { hint: gateway.clone() });
-    let gateway = actix_rt::spawn(testing::run(mailbox, factory, Exits::default()));
-
-    let bench = Bench::with(failing(1, true, || panic!("injected")), Some(route.clone()));
-    bench.send(alerts([event("a", "TEMP_001", 0, AlertState::Active)])).await;
-    tokio::time::timeout(DEADLINE, hint.notified()).await.expect("told after the crash");
-    assert_eq!(bench.standing().await.len(), 1);
-
-    let mut kept = event("b", "TEMP_002", 1, AlertState::Active);
-    kept.announced = false;
-    bench.send(alerts([kept])).await;
-    bench.send(readings([reading(0)])).await;
-    bench.committed().await;
-    assert_eq!(route.depth(), 0);
-    assert!(
-        tokio::time::timeout(Duration::ZERO, hint.notified()).await.is_err(),
-        "told of nothing"
-    );
-    assert_eq!(bench.stop().await.2.len(), 1);
-    gateway.abort();
 }

@@ -98,7 +98,7 @@ async fn a_panic_of_the_actor_during_a_commit_repeats_nothing() {
     let (through, beginning) = (next_is_through.clone(), began.clone());
     let commit: CommitFn = Arc::new(move |database, work| {
         if work.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let is_first = num_commits.fetch_add(1, Ordering::Relaxed) == 0;
         let (done, changed) = &*through;

@@ -1,0 +1,204 @@
+//! Alerts go out ahead of SQLite: what was judged is appended to a journal, the gateway is told, and the
+//! commit follows in its own time.
+//!
+//! A commit takes a quarter of a millisecond, and as long as it likes while the file is locked or the disk
+//! busy; an append takes microseconds. So a message with an alert to publish is appended, after all before
+//! it that are not committed yet. A record is one [`Store`] in JSON, without what is marked there as
+//! skipped; the folder is a journal like that of the intake.
+//!
+//! Holds always: what is here is in the backlog too and committed from there, or, after the death of the
+//! process, by the next [`Ahead::open`], before anything is judged. So whoever was told of an alert will
+//! find it in the database.
+//! Never: with `durability = "power"`, where an append would wait for the device like a commit; or what
+//! operators did, which is answered after its commit. Those alerts are told of when they are committed.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::backlog::Backlog;
+use super::database::{Database, OpenError};
+use super::recall;
+use super::write::{self, Work};
+use crate::config::Durability;
+use crate::journal::{Journal, JournalError, MAX_PAYLOAD_BYTES, Position, Reader};
+use crate::messages::Store;
+
+/// Readings that may wait for their commit: of more, the commit is under way, and would take hardly longer
+/// than to append them.
+const MOST_READINGS: usize = 1000;
+/// Records read at a time at the start.
+const READ_AT_ONCE: usize = 100;
+
+/// Why it can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AheadError {
+    #[error("{0}; check the folder, its owner, and the disk")]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Database(#[from] OpenError),
+}
+
+/// Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Ahead {
+    state: Arc<Mutex<State>>,
+    /// Of the alerts in the database when this was opened.
+    last_alert_row: i64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// `None` where alerts wait for their commit, and at the end.
+    journal: Option<Journal>,
+    /// The number of the last message in it.
+    through: u64,
+    /// Messages that are not known to be committed, and their records.
+    records: VecDeque<(u64, Position)>,
+    is_failing: bool,
+}
+
+impl Ahead {
+    /// Commits what an earlier run has told of and not committed, and begins anew.
+    ///
+    /// # Errors
+    /// When the folder can't be used, or what it holds not be committed.
+    pub fn open(
+        folder: &Path,
+        durability: Durability,
+        database: &mut Database,
+    ) -> Result<Self, AheadError> {
+        let is_used = durability == Durability::Process;
+        let mut state = State::default();
+        if is_used || folder.is_dir() {
+            let (mut journal, _) = Journal::open(folder, 0)?;
+            commit_left(folder, database)?;
+            journal.begin_anew()?;
+            if is_used {
+                state.journal = Some(journal);
+            } else {
+                let last = journal.last();
+                journal.close(last);
+            }
+        }
+        let last_alert_row =
+            recall::last_alert_row(&database.connection).map_err(|error| database.error(&error))?;
+        Ok(Self { state: Arc::new(Mutex::new(state)), last_alert_row })
+    }
+
+    pub(super) const fn last_alert_row(&self) -> i64 {
+        self.last_alert_row
+    }
+
+    /// Takes what the backlog has up to its end. False when that is not possible, and its alerts must wait
+    /// for their commit.
+    pub(super) fn keep(&self, backlog: &Backlog) -> bool {
+        let mut state = self.lock();
+        if backlog.num_readings_after(state.through) > MOST_READINGS {
+            return false;
+        }
+        let kept = backlog.stores_after(state.through, |store| state.append(store));
+        match kept {
+            Ok(is_kept) => {
+                state.is_failing = false;
+                is_kept
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut state.is_failing, true) {
+                    log::warn!(target: "vigie::storage", "alerts go out after their commit for now, which takes longer: {error}");
+                }
+                false
+            }
+        }
+    }
+
+    /// The number of the last message that is here.
+    pub(super) fn through(&self) -> u64 {
+        self.lock().through
+    }
+
+    /// What is in the database need not be here.
+    pub(super) fn committed(&self, number: u64) {
+        let mut state = self.lock();
+        let mut done = None;
+        while let Some((_, position)) = state.records.pop_front_if(|(it, _)| *it <= number) {
+            done = Some(position);
+        }
+        if let (Some(done), Some(journal)) = (done, &mut state.journal) {
+            journal.delete_through(done);
+        }
+    }
+
+    /// All is committed.
+    pub(super) fn close(&self) {
+        if let Some(journal) = self.lock().journal.take() {
+            let last = journal.last();
+            journal.close(last);
+        }
+    }
+
+    /// Each change is whole: a poisoned lock is as good.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// False when it is not for here.
+    fn append(&mut self, store: &Store) -> Result<bool, JournalError> {
+        let Some(journal) = &mut self.journal else { return Ok(false) };
+        if !store.actions.is_empty() {
+            return Ok(false);
+        }
+        // A number that JSON has no form for is none that a rule compares with.
+        let Ok(record) = serde_json::to_vec(store) else { return Ok(false) };
+        if record.len() > MAX_PAYLOAD_BYTES {
+            return Ok(false);
+        }
+        let position = journal.append(&record)?;
+        self.records.push_back((store.number, position));
+        self.through = store.number;
+        Ok(true)
+    }
+}
+
+/// Commits what follows on what the database has. After a gap (another file was put there, or a record
+/// can't be read) the rest is left out: it comes of messages that are in the intake's journal still, and
+/// is judged again.
+fn commit_left(folder: &Path, database: &mut Database) -> Result<(), AheadError> {
+    let (mut number, _) =
+        recall::progress(&database.connection).map_err(|error| database.error(&error))?;
+    let is_new = number == 0;
+    let (mut left, mut num_strange) = (Vec::new(), 0);
+    let mut reader = Reader::new(folder, 0);
+    loop {
+        let records = reader.read(READ_AT_ONCE)?;
+        if records.is_empty() {
+            break;
+        }
+        for record in records {
+            match serde_json::from_slice::<Store>(&record.payload) {
+                Ok(store) if store.number <= number => {}
+                Ok(store) if store.number == number + 1 && num_strange == 0 && !is_new => {
+                    number = store.number;
+                    left.push(store);
+                }
+                Ok(_) | Err(_) => num_strange += 1,
+            }
+        }
+    }
+    if num_strange > 0 {
+        log::warn!(target: "vigie::storage", "{num_strange} records in {} don't follow on the database: an alert may be published a second time", folder.display());
+    }
+    if left.is_empty() {
+        return Ok(());
+    }
+    let alerts: usize = left.iter().map(|store| store.alerts.len()).sum();
+    let work: Vec<_> = left.iter().map(Work::Store).collect();
+    write::commit(database, &work).map_err(|error| database.error(&error))?;
+    log::info!(target: "vigie::storage", "{alerts} alert events that went out before the last end are in the database now");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

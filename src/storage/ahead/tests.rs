@@ -1,0 +1,236 @@
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::domain::{
+    Action, ActionRecord, AlarmName, AlarmState, AlertState, Operator, OperatorAction, SensorId,
+    Via,
+};
+use crate::storage::backlog::Taken;
+use crate::storage::fixtures::{
+    alerts, at, event, humidity, number, readings, rejected, settings, stored, temperature, value,
+};
+use crate::supervisor::Routed;
+
+/// A database with one message in it, and what goes ahead of it.
+struct Bench {
+    folder: TempDir,
+    path: PathBuf,
+    database: Database,
+    ahead: Option<Ahead>,
+    backlog: Backlog,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let first = Store { number: 1, through: 1, ..readings([temperature("T", 0, 20.0)]) };
+        let (folder, path) = stored(&[first]);
+        let database = crate::storage::open(&settings(&path)).unwrap();
+        let mut bench = Self { folder, path, database, ahead: None, backlog: Backlog::new(0) };
+        bench.restart();
+        bench
+    }
+
+    fn ahead(&self) -> &Ahead {
+        self.ahead.as_ref().unwrap()
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.folder.path().join("alerts")
+    }
+
+    /// As after the death of the process: what was in memory is gone.
+    fn restart(&mut self) {
+        self.restart_with(Durability::Process);
+    }
+
+    fn restart_with(&mut self, durability: Durability) {
+        self.ahead = None; // frees the folder
+        let ahead = Ahead::open(&self.folder(), durability, &mut self.database).unwrap();
+        self.backlog = Backlog::new(ahead.last_alert_row());
+        self.ahead = Some(ahead);
+    }
+
+    /// Takes a message on and keeps it; whether that was possible.
+    fn keep(&self, store: Store) -> bool {
+        self.push(store);
+        self.ahead().keep(&self.backlog)
+    }
+
+    fn push(&self, store: Store) {
+        self.backlog.push(Taken::Store(Routed::alone(store)));
+    }
+
+    fn number(&self, sql: &str) -> i64 {
+        number(&self.path, sql)
+    }
+
+    fn num_readings(&self) -> i64 {
+        self.number("SELECT count(*) FROM readings")
+    }
+}
+
+fn numbered(number: u64, store: Store) -> Store {
+    Store { number, through: number * 10, ..store }
+}
+
+fn an_alert(number: u64) -> Store {
+    let seconds = i64::try_from(number).unwrap();
+    let raised = event(&format!("a{number}"), "T", seconds, AlertState::Active);
+    numbered(number, Store { readings: vec![temperature("T", seconds, 38.2)], ..alerts([raised]) })
+}
+
+fn a_reading(number: u64) -> Store {
+    let seconds = i64::try_from(number).unwrap();
+    numbered(number, readings([temperature("T", seconds, 20.0)]))
+}
+
+#[test]
+fn what_went_ahead_is_in_the_database_after_the_death_of_the_process() {
+    let mut bench = Bench::new();
+    bench.push(a_reading(2));
+    assert!(bench.keep(an_alert(3)));
+    assert!(bench.keep(an_alert(4)));
+    bench.push(a_reading(5)); // no alert: it waits for its commit, in memory and in the intake's journal
+    assert_eq!(bench.num_readings(), 1);
+    bench.restart();
+    assert_eq!(bench.num_readings(), 4);
+    assert_eq!(bench.number("SELECT count(*) FROM alerts WHERE published_at IS NULL"), 2);
+    assert_eq!(bench.database.ingest_position().unwrap(), 40);
+    bench.restart();
+    assert_eq!(bench.num_readings(), 4, "and once only");
+    assert_eq!(bench.ahead().last_alert_row(), 2);
+}
+
+#[test]
+fn all_of_a_message_comes_back() {
+    let bench = Bench::new();
+    let mut event = event("a", "TEMP_é", 5, AlertState::Resolved);
+    event.value = None;
+    event.threshold = 0.1 + 0.2;
+    event.operator = Some(Operator { by: "Zoé".into(), why: Some("\"checked\"\n".into()) });
+    let state = |state: Option<&str>| AlarmState {
+        sensor_id: SensorId::new("TEMP_é").unwrap(),
+        rule: "r".into(),
+        state: state.map(str::to_owned),
+    };
+    let mut store = alerts([event]);
+    store.readings = vec![humidity("H", 1, 1e300), temperature("T", 2, -0.1)];
+    store.readings[0].reading.value = value("38");
+    store.readings[1].reading.timestamp += chrono::TimeDelta::nanoseconds(1);
+    store.alarms = vec![state(Some("{}")), state(None)];
+    store.rejected = vec![rejected("\u{0}x")];
+    store.watch = std::time::Duration::new(5, 1000);
+    let json = serde_json::to_string(&store).unwrap();
+    let back: Store = serde_json::from_str(&json).unwrap();
+    assert_eq!(format!("{back:?}"), format!("{store:?}"));
+    assert!(bench.keep(numbered(2, store)));
+}
+
+#[test]
+fn what_is_committed_goes() {
+    let mut bench = Bench::new();
+    let long = |number| {
+        let mut store = an_alert(number);
+        store.alerts[0].message = "x".repeat(MAX_PAYLOAD_BYTES / 2);
+        store
+    };
+    for number in 2..40 {
+        bench.backlog.forget(1);
+        bench.ahead().committed(number - 1);
+        assert!(bench.keep(long(number)));
+    }
+    let files = std::fs::read_dir(bench.folder()).unwrap().count();
+    assert!(files <= 3, "{files} files: two segments at most, and the lock");
+    bench.ahead().close();
+    assert!(!bench.keep(an_alert(40)), "closed");
+    bench.restart();
+    assert_eq!(bench.num_readings(), 1, "all of it had been told to be committed");
+}
+
+#[test]
+fn what_does_not_follow_on_the_database_is_left_to_be_judged_again() {
+    let mut bench = Bench::new();
+    assert!(bench.keep(an_alert(3)));
+    bench.restart();
+    assert_eq!(bench.num_readings(), 1);
+    // A file that was just made has seen nothing.
+    assert!(bench.keep(an_alert(2)));
+    bench.path = bench.folder.path().join("new.db");
+    bench.database = crate::storage::open(&settings(&bench.path)).unwrap();
+    bench.restart();
+    assert_eq!(bench.num_readings(), 0);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_ends_it() {
+    let mut bench = Bench::new();
+    assert!(bench.keep(an_alert(2)));
+    bench
+        .ahead()
+        .lock()
+        .journal
+        .as_mut()
+        .unwrap()
+        .append(b"{\"of\": \"a later version\"}")
+        .unwrap();
+    assert!(bench.keep(an_alert(3)));
+    bench.restart();
+    assert_eq!(bench.num_readings(), 2);
+}
+
+#[test]
+fn alerts_wait_for_their_commit_where_the_device_is_to_be_waited_for() {
+    let mut bench = Bench::new();
+    assert!(bench.keep(an_alert(2)));
+    bench.restart_with(Durability::Power);
+    assert_eq!(bench.num_readings(), 2, "what the other durability left");
+    assert!(!bench.keep(an_alert(3)));
+    bench.restart_with(Durability::Power);
+    assert_eq!(bench.num_readings(), 2);
+}
+
+#[test]
+fn what_operators_did_waits_for_its_commit() {
+    let bench = Bench::new();
+    let action = OperatorAction {
+        what: Action::Acknowledge,
+        alarm: AlarmName::Id("0123456789abcdef".into()),
+        operator: Operator { by: "Zoé".into(), why: None },
+        at: at(0),
+        via: Via::Cli,
+    };
+    let record = ActionRecord { action, of: None, outcome: Ok(true) };
+    assert!(!bench.keep(Store { actions: vec![record], ..an_alert(2) }));
+    assert!(!bench.keep(an_alert(3)), "what comes after it waits with it");
+    bench.backlog.forget(1);
+    assert!(bench.keep(an_alert(4)));
+}
+
+#[test]
+fn too_much_waits_for_its_commit() {
+    let bench = Bench::new();
+    let many = (0..).take(MOST_READINGS).map(|n| temperature("T", n, 20.0));
+    bench.push(numbered(2, readings(many)));
+    assert!(!bench.keep(an_alert(3)));
+    bench.backlog.forget(1);
+    assert!(bench.keep(an_alert(4)));
+}
+
+#[test]
+fn what_is_here_is_in_no_haste_to_be_committed_unless_it_is_much() {
+    let bench = Bench::new();
+    let is_pressing = || bench.backlog.is_pressing(bench.ahead().through());
+    for number in 2..9 {
+        assert!(bench.keep(an_alert(number)));
+        assert!(!is_pressing());
+    }
+    bench.push(a_reading(9));
+    assert!(is_pressing(), "it is in memory only");
+    bench.backlog.forget(2);
+    assert!(bench.keep(an_alert(10)));
+    assert!(!is_pressing());
+    assert!(bench.keep(an_alert(11)));
+    assert!(is_pressing(), "eight");
+}
