@@ -7,8 +7,9 @@ use crate::load::Judged;
 use crate::support::{HiveMq, require};
 
 const MESSAGES: usize = 500_000;
-/// Each side goes first once: HiveMQ is slower while it is new.
-const ROUNDS: usize = 2;
+/// Each side goes first as often: HiveMQ is slower while it is new. It has slow rounds and fast ones: two
+/// gave ratios from 0.62 to 0.93.
+const ROUNDS: usize = 4;
 /// The daemon's own messages of state wait in the same queue.
 const SLACK: usize = 1000;
 

@@ -54,8 +54,12 @@ impl Pairs {
     }
 }
 
+/// Of an even number, midway between the two in the middle.
 pub fn median(figures: impl Iterator<Item = f64>) -> f64 {
-    percentile(figures, 0.5)
+    let mut figures: Vec<_> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    let middle = figures.len() / 2;
+    f64::midpoint(figures[(figures.len() - 1) / 2], figures[middle])
 }
 
 /// The figure that `part` of all figures don't exceed.
