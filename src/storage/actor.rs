@@ -138,6 +138,12 @@ impl Writer {
             self.start_job(ctx);
         } else if self.stopping {
             self.close(ctx);
+        } else if !is_empty && self.group_timer.is_none() {
+            self.group_timer = Some(ctx.run_later(GROUP_TIME, |writer, ctx| {
+                writer.group_timer = None;
+                writer.group_time_over = true;
+                writer.proceed(ctx);
+            }));
         }
     }
 
@@ -237,13 +243,6 @@ impl Writer {
         self.backlog.push(taken);
         if self.backlog.has_untold() && self.ahead.keep(&self.backlog) {
             self.tell(self.ahead.through(), ctx);
-        }
-        if !self.is_pressing() && self.group_timer.is_none() {
-            self.group_timer = Some(ctx.run_later(GROUP_TIME, |writer, ctx| {
-                writer.group_timer = None;
-                writer.group_time_over = true;
-                writer.proceed(ctx);
-            }));
         }
         self.proceed(ctx);
     }

@@ -85,3 +85,30 @@ async fn a_mark_of_delivery_goes_with_the_readings_that_come_next() {
     bench.stop().await;
     clock.stop().await;
 }
+
+#[actix::test]
+async fn a_mark_that_comes_during_a_commit_is_committed_unasked() {
+    let (commits, committed) = (<Arc<Mutex<Vec<_>>>>::default(), Arc::<Notify>::default());
+    let recording = recording(commits.clone(), committed.clone());
+    let (began, begun) = tokio::sync::mpsc::unbounded_channel();
+    let (let_go, go) = std::sync::mpsc::channel();
+    let go = Mutex::new(go);
+    let commit: CommitFn = Arc::new(move |database, work| {
+        if matches!(work, [Work::Store(_), ..]) {
+            began.send(()).unwrap();
+            go.lock().unwrap().recv_timeout(DEADLINE).expect("the mark is there");
+        }
+        recording(database, work)
+    });
+    let (mut begun, bench) = (begun, Bench::with(commit, None));
+    bench.send(numbered(1).0).await;
+    begun.recv().await.unwrap();
+    bench.delivered.try_send(AlertsDelivered(vec![1])).unwrap();
+    tokio::task::yield_now().await; // the writer, on this thread, takes it
+    let_go.send(()).unwrap();
+    while commits.lock().unwrap().len() < 2 {
+        tokio::time::timeout(DEADLINE, committed.notified()).await.expect("committed unasked");
+    }
+    assert_eq!(*commits.lock().unwrap(), [(1, 0), (0, 1)]);
+    bench.stop().await;
+}
