@@ -23,7 +23,7 @@ pub(super) struct Doors {
     pub ahead: Ahead,
 }
 
-/// Opens all of it; migrates the database too.
+/// Opens all of it; migrates the database too, and commits what alerts went out ahead of it.
 ///
 /// # Errors
 /// One line on what can't be used, and what to do.

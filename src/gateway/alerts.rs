@@ -86,7 +86,7 @@ impl AlertQueue {
         self.more = true;
     }
 
-    /// Storage holds these new rows, all there are after a certain one. If they are the very next ones
+    /// Storage has these new rows on disk, committed or not, all there are after a certain one. If they are the very next ones
     /// and there is room, they need not be asked for.
     pub fn told_of(&mut self, AlertsWaiting { after_row_id, rows }: AlertsWaiting) {
         let are_next = after_row_id.is_some_and(|after| after <= self.loaded_up_to)

@@ -7,7 +7,8 @@
 //! skipped; the folder is a journal like that of the intake.
 //!
 //! Holds always: what is here is in the backlog too and committed from there, or, after the death of the
-//! process, by the next [`Ahead::open`], before anything is judged. So whoever was told of an alert will
+//! process, by the next [`Ahead::open`], before anything is judged (but in a database that had nothing committed
+//! yet: there it is judged again). So whoever was told of an alert will
 //! find it in the database.
 //! Never: with `durability = "power"`, where an append would wait for the device like a commit; or what
 //! operators did, which is answered after its commit. Those alerts are told of when they are committed.
@@ -150,7 +151,7 @@ impl State {
         if !store.actions.is_empty() {
             return Ok(false);
         }
-        // A number that JSON has no form for is none that a rule compares with.
+        // JSON has no form for infinity or NaN, and would write null: the config takes neither.
         let Ok(record) = serde_json::to_vec(store) else { return Ok(false) };
         if record.len() > MAX_PAYLOAD_BYTES {
             return Ok(false);

@@ -1,7 +1,7 @@
 //! Moves committed pages from the write-ahead log into the database file, on a thread of its own.
 //!
 //! SQLite would do it inside a commit, which then waits for the disk: some 20 ms, now and then
-//! hundreds, in which no alert gets through. Here commits go on meanwhile.
+//! hundreds, in which nothing is stored. Here commits go on meanwhile.
 //!
 //! A log begins anew only when all of it has been moved. So checkpoints follow each other, each shorter than
 //! the one before, until nothing has come meanwhile; the next commit then writes to the log's beginning.

@@ -4,7 +4,8 @@
 //! outside this module knows that it is SQLite.
 //!
 //! Holds always: what a [`Store`](crate::messages::Store) carries is committed whole or not yet,
-//! in the order sent, exactly once while the process lives, whatever fails in between.
+//! in the order sent, exactly once while the process lives, whatever fails in between; [`Ahead`] keeps
+//! beyond that what alerts went out for.
 //! Never: a blocking call on an arbiter's thread, or a file of a newer version touched.
 
 mod actor;
