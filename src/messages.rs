@@ -32,6 +32,7 @@ pub struct PublishReadings {
 
 /// A reading with its verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Judged {
     pub reading: Reading,
     /// Whether this reading itself broke a rule.
@@ -41,6 +42,7 @@ pub struct Judged {
 /// Evaluator → storage: commit these, and how far in the intake journal they reach, in one
 /// transaction.
 #[derive(Debug, Default, Message, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[rtype(result = "()")]
 pub struct Store {
     /// One more than the message before it, as long as the database lives; storage takes no other.
@@ -72,6 +74,14 @@ impl Store {
     pub fn alert_rows(&self) -> impl Iterator<Item = (Option<i64>, &AlertEvent)> {
         let rows = (0..).map(|n: i64| self.first_alert_row.map(|first| first + n));
         rows.zip(&self.alerts)
+    }
+
+    /// Those of them that are to be published, once storage has decided on their rows.
+    pub fn announced(&self) -> impl Iterator<Item = PendingAlert> {
+        let rows = self.alert_rows().filter(|(_, event)| event.announced);
+        rows.filter_map(|(row_id, event)| {
+            Some(PendingAlert { row_id: row_id?, event: event.clone() })
+        })
     }
 }
 

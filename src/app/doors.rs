@@ -72,8 +72,7 @@ fn tell(recovery: &Recovery) {
         };
         log::error!(
             target: "vigie::intake",
-            "journal {}: {} bytes from byte {} on can't be read: {what}",
-            path.display(), damage.bytes, damage.offset
+            "journal {}: {damage}: {what}", path.display()
         );
     }
     if let Some(more @ 1..) = recovery.damages.len().checked_sub(DAMAGES_NAMED) {

@@ -174,6 +174,7 @@ impl std::str::FromStr for Change {
 
 /// One thing an alarm did, to be kept and, if it is announced, told to the world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AlertEvent {
     /// The same for all events of one alert, from raised to resolved.
     pub alert_id: Arc<str>,
@@ -220,6 +221,7 @@ pub struct StandingAlert {
 /// What evaluation must know of an alarm after a restart that its events don't tell: delays that run,
 /// who acknowledged it, until when it is shelved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AlarmState {
     pub sensor_id: SensorId,
     /// The rule's name.

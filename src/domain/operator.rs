@@ -73,6 +73,7 @@ impl Via {
 
 /// Who did something, and what they said of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Operator {
     /// Not empty, at most 64 bytes, no control characters.
     pub by: Arc<str>,

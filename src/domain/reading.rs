@@ -92,6 +92,7 @@ impl fmt::Display for Location {
 
 /// One measurement: the only shape the inside of the daemon knows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Reading {
     pub sensor_id: SensorId,
     pub location: Location,
@@ -113,6 +114,7 @@ pub struct Availability {
 
 /// A message that could not be used: kept, never dropped in silence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rejected {
     pub topic: String,
     /// The payload, cut at what storage keeps; `payload_bytes` is its true length.

@@ -2,6 +2,7 @@
 //! but frames inside, and zeros after the last one while it is open or when the process was killed.
 //! Pure, except for the names.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::frame::{self, Found, Frame, Position};
@@ -31,6 +32,12 @@ pub struct Damage {
     pub bytes: usize,
     /// Whether it reaches to the end of the segment: a write that was cut short.
     pub is_tail: bool,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes from byte {} on can't be read", self.bytes, self.offset)
+    }
 }
 
 /// All whole frames of a segment, in their order, and what lies between them. Zeros at the end are

@@ -5,29 +5,30 @@
 //! the gateway knows of [`Ahead`] of it. One commit runs at a time, on the blocking pool; meanwhile
 //! further messages gather in the [`Backlog`].
 //!
-//! Holds always: a question is answered after everything sent before it is committed. A commit
+//! Holds always: a question is answered after everything sent before it is committed, but for what waits to
+//! be published: that is what is on disk, in the file or ahead of it. A commit
 //! that fails for now (locked, disk full) is tried again for ever; one that fails otherwise ends
 //! the incarnation, and the next takes up the same backlog.
 //! Never: a message forgotten before it is committed, or the mailbox paused. Back-pressure comes
 //! from the routes' permits, which the backlog holds.
 
 mod job;
+mod pending;
+mod questions;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use tokio::sync::oneshot;
+use r2d2_sqlite::rusqlite::Connection;
 
 use self::job::{CommitFn, Done, Job, Question, Slowness};
 use super::ahead::Ahead;
 use super::backlog::{Backlog, Taken};
 use super::{Database, Settings, write};
 use crate::messages::{
-    AlertsDelivered, AlertsStored, AlertsWaiting, Committed, ConfirmCommitted, KeepReceiver,
-    KeptByReceiver, LoadAlerts, LoadPendingAlerts, LoadReceiver, LoadResumePoint, PendingAlert,
-    ResumePoint, Store,
+    AlertsDelivered, AlertsStored, AlertsWaiting, Committed, KeepReceiver, Store,
 };
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, Routed};
 
@@ -65,6 +66,8 @@ pub struct Writer {
     hint_waits: bool,
     /// Away while a commit runs; opened by the first.
     database: Option<Database>,
+    /// Away while it is asked what waits to be published.
+    reader: Option<Connection>,
     questions: Vec<Question>,
     phase: Phase,
     /// Until the group time of what no commit has taken yet is over.
@@ -82,8 +85,9 @@ impl Writer {
     ///
     /// Each incarnation opens the file by itself, off its arbiter, and is ready once that has
     /// succeeded. Call [`open`](super::open) before: it says at once what is wrong with the file,
-    /// and does the migration that may take minutes; `ahead` comes of that file. `gateway` is told of alerts to publish,
-    /// `committed` of how far in the intake journal the file reaches, `stored` of alerts of any kind.
+    /// and does the migration that may take minutes; `ahead` comes of that file. `gateway` is told of
+    /// alerts to publish, `committed` of how far in the intake journal the file reaches, `stored` of alerts
+    /// of any kind.
     pub fn factory(
         settings: Settings,
         ahead: Ahead,
@@ -116,6 +120,7 @@ impl Writer {
                 stored: stored.clone(),
                 hint_waits: false,
                 database: None,
+                reader: None,
                 questions: Vec::new(),
                 phase: Phase::Idle,
                 group_timer: None,
@@ -251,42 +256,27 @@ impl Writer {
         self.backlog.is_pressing(self.ahead.through())
     }
 
-    /// Asks after the next commit; `permit` is kept until the answer is there.
-    fn ask<T: 'static>(
-        &mut self,
-        question: impl FnOnce(oneshot::Sender<Answer<T>>) -> Question,
-        permit: impl Sized + 'static,
-        ctx: &mut Context<Self>,
-    ) -> ResponseActFuture<Self, Answer<T>> {
-        let (reply, answer) = oneshot::channel();
-        self.questions.push(question(reply));
-        self.proceed(ctx);
-        let answer = async move {
-            let answer = answer.await;
-            drop(permit);
-            answer.unwrap_or_else(|_| Err("the writer failed before it could answer".into()))
-        };
-        Box::pin(answer.into_actor(self))
-    }
-
     /// Closes the file off the arbiter (SQLite empties its write-ahead log then), and stops.
     fn close(&mut self, ctx: &mut Context<Self>) {
-        let database = self.database.take();
+        let (reader, database) = (self.reader.take(), self.database.take());
         self.ahead.close();
-        let closed = actix_rt::task::spawn_blocking(move || drop(database));
+        let closed = actix_rt::task::spawn_blocking(move || {
+            drop(reader);
+            drop(database); // the last one
+        });
         // Should closing panic, all was committed before: the next open tidies up.
         ctx.wait(closed.into_actor(self).map(|_, _, ctx| ctx.stop()));
     }
 }
-
-/// What a question about the file gets.
-type Answer<T> = Result<T, String>;
 
 impl Actor for Writer {
     type Context = Context<Self>;
 
     /// Opens the file, commits what an earlier incarnation left, and is ready.
     fn started(&mut self, ctx: &mut Self::Context) {
+        if self.env.incarnation() > 1 {
+            self.hint_later(ctx); // one of the predecessor may have waited for room
+        }
         self.start_job(ctx);
     }
 }
@@ -321,49 +311,6 @@ impl Handler<Routed<KeepReceiver>> for Writer {
 
     fn handle(&mut self, keep: Routed<KeepReceiver>, ctx: &mut Self::Context) {
         self.take(Taken::Receiver(keep), ctx);
-    }
-}
-
-impl Handler<Routed<LoadReceiver>> for Writer {
-    type Result = ResponseActFuture<Self, Answer<KeptByReceiver>>;
-
-    fn handle(&mut self, ask: Routed<LoadReceiver>, ctx: &mut Self::Context) -> Self::Result {
-        let receiver = ask.message.receiver.clone();
-        self.ask(|reply| Question::Receiver { receiver, reply }, ask, ctx)
-    }
-}
-
-impl Handler<Routed<LoadAlerts>> for Writer {
-    type Result = ResponseActFuture<Self, Answer<Vec<PendingAlert>>>;
-
-    fn handle(&mut self, ask: Routed<LoadAlerts>, ctx: &mut Self::Context) -> Self::Result {
-        let (which, room) = ask.split();
-        self.ask(|reply| Question::Alerts { which, reply }, room, ctx)
-    }
-}
-
-impl Handler<Routed<LoadResumePoint>> for Writer {
-    type Result = ResponseActFuture<Self, Answer<ResumePoint>>;
-
-    fn handle(&mut self, ask: Routed<LoadResumePoint>, ctx: &mut Self::Context) -> Self::Result {
-        self.ask(|reply| Question::Resume { reply }, ask, ctx)
-    }
-}
-
-impl Handler<Routed<ConfirmCommitted>> for Writer {
-    type Result = ResponseActFuture<Self, Answer<()>>;
-
-    fn handle(&mut self, ask: Routed<ConfirmCommitted>, ctx: &mut Self::Context) -> Self::Result {
-        self.ask(|reply| Question::Committed { reply }, ask, ctx)
-    }
-}
-
-impl Handler<Routed<LoadPendingAlerts>> for Writer {
-    type Result = ResponseActFuture<Self, Answer<Vec<PendingAlert>>>;
-
-    fn handle(&mut self, ask: Routed<LoadPendingAlerts>, ctx: &mut Self::Context) -> Self::Result {
-        let LoadPendingAlerts { after_row_id, at_most } = ask.message;
-        self.ask(|reply| Question::Pending { after_row_id, at_most, reply }, ask, ctx)
     }
 }
 

@@ -4,13 +4,14 @@
 //! A commit takes a quarter of a millisecond, and as long as it likes while the file is locked or the disk
 //! busy; an append takes microseconds. So a message with an alert to publish is appended, after all before
 //! it that are not committed yet. A record is one [`Store`] in JSON, without what is marked there as
-//! skipped; the folder is a journal like that of the intake.
+//! skipped; the folder is a journal like that of the intake. Another version of Vigie takes a record up if
+//! its fields are the same, or else leaves it to be judged again.
 //!
 //! Holds always: what is here is in the backlog too and committed from there, or, after the death of the
-//! process, by the next [`Ahead::open`], before anything is judged (but in a database that had nothing committed
-//! yet: there it is judged again). So whoever was told of an alert will
+//! process, by the next [`Ahead::open`], before anything is judged. So whoever was told of an alert will
 //! find it in the database.
-//! Never: with `durability = "power"`, where an append would wait for the device like a commit; or what
+//! Never: with `durability = "power"`, where an append would wait for the device like a commit; before the
+//! database holds anything, for then another that is put in its place could not be told from it; or what
 //! operators did, which is answered after its commit. Those alerts are told of when they are committed.
 
 use std::collections::VecDeque;
@@ -22,7 +23,7 @@ use super::database::{Database, OpenError};
 use super::recall;
 use super::write::{self, Work};
 use crate::config::Durability;
-use crate::journal::{Journal, JournalError, MAX_PAYLOAD_BYTES, Position, Reader};
+use crate::journal::{Journal, JournalError, MAX_PAYLOAD_BYTES, Position, Reader, Recovery};
 use crate::messages::Store;
 
 /// Readings that may wait for their commit: of more, the commit is under way, and would take hardly longer
@@ -56,6 +57,8 @@ struct State {
     through: u64,
     /// Messages that are not known to be committed, and their records.
     records: VecDeque<(u64, Position)>,
+    /// Whether the database holds anything.
+    is_begun: bool,
     is_failing: bool,
 }
 
@@ -72,7 +75,8 @@ impl Ahead {
         let is_used = durability == Durability::Process;
         let mut state = State::default();
         if is_used || folder.is_dir() {
-            let (mut journal, _) = Journal::open(folder, 0)?;
+            let (mut journal, recovery) = Journal::open(folder, 0)?;
+            tell(&recovery);
             commit_left(folder, database)?;
             journal.begin_anew()?;
             if is_used {
@@ -82,8 +86,9 @@ impl Ahead {
                 journal.close(last);
             }
         }
-        let last_alert_row =
-            recall::last_alert_row(&database.connection).map_err(|error| database.error(&error))?;
+        let known = |error| database.error(&error);
+        let last_alert_row = recall::last_alert_row(&database.connection).map_err(known)?;
+        state.is_begun = last_committed(database)? > 0;
         Ok(Self { state: Arc::new(Mutex::new(state)), last_alert_row })
     }
 
@@ -95,7 +100,7 @@ impl Ahead {
     /// for their commit.
     pub(super) fn keep(&self, backlog: &Backlog) -> bool {
         let mut state = self.lock();
-        if backlog.num_readings_after(state.through) > MOST_READINGS {
+        if !state.is_begun || backlog.num_readings_after(state.through) > MOST_READINGS {
             return false;
         }
         let kept = backlog.stores_after(state.through, |store| state.append(store));
@@ -121,6 +126,7 @@ impl Ahead {
     /// What is in the database need not be here.
     pub(super) fn committed(&self, number: u64) {
         let mut state = self.lock();
+        state.is_begun = true;
         let mut done = None;
         while let Some((_, position)) = state.records.pop_front_if(|(it, _)| *it <= number) {
             done = Some(position);
@@ -163,31 +169,29 @@ impl State {
     }
 }
 
+/// The number of the last message in the database; 0 for none.
+fn last_committed(database: &Database) -> Result<u64, OpenError> {
+    let progress = recall::progress(&database.connection);
+    progress.map(|(number, _)| number).map_err(|error| database.error(&error))
+}
+
+/// Says what can't be read.
+fn tell(recovery: &Recovery) {
+    for (path, damage) in &recovery.damages {
+        let path = path.display();
+        if damage.is_tail {
+            log::warn!(target: "vigie::storage", "alerts' journal {path}: {damage}: the last write was cut short there, and is judged again");
+        } else {
+            log::error!(target: "vigie::storage", "alerts' journal {path}: {damage}: what stood there is judged again; check the disk");
+        }
+    }
+}
+
 /// Commits what follows on what the database has. After a gap (another file was put there, or a record
 /// can't be read) the rest is left out: it comes of messages that are in the intake's journal still, and
 /// is judged again.
 fn commit_left(folder: &Path, database: &mut Database) -> Result<(), AheadError> {
-    let (mut number, _) =
-        recall::progress(&database.connection).map_err(|error| database.error(&error))?;
-    let is_new = number == 0;
-    let (mut left, mut num_strange) = (Vec::new(), 0);
-    let mut reader = Reader::new(folder, 0);
-    loop {
-        let records = reader.read(READ_AT_ONCE)?;
-        if records.is_empty() {
-            break;
-        }
-        for record in records {
-            match serde_json::from_slice::<Store>(&record.payload) {
-                Ok(store) if store.number <= number => {}
-                Ok(store) if store.number == number + 1 && num_strange == 0 && !is_new => {
-                    number = store.number;
-                    left.push(store);
-                }
-                Ok(_) | Err(_) => num_strange += 1,
-            }
-        }
-    }
+    let (left, num_strange) = read_left(folder, last_committed(database)?)?;
     if num_strange > 0 {
         log::warn!(target: "vigie::storage", "{num_strange} records in {} don't follow on the database: an alert may be published a second time", folder.display());
     }
@@ -199,6 +203,29 @@ fn commit_left(folder: &Path, database: &mut Database) -> Result<(), AheadError>
     write::commit(database, &work).map_err(|error| database.error(&error))?;
     log::info!(target: "vigie::storage", "{alerts} alert events that went out before the last end are in the database now");
     Ok(())
+}
+
+/// The messages that follow on the one of that number, and how many there are that don't.
+fn read_left(folder: &Path, committed: u64) -> Result<(Vec<Store>, usize), JournalError> {
+    let (mut left, mut num_strange) = (Vec::new(), 0);
+    let (mut number, is_begun) = (committed, committed > 0);
+    let mut reader = Reader::new(folder, 0);
+    loop {
+        let records = reader.read(READ_AT_ONCE)?;
+        if records.is_empty() {
+            return Ok((left, num_strange));
+        }
+        for record in records {
+            match serde_json::from_slice::<Store>(&record.payload) {
+                Ok(store) if store.number <= number => {}
+                Ok(store) if store.number == number + 1 && num_strange == 0 && is_begun => {
+                    number = store.number;
+                    left.push(store);
+                }
+                Ok(_) | Err(_) => num_strange += 1,
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //!
 //! Alert events are given their rows as they come, so that they can be told of before they are committed.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -56,6 +56,14 @@ impl Taken {
     pub fn num_rows(&self) -> usize {
         self.work().num_rows()
     }
+}
+
+/// What no commit has brought into the file yet.
+pub(super) struct Uncommitted {
+    /// Announced events, in order, that are on disk all the same.
+    pub alerts: Vec<PendingAlert>,
+    /// The rows of those that are delivered.
+    pub delivered: HashSet<i64>,
 }
 
 /// Clones share the messages.
@@ -140,6 +148,27 @@ impl Backlog {
         Some(AlertsWaiting { after_row_id, rows })
     }
 
+    /// What is to be published after that row, and what no more, the messages up to that number being on disk.
+    pub fn uncommitted(&self, after_row_id: i64, on_disk_through: u64) -> Uncommitted {
+        let queue = self.lock();
+        let mut uncommitted = Uncommitted { alerts: Vec::new(), delivered: HashSet::new() };
+        for item in &queue.items {
+            match &**item {
+                Taken::Store(store) if store.message.number <= on_disk_through => {
+                    let alerts = store.message.announced().filter(|it| it.row_id > after_row_id);
+                    uncommitted.alerts.extend(alerts);
+                }
+                Taken::Delivered(delivered, _) => {
+                    uncommitted.delivered.extend(&delivered.message.0)
+                }
+                Taken::Store(_) | Taken::Receiver(_) => {}
+            }
+        }
+        let Uncommitted { alerts, delivered } = &mut uncommitted;
+        alerts.retain(|alert| !delivered.contains(&alert.row_id));
+        uncommitted
+    }
+
     /// All there is, in order; it stays here until [`Backlog::forget`].
     pub fn items(&self) -> Vec<Arc<Taken>> {
         self.lock().items.iter().cloned().collect()
@@ -185,10 +214,6 @@ impl Queue {
     fn give_rows(&mut self, store: &mut Store) {
         store.first_alert_row = Some(self.last_alert_row + 1);
         self.last_alert_row += i64::try_from(store.alerts.len()).unwrap_or(i64::MAX);
-        let rows = store.alert_rows().filter(|(_, event)| event.announced);
-        let alerts = rows.filter_map(|(row_id, event)| {
-            Some(PendingAlert { row_id: row_id?, event: event.clone() })
-        });
-        self.untold.extend(alerts.map(|alert| (store.number, alert)));
+        self.untold.extend(store.announced().map(|alert| (store.number, alert)));
     }
 }

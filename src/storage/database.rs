@@ -225,10 +225,15 @@ fn check_place(path: &Path) -> Result<(), OpenError> {
 /// Examines the file through a connection that can't change it: a writer's would empty the
 /// write-ahead log into the file as it closes.
 fn look(path: &Path) -> rusqlite::Result<Found> {
+    schema::examine(&open_to_read(path)?)
+}
+
+/// A connection that can't change the file, and that no writer holds up.
+pub(super) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    schema::examine(&connection)
+    Ok(connection)
 }
 
 fn accept(path: &Path, found: Found) -> Result<(), OpenError> {

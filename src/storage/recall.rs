@@ -3,6 +3,7 @@
 //! A row that can't be read (someone edited it) is logged and passed over: one bad row must not
 //! keep the others from being published.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,18 +66,22 @@ pub(super) fn standing_alerts(connection: &Connection) -> rusqlite::Result<Vec<S
     Ok(alerts)
 }
 
-/// The oldest alert events still to be published, with a row past `after_row_id`.
+/// The oldest alert events still to be published, with a row past `after_row_id`, but for those `done` by
+/// what is not committed yet.
 pub(super) fn pending_alerts(
     connection: &Connection,
     after_row_id: i64,
     at_most: usize,
+    done: &HashSet<i64>,
 ) -> rusqlite::Result<Vec<PendingAlert>> {
     let mut select = connection.prepare_cached(PENDING_SQL)?;
     let mut rows = select.query([after_row_id])?;
     let mut alerts = Vec::new();
     while alerts.len() < at_most {
         let Some(row) = rows.next()? else { break };
-        alerts.extend(readable(row)?);
+        if !done.contains(&row.get(0)?) {
+            alerts.extend(readable(row)?);
+        }
     }
     Ok(alerts)
 }

@@ -262,6 +262,8 @@ fn migrate_by(connection: &mut Connection, steps: &[&str]) -> rusqlite::Result<(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::storage::{recall, receivers, write};
 
@@ -302,7 +304,7 @@ mod tests {
                 'HIGH', 'resolved', 'm', '2024-08-14T10:30:00.000000+00:00', 1)";
         connection.execute(sql, []).unwrap();
         migrate(&mut connection).unwrap();
-        let pending = recall::pending_alerts(&connection, 0, 10).unwrap();
+        let pending = recall::pending_alerts(&connection, 0, 10, &HashSet::new()).unwrap();
         assert_eq!(pending.len(), 1);
         assert_eq!(pending[0].event.change, crate::domain::Change::Returned);
         assert_eq!(pending[0].event.operator, None);

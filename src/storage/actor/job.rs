@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use r2d2_sqlite::rusqlite::{self, Connection};
 use tokio::sync::oneshot;
 
-use super::Answer;
+use super::questions::Answer;
 use crate::messages::{KeptByReceiver, LoadAlerts, PendingAlert, ResumePoint};
 use crate::storage::backlog::Taken;
 use crate::storage::database::{Database, OpenError, Reason, Settings, is_transient, open};
@@ -26,11 +26,6 @@ pub(super) enum Question {
     /// That this is asked after the commit is the answer.
     Committed {
         reply: oneshot::Sender<Answer<()>>,
-    },
-    Pending {
-        after_row_id: i64,
-        at_most: usize,
-        reply: oneshot::Sender<Answer<Vec<PendingAlert>>>,
     },
     Receiver {
         receiver: Arc<str>,
@@ -52,10 +47,6 @@ impl Question {
             }
             Self::Committed { reply } => {
                 let _ = reply.send(Ok(()));
-            }
-            Self::Pending { after_row_id, at_most, reply } => {
-                let found = recall::pending_alerts(connection, after_row_id, at_most);
-                let _ = reply.send(said(found));
             }
             Self::Receiver { receiver, reply } => {
                 let _ = reply.send(said(receivers::kept(connection, &receiver)));
@@ -79,7 +70,7 @@ fn resume_point(connection: &Connection) -> rusqlite::Result<ResumePoint> {
     })
 }
 
-fn said<T>(found: rusqlite::Result<T>) -> Answer<T> {
+pub(super) fn said<T>(found: rusqlite::Result<T>) -> Answer<T> {
     found.map_err(|error| format!("can't read the database: {error}"))
 }
 

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use r2d2_sqlite::rusqlite::{self, Connection};
 use tempfile::TempDir;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::*;
 use crate::config::Durability;
-use crate::domain::{AlertState, StandingAlert};
-use crate::messages::Judged;
+use crate::domain::{AlertEvent, AlertState, StandingAlert};
+use crate::messages::{Judged, LoadPendingAlerts, LoadResumePoint, ResumePoint};
 use crate::storage::database::is_transient;
 use crate::storage::fixtures::{
     alerts, at, event, number, readings, rejected, settings, store, temperature, texts,
@@ -86,6 +86,12 @@ impl Bench {
             exits,
             path,
         }
+    }
+
+    /// Commits a reading: nothing goes ahead of the first commit.
+    async fn begin(&self) {
+        self.send(readings([reading(-1)])).await;
+        self.committed().await;
     }
 
     async fn send(&self, store: Store) {

@@ -119,6 +119,7 @@ fn all_of_a_message_comes_back() {
     store.readings = vec![humidity("H", 1, 1e300), temperature("T", 2, -0.1)];
     store.readings[0].reading.value = value("38");
     store.readings[1].reading.timestamp += chrono::TimeDelta::nanoseconds(1);
+    store.readings.push(humidity("H", 300_000_000_000, 20.0)); // in a year of five digits
     store.alarms = vec![state(Some("{}")), state(None)];
     store.rejected = vec![rejected("\u{0}x")];
     store.watch = std::time::Duration::new(5, 1000);
@@ -161,6 +162,37 @@ fn what_does_not_follow_on_the_database_is_left_to_be_judged_again() {
     bench.database = crate::storage::open(&settings(&bench.path)).unwrap();
     bench.restart();
     assert_eq!(bench.num_readings(), 0);
+}
+
+#[test]
+fn nothing_goes_ahead_of_the_first_commit() {
+    let mut bench = Bench::new();
+    bench.path = bench.folder.path().join("new.db");
+    bench.database = crate::storage::open(&settings(&bench.path)).unwrap();
+    bench.restart();
+    let first = an_alert(1);
+    write::commit(&mut bench.database, &[Work::Store(&first)]).unwrap();
+    assert!(!bench.keep(first));
+    bench.backlog.forget(1);
+    bench.ahead().committed(1);
+    assert!(bench.keep(an_alert(2)));
+    bench.restart();
+    assert_eq!(bench.num_readings(), 2);
+    assert!(bench.keep(an_alert(3)), "it has begun");
+}
+
+#[test]
+fn a_write_that_was_cut_short_is_left_out() {
+    let mut bench = Bench::new();
+    assert!(bench.keep(an_alert(2)));
+    assert!(bench.keep(an_alert(3)));
+    let files = std::fs::read_dir(bench.folder()).unwrap().map(|file| file.unwrap().path());
+    let segment = files.filter(|it| it.extension().is_some()).max().unwrap();
+    let written = std::fs::read(&segment).unwrap();
+    let end = written.iter().rposition(|byte| *byte != 0).unwrap();
+    std::fs::write(&segment, &written[..end]).unwrap();
+    bench.restart();
+    assert_eq!(bench.num_readings(), 2);
 }
 
 #[test]

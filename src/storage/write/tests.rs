@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -289,7 +290,7 @@ fn announced_alerts_are_pending_until_delivered() {
     events[3].value = Some(value("38.0"));
     bench.send(&alerts(events.clone()));
     let pending = |bench: &Bench, after, at_most| {
-        recall::pending_alerts(&bench.database.connection, after, at_most).unwrap()
+        recall::pending_alerts(&bench.database.connection, after, at_most, &HashSet::new()).unwrap()
     };
     let first = pending(&bench, 0, 10);
     let expected: Vec<_> = [0, 2, 3].map(|n: usize| events[n].clone()).to_vec();
@@ -317,7 +318,8 @@ fn an_unreadable_alert_does_not_hold_up_the_others() {
         .connection
         .execute("UPDATE alerts SET state = 'odd' WHERE id = (SELECT min(id) FROM alerts)", [])
         .unwrap();
-    let pending = recall::pending_alerts(&bench.database.connection, 0, 2).unwrap();
+    let pending =
+        recall::pending_alerts(&bench.database.connection, 0, 2, &HashSet::new()).unwrap();
     assert_eq!(
         pending.iter().map(|alert| alert.event.timestamp).collect::<Vec<_>>(),
         [at(1), at(2)]

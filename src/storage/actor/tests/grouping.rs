@@ -103,8 +103,8 @@ async fn a_mark_that_comes_during_a_commit_is_committed_unasked() {
     let (mut begun, bench) = (begun, Bench::with(commit, None));
     bench.send(numbered(1).0).await;
     begun.recv().await.unwrap();
-    bench.delivered.try_send(AlertsDelivered(vec![1])).unwrap();
-    tokio::task::yield_now().await; // the writer, on this thread, takes it
+    let taken = bench.delivered.request(AlertsDelivered(vec![1]), DEADLINE).await;
+    taken.expect("the writer has it");
     let_go.send(()).unwrap();
     while commits.lock().unwrap().len() < 2 {
         tokio::time::timeout(DEADLINE, committed.notified()).await.expect("committed unasked");

@@ -1,10 +1,12 @@
 //! What the gateway is told of, and when.
 
+use std::collections::VecDeque;
+
 use super::*;
 
 /// Stands for the gateway.
 struct Gateway {
-    told: Arc<Mutex<Vec<AlertsWaiting>>>,
+    told: Arc<Mutex<VecDeque<AlertsWaiting>>>,
     hint: Arc<Notify>,
 }
 
@@ -16,14 +18,14 @@ impl Handler<Routed<AlertsWaiting>> for Gateway {
     type Result = ();
 
     fn handle(&mut self, waiting: Routed<AlertsWaiting>, _: &mut Context<Self>) {
-        self.told.lock().unwrap().push(waiting.split().0);
+        self.told.lock().unwrap().push_back(waiting.split().0);
         self.hint.notify_one();
     }
 }
 
 /// What the stand-in hears.
 struct Ear {
-    told: Arc<Mutex<Vec<AlertsWaiting>>>,
+    told: Arc<Mutex<VecDeque<AlertsWaiting>>>,
     hint: Arc<Notify>,
     route: Route<AlertsWaiting>,
     life: actix_rt::task::JoinHandle<()>,
@@ -45,7 +47,7 @@ impl Ear {
     /// What it is told next: after which row, and the alerts' rows and ids.
     async fn hears(&self) -> (Option<i64>, Vec<(i64, String)>) {
         loop {
-            let next = self.told.lock().unwrap().pop();
+            let next = self.told.lock().unwrap().pop_front();
             if let Some(AlertsWaiting { after_row_id, rows }) = next {
                 let rows = rows.iter().map(|row| (row.row_id, row.event.alert_id.to_string()));
                 return (after_row_id, rows.collect());
@@ -82,8 +84,10 @@ fn locked(is_locked: Arc<AtomicBool>) -> CommitFn {
 
 #[actix::test]
 async fn alerts_are_told_of_while_the_database_is_locked_and_have_the_rows_that_were_told() {
-    let (ear, is_locked) = (Ear::new(), Arc::new(AtomicBool::new(true)));
+    let (ear, is_locked) = (Ear::new(), Arc::new(AtomicBool::new(false)));
     let bench = Bench::with(locked(is_locked.clone()), Some(ear.route.clone()));
+    bench.begin().await;
+    is_locked.store(true, Ordering::Relaxed);
     bench.send(readings([reading(0)])).await;
     bench.send(raised("a")).await;
     assert_eq!(ear.hears().await, (Some(0), vec![(1, "a".to_owned())]));
@@ -92,15 +96,47 @@ async fn alerts_are_told_of_while_the_database_is_locked_and_have_the_rows_that_
     bench.send(alerts([kept])).await;
     bench.send(raised("c")).await;
     assert_eq!(ear.hears().await, (Some(1), vec![(3, "c".to_owned())]));
-    assert_eq!(bench.num_readings(), 0);
+    assert_eq!(bench.num_readings(), 1, "the one it began with");
 
     is_locked.store(false, Ordering::Relaxed);
     bench.committed().await;
     let stored = texts(&bench.path, "SELECT id || alert_id FROM alerts ORDER BY id");
     assert_eq!(stored, ["1a", "2b", "3c"]);
-    assert_eq!(bench.num_readings(), 1);
+    assert_eq!(bench.num_readings(), 2);
     assert!(ear.has_heard_nothing(), "told once");
     bench.stop().await;
+}
+
+#[actix::test]
+async fn what_waits_to_be_published_is_told_on_request_while_the_database_is_locked() {
+    let (ear, is_locked) = (Ear::new(), Arc::new(AtomicBool::new(false)));
+    let bench = Bench::with(locked(is_locked.clone()), Some(ear.route.clone()));
+    let pending = async |after_row_id, at_most| {
+        let ask = LoadPendingAlerts { after_row_id, at_most };
+        let alerts = bench.pending.request(ask, DEADLINE).await.unwrap().unwrap();
+        alerts.into_iter().map(|alert| alert.row_id).collect::<Vec<_>>()
+    };
+    let three = |first| {
+        let kept = |n| AlertEvent { announced: n != 1, ..event("a", "T", n, AlertState::Active) };
+        alerts((first..first + 3).map(kept))
+    };
+    bench.send(three(0)).await; // rows 1 to 3, 2 being announced to nobody
+    bench.committed().await;
+    is_locked.store(true, Ordering::Relaxed);
+    bench.send(three(3)).await;
+    let many = (0..21).map(|n| event(&format!("a{n}"), "T", n, AlertState::Active));
+    bench.send(alerts(many)).await;
+    assert_eq!(pending(0, 6).await, [1, 3, 4, 5, 6, 7]);
+    assert_eq!(pending(7, 100).await, (8..=27).collect::<Vec<_>>());
+    bench.delivered.send(AlertsDelivered(vec![1, 4, 5]), DEADLINE).await.unwrap();
+    assert_eq!(pending(0, 3).await, [3, 6, 7]);
+
+    is_locked.store(false, Ordering::Relaxed);
+    bench.committed().await;
+    assert_eq!(pending(0, 3).await, [3, 6, 7]);
+    assert_eq!(pending(26, 3).await, [27]);
+    let (folder, path, _) = bench.stop().await;
+    assert!(!path.with_extension("db-wal").exists(), "nobody has the file open: {folder:?}");
 }
 
 #[actix::test]
@@ -115,6 +151,8 @@ async fn alerts_told_of_are_committed_without_being_asked_for() {
         Ok(())
     });
     let bench = Bench::with(commit, Some(ear.route.clone()));
+    bench.begin().await;
+    committed.notified().await;
     bench.send(raised("a")).await;
     tokio::time::timeout(DEADLINE, committed.notified()).await.expect("committed unasked");
     assert_eq!(number(&bench.path, "SELECT count(*) FROM alerts"), 1);
@@ -129,6 +167,7 @@ async fn where_the_device_is_waited_for_they_are_told_of_after_the_commit_even_i
     let crash = failing(1, true, || panic!("injected"));
     let bench = Bench::with_durability(Durability::Power, crash, Some(ear.route.clone()));
     bench.send(raised("a")).await;
+    assert_eq!(ear.hears().await, (None, Vec::new()), "the next incarnation bids it ask");
     assert_eq!(ear.hears().await, (Some(0), vec![(1, "a".to_owned())]));
     assert_eq!(number(&bench.path, "SELECT count(*) FROM alerts"), 1);
 
