@@ -70,6 +70,23 @@ pub struct Store {
 }
 
 impl Store {
+    /// The rows that it makes in the database.
+    #[must_use]
+    pub const fn num_rows(&self) -> usize {
+        let others = self.alarms.len() + self.rejected.len() + self.actions.len();
+        self.readings.len() + self.alerts.len() + others
+    }
+
+    /// The places it takes on its route, some 250 bytes each: its rows, and what there is besides.
+    #[must_use]
+    pub const fn places(&self) -> usize {
+        /// So that there are a thousand messages at most where there is room for 20,000 rows.
+        const OF_ITS_OWN: usize = 20;
+        /// Up to 4 KiB are kept of each.
+        const OF_A_REJECTED: usize = 16;
+        OF_ITS_OWN + self.num_rows() + OF_A_REJECTED * self.rejected.len()
+    }
+
     /// The alert events, each with the row that it is to have.
     pub fn alert_rows(&self) -> impl Iterator<Item = (Option<i64>, &AlertEvent)> {
         let rows = (0..).map(|n: i64| self.first_alert_row.map(|first| first + n));

@@ -31,9 +31,9 @@ use crate::supervisor::{ChildSpec, Health, Mailbox, Readiness, Route, Tree};
 use crate::web::{self, Web};
 use crate::wire::Topics;
 
-/// Batches of up to 1,256 readings that may wait for a commit: some 4 MB, and enough for the next
-/// transaction while one is being synced.
-const STORE_ROOM: usize = 16;
+/// Readings and alerts that may wait for a commit: some 5 MB. Enough for the next transaction while one is
+/// being synced, and for alerts to be told of for a while when the database is locked.
+const STORE_ROOM: usize = 20_000;
 
 /// Offers from sensors that may wait for the gateway. Each sensor has at most one under way; the
 /// others of a large fleet wait for room inside their own actors.

@@ -229,6 +229,7 @@ impl Writer {
         if self.trouble_since.is_none() {
             self.trouble_since = Some(Instant::now());
             log::warn!(target: "vigie::storage", "nothing can be stored for now, trying each second; nothing is lost: {why}");
+            self.go_ahead(ctx);
         }
         ctx.run_later(RETRY_PAUSE, |writer, ctx| {
             writer.phase = Phase::Idle;
@@ -246,10 +247,16 @@ impl Writer {
 
     fn take(&mut self, taken: Taken, ctx: &mut Context<Self>) {
         self.backlog.push(taken);
-        if self.backlog.has_untold() && self.ahead.keep(&self.backlog) {
+        self.go_ahead(ctx);
+        self.proceed(ctx);
+    }
+
+    /// Tells the gateway of alerts that no commit has taken yet, where that is possible.
+    fn go_ahead(&mut self, ctx: &mut Context<Self>) {
+        let is_stuck = self.trouble_since.is_some();
+        if self.backlog.has_untold() && self.ahead.keep(&self.backlog, is_stuck) {
             self.tell(self.ahead.through(), ctx);
         }
-        self.proceed(ctx);
     }
 
     fn is_pressing(&self) -> bool {

@@ -26,8 +26,8 @@ use crate::config::Durability;
 use crate::journal::{Journal, JournalError, MAX_PAYLOAD_BYTES, Position, Reader, Recovery};
 use crate::messages::Store;
 
-/// Readings that may wait for their commit: of more, the commit is under way, and would take hardly longer
-/// than to append them.
+/// Readings that may wait for their commit: of more, the commit is under way, and takes hardly longer
+/// than to append them, unless it is stuck.
 const MOST_READINGS: usize = 1000;
 /// Records read at a time at the start.
 const READ_AT_ONCE: usize = 100;
@@ -97,10 +97,11 @@ impl Ahead {
     }
 
     /// Takes what the backlog has up to its end. False when that is not possible, and its alerts must wait
-    /// for their commit.
-    pub(super) fn keep(&self, backlog: &Backlog) -> bool {
+    /// for their commit. `is_stuck` while no commit succeeds.
+    pub(super) fn keep(&self, backlog: &Backlog, is_stuck: bool) -> bool {
         let mut state = self.lock();
-        if !state.is_begun || backlog.num_readings_after(state.through) > MOST_READINGS {
+        let is_too_much = || backlog.num_readings_after(state.through) > MOST_READINGS;
+        if !state.is_begun || (!is_stuck && is_too_much()) {
             return false;
         }
         let kept = backlog.stores_after(state.through, |store| state.append(store));

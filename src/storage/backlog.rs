@@ -22,9 +22,6 @@ use crate::supervisor::Routed;
 /// Announced events that travel with the hint, to spare the gateway the question: as many as it has
 /// on their way at a time.
 const ROWS_TOLD: usize = 20;
-/// So many messages with something judged wait for no more: half the evaluator's room, which must not have to
-/// wait for a commit that nobody hurries.
-const MANY_STORES: usize = 8;
 
 pub(super) enum Taken {
     Store(Routed<Store>),
@@ -198,10 +195,8 @@ impl Backlog {
     /// not on disk by itself, as that up to a certain number is.
     pub fn is_pressing(&self, on_disk_through: u64) -> bool {
         let queue = self.lock();
-        let mut stores = queue.items.iter().rev().filter_map(|item| item.store());
-        let last = stores.next();
+        let last = queue.items.iter().rev().find_map(|item| item.store());
         last.is_some_and(|store| store.number > on_disk_through)
-            || stores.nth(MANY_STORES - 2).is_some()
     }
 
     /// Nothing panics while it is held, and each change is whole: a poisoned lock is as good.

@@ -40,10 +40,7 @@ pub(super) enum Work<'a> {
 impl Work<'_> {
     pub const fn num_rows(&self) -> usize {
         match self {
-            Self::Store(store) => {
-                let others = store.alarms.len() + store.rejected.len() + store.actions.len();
-                store.readings.len() + store.alerts.len() + others
-            }
+            Self::Store(store) => store.num_rows(),
             Self::Delivered { row_ids, .. } => row_ids.len(),
             Self::Receiver(keep) => 1 + keep.parts.len(),
         }

@@ -5,7 +5,8 @@
 //! message, because actix's own bounds leak: `send` ignores the capacity, and each clone of an
 //! address adds a slot.
 //!
-//! Holds always: at most `capacity` messages of a route are queued or being handled.
+//! Holds always: at most `capacity` messages of a route are queued or being handled; where they take
+//! more than one place each, as many as there are places for.
 //! Never: unbounded growth, or a message dropped in silence while the actor is supervised.
 
 use std::sync::Arc;
@@ -155,7 +156,22 @@ where
     /// # Errors
     /// Gives the message back when there was no room in time or the receiver is gone for good.
     pub async fn send(&self, message: M, at_most: Duration) -> Result<(), SendError<M>> {
-        match tokio::time::timeout(at_most, self.0.room.clone().acquire_owned()).await {
+        self.send_taking(1, message, at_most).await
+    }
+
+    /// Sends a message that takes so many places, or all there are, waiting for them up to `at_most`.
+    ///
+    /// # Errors
+    /// As [`Route::send`].
+    pub async fn send_taking(
+        &self,
+        places: usize,
+        message: M,
+        at_most: Duration,
+    ) -> Result<(), SendError<M>> {
+        let places = u32::try_from(places.min(self.0.capacity)).unwrap_or(u32::MAX);
+        let room = self.0.room.clone().acquire_many_owned(places);
+        match tokio::time::timeout(at_most, room).await {
             Ok(Ok(room)) => self.pass(message, room),
             Ok(Err(_closed)) => Err(SendError::Closed(message)),
             Err(_elapsed) => Err(SendError::Full(message)),
@@ -187,7 +203,7 @@ where
         tokio::time::timeout(at_most, answer).await.unwrap_or(Err(RequestError::Timeout))
     }
 
-    /// How many messages are queued or being handled.
+    /// How many places are taken by messages that are queued or being handled.
     #[must_use]
     pub fn depth(&self) -> usize {
         self.0.capacity.saturating_sub(self.0.room.available_permits())

@@ -1,6 +1,7 @@
 //! The database can't be written for a while, or only slowly: everything waits its turn, in the
 //! broker and on disk, and not in memory.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -109,6 +110,47 @@ fn an_alert_comes_while_the_database_is_locked() {
     for told in listener.received_on(names::ALERTS) {
         assert_eq!(told.json()["alert_id"], id);
     }
+}
+
+/// Another program holds the database while alarm follows on alarm, and the broker goes and comes back.
+#[test]
+fn alerts_go_on_while_the_database_is_locked() {
+    if !require(&Mosquitto::TOOLS) {
+        return;
+    }
+    let (mut broker, home) = (broker(), Home::new());
+    let config = format!("{}[alerts.temperature]\nhigh = 35.0\n", config(&broker));
+    let mut daemon = home.start(&config);
+    daemon.wait_line(names::CONNECTED, SOON);
+    let mut told = BTreeSet::new();
+    let mut round = |broker: &Mosquitto, first: usize, count: usize, daemon: &mut Daemon| {
+        let listener = Client::listening(&broker.access(), &[names::ALERTS]);
+        let device = Client::connect(&broker.access());
+        for n in first..first + count {
+            let payload = reading(&format!("T{n}"), 40.5, &timestamp(n));
+            device.publish(names::READINGS, payload, 1);
+        }
+        daemon.wait_until("all alerts", SOON, || {
+            let ids = listener.received_on(names::ALERTS);
+            told.extend(ids.iter().map(|it| it.json()["sensor_id"].to_string()));
+            told.len() == first + count
+        });
+    };
+    round(&broker, 0, 1, &mut daemon);
+    daemon.wait_until("its row", SOON, || home.db().count() == 1);
+
+    let locked = lock(home.db().path());
+    round(&broker, 1, 100, &mut daemon);
+    broker.stop();
+    broker.start();
+    daemon.wait_lines(names::CONNECTED, 2, SOON);
+    round(&broker, 101, 100, &mut daemon);
+    assert_eq!(home.db().count(), 1, "nothing was committed");
+    drop(locked);
+    daemon.wait_until("all rows", SOON, || home.db().count() == 201);
+    assert_eq!(daemon.stop(), 0);
+    let unpublished = "SELECT count(*) FROM alerts WHERE published_at IS NULL";
+    assert_eq!(home.db().number(unpublished), 0);
 }
 
 /// Takes the write lock of a database until dropped.
