@@ -146,10 +146,15 @@ impl Writer {
         } else if !is_empty && self.group_timer.is_none() {
             self.group_timer = Some(ctx.run_later(GROUP_TIME, |writer, ctx| {
                 writer.group_timer = None;
-                writer.group_time_over = true;
-                writer.proceed(ctx);
+                writer.hasten(ctx);
             }));
         }
+    }
+
+    /// No longer waits for others to share a commit.
+    fn hasten(&mut self, ctx: &mut Context<Self>) {
+        self.group_time_over = !self.backlog.is_empty();
+        self.proceed(ctx);
     }
 
     fn start_job(&mut self, ctx: &mut Context<Self>) {
@@ -233,8 +238,7 @@ impl Writer {
         }
         ctx.run_later(RETRY_PAUSE, |writer, ctx| {
             writer.phase = Phase::Idle;
-            writer.group_time_over = true;
-            writer.proceed(ctx);
+            writer.hasten(ctx);
         });
     }
 

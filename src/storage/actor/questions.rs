@@ -72,7 +72,7 @@ impl Handler<Routed<ConfirmCommitted>> for Writer {
 impl Handler<Routed<LoadPendingAlerts>> for Writer {
     type Result = ResponseActFuture<Self, Answer<Vec<PendingAlert>>>;
 
-    fn handle(&mut self, ask: Routed<LoadPendingAlerts>, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, ask: Routed<LoadPendingAlerts>, ctx: &mut Self::Context) -> Self::Result {
         let (which, room) = ask.split();
         let search = Search {
             reader: self.reader.take(),
@@ -81,6 +81,8 @@ impl Handler<Routed<LoadPendingAlerts>> for Writer {
             which,
         };
         let found = actix_rt::task::spawn_blocking(move || search.run());
+        // Who asks has delivered what it knew: those that are not marked come again after a kill.
+        self.hasten(ctx);
         Box::pin(found.into_actor(self).map(move |found, writer, _| {
             drop(room);
             let (reader, answer) = found.map_err(|error| format!("the search died: {error}"))?;

@@ -91,7 +91,13 @@ impl Bench {
     /// Commits a reading: nothing goes ahead of the first commit.
     async fn begin(&self) {
         self.send(readings([reading(-1)])).await;
+        self.settled().await;
+    }
+
+    /// Waits until the writer knows, too, that all that was sent before is committed.
+    async fn settled(&self) {
         self.committed().await;
+        self.committed().await; // asked when the first commit was over
     }
 
     async fn send(&self, store: Store) {
