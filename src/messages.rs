@@ -61,7 +61,6 @@ pub struct Store {
     pub alarms: Vec<AlarmState>,
     pub rejected: Vec<Rejected>,
     /// What operators asked for, refused or not.
-    #[serde(skip)]
     pub actions: Vec<ActionRecord>,
     /// Told once the message can't get lost any more, short of the death of the process; dropped
     /// untold when it was lost, or not taken.

@@ -344,7 +344,7 @@ async fn elapsed(wait: Option<Duration>) {
 
 async fn offer(store: &Route<Store>, mut batch: Store) {
     while let Err(SendError::Full(back)) = store.send_taking(batch.places(), batch, OFFER).await {
-        log::warn!(target: "vigie::alerts", "storage has taken nothing for {OFFER:?}: waiting");
+        log::warn!(target: "vigie::alerts", "storage has had no room for {OFFER:?}: waiting");
         batch = back;
     }
 }

@@ -26,7 +26,7 @@ const LONGEST_WHY: usize = 500;
 const LONGEST_RULE: usize = "high-".len() + LONGEST_QUANTITY;
 
 /// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     Acknowledge,
     Shelve { lasting: Duration, is_one_shot: bool },
@@ -52,7 +52,7 @@ impl Action {
 }
 
 /// By which door an action came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Via {
     Api,
     Cli,
@@ -82,7 +82,7 @@ pub struct Operator {
 }
 
 /// Names an alarm.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AlarmName {
     /// By the 16 hexadecimal digits of its alert, which stands or stood last.
     Id(Arc<str>),
@@ -136,7 +136,8 @@ impl fmt::Display for AlarmName {
 }
 
 /// An operator's word on one alarm. What it says has been checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OperatorAction {
     pub what: Action,
     pub alarm: AlarmName,
@@ -198,7 +199,8 @@ impl OperatorAction {
 }
 
 /// What became of an action, as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ActionRecord {
     pub action: OperatorAction,
     /// The alarm it was about; `None` where there is no such alarm.
@@ -208,7 +210,7 @@ pub struct ActionRecord {
 }
 
 /// Why an action changes nothing, for a person to read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum Refused {
     /// There is no such alarm.
     #[error("{0}")]
@@ -219,7 +221,8 @@ pub enum Refused {
 }
 
 /// Which alarm, in full.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AlarmOf {
     /// `None` for one that was never raised.
     pub alert_id: Option<Arc<str>>,

@@ -28,9 +28,12 @@ impl Gateway {
         if self.carries() {
             self.send_readings(ctx);
             self.send_alerts(ctx);
+        }
+        // First, since storage commits with the question what it knows to be delivered.
+        self.confirm_alerts(ctx);
+        if self.carries() {
             self.load_alerts(ctx);
         }
-        self.confirm_alerts(ctx);
     }
 
     fn send_readings(&mut self, ctx: &mut Context<Self>) {

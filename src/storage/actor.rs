@@ -40,6 +40,9 @@ const GROUP_TIME: Duration = Duration::from_millis(30);
 /// Between two tries while the file is locked or the disk full.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
+/// A commit that takes so long waits for something: the largest takes a tenth of a second.
+const STUCK_AFTER: Duration = Duration::from_millis(250);
+
 /// How long a hint waits for room. A gateway that takes none for so long asks when it is back.
 const HINT_AT_MOST: Duration = Duration::from_secs(60);
 
@@ -76,6 +79,8 @@ pub struct Writer {
     stopping: bool,
     /// Tells a commit that was made slow on request that the writer stops.
     hurry: Arc<AtomicBool>,
+    /// Of the commit under way.
+    commit_began: Option<Instant>,
     /// Since when commits have been failing for now.
     trouble_since: Option<Instant>,
 }
@@ -127,6 +132,7 @@ impl Writer {
                 group_time_over: false,
                 stopping: false,
                 hurry: Arc::default(),
+                commit_began: None,
                 trouble_since: None,
             })
         }
@@ -138,6 +144,7 @@ impl Writer {
             return;
         }
         let is_empty = self.backlog.is_empty();
+        self.group_time_over &= !is_empty;
         let hurried = self.group_time_over || self.stopping || self.is_pressing();
         if !self.questions.is_empty() || (!is_empty && hurried) {
             self.start_job(ctx);
@@ -153,12 +160,13 @@ impl Writer {
 
     /// No longer waits for others to share a commit.
     fn hasten(&mut self, ctx: &mut Context<Self>) {
-        self.group_time_over = !self.backlog.is_empty();
+        self.group_time_over = true;
         self.proceed(ctx);
     }
 
     fn start_job(&mut self, ctx: &mut Context<Self>) {
         self.phase = Phase::Committing;
+        self.commit_began = Some(Instant::now());
         self.group_time_over = false;
         if let Some(timer) = self.group_timer.take() {
             ctx.cancel_future(timer);
@@ -184,6 +192,7 @@ impl Writer {
     fn finish_job(&mut self, mut done: Done, ctx: &mut Context<Self>) {
         self.env.fault_point();
         self.phase = Phase::Idle;
+        self.commit_began = None;
         self.database = done.database;
         // Those that were not answered come before those asked meanwhile.
         done.questions.append(&mut self.questions);
@@ -257,10 +266,15 @@ impl Writer {
 
     /// Tells the gateway of alerts that no commit has taken yet, where that is possible.
     fn go_ahead(&mut self, ctx: &mut Context<Self>) {
-        let is_stuck = self.trouble_since.is_some();
-        if self.backlog.has_untold() && self.ahead.keep(&self.backlog, is_stuck) {
+        if self.backlog.has_untold() {
+            self.ahead.keep(&self.backlog, self.is_stuck());
             self.tell(self.ahead.through(), ctx);
         }
+    }
+
+    fn is_stuck(&self) -> bool {
+        let is_late = |began: Instant| began.elapsed() >= STUCK_AFTER;
+        self.trouble_since.is_some() || self.commit_began.is_some_and(is_late)
     }
 
     fn is_pressing(&self) -> bool {

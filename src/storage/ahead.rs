@@ -11,8 +11,8 @@
 //! process, by the next [`Ahead::open`], before anything is judged. So whoever was told of an alert will
 //! find it in the database.
 //! Never: with `durability = "power"`, where an append would wait for the device like a commit; before the
-//! database holds anything, for then another that is put in its place could not be told from it; or what
-//! operators did, which is answered after its commit. Those alerts are told of when they are committed.
+//! database holds anything, for then another that is put in its place could not be told from it; or with a
+//! record of more than a mebibyte. Such alerts, and those behind them, are told of when they are committed.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -96,26 +96,18 @@ impl Ahead {
         self.last_alert_row
     }
 
-    /// Takes what the backlog has up to its end. False when that is not possible, and its alerts must wait
-    /// for their commit. `is_stuck` while no commit succeeds.
-    pub(super) fn keep(&self, backlog: &Backlog, is_stuck: bool) -> bool {
+    /// Takes what the backlog has, up to its end or to what must wait for its commit. `is_stuck` while no
+    /// commit comes to an end.
+    pub(super) fn keep(&self, backlog: &Backlog, is_stuck: bool) {
         let mut state = self.lock();
         let is_too_much = || backlog.num_readings_after(state.through) > MOST_READINGS;
         if !state.is_begun || (!is_stuck && is_too_much()) {
-            return false;
+            return;
         }
         let kept = backlog.stores_after(state.through, |store| state.append(store));
-        match kept {
-            Ok(is_kept) => {
-                state.is_failing = false;
-                is_kept
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut state.is_failing, true) {
-                    log::warn!(target: "vigie::storage", "alerts go out after their commit for now, which takes longer: {error}");
-                }
-                false
-            }
+        let was_failing = std::mem::replace(&mut state.is_failing, kept.is_err());
+        if let (Err(error), false) = (kept, was_failing) {
+            log::warn!(target: "vigie::storage", "alerts go out after their commit for now, which takes longer: {error}");
         }
     }
 
@@ -155,9 +147,6 @@ impl State {
     /// False when it is not for here.
     fn append(&mut self, store: &Store) -> Result<bool, JournalError> {
         let Some(journal) = &mut self.journal else { return Ok(false) };
-        if !store.actions.is_empty() {
-            return Ok(false);
-        }
         // JSON has no form for infinity or NaN, and would write null: the config takes neither.
         let Ok(record) = serde_json::to_vec(store) else { return Ok(false) };
         if record.len() > MAX_PAYLOAD_BYTES {

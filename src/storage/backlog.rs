@@ -105,19 +105,19 @@ impl Backlog {
     }
 
     /// Hands on what was judged and came after the message of that number, as long as it is taken and
-    /// there are no errors. Whether all of it was.
+    /// there are no errors.
     pub fn stores_after<E>(
         &self,
         number: u64,
         mut each: impl FnMut(&Store) -> Result<bool, E>,
-    ) -> Result<bool, E> {
+    ) -> Result<(), E> {
         for item in self.items() {
             let Some(store) = item.store().filter(|store| store.number > number) else { continue };
             if !each(store)? {
-                return Ok(false);
+                break;
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     pub fn num_readings_after(&self, number: u64) -> usize {

@@ -1,7 +1,7 @@
 //! Which alert events wait to be published, for the gateway: those in the file, and those on disk ahead of it.
 //!
 //! Runs on the blocking pool, with a connection of its own.
-//! Never: waits for a commit, or for whoever holds the file locked.
+//! Never: waits for a commit, or for whoever else is writing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,8 +4,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::{
-    Action, ActionRecord, AlarmName, AlarmState, AlertState, Operator, OperatorAction, SensorId,
-    Via,
+    Action, ActionRecord, AlarmName, AlarmOf, AlarmState, AlertState, Operator, OperatorAction,
+    Refused, SensorId, Via,
 };
 use crate::storage::backlog::Taken;
 use crate::storage::fixtures::{
@@ -54,8 +54,10 @@ impl Bench {
 
     /// Takes a message on and keeps it; whether that was possible.
     fn keep(&self, store: Store) -> bool {
+        let number = store.number;
         self.push(store);
-        self.ahead().keep(&self.backlog, false)
+        self.ahead().keep(&self.backlog, false);
+        self.ahead().through() == number
     }
 
     fn push(&self, store: Store) {
@@ -79,6 +81,19 @@ fn an_alert(number: u64) -> Store {
     let seconds = i64::try_from(number).unwrap();
     let raised = event(&format!("a{number}"), "T", seconds, AlertState::Active);
     numbered(number, Store { readings: vec![temperature("T", seconds, 38.2)], ..alerts([raised]) })
+}
+
+fn an_action(outcome: Result<bool, Refused>) -> ActionRecord {
+    let sensor_id = SensorId::new("T").unwrap();
+    let action = OperatorAction {
+        what: Action::Shelve { lasting: std::time::Duration::from_secs(90), is_one_shot: true },
+        alarm: AlarmName::Of { rule: "r".into(), sensor_id: sensor_id.clone() },
+        operator: Operator { by: "Zoé".into(), why: None },
+        at: at(0),
+        via: Via::Cli,
+    };
+    let of = AlarmOf { alert_id: Some("0123456789abcdef".into()), rule: "r".into(), sensor_id };
+    ActionRecord { action, of: Some(of), outcome }
 }
 
 fn a_reading(number: u64) -> Store {
@@ -122,6 +137,8 @@ fn all_of_a_message_comes_back() {
     store.readings.push(humidity("H", 300_000_000_000, 20.0)); // in a year of five digits
     store.alarms = vec![state(Some("{}")), state(None)];
     store.rejected = vec![rejected("\u{0}x")];
+    store.actions =
+        vec![an_action(Ok(true)), an_action(Err(Refused::NotNow("it is normal".into())))];
     store.watch = std::time::Duration::new(5, 1000);
     let json = serde_json::to_string(&store).unwrap();
     let back: Store = serde_json::from_str(&json).unwrap();
@@ -224,20 +241,26 @@ fn alerts_wait_for_their_commit_where_the_device_is_to_be_waited_for() {
 }
 
 #[test]
-fn what_operators_did_waits_for_its_commit() {
-    let bench = Bench::new();
-    let action = OperatorAction {
-        what: Action::Acknowledge,
-        alarm: AlarmName::Id("0123456789abcdef".into()),
-        operator: Operator { by: "Zoé".into(), why: None },
-        at: at(0),
-        via: Via::Cli,
-    };
-    let record = ActionRecord { action, of: None, outcome: Ok(true) };
-    assert!(!bench.keep(Store { actions: vec![record], ..an_alert(2) }));
-    assert!(!bench.keep(an_alert(3)), "what comes after it waits with it");
-    bench.backlog.forget(1);
-    assert!(bench.keep(an_alert(4)));
+fn what_operators_did_comes_back_too() {
+    let mut bench = Bench::new();
+    assert!(bench.keep(Store { actions: vec![an_action(Ok(true))], ..an_alert(2) }));
+    assert!(bench.keep(an_alert(3)));
+    bench.restart();
+    assert_eq!(bench.number("SELECT count(*) FROM operator_actions"), 1);
+    assert_eq!(bench.num_readings(), 3);
+}
+
+#[test]
+fn what_is_too_long_waits_for_its_commit_and_what_comes_after_it_too() {
+    let mut bench = Bench::new();
+    let mut long = an_alert(3);
+    long.alerts[0].message = "x".repeat(MAX_PAYLOAD_BYTES);
+    bench.push(an_alert(2));
+    assert!(!bench.keep(long));
+    assert_eq!(bench.ahead().through(), 2, "what comes before it does not");
+    assert!(!bench.keep(an_alert(4)));
+    bench.restart();
+    assert_eq!(bench.num_readings(), 2);
 }
 
 #[test]
@@ -258,7 +281,7 @@ fn nothing_is_too_much_while_commits_are_stuck() {
         bench.push(numbered(number, readings(many)));
     }
     bench.push(an_alert(20));
-    assert!(bench.ahead().keep(&bench.backlog, true));
+    bench.ahead().keep(&bench.backlog, true);
     bench.restart();
     assert_eq!(bench.num_readings(), 18_002);
 }
