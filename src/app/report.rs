@@ -28,7 +28,7 @@ pub(super) struct Reporting {
 impl Reporting {
     /// `{"version","pid","broker":{"name","connected"},"lag":{"unpublished",
     /// "unpublished_in_memory_only","uncommitted"},"receivers":[…],"tree":{…},
-    /// "queues":{name:{"depth","capacity"}}}`
+    /// "queues":{name:{"depth","capacity"}}}`: places; of `store`, see [`Store::places`]
     pub fn now(&self) -> Value {
         let queue = |depth: usize, capacity: usize| json!({ "depth": depth, "capacity": capacity });
         json!({

@@ -86,8 +86,8 @@ impl AlertQueue {
         self.more = true;
     }
 
-    /// Storage has these new rows on disk, committed or not, all there are after a certain one. If they are the very next ones
-    /// and there is room, they need not be asked for.
+    /// Storage has these new rows on disk, committed or not, all there are after a certain one. If they are
+    /// the very next ones and there is room, they need not be asked for.
     pub fn told_of(&mut self, AlertsWaiting { after_row_id, rows }: AlertsWaiting) {
         let are_next = after_row_id.is_some_and(|after| after <= self.loaded_up_to)
             && !self.more

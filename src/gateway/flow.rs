@@ -25,13 +25,11 @@ const SENT: &str = "vigie::sent";
 impl Gateway {
     /// Sends and asks for what there is room for.
     pub(super) fn flow(&mut self, ctx: &mut Context<Self>) {
+        // Before storage is asked, since it commits with the question what it knows to be delivered.
+        self.confirm_alerts(ctx);
         if self.carries() {
             self.send_readings(ctx);
             self.send_alerts(ctx);
-        }
-        // First, since storage commits with the question what it knows to be delivered.
-        self.confirm_alerts(ctx);
-        if self.carries() {
             self.load_alerts(ctx);
         }
     }

@@ -86,8 +86,8 @@ impl Ahead {
                 journal.close(last);
             }
         }
-        let known = |error| database.error(&error);
-        let last_alert_row = recall::last_alert_row(&database.connection).map_err(known)?;
+        let last_alert_row =
+            recall::last_alert_row(&database.connection).map_err(|error| database.error(&error))?;
         state.is_begun = last_committed(database)? > 0;
         Ok(Self { state: Arc::new(Mutex::new(state)), last_alert_row })
     }
