@@ -18,7 +18,7 @@ use crate::config::Secret;
 use crate::domain::{
     ActionRecord, AlarmState, AlertEvent, OperatorAction, Reading, Rejected, StandingAlert,
 };
-use crate::journal::Position;
+use crate::ingest::journal::Position;
 
 /// Sensor → gateway: publish these, in this order.
 #[derive(Message)]

@@ -12,20 +12,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("locale", &["domain", "alarms"]),
     ("alarms", &["domain"]),
     ("config", &["domain", "locale", "alarms"]),
-    ("messages", &["domain", "alarms", "config", "journal"]),
+    ("messages", &["domain", "alarms", "config", "ingest"]),
     ("supervisor", &["logging"]),
     ("logging", &["config"]),
     ("wire", &["domain", "config"]),
     ("exit", &[]),
-    ("journal", &[]),
-    ("intake", &["domain", "config", "messages", "logging", "wire", "journal"]),
+    ("ingest", &["domain", "config", "messages", "logging", "wire"]),
     ("sensors", ACTOR_MAY_NAME),
-    ("gateway", ACTOR_MAY_NAME),
+    ("mqtt", ACTOR_MAY_NAME),
     ("broker", ACTOR_MAY_NAME),
-    ("alerts", ACTOR_MAY_NAME),
-    ("storage", ACTOR_MAY_NAME),
+    ("evaluator", ACTOR_MAY_NAME),
+    ("store", ACTOR_MAY_NAME),
     ("notify", ACTOR_MAY_NAME),
-    ("rehearsal", &["domain", "alarms", "locale", "config", "alerts"]),
+    ("rehearsal", &["domain", "alarms", "locale", "config", "evaluator"]),
     ("web", ACTOR_MAY_NAME),
     (
         "app",
@@ -39,13 +38,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "logging",
             "wire",
             "exit",
-            "journal",
-            "intake",
+            "ingest",
             "sensors",
-            "gateway",
+            "mqtt",
             "broker",
-            "alerts",
-            "storage",
+            "evaluator",
+            "store",
             "notify",
             "web",
         ],
@@ -61,7 +59,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "logging",
             "wire",
             "exit",
-            "storage",
+            "store",
             "rehearsal",
             "web",
             "app",
@@ -79,18 +77,17 @@ const ACTOR_MAY_NAME: &[&str] = &[
     "supervisor",
     "logging",
     "wire",
-    "intake",
-    "journal",
+    "ingest",
 ];
 
 /// Libraries that only one room may name.
 const ROOMS: &[(&str, &str)] = &[
-    ("paho_mqtt", "src/gateway/"),
+    ("paho_mqtt", "src/mqtt/"),
     ("rmqtt", "src/broker/"),
     ("actix_web", "src/web/"),
-    ("vm_memory", "src/journal/window.rs"),
-    ("rusqlite", "src/storage/"),
-    ("r2d2_sqlite", "src/storage/"),
+    ("vm_memory", "src/ingest/journal/window.rs"),
+    ("rusqlite", "src/store/"),
+    ("r2d2_sqlite", "src/store/"),
     ("ureq", "src/notify/http.rs"),
     ("lettre", "src/notify/mail.rs"),
 ];
@@ -114,7 +111,7 @@ fn sources() -> Vec<(PathBuf, String)> {
     files
 }
 
-/// `src/gateway/codec.rs` → `gateway`; `src/app.rs` → `app`.
+/// `src/mqtt/codec.rs` → `gateway`; `src/app.rs` → `app`.
 fn module_of(path: &Path) -> String {
     let first = path.strip_prefix("src").unwrap().components().next().unwrap();
     first.as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()

@@ -9,10 +9,10 @@ use chrono::{DateTime, TimeDelta};
 use vigie::alarms::engine::Engine;
 use vigie::config::{AlertsConfig, Announce, Durability, Limits, ReadingTopic, Thresholds};
 use vigie::domain::{Quantity, Reading};
-use vigie::intake::codec::{Codec, Decoded, Message, OriginJson};
-use vigie::journal::Journal;
+use vigie::ingest::codec::{Codec, Decoded, Message, OriginJson};
+use vigie::ingest::journal::Journal;
 use vigie::messages::{AlertsStored, Judged, LoadPendingAlerts, Store};
-use vigie::storage::{self, Ahead, Settings, Writer};
+use vigie::store::{self, Ahead, Settings, Writer};
 use vigie::supervisor::{ChildSpec, Mailbox, Readiness, Route, Tree};
 use vigie::wire::Topics;
 
@@ -65,7 +65,7 @@ fn engine() -> Engine {
     let thresholds = [(Quantity::temperature(), thresholds)].into();
     let config =
         AlertsConfig { announce: Announce::Transitions, thresholds, chattering: None, flood: None };
-    Engine::new(vigie::alerts::short_form(&config), chrono_tz::UTC)
+    Engine::new(vigie::evaluator::short_form(&config), chrono_tz::UTC)
 }
 
 /// Nanoseconds of one call, the median of several rounds.
@@ -98,7 +98,7 @@ fn commit(reading: &Reading) -> f64 {
         rejected_keep: 0,
         naive: false,
     };
-    let mut database = storage::open(&settings).expect("a database");
+    let mut database = store::open(&settings).expect("a database");
     let ahead = Ahead::open(&folder.path().join("alerts"), settings.durability, &mut database);
     let ahead = ahead.expect("a folder");
     drop(database);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::alarms::overview;
 use crate::domain::{AlarmView, AlertState};
-use crate::storage::{AlertFilter, History};
+use crate::store::{AlertFilter, History};
 use crate::web::AlertsAsked;
 
 /// Reads for the API, on its threads, through connections that are kept.

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::intake::{self, Intake};
-use crate::journal::Recovery;
+use crate::ingest::journal::Recovery;
+use crate::ingest::{self, Intake};
 use crate::messages::Committed;
-use crate::storage::{self, Ahead};
+use crate::store::{self, Ahead};
 
 /// The contract's: a larger payload is rejected.
 const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
@@ -27,8 +27,8 @@ pub(super) struct Doors {
 ///
 /// # Errors
 /// One line on what can't be used, and what to do.
-pub(super) fn open(config: &Config, storage: &storage::Settings) -> Result<Doors, String> {
-    let mut database = storage::open(storage).map_err(|error| error.to_string())?;
+pub(super) fn open(config: &Config, storage: &store::Settings) -> Result<Doors, String> {
+    let mut database = store::open(storage).map_err(|error| error.to_string())?;
     let receivers = config.receivers.iter().map(|receiver| &*receiver.name);
     database.keep_receivers(receivers).map_err(|error| error.to_string())?;
     let ahead =
@@ -36,7 +36,7 @@ pub(super) fn open(config: &Config, storage: &storage::Settings) -> Result<Doors
             .map_err(|error| error.to_string())?;
     let position = database.ingest_position().map_err(|error| error.to_string())?;
     let committed = Arc::new(Committed::new(position));
-    let settings = intake::Settings {
+    let settings = ingest::Settings {
         folder: beside(&storage.path, "journal"),
         durability: config.storage.durability,
         max_payload_bytes: MAX_PAYLOAD_BYTES,

@@ -23,7 +23,7 @@ use crate::config::{Config, Credentials, SensorConfig};
 use crate::exit::Exit;
 use crate::locale::Words;
 use crate::messages::Reload;
-use crate::storage;
+use crate::store;
 use crate::supervisor::{Faults, Outcome, Route};
 
 /// How many sensors the log names one by one at the start.
@@ -57,7 +57,7 @@ pub fn run(config: Config, options: Options) -> Exit {
     let words = config.language.words();
     greet(&config, words);
     // Says at once what is wrong with the file, before anything is started; migrates it too.
-    let storage = storage::Settings::new(&config.storage, config.times.naive);
+    let storage = store::Settings::new(&config.storage, config.times.naive);
     let doors = match doors::open(&config, &storage) {
         Ok(doors) => doors,
         Err(error) => {
@@ -115,7 +115,7 @@ fn tell_sensors<'a>(sensors: impl ExactSizeIterator<Item = &'a SensorConfig>, wo
 async fn supervise(
     config: Config,
     options: Options,
-    storage: storage::Settings,
+    storage: store::Settings,
     doors: Doors,
     faults: Faults,
 ) -> Exit {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::messages::{AlertsStored, KeepReceiver, LoadAlerts, LoadReceiver};
 use crate::notify::{Receiver, Routes, Settings, SharedRunbooks};
-use crate::storage::Writer;
+use crate::store::Writer;
 use crate::supervisor::{ChildSpec, Exhaustion, Mailbox, Readiness};
 
 /// Each receiver has one question of a kind under way; more than so many wait for one another.

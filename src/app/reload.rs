@@ -14,8 +14,8 @@ use super::fleet::Fleet;
 use super::tell_sensors;
 use crate::alarms::engine::Expected;
 use crate::alarms::rule::Rule;
-use crate::alerts;
 use crate::config::{self, AlertsConfig, Config, ConfigErrors, LogConfig, SensorConfig, changes};
+use crate::evaluator;
 use crate::locale::{ReloadWords, Words};
 use crate::logging;
 use crate::messages::{Reload, ReloadAnswer, ReloadRules, Ruling};
@@ -146,7 +146,7 @@ impl ReloaderSettings {
 
 /// The rules of a configuration, those of the short form among them.
 fn all_rules(config: &Config) -> Vec<Rule> {
-    [alerts::short_form(&config.alerts), config.rules.clone()].concat()
+    [evaluator::short_form(&config.alerts), config.rules.clone()].concat()
 }
 
 /// What alarms go by: the daemon's own sensors should each speak.

@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
 
-use crate::gateway::Gauges;
-use crate::intake::Intake;
+use crate::ingest::Intake;
 use crate::messages::{PublishReadings, Store};
+use crate::mqtt::Gauges;
 use crate::notify::{self, Shown};
 use crate::supervisor::{Health, Route};
 

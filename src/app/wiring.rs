@@ -15,18 +15,18 @@ use super::fleet::Fleet;
 use super::receivers;
 use super::reload::{Reloader, ReloaderSettings, Running, ruling};
 use super::report::Reporting;
-use crate::alerts::{AlertsFile, Evaluator, EvaluatorSettings, RuleBook};
 use crate::broker::{self, Broker, Door};
 use crate::config::{Config, Endpoint};
+use crate::evaluator::{AlertsFile, Evaluator, EvaluatorSettings, RuleBook};
 use crate::exit::Exit;
-use crate::gateway::{self, Gateway};
-use crate::intake::codec::OriginJson;
+use crate::ingest::codec::OriginJson;
 use crate::messages::{
     AlertsDelivered, AlertsStored, AlertsWaiting, BrokerAddress, ConfirmCommitted,
     LoadPendingAlerts, LoadResumePoint, Operate, PublishReadings, Reload, ReloadRules, Store,
 };
+use crate::mqtt::{self, Gateway};
 use crate::notify::SharedRunbooks;
-use crate::storage::{self, Writer};
+use crate::store::{self, Writer};
 use crate::supervisor::{ChildSpec, Health, Mailbox, Readiness, Route, Tree};
 use crate::web::{self, Web};
 use crate::wire::Topics;
@@ -102,7 +102,7 @@ pub(super) struct Wired {
 pub(super) fn wire(
     mut config: Config,
     options: Options,
-    storage: storage::Settings,
+    storage: store::Settings,
     doors: Doors,
     reopen_alerts_file: Arc<AtomicBool>,
 ) -> Result<Wired, String> {
@@ -120,7 +120,7 @@ pub(super) fn wire(
     let topics = Topics::new(&config.mqtt.topic_prefix, config.mqtt.reading_topic);
     let door = is_embedded.then(|| Door { intake: intake.clone(), topics: topics.clone() });
 
-    let gateway = gateway::Settings {
+    let gateway = mqtt::Settings {
         mqtt: config.mqtt.clone(),
         outbox: beside(&config.storage.path, "outbox"),
         durability: config.storage.durability,
@@ -132,14 +132,14 @@ pub(super) fn wire(
         intake: (!is_embedded).then(|| intake.clone()),
         gauges: Arc::default(),
     };
-    let gateway_routes = gateway::Routes {
+    let gateway_routes = mqtt::Routes {
         pending: boxes.storage.route::<LoadPendingAlerts>(ONE),
         delivered: boxes.storage.route::<AlertsDelivered>(DELIVERED_ROOM),
     };
     let make_gateway = {
         let outbox = gateway.outbox.clone();
         let advice = "check its owner, its permissions and the disk, or correct storage.path";
-        gateway::factory(gateway.clone(), gateway_routes).map_err(|error| {
+        mqtt::factory(gateway.clone(), gateway_routes).map_err(|error| {
             format!("can't use the outbox `{}`: {error}; {advice}", outbox.display())
         })?
     };

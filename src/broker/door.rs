@@ -17,7 +17,7 @@ use rmqtt::hook::{Handler, HookResult, Parameter, ReturnType};
 use rmqtt::types::{From, FromType, Publish, PublishAclResult, PublishResult};
 
 use super::losses::Seldom;
-use crate::intake::Intake;
+use crate::ingest::Intake;
 use crate::wire::{Subject, Topics};
 
 /// A client whose reading isn't taken for so long is cut off, and sends it again when it is back.

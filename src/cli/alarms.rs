@@ -8,7 +8,7 @@ use super::history::{CommandError, Table, or_closed_pipe};
 use crate::alarms::overview;
 use crate::config::TimeStyle;
 use crate::domain::{AlarmView, Said};
-use crate::storage::History;
+use crate::store::History;
 use crate::wire::AlarmJson;
 
 const COLUMNS: [&str; 9] =

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::ConfigFile;
 use super::history::{CommandError, Table, When, csv_field, or_closed_pipe};
 use crate::domain::AlertState;
-use crate::storage::{AlertFilter, AlertRow, History};
+use crate::store::{AlertFilter, AlertRow, History};
 
 /// How many past events `--follow` begins with.
 const FOLLOWED_ROWS: u64 = 10;
@@ -177,7 +177,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{Change, Operator};
-    use crate::storage::fixtures::{alerts, append, at, event, stored};
+    use crate::store::fixtures::{alerts, append, at, event, stored};
 
     #[derive(Parser)]
     struct Cli {

@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
 use crate::config::duration;
 use crate::exit::Exit;
-use crate::storage::{OpenError, QueryError};
+use crate::store::{OpenError, QueryError};
 
 /// Why a command could not do what it was asked, in one line.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::ConfigFile;
 use super::history::{CommandError, Table, When, csv_field, or_closed_pipe};
-use crate::storage::{History, ReadingFilter, ReadingRow};
+use crate::store::{History, ReadingFilter, ReadingRow};
 
 /// How many rows a table has unless `--limit` says so: some screens of the newest.
 const TABLE_ROWS: u64 = 100;
@@ -114,7 +114,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::storage::fixtures::{at, humidity, readings, stored, temperature};
+    use crate::store::fixtures::{at, humidity, readings, stored, temperature};
 
     #[derive(Parser)]
     struct Cli {

@@ -13,7 +13,7 @@ use crate::alarms::report::{Change, Measures, Period, PeriodError, Tally, Transi
 use crate::alarms::rule::Priority;
 use crate::domain::time;
 use crate::exit::Exit;
-use crate::storage::{AlertRow, History};
+use crate::store::{AlertRow, History};
 
 /// Reports on the alarm system's own health: rates, floods, chattering, fleeting and stale alarms,
 /// each beside its published target.

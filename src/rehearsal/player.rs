@@ -10,9 +10,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::alarms::engine::{Engine, Outcome};
-use crate::alerts;
 use crate::config::Config;
 use crate::domain::Reading;
+use crate::evaluator;
 
 pub struct Player {
     engine: Engine,
@@ -26,7 +26,7 @@ impl Player {
     /// An engine with the rules of a configuration that has heard nothing yet.
     #[must_use]
     pub fn new(config: &Config, origin: DateTime<Utc>) -> Self {
-        let rules = [alerts::short_form(&config.alerts), config.rules.clone()].concat();
+        let rules = [evaluator::short_form(&config.alerts), config.rules.clone()].concat();
         let mut engine = Engine::new(rules, config.times.zone);
         engine.keep_quiet(config.quiet());
         Self { engine, origin, watch: Duration::ZERO, skipped: Duration::ZERO }

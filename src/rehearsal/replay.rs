@@ -19,9 +19,9 @@ use super::player::Player;
 use crate::alarms::engine::Outcome;
 use crate::alarms::kinds::Memory;
 use crate::alarms::rule::{Kind, Rule};
-use crate::alerts;
 use crate::config::Config;
 use crate::domain::{AlertState, Reading};
+use crate::evaluator;
 use crate::locale::Words;
 
 /// Announcements that are listed, of each side: some tens of megabytes, and more than anybody reads.
@@ -151,7 +151,7 @@ impl Replay {
 
     fn note(&mut self, outcomes: Vec<Outcome>) {
         for outcome in outcomes {
-            let event = alerts::event(outcome, self.words);
+            let event = evaluator::event(outcome, self.words);
             if event.announced && (self.from..self.to).contains(&event.timestamp) {
                 self.would.add(Announced {
                     at: event.timestamp,

@@ -11,12 +11,12 @@ use super::diff::{Line, diff};
 use super::player::Player;
 use crate::alarms::engine::Outcome;
 use crate::alarms::machine::Change;
-use crate::alerts;
 use crate::config::rule_tests::{
     ExpectedAlarm, ExpectedTransition, RuleTest, RuleTests, StandingAt, TestSeries, words,
 };
 use crate::config::{Config, duration};
 use crate::domain::{Reading, SensorId};
+use crate::evaluator;
 
 /// Something an alarm did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +150,7 @@ impl Stage<'_> {
             let (rule, sensor_id) = (rule.name.clone(), sensor_id.clone());
             let at = (transition.at - self.test.start).to_std().unwrap_or_default();
             let change = transition.change;
-            let message = alerts::event(outcome, self.config.language.words()).message;
+            let message = evaluator::event(outcome, self.config.language.words()).message;
             self.played.history.push(Happened { at, rule, sensor_id, change, message });
         }
     }

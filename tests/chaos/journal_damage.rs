@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vigie::journal::{Journal, Reader, Record};
+use vigie::ingest::journal::{Journal, Reader, Record};
 
 use super::counting::{Deeds, conclude, missing, settle};
 use super::storage::lock;

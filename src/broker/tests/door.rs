@@ -8,8 +8,8 @@ use super::raw::Raw;
 use super::{DEADLINE, Running};
 use crate::broker::Door;
 use crate::config::ReadingTopic;
-use crate::intake::Intake;
-use crate::intake::testing::{durable_intake, full_intake, intake};
+use crate::ingest::Intake;
+use crate::ingest::testing::{durable_intake, full_intake, intake};
 use crate::wire::Topics;
 
 const READINGS: &str = "factory/sensors/temperature";

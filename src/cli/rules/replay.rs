@@ -16,7 +16,7 @@ use crate::config::{Config, duration};
 use crate::domain::{Location, Quantity, Reading, SensorId, Unit, Value, time};
 use crate::exit::Exit;
 use crate::rehearsal::replay::{Announced, Compared, Replay, Side, before, lead};
-use crate::storage::{AlertFilter, AlertRow, History, ReadingFilter, ReadingRow};
+use crate::store::{AlertFilter, AlertRow, History, ReadingFilter, ReadingRow};
 
 /// How much time is read at once; twice as much each time that there is nothing in it.
 const PIECE: TimeDelta = TimeDelta::hours(1);

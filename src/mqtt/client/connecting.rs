@@ -1,0 +1,227 @@
+//! From a plan to a standing connection: both clients made, connected, subscribed; and how a client is
+//! let go.
+//!
+//! Never: a client is destroyed inside its own callback (see [`retire`]), or `open` dropped halfway.
+
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::stream::FuturesUnordered;
+use paho_mqtt as paho;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::Link;
+use super::options::{
+    intake_options, outcome, publishing_options, reason, version, wiping_options,
+};
+use crate::config::MqttVersion;
+use crate::ingest::Intake;
+use crate::mqtt::link::{Outcome, Plan};
+
+/// After which something holds Paho up, such as a name server that does not answer.
+const CONNECT_AT_MOST: Duration = Duration::from_secs(20);
+const SUBSCRIBE: Duration = Duration::from_secs(10);
+const DISCONNECT: Duration = Duration::from_millis(300);
+/// Room in Paho's own queue, more than the gateway ever has in flight.
+const PAHO_BUFFER: i32 = 1000;
+
+/// Connects both clients and subscribes. Not to be dropped halfway: see [`retire`].
+pub(super) async fn open(plan: &Plan, intake: Option<&Arc<Intake>>) -> Result<Link, Outcome> {
+    keep_paho_running();
+    let (publishing_options, intake_options) = (publishing_options(plan)?, intake_options(plan)?);
+    let (lost, lost_queue) = mpsc::channel(4);
+    let publishing_id = format!("{}-pub", plan.client_id);
+    if let Some(options) = wiping_options(plan)? {
+        let (wiping, _) = connect(plan, &publishing_id, options, |_| {}).await?;
+        retire(wiping).await;
+    }
+    let (publishing, answer) = connect(plan, &publishing_id, publishing_options, |client| {
+        report_loss(client, &lost);
+    })
+    .await?;
+    let subscribed = match intake {
+        Some(intake) => open_intake(plan, intake, intake_options, &lost).await.map(Some),
+        None => Ok(None),
+    };
+    match subscribed {
+        Ok(intake) => Ok(Link {
+            publishing,
+            intake,
+            maximum_qos: maximum_qos(&answer),
+            lost: lost_queue,
+            deliveries: FuturesUnordered::new(),
+            write_failed: false,
+        }),
+        Err(outcome) => {
+            retire(publishing).await;
+            Err(outcome)
+        }
+    }
+}
+
+/// Connects the client that takes messages in, and subscribes.
+async fn open_intake(
+    plan: &Plan,
+    intake: &Arc<Intake>,
+    options: paho::ConnectOptions,
+    lost: &mpsc::Sender<Outcome>,
+) -> Result<paho::AsyncClient, Outcome> {
+    let (client, _) = connect(plan, &plan.client_id, options, |client| {
+        report_loss(client, lost);
+        let intake = intake.clone();
+        client.set_message_callback(move |_, message| take_in(&intake, message));
+    })
+    .await?;
+    subscribe(client, plan).await
+}
+
+/// A broker of MQTT 5 may say that it takes less than QoS 2, and hangs up on more.
+fn maximum_qos(answer: &paho::ServerResponse) -> paho::QoS {
+    match answer.properties().get_int(paho::PropertyCode::MaximumQos) {
+        Some(0) => paho::QoS::AtMostOnce,
+        Some(1) => paho::QoS::AtLeastOnce,
+        _ => paho::QoS::ExactlyOnce,
+    }
+}
+
+/// Runs inside Paho's callback; the message is acknowledged when this returns.
+fn take_in(intake: &Intake, message: Option<paho::Message>) {
+    // `None` says that the connection ended, which is heard of elsewhere.
+    let Some(message) = message else { return };
+    let taken = catch_unwind(AssertUnwindSafe(|| {
+        intake.accept(message.topic(), message.payload());
+    }));
+    if taken.is_err() {
+        // A panic would unwind into C; going on would acknowledge what is not on disk.
+        log::error!(target: "vigie::gateway", "the intake panicked: ending the process before it acknowledges what it has not kept");
+        std::process::abort();
+    }
+}
+
+fn report_loss(client: &paho::AsyncClient, lost: &mpsc::Sender<Outcome>) {
+    // In both, a full channel means that a loss has been told already: one is enough.
+    let told = lost.clone();
+    client.set_connection_lost_callback(move |_| drop(told.try_send(Outcome::Closed)));
+    let told = lost.clone();
+    client.set_disconnected_callback(move |_, properties, code| {
+        drop(told.try_send(reason(code, &properties)));
+    });
+}
+
+/// Makes and connects a client.
+async fn connect(
+    plan: &Plan,
+    client_id: &str,
+    options: paho::ConnectOptions,
+    prepare: impl FnOnce(&paho::AsyncClient),
+) -> Result<(paho::AsyncClient, paho::ServerResponse), Outcome> {
+    let scheme = if plan.target.tls.is_some() { "mqtts" } else { "mqtt" };
+    let create = paho::CreateOptionsBuilder::new()
+        .server_uri(format!("{scheme}://{}", plan.target.authority()))
+        .client_id(client_id)
+        .persistence(paho::PersistenceType::None)
+        .max_buffered_messages(PAHO_BUFFER)
+        .mqtt_version(version(plan))
+        .finalize();
+    let client = paho::AsyncClient::new(create).map_err(|error| outcome(&error))?;
+    prepare(&client);
+    let mut answer = client.connect(options);
+    match timeout(CONNECT_AT_MOST, &mut answer).await {
+        Ok(Ok(answer)) => Ok((client, answer)),
+        Ok(Err(error)) => {
+            retire(client).await;
+            Err(outcome(&error))
+        }
+        Err(_elapsed) => {
+            // It is retired when the answer comes, or left alone for ever.
+            let client = ManuallyDrop::new(client);
+            tokio::spawn(async move {
+                let _late = answer.await;
+                retire(ManuallyDrop::into_inner(client)).await;
+            });
+            Err(Outcome::TimedOut)
+        }
+    }
+}
+
+/// Gives the client back, subscribed.
+async fn subscribe(client: paho::AsyncClient, plan: &Plan) -> Result<paho::AsyncClient, Outcome> {
+    let refused = match timeout(SUBSCRIBE, send_subscribe(&client, plan)).await {
+        Ok(Ok(answer)) => {
+            let granted = answer.subscribe_many_response().unwrap_or_default();
+            let asked = plan.filters.iter().map(|filter| (filter, true));
+            let asked = asked.chain(plan.wishes.iter().map(|filter| (filter, false)));
+            let refused = asked.zip(granted).filter(|(_, granted)| *granted >= 0x80);
+            let (needed, wished): (Vec<_>, Vec<_>) =
+                refused.map(|(asked, _)| asked).partition(|(_, is_needed)| *is_needed);
+            match needed.first() {
+                None => {
+                    wished.iter().for_each(|(filter, _)| note_refused(filter));
+                    return Ok(client);
+                }
+                Some((filter, _)) => Outcome::SubscriptionRefused { filter: (*filter).clone() },
+            }
+        }
+        Ok(Err(error)) => outcome(&error),
+        Err(_elapsed) => Outcome::TimedOut,
+    };
+    retire(client).await;
+    Err(refused)
+}
+
+fn note_refused(filter: &str) {
+    log::warn!(target: "vigie::gateway", "the broker refuses the subscription to {filter}: going on without; to have it, allow it to this user");
+}
+
+fn send_subscribe(client: &paho::AsyncClient, plan: &Plan) -> paho::SubscribeManyToken {
+    let filters = [plan.filters.as_slice(), plan.wishes.as_slice()].concat();
+    let all = |qos: paho::QoS| vec![qos; filters.len()];
+    match plan.version {
+        // QoS 2 lets each publisher keep the level it chose. Retained readings are sent for a new
+        // subscription only, not again after each reconnection.
+        MqttVersion::V5 => {
+            let on_new = paho::RetainHandling::SendRetainedOnNew;
+            let options = paho::SubscribeOptions::with_retain_handling(on_new);
+            let options = vec![options; filters.len()];
+            let qos = all(paho::QoS::ExactlyOnce);
+            client.subscribe_many_with_options(&filters, &qos, &options, None)
+        }
+        // On 3.1.1 Paho answers a QoS 2 message before its callback has seen it: were the process to
+        // die in between, it would be lost. At QoS 1 it answers after, and may get it twice.
+        MqttVersion::V3_1_1 => client.subscribe_many(&filters, &all(paho::QoS::AtLeastOnce)),
+    }
+}
+
+/// Ends a client whose last `connect` has been answered.
+///
+/// Paho's answer to `connect` carries a reference to the client. Were ours the earlier one to go,
+/// the client would be destroyed inside its own callback, and Paho would go on with freed memory.
+/// The callback runs under Paho's lock: asking whether it is connected takes that lock, so after
+/// the answer the callback is over, and our reference is the last.
+pub(super) async fn retire(client: paho::AsyncClient) {
+    disconnect(&client).await;
+    drop(client);
+}
+
+pub(super) async fn disconnect(client: &paho::AsyncClient) {
+    if client.is_connected() {
+        let disconnected = client.disconnect(None);
+        let _at_most = timeout(DISCONNECT, disconnected).await;
+    }
+}
+
+/// Paho stops its threads when its last client is destroyed, waiting for them with a second's
+/// patience, and starting them anew can race with that. A client that never connects keeps them.
+fn keep_paho_running() {
+    static ANCHOR: OnceLock<Option<paho::AsyncClient>> = OnceLock::new();
+    ANCHOR.get_or_init(|| {
+        let create = paho::CreateOptionsBuilder::new()
+            .server_uri("mqtt://127.0.0.1:0")
+            .client_id("anchor")
+            .persistence(paho::PersistenceType::None);
+        create.create_client().ok()
+    });
+}

@@ -1,0 +1,144 @@
+//! What a connection needs in Paho's terms, and what Paho says in the protocol's.
+
+use std::time::Duration;
+
+use paho_mqtt as paho;
+
+use crate::config::{ClientTls, MqttVersion};
+use crate::mqtt::link::{Outcome, Outgoing, Plan, Qos};
+
+/// Paho looks at its own timeout every 3 seconds only, so it takes up to 13.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long the broker keeps the intake's session and queue while the daemon is away, in seconds.
+const SESSION_EXPIRY: i32 = 24 * 3600;
+/// Messages the broker may have in flight to us: fewer cost throughput, more cost nothing we need.
+const RECEIVE_MAXIMUM: i32 = 1000;
+/// Cipher suites that need TLS 1.2, beside those of TLS 1.3: Paho's own setting for the protocol
+/// version does nothing with today's OpenSSL.
+const CIPHERS: &str = "TLSv1.2+HIGH:!aNULL:!PSK:!SRP";
+
+/// The broker is to begin a new session: the gateway itself knows what is in flight and sends it
+/// again. Paho is to think that the session goes on after the connection, and so not to clean it.
+pub fn publishing_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
+    let mut options = common_options(plan)?;
+    match plan.version {
+        MqttVersion::V5 => {
+            let mut properties = paho::Properties::new();
+            push(&mut properties, paho::PropertyCode::SessionExpiryInterval, 1)?;
+            options.clean_start(true).properties(properties);
+        }
+        MqttVersion::V3_1_1 => {
+            options.clean_session(false);
+        }
+    }
+    options.will_message(message_of(plan.will.clone(), paho::QoS::ExactlyOnce));
+    Ok(options.finalize())
+}
+
+/// On 3.1.1 a session can't both begin anew and outlive its connection. So a first connection ends
+/// the old one: its message ids, begun again from 1, could be taken for those of messages whose
+/// QoS 2 exchange was cut off.
+pub fn wiping_options(plan: &Plan) -> Result<Option<paho::ConnectOptions>, Outcome> {
+    match plan.version {
+        MqttVersion::V5 => Ok(None),
+        MqttVersion::V3_1_1 => Ok(Some(common_options(plan)?.clean_session(true).finalize())),
+    }
+}
+
+pub fn intake_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
+    let mut options = common_options(plan)?;
+    match plan.version {
+        MqttVersion::V5 => {
+            let mut properties = paho::Properties::new();
+            push(&mut properties, paho::PropertyCode::SessionExpiryInterval, SESSION_EXPIRY)?;
+            push(&mut properties, paho::PropertyCode::ReceiveMaximum, RECEIVE_MAXIMUM)?;
+            options.clean_start(false).properties(properties);
+        }
+        MqttVersion::V3_1_1 => {
+            options.clean_session(false);
+        }
+    }
+    Ok(options.finalize())
+}
+
+fn push(
+    properties: &mut paho::Properties,
+    code: paho::PropertyCode,
+    value: i32,
+) -> Result<(), Outcome> {
+    properties.push_int(code, value).map_err(|error| outcome(&error))
+}
+
+fn common_options(plan: &Plan) -> Result<paho::ConnectOptionsBuilder, Outcome> {
+    let mut options = paho::ConnectOptionsBuilder::with_mqtt_version(version(plan));
+    options.connect_timeout(CONNECT).keep_alive_interval(plan.keep_alive);
+    if let Some((username, password)) = &plan.credentials {
+        if username.contains('\0') {
+            return Err(Outcome::Unusable("the user name has a NUL character in it".into()));
+        }
+        options.user_name(username).password(password.reveal());
+    }
+    if let Some(tls) = &plan.target.tls {
+        options.ssl_options(tls_options(tls).map_err(|error| outcome(&error))?);
+    }
+    Ok(options)
+}
+
+fn tls_options(tls: &ClientTls) -> paho::Result<paho::SslOptions> {
+    let verify = !tls.insecure_skip_verify;
+    let mut options = paho::SslOptionsBuilder::new();
+    options.enable_server_cert_auth(verify).verify(verify).enabled_cipher_suites(CIPHERS);
+    if let Some(ca_file) = &tls.ca_file {
+        options.trust_store(ca_file)?;
+    }
+    if let Some((cert, key)) = &tls.client_cert {
+        options.key_store(cert)?.private_key(key)?;
+    }
+    Ok(options.finalize())
+}
+
+pub const fn version(plan: &Plan) -> u32 {
+    match plan.version {
+        MqttVersion::V5 => paho::MQTT_VERSION_5,
+        MqttVersion::V3_1_1 => paho::MQTT_VERSION_3_1_1,
+    }
+}
+
+pub fn message_of(message: Outgoing, maximum_qos: paho::QoS) -> paho::Message {
+    let qos = match message.qos {
+        Qos::AtLeastOnce => paho::QoS::AtLeastOnce,
+        Qos::ExactlyOnce => paho::QoS::ExactlyOnce,
+    };
+    paho::MessageBuilder::new()
+        .topic(message.topic)
+        .payload(message.payload)
+        .qos(qos.min(maximum_qos))
+        .retained(message.retained)
+        .finalize()
+}
+
+pub fn reason(code: paho::ReasonCode, properties: &paho::Properties) -> Outcome {
+    let text = properties.get_string(paho::PropertyCode::ReasonString).unwrap_or_default();
+    // From the other side: no line breaks into our log, and not at any length.
+    let text = text.chars().filter(|c| !c.is_control()).take(200).collect();
+    Outcome::Reason { code: code as u8, text }
+}
+
+/// What Paho's errors say in terms of the protocol.
+pub fn outcome(error: &paho::Error) -> Outcome {
+    match error {
+        paho::Error::ReasonCode(code, properties) => reason(*code, properties),
+        paho::Error::ConnectReturn(code) => Outcome::Return(*code as u8),
+        paho::Error::ReceivedDisconnect(code) => match u8::try_from(*code) {
+            Ok(code @ 0x80..) => Outcome::Reason { code, text: String::new() },
+            _ => Outcome::Closed,
+        },
+        paho::Error::TcpConnectTimeout | paho::Error::Timeout => Outcome::TimedOut,
+        paho::Error::Disconnected | paho::Error::OperationIncomplete => Outcome::Closed,
+        paho::Error::Failure
+        | paho::Error::TcpConnectCompletionFailure
+        | paho::Error::TcpTlsConnectFailure
+        | paho::Error::SocketError(_) => Outcome::Transport(error.to_string()),
+        _ => Outcome::Unusable(error.to_string()),
+    }
+}

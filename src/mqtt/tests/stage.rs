@@ -1,0 +1,274 @@
+//! The gateway on a stage: an evaluator and a storage that only take notes, and a log that is read.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, Once};
+use std::time::Duration;
+
+use actix::prelude::*;
+use chrono::DateTime;
+use chrono_tz::Tz;
+use tempfile::TempDir;
+
+use super::super::actor::Crash;
+use super::super::{Gateway, Routes, Settings, factory};
+use crate::config::{
+    ClientTls, Durability, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle,
+};
+use crate::domain::{
+    AlertEvent, AlertState, Change, Location, Priority, Quantity, Reading, Rejected, SensorId,
+    Unit, Value,
+};
+use crate::ingest::Feed;
+use crate::ingest::codec::OriginJson;
+use crate::ingest::testing::intake;
+use crate::locale::Language;
+use crate::messages::{
+    AlertsDelivered, AlertsWaiting, LoadPendingAlerts, PendingAlert, PublishReadings,
+};
+use crate::supervisor::testing::{Incarnation, Stand, mqtt_turn};
+use crate::supervisor::{ChildEnv, Failure, GracefulStop, Mailbox, Route, Routed};
+use crate::wire::Topics;
+
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Runs a test on an arbiter, with a time limit.
+pub fn on_stage<F: Future<Output = ()>>(test: F) {
+    let _turn = mqtt_turn();
+    listen_to_the_log();
+    actix_rt::System::new().block_on(async {
+        tokio::time::timeout(Duration::from_secs(100), test).await.expect("the test ends in time");
+    });
+}
+
+/// Waits for the thing itself.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let waited = tokio::time::timeout(DEADLINE, async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "in vain: {what}");
+}
+
+/// What the other actors were told.
+#[derive(Default)]
+pub struct Notes {
+    pub readings: Vec<Reading>,
+    pub rejected: Vec<Rejected>,
+    /// Rows not delivered yet, as storage keeps them.
+    pub pending: Vec<PendingAlert>,
+    pub delivered: Vec<i64>,
+}
+
+/// Plays evaluator and storage.
+struct Others(Arc<Mutex<Notes>>);
+
+impl Actor for Others {
+    type Context = Context<Self>;
+}
+
+/// Notes what comes in, as an evaluator would.
+async fn evaluate(mut feed: Feed, notes: Arc<Mutex<Notes>>) {
+    loop {
+        let batch = feed.next().await;
+        let mut notes = notes.lock().unwrap();
+        notes.readings.extend(batch.readings);
+        notes.rejected.extend(batch.rejected);
+    }
+}
+
+impl Handler<Routed<LoadPendingAlerts>> for Others {
+    type Result = Result<Vec<PendingAlert>, String>;
+
+    fn handle(&mut self, routed: Routed<LoadPendingAlerts>, _: &mut Context<Self>) -> Self::Result {
+        let LoadPendingAlerts { after_row_id, at_most } = routed.message;
+        let notes = self.0.lock().unwrap();
+        let rows = notes.pending.iter().filter(|row| row.row_id > after_row_id);
+        Ok(rows.take(at_most).cloned().collect())
+    }
+}
+
+impl Handler<Routed<AlertsDelivered>> for Others {
+    type Result = ();
+
+    fn handle(&mut self, routed: Routed<AlertsDelivered>, _: &mut Context<Self>) {
+        let mut notes = self.0.lock().unwrap();
+        let rows = &routed.message.0;
+        notes.pending.retain(|row| !rows.contains(&row.row_id));
+        notes.delivered.extend(rows);
+    }
+}
+
+type Factory = Rc<dyn Fn(&ChildEnv) -> Result<Gateway, Failure>>;
+
+pub struct Stage {
+    stand: Stand<Gateway>,
+    factory: Factory,
+    addr: Addr<Gateway>,
+    pub publish: Route<PublishReadings>,
+    pub waiting: Route<AlertsWaiting>,
+    pub notes: Arc<Mutex<Notes>>,
+    _others: Incarnation,
+    _journal: TempDir,
+    _home: Option<TempDir>,
+}
+
+impl Stage {
+    /// With an outbox of its own.
+    pub fn new(settings: Settings) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let outbox = home.path().join("outbox");
+        Self { _home: Some(home), ..Self::in_folder(Settings { outbox, ..settings }) }
+    }
+
+    /// With the outbox that the settings name.
+    pub fn in_folder(mut settings: Settings) -> Self {
+        let notes: Arc<Mutex<Notes>> = Arc::default();
+        let (journal, intake) = intake(65_536);
+        settings.intake = Some(intake.clone());
+        let topics = Topics::new(&settings.mqtt.topic_prefix, settings.mqtt.reading_topic);
+        let codec = Arc::new(OriginJson::new(topics, settings.times.zone));
+        actix_rt::spawn(evaluate(Feed::new(intake, codec, 0), notes.clone()));
+        let others = Mailbox::new();
+        let routes = Routes { pending: others.route(1), delivered: others.route(1) };
+        let stand = Stand::new("others", others);
+        let running = stand.start(|_| Ok(Others(notes.clone())));
+        let mailbox = Mailbox::new();
+        Self {
+            publish: mailbox.route(64),
+            waiting: mailbox.route(1),
+            addr: mailbox.addr(),
+            stand: Stand::new("gateway", mailbox),
+            factory: Rc::new(factory(settings, routes).unwrap()),
+            notes,
+            _others: running,
+            _journal: journal,
+            _home: None,
+        }
+    }
+
+    pub fn start(&self) -> Incarnation {
+        self.stand.start(&*self.factory)
+    }
+
+    pub async fn stop(&self, gateway: Incarnation) {
+        self.addr.send(GracefulStop).await.unwrap();
+        let ended = tokio::time::timeout(DEADLINE, gateway.ended());
+        assert_eq!(ended.await.expect("it stops in time"), Ok(()));
+    }
+
+    pub async fn crash(&self, gateway: Incarnation) {
+        let _ = self.addr.send(Crash).await;
+        assert!(gateway.ended().await.is_err());
+    }
+
+    /// The numbers of the readings that came in, in order.
+    pub fn numbers(&self) -> Vec<f64> {
+        self.notes.lock().unwrap().readings.iter().map(|reading| reading.value.get()).collect()
+    }
+
+    pub async fn send(&self, readings: Vec<Reading>) {
+        let message = PublishReadings { readings, delivered: None };
+        self.publish.send(message, DEADLINE).await.unwrap();
+    }
+}
+
+pub fn settings(name: &str, port: u16) -> Settings {
+    Settings {
+        mqtt: MqttConfig {
+            endpoint: Endpoint::Remote { host: "127.0.0.1".into(), port, tls: false },
+            name: Some(name.into()),
+            credentials: None,
+            tls: ClientTls::default(),
+            client_id: "vigie".into(),
+            version: MqttVersion::V5,
+            keep_alive: Duration::from_secs(60),
+            topic_prefix: "factory".into(),
+            reading_topic: ReadingTopic::Shared,
+        },
+        outbox: PathBuf::new(),
+        durability: Durability::Process,
+        times: TimeStyle { naive: false, zone: Tz::UTC },
+        words: Language::English.words(),
+        sensors: 4,
+        version: "0.0.0".into(),
+        embedded: None,
+        intake: None,
+        gauges: Arc::default(),
+    }
+}
+
+pub fn reading(number: u32) -> Reading {
+    Reading {
+        sensor_id: SensorId::new("TEMP_001").unwrap(),
+        location: Location::new("Atelier Production"),
+        quantity: Quantity::temperature(),
+        value: Value::new(f64::from(number)).unwrap(),
+        unit: Unit::new("celsius"),
+        timestamp: DateTime::from_timestamp_micros(1_723_631_400_123_456).unwrap(),
+    }
+}
+
+pub fn readings(numbers: std::ops::Range<u32>) -> Vec<Reading> {
+    numbers.map(reading).collect()
+}
+
+pub fn alert(row_id: i64) -> PendingAlert {
+    let event = AlertEvent {
+        alert_id: format!("a-{row_id}").into(),
+        rule: "high-temperature".into(),
+        alert_type: "HIGH_TEMPERATURE".into(),
+        sensor_id: SensorId::new("TEMP_001").unwrap(),
+        location: Location::new("Atelier Production"),
+        quantity: Quantity::temperature(),
+        value: Some(Value::new(38.2).unwrap()),
+        unit: Unit::new("celsius"),
+        threshold: 35.0,
+        severity: Priority::High,
+        state: AlertState::Active,
+        change: Change::Raised,
+        operator: None,
+        message: "High temperature detected: 38.2°C".into(),
+        timestamp: DateTime::from_timestamp_micros(1_723_631_400_123_456).unwrap(),
+        announced: true,
+        is_silent_end: false,
+        in_flood: false,
+    };
+    PendingAlert { row_id, event }
+}
+
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// All lines of the log that name `broker`: each test's broker has a name of its own.
+pub fn log_of(broker: &str) -> Vec<String> {
+    let lines = LINES.lock().unwrap();
+    lines.iter().filter(|line| line.contains(broker)).cloned().collect()
+}
+
+fn listen_to_the_log() {
+    struct Listener;
+
+    impl log::Log for Listener {
+        fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+            metadata.target().starts_with("vigie")
+        }
+
+        fn log(&self, record: &log::Record<'_>) {
+            if self.enabled(record.metadata()) {
+                let line = format!("{} {}", record.level(), record.args());
+                eprintln!("{line}");
+                LINES.lock().unwrap().push(line);
+            }
+        }
+
+        fn flush(&self) {}
+    }
+
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        log::set_logger(&Listener).unwrap();
+        log::set_max_level(log::LevelFilter::Debug);
+    });
+}

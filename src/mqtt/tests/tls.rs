@@ -1,0 +1,134 @@
+//! Connections by TLS.
+
+use super::authority::Authority;
+use super::connecting::fails_because;
+use super::mosquitto::{self, Mosquitto};
+use super::stage::{Stage, log_of, on_stage, readings, settings, until};
+use crate::config::{ClientTls, Endpoint};
+use crate::mqtt::Settings;
+
+/// A Mosquitto over TLS with a certificate for 127.0.0.1.
+fn tls_broker(authority: &Authority, more: &str) -> Mosquitto {
+    let issued = authority.issue("127.0.0.1");
+    Mosquitto::start_with(
+        &format!(
+            "allow_anonymous true\ncafile DIR/ca.pem\ncertfile DIR/cert.pem\nkeyfile DIR/key.pem\n{more}"
+        ),
+        &[
+            ("ca.pem", &authority.pem()),
+            ("cert.pem", &issued.cert_pem()),
+            ("key.pem", &issued.key_pem()),
+        ],
+    )
+}
+
+fn over_tls(name: &str, broker: &Mosquitto, tls: ClientTls) -> Settings {
+    let mut settings = settings(name, broker.port);
+    settings.mqtt.endpoint =
+        Endpoint::Remote { host: "127.0.0.1".into(), port: broker.port, tls: true };
+    settings.mqtt.tls = tls;
+    settings
+}
+
+#[test]
+fn tls_connects_with_the_right_trust_and_says_what_is_wrong_otherwise() {
+    if !mosquitto::is_here() {
+        return;
+    }
+    on_stage(async {
+        let authority = Authority::new("own CA");
+        let broker = tls_broker(&authority, "");
+        let ca_file = broker.folder().join("ca.pem");
+        let trust = ClientTls { ca_file: Some(ca_file.clone()), ..ClientTls::default() };
+
+        let stage = Stage::new(over_tls("secure", &broker, trust.clone()));
+        let gateway = stage.start();
+        gateway.until_ready().await;
+        stage.send(readings(0..1)).await;
+        until("it comes back", || stage.numbers() == [0.0]).await;
+        stage.stop(gateway).await;
+
+        let stranger = over_tls("stranger", &broker, ClientTls::default());
+        fails_because("an authority that is not trusted here: CN=own CA", stranger).await;
+
+        let mut misnamed = over_tls("misnamed", &broker, trust);
+        misnamed.mqtt.endpoint =
+            Endpoint::Remote { host: "localhost".into(), port: broker.port, tls: true };
+        fails_because("is not for localhost but for 127.0.0.1", misnamed).await;
+
+        let naked = settings("naked", broker.port);
+        fails_because("speaks TLS, not plain MQTT. Use mqtts://", naked).await;
+
+        let skip = ClientTls { insecure_skip_verify: true, ..ClientTls::default() };
+        let stage = Stage::new(over_tls("careless", &broker, skip));
+        let gateway = stage.start();
+        gateway.until_ready().await;
+        assert_eq!(log_of("careless is NOT verified").len(), 1);
+        stage.stop(gateway).await;
+    });
+}
+
+#[test]
+fn a_mended_trust_file_heals_without_a_restart() {
+    if !mosquitto::is_here() {
+        return;
+    }
+    on_stage(async {
+        let authority = Authority::new("own CA");
+        let broker = tls_broker(&authority, "");
+        let file = broker.folder().join("trust.pem");
+        std::fs::write(&file, Authority::new("another").pem()).unwrap();
+        let trust = ClientTls { ca_file: Some(file.clone()), ..ClientTls::default() };
+        let stage = Stage::new(over_tls("mended", &broker, trust));
+        let gateway = stage.start();
+        until("a failure is told", || !log_of("connect to mended").is_empty()).await;
+        std::fs::write(&file, authority.pem()).unwrap();
+        gateway.until_ready().await;
+        stage.stop(gateway).await;
+    });
+}
+
+#[test]
+fn client_certificates_work_and_their_lack_is_told() {
+    if !mosquitto::is_here() {
+        return;
+    }
+    on_stage(async {
+        let authority = Authority::new("own CA");
+        let broker = tls_broker(&authority, "require_certificate true\n");
+        let put = |name: &str, content: Vec<u8>| {
+            let path = broker.folder().join(name);
+            std::fs::write(&path, content).unwrap();
+            path
+        };
+        let client = authority.issue("client");
+        let trust =
+            ClientTls { ca_file: Some(put("ca.pem", authority.pem())), ..ClientTls::default() };
+        let bare = over_tls("bare", &broker, trust.clone());
+        fails_because("wants a client certificate", bare).await;
+        let known = ClientTls {
+            client_cert: Some((put("c.pem", client.cert_pem()), put("c.key", client.key_pem()))),
+            ..trust
+        };
+        let stage = Stage::new(over_tls("known", &broker, known));
+        let gateway = stage.start();
+        gateway.until_ready().await;
+        stage.stop(gateway).await;
+    });
+}
+
+#[test]
+fn tls_to_a_plain_port_and_unknown_hosts_are_told() {
+    if !mosquitto::is_here() {
+        return;
+    }
+    on_stage(async {
+        let broker = Mosquitto::start();
+        let plain = over_tls("plain", &broker, ClientTls::default());
+        fails_because("speaks plain MQTT, not TLS", plain).await;
+        let mut lost = settings("nowhere", 1883);
+        lost.mqtt.endpoint =
+            Endpoint::Remote { host: "no-such-host.invalid".into(), port: 1883, tls: false };
+        fails_because("the name no-such-host.invalid can't be resolved", lost).await;
+    });
+}

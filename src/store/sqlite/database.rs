@@ -1,0 +1,276 @@
+//! Opening the file: is it ours, may we write it, and how it is set up.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, MAIN_DB, OpenFlags};
+
+use super::checkpoint::{BACKSTOP_PAGES, Checkpoints};
+use super::recall;
+use super::schema::{self, Found, VERSION};
+use crate::config::{Durability, StorageConfig};
+use crate::domain::{Location, Quantity, QuickMap, SensorId, Unit};
+use crate::ingest::journal::Position;
+
+/// How long a statement waits for another program's lock before it is reported as busy. Short,
+/// because the writer tries again by itself, and a stop must not wait behind it.
+pub(in crate::store) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Page cache, as SQLite takes it: negative for KiB. Room for the hot end of every index, also
+/// when a fleet's late readings touch many pages; no more, since all of it is taken in time.
+const CACHE_KIB: i64 = -4 * 1024;
+
+/// What a long reader made of the write-ahead log is cut back to this many bytes.
+const WAL_LIMIT_BYTES: i64 = 64 * 1024 * 1024;
+
+/// Prepared statements kept; the writer uses about a dozen.
+const STATEMENTS: usize = 32;
+
+/// What storage needs to know of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub path: PathBuf,
+    pub durability: Durability,
+    /// How many rejected messages are kept, and how many actions without effect; older messages are only counted.
+    pub rejected_keep: u64,
+    /// Whether timestamps are written without their zone (they are UTC either way).
+    pub naive: bool,
+}
+
+impl Settings {
+    #[must_use]
+    pub fn new(config: &StorageConfig, naive: bool) -> Self {
+        Self {
+            path: config.path.clone(),
+            durability: config.durability,
+            rejected_keep: config.rejected_keep,
+            naive,
+        }
+    }
+}
+
+/// Why the database can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("can't use the database `{}`: {reason}", path.display())]
+pub struct OpenError {
+    pub path: PathBuf,
+    pub reason: Reason,
+}
+
+/// What is wrong with it, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    #[error("there is no such file: start `vigie run` first, or correct storage.path")]
+    Missing,
+    #[error("its folder doesn't exist: create it, or correct storage.path")]
+    NoFolder,
+    #[error("it is a folder: name a file in storage.path")]
+    IsFolder,
+    #[error("the file is no SQLite database: move it away, or correct storage.path")]
+    NotADatabase,
+    #[error(
+        "it was made by something else (its tables aren't Vigie's): move it away, or correct \
+         storage.path"
+    )]
+    Foreign,
+    #[error(
+        "it was written by a newer Vigie (schema version {found}, this one knows {VERSION}): use \
+         that one, or another file"
+    )]
+    Newer { found: u32 },
+    #[error("it was not written by this version yet: start `vigie run` once, which converts it")]
+    Older,
+    #[error("it can't be written: check who owns the file and its folder, and their permissions")]
+    ReadOnly,
+    #[error(
+        "its place can't hold a write-ahead log (SQLite chose `{0}` instead): use a file on a \
+         local disk"
+    )]
+    NoWal(String),
+    /// Locked by another program, or the disk is full: worth another try.
+    #[error("{0}: close the program that holds it, or free some space")]
+    Busy(String),
+    #[error("{0}: check the file, its folder, and the disk")]
+    Other(String),
+}
+
+impl OpenError {
+    pub(in crate::store) fn new(path: &Path, reason: Reason) -> Self {
+        Self { path: path.to_owned(), reason }
+    }
+
+    pub(in crate::store) fn sqlite(path: &Path, error: &rusqlite::Error) -> Self {
+        Self::new(path, Reason::from(error))
+    }
+}
+
+impl From<&rusqlite::Error> for Reason {
+    fn from(error: &rusqlite::Error) -> Self {
+        if is_transient(error) {
+            return Self::Busy(error.to_string());
+        }
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => Self::NotADatabase,
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly,
+            _ => Self::Other(error.to_string()),
+        }
+    }
+}
+
+/// Whether the same statement may well succeed later, with nothing restarted.
+pub(in crate::store) fn is_transient(error: &rusqlite::Error) -> bool {
+    use ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull))
+}
+
+/// The open file, for its one writer.
+#[derive(Debug)]
+pub struct Database {
+    pub(in crate::store) connection: Connection,
+    pub(in crate::store) naive: bool,
+    pub(in crate::store) rejected_keep: i64,
+    pub(in crate::store) sensors: SensorsKnown,
+    pub(in crate::store) checkpoints: Checkpoints,
+}
+
+impl Database {
+    /// The last record of the intake journal whose rows are in the file.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn ingest_position(&self) -> Result<Position, OpenError> {
+        recall::ingest_position(&self.connection).map_err(|error| self.error(&error))
+    }
+
+    pub(in crate::store) fn error(&self, error: &rusqlite::Error) -> OpenError {
+        OpenError::sqlite(Path::new(self.connection.path().unwrap_or_default()), error)
+    }
+}
+
+/// What the `sensors` table is known to hold, so that only changes are written.
+pub(in crate::store) type SensorsKnown = QuickMap<(SensorId, Quantity), (Unit, Location)>;
+
+/// Opens the file for writing, made or migrated as needed.
+///
+/// The first call on the origin's file builds its index, which takes about a second a million
+/// rows: call it once before the actors start.
+///
+/// # Errors
+/// When the file can't be used; a file of a newer version, or of something else, is left as it was.
+pub fn open(settings: &Settings) -> Result<Database, OpenError> {
+    let path = settings.path.as_path();
+    let failed = |error: rusqlite::Error| OpenError::sqlite(path, &error);
+    check_place(path)?;
+    if path.metadata().is_ok_and(|file| file.len() > 0) {
+        match look(path) {
+            Ok(found) => accept(path, found)?,
+            // A crash left a journal that must be rolled back first, which takes a writer. Vigie
+            // keeps a write-ahead log, so this is no newer Vigie's file.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    let found = schema::examine(&connection).map_err(failed)?;
+    accept(path, found)?;
+    // SQLite opens what it may not write as read-only, and says so only at the first write.
+    if connection.is_readonly(MAIN_DB).map_err(failed)? {
+        return Err(OpenError::new(path, Reason::ReadOnly));
+    }
+    configure(&connection, settings)?;
+    if found == Found::Origin {
+        log::info!(target: "vigie::storage", "adopting the readings in `{}`: building their index", path.display());
+    }
+    schema::migrate(&mut connection).map_err(failed)?;
+    Ok(Database {
+        connection,
+        naive: settings.naive,
+        rejected_keep: i64::try_from(settings.rejected_keep).unwrap_or(i64::MAX),
+        sensors: SensorsKnown::default(),
+        checkpoints: Checkpoints::start(path)?,
+    })
+}
+
+/// Checks a file that people want to read; changes nothing.
+pub(in crate::store) fn check_readable(path: &Path) -> Result<(), OpenError> {
+    let failed = |reason| Err(OpenError::new(path, reason));
+    check_place(path)?;
+    if !path.exists() {
+        return failed(Reason::Missing);
+    }
+    match look(path) {
+        Ok(Found::Version(VERSION)) => Ok(()),
+        Ok(Found::Empty | Found::Origin) => failed(Reason::Older),
+        Ok(Found::Version(found)) if found < VERSION => failed(Reason::Older),
+        Ok(found) => accept(path, found),
+        Err(error) => Err(OpenError::sqlite(path, &error)),
+    }
+}
+
+fn check_place(path: &Path) -> Result<(), OpenError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        Err(OpenError::new(path, Reason::NoFolder))
+    } else if path.is_dir() {
+        Err(OpenError::new(path, Reason::IsFolder))
+    } else {
+        Ok(())
+    }
+}
+
+/// Examines the file through a connection that can't change it: a writer's would empty the
+/// write-ahead log into the file as it closes.
+fn look(path: &Path) -> rusqlite::Result<Found> {
+    schema::examine(&open_to_read(path)?)
+}
+
+/// A connection that can't change the file, and that no writer holds up.
+pub(in crate::store) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+fn accept(path: &Path, found: Found) -> Result<(), OpenError> {
+    match found {
+        Found::Foreign => Err(OpenError::new(path, Reason::Foreign)),
+        Found::Version(found) if found > VERSION => {
+            Err(OpenError::new(path, Reason::Newer { found }))
+        }
+        Found::Empty | Found::Origin | Found::Version(_) => Ok(()),
+    }
+}
+
+fn configure(connection: &Connection, settings: &Settings) -> Result<(), OpenError> {
+    let path = settings.path.as_path();
+    let failed = |error: rusqlite::Error| OpenError::sqlite(path, &error);
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+        .map_err(failed)?;
+    if mode != "wal" {
+        return Err(OpenError::new(path, Reason::NoWal(mode)));
+    }
+    let synchronous = match settings.durability {
+        // With a write-ahead log this loses nothing when the process dies, and never corrupts.
+        Durability::Process => "NORMAL",
+        Durability::Power => "FULL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous).map_err(failed)?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(failed)?;
+    connection
+        .pragma_update_and_check(None, "wal_autocheckpoint", BACKSTOP_PAGES, |_| Ok(()))
+        .map_err(failed)?;
+    connection
+        .pragma_update_and_check(None, "journal_size_limit", WAL_LIMIT_BYTES, |_| Ok(()))
+        .map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,338 @@
+//! One transaction from messages to rows.
+//!
+//! Holds always: rows are committed together with the position of the last journal record they came
+//! from. So a restart goes on right there, and a message that comes again after a crash between the
+//! commit and its being noted is recognised and left out.
+
+mod readings;
+
+use chrono::{DateTime, Utc};
+use r2d2_sqlite::rusqlite::{self, Transaction, TransactionBehavior, params, types};
+
+use super::database::{Database, SensorsKnown};
+use super::{recall, receivers};
+use crate::domain::{
+    ActionRecord, AlarmState, AlertEvent, AlertState, Reading, Rejected, Value, time,
+};
+use crate::messages::{KeepReceiver, Store};
+
+/// How many sensors' units and places are remembered: a stream of ever new ids must not fill the
+/// memory. Past this they are forgotten, and written anew as they come.
+const SENSORS_REMEMBERED: usize = 100_000;
+
+/// Deletes the oldest actions past `?1` of those that were refused or changed nothing: never one that was done.
+pub(in crate::store) const BOUND_IDLE_SQL: &str = "DELETE FROM operator_actions WHERE id IN
+    (SELECT id FROM operator_actions WHERE outcome <> 'done'
+     ORDER BY id DESC LIMIT -1 OFFSET ?1)";
+
+/// One message's work. Repeated, each kind changes nothing.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) enum Work<'a> {
+    Store(&'a Store),
+    /// The broker has the alert events of these rows.
+    Delivered {
+        row_ids: &'a [i64],
+        at: DateTime<Utc>,
+    },
+    Receiver(&'a KeepReceiver),
+}
+
+impl Work<'_> {
+    pub const fn num_rows(&self) -> usize {
+        match self {
+            Self::Store(store) => store.num_rows(),
+            Self::Delivered { row_ids, .. } => row_ids.len(),
+            Self::Receiver(keep) => 1 + keep.parts.len(),
+        }
+    }
+}
+
+/// Commits all of it in one transaction, leaving out what was committed before.
+///
+/// # Errors
+/// Then nothing of it is committed.
+pub(in crate::store) fn commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()> {
+    let result = try_commit(database, work);
+    if result.is_ok() {
+        database.checkpoints.note(work.iter().map(Work::num_rows).sum());
+    }
+    if result.is_err() || database.sensors.len() > SENSORS_REMEMBERED {
+        // After an error: what was remembered on the way is not in the file.
+        database.sensors.clear();
+    }
+    result
+}
+
+fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()> {
+    if work.is_empty() {
+        return Ok(());
+    }
+    let Database { connection, naive, rejected_keep, sensors, .. } = database;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let (committed, _) = recall::progress(&transaction)?;
+    let mut last: Option<&Store> = None;
+    let mut rows = Rows {
+        transaction: &transaction,
+        naive: *naive,
+        sensors,
+        num_rejected: 0,
+        has_idle: false,
+    };
+    for work in work {
+        match work {
+            Work::Store(store) if store.number > last.map_or(committed, |last| last.number) => {
+                rows.store(store)?;
+                last = Some(store);
+            }
+            Work::Store(_committed_before) => {}
+            Work::Delivered { row_ids, at } => rows.delivered(row_ids, *at)?,
+            Work::Receiver(keep) => receivers::keep(&transaction, keep)?,
+        }
+    }
+    rows.bound_rejected(*rejected_keep)?;
+    rows.bound_idle(*rejected_keep)?;
+    if let Some(store) = last {
+        rows.progress(store)?;
+    }
+    transaction.commit()
+}
+
+/// The rows of the transaction under way.
+struct Rows<'a> {
+    transaction: &'a Transaction<'a>,
+    naive: bool,
+    sensors: &'a mut SensorsKnown,
+    num_rejected: i64,
+    has_idle: bool,
+}
+
+impl Rows<'_> {
+    fn store(&mut self, store: &Store) -> rusqlite::Result<()> {
+        for judged in &store.readings {
+            self.sensor(&judged.reading)?;
+        }
+        readings::insert(self.transaction, &store.readings, self.naive)?;
+        for (row_id, event) in store.alert_rows() {
+            self.alert(row_id, event)?;
+        }
+        for alarm in &store.alarms {
+            self.alarm_state(alarm)?;
+        }
+        for record in &store.actions {
+            self.action(record)?;
+        }
+        for rejected in &store.rejected {
+            self.rejected(rejected)?;
+        }
+        Ok(())
+    }
+
+    fn progress(&self, store: &Store) -> rusqlite::Result<()> {
+        // 292,000 years at a million messages a second, or of microseconds.
+        let integer = |count: u128| i64::try_from(count).unwrap_or(i64::MAX);
+        self.transaction
+            .prepare_cached("UPDATE ingest_position SET position = ?1, number = ?2, watch_us = ?3")?
+            .execute([
+                integer(store.through.into()),
+                integer(store.number.into()),
+                integer(store.watch.as_micros()),
+            ])?;
+        Ok(())
+    }
+
+    fn alarm_state(&self, alarm: &AlarmState) -> rusqlite::Result<()> {
+        let (id, rule) = (alarm.sensor_id.as_str(), alarm.rule.as_ref());
+        match &alarm.state {
+            Some(state) => self
+                .transaction
+                .prepare_cached(
+                    "REPLACE INTO alarm_states (sensor_id, rule, state) VALUES (?1, ?2, ?3)",
+                )?
+                .execute([id, rule, state])?,
+            None => self
+                .transaction
+                .prepare_cached("DELETE FROM alarm_states WHERE sensor_id = ?1 AND rule = ?2")?
+                .execute([id, rule])?,
+        };
+        Ok(())
+    }
+
+    fn action(&mut self, record: &ActionRecord) -> rusqlite::Result<()> {
+        let ActionRecord { action, of, outcome } = record;
+        self.has_idle |= *outcome != Ok(true);
+        let outcome = match outcome {
+            Ok(true) => "done".to_owned(),
+            Ok(false) => "unchanged".to_owned(),
+            Err(why) => format!("refused: {why}"),
+        };
+        let alert_id = of.as_ref().and_then(|of| of.alert_id.clone());
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO operator_actions
+                    (at, action, alarm, rule, sensor, \"by\", why, via, outcome)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                time::stored(action.at, self.naive),
+                action.what.as_str(),
+                alert_id.unwrap_or_else(|| action.alarm.to_string().into()),
+                of.as_ref().map(|of| &of.rule),
+                of.as_ref().map(|of| of.sensor_id.as_str()),
+                action.operator.by,
+                action.operator.why,
+                action.via.as_str(),
+                outcome,
+            ])?;
+        Ok(())
+    }
+
+    /// Notes a sensor's unit and place where they are news.
+    fn sensor(&mut self, reading: &Reading) -> rusqlite::Result<()> {
+        let Reading { sensor_id, quantity, unit, location, .. } = reading;
+        let key = (sensor_id.clone(), quantity.clone());
+        let known = self.sensors.get(&key);
+        if known.is_some_and(|(known, place)| known == unit && place == location) {
+            return Ok(());
+        }
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO sensors (sensor_id, quantity, unit, location) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET unit = excluded.unit, location = excluded.location
+                 WHERE unit <> excluded.unit OR location <> excluded.location",
+            )?
+            .execute([sensor_id.as_str(), quantity.as_str(), unit.as_str(), location.as_str()])?;
+        self.sensors.insert(key, (unit.clone(), location.clone()));
+        Ok(())
+    }
+
+    fn alert(&self, row_id: Option<i64>, event: &AlertEvent) -> rusqlite::Result<()> {
+        let at = time::stored(event.timestamp, self.naive);
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO alerts (id, alert_id, rule, alert_type, sensor_id, location, quantity,
+                    value, unit, threshold, severity, state, message, timestamp, announced,
+                    silent_end, in_flood, transition, \"by\", why)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+                    ?17, ?18, ?19, ?20)",
+            )?
+            .execute(params![
+                row_id,
+                event.alert_id,
+                event.rule,
+                event.alert_type,
+                event.sensor_id.as_str(),
+                event.location.as_str(),
+                event.quantity.as_str(),
+                event.value.map_or_else(none, as_carried),
+                event.unit.as_str(),
+                event.threshold,
+                event.severity.as_str(),
+                event.state.as_str(),
+                event.message,
+                at,
+                event.announced,
+                event.is_silent_end,
+                event.in_flood,
+                event.change.as_str(),
+                event.operator.as_ref().map(|operator| &operator.by),
+                event.operator.as_ref().and_then(|operator| operator.why.as_ref()),
+            ])?;
+        self.standing(event, &at)
+    }
+
+    /// A further event of an alert that stands already changes nothing, its beginning least of all.
+    fn standing(&self, event: &AlertEvent, at: &str) -> rusqlite::Result<()> {
+        let (id, rule) = (event.sensor_id.as_str(), event.rule.as_ref());
+        match event.state {
+            AlertState::Active => self
+                .transaction
+                .prepare_cached(
+                    "INSERT INTO standing_alerts (sensor_id, rule, alert_id, since)
+                     VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO UPDATE SET alert_id = excluded.alert_id, since = excluded.since
+                     WHERE alert_id <> excluded.alert_id",
+                )?
+                .execute([id, rule, event.alert_id.as_ref(), at])?,
+            AlertState::Resolved => self
+                .transaction
+                .prepare_cached("DELETE FROM standing_alerts WHERE sensor_id = ?1 AND rule = ?2")?
+                .execute([id, rule])?,
+        };
+        Ok(())
+    }
+
+    fn rejected(&mut self, rejected: &Rejected) -> rusqlite::Result<()> {
+        self.num_rejected += 1;
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO rejected_messages (received_at, topic, payload, payload_bytes, reason)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                time::stored(rejected.received_at, self.naive),
+                rejected.topic,
+                rejected.payload,
+                i64::try_from(rejected.payload_bytes).unwrap_or(i64::MAX),
+                rejected.reason,
+            ])?;
+        Ok(())
+    }
+
+    /// Counts the rejected messages of this transaction and deletes the oldest past `keep`.
+    fn bound_rejected(&self, keep: i64) -> rusqlite::Result<()> {
+        if self.num_rejected == 0 {
+            return Ok(());
+        }
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO counters (name, value) VALUES ('rejected_total', ?1)
+                 ON CONFLICT DO UPDATE SET value = value + excluded.value",
+            )?
+            .execute([self.num_rejected])?;
+        // The ids have no gaps, since only the oldest are ever deleted.
+        self.transaction
+            .prepare_cached(
+                "DELETE FROM rejected_messages
+                 WHERE id <= (SELECT max(id) FROM rejected_messages) - ?1",
+            )?
+            .execute([keep])?;
+        Ok(())
+    }
+
+    /// Whoever may publish could fill the disk with them; what was done is the record of what people did.
+    fn bound_idle(&self, keep: i64) -> rusqlite::Result<()> {
+        if self.has_idle {
+            self.transaction.prepare_cached(BOUND_IDLE_SQL)?.execute([keep])?;
+        }
+        Ok(())
+    }
+
+    fn delivered(&self, row_ids: &[i64], at: DateTime<Utc>) -> rusqlite::Result<()> {
+        let at = time::stored(at, self.naive);
+        let mut update = self.transaction.prepare_cached(
+            "UPDATE alerts SET published_at = ?1 WHERE id = ?2 AND published_at IS NULL",
+        )?;
+        for row_id in row_ids {
+            update.execute(params![at, row_id])?;
+        }
+        Ok(())
+    }
+}
+
+/// What stands for no value in a column that must have one.
+const fn none() -> types::Value {
+    types::Value::Text(String::new())
+}
+
+/// 38 as an integer and 38.0 as a real, so that it is read back as it was carried.
+fn as_carried(value: Value) -> types::Value {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::Number(number)) if number.is_i64() => {
+            number.as_i64().map_or(types::Value::Null, types::Value::Integer)
+        }
+        _ => types::Value::Real(value.get()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
