@@ -5,9 +5,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use actix::Message;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -16,18 +16,19 @@ use crate::alarms::quiet::QuietSettings;
 use crate::alarms::rule::Rule;
 use crate::config::Secret;
 use crate::domain::{
-    ActionRecord, AlarmState, AlertEvent, OperatorAction, Reading, Rejected, StandingAlert,
+    ActionRecord, AlarmState, AlertEvent, Fingerprint, ListeningClocks, OperatorAction, Reading,
+    Rejected, SeriesState, StandingAlert,
 };
-use crate::ingest::journal::Position;
+use crate::ingest::Position;
 
-/// Sensor → gateway: publish these, in this order.
+/// Sensor → intake: log these, in this order. Answered when they are in the log.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct PublishReadings {
+pub struct Measured {
     pub readings: Vec<Reading>,
-    /// Told once the broker has acknowledged all of them; dropped untold when they were given up.
-    /// A sensor that must not outrun the broker (a replay at full speed) waits for it.
-    pub delivered: Option<oneshot::Sender<()>>,
+    /// Whether the sender must not outrun publication: a replay at full speed. The answer then waits while too
+    /// many own readings wait for the broker.
+    pub is_paced: bool,
 }
 
 /// A reading with its verdict.
@@ -47,10 +48,12 @@ pub struct Judged {
 pub struct Store {
     /// One more than the message before it, as long as the database lives; storage takes no other.
     pub number: u64,
-    /// The last record of the intake journal that all of this comes of.
+    /// The last record of the log that all of this comes of.
     pub through: Position,
-    /// How long the installation has been listening, in all.
-    pub watch: Duration,
+    /// Wall clock of that record's receipt; `None` where no record was ever evaluated.
+    pub received_at: Option<DateTime<Utc>>,
+    /// Listening clocks as of that record.
+    pub clocks: ListeningClocks,
     pub readings: Vec<Judged>,
     pub alerts: Vec<AlertEvent>,
     /// The row that the first of them is to have, as storage has decided; the others follow it. `None` for the
@@ -59,6 +62,8 @@ pub struct Store {
     pub first_alert_row: Option<i64>,
     /// The alarms that are no longer as they were.
     pub alarms: Vec<AlarmState>,
+    /// Checkpoints of series, as of the end of the batch.
+    pub series: Vec<SeriesState>,
     pub rejected: Vec<Rejected>,
     /// What operators asked for, refused or not.
     pub actions: Vec<ActionRecord>,
@@ -73,7 +78,7 @@ impl Store {
     #[must_use]
     pub const fn num_rows(&self) -> usize {
         let others = self.alarms.len() + self.rejected.len() + self.actions.len();
-        self.readings.len() + self.alerts.len() + others
+        self.readings.len() + self.alerts.len() + self.series.len() + others
     }
 
     /// The places it takes on its route, some 250 bytes each: its rows, and what there is besides.
@@ -83,7 +88,12 @@ impl Store {
         const OF_ITS_OWN: usize = 20;
         /// Up to 4 KiB are kept of each.
         const OF_A_REJECTED: usize = 16;
-        OF_ITS_OWN + self.num_rows() + OF_A_REJECTED * self.rejected.len()
+        /// Up to 6 KiB each, with a rule that looks back.
+        const OF_A_CHECKPOINT: usize = 24;
+        OF_ITS_OWN
+            + self.num_rows()
+            + OF_A_REJECTED * self.rejected.len()
+            + OF_A_CHECKPOINT * self.series.len()
     }
 
     /// The alert events, each with the row that it is to have.
@@ -111,35 +121,100 @@ pub struct LoadResumePoint;
 #[rtype(result = "Result<(), String>")]
 pub struct ConfirmCommitted;
 
-/// Web → evaluator: an operator's action. Answered when what became of it is committed; `Err` when that
-/// isn't known, and whether it was done must be looked up.
+/// Web → intake: an operator's action. Answered when what it did is committed; `Err` when that isn't known, and
+/// the outcome must be looked up.
 #[derive(Message)]
 #[rtype(result = "Result<ActionRecord, String>")]
 pub struct Operate {
     pub action: OperatorAction,
-    /// Who asked waits no longer than this: then it is not done any more.
-    pub until: Instant,
 }
 
 /// What is committed, as far as evaluation must know it to go on.
 #[derive(Debug, Default)]
 pub struct ResumePoint {
-    /// The last record of the intake journal that is committed.
+    /// The last record of the log that is committed.
     pub position: Position,
+    /// Wall clock of that record's receipt, where it is known.
+    pub received_at: Option<DateTime<Utc>>,
     /// Of the last message committed.
     pub number: u64,
-    pub watch: Duration,
+    pub clocks: ListeningClocks,
     pub standing: Vec<StandingAlert>,
     pub alarms: Vec<AlarmState>,
-    /// The last readings committed, those of each series oldest first.
-    pub recent: Vec<Reading>,
+    /// Checkpoints of series.
+    pub series: Vec<SeriesState>,
+    /// Readings committed after the checkpoint of their series, in the order of their commits.
+    pub since: ReadingStream,
+    /// The last readings committed, for dedup.
+    pub recent: RecentReadings,
 }
 
-/// Storage → intake: how far the intake journal is committed; what is can be deleted.
-#[derive(Debug, Default)]
-pub struct Committed(AtomicU64);
+/// Readings, read from the store as they are asked for; blocks its thread. An error ends it.
+pub struct ReadingStream(Box<dyn Iterator<Item = Result<Reading, String>> + Send>);
 
-impl Committed {
+impl ReadingStream {
+    #[must_use]
+    pub fn new(readings: impl Iterator<Item = Result<Reading, String>> + Send + 'static) -> Self {
+        Self(Box::new(readings))
+    }
+}
+
+impl Default for ReadingStream {
+    fn default() -> Self {
+        Self::new(std::iter::empty())
+    }
+}
+
+impl Iterator for ReadingStream {
+    type Item = Result<Reading, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next()
+    }
+}
+
+impl std::fmt::Debug for ReadingStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ReadingStream")
+    }
+}
+
+/// Fingerprints of the last readings committed, oldest first.
+#[derive(Debug, Default)]
+pub struct RecentReadings {
+    pub temperatures: Vec<Fingerprint>,
+    /// Readings of all other quantities.
+    pub others: Vec<Fingerprint>,
+}
+
+impl RecentReadings {
+    /// Readings of each kind that dedup remembers: a quarter of a minute at 2,000 a second. What 32,768 places
+    /// of a hash table hold, some 500 kB with their order.
+    pub const CAPACITY: usize = 28_672;
+}
+
+/// Evaluator → storage: which of these readings are stored? Answered with the fingerprints of those that are, from
+/// what is committed.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<Fingerprint>, String>")]
+pub struct FindStored {
+    pub readings: Vec<Reading>,
+}
+
+/// Cursors over the log. Records behind all of them can be deleted.
+#[derive(Debug, Default)]
+pub struct Cursors {
+    /// Set by storage: the last record whose rows are committed.
+    pub evaluation: Cursor,
+    /// Set by the gateway, and committed by storage: every own reading up to here is published or skipped.
+    pub publication: Cursor,
+}
+
+/// A position in the log that only grows.
+#[derive(Debug, Default)]
+pub struct Cursor(AtomicU64);
+
+impl Cursor {
     #[must_use]
     pub const fn new(position: Position) -> Self {
         Self(AtomicU64::new(position))
@@ -150,7 +225,7 @@ impl Committed {
         self.0.load(Ordering::Acquire)
     }
 
-    /// It never goes back.
+    /// Moves it forward. A position that lies behind changes nothing.
     pub fn advance(&self, position: Position) {
         self.0.fetch_max(position, Ordering::AcqRel);
     }

@@ -49,7 +49,6 @@ impl Gateway {
     pub(super) fn up(&mut self, ctx: &mut Context<Self>) {
         self.connected = true;
         self.show();
-        self.progress_at = now();
         self.backoff.connected(now());
         self.flaps.connected(now());
         self.announcer.connected();

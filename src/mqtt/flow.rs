@@ -1,15 +1,13 @@
-//! What flows out while the connection stands: readings from the outbox, alerts from storage, each
-//! within its window, and what becomes of them.
+//! What flows out while the connection stands: own readings from the log (`publishing`), alerts from storage,
+//! each within its window, and what becomes of them.
 
 use std::time::Duration;
 
 use actix::prelude::*;
-use log::{error, info, warn};
+use log::{error, warn};
 
-use super::READING_WINDOW;
 use super::actor::{Gateway, now};
 use super::link::{Command, Outgoing, Qos, Tag};
-use crate::domain::Reading;
 use crate::messages::{AlertsDelivered, LoadPendingAlerts};
 use crate::wire::payload;
 
@@ -19,8 +17,6 @@ const STORAGE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(5);
 /// How long the alerts of one topic wait after the broker refused it: someone has to mend its rights.
 const HELD: Duration = Duration::from_secs(10);
-/// The target of the line each reading sent has.
-const SENT: &str = "vigie::sent";
 
 impl Gateway {
     /// Sends and asks for what there is room for.
@@ -31,33 +27,6 @@ impl Gateway {
             self.send_readings(ctx);
             self.send_alerts(ctx);
             self.load_alerts(ctx);
-        }
-    }
-
-    fn send_readings(&mut self, ctx: &mut Context<Self>) {
-        loop {
-            let (command, first) = {
-                let mut outbox = self.kept.outbox();
-                if outbox.in_flight() >= READING_WINDOW {
-                    return;
-                }
-                let Some(dispatch) = outbox.dispatch() else { return };
-                let message = Outgoing {
-                    topic: self
-                        .topics
-                        .reading(&dispatch.reading.quantity, &dispatch.reading.sensor_id),
-                    payload: payload::reading(dispatch.reading, self.settings.times),
-                    qos: Qos::AtLeastOnce,
-                    retained: false,
-                };
-                let first = dispatch.first_time.then(|| dispatch.reading.clone());
-                (Command::Publish(Tag::Reading(dispatch.sequence), message), first)
-            };
-            // Before the command, so that the line stands before all that comes of the reading.
-            if let Some(reading) = first {
-                self.log_sent(&reading);
-            }
-            self.tell(command, ctx);
         }
     }
 
@@ -153,12 +122,8 @@ impl Gateway {
 
     /// The broker has it.
     pub(super) fn delivered(&mut self, tag: Tag, ctx: &mut Context<Self>) {
-        self.progress_at = now();
         match tag {
-            Tag::Reading(sequence) => {
-                self.kept.outbox().acknowledge(sequence);
-                self.count_done();
-            }
+            Tag::Reading(position) => self.published(position),
             Tag::Alert(row_id) => self.kept.alerts().finish(row_id),
             Tag::Online | Tag::Offline => {}
         }
@@ -170,12 +135,13 @@ impl Gateway {
     pub(super) fn refused(&mut self, tag: Tag, code: u8, ctx: &mut Context<Self>) {
         self.tell_refused(tag, code);
         let concerns_others = match tag {
-            Tag::Reading(sequence) if is_for_good(code) => {
-                self.kept.outbox().refuse(sequence);
+            Tag::Reading(position) if is_for_good(code) => {
+                self.publication.refuse(position);
+                self.move_cursor();
                 false
             }
-            Tag::Reading(sequence) => {
-                self.kept.outbox().put_back(sequence);
+            Tag::Reading(position) => {
+                self.publication.put_back(position);
                 true
             }
             Tag::Alert(row_id) if is_about_its_topic(code) => {
@@ -189,9 +155,6 @@ impl Gateway {
         };
         if concerns_others {
             self.paused_until = Some(now() + PAUSE);
-            // Bound first: the outbox must not be locked while its readings are counted as lost.
-            let dropped = self.kept.outbox().take_over();
-            self.note_dropped(dropped);
         } else {
             self.flow(ctx);
         }
@@ -213,23 +176,6 @@ impl Gateway {
         );
     }
 
-    pub(super) fn note_dropped(&mut self, count: usize) {
-        if count == 0 {
-            return;
-        }
-        let total = self.kept.outbox().given_up();
-        if self.lines.dropped.admit(now()).is_some() {
-            error!(target: "vigie::gateway", "outbox full: the oldest readings are dropped unpublished, {total} so far");
-        }
-    }
-
-    fn log_sent(&mut self, reading: &Reading) {
-        if let Some(suppressed_before) = self.lines.sent.admit(now()) {
-            self.log_sent_more(suppressed_before);
-            info!(target: SENT, "{}", (self.settings.words.reading_sent)(reading));
-        }
-    }
-
     /// What the limits held back and no later line has told of.
     pub(super) fn tell_suppressed(&mut self) {
         let now = now();
@@ -239,16 +185,9 @@ impl Gateway {
         if let Some(more) = self.lines.refused.overdue(now) {
             warn!(target: "vigie::gateway", "{more} more messages were refused or not confirmed");
         }
-        // The line on dropped readings gives the total, so the next one tells of all.
-        if self.lines.dropped.overdue(now).is_some() {
-            let total = self.kept.outbox().given_up();
-            error!(target: "vigie::gateway", "outbox full: {total} readings dropped unpublished so far");
-        }
-    }
-
-    fn log_sent_more(&self, more: u64) {
-        if more > 0 {
-            info!(target: SENT, "{}", (self.settings.words.readings_sent_more)(more));
+        // The line on skipped readings gives the total, so the next one tells of all.
+        if self.lines.skipped.overdue(now).is_some() {
+            self.say_skipped();
         }
     }
 }

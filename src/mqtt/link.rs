@@ -66,7 +66,7 @@ pub enum Qos {
 /// Names a published message until its delivery is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tag {
-    /// By sequence number in the outbox.
+    /// An own reading, by its position in the log.
     Reading(u64),
     /// By row in storage.
     Alert(i64),

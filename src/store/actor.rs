@@ -26,11 +26,10 @@ use r2d2_sqlite::rusqlite::Connection;
 use self::job::{CommitFn, Done, Job, Question, Slowness};
 use super::ahead::Ahead;
 use super::backlog::{Backlog, Taken};
+use super::sqlite::readers::Readers;
 use super::sqlite::write;
 use super::{Database, Settings};
-use crate::messages::{
-    AlertsDelivered, AlertsStored, AlertsWaiting, Committed, KeepReceiver, Store,
-};
+use crate::messages::{AlertsDelivered, AlertsStored, AlertsWaiting, Cursors, KeepReceiver, Store};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, Routed};
 
 /// How long what is no haste may wait for others to share its commit: longer than judged readings are held,
@@ -64,12 +63,14 @@ pub struct Writer {
     ahead: Ahead,
     commit: CommitFn,
     gateway: Option<Route<AlertsWaiting>>,
-    committed: Arc<Committed>,
+    cursors: Arc<Cursors>,
     stored: AlertsStored,
     /// A hint waits for room at the gateway.
     hint_waits: bool,
     /// Away while a commit runs; opened by the first.
     database: Option<Database>,
+    /// For questions that must not wait for a commit.
+    readers: Readers,
     /// Away while it is asked what waits to be published.
     reader: Option<Connection>,
     questions: Vec<Question>,
@@ -92,28 +93,29 @@ impl Writer {
     /// Each incarnation opens the file by itself, off its arbiter, and is ready once that has
     /// succeeded. Call [`open`](super::open) before: it says at once what is wrong with the file,
     /// and does the migration that may take minutes; `ahead` comes of that file. `gateway` is told of
-    /// alerts to publish, `committed` of how far in the intake journal the file reaches, `stored` of alerts
+    /// alerts to publish, `cursors` are moved as far in the log as the file reaches, `stored` of alerts
     /// of any kind.
     pub fn factory(
         settings: Settings,
         ahead: Ahead,
         gateway: Option<Route<AlertsWaiting>>,
-        committed: Arc<Committed>,
+        cursors: Arc<Cursors>,
         stored: AlertsStored,
     ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + 'static {
-        Self::factory_with(settings, ahead, gateway, committed, stored, Arc::new(write::commit))
+        Self::factory_with(settings, ahead, gateway, cursors, stored, Arc::new(write::commit))
     }
 
     fn factory_with(
         settings: Settings,
         ahead: Ahead,
         gateway: Option<Route<AlertsWaiting>>,
-        committed: Arc<Committed>,
+        cursors: Arc<Cursors>,
         stored: AlertsStored,
         commit: CommitFn,
     ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + 'static {
         let settings = Arc::new(settings);
         let backlog = Backlog::new(ahead.last_alert_row());
+        let readers = Readers::new(&settings.path);
         move |env| {
             Ok(Self {
                 env: env.clone(),
@@ -122,7 +124,8 @@ impl Writer {
                 ahead: ahead.clone(),
                 commit: commit.clone(),
                 gateway: gateway.clone(),
-                committed: committed.clone(),
+                cursors: cursors.clone(),
+                readers: readers.clone(),
                 stored: stored.clone(),
                 hint_waits: false,
                 database: None,
@@ -175,6 +178,8 @@ impl Writer {
         let job = Job {
             database: self.database.take(),
             settings: self.settings.clone(),
+            cursors: self.cursors.clone(),
+            readers: self.readers.clone(),
             commit: self.commit.clone(),
             items: self.backlog.items(),
             questions: std::mem::take(&mut self.questions),
@@ -201,7 +206,7 @@ impl Writer {
         match done.result {
             Ok(()) => {
                 if let Some((number, position)) = self.backlog.reach(done.num_items) {
-                    self.committed.advance(position);
+                    self.cursors.evaluation.advance(position);
                     self.ahead.committed(number);
                     self.tell(number, ctx);
                 }
@@ -288,6 +293,9 @@ impl Writer {
         self.ahead.close();
         let closed = actix_rt::task::spawn_blocking(move || {
             drop(reader);
+            if let Some(Err(error)) = database.as_ref().map(Database::save_published) {
+                log::warn!(target: "vigie::storage", "how far own readings are published could not be stored, some are published again: {error}");
+            }
             drop(database); // the last one
         });
         // Should closing panic, all was committed before: the next open tidies up.

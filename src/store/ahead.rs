@@ -163,8 +163,7 @@ impl State {
 
 /// The number of the last message in the database; 0 for none.
 fn last_committed(database: &Database) -> Result<u64, OpenError> {
-    let progress = recall::progress(&database.connection);
-    progress.map(|(number, _)| number).map_err(|error| database.error(&error))
+    database.progress().map(|progress| progress.number)
 }
 
 /// Says what can't be read.

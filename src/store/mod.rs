@@ -19,3 +19,4 @@ pub use actor::Writer;
 pub use ahead::{Ahead, AheadError};
 pub use sqlite::database::{Database, OpenError, Reason, Settings, open};
 pub use sqlite::query::{AlertFilter, AlertRow, History, QueryError, ReadingFilter, ReadingRow};
+pub use sqlite::resume::Progress;

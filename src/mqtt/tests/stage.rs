@@ -1,7 +1,6 @@
 //! The gateway on a stage: an evaluator and a storage that only take notes, and a log that is read.
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
@@ -13,20 +12,16 @@ use tempfile::TempDir;
 
 use super::super::actor::Crash;
 use super::super::{Gateway, Routes, Settings, factory};
-use crate::config::{
-    ClientTls, Durability, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle,
-};
+use crate::config::{ClientTls, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle};
+use crate::domain::Ingress;
 use crate::domain::{
     AlertEvent, AlertState, Change, Location, Priority, Quantity, Reading, Rejected, SensorId,
     Unit, Value,
 };
-use crate::ingest::Feed;
 use crate::ingest::codec::OriginJson;
-use crate::ingest::testing::intake;
+use crate::ingest::{Content, Log, LogConsumer, testing};
 use crate::locale::Language;
-use crate::messages::{
-    AlertsDelivered, AlertsWaiting, LoadPendingAlerts, PendingAlert, PublishReadings,
-};
+use crate::messages::{AlertsDelivered, AlertsWaiting, LoadPendingAlerts, PendingAlert};
 use crate::supervisor::testing::{Incarnation, Stand, mqtt_turn};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Mailbox, Route, Routed};
 use crate::wire::Topics;
@@ -69,13 +64,18 @@ impl Actor for Others {
     type Context = Context<Self>;
 }
 
-/// Notes what comes in, as an evaluator would.
-async fn evaluate(mut feed: Feed, notes: Arc<Mutex<Notes>>) {
+/// Notes what comes in from the broker, as an evaluator would.
+async fn evaluate(mut consumer: LogConsumer, notes: Arc<Mutex<Notes>>) {
     loop {
-        let batch = feed.next().await;
+        let polled = consumer.next().await;
         let mut notes = notes.lock().unwrap();
-        notes.readings.extend(batch.readings);
-        notes.rejected.extend(batch.rejected);
+        for entry in polled.entries.into_iter().filter(|it| it.ingress == Some(Ingress::Remote)) {
+            match entry.content {
+                Content::Readings(readings) => notes.readings.extend(readings),
+                Content::Rejected(rejected) => notes.rejected.push(rejected),
+                _ => {}
+            }
+        }
     }
 }
 
@@ -107,45 +107,36 @@ pub struct Stage {
     stand: Stand<Gateway>,
     factory: Factory,
     addr: Addr<Gateway>,
-    pub publish: Route<PublishReadings>,
+    pub log: Arc<Log>,
     pub waiting: Route<AlertsWaiting>,
     pub notes: Arc<Mutex<Notes>>,
     _others: Incarnation,
     _journal: TempDir,
-    _home: Option<TempDir>,
 }
 
 impl Stage {
-    /// With an outbox of its own.
-    pub fn new(settings: Settings) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let outbox = home.path().join("outbox");
-        Self { _home: Some(home), ..Self::in_folder(Settings { outbox, ..settings }) }
-    }
-
-    /// With the outbox that the settings name.
-    pub fn in_folder(mut settings: Settings) -> Self {
+    /// With a log of its own.
+    pub fn new(mut settings: Settings) -> Self {
         let notes: Arc<Mutex<Notes>> = Arc::default();
-        let (journal, intake) = intake(65_536);
-        settings.intake = Some(intake.clone());
+        let (journal, log) = testing::log(65_536);
+        settings.log = log.clone();
         let topics = Topics::new(&settings.mqtt.topic_prefix, settings.mqtt.reading_topic);
         let codec = Arc::new(OriginJson::new(topics, settings.times.zone));
-        actix_rt::spawn(evaluate(Feed::new(intake, codec, 0), notes.clone()));
+        actix_rt::spawn(evaluate(LogConsumer::new(log.clone(), codec, 0), notes.clone()));
         let others = Mailbox::new();
         let routes = Routes { pending: others.route(1), delivered: others.route(1) };
         let stand = Stand::new("others", others);
         let running = stand.start(|_| Ok(Others(notes.clone())));
         let mailbox = Mailbox::new();
         Self {
-            publish: mailbox.route(64),
+            log,
             waiting: mailbox.route(1),
             addr: mailbox.addr(),
             stand: Stand::new("gateway", mailbox),
-            factory: Rc::new(factory(settings, routes).unwrap()),
+            factory: Rc::new(factory(settings, routes)),
             notes,
             _others: running,
             _journal: journal,
-            _home: None,
         }
     }
 
@@ -169,9 +160,14 @@ impl Stage {
         self.notes.lock().unwrap().readings.iter().map(|reading| reading.value.get()).collect()
     }
 
+    /// Appends own readings.
     pub async fn send(&self, readings: Vec<Reading>) {
-        let message = PublishReadings { readings, delivered: None };
-        self.publish.send(message, DEADLINE).await.unwrap();
+        self.log.append_own(&readings).await;
+    }
+
+    /// Waits until every own reading is published.
+    pub async fn until_published(&self) {
+        until("all is published", || self.log.unpublished() == 0).await;
     }
 }
 
@@ -188,14 +184,13 @@ pub fn settings(name: &str, port: u16) -> Settings {
             topic_prefix: "factory".into(),
             reading_topic: ReadingTopic::Shared,
         },
-        outbox: PathBuf::new(),
-        durability: Durability::Process,
         times: TimeStyle { naive: false, zone: Tz::UTC },
         words: Language::English.words(),
         sensors: 4,
         version: "0.0.0".into(),
         embedded: None,
-        intake: None,
+        log: testing::log(65_536).1, // another takes its place
+        subscribes: true,
         gauges: Arc::default(),
     }
 }

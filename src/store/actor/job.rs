@@ -8,11 +8,12 @@ use r2d2_sqlite::rusqlite::{self, Connection};
 use tokio::sync::oneshot;
 
 use super::questions::Answer;
-use crate::messages::{KeptByReceiver, LoadAlerts, PendingAlert, ResumePoint};
+use crate::messages::{Cursors, KeptByReceiver, LoadAlerts, PendingAlert, ResumePoint};
 use crate::store::backlog::Taken;
 use crate::store::sqlite::database::{Database, OpenError, Reason, Settings, is_transient, open};
+use crate::store::sqlite::readers::Readers;
 use crate::store::sqlite::write::Work;
-use crate::store::sqlite::{recall, receivers};
+use crate::store::sqlite::{recall, receivers, resume};
 
 /// Commits work; [`write::commit`](crate::store::sqlite::write::commit) but for tests.
 pub(super) type CommitFn =
@@ -39,11 +40,11 @@ pub(super) enum Question {
 
 impl Question {
     /// One who no longer waits is not missed.
-    fn answer(self, database: &Database) {
+    fn answer(self, database: &Database, readers: &Readers) {
         let connection = &database.connection;
         match self {
             Self::Resume { reply } => {
-                let _ = reply.send(said(resume_point(connection)));
+                let _ = reply.send(resume_point(connection, readers));
             }
             Self::Committed { reply } => {
                 let _ = reply.send(Ok(()));
@@ -58,15 +59,19 @@ impl Question {
     }
 }
 
-fn resume_point(connection: &Connection) -> rusqlite::Result<ResumePoint> {
-    let (number, watch) = recall::progress(connection)?;
+fn resume_point(connection: &Connection, readers: &Readers) -> Answer<ResumePoint> {
+    let progress = said(resume::progress(connection))?;
+    let (series, since) = resume::series(connection, readers)?;
     Ok(ResumePoint {
-        number,
-        watch,
-        alarms: recall::alarm_states(connection)?,
-        position: recall::ingest_position(connection)?,
-        standing: recall::standing_alerts(connection)?,
-        recent: recall::recent(connection)?,
+        number: progress.number,
+        position: progress.position,
+        received_at: progress.received_at,
+        clocks: progress.clocks,
+        alarms: said(recall::alarm_states(connection))?,
+        standing: said(recall::standing_alerts(connection))?,
+        series,
+        since,
+        recent: said(resume::recent(connection))?,
     })
 }
 
@@ -100,6 +105,8 @@ impl Slowness {
 pub(super) struct Job {
     pub database: Option<Database>,
     pub settings: Arc<Settings>,
+    pub cursors: Arc<Cursors>,
+    pub readers: Readers,
     pub commit: CommitFn,
     pub items: Vec<Arc<Taken>>,
     pub questions: Vec<Question>,
@@ -126,7 +133,7 @@ impl Job {
     pub fn run(mut self) -> Done {
         let result = self.commit_all();
         if let (Ok(()), Some(database)) = (&result, &self.database) {
-            self.questions.drain(..).for_each(|question| question.answer(database));
+            self.questions.drain(..).for_each(|question| question.answer(database, &self.readers));
         }
         Done {
             database: self.database,
@@ -145,6 +152,7 @@ impl Job {
             Some(database) => database,
             none => none.insert(open(&self.settings)?),
         };
+        database.cursors = self.cursors.clone();
         let work: Vec<_> = self.items.iter().map(|item| item.work()).collect();
         (self.commit)(database, &work).map_err(|error| Trouble {
             is_transient: is_transient(&error),

@@ -4,12 +4,14 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::Writer;
-use super::job::Question;
+use super::job::{Question, said};
 use super::pending::Search;
+use crate::domain::Fingerprint;
 use crate::messages::{
-    ConfirmCommitted, KeptByReceiver, LoadAlerts, LoadPendingAlerts, LoadReceiver, LoadResumePoint,
-    PendingAlert, ResumePoint,
+    ConfirmCommitted, FindStored, KeptByReceiver, LoadAlerts, LoadPendingAlerts, LoadReceiver,
+    LoadResumePoint, PendingAlert, ResumePoint,
 };
+use crate::store::sqlite::resume;
 use crate::supervisor::Routed;
 
 /// What a question about the file gets.
@@ -88,6 +90,24 @@ impl Handler<Routed<LoadPendingAlerts>> for Writer {
             let (reader, answer) = found.map_err(|error| format!("the search died: {error}"))?;
             writer.reader = reader;
             answer
+        }))
+    }
+}
+
+impl Handler<Routed<FindStored>> for Writer {
+    type Result = ResponseActFuture<Self, Answer<Vec<Fingerprint>>>;
+
+    /// Answered beside the commits, by a reader of its own.
+    fn handle(&mut self, ask: Routed<FindStored>, _: &mut Self::Context) -> Self::Result {
+        let (FindStored { readings }, room) = ask.split();
+        let readers = self.readers.clone();
+        let found = actix_rt::task::spawn_blocking(move || {
+            let found: Answer<_> = said(resume::find_stored(&*readers.get()?, &readings));
+            found
+        });
+        Box::pin(found.into_actor(self).map(move |found, _, _| {
+            drop(room);
+            found.unwrap_or_else(|error| Err(format!("the search died: {error}")))
         }))
     }
 }

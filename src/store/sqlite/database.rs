@@ -1,16 +1,16 @@
 //! Opening the file: is it ours, may we write it, and how it is set up.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::checkpoint::{BACKSTOP_PAGES, Checkpoints};
-use super::recall;
 use super::schema::{self, Found, VERSION};
 use crate::config::{Durability, StorageConfig};
 use crate::domain::{Location, Quantity, QuickMap, SensorId, Unit};
-use crate::ingest::journal::Position;
+use crate::messages::Cursors;
 
 /// How long a statement waits for another program's lock before it is reported as busy. Short,
 /// because the writer tries again by itself, and a stop must not wait behind it.
@@ -131,17 +131,11 @@ pub struct Database {
     pub(in crate::store) rejected_keep: i64,
     pub(in crate::store) sensors: SensorsKnown,
     pub(in crate::store) checkpoints: Checkpoints,
+    /// The publication cursor is committed with what is stored.
+    pub(in crate::store) cursors: Arc<Cursors>,
 }
 
 impl Database {
-    /// The last record of the intake journal whose rows are in the file.
-    ///
-    /// # Errors
-    /// When the file can't be read.
-    pub fn ingest_position(&self) -> Result<Position, OpenError> {
-        recall::ingest_position(&self.connection).map_err(|error| self.error(&error))
-    }
-
     pub(in crate::store) fn error(&self, error: &rusqlite::Error) -> OpenError {
         OpenError::sqlite(Path::new(self.connection.path().unwrap_or_default()), error)
     }
@@ -192,6 +186,7 @@ pub fn open(settings: &Settings) -> Result<Database, OpenError> {
         rejected_keep: i64::try_from(settings.rejected_keep).unwrap_or(i64::MAX),
         sensors: SensorsKnown::default(),
         checkpoints: Checkpoints::start(path)?,
+        cursors: Arc::default(),
     })
 }
 

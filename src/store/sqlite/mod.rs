@@ -4,7 +4,9 @@
 pub(super) mod checkpoint;
 pub(super) mod database;
 pub(super) mod query;
+pub(super) mod readers;
 pub(super) mod recall;
 pub(super) mod receivers;
+pub(super) mod resume;
 pub(super) mod schema;
 pub(super) mod write;

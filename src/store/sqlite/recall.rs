@@ -5,16 +5,14 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Connection, Row, types};
 
 use crate::domain::{
-    AlarmState, AlertEvent, AlertState, Change, Location, Operator, Priority, Quantity, Reading,
-    SensorId, StandingAlert, Unit, Value, time,
+    AlarmState, AlertEvent, AlertState, Change, Location, Operator, Priority, Quantity, SensorId,
+    StandingAlert, Unit, Value, time,
 };
-use crate::ingest::journal::Position;
 use crate::messages::PendingAlert;
 
 /// The columns that [`readable`] takes.
@@ -33,19 +31,6 @@ pub(in crate::store) const PENDING_SQL: &str = concat!(
     " FROM alerts INDEXED BY alerts_pending",
     " WHERE announced AND published_at IS NULL AND id > ?1 ORDER BY id"
 );
-
-/// Readings of each table to recognise a redelivery by and to fill the windows of rules with: many times
-/// what brokers and devices have in flight, and a few megabytes to hold for a moment.
-const RECENT: i64 = 16_384;
-
-const RECENT_SQL: [&str; 2] = [
-    "SELECT sensor_id, location, quantity, value, unit, timestamp
-     FROM quantity_readings ORDER BY id DESC LIMIT ?1",
-    "SELECT r.sensor_id, r.location, 'temperature', r.temperature, coalesce(s.unit, ''), r.timestamp
-     FROM sensor_readings r
-     LEFT JOIN sensors s ON s.sensor_id = r.sensor_id AND s.quantity = 'temperature'
-     ORDER BY r.id DESC LIMIT ?1",
-];
 
 /// Why a row is no alert.
 type Unreadable = Box<dyn std::error::Error>;
@@ -110,31 +95,12 @@ fn standing_alert(row: &Row<'_>) -> Result<StandingAlert, Unreadable> {
     })
 }
 
-/// The last record of the intake journal whose rows are in the file.
-pub(in crate::store) fn ingest_position(connection: &Connection) -> rusqlite::Result<Position> {
-    connection
-        .prepare_cached("SELECT position FROM ingest_position")?
-        .query_row([], |row| row.get(0))
-        .map(|position: i64| position.unsigned_abs())
-}
-
 /// The row that the last alert event ever stored has had.
 pub(in crate::store) fn last_alert_row(connection: &Connection) -> rusqlite::Result<i64> {
     let sql =
         "SELECT max((SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'alerts'),
         (SELECT coalesce(max(id), 0) FROM alerts))";
     connection.query_row(sql, [], |row| row.get(0))
-}
-
-/// The number of the last message committed, and how long the installation had been listening then.
-pub(in crate::store) fn progress(connection: &Connection) -> rusqlite::Result<(u64, Duration)> {
-    connection.prepare_cached("SELECT number, watch_us FROM ingest_position")?.query_row(
-        [],
-        |row| {
-            let (number, watch_us): (i64, i64) = (row.get(0)?, row.get(1)?);
-            Ok((number.unsigned_abs(), Duration::from_micros(watch_us.unsigned_abs())))
-        },
-    )
 }
 
 /// The alarms of which anything is kept.
@@ -157,34 +123,6 @@ pub(in crate::store) fn alarm_states(connection: &Connection) -> rusqlite::Resul
 fn alarm_state(row: &Row<'_>) -> Result<AlarmState, Unreadable> {
     let sensor_id = SensorId::new(&text(row, 0)?)?;
     Ok(AlarmState { sensor_id, rule: text(row, 1)?, state: Some(row.get(2)?) })
-}
-
-/// The last readings of each table, in the order they were stored.
-pub(in crate::store) fn recent(connection: &Connection) -> rusqlite::Result<Vec<Reading>> {
-    let mut recent = Vec::new();
-    for sql in RECENT_SQL {
-        let mut select = connection.prepare_cached(sql)?;
-        let mut rows = select.query([RECENT])?;
-        while let Some(row) = rows.next()? {
-            recent.extend(reading(row));
-        }
-    }
-    recent.reverse();
-    Ok(recent)
-}
-
-/// Takes the columns of [`RECENT_SQL`]. A row that is no reading of Vigie's own can't come again either,
-/// and has no rules.
-fn reading(row: &Row<'_>) -> Option<Reading> {
-    let text = |column| row.get_ref(column).ok()?.as_str().ok();
-    Some(Reading {
-        sensor_id: SensorId::new(text(0)?).ok()?,
-        location: Location::new(text(1).unwrap_or_default()),
-        quantity: Quantity::new(text(2)?).ok()?,
-        value: Value::new(row.get(3).ok()?).ok()?,
-        unit: Unit::new(text(4)?),
-        timestamp: time::parse_stored(text(5)?)?,
-    })
 }
 
 /// Takes [`EVENT_COLUMNS`].

@@ -7,10 +7,10 @@
 use r2d2_sqlite::rusqlite::{self, Connection, TransactionBehavior};
 
 /// The version this program reads and writes.
-pub(in crate::store) const VERSION: u32 = 8;
+pub(in crate::store) const VERSION: u32 = 9;
 
 const STEPS: [&str; VERSION as usize] =
-    [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8];
+    [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9];
 
 /// The columns of the table that the system Vigie grew from made.
 const ORIGIN_COLUMNS: [&str; 6] =
@@ -204,6 +204,24 @@ CREATE INDEX operator_actions_idle ON operator_actions (id) WHERE outcome <> 'do
 const STEP_8: &str = "
 ALTER TABLE alerts ADD COLUMN silent_end BOOLEAN NOT NULL DEFAULT FALSE;
 CREATE INDEX alerts_told ON alerts (id) WHERE announced OR silent_end;
+";
+
+/// With the position go the wall clock, a listening clock for each way in (the one there was is the own sensors'
+/// now, and the others begin like it), and how far own readings are published. `series_states` has a checkpoint
+/// of each series with rules, as evaluation wrote it, and the row id of its table that it reaches.
+const STEP_9: &str = "
+ALTER TABLE ingest_position ADD COLUMN received_us INTEGER;
+ALTER TABLE ingest_position ADD COLUMN embedded_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ingest_position ADD COLUMN remote_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ingest_position ADD COLUMN published INTEGER NOT NULL DEFAULT 0;
+UPDATE ingest_position SET embedded_us = watch_us, remote_us = watch_us;
+CREATE TABLE series_states (
+    sensor_id TEXT NOT NULL,
+    quantity TEXT NOT NULL,
+    state BLOB NOT NULL,
+    reaches INTEGER NOT NULL,
+    PRIMARY KEY (sensor_id, quantity)
+);
 ";
 
 /// What a file turned out to be.

@@ -10,10 +10,11 @@ use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Transaction, TransactionBehavior, params, types};
 
 use super::database::{Database, SensorsKnown};
-use super::{recall, receivers};
+use super::{receivers, resume};
 use crate::domain::{
-    ActionRecord, AlarmState, AlertEvent, AlertState, Reading, Rejected, Value, time,
+    ActionRecord, AlarmState, AlertEvent, AlertState, Ingress, Reading, Rejected, Value, time,
 };
+use crate::ingest::Position;
 use crate::messages::{KeepReceiver, Store};
 
 /// How many sensors' units and places are remembered: a stream of ever new ids must not fill the
@@ -67,9 +68,9 @@ fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()
     if work.is_empty() {
         return Ok(());
     }
-    let Database { connection, naive, rejected_keep, sensors, .. } = database;
+    let Database { connection, naive, rejected_keep, sensors, cursors, .. } = database;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let (committed, _) = recall::progress(&transaction)?;
+    let committed = resume::progress(&transaction)?.number;
     let mut last: Option<&Store> = None;
     let mut rows = Rows {
         transaction: &transaction,
@@ -92,7 +93,7 @@ fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()
     rows.bound_rejected(*rejected_keep)?;
     rows.bound_idle(*rejected_keep)?;
     if let Some(store) = last {
-        rows.progress(store)?;
+        rows.progress(store, cursors.publication.position())?;
     }
     transaction.commit()
 }
@@ -118,6 +119,7 @@ impl Rows<'_> {
         for alarm in &store.alarms {
             self.alarm_state(alarm)?;
         }
+        resume::put_series(self.transaction, &store.series)?;
         for record in &store.actions {
             self.action(record)?;
         }
@@ -127,15 +129,23 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn progress(&self, store: &Store) -> rusqlite::Result<()> {
+    fn progress(&self, store: &Store, published: Position) -> rusqlite::Result<()> {
         // 292,000 years at a million messages a second, or of microseconds.
         let integer = |count: u128| i64::try_from(count).unwrap_or(i64::MAX);
+        let clock = |ingress| integer(store.clocks.get(ingress).as_micros());
         self.transaction
-            .prepare_cached("UPDATE ingest_position SET position = ?1, number = ?2, watch_us = ?3")?
-            .execute([
+            .prepare_cached(
+                "UPDATE ingest_position SET position = ?1, number = ?2, received_us = ?3,
+                    watch_us = ?4, embedded_us = ?5, remote_us = ?6, published = ?7",
+            )?
+            .execute(params![
                 integer(store.through.into()),
                 integer(store.number.into()),
-                integer(store.watch.as_micros()),
+                store.received_at.map(|at| at.timestamp_micros()),
+                clock(Ingress::Own),
+                clock(Ingress::Embedded),
+                clock(Ingress::Remote),
+                integer(published.into()),
             ])?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Readings come in by the door: in the intake first, acknowledged after.
+//! Readings come in by the publish hook: in the log first, acknowledged after.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::clients::VERSIONS;
 use super::raw::Raw;
 use super::{DEADLINE, Running};
-use crate::broker::Door;
+use crate::broker::PublishHook;
 use crate::config::ReadingTopic;
-use crate::ingest::Intake;
-use crate::ingest::testing::{durable_intake, full_intake, intake};
+use crate::ingest::Log;
+use crate::ingest::testing::{durable_log, full_log, log};
 use crate::wire::Topics;
 
 const READINGS: &str = "factory/sensors/temperature";
@@ -17,9 +17,9 @@ const STATUS: &str = "factory/sensors/status";
 /// Long enough for an answer that is on its way.
 const A_MOMENT: Duration = Duration::from_millis(300);
 
-fn broker(intake: &Arc<Intake>) -> Running {
+fn broker(log: &Arc<Log>) -> Running {
     let topics = Topics::new("factory", ReadingTopic::Shared);
-    Running::with_door(Door { intake: intake.clone(), topics })
+    Running::with_hook(PublishHook { log: log.clone(), topics })
 }
 
 fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -35,11 +35,11 @@ fn is_acknowledged(client: &mut Raw, qos: u8) -> bool {
 }
 
 #[test]
-fn nothing_is_acknowledged_or_passed_on_before_the_intake_has_it() {
+fn nothing_is_acknowledged_or_passed_on_before_the_log_has_it() {
     for version in VERSIONS {
         for qos in [1, 2] {
-            let (_folder, intake) = full_intake();
-            let broker = broker(&intake);
+            let (_folder, log) = full_log();
+            let broker = broker(&log);
             let mut listener = Raw::connect(broker.addr(), "listener", true);
             listener.subscribe("#", 0);
             let mut device = Raw::connect_as(broker.addr(), "device", version);
@@ -52,11 +52,11 @@ fn nothing_is_acknowledged_or_passed_on_before_the_intake_has_it() {
                 assert_eq!(listener.next(DEADLINE).expect("passed on").payload, b"other");
             }
             assert!(!device.is_acknowledged(qos, A_MOMENT), "{version:?} at {qos}");
-            assert_eq!((listener.next(A_MOMENT), intake.last()), (None, 0));
+            assert_eq!((listener.next(A_MOMENT), log.last()), (None, 0));
 
-            intake.open_wide();
+            log.stop_backpressure();
             assert!(is_acknowledged(&mut device, qos), "{version:?} at {qos}");
-            assert_eq!(intake.contents(), [(READINGS.to_owned(), 7)]);
+            assert_eq!(log.contents(), [(READINGS.to_owned(), 7)]);
             assert_eq!(listener.next(DEADLINE).expect("passed on").payload, b"reading");
         }
     }
@@ -64,10 +64,10 @@ fn nothing_is_acknowledged_or_passed_on_before_the_intake_has_it() {
 
 #[test]
 fn every_reading_comes_in_once_whatever_it_looks_like() {
-    let (_folder, intake) = intake(65_536);
-    let broker = broker(&intake);
+    let (_folder, log) = log(65_536);
+    let broker = broker(&log);
     for version in VERSIONS {
-        let before = intake.contents().len();
+        let before = log.contents().len();
         let mut device = Raw::connect_as(broker.addr(), "device", version);
         device.publish_at(0, false, READINGS, b"at most once");
         device.publish_at(1, true, "factory/sensors/co2/C_1", b"retained");
@@ -85,7 +85,7 @@ fn every_reading_comes_in_once_whatever_it_looks_like() {
         let mut listener = Raw::connect(broker.addr(), "listener", true);
         listener.subscribe("factory/sensors/co2/+", 0);
         assert_eq!(listener.next(DEADLINE).expect("retained").payload, b"retained");
-        let came: Vec<_> = intake.contents().split_off(before);
+        let came: Vec<_> = log.contents().split_off(before);
         let expected = [
             (READINGS.to_owned(), 12),
             ("factory/sensors/co2/C_1".to_owned(), 8),
@@ -98,17 +98,17 @@ fn every_reading_comes_in_once_whatever_it_looks_like() {
 
 #[test]
 fn a_will_can_be_a_reading() {
-    let (_folder, intake) = intake(65_536);
-    let broker = broker(&intake);
+    let (_folder, log) = log(65_536);
+    let broker = broker(&log);
     drop(Raw::connect_with_will(broker.addr(), "device", READINGS, "the last"));
-    eventually("the will", || intake.last() == 1);
-    assert_eq!(intake.contents(), [(READINGS.to_owned(), 8)]);
+    eventually("the will", || log.last() == 1);
+    assert_eq!(log.contents(), [(READINGS.to_owned(), 8)]);
 }
 
 #[test]
 fn who_waits_too_long_is_cut_off_and_can_come_back() {
-    let (_folder, intake) = full_intake();
-    let broker = broker(&intake);
+    let (_folder, log) = full_log();
+    let broker = broker(&log);
     for version in VERSIONS {
         let mut device = Raw::connect_as(broker.addr(), "patient", version);
         device.publish_at(1, false, READINGS, b"reading");
@@ -130,16 +130,16 @@ fn who_waits_too_long_is_cut_off_and_can_come_back() {
     }
     device.publish_at(2, false, READINGS, b"again");
     assert!(!device.is_acknowledged(2, A_MOMENT));
-    assert_eq!(intake.last(), 0);
-    intake.open_wide();
+    assert_eq!(log.last(), 0);
+    log.stop_backpressure();
     assert!(is_acknowledged(&mut device, 2));
-    assert_eq!(intake.contents(), [(READINGS.to_owned(), 5)]);
+    assert_eq!(log.contents(), [(READINGS.to_owned(), 5)]);
 }
 
 #[test]
 fn those_who_wait_do_not_hold_up_a_stop() {
-    let (_folder, intake) = full_intake();
-    let mut broker = broker(&intake);
+    let (_folder, log) = full_log();
+    let mut broker = broker(&log);
     let mut waiting: Vec<_> = (0..50)
         .map(|id| {
             let mut device = Raw::connect(broker.addr(), &id.to_string(), true);
@@ -154,27 +154,27 @@ fn those_who_wait_do_not_hold_up_a_stop() {
     for device in &mut waiting {
         assert!(!device.is_acknowledged(1, DEADLINE));
     }
-    assert_eq!(Arc::strong_count(&intake), 1);
+    assert_eq!(Arc::strong_count(&log), 1);
 }
 
 #[test]
 fn many_devices_share_one_wait_for_the_device_below() {
     const DEVICES: usize = 50;
-    let (_folder, intake) = durable_intake();
-    let broker = broker(&intake);
+    let (_folder, log) = durable_log();
+    let broker = broker(&log);
     let mut devices: Vec<_> = (0..DEVICES)
         .map(|id| Raw::connect_as(broker.addr(), &id.to_string(), VERSIONS[id % 2]))
         .collect();
-    let slow = futures_util::FutureExt::now_or_never(intake.slow_device()).expect("free");
+    let slow = futures_util::FutureExt::now_or_never(log.slow_device()).expect("free");
     for device in &mut devices {
         device.publish_at(1, false, READINGS, b"reading");
     }
-    eventually("all are written", || intake.last() == DEVICES as u64);
+    eventually("all are written", || log.last() == DEVICES as u64);
     assert!(!devices[0].is_acknowledged(1, A_MOMENT), "before it is on the device");
-    assert_eq!(intake.num_syncs(), 0);
+    assert_eq!(log.num_syncs(), 0);
     drop(slow);
     for device in &mut devices {
         assert!(is_acknowledged(device, 1));
     }
-    assert_eq!(intake.num_syncs(), 1);
+    assert_eq!(log.num_syncs(), 1);
 }

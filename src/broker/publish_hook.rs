@@ -1,12 +1,12 @@
-//! The way in for readings and acknowledgements: a PUBLISH is in the [`Intake`] before anything else happens to
+//! The way in for readings and acknowledgements: a PUBLISH is in the [`Log`] before anything else happens to
 //! it, its acknowledgement above all.
 //!
 //! rmqtt asks whether a message may be published before it keeps it as a retained one, forwards it
 //! and acknowledges it (PUBACK, PUBREC), and waits for the answer; meanwhile it does nothing else
 //! for that client, and everything for the others.
 //!
-//! Holds always: a reading that was acknowledged is in the intake; while the intake takes nothing no
-//! reading is acknowledged. Never: a client that waits for longer than [`PATIENCE`].
+//! Holds always: a reading that was acknowledged is in the log; while the log takes nothing no
+//! reading is acknowledged. What the daemon's own gateway publishes is left out. Never: a client that waits for longer than [`PATIENCE`].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,8 +16,10 @@ use rmqtt::codec::v5::PublishAckReason;
 use rmqtt::hook::{Handler, HookResult, Parameter, ReturnType};
 use rmqtt::types::{From, FromType, Publish, PublishAclResult, PublishResult};
 
+use super::actor::GATEWAY_USER;
 use super::losses::Seldom;
-use crate::ingest::Intake;
+use crate::domain::Ingress;
+use crate::ingest::{Arrival, Log};
 use crate::wire::{Subject, Topics};
 
 /// A client whose reading isn't taken for so long is cut off, and sends it again when it is back.
@@ -28,20 +30,23 @@ const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Where readings go that are published to the embedded broker.
 #[derive(Clone)]
-pub struct Door {
-    pub intake: Arc<Intake>,
+pub struct PublishHook {
+    pub log: Arc<Log>,
     /// They tell what is to come in.
     pub topics: Topics,
 }
 
-impl Door {
+impl PublishHook {
     /// False when the intake didn't take it in time.
     async fn take(&self, publish: &Publish) -> bool {
         match self.topics.subject(&publish.topic) {
             Subject::Reading { .. }
             | Subject::Availability { .. }
             | Subject::Acknowledgement { .. } => {
-                let taken = self.intake.accept_async(&publish.topic, &publish.payload);
+                let qos = publish.qos.value();
+                let arrival =
+                    Arrival::live(Ingress::Embedded, &publish.topic, &publish.payload, qos);
+                let taken = self.log.accept_async(&arrival);
                 tokio::time::timeout(PATIENCE, taken).await.is_ok()
             }
             Subject::Status | Subject::Foreign => true,
@@ -52,13 +57,13 @@ impl Door {
 /// Asked about each message of a client. (It isn't asked about superusers' ones, which `access`
 /// never makes.)
 pub(super) struct Messages {
-    door: Door,
+    hook: PublishHook,
     cuts: Seldom,
 }
 
 impl Messages {
-    pub(super) fn new(door: Door) -> Self {
-        Self { door, cuts: Seldom::default() }
+    pub(super) fn new(hook: PublishHook) -> Self {
+        Self { hook, cuts: Seldom::default() }
     }
 }
 
@@ -68,7 +73,8 @@ impl Handler for Messages {
         let Parameter::MessagePublishCheckAcl(session, publish) = parameter else {
             return (true, before);
         };
-        if self.door.take(publish).await {
+        // The gateway publishes what the log has already.
+        if session.id().username_ref() == GATEWAY_USER || self.hook.take(publish).await {
             return (true, before);
         }
         if let Some(times) = self.cuts.count(Instant::now()) {
@@ -86,7 +92,7 @@ impl Handler for Messages {
 }
 
 /// Asked about wills, too, on which there is no acknowledgement to hold back.
-pub(super) struct Wills(pub(super) Door);
+pub(super) struct Wills(pub(super) PublishHook);
 
 #[async_trait]
 impl Handler for Wills {

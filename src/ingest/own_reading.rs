@@ -1,38 +1,22 @@
-//! What the outbox's journal holds: readings, and how far they are done with. Pure.
+//! An own sensor's reading in a record of the log. Pure.
 //!
 //! ```text
 //! offset  bytes  what
-//!      0      1  01: a reading
-//!      1      8  its time: seconds since 1970 in UTC, signed, little-endian
-//!      9      4  and nanoseconds, little-endian
-//!     13      …  five texts, each its length in 4 bytes, little-endian, and so many bytes of UTF-8:
+//!      0      8  its time: seconds since 1970 in UTC, signed
+//!      8      4  and nanoseconds
+//!     12      …  five texts, each its length in 4 bytes and its bytes of UTF-8:
 //!                sensor id, location, quantity, the value as it prints, unit
-//!
-//!      0      1  02: done
-//!      1      8  the position, little-endian, up to which every record is done with
 //! ```
 //!
-//! Holds always: what is read is exactly what was written, the form of the value included. Never: a
-//! reading that `domain` would not take.
+//! Integers are little-endian. Always: what is read is exactly what was written, the form of the value
+//! included. Never: a reading that `domain` would not take.
 
 use chrono::DateTime;
 
 use crate::domain::{Location, Quantity, Reading, SensorId, Unit, Value};
-use crate::ingest::journal::Position;
 
-const READING: u8 = 1;
-const DONE: u8 = 2;
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Record {
-    Reading(Reading),
-    Done(Position),
-}
-
-/// Writes a reading over what `out` holds.
-pub fn write_reading(out: &mut Vec<u8>, reading: &Reading) {
-    out.clear();
-    out.push(READING);
+/// Appends a reading to `out`.
+pub fn write(out: &mut Vec<u8>, reading: &Reading) {
     out.extend_from_slice(&reading.timestamp.timestamp().to_le_bytes());
     out.extend_from_slice(&reading.timestamp.timestamp_subsec_nanos().to_le_bytes());
     let value = reading.value.to_string();
@@ -46,27 +30,14 @@ pub fn write_reading(out: &mut Vec<u8>, reading: &Reading) {
     }
 }
 
-/// The record that declares everything up to `position` done with.
-#[must_use]
-pub fn done(position: Position) -> [u8; 9] {
-    let mut record = [DONE; 9];
-    record[1..].copy_from_slice(&position.to_le_bytes());
-    record
-}
-
 /// `None` for anything this version does not write.
 #[must_use]
-pub fn read(bytes: &[u8]) -> Option<Record> {
-    let (kind, mut rest) = bytes.split_first()?;
-    let record = match *kind {
-        READING => Record::Reading(read_reading(&mut rest)?),
-        DONE => Record::Done(Position::from_le_bytes(take(&mut rest)?)),
-        _ => return None,
-    };
-    rest.is_empty().then_some(record)
+pub fn read(mut bytes: &[u8]) -> Option<Reading> {
+    let reading = read_first(&mut bytes)?;
+    bytes.is_empty().then_some(reading)
 }
 
-fn read_reading(rest: &mut &[u8]) -> Option<Reading> {
+fn read_first(rest: &mut &[u8]) -> Option<Reading> {
     let seconds = i64::from_le_bytes(take(rest)?);
     let nanoseconds = u32::from_le_bytes(take(rest)?);
     let sensor_id = SensorId::new(text(rest)?).ok()?;
@@ -109,21 +80,18 @@ mod tests {
     }
 
     fn written(reading: &Reading) -> Vec<u8> {
-        let mut bytes = vec![9; 3];
-        write_reading(&mut bytes, reading);
+        let mut bytes = Vec::new();
+        write(&mut bytes, reading);
         bytes
     }
 
     #[test]
     fn the_layout_is_the_one_above() {
-        let mut expected = vec![1];
-        expected.extend([0xFF; 8]);
+        let mut expected = vec![0xFF; 8];
         expected.extend(123_456_789_u32.to_le_bytes());
         expected
             .extend(b"\x07\0\0\0TEMP_\xC3\xA9\0\0\0\0\x03\0\0\0co2\x04\0\0\x0038.0\x03\0\0\0ppm");
         assert_eq!(written(&reading(Value::new(38.0).unwrap())), expected);
-        assert_eq!(done(258), [2, 2, 1, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(read(&done(258)), Some(Record::Done(258)));
     }
 
     #[test]
@@ -131,7 +99,7 @@ mod tests {
         for carried in ["38", "38.0", "38.2", "-0.0", "0", "1e300", "9007199254740992", "-5e-324"] {
             let number = serde_json::from_str(carried).unwrap();
             let before = reading(Value::from_json(&number).unwrap());
-            let Some(Record::Reading(after)) = read(&written(&before)) else { panic!("{carried}") };
+            let Some(after) = read(&written(&before)) else { panic!("{carried}") };
             assert_eq!((after.value.to_string(), &after), (carried.to_owned(), &before));
         }
     }
@@ -142,8 +110,8 @@ mod tests {
         let mut longer = good.clone();
         longer.push(0);
         let mut nameless = good;
-        nameless[13..17].fill(0);
-        for bad in [&b""[..], b"\x03abc", b"\x02\0", b"\x01", &longer, &nameless] {
+        nameless[12..16].fill(0);
+        for bad in [&b""[..], b"\x03abc", &longer, &nameless] {
             assert_eq!(read(bad), None, "{bad:?}");
         }
     }
@@ -166,7 +134,7 @@ mod tests {
                 unit: Unit::new(&unit),
                 timestamp: DateTime::from_timestamp(seconds, nanoseconds).unwrap(),
             };
-            prop_assert_eq!(read(&written(&before)), Some(Record::Reading(before)));
+            prop_assert_eq!(read(&written(&before)), Some(before));
         }
 
         #[test]
