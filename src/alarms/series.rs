@@ -8,13 +8,15 @@ use chrono_tz::Tz;
 
 use super::around::Around;
 use super::kinds::{self, Memory, Sample, Verdict, stale};
-use super::machine::{Alarm, Announcement, Change, Event, Moment, Transition};
+use super::machine::{Alarm, Announcement, Change, Event, Moment, Rebase, Transition};
 use super::quiet::dependencies::Links;
 use super::quiet::reasons::{Quiet, Reasons};
-use super::quiet::{Summary, chatter};
+use super::quiet::{NamedSummary, chatter};
 use super::remarks::Remarks;
 use super::rule::{Kind, Rule};
-use crate::domain::{Limit, Location, Operator, Quantity, Reading, SensorId, Unit, Value};
+use crate::domain::{
+    Ingress, Limit, ListeningClocks, Location, Operator, Quantity, Reading, SensorId, Unit, Value,
+};
 
 /// Names a series.
 pub(super) type Key = (SensorId, Quantity);
@@ -27,8 +29,10 @@ pub(super) struct Newest {
     /// `None` for a series that is expected and was never heard.
     pub value: Option<Value>,
     pub at: DateTime<Utc>,
-    /// When it was heard, or first expected, on the watch clock.
+    /// When it was heard, or first expected, on the listening clock of `ingress`.
     pub heard: Duration,
+    /// The way it was last heard by. One that is expected and was never heard is of the daemon's own.
+    pub ingress: Ingress,
 }
 
 /// The alarm of one rule.
@@ -52,9 +56,9 @@ pub(super) struct Entry {
 pub(super) struct Series {
     pub newest: Newest,
     pub entries: Vec<Entry>,
-    /// When the engine looks at it next, on the watch clock; early at worst.
+    /// When the engine looks at it next, on the listening clock; early at worst.
     pub look_at: Option<Duration>,
-    /// Since when all its readings have been late, on the watch clock. Not kept: a restart counts anew.
+    /// Since when all its readings have been late, on the listening clock. Not kept: a restart counts anew.
     pub late_since: Option<Duration>,
 }
 
@@ -66,7 +70,7 @@ pub(super) struct Step {
     /// Whether there is something new to keep.
     pub has_changed: bool,
     /// What else is to be said, before the transitions.
-    pub summary: Option<Summary>,
+    pub summary: Option<NamedSummary>,
     /// Whether people had been told of it before, and not of its end.
     pub was_told: bool,
     /// Whether it stood before.
@@ -90,13 +94,14 @@ impl Step {
 }
 
 impl Newest {
-    pub fn new(reading: &Reading, heard: Duration) -> Self {
+    pub fn new(reading: &Reading, ingress: Ingress, heard: Duration) -> Self {
         Self {
             location: reading.location.clone(),
             unit: reading.unit.clone(),
             value: Some(reading.value),
             at: reading.timestamp,
             heard,
+            ingress,
         }
     }
 
@@ -111,13 +116,19 @@ impl Newest {
     }
 
     pub const fn moment(&self) -> Moment {
-        Moment { at: self.at, watch: self.heard }
+        Moment { at: self.at, listened: self.heard }
     }
 
-    /// So much later on both clocks as the watch clock says.
-    pub fn moment_at(&self, watch: Duration) -> Moment {
-        let (at, _) = stale::due(self.at, self.heard, watch.saturating_sub(self.heard));
-        Moment { at, watch }
+    /// The moment `lag` before the present of its listening clock, as much later than the newest on both
+    /// clocks.
+    pub fn moment_before(&self, clocks: &ListeningClocks, lag: Duration) -> Moment {
+        self.moment_at(clocks.get(self.ingress).saturating_sub(lag))
+    }
+
+    /// So much later on both clocks as the listening clock says.
+    pub fn moment_at(&self, listened: Duration) -> Moment {
+        let (at, _) = stale::due(self.at, self.heard, listened.saturating_sub(self.heard));
+        Moment { at, listened }
     }
 }
 
@@ -127,11 +138,22 @@ impl Series {
         self.entries.iter().position(|entry| entry.id.as_ref() == Some(id))
     }
 
-    /// When silence changes something, on the watch clock.
+    /// When silence changes something, on the listening clock.
     pub fn due(&self, rules: &[Arc<Rule>]) -> Option<Duration> {
         let dues =
             self.entries.iter().filter_map(|entry| entry.due(&rules[entry.rule], &self.newest));
         dues.min()
+    }
+
+    /// It is heard by another way: all that runs goes on by that listening clock. `clocks` show the present.
+    pub fn change_ingress(&mut self, ingress: Ingress, clocks: &ListeningClocks) {
+        let by = Rebase { from: clocks.get(self.newest.ingress), to: clocks.get(ingress) };
+        self.newest.ingress = ingress;
+        by.time(&mut self.newest.heard);
+        self.late_since.iter_mut().for_each(|since| by.time(since));
+        for entry in &mut self.entries {
+            entry.rebase(by);
+        }
     }
 
     /// Its clock went back to `at`: what its readings are compared with begins anew, its alarms go on.
@@ -156,6 +178,11 @@ impl Entry {
     pub fn new(rule: usize, kind: &Kind) -> Self {
         let (alarm, remarks, memory) = (Alarm::default(), Remarks::default(), Memory::new(kind));
         Self { rule, alarm, id: None, is_offline: false, quiet: None, remarks, memory }
+    }
+
+    fn rebase(&mut self, by: Rebase) {
+        self.alarm.rebase(by);
+        self.quiet.iter_mut().for_each(|quiet| quiet.rebase(by));
     }
 
     /// Judges the newest reading.
@@ -299,6 +326,12 @@ impl Entry {
         stepped.unwrap_or_default().and(Step { has_changed, summary, ..Step::default() })
     }
 
+    /// That it chatters is told as an alert of that id.
+    pub fn name_chatter(&mut self, id: &Arc<str>) {
+        let chatter = self.quiet.as_mut().and_then(|quiet| quiet.chatter.as_mut());
+        chatter.into_iter().for_each(|chatter| chatter.name(id));
+    }
+
     /// Where its alarm is counted as one that explains others, or may be explained.
     pub fn links(&self) -> Links {
         self.quiet.as_ref().map(|quiet| quiet.links.clone()).unwrap_or_default()
@@ -309,10 +342,10 @@ impl Entry {
         self.quiet.take_if(|quiet| **quiet == Quiet::default());
     }
 
-    /// When silence changes something, on the watch clock.
+    /// When silence changes something, on the listening clock.
     pub fn due(&self, rule: &Rule, newest: &Newest) -> Option<Duration> {
-        let silence = self.silence_ends(rule, newest).map(|due| due.watch);
-        let delay = self.alarm.next_due().map(|due| due.watch);
+        let silence = self.silence_ends(rule, newest).map(|due| due.listened);
+        let delay = self.alarm.next_due().map(|due| due.listened);
         let quiet = self.quiet.as_ref().and_then(|quiet| quiet.due());
         silence.into_iter().chain(delay).chain(quiet).min()
     }
@@ -321,25 +354,25 @@ impl Entry {
     fn silence_ends(&self, rule: &Rule, newest: &Newest) -> Option<Moment> {
         match rule.kind {
             Kind::Stale { after } if !self.alarm.is_broken() => {
-                let (at, watch) = stale::due(newest.at, newest.heard, after);
-                Some(Moment { at, watch })
+                let (at, listened) = stale::due(newest.at, newest.heard, after);
+                Some(Moment { at, listened })
             }
             _ => None,
         }
     }
 
-    /// Time went by, up to `watch`. What keeps it quiet is looked at as of `look_at`, which is no later:
+    /// Time went by, up to `listened`. What keeps it quiet is looked at as of `look_at`, which is no later:
     /// others may yet have to say something in between.
     pub fn elapse(
         &mut self,
         rule: &Rule,
         newest: &Newest,
-        (look_at, watch): (Duration, Duration),
+        (look_at, listened): (Duration, Duration),
         reasons: Reasons<'_>,
     ) -> Step {
-        let step = match self.silence_ends(rule, newest).filter(|due| due.watch <= watch) {
+        let step = match self.silence_ends(rule, newest).filter(|due| due.listened <= listened) {
             Some(due) => self.step(rule, Event::Judged { is_broken: true }, due, reasons),
-            None => self.step(rule, Event::Elapsed, Moment { at: newest.at, watch }, reasons),
+            None => self.step(rule, Event::Elapsed, Moment { at: newest.at, listened }, reasons),
         };
         step.and(self.look(rule, newest.moment_at(look_at), false, reasons))
     }
@@ -357,7 +390,7 @@ impl Entry {
         let Kind::Stale { after } = rule.kind else { return Step::default() };
         let (_, silent_at) = stale::due(newest.at, newest.heard, after);
         let was_offline = std::mem::replace(&mut self.is_offline, !is_online);
-        let is_broken = if is_online { now.watch >= silent_at } else { true };
+        let is_broken = if is_online { now.listened >= silent_at } else { true };
         let step = self.step(rule, Event::Judged { is_broken }, now, reasons);
         let mut step = step.and(self.look(rule, now, false, reasons));
         step.has_changed |= was_offline == is_online;

@@ -5,6 +5,7 @@
 
 mod alert;
 mod fingerprint;
+mod listening;
 mod operator;
 mod quantity;
 mod quick;
@@ -14,6 +15,7 @@ mod value;
 
 pub use alert::{AlarmState, AlertEvent, AlertState, Change, Limit, Priority, StandingAlert};
 pub use fingerprint::Fingerprint;
+pub use listening::{Ingress, ListeningClocks};
 pub use operator::{
     Action, ActionError, ActionRecord, AlarmName, AlarmNameError, AlarmOf, AlarmView,
     LONGEST_SHELF, Operator, OperatorAction, Refused, SHELVED_FOR, Said, ShelfView, Via,

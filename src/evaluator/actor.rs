@@ -28,10 +28,9 @@ use super::held::Held;
 use super::recent::Recent;
 use super::silence::{Mark, Silence};
 use super::watch::Watch;
-use crate::alarms::engine::{Engine, Outcome, Past};
-use crate::alarms::machine::Moment;
+use crate::alarms::engine::{Deadlines, Engine, Outcome, Past, RecordTime};
 use crate::config::TimeStyle;
-use crate::domain::{AlertEvent, Fingerprint};
+use crate::domain::{AlertEvent, Fingerprint, ListeningClocks};
 use crate::ingest::codec::Codec;
 use crate::ingest::{Feed, Intake};
 use crate::locale::Words;
@@ -151,16 +150,16 @@ impl Evaluator {
         let ResumePoint { position, number, watch, standing, alarms, recent } = point;
         let EvaluatorSettings { intake, codec, ruling, .. } = &self.settings;
         let mut closed = Vec::new();
-        let past = Past { watch, recent: &recent, alarms, standing };
+        let clocks = ListeningClocks::all_at(watch);
+        let past = Past { clocks, recent: &recent, alarms, standing };
         let Ruling { rules, quiet, expected } = ruling.get();
         self.engine = Engine::restore(rules, self.settings.times.zone, past, &mut closed);
         for (sensor_id, rule) in self.engine.take_unread() {
             log::warn!(target: "vigie::alerts", "what was kept of the alarm {rule}/{sensor_id} can't be read: it is closed, and begins anew");
         }
         self.engine.keep_quiet(quiet);
-        let now = Moment { at: Utc::now(), watch };
-        self.engine.expect(&expected, now, &mut closed);
-        self.engine.tick(now.at, watch, &mut closed);
+        self.engine.set_time(record(position, watch), &mut closed);
+        self.engine.expect(&expected, &mut closed);
         self.silence = Silence::default();
         self.watch = Watch::new(watch);
         self.watch_kept = watch;
@@ -211,8 +210,9 @@ impl Evaluator {
 
     /// How long until silence, or a window of maintenance, may change something.
     fn next_look(&mut self) -> Option<Duration> {
-        let next = self.engine.next_look();
-        let next = next.or_else(|| self.engine.has_windows().then_some(Duration::MAX))?;
+        let Deadlines { own, embedded, remote, wall } = self.engine.next_deadline();
+        let next = [own, embedded, remote].into_iter().flatten().min();
+        let next = next.or_else(|| wall.map(|_| Duration::MAX))?;
         Some(next.saturating_sub(self.now()).clamp(LOOK_AT_LEAST, LOOK_AT_MOST))
     }
 
@@ -233,9 +233,9 @@ impl Evaluator {
         let watch = self.now();
         let mark = Mark { watch, last: self.settings.intake.last() };
         let mut outcomes = Vec::new();
-        self.engine.tick(Utc::now(), watch, &mut outcomes);
-        if let Some(watch) = self.silence.certain(mark, self.evaluated()) {
-            self.engine.elapse(watch, &mut outcomes);
+        let evaluated = self.evaluated();
+        if let Some(watch) = self.silence.certain(mark, evaluated) {
+            self.engine.advance(record(evaluated, watch), &mut outcomes);
         }
         self.hold(outcomes);
     }
@@ -316,6 +316,11 @@ impl Actor for Evaluator {
         });
         self.resume(ctx);
     }
+}
+
+/// The present, as of a record; one clock for all ways in.
+fn record(position: u64, watch: Duration) -> RecordTime {
+    RecordTime { position, received_at: Utc::now(), clocks: ListeningClocks::all_at(watch) }
 }
 
 /// Asks until storage answers: it may have died with the question, and come back.

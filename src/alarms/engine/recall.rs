@@ -1,7 +1,7 @@
 //! What the last readings say of their series, which an engine that is restored goes on from. Pure.
 //!
 //! When they were heard is not known. So that the clock of a series went back, which [`super::late`] tells by
-//! the watch clock, is told by the readings' own times here, once they span as long; or by what was kept:
+//! the listening clock, is told by the readings' own times here, once they span as long; or by what was kept:
 //! nothing but what is newest is kept with an alarm, so a late reading that was kept had ceased to be late.
 
 use std::collections::HashMap;
@@ -13,12 +13,12 @@ use super::super::kept::Kept;
 use super::super::series::Newest;
 use super::late::LATE_AT_MOST;
 use super::{Engine, Key};
-use crate::domain::{AlarmState, Reading};
+use crate::domain::{AlarmState, Ingress, Reading};
 
 /// What is known of a series while its last readings are gone through.
 #[derive(Default)]
 struct Trace {
-    /// When it was heard last by what was kept of its alarms: on the watch clock, and the reading's own time.
+    /// When it was heard last by what was kept of its alarms: on the listening clock, and the reading's own time.
     kept: Option<(Duration, DateTime<Utc>)>,
     /// Whether that reading was met.
     is_met: bool,
@@ -27,7 +27,7 @@ struct Trace {
 }
 
 impl Trace {
-    /// What was kept last, by the watch clock: a clock that went back was ahead before.
+    /// What was kept last, by the listening clock: a clock that went back was ahead before.
     fn of_kept(alarms: &[AlarmState]) -> HashMap<Key, Self> {
         let mut traces = HashMap::<Key, Self>::new();
         for alarm in alarms {
@@ -43,14 +43,14 @@ impl Trace {
     }
 
     /// One more reading. Whether it is too late to change anything, or, if it is late, no longer is.
-    fn is_too_late(&mut self, at: DateTime<Utc>, is_late: bool, watch: Duration) -> bool {
+    fn is_too_late(&mut self, at: DateTime<Utc>, is_late: bool, now: Duration) -> bool {
         let is_kept = self.kept.is_some_and(|(_, kept)| is_same(kept, at)) && !self.is_met;
         let from = self.late_from.map_or(at, |from| from.min(at));
         let lasts = (at - from).to_std().is_ok_and(|lasts| lasts >= LATE_AT_MOST);
         // Not if a later one was the newest so lately that nothing can have been late for long.
         let is_known_better = self
             .kept
-            .is_some_and(|(heard, kept)| at < kept && watch.saturating_sub(heard) < LATE_AT_MOST);
+            .is_some_and(|(heard, kept)| at < kept && now.saturating_sub(heard) < LATE_AT_MOST);
         let is_too_late = is_late && !is_kept && (!lasts || is_known_better);
         self.late_from = is_too_late.then_some(from);
         self.is_met |= is_kept && !is_too_late;
@@ -60,15 +60,15 @@ impl Trace {
 
 impl Engine {
     /// Remembers the readings that an earlier life judged, in the order they came.
-    pub(super) fn recall(&mut self, recent: &[Reading], alarms: &[AlarmState], watch: Duration) {
+    pub(super) fn recall(&mut self, recent: &[Reading], alarms: &[AlarmState], heard: Duration) {
         let mut traces = Trace::of_kept(alarms);
         for reading in recent {
             let key = (reading.sensor_id.clone(), reading.quantity.clone());
-            let newest = Newest::new(reading, watch);
+            let newest = Newest::new(reading, Ingress::default(), heard);
             let known = self.series.get(&key);
             let is_late = known.is_some_and(|series| series.newest.makes_late(&newest));
             let trace = traces.entry(key.clone()).or_default();
-            if trace.is_too_late(newest.at, is_late, watch) {
+            if trace.is_too_late(newest.at, is_late, heard) {
                 continue;
             }
             let mut series = self.take(&key, &newest, &mut Vec::new());
@@ -84,13 +84,13 @@ impl Engine {
     }
 
     /// The newest of a series, by what is known of it and what was kept with one of its alarms: what was
-    /// heard later on the watch clock, for a sensor's own may have gone back, or stand still.
-    pub(super) fn newer(&self, key: &Key, kept: &Newest, watch: Duration) -> Newest {
+    /// heard later on the listening clock, for a sensor's own may have gone back, or stand still.
+    pub(super) fn newer(&self, key: &Key, kept: &Newest, heard: Duration) -> Newest {
         let Some(known) = self.series.get(key).map(|series| &series.newest) else {
             return kept.clone();
         };
         // Of the last readings it is not known when they were heard.
-        let is_recalled = known.heard == watch;
+        let is_recalled = known.heard == heard;
         match (is_recalled, is_same(known.at, kept.at)) {
             (true, true) => {
                 let at = known.at.max(kept.at);
@@ -99,7 +99,7 @@ impl Engine {
             // Nothing came after them: its clock has gone back since a later one was kept, unless that was
             // too short a while ago.
             (true, false)
-                if known.at > kept.at || watch.saturating_sub(kept.heard) >= LATE_AT_MOST =>
+                if known.at > kept.at || heard.saturating_sub(kept.heard) >= LATE_AT_MOST =>
             {
                 known.clone()
             }

@@ -9,7 +9,6 @@
 use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::{Engine, Key, Outcome, tell};
 use crate::alarms::kinds::Sample;
@@ -36,14 +35,9 @@ struct Passage {
 impl Engine {
     /// Goes on with other rules, and with what the installation wants to be spared from now on, but for
     /// floods: their limits hold as they were. What may no longer stand is closed; what nothing explains
-    /// any more, `watch` being what the watch clock shows, is told.
-    pub fn reload(
-        &mut self,
-        rules: Vec<Rule>,
-        quiet: QuietSettings,
-        watch: Duration,
-        out: &mut Vec<Outcome>,
-    ) {
+    /// any more is told.
+    pub fn reload(&mut self, rules: Vec<Rule>, quiet: QuietSettings, out: &mut Vec<Outcome>) {
+        self.begin_part();
         let new = Self::new(rules, self.zone);
         self.requiet(new.quieting, quiet);
         let old = mem::replace(&mut self.rules, new.rules);
@@ -65,7 +59,7 @@ impl Engine {
         self.forget_the_rest(passage);
         let order = |outcome: &Outcome| (outcome.sensor_id.clone(), outcome.rule.name.clone());
         out[num_before..].sort_by_cached_key(order);
-        self.follow_up(num_before, watch, out);
+        self.follow_up(num_before, out);
     }
 
     /// Nothing is linked yet in `new`: each alarm is, as its series passes.
@@ -150,7 +144,7 @@ impl Engine {
         let rule = &passage.old[entry.rule];
         let was_kept = entry.is_kept(rule);
         let step = entry.close(rule, newest.moment());
-        tell(rule, key, &mut entry, newest, step, out);
+        tell(self.cause, rule, key, &mut entry, newest, step, out);
         if passage.unkept.remove(&(key.clone(), entry.rule)) || was_kept {
             self.forget(key, &rule.name, now);
         }

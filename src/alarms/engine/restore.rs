@@ -10,18 +10,21 @@ use super::super::kept::Kept;
 use super::super::rule::Rule;
 use super::super::series::{Entry, Newest, is_timed};
 use super::Key;
+use super::time::Cause;
 use super::{Engine, Outcome, Past, quieting, tell};
-use crate::domain::{AlarmState, SensorId};
+use crate::domain::{AlarmState, Ingress, SensorId};
 
 impl Engine {
     /// Goes on from what was kept. `recent` are the last readings that were judged, `standing` the alarms
-    /// of a file from before states were kept, `watch` is what the watch clock shows: silence that
+    /// of a file from before states were kept, `heard` is what the listening clock shows: silence that
     /// nothing is kept of counts from now. What its rule no longer allows to stand is closed, and so is an
     /// alert whose alarm can't be read any more.
     #[must_use]
     pub fn restore(rules: Vec<Rule>, zone: Tz, past: Past<'_>, out: &mut Vec<Outcome>) -> Self {
-        let Past { watch, recent, alarms, standing } = past;
+        let Past { clocks, recent, alarms, standing } = past;
+        let heard = clocks.get(Ingress::default());
         let mut engine = Self::new(rules, zone);
+        engine.clocks = clocks;
         let mut with_state: HashSet<_> =
             alarms.iter().map(|alarm| (alarm.sensor_id.clone(), alarm.rule.clone())).collect();
         let before = standing
@@ -30,15 +33,15 @@ impl Engine {
         let (mut known, inherited): (HashMap<_, _>, _) =
             before.partition(|(of, _)| with_state.contains(of));
         engine.inherited = inherited;
-        engine.recall(recent, &alarms, watch);
+        engine.recall(recent, &alarms, heard);
         for alarm in alarms {
-            if let Err(alarm) = engine.take_back(alarm, watch, out) {
+            if let Err(alarm) = engine.take_back(alarm, heard, out) {
                 let of = (alarm.sensor_id.clone(), alarm.rule.clone());
                 with_state.remove(&of);
                 if let Some(alert) = known.remove(&of) {
-                    engine.close_unread(&alarm, alert, watch, out);
+                    engine.close_unread(&alarm, alert, out);
                 }
-                engine.end_unread_chatter(&alarm, watch, out);
+                engine.end_unread_chatter(&alarm, out);
                 engine.orphans.push(AlarmState { state: None, ..alarm });
                 engine.unread.push(of);
             }
@@ -71,7 +74,7 @@ impl Engine {
     fn take_back(
         &mut self,
         alarm: AlarmState,
-        watch: Duration,
+        heard: Duration,
         out: &mut Vec<Outcome>,
     ) -> Result<(), AlarmState> {
         if quieting::is_of_all(&alarm) {
@@ -82,7 +85,7 @@ impl Engine {
         };
         let forget = AlarmState { state: None, ..alarm.clone() };
         let key = (alarm.sensor_id, quantity);
-        let newer = self.newer(&key, &newest, watch);
+        let newer = self.newer(&key, &newest, heard);
         let mut series = self.take(&key, &newer, out);
         let has_gone_back = newer.at < newest.at;
         series.newest = newer;
@@ -101,12 +104,12 @@ impl Engine {
             }
             Some(entry) => {
                 let rule = Rule::clone(&self.rules[entry.rule]);
-                close(rule, &key, kept, &newest, out);
+                close(self.cause, rule, &key, kept, &newest, out);
                 self.changed.insert((key.clone(), entry.rule));
             }
             None => {
                 let rule = Rule::retired(alarm.rule, key.1.clone(), kept.priority());
-                close(rule, &key, kept, &newest, out);
+                close(self.cause, rule, &key, kept, &newest, out);
                 self.orphans.push(forget);
             }
         }
@@ -116,7 +119,14 @@ impl Engine {
 }
 
 /// Closes an alarm whose rule is no more, or no longer the same, in the words that were kept of it.
-fn close(mut rule: Rule, key: &Key, kept: Kept, newest: &Newest, out: &mut Vec<Outcome>) {
+fn close(
+    cause: Cause,
+    mut rule: Rule,
+    key: &Key,
+    kept: Kept,
+    newest: &Newest,
+    out: &mut Vec<Outcome>,
+) {
     rule.priority = kept.priority();
     let mut entry = Entry::new(0, &rule.kind);
     entry.alarm = kept.alarm;
@@ -124,7 +134,7 @@ fn close(mut rule: Rule, key: &Key, kept: Kept, newest: &Newest, out: &mut Vec<O
     entry.quiet = kept.quiet.map(Box::new);
     let step = entry.close(&rule, newest.moment());
     let num_before = out.len();
-    tell(&Arc::new(rule), key, &mut entry, newest, step, out);
+    tell(cause, &Arc::new(rule), key, &mut entry, newest, step, out);
     // That it chattered has a type and a figure of its own.
     for outcome in out[num_before..].iter_mut().filter(|outcome| outcome.summary.is_none()) {
         outcome.alert_type = kept.alert_type.clone();

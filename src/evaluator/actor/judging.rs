@@ -1,35 +1,39 @@
 //! The evaluator's part between a batch and what is held for storage: each reading once, in order.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
 use super::super::held::Held;
 use super::Evaluator;
 use crate::alarms::engine::{MOST_SERIES, Outcome};
-use crate::domain::{Fingerprint, Reading};
+use crate::domain::{Fingerprint, Ingress, Reading};
 use crate::ingest::Batch;
 use crate::messages::Judged;
+
+/// One clock runs for all ways in.
+const INGRESS: Ingress = Ingress::Remote;
 
 impl Evaluator {
     pub(super) fn evaluate(&mut self, batch: Batch) {
         let Batch { through, readings, availability, mut rejected, actions, .. } = batch;
-        let watch = self.now();
+        let now = super::record(through, self.now());
         let mut outcomes = Vec::new();
+        self.engine.set_time(now, &mut outcomes);
         let mut heard = availability.into_iter().peekable();
         let mut actions = actions.into_iter().peekable();
         let mut judged = Vec::with_capacity(readings.len());
         for (num_before, reading) in readings.into_iter().enumerate() {
             while let Some((_, heard)) = heard.next_if(|(before, _)| *before <= num_before) {
-                self.engine.hear_availability(&heard, watch, &mut outcomes);
+                self.engine.hear_availability(&heard, INGRESS, &mut outcomes);
             }
             while let Some(asked) = actions.next_if(|asked| asked.after_readings <= num_before) {
                 self.operate_message(asked, &mut outcomes);
             }
-            judged.extend(self.judge(reading, watch, &mut outcomes));
+            judged.extend(self.judge(reading, &mut outcomes));
         }
         for (_, heard) in heard {
-            self.engine.hear_availability(&heard, watch, &mut outcomes);
+            self.engine.hear_availability(&heard, INGRESS, &mut outcomes);
         }
         actions.for_each(|asked| self.operate_message(asked, &mut outcomes));
         self.hold(outcomes);
@@ -41,18 +45,13 @@ impl Evaluator {
     }
 
     /// `None` for a reading that was here before.
-    fn judge(
-        &mut self,
-        reading: Reading,
-        watch: Duration,
-        outcomes: &mut Vec<Outcome>,
-    ) -> Option<Judged> {
+    fn judge(&mut self, reading: Reading, outcomes: &mut Vec<Outcome>) -> Option<Judged> {
         if !self.recent.is_new(Fingerprint::from(&reading)) {
-            self.engine.hear_again(&reading, watch, outcomes);
+            self.engine.hear_again(&reading, INGRESS, outcomes);
             self.note_redelivered(&reading);
             return None;
         }
-        let judgement = self.engine.judge(&reading, watch, outcomes);
+        let judgement = self.engine.judge(&reading, INGRESS, outcomes);
         if let Some(from) = judgement.clock_went_back_from {
             self.note_clock(&reading, from);
         }

@@ -117,8 +117,9 @@ impl Evaluator {
     }
 
     fn apply(&mut self, action: OperatorAction, outcomes: &mut Vec<Outcome>) -> ActionRecord {
-        let watch = self.now();
-        let record = self.engine.operate(action, watch, outcomes);
+        let now = super::record(self.evaluated(), self.now());
+        self.engine.set_time(now, outcomes);
+        let record = self.engine.operate(action, outcomes);
         if let Some(more) = self.operators.lines.admit(Instant::now()) {
             let line = (self.settings.words.operator_line)(&record);
             let more = if more > 0 { format!(" (+{more})") } else { String::new() };

@@ -6,11 +6,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::prelude::*;
-use chrono::Utc;
 use tokio::sync::oneshot;
 
-use super::Evaluator;
-use crate::alarms::machine::Moment;
+use super::{Evaluator, record};
 use crate::messages::ReloadRules;
 pub use crate::messages::Ruling;
 use crate::supervisor::Routed;
@@ -46,11 +44,11 @@ impl Evaluator {
     pub(super) fn succeed(&mut self) {
         let Some(waiting) = self.successor.waiting.take() else { return };
         let Ruling { rules, quiet, expected } = self.settings.ruling.get();
-        let now = Moment { at: Utc::now(), watch: self.now() };
         let mut outcomes = Vec::new();
-        self.engine.reload(rules, quiet, now.watch, &mut outcomes);
-        self.engine.expect(&expected, now, &mut outcomes);
-        self.engine.tick(now.at, now.watch, &mut outcomes);
+        let now = record(self.evaluated(), self.now());
+        self.engine.set_time(now, &mut outcomes);
+        self.engine.reload(rules, quiet, &mut outcomes);
+        self.engine.expect(&expected, &mut outcomes);
         self.hold(outcomes);
         // Nobody is told who doesn't wait any more.
         let _ = waiting.send(());

@@ -3,8 +3,9 @@ use chrono_tz::Tz;
 
 use super::super::tests::{at, reading, rule, seconds};
 use super::*;
+use crate::alarms::engine::RecordTime;
 use crate::alarms::rule::{Kind, Rule, Timing};
-use crate::domain::AlarmState;
+use crate::domain::{AlarmState, ListeningClocks};
 
 use super::super::Past;
 
@@ -18,12 +19,14 @@ fn rules(on_delay: u64) -> Vec<Rule> {
 struct Bench {
     engine: Engine,
     rules: Vec<Rule>,
-    /// `watch rule change`
+    /// `listened rule change`
     told: Vec<String>,
     heard: Vec<Reading>,
     kept: Vec<AlarmState>,
-    /// On the watch clock.
+    /// On the listening clock.
     now: u64,
+    /// In the log.
+    position: u64,
 }
 
 impl Bench {
@@ -33,16 +36,15 @@ impl Bench {
 
     fn of(rules: Vec<Rule>) -> Self {
         let engine = Engine::new(rules.clone(), Tz::UTC);
-        Self { engine, rules, told: vec![], heard: vec![], kept: vec![], now: 0 }
+        Self { engine, rules, told: vec![], heard: vec![], kept: vec![], now: 0, position: 0 }
     }
 
     /// From when its clock went back, if it did.
-    fn hear(&mut self, watch: u64, dated: DateTime<Utc>, value: f64) -> Option<DateTime<Utc>> {
+    fn hear(&mut self, listened: u64, dated: DateTime<Utc>, value: f64) -> Option<DateTime<Utc>> {
         let mut out = Vec::new();
-        self.now = watch;
-        self.engine.elapse(seconds(watch), &mut out);
+        self.advance(listened, &mut out);
         let reading = reading("T", dated, value);
-        let judgement = self.engine.judge(&reading, seconds(watch), &mut out);
+        let judgement = self.engine.judge(&reading, Ingress::Remote, &mut out);
         self.heard.push(reading);
         self.note(out);
         let is_limited = &*self.rules[0].name == "high";
@@ -50,12 +52,17 @@ impl Bench {
         judgement.clock_went_back_from
     }
 
-    fn hear_again(&mut self, watch: u64, dated: DateTime<Utc>) {
+    fn hear_again(&mut self, listened: u64, dated: DateTime<Utc>) {
         let mut out = Vec::new();
-        self.now = watch;
-        self.engine.elapse(seconds(watch), &mut out);
-        self.engine.hear_again(&reading("T", dated, 5.0), seconds(watch), &mut out);
+        self.advance(listened, &mut out);
+        self.engine.hear_again(&reading("T", dated, 5.0), Ingress::Remote, &mut out);
         self.note(out);
+    }
+
+    fn advance(&mut self, listened: u64, out: &mut Vec<Outcome>) {
+        self.now = listened;
+        self.position += 1;
+        self.engine.advance(RecordTime::of(self.position, seconds(listened)), out);
     }
 
     fn note(&mut self, out: Vec<Outcome>) {
@@ -72,8 +79,8 @@ impl Bench {
             self.kept.extend(change.state.is_some().then_some(change));
         }
         let recent = &self.heard[self.heard.len().saturating_sub(num_recent)..];
-        let (watch, alarms) = (seconds(self.now), self.kept.clone());
-        let past = Past { watch, recent, alarms, ..Past::default() };
+        let (clocks, alarms) = (ListeningClocks::all_at(seconds(self.now)), self.kept.clone());
+        let past = Past { clocks, recent, alarms, ..Past::default() };
         let mut out = Vec::new();
         self.engine = Engine::restore(self.rules.clone(), Tz::UTC, past, &mut out);
         self.note(out);
@@ -101,7 +108,7 @@ fn a_clock_that_was_ahead_for_one_reading_silences_nobody_for_good() {
 #[test]
 fn a_clock_put_back_leaves_what_stands_and_what_is_delayed_to_go_on() {
     let mut bench = Bench::new(90);
-    let back = |watch| at(watch - 3600);
+    let back = |listened| at(listened - 3600);
     bench.hear(10_000, at(10_000), 9.0);
     bench.hear(10_090, at(10_090), 9.0);
     for minute in 0..=10 {
@@ -117,10 +124,10 @@ fn a_clock_put_back_leaves_what_stands_and_what_is_delayed_to_go_on() {
 #[test]
 fn what_a_device_has_kept_and_sends_late_does_not_count_beside_what_it_measures_now() {
     let mut bench = Bench::new(0);
-    for watch in (99_900..102_000).step_by(10) {
-        let late = watch % 300 != 0;
-        let dated = if late { at(watch - 50_000) } else { at(watch) };
-        assert_eq!(bench.hear(watch, dated, if late { 9.0 } else { 5.0 }), None);
+    for listened in (99_900..102_000).step_by(10) {
+        let late = listened % 300 != 0;
+        let dated = if late { at(listened - 50_000) } else { at(listened) };
+        assert_eq!(bench.hear(listened, dated, if late { 9.0 } else { 5.0 }), None);
     }
     assert!(bench.told.is_empty(), "{:?}", bench.told);
 }
@@ -210,11 +217,11 @@ fn what_was_kept_while_the_clock_was_ahead_is_of_no_account_and_kept_anew() {
 fn what_a_device_has_kept_and_sends_late_is_late_after_a_restart_too() {
     for num_recent in [usize::MAX, 5, 0] {
         let mut bench = Bench::new(0);
-        for watch in (99_900..102_000).step_by(10) {
-            let late = watch % 300 != 0;
-            let dated = if late { at(watch - 50_000) } else { at(watch) };
-            assert_eq!(bench.hear(watch, dated, if late { 9.0 } else { 5.0 }), None);
-            if watch % 70 == 0 {
+        for listened in (99_900..102_000).step_by(10) {
+            let late = listened % 300 != 0;
+            let dated = if late { at(listened - 50_000) } else { at(listened) };
+            assert_eq!(bench.hear(listened, dated, if late { 9.0 } else { 5.0 }), None);
+            if listened % 70 == 0 {
                 bench.restart(num_recent);
             }
         }
@@ -233,8 +240,8 @@ fn what_a_device_has_kept_and_sends_late_is_late_after_a_restart_too() {
 fn a_sensor_without_a_clock_that_measures_the_same_again_is_not_silent() {
     let mut bench = Bench::new(0);
     bench.hear(0, at(1000), 5.0);
-    for watch in [80, 160, 240] {
-        bench.hear_again(watch, at(1000));
+    for listened in [80, 160, 240] {
+        bench.hear_again(listened, at(1000));
     }
     assert!(bench.told.is_empty(), "{:?}", bench.told);
     bench.hear_again(340, at(1000));
