@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta};
 use vigie::alarms::engine::Engine;
 use vigie::config::{AlertsConfig, Announce, Durability, Limits, ReadingTopic, Thresholds};
-use vigie::domain::{Quantity, Reading};
+use vigie::domain::{Ingress, Quantity, Reading};
 use vigie::ingest::codec::{Codec, Decoded, Message, OriginJson};
 use vigie::ingest::journal::Journal;
 use vigie::messages::{AlertsStored, Judged, LoadPendingAlerts, Store};
@@ -44,7 +44,7 @@ pub fn measure(table: &mut Table) {
     let decoding = time(|| decode(&codec));
     let judging = time(|| {
         let mut outcomes = Vec::new();
-        engine.judge(&reading, Duration::ZERO, &mut outcomes);
+        engine.judge(&reading, Ingress::Own, &mut outcomes);
         outcomes
     });
     let committing = commit(&reading);

@@ -56,15 +56,13 @@ fn rule(limit: Limit, quantity: &Quantity, selection: Selection, at: f64, each: 
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use chrono::DateTime;
     use chrono_tz::Tz;
 
     use super::super::announce;
     use super::*;
     use crate::alarms::engine::{Engine, Past};
-    use crate::domain::{AlertEvent, Location, Reading, StandingAlert, Unit, Value};
+    use crate::domain::{AlertEvent, Ingress, Location, Reading, StandingAlert, Unit, Value};
     use crate::locale::Language;
 
     fn rules(announce: Announce) -> Vec<Rule> {
@@ -90,7 +88,7 @@ mod tests {
 
     fn judge(engine: &mut Engine, reading: &Reading) -> (bool, Vec<AlertEvent>) {
         let mut outcomes = Vec::new();
-        let is_broken = engine.judge(reading, Duration::ZERO, &mut outcomes).is_broken;
+        let is_broken = engine.judge(reading, Ingress::Own, &mut outcomes).is_broken;
         let words = Language::French.words();
         let events = outcomes.into_iter().map(|outcome| announce::event(outcome, words));
         (is_broken, events.collect())

@@ -75,7 +75,7 @@ impl Bench {
         let mut out = Vec::new();
         let now = self.record(second);
         self.engine.set_time(now, &mut out);
-        self.engine.judge(&reading, Ingress::Own, &mut out);
+        self.engine.judge(&reading, Ingress::Remote, &mut out);
         self.heard.push(reading);
         self.note(out)
     }
@@ -196,7 +196,7 @@ fn a_raise_has_an_id_of_its_own_that_lasts_until_it_is_over() {
     for (second, value) in [(0, 9.0), (1, 1.0), (2, 9.0), (3, 1.0)] {
         let mut out = Vec::new();
         engine.set_time(RecordTime::of(second, seconds(second)), &mut out);
-        engine.judge(&reading("T", at(second), value), Ingress::Own, &mut out);
+        engine.judge(&reading("T", at(second), value), Ingress::Remote, &mut out);
         assert_eq!(out[0].transition.change == Change::Raised, value > 8.0);
         ids.push(out[0].alert_id.clone());
     }
@@ -209,7 +209,7 @@ fn a_time_at_the_end_of_the_calendar_is_no_panic() {
     let rules = vec![rule("dead", stale, delayed(60, 60)), rule("warm", high(), delayed(60, 60))];
     let mut engine = Engine::new(rules, Tz::UTC);
     let mut out = Vec::new();
-    engine.judge(&reading("T", DateTime::<Utc>::MAX_UTC, 9.0), Ingress::Own, &mut out);
+    engine.judge(&reading("T", DateTime::<Utc>::MAX_UTC, 9.0), Ingress::Remote, &mut out);
     engine.advance(RecordTime::of(1, seconds(1000)), &mut out);
     assert_eq!(out.len(), 2, "{out:?}");
 }
@@ -223,7 +223,7 @@ fn a_late_reading_from_where_a_sensor_was_does_not_take_it_back_there() {
     bench.hear("T", 10, 9.0);
     let late = Reading { location: Location::new("Quai"), ..reading("T", at(5), 9.0) };
     let mut out = Vec::new();
-    bench.engine.judge(&late, Ingress::Own, &mut out);
+    bench.engine.judge(&late, Ingress::Remote, &mut out);
     bench.note(out).hear("T", 12, 9.0);
     assert_eq!(bench.told, ["10 warm Raised"]);
 }
@@ -235,11 +235,11 @@ fn where_a_sensor_went_is_kept_with_its_alarm_at_once() {
     bench.hear("T", 0, 9.0);
     kept.keep(bench.engine.changes());
     let moved = Reading { location: Location::new("Quai"), ..reading("T", at(1), 9.0) };
-    bench.engine.judge(&moved, Ingress::Own, &mut Vec::new());
+    bench.engine.judge(&moved, Ingress::Remote, &mut Vec::new());
     kept.keep(bench.engine.changes());
     let state = kept.0[0].state.as_ref().unwrap();
     assert!(kept.0.len() == 1 && state.contains("\"location\":\"Quai\""), "{state}");
-    bench.engine.judge(&Reading { timestamp: at(2), ..moved }, Ingress::Own, &mut Vec::new());
+    bench.engine.judge(&Reading { timestamp: at(2), ..moved }, Ingress::Remote, &mut Vec::new());
     assert_eq!(bench.engine.changes(), [], "once");
 }
 
@@ -249,7 +249,8 @@ fn a_device_that_makes_up_ids_leaves_the_alarms_of_the_others_as_they_are() {
     engine.room = Room(3);
     let mut out = Vec::new();
     let mut judge = |sensor: &str, second, value| {
-        let judgement = engine.judge(&reading(sensor, at(second), value), Ingress::Own, &mut out);
+        let judgement =
+            engine.judge(&reading(sensor, at(second), value), Ingress::Remote, &mut out);
         (judgement.is_one_too_many, judgement.is_broken)
     };
     for sensor in ["T1", "T2", "T3"] {

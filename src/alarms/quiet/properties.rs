@@ -106,7 +106,7 @@ impl Plant {
         let mut out = Vec::new();
         let record = self.record(seconds(self.now));
         self.engine.set_time(record, &mut out);
-        self.engine.judge(&reading, Ingress::Own, &mut out);
+        self.engine.judge(&reading, Ingress::Remote, &mut out);
         self.heard.push(reading);
         out
     }

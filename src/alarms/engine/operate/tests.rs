@@ -77,7 +77,7 @@ impl Bench {
             timestamp: self.at(),
         };
         self.advance();
-        self.engine.judge(&reading, Ingress::Own, &mut self.out);
+        self.engine.judge(&reading, Ingress::Remote, &mut self.out);
         self.heard.push(reading);
         self
     }

@@ -116,7 +116,7 @@ fn calm_that_passed_by_the_readings_own_times_is_no_chatter() {
     let mut out = Vec::new();
     let now = bench.record(45);
     bench.engine.set_time(now, &mut out);
-    bench.engine.judge(&reading("T1", at(3600), 9.0), Ingress::Own, &mut out);
+    bench.engine.judge(&reading("T1", at(3600), 9.0), Ingress::Remote, &mut out);
     bench.note(out);
     assert_eq!(bench.told[n..], ["3600 T1 warm:chattering Returned", "3600 T1 warm Raised"]);
 }
@@ -132,7 +132,7 @@ fn a_restart_makes_no_silence_of_a_device_without_a_clock() {
             let now = bench.record(second);
             bench.engine.set_time(now, &mut out);
             heard.push(reading("T1", at(0), value));
-            bench.engine.judge(&heard[heard.len() - 1], Ingress::Own, &mut out);
+            bench.engine.judge(&heard[heard.len() - 1], Ingress::Remote, &mut out);
             let changes = bench.engine.changes().into_iter();
             bench
                 .kept
@@ -202,7 +202,7 @@ fn a_word_of_a_sensor_whose_clock_is_behind_cuts_no_delay_short() {
     let mut out = Vec::new();
     let now = bench.record(1000);
     bench.engine.set_time(now, &mut out);
-    bench.engine.judge(&reading("T1", at(820), 1.0), Ingress::Own, &mut out);
+    bench.engine.judge(&reading("T1", at(820), 1.0), Ingress::Remote, &mut out);
     bench.note(out).wait(1300).availability("T1", 1330, true).wait(1419);
     assert_eq!(bench.told, [] as [&str; 0]);
     bench.wait(1420);

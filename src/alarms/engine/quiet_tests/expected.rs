@@ -34,7 +34,7 @@ fn a_sensor_that_should_speak_and_never_does_is_silent() {
     let mut out = Vec::new();
     let now = bench.record(460);
     bench.engine.advance(now, &mut out);
-    bench.engine.judge(&reading("T1", at(5), 1.0), Ingress::Own, &mut out);
+    bench.engine.judge(&reading("T1", at(5), 1.0), Ingress::Remote, &mut out);
     assert_eq!(out[0].transition.change, Change::Returned);
     bench.restart(dead()).expect(&["T2"]).wait(500);
     assert_eq!(bench.told[1..], ["500 T2 dead Raised"]);

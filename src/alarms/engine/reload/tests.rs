@@ -77,7 +77,7 @@ impl Bench {
         };
         self.wait(second);
         let mut out = Vec::new();
-        self.engine.judge(&reading, Ingress::Own, &mut out);
+        self.engine.judge(&reading, Ingress::Remote, &mut out);
         self.heard.push(reading);
         self.note(out)
     }
