@@ -9,6 +9,7 @@ mod echo;
 mod installations;
 mod outage;
 mod outcome;
+mod own;
 mod scale;
 mod sequence;
 mod snapshots;

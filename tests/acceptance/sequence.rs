@@ -135,7 +135,7 @@ impl Sequence {
         let value = &mut self.values[number];
         *value += self.random.random_range(-2.0..2.0) + (20.0 - *value) * 0.05;
         let value = rounded(if is_spike { *value + 70.0 } else { *value });
-        let quantity = if number % 5 == 0 { "humidity" } else { "temperature" };
+        let quantity = if number.is_multiple_of(5) { "humidity" } else { "temperature" };
         let topic = match number % 3 {
             0 => format!("factory/sensors/{quantity}/{id}"),
             _ => format!("factory/sensors/{quantity}"),
@@ -219,6 +219,8 @@ impl Sequence {
             let has_part =
                 |id: &&String| value < 30.0 || id.starts_with("LATCH") || id.starts_with("ACK");
             let message = |id: &String| {
+                // An alarm that stood would be announced again as time goes by.
+                let value = if id.starts_with("RE_") { value.min(21.0) } else { value };
                 let payload = reading(id, "temperature", value, &timestamp);
                 ("factory/sensors/temperature".to_owned(), payload)
             };

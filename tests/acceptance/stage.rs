@@ -95,7 +95,8 @@ impl Stage {
     /// Returns once everything published before is judged and stored.
     pub fn barrier(&mut self) {
         self.barriers += 1;
-        let (expected, value) = (self.barriers, f64::from(20 + u8::from(self.barriers % 2 == 0)));
+        let (expected, value) =
+            (self.barriers, f64::from(20 + u8::from(self.barriers.is_multiple_of(2))));
         self.read(&[("BARRIER", value)]);
         let db = self.home.db();
         let sql = "SELECT count(*) FROM sensor_readings WHERE sensor_id = 'BARRIER'";
