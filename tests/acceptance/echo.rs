@@ -8,8 +8,7 @@ use std::time::Duration;
 use crate::own;
 use crate::scale;
 use crate::support::readings::{reading, tally, timestamp};
-use crate::support::{Client, Daemon, Home, Mosquitto, names, require, run_vigie};
-use serde_json::Value;
+use crate::support::{Client, Daemon, Home, Mosquitto, names, require};
 
 const ROWS: usize = 500;
 const SENSORS: [&str; 2] = ["OWN_1", "OWN_2"];
@@ -89,7 +88,7 @@ fn after_a_kill(version: u8) {
     let table = broker.access().mqtt_table("the broker", "");
     let base = format!("language = \"en\"\n{table}version = {version}\n");
     let mut daemon = home.spawn(&format!("{base}{}", sensors(&home, "200.0")));
-    let waits = || lag(&home).is_some_and(|lag| lag >= SENSORS.len() * ROWS);
+    let waits = || own::lag(&home).is_some_and(|lag| lag >= SENSORS.len() * ROWS);
     daemon.wait_until("all measured", PLAYED, waits);
     daemon.kill();
     broker.start();
@@ -97,13 +96,6 @@ fn after_a_kill(version: u8) {
     let mut daemon = home.start(&base);
     all_published(&client);
     once(&home, &mut daemon, &client);
-}
-
-/// How many own readings wait for the broker.
-fn lag(home: &Home) -> Option<usize> {
-    let output = run_vigie(home, &["status", "--json", "-c", "vigie.toml"]);
-    let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    status["lag"]["unpublished"].as_u64()?.try_into().ok()
 }
 
 #[test]
@@ -128,6 +120,6 @@ fn on_the_embedded_broker_each_own_reading_is_stored_once() {
     let client = Client::listening(&daemon.embedded_broker(), &[names::READINGS]);
     let total = SENSORS.len() * ROWS;
     daemon.wait_until("all own readings", PLAYED, || own::stored(&home, "OWN").len() >= total);
-    daemon.wait_until("their publication", PLAYED, || lag(&home) == Some(0));
+    daemon.wait_until("their publication", PLAYED, || own::lag(&home) == Some(0));
     once(&home, &mut daemon, &client);
 }

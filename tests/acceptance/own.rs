@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::support::readings::{Key, key_of_message, key_of_row, timestamp};
-use crate::support::{Client, Home, Received, names};
+use serde_json::Value;
+
+use crate::support::{Client, Home, Received, names, run_vigie};
 
 /// A sensor that plays `values`, a second apart in the recording. Every reading is another one.
 pub fn sensor(home: &Home, id: &str, values: &[f64], keys: &str) -> String {
@@ -38,4 +40,11 @@ pub fn barrier(home: &Home, daemon: &mut crate::support::Daemon, client: &Client
     daemon.wait_until("everything before", crate::support::SOON, || {
         !stored(home, "BARRIER").is_empty()
     });
+}
+
+/// How many own readings wait for the broker.
+pub fn lag(home: &Home) -> Option<usize> {
+    let output = run_vigie(home, &["status", "--json", "-c", "vigie.toml"]);
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    status["lag"]["unpublished"].as_u64()?.try_into().ok()
 }

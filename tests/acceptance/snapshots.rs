@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Home, SOON, config, run_vigie};
+use crate::own;
+use crate::scale;
+use crate::support::{Home, Mosquitto, SOON, config, require, run_vigie};
 
 /// The seeds of `config/factory.toml` bring the first alert after thirteen seconds.
 const FIRST_ALERT: Duration = Duration::from_secs(40);
@@ -174,4 +176,37 @@ fn the_log_of_a_first_run_in_french_has_the_origins_lines_in_their_order() {
 #[test]
 fn the_log_of_a_first_run_in_english() {
     check("first-run-en.txt", &lines_of(&first_run("en", "🚨")));
+}
+
+/// Section 4: 📤 is written when the broker has the reading, not before. Here it has none for a while: it is
+/// stopped by a signal, with the connection up.
+///
+/// Runs with `VIGIE_ACCEPT=words`.
+#[test]
+fn a_reading_is_called_sent_when_the_broker_has_it() {
+    if !scale::wants("words") || !require(&["mosquitto"]) {
+        return;
+    }
+    let (broker, home) = (Mosquitto::running(), Home::new());
+    let values: Vec<f64> = (0..600).map(|n| 20.0 + f64::from(n) / 100.0).collect();
+    let sensor = own::sensor(&home, "OWN_1", &values, "speed = 10.0, times = \"now\"");
+    let table = broker.access().mqtt_table("the broker", "");
+    let mut daemon = home.start(&format!("language = \"en\"\n{table}{sensor}"));
+    daemon.wait_line("📤", SOON);
+    broker.signal("STOP");
+    let waiting = || own::lag(&home).unwrap_or(0);
+    daemon.wait_until("readings that wait", SOON, || waiting() >= 5);
+    let early = daemon.lines_with("📤").len();
+    daemon.wait_until("more of them", SOON, || waiting() >= 25);
+    let late = daemon.lines_with("📤").len();
+    broker.signal("CONT");
+    daemon.wait_until("them sent", SOON, || daemon_lines(&home) > late);
+    assert_eq!(daemon.stop(), 0);
+    assert_eq!(late, early, "called sent while the broker took nothing");
+}
+
+/// How many readings the log calls sent.
+fn daemon_lines(home: &Home) -> usize {
+    let log = std::fs::read_to_string(home.path("log-1.txt")).unwrap_or_default();
+    log.lines().filter(|line| line.contains("📤")).count()
 }
