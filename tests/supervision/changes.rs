@@ -9,7 +9,7 @@ use vigie::supervisor::{
     Mailbox, Outcome, Place, Tree,
 };
 
-use crate::support::*;
+use crate::stage::*;
 
 fn name(n: usize) -> String {
     format!("S_{n}")

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use vigie::supervisor::{ChildState, GroupSpec, Outcome, Readiness, Tree};
 
-use crate::support::*;
+use crate::stage::*;
 
 const SIGNALLED: fn(u64) -> Readiness = |at_most| Readiness::Signalled { at_most: MS(at_most) };
 

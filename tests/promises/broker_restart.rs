@@ -1,11 +1,10 @@
 //! A broker that dies and comes back again and again costs the daemon nothing but the pauses.
 
-mod support;
-
-use chrono::Utc;
 use std::time::Duration;
 
-use support::{Home, Mosquitto, SOON, let_run, names, require};
+use chrono::Utc;
+
+use crate::support::{Home, Mosquitto, SOON, let_run, names, require};
 
 const DEATHS: usize = 5;
 

@@ -1,12 +1,13 @@
 //! A year-old recording played back at full speed arrives whole, and alerts fall where they must.
 
-mod support;
-
 use std::fs;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use support::{Client, Daemon, Home, Mosquitto, Received, data_file, names, require, skip, time};
+
+use crate::support::{
+    Client, Daemon, Home, Mosquitto, Received, data_file, names, require, skip, time,
+};
 
 const FILE: &str = "machine_temperature.csv";
 const ROWS: usize = 22_695;
