@@ -5,6 +5,7 @@
 mod support;
 
 mod bad_input;
+mod broker_clients;
 mod broker_restart;
 mod brokers;
 mod crash;
