@@ -261,9 +261,8 @@ fn an_action_under_way_at_a_stop_is_done_and_answered() {
     plant.daemon.wait_line("anne", SOON);
     plant.daemon.terminate();
     plant.daemon.wait_line("Asked to stop", SOON);
-    let_run(Duration::from_millis(500));
-    assert!(plant.daemon.is_running() && !ack.is_finished());
     assert_eq!(plant.vigie(&["status"]).0, 0, "it says how it is while it stops");
+    assert!(plant.daemon.is_running() && !ack.is_finished());
     drop(lock);
     let answer = ack.join().expect("asked");
     assert_eq!((answer.status, &answer.json["changed"]), (200, &json!(true)), "{answer:?}");

@@ -1,14 +1,19 @@
-//! Operators in the running daemon: what they ask by command, HTTP and MQTT is done, recorded and kept,
-//! and who may not ask is refused.
+//! What operators do with the daemon: actions on alarms by command, HTTP and MQTT, each done,
+//! recorded and kept, or refused; the configuration, checked before a start and reloaded while the
+//! daemon runs; the daemon's status.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod api;
+mod check;
 mod commands;
+mod configs;
 mod kills;
 mod mqtt;
 mod plant;
+mod reload;
+mod status;
 
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;

@@ -9,7 +9,7 @@ use vigie::supervisor::{
     Mailbox, Outcome, Place, Tree,
 };
 
-use crate::support::*;
+use crate::stage::*;
 
 fn name(n: usize) -> String {
     format!("S_{n}")
@@ -197,9 +197,10 @@ fn nothing_comes_or_goes_while_all_stop() {
             let handle = handle.clone();
             async move { handle.remove([ChildId::nth(0)]).await }
         });
-        tokio::time::sleep(MS(20)).await;
+        until("one is asked to leave", || book.stops() == 1).await;
+        let asked = book.clone();
         let meddling = actix_rt::spawn(async move {
-            tokio::time::sleep(MS(50)).await;
+            until("the other is asked to stop", || asked.stops() >= 2).await;
             let added = handle.add(vec![late]).await.map(drop);
             (added, handle.remove([ChildId::nth(1)]).await)
         });

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use vigie::supervisor::{ChildSpec, GracefulStop, Mailbox, SendError, Tree};
 
-use crate::support::*;
+use crate::stage::*;
 
 /// Ticks every 5 ms and remembers by how much its worst tick was late.
 struct Metronome(Arc<Beat>);

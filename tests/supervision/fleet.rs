@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use vigie::supervisor::{ChildState, GroupSpec, Health, Mailbox, TARGET, Tree, install_panic_hook};
 
-use crate::support::*;
+use crate::stage::*;
 
 const SENSORS: usize = 10_000;
 const SECONDS: usize = 10;

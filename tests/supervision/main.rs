@@ -7,4 +7,5 @@ mod fleet;
 mod order;
 mod panics;
 mod policies;
-mod support;
+mod sensors;
+mod stage;

@@ -1,10 +1,11 @@
 //! Phases come up one after the other and go down in reverse, each child within its deadline.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use vigie::supervisor::{ChildState, GroupSpec, Outcome, Readiness, Tree};
 
-use crate::support::*;
+use crate::stage::*;
 
 const SIGNALLED: fn(u64) -> Readiness = |at_most| Readiness::Signalled { at_most: MS(at_most) };
 
@@ -217,8 +218,9 @@ fn children_below_are_still_supervised_while_others_stop() {
         let run = Run::start(Tree::new().child(storage).child(gateway.phase(1)));
         run.until_up("gateway", 0).await;
         let health = run.health.clone();
+        let asked = book.clone();
         let meddle = actix_rt::spawn(async move {
-            tokio::time::sleep(MS(50)).await;
+            until("the gateway is asked to stop", || asked.stops() == 1).await;
             addr.do_send(Fault::Panic);
             soon("an answer from the second life", addr.send(Add)).await
         });
@@ -236,7 +238,15 @@ fn an_empty_tree_waits_for_its_stop() {
         run.stop_cleanly().await;
         // Nothing to supervise is no reason to end.
         let tree = Tree::new().start().expect("a thread");
-        let waiting = tree.run_until(std::future::pending(), Duration::from_secs(1));
-        assert!(tokio::time::timeout(MS(50), waiting).await.is_err());
+        let asked = Cell::new(false);
+        let later = async {
+            for _ in 0..1_000 {
+                tokio::task::yield_now().await;
+            }
+            asked.set(true);
+        };
+        let outcome = soon("its end", tree.run_until(later, Duration::from_secs(1))).await;
+        assert_eq!(outcome, Outcome::Stopped { unfinished: vec![] });
+        assert!(asked.get(), "it ended before it was asked to");
     });
 }

@@ -4,7 +4,7 @@ use actix::prelude::*;
 use futures_util::future::join_all;
 use vigie::supervisor::{ChildEnv, ChildSpec, ChildState, Failure, Mailbox, Outcome, Tree};
 
-use crate::support::*;
+use crate::stage::*;
 
 #[test]
 fn a_panic_costs_the_message_in_flight_and_no_other() {

@@ -11,7 +11,7 @@ use vigie::supervisor::{
     Tree,
 };
 
-use crate::support::*;
+use crate::stage::*;
 
 #[test]
 fn a_clean_stop_is_the_end_of_a_transient_child_only() {

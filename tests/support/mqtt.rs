@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use paho_mqtt as mqtt;
 use serde_json::Value;
 
-use super::SOON;
+use super::{SOON, Version};
 
 /// How many QoS 1 messages may wait for their acknowledgement in [`Client::publish_all`].
 const WINDOW: usize = 100;
@@ -88,6 +88,7 @@ struct Inbox {
 pub struct Client {
     client: mqtt::AsyncClient,
     inbox: Arc<Inbox>,
+    is_v5: bool,
 }
 
 impl Client {
@@ -96,9 +97,16 @@ impl Client {
     /// # Errors
     /// What Paho says of a connection that fails.
     pub fn try_connect(access: &Access) -> Result<Self, mqtt::Error> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self::open(access, &format!("test-{}-{number}", std::process::id()), true)
+        Self::open(access, &new_id(), true, Version::V5)
+    }
+
+    /// Connects as [`Self::connect`] does, in the given version of MQTT.
+    ///
+    /// # Panics
+    /// When the broker can't be reached.
+    pub fn connect_as(access: &Access, version: Version) -> Self {
+        let client = Self::open(access, &new_id(), true, version);
+        client.unwrap_or_else(|error| panic!("connect to {access:?}: {error}"))
     }
 
     /// # Panics
@@ -112,14 +120,20 @@ impl Client {
     /// # Errors
     /// What Paho says of a connection that fails.
     pub fn resume(access: &Access, client_id: &str) -> Result<Self, mqtt::Error> {
-        Self::open(access, client_id, false)
+        Self::open(access, client_id, false, Version::V5)
     }
 
-    fn open(access: &Access, client_id: &str, clean: bool) -> Result<Self, mqtt::Error> {
+    fn open(
+        access: &Access,
+        client_id: &str,
+        clean: bool,
+        version: Version,
+    ) -> Result<Self, mqtt::Error> {
+        let is_v5 = version == Version::V5;
         let create = mqtt::CreateOptionsBuilder::new()
             .server_uri(&access.url)
             .client_id(client_id)
-            .mqtt_version(mqtt::MQTT_VERSION_5)
+            .mqtt_version(if is_v5 { mqtt::MQTT_VERSION_5 } else { mqtt::MQTT_VERSION_3_1_1 })
             .persistence(mqtt::PersistenceType::None)
             .finalize();
         let client = mqtt::AsyncClient::new(create)?;
@@ -136,8 +150,16 @@ impl Client {
             });
             post.arrived.notify_all();
         });
-        let mut options = mqtt::ConnectOptionsBuilder::new_v5();
-        options.clean_start(clean).connect_timeout(Duration::from_secs(5));
+        let mut options = if is_v5 {
+            let mut options = mqtt::ConnectOptionsBuilder::new_v5();
+            options.clean_start(clean);
+            options
+        } else {
+            let mut options = mqtt::ConnectOptionsBuilder::new_v3();
+            options.clean_session(clean);
+            options
+        };
+        options.connect_timeout(Duration::from_secs(5));
         if !clean {
             let for_an_hour =
                 mqtt::properties! { mqtt::PropertyCode::SessionExpiryInterval => 3600 };
@@ -162,11 +184,16 @@ impl Client {
         }
         // Answered on the same thread, hence after that callback.
         client.unsubscribe("nothing").wait_for(SOON)?;
-        Ok(Self { client, inbox })
+        Ok(Self { client, inbox, is_v5 })
     }
 
-    /// Subscribes with QoS 2 and keeps the senders' retain flags; returns once it holds.
+    /// Subscribes with QoS 2, in MQTT 5 keeping the senders' retain flags; returns once it holds.
     pub fn subscribe(&self, topic: &str) {
+        if !self.is_v5 {
+            let granted = self.client.subscribe(topic, 2).wait_for(SOON);
+            granted.unwrap_or_else(|error| panic!("subscribe to {topic}: {error}"));
+            return;
+        }
         let flags = mqtt::SubscribeOptions::with_retain_as_published();
         let token = self.client.subscribe_with_options(topic, 2, flags, None);
         let answer = token.wait_for(SOON).unwrap_or_else(|error| panic!("{topic}: {error}"));
@@ -186,6 +213,12 @@ impl Client {
     pub fn publish(&self, topic: &str, payload: impl Into<Vec<u8>>, qos: i32) {
         let token = self.client.publish(mqtt::Message::new(topic, payload, qos));
         token.wait_for(SOON).unwrap_or_else(|error| panic!("publish on {topic}: {error}"));
+    }
+
+    /// Publishes with QoS 1 what stays with the topic; returns when the broker has it.
+    pub fn retain(&self, topic: &str, payload: &str) {
+        let token = self.client.publish(mqtt::Message::new_retained(topic, payload, 1));
+        token.wait_for(SOON).unwrap_or_else(|error| panic!("retain on {topic}: {error}"));
     }
 
     /// Publishes with QoS 1, many at a time; returns when the broker has them all.
@@ -265,6 +298,12 @@ impl Client {
     pub fn disconnect(self) {
         self.client.disconnect(None).wait_for(SOON).expect("disconnect");
     }
+}
+
+/// A client id that no other client of this run has.
+fn new_id() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn confirm(token: mqtt::DeliveryToken) {

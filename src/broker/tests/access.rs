@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::certificates::Certificates;
-use super::clients::{Options, Paho, VERSIONS, Version, finish, mosquitto};
+use super::clients::{Options, Paho, VERSIONS, Version};
 use super::{Running, anonymous, raw};
 use crate::broker::access::Accounts;
 use crate::broker::listeners::Plan;
@@ -29,26 +29,6 @@ fn only_the_right_password_gets_in() {
         assert_eq!(answer(Some(("fleet", ""))), refusal);
         assert_eq!(answer(None), refusal);
         Paho::connect(broker.addr(), &login(version, "fleet", "s3cret"), "fleet").expect("in");
-    }
-}
-
-#[test]
-fn mosquittos_clients_are_told_that_they_are_not_let_in() {
-    let broker = with_password();
-    for version in VERSIONS {
-        for (arguments, refused) in [
-            (&["-u", "fleet", "-P", "s3cret"][..], false),
-            (&["-u", "fleet", "-P", "wrong"], true),
-            (&["-u", "fleet"], true),
-            (&[], true),
-        ] {
-            let Some(mut publish) = mosquitto("mosquitto_pub", broker.addr(), version) else {
-                return;
-            };
-            publish.args(["-t", "x", "-m", "x", "-q", "1"]).args(arguments);
-            let output = finish(publish);
-            assert_eq!(!output.status.success(), refused, "{version:?} {arguments:?}: {output:?}");
-        }
     }
 }
 
@@ -84,28 +64,6 @@ fn tls_with_a_certificate_the_client_verifies() {
         assert_eq!(client.next_text(), "over TLS");
         let plain = raw::answer_to_login(broker.addr(), version, Some(("fleet", "s3cret")));
         assert_eq!(plain, None, "plain TCP");
-    }
-}
-
-#[test]
-fn tls_with_mosquittos_clients() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (broker, certificates) = with_tls(folder.path(), false);
-    let strangers = Certificates::make(folder.path(), "strangers");
-    for version in VERSIONS {
-        for (authority, password, refused) in [
-            (&certificates.authority, "s3cret", false),
-            (&certificates.authority, "wrong", true),
-            (&strangers.authority, "s3cret", true),
-        ] {
-            let Some(mut publish) = mosquitto("mosquitto_pub", broker.addr(), version) else {
-                return;
-            };
-            publish.args(["-u", "fleet", "-P", password, "-t", "x", "-m", "x", "-q", "1"]);
-            publish.arg("--cafile").arg(authority);
-            let output = finish(publish);
-            assert_eq!(!output.status.success(), refused, "{version:?} {password}: {output:?}");
-        }
     }
 }
 

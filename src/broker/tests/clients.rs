@@ -1,13 +1,11 @@
-//! Clients: Paho, and Mosquitto's programs.
+//! A Paho client that blocks until the broker has answered.
 
-use std::io::{BufRead, BufReader, Read};
 use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
 use std::rc::Rc;
-use std::sync::{MutexGuard, mpsc};
-use std::time::{Duration, Instant};
+use std::sync::MutexGuard;
+use std::time::Duration;
 
 use paho_mqtt as paho;
 
@@ -20,15 +18,6 @@ pub(super) const VERSIONS: [Version; 2] = [Version::V3_1_1, Version::V5];
 pub(super) enum Version {
     V3_1_1,
     V5,
-}
-
-impl Version {
-    const fn mosquitto(self) -> &'static str {
-        match self {
-            Self::V3_1_1 => "mqttv311",
-            Self::V5 => "mqttv5",
-        }
-    }
 }
 
 /// How a Paho client connects.
@@ -156,60 +145,5 @@ impl Options {
             options.ssl_options(tls.finalize());
         }
         options.finalize()
-    }
-}
-
-/// `mosquitto_pub` or `mosquitto_sub`, talking to `addr`; `None` when it isn't installed.
-pub(super) fn mosquitto(program: &str, addr: SocketAddr, version: Version) -> Option<Command> {
-    if Command::new(program).arg("--help").output().is_err() {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{program} is not installed");
-        eprintln!("SKIPPED: {program} is not installed (package mosquitto-clients)");
-        return None;
-    }
-    let mut command = Command::new(program);
-    let (host, port) = (addr.ip().to_string(), addr.port().to_string());
-    command.args(["-h", &host, "-p", &port, "-V", version.mosquitto()]);
-    Some(command)
-}
-
-/// Runs to the end, which must come before the deadline.
-pub(super) fn finish(mut command: Command) -> Output {
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = Reaped(child.expect("it starts"));
-    let started = Instant::now();
-    while child.0.try_wait().expect("a status").is_none() {
-        assert!(started.elapsed() < DEADLINE, "{command:?} takes too long");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let read = |from: Option<Box<dyn Read>>| {
-        let mut bytes = Vec::new();
-        from.expect("piped").read_to_end(&mut bytes).expect("read");
-        bytes
-    };
-    let stdout = read(child.0.stdout.take().map(|it| Box::new(it) as _));
-    let stderr = read(child.0.stderr.take().map(|it| Box::new(it) as _));
-    Output { status: child.0.wait().expect("a status"), stdout, stderr }
-}
-
-/// Starts it, and waits for the first line it prints.
-pub(super) fn start_until_it_prints(mut command: Command) -> Reaped {
-    let mut child = Reaped(command.stdout(Stdio::piped()).spawn().expect("it starts"));
-    let output = child.0.stdout.take().expect("piped");
-    let (print, printed) = mpsc::channel();
-    // Ends with the process.
-    std::thread::spawn(move || print.send(BufReader::new(output).lines().next()));
-    let line = printed.recv_timeout(DEADLINE).expect("a line in time");
-    assert!(matches!(line, Some(Ok(_))), "{command:?} prints nothing");
-    child
-}
-
-/// A child process that doesn't outlive its test.
-pub(super) struct Reaped(Child);
-
-impl Drop for Reaped {
-    /// SIGKILL: to the broker, a client that vanishes.
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }

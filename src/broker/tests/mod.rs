@@ -1,4 +1,4 @@
-//! The broker driven by real clients: Paho in this process, and Mosquitto's command-line ones.
+//! The broker driven by clients in this process: Paho, and a bare one that can be cut off anywhere.
 //!
 //! Every broker listens on a free port of its own, every wait has a deadline.
 

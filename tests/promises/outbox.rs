@@ -1,12 +1,12 @@
 //! What local sensors sensed waits on disk until the broker has it, whatever ends the daemon.
 
-mod support;
-
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use support::readings::timestamp;
-use support::{Client, Daemon, Home, Mosquitto, Received, SOON, names, require, run_vigie, time};
+use crate::support::readings::timestamp;
+use crate::support::{
+    Client, Daemon, Home, Mosquitto, Received, SOON, names, require, run_vigie, time,
+};
 
 const UNAVAILABLE: i32 = 69;
 

@@ -16,6 +16,8 @@ use vigie::supervisor::{
     ChildSpec, GracefulStop, GroupSpec, Health, Intensity, Mailbox, Outcome, Routed, Tree,
 };
 
+use crate::stage;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Takes readings as the gateway does, and forgets to acknowledge what `loses` says.
@@ -100,7 +102,7 @@ fn run(
         ChildSpec::sensor(name, Mailbox::new(), settings.factory()).intensity(1_000, window)
     });
     let children: Vec<_> = children.collect();
-    actix_rt::System::new().block_on(async move {
+    stage::run(async move {
         let tree = Tree::new()
             .child(ChildSpec::critical("gateway", gateway, move |_| {
                 Ok(StubGateway { out: out.clone(), loses: loses.clone() })

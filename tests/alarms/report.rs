@@ -1,14 +1,13 @@
 //! `vigie report` over a small history: figures worked by hand, as a table, as JSON, and as a page.
 
-mod support;
-
 use std::fs;
 use std::process::Output;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use r2d2_sqlite::rusqlite::{Connection, params};
 use serde_json::Value;
-use support::{Home, run_vigie, time};
+
+use crate::support::{Home, run_vigie, time};
 
 const CONFIG: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n";
 

@@ -1,15 +1,14 @@
 //! Alarms by rules of an operator's own, in the running daemon: they come when they should, and a
 //! `kill -9` in the middle changes nothing of what they did.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
 use r2d2_sqlite::rusqlite::{Connection, OpenFlags};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use support::readings::{reading, timestamp};
-use support::{Client, Home, Mosquitto, SOON, let_run, names, require};
+
+use crate::support::readings::{reading, timestamp};
+use crate::support::{Client, Home, Mosquitto, SOON, let_run, names, require};
 
 /// Kinds that judge by a reading, another sensor, and delays that run between readings.
 const RULES: &str = r#"

@@ -1,8 +1,6 @@
 //! All in one: what the embedded broker has acknowledged to a device is in the database exactly
 //! once, whatever happens to the daemon; what can't be kept is not acknowledged.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::io::Result;
 use std::sync::Arc;
@@ -10,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use support::readings::{reading, timestamp};
-use support::{
+use crate::support::readings::{reading, timestamp};
+use crate::support::{
     Bare, Client, Daemon, Home, Mosquitto, SOON, Version, eventually, free_port, names, require,
 };
 

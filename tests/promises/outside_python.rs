@@ -1,17 +1,16 @@
 //! A sensor nobody configured, written in another language, is monitored like any other.
 
-mod support;
-
 use std::process::Command;
 
 use serde_json::{Value, json};
-use support::{Home, SOON, names, python_with_paho, skip};
+
+use crate::support::{Home, SOON, names, python_with_paho, skip};
 
 /// The contract's example, hot.
 const READING: &str = r#"{"sensor_id":"TEMP_001","location":"Atelier Production","temperature":38.2,
  "timestamp":"2024-08-14T10:30:00.123456","unit":"celsius"}"#;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/outside.py");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/promises/outside.py");
 
 #[test]
 fn python_reads_the_origins_alert() {

@@ -1,8 +1,6 @@
 //! No log shows a secret, whatever it is asked to show.
 
-mod support;
-
-use support::{Home, Mosquitto, SOON, names, require};
+use crate::support::{Home, Mosquitto, SOON, names, require};
 
 const PASSWORD: &str = "correct-horse-battery-staple";
 

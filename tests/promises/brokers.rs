@@ -1,14 +1,12 @@
 //! Vigie on other people's brokers, with TLS and a password: it works, sessions outlive it, and
 //! when it can't connect it says why, and comes back by itself once that is mended.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-use support::readings::{key_of_row, reading, tally, timestamp};
-use support::{
+use crate::support::readings::{key_of_row, reading, tally, timestamp};
+use crate::support::{
     Access, Ca, Certificate, Client, Daemon, HiveMq, Home, Mosquitto, SOON, Validity, names,
     require,
 };

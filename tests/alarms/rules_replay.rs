@@ -1,13 +1,12 @@
 //! `vigie rules replay`: what a candidate would have announced of the stored readings, beside what was.
 
-mod support;
-
 use std::process::Output;
 
 use r2d2_sqlite::rusqlite::{Connection, params};
 use serde_json::Value;
-use support::readings::{reading, timestamp};
-use support::{Client, Home, SOON, names, run_vigie};
+
+use crate::support::readings::{reading, timestamp};
+use crate::support::{Client, Home, SOON, names, run_vigie, time};
 
 /// What runs: a limit without anything.
 const RUNNING: &str =
@@ -51,11 +50,11 @@ fn json(home: &Home, config: &str, options: &[&str]) -> Value {
 
 /// The announcements as `in second rule state`.
 fn announcements(replayed: &Value) -> Vec<String> {
-    let start = support::time("2024-08-14T00:00:00+00:00");
+    let start = time("2024-08-14T00:00:00+00:00");
     let list = replayed["announcements"].as_array().expect("a list");
     let line = |it: &Value| {
         let text = |key: &str| it[key].as_str().expect("a text").to_owned();
-        let second = (support::time(&text("timestamp")) - start).num_seconds();
+        let second = (time(&text("timestamp")) - start).num_seconds();
         format!("{} {second} {} {}", text("in"), text("rule"), text("state"))
     };
     list.iter().map(line).collect()

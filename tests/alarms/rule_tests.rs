@@ -1,15 +1,14 @@
 //! `vigie rules test`: the shipped tests pass and cover every kind; a wrong expectation fails readably, and
 //! what can't be used says where.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use support::{Home, config, run_vigie};
 use vigie::config::{self as settings, rule_tests};
+
+use crate::support::{Home, config, run_vigie};
 
 const FLEETS: [&str; 2] = ["cold-chain", "server-room"];
 

@@ -1,9 +1,8 @@
 //! A running daemon says how it is; a command without one says where it looked.
 
-mod support;
-
 use serde_json::Value;
-use support::{Home, SOON, free_port, run_vigie};
+
+use crate::support::{Home, SOON, free_port, run_vigie};
 
 const UNAVAILABLE: i32 = 69;
 

@@ -1,14 +1,13 @@
 //! The same machine, eleven weeks of it, judged by two bare limits and by the same limits with a deadband
 //! and delays: what `vigie report` says of both. `VIGIE_PAGES=FOLDER` keeps the two pages.
 
-mod support;
-
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Home, data_file, run_vigie, skip};
+
+use crate::support::{Home, data_file, run_vigie, skip};
 
 const FILE: &str = "machine_temperature.csv";
 const ROWS: usize = 22_695;

@@ -1,8 +1,6 @@
 //! What spares people alarms, seen from outside: behind a dead gateway one alarm stands for a thousand, a
 //! Last Will is believed at once, a sensor that never spoke is missed, planned work and chatter are not told.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -10,8 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use support::readings::{reading, timestamp};
-use support::{Access, Client, Daemon, Home, Mosquitto, SOON, let_run, names, require};
+use crate::support::readings::{reading, timestamp};
+use crate::support::{
+    Access, Client, Daemon, Home, Mosquitto, Received, SOON, let_run, names, require,
+};
 
 const SENSORS: usize = 1_000;
 
@@ -269,7 +269,7 @@ fn work_is_not_told_and_chatter_and_floods_are_told_once() {
         hear(sensor, 40.0);
     }
     let told = client.wait_for("all of it", SOON, |told| (told.len() >= 10).then(|| told.to_vec()));
-    let told: Vec<_> = told.iter().map(support::Received::json).collect();
+    let told: Vec<_> = told.iter().map(Received::json).collect();
     let said = |at: usize| {
         let text = |field: &str| told[at][field].as_str().expect("text").to_owned();
         format!("{} {} {}", text("sensor_id"), text("alert_type"), text("state"))

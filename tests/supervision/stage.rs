@@ -114,6 +114,8 @@ pub struct Book {
     pub added: AtomicU64,
     pub ticks: AtomicU64,
     pub births: AtomicU32,
+    /// Requests to stop that were handled.
+    pub stops: AtomicU32,
     pub lines: Mutex<Vec<String>>,
 }
 
@@ -128,6 +130,10 @@ impl Book {
 
     pub fn births(&self) -> u32 {
         self.births.load(Relaxed)
+    }
+
+    pub fn stops(&self) -> u32 {
+        self.stops.load(Relaxed)
     }
 
     pub fn note(&self, line: impl Into<String>) {
@@ -328,6 +334,7 @@ impl Handler<GracefulStop> for Probe {
     type Result = ();
 
     fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
+        self.book.stops.fetch_add(1, Relaxed);
         assert!(self.env.incarnation() >= self.script.stop_panics_below, "not like this");
         if self.script.deaf {
             return;

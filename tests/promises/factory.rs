@@ -1,13 +1,14 @@
 //! The factory of `config/factory.toml`: what the origin's users rely on, seen from outside.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::readings::{Key, key_of_message, key_of_row, tally};
-use support::{Access, Client, Daemon, Home, Mosquitto, Received, SOON, config, names, require};
+
+use crate::support::readings::{Key, key_of_message, key_of_row, reading, tally};
+use crate::support::{
+    Access, Client, Daemon, Home, Mosquitto, Received, SOON, config, names, require, time,
+};
 
 const LOCATIONS: [(&str, &str); 4] = [
     ("TEMP_001", "Atelier Production"),
@@ -47,7 +48,7 @@ fn speaks_the_contract_on_the_three_topics() {
     let listener =
         Client::listening(&broker.access(), &[names::READINGS, names::ALERTS, names::STATUS]);
     let mut daemon = home.start(&factory);
-    let visitor = support::readings::reading(VISITOR, 38.2, "2024-08-14T10:30:00.123456");
+    let visitor = reading(VISITOR, 38.2, "2024-08-14T10:30:00.123456");
     listener.publish(names::READINGS, visitor, 1);
     let alert = listener.wait_message(names::ALERTS, SOON, |m| is_of(m, VISITOR));
     listener.wait_count(names::READINGS, 40, SOON);
@@ -89,7 +90,7 @@ fn shows_alerts_alone_on_request() {
     home.set_env("RUST_LOG", "vigie::alert=info");
     let mut daemon = home.start(&on_embedded_broker(&quick_factory()));
     let client = Client::connect(&daemon.embedded_broker());
-    let visitor = support::readings::reading(VISITOR, 38.2, "2024-08-14T10:30:00.123456");
+    let visitor = reading(VISITOR, 38.2, "2024-08-14T10:30:00.123456");
     client.publish(names::READINGS, visitor, 1);
     daemon.wait_line("🚨 ALERTE: Température élevée détectée: 38.2°C", SOON);
     for line in daemon.log().lines() {
@@ -132,7 +133,7 @@ fn check_reading(message: &Received) -> String {
 /// UTC with microseconds: `2024-08-14T10:30:00.123456+00:00`.
 fn check_timestamp(json: &Value) {
     let text = json["timestamp"].as_str().expect("a timestamp");
-    let again = support::time(text).format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string();
+    let again = time(text).format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string();
     assert_eq!(text, again);
 }
 

@@ -1,11 +1,10 @@
 //! A broker that dies and comes back again and again costs the daemon nothing but the pauses.
 
-mod support;
-
-use chrono::Utc;
 use std::time::Duration;
 
-use support::{Home, Mosquitto, SOON, let_run, names, require};
+use chrono::Utc;
+
+use crate::support::{Home, Mosquitto, SOON, names, require};
 
 const DEATHS: usize = 5;
 
@@ -35,7 +34,8 @@ fn deaths_under_fire() {
     ));
     for death in 1..=DEATHS {
         daemon.wait_lines(names::CONNECTED, death, RECONNECTED);
-        let_run(Duration::from_millis(500));
+        let before = home.db().count();
+        daemon.wait_until("publications", SOON, || home.db().count() >= before + 1_000);
         broker.kill();
         daemon.wait_lines(names::LOST, death, SOON);
         broker.start();

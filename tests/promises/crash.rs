@@ -1,13 +1,12 @@
 //! One sensor of four panics again and again; the others don't notice.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use support::readings::{Key, key_of_message, key_of_row, tally};
-use support::{Client, Home, Mosquitto, SOON, let_run, names, require};
+
+use crate::support::readings::{Key, key_of_message, key_of_row, tally};
+use crate::support::{Client, Home, Mosquitto, SOON, let_run, names, require};
 
 const CRASHING: &str = "TEMP_003";
 const INTERVAL: Duration = Duration::from_millis(100);

@@ -1,14 +1,13 @@
 //! A recording played back at full speed arrives whole, and alerts fall where they must: the one made by a seed
 //! that `config/replay.toml` plays, and that of a real machine where it is at hand.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use support::{
+
+use crate::support::{
     Client, Daemon, Home, Mosquitto, Received, data_file, machine, names, require, skip, time,
 };
 

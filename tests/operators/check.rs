@@ -1,11 +1,9 @@
 //! Mistakes are said all at once, with their places; what can't start exits with the code for it.
 
-mod support;
-
 use std::net::TcpListener;
 use std::process::Output;
 
-use support::{Home, SOON, run_vigie};
+use crate::support::{Home, SOON, run_vigie};
 
 const BAD_CONFIG: i32 = 2;
 const UNAVAILABLE: i32 = 69;

@@ -1,14 +1,13 @@
 //! Whatever is published on the reading topics, the daemon lives, and accounts for each message.
 
-mod support;
-
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
-use support::readings::{reading, timestamp};
-use support::{Client, Home, Mosquitto, SOON, names, require};
+
+use crate::support::readings::{reading, timestamp};
+use crate::support::{Client, Home, Mosquitto, SOON, names, require};
 
 const SEED: u64 = 20_240_814;
 const MAX_LOG_BYTES: usize = 200 * 1024;

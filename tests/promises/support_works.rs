@@ -1,10 +1,8 @@
 //! The tests' own tools do what the other tests take for granted.
 
-mod support;
-
 use std::time::Instant;
 
-use support::{
+use crate::support::{
     Access, Ca, Client, HiveMq, Mosquitto, Received, SOON, Validity, eventually, require,
 };
 

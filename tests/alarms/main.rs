@@ -1,0 +1,13 @@
+//! Alarms from rule to report: rules and their tests, replay of candidates on stored readings,
+//! suppression, and the measures of an alarm system.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod noise;
+mod quiet;
+mod report;
+mod report_show;
+mod rule_tests;
+mod rules;
+mod rules_replay;

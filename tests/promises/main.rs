@@ -1,0 +1,18 @@
+//! The promises of README, kept by the real daemon on real brokers: no reading is lost or doubled,
+//! devices in any language are read, and bad input, killed brokers and restarts do no harm.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod broker_clients;
+mod broker_restart;
+mod brokers;
+mod crash;
+mod embedded_intake;
+mod factory;
+mod outbox;
+mod outside_python;
+mod replay;
+mod secrets;
+mod support_works;
