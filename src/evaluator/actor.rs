@@ -147,7 +147,7 @@ impl Evaluator {
 
     /// Waits for records (for what is gathered, not for long), or ends when there are none and the daemon stops.
     fn proceed(&mut self, ctx: &mut Context<Self>) {
-        if self.successor.waits() {
+        if self.successor.is_due(self.evaluated()) {
             return self.succeed(ctx);
         }
         if self.is_stopping && self.is_done() {

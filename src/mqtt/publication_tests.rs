@@ -37,8 +37,11 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (1..6_u64).prop_map(Step::Append),
-        4 => Just(Step::Send),
-        4 => any::<prop::sample::Index>().prop_map(Step::Acknowledge),
+        Just(Step::Send),
+        Just(Step::Send),
+        Just(Step::Send),
+        any::<prop::sample::Index>().prop_map(Step::Acknowledge),
+        any::<prop::sample::Index>().prop_map(Step::Acknowledge),
         any::<prop::sample::Index>().prop_map(Step::Refuse),
         any::<prop::sample::Index>().prop_map(Step::PutBack),
         Just(Step::Lose),

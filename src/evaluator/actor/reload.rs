@@ -14,6 +14,7 @@ use super::super::batch::Batch;
 use super::super::fold::Effects;
 use super::Evaluator;
 use super::answers::committed;
+use crate::ingest::Position;
 use crate::messages::ReloadRules;
 pub use crate::messages::Ruling;
 use crate::supervisor::Routed;
@@ -37,22 +38,26 @@ impl RuleBook {
     }
 }
 
-/// Rules that are to take over.
+/// Rules that are to take over. One at a time, by the bound of the route.
 #[derive(Default)]
-pub(super) struct Successor {
-    /// Who waits for them to hold. One at a time, by the bound of the route.
-    waiting: Option<oneshot::Sender<()>>,
+pub(super) struct Successor(Option<Waiting>);
+
+struct Waiting {
+    /// Position of a time mark: the rules before hold up to here at least.
+    barrier: Position,
+    applied: oneshot::Sender<()>,
 }
 
 impl Successor {
-    pub const fn waits(&self) -> bool {
-        self.waiting.is_some()
+    /// Whether rules take over now that everything up to a position is evaluated.
+    pub fn is_due(&self, evaluated: Position) -> bool {
+        self.0.as_ref().is_some_and(|waiting| waiting.barrier <= evaluated)
     }
 
     /// The rules of the book hold.
     pub fn applied(&mut self) {
-        if let Some(waiting) = self.waiting.take() {
-            let _ = waiting.send(()); // one that no longer waits asks again
+        if let Some(Waiting { applied, .. }) = self.0.take() {
+            let _ = applied.send(()); // one that no longer waits asks again
         }
     }
 }
@@ -94,7 +99,10 @@ impl Handler<Routed<ReloadRules>> for Evaluator {
         let (ReloadRules(ruling), room) = routed.split();
         self.settings.ruling.set(ruling);
         let (applied, is_applied) = oneshot::channel();
-        self.successor.waiting = Some(applied);
+        // Brings the time at which the rules change, so that silence counts from now. Where the disk takes no
+        // mark, the last record does.
+        self.settings.log.mark_time();
+        self.successor = Successor(Some(Waiting { barrier: self.settings.log.last(), applied }));
         self.nudge.notify_one();
         Box::pin(async move {
             let _room = room;

@@ -1,4 +1,5 @@
-//! What local sensors sensed waits on disk until the broker has it, whatever ends the daemon.
+//! What own sensors measured waits in the log until the broker has it, whatever ends the daemon. It is judged and
+//! stored all the same.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -52,7 +53,7 @@ fn values(messages: &[Received], id: &str) -> Vec<f64> {
     json.map(value).collect()
 }
 
-/// What the running daemon says of its outbox: `lag.NAME`.
+/// What the running daemon says of its lag: `lag.NAME`.
 fn lag(home: &Home, name: &str) -> usize {
     let config = home.path("vigie.toml");
     let output = run_vigie(home, &["status", "--json", "-c", config.to_str().expect("text")]);
@@ -61,7 +62,7 @@ fn lag(home: &Home, name: &str) -> usize {
 }
 
 /// Starts the daemon with one sensor that says [`LAST`], listens until it came, and stops it: all
-/// that the outbox had to publish.
+/// that waited for publication.
 fn rest(home: &Home, broker: &Mosquitto) -> Vec<Received> {
     let listener = Client::listening(&broker.access(), &[names::READINGS]);
     let mut daemon = home.start(&format!("{}{}", base(broker), replay(home, LAST, 1, "\"max\"")));
@@ -74,8 +75,8 @@ fn rest(home: &Home, broker: &Mosquitto) -> Vec<Received> {
 }
 
 fn segments(home: &Home) -> Vec<String> {
-    let folder = home.path(names::OUTBOX);
-    let files = std::fs::read_dir(folder).expect("the outbox's folder");
+    let folder = home.path(names::LOG);
+    let files = std::fs::read_dir(folder).expect("the log's folder");
     let name = |file: std::io::Result<std::fs::DirEntry>| {
         file.expect("an entry").file_name().into_string().expect("text")
     };
@@ -103,7 +104,6 @@ fn a_kill_without_a_broker_loses_no_reading() {
         sensed = lag(&home, "unpublished");
         sensed >= 1000
     });
-    assert_eq!(lag(&home, "unpublished_in_memory_only"), 0);
     daemon.kill();
 
     broker.start();
@@ -127,7 +127,7 @@ fn a_stop_without_a_broker_loses_no_reading() {
     daemon.wait_lines("the recording has ended", 2, SOON);
     assert_eq!(daemon.stop(), 0);
     let left = daemon.wait_line("1400 readings", SOON);
-    assert!(left.contains(names::OUTBOX) && left.contains("next start"), "{left}");
+    assert!(left.contains(names::LOG) && left.contains("next start"), "{left}");
 
     // And once more, with nothing new: they go on waiting.
     let mut daemon = home.start(&base(&broker));
@@ -164,21 +164,21 @@ fn what_was_acknowledged_is_not_sent_again() {
 }
 
 #[test]
-fn past_its_bound_the_oldest_go_and_are_counted() {
+fn past_its_bound_the_oldest_are_skipped_and_counted() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
     const TOO_MANY: usize = 1_500;
-    const ROWS: usize = names::OUTBOX_CAPACITY + TOO_MANY;
+    const ROWS: usize = names::PUBLICATION_CAPACITY + TOO_MANY;
     let mut broker = Mosquitto::new();
     let home = Home::new();
     let mut daemon = home.start(&format!("{}{}", base(&broker), replay(&home, "A", ROWS, "1e9")));
     daemon.wait_line("the recording has ended", ALL_SENT);
     daemon.wait_until("as many as it holds", SOON, || {
-        lag(&home, "unpublished") == names::OUTBOX_CAPACITY
+        lag(&home, "unpublished") == names::PUBLICATION_CAPACITY
     });
-    daemon.wait_line("outbox full: the oldest readings are dropped", SOON);
-    daemon.wait_line(&format!("outbox full: {TOO_MANY} readings dropped"), SOON);
+    daemon.wait_line("the oldest are skipped", SOON);
+    daemon.wait_line(&format!("the oldest are skipped, {TOO_MANY} so far"), SOON);
     assert_eq!(daemon.stop(), 0);
 
     broker.start();
@@ -191,10 +191,10 @@ fn past_its_bound_the_oldest_go_and_are_counted() {
 #[test]
 fn without_its_folder_it_does_not_start() {
     let home = Home::new();
-    let in_the_way = home.write(names::OUTBOX, "a file");
+    let in_the_way = home.write(names::LOG, "a file");
     let mut daemon = home.spawn("[broker]\nlisten = \"127.0.0.1:0\"\n");
     assert_eq!(daemon.exit_code(SOON), UNAVAILABLE);
-    let lines = daemon.lines_with(names::OUTBOX);
+    let lines = daemon.lines_with(names::LOG);
     assert_eq!(lines.len(), 1, "{}", daemon.log());
     assert!(lines[0].contains("ERROR") && in_the_way.is_file(), "{}", lines[0]);
 }
