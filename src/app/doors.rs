@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::ingest::journal::Recovery;
 use crate::ingest::{self, Intake};
 use crate::messages::Committed;
-use crate::store::{self, Ahead};
+use crate::store::{self, Prepared};
 
 /// The contract's: a larger payload is rejected.
 const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
@@ -20,31 +20,28 @@ const DAMAGES_NAMED: usize = 20;
 pub(super) struct Doors {
     pub intake: Arc<Intake>,
     pub committed: Arc<Committed>,
-    pub ahead: Ahead,
+    pub storage: Prepared,
 }
 
-/// Opens all of it; migrates the database too, and commits what alerts went out ahead of it.
+/// Opens all of it; migrates the database too.
 ///
 /// # Errors
 /// One line on what can't be used, and what to do.
-pub(super) fn open(config: &Config, storage: &store::Settings) -> Result<Doors, String> {
-    let mut database = store::open(storage).map_err(|error| error.to_string())?;
-    let receivers = config.receivers.iter().map(|receiver| &*receiver.name);
-    database.keep_receivers(receivers).map_err(|error| error.to_string())?;
-    let ahead =
-        Ahead::open(&beside(&storage.path, "alerts"), config.storage.durability, &mut database)
-            .map_err(|error| error.to_string())?;
-    let position = database.ingest_position().map_err(|error| error.to_string())?;
+pub(super) fn open(config: &Config, storage: store::Settings) -> Result<Doors, String> {
+    let folder = beside(&storage.path, "journal");
+    let receivers: Vec<&str> = config.receivers.iter().map(|receiver| &*receiver.name).collect();
+    let storage = store::prepare(storage, &receivers).map_err(|error| error.to_string())?;
+    let position = storage.progress.position;
     let committed = Arc::new(Committed::new(position));
     let settings = ingest::Settings {
-        folder: beside(&storage.path, "journal"),
+        folder,
         durability: config.storage.durability,
         max_payload_bytes: MAX_PAYLOAD_BYTES,
     };
     let (intake, recovery) = Intake::open(settings, committed.clone())
         .map_err(|error| format!("{error}; check the folder, its owner, and the disk"))?;
     tell(&recovery);
-    Ok(Doors { intake: Arc::new(intake), committed, ahead })
+    Ok(Doors { intake: Arc::new(intake), committed, storage })
 }
 
 /// `sensor_data.db` → `sensor_data.db.journal`

@@ -58,14 +58,14 @@ pub fn run(config: Config, options: Options) -> Exit {
     greet(&config, words);
     // Says at once what is wrong with the file, before anything is started; migrates it too.
     let storage = store::Settings::new(&config.storage, config.times.naive);
-    let doors = match doors::open(&config, &storage) {
+    let doors = match doors::open(&config, storage) {
         Ok(doors) => doors,
         Err(error) => {
             log::error!(target: "vigie::app", "{error}");
             return Exit::Unavailable;
         }
     };
-    actix_rt::System::new().block_on(supervise(config, options, storage, doors, faults))
+    actix_rt::System::new().block_on(supervise(config, options, doors, faults))
 }
 
 /// A daemon that can't read its password would try for ever with the wrong one.
@@ -112,13 +112,7 @@ fn tell_sensors<'a>(sensors: impl ExactSizeIterator<Item = &'a SensorConfig>, wo
     }
 }
 
-async fn supervise(
-    config: Config,
-    options: Options,
-    storage: store::Settings,
-    doors: Doors,
-    faults: Faults,
-) -> Exit {
+async fn supervise(config: Config, options: Options, doors: Doors, faults: Faults) -> Exit {
     let words = config.language.words();
     let reopen = Arc::new(AtomicBool::new(false));
     let signals = Stop::listen(words).and_then(|stop| Ok((stop, signal(SignalKind::hangup())?)));
@@ -131,7 +125,7 @@ async fn supervise(
     };
     let overall = config.shutdown_timeout;
     let intake = doors.intake.clone();
-    let wired = match wiring::wire(config, options, storage, doors, reopen.clone()) {
+    let wired = match wiring::wire(config, options, doors, reopen.clone()) {
         Ok(wired) => wired,
         Err(error) => {
             log::error!(target: "vigie::app", "{error}");

@@ -21,12 +21,12 @@ use crate::evaluator::{AlertsFile, Evaluator, EvaluatorSettings, RuleBook};
 use crate::exit::Exit;
 use crate::ingest::codec::OriginJson;
 use crate::messages::{
-    AlertsDelivered, AlertsStored, AlertsWaiting, BrokerAddress, ConfirmCommitted,
-    LoadPendingAlerts, LoadResumePoint, Operate, PublishReadings, Reload, ReloadRules, Store,
+    AlertsStored, BrokerAddress, ConfirmCommitted, LoadResumePoint, Operate, PublishReadings,
+    PushAlerts, PushReport, Reload, ReloadRules, Store,
 };
 use crate::mqtt::{self, Gateway};
 use crate::notify::SharedRunbooks;
-use crate::store::{self, Writer};
+use crate::store::Writer;
 use crate::supervisor::{ChildSpec, Health, Mailbox, Readiness, Route, Tree};
 use crate::web::{self, Web};
 use crate::wire::Topics;
@@ -39,8 +39,8 @@ const STORE_ROOM: usize = 20_000;
 /// others of a large fleet wait for room inside their own actors.
 const PUBLISH_ROOM: usize = 256;
 
-/// Reports of completed deliveries; each may name several alerts.
-const DELIVERED_ROOM: usize = 64;
+/// Alert events on their way to the gateway: each message has one of its 20 credits at least.
+const PUSH_ROOM: usize = 20;
 
 /// Questions with one asker, who waits for the answer.
 const ONE: usize = 1;
@@ -102,11 +102,10 @@ pub(super) struct Wired {
 pub(super) fn wire(
     mut config: Config,
     options: Options,
-    storage: store::Settings,
     doors: Doors,
     reopen_alerts_file: Arc<AtomicBool>,
 ) -> Result<Wired, String> {
-    let Doors { intake, committed, ahead } = doors;
+    let Doors { intake, committed, storage } = doors;
     let words = config.language.words();
     let started = Instant::now();
     let boxes = Mailboxes::default();
@@ -132,10 +131,7 @@ pub(super) fn wire(
         intake: (!is_embedded).then(|| intake.clone()),
         gauges: Arc::default(),
     };
-    let gateway_routes = mqtt::Routes {
-        pending: boxes.storage.route::<LoadPendingAlerts>(ONE),
-        delivered: boxes.storage.route::<AlertsDelivered>(DELIVERED_ROOM),
-    };
+    let gateway_routes = mqtt::Routes { report: boxes.storage.route::<PushReport>(ONE) };
     let make_gateway = {
         let outbox = gateway.outbox.clone();
         let advice = "check its owner, its permissions and the disk, or correct storage.path";
@@ -194,7 +190,7 @@ pub(super) fn wire(
         resume: boxes.storage.route::<LoadResumePoint>(ONE),
         confirm: boxes.storage.route::<ConfirmCommitted>(CONFIRM_ROOM),
     };
-    let waiting = boxes.gateway.route::<AlertsWaiting>(ONE);
+    let push = boxes.gateway.route::<PushAlerts>(PUSH_ROOM);
     let mut fleet = Fleet::new(config.times, publish);
     let group = fleet.group(config.fleet, std::mem::take(&mut config.sensors));
     let reloader = ReloaderSettings {
@@ -212,7 +208,7 @@ pub(super) fn wire(
             ChildSpec::critical(
                 "storage",
                 boxes.storage,
-                Writer::factory(storage, ahead, Some(waiting), committed, stored),
+                Writer::factory(storage, Some(push), committed, stored),
             )
             .phase(phase::STORAGE)
             .readiness(signalled(OPEN_AT_MOST)),

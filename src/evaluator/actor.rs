@@ -98,6 +98,8 @@ pub struct Evaluator {
     through: u64,
     /// Of the last message passed on to storage.
     number: u64,
+    /// Number of the last alert event made.
+    last_event: u64,
     /// Judged and not passed on yet.
     held: Option<Held>,
     operators: Operators,
@@ -123,6 +125,7 @@ impl Evaluator {
             feed: None,
             through: 0,
             number: 0,
+            last_event: 0,
             held: None,
             operators: Operators::default(),
             successor: Successor::default(),
@@ -148,7 +151,7 @@ impl Evaluator {
     }
 
     fn begin(&mut self, point: ResumePoint, ctx: &mut Context<Self>) {
-        let ResumePoint { position, number, watch, standing, alarms, recent } = point;
+        let ResumePoint { position, number, last_event, watch, standing, alarms, recent } = point;
         let EvaluatorSettings { intake, codec, ruling, .. } = &self.settings;
         let mut closed = Vec::new();
         let past = Past { watch, recent: &recent, alarms, standing };
@@ -167,6 +170,7 @@ impl Evaluator {
         self.recent = Recent::restore(recent.iter().map(Fingerprint::from).collect());
         self.through = position;
         self.number = number;
+        self.last_event = last_event;
         self.held = None;
         self.feed = Some(Feed::new(intake.clone(), codec.clone(), position));
         self.hold(closed);
@@ -253,6 +257,10 @@ impl Evaluator {
         let words = self.settings.words;
         let mut alerts: Vec<_> =
             outcomes.into_iter().map(|outcome| announce::event(outcome, words)).collect();
+        for event in &mut alerts {
+            self.last_event += 1;
+            event.number = self.last_event;
+        }
         self.tell(&alerts);
         let through = self.evaluated();
         let held = self.held.get_or_insert_with(|| Held::new(through));

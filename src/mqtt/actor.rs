@@ -17,7 +17,7 @@ use super::stop::{Facts, Stage, Stop};
 use super::turns::Turns;
 use super::{Kept, Routes, Settings};
 use crate::logging::LineLimit;
-use crate::messages::{AlertsWaiting, PublishReadings};
+use crate::messages::{GatewayLink, PublishReadings, PushAlerts};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Routed};
 use crate::wire::Topics;
 use crate::wire::payload::State;
@@ -61,7 +61,12 @@ pub struct Gateway {
     pub(super) progress_at: Instant,
     /// Storage did not answer: it is not asked before the next tick.
     pub(super) storage_resting: bool,
-    pub(super) confirming: bool,
+    /// A report to storage is under way.
+    pub(super) reporting: bool,
+    /// The last connection that storage has taken a report of.
+    pub(super) announced: Option<GatewayLink>,
+    /// Connections made by this incarnation.
+    pub(super) num_connections: u32,
     pub(super) turns: Turns,
     /// A look at the next alert's turn is due.
     pub(super) turn_is_timed: bool,
@@ -114,7 +119,9 @@ impl Gateway {
             paused_until: None,
             progress_at: now(),
             storage_resting: false,
-            confirming: false,
+            reporting: false,
+            announced: None,
+            num_connections: 0,
             turns: Turns::default(),
             turn_is_timed: false,
             unmarked: 0,
@@ -148,7 +155,7 @@ impl Gateway {
             outbox.take_over()
         };
         self.note_dropped(dropped);
-        self.kept.alerts().start_over();
+        self.kept.alerts().rewind();
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -163,7 +170,6 @@ impl Gateway {
             self.note_dropped(dropped);
         }
         self.tell_suppressed();
-        self.kept.alerts().retry_held(now());
         self.flow(ctx);
         self.mark_done();
         self.show();
@@ -212,6 +218,8 @@ impl Actor for Gateway {
     fn started(&mut self, ctx: &mut Context<Self>) {
         debug!(target: "vigie::gateway", "gateway up, incarnation {}", self.env.incarnation());
         self.rewind();
+        self.kept.alerts().begin();
+        self.report_alerts(ctx);
         if let Some(mut events) = self.events.take() {
             ctx.add_stream(poll_fn(move |cx| events.poll_recv(cx)));
         }
@@ -260,12 +268,12 @@ impl Handler<Routed<PublishReadings>> for Gateway {
     }
 }
 
-impl Handler<Routed<AlertsWaiting>> for Gateway {
+impl Handler<Routed<PushAlerts>> for Gateway {
     type Result = ();
 
-    fn handle(&mut self, waiting: Routed<AlertsWaiting>, ctx: &mut Context<Self>) {
-        let (waiting, _room) = waiting.split();
-        self.kept.alerts().told_of(waiting);
+    fn handle(&mut self, pushed: Routed<PushAlerts>, ctx: &mut Context<Self>) {
+        let (pushed, _room) = pushed.split();
+        self.kept.alerts().take(pushed, self.env.incarnation());
         self.flow(ctx);
     }
 }

@@ -68,8 +68,8 @@ pub enum Qos {
 pub enum Tag {
     /// By sequence number in the outbox.
     Reading(u64),
-    /// By row in storage.
-    Alert(i64),
+    /// By number.
+    Alert(u64),
     /// The status "online".
     Online,
     /// The status "offline", the last word.

@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 pub use actor::Gateway;
-use alerts::AlertQueue;
+use alerts::PushedAlerts;
 pub use gauges::Gauges;
 use outbox::Outbox;
 use outbox::disk::Disk;
@@ -41,14 +41,12 @@ use crate::config::{Durability, Endpoint, MqttConfig, TimeStyle};
 use crate::ingest::Intake;
 use crate::ingest::journal::JournalError;
 use crate::locale::Words;
-use crate::messages::{AlertsDelivered, BrokerAddress, LoadPendingAlerts, PublishReadings};
+use crate::messages::{BrokerAddress, PublishReadings, PushReport};
 use crate::supervisor::{ChildEnv, Failure, Route, Routed};
 
 /// Readings on their way to Paho at a time: beyond this it only gets slower, its tables being
 /// searched one by one.
 const READING_WINDOW: usize = 100;
-/// Alerts on their way at a time.
-const ALERT_WINDOW: usize = 20;
 /// Readings kept for a broker that is away, the oldest dropped first. They are on disk (5 MB) and in
 /// memory, which is what bounds them: measured, 13 MB as they are sensed and 20 MB as they are found
 /// at a start, twice the idle daemon at most. The origin's four sensors ride out seven hours, a
@@ -92,15 +90,14 @@ impl Settings {
 /// Where the gateway's messages go.
 #[derive(Clone)]
 pub struct Routes {
-    pub pending: Route<LoadPendingAlerts>,
-    pub delivered: Route<AlertsDelivered>,
+    pub report: Route<PushReport>,
 }
 
 /// What outlives an incarnation: everything accepted and not yet passed on.
 struct Kept {
     outbox: Mutex<Outbox<Routed<PublishReadings>>>,
     disk: Mutex<Disk>,
-    alerts: Mutex<AlertQueue>,
+    alerts: Mutex<PushedAlerts>,
 }
 
 impl Kept {
@@ -113,11 +110,7 @@ impl Kept {
         if dropped > 0 {
             log::error!(target: "vigie::gateway", "outbox full: {dropped} of them are dropped unpublished");
         }
-        Ok(Self {
-            outbox: Mutex::new(outbox),
-            disk: Mutex::new(disk),
-            alerts: Mutex::new(AlertQueue::new(ALERT_WINDOW)),
-        })
+        Ok(Self { outbox: Mutex::new(outbox), disk: Mutex::new(disk), alerts: Mutex::default() })
     }
 
     // Only the gateway's arbiter takes these locks, and never across an await; after a panic the
@@ -130,7 +123,7 @@ impl Kept {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn alerts(&self) -> MutexGuard<'_, AlertQueue> {
+    fn alerts(&self) -> MutexGuard<'_, PushedAlerts> {
         self.alerts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

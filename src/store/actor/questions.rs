@@ -5,14 +5,13 @@ use tokio::sync::oneshot;
 
 use super::Writer;
 use super::job::Question;
-use super::pending::Search;
+use crate::domain::AlertEvent;
 use crate::messages::{
-    ConfirmCommitted, KeptByReceiver, LoadAlerts, LoadPendingAlerts, LoadReceiver, LoadResumePoint,
-    PendingAlert, ResumePoint,
+    ConfirmCommitted, KeptByReceiver, LoadAlerts, LoadReceiver, LoadResumePoint, ResumePoint,
 };
 use crate::supervisor::Routed;
 
-/// What a question about the file gets.
+/// The answer to a question about the ledger.
 pub(super) type Answer<T> = Result<T, String>;
 
 impl Writer {
@@ -45,7 +44,7 @@ impl Handler<Routed<LoadReceiver>> for Writer {
 }
 
 impl Handler<Routed<LoadAlerts>> for Writer {
-    type Result = ResponseActFuture<Self, Answer<Vec<PendingAlert>>>;
+    type Result = ResponseActFuture<Self, Answer<Vec<AlertEvent>>>;
 
     fn handle(&mut self, ask: Routed<LoadAlerts>, ctx: &mut Self::Context) -> Self::Result {
         let (which, room) = ask.split();
@@ -66,28 +65,5 @@ impl Handler<Routed<ConfirmCommitted>> for Writer {
 
     fn handle(&mut self, ask: Routed<ConfirmCommitted>, ctx: &mut Self::Context) -> Self::Result {
         self.ask(|reply| Question::Committed { reply }, ask, ctx)
-    }
-}
-
-impl Handler<Routed<LoadPendingAlerts>> for Writer {
-    type Result = ResponseActFuture<Self, Answer<Vec<PendingAlert>>>;
-
-    fn handle(&mut self, ask: Routed<LoadPendingAlerts>, ctx: &mut Self::Context) -> Self::Result {
-        let (which, room) = ask.split();
-        let search = Search {
-            reader: self.reader.take(),
-            settings: self.settings.clone(),
-            uncommitted: self.backlog.uncommitted(which.after_row_id, self.ahead.through()),
-            which,
-        };
-        let found = actix_rt::task::spawn_blocking(move || search.run());
-        // Who asks has delivered what it knew: those that are not marked come again after a kill.
-        self.hasten(ctx);
-        Box::pin(found.into_actor(self).map(move |found, writer, _| {
-            drop(room);
-            let (reader, answer) = found.map_err(|error| format!("the search died: {error}"))?;
-            writer.reader = reader;
-            answer
-        }))
     }
 }
