@@ -146,10 +146,11 @@ impl Push {
     }
 
     fn put_back(&mut self, event: Arc<AlertEvent>) {
+        let is_considered = event.number <= self.cursor;
         match self.set_aside.get_mut(&event.quantity) {
             Some(topic) if topic.first.number > event.number => topic.first = event,
-            Some(_loaded_again_later) => {}
-            None => drop(self.ready.insert(event.number, event)),
+            None if is_considered => drop(self.ready.insert(event.number, event)),
+            Some(_) | None => {} // loaded again, after older ones of its topic
         }
     }
 
@@ -170,6 +171,9 @@ impl Push {
         let retry_at = now + RETRY_AFTER;
         let topic = refused.quantity.clone();
         let before = self.set_aside.remove(&topic).map(|topic| topic.first);
+        if before.is_none() && number > self.cursor {
+            return; // loaded again, after older ones of its topic
+        }
         if before.is_none() && self.set_aside.len() >= MOST_SET_ASIDE {
             self.paused_until = Some(retry_at);
             self.ready.insert(number, refused);
