@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::Message;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::alarms::engine::Expected;
@@ -32,8 +31,7 @@ pub struct Measured {
 }
 
 /// A reading with its verdict.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
     pub reading: Reading,
     /// Whether this reading itself broke a rule.
@@ -42,8 +40,7 @@ pub struct Judged {
 
 /// Evaluator → storage: commit these, and how far in the intake journal they reach, in one
 /// transaction.
-#[derive(Debug, Default, Message, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Message)]
 #[rtype(result = "()")]
 pub struct Store {
     /// One more than the message before it, as long as the database lives; storage takes no other.
@@ -56,10 +53,6 @@ pub struct Store {
     pub clocks: ListeningClocks,
     pub readings: Vec<Judged>,
     pub alerts: Vec<AlertEvent>,
-    /// The row that the first of them is to have, as storage has decided; the others follow it. `None` for the
-    /// next ones that are free.
-    #[serde(skip)]
-    pub first_alert_row: Option<i64>,
     /// The alarms that are no longer as they were.
     pub alarms: Vec<AlarmState>,
     /// Checkpoints of series, as of the end of the batch.
@@ -69,7 +62,6 @@ pub struct Store {
     pub actions: Vec<ActionRecord>,
     /// Told once the message can't get lost any more, short of the death of the process; dropped
     /// untold when it was lost, or not taken.
-    #[serde(skip)]
     pub taken: Option<oneshot::Sender<()>>,
 }
 
@@ -94,20 +86,6 @@ impl Store {
             + self.num_rows()
             + OF_A_REJECTED * self.rejected.len()
             + OF_A_CHECKPOINT * self.series.len()
-    }
-
-    /// The alert events, each with the row that it is to have.
-    pub fn alert_rows(&self) -> impl Iterator<Item = (Option<i64>, &AlertEvent)> {
-        let rows = (0..).map(|n: i64| self.first_alert_row.map(|first| first + n));
-        rows.zip(&self.alerts)
-    }
-
-    /// Those of them that are to be published, once storage has decided on their rows.
-    pub fn announced(&self) -> impl Iterator<Item = PendingAlert> {
-        let rows = self.alert_rows().filter(|(_, event)| event.announced);
-        rows.filter_map(|(row_id, event)| {
-            Some(PendingAlert { row_id: row_id?, event: event.clone() })
-        })
     }
 }
 
@@ -138,6 +116,8 @@ pub struct ResumePoint {
     pub received_at: Option<DateTime<Utc>>,
     /// Of the last message committed.
     pub number: u64,
+    /// Number of the last alert event ever stored; the next event's is one more.
+    pub last_event: u64,
     pub clocks: ListeningClocks,
     pub standing: Vec<StandingAlert>,
     pub alarms: Vec<AlarmState>,
@@ -231,42 +211,36 @@ impl Cursor {
     }
 }
 
-/// Storage → gateway: announced alert events are on disk, committed or about to be, and wait to be
-/// published.
-/// A hint only: losing one is harmless, since the next one shows it, and the gateway also asks at
-/// every connect.
-#[derive(Debug, Default, Message)]
+/// Storage → gateway: publish these announced alert events, in this order. Each takes one of the gateway's
+/// credits until it is in a [`PushReport`]. Idempotent: the gateway ignores events it has.
+#[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct AlertsWaiting {
-    /// The row of the last announced event before `rows` in this run, 0 before the first; `None` for a mere
-    /// hint.
-    pub after_row_id: Option<i64>,
-    /// All that were announced since, to spare the question; empty when there are many.
-    pub rows: Vec<PendingAlert>,
+pub struct PushAlerts {
+    /// The gateway's incarnation that has the credits; any other ignores the message.
+    pub incarnation: u32,
+    pub events: Vec<Arc<AlertEvent>>,
 }
 
-/// An announced alert event that the broker has not acknowledged yet.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PendingAlert {
-    /// Names the stored event; grows with time.
-    pub row_id: i64,
-    pub event: AlertEvent,
+/// One connection of one incarnation of the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayLink {
+    pub incarnation: u32,
+    /// Connections made by the incarnation; 0 before the first.
+    pub connection: u32,
 }
 
-/// Gateway → storage: the oldest events still to be published, after the given row.
-#[derive(Message)]
-#[rtype(result = "Result<Vec<PendingAlert>, String>")]
-pub struct LoadPendingAlerts {
-    /// 0 for the first.
-    pub after_row_id: i64,
-    pub at_most: usize,
+/// Gateway → storage: what became of pushed alert events. An empty one announces a new incarnation, which
+/// returns all credits, or a new connection. Answered once the deliveries can't be lost but by the death of
+/// the process, with whether more events follow.
+#[derive(Debug, Message)]
+#[rtype(result = "bool")]
+pub struct PushReport {
+    pub link: GatewayLink,
+    /// Numbers of events whose delivery the broker has completed.
+    pub delivered: Vec<u64>,
+    /// Numbers of events whose topic the broker refuses.
+    pub refused: Vec<u64>,
 }
-
-/// Gateway → storage: the broker has completed the delivery of these events. Answered when that
-/// can't be forgotten any more, short of the death of the process.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct AlertsDelivered(pub Vec<i64>);
 
 /// Storage → receivers of notifications, by a watch channel: alert events were committed.
 pub type AlertsStored = tokio::sync::watch::Sender<()>;
@@ -281,10 +255,10 @@ pub struct LoadReceiver {
 /// What a receiver of notifications kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeptByReceiver {
-    /// The last alert event it has taken in; `None` for a receiver that is new.
-    pub through: Option<i64>,
-    /// The last alert event there is: a new receiver begins after it.
-    pub last_row_id: i64,
+    /// Number of the last alert event it has taken in; `None` for a new receiver.
+    pub through: Option<u64>,
+    /// Number of the last alert event stored: a new receiver begins after it.
+    pub last_event: u64,
     /// Names and texts, as it wrote them.
     pub parts: Vec<(String, String)>,
 }
@@ -295,21 +269,21 @@ pub struct KeptByReceiver {
 #[rtype(result = "()")]
 pub struct KeepReceiver {
     pub receiver: Arc<str>,
-    /// The last alert event it has taken in.
-    pub through: i64,
+    /// Number of the last alert event it has taken in.
+    pub through: u64,
     /// In place of what was kept under these names; `None` for what is no more.
     pub parts: Vec<(String, Option<String>)>,
 }
 
 /// Receiver → storage: alert events, oldest first.
 #[derive(Message)]
-#[rtype(result = "Result<Vec<PendingAlert>, String>")]
+#[rtype(result = "Result<Vec<AlertEvent>, String>")]
 pub enum LoadAlerts {
-    /// Those that are announced, after the given row, and the ends that their rules announce to nobody, as
-    /// it is with `announce = "every-reading"`.
-    After { row_id: i64, at_most: usize },
-    /// Of these rows, those that are there.
-    Rows(Vec<i64>),
+    /// Those after an event that are announced, and the ends that their rules do not announce, as with
+    /// `announce = "every-reading"`.
+    After { number: u64, at_most: usize },
+    /// Those of these numbers that are stored.
+    Numbers(Vec<u64>),
 }
 
 /// Reloader → evaluator: judge by these rules from now on, those of the restarts to come among them.

@@ -86,8 +86,9 @@ const ROOMS: &[(&str, &str)] = &[
     ("rmqtt", "src/broker/"),
     ("actix_web", "src/web/"),
     ("vm_memory", "src/ingest/journal/window.rs"),
-    ("rusqlite", "src/store/"),
-    ("r2d2_sqlite", "src/store/"),
+    ("rusqlite", "src/store/sqlite/"),
+    ("r2d2_sqlite", "src/store/sqlite/"),
+    ("r2d2", "src/store/sqlite/"),
     ("ureq", "src/notify/http.rs"),
     ("lettre", "src/notify/mail.rs"),
 ];

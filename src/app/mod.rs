@@ -58,14 +58,14 @@ pub fn run(config: Config, options: Options) -> Exit {
     greet(&config, words);
     // Says at once what is wrong with the file, before anything is started; migrates it too.
     let storage = store::Settings::new(&config.storage, config.times.naive);
-    let stores = match stores::open(&config, &storage) {
+    let stores = match stores::open(&config, storage) {
         Ok(stores) => stores,
         Err(error) => {
             log::error!(target: "vigie::app", "{error}");
             return Exit::Unavailable;
         }
     };
-    actix_rt::System::new().block_on(supervise(config, options, storage, stores, faults))
+    actix_rt::System::new().block_on(supervise(config, options, stores, faults))
 }
 
 /// A daemon that can't read its password would try for ever with the wrong one.
@@ -112,13 +112,7 @@ fn tell_sensors<'a>(sensors: impl ExactSizeIterator<Item = &'a SensorConfig>, wo
     }
 }
 
-async fn supervise(
-    config: Config,
-    options: Options,
-    storage: store::Settings,
-    stores: Stores,
-    faults: Faults,
-) -> Exit {
+async fn supervise(config: Config, options: Options, stores: Stores, faults: Faults) -> Exit {
     let words = config.language.words();
     let reopen = Arc::new(AtomicBool::new(false));
     let signals = Stop::listen(words).and_then(|stop| Ok((stop, signal(SignalKind::hangup())?)));
@@ -131,7 +125,7 @@ async fn supervise(
     };
     let overall = config.shutdown_timeout;
     let event_log = stores.log.clone();
-    let wired = wiring::wire(config, options, storage, stores, reopen.clone());
+    let wired = wiring::wire(config, options, stores, reopen.clone());
     reload_on_sighup(hangup, reopen, wired.reload);
     let tree = match wired.tree.faults(faults).start() {
         Ok(tree) => tree,

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{Config, Endpoint};
-use crate::domain::Ingress;
+use crate::domain::{Ingress, Reading};
 use crate::ingest::journal::Recovery;
 use crate::ingest::{self, Log, Resume, TakenOver, take_over_outbox};
 use crate::locale::Words;
 use crate::messages::{Cursor, Cursors};
-use crate::store::{self, Ahead, Database};
+use crate::store::{self, Prepared};
 
 /// The contract's: a larger payload is rejected.
 const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
@@ -22,28 +22,24 @@ const DAMAGES_NAMED: usize = 20;
 pub(super) struct Stores {
     pub log: Arc<Log>,
     pub cursors: Arc<Cursors>,
-    pub ahead: Ahead,
+    pub storage: Prepared,
 }
 
 /// Opens all of it; migrates the database too, and takes over what an earlier version left beside it.
 ///
 /// # Errors
 /// One line on what can't be used, and what to do.
-pub(super) fn open(config: &Config, storage: &store::Settings) -> Result<Stores, String> {
-    let text = |error: store::OpenError| error.to_string();
-    let mut database = store::open(storage).map_err(text)?;
-    let receivers = config.receivers.iter().map(|receiver| &*receiver.name);
-    database.keep_receivers(receivers).map_err(text)?;
-    let ahead =
-        Ahead::open(&beside(&storage.path, "alerts"), config.storage.durability, &mut database)
-            .map_err(|error| error.to_string())?;
-    let progress = database.progress().map_err(text)?;
+pub(super) fn open(config: &Config, storage: store::Settings) -> Result<Stores, String> {
+    let database = storage.path.clone();
+    let receivers: Vec<&str> = config.receivers.iter().map(|receiver| &*receiver.name).collect();
+    let storage = store::prepare(storage, &receivers).map_err(|error| error.to_string())?;
+    let progress = storage.progress();
     let cursors = Arc::new(Cursors {
         evaluation: Cursor::new(progress.position),
         publication: Cursor::new(progress.published),
     });
     let settings = ingest::Settings {
-        folder: beside(&storage.path, "journal"),
+        folder: beside(&database, "journal"),
         durability: config.storage.durability,
         max_payload_bytes: MAX_PAYLOAD_BYTES,
     };
@@ -52,17 +48,24 @@ pub(super) fn open(config: &Config, storage: &store::Settings) -> Result<Stores,
         .map_err(|error| format!("{error}; check the folder, its owner, and the disk"))?;
     tell(&recovery);
     let log = Arc::new(log);
-    take_over(&beside(&storage.path, "outbox"), &log, &database)?;
+    take_over(&beside(&database, "outbox"), &log, &storage)?;
     tell_unpublished(&log, config.language.words());
     if matches!(config.mqtt.endpoint, Endpoint::Remote { .. }) {
         log.set_open(Ingress::Remote, false); // until the gateway is connected
     }
-    Ok(Stores { log, cursors, ahead })
+    Ok(Stores { log, cursors, storage })
 }
 
 /// Own readings that the previous version had not published yet.
-fn take_over(outbox: &Path, log: &Arc<Log>, database: &Database) -> Result<(), String> {
-    let is_stored = |reading: &_| database.is_stored(reading).map_err(|error| error.to_string());
+fn take_over(outbox: &Path, log: &Arc<Log>, storage: &Prepared) -> Result<(), String> {
+    if !outbox.is_dir() {
+        return Ok(());
+    }
+    let reader = storage.reader().map_err(|error| error.to_string())?;
+    let is_stored = |reading: &Reading| {
+        let found = reader.find_stored(std::slice::from_ref(reading));
+        found.map(|found| !found.is_empty()).map_err(|error| error.to_string())
+    };
     let found = take_over_outbox(outbox, log, is_stored).map_err(|error| {
         let advice = "check its owner, its permissions and the disk, or correct storage.path";
         format!("can't take over the outbox `{}`: {error}; {advice}", outbox.display())

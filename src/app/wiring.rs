@@ -23,12 +23,12 @@ use crate::exit::Exit;
 use crate::ingest::codec::OriginJson;
 use crate::ingest::{Intake, IntakeSettings};
 use crate::messages::{
-    AlertsDelivered, AlertsStored, AlertsWaiting, BrokerAddress, ConfirmCommitted, FindStored,
-    LoadPendingAlerts, LoadResumePoint, Measured, Operate, Reload, ReloadRules, Store,
+    AlertsStored, BrokerAddress, ConfirmCommitted, FindStored, LoadResumePoint, Measured, Operate,
+    PushAlerts, PushReport, Reload, ReloadRules, Store,
 };
 use crate::mqtt::{self, Gateway};
 use crate::notify::SharedRunbooks;
-use crate::store::{self, Writer};
+use crate::store::Writer;
 use crate::supervisor::{ChildSpec, Health, Mailbox, Readiness, Route, Tree};
 use crate::web::{self, Web};
 use crate::wire::Topics;
@@ -41,8 +41,8 @@ const STORE_ROOM: usize = 20_000;
 /// fleet wait for room inside their own actors.
 const MEASURED_ROOM: usize = 256;
 
-/// Reports of completed deliveries; each may name several alerts.
-const DELIVERED_ROOM: usize = 64;
+/// Alert events on their way to the gateway: each message has one of its 20 credits at least.
+const PUSH_ROOM: usize = 20;
 
 /// Questions with one asker, who waits for the answer.
 const ONE: usize = 1;
@@ -106,11 +106,10 @@ pub(super) struct Wired {
 pub(super) fn wire(
     mut config: Config,
     options: Options,
-    storage: store::Settings,
     stores: Stores,
     reopen_alerts_file: Arc<AtomicBool>,
 ) -> Wired {
-    let Stores { log, cursors, ahead } = stores;
+    let Stores { log, cursors, storage } = stores;
     let words = config.language.words();
     let started = Instant::now();
     let boxes = Mailboxes::default();
@@ -135,10 +134,7 @@ pub(super) fn wire(
         subscribes: !is_embedded,
         gauges: Arc::default(),
     };
-    let gateway_routes = mqtt::Routes {
-        pending: boxes.storage.route::<LoadPendingAlerts>(ONE),
-        delivered: boxes.storage.route::<AlertsDelivered>(DELIVERED_ROOM),
-    };
+    let gateway_routes = mqtt::Routes { report: boxes.storage.route::<PushReport>(ONE) };
     let make_gateway = mqtt::factory(gateway.clone(), gateway_routes);
     let stored = AlertsStored::default();
     let runbooks = SharedRunbooks::of(&config.rules);
@@ -188,7 +184,7 @@ pub(super) fn wire(
         resume: boxes.storage.route::<LoadResumePoint>(ONE),
         confirm: boxes.storage.route::<ConfirmCommitted>(CONFIRM_ROOM),
     };
-    let waiting = boxes.gateway.route::<AlertsWaiting>(ONE);
+    let push = boxes.gateway.route::<PushAlerts>(PUSH_ROOM);
     let mut fleet = Fleet::new(config.times, measured);
     let group = fleet.group(config.fleet, std::mem::take(&mut config.sensors));
     let reloader = ReloaderSettings {
@@ -206,7 +202,7 @@ pub(super) fn wire(
             ChildSpec::critical(
                 "storage",
                 boxes.storage,
-                Writer::factory(storage, ahead, Some(waiting), cursors, stored),
+                Writer::factory(storage, Some(push), cursors, stored),
             )
             .phase(phase::STORAGE)
             .readiness(signalled(OPEN_AT_MOST)),

@@ -55,6 +55,8 @@ pub(super) struct Fold {
     /// The way in of records that don't say it: those of the previous version.
     default_ingress: Ingress,
     words: &'static Words,
+    /// Number of the last alert event.
+    last_event: u64,
     /// Readings since the last checkpoint that was taken in turn.
     readings_since_checkpoint: usize,
 }
@@ -77,6 +79,7 @@ impl Fold {
             },
             default_ingress,
             words,
+            last_event: 0,
             readings_since_checkpoint: 0,
         }
     }
@@ -92,6 +95,7 @@ impl Fold {
     ) {
         let ResumePoint { position, received_at, clocks, standing, alarms, .. } = point;
         let Ruling { rules, quiet, expected } = ruling;
+        self.last_event = point.last_event;
         let mut outcomes = Vec::new();
         let since: Vec<_> = point.since.filter_map(Result::ok).collect(); // SHIM
         let past = Past { clocks, recent: &since, alarms, standing };
@@ -251,9 +255,12 @@ impl Fold {
         batch.actions.push(record);
     }
 
-    fn add_events(&self, outcomes: Vec<Outcome>, batch: &mut Store) {
-        let events = outcomes.into_iter().map(|outcome| announce::event(outcome, self.words));
-        batch.alerts.extend(events);
+    fn add_events(&mut self, outcomes: Vec<Outcome>, batch: &mut Store) {
+        for outcome in outcomes {
+            self.last_event += 1;
+            let event = announce::event(outcome, self.words);
+            batch.alerts.push(AlertEvent { number: self.last_event, ..event });
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use super::{Kept, READING_WINDOW, Routes, Settings};
 use crate::domain::Ingress;
 use crate::ingest::OwnReadings;
 use crate::logging::LineLimit;
-use crate::messages::AlertsWaiting;
+use crate::messages::{GatewayLink, PushAlerts};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Routed};
 use crate::wire::Topics;
 use crate::wire::payload::State;
@@ -58,7 +58,12 @@ pub struct Gateway {
     pub(super) paused_until: Option<Instant>,
     /// Storage did not answer: it is not asked before the next tick.
     pub(super) storage_resting: bool,
-    pub(super) confirming: bool,
+    /// A report to storage is under way.
+    pub(super) reporting: bool,
+    /// The last connection that storage has taken a report of.
+    pub(super) announced: Option<GatewayLink>,
+    /// Connections made by this incarnation.
+    pub(super) num_connections: u32,
     pub(super) turns: Turns,
     /// A look at the next alert's turn is due.
     pub(super) turn_is_timed: bool,
@@ -109,7 +114,9 @@ impl Gateway {
             },
             paused_until: None,
             storage_resting: false,
-            confirming: false,
+            reporting: false,
+            announced: None,
+            num_connections: 0,
             turns: Turns::default(),
             turn_is_timed: false,
             own,
@@ -132,7 +139,7 @@ impl Gateway {
     /// Nothing is in flight any more: what was, goes again.
     pub(super) fn rewind(&mut self) {
         self.publication.rewind();
-        self.kept.alerts().start_over();
+        self.kept.alerts().rewind();
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -141,7 +148,6 @@ impl Gateway {
             self.paused_until = None;
         }
         self.tell_suppressed();
-        self.kept.alerts().retry_held(now());
         self.flow(ctx);
         self.skip_excess();
     }
@@ -188,6 +194,8 @@ impl Actor for Gateway {
     fn started(&mut self, ctx: &mut Context<Self>) {
         debug!(target: "vigie::gateway", "gateway up, incarnation {}", self.env.incarnation());
         self.rewind();
+        self.kept.alerts().begin();
+        self.report_alerts(ctx);
         if let Some(mut events) = self.events.take() {
             ctx.add_stream(poll_fn(move |cx| events.poll_recv(cx)));
         }
@@ -225,12 +233,12 @@ impl StreamHandler<Event> for Gateway {
     }
 }
 
-impl Handler<Routed<AlertsWaiting>> for Gateway {
+impl Handler<Routed<PushAlerts>> for Gateway {
     type Result = ();
 
-    fn handle(&mut self, waiting: Routed<AlertsWaiting>, ctx: &mut Context<Self>) {
-        let (waiting, _room) = waiting.split();
-        self.kept.alerts().told_of(waiting);
+    fn handle(&mut self, pushed: Routed<PushAlerts>, ctx: &mut Context<Self>) {
+        let (pushed, _room) = pushed.split();
+        self.kept.alerts().take(pushed, self.env.incarnation());
         self.flow(ctx);
     }
 }

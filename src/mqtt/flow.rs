@@ -1,5 +1,5 @@
-//! What flows out while the connection stands: own readings from the log (`publishing`), alerts from storage,
-//! each within its window, and what becomes of them.
+//! What flows out while the connection stands: own readings from the log (`publishing`) within their window, alerts
+//! that storage pushed, and what becomes of them.
 
 use std::time::Duration;
 
@@ -8,25 +8,21 @@ use log::{error, warn};
 
 use super::actor::{Gateway, now};
 use super::link::{Command, Outgoing, Qos, Tag};
-use crate::messages::{AlertsDelivered, LoadPendingAlerts};
+use crate::messages::{GatewayLink, PushReport};
 use crate::wire::payload;
 
 /// How long storage may take to answer or to have room.
 const STORAGE: Duration = Duration::from_secs(5);
 /// How long nothing is sent after the broker refused something for now.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How long the alerts of one topic wait after the broker refused it: someone has to mend its rights.
-const HELD: Duration = Duration::from_secs(10);
 
 impl Gateway {
-    /// Sends and asks for what there is room for.
+    /// Sends what there is room for.
     pub(super) fn flow(&mut self, ctx: &mut Context<Self>) {
-        // Before storage is asked, since it commits with the question what it knows to be delivered.
-        self.confirm_alerts(ctx);
+        self.report_alerts(ctx);
         if self.carries() {
             self.send_readings(ctx);
             self.send_alerts(ctx);
-            self.load_alerts(ctx);
         }
     }
 
@@ -34,14 +30,14 @@ impl Gateway {
         while !self.waits_its_turn(ctx) {
             let command = {
                 let mut alerts = self.kept.alerts();
-                let Some(alert) = alerts.dispatch() else { return };
+                let Some(event) = alerts.dispatch() else { return };
                 let message = Outgoing {
-                    topic: self.topics.alert(&alert.event.quantity),
-                    payload: payload::alert(&alert.event, self.settings.times),
+                    topic: self.topics.alert(&event.quantity),
+                    payload: payload::alert(event, self.settings.times),
                     qos: Qos::ExactlyOnce,
                     retained: false,
                 };
-                Command::Publish(Tag::Alert(alert.row_id), message)
+                Command::Publish(Tag::Alert(event.number), message)
             };
             self.turns.take(now());
             self.tell(command, ctx);
@@ -64,49 +60,34 @@ impl Gateway {
         true
     }
 
-    fn load_alerts(&mut self, ctx: &mut Context<Self>) {
-        if self.storage_resting {
-            return;
-        }
-        let Some(load) = self.kept.alerts().next_load() else { return };
-        let question = LoadPendingAlerts { after_row_id: load.after_row_id, at_most: load.at_most };
-        let pending = self.routes.pending.clone();
-        let answer = async move {
-            match pending.request(question, STORAGE).await {
-                Ok(answer) => answer,
-                Err(error) => Err(error.to_string()),
-            }
+    /// Reports deliveries and refusals in batches, one report at a time, and announces a new incarnation or
+    /// connection.
+    pub(super) fn report_alerts(&mut self, ctx: &mut Context<Self>) {
+        let link =
+            GatewayLink { incarnation: self.env.incarnation(), connection: self.num_connections };
+        let report = {
+            let alerts = self.kept.alerts();
+            let (delivered, refused) = alerts.to_report();
+            PushReport { link, delivered: delivered.to_vec(), refused: refused.to_vec() }
         };
-        ctx.spawn(answer.into_actor(self).map(move |answer, act, ctx| match answer {
-            Ok(rows) => {
-                act.kept.alerts().loaded(load, rows);
-                act.flow(ctx);
-            }
-            Err(error) => {
-                act.kept.alerts().load_failed(load);
-                act.rest_storage("pending alerts could not be loaded", &error);
-            }
-        }));
-    }
-
-    fn confirm_alerts(&mut self, ctx: &mut Context<Self>) {
-        let rows = self.kept.alerts().to_confirm().to_vec();
-        if rows.is_empty() || self.confirming || self.storage_resting {
+        let (num_delivered, num_refused) = (report.delivered.len(), report.refused.len());
+        let has_news = num_delivered + num_refused > 0 || self.announced != Some(link);
+        if !has_news || self.reporting || self.storage_resting {
             return;
         }
-        self.confirming = true;
-        let count = rows.len();
-        let delivered = self.routes.delivered.clone();
-        let sent = async move { delivered.request(AlertsDelivered(rows), STORAGE).await };
-        ctx.spawn(sent.into_actor(self).map(move |sent, act, ctx| {
-            act.confirming = false;
-            match sent {
-                Ok(()) => {
-                    act.kept.alerts().confirmed(count);
+        self.reporting = true;
+        let route = self.routes.report.clone();
+        let sent = async move { route.request(report, STORAGE).await };
+        ctx.spawn(sent.into_actor(self).map(move |answer, act, ctx| {
+            act.reporting = false;
+            match answer {
+                Ok(more_follow) => {
+                    act.announced = Some(link);
+                    act.kept.alerts().reported(num_delivered, num_refused, more_follow);
                     act.flow(ctx);
                 }
                 Err(error) => {
-                    act.rest_storage("delivered alerts not confirmed", &error.to_string())
+                    act.rest_storage("deliveries of alerts not reported", &error.to_string())
                 }
             }
         }));
@@ -124,7 +105,7 @@ impl Gateway {
     pub(super) fn delivered(&mut self, tag: Tag, ctx: &mut Context<Self>) {
         match tag {
             Tag::Reading(position) => self.published(position),
-            Tag::Alert(row_id) => self.kept.alerts().finish(row_id),
+            Tag::Alert(number) => self.kept.alerts().finish(number),
             Tag::Online | Tag::Offline => {}
         }
         self.flow(ctx);
@@ -144,11 +125,12 @@ impl Gateway {
                 self.publication.put_back(position);
                 true
             }
-            Tag::Alert(row_id) if is_about_its_topic(code) => {
-                !self.kept.alerts().hold(row_id, now() + HELD)
+            Tag::Alert(number) if is_about_its_topic(code) => {
+                self.kept.alerts().refuse(number);
+                false
             }
-            Tag::Alert(row_id) => {
-                self.kept.alerts().put_back(row_id);
+            Tag::Alert(number) => {
+                self.kept.alerts().put_back(number);
                 true
             }
             Tag::Online | Tag::Offline => true,
@@ -163,8 +145,8 @@ impl Gateway {
     fn tell_refused(&mut self, tag: Tag, code: u8) {
         let Some(suppressed_before) = self.lines.refused.admit(now()) else { return };
         let what = match tag {
-            Tag::Alert(row_id) => {
-                let topic = self.kept.alerts().topic_of(row_id).map(|of| self.topics.alert(of));
+            Tag::Alert(number) => {
+                let topic = self.kept.alerts().topic_of(number).map(|of| self.topics.alert(of));
                 format!("an alert on {}", topic.unwrap_or_default())
             }
             Tag::Reading(_) | Tag::Online | Tag::Offline => "a reading".to_owned(),
@@ -198,8 +180,7 @@ const fn is_for_good(code: u8) -> bool {
     matches!(code, 0x90 | 0x95 | 0x99)
 }
 
-/// Reason codes that an alert waits for alone: it is never dropped, and those of other topics may be
-/// taken all the same.
+/// Reason codes that are about an alert's topic: storage sets the topic aside, and the others go on.
 const fn is_about_its_topic(code: u8) -> bool {
     // Not authorized, which a broker says of a topic.
     code == 0x87 || is_for_good(code)

@@ -68,8 +68,8 @@ pub enum Qos {
 pub enum Tag {
     /// An own reading, by its position in the log.
     Reading(u64),
-    /// By row in storage.
-    Alert(i64),
+    /// By number.
+    Alert(u64),
     /// The status "online".
     Online,
     /// The status "offline", the last word.

@@ -31,20 +31,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 pub use actor::Gateway;
-use alerts::AlertQueue;
+use alerts::PushedAlerts;
 pub use gauges::Gauges;
 
 use crate::config::{Endpoint, MqttConfig, TimeStyle};
 use crate::ingest::Log;
 use crate::locale::Words;
-use crate::messages::{AlertsDelivered, BrokerAddress, LoadPendingAlerts};
+use crate::messages::{BrokerAddress, PushReport};
 use crate::supervisor::{ChildEnv, Failure, Route};
 
 /// Own readings polled from the log and unfinished: beyond this Paho only gets slower, its tables being
 /// searched one by one.
 const READING_WINDOW: usize = 100;
-/// Alerts on their way at a time.
-const ALERT_WINDOW: usize = 20;
 /// What the gateway is told once.
 #[derive(Clone)]
 pub struct Settings {
@@ -80,23 +78,22 @@ impl Settings {
 /// Where the gateway's messages go.
 #[derive(Clone)]
 pub struct Routes {
-    pub pending: Route<LoadPendingAlerts>,
-    pub delivered: Route<AlertsDelivered>,
+    pub report: Route<PushReport>,
 }
 
 /// What outlives an incarnation: everything accepted and not yet passed on.
 struct Kept {
-    alerts: Mutex<AlertQueue>,
+    alerts: Mutex<PushedAlerts>,
 }
 
 impl Kept {
     fn new() -> Self {
-        Self { alerts: Mutex::new(AlertQueue::new(ALERT_WINDOW)) }
+        Self { alerts: Mutex::default() }
     }
 
     // Only the gateway's arbiter takes this lock, and never across an await; after a panic the
     // books are as the last whole step left them.
-    fn alerts(&self) -> MutexGuard<'_, AlertQueue> {
+    fn alerts(&self) -> MutexGuard<'_, PushedAlerts> {
         self.alerts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

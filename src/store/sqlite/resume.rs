@@ -2,19 +2,20 @@
 //! after them.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use r2d2_sqlite::rusqlite::{self, Connection, OptionalExtension, Row, params};
 
-use super::database::{Database, OpenError};
-use super::readers::{PooledReader, Readers};
+use super::database::open_to_read;
+use super::{recall, unreadable};
 use crate::domain::{
     Fingerprint, Ingress, ListeningClocks, Location, Quantity, Reading, SensorId, SeriesState,
     Unit, Value, time,
 };
-use crate::ingest::Position;
 use crate::messages::{ReadingStream, RecentReadings};
+use crate::store::ledger::{LedgerError, Progress};
 
 /// Rows read at a time.
 const ROWS_AT_ONCE: i64 = 1000;
@@ -23,49 +24,8 @@ const ROWS_AT_ONCE: i64 = 1000;
 /// some past.
 const ROWS_AT_LEAST: i64 = 16_384;
 
-/// What the last commit reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
-    /// The last record of the log whose rows are in the file.
-    pub position: Position,
-    /// Number of the last message committed.
-    pub number: u64,
-    /// Wall clock of that record's receipt; `None` in a file that none was written to.
-    pub received_at: Option<DateTime<Utc>>,
-    pub clocks: ListeningClocks,
-    /// Own readings up to here are published or skipped.
-    pub published: Position,
-}
-
-impl Database {
-    /// What the last commit reached.
-    ///
-    /// # Errors
-    /// When the file can't be read.
-    pub fn progress(&self) -> Result<Progress, OpenError> {
-        progress(&self.connection).map_err(|error| self.error(&error))
-    }
-
-    /// Writes how far own readings are published, at the end: commits of readings do so too.
-    ///
-    /// # Errors
-    /// When the file can't be written.
-    pub(in crate::store) fn save_published(&self) -> rusqlite::Result<()> {
-        let published = i64::try_from(self.cursors.publication.position()).unwrap_or(i64::MAX);
-        let sql = "UPDATE ingest_position SET published = ?1 WHERE published < ?1";
-        self.connection.execute(sql, [published]).map(drop)
-    }
-
-    /// Whether a reading is in the file, by sensor, quantity, time and value.
-    ///
-    /// # Errors
-    /// When the file can't be read.
-    pub fn is_stored(&self, reading: &Reading) -> Result<bool, OpenError> {
-        is_stored(&self.connection, reading).map_err(|error| self.error(&error))
-    }
-}
-
 pub(in crate::store) fn progress(connection: &Connection) -> rusqlite::Result<Progress> {
+    let last_event = recall::last_event(connection)?;
     let sql = "SELECT position, number, received_us, watch_us, embedded_us, remote_us, published
                FROM ingest_position";
     connection.prepare_cached(sql)?.query_row([], |row| {
@@ -77,10 +37,11 @@ pub(in crate::store) fn progress(connection: &Connection) -> rusqlite::Result<Pr
         let received_us: Option<i64> = row.get(2)?;
         Ok(Progress {
             position: count(0)?,
-            number: count(1)?,
+            batch: count(1)?,
             received_at: received_us.and_then(DateTime::from_timestamp_micros),
             clocks,
             published: count(6)?,
+            last_event,
         })
     })
 }
@@ -172,9 +133,9 @@ type Reaches = HashMap<(SensorId, Quantity), i64>;
 /// Checkpoints of all series, and the readings stored after each of them.
 pub(in crate::store) fn series(
     connection: &Connection,
-    readers: &Readers,
-) -> Result<(Vec<SeriesState>, ReadingStream), String> {
-    let failed = |error: rusqlite::Error| format!("can't read the database: {error}");
+    path: &Path,
+) -> Result<(Vec<SeriesState>, ReadingStream), LedgerError> {
+    let failed = |error: rusqlite::Error| unreadable(&error);
     let (states, reaches) = series_states(connection).map_err(failed)?;
     let mut from = Vec::new();
     for table in Table::ALL {
@@ -186,7 +147,7 @@ pub(in crate::store) fn series(
         from.push((table, first.min(last.saturating_sub(ROWS_AT_LEAST))));
     }
     from.reverse(); // taken from the end
-    let since = Since { reader: readers.get()?, reaches, from, rows: Vec::new().into_iter() };
+    let since = Since { reader: open_to_read(path).map_err(failed)?, reaches, from, rows: Vec::new().into_iter() };
     Ok((states, ReadingStream::new(since)))
 }
 
@@ -210,7 +171,7 @@ fn series_states(connection: &Connection) -> rusqlite::Result<(Vec<SeriesState>,
 
 /// Readings stored after the checkpoints of their series, read some at a time.
 struct Since {
-    reader: PooledReader,
+    reader: Connection,
     reaches: Reaches,
     /// Tables still to be read, the next one last; each with the row id to go on after.
     from: Vec<(Table, i64)>,

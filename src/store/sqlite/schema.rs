@@ -280,9 +280,8 @@ fn migrate_by(connection: &mut Connection, steps: &[&str]) -> rusqlite::Result<(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
+    use crate::store::ledger::PendingQuery;
     use crate::store::sqlite::{recall, receivers, write};
 
     fn version(connection: &Connection) -> u32 {
@@ -322,10 +321,11 @@ mod tests {
                 'HIGH', 'resolved', 'm', '2024-08-14T10:30:00.000000+00:00', 1)";
         connection.execute(sql, []).unwrap();
         migrate(&mut connection).unwrap();
-        let pending = recall::pending_alerts(&connection, 0, 10, &HashSet::new()).unwrap();
+        let all = PendingQuery { after: 0, at_most: 10, except: &[] };
+        let pending = recall::pending_alerts(&connection, &all).unwrap();
         assert_eq!(pending.len(), 1);
-        assert_eq!(pending[0].event.change, crate::domain::Change::Returned);
-        assert_eq!(pending[0].event.operator, None);
+        assert_eq!(pending[0].change, crate::domain::Change::Returned);
+        assert_eq!(pending[0].operator, None);
     }
 
     #[test]
@@ -393,7 +393,7 @@ mod tests {
     fn what_receivers_are_told_is_found_without_a_walk_through_what_was_withheld() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
-        let plan = plan(&connection, &receivers::after_sql().replace("?1", "7"));
+        let plan = plan(&connection, &receivers::AFTER_SQL.replace("?1", "7"));
         assert!(plan.contains("USING INDEX alerts_told (id>?)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
     }
