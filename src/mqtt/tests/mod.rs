@@ -5,8 +5,8 @@ mod connecting;
 mod fake;
 mod mosquitto;
 mod outages;
-mod outbox;
 mod probing;
+mod publication;
 mod rights;
 mod stage;
 mod tls;
@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 
 use mosquitto::{Mosquitto, free_port};
 use serde_json::Value as Json;
-use stage::{DEADLINE, Stage, alert, log_of, on_stage, reading, readings, settings, until};
-use tokio::sync::{oneshot, watch};
+use stage::{Stage, alert, log_of, on_stage, reading, readings, settings, until};
+use tokio::sync::watch;
 
 use crate::config::{Endpoint, MqttVersion, ReadingTopic};
-use crate::messages::{BrokerAddress, PublishReadings};
+use crate::messages::BrokerAddress;
 
 const SHARED: &str = "factory/sensors/temperature";
 
@@ -54,10 +54,8 @@ fn readings_go_out_and_come_in() {
             gateway.until_ready().await;
             assert!(world.next().await.contains(r#"factory/sensors/status {"status":"online""#));
 
-            let (delivered, told) = oneshot::channel();
-            let message = PublishReadings { readings: readings(0..3), delivered: Some(delivered) };
-            stage.publish.send(message, DEADLINE).await.unwrap();
-            tokio::time::timeout(DEADLINE, told).await.unwrap().unwrap();
+            stage.send(readings(0..3)).await;
+            stage.until_published().await;
             for number in 0..3 {
                 let expected = format!(
                     "1 0 {SHARED} {{\"sensor_id\":\"TEMP_001\",\"location\":\"Atelier Production\",\
@@ -223,7 +221,6 @@ fn a_panic_keeps_what_was_accepted() {
         broker.kill();
         until("the loss is noticed", || log_of("panic lost").len() == 1).await;
         stage.send(readings(0..50)).await;
-        until("they are taken", || stage.publish.depth() == 0).await;
         stage.crash(gateway).await;
         stage.send(readings(50..60)).await;
         broker.restart();

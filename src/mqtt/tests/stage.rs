@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, Once};
 use std::time::{Duration, Instant};
@@ -14,15 +13,13 @@ use tempfile::TempDir;
 
 use super::super::actor::Crash;
 use super::super::{Gateway, Routes, Settings, factory};
-use crate::config::{
-    ClientTls, Durability, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle,
-};
+use crate::config::{ClientTls, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle};
+use crate::domain::Ingress;
 use crate::domain::{AlertEvent, Location, Quantity, Reading, Rejected, SensorId, Unit, Value};
-use crate::ingest::Feed;
 use crate::ingest::codec::OriginJson;
-use crate::ingest::testing::intake;
+use crate::ingest::{Content, Log, LogConsumer, testing};
 use crate::locale::Language;
-use crate::messages::{GatewayLink, PublishReadings, PushAlerts, PushReport};
+use crate::messages::{GatewayLink, PushAlerts, PushReport};
 use crate::supervisor::testing::{Incarnation, Stand, mqtt_turn};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Mailbox, Route, Routed};
 use crate::wire::Topics;
@@ -123,13 +120,18 @@ impl Handler<Routed<PushReport>> for Others {
     }
 }
 
-/// Notes what comes in, as an evaluator would.
-async fn evaluate(mut feed: Feed, notes: Arc<Mutex<Notes>>) {
+/// Notes what comes in from the broker, as an evaluator would.
+async fn evaluate(mut consumer: LogConsumer, notes: Arc<Mutex<Notes>>) {
     loop {
-        let batch = feed.next().await;
+        let polled = consumer.next().await;
         let mut notes = notes.lock().unwrap();
-        notes.readings.extend(batch.readings);
-        notes.rejected.extend(batch.rejected);
+        for entry in polled.entries.into_iter().filter(|it| it.ingress == Some(Ingress::Remote)) {
+            match entry.content {
+                Content::Readings(readings) => notes.readings.extend(readings),
+                Content::Rejected(rejected) => notes.rejected.push(rejected),
+                _ => {}
+            }
+        }
     }
 }
 
@@ -139,29 +141,21 @@ pub struct Stage {
     stand: Stand<Gateway>,
     factory: Factory,
     addr: Addr<Gateway>,
-    pub publish: Route<PublishReadings>,
+    pub log: Arc<Log>,
     pub notes: Arc<Mutex<Notes>>,
     _others: Incarnation,
     _journal: TempDir,
-    _home: Option<TempDir>,
 }
 
 impl Stage {
-    /// With an outbox of its own.
-    pub fn new(settings: Settings) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let outbox = home.path().join("outbox");
-        Self { _home: Some(home), ..Self::in_folder(Settings { outbox, ..settings }) }
-    }
-
-    /// With the outbox that the settings name.
-    pub fn in_folder(mut settings: Settings) -> Self {
+    /// With a log of its own.
+    pub fn new(mut settings: Settings) -> Self {
         let notes: Arc<Mutex<Notes>> = Arc::default();
-        let (journal, intake) = intake(65_536);
-        settings.intake = Some(intake.clone());
+        let (journal, log) = testing::log(65_536);
+        settings.log = log.clone();
         let topics = Topics::new(&settings.mqtt.topic_prefix, settings.mqtt.reading_topic);
         let codec = Arc::new(OriginJson::new(topics, settings.times.zone));
-        actix_rt::spawn(evaluate(Feed::new(intake, codec, 0), notes.clone()));
+        actix_rt::spawn(evaluate(LogConsumer::new(log.clone(), codec, 0), notes.clone()));
         let others = Mailbox::new();
         let routes = Routes { report: others.route(1) };
         let stand = Stand::new("others", others);
@@ -176,14 +170,13 @@ impl Stage {
             })
         });
         Self {
-            publish: mailbox.route(64),
+            log,
             addr: mailbox.addr(),
             stand: Stand::new("gateway", mailbox),
-            factory: Rc::new(factory(settings, routes).unwrap()),
+            factory: Rc::new(factory(settings, routes)),
             notes,
             _others: running,
             _journal: journal,
-            _home: None,
         }
     }
 
@@ -207,9 +200,14 @@ impl Stage {
         self.notes.lock().unwrap().readings.iter().map(|reading| reading.value.get()).collect()
     }
 
+    /// Appends own readings.
     pub async fn send(&self, readings: Vec<Reading>) {
-        let message = PublishReadings { readings, delivered: None };
-        self.publish.send(message, DEADLINE).await.unwrap();
+        self.log.append_own(&readings).await;
+    }
+
+    /// Waits until every own reading is published.
+    pub async fn until_published(&self) {
+        until("all is published", || self.log.unpublished() == 0).await;
     }
 }
 
@@ -226,14 +224,13 @@ pub fn settings(name: &str, port: u16) -> Settings {
             topic_prefix: "factory".into(),
             reading_topic: ReadingTopic::Shared,
         },
-        outbox: PathBuf::new(),
-        durability: Durability::Process,
         times: TimeStyle { naive: false, zone: Tz::UTC },
         words: Language::English.words(),
         sensors: 4,
         version: "0.0.0".into(),
         embedded: None,
-        intake: None,
+        log: testing::log(65_536).1, // another takes its place
+        subscribes: true,
         gauges: Arc::default(),
     }
 }

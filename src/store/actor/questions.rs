@@ -7,7 +7,8 @@ use super::Writer;
 use super::job::{Question, answer};
 use crate::domain::{AlertEvent, Fingerprint};
 use crate::messages::{
-    ConfirmCommitted, FindStored, KeptByReceiver, LoadAlerts, LoadReceiver, LoadResumePoint, ResumePoint,
+    ConfirmCommitted, FindStored, KeptByReceiver, LoadAlerts, LoadReceiver, LoadResumePoint,
+    ResumePoint,
 };
 use crate::supervisor::Routed;
 

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use tokio::sync::{Notify, oneshot};
 
 use super::*;
-use crate::domain::{AlertEvent, AlertState, StandingAlert};
+use crate::domain::{AlertEvent, AlertState, Fingerprint, StandingAlert};
 use crate::messages::{GatewayLink, Judged, LoadResumePoint, PushReport, ResumePoint};
 use crate::store::fixtures::{
     CommitFn, Hooked, Lock, alerts, at, event, fill_disk, io_error, locked, number, readings,
@@ -31,7 +31,7 @@ struct Bench {
     store: Route<Store>,
     resume: Route<LoadResumePoint>,
     report: Route<PushReport>,
-    committed: Arc<Committed>,
+    cursors: Arc<Cursors>,
     exits: Exits,
     life: actix_rt::task::JoinHandle<()>,
 }
@@ -57,17 +57,17 @@ impl Bench {
         let prepared = Prepared { backend: Arc::new(Hooked { settings, commit }), ..prepared };
         let mailbox = Mailbox::<Writer>::new();
         let exits = Exits::default();
-        let committed = Arc::<Committed>::default();
+        let cursors = Arc::<Cursors>::default();
         Self {
             _folder: folder,
-            committed: committed.clone(),
+            cursors: cursors.clone(),
             addr: mailbox.addr(),
             store: mailbox.route(100),
             resume: mailbox.route(4),
             report: mailbox.route(4),
             life: actix_rt::spawn(testing::run(
                 mailbox,
-                Writer::factory(prepared, gateway, committed.clone(), AlertsStored::default()),
+                Writer::factory(prepared, gateway, cursors.clone(), AlertsStored::default()),
                 exits.clone(),
             )),
             exits,
@@ -119,7 +119,7 @@ impl Bench {
 }
 
 fn commit(database: &mut Database, work: &[Work<'_>]) -> Result<(), LedgerError> {
-    database.commit(work)
+    database.commit(work, 0)
 }
 
 fn count(path: &Path) -> i64 {
@@ -211,9 +211,9 @@ async fn the_position_is_committed_with_the_rows() {
     assert_eq!((point.position, bench.num_readings()), (3, 3));
     // Told when the commit is over; the next question is answered after that.
     bench.resume_point().await;
-    assert_eq!(bench.committed.position(), 3);
-    let expected: Vec<_> = (0..3).map(|n| reading(n).reading).collect();
-    assert_eq!(point.recent, expected);
+    assert_eq!(bench.cursors.evaluation.position(), 3);
+    let expected: Vec<_> = (0..3).map(|n| Fingerprint::from(&reading(n).reading)).collect();
+    assert_eq!((point.recent.temperatures, point.recent.others), (expected, vec![]));
     bench.stop().await;
 }
 

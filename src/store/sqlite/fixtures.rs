@@ -10,11 +10,12 @@ use tempfile::TempDir;
 
 use super::Sqlite;
 use super::database::{Database, open};
-use super::write::commit;
+use super::write;
 use crate::config::Durability;
 use crate::domain::{
     AlertEvent, AlertState, Change, Location, Quantity, Reading, Rejected, SensorId, Unit, Value,
 };
+use crate::ingest::Position;
 use crate::messages::{Judged, KeptByReceiver, LoadAlerts, ResumePoint, Store};
 use crate::store::ledger::{Backend, Ledger, LedgerError, LedgerReader, Progress, Settings, Work};
 
@@ -120,6 +121,11 @@ pub(crate) fn stored(stores: &[Store]) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
+/// Commits work; nothing was published.
+pub(crate) fn commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()> {
+    write::commit(database, work, 0)
+}
+
 /// Stores one more message.
 pub(crate) fn append(path: &Path, store: &Store) {
     commit(&mut open(&settings(path)).unwrap(), &[Work::Store(store)]).unwrap();
@@ -178,7 +184,7 @@ impl Backend for Hooked {
 }
 
 impl Ledger for HookedLedger {
-    fn commit(&mut self, work: &[Work<'_>]) -> Result<(), LedgerError> {
+    fn commit(&mut self, work: &[Work<'_>], _: Position) -> Result<(), LedgerError> {
         (self.1)(&mut self.0, work)
     }
 

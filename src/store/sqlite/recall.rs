@@ -10,9 +10,7 @@ use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Connection, Row};
 
 use super::events::{self, EVENT_COLUMNS};
-use crate::domain::{
-    AlarmState, AlertEvent, Quantity, SensorId, StandingAlert, time,
-};
+use crate::domain::{AlarmState, AlertEvent, Quantity, SensorId, StandingAlert, time};
 use crate::store::ledger::PendingQuery;
 
 pub(in crate::store) static PENDING_SQL: LazyLock<String> = LazyLock::new(|| {

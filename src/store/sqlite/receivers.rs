@@ -121,8 +121,8 @@ mod tests {
     use super::*;
     use crate::domain::AlertState;
     use crate::store::ledger::Work;
+    use crate::store::sqlite::fixtures::commit;
     use crate::store::sqlite::fixtures::{alerts as stored_alerts, event, settings};
-    use crate::store::sqlite::write::commit;
 
     fn keep(through: u64, parts: &[(&str, Option<&str>)]) -> KeepReceiver {
         let owned =

@@ -147,7 +147,12 @@ pub(in crate::store) fn series(
         from.push((table, first.min(last.saturating_sub(ROWS_AT_LEAST))));
     }
     from.reverse(); // taken from the end
-    let since = Since { reader: open_to_read(path).map_err(failed)?, reaches, from, rows: Vec::new().into_iter() };
+    let since = Since {
+        reader: open_to_read(path).map_err(failed)?,
+        reaches,
+        from,
+        rows: Vec::new().into_iter(),
+    };
     Ok((states, ReadingStream::new(since)))
 }
 

@@ -4,7 +4,8 @@ use super::*;
 use crate::domain::SeriesState;
 use crate::messages::{Judged, Store};
 use crate::store::fixtures::{append, at, humidity, readings, settings, store, temperature};
-use crate::store::open;
+use crate::store::sqlite::database::{Database, open};
+use crate::store::{Ledger, Progress};
 
 fn checkpoint(sensor: &str, state: &[u8]) -> SeriesState {
     let Judged { reading, .. } = temperature(sensor, 0, 20.0);
@@ -31,8 +32,7 @@ impl Bench {
 
     /// Sensors and seconds of the readings after their checkpoints.
     fn since(&self) -> (Vec<SeriesState>, Vec<(String, i64)>) {
-        let (states, since) =
-            series(&self.database().connection, &Readers::new(&self.path)).unwrap();
+        let (states, since) = series(&self.database().connection, &self.path).unwrap();
         let since = since.map(|reading| {
             let reading = reading.unwrap();
             (reading.sensor_id.to_string(), (reading.timestamp - at(0)).num_seconds())
@@ -57,16 +57,17 @@ fn progress_is_what_was_committed_last() {
     let bench = Bench::new([last]);
     let expected = Progress {
         position: 70,
-        number: 1_000_000,
+        batch: 1_000_000,
         received_at: Some(at(9)),
         clocks,
-        published: 0,
+        ..Progress::default()
     };
-    assert_eq!(bench.database().progress().unwrap(), expected);
-    let database = bench.database();
-    database.cursors.publication.advance(69);
-    database.save_published().unwrap();
-    assert_eq!(database.progress().unwrap().published, 69);
+    let mut database = bench.database();
+    assert_eq!(Ledger::progress(&database).unwrap(), expected);
+    for (published, expected) in [(69, 69), (60, 69)] {
+        database.commit(&[], published).unwrap();
+        assert_eq!(Ledger::progress(&database).unwrap().published, expected, "never back");
+    }
 }
 
 #[test]
@@ -110,7 +111,7 @@ fn a_stored_reading_is_found_by_all_that_tells_it_from_others() {
     let (stored, of_h) = (temperature("A", 1, 20.5), humidity("H", 2, 50.0));
     let bench = Bench::new([readings([stored.clone(), of_h.clone()])]);
     let database = bench.database();
-    let is_stored = |judged: Judged| database.is_stored(&judged.reading).unwrap();
+    let is_stored = |judged: Judged| is_stored(&database.connection, &judged.reading).unwrap();
     assert!(is_stored(stored) && is_stored(of_h));
     for other in [
         temperature("B", 1, 20.5),

@@ -5,8 +5,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::store::ledger::Work;
+use crate::store::sqlite::fixtures::commit;
 use crate::store::sqlite::fixtures::{number, readings, settings, temperature, texts};
-use crate::store::sqlite::write::commit;
 
 /// What the origin's script runs at its start.
 const ORIGIN: &str = "CREATE TABLE IF NOT EXISTS sensor_readings (

@@ -4,14 +4,16 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::{Action, AlarmOf, Operator, OperatorAction, Quantity, Refused, SensorId, Via};
+use crate::domain::{
+    Action, AlarmOf, ListeningClocks, Operator, OperatorAction, Quantity, Refused, SensorId, Via,
+};
 use crate::store::ledger::{PendingQuery, Settings};
 use crate::store::sqlite::database::open;
 use crate::store::sqlite::fixtures::{
-    alerts, at, event, humidity, number, readings, rejected, settings, store, temperature, texts,
-    value,
+    alerts, at, commit, event, humidity, number, readings, rejected, settings, store, temperature,
+    texts, value,
 };
-use crate::store::sqlite::recall;
+use crate::store::sqlite::{recall, resume};
 
 /// A file, its writer's connection, and the messages sent to it so far.
 struct Bench {
@@ -139,11 +141,11 @@ fn alarm_states_are_kept_until_the_alarm_is_at_rest() {
     let (a, b) = (alarm("A", Some("1")), alarm("B", Some("2")));
     bench.send(&Store { alarms: vec![a.clone(), b.clone()], ..store() });
     assert_eq!(states(&bench), [a, b.clone()]);
-    let watch = Duration::from_micros(7);
-    bench.send(&Store { alarms: vec![alarm("A", None)], watch, ..store() });
+    let clocks = ListeningClocks::all_at(Duration::from_micros(7));
+    bench.send(&Store { alarms: vec![alarm("A", None)], clocks, ..store() });
     assert_eq!(states(&bench), [b]);
-    let progress = recall::progress(&bench.database.connection).unwrap();
-    assert_eq!((progress.batch, progress.watch), (2, watch));
+    let progress = resume::progress(&bench.database.connection).unwrap();
+    assert_eq!((progress.batch, progress.clocks), (2, clocks));
 }
 
 #[test]
@@ -226,7 +228,7 @@ fn a_repeat_is_recognised_by_its_number() {
     let stores: Vec<_> = (0..4).map(|n| readings([temperature("T", n, 20.0)])).collect();
     let work: Vec<_> = stores.iter().map(Work::Store).collect();
     let count = |bench: &Bench| bench.number("SELECT count(*) FROM readings");
-    let position = |bench: &Bench| recall::progress(&bench.database.connection).unwrap().position;
+    let position = |bench: &Bench| resume::progress(&bench.database.connection).unwrap().position;
     commit(&mut bench.database, &work[..2]).unwrap();
     assert_eq!((count(&bench), position(&bench)), (2, 2));
     // The next incarnation repeats what was committed, and has more.
