@@ -151,7 +151,8 @@ impl Evaluator {
         let EvaluatorSettings { intake, codec, ruling, .. } = &self.settings;
         let mut closed = Vec::new();
         let clocks = ListeningClocks::all_at(watch);
-        let past = Past { clocks, recent: &recent, alarms, standing };
+        let fingerprints = recent.iter().map(Fingerprint::from).collect();
+        let past = Past { clocks, since: recent, alarms, standing, ..Past::default() };
         let Ruling { rules, quiet, expected } = ruling.get();
         self.engine = Engine::restore(rules, self.settings.times.zone, past, &mut closed);
         for (sensor_id, rule) in self.engine.take_unread() {
@@ -163,7 +164,7 @@ impl Evaluator {
         self.silence = Silence::default();
         self.watch = Watch::new(watch);
         self.watch_kept = watch;
-        self.recent = Recent::restore(recent.iter().map(Fingerprint::from).collect());
+        self.recent = Recent::restore(fingerprints);
         self.through = position;
         self.number = number;
         self.held = None;
