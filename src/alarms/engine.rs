@@ -8,6 +8,7 @@
 //! Never: more than one series for each sensor and quantity that was heard or is expected, nor more of those
 //! heard than [`MOST_SERIES`].
 
+mod checkpoints;
 mod entries;
 mod ids;
 mod late;
@@ -35,9 +36,10 @@ use super::select::Index;
 use super::series::{Entry, Key, Newest, Series, is_timed};
 use crate::domain::{
     AlarmState, Ingress, ListeningClocks, Location, Operator, QuickMap, Reading, SensorId,
-    StandingAlert, Unit, Value,
+    SeriesState, StandingAlert, Unit, Value,
 };
 
+use self::checkpoints::{Checkpoints, Concerned};
 use self::ids::Ids;
 pub use self::quieting::Expected;
 use self::telling::tell;
@@ -87,12 +89,20 @@ pub struct Judgement {
     pub is_one_too_many: bool,
 }
 
-/// What an engine goes on from.
+/// What an engine goes on from: everything as of one commit.
 #[derive(Debug, Default)]
-pub struct Past<'a> {
+pub struct Past {
     pub clocks: ListeningClocks,
-    pub recent: &'a [Reading],
+    /// Wall clock at the last record; `None` as an earlier version left it.
+    pub received_at: Option<DateTime<Utc>>,
+    /// Way in of what an earlier version stored, which had one listening clock.
+    pub former_ingress: Ingress,
+    /// Last checkpoints.
+    pub series: Vec<SeriesState>,
+    /// Readings stored after the checkpoint of their series, those of a series in the order they were stored.
+    pub since: Vec<Reading>,
     pub alarms: Vec<AlarmState>,
+    /// Alerts that stand by their events.
     pub standing: Vec<StandingAlert>,
 }
 
@@ -107,6 +117,8 @@ pub struct Engine {
     clocks: ListeningClocks,
     cause: Cause,
     looks: Looks,
+    concerned: Concerned,
+    checkpoints: Checkpoints,
     /// The alarms that are no longer as they were kept.
     changed: HashSet<(Key, usize)>,
     /// Of the alarms as they were kept.
@@ -142,7 +154,8 @@ impl Engine {
         let rules: Vec<_> = rules.into_iter().map(Arc::new).collect();
         let index = Index::new(&rules);
         let quieting = Quieting::new(&rules);
-        Self { rules, marks, index, zone, quieting, ..Self::default() }
+        let concerned = Concerned::new(&rules);
+        Self { rules, marks, index, zone, quieting, concerned, ..Self::default() }
     }
 
     /// Judges a reading that came by `ingress`.
@@ -158,12 +171,13 @@ impl Engine {
         if self.series.len() >= self.room.0 && !self.series.contains_key(&key) {
             return Judgement { is_one_too_many: true, ..Judgement::default() };
         }
-        let newest = Newest::new(reading, ingress, self.clocks.get(ingress));
+        let heard = self.clocks.get(ingress);
+        let newest = Newest::new(reading, ingress, heard, self.cause.position);
         self.hear_by(&key, ingress);
         let mut series = self.take(&key, &newest, out);
         let mut judgement = Judgement::default();
         if series.newest.makes_late(&newest) {
-            if !series.went_back(newest.heard) {
+            if !series.went_back(heard) {
                 judgement.is_broken = self.hear_late(key, series, &newest, out);
                 self.follow_up(num_before, out);
                 return judgement;
@@ -176,6 +190,8 @@ impl Engine {
         let previous = (!is_first).then_some(series.newest.at);
         series.newest = newest;
         series.late_since = None;
+        self.note_lateness(&key, &series);
+        self.note_change(&key, &mut series, is_first);
         judgement.is_broken = self.judge_newest(&key, &mut series, previous, out);
         self.put(key, series);
         self.follow_up(num_before, out);
@@ -192,6 +208,7 @@ impl Engine {
             self.looks.remove(series.newest.ingress, look_at, key);
         }
         series.change_ingress(ingress, &self.clocks);
+        series.newest.position = self.cause.position;
         for entry in &series.entries {
             if !entry.is_at_rest() || is_timed(&self.rules[entry.rule]) {
                 self.changed.insert((key.clone(), entry.rule));
@@ -200,6 +217,9 @@ impl Engine {
         series.look_at = series.due(&self.rules);
         if let Some(look_at) = series.look_at {
             self.looks.insert(ingress, look_at, key.clone());
+        }
+        if series.late_since.is_some() {
+            self.checkpoints.note_lateness(key);
         }
     }
 
@@ -229,44 +249,55 @@ impl Engine {
     /// Takes a series out, with the rules that hold for where it is now: a late reading doesn't move it. A new
     /// one was never heard.
     fn take(&mut self, key: &Key, newest: &Newest, out: &mut Vec<Outcome>) -> Series {
-        let mut old = match self.series.remove(key) {
-            Some(series)
-                if series.newest.location == newest.location
-                    || series.newest.makes_late(newest) =>
-            {
-                return series;
-            }
-            old => old,
+        let Some(mut series) = self.series.remove(key) else {
+            let (entries, _) = self.entries_at(key, &newest.location, Vec::new());
+            return Series::new(Newest { value: None, ..newest.clone() }, entries);
         };
-        let of = self.index.rules_of(&self.rules, &key.0, &newest.location, &key.1);
+        if series.newest.location == newest.location || series.newest.makes_late(newest) {
+            return series;
+        }
+        let leaving = self.move_to(key, &mut series, &newest.location);
+        for mut entry in leaving {
+            let rule = &self.rules[entry.rule];
+            self.quieting.dependencies.forget(key, &mut entry);
+            let step = entry.close(rule, series.newest.moment());
+            self.changed.insert((key.clone(), entry.rule));
+            tell(self.cause, rule, key, &mut entry, &series.newest, step, out);
+        }
+        self.keep_anew(key, &series); // where it is is kept with each alarm
+        series.newest.location = newest.location.clone();
+        series
+    }
+
+    /// Gives a series the rules that hold for a location; hands back those that don't.
+    fn move_to(&mut self, key: &Key, series: &mut Series, location: &Location) -> Vec<Entry> {
+        let before = std::mem::take(&mut series.entries);
+        let num_before = before.len();
+        let (entries, leaving) = self.entries_at(key, location, before);
+        let is_same = leaving.is_empty() && entries.len() == num_before;
+        series.entries = entries;
+        if !is_same {
+            self.note_change(key, series, true);
+        }
+        leaving
+    }
+
+    /// The alarms of a series at a location, of those before and new ones; and those that are no more.
+    fn entries_at(
+        &mut self,
+        key: &Key,
+        location: &Location,
+        mut before: Vec<Entry>,
+    ) -> (Vec<Entry>, Vec<Entry>) {
+        let of = self.index.rules_of(&self.rules, &key.0, location, &key.1);
         let mut entries = Vec::with_capacity(of.len());
         for rule in of {
-            let place = old.iter().flat_map(|old| &old.entries).position(|e| e.rule == rule);
-            let (Some(old), Some(place)) = (&mut old, place) else {
-                entries.push(self.entry(key, rule));
-                continue;
-            };
-            let entry = old.entries.swap_remove(place);
-            if entry.is_kept(&self.rules[rule]) {
-                self.changed.insert((key.clone(), rule)); // where it is is kept with it
-            }
-            entries.push(entry);
+            entries.push(match before.iter().position(|entry| entry.rule == rule) {
+                Some(place) => before.swap_remove(place),
+                None => self.entry(key, rule),
+            });
         }
-        let look_at = old.as_ref().and_then(|old| old.look_at);
-        let before = old.map_or_else(
-            || Newest { value: None, ..newest.clone() },
-            |mut old| {
-                for entry in &mut old.entries {
-                    let rule = &self.rules[entry.rule];
-                    self.quieting.dependencies.forget(key, entry);
-                    let step = entry.close(rule, old.newest.moment());
-                    self.changed.insert((key.clone(), entry.rule));
-                    tell(self.cause, rule, key, entry, &old.newest, step, out);
-                }
-                Newest { location: newest.location.clone(), ..old.newest }
-            },
-        );
-        Series { newest: before, entries, look_at, late_since: None }
+        (entries, before)
     }
 
     fn entry(&mut self, key: &Key, rule: usize) -> Entry {
@@ -312,5 +343,7 @@ impl Engine {
 
 #[cfg(test)]
 mod quiet_tests;
+#[cfg(test)]
+pub(crate) mod stored;
 #[cfg(test)]
 mod tests;

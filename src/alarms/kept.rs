@@ -1,7 +1,7 @@
 //! What is kept of an alarm, in the transaction of the readings it comes of, so that it goes on after a
 //! restart as if nothing had happened. Pure.
 //!
-//! As JSON: `{"rule":…,"alarm":…,"id":…,"remarks":…,"alert_type":…,"threshold":…,"priority":…,"quantity":…,"location":…,"unit":…,"value":…,"at":…,"heard":…,"ingress":…,"is_offline":…,"quiet":…}`,
+//! As JSON: `{"rule":…,"alarm":…,"id":…,"remarks":…,"alert_type":…,"threshold":…,"priority":…,"quantity":…,"location":…,"unit":…,"value":…,"at":…,"heard":…,"ingress":…,"position":…,"is_offline":…,"quiet":…}`,
 //! where `rule` is a mark of the rule's text, so that a changed one is noticed, and `heard` is on the listening
 //! clock.
 
@@ -16,7 +16,7 @@ use super::quiet::reasons::Quiet;
 use super::remarks::Remarks;
 use super::rule::{Priority, Rule};
 use super::series::{Entry, Newest};
-use crate::domain::{Ingress, Location, Quantity, SensorId, Unit, Value};
+use crate::domain::{Ingress, Location, Quantity, SensorId, Unit, Value, time};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Kept {
@@ -39,6 +39,9 @@ pub(super) struct Kept {
     /// `None` as versions with a single listening clock wrote it.
     #[serde(default)]
     ingress: Option<Ingress>,
+    /// Log position of what was heard last; 0 as those versions wrote it.
+    #[serde(default)]
+    position: u64,
     #[serde(default)]
     pub is_offline: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,15 +70,18 @@ impl Kept {
             at: newest.at,
             heard: newest.heard,
             ingress: Some(newest.ingress),
+            position: newest.position,
             is_offline: entry.is_offline,
             quiet: quiet.map(|quiet| (**quiet).clone()),
         }
     }
 
-    /// With the series it is of, as it was last heard; `None` when somebody edited it.
-    pub fn read(state: &str) -> Option<(Self, Quantity, Newest)> {
+    /// With the series it is of, as it was last heard, by `former` where that is not recorded; `None` when
+    /// somebody edited it.
+    pub fn read(state: &str, former: Ingress) -> Option<(Self, Quantity, Newest)> {
         let kept: Self = serde_json::from_str(state).ok()?;
         let (quantity, newest) = kept.series()?;
+        let newest = Newest { ingress: kept.ingress.unwrap_or(former), ..newest };
         Some((kept, quantity, newest))
     }
 
@@ -114,9 +120,11 @@ impl Kept {
                 Some(number) => Some(Value::from_json(number).ok()?),
                 None => None,
             },
-            at: self.at,
+            // One that was heard is stored to the microsecond elsewhere.
+            at: if self.value.is_some() { time::as_stored(self.at) } else { self.at },
             heard: self.heard,
             ingress: self.ingress.unwrap_or_default(),
+            position: self.position,
         };
         Some((Quantity::new(&self.quantity).ok()?, newest))
     }
@@ -156,7 +164,7 @@ impl Scraps {
     pub fn newest(&self, at: DateTime<Utc>, heard: Duration) -> Newest {
         let location = Location::new(self.text("location").unwrap_or_default());
         let unit = Unit::new(self.text("unit").unwrap_or_default());
-        Newest { location, unit, value: None, at, heard, ingress: Ingress::default() }
+        Newest { location, unit, value: None, at, heard, ingress: Ingress::default(), position: 0 }
     }
 }
 

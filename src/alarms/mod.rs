@@ -10,6 +10,7 @@
 //! judging or recording it. Never: a clock, a file, a socket, or an actor.
 
 mod around;
+mod checkpoint;
 pub mod engine;
 pub mod expression;
 mod kept;

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::around::Around;
-use super::kinds::{self, Memory, Sample, Verdict, stale};
+use super::checkpoint::Lateness;
+use super::kinds::{self, Memory, Remembered, Sample, Verdict, stale};
 use super::machine::{Alarm, Announcement, Change, Event, Moment, Rebase, Transition};
 use super::quiet::dependencies::Links;
 use super::quiet::reasons::{Quiet, Reasons};
@@ -16,6 +17,7 @@ use super::remarks::Remarks;
 use super::rule::{Kind, Rule};
 use crate::domain::{
     Ingress, Limit, ListeningClocks, Location, Operator, Quantity, Reading, SensorId, Unit, Value,
+    time,
 };
 
 /// Names a series.
@@ -33,6 +35,8 @@ pub(super) struct Newest {
     pub heard: Duration,
     /// The way it was last heard by. One that is expected and was never heard is of the daemon's own.
     pub ingress: Ingress,
+    /// Log position of the record by which it was last heard, or first expected.
+    pub position: u64,
 }
 
 /// The alarm of one rule.
@@ -58,8 +62,20 @@ pub(super) struct Series {
     pub entries: Vec<Entry>,
     /// When the engine looks at it next, on the listening clock; early at worst.
     pub look_at: Option<Duration>,
-    /// Since when all its readings have been late, on the listening clock. Not kept: a restart counts anew.
+    /// Since when all its readings have been late, on the listening clock.
     pub late_since: Option<Duration>,
+    /// The lateness that is stored.
+    pub stored_lateness: Option<Lateness>,
+    pub pending: Pending,
+}
+
+/// What of a series is to be checkpointed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pending {
+    /// It is not as it was checkpointed.
+    pub has_changed: bool,
+    /// It has a place in the queue of those that are checkpointed in turn.
+    pub is_queued: bool,
 }
 
 /// What became of an entry.
@@ -94,20 +110,23 @@ impl Step {
 }
 
 impl Newest {
-    pub fn new(reading: &Reading, ingress: Ingress, heard: Duration) -> Self {
+    /// `heard` on the listening clock of `ingress`, by the record at `position`.
+    pub fn new(reading: &Reading, ingress: Ingress, heard: Duration, position: u64) -> Self {
         Self {
             location: reading.location.clone(),
             unit: reading.unit.clone(),
             value: Some(reading.value),
-            at: reading.timestamp,
+            at: time::as_stored(reading.timestamp),
             heard,
             ingress,
+            position,
         }
     }
 
     /// `None` for what was never heard.
     pub fn sample(&self) -> Option<Sample> {
-        self.value.map(|value| Sample { at: self.at, value: value.get() })
+        // 0 and -0 are one value, which storage may hand back as the other.
+        self.value.map(|value| Sample { at: self.at, value: value.get() + 0.0 })
     }
 
     /// Whether another comes too late to change anything.
@@ -133,6 +152,15 @@ impl Newest {
 }
 
 impl Series {
+    pub const fn new(newest: Newest, entries: Vec<Entry>) -> Self {
+        let pending = Pending { has_changed: false, is_queued: false };
+        Self { newest, entries, look_at: None, late_since: None, stored_lateness: None, pending }
+    }
+
+    pub fn lateness(&self) -> Option<Lateness> {
+        self.late_since.map(|since| Lateness { since, ingress: self.newest.ingress })
+    }
+
     /// The place among its alarms of the one that has an id.
     pub fn place_of(&self, id: &Arc<str>) -> Option<usize> {
         self.entries.iter().position(|entry| entry.id.as_ref() == Some(id))
@@ -215,9 +243,8 @@ impl Entry {
         let step = self.step(rule, Event::Judged { is_broken }, newest.moment(), reasons);
         let mut step = step.and(self.look(rule, newest.moment(), true, reasons));
         step.is_broken = verdict == Verdict::Broken;
-        // What others bring about is dated by the last reading before it.
-        let hangs_on_others = rule.suppression.is_some() && !self.is_at_rest();
-        step.has_changed |= is_timed(rule) || hangs_on_others;
+        // What comes without a reading is dated by the last one before it.
+        step.has_changed |= is_timed(rule) || !self.is_at_rest();
         if rule.announces_each_reading {
             self.announce_each_reading(&mut step, newest);
         }
@@ -227,19 +254,32 @@ impl Entry {
     /// A reading came that is too late to say anything but that its sensor speaks.
     pub fn hear_late(&mut self, rule: &Rule, newest: &Newest, reasons: Reasons<'_>) -> Step {
         let step = self.hear_availability(rule, newest, true, newest.moment(), reasons);
-        Step { has_changed: step.has_changed || is_timed(rule), ..step }
+        Step { has_changed: step.has_changed || is_timed(rule) || !self.is_at_rest(), ..step }
     }
 
-    /// Remembers a reading that was judged before.
-    pub fn recall(&mut self, rule: &Rule, newest: &Newest) {
-        if let Some(sample) = newest.sample() {
+    /// What it remembers of the readings; `None` for a rule that judges each by itself.
+    pub fn remembered(&self) -> Option<Remembered> {
+        self.memory.remembered()
+    }
+
+    /// Goes on from what was remembered. Whether that is of its kind.
+    pub fn resume(&mut self, rule: &Rule, remembered: Remembered) -> bool {
+        let memory = Memory::resume(&rule.kind, remembered);
+        let is_of_kind = memory.is_some();
+        self.memory = memory.unwrap_or_else(|| Memory::new(&rule.kind));
+        is_of_kind
+    }
+
+    /// It is new: it begins with what another rule remembered of its series, and with the newest reading.
+    pub fn begin(&mut self, rule: &Rule, remembered: &[Sample], newest: &Newest) {
+        for sample in remembered {
+            self.remember(rule, *sample);
+        }
+        let last = remembered.last().map(|last| last.at);
+        if let Some(sample) = newest.sample().filter(|sample| last.is_none_or(|at| at < sample.at))
+        {
             self.remember(rule, sample);
         }
-    }
-
-    /// The readings it remembers, from the oldest to the newest, as far as it remembers them one by one.
-    pub fn samples(&self) -> Vec<Sample> {
-        self.memory.samples()
     }
 
     /// Remembers a sample, as if it had judged it.

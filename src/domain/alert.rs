@@ -260,12 +260,3 @@ pub struct AlarmState {
     /// As evaluation wrote it, to be given back unread; `None` for one at rest.
     pub state: Option<String>,
 }
-
-/// Checkpoint of one series: what evaluation knows of it beyond its alarms, to be given back after a restart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeriesState {
-    pub sensor_id: SensorId,
-    pub quantity: Quantity,
-    /// As evaluation wrote it; `None` to forget it.
-    pub state: Option<Vec<u8>>,
-}

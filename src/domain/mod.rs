@@ -4,6 +4,7 @@
 //! them; the shapes of the wire (JSON, SQL, topics) live with the wire and convert to these.
 
 mod alert;
+mod checkpoint;
 mod fingerprint;
 mod listening;
 mod operator;
@@ -13,9 +14,8 @@ mod reading;
 pub mod time;
 mod value;
 
-pub use alert::{
-    AlarmState, AlertEvent, AlertState, Change, Limit, Priority, SeriesState, StandingAlert,
-};
+pub use alert::{AlarmState, AlertEvent, AlertState, Change, Limit, Priority, StandingAlert};
+pub use checkpoint::{SeriesPart, SeriesState};
 pub use fingerprint::Fingerprint;
 pub use listening::{Ingress, ListeningClocks};
 pub use operator::{

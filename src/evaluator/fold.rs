@@ -98,7 +98,15 @@ impl Fold {
         self.last_event = point.last_event;
         let mut outcomes = Vec::new();
         let since: Vec<_> = point.since.filter_map(Result::ok).collect(); // SHIM
-        let past = Past { clocks, recent: &since, alarms, standing };
+        let past = Past {
+            clocks,
+            received_at,
+            former_ingress: self.default_ingress,
+            series: point.series,
+            since,
+            alarms,
+            standing,
+        };
         self.engine = Engine::restore(rules, zone, past, &mut outcomes);
         for (sensor_id, rule) in self.engine.take_unread() {
             effects.notes.push(Note::Unreadable { rule, sensor_id });
@@ -182,12 +190,12 @@ impl Fold {
         self.readings_since_checkpoint += batch.readings.len();
         let in_turn = self.readings_since_checkpoint / READINGS_A_CHECKPOINT;
         self.readings_since_checkpoint %= READINGS_A_CHECKPOINT;
-        let _ = in_turn; // SHIM
+        batch.series.append(&mut self.engine.take_checkpoints(in_turn));
     }
 
     /// Checkpoints for a clean stop, at most so many; none when nothing changed since the last ones.
     pub fn take_checkpoints(&mut self, at_most: usize, batch: &mut Store) -> bool {
-        let _ = at_most; // SHIM
+        batch.series.append(&mut self.engine.take_checkpoints(at_most));
         !batch.series.is_empty()
     }
 

@@ -178,8 +178,8 @@ mod tests {
         let rules = rules(Announce::Transitions);
         let mut closed = Vec::new();
         // The sensor's own readings are there too.
-        let recent = [reading("T", 40.0, 0)];
-        let past = Past { recent: &recent, standing: vec![standing], ..Past::default() };
+        let since = vec![reading("T", 40.0, 0)];
+        let past = Past { since, standing: vec![standing], ..Past::default() };
         let mut second = Engine::restore(rules, Tz::UTC, past, &mut closed);
         assert!(closed.is_empty());
         assert!(judge(&mut second, &reading("T", 41.0, 1)).1.is_empty());

@@ -44,6 +44,7 @@ impl Engine {
     ) -> bool {
         let is_broken = late.sample().is_some_and(|late| series.would_break(&self.rules, late));
         series.late_since.get_or_insert(late.heard);
+        self.note_lateness(&key, &series);
         self.series.insert(key.clone(), series);
         self.hear_speak(key, late.heard, out);
         is_broken
@@ -66,6 +67,7 @@ impl Engine {
     fn hear_speak(&mut self, key: Key, heard: Duration, out: &mut Vec<Outcome>) {
         let Some(series) = self.series.get_mut(&key) else { return };
         series.newest.heard = heard;
+        series.newest.position = self.cause.position;
         self.each_entry(key, out, |entry, rule, newest, reasons| {
             entry.hear_late(rule, newest, reasons)
         });

@@ -60,6 +60,7 @@ impl Engine {
         self.begin_part();
         let (num_before, ingress) = (out.len(), Ingress::Own);
         let (at, heard) = (self.quieting.wall.unwrap_or_default(), self.clocks.get(ingress));
+        let position = self.cause.position;
         for Expected { sensor_id, quantity, location, unit } in expected {
             if !self.quieting.missed.contains(quantity) {
                 continue;
@@ -71,7 +72,7 @@ impl Engine {
                 Some(known) if known.value.is_some() => continue,
                 Some(known) if (&known.location, &known.unit) == (&location, &unit) => continue,
                 Some(unheard) => Newest { location, unit, ..unheard.clone() },
-                None => Newest { location, unit, value: None, at, heard, ingress },
+                None => Newest { location, unit, value: None, at, heard, ingress, position },
             };
             let of = self.index.rules_of(&self.rules, sensor_id, &newest.location, quantity);
             let is_known = self.series.contains_key(&key);

@@ -1,6 +1,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use super::stored::StoredSeries;
 use super::*;
 use crate::alarms::expression::Expression;
 use crate::alarms::machine::{Announcement, Change};
@@ -56,6 +57,7 @@ struct Bench {
     now: Duration,
     /// In the log.
     position: u64,
+    stored: StoredSeries,
 }
 
 impl Bench {
@@ -66,6 +68,7 @@ impl Bench {
             heard: Vec::new(),
             now: Duration::ZERO,
             position: 0,
+            stored: StoredSeries::default(),
         }
     }
 
@@ -108,7 +111,9 @@ impl Bench {
         let mut out = Vec::new();
         let (alarms, standing) = (kept.0.clone(), Vec::new());
         let clocks = ListeningClocks::all_at(self.now);
-        let past = Past { clocks, recent: &self.heard, alarms, standing };
+        self.stored.commit(&mut self.engine, 1, self.heard.len());
+        let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
+        let past = Past { clocks, series, since, alarms, standing, ..Past::default() };
         self.engine = Engine::restore(rules, Tz::UTC, past, &mut out);
         self.note(out)
     }
@@ -162,7 +167,7 @@ fn silence_is_noticed_once_and_ends_with_a_reading() {
     let mut bench =
         Bench::new(vec![rule("dead", Kind::Stale { after: seconds(30) }, Timing::default())]);
     bench.hear("T1", 0, 1.0).hear("T2", 0, 1.0).hear("T1", 20, 1.0);
-    assert_eq!(bench.engine.next_deadline().own, Some(seconds(30)));
+    assert_eq!(bench.engine.next_deadline().remote, Some(seconds(30)));
     bench.wait(29).wait(30).wait(49).wait(50).wait(99).hear("T2", 100, 1.0);
     assert_eq!(bench.told, ["30 dead Raised", "50 dead Raised", "100 dead Returned"]);
 }
@@ -240,7 +245,13 @@ fn where_a_sensor_went_is_kept_with_its_alarm_at_once() {
     let state = kept.0[0].state.as_ref().unwrap();
     assert!(kept.0.len() == 1 && state.contains("\"location\":\"Quai\""), "{state}");
     bench.engine.judge(&Reading { timestamp: at(2), ..moved }, Ingress::Remote, &mut Vec::new());
-    assert_eq!(bench.engine.changes(), [], "once");
+    for (second, value) in [(2, 1.0), (3, 1.0)] {
+        bench.engine.changes();
+        let timestamp = at(second);
+        let calm = Reading { timestamp, value: Value::new(value).unwrap(), ..moved.clone() };
+        bench.engine.judge(&calm, Ingress::Remote, &mut Vec::new());
+    }
+    assert_eq!(bench.engine.changes(), [], "at rest, once");
 }
 
 #[test]

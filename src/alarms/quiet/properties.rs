@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use proptest::prelude::*;
 
+use super::super::engine::stored::StoredSeries;
 use super::super::engine::{Engine, Outcome, Past, RecordTime};
 use super::super::machine::{Announcement, Change};
 use super::super::rule::{Kind, Priority, Rule, Same, Selection, Suppression, Timing};
@@ -68,19 +69,27 @@ struct Plant {
     now: u64,
     /// In the log.
     position: u64,
+    stored: StoredSeries,
 }
 
 impl Plant {
     fn new() -> Self {
         let engine = Engine::new(rules(), Tz::UTC);
-        Self { engine, kept: HashMap::new(), heard: Vec::new(), now: 0, position: 0 }
+        Self {
+            engine,
+            kept: HashMap::new(),
+            heard: Vec::new(),
+            now: 0,
+            position: 0,
+            stored: StoredSeries::default(),
+        }
     }
 
     fn wait(&mut self, until: u64) -> Vec<Outcome> {
         let mut out = Vec::new();
         // As the evaluator does: looks when there is something to see.
         let is_due = |look: &Duration| *look <= seconds(until);
-        while let Some(look) = self.engine.next_deadline().own.filter(is_due) {
+        while let Some(look) = self.engine.next_deadline().remote.filter(is_due) {
             let record = self.record(look);
             self.engine.advance(record, &mut out);
         }
@@ -125,12 +134,10 @@ impl Plant {
         self.keep();
         let mut out = Vec::new();
         let alarms = self.kept.values().cloned().collect();
-        let past = Past {
-            clocks: ListeningClocks::all_at(seconds(self.now)),
-            recent: &self.heard,
-            alarms,
-            ..Past::default()
-        };
+        let clocks = ListeningClocks::all_at(seconds(self.now));
+        self.stored.commit(&mut self.engine, 1, self.heard.len());
+        let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
+        let past = Past { clocks, series, since, alarms, ..Past::default() };
         self.engine = Engine::restore(rules, Tz::UTC, past, &mut out);
         self.engine.set_time(RecordTime::of(self.position, seconds(self.now)), &mut out);
         out

@@ -111,7 +111,9 @@ impl Reasons<'_> {
                 *stands = alarm.state().condition.stands();
             }
         }
-        if let Some(suppression) = &rule.suppression {
+        // One that neither stands nor is suppressed has nothing to be explained.
+        let is_concerned = alarm.state().condition.stands() || alarm.suppressed_by().is_some();
+        if let Some(suppression) = rule.suppression.as_ref().filter(|_| is_concerned) {
             let quiet = slot.get_or_insert_default();
             quiet.follow(self.cause(number), suppression.settle, now.listened);
         } else if let Some(quiet) = slot {

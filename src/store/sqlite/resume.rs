@@ -107,22 +107,25 @@ pub(in crate::store) fn put_series(
     connection: &Connection,
     series: &[SeriesState],
 ) -> rusqlite::Result<()> {
-    for SeriesState { sensor_id, quantity, state } in series {
-        let key = (sensor_id.as_str(), quantity.as_str());
+    for SeriesState { sensor_id, quantity, part, state } in series {
+        let key = (sensor_id.as_str(), quantity.as_str(), part.as_str());
         let Some(state) = state else {
             connection
-                .prepare_cached("DELETE FROM series_states WHERE sensor_id = ?1 AND quantity = ?2")?
+                .prepare_cached(
+                    "DELETE FROM series_states
+                     WHERE sensor_id = ?1 AND quantity = ?2 AND part = ?3",
+                )?
                 .execute(key)?;
             continue;
         };
         let reaches = last_id(connection, Table::of(quantity.is_temperature()))?;
         connection
             .prepare_cached(
-                "INSERT INTO series_states (sensor_id, quantity, state, reaches)
-                 VALUES (?1, ?2, ?3, ?4)
+                "INSERT INTO series_states (sensor_id, quantity, part, state, reaches)
+                 VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT DO UPDATE SET state = excluded.state, reaches = excluded.reaches",
             )?
-            .execute(params![key.0, key.1, state, reaches])?;
+            .execute(params![key.0, key.1, key.2, state, reaches])?;
     }
     Ok(())
 }
@@ -157,19 +160,23 @@ pub(in crate::store) fn series(
 }
 
 fn series_states(connection: &Connection) -> rusqlite::Result<(Vec<SeriesState>, Reaches)> {
-    let sql = "SELECT sensor_id, quantity, state, reaches FROM series_states";
+    let sql = "SELECT sensor_id, quantity, part, state, reaches FROM series_states";
     let (mut states, mut reaches) = (Vec::new(), Reaches::new());
     let mut select = connection.prepare(sql)?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        let (sensor_id, quantity): (String, String) = (row.get(0)?, row.get(1)?);
-        let (Ok(sensor_id), Ok(quantity)) = (SensorId::new(&sensor_id), Quantity::new(&quantity))
+        let text = |column| row.get::<_, String>(column);
+        let (sensor_id, quantity, part) = (text(0)?, text(1)?, text(2)?);
+        let (Ok(sensor_id), Ok(quantity), Ok(part)) =
+            (SensorId::new(&sensor_id), Quantity::new(&quantity), part.parse())
         else {
-            log::error!(target: "vigie::storage", "a row of series_states can't be read: `{sensor_id}`, `{quantity}`");
+            log::error!(target: "vigie::storage", "a row of series_states can't be read: `{sensor_id}`, `{quantity}`, `{part}`");
             continue;
         };
-        reaches.insert((sensor_id.clone(), quantity.clone()), row.get(3)?);
-        states.push(SeriesState { sensor_id, quantity, state: Some(row.get(2)?) });
+        if part == SeriesPart::Windows {
+            reaches.insert((sensor_id.clone(), quantity.clone()), row.get(4)?);
+        }
+        states.push(SeriesState { sensor_id, quantity, part, state: Some(row.get(3)?) });
     }
     Ok((states, reaches))
 }

@@ -1,7 +1,7 @@
 //! Where evaluation resumes, from what was committed.
 
 use super::*;
-use crate::domain::SeriesState;
+use crate::domain::{SeriesPart, SeriesState};
 use crate::messages::{Judged, Store};
 use crate::store::fixtures::{append, at, humidity, readings, settings, store, temperature};
 use crate::store::sqlite::database::{Database, open};
@@ -10,7 +10,7 @@ use crate::store::{Ledger, Progress};
 fn checkpoint(sensor: &str, state: &[u8]) -> SeriesState {
     let Judged { reading, .. } = temperature(sensor, 0, 20.0);
     let Reading { sensor_id, quantity, .. } = reading;
-    SeriesState { sensor_id, quantity, state: Some(state.to_vec()) }
+    SeriesState { sensor_id, quantity, part: SeriesPart::Windows, state: Some(state.to_vec()) }
 }
 
 struct Bench {

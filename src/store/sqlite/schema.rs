@@ -207,8 +207,8 @@ CREATE INDEX alerts_told ON alerts (id) WHERE announced OR silent_end;
 ";
 
 /// With the position go the wall clock, a listening clock for each way in (the one there was is the own sensors'
-/// now, and the others begin like it), and how far own readings are published. `series_states` has a checkpoint
-/// of each series with rules, as evaluation wrote it, and the row id of its table that it reaches.
+/// now, and the others begin like it), and how far own readings are published. `series_states` has the parts
+/// of a checkpoint of each series with rules, as evaluation wrote them, and the row id of its table that each reaches.
 const STEP_9: &str = "
 ALTER TABLE ingest_position ADD COLUMN received_us INTEGER;
 ALTER TABLE ingest_position ADD COLUMN embedded_us INTEGER NOT NULL DEFAULT 0;
@@ -218,9 +218,10 @@ UPDATE ingest_position SET embedded_us = watch_us, remote_us = watch_us;
 CREATE TABLE series_states (
     sensor_id TEXT NOT NULL,
     quantity TEXT NOT NULL,
+    part TEXT NOT NULL,
     state BLOB NOT NULL,
     reaches INTEGER NOT NULL,
-    PRIMARY KEY (sensor_id, quantity)
+    PRIMARY KEY (sensor_id, quantity, part)
 );
 ";
 

@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use proptest::prelude::*;
 
 use super::*;
+use crate::alarms::engine::stored::StoredSeries;
 use crate::alarms::engine::{Past, RecordTime};
 use crate::alarms::overview::view;
 use crate::alarms::rule::{Kind, Priority, Rule, Selection, Timing};
@@ -41,13 +42,22 @@ struct Bench {
     now: Duration,
     /// In the log.
     position: u64,
+    stored: StoredSeries,
 }
 
 impl Bench {
     fn new() -> Self {
         let engine = Engine::new(rules(), Tz::UTC);
         let (out, heard, kept) = (Vec::new(), Vec::new(), Vec::new());
-        Self { engine, out, heard, kept, now: Duration::ZERO, position: 0 }
+        Self {
+            engine,
+            out,
+            heard,
+            kept,
+            now: Duration::ZERO,
+            position: 0,
+            stored: StoredSeries::default(),
+        }
     }
 
     fn advance(&mut self) {
@@ -106,7 +116,9 @@ impl Bench {
         }
         let (alarms, standing) = (self.kept.clone(), Vec::new());
         let clocks = ListeningClocks::all_at(self.now);
-        let past = Past { clocks, recent: &self.heard, alarms, standing };
+        self.stored.commit(&mut self.engine, 1, self.heard.len());
+        let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
+        let past = Past { clocks, series, since, alarms, standing, ..Past::default() };
         self.engine = Engine::restore(rules(), Tz::UTC, past, &mut self.out);
         self
     }

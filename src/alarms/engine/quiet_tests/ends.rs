@@ -142,9 +142,9 @@ fn a_restart_makes_no_silence_of_a_device_without_a_clock() {
         let alarms: Vec<_> = bench.kept.values().cloned().collect();
         assert_eq!(alarms.len(), 2);
         for alarms in [alarms.clone(), alarms.into_iter().rev().collect()] {
-            let recent = if with_recent { &heard[..] } else { &[] };
+            let since = if with_recent { heard.clone() } else { vec![] };
             let clocks = ListeningClocks::all_at(seconds(1000));
-            let past = Past { clocks, recent, alarms, ..Past::default() };
+            let past = Past { clocks, since, alarms, ..Past::default() };
             let mut out = Vec::new();
             let mut engine = Engine::restore(rules(), Tz::UTC, past, &mut out);
             engine.advance(RecordTime::of(1, seconds(1199)), &mut out);

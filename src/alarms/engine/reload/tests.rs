@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use proptest::prelude::*;
 
+use super::super::stored::StoredSeries;
 use super::super::{Past, RecordTime};
 use super::*;
 use crate::alarms::expression::Expression;
@@ -58,12 +59,21 @@ struct Bench {
     now: u64,
     /// In the log.
     position: u64,
+    stored: StoredSeries,
 }
 
 impl Bench {
     fn new(rules: Vec<Rule>) -> Self {
         let engine = Engine::new(rules, Tz::UTC);
-        Self { engine, told: vec![], kept: vec![], heard: vec![], now: 0, position: 0 }
+        Self {
+            engine,
+            told: vec![],
+            kept: vec![],
+            heard: vec![],
+            now: 0,
+            position: 0,
+            stored: StoredSeries::default(),
+        }
     }
 
     fn hear(&mut self, sensor: &str, second: u64, value: f64) -> &mut Self {
@@ -120,7 +130,9 @@ impl Bench {
         let mut out = Vec::new();
         let (alarms, standing) = (self.kept.clone(), Vec::new());
         let clocks = ListeningClocks::all_at(seconds(self.now));
-        let past = Past { clocks, recent: &self.heard, alarms, standing };
+        self.stored.commit(&mut self.engine, 1, self.heard.len());
+        let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
+        let past = Past { clocks, series, since, alarms, standing, ..Past::default() };
         self.engine = Engine::restore(rules, Tz::UTC, past, &mut out);
         out.sort_by_key(|outcome| (outcome.sensor_id.clone(), outcome.rule.name.clone()));
         self.note(out)
@@ -133,7 +145,7 @@ impl Bench {
         let without_heard = |alarm: &AlarmState| {
             let text = alarm.state.as_deref().unwrap_or_default();
             let mut state: serde_json::Value = serde_json::from_str(text).unwrap();
-            for of_no_weight in ["heard", "priority"] {
+            for of_no_weight in ["heard", "position", "priority"] {
                 state.as_object_mut().unwrap().remove(of_no_weight);
             }
             format!("{} {} {state}", alarm.sensor_id, alarm.rule)

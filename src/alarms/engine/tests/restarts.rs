@@ -154,7 +154,7 @@ fn an_alarm_of_which_nothing_can_be_read_any_more_is_over() {
         rule: "warm".into(),
         state: Some(state.to_owned()),
     };
-    let recent = [reading("T", at(5), 9.0)];
+    let since = vec![reading("T", at(5), 9.0)];
     let edited = r#"{"alert_type":"HIGH_HUMIDITY","threshold":60.0,"quantity":"humidity","location":"Quai","alarm":7}"#;
     for (rules, state, said) in [
         (warm(), "{", ("HIGH_TEMPERATURE", 8.0, "temperature", "Chambre froide")),
@@ -163,7 +163,7 @@ fn an_alarm_of_which_nothing_can_be_read_any_more_is_over() {
     ] {
         let (alarms, standing) = (vec![alarm(state)], vec![standing("warm")]);
         let clocks = ListeningClocks::all_at(seconds(10));
-        let past = Past { clocks, recent: &recent, alarms, standing };
+        let past = Past { clocks, since: since.clone(), alarms, standing, ..Past::default() };
         let mut out = Vec::new();
         let mut engine = Engine::restore(rules, Tz::UTC, past, &mut out);
         assert_eq!(engine.take_unread(), [(sensor_id.clone(), "warm".into())]);
