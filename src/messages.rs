@@ -24,6 +24,7 @@ use crate::ingest::journal::Position;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct PublishReadings {
+    /// Readings in the order in which they are published.
     pub readings: Vec<Reading>,
     /// Told once the broker has acknowledged all of them; dropped untold when they were given up.
     /// A sensor that must not outrun the broker (a replay at full speed) waits for it.
@@ -34,6 +35,7 @@ pub struct PublishReadings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Judged {
+    /// Reading as it was decoded.
     pub reading: Reading,
     /// Whether this reading itself broke a rule.
     pub alert_triggered: bool,
@@ -51,7 +53,9 @@ pub struct Store {
     pub through: Position,
     /// How long the installation has been listening, in all.
     pub watch: Duration,
+    /// Readings to be stored, in the order of the journal.
     pub readings: Vec<Judged>,
+    /// Alert events of these readings, in the order in which they happened.
     pub alerts: Vec<AlertEvent>,
     /// The row that the first of them is to have, as storage has decided; the others follow it. `None` for the
     /// next ones that are free.
@@ -59,6 +63,7 @@ pub struct Store {
     pub first_alert_row: Option<i64>,
     /// The alarms that are no longer as they were.
     pub alarms: Vec<AlarmState>,
+    /// Messages that could not be used.
     pub rejected: Vec<Rejected>,
     /// What operators asked for, refused or not.
     pub actions: Vec<ActionRecord>,
@@ -116,6 +121,7 @@ pub struct ConfirmCommitted;
 #[derive(Message)]
 #[rtype(result = "Result<ActionRecord, String>")]
 pub struct Operate {
+    /// Action to be applied.
     pub action: OperatorAction,
     /// Who asked waits no longer than this: then it is not done any more.
     pub until: Instant,
@@ -128,8 +134,11 @@ pub struct ResumePoint {
     pub position: Position,
     /// Of the last message committed.
     pub number: u64,
+    /// Listening clock: for how long messages could be received so far.
     pub watch: Duration,
+    /// Alerts that have been raised and not resolved.
     pub standing: Vec<StandingAlert>,
+    /// States of alarms that are not at rest.
     pub alarms: Vec<AlarmState>,
     /// The last readings committed, those of each series oldest first.
     pub recent: Vec<Reading>,
@@ -140,11 +149,13 @@ pub struct ResumePoint {
 pub struct Committed(AtomicU64);
 
 impl Committed {
+    /// A cell that starts at the committed position.
     #[must_use]
     pub const fn new(position: Position) -> Self {
         Self(AtomicU64::new(position))
     }
 
+    /// Position of the last committed record.
     #[must_use]
     pub fn position(&self) -> Position {
         self.0.load(Ordering::Acquire)
@@ -175,6 +186,7 @@ pub struct AlertsWaiting {
 pub struct PendingAlert {
     /// Names the stored event; grows with time.
     pub row_id: i64,
+    /// Alert event as it is published.
     pub event: AlertEvent,
 }
 
@@ -184,6 +196,7 @@ pub struct PendingAlert {
 pub struct LoadPendingAlerts {
     /// 0 for the first.
     pub after_row_id: i64,
+    /// Row limit.
     pub at_most: usize,
 }
 
@@ -200,6 +213,7 @@ pub type AlertsStored = tokio::sync::watch::Sender<()>;
 #[derive(Message)]
 #[rtype(result = "Result<KeptByReceiver, String>")]
 pub struct LoadReceiver {
+    /// Name of the receiver.
     pub receiver: Arc<str>,
 }
 
@@ -219,6 +233,7 @@ pub struct KeptByReceiver {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct KeepReceiver {
+    /// Name of the receiver.
     pub receiver: Arc<str>,
     /// The last alert event it has taken in.
     pub through: i64,
@@ -232,7 +247,12 @@ pub struct KeepReceiver {
 pub enum LoadAlerts {
     /// Those that are announced, after the given row, and the ends that their rules announce to nobody, as
     /// it is with `announce = "every-reading"`.
-    After { row_id: i64, at_most: usize },
+    After {
+        /// Row after which to read.
+        row_id: i64,
+        /// Row limit.
+        at_most: usize,
+    },
     /// Of these rows, those that are there.
     Rows(Vec<i64>),
 }
@@ -246,7 +266,9 @@ pub struct ReloadRules(pub Ruling);
 /// What alarms go by.
 #[derive(Debug, Clone, Default)]
 pub struct Ruling {
+    /// Rules in the order of the configuration.
     pub rules: Vec<Rule>,
+    /// Suppression: maintenance windows, chattering and floods.
     pub quiet: QuietSettings,
     /// Series that should speak.
     pub expected: Arc<[Expected]>,
@@ -272,6 +294,7 @@ pub enum ReloadAnswer {
 /// Embedded broker → gateway, by a watch channel: where the gateway connects, in plain TCP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerAddress {
+    /// Address of the listener in plain TCP.
     pub addr: SocketAddr,
     /// Where everybody else connects; the same, unless the broker speaks TLS or listens beyond
     /// loopback.

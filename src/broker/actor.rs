@@ -28,9 +28,11 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// `None`: anyone may connect, which is refused beyond loopback.
     pub credentials: Option<Credentials>,
+    /// Certificate and key; `None` for plain TCP.
     pub tls: Option<ServerTls>,
     /// Where readings come in; `None` when that is elsewhere, and this broker only passes them on.
     pub door: Option<Door>,
+    /// Language of the log lines.
     pub words: &'static Words,
 }
 

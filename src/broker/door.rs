@@ -8,6 +8,8 @@
 //! Holds always: a reading that was acknowledged is in the intake; while the intake takes nothing no
 //! reading is acknowledged. Never: a client that waits for longer than [`PATIENCE`].
 
+#![expect(clippy::disallowed_methods, reason = "lines are limited by time")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// Where readings go that are published to the embedded broker.
 #[derive(Clone)]
 pub struct Door {
+    /// Intake that stores each message before it is acknowledged.
     pub intake: Arc<Intake>,
     /// They tell what is to come in.
     pub topics: Topics,

@@ -47,6 +47,7 @@ impl Quantity {
         Self("temperature".into())
     }
 
+    /// Name of the quantity.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -85,11 +86,13 @@ impl fmt::Display for Quantity {
 pub struct Unit(Arc<str>);
 
 impl Unit {
+    /// A unit by its name, which may be empty.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self(name.into())
     }
 
+    /// Name of the unit.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

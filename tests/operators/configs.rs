@@ -25,7 +25,8 @@ fn every_shipped_config_is_valid() {
         let path = entry.unwrap().path();
         // Rule tests beside the configurations are no configurations: see `rule_tests.rs`.
         let name = path.display().to_string();
-        if !name.ends_with(".toml") || name.ends_with(".test.toml") {
+        let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+        if !is_toml || name.ends_with(".test.toml") {
             continue;
         }
         let text = std::fs::read_to_string(&path).unwrap();
