@@ -18,7 +18,10 @@ define install
 	fi
 endef
 
-.PHONY: run test chaos lint bench bench-hivemq soak setup
+# Where `make deny` puts its tool.
+TOOLS := target/tools
+
+.PHONY: run test chaos lint deny accept bench bench-hivemq soak setup
 
 run: ## builds Vigie and runs CONFIG (config/factory.toml: four sensors on the embedded broker)
 	$(call install,$(BUILD_PACKAGES))
@@ -28,10 +31,24 @@ run: ## builds Vigie and runs CONFIG (config/factory.toml: four sensors on the e
 test: setup ## runs every test
 	cargo test --locked
 
-lint: ## formatting and clippy
+lint: ## formatting, clippy, documentation; licences and sources of libraries where `make deny` has put its tool
 	$(call install,$(BUILD_PACKAGES))
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	@if [ -x $(TOOLS)/bin/cargo-deny ]; then $(MAKE) deny; else echo "Not checked: licences and sources of libraries (make deny)"; fi
+
+deny: ## licences, sources and versions of all libraries (the first time it builds cargo-deny: ten minutes)
+	$(call install,$(BUILD_PACKAGES))
+	[ -x $(TOOLS)/bin/cargo-deny ] || cargo install cargo-deny --locked --version 0.20.2 --root $(TOOLS)
+	$(TOOLS)/bin/cargo-deny --locked check licenses bans sources
+
+# What takes longer than `make test` (under a quarter of an hour), before a version is called done.
+# Figures (`make bench`) stand apart: they want a machine of their own.
+accept: setup deny chaos ## what `make test` has no time for: licences, chaos and acceptance in full (an hour)
+	@if [ -d tests/acceptance ]; then \
+	  VIGIE_ACCEPT=full,outage,echo,words cargo test --locked --test acceptance -- --test-threads=1 --nocapture; \
+	fi
 
 chaos: setup ## kills, outages, full disks and panics by the dozen: no reading lost, none doubled (forty minutes)
 	VIGIE_CHAOS=full cargo test --locked --test chaos -- --test-threads=1 --nocapture

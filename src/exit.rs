@@ -19,6 +19,7 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Exit code of the process.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {

@@ -24,6 +24,7 @@ use crate::ingest::Position;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Measured {
+    /// Readings in the order in which they are logged.
     pub readings: Vec<Reading>,
     /// Whether the sender must not outrun publication: a replay at full speed. The answer then waits while too
     /// many own readings wait for the broker.
@@ -33,6 +34,7 @@ pub struct Measured {
 /// A reading with its verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
+    /// Reading as it was decoded.
     pub reading: Reading,
     /// Whether this reading itself broke a rule.
     pub alert_triggered: bool,
@@ -51,12 +53,15 @@ pub struct Store {
     pub received_at: Option<DateTime<Utc>>,
     /// Listening clocks as of that record.
     pub clocks: ListeningClocks,
+    /// Readings to be stored, in the order of the log.
     pub readings: Vec<Judged>,
+    /// Alert events of these readings, in the order in which they happened.
     pub alerts: Vec<AlertEvent>,
     /// The alarms that are no longer as they were.
     pub alarms: Vec<AlarmState>,
     /// Checkpoints of series, as of the end of the batch.
     pub series: Vec<SeriesState>,
+    /// Messages that could not be used.
     pub rejected: Vec<Rejected>,
     /// What operators asked for, refused or not.
     pub actions: Vec<ActionRecord>,
@@ -104,6 +109,7 @@ pub struct ConfirmCommitted;
 #[derive(Message)]
 #[rtype(result = "Result<ActionRecord, String>")]
 pub struct Operate {
+    /// Action to be applied.
     pub action: OperatorAction,
 }
 
@@ -118,8 +124,11 @@ pub struct ResumePoint {
     pub number: u64,
     /// Number of the last alert event ever stored; the next event's is one more.
     pub last_event: u64,
+    /// Listening clocks as of the position.
     pub clocks: ListeningClocks,
+    /// Alerts that have been raised and not resolved.
     pub standing: Vec<StandingAlert>,
+    /// States of alarms that are not at rest.
     pub alarms: Vec<AlarmState>,
     /// Checkpoints of series.
     pub series: Vec<SeriesState>,
@@ -200,6 +209,7 @@ impl Cursor {
         Self(AtomicU64::new(position))
     }
 
+    /// Position of the last committed record.
     #[must_use]
     pub fn position(&self) -> Position {
         self.0.load(Ordering::Acquire)
@@ -249,6 +259,7 @@ pub type AlertsStored = tokio::sync::watch::Sender<()>;
 #[derive(Message)]
 #[rtype(result = "Result<KeptByReceiver, String>")]
 pub struct LoadReceiver {
+    /// Name of the receiver.
     pub receiver: Arc<str>,
 }
 
@@ -268,6 +279,7 @@ pub struct KeptByReceiver {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct KeepReceiver {
+    /// Name of the receiver.
     pub receiver: Arc<str>,
     /// Number of the last alert event it has taken in.
     pub through: u64,
@@ -281,7 +293,12 @@ pub struct KeepReceiver {
 pub enum LoadAlerts {
     /// Those after an event that are announced, and the ends that their rules do not announce, as with
     /// `announce = "every-reading"`.
-    After { number: u64, at_most: usize },
+    After {
+        /// Number of the event after which to read.
+        number: u64,
+        /// Row limit.
+        at_most: usize,
+    },
     /// Those of these numbers that are stored.
     Numbers(Vec<u64>),
 }
@@ -295,7 +312,9 @@ pub struct ReloadRules(pub Ruling);
 /// What alarms go by.
 #[derive(Debug, Clone, Default)]
 pub struct Ruling {
+    /// Rules in the order of the configuration.
     pub rules: Vec<Rule>,
+    /// Suppression: maintenance windows, chattering and floods.
     pub quiet: QuietSettings,
     /// Series that should speak.
     pub expected: Arc<[Expected]>,
@@ -321,6 +340,7 @@ pub enum ReloadAnswer {
 /// Embedded broker → gateway, by a watch channel: where the gateway connects, in plain TCP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerAddress {
+    /// Address of the listener in plain TCP.
     pub addr: SocketAddr,
     /// Where everybody else connects; the same, unless the broker speaks TLS or listens beyond
     /// loopback.

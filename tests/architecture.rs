@@ -1,10 +1,15 @@
 //! The arrows between modules point one way: main → cli → app → actors → {messages, config, …} →
-//! domain. This scans the imports and fails where one points back, or where a library is named
-//! outside its one room.
+//! domain. Each library has its rooms. This reads every line of `src/` but comments, texts and unit
+//! tests, and fails where an arrow points back or a library is named outside its rooms.
+
+#[path = "architecture/scan.rs"]
+mod scan;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use scan::{Source, beside, is_word, root, sources, without_tests};
 
 /// Each module of the crate, and the modules it may name. An actor's module names no other actor's.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -80,59 +85,97 @@ const ACTOR_MAY_NAME: &[&str] = &[
     "ingest",
 ];
 
-/// Libraries that only one room may name.
-const ROOMS: &[(&str, &str)] = &[
-    ("paho_mqtt", "src/mqtt/"),
-    ("rmqtt", "src/broker/"),
-    ("actix_web", "src/web/"),
-    ("vm_memory", "src/ingest/journal/window.rs"),
-    ("rusqlite", "src/store/sqlite/"),
-    ("r2d2_sqlite", "src/store/sqlite/"),
-    ("r2d2", "src/store/sqlite/"),
-    ("ureq", "src/notify/http.rs"),
-    ("lettre", "src/notify/mail.rs"),
+/// Each library of `Cargo.toml` by its name in code, and the rooms (or files) that may name it.
+const LIBRARIES: &[(&str, &[&str])] = &[
+    // The runtime.
+    (
+        "actix",
+        &[
+            "app",
+            "broker",
+            "evaluator",
+            "ingest",
+            "messages.rs",
+            "mqtt",
+            "notify",
+            "sensors",
+            "store",
+            "supervisor",
+            "web",
+        ],
+    ),
+    ("actix_rt", &["app", "cli", "ingest", "sensors", "store", "supervisor", "web"]),
+    ("futures_util", &["broker", "mqtt", "supervisor", "web"]),
+    (
+        "tokio",
+        &[
+            "app",
+            "broker",
+            "cli",
+            "evaluator",
+            "ingest",
+            "messages.rs",
+            "mqtt",
+            "notify",
+            "sensors",
+            "store",
+            "supervisor",
+            "web",
+        ],
+    ),
+    // The wire.
+    ("actix_web", &["web"]),
+    ("openssl", &["broker", "mqtt"]),
+    ("paho_mqtt", &["mqtt"]),
+    ("rmqtt", &["broker"]),
+    ("async_trait", &["broker"]),
+    ("ureq", &["notify/http.rs"]),
+    ("lettre", &["notify/mail.rs"]),
+    // Storage.
+    ("r2d2", &["store/sqlite"]),
+    ("r2d2_sqlite", &["store"]),
+    ("rusqlite", &["store"]), // as a part of r2d2_sqlite
+    ("crc32fast", &["ingest/journal"]),
+    ("vm_memory", &["ingest/journal/window.rs"]),
+    // Values, time, text.
+    ("foldhash", &["domain/quick.rs"]),
+    ("cel", &["alarms/expression"]),
+    ("chrono", EVERY_ROOM),
+    ("chrono_tz", &["alarms", "config", "domain", "evaluator", "ingest", "sensors", "web", "wire"]),
+    ("rand", &["broker", "mqtt", "notify", "sensors", "supervisor"]),
+    ("serde", EVERY_ROOM),
+    ("serde_json", EVERY_ROOM),
+    ("toml", &["config"]),
+    ("strsim", &["config"]),
+    ("thiserror", EVERY_ROOM),
+    // The command line and the log.
+    ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("env_logger", &["logging"]),
+    ("log", EVERY_ROOM),
 ];
 
-fn sources() -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("src")];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                files.push((path.strip_prefix(root).unwrap().to_owned(), text));
-            }
-        }
-    }
-    assert!(files.len() > 20, "the scan found only {} files", files.len());
-    files
-}
+const EVERY_ROOM: &[&str] = &[""];
 
-/// `src/mqtt/codec.rs` → `gateway`; `src/app.rs` → `app`.
+/// Named through another library, hence not in `Cargo.toml`.
+const PARTS: &[&str] = &["rusqlite"];
+
+/// `src/mqtt/codec.rs` → `mqtt`; `src/app.rs` → `app`.
 fn module_of(path: &Path) -> String {
     let first = path.strip_prefix("src").unwrap().components().next().unwrap();
     first.as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
 }
 
-/// The crate's modules a text names, as `crate::x` or (from the binary) `vigie::x`. Comments and
-/// unit tests may name what they like.
-fn modules_named(text: &str) -> BTreeSet<String> {
-    let code = text.split("#[cfg(test)]").next().unwrap();
-    let code: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-    let code = code.join("\n");
+/// The crate's modules that code names, as `crate::x` or (from the binary) `vigie::x`.
+fn modules_named(code: &str) -> BTreeSet<String> {
     let mut named = BTreeSet::new();
     for prefix in ["crate::", "vigie::"] {
         for (at, _) in code.match_indices(prefix) {
             let rest = &code[at + prefix.len()..];
-            let is_target = code[..at].ends_with('"'); // a log target, not a path
             let name: String =
                 rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
             assert!(!rest.starts_with('{'), "write one `use crate::…` a module: {rest:.40}");
-            if !is_target && !name.is_empty() {
+            if !name.is_empty() {
                 named.insert(name);
             }
         }
@@ -140,10 +183,30 @@ fn modules_named(text: &str) -> BTreeSet<String> {
     named
 }
 
+/// Whether code names a library: as `library::…`, or in `use library;` and `use library as …`.
+fn names_library(code: &str, library: &str) -> bool {
+    code.match_indices(library).any(|(at, _)| {
+        let (before, after) = (&code[..at], &code[at + library.len()..]);
+        let begins = !before.ends_with("::") && !before.bytes().last().is_some_and(is_word);
+        let imported = before.ends_with("use ") && (after.starts_with([';', ' ']));
+        begins && (after.starts_with("::") || imported)
+    })
+}
+
+/// The dependencies of the program itself, by their names in code.
+fn dependencies() -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = text.parse().unwrap();
+    let mut tables = vec![&manifest["dependencies"]];
+    tables.extend(manifest["target"].as_table().unwrap().values().map(|it| &it["dependencies"]));
+    let names = tables.into_iter().flat_map(|table| table.as_table().unwrap().keys());
+    names.map(|name| name.replace('-', "_")).collect()
+}
+
 #[test]
 fn arrows_point_one_way() {
     let mut wrong = Vec::new();
-    for (path, text) in sources() {
+    for Source { path, code } in sources() {
         let module = module_of(&path);
         if module == "lib" {
             continue;
@@ -152,7 +215,7 @@ fn arrows_point_one_way() {
             wrong.push(format!("{}: the module `{module}` has no place in ARROWS", path.display()));
             continue;
         };
-        for named in modules_named(&text) {
+        for named in modules_named(&code) {
             if named != module && !may_name.contains(&named.as_str()) {
                 wrong.push(format!("{}: `{module}` may not name `{named}`", path.display()));
             }
@@ -164,13 +227,11 @@ fn arrows_point_one_way() {
 #[test]
 fn libraries_stay_in_their_rooms() {
     let mut wrong = Vec::new();
-    for (path, text) in sources() {
-        for (library, room) in ROOMS {
-            let names_it = text.lines().any(|line| {
-                !line.trim_start().starts_with("//") && line.contains(&format!("{library}::"))
-            });
-            if names_it && !path.starts_with(room) {
-                wrong.push(format!("{} names {library}; only {room} may", path.display()));
+    for Source { path, code } in sources() {
+        for (library, rooms) in LIBRARIES {
+            let is_at_home = rooms.iter().any(|room| path.starts_with(Path::new("src").join(room)));
+            if !is_at_home && names_library(&code, library) {
+                wrong.push(format!("{} names {library}; only {rooms:?} may", path.display()));
             }
         }
     }
@@ -178,9 +239,36 @@ fn libraries_stay_in_their_rooms() {
 }
 
 #[test]
+fn every_library_has_a_room() {
+    let placed: BTreeSet<_> = LIBRARIES.iter().map(|(library, _)| (*library).to_owned()).collect();
+    let parts = PARTS.iter().map(|part| (*part).to_owned());
+    let known: BTreeSet<_> = dependencies().into_iter().chain(parts).collect();
+    assert_eq!(placed, known, "rooms in LIBRARIES, libraries in Cargo.toml");
+}
+
+#[test]
 fn the_scan_sees_what_it_should() {
-    let named = modules_named(
-        "use crate::gateway::X; // crate::cli\n// crate::app\nlog!(\"vigie::y\"); vigie::cli::main()",
-    );
-    assert_eq!(named.into_iter().collect::<Vec<_>>(), ["cli", "gateway"]);
+    let text = "use crate::gateway::X; // crate::cli\n// crate::app\nlog!(\"vigie::y \\\" {\"); \
+                vigie::cli::main(); let b = r#\"crate::z \" \"#; fn x<'a>() { '{'; }\n\
+                #[cfg(test)]\nuse crate::seen;\n\
+                #[cfg(test)]\nmod tests { use crate::hidden; mod deeper {} }\n\
+                use crate::after;\n#[cfg(test)]\npub(crate) mod far;\n\
+                #[cfg(test)]\n#[path = \"by_path.rs\"]\nmod other;\nuse crate::last;";
+    let (code, files) = without_tests(text);
+    let named = modules_named(&code);
+    assert_eq!(named.into_iter().collect::<Vec<_>>(), ["after", "cli", "gateway", "last", "seen"]);
+    assert_eq!(files, ["far", "by_path.rs"]);
+    assert_eq!(beside(Path::new("src/a/b.rs"), "far"), Path::new("src/a/b/far"));
+    assert_eq!(beside(Path::new("src/a/mod.rs"), "far"), Path::new("src/a/far"));
+    assert_eq!(beside(Path::new("src/a/b.rs"), "by_path.rs"), Path::new("src/a/by_path"));
+}
+
+#[test]
+fn a_library_is_recognised_by_its_name_alone() {
+    for code in ["use log;", "log::info!()", "(log::x)", "use log as l;", "&log::x"] {
+        assert!(names_library(code, "log"), "{code}");
+    }
+    for code in ["catalog::x", "crate::log::x", "let log = 1;", "log_x::y", "use crate::log;"] {
+        assert!(!names_library(code, "log"), "{code}");
+    }
 }

@@ -33,7 +33,6 @@ pub const DONE: &str = "done at ";
 const AT_MOST: Duration = Duration::from_secs(600);
 
 /// Microseconds of Unix time, comparable between processes and with the daemon's log.
-#[allow(clippy::cast_precision_loss)] // below 2^53 for two centuries
 pub fn now_seconds() -> f64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock past 1970");
     since.as_micros() as f64 / 1e6

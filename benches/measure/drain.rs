@@ -141,7 +141,6 @@ fn daemon(access: &Access, judged: Judged, count: usize) -> Cost {
     // A line of the log begins with its time in brackets.
     let line = daemon.lines_with("🔄 Connecting to ").remove(0);
     let text = line.trim_start_matches('[').split_whitespace().next().unwrap_or_default();
-    #[allow(clippy::cast_precision_loss)]
     let began = time(text).timestamp_millis() as f64 / 1e3;
     assert_eq!(daemon.stop(), 0);
     let different = "SELECT count(DISTINCT timestamp) FROM sensor_readings";
@@ -155,7 +154,6 @@ fn used(pid: u32) -> (f64, f64) {
     (process::cpu_seconds(pid), process::peak_memory_mib(pid))
 }
 
-#[allow(clippy::cast_precision_loss)] // far below 2^53
 fn cost(count: usize, seconds: f64, (cpu_seconds, peak_mib): (f64, f64)) -> Cost {
     let count = count as f64;
     Cost { messages_a_second: count / seconds, cpu_micros: cpu_seconds / count * 1e6, peak_mib }

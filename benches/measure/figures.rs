@@ -63,7 +63,7 @@ pub fn median(figures: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// The figure that `part` of all figures don't exceed.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub fn percentile(figures: impl Iterator<Item = f64>, part: f64) -> f64 {
     let mut figures: Vec<_> = figures.collect();
     figures.sort_by(f64::total_cmp);

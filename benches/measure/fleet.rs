@@ -67,7 +67,6 @@ fn watch(fleet: &Fleet, table: &mut Table) {
     let (ended, cpu_after, rows_after, lag_after) = look();
     let seconds = (ended - began).as_secs_f64();
     let share = (cpu_after - cpu_before) / seconds * 100.0;
-    #[allow(clippy::cast_precision_loss)]
     let rate = (rows_after - rows_before) as f64 / seconds;
     let due = fleet.sensors / fleet.interval_seconds;
     let memory = process::memory_mib(daemon.pid());

@@ -109,7 +109,6 @@ fn number(alert: &serde_json::Value) -> Option<usize> {
     load::number_of(alert["temperature"].as_f64()?)
 }
 
-#[allow(clippy::cast_precision_loss)] // a few seconds
 fn milliseconds(way: chrono::TimeDelta) -> Option<f64> {
     Some(way.num_microseconds()? as f64 / 1e3)
 }

@@ -78,14 +78,12 @@ pub fn config_of(access: &Access, judged: Judged) -> String {
 }
 
 /// The `n`th reading of `sensors` that take turns, within the limits.
-#[allow(clippy::cast_precision_loss)] // far below 2^53
 pub fn normal(n: usize) -> Vec<u8> {
     let value = 20.0 + (n % 100_000) as f64 / 10_000.0;
     reading(&sensor(n), value, &timestamp(n)).into_bytes()
 }
 
 /// The `n`th reading, above the limit by a value that says which it is.
-#[allow(clippy::cast_precision_loss)]
 pub fn breaking(n: usize) -> Vec<u8> {
     reading(&sensor(n), (BREAKING + n) as f64, &timestamp(n)).into_bytes()
 }

@@ -25,7 +25,8 @@ pub(super) fn from_env() -> Result<Faults, String> {
     let Some(text) = std::env::var_os(VARIABLE).filter(|text| !text.is_empty()) else {
         return Ok(Faults::default());
     };
-    let text = text.into_string().map_err(|text| format!("{VARIABLE}: {text:?} is no text"))?;
+    let text =
+        text.into_string().map_err(|text| format!("{VARIABLE}: {} is no text", text.display()))?;
     let faults = parse(&text).map_err(|why| {
         format!("{VARIABLE}: {why}; write e.g. panic:alerts=13s,slow:storage=10ms, or unset it")
     })?;

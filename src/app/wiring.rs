@@ -1,5 +1,7 @@
 //! The wiring: which actors there are, who sends what to whom, and how much may wait on the way.
 
+#![expect(clippy::disallowed_methods, reason = "uptime counts from here")]
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -103,6 +105,7 @@ pub(super) struct Wired {
     pub reload: Route<Reload>,
 }
 
+#[expect(clippy::too_many_lines, reason = "the whole tree at a glance, one child after the other")]
 pub(super) fn wire(
     mut config: Config,
     options: Options,

@@ -28,10 +28,12 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// `None`: anyone may connect, which is refused beyond loopback.
     pub credentials: Option<Credentials>,
+    /// Certificate and key; `None` for plain TCP.
     pub tls: Option<ServerTls>,
     /// Where readings come in; `None` when that is elsewhere, and this broker only passes them on.
     /// `None` in tests that have no log.
     pub hook: Option<PublishHook>,
+    /// Language of the log lines.
     pub words: &'static Words,
 }
 

@@ -1,5 +1,7 @@
 //! Says what the broker had to drop, or refuse, without flooding the log.
 
+#![expect(clippy::disallowed_methods, reason = "lines are limited by time")]
+
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 

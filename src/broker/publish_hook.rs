@@ -8,6 +8,8 @@
 //! Holds always: a reading that was acknowledged is in the log; while the log takes nothing no
 //! reading is acknowledged. What the daemon's own gateway publishes is left out. Never: a client that waits for longer than [`PATIENCE`].
 
+#![expect(clippy::disallowed_methods, reason = "lines are limited by time")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// Where readings go that are published to the embedded broker.
 #[derive(Clone)]
 pub struct PublishHook {
+    /// Log that has each message before it is acknowledged.
     pub log: Arc<Log>,
     /// They tell what is to come in.
     pub topics: Topics,

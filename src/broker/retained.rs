@@ -1,5 +1,7 @@
 //! Retained messages, in memory and bounded. rmqtt's own library-mode storage drops them all.
 
+#![expect(clippy::disallowed_methods, reason = "retained messages expire")]
+
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

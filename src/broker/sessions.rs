@@ -81,7 +81,14 @@ impl Sessions {
             let to = To::from(0, client.clone());
             return Err(Box::new((to, from, publish, Reason::from_static("no such session"))));
         };
-        match sender.unbounded_send(Message::Forward(from, publish)).map_err(|e| e.into_inner()) {
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "its type is another library's"
+        )]
+        let sent = sender
+            .unbounded_send(Message::Forward(from, publish))
+            .map_err(|error| error.into_inner());
+        match sent {
             Err(Message::Forward(from, publish)) => self.keep_for_stray(to, (from, publish)),
             // It is the very message we sent, so it can't be another kind.
             Ok(()) | Err(_) => Ok(()),

@@ -19,12 +19,16 @@ use crate::locale::Counts;
 pub struct SensorChanges {
     /// Their places in the new list.
     pub added: Vec<usize>,
+    /// Places in the new configuration of sensors that differ from before.
     pub changed: Vec<usize>,
+    /// Places in the new configuration of sensors that are as before.
     pub unchanged: Vec<usize>,
+    /// Keys of the sensors that are gone.
     pub removed: Vec<SensorKey>,
 }
 
 impl SensorChanges {
+    /// How many were added, changed and removed.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let Self { added, changed, removed, .. } = self;
@@ -155,18 +159,22 @@ impl Keys {
     fn broker(&mut self, old: &BrokerConfig, new: &BrokerConfig) {
         let BrokerConfig { listen, credentials, tls } = old;
         self.differ("broker.listen", *listen != new.listen);
-        self.credentials(["broker.username", "broker.password"], credentials, &new.credentials);
+        self.credentials(
+            ["broker.username", "broker.password"],
+            credentials.as_ref(),
+            new.credentials.as_ref(),
+        );
         self.differ("broker.tls_cert", *tls != new.tls);
     }
 
     fn credentials(
         &mut self,
         [username, password]: [&'static str; 2],
-        old: &Option<Credentials>,
-        new: &Option<Credentials>,
+        old: Option<&Credentials>,
+        new: Option<&Credentials>,
     ) {
-        let name = |it: &Option<Credentials>| it.as_ref().map(|it| it.username.clone());
-        let source = |it: &Option<Credentials>| it.as_ref().map(|it| it.password.clone());
+        let name = |it: Option<&Credentials>| it.map(|it| it.username.clone());
+        let source = |it: Option<&Credentials>| it.map(|it| it.password.clone());
         self.differ(username, name(old) != name(new));
         self.differ(password, source(old) != source(new));
     }
@@ -185,7 +193,11 @@ impl Keys {
         } = old;
         self.differ("mqtt.url", *endpoint != new.endpoint);
         self.differ("mqtt.name", *name != new.name);
-        self.credentials(["mqtt.username", "mqtt.password"], credentials, &new.credentials);
+        self.credentials(
+            ["mqtt.username", "mqtt.password"],
+            credentials.as_ref(),
+            new.credentials.as_ref(),
+        );
         let ClientTls { ca_file, client_cert, insecure_skip_verify } = tls;
         self.differ("mqtt.ca_file", *ca_file != new.tls.ca_file);
         self.differ("mqtt.client_cert", *client_cert != new.tls.client_cert);

@@ -10,7 +10,9 @@ use super::places::Place;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}; {hint}")]
 pub struct Mistake {
+    /// What is wrong.
     pub what: String,
+    /// What to write instead.
     pub hint: String,
 }
 
@@ -27,6 +29,7 @@ pub struct ConfigError {
     pub file: String,
     /// `None`: the file as a whole, as when it can't be read.
     pub place: Option<Place>,
+    /// The mistake itself.
     pub mistake: Mistake,
 }
 
@@ -47,6 +50,7 @@ impl fmt::Display for ConfigError {
 pub struct ConfigErrors(pub(super) Vec<ConfigError>);
 
 impl ConfigErrors {
+    /// The mistakes in the order of the file.
     #[must_use]
     pub fn as_slice(&self) -> &[ConfigError] {
         &self.0

@@ -18,9 +18,12 @@ use crate::alarms::rule::Rule;
 use crate::domain::{Location, Quantity, SensorId, Unit, time};
 use crate::locale::Language;
 
+/// A valid configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// Language of the log, of alerts and of notifications.
     pub language: Language,
+    /// Notation of timestamps.
     pub times: TimeStyle,
     /// All of a stop must fit in this.
     pub shutdown_timeout: Duration,
@@ -28,9 +31,13 @@ pub struct Config {
     pub watchdog: Duration,
     /// The embedded broker, if it is to run.
     pub broker: Option<BrokerConfig>,
+    /// Connection to the broker.
     pub mqtt: MqttConfig,
+    /// Turns of the sensors without an interval of their own.
     pub fleet: FleetConfig,
+    /// Sensors that the daemon runs itself.
     pub sensors: Vec<SensorConfig>,
+    /// Alerts by thresholds.
     pub alerts: AlertsConfig,
     /// In the order of the file; no two of one name, nor of one that `alerts` stands for.
     pub rules: Vec<Rule>,
@@ -38,8 +45,11 @@ pub struct Config {
     pub receivers: Vec<ReceiverConfig>,
     /// Planned work, in the order of the file; no two of one name.
     pub maintenance: Vec<Maintenance>,
+    /// Database.
     pub storage: StorageConfig,
+    /// HTTP API.
     pub web: WebConfig,
+    /// Log.
     pub log: LogConfig,
 }
 
@@ -83,6 +93,7 @@ pub enum SecretSource {
 pub struct Secret(String);
 
 impl Secret {
+    /// Keeps a text secret.
     #[must_use]
     pub const fn new(text: String) -> Self {
         Self(text)
@@ -130,9 +141,12 @@ impl fmt::Display for SecretSource {
     }
 }
 
+/// User name, and where the password is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
+    /// User name in plain text.
     pub username: String,
+    /// Place of the password.
     pub password: SecretSource,
 }
 
@@ -141,56 +155,81 @@ pub struct Credentials {
 pub struct BrokerConfig {
     /// Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Account of the clients; `None` lets everyone in.
     pub credentials: Option<Credentials>,
+    /// Certificate and key; `None` for plain TCP.
     pub tls: Option<ServerTls>,
 }
 
+/// Files of a TLS server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerTls {
+    /// Certificate chain, PEM.
     pub cert: PathBuf,
+    /// Private key, PEM.
     pub key: PathBuf,
 }
 
+/// The MQTT connection.
 #[derive(Debug, Clone)]
 pub struct MqttConfig {
+    /// Broker to which it connects.
     pub endpoint: Endpoint,
     /// How the log calls the broker; the locale names the embedded one when this is absent.
     pub name: Option<String>,
+    /// Account at the broker.
     pub credentials: Option<Credentials>,
+    /// TLS of the client.
     pub tls: ClientTls,
+    /// Client id.
     pub client_id: String,
+    /// Version of MQTT.
     pub version: MqttVersion,
+    /// Keep-alive interval.
     pub keep_alive: Duration,
+    /// First level of every topic.
     pub topic_prefix: String,
+    /// Topics on which own readings are published.
     pub reading_topic: ReadingTopic,
 }
 
+/// A broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
     /// The broker in this process.
     Embedded,
+    /// A broker elsewhere.
     Remote {
+        /// Host name or address.
         host: String,
+        /// TCP port.
         port: u16,
+        /// Whether the connection uses TLS.
         tls: bool,
     },
 }
 
+/// Files and settings of a TLS client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientTls {
     /// In place of the system's roots.
     pub ca_file: Option<PathBuf>,
     /// A client certificate and its key, PEM.
     pub client_cert: Option<(PathBuf, PathBuf)>,
+    /// Accepts any certificate. For tests only.
     pub insecure_skip_verify: bool,
 }
 
+/// Version of MQTT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MqttVersion {
+    /// MQTT 3.1.1.
     V3_1_1,
+    /// MQTT 5.
     V5,
 }
 
+/// Topics on which own readings are published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadingTopic {
     /// `factory/sensors/temperature`
@@ -203,18 +242,26 @@ pub enum ReadingTopic {
 /// `sensor_reading_interval`, a `cycle_pause` after the last, and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FleetConfig {
+    /// Time between two sensors' turns.
     pub sensor_reading_interval: Duration,
+    /// Pause after the last sensor's turn.
     pub cycle_pause: Duration,
 }
 
+/// A sensor that the daemon runs itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SensorConfig {
+    /// Id of the sensor.
     pub id: SensorId,
+    /// Location of the sensor.
     pub location: Location,
+    /// Quantity that it measures.
     pub quantity: Quantity,
+    /// Unit of its values.
     pub unit: Unit,
     /// `None`: takes its turn in the fleet's cycle.
     pub interval: Option<Duration>,
+    /// Where its values come from.
     pub source: Source,
 }
 
@@ -222,27 +269,34 @@ pub struct SensorConfig {
 pub type SensorKey = (SensorId, Quantity);
 
 impl SensorConfig {
+    /// Key by which a reload recognises the sensor.
     #[must_use]
     pub fn key(&self) -> SensorKey {
         (self.id.clone(), self.quantity.clone())
     }
 }
 
+/// Where values come from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
+    /// A simulation.
     Simulated(Simulation),
+    /// A recording.
     Replay(Replay),
 }
 
 /// A seeded random walk around a mean with a daily swing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Simulation {
+    /// Mean of the values, in the sensor's unit.
     pub mean: f64,
     /// The daily swing reaches `mean ± spread`.
     pub spread: f64,
     /// Standard deviation of a step of the walk.
     pub noise: f64,
+    /// Seed of the random walk.
     pub seed: u64,
+    /// Faults that are simulated.
     pub faults: Faults,
 }
 
@@ -264,11 +318,15 @@ pub struct Faults {
 /// A CSV file of `timestamp,value` played back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replay {
+    /// Path of the file.
     pub file: PathBuf,
+    /// Speed of the playback.
     pub speed: Speed,
+    /// Timestamps of the readings.
     pub times: ReplayTimes,
 }
 
+/// Speed of a playback.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Speed {
     /// Real time times this factor, above 0.
@@ -277,6 +335,7 @@ pub enum Speed {
     Max,
 }
 
+/// Timestamps of readings that are played back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReplayTimes {
     /// The file's own timestamps.
@@ -285,9 +344,12 @@ pub enum ReplayTimes {
     Now,
 }
 
+/// Alerts by thresholds.
 #[derive(Debug, Clone)]
 pub struct AlertsConfig {
+    /// Which changes are announced.
     pub announce: Announce,
+    /// Thresholds by quantity.
     pub thresholds: BTreeMap<Quantity, Thresholds>,
     /// `None`: an alarm may chatter as it likes.
     pub chattering: Option<Chattering>,
@@ -295,6 +357,7 @@ pub struct AlertsConfig {
     pub flood: Option<FloodLimits>,
 }
 
+/// Which changes of an alert are announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Announce {
     /// Once when raised, once when resolved.
@@ -303,27 +366,36 @@ pub enum Announce {
     EveryReading,
 }
 
+/// Thresholds of a quantity.
 #[derive(Debug, Clone, Default)]
 pub struct Thresholds {
+    /// Limits of sensors without limits of their own.
     pub default: Limits,
     /// Sensors with limits of their own; a limit absent here is taken from `default`.
     pub sensors: HashMap<SensorId, Limits>,
 }
 
+/// Lower and upper limit, in the unit of the quantity.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Limits {
+    /// Upper limit.
     pub high: Option<f64>,
+    /// Lower limit.
     pub low: Option<f64>,
 }
 
+/// The database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageConfig {
+    /// Path of the file.
     pub path: PathBuf,
+    /// What a commit survives.
     pub durability: Durability,
     /// How many rejected messages are kept, and how many refused actions; older messages are only counted.
     pub rejected_keep: u64,
 }
 
+/// What a commit survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// Survives the death of the process.
@@ -341,16 +413,22 @@ pub struct WebConfig {
     pub token: Option<SecretSource>,
 }
 
+/// The log.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
+    /// Lowest level that is written.
     pub level: log::LevelFilter,
+    /// Form of a line.
     pub format: LogFormat,
     /// Every alert event, one JSON object a line.
     pub alerts_file: Option<PathBuf>,
 }
 
+/// Form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
+    /// Text for people.
     Text,
+    /// One JSON object a line.
     Json,
 }

@@ -107,13 +107,14 @@ pub(super) fn check_references(
                 let what = format!("there is no rule {}", quote(cause.value));
                 inspector.absent(cause.at, Mistake::new(what, hint));
             } else if leads_to(cause.value, rule, &causes_of) {
-                let what = match cause.value == *rule {
-                    true => format!("rule {} is suppressed by itself", quote(rule)),
-                    false => format!(
+                let what = if cause.value == *rule {
+                    format!("rule {} is suppressed by itself", quote(rule))
+                } else {
+                    format!(
                         "rule {} is suppressed by {}, which is suppressed by it in turn",
                         quote(rule),
                         quote(cause.value)
-                    ),
+                    )
                 };
                 let hint = "leave out one of them: in a circle all would be silent";
                 inspector.wrong(cause.at, Mistake::new(what, hint));

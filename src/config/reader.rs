@@ -157,7 +157,6 @@ impl<'a> TableReader<'a> {
         let item = self.item(key)?;
         let value: Option<f64> = match item.value {
             DeValue::Float(float) => float.as_str().parse().ok(),
-            #[allow(clippy::cast_precision_loss)] // the nearest number is what is meant
             DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
                 .ok()
                 .map(|integer| integer as f64),

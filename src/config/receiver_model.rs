@@ -24,16 +24,24 @@ pub const PLACEHOLDERS: [&str; 11] = [
     "{alerts}",
 ];
 
+/// A receiver of notifications.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiverConfig {
     /// Its own among all receivers.
     pub name: Arc<str>,
+    /// The way its notifications go.
     pub channel: ChannelConfig,
+    /// Alarms that it is notified of.
     pub selection: AlarmSelection,
+    /// Labels by which alarms are grouped.
     pub group_by: Vec<GroupLabel>,
+    /// Delay of the first notification of a group.
     pub group_wait: Duration,
+    /// Least time between notifications of a group that has changed.
     pub group_interval: Duration,
+    /// Time after which a notification without news is repeated.
     pub repeat_interval: Duration,
+    /// Whether resolved alarms are notified.
     pub send_resolved: bool,
     /// In one notification; above 0.
     pub max_alerts: usize,
@@ -42,17 +50,22 @@ pub struct ReceiverConfig {
 /// Which alarms a receiver hears of. An empty list takes all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AlarmSelection {
+    /// Priorities; empty for all.
     pub priorities: Vec<Priority>,
     /// Patterns of the rules' names.
     pub rules: Vec<Arc<str>>,
+    /// Locations, which may contain `*`; empty for all.
     pub locations: Vec<Arc<str>>,
 }
 
 /// What the alarms of one notification have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GroupLabel {
+    /// Location of the sensor.
     Location,
+    /// Name of the rule.
     Rule,
+    /// Id of the sensor.
     Sensor,
 }
 
@@ -73,7 +86,9 @@ impl GroupLabel {
 pub enum ChannelConfig {
     /// Alertmanager's JSON, version 4.
     Webhook(HttpConfig),
+    /// An HTTP request with a body of the user's own.
     Template(HttpConfig, TemplateConfig),
+    /// Mail by SMTP.
     Email(EmailConfig),
 }
 
@@ -108,9 +123,12 @@ impl ChannelConfig {
     }
 }
 
+/// Address and headers of an HTTP request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpConfig {
+    /// Address.
     pub url: UrlSource,
+    /// Headers by name.
     pub headers: BTreeMap<String, HeaderValue>,
     /// The authority that signed the server's certificate; `None` for the system's.
     pub ca_file: Option<PathBuf>,
@@ -119,7 +137,9 @@ pub struct HttpConfig {
 /// An `http://` or `https://` address. It may have a token in it, so it never prints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UrlSource {
+    /// In the configuration itself.
     Plain(Secret),
+    /// In a file or the environment.
     Kept(SecretSource),
 }
 
@@ -137,7 +157,9 @@ impl UrlSource {
 /// What a header says.
 #[derive(Clone, PartialEq, Eq)]
 pub enum HeaderValue {
+    /// In the configuration itself.
     Plain(String),
+    /// In a file or the environment.
     Kept(SecretSource),
 }
 
@@ -158,9 +180,12 @@ impl HeaderValue {
     }
 }
 
+/// The request that a template makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateConfig {
+    /// HTTP method.
     pub method: Method,
+    /// Value of the `Content-Type` header.
     pub content_type: String,
     /// With some of [`PLACEHOLDERS`] in it.
     pub body: String,
@@ -179,27 +204,38 @@ impl TemplateConfig {
     }
 }
 
+/// HTTP method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
+    /// POST.
     Post,
+    /// PUT.
     Put,
 }
 
 /// What the body of a template is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyFormat {
+    /// JSON: inserted texts are escaped.
     Json,
     /// As a web page's form is sent.
     Form,
+    /// Plain text: inserted texts stand as they are.
     Plain,
 }
 
+/// Mail by SMTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmailConfig {
+    /// Host name or address of the SMTP server.
     pub server: String,
+    /// TCP port.
     pub port: u16,
+    /// TLS of the connection.
     pub tls: MailTls,
+    /// Account at the server.
     pub credentials: Option<Credentials>,
+    /// PEM file of the authority that signs the server's certificate; `None` for the system's.
     pub ca_file: Option<PathBuf>,
     /// `name@host` or `Name <name@host>`, as are those in `to`.
     pub from: String,
@@ -207,11 +243,13 @@ pub struct EmailConfig {
     pub to: Vec<String>,
 }
 
+/// TLS of an SMTP connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailTls {
     /// Plain at first, then TLS; no mail without it.
     StartTls,
     /// From the first byte.
     Tls,
+    /// No TLS.
     None,
 }

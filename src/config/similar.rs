@@ -16,7 +16,7 @@ pub(super) fn one_of(word: &str, known: impl Iterator<Item = &'static str> + Clo
 /// The word that was probably meant: few letters away, or one that contains what was written.
 pub(super) fn closest<'k>(
     word: &str,
-    known: impl Iterator<Item = &'k str> + Clone,
+    mut known: impl Iterator<Item = &'k str> + Clone,
 ) -> Option<&'k str> {
     const LONGEST_WORD: usize = 64;
     if word.is_empty() || word.len() > LONGEST_WORD {
@@ -30,7 +30,7 @@ pub(super) fn closest<'k>(
         .filter(|(distance, known)| *distance <= (known.len() / 3).min(3))
         .min_by_key(|(distance, _)| *distance);
     near.map(|(_, known)| known)
-        .or_else(|| known.clone().find(|known| word.len() >= 4 && plain(known).contains(&word)))
+        .or_else(|| known.find(|known| word.len() >= 4 && plain(known).contains(&word)))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub enum Limit {
 }
 
 impl Limit {
+    /// Whether `value` lies beyond the threshold.
     #[must_use]
     pub fn is_broken_by(self, value: f64, threshold: f64) -> bool {
         match self {
@@ -39,7 +40,9 @@ impl Limit {
 /// Whether the alert stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AlertState {
+    /// The alert has been raised and not resolved.
     Active,
+    /// The alert has been resolved.
     Resolved,
 }
 
@@ -75,13 +78,18 @@ impl std::str::FromStr for AlertState {
 /// How soon someone must act; on the wire and in tables the alert's `severity`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Priority {
+    /// Lowest priority.
     Low,
+    /// Second lowest priority.
     Medium,
+    /// Second highest priority.
     High,
+    /// Highest priority.
     Critical,
 }
 
 impl Priority {
+    /// All priorities, lowest first.
     pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
 
     /// As it travels and is stored.
@@ -108,20 +116,31 @@ impl std::str::FromStr for Priority {
 /// What an alarm did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Change {
+    /// Became active.
     Raised,
     /// Nobody acknowledged it for so long that it was to be announced again.
     StillActive,
+    /// An operator acknowledged it.
     Acknowledged,
+    /// Returned to normal.
     Returned,
     /// The value returned and the alarm stays.
     Latched,
+    /// A latched alarm was reset by an operator.
     Reset,
+    /// An operator shelved it.
     Shelved,
+    /// Its shelf ended.
     Unshelved,
+    /// Suppressed by a dependency, maintenance, chattering or a flood.
     Suppressed,
+    /// No longer suppressed.
     Unsuppressed,
+    /// An operator took it out of service.
     TakenOutOfService,
+    /// An operator returned it to service.
     ReturnedToService,
+    /// Ended without a return, because its rule or sensor is no more.
     Closed,
 }
 
@@ -184,16 +203,23 @@ pub struct AlertEvent {
     pub rule: Arc<str>,
     /// `HIGH_TEMPERATURE`, `LOW_HUMIDITY`, …
     pub alert_type: Arc<str>,
+    /// Id of the sensor.
     pub sensor_id: SensorId,
+    /// Location of the sensor.
     pub location: Location,
+    /// Quantity that was judged.
     pub quantity: Quantity,
     /// `None` where there is none: of a sensor that never spoke.
     pub value: Option<Value>,
+    /// Unit of `value` and `threshold`.
     pub unit: Unit,
+    /// Threshold of the rule, in `unit`.
     pub threshold: f64,
+    /// Priority of the rule.
     pub severity: Priority,
     /// Whether it stands after this.
     pub state: AlertState,
+    /// What the alarm did.
     pub change: Change,
     /// Who did it, where somebody did.
     pub operator: Option<Operator>,
@@ -243,9 +269,13 @@ impl AlertEvent {
 /// An alert that has been raised and not resolved: what evaluation must know after a restart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StandingAlert {
+    /// Id of the alert.
     pub alert_id: Arc<str>,
+    /// Name of the rule.
     pub rule: Arc<str>,
+    /// Id of the sensor.
     pub sensor_id: SensorId,
+    /// Time at which the alert was raised.
     pub since: DateTime<Utc>,
 }
 
@@ -254,6 +284,7 @@ pub struct StandingAlert {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlarmState {
+    /// Id of the sensor.
     pub sensor_id: SensorId,
     /// The rule's name.
     pub rule: Arc<str>,

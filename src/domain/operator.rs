@@ -28,11 +28,22 @@ const LONGEST_RULE: usize = "high-".len() + LONGEST_QUANTITY;
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
+    /// Acknowledge the alarm.
     Acknowledge,
-    Shelve { lasting: Duration, is_one_shot: bool },
+    /// Shelve the alarm for a time.
+    Shelve {
+        /// Duration of the shelf.
+        lasting: Duration,
+        /// Whether the shelf ends with the next return to normal.
+        is_one_shot: bool,
+    },
+    /// End the shelf.
     Unshelve,
+    /// Take the alarm out of service.
     TakeOutOfService,
+    /// Return the alarm to service.
     ReturnToService,
+    /// Reset a latched alarm.
     Reset,
 }
 
@@ -54,8 +65,11 @@ impl Action {
 /// By which door an action came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Via {
+    /// HTTP API.
     Api,
+    /// Command line.
     Cli,
+    /// MQTT message.
     Mqtt,
 }
 
@@ -87,21 +101,30 @@ pub enum AlarmName {
     /// By the 16 hexadecimal digits of its alert, which stands or stood last.
     Id(Arc<str>),
     /// `RULE/SENSOR`: also one that is normal. The rule's name is no longer than one may be.
-    Of { rule: Arc<str>, sensor_id: SensorId },
+    Of {
+        /// Name of the rule.
+        rule: Arc<str>,
+        /// Id of the sensor.
+        sensor_id: SensorId,
+    },
 }
 
 /// Why a text names no alarm.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AlarmNameError {
+    /// Neither an alert id nor `RULE/SENSOR`; holds the text.
     #[error(
         "`{0}` names no alarm: use the 16 digits of an alert id, as `vigie alarms` shows them, or \
          RULE/SENSOR"
     )]
     NoForm(String),
+    /// The name of the rule is too long.
     #[error("a rule's name is at most {LONGEST_RULE} bytes long: no alarm has a longer one")]
     RuleTooLong,
+    /// The name of the rule contains a control character.
     #[error("a rule's name has no control characters: no alarm is named so")]
     ControlInRule,
+    /// The part after the slash is no sensor id.
     #[error("{0}")]
     NoSensor(#[from] SensorIdError),
 }
@@ -139,25 +162,34 @@ impl fmt::Display for AlarmName {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorAction {
+    /// What is to be done.
     pub what: Action,
+    /// Alarm on which it is to be done.
     pub alarm: AlarmName,
+    /// Operator who asks for it.
     pub operator: Operator,
     /// By the daemon's clock, when it came in.
     pub at: DateTime<Utc>,
+    /// Way in.
     pub via: Via,
 }
 
 /// Why an action can't be taken as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActionError {
+    /// A field is empty; holds its name.
     #[error("`{0}` is empty: say who you are, or leave it out")]
     Empty(&'static str),
+    /// A field is too long; holds its name and the limit in bytes.
     #[error("`{0}` is longer than {1} bytes")]
     TooLong(&'static str, usize),
+    /// A field contains a control character; holds its name.
     #[error("`{0}` has a control character in it")]
     ControlCharacter(&'static str),
+    /// The reason is missing.
     #[error("a reason is required: say `why`")]
     NoReason,
+    /// The duration of the shelf exceeds the limit.
     #[error("an alarm is shelved for more than nothing and at most 24h: take it out of service")]
     ShelfTooLong,
 }
@@ -202,6 +234,7 @@ impl OperatorAction {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActionRecord {
+    /// Action as it was asked for.
     pub action: OperatorAction,
     /// The alarm it was about; `None` where there is no such alarm.
     pub of: Option<AlarmOf>,
@@ -226,28 +259,39 @@ pub enum Refused {
 pub struct AlarmOf {
     /// `None` for one that was never raised.
     pub alert_id: Option<Arc<str>>,
+    /// Name of the rule.
     pub rule: Arc<str>,
+    /// Id of the sensor.
     pub sensor_id: SensorId,
 }
 
 /// Something an operator did, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
+    /// Operator who did it.
     pub operator: Operator,
+    /// Time at which it was done.
     pub at: DateTime<Utc>,
 }
 
 /// An alarm that is not at rest, as operators see it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlarmView {
+    /// Rule and sensor of the alarm.
     pub of: AlarmOf,
+    /// Alert type of the rule.
     pub alert_type: Arc<str>,
+    /// Location of the sensor.
     pub location: Location,
+    /// Quantity that is judged.
     pub quantity: Quantity,
     /// The newest of the sensor when the alarm last changed; `None` for one that never spoke.
     pub value: Option<Value>,
+    /// Unit of the value and the threshold.
     pub unit: Unit,
+    /// Threshold of the rule, in `unit`.
     pub threshold: f64,
+    /// Priority of the rule.
     pub severity: Priority,
     /// `normal`, `unacknowledged`, `acknowledged`, `returned-unacknowledged`,
     /// `latched-unacknowledged` or `latched-acknowledged`.
@@ -256,10 +300,13 @@ pub struct AlarmView {
     pub since: Option<DateTime<Utc>>,
     /// `shelved`, `suppressed` or `out-of-service`.
     pub withheld: Option<&'static str>,
+    /// Acknowledgement, if there is one.
     pub acknowledged: Option<Said>,
+    /// Shelf, if the alarm is shelved.
     pub shelved: Option<ShelfView>,
     /// What suppresses it.
     pub suppressed_by: Option<Arc<str>>,
+    /// Who took the alarm out of service, and when.
     pub out_of_service: Option<Said>,
 }
 
@@ -270,6 +317,7 @@ pub struct ShelfView {
     pub said: Option<Said>,
     /// When it ends, if the daemon listens all the time until then.
     pub until: DateTime<Utc>,
+    /// Whether the shelf ends with the next return to normal.
     pub is_one_shot: bool,
 }
 

@@ -53,6 +53,7 @@ impl Quantity {
         &*self.0 == "temperature"
     }
 
+    /// Name of the quantity.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -91,11 +92,13 @@ impl fmt::Display for Quantity {
 pub struct Unit(Arc<str>);
 
 impl Unit {
+    /// A unit by its name, which may be empty.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self(name.into())
     }
 
+    /// Name of the unit.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

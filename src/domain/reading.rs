@@ -19,10 +19,13 @@ pub struct SensorId(Arc<str>);
 /// Why a text is no sensor id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SensorIdError {
+    /// The text is empty.
     #[error("the sensor id is empty")]
     Empty,
+    /// The text exceeds the limit.
     #[error("the sensor id is longer than {LONGEST_ID} bytes")]
     TooLong,
+    /// The text contains a control character.
     #[error("the sensor id has a control character in it")]
     ControlCharacter,
 }
@@ -42,6 +45,7 @@ impl SensorId {
         }
     }
 
+    /// Text of the id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -73,11 +77,13 @@ impl fmt::Display for SensorId {
 pub struct Location(Arc<str>);
 
 impl Location {
+    /// A location by its name.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self(name.into())
     }
 
+    /// Name of the location.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -94,10 +100,15 @@ impl fmt::Display for Location {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reading {
+    /// Id of the sensor.
     pub sensor_id: SensorId,
+    /// Location of the sensor.
     pub location: Location,
+    /// Quantity that was measured.
     pub quantity: Quantity,
+    /// Measured value, in `unit`.
     pub value: Value,
+    /// Unit of `value`.
     pub unit: Unit,
     /// When it was measured, by the sender's clock.
     pub timestamp: DateTime<Utc>,
@@ -106,7 +117,9 @@ pub struct Reading {
 /// Word that a sensor is there or not, most often its Last Will's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Availability {
+    /// Id of the sensor.
     pub sensor_id: SensorId,
+    /// Whether the sensor is there.
     pub is_online: bool,
     /// When the word was received: a will has no time of its own.
     pub at: DateTime<Utc>,
@@ -116,12 +129,15 @@ pub struct Availability {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rejected {
+    /// Topic of the message.
     pub topic: String,
     /// The payload, cut at what storage keeps; `payload_bytes` is its true length.
     pub payload: Vec<u8>,
+    /// Size of the whole payload in bytes.
     pub payload_bytes: usize,
     /// What was wrong with it, for a person to read.
     pub reason: String,
+    /// Time of receipt.
     pub received_at: DateTime<Utc>,
 }
 

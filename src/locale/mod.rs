@@ -22,14 +22,18 @@ pub use notify::{NotifyWords, ToldAlarm};
 pub use reload::{Counts, ReloadWords};
 pub use trouble::{Explanation, Trouble};
 
+/// Language of everything that users read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Language {
+    /// English.
     #[default]
     English,
+    /// French.
     French,
 }
 
 impl Language {
+    /// Catalogue of the language.
     #[must_use]
     pub const fn words(self) -> &'static Words {
         match self {
@@ -41,7 +45,9 @@ impl Language {
 
 /// One language's catalogue.
 pub struct Words {
+    /// First line of the log.
     pub banner: &'static str,
+    /// Log line: a sensor was added.
     pub sensor_added: fn(&SensorId, &Location) -> String,
     /// After the first sensors were named one by one.
     pub sensors_added_more: fn(usize) -> String,
@@ -51,6 +57,7 @@ pub struct Words {
     pub broker_listening: fn(SocketAddr) -> String,
     /// Each of these takes the broker's display name.
     pub connecting: fn(&str) -> String,
+    /// Log line: the daemon is connected to the named broker.
     pub connected: fn(&str) -> String,
     /// Broker, reason, what to do, seconds to the next try.
     pub connection_failed: fn(&str, &str, &str, f64) -> String,
@@ -60,7 +67,9 @@ pub struct Words {
     pub trouble: fn(&Trouble) -> Explanation,
     /// Takes the broker's display name: its certificate is not verified, by configuration.
     pub verification_off: fn(&str) -> String,
+    /// Log line: the system starts.
     pub starting: &'static str,
+    /// Log line: a reading was published.
     pub reading_sent: fn(&Reading) -> String,
     /// How many more were sent in the last second.
     pub readings_sent_more: fn(u64) -> String,
@@ -77,6 +86,7 @@ pub struct Words {
     pub operator_line: fn(&ActionRecord) -> String,
     /// The log line of an alert; takes its state and message.
     pub alert_line: fn(AlertState, &str) -> String,
+    /// Words of notifications.
     pub notify: &'static NotifyWords,
     /// The API can be reached by TCP; takes the address.
     pub api_listening: fn(SocketAddr) -> String,
@@ -88,6 +98,8 @@ pub struct Words {
     pub reload_refused: fn(usize) -> String,
     /// Takes what could not be applied, and why.
     pub reload_failed: fn(&str) -> String,
+    /// Log line: the system stops.
     pub stopping: &'static str,
+    /// Log line: the system has stopped.
     pub stopped: &'static str,
 }

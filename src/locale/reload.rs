@@ -5,15 +5,20 @@ use log::LevelFilter;
 /// How many came, went, and are no longer what they were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Number that came.
     pub added: usize,
+    /// Number that differ from before.
     pub changed: usize,
+    /// Number that went.
     pub removed: usize,
 }
 
 /// What is said of a reload.
 #[derive(Debug, Clone, Default)]
 pub struct ReloadWords<'a> {
+    /// Sensors that came, changed and went.
     pub sensors: Counts,
+    /// Rules that came, changed and went.
     pub rules: Counts,
     /// Windows of planned work.
     pub maintenance: Counts,

@@ -16,6 +16,7 @@ pub struct LineLimit {
 }
 
 impl LineLimit {
+    /// A limit of `burst` lines within each `window`.
     #[must_use]
     pub const fn new(burst: u64, window: Duration) -> Self {
         Self { burst, window, began: None, admitted: 0, suppressed: 0 }

@@ -4,6 +4,8 @@
 //! the daemon runs. Vigie's own lines
 //! are at targets `vigie::…`; libraries speak only when something is wrong.
 
+#![expect(clippy::disallowed_methods, reason = "a line bears the time it was written")]
+
 mod level;
 mod limit;
 

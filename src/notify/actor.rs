@@ -6,6 +6,8 @@
 //! kept, as a new run of the daemon does: there is one way back for both. What goes to storage and comes
 //! from it is in [`super::books`].
 
+#![expect(clippy::disallowed_methods, reason = "the actor owns the clock of what is due")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +37,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 const SENT_LINES: (u64, Duration) = (20, Duration::from_secs(10));
 pub(super) const TARGET: &str = "vigie::notify";
 
+/// The actor of one receiver: collects alert events, groups them, sends notifications.
+#[expect(clippy::struct_excessive_bools, reason = "what is under way at once, each by itself")]
 pub struct Receiver {
     pub(super) env: ChildEnv,
     pub(super) settings: Arc<Settings>,
@@ -60,6 +64,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
+    /// An actor that loads its persisted state first.
     #[must_use]
     pub fn new(settings: Arc<Settings>, env: &ChildEnv) -> Self {
         Self {

@@ -9,11 +9,14 @@ use crate::locale::NotifyWords;
 
 /// One way to tell one receiver.
 pub enum Channel {
+    /// A webhook or another HTTP request.
     Http(Http),
+    /// Mail by SMTP.
     Mail(Mail),
 }
 
 impl Channel {
+    /// The channel that a configuration describes.
     #[must_use]
     pub fn new(config: &ChannelConfig, words: &'static NotifyWords) -> Self {
         match config.clone() {

@@ -19,13 +19,16 @@ pub struct Shown {
     pub given_up: u64,
     /// Ended alarms that were too many to wait for it, in this run.
     pub dropped: u64,
+    /// Time of the last successful delivery.
     pub last_success: Option<DateTime<Utc>>,
+    /// Time and cause of the last failed delivery.
     pub last_error: Option<(DateTime<Utc>, String)>,
     /// Whether the last attempt failed.
     pub is_failing: bool,
 }
 
 impl Gauges {
+    /// The figures at this moment.
     #[must_use]
     pub fn shown(&self) -> Shown {
         self.lock().clone()

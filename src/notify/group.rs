@@ -15,7 +15,9 @@ use crate::domain::AlertEvent;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
+    /// The alarm is active.
     Firing,
+    /// The alarm has returned to normal.
     Resolved,
 }
 
@@ -48,11 +50,15 @@ pub(super) fn labels(group_by: &[GroupLabel], event: &AlertEvent) -> BTreeMap<St
 /// One alarm from its raising to the telling of its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
+    /// Id of the sensor.
     pub sensor: Arc<str>,
+    /// Name of the rule.
     pub rule: Arc<str>,
     /// The number of its last event.
     pub event_number: u64,
+    /// Newest state that is known.
     pub status: Status,
+    /// Time at which the alarm was raised.
     pub starts_at: DateTime<Utc>,
     /// What the receiver has been told of it.
     pub told: Option<Status>,
@@ -93,6 +99,7 @@ thread_local! {
 /// Alarms that are told together.
 #[derive(Debug)]
 pub struct Group {
+    /// Labels that all alarms of the group have in common.
     pub labels: BTreeMap<String, String>,
     /// By their `alert_id`.
     pub alarms: HashMap<Arc<str>, Alarm>,
@@ -106,6 +113,7 @@ pub struct Group {
     pub number: u64,
     /// Of the next one, in a row.
     pub failures: u32,
+    /// Time of the next attempt after a failed delivery.
     pub retry_at: Option<DateTime<Utc>>,
 }
 

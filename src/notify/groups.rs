@@ -36,10 +36,15 @@ pub const MOST_ENDED: usize = 100_000;
 /// How a receiver wants to be told.
 #[derive(Debug, Clone)]
 pub struct Terms {
+    /// Labels by which alarms are grouped.
     pub group_by: Vec<GroupLabel>,
+    /// Delay of the first notification of a group.
     pub wait: Duration,
+    /// Least time between notifications of a group that has changed.
     pub interval: Duration,
+    /// Time after which a notification without news is repeated.
     pub repeat: Duration,
+    /// Whether resolved alarms are notified.
     pub send_resolved: bool,
     /// Alarms in one notification; above 0.
     pub at_most: usize,
@@ -50,6 +55,7 @@ pub struct Terms {
 pub struct Draft {
     /// Names the group.
     pub group: Arc<str>,
+    /// Labels that all entries have in common.
     pub labels: BTreeMap<String, String>,
     /// News first, each half in the order of its rows.
     pub entries: Vec<Entry>,
@@ -64,10 +70,14 @@ pub struct Draft {
 /// One alarm in a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
+    /// Id of the alert.
     pub alert_id: Arc<str>,
     /// The stored event that says how it is.
+    /// The number of its last event.
     pub event_number: u64,
+    /// State that is notified.
     pub status: Status,
+    /// Time at which the alarm was raised.
     pub starts_at: DateTime<Utc>,
     /// Whether the receiver has not been told so before.
     pub is_news: bool,

@@ -3,6 +3,8 @@
 //! Never: a certificate unverified, a redirection followed, or more of an address in an error than
 //! its host, for the rest may be a secret.
 
+#![expect(clippy::disallowed_methods, reason = "Retry-After may be a date")]
+
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;

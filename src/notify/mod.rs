@@ -49,14 +49,18 @@ use crate::supervisor::Route;
 /// Where a receiver's messages go.
 #[derive(Clone)]
 pub struct Routes {
+    /// Route for loading the persisted state of a receiver.
     pub load: Route<LoadReceiver>,
+    /// Route for persisting the state of a receiver.
     pub keep: Route<KeepReceiver>,
+    /// Route for loading alert events.
     pub alerts: Route<LoadAlerts>,
 }
 
 /// What a receiver is told once.
 #[derive(Clone)]
 pub struct Settings {
+    /// Name of the receiver in the configuration.
     pub name: Arc<str>,
     terms: Terms,
     selection: AlarmSelection,
@@ -66,10 +70,12 @@ pub struct Settings {
     routes: Routes,
     /// Says when there may be events to take in.
     stored: AlertsStored,
+    /// Figures for the status report.
     pub gauges: Arc<Gauges>,
 }
 
 impl Settings {
+    /// Settings of one receiver.
     #[must_use]
     pub fn new(
         config: &ReceiverConfig,

@@ -16,6 +16,7 @@ use super::runbooks::Runbooks;
 use crate::domain::{AlertEvent, Priority};
 use crate::locale::{NotifyWords, ToldAlarm};
 
+/// One message to one receiver, independent of the channel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notification {
     /// The receiver's name.
@@ -35,10 +36,13 @@ pub struct Notification {
 pub struct Told {
     /// The last that happened to it.
     pub event: AlertEvent,
+    /// State of the alarm.
     pub status: Status,
+    /// Time at which the alarm was raised.
     pub starts_at: DateTime<Utc>,
     /// Whether the receiver has not been told so before.
     pub is_news: bool,
+    /// Address of the rule's runbook, if it has one.
     pub runbook: Option<Arc<str>>,
 }
 
@@ -76,6 +80,7 @@ impl Notification {
         if self.num(Status::Firing) > 0 { Status::Firing } else { Status::Resolved }
     }
 
+    /// Number of alarms with this status.
     #[must_use]
     pub fn num(&self, status: Status) -> usize {
         self.alarms.iter().filter(|told| told.status == status).count()

@@ -7,20 +7,26 @@ use chrono::{DateTime, Utc};
 /// A receiver that asks for more is asked again all the same.
 const LONGEST_AFTER: Duration = Duration::from_secs(3600);
 
+/// Result of one delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
+    /// The receiver has accepted the notification.
     Delivered,
     /// There was no answer: nothing else can be told to this receiver either.
     Unreachable {
+        /// Cause, for the log.
         why: String,
     },
     /// It can't take this one now; `after` is how long it asks to be left alone.
     Later {
+        /// Cause, for the log.
         why: String,
+        /// Delay that the receiver asks for.
         after: Option<Duration>,
     },
     /// It will never take this one.
     Refused {
+        /// Cause, for the log.
         why: String,
     },
 }

@@ -14,6 +14,7 @@ pub type Runbooks = HashMap<Arc<str>, Arc<str>>;
 pub struct SharedRunbooks(Arc<Mutex<Arc<Runbooks>>>);
 
 impl SharedRunbooks {
+    /// Runbooks of the given rules.
     #[must_use]
     pub fn of(rules: &[Rule]) -> Self {
         Self(Arc::new(Mutex::new(runbooks(rules))))

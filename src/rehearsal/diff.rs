@@ -110,8 +110,7 @@ mod tests {
             let (e, g): (Vec<_>, Vec<_>) = (expected.chars().collect(), got.chars().collect());
             let lines = diff(&e, &g, |e, g| e == g);
             let left = lines.iter().filter_map(|line| match line {
-                Line::Same(c) => Some(**c),
-                Line::Missing(c) => Some(**c),
+                Line::Same(c) | Line::Missing(c) => Some(**c),
                 Line::Unexpected(_) => None,
             });
             let right = lines.iter().filter_map(|line| match line {

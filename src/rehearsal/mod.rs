@@ -1,6 +1,6 @@
 //! Rules tried out before they go live: on readings made up for a test, or on those that are stored. Pure.
 //!
-//! [`player`] drives the daemon's own alarm engine with a clock made of times alone; [`test`] compares
+//! [`player`] drives the daemon's own alarm engine with a clock made of times alone; [`test`](mod@test) compares
 //! what comes of it with what a test expects; [`replay`] compares it with what was announced.
 //!
 //! Holds always: the same readings give the same alarms, whatever the hour and the machine.

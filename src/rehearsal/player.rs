@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::domain::{Ingress, ListeningClocks, Reading};
 use crate::evaluator;
 
+/// Plays readings to the rules of a configuration, with the readings' own clock.
 pub struct Player {
     engine: Engine,
     origin: DateTime<Utc>,

@@ -30,31 +30,42 @@ pub const MOST_LISTED: usize = 100_000;
 /// Something that people were told, or would have been.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announced {
+    /// Time of the announcement.
     pub at: DateTime<Utc>,
+    /// Name of the rule.
     pub rule: Arc<str>,
+    /// Id of the sensor.
     pub sensor_id: Arc<str>,
+    /// Whether the alert was raised or resolved.
     pub state: AlertState,
+    /// Message in the configured language.
     pub message: String,
 }
 
 /// Who has an announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
+    /// The candidate alone.
     OnlyWould,
+    /// The history alone.
     OnlyWas,
+    /// Candidate and history.
     Both,
 }
 
 /// How many alarms a rule would have announced, and did; a return is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {
+    /// Alarms that the candidate would have announced.
     pub would: u64,
+    /// Alarms that were announced.
     pub was: u64,
 }
 
 /// Both beside each other.
 #[derive(Debug, Default)]
 pub struct Compared {
+    /// Counts by rule name.
     pub rules: BTreeMap<Arc<str>, Count>,
     /// In order of time.
     pub list: Vec<(Side, Announced)>,

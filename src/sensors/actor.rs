@@ -3,6 +3,8 @@
 //! Holds always: the next reading is taken only once the last one is in the log, so a log that is full slows
 //! its sensors down. Never: a queue of its own.
 
+#![expect(clippy::disallowed_methods, reason = "a sensor owns the clock of its beats")]
+
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,13 +31,18 @@ const OFFER_AGAIN: Duration = Duration::from_millis(100);
 
 /// What a sensor actor is made from; shared by all its incarnations, and with who changes its schedule.
 pub struct SensorSettings {
+    /// Configuration of the sensor.
     pub config: SensorConfig,
+    /// Schedule in force; may change while the actor runs.
     pub schedule: CurrentSchedule,
+    /// Clock that all sensors of the fleet share.
     pub clock: FleetClock,
     /// Whether a first life that missed its first turn makes up for it: one that joins a running fleet
     /// waits for its turn.
     pub makes_up: bool,
+    /// Notation of timestamps in published readings.
     pub times: TimeStyle,
+    /// Route to the intake.
     pub intake: Route<Measured>,
 }
 
@@ -255,7 +262,6 @@ async fn offer(intake: Route<Measured>, readings: Vec<Reading>, is_paced: bool) 
     }
 }
 
-#[allow(clippy::cast_precision_loss)] // beats past 2^52 are millions of years away
 const fn beat_number(beat: u64) -> f64 {
     beat as f64
 }

@@ -21,7 +21,9 @@ impl FleetClock {
 /// A steady beat: the first reading at `offset` after the fleet's start, then each `period`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
+    /// Delay of the first reading after the start of the fleet.
     pub offset: Duration,
+    /// Time between two readings.
     pub period: Duration,
 }
 
@@ -31,11 +33,13 @@ pub struct Schedule {
 pub struct CurrentSchedule(Mutex<Schedule>);
 
 impl CurrentSchedule {
+    /// A schedule that may be replaced later.
     #[must_use]
     pub const fn new(schedule: Schedule) -> Self {
         Self(Mutex::new(schedule))
     }
 
+    /// The schedule in force.
     #[must_use]
     pub fn get(&self) -> Schedule {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -84,7 +88,7 @@ impl Schedule {
     #[must_use]
     pub fn next_after(&self, elapsed: Duration) -> (Duration, u64) {
         let Some(since_first) = elapsed.checked_sub(self.offset) else {
-            return (self.offset - elapsed, 0);
+            return (self.offset.saturating_sub(elapsed), 0);
         };
         let period_nanos = self.period.as_nanos().max(1);
         let beat = since_first.as_nanos() / period_nanos + 1;
@@ -119,7 +123,7 @@ mod tests {
                 spread: 0.0,
                 noise: 0.0,
                 seed: 1,
-                faults: Default::default(),
+                faults: crate::config::Faults::default(),
             }),
         }
     }

@@ -1,5 +1,7 @@
 //! What a supervised actor may say to its supervisor, and what it must answer.
 
+#![expect(clippy::disallowed_methods, reason = "an incarnation counts from its birth")]
+
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -47,6 +49,7 @@ impl ChildEnv {
         Self(Arc::new(Line { name, incarnation, ready, failure, born, up_since, fault }))
     }
 
+    /// Name of the child.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.name
@@ -84,6 +87,9 @@ impl ChildEnv {
     }
 
     /// Where a panic would hurt: panics if one was asked for by [`Faults`](super::Faults) and is due.
+    ///
+    /// # Panics
+    /// On request alone.
     pub fn fault_point(&self) {
         if let Some(fault) = &self.0.fault {
             // The one panic that is meant: the supervisor is there to catch it.

@@ -28,8 +28,10 @@ impl ChildId {
 /// Why a group wasn't changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
+    /// The group has not started yet.
     #[error("it has not been started yet")]
     NotStarted,
+    /// The tree is stopping.
     #[error("it is being stopped")]
     Stopping,
 }

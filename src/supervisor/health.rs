@@ -3,6 +3,8 @@
 //! Each supervisor writes its children's records on a board of its own; a [`Health`] handle reads
 //! them from any thread, also while a supervisor is busy.
 
+#![expect(clippy::disallowed_methods, reason = "a report says how things are when it is made")]
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -108,51 +110,73 @@ pub struct Health(pub(super) Arc<Board>);
 pub struct HealthReport {
     /// The root's own children. A group is one of them, under its name.
     pub children: Vec<ChildHealth>,
+    /// Groups in the order in which they were added.
     pub groups: Vec<GroupHealth>,
 }
 
+/// One child at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChildHealth {
+    /// Name of the child.
     pub name: String,
+    /// State of the child.
     #[serde(flatten)]
     pub state: ChildState,
+    /// Time of the last change of state.
     #[serde(serialize_with = "rfc3339")]
     pub since: DateTime<Utc>,
     /// 0 before the first start.
     pub incarnation: u32,
+    /// Restarts within the window of its intensity limit.
     pub restarts_in_window: usize,
+    /// End of the previous incarnation, if there was one.
     pub last_exit: Option<LastExit>,
 }
 
+/// State of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ChildState {
+    /// An incarnation exists and is not ready yet.
     Starting,
+    /// The child is ready.
     Up,
+    /// The child failed and waits for its restart.
     BackingOff {
+        /// Time of the restart.
         #[serde(serialize_with = "rfc3339")]
         until: DateTime<Utc>,
     },
+    /// The child failed too often and rests.
     Quarantined {
+        /// End of the rest.
         #[serde(serialize_with = "rfc3339")]
         until: DateTime<Utc>,
     },
+    /// The child has stopped in good order.
     Stopped,
+    /// The child will not be restarted.
     GaveUp,
 }
 
+/// End of an incarnation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LastExit {
     /// In words, for developers: "panicked: …".
     pub what: String,
+    /// Time of the end.
     #[serde(serialize_with = "rfc3339")]
     pub at: DateTime<Utc>,
 }
 
+/// A group of children at one moment.
 #[derive(Debug, Clone, Serialize)]
 pub struct GroupHealth {
+    /// Name of the group.
     pub name: String,
+    /// Number of children.
     pub children: usize,
+    /// Number of children in each state.
     pub states: StateCounts,
     /// Restarts of all children, each within its own window.
     pub restarts_in_window: usize,
@@ -167,11 +191,17 @@ pub struct GroupHealth {
 /// How many children are in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct StateCounts {
+    /// Children that are starting.
     pub starting: usize,
+    /// Children that are up.
     pub up: usize,
+    /// Children that wait for their restart.
     pub backing_off: usize,
+    /// Children that rest.
     pub quarantined: usize,
+    /// Children that have stopped.
     pub stopped: usize,
+    /// Children that will not be restarted.
     pub gave_up: usize,
 }
 
@@ -232,10 +262,9 @@ impl Clock {
             State::Quarantined { until } => ChildState::Quarantined { until: self.wall(until) },
             State::Starting => ChildState::Starting,
             State::Up => ChildState::Up,
-            State::Stopped => ChildState::Stopped,
             State::GaveUp => ChildState::GaveUp,
-            // Not shown.
-            State::Vacant => ChildState::Stopped,
+            // Vacant places are not shown.
+            State::Stopped | State::Vacant => ChildState::Stopped,
         }
     }
 

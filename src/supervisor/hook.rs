@@ -3,6 +3,8 @@
 //! The standard hook symbolises a backtrace under `RUST_BACKTRACE=1`, which holds the panicking
 //! thread, and every other child on it, for 170 ms the first time. This one doesn't.
 
+#![expect(clippy::disallowed_methods, reason = "lines on panics are limited by time")]
+
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo};

@@ -18,38 +18,51 @@ pub(super) const fn line_limit() -> LineLimit {
 /// Something that happened to a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChildEvent {
+    /// Name of the child.
     pub child: Arc<str>,
     /// The group it belongs to, if it is not a child of the root.
     pub group: Option<Arc<str>>,
     /// The incarnation it happened to; the first is 1.
     pub incarnation: u32,
+    /// What happened to it.
     pub what: Happening,
 }
 
+/// What happened to a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happening {
+    /// It is up.
     Up,
     /// It failed and will be restarted, for the `nth` time of at most `of` in `window`.
     Restarting {
+        /// How the incarnation ended.
         exit: Exit,
+        /// Delay before the restart.
         after: Duration,
+        /// Number of restarts in `window`, this one included.
         nth: usize,
+        /// Most restarts in `window`.
         of: usize,
+        /// Window of the intensity limit.
         window: Duration,
     },
     /// It failed too often and rests.
     Quarantined {
+        /// How the incarnation ended.
         exit: Exit,
+        /// Duration of the rest.
         rest: Duration,
     },
     /// It failed too often, or can't start, and the whole tree stops for it.
     Escalated {
+        /// How the incarnation ended.
         exit: Exit,
     },
     /// It is done: asked to stop, or stopped by itself for good.
     Stopped,
     /// It failed while the tree was stopping, and there is no more time for another try.
     Lost {
+        /// How the incarnation ended.
         exit: Exit,
     },
     /// It hadn't stopped within its shutdown deadline.

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 /// How an incarnation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exit {
+    /// It panicked; holds the message.
     Panicked(String),
+    /// It reported a failure; holds the cause.
     Failed(String),
     /// Its factory said [`Failure::Unavailable`](super::Failure::Unavailable).
     Unavailable(String),
@@ -48,7 +50,9 @@ pub enum Restart {
 /// At most this many restarts within any stretch of `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Intensity {
+    /// Most restarts within `window`.
     pub restarts: usize,
+    /// Length of the window.
     pub window: Duration,
 }
 
@@ -65,7 +69,9 @@ pub enum Exhaustion {
 /// then moved by up to `jitter_percent` either way so that many children don't return at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
+    /// Delay before the first restart.
     pub first: Duration,
+    /// Longest delay, before jitter.
     pub cap: Duration,
     /// At most 100.
     pub jitter_percent: u32,
@@ -87,11 +93,16 @@ impl Backoff {
     }
 }
 
+/// How a child is restarted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
+    /// Which ends are followed by a restart.
     pub restart: Restart,
+    /// How often it may be restarted.
     pub intensity: Intensity,
+    /// What follows when it fails more often.
     pub exhaustion: Exhaustion,
+    /// Delay before a restart.
     pub backoff: Backoff,
 }
 
@@ -171,6 +182,7 @@ pub struct GroupLimit {
     pub at_least: usize,
     /// The limit of a large one, in percent of its children.
     pub percent: usize,
+    /// Length of the window.
     pub window: Duration,
 }
 

@@ -29,6 +29,7 @@ impl<A: Actor<Context = Context<A>>> Default for Mailbox<A> {
 }
 
 impl<A: Actor<Context = Context<A>>> Mailbox<A> {
+    /// An empty mailbox without an actor.
     #[must_use]
     pub fn new() -> Self {
         // 0 is "unbounded" to actix: the routes' permits are the bound.
@@ -64,6 +65,7 @@ impl<A: Actor<Context = Context<A>>> Mailbox<A> {
 
 /// A message on a route; its room is freed when this is dropped.
 pub struct Routed<M> {
+    /// The message itself.
     pub message: M,
     room: Room,
 }
@@ -80,7 +82,10 @@ impl<M> Routed<M> {
 
 #[cfg(test)]
 impl<M> Routed<M> {
-    /// One on a route of its own.
+    /// A message on a route of its own.
+    ///
+    /// # Panics
+    /// Never: the route has room for it.
     pub fn alone(message: M) -> Self {
         let room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         Self { message, room: Room(room) }
@@ -121,8 +126,10 @@ where
 /// Why a message was not taken; the message comes back.
 #[derive(thiserror::Error)]
 pub enum SendError<M> {
+    /// The route has no room left.
     #[error("no room within the time allowed")]
     Full(M),
+    /// The actor will never take a message again.
     #[error("the receiver has been stopped for good")]
     Closed(M),
 }
@@ -139,6 +146,7 @@ impl<M> std::fmt::Debug for SendError<M> {
 /// Why a request got no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
+    /// There was no answer in time.
     #[error("no answer within the time allowed")]
     Timeout,
     /// The receiver has been stopped for good, or its incarnation died on this message.
@@ -209,6 +217,7 @@ where
         self.0.capacity.saturating_sub(self.0.room.available_permits())
     }
 
+    /// Most messages on the route at once.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.0.capacity

@@ -19,13 +19,18 @@ pub enum Readiness {
     /// When its `started` has returned.
     Started,
     /// When it has called [`ChildEnv::ready`], or when `at_most` has passed without a failure.
-    Signalled { at_most: Duration },
+    Signalled {
+        /// Time after which the child counts as up in any case.
+        at_most: Duration,
+    },
 }
 
 /// What all children of one kind have in common; shared, so that 100,000 of them cost little.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
+    /// Restart policy.
     pub policy: Policy,
+    /// When a child counts as up.
     pub readiness: Readiness,
     /// How long it may take to stop once asked.
     pub shutdown: Duration,
@@ -110,6 +115,7 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> ChildSpec<A> {
         self
     }
 
+    /// Sets the arbiter on which the child runs.
     #[must_use]
     pub const fn place(mut self, place: Place) -> Self {
         self.place = place;
@@ -123,30 +129,35 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> ChildSpec<A> {
         self
     }
 
+    /// Sets which ends are followed by a restart.
     #[must_use]
     pub fn restart(mut self, restart: Restart) -> Self {
         self.own_terms().policy.restart = restart;
         self
     }
 
+    /// Sets how often the child may be restarted: at most `restarts` times within `window`.
     #[must_use]
     pub fn intensity(mut self, restarts: usize, window: Duration) -> Self {
         self.own_terms().policy.intensity = Intensity { restarts, window };
         self
     }
 
+    /// Sets what follows when the child fails too often.
     #[must_use]
     pub fn on_exhaustion(mut self, exhaustion: Exhaustion) -> Self {
         self.own_terms().policy.exhaustion = exhaustion;
         self
     }
 
+    /// Sets the delay before a restart.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.own_terms().policy.backoff = backoff;
         self
     }
 
+    /// Sets when the child counts as up.
     #[must_use]
     pub fn readiness(mut self, readiness: Readiness) -> Self {
         self.own_terms().readiness = readiness;
@@ -190,6 +201,7 @@ pub struct GroupSpec {
 }
 
 impl GroupSpec {
+    /// A group without children.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         let limit = GroupLimit::default();
@@ -210,12 +222,14 @@ impl GroupSpec {
         self.handle.clone()
     }
 
+    /// Sets how many children may fail within a window.
     #[must_use]
     pub const fn limit(mut self, limit: GroupLimit) -> Self {
         self.limit = limit;
         self
     }
 
+    /// Adds a child.
     #[must_use]
     pub fn child<A>(mut self, spec: ChildSpec<A>) -> Self
     where
@@ -225,6 +239,7 @@ impl GroupSpec {
         self
     }
 
+    /// Adds children.
     #[must_use]
     pub fn children<A>(mut self, specs: impl IntoIterator<Item = ChildSpec<A>>) -> Self
     where

@@ -6,6 +6,11 @@
 //! that comes or goes.
 //! Never: blocks, waits for a child, or holds a future per child.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the supervisor owns the clock of restarts and deadlines"
+)]
+
 mod changing;
 mod failing;
 mod stopping;

@@ -1,5 +1,7 @@
 //! The tree: what the application builds, starts and runs until it ends.
 
+#![expect(clippy::disallowed_methods, reason = "the deadline of a stop is set here")]
+
 use std::cell::RefCell;
 use std::future::Future;
 use std::io;
@@ -32,11 +34,24 @@ const LEAST_TO_JOIN: Duration = Duration::from_millis(100);
 pub enum Outcome {
     /// Asked to stop, and stopped. `unfinished` names the children that did not end by themselves:
     /// cut off at their deadline, or failing to the last.
-    Stopped { unfinished: Vec<Arc<str>> },
+    Stopped {
+        /// Children that were cut off.
+        unfinished: Vec<Arc<str>>,
+    },
     /// A child that was never up can't start because something outside is missing.
-    Unavailable { child: Arc<str>, why: String },
+    Unavailable {
+        /// Name of the child.
+        child: Arc<str>,
+        /// Cause, for the user.
+        why: String,
+    },
     /// A child, or a group, failed too often; its last failures, oldest first.
-    GaveUp { child: Arc<str>, failures: Vec<String> },
+    GaveUp {
+        /// Name of the child.
+        child: Arc<str>,
+        /// Failures of the child, oldest first.
+        failures: Vec<String>,
+    },
 }
 
 type OnStuck = Box<dyn Fn(&str, Duration) + Send>;
@@ -53,11 +68,13 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// A tree without children.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// Adds a child of the root.
     #[must_use]
     pub fn child<A>(mut self, spec: ChildSpec<A>) -> Self
     where
@@ -67,6 +84,7 @@ impl Tree {
         self
     }
 
+    /// Adds a group.
     #[must_use]
     pub fn group(mut self, spec: GroupSpec) -> Self {
         self.groups.push(spec);
@@ -148,6 +166,7 @@ pub struct RunningTree {
 }
 
 impl RunningTree {
+    /// Handle that reads the state of the tree.
     #[must_use]
     pub fn health(&self) -> Health {
         self.health.clone()

@@ -5,6 +5,8 @@
 //! the watching thread itself ran is counted against an arbiter, so a suspended process or a
 //! starved machine raises no alarm when it comes back.
 
+#![expect(clippy::disallowed_methods, reason = "it measures how late a thread is")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError, Weak};

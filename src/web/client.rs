@@ -22,11 +22,23 @@ const LONGEST_ANSWER: u64 = 16 * 1024 * 1024;
 /// Why there is no good answer.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
+    /// Nothing answers at the socket.
     #[error("no daemon answers at {path}: {error}; is it running with this config?")]
-    NoDaemon { path: String, error: io::Error },
+    NoDaemon {
+        /// Path of the socket.
+        path: String,
+        /// Error of the connection.
+        error: io::Error,
+    },
     /// The daemon's own words.
     #[error("{why}")]
-    Refused { status: u16, why: String },
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Cause, as the daemon gives it.
+        why: String,
+    },
+    /// The answer can't be read; says what is wrong with it.
     #[error("the daemon's answer can't be understood: {0}")]
     Strange(String),
 }

@@ -74,7 +74,9 @@ fn lasting(text: Option<&str>) -> Result<Duration, String> {
 /// Which alert events are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertsAsked {
+    /// Earliest time; `None` for all.
     pub since: Option<DateTime<Utc>>,
+    /// Id of the sensor; `None` for all.
     pub sensor: Option<String>,
     /// Active: the alerts that stand.
     pub state: Option<AlertState>,

@@ -51,15 +51,23 @@ pub struct Settings {
     pub database: PathBuf,
     /// By TCP too; port 0 takes a free one, and keeps it through restarts.
     pub listen: Option<std::net::SocketAddr>,
+    /// Token that requests by TCP must carry; `None` lets everyone in.
     pub token: Option<SecretSource>,
     /// Told where it listens.
     pub address: Arc<OnceLock<std::net::SocketAddr>>,
+    /// Notation of timestamps.
     pub times: TimeStyle,
+    /// Language of messages.
     pub words: &'static Words,
+    /// Reads the state of the daemon.
     pub status: Arc<ReadStatus>,
+    /// Route for a reload of the configuration.
     pub reload: Route<Reload>,
+    /// Route for operators' actions.
     pub operate: Route<Operate>,
+    /// Reads alarms that are not at rest.
     pub alarms: Arc<ReadAlarms>,
+    /// Reads stored alert events.
     pub alerts: Arc<ReadAlerts>,
 }
 

@@ -18,6 +18,7 @@ pub struct AlarmJson<'a> {
 }
 
 impl<'a> AlarmJson<'a> {
+    /// The JSON form of an alarm.
     #[must_use]
     pub const fn new(alarm: &'a AlarmView, times: TimeStyle) -> Self {
         Self { alarm, times }

@@ -15,6 +15,7 @@ pub struct AlertJson<'a> {
 }
 
 impl<'a> AlertJson<'a> {
+    /// The JSON form of an alert event.
     #[must_use]
     pub const fn new(event: &'a AlertEvent, times: TimeStyle) -> Self {
         Self { event, times }

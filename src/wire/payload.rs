@@ -34,19 +34,28 @@ pub fn alert(event: &AlertEvent, style: TimeStyle) -> Vec<u8> {
 /// The system's own state, as the status topic carries it.
 #[derive(Debug, Clone, Copy)]
 pub struct Status<'a> {
+    /// Whether the system is up.
     pub state: State,
     /// `None` for the Last Will: it is written long before the broker publishes it.
     pub timestamp: Option<DateTime<Utc>>,
+    /// MQTT client id.
     pub client_id: &'a str,
+    /// Version of the program.
     pub version: &'a str,
     /// How many sensors this daemon runs itself.
     pub sensors: usize,
 }
 
+/// Whether the system is up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
+    /// The system is connected.
     Online,
-    Offline { reason: &'static str },
+    /// The system is not connected.
+    Offline {
+        /// Cause: a stop, or a lost connection.
+        reason: &'static str,
+    },
 }
 
 /// `{"status":"online","timestamp":…,"client_id":…,"version":…,"sensors":…}`; offline, a `reason`.

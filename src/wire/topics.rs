@@ -19,11 +19,22 @@ pub struct Topics {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject<'a> {
     /// A reading; the levels as they stand, not yet checked to be names.
-    Reading { quantity: &'a str, sensor: Option<&'a str> },
+    Reading {
+        /// Quantity as the topic names it.
+        quantity: &'a str,
+        /// Id of the sensor, if the topic names it.
+        sensor: Option<&'a str>,
+    },
     /// Whether a sensor is there; its id as it stands.
-    Availability { sensor: &'a str },
+    Availability {
+        /// Id of the sensor.
+        sensor: &'a str,
+    },
     /// An operator's acknowledgement; the level as it stands, not yet checked to name an alarm.
-    Acknowledgement { alarm: &'a str },
+    Acknowledgement {
+        /// Name of the alarm.
+        alarm: &'a str,
+    },
     /// Somebody's `status`, this system's own included.
     Status,
     /// Nothing that was subscribed to.
@@ -34,6 +45,7 @@ const STATUS: &str = "status";
 const AVAILABILITY: &str = "/availability/";
 
 impl Topics {
+    /// Topics below a prefix, which has no slash at its end.
     #[must_use]
     pub fn new(prefix: &str, reading_topic: ReadingTopic) -> Self {
         Self { prefix: prefix.to_owned(), reading_topic }

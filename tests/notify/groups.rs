@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::stage::{FINE, HOT, Plant, config, receiver, told, wait_events, webhook};
+use crate::support::http::Request;
 use crate::support::{Home, HttpServer, SOON, v4};
 
 #[test]
@@ -42,7 +43,7 @@ fn more_than_fit_follow_at_once() {
     let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
     let plant = Plant::of(&mut daemon);
     plant.read_all((0..10).map(|n| (format!("T_{n}"), "Hall".into(), HOT, 0)));
-    let taken: Vec<Value> = server.wait_taken(3, SOON).iter().map(|it| it.json()).collect();
+    let taken: Vec<Value> = server.wait_taken(3, SOON).iter().map(Request::json).collect();
     let sizes: Vec<_> = taken.iter().map(|it| v4::alerts(it).len()).collect();
     let truncated: Vec<_> =
         taken.iter().map(|it| it["truncatedAlerts"].as_u64().unwrap()).collect();

@@ -24,7 +24,8 @@ fn every_shipped_config_is_valid() {
         let path = entry.unwrap().path();
         // Rule tests beside the configurations are no configurations: see `rule_tests.rs`.
         let name = path.display().to_string();
-        if !name.ends_with(".toml") || name.ends_with(".test.toml") {
+        let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+        if !is_toml || name.ends_with(".test.toml") {
             continue;
         }
         // Tests run in the package's folder, as `make run` does, so relative paths mean the same.

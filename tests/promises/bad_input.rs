@@ -137,7 +137,7 @@ fn strange_number(random: &mut StdRng, n: usize) -> String {
     let numbers = ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "0x10", "1.", "+1", "--1"];
     let number = match random.random_range(0..4) {
         0 => "9".repeat(random.random_range(20..2_000)),
-        1 => format!("{}e-400", n),
+        1 => format!("{n}e-400"),
         _ => pick(random, &numbers).to_owned(),
     };
     good(n).to_string().replace(&format!("{:?}", unique(n)), &number)

@@ -46,7 +46,10 @@ fn values(messages: &[Received], id: &str) -> Vec<f64> {
     let value = |json: serde_json::Value| {
         let value = json["temperature"].as_f64().expect("a number");
         let carried = time(json["timestamp"].as_str().expect("text"));
-        assert_eq!(carried, time(&timestamp(value.trunc() as usize)), "{json}");
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        // as `self::value` made it
+        let row = value.trunc() as usize;
+        assert_eq!(carried, time(&timestamp(row)), "{json}");
         assert_eq!((&json["location"], &json["unit"]), (&"Hall 1".into(), &"celsius".into()));
         value
     };

@@ -11,6 +11,10 @@ use vigie::supervisor::{
 
 use crate::stage::*;
 
+fn nth(count: usize) -> Vec<ChildId> {
+    (0..count).map(|n| ChildId::nth(u32::try_from(n).expect("a few"))).collect()
+}
+
 fn name(n: usize) -> String {
     format!("S_{n}")
 }
@@ -289,7 +293,7 @@ fn a_thousand_changes_among_a_hundred_thousand() {
         let run = Run::start(Tree::new().group(group));
         until("the fleet is up", || run.state("fleet") == ChildState::Up).await;
         let began = Instant::now();
-        let mut ids: Vec<_> = (0..CHANGED).map(|n| ChildId::nth(n as u32)).collect();
+        let mut ids = nth(CHANGED);
         for _ in 0..5 {
             soon("they go", handle.remove(ids)).await.expect("it runs");
             ids = add(&handle, (0..CHANGED).map(spec).collect()).await;
@@ -298,7 +302,7 @@ fn a_thousand_changes_among_a_hundred_thousand() {
         println!("5 times {CHANGED} of {MANY} replaced in {took:?}");
         assert!(took < Duration::from_secs(5), "{took:?}");
         assert_eq!(run.health.report().groups[0].states.up, MANY);
-        let mut places: Vec<_> = (0..CHANGED).map(|n| ChildId::nth(n as u32)).collect();
+        let mut places = nth(CHANGED);
         places.retain(|place| !ids.contains(place));
         assert!(places.is_empty(), "they have the same places again: {places:?}");
         run.stop_cleanly().await;

@@ -31,7 +31,9 @@ impl Actor for Metronome {
         ctx.run_interval(BEAT, move |this, _| {
             let late = last.elapsed().saturating_sub(BEAT);
             last = Instant::now();
-            this.0.worst_late_us.fetch_max(late.as_micros() as u64, Relaxed);
+            this.0
+                .worst_late_us
+                .fetch_max(u64::try_from(late.as_micros()).expect("less than an age"), Relaxed);
             this.0.ticks.fetch_add(1, Relaxed);
         });
     }

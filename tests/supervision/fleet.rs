@@ -109,7 +109,9 @@ async fn chaos() {
 /// Has each of these panic once, spread over a second; meanwhile asks the helper.
 async fn panic_for_a_second(victims: &[Addr<Probe>], help: &Addr<Probe>) -> Vec<Duration> {
     let mut round_trips = Vec::new();
-    let mut beat = tokio::time::interval(Duration::from_secs(1) / victims.len() as u32);
+    let mut beat = tokio::time::interval(
+        Duration::from_secs(1) / u32::try_from(victims.len()).expect("a few"),
+    );
     for victim in victims {
         beat.tick().await;
         victim.do_send(Fault::Panic);

@@ -147,6 +147,7 @@ impl Book {
 
 /// How a probe behaves; plain unless said.
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub struct Script {
     /// `started` panics in incarnations below this.
     pub started_panics_below: u32,

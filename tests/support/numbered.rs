@@ -117,7 +117,6 @@ impl Published {
         self.acknowledged.iter().filter(|acknowledged| **acknowledged).count()
     }
 
-    #[allow(clippy::cast_precision_loss)] // far below 2^52
     pub fn rate(&self) -> f64 {
         self.count() as f64 / self.took.as_secs_f64()
     }

@@ -107,7 +107,7 @@ impl Link {
     /// # Errors
     /// When the connection is gone.
     pub fn receive(&mut self) -> io::Result<Vec<Packet>> {
-        let mut bytes = [0; 64 * 1024];
+        let mut bytes = vec![0; 64 * 1024];
         match self.stream.read(&mut bytes) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => self.unread.extend_from_slice(&bytes[..count]),

@@ -72,7 +72,7 @@ fn every_reading_comes_in_once_whatever_it_looks_like() {
         device.publish_at(0, false, READINGS, b"at most once");
         device.publish_at(1, true, "factory/sensors/co2/C_1", b"retained");
         assert!(is_acknowledged(&mut device, 1));
-        device.publish_at(1, false, READINGS, &[b' '; 100_000]);
+        device.publish_at(1, false, READINGS, &vec![b' '; 100_000]);
         assert!(is_acknowledged(&mut device, 1));
         device.publish_at(1, false, "factory/sensors/nul\0", b"");
         assert!(is_acknowledged(&mut device, 1));

@@ -38,18 +38,22 @@ const LONGEST: Duration = Duration::from_secs(3_660 * 86_400);
 pub struct RuleTests {
     /// Whose rules are tested.
     pub config: Config,
+    /// Tests in the order of the file.
     pub tests: Vec<RuleTest>,
 }
 
 /// One test: readings in, alarms out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleTest {
+    /// Name of the test.
     pub name: String,
     /// Where it stands in its file.
     pub place: Place,
+    /// Time of the first reading.
     pub start: DateTime<Utc>,
     /// Only these rules are looked at; `None`: all.
     pub rules: Option<Vec<Arc<str>>>,
+    /// Readings of each sensor.
     pub series: Vec<TestSeries>,
     /// In order of time.
     pub standing: Vec<StandingAt>,
@@ -60,12 +64,17 @@ pub struct RuleTest {
 /// Readings of one sensor, at equal intervals.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TestSeries {
+    /// Id of the sensor.
     pub sensor_id: SensorId,
+    /// Location of the sensor.
     pub location: Location,
+    /// Quantity that it measures.
     pub quantity: Quantity,
+    /// Unit of its values.
     pub unit: Unit,
     /// When the first value is measured, from the start of the test.
     pub start: Duration,
+    /// Time between two readings.
     pub interval: Duration,
     /// `None`: no reading comes at that time.
     pub values: Vec<Option<Value>>,
@@ -82,23 +91,33 @@ impl TestSeries {
 /// The alarms that are not at rest at a time; no others are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandingAt {
+    /// Time since the start of the test.
     pub at: Duration,
+    /// The alarms, in any order.
     pub alarms: Vec<ExpectedAlarm>,
 }
 
+/// An alarm that is expected not to be at rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpectedAlarm {
+    /// Name of the rule.
     pub rule: Arc<str>,
+    /// Id of the sensor.
     pub sensor_id: SensorId,
     /// One of [`words::STATES`]; `None`: any.
     pub state: Option<&'static str>,
 }
 
+/// A change that is expected of an alarm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpectedTransition {
+    /// Time since the start of the test.
     pub at: Duration,
+    /// Name of the rule.
     pub rule: Arc<str>,
+    /// Id of the sensor.
     pub sensor_id: SensorId,
+    /// What the alarm does.
     pub change: Change,
     /// `None`: any.
     pub message: Option<String>,

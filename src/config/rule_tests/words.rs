@@ -31,6 +31,7 @@ pub const STATES: [&str; 8] = [
     "out-of-service",
 ];
 
+/// The word for a change in a file of rule tests.
 #[must_use]
 pub fn of_change(change: Change) -> &'static str {
     CHANGES.iter().find(|(_, known)| *known == change).map_or("changed", |(word, _)| word)

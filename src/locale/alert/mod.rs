@@ -12,13 +12,17 @@ mod summary;
 /// What an alert's message speaks of.
 #[derive(Debug, Clone, Copy)]
 pub struct AlertWords<'a> {
+    /// Quantity that was judged.
     pub quantity: &'a Quantity,
+    /// Kind of the rule.
     pub kind: &'a Kind,
+    /// Whether the alert was raised or resolved.
     pub state: AlertState,
     /// Whether it is over only because its rule or sensor was changed or removed.
     pub is_closed: bool,
     /// `None` if there never was one.
     pub value: Option<Value>,
+    /// Unit of the value and the threshold.
     pub unit: &'a Unit,
     /// Whether the sensor was said to be offline.
     pub is_offline: bool,
@@ -44,7 +48,7 @@ fn span(duration: Duration, day: &str) -> String {
     let parts = [(86_400, day), (3600, "h"), (60, "min"), (1, "s")];
     let Some(first) = parts.iter().position(|(size, _)| seconds >= 2 * size || seconds == *size)
     else {
-        return format!("{:?}", duration);
+        return format!("{duration:?}");
     };
     let (size, name) = parts[first];
     let rest = seconds % size;

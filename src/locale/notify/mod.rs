@@ -12,6 +12,7 @@ pub(super) mod fr;
 pub struct ToldAlarm<'a> {
     /// The last that happened to it.
     pub event: &'a AlertEvent,
+    /// Time at which the alarm was raised.
     pub starts_at: DateTime<Utc>,
     /// `None` while it lasts.
     pub ends_at: Option<DateTime<Utc>>,
@@ -21,9 +22,11 @@ pub struct ToldAlarm<'a> {
 pub struct NotifyWords {
     /// The group's name, empty for the group of all; how many alarms fire, how many are over.
     pub subject: fn(&str, usize, usize) -> String,
-    /// Above the alarms that were raised, are over, go on.
+    /// Heading of alarms that were raised.
     pub raised: &'static str,
+    /// Heading of resolved alarms.
     pub over: &'static str,
+    /// Heading of alarms that go on.
     pub standing: &'static str,
     /// One line.
     pub alarm: fn(&ToldAlarm<'_>) -> String,
@@ -35,6 +38,7 @@ pub struct NotifyWords {
     pub sent: fn(&str, &str) -> String,
     /// Why, and seconds to the next try.
     pub failed: fn(&str, &str, f64) -> String,
+    /// Log line: the named receiver can be notified again.
     pub works_again: fn(&str) -> String,
     /// The subject, and why.
     pub given_up: fn(&str, &str, &str) -> String,

@@ -10,77 +10,110 @@ pub(super) mod fr;
 pub enum Trouble {
     /// The password's file or variable, not the password.
     SecretUnreadable {
+        /// Error of the system.
         why: String,
     },
     /// A certificate or key file of ours.
     TlsFileUnusable {
+        /// Path of the file.
         file: String,
+        /// Error of the TLS library.
         why: String,
     },
     /// A setting that the client can't use.
     Unusable {
+        /// What is wrong with it.
         why: String,
     },
     /// The embedded broker has been stopped for good.
     EmbeddedStopped,
 
+    /// The host name can't be resolved.
     UnknownHost {
+        /// Host name.
         host: String,
+        /// Error of the resolver.
         why: String,
     },
+    /// Nothing listens at the address.
     Refused {
+        /// Address and port.
         address: String,
     },
+    /// No route leads to the address.
     Unreachable {
+        /// Address and port.
         address: String,
+        /// Error of the system.
         why: String,
     },
+    /// The address does not answer.
     TimedOut {
+        /// Address and port.
         address: String,
     },
     /// TLS was asked for, and plain MQTT answers.
     SpeaksPlain {
+        /// Address and port.
         address: String,
     },
     /// Plain MQTT was asked for, and TLS answers.
     SpeaksTls {
+        /// Address and port.
         address: String,
     },
     /// Something answers, but not MQTT.
     NotMqtt {
+        /// Address and port.
         address: String,
     },
     /// Connections are taken and nothing is said.
     Silent {
+        /// Address and port.
         address: String,
     },
 
     /// Signed by nobody who is trusted here.
     UnknownAuthority {
+        /// Issuer of the certificate.
         issuer: String,
     },
+    /// The certificate has expired.
     Expired {
+        /// Name in the certificate.
         name: String,
+        /// Date of expiry.
         since: String,
     },
+    /// The certificate is not valid yet.
     NotYetValid {
+        /// Name in the certificate.
         name: String,
+        /// Date from which it is valid.
         from: String,
     },
+    /// The certificate is for other host names.
     WrongHostName {
+        /// Host name that was asked for.
         host: String,
+        /// Host names in the certificate.
         names: Vec<String>,
     },
     /// Anything else that verification says.
     CertificateInvalid {
+        /// Error of the TLS library.
         why: String,
     },
+    /// The broker asks for a client certificate.
     ClientCertificateMissing,
+    /// The broker refuses the client certificate.
     ClientCertificateRefused {
+        /// Error of the TLS library.
         why: String,
     },
     /// The handshake failed before any certificate was looked at.
     TlsFailed {
+        /// Error of the TLS library.
         why: String,
     },
 
@@ -90,39 +123,53 @@ pub enum Trouble {
     BadCredentials,
     /// Known perhaps, but not let in; many brokers say this of a wrong password too.
     NotAuthorized,
+    /// The broker rejects the client id.
     ClientIdRejected {
+        /// Client id.
         client_id: String,
     },
+    /// Another client has connected with the client id.
     ClientIdInUse {
+        /// Client id.
         client_id: String,
     },
     /// The same, as far as one can tell from a broker that closes each connection without a word.
     ClientIdContested {
+        /// Client id.
         client_id: String,
     },
+    /// The broker does not speak this version of MQTT.
     VersionUnsupported {
+        /// Version of the protocol: 4 for MQTT 3.1.1, 5 for MQTT 5.
         version: u8,
     },
     /// Unavailable, busy or shutting down, by its own word.
     Unavailable,
+    /// A quota of the broker is exceeded.
     QuotaExceeded,
+    /// The broker has banned the client.
     Banned,
     /// The broker says to use another one.
     Moved,
+    /// The broker refuses a subscription.
     SubscriptionRefused {
+        /// Topic filter.
         filter: String,
     },
     /// The broker heard nothing for too long.
     KeepAlive,
     /// Another reason of MQTT 5, with what the broker added.
     OtherReason {
+        /// Reason code of MQTT 5.
         code: u8,
+        /// Text from the broker; may be empty.
         text: String,
     },
     /// An established connection ended without a word.
     Closed,
     /// A check right after the failure found nothing wrong.
     Unexplained {
+        /// How the connection failed.
         why: String,
     },
 }
@@ -130,6 +177,7 @@ pub enum Trouble {
 /// A trouble in words: neither ends with a full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
+    /// Cause.
     pub reason: String,
     /// What to do about it.
     pub advice: String,

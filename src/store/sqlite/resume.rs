@@ -11,8 +11,8 @@ use r2d2_sqlite::rusqlite::{self, Connection, OptionalExtension, Row, params};
 use super::database::open_to_read;
 use super::{recall, unreadable};
 use crate::domain::{
-    Fingerprint, Ingress, ListeningClocks, Location, Quantity, Reading, SensorId, SeriesState,
-    Unit, Value, time,
+    Fingerprint, Ingress, ListeningClocks, Location, Quantity, Reading, SensorId, SeriesPart,
+    SeriesState, Unit, Value, time,
 };
 use crate::messages::{ReadingStream, RecentReadings};
 use crate::store::ledger::{LedgerError, Progress};
