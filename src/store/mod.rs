@@ -11,6 +11,7 @@
 
 mod actor;
 mod backlog;
+mod history;
 mod ledger;
 mod legacy;
 mod push;
@@ -20,13 +21,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use actor::Writer;
+pub use history::{AlertFilter, AlertRow, QueryError, ReadingFilter, ReadingRow};
 pub use ledger::{
     Backend, Ledger, LedgerError, LedgerReader, PendingQuery, Progress, Settings, Work,
 };
 pub use legacy::LegacyError;
 #[cfg(test)]
 pub(crate) use sqlite::fixtures;
-pub use sqlite::query::{AlertFilter, AlertRow, History, QueryError, ReadingFilter, ReadingRow};
+pub use sqlite::query::History;
 
 use crate::config::Durability;
 

@@ -5,10 +5,10 @@ use std::io;
 use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::types::ValueRef;
 use r2d2_sqlite::rusqlite::{self, Row};
-use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{History, QueryError, Terms, number, text};
+use super::{History, Terms, number, text};
 use crate::domain::{AlarmState, AlertState, time};
+use crate::store::history::{AlertFilter, AlertRow, QueryError};
 use crate::store::sqlite::recall;
 
 const ALERT_COLUMNS: &str = "id, alert_id, rule, alert_type, sensor_id, location, quantity, \
@@ -24,78 +24,6 @@ const TELLING: &str = "(announced OR transition IS NULL
 const MEASURED: &str = "(announced OR (state = 'resolved' AND (transition IS NULL
      OR transition IN ('returned', 'closed', 'reset'))))
      AND alert_type <> 'FLOOD' AND alert_type NOT GLOB 'CHATTERING_*'";
-
-/// Which alert events; `Default` is all of them.
-#[derive(Debug, Clone, Default)]
-pub struct AlertFilter {
-    pub sensor: Option<String>,
-    pub state: Option<AlertState>,
-    /// At this time or later.
-    pub since: Option<DateTime<Utc>>,
-    /// After the event of this number.
-    pub after_number: Option<u64>,
-    /// Up to the event of this number.
-    pub up_to_number: Option<u64>,
-    /// At most so many, the newest of them.
-    pub newest: Option<u64>,
-    /// Only the events that raised an alert which still stands.
-    pub standing: bool,
-}
-
-/// One row of `alerts`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AlertRow {
-    pub number: u64,
-    pub alert_id: String,
-    pub rule: String,
-    pub alert_type: String,
-    pub sensor_id: String,
-    pub location: String,
-    pub quantity: String,
-    /// An integer where the reading carried one.
-    pub value: serde_json::Value,
-    pub unit: String,
-    pub threshold: Option<f64>,
-    pub severity: String,
-    pub state: String,
-    pub message: String,
-    /// As it stands in the file.
-    pub timestamp: String,
-    pub published_at: Option<String>,
-    /// What the alarm did; `None` in rows from before that was kept.
-    pub transition: Option<String>,
-    /// Who did it, where somebody did.
-    pub by: Option<String>,
-    pub why: Option<String>,
-    /// Whether people were told.
-    pub announced: bool,
-}
-
-/// An event with the fields it is published with, in their order, and then what only the file knows: the
-/// quantity and unit by themselves, when the broker had it, what the alarm did, and by whose word.
-impl Serialize for AlertRow {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("alert_type", &self.alert_type)?;
-        map.serialize_entry("sensor_id", &self.sensor_id)?;
-        map.serialize_entry("location", &self.location)?;
-        map.serialize_entry(&self.quantity, &self.value)?;
-        map.serialize_entry("threshold", &self.threshold)?;
-        map.serialize_entry("message", &self.message)?;
-        map.serialize_entry("timestamp", &self.timestamp)?;
-        map.serialize_entry("severity", &self.severity)?;
-        map.serialize_entry("alert_id", &self.alert_id)?;
-        map.serialize_entry("rule", &self.rule)?;
-        map.serialize_entry("state", &self.state)?;
-        map.serialize_entry("quantity", &self.quantity)?;
-        map.serialize_entry("unit", &self.unit)?;
-        map.serialize_entry("published_at", &self.published_at)?;
-        map.serialize_entry("transition", &self.transition)?;
-        map.serialize_entry("by", &self.by)?;
-        map.serialize_entry("why", &self.why)?;
-        map.end()
-    }
-}
 
 impl History {
     /// Hands on the alert events, oldest first, until `each` fails: in order of time, or of their numbers

@@ -4,6 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::{AlertEvent, AlertState, Change, Operator};
+use crate::store::history::{AlertFilter, AlertRow};
 use crate::store::sqlite::fixtures::{
     alerts, append, at, event, humidity, readings, stored, temperature, value,
 };
