@@ -61,12 +61,7 @@ pub struct Gateway {
     pub(super) progress_at: Instant,
     /// Storage did not answer: it is not asked before the next tick.
     pub(super) storage_resting: bool,
-    /// A report to storage is under way.
-    pub(super) reporting: bool,
-    /// The last connection that storage has taken a report of.
-    pub(super) announced: Option<GatewayLink>,
-    /// Connections made by this incarnation.
-    pub(super) num_connections: u32,
+    pub(super) reports: Reports,
     pub(super) turns: Turns,
     /// A look at the next alert's turn is due.
     pub(super) turn_is_timed: bool,
@@ -82,6 +77,16 @@ pub(super) struct Lines {
     pub refused: LineLimit,
     pub dropped: LineLimit,
     pub disk: LineLimit,
+}
+
+/// Reports to storage on the alerts it pushed.
+#[derive(Default)]
+pub(super) struct Reports {
+    pub is_under_way: bool,
+    /// The last connection that storage has taken a report of.
+    pub announced: Option<GatewayLink>,
+    /// Connections made by this incarnation.
+    pub num_connections: u32,
 }
 
 impl Gateway {
@@ -119,9 +124,7 @@ impl Gateway {
             paused_until: None,
             progress_at: now(),
             storage_resting: false,
-            reporting: false,
-            announced: None,
-            num_connections: 0,
+            reports: Reports::default(),
             turns: Turns::default(),
             turn_is_timed: false,
             unmarked: 0,

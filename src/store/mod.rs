@@ -22,9 +22,8 @@ use std::sync::Arc;
 
 pub use actor::Writer;
 pub use history::{AlertFilter, AlertRow, QueryError, ReadingFilter, ReadingRow};
-pub use ledger::{
-    Backend, Ledger, LedgerError, LedgerReader, PendingQuery, Progress, Settings, Work,
-};
+use ledger::Backend;
+pub use ledger::{LedgerError, Progress, Settings};
 pub use legacy::LegacyError;
 #[cfg(test)]
 pub(crate) use sqlite::fixtures;
