@@ -5,7 +5,8 @@ use std::io;
 use chrono::{DateTime, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::domain::AlertState;
+use crate::domain::{AlertEvent, AlertState};
+use crate::wire;
 
 /// Why a query ended early.
 #[derive(Debug, thiserror::Error)]
@@ -61,57 +62,30 @@ pub struct AlertFilter {
     pub standing: bool,
 }
 
-/// One row of `alerts`.
+/// An alert event as it is stored.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AlertRow {
-    pub number: u64,
-    pub alert_id: String,
-    pub rule: String,
-    pub alert_type: String,
-    pub sensor_id: String,
-    pub location: String,
-    pub quantity: String,
-    /// An integer where the reading carried one.
-    pub value: serde_json::Value,
-    pub unit: String,
-    pub threshold: Option<f64>,
-    pub severity: String,
-    pub state: String,
-    pub message: String,
-    /// As it stands in the file.
+pub struct StoredAlert {
+    pub event: AlertEvent,
+    /// As it stands in the file, with its zone or without.
     pub timestamp: String,
+    /// When the broker had it.
     pub published_at: Option<String>,
-    /// What the alarm did; `None` in rows from before that was kept.
-    pub transition: Option<String>,
-    /// Who did it, where somebody did.
-    pub by: Option<String>,
-    pub why: Option<String>,
-    /// Whether people were told.
-    pub announced: bool,
 }
 
-/// An event with the fields it is published with, in their order, and then what only the file knows: the
-/// quantity and unit by themselves, when the broker had it, what the alarm did, and by whose word.
-impl Serialize for AlertRow {
+/// An event with the fields it is published with, in their order, and then what only storage has: the quantity
+/// and unit by themselves, when the broker had it, the alarm's transition, and the operator.
+impl Serialize for StoredAlert {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { event, timestamp, published_at } = self;
+        let operator = event.operator.as_ref();
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("alert_type", &self.alert_type)?;
-        map.serialize_entry("sensor_id", &self.sensor_id)?;
-        map.serialize_entry("location", &self.location)?;
-        map.serialize_entry(&self.quantity, &self.value)?;
-        map.serialize_entry("threshold", &self.threshold)?;
-        map.serialize_entry("message", &self.message)?;
-        map.serialize_entry("timestamp", &self.timestamp)?;
-        map.serialize_entry("severity", &self.severity)?;
-        map.serialize_entry("alert_id", &self.alert_id)?;
-        map.serialize_entry("rule", &self.rule)?;
-        map.serialize_entry("state", &self.state)?;
-        map.serialize_entry("quantity", &self.quantity)?;
-        map.serialize_entry("unit", &self.unit)?;
-        map.serialize_entry("published_at", &self.published_at)?;
-        map.serialize_entry("transition", &self.transition)?;
-        map.serialize_entry("by", &self.by)?;
-        map.serialize_entry("why", &self.why)?;
+        wire::write_alert(&mut map, event, timestamp)?;
+        map.serialize_entry("quantity", event.quantity.as_str())?;
+        map.serialize_entry("unit", event.unit.as_str())?;
+        map.serialize_entry("published_at", published_at)?;
+        map.serialize_entry("transition", event.change.as_str())?;
+        map.serialize_entry("by", &operator.map(|operator| &*operator.by))?;
+        map.serialize_entry("why", &operator.and_then(|operator| operator.why.as_deref()))?;
         map.end()
     }
 }

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use actor::Writer;
-pub use history::{AlertFilter, AlertRow, QueryError, ReadingFilter, ReadingRow};
+pub use history::{AlertFilter, QueryError, ReadingFilter, ReadingRow, StoredAlert};
 use ledger::Backend;
 pub use ledger::{LedgerError, Progress, Settings};
 pub use legacy::LegacyError;

@@ -188,7 +188,8 @@ pub(in crate::store) fn readable(row: &Row<'_>) -> rusqlite::Result<Option<Alert
     }
 }
 
-fn read(row: &Row<'_>) -> Result<AlertEvent, Unreadable> {
+/// The alert event of a row with [`EVENT_COLUMNS`].
+pub(in crate::store) fn read(row: &Row<'_>) -> Result<AlertEvent, Unreadable> {
     let (sensor_id, quantity): (Arc<str>, Arc<str>) = (row.get("sensor_id")?, row.get("quantity")?);
     let mut event = AlertEvent::new(SensorId::new(&sensor_id)?, Quantity::new(&quantity)?);
     for (at, Column(_, _, read)) in COLUMNS.iter().enumerate() {
