@@ -30,9 +30,9 @@ fn alerts_published_by_a_killed_installation_are_stored_under_their_ids() {
     };
     prepare(settings, &[]).unwrap();
     let mut stored = Vec::new();
-    let mut each = |row: vigie::store::AlertRow| {
-        assert!(row.announced && row.published_at.is_none());
-        stored.push(row.alert_id);
+    let mut each = |row: vigie::store::StoredAlert| {
+        assert!(row.event.announced && row.published_at.is_none());
+        stored.push(row.event.alert_id.to_string());
         Ok(())
     };
     History::open(&path).unwrap().alerts(&AlertFilter::default(), &mut each).unwrap();
