@@ -129,11 +129,6 @@ impl Publication {
         self.queued.len() + self.in_flight.len()
     }
 
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.len()
-    }
-
     /// Readings skipped or refused for good, in this run.
     #[must_use]
     pub const fn given_up(&self) -> u64 {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub use actor::Writer;
 pub use history::{AlertFilter, QueryError, ReadingFilter, ReadingRow, StoredAlert};
 use ledger::Backend;
-pub use ledger::{LedgerError, Progress, Settings};
+pub use ledger::{LedgerError, LedgerReader, Progress, Settings};
 pub use legacy::LegacyError;
 #[cfg(test)]
 pub(crate) use sqlite::fixtures;
