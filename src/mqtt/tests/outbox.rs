@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::mosquitto::{self, Mosquitto, free_port};
+use super::peer::{Peer, free_port};
 use super::stage::{Stage, log_of, on_stage, reading, readings, settings, until};
 use crate::domain::{Location, Reading};
 use crate::mqtt::Settings;
@@ -13,9 +13,6 @@ fn settings_in(name: &str, port: u16, home: &tempfile::TempDir) -> Settings {
 
 #[test]
 fn what_was_accepted_survives_panics_and_then_the_process() {
-    if !mosquitto::is_here() {
-        return;
-    }
     on_stage(async {
         let home = tempfile::tempdir().unwrap();
         let stage = Stage::in_folder(settings_in("two-ends", free_port(), &home));
@@ -31,7 +28,7 @@ fn what_was_accepted_survives_panics_and_then_the_process() {
         assert!(line.contains("60 readings"), "{line}");
         drop(stage);
 
-        let broker = Mosquitto::start();
+        let broker = Peer::start();
         let stage = Stage::in_folder(settings_in("two-ends", broker.port, &home));
         let gateway = stage.start();
         until("all of it", || stage.numbers().len() >= 60).await;
