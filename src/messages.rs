@@ -5,10 +5,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use actix::Message;
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 use crate::alarms::engine::Expected;
@@ -16,24 +15,24 @@ use crate::alarms::quiet::QuietSettings;
 use crate::alarms::rule::Rule;
 use crate::config::Secret;
 use crate::domain::{
-    ActionRecord, AlarmState, AlertEvent, OperatorAction, Reading, Rejected, StandingAlert,
+    ActionRecord, AlarmState, AlertEvent, Fingerprint, ListeningClocks, OperatorAction, Reading,
+    Rejected, SeriesState, StandingAlert,
 };
-use crate::ingest::journal::Position;
+use crate::ingest::Position;
 
-/// Sensor → gateway: publish these, in this order.
+/// Sensor → intake: log these, in this order. Answered when they are in the log.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct PublishReadings {
-    /// Readings in the order in which they are published.
+pub struct Measured {
+    /// Readings in the order in which they are logged.
     pub readings: Vec<Reading>,
-    /// Told once the broker has acknowledged all of them; dropped untold when they were given up.
-    /// A sensor that must not outrun the broker (a replay at full speed) waits for it.
-    pub delivered: Option<oneshot::Sender<()>>,
+    /// Whether the sender must not outrun publication: a replay at full speed. The answer then waits while too
+    /// many own readings wait for the broker.
+    pub is_paced: bool,
 }
 
 /// A reading with its verdict.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
     /// Reading as it was decoded.
     pub reading: Reading,
@@ -43,33 +42,31 @@ pub struct Judged {
 
 /// Evaluator → storage: commit these, and how far in the intake journal they reach, in one
 /// transaction.
-#[derive(Debug, Default, Message, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Message)]
 #[rtype(result = "()")]
 pub struct Store {
     /// One more than the message before it, as long as the database lives; storage takes no other.
     pub number: u64,
-    /// The last record of the intake journal that all of this comes of.
+    /// The last record of the log that all of this comes of.
     pub through: Position,
-    /// How long the installation has been listening, in all.
-    pub watch: Duration,
-    /// Readings to be stored, in the order of the journal.
+    /// Wall clock of that record's receipt; `None` where no record was ever evaluated.
+    pub received_at: Option<DateTime<Utc>>,
+    /// Listening clocks as of that record.
+    pub clocks: ListeningClocks,
+    /// Readings to be stored, in the order of the log.
     pub readings: Vec<Judged>,
     /// Alert events of these readings, in the order in which they happened.
     pub alerts: Vec<AlertEvent>,
-    /// The row that the first of them is to have, as storage has decided; the others follow it. `None` for the
-    /// next ones that are free.
-    #[serde(skip)]
-    pub first_alert_row: Option<i64>,
     /// The alarms that are no longer as they were.
     pub alarms: Vec<AlarmState>,
+    /// Checkpoints of series, as of the end of the batch.
+    pub series: Vec<SeriesState>,
     /// Messages that could not be used.
     pub rejected: Vec<Rejected>,
     /// What operators asked for, refused or not.
     pub actions: Vec<ActionRecord>,
     /// Told once the message can't get lost any more, short of the death of the process; dropped
     /// untold when it was lost, or not taken.
-    #[serde(skip)]
     pub taken: Option<oneshot::Sender<()>>,
 }
 
@@ -78,7 +75,7 @@ impl Store {
     #[must_use]
     pub const fn num_rows(&self) -> usize {
         let others = self.alarms.len() + self.rejected.len() + self.actions.len();
-        self.readings.len() + self.alerts.len() + others
+        self.readings.len() + self.alerts.len() + self.series.len() + others
     }
 
     /// The places it takes on its route, some 250 bytes each: its rows, and what there is besides.
@@ -88,21 +85,12 @@ impl Store {
         const OF_ITS_OWN: usize = 20;
         /// Up to 4 KiB are kept of each.
         const OF_A_REJECTED: usize = 16;
-        OF_ITS_OWN + self.num_rows() + OF_A_REJECTED * self.rejected.len()
-    }
-
-    /// The alert events, each with the row that it is to have.
-    pub fn alert_rows(&self) -> impl Iterator<Item = (Option<i64>, &AlertEvent)> {
-        let rows = (0..).map(|n: i64| self.first_alert_row.map(|first| first + n));
-        rows.zip(&self.alerts)
-    }
-
-    /// Those of them that are to be published, once storage has decided on their rows.
-    pub fn announced(&self) -> impl Iterator<Item = PendingAlert> {
-        let rows = self.alert_rows().filter(|(_, event)| event.announced);
-        rows.filter_map(|(row_id, event)| {
-            Some(PendingAlert { row_id: row_id?, event: event.clone() })
-        })
+        /// Up to 6 KiB each, with a rule that looks back.
+        const OF_A_CHECKPOINT: usize = 24;
+        OF_ITS_OWN
+            + self.num_rows()
+            + OF_A_REJECTED * self.rejected.len()
+            + OF_A_CHECKPOINT * self.series.len()
     }
 }
 
@@ -116,40 +104,106 @@ pub struct LoadResumePoint;
 #[rtype(result = "Result<(), String>")]
 pub struct ConfirmCommitted;
 
-/// Web → evaluator: an operator's action. Answered when what became of it is committed; `Err` when that
-/// isn't known, and whether it was done must be looked up.
+/// Web → intake: an operator's action. Answered when what it did is committed; `Err` when that isn't known, and
+/// the outcome must be looked up.
 #[derive(Message)]
 #[rtype(result = "Result<ActionRecord, String>")]
 pub struct Operate {
     /// Action to be applied.
     pub action: OperatorAction,
-    /// Who asked waits no longer than this: then it is not done any more.
-    pub until: Instant,
 }
 
 /// What is committed, as far as evaluation must know it to go on.
 #[derive(Debug, Default)]
 pub struct ResumePoint {
-    /// The last record of the intake journal that is committed.
+    /// The last record of the log that is committed.
     pub position: Position,
+    /// Wall clock of that record's receipt, where it is known.
+    pub received_at: Option<DateTime<Utc>>,
     /// Of the last message committed.
     pub number: u64,
-    /// Listening clock: for how long messages could be received so far.
-    pub watch: Duration,
+    /// Number of the last alert event ever stored; the next event's is one more.
+    pub last_event: u64,
+    /// Listening clocks as of the position.
+    pub clocks: ListeningClocks,
     /// Alerts that have been raised and not resolved.
     pub standing: Vec<StandingAlert>,
     /// States of alarms that are not at rest.
     pub alarms: Vec<AlarmState>,
-    /// The last readings committed, those of each series oldest first.
-    pub recent: Vec<Reading>,
+    /// Checkpoints of series.
+    pub series: Vec<SeriesState>,
+    /// Readings committed after the checkpoint of their series, in the order of their commits.
+    pub since: ReadingStream,
+    /// The last readings committed, for dedup.
+    pub recent: RecentReadings,
 }
 
-/// Storage → intake: how far the intake journal is committed; what is can be deleted.
-#[derive(Debug, Default)]
-pub struct Committed(AtomicU64);
+/// Readings, read from the store as they are asked for; blocks its thread. An error ends it.
+pub struct ReadingStream(Box<dyn Iterator<Item = Result<Reading, String>> + Send>);
 
-impl Committed {
-    /// A cell that starts at the committed position.
+impl ReadingStream {
+    #[must_use]
+    pub fn new(readings: impl Iterator<Item = Result<Reading, String>> + Send + 'static) -> Self {
+        Self(Box::new(readings))
+    }
+}
+
+impl Default for ReadingStream {
+    fn default() -> Self {
+        Self::new(std::iter::empty())
+    }
+}
+
+impl Iterator for ReadingStream {
+    type Item = Result<Reading, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next()
+    }
+}
+
+impl std::fmt::Debug for ReadingStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ReadingStream")
+    }
+}
+
+/// Fingerprints of the last readings committed, oldest first.
+#[derive(Debug, Default)]
+pub struct RecentReadings {
+    pub temperatures: Vec<Fingerprint>,
+    /// Readings of all other quantities.
+    pub others: Vec<Fingerprint>,
+}
+
+impl RecentReadings {
+    /// Readings of each kind that dedup remembers: a quarter of a minute at 2,000 a second. What 32,768 places
+    /// of a hash table hold, some 500 kB with their order.
+    pub const CAPACITY: usize = 28_672;
+}
+
+/// Evaluator → storage: which of these readings are stored? Answered with the fingerprints of those that are, from
+/// what is committed.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<Fingerprint>, String>")]
+pub struct FindStored {
+    pub readings: Vec<Reading>,
+}
+
+/// Cursors over the log. Records behind all of them can be deleted.
+#[derive(Debug, Default)]
+pub struct Cursors {
+    /// Set by storage: the last record whose rows are committed.
+    pub evaluation: Cursor,
+    /// Set by the gateway, and committed by storage: every own reading up to here is published or skipped.
+    pub publication: Cursor,
+}
+
+/// A position in the log that only grows.
+#[derive(Debug, Default)]
+pub struct Cursor(AtomicU64);
+
+impl Cursor {
     #[must_use]
     pub const fn new(position: Position) -> Self {
         Self(AtomicU64::new(position))
@@ -161,50 +215,42 @@ impl Committed {
         self.0.load(Ordering::Acquire)
     }
 
-    /// It never goes back.
+    /// Moves it forward. A position that lies behind changes nothing.
     pub fn advance(&self, position: Position) {
         self.0.fetch_max(position, Ordering::AcqRel);
     }
 }
 
-/// Storage → gateway: announced alert events are on disk, committed or about to be, and wait to be
-/// published.
-/// A hint only: losing one is harmless, since the next one shows it, and the gateway also asks at
-/// every connect.
-#[derive(Debug, Default, Message)]
+/// Storage → gateway: publish these announced alert events, in this order. Each takes one of the gateway's
+/// credits until it is in a [`PushReport`]. Idempotent: the gateway ignores events it has.
+#[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct AlertsWaiting {
-    /// The row of the last announced event before `rows` in this run, 0 before the first; `None` for a mere
-    /// hint.
-    pub after_row_id: Option<i64>,
-    /// All that were announced since, to spare the question; empty when there are many.
-    pub rows: Vec<PendingAlert>,
+pub struct PushAlerts {
+    /// The gateway's incarnation that has the credits; any other ignores the message.
+    pub incarnation: u32,
+    pub events: Vec<Arc<AlertEvent>>,
 }
 
-/// An announced alert event that the broker has not acknowledged yet.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PendingAlert {
-    /// Names the stored event; grows with time.
-    pub row_id: i64,
-    /// Alert event as it is published.
-    pub event: AlertEvent,
+/// One connection of one incarnation of the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayLink {
+    pub incarnation: u32,
+    /// Connections made by the incarnation; 0 before the first.
+    pub connection: u32,
 }
 
-/// Gateway → storage: the oldest events still to be published, after the given row.
-#[derive(Message)]
-#[rtype(result = "Result<Vec<PendingAlert>, String>")]
-pub struct LoadPendingAlerts {
-    /// 0 for the first.
-    pub after_row_id: i64,
-    /// Row limit.
-    pub at_most: usize,
+/// Gateway → storage: what became of pushed alert events. An empty one announces a new incarnation, which
+/// returns all credits, or a new connection. Answered once the deliveries can't be lost but by the death of
+/// the process, with whether more events follow.
+#[derive(Debug, Message)]
+#[rtype(result = "bool")]
+pub struct PushReport {
+    pub link: GatewayLink,
+    /// Numbers of events whose delivery the broker has completed.
+    pub delivered: Vec<u64>,
+    /// Numbers of events whose topic the broker refuses.
+    pub refused: Vec<u64>,
 }
-
-/// Gateway → storage: the broker has completed the delivery of these events. Answered when that
-/// can't be forgotten any more, short of the death of the process.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct AlertsDelivered(pub Vec<i64>);
 
 /// Storage → receivers of notifications, by a watch channel: alert events were committed.
 pub type AlertsStored = tokio::sync::watch::Sender<()>;
@@ -220,10 +266,10 @@ pub struct LoadReceiver {
 /// What a receiver of notifications kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeptByReceiver {
-    /// The last alert event it has taken in; `None` for a receiver that is new.
-    pub through: Option<i64>,
-    /// The last alert event there is: a new receiver begins after it.
-    pub last_row_id: i64,
+    /// Number of the last alert event it has taken in; `None` for a new receiver.
+    pub through: Option<u64>,
+    /// Number of the last alert event stored: a new receiver begins after it.
+    pub last_event: u64,
     /// Names and texts, as it wrote them.
     pub parts: Vec<(String, String)>,
 }
@@ -235,26 +281,26 @@ pub struct KeptByReceiver {
 pub struct KeepReceiver {
     /// Name of the receiver.
     pub receiver: Arc<str>,
-    /// The last alert event it has taken in.
-    pub through: i64,
+    /// Number of the last alert event it has taken in.
+    pub through: u64,
     /// In place of what was kept under these names; `None` for what is no more.
     pub parts: Vec<(String, Option<String>)>,
 }
 
 /// Receiver → storage: alert events, oldest first.
 #[derive(Message)]
-#[rtype(result = "Result<Vec<PendingAlert>, String>")]
+#[rtype(result = "Result<Vec<AlertEvent>, String>")]
 pub enum LoadAlerts {
-    /// Those that are announced, after the given row, and the ends that their rules announce to nobody, as
-    /// it is with `announce = "every-reading"`.
+    /// Those after an event that are announced, and the ends that their rules do not announce, as with
+    /// `announce = "every-reading"`.
     After {
-        /// Row after which to read.
-        row_id: i64,
+        /// Number of the event after which to read.
+        number: u64,
         /// Row limit.
         at_most: usize,
     },
-    /// Of these rows, those that are there.
-    Rows(Vec<i64>),
+    /// Those of these numbers that are stored.
+    Numbers(Vec<u64>),
 }
 
 /// Reloader → evaluator: judge by these rules from now on, those of the restarts to come among them.

@@ -6,9 +6,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use vigie::alarms::engine::Engine;
+use vigie::alarms::engine::{Engine, RecordTime};
 use vigie::config;
-use vigie::domain::{Location, Quantity, Reading, SensorId, Unit, Value};
+use vigie::domain::{Ingress, ListeningClocks, Location, Quantity, Reading, SensorId, Unit, Value};
 
 use crate::figures::{Pairs, Table};
 
@@ -104,7 +104,7 @@ impl Bench {
         let rules = config.unwrap_or_else(|errors| panic!("{errors}")).rules;
         let mut engine = Engine::new(rules, chrono_tz::UTC);
         let other = reading("COLD_REF", DateTime::UNIX_EPOCH);
-        engine.judge(&other, Duration::ZERO, &mut Vec::new());
+        engine.judge(&other, Ingress::Own, &mut Vec::new());
         Self { engine, reading: reading("COLD_01", DateTime::UNIX_EPOCH) }
     }
 
@@ -117,8 +117,11 @@ impl Bench {
             self.reading.value = values[n as usize % values.len()];
             let watch =
                 (self.reading.timestamp - DateTime::UNIX_EPOCH).to_std().unwrap_or_default();
+            let clocks = ListeningClocks::all_at(watch);
+            let received_at = self.reading.timestamp;
             let mut outcomes = Vec::new();
-            black_box(self.engine.judge(&self.reading, watch, &mut outcomes));
+            self.engine.advance(RecordTime { position: 0, received_at, clocks }, &mut outcomes);
+            black_box(self.engine.judge(&self.reading, Ingress::Own, &mut outcomes));
             assert!(outcomes.is_empty(), "{outcomes:?}");
         }
         let nanos = start.elapsed().as_secs_f64() * 1e9 / f64::from(TIMES_A_ROUND);

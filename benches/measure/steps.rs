@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta};
 use vigie::alarms::engine::Engine;
 use vigie::config::{AlertsConfig, Announce, Durability, Limits, ReadingTopic, Thresholds};
-use vigie::domain::{Quantity, Reading};
+use vigie::domain::{Ingress, Quantity, Reading};
 use vigie::ingest::codec::{Codec, Decoded, Message, OriginJson};
 use vigie::ingest::journal::Journal;
-use vigie::messages::{AlertsStored, Judged, LoadPendingAlerts, Store};
-use vigie::store::{self, Ahead, Settings, Writer};
+use vigie::messages::{AlertsStored, ConfirmCommitted, Judged, Store};
+use vigie::store::{self, Settings, Writer};
 use vigie::supervisor::{ChildSpec, Mailbox, Readiness, Route, Tree};
 use vigie::wire::Topics;
 
@@ -44,7 +44,7 @@ pub fn measure(table: &mut Table) {
     let decoding = time(|| decode(&codec));
     let judging = time(|| {
         let mut outcomes = Vec::new();
-        engine.judge(&reading, Duration::ZERO, &mut outcomes);
+        engine.judge(&reading, Ingress::Own, &mut outcomes);
         outcomes
     });
     let committing = commit(&reading);
@@ -98,19 +98,16 @@ fn commit(reading: &Reading) -> f64 {
         rejected_keep: 0,
         naive: false,
     };
-    let mut database = store::open(&settings).expect("a database");
-    let ahead = Ahead::open(&folder.path().join("alerts"), settings.durability, &mut database);
-    let ahead = ahead.expect("a folder");
-    drop(database);
+    let prepared = store::prepare(settings, &[]).expect("a database");
     let mailbox = Mailbox::<Writer>::default();
     let store = mailbox.route::<Store>(BATCHES_A_ROUND as usize);
-    let committed = mailbox.route::<LoadPendingAlerts>(1);
+    let committed = mailbox.route::<ConfirmCommitted>(1);
     let (told, figure) = std::sync::mpsc::channel();
     actix::System::new().block_on(async move {
         let writer = ChildSpec::critical(
             "storage",
             mailbox,
-            Writer::factory(settings, ahead, None, Arc::default(), AlertsStored::default()),
+            Writer::factory(prepared, None, Arc::default(), AlertsStored::default()),
         )
         .readiness(Readiness::Signalled { at_most: AT_MOST });
         let tree = Tree::new().child(writer).start().expect("a tree");
@@ -124,7 +121,7 @@ fn commit(reading: &Reading) -> f64 {
 async fn commit_rounds(
     reading: &Reading,
     store: &Route<Store>,
-    committed: &Route<LoadPendingAlerts>,
+    committed: &Route<ConfirmCommitted>,
 ) -> f64 {
     let mut rounds = Vec::new();
     for round in 0..ROUNDS {
@@ -135,8 +132,7 @@ async fn commit_rounds(
             store.send(batch, AT_MOST).await.expect("room");
         }
         // Answered when all that was sent before is committed.
-        let question = LoadPendingAlerts { after_row_id: 0, at_most: 1 };
-        let answer = committed.request(question, AT_MOST).await;
+        let answer = committed.request(ConfirmCommitted, AT_MOST).await;
         answer.expect("an answer").expect("a commit");
         let rows = f64::from(BATCH * BATCHES_A_ROUND);
         rounds.push(start.elapsed().as_secs_f64() * 1e9 / rows);

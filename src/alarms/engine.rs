@@ -8,6 +8,7 @@
 //! Never: more than one series for each sensor and quantity that was heard or is expected, nor more of those
 //! heard than [`MOST_SERIES`].
 
+mod checkpoints;
 mod entries;
 mod ids;
 mod late;
@@ -16,9 +17,11 @@ mod quieting;
 mod recall;
 mod reload;
 mod restore;
+mod telling;
+mod time;
 mod unread;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,17 +29,22 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::kept::{self, Kept};
-use super::machine::{Announcement, Change, Event, Moment, Transition};
+use super::machine::{Event, Moment, Transition};
 use super::quiet::{Quieting, Summary};
 use super::rule::{Rule, Timing};
 use super::select::Index;
-use super::series::{Entry, Key, Newest, Series, Step};
+use super::series::{Entry, Key, Newest, Series, is_timed};
 use crate::domain::{
-    AlarmState, Location, Operator, QuickMap, Reading, SensorId, StandingAlert, Unit, Value,
+    AlarmState, Ingress, ListeningClocks, Location, Operator, QuickMap, Reading, SensorId,
+    SeriesState, StandingAlert, Unit, Value,
 };
 
+use self::checkpoints::{Checkpoints, Concerned};
 use self::ids::Ids;
-pub use quieting::Expected;
+pub use self::quieting::Expected;
+use self::telling::tell;
+use self::time::{Cause, Looks};
+pub use self::time::{Deadlines, RecordTime};
 
 /// How many series there may be before readings of further ones are no longer judged: more than twice the
 /// largest fleet Vigie is made for. Measured, a series takes 0.4 kB with one rule and 0.5 kB with two; a device that
@@ -81,12 +89,20 @@ pub struct Judgement {
     pub is_one_too_many: bool,
 }
 
-/// What an engine goes on from.
+/// What an engine goes on from: everything as of one commit.
 #[derive(Debug, Default)]
-pub struct Past<'a> {
-    pub watch: Duration,
-    pub recent: &'a [Reading],
+pub struct Past {
+    pub clocks: ListeningClocks,
+    /// Wall clock at the last record; `None` as an earlier version left it.
+    pub received_at: Option<DateTime<Utc>>,
+    /// Way in of what an earlier version stored, which had one listening clock.
+    pub former_ingress: Ingress,
+    /// Last checkpoints.
+    pub series: Vec<SeriesState>,
+    /// Readings stored after the checkpoint of their series, those of a series in the order they were stored.
+    pub since: Vec<Reading>,
     pub alarms: Vec<AlarmState>,
+    /// Alerts that stand by their events.
     pub standing: Vec<StandingAlert>,
 }
 
@@ -98,8 +114,11 @@ pub struct Engine {
     marks: Vec<u64>,
     index: Index,
     series: QuickMap<Key, Series>,
-    /// When to look at a series that says nothing, on the watch clock.
-    looks: BTreeSet<(Duration, Key)>,
+    clocks: ListeningClocks,
+    cause: Cause,
+    looks: Looks,
+    concerned: Concerned,
+    checkpoints: Checkpoints,
     /// The alarms that are no longer as they were kept.
     changed: HashSet<(Key, usize)>,
     /// Of the alarms as they were kept.
@@ -135,28 +154,32 @@ impl Engine {
         let rules: Vec<_> = rules.into_iter().map(Arc::new).collect();
         let index = Index::new(&rules);
         let quieting = Quieting::new(&rules);
-        Self { rules, marks, index, zone, quieting, ..Self::default() }
+        let concerned = Concerned::new(&rules);
+        Self { rules, marks, index, zone, quieting, concerned, ..Self::default() }
     }
 
-    /// Judges a reading, heard at `watch`.
+    /// Judges a reading that came by `ingress`.
     pub fn judge(
         &mut self,
         reading: &Reading,
-        watch: Duration,
+        ingress: Ingress,
         out: &mut Vec<Outcome>,
     ) -> Judgement {
+        self.begin_part();
         let num_before = out.len();
         let key = (reading.sensor_id.clone(), reading.quantity.clone());
         if self.series.len() >= self.room.0 && !self.series.contains_key(&key) {
             return Judgement { is_one_too_many: true, ..Judgement::default() };
         }
-        let newest = Newest::new(reading, watch);
+        let heard = self.clocks.get(ingress);
+        let newest = Newest::new(reading, ingress, heard, self.cause.position);
+        self.hear_by(&key, ingress);
         let mut series = self.take(&key, &newest, out);
         let mut judgement = Judgement::default();
         if series.newest.makes_late(&newest) {
-            if !series.went_back(watch) {
+            if !series.went_back(heard) {
                 judgement.is_broken = self.hear_late(key, series, &newest, out);
-                self.follow_up(num_before, watch, out);
+                self.follow_up(num_before, out);
                 return judgement;
             }
             judgement.clock_went_back_from = Some(series.newest.at);
@@ -167,33 +190,37 @@ impl Engine {
         let previous = (!is_first).then_some(series.newest.at);
         series.newest = newest;
         series.late_since = None;
+        self.note_lateness(&key, &series);
+        self.note_change(&key, &mut series, is_first);
         judgement.is_broken = self.judge_newest(&key, &mut series, previous, out);
         self.put(key, series);
-        self.follow_up(num_before, watch, out);
+        self.follow_up(num_before, out);
         judgement
     }
 
-    /// What runs out by `watch` though nothing was heard.
-    pub fn elapse(&mut self, watch: Duration, out: &mut Vec<Outcome>) {
-        let num_before = out.len();
-        while self.looks.first().is_some_and(|(look_at, _)| *look_at <= watch) {
-            let Some((look_at, key)) = self.looks.pop_first() else { break };
-            let Some(series) = self.series.get_mut(&key) else { continue };
-            series.look_at = None;
-            self.each_entry(key, out, |entry, rule, newest, reasons| {
-                entry.elapse(rule, newest, (look_at, watch), reasons)
-            });
-            // What one begins or ends, others may have to wait for.
-            self.follow_causes(look_at, out);
+    /// A series is heard by `ingress`: its silence and delays go on by that listening clock.
+    fn hear_by(&mut self, key: &Key, ingress: Ingress) {
+        let Some(series) = self.series.get_mut(key) else { return };
+        if series.newest.ingress == ingress {
+            return;
         }
-        self.follow_up(num_before, watch, out);
-    }
-
-    /// When something may run out next, on the watch clock.
-    #[must_use]
-    pub fn next_look(&self) -> Option<Duration> {
-        let look = self.looks.first().map(|(look_at, _)| *look_at);
-        look.into_iter().chain(self.quieting.flood.as_ref().and_then(|flood| flood.due())).min()
+        if let Some(look_at) = series.look_at.take() {
+            self.looks.remove(series.newest.ingress, look_at, key);
+        }
+        series.change_ingress(ingress, &self.clocks);
+        series.newest.position = self.cause.position;
+        for entry in &series.entries {
+            if !entry.is_at_rest() || is_timed(&self.rules[entry.rule]) {
+                self.changed.insert((key.clone(), entry.rule));
+            }
+        }
+        series.look_at = series.due(&self.rules);
+        if let Some(look_at) = series.look_at {
+            self.looks.insert(ingress, look_at, key.clone());
+        }
+        if series.late_since.is_some() {
+            self.checkpoints.note_lateness(key);
+        }
     }
 
     /// What is to be kept of the alarms that changed since this was last asked.
@@ -222,51 +249,62 @@ impl Engine {
     /// Takes a series out, with the rules that hold for where it is now: a late reading doesn't move it. A new
     /// one was never heard.
     fn take(&mut self, key: &Key, newest: &Newest, out: &mut Vec<Outcome>) -> Series {
-        let mut old = match self.series.remove(key) {
-            Some(series)
-                if series.newest.location == newest.location
-                    || series.newest.makes_late(newest) =>
-            {
-                return series;
-            }
-            old => old,
+        let Some(mut series) = self.series.remove(key) else {
+            let (entries, _) = self.entries_at(key, &newest.location, Vec::new());
+            return Series::new(Newest { value: None, ..newest.clone() }, entries);
         };
-        let of = self.index.rules_of(&self.rules, &key.0, &newest.location, &key.1);
+        if series.newest.location == newest.location || series.newest.makes_late(newest) {
+            return series;
+        }
+        let leaving = self.move_to(key, &mut series, &newest.location);
+        for mut entry in leaving {
+            let rule = &self.rules[entry.rule];
+            self.quieting.dependencies.forget(key, &mut entry);
+            let step = entry.close(rule, series.newest.moment());
+            self.changed.insert((key.clone(), entry.rule));
+            tell(self.cause, rule, key, &mut entry, &series.newest, step, out);
+        }
+        self.keep_anew(key, &series); // where it is is kept with each alarm
+        series.newest.location = newest.location.clone();
+        series
+    }
+
+    /// Gives a series the rules that hold for a location; hands back those that don't.
+    fn move_to(&mut self, key: &Key, series: &mut Series, location: &Location) -> Vec<Entry> {
+        let before = std::mem::take(&mut series.entries);
+        let num_before = before.len();
+        let (entries, leaving) = self.entries_at(key, location, before);
+        let is_same = leaving.is_empty() && entries.len() == num_before;
+        series.entries = entries;
+        if !is_same {
+            self.note_change(key, series, true);
+        }
+        leaving
+    }
+
+    /// The alarms of a series at a location, of those before and new ones; and those that are no more.
+    fn entries_at(
+        &mut self,
+        key: &Key,
+        location: &Location,
+        mut before: Vec<Entry>,
+    ) -> (Vec<Entry>, Vec<Entry>) {
+        let of = self.index.rules_of(&self.rules, &key.0, location, &key.1);
         let mut entries = Vec::with_capacity(of.len());
         for rule in of {
-            let place = old.iter().flat_map(|old| &old.entries).position(|e| e.rule == rule);
-            let (Some(old), Some(place)) = (&mut old, place) else {
-                entries.push(self.entry(key, rule));
-                continue;
-            };
-            let entry = old.entries.swap_remove(place);
-            if entry.is_kept(&self.rules[rule]) {
-                self.changed.insert((key.clone(), rule)); // where it is is kept with it
-            }
-            entries.push(entry);
+            entries.push(match before.iter().position(|entry| entry.rule == rule) {
+                Some(place) => before.swap_remove(place),
+                None => self.entry(key, rule),
+            });
         }
-        let look_at = old.as_ref().and_then(|old| old.look_at);
-        let before = old.map_or_else(
-            || Newest { value: None, ..newest.clone() },
-            |mut old| {
-                for entry in &mut old.entries {
-                    let rule = &self.rules[entry.rule];
-                    self.quieting.dependencies.forget(key, entry);
-                    let step = entry.close(rule, old.newest.moment());
-                    self.changed.insert((key.clone(), entry.rule));
-                    tell(rule, key, entry, &old.newest, step, out);
-                }
-                Newest { location: newest.location.clone(), ..old.newest }
-            },
-        );
-        Series { newest: before, entries, look_at, late_since: None }
+        (entries, before)
     }
 
     fn entry(&mut self, key: &Key, rule: usize) -> Entry {
         let mut entry = Entry::new(rule, &self.rules[rule].kind);
         let name = self.rules[rule].name.clone();
         if let Some(alert) = self.inherited.remove(&(key.0.clone(), name)) {
-            let since = Moment { at: alert.since, watch: Duration::ZERO };
+            let since = Moment { at: alert.since, listened: Duration::ZERO };
             let _known_already =
                 entry.alarm.step(&Timing::default(), Event::Judged { is_broken: true }, since);
             entry.id = Some(alert.alert_id);
@@ -293,82 +331,19 @@ impl Engine {
         }
         let due = series.due(&self.rules);
         if let Some(due) = due.filter(|due| series.look_at.is_none_or(|look_at| *due < look_at)) {
+            let ingress = series.newest.ingress;
             if let Some(look_at) = series.look_at.replace(due) {
-                self.looks.remove(&(look_at, key.clone()));
+                self.looks.remove(ingress, look_at, &key);
             }
-            self.looks.insert((due, key.clone()));
+            self.looks.insert(ingress, due, key.clone());
         }
         self.series.insert(key, series);
     }
 }
 
-/// Remembers that there is something new to keep of an alarm, and says what it did.
-fn note(
-    changed: &mut HashSet<(Key, usize)>,
-    rule: &Arc<Rule>,
-    key: &Key,
-    entry: &mut Entry,
-    newest: &Newest,
-    step: Step,
-    out: &mut Vec<Outcome>,
-) {
-    if step.has_changed {
-        changed.insert((key.clone(), entry.rule));
-    }
-    tell(rule, key, entry, newest, step, out);
-}
-
-/// Says what an alarm did, and gives it an id when it is raised: one of its own, unless its last alert
-/// is still open because nobody was told of its end.
-fn tell(
-    rule: &Arc<Rule>,
-    key: &Key,
-    entry: &mut Entry,
-    newest: &Newest,
-    step: Step,
-    out: &mut Vec<Outcome>,
-) {
-    if let Some(summary) = step.summary {
-        out.push(quieting::said_of_one(rule, key, newest, summary));
-    }
-    let (mut is_told, mut stands) = (step.was_told, step.stood);
-    for mut transition in step.transitions {
-        let is_new = transition.change == Change::Raised && !is_told && !stands;
-        stands = transition.state.condition.stands();
-        is_told = transition.announced.map_or(is_told, |told| told != Announcement::Returned);
-        let is_silent_end =
-            rule.announces_each_reading && transition.announced == Some(Announcement::Returned);
-        if is_silent_end {
-            transition.announced = None; // its consumers know of breaking readings only
-        }
-        if is_new || entry.id.is_none() {
-            entry.id = Some(kept::alert_id(&rule.name, &key.0, transition.at));
-        }
-        let cause = step.cause.as_ref().filter(|(change, _)| *change == transition.change);
-        let operator = cause.map(|(_, operator)| operator.clone());
-        entry.remarks.note(transition.change, operator.as_ref(), transition.at);
-        let alert_id = entry.id.clone().unwrap_or_default();
-        let Newest { location, unit, value, .. } = newest.clone();
-        out.push(Outcome {
-            rule: rule.clone(),
-            alert_type: rule.alert_type().into(),
-            threshold: rule.kind.threshold(),
-            alert_id,
-            sensor_id: key.0.clone(),
-            location,
-            unit,
-            value,
-            transition,
-            is_offline: entry.is_offline,
-            summary: None,
-            is_silent_end,
-            in_flood: false,
-            operator,
-        });
-    }
-}
-
 #[cfg(test)]
 mod quiet_tests;
+#[cfg(test)]
+pub(crate) mod stored;
 #[cfg(test)]
 mod tests;

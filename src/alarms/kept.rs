@@ -1,8 +1,8 @@
 //! What is kept of an alarm, in the transaction of the readings it comes of, so that it goes on after a
 //! restart as if nothing had happened. Pure.
 //!
-//! As JSON: `{"rule":…,"alarm":…,"id":…,"remarks":…,"alert_type":…,"threshold":…,"priority":…,"quantity":…,"location":…,"unit":…,"value":…,"at":…,"heard":…,"is_offline":…,"quiet":…}`,
-//! where `rule` is a mark of the rule's text, so that a changed one is noticed, and `heard` is on the watch
+//! As JSON: `{"rule":…,"alarm":…,"id":…,"remarks":…,"alert_type":…,"threshold":…,"priority":…,"quantity":…,"location":…,"unit":…,"value":…,"at":…,"heard":…,"ingress":…,"position":…,"is_offline":…,"quiet":…}`,
+//! where `rule` is a mark of the rule's text, so that a changed one is noticed, and `heard` is on the listening
 //! clock.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::quiet::reasons::Quiet;
 use super::remarks::Remarks;
 use super::rule::{Priority, Rule};
 use super::series::{Entry, Newest};
-use crate::domain::{Location, Quantity, SensorId, Unit, Value};
+use crate::domain::{Ingress, Location, Quantity, SensorId, Unit, Value, time};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Kept {
@@ -36,6 +36,12 @@ pub(super) struct Kept {
     #[serde(with = "exact")]
     at: DateTime<Utc>,
     heard: Duration,
+    /// `None` as versions with a single listening clock wrote it.
+    #[serde(default)]
+    ingress: Option<Ingress>,
+    /// Log position of what was heard last; 0 as those versions wrote it.
+    #[serde(default)]
+    position: u64,
     #[serde(default)]
     pub is_offline: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,15 +69,19 @@ impl Kept {
             value,
             at: newest.at,
             heard: newest.heard,
+            ingress: Some(newest.ingress),
+            position: newest.position,
             is_offline: entry.is_offline,
             quiet: quiet.map(|quiet| (**quiet).clone()),
         }
     }
 
-    /// With the series it is of, as it was last heard; `None` when somebody edited it.
-    pub fn read(state: &str) -> Option<(Self, Quantity, Newest)> {
+    /// With the series it is of, as it was last heard, by `former` where that is not recorded; `None` when
+    /// somebody edited it.
+    pub fn read(state: &str, former: Ingress) -> Option<(Self, Quantity, Newest)> {
         let kept: Self = serde_json::from_str(state).ok()?;
         let (quantity, newest) = kept.series()?;
+        let newest = Newest { ingress: kept.ingress.unwrap_or(former), ..newest };
         Some((kept, quantity, newest))
     }
 
@@ -110,8 +120,11 @@ impl Kept {
                 Some(number) => Some(Value::from_json(number).ok()?),
                 None => None,
             },
-            at: self.at,
+            // One that was heard is stored to the microsecond elsewhere.
+            at: if self.value.is_some() { time::as_stored(self.at) } else { self.at },
             heard: self.heard,
+            ingress: self.ingress.unwrap_or_default(),
+            position: self.position,
         };
         Some((Quantity::new(&self.quantity).ok()?, newest))
     }
@@ -151,7 +164,7 @@ impl Scraps {
     pub fn newest(&self, at: DateTime<Utc>, heard: Duration) -> Newest {
         let location = Location::new(self.text("location").unwrap_or_default());
         let unit = Unit::new(self.text("unit").unwrap_or_default());
-        Newest { location, unit, value: None, at, heard }
+        Newest { location, unit, value: None, at, heard, ingress: Ingress::default(), position: 0 }
     }
 }
 
@@ -166,11 +179,19 @@ pub(super) fn mark(rule: &Rule) -> u64 {
     fnv1a(text.unwrap_or_default().as_bytes())
 }
 
-/// 16 hexadecimal digits that follow from the rule, the sensor and the time it was raised: judging the
-/// same readings again gives the same alerts.
-pub(super) fn alert_id(rule: &str, sensor_id: &SensorId, raised: DateTime<Utc>) -> Arc<str> {
-    let time = raised.timestamp_micros().to_be_bytes();
-    let parts = [rule.as_bytes(), &[0], sensor_id.as_str().as_bytes(), &[0], &time];
+/// 16 hexadecimal digits that follow from the rule, the sensor and what caused the alert: the position of
+/// a log record, and the number of the engine's step within it. The same log gives the same ids.
+pub(super) fn alert_id(rule: &str, sensor_id: &SensorId, position: u64, part: u32) -> Arc<str> {
+    digits(rule, sensor_id, &[&position.to_be_bytes()[..], &part.to_be_bytes()].concat())
+}
+
+/// The id of a summary that a version before ids by cause began: by the time of what was first in it.
+pub(super) fn former_alert_id(rule: &str, sensor_id: &SensorId, first: DateTime<Utc>) -> Arc<str> {
+    digits(rule, sensor_id, &first.timestamp_micros().to_be_bytes())
+}
+
+fn digits(rule: &str, sensor_id: &SensorId, cause: &[u8]) -> Arc<str> {
+    let parts = [rule.as_bytes(), &[0], sensor_id.as_str().as_bytes(), &[0], cause];
     format!("{:016x}", fnv1a(&parts.concat())).into()
 }
 

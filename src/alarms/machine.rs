@@ -46,6 +46,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub(super) use clock::Rebase;
 pub(super) use clock::exact;
 pub use clock::{Due, Moment};
 use held::Held;
@@ -116,7 +117,7 @@ pub struct State {
 /// How long an alarm is shelved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shelf {
-    /// It ends when the watch clock gets there. No reading ends it: its date is an operator's, which
+    /// It ends when the listening clock gets there. No reading ends it: its date is an operator's, which
     /// a sensor's clock may have passed long ago.
     pub until: Due,
     /// It ends sooner if the alarm no longer stands.
@@ -130,7 +131,7 @@ pub enum Event {
     Judged {
         is_broken: bool,
     },
-    /// Time went by on the watch clock; nothing else happened.
+    /// Time went by on the listening clock; nothing else happened.
     Elapsed,
     Acknowledge,
     /// Shelves it for `lasting` at the most, counted anew if it is shelved already.
@@ -244,18 +245,27 @@ impl Alarm {
         !is_out_of_service && shelf.is_none() && suppressed_by.as_deref() == Some(by)
     }
 
-    /// Whatever runs and ends first on the watch clock: when to bring [`Event::Elapsed`].
+    /// Whatever runs and ends first on the listening clock: when to bring [`Event::Elapsed`].
     #[must_use]
     pub fn next_due(&self) -> Option<Due> {
         let Held { delay, shelf, reannouncement, .. } = self.held();
         let shelf = shelf.map(|shelf| shelf.until);
-        [*delay, shelf, *reannouncement].into_iter().flatten().min_by_key(|due| due.watch)
+        [*delay, shelf, *reannouncement].into_iter().flatten().min_by_key(|due| due.listened)
     }
 
     /// Whether it is normal, nothing withholds it and no delay runs.
     #[must_use]
     pub const fn is_at_rest(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// Its series changed to another listening clock.
+    pub(super) fn rebase(&mut self, by: Rebase) {
+        let Some(held) = &mut self.0 else { return };
+        held.since.iter_mut().for_each(|since| by.moment(since));
+        held.delay.iter_mut().for_each(|delay| by.due(delay));
+        held.reannouncement.iter_mut().for_each(|due| by.due(due));
+        held.shelf.iter_mut().for_each(|shelf| by.due(&mut shelf.until));
     }
 
     fn held(&self) -> &Held {

@@ -7,14 +7,18 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::around::Around;
-use super::kinds::{self, Memory, Sample, Verdict, stale};
-use super::machine::{Alarm, Announcement, Change, Event, Moment, Transition};
+use super::checkpoint::Lateness;
+use super::kinds::{self, Memory, Remembered, Sample, Verdict, stale};
+use super::machine::{Alarm, Announcement, Change, Event, Moment, Rebase, Transition};
 use super::quiet::dependencies::Links;
 use super::quiet::reasons::{Quiet, Reasons};
-use super::quiet::{Summary, chatter};
+use super::quiet::{NamedSummary, chatter};
 use super::remarks::Remarks;
 use super::rule::{Kind, Rule};
-use crate::domain::{Limit, Location, Operator, Quantity, Reading, SensorId, Unit, Value};
+use crate::domain::{
+    Ingress, Limit, ListeningClocks, Location, Operator, Quantity, Reading, SensorId, Unit, Value,
+    time,
+};
 
 /// Names a series.
 pub(super) type Key = (SensorId, Quantity);
@@ -27,8 +31,12 @@ pub(super) struct Newest {
     /// `None` for a series that is expected and was never heard.
     pub value: Option<Value>,
     pub at: DateTime<Utc>,
-    /// When it was heard, or first expected, on the watch clock.
+    /// When it was heard, or first expected, on the listening clock of `ingress`.
     pub heard: Duration,
+    /// The way it was last heard by. One that is expected and was never heard is of the daemon's own.
+    pub ingress: Ingress,
+    /// Log position of the record by which it was last heard, or first expected.
+    pub position: u64,
 }
 
 /// The alarm of one rule.
@@ -52,10 +60,22 @@ pub(super) struct Entry {
 pub(super) struct Series {
     pub newest: Newest,
     pub entries: Vec<Entry>,
-    /// When the engine looks at it next, on the watch clock; early at worst.
+    /// When the engine looks at it next, on the listening clock; early at worst.
     pub look_at: Option<Duration>,
-    /// Since when all its readings have been late, on the watch clock. Not kept: a restart counts anew.
+    /// Since when all its readings have been late, on the listening clock.
     pub late_since: Option<Duration>,
+    /// The lateness that is stored.
+    pub stored_lateness: Option<Lateness>,
+    pub pending: Pending,
+}
+
+/// What of a series is to be checkpointed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pending {
+    /// It is not as it was checkpointed.
+    pub has_changed: bool,
+    /// It has a place in the queue of those that are checkpointed in turn.
+    pub is_queued: bool,
 }
 
 /// What became of an entry.
@@ -66,7 +86,7 @@ pub(super) struct Step {
     /// Whether there is something new to keep.
     pub has_changed: bool,
     /// What else is to be said, before the transitions.
-    pub summary: Option<Summary>,
+    pub summary: Option<NamedSummary>,
     /// Whether people had been told of it before, and not of its end.
     pub was_told: bool,
     /// Whether it stood before.
@@ -90,19 +110,23 @@ impl Step {
 }
 
 impl Newest {
-    pub fn new(reading: &Reading, heard: Duration) -> Self {
+    /// `heard` on the listening clock of `ingress`, by the record at `position`.
+    pub fn new(reading: &Reading, ingress: Ingress, heard: Duration, position: u64) -> Self {
         Self {
             location: reading.location.clone(),
             unit: reading.unit.clone(),
             value: Some(reading.value),
-            at: reading.timestamp,
+            at: time::as_stored(reading.timestamp),
             heard,
+            ingress,
+            position,
         }
     }
 
     /// `None` for what was never heard.
     pub fn sample(&self) -> Option<Sample> {
-        self.value.map(|value| Sample { at: self.at, value: value.get() })
+        // 0 and -0 are one value, which storage may hand back as the other.
+        self.value.map(|value| Sample { at: self.at, value: value.get() + 0.0 })
     }
 
     /// Whether another comes too late to change anything.
@@ -111,27 +135,53 @@ impl Newest {
     }
 
     pub const fn moment(&self) -> Moment {
-        Moment { at: self.at, watch: self.heard }
+        Moment { at: self.at, listened: self.heard }
     }
 
-    /// So much later on both clocks as the watch clock says.
-    pub fn moment_at(&self, watch: Duration) -> Moment {
-        let (at, _) = stale::due(self.at, self.heard, watch.saturating_sub(self.heard));
-        Moment { at, watch }
+    /// The moment `lag` before the present of its listening clock, as much later than the newest on both
+    /// clocks.
+    pub fn moment_before(&self, clocks: &ListeningClocks, lag: Duration) -> Moment {
+        self.moment_at(clocks.get(self.ingress).saturating_sub(lag))
+    }
+
+    /// So much later on both clocks as the listening clock says.
+    pub fn moment_at(&self, listened: Duration) -> Moment {
+        let (at, _) = stale::due(self.at, self.heard, listened.saturating_sub(self.heard));
+        Moment { at, listened }
     }
 }
 
 impl Series {
+    pub const fn new(newest: Newest, entries: Vec<Entry>) -> Self {
+        let pending = Pending { has_changed: false, is_queued: false };
+        Self { newest, entries, look_at: None, late_since: None, stored_lateness: None, pending }
+    }
+
+    pub fn lateness(&self) -> Option<Lateness> {
+        self.late_since.map(|since| Lateness { since, ingress: self.newest.ingress })
+    }
+
     /// The place among its alarms of the one that has an id.
     pub fn place_of(&self, id: &Arc<str>) -> Option<usize> {
         self.entries.iter().position(|entry| entry.id.as_ref() == Some(id))
     }
 
-    /// When silence changes something, on the watch clock.
+    /// When silence changes something, on the listening clock.
     pub fn due(&self, rules: &[Arc<Rule>]) -> Option<Duration> {
         let dues =
             self.entries.iter().filter_map(|entry| entry.due(&rules[entry.rule], &self.newest));
         dues.min()
+    }
+
+    /// It is heard by another way: all that runs goes on by that listening clock. `clocks` show the present.
+    pub fn change_ingress(&mut self, ingress: Ingress, clocks: &ListeningClocks) {
+        let by = Rebase { from: clocks.get(self.newest.ingress), to: clocks.get(ingress) };
+        self.newest.ingress = ingress;
+        by.time(&mut self.newest.heard);
+        self.late_since.iter_mut().for_each(|since| by.time(since));
+        for entry in &mut self.entries {
+            entry.rebase(by);
+        }
     }
 
     /// Its clock went back to `at`: what its readings are compared with begins anew, its alarms go on.
@@ -156,6 +206,11 @@ impl Entry {
     pub fn new(rule: usize, kind: &Kind) -> Self {
         let (alarm, remarks, memory) = (Alarm::default(), Remarks::default(), Memory::new(kind));
         Self { rule, alarm, id: None, is_offline: false, quiet: None, remarks, memory }
+    }
+
+    fn rebase(&mut self, by: Rebase) {
+        self.alarm.rebase(by);
+        self.quiet.iter_mut().for_each(|quiet| quiet.rebase(by));
     }
 
     /// Judges the newest reading.
@@ -188,9 +243,8 @@ impl Entry {
         let step = self.step(rule, Event::Judged { is_broken }, newest.moment(), reasons);
         let mut step = step.and(self.look(rule, newest.moment(), true, reasons));
         step.is_broken = verdict == Verdict::Broken;
-        // What others bring about is dated by the last reading before it.
-        let hangs_on_others = rule.suppression.is_some() && !self.is_at_rest();
-        step.has_changed |= is_timed(rule) || hangs_on_others;
+        // What comes without a reading is dated by the last one before it.
+        step.has_changed |= is_timed(rule) || !self.is_at_rest();
         if rule.announces_each_reading {
             self.announce_each_reading(&mut step, newest);
         }
@@ -200,19 +254,32 @@ impl Entry {
     /// A reading came that is too late to say anything but that its sensor speaks.
     pub fn hear_late(&mut self, rule: &Rule, newest: &Newest, reasons: Reasons<'_>) -> Step {
         let step = self.hear_availability(rule, newest, true, newest.moment(), reasons);
-        Step { has_changed: step.has_changed || is_timed(rule), ..step }
+        Step { has_changed: step.has_changed || is_timed(rule) || !self.is_at_rest(), ..step }
     }
 
-    /// Remembers a reading that was judged before.
-    pub fn recall(&mut self, rule: &Rule, newest: &Newest) {
-        if let Some(sample) = newest.sample() {
+    /// What it remembers of the readings; `None` for a rule that judges each by itself.
+    pub fn remembered(&self) -> Option<Remembered> {
+        self.memory.remembered()
+    }
+
+    /// Goes on from what was remembered. Whether that is of its kind.
+    pub fn resume(&mut self, rule: &Rule, remembered: Remembered) -> bool {
+        let memory = Memory::resume(&rule.kind, remembered);
+        let is_of_kind = memory.is_some();
+        self.memory = memory.unwrap_or_else(|| Memory::new(&rule.kind));
+        is_of_kind
+    }
+
+    /// It is new: it begins with what another rule remembered of its series, and with the newest reading.
+    pub fn begin(&mut self, rule: &Rule, remembered: &[Sample], newest: &Newest) {
+        for sample in remembered {
+            self.remember(rule, *sample);
+        }
+        let last = remembered.last().map(|last| last.at);
+        if let Some(sample) = newest.sample().filter(|sample| last.is_none_or(|at| at < sample.at))
+        {
             self.remember(rule, sample);
         }
-    }
-
-    /// The readings it remembers, from the oldest to the newest, as far as it remembers them one by one.
-    pub fn samples(&self) -> Vec<Sample> {
-        self.memory.samples()
     }
 
     /// Remembers a sample, as if it had judged it.
@@ -299,6 +366,12 @@ impl Entry {
         stepped.unwrap_or_default().and(Step { has_changed, summary, ..Step::default() })
     }
 
+    /// That it chatters is told as an alert of that id.
+    pub fn name_chatter(&mut self, id: &Arc<str>) {
+        let chatter = self.quiet.as_mut().and_then(|quiet| quiet.chatter.as_mut());
+        chatter.into_iter().for_each(|chatter| chatter.name(id));
+    }
+
     /// Where its alarm is counted as one that explains others, or may be explained.
     pub fn links(&self) -> Links {
         self.quiet.as_ref().map(|quiet| quiet.links.clone()).unwrap_or_default()
@@ -309,10 +382,10 @@ impl Entry {
         self.quiet.take_if(|quiet| **quiet == Quiet::default());
     }
 
-    /// When silence changes something, on the watch clock.
+    /// When silence changes something, on the listening clock.
     pub fn due(&self, rule: &Rule, newest: &Newest) -> Option<Duration> {
-        let silence = self.silence_ends(rule, newest).map(|due| due.watch);
-        let delay = self.alarm.next_due().map(|due| due.watch);
+        let silence = self.silence_ends(rule, newest).map(|due| due.listened);
+        let delay = self.alarm.next_due().map(|due| due.listened);
         let quiet = self.quiet.as_ref().and_then(|quiet| quiet.due());
         silence.into_iter().chain(delay).chain(quiet).min()
     }
@@ -321,25 +394,25 @@ impl Entry {
     fn silence_ends(&self, rule: &Rule, newest: &Newest) -> Option<Moment> {
         match rule.kind {
             Kind::Stale { after } if !self.alarm.is_broken() => {
-                let (at, watch) = stale::due(newest.at, newest.heard, after);
-                Some(Moment { at, watch })
+                let (at, listened) = stale::due(newest.at, newest.heard, after);
+                Some(Moment { at, listened })
             }
             _ => None,
         }
     }
 
-    /// Time went by, up to `watch`. What keeps it quiet is looked at as of `look_at`, which is no later:
+    /// Time went by, up to `listened`. What keeps it quiet is looked at as of `look_at`, which is no later:
     /// others may yet have to say something in between.
     pub fn elapse(
         &mut self,
         rule: &Rule,
         newest: &Newest,
-        (look_at, watch): (Duration, Duration),
+        (look_at, listened): (Duration, Duration),
         reasons: Reasons<'_>,
     ) -> Step {
-        let step = match self.silence_ends(rule, newest).filter(|due| due.watch <= watch) {
+        let step = match self.silence_ends(rule, newest).filter(|due| due.listened <= listened) {
             Some(due) => self.step(rule, Event::Judged { is_broken: true }, due, reasons),
-            None => self.step(rule, Event::Elapsed, Moment { at: newest.at, watch }, reasons),
+            None => self.step(rule, Event::Elapsed, Moment { at: newest.at, listened }, reasons),
         };
         step.and(self.look(rule, newest.moment_at(look_at), false, reasons))
     }
@@ -357,7 +430,7 @@ impl Entry {
         let Kind::Stale { after } = rule.kind else { return Step::default() };
         let (_, silent_at) = stale::due(newest.at, newest.heard, after);
         let was_offline = std::mem::replace(&mut self.is_offline, !is_online);
-        let is_broken = if is_online { now.watch >= silent_at } else { true };
+        let is_broken = if is_online { now.listened >= silent_at } else { true };
         let step = self.step(rule, Event::Judged { is_broken }, now, reasons);
         let mut step = step.and(self.look(rule, now, false, reasons));
         step.has_changed |= was_offline == is_online;

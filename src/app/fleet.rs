@@ -8,13 +8,13 @@ use actix::WeakAddr;
 
 use crate::config::changes::{self, SensorChanges};
 use crate::config::{FleetConfig, SensorConfig, SensorKey, TimeStyle};
-use crate::messages::PublishReadings;
+use crate::messages::Measured;
 use crate::sensors::{CurrentSchedule, FleetClock, Rescheduled, Schedule, Sensor, SensorSettings};
 use crate::supervisor::{
     ChangeError, ChildId, ChildSpec, GroupHandle, GroupSpec, Mailbox, Route, Terms,
 };
 
-/// Sensors have nothing to finish: one that is still waiting for the gateway is cut off.
+/// Sensors have nothing to finish: one that is still waiting for the intake is cut off.
 const SHUTDOWN: Duration = Duration::from_millis(500);
 
 /// How long a change waits for its new sensors to be up: one that keeps failing takes some seconds to be
@@ -26,7 +26,7 @@ pub(super) struct Fleet {
     clock: FleetClock,
     terms: Arc<Terms>,
     times: TimeStyle,
-    gateway: Route<PublishReadings>,
+    intake: Route<Measured>,
     members: HashMap<SensorKey, Member>,
 }
 
@@ -44,9 +44,9 @@ impl Member {
 }
 
 impl Fleet {
-    pub fn new(times: TimeStyle, gateway: Route<PublishReadings>) -> Self {
+    pub fn new(times: TimeStyle, intake: Route<Measured>) -> Self {
         let terms = Arc::new(Terms { shutdown: SHUTDOWN, ..Terms::sensor() });
-        Self { clock: FleetClock::default(), terms, times, gateway, members: HashMap::new() }
+        Self { clock: FleetClock::default(), terms, times, intake, members: HashMap::new() }
     }
 
     /// The group to start with.
@@ -74,7 +74,7 @@ impl Fleet {
             clock: self.clock.clone(),
             makes_up,
             times: self.times,
-            gateway: self.gateway.clone(),
+            intake: self.intake.clone(),
         });
         let mailbox = Mailbox::<Sensor>::new();
         let addr = mailbox.addr().downgrade();

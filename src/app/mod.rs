@@ -3,12 +3,12 @@
 //! This and [`wiring`] are the only places that know all actors.
 
 mod api;
-mod doors;
 mod faults;
 mod fleet;
 mod receivers;
 mod reload;
 mod report;
+mod stores;
 mod wiring;
 
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use actix_rt::signal::unix::{Signal, SignalKind, signal};
 
-use self::doors::Doors;
+use self::stores::Stores;
 use crate::config::{Config, Credentials, SensorConfig};
 use crate::exit::Exit;
 use crate::locale::Words;
@@ -58,14 +58,14 @@ pub fn run(config: Config, options: Options) -> Exit {
     greet(&config, words);
     // Says at once what is wrong with the file, before anything is started; migrates it too.
     let storage = store::Settings::new(&config.storage, config.times.naive);
-    let doors = match doors::open(&config, &storage) {
-        Ok(doors) => doors,
+    let stores = match stores::open(&config, storage) {
+        Ok(stores) => stores,
         Err(error) => {
             log::error!(target: "vigie::app", "{error}");
             return Exit::Unavailable;
         }
     };
-    actix_rt::System::new().block_on(supervise(config, options, storage, doors, faults))
+    actix_rt::System::new().block_on(supervise(config, options, stores, faults))
 }
 
 /// A daemon that can't read its password would try for ever with the wrong one.
@@ -112,13 +112,7 @@ fn tell_sensors<'a>(sensors: impl ExactSizeIterator<Item = &'a SensorConfig>, wo
     }
 }
 
-async fn supervise(
-    config: Config,
-    options: Options,
-    storage: store::Settings,
-    doors: Doors,
-    faults: Faults,
-) -> Exit {
+async fn supervise(config: Config, options: Options, stores: Stores, faults: Faults) -> Exit {
     let words = config.language.words();
     let reopen = Arc::new(AtomicBool::new(false));
     let signals = Stop::listen(words).and_then(|stop| Ok((stop, signal(SignalKind::hangup())?)));
@@ -130,14 +124,8 @@ async fn supervise(
         }
     };
     let overall = config.shutdown_timeout;
-    let intake = doors.intake.clone();
-    let wired = match wiring::wire(config, options, storage, doors, reopen.clone()) {
-        Ok(wired) => wired,
-        Err(error) => {
-            log::error!(target: "vigie::app", "{error}");
-            return Exit::Unavailable;
-        }
-    };
+    let event_log = stores.log.clone();
+    let wired = wiring::wire(config, options, stores, reopen.clone());
     reload_on_sighup(hangup, reopen, wired.reload);
     let tree = match wired.tree.faults(faults).start() {
         Ok(tree) => tree,
@@ -149,18 +137,18 @@ async fn supervise(
     let _ = wired.health.set(tree.health()); // set once, here
     let asked = async {
         stop.wait().await;
-        // Who waits for room in the journal, this daemon's own readings among them, waits no more.
-        intake.open_wide();
+        // Whoever waits for room in the log, this daemon's own sensors among them, waits no more.
+        event_log.stop_backpressure();
     };
     let outcome = tree.run_until(asked, overall).await;
-    intake.close();
+    event_log.close();
     conclude(&outcome, words)
 }
 
 fn conclude(outcome: &Outcome, words: &Words) -> Exit {
     match outcome {
         Outcome::Stopped { unfinished } => {
-            // Sensors that still waited for the gateway lose nothing by being cut off.
+            // Sensors that still waited for the intake lose nothing by being cut off.
             if !unfinished.is_empty() {
                 log::debug!(target: "vigie::app", "cut off while stopping: {}", unfinished.join(", "));
             }

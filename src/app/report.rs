@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
 
-use crate::ingest::Intake;
-use crate::messages::{PublishReadings, Store};
+use crate::ingest::Log;
+use crate::messages::{Measured, Store};
 use crate::mqtt::Gauges;
 use crate::notify::{self, Shown};
 use crate::supervisor::{Health, Route};
@@ -18,16 +18,16 @@ pub(super) struct Reporting {
     pub gauges: Arc<Gauges>,
     /// Set once the tree has been started.
     pub health: Arc<OnceLock<Health>>,
-    pub intake: Arc<Intake>,
+    pub log: Arc<Log>,
     pub store: Route<Store>,
-    pub publish: Route<PublishReadings>,
+    pub measured: Route<Measured>,
     /// Of each receiver of notifications, by its name.
     pub receivers: Vec<(Arc<str>, Arc<notify::Gauges>)>,
 }
 
 impl Reporting {
     /// `{"version","pid","broker":{"name","connected"},"lag":{"unpublished",
-    /// "unpublished_in_memory_only","uncommitted"},"receivers":[…],"tree":{…},
+    /// "uncommitted"},"receivers":[…],"tree":{…},
     /// "queues":{name:{"depth","capacity"}}}`: places; of `store`, see [`Store::places`]
     pub fn now(&self) -> Value {
         let queue = |depth: usize, capacity: usize| json!({ "depth": depth, "capacity": capacity });
@@ -36,14 +36,13 @@ impl Reporting {
             "pid": std::process::id(),
             "broker": { "name": self.broker, "connected": self.gauges.connected() },
             "lag": {
-                "unpublished": self.gauges.unpublished(),
-                "unpublished_in_memory_only": self.gauges.in_memory_only(),
-                "uncommitted": self.intake.uncommitted(),
+                "unpublished": self.log.unpublished(),
+                "uncommitted": self.log.uncommitted(),
             },
             "receivers": self.receivers.iter().map(|(name, it)| receiver(name, &it.shown())).collect::<Vec<_>>(),
             "tree": self.health.get().map(Health::report),
             "queues": {
-                "publish": queue(self.publish.depth(), self.publish.capacity()),
+                "measured": queue(self.measured.depth(), self.measured.capacity()),
                 "store": queue(self.store.depth(), self.store.capacity()),
             },
         })

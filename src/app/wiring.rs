@@ -12,23 +12,25 @@ use tokio::sync::{Mutex as AsyncMutex, watch};
 
 use super::Options;
 use super::api::Reading;
-use super::doors::{Doors, beside};
 use super::fleet::Fleet;
 use super::receivers;
 use super::reload::{Reloader, ReloaderSettings, Running, ruling};
 use super::report::Reporting;
-use crate::broker::{self, Broker, Door};
+use super::stores::Stores;
+use crate::broker::{self, Broker, PublishHook};
 use crate::config::{Config, Endpoint};
+use crate::domain::Ingress;
 use crate::evaluator::{AlertsFile, Evaluator, EvaluatorSettings, RuleBook};
 use crate::exit::Exit;
 use crate::ingest::codec::OriginJson;
+use crate::ingest::{Intake, IntakeSettings};
 use crate::messages::{
-    AlertsDelivered, AlertsStored, AlertsWaiting, BrokerAddress, ConfirmCommitted,
-    LoadPendingAlerts, LoadResumePoint, Operate, PublishReadings, Reload, ReloadRules, Store,
+    AlertsStored, BrokerAddress, ConfirmCommitted, FindStored, LoadResumePoint, Measured, Operate,
+    PushAlerts, PushReport, Reload, ReloadRules, Store,
 };
 use crate::mqtt::{self, Gateway};
 use crate::notify::SharedRunbooks;
-use crate::store::{self, Writer};
+use crate::store::Writer;
 use crate::supervisor::{ChildSpec, Health, Mailbox, Readiness, Route, Tree};
 use crate::web::{self, Web};
 use crate::wire::Topics;
@@ -37,12 +39,12 @@ use crate::wire::Topics;
 /// being synced, and for alerts to be told of for a while when the database is locked.
 const STORE_ROOM: usize = 20_000;
 
-/// Offers from sensors that may wait for the gateway. Each sensor has at most one under way; the
-/// others of a large fleet wait for room inside their own actors.
-const PUBLISH_ROOM: usize = 256;
+/// Offers from sensors that may wait for the log. Each sensor has at most one under way; the others of a large
+/// fleet wait for room inside their own actors.
+const MEASURED_ROOM: usize = 256;
 
-/// Reports of completed deliveries; each may name several alerts.
-const DELIVERED_ROOM: usize = 64;
+/// Alert events on their way to the gateway: each message has one of its 20 credits at least.
+const PUSH_ROOM: usize = 20;
 
 /// Questions with one asker, who waits for the answer.
 const ONE: usize = 1;
@@ -76,11 +78,12 @@ mod phase {
     /// Before there can be an alert, so that a receiver that is new hears the first one.
     pub const RECEIVERS: u8 = 1;
     pub const ALERTS: u8 = 2;
-    pub const BROKER: u8 = 3;
-    pub const GATEWAY: u8 = 4;
-    pub const FLEET: u8 = 5;
+    pub const INTAKE: u8 = 3;
+    pub const BROKER: u8 = 4;
+    pub const GATEWAY: u8 = 5;
+    pub const FLEET: u8 = 6;
     /// What changes the others.
-    pub const CONTROL: u8 = 6;
+    pub const CONTROL: u8 = 7;
 }
 
 /// Every mailbox, made before any actor, so that wiring may go in circles.
@@ -88,6 +91,7 @@ mod phase {
 struct Mailboxes {
     storage: Mailbox<Writer>,
     alerts: Mailbox<Evaluator>,
+    intake: Mailbox<Intake>,
     broker: Mailbox<Broker>,
     gateway: Mailbox<Gateway>,
     web: Mailbox<Web>,
@@ -105,47 +109,36 @@ pub(super) struct Wired {
 pub(super) fn wire(
     mut config: Config,
     options: Options,
-    storage: store::Settings,
-    doors: Doors,
+    stores: Stores,
     reopen_alerts_file: Arc<AtomicBool>,
-) -> Result<Wired, String> {
-    let Doors { intake, committed, ahead } = doors;
+) -> Wired {
+    let Stores { log, cursors, storage } = stores;
     let words = config.language.words();
     let started = Instant::now();
     let boxes = Mailboxes::default();
     let store = boxes.storage.route::<Store>(STORE_ROOM);
-    let publish = boxes.gateway.route::<PublishReadings>(PUBLISH_ROOM);
+    let measured = boxes.intake.route::<Measured>(MEASURED_ROOM);
     let reload = boxes.reload.route::<Reload>(RELOAD_ROOM);
     let (address, embedded) = watch::channel(None);
     let health = Arc::new(OnceLock::new());
 
     let is_embedded = config.mqtt.endpoint == Endpoint::Embedded;
     let topics = Topics::new(&config.mqtt.topic_prefix, config.mqtt.reading_topic);
-    let door = is_embedded.then(|| Door { intake: intake.clone(), topics: topics.clone() });
+    let hook = PublishHook { log: log.clone(), topics: topics.clone() };
 
     let gateway = mqtt::Settings {
         mqtt: config.mqtt.clone(),
-        outbox: beside(&config.storage.path, "outbox"),
-        durability: config.storage.durability,
         times: config.times,
         words,
         sensors: config.sensors.len(),
         version: options.version.to_owned(),
         embedded: is_embedded.then(|| embedded.clone()),
-        intake: (!is_embedded).then(|| intake.clone()),
+        log: log.clone(),
+        subscribes: !is_embedded,
         gauges: Arc::default(),
     };
-    let gateway_routes = mqtt::Routes {
-        pending: boxes.storage.route::<LoadPendingAlerts>(ONE),
-        delivered: boxes.storage.route::<AlertsDelivered>(DELIVERED_ROOM),
-    };
-    let make_gateway = {
-        let outbox = gateway.outbox.clone();
-        let advice = "check its owner, its permissions and the disk, or correct storage.path";
-        mqtt::factory(gateway.clone(), gateway_routes).map_err(|error| {
-            format!("can't use the outbox `{}`: {error}; {advice}", outbox.display())
-        })?
-    };
+    let gateway_routes = mqtt::Routes { report: boxes.storage.route::<PushReport>(ONE) };
+    let make_gateway = mqtt::factory(gateway.clone(), gateway_routes);
     let stored = AlertsStored::default();
     let runbooks = SharedRunbooks::of(&config.rules);
     let receivers = receivers::settings(&config, &boxes.storage, &stored, &runbooks);
@@ -154,9 +147,9 @@ pub(super) fn wire(
         broker: gateway.broker_name(),
         gauges: gateway.gauges.clone(),
         health: health.clone(),
-        intake: intake.clone(),
+        log: log.clone(),
         store: store.clone(),
-        publish: publish.clone(),
+        measured: measured.clone(),
         receivers: receivers.iter().map(|it| (it.name.clone(), it.gauges.clone())).collect(),
     };
     let reading = Arc::new(Reading::new(&config.storage.path));
@@ -169,7 +162,7 @@ pub(super) fn wire(
         words,
         status: Arc::new(move || report.now()),
         reload: reload.clone(),
-        operate: boxes.alerts.route::<Operate>(OPERATE_ROOM),
+        operate: boxes.intake.route::<Operate>(OPERATE_ROOM),
         alarms: Arc::new({
             let reading = reading.clone();
             move || reading.alarms()
@@ -177,13 +170,8 @@ pub(super) fn wire(
         alerts: Arc::new(move |asked| reading.alerts(asked)),
     };
     let web_address = web.address.clone();
-    let gauges = gateway.gauges.clone();
     let evaluator = EvaluatorSettings {
         ruling: RuleBook::new(ruling(&config, &config.sensors)),
-        is_listening: Arc::new({
-            let intake = intake.clone();
-            move || (is_embedded || gauges.connected()) && intake.is_taking()
-        }),
         times: config.times,
         words,
         alerts_file: config
@@ -192,13 +180,15 @@ pub(super) fn wire(
             .clone()
             .map(|path| Arc::new(Mutex::new(AlertsFile::new(path, reopen_alerts_file)))),
         codec: Arc::new(OriginJson::new(topics, config.times.zone)),
-        intake,
+        log: log.clone(),
+        default_ingress: if is_embedded { Ingress::Embedded } else { Ingress::Remote },
         store,
+        find_stored: boxes.storage.route::<FindStored>(ONE),
         resume: boxes.storage.route::<LoadResumePoint>(ONE),
         confirm: boxes.storage.route::<ConfirmCommitted>(CONFIRM_ROOM),
     };
-    let waiting = boxes.gateway.route::<AlertsWaiting>(ONE);
-    let mut fleet = Fleet::new(config.times, publish);
+    let push = boxes.gateway.route::<PushAlerts>(PUSH_ROOM);
+    let mut fleet = Fleet::new(config.times, measured);
     let group = fleet.group(config.fleet, std::mem::take(&mut config.sensors));
     let reloader = ReloaderSettings {
         file: options.config.clone(),
@@ -215,7 +205,7 @@ pub(super) fn wire(
             ChildSpec::critical(
                 "storage",
                 boxes.storage,
-                Writer::factory(storage, ahead, Some(waiting), committed, stored),
+                Writer::factory(storage, Some(push), cursors, stored),
             )
             .phase(phase::STORAGE)
             .readiness(signalled(OPEN_AT_MOST)),
@@ -228,6 +218,10 @@ pub(super) fn wire(
             })
             .phase(phase::ALERTS)
             .readiness(signalled(RESTORE_AT_MOST)),
+        )
+        .child(
+            ChildSpec::critical("intake", boxes.intake, Intake::factory(IntakeSettings { log }))
+                .phase(phase::INTAKE),
         )
         .child(
             ChildSpec::critical("gateway", boxes.gateway, make_gateway)
@@ -248,7 +242,7 @@ pub(super) fn wire(
             listen: broker.listen,
             credentials: broker.credentials.clone(),
             tls: broker.tls.clone(),
-            door,
+            hook: Some(hook),
             words,
         };
         tree = tree.child(
@@ -269,7 +263,7 @@ pub(super) fn wire(
             );
             std::process::exit(Exit::GaveUp.code().into());
         });
-    Ok(Wired { tree, health, reload })
+    Wired { tree, health, reload }
 }
 
 /// Everything is up: says so to who waits for the ready file.

@@ -8,8 +8,8 @@ use actix::prelude::*;
 use tokio::sync::{oneshot, watch};
 
 use super::access::Accounts;
-use super::door::Door;
 use super::listeners::Plan;
+use super::publish_hook::PublishHook;
 use super::server::{STOP_AT_MOST, Server};
 use crate::config::{Credentials, Secret, ServerTls};
 use crate::locale::Words;
@@ -17,7 +17,7 @@ use crate::messages::BrokerAddress;
 use crate::supervisor::{ChildEnv, Failure, GracefulStop};
 
 /// The gateway's user name, beside a password that is made anew for each process.
-const GATEWAY_USER: &str = "vigie-gateway";
+pub(super) const GATEWAY_USER: &str = "vigie-gateway";
 
 /// The broker's work is done on threads of its own, so its faults make their own occasions.
 const FAULT_LOOK: Duration = Duration::from_millis(100);
@@ -31,7 +31,8 @@ pub struct Settings {
     /// Certificate and key; `None` for plain TCP.
     pub tls: Option<ServerTls>,
     /// Where readings come in; `None` when that is elsewhere, and this broker only passes them on.
-    pub door: Option<Door>,
+    /// `None` in tests that have no log.
+    pub hook: Option<PublishHook>,
     /// Language of the log lines.
     pub words: &'static Words,
 }
@@ -141,11 +142,12 @@ fn start(
         // If it takes longer, binding says so.
         let _ = stopping.recv_timeout(STOP_AT_MOST);
     }
+    // Whoever gives a name must give its password, also where anonymous clients may connect.
+    let gateway = (GATEWAY_USER, gateway_password.reveal());
     let accounts = match &settings.credentials {
-        None => Accounts::default(),
+        None => Accounts::new([gateway]),
         Some(Credentials { username, password }) => {
             let password = password.read().map_err(|why| cant_read_password(&why))?;
-            let gateway = (GATEWAY_USER, gateway_password.reveal());
             Accounts::new([(username.as_str(), password.reveal()), gateway])
         }
     };
@@ -155,14 +157,13 @@ fn start(
         anonymous: settings.credentials.is_none(),
         private_port: legacy.private_port,
     };
-    let server = Server::start(plan, accounts, settings.door.clone())?;
+    let server = Server::start(plan, accounts, settings.hook.clone())?;
     legacy.public = Some(server.public);
     legacy.private_port = server.private.map(|addr| addr.port());
-    let credentials = settings.credentials.as_ref();
     let gateway = BrokerAddress {
         addr: server.private.unwrap_or(server.public),
         public: server.public,
-        credentials: credentials.map(|_| (GATEWAY_USER.to_owned(), gateway_password.clone())),
+        credentials: Some((GATEWAY_USER.to_owned(), gateway_password.clone())),
     };
     Ok((server, gateway))
 }

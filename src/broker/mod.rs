@@ -2,21 +2,21 @@
 //!
 //! A full MQTT 3.1.1 and 5 broker in this process, for fleets that have none: QoS 0 to 2, retained
 //! messages, wills, persistent sessions, passwords, TLS. The gateway connects to it like any other
-//! client; what it needs for that travels as a [`BrokerAddress`](crate::messages::BrokerAddress). When
-//! it is the daemon's broker, readings come in through its [`Door`], not through a subscription.
+//! client; what it needs for that travels as a [`BrokerAddress`](crate::messages::BrokerAddress). What
+//! devices publish to it is logged by its [`PublishHook`], not through a subscription.
 //!
 //! Holds always: nobody gets in without credentials beyond loopback; everything kept is bounded
 //! (`limits`); stopping frees the ports in bounded time and leaves nothing behind in the process.
-//! Never: anything on disk of its own (readings are, in the intake). Sessions, queues and retained
+//! Never: anything on disk of its own (readings are, in the log). Sessions, queues and retained
 //! messages live and die with an incarnation.
 
 mod access;
 mod actor;
-mod door;
 mod handover;
 mod limits;
 mod listeners;
 mod losses;
+mod publish_hook;
 mod retained;
 mod server;
 mod sessions;
@@ -25,4 +25,4 @@ mod tests;
 mod window;
 
 pub use actor::{Broker, Settings};
-pub use door::Door;
+pub use publish_hook::PublishHook;

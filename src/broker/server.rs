@@ -19,10 +19,10 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::access::{Accounts, Gatekeeper};
-use super::door::{self, Door};
 use super::limits;
 use super::listeners::Plan;
 use super::losses::Losses;
+use super::publish_hook::{self, PublishHook};
 use super::retained::Retained;
 use super::sessions::Sessions;
 use super::window::{NulTopics, Oversized, Window};
@@ -61,7 +61,7 @@ impl Server {
     pub(super) fn start(
         plan: Plan,
         accounts: Accounts,
-        door: Option<Door>,
+        hook: Option<PublishHook>,
     ) -> Result<Self, Failure> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(limits::THREADS)
@@ -75,7 +75,7 @@ impl Server {
         let (send, receive) = mpsc::channel();
         runtime.spawn(async move {
             // The receiver is gone only when it has given up waiting.
-            let _ = send.send(assemble(&plan, accounts, door).await);
+            let _ = send.send(assemble(&plan, accounts, hook).await);
         });
         let assembled = receive.recv_timeout(START_AT_MOST).unwrap_or_else(|_| {
             Err(Failure::Failed(format!("the broker did not start within {START_AT_MOST:?}")))
@@ -144,7 +144,7 @@ impl Drop for Server {
 async fn assemble(
     plan: &Plan,
     accounts: Accounts,
-    door: Option<Door>,
+    hook: Option<PublishHook>,
 ) -> Result<Assembled, Failure> {
     let listeners = plan.bind()?;
     let context = ServerContext::new()
@@ -157,10 +157,10 @@ async fn assemble(
     *context.extends.retain_mut().await = Box::new(Retained::default());
     let hooks = context.extends.hook_mgr().register();
     hooks.add(Type::ClientAuthenticate, Box::new(Gatekeeper::new(accounts))).await;
-    if let Some(door) = door {
-        let messages = Box::new(door::Messages::new(door.clone()));
+    if let Some(hook) = hook {
+        let messages = Box::new(publish_hook::Messages::new(hook.clone()));
         hooks.add(Type::MessagePublishCheckAcl, messages).await;
-        hooks.add(Type::MessagePublish, Box::new(door::Wills(door))).await;
+        hooks.add(Type::MessagePublish, Box::new(publish_hook::Wills(hook))).await;
     }
     hooks.add(Type::MessageDropped, Box::new(Losses::default())).await;
     hooks.add(Type::MessageDelivered, Box::new(Window)).await;

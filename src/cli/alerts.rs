@@ -86,16 +86,16 @@ fn show(
     printer: &mut dyn Print,
     go_on: &mut dyn FnMut(Duration) -> bool,
 ) -> Result<(), CommandError> {
-    let mut last = history.last_alert_row_id()?;
+    let mut last = history.last_event()?;
     let is_standing = args.state == Some(AlertState::Active);
     let past = AlertFilter {
         sensor: args.sensor.clone(),
         state: args.state,
         since: args.since.map(|since| since.before(now)),
-        up_to_row_id: Some(last),
+        up_to_number: Some(last),
         newest: (args.follow && args.since.is_none() && !is_standing).then_some(FOLLOWED_ROWS),
         standing: is_standing,
-        after_row_id: None,
+        after_number: None,
     };
     history.alerts(&past, &mut |row| printer.event(row))?;
     printer.flush()?;
@@ -103,11 +103,11 @@ fn show(
         let new = AlertFilter {
             sensor: args.sensor.clone(),
             state: args.state,
-            after_row_id: Some(last),
+            after_number: Some(last),
             ..AlertFilter::default()
         };
         history.alerts(&new, &mut |row| {
-            last = row.row_id;
+            last = row.number;
             printer.event(row)
         })?;
         printer.flush()?;

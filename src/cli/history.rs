@@ -7,13 +7,13 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
 use crate::config::duration;
 use crate::exit::Exit;
-use crate::store::{OpenError, QueryError};
+use crate::store::{LedgerError, QueryError};
 
 /// Why a command could not do what it was asked, in one line.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(#[from] LedgerError),
     #[error("{0}")]
     Query(String),
     #[error("can't write the output: {0}")]

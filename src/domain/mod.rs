@@ -4,7 +4,9 @@
 //! them; the shapes of the wire (JSON, SQL, topics) live with the wire and convert to these.
 
 mod alert;
+mod checkpoint;
 mod fingerprint;
+mod listening;
 mod operator;
 mod quantity;
 mod quick;
@@ -13,7 +15,9 @@ pub mod time;
 mod value;
 
 pub use alert::{AlarmState, AlertEvent, AlertState, Change, Limit, Priority, StandingAlert};
+pub use checkpoint::{SeriesPart, SeriesState};
 pub use fingerprint::Fingerprint;
+pub use listening::{Ingress, ListeningClocks};
 pub use operator::{
     Action, ActionError, ActionRecord, AlarmName, AlarmNameError, AlarmOf, AlarmView,
     LONGEST_SHELF, Operator, OperatorAction, Refused, SHELVED_FOR, Said, ShelfView, Via,

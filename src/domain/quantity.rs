@@ -47,6 +47,12 @@ impl Quantity {
         Self("temperature".into())
     }
 
+    /// Whether it is the default quantity, whose readings are stored in the origin's table.
+    #[must_use]
+    pub fn is_temperature(&self) -> bool {
+        &*self.0 == "temperature"
+    }
+
     /// Name of the quantity.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -42,6 +42,20 @@ impl Value {
         })
     }
 
+    /// The number, and whether it was written as an integer.
+    #[must_use]
+    pub const fn parts(self) -> (f64, bool) {
+        (self.number, self.is_integer)
+    }
+
+    /// A value from its [`parts`](Self::parts).
+    ///
+    /// # Errors
+    /// When `number` is infinite or not a number.
+    pub fn from_parts(number: f64, is_integer: bool) -> Result<Self, ValueError> {
+        Ok(Self { is_integer, ..Self::new(number)? })
+    }
+
     /// The number itself.
     #[must_use]
     pub const fn get(self) -> f64 {

@@ -1,46 +1,38 @@
-//! The evaluator actor: from the intake's feed to storage, batch by batch.
+//! The evaluator actor: from the log to storage, batch by batch. What a record changes is decided in `fold`.
 //!
-//! Holds always: batches leave for storage in the order they came, each with all its verdicts, and
-//! the next is judged only when storage has taken the one before. What it knows (its place in the
-//! journal, standing alerts, recent readings) is what is committed, and so can be had again: when
-//! storage lost a batch, or a predecessor died with one in hand, it begins anew from there.
-//! Operators' actions are applied in between (`operators`), and other rules take over (`reload`).
-//! While storage has no room it judges nothing more, and what comes in waits in the journal.
-//! Never: a reading twice, though a message may come twice.
+//! Always: batches leave for storage in the order of their records, each with all its verdicts, and the next
+//! record is applied only when storage has taken the batch before. Its state is what is stored, and so can be had
+//! again: when storage lost a batch, or a predecessor died with one in hand, it begins anew from there. While
+//! storage has no room nothing is evaluated, and what comes in waits in the log.
+//! Never: a record skipped.
 
+mod answers;
 mod judging;
-mod operators;
 mod reload;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use chrono::Utc;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
-use self::operators::Operators;
+use self::answers::Answers;
+use self::judging::Lines;
+pub use self::reload::RuleBook;
 use self::reload::Successor;
-pub use self::reload::{RuleBook, Ruling};
-use super::announce;
+use super::batch::Batch;
 use super::file::AlertsFile;
-use super::held::Held;
-use super::recent::Recent;
-use super::silence::{Mark, Silence};
-use super::watch::Watch;
-use crate::alarms::engine::{Engine, Outcome, Past};
-use crate::alarms::machine::Moment;
+use super::fold::{Effects, Fold};
+use super::time_marks;
 use crate::config::TimeStyle;
-use crate::domain::{AlertEvent, Fingerprint};
+use crate::domain::Ingress;
 use crate::ingest::codec::Codec;
-use crate::ingest::{Feed, Intake};
+use crate::ingest::{Log, LogConsumer};
 use crate::locale::Words;
-use crate::logging::LineLimit;
-use crate::messages::{ConfirmCommitted, LoadResumePoint, ResumePoint, Store};
+use crate::messages::{ConfirmCommitted, FindStored, LoadResumePoint, ResumePoint, Store};
 use crate::supervisor::{ChildEnv, GracefulStop, Route, SendError};
-use crate::wire;
 
-/// How long storage may take to say where to go on: it may first have a backlog to commit.
+/// How long storage may take to say where to resume: it may first have a backlog to commit.
 const RESUME_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two such questions.
@@ -49,22 +41,15 @@ const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// How long one offer to a full storage lasts before it is said in the log and made again.
 const OFFER: Duration = Duration::from_secs(30);
 
-/// How long a stop waits for what came in to be judged; what is left waits in the journal.
+/// How long a stop waits for what came in to be evaluated; what is left waits in the log.
 const STOP_AT_MOST: Duration = Duration::from_secs(3);
 
-/// Bounds of the wait for what silence may change: it need not be noticed sooner, and the wall clock may be
-/// put forward.
-const LOOK_AT_LEAST: Duration = Duration::from_millis(10);
-const LOOK_AT_MOST: Duration = Duration::from_secs(1);
+/// Bounds of the wait for a time mark: a clock may start, and the wall clock may be put forward.
+const MARK_AT_LEAST: Duration = Duration::from_millis(10);
+const MARK_AT_MOST: Duration = Duration::from_secs(1);
 
-/// How often the watch clock is looked at, whatever else goes on: it must hear in time that nobody listens.
-const LOOK_AT_WATCH: Duration = Duration::from_secs(1);
-
-/// How often the watch clock is kept while nothing comes: as much silence is forgotten by a kill.
-const KEEP_WATCH: Duration = Duration::from_secs(10);
-
-/// Lines on readings sent again, on clocks that went back, and on one sensor too many: one every 10 seconds of each.
-const LINES_ON_READINGS: (u64, Duration) = (1, Duration::from_secs(10));
+/// Series checkpoints in one batch of a clean stop: some megabytes at most.
+const CHECKPOINTS_A_BATCH: usize = 500;
 
 /// What the evaluator is made from.
 #[derive(Clone)]
@@ -72,68 +57,58 @@ pub struct EvaluatorSettings {
     pub ruling: RuleBook,
     pub times: TimeStyle,
     pub words: &'static Words,
-    /// Whether anything could come in now.
-    pub is_listening: Arc<dyn Fn() -> bool + Send + Sync>,
     pub alerts_file: Option<Arc<Mutex<AlertsFile>>>,
-    pub intake: Arc<Intake>,
+    pub log: Arc<Log>,
     pub codec: Arc<dyn Codec>,
+    /// The way in of messages that the previous version logged.
+    pub default_ingress: Ingress,
     pub store: Route<Store>,
     pub resume: Route<LoadResumePoint>,
     pub confirm: Route<ConfirmCommitted>,
+    pub find_stored: Route<FindStored>,
 }
 
-/// Judges readings.
+/// Evaluates the log.
 pub struct Evaluator {
     settings: EvaluatorSettings,
     env: ChildEnv,
-    engine: Engine,
-    watch: Watch,
-    /// What it showed when storage was last given it.
-    watch_kept: Duration,
-    silence: Silence,
-    recent: Recent,
-    /// Away while it waits for a batch.
-    feed: Option<Feed>,
+    fold: Fold,
+    /// Away while it waits for records.
+    consumer: Option<LogConsumer>,
     /// The last record passed on to storage.
     through: u64,
     /// Of the last message passed on to storage.
     number: u64,
-    /// Judged and not passed on yet.
-    held: Option<Held>,
-    operators: Operators,
+    /// Applied and not passed on yet.
+    batch: Option<Batch>,
+    answers: Answers,
     successor: Successor,
-    redelivered: LineLimit,
-    clocks: LineLimit,
-    strangers: LineLimit,
+    /// Ends the wait for records.
+    nudge: Arc<Notify>,
+    lines: Lines,
     is_stopping: bool,
 }
 
 impl Evaluator {
     #[must_use]
     pub fn new(settings: EvaluatorSettings, env: &ChildEnv) -> Self {
-        let (burst, window) = LINES_ON_READINGS;
         Self {
+            fold: Fold::new(settings.words, settings.default_ingress),
             settings,
             env: env.clone(),
-            engine: Engine::default(),
-            watch: Watch::new(Duration::ZERO),
-            watch_kept: Duration::ZERO,
-            silence: Silence::default(),
-            recent: Recent::default(),
-            feed: None,
+            consumer: None,
             through: 0,
             number: 0,
-            held: None,
-            operators: Operators::default(),
+            batch: None,
+            answers: Answers::default(),
             successor: Successor::default(),
-            redelivered: LineLimit::new(burst, window),
-            clocks: LineLimit::new(burst, window),
-            strangers: LineLimit::new(burst, window),
+            nudge: Arc::default(),
+            lines: Lines::default(),
             is_stopping: false,
         }
     }
 
-    /// Begins where storage has got to. Judges nothing before it knows.
+    /// Resumes where storage has got to. Evaluates nothing before it knows.
     fn resume(&mut self, ctx: &mut Context<Self>) {
         let resume = self.settings.resume.clone();
         ctx.spawn(resume_point(resume).into_actor(self).map(
@@ -148,125 +123,94 @@ impl Evaluator {
     }
 
     fn begin(&mut self, point: ResumePoint, ctx: &mut Context<Self>) {
-        let ResumePoint { position, number, watch, standing, alarms, recent } = point;
-        let EvaluatorSettings { intake, codec, ruling, .. } = &self.settings;
-        let mut closed = Vec::new();
-        let past = Past { watch, recent: &recent, alarms, standing };
-        let Ruling { rules, quiet, expected } = ruling.get();
-        self.engine = Engine::restore(rules, self.settings.times.zone, past, &mut closed);
-        for (sensor_id, rule) in self.engine.take_unread() {
-            log::warn!(target: "vigie::alerts", "what was kept of the alarm {rule}/{sensor_id} can't be read: it is closed, and begins anew");
-        }
-        self.engine.keep_quiet(quiet);
-        let now = Moment { at: Utc::now(), watch };
-        self.engine.expect(&expected, now, &mut closed);
-        self.engine.tick(now.at, watch, &mut closed);
-        self.silence = Silence::default();
-        self.watch = Watch::new(watch);
-        self.watch_kept = watch;
-        self.recent = Recent::restore(recent.iter().map(Fingerprint::from).collect());
+        let EvaluatorSettings { log, codec, ruling, words, default_ingress, .. } = &self.settings;
+        let (log, position) = (log.clone(), point.position);
+        log.give_up_answers_through(position);
+        self.answers = Answers::default();
         self.through = position;
-        self.number = number;
-        self.held = None;
-        self.feed = Some(Feed::new(intake.clone(), codec.clone(), position));
-        self.hold(closed);
-        self.succeed();
+        self.number = point.number;
+        self.consumer = Some(LogConsumer::new(log.clone(), codec.clone(), position));
+        self.fold = Fold::new(words, *default_ingress);
+        let ruling = ruling.get();
+        let mut batch = Batch::new(Instant::now());
+        let mut effects = Effects::default();
+        let started = (self.settings.times.zone, log.now().wall);
+        self.fold.restore(point, ruling, started, &mut batch.content, &mut effects);
+        self.report(&batch.content, 0, effects);
+        self.batch = (!batch.content.alerts.is_empty()).then_some(batch);
+        // What the restart itself changed is stored with this record at the latest.
+        log.mark_time();
+        self.successor.applied();
         self.env.ready();
         self.proceed(ctx);
     }
 
-    /// Waits for the next batch (for what is held, not for long), or ends when there is none and the
-    /// daemon stops.
+    /// Waits for records (for what is gathered, not for long), or ends when there are none and the daemon stops.
     fn proceed(&mut self, ctx: &mut Context<Self>) {
-        if self.is_stopping && self.is_done() {
-            return ctx.stop();
+        if self.successor.is_due(self.evaluated()) {
+            return self.succeed(ctx);
         }
-        let Some(mut feed) = self.feed.take() else { return };
-        let held_for = self.held.as_ref().map(Held::left);
-        let wait = held_for.into_iter().chain(self.next_look()).min();
-        let nudge = self.operators.nudge.clone();
+        if self.is_stopping && self.is_done() {
+            return self.end(ctx);
+        }
+        let Some(mut consumer) = self.consumer.take() else { return };
+        let mark = self.until_mark(&consumer).map(|due| due.clamp(MARK_AT_LEAST, MARK_AT_MOST));
+        let wait = mark.into_iter().chain(self.until_due()).min();
+        let nudge = self.nudge.clone();
         let next = async move {
-            let batch = tokio::select! {
-                batch = feed.next() => Some(batch),
+            let polled = tokio::select! {
+                polled = consumer.next() => Some(polled),
                 () = nudge.notified() => None,
                 () = elapsed(wait) => None,
             };
-            (batch, feed)
+            (polled, consumer)
         };
-        ctx.spawn(next.into_actor(self).map(|(batch, feed), evaluator, ctx| {
-            evaluator.feed = Some(feed);
-            match batch {
-                Some(batch) => evaluator.evaluate(batch),
-                None => evaluator.keep_watch(),
-            }
-            evaluator.pass_time();
-            evaluator.operate();
-            evaluator.succeed();
-            match evaluator.held.take_if(|held| held.is_due()) {
-                Some(held) => evaluator.pass_on(held.store, ctx),
-                None => evaluator.proceed(ctx),
+        ctx.spawn(next.into_actor(self).map(|(polled, consumer), evaluator, ctx| {
+            evaluator.mark_time(&consumer);
+            evaluator.consumer = Some(consumer);
+            match polled {
+                Some(polled) => evaluator.take(polled, ctx),
+                None => evaluator.pass_on_if_due(ctx),
             }
         }));
     }
 
-    /// How long until silence, or a window of maintenance, may change something.
-    fn next_look(&mut self) -> Option<Duration> {
-        let next = self.engine.next_look();
-        let next = next.or_else(|| self.engine.has_windows().then_some(Duration::MAX))?;
-        Some(next.saturating_sub(self.now()).clamp(LOOK_AT_LEAST, LOOK_AT_MOST))
+    /// Until what is gathered goes to storage. A batch without a record waits for one.
+    fn until_due(&self) -> Option<Duration> {
+        let batch = self.batch.as_ref().filter(|batch| batch.content.through > 0)?;
+        Some(batch.left(Instant::now()))
     }
 
-    /// The watch clock.
-    fn now(&mut self) -> Duration {
-        self.watch.show((self.settings.is_listening)(), Instant::now())
+    /// Until a time mark is to be appended. None while records wait, which bring the time.
+    fn until_mark(&mut self, consumer: &LogConsumer) -> Option<Duration> {
+        if consumer.lag() > 0 {
+            return None;
+        }
+        let deadlines = self.fold.deadlines();
+        time_marks::due_in(&deadlines, self.fold.time(), &self.settings.log.now())
     }
 
-    /// Nothing came: how long it has been so is kept now and then.
-    fn keep_watch(&mut self) {
-        if self.now().saturating_sub(self.watch_kept) >= KEEP_WATCH {
-            self.held.get_or_insert_with(|| Held::new(self.through));
+    fn mark_time(&mut self, consumer: &LogConsumer) {
+        if self.until_mark(consumer).is_some_and(|due| due.is_zero()) {
+            // A disk that does not take it is said by the log; the next wait tries again.
+            self.settings.log.mark_time();
         }
     }
 
-    /// What time alone brings: silence that has lasted too long, maintenance that begins or ends.
-    fn pass_time(&mut self) {
-        let watch = self.now();
-        let mark = Mark { watch, last: self.settings.intake.last() };
-        let mut outcomes = Vec::new();
-        self.engine.tick(Utc::now(), watch, &mut outcomes);
-        if let Some(watch) = self.silence.certain(mark, self.evaluated()) {
-            self.engine.elapse(watch, &mut outcomes);
+    fn pass_on_if_due(&mut self, ctx: &mut Context<Self>) {
+        let is_due = |batch: &mut Batch| batch.content.through > 0 && batch.is_due(Instant::now());
+        match self.batch.take_if(is_due) {
+            Some(batch) => self.pass_on(batch.content, ctx),
+            None => self.proceed(ctx),
         }
-        self.hold(outcomes);
-    }
-
-    /// The last record that was judged.
-    fn evaluated(&self) -> u64 {
-        self.held.as_ref().map_or(self.through, |held| held.store.through)
-    }
-
-    /// Tells of what alarms did, and holds it for storage.
-    fn hold(&mut self, outcomes: Vec<Outcome>) {
-        if outcomes.is_empty() {
-            return;
-        }
-        let words = self.settings.words;
-        let mut alerts: Vec<_> =
-            outcomes.into_iter().map(|outcome| announce::event(outcome, words)).collect();
-        self.tell(&alerts);
-        let through = self.evaluated();
-        let held = self.held.get_or_insert_with(|| Held::new(through));
-        held.store.alerts.append(&mut alerts);
     }
 
     fn pass_on(&mut self, mut batch: Store, ctx: &mut Context<Self>) {
         let (taken, is_taken) = oneshot::channel();
         batch.taken = Some(taken);
         batch.number = self.number + 1;
-        batch.watch = self.now();
-        self.watch_kept = batch.watch;
-        batch.alarms = self.engine.changes();
-        let applied = self.operators.take_applied();
+        self.fold.complete(&mut batch);
+        let applied = self.answers.take_applied();
         let through = batch.through;
         let store = self.settings.store.clone();
         let pass = async move {
@@ -280,29 +224,31 @@ impl Evaluator {
                 evaluator.answer(applied, ctx);
                 evaluator.proceed(ctx);
             } else {
-                evaluator.operators.again(applied);
+                // The actions are in the log, and are applied again.
                 log::warn!(target: "vigie::alerts", "storage lost a batch in its failure: going on from what is committed");
                 evaluator.resume(ctx);
             }
         }));
     }
 
-    /// One log line an announced event, and one in the alerts file.
-    fn tell(&self, alerts: &[AlertEvent]) {
-        let announced: Vec<_> = alerts.iter().filter(|event| event.announced).collect();
-        for event in &announced {
-            let alert = wire::AlertJson::new(event, self.settings.times);
-            let line = (self.settings.words.alert_line)(event.state, &event.message);
-            log::info!(target: "vigie::alert", alert:serde; "{line}");
-        }
-        if let (Some(file), false) = (&self.settings.alerts_file, announced.is_empty()) {
-            let json = |event: &&AlertEvent| {
-                let alert = wire::AlertJson::new(event, self.settings.times);
-                serde_json::to_string(&alert).unwrap_or_default()
-            };
-            let lines: Vec<_> = announced.iter().map(json).collect();
-            // A short append on the evaluator's own arbiter: no other actor waits for it.
-            file.lock().unwrap_or_else(PoisonError::into_inner).append(&lines);
+    /// The last record that was applied.
+    fn evaluated(&self) -> u64 {
+        self.fold.time().position
+    }
+
+    /// Whether nothing is left to be evaluated, and nobody waits for an answer.
+    fn is_done(&self) -> bool {
+        let gathers = self.batch.as_ref().is_some_and(|batch| batch.content.through > 0);
+        self.through >= self.settings.log.last() && !gathers && self.answers.is_idle()
+    }
+
+    /// Everything is evaluated: windows are checkpointed, and it stops.
+    fn end(&mut self, ctx: &mut Context<Self>) {
+        let mut batch = Store { through: self.through, ..Store::default() };
+        if self.fold.take_checkpoints(CHECKPOINTS_A_BATCH, &mut batch) {
+            self.pass_on(batch, ctx);
+        } else {
+            ctx.stop();
         }
     }
 }
@@ -311,9 +257,6 @@ impl Actor for Evaluator {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(LOOK_AT_WATCH, |evaluator, _| {
-            evaluator.now();
-        });
         self.resume(ctx);
     }
 }
@@ -334,7 +277,7 @@ async fn resume_point(resume: Route<LoadResumePoint>) -> Result<ResumePoint, Str
     }
 }
 
-/// Returns after so long; without a time, never.
+/// Timeout; `None` waits for ever.
 async fn elapsed(wait: Option<Duration>) {
     match wait {
         Some(wait) => tokio::time::sleep(wait).await,
@@ -352,14 +295,12 @@ async fn offer(store: &Route<Store>, mut batch: Store) {
 impl Handler<GracefulStop> for Evaluator {
     type Result = ();
 
-    /// Everything that came in before this is judged, passed on and answered, if there is time.
+    /// Everything that came in before this is evaluated, passed on and answered, if there is time.
     fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
         self.is_stopping = true;
-        if self.is_done() {
-            return ctx.stop();
-        }
+        self.nudge.notify_one();
         ctx.run_later(STOP_AT_MOST, |evaluator, ctx| {
-            let left = evaluator.settings.intake.last().saturating_sub(evaluator.through);
+            let left = evaluator.settings.log.last().saturating_sub(evaluator.through);
             if left > 0 {
                 log::warn!(target: "vigie::alerts", "{left} messages could not be judged before the stop: they wait on disk for the next start");
             }

@@ -6,7 +6,7 @@ use crate::alarms::rule::Rule;
 use crate::domain::{AlertEvent, AlertState};
 use crate::locale::{AlertWords, Words};
 
-/// The event of an outcome.
+/// The event of an outcome; its number is assigned by who puts events in order.
 #[must_use]
 pub fn event(outcome: Outcome, words: &Words) -> AlertEvent {
     let Outcome { rule, alert_type, threshold, alert_id, operator, .. } = outcome;
@@ -47,6 +47,7 @@ pub fn event(outcome: Outcome, words: &Words) -> AlertEvent {
         _ => (words.alert)(said),
     };
     AlertEvent {
+        number: 0,
         alert_id,
         rule: rule.name.clone(),
         alert_type,

@@ -1,20 +1,19 @@
-//! Judges every reading by the alert rules and says what changed.
+//! Evaluates the log: judges every reading by the alert rules and says what changed.
 //!
-//! The [`Evaluator`] actor takes batches from the intake's feed, leaves out what came before, asks
-//! the pure alarm [`engine`](crate::alarms::engine) about each reading, logs the alerts, and passes everything on to storage in
-//! the order it came.
-//! It never publishes: an alert reaches the broker only once storage has it on disk. Its log line and its line in
-//! the alerts file are written before that, so both are there at least once: a kill, or a batch that storage
-//! lost, repeats them.
+//! The [`Evaluator`] actor polls records from the log; the pure `fold` applies them, one by one, to the alarm
+//! [`engine`](crate::alarms::engine) and to dedup; what comes of a batch goes to storage in the order of its
+//! records. Alert events are logged here and pushed by storage, so the log line and the line in the alerts file
+//! may come a moment before the message; both are there at least once: a kill, or a batch that storage lost,
+//! repeats them.
 
 mod actor;
 mod announce;
+mod batch;
+mod dedup;
 mod file;
-mod held;
-mod recent;
+mod fold;
 mod short_form;
-mod silence;
-mod watch;
+mod time_marks;
 
 pub use actor::{Evaluator, EvaluatorSettings, RuleBook};
 pub use announce::event;

@@ -56,15 +56,13 @@ fn rule(limit: Limit, quantity: &Quantity, selection: Selection, at: f64, each: 
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use chrono::DateTime;
     use chrono_tz::Tz;
 
     use super::super::announce;
     use super::*;
     use crate::alarms::engine::{Engine, Past};
-    use crate::domain::{AlertEvent, Location, Reading, StandingAlert, Unit, Value};
+    use crate::domain::{AlertEvent, Ingress, Location, Reading, StandingAlert, Unit, Value};
     use crate::locale::Language;
 
     fn rules(announce: Announce) -> Vec<Rule> {
@@ -90,7 +88,7 @@ mod tests {
 
     fn judge(engine: &mut Engine, reading: &Reading) -> (bool, Vec<AlertEvent>) {
         let mut outcomes = Vec::new();
-        let is_broken = engine.judge(reading, Duration::ZERO, &mut outcomes).is_broken;
+        let is_broken = engine.judge(reading, Ingress::Own, &mut outcomes).is_broken;
         let words = Language::French.words();
         let events = outcomes.into_iter().map(|outcome| announce::event(outcome, words));
         (is_broken, events.collect())
@@ -180,8 +178,8 @@ mod tests {
         let rules = rules(Announce::Transitions);
         let mut closed = Vec::new();
         // The sensor's own readings are there too.
-        let recent = [reading("T", 40.0, 0)];
-        let past = Past { recent: &recent, standing: vec![standing], ..Past::default() };
+        let since = vec![reading("T", 40.0, 0)];
+        let past = Past { since, standing: vec![standing], ..Past::default() };
         let mut second = Engine::restore(rules, Tz::UTC, past, &mut closed);
         assert!(closed.is_empty());
         assert!(judge(&mut second, &reading("T", 41.0, 1)).1.is_empty());

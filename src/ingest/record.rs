@@ -1,122 +1,231 @@
-//! One message in the intake journal, byte by byte. Pure.
+//! One record of the log, byte by byte. Pure.
+//!
+//! Everything that evaluation depends on is such a record: a message of a device, a reading of the daemon's own
+//! sensors, an operator's action by the API, a time mark.
 //!
 //! ```text
 //! offset  bytes  what
-//!      0      1  layout: 1
-//!      1      8  time of receipt, microseconds since 1970, little-endian
-//!      9      4  the payload's true length, little-endian
-//!     13      2  the topic's length, little-endian
-//!     15      …  topic, UTF-8
-//!      …      …  payload; of one that is too long, the beginning
+//!      0      1  version: 2
+//!      1      1  kind: 1 message, 2 own reading, 3 operator's action, 4 time mark
+//!      2      8  time of receipt: microseconds since 1970, signed
+//!     10     24  listening clocks at the receipt, in microseconds: own, embedded, remote
+//!     34         by kind:
+//!
+//!                message                         own reading (`own_reading.rs`)
+//!      0      1  bits 0-1: way in (0 own,        operator's action: JSON of `OperatorAction`
+//!                1 embedded, 2 remote)           time mark: nothing
+//!                bit 2: replayed by the broker
+//!                bits 3-4: QoS
+//!      1      4  the payload's true length
+//!      5      2  the topic's length
+//!      7      …  topic, UTF-8
+//!      …      …  payload; of one over the limit, the beginning
 //! ```
 //!
-//! Integers are little-endian, like the frame around it (`journal/frame.rs`).
+//! Integers are little-endian, like the frame around it (`journal/frame.rs`). Version 1, which the previous
+//! version wrote, is a live message without clocks: `1`, time of receipt (8), payload length (4), topic length
+//! (2), topic, payload.
+//!
+//! Always: what is decoded is exactly what was encoded. Never: a panic, whatever the bytes.
+
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-const LAYOUT: u8 = 1;
-const HEADER_BYTES: usize = 15;
-/// How much of a payload that can't be used is kept to be looked at.
+use super::own_reading;
+use crate::domain::{Ingress, ListeningClocks, OperatorAction, Reading};
+
+const VERSION: u8 = 2;
+const VERSION_BEFORE: u8 = 1;
+
+const MESSAGE: u8 = 1;
+const OWN_READING: u8 = 2;
+const ACTION: u8 = 3;
+const TIME_MARK: u8 = 4;
+
+const HEADER_BYTES: usize = 34;
+/// Bytes kept of a payload that can't be used, for inspection.
 pub const KEPT_BYTES: usize = 4096;
 
-/// A message as it came in.
+/// When a record was appended: by the wall clock, and by the listening clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    pub at: DateTime<Utc>,
+    /// `None` in records of version 1.
+    pub clocks: Option<ListeningClocks>,
+}
+
+/// A message as it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival<'a> {
     pub topic: &'a str,
     /// Cut short if it is over the limit.
     pub payload: &'a [u8],
-    /// The payload's true length.
+    /// The payload's true length in bytes.
     pub payload_bytes: usize,
-    pub received_at: DateTime<Utc>,
+    /// `None` in records of version 1.
+    pub ingress: Option<Ingress>,
+    /// Whether the broker sent it from its retained messages, at a subscription.
+    pub is_replayed: bool,
+    /// Quality of service it arrived with: 0, 1 or 2.
+    pub qos: u8,
 }
 
-/// The record of a message. MQTT bounds a topic by 65,535 bytes; a longer one would be cut.
+impl<'a> Arrival<'a> {
+    /// A live message.
+    #[must_use]
+    pub const fn live(ingress: Ingress, topic: &'a str, payload: &'a [u8], qos: u8) -> Self {
+        let payload_bytes = payload.len();
+        Self { topic, payload, payload_bytes, ingress: Some(ingress), is_replayed: false, qos }
+    }
+}
+
+/// What a record holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body<'a> {
+    Message(Arrival<'a>),
+    OwnReading(Reading),
+    Action(OperatorAction),
+    TimeMark,
+}
+
+/// Kind of a record, for readers that look for one kind.
 #[must_use]
-pub fn encode(
-    topic: &str,
-    payload: &[u8],
-    received_at: DateTime<Utc>,
+pub fn is_own_reading(record: &[u8]) -> bool {
+    record.starts_with(&[VERSION, OWN_READING])
+}
+
+fn header(kind: u8, at: DateTime<Utc>, clocks: &ListeningClocks) -> Vec<u8> {
+    let mut record = Vec::with_capacity(HEADER_BYTES + 256);
+    record.extend_from_slice(&[VERSION, kind]);
+    record.extend_from_slice(&at.timestamp_micros().to_le_bytes());
+    for ingress in Ingress::ALL {
+        let micros = u64::try_from(clocks.get(ingress).as_micros()).unwrap_or(u64::MAX);
+        record.extend_from_slice(&micros.to_le_bytes());
+    }
+    record
+}
+
+/// Record of a message. MQTT bounds a topic by 65,535 bytes; a longer one is cut.
+#[must_use]
+pub fn message(
+    arrival: &Arrival<'_>,
+    at: DateTime<Utc>,
+    clocks: &ListeningClocks,
     max_payload_bytes: usize,
 ) -> Vec<u8> {
-    let kept = match payload.len() {
-        fits if fits <= max_payload_bytes => payload,
-        longer => &payload[..KEPT_BYTES.min(longer)],
+    let kept = match arrival.payload.len() {
+        fits if fits <= max_payload_bytes => arrival.payload,
+        longer => &arrival.payload[..KEPT_BYTES.min(longer)],
     };
-    let mut topic_end = topic.len().min(u16::MAX.into());
-    while !topic.is_char_boundary(topic_end) {
+    let mut topic_end = arrival.topic.len().min(u16::MAX.into());
+    while !arrival.topic.is_char_boundary(topic_end) {
         topic_end -= 1;
     }
-    let topic = &topic.as_bytes()[..topic_end];
-    let topic_bytes = u16::try_from(topic.len()).unwrap_or(u16::MAX);
-    let payload_bytes = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-    let mut record = Vec::with_capacity(HEADER_BYTES + topic.len() + kept.len());
-    record.push(LAYOUT);
-    record.extend_from_slice(&received_at.timestamp_micros().to_le_bytes());
+    let topic = &arrival.topic.as_bytes()[..topic_end];
+    let ingress = arrival.ingress.map_or(0, Ingress::index);
+    let flags = u8::try_from(ingress).unwrap_or_default()
+        | u8::from(arrival.is_replayed) << 2
+        | (arrival.qos & 3) << 3;
+    let mut record = header(MESSAGE, at, clocks);
+    record.push(flags);
+    let payload_bytes = u32::try_from(arrival.payload_bytes).unwrap_or(u32::MAX);
     record.extend_from_slice(&payload_bytes.to_le_bytes());
-    record.extend_from_slice(&topic_bytes.to_le_bytes());
+    record.extend_from_slice(&u16::try_from(topic.len()).unwrap_or(u16::MAX).to_le_bytes());
     record.extend_from_slice(topic);
     record.extend_from_slice(kept);
     record
 }
 
-/// The message of a record; `None` for one of another layout.
+/// Record of an own sensor's reading.
 #[must_use]
-pub fn decode(record: &[u8]) -> Option<Arrival<'_>> {
-    let (layout, rest) = record.split_first()?;
-    let (micros, rest) = rest.split_first_chunk::<8>()?;
-    let (payload_bytes, rest) = rest.split_first_chunk::<4>()?;
-    let (topic_bytes, rest) = rest.split_first_chunk::<2>()?;
+pub fn reading(reading: &Reading, at: DateTime<Utc>, clocks: &ListeningClocks) -> Vec<u8> {
+    let mut record = header(OWN_READING, at, clocks);
+    own_reading::write(&mut record, reading);
+    record
+}
+
+/// Record of an operator's action.
+///
+/// # Errors
+/// When it has no JSON form.
+pub fn action(
+    action: &OperatorAction,
+    at: DateTime<Utc>,
+    clocks: &ListeningClocks,
+) -> serde_json::Result<Vec<u8>> {
+    let mut record = header(ACTION, at, clocks);
+    serde_json::to_writer(&mut record, action)?;
+    Ok(record)
+}
+
+/// Record of a time mark.
+#[must_use]
+pub fn time_mark(at: DateTime<Utc>, clocks: &ListeningClocks) -> Vec<u8> {
+    header(TIME_MARK, at, clocks)
+}
+
+/// `None` for a layout this version does not know.
+#[must_use]
+pub fn decode(record: &[u8]) -> Option<(Receipt, Body<'_>)> {
+    let (version, rest) = record.split_first()?;
+    match *version {
+        VERSION => decode_current(rest),
+        VERSION_BEFORE => {
+            let (at, rest) = take_time(rest)?;
+            let arrival = take_arrival(rest)?;
+            Some((Receipt { at, clocks: None }, Body::Message(arrival)))
+        }
+        _ => None,
+    }
+}
+
+fn decode_current(rest: &[u8]) -> Option<(Receipt, Body<'_>)> {
+    let (kind, rest) = rest.split_first()?;
+    let (at, mut rest) = take_time(rest)?;
+    let mut clocks = ListeningClocks::default();
+    for ingress in Ingress::ALL {
+        let (micros, behind) = rest.split_first_chunk()?;
+        clocks.set_at_least(ingress, Duration::from_micros(u64::from_le_bytes(*micros)));
+        rest = behind;
+    }
+    let body = match *kind {
+        MESSAGE => {
+            let (flags, rest) = rest.split_first()?;
+            let mut arrival = take_arrival(rest)?;
+            arrival.ingress = Ingress::ALL.get(usize::from(flags & 3)).copied();
+            arrival.is_replayed = flags & 4 != 0;
+            arrival.qos = flags >> 3 & 3;
+            Body::Message(arrival)
+        }
+        OWN_READING => Body::OwnReading(own_reading::read(rest)?),
+        ACTION => Body::Action(serde_json::from_slice(rest).ok()?),
+        TIME_MARK => Body::TimeMark,
+        _ => return None,
+    };
+    Some((Receipt { at, clocks: Some(clocks) }, body))
+}
+
+fn take_time(rest: &[u8]) -> Option<(DateTime<Utc>, &[u8])> {
+    let (micros, rest) = rest.split_first_chunk()?;
+    Some((DateTime::from_timestamp_micros(i64::from_le_bytes(*micros))?, rest))
+}
+
+/// Lengths, topic and payload, which both versions have alike.
+fn take_arrival(rest: &[u8]) -> Option<Arrival<'_>> {
+    let (payload_bytes, rest) = rest.split_first_chunk()?;
+    let (topic_bytes, rest) = rest.split_first_chunk()?;
     let (topic, payload) = rest.split_at_checked(u16::from_le_bytes(*topic_bytes).into())?;
-    (*layout == LAYOUT).then_some(Arrival {
+    Some(Arrival {
         topic: std::str::from_utf8(topic).ok()?,
         payload,
         payload_bytes: u32::from_le_bytes(*payload_bytes) as usize,
-        received_at: DateTime::from_timestamp_micros(i64::from_le_bytes(*micros))?,
+        ingress: None,
+        is_replayed: false,
+        qos: 0,
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn at(micros: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp_micros(micros).unwrap()
-    }
-
-    #[test]
-    fn lies_as_documented() {
-        let record = encode("a/b", b"xyz", at(0x0102), 100);
-        assert_eq!(record[..15], [1, 2, 1, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 3, 0]);
-        assert_eq!(record[15..], *b"a/bxyz");
-    }
-
-    #[test]
-    fn of_a_payload_over_the_limit_the_beginning_is_kept() {
-        let payload = vec![b' '; 10_001];
-        let record = encode("t", &payload, at(0), 10_000);
-        let arrival = decode(&record).unwrap();
-        assert_eq!((arrival.payload.len(), arrival.payload_bytes), (KEPT_BYTES, 10_001));
-        let record = encode("t", &payload, at(0), 10_001);
-        assert_eq!(decode(&record).unwrap().payload.len(), 10_001);
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_encoded_is_decoded(
-            topic in "\\PC{0,40}", payload in prop::collection::vec(any::<u8>(), 0..300), micros in 0..1_i64 << 52,
-        ) {
-            let record = encode(&topic, &payload, at(micros), 1000);
-            let expected = Arrival {
-                topic: &topic, payload: &payload, payload_bytes: payload.len(), received_at: at(micros),
-            };
-            prop_assert_eq!(decode(&record), Some(expected));
-        }
-
-        #[test]
-        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-            let _ = decode(&bytes);
-        }
-    }
-}
+#[path = "record_tests.rs"]
+mod tests;

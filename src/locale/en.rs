@@ -27,47 +27,16 @@ pub(super) static WORDS: Words = Words {
         format!("📤 Data sent: {} - {}{}", reading.sensor_id, reading.value, reading.unit.suffix())
     },
     readings_sent_more: |more| format!("📤 … and {more} more within a second"),
-    outbox_recovered: |count| {
+    unpublished_found: |count| {
         format!(
-            "📦 {count} readings of an earlier run wait in the outbox: they are published first"
+            "📦 {count} readings of an earlier run wait to be published: they are published first"
         )
     },
-    outbox_torn: |file, bytes| {
-        format!(
-            "⚠️ Outbox: {file} ends in {bytes} bytes of a record that was cut short when the daemon \
-             was ended; that one is lost"
-        )
-    },
-    outbox_damaged: |file, offset, bytes| {
-        format!(
-            "❌ Outbox: {file} is damaged, {bytes} bytes at {offset} can't be read; the readings in \
-             them are lost. Check the disk"
-        )
-    },
-    outbox_missing: |folder, first, last| {
-        format!("❌ Outbox: the records {first} to {last} are missing in {folder}. Check the disk")
-    },
-    outbox_strange: |folder, count| {
-        format!(
-            "❌ Outbox: {count} records in {folder} can't be understood and are passed over; were \
-             they written by another version?"
-        )
-    },
-    outbox_unwritable: |why| {
-        format!(
-            "❌ The outbox can't be written: {why}. Readings wait in memory alone and are lost if \
-             the daemon ends before the broker has them. Check the disk's space and permissions"
-        )
-    },
-    outbox_writable: "✅ The outbox can be written again",
     readings_left: |count, folder| {
         format!(
             "📦 {count} readings could not be published before the stop: they wait in {folder} and \
              are sent at the next start"
         )
-    },
-    readings_lost: |count| {
-        format!("❌ {count} readings are lost: neither published nor written to the outbox")
     },
     alert: alert::en::message,
     summary: alert::en::summary,

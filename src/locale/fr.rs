@@ -34,52 +34,17 @@ pub(super) static WORDS: Words = Words {
         )
     },
     readings_sent_more: |more| format!("📤 … et {more} autres en une seconde"),
-    outbox_recovered: |count| {
+    unpublished_found: |count| {
         format!(
-            "📦 {count} mesures d'une exécution précédente attendent dans la boîte d'envoi: elles \
-             sont publiées d'abord"
+            "📦 {count} mesures d'une exécution précédente attendent d'être publiées: elles le \
+             sont d'abord"
         )
     },
-    outbox_torn: |file, bytes| {
-        format!(
-            "⚠️ Boîte d'envoi: {file} se termine par {bytes} octets d'un enregistrement coupé à \
-             la fin du service; celui-là est perdu"
-        )
-    },
-    outbox_damaged: |file, offset, bytes| {
-        format!(
-            "❌ Boîte d'envoi: {file} est endommagé, {bytes} octets à {offset} sont illisibles; \
-             leurs mesures sont perdues. Vérifiez le disque"
-        )
-    },
-    outbox_missing: |folder, first, last| {
-        format!(
-            "❌ Boîte d'envoi: les enregistrements {first} à {last} manquent dans {folder}. \
-             Vérifiez le disque"
-        )
-    },
-    outbox_strange: |folder, count| {
-        format!(
-            "❌ Boîte d'envoi: {count} enregistrements dans {folder} sont incompréhensibles et \
-             ignorés; viennent-ils d'une autre version?"
-        )
-    },
-    outbox_unwritable: |why| {
-        format!(
-            "❌ Écriture impossible dans la boîte d'envoi: {why}. Les mesures attendent en mémoire \
-             seulement et sont perdues si le service s'arrête avant que le courtier ne les ait. \
-             Vérifiez l'espace et les droits du disque"
-        )
-    },
-    outbox_writable: "✅ L'écriture dans la boîte d'envoi est rétablie",
     readings_left: |count, folder| {
         format!(
             "📦 {count} mesures n'ont pas pu être publiées avant l'arrêt: elles attendent dans \
              {folder} et partent au prochain démarrage"
         )
-    },
-    readings_lost: |count| {
-        format!("❌ {count} mesures sont perdues: ni publiées ni écrites dans la boîte d'envoi")
     },
     alert: alert::fr::message,
     summary: alert::fr::summary,

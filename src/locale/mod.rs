@@ -73,25 +73,10 @@ pub struct Words {
     pub reading_sent: fn(&Reading) -> String,
     /// How many more were sent in the last second.
     pub readings_sent_more: fn(u64) -> String,
-    /// How many readings an earlier run left in the outbox.
-    pub outbox_recovered: fn(usize) -> String,
-    /// File, bytes: its last record was cut short.
-    pub outbox_torn: fn(&str, usize) -> String,
-    /// File, offset, bytes that can't be read.
-    pub outbox_damaged: fn(&str, usize, usize) -> String,
-    /// Folder, first and last number of records that should be there.
-    pub outbox_missing: fn(&str, u64, u64) -> String,
-    /// Folder, number of records that can't be understood.
-    pub outbox_strange: fn(&str, u64) -> String,
-    /// Takes what failed, on what, and why.
-    pub outbox_unwritable: fn(&str) -> String,
-    /// Log line: the outbox can be written again.
-    pub outbox_writable: &'static str,
+    /// How many own readings of an earlier run wait to be published.
+    pub unpublished_found: fn(usize) -> String,
     /// At the stop: how many readings wait for the next start, in which folder.
     pub readings_left: fn(usize, &str) -> String,
-    /// At the stop: how many readings are neither published nor on disk.
-    pub readings_lost: fn(usize) -> String,
-    /// Message of an alert.
     pub alert: fn(AlertWords<'_>) -> String,
     /// What is said of more than one transition of one alarm; takes the alarms' quantity.
     pub summary: fn(&Summary, &Quantity) -> String,

@@ -12,12 +12,15 @@ use tokio::sync::mpsc;
 
 use super::client::Client;
 use super::link::{Command, Event, Plan, Tag};
+use super::publication::Publication;
 use super::retry::{Announcer, Backoff, Flaps};
 use super::stop::{Facts, Stage, Stop};
 use super::turns::Turns;
-use super::{Kept, Routes, Settings};
+use super::{Kept, READING_WINDOW, Routes, Settings};
+use crate::domain::Ingress;
+use crate::ingest::OwnReadings;
 use crate::logging::LineLimit;
-use crate::messages::{AlertsWaiting, PublishReadings};
+use crate::messages::{GatewayLink, PushAlerts};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Routed};
 use crate::wire::Topics;
 use crate::wire::payload::State;
@@ -27,14 +30,10 @@ use crate::wire::payload::State;
 const TICK: Duration = Duration::from_secs(1);
 /// The same while it stops.
 const STOP_TICK: Duration = Duration::from_millis(20);
-/// Sensors wait this long for a broker that acknowledges nothing; then the outbox takes over.
-const STALLED: Duration = Duration::from_secs(5);
 /// Lines on readings sent: 50 a second.
 const SENT_LINES: (u64, Duration) = (50, Duration::from_secs(1));
-/// Lines on what the broker refused and the outbox dropped, on each: 2 every 10 seconds.
+/// Lines on what the broker refused and on readings skipped, on each: 2 every 10 seconds.
 const LOSS_LINES: (u64, Duration) = (2, Duration::from_secs(10));
-/// Lines on a disk that does not take readings: one a minute, since they say the same.
-const DISK_LINES: (u64, Duration) = (1, Duration::from_secs(60));
 
 pub struct Gateway {
     pub(super) env: ChildEnv,
@@ -57,26 +56,27 @@ pub struct Gateway {
     pub(super) lines: Lines,
     /// The broker refused something for now: nothing is sent before this.
     pub(super) paused_until: Option<Instant>,
-    /// When the broker last gave a sign of life while something was in flight, or nothing was.
-    pub(super) progress_at: Instant,
     /// Storage did not answer: it is not asked before the next tick.
     pub(super) storage_resting: bool,
-    pub(super) confirming: bool,
+    /// A report to storage is under way.
+    pub(super) reporting: bool,
+    /// The last connection that storage has taken a report of.
+    pub(super) announced: Option<GatewayLink>,
+    /// Connections made by this incarnation.
+    pub(super) num_connections: u32,
     pub(super) turns: Turns,
     /// A look at the next alert's turn is due.
     pub(super) turn_is_timed: bool,
-    /// Readings done with since that was last written down.
-    pub(super) unmarked: usize,
-    /// The log says that the outbox can't be written.
-    pub(super) disk_trouble_told: bool,
+    /// Own readings still to be published: the reading end of the log, and what was polled from it.
+    pub(super) own: OwnReadings,
+    pub(super) publication: Publication,
 }
 
 /// The limits of the log lines that come with the traffic.
 pub(super) struct Lines {
     pub sent: LineLimit,
     pub refused: LineLimit,
-    pub dropped: LineLimit,
-    pub disk: LineLimit,
+    pub skipped: LineLimit,
 }
 
 impl Gateway {
@@ -86,7 +86,9 @@ impl Gateway {
         routes: Routes,
         kept: Arc<Kept>,
     ) -> Result<Self, Failure> {
-        let (client, events) = Client::start(settings.intake.clone())
+        let subscriber = settings.subscribes.then(|| settings.log.clone());
+        let own = OwnReadings::new(settings.log.clone());
+        let (client, events) = Client::start(subscriber)
             .map_err(|error| Failure::Failed(format!("no thread for the MQTT client: {error}")))?;
         let limit = |(burst, window)| LineLimit::new(burst, window);
         Ok(Self {
@@ -108,29 +110,23 @@ impl Gateway {
             lines: Lines {
                 sent: limit(SENT_LINES),
                 refused: limit(LOSS_LINES),
-                dropped: limit(LOSS_LINES),
-                disk: limit(DISK_LINES),
+                skipped: limit(LOSS_LINES),
             },
             paused_until: None,
-            progress_at: now(),
             storage_resting: false,
-            confirming: false,
+            reporting: false,
+            announced: None,
+            num_connections: 0,
             turns: Turns::default(),
             turn_is_timed: false,
-            unmarked: 0,
-            disk_trouble_told: false,
+            own,
+            publication: Publication::new(READING_WINDOW),
         })
     }
 
     /// Whether things may be sent.
     pub(super) const fn carries(&self) -> bool {
         self.connected && self.paused_until.is_none()
-    }
-
-    /// Whether the broker has been silent for so long that nobody should wait for it: the
-    /// connection may be dead, which the keep-alive will find out much later.
-    fn is_stalled(&self) -> bool {
-        now().saturating_duration_since(self.progress_at) >= STALLED
     }
 
     /// Passes a command to the client's thread.
@@ -142,13 +138,8 @@ impl Gateway {
 
     /// Nothing is in flight any more: what was, goes again.
     pub(super) fn rewind(&mut self) {
-        let dropped = {
-            let mut outbox = self.kept.outbox();
-            outbox.rewind();
-            outbox.take_over()
-        };
-        self.note_dropped(dropped);
-        self.kept.alerts().start_over();
+        self.publication.rewind();
+        self.kept.alerts().rewind();
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -156,31 +147,23 @@ impl Gateway {
         if self.paused_until.is_some_and(|until| now() >= until) {
             self.paused_until = None;
         }
-        if self.kept.outbox().in_flight() == 0 {
-            self.progress_at = now();
-        } else if self.is_stalled() {
-            let dropped = self.kept.outbox().take_over();
-            self.note_dropped(dropped);
-        }
         self.tell_suppressed();
-        self.kept.alerts().retry_held(now());
         self.flow(ctx);
-        self.mark_done();
-        self.show();
+        self.skip_excess();
     }
 
+    /// Makes the state of the connection known, on which the listening clock of its way in depends.
     pub(super) fn show(&self) {
-        let (unpublished, in_memory_only) = {
-            let outbox = self.kept.outbox();
-            (outbox.len(), outbox.in_memory_only())
-        };
-        self.settings.gauges.show(self.connected, unpublished, in_memory_only);
+        self.settings.gauges.show(self.connected);
+        if self.settings.subscribes {
+            self.settings.log.set_open(Ingress::Remote, self.connected);
+        }
     }
 
     fn advance_stop(&mut self, ctx: &mut Context<Self>) {
         let facts = Facts {
             connected: self.connected,
-            flushed: self.kept.outbox().is_empty() && self.kept.alerts().is_idle(),
+            flushed: self.is_published() && self.kept.alerts().is_idle(),
             goodbye_completed: self.goodbye_completed,
         };
         let Some(stage) = self.stop.as_mut().and_then(|stop| stop.advance(facts, now())) else {
@@ -192,7 +175,6 @@ impl Gateway {
             }
             Stage::Disconnecting => self.tell(Command::Close, ctx),
             Stage::Done => {
-                self.mark_done();
                 self.tell_unpublished();
                 ctx.stop();
             }
@@ -212,10 +194,14 @@ impl Actor for Gateway {
     fn started(&mut self, ctx: &mut Context<Self>) {
         debug!(target: "vigie::gateway", "gateway up, incarnation {}", self.env.incarnation());
         self.rewind();
+        self.kept.alerts().begin();
+        self.report_alerts(ctx);
         if let Some(mut events) = self.events.take() {
             ctx.add_stream(poll_fn(move |cx| events.poll_recv(cx)));
         }
         ctx.run_interval(TICK, Self::tick);
+        self.show();
+        self.await_own_readings(ctx);
         self.warn_of_no_verification();
         self.attempt(ctx);
     }
@@ -233,7 +219,10 @@ impl StreamHandler<Event> for Gateway {
             }
             Event::Delivered(tag, Ok(())) => self.delivered(tag, ctx),
             Event::Delivered(tag, Err(code)) => self.refused(tag, code, ctx),
-            Event::Closed => self.connected = false,
+            Event::Closed => {
+                self.connected = false;
+                self.show();
+            }
         }
         self.advance_stop(ctx);
     }
@@ -244,28 +233,12 @@ impl StreamHandler<Event> for Gateway {
     }
 }
 
-impl Handler<Routed<PublishReadings>> for Gateway {
+impl Handler<Routed<PushAlerts>> for Gateway {
     type Result = ();
 
-    fn handle(&mut self, mut routed: Routed<PublishReadings>, ctx: &mut Context<Self>) {
-        let readings = std::mem::take(&mut routed.message.readings);
-        self.env.fault_point();
-        let delivered = routed.message.delivered.take();
-        // The permit goes with the readings until they are in flight: that keeps the sensors waiting.
-        let permit = (self.carries() && !self.is_stalled()).then_some(routed);
-        let readings = self.keep(readings);
-        let dropped = self.kept.outbox().accept(readings, delivered, permit);
-        self.note_dropped(dropped);
-        self.flow(ctx);
-    }
-}
-
-impl Handler<Routed<AlertsWaiting>> for Gateway {
-    type Result = ();
-
-    fn handle(&mut self, waiting: Routed<AlertsWaiting>, ctx: &mut Context<Self>) {
-        let (waiting, _room) = waiting.split();
-        self.kept.alerts().told_of(waiting);
+    fn handle(&mut self, pushed: Routed<PushAlerts>, ctx: &mut Context<Self>) {
+        let (pushed, _room) = pushed.split();
+        self.kept.alerts().take(pushed, self.env.incarnation());
         self.flow(ctx);
     }
 }
@@ -278,9 +251,7 @@ impl Handler<GracefulStop> for Gateway {
             return;
         }
         self.stop = Some(Stop::begin(now()));
-        if let Some(intake) = &self.settings.intake {
-            intake.open_wide();
-        }
+        self.settings.log.stop_backpressure();
         self.tell(Command::EndIntake, ctx);
         ctx.run_interval(STOP_TICK, Self::advance_stop);
         self.flow(ctx);

@@ -31,7 +31,7 @@ use connecting::{disconnect, open, retire};
 use options::{message_of, outcome};
 
 use super::link::{Command, Event, Outcome, Outgoing, Tag};
-use crate::ingest::Intake;
+use crate::ingest::Log;
 
 /// Commands that may wait: the windows of readings and alerts together are 120, and there are a
 /// handful of others.
@@ -51,7 +51,7 @@ impl Client {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(intake: Option<Arc<Intake>>) -> io::Result<(Self, mpsc::Receiver<Event>)> {
+    pub fn start(intake: Option<Arc<Log>>) -> io::Result<(Self, mpsc::Receiver<Event>)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let (commands, command_queue) = mpsc::channel(COMMANDS);
         let (event_queue, events) = mpsc::channel(EVENTS);
@@ -74,7 +74,7 @@ impl Client {
 struct Worker {
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
-    intake: Option<Arc<Intake>>,
+    intake: Option<Arc<Log>>,
     link: Option<Link>,
 }
 

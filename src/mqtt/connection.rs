@@ -48,8 +48,8 @@ impl Gateway {
 
     pub(super) fn up(&mut self, ctx: &mut Context<Self>) {
         self.connected = true;
+        self.num_connections += 1;
         self.show();
-        self.progress_at = now();
         self.backoff.connected(now());
         self.flaps.connected(now());
         self.announcer.connected();

@@ -1,63 +1,28 @@
-//! What flows out while the connection stands: readings from the outbox, alerts from storage, each
-//! within its window, and what becomes of them.
+//! What flows out while the connection stands: own readings from the log (`publishing`) within their window, alerts
+//! that storage pushed, and what becomes of them.
 
 use std::time::Duration;
 
 use actix::prelude::*;
-use log::{error, info, warn};
+use log::{error, warn};
 
-use super::READING_WINDOW;
 use super::actor::{Gateway, now};
 use super::link::{Command, Outgoing, Qos, Tag};
-use crate::domain::Reading;
-use crate::messages::{AlertsDelivered, LoadPendingAlerts};
+use crate::messages::{GatewayLink, PushReport};
 use crate::wire::payload;
 
 /// How long storage may take to answer or to have room.
 const STORAGE: Duration = Duration::from_secs(5);
 /// How long nothing is sent after the broker refused something for now.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How long the alerts of one topic wait after the broker refused it: someone has to mend its rights.
-const HELD: Duration = Duration::from_secs(10);
-/// The target of the line each reading sent has.
-const SENT: &str = "vigie::sent";
 
 impl Gateway {
-    /// Sends and asks for what there is room for.
+    /// Sends what there is room for.
     pub(super) fn flow(&mut self, ctx: &mut Context<Self>) {
-        // Before storage is asked, since it commits with the question what it knows to be delivered.
-        self.confirm_alerts(ctx);
+        self.report_alerts(ctx);
         if self.carries() {
             self.send_readings(ctx);
             self.send_alerts(ctx);
-            self.load_alerts(ctx);
-        }
-    }
-
-    fn send_readings(&mut self, ctx: &mut Context<Self>) {
-        loop {
-            let (command, first) = {
-                let mut outbox = self.kept.outbox();
-                if outbox.in_flight() >= READING_WINDOW {
-                    return;
-                }
-                let Some(dispatch) = outbox.dispatch() else { return };
-                let message = Outgoing {
-                    topic: self
-                        .topics
-                        .reading(&dispatch.reading.quantity, &dispatch.reading.sensor_id),
-                    payload: payload::reading(dispatch.reading, self.settings.times),
-                    qos: Qos::AtLeastOnce,
-                    retained: false,
-                };
-                let first = dispatch.first_time.then(|| dispatch.reading.clone());
-                (Command::Publish(Tag::Reading(dispatch.sequence), message), first)
-            };
-            // Before the command, so that the line stands before all that comes of the reading.
-            if let Some(reading) = first {
-                self.log_sent(&reading);
-            }
-            self.tell(command, ctx);
         }
     }
 
@@ -65,14 +30,14 @@ impl Gateway {
         while !self.waits_its_turn(ctx) {
             let command = {
                 let mut alerts = self.kept.alerts();
-                let Some(alert) = alerts.dispatch() else { return };
+                let Some(event) = alerts.dispatch() else { return };
                 let message = Outgoing {
-                    topic: self.topics.alert(&alert.event.quantity),
-                    payload: payload::alert(&alert.event, self.settings.times),
+                    topic: self.topics.alert(&event.quantity),
+                    payload: payload::alert(event, self.settings.times),
                     qos: Qos::ExactlyOnce,
                     retained: false,
                 };
-                Command::Publish(Tag::Alert(alert.row_id), message)
+                Command::Publish(Tag::Alert(event.number), message)
             };
             self.turns.take(now());
             self.tell(command, ctx);
@@ -95,49 +60,34 @@ impl Gateway {
         true
     }
 
-    fn load_alerts(&mut self, ctx: &mut Context<Self>) {
-        if self.storage_resting {
-            return;
-        }
-        let Some(load) = self.kept.alerts().next_load() else { return };
-        let question = LoadPendingAlerts { after_row_id: load.after_row_id, at_most: load.at_most };
-        let pending = self.routes.pending.clone();
-        let answer = async move {
-            match pending.request(question, STORAGE).await {
-                Ok(answer) => answer,
-                Err(error) => Err(error.to_string()),
-            }
+    /// Reports deliveries and refusals in batches, one report at a time, and announces a new incarnation or
+    /// connection.
+    pub(super) fn report_alerts(&mut self, ctx: &mut Context<Self>) {
+        let link =
+            GatewayLink { incarnation: self.env.incarnation(), connection: self.num_connections };
+        let report = {
+            let alerts = self.kept.alerts();
+            let (delivered, refused) = alerts.to_report();
+            PushReport { link, delivered: delivered.to_vec(), refused: refused.to_vec() }
         };
-        ctx.spawn(answer.into_actor(self).map(move |answer, act, ctx| match answer {
-            Ok(rows) => {
-                act.kept.alerts().loaded(load, rows);
-                act.flow(ctx);
-            }
-            Err(error) => {
-                act.kept.alerts().load_failed(load);
-                act.rest_storage("pending alerts could not be loaded", &error);
-            }
-        }));
-    }
-
-    fn confirm_alerts(&mut self, ctx: &mut Context<Self>) {
-        let rows = self.kept.alerts().to_confirm().to_vec();
-        if rows.is_empty() || self.confirming || self.storage_resting {
+        let (num_delivered, num_refused) = (report.delivered.len(), report.refused.len());
+        let has_news = num_delivered + num_refused > 0 || self.announced != Some(link);
+        if !has_news || self.reporting || self.storage_resting {
             return;
         }
-        self.confirming = true;
-        let count = rows.len();
-        let delivered = self.routes.delivered.clone();
-        let sent = async move { delivered.request(AlertsDelivered(rows), STORAGE).await };
-        ctx.spawn(sent.into_actor(self).map(move |sent, act, ctx| {
-            act.confirming = false;
-            match sent {
-                Ok(()) => {
-                    act.kept.alerts().confirmed(count);
+        self.reporting = true;
+        let route = self.routes.report.clone();
+        let sent = async move { route.request(report, STORAGE).await };
+        ctx.spawn(sent.into_actor(self).map(move |answer, act, ctx| {
+            act.reporting = false;
+            match answer {
+                Ok(more_follow) => {
+                    act.announced = Some(link);
+                    act.kept.alerts().reported(num_delivered, num_refused, more_follow);
                     act.flow(ctx);
                 }
                 Err(error) => {
-                    act.rest_storage("delivered alerts not confirmed", &error.to_string())
+                    act.rest_storage("deliveries of alerts not reported", &error.to_string())
                 }
             }
         }));
@@ -153,13 +103,9 @@ impl Gateway {
 
     /// The broker has it.
     pub(super) fn delivered(&mut self, tag: Tag, ctx: &mut Context<Self>) {
-        self.progress_at = now();
         match tag {
-            Tag::Reading(sequence) => {
-                self.kept.outbox().acknowledge(sequence);
-                self.count_done();
-            }
-            Tag::Alert(row_id) => self.kept.alerts().finish(row_id),
+            Tag::Reading(position) => self.published(position),
+            Tag::Alert(number) => self.kept.alerts().finish(number),
             Tag::Online | Tag::Offline => {}
         }
         self.flow(ctx);
@@ -170,28 +116,27 @@ impl Gateway {
     pub(super) fn refused(&mut self, tag: Tag, code: u8, ctx: &mut Context<Self>) {
         self.tell_refused(tag, code);
         let concerns_others = match tag {
-            Tag::Reading(sequence) if is_for_good(code) => {
-                self.kept.outbox().refuse(sequence);
+            Tag::Reading(position) if is_for_good(code) => {
+                self.publication.refuse(position);
+                self.move_cursor();
                 false
             }
-            Tag::Reading(sequence) => {
-                self.kept.outbox().put_back(sequence);
+            Tag::Reading(position) => {
+                self.publication.put_back(position);
                 true
             }
-            Tag::Alert(row_id) if is_about_its_topic(code) => {
-                !self.kept.alerts().hold(row_id, now() + HELD)
+            Tag::Alert(number) if is_about_its_topic(code) => {
+                self.kept.alerts().refuse(number);
+                false
             }
-            Tag::Alert(row_id) => {
-                self.kept.alerts().put_back(row_id);
+            Tag::Alert(number) => {
+                self.kept.alerts().put_back(number);
                 true
             }
             Tag::Online | Tag::Offline => true,
         };
         if concerns_others {
             self.paused_until = Some(now() + PAUSE);
-            // Bound first: the outbox must not be locked while its readings are counted as lost.
-            let dropped = self.kept.outbox().take_over();
-            self.note_dropped(dropped);
         } else {
             self.flow(ctx);
         }
@@ -200,8 +145,8 @@ impl Gateway {
     fn tell_refused(&mut self, tag: Tag, code: u8) {
         let Some(suppressed_before) = self.lines.refused.admit(now()) else { return };
         let what = match tag {
-            Tag::Alert(row_id) => {
-                let topic = self.kept.alerts().topic_of(row_id).map(|of| self.topics.alert(of));
+            Tag::Alert(number) => {
+                let topic = self.kept.alerts().topic_of(number).map(|of| self.topics.alert(of));
                 format!("an alert on {}", topic.unwrap_or_default())
             }
             Tag::Reading(_) | Tag::Online | Tag::Offline => "a reading".to_owned(),
@@ -213,23 +158,6 @@ impl Gateway {
         );
     }
 
-    pub(super) fn note_dropped(&mut self, count: usize) {
-        if count == 0 {
-            return;
-        }
-        let total = self.kept.outbox().given_up();
-        if self.lines.dropped.admit(now()).is_some() {
-            error!(target: "vigie::gateway", "outbox full: the oldest readings are dropped unpublished, {total} so far");
-        }
-    }
-
-    fn log_sent(&mut self, reading: &Reading) {
-        if let Some(suppressed_before) = self.lines.sent.admit(now()) {
-            self.log_sent_more(suppressed_before);
-            info!(target: SENT, "{}", (self.settings.words.reading_sent)(reading));
-        }
-    }
-
     /// What the limits held back and no later line has told of.
     pub(super) fn tell_suppressed(&mut self) {
         let now = now();
@@ -239,16 +167,9 @@ impl Gateway {
         if let Some(more) = self.lines.refused.overdue(now) {
             warn!(target: "vigie::gateway", "{more} more messages were refused or not confirmed");
         }
-        // The line on dropped readings gives the total, so the next one tells of all.
-        if self.lines.dropped.overdue(now).is_some() {
-            let total = self.kept.outbox().given_up();
-            error!(target: "vigie::gateway", "outbox full: {total} readings dropped unpublished so far");
-        }
-    }
-
-    fn log_sent_more(&self, more: u64) {
-        if more > 0 {
-            info!(target: SENT, "{}", (self.settings.words.readings_sent_more)(more));
+        // The line on skipped readings gives the total, so the next one tells of all.
+        if self.lines.skipped.overdue(now).is_some() {
+            self.say_skipped();
         }
     }
 }
@@ -259,8 +180,7 @@ const fn is_for_good(code: u8) -> bool {
     matches!(code, 0x90 | 0x95 | 0x99)
 }
 
-/// Reason codes that an alert waits for alone: it is never dropped, and those of other topics may be
-/// taken all the same.
+/// Reason codes that are about an alert's topic: storage sets the topic aside, and the others go on.
 const fn is_about_its_topic(code: u8) -> bool {
     // Not authorized, which a broker says of a topic.
     code == 0x87 || is_for_good(code)

@@ -66,10 +66,10 @@ pub enum Qos {
 /// Names a published message until its delivery is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tag {
-    /// By sequence number in the outbox.
+    /// An own reading, by its position in the log.
     Reading(u64),
-    /// By row in storage.
-    Alert(i64),
+    /// By number.
+    Alert(u64),
     /// The status "online".
     Online,
     /// The status "offline", the last word.

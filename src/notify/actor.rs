@@ -22,8 +22,9 @@ use super::groups::{Draft, Groups};
 use super::notification::Notification;
 use super::outcome::Outcome;
 use super::trouble::Trouble;
+use crate::domain::AlertEvent;
 use crate::logging::LineLimit;
-use crate::messages::{KeepReceiver, LoadAlerts, PendingAlert};
+use crate::messages::{KeepReceiver, LoadAlerts};
 use crate::supervisor::{ChildEnv, GracefulStop};
 
 /// Between a hint and the question: events come in bursts, and a group waits longer anyway.
@@ -47,7 +48,7 @@ pub struct Receiver {
     pub(super) more: bool,
     /// On its way to storage; `None` when all is kept.
     pub(super) to_keep: Option<Arc<KeepReceiver>>,
-    pub(super) kept_through: i64,
+    pub(super) kept_through: u64,
     /// A question to storage is under way.
     pub(super) is_asking: bool,
     pub(super) is_keeping: bool,
@@ -119,8 +120,8 @@ impl Receiver {
         let Some(draft) = self.groups.as_mut().and_then(|groups| groups.due(now)) else { return };
         self.is_sending = true;
         let alerts = self.settings.routes.alerts.clone();
-        let rows = draft.entries.iter().map(|entry| entry.row_id).collect();
-        let ask = async move { flat(alerts.request(LoadAlerts::Rows(rows), STORAGE).await) };
+        let numbers = draft.entries.iter().map(|entry| entry.event_number).collect();
+        let ask = async move { flat(alerts.request(LoadAlerts::Numbers(numbers), STORAGE).await) };
         ctx.spawn(ask.into_actor(self).map(move |events, act, ctx| match events {
             Ok(events) => act.tell(draft, events, ctx),
             Err(error) => {
@@ -131,7 +132,7 @@ impl Receiver {
         }));
     }
 
-    fn tell(&mut self, draft: Draft, events: Vec<PendingAlert>, ctx: &mut Context<Self>) {
+    fn tell(&mut self, draft: Draft, events: Vec<AlertEvent>, ctx: &mut Context<Self>) {
         self.env.fault_point();
         let Settings { name, runbooks, channel, .. } = &*self.settings;
         let notification = Notification::new(name.clone(), &draft, events, &runbooks.now());

@@ -10,7 +10,8 @@ use log::{error, warn};
 use super::actor::{Receiver, TARGET, now};
 use super::groups::Groups;
 use super::is_selected;
-use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, LoadReceiver, PendingAlert};
+use crate::domain::AlertEvent;
+use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, LoadReceiver};
 
 /// How long storage may take to answer or to have room.
 pub(super) const STORAGE: Duration = Duration::from_secs(5);
@@ -18,8 +19,8 @@ pub(super) const STORAGE: Duration = Duration::from_secs(5);
 const STORAGE_REST: Duration = Duration::from_secs(1);
 /// Events taken in at a time: some 300 KB.
 const BATCH: usize = 500;
-/// Rows that nothing was kept of and that the next start may look at again.
-const ROWS_AGAIN: i64 = 1_000;
+/// Events without a change to keep, that the next start may take in again.
+const EVENTS_AGAIN: u64 = 1_000;
 
 impl Receiver {
     pub(super) fn restore(&mut self, ctx: &mut Context<Self>) {
@@ -40,7 +41,7 @@ impl Receiver {
     }
 
     fn begin(&mut self, kept: &KeptByReceiver) {
-        let through = kept.through.unwrap_or(kept.last_row_id);
+        let through = kept.through.unwrap_or(kept.last_event);
         let (groups, unreadable) =
             Groups::restore(self.settings.terms.clone(), through, &kept.parts);
         for part in unreadable {
@@ -63,7 +64,7 @@ impl Receiver {
         }
         // What comes while storage answers must not be forgotten.
         (self.more, self.is_asking) = (false, true);
-        let question = LoadAlerts::After { row_id: groups.through(), at_most: BATCH };
+        let question = LoadAlerts::After { number: groups.through(), at_most: BATCH };
         let alerts = self.settings.routes.alerts.clone();
         let ask = async move { flat(alerts.request(question, STORAGE).await) };
         ctx.spawn(ask.into_actor(self).map(|loaded, act, ctx| {
@@ -79,13 +80,13 @@ impl Receiver {
         }));
     }
 
-    fn taken_in(&mut self, alerts: &[PendingAlert]) {
+    fn taken_in(&mut self, alerts: &[AlertEvent]) {
         self.storage_trouble_told = false;
         self.more |= alerts.len() >= BATCH;
         let Some(groups) = &mut self.groups else { return };
         let (now, dropped) = (now(), groups.dropped());
         for alert in alerts {
-            groups.take(alert, is_selected(&self.settings.selection, &alert.event), now);
+            groups.take(alert, is_selected(&self.settings.selection, alert), now);
         }
         if groups.dropped() > dropped {
             let say = self.settings.words.notify.dropped;
@@ -101,7 +102,7 @@ impl Receiver {
         if self.to_keep.is_none() {
             let Some(groups) = &mut self.groups else { return };
             let through = groups.through();
-            let is_far = through - self.kept_through >= ROWS_AGAIN
+            let is_far = through - self.kept_through >= EVENTS_AGAIN
                 || (self.is_stopping && through > self.kept_through);
             if !groups.has_changes() && !is_far {
                 return;
@@ -131,7 +132,7 @@ impl Receiver {
         }));
     }
 
-    fn keep_message(&self, through: i64, parts: Vec<(String, Option<String>)>) -> KeepReceiver {
+    fn keep_message(&self, through: u64, parts: Vec<(String, Option<String>)>) -> KeepReceiver {
         KeepReceiver { receiver: self.settings.name.clone(), through, parts }
     }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::group::Status;
 use super::notification::{Notification, Told};
-use crate::domain::{AlertEvent, AlertState, Location, Priority, Quantity, SensorId, Unit, Value};
+use crate::domain::{AlertEvent, AlertState, Location, Quantity, SensorId, Unit, Value};
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_723_631_400, 0).unwrap() + TimeDelta::seconds(seconds)
@@ -16,21 +16,15 @@ fn told(sensor: &str, status: Status, is_news: bool) -> Told {
         alert_id: sensor.to_lowercase().into(),
         rule: "hot".into(),
         alert_type: "HIGH_TEMPERATURE".into(),
-        sensor_id: SensorId::new(sensor).unwrap(),
         location: Location::new("Hall \"3\""),
-        quantity: Quantity::temperature(),
         value: Value::new(if is_over { 21.5 } else { 38.2 }).ok(),
         unit: Unit::new("celsius"),
         threshold: 35.0,
-        severity: Priority::High,
         state: if is_over { AlertState::Resolved } else { AlertState::Active },
-        change: crate::domain::Change::Raised,
-        operator: None,
         message: format!("{sensor} is {}", if is_over { "fine" } else { "hot" }),
         timestamp: at(100),
         announced: true,
-        is_silent_end: false,
-        in_flood: false,
+        ..AlertEvent::new(SensorId::new(sensor).unwrap(), Quantity::temperature())
     };
     Told { event, status, starts_at: at(0), is_news, runbook: Some("https://r".into()) }
 }

@@ -54,8 +54,8 @@ pub struct Alarm {
     pub sensor: Arc<str>,
     /// Name of the rule.
     pub rule: Arc<str>,
-    /// The last event of it.
-    pub row_id: i64,
+    /// The number of its last event.
+    pub event_number: u64,
     /// Newest state that is known.
     pub status: Status,
     /// Time at which the alarm was raised.
@@ -68,10 +68,10 @@ impl Alarm {
     pub(super) const fn raised(
         sensor: Arc<str>,
         rule: Arc<str>,
-        row_id: i64,
+        event_number: u64,
         starts_at: DateTime<Utc>,
     ) -> Self {
-        Self { sensor, rule, row_id, status: Status::Firing, starts_at, told: None }
+        Self { sensor, rule, event_number, status: Status::Firing, starts_at, told: None }
     }
 
     /// Whether the receiver believes something else.
@@ -82,7 +82,7 @@ impl Alarm {
     pub(super) fn entry(&self, alert_id: &Arc<str>) -> Entry {
         Entry {
             alert_id: alert_id.clone(),
-            row_id: self.row_id,
+            event_number: self.event_number,
             status: self.status,
             starts_at: self.starts_at,
             is_news: self.is_news(),

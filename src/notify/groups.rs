@@ -27,7 +27,6 @@ use super::group::{Alarm, Group, Status, alarm_of, labels};
 use super::kept::{self, Part, ReadAlarm};
 use crate::config::GroupLabel;
 use crate::domain::{AlertEvent, AlertState};
-use crate::messages::PendingAlert;
 
 /// Alarms that ended and wait to be told, of one receiver. Those that fire are as many as the alarms
 /// that stand, which the engine bounds by its series; those that ended while a receiver was away have no bound of
@@ -74,7 +73,8 @@ pub struct Entry {
     /// Id of the alert.
     pub alert_id: Arc<str>,
     /// The stored event that says how it is.
-    pub row_id: i64,
+    /// The number of its last event.
+    pub event_number: u64,
     /// State that is notified.
     pub status: Status,
     /// Time at which the alarm was raised.
@@ -92,7 +92,7 @@ pub struct Groups {
     /// The one that fires of each sensor and rule, which can't have two.
     firing: HashMap<(Arc<str>, Arc<str>), Arc<str>>,
     /// The last event taken in.
-    through: i64,
+    through: u64,
     changed: BTreeSet<Part>,
     num_ended: usize,
     most_ended: usize,
@@ -100,9 +100,9 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// For a receiver that has taken in all events up to the row `through`.
+    /// For a receiver that has taken in all events up to number `through`.
     #[must_use]
-    pub fn new(terms: Terms, through: i64) -> Self {
+    pub fn new(terms: Terms, through: u64) -> Self {
         Self {
             agenda: Agenda::new(terms),
             group_of: HashMap::new(),
@@ -118,7 +118,7 @@ impl Groups {
     /// As an earlier run kept it with [`Groups::take_changes`]. What can't be read is told of in the
     /// second place.
     #[must_use]
-    pub fn restore(terms: Terms, through: i64, parts: &[(String, String)]) -> (Self, Vec<String>) {
+    pub fn restore(terms: Terms, through: u64, parts: &[(String, String)]) -> (Self, Vec<String>) {
         let mut groups = Self::new(terms, through);
         let (read, unreadable) = kept::read(parts);
         for (id, group) in read.groups {
@@ -142,7 +142,7 @@ impl Groups {
 
     /// The row of the last event taken in.
     #[must_use]
-    pub const fn through(&self) -> i64 {
+    pub const fn through(&self) -> u64 {
         self.through
     }
 
@@ -158,28 +158,27 @@ impl Groups {
         self.num_dropped
     }
 
-    /// Takes an event in, the next by its row. `is_wanted` says whether the receiver is to hear of an
+    /// Takes an event in, the next by its number. `is_wanted` says whether the receiver is to hear of an
     /// alarm it doesn't know yet.
-    pub fn take(&mut self, alert: &PendingAlert, is_wanted: bool, now: DateTime<Utc>) {
-        let PendingAlert { row_id, event } = alert;
-        if *row_id <= self.through {
+    pub fn take(&mut self, event: &AlertEvent, is_wanted: bool, now: DateTime<Utc>) {
+        if event.number <= self.through {
             return;
         }
-        self.through = *row_id;
+        self.through = event.number;
         match event.state {
-            AlertState::Active => self.fires(*row_id, event, is_wanted, now),
-            AlertState::Resolved => self.ends(*row_id, event, now),
+            AlertState::Active => self.fires(event, is_wanted, now),
+            AlertState::Resolved => self.ends(event, now),
         }
     }
 
-    fn fires(&mut self, row_id: i64, event: &AlertEvent, is_wanted: bool, now: DateTime<Utc>) {
+    fn fires(&mut self, event: &AlertEvent, is_wanted: bool, now: DateTime<Utc>) {
         let id = &event.alert_id;
         if let Some(known) = self.firing.get(&alarm_of(event)).cloned() {
             // Nobody was told of what lies between: to the receiver it is the same alarm.
-            return self.goes_on(&known, row_id);
+            return self.goes_on(&known, event.number);
         }
         if self.group_of.contains_key(id) {
-            return self.fires_again(row_id, event);
+            return self.fires_again(event);
         }
         if !is_wanted {
             return;
@@ -189,20 +188,22 @@ impl Groups {
         self.agenda.add(&group, || Group::new(labels));
         self.agenda.change(&group, |group| group.note_news(now));
         let (sensor, rule) = alarm_of(event);
-        self.insert(id.clone(), &group, Alarm::raised(sensor, rule, row_id, event.timestamp));
+        self.insert(id.clone(), &group, Alarm::raised(sensor, rule, event.number, event.timestamp));
         self.changed.extend([Part::Alarm(id.clone()), Part::Group(group)]);
     }
 
     /// Its end waits to be told, and by the same id it was raised once more: at the very time it was
     /// raised before, as all readings are of a device that has no clock.
-    fn fires_again(&mut self, row_id: i64, event: &AlertEvent) {
+    fn fires_again(&mut self, event: &AlertEvent) {
         let id = &event.alert_id;
         let Some(group_id) = self.group_of.get(id).cloned() else { return };
         if self.alarm(id).is_none_or(|alarm| alarm.status == Status::Firing) {
             return;
         }
         self.agenda.change(&group_id, |group| {
-            group.amend(id, |alarm| (alarm.row_id, alarm.status) = (row_id, Status::Firing));
+            group.amend(id, |alarm| {
+                (alarm.event_number, alarm.status) = (event.number, Status::Firing)
+            });
             group.news_at = group.news_at.filter(|_| group.num_news > 0);
         });
         self.num_ended -= 1;
@@ -211,13 +212,15 @@ impl Groups {
     }
 
     /// One more event of an alarm that fires: its value is newer, and that is no news.
-    fn goes_on(&mut self, alert_id: &Arc<str>, row_id: i64) {
+    fn goes_on(&mut self, alert_id: &Arc<str>, event_number: u64) {
         let Some(group_id) = self.group_of.get(alert_id) else { return };
-        self.agenda.change(group_id, |group| group.amend(alert_id, |alarm| alarm.row_id = row_id));
+        self.agenda.change(group_id, |group| {
+            group.amend(alert_id, |alarm| alarm.event_number = event_number)
+        });
         self.changed.insert(Part::Alarm(alert_id.clone()));
     }
 
-    fn ends(&mut self, row_id: i64, event: &AlertEvent, now: DateTime<Utc>) {
+    fn ends(&mut self, event: &AlertEvent, now: DateTime<Utc>) {
         // The end of an alarm whose beginning it was never to hear of.
         let Some(id) = self.firing.remove(&alarm_of(event)) else { return };
         let Some(group_id) = self.group_of.get(&id).cloned() else { return };
@@ -233,7 +236,9 @@ impl Groups {
             return self.remove(&id);
         }
         self.agenda.change(&group_id, |group| {
-            group.amend(&id, |alarm| (alarm.row_id, alarm.status) = (row_id, Status::Resolved));
+            group.amend(&id, |alarm| {
+                (alarm.event_number, alarm.status) = (event.number, Status::Resolved)
+            });
             group.note_news(now);
         });
         self.num_ended += 1;
@@ -260,7 +265,7 @@ impl Groups {
     fn draft(&self, id: &Arc<str>, group: &Group) -> Draft {
         let mut entries: Vec<_> =
             group.alarms.iter().map(|(alert_id, alarm)| alarm.entry(alert_id)).collect();
-        entries.sort_unstable_by_key(|entry| (!entry.is_news, entry.row_id));
+        entries.sort_unstable_by_key(|entry| (!entry.is_news, entry.event_number));
         let at_most = self.agenda.terms().at_most;
         let truncated = entries.len().saturating_sub(at_most);
         entries.truncate(at_most);
@@ -383,7 +388,8 @@ impl Groups {
     fn drop_oldest(&mut self) {
         let alarms = self.agenda.iter().flat_map(|(_, group)| &group.alarms);
         let ended = alarms.filter(|(_, alarm)| alarm.status == Status::Resolved);
-        let mut oldest: Vec<_> = ended.map(|(id, alarm)| (alarm.row_id, id.clone())).collect();
+        let mut oldest: Vec<_> =
+            ended.map(|(id, alarm)| (alarm.event_number, id.clone())).collect();
         oldest.sort_unstable();
         oldest.truncate((self.most_ended / 10).max(1));
         for (_, id) in oldest {

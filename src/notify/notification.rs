@@ -15,7 +15,6 @@ use super::groups::{Draft, Entry};
 use super::runbooks::Runbooks;
 use crate::domain::{AlertEvent, Priority};
 use crate::locale::{NotifyWords, ToldAlarm};
-use crate::messages::PendingAlert;
 
 /// One message to one receiver, independent of the channel.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,14 +52,14 @@ impl Notification {
     pub fn new(
         receiver: Arc<str>,
         draft: &Draft,
-        events: Vec<PendingAlert>,
+        events: Vec<AlertEvent>,
         runbooks: &Runbooks,
     ) -> Self {
         let id = id(&receiver, draft);
-        let mut by_row: HashMap<i64, AlertEvent> =
-            events.into_iter().map(|alert| (alert.row_id, alert.event)).collect();
+        let mut by_number: HashMap<u64, AlertEvent> =
+            events.into_iter().map(|event| (event.number, event)).collect();
         let told = |entry: &Entry| {
-            let event = by_row.remove(&entry.row_id)?;
+            let event = by_number.remove(&entry.event_number)?;
             let runbook = runbooks.get(&event.rule).cloned();
             let Entry { status, starts_at, is_news, .. } = *entry;
             Some(Told { event, status, starts_at, is_news, runbook })
@@ -201,16 +200,16 @@ mod tests {
 
     #[test]
     fn an_event_that_is_gone_is_left_out() {
-        let entry = |row_id| Entry {
-            alert_id: format!("{row_id}").into(),
-            row_id,
+        let entry = |event_number| Entry {
+            alert_id: format!("{event_number}").into(),
+            event_number,
             status: Status::Firing,
             starts_at: DateTime::UNIX_EPOCH,
             is_news: true,
         };
         let mut draft = Draft::for_test(vec![entry(1), entry(2)]);
         let event = notification().alarms.remove(0).event;
-        let events = vec![PendingAlert { row_id: 2, event }];
+        let events = vec![AlertEvent { number: 2, ..event }];
         let runbooks = Runbooks::from([("hot".into(), "https://r".into())]);
         let made = |draft: &Draft| Notification::new("r".into(), draft, events.clone(), &runbooks);
         let first = made(&draft);

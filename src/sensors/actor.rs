@@ -1,7 +1,7 @@
-//! The sensor actor: takes readings on its schedule and hands them to the gateway.
+//! The sensor actor: takes readings on its schedule and offers them to the intake.
 //!
-//! Holds always: the next reading is taken only after the gateway accepted the last one, so a slow
-//! gateway slows its sensors down. Never: a queue of its own.
+//! Holds always: the next reading is taken only once the last one is in the log, so a log that is full slows
+//! its sensors down. Never: a queue of its own.
 
 #![expect(clippy::disallowed_methods, reason = "a sensor owns the clock of its beats")]
 
@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use chrono::Utc;
-use tokio::sync::oneshot;
 
 use super::csv::{Recording, Row};
 use super::replay::{Origin, Progress};
@@ -18,17 +17,17 @@ use super::schedule::{CurrentSchedule, FleetClock};
 use super::simulated::{Sample, Simulator};
 use crate::config::{Replay, SensorConfig, Source, Speed, TimeStyle};
 use crate::domain::{Reading, Value};
-use crate::messages::PublishReadings;
-use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, SendError};
+use crate::messages::Measured;
+use crate::supervisor::{ChildEnv, Failure, GracefulStop, RequestError, Route};
 
-/// Rows of a recording handed over at once: enough to keep the gateway's window full.
+/// Rows of a recording handed over at once: enough to keep publication's window full.
 const REPLAY_CHUNK_ROWS: usize = 200;
 
-/// How long one offer to a full gateway lasts before it is made again.
+/// How long one offer to the intake lasts before the log says so; it is then made again.
 const OFFER: Duration = Duration::from_secs(30);
 
-/// How long to wait for the broker's word before saying so in the log; the wait goes on.
-const DELIVERY_PATIENCE: Duration = Duration::from_secs(60);
+/// Between an offer that failed with the intake and the next one.
+const OFFER_AGAIN: Duration = Duration::from_millis(100);
 
 /// What a sensor actor is made from; shared by all its incarnations, and with who changes its schedule.
 pub struct SensorSettings {
@@ -43,8 +42,8 @@ pub struct SensorSettings {
     pub makes_up: bool,
     /// Notation of timestamps in published readings.
     pub times: TimeStyle,
-    /// Route to the gateway.
-    pub gateway: Route<PublishReadings>,
+    /// Route to the intake.
+    pub intake: Route<Measured>,
 }
 
 impl SensorSettings {
@@ -148,8 +147,7 @@ impl Sensor {
         };
         let Some(value) = value else { return self.await_beat(ctx) };
         let readings = vec![self.reading(value, Utc::now())];
-        let offer =
-            offer(self.settings.gateway.clone(), PublishReadings { readings, delivered: None });
+        let offer = offer(self.settings.intake.clone(), readings, false);
         ctx.wait(offer.into_actor(self).map(|(), sensor, ctx| sensor.await_beat(ctx)));
     }
 
@@ -181,8 +179,10 @@ impl Sensor {
             replayed.recording = (!at_end).then_some(recording);
             replayed.next = next;
         }
-        let deliver = deliver(self.settings.gateway.clone(), readings, replay.speed);
-        ctx.wait(deliver.into_actor(self).map(move |(), _, ctx| {
+        // At full speed a replay must not outrun publication.
+        let is_paced = replay.speed == Speed::Max;
+        let offer = offer(self.settings.intake.clone(), readings, is_paced);
+        ctx.wait(offer.into_actor(self).map(move |(), _, ctx| {
             progress.lock().unwrap_or_else(PoisonError::into_inner).rows_done += rows_read;
             match wait {
                 Some(wait) => drop(ctx.run_later(wait, |sensor: &mut Self, ctx| sensor.play(ctx))),
@@ -244,43 +244,20 @@ impl Play {
     }
 }
 
-/// Offers readings to the gateway until it takes them.
-async fn offer(gateway: Route<PublishReadings>, mut message: PublishReadings) {
-    while let Err(SendError::Full(back)) = gateway.send(message, OFFER).await {
-        log::warn!(target: "vigie::sensors", "the gateway has taken nothing for {OFFER:?}: waiting");
-        message = back;
-    }
-}
-
-/// Hands readings over. At full speed, returns only once the broker has them all: a replay must
-/// not outrun it.
-async fn deliver(gateway: Route<PublishReadings>, readings: Vec<Reading>, speed: Speed) {
+/// Offers readings to the intake until they are in the log. An offer that failed halfway is made again: what the
+/// log has of it already is recognised as equal.
+async fn offer(intake: Route<Measured>, readings: Vec<Reading>, is_paced: bool) {
     if readings.is_empty() {
         return;
     }
-    if speed != Speed::Max {
-        return offer(gateway, PublishReadings { readings, delivered: None }).await;
-    }
     loop {
-        let (delivered, word) = oneshot::channel();
-        let readings = readings.clone();
-        offer(gateway.clone(), PublishReadings { readings, delivered: Some(delivered) }).await;
-        if has_come(word).await {
-            return;
-        }
-        // Given up by the gateway (it was restarted): the broker may have part of them. Sending
-        // all again is what MQTT calls "at least once".
-        log::warn!(target: "vigie::sensors", "a part of the recording is sent again");
-    }
-}
-
-async fn has_come(mut word: oneshot::Receiver<()>) -> bool {
-    loop {
-        match tokio::time::timeout(DELIVERY_PATIENCE, &mut word).await {
-            Ok(word) => return word.is_ok(),
-            Err(_) => {
-                log::warn!(target: "vigie::sensors", "the replay waits for the broker to acknowledge");
+        let measured = Measured { readings: readings.clone(), is_paced };
+        match intake.request(measured, OFFER).await {
+            Ok(()) => return,
+            Err(RequestError::Timeout) => {
+                log::warn!(target: "vigie::sensors", "the log has taken nothing for {OFFER:?}: waiting");
             }
+            Err(_) => tokio::time::sleep(OFFER_AGAIN).await,
         }
     }
 }

@@ -1,51 +1,41 @@
-//! The writer: gathers messages, commits them in groups, answers what is in the file.
+//! The writer: gathers messages, commits them in groups, answers what is in the ledger.
 //!
-//! A commit starts at once when there is something judged to store, someone asked a question, or the
-//! writer is to stop; a group time after what receivers and the gateway have done, or after alerts that
-//! the gateway knows of [`Ahead`] of it. One commit runs at a time, on the blocking pool; meanwhile
-//! further messages gather in the [`Backlog`].
+//! A commit starts at once when there is a batch to store, someone asked a question, or the writer is to stop;
+//! a group time after what receivers and the gateway have done. One commit runs at a time, on the blocking
+//! pool; meanwhile further messages gather in the [`Backlog`]. Alert events go to the gateway as [`Push`] has it.
 //!
-//! Holds always: a question is answered after everything sent before it is committed, but for what waits to
-//! be published: that is what is on disk, in the file or ahead of it. A commit
-//! that fails for now (locked, disk full) is tried again for ever; one that fails otherwise ends
-//! the incarnation, and the next takes up the same backlog.
-//! Never: a message forgotten before it is committed, or the mailbox paused. Back-pressure comes
-//! from the routes' permits, which the backlog holds.
+//! Holds always: a question is answered after everything sent before it is committed. A commit that fails for
+//! now (locked, disk full) is tried again for ever; one that fails otherwise ends the incarnation, and the next
+//! takes up the same backlog.
+//! Never: a message forgotten before it is committed, or the mailbox paused. Back-pressure comes from the
+//! routes' permits, which the backlog holds.
 
 mod job;
-mod pending;
+mod pushing;
 mod questions;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use r2d2_sqlite::rusqlite::Connection;
 
-use self::job::{CommitFn, Done, Job, Question, Slowness};
-use super::ahead::Ahead;
-use super::backlog::{Backlog, Taken};
-use super::sqlite::write;
-use super::{Database, Settings};
-use crate::messages::{
-    AlertsDelivered, AlertsStored, AlertsWaiting, Committed, KeepReceiver, Store,
-};
+use self::job::{Job, JobResult, Question, Slowness};
+use super::Prepared;
+use super::backlog::{self, Backlog, BacklogItem};
+use super::ledger::{Backend, Ledger, LedgerReader};
+use super::push::Push;
+use crate::config::Durability;
+use crate::messages::{AlertsStored, Cursors, KeepReceiver, PushAlerts, Store};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, Routed};
 
-/// How long what is no haste may wait for others to share its commit: longer than judged readings are held,
-/// so that it goes with them where they flow. A commit of its own for each delivered alert came just when the
-/// broker and its subscribers wanted the processor.
+/// Group-commit delay for writes that no one waits for: longer than judged readings are held, so that they share
+/// a commit where readings flow. A commit for each delivered alert came just when the broker and its
+/// subscribers needed the processor.
 const GROUP_TIME: Duration = Duration::from_millis(30);
 
-/// Between two tries while the file is locked or the disk full.
+/// Between two tries while the ledger is locked or the disk full, or the gateway has no room.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-
-/// A commit that takes so long waits for something: the largest takes a tenth of a second.
-const STUCK_AFTER: Duration = Duration::from_millis(250);
-
-/// How long a hint waits for room. A gateway that takes none for so long asks when it is back.
-const HINT_AT_MOST: Duration = Duration::from_secs(60);
 
 /// Whether a commit is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,27 +46,29 @@ enum Phase {
     Pausing,
 }
 
-/// Owns the file; nothing else writes it.
+/// Owns the ledger; nothing else writes it.
 pub struct Writer {
     env: ChildEnv,
-    settings: Arc<Settings>,
+    backend: Arc<dyn Backend>,
     backlog: Backlog,
-    ahead: Ahead,
-    commit: CommitFn,
-    gateway: Option<Route<AlertsWaiting>>,
-    committed: Arc<Committed>,
+    push: Arc<Mutex<Push>>,
+    /// Whether alerts go out before their commit while that is stuck.
+    goes_early: bool,
+    gateway: Option<Route<PushAlerts>>,
+    cursors: Arc<Cursors>,
     stored: AlertsStored,
-    /// A hint waits for room at the gateway.
-    hint_waits: bool,
     /// Away while a commit runs; opened by the first.
-    database: Option<Database>,
-    /// Away while it is asked what waits to be published.
-    reader: Option<Connection>,
+    ledger: Option<Box<dyn Ledger>>,
+    /// Opened by the first query.
+    reader: Option<Arc<dyn LedgerReader>>,
+    read_trouble_logged: bool,
     questions: Vec<Question>,
     phase: Phase,
     /// Until the group time of what no commit has taken yet is over.
     group_timer: Option<SpawnHandle>,
     group_time_over: bool,
+    /// When to look again for events to hand over.
+    push_timer: Option<(Instant, SpawnHandle)>,
     stopping: bool,
     /// Tells a commit that was made slow on request that the writer stops.
     hurry: Arc<AtomicBool>,
@@ -87,50 +79,37 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Makes the factory of a writer's incarnations, and the backlog they hand on.
+    /// Makes the factory of a writer's incarnations, and the state they hand on: backlog and credits.
     ///
-    /// Each incarnation opens the file by itself, off its arbiter, and is ready once that has
-    /// succeeded. Call [`open`](super::open) before: it says at once what is wrong with the file,
-    /// and does the migration that may take minutes; `ahead` comes of that file. `gateway` is told of
-    /// alerts to publish, `committed` of how far in the intake journal the file reaches, `stored` of alerts
-    /// of any kind.
+    /// Each incarnation opens the ledger by itself, off its arbiter, and is ready once that has succeeded.
+    /// `gateway` gets alerts to publish; `cursors` are moved as far in the log as the ledger
+    /// reaches; `stored` gets a signal for alerts of any kind.
     pub fn factory(
-        settings: Settings,
-        ahead: Ahead,
-        gateway: Option<Route<AlertsWaiting>>,
-        committed: Arc<Committed>,
+        prepared: Prepared,
+        gateway: Option<Route<PushAlerts>>,
+        cursors: Arc<Cursors>,
         stored: AlertsStored,
     ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + 'static {
-        Self::factory_with(settings, ahead, gateway, committed, stored, Arc::new(write::commit))
-    }
-
-    fn factory_with(
-        settings: Settings,
-        ahead: Ahead,
-        gateway: Option<Route<AlertsWaiting>>,
-        committed: Arc<Committed>,
-        stored: AlertsStored,
-        commit: CommitFn,
-    ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + 'static {
-        let settings = Arc::new(settings);
-        let backlog = Backlog::new(ahead.last_alert_row());
+        let backlog = Backlog::default();
+        let push = Arc::new(Mutex::new(Push::new(prepared.progress.last_event)));
         move |env| {
             Ok(Self {
                 env: env.clone(),
-                settings: settings.clone(),
+                backend: prepared.backend.clone(),
                 backlog: backlog.clone(),
-                ahead: ahead.clone(),
-                commit: commit.clone(),
+                push: push.clone(),
+                goes_early: prepared.durability == Durability::Process,
                 gateway: gateway.clone(),
-                committed: committed.clone(),
+                cursors: cursors.clone(),
                 stored: stored.clone(),
-                hint_waits: false,
-                database: None,
+                ledger: None,
                 reader: None,
+                read_trouble_logged: false,
                 questions: Vec::new(),
                 phase: Phase::Idle,
                 group_timer: None,
                 group_time_over: false,
+                push_timer: None,
                 stopping: false,
                 hurry: Arc::default(),
                 commit_began: None,
@@ -146,7 +125,7 @@ impl Writer {
         }
         let is_empty = self.backlog.is_empty();
         self.group_time_over &= !is_empty;
-        let hurried = self.group_time_over || self.stopping || self.is_pressing();
+        let hurried = self.group_time_over || self.stopping || self.backlog.has_batch();
         if !self.questions.is_empty() || (!is_empty && hurried) {
             self.start_job(ctx);
         } else if self.stopping {
@@ -173,9 +152,9 @@ impl Writer {
             ctx.cancel_future(timer);
         }
         let job = Job {
-            database: self.database.take(),
-            settings: self.settings.clone(),
-            commit: self.commit.clone(),
+            ledger: self.ledger.take(),
+            backend: self.backend.clone(),
+            published: self.cursors.publication.position(),
             items: self.backlog.items(),
             questions: std::mem::take(&mut self.questions),
             slowness: self
@@ -190,53 +169,36 @@ impl Writer {
         }));
     }
 
-    fn finish_job(&mut self, mut done: Done, ctx: &mut Context<Self>) {
+    fn finish_job(&mut self, mut done: JobResult, ctx: &mut Context<Self>) {
         self.env.fault_point();
         self.phase = Phase::Idle;
         self.commit_began = None;
-        self.database = done.database;
+        self.ledger = done.ledger;
         // Those that were not answered come before those asked meanwhile.
         done.questions.append(&mut self.questions);
         self.questions = done.questions;
         match done.result {
-            Ok(()) => {
-                if let Some((number, position)) = self.backlog.reach(done.num_items) {
-                    self.committed.advance(position);
-                    self.ahead.committed(number);
-                    self.tell(number, ctx);
-                }
-                self.backlog.forget(done.num_items);
-                self.trouble_is_over();
-                // Heard once; further calls mean nothing.
-                self.env.ready();
-                if done.has_alerts {
-                    self.stored.send_replace(());
-                }
-                self.proceed(ctx);
-            }
-            Err(trouble) if trouble.is_transient => self.pause(&trouble.why, ctx),
-            Err(trouble) => self.env.fail::<Self>(ctx, trouble.why),
+            Ok(()) => self.finish_commit(&done.items, ctx),
+            Err(error) if error.is_transient => self.pause(&error.message, ctx),
+            Err(error) => self.env.fail::<Self>(ctx, error.message),
         }
     }
 
-    /// Tells the gateway of the alerts up to the message of that number, which are on disk.
-    fn tell(&mut self, through: u64, ctx: &mut Context<Self>) {
-        let waiting = self.backlog.take_untold(through);
-        if let (Some(waiting), Some(gateway)) = (waiting, &self.gateway)
-            && gateway.try_send(waiting).is_err()
-        {
-            self.hint_later(ctx);
+    fn finish_commit(&mut self, items: &[Arc<BacklogItem>], ctx: &mut Context<Self>) {
+        let reach = backlog::reach(items);
+        if let Some(reach) = reach {
+            self.cursors.evaluation.advance(reach.position);
         }
-    }
-
-    /// Once there is room. What waits there by then tells of other rows, so this tells of none.
-    fn hint_later(&mut self, ctx: &mut Context<Self>) {
-        let Some(gateway) = self.gateway.clone().filter(|_| !self.hint_waits) else { return };
-        self.hint_waits = true;
-        let hint = async move { gateway.send(AlertsWaiting::default(), HINT_AT_MOST).await };
-        ctx.spawn(hint.into_actor(self).map(|_asks_at_connect, writer, _| {
-            writer.hint_waits = false;
-        }));
+        self.push_committed(items);
+        self.backlog.forget(items.len());
+        self.trouble_is_over();
+        // The first call counts; further ones mean nothing.
+        self.env.ready();
+        if reach.is_some_and(|reach| reach.last_event.is_some()) {
+            self.stored.send_replace(());
+        }
+        self.push_alerts(ctx);
+        self.proceed(ctx);
     }
 
     fn pause(&mut self, why: &str, ctx: &mut Context<Self>) {
@@ -244,7 +206,7 @@ impl Writer {
         if self.trouble_since.is_none() {
             self.trouble_since = Some(Instant::now());
             log::warn!(target: "vigie::storage", "nothing can be stored for now, trying each second; nothing is lost: {why}");
-            self.go_ahead(ctx);
+            self.push_alerts(ctx);
         }
         ctx.run_later(RETRY_PAUSE, |writer, ctx| {
             writer.phase = Phase::Idle;
@@ -259,36 +221,26 @@ impl Writer {
         }
     }
 
-    fn take(&mut self, taken: Taken, ctx: &mut Context<Self>) {
-        self.backlog.push(taken);
-        self.go_ahead(ctx);
+    fn take(&mut self, item: BacklogItem, ctx: &mut Context<Self>) {
+        let has_alerts = item.store().is_some_and(|store| !store.alerts.is_empty());
+        self.backlog.push(item);
         self.proceed(ctx);
-    }
-
-    /// Tells the gateway of alerts that no commit has taken yet, where that is possible.
-    fn go_ahead(&mut self, ctx: &mut Context<Self>) {
-        if self.backlog.has_untold() {
-            self.ahead.keep(&self.backlog, self.is_stuck());
-            self.tell(self.ahead.through(), ctx);
+        if has_alerts {
+            self.push_alerts(ctx);
         }
     }
 
-    fn is_stuck(&self) -> bool {
-        let is_late = |began: Instant| began.elapsed() >= STUCK_AFTER;
-        self.trouble_since.is_some() || self.commit_began.is_some_and(is_late)
-    }
-
-    fn is_pressing(&self) -> bool {
-        self.backlog.is_pressing(self.ahead.through())
-    }
-
-    /// Closes the file off the arbiter (SQLite empties its write-ahead log then), and stops.
+    /// Closes the ledger off the arbiter (it is emptied into its file then), and stops.
     fn close(&mut self, ctx: &mut Context<Self>) {
-        let (reader, database) = (self.reader.take(), self.database.take());
-        self.ahead.close();
+        let (reader, mut ledger) = (self.reader.take(), self.ledger.take());
+        let published = self.cursors.publication.position();
         let closed = actix_rt::task::spawn_blocking(move || {
             drop(reader);
-            drop(database); // the last one
+            let saved = ledger.as_mut().map_or(Ok(()), |ledger| ledger.commit(&[], published));
+            if let Err(error) = saved {
+                log::warn!(target: "vigie::storage", "how far own readings are published could not be stored, some are published again: {error}");
+            }
+            drop(ledger); // the last one
         });
         // Should closing panic, all was committed before: the next open tidies up.
         ctx.wait(closed.into_actor(self).map(|_, _, ctx| ctx.stop()));
@@ -298,11 +250,10 @@ impl Writer {
 impl Actor for Writer {
     type Context = Context<Self>;
 
-    /// Opens the file, commits what an earlier incarnation left, and is ready.
+    /// Opens the ledger, commits what an earlier incarnation left, and is ready.
     fn started(&mut self, ctx: &mut Self::Context) {
-        if self.env.incarnation() > 1 {
-            self.hint_later(ctx); // one of the predecessor may have waited for room
-        }
+        self.push_state().restart();
+        self.push_alerts(ctx);
         self.start_job(ctx);
     }
 }
@@ -316,7 +267,7 @@ impl Handler<Routed<Store>> for Writer {
         }
         self.env.fault_point();
         let taken = store.message.taken.take();
-        self.take(Taken::Store(store), ctx);
+        self.take(BacklogItem::Store(store), ctx);
         if let Some(taken) = taken {
             // One that no longer waits begins anew anyway.
             let _ = taken.send(());
@@ -324,19 +275,11 @@ impl Handler<Routed<Store>> for Writer {
     }
 }
 
-impl Handler<Routed<AlertsDelivered>> for Writer {
-    type Result = ();
-
-    fn handle(&mut self, delivered: Routed<AlertsDelivered>, ctx: &mut Self::Context) {
-        self.take(Taken::Delivered(delivered, chrono::Utc::now()), ctx);
-    }
-}
-
 impl Handler<Routed<KeepReceiver>> for Writer {
     type Result = ();
 
     fn handle(&mut self, keep: Routed<KeepReceiver>, ctx: &mut Self::Context) {
-        self.take(Taken::Receiver(keep), ctx);
+        self.take(BacklogItem::Receiver(keep), ctx);
     }
 }
 

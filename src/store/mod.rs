@@ -1,21 +1,80 @@
-//! Keeps every reading, alert and rejected message in one SQLite file.
+//! Keeps every reading, alert and rejected message in a ledger, and hands alert events to the gateway.
 //!
-//! [`Writer`] is the only one that writes; [`History`] reads for people, beside it. Nothing
-//! outside this module knows that it is SQLite.
+//! [`Writer`] is the only one that writes; [`History`] reads for people, beside it. What is neutral is here: the
+//! batches' [`backlog`], what is [`push`]ed to the gateway, and the [`ledger`] that a backend implements. A
+//! backend is a folder; nothing outside it knows its statements, row ids or errors.
 //!
-//! Holds always: what a [`Store`](crate::messages::Store) carries is committed whole or not yet,
-//! in the order sent, exactly once while the process lives, whatever fails in between; [`Ahead`] keeps
-//! beyond that what alerts went out for.
+//! Holds always: what a [`Store`](crate::messages::Store) carries is committed whole or not yet, in the order
+//! sent, exactly once while the process lives, whatever fails in between. An alert event goes out after its
+//! commit; before it only while a commit is stuck, and never with `durability = "power"`.
 //! Never: a blocking call on an arbiter's thread, or a file of a newer version touched.
 
 mod actor;
-mod ahead;
 mod backlog;
-#[cfg(test)]
-pub(crate) mod fixtures;
+mod ledger;
+mod legacy;
+mod push;
 mod sqlite;
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 pub use actor::Writer;
-pub use ahead::{Ahead, AheadError};
-pub use sqlite::database::{Database, OpenError, Reason, Settings, open};
+pub use ledger::{
+    Backend, Ledger, LedgerError, LedgerReader, PendingQuery, Progress, Settings, Work,
+};
+pub use legacy::LegacyError;
+#[cfg(test)]
+pub(crate) use sqlite::fixtures;
 pub use sqlite::query::{AlertFilter, AlertRow, History, QueryError, ReadingFilter, ReadingRow};
+
+use crate::config::Durability;
+
+/// The ledger before any actor is started: opened, migrated, and free of what an earlier version left.
+#[derive(Clone)]
+pub struct Prepared {
+    pub(in crate::store) backend: Arc<dyn Backend>,
+    pub(in crate::store) durability: Durability,
+    progress: Progress,
+}
+
+impl Prepared {
+    /// How far the ledger reaches.
+    #[must_use]
+    pub const fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Reads beside the writer; to be dropped before the writer closes the ledger.
+    ///
+    /// # Errors
+    /// When the ledger can't be read.
+    pub fn reader(&self) -> Result<Arc<dyn LedgerReader>, LedgerError> {
+        self.backend.reader()
+    }
+}
+
+/// Opens the ledger once, so that what is wrong with it is reported at once; migrates it, which may take
+/// minutes. Forgets the receivers of notifications that are not `named`.
+///
+/// # Errors
+/// When it can't be used.
+pub fn prepare(settings: Settings, receivers: &[&str]) -> Result<Prepared, LegacyError> {
+    let durability = settings.durability;
+    let left = beside(&settings.path, "alerts");
+    let backend: Arc<dyn Backend> = Arc::new(sqlite::Sqlite(settings));
+    let mut ledger = backend.open()?;
+    ledger.retain_receivers(receivers)?;
+    legacy::take_over(&left, &mut *ledger)?;
+    let progress = ledger.progress()?;
+    drop(ledger);
+    Ok(Prepared { backend, durability, progress })
+}
+
+/// `sensor_data.db` → `sensor_data.db.alerts`
+fn beside(database: &Path, what: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".");
+    path.push(what);
+    path.into()
+}

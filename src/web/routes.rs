@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "an action happens when it is asked for")]
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -23,9 +23,6 @@ use crate::domain::{AlarmName, AlarmView, Refused, Via};
 use crate::messages::{Operate, Reload, ReloadAnswer};
 use crate::supervisor::RequestError;
 use crate::wire::AlarmJson;
-
-/// How long an action may wait for what came in before it to be judged.
-const TURN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long its answer may take: its turn, and a commit on a busy disk.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(35);
@@ -295,7 +292,7 @@ async fn change(
         Ok(action) => action,
         Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, why),
     };
-    let operate = Operate { action, until: Instant::now() + TURN_PATIENCE };
+    let operate = Operate { action };
     let answer = api.settings.operate.request(operate, ANSWER_PATIENCE).await;
     let record = match answer.map_err(|error| error.to_string()).and_then(|answer| answer) {
         Ok(record) => record,

@@ -95,7 +95,7 @@ mod tests {
     use chrono_tz::Tz;
 
     use super::*;
-    use crate::domain::{AlertState, Change, Location, Priority, Quantity, SensorId, Unit, Value};
+    use crate::domain::{Location, Quantity, SensorId, Unit, Value};
 
     const UTC: TimeStyle = TimeStyle { naive: false, zone: Tz::UTC };
     const NAIVE: TimeStyle = TimeStyle { naive: true, zone: Tz::UTC };
@@ -132,21 +132,14 @@ mod tests {
             alert_id: "a-1".into(),
             rule: "high-temperature".into(),
             alert_type: "HIGH_TEMPERATURE".into(),
-            sensor_id: SensorId::new("TEMP_001").unwrap(),
             location: Location::new("Atelier Production"),
-            quantity: Quantity::temperature(),
             value: Some(Value::new(38.2).unwrap()),
             unit: Unit::new("celsius"),
             threshold: 35.0,
-            severity: Priority::High,
-            state: AlertState::Active,
-            change: Change::Raised,
-            operator: None,
             message: "Température élevée détectée: 38.2°C".into(),
             timestamp: time(),
             announced: true,
-            is_silent_end: false,
-            in_flood: false,
+            ..AlertEvent::new(SensorId::new("TEMP_001").unwrap(), Quantity::temperature())
         };
         assert_eq!(
             text(alert(&event, NAIVE)),

@@ -1,9 +1,10 @@
 //! Alarms by rules of an operator's own, in the running daemon: they come when they should, and a
 //! `kill -9` in the middle changes nothing of what they did.
 
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use r2d2_sqlite::rusqlite::{Connection, OpenFlags};
+use r2d2_sqlite::rusqlite::{Connection, OpenFlags, Row};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -79,20 +80,27 @@ fn script() -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
+/// One event of an alarm.
+struct Event {
+    line: String,
+    alert_id: String,
+}
+
 /// Every alarm's history, line for line.
-fn history(home: &Home) -> Vec<String> {
+fn history(home: &Home) -> Vec<Event> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let db = Connection::open_with_flags(home.db().path(), flags).expect("the database");
     let sql = "SELECT concat_ws(' ', sensor_id, rule, severity, state, value, threshold, timestamp,
-                                alert_id, announced, message)
+                                announced, message), alert_id
                FROM alerts ORDER BY sensor_id, rule, id";
     let mut query = db.prepare(sql).expect("the table of alerts");
-    let lines = query.query_map([], |row| row.get(0)).expect("run a query");
-    lines.map(|line| line.expect("a line")).collect()
+    let event = |row: &Row<'_>| Ok(Event { line: row.get(0)?, alert_id: row.get(1)? });
+    let events = query.query_map([], event).expect("run a query");
+    events.map(|event| event.expect("an event")).collect()
 }
 
 /// Plays the script to a daemon that is killed so many times on the way.
-fn play(kills: usize) -> Vec<String> {
+fn play(kills: usize) -> Vec<Event> {
     let (broker, home) = (Mosquitto::running(), Home::new());
     let config = config(&broker);
     let mut daemon = home.start(&config);
@@ -127,13 +135,23 @@ fn kills_change_nothing_of_the_history() {
     let whole = play(0);
     assert!(whole.len() >= 500, "{} transitions", whole.len());
     for rule in ["warm", "hot", "cold", "apart", "odd"] {
-        assert!(whole.iter().any(|line| line.contains(&format!(" {rule} "))), "none of {rule}");
+        assert!(
+            whole.iter().any(|event| event.line.contains(&format!(" {rule} "))),
+            "none of {rule}"
+        );
     }
     let killed = play(KILLS);
     eprintln!("{} transitions, beside {} with {KILLS} kills", whole.len(), killed.len());
     assert_eq!(killed.len(), whole.len());
+    // Ids follow from positions in the log, where each start leaves a mark: they tell the same alerts apart.
+    let (mut ids, mut used) = (HashMap::new(), HashSet::new());
     for (killed, whole) in killed.iter().zip(&whole) {
-        assert_eq!(killed, whole);
+        assert_eq!(killed.line, whole.line);
+        let id = ids.entry(&whole.alert_id).or_insert_with(|| {
+            assert!(used.insert(&killed.alert_id), "{} names two alerts", killed.alert_id);
+            &killed.alert_id
+        });
+        assert_eq!(*id, &killed.alert_id, "{}", whole.line);
     }
 }
 

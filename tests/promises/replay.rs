@@ -1,16 +1,18 @@
-//! A year-old recording played back at full speed arrives whole, and alerts fall where they must.
+//! A recording played back at full speed arrives whole, and alerts fall where they must: the one made by a seed
+//! that `config/replay.toml` plays, and that of a real machine where it is at hand.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use crate::support::{
-    Client, Daemon, Home, Mosquitto, Received, data_file, names, require, skip, time,
+    Client, Daemon, Home, Mosquitto, Received, data_file, machine, names, require, skip, time,
 };
 
-const FILE: &str = "machine_temperature.csv";
-const ROWS: usize = 22_695;
+const REAL: &str = "machine_temperature.csv";
+const REAL_ROWS: usize = 22_695;
 const LOW: f64 = 60.0;
 
 /// Through the broker and into the database, an unoptimised daemon on a busy machine.
@@ -21,20 +23,57 @@ type Recorded = (DateTime<Utc>, f64);
 /// An alert event: state, time, value.
 type Event = (String, DateTime<Utc>, f64);
 
-/// The recording, or `None` where it is not at hand and the test can't run.
-fn recording() -> Option<Vec<Recorded>> {
-    let Some(path) = data_file(FILE) else {
-        skip(&format!("no {FILE}: set VIGIE_DATA to its folder"));
-        return None;
-    };
-    let text = fs::read_to_string(path).expect("read the recording");
-    let row = |line: &str| {
-        let (timestamp, value) = line.split_once(',').expect("two columns");
-        (time(timestamp), value.parse().expect("a number"))
-    };
-    let rows: Vec<Recorded> = text.lines().skip(1).map(row).collect();
-    assert_eq!(rows.len(), ROWS);
-    Some(rows)
+/// A file and what it records.
+struct Recording {
+    file: PathBuf,
+    rows: Vec<Recorded>,
+}
+
+impl Recording {
+    fn read(file: PathBuf, num_rows: usize) -> Self {
+        let text = fs::read_to_string(&file).expect("read the recording");
+        let row = |line: &str| {
+            let (timestamp, value) = line.split_once(',').expect("two columns");
+            (time(timestamp), value.parse().expect("a number"))
+        };
+        let rows: Vec<Recorded> = text.lines().skip(1).map(row).collect();
+        assert_eq!(rows.len(), num_rows);
+        Self { file, rows }
+    }
+
+    /// The one in the repository.
+    fn made() -> Self {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(machine::FILE);
+        Self::read(file, machine::ROWS)
+    }
+
+    /// The one of a real machine, or `None` where it is not at hand and the test can't run.
+    fn real() -> Option<Self> {
+        let Some(file) = data_file(REAL) else {
+            skip(&format!("no {REAL}: set VIGIE_DATA to its folder"));
+            return None;
+        };
+        Some(Self::read(file, REAL_ROWS))
+    }
+}
+
+#[test]
+fn the_recording_in_the_repository_is_what_its_generator_makes() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(machine::FILE);
+    let made = machine::csv();
+    if std::env::var("VIGIE_SNAPSHOTS").as_deref() == Ok("renew") {
+        fs::write(&file, &made).expect("write the recording");
+    }
+    let kept = fs::read_to_string(&file).expect("read the recording");
+    assert!(
+        kept == made,
+        "{} differs from tests/support/machine.rs; VIGIE_SNAPSHOTS=renew cargo test --test replay renews it",
+        machine::FILE
+    );
+    // It shows something: it runs hot, it fails, and it is well in the end.
+    let events = crossings(&Recording::made().rows);
+    assert!((2..40).contains(&events.len()), "{events:?}");
+    assert_eq!(events.last().map(|event| event.0.as_str()), Some("resolved"));
 }
 
 /// Where the recording crosses the limit, computed on its own.
@@ -52,7 +91,7 @@ fn crossings(rows: &[Recorded]) -> Vec<Event> {
     events
 }
 
-fn config(broker: &str) -> String {
+fn config(broker: &str, recording: &Recording) -> String {
     format!(
         "language = \"en\"\n\
          {broker}\n\
@@ -63,18 +102,18 @@ fn config(broker: &str) -> String {
          source = {{ type = \"replay\", file = \"{}\", speed = \"max\" }}\n\
          [alerts.temperature]\n\
          low = {LOW:?}\n",
-        data_file(FILE).expect("the recording").display()
+        recording.file.display()
     )
 }
 
 /// Waits for the last row, stops, and compares what is stored with the recording.
 fn stored_as_recorded(home: &Home, daemon: &mut Daemon, rows: &[Recorded]) {
-    daemon.wait_until("all rows", PLAYED, || home.db().count() >= ROWS);
+    daemon.wait_until("all rows", PLAYED, || home.db().count() >= rows.len());
     assert_eq!(daemon.stop(), 0);
     let stored = home.db().rows();
     let values: Vec<Recorded> = stored.iter().map(|row| (row.time(), row.temperature)).collect();
-    assert_eq!(values.len(), ROWS);
-    if let Some(at) = (0..ROWS).find(|at| values[*at] != rows[*at]) {
+    assert_eq!(values.len(), rows.len());
+    if let Some(at) = (0..rows.len()).find(|at| values[*at] != rows[*at]) {
         panic!("row {at}: {:?} instead of {:?}", values[at], rows[at]);
     }
     let wrong = stored.iter().find(|row| row.alert_triggered != (row.temperature < LOW));
@@ -83,25 +122,18 @@ fn stored_as_recorded(home: &Home, daemon: &mut Daemon, rows: &[Recorded]) {
     assert_eq!(home.db().alert_events(), crossings(rows));
 }
 
-#[test]
-fn through_the_embedded_broker() {
-    let Some(rows) = recording() else { return };
+fn through_the_embedded_broker(recording: &Recording) {
     let home = Home::new();
-    let mut daemon = home.start(&config("[broker]\nlisten = \"127.0.0.1:0\""));
-    stored_as_recorded(&home, &mut daemon, &rows);
+    let mut daemon = home.start(&config("[broker]\nlisten = \"127.0.0.1:0\"", recording));
+    stored_as_recorded(&home, &mut daemon, &recording.rows);
 }
 
-#[test]
-fn through_mosquitto() {
-    if !require(&Mosquitto::TOOLS) {
-        return;
-    }
-    let Some(rows) = recording() else { return };
+fn through_mosquitto(recording: &Recording) {
     let broker = Mosquitto::running();
     let listener = Client::listening(&broker.access(), &[names::ALERTS]);
     let home = Home::new();
-    let mut daemon = home.start(&config(&broker.access().mqtt_table("Mosquitto", "")));
-    let expected = crossings(&rows);
+    let mut daemon = home.start(&config(&broker.access().mqtt_table("Mosquitto", ""), recording));
+    let expected = crossings(&recording.rows);
     let alerts = listener.wait_count(names::ALERTS, expected.len(), PLAYED);
     let event = |message: &Received| -> Event {
         let alert = message.json();
@@ -111,5 +143,32 @@ fn through_mosquitto() {
         (text("state"), time(&text("timestamp")), value)
     };
     assert_eq!(alerts.iter().map(event).collect::<Vec<_>>(), expected);
-    stored_as_recorded(&home, &mut daemon, &rows);
+    stored_as_recorded(&home, &mut daemon, &recording.rows);
+}
+
+#[test]
+fn the_made_one_through_the_embedded_broker() {
+    through_the_embedded_broker(&Recording::made());
+}
+
+#[test]
+fn the_made_one_through_mosquitto() {
+    if require(&Mosquitto::TOOLS) {
+        through_mosquitto(&Recording::made());
+    }
+}
+
+#[test]
+fn the_real_one_through_the_embedded_broker() {
+    let Some(recording) = Recording::real() else { return };
+    through_the_embedded_broker(&recording);
+}
+
+#[test]
+fn the_real_one_through_mosquitto() {
+    if !require(&Mosquitto::TOOLS) {
+        return;
+    }
+    let Some(recording) = Recording::real() else { return };
+    through_mosquitto(&recording);
 }

@@ -1,4 +1,4 @@
-//! Sensors under the real supervisor, with a stand-in for the gateway: turns are kept, a crash
+//! Sensors under the real supervisor, with a stand-in for the intake: turns are kept, a crash
 //! costs its own reading only, and a recording is played whole whatever happens on the way.
 
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use vigie::config::{
     Faults, FleetConfig, Replay, ReplayTimes, SensorConfig, Simulation, Source, Speed, TimeStyle,
 };
 use vigie::domain::{Location, Quantity, Reading, SensorId, Unit};
-use vigie::messages::PublishReadings;
+use vigie::messages::Measured;
 use vigie::sensors::{CurrentSchedule, FleetClock, Schedule, SensorSettings};
 use vigie::supervisor::{
     ChildSpec, GracefulStop, GroupSpec, Health, Intensity, Mailbox, Outcome, Routed, Tree,
@@ -20,34 +20,32 @@ use crate::stage;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Takes readings as the gateway does, and forgets to acknowledge what `loses` says.
-struct StubGateway {
+/// Takes readings as the intake does, and fails at as many as `loses` says.
+struct StubIntake {
     out: mpsc::UnboundedSender<Vec<Reading>>,
     loses: Arc<Mutex<u32>>,
 }
 
-impl Actor for StubGateway {
+impl Actor for StubIntake {
     type Context = Context<Self>;
 }
 
-impl Handler<Routed<PublishReadings>> for StubGateway {
+impl Handler<Routed<Measured>> for StubIntake {
     type Result = ();
 
-    fn handle(&mut self, routed: Routed<PublishReadings>, _: &mut Self::Context) {
-        let PublishReadings { readings, delivered } = routed.message;
-        let mut loses = self.loses.lock().unwrap();
-        if delivered.is_some() && *loses > 0 {
-            *loses -= 1;
-            return; // the word is dropped untold, as by a gateway that was restarted
-        }
-        self.out.send(readings).unwrap();
-        if let Some(delivered) = delivered {
-            let _ = delivered.send(());
-        }
+    fn handle(&mut self, routed: Routed<Measured>, _: &mut Self::Context) {
+        let is_lost = {
+            let mut loses = self.loses.lock().unwrap();
+            let is_lost = *loses > 0;
+            *loses -= u32::from(is_lost);
+            is_lost
+        };
+        assert!(!is_lost, "as an intake that fails before it has logged them");
+        self.out.send(routed.message.readings).unwrap();
     }
 }
 
-impl Handler<GracefulStop> for StubGateway {
+impl Handler<GracefulStop> for StubIntake {
     type Result = ();
 
     fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
@@ -78,8 +76,8 @@ fn run(
 ) -> Vec<Reading> {
     let (out, mut came) = mpsc::unbounded_channel();
     let loses = Arc::new(Mutex::new(loses));
-    let gateway = Mailbox::<StubGateway>::new();
-    let publish = gateway.route::<PublishReadings>(16);
+    let intake = Mailbox::<StubIntake>::new();
+    let route = intake.route::<Measured>(16);
     let times = TimeStyle { naive: false, zone: chrono_tz::UTC };
     let fleet = FleetConfig {
         sensor_reading_interval: Duration::from_millis(50),
@@ -95,7 +93,7 @@ fn run(
             clock: clock.clone(),
             makes_up: true,
             times,
-            gateway: publish.clone(),
+            intake: route.clone(),
         });
         // More crashes than a day would bring: the default would quarantine the sensor.
         let Intensity { window, .. } = vigie::supervisor::Terms::sensor().policy.intensity;
@@ -104,8 +102,8 @@ fn run(
     let children: Vec<_> = children.collect();
     stage::run(async move {
         let tree = Tree::new()
-            .child(ChildSpec::critical("gateway", gateway, move |_| {
-                Ok(StubGateway { out: out.clone(), loses: loses.clone() })
+            .child(ChildSpec::critical("intake", intake, move |_| {
+                Ok(StubIntake { out: out.clone(), loses: loses.clone() })
             }))
             .group(GroupSpec::new("fleet").phase(1).children(children))
             .start()
@@ -188,7 +186,7 @@ fn a_recording_is_played_whole_and_in_order() {
 }
 
 #[test]
-fn what_the_gateway_gave_up_is_sent_again() {
+fn what_the_intake_lost_is_offered_again() {
     let folder = tempfile::tempdir().unwrap();
     let readings = run(replay(&folder, Speed::Max), 3, |readings, _| readings.len() >= 1_000);
     assert_eq!(readings.len(), 1_000);

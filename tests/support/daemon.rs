@@ -17,14 +17,20 @@ use super::{Access, Db, SOON, names};
 /// Declare it before what runs in it, so that it goes last.
 pub struct Home {
     dir: TempDir,
+    binary: PathBuf,
     runs: Cell<u32>,
     env: Vec<(String, String)>,
 }
 
 impl Home {
     pub fn new() -> Self {
+        Self::of(Path::new(env!("CARGO_BIN_EXE_vigie")))
+    }
+
+    /// Runs another binary than the one under test, as the version before.
+    pub fn of(binary: &Path) -> Self {
         let dir = tempfile::Builder::new().prefix("vigie-test-").tempdir().expect("a temp folder");
-        Self { dir, runs: Cell::new(0), env: Vec::new() }
+        Self { dir, binary: binary.to_owned(), runs: Cell::new(0), env: Vec::new() }
     }
 
     /// Sets an environment variable of the daemons started from here on.
@@ -58,11 +64,18 @@ impl Home {
         let config = self.write("vigie.toml", config);
         let ready = self.path(&format!("ready-{run}.json"));
         let log = self.path(&format!("log-{run}.txt"));
-        let mut command = vigie(self.dir.path());
+        let mut command = self.vigie();
         command.arg("run").arg("-c").arg(config).arg(names::READY_FILE_OPTION).arg(&ready);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         let process = Process::start(&format!("vigie run {run}"), &mut command, &log);
         Daemon { process, ready }
+    }
+
+    fn vigie(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        // What a developer has set must not change what is tested.
+        command.current_dir(self.dir.path()).env_remove("RUST_LOG").env_remove("RUST_LOG_STYLE");
+        command
     }
 
     /// Starts `vigie run` and waits until all of it is up.
@@ -75,14 +88,7 @@ impl Home {
 
 /// Runs another subcommand to its end in `dir`.
 pub fn run_vigie(dir: &Home, args: &[&str]) -> Output {
-    vigie(dir.dir.path()).args(args).stdin(Stdio::null()).output().expect("run vigie")
-}
-
-fn vigie(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
-    // What a developer has set must not change what is tested.
-    command.current_dir(dir).env_remove("RUST_LOG").env_remove("RUST_LOG_STYLE");
-    command
+    dir.vigie().args(args).stdin(Stdio::null()).output().expect("run vigie")
 }
 
 pub struct Daemon {

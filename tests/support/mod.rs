@@ -13,6 +13,7 @@ mod daemon;
 mod db;
 mod hivemq;
 pub mod http;
+pub mod machine;
 mod mosquitto;
 mod mqtt;
 pub mod names;

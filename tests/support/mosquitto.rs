@@ -153,6 +153,11 @@ impl Mosquitto {
         eventually("mosquitto.db", SOON, || (written() > before).then_some(()));
     }
 
+    /// Sends `STOP`, `CONT`, …
+    pub fn signal(&self, signal: &str) {
+        self.process.as_ref().expect("a running broker").signal(signal);
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

@@ -7,11 +7,11 @@ pub const DATABASE: &str = "sensor_data.db";
 /// The API's socket, beside the database.
 pub const API_SOCKET: &str = "sensor_data.db.api";
 
-/// The folder of readings that wait for the broker, beside the database.
-pub const OUTBOX: &str = "sensor_data.db.outbox";
+/// The folder of the log, beside the database.
+pub const LOG: &str = "sensor_data.db.journal";
 
-/// How many readings wait for the broker before the oldest are dropped.
-pub const OUTBOX_CAPACITY: usize = 50_000;
+/// How many own readings wait for the broker before the oldest are skipped.
+pub const PUBLICATION_CAPACITY: usize = 50_000;
 
 pub const READING_COLUMNS: [&str; 6] =
     ["id", "sensor_id", "location", "temperature", "timestamp", "alert_triggered"];

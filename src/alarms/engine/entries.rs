@@ -6,7 +6,8 @@ use super::super::around::Around;
 use super::super::quiet::reasons::Reasons;
 use super::super::rule::Rule;
 use super::super::series::{Entry, Key, Newest, Series, Step};
-use super::{Engine, Outcome, note};
+use super::telling::note;
+use super::{Engine, Outcome};
 use crate::domain::SensorId;
 
 impl Engine {
@@ -31,7 +32,7 @@ impl Engine {
             let rule = &self.rules[entry.rule];
             let step = entry.judge(rule, newest, &around, reasons);
             is_broken |= step.is_broken;
-            note(&mut self.changed, rule, key, entry, newest, step, out);
+            note(&mut self.changed, self.cause, rule, key, entry, newest, step, out);
         }
         is_broken
     }
@@ -49,7 +50,7 @@ impl Engine {
         for entry in &mut series.entries {
             let rule = &self.rules[entry.rule];
             let step = act(entry, rule, newest, reasons);
-            note(&mut self.changed, rule, &key, entry, newest, step, out);
+            note(&mut self.changed, self.cause, rule, &key, entry, newest, step, out);
         }
         self.put(key, series);
     }

@@ -4,22 +4,18 @@
 //! than one alarm changed by one word.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{Engine, Outcome, note};
+use super::telling::note;
+use super::{Engine, Outcome};
 use crate::alarms::machine::{Alarm, Change, Condition, Event, Moment, State, Withheld};
 use crate::alarms::quiet::reasons::Reasons;
 use crate::alarms::series::{Key, Series};
 use crate::domain::{Action, ActionRecord, AlarmName, AlarmOf, OperatorAction, Refused, SensorId};
 
 impl Engine {
-    /// Applies an operator's action at `watch`, after whatever ran out by then. Says what became of it.
-    pub fn operate(
-        &mut self,
-        action: OperatorAction,
-        watch: Duration,
-        out: &mut Vec<Outcome>,
-    ) -> ActionRecord {
+    /// Applies an operator's action. Says what became of it.
+    pub fn operate(&mut self, action: OperatorAction, out: &mut Vec<Outcome>) -> ActionRecord {
+        self.begin_part();
         let (key, place) = match self.find(&action.alarm) {
             Ok(found) => found,
             Err(why) => return ActionRecord { action, of: None, outcome: Err(why) },
@@ -29,27 +25,22 @@ impl Engine {
             return ActionRecord { action, of: None, outcome: Err(gone) };
         };
         let num_before = out.len();
-        // Before the next look: another series may yet have to begin what explains this one.
-        let next_look = self.looks.first().map_or(Duration::MAX, |(look_at, _)| *look_at);
-        let looked_until = watch.min(next_look.saturating_sub(Duration::from_nanos(1)));
         let Series { newest, entries, .. } = &mut series;
         let reasons = Reasons { quieting: &self.quieting, key: &key, location: &newest.location };
         let entry = &mut entries[place];
         let rule = &self.rules[entry.rule];
-        let due = entry.step(rule, Event::Elapsed, Moment { at: newest.at, watch }, reasons);
-        let due = due.and(entry.look(rule, newest.moment_at(looked_until), false, reasons));
-        note(&mut self.changed, rule, &key, entry, newest, due, out);
+        let listened = self.clocks.get(newest.ingress);
         let outcome = applicable(action.what, &entry.alarm).map(|event| {
             let Some((event, change)) = event else { return false };
-            let mut step = entry.step(rule, event, Moment { at: action.at, watch }, reasons);
+            let mut step = entry.step(rule, event, Moment { at: action.at, listened }, reasons);
             step.cause = Some((change, action.operator.clone()));
-            note(&mut self.changed, rule, &key, entry, newest, step, out);
+            note(&mut self.changed, self.cause, rule, &key, entry, newest, step, out);
             true
         });
         let (alert_id, rule) = (entry.id.clone(), rule.name.clone());
         let of = Some(AlarmOf { alert_id, rule, sensor_id: key.0.clone() });
         self.put(key, series);
-        self.follow_up(num_before, watch, out);
+        self.follow_up(num_before, out);
         ActionRecord { action, of, outcome }
     }
 

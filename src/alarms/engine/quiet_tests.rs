@@ -1,5 +1,6 @@
 //! What keeps alarms quiet, played through the engine.
 
+use super::super::machine::{Announcement, Change};
 use super::super::quiet::QuietSettings;
 use super::super::quiet::chatter::Chattering;
 use super::super::quiet::flood::FloodLimits;
@@ -21,6 +22,10 @@ struct Bench {
     told: Vec<String>,
     all: Vec<String>,
     now: Duration,
+    /// The wall clock, where it is not with the listening clocks.
+    wall: Option<DateTime<Utc>>,
+    /// In the log.
+    position: u64,
 }
 
 impl Bench {
@@ -28,35 +33,47 @@ impl Bench {
         let mut engine = Engine::new(rules, Tz::UTC);
         engine.keep_quiet(settings.clone());
         let (told, all, kept) = (Vec::new(), Vec::new(), HashMap::new());
-        Self { engine, settings, kept, told, all, now: Duration::ZERO }
+        let (now, wall, position) = (Duration::ZERO, None, 0);
+        Self { engine, settings, kept, told, all, now, wall, position }
     }
 
     fn hear(&mut self, sensor: &str, second: u64, value: f64) -> &mut Self {
         let mut out = Vec::new();
-        self.now = seconds(second);
-        self.engine.judge(&reading(sensor, at(second), value), self.now, &mut out);
+        let now = self.record(second);
+        self.engine.set_time(now, &mut out);
+        self.engine.judge(&reading(sensor, at(second), value), Ingress::Remote, &mut out);
         self.note(out)
     }
 
     fn wait(&mut self, second: u64) -> &mut Self {
         let mut out = Vec::new();
-        self.now = seconds(second);
-        self.engine.elapse(self.now, &mut out);
+        let now = self.record(second);
+        self.engine.advance(now, &mut out);
         self.note(out)
+    }
+
+    fn record(&mut self, second: u64) -> RecordTime {
+        self.now = seconds(second);
+        self.position += 1;
+        let record = RecordTime::of(self.position, self.now);
+        RecordTime { received_at: self.wall.unwrap_or(record.received_at), ..record }
     }
 
     fn tick(&mut self, wall: &str) -> &mut Self {
         let mut out = Vec::new();
-        self.engine.tick(wall.parse().unwrap(), self.now, &mut out);
+        self.wall = Some(wall.parse().unwrap());
+        let now = self.record(self.now.as_secs());
+        self.engine.set_time(now, &mut out);
         self.note(out)
     }
 
     fn availability(&mut self, sensor: &str, second: u64, is_online: bool) -> &mut Self {
         let mut out = Vec::new();
-        self.now = seconds(second);
+        let now = self.record(second);
+        self.engine.set_time(now, &mut out);
         let sensor_id = SensorId::new(sensor).unwrap();
         let heard = Availability { sensor_id, is_online, at: at(second) };
-        self.engine.hear_availability(&heard, self.now, &mut out);
+        self.engine.hear_availability(&heard, Ingress::Remote, &mut out);
         self.note(out)
     }
 
@@ -71,14 +88,13 @@ impl Bench {
                 unit: Unit::new("celsius"),
             })
             .collect();
-        let now = Moment { at: at(self.now.as_secs()), watch: self.now };
-        self.engine.expect(&expected, now, &mut out);
+        self.engine.expect(&expected, &mut out);
         self.note(out)
     }
 
     fn reload(&mut self, rules: Vec<Rule>) -> &mut Self {
         let mut out = Vec::new();
-        self.engine.reload(rules, self.settings.clone(), self.now, &mut out);
+        self.engine.reload(rules, self.settings.clone(), &mut out);
         self.note(out)
     }
 
@@ -89,7 +105,8 @@ impl Bench {
         let mut out = Vec::new();
         let alarms: Vec<_> =
             self.kept.values().filter(|alarm| alarm.state.is_some()).cloned().collect();
-        let past = Past { watch: self.now, alarms, ..Past::default() };
+        let clocks = ListeningClocks::all_at(self.now);
+        let past = Past { clocks, alarms, ..Past::default() };
         self.engine = Engine::restore(rules, Tz::UTC, past, &mut out);
         self.engine.keep_quiet(self.settings.clone());
         self.note(out)
@@ -165,7 +182,7 @@ fn a_gateway_of_elsewhere_explains_nothing_until_it_moves_here() {
     let mut bench = Bench::new(behind_a_gateway(), QuietSettings::default());
     let mut out = Vec::new();
     let elsewhere = Reading { location: Location::new("X"), ..reading("GW", at(0), 1.0) };
-    bench.engine.judge(&elsewhere, seconds(0), &mut out);
+    bench.engine.judge(&elsewhere, Ingress::Remote, &mut out);
     bench.hear("T1", 0, 1.0).wait(60).wait(80);
     assert_eq!(bench.told, ["60 GW gateway Raised", "80 T1 sensor Raised"]);
 }
@@ -298,7 +315,7 @@ fn a_flood_is_said_at_its_begin_and_its_end_and_marks_what_comes_in_it() {
     bench.hear("T0", 10, 1.0).wait(603);
     assert_eq!(bench.told[7..], ["10 T0 warm Returned in flood"]);
     bench.restart(warm()).wait(604);
-    assert_eq!(bench.told[8..], ["0 * flood Returned"], "dated by the wall clock, if there is one");
+    assert_eq!(bench.told[8..], ["604 * flood Returned"], "dated by the wall clock");
     bench.hear("T1", 700, 1.0);
     assert_eq!(bench.told[9..], ["700 T1 warm Returned"]);
 }

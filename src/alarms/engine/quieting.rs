@@ -8,14 +8,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::super::kept;
-use super::super::machine::{Announcement, Change, Moment, State, Transition};
+use super::super::machine::{Announcement, Change, State, Transition};
 use super::super::quiet::flood::{Flood, Raise};
 use super::super::quiet::maintenance::Windows;
-use super::super::quiet::{QuietSettings, Summary};
+use super::super::quiet::{NamedSummary, QuietSettings, Summary};
 use super::super::rule::{Priority, Rule};
 use super::super::series::{Key, Newest, is_timed};
 use super::{Engine, Outcome};
-use crate::domain::{AlarmState, Availability, Location, Quantity, SensorId, Unit, Value};
+use crate::domain::{AlarmState, Availability, Ingress, Location, Quantity, SensorId, Unit, Value};
 
 /// What concerns all alarms is kept, and told, as of this sensor. No rule has such a name.
 const ALL: &str = "*";
@@ -42,6 +42,9 @@ impl Engine {
     pub fn keep_quiet(&mut self, settings: QuietSettings) {
         let QuietSettings { maintenance, chattering, flood } = settings;
         self.quieting.windows = Windows::new(maintenance);
+        if let Some(wall) = self.quieting.wall {
+            self.quieting.turn(wall);
+        }
         self.quieting.chattering = chattering;
         self.quieting.flood = flood.map(|limits| match self.kept_flood.take() {
             Some(kept) => Flood::restore(limits, &kept),
@@ -50,23 +53,14 @@ impl Engine {
         self.quieting.must_look_at_all = true;
     }
 
-    /// Whether the wall clock matters.
-    #[must_use]
-    pub const fn has_windows(&self) -> bool {
-        !self.quieting.windows.is_empty()
-    }
-
-    /// The wall clock shows `wall`, the watch clock `watch`: maintenance may begin or end.
-    pub fn tick(&mut self, wall: DateTime<Utc>, watch: Duration, out: &mut Vec<Outcome>) {
-        self.quieting.wall = Some(wall);
-        self.quieting.must_look_at_all |= self.quieting.windows.turn(wall);
-        self.follow_up(out.len(), watch, out);
-    }
-
-    /// Series that are there though nothing may ever come of them: silence counts from `now` for those
+    /// Series that are there though nothing may ever come of them: silence counts from now on for those
     /// that were not expected before. Those expected before and no longer are forgotten, those expected
     /// elsewhere or in another unit are so from now on. Costs nothing where no rule is about silence.
-    pub fn expect(&mut self, expected: &[Expected], now: Moment, out: &mut Vec<Outcome>) {
+    pub fn expect(&mut self, expected: &[Expected], out: &mut Vec<Outcome>) {
+        self.begin_part();
+        let (num_before, ingress) = (out.len(), Ingress::Own);
+        let (at, heard) = (self.quieting.wall.unwrap_or_default(), self.clocks.get(ingress));
+        let position = self.cause.position;
         for Expected { sensor_id, quantity, location, unit } in expected {
             if !self.quieting.missed.contains(quantity) {
                 continue;
@@ -78,7 +72,7 @@ impl Engine {
                 Some(known) if known.value.is_some() => continue,
                 Some(known) if (&known.location, &known.unit) == (&location, &unit) => continue,
                 Some(unheard) => Newest { location, unit, ..unheard.clone() },
-                None => Newest { location, unit, value: None, at: now.at, heard: now.watch },
+                None => Newest { location, unit, value: None, at, heard, ingress, position },
             };
             let of = self.index.rules_of(&self.rules, sensor_id, &newest.location, quantity);
             let is_known = self.series.contains_key(&key);
@@ -88,9 +82,11 @@ impl Engine {
             let mut series = self.take(&key, &newest, out);
             series.newest = newest;
             self.keep_anew(&key, &series);
-            self.put(key, series);
+            self.put(key.clone(), series);
+            self.look_at(key, Duration::ZERO, out); // what explains it there may be another
         }
         self.forget_unheard_but(expected, out);
+        self.follow_up(num_before, out);
     }
 
     fn forget_unheard_but(&mut self, expected: &[Expected], out: &mut Vec<Outcome>) {
@@ -102,13 +98,13 @@ impl Engine {
         for key in unheard {
             let Some(mut series) = self.series.remove(&key) else { continue };
             if let Some(look_at) = series.look_at {
-                self.looks.remove(&(look_at, key.clone()));
+                self.looks.remove(series.newest.ingress, look_at, &key);
             }
             for entry in &mut series.entries {
                 let rule = self.rules[entry.rule].clone();
                 self.quieting.dependencies.forget(&key, entry);
                 let step = entry.close(&rule, series.newest.moment());
-                super::tell(&rule, &key, entry, &series.newest, step, out);
+                super::tell(self.cause, &rule, &key, entry, &series.newest, step, out);
                 let (sensor_id, rule) = (key.0.clone(), rule.name.clone());
                 self.changed.remove(&(key.clone(), entry.rule));
                 self.orphans.push(AlarmState { sensor_id, rule, state: None });
@@ -116,85 +112,89 @@ impl Engine {
         }
     }
 
-    /// A sensor is said to be there or not, heard at `watch`. Of one that nothing is known of, nothing
-    /// is remembered.
+    /// A sensor is said to be there or not. Of one that nothing is known of, nothing is remembered. One that
+    /// was never heard is from now on expected by `ingress`; silence of the others is counted by the way
+    /// their readings come.
     pub fn hear_availability(
         &mut self,
         heard: &Availability,
-        watch: Duration,
+        ingress: Ingress,
         out: &mut Vec<Outcome>,
     ) {
+        self.begin_part();
+        let clocks = self.clocks;
         let num_before = out.len();
         for quantity in self.quieting.missed.clone() {
             let key = (heard.sensor_id.clone(), quantity);
+            if self.series.get(&key).is_some_and(|series| series.newest.value.is_none()) {
+                self.hear_by(&key, ingress);
+            }
             self.each_entry(key, out, |entry, rule, newest, reasons| {
                 // By the series' own clock, as its delays are: this machine's may be ahead of it.
-                let now = newest.moment_at(watch);
+                let now = newest.moment_before(&clocks, Duration::ZERO);
                 entry.hear_availability(rule, newest, heard.is_online, now, reasons)
             });
         }
-        self.follow_up(num_before, watch, out);
+        self.follow_up(num_before, out);
     }
 
     /// What follows from what was just done: alarms that others explain or no longer do, and whether all
     /// that is told since `from` makes a flood.
-    pub(super) fn follow_up(&mut self, from: usize, watch: Duration, out: &mut Vec<Outcome>) {
+    pub(super) fn follow_up(&mut self, from: usize, out: &mut Vec<Outcome>) {
         if std::mem::take(&mut self.quieting.must_look_at_all) {
-            self.look_at_all_that_stand(watch, out);
+            self.look_at_all_that_stand(out);
         }
-        self.follow_causes(watch, out);
-        self.mark_flood(from, watch, out);
+        self.follow_causes(Duration::ZERO, out);
+        self.mark_flood(from, out);
     }
 
-    pub(super) fn follow_causes(&mut self, watch: Duration, out: &mut Vec<Outcome>) {
+    /// Looks at what others explain or no longer do, as of `lag` before the present.
+    pub(super) fn follow_causes(&mut self, lag: Duration, out: &mut Vec<Outcome>) {
         for key in self.quieting.dependencies.take_turned() {
-            self.look_at(key, watch, out);
+            self.look_at(key, lag, out);
         }
     }
 
-    fn look_at_all_that_stand(&mut self, watch: Duration, out: &mut Vec<Outcome>) {
+    fn look_at_all_that_stand(&mut self, out: &mut Vec<Outcome>) {
         let has_any = |entries: &[super::Entry]| entries.iter().any(|entry| !entry.is_at_rest());
         let some = self.series.iter().filter(|(_, series)| has_any(&series.entries));
         let keys: BTreeSet<_> = some.map(|(key, _)| key.clone()).collect();
         for key in keys {
-            self.look_at(key, watch, out);
+            self.look_at(key, Duration::ZERO, out);
         }
     }
 
-    fn look_at(&mut self, key: Key, watch: Duration, out: &mut Vec<Outcome>) {
+    fn look_at(&mut self, key: Key, lag: Duration, out: &mut Vec<Outcome>) {
+        let clocks = self.clocks;
         self.each_entry(key, out, |entry, rule, newest, reasons| {
-            entry.look(rule, newest.moment_at(watch), false, reasons)
+            entry.look(rule, newest.moment_before(&clocks, lag), false, reasons)
         });
     }
 
     /// Floods are no longer looked for: one that was on at the last start is over, or it would be told
     /// for ever.
-    fn end_kept_flood(&mut self, at: usize, watch: Duration, out: &mut Vec<Outcome>) {
+    fn end_kept_flood(&mut self, at: usize, out: &mut Vec<Outcome>) {
         let Some(kept) = self.kept_flood.take() else { return };
         let sensor_id = SensorId::new(ALL).ok();
         let forget =
             sensor_id.map(|id| AlarmState { sensor_id: id, rule: OF_ALL.into(), state: None });
         self.orphans.extend(forget);
-        if let Some(counts) = Flood::kept_counts(&kept, watch) {
-            let when = self.quieting.wall.unwrap_or(counts.since);
-            out.insert(at, said_of_all(Summary::FloodOver(counts), 0.0, when));
+        if let Some(over) = Flood::kept_end(&kept, self.clocks.get(Ingress::Own)) {
+            out.insert(at, flood_over(over, 0.0, self.quieting.wall));
         }
     }
 
-    fn mark_flood(&mut self, from: usize, watch: Duration, out: &mut Vec<Outcome>) {
+    fn mark_flood(&mut self, from: usize, out: &mut Vec<Outcome>) {
+        let listened = self.clocks.get(Ingress::Own);
         let Some(flood) = &mut self.quieting.flood else {
-            return self.end_kept_flood(from, watch, out);
+            return self.end_kept_flood(from, out);
         };
         let wall = self.quieting.wall;
         let limit = flood.limit();
-        let over = flood.pass(watch);
+        let over = flood.pass(listened);
         let mut at = from;
         if let Some(over) = over {
-            let since = match &over {
-                Summary::FloodOver(counts) => counts.since,
-                _ => DateTime::UNIX_EPOCH,
-            };
-            out.insert(at, said_of_all(over, limit, wall.unwrap_or(since)));
+            out.insert(at, flood_over(over, limit, wall));
             at += 1;
         }
         while let Some(outcome) = out.get(at) {
@@ -202,8 +202,12 @@ impl Engine {
             if is_one && outcome.transition.announced == Some(Announcement::Raised) {
                 let location = outcome.location.as_str().into();
                 let rule = outcome.rule.name.clone();
-                if let Some(begun) = flood.raise(Raise { watch, at: when, rule, location }) {
-                    out.insert(at, said_of_all(begun, limit, wall.unwrap_or(when)));
+                if let Some(begun) = flood.raise(Raise { listened, at: when, rule, location }) {
+                    let begun = said_of_all(begun, limit, wall.unwrap_or(when), |sensor_id| {
+                        self.cause.alert_id(OF_ALL, sensor_id)
+                    });
+                    flood.name(&begun.alert_id);
+                    out.insert(at, begun);
                     at += 1;
                 }
             }
@@ -237,12 +241,12 @@ pub(super) fn said_of_one(
     (sensor_id, _): &Key,
     newest: &Newest,
     summary: Summary,
+    alert_id: Arc<str>,
 ) -> Outcome {
     let count = match &summary {
         Summary::Chattering(count) | Summary::Calm { raised: count, .. } => Some(*count),
         Summary::Flood(_) | Summary::FloodOver(_) => None,
     };
-    let first = count.map_or(newest.at, |count| count.first);
     let name = chattering(&rule.name);
     let at = match &summary {
         Summary::Calm { .. } => newest.at.max(count.map_or(newest.at, |count| count.last)),
@@ -253,7 +257,7 @@ pub(super) fn said_of_one(
         alert_type: format!("CHATTERING_{}", rule.quantity).to_uppercase().into(),
         #[allow(clippy::cast_precision_loss)] // far below 2^52
         threshold: count.map_or(0.0, |count| count.raised as f64),
-        alert_id: kept::alert_id(&rule.name, sensor_id, first),
+        alert_id,
         rule,
         sensor_id: sensor_id.clone(),
         location: newest.location.clone(),
@@ -269,10 +273,15 @@ pub(super) fn said_of_one(
 }
 
 /// A summary of many alarms: an alert of the sensor `*` and the quantity `alarms`, whose value is how many.
-pub(super) fn said_of_all(summary: Summary, limit: f64, at: DateTime<Utc>) -> Outcome {
-    let (alarms, since) = match &summary {
-        Summary::Flood(counts) | Summary::FloodOver(counts) => (counts.alarms, counts.since),
-        Summary::Chattering(_) | Summary::Calm { .. } => (0, at),
+pub(super) fn said_of_all(
+    summary: Summary,
+    limit: f64,
+    at: DateTime<Utc>,
+    id: impl FnOnce(&SensorId) -> Arc<str>,
+) -> Outcome {
+    let alarms = match &summary {
+        Summary::Flood(counts) | Summary::FloodOver(counts) => counts.alarms,
+        Summary::Chattering(_) | Summary::Calm { .. } => 0,
     };
     // Both texts are fit for what they are.
     let (all, quantity) = (SensorId::new(ALL), Quantity::new(ALARMS));
@@ -282,7 +291,7 @@ pub(super) fn said_of_all(summary: Summary, limit: f64, at: DateTime<Utc>) -> Ou
     Outcome {
         alert_type: "FLOOD".into(),
         threshold: limit,
-        alert_id: kept::alert_id(OF_ALL, &sensor_id, since),
+        alert_id: id(&sensor_id),
         rule: Arc::new(rule),
         sensor_id,
         location: Location::new(""),
@@ -295,6 +304,19 @@ pub(super) fn said_of_all(summary: Summary, limit: f64, at: DateTime<Utc>) -> Ou
         in_flood: false,
         operator: None,
     }
+}
+
+/// The end of a flood, dated by the wall clock, if that is known.
+fn flood_over(over: NamedSummary, limit: f64, wall: Option<DateTime<Utc>>) -> Outcome {
+    let NamedSummary { summary, id } = over;
+    let since = match &summary {
+        Summary::FloodOver(counts) => counts.since,
+        _ => DateTime::UNIX_EPOCH,
+    };
+    let former = |sensor_id: &_| kept::former_alert_id(OF_ALL, sensor_id, since);
+    said_of_all(summary, limit, wall.unwrap_or(since), |sensor_id| {
+        id.unwrap_or_else(|| former(sensor_id))
+    })
 }
 
 fn begin_or_end(summary: &Summary, at: DateTime<Utc>) -> Transition {

@@ -1,115 +1,196 @@
-//! What the last readings say of their series, which an engine that is restored goes on from. Pure.
+//! What checkpoints and the readings stored since say of their series. Pure.
 //!
-//! When they were heard is not known. So that the clock of a series went back, which [`super::late`] tells by
-//! the watch clock, is told by the readings' own times here, once they span as long; or by what was kept:
-//! nothing but what is newest is kept with an alarm, so a late reading that was kept had ceased to be late.
+//! Holds always: after a commit of this version, a series is as it was when that was made: windows from its
+//! checkpoint, with the readings stored since on top; a reading older than the newest was late, since a
+//! clock that goes back is checkpointed with it. When a reading was heard, and by which way, only stored
+//! alarms tell: those that this matters to are stored at each reading.
+//!
+//! A file of an earlier version has the last readings and alarms alone. There a reading that an alarm was
+//! stored with was no late one.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
+use super::super::checkpoint::{Checkpoint, Lateness};
 use super::super::kept::Kept;
-use super::super::series::Newest;
-use super::late::LATE_AT_MOST;
+use super::super::series::{Newest, Series};
+use super::reload::longest;
 use super::{Engine, Key};
-use crate::domain::{AlarmState, Reading};
+use crate::domain::{AlarmState, Ingress, Quantity, Reading, SeriesPart, SeriesState};
 
-/// What is known of a series while its last readings are gone through.
-#[derive(Default)]
-struct Trace {
-    /// When it was heard last by what was kept of its alarms: on the watch clock, and the reading's own time.
-    kept: Option<(Duration, DateTime<Utc>)>,
-    /// Whether that reading was met.
-    is_met: bool,
-    /// The earliest since all its readings have been late.
-    late_from: Option<DateTime<Utc>>,
+/// The newest of each series, as the alarm that was stored last has it.
+pub(super) type StoredNewest = HashMap<Key, Newest>;
+
+/// A stored alarm that could be read.
+pub(super) struct StoredAlarm {
+    pub state: AlarmState,
+    pub kept: Kept,
+    pub quantity: Quantity,
+    pub newest: Newest,
 }
 
-impl Trace {
-    /// What was kept last, by the watch clock: a clock that went back was ahead before.
-    fn of_kept(alarms: &[AlarmState]) -> HashMap<Key, Self> {
-        let mut traces = HashMap::<Key, Self>::new();
-        for alarm in alarms {
-            let Some((_, quantity, newest)) = alarm.state.as_deref().and_then(Kept::read) else {
-                continue;
-            };
-            if newest.value.is_some() {
-                let trace = traces.entry((alarm.sensor_id.clone(), quantity)).or_default();
-                trace.kept = trace.kept.max(Some((newest.heard, newest.at)));
-            }
+impl StoredAlarm {
+    /// The row if it can't be read.
+    pub fn read(state: AlarmState, former: Ingress) -> Result<Self, AlarmState> {
+        match state.state.as_deref().and_then(|text| Kept::read(text, former)) {
+            Some((kept, quantity, newest)) => Ok(Self { state, kept, quantity, newest }),
+            None => Err(state),
         }
-        traces
     }
 
-    /// One more reading. Whether it is too late to change anything, or, if it is late, no longer is.
-    fn is_too_late(&mut self, at: DateTime<Utc>, is_late: bool, watch: Duration) -> bool {
-        let is_kept = self.kept.is_some_and(|(_, kept)| is_same(kept, at)) && !self.is_met;
-        let from = self.late_from.map_or(at, |from| from.min(at));
-        let lasts = (at - from).to_std().is_ok_and(|lasts| lasts >= LATE_AT_MOST);
-        // Not if a later one was the newest so lately that nothing can have been late for long.
-        let is_known_better = self
-            .kept
-            .is_some_and(|(heard, kept)| at < kept && watch.saturating_sub(heard) < LATE_AT_MOST);
-        let is_too_late = is_late && !is_kept && (!lasts || is_known_better);
-        self.late_from = is_too_late.then_some(from);
-        self.is_met |= is_kept && !is_too_late;
-        is_too_late
+    pub fn key(&self) -> Key {
+        (self.state.sensor_id.clone(), self.quantity.clone())
     }
+}
+
+pub(super) fn newest_of(alarms: &[StoredAlarm]) -> StoredNewest {
+    let mut all = StoredNewest::new();
+    for alarm in alarms {
+        let order = |newest: &Newest| (newest.position, newest.heard, newest.at);
+        let newest = all.entry(alarm.key()).or_insert_with(|| alarm.newest.clone());
+        if order(newest) < order(&alarm.newest) {
+            *newest = alarm.newest.clone();
+        }
+    }
+    all
 }
 
 impl Engine {
-    /// Remembers the readings that an earlier life judged, in the order they came.
-    pub(super) fn recall(&mut self, recent: &[Reading], alarms: &[AlarmState], watch: Duration) {
-        let mut traces = Trace::of_kept(alarms);
-        for reading in recent {
-            let key = (reading.sensor_id.clone(), reading.quantity.clone());
-            let newest = Newest::new(reading, watch);
-            let known = self.series.get(&key);
-            let is_late = known.is_some_and(|series| series.newest.makes_late(&newest));
-            let trace = traces.entry(key.clone()).or_default();
-            if trace.is_too_late(newest.at, is_late, watch) {
-                continue;
+    /// Goes on from checkpoints and the readings stored since, each series in the order they were stored.
+    pub(super) fn recall(
+        &mut self,
+        states: Vec<SeriesState>,
+        since: &[Reading],
+        stored: &StoredNewest,
+        former: Ingress,
+    ) {
+        let mut lateness = Vec::new();
+        for SeriesState { sensor_id, quantity, part, state } in states {
+            let key = (sensor_id, quantity);
+            let is_read = state.is_some_and(|state| match part {
+                SeriesPart::Windows => {
+                    Checkpoint::read(&state).is_some_and(|checkpoint| self.resume(&key, checkpoint))
+                }
+                SeriesPart::Lateness => {
+                    Lateness::read(&state).map(|read| lateness.push((key.clone(), read))).is_some()
+                }
+            });
+            if !is_read {
+                self.forget_part(&key, part);
             }
-            let mut series = self.take(&key, &newest, &mut Vec::new());
-            if is_late {
-                series = self.go_back(&key, series, &newest, &mut Vec::new());
-            }
-            series.newest = newest;
-            for entry in &mut series.entries {
-                entry.recall(&self.rules[entry.rule], &series.newest);
-            }
-            self.series.insert(key, series);
+        }
+        for reading in since {
+            self.remember(reading, stored, former);
+        }
+        for (key, lateness) in lateness {
+            self.resume_late(&key, lateness);
+        }
+        for (key, newest) in stored {
+            self.recall_newest(key, newest);
         }
     }
 
-    /// The newest of a series, by what is known of it and what was kept with one of its alarms: what was
-    /// heard later on the watch clock, for a sensor's own may have gone back, or stand still.
-    pub(super) fn newer(&self, key: &Key, kept: &Newest, watch: Duration) -> Newest {
-        let Some(known) = self.series.get(key).map(|series| &series.newest) else {
-            return kept.clone();
+    /// Goes on from a checkpoint. Whether it is of any use.
+    fn resume(&mut self, key: &Key, checkpoint: Checkpoint) -> bool {
+        let Checkpoint { newest, mut memories } = checkpoint;
+        let (entries, _) = self.entries_at(key, &newest.location, Vec::new());
+        let mut series = Series::new(newest, entries);
+        if !self.concerned.has(key, &series) || self.has_no_room_for(key) {
+            return false;
+        }
+        let mut is_same = true;
+        let mut unmatched = Vec::new();
+        for (at, entry) in series.entries.iter_mut().enumerate() {
+            let (rule, mark) = (&self.rules[entry.rule], self.marks[entry.rule]);
+            let place = memories.iter().position(|(of, _)| *of == mark);
+            let remembered = place.map(|place| memories.swap_remove(place).1);
+            let has_memory = entry.remembered().is_some();
+            if has_memory && !remembered.is_some_and(|all| entry.resume(rule, all)) {
+                unmatched.push(at);
+            }
+        }
+        is_same &= memories.is_empty() && unmatched.is_empty();
+        let remembered = longest(memories.into_iter().map(|(_, remembered)| remembered));
+        for at in unmatched {
+            let entry = &mut series.entries[at];
+            entry.begin(&self.rules[entry.rule], &remembered, &series.newest);
+        }
+        if !is_same {
+            self.note_change(key, &mut series, true);
+        }
+        self.series.insert(key.clone(), series);
+        true
+    }
+
+    fn has_no_room_for(&self, key: &Key) -> bool {
+        self.series.len() >= self.room.0 && !self.series.contains_key(key)
+    }
+
+    /// A reading that was stored after the series' checkpoint, if it has one.
+    fn remember(&mut self, reading: &Reading, stored: &StoredNewest, former: Ingress) {
+        let key = (reading.sensor_id.clone(), reading.quantity.clone());
+        if self.has_no_room_for(&key) {
+            return;
+        }
+        let known = self.series.remove(&key);
+        let is_first = known.is_none();
+        let (ingress, position) = known
+            .as_ref()
+            .map_or((former, 0), |known| (known.newest.ingress, known.newest.position));
+        let newest = Newest::new(reading, ingress, self.clocks.get(ingress), position);
+        let mut series = known.unwrap_or_else(|| {
+            let (entries, _) = self.entries_at(&key, &newest.location, Vec::new());
+            Series::new(Newest { value: None, ..newest.clone() }, entries)
+        });
+        if series.newest.makes_late(&newest) {
+            let was_stored = |stored: &&Newest| stored.position == 0 && stored.at == newest.at;
+            if position > 0 || stored.get(&key).filter(was_stored).is_none() {
+                self.series.insert(key, series);
+                return;
+            }
+            series.begin_anew(&self.rules, newest.at);
+        }
+        if series.newest.location != newest.location {
+            self.move_to(&key, &mut series, &newest.location);
+        }
+        series.newest = newest;
+        for entry in &mut series.entries {
+            if let Some(sample) = series.newest.sample() {
+                entry.remember(&self.rules[entry.rule], sample);
+            }
+        }
+        self.note_change(&key, &mut series, is_first);
+        self.series.insert(key, series);
+    }
+
+    fn resume_late(&mut self, key: &Key, lateness: Lateness) {
+        match self.series.get_mut(key) {
+            Some(series) => {
+                series.newest.ingress = lateness.ingress;
+                series.late_since = Some(lateness.since);
+                series.stored_lateness = Some(lateness);
+            }
+            None => self.forget_part(key, SeriesPart::Lateness),
+        }
+    }
+
+    /// What an alarm was stored with says when its series was last heard, and what of a series that was never
+    /// heard, or not lately.
+    fn recall_newest(&mut self, key: &Key, stored: &Newest) {
+        let Some(series) = self.series.get_mut(key) else {
+            let (entries, _) = self.entries_at(key, &stored.location, Vec::new());
+            let mut series = Series::new(stored.clone(), entries);
+            self.note_change(key, &mut series, true);
+            self.series.insert(key.clone(), series);
+            return;
         };
-        // Of the last readings it is not known when they were heard.
-        let is_recalled = known.heard == watch;
-        match (is_recalled, is_same(known.at, kept.at)) {
-            (true, true) => {
-                let at = known.at.max(kept.at);
-                Newest { at, heard: kept.heard, ..known.clone() }
-            }
-            // Nothing came after them: its clock has gone back since a later one was kept, unless that was
-            // too short a while ago.
-            (true, false)
-                if known.at > kept.at || watch.saturating_sub(kept.heard) >= LATE_AT_MOST =>
-            {
-                known.clone()
-            }
-            (false, _) if (known.heard, known.at) >= (kept.heard, kept.at) => known.clone(),
-            _ => kept.clone(),
+        let known = &mut series.newest;
+        let is_same = stored.value.is_some() && stored.at == known.at;
+        if is_same && stored.position >= known.position {
+            *known = stored.clone();
+        } else if stored.value.is_some() && stored.position > 0 && stored.position >= known.position
+        {
+            (known.heard, known.ingress) = (stored.heard, stored.ingress);
+            known.position = stored.position;
         }
     }
-}
-
-/// Readings are stored to the microsecond, and kept with alarms as they came.
-const fn is_same(a: DateTime<Utc>, b: DateTime<Utc>) -> bool {
-    a.timestamp_micros() == b.timestamp_micros()
 }

@@ -9,10 +9,10 @@
 use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::checkpoints::Concerned;
 use super::{Engine, Key, Outcome, tell};
-use crate::alarms::kinds::Sample;
+use crate::alarms::kinds::{Remembered, Sample};
 use crate::alarms::quiet::dependencies::Links;
 use crate::alarms::quiet::maintenance::Windows;
 use crate::alarms::quiet::{QuietSettings, Quieting};
@@ -29,6 +29,8 @@ struct Passage {
     place: Vec<Option<usize>>,
     /// Finds those that are new or changed.
     fresh: Index,
+    /// What the old ones concerned.
+    concerned: Concerned,
     /// What was still to be kept, by the old places.
     unkept: HashSet<(Key, usize)>,
 }
@@ -36,25 +38,21 @@ struct Passage {
 impl Engine {
     /// Goes on with other rules, and with what the installation wants to be spared from now on, but for
     /// floods: their limits hold as they were. What may no longer stand is closed; what nothing explains
-    /// any more, `watch` being what the watch clock shows, is told.
-    pub fn reload(
-        &mut self,
-        rules: Vec<Rule>,
-        quiet: QuietSettings,
-        watch: Duration,
-        out: &mut Vec<Outcome>,
-    ) {
+    /// any more is told.
+    pub fn reload(&mut self, rules: Vec<Rule>, quiet: QuietSettings, out: &mut Vec<Outcome>) {
+        self.begin_part();
         let new = Self::new(rules, self.zone);
         self.requiet(new.quieting, quiet);
         let old = mem::replace(&mut self.rules, new.rules);
         let old_marks = mem::replace(&mut self.marks, new.marks);
         self.index = new.index;
+        let concerned = mem::replace(&mut self.concerned, new.concerned);
         let place = places((&old, &old_marks), (&self.rules, &self.marks));
         let same: HashSet<_> = place.iter().flatten().copied().collect();
         let fresh = (0..self.rules.len()).filter(|at| !same.contains(at));
         let fresh = Index::of_some(&self.rules, fresh);
         let unkept = mem::take(&mut self.changed);
-        let mut passage = Passage { old, old_marks, place, fresh, unkept };
+        let mut passage = Passage { old, old_marks, place, fresh, concerned, unkept };
         let num_before = out.len();
         let keys: Vec<_> = self.series.keys().cloned().collect();
         for key in keys {
@@ -65,7 +63,7 @@ impl Engine {
         self.forget_the_rest(passage);
         let order = |outcome: &Outcome| (outcome.sensor_id.clone(), outcome.rule.name.clone());
         out[num_before..].sort_by_cached_key(order);
-        self.follow_up(num_before, watch, out);
+        self.follow_up(num_before, out);
     }
 
     /// Nothing is linked yet in `new`: each alarm is, as its series passes.
@@ -80,17 +78,46 @@ impl Engine {
             Quieting { windows, chattering, flood, wall, ..mem::take(&mut self.quieting) };
     }
 
-    fn pass(&mut self, key: Key, series: Series, passage: &mut Passage, out: &mut Vec<Outcome>) {
-        let Series { newest, entries: before, look_at, late_since } = series;
-        let fresh = passage.fresh.rules_of(&self.rules, &key.0, &newest.location, &key.1);
-        let oldest = |entry: &&Entry| entry.samples().first().map(|sample| sample.at);
-        let longest = before.iter().filter(|entry| oldest(entry).is_some()).min_by_key(oldest);
-        let remembered = if fresh.is_empty() { None } else { longest.map(Entry::samples) };
+    fn pass(
+        &mut self,
+        key: Key,
+        mut series: Series,
+        passage: &mut Passage,
+        out: &mut Vec<Outcome>,
+    ) {
+        let before = mem::take(&mut series.entries);
+        let had_rules = !before.is_empty();
+        let fresh = passage.fresh.rules_of(&self.rules, &key.0, &series.newest.location, &key.1);
+        let is_another = !fresh.is_empty();
+        let (entries, leaving) = self.carry_all(&key, before, fresh, &series.newest, passage);
+        let is_another = is_another || !leaving.is_empty();
+        for entry in leaving {
+            self.end(&key, entry, &series.newest, &entries, passage, out);
+        }
+        series.entries = entries;
+        if is_another {
+            self.note_change(&key, &mut series, true);
+        }
+        self.concern(&key, &mut series, &passage.concerned, had_rules);
+        self.put(key, series);
+    }
+
+    /// The alarms of a series from now on, and those that are no more.
+    fn carry_all(
+        &mut self,
+        key: &Key,
+        before: Vec<Entry>,
+        fresh: Vec<usize>,
+        newest: &Newest,
+        passage: &mut Passage,
+    ) -> (Vec<Entry>, Vec<Entry>) {
+        let remembered = before.iter().filter_map(Entry::remembered);
+        let remembered = if fresh.is_empty() { Vec::new() } else { longest(remembered) };
         let mut entries = Vec::with_capacity(before.len());
         let mut leaving = Vec::new();
         for entry in before {
             match passage.place[entry.rule] {
-                Some(place) => entries.push(self.carry(&key, entry, place, passage)),
+                Some(place) => entries.push(self.carry(key, entry, place, passage)),
                 None => leaving.push(entry),
             }
         }
@@ -101,15 +128,12 @@ impl Engine {
             };
             entries.push(match leaving.iter().position(is_same) {
                 // It holds for other sensors now, and for this one as before.
-                Some(at) => self.carry(&key, leaving.swap_remove(at), rule, passage),
-                None => self.begin(&key, rule, remembered.as_deref().unwrap_or_default(), &newest),
+                Some(at) => self.carry(key, leaving.swap_remove(at), rule, passage),
+                None => self.begin(key, rule, &remembered, newest),
             });
         }
         entries.sort_unstable_by_key(|entry| entry.rule);
-        for entry in leaving {
-            self.end(&key, entry, &newest, &entries, passage, out);
-        }
-        self.put(key, Series { newest, entries, look_at, late_since });
+        (entries, leaving)
     }
 
     fn carry(&mut self, key: &Key, mut entry: Entry, to: usize, passage: &mut Passage) -> Entry {
@@ -124,14 +148,7 @@ impl Engine {
     fn begin(&mut self, key: &Key, at: usize, remembered: &[Sample], newest: &Newest) -> Entry {
         let rule = &self.rules[at];
         let mut entry = Entry::new(at, &rule.kind);
-        for sample in remembered {
-            entry.remember(rule, *sample);
-        }
-        if let Some(sample) = newest.sample()
-            && remembered.last().is_none_or(|last| last.at < sample.at)
-        {
-            entry.remember(rule, sample);
-        }
+        entry.begin(rule, remembered, newest);
         if is_timed(rule) {
             self.changed.insert((key.clone(), at));
         }
@@ -150,7 +167,7 @@ impl Engine {
         let rule = &passage.old[entry.rule];
         let was_kept = entry.is_kept(rule);
         let step = entry.close(rule, newest.moment());
-        tell(rule, key, &mut entry, newest, step, out);
+        tell(self.cause, rule, key, &mut entry, newest, step, out);
         if passage.unkept.remove(&(key.clone(), entry.rule)) || was_kept {
             self.forget(key, &rule.name, now);
         }
@@ -176,6 +193,13 @@ impl Engine {
             self.series.insert(key, series);
         }
     }
+}
+
+/// The samples that reach back the furthest.
+pub(super) fn longest(all: impl Iterator<Item = Remembered>) -> Vec<Sample> {
+    let oldest = |samples: &Vec<Sample>| samples.first().map(|sample| sample.at);
+    let all = all.map(Remembered::into_samples).filter(|samples| !samples.is_empty());
+    all.min_by_key(oldest).unwrap_or_default()
 }
 
 /// Where each of the old rules is among the new ones, if it is as it was: with the same mark, for the

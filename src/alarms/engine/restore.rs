@@ -1,54 +1,78 @@
-//! An engine that goes on from what was kept. Pure.
+//! An engine that goes on from what was stored. Pure.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono_tz::Tz;
 
 use super::super::kept::Kept;
 use super::super::rule::Rule;
 use super::super::series::{Entry, Newest, is_timed};
-use super::Key;
-use super::{Engine, Outcome, Past, quieting, tell};
-use crate::domain::{AlarmState, SensorId};
+use super::recall::{self, StoredAlarm};
+use super::time::Cause;
+use super::{Engine, Key, Outcome, Past, quieting, tell};
+use crate::domain::{AlarmState, SensorId, StandingAlert};
+
+/// Names an alarm.
+type Of = (SensorId, Arc<str>);
 
 impl Engine {
-    /// Goes on from what was kept. `recent` are the last readings that were judged, `standing` the alarms
-    /// of a file from before states were kept, `watch` is what the watch clock shows: silence that
-    /// nothing is kept of counts from now. What its rule no longer allows to stand is closed, and so is an
-    /// alert whose alarm can't be read any more.
+    /// Goes on from what was stored. With what this version committed, it goes on exactly as the engine that
+    /// was; with what an earlier one left, as well as that tells. Silence that nothing is stored of counts
+    /// from now. What its rule no longer allows to stand is closed, and so is an alert whose alarm can't be
+    /// read any more.
     #[must_use]
-    pub fn restore(rules: Vec<Rule>, zone: Tz, past: Past<'_>, out: &mut Vec<Outcome>) -> Self {
-        let Past { watch, recent, alarms, standing } = past;
+    pub fn restore(rules: Vec<Rule>, zone: Tz, past: Past, out: &mut Vec<Outcome>) -> Self {
+        let Past { clocks, received_at, former_ingress, series, since, alarms, standing } = past;
         let mut engine = Self::new(rules, zone);
-        let mut with_state: HashSet<_> =
-            alarms.iter().map(|alarm| (alarm.sensor_id.clone(), alarm.rule.clone())).collect();
+        engine.clocks = clocks;
+        engine.quieting.wall = received_at;
+        let of_all: HashSet<_> = alarms.iter().map(of).collect();
         let before = standing
             .into_iter()
             .map(|alert| ((alert.sensor_id.clone(), alert.rule.clone()), alert));
-        let (mut known, inherited): (HashMap<_, _>, _) =
-            before.partition(|(of, _)| with_state.contains(of));
+        let (known, inherited): (HashMap<_, _>, _) =
+            before.partition(|(of, _)| of_all.contains(of));
         engine.inherited = inherited;
-        engine.recall(recent, &alarms, watch);
+        let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
         for alarm in alarms {
-            if let Err(alarm) = engine.take_back(alarm, watch, out) {
-                let of = (alarm.sensor_id.clone(), alarm.rule.clone());
-                with_state.remove(&of);
-                if let Some(alert) = known.remove(&of) {
-                    engine.close_unread(&alarm, alert, watch, out);
-                }
-                engine.end_unread_chatter(&alarm, watch, out);
-                engine.orphans.push(AlarmState { state: None, ..alarm });
-                engine.unread.push(of);
+            match StoredAlarm::read(alarm, former_ingress) {
+                Ok(alarm) => readable.push(alarm),
+                Err(alarm) => unreadable.push(alarm),
             }
         }
+        engine.recall(series, &since, &recall::newest_of(&readable), former_ingress);
+        let with_state: HashSet<_> = readable.iter().map(|alarm| of(&alarm.state)).collect();
+        for alarm in readable {
+            engine.take_back(alarm, out);
+        }
+        engine.close_all_unread(unreadable, known, out);
         engine.look_at_all(&with_state);
         engine
     }
 
+    fn close_all_unread(
+        &mut self,
+        alarms: Vec<AlarmState>,
+        mut known: HashMap<Of, StandingAlert>,
+        out: &mut Vec<Outcome>,
+    ) {
+        for alarm in alarms {
+            let is_flood = quieting::is_of_all(&alarm);
+            let alarm = if is_flood { self.take_back_flood(alarm, out) } else { Err(alarm) };
+            let Err(alarm) = alarm else { continue };
+            let of = of(&alarm);
+            if let Some(alert) = known.remove(&of) {
+                self.close_unread(&alarm, alert, out);
+            }
+            self.end_unread_chatter(&alarm, out);
+            self.orphans.push(AlarmState { state: None, ..alarm });
+            self.unread.push(of);
+        }
+    }
+
     /// Every series that silence may change is looked at in time, and when that counts from is kept.
-    fn look_at_all(&mut self, with_state: &HashSet<(SensorId, Arc<str>)>) {
+    fn look_at_all(&mut self, with_state: &HashSet<Of>) {
         let keys: Vec<_> = self.series.keys().cloned().collect();
         for key in keys {
             let Some(series) = self.series.remove(&key) else { continue };
@@ -67,33 +91,19 @@ impl Engine {
         std::mem::take(&mut self.unread)
     }
 
-    /// Gives back what can't be read.
-    fn take_back(
-        &mut self,
-        alarm: AlarmState,
-        watch: Duration,
-        out: &mut Vec<Outcome>,
-    ) -> Result<(), AlarmState> {
-        if quieting::is_of_all(&alarm) {
-            return self.take_back_flood(alarm, out);
-        }
-        let Some((kept, quantity, newest)) = alarm.state.as_deref().and_then(Kept::read) else {
-            return Err(alarm);
-        };
-        let forget = AlarmState { state: None, ..alarm.clone() };
-        let key = (alarm.sensor_id, quantity);
-        let newer = self.newer(&key, &newest, watch);
-        let mut series = self.take(&key, &newer, out);
-        let has_gone_back = newer.at < newest.at;
-        series.newest = newer;
-        let named = |entry: &&mut Entry| self.rules[entry.rule].name == alarm.rule;
+    /// The alarm goes on, or is closed if its rule is not as it was.
+    fn take_back(&mut self, alarm: StoredAlarm, out: &mut Vec<Outcome>) {
+        let key = alarm.key();
+        let StoredAlarm { state, kept, newest, .. } = alarm;
+        let Some(series) = self.series.get_mut(&key) else { return };
+        let named = |entry: &&mut Entry| self.rules[entry.rule].name == state.rule;
         match series.entries.iter_mut().find(named) {
             Some(entry)
                 if kept.is_of(self.marks[entry.rule])
                     || kept.is_of_before(&self.rules[entry.rule]) =>
             {
-                // To be kept by its new mark, or by its clock as it is now.
-                if !kept.is_of(self.marks[entry.rule]) || has_gone_back {
+                // To be kept by its new mark.
+                if !kept.is_of(self.marks[entry.rule]) {
                     self.changed.insert((key.clone(), entry.rule));
                 }
                 kept.id.iter().for_each(|id| self.ids.note(id, &key));
@@ -101,22 +111,31 @@ impl Engine {
             }
             Some(entry) => {
                 let rule = Rule::clone(&self.rules[entry.rule]);
-                close(rule, &key, kept, &newest, out);
                 self.changed.insert((key.clone(), entry.rule));
+                close(self.cause, rule, &key, kept, &newest, out);
             }
             None => {
-                let rule = Rule::retired(alarm.rule, key.1.clone(), kept.priority());
-                close(rule, &key, kept, &newest, out);
-                self.orphans.push(forget);
+                let rule = Rule::retired(state.rule.clone(), key.1.clone(), kept.priority());
+                close(self.cause, rule, &key, kept, &newest, out);
+                self.orphans.push(AlarmState { state: None, ..state });
             }
         }
-        self.put(key, series);
-        Ok(())
     }
 }
 
+fn of(alarm: &AlarmState) -> Of {
+    (alarm.sensor_id.clone(), alarm.rule.clone())
+}
+
 /// Closes an alarm whose rule is no more, or no longer the same, in the words that were kept of it.
-fn close(mut rule: Rule, key: &Key, kept: Kept, newest: &Newest, out: &mut Vec<Outcome>) {
+fn close(
+    cause: Cause,
+    mut rule: Rule,
+    key: &Key,
+    kept: Kept,
+    newest: &Newest,
+    out: &mut Vec<Outcome>,
+) {
     rule.priority = kept.priority();
     let mut entry = Entry::new(0, &rule.kind);
     entry.alarm = kept.alarm;
@@ -124,7 +143,7 @@ fn close(mut rule: Rule, key: &Key, kept: Kept, newest: &Newest, out: &mut Vec<O
     entry.quiet = kept.quiet.map(Box::new);
     let step = entry.close(&rule, newest.moment());
     let num_before = out.len();
-    tell(&Arc::new(rule), key, &mut entry, newest, step, out);
+    tell(cause, &Arc::new(rule), key, &mut entry, newest, step, out);
     // That it chattered has a type and a figure of its own.
     for outcome in out[num_before..].iter_mut().filter(|outcome| outcome.summary.is_none()) {
         outcome.alert_type = kept.alert_type.clone();

@@ -1,9 +1,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use super::stored::StoredSeries;
 use super::*;
 use crate::alarms::expression::Expression;
-use crate::alarms::machine::Change;
+use crate::alarms::machine::{Announcement, Change};
 use crate::alarms::rule::{Kind, Priority, Selection};
 use crate::domain::Quantity;
 
@@ -52,8 +53,11 @@ struct Bench {
     engine: Engine,
     told: Vec<String>,
     heard: Vec<Reading>,
-    /// On the watch clock.
+    /// On the listening clock.
     now: Duration,
+    /// In the log.
+    position: u64,
+    stored: StoredSeries,
 }
 
 impl Bench {
@@ -63,6 +67,8 @@ impl Bench {
             told: Vec::new(),
             heard: Vec::new(),
             now: Duration::ZERO,
+            position: 0,
+            stored: StoredSeries::default(),
         }
     }
 
@@ -70,18 +76,25 @@ impl Bench {
     fn hear(&mut self, sensor: &str, second: u64, value: f64) -> &mut Self {
         let reading = reading(sensor, at(second), value);
         let mut out = Vec::new();
-        self.engine.judge(&reading, seconds(second), &mut out);
+        let now = self.record(second);
+        self.engine.set_time(now, &mut out);
+        self.engine.judge(&reading, Ingress::Remote, &mut out);
         self.heard.push(reading);
-        self.now = seconds(second);
         self.note(out)
     }
 
     /// Silence up to a second.
     fn wait(&mut self, second: u64) -> &mut Self {
         let mut out = Vec::new();
-        self.now = seconds(second);
-        self.engine.elapse(self.now, &mut out);
+        let now = self.record(second);
+        self.engine.advance(now, &mut out);
         self.note(out)
+    }
+
+    fn record(&mut self, second: u64) -> RecordTime {
+        self.now = seconds(second);
+        self.position += 1;
+        RecordTime::of(self.position, self.now)
     }
 
     fn note(&mut self, out: Vec<Outcome>) -> &mut Self {
@@ -97,7 +110,10 @@ impl Bench {
         kept.keep(self.engine.changes());
         let mut out = Vec::new();
         let (alarms, standing) = (kept.0.clone(), Vec::new());
-        let past = Past { watch: self.now, recent: &self.heard, alarms, standing };
+        let clocks = ListeningClocks::all_at(self.now);
+        self.stored.commit(&mut self.engine, 1, self.heard.len());
+        let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
+        let past = Past { clocks, series, since, alarms, standing, ..Past::default() };
         self.engine = Engine::restore(rules, Tz::UTC, past, &mut out);
         self.note(out)
     }
@@ -151,7 +167,7 @@ fn silence_is_noticed_once_and_ends_with_a_reading() {
     let mut bench =
         Bench::new(vec![rule("dead", Kind::Stale { after: seconds(30) }, Timing::default())]);
     bench.hear("T1", 0, 1.0).hear("T2", 0, 1.0).hear("T1", 20, 1.0);
-    assert_eq!(bench.engine.next_look(), Some(seconds(30)));
+    assert_eq!(bench.engine.next_deadline().remote, Some(seconds(30)));
     bench.wait(29).wait(30).wait(49).wait(50).wait(99).hear("T2", 100, 1.0);
     assert_eq!(bench.told, ["30 dead Raised", "50 dead Raised", "100 dead Returned"]);
 }
@@ -184,7 +200,8 @@ fn a_raise_has_an_id_of_its_own_that_lasts_until_it_is_over() {
     let mut ids = Vec::new();
     for (second, value) in [(0, 9.0), (1, 1.0), (2, 9.0), (3, 1.0)] {
         let mut out = Vec::new();
-        engine.judge(&reading("T", at(second), value), seconds(second), &mut out);
+        engine.set_time(RecordTime::of(second, seconds(second)), &mut out);
+        engine.judge(&reading("T", at(second), value), Ingress::Remote, &mut out);
         assert_eq!(out[0].transition.change == Change::Raised, value > 8.0);
         ids.push(out[0].alert_id.clone());
     }
@@ -197,8 +214,8 @@ fn a_time_at_the_end_of_the_calendar_is_no_panic() {
     let rules = vec![rule("dead", stale, delayed(60, 60)), rule("warm", high(), delayed(60, 60))];
     let mut engine = Engine::new(rules, Tz::UTC);
     let mut out = Vec::new();
-    engine.judge(&reading("T", DateTime::<Utc>::MAX_UTC, 9.0), seconds(0), &mut out);
-    engine.elapse(seconds(1000), &mut out);
+    engine.judge(&reading("T", DateTime::<Utc>::MAX_UTC, 9.0), Ingress::Remote, &mut out);
+    engine.advance(RecordTime::of(1, seconds(1000)), &mut out);
     assert_eq!(out.len(), 2, "{out:?}");
 }
 
@@ -211,7 +228,7 @@ fn a_late_reading_from_where_a_sensor_was_does_not_take_it_back_there() {
     bench.hear("T", 10, 9.0);
     let late = Reading { location: Location::new("Quai"), ..reading("T", at(5), 9.0) };
     let mut out = Vec::new();
-    bench.engine.judge(&late, seconds(11), &mut out);
+    bench.engine.judge(&late, Ingress::Remote, &mut out);
     bench.note(out).hear("T", 12, 9.0);
     assert_eq!(bench.told, ["10 warm Raised"]);
 }
@@ -223,12 +240,22 @@ fn where_a_sensor_went_is_kept_with_its_alarm_at_once() {
     bench.hear("T", 0, 9.0);
     kept.keep(bench.engine.changes());
     let moved = Reading { location: Location::new("Quai"), ..reading("T", at(1), 9.0) };
-    bench.engine.judge(&moved, seconds(1), &mut Vec::new());
+    bench.engine.judge(&moved, Ingress::Remote, &mut Vec::new());
     kept.keep(bench.engine.changes());
     let state = kept.0[0].state.as_ref().unwrap();
     assert!(kept.0.len() == 1 && state.contains("\"location\":\"Quai\""), "{state}");
-    bench.engine.judge(&Reading { timestamp: at(2), ..moved }, seconds(2), &mut Vec::new());
-    assert_eq!(bench.engine.changes(), [], "once");
+    bench.engine.judge(
+        &Reading { timestamp: at(2), ..moved.clone() },
+        Ingress::Remote,
+        &mut Vec::new(),
+    );
+    for (second, value) in [(2, 1.0), (3, 1.0)] {
+        bench.engine.changes();
+        let timestamp = at(second);
+        let calm = Reading { timestamp, value: Value::new(value).unwrap(), ..moved.clone() };
+        bench.engine.judge(&calm, Ingress::Remote, &mut Vec::new());
+    }
+    assert_eq!(bench.engine.changes(), [], "at rest, once");
 }
 
 #[test]
@@ -238,7 +265,7 @@ fn a_device_that_makes_up_ids_leaves_the_alarms_of_the_others_as_they_are() {
     let mut out = Vec::new();
     let mut judge = |sensor: &str, second, value| {
         let judgement =
-            engine.judge(&reading(sensor, at(second), value), seconds(second), &mut out);
+            engine.judge(&reading(sensor, at(second), value), Ingress::Remote, &mut out);
         (judgement.is_one_too_many, judgement.is_broken)
     };
     for sensor in ["T1", "T2", "T3"] {

@@ -14,7 +14,7 @@ use super::super::quiet::flood::{Counts, Flood};
 use super::super::rule::{Rule, Timing};
 use super::super::series::{Entry, Key, Newest};
 use super::{Engine, Outcome, quieting, tell};
-use crate::domain::{AlarmState, StandingAlert};
+use crate::domain::{AlarmState, Ingress, StandingAlert};
 
 impl Engine {
     /// Ends the alert of an alarm.
@@ -22,20 +22,19 @@ impl Engine {
         &self,
         alarm: &AlarmState,
         alert: StandingAlert,
-        watch: Duration,
         out: &mut Vec<Outcome>,
     ) {
         let scraps = Scraps::of(alarm.state.as_deref().unwrap_or_default());
-        let (rule, key, newest) = self.left_of(alarm, &scraps, alert.since, watch);
+        let (rule, key, newest) = self.left_of(alarm, &scraps, alert.since);
         let (alert_type, threshold) = scraps.words(self.rule_of(alarm).map(Arc::as_ref));
         let mut entry = Entry::new(0, &rule.kind);
-        let since = Moment { at: alert.since, watch: Duration::ZERO };
+        let since = Moment { at: alert.since, listened: Duration::ZERO };
         let raise = Event::Judged { is_broken: true };
         let _known_already = entry.alarm.step(&Timing::default(), raise, since);
         entry.id = Some(alert.alert_id);
         let step = entry.close(&rule, newest.moment());
         let num_before = out.len();
-        tell(&rule, &key, &mut entry, &newest, step, out);
+        tell(self.cause, &rule, &key, &mut entry, &newest, step, out);
         for outcome in &mut out[num_before..] {
             outcome.alert_type = alert_type.clone();
             outcome.threshold = threshold;
@@ -43,21 +42,16 @@ impl Engine {
     }
 
     /// An alarm may have chattered: that is an alert of its own. How often it was raised is lost.
-    pub(super) fn end_unread_chatter(
-        &mut self,
-        alarm: &AlarmState,
-        watch: Duration,
-        out: &mut Vec<Outcome>,
-    ) {
+    pub(super) fn end_unread_chatter(&mut self, alarm: &AlarmState, out: &mut Vec<Outcome>) {
         let of = (alarm.sensor_id.clone(), quieting::chattering(&alarm.rule));
         let Some(StandingAlert { alert_id, since, .. }) = self.inherited.remove(&of) else {
             return;
         };
         let scraps = Scraps::of(alarm.state.as_deref().unwrap_or_default());
-        let (rule, key, newest) = self.left_of(alarm, &scraps, since, watch);
+        let (rule, key, newest) = self.left_of(alarm, &scraps, since);
         let raised = Count { raised: 0, first: since, last: since };
         let calm = Summary::Calm { raised, stands: false };
-        out.push(Outcome { alert_id, ..quieting::said_of_one(&rule, &key, &newest, calm) });
+        out.push(quieting::said_of_one(&rule, &key, &newest, calm, alert_id));
     }
 
     /// Gives back what was kept of a flood, or the row if it can't be read.
@@ -73,7 +67,7 @@ impl Engine {
         let of = (kept.sensor_id.clone(), quieting::FLOOD.into());
         if let Some(StandingAlert { alert_id, since, .. }) = self.inherited.remove(&of) {
             let over = Summary::FloodOver(Counts::new(since));
-            out.push(Outcome { alert_id, ..quieting::said_of_all(over, 0.0, since) });
+            out.push(quieting::said_of_all(over, 0.0, since, |_| alert_id));
         }
         Err(kept)
     }
@@ -88,13 +82,13 @@ impl Engine {
         alarm: &AlarmState,
         scraps: &Scraps,
         since: DateTime<Utc>,
-        watch: Duration,
     ) -> (Arc<Rule>, Key, Newest) {
         let rule = self.rule_of(alarm).cloned();
         let rule = rule.unwrap_or_else(|| Arc::new(scraps.rule(alarm.rule.clone())));
         let key = (alarm.sensor_id.clone(), rule.quantity.clone());
         let newest = self.series.get(&key).map(|series| series.newest.clone());
-        let newest = newest.unwrap_or_else(|| scraps.newest(since, watch));
+        let newest =
+            newest.unwrap_or_else(|| scraps.newest(since, self.clocks.get(Ingress::default())));
         (rule, key, newest)
     }
 }

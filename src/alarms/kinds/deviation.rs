@@ -51,6 +51,11 @@ impl Deviation {
         self.past.iter().collect()
     }
 
+    /// Remembers a sample without judging it.
+    pub fn push(&mut self, sample: Sample) {
+        self.past.push(sample);
+    }
+
     /// Judges one reading by those before it, and remembers it; `deviations` is above 0.
     ///
     /// The cost of it is bounded: four passes over the window and three selections in linear time, at

@@ -32,11 +32,11 @@ pub struct Flatline {
 
 /// Readings that came within a 64th of `lasting`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Slice {
-    first: DateTime<Utc>,
-    last: DateTime<Utc>,
-    min: f64,
-    max: f64,
+pub struct Slice {
+    pub first: DateTime<Utc>,
+    pub last: DateTime<Utc>,
+    pub min: f64,
+    pub max: f64,
 }
 
 /// How far back from the newest reading anything is remembered: the reading that begins the last
@@ -75,17 +75,15 @@ impl Flatline {
         }
     }
 
-    /// What is remembered, from the oldest to the newest: two readings of each slice, which say as much
-    /// of it as is known.
+    /// One that remembers these, from the oldest to the newest.
     #[must_use]
-    pub fn samples(&self) -> Vec<Sample> {
-        let ends = |slice: &Slice| {
-            [
-                Sample { at: slice.first, value: slice.min },
-                Sample { at: slice.last, value: slice.max },
-            ]
-        };
-        self.slices.iter().flat_map(ends).collect()
+    pub fn of(slices: Vec<Slice>) -> Self {
+        Self { slices: slices.into() }
+    }
+
+    /// What is remembered, from the oldest to the newest.
+    pub fn slices(&self) -> impl Iterator<Item = Slice> + '_ {
+        self.slices.iter().copied()
     }
 
     /// Forgets all but `sample`.
@@ -126,6 +124,13 @@ impl Slice {
     const fn of(sample: Sample) -> Self {
         let Sample { at, value } = sample;
         Self { first: at, last: at, min: value, max: value }
+    }
+
+    /// Two readings that say as much of it as is known.
+    #[must_use]
+    pub const fn samples(self) -> [Sample; 2] {
+        let Self { first, last, min, max } = self;
+        [Sample { at: first, value: min }, Sample { at: last, value: max }]
     }
 }
 

@@ -20,7 +20,7 @@ pub mod stale;
 use std::time::Duration;
 
 pub use self::deviation::Deviation;
-pub use self::flatline::Flatline;
+pub use self::flatline::{Flatline, Slice};
 use super::rule::Kind;
 pub use super::window::Sample;
 use super::window::Window;
@@ -28,8 +28,7 @@ use crate::domain::{Limit, SensorId};
 
 /// What a kind remembers of one series between readings.
 ///
-/// Not kept over a restart: it is made again from the last stored readings, as far back as
-/// [`Memory::reach`] says. A rule that changed begins with a new one. Boxed, since most rules need none
+/// A checkpoint of its series has it as it is. Boxed, since most rules need none
 /// and there is one for each rule and sensor.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Memory {
@@ -40,6 +39,24 @@ pub enum Memory {
     Deviation(Box<Deviation>),
     /// What an expression may ask for.
     Expression(Box<Window>),
+}
+
+/// What a [`Memory`] holds, without its rule.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Remembered {
+    Samples(Vec<Sample>),
+    Slices(Vec<Slice>),
+}
+
+impl Remembered {
+    /// From the oldest to the newest: of a flatline the least and the greatest of each of its parts.
+    #[must_use]
+    pub fn into_samples(self) -> Vec<Sample> {
+        match self {
+            Self::Samples(samples) => samples,
+            Self::Slices(slices) => slices.into_iter().flat_map(Slice::samples).collect(),
+        }
+    }
 }
 
 /// What a reading says of a rule.
@@ -86,20 +103,40 @@ impl Memory {
         }
     }
 
-    /// What is remembered, from the oldest to the newest: of a flatline the least and the greatest of
-    /// each of its parts.
+    /// What it holds, exactly; `None` where nothing is remembered.
     #[must_use]
-    pub fn samples(&self) -> Vec<Sample> {
-        match self {
-            Self::None => Vec::new(),
-            Self::Rate(window) | Self::Expression(window) => window.iter().collect(),
-            Self::Flatline(flatline) => flatline.samples(),
-            Self::Deviation(deviation) => deviation.samples(),
-        }
+    pub fn remembered(&self) -> Option<Remembered> {
+        Some(match self {
+            Self::None => return None,
+            Self::Rate(window) | Self::Expression(window) => {
+                Remembered::Samples(window.iter().collect())
+            }
+            Self::Flatline(flatline) => Remembered::Slices(flatline.slices().collect()),
+            Self::Deviation(deviation) => Remembered::Samples(deviation.samples()),
+        })
     }
 
-    /// How far back from a series' newest reading its readings must be judged again, in order, to
-    /// remember what was remembered before. How a dense series was thinned may differ.
+    /// A memory that holds just that; `None` if it can't be of that kind.
+    #[must_use]
+    pub fn resume(kind: &Kind, remembered: Remembered) -> Option<Self> {
+        let mut memory = Self::new(kind);
+        match (&mut memory, remembered) {
+            (Self::Rate(window) | Self::Expression(window), Remembered::Samples(samples)) => {
+                samples.into_iter().for_each(|sample| window.push(sample));
+            }
+            (Self::Deviation(deviation), Remembered::Samples(samples)) => {
+                samples.into_iter().for_each(|sample| deviation.push(sample));
+            }
+            (Self::Flatline(flatline), Remembered::Slices(slices)) => {
+                **flatline = Flatline::of(slices);
+            }
+            _ => return None,
+        }
+        Some(memory)
+    }
+
+    /// How far back from a series' newest reading its readings must be judged, in order, to remember what
+    /// one that was judged from the start remembers. How a dense series was thinned may differ.
     #[must_use]
     pub fn reach(kind: &Kind) -> Duration {
         match kind {

@@ -1,7 +1,7 @@
 //! A sensor that says nothing. Pure.
 //!
 //! No reading breaks this rule and each one keeps it, so there is nothing to judge here: only when the
-//! silence will have lasted too long. It is counted on both clocks, from the last reading. The watch
+//! silence will have lasted too long. It is counted on both clocks, from the last reading. The listening
 //! clock ends it while nothing comes, and stands still while nobody listens, so a restart after a
 //! weekend finds no sensor stale; the reading's own time dates it.
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// When a series that was last heard of at `last` (the reading's own time) and `heard` (the watch
+/// When a series that was last heard of at `last` (the reading's own time) and `heard` (the listening
 /// clock) becomes stale, on the same two clocks.
 #[must_use]
 pub fn due(last: DateTime<Utc>, heard: Duration, after: Duration) -> (DateTime<Utc>, Duration) {
@@ -25,9 +25,9 @@ mod tests {
     #[test]
     fn it_is_due_so_long_after_the_last_reading_on_both_clocks() {
         let last = DateTime::from_timestamp(1_000, 0).unwrap();
-        let (at, watch) = due(last, Duration::from_secs(50), Duration::from_secs(900));
+        let (at, listened) = due(last, Duration::from_secs(50), Duration::from_secs(900));
         assert_eq!(at, DateTime::from_timestamp(1_900, 0).unwrap());
-        assert_eq!(watch, Duration::from_secs(950));
+        assert_eq!(listened, Duration::from_secs(950));
     }
 
     #[test]

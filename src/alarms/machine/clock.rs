@@ -12,8 +12,9 @@ pub struct Moment {
     /// The reading's own time, or the time of day of an operator's word.
     #[serde(with = "exact")]
     pub at: DateTime<Utc>,
-    /// How long this installation has been listening, in all.
-    pub watch: Duration,
+    /// The listening clock of the way the series was last heard by.
+    #[serde(rename = "watch")] // its name in stored states
+    pub listened: Duration,
 }
 
 impl Moment {
@@ -23,13 +24,14 @@ impl Moment {
     }
 }
 
-/// The end of a delay: over when a reading of the series comes at or after `at`, or when the watch
-/// clock gets to `watch`. Either way what happens is dated `at`.
+/// The end of a delay: over when a reading of the series comes at or after `at`, or when the listening
+/// clock gets to `listened`. Either way what happens is dated `at`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Due {
     #[serde(with = "exact")]
     pub at: DateTime<Utc>,
-    pub watch: Duration,
+    #[serde(rename = "watch")]
+    pub listened: Duration,
 }
 
 impl Due {
@@ -39,20 +41,47 @@ impl Due {
         let at = TimeDelta::from_std(delay).ok().and_then(|d| start.at.checked_add_signed(d));
         Self {
             at: at.unwrap_or(DateTime::<Utc>::MAX_UTC),
-            watch: start.watch.saturating_add(delay),
+            listened: start.listened.saturating_add(delay),
         }
     }
 
     /// Whether it is over. `now.at` counts if it is a reading's.
     #[must_use]
     pub fn is_over(&self, now: Moment, is_reading: bool) -> bool {
-        now.watch >= self.watch || (is_reading && now.at >= self.at)
+        now.listened >= self.listened || (is_reading && now.at >= self.at)
     }
 
-    /// The moment that it ran out, seen from `now`: a reading may have ended it before the watch
+    /// The moment that it ran out, seen from `now`: a reading may have ended it before the listening
     /// clock got there.
     pub(super) fn passed(&self, now: Moment) -> Moment {
-        Moment { at: self.at, watch: self.watch.min(now.watch) }
+        Moment { at: self.at, listened: self.listened.min(now.listened) }
+    }
+}
+
+/// A change from one listening clock to another: a time is as far from the one's present afterwards as it
+/// was from the other's. One before the new clock's start becomes that start.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::alarms) struct Rebase {
+    pub from: Duration,
+    pub to: Duration,
+}
+
+impl Rebase {
+    pub fn time(self, time: &mut Duration) {
+        if *time != Duration::MAX {
+            *time = match time.checked_sub(self.from) {
+                Some(ahead) => self.to.saturating_add(ahead),
+                None => self.to.saturating_sub(self.from - *time),
+            };
+        }
+    }
+
+    pub fn moment(self, moment: &mut Moment) {
+        self.time(&mut moment.listened);
+    }
+
+    pub fn due(self, due: &mut Due) {
+        self.time(&mut due.listened);
     }
 }
 

@@ -44,15 +44,15 @@ fn unpack(packed: Packed, was_broken: bool) -> (Event, u32, u32) {
 /// A log of events with both clocks going on, each as it likes.
 fn log() -> impl Strategy<Value = Vec<(Event, Moment)>> {
     proptest::collection::vec(any::<Packed>(), 1..EVENTS_MAX).prop_map(|all| {
-        let (mut at, mut watch, mut is_broken) = (0_u32, 0_u32, false);
+        let (mut at, mut listened, mut is_broken) = (0_u32, 0_u32, false);
         let unpacked = all.into_iter().map(|packed| {
-            let (event, at_on, watch_on) = unpack(packed, is_broken);
-            (at, watch) = (at + at_on, watch + watch_on);
+            let (event, at_on, listened_on) = unpack(packed, is_broken);
+            (at, listened) = (at + at_on, listened + listened_on);
             if let Event::Judged { is_broken: now_broken } = event {
                 is_broken = now_broken;
             }
             let at = DateTime::from_timestamp(at.into(), 0).unwrap();
-            (event, Moment { at, watch: seconds(watch) })
+            (event, Moment { at, listened: seconds(listened) })
         });
         unpacked.collect()
     })
@@ -153,7 +153,7 @@ fn has_lasted(list: &[Judgement], is_broken: bool, delay: Duration, now: Moment)
     let of_readings = list.last().map_or(first.at, |(last, _)| last.at).max(first.at);
     let delay_over =
         |from: DateTime<Utc>, to: DateTime<Utc>| (to - from).to_std().unwrap() >= delay;
-    delay_over(first.at, of_readings) || now.watch - first.watch >= delay
+    delay_over(first.at, of_readings) || now.listened - first.listened >= delay
 }
 
 /// Whether the delay had lasted when this event came, be it told by the event or by its reading.

@@ -45,7 +45,7 @@ impl<'a> Step<'a> {
         self.transitions
     }
 
-    /// What ran out first by `now`. On the watch clock, which all deadlines share: a shelf's date is
+    /// What ran out first by `now`. On the listening clock, which all deadlines share: a shelf's date is
     /// of an operator's clock, a delay's of the sensor's.
     fn first_over(&self, now: Moment, is_reading: bool) -> Option<(Running, Due)> {
         let Held { delay, shelf, reannouncement, .. } = &*self.alarm;
@@ -58,7 +58,7 @@ impl<'a> Step<'a> {
         .filter_map(|(running, due, by_reading)| {
             due.filter(|due| due.is_over(now, by_reading)).map(|due| (running, due))
         })
-        .min_by_key(|(_, due)| due.watch)
+        .min_by_key(|(_, due)| due.listened)
     }
 
     fn apply(&mut self, event: Event, now: Moment) {

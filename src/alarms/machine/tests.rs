@@ -23,8 +23,8 @@ fn time(second: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(second, 0).unwrap()
 }
 
-fn at(second: i64, watch: u64) -> Moment {
-    Moment { at: time(second), watch: seconds(watch) }
+fn at(second: i64, listened: u64) -> Moment {
+    Moment { at: time(second), listened: seconds(listened) }
 }
 
 fn shelve(lasting: u64, is_one_shot: bool) -> Event {
@@ -82,7 +82,7 @@ fn an_on_delay_runs_out_in_silence_and_has_its_own_date() {
     let timing = Timing { on_delay: seconds(60), ..NONE };
     let mut alarm = Alarm::default();
     step(&mut alarm, timing, BROKEN, at(1000, 5));
-    assert_eq!(alarm.next_due(), Some(Due { at: time(1060), watch: seconds(65) }));
+    assert_eq!(alarm.next_due(), Some(Due { at: time(1060), listened: seconds(65) }));
     assert_eq!(step(&mut alarm, timing, Event::Elapsed, at(9999, 64)), []);
     let story = step(&mut alarm, timing, Event::Elapsed, at(9999, 70));
     assert_eq!(story, [(Change::Raised, 1060, Some(Told::Raised))]);
@@ -228,7 +228,7 @@ fn what_a_reading_ended_early_is_announced_again_after_it_and_not_after_the_watc
     let mut alarm = after(timing, &[(0, BROKEN)]);
     let story = step(&mut alarm, timing, BROKEN, at(60, 5));
     assert_eq!(story, [(Change::Raised, 60, Some(Told::Raised))]);
-    assert_eq!(alarm.next_due(), Some(Due { at: time(70), watch: seconds(15) }));
+    assert_eq!(alarm.next_due(), Some(Due { at: time(70), listened: seconds(15) }));
 }
 
 #[test]
@@ -376,7 +376,7 @@ fn a_delay_that_has_not_run_out_is_closed_without_a_word() {
 fn the_ends_of_time_are_no_panic() {
     let timing = Timing { on_delay: Duration::MAX, ..NONE };
     let mut alarm = Alarm::default();
-    let last = Moment { at: DateTime::<Utc>::MAX_UTC, watch: seconds(1) };
+    let last = Moment { at: DateTime::<Utc>::MAX_UTC, listened: seconds(1) };
     assert_eq!(step(&mut alarm, timing, BROKEN, last), []);
     let text = serde_json::to_string(&alarm).unwrap();
     assert_eq!(serde_json::from_str::<Alarm>(&text).unwrap(), alarm);

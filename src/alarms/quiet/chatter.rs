@@ -1,16 +1,17 @@
 //! An alarm that is raised again and again: told once, then withheld until it has been calm. Pure.
 //!
 //! Raises are counted by their own times, so a recording played fast chatters as it did. Calm comes with a
-//! reading's own time too, or in silence with the watch clock.
+//! reading's own time too, or in silence with the listening clock.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::super::machine::{Due, Moment, exact};
-use super::Summary;
+use super::super::machine::{Due, Moment, Rebase, exact};
+use super::{NamedSummary, Summary};
 
 /// What suppresses an alarm that chatters.
 pub(in crate::alarms) const BY: &str = "chattering";
@@ -43,7 +44,7 @@ pub struct Chatter {
     run: Option<Run>,
     /// A run that people were told of and that a raise found over.
     #[serde(skip)]
-    over: Option<Count>,
+    over: Option<Run>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,9 @@ struct Run {
     calm: Due,
     #[serde(default = "was_told")]
     is_told: bool,
+    /// Id of its alert, once it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<Arc<str>>,
 }
 
 /// Before it was kept, each was told as it began.
@@ -61,9 +65,10 @@ const fn was_told() -> bool {
 }
 
 impl Run {
-    /// Its end, if people know of its begin.
-    fn told(self) -> Option<Count> {
-        self.is_told.then_some(self.count)
+    /// Its end, if its begin was told.
+    fn end(self, stands: bool) -> Option<NamedSummary> {
+        let summary = Summary::Calm { raised: self.count, stands };
+        self.is_told.then_some(NamedSummary { summary, id: self.id })
     }
 }
 
@@ -73,7 +78,7 @@ impl Chatter {
         let calm = Due::after(when, limits.calm);
         // Of a sensor that kept its readings to itself: by their own times it was calm meanwhile.
         if let Some(run) = self.run.take_if(|run| run.calm.is_over(when, true)) {
-            self.over = run.told();
+            self.over = Some(run).filter(|run| run.is_told);
         }
         if let Some(run) = &mut self.run {
             run.count.raised += 1;
@@ -87,7 +92,7 @@ impl Chatter {
             let first = self.raises.front().map_or(when.at, |(first, _)| first.at);
             let raised = u64::try_from(num_before).unwrap_or(u64::MAX).saturating_add(1);
             let count = Count { raised, first, last: when.at };
-            self.run = Some(Run { count, calm, is_told: false });
+            self.run = Some(Run { count, calm, is_told: false, id: None });
             self.raises.clear();
             return true;
         }
@@ -97,26 +102,44 @@ impl Chatter {
 
     /// What is to be said after a raise, or once it may be said: that it chatters only where nothing but
     /// that withholds the alarm.
-    pub fn take_summary(&mut self, may_say: bool) -> Option<Summary> {
-        if let Some(raised) = self.over.take() {
-            return Some(Summary::Calm { raised, stands: true });
+    pub(in crate::alarms) fn take_summary(&mut self, may_say: bool) -> Option<NamedSummary> {
+        if let Some(over) = self.over.take() {
+            return over.end(true);
         }
         let run = self.run.as_mut().filter(|run| may_say && !run.is_told)?;
         run.is_told = true;
-        Some(Summary::Chattering(run.count))
+        Some(NamedSummary { summary: Summary::Chattering(run.count), id: None })
     }
 
     /// Time went by. What is to be said once it is calm; the caller knows whether the alarm stands.
-    pub(super) fn pass(&mut self, now: Moment, is_reading: bool) -> Option<Summary> {
+    pub(super) fn pass(&mut self, now: Moment, is_reading: bool) -> Option<NamedSummary> {
         self.raises.retain(|(_, over)| !over.is_over(now, is_reading));
         let run = self.run.take_if(|run| run.calm.is_over(now, is_reading))?;
-        Some(Summary::Calm { raised: run.told()?, stands: false })
+        run.end(false)
     }
 
     /// Nobody asks for it any more.
-    pub fn stop(&mut self) -> Option<Summary> {
+    pub(in crate::alarms) fn stop(&mut self) -> Option<NamedSummary> {
         self.raises.clear();
-        Some(Summary::Calm { raised: self.run.take()?.told()?, stands: false })
+        self.run.take()?.end(false)
+    }
+
+    /// Its begin was told as an alert of that id.
+    pub fn name(&mut self, id: &Arc<str>) {
+        if let Some(run) = &mut self.run {
+            run.id = Some(id.clone());
+        }
+    }
+
+    /// Its series changed to another listening clock.
+    pub(super) fn rebase(&mut self, by: Rebase) {
+        for (when, over) in &mut self.raises {
+            by.moment(when);
+            by.due(over);
+        }
+        if let Some(run) = &mut self.run {
+            by.due(&mut run.calm);
+        }
     }
 
     pub(super) const fn is_running(&self) -> bool {
@@ -128,9 +151,9 @@ impl Chatter {
         self.run.is_none() && self.raises.is_empty()
     }
 
-    /// When to look at it next, on the watch clock.
+    /// When to look at it next, on the listening clock.
     pub(super) fn due(&self) -> Option<Duration> {
-        let run = self.run.as_ref().map(|run| run.calm.watch);
-        run.or_else(|| self.raises.front().map(|(_, over)| over.watch))
+        let run = self.run.as_ref().map(|run| run.calm.listened);
+        run.or_else(|| self.raises.front().map(|(_, over)| over.listened))
     }
 }

@@ -1,7 +1,7 @@
 //! More alarms than anybody can take in. Pure.
 //!
 //! By ISA-18.2 and IEC 62682 a flood begins with more than 10 alarms within 10 minutes and ends when there
-//! are fewer than 5. Counted is what is announced, on the watch clock: an operator's time, whatever the
+//! are fewer than 5. Counted is what is announced, on the listening clock: an operator's time, whatever the
 //! sensors' clocks say. Holds always: every alarm goes on being announced; a flood only marks them, so that
 //! who sends messages to people can send one in their place.
 
@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::super::machine::exact;
-use super::Summary;
+use super::{NamedSummary, Summary};
 
 /// Rules and locations that are counted by name: a flood may come from a hundred thousand places.
 const MOST_NAMES: usize = 1_000;
@@ -34,7 +34,7 @@ pub struct Counts {
     pub alarms: u64,
     #[serde(with = "exact")]
     pub since: DateTime<Utc>,
-    /// How long it has lasted, on the watch clock.
+    /// How long it has lasted, on the listening clock.
     pub lasting: Duration,
     pub by_rule: BTreeMap<Arc<str>, u64>,
     pub by_location: BTreeMap<Arc<str>, u64>,
@@ -43,8 +43,9 @@ pub struct Counts {
 /// An alarm that is announced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Raise {
-    /// On the watch clock.
-    pub watch: Duration,
+    /// On the listening clock of own sensors.
+    #[serde(rename = "watch")] // its name in stored states
+    pub listened: Duration,
     #[serde(with = "exact")]
     pub at: DateTime<Utc>,
     pub rule: Arc<str>,
@@ -70,6 +71,17 @@ struct State {
 struct Run {
     began: Duration,
     counts: Counts,
+    /// Id of its alert; `None` for one that an earlier version began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<Arc<str>>,
+}
+
+impl Run {
+    fn end(self, listened: Duration) -> NamedSummary {
+        let Self { began, mut counts, id } = self;
+        counts.lasting = listened.saturating_sub(began);
+        NamedSummary { summary: Summary::FloodOver(counts), id }
+    }
 }
 
 impl Flood {
@@ -87,12 +99,10 @@ impl Flood {
         serde_json::from_str::<State>(kept).is_ok()
     }
 
-    /// Of what was kept: what came in the flood that was on, by `watch`.
-    pub fn kept_counts(kept: &str, watch: Duration) -> Option<Counts> {
+    /// The end, at `listened`, of a flood that was stored as going on.
+    pub fn kept_end(kept: &str, listened: Duration) -> Option<NamedSummary> {
         let State { run, .. } = serde_json::from_str(kept).ok()?;
-        let Run { began, mut counts } = run?;
-        counts.lasting = watch.saturating_sub(began);
-        Some(counts)
+        Some(run?.end(listened))
     }
 
     /// A flood has more alarms than this.
@@ -105,10 +115,10 @@ impl Flood {
         self.state.run.is_some()
     }
 
-    /// One more; what is to be said if it begins the flood.
+    /// One more; what is to be said if it begins the flood. That is named once it is.
     pub fn raise(&mut self, raise: Raise) -> Option<Summary> {
         self.has_changed = true;
-        let watch = raise.watch;
+        let listened = raise.listened;
         if let Some(run) = &mut self.state.run {
             run.counts.add(&raise);
         }
@@ -116,29 +126,35 @@ impl Flood {
         while self.state.recent.len() > self.limits.alarms + 1 {
             self.state.recent.pop_front();
         }
-        if self.is_on() || self.within(watch) <= self.limits.alarms {
+        if self.is_on() || self.within(listened) <= self.limits.alarms {
             return None;
         }
         let first = self.state.recent.front()?;
-        let mut run = Run { began: first.watch, counts: Counts::new(first.at) };
+        let mut run = Run { began: first.listened, counts: Counts::new(first.at), id: None };
         self.state.recent.iter().for_each(|raise| run.counts.add(raise));
         let run = self.state.run.insert(run);
-        run.counts.lasting = watch.saturating_sub(run.began);
+        run.counts.lasting = listened.saturating_sub(run.began);
         Some(Summary::Flood(run.counts.clone()))
     }
 
-    /// Time went by; what is to be said if the flood is over.
-    pub fn pass(&mut self, watch: Duration) -> Option<Summary> {
-        if self.within(watch) >= self.limits.until {
-            return None;
+    /// The flood that is on was told as an alert of that id.
+    pub fn name(&mut self, id: &Arc<str>) {
+        if let Some(run) = &mut self.state.run {
+            run.id = Some(id.clone());
         }
-        let Run { began, mut counts } = self.state.run.take()?;
-        self.has_changed = true;
-        counts.lasting = watch.saturating_sub(began);
-        Some(Summary::FloodOver(counts))
     }
 
-    /// When to look at it next, on the watch clock.
+    /// Time went by; what is to be said if the flood is over.
+    pub fn pass(&mut self, listened: Duration) -> Option<NamedSummary> {
+        if self.within(listened) >= self.limits.until {
+            return None;
+        }
+        let run = self.state.run.take()?;
+        self.has_changed = true;
+        Some(run.end(listened))
+    }
+
+    /// When to look at it next, on the listening clock.
     pub fn due(&self) -> Option<Duration> {
         let recent = &self.state.recent;
         let run = self.state.run.as_ref()?;
@@ -146,7 +162,7 @@ impl Flood {
         let last_that_counts = last_that_counts.and_then(|at| recent.get(at));
         Some(
             last_that_counts
-                .map_or(run.began, |raise| raise.watch.saturating_add(self.limits.within)),
+                .map_or(run.began, |raise| raise.listened.saturating_add(self.limits.within)),
         )
     }
 
@@ -158,8 +174,9 @@ impl Flood {
     }
 
     /// How many of the last ones are within the time that counts.
-    fn within(&self, watch: Duration) -> usize {
-        let is_recent = |raise: &&Raise| raise.watch.saturating_add(self.limits.within) > watch;
+    fn within(&self, listened: Duration) -> usize {
+        let is_recent =
+            |raise: &&Raise| raise.listened.saturating_add(self.limits.within) > listened;
         self.state.recent.iter().rev().take_while(is_recent).count()
     }
 }

@@ -50,8 +50,8 @@ impl Maintenance {
 pub(in crate::alarms) struct Windows {
     all: Vec<Maintenance>,
     open: Vec<usize>,
-    /// As the wall clock last showed it.
-    now: Option<DateTime<Utc>>,
+    /// Earliest time for which `open` is known to hold; `None` before the first look.
+    from: Option<DateTime<Utc>>,
     /// When one opens or closes next.
     next: Option<DateTime<Utc>>,
 }
@@ -61,18 +61,19 @@ impl Windows {
         Self { all, ..Self::default() }
     }
 
-    pub const fn is_empty(&self) -> bool {
-        self.all.is_empty()
+    /// When one opens or closes next.
+    pub const fn next_change(&self) -> Option<DateTime<Utc>> {
+        self.next
     }
 
-    /// The wall clock shows `now`. Whether other windows are open than before.
+    /// The wall clock shows `now`. Whether other windows are open than before. Which are open follows from
+    /// `now` alone; two comparisons while that is within the time that is known of.
     pub fn turn(&mut self, now: DateTime<Utc>) -> bool {
-        let was_set_back = self.now.is_some_and(|before| now < before);
-        let is_due = self.now.is_none() || was_set_back || self.next.is_some_and(|at| at <= now);
-        self.now = Some(now);
-        if !is_due || self.all.is_empty() {
+        let is_known = self.from.is_some_and(|from| from <= now);
+        if self.all.is_empty() || (is_known && self.next.is_none_or(|next| now < next)) {
             return false;
         }
+        self.from = Some(now);
         let before = std::mem::take(&mut self.open);
         self.next = None;
         for (at, window) in self.all.iter().enumerate() {

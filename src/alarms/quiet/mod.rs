@@ -55,6 +55,13 @@ pub enum Summary {
     FloodOver(flood::Counts),
 }
 
+/// A summary and its alert's id. `None` for one that begins, and for one that an earlier version began.
+#[derive(Debug)]
+pub(super) struct NamedSummary {
+    pub summary: Summary,
+    pub id: Option<Arc<str>>,
+}
+
 impl Summary {
     /// Whether it is of something that goes on.
     #[must_use]
@@ -72,7 +79,7 @@ pub(super) struct Quieting {
     pub flood: Option<Flood>,
     /// The quantities that some rule misses.
     pub missed: BTreeSet<Quantity>,
-    /// The wall clock, as it was last told.
+    /// The wall clock at the last record.
     pub wall: Option<DateTime<Utc>>,
     /// All alarms must be looked at: after a start, the rules or the windows may be others.
     pub must_look_at_all: bool,
@@ -87,5 +94,11 @@ impl Quieting {
             must_look_at_all: true,
             ..Self::default()
         }
+    }
+
+    /// The wall clock shows `wall`: planned work may begin or end.
+    pub fn turn(&mut self, wall: DateTime<Utc>) {
+        self.wall = Some(wall);
+        self.must_look_at_all |= self.windows.turn(wall);
     }
 }

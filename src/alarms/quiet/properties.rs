@@ -8,11 +8,14 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use proptest::prelude::*;
 
-use super::super::engine::{Engine, Outcome, Past};
+use super::super::engine::stored::StoredSeries;
+use super::super::engine::{Engine, Outcome, Past, RecordTime};
 use super::super::machine::{Announcement, Change};
 use super::super::rule::{Kind, Priority, Rule, Same, Selection, Suppression, Timing};
 use super::QuietSettings;
-use crate::domain::{AlarmState, Location, Quantity, Reading, SensorId, Unit, Value};
+use crate::domain::{
+    AlarmState, Ingress, ListeningClocks, Location, Quantity, Reading, SensorId, Unit, Value,
+};
 
 const WAIT: u64 = 3;
 const SETTLE: u64 = 4;
@@ -64,22 +67,39 @@ struct Plant {
     kept: HashMap<(SensorId, Arc<str>), AlarmState>,
     heard: Vec<Reading>,
     now: u64,
+    /// In the log.
+    position: u64,
+    stored: StoredSeries,
 }
 
 impl Plant {
     fn new() -> Self {
         let engine = Engine::new(rules(), Tz::UTC);
-        Self { engine, kept: HashMap::new(), heard: Vec::new(), now: 0 }
+        Self {
+            engine,
+            kept: HashMap::new(),
+            heard: Vec::new(),
+            now: 0,
+            position: 0,
+            stored: StoredSeries::default(),
+        }
     }
 
     fn wait(&mut self, until: u64) -> Vec<Outcome> {
         let mut out = Vec::new();
         // As the evaluator does: looks when there is something to see.
-        while let Some(look) = self.engine.next_look().filter(|look| *look <= seconds(until)) {
-            self.engine.elapse(look, &mut out);
+        let is_due = |look: &Duration| *look <= seconds(until);
+        while let Some(look) = self.engine.next_deadline().remote.filter(is_due) {
+            let record = self.record(look);
+            self.engine.advance(record, &mut out);
         }
         self.now = until;
         out
+    }
+
+    fn record(&mut self, listened: Duration) -> RecordTime {
+        self.position += 1;
+        RecordTime::of(self.position, listened)
     }
 
     fn hear(&mut self, sensor: usize, is_broken: bool) -> Vec<Outcome> {
@@ -93,7 +113,9 @@ impl Plant {
             timestamp: at(self.now),
         };
         let mut out = Vec::new();
-        self.engine.judge(&reading, seconds(self.now), &mut out);
+        let record = self.record(seconds(self.now));
+        self.engine.set_time(record, &mut out);
+        self.engine.judge(&reading, Ingress::Remote, &mut out);
         self.heard.push(reading);
         out
     }
@@ -104,7 +126,7 @@ impl Plant {
 
     fn reload(&mut self, rules: Vec<Rule>) -> Vec<Outcome> {
         let mut out = Vec::new();
-        self.engine.reload(rules, QuietSettings::default(), seconds(self.now), &mut out);
+        self.engine.reload(rules, QuietSettings::default(), &mut out);
         out
     }
 
@@ -112,10 +134,12 @@ impl Plant {
         self.keep();
         let mut out = Vec::new();
         let alarms = self.kept.values().cloned().collect();
-        let past =
-            Past { watch: seconds(self.now), recent: &self.heard, alarms, ..Past::default() };
+        let clocks = ListeningClocks::all_at(seconds(self.now));
+        self.stored.commit(&mut self.engine, 1, self.heard.len());
+        let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
+        let past = Past { clocks, series, since, alarms, ..Past::default() };
         self.engine = Engine::restore(rules, Tz::UTC, past, &mut out);
-        self.engine.tick(at(self.now), seconds(self.now), &mut out);
+        self.engine.set_time(RecordTime::of(self.position, seconds(self.now)), &mut out);
         out
     }
 
@@ -264,7 +288,7 @@ proptest! {
             prop_assert_eq!(said(&cut.hear(sensor, is_broken)), said(&whole.hear(sensor, is_broken)));
             if is_reloaded {
                 prop_assert_eq!(said(&cut.reload(turned())), Vec::<String>::new());
-                prop_assert_eq!(cut.engine.next_look(), whole.engine.next_look());
+                prop_assert_eq!(cut.engine.next_deadline(), whole.engine.next_deadline());
             }
         }
         let end = whole.now + 100;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::machine::{Alarm, Moment};
+use super::super::machine::{Alarm, Moment, Rebase};
 use super::super::rule::Rule;
 use super::super::series::Key;
 use super::chatter::{self, Chatter};
 use super::dependencies::Links;
-use super::{Quieting, Summary};
+use super::{NamedSummary, Quieting, Summary};
 use crate::domain::Location;
 
 /// What is remembered of one alarm beside the alarm itself; kept with it.
@@ -31,7 +31,7 @@ pub struct Quiet {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Hold {
     by: Arc<str>,
-    /// On the watch clock.
+    /// On the listening clock.
     until: Duration,
 }
 
@@ -41,7 +41,13 @@ impl Quiet {
         self.cause.is_some() || self.hold.is_some() || self.chatter.is_some()
     }
 
-    /// When to look at it next, on the watch clock.
+    /// Its series changed to another listening clock.
+    pub(in crate::alarms) fn rebase(&mut self, by: Rebase) {
+        self.hold.iter_mut().for_each(|hold| by.time(&mut hold.until));
+        self.chatter.iter_mut().for_each(|chatter| chatter.rebase(by));
+    }
+
+    /// When to look at it next, on the listening clock.
     pub fn due(&self) -> Option<Duration> {
         let hold = self.hold.as_ref().map(|hold| hold.until);
         let chatter = self.chatter.as_ref().and_then(Chatter::due);
@@ -73,10 +79,10 @@ impl Reasons<'_> {
         let explained = rule.suppression.as_ref().map(|suppression| {
             let quiet = quiet.get_or_insert_default();
             quiet.cause = self.cause(number);
-            quiet.hold.take_if(|hold| hold.until <= when.watch);
+            quiet.hold.take_if(|hold| hold.until <= when.listened);
             if quiet.cause.is_none() && quiet.hold.is_none() {
                 let first = suppression.by.first().map_or("", |name| name);
-                let until = when.watch.saturating_add(suppression.wait);
+                let until = when.listened.saturating_add(suppression.wait);
                 quiet.hold = Some(Hold { by: format!("wait:{first}").into(), until });
             }
             quiet.cause.clone().or_else(|| quiet.hold.as_ref().map(|hold| hold.by.clone()))
@@ -94,20 +100,22 @@ impl Reasons<'_> {
         slot: &mut Option<Box<Quiet>>,
         now: Moment,
         is_reading: bool,
-    ) -> (Option<Arc<str>>, Option<Summary>) {
+    ) -> (Option<Arc<str>>, Option<NamedSummary>) {
         let mut summary = None;
         if let Some(chatter) = slot.as_mut().and_then(|quiet| quiet.chatter.as_mut()) {
             summary = match self.chattering(rule) {
                 Some(_) => chatter.pass(now, is_reading),
                 None => chatter.stop(),
             };
-            if let Some(Summary::Calm { stands, .. }) = &mut summary {
+            if let Some(NamedSummary { summary: Summary::Calm { stands, .. }, .. }) = &mut summary {
                 *stands = alarm.state().condition.stands();
             }
         }
-        if let Some(suppression) = &rule.suppression {
+        // One that neither stands nor is suppressed has nothing to be explained.
+        let is_concerned = alarm.state().condition.stands() || alarm.suppressed_by().is_some();
+        if let Some(suppression) = rule.suppression.as_ref().filter(|_| is_concerned) {
             let quiet = slot.get_or_insert_default();
-            quiet.follow(self.cause(number), suppression.settle, now.watch);
+            quiet.follow(self.cause(number), suppression.settle, now.listened);
         } else if let Some(quiet) = slot {
             (quiet.cause, quiet.hold) = (None, None);
         }
@@ -133,14 +141,14 @@ impl Reasons<'_> {
 
 impl Quiet {
     /// Goes on from one cause to the next, or to the time it takes to settle, or to nothing.
-    fn follow(&mut self, cause: Option<Arc<str>>, settle: Duration, watch: Duration) {
+    fn follow(&mut self, cause: Option<Arc<str>>, settle: Duration, listened: Duration) {
         match (&cause, self.cause.take()) {
             (Some(_), _) => self.hold = None,
             (None, Some(by)) => {
-                self.hold = Some(Hold { by, until: watch.saturating_add(settle) });
+                self.hold = Some(Hold { by, until: listened.saturating_add(settle) });
             }
             (None, None) => {
-                self.hold.take_if(|hold| hold.until <= watch);
+                self.hold.take_if(|hold| hold.until <= listened);
             }
         }
         self.cause = cause;

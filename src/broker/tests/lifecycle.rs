@@ -21,7 +21,7 @@ use crate::messages::BrokerAddress;
 use crate::supervisor::{ChildEnv, Failure, GracefulStop};
 
 fn settings(listen: SocketAddr) -> Settings {
-    Settings { listen, credentials: None, tls: None, door: None, words: Language::English.words() }
+    Settings { listen, credentials: None, tls: None, hook: None, words: Language::English.words() }
 }
 
 fn make(settings: Settings) -> Result<Broker, Failure> {

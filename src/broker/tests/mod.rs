@@ -6,8 +6,8 @@ mod access;
 mod certificates;
 mod clients;
 mod delivery;
-mod door;
 mod lifecycle;
+mod publish_hook;
 mod raw;
 mod reconnects;
 mod sessions;
@@ -16,8 +16,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::access::Accounts;
-use super::door::Door;
 use super::listeners::Plan;
+use super::publish_hook::PublishHook;
 use super::server::{STOP_AT_MOST, Server};
 
 /// Far more than anything here takes, also on a busy machine.
@@ -35,8 +35,8 @@ impl Running {
         Self(Some(Server::start(plan, accounts, None).expect("the broker starts")))
     }
 
-    fn with_door(door: Door) -> Self {
-        let server = Server::start(anonymous(), Accounts::default(), Some(door));
+    fn with_hook(hook: PublishHook) -> Self {
+        let server = Server::start(anonymous(), Accounts::default(), Some(hook));
         Self(Some(server.expect("the broker starts")))
     }
 

@@ -1,94 +1,147 @@
-//! The evaluator's part between a batch and what is held for storage: each reading once, in order.
+//! The evaluator's part between records and what is gathered for storage: looks up what may be an echo, applies
+//! records, and says what came of it.
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use actix::prelude::*;
 
-use super::super::held::Held;
+use super::super::batch::Batch;
+use super::super::fold::{Effects, Note, announced};
 use super::Evaluator;
-use crate::alarms::engine::{MOST_SERIES, Outcome};
-use crate::domain::{Fingerprint, Reading};
-use crate::ingest::Batch;
-use crate::messages::Judged;
+use crate::alarms::engine::MOST_SERIES;
+use crate::domain::{Fingerprint, QuickSet, Reading};
+use crate::ingest::Polled;
+use crate::logging::LineLimit;
+use crate::messages::{FindStored, Store};
+use crate::supervisor::Route;
+use crate::wire;
+
+/// Lines on readings sent again, on clocks that went back, and on one sensor too many: one every 10 seconds of each.
+const ON_READINGS: (u64, Duration) = (1, Duration::from_secs(10));
+/// Lines on operators' actions: 20 every 10 seconds. All of them are stored.
+const ON_ACTIONS: (u64, Duration) = (20, Duration::from_secs(10));
+
+/// How long a store that can't be read is asked for echoes; then they count as new, and may be stored twice.
+const FIND_AT_MOST: Duration = Duration::from_secs(10);
+const FIND_AGAIN: Duration = Duration::from_millis(100);
+
+/// Limits of the lines that come with the traffic.
+pub(super) struct Lines {
+    redelivered: LineLimit,
+    clocks: LineLimit,
+    strangers: LineLimit,
+    actions: LineLimit,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        let limit = |(burst, window)| LineLimit::new(burst, window);
+        Self {
+            redelivered: limit(ON_READINGS),
+            clocks: limit(ON_READINGS),
+            strangers: limit(ON_READINGS),
+            actions: limit(ON_ACTIONS),
+        }
+    }
+}
 
 impl Evaluator {
-    pub(super) fn evaluate(&mut self, batch: Batch) {
-        let Batch { through, readings, availability, mut rejected, actions, .. } = batch;
-        let watch = self.now();
-        let mut outcomes = Vec::new();
-        let mut heard = availability.into_iter().peekable();
-        let mut actions = actions.into_iter().peekable();
-        let mut judged = Vec::with_capacity(readings.len());
-        for (num_before, reading) in readings.into_iter().enumerate() {
-            while let Some((_, heard)) = heard.next_if(|(before, _)| *before <= num_before) {
-                self.engine.hear_availability(&heard, watch, &mut outcomes);
-            }
-            while let Some(asked) = actions.next_if(|asked| asked.after_readings <= num_before) {
-                self.operate_message(asked, &mut outcomes);
-            }
-            judged.extend(self.judge(reading, watch, &mut outcomes));
+    /// Applies what was polled, once it is known which of it are echoes.
+    pub(super) fn take(&mut self, polled: Polled, ctx: &mut Context<Self>) {
+        let candidates = self.fold.echo_candidates(&polled.entries);
+        if candidates.is_empty() {
+            self.evaluate(polled, &QuickSet::default());
+            return self.pass_on_if_due(ctx);
         }
-        for (_, heard) in heard {
-            self.engine.hear_availability(&heard, watch, &mut outcomes);
+        let stored = find_stored(self.settings.find_stored.clone(), candidates);
+        ctx.spawn(stored.into_actor(self).map(|stored, evaluator, ctx| {
+            evaluator.evaluate(polled, &stored);
+            evaluator.pass_on_if_due(ctx);
+        }));
+    }
+
+    fn evaluate(&mut self, polled: Polled, stored: &QuickSet<Fingerprint>) {
+        let mut batch = self.batch.take().unwrap_or_else(|| Batch::new(Instant::now()));
+        let from = batch.content.alerts.len();
+        let mut effects = Effects::default();
+        for entry in polled.entries {
+            self.fold.apply(entry, stored, &mut batch.content, &mut effects);
         }
-        actions.for_each(|asked| self.operate_message(asked, &mut outcomes));
-        self.hold(outcomes);
-        let held = self.held.get_or_insert_with(|| Held::new(through));
-        held.store.readings.append(&mut judged);
-        held.store.rejected.append(&mut rejected);
-        held.store.through = through;
+        batch.content.through = polled.through;
+        self.report(&batch.content, from, effects);
+        self.batch = Some(batch);
         self.env.fault_point();
     }
 
-    /// `None` for a reading that was here before.
-    fn judge(
-        &mut self,
-        reading: Reading,
-        watch: Duration,
-        outcomes: &mut Vec<Outcome>,
-    ) -> Option<Judged> {
-        if !self.recent.is_new(Fingerprint::from(&reading)) {
-            self.engine.hear_again(&reading, watch, outcomes);
-            self.note_redelivered(&reading);
-            return None;
+    /// Writes the log lines of what came of some records, and the lines of the alerts file.
+    pub(super) fn report(&mut self, batch: &Store, from: usize, effects: Effects) {
+        for note in effects.notes {
+            self.say(note);
         }
-        let judgement = self.engine.judge(&reading, watch, outcomes);
-        if let Some(from) = judgement.clock_went_back_from {
-            self.note_clock(&reading, from);
+        self.answers.add(effects.answers);
+        let times = self.settings.times;
+        for event in announced(batch, from) {
+            let alert = wire::AlertJson::new(event, times);
+            let line = (self.settings.words.alert_line)(event.state, &event.message);
+            log::info!(target: "vigie::alert", alert:serde; "{line}");
         }
-        if judgement.is_one_too_many {
-            self.note_stranger(&reading);
-        }
-        Some(Judged { reading, alert_triggered: judgement.is_broken })
-    }
-
-    fn note_clock(&mut self, reading: &Reading, from: DateTime<Utc>) {
-        if let Some(more) = self.clocks.admit(Instant::now()) {
-            log::warn!(
-                target: "vigie::alerts",
-                "the clock of {} went back from {from} to {}: its readings were too late to be judged, and are judged again from now on; {more} more since the last line. Set its clock right",
-                reading.sensor_id, reading.timestamp
-            );
+        let Some(file) = &self.settings.alerts_file else { return };
+        let json =
+            |event| serde_json::to_string(&wire::AlertJson::new(event, times)).unwrap_or_default();
+        let lines: Vec<_> = announced(batch, from).map(json).collect();
+        if !lines.is_empty() {
+            // A short append on the evaluator's own arbiter: no other actor waits for it.
+            file.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(&lines);
         }
     }
 
-    fn note_stranger(&mut self, reading: &Reading) {
-        if let Some(more) = self.strangers.admit(Instant::now()) {
-            log::error!(
-                target: "vigie::alerts",
-                "no alarm is raised for {}, and {more} more since the last line: there are {MOST_SERIES} other sensors already. Look for a device that makes up ids, then restart",
-                reading.sensor_id
-            );
+    fn say(&mut self, note: Note) {
+        let now = Instant::now();
+        match note {
+            Note::Redelivered(sensor_id) => {
+                if let Some(more) = self.lines.redelivered.admit(now) {
+                    log::info!(target: "vigie::alerts", "a reading of {sensor_id} was sent again and is stored already: left out, with {more} more since the last line");
+                }
+            }
+            Note::ClockWentBack { sensor_id, from, to } => {
+                if let Some(more) = self.lines.clocks.admit(now) {
+                    log::warn!(target: "vigie::alerts", "the clock of {sensor_id} went back from {from} to {to}: its readings were too late to be judged, and are judged again from now on; {more} more since the last line. Set its clock right");
+                }
+            }
+            Note::OneTooMany(sensor_id) => {
+                if let Some(more) = self.lines.strangers.admit(now) {
+                    log::error!(target: "vigie::alerts", "no alarm is raised for {sensor_id}, and {more} more since the last line: there are {MOST_SERIES} other sensors already. Look for a device that makes up ids, then restart");
+                }
+            }
+            Note::Operated(record) => {
+                if let Some(more) = self.lines.actions.admit(now) {
+                    let line = (self.settings.words.operator_line)(&record);
+                    let more = if more > 0 { format!(" (+{more})") } else { String::new() };
+                    log::info!(target: "vigie::operator", "{line}{more}");
+                }
+            }
+            Note::Unreadable { rule, sensor_id } => {
+                log::warn!(target: "vigie::alerts", "what was kept of the alarm {rule}/{sensor_id} can't be read: it is closed, and begins anew");
+            }
         }
     }
+}
 
-    fn note_redelivered(&mut self, reading: &Reading) {
-        if let Some(more) = self.redelivered.admit(Instant::now()) {
-            log::info!(
-                target: "vigie::alerts",
-                "a reading of {} was sent again and is stored already: left out, with {more} more since the last line",
-                reading.sensor_id
-            );
+/// Fingerprints of those readings that are stored.
+async fn find_stored(find: Route<FindStored>, readings: Vec<Reading>) -> QuickSet<Fingerprint> {
+    let deadline = Instant::now() + FIND_AT_MOST;
+    loop {
+        let question = FindStored { readings: readings.clone() };
+        let why = match find.request(question, FIND_AT_MOST).await {
+            Ok(Ok(stored)) => return stored.into_iter().collect(),
+            Ok(Err(why)) => why,
+            Err(error) => error.to_string(),
+        };
+        if Instant::now() >= deadline {
+            let count = readings.len();
+            log::error!(target: "vigie::alerts", "can't look up whether {count} readings are stored already, some may be stored twice: {why}");
+            return QuickSet::default();
         }
+        tokio::time::sleep(FIND_AGAIN).await;
     }
 }

@@ -1,21 +1,25 @@
 //! Other rules while the evaluator runs, and other sensors that should speak.
 //!
-//! Holds always: they take over between two batches, when nothing is on its way to storage, so that what
-//! they close is committed in its turn; whatever incarnation comes next begins with them.
+//! Always: a reload is a barrier. Everything evaluated before is committed, then the new rules hold from the next
+//! record on; whatever incarnation comes next begins with them. So no record is evaluated by other rules when it
+//! is evaluated again.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use actix::prelude::*;
-use chrono::Utc;
 use tokio::sync::oneshot;
 
+use super::super::batch::Batch;
+use super::super::fold::Effects;
 use super::Evaluator;
-use crate::alarms::machine::Moment;
+use super::answers::committed;
+use crate::ingest::Position;
 use crate::messages::ReloadRules;
 pub use crate::messages::Ruling;
 use crate::supervisor::Routed;
 
-/// What holds, shared by all incarnations.
+/// The rules that hold, shared by all incarnations.
 #[derive(Debug, Clone, Default)]
 pub struct RuleBook(Arc<Mutex<Ruling>>);
 
@@ -34,26 +38,57 @@ impl RuleBook {
     }
 }
 
-/// Rules that are to take over.
+/// Rules that are to take over. One at a time, by the bound of the route.
 #[derive(Default)]
-pub(super) struct Successor {
-    /// Who waits for them to hold. One at a time, by the bound of the route.
-    waiting: Option<oneshot::Sender<()>>,
+pub(super) struct Successor(Option<Waiting>);
+
+struct Waiting {
+    /// Position of a time mark: the rules before hold up to here at least.
+    barrier: Position,
+    applied: oneshot::Sender<()>,
+}
+
+impl Successor {
+    /// Whether rules take over now that everything up to a position is evaluated.
+    pub fn is_due(&self, evaluated: Position) -> bool {
+        self.0.as_ref().is_some_and(|waiting| waiting.barrier <= evaluated)
+    }
+
+    /// The rules of the book hold.
+    pub fn applied(&mut self) {
+        if let Some(Waiting { applied, .. }) = self.0.take() {
+            let _ = applied.send(()); // one that no longer waits asks again
+        }
+    }
 }
 
 impl Evaluator {
-    /// To be called when nothing is on its way to storage.
-    pub(super) fn succeed(&mut self) {
-        let Some(waiting) = self.successor.waiting.take() else { return };
-        let Ruling { rules, quiet, expected } = self.settings.ruling.get();
-        let now = Moment { at: Utc::now(), watch: self.now() };
-        let mut outcomes = Vec::new();
-        self.engine.reload(rules, quiet, now.watch, &mut outcomes);
-        self.engine.expect(&expected, now, &mut outcomes);
-        self.engine.tick(now.at, now.watch, &mut outcomes);
-        self.hold(outcomes);
-        // Nobody is told who doesn't wait any more.
-        let _ = waiting.send(());
+    /// Takes up other rules, when nothing is gathered and everything before is committed.
+    pub(super) fn succeed(&mut self, ctx: &mut Context<Self>) {
+        if let Some(batch) = self.batch.take_if(|batch| batch.content.through > 0) {
+            return self.pass_on(batch.content, ctx);
+        }
+        let confirm = self.settings.confirm.clone();
+        let barrier = async move { committed(&confirm).await };
+        ctx.spawn(barrier.into_actor(self).map(|is_committed, evaluator, ctx| {
+            match is_committed {
+                Ok(()) => evaluator.change_rules(),
+                // Dropped unanswered: the reload fails, and is tried again.
+                Err(_) => evaluator.successor = Successor::default(),
+            }
+            evaluator.proceed(ctx);
+        }));
+    }
+
+    fn change_rules(&mut self) {
+        let mut batch = self.batch.take().unwrap_or_else(|| Batch::new(Instant::now()));
+        let from = batch.content.alerts.len();
+        self.fold.reload(self.settings.ruling.get(), &mut batch.content);
+        self.report(&batch.content, from, Effects::default());
+        self.batch = Some(batch);
+        // What the reload changed is stored with this record at the latest.
+        self.settings.log.mark_time();
+        self.successor.applied();
     }
 }
 
@@ -64,8 +99,11 @@ impl Handler<Routed<ReloadRules>> for Evaluator {
         let (ReloadRules(ruling), room) = routed.split();
         self.settings.ruling.set(ruling);
         let (applied, is_applied) = oneshot::channel();
-        self.successor.waiting = Some(applied);
-        self.operators.nudge.notify_one(); // ends the wait for a batch
+        // Brings the time at which the rules change, so that silence counts from now. Where the disk takes no
+        // mark, the last record does.
+        self.settings.log.mark_time();
+        self.successor = Successor(Some(Waiting { barrier: self.settings.log.last(), applied }));
+        self.nudge.notify_one();
         Box::pin(async move {
             let _room = room;
             is_applied.await.map_err(|_| "the evaluator failed meanwhile".to_owned())

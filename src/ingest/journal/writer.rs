@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
-use super::frame::{self, Position};
+use super::frame::{self, Frame, Position};
 use super::open_segment::OpenSegment;
 use super::segment::{self, Damage};
 
@@ -57,6 +57,30 @@ impl Journal {
         done: Position,
         segment_bytes: u64,
     ) -> Result<(Self, Recovery), JournalError> {
+        let (mut journal, recovery) = Self::open_at(folder, done, segment_bytes, |_| ())?;
+        journal.delete_through(done);
+        Ok((journal, recovery))
+    }
+
+    /// Opens the journal like [`Journal::open`], shows each readable record that is on disk to `visit`, and
+    /// deletes nothing: what else is done with, the caller knows once it has seen them.
+    ///
+    /// # Errors
+    /// When the folder or a segment can't be read or made.
+    pub fn open_visiting(
+        folder: &Path,
+        done: Position,
+        visit: impl FnMut(Frame<'_>),
+    ) -> Result<(Self, Recovery), JournalError> {
+        Self::open_at(folder, done, SEGMENT_BYTES, visit)
+    }
+
+    fn open_at(
+        folder: &Path,
+        done: Position,
+        segment_bytes: u64,
+        mut visit: impl FnMut(Frame<'_>),
+    ) -> Result<(Self, Recovery), JournalError> {
         fs::create_dir_all(folder)
             .map_err(|error| JournalError::new(folder, "make the folder", error))?;
         let lock = lock(folder)?;
@@ -68,6 +92,7 @@ impl Journal {
             let bytes =
                 fs::read(&path).map_err(|error| JournalError::new(&path, "read it", error))?;
             let damages = segment::scan(&bytes, |frame| {
+                visit(frame);
                 if frame.position <= done {
                     return;
                 }
@@ -84,7 +109,7 @@ impl Journal {
         segments.retain(|first| *first != next);
         let open = create(folder, next)?;
         segments.push_back(next);
-        let mut journal = Self {
+        let journal = Self {
             folder: folder.to_owned(),
             segment_bytes,
             segments,
@@ -95,7 +120,6 @@ impl Journal {
             buffer: Vec::new(),
             _lock: lock,
         };
-        journal.delete_through(done);
         Ok((journal, recovery))
     }
 
@@ -181,10 +205,14 @@ impl Journal {
         Ok(())
     }
 
-    /// About how much room it takes on disk.
+    /// About how many bytes the records after a position take on disk: whole segments are counted.
     #[must_use]
-    pub fn num_bytes(&self) -> u64 {
-        (self.segments.len() as u64).saturating_sub(1) * self.segment_bytes + self.open.num_bytes()
+    pub fn num_bytes_after(&self, position: Position) -> u64 {
+        let begins_later = |first: &&Position| **first > position.saturating_add(1);
+        let closed = self.segments.iter().rev().take_while(begins_later).count();
+        // The segments that begin later, and the one that the position lies in, but for the open one.
+        let closed = closed.min(self.segments.len().saturating_sub(1)) as u64;
+        closed * self.segment_bytes + self.open.num_bytes()
     }
 
     /// Closes it, and deletes the open segment too if all is done with: what is left on disk is

@@ -18,7 +18,8 @@ use super::options::{
     intake_options, outcome, publishing_options, reason, version, wiping_options,
 };
 use crate::config::MqttVersion;
-use crate::ingest::Intake;
+use crate::domain::Ingress;
+use crate::ingest::{Arrival, Log};
 use crate::mqtt::link::{Outcome, Plan};
 
 /// After which something holds Paho up, such as a name server that does not answer.
@@ -29,7 +30,7 @@ const DISCONNECT: Duration = Duration::from_millis(300);
 const PAHO_BUFFER: i32 = 1000;
 
 /// Connects both clients and subscribes. Not to be dropped halfway: see [`retire`].
-pub(super) async fn open(plan: &Plan, intake: Option<&Arc<Intake>>) -> Result<Link, Outcome> {
+pub(super) async fn open(plan: &Plan, intake: Option<&Arc<Log>>) -> Result<Link, Outcome> {
     keep_paho_running();
     let (publishing_options, intake_options) = (publishing_options(plan)?, intake_options(plan)?);
     let (lost, lost_queue) = mpsc::channel(4);
@@ -65,14 +66,14 @@ pub(super) async fn open(plan: &Plan, intake: Option<&Arc<Intake>>) -> Result<Li
 /// Connects the client that takes messages in, and subscribes.
 async fn open_intake(
     plan: &Plan,
-    intake: &Arc<Intake>,
+    log: &Arc<Log>,
     options: paho::ConnectOptions,
     lost: &mpsc::Sender<Outcome>,
 ) -> Result<paho::AsyncClient, Outcome> {
     let (client, _) = connect(plan, &plan.client_id, options, |client| {
         report_loss(client, lost);
-        let intake = intake.clone();
-        client.set_message_callback(move |_, message| take_in(&intake, message));
+        let log = log.clone();
+        client.set_message_callback(move |_, message| take_in(&log, message));
     })
     .await?;
     subscribe(client, plan).await
@@ -88,15 +89,18 @@ fn maximum_qos(answer: &paho::ServerResponse) -> paho::QoS {
 }
 
 /// Runs inside Paho's callback; the message is acknowledged when this returns.
-fn take_in(intake: &Intake, message: Option<paho::Message>) {
+fn take_in(log: &Log, message: Option<paho::Message>) {
     // `None` says that the connection ended, which is heard of elsewhere.
     let Some(message) = message else { return };
     let taken = catch_unwind(AssertUnwindSafe(|| {
-        intake.accept(message.topic(), message.payload());
+        // 0, 1 or 2.
+        let qos = message.qos() as u8;
+        let arrival = Arrival::live(Ingress::Remote, message.topic(), message.payload(), qos);
+        log.accept(&Arrival { is_replayed: message.retained(), ..arrival });
     }));
     if taken.is_err() {
         // A panic would unwind into C; going on would acknowledge what is not on disk.
-        log::error!(target: "vigie::gateway", "the intake panicked: ending the process before it acknowledges what it has not kept");
+        log::error!(target: "vigie::gateway", "appending to the log panicked: ending the process before it acknowledges what it has not kept");
         std::process::abort();
     }
 }

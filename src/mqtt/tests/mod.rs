@@ -4,9 +4,9 @@ mod authority;
 mod connecting;
 mod fake;
 mod outages;
-mod outbox;
 mod peer;
 mod probing;
+mod publication;
 mod rights;
 mod stage;
 mod tls;
@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 
 use peer::{Peer, free_port};
 use serde_json::Value as Json;
-use stage::{DEADLINE, Stage, alert, log_of, on_stage, reading, readings, settings, until};
-use tokio::sync::{oneshot, watch};
+use stage::{Stage, alert, log_of, on_stage, reading, readings, settings, until};
+use tokio::sync::watch;
 
 use crate::config::{Endpoint, MqttVersion, ReadingTopic};
-use crate::messages::{AlertsWaiting, BrokerAddress, PublishReadings};
+use crate::messages::BrokerAddress;
 
 const SHARED: &str = "factory/sensors/temperature";
 
@@ -51,10 +51,8 @@ fn readings_go_out_and_come_in() {
             gateway.until_ready().await;
             assert!(world.next().await.contains(r#"factory/sensors/status {"status":"online""#));
 
-            let (delivered, told) = oneshot::channel();
-            let message = PublishReadings { readings: readings(0..3), delivered: Some(delivered) };
-            stage.publish.send(message, DEADLINE).await.unwrap();
-            tokio::time::timeout(DEADLINE, told).await.unwrap().unwrap();
+            stage.send(readings(0..3)).await;
+            stage.until_published().await;
             for number in 0..3 {
                 let expected = format!(
                     "1 0 {SHARED} {{\"sensor_id\":\"TEMP_001\",\"location\":\"Atelier Production\",\
@@ -107,7 +105,7 @@ fn alerts_go_out_in_order_and_storage_is_told() {
         let stage = Stage::new(settings("alerts", broker.port));
         stage.notes.lock().unwrap().pending = (1..=50).map(alert).collect();
         let gateway = stage.start();
-        let order = async |world: &mut peer::Subscriber, rows: std::ops::RangeInclusive<i64>| {
+        let order = async |world: &mut peer::Subscriber, rows: std::ops::RangeInclusive<u64>| {
             for row in rows {
                 let line = world.next().await;
                 let json = line.strip_prefix("2 0 factory/alerts/temperature ").unwrap();
@@ -118,7 +116,6 @@ fn alerts_go_out_in_order_and_storage_is_told() {
         order(&mut world, 1..=50).await;
         until("storage is told", || stage.notes.lock().unwrap().pending.is_empty()).await;
         stage.notes.lock().unwrap().pending = vec![alert(51), alert(53)];
-        stage.waiting.send(AlertsWaiting::default(), DEADLINE).await.unwrap();
         order(&mut world, 51..=51).await;
         order(&mut world, 53..=53).await;
         until("storage is told", || stage.notes.lock().unwrap().pending.is_empty()).await;
@@ -205,7 +202,6 @@ fn a_panic_keeps_what_was_accepted() {
         broker.kill();
         until("the loss is noticed", || log_of("panic lost").len() == 1).await;
         stage.send(readings(0..50)).await;
-        until("they are taken", || stage.publish.depth() == 0).await;
         stage.crash(gateway).await;
         stage.send(readings(50..60)).await;
         broker.restart();

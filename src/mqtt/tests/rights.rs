@@ -4,16 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::peer::Peer;
 use super::stage::{Stage, alert, log_of, on_stage, readings, settings, until};
-use crate::domain::Quantity;
-use crate::messages::PendingAlert;
+use crate::domain::{AlertEvent, Quantity};
 
 /// Alerts of humidity are refused.
 const RIGHTS: [&str; 2] = ["factory/sensors/#", "factory/alerts/temperature"];
 
-fn humid(row_id: i64) -> PendingAlert {
-    let mut alert = alert(row_id);
-    alert.event.quantity = Quantity::new("humidity").unwrap();
-    alert
+fn humid(number: u64) -> AlertEvent {
+    AlertEvent { quantity: Quantity::new("humidity").unwrap(), ..alert(number) }
 }
 
 #[test]
@@ -23,8 +20,8 @@ fn alerts_without_the_right_to_be_published_hinder_neither_readings_nor_other_al
         broker.set_rights(&RIGHTS);
         let stage = Stage::new(settings("rights", broker.port));
         // More than the window holds, before and between the others.
-        let is_allowed = |row_id: &i64| *row_id > 30 && row_id % 2 == 0;
-        let row = |row_id| if is_allowed(&row_id) { alert(row_id) } else { humid(row_id) };
+        let is_allowed = |number: &u64| *number > 30 && number % 2 == 0;
+        let row = |number| if is_allowed(&number) { alert(number) } else { humid(number) };
         stage.notes.lock().unwrap().pending = (1..=60).map(row).collect();
         let gateway = stage.start();
         gateway.until_ready().await;
@@ -40,13 +37,13 @@ fn alerts_without_the_right_to_be_published_hinder_neither_readings_nor_other_al
         // Each pause would take five seconds.
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
         let delivered = || stage.notes.lock().unwrap().delivered.clone();
-        let allowed: Vec<i64> = (1..=60).filter(is_allowed).collect();
+        let allowed: Vec<u64> = (1..=60).filter(is_allowed).collect();
         assert_eq!(delivered(), allowed);
 
         // The rights are mended.
         broker.set_rights(&["factory/#"]);
         until("the refused ones", || stage.notes.lock().unwrap().pending.is_empty()).await;
-        let refused: Vec<i64> = (1..=60).filter(|row_id| !is_allowed(row_id)).collect();
+        let refused: Vec<u64> = (1..=60).filter(|number| !is_allowed(number)).collect();
         assert_eq!(delivered()[allowed.len()..], refused, "in order");
         stage.stop(gateway).await;
     });

@@ -1,10 +1,10 @@
 //! The gateway on a stage: an evaluator and a storage that only take notes, and a log that is read.
 
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, Once};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use chrono::DateTime;
@@ -13,20 +13,13 @@ use tempfile::TempDir;
 
 use super::super::actor::Crash;
 use super::super::{Gateway, Routes, Settings, factory};
-use crate::config::{
-    ClientTls, Durability, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle,
-};
-use crate::domain::{
-    AlertEvent, AlertState, Change, Location, Priority, Quantity, Reading, Rejected, SensorId,
-    Unit, Value,
-};
-use crate::ingest::Feed;
+use crate::config::{ClientTls, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle};
+use crate::domain::Ingress;
+use crate::domain::{AlertEvent, Location, Quantity, Reading, Rejected, SensorId, Unit, Value};
 use crate::ingest::codec::OriginJson;
-use crate::ingest::testing::intake;
+use crate::ingest::{Content, Log, LogConsumer, testing};
 use crate::locale::Language;
-use crate::messages::{
-    AlertsDelivered, AlertsWaiting, LoadPendingAlerts, PendingAlert, PublishReadings,
-};
+use crate::messages::{GatewayLink, PushAlerts, PushReport};
 use crate::supervisor::testing::{Incarnation, Stand, mqtt_turn};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Mailbox, Route, Routed};
 use crate::wire::Topics;
@@ -57,47 +50,88 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 pub struct Notes {
     pub readings: Vec<Reading>,
     pub rejected: Vec<Rejected>,
-    /// Rows not delivered yet, as storage keeps them.
-    pub pending: Vec<PendingAlert>,
-    pub delivered: Vec<i64>,
+    /// Events not delivered yet, in order.
+    pub pending: Vec<AlertEvent>,
+    /// Numbers, as they were reported.
+    pub delivered: Vec<u64>,
 }
 
-/// Plays evaluator and storage.
-struct Others(Arc<Mutex<Notes>>);
+/// Plays storage: pushes what is pending, by 20 credits.
+struct Others {
+    notes: Arc<Mutex<Notes>>,
+    gateway: Route<PushAlerts>,
+    link: Option<GatewayLink>,
+    in_flight: BTreeSet<u64>,
+    /// Refused topics: their first event, and when it is tried again.
+    set_aside: HashMap<Quantity, (u64, Instant)>,
+}
 
 impl Actor for Others {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(Duration::from_millis(10), |act, _| act.push());
+    }
 }
 
-/// Notes what comes in, as an evaluator would.
-async fn evaluate(mut feed: Feed, notes: Arc<Mutex<Notes>>) {
+impl Others {
+    fn push(&mut self) {
+        let Some(GatewayLink { incarnation, .. }) = self.link else { return };
+        let notes = self.notes.lock().unwrap();
+        let (set_aside, in_flight) = (&self.set_aside, &mut self.in_flight);
+        let is_due = |event: &&AlertEvent| match set_aside.get(&event.quantity) {
+            Some((first, retry_at)) => *first == event.number && *retry_at <= Instant::now(),
+            None => true,
+        };
+        let mut events = Vec::new();
+        for event in notes.pending.iter().filter(is_due) {
+            if in_flight.len() < 20 && in_flight.insert(event.number) {
+                events.push(Arc::new(event.clone()));
+            }
+        }
+        if !events.is_empty() {
+            self.gateway.try_send(PushAlerts { incarnation, events }).unwrap();
+        }
+    }
+}
+
+impl Handler<Routed<PushReport>> for Others {
+    type Result = bool;
+
+    fn handle(&mut self, routed: Routed<PushReport>, _: &mut Context<Self>) -> bool {
+        let (PushReport { link, delivered, refused }, _room) = routed.split();
+        let mut notes = self.notes.lock().unwrap();
+        self.set_aside.retain(|_, (first, _)| !delivered.contains(first));
+        notes.pending.retain(|event| !delivered.contains(&event.number));
+        if self.link.replace(link).is_some_and(|known| known.incarnation != link.incarnation) {
+            self.in_flight.clear();
+        }
+        self.in_flight.retain(|number| !delivered.contains(number) && !refused.contains(number));
+        for event in notes.pending.iter().filter(|event| refused.contains(&event.number)) {
+            let retry_at = Instant::now() + Duration::from_secs(1);
+            let (first, at) =
+                self.set_aside.entry(event.quantity.clone()).or_insert((event.number, retry_at));
+            (*first, *at) = ((*first).min(event.number), retry_at);
+        }
+        notes.delivered.extend(delivered);
+        drop(notes);
+        self.push();
+        !self.in_flight.is_empty()
+    }
+}
+
+/// Notes what comes in from the broker, as an evaluator would.
+async fn evaluate(mut consumer: LogConsumer, notes: Arc<Mutex<Notes>>) {
     loop {
-        let batch = feed.next().await;
+        let polled = consumer.next().await;
         let mut notes = notes.lock().unwrap();
-        notes.readings.extend(batch.readings);
-        notes.rejected.extend(batch.rejected);
-    }
-}
-
-impl Handler<Routed<LoadPendingAlerts>> for Others {
-    type Result = Result<Vec<PendingAlert>, String>;
-
-    fn handle(&mut self, routed: Routed<LoadPendingAlerts>, _: &mut Context<Self>) -> Self::Result {
-        let LoadPendingAlerts { after_row_id, at_most } = routed.message;
-        let notes = self.0.lock().unwrap();
-        let rows = notes.pending.iter().filter(|row| row.row_id > after_row_id);
-        Ok(rows.take(at_most).cloned().collect())
-    }
-}
-
-impl Handler<Routed<AlertsDelivered>> for Others {
-    type Result = ();
-
-    fn handle(&mut self, routed: Routed<AlertsDelivered>, _: &mut Context<Self>) {
-        let mut notes = self.0.lock().unwrap();
-        let rows = &routed.message.0;
-        notes.pending.retain(|row| !rows.contains(&row.row_id));
-        notes.delivered.extend(rows);
+        for entry in polled.entries.into_iter().filter(|it| it.ingress == Some(Ingress::Remote)) {
+            match entry.content {
+                Content::Readings(readings) => notes.readings.extend(readings),
+                Content::Rejected(rejected) => notes.rejected.push(rejected),
+                _ => {}
+            }
+        }
     }
 }
 
@@ -107,45 +141,42 @@ pub struct Stage {
     stand: Stand<Gateway>,
     factory: Factory,
     addr: Addr<Gateway>,
-    pub publish: Route<PublishReadings>,
-    pub waiting: Route<AlertsWaiting>,
+    pub log: Arc<Log>,
     pub notes: Arc<Mutex<Notes>>,
     _others: Incarnation,
     _journal: TempDir,
-    _home: Option<TempDir>,
 }
 
 impl Stage {
-    /// With an outbox of its own.
-    pub fn new(settings: Settings) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let outbox = home.path().join("outbox");
-        Self { _home: Some(home), ..Self::in_folder(Settings { outbox, ..settings }) }
-    }
-
-    /// With the outbox that the settings name.
-    pub fn in_folder(mut settings: Settings) -> Self {
+    /// With a log of its own.
+    pub fn new(mut settings: Settings) -> Self {
         let notes: Arc<Mutex<Notes>> = Arc::default();
-        let (journal, intake) = intake(65_536);
-        settings.intake = Some(intake.clone());
+        let (journal, log) = testing::log(65_536);
+        settings.log = log.clone();
         let topics = Topics::new(&settings.mqtt.topic_prefix, settings.mqtt.reading_topic);
         let codec = Arc::new(OriginJson::new(topics, settings.times.zone));
-        actix_rt::spawn(evaluate(Feed::new(intake, codec, 0), notes.clone()));
+        actix_rt::spawn(evaluate(LogConsumer::new(log.clone(), codec, 0), notes.clone()));
         let others = Mailbox::new();
-        let routes = Routes { pending: others.route(1), delivered: others.route(1) };
+        let routes = Routes { report: others.route(1) };
         let stand = Stand::new("others", others);
-        let running = stand.start(|_| Ok(Others(notes.clone())));
         let mailbox = Mailbox::new();
+        let running = stand.start(|_| {
+            Ok(Others {
+                notes: notes.clone(),
+                gateway: mailbox.route(20),
+                link: None,
+                in_flight: BTreeSet::new(),
+                set_aside: HashMap::new(),
+            })
+        });
         Self {
-            publish: mailbox.route(64),
-            waiting: mailbox.route(1),
+            log,
             addr: mailbox.addr(),
             stand: Stand::new("gateway", mailbox),
-            factory: Rc::new(factory(settings, routes).unwrap()),
+            factory: Rc::new(factory(settings, routes)),
             notes,
             _others: running,
             _journal: journal,
-            _home: None,
         }
     }
 
@@ -169,9 +200,14 @@ impl Stage {
         self.notes.lock().unwrap().readings.iter().map(|reading| reading.value.get()).collect()
     }
 
+    /// Appends own readings.
     pub async fn send(&self, readings: Vec<Reading>) {
-        let message = PublishReadings { readings, delivered: None };
-        self.publish.send(message, DEADLINE).await.unwrap();
+        self.log.append_own(&readings).await;
+    }
+
+    /// Waits until every own reading is published.
+    pub async fn until_published(&self) {
+        until("all is published", || self.log.unpublished() == 0).await;
     }
 }
 
@@ -188,14 +224,13 @@ pub fn settings(name: &str, port: u16) -> Settings {
             topic_prefix: "factory".into(),
             reading_topic: ReadingTopic::Shared,
         },
-        outbox: PathBuf::new(),
-        durability: Durability::Process,
         times: TimeStyle { naive: false, zone: Tz::UTC },
         words: Language::English.words(),
         sensors: 4,
         version: "0.0.0".into(),
         embedded: None,
-        intake: None,
+        log: testing::log(65_536).1, // another takes its place
+        subscribes: true,
         gauges: Arc::default(),
     }
 }
@@ -215,28 +250,21 @@ pub fn readings(numbers: std::ops::Range<u32>) -> Vec<Reading> {
     numbers.map(reading).collect()
 }
 
-pub fn alert(row_id: i64) -> PendingAlert {
-    let event = AlertEvent {
-        alert_id: format!("a-{row_id}").into(),
+pub fn alert(number: u64) -> AlertEvent {
+    AlertEvent {
+        number,
+        alert_id: format!("a-{number}").into(),
         rule: "high-temperature".into(),
         alert_type: "HIGH_TEMPERATURE".into(),
-        sensor_id: SensorId::new("TEMP_001").unwrap(),
         location: Location::new("Atelier Production"),
-        quantity: Quantity::temperature(),
         value: Some(Value::new(38.2).unwrap()),
         unit: Unit::new("celsius"),
         threshold: 35.0,
-        severity: Priority::High,
-        state: AlertState::Active,
-        change: Change::Raised,
-        operator: None,
         message: "High temperature detected: 38.2°C".into(),
         timestamp: DateTime::from_timestamp_micros(1_723_631_400_123_456).unwrap(),
         announced: true,
-        is_silent_end: false,
-        in_flood: false,
-    };
-    PendingAlert { row_id, event }
+        ..AlertEvent::new(SensorId::new("TEMP_001").unwrap(), Quantity::temperature())
+    }
 }
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());

@@ -35,18 +35,18 @@ fn step() -> impl Strategy<Value = Step> {
 /// A plant, the log of its events, a disk, and a receiver that remembers.
 struct World {
     bench: Bench,
-    log: Vec<PendingAlert>,
+    log: Vec<AlertEvent>,
     /// The alarm that fires of each sensor.
     firing: [Option<String>; 6],
-    through: i64,
+    through: u64,
     now: i64,
     /// When an event was first taken in, by its row.
-    came_at: BTreeMap<i64, i64>,
+    came_at: BTreeMap<u64, i64>,
     in_flight: Option<Draft>,
     /// Groups whose last notification had no room for all its news: the rest follows at once.
     to_follow: BTreeSet<Arc<str>>,
     /// What the receiver was told of each alarm: its states and the rows they came of.
-    told: BTreeMap<String, Vec<(Status, i64)>>,
+    told: BTreeMap<String, Vec<(Status, u64)>>,
     crashed: bool,
 }
 
@@ -68,16 +68,16 @@ impl World {
 
     fn happens(&mut self, sensor: usize, state: AlertState, alert_id: &str) {
         let name = format!("{}{sensor}", if sensor.is_multiple_of(2) { "A" } else { "Z" });
-        let row_id = i64::try_from(self.log.len()).unwrap() + 1;
-        self.log.push(event(row_id, alert_id, &name, state));
+        let number = self.log.len() as u64 + 1;
+        self.log.push(event(number, alert_id, &name, state));
         self.take_in();
     }
 
     fn take_in(&mut self) {
         for alert in &self.log {
-            if alert.row_id > self.bench.groups.through() {
+            if alert.number > self.bench.groups.through() {
                 self.bench.groups.take(alert, true, at(self.now));
-                self.came_at.entry(alert.row_id).or_insert(self.now);
+                self.came_at.entry(alert.number).or_insert(self.now);
             }
         }
     }
@@ -88,8 +88,8 @@ impl World {
         }
         let Some(draft) = self.bench.groups.due(at(self.now)) else { return Ok(()) };
         prop_assert!(draft.entries.len() <= self.bench.groups.agenda.terms().at_most);
-        prop_assert!(draft.entries.is_sorted_by_key(|entry| (!entry.is_news, entry.row_id)));
-        let rows: BTreeSet<_> = draft.entries.iter().map(|entry| entry.row_id).collect();
+        prop_assert!(draft.entries.is_sorted_by_key(|entry| (!entry.is_news, entry.event_number)));
+        let rows: BTreeSet<_> = draft.entries.iter().map(|entry| entry.event_number).collect();
         prop_assert_eq!(rows.len(), draft.entries.len(), "each once");
         let has_waited = self.oldest_news(&draft).is_none_or(|came| came + WAIT <= self.now);
         prop_assert!(has_waited || self.to_follow.contains(&draft.group), "before its time");
@@ -101,16 +101,17 @@ impl World {
     /// a reminder has no news, and after a crash it may be news that the receiver knows.
     fn oldest_news(&self, draft: &Draft) -> Option<i64> {
         let told = |alert_id: &str| Some(self.told.get(alert_id)?.last()?.1);
-        let is_untold = |alert_id: &str, row_id| told(alert_id).is_none_or(|told| told < row_id);
+        let is_untold =
+            |alert_id: &str, event_number| told(alert_id).is_none_or(|told| told < event_number);
         let has_news = draft.entries.iter().any(|entry| entry.is_news);
         if !has_news || (self.crashed && !self.told.is_empty()) {
             return None;
         }
-        let of_group = |alert: &&PendingAlert| {
-            alert.event.location.as_str() == draft.labels["location"]
-                && is_untold(&alert.event.alert_id, alert.row_id)
+        let of_group = |alert: &&AlertEvent| {
+            alert.location.as_str() == draft.labels["location"]
+                && is_untold(&alert.alert_id, alert.number)
         };
-        self.log.iter().filter(of_group).map(|alert| self.came_at[&alert.row_id]).min()
+        self.log.iter().filter(of_group).map(|alert| self.came_at[&alert.number]).min()
     }
 
     fn finish(&mut self, taken: bool) {
@@ -120,7 +121,7 @@ impl World {
         }
         for entry in draft.entries.iter().filter(|entry| entry.is_news) {
             let told = self.told.entry(entry.alert_id.to_string()).or_default();
-            told.push((entry.status, entry.row_id));
+            told.push((entry.status, entry.event_number));
         }
         if draft.is_whole {
             self.to_follow.remove(&draft.group);
@@ -189,9 +190,9 @@ proptest! {
             world.finish(true);
         }
         prop_assert_eq!(world.bench.groups.waiting(), 0);
-        let mut last: BTreeMap<String, (AlertState, i64)> = BTreeMap::new();
+        let mut last: BTreeMap<String, (AlertState, u64)> = BTreeMap::new();
         for alert in &world.log {
-            last.insert(alert.event.alert_id.to_string(), (alert.event.state, alert.row_id));
+            last.insert(alert.alert_id.to_string(), (alert.state, alert.number));
         }
         prop_assert_eq!(last.len(), world.told.len(), "each alarm is told");
         for (alert_id, (state, _)) in last {
@@ -199,7 +200,7 @@ proptest! {
             let (status, _) = told.last().unwrap();
             prop_assert_eq!(*status == Status::Firing, state == AlertState::Active, "{}", alert_id);
             if !world.crashed {
-                prop_assert!(told.is_sorted_by_key(|(_, row_id)| *row_id), "{:?}", told);
+                prop_assert!(told.is_sorted_by_key(|(_, event_number)| *event_number), "{:?}", told);
                 let statuses: Vec<_> = told.iter().map(|(status, _)| *status).collect();
                 let distinct: BTreeSet<_> = statuses.iter().map(|status| status.as_str()).collect();
                 prop_assert_eq!(distinct.len(), statuses.len(), "{}: {:?}", alert_id, statuses);

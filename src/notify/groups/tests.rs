@@ -1,7 +1,7 @@
 use chrono::DateTime;
 
 use super::*;
-use crate::domain::{Location, Priority, Quantity, SensorId, Unit, Value};
+use crate::domain::{Location, Quantity, SensorId, Unit, Value};
 
 pub(super) const WAIT: i64 = 30;
 pub(super) const INTERVAL: i64 = 300;
@@ -30,35 +30,28 @@ impl Draft {
     }
 }
 
-/// The event of a row. Sensors `A…` are in the hall, others on the roof.
-pub(super) fn event(row_id: i64, alert_id: &str, sensor: &str, state: AlertState) -> PendingAlert {
-    let event = AlertEvent {
+/// An event. Sensors `A…` are in the hall, others on the roof.
+pub(super) fn event(number: u64, alert_id: &str, sensor: &str, state: AlertState) -> AlertEvent {
+    AlertEvent {
+        number,
         alert_id: alert_id.into(),
         rule: "hot".into(),
         alert_type: "HIGH_TEMPERATURE".into(),
-        sensor_id: SensorId::new(sensor).unwrap(),
         location: Location::new(if sensor.starts_with('A') { "Hall" } else { "Roof" }),
-        quantity: Quantity::temperature(),
         value: Value::new(36.0).ok(),
         unit: Unit::new("celsius"),
         threshold: 35.0,
-        severity: Priority::High,
         state,
-        change: crate::domain::Change::Raised,
-        operator: None,
-        message: String::new(),
-        timestamp: at(row_id),
+        timestamp: at(number.cast_signed()),
         announced: true,
-        is_silent_end: false,
-        in_flood: false,
-    };
-    PendingAlert { row_id, event }
+        ..AlertEvent::new(SensorId::new(sensor).unwrap(), Quantity::temperature())
+    }
 }
 
 /// Groups with a row number and a clock, and what they keep.
 pub(super) struct Bench {
     pub groups: Groups,
-    pub rows: i64,
+    pub rows: u64,
     pub kept: BTreeMap<String, String>,
 }
 

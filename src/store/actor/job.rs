@@ -1,24 +1,19 @@
-//! What runs on the blocking pool: open the file if need be, commit, answer.
+//! What runs on the blocking pool: open the ledger if need be, commit, answer questions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use r2d2_sqlite::rusqlite::{self, Connection};
 use tokio::sync::oneshot;
 
 use super::questions::Answer;
-use crate::messages::{KeptByReceiver, LoadAlerts, PendingAlert, ResumePoint};
-use crate::store::backlog::Taken;
-use crate::store::sqlite::database::{Database, OpenError, Reason, Settings, is_transient, open};
-use crate::store::sqlite::write::Work;
-use crate::store::sqlite::{recall, receivers};
+use crate::domain::AlertEvent;
+use crate::ingest::Position;
+use crate::messages::{KeptByReceiver, LoadAlerts, ResumePoint};
+use crate::store::backlog::BacklogItem;
+use crate::store::ledger::{Backend, Ledger, LedgerError};
 
-/// Commits work; [`write::commit`](crate::store::sqlite::write::commit) but for tests.
-pub(super) type CommitFn =
-    Arc<dyn Fn(&mut Database, &[Work<'_>]) -> rusqlite::Result<()> + Send + Sync>;
-
-/// To be answered from the file as it is after the commit.
+/// To be answered from the ledger as it is after the commit.
 pub(super) enum Question {
     Resume {
         reply: oneshot::Sender<Answer<ResumePoint>>,
@@ -33,54 +28,41 @@ pub(super) enum Question {
     },
     Alerts {
         which: LoadAlerts,
-        reply: oneshot::Sender<Answer<Vec<PendingAlert>>>,
+        reply: oneshot::Sender<Answer<Vec<AlertEvent>>>,
     },
 }
 
 impl Question {
-    /// One who no longer waits is not missed.
-    fn answer(self, database: &Database) {
-        let connection = &database.connection;
+    /// A caller that no longer waits is ignored.
+    fn answer(self, ledger: &dyn Ledger) {
         match self {
             Self::Resume { reply } => {
-                let _ = reply.send(said(resume_point(connection)));
+                let _ = reply.send(answer(ledger.resume()));
             }
             Self::Committed { reply } => {
                 let _ = reply.send(Ok(()));
             }
             Self::Receiver { receiver, reply } => {
-                let _ = reply.send(said(receivers::kept(connection, &receiver)));
+                let _ = reply.send(answer(ledger.receiver(&receiver)));
             }
             Self::Alerts { which, reply } => {
-                let _ = reply.send(said(receivers::alerts(connection, &which)));
+                let _ = reply.send(answer(ledger.alerts(&which)));
             }
         }
     }
 }
 
-fn resume_point(connection: &Connection) -> rusqlite::Result<ResumePoint> {
-    let (number, watch) = recall::progress(connection)?;
-    Ok(ResumePoint {
-        number,
-        watch,
-        alarms: recall::alarm_states(connection)?,
-        position: recall::ingest_position(connection)?,
-        standing: recall::standing_alerts(connection)?,
-        recent: recall::recent(connection)?,
-    })
+pub(super) fn answer<T>(found: Result<T, LedgerError>) -> Answer<T> {
+    found.map_err(|error| error.to_string())
 }
 
-pub(super) fn said<T>(found: rusqlite::Result<T>) -> Answer<T> {
-    found.map_err(|error| format!("can't read the database: {error}"))
-}
-
-/// How finely a slowed commit looks whether the writer is to stop.
+/// How often a slowed commit checks whether the writer stops.
 const SLOW_STEP: Duration = Duration::from_millis(50);
 
 /// A commit made slow on request.
 pub(super) struct Slowness {
     pub per_row: Duration,
-    /// Set when nobody should be kept waiting any more.
+    /// Set when the writer stops: the commit is no longer slowed.
     pub hurry: Arc<AtomicBool>,
 }
 
@@ -98,63 +80,43 @@ impl Slowness {
 }
 
 pub(super) struct Job {
-    pub database: Option<Database>,
-    pub settings: Arc<Settings>,
-    pub commit: CommitFn,
-    pub items: Vec<Arc<Taken>>,
+    pub ledger: Option<Box<dyn Ledger>>,
+    pub backend: Arc<dyn Backend>,
+    /// How far own readings are published.
+    pub published: Position,
+    pub items: Vec<Arc<BacklogItem>>,
     pub questions: Vec<Question>,
     pub slowness: Option<Slowness>,
 }
 
-/// Why nothing was committed.
-pub(super) struct Trouble {
-    pub is_transient: bool,
-    pub why: String,
-}
-
-pub(super) struct Done {
-    pub database: Option<Database>,
+/// A job's end.
+pub(super) struct JobResult {
+    pub ledger: Option<Box<dyn Ledger>>,
     /// Those that could not be answered yet.
     pub questions: Vec<Question>,
-    pub num_items: usize,
-    /// Whether the items bring alerts of any kind.
-    pub has_alerts: bool,
-    pub result: Result<(), Trouble>,
+    /// What was to be committed.
+    pub items: Vec<Arc<BacklogItem>>,
+    pub result: Result<(), LedgerError>,
 }
 
 impl Job {
-    pub fn run(mut self) -> Done {
-        let result = self.commit_all();
-        if let (Ok(()), Some(database)) = (&result, &self.database) {
-            self.questions.drain(..).for_each(|question| question.answer(database));
+    pub fn run(mut self) -> JobResult {
+        let result = self.commit();
+        if let (Ok(()), Some(ledger)) = (&result, &self.ledger) {
+            self.questions.drain(..).for_each(|question| question.answer(&**ledger));
         }
-        Done {
-            database: self.database,
-            questions: self.questions,
-            num_items: self.items.len(),
-            has_alerts: self.items.iter().any(|item| item.has_alerts()),
-            result,
-        }
+        JobResult { ledger: self.ledger, questions: self.questions, items: self.items, result }
     }
 
-    fn commit_all(&mut self) -> Result<(), Trouble> {
+    fn commit(&mut self) -> Result<(), LedgerError> {
         if let Some(slowness) = &self.slowness {
             slowness.last(self.items.iter().map(|item| item.num_rows()).sum());
         }
-        let database = match &mut self.database {
-            Some(database) => database,
-            none => none.insert(open(&self.settings)?),
+        let ledger = match &mut self.ledger {
+            Some(ledger) => ledger,
+            none => none.insert(self.backend.open()?),
         };
         let work: Vec<_> = self.items.iter().map(|item| item.work()).collect();
-        (self.commit)(database, &work).map_err(|error| Trouble {
-            is_transient: is_transient(&error),
-            why: format!("can't write to `{}`: {error}", self.settings.path.display()),
-        })
-    }
-}
-
-impl From<OpenError> for Trouble {
-    fn from(error: OpenError) -> Self {
-        Self { is_transient: matches!(error.reason, Reason::Busy(_)), why: error.to_string() }
+        ledger.commit(&work, self.published)
     }
 }

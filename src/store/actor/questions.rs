@@ -4,15 +4,15 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::Writer;
-use super::job::Question;
-use super::pending::Search;
+use super::job::{Question, answer};
+use crate::domain::{AlertEvent, Fingerprint};
 use crate::messages::{
-    ConfirmCommitted, KeptByReceiver, LoadAlerts, LoadPendingAlerts, LoadReceiver, LoadResumePoint,
-    PendingAlert, ResumePoint,
+    ConfirmCommitted, FindStored, KeptByReceiver, LoadAlerts, LoadReceiver, LoadResumePoint,
+    ResumePoint,
 };
 use crate::supervisor::Routed;
 
-/// What a question about the file gets.
+/// The answer to a question about the ledger.
 pub(super) type Answer<T> = Result<T, String>;
 
 impl Writer {
@@ -45,7 +45,7 @@ impl Handler<Routed<LoadReceiver>> for Writer {
 }
 
 impl Handler<Routed<LoadAlerts>> for Writer {
-    type Result = ResponseActFuture<Self, Answer<Vec<PendingAlert>>>;
+    type Result = ResponseActFuture<Self, Answer<Vec<AlertEvent>>>;
 
     fn handle(&mut self, ask: Routed<LoadAlerts>, ctx: &mut Self::Context) -> Self::Result {
         let (which, room) = ask.split();
@@ -69,25 +69,23 @@ impl Handler<Routed<ConfirmCommitted>> for Writer {
     }
 }
 
-impl Handler<Routed<LoadPendingAlerts>> for Writer {
-    type Result = ResponseActFuture<Self, Answer<Vec<PendingAlert>>>;
+impl Handler<Routed<FindStored>> for Writer {
+    type Result = ResponseActFuture<Self, Answer<Vec<Fingerprint>>>;
 
-    fn handle(&mut self, ask: Routed<LoadPendingAlerts>, ctx: &mut Self::Context) -> Self::Result {
-        let (which, room) = ask.split();
-        let search = Search {
-            reader: self.reader.take(),
-            settings: self.settings.clone(),
-            uncommitted: self.backlog.uncommitted(which.after_row_id, self.ahead.through()),
-            which,
-        };
-        let found = actix_rt::task::spawn_blocking(move || search.run());
-        // Who asks has delivered what it knew: those that are not marked come again after a kill.
-        self.hasten(ctx);
+    /// Answered beside the commits, by a reader.
+    fn handle(&mut self, ask: Routed<FindStored>, _: &mut Self::Context) -> Self::Result {
+        let (FindStored { readings }, room) = ask.split();
+        let (backend, reader) = (self.backend.clone(), self.reader.clone());
+        let found = actix_rt::task::spawn_blocking(move || {
+            let reader = reader.map_or_else(|| backend.reader(), Ok)?;
+            reader.find_stored(&readings).map(|found| (reader, found))
+        });
         Box::pin(found.into_actor(self).map(move |found, writer, _| {
             drop(room);
-            let (reader, answer) = found.map_err(|error| format!("the search died: {error}"))?;
-            writer.reader = reader;
-            answer
+            let found = found.map_err(|error| format!("the query died: {error}"))?;
+            let (reader, found) = answer(found)?;
+            writer.reader = Some(reader);
+            Ok(found)
         }))
     }
 }

@@ -1,26 +1,24 @@
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 
-use r2d2_sqlite::rusqlite::{self, Connection};
 use tempfile::TempDir;
 use tokio::sync::{Notify, oneshot};
 
 use super::*;
-use crate::config::Durability;
-use crate::domain::{AlertEvent, AlertState, StandingAlert};
-use crate::messages::{Judged, LoadPendingAlerts, LoadResumePoint, ResumePoint};
+use crate::domain::{AlertEvent, AlertState, Fingerprint, StandingAlert};
+use crate::messages::{GatewayLink, Judged, LoadResumePoint, PushReport, ResumePoint};
 use crate::store::fixtures::{
-    alerts, at, event, number, readings, rejected, settings, store, temperature, texts,
+    CommitFn, Hooked, Lock, alerts, at, event, fill_disk, io_error, locked, number, readings,
+    rejected, settings, temperature, texts,
 };
-use crate::store::sqlite::database::is_transient;
-use crate::store::sqlite::write::Work;
+use crate::store::ledger::{LedgerError, Settings, Work};
+use crate::store::sqlite::database::Database;
 use crate::supervisor::testing::{self, Exits};
 use crate::supervisor::{Mailbox, RequestError};
 
 mod failures;
 mod grouping;
-mod telling;
+mod pushing;
 
 /// No wait of these tests takes so long unless something is broken.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -32,55 +30,44 @@ struct Bench {
     addr: Addr<Writer>,
     store: Route<Store>,
     resume: Route<LoadResumePoint>,
-    pending: Route<LoadPendingAlerts>,
-    delivered: Route<AlertsDelivered>,
-    committed: Arc<Committed>,
+    report: Route<PushReport>,
+    cursors: Arc<Cursors>,
     exits: Exits,
     life: actix_rt::task::JoinHandle<()>,
 }
 
 impl Bench {
     fn new() -> Self {
-        Self::with(Arc::new(write::commit), None)
+        Self::with(Arc::new(commit), None)
     }
 
-    fn with(commit: CommitFn, gateway: Option<Route<AlertsWaiting>>) -> Self {
+    fn with(commit: CommitFn, gateway: Option<Route<PushAlerts>>) -> Self {
         Self::with_durability(Durability::Process, commit, gateway)
     }
 
     fn with_durability(
         durability: Durability,
         commit: CommitFn,
-        gateway: Option<Route<AlertsWaiting>>,
+        gateway: Option<Route<PushAlerts>>,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sensor_data.db");
         let settings = Settings { durability, ..settings(&path) };
-        let mut database = crate::store::open(&settings).unwrap();
-        let ahead = folder.path().join("alerts");
-        let ahead = Ahead::open(&ahead, durability, &mut database).unwrap();
-        drop(database);
+        let prepared = crate::store::prepare(settings.clone(), &[]).unwrap();
+        let prepared = Prepared { backend: Arc::new(Hooked { settings, commit }), ..prepared };
         let mailbox = Mailbox::<Writer>::new();
         let exits = Exits::default();
-        let committed = Arc::<Committed>::default();
+        let cursors = Arc::<Cursors>::default();
         Self {
             _folder: folder,
-            committed: committed.clone(),
+            cursors: cursors.clone(),
             addr: mailbox.addr(),
             store: mailbox.route(100),
             resume: mailbox.route(4),
-            pending: mailbox.route(4),
-            delivered: mailbox.route(4),
+            report: mailbox.route(4),
             life: actix_rt::spawn(testing::run(
                 mailbox,
-                Writer::factory_with(
-                    settings,
-                    ahead,
-                    gateway,
-                    committed.clone(),
-                    AlertsStored::default(),
-                    commit,
-                ),
+                Writer::factory(prepared, gateway, cursors.clone(), AlertsStored::default()),
                 exits.clone(),
             )),
             exits,
@@ -88,20 +75,15 @@ impl Bench {
         }
     }
 
-    /// Commits a reading: nothing goes ahead of the first commit.
-    async fn begin(&self) {
-        self.send(readings([reading(-1)])).await;
-        self.settled().await;
-    }
-
-    /// Waits until the writer knows, too, that all that was sent before is committed.
-    async fn settled(&self) {
-        self.committed().await;
-        self.committed().await; // asked when the first commit was over
-    }
-
     async fn send(&self, store: Store) {
         self.store.send(store, DEADLINE).await.unwrap();
+    }
+
+    /// Reports as the gateway's first incarnation, by its n-th connection.
+    async fn report(&self, connection: u32, delivered: &[u64]) {
+        let link = GatewayLink { incarnation: 1, connection };
+        let report = PushReport { link, delivered: delivered.to_vec(), refused: Vec::new() };
+        self.report.request(report, DEADLINE).await.unwrap();
     }
 
     async fn standing(&self) -> Vec<StandingAlert> {
@@ -136,6 +118,10 @@ impl Bench {
     }
 }
 
+fn commit(database: &mut Database, work: &[Work<'_>]) -> Result<(), LedgerError> {
+    database.commit(work, 0)
+}
+
 fn count(path: &Path) -> i64 {
     number(path, "SELECT count(*) FROM readings")
 }
@@ -149,15 +135,15 @@ fn reading(n: i64) -> Judged {
 fn failing(
     nth: u32,
     after: bool,
-    fail: impl Fn() -> rusqlite::Result<()> + Send + Sync + 'static,
+    fail: impl Fn() -> Result<(), LedgerError> + Send + Sync + 'static,
 ) -> CommitFn {
     let num_commits = AtomicU32::new(0);
     Arc::new(move |database, work| {
         if work.is_empty() || num_commits.fetch_add(1, Ordering::Relaxed) + 1 != nth {
-            return write::commit(database, work);
+            return commit(database, work);
         }
         if after {
-            write::commit(database, work)?;
+            commit(database, work)?;
         }
         fail()
     })
@@ -166,8 +152,8 @@ fn failing(
 /// Says how often a commit failed for now.
 fn watching(num_busy: Arc<AtomicU32>, first: Arc<Notify>) -> CommitFn {
     Arc::new(move |database, work| {
-        let result = write::commit(database, work);
-        if result.as_ref().is_err_and(is_transient) {
+        let result = commit(database, work);
+        if result.as_ref().is_err_and(|error| error.is_transient) {
             num_busy.fetch_add(1, Ordering::Relaxed);
             first.notify_one();
         }
@@ -191,20 +177,18 @@ async fn a_stop_flushes_first() {
 #[actix::test]
 async fn answers_come_after_what_was_sent_before() {
     let bench = Bench::new();
-    for n in 0..20 {
+    for n in 0..20_u64 {
         let sensor = format!("TEMP_{n:03}");
-        bench.send(alerts([event(&format!("a{n}"), &sensor, n, AlertState::Active)])).await;
+        let raised = event(&format!("a{n}"), &sensor, n.cast_signed(), AlertState::Active);
+        bench.send(alerts([AlertEvent { number: n + 1, ..raised }])).await;
         assert_eq!(bench.standing().await.len(), usize::try_from(n).unwrap() + 1);
     }
-    let ask = LoadPendingAlerts { after_row_id: 0, at_most: 5 };
-    let pending = bench.pending.request(ask, DEADLINE).await.unwrap().unwrap();
-    assert_eq!(pending.len(), 5);
-    let row_ids: Vec<_> = pending.iter().map(|alert| alert.row_id).collect();
-    bench.delivered.send(AlertsDelivered(row_ids.clone()), DEADLINE).await.unwrap();
-    let ask = LoadPendingAlerts { after_row_id: 0, at_most: 100 };
-    let rest = bench.pending.request(ask, DEADLINE).await.unwrap().unwrap();
-    assert_eq!(rest.len(), 15);
-    assert!(rest.iter().all(|alert| !row_ids.contains(&alert.row_id)));
+    bench.report(0, &[1, 2, 3, 4, 5]).await;
+    bench.committed().await;
+    let pending = "SELECT min(id) || '-' || max(id) || ': ' || count(*) FROM alerts
+        WHERE announced AND published_at IS NULL";
+    assert_eq!(texts(&bench.path, pending), ["6-20: 15"]);
+    assert_eq!(bench.resume_point().await.last_event, 20);
     bench.stop().await;
 }
 
@@ -227,9 +211,9 @@ async fn the_position_is_committed_with_the_rows() {
     assert_eq!((point.position, bench.num_readings()), (3, 3));
     // Told when the commit is over; the next question is answered after that.
     bench.resume_point().await;
-    assert_eq!(bench.committed.position(), 3);
-    let expected: Vec<_> = (0..3).map(|n| reading(n).reading).collect();
-    assert_eq!(point.recent, expected);
+    assert_eq!(bench.cursors.evaluation.position(), 3);
+    let expected: Vec<_> = (0..3).map(|n| Fingerprint::from(&reading(n).reading)).collect();
+    assert_eq!((point.recent.temperatures, point.recent.others), (expected, vec![]));
     bench.stop().await;
 }
 
@@ -254,7 +238,8 @@ async fn after_a_message_lost_in_the_writers_hands_none_is_taken_but_the_same_ag
 #[actix::test]
 async fn rejected_messages_are_stored() {
     let bench = Bench::new();
-    bench.send(Store { rejected: vec![rejected("x")], ..store() }).await;
+    let store = crate::store::fixtures::store();
+    bench.send(Store { rejected: vec![rejected("x")], ..store }).await;
     bench.committed().await;
     assert_eq!(number(&bench.path, "SELECT count(*) FROM rejected_messages"), 1);
     bench.stop().await;

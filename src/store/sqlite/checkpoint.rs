@@ -123,7 +123,7 @@ fn catch_up(connection: &Connection) -> rusqlite::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::fixtures;
+    use crate::store::sqlite::fixtures;
 
     fn asking(ask: SyncSender<()>) -> Checkpoints {
         Checkpoints { ask: Some(ask), thread: None, pages: 0, is_behind: Arc::default() }
@@ -178,7 +178,7 @@ mod tests {
     fn commits_reach_the_file_while_it_is_open() {
         let dir = tempfile::tempdir().unwrap();
         let settings = fixtures::settings(&dir.path().join("sensor_data.db"));
-        let mut database = crate::store::open(&settings).unwrap();
+        let mut database = super::super::database::open(&settings).unwrap();
         let size = || settings.path.metadata().unwrap().len();
         let before = size();
         let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)

@@ -6,11 +6,11 @@ use std::time::Duration;
 use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::checkpoint::{BACKSTOP_PAGES, Checkpoints};
-use super::recall;
 use super::schema::{self, Found, VERSION};
-use crate::config::{Durability, StorageConfig};
+use crate::config::Durability;
 use crate::domain::{Location, Quantity, QuickMap, SensorId, Unit};
-use crate::ingest::journal::Position;
+use crate::ingest::Position;
+use crate::store::ledger::Settings;
 
 /// How long a statement waits for another program's lock before it is reported as busy. Short,
 /// because the writer tries again by itself, and a stop must not wait behind it.
@@ -25,29 +25,6 @@ const WAL_LIMIT_BYTES: i64 = 64 * 1024 * 1024;
 
 /// Prepared statements kept; the writer uses about a dozen.
 const STATEMENTS: usize = 32;
-
-/// What storage needs to know of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    pub path: PathBuf,
-    pub durability: Durability,
-    /// How many rejected messages are kept, and how many actions without effect; older messages are only counted.
-    pub rejected_keep: u64,
-    /// Whether timestamps are written without their zone (they are UTC either way).
-    pub naive: bool,
-}
-
-impl Settings {
-    #[must_use]
-    pub fn new(config: &StorageConfig, naive: bool) -> Self {
-        Self {
-            path: config.path.clone(),
-            durability: config.durability,
-            rejected_keep: config.rejected_keep,
-            naive,
-        }
-    }
-}
 
 /// Why the database can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -131,20 +108,8 @@ pub struct Database {
     pub(in crate::store) rejected_keep: i64,
     pub(in crate::store) sensors: SensorsKnown,
     pub(in crate::store) checkpoints: Checkpoints,
-}
-
-impl Database {
-    /// The last record of the intake journal whose rows are in the file.
-    ///
-    /// # Errors
-    /// When the file can't be read.
-    pub fn ingest_position(&self) -> Result<Position, OpenError> {
-        recall::ingest_position(&self.connection).map_err(|error| self.error(&error))
-    }
-
-    pub(in crate::store) fn error(&self, error: &rusqlite::Error) -> OpenError {
-        OpenError::sqlite(Path::new(self.connection.path().unwrap_or_default()), error)
-    }
+    /// How far own readings are published, as it was last written.
+    pub(in crate::store) published: Position,
 }
 
 /// What the `sensors` table is known to hold, so that only changes are written.
@@ -192,6 +157,7 @@ pub fn open(settings: &Settings) -> Result<Database, OpenError> {
         rejected_keep: i64::try_from(settings.rejected_keep).unwrap_or(i64::MAX),
         sensors: SensorsKnown::default(),
         checkpoints: Checkpoints::start(path)?,
+        published: 0,
     })
 }
 

@@ -1,10 +1,138 @@
-//! The SQLite backend: schema, statements, checkpoints. Nothing outside this folder knows SQL, a row
-//! number or an SQLite code.
+//! The SQLite backend: schema, statements, checkpoints. Nothing outside this folder knows SQL, a row id or an
+//! SQLite code.
 
 pub(super) mod checkpoint;
 pub(super) mod database;
+pub(super) mod events;
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod pool;
 pub(super) mod query;
 pub(super) mod recall;
 pub(super) mod receivers;
+pub(super) mod resume;
 pub(super) mod schema;
 pub(super) mod write;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use r2d2_sqlite::rusqlite;
+
+use self::database::{Database, OpenError, Reason, check_readable, is_transient};
+use self::pool::{Pool, PooledConnection};
+use super::ledger::{
+    Backend, Ledger, LedgerError, LedgerReader, PendingQuery, Progress, Settings, Work,
+};
+use crate::domain::{AlertEvent, Fingerprint, Reading};
+use crate::ingest::Position;
+use crate::messages::{KeptByReceiver, LoadAlerts, ResumePoint};
+
+/// The database file of these settings.
+pub(super) struct Sqlite(pub Settings);
+
+impl Backend for Sqlite {
+    fn open(&self) -> Result<Box<dyn Ledger>, LedgerError> {
+        Ok(Box::new(database::open(&self.0)?))
+    }
+
+    fn reader(&self) -> Result<Arc<dyn LedgerReader>, LedgerError> {
+        check_readable(&self.0.path)?;
+        Ok(Arc::new(Reader(pool::open(&self.0.path)?)))
+    }
+}
+
+impl From<OpenError> for LedgerError {
+    fn from(error: OpenError) -> Self {
+        let is_transient = matches!(error.reason, Reason::Busy(_));
+        Self { is_transient, message: error.to_string() }
+    }
+}
+
+fn unreadable(error: &rusqlite::Error) -> LedgerError {
+    let message = format!("can't read the database: {error}");
+    LedgerError { is_transient: is_transient(error), message }
+}
+
+fn unwritable(path: &Path, error: &rusqlite::Error) -> LedgerError {
+    let message = format!("can't write to `{}`: {error}", path.display());
+    LedgerError { is_transient: is_transient(error), message }
+}
+
+impl Database {
+    fn path(&self) -> &Path {
+        Path::new(self.connection.path().unwrap_or_default())
+    }
+
+    /// Runs a query.
+    fn read<T>(
+        &self,
+        query: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, LedgerError> {
+        query(&self.connection).map_err(|error| unreadable(&error))
+    }
+}
+
+impl Ledger for Database {
+    fn commit(&mut self, work: &[Work<'_>], published: Position) -> Result<(), LedgerError> {
+        write::commit(self, work, published).map_err(|error| unwritable(self.path(), &error))
+    }
+
+    fn progress(&self) -> Result<Progress, LedgerError> {
+        self.read(resume::progress)
+    }
+
+    fn resume(&self) -> Result<ResumePoint, LedgerError> {
+        let progress = self.progress()?;
+        let (series, since) = resume::series(&self.connection, self.path())?;
+        Ok(ResumePoint {
+            number: progress.batch,
+            position: progress.position,
+            received_at: progress.received_at,
+            clocks: progress.clocks,
+            last_event: progress.last_event,
+            alarms: self.read(recall::alarm_states)?,
+            standing: self.read(recall::standing_alerts)?,
+            series,
+            since,
+            recent: self.read(resume::recent)?,
+        })
+    }
+
+    fn receiver(&self, name: &str) -> Result<KeptByReceiver, LedgerError> {
+        self.read(|connection| receivers::kept(connection, name))
+    }
+
+    fn retain_receivers(&mut self, names: &[&str]) -> Result<(), LedgerError> {
+        receivers::forget_others(&mut self.connection, names)
+            .map_err(|error| unwritable(self.path(), &error))
+    }
+
+    fn alerts(&self, which: &LoadAlerts) -> Result<Vec<AlertEvent>, LedgerError> {
+        self.read(|connection| receivers::alerts(connection, which))
+    }
+}
+
+/// Reads for the daemon beside its writer.
+struct Reader(Pool);
+
+impl Reader {
+    fn connection(&self) -> Result<PooledConnection, LedgerError> {
+        self.0.get().map_err(|error| LedgerError {
+            is_transient: true,
+            message: format!("can't read the database: {error}"),
+        })
+    }
+}
+
+impl LedgerReader for Reader {
+    fn pending(&self, which: &PendingQuery<'_>) -> Result<Vec<AlertEvent>, LedgerError> {
+        let connection = self.connection()?;
+        recall::pending_alerts(&connection, which).map_err(|error| unreadable(&error))
+    }
+
+    fn find_stored(&self, readings: &[Reading]) -> Result<Vec<Fingerprint>, LedgerError> {
+        let connection = self.connection()?;
+        resume::find_stored(&connection, readings).map_err(|error| unreadable(&error))
+    }
+}

@@ -8,23 +8,17 @@ mod alerts;
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use r2d2_sqlite::SqliteConnectionManager;
 use r2d2_sqlite::rusqlite::types::{Value, ValueRef};
-use r2d2_sqlite::rusqlite::{self, OpenFlags, Row, params_from_iter};
+use r2d2_sqlite::rusqlite::{self, Row, params_from_iter};
 
-use super::database::{BUSY_TIMEOUT, OpenError, Reason, check_readable};
+use super::database::check_readable;
+use super::pool::{self, Pool};
 use crate::domain::time;
+use crate::store::ledger::LedgerError;
 
 pub use alerts::{AlertFilter, AlertRow};
-
-/// Readers at a time: one a command, and some for a page that asks several things at once.
-const READERS: u32 = 4;
-
-/// How long a reader waits for its turn or its connection.
-const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 
 const READING_COLUMNS: &str =
     "sensor_id, location, quantity, value, unit, timestamp, alert_triggered";
@@ -80,27 +74,15 @@ pub struct ReadingRow {
 
 /// A pool of read-only connections.
 pub struct History {
-    pool: r2d2::Pool<SqliteConnectionManager>,
+    pool: Pool,
 }
 
 impl History {
     /// # Errors
     /// When there is no file of this version at `path`.
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
         check_readable(path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let manager =
-            SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
-                connection.busy_timeout(BUSY_TIMEOUT)?;
-                connection.pragma_update(None, "query_only", true)
-            });
-        let pool = r2d2::Pool::builder()
-            .max_size(READERS)
-            .min_idle(Some(1))
-            .connection_timeout(TURN_TIMEOUT)
-            .build(manager)
-            .map_err(|error| OpenError::new(path, Reason::Other(error.to_string())))?;
-        Ok(Self { pool })
+        Ok(Self { pool: pool::open(path)? })
     }
 
     /// Hands on the readings in order of time, until `each` fails.

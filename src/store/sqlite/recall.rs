@@ -4,51 +4,25 @@
 //! keep the others from being published.
 
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, Utc};
-use r2d2_sqlite::rusqlite::{self, Connection, Row, types};
+use r2d2_sqlite::rusqlite::{self, Connection, Row};
 
-use crate::domain::{
-    AlarmState, AlertEvent, AlertState, Change, Location, Operator, Priority, Quantity, Reading,
-    SensorId, StandingAlert, Unit, Value, time,
-};
-use crate::ingest::journal::Position;
-use crate::messages::PendingAlert;
+use super::events::{self, EVENT_COLUMNS};
+use crate::domain::{AlarmState, AlertEvent, Quantity, SensorId, StandingAlert, time};
+use crate::store::ledger::PendingQuery;
 
-/// The columns that [`readable`] takes.
-macro_rules! event_columns {
-    () => {
-        "id, alert_id, rule, alert_type, sensor_id, location, quantity, value, unit, threshold,
-         severity, state, message, timestamp, in_flood, transition, \"by\", why, announced,
-         silent_end"
-    };
-}
-pub(in crate::store) const EVENT_COLUMNS: &str = event_columns!();
-
-pub(in crate::store) const PENDING_SQL: &str = concat!(
-    "SELECT ",
-    event_columns!(),
-    " FROM alerts INDEXED BY alerts_pending",
-    " WHERE announced AND published_at IS NULL AND id > ?1 ORDER BY id"
-);
-
-/// Readings of each table to recognise a redelivery by and to fill the windows of rules with: many times
-/// what brokers and devices have in flight, and a few megabytes to hold for a moment.
-const RECENT: i64 = 16_384;
-
-const RECENT_SQL: [&str; 2] = [
-    "SELECT sensor_id, location, quantity, value, unit, timestamp
-     FROM quantity_readings ORDER BY id DESC LIMIT ?1",
-    "SELECT r.sensor_id, r.location, 'temperature', r.temperature, coalesce(s.unit, ''), r.timestamp
-     FROM sensor_readings r
-     LEFT JOIN sensors s ON s.sensor_id = r.sensor_id AND s.quantity = 'temperature'
-     ORDER BY r.id DESC LIMIT ?1",
-];
+pub(in crate::store) static PENDING_SQL: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {} FROM alerts INDEXED BY alerts_pending
+         WHERE announced AND published_at IS NULL AND id > ?1 ORDER BY id",
+        *EVENT_COLUMNS
+    )
+});
 
 /// Why a row is no alert.
-type Unreadable = Box<dyn std::error::Error>;
+pub(in crate::store) type Unreadable = Box<dyn std::error::Error>;
 
 pub(in crate::store) fn standing_alerts(
     connection: &Connection,
@@ -68,37 +42,24 @@ pub(in crate::store) fn standing_alerts(
     Ok(alerts)
 }
 
-/// The oldest alert events still to be published, with a row past `after_row_id`, but for those `done` by
-/// what is not committed yet.
+/// The oldest announced events that are not published.
 pub(in crate::store) fn pending_alerts(
     connection: &Connection,
-    after_row_id: i64,
-    at_most: usize,
-    done: &HashSet<i64>,
-) -> rusqlite::Result<Vec<PendingAlert>> {
-    let mut select = connection.prepare_cached(PENDING_SQL)?;
-    let mut rows = select.query([after_row_id])?;
+    which: &PendingQuery<'_>,
+) -> rusqlite::Result<Vec<AlertEvent>> {
+    let PendingQuery { after, at_most, except } = *which;
+    let except: HashSet<&str> = except.iter().map(Quantity::as_str).collect();
+    let mut select = connection.prepare_cached(&PENDING_SQL)?;
+    let mut rows = select.query([after.cast_signed()])?;
     let mut alerts = Vec::new();
     while alerts.len() < at_most {
         let Some(row) = rows.next()? else { break };
-        if !done.contains(&row.get(0)?) {
-            alerts.extend(readable(row)?);
+        let quantity = row.get_ref("quantity")?.as_str().unwrap_or_default();
+        if !except.contains(quantity) {
+            alerts.extend(events::readable(row)?);
         }
     }
     Ok(alerts)
-}
-
-/// The alert event of a row with [`EVENT_COLUMNS`]; `None`, and a word in the log, for one
-/// that can't be read.
-pub(in crate::store) fn readable(row: &Row<'_>) -> rusqlite::Result<Option<PendingAlert>> {
-    let row_id = row.get(0)?;
-    match alert_event(row) {
-        Ok(event) => Ok(Some(PendingAlert { row_id, event })),
-        Err(error) => {
-            log::error!(target: "vigie::storage", "row {row_id} of alerts can't be read: {error}");
-            Ok(None)
-        }
-    }
 }
 
 fn standing_alert(row: &Row<'_>) -> Result<StandingAlert, Unreadable> {
@@ -110,31 +71,12 @@ fn standing_alert(row: &Row<'_>) -> Result<StandingAlert, Unreadable> {
     })
 }
 
-/// The last record of the intake journal whose rows are in the file.
-pub(in crate::store) fn ingest_position(connection: &Connection) -> rusqlite::Result<Position> {
-    connection
-        .prepare_cached("SELECT position FROM ingest_position")?
-        .query_row([], |row| row.get(0))
-        .map(|position: i64| position.unsigned_abs())
-}
-
-/// The row that the last alert event ever stored has had.
-pub(in crate::store) fn last_alert_row(connection: &Connection) -> rusqlite::Result<i64> {
-    let sql =
-        "SELECT max((SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'alerts'),
+/// The number of the last alert event ever stored, though it may have been deleted since.
+pub(in crate::store) fn last_event(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'alerts'), 0),
         (SELECT coalesce(max(id), 0) FROM alerts))";
-    connection.query_row(sql, [], |row| row.get(0))
-}
-
-/// The number of the last message committed, and how long the installation had been listening then.
-pub(in crate::store) fn progress(connection: &Connection) -> rusqlite::Result<(u64, Duration)> {
-    connection.prepare_cached("SELECT number, watch_us FROM ingest_position")?.query_row(
-        [],
-        |row| {
-            let (number, watch_us): (i64, i64) = (row.get(0)?, row.get(1)?);
-            Ok((number.unsigned_abs(), Duration::from_micros(watch_us.unsigned_abs())))
-        },
-    )
+    let last: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    Ok(last.unsigned_abs())
 }
 
 /// The alarms of which anything is kept.
@@ -159,88 +101,11 @@ fn alarm_state(row: &Row<'_>) -> Result<AlarmState, Unreadable> {
     Ok(AlarmState { sensor_id, rule: text(row, 1)?, state: Some(row.get(2)?) })
 }
 
-/// The last readings of each table, in the order they were stored.
-pub(in crate::store) fn recent(connection: &Connection) -> rusqlite::Result<Vec<Reading>> {
-    let mut recent = Vec::new();
-    for sql in RECENT_SQL {
-        let mut select = connection.prepare_cached(sql)?;
-        let mut rows = select.query([RECENT])?;
-        while let Some(row) = rows.next()? {
-            recent.extend(reading(row));
-        }
-    }
-    recent.reverse();
-    Ok(recent)
-}
-
-/// Takes the columns of [`RECENT_SQL`]. A row that is no reading of Vigie's own can't come again either,
-/// and has no rules.
-fn reading(row: &Row<'_>) -> Option<Reading> {
-    let text = |column| row.get_ref(column).ok()?.as_str().ok();
-    Some(Reading {
-        sensor_id: SensorId::new(text(0)?).ok()?,
-        location: Location::new(text(1).unwrap_or_default()),
-        quantity: Quantity::new(text(2)?).ok()?,
-        value: Value::new(row.get(3).ok()?).ok()?,
-        unit: Unit::new(text(4)?),
-        timestamp: time::parse_stored(text(5)?)?,
-    })
-}
-
-/// Takes [`EVENT_COLUMNS`].
-fn alert_event(row: &Row<'_>) -> Result<AlertEvent, Unreadable> {
-    Ok(AlertEvent {
-        alert_id: text(row, 1)?,
-        rule: text(row, 2)?,
-        alert_type: text(row, 3)?,
-        sensor_id: SensorId::new(&text(row, 4)?)?,
-        location: Location::new(&text(row, 5)?),
-        quantity: Quantity::new(&text(row, 6)?)?,
-        value: value(row, 7)?,
-        unit: Unit::new(&text(row, 8)?),
-        threshold: row.get(9)?,
-        severity: text(row, 10)?.parse::<Priority>()?,
-        state: text(row, 11)?.parse::<AlertState>()?,
-        change: change(row, 15)?,
-        operator: operator(row, 16)?,
-        message: row.get(12)?,
-        timestamp: moment(row, 13)?,
-        announced: row.get(18)?,
-        is_silent_end: row.get(19)?,
-        in_flood: row.get(14)?,
-    })
-}
-
-/// A row from before transitions were kept was raised or returned.
-fn change(row: &Row<'_>, column: usize) -> Result<Change, Unreadable> {
-    match row.get::<_, Option<Arc<str>>>(column)? {
-        Some(change) => Ok(change.parse::<Change>()?),
-        None if &*text(row, 11)? == AlertState::Resolved.as_str() => Ok(Change::Returned),
-        None => Ok(Change::Raised),
-    }
-}
-
-fn operator(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Operator>> {
-    let by: Option<Arc<str>> = row.get(column)?;
-    let why = row.get(column + 1)?;
-    Ok(by.map(|by| Operator { by, why }))
-}
-
-fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
+pub(in crate::store) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
     row.get(column)
 }
 
-fn moment(row: &Row<'_>, column: usize) -> Result<DateTime<Utc>, Unreadable> {
+pub(in crate::store) fn moment(row: &Row<'_>, column: usize) -> Result<DateTime<Utc>, Unreadable> {
     let text = text(row, column)?;
     time::parse_stored(&text).ok_or_else(|| format!("`{text}` is no timestamp").into())
-}
-
-/// An integer was carried as one, a real as a real; an empty text is none.
-fn value(row: &Row<'_>, column: usize) -> Result<Option<Value>, Unreadable> {
-    Ok(match row.get(column)? {
-        types::Value::Integer(number) => Some(Value::from_json(&number.into())?),
-        types::Value::Real(number) => Some(Value::new(number)?),
-        types::Value::Text(text) if text.is_empty() => None,
-        other => return Err(format!("{other:?} is no value").into()),
-    })
 }

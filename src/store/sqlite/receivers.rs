@@ -1,29 +1,20 @@
 //! What receivers of notifications keep, and the alert events they ask for.
 
+use std::sync::LazyLock;
+
 use r2d2_sqlite::rusqlite::{self, Connection, OptionalExtension, params};
 
-use super::database::{Database, OpenError};
-use super::recall::{self, EVENT_COLUMNS};
-use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, PendingAlert};
+use super::events::{self, EVENT_COLUMNS};
+use super::recall;
+use crate::domain::AlertEvent;
+use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts};
 
-impl Database {
-    /// Forgets what all receivers kept but those that are `named`: one that comes back later is new,
-    /// and is not told of what happened meanwhile.
-    ///
-    /// # Errors
-    /// When the file can't be written.
-    pub fn keep_receivers<'n>(
-        &mut self,
-        named: impl IntoIterator<Item = &'n str>,
-    ) -> Result<(), OpenError> {
-        let path = self.connection.path().unwrap_or_default().to_owned();
-        let named: Vec<_> = named.into_iter().collect();
-        forget_others(&mut self.connection, &named)
-            .map_err(|error| OpenError::sqlite(path.as_ref(), &error))
-    }
-}
-
-fn forget_others(connection: &mut Connection, named: &[&str]) -> rusqlite::Result<()> {
+/// Forgets what all receivers kept but those that are `named`: one that comes back later is new, and is not
+/// notified of what happened meanwhile.
+pub(in crate::store) fn forget_others(
+    connection: &mut Connection,
+    named: &[&str],
+) -> rusqlite::Result<()> {
     let known: Vec<String> = connection
         .prepare("SELECT receiver FROM receivers")?
         .query_map([], |row| row.get(0))?
@@ -41,7 +32,7 @@ pub(in crate::store) fn keep(connection: &Connection, keep: &KeepReceiver) -> ru
     let KeepReceiver { receiver, through, parts } = keep;
     connection
         .prepare_cached("REPLACE INTO receivers (receiver, through) VALUES (?1, ?2)")?
-        .execute(params![receiver, through])?;
+        .execute(params![receiver, through.cast_signed()])?;
     let mut put = connection.prepare_cached(
         "REPLACE INTO receiver_states (receiver, part, state) VALUES (?1, ?2, ?3)",
     )?;
@@ -62,62 +53,64 @@ pub(in crate::store) fn kept(
 ) -> rusqlite::Result<KeptByReceiver> {
     let through = connection
         .prepare_cached("SELECT through FROM receivers WHERE receiver = ?1")?
-        .query_row([receiver], |row| row.get(0))
-        .optional()?;
-    let last_row_id = connection
-        .prepare_cached("SELECT coalesce(max(id), 0) FROM alerts")?
-        .query_row([], |row| row.get(0))?;
+        .query_row([receiver], |row| row.get::<_, i64>(0))
+        .optional()?
+        .map(i64::unsigned_abs);
+    let last_event = recall::last_event(connection)?;
     let parts = connection
         .prepare_cached("SELECT part, state FROM receiver_states WHERE receiver = ?1")?
         .query_map([receiver], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(KeptByReceiver { through, last_row_id, parts })
+    Ok(KeptByReceiver { through, last_event, parts })
 }
 
 pub(in crate::store) fn alerts(
     connection: &Connection,
     which: &LoadAlerts,
-) -> rusqlite::Result<Vec<PendingAlert>> {
+) -> rusqlite::Result<Vec<AlertEvent>> {
     match which {
-        LoadAlerts::After { row_id, at_most } => after(connection, *row_id, *at_most),
-        LoadAlerts::Rows(rows) => of_rows(connection, rows),
+        LoadAlerts::After { number, at_most } => after(connection, *number, *at_most),
+        LoadAlerts::Numbers(numbers) => of_numbers(connection, numbers),
     }
 }
 
-/// The events after row `?1`.
-pub(in crate::store) fn after_sql() -> String {
+/// The events after the one of number `?1`.
+pub(in crate::store) static AFTER_SQL: LazyLock<String> = LazyLock::new(|| {
     // The planner would rather walk along the rows themselves.
     format!(
-        "SELECT {EVENT_COLUMNS} FROM alerts INDEXED BY alerts_told
-         WHERE id > ?1 AND (announced OR silent_end) ORDER BY id"
+        "SELECT {} FROM alerts INDEXED BY alerts_told
+         WHERE id > ?1 AND (announced OR silent_end) ORDER BY id",
+        *EVENT_COLUMNS
     )
-}
+});
 
-/// The row itself says what receivers are to hear of: how its rule is announced now need not be how it
-/// was then.
+static OF_NUMBER_SQL: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {} FROM alerts WHERE id = ?1", *EVENT_COLUMNS));
+
+/// The row itself says what receivers are notified of: how its rule is announced now need not be how it was
+/// then.
 fn after(
     connection: &Connection,
-    row_id: i64,
+    number: u64,
     at_most: usize,
-) -> rusqlite::Result<Vec<PendingAlert>> {
-    let mut select = connection.prepare_cached(&after_sql())?;
-    let mut rows = select.query([row_id])?;
+) -> rusqlite::Result<Vec<AlertEvent>> {
+    let mut select = connection.prepare_cached(&AFTER_SQL)?;
+    let mut rows = select.query([number.cast_signed()])?;
     let mut alerts = Vec::new();
     while alerts.len() < at_most {
         let Some(row) = rows.next()? else { break };
-        alerts.extend(recall::readable(row)?);
+        alerts.extend(events::readable(row)?);
     }
     Ok(alerts)
 }
 
-fn of_rows(connection: &Connection, row_ids: &[i64]) -> rusqlite::Result<Vec<PendingAlert>> {
-    let mut select =
-        connection.prepare_cached(&format!("SELECT {EVENT_COLUMNS} FROM alerts WHERE id = ?1"))?;
-    let mut alerts = Vec::with_capacity(row_ids.len());
-    for row_id in row_ids {
-        let mut rows = select.query([row_id])?;
+fn of_numbers(connection: &Connection, numbers: &[u64]) -> rusqlite::Result<Vec<AlertEvent>> {
+    let mut select = connection.prepare_cached(&OF_NUMBER_SQL)?;
+    let mut alerts = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        let mut rows = select.query([number.cast_signed()])?;
         if let Some(row) = rows.next()? {
-            alerts.extend(recall::readable(row)?);
+            alerts.extend(events::readable(row)?);
         }
     }
     Ok(alerts)
@@ -126,11 +119,12 @@ fn of_rows(connection: &Connection, row_ids: &[i64]) -> rusqlite::Result<Vec<Pen
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{AlertEvent, AlertState};
-    use crate::store::fixtures::{alerts as stored_alerts, event, settings};
-    use crate::store::sqlite::write::{Work, commit};
+    use crate::domain::AlertState;
+    use crate::store::ledger::Work;
+    use crate::store::sqlite::fixtures::commit;
+    use crate::store::sqlite::fixtures::{alerts as stored_alerts, event, settings};
 
-    fn keep(through: i64, parts: &[(&str, Option<&str>)]) -> KeepReceiver {
+    fn keep(through: u64, parts: &[(&str, Option<&str>)]) -> KeepReceiver {
         let owned =
             |(part, state): &(&str, Option<&str>)| ((*part).to_owned(), state.map(str::to_owned));
         KeepReceiver { receiver: "a".into(), through, parts: parts.iter().map(owned).collect() }
@@ -139,7 +133,8 @@ mod tests {
     #[test]
     fn what_is_announced_is_loaded_and_so_are_ends_that_their_rules_announce_to_nobody() {
         let folder = tempfile::tempdir().unwrap();
-        let mut database = crate::store::open(&settings(&folder.path().join("a.db"))).unwrap();
+        let mut database =
+            crate::store::sqlite::database::open(&settings(&folder.path().join("a.db"))).unwrap();
         let quiet = |event: AlertEvent| AlertEvent { announced: false, ..event };
         let events = [
             event("a", "A", 1, AlertState::Active),
@@ -149,22 +144,23 @@ mod tests {
             event("c", "C", 5, AlertState::Active),
         ];
         commit(&mut database, &[Work::Store(&stored_alerts(events))]).unwrap();
-        let rows = |which: &LoadAlerts| -> Vec<(i64, String)> {
+        let rows = |which: &LoadAlerts| -> Vec<(u64, String)> {
             let found = alerts(&database.connection, which).unwrap();
-            found.into_iter().map(|it| (it.row_id, it.event.alert_id.to_string())).collect()
+            found.into_iter().map(|event| (event.number, event.alert_id.to_string())).collect()
         };
-        let row = |row_id, alert_id: &str| (row_id, alert_id.to_owned());
-        let after = |row_id, at_most| rows(&LoadAlerts::After { row_id, at_most });
+        let row = |number, alert_id: &str| (number, alert_id.to_owned());
+        let after = |number, at_most| rows(&LoadAlerts::After { number, at_most });
         assert_eq!(after(0, 9), [row(1, "a"), row(4, "a"), row(5, "c")], "one was withheld");
         assert_eq!(after(1, 1), [row(4, "a")]);
-        assert_eq!(rows(&LoadAlerts::Rows(vec![5, 2, 99])), [row(5, "c"), row(2, "b")]);
-        assert_eq!(kept(&database.connection, "a").unwrap().last_row_id, 5);
+        assert_eq!(rows(&LoadAlerts::Numbers(vec![5, 2, 99])), [row(5, "c"), row(2, "b")]);
+        assert_eq!(kept(&database.connection, "a").unwrap().last_event, 5);
     }
 
     #[test]
     fn what_a_receiver_keeps_is_given_back_and_to_no_other() {
         let folder = tempfile::tempdir().unwrap();
-        let mut database = crate::store::open(&settings(&folder.path().join("a.db"))).unwrap();
+        let mut database =
+            crate::store::sqlite::database::open(&settings(&folder.path().join("a.db"))).unwrap();
         assert_eq!(kept(&database.connection, "a").unwrap(), KeptByReceiver::default());
         let first = keep(3, &[("x", Some("1")), ("y", Some("2"))]);
         let second = keep(4, &[("x", None), ("y", Some("3"))]);
@@ -173,9 +169,9 @@ mod tests {
         assert_eq!(found.through, Some(4));
         assert_eq!(found.parts, [("y".to_owned(), "3".to_owned())]);
         assert_eq!(kept(&database.connection, "b").unwrap().through, None);
-        database.keep_receivers(["a"]).unwrap();
+        forget_others(&mut database.connection, &["a"]).unwrap();
         assert_eq!(kept(&database.connection, "a").unwrap(), found);
-        database.keep_receivers(["b"]).unwrap();
+        forget_others(&mut database.connection, &["b"]).unwrap();
         assert_eq!(kept(&database.connection, "a").unwrap(), KeptByReceiver::default());
     }
 }

@@ -7,10 +7,10 @@
 use r2d2_sqlite::rusqlite::{self, Connection, TransactionBehavior};
 
 /// The version this program reads and writes.
-pub(in crate::store) const VERSION: u32 = 8;
+pub(in crate::store) const VERSION: u32 = 9;
 
 const STEPS: [&str; VERSION as usize] =
-    [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8];
+    [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9];
 
 /// The columns of the table that the system Vigie grew from made.
 const ORIGIN_COLUMNS: [&str; 6] =
@@ -206,6 +206,25 @@ ALTER TABLE alerts ADD COLUMN silent_end BOOLEAN NOT NULL DEFAULT FALSE;
 CREATE INDEX alerts_told ON alerts (id) WHERE announced OR silent_end;
 ";
 
+/// With the position go the wall clock, a listening clock for each way in (the one there was is the own sensors'
+/// now, and the others begin like it), and how far own readings are published. `series_states` has the parts
+/// of a checkpoint of each series with rules, as evaluation wrote them, and the row id of its table that each reaches.
+const STEP_9: &str = "
+ALTER TABLE ingest_position ADD COLUMN received_us INTEGER;
+ALTER TABLE ingest_position ADD COLUMN embedded_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ingest_position ADD COLUMN remote_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ingest_position ADD COLUMN published INTEGER NOT NULL DEFAULT 0;
+UPDATE ingest_position SET embedded_us = watch_us, remote_us = watch_us;
+CREATE TABLE series_states (
+    sensor_id TEXT NOT NULL,
+    quantity TEXT NOT NULL,
+    part TEXT NOT NULL,
+    state BLOB NOT NULL,
+    reaches INTEGER NOT NULL,
+    PRIMARY KEY (sensor_id, quantity, part)
+);
+";
+
 /// What a file turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Found {
@@ -262,9 +281,8 @@ fn migrate_by(connection: &mut Connection, steps: &[&str]) -> rusqlite::Result<(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
+    use crate::store::ledger::PendingQuery;
     use crate::store::sqlite::{recall, receivers, write};
 
     fn version(connection: &Connection) -> u32 {
@@ -304,10 +322,11 @@ mod tests {
                 'HIGH', 'resolved', 'm', '2024-08-14T10:30:00.000000+00:00', 1)";
         connection.execute(sql, []).unwrap();
         migrate(&mut connection).unwrap();
-        let pending = recall::pending_alerts(&connection, 0, 10, &HashSet::new()).unwrap();
+        let all = PendingQuery { after: 0, at_most: 10, except: &[] };
+        let pending = recall::pending_alerts(&connection, &all).unwrap();
         assert_eq!(pending.len(), 1);
-        assert_eq!(pending[0].event.change, crate::domain::Change::Returned);
-        assert_eq!(pending[0].event.operator, None);
+        assert_eq!(pending[0].change, crate::domain::Change::Returned);
+        assert_eq!(pending[0].operator, None);
     }
 
     #[test]
@@ -375,7 +394,7 @@ mod tests {
     fn what_receivers_are_told_is_found_without_a_walk_through_what_was_withheld() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection).unwrap();
-        let plan = plan(&connection, &receivers::after_sql().replace("?1", "7"));
+        let plan = plan(&connection, &receivers::AFTER_SQL.replace("?1", "7"));
         assert!(plan.contains("USING INDEX alerts_told (id>?)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
     }

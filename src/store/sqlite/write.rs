@@ -7,14 +7,16 @@
 mod readings;
 
 use chrono::{DateTime, Utc};
-use r2d2_sqlite::rusqlite::{self, Transaction, TransactionBehavior, params, types};
+use r2d2_sqlite::rusqlite::{self, Transaction, TransactionBehavior, params};
 
 use super::database::{Database, SensorsKnown};
-use super::{recall, receivers};
+use super::{events, receivers, resume};
 use crate::domain::{
-    ActionRecord, AlarmState, AlertEvent, AlertState, Reading, Rejected, Value, time,
+    ActionRecord, AlarmState, AlertEvent, AlertState, Ingress, Reading, Rejected, time,
 };
-use crate::messages::{KeepReceiver, Store};
+use crate::ingest::Position;
+use crate::messages::Store;
+use crate::store::ledger::Work;
 
 /// How many sensors' units and places are remembered: a stream of ever new ids must not fill the
 /// memory. Past this they are forgotten, and written anew as they come.
@@ -25,34 +27,16 @@ pub(in crate::store) const BOUND_IDLE_SQL: &str = "DELETE FROM operator_actions 
     (SELECT id FROM operator_actions WHERE outcome <> 'done'
      ORDER BY id DESC LIMIT -1 OFFSET ?1)";
 
-/// One message's work. Repeated, each kind changes nothing.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::store) enum Work<'a> {
-    Store(&'a Store),
-    /// The broker has the alert events of these rows.
-    Delivered {
-        row_ids: &'a [i64],
-        at: DateTime<Utc>,
-    },
-    Receiver(&'a KeepReceiver),
-}
-
-impl Work<'_> {
-    pub const fn num_rows(&self) -> usize {
-        match self {
-            Self::Store(store) => store.num_rows(),
-            Self::Delivered { row_ids, .. } => row_ids.len(),
-            Self::Receiver(keep) => 1 + keep.parts.len(),
-        }
-    }
-}
-
 /// Commits all of it in one transaction, leaving out what was committed before.
 ///
 /// # Errors
 /// Then nothing of it is committed.
-pub(in crate::store) fn commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()> {
-    let result = try_commit(database, work);
+pub(in crate::store) fn commit(
+    database: &mut Database,
+    work: &[Work<'_>],
+    published: Position,
+) -> rusqlite::Result<()> {
+    let result = try_commit(database, work, published);
     if result.is_ok() {
         database.checkpoints.note(work.iter().map(Work::num_rows).sum());
     }
@@ -63,13 +47,17 @@ pub(in crate::store) fn commit(database: &mut Database, work: &[Work<'_>]) -> ru
     result
 }
 
-fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()> {
-    if work.is_empty() {
+fn try_commit(
+    database: &mut Database,
+    work: &[Work<'_>],
+    published: Position,
+) -> rusqlite::Result<()> {
+    if work.is_empty() && database.published >= published {
         return Ok(());
     }
-    let Database { connection, naive, rejected_keep, sensors, .. } = database;
+    let Database { connection, naive, rejected_keep, sensors, .. } = &mut *database;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let (committed, _) = recall::progress(&transaction)?;
+    let committed = resume::progress(&transaction)?.batch;
     let mut last: Option<&Store> = None;
     let mut rows = Rows {
         transaction: &transaction,
@@ -85,7 +73,7 @@ fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()
                 last = Some(store);
             }
             Work::Store(_committed_before) => {}
-            Work::Delivered { row_ids, at } => rows.delivered(row_ids, *at)?,
+            Work::Delivered { numbers, at } => rows.delivered(numbers, *at)?,
             Work::Receiver(keep) => receivers::keep(&transaction, keep)?,
         }
     }
@@ -94,7 +82,10 @@ fn try_commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Result<()
     if let Some(store) = last {
         rows.progress(store)?;
     }
-    transaction.commit()
+    rows.published(published)?;
+    transaction.commit()?;
+    database.published = published;
+    Ok(())
 }
 
 /// The rows of the transaction under way.
@@ -112,12 +103,14 @@ impl Rows<'_> {
             self.sensor(&judged.reading)?;
         }
         readings::insert(self.transaction, &store.readings, self.naive)?;
-        for (row_id, event) in store.alert_rows() {
-            self.alert(row_id, event)?;
+        for event in &store.alerts {
+            events::insert(self.transaction, event, self.naive)?;
+            self.standing(event)?;
         }
         for alarm in &store.alarms {
             self.alarm_state(alarm)?;
         }
+        resume::put_series(self.transaction, &store.series)?;
         for record in &store.actions {
             self.action(record)?;
         }
@@ -130,14 +123,28 @@ impl Rows<'_> {
     fn progress(&self, store: &Store) -> rusqlite::Result<()> {
         // 292,000 years at a million messages a second, or of microseconds.
         let integer = |count: u128| i64::try_from(count).unwrap_or(i64::MAX);
+        let clock = |ingress| integer(store.clocks.get(ingress).as_micros());
         self.transaction
-            .prepare_cached("UPDATE ingest_position SET position = ?1, number = ?2, watch_us = ?3")?
-            .execute([
+            .prepare_cached(
+                "UPDATE ingest_position SET position = ?1, number = ?2, received_us = ?3,
+                    watch_us = ?4, embedded_us = ?5, remote_us = ?6",
+            )?
+            .execute(params![
                 integer(store.through.into()),
                 integer(store.number.into()),
-                integer(store.watch.as_micros()),
+                store.received_at.map(|at| at.timestamp_micros()),
+                clock(Ingress::Own),
+                clock(Ingress::Embedded),
+                clock(Ingress::Remote),
             ])?;
         Ok(())
+    }
+
+    /// How far own readings are published. It never goes back.
+    fn published(&self, through: Position) -> rusqlite::Result<()> {
+        let through = i64::try_from(through).unwrap_or(i64::MAX);
+        let sql = "UPDATE ingest_position SET published = ?1 WHERE published < ?1";
+        self.transaction.prepare_cached(sql)?.execute([through]).map(drop)
     }
 
     fn alarm_state(&self, alarm: &AlarmState) -> rusqlite::Result<()> {
@@ -205,43 +212,9 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn alert(&self, row_id: Option<i64>, event: &AlertEvent) -> rusqlite::Result<()> {
-        let at = time::stored(event.timestamp, self.naive);
-        self.transaction
-            .prepare_cached(
-                "INSERT INTO alerts (id, alert_id, rule, alert_type, sensor_id, location, quantity,
-                    value, unit, threshold, severity, state, message, timestamp, announced,
-                    silent_end, in_flood, transition, \"by\", why)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                    ?17, ?18, ?19, ?20)",
-            )?
-            .execute(params![
-                row_id,
-                event.alert_id,
-                event.rule,
-                event.alert_type,
-                event.sensor_id.as_str(),
-                event.location.as_str(),
-                event.quantity.as_str(),
-                event.value.map_or_else(none, as_carried),
-                event.unit.as_str(),
-                event.threshold,
-                event.severity.as_str(),
-                event.state.as_str(),
-                event.message,
-                at,
-                event.announced,
-                event.is_silent_end,
-                event.in_flood,
-                event.change.as_str(),
-                event.operator.as_ref().map(|operator| &operator.by),
-                event.operator.as_ref().and_then(|operator| operator.why.as_ref()),
-            ])?;
-        self.standing(event, &at)
-    }
-
     /// A further event of an alert that stands already changes nothing, its beginning least of all.
-    fn standing(&self, event: &AlertEvent, at: &str) -> rusqlite::Result<()> {
+    fn standing(&self, event: &AlertEvent) -> rusqlite::Result<()> {
+        let at = time::stored(event.timestamp, self.naive);
         let (id, rule) = (event.sensor_id.as_str(), event.rule.as_ref());
         match event.state {
             AlertState::Active => self
@@ -252,7 +225,7 @@ impl Rows<'_> {
                      ON CONFLICT DO UPDATE SET alert_id = excluded.alert_id, since = excluded.since
                      WHERE alert_id <> excluded.alert_id",
                 )?
-                .execute([id, rule, event.alert_id.as_ref(), at])?,
+                .execute([id, rule, event.alert_id.as_ref(), &at])?,
             AlertState::Resolved => self
                 .transaction
                 .prepare_cached("DELETE FROM standing_alerts WHERE sensor_id = ?1 AND rule = ?2")?
@@ -307,30 +280,15 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn delivered(&self, row_ids: &[i64], at: DateTime<Utc>) -> rusqlite::Result<()> {
+    fn delivered(&self, numbers: &[u64], at: DateTime<Utc>) -> rusqlite::Result<()> {
         let at = time::stored(at, self.naive);
         let mut update = self.transaction.prepare_cached(
             "UPDATE alerts SET published_at = ?1 WHERE id = ?2 AND published_at IS NULL",
         )?;
-        for row_id in row_ids {
-            update.execute(params![at, row_id])?;
+        for number in numbers {
+            update.execute(params![at, number.cast_signed()])?;
         }
         Ok(())
-    }
-}
-
-/// What stands for no value in a column that must have one.
-const fn none() -> types::Value {
-    types::Value::Text(String::new())
-}
-
-/// 38 as an integer and 38.0 as a real, so that it is read back as it was carried.
-fn as_carried(value: Value) -> types::Value {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::Number(number)) if number.is_i64() => {
-            number.as_i64().map_or(types::Value::Null, types::Value::Integer)
-        }
-        _ => types::Value::Real(value.get()),
     }
 }
 

@@ -3,10 +3,12 @@ use chrono_tz::Tz;
 
 use super::super::tests::{at, reading, rule, seconds};
 use super::*;
+use crate::alarms::engine::RecordTime;
 use crate::alarms::rule::{Kind, Rule, Timing};
-use crate::domain::AlarmState;
+use crate::domain::{AlarmState, ListeningClocks};
 
 use super::super::Past;
+use super::super::stored::StoredSeries;
 
 /// Rules are called by their kind.
 fn rules(on_delay: u64) -> Vec<Rule> {
@@ -18,12 +20,15 @@ fn rules(on_delay: u64) -> Vec<Rule> {
 struct Bench {
     engine: Engine,
     rules: Vec<Rule>,
-    /// `watch rule change`
+    /// `listened rule change`
     told: Vec<String>,
     heard: Vec<Reading>,
     kept: Vec<AlarmState>,
-    /// On the watch clock.
+    /// On the listening clock.
     now: u64,
+    /// In the log.
+    position: u64,
+    stored: StoredSeries,
 }
 
 impl Bench {
@@ -33,16 +38,24 @@ impl Bench {
 
     fn of(rules: Vec<Rule>) -> Self {
         let engine = Engine::new(rules.clone(), Tz::UTC);
-        Self { engine, rules, told: vec![], heard: vec![], kept: vec![], now: 0 }
+        Self {
+            engine,
+            rules,
+            told: vec![],
+            heard: vec![],
+            kept: vec![],
+            now: 0,
+            position: 0,
+            stored: StoredSeries::default(),
+        }
     }
 
     /// From when its clock went back, if it did.
-    fn hear(&mut self, watch: u64, dated: DateTime<Utc>, value: f64) -> Option<DateTime<Utc>> {
+    fn hear(&mut self, listened: u64, dated: DateTime<Utc>, value: f64) -> Option<DateTime<Utc>> {
         let mut out = Vec::new();
-        self.now = watch;
-        self.engine.elapse(seconds(watch), &mut out);
+        self.advance(listened, &mut out);
         let reading = reading("T", dated, value);
-        let judgement = self.engine.judge(&reading, seconds(watch), &mut out);
+        let judgement = self.engine.judge(&reading, Ingress::Remote, &mut out);
         self.heard.push(reading);
         self.note(out);
         let is_limited = &*self.rules[0].name == "high";
@@ -50,12 +63,17 @@ impl Bench {
         judgement.clock_went_back_from
     }
 
-    fn hear_again(&mut self, watch: u64, dated: DateTime<Utc>) {
+    fn hear_again(&mut self, listened: u64, dated: DateTime<Utc>) {
         let mut out = Vec::new();
-        self.now = watch;
-        self.engine.elapse(seconds(watch), &mut out);
-        self.engine.hear_again(&reading("T", dated, 5.0), seconds(watch), &mut out);
+        self.advance(listened, &mut out);
+        self.engine.hear_again(&reading("T", dated, 5.0), Ingress::Remote, &mut out);
         self.note(out);
+    }
+
+    fn advance(&mut self, listened: u64, out: &mut Vec<Outcome>) {
+        self.now = listened;
+        self.position += 1;
+        self.engine.advance(RecordTime::of(self.position, seconds(listened)), out);
     }
 
     fn note(&mut self, out: Vec<Outcome>) {
@@ -65,15 +83,16 @@ impl Bench {
         }));
     }
 
-    /// As after a restart, with so many of the last readings.
-    fn restart(&mut self, num_recent: usize) {
+    /// As after a restart, with at most so many checkpoints in turn.
+    fn restart(&mut self, at_most: usize) {
         for change in self.engine.changes() {
             self.kept.retain(|old| old.rule != change.rule);
             self.kept.extend(change.state.is_some().then_some(change));
         }
-        let recent = &self.heard[self.heard.len().saturating_sub(num_recent)..];
-        let (watch, alarms) = (seconds(self.now), self.kept.clone());
-        let past = Past { watch, recent, alarms, ..Past::default() };
+        self.stored.commit(&mut self.engine, at_most, self.heard.len());
+        let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
+        let (clocks, alarms) = (ListeningClocks::all_at(seconds(self.now)), self.kept.clone());
+        let past = Past { clocks, series, since, alarms, ..Past::default() };
         let mut out = Vec::new();
         self.engine = Engine::restore(self.rules.clone(), Tz::UTC, past, &mut out);
         self.note(out);
@@ -101,7 +120,7 @@ fn a_clock_that_was_ahead_for_one_reading_silences_nobody_for_good() {
 #[test]
 fn a_clock_put_back_leaves_what_stands_and_what_is_delayed_to_go_on() {
     let mut bench = Bench::new(90);
-    let back = |watch| at(watch - 3600);
+    let back = |listened| at(listened - 3600);
     bench.hear(10_000, at(10_000), 9.0);
     bench.hear(10_090, at(10_090), 9.0);
     for minute in 0..=10 {
@@ -117,10 +136,10 @@ fn a_clock_put_back_leaves_what_stands_and_what_is_delayed_to_go_on() {
 #[test]
 fn what_a_device_has_kept_and_sends_late_does_not_count_beside_what_it_measures_now() {
     let mut bench = Bench::new(0);
-    for watch in (99_900..102_000).step_by(10) {
-        let late = watch % 300 != 0;
-        let dated = if late { at(watch - 50_000) } else { at(watch) };
-        assert_eq!(bench.hear(watch, dated, if late { 9.0 } else { 5.0 }), None);
+    for listened in (99_900..102_000).step_by(10) {
+        let late = listened % 300 != 0;
+        let dated = if late { at(listened - 50_000) } else { at(listened) };
+        assert_eq!(bench.hear(listened, dated, if late { 9.0 } else { 5.0 }), None);
     }
     assert!(bench.told.is_empty(), "{:?}", bench.told);
 }
@@ -136,12 +155,12 @@ fn a_sensor_that_sends_late_is_not_silent() {
     assert_eq!(bench.told, ["200 stale Raised", "200 stale Returned"], "silent for 100 s");
 }
 
-/// The rules by number, what is heard of the last readings at each restart, and whether each has a time of
+/// The rules by number, how many are checkpointed in turn at each restart, and whether each has a time of
 /// its own once the clock went back.
 fn ways() -> impl Iterator<Item = (Vec<Rule>, usize, bool)> {
     let of = [rules(0), rules(0)[..1].to_vec(), rules(0)[1..].to_vec()];
     let ways = of.into_iter().flat_map(|rules| {
-        [0, 5, usize::MAX].map(|num_recent| (rules.clone(), num_recent, true)).into_iter()
+        [0, 5, usize::MAX].map(|at_most| (rules.clone(), at_most, true)).into_iter()
     });
     // Where the times say nothing, what was kept does.
     ways.chain([(rules(0), usize::MAX, false), (rules(0), 0, false)])
@@ -149,7 +168,7 @@ fn ways() -> impl Iterator<Item = (Vec<Rule>, usize, bool)> {
 
 #[test]
 fn a_clock_that_went_back_has_gone_back_after_a_restart_too() {
-    for (rules, num_recent, has_clock) in ways() {
+    for (rules, at_most, has_clock) in ways() {
         let play = |from: usize, num_restarts: usize| {
             let mut bench = Bench::of(rules.clone());
             bench.hear(0, at(0), 9.0);
@@ -161,7 +180,7 @@ fn a_clock_that_went_back_has_gone_back_after_a_restart_too() {
                 assert_eq!(went_back, (n == 12).then(ahead), "{n}, restarted from {from} on");
                 let n = n as usize;
                 if (from..from + num_restarts).contains(&n) {
-                    bench.restart(num_recent);
+                    bench.restart(at_most);
                 }
             }
             bench.told
@@ -169,7 +188,7 @@ fn a_clock_that_went_back_has_gone_back_after_a_restart_too() {
         let whole = play(0, 0);
         for from in 12..30 {
             for num_restarts in [1, 30] {
-                let of = (rules.len(), num_recent, has_clock);
+                let of = (rules.len(), at_most, has_clock);
                 assert_eq!(play(from, num_restarts), whole, "{of:?}, from {from} on");
             }
         }
@@ -208,24 +227,24 @@ fn what_was_kept_while_the_clock_was_ahead_is_of_no_account_and_kept_anew() {
 
 #[test]
 fn what_a_device_has_kept_and_sends_late_is_late_after_a_restart_too() {
-    for num_recent in [usize::MAX, 5, 0] {
+    for at_most in [usize::MAX, 5, 0] {
         let mut bench = Bench::new(0);
-        for watch in (99_900..102_000).step_by(10) {
-            let late = watch % 300 != 0;
-            let dated = if late { at(watch - 50_000) } else { at(watch) };
-            assert_eq!(bench.hear(watch, dated, if late { 9.0 } else { 5.0 }), None);
-            if watch % 70 == 0 {
-                bench.restart(num_recent);
+        for listened in (99_900..102_000).step_by(10) {
+            let late = listened % 300 != 0;
+            let dated = if late { at(listened - 50_000) } else { at(listened) };
+            assert_eq!(bench.hear(listened, dated, if late { 9.0 } else { 5.0 }), None);
+            if listened % 70 == 0 {
+                bench.restart(at_most);
             }
         }
-        assert!(bench.told.is_empty(), "{num_recent}: {:?}", bench.told);
+        assert!(bench.told.is_empty(), "{at_most}: {:?}", bench.told);
         // All of a day, after what it measures now.
         bench.hear(102_000, at(102_000), 5.0);
         for n in 1..80 {
             assert_eq!(bench.hear(102_000 + n, at(n * 1000), 9.0), None);
-            bench.restart(num_recent);
+            bench.restart(at_most);
         }
-        assert!(bench.told.is_empty(), "{num_recent}: {:?}", bench.told);
+        assert!(bench.told.is_empty(), "{at_most}: {:?}", bench.told);
     }
 }
 
@@ -233,8 +252,8 @@ fn what_a_device_has_kept_and_sends_late_is_late_after_a_restart_too() {
 fn a_sensor_without_a_clock_that_measures_the_same_again_is_not_silent() {
     let mut bench = Bench::new(0);
     bench.hear(0, at(1000), 5.0);
-    for watch in [80, 160, 240] {
-        bench.hear_again(watch, at(1000));
+    for listened in [80, 160, 240] {
+        bench.hear_again(listened, at(1000));
     }
     assert!(bench.told.is_empty(), "{:?}", bench.told);
     bench.hear_again(340, at(1000));

@@ -1,13 +1,17 @@
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta};
 use chrono_tz::Tz;
 use proptest::prelude::*;
 
 use super::*;
-use crate::alarms::engine::Past;
+use crate::alarms::engine::stored::StoredSeries;
+use crate::alarms::engine::{Past, RecordTime};
 use crate::alarms::overview::view;
 use crate::alarms::rule::{Kind, Priority, Rule, Selection, Timing};
 use crate::domain::{
-    AlarmState, Location, Operator, Quantity, Reading, SensorId, Unit, Value, Via,
+    AlarmState, Ingress, ListeningClocks, Location, Operator, Quantity, Reading, SensorId, Unit,
+    Value, Via,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -36,13 +40,30 @@ struct Bench {
     kept: Vec<AlarmState>,
     /// On both clocks.
     now: Duration,
+    /// In the log.
+    position: u64,
+    stored: StoredSeries,
 }
 
 impl Bench {
     fn new() -> Self {
         let engine = Engine::new(rules(), Tz::UTC);
         let (out, heard, kept) = (Vec::new(), Vec::new(), Vec::new());
-        Self { engine, out, heard, kept, now: Duration::ZERO }
+        Self {
+            engine,
+            out,
+            heard,
+            kept,
+            now: Duration::ZERO,
+            position: 0,
+            stored: StoredSeries::default(),
+        }
+    }
+
+    fn advance(&mut self) {
+        self.position += 1;
+        let record = RecordTime::of(self.position, self.now);
+        self.engine.advance(record, &mut self.out);
     }
 
     fn at(&self) -> DateTime<chrono::Utc> {
@@ -51,7 +72,7 @@ impl Bench {
 
     fn wait(&mut self, time: Duration) -> &mut Self {
         self.now += time;
-        self.engine.elapse(self.now, &mut self.out);
+        self.advance();
         self
     }
 
@@ -65,7 +86,8 @@ impl Bench {
             unit: Unit::new("celsius"),
             timestamp: self.at(),
         };
-        self.engine.judge(&reading, self.now, &mut self.out);
+        self.advance();
+        self.engine.judge(&reading, Ingress::Remote, &mut self.out);
         self.heard.push(reading);
         self
     }
@@ -78,7 +100,8 @@ impl Bench {
             at: self.at(),
             via: Via::Api,
         };
-        self.engine.operate(action, self.now, &mut self.out)
+        self.advance();
+        self.engine.operate(action, &mut self.out)
     }
 
     fn does(&mut self, what: Action, alarm: &str) -> &mut Self {
@@ -92,7 +115,10 @@ impl Bench {
             self.kept.extend(change.state.is_some().then_some(change));
         }
         let (alarms, standing) = (self.kept.clone(), Vec::new());
-        let past = Past { watch: self.now, recent: &self.heard, alarms, standing };
+        let clocks = ListeningClocks::all_at(self.now);
+        self.stored.commit(&mut self.engine, 1, self.heard.len());
+        let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
+        let past = Past { clocks, series, since, alarms, standing, ..Past::default() };
         self.engine = Engine::restore(rules(), Tz::UTC, past, &mut self.out);
         self
     }
@@ -215,7 +241,7 @@ fn an_alarm_goes_by_its_id_before_it_is_kept_and_after_and_by_no_older_one() {
     let newer = raised.unwrap().alert_id.clone();
     let mut rules = rules();
     rules.reverse();
-    bench.engine.reload(rules, Default::default(), bench.now, &mut bench.out);
+    bench.engine.reload(rules, Default::default(), &mut bench.out);
     bench.does(SHELVE, &newer);
 }
 

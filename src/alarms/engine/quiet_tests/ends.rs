@@ -30,7 +30,9 @@ impl Bench {
             at: at(self.now.as_secs()),
             via: Via::Api,
         };
-        assert_eq!(self.engine.operate(action, self.now, &mut out).outcome, Ok(true));
+        let now = self.record(self.now.as_secs());
+        self.engine.advance(now, &mut out);
+        assert_eq!(self.engine.operate(action, &mut out).outcome, Ok(true));
         self.note(out)
     }
 }
@@ -112,7 +114,9 @@ fn calm_that_passed_by_the_readings_own_times_is_no_chatter() {
     let n = bench.told.len();
     // Of a sensor that kept its readings to itself: an hour later by its own clock.
     let mut out = Vec::new();
-    bench.engine.judge(&reading("T1", at(3600), 9.0), seconds(45), &mut out);
+    let now = bench.record(45);
+    bench.engine.set_time(now, &mut out);
+    bench.engine.judge(&reading("T1", at(3600), 9.0), Ingress::Remote, &mut out);
     bench.note(out);
     assert_eq!(bench.told[n..], ["3600 T1 warm:chattering Returned", "3600 T1 warm Raised"]);
 }
@@ -125,9 +129,10 @@ fn a_restart_makes_no_silence_of_a_device_without_a_clock() {
         let mut heard = Vec::new();
         for (second, value) in [(0, 9.0), (10, 1.0), (900, 2.0), (900, 3.0)] {
             let mut out = Vec::new();
-            bench.now = seconds(second);
+            let now = bench.record(second);
+            bench.engine.set_time(now, &mut out);
             heard.push(reading("T1", at(0), value));
-            bench.engine.judge(&heard[heard.len() - 1], bench.now, &mut out);
+            bench.engine.judge(&heard[heard.len() - 1], Ingress::Remote, &mut out);
             let changes = bench.engine.changes().into_iter();
             bench
                 .kept
@@ -137,13 +142,14 @@ fn a_restart_makes_no_silence_of_a_device_without_a_clock() {
         let alarms: Vec<_> = bench.kept.values().cloned().collect();
         assert_eq!(alarms.len(), 2);
         for alarms in [alarms.clone(), alarms.into_iter().rev().collect()] {
-            let recent = if with_recent { &heard[..] } else { &[] };
-            let past = Past { watch: seconds(1000), recent, alarms, ..Past::default() };
+            let since = if with_recent { heard.clone() } else { vec![] };
+            let clocks = ListeningClocks::all_at(seconds(1000));
+            let past = Past { clocks, since, alarms, ..Past::default() };
             let mut out = Vec::new();
             let mut engine = Engine::restore(rules(), Tz::UTC, past, &mut out);
-            engine.elapse(seconds(1199), &mut out);
+            engine.advance(RecordTime::of(1, seconds(1199)), &mut out);
             assert_eq!(out, [], "300 s are over at 1,200");
-            engine.elapse(seconds(1200), &mut out);
+            engine.advance(RecordTime::of(2, seconds(1200)), &mut out);
             assert_eq!((out.len(), out[0].value), (1, Value::new(3.0).ok()));
         }
     }
@@ -181,7 +187,9 @@ fn an_operators_word_lets_nothing_go_before_what_explains_it_was_looked_at() {
         via: Via::Api,
     };
     let mut out = Vec::new();
-    assert_eq!(bench.engine.operate(action, bench.now, &mut out).outcome, Ok(true));
+    let now = bench.record(81);
+    bench.engine.advance(now, &mut out);
+    assert_eq!(bench.engine.operate(action, &mut out).outcome, Ok(true));
     bench.note(out).wait(81);
     assert!(!bench.told.iter().any(|told| told.contains("sensor Raised")), "{:?}", bench.told);
 }
@@ -192,7 +200,9 @@ fn a_word_of_a_sensor_whose_clock_is_behind_cuts_no_delay_short() {
     rules[0].timing.on_delay = seconds(120);
     let mut bench = Bench::new(rules, QuietSettings::default());
     let mut out = Vec::new();
-    bench.engine.judge(&reading("T1", at(820), 1.0), seconds(1000), &mut out);
+    let now = bench.record(1000);
+    bench.engine.set_time(now, &mut out);
+    bench.engine.judge(&reading("T1", at(820), 1.0), Ingress::Remote, &mut out);
     bench.note(out).wait(1300).availability("T1", 1330, true).wait(1419);
     assert_eq!(bench.told, [] as [&str; 0]);
     bench.wait(1420);
@@ -215,7 +225,8 @@ fn what_was_told_of_chattering_and_of_a_flood_is_over_when_it_cannot_be_read() {
     for rules in [warm(8.0), vec![]] {
         let alarms = vec![kept("T1", "warm"), kept("*", ":flood")];
         let standing = vec![standing("T1", "warm:chattering"), standing("*", "flood")];
-        let past = Past { watch: seconds(100), alarms, standing, ..Past::default() };
+        let clocks = ListeningClocks::all_at(seconds(100));
+        let past = Past { clocks, alarms, standing, ..Past::default() };
         let mut out = Vec::new();
         let mut engine = Engine::restore(rules, Tz::UTC, past, &mut out);
         let ends = out.iter().map(|outcome| (&*outcome.alert_id, outcome.transition.announced));

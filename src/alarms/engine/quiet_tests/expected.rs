@@ -32,7 +32,9 @@ fn a_sensor_that_should_speak_and_never_does_is_silent() {
     assert_eq!(bench.told.len(), 1, "T3 is forgotten, T1 told already: {:?}", bench.told);
     // Its first reading may be older than the start.
     let mut out = Vec::new();
-    bench.engine.judge(&reading("T1", at(5), 1.0), seconds(460), &mut out);
+    let now = bench.record(460);
+    bench.engine.advance(now, &mut out);
+    bench.engine.judge(&reading("T1", at(5), 1.0), Ingress::Remote, &mut out);
     assert_eq!(out[0].transition.change, Change::Returned);
     bench.restart(dead()).expect(&["T2"]).wait(500);
     assert_eq!(bench.told[1..], ["500 T2 dead Raised"]);
@@ -57,17 +59,18 @@ fn a_sensor_that_never_spoke_goes_where_it_is_expected() {
     };
     let mut bench = Bench::new(dead(), QuietSettings::default());
     let mut out = Vec::new();
-    let now = |second| Moment { at: at(second), watch: seconds(second) };
-    bench.engine.expect(&[expected("A")], now(0), &mut out);
+    bench.wait(0);
+    bench.engine.expect(&[expected("A")], &mut out);
     bench.wait(100);
-    bench.engine.expect(&[expected("B")], now(100), &mut out);
+    bench.engine.expect(&[expected("B")], &mut out);
     bench.wait(299).wait(300);
     assert_eq!(
         bench.told,
         ["300 T1 dead-B Raised"],
         "its silence counts from when it was expected"
     );
-    bench.engine.expect(&[expected("A")], now(310), &mut out);
+    bench.wait(310);
+    bench.engine.expect(&[expected("A")], &mut out);
     assert_eq!(out.len(), 1, "{out:?}");
     assert_eq!((&*out[0].rule.name, out[0].transition.change), ("dead-B", Change::Closed));
 }
@@ -82,17 +85,17 @@ fn a_sensor_that_never_spoke_measures_in_the_unit_it_is_expected_to() {
     };
     let mut out = Vec::new();
     let mut engine = Engine::new(vec![stale("dead", "T*", 300)], Tz::UTC);
-    let now = Moment { at: at(0), watch: seconds(0) };
-    engine.expect(&[expected("A", "celsius")], now, &mut out);
+    engine.advance(RecordTime::of(0, seconds(0)), &mut out);
+    engine.expect(&[expected("A", "celsius")], &mut out);
     engine.changes();
     for (place, unit) in [("A", "kelvin"), ("B", "fahrenheit")] {
-        engine.expect(&[expected(place, unit)], now, &mut out);
+        engine.expect(&[expected(place, unit)], &mut out);
         let kept = engine.changes();
         let state = kept[0].state.as_ref().unwrap();
         assert!(state.contains(&format!("\"unit\":\"{unit}\"")), "{state}");
-        engine.expect(&[expected(place, unit)], now, &mut out);
+        engine.expect(&[expected(place, unit)], &mut out);
         assert_eq!(engine.changes(), [], "nothing new");
     }
-    engine.elapse(seconds(300), &mut out);
+    engine.advance(RecordTime::of(1, seconds(300)), &mut out);
     assert_eq!((out.len(), out[0].unit.clone()), (1, Unit::new("fahrenheit")));
 }

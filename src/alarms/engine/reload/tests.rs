@@ -4,11 +4,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use proptest::prelude::*;
 
-use super::super::Past;
+use super::super::stored::StoredSeries;
+use super::super::{Past, RecordTime};
 use super::*;
 use crate::alarms::expression::Expression;
 use crate::alarms::rule::{Kind, Priority, Timing};
-use crate::domain::{Location, Quantity, Reading, Unit, Value};
+use crate::domain::{Ingress, ListeningClocks, Location, Quantity, Reading, Unit, Value};
 
 fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -56,12 +57,23 @@ struct Bench {
     kept: Vec<AlarmState>,
     heard: Vec<Reading>,
     now: u64,
+    /// In the log.
+    position: u64,
+    stored: StoredSeries,
 }
 
 impl Bench {
     fn new(rules: Vec<Rule>) -> Self {
         let engine = Engine::new(rules, Tz::UTC);
-        Self { engine, told: vec![], kept: vec![], heard: vec![], now: 0 }
+        Self {
+            engine,
+            told: vec![],
+            kept: vec![],
+            heard: vec![],
+            now: 0,
+            position: 0,
+            stored: StoredSeries::default(),
+        }
     }
 
     fn hear(&mut self, sensor: &str, second: u64, value: f64) -> &mut Self {
@@ -75,7 +87,7 @@ impl Bench {
         };
         self.wait(second);
         let mut out = Vec::new();
-        self.engine.judge(&reading, seconds(second), &mut out);
+        self.engine.judge(&reading, Ingress::Remote, &mut out);
         self.heard.push(reading);
         self.note(out)
     }
@@ -83,7 +95,8 @@ impl Bench {
     fn wait(&mut self, second: u64) -> &mut Self {
         let mut out = Vec::new();
         self.now = self.now.max(second);
-        self.engine.elapse(seconds(second), &mut out);
+        self.position += 1;
+        self.engine.advance(RecordTime::of(self.position, seconds(second)), &mut out);
         self.note(out)
     }
 
@@ -108,7 +121,7 @@ impl Bench {
 
     fn reload(&mut self, rules: Vec<Rule>) -> &mut Self {
         let mut out = Vec::new();
-        self.engine.reload(rules, QuietSettings::default(), seconds(self.now), &mut out);
+        self.engine.reload(rules, QuietSettings::default(), &mut out);
         self.note(out)
     }
 
@@ -116,7 +129,10 @@ impl Bench {
         self.keep();
         let mut out = Vec::new();
         let (alarms, standing) = (self.kept.clone(), Vec::new());
-        let past = Past { watch: seconds(self.now), recent: &self.heard, alarms, standing };
+        let clocks = ListeningClocks::all_at(seconds(self.now));
+        self.stored.commit(&mut self.engine, 1, self.heard.len());
+        let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
+        let past = Past { clocks, series, since, alarms, standing, ..Past::default() };
         self.engine = Engine::restore(rules, Tz::UTC, past, &mut out);
         out.sort_by_key(|outcome| (outcome.sensor_id.clone(), outcome.rule.name.clone()));
         self.note(out)
@@ -129,7 +145,7 @@ impl Bench {
         let without_heard = |alarm: &AlarmState| {
             let text = alarm.state.as_deref().unwrap_or_default();
             let mut state: serde_json::Value = serde_json::from_str(text).unwrap();
-            for of_no_weight in ["heard", "priority"] {
+            for of_no_weight in ["heard", "position", "priority"] {
                 state.as_object_mut().unwrap().remove(of_no_weight);
             }
             format!("{} {} {state}", alarm.sensor_id, alarm.rule)
@@ -334,7 +350,7 @@ proptest! {
         }
         reloaded.reload(turned);
         prop_assert_eq!(&reloaded.told, &plain.told);
-        prop_assert_eq!(reloaded.engine.next_look(), plain.engine.next_look());
+        prop_assert_eq!(reloaded.engine.next_deadline(), plain.engine.next_deadline());
         play(&mut plain, &script[cut..]);
         play(&mut reloaded, &script[cut..]);
         plain.wait(10_000);

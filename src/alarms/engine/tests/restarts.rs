@@ -97,7 +97,7 @@ fn a_changed_rule_is_closed_in_the_words_it_was_raised_in() {
     let (mut by_restart, mut by_reload) = (Vec::new(), Vec::new());
     let past = Past { alarms: bench.engine.changes(), ..Past::default() };
     let _ = Engine::restore(after(), Tz::UTC, past, &mut by_restart);
-    bench.engine.reload(after(), Default::default(), seconds(1), &mut by_reload);
+    bench.engine.reload(after(), Default::default(), &mut by_reload);
     let raised = ("HIGH_TEMPERATURE".to_owned(), 8.0, Priority::High);
     let told = [by_reload, by_restart].map(|out| out.iter().map(words).collect::<Vec<_>>());
     assert_eq!(told, [vec![raised.clone()], vec![raised]]);
@@ -154,7 +154,7 @@ fn an_alarm_of_which_nothing_can_be_read_any_more_is_over() {
         rule: "warm".into(),
         state: Some(state.to_owned()),
     };
-    let recent = [reading("T", at(5), 9.0)];
+    let since = vec![reading("T", at(5), 9.0)];
     let edited = r#"{"alert_type":"HIGH_HUMIDITY","threshold":60.0,"quantity":"humidity","location":"Quai","alarm":7}"#;
     for (rules, state, said) in [
         (warm(), "{", ("HIGH_TEMPERATURE", 8.0, "temperature", "Chambre froide")),
@@ -162,7 +162,8 @@ fn an_alarm_of_which_nothing_can_be_read_any_more_is_over() {
         (vec![], "{", ("UNKNOWN", 0.0, "unknown", "")),
     ] {
         let (alarms, standing) = (vec![alarm(state)], vec![standing("warm")]);
-        let past = Past { watch: seconds(10), recent: &recent, alarms, standing };
+        let clocks = ListeningClocks::all_at(seconds(10));
+        let past = Past { clocks, since: since.clone(), alarms, standing, ..Past::default() };
         let mut out = Vec::new();
         let mut engine = Engine::restore(rules, Tz::UTC, past, &mut out);
         assert_eq!(engine.take_unread(), [(sensor_id.clone(), "warm".into())]);

@@ -20,7 +20,7 @@ async fn exactly_once(commit: CommitFn) -> Vec<String> {
 
 #[actix::test]
 async fn stores_each_reading_once() {
-    assert!(exactly_once(Arc::new(write::commit)).await.is_empty());
+    assert!(exactly_once(Arc::new(commit)).await.is_empty());
 }
 
 #[actix::test]
@@ -39,15 +39,11 @@ async fn a_panic_after_the_commit_repeats_nothing() {
     }
 }
 
-fn io_error() -> rusqlite::Error {
-    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
-    rusqlite::Error::SqliteFailure(code, Some("disk I/O error".into()))
-}
-
 #[actix::test]
 async fn an_error_ends_the_incarnation_and_loses_nothing() {
     for after in [false, true] {
-        let exits = exactly_once(failing(1, after, || Err(io_error()))).await;
+        let exits =
+            exactly_once(failing(1, after, || Err(io_error("sensor_data.db".as_ref())))).await;
         assert_eq!(exits.len(), 1);
         assert!(
             exits[0].contains("sensor_data.db") && exits[0].contains("disk I/O error"),
@@ -96,7 +92,7 @@ async fn a_panic_of_the_actor_during_a_commit_repeats_nothing() {
     let began = Arc::new(Notify::new());
     let num_commits = AtomicU32::new(0);
     let (through, beginning) = (next_is_through.clone(), began.clone());
-    let commit: CommitFn = Arc::new(move |database, work| {
+    let hooked: CommitFn = Arc::new(move |database, work| {
         if work.is_empty() {
             return Ok(());
         }
@@ -107,7 +103,7 @@ async fn a_panic_of_the_actor_during_a_commit_repeats_nothing() {
             let waiting = changed.wait_timeout_while(done.lock().unwrap(), DEADLINE, |done| !*done);
             drop(waiting.unwrap());
         }
-        let result = write::commit(database, work);
+        let result = commit(database, work);
         if is_first {
             beginning.notify_one();
         } else {
@@ -116,7 +112,7 @@ async fn a_panic_of_the_actor_during_a_commit_repeats_nothing() {
         }
         result
     });
-    let bench = Bench::with(commit, None);
+    let bench = Bench::with(hooked, None);
     bench.send(readings((0..10).map(reading))).await;
     tokio::time::timeout(DEADLINE, began.notified()).await.expect("the first commit begins");
     assert!(bench.addr.send(Panic).await.is_err());
@@ -134,8 +130,7 @@ async fn a_lock_of_another_program_is_waited_out() {
     let (num_busy, busy) = (Arc::new(AtomicU32::new(0)), Arc::new(Notify::new()));
     let bench = Bench::with(watching(num_busy.clone(), busy.clone()), None);
     bench.committed().await;
-    let holder = Connection::open(&bench.path).unwrap();
-    holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let holder = Lock::take(&bench.path);
     for n in 0..100 {
         bench.send(readings([reading(n)])).await;
     }
@@ -143,7 +138,7 @@ async fn a_lock_of_another_program_is_waited_out() {
     // Back-pressure: the route is full of what is not committed.
     assert!(bench.store.try_send(readings([reading(100)])).is_err());
     assert_eq!(bench.num_readings(), 0);
-    holder.execute_batch("ROLLBACK").unwrap();
+    drop(holder);
     bench.committed().await;
     assert_eq!(bench.num_readings(), 100);
     assert!(num_busy.load(Ordering::Relaxed) >= 1);
@@ -157,11 +152,8 @@ async fn a_full_disk_is_waited_out() {
     let has_room = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let room = has_room.clone();
     let commit: CommitFn = Arc::new(move |database, work| {
-        // SQLite says of a file at its page limit what it says of a full disk.
-        let pages = if room.load(Ordering::Relaxed) { 1_000_000 } else { 1 };
-        let limit =
-            database.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
-        limit.and_then(|()| watching(database, work))
+        fill_disk(database, !room.load(Ordering::Relaxed));
+        watching(database, work)
     });
     let bench = Bench::with(commit, None);
     bench.send(readings((0..1000).map(reading))).await;

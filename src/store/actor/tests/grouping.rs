@@ -13,7 +13,7 @@ async fn what_comes_during_a_commit_shares_the_next() {
             if !work.is_empty() && counting.fetch_add(1, Ordering::Relaxed) == 0 {
                 go.lock().unwrap().recv_timeout(DEADLINE).expect("all others are there");
             }
-            write::commit(database, work)
+            commit(database, work)
         }),
         None,
     );
@@ -55,7 +55,7 @@ async fn a_lone_reading_is_committed_unasked() {
 /// What each commit had in it, but for those that only answer a question.
 fn recording(commits: Arc<Mutex<Vec<(usize, usize)>>>, committed: Arc<Notify>) -> CommitFn {
     Arc::new(move |database, work: &[Work<'_>]| {
-        let result = write::commit(database, work);
+        let result = commit(database, work);
         if !work.is_empty() {
             let num_stores = work.iter().filter(|it| matches!(it, Work::Store(_))).count();
             commits.lock().unwrap().push((num_stores, work.len() - num_stores));
@@ -63,6 +63,11 @@ fn recording(commits: Arc<Mutex<Vec<(usize, usize)>>>, committed: Arc<Notify>) -
         }
         result
     })
+}
+
+fn delivered_one() -> PushReport {
+    let link = GatewayLink { incarnation: 1, connection: 0 };
+    PushReport { link, delivered: vec![1], refused: Vec::new() }
 }
 
 #[actix::test]
@@ -75,10 +80,10 @@ async fn a_mark_of_delivery_goes_with_the_readings_that_come_next() {
     clock.committed().await;
     bench.send(numbered(1).0).await;
     bench.committed().await;
-    clock.delivered.send(AlertsDelivered(vec![1]), DEADLINE).await.unwrap();
+    clock.report(0, &[1]).await;
     tokio::time::timeout(DEADLINE, committed.notified()).await.expect("committed unasked");
 
-    bench.delivered.try_send(AlertsDelivered(vec![1])).unwrap();
+    bench.report.try_send(delivered_one()).unwrap();
     bench.store.try_send(numbered(2).0).unwrap();
     bench.committed().await;
     assert_eq!(*commits.lock().unwrap(), [(1, 0), (1, 1)]);
@@ -103,8 +108,7 @@ async fn a_mark_that_comes_during_a_commit_is_committed_unasked() {
     let (mut begun, bench) = (begun, Bench::with(commit, None));
     bench.send(numbered(1).0).await;
     begun.recv().await.unwrap();
-    let taken = bench.delivered.request(AlertsDelivered(vec![1]), DEADLINE).await;
-    taken.expect("the writer has it");
+    bench.report(0, &[1]).await;
     let_go.send(()).unwrap();
     while commits.lock().unwrap().len() < 2 {
         tokio::time::timeout(DEADLINE, committed.notified()).await.expect("committed unasked");

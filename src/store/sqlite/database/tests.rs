@@ -4,8 +4,9 @@ use std::io::Write as _;
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::fixtures::{number, readings, settings, temperature, texts};
-use crate::store::sqlite::write::{Work, commit};
+use crate::store::ledger::Work;
+use crate::store::sqlite::fixtures::commit;
+use crate::store::sqlite::fixtures::{number, readings, settings, temperature, texts};
 
 /// What the origin's script runs at its start.
 const ORIGIN: &str = "CREATE TABLE IF NOT EXISTS sensor_readings (

@@ -32,10 +32,10 @@ pub struct AlertFilter {
     pub state: Option<AlertState>,
     /// At this time or later.
     pub since: Option<DateTime<Utc>>,
-    /// Committed after this row.
-    pub after_row_id: Option<i64>,
-    /// Committed up to this row.
-    pub up_to_row_id: Option<i64>,
+    /// After the event of this number.
+    pub after_number: Option<u64>,
+    /// Up to the event of this number.
+    pub up_to_number: Option<u64>,
     /// At most so many, the newest of them.
     pub newest: Option<u64>,
     /// Only the events that raised an alert which still stands.
@@ -45,7 +45,7 @@ pub struct AlertFilter {
 /// One row of `alerts`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertRow {
-    pub row_id: i64,
+    pub number: u64,
     pub alert_id: String,
     pub rule: String,
     pub alert_type: String,
@@ -98,8 +98,8 @@ impl Serialize for AlertRow {
 }
 
 impl History {
-    /// Hands on the alert events, oldest first, until `each` fails: in order of time, or of commit
-    /// after a given row.
+    /// Hands on the alert events, oldest first, until `each` fails: in order of time, or of their numbers
+    /// after a given one.
     ///
     /// # Errors
     /// When the file can't be read, or `each` failed.
@@ -121,11 +121,11 @@ impl History {
         }
         terms.add("state = ?", filter.state.map(|state| state.as_str().to_owned()));
         terms.add("timestamp >= ?", filter.since.map(time::stored_bound));
-        terms.add("id > ?", filter.after_row_id);
+        terms.add("id > ?", filter.after_number.map(u64::cast_signed));
         // The plus keeps SQLite from choosing the rows' order over the index by time.
-        terms.add("+id <= ?", filter.up_to_row_id);
+        terms.add("+id <= ?", filter.up_to_number.map(u64::cast_signed));
         let select = format!("SELECT {ALERT_COLUMNS} FROM alerts{}", terms.sql());
-        let by: &[_] = if filter.after_row_id.is_some() { &["id"] } else { &["timestamp", "id"] };
+        let by: &[_] = if filter.after_number.is_some() { &["id"] } else { &["timestamp", "id"] };
         let sql = terms.ordered(&select, by, filter.newest, false);
         self.each_row(&sql, terms, &mut |row| Ok(each(alert_row(row)?)?))
     }
@@ -148,14 +148,12 @@ impl History {
         self.each_row(&sql, terms, &mut |row| Ok(each(alert_row(row)?)?))
     }
 
-    /// The row of the alert event committed last; 0 when there is none.
+    /// The number of the last alert event ever stored; 0 for none.
     ///
     /// # Errors
     /// When the file can't be read.
-    pub fn last_alert_row_id(&self) -> Result<i64, QueryError> {
-        let connection = self.pool.get()?;
-        let sql = "SELECT coalesce(max(id), 0) FROM alerts";
-        Ok(connection.query_row(sql, [], |row| row.get(0))?)
+    pub fn last_event(&self) -> Result<u64, QueryError> {
+        Ok(recall::last_event(&*self.pool.get()?)?)
     }
 
     /// What evaluation keeps of its alarms, as it wrote it, by sensor and rule.
@@ -172,7 +170,7 @@ impl History {
 /// Takes [`ALERT_COLUMNS`].
 fn alert_row(row: &Row<'_>) -> rusqlite::Result<AlertRow> {
     Ok(AlertRow {
-        row_id: row.get(0)?,
+        number: row.get::<_, i64>(0)?.unsigned_abs(),
         alert_id: text(row, 1)?,
         rule: text(row, 2)?,
         alert_type: text(row, 3)?,

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::{AlertEvent, AlertState, Change, Operator};
-use crate::store::fixtures::{
+use crate::store::sqlite::fixtures::{
     alerts, append, at, event, humidity, readings, stored, temperature, value,
 };
 
@@ -161,9 +161,9 @@ fn alerts_are_filtered() {
     assert_eq!(events(&path, &late), ["c active 05"]);
     let newest = AlertFilter { newest: Some(2), ..all.clone() };
     assert_eq!(events(&path, &newest), ["c active 04", "c active 05"]);
-    let window = AlertFilter { after_row_id: Some(1), up_to_row_id: Some(3), ..all };
+    let window = AlertFilter { after_number: Some(1), up_to_number: Some(3), ..all };
     assert_eq!(events(&path, &window), ["a active 01", "b active 02"]);
-    assert_eq!(History::open(&path).unwrap().last_alert_row_id().unwrap(), 6);
+    assert_eq!(History::open(&path).unwrap().last_event().unwrap(), 6);
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn an_alert_row_has_all_its_columns() {
     let filter = AlertFilter { sensor: Some("B".into()), ..AlertFilter::default() };
     History::open(&path).unwrap().alerts(&filter, &mut each).unwrap();
     let expected = AlertRow {
-        row_id: 3,
+        number: 3,
         alert_id: "b".into(),
         rule: "high-temperature".into(),
         alert_type: "HIGH_TEMPERATURE".into(),

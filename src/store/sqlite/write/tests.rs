@@ -1,17 +1,19 @@
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::{Action, AlarmOf, Operator, OperatorAction, Refused, SensorId, Via};
-use crate::store::fixtures::{
-    alerts, at, event, humidity, number, readings, rejected, settings, store, temperature, texts,
-    value,
+use crate::domain::{
+    Action, AlarmOf, ListeningClocks, Operator, OperatorAction, Quantity, Refused, SensorId, Via,
 };
-use crate::store::sqlite::recall;
-use crate::store::{Settings, open};
+use crate::store::ledger::{PendingQuery, Settings};
+use crate::store::sqlite::database::open;
+use crate::store::sqlite::fixtures::{
+    alerts, at, commit, event, humidity, number, readings, rejected, settings, store, temperature,
+    texts, value,
+};
+use crate::store::sqlite::{recall, resume};
 
 /// A file, its writer's connection, and the messages sent to it so far.
 struct Bench {
@@ -139,10 +141,11 @@ fn alarm_states_are_kept_until_the_alarm_is_at_rest() {
     let (a, b) = (alarm("A", Some("1")), alarm("B", Some("2")));
     bench.send(&Store { alarms: vec![a.clone(), b.clone()], ..store() });
     assert_eq!(states(&bench), [a, b.clone()]);
-    let watch = Duration::from_micros(7);
-    bench.send(&Store { alarms: vec![alarm("A", None)], watch, ..store() });
+    let clocks = ListeningClocks::all_at(Duration::from_micros(7));
+    bench.send(&Store { alarms: vec![alarm("A", None)], clocks, ..store() });
     assert_eq!(states(&bench), [b]);
-    assert_eq!(recall::progress(&bench.database.connection).unwrap(), (2, watch));
+    let progress = resume::progress(&bench.database.connection).unwrap();
+    assert_eq!((progress.batch, progress.clocks), (2, clocks));
 }
 
 #[test]
@@ -225,7 +228,7 @@ fn a_repeat_is_recognised_by_its_number() {
     let stores: Vec<_> = (0..4).map(|n| readings([temperature("T", n, 20.0)])).collect();
     let work: Vec<_> = stores.iter().map(Work::Store).collect();
     let count = |bench: &Bench| bench.number("SELECT count(*) FROM readings");
-    let position = |bench: &Bench| recall::ingest_position(&bench.database.connection).unwrap();
+    let position = |bench: &Bench| resume::progress(&bench.database.connection).unwrap().position;
     commit(&mut bench.database, &work[..2]).unwrap();
     assert_eq!((count(&bench), position(&bench)), (2, 2));
     // The next incarnation repeats what was committed, and has more.
@@ -289,19 +292,23 @@ fn announced_alerts_are_pending_until_delivered() {
     events[1].announced = false;
     events[2].value = Some(value("38"));
     events[3].value = Some(value("38.0"));
+    for (number, event) in (1..).zip(&mut events) {
+        event.number = number;
+    }
     bench.send(&alerts(events.clone()));
     let pending = |bench: &Bench, after, at_most| {
-        recall::pending_alerts(&bench.database.connection, after, at_most, &HashSet::new()).unwrap()
+        let which = PendingQuery { after, at_most, except: &[] };
+        recall::pending_alerts(&bench.database.connection, &which).unwrap()
     };
     let first = pending(&bench, 0, 10);
     let expected: Vec<_> = [0, 2, 3].map(|n: usize| events[n].clone()).to_vec();
-    assert_eq!(first.iter().map(|alert| alert.event.clone()).collect::<Vec<_>>(), expected);
-    assert_eq!(first[1].event.value.unwrap().to_string(), "38");
-    assert_eq!(first[2].event.value.unwrap().to_string(), "38.0");
-    assert_eq!(pending(&bench, first[0].row_id, 1), first[1..2]);
+    assert_eq!(first, expected);
+    assert_eq!(first[1].value.unwrap().to_string(), "38");
+    assert_eq!(first[2].value.unwrap().to_string(), "38.0");
+    assert_eq!(pending(&bench, first[0].number, 1), first[1..2]);
 
-    let row_ids = [first[0].row_id, first[2].row_id];
-    let work = Work::Delivered { row_ids: &row_ids, at: at(60) };
+    let numbers = [first[0].number, first[2].number];
+    let work = Work::Delivered { numbers: &numbers, at: at(60) };
     commit(&mut bench.database, &[work]).unwrap();
     assert_eq!(pending(&bench, 0, 10), first[1..2]);
     assert_eq!(
@@ -319,12 +326,11 @@ fn an_unreadable_alert_does_not_hold_up_the_others() {
         .connection
         .execute("UPDATE alerts SET state = 'odd' WHERE id = (SELECT min(id) FROM alerts)", [])
         .unwrap();
-    let pending =
-        recall::pending_alerts(&bench.database.connection, 0, 2, &HashSet::new()).unwrap();
-    assert_eq!(
-        pending.iter().map(|alert| alert.event.timestamp).collect::<Vec<_>>(),
-        [at(1), at(2)]
-    );
+    let which = PendingQuery { after: 0, at_most: 2, except: &[] };
+    let pending = recall::pending_alerts(&bench.database.connection, &which).unwrap();
+    assert_eq!(pending.iter().map(|event| event.timestamp).collect::<Vec<_>>(), [at(1), at(2)]);
+    let which = PendingQuery { except: &[Quantity::temperature()], ..which };
+    assert_eq!(recall::pending_alerts(&bench.database.connection, &which).unwrap(), []);
 }
 
 #[test]

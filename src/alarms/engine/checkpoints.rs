@@ -1,0 +1,171 @@
+//! Checkpoints of series: what must be stored at once, and what is stored in turn. Pure.
+//!
+//! Holds always: with the last checkpoint of each series, the readings stored since and the stored alarms,
+//! [`Engine::restore`] makes an engine that goes on exactly as this one. So whatever no reading tells (a
+//! clock that went back, rules that came or went, since when all has been late) is stored in the batch it
+//! happens in. Never: a checkpoint of a series that no rule concerns.
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::sync::Arc;
+
+use super::{Engine, Key};
+use crate::alarms::checkpoint::Checkpoint;
+use crate::alarms::rule::{Kind, Rule, Selection};
+use crate::alarms::series::Series;
+use crate::domain::{Quantity, SeriesPart, SeriesState};
+
+/// Series that are to be checkpointed. Each is at most once in each queue.
+#[derive(Debug, Default)]
+pub(super) struct Checkpoints {
+    now: BTreeSet<Key>,
+    in_turn: VecDeque<Key>,
+    /// Series whose lateness may not be as it is stored.
+    lateness: BTreeSet<Key>,
+    /// Stored parts that are of no use any more.
+    gone: Vec<SeriesState>,
+}
+
+/// Which series concern rules that don't hold for them: a rule that goes by locations may hold for any
+/// that moves, and a rule may compare with another sensor.
+#[derive(Debug, Default)]
+pub(super) struct Concerned {
+    by_location: HashSet<Quantity>,
+    compared: HashSet<Key>,
+}
+
+impl Checkpoints {
+    pub fn note_lateness(&mut self, key: &Key) {
+        self.lateness.insert(key.clone());
+    }
+}
+
+impl Concerned {
+    pub fn new(rules: &[Arc<Rule>]) -> Self {
+        let mut all = Self::default();
+        for rule in rules {
+            if matches!(&rule.selection, Selection::Matching { locations, .. } if !locations.is_empty())
+            {
+                all.by_location.insert(rule.quantity.clone());
+            }
+            let others = match &rule.kind {
+                Kind::Difference { other, .. } => vec![other.clone()],
+                Kind::Expression { condition } => condition.needs().sensors.clone(),
+                _ => Vec::new(),
+            };
+            all.compared.extend(others.into_iter().map(|sensor| (sensor, rule.quantity.clone())));
+        }
+        all
+    }
+
+    pub fn has(&self, key: &Key, series: &Series) -> bool {
+        !series.entries.is_empty() || self.has_without_rules(key)
+    }
+
+    fn has_without_rules(&self, key: &Key) -> bool {
+        self.by_location.contains(&key.1) || self.compared.contains(key)
+    }
+}
+
+impl Engine {
+    /// Parts of checkpoints, to be committed with the readings judged since the last call: all that must be
+    /// stored now, and up to `at_most` more series in turn, those first whose last checkpoint is oldest.
+    pub fn take_checkpoints(&mut self, at_most: usize) -> Vec<SeriesState> {
+        let mut states = std::mem::take(&mut self.checkpoints.gone);
+        for key in std::mem::take(&mut self.checkpoints.lateness) {
+            states.extend(self.lateness(key));
+        }
+        for key in std::mem::take(&mut self.checkpoints.now) {
+            states.extend(self.checkpoint(key));
+        }
+        let mut left = at_most;
+        while left > 0
+            && let Some(key) = self.checkpoints.in_turn.pop_front()
+        {
+            if let Some(series) = self.series.get_mut(&key) {
+                series.pending.is_queued = false;
+            }
+            let state = self.checkpoint(key);
+            left -= usize::from(state.is_some());
+            states.extend(state);
+        }
+        states
+    }
+
+    /// What a series remembers has changed; it is to be checkpointed in its turn, or with this batch.
+    pub(super) fn note_change(&mut self, key: &Key, series: &mut Series, is_now: bool) {
+        if series.pending.has_changed && !is_now {
+            return;
+        }
+        series.pending.has_changed = true;
+        if !self.concerned.has(key, series) {
+            return;
+        }
+        if is_now {
+            self.checkpoints.now.insert(key.clone());
+        } else if !std::mem::replace(&mut series.pending.is_queued, true) {
+            self.checkpoints.in_turn.push_back(key.clone());
+        }
+    }
+
+    pub(super) fn note_lateness(&mut self, key: &Key, series: &Series) {
+        if series.lateness() != series.stored_lateness && self.concerned.has(key, series) {
+            self.checkpoints.lateness.insert(key.clone());
+        }
+    }
+
+    /// A stored part of a series that no rule concerns, or that can't be read.
+    pub(super) fn forget_part(&mut self, key: &Key, part: SeriesPart) {
+        self.checkpoints.gone.push(state(key.clone(), part, None));
+    }
+
+    /// Other rules took over from those that `before` is of: a series they concern anew begins to be
+    /// checkpointed, and one they don't concern ends.
+    pub(super) fn concern(
+        &mut self,
+        key: &Key,
+        series: &mut Series,
+        before: &Concerned,
+        had_rules: bool,
+    ) {
+        let was_concerned = had_rules || before.has_without_rules(key);
+        if self.concerned.has(key, series) {
+            if !was_concerned {
+                self.note_change(key, series, true);
+            }
+            self.note_lateness(key, series);
+        } else if was_concerned && series.newest.value.is_some() {
+            self.forget_part(key, SeriesPart::Windows);
+            if series.stored_lateness.take().is_some() {
+                self.forget_part(key, SeriesPart::Lateness);
+            }
+        }
+    }
+
+    /// `None` where nothing has changed since the last one, or nothing was ever heard.
+    fn checkpoint(&mut self, key: Key) -> Option<SeriesState> {
+        let series = self.series.get_mut(&key)?;
+        let is_of_use = series.newest.value.is_some() && self.concerned.has(&key, series);
+        if !std::mem::take(&mut series.pending.has_changed) || !is_of_use {
+            return None;
+        }
+        let entries = series.entries.iter();
+        let memories =
+            entries.filter_map(|entry| Some((self.marks[entry.rule], entry.remembered()?)));
+        let checkpoint = Checkpoint { newest: series.newest.clone(), memories: memories.collect() };
+        Some(state(key, SeriesPart::Windows, Some(checkpoint.write())))
+    }
+
+    /// `None` where it is stored as it is.
+    fn lateness(&mut self, key: Key) -> Option<SeriesState> {
+        let series = self.series.get_mut(&key)?;
+        let lateness = series.lateness();
+        if std::mem::replace(&mut series.stored_lateness, lateness) == lateness {
+            return None;
+        }
+        Some(state(key, SeriesPart::Lateness, lateness.map(|lateness| lateness.write())))
+    }
+}
+
+fn state((sensor_id, quantity): Key, part: SeriesPart, state: Option<Vec<u8>>) -> SeriesState {
+    SeriesState { sensor_id, quantity, part, state }
+}

@@ -1,0 +1,193 @@
+//! Time as the log has it: listening clocks, wall clock, and what falls due by them. Pure.
+//!
+//! Holds always: the engine takes time from [`Engine::advance`] alone, so the same records give the same
+//! alarms with the same ids. What falls due by one record comes in one order: what has been overdue the
+//! longest on its own clock first. Never: more than one pending look for each series.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::{Engine, Key, Outcome};
+use crate::alarms::kept;
+use crate::domain::{Ingress, ListeningClocks, SensorId};
+
+/// Time of a log record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordTime {
+    /// Position in the log.
+    pub position: u64,
+    /// Wall clock at its receipt.
+    pub received_at: DateTime<Utc>,
+    pub clocks: ListeningClocks,
+}
+
+#[cfg(test)]
+impl RecordTime {
+    /// One listening clock for all ways in, and the wall clock with it.
+    pub(crate) fn of(position: u64, listened: Duration) -> Self {
+        let since = chrono::TimeDelta::from_std(listened).unwrap_or_default();
+        let received_at = DateTime::UNIX_EPOCH + since;
+        Self { position, received_at, clocks: ListeningClocks::all_at(listened) }
+    }
+}
+
+/// When the log needs a time mark at the latest, so that what falls due in silence is noticed: by each
+/// listening clock, and by the wall clock for planned work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Deadlines {
+    pub own: Option<Duration>,
+    pub embedded: Option<Duration>,
+    pub remote: Option<Duration>,
+    pub wall: Option<DateTime<Utc>>,
+}
+
+/// What alerts are named by: the log record, and which of the engine's steps within it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cause {
+    pub position: u64,
+    part: u32,
+}
+
+impl Cause {
+    /// Part of the step that [`Engine::settle`] takes: no other comes so far.
+    const SETTLE: u32 = u32::MAX;
+
+    pub fn alert_id(self, rule: &str, sensor_id: &SensorId) -> Arc<str> {
+        kept::alert_id(rule, sensor_id, self.position, self.part)
+    }
+}
+
+/// When to look at a series though nothing comes of it, by the listening clock it is on.
+#[derive(Debug, Default)]
+pub(super) struct Looks([BTreeSet<(Duration, Key)>; 3]);
+
+impl Looks {
+    fn of(&mut self, ingress: Ingress) -> &mut BTreeSet<(Duration, Key)> {
+        let [own, embedded, remote] = &mut self.0;
+        match ingress {
+            Ingress::Own => own,
+            Ingress::Embedded => embedded,
+            Ingress::Remote => remote,
+        }
+    }
+
+    pub fn insert(&mut self, ingress: Ingress, look_at: Duration, key: Key) {
+        self.of(ingress).insert((look_at, key));
+    }
+
+    pub fn remove(&mut self, ingress: Ingress, look_at: Duration, key: &Key) {
+        self.of(ingress).remove(&(look_at, key.clone()));
+    }
+
+    fn is_over(&mut self, ingress: Ingress, clock: Duration) -> bool {
+        self.of(ingress).first().is_some_and(|(look_at, _)| *look_at <= clock)
+    }
+}
+
+impl Engine {
+    /// Advances to a record of the log and runs out what is due by then. To be called for each record,
+    /// before the record is applied. Cheap when nothing is due. Clocks never go back.
+    pub fn advance(&mut self, now: RecordTime, out: &mut Vec<Outcome>) {
+        self.set_time(now, out);
+        let num_before = out.len();
+        let clocks = self.clocks;
+        let is_due = |ingress| self.looks.is_over(ingress, clocks.get(ingress));
+        if Ingress::ALL.into_iter().any(is_due) || self.is_flood_due() {
+            self.run_out(out);
+            self.follow_up(num_before, out);
+        }
+    }
+
+    /// The same without running anything out by the listening clocks: for made-up time, in which a reading
+    /// may come just as something falls due, and is in time.
+    pub(crate) fn set_time(&mut self, now: RecordTime, out: &mut Vec<Outcome>) {
+        if self.quieting.must_look_at_all {
+            self.settle(now, out);
+        }
+        self.cause = Cause { position: now.position, part: 0 };
+        self.clocks.advance(&now.clocks);
+        self.quieting.turn(now.received_at);
+        if self.quieting.must_look_at_all {
+            self.follow_up(out.len(), out);
+        }
+    }
+
+    /// When the log needs a time mark.
+    pub fn next_deadline(&mut self) -> Deadlines {
+        let [own, embedded, remote] = Ingress::ALL.map(|ingress| self.first_due(ingress));
+        let flood = self.quieting.flood.as_ref().and_then(|flood| flood.due());
+        let own = own.into_iter().chain(flood).min();
+        Deadlines { own, embedded, remote, wall: self.quieting.windows.next_change() }
+    }
+
+    /// One more step within a record: alerts raised in it have ids of their own.
+    pub(super) const fn begin_part(&mut self) {
+        self.cause.part = self.cause.part.saturating_add(1);
+    }
+
+    /// After a start, rules and settings may be others than those that kept alarms quiet: looks at all
+    /// that stand, as of the time before.
+    fn settle(&mut self, now: RecordTime, out: &mut Vec<Outcome>) {
+        if self.quieting.wall.is_none() {
+            self.quieting.turn(now.received_at);
+        }
+        self.cause = Cause { position: now.position, part: Cause::SETTLE };
+        self.follow_up(out.len(), out);
+    }
+
+    fn is_flood_due(&self) -> bool {
+        let due = self.quieting.flood.as_ref().and_then(|flood| flood.due());
+        due.is_some_and(|due| due <= self.clocks.get(Ingress::Own))
+    }
+
+    fn run_out(&mut self, out: &mut Vec<Outcome>) {
+        while let Some((lag, ingress)) = self.most_overdue() {
+            let Some((look_at, key)) = self.looks.of(ingress).pop_first() else { break };
+            let Some(series) = self.series.get_mut(&key) else { continue };
+            series.look_at = None;
+            let clock = self.clocks.get(ingress);
+            self.each_entry(key, out, |entry, rule, newest, reasons| {
+                entry.elapse(rule, newest, (look_at, clock), reasons)
+            });
+            // What one begins or ends, others may have to wait for.
+            self.follow_causes(lag, out);
+        }
+    }
+
+    /// The way in of the series that has been overdue the longest, and for how long.
+    fn most_overdue(&mut self) -> Option<(Duration, Ingress)> {
+        let mut most: Option<(Duration, Ingress)> = None;
+        for ingress in Ingress::ALL {
+            let clock = self.clocks.get(ingress);
+            if !self.looks.is_over(ingress, clock) {
+                continue;
+            }
+            let lag = self.first_due(ingress).and_then(|due| clock.checked_sub(due));
+            if let Some(lag) = lag.filter(|lag| most.is_none_or(|(most, _)| *lag > most)) {
+                most = Some((lag, ingress));
+            }
+        }
+        most
+    }
+
+    /// The first deadline of a listening clock. Looks come early, where readings moved a deadline on: they
+    /// are moved on here.
+    fn first_due(&mut self, ingress: Ingress) -> Option<Duration> {
+        loop {
+            let looks = self.looks.of(ingress);
+            let (look_at, key) = looks.first()?;
+            let due = self.series.get(key).and_then(|series| series.due(&self.rules));
+            if due.is_some_and(|due| due <= *look_at) {
+                return Some(*look_at);
+            }
+            let (_, key) = looks.pop_first()?;
+            if let Some(series) = self.series.get_mut(&key) {
+                series.look_at = due;
+                looks.extend(due.map(|due| (due, key)));
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What is opened before anything is started, so that what is wrong with it is said at once: the database, and
+//! the log of what came in.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::{Config, Endpoint};
+use crate::domain::{Ingress, Reading};
+use crate::ingest::journal::Recovery;
+use crate::ingest::{self, Log, Resume, TakenOver, take_over_outbox};
+use crate::locale::Words;
+use crate::messages::{Cursor, Cursors};
+use crate::store::{self, Prepared};
+
+/// The contract's: a larger payload is rejected.
+const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+/// Unreadable places that are named one by one.
+const DAMAGES_NAMED: usize = 20;
+
+/// What outlives every actor.
+pub(super) struct Stores {
+    pub log: Arc<Log>,
+    pub cursors: Arc<Cursors>,
+    pub storage: Prepared,
+}
+
+/// Opens all of it; migrates the database too, and takes over what an earlier version left beside it.
+///
+/// # Errors
+/// One line on what can't be used, and what to do.
+pub(super) fn open(config: &Config, storage: store::Settings) -> Result<Stores, String> {
+    let database = storage.path.clone();
+    let receivers: Vec<&str> = config.receivers.iter().map(|receiver| &*receiver.name).collect();
+    let storage = store::prepare(storage, &receivers).map_err(|error| error.to_string())?;
+    let progress = storage.progress();
+    let cursors = Arc::new(Cursors {
+        evaluation: Cursor::new(progress.position),
+        publication: Cursor::new(progress.published),
+    });
+    let settings = ingest::Settings {
+        folder: beside(&database, "journal"),
+        durability: config.storage.durability,
+        max_payload_bytes: MAX_PAYLOAD_BYTES,
+    };
+    let resume = Resume { cursors: cursors.clone(), clocks: progress.clocks };
+    let (log, recovery) = Log::open(settings, resume)
+        .map_err(|error| format!("{error}; check the folder, its owner, and the disk"))?;
+    tell(&recovery);
+    let log = Arc::new(log);
+    take_over(&beside(&database, "outbox"), &log, &storage)?;
+    tell_unpublished(&log, config.language.words());
+    if matches!(config.mqtt.endpoint, Endpoint::Remote { .. }) {
+        log.set_open(Ingress::Remote, false); // until the gateway is connected
+    }
+    Ok(Stores { log, cursors, storage })
+}
+
+/// Own readings that the previous version had not published yet.
+fn take_over(outbox: &Path, log: &Arc<Log>, storage: &Prepared) -> Result<(), String> {
+    if !outbox.is_dir() {
+        return Ok(());
+    }
+    let reader = storage.reader().map_err(|error| error.to_string())?;
+    let is_stored = |reading: &Reading| {
+        let found = reader.find_stored(std::slice::from_ref(reading));
+        found.map(|found| !found.is_empty()).map_err(|error| error.to_string())
+    };
+    let found = take_over_outbox(outbox, log, is_stored).map_err(|error| {
+        let advice = "check its owner, its permissions and the disk, or correct storage.path";
+        format!("can't take over the outbox `{}`: {error}; {advice}", outbox.display())
+    })?;
+    let Some(TakenOver { appended, stored, unknown, recovery }) = found else { return Ok(()) };
+    log::info!(
+        target: "vigie::intake",
+        "outbox of the previous version taken over: {appended} readings to be stored and published, {stored} stored already"
+    );
+    let damages = recovery.damages.len() + recovery.missing.len() + unknown;
+    if damages > 0 {
+        log::error!(target: "vigie::intake", "{damages} places of the outbox can't be read, the readings in them are lost; check the disk");
+    }
+    Ok(())
+}
+
+fn tell_unpublished(log: &Log, words: &Words) {
+    let unpublished = usize::try_from(log.unpublished()).unwrap_or(usize::MAX);
+    if unpublished > 0 {
+        log::info!(target: "vigie::gateway", "{}", (words.unpublished_found)(unpublished));
+    }
+}
+
+/// `sensor_data.db` → `sensor_data.db.journal`
+fn beside(database: &Path, what: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".");
+    path.push(what);
+    path.into()
+}
+
+/// Says what an earlier run left behind, and what of it can't be read.
+fn tell(recovery: &Recovery) {
+    if recovery.records > 0 {
+        log::info!(
+            target: "vigie::intake",
+            "{} messages came in before the last end and are not in the database yet: taking them up",
+            recovery.records
+        );
+    }
+    for (path, damage) in recovery.damages.iter().take(DAMAGES_NAMED) {
+        let what: &dyn Display = if damage.is_tail {
+            &"the last write was cut short there; unless the power failed, its message was not acknowledged and comes again"
+        } else {
+            &"what stood there is lost; check the disk"
+        };
+        log::error!(
+            target: "vigie::intake",
+            "journal {}: {damage}: {what}", path.display()
+        );
+    }
+    if let Some(more @ 1..) = recovery.damages.len().checked_sub(DAMAGES_NAMED) {
+        log::error!(target: "vigie::intake", "{more} more places of the journal can't be read");
+    }
+    for (first, last) in recovery.missing.iter().take(DAMAGES_NAMED) {
+        log::error!(
+            target: "vigie::intake",
+            "messages {first} to {last} of the journal ({} in all) are missing and lost: a segment was removed or damaged",
+            last - first + 1
+        );
+    }
+}

@@ -1,0 +1,289 @@
+//! Evaluation as a fold over the log: state and one record give the next state, and what is to be stored. Pure.
+//!
+//! Always: the same records give the same rows, alerts and ids, however they are cut into batches, and whether or
+//! not the state was restored from what is stored in between. Time comes from the records alone.
+//! Never: a clock, a file, a reading twice.
+
+use std::hash::{Hash, Hasher};
+
+use chrono::{DateTime, SubsecRound, Utc};
+
+use super::announce;
+use super::dedup::Dedup;
+use crate::alarms::engine::{Deadlines, Engine, Outcome, Past, RecordTime};
+use crate::domain::{
+    ActionRecord, AlertEvent, Fingerprint, Ingress, ListeningClocks, OperatorAction, QuickSet,
+    Reading, Rejected, SensorId,
+};
+use crate::ingest::{Content, Entry, Position};
+use crate::locale::Words;
+use crate::messages::{Judged, ResumePoint, Ruling, Store};
+
+/// Microseconds: what a row keeps of a reading's time.
+const SUBSECOND_DIGITS: u16 = 6;
+
+/// Something that the log of the daemon should say.
+#[derive(Debug)]
+pub(super) enum Note {
+    /// A reading that was stored already.
+    Redelivered(SensorId),
+    /// The readings of a sensor were late for so long that its clock must have gone back.
+    ClockWentBack { sensor_id: SensorId, from: DateTime<Utc>, to: DateTime<Utc> },
+    /// A sensor is not judged: there are too many others.
+    OneTooMany(SensorId),
+    /// An operator's action was applied or refused.
+    Operated(ActionRecord),
+    /// What was kept of an alarm can't be read.
+    Unreadable { rule: std::sync::Arc<str>, sensor_id: SensorId },
+}
+
+/// What a record brought beside the batch.
+#[derive(Default)]
+pub(super) struct Effects {
+    pub notes: Vec<Note>,
+    /// Actions by the API, to be answered after their commit.
+    pub answers: Vec<(Position, ActionRecord)>,
+}
+
+/// State of the fold.
+pub(super) struct Fold {
+    engine: Engine,
+    dedup: Dedup,
+    /// Series of the daemon's own sensors, by hash.
+    own: QuickSet<u64>,
+    time: RecordTime,
+    /// The way in of records that don't say it: those of the previous version.
+    default_ingress: Ingress,
+    words: &'static Words,
+    /// Number of the last alert event.
+    last_event: u64,
+    /// Readings since the last checkpoint that was taken in turn.
+    readings_since_checkpoint: usize,
+}
+
+/// Readings for each checkpoint of a series that is taken in turn: so the rows to be read again at a restart
+/// are 256 for each series with rules at most, and checkpoints are at most a fifth of what is written.
+const READINGS_A_CHECKPOINT: usize = 256;
+
+impl Fold {
+    /// A fold that has nothing yet; to be restored before use.
+    pub fn new(words: &'static Words, default_ingress: Ingress) -> Self {
+        Self {
+            engine: Engine::default(),
+            dedup: Dedup::default(),
+            own: QuickSet::default(),
+            time: RecordTime {
+                position: 0,
+                received_at: DateTime::UNIX_EPOCH,
+                clocks: ListeningClocks::default(),
+            },
+            default_ingress,
+            words,
+            last_event: 0,
+            readings_since_checkpoint: 0,
+        }
+    }
+
+    /// Continues from what is stored, by the given rules; `started_at` stands in where no record is stored.
+    pub fn restore(
+        &mut self,
+        point: ResumePoint,
+        ruling: Ruling,
+        (zone, started_at): (chrono_tz::Tz, DateTime<Utc>),
+        batch: &mut Store,
+        effects: &mut Effects,
+    ) {
+        let ResumePoint { position, received_at, clocks, standing, alarms, .. } = point;
+        let Ruling { rules, quiet, expected } = ruling;
+        self.last_event = point.last_event;
+        let mut outcomes = Vec::new();
+        let since: Vec<_> = point.since.filter_map(Result::ok).collect(); // SHIM
+        let past = Past {
+            clocks,
+            received_at,
+            former_ingress: self.default_ingress,
+            series: point.series,
+            since,
+            alarms,
+            standing,
+        };
+        self.engine = Engine::restore(rules, zone, past, &mut outcomes);
+        for (sensor_id, rule) in self.engine.take_unread() {
+            effects.notes.push(Note::Unreadable { rule, sensor_id });
+        }
+        self.time = RecordTime { position, received_at: received_at.unwrap_or(started_at), clocks };
+        self.engine.keep_quiet(quiet);
+        self.engine.advance(self.time, &mut outcomes);
+        self.engine.expect(&expected, &mut outcomes);
+        self.own = expected.iter().map(|it| series_hash(&it.sensor_id, &it.quantity)).collect();
+        self.dedup = Dedup::restore(point.recent);
+        self.add_events(outcomes, batch);
+    }
+
+    /// Other rules hold from the next record on. Everything before it must be stored.
+    pub fn reload(&mut self, ruling: Ruling, batch: &mut Store) {
+        let Ruling { rules, quiet, expected } = ruling;
+        let mut outcomes = Vec::new();
+        self.engine.advance(self.time, &mut outcomes);
+        self.engine.reload(rules, quiet, &mut outcomes);
+        self.engine.expect(&expected, &mut outcomes);
+        self.own.extend(expected.iter().map(|it| series_hash(&it.sensor_id, &it.quantity)));
+        self.add_events(outcomes, batch);
+    }
+
+    /// Readings that may be echoes from longer ago than dedup remembers: of an own sensor, by a broker. Whether
+    /// they are stored must be known before their records are applied.
+    pub fn echo_candidates(&self, entries: &[Entry]) -> Vec<Reading> {
+        let by_broker = entries.iter().filter(|entry| entry.ingress != Some(Ingress::Own));
+        let readings = by_broker.filter_map(|entry| match &entry.content {
+            Content::Readings(readings) => Some(readings),
+            _ => None,
+        });
+        let is_candidate = |reading: &&Reading| {
+            self.own.contains(&series_hash(&reading.sensor_id, &reading.quantity))
+        };
+        let candidates = readings.flatten().filter(is_candidate).map(|it| to_micros(it.clone()));
+        candidates.filter(|reading| !self.dedup.knows(reading)).collect()
+    }
+
+    /// Applies one record. `stored` has the fingerprints of the echo candidates that are stored.
+    pub fn apply(
+        &mut self,
+        entry: Entry,
+        stored: &QuickSet<Fingerprint>,
+        batch: &mut Store,
+        effects: &mut Effects,
+    ) {
+        let Entry { position, receipt, ingress, content } = entry;
+        let ingress = ingress.unwrap_or(self.default_ingress);
+        let clocks = receipt.clocks.map_or(self.time.clocks, |it| it.max(self.time.clocks));
+        self.time = RecordTime { position, received_at: receipt.at, clocks };
+        let mut outcomes = Vec::new();
+        self.engine.advance(self.time, &mut outcomes);
+        match content {
+            Content::Readings(readings) => {
+                for reading in readings {
+                    let reading = to_micros(reading);
+                    let is_stored =
+                        !stored.is_empty() && stored.contains(&Fingerprint::from(&reading));
+                    self.judge(reading, (ingress, is_stored), &mut outcomes, batch, effects);
+                }
+            }
+            Content::Availability(heard) => {
+                self.engine.hear_availability(&heard, ingress, &mut outcomes);
+            }
+            Content::Action { action, message } => {
+                self.operate(action, (position, message), &mut outcomes, batch, effects);
+            }
+            Content::Rejected(rejected) => batch.rejected.push(rejected),
+            Content::Nothing => {}
+        }
+        batch.through = position;
+        self.add_events(outcomes, batch);
+    }
+
+    /// Completes a batch that goes to storage now: what changed with its records.
+    pub fn complete(&mut self, batch: &mut Store) {
+        batch.received_at = Some(self.time.received_at);
+        batch.clocks = self.time.clocks;
+        batch.alarms = self.engine.changes();
+        self.readings_since_checkpoint += batch.readings.len();
+        let in_turn = self.readings_since_checkpoint / READINGS_A_CHECKPOINT;
+        self.readings_since_checkpoint %= READINGS_A_CHECKPOINT;
+        batch.series.append(&mut self.engine.take_checkpoints(in_turn));
+    }
+
+    /// Checkpoints for a clean stop, at most so many; none when nothing changed since the last ones.
+    pub fn take_checkpoints(&mut self, at_most: usize, batch: &mut Store) -> bool {
+        batch.series.append(&mut self.engine.take_checkpoints(at_most));
+        !batch.series.is_empty()
+    }
+
+    /// When a record must bring the time.
+    pub fn deadlines(&mut self) -> Deadlines {
+        self.engine.next_deadline()
+    }
+
+    /// Time of the last record applied.
+    pub const fn time(&self) -> &RecordTime {
+        &self.time
+    }
+
+    /// A reading that was here before is left out. It is a sign of life all the same, but for an own sensor's
+    /// echo, which may be hours old.
+    fn judge(
+        &mut self,
+        reading: Reading,
+        (ingress, is_stored): (Ingress, bool),
+        outcomes: &mut Vec<Outcome>,
+        batch: &mut Store,
+        effects: &mut Effects,
+    ) {
+        if is_stored || !self.dedup.is_new(&reading) {
+            let is_echo = ingress != Ingress::Own
+                && self.own.contains(&series_hash(&reading.sensor_id, &reading.quantity));
+            if !is_echo {
+                self.engine.hear_again(&reading, ingress, outcomes);
+                effects.notes.push(Note::Redelivered(reading.sensor_id));
+            }
+            return;
+        }
+        if ingress == Ingress::Own {
+            self.own.insert(series_hash(&reading.sensor_id, &reading.quantity));
+        }
+        let judgement = self.engine.judge(&reading, ingress, outcomes);
+        if let Some(from) = judgement.clock_went_back_from {
+            let (sensor_id, to) = (reading.sensor_id.clone(), reading.timestamp);
+            effects.notes.push(Note::ClockWentBack { sensor_id, from, to });
+        }
+        if judgement.is_one_too_many {
+            effects.notes.push(Note::OneTooMany(reading.sensor_id.clone()));
+        }
+        batch.readings.push(Judged { reading, alert_triggered: judgement.is_broken });
+    }
+
+    fn operate(
+        &mut self,
+        action: OperatorAction,
+        (position, message): (Position, Option<Rejected>),
+        outcomes: &mut Vec<Outcome>,
+        batch: &mut Store,
+        effects: &mut Effects,
+    ) {
+        let record = self.engine.operate(action, outcomes);
+        match (message, &record.outcome) {
+            (None, _) => effects.answers.push((position, record.clone())),
+            // Nobody waits for one that came by message, so what it is refused for is kept.
+            (Some(message), Err(why)) => {
+                batch.rejected.push(Rejected { reason: why.to_string(), ..message });
+            }
+            (Some(_), Ok(_)) => {}
+        }
+        effects.notes.push(Note::Operated(record.clone()));
+        batch.actions.push(record);
+    }
+
+    fn add_events(&mut self, outcomes: Vec<Outcome>, batch: &mut Store) {
+        for outcome in outcomes {
+            self.last_event += 1;
+            let event = announce::event(outcome, self.words);
+            batch.alerts.push(AlertEvent { number: self.last_event, ..event });
+        }
+    }
+}
+
+/// Events of a batch from a place on, that are announced.
+pub(super) fn announced(batch: &Store, from: usize) -> impl Iterator<Item = &AlertEvent> {
+    batch.alerts[from..].iter().filter(|event| event.announced)
+}
+
+fn to_micros(reading: Reading) -> Reading {
+    Reading { timestamp: reading.timestamp.trunc_subsecs(SUBSECOND_DIGITS), ..reading }
+}
+
+/// Collisions are harmless: a reading more is looked up.
+fn series_hash(sensor_id: &SensorId, quantity: &crate::domain::Quantity) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    (sensor_id.as_str(), quantity.as_str()).hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,197 @@
+//! The evaluator's cursor over the log: polls records and decodes them, in order.
+//!
+//! Always: each record after the position it began at comes out once, with its time; as readings, an
+//! availability, an operator's action, a rejected message, or nothing. It follows the log on disk, so it holds
+//! no more than a poll in memory however large the lag is. Never: drops a record in silence.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::codec::{Codec, Decoded, Message};
+use super::journal::{Frame, Reader};
+use super::pace::Pace;
+use super::record::{self, Arrival, Body, KEPT_BYTES, Receipt};
+use super::{Log, Position};
+use crate::domain::{Availability, Ingress, OperatorAction, Reading, Rejected};
+use crate::logging::LineLimit;
+
+/// Records in one poll: enough to spread the cost of a hand-over, few enough not to hold an arbiter for more
+/// than a few milliseconds.
+const BATCH: usize = 256;
+/// How long messages that come by the thousand are gathered.
+const GATHER: Duration = Duration::from_millis(4);
+/// Between two polls of a log that can't be read, and of one whose wake-up was missed.
+const POLL_AGAIN: Duration = Duration::from_secs(1);
+/// Lines on rejected messages: 5 every 10 seconds.
+const REJECTED_LINES: (u64, Duration) = (5, Duration::from_secs(10));
+
+/// What one poll brought.
+#[derive(Debug, Default)]
+pub struct Polled {
+    /// Position before the first entry.
+    pub after: Position,
+    /// Position of the last entry.
+    pub through: Position,
+    pub entries: Vec<Entry>,
+}
+
+/// One record, decoded.
+#[derive(Debug)]
+pub struct Entry {
+    pub position: Position,
+    pub receipt: Receipt,
+    /// The way in; `None` for a message that the previous version logged.
+    pub ingress: Option<Ingress>,
+    pub content: Content,
+}
+
+/// What a record means to evaluation.
+#[derive(Debug)]
+pub enum Content {
+    Readings(Vec<Reading>),
+    Availability(Availability),
+    Action {
+        action: OperatorAction,
+        /// The message that asked for it, kept where it turns out to be of no use; `None` for the API's.
+        message: Option<Rejected>,
+    },
+    Rejected(Rejected),
+    /// A time mark, or a message that was not meant as a reading.
+    Nothing,
+}
+
+/// Reading end of a [`Log`] for the evaluator; one at a time.
+pub struct LogConsumer {
+    log: Arc<Log>,
+    codec: Arc<dyn Codec>,
+    reader: Reader,
+    pace: Pace,
+    lines: LineLimit,
+}
+
+impl LogConsumer {
+    /// Begins after a position.
+    #[must_use]
+    pub fn new(log: Arc<Log>, codec: Arc<dyn Codec>, after: Position) -> Self {
+        let reader = Reader::new(log.folder(), after);
+        let (burst, window) = REJECTED_LINES;
+        Self {
+            log,
+            codec,
+            reader,
+            pace: Pace::new(Instant::now()),
+            lines: LineLimit::new(burst, window),
+        }
+    }
+
+    /// Waits until there is something. Cancel-safe: one that is dropped while it waits has taken nothing.
+    pub async fn next(&mut self) -> Polled {
+        if self.pace.is_high() && self.lag() < BATCH as u64 {
+            tokio::time::sleep(GATHER).await;
+        }
+        loop {
+            // A record appended after this poll leaves a wake-up behind.
+            if self.lag() > 0
+                && let Some(polled) = self.poll()
+            {
+                self.pace.note(polled.through - polled.after, Instant::now());
+                return polled;
+            }
+            let _polls_anyway = tokio::time::timeout(POLL_AGAIN, self.log.appended()).await;
+        }
+    }
+
+    /// Records that wait to be read.
+    #[must_use]
+    pub fn lag(&self) -> u64 {
+        self.log.last().saturating_sub(self.reader.position())
+    }
+
+    /// Reads a file on the caller's thread: a moment, mostly from the system's cache.
+    fn poll(&mut self) -> Option<Polled> {
+        let through = self.log.last();
+        let Self { log, codec, reader, lines, .. } = self;
+        let after = reader.position();
+        let mut polled = Polled { after, through: after, entries: Vec::with_capacity(BATCH) };
+        let limit = log.max_payload_bytes();
+        let read = reader.read_through(BATCH, through, |frame| {
+            polled.through = frame.position;
+            let entry = decode(codec.as_ref(), limit, frame);
+            if let Content::Rejected(rejected) = &entry.content {
+                log_rejected(lines, rejected);
+            }
+            polled.entries.push(entry);
+        });
+        if let Err(error) = read {
+            log.note_unreadable(&error);
+        }
+        (polled.through > after).then_some(polled)
+    }
+}
+
+fn decode(codec: &dyn Codec, limit: usize, frame: Frame<'_>) -> Entry {
+    let position = frame.position;
+    let Some((receipt, body)) = record::decode(frame.payload) else {
+        let reason = "its record in the log has an unknown layout".to_owned();
+        let receipt = Receipt { at: chrono::DateTime::UNIX_EPOCH, clocks: None };
+        let arrival = Arrival::live(Ingress::Own, "", frame.payload, 0);
+        let content = Content::Rejected(reject(&arrival, receipt, reason));
+        return Entry { position, receipt, ingress: None, content };
+    };
+    let own = Some(Ingress::Own);
+    let (ingress, content) = match body {
+        Body::Message(arrival) => (arrival.ingress, content(codec, limit, &arrival, receipt)),
+        Body::OwnReading(reading) => (own, Content::Readings(vec![reading])),
+        Body::Action(action) => (own, Content::Action { action, message: None }),
+        Body::TimeMark => (own, Content::Nothing),
+    };
+    Entry { position, receipt, ingress, content }
+}
+
+fn content(codec: &dyn Codec, limit: usize, arrival: &Arrival<'_>, receipt: Receipt) -> Content {
+    let decoded = if arrival.payload_bytes > limit {
+        let bytes = arrival.payload_bytes;
+        Err(format!("the payload has {bytes} bytes, more than the {limit} that are taken"))
+    } else {
+        let Arrival { topic, payload, .. } = *arrival;
+        let message = Message { topic, payload, received_at: receipt.at };
+        // A message that makes it panic would come out of the log again and again.
+        catch_unwind(AssertUnwindSafe(|| codec.decode(&message)))
+            .unwrap_or_else(|_| Err("the decoder panicked on it".into()))
+    };
+    match decoded {
+        Ok(Decoded::Readings(readings)) => Content::Readings(readings),
+        Ok(Decoded::Availability(availability)) => Content::Availability(availability),
+        Ok(Decoded::Action(action)) => {
+            let message = Some(reject(arrival, receipt, String::new()));
+            Content::Action { action, message }
+        }
+        Ok(Decoded::Ignored) => Content::Nothing,
+        Err(reason) => Content::Rejected(reject(arrival, receipt, reason)),
+    }
+}
+
+fn log_rejected(lines: &mut LineLimit, rejected: &Rejected) {
+    if let Some(suppressed_before) = lines.admit(Instant::now()) {
+        if suppressed_before > 0 {
+            log::warn!(target: "vigie::intake", "rejected {suppressed_before} more messages; they are kept for inspection");
+        }
+        // Quoted, so that a topic can't forge a line of the log.
+        log::warn!(target: "vigie::intake", "rejected a message on {:?}: {}", rejected.topic, rejected.reason);
+    }
+}
+
+fn reject(arrival: &Arrival<'_>, receipt: Receipt, reason: String) -> Rejected {
+    Rejected {
+        topic: arrival.topic.to_owned(),
+        payload: arrival.payload[..KEPT_BYTES.min(arrival.payload.len())].to_vec(),
+        payload_bytes: arrival.payload_bytes,
+        reason,
+        received_at: receipt.at,
+    }
+}
+
+#[cfg(test)]
+#[path = "consumer_tests.rs"]
+mod tests;

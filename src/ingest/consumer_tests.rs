@@ -1,0 +1,119 @@
+//! What a consumer makes of a log.
+
+use chrono_tz::Tz;
+
+use super::super::codec::OriginJson;
+use super::super::log::testing::log;
+use super::*;
+use crate::config::ReadingTopic;
+use crate::wire::Topics;
+
+const TOPIC: &str = "factory/sensors/temperature";
+
+impl Polled {
+    fn readings(&self) -> Vec<&Reading> {
+        let readings = self.entries.iter().filter_map(|entry| match &entry.content {
+            Content::Readings(readings) => Some(readings),
+            _ => None,
+        });
+        readings.flatten().collect()
+    }
+
+    fn rejected(&self) -> Vec<&Rejected> {
+        let rejected = self.entries.iter().filter_map(|entry| match &entry.content {
+            Content::Rejected(rejected) => Some(rejected),
+            _ => None,
+        });
+        rejected.collect()
+    }
+}
+
+fn consumer(log: &Arc<Log>, after: Position) -> LogConsumer {
+    let codec = OriginJson::new(Topics::new("factory", ReadingTopic::Shared), Tz::UTC);
+    LogConsumer::new(log.clone(), Arc::new(codec), after)
+}
+
+#[actix::test]
+async fn a_batch_is_sorted_in_order() {
+    let (_folder, log) = log(100);
+    for payload in
+        [r#"{"sensor_id":"A","temperature":1}"#, "online", r#"{"sensor_id":"B","temperature":2}"#]
+    {
+        log.accept_message(TOPIC, payload.as_bytes());
+    }
+    log.accept_message("factory/sensors/status", b"online");
+    log.accept_message(TOPIC, &[b' '; 101]);
+    let batch = consumer(&log, 0).next().await;
+    let ids: Vec<_> = batch.readings().iter().map(|r| r.sensor_id.as_str()).collect();
+    assert_eq!(ids, ["A", "B"]);
+    assert_eq!((batch.after, batch.through, batch.rejected().len()), (0, 5, 2));
+    assert_eq!(batch.rejected()[0].payload, b"online");
+    assert_eq!(batch.rejected()[1].payload_bytes, 101);
+    assert!(batch.rejected()[1].reason.contains("101 bytes, more than the 100"));
+}
+
+#[actix::test]
+async fn each_batch_goes_on_where_the_one_before_ended() {
+    let (_folder, log) = log(100);
+    let mut consumer = consumer(&log, 0);
+    let mut values = Vec::new();
+    for number in 0..1000 {
+        let reading = format!(r#"{{"sensor_id":"A","temperature":{number}}}"#);
+        log.accept_message(TOPIC, reading.as_bytes());
+    }
+    while values.len() < 1000 {
+        let batch = consumer.next().await;
+        assert_eq!(batch.after, values.len() as u64);
+        assert!(batch.readings().len() <= BATCH);
+        values.extend(batch.readings().iter().map(|reading| reading.value.get()));
+    }
+    assert_eq!(values, (0..1000).map(f64::from).collect::<Vec<_>>());
+}
+
+struct Fragile;
+
+impl Codec for Fragile {
+    fn decode(&self, message: &Message<'_>) -> Result<Decoded, String> {
+        assert!(message.payload != b"poison");
+        Ok(Decoded::Ignored)
+    }
+}
+
+#[actix::test]
+async fn a_message_that_makes_the_decoder_panic_is_rejected() {
+    let (_folder, log) = log(100);
+    for payload in [b"a".as_slice(), b"poison", b"b"] {
+        log.accept_message(TOPIC, payload);
+    }
+    let batch = LogConsumer::new(log, Arc::new(Fragile), 0).next().await;
+    assert_eq!((batch.through, batch.rejected().len()), (3, 1));
+    assert_eq!(batch.rejected()[0].payload, b"poison");
+}
+
+#[actix::test]
+async fn an_action_keeps_its_place_among_the_readings() {
+    let (_folder, log) = log(100);
+    let mut consumer = consumer(&log, 0);
+    let reading = br#"{"sensor_id":"T","temperature":1}"#;
+    log.accept_message(TOPIC, reading);
+    log.accept_message("factory/alarms/0123456789abcdef/ack", b"{}");
+    log.accept_message(TOPIC, reading);
+    let batch = consumer.next().await;
+    let [first, asked, last] = &batch.entries[..] else { panic!("{batch:?}") };
+    assert!(matches!(first.content, Content::Readings(_)), "{first:?}");
+    let Content::Action { message: Some(message), .. } = &asked.content else {
+        panic!("{asked:?}")
+    };
+    assert_eq!(message.payload, b"{}");
+    assert!(matches!(last.content, Content::Readings(_)), "{last:?}");
+}
+
+#[actix::test]
+async fn one_who_waits_is_woken() {
+    let (_folder, log) = log(100);
+    let mut consumer = consumer(&log, 0);
+    let waiting = actix_rt::spawn(async move { consumer.next().await });
+    tokio::task::yield_now().await;
+    log.accept_message(TOPIC, b"x");
+    assert_eq!(waiting.await.unwrap().rejected().len(), 1);
+}

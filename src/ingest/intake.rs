@@ -1,0 +1,99 @@
+//! The intake: takes what comes from inside the daemon, own sensors' readings and operators' actions, and appends
+//! it to the log.
+//!
+//! Always: [`Measured`] is answered once its readings are in the log, [`Operate`] once what it did is committed;
+//! the routes' permits are held until then, so their capacities bound what waits here.
+//! Never: a reading or an action that acts before it is in the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::{ActionAnswer, Log};
+use crate::messages::{Measured, Operate};
+use crate::supervisor::{ChildEnv, Failure, GracefulStop, Routed};
+
+/// How often the listening clocks are read, whatever else goes on.
+const READ_CLOCKS: Duration = Duration::from_secs(1);
+
+/// Own readings that may wait for publication before a sender that paces itself by it is kept waiting: a few
+/// of the publication's windows.
+const PACED: u64 = 1000;
+/// Between two looks whether it may go on.
+const PACE_AGAIN: Duration = Duration::from_millis(5);
+
+/// What an intake is made from.
+#[derive(Debug, Clone)]
+pub struct IntakeSettings {
+    pub log: Arc<Log>,
+}
+
+/// The actor.
+pub struct Intake {
+    log: Arc<Log>,
+    env: ChildEnv,
+}
+
+impl Intake {
+    /// Makes the supervisor's factory.
+    pub fn factory(
+        settings: IntakeSettings,
+    ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + Sync + 'static {
+        move |env| Ok(Self { log: settings.log.clone(), env: env.clone() })
+    }
+}
+
+impl Actor for Intake {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(READ_CLOCKS, |intake, _| {
+            intake.log.now();
+        });
+        self.env.ready();
+    }
+}
+
+impl Handler<Routed<Measured>> for Intake {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, measured: Routed<Measured>, _: &mut Self::Context) -> Self::Result {
+        let (Measured { readings, is_paced }, room) = measured.split();
+        self.env.fault_point();
+        let log = self.log.clone();
+        Box::pin(async move {
+            let _room = room;
+            while is_paced && log.unpublished() >= PACED {
+                tokio::time::sleep(PACE_AGAIN).await;
+            }
+            log.append_readings(&readings).await;
+        })
+    }
+}
+
+impl Handler<Routed<Operate>> for Intake {
+    type Result = ResponseFuture<ActionAnswer>;
+
+    fn handle(&mut self, operate: Routed<Operate>, _: &mut Self::Context) -> Self::Result {
+        let (Operate { action }, room) = operate.split();
+        self.env.fault_point();
+        let log = self.log.clone();
+        Box::pin(async move {
+            let _room = room;
+            let appended = log.append_action(&action).await;
+            let answer =
+                appended.map_err(|error| format!("the action can't be logged: {error}"))?;
+            answer.await.unwrap_or_else(|_| Err("the daemon ended before it could answer".into()))
+        })
+    }
+}
+
+impl Handler<GracefulStop> for Intake {
+    type Result = ();
+
+    /// Whoever still waits for an answer gets it from the evaluator, which stops later.
+    fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}

@@ -1,0 +1,450 @@
+//! The one log: appends records, holds back what does not fit, deletes what both cursors are past.
+//!
+//! Always: a record has its position and its time (wall clock, listening clocks) from the append; positions
+//! grow by one; an append that returned is on disk. Back-pressure counts what waits for evaluation; what is
+//! kept for publication alone does not count.
+//! Never: a call that blocks an arbiter (but for a short append), or a caller kept waiting after
+//! [`Log::stop_backpressure`].
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{Notify, oneshot};
+
+use super::journal::{Frame, Journal, JournalError, Position, Recovery};
+use super::listening::Listening;
+use super::record::{self, Arrival, Receipt};
+use super::replies::Replies;
+use super::trouble::Trouble;
+use super::{ActionAnswer, sync};
+use crate::config::Durability;
+use crate::domain::{Ingress, ListeningClocks, OperatorAction, Reading};
+use crate::messages::Cursors;
+
+/// Bytes of log that may wait for evaluation and storage: a million readings or so, an hour of a locked
+/// database at 300 a second. Past it nothing more is accepted.
+const LIMIT_BYTES: u64 = 256 << 20;
+/// Between two tries to append.
+const TRY_AGAIN: Duration = Duration::from_millis(100);
+
+/// What a log is made from.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The journal's.
+    pub folder: PathBuf,
+    pub durability: Durability,
+    /// A payload of more bytes is rejected.
+    pub max_payload_bytes: usize,
+}
+
+/// Where a log resumes.
+#[derive(Debug, Clone, Default)]
+pub struct Resume {
+    pub cursors: Arc<Cursors>,
+    /// Listening clocks as of the evaluation cursor.
+    pub clocks: ListeningClocks,
+}
+
+/// All clocks at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// The wall clock.
+    pub wall: DateTime<Utc>,
+    pub clocks: ListeningClocks,
+    /// Which listening clocks advance, by [`Ingress::index`].
+    pub runs: [bool; Ingress::ALL.len()],
+}
+
+impl Now {
+    /// Whether a listening clock advances.
+    #[must_use]
+    pub const fn runs(&self, ingress: Ingress) -> bool {
+        self.runs[ingress.index()]
+    }
+}
+
+/// The log. Shared by all who append to it and read it.
+#[derive(Debug)]
+pub struct Log {
+    pub(super) settings: Settings,
+    limit_bytes: u64,
+    journal: Mutex<Option<Journal>>,
+    /// Position of the last record.
+    last: AtomicU64,
+    /// Position of the last own reading.
+    last_own: AtomicU64,
+    /// Own readings after the publication cursor.
+    unpublished: AtomicU64,
+    appended: Notify,
+    appended_own: Notify,
+    pub(super) sync: sync::State,
+    cursors: Arc<Cursors>,
+    listening: Mutex<Listening>,
+    pub(super) replies: Replies,
+    /// Held by the one who retries, of those who wait without a thread.
+    turn: tokio::sync::Mutex<()>,
+    /// The daemon stops: nobody may be kept waiting for storage any more.
+    ignores_limit: AtomicBool,
+    trouble: Mutex<Trouble>,
+}
+
+/// Why a record was not appended this time.
+pub(super) enum Refusal {
+    Disk(JournalError),
+    /// Too much waits for storage.
+    Full,
+    /// The log is closed.
+    Closed,
+}
+
+/// What the records on disk tell at the start.
+#[derive(Default)]
+struct Found {
+    last_own: Position,
+    unpublished: u64,
+    clocks: ListeningClocks,
+}
+
+impl Found {
+    fn visit(&mut self, frame: Frame<'_>, published: Position) {
+        if record::is_own_reading(frame.payload) && frame.position > published {
+            self.last_own = frame.position;
+            self.unpublished += 1;
+        }
+        if let Some((Receipt { clocks: Some(clocks), .. }, _)) = record::decode(frame.payload) {
+            self.clocks = self.clocks.max(clocks);
+        }
+    }
+}
+
+impl Log {
+    /// Opens the log. What lies behind the evaluation cursor is still to be evaluated.
+    ///
+    /// # Errors
+    /// When the journal can't be read or made, or another process has it open.
+    pub fn open(settings: Settings, resume: Resume) -> Result<(Self, Recovery), JournalError> {
+        Self::open_with(settings, resume, LIMIT_BYTES)
+    }
+
+    pub(super) fn open_with(
+        settings: Settings,
+        Resume { cursors, clocks }: Resume,
+        limit_bytes: u64,
+    ) -> Result<(Self, Recovery), JournalError> {
+        let published = cursors.publication.position();
+        let mut found = Found::default();
+        let evaluated = cursors.evaluation.position();
+        let visit = |frame: Frame<'_>| found.visit(frame, published);
+        let (mut journal, recovery) = Journal::open_visiting(&settings.folder, evaluated, visit)?;
+        if settings.durability == Durability::Power {
+            journal = journal.durable()?;
+        }
+        let log = Self {
+            settings,
+            limit_bytes,
+            last: AtomicU64::new(journal.last()),
+            last_own: AtomicU64::new(found.last_own),
+            unpublished: AtomicU64::new(found.unpublished),
+            sync: sync::State::new(journal.last()),
+            journal: Mutex::new(Some(journal)),
+            appended: Notify::new(),
+            appended_own: Notify::new(),
+            cursors,
+            listening: Mutex::new(Listening::new(clocks.max(found.clocks))),
+            replies: Replies::default(),
+            turn: tokio::sync::Mutex::default(),
+            ignores_limit: AtomicBool::new(false),
+            trouble: Mutex::default(),
+        };
+        if let Some(journal) = log.lock().as_mut() {
+            journal.delete_through(log.done_through());
+        }
+        Ok((log, recovery))
+    }
+
+    /// Appends a message, waiting for room as long as it takes: when this returns, it may be acknowledged.
+    /// Blocks its thread.
+    pub fn accept(&self, arrival: &Arrival<'_>) {
+        let record = self.message(arrival);
+        loop {
+            let is_appended = self.try_append(&record, |_| ()).is_some();
+            if is_appended && (!self.is_durable() || self.sync().is_some()) {
+                return self.trouble().is_over();
+            }
+            std::thread::sleep(TRY_AGAIN);
+        }
+    }
+
+    /// The same without blocking a thread. Many at once share one wait for the device. Dropped halfway, the
+    /// message may have been appended or not.
+    pub async fn accept_async(self: &Arc<Self>, arrival: &Arrival<'_>) {
+        let record = self.message(arrival);
+        self.append_durably(&record, |_| ()).await;
+    }
+
+    /// Appends own readings, in order; waits like [`Log::accept_async`].
+    pub(super) async fn append_readings(self: &Arc<Self>, readings: &[Reading]) {
+        let Some((last, before)) = readings.split_last() else { return };
+        let Now { wall: at, clocks, .. } = self.now();
+        for reading in before {
+            let record = record::reading(reading, at, &clocks);
+            self.append_in_turn(&record, |_| ()).await;
+        }
+        // Waiting for the device once covers all of them, unless it fails meanwhile: then the sensor offers
+        // all of them again.
+        self.append_durably(&record::reading(last, at, &clocks), |_| ()).await;
+    }
+
+    /// Appends an operator's action. The answer follows once what it did is committed.
+    pub(super) async fn append_action(
+        self: &Arc<Self>,
+        action: &OperatorAction,
+    ) -> serde_json::Result<oneshot::Receiver<ActionAnswer>> {
+        let Now { wall: at, clocks, .. } = self.now();
+        let record = record::action(action, at, &clocks)?;
+        let mut waiting = None;
+        self.append_durably(&record, |position| waiting = Some(self.replies.expect(position)))
+            .await;
+        // Appended, so registered.
+        Ok(waiting.unwrap_or_else(|| oneshot::channel().1))
+    }
+
+    /// Appends a time mark; false when the disk does not take it. Whatever waits for storage, there is room.
+    pub fn mark_time(&self) -> bool {
+        let Now { wall: at, clocks, .. } = self.now();
+        let appended = self.append_past_limit(&record::time_mark(at, &clocks));
+        appended.map_err(|refusal| self.note(&refusal)).is_ok()
+    }
+
+    async fn append_durably(self: &Arc<Self>, record: &[u8], mut on_append: impl FnMut(Position)) {
+        loop {
+            let position = self.append_in_turn(record, &mut on_append).await;
+            if !self.is_durable() || self.synced(position).await {
+                return self.trouble().is_over();
+            }
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+    }
+
+    /// Of those who wait one at a time tries: thousands would keep everybody's threads busy with a disk that
+    /// is full.
+    async fn append_in_turn(&self, record: &[u8], mut on_append: impl FnMut(Position)) -> Position {
+        if let Some(position) = self.try_append(record, &mut on_append) {
+            return position;
+        }
+        let _turn = self.turn.lock().await;
+        loop {
+            if let Some(position) = self.try_append(record, &mut on_append) {
+                return position;
+            }
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+    }
+
+    /// Ends back-pressure: the daemon stops, and whoever waits for room would hold it up. What still comes is
+    /// bounded by what the broker has in flight.
+    pub fn stop_backpressure(&self) {
+        self.ignores_limit.store(true, Ordering::Relaxed);
+    }
+
+    /// The end: nothing is appended any more, and what both cursors are past leaves the disk.
+    pub fn close(&self) {
+        if let Some(journal) = self.lock().take() {
+            journal.close(self.done_through());
+        }
+    }
+
+    /// Opens or closes a way in, which starts or stops its listening clock.
+    pub fn set_open(&self, ingress: Ingress, is_open: bool) {
+        let is_taking = self.is_taking();
+        self.listening().set_open(ingress, is_open, is_taking, Instant::now());
+    }
+
+    /// Reads all clocks. To be called each second at least, or the listening clocks fall behind.
+    pub fn now(&self) -> Now {
+        let is_taking = self.is_taking();
+        let mut listening = self.listening();
+        let clocks = listening.read(is_taking, Instant::now());
+        let runs = Ingress::ALL.map(|ingress| listening.runs(ingress));
+        Now { wall: Utc::now(), clocks, runs }
+    }
+
+    /// Position of the last record.
+    #[must_use]
+    pub fn last(&self) -> Position {
+        self.last.load(Ordering::Acquire)
+    }
+
+    /// Position of the last own reading.
+    pub(super) fn last_own(&self) -> Position {
+        self.last_own.load(Ordering::Acquire)
+    }
+
+    /// Records after the evaluation cursor.
+    #[must_use]
+    pub fn uncommitted(&self) -> u64 {
+        self.last().saturating_sub(self.cursors.evaluation.position())
+    }
+
+    /// Own readings after the publication cursor.
+    #[must_use]
+    pub fn unpublished(&self) -> u64 {
+        self.unpublished.load(Ordering::Acquire)
+    }
+
+    /// Moves the publication cursor past `readings` more own readings, up to a position.
+    pub fn publish_through(&self, position: Position, readings: u64) {
+        let before = |count: u64| Some(count.saturating_sub(readings));
+        // Both closures never fail.
+        let _ = self.unpublished.fetch_update(Ordering::AcqRel, Ordering::Acquire, before);
+        self.cursors.publication.advance(position);
+    }
+
+    /// Position of the publication cursor.
+    #[must_use]
+    pub fn published(&self) -> Position {
+        self.cursors.publication.position()
+    }
+
+    /// Reports the outcome of an action to the operator who waits for it.
+    pub fn answer(&self, position: Position, answer: ActionAnswer) {
+        self.replies.answer(position, answer);
+    }
+
+    /// Tells operators whose actions are committed, and whose outcome was lost with an evaluator.
+    pub fn give_up_answers_through(&self, position: Position) {
+        self.replies.give_up_through(position);
+    }
+
+    /// Whether what is sent is accepted: nobody is kept waiting for a disk or for storage.
+    #[must_use]
+    pub fn is_taking(&self) -> bool {
+        !self.trouble().keeps_waiting(Instant::now())
+    }
+
+    #[must_use]
+    pub const fn max_payload_bytes(&self) -> usize {
+        self.settings.max_payload_bytes
+    }
+
+    /// Folder of the journal.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.settings.folder
+    }
+
+    /// Returns when something was appended since the last time. For one consumer.
+    pub(super) async fn appended(&self) {
+        self.appended.notified().await;
+    }
+
+    /// Returns when an own reading was appended since the last time. For one consumer.
+    pub(super) async fn appended_own(&self) {
+        self.appended_own.notified().await;
+    }
+
+    pub(super) fn note_unreadable(&self, error: &JournalError) {
+        log::error!(target: "vigie::intake", "{error}; trying again each second, nothing is lost");
+    }
+
+    fn message(&self, arrival: &Arrival<'_>) -> Vec<u8> {
+        let Now { wall: at, clocks, .. } = self.now();
+        record::message(arrival, at, &clocks, self.settings.max_payload_bytes)
+    }
+
+    pub(super) fn is_durable(&self) -> bool {
+        self.settings.durability == Durability::Power
+    }
+
+    /// `None` when there is no room for now. `on_append` runs before anybody can read the record.
+    pub(super) fn try_append(
+        &self,
+        record: &[u8],
+        on_append: impl FnMut(Position),
+    ) -> Option<Position> {
+        self.append(record, on_append).map_err(|refusal| self.note(&refusal)).ok()
+    }
+
+    fn note(&self, refusal: &Refusal) {
+        match refusal {
+            Refusal::Disk(error) => self.trouble().disk(error),
+            Refusal::Full => self.trouble().full(self.uncommitted()),
+            Refusal::Closed => {}
+        }
+    }
+
+    fn append(&self, record: &[u8], on_append: impl FnMut(Position)) -> Result<Position, Refusal> {
+        let mut guard = self.lock();
+        let journal = guard.as_mut().ok_or(Refusal::Closed)?;
+        journal.delete_through(self.done_through());
+        let waiting_bytes = journal.num_bytes_after(self.cursors.evaluation.position());
+        if waiting_bytes >= self.limit_bytes && !self.ignores_limit.load(Ordering::Relaxed) {
+            return Err(Refusal::Full);
+        }
+        self.append_to(journal, record, on_append)
+    }
+
+    pub(super) fn append_past_limit(&self, record: &[u8]) -> Result<Position, Refusal> {
+        let mut guard = self.lock();
+        let journal = guard.as_mut().ok_or(Refusal::Closed)?;
+        self.append_to(journal, record, |_| ())
+    }
+
+    fn append_to(
+        &self,
+        journal: &mut Journal,
+        record: &[u8],
+        mut on_append: impl FnMut(Position),
+    ) -> Result<Position, Refusal> {
+        let position = match journal.append(record) {
+            Ok(position) => position,
+            Err(error) => {
+                if self.is_durable() {
+                    self.doubt(journal); // it may have been a sync that failed
+                }
+                return Err(Refusal::Disk(error));
+            }
+        };
+        on_append(position);
+        let is_own = record::is_own_reading(record);
+        if is_own {
+            self.unpublished.fetch_add(1, Ordering::AcqRel);
+            self.last_own.store(position, Ordering::Release);
+        }
+        self.last.store(position, Ordering::Release);
+        self.appended.notify_one();
+        if is_own {
+            self.appended_own.notify_one();
+        }
+        Ok(position)
+    }
+
+    /// Records that no cursor needs any more end here.
+    fn done_through(&self) -> Position {
+        let evaluated = self.cursors.evaluation.position();
+        let published = self.published();
+        if published < self.last_own() { evaluated.min(published) } else { evaluated }
+    }
+
+    pub(super) fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn listening(&self) -> MutexGuard<'_, Listening> {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Option<Journal>> {
+        // Nothing panics while it holds the lock, and the journal is whole between any two steps.
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;

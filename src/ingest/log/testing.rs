@@ -1,0 +1,57 @@
+//! Logs in folders of their own, for tests of those who append and those who read.
+
+use tempfile::TempDir;
+
+use super::super::journal::Reader;
+use super::super::record::Body;
+use super::*;
+
+/// A log with nothing committed.
+#[must_use]
+pub fn log(max_payload_bytes: usize) -> (TempDir, Arc<Log>) {
+    make(Durability::Process, max_payload_bytes, LIMIT_BYTES)
+}
+
+/// One that waits for the device too.
+#[must_use]
+pub fn durable_log() -> (TempDir, Arc<Log>) {
+    make(Durability::Power, 65_536, LIMIT_BYTES)
+}
+
+/// One that takes nothing before its back-pressure ends.
+#[must_use]
+pub fn full_log() -> (TempDir, Arc<Log>) {
+    make(Durability::Process, 65_536, 0)
+}
+
+fn make(durability: Durability, max_payload_bytes: usize, limit_bytes: u64) -> (TempDir, Arc<Log>) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings =
+        Settings { folder: folder.path().join("journal"), durability, max_payload_bytes };
+    let (log, _) = Log::open_with(settings, Resume::default(), limit_bytes).unwrap();
+    (folder, Arc::new(log))
+}
+
+impl Log {
+    /// Appends a live message from a remote broker.
+    pub fn accept_message(&self, topic: &str, payload: &[u8]) {
+        self.accept(&Arrival::live(Ingress::Remote, topic, payload, 1));
+    }
+
+    /// Appends own readings.
+    pub async fn append_own(self: &Arc<Self>, readings: &[Reading]) {
+        self.append_readings(readings).await;
+    }
+
+    /// Topic and true payload length of all messages.
+    pub fn contents(&self) -> Vec<(String, usize)> {
+        let records = Reader::new(self.folder(), 0).read(10_000).unwrap();
+        let messages = records.iter().filter_map(|it| match record::decode(&it.payload) {
+            Some((_, Body::Message(arrival))) => {
+                Some((arrival.topic.to_owned(), arrival.payload_bytes))
+            }
+            _ => None,
+        });
+        messages.collect()
+    }
+}

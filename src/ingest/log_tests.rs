@@ -1,0 +1,139 @@
+//! The log, on a real disk.
+
+use tempfile::TempDir;
+
+use super::super::record::Body;
+use super::*;
+use crate::ingest::journal::{Reader, Record};
+
+const TOPIC: &str = "factory/sensors/temperature";
+
+struct Bench {
+    folder: TempDir,
+    cursors: Arc<Cursors>,
+    log: Arc<Log>,
+}
+
+impl Bench {
+    fn new(durability: Durability, limit_bytes: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let cursors = Arc::<Cursors>::default();
+        let settings =
+            Settings { folder: folder.path().join("journal"), durability, max_payload_bytes: 100 };
+        let resume = Resume { cursors: cursors.clone(), ..Resume::default() };
+        let (log, _) = Log::open_with(settings, resume, limit_bytes).unwrap();
+        Self { folder, cursors, log: Arc::new(log) }
+    }
+
+    fn on_disk(&self) -> Vec<Record> {
+        Reader::new(&self.folder.path().join("journal"), 0).read(10_000).unwrap()
+    }
+}
+
+#[test]
+fn what_was_accepted_is_on_disk() {
+    let bench = Bench::new(Durability::Process, LIMIT_BYTES);
+    for number in 0..100 {
+        bench.log.accept_message(TOPIC, format!("{number}").as_bytes());
+        assert_eq!(bench.on_disk().len(), number + 1);
+    }
+    let records = bench.on_disk();
+    let Some((_, Body::Message(arrival))) = record::decode(&records[42].payload) else { panic!() };
+    assert_eq!((arrival.topic, arrival.payload), (TOPIC, &b"42"[..]));
+    assert_eq!((bench.log.last(), bench.log.uncommitted()), (100, 100));
+    bench.cursors.evaluation.advance(60);
+    assert_eq!(bench.log.uncommitted(), 40);
+}
+
+#[test]
+fn past_the_limit_nothing_gets_in_until_storage_gets_on_or_the_daemon_stops() {
+    let bench = Bench::new(Durability::Process, 0);
+    let callback = |text: &'static [u8]| {
+        let log = bench.log.clone();
+        std::thread::spawn(move || log.accept_message(TOPIC, text))
+    };
+    let blocked = callback(b"1");
+    while bench.log.trouble.lock().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    assert!(bench.on_disk().is_empty() && !bench.log.is_taking());
+    bench.log.stop_backpressure();
+    blocked.join().unwrap();
+    assert!(bench.log.is_taking());
+    callback(b"2").join().unwrap();
+    assert_eq!(bench.on_disk().len(), 2);
+}
+
+#[test]
+fn a_disk_that_fails_stops_the_intake_until_it_is_mended() {
+    let bench = Bench::new(Durability::Process, LIMIT_BYTES);
+    let folder = bench.folder.path().join("journal");
+    bench.log.accept_message(TOPIC, b"0");
+    bench.log.lock().as_mut().unwrap().abandon_segment();
+    let away = bench.folder.path().join("away");
+    std::fs::rename(&folder, &away).unwrap();
+    let blocked = std::thread::spawn({
+        let log = bench.log.clone();
+        move || log.accept_message(TOPIC, b"1")
+    });
+    while bench.log.trouble.lock().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    assert_eq!(bench.log.last(), 1);
+    std::fs::rename(&away, &folder).unwrap();
+    blocked.join().unwrap();
+    assert_eq!(bench.on_disk().len(), 2);
+    assert!(bench.log.trouble.lock().unwrap().is_none());
+}
+
+#[actix::test]
+async fn many_at_once_share_a_wait_for_the_device() {
+    let bench = Bench::new(Durability::Power, LIMIT_BYTES);
+    let all = (0..200).map(|number| {
+        let log = bench.log.clone();
+        actix_rt::spawn(async move {
+            let payload = format!("{number}");
+            let arrival = Arrival::live(Ingress::Remote, TOPIC, payload.as_bytes(), 1);
+            log.accept_async(&arrival).await;
+        })
+    });
+    let all: Vec<_> = all.collect();
+    for one in all {
+        one.await.unwrap();
+    }
+    assert_eq!(bench.on_disk().len(), 200);
+    assert_eq!(*bench.log.slow_device().await, 200);
+    bench.log.accept_message(TOPIC, b"and the other door");
+    assert_eq!(bench.on_disk().len(), 201);
+}
+
+#[actix::test]
+async fn what_a_failed_sync_covered_is_not_taken_for_synced_by_a_later_one() {
+    let bench = Bench::new(Durability::Power, LIMIT_BYTES);
+    let first = bench.log.try_append(b"a", |_| ()).unwrap();
+    bench.log.doubt(bench.log.lock().as_mut().unwrap());
+    let second = bench.log.try_append(b"b", |_| ()).unwrap();
+    assert!(bench.log.synced(second).await);
+    assert!(!bench.log.synced(first).await, "it is to be appended again");
+}
+
+#[test]
+fn the_next_start_takes_up_what_is_not_committed() {
+    let bench = Bench::new(Durability::Process, LIMIT_BYTES);
+    for _ in 0..10 {
+        bench.log.accept_message(TOPIC, b"x");
+    }
+    bench.cursors.evaluation.advance(7);
+    let Bench { folder, log, cursors } = bench;
+    let settings = log.settings.clone();
+    log.close();
+    let resume = Resume { cursors: cursors.clone(), ..Resume::default() };
+    let (log, recovery) = Log::open(settings.clone(), resume.clone()).unwrap();
+    assert_eq!((recovery.records, log.last()), (3, 10));
+    cursors.evaluation.advance(10);
+    log.close();
+    // Only the lock is left.
+    assert_eq!(std::fs::read_dir(folder.path().join("journal")).unwrap().count(), 1);
+    let (log, recovery) = Log::open(settings, resume).unwrap();
+    assert_eq!((recovery.records, log.last()), (0, 10));
+}

@@ -1,0 +1,141 @@
+//! Publication of own readings: which to send next, and how far the publication cursor may move. Pure.
+//!
+//! The log holds the readings; here is only where publication stands. Always: readings are sent in the order of
+//! their positions, at most a window of them polled and unfinished; each leaves when the broker acknowledged it,
+//! refused it for good, or it was skipped, and for nothing else. After a lost connection what was in flight is
+//! sent again, before everything newer. The cursor moves past a reading once that and all before it are finished.
+//! Never: a clock, a client, a file.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::domain::Reading;
+use crate::ingest::{Position, Published};
+
+/// Where publication stands.
+#[derive(Debug)]
+pub struct Publication {
+    /// Most readings polled and unfinished.
+    window: usize,
+    queued: VecDeque<Waiting>,
+    in_flight: BTreeMap<Position, Waiting>,
+    /// Finished readings that the cursor is not past yet.
+    finished: BTreeSet<Position>,
+    /// Readings skipped or refused for good, in this run.
+    given_up: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    position: Position,
+    reading: Reading,
+}
+
+/// How far the publication cursor moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub through: Position,
+    /// Own readings that it passes.
+    pub readings: u64,
+}
+
+impl Publication {
+    /// Publication of nothing yet, at most `window` readings at a time.
+    #[must_use]
+    pub const fn new(window: usize) -> Self {
+        Self {
+            window,
+            queued: VecDeque::new(),
+            in_flight: BTreeMap::new(),
+            finished: BTreeSet::new(),
+            given_up: 0,
+        }
+    }
+
+    /// How many more may be polled.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.window.saturating_sub(self.unfinished())
+    }
+
+    /// Adds what was polled, in order, behind everything polled before.
+    pub fn add(&mut self, polled: Vec<Published>) {
+        let waiting = |Published { position, reading }| Waiting { position, reading };
+        self.queued.extend(polled.into_iter().map(waiting));
+    }
+
+    /// Puts the next reading in flight.
+    pub fn dispatch(&mut self) -> Option<(Position, &Reading)> {
+        let next = self.queued.pop_front()?;
+        let position = next.position;
+        let waiting = self.in_flight.entry(position).or_insert(next);
+        Some((position, &waiting.reading))
+    }
+
+    /// The broker acknowledged a reading, which is returned the first time.
+    pub fn acknowledge(&mut self, position: Position) -> Option<Reading> {
+        let waiting = self.in_flight.remove(&position)?;
+        self.finished.insert(position);
+        Some(waiting.reading)
+    }
+
+    /// The broker refused a reading for good.
+    pub fn refuse(&mut self, position: Position) {
+        if self.acknowledge(position).is_some() {
+            self.given_up += 1;
+        }
+    }
+
+    /// The broker refused a reading for now: it is queued again in its old place.
+    pub fn put_back(&mut self, position: Position) {
+        let Some(waiting) = self.in_flight.remove(&position) else { return };
+        let place = self.queued.partition_point(|queued| queued.position < position);
+        self.queued.insert(place, waiting);
+    }
+
+    /// The connection is gone: what was in flight is queued again, before everything newer.
+    pub fn rewind(&mut self) {
+        while let Some((_, last)) = self.in_flight.pop_last() {
+            self.queued.push_front(last);
+        }
+    }
+
+    /// Skips the oldest reading that is queued. False when none is.
+    pub fn skip_oldest(&mut self) -> bool {
+        let Some(skipped) = self.queued.pop_front() else { return false };
+        self.finished.insert(skipped.position);
+        self.given_up += 1;
+        true
+    }
+
+    /// How far the cursor moves now, if it does.
+    pub fn take_progress(&mut self) -> Option<Progress> {
+        let flying = self.in_flight.keys().next().copied();
+        let queued = self.queued.front().map(|waiting| waiting.position);
+        let first_unfinished = flying.into_iter().chain(queued).min();
+        let later = first_unfinished.map_or_else(BTreeSet::new, |at| self.finished.split_off(&at));
+        let passed = std::mem::replace(&mut self.finished, later);
+        let through = *passed.last()?;
+        Some(Progress { through, readings: passed.len() as u64 })
+    }
+
+    /// Readings polled and neither finished nor skipped.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.queued.len() + self.in_flight.len()
+    }
+
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Readings skipped or refused for good, in this run.
+    #[must_use]
+    pub const fn given_up(&self) -> u64 {
+        self.given_up
+    }
+}
+
+#[cfg(test)]
+#[path = "publication_tests.rs"]
+mod tests;

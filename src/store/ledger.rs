@@ -1,0 +1,167 @@
+//! What storage needs of a backend: a ledger that commits batches, and readers beside it.
+//!
+//! A backend is a folder of its own with one [`Backend`]; nothing else names its library, its statements or
+//! its errors. Alert events are named by their numbers, batches by theirs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::config::{Durability, StorageConfig};
+use crate::domain::{AlertEvent, Fingerprint, ListeningClocks, Quantity, Reading};
+use crate::ingest::Position;
+use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, ResumePoint, Store};
+
+/// What storage needs to know of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub path: PathBuf,
+    pub durability: Durability,
+    /// Bound of the rejected messages kept, and of the actions without effect; older messages are only counted.
+    pub rejected_keep: u64,
+    /// Whether timestamps are written without their zone (they are UTC either way).
+    pub naive: bool,
+}
+
+impl Settings {
+    #[must_use]
+    pub fn new(config: &StorageConfig, naive: bool) -> Self {
+        Self {
+            path: config.path.clone(),
+            durability: config.durability,
+            rejected_keep: config.rejected_keep,
+            naive,
+        }
+    }
+}
+
+/// Why the ledger can't be opened, read or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct LedgerError {
+    /// Whether the same call may succeed later with nothing restarted: it is locked, or the disk is full.
+    pub is_transient: bool,
+    pub message: String,
+}
+
+/// A kind of database. Cheap to share.
+pub trait Backend: Send + Sync {
+    /// Opens the ledger for its one writer, made or migrated as needed.
+    ///
+    /// # Errors
+    /// When it can't be used.
+    fn open(&self) -> Result<Box<dyn Ledger>, LedgerError>;
+
+    /// Reads beside the writer, which holds it up as little as it holds up the writer.
+    ///
+    /// # Errors
+    /// When there is no ledger, or it can't be read.
+    fn reader(&self) -> Result<Arc<dyn LedgerReader>, LedgerError>;
+}
+
+/// The open ledger.
+pub trait Ledger: Send {
+    /// Commits all of the work in one transaction, leaving out what was committed before, and with it how far
+    /// own readings are published.
+    ///
+    /// # Errors
+    /// Then nothing of it is committed.
+    fn commit(&mut self, work: &[Work<'_>], published: Position) -> Result<(), LedgerError>;
+
+    /// How far the ledger reaches.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn progress(&self) -> Result<Progress, LedgerError>;
+
+    /// Everything evaluation goes on from.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn resume(&self) -> Result<ResumePoint, LedgerError>;
+
+    /// The state of a receiver of notifications.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn receiver(&self, name: &str) -> Result<KeptByReceiver, LedgerError>;
+
+    /// Forgets the state of all receivers but these: one that comes back later is new.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    fn retain_receivers(&mut self, names: &[&str]) -> Result<(), LedgerError>;
+
+    /// Alert events for receivers of notifications.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    fn alerts(&self, which: &LoadAlerts) -> Result<Vec<AlertEvent>, LedgerError>;
+}
+
+/// Reads on a connection of its own. Shared by threads; waits for no commit.
+pub trait LedgerReader: Send + Sync {
+    /// The oldest announced events that are not published.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    fn pending(&self, which: &PendingQuery<'_>) -> Result<Vec<AlertEvent>, LedgerError>;
+
+    /// Fingerprints of those readings that are committed.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    fn find_stored(&self, readings: &[Reading]) -> Result<Vec<Fingerprint>, LedgerError>;
+}
+
+/// Which events are to be published.
+#[derive(Debug, Clone, Copy)]
+pub struct PendingQuery<'a> {
+    /// Those after this number.
+    pub after: u64,
+    pub at_most: usize,
+    /// Not those of these quantities.
+    pub except: &'a [Quantity],
+}
+
+/// How far a ledger reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Number of the last batch committed; 0 for none.
+    pub batch: u64,
+    /// The last record of the log that is committed.
+    pub position: Position,
+    /// Wall clock of that record's receipt; `None` where none was ever committed.
+    pub received_at: Option<DateTime<Utc>>,
+    /// Listening clocks as of that record.
+    pub clocks: ListeningClocks,
+    /// Own readings up to this position are published or skipped.
+    pub published: Position,
+    /// Number of the last alert event ever stored; 0 for none.
+    pub last_event: u64,
+}
+
+/// One part of a commit. Repeated, each kind changes nothing.
+#[derive(Debug, Clone, Copy)]
+pub enum Work<'a> {
+    Store(&'a Store),
+    /// The broker has the alert events of these numbers.
+    Delivered {
+        numbers: &'a [u64],
+        at: DateTime<Utc>,
+    },
+    Receiver(&'a KeepReceiver),
+}
+
+impl Work<'_> {
+    /// Rows written, roughly.
+    #[must_use]
+    pub const fn num_rows(&self) -> usize {
+        match self {
+            Self::Store(store) => store.num_rows(),
+            Self::Delivered { numbers, .. } => numbers.len(),
+            Self::Receiver(keep) => 1 + keep.parts.len(),
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Where evaluation resumes, read from the file: cursors, clocks, checkpoints of series, and the readings stored
+//! after them.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::DateTime;
+use r2d2_sqlite::rusqlite::{self, Connection, OptionalExtension, Row, params};
+
+use super::database::open_to_read;
+use super::{recall, unreadable};
+use crate::domain::{
+    Fingerprint, Ingress, ListeningClocks, Location, Quantity, Reading, SensorId, SeriesPart,
+    SeriesState, Unit, Value, time,
+};
+use crate::messages::{ReadingStream, RecentReadings};
+use crate::store::ledger::{LedgerError, Progress};
+
+/// Rows read at a time.
+const ROWS_AT_ONCE: i64 = 1000;
+
+/// Rows of each table that are read again where no checkpoint reaches further back: so rules that are new find
+/// some past.
+const ROWS_AT_LEAST: i64 = 16_384;
+
+pub(in crate::store) fn progress(connection: &Connection) -> rusqlite::Result<Progress> {
+    let last_event = recall::last_event(connection)?;
+    let sql = "SELECT position, number, received_us, watch_us, embedded_us, remote_us, published
+               FROM ingest_position";
+    connection.prepare_cached(sql)?.query_row([], |row| {
+        let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+        let mut clocks = ListeningClocks::default();
+        for (column, ingress) in (3..).zip(Ingress::ALL) {
+            clocks.set_at_least(ingress, Duration::from_micros(count(column)?));
+        }
+        let received_us: Option<i64> = row.get(2)?;
+        Ok(Progress {
+            position: count(0)?,
+            batch: count(1)?,
+            received_at: received_us.and_then(DateTime::from_timestamp_micros),
+            clocks,
+            published: count(6)?,
+            last_event,
+        })
+    })
+}
+
+/// One of the two tables of readings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Temperatures,
+    Others,
+}
+
+impl Table {
+    const ALL: [Self; 2] = [Self::Temperatures, Self::Others];
+
+    const fn of(is_temperature: bool) -> Self {
+        if is_temperature { Self::Temperatures } else { Self::Others }
+    }
+
+    const fn last_id_sql(self) -> &'static str {
+        match self {
+            Self::Temperatures => "SELECT coalesce(max(id), 0) FROM sensor_readings",
+            Self::Others => "SELECT coalesce(max(id), 0) FROM quantity_readings",
+        }
+    }
+
+    /// Columns as [`reading`] takes them, of rows after `?1`, `?2` at most.
+    const fn after_sql(self) -> &'static str {
+        match self {
+            Self::Temperatures => {
+                "SELECT r.id, r.sensor_id, r.location, 'temperature', r.temperature,
+                    coalesce(s.unit, ''), r.timestamp
+                 FROM sensor_readings r
+                 LEFT JOIN sensors s ON s.sensor_id = r.sensor_id AND s.quantity = 'temperature'
+                 WHERE r.id > ?1 ORDER BY r.id LIMIT ?2"
+            }
+            Self::Others => {
+                "SELECT id, sensor_id, location, quantity, value, unit, timestamp
+                 FROM quantity_readings WHERE id > ?1 ORDER BY id LIMIT ?2"
+            }
+        }
+    }
+
+    const fn holds_sql(self) -> &'static str {
+        match self {
+            Self::Temperatures => {
+                "SELECT 1 FROM sensor_readings
+                 WHERE timestamp IN (?1, ?2) AND sensor_id = ?3 AND temperature = ?4"
+            }
+            Self::Others => {
+                "SELECT 1 FROM quantity_readings
+                 WHERE timestamp IN (?1, ?2) AND sensor_id = ?3 AND value = ?4 AND quantity = ?5"
+            }
+        }
+    }
+}
+
+fn last_id(connection: &Connection, table: Table) -> rusqlite::Result<i64> {
+    connection.prepare_cached(table.last_id_sql())?.query_row([], |row| row.get(0))
+}
+
+/// Writes checkpoints of series, as of the rows that were inserted before. Part of a commit.
+pub(in crate::store) fn put_series(
+    connection: &Connection,
+    series: &[SeriesState],
+) -> rusqlite::Result<()> {
+    for SeriesState { sensor_id, quantity, part, state } in series {
+        let key = (sensor_id.as_str(), quantity.as_str(), part.as_str());
+        let Some(state) = state else {
+            connection
+                .prepare_cached(
+                    "DELETE FROM series_states
+                     WHERE sensor_id = ?1 AND quantity = ?2 AND part = ?3",
+                )?
+                .execute(key)?;
+            continue;
+        };
+        let reaches = last_id(connection, Table::of(quantity.is_temperature()))?;
+        connection
+            .prepare_cached(
+                "INSERT INTO series_states (sensor_id, quantity, part, state, reaches)
+                 VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET state = excluded.state, reaches = excluded.reaches",
+            )?
+            .execute(params![key.0, key.1, key.2, state, reaches])?;
+    }
+    Ok(())
+}
+
+/// Row ids that checkpoints reach, by series.
+type Reaches = HashMap<(SensorId, Quantity), i64>;
+
+/// Checkpoints of all series, and the readings stored after each of them.
+pub(in crate::store) fn series(
+    connection: &Connection,
+    path: &Path,
+) -> Result<(Vec<SeriesState>, ReadingStream), LedgerError> {
+    let failed = |error: rusqlite::Error| unreadable(&error);
+    let (states, reaches) = series_states(connection).map_err(failed)?;
+    let mut from = Vec::new();
+    for table in Table::ALL {
+        let last = last_id(connection, table).map_err(failed)?;
+        let of_table = reaches
+            .iter()
+            .filter(|((_, quantity), _)| Table::of(quantity.is_temperature()) == table);
+        let first = of_table.map(|(_, reach)| *reach).min().unwrap_or(i64::MAX);
+        from.push((table, first.min(last.saturating_sub(ROWS_AT_LEAST))));
+    }
+    from.reverse(); // taken from the end
+    let since = Since {
+        reader: open_to_read(path).map_err(failed)?,
+        reaches,
+        from,
+        rows: Vec::new().into_iter(),
+    };
+    Ok((states, ReadingStream::new(since)))
+}
+
+fn series_states(connection: &Connection) -> rusqlite::Result<(Vec<SeriesState>, Reaches)> {
+    let sql = "SELECT sensor_id, quantity, part, state, reaches FROM series_states";
+    let (mut states, mut reaches) = (Vec::new(), Reaches::new());
+    let mut select = connection.prepare(sql)?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let text = |column| row.get::<_, String>(column);
+        let (sensor_id, quantity, part) = (text(0)?, text(1)?, text(2)?);
+        let (Ok(sensor_id), Ok(quantity), Ok(part)) =
+            (SensorId::new(&sensor_id), Quantity::new(&quantity), part.parse())
+        else {
+            log::error!(target: "vigie::storage", "a row of series_states can't be read: `{sensor_id}`, `{quantity}`, `{part}`");
+            continue;
+        };
+        if part == SeriesPart::Windows {
+            reaches.insert((sensor_id.clone(), quantity.clone()), row.get(4)?);
+        }
+        states.push(SeriesState { sensor_id, quantity, part, state: Some(row.get(3)?) });
+    }
+    Ok((states, reaches))
+}
+
+/// Readings stored after the checkpoints of their series, read some at a time.
+struct Since {
+    reader: Connection,
+    reaches: Reaches,
+    /// Tables still to be read, the next one last; each with the row id to go on after.
+    from: Vec<(Table, i64)>,
+    rows: std::vec::IntoIter<(i64, Option<Reading>)>,
+}
+
+impl Since {
+    /// False at the end.
+    fn load(&mut self) -> rusqlite::Result<bool> {
+        while let Some((table, after)) = self.from.last_mut() {
+            let rows: Vec<_> = self
+                .reader
+                .prepare_cached(table.after_sql())?
+                .query_map(params![*after, ROWS_AT_ONCE], |row| Ok((row.get(0)?, reading(row))))?
+                .collect::<rusqlite::Result<_>>()?;
+            if let Some((last, _)) = rows.last() {
+                *after = *last;
+                self.rows = rows.into_iter();
+                return Ok(true);
+            }
+            self.from.pop();
+        }
+        Ok(false)
+    }
+}
+
+impl Iterator for Since {
+    type Item = Result<Reading, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            for (id, reading) in self.rows.by_ref() {
+                let Some(reading) = reading else { continue };
+                let key = (reading.sensor_id, reading.quantity);
+                let is_later = self.reaches.get(&key).is_none_or(|reach| id > *reach);
+                let (sensor_id, quantity) = key;
+                if is_later {
+                    return Some(Ok(Reading { sensor_id, quantity, ..reading }));
+                }
+            }
+            match self.load() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(format!("can't read the database: {error}"))),
+            }
+        }
+    }
+}
+
+/// Fingerprints of the last readings stored.
+pub(in crate::store) fn recent(connection: &Connection) -> rusqlite::Result<RecentReadings> {
+    let of = |table: Table| -> rusqlite::Result<Vec<Fingerprint>> {
+        let at_most = i64::try_from(RecentReadings::CAPACITY).unwrap_or(i64::MAX);
+        let after = last_id(connection, table)?.saturating_sub(at_most);
+        let mut select = connection.prepare(table.after_sql())?;
+        let mut rows = select.query(params![after, at_most])?;
+        let mut fingerprints = Vec::new();
+        while let Some(row) = rows.next()? {
+            fingerprints.extend(reading(row).as_ref().map(Fingerprint::from));
+        }
+        Ok(fingerprints)
+    };
+    Ok(RecentReadings { temperatures: of(Table::Temperatures)?, others: of(Table::Others)? })
+}
+
+/// Takes the columns of [`Table::after_sql`]. `None` for a row that is no reading of Vigie's own: it can't come
+/// again either, and has no rules.
+fn reading(row: &Row<'_>) -> Option<Reading> {
+    let text = |column| row.get_ref(column).ok()?.as_str().ok();
+    Some(Reading {
+        sensor_id: SensorId::new(text(1)?).ok()?,
+        location: Location::new(text(2).unwrap_or_default()),
+        quantity: Quantity::new(text(3)?).ok()?,
+        value: Value::new(row.get(4).ok()?).ok()?,
+        unit: Unit::new(text(5)?),
+        timestamp: time::parse_stored(text(6)?)?,
+    })
+}
+
+/// Fingerprints of those readings that are stored.
+pub(in crate::store) fn find_stored(
+    connection: &Connection,
+    readings: &[Reading],
+) -> rusqlite::Result<Vec<Fingerprint>> {
+    let mut found = Vec::new();
+    for reading in readings {
+        if is_stored(connection, reading)? {
+            found.push(Fingerprint::from(reading));
+        }
+    }
+    Ok(found)
+}
+
+fn is_stored(connection: &Connection, reading: &Reading) -> rusqlite::Result<bool> {
+    let table = Table::of(reading.quantity.is_temperature());
+    let mut select = connection.prepare_cached(table.holds_sql())?;
+    // The row may have been written with another setting of `timestamps`.
+    let forms = [false, true].map(|naive| time::stored(reading.timestamp, naive));
+    let (id, value) = (reading.sensor_id.as_str(), reading.value.get());
+    let found = match table {
+        Table::Temperatures => {
+            select.query_row(params![forms[0], forms[1], id, value], |_| Ok(())).optional()?
+        }
+        Table::Others => {
+            let quantity = reading.quantity.as_str();
+            select
+                .query_row(params![forms[0], forms[1], id, value, quantity], |_| Ok(()))
+                .optional()?
+        }
+    };
+    Ok(found.is_some())
+}
+
+#[cfg(test)]
+#[path = "resume_tests.rs"]
+mod tests;

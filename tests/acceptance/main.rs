@@ -1,0 +1,18 @@
+//! Acceptance: this version against the one before, installations that it left, and what users see to the
+//! letter.
+//!
+//! `cargo test` runs what is quick. The rest is asked for: see [`scale`].
+
+mod before;
+mod differential;
+mod echo;
+mod installations;
+mod outage;
+mod outcome;
+mod own;
+mod scale;
+mod sequence;
+mod snapshots;
+mod stage;
+#[path = "../support/mod.rs"]
+mod support;
