@@ -142,6 +142,7 @@ pub struct ResumePoint {
 pub struct ReadingStream(Box<dyn Iterator<Item = Result<Reading, String>> + Send>);
 
 impl ReadingStream {
+    /// A stream of what an iterator brings.
     #[must_use]
     pub fn new(readings: impl Iterator<Item = Result<Reading, String>> + Send + 'static) -> Self {
         Self(Box::new(readings))
@@ -171,6 +172,7 @@ impl std::fmt::Debug for ReadingStream {
 /// Fingerprints of the last readings committed, oldest first.
 #[derive(Debug, Default)]
 pub struct RecentReadings {
+    /// Readings of the quantity `temperature`.
     pub temperatures: Vec<Fingerprint>,
     /// Readings of all other quantities.
     pub others: Vec<Fingerprint>,
@@ -187,6 +189,7 @@ impl RecentReadings {
 #[derive(Message)]
 #[rtype(result = "Result<Vec<Fingerprint>, String>")]
 pub struct FindStored {
+    /// Readings to look for.
     pub readings: Vec<Reading>,
 }
 
@@ -204,12 +207,14 @@ pub struct Cursors {
 pub struct Cursor(AtomicU64);
 
 impl Cursor {
+    /// A cursor at a position.
     #[must_use]
     pub const fn new(position: Position) -> Self {
         Self(AtomicU64::new(position))
     }
 
     /// Position of the last committed record.
+    /// Where it stands.
     #[must_use]
     pub fn position(&self) -> Position {
         self.0.load(Ordering::Acquire)
@@ -228,12 +233,14 @@ impl Cursor {
 pub struct PushAlerts {
     /// The gateway's incarnation that has the credits; any other ignores the message.
     pub incarnation: u32,
+    /// Events in the order of their numbers.
     pub events: Vec<Arc<AlertEvent>>,
 }
 
 /// One connection of one incarnation of the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GatewayLink {
+    /// Incarnation of the gateway, from 1.
     pub incarnation: u32,
     /// Connections made by the incarnation; 0 before the first.
     pub connection: u32,
@@ -245,6 +252,7 @@ pub struct GatewayLink {
 #[derive(Debug, Message)]
 #[rtype(result = "bool")]
 pub struct PushReport {
+    /// The connection that reports.
     pub link: GatewayLink,
     /// Numbers of events whose delivery the broker has completed.
     pub delivered: Vec<u64>,

@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("logging", &["config"]),
     ("wire", &["domain", "config"]),
     ("exit", &[]),
-    ("ingest", &["domain", "config", "messages", "logging", "wire"]),
+    ("ingest", &["domain", "config", "messages", "supervisor", "logging", "wire"]),
     ("sensors", ACTOR_MAY_NAME),
     ("mqtt", ACTOR_MAY_NAME),
     ("broker", ACTOR_MAY_NAME),

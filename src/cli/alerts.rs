@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -9,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::ConfigFile;
 use super::history::{CommandError, Table, When, csv_field, or_closed_pipe};
 use crate::domain::AlertState;
-use crate::store::{AlertFilter, AlertRow, History};
+use crate::store::{AlertFilter, History, StoredAlert};
 
 /// How many past events `--follow` begins with.
 const FOLLOWED_ROWS: u64 = 10;
@@ -97,7 +98,10 @@ fn show(
         standing: is_standing,
         after_number: None,
     };
-    history.alerts(&past, &mut |row| printer.event(row))?;
+    let num_unreadable = history.alerts(&past, &mut |row| printer.event(row))?;
+    if num_unreadable > 0 {
+        log::warn!(target: "vigie::storage", "{num_unreadable} stored events can't be read and are left out");
+    }
     printer.flush()?;
     while args.follow && go_on(FOLLOW_PAUSE) {
         let new = AlertFilter {
@@ -107,7 +111,7 @@ fn show(
             ..AlertFilter::default()
         };
         history.alerts(&new, &mut |row| {
-            last = row.number;
+            last = row.event.number;
             printer.event(row)
         })?;
         printer.flush()?;
@@ -117,12 +121,12 @@ fn show(
 
 /// How events are written.
 trait Print {
-    fn event(&mut self, row: AlertRow) -> io::Result<()>;
+    fn event(&mut self, row: StoredAlert) -> io::Result<()>;
     fn flush(&mut self) -> io::Result<()>;
 }
 
 impl Print for Table<'_, { COLUMNS.len() }> {
-    fn event(&mut self, row: AlertRow) -> io::Result<()> {
+    fn event(&mut self, row: StoredAlert) -> io::Result<()> {
         self.row(cells(row))
     }
 
@@ -132,24 +136,28 @@ impl Print for Table<'_, { COLUMNS.len() }> {
 }
 
 /// The values of [`COLUMNS`].
-fn cells(row: AlertRow) -> [String; COLUMNS.len()] {
+fn cells(row: StoredAlert) -> [String; COLUMNS.len()] {
+    let StoredAlert { event, timestamp, .. } = row;
+    let (by, why) =
+        event.operator.map_or((None, None), |operator| (Some(operator.by), operator.why));
+    let text = |text: Option<Arc<str>>| text.as_deref().unwrap_or_default().to_owned();
     [
-        row.timestamp,
-        row.state,
-        row.transition.unwrap_or_default(),
-        row.sensor_id,
-        row.location,
-        row.rule,
-        row.by.unwrap_or_default(),
-        row.why.unwrap_or_default(),
-        row.message,
+        timestamp,
+        event.state.as_str().to_owned(),
+        event.change.as_str().to_owned(),
+        event.sensor_id.to_string(),
+        event.location.to_string(),
+        event.rule.to_string(),
+        text(by),
+        text(why),
+        event.message,
     ]
 }
 
 struct Csv<'a>(&'a mut dyn Write);
 
 impl Print for Csv<'_> {
-    fn event(&mut self, row: AlertRow) -> io::Result<()> {
+    fn event(&mut self, row: StoredAlert) -> io::Result<()> {
         writeln!(self.0, "{}", cells(row).map(csv_field).join(","))
     }
 
@@ -161,7 +169,7 @@ impl Print for Csv<'_> {
 struct Json<'a>(&'a mut dyn Write);
 
 impl Print for Json<'_> {
-    fn event(&mut self, row: AlertRow) -> io::Result<()> {
+    fn event(&mut self, row: StoredAlert) -> io::Result<()> {
         serde_json::to_writer(&mut *self.0, &row)?;
         writeln!(self.0)
     }

@@ -10,10 +10,9 @@ use serde::Serialize;
 use super::ConfigFile;
 use super::history::{CommandError, Table, When, or_closed_pipe};
 use crate::alarms::report::{Change, Measures, Period, PeriodError, Tally, Transition, page};
-use crate::alarms::rule::Priority;
-use crate::domain::time;
+use crate::domain::AlertState;
 use crate::exit::Exit;
-use crate::store::{AlertRow, History};
+use crate::store::{History, StoredAlert};
 
 /// Reports on the alarm system's own health: rates, floods, chattering, fleeting and stale alarms,
 /// each beside its published target.
@@ -94,34 +93,26 @@ pub fn run(
 
 fn read(path: &Path, period: Period) -> Result<Report, CommandError> {
     let mut tally = Tally::new(period);
-    let mut unreadable = 0;
-    History::open(path)?.alerts_until(period.to(), &mut |row| {
-        match transition(row) {
-            Some(transition) => tally.take(&transition),
-            None => unreadable += 1,
-        }
+    let unreadable = History::open(path)?.alerts_until(period.to(), &mut |row| {
+        tally.take(&transition(row));
         Ok(())
     })?;
     let source = format!("the alerts stored in {}", path.display());
     Ok(Report { source, unreadable, measures: tally.finish() })
 }
 
-/// `None` when the row tells no time or no state.
-fn transition(row: AlertRow) -> Option<Transition> {
-    let change = match row.state.as_str() {
-        "active" => Change::Raised,
-        "resolved" => Change::Returned,
-        _ => return None,
-    };
-    let priorities = [Priority::Low, Priority::Medium, Priority::High, Priority::Critical];
-    Some(Transition {
-        at: time::parse_stored(&row.timestamp)?,
-        rule: row.rule.into(),
-        sensor_id: row.sensor_id.into(),
-        location: row.location.into(),
-        priority: priorities.into_iter().find(|priority| priority.as_str() == row.severity),
-        change,
-    })
+fn transition(StoredAlert { event, .. }: StoredAlert) -> Transition {
+    Transition {
+        at: event.timestamp,
+        rule: event.rule,
+        sensor_id: event.sensor_id.as_str().into(),
+        location: event.location.as_str().into(),
+        priority: Some(event.severity),
+        change: match event.state {
+            AlertState::Active => Change::Raised,
+            AlertState::Resolved => Change::Returned,
+        },
+    }
 }
 
 fn json(report: &Report, out: &mut dyn Write) -> io::Result<()> {

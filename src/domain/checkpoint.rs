@@ -35,8 +35,11 @@ impl std::str::FromStr for SeriesPart {
 /// A part of the checkpoint of one series. Sensor, quantity and part are its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesState {
+    /// Sensor of the series.
     pub sensor_id: SensorId,
+    /// Quantity of the series.
     pub quantity: Quantity,
+    /// Which part of the checkpoint this is.
     pub part: SeriesPart,
     /// As evaluation wrote it, to be given back unread; `None` when nothing is to be kept any more. At most
     /// some 6 KiB for each rule with a window.

@@ -25,6 +25,7 @@ pub enum Ingress {
 }
 
 impl Ingress {
+    /// Every way in, in the order of their numbers.
     pub const ALL: [Self; 3] = [Self::Own, Self::Embedded, Self::Remote];
 
     /// Index of the way in, 0 to 2; part of the log's record layout.
@@ -55,6 +56,7 @@ impl ListeningClocks {
         Self { own: time, embedded: time, remote: time }
     }
 
+    /// Reading of one clock.
     #[must_use]
     pub const fn get(&self, ingress: Ingress) -> Duration {
         match ingress {

@@ -135,7 +135,11 @@ impl Evaluator {
         let mut batch = Batch::new(Instant::now());
         let mut effects = Effects::default();
         let started = (self.settings.times.zone, log.now().wall);
-        self.fold.restore(point, ruling, started, &mut batch.content, &mut effects);
+        let restored = self.fold.restore(point, ruling, started, &mut batch.content, &mut effects);
+        if let Err(why) = restored {
+            let why = format!("can't read where to go on: {why}");
+            return self.env.fail::<Self>(ctx, why);
+        }
         self.report(&batch.content, 0, effects);
         self.batch = (!batch.content.alerts.is_empty()).then_some(batch);
         // What the restart itself changed is stored with this record at the latest.

@@ -85,6 +85,9 @@ impl Fold {
     }
 
     /// Continues from what is stored, by the given rules; `started_at` stands in where no record is stored.
+    ///
+    /// # Errors
+    /// When what is stored can't be read.
     pub fn restore(
         &mut self,
         point: ResumePoint,
@@ -92,12 +95,12 @@ impl Fold {
         (zone, started_at): (chrono_tz::Tz, DateTime<Utc>),
         batch: &mut Store,
         effects: &mut Effects,
-    ) {
+    ) -> Result<(), String> {
         let ResumePoint { position, received_at, clocks, standing, alarms, .. } = point;
         let Ruling { rules, quiet, expected } = ruling;
         self.last_event = point.last_event;
         let mut outcomes = Vec::new();
-        let since: Vec<_> = point.since.filter_map(Result::ok).collect(); // SHIM
+        let since = point.since.collect::<Result<Vec<_>, _>>()?;
         let past = Past {
             clocks,
             received_at,
@@ -118,6 +121,7 @@ impl Fold {
         self.own = expected.iter().map(|it| series_hash(&it.sensor_id, &it.quantity)).collect();
         self.dedup = Dedup::restore(point.recent);
         self.add_events(outcomes, batch);
+        Ok(())
     }
 
     /// Other rules hold from the next record on. Everything before it must be stored.

@@ -77,6 +77,7 @@ pub struct Words {
     pub unpublished_found: fn(usize) -> String,
     /// At the stop: how many readings wait for the next start, in which folder.
     pub readings_left: fn(usize, &str) -> String,
+    /// Message of an alert.
     pub alert: fn(AlertWords<'_>) -> String,
     /// What is said of more than one transition of one alarm; takes the alarms' quantity.
     pub summary: fn(&Summary, &Quantity) -> String,

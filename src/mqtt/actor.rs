@@ -58,12 +58,7 @@ pub struct Gateway {
     pub(super) paused_until: Option<Instant>,
     /// Storage did not answer: it is not asked before the next tick.
     pub(super) storage_resting: bool,
-    /// A report to storage is under way.
-    pub(super) reporting: bool,
-    /// The last connection that storage has taken a report of.
-    pub(super) announced: Option<GatewayLink>,
-    /// Connections made by this incarnation.
-    pub(super) num_connections: u32,
+    pub(super) reports: Reports,
     pub(super) turns: Turns,
     /// A look at the next alert's turn is due.
     pub(super) turn_is_timed: bool,
@@ -77,6 +72,16 @@ pub(super) struct Lines {
     pub sent: LineLimit,
     pub refused: LineLimit,
     pub skipped: LineLimit,
+}
+
+/// Reports to storage on the alerts it pushed.
+#[derive(Default)]
+pub(super) struct Reports {
+    pub is_under_way: bool,
+    /// The last connection that storage has taken a report of.
+    pub announced: Option<GatewayLink>,
+    /// Connections made by this incarnation.
+    pub num_connections: u32,
 }
 
 impl Gateway {
@@ -114,9 +119,7 @@ impl Gateway {
             },
             paused_until: None,
             storage_resting: false,
-            reporting: false,
-            announced: None,
-            num_connections: 0,
+            reports: Reports::default(),
             turns: Turns::default(),
             turn_is_timed: false,
             own,

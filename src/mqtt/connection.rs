@@ -48,7 +48,7 @@ impl Gateway {
 
     pub(super) fn up(&mut self, ctx: &mut Context<Self>) {
         self.connected = true;
-        self.num_connections += 1;
+        self.reports.num_connections += 1;
         self.show();
         self.backoff.connected(now());
         self.flaps.connected(now());

@@ -63,26 +63,28 @@ impl Gateway {
     /// Reports deliveries and refusals in batches, one report at a time, and announces a new incarnation or
     /// connection.
     pub(super) fn report_alerts(&mut self, ctx: &mut Context<Self>) {
-        let link =
-            GatewayLink { incarnation: self.env.incarnation(), connection: self.num_connections };
+        let link = GatewayLink {
+            incarnation: self.env.incarnation(),
+            connection: self.reports.num_connections,
+        };
         let report = {
             let alerts = self.kept.alerts();
             let (delivered, refused) = alerts.to_report();
             PushReport { link, delivered: delivered.to_vec(), refused: refused.to_vec() }
         };
         let (num_delivered, num_refused) = (report.delivered.len(), report.refused.len());
-        let has_news = num_delivered + num_refused > 0 || self.announced != Some(link);
-        if !has_news || self.reporting || self.storage_resting {
+        let has_news = num_delivered + num_refused > 0 || self.reports.announced != Some(link);
+        if !has_news || self.reports.is_under_way || self.storage_resting {
             return;
         }
-        self.reporting = true;
+        self.reports.is_under_way = true;
         let route = self.routes.report.clone();
         let sent = async move { route.request(report, STORAGE).await };
         ctx.spawn(sent.into_actor(self).map(move |answer, act, ctx| {
-            act.reporting = false;
+            act.reports.is_under_way = false;
             match answer {
                 Ok(more_follow) => {
-                    act.announced = Some(link);
+                    act.reports.announced = Some(link);
                     act.kept.alerts().reported(num_delivered, num_refused, more_follow);
                     act.flow(ctx);
                 }

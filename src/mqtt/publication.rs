@@ -87,16 +87,21 @@ impl Publication {
 
     /// The broker refused a reading for now: it is queued again in its old place.
     pub fn put_back(&mut self, position: Position) {
-        let Some(waiting) = self.in_flight.remove(&position) else { return };
-        let place = self.queued.partition_point(|queued| queued.position < position);
-        self.queued.insert(place, waiting);
+        if let Some(waiting) = self.in_flight.remove(&position) {
+            self.queue(waiting);
+        }
     }
 
     /// The connection is gone: what was in flight is queued again, before everything newer.
     pub fn rewind(&mut self) {
         while let Some((_, last)) = self.in_flight.pop_last() {
-            self.queued.push_front(last);
+            self.queue(last);
         }
+    }
+
+    fn queue(&mut self, waiting: Waiting) {
+        let place = self.queued.partition_point(|queued| queued.position < waiting.position);
+        self.queued.insert(place, waiting);
     }
 
     /// Skips the oldest reading that is queued. False when none is.
@@ -122,11 +127,6 @@ impl Publication {
     #[must_use]
     pub fn unfinished(&self) -> usize {
         self.queued.len() + self.in_flight.len()
-    }
-
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.len()
     }
 
     /// Readings skipped or refused for good, in this run.

@@ -135,7 +135,7 @@ impl Model {
 
     fn check(&mut self) {
         assert!(self.publication.unfinished() <= WINDOW);
-        assert_eq!(self.publication.in_flight(), self.flying.len());
+        assert_eq!(self.publication.in_flight.len(), self.flying.len());
         if let Some(Progress { through, readings }) = self.publication.take_progress() {
             assert!(through > self.cursor && readings > 0);
             (self.cursor, self.passed) = (through, self.passed + readings);

@@ -11,6 +11,7 @@
 
 mod actor;
 mod backlog;
+mod history;
 mod ledger;
 mod legacy;
 mod push;
@@ -20,13 +21,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use actor::Writer;
-pub use ledger::{
-    Backend, Ledger, LedgerError, LedgerReader, PendingQuery, Progress, Settings, Work,
-};
+pub use history::{AlertFilter, QueryError, ReadingFilter, ReadingRow, StoredAlert};
+use ledger::Backend;
+pub use ledger::{LedgerError, LedgerReader, Progress, Settings};
 pub use legacy::LegacyError;
 #[cfg(test)]
 pub(crate) use sqlite::fixtures;
-pub use sqlite::query::{AlertFilter, AlertRow, History, QueryError, ReadingFilter, ReadingRow};
+pub use sqlite::query::History;
 
 use crate::config::Durability;
 

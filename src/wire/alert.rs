@@ -22,35 +22,46 @@ impl<'a> AlertJson<'a> {
     }
 }
 
+/// Writes the fields of an alert event that are published, in their order.
+///
+/// # Errors
+/// When the map can't be written.
+pub fn write_alert<M: SerializeMap>(
+    map: &mut M,
+    event: &AlertEvent,
+    timestamp: &str,
+) -> Result<(), M::Error> {
+    let AlertEvent {
+        alert_id,
+        rule,
+        alert_type,
+        sensor_id,
+        location,
+        quantity,
+        value,
+        threshold,
+        severity,
+        state,
+        message,
+        ..
+    } = event;
+    map.serialize_entry("alert_type", &**alert_type)?;
+    map.serialize_entry("sensor_id", sensor_id.as_str())?;
+    map.serialize_entry("location", location.as_str())?;
+    map.serialize_entry(quantity.as_str(), value)?;
+    map.serialize_entry("threshold", threshold)?;
+    map.serialize_entry("message", message)?;
+    map.serialize_entry("timestamp", timestamp)?;
+    map.serialize_entry("severity", severity.as_str())?;
+    map.serialize_entry("alert_id", &**alert_id)?;
+    map.serialize_entry("rule", &**rule)?;
+    map.serialize_entry("state", state.as_str())
+}
+
 impl Serialize for AlertJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let AlertEvent {
-            alert_id,
-            rule,
-            alert_type,
-            sensor_id,
-            location,
-            quantity,
-            value,
-            threshold,
-            severity,
-            state,
-            message,
-            timestamp,
-            ..
-        } = self.event;
         let mut map = serializer.serialize_map(Some(11))?;
-        map.serialize_entry("alert_type", &**alert_type)?;
-        map.serialize_entry("sensor_id", sensor_id.as_str())?;
-        map.serialize_entry("location", location.as_str())?;
-        map.serialize_entry(quantity.as_str(), value)?;
-        map.serialize_entry("threshold", threshold)?;
-        map.serialize_entry("message", message)?;
-        map.serialize_entry("timestamp", &self.times.write(*timestamp))?;
-        map.serialize_entry("severity", severity.as_str())?;
-        map.serialize_entry("alert_id", &**alert_id)?;
-        map.serialize_entry("rule", &**rule)?;
-        map.serialize_entry("state", state.as_str())?;
+        write_alert(&mut map, self.event, &self.times.write(self.event.timestamp))?;
         map.end()
     }
 }

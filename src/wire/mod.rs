@@ -8,5 +8,5 @@ pub mod payload;
 mod topics;
 
 pub use alarm::AlarmJson;
-pub use alert::AlertJson;
+pub use alert::{AlertJson, write_alert};
 pub use topics::{Subject, Topics};

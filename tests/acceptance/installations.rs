@@ -53,6 +53,19 @@ impl Installation {
         daemon.wait_until(&format!("{expected}: {sql}"), SOON, || self.number(sql) == expected);
     }
 
+    /// Beside the database there is one journal, that of the log.
+    fn assert_one_journal(&self) {
+        let folder = self.home.db().path().parent().expect("a folder").to_owned();
+        let entries =
+            std::fs::read_dir(folder).expect("the folder").map(|it| it.expect("an entry"));
+        let folders = entries.filter(|entry| entry.path().is_dir());
+        let names: Vec<_> = folders
+            .map(|it| it.file_name().into_string().expect("text"))
+            .filter(|it| it.starts_with(names::DATABASE))
+            .collect();
+        assert_eq!(names, [names::LOG]);
+    }
+
     fn alarms(&self) -> Vec<Value> {
         let output = run_vigie(&self.home, &["alarms", "--json", "-c", "vigie.toml"]);
         let said = String::from_utf8(output.stdout).expect("text");
@@ -84,6 +97,7 @@ fn killed_while_locked() {
     left.wait_number(&mut daemon, ROWS, left.expected("rows_after_start") + 1);
     assert_eq!(daemon.stop(), 0);
     assert_eq!(left.number(ALERTS), num_alerts);
+    left.assert_one_journal();
 }
 
 /// The readings of a sensor, in the order they came.
@@ -139,6 +153,7 @@ fn killed_with_outbox() {
         let key = crate::support::readings::key_of_message(message);
         assert!(rows.contains_key(&key), "not stored: {message:?}");
     }
+    left.assert_one_journal();
 }
 
 #[test]

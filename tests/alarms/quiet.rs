@@ -291,7 +291,7 @@ fn work_is_not_told_and_chatter_and_floods_are_told_once() {
     let withheld = "SELECT count(*) FROM alerts WHERE sensor_id = 'W_1' AND NOT announced";
     daemon.wait_until("what was withheld", SOON, || home.db().number(withheld) == 1);
     let marked = "SELECT count(*) FROM alerts WHERE in_flood AND sensor_id LIKE 'T%'";
-    // An alert goes out ahead of its row.
+    // An alert goes out ahead of its row where the commit is stuck.
     daemon.wait_until("its mark", SOON, || home.db().number(marked) > 0);
     assert_eq!(home.db().number(marked), 1);
     assert_eq!(daemon.stop(), 0);

@@ -16,4 +16,3 @@ mod publication;
 mod replay;
 mod secrets;
 mod support_works;
-mod takeover;

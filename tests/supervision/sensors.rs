@@ -20,7 +20,7 @@ use crate::stage;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Takes readings as the intake does, and fails at as many as `loses` says.
+/// Takes readings as the intake does, and fails with as many offers in hand as `loses` says.
 struct StubIntake {
     out: mpsc::UnboundedSender<Vec<Reading>>,
     loses: Arc<Mutex<u32>>,
@@ -37,10 +37,10 @@ impl Handler<Routed<Measured>> for StubIntake {
         let is_lost = {
             let mut loses = self.loses.lock().unwrap();
             let is_lost = *loses > 0;
-            *loses -= u32::from(is_lost);
+            *loses = loses.saturating_sub(1);
             is_lost
         };
-        assert!(!is_lost, "as an intake that fails before it has logged them");
+        assert!(!is_lost, "the stand-in fails as asked to");
         self.out.send(routed.message.readings).unwrap();
     }
 }
@@ -77,7 +77,7 @@ fn run(
     let (out, mut came) = mpsc::unbounded_channel();
     let loses = Arc::new(Mutex::new(loses));
     let intake = Mailbox::<StubIntake>::new();
-    let route = intake.route::<Measured>(16);
+    let measured = intake.route::<Measured>(16);
     let times = TimeStyle { naive: false, zone: chrono_tz::UTC };
     let fleet = FleetConfig {
         sensor_reading_interval: Duration::from_millis(50),
@@ -93,7 +93,7 @@ fn run(
             clock: clock.clone(),
             makes_up: true,
             times,
-            intake: route.clone(),
+            intake: measured.clone(),
         });
         // More crashes than a day would bring: the default would quarantine the sensor.
         let Intensity { window, .. } = vigie::supervisor::Terms::sensor().policy.intensity;
@@ -186,7 +186,7 @@ fn a_recording_is_played_whole_and_in_order() {
 }
 
 #[test]
-fn what_the_intake_lost_is_offered_again() {
+fn what_the_intake_failed_with_is_offered_again() {
     let folder = tempfile::tempdir().unwrap();
     let readings = run(replay(&folder, Speed::Max), 3, |readings, _| readings.len() >= 1_000);
     assert_eq!(readings.len(), 1_000);

@@ -16,7 +16,7 @@ use crate::config::{Config, duration};
 use crate::domain::{Location, Quantity, Reading, SensorId, Unit, Value, time};
 use crate::exit::Exit;
 use crate::rehearsal::replay::{Announced, Compared, Replay, Side, before, lead};
-use crate::store::{AlertFilter, AlertRow, History, ReadingFilter, ReadingRow};
+use crate::store::{AlertFilter, History, ReadingFilter, ReadingRow, StoredAlert};
 
 /// How much time is read at once; twice as much each time that there is nothing in it.
 const PIECE: TimeDelta = TimeDelta::hours(1);
@@ -156,28 +156,24 @@ fn announced(
     replay: &mut Replay,
     from: DateTime<Utc>,
 ) -> Result<u64, CommandError> {
-    let mut odd = 0;
     let filter = AlertFilter { since: Some(from), ..AlertFilter::default() };
-    history.alerts(&filter, &mut |row| {
-        if row.announced {
-            match announcement(row) {
-                Some(announced) => replay.was(announced),
-                None => odd += 1,
-            }
+    let odd = history.alerts(&filter, &mut |row| {
+        if row.event.announced {
+            replay.was(announcement(row));
         }
         Ok(())
     })?;
     Ok(odd)
 }
 
-fn announcement(row: AlertRow) -> Option<Announced> {
-    Some(Announced {
-        at: time::parse_stored(&row.timestamp)?,
-        rule: row.rule.into(),
-        sensor_id: row.sensor_id.into(),
-        state: row.state.parse().ok()?,
-        message: row.message,
-    })
+fn announcement(StoredAlert { event, .. }: StoredAlert) -> Announced {
+    Announced {
+        at: event.timestamp,
+        rule: event.rule,
+        sensor_id: event.sensor_id.as_str().into(),
+        state: event.state,
+        message: event.message,
+    }
 }
 
 const fn word(side: Side) -> &'static str {

@@ -20,7 +20,7 @@ fn alerts_without_the_right_to_be_published_hinder_neither_readings_nor_other_al
         broker.set_rights(&RIGHTS);
         let stage = Stage::new(settings("rights", broker.port));
         // More than the window holds, before and between the others.
-        let is_allowed = |number: &u64| *number > 30 && number % 2 == 0;
+        let is_allowed = |number: &u64| *number > 30 && number.is_multiple_of(2);
         let row = |number| if is_allowed(&number) { alert(number) } else { humid(number) };
         stage.notes.lock().unwrap().pending = (1..=60).map(row).collect();
         let gateway = stage.start();

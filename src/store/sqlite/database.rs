@@ -6,6 +6,7 @@ use std::time::Duration;
 use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::checkpoint::{BACKSTOP_PAGES, Checkpoints};
+use super::events;
 use super::schema::{self, Found, VERSION};
 use crate::config::Durability;
 use crate::domain::{Location, Quantity, QuickMap, SensorId, Unit};
@@ -151,6 +152,7 @@ pub fn open(settings: &Settings) -> Result<Database, OpenError> {
         log::info!(target: "vigie::storage", "adopting the readings in `{}`: building their index", path.display());
     }
     schema::migrate(&mut connection).map_err(failed)?;
+    events::add_columns(&mut connection).map_err(failed)?;
     Ok(Database {
         connection,
         naive: settings.naive,

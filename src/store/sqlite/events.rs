@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use r2d2_sqlite::rusqlite::types::{ToSqlOutput, Value as Sql};
-use r2d2_sqlite::rusqlite::{self, Row};
+use r2d2_sqlite::rusqlite::{self, Connection, Row, TransactionBehavior};
 
 use super::recall::{Unreadable, moment, text};
 use crate::domain::{
@@ -129,6 +129,10 @@ const COLUMNS: [Column; 20] = [
     ),
 ];
 
+/// Columns added since the table was made, and their declarations: nullable or with a default, so that an older
+/// version can still write the file. They are added whenever a file is opened that lacks them.
+const ADDED: &[(&str, &str)] = &[];
+
 /// What [`readable`] takes, in the order of a SELECT.
 pub(in crate::store) static EVENT_COLUMNS: LazyLock<String> =
     LazyLock::new(|| COLUMNS.map(|Column(name, ..)| name).join(", "));
@@ -138,9 +142,33 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
     format!("INSERT INTO alerts ({}) VALUES ({places})", *EVENT_COLUMNS)
 });
 
+/// Adds the columns that the file lacks.
+pub(in crate::store) fn add_columns(connection: &mut Connection) -> rusqlite::Result<()> {
+    add_missing(connection, ADDED)
+}
+
+fn add_missing(connection: &mut Connection, columns: &[(&str, &str)]) -> rusqlite::Result<()> {
+    let missing = |connection: &Connection| -> rusqlite::Result<Vec<_>> {
+        let known = connection
+            .prepare("SELECT name FROM pragma_table_info('alerts')")?
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<Vec<String>>>()?;
+        Ok(columns.iter().filter(|(name, _)| !known.iter().any(|it| it == name)).collect())
+    };
+    if columns.is_empty() || missing(connection)?.is_empty() {
+        return Ok(());
+    }
+    // Looked at again under the lock: another process may have been quicker.
+    let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for (name, declaration) in missing(&step)? {
+        step.execute_batch(&format!("ALTER TABLE alerts ADD COLUMN {name} {declaration}"))?;
+    }
+    step.commit()
+}
+
 /// Inserts an event under its number.
 pub(in crate::store) fn insert(
-    connection: &rusqlite::Connection,
+    connection: &Connection,
     event: &AlertEvent,
     naive: bool,
 ) -> rusqlite::Result<()> {
@@ -160,7 +188,8 @@ pub(in crate::store) fn readable(row: &Row<'_>) -> rusqlite::Result<Option<Alert
     }
 }
 
-fn read(row: &Row<'_>) -> Result<AlertEvent, Unreadable> {
+/// The alert event of a row with [`EVENT_COLUMNS`].
+pub(in crate::store) fn read(row: &Row<'_>) -> Result<AlertEvent, Unreadable> {
     let (sensor_id, quantity): (Arc<str>, Arc<str>) = (row.get("sensor_id")?, row.get("quantity")?);
     let mut event = AlertEvent::new(SensorId::new(&sensor_id)?, Quantity::new(&quantity)?);
     for (at, Column(_, _, read)) in COLUMNS.iter().enumerate() {
@@ -210,4 +239,55 @@ fn value(row: &Row<'_>, column: usize) -> Result<Option<Value>, Unreadable> {
         Sql::Text(text) if text.is_empty() => None,
         other => return Err(format!("{other:?} is no value").into()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::fixtures::{event, settings};
+
+    #[test]
+    fn an_event_is_read_back_as_it_was_inserted() {
+        let folder = tempfile::tempdir().unwrap();
+        let database =
+            super::super::database::open(&settings(&folder.path().join("a.db"))).unwrap();
+        let raised = event("a", "TEMP_é", 5, AlertState::Active);
+        let full = AlertEvent {
+            number: 7,
+            value: None,
+            threshold: 0.1 + 0.2,
+            severity: Priority::Critical,
+            state: AlertState::Resolved,
+            change: Change::ReturnedToService,
+            operator: Some(Operator::new("Zoé", Some("\"checked\"")).unwrap()),
+            announced: false,
+            is_silent_end: true,
+            in_flood: true,
+            ..raised.clone()
+        };
+        let raised = AlertEvent { number: 3, ..raised };
+        for (naive, event) in [(false, &raised), (true, &full)] {
+            insert(&database.connection, event, naive).unwrap();
+        }
+        let sql = format!("SELECT {} FROM alerts ORDER BY id", *EVENT_COLUMNS);
+        let mut select = database.connection.prepare(&sql).unwrap();
+        let found = select.query_map([], readable).unwrap();
+        let found: Vec<_> = found.map(|event| event.unwrap().unwrap()).collect();
+        assert_eq!(found, [raised, full]);
+    }
+
+    #[test]
+    fn columns_that_a_file_lacks_are_added_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let mut database = super::super::database::open(&settings(&path)).unwrap();
+        insert(&database.connection, &event("a", "T", 0, AlertState::Active), false).unwrap();
+        let columns = [("site", "TEXT NOT NULL DEFAULT 'Lyon'"), ("why", "TEXT")];
+        for _ in 0..2 {
+            add_missing(&mut database.connection, &columns).unwrap();
+        }
+        let sql = "SELECT site FROM alerts";
+        let site: String = database.connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(site, "Lyon");
+    }
 }

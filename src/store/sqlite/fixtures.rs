@@ -131,14 +131,14 @@ pub(crate) fn append(path: &Path, store: &Store) {
     commit(&mut open(&settings(path)).unwrap(), &[Work::Store(store)]).unwrap();
 }
 
-/// What SQLite's I/O error on this file is to the rest of storage.
+/// SQLite's I/O error on this file, as the actor gets it.
 pub(crate) fn io_error(path: &Path) -> LedgerError {
     let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
     let error = rusqlite::Error::SqliteFailure(code, Some("disk I/O error".into()));
     super::unwritable(path, &error)
 }
 
-/// What a locked file is to the rest of storage.
+/// The error of a locked file, as the actor gets it.
 pub(crate) fn locked(path: &Path) -> LedgerError {
     let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
     super::unwritable(path, &rusqlite::Error::SqliteFailure(busy, None))
@@ -209,7 +209,7 @@ impl Ledger for HookedLedger {
     }
 }
 
-/// SQLite says of a file at its page limit what it says of a full disk.
+/// A file at its page limit fails as on a full disk.
 pub(crate) fn fill_disk(database: &Database, is_full: bool) {
     let pages = if is_full { 1 } else { 1_000_000 };
     let connection = &database.connection;

@@ -9,29 +9,17 @@ mod alerts;
 use std::io;
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::types::{Value, ValueRef};
 use r2d2_sqlite::rusqlite::{self, Row, params_from_iter};
 
 use super::database::check_readable;
 use super::pool::{self, Pool};
 use crate::domain::time;
+use crate::store::history::{QueryError, ReadingFilter, ReadingRow};
 use crate::store::ledger::LedgerError;
-
-pub use alerts::{AlertFilter, AlertRow};
 
 const READING_COLUMNS: &str =
     "sensor_id, location, quantity, value, unit, timestamp, alert_triggered";
-
-/// Why a query ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum QueryError {
-    #[error("can't read the database: {0}")]
-    Database(String),
-    /// The receiver of the rows wanted no more.
-    #[error(transparent)]
-    Output(#[from] io::Error),
-}
 
 impl From<rusqlite::Error> for QueryError {
     fn from(error: rusqlite::Error) -> Self {
@@ -43,33 +31,6 @@ impl From<r2d2::Error> for QueryError {
     fn from(error: r2d2::Error) -> Self {
         Self::Database(error.to_string())
     }
-}
-
-/// Which readings; `Default` is all of them, oldest first.
-#[derive(Debug, Clone, Default)]
-pub struct ReadingFilter {
-    pub sensor: Option<String>,
-    pub quantity: Option<String>,
-    /// At this time or later.
-    pub since: Option<DateTime<Utc>>,
-    /// Before this time.
-    pub until: Option<DateTime<Utc>>,
-    /// At most so many, the newest of them.
-    pub newest: Option<u64>,
-    pub newest_first: bool,
-}
-
-/// One row of the view `readings`.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct ReadingRow {
-    pub sensor_id: String,
-    pub location: String,
-    pub quantity: String,
-    pub value: Option<f64>,
-    pub unit: String,
-    /// As it stands in the file.
-    pub timestamp: String,
-    pub alert_triggered: bool,
 }
 
 /// A pool of read-only connections.

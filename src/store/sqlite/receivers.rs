@@ -87,8 +87,7 @@ pub(in crate::store) static AFTER_SQL: LazyLock<String> = LazyLock::new(|| {
 static OF_NUMBER_SQL: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {} FROM alerts WHERE id = ?1", *EVENT_COLUMNS));
 
-/// The row itself says what receivers are notified of: how its rule is announced now need not be how it was
-/// then.
+/// Goes by the row, not by its rule, whose announcement may have changed since.
 fn after(
     connection: &Connection,
     number: u64,

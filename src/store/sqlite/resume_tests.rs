@@ -3,9 +3,10 @@
 use super::*;
 use crate::domain::{SeriesPart, SeriesState};
 use crate::messages::{Judged, Store};
+use crate::store::Progress;
 use crate::store::fixtures::{append, at, humidity, readings, settings, store, temperature};
+use crate::store::ledger::Ledger;
 use crate::store::sqlite::database::{Database, open};
-use crate::store::{Ledger, Progress};
 
 fn checkpoint(sensor: &str, state: &[u8]) -> SeriesState {
     let Judged { reading, .. } = temperature(sensor, 0, 20.0);

@@ -6,6 +6,8 @@ use super::*;
 
 /// Stands for the gateway.
 struct Gateway {
+    /// Others' pushes are ignored.
+    incarnation: u32,
     pushed: Arc<Mutex<VecDeque<Arc<AlertEvent>>>>,
     hint: Arc<Notify>,
 }
@@ -19,9 +21,10 @@ impl Handler<Routed<PushAlerts>> for Gateway {
 
     fn handle(&mut self, push: Routed<PushAlerts>, _: &mut Context<Self>) {
         let (push, _room) = push.split();
-        assert_eq!(push.incarnation, 1);
-        self.pushed.lock().unwrap().extend(push.events);
-        self.hint.notify_one();
+        if push.incarnation == self.incarnation {
+            self.pushed.lock().unwrap().extend(push.events);
+            self.hint.notify_one();
+        }
     }
 }
 
@@ -35,12 +38,18 @@ struct Inbox {
 
 impl Inbox {
     fn new() -> Self {
+        Self::of_incarnation(1)
+    }
+
+    fn of_incarnation(incarnation: u32) -> Self {
         let (pushed, hint) = <(Arc<Mutex<_>>, Arc<Notify>)>::default();
         let mailbox = Mailbox::<Gateway>::new();
         let route = mailbox.route(20);
         let factory = {
             let (pushed, hint) = (pushed.clone(), hint.clone());
-            move |_: &ChildEnv| Ok(Gateway { pushed: pushed.clone(), hint: hint.clone() })
+            move |_: &ChildEnv| {
+                Ok(Gateway { incarnation, pushed: pushed.clone(), hint: hint.clone() })
+            }
         };
         let life = actix_rt::spawn(testing::run(mailbox, factory, Exits::default()));
         Self { pushed, hint, route, life }
@@ -220,4 +229,47 @@ async fn a_restart_of_the_writer_pushes_again_what_is_not_delivered() {
     bench.committed().await;
     assert_eq!(number(&bench.path, "SELECT count(*) FROM alerts"), 3);
     assert_eq!(bench.stop().await.2.len(), 1);
+}
+
+#[actix::test]
+async fn a_refused_topic_holds_up_no_other_and_is_tried_again_with_a_new_connection() {
+    let inbox = Inbox::new();
+    let bench = Bench::with(Arc::new(commit), Some(inbox.route.clone()));
+    let humid = |number| AlertEvent {
+        quantity: crate::domain::Quantity::new("humidity").unwrap(),
+        ..raised(number)
+    };
+    bench.report(1, &[]).await;
+    bench.send(alerts([humid(1), humid(2), raised(3)])).await;
+    assert_eq!(inbox.numbers(3).await, [1, 2, 3]);
+    let link = GatewayLink { incarnation: 1, connection: 1 };
+    let refused = PushReport { link, delivered: vec![3], refused: vec![1, 2] };
+    assert!(!bench.report.request(refused, DEADLINE).await.unwrap(), "nothing follows");
+    bench.send(alerts([humid(4), raised(5)])).await;
+    assert_eq!(inbox.next().await.number, 5);
+    bench.report(1, &[5]).await;
+    assert!(inbox.is_empty());
+    bench.report(2, &[]).await;
+    assert_eq!(inbox.next().await.number, 1, "its first");
+    assert!(inbox.is_empty(), "alone");
+    bench.report(2, &[1]).await;
+    assert_eq!(inbox.numbers(2).await, [2, 4], "then the rest, from the file");
+    bench.stop().await;
+}
+
+#[actix::test]
+async fn a_new_incarnation_of_the_gateway_gets_everything_that_is_not_delivered() {
+    let inbox = Inbox::of_incarnation(2);
+    let bench = Bench::with(Arc::new(commit), Some(inbox.route.clone()));
+    bench.send(alerts((1..=25).map(raised))).await;
+    bench.committed().await;
+    // Nobody is there to take what the first incarnation was pushed.
+    bench.report(1, &[]).await;
+    let link = GatewayLink { incarnation: 2, connection: 0 };
+    let report = PushReport { link, delivered: vec![2], refused: Vec::new() };
+    bench.report.request(report, DEADLINE).await.unwrap();
+    let expected: Vec<u64> = [1].into_iter().chain(3..=21).collect();
+    assert_eq!(inbox.numbers(20).await, expected);
+    assert!(inbox.is_empty(), "no more than the credits");
+    bench.stop().await;
 }

@@ -4,6 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::{AlertEvent, AlertState, Change, Operator};
+use crate::store::history::{AlertFilter, StoredAlert};
 use crate::store::sqlite::fixtures::{
     alerts, append, at, event, humidity, readings, stored, temperature, value,
 };
@@ -26,8 +27,8 @@ fn values(path: &Path, filter: &ReadingFilter) -> Vec<f64> {
 /// Alert id and timestamp of each event found.
 fn events(path: &Path, filter: &AlertFilter) -> Vec<String> {
     let mut rows = Vec::new();
-    let mut each = |row: AlertRow| {
-        rows.push(format!("{} {} {}", row.alert_id, row.state, &row.timestamp[17..19]));
+    let mut each = |row: StoredAlert| {
+        rows.push(format!("{} {} {}", row.event.alert_id, row.event.state, &row.timestamp[17..19]));
         Ok(())
     };
     History::open(path).unwrap().alerts(filter, &mut each).unwrap();
@@ -179,33 +180,19 @@ fn standing_alerts_are_shown_by_the_event_that_raised_them() {
 fn an_alert_row_has_all_its_columns() {
     let (_folder, path) = alert_history();
     let mut rows = Vec::new();
-    let mut each = |row: AlertRow| {
+    let mut each = |row: StoredAlert| {
         rows.push(row);
         Ok(())
     };
     let filter = AlertFilter { sensor: Some("B".into()), ..AlertFilter::default() };
     History::open(&path).unwrap().alerts(&filter, &mut each).unwrap();
-    let expected = AlertRow {
+    let event = AlertEvent {
         number: 3,
-        alert_id: "b".into(),
-        rule: "high-temperature".into(),
-        alert_type: "HIGH_TEMPERATURE".into(),
-        sensor_id: "B".into(),
-        location: "Atelier Production".into(),
-        quantity: "temperature".into(),
-        value: 40.into(),
-        unit: "celsius".into(),
-        threshold: Some(35.0),
-        severity: "HIGH".into(),
-        state: "active".into(),
-        message: "Température élevée détectée: 38.2°C".into(),
-        timestamp: "2024-08-14T10:30:02.000000+00:00".into(),
-        published_at: None,
-        announced: true,
-        transition: Some("raised".into()),
-        by: None,
-        why: None,
+        value: Some(value("40")),
+        ..event("b", "B", 2, AlertState::Active)
     };
+    let timestamp = "2024-08-14T10:30:02.000000+00:00".into();
+    let expected = StoredAlert { event, timestamp, published_at: None };
     assert_eq!(rows, [expected]);
 }
 
@@ -217,8 +204,8 @@ fn alerts_until_a_time_leave_out_that_very_time() {
         event("c", "TEMP_003", 3, AlertState::Active),
     ])]);
     let mut ids = Vec::new();
-    let mut each = |row: AlertRow| {
-        ids.push(row.alert_id);
+    let mut each = |row: StoredAlert| {
+        ids.push(row.event.alert_id.to_string());
         Ok(())
     };
     History::open(&path).unwrap().alerts_until(at(3), &mut each).unwrap();
@@ -235,8 +222,8 @@ fn alerts_until_a_time_are_those_that_people_were_told() {
     events.push(AlertEvent { announced: false, ..event("a0", "T", 5, AlertState::Resolved) });
     let (_folder, path) = stored(&[alerts(events)]);
     let mut ids = Vec::new();
-    let mut each = |row: AlertRow| {
-        ids.push(format!("{} {}", row.alert_id, row.state));
+    let mut each = |row: StoredAlert| {
+        ids.push(format!("{} {}", row.event.alert_id, row.event.state));
         Ok(())
     };
     History::open(&path).unwrap().alerts_until(at(9), &mut each).unwrap();
@@ -262,16 +249,16 @@ fn what_operators_do_is_history_and_neither_an_end_nor_measured() {
     ])]);
     let history = History::open(&path).unwrap();
     let mut told = Vec::new();
-    let mut each = |row: AlertRow| {
-        assert_eq!((row.by.as_deref(), row.why.as_deref()), (Some("anne"), Some("door")));
-        told.push(row.transition.unwrap());
+    let mut each = |row: StoredAlert| {
+        assert_eq!(row.event.operator, Some(Operator::new("anne", Some("door")).unwrap()));
+        told.push(row.event.change.as_str());
         Ok(())
     };
     history.alerts(&AlertFilter::default(), &mut each).unwrap();
     assert_eq!(told, ["shelved", "raised", "acknowledged", "unshelved", "latched", "reset"]);
     let mut told = Vec::new();
-    let mut each = |row: AlertRow| {
-        told.push(row.transition.unwrap());
+    let mut each = |row: StoredAlert| {
+        told.push(row.event.change.as_str());
         Ok(())
     };
     let ends = AlertFilter { state: Some(resolved), ..AlertFilter::default() };
