@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::authority::Authority;
 use super::fake::{self, Script};
-use super::mosquitto::{self, Mosquitto};
+use super::peer::{self, Options, Peer};
 use super::stage::{self, Stage, log_of, on_stage, reading, readings, settings, until};
 use crate::config::{ClientTls, Credentials, Endpoint, MqttVersion, Secret, SecretSource};
 use crate::ingest::testing::log;
@@ -156,14 +156,9 @@ fn a_broker_without_qos_2_gets_alerts_at_qos_1() {
 
 #[test]
 fn a_mended_password_heals_without_a_restart() {
-    if !mosquitto::is_here() {
-        return;
-    }
     on_stage(async {
-        let broker = Mosquitto::start_with(
-            "allow_anonymous false\npassword_file DIR/passwords\n",
-            &[("passwords", &mosquitto::password_file("user", "right"))],
-        );
+        let login = Some(("user".into(), "right".into()));
+        let broker = Peer::start_with(Options { login, ..Options::default() });
         let file = broker.folder().join("secret");
         std::fs::write(&file, "wrong\n").unwrap();
         let mut settings = settings("locked", broker.port);
@@ -187,11 +182,8 @@ fn a_mended_password_heals_without_a_restart() {
 
 #[test]
 fn the_embedded_broker_is_waited_for_and_followed() {
-    if !mosquitto::is_here() {
-        return;
-    }
     on_stage(async {
-        let mut broker = Mosquitto::start();
+        let mut broker = Peer::start();
         let address = |port| {
             let addr = ([127, 0, 0, 1], port).into();
             let secret = Secret::new("any".into());
@@ -212,7 +204,7 @@ fn the_embedded_broker_is_waited_for_and_followed() {
         publish.send(None).unwrap();
         broker.kill();
         until("the loss is told", || log_of("inner lost").len() == 1).await;
-        let second = Mosquitto::start();
+        let second = Peer::start();
         publish.send(address(second.port)).unwrap();
         until("it is there again", || log_of("Connected to inner").len() == 2).await;
         let at_the_old_place = format!("connect to inner: 127.0.0.1:{} refuses", broker.port);
@@ -229,7 +221,7 @@ fn many_failed_attempts_leave_nothing_behind() {
         script.connack.store(0x87, Ordering::SeqCst);
         let refusing = fake::start(script, true);
         let plain = |port| Target { host: "127.0.0.1".into(), port, tls: None };
-        let closed = mosquitto::free_port();
+        let closed = peer::free_port();
         let folder = tempfile::tempdir().unwrap();
         let ca_file = folder.path().join("ca.pem");
         std::fs::write(&ca_file, authority.pem()).unwrap();

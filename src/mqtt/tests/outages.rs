@@ -4,11 +4,8 @@ use super::*;
 
 #[test]
 fn a_broker_that_dies_and_comes_back_costs_nothing() {
-    if !mosquitto::is_here() {
-        return;
-    }
     on_stage(async {
-        let mut broker = Mosquitto::start();
+        let mut broker = Peer::start();
         let stage = Stage::new(settings("phoenix", broker.port));
         let gateway = stage.start();
         gateway.until_ready().await;
@@ -42,11 +39,8 @@ fn a_broker_that_dies_and_comes_back_costs_nothing() {
 
 #[test]
 fn what_was_in_flight_when_the_broker_died_goes_again() {
-    if !mosquitto::is_here() {
-        return;
-    }
     on_stage(async {
-        let mut broker = Mosquitto::start();
+        let mut broker = Peer::start();
         let stage = Stage::new(settings("in-flight", broker.port));
         let gateway = stage.start();
         gateway.until_ready().await;
@@ -70,11 +64,8 @@ fn what_was_in_flight_when_the_broker_died_goes_again() {
 /// happening, about every fourth kill under load takes this process down.
 #[test]
 fn a_broker_killed_under_load_again_and_again_is_survived() {
-    if !mosquitto::is_here() {
-        return;
-    }
     on_stage(async {
-        let mut broker = Mosquitto::start();
+        let mut broker = Peer::start();
         // As the embedded broker, for its shorter delays between attempts.
         let mut settings = settings("sisyphus", 0);
         settings.mqtt.endpoint = Endpoint::Embedded;
@@ -121,11 +112,8 @@ fn a_stop_with_the_broker_gone_is_quick() {
 
 #[test]
 fn a_broker_that_hangs_holds_up_neither_sensors_nor_the_stop() {
-    if !mosquitto::is_here() {
-        return;
-    }
     on_stage(async {
-        let broker = Mosquitto::start();
+        let broker = Peer::start();
         let stage = Stage::new(settings("frozen", broker.port));
         let gateway = stage.start();
         gateway.until_ready().await;

@@ -8,7 +8,7 @@ use openssl::ssl::{SslAcceptor, SslMethod, SslVerifyMode, SslVersion};
 use openssl::x509::store::X509StoreBuilder;
 
 use super::authority::{Authority, Issued};
-use super::mosquitto::free_port;
+use super::peer::free_port;
 use crate::config::{ClientTls, MqttVersion};
 use crate::mqtt::link::Target;
 use crate::mqtt::probe::{Finding, TlsFault, probe};

@@ -1,15 +1,12 @@
 //! Publication of own readings from the log, by a gateway that fails.
 
-use super::mosquitto::{self, Mosquitto, free_port};
+use super::peer::{Peer, free_port};
 use super::stage::{Stage, log_of, on_stage, readings, settings, until};
 
 #[test]
 fn what_waits_in_the_log_survives_panics_of_the_gateway() {
-    if !mosquitto::is_here() {
-        return;
-    }
     on_stage(async {
-        let broker = Mosquitto::start();
+        let broker = Peer::start();
         let stage = Stage::new(settings("two-ends", broker.port));
         stage.send(readings(0..50)).await;
         let gateway = stage.start();

@@ -2,16 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::mosquitto::{self, Mosquitto};
+use super::peer::Peer;
 use super::stage::{Stage, alert, log_of, on_stage, readings, settings, until};
 use crate::domain::{AlertEvent, Quantity};
 
 /// Alerts of humidity are refused.
-const RIGHTS: &str =
-    "topic readwrite factory/sensors/#\ntopic readwrite factory/alerts/temperature\n";
-
-/// Without a limit on what it queues, Mosquitto 2.0 ends a connection instead of refusing its message.
-const LIMITED: &str = "allow_anonymous true\nacl_file DIR/rights\nmax_queued_messages 100000\n";
+const RIGHTS: [&str; 2] = ["factory/sensors/#", "factory/alerts/temperature"];
 
 fn humid(number: u64) -> AlertEvent {
     AlertEvent { quantity: Quantity::new("humidity").unwrap(), ..alert(number) }
@@ -19,12 +15,9 @@ fn humid(number: u64) -> AlertEvent {
 
 #[test]
 fn alerts_without_the_right_to_be_published_hinder_neither_readings_nor_other_alerts() {
-    if !mosquitto::is_here() {
-        return;
-    }
     on_stage(async {
-        let rights = [("rights", RIGHTS.as_bytes())];
-        let broker = Mosquitto::start_with(LIMITED, &rights);
+        let broker = Peer::start();
+        broker.set_rights(&RIGHTS);
         let stage = Stage::new(settings("rights", broker.port));
         // More than the window holds, before and between the others.
         let is_allowed = |number: &u64| *number > 30 && number.is_multiple_of(2);
@@ -47,8 +40,8 @@ fn alerts_without_the_right_to_be_published_hinder_neither_readings_nor_other_al
         let allowed: Vec<u64> = (1..=60).filter(is_allowed).collect();
         assert_eq!(delivered(), allowed);
 
-        // The rights are mended, which Mosquitto sees at a HUP.
-        broker.reread("rights", "topic readwrite factory/#\n");
+        // The rights are mended.
+        broker.set_rights(&["factory/#"]);
         until("the refused ones", || stage.notes.lock().unwrap().pending.is_empty()).await;
         let refused: Vec<u64> = (1..=60).filter(|number| !is_allowed(number)).collect();
         assert_eq!(delivered()[allowed.len()..], refused, "in order");

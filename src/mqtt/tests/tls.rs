@@ -1,28 +1,28 @@
 //! Connections by TLS.
 
+use openssl::ssl::{SslAcceptor, SslMethod, SslVerifyMode};
+
 use super::authority::Authority;
 use super::connecting::fails_because;
-use super::mosquitto::{self, Mosquitto};
+use super::peer::{Options, Peer};
 use super::stage::{Stage, log_of, on_stage, readings, settings, until};
 use crate::config::{ClientTls, Endpoint};
 use crate::mqtt::Settings;
 
-/// A Mosquitto over TLS with a certificate for 127.0.0.1.
-fn tls_broker(authority: &Authority, more: &str) -> Mosquitto {
+/// A broker over TLS with a certificate for 127.0.0.1; `ca.pem` in its folder is what clients trust.
+fn tls_broker(authority: &Authority, clients: SslVerifyMode) -> Peer {
     let issued = authority.issue("127.0.0.1");
-    Mosquitto::start_with(
-        &format!(
-            "allow_anonymous true\ncafile DIR/ca.pem\ncertfile DIR/cert.pem\nkeyfile DIR/key.pem\n{more}"
-        ),
-        &[
-            ("ca.pem", &authority.pem()),
-            ("cert.pem", &issued.cert_pem()),
-            ("key.pem", &issued.key_pem()),
-        ],
-    )
+    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
+    acceptor.set_certificate(&issued.cert).unwrap();
+    acceptor.set_private_key(&issued.key).unwrap();
+    acceptor.cert_store_mut().add_cert(authority.cert.clone()).unwrap();
+    acceptor.set_verify(clients);
+    let broker = Peer::start_with(Options { tls: Some(acceptor.build()), ..Options::default() });
+    std::fs::write(broker.folder().join("ca.pem"), authority.pem()).unwrap();
+    broker
 }
 
-fn over_tls(name: &str, broker: &Mosquitto, tls: ClientTls) -> Settings {
+fn over_tls(name: &str, broker: &Peer, tls: ClientTls) -> Settings {
     let mut settings = settings(name, broker.port);
     settings.mqtt.endpoint =
         Endpoint::Remote { host: "127.0.0.1".into(), port: broker.port, tls: true };
@@ -32,12 +32,9 @@ fn over_tls(name: &str, broker: &Mosquitto, tls: ClientTls) -> Settings {
 
 #[test]
 fn tls_connects_with_the_right_trust_and_says_what_is_wrong_otherwise() {
-    if !mosquitto::is_here() {
-        return;
-    }
     on_stage(async {
         let authority = Authority::new("own CA");
-        let broker = tls_broker(&authority, "");
+        let broker = tls_broker(&authority, SslVerifyMode::NONE);
         let ca_file = broker.folder().join("ca.pem");
         let trust = ClientTls { ca_file: Some(ca_file.clone()), ..ClientTls::default() };
 
@@ -70,12 +67,9 @@ fn tls_connects_with_the_right_trust_and_says_what_is_wrong_otherwise() {
 
 #[test]
 fn a_mended_trust_file_heals_without_a_restart() {
-    if !mosquitto::is_here() {
-        return;
-    }
     on_stage(async {
         let authority = Authority::new("own CA");
-        let broker = tls_broker(&authority, "");
+        let broker = tls_broker(&authority, SslVerifyMode::NONE);
         let file = broker.folder().join("trust.pem");
         std::fs::write(&file, Authority::new("another").pem()).unwrap();
         let trust = ClientTls { ca_file: Some(file.clone()), ..ClientTls::default() };
@@ -90,12 +84,10 @@ fn a_mended_trust_file_heals_without_a_restart() {
 
 #[test]
 fn client_certificates_work_and_their_lack_is_told() {
-    if !mosquitto::is_here() {
-        return;
-    }
     on_stage(async {
         let authority = Authority::new("own CA");
-        let broker = tls_broker(&authority, "require_certificate true\n");
+        let broker =
+            tls_broker(&authority, SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
         let put = |name: &str, content: Vec<u8>| {
             let path = broker.folder().join(name);
             std::fs::write(&path, content).unwrap();
@@ -119,11 +111,8 @@ fn client_certificates_work_and_their_lack_is_told() {
 
 #[test]
 fn tls_to_a_plain_port_and_unknown_hosts_are_told() {
-    if !mosquitto::is_here() {
-        return;
-    }
     on_stage(async {
-        let broker = Mosquitto::start();
+        let broker = Peer::start();
         let plain = over_tls("plain", &broker, ClientTls::default());
         fails_because("speaks plain MQTT, not TLS", plain).await;
         let mut lost = settings("nowhere", 1883);
