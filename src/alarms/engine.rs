@@ -342,6 +342,8 @@ impl Engine {
 }
 
 #[cfg(test)]
+mod fold_tests;
+#[cfg(test)]
 mod quiet_tests;
 #[cfg(test)]
 pub(crate) mod stored;
