@@ -7,9 +7,9 @@ use crate::domain::{Quantity, Reading, SensorId, SeriesPart, SeriesState};
 
 /// Parts of checkpoints, and how many rows there were when each was taken.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct StoredSeries(
-    BTreeMap<(SensorId, Quantity), BTreeMap<SeriesPart, (Vec<u8>, usize)>>,
-);
+pub(crate) struct StoredSeries(BTreeMap<(SensorId, Quantity), Parts>);
+
+type Parts = BTreeMap<SeriesPart, (Vec<u8>, usize)>;
 
 impl StoredSeries {
     /// Commits what an engine wants to have checkpointed with the rows so far.
