@@ -102,6 +102,7 @@ pub struct Past {
     /// Last checkpoints.
     pub series: Vec<SeriesState>,
     /// Readings stored after the checkpoint of their series, those of a series in the order they were stored.
+    /// Of series without one, which no rule concerned, the last readings: a rule may be new.
     pub since: Vec<Reading>,
     pub alarms: Vec<AlarmState>,
     /// Alerts that stand by their events.

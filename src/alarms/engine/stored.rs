@@ -36,15 +36,12 @@ impl StoredSeries {
         states
     }
 
-    /// The rows after the checkpoint of their series; all of them while there is no checkpoint.
+    /// The rows after the checkpoint of their series; all of one that has none.
     pub fn since(&self, rows: &[Reading]) -> Vec<Reading> {
-        if self.0.is_empty() {
-            return rows.to_vec();
-        }
         let is_since = |(at, row): &(usize, &Reading)| {
             let parts = self.0.get(&(row.sensor_id.clone(), row.quantity.clone()));
             let windows = parts.and_then(|parts| parts.get(&SeriesPart::Windows));
-            windows.is_some_and(|(_, num_rows)| at >= num_rows)
+            windows.is_none_or(|(_, num_rows)| at >= num_rows)
         };
         rows.iter().enumerate().filter(is_since).map(|(_, row)| row.clone()).collect()
     }
