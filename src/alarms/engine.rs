@@ -1,9 +1,11 @@
 //! All alarms of all series: what each reading changes, what runs out in silence, what must be kept. Pure.
 //!
 //! Holds always: a reading is judged by the rules that hold for its series and pays for no others; one
-//! that is older than the newest of its series changes nothing. What [`Engine::changes`] hands out, kept
-//! with the readings it comes of and given to [`Engine::restore`], makes an engine that goes on as this
-//! one would, as far back as the readings go that windows are filled with.
+//! that is older than the newest of its series changes nothing. Time comes from [`Engine::advance`] alone,
+//! which is called for each record of the log: the engine is a fold over the log. What [`Engine::changes`]
+//! and [`Engine::take_checkpoints`] hand out, committed with the readings it comes of and given to
+//! [`Engine::restore`], makes an engine that goes on exactly as this one would. Series that no rule
+//! concerns are forgotten then.
 //! An operator's word is in `operate`.
 //! Never: more than one series for each sensor and quantity that was heard or is expected, nor more of those
 //! heard than [`MOST_SERIES`].
@@ -100,6 +102,7 @@ pub struct Past {
     /// Last checkpoints.
     pub series: Vec<SeriesState>,
     /// Readings stored after the checkpoint of their series, those of a series in the order they were stored.
+    /// Of series without one, which no rule concerned, the last readings: a rule may be new.
     pub since: Vec<Reading>,
     pub alarms: Vec<AlarmState>,
     /// Alerts that stand by their events.
@@ -341,6 +344,8 @@ impl Engine {
     }
 }
 
+#[cfg(test)]
+mod fold_tests;
 #[cfg(test)]
 mod quiet_tests;
 #[cfg(test)]

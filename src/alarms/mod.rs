@@ -16,6 +16,7 @@ pub mod expression;
 mod kept;
 pub mod kinds;
 pub mod machine;
+mod newest;
 pub mod overview;
 pub mod quiet;
 mod remarks;

@@ -10,34 +10,16 @@ use super::around::Around;
 use super::checkpoint::Lateness;
 use super::kinds::{self, Memory, Remembered, Sample, Verdict, stale};
 use super::machine::{Alarm, Announcement, Change, Event, Moment, Rebase, Transition};
+pub(super) use super::newest::Newest;
 use super::quiet::dependencies::Links;
 use super::quiet::reasons::{Quiet, Reasons};
 use super::quiet::{NamedSummary, chatter};
 use super::remarks::Remarks;
 use super::rule::{Kind, Rule};
-use crate::domain::{
-    Ingress, Limit, ListeningClocks, Location, Operator, Quantity, Reading, SensorId, Unit, Value,
-    time,
-};
+use crate::domain::{Ingress, Limit, ListeningClocks, Operator, Quantity, SensorId};
 
 /// Names a series.
 pub(super) type Key = (SensorId, Quantity);
-
-/// The newest of a series.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Newest {
-    pub location: Location,
-    pub unit: Unit,
-    /// `None` for a series that is expected and was never heard.
-    pub value: Option<Value>,
-    pub at: DateTime<Utc>,
-    /// When it was heard, or first expected, on the listening clock of `ingress`.
-    pub heard: Duration,
-    /// The way it was last heard by. One that is expected and was never heard is of the daemon's own.
-    pub ingress: Ingress,
-    /// Log position of the record by which it was last heard, or first expected.
-    pub position: u64,
-}
 
 /// The alarm of one rule.
 #[derive(Debug, Clone)]
@@ -106,48 +88,6 @@ impl Step {
         self.has_changed |= later.has_changed;
         self.summary = later.summary.xor(self.summary);
         self
-    }
-}
-
-impl Newest {
-    /// `heard` on the listening clock of `ingress`, by the record at `position`.
-    pub fn new(reading: &Reading, ingress: Ingress, heard: Duration, position: u64) -> Self {
-        Self {
-            location: reading.location.clone(),
-            unit: reading.unit.clone(),
-            value: Some(reading.value),
-            at: time::as_stored(reading.timestamp),
-            heard,
-            ingress,
-            position,
-        }
-    }
-
-    /// `None` for what was never heard.
-    pub fn sample(&self) -> Option<Sample> {
-        // 0 and -0 are one value, which storage may hand back as the other.
-        self.value.map(|value| Sample { at: self.at, value: value.get() + 0.0 })
-    }
-
-    /// Whether another comes too late to change anything.
-    pub fn makes_late(&self, other: &Self) -> bool {
-        self.value.is_some() && other.at < self.at
-    }
-
-    pub const fn moment(&self) -> Moment {
-        Moment { at: self.at, listened: self.heard }
-    }
-
-    /// The moment `lag` before the present of its listening clock, as much later than the newest on both
-    /// clocks.
-    pub fn moment_before(&self, clocks: &ListeningClocks, lag: Duration) -> Moment {
-        self.moment_at(clocks.get(self.ingress).saturating_sub(lag))
-    }
-
-    /// So much later on both clocks as the listening clock says.
-    pub fn moment_at(&self, listened: Duration) -> Moment {
-        let (at, _) = stale::due(self.at, self.heard, listened.saturating_sub(self.heard));
-        Moment { at, listened }
     }
 }
 

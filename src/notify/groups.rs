@@ -232,7 +232,7 @@ impl Groups {
         }
         self.agenda.change(&group_id, |group| {
             group.amend(&id, |alarm| {
-                (alarm.number, alarm.status) = (event.number, Status::Resolved)
+                (alarm.number, alarm.status) = (event.number, Status::Resolved);
             });
             group.note_news(now);
         });

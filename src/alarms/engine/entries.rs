@@ -32,7 +32,7 @@ impl Engine {
             let rule = &self.rules[entry.rule];
             let step = entry.judge(rule, newest, &around, reasons);
             is_broken |= step.is_broken;
-            note(&mut self.changed, self.cause, rule, key, entry, newest, step, out);
+            note((&mut self.changed, self.cause), rule, key, entry, newest, step, out);
         }
         is_broken
     }
@@ -50,7 +50,7 @@ impl Engine {
         for entry in &mut series.entries {
             let rule = &self.rules[entry.rule];
             let step = act(entry, rule, newest, reasons);
-            note(&mut self.changed, self.cause, rule, &key, entry, newest, step, out);
+            note((&mut self.changed, self.cause), rule, &key, entry, newest, step, out);
         }
         self.put(key, series);
     }

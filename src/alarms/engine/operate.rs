@@ -34,7 +34,7 @@ impl Engine {
             let Some((event, change)) = event else { return false };
             let mut step = entry.step(rule, event, Moment { at: action.at, listened }, reasons);
             step.cause = Some((change, action.operator.clone()));
-            note(&mut self.changed, self.cause, rule, &key, entry, newest, step, out);
+            note((&mut self.changed, self.cause), rule, &key, entry, newest, step, out);
             true
         });
         let (alert_id, rule) = (entry.id.clone(), rule.name.clone());

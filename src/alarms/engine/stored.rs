@@ -7,9 +7,9 @@ use crate::domain::{Quantity, Reading, SensorId, SeriesPart, SeriesState};
 
 /// Parts of checkpoints, and how many rows there were when each was taken.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct StoredSeries(
-    BTreeMap<(SensorId, Quantity), BTreeMap<SeriesPart, (Vec<u8>, usize)>>,
-);
+pub(crate) struct StoredSeries(BTreeMap<(SensorId, Quantity), Parts>);
+
+type Parts = BTreeMap<SeriesPart, (Vec<u8>, usize)>;
 
 impl StoredSeries {
     /// Commits what an engine wants to have checkpointed with the rows so far.
@@ -36,20 +36,17 @@ impl StoredSeries {
         states
     }
 
-    /// The rows after the checkpoint of their series; all of them while there is no checkpoint.
+    /// The rows after the checkpoint of their series; all of one that has none.
     pub fn since(&self, rows: &[Reading]) -> Vec<Reading> {
-        if self.0.is_empty() {
-            return rows.to_vec();
-        }
         let is_since = |(at, row): &(usize, &Reading)| {
             let parts = self.0.get(&(row.sensor_id.clone(), row.quantity.clone()));
             let windows = parts.and_then(|parts| parts.get(&SeriesPart::Windows));
-            windows.is_some_and(|(_, num_rows)| at >= num_rows)
+            windows.is_none_or(|(_, num_rows)| at >= num_rows)
         };
         rows.iter().enumerate().filter(is_since).map(|(_, row)| row.clone()).collect()
     }
 
-    /// The sizes of all parts of a kind.
+    /// The sizes of all parts of a kind, in bytes.
     pub fn sizes(&self, of: SeriesPart) -> Vec<usize> {
         let parts = self.0.values().filter_map(|parts| parts.get(&of));
         parts.map(|(state, _)| state.len()).collect()

@@ -14,8 +14,7 @@ use crate::domain::SensorId;
 
 /// Remembers that there is something new to keep of an alarm, and says what it did.
 pub(super) fn note(
-    changed: &mut HashSet<(Key, usize)>,
-    cause: Cause,
+    (changed, cause): (&mut HashSet<(Key, usize)>, Cause),
     rule: &Arc<Rule>,
     key: &Key,
     entry: &mut Entry,

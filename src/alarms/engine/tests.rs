@@ -244,11 +244,6 @@ fn where_a_sensor_went_is_kept_with_its_alarm_at_once() {
     kept.keep(bench.engine.changes());
     let state = kept.0[0].state.as_ref().unwrap();
     assert!(kept.0.len() == 1 && state.contains("\"location\":\"Quai\""), "{state}");
-    bench.engine.judge(
-        &Reading { timestamp: at(2), ..moved.clone() },
-        Ingress::Remote,
-        &mut Vec::new(),
-    );
     for (second, value) in [(2, 1.0), (3, 1.0)] {
         bench.engine.changes();
         let timestamp = at(second);

@@ -61,6 +61,11 @@ impl Windows {
         Self { all, ..Self::default() }
     }
 
+    #[cfg(test)]
+    pub fn open(&self) -> &[usize] {
+        &self.open
+    }
+
     /// When one opens or closes next.
     pub const fn next_change(&self) -> Option<DateTime<Utc>> {
         self.next

@@ -1,5 +1,7 @@
 //! What holds of alarms that explain each other, whatever happens: random sensors, rules' causes, restarts.
 
+mod others;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use proptest::prelude::*;
 
+use self::others::others;
 use super::super::engine::stored::StoredSeries;
 use super::super::engine::{Engine, Outcome, Past, RecordTime};
 use super::super::machine::{Announcement, Change};
@@ -362,43 +365,4 @@ fn undated(all: &[Outcome]) -> Vec<String> {
     let mut said: Vec<_> = all.iter().map(of).collect();
     said.sort();
     said
-}
-
-/// Other rules: some gone, some with other causes, places or limits, in any order.
-fn others() -> impl Strategy<Value = Vec<Rule>> {
-    let limit = |rule: Rule| Rule { kind: Kind::High { limit: 7.0, deadband: 0.0 }, ..rule };
-    let power = prop::option::weighted(
-        0.8,
-        prop::sample::select(vec![
-            rule("power", "P*", &[], Same::Any, 0),
-            limit(rule("power", "P*", &[], Same::Any, 0)),
-        ]),
-    );
-    let gateway = prop::option::weighted(
-        0.8,
-        prop::sample::select(vec![
-            rule("gateway", "G*", &["power"], Same::Any, 1),
-            rule("gateway", "G*", &[], Same::Any, 1),
-            limit(rule("gateway", "G*", &["power"], Same::Any, 1)),
-            rule("gateway", "G1", &["power"], Same::Location, 1),
-        ]),
-    );
-    let probe = prop::option::weighted(
-        0.9,
-        prop::sample::select(vec![
-            rule("probe", "S*", &["gateway", "power"], Same::Location, 0),
-            rule("probe", "S*", &["gateway"], Same::Any, 0),
-            rule("probe", "S*", &["power"], Same::Any, 0),
-            rule("probe", "S*", &[], Same::Any, 0),
-            limit(rule("probe", "S*", &["gateway"], Same::Location, 0)),
-        ]),
-    );
-    (power, gateway, probe, 0..3_usize).prop_map(|(power, gateway, probe, turn)| {
-        let mut rules: Vec<_> = [power, gateway, probe].into_iter().flatten().collect();
-        if !rules.is_empty() {
-            let by = turn % rules.len();
-            rules.rotate_left(by);
-        }
-        rules
-    })
 }

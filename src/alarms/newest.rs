@@ -1,0 +1,67 @@
+//! The newest reading of a series, and when it was heard. Pure.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::kinds::{Sample, stale};
+use super::machine::Moment;
+use crate::domain::{Ingress, ListeningClocks, Location, Reading, Unit, Value, time};
+
+/// The newest of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Newest {
+    pub location: Location,
+    pub unit: Unit,
+    /// `None` for a series that is expected and was never heard.
+    pub value: Option<Value>,
+    pub at: DateTime<Utc>,
+    /// When it was heard, or first expected, on the listening clock of `ingress`.
+    pub heard: Duration,
+    /// The way it was last heard by. One that is expected and was never heard is of the daemon's own.
+    pub ingress: Ingress,
+    /// Log position of the record by which it was last heard, or first expected.
+    pub position: u64,
+}
+
+impl Newest {
+    /// `heard` on the listening clock of `ingress`, by the record at `position`.
+    pub fn new(reading: &Reading, ingress: Ingress, heard: Duration, position: u64) -> Self {
+        Self {
+            location: reading.location.clone(),
+            unit: reading.unit.clone(),
+            value: Some(reading.value),
+            at: time::as_stored(reading.timestamp),
+            heard,
+            ingress,
+            position,
+        }
+    }
+
+    /// `None` for what was never heard.
+    pub fn sample(&self) -> Option<Sample> {
+        // 0 and -0 are one value, which storage may hand back as the other.
+        self.value.map(|value| Sample { at: self.at, value: value.get() + 0.0 })
+    }
+
+    /// Whether another comes too late to change anything.
+    pub fn makes_late(&self, other: &Self) -> bool {
+        self.value.is_some() && other.at < self.at
+    }
+
+    pub const fn moment(&self) -> Moment {
+        Moment { at: self.at, listened: self.heard }
+    }
+
+    /// The moment `lag` before the present of its listening clock, as much later than the newest on both
+    /// clocks.
+    pub fn moment_before(&self, clocks: &ListeningClocks, lag: Duration) -> Moment {
+        self.moment_at(clocks.get(self.ingress).saturating_sub(lag))
+    }
+
+    /// So much later on both clocks as the listening clock says.
+    pub fn moment_at(&self, listened: Duration) -> Moment {
+        let (at, _) = stale::due(self.at, self.heard, listened.saturating_sub(self.heard));
+        Moment { at, listened }
+    }
+}
