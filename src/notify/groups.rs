@@ -202,7 +202,7 @@ impl Groups {
         }
         self.agenda.change(&group_id, |group| {
             group.amend(id, |alarm| {
-                (alarm.event_number, alarm.status) = (event.number, Status::Firing)
+                (alarm.event_number, alarm.status) = (event.number, Status::Firing);
             });
             group.news_at = group.news_at.filter(|_| group.num_news > 0);
         });
@@ -215,7 +215,7 @@ impl Groups {
     fn goes_on(&mut self, alert_id: &Arc<str>, event_number: u64) {
         let Some(group_id) = self.group_of.get(alert_id) else { return };
         self.agenda.change(group_id, |group| {
-            group.amend(alert_id, |alarm| alarm.event_number = event_number)
+            group.amend(alert_id, |alarm| alarm.event_number = event_number);
         });
         self.changed.insert(Part::Alarm(alert_id.clone()));
     }
@@ -237,7 +237,7 @@ impl Groups {
         }
         self.agenda.change(&group_id, |group| {
             group.amend(&id, |alarm| {
-                (alarm.event_number, alarm.status) = (event.number, Status::Resolved)
+                (alarm.event_number, alarm.status) = (event.number, Status::Resolved);
             });
             group.note_news(now);
         });
