@@ -120,7 +120,7 @@ impl Receiver {
         let Some(draft) = self.groups.as_mut().and_then(|groups| groups.due(now)) else { return };
         self.is_sending = true;
         let alerts = self.settings.routes.alerts.clone();
-        let numbers = draft.entries.iter().map(|entry| entry.event_number).collect();
+        let numbers = draft.entries.iter().map(|entry| entry.number).collect();
         let ask = async move { flat(alerts.request(LoadAlerts::Numbers(numbers), STORAGE).await) };
         ctx.spawn(ask.into_actor(self).map(move |events, act, ctx| match events {
             Ok(events) => act.tell(draft, events, ctx),

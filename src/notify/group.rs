@@ -55,7 +55,7 @@ pub struct Alarm {
     /// Name of the rule.
     pub rule: Arc<str>,
     /// The number of its last event.
-    pub event_number: u64,
+    pub number: u64,
     /// Newest state that is known.
     pub status: Status,
     /// Time at which the alarm was raised.
@@ -68,10 +68,10 @@ impl Alarm {
     pub(super) const fn raised(
         sensor: Arc<str>,
         rule: Arc<str>,
-        event_number: u64,
+        number: u64,
         starts_at: DateTime<Utc>,
     ) -> Self {
-        Self { sensor, rule, event_number, status: Status::Firing, starts_at, told: None }
+        Self { sensor, rule, number, status: Status::Firing, starts_at, told: None }
     }
 
     /// Whether the receiver believes something else.
@@ -82,7 +82,7 @@ impl Alarm {
     pub(super) fn entry(&self, alert_id: &Arc<str>) -> Entry {
         Entry {
             alert_id: alert_id.clone(),
-            event_number: self.event_number,
+            number: self.number,
             status: self.status,
             starts_at: self.starts_at,
             is_news: self.is_news(),

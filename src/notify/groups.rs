@@ -73,8 +73,7 @@ pub struct Entry {
     /// Id of the alert.
     pub alert_id: Arc<str>,
     /// The stored event that says how it is.
-    /// The number of its last event.
-    pub event_number: u64,
+    pub number: u64,
     /// State that is notified.
     pub status: Status,
     /// Time at which the alarm was raised.
@@ -201,9 +200,7 @@ impl Groups {
             return;
         }
         self.agenda.change(&group_id, |group| {
-            group.amend(id, |alarm| {
-                (alarm.event_number, alarm.status) = (event.number, Status::Firing);
-            });
+            group.amend(id, |alarm| (alarm.number, alarm.status) = (event.number, Status::Firing));
             group.news_at = group.news_at.filter(|_| group.num_news > 0);
         });
         self.num_ended -= 1;
@@ -212,11 +209,9 @@ impl Groups {
     }
 
     /// One more event of an alarm that fires: its value is newer, and that is no news.
-    fn goes_on(&mut self, alert_id: &Arc<str>, event_number: u64) {
+    fn goes_on(&mut self, alert_id: &Arc<str>, number: u64) {
         let Some(group_id) = self.group_of.get(alert_id) else { return };
-        self.agenda.change(group_id, |group| {
-            group.amend(alert_id, |alarm| alarm.event_number = event_number);
-        });
+        self.agenda.change(group_id, |group| group.amend(alert_id, |alarm| alarm.number = number));
         self.changed.insert(Part::Alarm(alert_id.clone()));
     }
 
@@ -237,7 +232,7 @@ impl Groups {
         }
         self.agenda.change(&group_id, |group| {
             group.amend(&id, |alarm| {
-                (alarm.event_number, alarm.status) = (event.number, Status::Resolved);
+                (alarm.number, alarm.status) = (event.number, Status::Resolved)
             });
             group.note_news(now);
         });
@@ -265,7 +260,7 @@ impl Groups {
     fn draft(&self, id: &Arc<str>, group: &Group) -> Draft {
         let mut entries: Vec<_> =
             group.alarms.iter().map(|(alert_id, alarm)| alarm.entry(alert_id)).collect();
-        entries.sort_unstable_by_key(|entry| (!entry.is_news, entry.event_number));
+        entries.sort_unstable_by_key(|entry| (!entry.is_news, entry.number));
         let at_most = self.agenda.terms().at_most;
         let truncated = entries.len().saturating_sub(at_most);
         entries.truncate(at_most);
@@ -388,8 +383,7 @@ impl Groups {
     fn drop_oldest(&mut self) {
         let alarms = self.agenda.iter().flat_map(|(_, group)| &group.alarms);
         let ended = alarms.filter(|(_, alarm)| alarm.status == Status::Resolved);
-        let mut oldest: Vec<_> =
-            ended.map(|(id, alarm)| (alarm.event_number, id.clone())).collect();
+        let mut oldest: Vec<_> = ended.map(|(id, alarm)| (alarm.number, id.clone())).collect();
         oldest.sort_unstable();
         oldest.truncate((self.most_ended / 10).max(1));
         for (_, id) in oldest {

@@ -45,7 +45,7 @@ struct KeptAlarm {
     rule: Arc<str>,
     /// Named as it was while rows named events.
     #[serde(rename = "row_id")]
-    event_number: u64,
+    number: u64,
     status: Status,
     starts_at: Micros,
     told: Option<Status>,
@@ -78,9 +78,9 @@ pub(super) fn group(group: &Group) -> String {
 }
 
 pub(super) fn alarm(group: &Arc<str>, alarm: &Alarm) -> String {
-    let Alarm { sensor, rule, event_number, status, starts_at, told } = alarm.clone();
+    let Alarm { sensor, rule, number, status, starts_at, told } = alarm.clone();
     let (group, starts_at) = (group.clone(), starts_at.timestamp_micros());
-    let kept = KeptAlarm { group, sensor, rule, event_number, status, starts_at, told };
+    let kept = KeptAlarm { group, sensor, rule, number, status, starts_at, told };
     serde_json::to_string(&kept).unwrap_or_default()
 }
 
@@ -101,9 +101,9 @@ pub(super) fn read(parts: &[(String, String)]) -> (Read, Vec<String>) {
             })
         } else if let Some(id) = name.strip_prefix(ALARM) {
             serde_json::from_str(text).map(|kept: KeptAlarm| {
-                let KeptAlarm { group, sensor, rule, event_number, status, starts_at, told } = kept;
+                let KeptAlarm { group, sensor, rule, number, status, starts_at, told } = kept;
                 let starts_at = time(starts_at);
-                let alarm = Alarm { sensor, rule, event_number, status, starts_at, told };
+                let alarm = Alarm { sensor, rule, number, status, starts_at, told };
                 read.alarms.push(ReadAlarm { alert_id: id.into(), group, alarm });
             })
         } else {

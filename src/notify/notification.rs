@@ -59,7 +59,7 @@ impl Notification {
         let mut by_number: HashMap<u64, AlertEvent> =
             events.into_iter().map(|event| (event.number, event)).collect();
         let told = |entry: &Entry| {
-            let event = by_number.remove(&entry.event_number)?;
+            let event = by_number.remove(&entry.number)?;
             let runbook = runbooks.get(&event.rule).cloned();
             let Entry { status, starts_at, is_news, .. } = *entry;
             Some(Told { event, status, starts_at, is_news, runbook })
@@ -200,9 +200,9 @@ mod tests {
 
     #[test]
     fn an_event_that_is_gone_is_left_out() {
-        let entry = |event_number| Entry {
-            alert_id: format!("{event_number}").into(),
-            event_number,
+        let entry = |number| Entry {
+            alert_id: format!("{number}").into(),
+            number,
             status: Status::Firing,
             starts_at: DateTime::UNIX_EPOCH,
             is_news: true,

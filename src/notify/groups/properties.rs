@@ -88,8 +88,8 @@ impl World {
         }
         let Some(draft) = self.bench.groups.due(at(self.now)) else { return Ok(()) };
         prop_assert!(draft.entries.len() <= self.bench.groups.agenda.terms().at_most);
-        prop_assert!(draft.entries.is_sorted_by_key(|entry| (!entry.is_news, entry.event_number)));
-        let rows: BTreeSet<_> = draft.entries.iter().map(|entry| entry.event_number).collect();
+        prop_assert!(draft.entries.is_sorted_by_key(|entry| (!entry.is_news, entry.number)));
+        let rows: BTreeSet<_> = draft.entries.iter().map(|entry| entry.number).collect();
         prop_assert_eq!(rows.len(), draft.entries.len(), "each once");
         let has_waited = self.oldest_news(&draft).is_none_or(|came| came + WAIT <= self.now);
         prop_assert!(has_waited || self.to_follow.contains(&draft.group), "before its time");
@@ -101,8 +101,7 @@ impl World {
     /// a reminder has no news, and after a crash it may be news that the receiver knows.
     fn oldest_news(&self, draft: &Draft) -> Option<i64> {
         let told = |alert_id: &str| Some(self.told.get(alert_id)?.last()?.1);
-        let is_untold =
-            |alert_id: &str, event_number| told(alert_id).is_none_or(|told| told < event_number);
+        let is_untold = |alert_id: &str, number| told(alert_id).is_none_or(|told| told < number);
         let has_news = draft.entries.iter().any(|entry| entry.is_news);
         if !has_news || (self.crashed && !self.told.is_empty()) {
             return None;
@@ -121,7 +120,7 @@ impl World {
         }
         for entry in draft.entries.iter().filter(|entry| entry.is_news) {
             let told = self.told.entry(entry.alert_id.to_string()).or_default();
-            told.push((entry.status, entry.event_number));
+            told.push((entry.status, entry.number));
         }
         if draft.is_whole {
             self.to_follow.remove(&draft.group);
@@ -200,7 +199,7 @@ proptest! {
             let (status, _) = told.last().unwrap();
             prop_assert_eq!(*status == Status::Firing, state == AlertState::Active, "{}", alert_id);
             if !world.crashed {
-                prop_assert!(told.is_sorted_by_key(|(_, event_number)| *event_number), "{:?}", told);
+                prop_assert!(told.is_sorted_by_key(|(_, number)| *number), "{:?}", told);
                 let statuses: Vec<_> = told.iter().map(|(status, _)| *status).collect();
                 let distinct: BTreeSet<_> = statuses.iter().map(|status| status.as_str()).collect();
                 prop_assert_eq!(distinct.len(), statuses.len(), "{}: {:?}", alert_id, statuses);
