@@ -153,7 +153,7 @@ fn lines(db: &Connection, sql: &str) -> Vec<String> {
 }
 
 impl Outcome {
-    pub fn of(path: &Path, alarms: Vec<Value>, told: &[Received], said: Vec<String>) -> Self {
+    pub fn of(path: &Path, alarms: Vec<Value>, told: &[Received], said: &[String]) -> Self {
         let db = open(path);
         let events = rows::<6>(&db, EVENTS);
         let mut names = Names::default();

@@ -166,6 +166,6 @@ impl Stage {
         self.barrier();
         let alarms = self.alarms();
         assert_eq!(self.daemon.stop(), 0);
-        Outcome::of(self.home.db().path(), alarms, &self.client.received(), self.said)
+        Outcome::of(self.home.db().path(), alarms, &self.client.received(), &self.said)
     }
 }
