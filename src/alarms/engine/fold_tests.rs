@@ -168,7 +168,7 @@ fn lateness_that_comes_and_goes_costs_little() {
     };
     for n in 0..600 {
         let what = What::Readings(vec![told(0)]);
-        plant.play(&Record { passed: ([1_000; 3], 1_000), what });
+        plant.play(&Record { passed: ([1_000; 3], 1_000), back: 0, what });
         plant.commit(usize::from(n == 599));
     }
     let windows = plant.stored.series.sizes(SeriesPart::Windows);
@@ -176,7 +176,7 @@ fn lateness_that_comes_and_goes_costs_little() {
     let mut written = 0;
     for n in 0..100 {
         let what = What::Readings(vec![told(if n % 2 == 0 { 100 } else { 0 })]);
-        plant.play(&Record { passed: ([1_000; 3], 1_000), what });
+        plant.play(&Record { passed: ([1_000; 3], 1_000), back: 0, what });
         let states = plant.engine.take_checkpoints(0);
         written +=
             states.iter().filter_map(|state| state.state.as_ref()).map(Vec::len).sum::<usize>();

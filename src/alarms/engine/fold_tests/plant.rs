@@ -28,7 +28,9 @@ pub struct Plant {
     clocks: ListeningClocks,
     wall: DateTime<Utc>,
     position: u64,
-    /// Of each sensor's own clock to the wall clock.
+    /// By what the sensors' clocks are set.
+    truth: DateTime<Utc>,
+    /// Of each sensor's own clock to that.
     offsets: [i64; SENSORS.len()],
     last: [Option<Reading>; SENSORS.len()],
     /// Of the batch.
@@ -47,6 +49,7 @@ impl Plant {
             stored: Stored::default(),
             clocks: ListeningClocks::default(),
             wall,
+            truth: wall,
             position: 0,
             offsets,
             last: Default::default(),
@@ -54,7 +57,7 @@ impl Plant {
             said: Vec::new(),
         };
         plant.restore();
-        plant.advance([1_000; 3], 0);
+        plant.advance(([1_000; 3], 0), 0);
         plant.expect();
         plant
     }
@@ -93,12 +96,13 @@ impl Plant {
         (self.stored.clocks, self.stored.received_at) = (self.clocks, Some(self.wall));
     }
 
-    fn advance(&mut self, passed: [u64; 3], wall: i64) {
+    fn advance(&mut self, (passed, passed_in_truth): ([u64; 3], i64), back: i64) {
         for (ingress, passed) in Ingress::ALL.into_iter().zip(passed) {
             let time = self.clocks.get(ingress) + Duration::from_millis(passed);
             self.clocks.set_at_least(ingress, time);
         }
-        self.wall += TimeDelta::milliseconds(wall);
+        self.truth += TimeDelta::milliseconds(passed_in_truth);
+        self.wall += TimeDelta::milliseconds(passed_in_truth - back);
         self.position += 1;
         let (position, received_at, clocks) = (self.position, self.wall, self.clocks);
         let mut out = Vec::new();
@@ -107,7 +111,7 @@ impl Plant {
     }
 
     pub fn play(&mut self, record: &Record) {
-        self.advance(record.passed.0, record.passed.1);
+        self.advance(record.passed, record.back);
         let mut out = Vec::new();
         match &record.what {
             What::Mark => {}
@@ -158,7 +162,7 @@ impl Plant {
             )
             .unwrap(),
             unit: Unit::new("celsius"),
-            timestamp: self.wall + offset + TimeDelta::nanoseconds(told.nanos),
+            timestamp: self.truth + offset + TimeDelta::nanoseconds(told.nanos),
         }
     }
 

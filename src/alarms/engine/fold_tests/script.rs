@@ -15,7 +15,7 @@ use crate::alarms::quiet::schedule::Schedule;
 use crate::alarms::rule::{Kind, Priority, Rule, Same, Selection, Suppression, Timing};
 use crate::domain::{Action, Ingress, Location, Quantity, SensorId, Unit};
 
-/// `REF` has no rules of its own by its id, `GW` is a gateway; `T5` is of another time.
+/// `REF` is compared with, `GW` is a gateway; `T5` is of another time. Nobody misses `T3`, `T4` and `REF`.
 pub const SENSORS: [&str; 8] = ["T0", "T1", "T2", "T3", "T4", "T5", "REF", "GW"];
 pub const LOCATIONS: [&str; 2] = ["Hall", "Quai"];
 /// Expected, and never heard.
@@ -27,8 +27,9 @@ pub fn seconds(seconds: u64) -> Duration {
 }
 
 fn rule(name: &str, sensors: &str, kind: Kind) -> Rule {
+    let sensors = sensors.split(' ').map(Into::into).collect();
     Rule {
-        selection: Selection::Matching { sensors: vec![sensors.into()], locations: vec![] },
+        selection: Selection::Matching { sensors, locations: vec![] },
         kind,
         ..Rule::retired(name.into(), Quantity::temperature(), Priority::High)
     }
@@ -66,16 +67,19 @@ pub fn rules(set: usize) -> Vec<Rule> {
         },
         rule("rises", "T*", Kind::Rate { per_minute: 3.0, window }),
         rule("falls", "GW", Kind::Rate { per_minute: -3.0, window: seconds(60) }),
-        Rule { timing: timed(15, 0), ..rule("dead", "*", Kind::Stale { after: seconds(250) }) },
+        Rule {
+            timing: timed(15, 0),
+            ..rule("dead", "T0 T1 T2 T9 GW", Kind::Stale { after: seconds(250) })
+        },
         rule("gateway", "GW", Kind::Stale { after: seconds(100) }),
         Rule {
             suppression: Some(by_gateway.clone()),
-            ..rule("lost", "T*", Kind::Stale { after: seconds(80) })
+            ..rule("lost", "T0 T1 T5", Kind::Stale { after: seconds(80) })
         },
         Rule {
             suppression: Some(by_gateway),
             timing: timed(0, 10),
-            ..rule("probe", "T*", high(19.0))
+            ..rule("probe", "T0 T1 T2 T5", high(19.0))
         },
         rule("stuck", "T*", Kind::Flatline { lasting: seconds(400), within: 0.015 }),
         rule("odd", "T*", Kind::Deviation { deviations: 3.0, window: seconds(900) }),
@@ -99,7 +103,10 @@ pub fn rules(set: usize) -> Vec<Rule> {
 pub fn quiet() -> QuietSettings {
     let window = |by: &str, sensors: &str, schedule: &str, lasting| Maintenance {
         by: format!("maintenance:{by}").into(),
-        selection: Selection::Matching { sensors: vec![sensors.into()], locations: vec![] },
+        selection: Selection::Matching {
+            sensors: sensors.split(' ').map(Into::into).collect(),
+            locations: vec![],
+        },
         rules: vec![],
         schedule: Schedule::parse(schedule).unwrap(),
         lasting: seconds(lasting),
@@ -107,7 +114,7 @@ pub fn quiet() -> QuietSettings {
     };
     QuietSettings {
         maintenance: vec![
-            window("a", "T1", "*/20 * * * *", 240),
+            window("a", "T1 T3 T4", "*/20 * * * *", 240),
             window("b", "G*", "5 * * * *", 600),
         ],
         chattering: Some(Chattering { raises: 3, within: seconds(150), calm: seconds(120) }),
@@ -128,8 +135,10 @@ pub fn expected() -> Vec<Expected> {
 /// One record of a log.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// What passed on each listening clock and on the wall clock since the one before, in milliseconds.
+    /// What passed since the one before, in milliseconds, on each listening clock and in truth.
     pub passed: ([u64; 3], i64),
+    /// How far the wall clock is set back, in milliseconds.
+    pub back: i64,
     pub what: What,
 }
 
@@ -217,13 +226,16 @@ pub fn records() -> impl Strategy<Value = Record> {
     let back = prop_oneof![30 => Just(0_i64), 1 => 0..900_000_i64];
     (step, is_open, back, what).prop_map(|(step, is_open, back, what)| {
         let passed = is_open.map(|is_open| if is_open { step } else { 0 });
-        Record { passed: (passed, i64::try_from(step).unwrap() - back), what }
+        Record { passed: (passed, i64::try_from(step).unwrap()), back, what }
     })
 }
 
 /// The same with other rules now and then.
 pub fn records_and_reloads() -> impl Strategy<Value = Record> {
-    let reload =
-        (0..2_usize).prop_map(|set| Record { passed: ([1; 3], 1), what: What::Reload(set) });
+    let reload = (0..2_usize).prop_map(|set| Record {
+        passed: ([1; 3], 1),
+        back: 0,
+        what: What::Reload(set),
+    });
     prop_oneof![30 => records(), 1 => reload]
 }
