@@ -180,15 +180,21 @@ impl<'a> TableReader<'a> {
 
     /// A duration above zero.
     pub(super) fn duration(&mut self, key: &'static str) -> Option<At<Duration>> {
+        let At { at, value } = self.duration_or_zero(key)?;
+        if value.is_zero() {
+            self.wrong(at, format!("`{key}` is zero"), "the shortest duration is 1ms");
+            return None;
+        }
+        Some(At { at, value })
+    }
+
+    /// A duration, zero included.
+    pub(super) fn duration_or_zero(&mut self, key: &'static str) -> Option<At<Duration>> {
         let At { at, value } = self.item(key)?;
         let Some(text) = value.as_str() else {
             return self.wrong_type(key, At { at, value }, "a duration in quotes", "\"30s\"");
         };
         let value = self.inspector.check(at, duration::parse(text))?;
-        if value.is_zero() {
-            self.wrong(at, format!("`{key}` is zero"), "the shortest duration is 1ms");
-            return None;
-        }
         Some(At { at, value })
     }
 

@@ -11,7 +11,7 @@ use super::inspector::At;
 use super::reader::TableReader;
 use super::receiver_channels::channel;
 use super::receiver_model::{AlarmSelection, GroupLabel, ReceiverConfig};
-use super::rule_kinds::duration_up_to;
+use super::rule_kinds::{duration_up_to, not_longer};
 use super::rule_texts::patterns;
 use super::rules::name_of;
 use super::similar::one_of;
@@ -68,11 +68,15 @@ fn receiver(mut table: TableReader<'_>, name: Option<&str>) -> Option<ReceiverCo
     let group_by =
         words(&mut table, "group_by", &LABELS).unwrap_or_else(|| vec![GroupLabel::Location]);
     let hint = "to tell nobody, take the receiver out of the file";
+    // Zero: news is told at once.
+    let group_wait = table.duration_or_zero("group_wait");
+    let group_wait = group_wait
+        .and_then(|given| not_longer(&mut table, "group_wait", given, (LONGEST_WAIT, hint)))
+        .unwrap_or(Duration::from_secs(30));
     let mut wait = |key, default_secs| {
         let given = duration_up_to(&mut table, key, LONGEST_WAIT, hint);
         given.unwrap_or(Duration::from_secs(default_secs))
     };
-    let group_wait = wait("group_wait", 30);
     let group_interval = wait("group_interval", 5 * 60);
     let repeat_interval = wait("repeat_interval", 4 * 3600);
     let send_resolved = table.flag("send_resolved").is_none_or(|flag| flag.value);

@@ -236,7 +236,17 @@ pub(super) fn duration_up_to(
     longest: Duration,
     hint: &str,
 ) -> Option<Duration> {
-    let At { at, value } = table.duration(key)?;
+    let given = table.duration(key)?;
+    not_longer(table, key, given, (longest, hint))
+}
+
+/// The duration, unless it is longer than that; the hint says what else to do.
+pub(super) fn not_longer(
+    table: &mut TableReader<'_>,
+    key: &'static str,
+    At { at, value }: At<Duration>,
+    (longest, hint): (Duration, &str),
+) -> Option<Duration> {
     if value > longest {
         table.wrong(at, format!("`{key}` is longer than {}", duration::format(longest)), hint);
         return None;

@@ -101,9 +101,10 @@ impl Fold {
         self.last_event = point.last_event;
         let mut outcomes = Vec::new();
         let since = point.since.collect::<Result<Vec<_>, _>>()?;
+        self.time = RecordTime { position, received_at: received_at.unwrap_or(started_at), clocks };
         let past = Past {
             clocks,
-            received_at,
+            received_at: Some(self.time.received_at),
             former_ingress: self.default_ingress,
             series: point.series,
             since,
@@ -114,9 +115,7 @@ impl Fold {
         for (sensor_id, rule) in self.engine.take_unread() {
             effects.notes.push(Note::Unreadable { rule, sensor_id });
         }
-        self.time = RecordTime { position, received_at: received_at.unwrap_or(started_at), clocks };
         self.engine.keep_quiet(quiet);
-        self.engine.advance(self.time, &mut outcomes);
         self.engine.expect(&expected, &mut outcomes);
         self.own = expected.iter().map(|it| series_hash(&it.sensor_id, &it.quantity)).collect();
         self.dedup = Dedup::restore(point.recent);
@@ -128,7 +127,6 @@ impl Fold {
     pub fn reload(&mut self, ruling: Ruling, batch: &mut Store) {
         let Ruling { rules, quiet, expected } = ruling;
         let mut outcomes = Vec::new();
-        self.engine.advance(self.time, &mut outcomes);
         self.engine.reload(rules, quiet, &mut outcomes);
         self.engine.expect(&expected, &mut outcomes);
         self.own.extend(expected.iter().map(|it| series_hash(&it.sensor_id, &it.quantity)));

@@ -135,7 +135,7 @@ fn start(home: &Home, broker: &Mosquitto, server: &HttpServer) -> Daemon {
         .map(|(number, id)| own::sensor(home, id, &values(number), "speed = 1.0, times = \"now\""));
     let receiver = format!(
         "[[receivers]]\nname = \"on-call\"\ntype = \"webhook\"\nurl = \"{}\"\ngroup_by = [\"sensor\"]\n\
-         group_wait = \"1ms\"\ngroup_interval = \"1s\"\n",
+         group_wait = \"0s\"\ngroup_interval = \"1s\"\n",
         server.url("/")
     );
     let table = broker.access().mqtt_table("the broker", "");

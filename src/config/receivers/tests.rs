@@ -48,7 +48,7 @@ fn a_webhook_needs_a_name_and_an_address() {
 fn reads_the_rest_of_a_receiver() {
     let receiver = receiver_of(&format!(
         "{HOOK}priorities = [\"high\", \"critical\"]\nrules = [\"cold-*\"]\n\
-         locations = [\"Hall ?\"]\ngroup_by = []\ngroup_wait = \"1ms\"\ngroup_interval = \"1h\"\n\
+         locations = [\"Hall ?\"]\ngroup_by = []\ngroup_wait = \"0s\"\ngroup_interval = \"1h\"\n\
          repeat_interval = \"30d\"\nsend_resolved = false\nmax_alerts = 7\n"
     ));
     let AlarmSelection { priorities, rules, locations } = receiver.selection;
