@@ -38,13 +38,8 @@ fn table(report: &Value) -> String {
     let link = if connected { "connected" } else { "not connected" };
     out += &format!("broker: {}, {link}\n", text(&report["broker"]["name"]));
     let lag = |what: &str| report["lag"][what].as_u64().unwrap_or_default();
-    let whereabouts = match (lag("unpublished"), lag("unpublished_in_memory_only")) {
-        (0, _) => String::new(),
-        (_, 0) => " (on disk)".to_owned(),
-        (_, lost) => format!(" ({lost} of them not on disk, see the log)"),
-    };
     out += &format!(
-        "lag: {} readings to publish{whereabouts}, {} messages to commit\n",
+        "lag: {} own readings to publish, {} records to commit\n",
         lag("unpublished"),
         lag("uncommitted")
     );
