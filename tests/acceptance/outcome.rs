@@ -10,7 +10,9 @@
 //! * `timestamp` of an alarm that is no longer suppressed, or of a device's word on its availability, is the sensor's
 //!   last reading and the listening time since: two runs may differ by [`TOLERANCE`];
 //! * `timestamp` of readings that carry none (sensors `NOTIME_*`): the time of receipt;
-//! * `published_at`, row ids, and when a message was rejected.
+//! * `published_at`, row ids, and when a message was rejected;
+//! * `value` in `vigie alarms`: the version before shows the last value of the batch in which the alarm changed, so it
+//!   depends on how readings fell into batches; now it is the newest value.
 //!
 //! What waits of seconds bring about is compared by alarm, not in one order over all of them: which of two
 //! alarms' waits is over first is up to the machine.
@@ -212,6 +214,7 @@ impl Outcome {
                 alarm["since"] = "~".into();
             }
             alarm["id"] = names.named(alarm["id"].as_str().expect("an id")).into();
+            alarm["value"] = "~".into();
             for (remark, times) in [
                 ("acknowledged", &["at"][..]),
                 ("shelved", &["at", "until"]),
