@@ -1,4 +1,5 @@
-//! The one log: appends records, holds back what does not fit, deletes what both cursors are past.
+//! The one log: its state, what may be appended, and what is deleted once both cursors are past it. Who appends
+//! what is in `append`.
 //!
 //! Always: a record has its position and its time (wall clock, listening clocks) from the append; positions
 //! grow by one; an append that returned is on disk. Back-pressure counts what waits for evaluation; what is
@@ -9,10 +10,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use super::journal::{Frame, Journal, JournalError, Position, Recovery};
 use super::listening::Listening;
@@ -21,14 +22,12 @@ use super::replies::Replies;
 use super::trouble::Trouble;
 use super::{ActionAnswer, sync};
 use crate::config::Durability;
-use crate::domain::{Ingress, ListeningClocks, OperatorAction, Reading};
+use crate::domain::{Ingress, ListeningClocks};
 use crate::messages::Cursors;
 
 /// Bytes of log that may wait for evaluation and storage: a million readings or so, an hour of a locked
 /// database at 300 a second. Past it nothing more is accepted.
 const LIMIT_BYTES: u64 = 256 << 20;
-/// Between two tries to append.
-const TRY_AGAIN: Duration = Duration::from_millis(100);
 
 /// What a log is made from.
 #[derive(Debug, Clone)]
@@ -85,7 +84,7 @@ pub struct Log {
     listening: Mutex<Listening>,
     pub(super) replies: Replies,
     /// Held by the one who retries, of those who wait without a thread.
-    turn: tokio::sync::Mutex<()>,
+    pub(super) turn: tokio::sync::Mutex<()>,
     /// The daemon stops: nobody may be kept waiting for storage any more.
     ignores_limit: AtomicBool,
     trouble: Mutex<Trouble>,
@@ -163,85 +162,6 @@ impl Log {
             journal.delete_through(log.done_through());
         }
         Ok((log, recovery))
-    }
-
-    /// Appends a message, waiting for room as long as it takes: when this returns, it may be acknowledged.
-    /// Blocks its thread.
-    pub fn accept(&self, arrival: &Arrival<'_>) {
-        let record = self.message(arrival);
-        loop {
-            let is_appended = self.try_append(&record, |_| ()).is_some();
-            if is_appended && (!self.is_durable() || self.sync().is_some()) {
-                return self.trouble().is_over();
-            }
-            std::thread::sleep(TRY_AGAIN);
-        }
-    }
-
-    /// The same without blocking a thread. Many at once share one wait for the device. Dropped halfway, the
-    /// message may have been appended or not.
-    pub async fn accept_async(self: &Arc<Self>, arrival: &Arrival<'_>) {
-        let record = self.message(arrival);
-        self.append_durably(&record, |_| ()).await;
-    }
-
-    /// Appends own readings, in order; waits like [`Log::accept_async`].
-    pub(super) async fn append_readings(self: &Arc<Self>, readings: &[Reading]) {
-        let Some((last, before)) = readings.split_last() else { return };
-        let Now { wall: at, clocks, .. } = self.now();
-        for reading in before {
-            let record = record::reading(reading, at, &clocks);
-            self.append_in_turn(&record, |_| ()).await;
-        }
-        // Waiting for the device once covers all of them, unless it fails meanwhile: then the sensor offers
-        // all of them again.
-        self.append_durably(&record::reading(last, at, &clocks), |_| ()).await;
-    }
-
-    /// Appends an operator's action. The answer follows once what it did is committed.
-    pub(super) async fn append_action(
-        self: &Arc<Self>,
-        action: &OperatorAction,
-    ) -> serde_json::Result<oneshot::Receiver<ActionAnswer>> {
-        let Now { wall: at, clocks, .. } = self.now();
-        let record = record::action(action, at, &clocks)?;
-        let mut waiting = None;
-        self.append_durably(&record, |position| waiting = Some(self.replies.expect(position)))
-            .await;
-        // Appended, so registered.
-        Ok(waiting.unwrap_or_else(|| oneshot::channel().1))
-    }
-
-    /// Appends a time mark; false when the disk does not take it. Whatever waits for storage, there is room.
-    pub fn mark_time(&self) -> bool {
-        let Now { wall: at, clocks, .. } = self.now();
-        let appended = self.append_past_limit(&record::time_mark(at, &clocks));
-        appended.map_err(|refusal| self.note(&refusal)).is_ok()
-    }
-
-    async fn append_durably(self: &Arc<Self>, record: &[u8], mut on_append: impl FnMut(Position)) {
-        loop {
-            let position = self.append_in_turn(record, &mut on_append).await;
-            if !self.is_durable() || self.synced(position).await {
-                return self.trouble().is_over();
-            }
-            tokio::time::sleep(TRY_AGAIN).await;
-        }
-    }
-
-    /// Of those who wait one at a time tries: thousands would keep everybody's threads busy with a disk that
-    /// is full.
-    async fn append_in_turn(&self, record: &[u8], mut on_append: impl FnMut(Position)) -> Position {
-        if let Some(position) = self.try_append(record, &mut on_append) {
-            return position;
-        }
-        let _turn = self.turn.lock().await;
-        loop {
-            if let Some(position) = self.try_append(record, &mut on_append) {
-                return position;
-            }
-            tokio::time::sleep(TRY_AGAIN).await;
-        }
     }
 
     /// Ends back-pressure: the daemon stops, and whoever waits for room would hold it up. What still comes is
@@ -350,7 +270,7 @@ impl Log {
         log::error!(target: "vigie::intake", "{error}; trying again each second, nothing is lost");
     }
 
-    fn message(&self, arrival: &Arrival<'_>) -> Vec<u8> {
+    pub(super) fn message(&self, arrival: &Arrival<'_>) -> Vec<u8> {
         let Now { wall: at, clocks, .. } = self.now();
         record::message(arrival, at, &clocks, self.settings.max_payload_bytes)
     }
@@ -368,7 +288,7 @@ impl Log {
         self.append(record, on_append).map_err(|refusal| self.note(&refusal)).ok()
     }
 
-    fn note(&self, refusal: &Refusal) {
+    pub(super) fn note(&self, refusal: &Refusal) {
         match refusal {
             Refusal::Disk(error) => self.trouble().disk(error),
             Refusal::Full => self.trouble().full(self.uncommitted()),

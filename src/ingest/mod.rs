@@ -11,6 +11,7 @@
 //! nothing is acknowledged: the broker keeps it.
 //! Never: a message in memory alone, or a panic in `accept` (a caller is C).
 
+mod append;
 mod availability;
 pub mod codec;
 mod consumer;

@@ -5,6 +5,7 @@ use tempfile::TempDir;
 use super::super::journal::Reader;
 use super::super::record::Body;
 use super::*;
+use crate::domain::Reading;
 
 /// A log with nothing committed.
 #[must_use]

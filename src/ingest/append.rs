@@ -1,0 +1,99 @@
+//! Appending to the log: messages by two doors, own readings, operators' actions, time marks.
+//!
+//! Always: what an append returned for is on disk (with `durability = "power"`: on the device). Whoever can't be let in
+//! waits, without a thread where there may be thousands. Never: an action that can be read before the one who waits for
+//! it is registered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::journal::Position;
+use super::record::{self, Arrival};
+use super::{ActionAnswer, Log, Now};
+use crate::domain::{OperatorAction, Reading};
+
+/// Between two tries to append.
+const TRY_AGAIN: Duration = Duration::from_millis(100);
+
+impl Log {
+    /// Appends a message, waiting for room as long as it takes: when this returns, it may be acknowledged.
+    /// Blocks its thread.
+    pub fn accept(&self, arrival: &Arrival<'_>) {
+        let record = self.message(arrival);
+        loop {
+            let is_appended = self.try_append(&record, |_| ()).is_some();
+            if is_appended && (!self.is_durable() || self.sync().is_some()) {
+                return self.trouble().is_over();
+            }
+            std::thread::sleep(TRY_AGAIN);
+        }
+    }
+
+    /// The same without blocking a thread. Many at once share one wait for the device. Dropped halfway, the
+    /// message may have been appended or not.
+    pub async fn accept_async(self: &Arc<Self>, arrival: &Arrival<'_>) {
+        let record = self.message(arrival);
+        self.append_durably(&record, |_| ()).await;
+    }
+
+    /// Appends own readings, in order; waits like [`Log::accept_async`].
+    pub(super) async fn append_readings(self: &Arc<Self>, readings: &[Reading]) {
+        let Some((last, before)) = readings.split_last() else { return };
+        let Now { wall: at, clocks, .. } = self.now();
+        for reading in before {
+            let record = record::reading(reading, at, &clocks);
+            self.append_in_turn(&record, |_| ()).await;
+        }
+        // Waiting for the device once covers all of them, unless it fails meanwhile: then the sensor offers
+        // all of them again.
+        self.append_durably(&record::reading(last, at, &clocks), |_| ()).await;
+    }
+
+    /// Appends an operator's action. The answer follows once what it did is committed.
+    pub(super) async fn append_action(
+        self: &Arc<Self>,
+        action: &OperatorAction,
+    ) -> serde_json::Result<oneshot::Receiver<ActionAnswer>> {
+        let Now { wall: at, clocks, .. } = self.now();
+        let record = record::action(action, at, &clocks)?;
+        let mut waiting = None;
+        self.append_durably(&record, |position| waiting = Some(self.replies.expect(position)))
+            .await;
+        // Appended, so registered.
+        Ok(waiting.unwrap_or_else(|| oneshot::channel().1))
+    }
+
+    /// Appends a time mark; false when the disk does not take it. Whatever waits for storage, there is room.
+    pub fn mark_time(&self) -> bool {
+        let Now { wall: at, clocks, .. } = self.now();
+        let appended = self.append_past_limit(&record::time_mark(at, &clocks));
+        appended.map_err(|refusal| self.note(&refusal)).is_ok()
+    }
+
+    async fn append_durably(self: &Arc<Self>, record: &[u8], mut on_append: impl FnMut(Position)) {
+        loop {
+            let position = self.append_in_turn(record, &mut on_append).await;
+            if !self.is_durable() || self.synced(position).await {
+                return self.trouble().is_over();
+            }
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+    }
+
+    /// Of those who wait one at a time tries: thousands would keep everybody's threads busy with a disk that
+    /// is full.
+    async fn append_in_turn(&self, record: &[u8], mut on_append: impl FnMut(Position)) -> Position {
+        if let Some(position) = self.try_append(record, &mut on_append) {
+            return position;
+        }
+        let _turn = self.turn.lock().await;
+        loop {
+            if let Some(position) = self.try_append(record, &mut on_append) {
+                return position;
+            }
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+    }
+}
