@@ -38,17 +38,30 @@ impl Log {
         self.append_durably(&record, |_| ()).await;
     }
 
-    /// Appends own readings, in order; waits like [`Log::accept_async`].
+    /// Appends own readings, in order; waits like [`Log::accept_async`]. Where the device failed meanwhile all of
+    /// them are appended again, and evaluation recognises those that are there twice.
     pub(super) async fn append_readings(self: &Arc<Self>, readings: &[Reading]) {
-        let Some((last, before)) = readings.split_last() else { return };
         let Now { wall: at, clocks, .. } = self.now();
-        for reading in before {
-            let record = record::reading(reading, at, &clocks);
-            self.append_in_turn(&record, |_| ()).await;
+        loop {
+            let mut positions = Vec::with_capacity(readings.len());
+            for reading in readings {
+                let record = record::reading(reading, at, &clocks);
+                positions.push(self.append_in_turn(&record, |_| ()).await);
+            }
+            if self.are_synced(&positions).await {
+                return self.trouble().is_over();
+            }
+            tokio::time::sleep(TRY_AGAIN).await;
         }
-        // Waiting for the device once covers all of them, unless it fails meanwhile: then the sensor offers
-        // all of them again.
-        self.append_durably(&record::reading(last, at, &clocks), |_| ()).await;
+    }
+
+    /// Whether records count as appended: with `durability = "power"` once the device has all of them.
+    async fn are_synced(self: &Arc<Self>, positions: &[Position]) -> bool {
+        let mut are_synced = true;
+        for position in positions.iter().filter(|_| self.is_durable()) {
+            are_synced &= self.synced(*position).await;
+        }
+        are_synced
     }
 
     /// Appends an operator's action. The answer follows once what it did is committed.
