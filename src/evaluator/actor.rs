@@ -144,7 +144,6 @@ impl Evaluator {
         self.batch = (!batch.content.alerts.is_empty()).then_some(batch);
         // What the restart itself changed is stored with this record at the latest.
         log.mark_time();
-        self.successor.applied();
         self.env.ready();
         self.proceed(ctx);
     }

@@ -45,6 +45,7 @@ pub(super) struct Successor(Option<Waiting>);
 struct Waiting {
     /// Position of a time mark: the rules before hold up to here at least.
     barrier: Position,
+    ruling: Ruling,
     applied: oneshot::Sender<()>,
 }
 
@@ -52,13 +53,6 @@ impl Successor {
     /// Whether rules take over now that everything up to a position is evaluated.
     pub fn is_due(&self, evaluated: Position) -> bool {
         self.0.as_ref().is_some_and(|waiting| waiting.barrier <= evaluated)
-    }
-
-    /// The rules of the book hold.
-    pub fn applied(&mut self) {
-        if let Some(Waiting { applied, .. }) = self.0.take() {
-            let _ = applied.send(()); // one that no longer waits asks again
-        }
     }
 }
 
@@ -81,6 +75,9 @@ impl Evaluator {
     }
 
     fn change_rules(&mut self) {
+        let Some(Waiting { ruling, applied, .. }) = self.successor.0.take() else { return };
+        // Not sooner: an incarnation that follows on this one begins with the rules of what is committed.
+        self.settings.ruling.set(ruling);
         let mut batch = self.batch.take().unwrap_or_else(|| Batch::new(Instant::now()));
         let from = batch.content.alerts.len();
         self.fold.reload(self.settings.ruling.get(), &mut batch.content);
@@ -88,7 +85,7 @@ impl Evaluator {
         self.batch = Some(batch);
         // What the reload changed is stored with this record at the latest.
         self.settings.log.mark_time();
-        self.successor.applied();
+        let _ = applied.send(()); // one that no longer waits asks again
     }
 }
 
@@ -97,12 +94,12 @@ impl Handler<Routed<ReloadRules>> for Evaluator {
 
     fn handle(&mut self, routed: Routed<ReloadRules>, _: &mut Self::Context) -> Self::Result {
         let (ReloadRules(ruling), room) = routed.split();
-        self.settings.ruling.set(ruling);
         let (applied, is_applied) = oneshot::channel();
         // Brings the time at which the rules change, so that silence counts from now. Where the disk takes no
         // mark, the last record does.
         self.settings.log.mark_time();
-        self.successor = Successor(Some(Waiting { barrier: self.settings.log.last(), applied }));
+        let barrier = self.settings.log.last();
+        self.successor = Successor(Some(Waiting { barrier, ruling, applied }));
         self.nudge.notify_one();
         Box::pin(async move {
             let _room = room;
