@@ -146,6 +146,12 @@ fn start(
     let gateway = (GATEWAY_USER, gateway_password.reveal());
     let accounts = match &settings.credentials {
         None => Accounts::new([gateway]),
+        // What comes under that name is taken for the daemon's own, and left out of the log.
+        Some(Credentials { username, .. }) if username == GATEWAY_USER => {
+            let why =
+                format!("broker.username `{GATEWAY_USER}` is the daemon's own: choose another");
+            return Err(Failure::Unavailable(why));
+        }
         Some(Credentials { username, password }) => {
             let password = password.read().map_err(|why| cant_read_password(&why))?;
             Accounts::new([(username.as_str(), password.reveal()), gateway])
