@@ -1,14 +1,15 @@
-//! What `vigie status` is told.
+//! Finds the figures of `vigie status` where they are.
 
 use std::sync::{Arc, OnceLock};
-
-use serde_json::{Value, json};
 
 use crate::ingest::Log;
 use crate::messages::{Measured, Store};
 use crate::mqtt::Gauges;
-use crate::notify::{self, Shown};
+use crate::notify;
 use crate::supervisor::{Health, Route};
+use crate::web::report::{
+    BrokerStatus, Lag, LastError, Queue, Queues, ReceiverState, ReceiverStatus, StatusReport,
+};
 
 /// Where the report looks.
 pub(super) struct Reporting {
@@ -26,40 +27,38 @@ pub(super) struct Reporting {
 }
 
 impl Reporting {
-    /// `{"version","pid","broker":{"name","connected"},"lag":{"unpublished",
-    /// "uncommitted"},"receivers":[…],"tree":{…},
-    /// "queues":{name:{"depth","capacity"}}}`: places; of `store`, see [`Store::places`]
-    pub fn now(&self) -> Value {
-        let queue = |depth: usize, capacity: usize| json!({ "depth": depth, "capacity": capacity });
-        json!({
-            "version": self.version,
-            "pid": std::process::id(),
-            "broker": { "name": self.broker, "connected": self.gauges.connected() },
-            "lag": {
-                "unpublished": self.log.unpublished(),
-                "uncommitted": self.log.uncommitted(),
-            },
-            "receivers": self.receivers.iter().map(|(name, it)| receiver(name, &it.shown())).collect::<Vec<_>>(),
-            "tree": self.health.get().map(Health::report),
-            "queues": {
-                "measured": queue(self.measured.depth(), self.measured.capacity()),
-                "store": queue(self.store.depth(), self.store.capacity()),
-            },
-        })
+    /// The daemon now; waits for nobody.
+    pub fn now(&self) -> StatusReport {
+        StatusReport {
+            version: self.version.to_owned(),
+            pid: std::process::id(),
+            broker: BrokerStatus { name: self.broker.clone(), connected: self.gauges.connected() },
+            lag: Lag { unpublished: self.log.unpublished(), uncommitted: self.log.uncommitted() },
+            receivers: self.receivers.iter().map(|(name, it)| receiver(name, it)).collect(),
+            tree: self.health.get().map(Health::report),
+            queues: Queues { measured: queue(&self.measured), store: queue(&self.store) },
+        }
     }
 }
 
-/// `{"name","state","waiting","delivered","given_up","dropped","last_success","last_error":{"at","why"}}`
-fn receiver(name: &str, shown: &Shown) -> Value {
-    let time = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339();
-    json!({
-        "name": name,
-        "state": if shown.is_failing { "failing" } else { "ok" },
-        "waiting": shown.waiting,
-        "delivered": shown.delivered,
-        "given_up": shown.given_up,
-        "dropped": shown.dropped,
-        "last_success": shown.last_success.map(time),
-        "last_error": shown.last_error.as_ref().map(|(at, why)| json!({ "at": time(*at), "why": why })),
-    })
+fn queue<M>(route: &Route<M>) -> Queue
+where
+    M: actix::Message + Send,
+    M::Result: Send,
+{
+    Queue { depth: route.depth(), capacity: route.capacity() }
+}
+
+fn receiver(name: &Arc<str>, gauges: &notify::Gauges) -> ReceiverStatus {
+    let shown = gauges.shown();
+    ReceiverStatus {
+        name: name.clone(),
+        state: if shown.is_failing { ReceiverState::Failing } else { ReceiverState::Ok },
+        waiting: shown.waiting,
+        delivered: shown.delivered,
+        given_up: shown.given_up,
+        dropped: shown.dropped,
+        last_success: shown.last_success,
+        last_error: shown.last_error.map(|(at, why)| LastError { at, why }),
+    }
 }

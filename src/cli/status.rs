@@ -2,12 +2,15 @@
 
 use std::io::Write;
 
-use serde_json::Value;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use super::ConfigFile;
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::supervisor::{ChildHealth, GroupHealth};
 use crate::web;
+use crate::web::report::{Queues, ReceiverStatus, StatusReport};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -26,83 +29,100 @@ pub(super) fn run(args: &Args, config: &Config) -> Exit {
             return Exit::Unavailable;
         }
     };
-    let text = if args.json { format!("{report}\n") } else { table(&report) };
+    let text = if args.json { json(&report) + "\n" } else { table(&report) };
     let _ = std::io::stdout().write_all(text.as_bytes()); // a reader that left wants no more
     Exit::Ok
 }
 
+/// Plain data always has a JSON form.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
 /// The report for people: one line a child, one a group, one a queue.
-fn table(report: &Value) -> String {
-    let mut out = format!("vigie {}, pid {}\n", text(&report["version"]), report["pid"]);
-    let connected = report["broker"]["connected"] == true;
-    let link = if connected { "connected" } else { "not connected" };
-    out += &format!("broker: {}, {link}\n", text(&report["broker"]["name"]));
-    let lag = |what: &str| report["lag"][what].as_u64().unwrap_or_default();
+fn table(report: &StatusReport) -> String {
+    let mut out = format!("vigie {}, pid {}\n", report.version, report.pid);
+    let link = if report.broker.connected { "connected" } else { "not connected" };
+    out += &format!("broker: {}, {link}\n", report.broker.name);
     out += &format!(
         "lag: {} own readings to publish, {} records to commit\n",
-        lag("unpublished"),
-        lag("uncommitted")
+        report.lag.unpublished, report.lag.uncommitted
     );
     out += &format!("\n{:<24} {:<12} {:>11}  {}\n", "CHILD", "STATE", "INCARNATION", "LAST EXIT");
-    for child in list(&report["tree"]["children"]) {
-        out += &child_line(child);
+    if let Some(tree) = &report.tree {
+        tree.children.iter().for_each(|child| out += &child_line(child));
+        tree.groups.iter().for_each(|group| out += &group_lines(group));
     }
-    for group in list(&report["tree"]["groups"]) {
-        out += &format!("\n{}: {} children", text(&group["name"]), group["children"]);
-        for (state, count) in group["states"].as_object().into_iter().flatten() {
-            if count.as_u64().is_some_and(|count| count > 0) {
-                out += &format!(", {count} {}", state.replace('_', " "));
-            }
+    out + &receivers(&report.receivers) + &queues(&report.queues)
+}
+
+/// How many children are in each state, and those in trouble.
+fn group_lines(group: &GroupHealth) -> String {
+    let mut out = format!("\n{}: {} children", group.name, group.children);
+    let states = &group.states;
+    for (state, count) in [
+        ("backing off", states.backing_off),
+        ("gave up", states.gave_up),
+        ("quarantined", states.quarantined),
+        ("starting", states.starting),
+        ("stopped", states.stopped),
+        ("up", states.up),
+    ] {
+        if count > 0 {
+            out += &format!(", {count} {state}");
         }
-        out.push('\n');
-        for child in list(&group["troubled"]) {
-            out += &child_line(child);
-        }
     }
-    out += &receivers(&report["receivers"]);
-    out += &format!("\n{:<24} {:>8} {:>8}\n", "QUEUE", "WAITING", "ROOM");
-    for (name, queue) in report["queues"].as_object().into_iter().flatten() {
-        out += &format!("{name:<24} {:>8} {:>8}\n", queue["depth"], queue["capacity"]);
-    }
+    out.push('\n');
+    group.troubled.iter().for_each(|child| out += &child_line(child));
     out
 }
 
 /// One line a receiver of notifications; nothing where there is none.
-fn receivers(list_of: &Value) -> String {
-    let mut lines = list(list_of).peekable();
-    if lines.peek().is_none() {
+fn receivers(receivers: &[ReceiverStatus]) -> String {
+    if receivers.is_empty() {
         return String::new();
     }
     let mut out = format!(
         "\n{:<24} {:<8} {:>8} {:>9}  {:<32}  {}\n",
         "RECEIVER", "STATE", "WAITING", "DELIVERED", "LAST SUCCESS", "LAST ERROR"
     );
-    for line in lines {
-        let (name, state) = (text(&line["name"]), text(&line["state"]));
-        let (success, error) = (text(&line["last_success"]), text(&line["last_error"]["why"]));
+    for receiver in receivers {
+        let state = word(&receiver.state);
+        let success = receiver.last_success.as_ref().map_or_else(dash, DateTime::<Utc>::to_rfc3339);
+        let error = receiver.last_error.as_ref().map_or_else(dash, |error| error.why.clone());
         out += &format!(
-            "{name:<24} {state:<8} {:>8} {:>9}  {success:<32}  {error}\n",
-            line["waiting"], line["delivered"]
+            "{:<24} {state:<8} {:>8} {:>9}  {success:<32}  {error}\n",
+            receiver.name, receiver.waiting, receiver.delivered
         );
-        for (key, what) in [("given_up", "given up"), ("dropped", "dropped")] {
-            if line[key].as_u64().is_some_and(|count| count > 0) {
-                out += &format!("{:<24} {what}: {}\n", "", line[key]);
+        for (count, what) in [(receiver.given_up, "given up"), (receiver.dropped, "dropped")] {
+            if count > 0 {
+                out += &format!("{:<24} {what}: {count}\n", "");
             }
         }
     }
     out
 }
 
-fn child_line(child: &Value) -> String {
-    let last = child["last_exit"]["what"].as_str().unwrap_or("-");
-    let (name, state) = (text(&child["name"]), text(&child["state"]).replace('_', " "));
-    format!("{name:<24} {state:<12} {:>11}  {last}\n", child["incarnation"])
+fn queues(queues: &Queues) -> String {
+    let mut out = format!("\n{:<24} {:>8} {:>8}\n", "QUEUE", "WAITING", "ROOM");
+    for (name, queue) in [("measured", queues.measured), ("store", queues.store)] {
+        out += &format!("{name:<24} {:>8} {:>8}\n", queue.depth, queue.capacity);
+    }
+    out
 }
 
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or("-")
+fn child_line(child: &ChildHealth) -> String {
+    let last = child.last_exit.as_ref().map_or_else(dash, |exit| exit.what.clone());
+    let state = child.state.word().replace('_', " ");
+    format!("{:<24} {state:<12} {:>11}  {last}\n", child.name, child.incarnation)
 }
 
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
+/// What stands where there is nothing.
+fn dash() -> String {
+    "-".to_owned()
+}
+
+/// A unit variant as it is written in JSON.
+fn word(value: &impl Serialize) -> String {
+    json(value).trim_matches('"').to_owned()
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::policy::{Exit, History};
 
@@ -106,7 +106,7 @@ impl Board {
 pub struct Health(pub(super) Arc<Board>);
 
 /// The whole tree at one moment; large groups are summed up.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthReport {
     /// The root's own children. A group is one of them, under its name.
     pub children: Vec<ChildHealth>,
@@ -115,7 +115,7 @@ pub struct HealthReport {
 }
 
 /// One child at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChildHealth {
     /// Name of the child.
     pub name: String,
@@ -134,7 +134,7 @@ pub struct ChildHealth {
 }
 
 /// State of a child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ChildState {
     /// An incarnation exists and is not ready yet.
@@ -159,8 +159,23 @@ pub enum ChildState {
     GaveUp,
 }
 
+impl ChildState {
+    /// The state as it stands in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Up => "up",
+            Self::BackingOff { .. } => "backing_off",
+            Self::Quarantined { .. } => "quarantined",
+            Self::Stopped => "stopped",
+            Self::GaveUp => "gave_up",
+        }
+    }
+}
+
 /// End of an incarnation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastExit {
     /// In words, for developers: "panicked: …".
     pub what: String,
@@ -170,7 +185,7 @@ pub struct LastExit {
 }
 
 /// A group of children at one moment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupHealth {
     /// Name of the group.
     pub name: String,
@@ -189,7 +204,7 @@ pub struct GroupHealth {
 }
 
 /// How many children are in each state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateCounts {
     /// Children that are starting.
     pub starting: usize,
@@ -382,8 +397,10 @@ mod tests {
         assert_eq!(health.child("S_200").map(|child| child.state), Some(ChildState::Up));
 
         let json = serde_json::to_value(&fleet.troubled[1]).expect("plain data");
-        assert_eq!(json["state"], "quarantined");
+        assert_eq!(json["state"], fleet.troubled[1].state.word());
         assert_eq!(json["last_exit"]["what"], "panicked: boom");
         assert!(json["until"].as_str().is_some_and(|time| time.ends_with("+00:00")));
+        let read: ChildHealth = serde_json::from_value(json).expect("the same shape");
+        assert_eq!(read.name, fleet.troubled[1].name);
     }
 }

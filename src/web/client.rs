@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::report::StatusReport;
 use super::{CLI_AGENT, socket_path};
 
 /// How long the daemon may take to say how it is: it waits for nothing.
@@ -46,9 +47,11 @@ pub enum AskError {
 /// How the daemon that owns `database` is.
 ///
 /// # Errors
-/// When none answers.
-pub fn status(database: &Path) -> Result<Value, AskError> {
-    ask(database, "GET /api/v1/status", "", STATUS_PATIENCE)
+/// When none answers, or one of another version whose answer has another shape.
+pub fn status(database: &Path) -> Result<StatusReport, AskError> {
+    let report = ask(database, "GET /api/v1/status", "", STATUS_PATIENCE)?;
+    serde_json::from_value(report)
+        .map_err(|error| AskError::Strange(format!("{error}; is the daemon of this version?")))
 }
 
 /// Has it read its configuration again: `{"changes":…}`.

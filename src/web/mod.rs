@@ -14,6 +14,7 @@ mod actor;
 mod client;
 mod guard;
 mod input;
+pub mod report;
 mod routes;
 
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ const LARGEST_BODY: usize = 16 * 1024;
 const CLI_AGENT: &str = "vigie-cli";
 
 /// Says how the daemon is; waits for nobody.
-pub type ReadStatus = dyn Fn() -> serde_json::Value + Send + Sync;
+pub type ReadStatus = dyn Fn() -> report::StatusReport + Send + Sync;
 
 /// Reads all alarms that are not at rest; blocks its thread.
 pub type ReadAlarms = dyn Fn() -> Result<Vec<AlarmView>, String> + Send + Sync;

@@ -1,0 +1,120 @@
+//! How the daemon is: the one shape that the daemon fills, the API sends, and `vigie status` reads.
+//!
+//! Always: each field has one meaning and one name, here; a field that is added is shown by the API at once.
+//! Never: how a figure is found (`app/report.rs`), or how it is shown to people (`cli/status.rs`).
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::supervisor::HealthReport;
+
+/// The state of a daemon at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// Version of the daemon.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Connection to the broker.
+    pub broker: BrokerStatus,
+    /// What waits on disk.
+    pub lag: Lag,
+    /// Receivers of notifications, in the order of the configuration.
+    pub receivers: Vec<ReceiverStatus>,
+    /// Supervision tree; `None` until it has been started.
+    pub tree: Option<HealthReport>,
+    /// Queues in memory.
+    pub queues: Queues,
+}
+
+/// The connection to the broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokerStatus {
+    /// Name of the broker, as the log calls it.
+    pub name: String,
+    /// Whether the connection is up.
+    pub connected: bool,
+}
+
+/// Records that wait in the log on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lag {
+    /// Own readings that wait to be published.
+    pub unpublished: u64,
+    /// Records that wait to be committed.
+    pub uncommitted: u64,
+}
+
+/// One receiver of notifications.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverStatus {
+    /// Name of the receiver.
+    pub name: Arc<str>,
+    /// Outcome of the last attempt.
+    pub state: ReceiverState,
+    /// Alarms with news that it has not been told.
+    pub waiting: usize,
+    /// Notifications delivered in this run of the daemon.
+    pub delivered: u64,
+    /// Notifications that it refused for good, in this run.
+    pub given_up: u64,
+    /// Ended alarms that were too many to wait for it, in this run.
+    pub dropped: u64,
+    /// Time of the last successful delivery.
+    #[serde(serialize_with = "optional_time")]
+    pub last_success: Option<DateTime<Utc>>,
+    /// Last failed delivery.
+    pub last_error: Option<LastError>,
+}
+
+/// Outcome of a receiver's last attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiverState {
+    /// Delivered, or nothing was tried yet.
+    Ok,
+    /// Failed.
+    Failing,
+}
+
+/// A failed delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastError {
+    /// Time of the failure.
+    #[serde(serialize_with = "time")]
+    pub at: DateTime<Utc>,
+    /// Its cause.
+    pub why: String,
+}
+
+/// The queues between actors that a slow disk fills first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queues {
+    /// Own sensors → intake, in messages.
+    pub measured: Queue,
+    /// Evaluator → storage, in places (`messages::Store::places`).
+    pub store: Queue,
+}
+
+/// One queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    /// Places taken.
+    pub depth: usize,
+    /// Places in all.
+    pub capacity: usize,
+}
+
+fn time<S: Serializer>(time: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, false))
+}
+
+#[expect(clippy::ref_option, reason = "serde hands the field over like this")]
+fn optional_time<S: Serializer>(at: &Option<DateTime<Utc>>, to: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => time(at, to),
+        None => to.serialize_none(),
+    }
+}
