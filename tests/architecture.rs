@@ -136,7 +136,6 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("r2d2_sqlite", &["store"]),
     ("rusqlite", &["store"]), // as a part of r2d2_sqlite
     ("crc32fast", &["ingest/journal"]),
-    ("vm_memory", &["ingest/journal/window.rs"]),
     // Values, time, text.
     ("foldhash", &["domain/quick.rs"]),
     ("cel", &["alarms/expression"]),
@@ -197,9 +196,7 @@ fn names_library(code: &str, library: &str) -> bool {
 fn dependencies() -> BTreeSet<String> {
     let text = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let manifest: toml::Table = text.parse().unwrap();
-    let mut tables = vec![&manifest["dependencies"]];
-    tables.extend(manifest["target"].as_table().unwrap().values().map(|it| &it["dependencies"]));
-    let names = tables.into_iter().flat_map(|table| table.as_table().unwrap().keys());
+    let names = manifest["dependencies"].as_table().unwrap().keys();
     names.map(|name| name.replace('-', "_")).collect()
 }
 

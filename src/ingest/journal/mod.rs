@@ -13,7 +13,6 @@ mod frame;
 mod open_segment;
 mod reader;
 mod segment;
-mod window;
 mod writer;
 
 pub use frame::{Frame, MAX_PAYLOAD_BYTES, Position};

@@ -1,5 +1,5 @@
 //! One file of a journal: named by its first position, `00000000000000000001.journal`, and nothing
-//! but frames inside, and zeros after the last one while it is open or when the process was killed.
+//! but frames inside; the version before left zeros after the last one when it was killed.
 //! Pure, except for the names.
 
 use std::fmt;

@@ -127,17 +127,16 @@ fn a_torn_tail_is_reported_and_written_past() {
     assert_eq!(read_all(folder.path(), 0), records(1..=24));
 }
 
-/// Killed, with room left: what the file has then is zeros.
+/// Killed, the version before left zeros behind its records.
 #[test]
-fn room_that_was_not_used_is_no_damage() {
+fn zeros_behind_the_last_record_are_no_damage() {
     let folder = tempfile::tempdir().unwrap();
     let (mut journal, _) = open(folder.path(), 0);
     append(&mut journal, 23);
     let path = journal_path(&journal);
-    let killed = fs::read(&path).unwrap();
-    assert!(killed.ends_with(&[0; 1000]), "room");
     drop(journal);
-    assert!(fs::metadata(&path).unwrap().len() < 150, "closed in good order it has none");
+    let mut killed = fs::read(&path).unwrap();
+    killed.resize(killed.len() + 5000, 0);
     fs::write(&path, killed).unwrap();
     let (mut journal, recovery) = open(folder.path(), 0);
     assert_eq!(recovery, Recovery { records: 23, ..Recovery::default() });
@@ -145,7 +144,7 @@ fn room_that_was_not_used_is_no_damage() {
     assert_eq!(read_all(folder.path(), 0), records(1..=25));
 }
 
-/// Killed in the midst of a record: half of it, and then zeros.
+/// Killed in the midst of a record, it left half of it, and then zeros.
 #[test]
 fn half_a_record_before_the_zeros_is_a_torn_tail() {
     let folder = tempfile::tempdir().unwrap();
@@ -194,7 +193,6 @@ fn a_flipped_byte_and_a_missing_segment_cost_what_they_cover() {
 fn a_reader_that_saw_half_a_record_sees_what_came_instead() {
     let folder = tempfile::tempdir().unwrap();
     let (mut journal, _) = Journal::open(folder.path(), 0).unwrap();
-    journal.open.never_map();
     let mut reader = Reader::new(folder.path(), 0);
     append(&mut journal, 3);
     let path = journal_path(&journal);
