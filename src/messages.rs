@@ -16,7 +16,7 @@ use crate::alarms::rule::Rule;
 use crate::config::Secret;
 use crate::domain::{
     ActionRecord, AlarmState, AlertEvent, Fingerprint, ListeningClocks, OperatorAction, Reading,
-    Rejected, SeriesState, StandingAlert,
+    ReadingCounts, Rejected, SeriesState, StandingAlert,
 };
 use crate::ingest::Position;
 
@@ -61,6 +61,8 @@ pub struct Store {
     pub alarms: Vec<AlarmState>,
     /// Checkpoints of series, as of the end of the batch.
     pub series: Vec<SeriesState>,
+    /// How many of the last readings, as of the end of the batch, a restart reads on top of checkpoints.
+    pub since_checkpoints: ReadingCounts,
     /// Messages that could not be used.
     pub rejected: Vec<Rejected>,
     /// What operators asked for, refused or not.
@@ -134,6 +136,8 @@ pub struct ResumePoint {
     pub series: Vec<SeriesState>,
     /// Readings committed after the checkpoint of their series, in the order of their commits.
     pub since: ReadingStream,
+    /// How many of the last readings those are among.
+    pub since_checkpoints: ReadingCounts,
     /// The last readings committed, for dedup.
     pub recent: RecentReadings,
 }

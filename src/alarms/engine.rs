@@ -37,8 +37,8 @@ use super::rule::{Rule, Timing};
 use super::select::Index;
 use super::series::{Entry, Key, Newest, Series, is_timed};
 use crate::domain::{
-    AlarmState, Ingress, ListeningClocks, Location, Operator, QuickMap, Reading, SensorId,
-    SeriesState, StandingAlert, Unit, Value,
+    AlarmState, Ingress, ListeningClocks, Location, Operator, QuickMap, Reading, ReadingCounts,
+    SensorId, SeriesState, StandingAlert, Unit, Value,
 };
 
 use self::checkpoints::{Checkpoints, Concerned};
@@ -101,9 +101,8 @@ pub struct Past {
     pub former_ingress: Ingress,
     /// Last checkpoints.
     pub series: Vec<SeriesState>,
-    /// Readings stored after the checkpoint of their series, those of a series in the order they were stored.
-    /// Of series without one, which no rule concerned, the last readings: a rule may be new.
-    pub since: Vec<Reading>,
+    /// Readings stored since the oldest checkpoint that others were stored after.
+    pub since_checkpoints: ReadingCounts,
     pub alarms: Vec<AlarmState>,
     /// Alerts that stand by their events.
     pub standing: Vec<StandingAlert>,
@@ -161,8 +160,19 @@ impl Engine {
         Self { rules, marks, index, zone, quieting, concerned, ..Self::default() }
     }
 
-    /// Judges a reading that came by `ingress`.
+    /// Judges a reading that came by `ingress` and is stored.
     pub fn judge(
+        &mut self,
+        reading: &Reading,
+        ingress: Ingress,
+        out: &mut Vec<Outcome>,
+    ) -> Judgement {
+        let judgement = self.judge_reading(reading, ingress, out);
+        self.checkpoints.count(&reading.quantity);
+        judgement
+    }
+
+    fn judge_reading(
         &mut self,
         reading: &Reading,
         ingress: Ingress,

@@ -62,8 +62,9 @@ const CONNECT_AT_MOST: Duration = Duration::from_secs(5);
 /// How long storage may take to open its file and commit what was left.
 const OPEN_AT_MOST: Duration = Duration::from_secs(60);
 
-/// How long the evaluator may take to learn where to go on.
-const RESTORE_AT_MOST: Duration = Duration::from_secs(60);
+/// How long the evaluator may take to learn where to go on, and to read again what a fleet of 100,000 sensors stored
+/// after its checkpoints, on a slow disk.
+const RESTORE_AT_MOST: Duration = Duration::from_secs(600);
 
 /// A reload under way, and one that waits: whatever asks then is served by that one, which has not read
 /// the file yet.

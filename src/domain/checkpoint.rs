@@ -32,6 +32,33 @@ impl std::str::FromStr for SeriesPart {
     }
 }
 
+/// Numbers of readings, by the table that they are stored in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReadingCounts {
+    /// Readings of the quantity `temperature`.
+    pub temperatures: u64,
+    /// Readings of all other quantities.
+    pub others: u64,
+}
+
+impl ReadingCounts {
+    /// Counts one more reading.
+    pub fn add(&mut self, quantity: &Quantity) {
+        let count =
+            if quantity.is_temperature() { &mut self.temperatures } else { &mut self.others };
+        *count += 1;
+    }
+
+    /// Readings counted since an earlier moment.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self {
+            temperatures: self.temperatures.saturating_sub(earlier.temperatures),
+            others: self.others.saturating_sub(earlier.others),
+        }
+    }
+}
+
 /// A part of the checkpoint of one series. Sensor, quantity and part are its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesState {

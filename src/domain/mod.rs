@@ -15,7 +15,7 @@ pub mod time;
 mod value;
 
 pub use alert::{AlarmState, AlertEvent, AlertState, Change, Limit, Priority, StandingAlert};
-pub use checkpoint::{SeriesPart, SeriesState};
+pub use checkpoint::{ReadingCounts, SeriesPart, SeriesState};
 pub use fingerprint::Fingerprint;
 pub use listening::{Ingress, ListeningClocks};
 pub use operator::{

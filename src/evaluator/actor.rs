@@ -9,6 +9,7 @@
 mod answers;
 mod judging;
 mod reload;
+mod resume;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,23 +21,18 @@ use self::answers::Answers;
 use self::judging::Lines;
 pub use self::reload::RuleBook;
 use self::reload::Successor;
+use self::resume::{Restored, restored};
 use super::batch::Batch;
 use super::file::AlertsFile;
-use super::fold::{Effects, Fold};
+use super::fold::Fold;
 use super::time_marks;
 use crate::config::TimeStyle;
 use crate::domain::Ingress;
 use crate::ingest::codec::Codec;
 use crate::ingest::{Log, LogConsumer};
 use crate::locale::Words;
-use crate::messages::{ConfirmCommitted, FindStored, LoadResumePoint, ResumePoint, Store};
+use crate::messages::{ConfirmCommitted, FindStored, LoadResumePoint, Store};
 use crate::supervisor::{ChildEnv, GracefulStop, Route, SendError};
-
-/// How long storage may take to say where to resume: it may first have a backlog to commit.
-const RESUME_PATIENCE: Duration = Duration::from_secs(60);
-
-/// Between two such questions.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How long one offer to a full storage lasts before it is said in the log and made again.
 const OFFER: Duration = Duration::from_secs(30);
@@ -110,10 +106,11 @@ impl Evaluator {
 
     /// Resumes where storage has got to. Evaluates nothing before it knows.
     fn resume(&mut self, ctx: &mut Context<Self>) {
-        let resume = self.settings.resume.clone();
-        ctx.spawn(resume_point(resume).into_actor(self).map(
-            |answer, evaluator, ctx| match answer {
-                Ok(point) => evaluator.begin(point, ctx),
+        let settings = self.settings.clone();
+        let is_wanted = Arc::downgrade(&self.nudge);
+        ctx.spawn(restored(settings, is_wanted).into_actor(self).map(
+            |restored, evaluator, ctx| match restored {
+                Ok(restored) => evaluator.begin(restored, ctx),
                 Err(why) => {
                     let why = format!("can't learn from storage where to go on: {why}");
                     evaluator.env.fail::<Self>(ctx, why);
@@ -122,24 +119,17 @@ impl Evaluator {
         ));
     }
 
-    fn begin(&mut self, point: ResumePoint, ctx: &mut Context<Self>) {
-        let EvaluatorSettings { log, codec, ruling, words, default_ingress, .. } = &self.settings;
-        let (log, position) = (log.clone(), point.position);
+    fn begin(&mut self, restored: Restored, ctx: &mut Context<Self>) {
+        let EvaluatorSettings { log, codec, .. } = &self.settings;
+        let Restored { position, number, fold, batch, effects } = restored;
+        let log = log.clone();
         log.give_up_answers_through(position);
         self.answers = Answers::default();
         self.through = position;
-        self.number = point.number;
+        self.number = number;
         self.consumer = Some(LogConsumer::new(log.clone(), codec.clone(), position));
-        self.fold = Fold::new(words, *default_ingress);
-        let ruling = ruling.get();
-        let mut batch = Batch::new(Instant::now());
-        let mut effects = Effects::default();
-        let started = (self.settings.times.zone, log.now().wall);
-        let restored = self.fold.restore(point, ruling, started, &mut batch.content, &mut effects);
-        if let Err(why) = restored {
-            let why = format!("can't read where to go on: {why}");
-            return self.env.fail::<Self>(ctx, why);
-        }
+        self.fold = fold;
+        let batch = Batch::of(batch, Instant::now());
         self.report(&batch.content, 0, effects);
         self.batch = (!batch.content.alerts.is_empty()).then_some(batch);
         // What the restart itself changed is stored with this record at the latest.
@@ -261,22 +251,6 @@ impl Actor for Evaluator {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.resume(ctx);
-    }
-}
-
-/// Asks until storage answers: it may have died with the question, and come back.
-async fn resume_point(resume: Route<LoadResumePoint>) -> Result<ResumePoint, String> {
-    let deadline = Instant::now() + RESUME_PATIENCE;
-    loop {
-        let why = match resume.request(LoadResumePoint, RESUME_PATIENCE).await {
-            Ok(Ok(point)) => return Ok(point),
-            Ok(Err(why)) => why,
-            Err(error) => error.to_string(),
-        };
-        if Instant::now() >= deadline {
-            return Err(why);
-        }
-        tokio::time::sleep(ASK_AGAIN).await;
     }
 }
 

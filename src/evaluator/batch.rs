@@ -21,7 +21,11 @@ pub(super) struct Batch {
 
 impl Batch {
     pub fn new(now: Instant) -> Self {
-        Self { since: now, content: Store::default() }
+        Self::of(Store::default(), now)
+    }
+
+    pub const fn of(content: Store, now: Instant) -> Self {
+        Self { since: now, content }
     }
 
     /// Whether it goes to storage now.

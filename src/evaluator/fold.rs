@@ -62,8 +62,8 @@ pub(super) struct Fold {
 }
 
 /// Readings for each checkpoint of a series that is taken in turn: so the rows to be read again at a restart
-/// are 256 for each series with rules at most, and checkpoints are at most a fifth of what is written.
-const READINGS_A_CHECKPOINT: usize = 256;
+/// are 64 for each series with rules that is heard, whatever has been silent for how long.
+const READINGS_A_CHECKPOINT: usize = 64;
 
 impl Fold {
     /// A fold that has nothing yet; to be restored before use.
@@ -100,18 +100,22 @@ impl Fold {
         let Ruling { rules, quiet, expected } = ruling;
         self.last_event = point.last_event;
         let mut outcomes = Vec::new();
-        let since = point.since.collect::<Result<Vec<_>, _>>()?;
         self.time = RecordTime { position, received_at: received_at.unwrap_or(started_at), clocks };
         let past = Past {
             clocks,
             received_at: Some(self.time.received_at),
             former_ingress: self.default_ingress,
             series: point.series,
-            since,
+            since_checkpoints: point.since_checkpoints,
             alarms,
             standing,
         };
-        self.engine = Engine::restore(rules, zone, past, &mut outcomes);
+        let mut failed = None;
+        let since = point.since.map_while(|reading| reading.map_err(|why| failed = Some(why)).ok());
+        self.engine = Engine::restore(rules, zone, past, since, &mut outcomes);
+        if let Some(why) = failed {
+            return Err(why);
+        }
         for (sensor_id, rule) in self.engine.take_unread() {
             effects.notes.push(Note::Unreadable { rule, sensor_id });
         }
@@ -193,6 +197,7 @@ impl Fold {
         let in_turn = self.readings_since_checkpoint / READINGS_A_CHECKPOINT;
         self.readings_since_checkpoint %= READINGS_A_CHECKPOINT;
         batch.series.append(&mut self.engine.take_checkpoints(in_turn));
+        batch.since_checkpoints = self.engine.since_checkpoints();
     }
 
     /// Checkpoints for a clean stop, at most so many; none when nothing changed since the last ones.

@@ -179,8 +179,8 @@ mod tests {
         let mut closed = Vec::new();
         // The sensor's own readings are there too.
         let since = vec![reading("T", 40.0, 0)];
-        let past = Past { since, standing: vec![standing], ..Past::default() };
-        let mut second = Engine::restore(rules, Tz::UTC, past, &mut closed);
+        let past = Past { standing: vec![standing], ..Past::default() };
+        let mut second = Engine::restore(rules, Tz::UTC, past, since, &mut closed);
         assert!(closed.is_empty());
         assert!(judge(&mut second, &reading("T", 41.0, 1)).1.is_empty());
         let resolved = judge(&mut second, &reading("T", 20.0, 9)).1.remove(0);

@@ -12,13 +12,16 @@ use super::{Engine, Key};
 use crate::alarms::checkpoint::Checkpoint;
 use crate::alarms::rule::{Kind, Rule, Selection};
 use crate::alarms::series::Series;
-use crate::domain::{Quantity, SeriesPart, SeriesState};
+use crate::domain::{Quantity, ReadingCounts, SeriesPart, SeriesState};
 
 /// Series that are to be checkpointed. Each is at most once in each queue.
 #[derive(Debug, Default)]
 pub(super) struct Checkpoints {
     now: BTreeSet<Key>,
-    in_turn: VecDeque<Key>,
+    /// Each with the count before the reading that changed it.
+    in_turn: VecDeque<(Key, ReadingCounts)>,
+    /// Readings judged, each of which is stored.
+    count: ReadingCounts,
     /// Series whose lateness may not be as it is stored.
     lateness: BTreeSet<Key>,
     /// Stored parts that are of no use any more.
@@ -36,6 +39,15 @@ pub(super) struct Concerned {
 impl Checkpoints {
     pub fn note_lateness(&mut self, key: &Key) {
         self.lateness.insert(key.clone());
+    }
+
+    pub fn count(&mut self, quantity: &Quantity) {
+        self.count.add(quantity);
+    }
+
+    /// So many readings were restored, or lie among those.
+    pub const fn begin_at(&mut self, count: ReadingCounts) {
+        self.count = count;
     }
 }
 
@@ -79,7 +91,7 @@ impl Engine {
         }
         let mut left = at_most;
         while left > 0
-            && let Some(key) = self.checkpoints.in_turn.pop_front()
+            && let Some((key, _)) = self.checkpoints.in_turn.pop_front()
         {
             if let Some(series) = self.series.get_mut(&key) {
                 series.pending.is_queued = false;
@@ -89,6 +101,13 @@ impl Engine {
             states.extend(state);
         }
         states
+    }
+
+    /// How many of the last readings judged must be read on top of the checkpoints: those since the oldest
+    /// change that waits for its turn.
+    pub fn since_checkpoints(&self) -> ReadingCounts {
+        let Checkpoints { in_turn, count, .. } = &self.checkpoints;
+        in_turn.front().map_or_else(ReadingCounts::default, |(_, at)| count.since(*at))
     }
 
     /// What a series remembers has changed; it is to be checkpointed in its turn, or with this batch.
@@ -103,7 +122,8 @@ impl Engine {
         if is_now {
             self.checkpoints.now.insert(key.clone());
         } else if !std::mem::replace(&mut series.pending.is_queued, true) {
-            self.checkpoints.in_turn.push_back(key.clone());
+            let count = self.checkpoints.count;
+            self.checkpoints.in_turn.push_back((key.clone(), count));
         }
     }
 

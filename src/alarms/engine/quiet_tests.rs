@@ -107,7 +107,7 @@ impl Bench {
             self.kept.values().filter(|alarm| alarm.state.is_some()).cloned().collect();
         let clocks = ListeningClocks::all_at(self.now);
         let past = Past { clocks, alarms, ..Past::default() };
-        self.engine = Engine::restore(rules, Tz::UTC, past, &mut out);
+        self.engine = Engine::restore(rules, Tz::UTC, past, [], &mut out);
         self.engine.keep_quiet(self.settings.clone());
         self.note(out)
     }

@@ -11,7 +11,7 @@ use super::super::series::{Entry, Newest, is_timed};
 use super::recall::{self, StoredAlarm};
 use super::time::Cause;
 use super::{Engine, Key, Outcome, Past, quieting, tell};
-use crate::domain::{AlarmState, SensorId, StandingAlert};
+use crate::domain::{AlarmState, Reading, SensorId, StandingAlert};
 
 /// Names an alarm.
 type Of = (SensorId, Arc<str>);
@@ -21,9 +21,18 @@ impl Engine {
     /// was; with what an earlier one left, as well as that tells. Silence that nothing is stored of counts
     /// from now. What its rule no longer allows to stand is closed, and so is an alert whose alarm can't be
     /// read any more.
+    ///
+    /// `since` has the readings stored after the checkpoint of their series, those of a series in the order they
+    /// were stored; of series without one, which no rule concerned, the last readings: a rule may be new.
     #[must_use]
-    pub fn restore(rules: Vec<Rule>, zone: Tz, past: Past, out: &mut Vec<Outcome>) -> Self {
-        let Past { clocks, received_at, former_ingress, series, since, alarms, standing } = past;
+    pub fn restore(
+        rules: Vec<Rule>,
+        zone: Tz,
+        past: Past,
+        since: impl IntoIterator<Item = Reading>,
+        out: &mut Vec<Outcome>,
+    ) -> Self {
+        let Past { clocks, received_at, former_ingress, series, alarms, standing, .. } = past;
         let mut engine = Self::new(rules, zone);
         engine.clocks = clocks;
         engine.quieting.wall = received_at;
@@ -41,7 +50,8 @@ impl Engine {
                 Err(alarm) => unreadable.push(alarm),
             }
         }
-        engine.recall(series, &since, &recall::newest_of(&readable), former_ingress);
+        engine.recall(series, since, &recall::newest_of(&readable), former_ingress);
+        engine.checkpoints.begin_at(past.since_checkpoints);
         let with_state: HashSet<_> = readable.iter().map(|alarm| of(&alarm.state)).collect();
         for alarm in readable {
             engine.take_back(alarm, out);

@@ -3,29 +3,34 @@
 use std::collections::BTreeMap;
 
 use super::Engine;
-use crate::domain::{Quantity, Reading, SensorId, SeriesPart, SeriesState};
+use crate::domain::{Quantity, Reading, ReadingCounts, SensorId, SeriesPart, SeriesState};
 
 /// Parts of checkpoints, and how many rows there were when each was taken.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct StoredSeries(BTreeMap<(SensorId, Quantity), Parts>);
+pub(crate) struct StoredSeries {
+    parts: BTreeMap<(SensorId, Quantity), Parts>,
+    /// Rows that no restart needs any more.
+    from: ReadingCounts,
+}
 
 type Parts = BTreeMap<SeriesPart, (Vec<u8>, usize)>;
 
 impl StoredSeries {
     /// Commits what an engine wants to have checkpointed with the rows so far.
-    pub fn commit(&mut self, engine: &mut Engine, at_most: usize, num_rows: usize) {
+    pub fn commit(&mut self, engine: &mut Engine, at_most: usize, rows: &[Reading]) {
         for SeriesState { sensor_id, quantity, part, state } in engine.take_checkpoints(at_most) {
-            let parts = self.0.entry((sensor_id, quantity)).or_default();
+            let parts = self.parts.entry((sensor_id, quantity)).or_default();
             match state {
-                Some(state) => drop(parts.insert(part, (state, num_rows))),
+                Some(state) => drop(parts.insert(part, (state, rows.len()))),
                 None => drop(parts.remove(&part)),
             }
         }
+        self.from = count(rows).since(engine.since_checkpoints());
     }
 
     pub fn states(&self) -> Vec<SeriesState> {
         let mut states = Vec::new();
-        for ((sensor_id, quantity), parts) in &self.0 {
+        for ((sensor_id, quantity), parts) in &self.parts {
             states.extend(parts.iter().map(|(part, (state, _))| SeriesState {
                 sensor_id: sensor_id.clone(),
                 quantity: quantity.clone(),
@@ -36,19 +41,37 @@ impl StoredSeries {
         states
     }
 
-    /// The rows after the checkpoint of their series; all of one that has none.
+    /// How many rows a restart reads again.
+    pub fn since_checkpoints(&self, rows: &[Reading]) -> ReadingCounts {
+        count(rows).since(self.from)
+    }
+
+    /// Of the rows that a restart reads again those after the checkpoint of their series; all of one that has none.
     pub fn since(&self, rows: &[Reading]) -> Vec<Reading> {
+        let mut before = ReadingCounts::default();
         let is_since = |(at, row): &(usize, &Reading)| {
-            let parts = self.0.get(&(row.sensor_id.clone(), row.quantity.clone()));
+            before.add(&row.quantity);
+            let read_again = before.since(self.from);
+            let is_read_again = match row.quantity.is_temperature() {
+                true => read_again.temperatures > 0,
+                false => read_again.others > 0,
+            };
+            let parts = self.parts.get(&(row.sensor_id.clone(), row.quantity.clone()));
             let windows = parts.and_then(|parts| parts.get(&SeriesPart::Windows));
-            windows.is_none_or(|(_, num_rows)| at >= num_rows)
+            windows.is_none_or(|(_, num_rows)| is_read_again && at >= num_rows)
         };
         rows.iter().enumerate().filter(is_since).map(|(_, row)| row.clone()).collect()
     }
 
     /// The sizes of all parts of a kind, in bytes.
     pub fn sizes(&self, of: SeriesPart) -> Vec<usize> {
-        let parts = self.0.values().filter_map(|parts| parts.get(&of));
+        let parts = self.parts.values().filter_map(|parts| parts.get(&of));
         parts.map(|(state, _)| state.len()).collect()
     }
+}
+
+fn count(rows: &[Reading]) -> ReadingCounts {
+    let mut count = ReadingCounts::default();
+    rows.iter().for_each(|row| count.add(&row.quantity));
+    count
 }

@@ -138,10 +138,11 @@ impl Plant {
         let mut out = Vec::new();
         let alarms = self.kept.values().cloned().collect();
         let clocks = ListeningClocks::all_at(seconds(self.now));
-        self.stored.commit(&mut self.engine, 1, self.heard.len());
+        self.stored.commit(&mut self.engine, 1, &self.heard);
         let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
-        let past = Past { clocks, series, since, alarms, ..Past::default() };
-        self.engine = Engine::restore(rules, Tz::UTC, past, &mut out);
+        let since_checkpoints = self.stored.since_checkpoints(&self.heard);
+        let past = Past { clocks, series, since_checkpoints, alarms, ..Past::default() };
+        self.engine = Engine::restore(rules, Tz::UTC, past, since, &mut out);
         self.engine.set_time(RecordTime::of(self.position, seconds(self.now)), &mut out);
         out
     }

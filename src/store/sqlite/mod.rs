@@ -21,6 +21,7 @@ use r2d2_sqlite::rusqlite;
 
 use self::database::{Database, OpenError, Reason, check_readable, is_transient};
 use self::pool::{Pool, PooledConnection};
+use self::resume::SeriesStates;
 use super::ledger::{
     Backend, Ledger, LedgerError, LedgerReader, PendingQuery, Progress, Settings, Work,
 };
@@ -84,7 +85,10 @@ impl Ledger for Database {
 
     fn resume(&self) -> Result<ResumePoint, LedgerError> {
         let progress = self.progress()?;
-        let (series, since) = resume::series(&self.connection, self.path())?;
+        let pool = pool::open(self.path())?;
+        let reader = Reader(pool).connection()?;
+        let SeriesStates { states, since, since_checkpoints } =
+            self.read(|connection| resume::series(connection, reader))?;
         Ok(ResumePoint {
             number: progress.batch,
             position: progress.position,
@@ -93,8 +97,9 @@ impl Ledger for Database {
             last_event: progress.last_event,
             alarms: self.read(recall::alarm_states)?,
             standing: self.read(recall::standing_alerts)?,
-            series,
+            series: states,
             since,
+            since_checkpoints,
             recent: self.read(resume::recent)?,
         })
     }

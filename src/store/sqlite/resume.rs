@@ -2,20 +2,19 @@
 //! after them.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::time::Duration;
 
 use chrono::DateTime;
 use r2d2_sqlite::rusqlite::{self, Connection, OptionalExtension, Row, params};
 
-use super::database::open_to_read;
-use super::{recall, unreadable};
+use super::pool::PooledConnection;
+use super::recall;
 use crate::domain::{
-    Fingerprint, Ingress, ListeningClocks, Location, Quantity, Reading, SensorId, SeriesPart,
-    SeriesState, Unit, Value, time,
+    Fingerprint, Ingress, ListeningClocks, Location, Quantity, Reading, ReadingCounts, SensorId,
+    SeriesPart, SeriesState, Unit, Value, time,
 };
 use crate::messages::{ReadingStream, RecentReadings};
-use crate::store::ledger::{LedgerError, Progress};
+use crate::store::ledger::Progress;
 
 /// Rows read at a time.
 const ROWS_AT_ONCE: i64 = 1000;
@@ -130,33 +129,62 @@ pub(in crate::store) fn put_series(
     Ok(())
 }
 
+/// The row ids, by [`Table::ALL`], after which a restart reads on top of checkpoints.
+pub(in crate::store) fn read_after(
+    connection: &Connection,
+    since: ReadingCounts,
+) -> rusqlite::Result<[i64; 2]> {
+    let before_last = |table, count: u64| {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        last_id(connection, table).map(|last| last.saturating_sub(count).max(0))
+    };
+    Ok([
+        before_last(Table::Temperatures, since.temperatures)?,
+        before_last(Table::Others, since.others)?,
+    ])
+}
+
 /// Row ids that checkpoints reach, by series.
 type Reaches = HashMap<(SensorId, Quantity), i64>;
 
-/// Checkpoints of all series, and the readings stored after each of them.
+/// Checkpoints of all series.
+pub(in crate::store) struct SeriesStates {
+    pub states: Vec<SeriesState>,
+    /// Readings stored after each of them.
+    pub since: ReadingStream,
+    /// How many of the last readings those are among.
+    pub since_checkpoints: ReadingCounts,
+}
+
+/// Checkpoints of all series, and what was stored since. The readings are read as they are asked for, by `reader`.
 pub(in crate::store) fn series(
     connection: &Connection,
-    path: &Path,
-) -> Result<(Vec<SeriesState>, ReadingStream), LedgerError> {
-    let failed = |error: rusqlite::Error| unreadable(&error);
-    let (states, reaches) = series_states(connection).map_err(failed)?;
+    reader: PooledConnection,
+) -> rusqlite::Result<SeriesStates> {
+    let (states, reaches) = series_states(connection)?;
+    let sql = "SELECT temperatures_after, others_after FROM ingest_position";
+    let noted: [Option<i64>; 2] =
+        connection.query_row(sql, [], |row| Ok([row.get(0)?, row.get(1)?]))?;
     let mut from = Vec::new();
-    for table in Table::ALL {
-        let last = last_id(connection, table).map_err(failed)?;
+    let mut counts = [0; 2];
+    for ((table, noted), count) in Table::ALL.into_iter().zip(noted).zip(&mut counts) {
+        let last = last_id(connection, table)?;
         let of_table = reaches
             .iter()
             .filter(|((_, quantity), _)| Table::of(quantity.is_temperature()) == table);
-        let first = of_table.map(|(_, reach)| *reach).min().unwrap_or(i64::MAX);
-        from.push((table, first.min(last.saturating_sub(ROWS_AT_LEAST))));
+        let least = || of_table.map(|(_, reach)| *reach).min().unwrap_or(i64::MAX);
+        let after = noted.unwrap_or_else(least).min(last.saturating_sub(ROWS_AT_LEAST)).max(0);
+        *count = last.saturating_sub(after).unsigned_abs();
+        from.push((table, after));
     }
     from.reverse(); // taken from the end
-    let since = Since {
-        reader: open_to_read(path).map_err(failed)?,
-        reaches,
-        from,
-        rows: Vec::new().into_iter(),
-    };
-    Ok((states, ReadingStream::new(since)))
+    let since = Since { reader, reaches, from, rows: Vec::new().into_iter() };
+    let [temperatures, others] = counts;
+    Ok(SeriesStates {
+        states,
+        since: ReadingStream::new(since),
+        since_checkpoints: ReadingCounts { temperatures, others },
+    })
 }
 
 fn series_states(connection: &Connection) -> rusqlite::Result<(Vec<SeriesState>, Reaches)> {
@@ -183,7 +211,7 @@ fn series_states(connection: &Connection) -> rusqlite::Result<(Vec<SeriesState>,
 
 /// Readings stored after the checkpoints of their series, read some at a time.
 struct Since {
-    reader: Connection,
+    reader: PooledConnection,
     reaches: Reaches,
     /// Tables still to be read, the next one last; each with the row id to go on after.
     from: Vec<(Table, i64)>,

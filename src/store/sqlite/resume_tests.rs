@@ -33,7 +33,9 @@ impl Bench {
 
     /// Sensors and seconds of the readings after their checkpoints.
     fn since(&self) -> (Vec<SeriesState>, Vec<(String, i64)>) {
-        let (states, since) = series(&self.database().connection, &self.path).unwrap();
+        let reader = crate::store::sqlite::pool::open(&self.path).unwrap().get().unwrap();
+        let SeriesStates { states, since, .. } =
+            series(&self.database().connection, reader).unwrap();
         let since = since.map(|reading| {
             let reading = reading.unwrap();
             (reading.sensor_id.to_string(), (reading.timestamp - at(0)).num_seconds())
@@ -86,6 +88,21 @@ fn readings_since_the_checkpoint_of_their_series_are_given_back_in_order() {
     assert_eq!((of("A"), of("B")), (&checkpoint("A", b"a"), &checkpoint("B", b"later")));
     let expected = [("A", 5), ("B", 7), ("A", 8), ("H", 4)];
     assert_eq!(since, expected.map(|(id, seconds)| (id.to_owned(), seconds)));
+}
+
+/// Its checkpoint is the oldest, and nothing was stored of it since.
+#[test]
+fn a_series_that_is_silent_for_long_costs_a_restart_nothing() {
+    let many = || (1..=17_000).map(|second| temperature("B", second, 20.0));
+    let bench = |since_checkpoints| {
+        let silent =
+            Store { series: vec![checkpoint("A", b"a")], ..readings([temperature("A", 0, 20.0)]) };
+        Bench::new([silent, Store { since_checkpoints, ..readings(many()) }])
+    };
+    for (temperatures, expected) in [(16_500, 16_500), (3, 16_384), (17_000, 17_000)] {
+        let since = bench(ReadingCounts { temperatures, others: 0 }).since().1;
+        assert_eq!(since.len(), expected);
+    }
 }
 
 #[test]

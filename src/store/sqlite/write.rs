@@ -124,10 +124,13 @@ impl Rows<'_> {
         // 292,000 years at a million messages a second, or of microseconds.
         let integer = |count: u128| i64::try_from(count).unwrap_or(i64::MAX);
         let clock = |ingress| integer(store.clocks.get(ingress).as_micros());
+        let [temperatures_after, others_after] =
+            resume::read_after(self.transaction, store.since_checkpoints)?;
         self.transaction
             .prepare_cached(
                 "UPDATE ingest_position SET position = ?1, number = ?2, received_us = ?3,
-                    watch_us = ?4, embedded_us = ?5, remote_us = ?6",
+                    watch_us = ?4, embedded_us = ?5, remote_us = ?6,
+                    temperatures_after = ?7, others_after = ?8",
             )?
             .execute(params![
                 integer(store.through.into()),
@@ -136,6 +139,8 @@ impl Rows<'_> {
                 clock(Ingress::Own),
                 clock(Ingress::Embedded),
                 clock(Ingress::Remote),
+                temperatures_after,
+                others_after,
             ])?;
         Ok(())
     }

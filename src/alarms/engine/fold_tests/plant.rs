@@ -65,10 +65,13 @@ impl Plant {
     pub fn restore(&mut self) {
         let Stored { alarms, series, rows, clocks, received_at } = self.stored.clone();
         let alarms = alarms.into_values().collect();
+        let since_checkpoints = series.since_checkpoints(&rows);
         let (series, since) = (series.states(), series.since(&rows));
-        let past = Past { clocks, received_at, series, since, alarms, ..Past::default() };
+        let past =
+            Past { clocks, received_at, series, since_checkpoints, alarms, ..Past::default() };
         let mut out = Vec::new();
-        self.engine = Engine::restore(script::rules(self.rules), Tz::Europe__Paris, past, &mut out);
+        self.engine =
+            Engine::restore(script::rules(self.rules), Tz::Europe__Paris, past, since, &mut out);
         self.engine.keep_quiet(script::quiet());
         assert!(self.engine.take_unread().is_empty());
         self.note(out);
@@ -92,7 +95,8 @@ impl Plant {
             };
         }
         self.stored.rows.append(&mut self.rows);
-        self.stored.series.commit(&mut self.engine, at_most, self.stored.rows.len());
+        let Stored { series, rows, .. } = &mut self.stored;
+        series.commit(&mut self.engine, at_most, rows);
         (self.stored.clocks, self.stored.received_at) = (self.clocks, Some(self.wall));
     }
 

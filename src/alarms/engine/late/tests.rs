@@ -89,12 +89,13 @@ impl Bench {
             self.kept.retain(|old| old.rule != change.rule);
             self.kept.extend(change.state.is_some().then_some(change));
         }
-        self.stored.commit(&mut self.engine, at_most, self.heard.len());
+        self.stored.commit(&mut self.engine, at_most, &self.heard);
         let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
+        let since_checkpoints = self.stored.since_checkpoints(&self.heard);
         let (clocks, alarms) = (ListeningClocks::all_at(seconds(self.now)), self.kept.clone());
-        let past = Past { clocks, series, since, alarms, ..Past::default() };
+        let past = Past { clocks, series, since_checkpoints, alarms, ..Past::default() };
         let mut out = Vec::new();
-        self.engine = Engine::restore(self.rules.clone(), Tz::UTC, past, &mut out);
+        self.engine = Engine::restore(self.rules.clone(), Tz::UTC, past, since, &mut out);
         self.note(out);
     }
 }

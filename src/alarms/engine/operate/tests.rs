@@ -116,10 +116,11 @@ impl Bench {
         }
         let (alarms, standing) = (self.kept.clone(), Vec::new());
         let clocks = ListeningClocks::all_at(self.now);
-        self.stored.commit(&mut self.engine, 1, self.heard.len());
+        self.stored.commit(&mut self.engine, 1, &self.heard);
         let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
-        let past = Past { clocks, series, since, alarms, standing, ..Past::default() };
-        self.engine = Engine::restore(rules(), Tz::UTC, past, &mut self.out);
+        let since_checkpoints = self.stored.since_checkpoints(&self.heard);
+        let past = Past { clocks, series, since_checkpoints, alarms, standing, ..Past::default() };
+        self.engine = Engine::restore(rules(), Tz::UTC, past, since, &mut self.out);
         self
     }
 

@@ -144,9 +144,9 @@ fn a_restart_makes_no_silence_of_a_device_without_a_clock() {
         for alarms in [alarms.clone(), alarms.into_iter().rev().collect()] {
             let since = if with_recent { heard.clone() } else { vec![] };
             let clocks = ListeningClocks::all_at(seconds(1000));
-            let past = Past { clocks, since, alarms, ..Past::default() };
+            let past = Past { clocks, alarms, ..Past::default() };
             let mut out = Vec::new();
-            let mut engine = Engine::restore(rules(), Tz::UTC, past, &mut out);
+            let mut engine = Engine::restore(rules(), Tz::UTC, past, since, &mut out);
             engine.advance(RecordTime::of(1, seconds(1199)), &mut out);
             assert_eq!(out, [], "300 s are over at 1,200");
             engine.advance(RecordTime::of(2, seconds(1200)), &mut out);
@@ -228,7 +228,7 @@ fn what_was_told_of_chattering_and_of_a_flood_is_over_when_it_cannot_be_read() {
         let clocks = ListeningClocks::all_at(seconds(100));
         let past = Past { clocks, alarms, standing, ..Past::default() };
         let mut out = Vec::new();
-        let mut engine = Engine::restore(rules, Tz::UTC, past, &mut out);
+        let mut engine = Engine::restore(rules, Tz::UTC, past, [], &mut out);
         let ends = out.iter().map(|outcome| (&*outcome.alert_id, outcome.transition.announced));
         let over = Some(Announcement::Returned);
         let expected = [("id of warm:chattering", over), ("id of flood", over)];

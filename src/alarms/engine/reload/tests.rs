@@ -130,10 +130,11 @@ impl Bench {
         let mut out = Vec::new();
         let (alarms, standing) = (self.kept.clone(), Vec::new());
         let clocks = ListeningClocks::all_at(seconds(self.now));
-        self.stored.commit(&mut self.engine, 1, self.heard.len());
+        self.stored.commit(&mut self.engine, 1, &self.heard);
         let (series, since) = (self.stored.states(), self.stored.since(&self.heard));
-        let past = Past { clocks, series, since, alarms, standing, ..Past::default() };
-        self.engine = Engine::restore(rules, Tz::UTC, past, &mut out);
+        let since_checkpoints = self.stored.since_checkpoints(&self.heard);
+        let past = Past { clocks, series, since_checkpoints, alarms, standing, ..Past::default() };
+        self.engine = Engine::restore(rules, Tz::UTC, past, since, &mut out);
         out.sort_by_key(|outcome| (outcome.sensor_id.clone(), outcome.rule.name.clone()));
         self.note(out)
     }

@@ -96,7 +96,7 @@ fn a_changed_rule_is_closed_in_the_words_it_was_raised_in() {
     bench.hear("T", 0, 30.0);
     let (mut by_restart, mut by_reload) = (Vec::new(), Vec::new());
     let past = Past { alarms: bench.engine.changes(), ..Past::default() };
-    let _ = Engine::restore(after(), Tz::UTC, past, &mut by_restart);
+    let _ = Engine::restore(after(), Tz::UTC, past, [], &mut by_restart);
     bench.engine.reload(after(), Default::default(), &mut by_reload);
     let raised = ("HIGH_TEMPERATURE".to_owned(), 8.0, Priority::High);
     let told = [by_reload, by_restart].map(|out| out.iter().map(words).collect::<Vec<_>>());
@@ -163,9 +163,9 @@ fn an_alarm_of_which_nothing_can_be_read_any_more_is_over() {
     ] {
         let (alarms, standing) = (vec![alarm(state)], vec![standing("warm")]);
         let clocks = ListeningClocks::all_at(seconds(10));
-        let past = Past { clocks, since: since.clone(), alarms, standing, ..Past::default() };
+        let past = Past { clocks, alarms, standing, ..Past::default() };
         let mut out = Vec::new();
-        let mut engine = Engine::restore(rules, Tz::UTC, past, &mut out);
+        let mut engine = Engine::restore(rules, Tz::UTC, past, since.clone(), &mut out);
         assert_eq!(engine.take_unread(), [(sensor_id.clone(), "warm".into())]);
         assert_eq!(out.len(), 1, "{state}: {out:?}");
         let Outcome { alert_type, threshold, rule, location, .. } = &out[0];

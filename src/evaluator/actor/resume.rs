@@ -1,0 +1,66 @@
+//! Where evaluation resumes: the state restored from what is committed.
+//!
+//! Always: on a thread of its own, since the readings after the checkpoints of a large fleet take seconds.
+//! Never: a state that is used although restoring it failed or was broken off.
+
+use std::sync::Weak;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::super::fold::{Effects, Fold};
+use super::EvaluatorSettings;
+use crate::ingest::Position;
+use crate::messages::{LoadResumePoint, ReadingStream, ResumePoint, Store};
+use crate::supervisor::Route;
+
+/// How long storage may take to say where to resume: it may first have a backlog to commit.
+const RESUME_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two such questions.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
+/// State to evaluate from, and what is different from what is stored.
+pub(super) struct Restored {
+    pub position: Position,
+    pub number: u64,
+    pub fold: Fold,
+    pub batch: Store,
+    pub effects: Effects,
+}
+
+/// Asks storage where to go on, and restores the state there; its thread ends early once nobody wants the state.
+pub(super) async fn restored(
+    settings: EvaluatorSettings,
+    is_wanted: Weak<Notify>,
+) -> Result<Restored, String> {
+    let mut point = resume_point(&settings.resume).await?;
+    let restore = move || {
+        let EvaluatorSettings { log, ruling, words, default_ingress, times, .. } = settings;
+        let (position, number) = (point.position, point.number);
+        let since = std::mem::take(&mut point.since);
+        point.since = ReadingStream::new(since.take_while(move |_| is_wanted.strong_count() > 0));
+        let mut fold = Fold::new(words, default_ingress);
+        let (mut batch, mut effects) = (Store::default(), Effects::default());
+        let started = (times.zone, log.now().wall);
+        fold.restore(point, ruling.get(), started, &mut batch, &mut effects)?;
+        Ok(Restored { position, number, fold, batch, effects })
+    };
+    tokio::task::spawn_blocking(restore).await.map_err(|error| error.to_string())?
+}
+
+/// Asks until storage answers: it may have died with the question, and come back.
+async fn resume_point(resume: &Route<LoadResumePoint>) -> Result<ResumePoint, String> {
+    let deadline = Instant::now() + RESUME_PATIENCE;
+    loop {
+        let why = match resume.request(LoadResumePoint, RESUME_PATIENCE).await {
+            Ok(Ok(point)) => return Ok(point),
+            Ok(Err(why)) => why,
+            Err(error) => error.to_string(),
+        };
+        if Instant::now() >= deadline {
+            return Err(why);
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+}

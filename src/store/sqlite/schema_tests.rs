@@ -1,0 +1,127 @@
+//! Migrations, and that the queries users type walk an index.
+
+use super::*;
+use crate::store::ledger::PendingQuery;
+use crate::store::sqlite::{recall, receivers, write};
+
+fn version(connection: &Connection) -> u32 {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_failing_step_leaves_the_file_at_the_step_before() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    let steps = ["CREATE TABLE a (x);", "CREATE TABLE b (x); CREATE TABLE a (x);"];
+    assert!(migrate_by(&mut connection, &steps).is_err());
+    assert_eq!(version(&connection), 1);
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+    assert_eq!(tables, 1);
+    migrate_by(&mut connection, &[steps[0], "CREATE TABLE b (x);"]).unwrap();
+    assert_eq!(version(&connection), 2);
+}
+
+#[test]
+fn migrating_twice_changes_nothing() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection).unwrap();
+    migrate(&mut connection).unwrap();
+    assert_eq!(version(&connection), VERSION);
+    assert_eq!(examine(&connection).unwrap(), Found::Version(VERSION));
+}
+
+#[test]
+fn alerts_from_before_transitions_were_kept_are_still_to_be_published() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate_by(&mut connection, &STEPS[..5]).unwrap();
+    let sql = "INSERT INTO alerts (alert_id, rule, alert_type, sensor_id, location, quantity,
+            value, unit, threshold, severity, state, message, timestamp, announced)
+        VALUES ('a', 'r', 'HIGH_TEMPERATURE', 'T', '', 'temperature', 38.2, 'celsius', 35.0,
+            'HIGH', 'resolved', 'm', '2024-08-14T10:30:00.000000+00:00', 1)";
+    connection.execute(sql, []).unwrap();
+    migrate(&mut connection).unwrap();
+    let all = PendingQuery { after: 0, at_most: 10, except: &[] };
+    let pending = recall::pending_alerts(&connection, &all).unwrap();
+    assert_eq!(pending.len(), 1);
+    assert_eq!(pending[0].change, crate::domain::Change::Returned);
+    assert_eq!(pending[0].operator, None);
+}
+
+#[test]
+fn the_readings_table_is_the_origins_to_the_letter() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection).unwrap();
+    let sql: String = connection
+        .query_row("SELECT sql FROM sqlite_schema WHERE name = 'sensor_readings'", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(
+        sql,
+        "CREATE TABLE sensor_readings (\n    id INTEGER PRIMARY KEY AUTOINCREMENT,\n    \
+         sensor_id TEXT,\n    location TEXT,\n    temperature REAL,\n    timestamp TEXT,\n    \
+         alert_triggered BOOLEAN DEFAULT FALSE\n)"
+    );
+}
+
+fn plan(connection: &Connection, sql: &str) -> String {
+    connection
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .unwrap()
+        .query_map([], |row| row.get::<_, String>(3))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn queries_users_type_walk_the_index() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection).unwrap();
+    for sql in [
+        "SELECT * FROM sensor_readings ORDER BY timestamp DESC LIMIT 10",
+        "SELECT * FROM readings ORDER BY timestamp DESC LIMIT 10",
+        "SELECT * FROM readings WHERE timestamp >= '2024' AND timestamp < '2025' \
+         AND sensor_id = 'TEMP_001' ORDER BY timestamp DESC LIMIT 10",
+        "SELECT * FROM readings WHERE quantity = 'humidity' ORDER BY timestamp",
+    ] {
+        let plan = plan(&connection, sql);
+        assert!(plan.contains("USING INDEX sensor_readings_by_time"), "{sql}\n{plan}");
+        let is_view = sql.contains("FROM readings");
+        assert_eq!(plan.contains("USING INDEX quantity_readings_by_time"), is_view, "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+        assert!(!plan.contains("MATERIALIZE"), "{sql}\n{plan}");
+        assert!(!plan.contains("CO-ROUTINE"), "{sql}\n{plan}");
+    }
+}
+
+#[test]
+fn idle_actions_are_found_without_a_walk_through_those_done() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection).unwrap();
+    let plan = plan(&connection, &write::BOUND_IDLE_SQL.replace("?1", "10"));
+    let walks: Vec<_> = plan.lines().filter(|line| line.starts_with("SCAN")).collect();
+    assert_eq!(walks.len(), 1, "{plan}");
+    assert!(walks[0].ends_with("INDEX operator_actions_idle"), "{plan}");
+    assert!(plan.contains("USING INTEGER PRIMARY KEY (rowid=?)"), "{plan}");
+    assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+}
+
+#[test]
+fn what_receivers_are_told_is_found_without_a_walk_through_what_was_withheld() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection).unwrap();
+    let plan = plan(&connection, &receivers::AFTER_SQL.replace("?1", "7"));
+    assert!(plan.contains("USING INDEX alerts_told (id>?)"), "{plan}");
+    assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+}
+
+#[test]
+fn pending_alerts_are_found_without_a_walk() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection).unwrap();
+    let plan = plan(&connection, &recall::PENDING_SQL.replace("?1", "0"));
+    assert!(plan.contains("USING INDEX alerts_pending"), "{plan}");
+    assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+}
