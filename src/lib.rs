@@ -20,8 +20,6 @@ pub mod domain;
 #[allow(missing_docs, clippy::pedantic, clippy::disallowed_methods)]
 pub mod evaluator;
 pub mod exit;
-// Until this room is rewritten.
-#[allow(missing_docs, clippy::pedantic, clippy::disallowed_methods)]
 pub mod ingest;
 pub mod locale;
 pub mod logging;
