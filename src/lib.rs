@@ -16,8 +16,6 @@ pub mod broker;
 pub mod cli;
 pub mod config;
 pub mod domain;
-// Until this room is rewritten.
-#[allow(missing_docs, clippy::pedantic, clippy::disallowed_methods)]
 pub mod evaluator;
 pub mod exit;
 pub mod ingest;

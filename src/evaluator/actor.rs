@@ -11,7 +11,7 @@ mod judging;
 mod reload;
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::{Notify, oneshot};
@@ -21,6 +21,7 @@ use self::judging::Lines;
 pub use self::reload::RuleBook;
 use self::reload::Successor;
 use super::batch::Batch;
+use super::clock::{self, Deadline};
 use super::file::AlertsFile;
 use super::fold::{Effects, Fold};
 use super::time_marks;
@@ -54,17 +55,27 @@ const CHECKPOINTS_A_BATCH: usize = 500;
 /// What the evaluator is made from.
 #[derive(Clone)]
 pub struct EvaluatorSettings {
+    /// Rules that hold now, shared with the reload and with later incarnations.
     pub ruling: RuleBook,
+    /// Zone and form of timestamps in the alerts file and in log lines.
     pub times: TimeStyle,
+    /// Wording of alert events, in the configured language.
     pub words: &'static Words,
+    /// File of announced alert events; `None` where none is configured.
     pub alerts_file: Option<Arc<Mutex<AlertsFile>>>,
+    /// Log that is evaluated.
     pub log: Arc<Log>,
+    /// Payload format of messages.
     pub codec: Arc<dyn Codec>,
-    /// The way in of messages that the previous version logged.
+    /// Way in of messages that the previous version logged.
     pub default_ingress: Ingress,
+    /// Route of judged batches to storage.
     pub store: Route<Store>,
+    /// Route of the question where evaluation resumes.
     pub resume: Route<LoadResumePoint>,
+    /// Route of the question whether what was sent is committed.
     pub confirm: Route<ConfirmCommitted>,
+    /// Route of lookups of readings that may be echoes.
     pub find_stored: Route<FindStored>,
 }
 
@@ -90,6 +101,7 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
+    /// An incarnation that evaluates nothing until it is started and knows where to resume.
     #[must_use]
     pub fn new(settings: EvaluatorSettings, env: &ChildEnv) -> Self {
         Self {
@@ -132,7 +144,7 @@ impl Evaluator {
         self.consumer = Some(LogConsumer::new(log.clone(), codec.clone(), position));
         self.fold = Fold::new(words, *default_ingress);
         let ruling = ruling.get();
-        let mut batch = Batch::new(Instant::now());
+        let mut batch = Batch::new(clock::now());
         let mut effects = Effects::default();
         let started = (self.settings.times.zone, log.now().wall);
         let restored = self.fold.restore(point, ruling, started, &mut batch.content, &mut effects);
@@ -181,7 +193,7 @@ impl Evaluator {
     /// Until what is gathered goes to storage. A batch without a record waits for one.
     fn until_due(&self) -> Option<Duration> {
         let batch = self.batch.as_ref().filter(|batch| batch.content.through > 0)?;
-        Some(batch.left(Instant::now()))
+        Some(batch.left(clock::now()))
     }
 
     /// Until a time mark is to be appended. None while records wait, which bring the time.
@@ -201,7 +213,7 @@ impl Evaluator {
     }
 
     fn pass_on_if_due(&mut self, ctx: &mut Context<Self>) {
-        let is_due = |batch: &mut Batch| batch.content.through > 0 && batch.is_due(Instant::now());
+        let is_due = |batch: &mut Batch| batch.content.through > 0 && batch.is_due(clock::now());
         match self.batch.take_if(is_due) {
             Some(batch) => self.pass_on(batch.content, ctx),
             None => self.proceed(ctx),
@@ -266,14 +278,14 @@ impl Actor for Evaluator {
 
 /// Asks until storage answers: it may have died with the question, and come back.
 async fn resume_point(resume: Route<LoadResumePoint>) -> Result<ResumePoint, String> {
-    let deadline = Instant::now() + RESUME_PATIENCE;
+    let deadline = Deadline::after(RESUME_PATIENCE);
     loop {
         let why = match resume.request(LoadResumePoint, RESUME_PATIENCE).await {
             Ok(Ok(point)) => return Ok(point),
             Ok(Err(why)) => why,
             Err(error) => error.to_string(),
         };
-        if Instant::now() >= deadline {
+        if deadline.is_over() {
             return Err(why);
         }
         tokio::time::sleep(ASK_AGAIN).await;
