@@ -28,8 +28,6 @@ pub mod mqtt;
 pub mod notify;
 pub mod rehearsal;
 pub mod sensors;
-// Until this room is rewritten.
-#[allow(missing_docs, clippy::pedantic, clippy::disallowed_methods)]
 pub mod store;
 pub mod supervisor;
 pub mod web;
