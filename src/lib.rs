@@ -22,8 +22,6 @@ pub mod ingest;
 pub mod locale;
 pub mod logging;
 pub mod messages;
-// Until this room is rewritten.
-#[allow(missing_docs, clippy::pedantic, clippy::disallowed_methods)]
 pub mod mqtt;
 pub mod notify;
 pub mod rehearsal;
