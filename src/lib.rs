@@ -8,8 +8,6 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))] // the list: `clippy.toml`
 
-// Until this room is rewritten.
-#[allow(missing_docs, clippy::pedantic)]
 pub mod alarms;
 pub mod app;
 pub mod broker;
