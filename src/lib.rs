@@ -8,32 +8,22 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))] // the list: `clippy.toml`
 
-// Until this room is rewritten.
-#[allow(missing_docs, clippy::pedantic)]
 pub mod alarms;
 pub mod app;
 pub mod broker;
 pub mod cli;
 pub mod config;
 pub mod domain;
-// Until this room is rewritten.
-#[allow(missing_docs, clippy::pedantic, clippy::disallowed_methods)]
 pub mod evaluator;
 pub mod exit;
-// Until this room is rewritten.
-#[allow(missing_docs, clippy::pedantic, clippy::disallowed_methods)]
 pub mod ingest;
 pub mod locale;
 pub mod logging;
 pub mod messages;
-// Until this room is rewritten.
-#[allow(missing_docs, clippy::pedantic, clippy::disallowed_methods)]
 pub mod mqtt;
 pub mod notify;
 pub mod rehearsal;
 pub mod sensors;
-// Until this room is rewritten.
-#[allow(missing_docs, clippy::pedantic, clippy::disallowed_methods)]
 pub mod store;
 pub mod supervisor;
 pub mod web;

@@ -13,7 +13,9 @@ use crate::domain::{Quantity, SensorId};
 /// Finds the newest of another sensor, of the same quantity.
 pub(super) type Find<'a> = &'a (dyn Fn(&SensorId) -> Option<Sample> + Sync);
 
+/// Context of one judgement.
 pub(super) struct Around<'a> {
+    /// Lookup of other sensors' newest values.
     pub newest_of: Find<'a>,
     /// The reading before, of the same series.
     pub previous: Option<DateTime<Utc>>,

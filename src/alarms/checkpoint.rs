@@ -19,6 +19,7 @@ const SLICES: u8 = 2;
 /// What is known of a series by its readings.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Checkpoint {
+    /// Newest reading of the series.
     pub newest: Newest,
     /// Memories by the fingerprint of their rules.
     pub memories: Vec<(u64, Remembered)>,
@@ -27,11 +28,14 @@ pub(super) struct Checkpoint {
 /// Since when all readings of a series have been late, on the listening clock of the way they come by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Lateness {
+    /// Listening clock at the first late reading.
     pub since: Duration,
+    /// Way in whose listening clock counts.
     pub ingress: Ingress,
 }
 
 impl Checkpoint {
+    /// Encodes the checkpoint, in the current version of the layout.
     pub fn write(&self) -> Vec<u8> {
         let Newest { location, unit, value, at, heard, ingress, position } = &self.newest;
         let mut to = Writer(vec![VERSION]);
@@ -52,6 +56,7 @@ impl Checkpoint {
         to.0
     }
 
+    /// Decodes a checkpoint; `None` for other versions and for damaged bytes.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let mut from = Reader(bytes);
         if from.byte()? != VERSION {
@@ -71,6 +76,7 @@ impl Checkpoint {
 }
 
 impl Lateness {
+    /// Encodes the lateness, in the current version of the layout.
     pub fn write(self) -> Vec<u8> {
         let mut to = Writer(vec![VERSION]);
         to.duration(self.since);
@@ -78,6 +84,7 @@ impl Lateness {
         to.0
     }
 
+    /// Decodes a lateness; `None` for other versions and for damaged bytes.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let mut from = Reader(bytes);
         if from.byte()? != VERSION {

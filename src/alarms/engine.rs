@@ -56,17 +56,23 @@ pub const MOST_SERIES: usize = 250_000;
 /// Something an alarm did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
+    /// Rule of the alarm.
     pub rule: Arc<Rule>,
     /// `HIGH_TEMPERATURE`, …
     pub alert_type: Arc<str>,
+    /// Limit that the rule sets, in the unit of [`Kind::threshold`](super::rule::Kind::threshold).
     pub threshold: f64,
     /// The same from raised to returned.
     pub alert_id: Arc<str>,
+    /// Sensor of the alarm's series; `*` for what concerns all alarms.
     pub sensor_id: SensorId,
+    /// Location of the sensor by its newest reading; may be empty.
     pub location: Location,
+    /// Unit of the value.
     pub unit: Unit,
     /// The newest of the series; `None` if it was never heard.
     pub value: Option<Value>,
+    /// Change of the alarm, with the state it led to.
     pub transition: Transition,
     /// Whether its sensor was said to be offline.
     pub is_offline: bool,
@@ -94,6 +100,7 @@ pub struct Judgement {
 /// What an engine goes on from: everything as of one commit.
 #[derive(Debug, Default)]
 pub struct Past {
+    /// Listening clocks, one for each way in.
     pub clocks: ListeningClocks,
     /// Wall clock at the last record; `None` as an earlier version left it.
     pub received_at: Option<DateTime<Utc>>,
@@ -103,6 +110,7 @@ pub struct Past {
     pub series: Vec<SeriesState>,
     /// Readings stored since the oldest checkpoint that others were stored after.
     pub since_checkpoints: ReadingCounts,
+    /// Stored states of alarms.
     pub alarms: Vec<AlarmState>,
     /// Alerts that stand by their events.
     pub standing: Vec<StandingAlert>,
@@ -150,6 +158,7 @@ impl Default for Room {
 }
 
 impl Engine {
+    /// An engine without any series; `zone` is that of the time of day in expressions.
     #[must_use]
     pub fn new(rules: Vec<Rule>, zone: Tz) -> Self {
         let marks = rules.iter().map(kept::mark).collect();
@@ -157,7 +166,7 @@ impl Engine {
         let index = Index::new(&rules);
         let quieting = Quieting::new(&rules);
         let concerned = Concerned::new(&rules);
-        Self { rules, marks, index, zone, quieting, concerned, ..Self::default() }
+        Self { rules, marks, index, concerned, zone, quieting, ..Self::default() }
     }
 
     /// Judges a reading that came by `ingress` and is stored.

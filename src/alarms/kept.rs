@@ -21,11 +21,16 @@ use crate::domain::{Ingress, Location, Quantity, SensorId, Unit, Value, time};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Kept {
     rule: u64,
+    /// State of the alarm.
     pub alarm: Alarm,
+    /// Id of the alert that stands, or stood last.
     pub id: Option<Arc<str>>,
+    /// What operators said of the alarm.
     #[serde(default, skip_serializing_if = "Remarks::is_empty")]
     pub remarks: Remarks,
+    /// Type of the alert, by the rule at the time.
     pub alert_type: Arc<str>,
+    /// Limit of the rule at the time.
     pub threshold: f64,
     priority: String,
     quantity: String,
@@ -42,13 +47,16 @@ pub(super) struct Kept {
     /// Log position of what was heard last; 0 as those versions wrote it.
     #[serde(default)]
     position: u64,
+    /// Whether the sensor was reported offline and has sent no reading since.
     #[serde(default)]
     pub is_offline: bool,
+    /// Why the alarm is suppressed, where a reason must outlive a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet: Option<Quiet>,
 }
 
 impl Kept {
+    /// State of an entry of a series; `mark` is the fingerprint of its rule.
     pub fn new(rule: &Rule, mark: u64, entry: &Entry, newest: &Newest) -> Self {
         let value = match serde_json::to_value(newest.value) {
             Ok(serde_json::Value::Number(number)) => Some(number),
@@ -134,6 +142,7 @@ impl Kept {
 pub(super) struct Scraps(serde_json::Value);
 
 impl Scraps {
+    /// Whatever of the JSON can be parsed.
     pub fn of(state: &str) -> Self {
         Self(serde_json::from_str(state).unwrap_or_default())
     }

@@ -65,14 +65,18 @@ pub struct Alarm(Option<Box<Held>>);
 /// Where an alarm stands, by ISA-18.2; [`Withheld`] has the rest of the standard's states.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Condition {
+    /// The rule is kept, and nothing is left to acknowledge or to reset.
     #[default]
     Normal,
+    /// Active, and not acknowledged.
     Unacknowledged,
+    /// Active, and acknowledged.
     Acknowledged,
     /// Over, and nobody has acknowledged it.
     ReturnedUnacknowledged,
     /// The value returned; it stays until an operator resets it.
     LatchedUnacknowledged,
+    /// The value returned, and the alarm was acknowledged; it stays until an operator resets it.
     LatchedAcknowledged,
 }
 
@@ -83,6 +87,7 @@ impl Condition {
         matches!(self, Self::Unacknowledged | Self::Acknowledged)
     }
 
+    /// Whether the value returned and the alarm stays until it is reset.
     #[must_use]
     pub const fn is_latched(self) -> bool {
         matches!(self, Self::LatchedUnacknowledged | Self::LatchedAcknowledged)
@@ -109,6 +114,7 @@ pub enum Withheld {
 /// A state of ISA-18.2.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct State {
+    /// Condition of the alarm, whatever withholds it.
     pub condition: Condition,
     /// The strongest of several: out of service before suppressed before shelved.
     pub withheld: Option<Withheld>,
@@ -129,23 +135,32 @@ pub struct Shelf {
 pub enum Event {
     /// A reading in order: whether it breaks the rule.
     Judged {
+        /// Whether the reading breaks the rule.
         is_broken: bool,
     },
     /// Time went by on the listening clock; nothing else happened.
     Elapsed,
+    /// An operator acknowledges the alarm.
     Acknowledge,
     /// Shelves it for `lasting` at the most, counted anew if it is shelved already.
     Shelve {
+        /// Longest time on the shelf.
         lasting: Duration,
+        /// Whether the shelf ends once the alarm no longer stands.
         is_one_shot: bool,
     },
+    /// An operator ends the shelf.
     Unshelve,
     /// Another `by` takes the place of an earlier one.
     Suppress {
+        /// What suppresses it: another rule, `maintenance:NAME`, or `chattering`.
         by: Arc<str>,
     },
+    /// Nothing suppresses it any more.
     Unsuppress,
+    /// An operator takes it out of service.
     TakeOutOfService,
+    /// An operator returns it to service.
     ReturnToService,
     /// An operator's word that a latched alarm may go.
     Reset,
@@ -156,6 +171,7 @@ pub enum Event {
 /// What an event changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
+    /// What changed.
     pub change: Change,
     /// The state it led to.
     pub state: State,
@@ -172,8 +188,11 @@ pub type WhySilent<'a> = &'a mut dyn FnMut(Moment) -> Option<Arc<str>>;
 /// What people are told. They hear `Raised` and `Returned` in turns, `StillActive` only in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Announcement {
+    /// The alarm begins to stand.
     Raised,
+    /// The alarm still stands: a reminder, or a latched alarm that is raised anew.
     StillActive,
+    /// The alarm no longer stands.
     Returned,
 }
 
@@ -205,6 +224,7 @@ impl Alarm {
         transitions
     }
 
+    /// Present state.
     #[must_use]
     pub fn state(&self) -> State {
         self.held().state()
@@ -228,11 +248,13 @@ impl Alarm {
         self.held().is_told
     }
 
+    /// Shelf, while the alarm is shelved.
     #[must_use]
     pub fn shelf(&self) -> Option<Shelf> {
         self.held().shelf
     }
 
+    /// What suppresses the alarm, if anything does.
     #[must_use]
     pub fn suppressed_by(&self) -> Option<&Arc<str>> {
         self.held().suppressed_by.as_ref()

@@ -11,10 +11,13 @@ use crate::domain::{Ingress, ListeningClocks, Location, Reading, Unit, Value, ti
 /// The newest of a series.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Newest {
+    /// Location of the sensor; may be empty.
     pub location: Location,
+    /// Unit of the value.
     pub unit: Unit,
     /// `None` for a series that is expected and was never heard.
     pub value: Option<Value>,
+    /// Time of the reading, by the sensor, to the microsecond.
     pub at: DateTime<Utc>,
     /// When it was heard, or first expected, on the listening clock of `ingress`.
     pub heard: Duration,
@@ -49,6 +52,7 @@ impl Newest {
         self.value.is_some() && other.at < self.at
     }
 
+    /// Moment of the reading, on both clocks.
     pub const fn moment(&self) -> Moment {
         Moment { at: self.at, listened: self.heard }
     }

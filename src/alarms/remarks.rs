@@ -44,18 +44,22 @@ impl Remarks {
         self.0 = (*held != Held::default()).then_some(held);
     }
 
+    /// Whether no operator's word holds.
     pub const fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
+    /// Who acknowledged the alarm, while it is acknowledged.
     pub fn acknowledged(&self) -> Option<Said> {
         self.0.as_ref()?.acknowledged.as_ref().map(Remark::said)
     }
 
+    /// Who shelved the alarm, while it is shelved.
     pub fn shelved(&self) -> Option<Said> {
         self.0.as_ref()?.shelved.as_ref().map(Remark::said)
     }
 
+    /// Who took the alarm out of service, while it is out of service.
     pub fn out_of_service(&self) -> Option<Said> {
         self.0.as_ref()?.out_of_service.as_ref().map(Remark::said)
     }

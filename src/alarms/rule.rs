@@ -17,10 +17,15 @@ use crate::domain::{Quantity, SensorId};
 pub struct Rule {
     /// Its own among all rules: `cold-room-warm`.
     pub name: Arc<str>,
+    /// Sensors that the rule holds for.
     pub selection: Selection,
+    /// Quantity that the rule judges.
     pub quantity: Quantity,
+    /// What breaks the rule.
     pub kind: Kind,
+    /// Delays of the alarm, and what ends it.
     pub timing: Timing,
+    /// Priority of the alarm.
     pub priority: Priority,
     /// What people are told of a raised alarm; `None` for the catalogue's own words.
     pub message: Option<Arc<str>>,
@@ -38,6 +43,7 @@ pub struct Rule {
 pub struct Suppression {
     /// Names of rules.
     pub by: Vec<Arc<str>>,
+    /// Where the other alarm must be active.
     pub same: Same,
     /// A raised alarm is held back for so long, in case what explains it is raised a little later.
     pub wait: Duration,
@@ -49,7 +55,9 @@ pub struct Suppression {
 /// What "the same place" means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Same {
+    /// At the same location.
     Location,
+    /// On the same sensor.
     Sensor,
     /// Anywhere.
     Any,
@@ -126,7 +134,12 @@ impl Kind {
 pub enum Selection {
     /// Those whose id or whose location matches one of the patterns: `*` stands for any characters, `?`
     /// for one. Without patterns: all.
-    Matching { sensors: Vec<Arc<str>>, locations: Vec<Arc<str>> },
+    Matching {
+        /// Patterns of sensor ids.
+        sensors: Vec<Arc<str>>,
+        /// Patterns of locations.
+        locations: Vec<Arc<str>>,
+    },
     /// One, by its id.
     Only(SensorId),
     /// All but those with a rule of their own in its place.
@@ -137,28 +150,60 @@ pub enum Selection {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Kind {
     /// A value above `limit`; over when it is at or below `limit - deadband`.
-    High { limit: f64, deadband: f64 },
+    High {
+        /// Greatest value that keeps the rule, in the unit of the readings.
+        limit: f64,
+        /// Hysteresis below the limit, in the same unit; 0 or more.
+        deadband: f64,
+    },
     /// A value below `limit`; over when it is at or above `limit + deadband`.
-    Low { limit: f64, deadband: f64 },
+    Low {
+        /// Least value that keeps the rule, in the unit of the readings.
+        limit: f64,
+        /// Hysteresis above the limit, in the same unit; 0 or more.
+        deadband: f64,
+    },
     /// A change faster than `per_minute`, upward if that is positive, downward if negative, over
     /// `window`.
-    Rate { per_minute: f64, window: Duration },
-    /// No reading for so long.
-    Stale { after: Duration },
+    Rate {
+        /// Fastest change that keeps the rule, in the unit of the readings per minute; not 0.
+        per_minute: f64,
+        /// Time span that the change is measured over.
+        window: Duration,
+    },
+    /// No reading for a time.
+    Stale {
+        /// Longest silence that keeps the rule.
+        after: Duration,
+    },
     /// Readings that stay within `within` of each other for so long: a stuck sensor.
-    Flatline { lasting: Duration, within: f64 },
+    Flatline {
+        /// Shortest time without movement that breaks the rule.
+        lasting: Duration,
+        /// Movement that does not count, in the unit of the readings; 0 or more.
+        within: f64,
+    },
     /// A value more than `deviations` robust standard deviations (1.4826 times the median absolute
     /// deviation) away from the median of its own last `window`.
-    Deviation { deviations: f64, window: Duration },
+    Deviation {
+        /// Greatest distance that keeps the rule, in robust standard deviations; above 0.
+        deviations: f64,
+        /// Time span of the values to compare with.
+        window: Duration,
+    },
     /// A value further than `limit` from that of another sensor, of the same quantity.
     Difference {
+        /// The sensor to compare with.
         #[serde(serialize_with = "as_text")]
         other: SensorId,
+        /// Largest distance that keeps the rule, in the unit of both, 0 or more.
         limit: f64,
+        /// The alarm is over at `limit - deadband` or less; 0 or more.
         deadband: f64,
     },
     /// A CEL expression that is true.
     Expression {
+        /// The condition that breaks the rule.
         #[serde(serialize_with = "as_source")]
         condition: Expression,
     },

@@ -37,6 +37,7 @@ pub struct Index {
 }
 
 impl Index {
+    /// An index of all rules.
     #[must_use]
     pub fn new(rules: &[Arc<Rule>]) -> Self {
         Self::of_some(rules, 0..rules.len())

@@ -26,6 +26,7 @@ pub(super) type Key = (SensorId, Quantity);
 pub(super) struct Entry {
     /// Which of the engine's rules.
     pub rule: usize,
+    /// State of the alarm.
     pub alarm: Alarm,
     /// Of the alarm that stands or stood last.
     pub id: Option<Arc<str>>,
@@ -38,9 +39,12 @@ pub(super) struct Entry {
     memory: Memory,
 }
 
+/// A sensor's readings of one quantity, and the alarms of the rules that hold for them.
 #[derive(Debug)]
 pub(super) struct Series {
+    /// Newest reading.
     pub newest: Newest,
+    /// Alarms, in the order of their rules.
     pub entries: Vec<Entry>,
     /// When the engine looks at it next, on the listening clock; early at worst.
     pub look_at: Option<Duration>,
@@ -48,6 +52,7 @@ pub(super) struct Series {
     pub late_since: Option<Duration>,
     /// The lateness that is stored.
     pub stored_lateness: Option<Lateness>,
+    /// What of it is to be checkpointed.
     pub pending: Pending,
 }
 
@@ -61,9 +66,12 @@ pub(super) struct Pending {
 }
 
 /// What became of an entry.
+#[expect(clippy::struct_excessive_bools, reason = "what is said of an alarm, each by itself")]
 #[derive(Default)]
 pub(super) struct Step {
+    /// Whether the reading itself broke the rule.
     pub is_broken: bool,
+    /// Transitions of the alarm, in order.
     pub transitions: Vec<Transition>,
     /// Whether there is something new to keep.
     pub has_changed: bool,
@@ -92,11 +100,13 @@ impl Step {
 }
 
 impl Series {
+    /// A series without a look or a checkpoint.
     pub const fn new(newest: Newest, entries: Vec<Entry>) -> Self {
         let pending = Pending { has_changed: false, is_queued: false };
         Self { newest, entries, look_at: None, late_since: None, stored_lateness: None, pending }
     }
 
+    /// Its lateness, to be stored; `None` while its readings are in time.
     pub fn lateness(&self) -> Option<Lateness> {
         self.late_since.map(|since| Lateness { since, ingress: self.newest.ingress })
     }
@@ -143,6 +153,7 @@ impl Series {
 }
 
 impl Entry {
+    /// An alarm at rest that remembers nothing.
     pub fn new(rule: usize, kind: &Kind) -> Self {
         let (alarm, remarks, memory) = (Alarm::default(), Remarks::default(), Memory::new(kind));
         Self { rule, alarm, id: None, is_offline: false, quiet: None, remarks, memory }
@@ -317,6 +328,7 @@ impl Entry {
         self.quiet.as_ref().map(|quiet| quiet.links.clone()).unwrap_or_default()
     }
 
+    /// Sets its place among the dependencies.
     pub fn link(&mut self, links: Links) {
         self.quiet.get_or_insert_default().links = links;
         self.quiet.take_if(|quiet| **quiet == Quiet::default());

@@ -24,7 +24,9 @@ pub const CAPACITY: usize = 256;
 /// One value of a series, in its own unit, which is finite, and when it was measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
+    /// Time of the measurement, by the sensor.
     pub at: DateTime<Utc>,
+    /// Finite value, in the series' unit.
     pub value: f64,
 }
 
@@ -116,6 +118,7 @@ impl Window {
         self.samples.len()
     }
 
+    /// Whether it holds no sample.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.samples.is_empty()
@@ -127,6 +130,7 @@ impl Window {
         self.samples.iter().copied()
     }
 
+    /// Newest sample.
     #[must_use]
     pub fn newest(&self) -> Option<Sample> {
         self.samples.back().copied()

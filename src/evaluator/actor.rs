@@ -12,7 +12,7 @@ mod reload;
 mod resume;
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::{Notify, oneshot};
@@ -23,6 +23,7 @@ pub use self::reload::RuleBook;
 use self::reload::Successor;
 use self::resume::{Restored, restored};
 use super::batch::Batch;
+use super::clock;
 use super::file::AlertsFile;
 use super::fold::Fold;
 use super::time_marks;
@@ -50,17 +51,27 @@ const CHECKPOINTS_A_BATCH: usize = 500;
 /// What the evaluator is made from.
 #[derive(Clone)]
 pub struct EvaluatorSettings {
+    /// Rules that hold now, shared with the reload and with later incarnations.
     pub ruling: RuleBook,
+    /// Zone and form of timestamps in the alerts file and in log lines.
     pub times: TimeStyle,
+    /// Wording of alert events, in the configured language.
     pub words: &'static Words,
+    /// File of announced alert events; `None` where none is configured.
     pub alerts_file: Option<Arc<Mutex<AlertsFile>>>,
+    /// Log that is evaluated.
     pub log: Arc<Log>,
+    /// Payload format of messages.
     pub codec: Arc<dyn Codec>,
-    /// The way in of messages that the previous version logged.
+    /// Way in of messages that the previous version logged.
     pub default_ingress: Ingress,
+    /// Route of judged batches to storage.
     pub store: Route<Store>,
+    /// Route of the question where evaluation resumes.
     pub resume: Route<LoadResumePoint>,
+    /// Route of the question whether what was sent is committed.
     pub confirm: Route<ConfirmCommitted>,
+    /// Route of lookups of readings that may be echoes.
     pub find_stored: Route<FindStored>,
 }
 
@@ -86,6 +97,7 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
+    /// An incarnation that evaluates nothing until it is started and knows where to resume.
     #[must_use]
     pub fn new(settings: EvaluatorSettings, env: &ChildEnv) -> Self {
         Self {
@@ -129,7 +141,7 @@ impl Evaluator {
         self.number = number;
         self.consumer = Some(LogConsumer::new(log.clone(), codec.clone(), position));
         self.fold = fold;
-        let batch = Batch::of(batch, Instant::now());
+        let batch = Batch::of(batch, clock::now());
         self.report(&batch.content, 0, effects);
         self.batch = (!batch.content.alerts.is_empty()).then_some(batch);
         // What the restart itself changed is stored with this record at the latest.
@@ -171,7 +183,7 @@ impl Evaluator {
     /// Until what is gathered goes to storage. A batch without a record waits for one.
     fn until_due(&self) -> Option<Duration> {
         let batch = self.batch.as_ref().filter(|batch| batch.content.through > 0)?;
-        Some(batch.left(Instant::now()))
+        Some(batch.left(clock::now()))
     }
 
     /// Until a time mark is to be appended. None while records wait, which bring the time.
@@ -191,7 +203,7 @@ impl Evaluator {
     }
 
     fn pass_on_if_due(&mut self, ctx: &mut Context<Self>) {
-        let is_due = |batch: &mut Batch| batch.content.through > 0 && batch.is_due(Instant::now());
+        let is_due = |batch: &mut Batch| batch.content.through > 0 && batch.is_due(clock::now());
         match self.batch.take_if(is_due) {
             Some(batch) => self.pass_on(batch.content, ctx),
             None => self.proceed(ctx),

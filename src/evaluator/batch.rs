@@ -16,10 +16,12 @@ const ENOUGH: usize = 1000;
 /// A judged batch that is being gathered.
 pub(super) struct Batch {
     since: Instant,
+    /// What goes to storage.
     pub content: Store,
 }
 
 impl Batch {
+    /// An empty batch, gathered from `now` on.
     pub fn new(now: Instant) -> Self {
         Self::of(Store::default(), now)
     }

@@ -40,6 +40,7 @@ pub(super) enum Note {
 /// What a record brought beside the batch.
 #[derive(Default)]
 pub(super) struct Effects {
+    /// Log lines, in the order of their records.
     pub notes: Vec<Note>,
     /// Actions by the API, to be answered after their commit.
     pub answers: Vec<(Position, ActionRecord)>,

@@ -9,6 +9,7 @@
 mod actor;
 mod announce;
 mod batch;
+mod clock;
 mod dedup;
 mod file;
 mod fold;

@@ -25,7 +25,7 @@ impl Log {
         loop {
             let is_appended = self.try_append(&record, |_| ()).is_some();
             if is_appended && (!self.is_durable() || self.sync().is_some()) {
-                return self.trouble().is_over();
+                return self.note_accepted();
             }
             std::thread::sleep(TRY_AGAIN);
         }
@@ -49,7 +49,7 @@ impl Log {
                 positions.push(self.append_in_turn(&record, |_| ()).await);
             }
             if self.are_synced(&positions).await {
-                return self.trouble().is_over();
+                return self.note_accepted();
             }
             tokio::time::sleep(TRY_AGAIN).await;
         }
@@ -89,7 +89,7 @@ impl Log {
         loop {
             let position = self.append_in_turn(record, &mut on_append).await;
             if !self.is_durable() || self.synced(position).await {
-                return self.trouble().is_over();
+                return self.note_accepted();
             }
             tokio::time::sleep(TRY_AGAIN).await;
         }

@@ -19,15 +19,20 @@ use crate::wire::{Subject, Topics};
 /// A message as it came in.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
+    /// Topic the message was published on.
     pub topic: &'a str,
+    /// Payload, whole: its size is checked before it is decoded.
     pub payload: &'a [u8],
+    /// Time of receipt by the wall clock, in UTC; the reading's time where the payload has none.
     pub received_at: DateTime<Utc>,
 }
 
 /// What a message meant.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decoded {
+    /// Readings in the order of the payload.
     Readings(Vec<Reading>),
+    /// Whether a sensor is online.
     Availability(Availability),
     /// An operator's word on an alarm.
     Action(OperatorAction),
@@ -37,6 +42,8 @@ pub enum Decoded {
 
 /// One payload format.
 pub trait Codec: Send + Sync {
+    /// Decodes a message, whatever its bytes.
+    ///
     /// # Errors
     /// Says why the message can't be used, for a person to read.
     fn decode(&self, message: &Message<'_>) -> Result<Decoded, String>;

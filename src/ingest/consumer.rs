@@ -4,12 +4,15 @@
 //! availability, an operator's action, a rejected message, or nothing. It follows the log on disk, so it holds
 //! no more than a poll in memory however large the lag is. Never: drops a record in silence.
 
+#![expect(clippy::disallowed_methods, reason = "polls and log lines are paced by time")]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::codec::{Codec, Decoded, Message};
 use super::journal::{Frame, Reader};
+use super::log::note_unreadable;
 use super::pace::Pace;
 use super::record::{self, Arrival, Body, KEPT_BYTES, Receipt};
 use super::{Log, Position};
@@ -33,29 +36,38 @@ pub struct Polled {
     pub after: Position,
     /// Position of the last entry.
     pub through: Position,
+    /// Entries in the order of the log; positions grow, and may have gaps where the log was damaged.
     pub entries: Vec<Entry>,
 }
 
 /// One record, decoded.
 #[derive(Debug)]
 pub struct Entry {
+    /// Position of the record in the log.
     pub position: Position,
+    /// Time of the append. A record of an unknown layout has 1970 and no listening clocks.
     pub receipt: Receipt,
     /// The way in; `None` for a message that the previous version logged.
     pub ingress: Option<Ingress>,
+    /// What the record holds, decoded.
     pub content: Content,
 }
 
 /// What a record means to evaluation.
 #[derive(Debug)]
 pub enum Content {
+    /// Readings of one message, or one own reading.
     Readings(Vec<Reading>),
+    /// Whether a sensor is online.
     Availability(Availability),
+    /// An operator's action, by message or by the API.
     Action {
+        /// Action as it was asked for.
         action: OperatorAction,
         /// The message that asked for it, kept where it turns out to be of no use; `None` for the API's.
         message: Option<Rejected>,
     },
+    /// A message that can't be used, with the reason.
     Rejected(Rejected),
     /// A time mark, or a message that was not meant as a reading.
     Nothing,
@@ -124,7 +136,7 @@ impl LogConsumer {
             polled.entries.push(entry);
         });
         if let Err(error) = read {
-            log.note_unreadable(&error);
+            note_unreadable(&error);
         }
         (polled.through > after).then_some(polled)
     }

@@ -13,12 +13,14 @@ pub struct Fields<'a>(Vec<(Field<'a>, Field<'a>)>);
 
 /// What a field holds.
 pub enum Field<'a> {
+    /// A text, unescaped.
     Text(Cow<'a, str>),
     /// Anything but a text.
     Other(Json),
 }
 
 impl<'a> Fields<'a> {
+    /// Value of a field, the last one of a repeated key; `None` where the object has no such key.
     pub fn get(&self, key: &str) -> Option<&Field<'a>> {
         let mut latest_first = self.0.iter().rev();
         let is_it = |name: &Field<'_>| matches!(name, Field::Text(name) if name == key);

@@ -26,17 +26,18 @@ const PACE_AGAIN: Duration = Duration::from_millis(5);
 /// What an intake is made from.
 #[derive(Debug, Clone)]
 pub struct IntakeSettings {
+    /// Log that readings and actions are appended to.
     pub log: Arc<Log>,
 }
 
-/// The actor.
+/// Appends own readings and operators' actions to the log, and reads the listening clocks each second.
 pub struct Intake {
     log: Arc<Log>,
     env: ChildEnv,
 }
 
 impl Intake {
-    /// Makes the supervisor's factory.
+    /// Factory of the intake's incarnations.
     pub fn factory(
         settings: IntakeSettings,
     ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + Sync + 'static {

@@ -7,6 +7,9 @@
 //! Never: a call that blocks an arbiter (but for a short append), or a caller kept waiting after
 //! [`Log::stop_backpressure`].
 
+#![expect(clippy::disallowed_methods, reason = "the log owns the clocks that stamp its records")]
+
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,16 +35,18 @@ const LIMIT_BYTES: u64 = 256 << 20;
 /// What a log is made from.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The journal's.
+    /// Folder of the journal; made where it is missing.
     pub folder: PathBuf,
+    /// What an append waits for: the system, or the device.
     pub durability: Durability,
-    /// A payload of more bytes is rejected.
+    /// Payload limit in bytes; a longer payload is rejected at evaluation.
     pub max_payload_bytes: usize,
 }
 
 /// Where a log resumes.
 #[derive(Debug, Clone, Default)]
 pub struct Resume {
+    /// Positions of evaluation and publication; segments behind both are deleted.
     pub cursors: Arc<Cursors>,
     /// Listening clocks as of the evaluation cursor.
     pub clocks: ListeningClocks,
@@ -52,6 +57,7 @@ pub struct Resume {
 pub struct Now {
     /// The wall clock.
     pub wall: DateTime<Utc>,
+    /// Listening clocks, one for each way in.
     pub clocks: ListeningClocks,
     /// Which listening clocks advance, by [`Ingress::index`].
     pub runs: [bool; Ingress::ALL.len()],
@@ -245,6 +251,7 @@ impl Log {
         !self.trouble().keeps_waiting(Instant::now())
     }
 
+    /// Payload limit in bytes; a longer payload is rejected at evaluation.
     #[must_use]
     pub const fn max_payload_bytes(&self) -> usize {
         self.settings.max_payload_bytes
@@ -264,10 +271,6 @@ impl Log {
     /// Returns when an own reading was appended since the last time. For one consumer.
     pub(super) async fn appended_own(&self) {
         self.appended_own.notified().await;
-    }
-
-    pub(super) fn note_unreadable(&self, error: &JournalError) {
-        log::error!(target: "vigie::intake", "{error}; trying again each second, nothing is lost");
     }
 
     pub(super) fn message(&self, arrival: &Arrival<'_>) -> Vec<u8> {
@@ -290,10 +293,20 @@ impl Log {
 
     pub(super) fn note(&self, refusal: &Refusal) {
         match refusal {
-            Refusal::Disk(error) => self.trouble().disk(error),
-            Refusal::Full => self.trouble().full(self.uncommitted()),
+            Refusal::Disk(error) => self.note_disk_failure(error),
+            Refusal::Full => self.trouble().full(self.uncommitted(), Instant::now()),
             Refusal::Closed => {}
         }
+    }
+
+    /// Records that the disk or the device failed, for the log lines and for [`Log::is_taking`].
+    pub(super) fn note_disk_failure(&self, why: &dyn Display) {
+        self.trouble().disk(why, Instant::now());
+    }
+
+    /// Records that a message got in: present trouble is over.
+    pub(super) fn note_accepted(&self) {
+        self.trouble().is_over(Instant::now());
     }
 
     fn append(&self, record: &[u8], on_append: impl FnMut(Position)) -> Result<Position, Refusal> {
@@ -349,7 +362,7 @@ impl Log {
         if published < self.last_own() { evaluated.min(published) } else { evaluated }
     }
 
-    pub(super) fn trouble(&self) -> MutexGuard<'_, Trouble> {
+    fn trouble(&self) -> MutexGuard<'_, Trouble> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -361,6 +374,11 @@ impl Log {
         // Nothing panics while it holds the lock, and the journal is whole between any two steps.
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Reports a failed read, which the reader repeats.
+pub(super) fn note_unreadable(error: &JournalError) {
+    log::error!(target: "vigie::intake", "{error}; trying again each second, nothing is lost");
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ mod log;
 mod own_reading;
 mod own_readings;
 mod pace;
-pub mod record;
+mod record;
 mod replies;
 mod sync;
 mod takeover;
@@ -36,7 +36,7 @@ pub use journal::Position;
 pub use log::{Log, Now, Resume, Settings};
 pub use own_readings::appended as own_readings_appended;
 pub use own_readings::{OwnReadings, PUBLICATION_CAPACITY, Published};
-pub use record::Arrival;
+pub use record::{Arrival, Receipt};
 pub use replies::ActionAnswer;
 pub use takeover::{TakenOver, take_over_outbox};
 

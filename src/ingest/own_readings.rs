@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::journal::Reader;
+use super::log::note_unreadable;
 use super::record::{self, Body};
 use super::{Log, Position};
 use crate::domain::Reading;
@@ -24,7 +25,9 @@ const POLL_AGAIN: Duration = Duration::from_secs(1);
 /// An own reading that is to be published.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Published {
+    /// Position of its record in the log.
     pub position: Position,
+    /// The reading, exactly as it was measured.
     pub reading: Reading,
 }
 
@@ -60,7 +63,7 @@ impl OwnReadings {
                 Ok(0) => break,
                 Ok(records) => scanned += records,
                 Err(error) => {
-                    self.log.note_unreadable(&error);
+                    note_unreadable(&error);
                     break;
                 }
             }

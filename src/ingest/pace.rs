@@ -8,6 +8,7 @@ const WINDOW: Duration = Duration::from_millis(20);
 /// Messages in it that are many: 8,000 a second.
 const MANY: u64 = 160;
 
+/// Rate of messages over the last [`WINDOW`].
 #[derive(Debug)]
 pub struct Pace {
     since: Instant,
@@ -16,6 +17,7 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// A low pace; the first window begins at `now`.
     #[must_use]
     pub const fn new(now: Instant) -> Self {
         Self { since: now, messages: 0, is_high: false }
@@ -27,14 +29,12 @@ impl Pace {
         let elapsed = now.saturating_duration_since(self.since);
         if elapsed >= WINDOW {
             let windows = elapsed.as_secs_f64() / WINDOW.as_secs_f64();
-            #[allow(clippy::cast_precision_loss)] // a handful of messages
             let in_one = self.messages as f64 / windows;
-            #[allow(clippy::cast_precision_loss)] // a constant
-            let many = MANY as f64;
-            *self = Self { since: now, messages: 0, is_high: in_one >= many };
+            *self = Self { since: now, messages: 0, is_high: in_one >= MANY as f64 };
         }
     }
 
+    /// Whether the last whole window brought [`MANY`] messages or more.
     #[must_use]
     pub const fn is_high(&self) -> bool {
         self.is_high

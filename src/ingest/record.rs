@@ -50,6 +50,7 @@ pub const KEPT_BYTES: usize = 4096;
 /// When a record was appended: by the wall clock, and by the listening clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
+    /// Wall clock, in UTC.
     pub at: DateTime<Utc>,
     /// `None` in records of version 1.
     pub clocks: Option<ListeningClocks>,
@@ -58,6 +59,7 @@ pub struct Receipt {
 /// A message as it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival<'a> {
+    /// Topic, at most 65,535 bytes.
     pub topic: &'a str,
     /// Cut short if it is over the limit.
     pub payload: &'a [u8],
@@ -83,9 +85,13 @@ impl<'a> Arrival<'a> {
 /// What a record holds.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body<'a> {
+    /// Message of a device, or an operator's action by MQTT.
     Message(Arrival<'a>),
+    /// Reading of one of the daemon's own sensors.
     OwnReading(Reading),
+    /// Operator's action by the API.
     Action(OperatorAction),
+    /// The time alone: nothing else happened.
     TimeMark,
 }
 

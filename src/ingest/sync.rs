@@ -23,6 +23,7 @@ pub(super) struct State {
 }
 
 impl State {
+    /// Everything up to `synced` is on the device.
     pub fn new(synced: Position) -> Self {
         Self {
             synced: tokio::sync::Mutex::new(synced),
@@ -71,7 +72,7 @@ impl Log {
                 if let Some(journal) = self.lock().as_mut() {
                     self.doubt(journal);
                 }
-                self.trouble().disk(&why);
+                self.note_disk_failure(&why);
                 None
             }
         }
@@ -81,11 +82,12 @@ impl Log {
 #[cfg(test)]
 impl Log {
     /// While this is held the device takes its time.
-    pub async fn slow_device(&self) -> tokio::sync::MutexGuard<'_, Position> {
+    pub(crate) async fn slow_device(&self) -> tokio::sync::MutexGuard<'_, Position> {
         self.sync.synced.lock().await
     }
 
-    pub fn num_syncs(&self) -> u64 {
+    /// How often the device was waited for.
+    pub(crate) fn num_syncs(&self) -> u64 {
         self.sync.num_syncs.load(Ordering::Relaxed)
     }
 }

@@ -75,8 +75,8 @@ mod tests {
     const NAIVE: TimeStyle = TimeStyle { naive: true, zone: Tz::Europe__Paris };
 
     #[track_caller]
-    fn reads(timestamp: Value, zone: Tz, expected: &str) {
-        let time = parse(&timestamp, zone).unwrap();
+    fn reads(timestamp: &Value, zone: Tz, expected: &str) {
+        let time = parse(timestamp, zone).unwrap();
         assert_eq!(UTC.write(time), expected, "{timestamp}");
     }
 
@@ -93,23 +93,23 @@ mod tests {
             json!("1723631400.123456"),
             json!(1_723_631_400_123.456),
         ] {
-            reads(timestamp, Tz::UTC, expected);
+            reads(&timestamp, Tz::UTC, expected);
         }
-        reads(json!(1_723_631_400), Tz::UTC, "2024-08-14T10:30:00.000000+00:00");
-        reads(json!(1_723_631_400_123_i64), Tz::UTC, "2024-08-14T10:30:00.123000+00:00");
-        reads(json!("1723631400123"), Tz::UTC, "2024-08-14T10:30:00.123000+00:00");
-        reads(json!("2024-08-14T10:30:00"), Tz::UTC, "2024-08-14T10:30:00.000000+00:00");
-        reads(json!(-1.5), Tz::UTC, "1969-12-31T23:59:58.500000+00:00");
+        reads(&json!(1_723_631_400), Tz::UTC, "2024-08-14T10:30:00.000000+00:00");
+        reads(&json!(1_723_631_400_123_i64), Tz::UTC, "2024-08-14T10:30:00.123000+00:00");
+        reads(&json!("1723631400123"), Tz::UTC, "2024-08-14T10:30:00.123000+00:00");
+        reads(&json!("2024-08-14T10:30:00"), Tz::UTC, "2024-08-14T10:30:00.000000+00:00");
+        reads(&json!(-1.5), Tz::UTC, "1969-12-31T23:59:58.500000+00:00");
     }
 
     #[test]
     fn zone_less_times_are_in_the_configured_zone() {
         let paris = Tz::Europe__Paris;
-        reads(json!("2024-08-14T10:30:00"), paris, "2024-08-14T08:30:00.000000+00:00");
-        reads(json!("2024-08-14T10:30:00Z"), paris, "2024-08-14T10:30:00.000000+00:00");
+        reads(&json!("2024-08-14T10:30:00"), paris, "2024-08-14T08:30:00.000000+00:00");
+        reads(&json!("2024-08-14T10:30:00Z"), paris, "2024-08-14T10:30:00.000000+00:00");
         // 02:30 came twice that night, and never on the other.
-        reads(json!("2024-10-27T02:30:00"), paris, "2024-10-27T00:30:00.000000+00:00");
-        reads(json!("2024-03-31T02:30:00"), paris, "2024-03-31T01:30:00.000000+00:00");
+        reads(&json!("2024-10-27T02:30:00"), paris, "2024-10-27T00:30:00.000000+00:00");
+        reads(&json!("2024-03-31T02:30:00"), paris, "2024-03-31T01:30:00.000000+00:00");
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! What the log says while nothing can be taken in, and when it is over.
+//! State and log lines of a log that refuses records: a failed disk, or too much that waits for storage. Pure.
+//!
+//! Always: at most one line when the trouble begins, and one when it is over; a short wait for storage has neither.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
@@ -20,8 +22,7 @@ pub struct Trouble {
 
 impl Trouble {
     /// The disk didn't take a message.
-    pub fn disk(&mut self, why: &dyn Display) {
-        let now = Instant::now();
+    pub fn disk(&mut self, why: &dyn Display, now: Instant) {
         self.refused_at = Some(now);
         self.since.get_or_insert(now);
         if !std::mem::replace(&mut self.is_told, true) {
@@ -33,11 +34,10 @@ impl Trouble {
     }
 
     /// So many messages wait for storage that no more are taken.
-    pub fn full(&mut self, uncommitted: u64) {
-        let now = Instant::now();
+    pub fn full(&mut self, uncommitted: u64, now: Instant) {
         self.refused_at = Some(now);
         let since = *self.since.get_or_insert(now);
-        if !self.is_told && since.elapsed() >= TELL_AFTER {
+        if !self.is_told && now.saturating_duration_since(since) >= TELL_AFTER {
             self.is_told = true;
             log::warn!(
                 target: "vigie::intake",
@@ -58,11 +58,11 @@ impl Trouble {
     }
 
     /// A message got in.
-    pub fn is_over(&mut self) {
+    pub fn is_over(&mut self, now: Instant) {
         if let Some(since) = self.since.take()
             && std::mem::take(&mut self.is_told)
         {
-            let seconds = since.elapsed().as_secs_f64();
+            let seconds = now.saturating_duration_since(since).as_secs_f64();
             log::info!(target: "vigie::intake", "intake goes on after {seconds:.1} s");
         }
     }
@@ -75,17 +75,17 @@ mod tests {
     #[test]
     fn somebody_waits_until_the_trouble_is_over_or_nobody_tries_any_more() {
         let mut trouble = Trouble::default();
-        assert!(!trouble.keeps_waiting(Instant::now()));
+        let now = Instant::now();
+        assert!(!trouble.keeps_waiting(now));
         for is_disk in [true, false] {
             if is_disk {
-                trouble.disk(&"no room")
+                trouble.disk(&"no room", now);
             } else {
-                trouble.full(9)
+                trouble.full(9, now);
             }
-            let now = Instant::now();
             assert!(trouble.keeps_waiting(now));
             assert!(!trouble.keeps_waiting(now + TRIED_AGAIN));
-            trouble.is_over();
+            trouble.is_over(now);
             assert!(!trouble.keeps_waiting(now));
         }
     }

@@ -2,6 +2,8 @@
 //! keeps the connection up. What to do is decided in the pure files beside it; what flows while the
 //! connection stands is in [`super::flow`], how it comes about and ends in [`super::connection`].
 
+#![expect(clippy::disallowed_methods, reason = "the gateway owns the clock of its connection")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,6 +37,8 @@ const SENT_LINES: (u64, Duration) = (50, Duration::from_secs(1));
 /// Lines on what the broker refused and on readings skipped, on each: 2 every 10 seconds.
 const LOSS_LINES: (u64, Duration) = (2, Duration::from_secs(10));
 
+/// The actor that connects to the broker: one incarnation, made by [`factory`](super::factory).
+#[expect(clippy::struct_excessive_bools, reason = "what is under way at once, each by itself")]
 pub struct Gateway {
     pub(super) env: ChildEnv,
     pub(super) settings: Arc<Settings>,
@@ -69,14 +73,18 @@ pub struct Gateway {
 
 /// The limits of the log lines that come with the traffic.
 pub(super) struct Lines {
+    /// Own readings that were published.
     pub sent: LineLimit,
+    /// Messages that the broker refused.
     pub refused: LineLimit,
+    /// Own readings that were skipped.
     pub skipped: LineLimit,
 }
 
 /// Reports to storage on the alerts it pushed.
 #[derive(Default)]
 pub(super) struct Reports {
+    /// Whether a report waits for storage's answer.
     pub is_under_way: bool,
     /// The last connection that storage has taken a report of.
     pub announced: Option<GatewayLink>,

@@ -124,6 +124,7 @@ impl PushedAlerts {
         self.queued.len()
     }
 
+    /// Events sent, and not completed by the broker.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.in_flight.len()

@@ -1,6 +1,8 @@
 //! The actor's part in keeping the connection up: attempts, what is said of them, and the status that the
 //! broker shows. When to try again and what to say is decided in `retry` and `diagnosis`.
 
+#![expect(clippy::disallowed_methods, reason = "a status message bears the time it was sent")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -186,6 +186,7 @@ mod tests {
     }
 
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "each case is written where it is used")]
     fn is(outcome: Outcome, finding: Option<Finding>, expected: Trouble) {
         assert_eq!(diagnose(outcome, finding, &plan(true, false)), expected);
     }

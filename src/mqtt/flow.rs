@@ -89,7 +89,7 @@ impl Gateway {
                     act.flow(ctx);
                 }
                 Err(error) => {
-                    act.rest_storage("deliveries of alerts not reported", &error.to_string())
+                    act.rest_storage("deliveries of alerts not reported", &error.to_string());
                 }
             }
         }));

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// State of the connection to the broker. Shared by the gateway's incarnations.
 #[derive(Debug, Default)]
 pub struct Gauges {
     connected: AtomicBool,
@@ -11,6 +12,7 @@ pub struct Gauges {
 impl Gauges {
     // Read alone, and guards no other memory, hence the relaxed order.
 
+    /// Sets whether the connection stands.
     pub(super) fn show(&self, connected: bool) {
         self.connected.store(connected, Ordering::Relaxed);
     }

@@ -9,7 +9,9 @@ use crate::config::{ClientTls, MqttVersion, Secret};
 /// Where the broker is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
+    /// Host name or IP address, an IPv6 address without brackets.
     pub host: String,
+    /// TCP port.
     pub port: u16,
     /// `None`: plain TCP.
     pub tls: Option<ClientTls>,
@@ -30,11 +32,17 @@ impl Target {
 /// Everything one attempt needs; secrets are as they were read for it.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// Broker to connect to.
     pub target: Target,
+    /// Version of the protocol.
     pub version: MqttVersion,
+    /// Client id, which names the session.
     pub client_id: String,
+    /// User name and password; `None` for an anonymous connection.
     pub credentials: Option<(String, Secret)>,
+    /// Keep-alive interval.
     pub keep_alive: Duration,
+    /// Topic filters to subscribe to; a refused one fails the attempt.
     pub filters: Vec<String>,
     /// Filters that are done without where the server refuses them.
     pub wishes: Vec<String>,
@@ -45,9 +53,13 @@ pub struct Plan {
 /// A message to publish.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Outgoing {
+    /// Topic to publish on.
     pub topic: String,
+    /// Payload.
     pub payload: Vec<u8>,
+    /// Quality of service.
     pub qos: Qos,
+    /// Whether the broker retains it.
     pub retained: bool,
 }
 
@@ -57,9 +69,12 @@ impl fmt::Debug for Outgoing {
     }
 }
 
+/// Quality of service of a published message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Qos {
+    /// QoS 1: may arrive more than once.
     AtLeastOnce,
+    /// QoS 2.
     ExactlyOnce,
 }
 
@@ -94,11 +109,13 @@ pub enum Command {
 pub enum Event {
     /// Connected and subscribed.
     Up,
+    /// The attempt failed.
     Failed(Outcome),
     /// An established connection is gone, and with it the fate of everything in flight.
     Lost(Outcome),
     /// The broker has completed the delivery, or refused it with a reason code of MQTT 5.
     Delivered(Tag, Result<(), u8>),
+    /// Disconnected as asked.
     Closed,
 }
 

@@ -46,8 +46,11 @@ const READING_WINDOW: usize = 100;
 /// What the gateway is told once.
 #[derive(Clone)]
 pub struct Settings {
+    /// Broker, session and topics, as configured.
     pub mqtt: MqttConfig,
+    /// Zone and form of timestamps in published messages.
     pub times: TimeStyle,
+    /// Log lines on the connection, in the configured language.
     pub words: &'static Words,
     /// How many sensors this daemon runs itself; the status message says it.
     pub sensors: usize,
@@ -78,6 +81,7 @@ impl Settings {
 /// Where the gateway's messages go.
 #[derive(Clone)]
 pub struct Routes {
+    /// Reports to storage on pushed alert events.
     pub report: Route<PushReport>,
 }
 

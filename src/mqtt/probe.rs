@@ -63,6 +63,7 @@ pub enum Finding {
     },
 }
 
+/// How a TLS handshake failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TlsFault {
     /// Verification failed.
@@ -83,12 +84,17 @@ pub enum TlsFault {
 pub struct CertificateFault {
     /// OpenSSL's `X509_V_ERR_…`.
     pub code: i32,
+    /// OpenSSL's words for the code.
     pub why: String,
+    /// Distinguished name of the subject.
     pub subject: String,
+    /// Distinguished name of the issuer.
     pub issuer: String,
     /// The hosts it is for.
     pub names: Vec<String>,
+    /// Start of validity, as OpenSSL prints it.
     pub not_before: String,
+    /// End of validity, as OpenSSL prints it.
     pub not_after: String,
 }
 

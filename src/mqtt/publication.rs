@@ -33,6 +33,7 @@ struct Waiting {
 /// How far the publication cursor moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
+    /// New position of the cursor.
     pub through: Position,
     /// Own readings that it passes.
     pub readings: u64,

@@ -82,8 +82,8 @@ impl Model {
         (!flying.is_empty()).then(|| *index.get(&flying))
     }
 
-    fn apply(&mut self, step: Step) {
-        match step {
+    fn apply(&mut self, step: &Step) {
+        match *step {
             Step::Append(count) => self.appended += count,
             Step::Send => {
                 let room = u64::try_from(self.publication.room()).unwrap();
@@ -154,7 +154,7 @@ proptest! {
     ) {
         let mut model = Model::new();
         for step in steps {
-            model.apply(step);
+            model.apply(&step);
             model.check();
         }
     }

@@ -27,6 +27,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
+    /// A connection was made at `now`.
     pub const fn connected(&mut self, now: Instant) {
         self.connected_at = Some(now);
     }
@@ -59,6 +60,7 @@ pub struct Flaps {
 }
 
 impl Flaps {
+    /// A connection was made at `now`.
     pub const fn connected(&mut self, now: Instant) {
         self.connected_at = Some(now);
     }

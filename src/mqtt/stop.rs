@@ -5,13 +5,16 @@
 
 use std::time::{Duration, Instant};
 
+/// Stage of an orderly stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// What is queued goes out.
     Flushing,
     /// The offline status is on its way.
     SayingGoodbye,
+    /// The client disconnects.
     Disconnecting,
+    /// Nothing is left to do.
     Done,
 }
 
@@ -29,11 +32,15 @@ impl Stage {
 /// What the stages wait for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Facts {
+    /// Whether the connection stands.
     pub connected: bool,
+    /// Whether nothing is queued or in flight.
     pub flushed: bool,
+    /// Whether the broker has the offline status.
     pub goodbye_completed: bool,
 }
 
+/// An orderly stop under way.
 #[derive(Debug, Clone, Copy)]
 pub struct Stop {
     stage: Stage,
@@ -41,6 +48,7 @@ pub struct Stop {
 }
 
 impl Stop {
+    /// A stop that begins at `now`.
     #[must_use]
     pub const fn begin(now: Instant) -> Self {
         Self { stage: Stage::Flushing, since: now }

@@ -10,6 +10,8 @@
 //! Never: a message forgotten before it is committed, or the mailbox paused. Back-pressure comes from the
 //! routes' permits, which the backlog holds.
 
+#![expect(clippy::disallowed_methods, reason = "the writer owns the clock of commits and retries")]
+
 mod job;
 mod pushing;
 mod questions;
@@ -47,6 +49,7 @@ enum Phase {
 }
 
 /// Owns the ledger; nothing else writes it.
+#[expect(clippy::struct_excessive_bools, reason = "what is under way at once, each by itself")]
 pub struct Writer {
     env: ChildEnv,
     backend: Arc<dyn Backend>,

@@ -23,6 +23,7 @@ pub(super) enum BacklogItem {
 }
 
 impl BacklogItem {
+    /// What the ledger is to commit.
     pub fn work(&self) -> Work<'_> {
         match self {
             Self::Store(routed) => Work::Store(&routed.message),
@@ -31,6 +32,7 @@ impl BacklogItem {
         }
     }
 
+    /// The batch, where the item is one.
     pub fn store(&self) -> Option<&Store> {
         match self {
             Self::Store(routed) => Some(&routed.message),
@@ -38,6 +40,7 @@ impl BacklogItem {
         }
     }
 
+    /// Numbers of delivered alert events; empty for other items.
     pub fn delivered(&self) -> &[u64] {
         match self {
             Self::Delivered(numbers, _) => numbers,
@@ -45,6 +48,7 @@ impl BacklogItem {
         }
     }
 
+    /// Rows written, roughly.
     pub fn num_rows(&self) -> usize {
         self.work().num_rows()
     }
@@ -53,6 +57,7 @@ impl BacklogItem {
 /// How far committed items reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reach {
+    /// Position of the last record that is committed.
     pub position: Position,
     /// The last alert event among them.
     pub last_event: Option<u64>,
@@ -91,6 +96,7 @@ impl Backlog {
         self.lock().number.is_none_or(|last| last + 1 == store.number)
     }
 
+    /// Adds an item behind the others.
     pub fn push(&self, item: BacklogItem) {
         let mut queue = self.lock();
         if let Some(store) = item.store() {
@@ -111,6 +117,7 @@ impl Backlog {
         queue.items.drain(..num_items);
     }
 
+    /// Whether everything is committed.
     pub fn is_empty(&self) -> bool {
         self.lock().items.is_empty()
     }

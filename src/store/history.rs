@@ -11,6 +11,7 @@ use crate::wire;
 /// Why a query ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
+    /// The file can't be read; the message says why.
     #[error("can't read the database: {0}")]
     Database(String),
     /// The consumer of the rows failed.
@@ -21,42 +22,53 @@ pub enum QueryError {
 /// Which readings; `Default` is all of them, oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct ReadingFilter {
+    /// Sensor id, matched whole; `None` for all sensors.
     pub sensor: Option<String>,
+    /// Name of the quantity; `None` for all quantities.
     pub quantity: Option<String>,
-    /// At this time or later.
+    /// Earliest time, included; `None` for no bound.
     pub since: Option<DateTime<Utc>>,
-    /// Before this time.
+    /// Latest time, excluded; `None` for no bound.
     pub until: Option<DateTime<Utc>>,
-    /// At most so many, the newest of them.
+    /// Row limit; keeps the newest.
     pub newest: Option<u64>,
+    /// Whether rows come newest first.
     pub newest_first: bool,
 }
 
 /// One row of the view `readings`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct ReadingRow {
+    /// Sensor that measured.
     pub sensor_id: String,
+    /// Location as the sensor gave it; may be empty.
     pub location: String,
+    /// Name of the quantity.
     pub quantity: String,
+    /// Measured value, in `unit`; `None` where the column is NULL.
     pub value: Option<f64>,
+    /// Unit of the value, as the sensor gave it.
     pub unit: String,
-    /// As it stands in the file.
+    /// Time of the reading, as it is stored: with its zone or without.
     pub timestamp: String,
+    /// Whether the reading itself broke an alarm rule.
     pub alert_triggered: bool,
 }
 
 /// Which alert events; `Default` is all of them.
 #[derive(Debug, Clone, Default)]
 pub struct AlertFilter {
+    /// Sensor id, matched whole; `None` for all sensors.
     pub sensor: Option<String>,
+    /// State the event announced; `None` for both.
     pub state: Option<AlertState>,
-    /// At this time or later.
+    /// Earliest time, included; `None` for no bound.
     pub since: Option<DateTime<Utc>>,
-    /// After the event of this number.
+    /// Number of the last event before the first row, excluded; `None` for no bound.
     pub after_number: Option<u64>,
-    /// Up to the event of this number.
+    /// Number of the last event, included; `None` for no bound.
     pub up_to_number: Option<u64>,
-    /// At most so many, the newest of them.
+    /// Row limit; keeps the newest.
     pub newest: Option<u64>,
     /// Only the events that raised an alert which still stands.
     pub standing: bool,
@@ -65,10 +77,11 @@ pub struct AlertFilter {
 /// An alert event as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredAlert {
+    /// The event.
     pub event: AlertEvent,
-    /// As it stands in the file, with its zone or without.
+    /// Time of the event, as it is stored: with its zone or without.
     pub timestamp: String,
-    /// When the broker had it.
+    /// Time of the completed delivery to the broker, as it is stored; `None` before it.
     pub published_at: Option<String>,
 }
 

@@ -16,7 +16,9 @@ use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, ResumePoint, Sto
 /// What storage needs to know of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// Path of the database file.
     pub path: PathBuf,
+    /// What a commit survives: the death of the process, or a loss of power.
     pub durability: Durability,
     /// Bound of the rejected messages kept, and of the actions without effect; older messages are only counted.
     pub rejected_keep: u64,
@@ -25,6 +27,7 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Settings of the configured storage; `naive` timestamps are written without their zone.
     #[must_use]
     pub fn new(config: &StorageConfig, naive: bool) -> Self {
         Self {
@@ -42,6 +45,7 @@ impl Settings {
 pub struct LedgerError {
     /// Whether the same call may succeed later with nothing restarted: it is locked, or the disk is full.
     pub is_transient: bool,
+    /// Cause, and what to do about it, for a person to read.
     pub message: String,
 }
 
@@ -120,6 +124,7 @@ pub trait LedgerReader: Send + Sync {
 pub struct PendingQuery<'a> {
     /// Those after this number.
     pub after: u64,
+    /// Row limit; keeps the oldest.
     pub at_most: usize,
     /// Not those of these quantities.
     pub except: &'a [Quantity],

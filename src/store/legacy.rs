@@ -24,10 +24,13 @@ const READ_AT_ONCE: usize = 100;
 /// Why the folder can't be taken over.
 #[derive(Debug, thiserror::Error)]
 pub enum LegacyError {
+    /// The journal of the previous version can't be read.
     #[error("{0}; check the folder, its owner, and the disk")]
     Journal(#[from] JournalError),
+    /// The ledger can't be opened, migrated or written.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The folder is taken over and can't be removed: its path, and why.
     #[error("can't remove {0}: {1}; remove it by hand: all of it is in the database")]
     Remove(String, std::io::Error),
 }

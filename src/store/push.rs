@@ -70,7 +70,9 @@ pub struct PendingRead {
     ticket: u64,
     /// The last event committed when the query was made.
     through: u64,
+    /// Number after which events are read.
     pub after: u64,
+    /// Row limit; keeps the oldest.
     pub at_most: usize,
     /// Topics to leave out.
     pub except: Vec<Quantity>,

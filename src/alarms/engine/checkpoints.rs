@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::{Engine, Key};
-use crate::alarms::checkpoint::Checkpoint;
+use crate::alarms::checkpoint::{Checkpoint, Lateness};
 use crate::alarms::rule::{Kind, Rule, Selection};
 use crate::alarms::series::Series;
 use crate::domain::{Quantity, ReadingCounts, SeriesPart, SeriesState};
@@ -37,6 +37,7 @@ pub(super) struct Concerned {
 }
 
 impl Checkpoints {
+    /// Marks the stored lateness of a series as out of date.
     pub fn note_lateness(&mut self, key: &Key) {
         self.lateness.insert(key.clone());
     }
@@ -52,6 +53,7 @@ impl Checkpoints {
 }
 
 impl Concerned {
+    /// Series that the rules concern without holding for them.
     pub fn new(rules: &[Arc<Rule>]) -> Self {
         let mut all = Self::default();
         for rule in rules {
@@ -69,6 +71,7 @@ impl Concerned {
         all
     }
 
+    /// Whether the series is to be checkpointed.
     pub fn has(&self, key: &Key, series: &Series) -> bool {
         !series.entries.is_empty() || self.has_without_rules(key)
     }
@@ -182,7 +185,7 @@ impl Engine {
         if std::mem::replace(&mut series.stored_lateness, lateness) == lateness {
             return None;
         }
-        Some(state(key, SeriesPart::Lateness, lateness.map(|lateness| lateness.write())))
+        Some(state(key, SeriesPart::Lateness, lateness.map(Lateness::write)))
     }
 }
 

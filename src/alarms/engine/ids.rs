@@ -21,12 +21,14 @@ pub(super) struct Ids {
 }
 
 impl Ids {
+    /// Adds the id of an alarm of this series.
     pub fn note(&mut self, id: &Arc<str>, key: &Key) {
         if !self.series_of.contains_key(id) {
             self.series_of.insert(id.clone(), key.clone());
         }
     }
 
+    /// Series of the alarm that has this id, if any has.
     pub fn series(&self, id: &Arc<str>) -> Option<&Key> {
         self.series_of.get(id)
     }

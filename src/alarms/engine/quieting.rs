@@ -30,9 +30,13 @@ const ALARMS: &str = "alarms";
 /// A series that should speak.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
+    /// Sensor that should send readings.
     pub sensor_id: SensorId,
+    /// Quantity that it measures.
     pub quantity: Quantity,
+    /// Location, until a reading gives another; may be empty.
     pub location: Location,
+    /// Unit, until a reading gives another.
     pub unit: Unit,
 }
 

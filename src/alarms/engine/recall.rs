@@ -22,9 +22,13 @@ pub(super) type StoredNewest = HashMap<Key, Newest>;
 
 /// A stored alarm that could be read.
 pub(super) struct StoredAlarm {
+    /// The stored row.
     pub state: AlarmState,
+    /// The row's state, decoded.
     pub kept: Kept,
+    /// Quantity of the alarm's series.
     pub quantity: Quantity,
+    /// Newest reading of the series at the time of the row.
     pub newest: Newest,
 }
 
@@ -37,6 +41,7 @@ impl StoredAlarm {
         }
     }
 
+    /// Series of the alarm.
     pub fn key(&self) -> Key {
         (self.state.sensor_id.clone(), self.quantity.clone())
     }
@@ -142,8 +147,8 @@ impl Engine {
             Series::new(Newest { value: None, ..newest.clone() }, entries)
         });
         if series.newest.makes_late(&newest) {
-            let was_stored = |stored: &&Newest| stored.position == 0 && stored.at == newest.at;
-            if position > 0 || stored.get(&key).filter(was_stored).is_none() {
+            let was_stored = |stored: &Newest| stored.position == 0 && stored.at == newest.at;
+            if position > 0 || !stored.get(&key).is_some_and(was_stored) {
                 self.series.insert(key, series);
                 return;
             }

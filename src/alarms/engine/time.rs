@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Engine, Key, Outcome};
 use crate::alarms::kept;
+use crate::alarms::quiet::flood::Flood;
 use crate::domain::{Ingress, ListeningClocks, SensorId};
 
 /// Time of a log record.
@@ -21,6 +22,7 @@ pub struct RecordTime {
     pub position: u64,
     /// Wall clock at its receipt.
     pub received_at: DateTime<Utc>,
+    /// Listening clocks at the append, one for each way in.
     pub clocks: ListeningClocks,
 }
 
@@ -38,15 +40,20 @@ impl RecordTime {
 /// listening clock, and by the wall clock for planned work.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Deadlines {
+    /// Listening clock of own sensors; `None` while nothing is pending on it.
     pub own: Option<Duration>,
+    /// Listening clock of the embedded broker; `None` while nothing is pending on it.
     pub embedded: Option<Duration>,
+    /// Listening clock of a remote broker; `None` while nothing is pending on it.
     pub remote: Option<Duration>,
+    /// Wall clock, in UTC; `None` where no maintenance is planned.
     pub wall: Option<DateTime<Utc>>,
 }
 
 /// What alerts are named by: the log record, and which of the engine's steps within it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Cause {
+    /// Position of the log record.
     pub position: u64,
     part: u32,
 }
@@ -55,6 +62,7 @@ impl Cause {
     /// Part of the step that [`Engine::settle`] takes: no other comes so far.
     const SETTLE: u32 = u32::MAX;
 
+    /// Id of an alert that the step raises.
     pub fn alert_id(self, rule: &str, sensor_id: &SensorId) -> Arc<str> {
         kept::alert_id(rule, sensor_id, self.position, self.part)
     }
@@ -74,10 +82,12 @@ impl Looks {
         }
     }
 
+    /// Adds the look at a series.
     pub fn insert(&mut self, ingress: Ingress, look_at: Duration, key: Key) {
         self.of(ingress).insert((look_at, key));
     }
 
+    /// Removes the look at a series.
     pub fn remove(&mut self, ingress: Ingress, look_at: Duration, key: &Key) {
         self.of(ingress).remove(&(look_at, key.clone()));
     }
@@ -118,7 +128,7 @@ impl Engine {
     /// When the log needs a time mark.
     pub fn next_deadline(&mut self) -> Deadlines {
         let [own, embedded, remote] = Ingress::ALL.map(|ingress| self.first_due(ingress));
-        let flood = self.quieting.flood.as_ref().and_then(|flood| flood.due());
+        let flood = self.quieting.flood.as_ref().and_then(Flood::due);
         let own = own.into_iter().chain(flood).min();
         Deadlines { own, embedded, remote, wall: self.quieting.windows.next_change() }
     }
@@ -139,7 +149,7 @@ impl Engine {
     }
 
     fn is_flood_due(&self) -> bool {
-        let due = self.quieting.flood.as_ref().and_then(|flood| flood.due());
+        let due = self.quieting.flood.as_ref().and_then(Flood::due);
         due.is_some_and(|due| due <= self.clocks.get(Ingress::Own))
     }
 

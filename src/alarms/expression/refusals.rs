@@ -85,6 +85,14 @@ fn what_is_not_there_is_refused_by_name() {
             "has(sensor(\"A\").value)",
             "character 1: there is no function `has`; what is not known makes the verdict unknown by itself",
         ),
+    ] {
+        assert_eq!(refusal(source), error, "{source}");
+    }
+}
+
+#[test]
+fn what_is_written_otherwise_is_refused_with_a_remedy() {
+    for (source, error) in [
         (
             "sensor(\"A\") > 3.0",
             r#"character 1: a sensor is no number; write sensor("COLD_02").value or .age"#,

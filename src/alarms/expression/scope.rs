@@ -20,7 +20,9 @@ pub const RATE_WINDOW: Duration = Duration::from_mins(5);
 
 /// One reading, and what surrounds it.
 pub struct Scope<'a> {
+    /// Value of the reading, in its own unit.
     pub value: f64,
+    /// Quantity of the reading.
     pub quantity: &'a Quantity,
     /// The reading's own time.
     pub at: DateTime<Utc>,
@@ -28,6 +30,7 @@ pub struct Scope<'a> {
     pub previous: Option<DateTime<Utc>>,
     /// For `hour`, `minute` and `weekday`.
     pub zone: Tz,
+    /// The series, and other sensors.
     pub series: &'a dyn Series,
 }
 
@@ -44,8 +47,11 @@ pub trait Series: Sync {
 /// What is asked of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Statistic {
+    /// Arithmetic mean.
     Mean,
+    /// Least value.
     Min,
+    /// Greatest value.
     Max,
     /// Of a sample: divided by one less than the count.
     StdDev,
@@ -56,7 +62,9 @@ pub enum Statistic {
 /// Another sensor's newest reading.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Newest {
+    /// Time of the reading, by the sensor.
     pub at: DateTime<Utc>,
+    /// Value, in the sensor's own unit.
     pub value: f64,
 }
 

@@ -40,6 +40,7 @@ pub struct Deviation {
 }
 
 impl Deviation {
+    /// An empty past of length `window`.
     #[must_use]
     pub const fn new(window: Duration) -> Self {
         Self { past: Window::new(window) }

@@ -33,9 +33,13 @@ pub struct Flatline {
 /// Readings that came within a 64th of `lasting`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slice {
+    /// Time of the first reading.
     pub first: DateTime<Utc>,
+    /// Time of the last reading.
     pub last: DateTime<Utc>,
+    /// Least value, in the series' unit.
     pub min: f64,
+    /// Greatest value, in the series' unit.
     pub max: f64,
 }
 

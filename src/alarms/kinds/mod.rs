@@ -34,8 +34,11 @@ use crate::domain::{Limit, SensorId};
 pub enum Memory {
     /// Each reading is judged by itself.
     None,
+    /// Samples of the rule's window.
     Rate(Box<Window>),
+    /// Extremes of parts of the rule's time span.
     Flatline(Box<Flatline>),
+    /// Samples of the rule's window.
     Deviation(Box<Deviation>),
     /// What an expression may ask for.
     Expression(Box<Window>),
@@ -44,7 +47,9 @@ pub enum Memory {
 /// What a [`Memory`] holds, without its rule.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Remembered {
+    /// Samples, oldest first.
     Samples(Vec<Sample>),
+    /// Slices of a flatline, oldest first.
     Slices(Vec<Slice>),
 }
 
@@ -62,7 +67,9 @@ impl Remembered {
 /// What a reading says of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
+    /// The reading breaks the rule.
     Broken,
+    /// The reading keeps the rule.
     Kept,
     /// Not enough is known: the alarm stays as it is.
     Unknown,

@@ -28,8 +28,10 @@ impl Moment {
 /// clock gets to `listened`. Either way what happens is dated `at`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Due {
+    /// End by the readings' own time.
     #[serde(with = "exact")]
     pub at: DateTime<Utc>,
+    /// End by the listening clock of the series.
     #[serde(rename = "watch")]
     pub listened: Duration,
 }
@@ -62,24 +64,29 @@ impl Due {
 /// was from the other's. One before the new clock's start becomes that start.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::alarms) struct Rebase {
+    /// Present of the listening clock before.
     pub from: Duration,
+    /// Present of the listening clock afterwards.
     pub to: Duration,
 }
 
 impl Rebase {
+    /// Rebases a time of a listening clock; `Duration::MAX`, which is never, stays.
     pub fn time(self, time: &mut Duration) {
         if *time != Duration::MAX {
             *time = match time.checked_sub(self.from) {
                 Some(ahead) => self.to.saturating_add(ahead),
-                None => self.to.saturating_sub(self.from - *time),
+                None => self.to.saturating_sub(self.from.saturating_sub(*time)),
             };
         }
     }
 
+    /// Rebases the listening clock of a moment.
     pub fn moment(self, moment: &mut Moment) {
         self.time(&mut moment.listened);
     }
 
+    /// Rebases the listening clock of a deadline.
     pub fn due(self, due: &mut Due) {
         self.time(&mut due.listened);
     }
@@ -92,10 +99,12 @@ pub(in crate::alarms) mod exact {
     use serde::de::{Deserialize, Deserializer, Error};
     use serde::ser::{Serialize, Serializer};
 
+    /// Writes seconds and nanoseconds of Unix time.
     pub fn serialize<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
         (at.timestamp(), at.timestamp_subsec_nanos()).serialize(to)
     }
 
+    /// Reads seconds and nanoseconds of Unix time.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
         let (seconds, nanos) = <(i64, u32)>::deserialize(from)?;
         DateTime::from_timestamp(seconds, nanos).ok_or_else(|| D::Error::custom("no such time"))

@@ -9,6 +9,7 @@ use super::{Alarm, Condition, Due, Moment, Shelf, State, Withheld};
 /// All of an alarm; as JSON, what is kept of one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held {
+    /// Condition of the alarm.
     pub condition: Condition,
     /// When it was last raised or last returned; `None` in [`Condition::Normal`].
     pub since: Option<Moment>,
@@ -20,8 +21,11 @@ pub(super) struct Held {
     pub reannouncement: Option<Due>,
     /// Whether people were told that it stands and not yet that it no longer does.
     pub is_told: bool,
+    /// Shelf, while the alarm is shelved.
     pub shelf: Option<Shelf>,
+    /// What suppresses the alarm, if anything does.
     pub suppressed_by: Option<Arc<str>>,
+    /// Whether an operator took the alarm out of service.
     pub is_out_of_service: bool,
 }
 
@@ -39,10 +43,12 @@ impl Held {
         is_out_of_service: false,
     };
 
+    /// State by ISA-18.2.
     pub const fn state(&self) -> State {
         State { condition: self.condition, withheld: self.withheld() }
     }
 
+    /// Strongest of the reasons why the alarm is withheld, if any.
     pub const fn withheld(&self) -> Option<Withheld> {
         if self.is_out_of_service {
             Some(Withheld::OutOfService)

@@ -80,6 +80,7 @@ struct Observer {
 }
 
 impl Observer {
+    #[expect(clippy::match_same_arms, reason = "the table of transitions, one a line")]
     fn see(&mut self, change: Change, timing: &Timing) {
         use Condition::{
             Acknowledged, LatchedAcknowledged, LatchedUnacknowledged, Normal,
@@ -153,7 +154,7 @@ fn has_lasted(list: &[Judgement], is_broken: bool, delay: Duration, now: Moment)
     let of_readings = list.last().map_or(first.at, |(last, _)| last.at).max(first.at);
     let delay_over =
         |from: DateTime<Utc>, to: DateTime<Utc>| (to - from).to_std().unwrap() >= delay;
-    delay_over(first.at, of_readings) || now.listened - first.listened >= delay
+    delay_over(first.at, of_readings) || now.listened.saturating_sub(first.listened) >= delay
 }
 
 /// Whether the delay had lasted when this event came, be it told by the event or by its reading.

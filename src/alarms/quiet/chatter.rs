@@ -21,6 +21,7 @@ pub(in crate::alarms) const BY: &str = "chattering";
 pub struct Chattering {
     /// At least 2.
     pub raises: usize,
+    /// Time span that the raises lie in.
     pub within: Duration,
     /// Over after so long without a raise.
     pub calm: Duration,
@@ -29,9 +30,12 @@ pub struct Chattering {
 /// How often an alarm was raised, from the first time to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
+    /// Number of raises.
     pub raised: u64,
+    /// Time of the first raise.
     #[serde(with = "exact")]
     pub first: DateTime<Utc>,
+    /// Time of the last raise.
     #[serde(with = "exact")]
     pub last: DateTime<Utc>,
 }

@@ -50,6 +50,7 @@ struct Role {
     explained_by: Option<(Vec<usize>, Same)>,
 }
 
+/// Which rules explain which, and where their alarms are active.
 #[derive(Debug, Default)]
 pub struct Dependencies {
     /// Of each rule; empty when there are no dependencies.
@@ -97,6 +98,7 @@ impl Dependencies {
         all
     }
 
+    /// Whether no rule explains another.
     pub const fn is_empty(&self) -> bool {
         self.roles.is_empty()
     }

@@ -23,6 +23,7 @@ const MOST_NAMES: usize = 1_000;
 pub struct FloodLimits {
     /// It begins with more than so many.
     pub alarms: usize,
+    /// Time span that the alarms are counted in.
     pub within: Duration,
     /// It ends with fewer than so many; at least 1, at most `alarms`.
     pub until: usize,
@@ -31,12 +32,16 @@ pub struct FloodLimits {
 /// What came in a flood so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
+    /// Alarms announced since the flood began.
     pub alarms: u64,
+    /// Time of the first of them.
     #[serde(with = "exact")]
     pub since: DateTime<Utc>,
     /// How long it has lasted, on the listening clock.
     pub lasting: Duration,
+    /// Alarms of each rule, by its name.
     pub by_rule: BTreeMap<Arc<str>, u64>,
+    /// Alarms at each location, by its name.
     pub by_location: BTreeMap<Arc<str>, u64>,
 }
 
@@ -46,9 +51,12 @@ pub struct Raise {
     /// On the listening clock of own sensors.
     #[serde(rename = "watch")] // its name in stored states
     pub listened: Duration,
+    /// Time of the raise.
     #[serde(with = "exact")]
     pub at: DateTime<Utc>,
+    /// Name of the rule.
     pub rule: Arc<str>,
+    /// Location of the sensor; may be empty.
     pub location: Arc<str>,
 }
 
@@ -85,6 +93,7 @@ impl Run {
 }
 
 impl Flood {
+    /// No flood, and no alarms yet.
     pub fn new(limits: FloodLimits) -> Self {
         Self { limits, state: State::default(), has_changed: false }
     }
@@ -95,6 +104,7 @@ impl Flood {
         Self { limits, state, has_changed: false }
     }
 
+    /// Whether a stored state can be restored.
     pub fn can_be_read(kept: &str) -> bool {
         serde_json::from_str::<State>(kept).is_ok()
     }
@@ -111,6 +121,7 @@ impl Flood {
         self.limits.alarms as f64
     }
 
+    /// Whether a flood goes on.
     pub const fn is_on(&self) -> bool {
         self.state.run.is_some()
     }

@@ -20,9 +20,11 @@ use crate::domain::{Location, SensorId};
 pub struct Maintenance {
     /// What suppresses an alarm meanwhile: `maintenance:NAME`.
     pub by: Arc<str>,
+    /// Sensors that the work concerns.
     pub selection: Selection,
     /// Patterns of rules' names; without any: all.
     pub rules: Vec<Arc<str>>,
+    /// When the windows begin.
     pub schedule: Schedule,
     /// From each beginning on. Elapsed time: a window over a change of the clocks is as long as any other.
     pub lasting: Duration,
@@ -57,10 +59,12 @@ pub(in crate::alarms) struct Windows {
 }
 
 impl Windows {
+    /// Windows of which none is open until the first look at the wall clock.
     pub fn new(all: Vec<Maintenance>) -> Self {
         Self { all, ..Self::default() }
     }
 
+    /// Windows that are open, by their index.
     #[cfg(test)]
     pub fn open(&self) -> &[usize] {
         &self.open

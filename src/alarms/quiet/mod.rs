@@ -35,8 +35,11 @@ use crate::domain::Quantity;
 /// What an installation wants to be spared. The default: nothing but what rules say themselves.
 #[derive(Debug, Clone, Default)]
 pub struct QuietSettings {
+    /// Planned work, in the order of the configuration.
     pub maintenance: Vec<Maintenance>,
+    /// Limits of chattering; `None` where chattering alarms are not suppressed.
     pub chattering: Option<Chattering>,
+    /// Limits of a flood; `None` where floods are not marked.
     pub flood: Option<FloodLimits>,
 }
 
@@ -47,18 +50,23 @@ pub enum Summary {
     Chattering(chatter::Count),
     /// It no longer does: raised so often from first to last; and whether it stands now.
     Calm {
+        /// Raises while it chattered.
         raised: chatter::Count,
+        /// Whether the alarm stands now.
         stands: bool,
     },
     /// More alarms than anybody can take in.
     Flood(flood::Counts),
+    /// The flood is over; what came in it.
     FloodOver(flood::Counts),
 }
 
 /// A summary and its alert's id. `None` for one that begins, and for one that an earlier version began.
 #[derive(Debug)]
 pub(super) struct NamedSummary {
+    /// The summary.
     pub summary: Summary,
+    /// Id of the alert.
     pub id: Option<Arc<str>>,
 }
 
@@ -73,9 +81,13 @@ impl Summary {
 /// The part of the engine that knows why alarms are quiet.
 #[derive(Debug, Default)]
 pub(super) struct Quieting {
+    /// Alarms that explain others.
     pub dependencies: Dependencies,
+    /// Windows of planned work.
     pub windows: Windows,
+    /// Limits of chattering; `None` where chattering alarms are not suppressed.
     pub chattering: Option<Chattering>,
+    /// Flood detection; `None` where floods are not marked.
     pub flood: Option<Flood>,
     /// The quantities that some rule misses.
     pub missed: BTreeSet<Quantity>,
@@ -86,6 +98,7 @@ pub(super) struct Quieting {
 }
 
 impl Quieting {
+    /// Quieting by the rules alone: no planned work, no limits.
     pub fn new(rules: &[Arc<Rule>]) -> Self {
         let about_silence = rules.iter().filter(|rule| matches!(rule.kind, Kind::Stale { .. }));
         Self {

@@ -22,8 +22,10 @@ pub struct Quiet {
     /// It is held back though nothing explains it: not yet, or no longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hold: Option<Hold>,
+    /// Chattering of the alarm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chatter: Option<Chatter>,
+    /// Place of the alarm among the dependencies.
     #[serde(skip)]
     pub links: Links,
 }
@@ -58,8 +60,11 @@ impl Quiet {
 /// Whoever is asked why an alarm of a series is to be quiet.
 #[derive(Clone, Copy)]
 pub struct Reasons<'a> {
+    /// Everything that may keep an alarm quiet.
     pub quieting: &'a Quieting,
+    /// The series.
     pub key: &'a Key,
+    /// Location of the series.
     pub location: &'a Location,
 }
 

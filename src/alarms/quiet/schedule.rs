@@ -55,6 +55,8 @@ const RANGES: [Range; 5] = [
 ];
 
 impl Schedule {
+    /// Parses the five fields, separated by white space.
+    ///
     /// # Errors
     /// Says which field can't be read and what it may be.
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -103,8 +105,8 @@ impl Schedule {
         let today = now.with_timezone(&zone).date_naive();
         // A jump over midnight belongs to the day before.
         let from = today.pred_opt()?;
-        let dates = (0..SEARCHED_DAYS).map_while(|days| from.checked_add_days(Days::new(days)));
-        dates.filter_map(|date| self.on(date, zone).find(|start| *start > now)).next()
+        let mut dates = (0..SEARCHED_DAYS).map_while(|days| from.checked_add_days(Days::new(days)));
+        dates.find_map(|date| self.on(date, zone).find(|start| *start > now))
     }
 
     /// All of a day, in order.

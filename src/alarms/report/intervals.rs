@@ -30,36 +30,47 @@ const BAR_INTERVALS: [u64; 12] = [1, 2, 3, 6, 12, 18, 36, 72, 144, 288, 1_008, 4
 /// The alarm that a flood began with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FirstAlarm {
+    /// Time of the raise, written in RFC 3339.
     #[serde(serialize_with = "super::written")]
     pub at: DateTime<Utc>,
+    /// Name of the rule.
     pub rule: String,
+    /// Sensor of the alarm.
     pub sensor_id: String,
+    /// Location of the sensor; may be empty.
     pub location: String,
 }
 
 /// The flood with the most alarms; the first of equals.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Largest {
+    /// Alarms raised in the flood.
     pub raised: u64,
     /// The most in one of its intervals.
     pub peak_in_10_minutes: u64,
+    /// Length of the flood, in minutes.
     pub minutes: u64,
+    /// The alarm that the flood began with.
     pub first: FirstAlarm,
 }
 
 /// The floods of a period.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Floods {
+    /// Number of floods.
     pub count: u64,
     /// Intervals in a flood, of all, 0 to 1.
     pub share_of_time: f64,
+    /// Length of the longest flood, in minutes; 0 without a flood.
     pub longest_minutes: u64,
+    /// The flood with the most alarms; `None` without a flood.
     pub largest: Option<Largest>,
 }
 
 /// One bar of a timeline.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Bar {
+    /// Alarms raised in the time of the bar.
     pub raised: u64,
     /// The most in one of its intervals.
     pub most_in_10_minutes: u64,
@@ -68,6 +79,7 @@ pub struct Bar {
 /// The period in bars of one length, for a chart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Timeline {
+    /// Length of the time a bar stands for, in minutes.
     pub bar_minutes: u64,
     /// At most [`BARS`].
     pub bars: Vec<Bar>,
@@ -76,11 +88,17 @@ pub struct Timeline {
 /// What [`Intervals`] found.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Rates {
+    /// Intervals of the period.
     pub intervals: u64,
+    /// Intervals of more than [`FLOOD_BEGINS_ABOVE`] alarms.
     pub busy: u64,
+    /// Most alarms in one interval.
     pub most: u64,
+    /// Start of that interval; the first of equals.
     pub most_at: Option<DateTime<Utc>>,
+    /// Floods of the period.
     pub floods: Floods,
+    /// The period in bars.
     pub timeline: Timeline,
 }
 
@@ -114,6 +132,7 @@ pub(super) struct Intervals {
 }
 
 impl Intervals {
+    /// No alarms yet.
     pub fn new(period: Period) -> Self {
         let intervals = index(period.length() - TimeDelta::nanoseconds(1)) + 1;
         let [.., longest] = BAR_INTERVALS;
@@ -156,6 +175,7 @@ impl Intervals {
         self.open = Some(Open { index, raised: 1, first });
     }
 
+    /// Ends the last interval, and the flood that goes on.
     pub fn finish(mut self) -> Rates {
         self.close();
         self.end_flood();

@@ -46,13 +46,17 @@ pub struct Period {
 /// Why two times make no period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PeriodError {
+    /// The end is not after the start.
     #[error("the period ends before it begins")]
     Empty,
+    /// The two lie further apart than [`LONGEST_DAYS`].
     #[error("the period is longer than {LONGEST_DAYS} days")]
     TooLong,
 }
 
 impl Period {
+    /// A period of at least one instant and at most [`LONGEST_DAYS`].
+    ///
     /// # Errors
     /// When nothing lies between the two, or more than [`LONGEST_DAYS`].
     pub fn new(from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Self, PeriodError> {
@@ -65,11 +69,13 @@ impl Period {
         }
     }
 
+    /// Start, which is part of the period.
     #[must_use]
     pub const fn from(self) -> DateTime<Utc> {
         self.from
     }
 
+    /// End, which is not part of the period.
     #[must_use]
     pub const fn to(self) -> DateTime<Utc> {
         self.to
@@ -83,28 +89,37 @@ impl Period {
 /// What happened to an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
+    /// The alarm was raised.
     Raised,
+    /// The alarm returned to normal, or was closed.
     Returned,
 }
 
 /// One event of the alarm history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
+    /// Time of the event, by the sensor.
     pub at: DateTime<Utc>,
+    /// Name of the rule.
     pub rule: Arc<str>,
     /// As it is stored: an adopted history may hold what is no id today.
     pub sensor_id: Arc<str>,
+    /// Location of the sensor; may be empty.
     pub location: Arc<str>,
     /// `None` when the history names none of today's.
     pub priority: Option<Priority>,
+    /// What happened.
     pub change: Change,
 }
 
 /// How many alarms were raised in so long, on average over the period.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Averages {
+    /// Alarms a day.
     pub per_day: f64,
+    /// Alarms an hour.
     pub per_hour: f64,
+    /// Alarms in ten minutes.
     pub per_10_minutes: f64,
 }
 
@@ -113,6 +128,7 @@ pub struct Averages {
 pub struct PriorityShare {
     /// `LOW` to `CRITICAL`, or `OTHER`.
     pub priority: &'static str,
+    /// Alarms raised with this priority.
     pub raised: u64,
     /// Of all raised, 0 to 1.
     pub share: f64,
@@ -121,6 +137,7 @@ pub struct PriorityShare {
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measures {
+    /// The period that was measured.
     pub period: Period,
     /// Alarms raised in the period. A repeat of an alarm that is active already is none.
     pub raised: u64,
@@ -128,16 +145,20 @@ pub struct Measures {
     pub average: Averages,
     /// Ten-minute intervals, counted from the start of the period.
     pub intervals: u64,
+    /// Most alarms in one interval.
     pub most_in_10_minutes: u64,
     /// When the interval that had the most began.
     #[serde(serialize_with = "written_if_any")]
     pub most_at: Option<DateTime<Utc>>,
     /// Intervals with more than 10, of all, 0 to 1.
     pub busy_share: f64,
+    /// Floods of the period.
     pub floods: Floods,
+    /// Chattering alarms.
     pub chattering: Chattering,
     /// Alarms raised in the period that returned within 60 s.
     pub fleeting: u64,
+    /// Alarms that were active for more than 24 h.
     pub stale: Stale,
     /// Alarms active when the period ended.
     pub standing: u64,
@@ -145,11 +166,14 @@ pub struct Measures {
     pub top: Vec<Top>,
     /// What those raised, of all, 0 to 1.
     pub top_share: f64,
+    /// Alarms by priority: low, medium, high, critical, and those without.
     pub priorities: [PriorityShare; 5],
+    /// The period in bars, for a chart.
     pub timeline: Timeline,
     /// Transitions of pairs past those kept: in the rates (repeats too), but not in what is measured a
     /// pair.
     pub left_out: u64,
+    /// The measures beside the published targets.
     pub targets: Vec<Target>,
 }
 
@@ -169,6 +193,7 @@ const PRIORITIES: [Priority; 4] =
     [Priority::Low, Priority::Medium, Priority::High, Priority::Critical];
 
 impl Tally {
+    /// No transitions yet.
     #[must_use]
     pub fn new(period: Period) -> Self {
         Self {
@@ -269,6 +294,7 @@ fn written<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_str(&time::stored(*at, false))
 }
 
+#[expect(clippy::ref_option, reason = "serde passes a reference")]
 fn written_if_any<S: Serializer>(
     at: &Option<DateTime<Utc>>,
     serializer: S,

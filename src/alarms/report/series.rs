@@ -18,6 +18,7 @@ pub const SERIES_KEPT: usize = 100_000;
 /// So many alarms of one pair within [`CHATTER_WITHIN`] are chatter ("three or more times in a
 /// minute", PAS/Hexagon; the standards name no number).
 pub const CHATTER_ALARMS: usize = 3;
+/// Time span of [`CHATTER_ALARMS`].
 pub const CHATTER_WITHIN: TimeDelta = TimeDelta::seconds(60);
 
 /// An alarm that returned within this is fleeting (ISA-18.2-2016 names no number either).
@@ -50,9 +51,13 @@ pub struct Stale {
 /// A pair of rule and sensor that raised many.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Top {
+    /// Name of the rule.
     pub rule: String,
+    /// Sensor of the alarms.
     pub sensor_id: String,
+    /// Location of the sensor at the last of them; may be empty.
     pub location: String,
+    /// Alarms that the pair raised in the period.
     pub raised: u64,
     /// Of all raised, 0 to 1.
     pub share: f64,
@@ -61,11 +66,17 @@ pub struct Top {
 /// What [`Pairs`] found.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
+    /// Chattering alarms.
     pub chattering: Chattering,
+    /// Alarms that returned within [`FLEETING_WITHIN`].
     pub fleeting: u64,
+    /// Stale alarms.
     pub stale: Stale,
+    /// Alarms active at the end of the period.
     pub standing: u64,
+    /// At most [`TOP`] pairs, those that raised the most first.
     pub top: Vec<Top>,
+    /// Transitions of pairs past [`SERIES_KEPT`].
     pub left_out: u64,
 }
 
@@ -98,6 +109,7 @@ pub(super) struct Pairs {
 }
 
 impl Pairs {
+    /// No pairs yet.
     pub fn new(period: Period) -> Self {
         let days = usize::try_from(period.length().num_days()).unwrap_or_default() + 2;
         Self {
@@ -142,6 +154,7 @@ impl Pairs {
         true
     }
 
+    /// An alarm ended at `at`; ignored where none is active.
     pub fn end(&mut self, transition: &Transition, at: DateTime<Utc>) {
         let key = (transition.rule.clone(), transition.sensor_id.clone());
         let Some(since) = self.series.get_mut(&key).and_then(|series| series.active.take()) else {
@@ -154,6 +167,7 @@ impl Pairs {
         self.active(since, at);
     }
 
+    /// Ends the period; `raised` is the number of all alarms in it.
     pub fn finish(mut self, raised: u64) -> Found {
         let active: Vec<_> = self.series.values().filter_map(|series| series.active).collect();
         for since in &active {

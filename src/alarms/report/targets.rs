@@ -22,8 +22,11 @@ pub enum Scale {
 /// One measure beside its target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Target {
+    /// What is measured, for a person to read.
     pub measure: &'static str,
+    /// Measured value, in `scale`.
     pub value: f64,
+    /// Unit of the value.
     pub scale: Scale,
     /// For a person to read.
     pub target: &'static str,

@@ -3,10 +3,11 @@
 //! Always: an action that an evaluator does not live to answer is answered by the next one, which applies it
 //! again, or as lost when it is committed already. Never: an answer before the commit.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 
+use super::super::clock::Deadline;
 use super::Evaluator;
 use crate::domain::ActionRecord;
 use crate::ingest::Position;
@@ -32,6 +33,7 @@ pub(super) struct Answers {
 }
 
 impl Answers {
+    /// Adds outcomes of the batch that is being gathered.
     pub fn add(&mut self, mut applied: Applied) {
         self.applied.append(&mut applied);
     }
@@ -71,15 +73,14 @@ impl Evaluator {
 
 /// Waits until everything sent to storage before is committed.
 pub(super) async fn committed(confirm: &Route<ConfirmCommitted>) -> Result<(), String> {
-    let deadline = Instant::now() + CONFIRM_PATIENCE;
+    let deadline = Deadline::after(CONFIRM_PATIENCE);
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let why = match confirm.request(ConfirmCommitted, left).await {
+        let why = match confirm.request(ConfirmCommitted, deadline.left()).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(why)) => why,
             Err(error) => error.to_string(),
         };
-        if Instant::now() >= deadline {
+        if deadline.is_over() {
             return Err(why);
         }
         tokio::time::sleep(ASK_AGAIN).await;

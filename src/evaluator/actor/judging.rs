@@ -1,11 +1,12 @@
 //! The evaluator's part between records and what is gathered for storage: looks up what may be an echo, applies
 //! records, and says what came of it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 
 use super::super::batch::Batch;
+use super::super::clock::{self, Deadline};
 use super::super::fold::{Effects, Note, announced};
 use super::Evaluator;
 use crate::alarms::engine::MOST_SERIES;
@@ -61,7 +62,7 @@ impl Evaluator {
     }
 
     fn evaluate(&mut self, polled: Polled, stored: &QuickSet<Fingerprint>) {
-        let mut batch = self.batch.take().unwrap_or_else(|| Batch::new(Instant::now()));
+        let mut batch = self.batch.take().unwrap_or_else(|| Batch::new(clock::now()));
         let from = batch.content.alerts.len();
         let mut effects = Effects::default();
         for entry in polled.entries {
@@ -96,7 +97,7 @@ impl Evaluator {
     }
 
     fn say(&mut self, note: Note) {
-        let now = Instant::now();
+        let now = clock::now();
         match note {
             Note::Redelivered(sensor_id) => {
                 if let Some(more) = self.lines.redelivered.admit(now) {
@@ -129,7 +130,7 @@ impl Evaluator {
 
 /// Fingerprints of those readings that are stored.
 async fn find_stored(find: Route<FindStored>, readings: Vec<Reading>) -> QuickSet<Fingerprint> {
-    let deadline = Instant::now() + FIND_AT_MOST;
+    let deadline = Deadline::after(FIND_AT_MOST);
     loop {
         let question = FindStored { readings: readings.clone() };
         let why = match find.request(question, FIND_AT_MOST).await {
@@ -137,7 +138,7 @@ async fn find_stored(find: Route<FindStored>, readings: Vec<Reading>) -> QuickSe
             Ok(Err(why)) => why,
             Err(error) => error.to_string(),
         };
-        if Instant::now() >= deadline {
+        if deadline.is_over() {
             let count = readings.len();
             log::error!(target: "vigie::alerts", "can't look up whether {count} readings are stored already, some may be stored twice: {why}");
             return QuickSet::default();

@@ -5,12 +5,12 @@
 //! is evaluated again.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::super::batch::Batch;
+use super::super::clock;
 use super::super::fold::Effects;
 use super::Evaluator;
 use super::answers::committed;
@@ -24,6 +24,7 @@ use crate::supervisor::Routed;
 pub struct RuleBook(Arc<Mutex<Ruling>>);
 
 impl RuleBook {
+    /// A book whose rules hold until the first reload.
     #[must_use]
     pub fn new(ruling: Ruling) -> Self {
         Self(Arc::new(Mutex::new(ruling)))
@@ -78,7 +79,7 @@ impl Evaluator {
         let Some(Waiting { ruling, applied, .. }) = self.successor.0.take() else { return };
         // Not sooner: an incarnation that follows on this one begins with the rules of what is committed.
         self.settings.ruling.set(ruling);
-        let mut batch = self.batch.take().unwrap_or_else(|| Batch::new(Instant::now()));
+        let mut batch = self.batch.take().unwrap_or_else(|| Batch::new(clock::now()));
         let from = batch.content.alerts.len();
         self.fold.reload(self.settings.ruling.get(), &mut batch.content);
         self.report(&batch.content, from, Effects::default());

@@ -4,10 +4,11 @@
 //! Never: a state that is used although restoring it failed or was broken off.
 
 use std::sync::Weak;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::super::clock::Deadline;
 use super::super::fold::{Effects, Fold};
 use super::EvaluatorSettings;
 use crate::ingest::Position;
@@ -51,14 +52,14 @@ pub(super) async fn restored(
 
 /// Asks until storage answers: it may have died with the question, and come back.
 async fn resume_point(resume: &Route<LoadResumePoint>) -> Result<ResumePoint, String> {
-    let deadline = Instant::now() + RESUME_PATIENCE;
+    let deadline = Deadline::after(RESUME_PATIENCE);
     loop {
         let why = match resume.request(LoadResumePoint, RESUME_PATIENCE).await {
             Ok(Ok(point)) => return Ok(point),
             Ok(Err(why)) => why,
             Err(error) => error.to_string(),
         };
-        if Instant::now() >= deadline {
+        if deadline.is_over() {
             return Err(why);
         }
         tokio::time::sleep(ASK_AGAIN).await;

@@ -27,7 +27,9 @@ pub type Position = u64;
 /// A frame found in a segment's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
+    /// Position of the record.
     pub position: Position,
+    /// Payload as it was appended; at most [`MAX_PAYLOAD_BYTES`].
     pub payload: &'a [u8],
 }
 

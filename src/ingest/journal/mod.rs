@@ -25,8 +25,11 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[error("journal {path}: can't {doing}: {error}", path = path.display())]
 pub struct JournalError {
+    /// File or folder that the operation failed on.
     pub path: PathBuf,
+    /// Failed operation, as a verb phrase that follows "can't".
     pub doing: &'static str,
+    /// Error of the operating system.
     pub error: std::io::Error,
 }
 

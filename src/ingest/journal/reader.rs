@@ -12,7 +12,9 @@ use super::writer::list;
 /// One record, as it was appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
+    /// Position of the record.
     pub position: Position,
+    /// Payload as it was appended.
     pub payload: Vec<u8>,
 }
 

@@ -28,7 +28,9 @@ pub fn first_position(path: &Path) -> Option<Position> {
 /// Something unreadable inside a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damage {
+    /// Offset of the first unreadable byte in the segment's file.
     pub offset: usize,
+    /// Number of unreadable bytes.
     pub bytes: usize,
     /// Whether it reaches to the end of the segment: a write that was cut short.
     pub is_tail: bool,

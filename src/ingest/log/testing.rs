@@ -35,17 +35,17 @@ fn make(durability: Durability, max_payload_bytes: usize, limit_bytes: u64) -> (
 
 impl Log {
     /// Appends a live message from a remote broker.
-    pub fn accept_message(&self, topic: &str, payload: &[u8]) {
+    pub(crate) fn accept_message(&self, topic: &str, payload: &[u8]) {
         self.accept(&Arrival::live(Ingress::Remote, topic, payload, 1));
     }
 
     /// Appends own readings.
-    pub async fn append_own(self: &Arc<Self>, readings: &[Reading]) {
+    pub(crate) async fn append_own(self: &Arc<Self>, readings: &[Reading]) {
         self.append_readings(readings).await;
     }
 
     /// Topic and true payload length of all messages.
-    pub fn contents(&self) -> Vec<(String, usize)> {
+    pub(crate) fn contents(&self) -> Vec<(String, usize)> {
         let records = Reader::new(self.folder(), 0).read(10_000).unwrap();
         let messages = records.iter().filter_map(|it| match record::decode(&it.payload) {
             Some((_, Body::Message(arrival))) => {

@@ -45,6 +45,10 @@ pub fn wiping_options(plan: &Plan) -> Result<Option<paho::ConnectOptions>, Outco
     }
 }
 
+/// Options of the intake client, whose session the broker keeps.
+///
+/// # Errors
+/// When an option can't be used.
 pub fn intake_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
     let mut options = common_options(plan)?;
     match plan.version {
@@ -97,6 +101,7 @@ fn tls_options(tls: &ClientTls) -> paho::Result<paho::SslOptions> {
     Ok(options.finalize())
 }
 
+/// Version of the protocol, as Paho counts them.
 pub const fn version(plan: &Plan) -> u32 {
     match plan.version {
         MqttVersion::V5 => paho::MQTT_VERSION_5,
@@ -104,6 +109,7 @@ pub const fn version(plan: &Plan) -> u32 {
     }
 }
 
+/// Paho's form of a message; its QoS is at most `maximum_qos`.
 pub fn message_of(message: Outgoing, maximum_qos: paho::QoS) -> paho::Message {
     let qos = match message.qos {
         Qos::AtLeastOnce => paho::QoS::AtLeastOnce,
@@ -117,6 +123,7 @@ pub fn message_of(message: Outgoing, maximum_qos: paho::QoS) -> paho::Message {
         .finalize()
 }
 
+/// Reason code and reason string of a packet, without control characters and cut to 200 characters.
 pub fn reason(code: paho::ReasonCode, properties: &paho::Properties) -> Outcome {
     let text = properties.get_string(paho::PropertyCode::ReasonString).unwrap_or_default();
     // From the other side: no line breaks into our log, and not at any length.

@@ -61,6 +61,7 @@ const SLOW_STEP: Duration = Duration::from_millis(50);
 
 /// A commit made slow on request.
 pub(super) struct Slowness {
+    /// Delay added for each row.
     pub per_row: Duration,
     /// Set when the writer stops: the commit is no longer slowed.
     pub hurry: Arc<AtomicBool>,
@@ -80,26 +81,34 @@ impl Slowness {
 }
 
 pub(super) struct Job {
+    /// Open ledger; `None` where it must be opened first.
     pub ledger: Option<Box<dyn Ledger>>,
+    /// Backend that opens the ledger.
     pub backend: Arc<dyn Backend>,
     /// How far own readings are published.
     pub published: Position,
+    /// Backlog items to be committed, oldest first.
     pub items: Vec<Arc<BacklogItem>>,
+    /// Questions to be answered after the commit.
     pub questions: Vec<Question>,
+    /// Fault to be simulated; `None` in operation.
     pub slowness: Option<Slowness>,
 }
 
 /// A job's end.
 pub(super) struct JobResult {
+    /// Ledger, given back; `None` where it could not be opened.
     pub ledger: Option<Box<dyn Ledger>>,
     /// Those that could not be answered yet.
     pub questions: Vec<Question>,
     /// What was to be committed.
     pub items: Vec<Arc<BacklogItem>>,
+    /// Outcome of the commit.
     pub result: Result<(), LedgerError>,
 }
 
 impl Job {
+    /// Commits, then answers the questions if the commit succeeded. Blocks its thread.
     pub fn run(mut self) -> JobResult {
         let result = self.commit();
         if let (Ok(()), Some(ledger)) = (&result, &self.ledger) {

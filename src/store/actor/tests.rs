@@ -25,7 +25,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A writer under a small supervisor, and the ways to it.
 struct Bench {
-    _folder: TempDir,
+    folder: TempDir,
     path: PathBuf,
     addr: Addr<Writer>,
     store: Route<Store>,
@@ -59,7 +59,7 @@ impl Bench {
         let exits = Exits::default();
         let cursors = Arc::<Cursors>::default();
         Self {
-            _folder: folder,
+            folder,
             cursors: cursors.clone(),
             addr: mailbox.addr(),
             store: mailbox.route(100),
@@ -110,7 +110,7 @@ impl Bench {
         self.addr.send(GracefulStop).await.unwrap();
         tokio::time::timeout(DEADLINE, self.life).await.expect("stops in time").unwrap();
         let exits = self.exits.borrow().clone();
-        (self._folder, self.path, exits)
+        (self.folder, self.path, exits)
     }
 
     fn num_readings(&self) -> i64 {

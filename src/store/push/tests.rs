@@ -51,8 +51,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 impl World {
-    fn step(&mut self, step: Step) {
-        match step {
+    fn step(&mut self, step: &Step) {
+        match *step {
             Step::Raise(topic, announced) => self.raise(topic, announced),
             Step::Commit => self.commit(),
             Step::OfferUncommitted => self.offer_uncommitted(),
@@ -106,8 +106,8 @@ proptest! {
     #[test]
     fn every_announced_event_is_delivered(steps in steps()) {
         let mut world = World::new();
-        steps.into_iter().for_each(|step| world.step(step));
-        world.step(Step::FailRead);
+        steps.into_iter().for_each(|step| world.step(&step));
+        world.step(&Step::FailRead);
         world.refuses = [false; TOPICS.len()];
         world.gateway.connection += 1;
         world.commit();

@@ -50,6 +50,10 @@ pub(in crate::store) struct Checkpoints {
 }
 
 impl Checkpoints {
+    /// Starts the thread on a connection of its own.
+    ///
+    /// # Errors
+    /// When the file or a thread can't be had.
     pub fn start(path: &Path) -> Result<Self, OpenError> {
         let failed = |error| OpenError::sqlite(path, &error);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -31,7 +31,9 @@ const STATEMENTS: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("can't use the database `{}`: {reason}", path.display())]
 pub struct OpenError {
+    /// Path of the database file.
     pub path: PathBuf,
+    /// What is wrong with it.
     pub reason: Reason,
 }
 

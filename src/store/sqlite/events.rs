@@ -198,6 +198,7 @@ pub(in crate::store) fn read(row: &Row<'_>) -> Result<AlertEvent, Unreadable> {
     Ok(event)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the last step of those that may fail")]
 fn put<T>(attribute: &mut T, value: T) -> Result<(), Unreadable> {
     *attribute = value;
     Ok(())

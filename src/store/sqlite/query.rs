@@ -39,6 +39,8 @@ pub struct History {
 }
 
 impl History {
+    /// Opens the database read-only; its connections are made as they are needed.
+    ///
     /// # Errors
     /// When there is no file of this version at `path`.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {

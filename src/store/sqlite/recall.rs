@@ -35,7 +35,7 @@ pub(in crate::store) fn standing_alerts(
         match standing_alert(row) {
             Ok(alert) => alerts.push(alert),
             Err(error) => {
-                log::error!(target: "vigie::storage", "a row of standing_alerts can't be read: {error}")
+                log::error!(target: "vigie::storage", "a row of standing_alerts can't be read: {error}");
             }
         }
     }
@@ -89,7 +89,7 @@ pub(in crate::store) fn alarm_states(connection: &Connection) -> rusqlite::Resul
         match alarm_state(row) {
             Ok(alarm) => alarms.push(alarm),
             Err(error) => {
-                log::error!(target: "vigie::storage", "a row of alarm_states can't be read: {error}")
+                log::error!(target: "vigie::storage", "a row of alarm_states can't be read: {error}");
             }
         }
     }

@@ -174,7 +174,7 @@ impl Plant {
     fn store(&mut self, reading: &Reading) {
         let timestamp = times::as_stored(reading.timestamp);
         let value = Value::new(reading.value.get()).unwrap();
-        self.rows.push(Reading { timestamp, value, ..reading.clone() });
+        self.rows.push(Reading { value, timestamp, ..reading.clone() });
     }
 
     fn operate(

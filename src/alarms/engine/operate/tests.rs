@@ -8,6 +8,7 @@ use super::*;
 use crate::alarms::engine::stored::StoredSeries;
 use crate::alarms::engine::{Past, RecordTime};
 use crate::alarms::overview::view;
+use crate::alarms::quiet::QuietSettings;
 use crate::alarms::rule::{Kind, Priority, Rule, Selection, Timing};
 use crate::domain::{
     AlarmState, Ingress, ListeningClocks, Location, Operator, Quantity, Reading, SensorId, Unit,
@@ -242,7 +243,7 @@ fn an_alarm_goes_by_its_id_before_it_is_kept_and_after_and_by_no_older_one() {
     let newer = raised.unwrap().alert_id.clone();
     let mut rules = rules();
     rules.reverse();
-    bench.engine.reload(rules, Default::default(), &mut bench.out);
+    bench.engine.reload(rules, QuietSettings::default(), &mut bench.out);
     bench.does(SHELVE, &newer);
 }
 

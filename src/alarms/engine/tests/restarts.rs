@@ -1,6 +1,7 @@
 //! What is kept, and what a restart makes of it.
 
 use super::*;
+use crate::alarms::quiet::QuietSettings;
 
 #[test]
 fn after_a_restart_all_goes_on_as_it_would_have() {
@@ -97,7 +98,7 @@ fn a_changed_rule_is_closed_in_the_words_it_was_raised_in() {
     let (mut by_restart, mut by_reload) = (Vec::new(), Vec::new());
     let past = Past { alarms: bench.engine.changes(), ..Past::default() };
     let _ = Engine::restore(after(), Tz::UTC, past, [], &mut by_restart);
-    bench.engine.reload(after(), Default::default(), &mut by_reload);
+    bench.engine.reload(after(), QuietSettings::default(), &mut by_reload);
     let raised = ("HIGH_TEMPERATURE".to_owned(), 8.0, Priority::High);
     let told = [by_reload, by_restart].map(|out| out.iter().map(words).collect::<Vec<_>>());
     assert_eq!(told, [vec![raised.clone()], vec![raised]]);

@@ -272,7 +272,7 @@ impl Subscriber {
         loop {
             match self.lines.try_recv() {
                 Ok(line) => return line,
-                Err(_) if begin.elapsed() > DEADLINE => panic!("nothing came"),
+                Err(error) if begin.elapsed() > DEADLINE => panic!("nothing came: {error}"),
                 Err(_) => tokio::time::sleep(LOOK).await,
             }
         }
