@@ -15,8 +15,8 @@ use crate::alarms::quiet::QuietSettings;
 use crate::alarms::rule::Rule;
 use crate::config::Secret;
 use crate::domain::{
-    ActionRecord, AlarmState, AlertEvent, Fingerprint, ListeningClocks, OperatorAction, Reading,
-    ReadingCounts, Rejected, SeriesState, StandingAlert,
+    ActionRecord, AlarmState, AlertEvent, DecoderChange, Fingerprint, ListeningClocks,
+    OperatorAction, Reading, ReadingCounts, Rejected, SeriesState, StandingAlert,
 };
 use crate::ingest::Position;
 
@@ -61,6 +61,8 @@ pub struct Store {
     pub alarms: Vec<AlarmState>,
     /// Checkpoints of series, as of the end of the batch.
     pub series: Vec<SeriesState>,
+    /// What payload formats remember from these records on.
+    pub decoders: Vec<DecoderChange>,
     /// How many of the last readings, as of the end of the batch, a restart reads on top of checkpoints.
     pub since_checkpoints: ReadingCounts,
     /// Messages that could not be used.
@@ -76,7 +78,8 @@ impl Store {
     /// The rows that it makes in the database.
     #[must_use]
     pub const fn num_rows(&self) -> usize {
-        let others = self.alarms.len() + self.rejected.len() + self.actions.len();
+        let others =
+            self.alarms.len() + self.rejected.len() + self.actions.len() + self.decoders.len();
         self.readings.len() + self.alerts.len() + self.series.len() + others
     }
 
@@ -138,6 +141,8 @@ pub struct ResumePoint {
     pub since: ReadingStream,
     /// How many of the last readings those are among.
     pub since_checkpoints: ReadingCounts,
+    /// What payload formats remember, as of the position.
+    pub decoders: Vec<DecoderChange>,
     /// The last readings committed, for dedup.
     pub recent: RecentReadings,
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta};
 use vigie::alarms::engine::Engine;
 use vigie::config::{AlertsConfig, Announce, Durability, Limits, ReadingTopic, Thresholds};
 use vigie::domain::{Ingress, Quantity, Reading};
-use vigie::ingest::codec::{Codec, Decoded, Message, OriginJson};
+use vigie::ingest::formats::{Decoded, DecoderState, Format, Message, OriginJson};
 use vigie::ingest::journal::Journal;
 use vigie::messages::{AlertsStored, ConfirmCommitted, Judged, Store};
 use vigie::store::{self, Settings, Writer};
@@ -30,9 +30,9 @@ const AT_MOST: Duration = Duration::from_secs(20);
 
 pub fn measure(table: &mut Table) {
     eprintln!("steps");
-    let codec = OriginJson::new(Topics::new("factory", ReadingTopic::Shared), chrono_tz::UTC);
+    let format = OriginJson::new(Topics::new("factory", ReadingTopic::Shared), chrono_tz::UTC);
     let mut engine = engine();
-    let reading = decode(&codec);
+    let reading = decode(&format);
     let folder = tempfile::tempdir().expect("a temp folder");
     let (mut journal, _) = Journal::open(&folder.path().join("journal"), 0).expect("a journal");
 
@@ -41,7 +41,7 @@ pub fn measure(table: &mut Table) {
         let position = journal.append(PAYLOAD.as_bytes()).expect("room on the disk");
         journal.delete_through(position); // as the daemon does, once all is committed
     });
-    let decoding = time(|| decode(&codec));
+    let decoding = time(|| decode(&format));
     let judging = time(|| {
         let mut outcomes = Vec::new();
         engine.judge(&reading, Ingress::Own, &mut outcomes);
@@ -80,10 +80,11 @@ fn time<T>(mut step: impl FnMut() -> T) -> f64 {
     median(rounds)
 }
 
-fn decode(codec: &OriginJson) -> Reading {
+fn decode(format: &OriginJson) -> Reading {
     let received_at = DateTime::UNIX_EPOCH;
-    let message = Message { topic: TOPIC, payload: PAYLOAD.as_bytes(), received_at };
-    match codec.decode(&message) {
+    let message =
+        Message { topic: TOPIC, payload: PAYLOAD.as_bytes(), received_at, is_replayed: false };
+    match format.decode(&DecoderState::default(), &message, &mut Vec::new()) {
         Ok(Decoded::Readings(mut readings)) => readings.remove(0),
         other => panic!("the example is a reading: {other:?}"),
     }

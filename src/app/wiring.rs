@@ -22,7 +22,7 @@ use crate::config::{Config, Endpoint};
 use crate::domain::Ingress;
 use crate::evaluator::{AlertsFile, Evaluator, EvaluatorSettings, RuleBook};
 use crate::exit::Exit;
-use crate::ingest::codec::OriginJson;
+use crate::ingest::formats::{Formats, OriginJson};
 use crate::ingest::{Intake, IntakeSettings};
 use crate::messages::{
     AlertsStored, BrokerAddress, ConfirmCommitted, FindStored, LoadResumePoint, Measured, Operate,
@@ -125,7 +125,8 @@ pub(super) fn wire(
 
     let is_embedded = config.mqtt.endpoint == Endpoint::Embedded;
     let topics = Topics::new(&config.mqtt.topic_prefix, config.mqtt.reading_topic);
-    let hook = PublishHook { log: log.clone(), topics: topics.clone() };
+    let formats = Formats::new(vec![Box::new(OriginJson::new(topics, config.times.zone))]);
+    let hook = PublishHook { log: log.clone(), formats: formats.clone() };
 
     let gateway = mqtt::Settings {
         mqtt: config.mqtt.clone(),
@@ -135,6 +136,7 @@ pub(super) fn wire(
         version: options.version.to_owned(),
         embedded: is_embedded.then(|| embedded.clone()),
         log: log.clone(),
+        formats: formats.clone(),
         subscribes: !is_embedded,
         gauges: Arc::default(),
     };
@@ -180,7 +182,7 @@ pub(super) fn wire(
             .alerts_file
             .clone()
             .map(|path| Arc::new(Mutex::new(AlertsFile::new(path, reopen_alerts_file)))),
-        codec: Arc::new(OriginJson::new(topics, config.times.zone)),
+        formats,
         log: log.clone(),
         default_ingress: if is_embedded { Ingress::Embedded } else { Ingress::Remote },
         store,

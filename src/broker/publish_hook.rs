@@ -21,8 +21,8 @@ use rmqtt::types::{From, FromType, Publish, PublishAclResult, PublishResult};
 use super::actor::GATEWAY_USER;
 use super::losses::Seldom;
 use crate::domain::Ingress;
+use crate::ingest::formats::Formats;
 use crate::ingest::{Arrival, Log};
-use crate::wire::{Subject, Topics};
 
 /// A client whose reading isn't taken for so long is cut off, and sends it again when it is back.
 /// While it waits it gets nothing, what it is sent piles up, and it can't be called away: it must
@@ -36,24 +36,19 @@ pub struct PublishHook {
     /// Log that has each message before it is acknowledged.
     pub log: Arc<Log>,
     /// They tell what is to come in.
-    pub topics: Topics,
+    pub formats: Formats,
 }
 
 impl PublishHook {
     /// False when the intake didn't take it in time.
     async fn take(&self, publish: &Publish) -> bool {
-        match self.topics.subject(&publish.topic) {
-            Subject::Reading { .. }
-            | Subject::Availability { .. }
-            | Subject::Acknowledgement { .. } => {
-                let qos = publish.qos.value();
-                let arrival =
-                    Arrival::live(Ingress::Embedded, &publish.topic, &publish.payload, qos);
-                let taken = self.log.accept_async(&arrival);
-                tokio::time::timeout(PATIENCE, taken).await.is_ok()
-            }
-            Subject::Status | Subject::Foreign => true,
+        if !self.formats.decodes(&publish.topic) {
+            return true;
         }
+        let qos = publish.qos.value();
+        let arrival = Arrival::live(Ingress::Embedded, &publish.topic, &publish.payload, qos);
+        let taken = self.log.accept_async(&arrival);
+        tokio::time::timeout(PATIENCE, taken).await.is_ok()
     }
 }
 

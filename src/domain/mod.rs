@@ -5,6 +5,7 @@
 
 mod alert;
 mod checkpoint;
+mod decoder;
 mod fingerprint;
 mod listening;
 mod operator;
@@ -16,6 +17,7 @@ mod value;
 
 pub use alert::{AlarmState, AlertEvent, AlertState, Change, Limit, Priority, StandingAlert};
 pub use checkpoint::{ReadingCounts, SeriesPart, SeriesState};
+pub use decoder::DecoderChange;
 pub use fingerprint::Fingerprint;
 pub use listening::{Ingress, ListeningClocks};
 pub use operator::{

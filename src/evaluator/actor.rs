@@ -29,7 +29,7 @@ use super::fold::Fold;
 use super::time_marks;
 use crate::config::TimeStyle;
 use crate::domain::Ingress;
-use crate::ingest::codec::Codec;
+use crate::ingest::formats::Formats;
 use crate::ingest::{Log, LogConsumer};
 use crate::locale::Words;
 use crate::messages::{ConfirmCommitted, FindStored, LoadResumePoint, Store};
@@ -62,7 +62,7 @@ pub struct EvaluatorSettings {
     /// Log that is evaluated.
     pub log: Arc<Log>,
     /// Payload format of messages.
-    pub codec: Arc<dyn Codec>,
+    pub formats: Formats,
     /// Way in of messages that the previous version logged.
     pub default_ingress: Ingress,
     /// Route of judged batches to storage.
@@ -132,14 +132,14 @@ impl Evaluator {
     }
 
     fn begin(&mut self, restored: Restored, ctx: &mut Context<Self>) {
-        let EvaluatorSettings { log, codec, .. } = &self.settings;
-        let Restored { position, number, fold, batch, effects } = restored;
+        let EvaluatorSettings { log, formats, .. } = &self.settings;
+        let Restored { position, number, decoders, fold, batch, effects } = restored;
         let log = log.clone();
         log.give_up_answers_through(position);
         self.answers = Answers::default();
         self.through = position;
         self.number = number;
-        self.consumer = Some(LogConsumer::new(log.clone(), codec.clone(), position));
+        self.consumer = Some(LogConsumer::new(log.clone(), formats.clone(), decoders, position));
         self.fold = fold;
         let batch = Batch::of(batch, clock::now());
         self.report(&batch.content, 0, effects);

@@ -161,7 +161,7 @@ impl Fold {
         batch: &mut Store,
         effects: &mut Effects,
     ) {
-        let Entry { position, receipt, ingress, content } = entry;
+        let Entry { position, receipt, ingress, content, mut decoders } = entry;
         let ingress = ingress.unwrap_or(self.default_ingress);
         let clocks = receipt.clocks.map_or(self.time.clocks, |it| it.max(self.time.clocks));
         self.time = RecordTime { position, received_at: receipt.at, clocks };
@@ -185,6 +185,7 @@ impl Fold {
             Content::Rejected(rejected) => batch.rejected.push(rejected),
             Content::Nothing => {}
         }
+        batch.decoders.append(&mut decoders);
         batch.through = position;
         self.add_events(outcomes, batch);
     }

@@ -6,17 +6,16 @@
 
 #![expect(clippy::disallowed_methods, reason = "polls and log lines are paced by time")]
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::codec::{Codec, Decoded, Message};
+use super::formats::{Decoded, Decoders, Formats, Message};
 use super::journal::{Frame, Reader};
 use super::log::note_unreadable;
 use super::pace::Pace;
 use super::record::{self, Arrival, Body, KEPT_BYTES, Receipt};
 use super::{Log, Position};
-use crate::domain::{Availability, Ingress, OperatorAction, Reading, Rejected};
+use crate::domain::{Availability, DecoderChange, Ingress, OperatorAction, Reading, Rejected};
 use crate::logging::LineLimit;
 
 /// Records in one poll: enough to spread the cost of a hand-over, few enough not to hold an arbiter for more
@@ -51,6 +50,8 @@ pub struct Entry {
     pub ingress: Option<Ingress>,
     /// What the record holds, decoded.
     pub content: Content,
+    /// What payload formats remember from this record on.
+    pub decoders: Vec<DecoderChange>,
 }
 
 /// What a record means to evaluation.
@@ -76,21 +77,26 @@ pub enum Content {
 /// Reading end of a [`Log`] for the evaluator; one at a time.
 pub struct LogConsumer {
     log: Arc<Log>,
-    codec: Arc<dyn Codec>,
+    decoders: Decoders,
     reader: Reader,
     pace: Pace,
     lines: LineLimit,
 }
 
 impl LogConsumer {
-    /// Begins after a position.
+    /// Begins after a position, with what formats remember as of it.
     #[must_use]
-    pub fn new(log: Arc<Log>, codec: Arc<dyn Codec>, after: Position) -> Self {
+    pub fn new(
+        log: Arc<Log>,
+        formats: Formats,
+        decoders: Vec<DecoderChange>,
+        after: Position,
+    ) -> Self {
         let reader = Reader::new(log.folder(), after);
         let (burst, window) = REJECTED_LINES;
         Self {
             log,
-            codec,
+            decoders: Decoders::new(formats, decoders),
             reader,
             pace: Pace::new(Instant::now()),
             lines: LineLimit::new(burst, window),
@@ -123,13 +129,13 @@ impl LogConsumer {
     /// Reads a file on the caller's thread: a moment, mostly from the system's cache.
     fn poll(&mut self) -> Option<Polled> {
         let through = self.log.last();
-        let Self { log, codec, reader, lines, .. } = self;
+        let Self { log, decoders, reader, lines, .. } = self;
         let after = reader.position();
         let mut polled = Polled { after, through: after, entries: Vec::with_capacity(BATCH) };
         let limit = log.max_payload_bytes();
         let read = reader.read_through(BATCH, through, |frame| {
             polled.through = frame.position;
-            let entry = decode(codec.as_ref(), limit, frame);
+            let entry = decode(decoders, limit, frame);
             if let Content::Rejected(rejected) = &entry.content {
                 log_rejected(lines, rejected);
             }
@@ -142,35 +148,42 @@ impl LogConsumer {
     }
 }
 
-fn decode(codec: &dyn Codec, limit: usize, frame: Frame<'_>) -> Entry {
+fn decode(decoders: &mut Decoders, limit: usize, frame: Frame<'_>) -> Entry {
     let position = frame.position;
     let Some((receipt, body)) = record::decode(frame.payload) else {
         let reason = "its record in the log has an unknown layout".to_owned();
         let receipt = Receipt { at: chrono::DateTime::UNIX_EPOCH, clocks: None };
         let arrival = Arrival::live(Ingress::Own, "", frame.payload, 0);
         let content = Content::Rejected(reject(&arrival, receipt, reason));
-        return Entry { position, receipt, ingress: None, content };
+        return Entry { position, receipt, ingress: None, content, decoders: Vec::new() };
     };
     let own = Some(Ingress::Own);
+    let mut changes = Vec::new();
     let (ingress, content) = match body {
-        Body::Message(arrival) => (arrival.ingress, content(codec, limit, &arrival, receipt)),
+        Body::Message(arrival) => {
+            (arrival.ingress, content(decoders, limit, &arrival, receipt, &mut changes))
+        }
         Body::OwnReading(reading) => (own, Content::Readings(vec![reading])),
         Body::Action(action) => (own, Content::Action { action, message: None }),
         Body::TimeMark => (own, Content::Nothing),
     };
-    Entry { position, receipt, ingress, content }
+    Entry { position, receipt, ingress, content, decoders: changes }
 }
 
-fn content(codec: &dyn Codec, limit: usize, arrival: &Arrival<'_>, receipt: Receipt) -> Content {
+fn content(
+    decoders: &mut Decoders,
+    limit: usize,
+    arrival: &Arrival<'_>,
+    receipt: Receipt,
+    changes: &mut Vec<DecoderChange>,
+) -> Content {
     let decoded = if arrival.payload_bytes > limit {
         let bytes = arrival.payload_bytes;
         Err(format!("the payload has {bytes} bytes, more than the {limit} that are taken"))
     } else {
-        let Arrival { topic, payload, .. } = *arrival;
-        let message = Message { topic, payload, received_at: receipt.at };
-        // A message that makes it panic would come out of the log again and again.
-        catch_unwind(AssertUnwindSafe(|| codec.decode(&message)))
-            .unwrap_or_else(|_| Err("the decoder panicked on it".into()))
+        let Arrival { topic, payload, is_replayed, .. } = *arrival;
+        let message = Message { topic, payload, received_at: receipt.at, is_replayed };
+        decoders.decode(&message, changes)
     };
     match decoded {
         Ok(Decoded::Readings(readings)) => Content::Readings(readings),

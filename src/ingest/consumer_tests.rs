@@ -2,7 +2,8 @@
 
 use chrono_tz::Tz;
 
-use super::super::codec::OriginJson;
+use super::super::formats::OriginJson;
+use super::super::formats::tests::Counting;
 use super::super::log::testing::log;
 use super::*;
 use crate::config::ReadingTopic;
@@ -29,8 +30,8 @@ impl Polled {
 }
 
 fn consumer(log: &Arc<Log>, after: Position) -> LogConsumer {
-    let codec = OriginJson::new(Topics::new("factory", ReadingTopic::Shared), Tz::UTC);
-    LogConsumer::new(log.clone(), Arc::new(codec), after)
+    let format = OriginJson::new(Topics::new("factory", ReadingTopic::Shared), Tz::UTC);
+    LogConsumer::new(log.clone(), Formats::new(vec![Box::new(format)]), Vec::new(), after)
 }
 
 #[actix::test]
@@ -70,24 +71,18 @@ async fn each_batch_goes_on_where_the_one_before_ended() {
     assert_eq!(values, (0..1000).map(f64::from).collect::<Vec<_>>());
 }
 
-struct Fragile;
-
-impl Codec for Fragile {
-    fn decode(&self, message: &Message<'_>) -> Result<Decoded, String> {
-        assert!(message.payload != b"poison");
-        Ok(Decoded::Ignored)
-    }
-}
-
 #[actix::test]
-async fn a_message_that_makes_the_decoder_panic_is_rejected() {
+async fn what_a_format_remembers_comes_with_its_record_and_a_panic_is_a_rejected_message() {
     let (_folder, log) = log(100);
-    for payload in [b"a".as_slice(), b"poison", b"b"] {
-        log.accept_message(TOPIC, payload);
+    for payload in [b"a".as_slice(), b"panic", b"b"] {
+        log.accept_message("count/a", payload);
     }
-    let batch = LogConsumer::new(log, Arc::new(Fragile), 0).next().await;
-    assert_eq!((batch.through, batch.rejected().len()), (3, 1));
-    assert_eq!(batch.rejected()[0].payload, b"poison");
+    let formats = Formats::new(vec![Box::new(Counting)]);
+    let batch = LogConsumer::new(log, formats, Vec::new(), 0).next().await;
+    let reasons: Vec<_> = batch.rejected().iter().map(|it| it.reason.as_str()).collect();
+    assert_eq!(reasons, ["0 before it", "the decoder panicked on it", "1 before it"]);
+    let counts = batch.entries.iter().map(|it| it.decoders.first().and_then(|it| it.value.clone()));
+    assert_eq!(counts.collect::<Vec<_>>(), [Some(vec![1]), None, Some(vec![2])]);
 }
 
 #[actix::test]

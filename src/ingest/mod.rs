@@ -12,10 +12,8 @@
 //! Never: a message in memory alone, or a panic in `accept` (a caller is C).
 
 mod append;
-mod availability;
-pub mod codec;
 mod consumer;
-mod fields;
+pub mod formats;
 mod intake;
 pub mod journal;
 mod listening;
@@ -27,7 +25,6 @@ mod record;
 mod replies;
 mod sync;
 mod takeover;
-mod times;
 mod trouble;
 
 pub use consumer::{Content, Entry, LogConsumer, Polled};

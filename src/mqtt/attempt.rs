@@ -33,8 +33,7 @@ pub async fn plan(settings: &Settings, topics: &Topics) -> Result<Plan, Trouble>
         client_id: settings.mqtt.client_id.clone(),
         credentials,
         keep_alive: settings.mqtt.keep_alive,
-        filters: topics.filters(),
-        wishes: vec![topics.availability_filter(), topics.acknowledgement_filter()],
+        filters: settings.formats.filters(),
         will: status(settings, topics, State::Offline { reason: "connection lost" }, None),
     })
 }

@@ -171,7 +171,6 @@ mod tests {
             credentials: with_credentials.then(|| ("u".into(), Secret::new("p".into()))),
             keep_alive: Duration::from_secs(60),
             filters: Vec::new(),
-            wishes: Vec::new(),
             will: Outgoing {
                 topic: String::new(),
                 payload: Vec::new(),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::config::{ClientTls, MqttVersion, Secret};
+use crate::ingest::formats::Filter;
 
 /// Where the broker is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,10 +43,8 @@ pub struct Plan {
     pub credentials: Option<(String, Secret)>,
     /// Keep-alive interval.
     pub keep_alive: Duration,
-    /// Topic filters to subscribe to; a refused one fails the attempt.
-    pub filters: Vec<String>,
-    /// Filters that are done without where the server refuses them.
-    pub wishes: Vec<String>,
+    /// Topic filters to subscribe to; where the server refuses a required one, the attempt fails.
+    pub filters: Vec<Filter>,
     /// The Last Will.
     pub will: Outgoing,
 }

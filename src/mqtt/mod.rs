@@ -36,6 +36,7 @@ pub use gauges::Gauges;
 
 use crate::config::{Endpoint, MqttConfig, TimeStyle};
 use crate::ingest::Log;
+use crate::ingest::formats::Formats;
 use crate::locale::Words;
 use crate::messages::{BrokerAddress, PushReport};
 use crate::supervisor::{ChildEnv, Failure, Route};
@@ -60,6 +61,8 @@ pub struct Settings {
     pub embedded: Option<watch::Receiver<Option<BrokerAddress>>>,
     /// Where messages of the broker are logged, and own readings to publish come from.
     pub log: Arc<Log>,
+    /// They tell what to subscribe to.
+    pub formats: Formats,
     /// Whether it subscribes to readings; the embedded broker logs them by itself.
     pub subscribes: bool,
     /// Where it shows how it is.

@@ -270,7 +270,7 @@ impl Handler<Routed<Store>> for Writer {
         }
         self.env.fault_point();
         let taken = store.message.taken.take();
-        self.take(BacklogItem::Store(store), ctx);
+        self.take(BacklogItem::Store(Box::new(store)), ctx);
         if let Some(taken) = taken {
             // One that no longer waits begins anew anyway.
             let _ = taken.send(());

@@ -17,7 +17,7 @@ use crate::supervisor::Routed;
 
 /// One uncommitted message.
 pub(super) enum BacklogItem {
-    Store(Routed<Store>),
+    Store(Box<Routed<Store>>),
     Delivered(Vec<u64>, DateTime<Utc>),
     Receiver(Routed<KeepReceiver>),
 }

@@ -52,10 +52,8 @@ impl StoredSeries {
         let is_since = |(at, row): &(usize, &Reading)| {
             before.add(&row.quantity);
             let read_again = before.since(self.from);
-            let is_read_again = match row.quantity.is_temperature() {
-                true => read_again.temperatures > 0,
-                false => read_again.others > 0,
-            };
+            let of_table = [read_again.others, read_again.temperatures];
+            let is_read_again = of_table[usize::from(row.quantity.is_temperature())] > 0;
             let parts = self.parts.get(&(row.sensor_id.clone(), row.quantity.clone()));
             let windows = parts.and_then(|parts| parts.get(&SeriesPart::Windows));
             windows.is_none_or(|(_, num_rows)| is_read_again && at >= num_rows)

@@ -9,6 +9,7 @@ use super::{DEADLINE, Running};
 use crate::broker::PublishHook;
 use crate::config::ReadingTopic;
 use crate::ingest::Log;
+use crate::ingest::formats::{Formats, OriginJson};
 use crate::ingest::testing::{durable_log, full_log, log};
 use crate::wire::Topics;
 
@@ -19,7 +20,9 @@ const A_MOMENT: Duration = Duration::from_millis(300);
 
 fn broker(log: &Arc<Log>) -> Running {
     let topics = Topics::new("factory", ReadingTopic::Shared);
-    Running::with_hook(PublishHook { log: log.clone(), topics })
+    let format = OriginJson::new(topics, chrono_tz::UTC);
+    let formats = Formats::new(vec![Box::new(format)]);
+    Running::with_hook(PublishHook { log: log.clone(), formats })
 }
 
 fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {

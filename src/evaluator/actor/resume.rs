@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::super::clock::Deadline;
 use super::super::fold::{Effects, Fold};
 use super::EvaluatorSettings;
+use crate::domain::DecoderChange;
 use crate::ingest::Position;
 use crate::messages::{LoadResumePoint, ReadingStream, ResumePoint, Store};
 use crate::supervisor::Route;
@@ -25,6 +26,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(100);
 pub(super) struct Restored {
     pub position: Position,
     pub number: u64,
+    pub decoders: Vec<DecoderChange>,
     pub fold: Fold,
     pub batch: Store,
     pub effects: Effects,
@@ -39,13 +41,14 @@ pub(super) async fn restored(
     let restore = move || {
         let EvaluatorSettings { log, ruling, words, default_ingress, times, .. } = settings;
         let (position, number) = (point.position, point.number);
+        let decoders = std::mem::take(&mut point.decoders);
         let since = std::mem::take(&mut point.since);
         point.since = ReadingStream::new(since.take_while(move |_| is_wanted.strong_count() > 0));
         let mut fold = Fold::new(words, default_ingress);
         let (mut batch, mut effects) = (Store::default(), Effects::default());
         let started = (times.zone, log.now().wall);
         fold.restore(point, ruling.get(), started, &mut batch, &mut effects)?;
-        Ok(Restored { position, number, fold, batch, effects })
+        Ok(Restored { position, number, decoders, fold, batch, effects })
     };
     tokio::task::spawn_blocking(restore).await.map_err(|error| error.to_string())?
 }

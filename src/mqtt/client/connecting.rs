@@ -156,17 +156,15 @@ async fn subscribe(client: paho::AsyncClient, plan: &Plan) -> Result<paho::Async
     let refused = match timeout(SUBSCRIBE, send_subscribe(&client, plan)).await {
         Ok(Ok(answer)) => {
             let granted = answer.subscribe_many_response().unwrap_or_default();
-            let asked = plan.filters.iter().map(|filter| (filter, true));
-            let asked = asked.chain(plan.wishes.iter().map(|filter| (filter, false)));
-            let refused = asked.zip(granted).filter(|(_, granted)| *granted >= 0x80);
-            let (needed, wished): (Vec<_>, Vec<_>) =
-                refused.map(|(asked, _)| asked).partition(|(_, is_needed)| *is_needed);
-            match needed.first() {
+            let refused = plan.filters.iter().zip(granted).filter(|(_, code)| *code >= 0x80);
+            let (required, wished): (Vec<_>, Vec<_>) =
+                refused.map(|(filter, _)| filter).partition(|filter| filter.is_required);
+            match required.first() {
                 None => {
-                    wished.iter().for_each(|(filter, _)| note_refused(filter));
+                    wished.iter().for_each(|filter| note_refused(&filter.text));
                     return Ok(client);
                 }
-                Some((filter, _)) => Outcome::SubscriptionRefused { filter: (*filter).clone() },
+                Some(filter) => Outcome::SubscriptionRefused { filter: filter.text.clone() },
             }
         }
         Ok(Err(error)) => outcome(&error),
@@ -181,7 +179,7 @@ fn note_refused(filter: &str) {
 }
 
 fn send_subscribe(client: &paho::AsyncClient, plan: &Plan) -> paho::SubscribeManyToken {
-    let filters = [plan.filters.as_slice(), plan.wishes.as_slice()].concat();
+    let filters: Vec<_> = plan.filters.iter().map(|filter| filter.text.clone()).collect();
     let all = |qos: paho::QoS| vec![qos; filters.len()];
     match plan.version {
         // QoS 2 lets each publisher keep the level it chose. Retained readings are sent for a new

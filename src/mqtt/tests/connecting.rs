@@ -11,6 +11,7 @@ use super::fake::{self, Script};
 use super::peer::{self, Options, Peer};
 use super::stage::{self, Stage, log_of, on_stage, reading, readings, settings, until};
 use crate::config::{ClientTls, Credentials, Endpoint, MqttVersion, Secret, SecretSource};
+use crate::ingest::formats::Filter;
 use crate::ingest::testing::log;
 use crate::messages::BrokerAddress;
 use crate::mqtt::Settings;
@@ -247,8 +248,9 @@ fn many_failed_attempts_leave_nothing_behind() {
                 client_id: "vigie".into(),
                 credentials: None,
                 keep_alive: Duration::from_secs(60),
-                filters: vec!["a".into(), "b".into()],
-                wishes: Vec::new(),
+                filters: ["a", "b"]
+                    .map(|text| Filter { text: text.into(), is_required: true })
+                    .into(),
                 will: Outgoing {
                     topic: "will".into(),
                     payload: Vec::new(),

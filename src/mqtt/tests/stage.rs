@@ -16,7 +16,7 @@ use super::super::{Gateway, Routes, Settings, factory};
 use crate::config::{ClientTls, Endpoint, MqttConfig, MqttVersion, ReadingTopic, TimeStyle};
 use crate::domain::Ingress;
 use crate::domain::{AlertEvent, Location, Quantity, Reading, Rejected, SensorId, Unit, Value};
-use crate::ingest::codec::OriginJson;
+use crate::ingest::formats::{Formats, OriginJson};
 use crate::ingest::{Content, Log, LogConsumer, testing};
 use crate::locale::Language;
 use crate::messages::{GatewayLink, PushAlerts, PushReport};
@@ -154,8 +154,10 @@ impl Stage {
         let (journal, log) = testing::log(65_536);
         settings.log = log.clone();
         let topics = Topics::new(&settings.mqtt.topic_prefix, settings.mqtt.reading_topic);
-        let codec = Arc::new(OriginJson::new(topics, settings.times.zone));
-        actix_rt::spawn(evaluate(LogConsumer::new(log.clone(), codec, 0), notes.clone()));
+        let formats = Formats::new(vec![Box::new(OriginJson::new(topics, settings.times.zone))]);
+        settings.formats = formats.clone();
+        let consumer = LogConsumer::new(log.clone(), formats, Vec::new(), 0);
+        actix_rt::spawn(evaluate(consumer, notes.clone()));
         let others = Mailbox::new();
         let routes = Routes { report: others.route(1) };
         let stand = Stand::new("others", others);
@@ -229,7 +231,8 @@ pub fn settings(name: &str, port: u16) -> Settings {
         sensors: 4,
         version: "0.0.0".into(),
         embedded: None,
-        log: testing::log(65_536).1, // another takes its place
+        log: testing::log(65_536).1,       // another takes its place
+        formats: Formats::new(Vec::new()), // so do others
         subscribes: true,
         gauges: Arc::default(),
     }

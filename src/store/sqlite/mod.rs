@@ -3,6 +3,7 @@
 
 pub(super) mod checkpoint;
 pub(super) mod database;
+pub(super) mod decoders;
 pub(super) mod events;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -100,6 +101,7 @@ impl Ledger for Database {
             series: states,
             since,
             since_checkpoints,
+            decoders: self.read(decoders::all)?,
             recent: self.read(resume::recent)?,
         })
     }

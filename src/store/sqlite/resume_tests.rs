@@ -1,7 +1,7 @@
 //! Where evaluation resumes, from what was committed.
 
 use super::*;
-use crate::domain::{SeriesPart, SeriesState};
+use crate::domain::{DecoderChange, SeriesPart, SeriesState};
 use crate::messages::{Judged, Store};
 use crate::store::Progress;
 use crate::store::fixtures::{append, at, humidity, readings, settings, store, temperature};
@@ -139,4 +139,22 @@ fn a_stored_reading_is_found_by_all_that_tells_it_from_others() {
     ] {
         assert!(!is_stored(other.clone()), "{other:?}");
     }
+}
+
+#[test]
+fn what_formats_remember_is_given_back_as_of_the_last_commit() {
+    let change = |key: &str, value: Option<&[u8]>| DecoderChange {
+        format: "f".into(),
+        key: key.into(),
+        value: value.map(<[u8]>::to_vec),
+    };
+    let bench = Bench::new([
+        Store { decoders: vec![change("a", Some(b"1")), change("b", Some(b"2"))], ..store() },
+        Store {
+            decoders: vec![change("a", None), change("b", Some(b"3")), change("c", None)],
+            ..store()
+        },
+    ]);
+    let kept = Ledger::resume(&bench.database()).unwrap().decoders;
+    assert_eq!(kept, [change("b", Some(b"3"))]);
 }

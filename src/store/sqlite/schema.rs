@@ -225,8 +225,15 @@ CREATE TABLE series_states (
 );
 ";
 
-/// The row ids after which a restart reads on top of checkpoints; null where every checkpoint must be asked.
+/// The row ids after which a restart reads on top of checkpoints; null where every checkpoint must be asked. And
+/// what payload formats remember.
 const STEP_10: &str = "
+CREATE TABLE decoder_states (
+    format TEXT NOT NULL,
+    key TEXT NOT NULL,
+    state BLOB NOT NULL,
+    PRIMARY KEY (format, key)
+);
 ALTER TABLE ingest_position ADD COLUMN temperatures_after INTEGER;
 ALTER TABLE ingest_position ADD COLUMN others_after INTEGER;
 ";

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Transaction, TransactionBehavior, params};
 
 use super::database::{Database, SensorsKnown};
-use super::{events, receivers, resume};
+use super::{decoders, events, receivers, resume};
 use crate::domain::{
     ActionRecord, AlarmState, AlertEvent, AlertState, Ingress, Reading, Rejected, time,
 };
@@ -111,6 +111,7 @@ impl Rows<'_> {
             self.alarm_state(alarm)?;
         }
         resume::put_series(self.transaction, &store.series)?;
+        decoders::put(self.transaction, &store.decoders)?;
         for record in &store.actions {
             self.action(record)?;
         }

@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use super::codec::{Decoded, Message};
+use super::{Decoded, Message};
 use crate::domain::{Availability, SensorId};
 
 /// An empty payload takes a retained message away, and says nothing.
@@ -48,7 +48,10 @@ mod tests {
     use super::*;
 
     fn said(payload: &[u8]) -> Result<Decoded, String> {
-        decode("T_1", &Message { topic: "t", payload, received_at: DateTime::UNIX_EPOCH })
+        decode(
+            "T_1",
+            &Message { topic: "t", payload, received_at: DateTime::UNIX_EPOCH, is_replayed: false },
+        )
     }
 
     #[test]
@@ -81,8 +84,12 @@ mod tests {
         ] {
             assert!(said(payload).unwrap_err().contains(why), "{payload:?}");
         }
-        let nameless =
-            Message { topic: "t", payload: b"online", received_at: DateTime::UNIX_EPOCH };
+        let nameless = Message {
+            topic: "t",
+            payload: b"online",
+            received_at: DateTime::UNIX_EPOCH,
+            is_replayed: false,
+        };
         assert!(decode("", &nameless).unwrap_err().contains("sensor id is empty"));
     }
 }

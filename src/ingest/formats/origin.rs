@@ -1,0 +1,194 @@
+//! The format of the system Vigie grew from, and the system's own topics: readings, availability of sensors,
+//! acknowledgements of alarms. Pure; remembers nothing.
+
+use chrono_tz::Tz;
+use serde_json::Value as Json;
+
+use super::fields::{Field, Fields};
+use super::{
+    Claim, Decoded, DecoderState, Filter, Format, Message, StateChange, availability, times,
+};
+use crate::domain::{
+    Action, AlarmNameError, Location, Operator, OperatorAction, Quantity, Reading, SensorId, Unit,
+    Value, Via,
+};
+use crate::wire::{Subject, Topics};
+
+/// The format of the system Vigie grew from: one JSON object a reading, its value under the
+/// quantity's name, which is the topic's level after `sensors`.
+#[derive(Debug, Clone)]
+pub struct OriginJson {
+    topics: Topics,
+    zone: Tz,
+}
+
+impl OriginJson {
+    /// Zone-less timestamps are taken in `zone`.
+    #[must_use]
+    pub const fn new(topics: Topics, zone: Tz) -> Self {
+        Self { topics, zone }
+    }
+}
+
+impl Format for OriginJson {
+    fn name(&self) -> &'static str {
+        "vigie"
+    }
+
+    fn filters(&self) -> Vec<Filter> {
+        let readings = self.topics.filters().into_iter().map(|text| (text, true));
+        let others = [self.topics.availability_filter(), self.topics.acknowledgement_filter()];
+        let all = readings.chain(others.map(|text| (text, false)));
+        all.map(|(text, is_required)| Filter { text, is_required }).collect()
+    }
+
+    fn claim(&self, topic: &str) -> Claim {
+        match self.topics.subject(topic) {
+            Subject::Reading { .. }
+            | Subject::Availability { .. }
+            | Subject::Acknowledgement { .. } => Claim::Decodes,
+            Subject::Status => Claim::Ignores,
+            Subject::Foreign => Claim::Foreign,
+        }
+    }
+
+    fn decode(
+        &self,
+        _: &DecoderState,
+        message: &Message<'_>,
+        _: &mut Vec<StateChange>,
+    ) -> Result<Decoded, String> {
+        self.decode_message(message)
+    }
+}
+
+impl OriginJson {
+    fn decode_message(&self, message: &Message<'_>) -> Result<Decoded, String> {
+        let (quantity, sensor) = match self.topics.subject(message.topic) {
+            Subject::Status => return Ok(Decoded::Ignored),
+            Subject::Foreign => return Err("the topic was not subscribed to".into()),
+            Subject::Availability { sensor } => return availability::decode(sensor, message),
+            Subject::Acknowledgement { alarm } => return acknowledgement(alarm, message),
+            Subject::Reading { quantity, sensor } => (quantity, sensor),
+        };
+        let quantity =
+            Quantity::new(quantity).map_err(|error| format!("the topic's level {error}"))?;
+        let fields = parse_object(message.payload)?;
+        let timestamp = match present(&fields, "timestamp") {
+            Some(Field::Text(text)) => times::parse_text(text, self.zone)?,
+            Some(Field::Other(json)) => times::parse(json, self.zone)?,
+            // A device without a clock: the time of receipt is the best there is.
+            None => message.received_at,
+        };
+        Ok(Decoded::Readings(vec![Reading {
+            sensor_id: sensor_id(&fields, sensor)?,
+            location: Location::new(text(&fields, "location")?.unwrap_or_default()),
+            value: value(&fields, &quantity)?,
+            unit: match text(&fields, "unit")? {
+                Some(unit) => Unit::new(unit),
+                None => quantity.default_unit(),
+            },
+            quantity,
+            timestamp,
+        }]))
+    }
+}
+
+/// Who acknowledges an alarm when the message doesn't say: MQTT doesn't tell who sent it.
+const NOBODY: &str = "mqtt";
+
+/// The payload is empty, or `{"by":…,"why":…}`, either left out at will.
+fn acknowledgement(alarm: &str, message: &Message<'_>) -> Result<Decoded, String> {
+    let alarm = alarm.parse().map_err(|error: AlarmNameError| error.to_string())?;
+    let operator = if message.payload.trim_ascii().is_empty() {
+        Operator::new(NOBODY, None)
+    } else {
+        let fields = parse_object(message.payload)?;
+        Operator::new(text(&fields, "by")?.unwrap_or(NOBODY), text(&fields, "why")?)
+    };
+    Ok(Decoded::Action(OperatorAction {
+        what: Action::Acknowledge,
+        alarm,
+        operator: operator.map_err(|error| error.to_string())?,
+        at: message.received_at,
+        via: Via::Mqtt,
+    }))
+}
+
+fn parse_object(payload: &[u8]) -> Result<Fields<'_>, String> {
+    let text = std::str::from_utf8(payload).map_err(|error| {
+        format!("the payload is not UTF-8 from byte {} on", error.valid_up_to())
+    })?;
+    if text.trim().is_empty() {
+        return Err("the payload is empty".into());
+    }
+    serde_json::from_str(text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => {
+            format!("the payload is JSON, but not an object: {error}")
+        }
+        _ if names_no_number(text, &error) => {
+            format!(
+                "the payload holds a number that is not finite, which JSON has no word for: {error}"
+            )
+        }
+        _ => format!("the payload is not JSON: {error}"),
+    })
+}
+
+/// Whether the parser stumbled over `NaN`, `Infinity` or `-Infinity`, as Python writes them, or
+/// over a number too large for any type.
+fn names_no_number(text: &str, error: &serde_json::Error) -> bool {
+    let Some(line) = text.lines().nth(error.line().saturating_sub(1)) else {
+        return false;
+    };
+    // The column counts bytes from 1 and stands on the first or second one of the word.
+    let around = line.as_bytes().get(error.column().saturating_sub(2)..).unwrap_or_default();
+    let starts = |word: &[u8]| {
+        around.starts_with(word) || around.get(1..).is_some_and(|rest| rest.starts_with(word))
+    };
+    starts(b"NaN") || starts(b"Infinity") || error.to_string().starts_with("number out of range")
+}
+
+/// A field that is there and not `null`.
+fn present<'a, 'b>(fields: &'b Fields<'a>, key: &str) -> Option<&'b Field<'a>> {
+    fields.get(key).filter(|field| !matches!(field, Field::Other(Json::Null)))
+}
+
+fn text<'a>(fields: &'a Fields<'_>, key: &str) -> Result<Option<&'a str>, String> {
+    match present(fields, key) {
+        None => Ok(None),
+        Some(Field::Text(text)) => Ok(Some(text)),
+        Some(other) => Err(format!("`{key}` is {}, not a text", kind(other))),
+    }
+}
+
+/// The payload's own id, or else the topic's.
+fn sensor_id(fields: &Fields<'_>, level: Option<&str>) -> Result<SensorId, String> {
+    let id = text(fields, "sensor_id")?.or(level).ok_or("there is no `sensor_id` in it")?;
+    SensorId::new(id).map_err(|error| error.to_string())
+}
+
+fn value(fields: &Fields<'_>, quantity: &Quantity) -> Result<Value, String> {
+    match fields.get(quantity.as_str()) {
+        Some(Field::Other(Json::Number(number))) => {
+            Value::from_json(number).map_err(|error| error.to_string())
+        }
+        Some(other) => Err(format!("`{quantity}` is {}, not a number", kind(other))),
+        None => Err(format!("there is no `{quantity}` in it")),
+    }
+}
+
+const fn kind(field: &Field<'_>) -> &'static str {
+    match field {
+        Field::Other(Json::Null) => "null",
+        Field::Other(Json::Bool(_)) => "a truth value",
+        Field::Other(Json::Number(_)) => "a number",
+        Field::Text(_) | Field::Other(Json::String(_)) => "a text",
+        Field::Other(Json::Array(_)) => "a list",
+        Field::Other(Json::Object(_)) => "an object",
+    }
+}
+
+#[cfg(test)]
+#[path = "origin_tests.rs"]
+mod tests;
