@@ -53,7 +53,7 @@ pub use self::time::{Deadlines, RecordTime};
 /// makes up an id for each reading must not fill the memory.
 pub const MOST_SERIES: usize = 250_000;
 
-/// Something an alarm did.
+/// Change of an alarm, or a summary of several, with everything that an alert event says of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Rule of the alarm.
@@ -62,7 +62,7 @@ pub struct Outcome {
     pub alert_type: Arc<str>,
     /// Limit that the rule sets, in the unit of [`Kind::threshold`](super::rule::Kind::threshold).
     pub threshold: f64,
-    /// The same from raised to returned.
+    /// Id of the alert, from its raise to its return.
     pub alert_id: Arc<str>,
     /// Sensor of the alarm's series; `*` for what concerns all alarms.
     pub sensor_id: SensorId,
@@ -86,7 +86,7 @@ pub struct Outcome {
     pub operator: Option<Operator>,
 }
 
-/// What is said of a reading.
+/// Verdict on one reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Judgement {
     /// Whether it broke a rule itself, whatever delays say.
@@ -97,7 +97,7 @@ pub struct Judgement {
     pub is_one_too_many: bool,
 }
 
-/// What an engine goes on from: everything as of one commit.
+/// Stored state that an engine resumes from, as of one commit.
 #[derive(Debug, Default)]
 pub struct Past {
     /// Listening clocks, one for each way in.
@@ -116,11 +116,11 @@ pub struct Past {
     pub standing: Vec<StandingAlert>,
 }
 
-/// All alarms.
+/// Alarm states of all series. A fold: its state follows from the records applied so far.
 #[derive(Debug, Default)]
 pub struct Engine {
     rules: Vec<Arc<Rule>>,
-    /// Of each rule.
+    /// Fingerprints of the rules, by rule index.
     marks: Vec<u64>,
     index: Index,
     series: QuickMap<Key, Series>,
@@ -131,7 +131,7 @@ pub struct Engine {
     checkpoints: Checkpoints,
     /// The alarms that are no longer as they were kept.
     changed: HashSet<(Key, usize)>,
-    /// Of the alarms as they were kept.
+    /// Series of each stored alarm, by the id of its alert.
     ids: Ids,
     /// Kept alarms whose rules are no more.
     orphans: Vec<AlarmState>,
@@ -139,7 +139,7 @@ pub struct Engine {
     inherited: HashMap<(SensorId, Arc<str>), StandingAlert>,
     /// Kept alarms of which nothing could be read.
     unread: Vec<(SensorId, Arc<str>)>,
-    /// Of the time of day in expressions.
+    /// Zone of the time of day in expressions.
     zone: Tz,
     quieting: Quieting,
     /// What was kept of a flood.
@@ -147,7 +147,7 @@ pub struct Engine {
     room: Room,
 }
 
-/// For so many series.
+/// Limit of the number of series.
 #[derive(Debug)]
 struct Room(usize);
 

@@ -72,9 +72,9 @@ pub enum Condition {
     Unacknowledged,
     /// Active, and acknowledged.
     Acknowledged,
-    /// Over, and nobody has acknowledged it.
+    /// The value returned, and the alarm waits for its acknowledgement.
     ReturnedUnacknowledged,
-    /// The value returned; it stays until an operator resets it.
+    /// The value returned, and nobody has acknowledged the alarm; it stays until an operator resets it.
     LatchedUnacknowledged,
     /// The value returned, and the alarm was acknowledged; it stays until an operator resets it.
     LatchedAcknowledged,
@@ -103,11 +103,11 @@ impl Condition {
 /// Why an alarm isn't announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Withheld {
-    /// By an operator, for a time.
+    /// Shelved by an operator, for a time.
     Shelved,
-    /// By logic: another alarm explains it, or the plant's state does.
+    /// Suppressed by logic: another alarm explains it, work is planned, or it chatters.
     Suppressed,
-    /// By maintenance, until it is returned to service.
+    /// Taken out of service by an operator, until it is returned.
     OutOfService,
 }
 
@@ -123,10 +123,10 @@ pub struct State {
 /// How long an alarm is shelved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shelf {
-    /// It ends when the listening clock gets there. No reading ends it: its date is an operator's, which
+    /// End of the shelf by the listening clock. No reading ends it: its date is an operator's, which
     /// a sensor's clock may have passed long ago.
     pub until: Due,
-    /// It ends sooner if the alarm no longer stands.
+    /// Whether the shelf ends sooner, once the alarm no longer stands.
     pub is_one_shot: bool,
 }
 
@@ -208,7 +208,7 @@ impl Alarm {
         self.step_asking(timing, event, now, &mut |_| None)
     }
 
-    /// The same; `why_silent` is asked at each raise, with its moment, whether something suppresses the
+    /// Like [`Alarm::step`]; `why_silent` is asked at each raise, with its moment, whether something suppresses the
     /// alarm from its first moment on, and what.
     #[must_use = "a transition that isn't recorded is lost"]
     pub fn step_asking(

@@ -15,7 +15,7 @@ use crate::domain::{Quantity, SensorId};
 /// What an operator wrote under `[[rules]]`, or the short form `[alerts.temperature]` stands for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
-    /// Its own among all rules: `cold-room-warm`.
+    /// Name, unique among all rules: `cold-room-warm`.
     pub name: Arc<str>,
     /// Sensors that the rule holds for.
     pub selection: Selection,
@@ -45,9 +45,9 @@ pub struct Suppression {
     pub by: Vec<Arc<str>>,
     /// Where the other alarm must be active.
     pub same: Same,
-    /// A raised alarm is held back for so long, in case what explains it is raised a little later.
+    /// Time that a raised alarm is held back, in case what explains it is raised a little later.
     pub wait: Duration,
-    /// It stays suppressed for so long after what explained it returned: what comes back comes back
+    /// Time that it stays suppressed after what explained it returned: what comes back comes back
     /// a little later.
     pub settle: Duration,
 }
@@ -220,14 +220,14 @@ fn as_source<S: Serializer>(condition: &Expression, to: S) -> Result<S::Ok, S::E
 /// How an alarm behaves in time. Serialized like [`Kind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Timing {
-    /// How long the rule must be broken without a break before the alarm is raised.
+    /// Time that the rule must be broken without a break before the alarm is raised.
     pub on_delay: Duration,
-    /// How long it must be kept without a break before the alarm returns to normal.
+    /// Time that the rule must be kept without a break before the alarm returns to normal.
     pub off_delay: Duration,
-    /// An alarm that is still active after so long without an acknowledgement is announced again.
+    /// Time after which an active alarm without an acknowledgement is announced again; `None` for never.
     pub reannounce: Option<Duration>,
-    /// Whether it stays until an operator resets it, though the value returned.
+    /// Whether the alarm stays until an operator resets it, though the value returned.
     pub is_latching: bool,
-    /// Whether it stays, returned, until an operator acknowledges it.
+    /// Whether the alarm stays, returned, until an operator acknowledges it.
     pub needs_acknowledgement: bool,
 }

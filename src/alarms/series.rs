@@ -1,4 +1,8 @@
 //! One series, a sensor's quantity, and the alarms of the rules that hold for it. Pure.
+//!
+//! Always: only the newest reading is judged, and a late one only shows that the sensor speaks; silence and delays
+//! run on the listening clock of the way in that the series was last heard by. Never: a look at other series but
+//! through [`Around`] and [`Reasons`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +32,7 @@ pub(super) struct Entry {
     pub rule: usize,
     /// State of the alarm.
     pub alarm: Alarm,
-    /// Of the alarm that stands or stood last.
+    /// Id of the alert that stands, or stood last.
     pub id: Option<Arc<str>>,
     /// Whether its sensor was said to be offline, and has not spoken since.
     pub is_offline: bool,
@@ -48,7 +52,7 @@ pub(super) struct Series {
     pub entries: Vec<Entry>,
     /// When the engine looks at it next, on the listening clock; early at worst.
     pub look_at: Option<Duration>,
-    /// Since when all its readings have been late, on the listening clock.
+    /// Listening clock at the first of the late readings; `None` while readings are in time.
     pub late_since: Option<Duration>,
     /// The lateness that is stored.
     pub stored_lateness: Option<Lateness>,
@@ -59,9 +63,9 @@ pub(super) struct Series {
 /// What of a series is to be checkpointed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pending {
-    /// It is not as it was checkpointed.
+    /// Whether the series changed since its last checkpoint.
     pub has_changed: bool,
-    /// It has a place in the queue of those that are checkpointed in turn.
+    /// Whether the series is queued for a checkpoint in turn.
     pub is_queued: bool,
 }
 

@@ -48,7 +48,7 @@ const MARK_AT_MOST: Duration = Duration::from_secs(1);
 /// Series checkpoints in one batch of a clean stop: some megabytes at most.
 const CHECKPOINTS_A_BATCH: usize = 500;
 
-/// What the evaluator is made from.
+/// Everything that an incarnation of the evaluator is made from.
 #[derive(Clone)]
 pub struct EvaluatorSettings {
     /// Rules that hold now, shared with the reload and with later incarnations.
@@ -75,18 +75,18 @@ pub struct EvaluatorSettings {
     pub find_stored: Route<FindStored>,
 }
 
-/// Evaluates the log.
+/// The actor that evaluates the log. Made anew after a failure; resumes from what is committed.
 pub struct Evaluator {
     settings: EvaluatorSettings,
     env: ChildEnv,
     fold: Fold,
-    /// Away while it waits for records.
+    /// Reading end of the log; `None` while it waits for records.
     consumer: Option<LogConsumer>,
     /// The last record passed on to storage.
     through: u64,
-    /// Of the last message passed on to storage.
+    /// Number of the last message passed on to storage.
     number: u64,
-    /// Applied and not passed on yet.
+    /// Batch that is applied and not passed on yet.
     batch: Option<Batch>,
     answers: Answers,
     successor: Successor,
@@ -180,13 +180,13 @@ impl Evaluator {
         }));
     }
 
-    /// Until what is gathered goes to storage. A batch without a record waits for one.
+    /// Time until the gathered batch goes to storage. A batch without a record waits for one.
     fn until_due(&self) -> Option<Duration> {
         let batch = self.batch.as_ref().filter(|batch| batch.content.through > 0)?;
         Some(batch.left(clock::now()))
     }
 
-    /// Until a time mark is to be appended. None while records wait, which bring the time.
+    /// Time until a time mark is to be appended; `None` while records wait, which bring the time.
     fn until_mark(&mut self, consumer: &LogConsumer) -> Option<Duration> {
         if consumer.lag() > 0 {
             return None;

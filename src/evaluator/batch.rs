@@ -39,7 +39,7 @@ impl Batch {
             || self.left(now).is_zero()
     }
 
-    /// Until it goes to storage at the latest.
+    /// Time until the batch goes to storage at the latest; zero when that is now.
     pub fn left(&self, now: Instant) -> Duration {
         GATHER.saturating_sub(now.saturating_duration_since(self.since))
     }

@@ -31,7 +31,7 @@ impl Log {
         }
     }
 
-    /// The same without blocking a thread. Many at once share one wait for the device. Dropped halfway, the
+    /// Like [`Log::accept`], without blocking a thread. Many at once share one wait for the device. Dropped halfway, the
     /// message may have been appended or not.
     pub async fn accept_async(self: &Arc<Self>, arrival: &Arrival<'_>) {
         let record = self.message(arrival);
@@ -95,7 +95,7 @@ impl Log {
         }
     }
 
-    /// Of those who wait one at a time tries: thousands would keep everybody's threads busy with a disk that
+    /// Appends, one caller at a time once the log refuses: thousands would keep all threads busy with a disk that
     /// is full.
     async fn append_in_turn(&self, record: &[u8], mut on_append: impl FnMut(Position)) -> Position {
         if let Some(position) = self.try_append(record, &mut on_append) {

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-/// Over which it is reckoned.
+/// Time span that messages are counted in.
 const WINDOW: Duration = Duration::from_millis(20);
-/// Messages in it that are many: 8,000 a second.
+/// Messages within [`WINDOW`] that make the pace high: 8,000 a second.
 const MANY: u64 = 160;
 
 /// Rate of messages over the last [`WINDOW`].
@@ -23,7 +23,7 @@ impl Pace {
         Self { since: now, messages: 0, is_high: false }
     }
 
-    /// So many messages came out just now.
+    /// Counts messages that were polled at `now`.
     pub fn note(&mut self, messages: u64, now: Instant) {
         self.messages += messages;
         let elapsed = now.saturating_duration_since(self.since);

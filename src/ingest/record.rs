@@ -61,7 +61,7 @@ pub struct Receipt {
 pub struct Arrival<'a> {
     /// Topic, at most 65,535 bytes.
     pub topic: &'a str,
-    /// Cut short if it is over the limit.
+    /// Payload; once it is recorded, the first [`KEPT_BYTES`] of one over the limit.
     pub payload: &'a [u8],
     /// The payload's true length in bytes.
     pub payload_bytes: usize,

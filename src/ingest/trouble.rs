@@ -5,7 +5,7 @@
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-/// Waiting for storage for longer than this is worth a line.
+/// Longest wait for storage without a log line.
 const TELL_AFTER: Duration = Duration::from_secs(1);
 
 /// Who was refused tries again within a tenth of a second; a disk may take some time to say no.
@@ -33,7 +33,7 @@ impl Trouble {
         }
     }
 
-    /// So many messages wait for storage that no more are taken.
+    /// Too much waits for storage; `uncommitted` is the number of records that do.
     pub fn full(&mut self, uncommitted: u64, now: Instant) {
         self.refused_at = Some(now);
         let since = *self.since.get_or_insert(now);

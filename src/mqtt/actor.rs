@@ -47,9 +47,9 @@ pub struct Gateway {
     pub(super) topics: Topics,
     pub(super) broker: String,
     client: Client,
-    /// Until the actor has started.
+    /// Events of the client's thread; `None` once the actor has started.
     events: Option<mpsc::Receiver<Event>>,
-    /// The last attempt's, to explain its failure with.
+    /// Plan of the last attempt, by which its failure is explained.
     pub(super) plan: Option<Arc<Plan>>,
     pub(super) connected: bool,
     pub(super) backoff: Backoff,

@@ -22,7 +22,7 @@ const FINISHED_KEPT: usize = 200;
 pub struct PushedAlerts {
     queued: BTreeMap<u64, Arc<AlertEvent>>,
     in_flight: BTreeMap<u64, Arc<AlertEvent>>,
-    /// To be reported.
+    /// Numbers of delivered events that storage has no report of.
     delivered: Vec<u64>,
     refused: Vec<u64>,
     /// The last numbers delivered.

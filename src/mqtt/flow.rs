@@ -95,7 +95,7 @@ impl Gateway {
         }));
     }
 
-    /// Until the next tick.
+    /// Leaves storage alone until the next tick.
     fn rest_storage(&mut self, what: &str, why: &str) {
         self.storage_resting = true;
         if self.lines.refused.admit(now()).is_some() {

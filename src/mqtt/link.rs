@@ -82,7 +82,7 @@ pub enum Qos {
 pub enum Tag {
     /// An own reading, by its position in the log.
     Reading(u64),
-    /// By number.
+    /// An alert event, by its number.
     Alert(u64),
     /// The status "online".
     Online,
@@ -127,12 +127,12 @@ pub enum Outcome {
     Return(u8),
     /// The server refused one of the filters.
     SubscriptionRefused { filter: String },
-    /// Not connected, somewhere between the name and the answer to CONNECT.
+    /// The connection failed somewhere between the name and the answer to CONNECT.
     Transport(String),
-    /// Nothing came within the time allowed.
+    /// No answer came within the time allowed.
     TimedOut,
     /// An established connection ended without a word.
     Closed,
-    /// Not even tried: an option can't be used.
+    /// An option can't be used: nothing was tried.
     Unusable(String),
 }

@@ -41,7 +41,7 @@ impl Turns {
         Some(left.min(WITH_A_CROWD))
     }
 
-    /// One was handed over.
+    /// An alert was handed to the client at `now`.
     pub const fn take(&mut self, now: Instant) {
         self.last = Some(now);
     }

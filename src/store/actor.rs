@@ -60,14 +60,14 @@ pub struct Writer {
     gateway: Option<Route<PushAlerts>>,
     cursors: Arc<Cursors>,
     stored: AlertsStored,
-    /// Away while a commit runs; opened by the first.
+    /// The ledger, opened by the first commit; `None` while a commit runs.
     ledger: Option<Box<dyn Ledger>>,
-    /// Opened by the first query.
+    /// Reading end of the ledger, opened by the first query.
     reader: Option<Arc<dyn LedgerReader>>,
     read_trouble_logged: bool,
     questions: Vec<Question>,
     phase: Phase,
-    /// Until the group time of what no commit has taken yet is over.
+    /// Timer of the group-commit delay, while one runs.
     group_timer: Option<SpawnHandle>,
     group_time_over: bool,
     /// When to look again for events to hand over.
@@ -75,9 +75,9 @@ pub struct Writer {
     stopping: bool,
     /// Tells a commit that was made slow on request that the writer stops.
     hurry: Arc<AtomicBool>,
-    /// Of the commit under way.
+    /// Start of the commit under way.
     commit_began: Option<Instant>,
-    /// Since when commits have been failing for now.
+    /// Start of the present trouble: commits fail, and are retried.
     trouble_since: Option<Instant>,
 }
 

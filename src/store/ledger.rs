@@ -122,11 +122,11 @@ pub trait LedgerReader: Send + Sync {
 /// Which events are to be published.
 #[derive(Debug, Clone, Copy)]
 pub struct PendingQuery<'a> {
-    /// Those after this number.
+    /// Number after which events are read.
     pub after: u64,
     /// Row limit; keeps the oldest.
     pub at_most: usize,
-    /// Not those of these quantities.
+    /// Quantities whose events are left out.
     pub except: &'a [Quantity],
 }
 

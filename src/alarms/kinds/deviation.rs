@@ -46,7 +46,7 @@ impl Deviation {
         Self { past: Window::new(window) }
     }
 
-    /// What is remembered, from the oldest to the newest.
+    /// Samples, oldest first.
     #[must_use]
     pub fn samples(&self) -> Vec<Sample> {
         self.past.iter().collect()

@@ -79,13 +79,13 @@ impl Flatline {
         }
     }
 
-    /// One that remembers these, from the oldest to the newest.
+    /// A memory of these slices, oldest first.
     #[must_use]
     pub fn of(slices: Vec<Slice>) -> Self {
         Self { slices: slices.into() }
     }
 
-    /// What is remembered, from the oldest to the newest.
+    /// Slices, oldest first.
     pub fn slices(&self) -> impl Iterator<Item = Slice> + '_ {
         self.slices.iter().copied()
     }

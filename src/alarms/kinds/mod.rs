@@ -54,7 +54,7 @@ pub enum Remembered {
 }
 
 impl Remembered {
-    /// From the oldest to the newest: of a flatline the least and the greatest of each of its parts.
+    /// Samples, oldest first. Each slice of a flatline gives two: its least and its greatest value.
     #[must_use]
     pub fn into_samples(self) -> Vec<Sample> {
         match self {
@@ -156,7 +156,7 @@ impl Memory {
 }
 
 impl Verdict {
-    /// Of something that is known to be broken or not.
+    /// Verdict on a reading of which enough is known.
     #[must_use]
     pub const fn known(is_broken: bool) -> Self {
         if is_broken { Self::Broken } else { Self::Kept }

@@ -19,11 +19,11 @@ pub(in crate::alarms) const BY: &str = "chattering";
 /// What chattering is. The usual starting point is three raises within a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chattering {
-    /// At least 2.
+    /// Raises that make an alarm chatter; at least 2.
     pub raises: usize,
     /// Time span that the raises lie in.
     pub within: Duration,
-    /// Over after so long without a raise.
+    /// Time without a raise after which chattering is over.
     pub calm: Duration,
 }
 

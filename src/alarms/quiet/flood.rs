@@ -18,14 +18,14 @@ use super::{NamedSummary, Summary};
 /// Rules and locations that are counted by name: a flood may come from a hundred thousand places.
 const MOST_NAMES: usize = 1_000;
 
-/// What a flood is.
+/// Limits of a flood, by the number of alarms within a time span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FloodLimits {
-    /// It begins with more than so many.
+    /// A flood begins with more alarms than this.
     pub alarms: usize,
     /// Time span that the alarms are counted in.
     pub within: Duration,
-    /// It ends with fewer than so many; at least 1, at most `alarms`.
+    /// A flood ends with fewer alarms than this; at least 1, at most `alarms`.
     pub until: usize,
 }
 
@@ -48,7 +48,7 @@ pub struct Counts {
 /// An alarm that is announced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Raise {
-    /// On the listening clock of own sensors.
+    /// Time of the raise, on the listening clock of own sensors.
     #[serde(rename = "watch")] // its name in stored states
     pub listened: Duration,
     /// Time of the raise.

@@ -26,9 +26,9 @@ pub struct Maintenance {
     pub rules: Vec<Arc<str>>,
     /// When the windows begin.
     pub schedule: Schedule,
-    /// From each beginning on. Elapsed time: a window over a change of the clocks is as long as any other.
+    /// Length of each window. Elapsed time: a window over a change of the clocks is as long as any other.
     pub lasting: Duration,
-    /// Of the schedule.
+    /// Zone of the schedule.
     pub zone: Tz,
 }
 

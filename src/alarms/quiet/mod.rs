@@ -46,9 +46,9 @@ pub struct QuietSettings {
 /// What is said of more than one transition of one alarm.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Summary {
-    /// An alarm began to chatter: raised so often within so long.
+    /// The alarm began to chatter; its raises so far.
     Chattering(chatter::Count),
-    /// It no longer does: raised so often from first to last; and whether it stands now.
+    /// The alarm no longer chatters.
     Calm {
         /// Raises while it chattered.
         raised: chatter::Count,

@@ -59,7 +59,7 @@ pub struct Largest {
 pub struct Floods {
     /// Number of floods.
     pub count: u64,
-    /// Intervals in a flood, of all, 0 to 1.
+    /// Share of intervals that belong to a flood, 0 to 1.
     pub share_of_time: f64,
     /// Length of the longest flood, in minutes; 0 without a flood.
     pub longest_minutes: u64,
@@ -81,7 +81,7 @@ pub struct Bar {
 pub struct Timeline {
     /// Length of the time a bar stands for, in minutes.
     pub bar_minutes: u64,
-    /// At most [`BARS`].
+    /// Bars, oldest first; at most [`BARS`].
     pub bars: Vec<Bar>,
 }
 
@@ -94,7 +94,7 @@ pub(super) struct Rates {
     pub busy: u64,
     /// Most alarms in one interval.
     pub most: u64,
-    /// Start of that interval; the first of equals.
+    /// Start of the interval with the most alarms; the first of equals.
     pub most_at: Option<DateTime<Utc>>,
     /// Floods of the period.
     pub floods: Floods,

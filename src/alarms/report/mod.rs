@@ -34,7 +34,7 @@ pub const LONGEST_DAYS: i64 = 3_660;
 /// The least number of days that the published targets are meant for.
 pub const TARGET_DAYS: i64 = 30;
 
-/// From `from` on, until before `to`.
+/// Time span that is measured: `from` included, `to` excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Period {
     #[serde(serialize_with = "written")]
@@ -102,7 +102,7 @@ pub struct Transition {
     pub at: DateTime<Utc>,
     /// Name of the rule.
     pub rule: Arc<str>,
-    /// As it is stored: an adopted history may hold what is no id today.
+    /// Sensor of the alarm, as it is stored: an adopted history may hold what is no id today.
     pub sensor_id: Arc<str>,
     /// Location of the sensor; may be empty.
     pub location: Arc<str>,
@@ -130,7 +130,7 @@ pub struct PriorityShare {
     pub priority: &'static str,
     /// Alarms raised with this priority.
     pub raised: u64,
-    /// Of all raised, 0 to 1.
+    /// Share of all alarms raised, 0 to 1.
     pub share: f64,
 }
 
@@ -147,10 +147,10 @@ pub struct Measures {
     pub intervals: u64,
     /// Most alarms in one interval.
     pub most_in_10_minutes: u64,
-    /// When the interval that had the most began.
+    /// Start of the interval with the most alarms; `None` without an alarm.
     #[serde(serialize_with = "written_if_any")]
     pub most_at: Option<DateTime<Utc>>,
-    /// Intervals with more than 10, of all, 0 to 1.
+    /// Share of intervals with more than 10 alarms, 0 to 1.
     pub busy_share: f64,
     /// Floods of the period.
     pub floods: Floods,
@@ -164,7 +164,7 @@ pub struct Measures {
     pub standing: u64,
     /// The ten pairs of rule and sensor that raised the most, the most first.
     pub top: Vec<Top>,
-    /// What those raised, of all, 0 to 1.
+    /// Share of all alarms that those pairs raised, 0 to 1.
     pub top_share: f64,
     /// Alarms by priority: low, medium, high, critical, and those without.
     pub priorities: [PriorityShare; 5],

@@ -16,7 +16,7 @@ const STYLE: &str = include_str!("style.css");
 pub const NOTE: &str = "Uses the measures of ISA-18.2 and IEC 62682, with their targets as publicly \
     restated: for one operator's console, over 30 days or more. It does not claim compliance.";
 
-/// Of a period shorter than the targets are meant for.
+/// Note on a period shorter than the targets are meant for.
 pub const SHORT: &str = "This period is shorter than 30 days: take the verdicts as a first look.";
 
 /// The page; `source` says where the history was read from.

@@ -15,7 +15,7 @@ use super::{Period, Transition};
 /// How many pairs of rule and sensor are kept: ten rules on ten thousand sensors, some 30 MB.
 pub const SERIES_KEPT: usize = 100_000;
 
-/// So many alarms of one pair within [`CHATTER_WITHIN`] are chatter ("three or more times in a
+/// Alarms of one pair within [`CHATTER_WITHIN`] that make it chatter ("three or more times in a
 /// minute", PAS/Hexagon; the standards name no number).
 pub const CHATTER_ALARMS: usize = 3;
 /// Time span of [`CHATTER_ALARMS`].
@@ -59,7 +59,7 @@ pub struct Top {
     pub location: String,
     /// Alarms that the pair raised in the period.
     pub raised: u64,
-    /// Of all raised, 0 to 1.
+    /// Share of all alarms raised, 0 to 1.
     pub share: f64,
 }
 

@@ -9,13 +9,13 @@ use serde::Serialize;
 use super::Measures;
 use super::intervals::FLOOD_BEGINS_ABOVE;
 
-/// In what a value is counted.
+/// Unit of a measured value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scale {
     /// Alarms, or an average of them.
     Alarms,
-    /// 0 to 1.
+    /// A share, 0 to 1.
     Share,
 }
 
@@ -28,7 +28,7 @@ pub struct Target {
     pub value: f64,
     /// Unit of the value.
     pub scale: Scale,
-    /// For a person to read.
+    /// The target, for a person to read.
     pub target: &'static str,
     /// `None` when no alarm was raised that the target could speak of.
     pub is_met: Option<bool>,

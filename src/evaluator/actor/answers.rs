@@ -26,7 +26,7 @@ pub(super) type Applied = Vec<(Position, ActionRecord)>;
 /// Outcomes on their way to who waits for them.
 #[derive(Default)]
 pub(super) struct Answers {
-    /// In the batch that is being gathered.
+    /// Outcomes of the batch that is being gathered.
     applied: Applied,
     /// Batches with actions that are being confirmed.
     confirming: usize,
@@ -38,7 +38,7 @@ impl Answers {
         self.applied.append(&mut applied);
     }
 
-    /// For the batch that leaves now.
+    /// Takes the outcomes for the batch that leaves now.
     pub fn take_applied(&mut self) -> Applied {
         std::mem::take(&mut self.applied)
     }

@@ -1,4 +1,7 @@
 //! The reading end of a journal: follows the writer, one segment at a time.
+//!
+//! Always: each record after the start comes out once, in the order of positions; an unreadable place is passed
+//! over. Never: a record beyond the position up to which the caller asks, or a write.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};

@@ -1,4 +1,7 @@
 //! The writing end of a journal: appends, rotates, deletes what is done with.
+//!
+//! Always: after a failed append the next record goes to a fresh segment, so that half a frame damages nothing else.
+//! Never: two writers of one folder, which a lock on a file prevents.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions, TryLockError};

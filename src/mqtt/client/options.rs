@@ -17,8 +17,8 @@ const RECEIVE_MAXIMUM: i32 = 1000;
 /// version does nothing with today's OpenSSL.
 const CIPHERS: &str = "TLSv1.2+HIGH:!aNULL:!PSK:!SRP";
 
-/// The broker is to begin a new session: the gateway itself knows what is in flight and sends it
-/// again. Paho is to think that the session goes on after the connection, and so not to clean it.
+/// Options of the publishing client. The broker begins a new session: the gateway itself knows what is in flight
+/// and sends it again. Paho is to think that the session goes on after the connection, and so not to clean it.
 pub fn publishing_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
     let mut options = common_options(plan)?;
     match plan.version {
@@ -35,7 +35,8 @@ pub fn publishing_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> 
     Ok(options.finalize())
 }
 
-/// On 3.1.1 a session can't both begin anew and outlive its connection. So a first connection ends
+/// Options of a first connection that ends the session of the publishing client; `None` where none is needed. On
+/// 3.1.1 a session can't both begin anew and outlive its connection. So that first connection ends
 /// the old one: its message ids, begun again from 1, could be taken for those of messages whose
 /// QoS 2 exchange was cut off.
 pub fn wiping_options(plan: &Plan) -> Result<Option<paho::ConnectOptions>, Outcome> {

@@ -1,4 +1,6 @@
-//! What runs on the blocking pool: open the ledger if need be, commit, answer questions.
+//! Job on the blocking pool: opens the ledger if need be, commits, answers questions.
+//!
+//! Always: questions are answered only after a commit that succeeded, and otherwise handed back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +15,7 @@ use crate::messages::{KeptByReceiver, LoadAlerts, ResumePoint};
 use crate::store::backlog::BacklogItem;
 use crate::store::ledger::{Backend, Ledger, LedgerError};
 
-/// To be answered from the ledger as it is after the commit.
+/// Question that is answered from the ledger as it is after the commit.
 pub(super) enum Question {
     Resume {
         reply: oneshot::Sender<Answer<ResumePoint>>,

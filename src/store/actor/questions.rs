@@ -1,4 +1,7 @@
-//! What others ask the writer.
+//! Questions to the writer: about the ledger after the next commit, or answered by a reader beside the commits.
+//!
+//! Always: a question of the first kind is answered after everything sent before it is committed, and its route's
+//! permit is held until then.
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
