@@ -222,8 +222,7 @@ impl Cursor {
         Self(AtomicU64::new(position))
     }
 
-    /// Position of the last committed record.
-    /// Where it stands.
+    /// Position of the last record that the cursor is past.
     #[must_use]
     pub fn position(&self) -> Position {
         self.0.load(Ordering::Acquire)
