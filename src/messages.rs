@@ -16,9 +16,8 @@ use crate::alarms::rule::Rule;
 use crate::config::Secret;
 use crate::domain::{
     ActionRecord, AlarmState, AlertEvent, DecoderChange, Fingerprint, ListeningClocks,
-    OperatorAction, Reading, ReadingCounts, Rejected, SeriesState, StandingAlert,
+    OperatorAction, Position, Reading, ReadingCounts, Rejected, SeriesState, StandingAlert,
 };
-use crate::ingest::Position;
 
 /// Sensor → intake: log these, in this order. Answered when they are in the log.
 #[derive(Message)]

@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("locale", &["domain", "alarms"]),
     ("alarms", &["domain"]),
     ("config", &["domain", "locale", "alarms"]),
-    ("messages", &["domain", "alarms", "config", "ingest"]),
+    ("messages", &["domain", "alarms", "config"]),
     ("supervisor", &["logging"]),
     ("logging", &["config"]),
     ("wire", &["domain", "config"]),
@@ -133,8 +133,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("lettre", &["notify/mail.rs"]),
     // Storage.
     ("r2d2", &["store/sqlite"]),
-    ("r2d2_sqlite", &["store"]),
-    ("rusqlite", &["store"]), // as a part of r2d2_sqlite
+    ("r2d2_sqlite", &["store/sqlite"]),
+    ("rusqlite", &["store/sqlite"]), // as a part of r2d2_sqlite
     ("crc32fast", &["ingest/journal"]),
     // Values, time, text.
     ("foldhash", &["domain/quick.rs"]),

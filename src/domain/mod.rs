@@ -9,6 +9,7 @@ mod decoder;
 mod fingerprint;
 mod listening;
 mod operator;
+mod position;
 mod quantity;
 mod quick;
 mod reading;
@@ -24,6 +25,7 @@ pub use operator::{
     Action, ActionError, ActionRecord, AlarmName, AlarmNameError, AlarmOf, AlarmView,
     LONGEST_SHELF, Operator, OperatorAction, Refused, SHELVED_FOR, Said, ShelfView, Via,
 };
+pub use position::Position;
 pub use quantity::{Quantity, QuantityError, Unit};
 pub use quick::{QuickMap, QuickSet};
 pub use reading::{Availability, Location, Reading, Rejected, SensorId, SensorIdError};

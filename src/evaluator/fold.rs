@@ -12,10 +12,10 @@ use super::announce;
 use super::dedup::Dedup;
 use crate::alarms::engine::{Deadlines, Engine, Outcome, Past, RecordTime};
 use crate::domain::{
-    ActionRecord, AlertEvent, Fingerprint, Ingress, ListeningClocks, OperatorAction, QuickSet,
-    Reading, Rejected, SensorId,
+    ActionRecord, AlertEvent, Fingerprint, Ingress, ListeningClocks, OperatorAction, Position,
+    QuickSet, Reading, Rejected, SensorId,
 };
-use crate::ingest::{Content, Entry, Position};
+use crate::ingest::{Content, Entry};
 use crate::locale::Words;
 use crate::messages::{Judged, ResumePoint, Ruling, Store};
 

@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::journal::Position;
 use super::record::{self, Arrival};
 use super::{ActionAnswer, Log, Now};
-use crate::domain::{OperatorAction, Reading};
+use crate::domain::{OperatorAction, Position, Reading};
 
 /// Between two tries to append.
 const TRY_AGAIN: Duration = Duration::from_millis(100);

@@ -9,13 +9,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Log;
 use super::formats::{Decoded, Decoders, Formats, Message};
 use super::journal::{Frame, Reader};
 use super::log::note_unreadable;
 use super::pace::Pace;
 use super::record::{self, Arrival, Body, KEPT_BYTES, Receipt};
-use super::{Log, Position};
-use crate::domain::{Availability, DecoderChange, Ingress, OperatorAction, Reading, Rejected};
+use crate::domain::{
+    Availability, DecoderChange, Ingress, OperatorAction, Position, Reading, Rejected,
+};
 use crate::logging::LineLimit;
 
 /// Records in one poll: enough to spread the cost of a hand-over, few enough not to hold an arbiter for more

@@ -18,14 +18,14 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use super::journal::{Frame, Journal, JournalError, Position, Recovery};
+use super::journal::{Frame, Journal, JournalError, Recovery};
 use super::listening::Listening;
 use super::record::{self, Arrival, Receipt};
 use super::replies::Replies;
 use super::trouble::Trouble;
 use super::{ActionAnswer, sync};
 use crate::config::Durability;
-use crate::domain::{Ingress, ListeningClocks};
+use crate::domain::{Ingress, ListeningClocks, Position};
 use crate::messages::Cursors;
 
 /// Bytes of log that may wait for evaluation and storage: a million readings or so, an hour of a locked

@@ -29,7 +29,6 @@ mod trouble;
 
 pub use consumer::{Content, Entry, LogConsumer, Polled};
 pub use intake::{Intake, IntakeSettings};
-pub use journal::Position;
 pub use log::{Log, Now, Resume, Settings};
 pub use own_readings::appended as own_readings_appended;
 pub use own_readings::{OwnReadings, PUBLICATION_CAPACITY, Published};

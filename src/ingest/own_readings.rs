@@ -7,11 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Log;
 use super::journal::Reader;
 use super::log::note_unreadable;
 use super::record::{self, Body};
-use super::{Log, Position};
-use crate::domain::Reading;
+use crate::domain::{Position, Reading};
 
 /// Own readings that may wait for publication, on disk: past it the oldest are skipped. Four sensors at 2 s ride
 /// out seven hours without a broker, a hundred at 2 s a quarter of an hour.

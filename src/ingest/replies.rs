@@ -9,8 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::Position;
-use crate::domain::ActionRecord;
+use crate::domain::{ActionRecord, Position};
 
 /// Outcome of an operator's action, or why it is not known.
 pub type ActionAnswer = Result<ActionRecord, String>;

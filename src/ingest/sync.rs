@@ -3,12 +3,13 @@
 //! Always: many who wait share one wait for the device; a record that a failed sync may have lost is appended
 //! again by whoever waits for it. Never: a later sync taken for proof of an earlier one that failed.
 
+use crate::domain::Position;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Log;
-use super::journal::{Journal, Position};
+use super::journal::Journal;
 
 /// What the device is known to have.
 #[derive(Debug)]

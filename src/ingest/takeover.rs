@@ -10,10 +10,10 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::journal::{Journal, JournalError, Position, Reader, Recovery};
+use super::journal::{Journal, JournalError, Reader, Recovery};
 use super::log::Refusal;
 use super::{Log, own_reading, record};
-use crate::domain::Reading;
+use crate::domain::{Position, Reading};
 
 const READING: u8 = 1;
 const DONE: u8 = 2;

@@ -8,8 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::domain::Reading;
-use crate::ingest::{Position, Published};
+use crate::domain::{Position, Reading};
+use crate::ingest::Published;
 
 /// Where publication stands.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use log::{error, info, warn};
 use super::actor::{Gateway, now};
 use super::link::{Command, Outgoing, Qos, Tag};
 use super::publication::Progress;
-use crate::domain::Reading;
-use crate::ingest::{PUBLICATION_CAPACITY, Position, own_readings_appended};
+use crate::domain::{Position, Reading};
+use crate::ingest::{PUBLICATION_CAPACITY, own_readings_appended};
 use crate::wire::payload;
 
 /// The target of the line that each published reading has.

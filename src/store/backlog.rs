@@ -10,8 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 
 use super::ledger::Work;
-use crate::domain::AlertEvent;
-use crate::ingest::journal::Position;
+use crate::domain::{AlertEvent, Position};
 use crate::messages::{KeepReceiver, Store};
 use crate::supervisor::Routed;
 

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::config::{Durability, StorageConfig};
-use crate::domain::{AlertEvent, Fingerprint, ListeningClocks, Quantity, Reading};
-use crate::ingest::Position;
+use crate::domain::{AlertEvent, Fingerprint, ListeningClocks, Position, Quantity, Reading};
 use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, ResumePoint, Store};
 
 /// What storage needs to know of the configuration.

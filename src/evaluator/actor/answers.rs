@@ -9,8 +9,7 @@ use actix::prelude::*;
 
 use super::super::clock::Deadline;
 use super::Evaluator;
-use crate::domain::ActionRecord;
-use crate::ingest::Position;
+use crate::domain::{ActionRecord, Position};
 use crate::messages::ConfirmCommitted;
 use crate::supervisor::Route;
 

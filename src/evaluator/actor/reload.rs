@@ -4,6 +4,7 @@
 //! record on; whatever incarnation comes next begins with them. So no record is evaluated by other rules when it
 //! is evaluated again.
 
+use crate::domain::Position;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::prelude::*;
@@ -14,7 +15,6 @@ use super::super::clock;
 use super::super::fold::Effects;
 use super::Evaluator;
 use super::answers::committed;
-use crate::ingest::Position;
 use crate::messages::ReloadRules;
 pub use crate::messages::Ruling;
 use crate::supervisor::Routed;

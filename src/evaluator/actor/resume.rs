@@ -11,8 +11,7 @@ use tokio::sync::Notify;
 use super::super::clock::Deadline;
 use super::super::fold::{Effects, Fold};
 use super::EvaluatorSettings;
-use crate::domain::DecoderChange;
-use crate::ingest::Position;
+use crate::domain::{DecoderChange, Position};
 use crate::messages::{LoadResumePoint, ReadingStream, ResumePoint, Store};
 use crate::supervisor::Route;
 

@@ -12,6 +12,8 @@
 //! Holds always: a frame is accepted only whole and with a matching checksum. Never: a payload that
 //! differs from what was written.
 
+use crate::domain::Position;
+
 /// Where a frame begins.
 const MARKER: [u8; 4] = [0xF7, b'V', b'G', b'J'];
 
@@ -20,9 +22,6 @@ pub const HEADER_BYTES: usize = 20;
 
 /// The longest payload: a message is at most 64 KiB and its topic as much again.
 pub const MAX_PAYLOAD_BYTES: usize = 1 << 20;
-
-/// A record's place in its journal: 1 for the first ever, one more for each after.
-pub type Position = u64;
 
 /// A frame found in a segment's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ mod reader;
 mod segment;
 mod writer;
 
-pub use frame::{Frame, MAX_PAYLOAD_BYTES, Position};
+pub use frame::{Frame, MAX_PAYLOAD_BYTES};
 pub use reader::{Reader, Record};
 pub use writer::{Journal, Recovery};
 

@@ -3,12 +3,13 @@
 //! Always: each record after the start comes out once, in the order of positions; an unreadable place is passed
 //! over. Never: a record beyond the position up to which the caller asks, or a write.
 
+use crate::domain::Position;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
-use super::frame::{self, Found, Frame, Position};
+use super::frame::{self, Found, Frame};
 use super::segment;
 use super::writer::list;
 

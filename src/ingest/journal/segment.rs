@@ -2,10 +2,11 @@
 //! but frames inside; the version before left zeros after the last one when it was killed.
 //! Pure, except for the names.
 
+use crate::domain::Position;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::frame::{self, Found, Frame, Position};
+use super::frame::{self, Found, Frame};
 
 const EXTENSION: &str = "journal";
 

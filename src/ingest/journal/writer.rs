@@ -3,12 +3,13 @@
 //! Always: after a failed append the next record goes to a fresh segment, so that half a frame damages nothing else.
 //! Never: two writers of one folder, which a lock on a file prevents.
 
+use crate::domain::Position;
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
-use super::frame::{self, Frame, Position};
+use super::frame::{self, Frame};
 use super::open_segment::OpenSegment;
 use super::segment::{self, Damage};
 

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::questions::Answer;
-use crate::domain::AlertEvent;
-use crate::ingest::Position;
+use crate::domain::{AlertEvent, Position};
 use crate::messages::{KeptByReceiver, LoadAlerts, ResumePoint};
 use crate::store::backlog::BacklogItem;
 use crate::store::ledger::{Backend, Ledger, LedgerError};

@@ -9,8 +9,7 @@ use super::checkpoint::{BACKSTOP_PAGES, Checkpoints};
 use super::events;
 use super::schema::{self, Found, VERSION};
 use crate::config::Durability;
-use crate::domain::{Location, Quantity, QuickMap, SensorId, Unit};
-use crate::ingest::Position;
+use crate::domain::{Location, Position, Quantity, QuickMap, SensorId, Unit};
 use crate::store::ledger::Settings;
 
 /// How long a statement waits for another program's lock before it is reported as busy. Short,

@@ -13,9 +13,9 @@ use super::database::{Database, open};
 use super::write;
 use crate::config::Durability;
 use crate::domain::{
-    AlertEvent, AlertState, Change, Location, Quantity, Reading, Rejected, SensorId, Unit, Value,
+    AlertEvent, AlertState, Change, Location, Position, Quantity, Reading, Rejected, SensorId,
+    Unit, Value,
 };
-use crate::ingest::Position;
 use crate::messages::{Judged, KeptByReceiver, LoadAlerts, ResumePoint, Store};
 use crate::store::ledger::{Backend, Ledger, LedgerError, LedgerReader, Progress, Settings, Work};
 

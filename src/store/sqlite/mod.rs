@@ -26,8 +26,7 @@ use self::resume::SeriesStates;
 use super::ledger::{
     Backend, Ledger, LedgerError, LedgerReader, PendingQuery, Progress, Settings, Work,
 };
-use crate::domain::{AlertEvent, Fingerprint, Reading};
-use crate::ingest::Position;
+use crate::domain::{AlertEvent, Fingerprint, Position, Reading};
 use crate::messages::{KeptByReceiver, LoadAlerts, ResumePoint};
 
 /// The database file of these settings.

@@ -12,9 +12,8 @@ use r2d2_sqlite::rusqlite::{self, Transaction, TransactionBehavior, params};
 use super::database::{Database, SensorsKnown};
 use super::{decoders, events, receivers, resume};
 use crate::domain::{
-    ActionRecord, AlarmState, AlertEvent, AlertState, Ingress, Reading, Rejected, time,
+    ActionRecord, AlarmState, AlertEvent, AlertState, Ingress, Position, Reading, Rejected, time,
 };
-use crate::ingest::Position;
 use crate::messages::Store;
 use crate::store::ledger::Work;
 
