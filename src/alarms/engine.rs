@@ -14,6 +14,7 @@ mod checkpoints;
 mod entries;
 mod ids;
 mod late;
+mod live;
 mod operate;
 mod quieting;
 mod recall;
@@ -43,6 +44,7 @@ use crate::domain::{
 
 use self::checkpoints::{Checkpoints, Concerned};
 use self::ids::Ids;
+pub use self::live::SeriesView;
 pub use self::quieting::Expected;
 use self::telling::tell;
 use self::time::{Cause, Looks};

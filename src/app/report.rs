@@ -2,13 +2,15 @@
 
 use std::sync::{Arc, OnceLock};
 
+use crate::evaluator::{LiveSummary, LiveTable};
 use crate::ingest::Log;
 use crate::messages::{Measured, Store};
 use crate::mqtt::Gauges;
 use crate::notify;
 use crate::supervisor::{Health, Route};
 use crate::web::report::{
-    BrokerStatus, Lag, LastError, Queue, Queues, ReceiverState, ReceiverStatus, StatusReport,
+    BrokerStatus, Lag, LastError, Queue, Queues, ReceiverState, ReceiverStatus, SeriesStatus,
+    StatusReport,
 };
 
 /// Where the report looks.
@@ -20,6 +22,7 @@ pub(super) struct Reporting {
     /// Set once the tree has been started.
     pub health: Arc<OnceLock<Health>>,
     pub log: Arc<Log>,
+    pub live: Arc<LiveTable>,
     pub store: Route<Store>,
     pub measured: Route<Measured>,
     /// Of each receiver of notifications, by its name.
@@ -34,10 +37,18 @@ impl Reporting {
             pid: std::process::id(),
             broker: BrokerStatus { name: self.broker.clone(), connected: self.gauges.connected() },
             lag: Lag { unpublished: self.log.unpublished(), uncommitted: self.log.uncommitted() },
+            series: self.series(),
             receivers: self.receivers.iter().map(|(name, it)| receiver(name, it)).collect(),
             tree: self.health.get().map(Health::report),
             queues: Queues { measured: queue(&self.measured), store: queue(&self.store) },
         }
+    }
+}
+
+impl Reporting {
+    fn series(&self) -> SeriesStatus {
+        let LiveSummary { num_series, num_standing, newest } = self.live.summary();
+        SeriesStatus { known: num_series, in_alarm: num_standing, newest }
     }
 }
 

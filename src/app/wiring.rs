@@ -20,7 +20,7 @@ use super::stores::Stores;
 use crate::broker::{self, Broker, PublishHook};
 use crate::config::{Config, Endpoint};
 use crate::domain::Ingress;
-use crate::evaluator::{AlertsFile, Evaluator, EvaluatorSettings, RuleBook};
+use crate::evaluator::{AlertsFile, Evaluator, EvaluatorSettings, LiveTable, RuleBook};
 use crate::exit::Exit;
 use crate::ingest::formats::{Formats, OriginJson};
 use crate::ingest::{Intake, IntakeSettings};
@@ -145,7 +145,9 @@ pub(super) fn wire(
     let stored = AlertsStored::default();
     let runbooks = SharedRunbooks::of(&config.rules);
     let receivers = receivers::settings(&config, &boxes.storage, &stored, &runbooks);
+    let live = Arc::new(LiveTable::default());
     let report = Reporting {
+        live: live.clone(),
         version: options.version,
         broker: gateway.broker_name(),
         gauges: gateway.gauges.clone(),
@@ -184,6 +186,7 @@ pub(super) fn wire(
             .map(|path| Arc::new(Mutex::new(AlertsFile::new(path, reopen_alerts_file)))),
         formats,
         log: log.clone(),
+        live,
         default_ingress: if is_embedded { Ingress::Embedded } else { Ingress::Remote },
         store,
         find_stored: boxes.storage.route::<FindStored>(ONE),

@@ -48,6 +48,11 @@ fn table(report: &StatusReport) -> String {
         "lag: {} own readings to publish, {} records to commit\n",
         report.lag.unpublished, report.lag.uncommitted
     );
+    let newest = report.series.newest.as_ref().map_or_else(dash, DateTime::<Utc>::to_rfc3339);
+    out += &format!(
+        "series: {}, {} in alarm, newest reading of {newest}\n",
+        report.series.known, report.series.in_alarm
+    );
     out += &format!("\n{:<24} {:<12} {:>11}  {}\n", "CHILD", "STATE", "INCARNATION", "LAST EXIT");
     if let Some(tree) = &report.tree {
         tree.children.iter().for_each(|child| out += &child_line(child));

@@ -26,6 +26,7 @@ use super::batch::Batch;
 use super::clock;
 use super::file::AlertsFile;
 use super::fold::Fold;
+use super::live::LiveTable;
 use super::time_marks;
 use crate::config::TimeStyle;
 use crate::domain::Ingress;
@@ -61,6 +62,8 @@ pub struct EvaluatorSettings {
     pub alerts_file: Option<Arc<Mutex<AlertsFile>>>,
     /// Log that is evaluated.
     pub log: Arc<Log>,
+    /// Where it shows how series are.
+    pub live: Arc<LiveTable>,
     /// Payload format of messages.
     pub formats: Formats,
     /// Way in of messages that the previous version logged.
@@ -141,6 +144,7 @@ impl Evaluator {
         self.number = number;
         self.consumer = Some(LogConsumer::new(log.clone(), formats.clone(), decoders, position));
         self.fold = fold;
+        self.settings.live.replace(self.fold.views());
         let batch = Batch::of(batch, clock::now());
         self.report(&batch.content, 0, effects);
         self.batch = (!batch.content.alerts.is_empty()).then_some(batch);
@@ -214,6 +218,7 @@ impl Evaluator {
         let (taken, is_taken) = oneshot::channel();
         batch.taken = Some(taken);
         batch.number = self.number + 1;
+        self.settings.live.update(self.fold.changed_views(&batch));
         self.fold.complete(&mut batch);
         let applied = self.answers.take_applied();
         let through = batch.through;

@@ -10,7 +10,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 
 use super::announce;
 use super::dedup::Dedup;
-use crate::alarms::engine::{Deadlines, Engine, Outcome, Past, RecordTime};
+use crate::alarms::engine::{Deadlines, Engine, Outcome, Past, RecordTime, SeriesView};
 use crate::domain::{
     ActionRecord, AlertEvent, Fingerprint, Ingress, ListeningClocks, OperatorAction, Position,
     QuickSet, Reading, Rejected, SensorId,
@@ -141,6 +141,9 @@ impl Fold {
     /// Readings that may be echoes from longer ago than dedup remembers: of an own sensor, by a broker. Whether
     /// they are stored must be known before their records are applied.
     pub fn echo_candidates(&self, entries: &[Entry]) -> Vec<Reading> {
+        if self.own.is_empty() {
+            return Vec::new();
+        }
         let by_broker = entries.iter().filter(|entry| entry.ingress != Some(Ingress::Own));
         let readings = by_broker.filter_map(|entry| match &entry.content {
             Content::Readings(readings) => Some(readings),
@@ -188,6 +191,23 @@ impl Fold {
         batch.decoders.append(&mut decoders);
         batch.through = position;
         self.add_events(outcomes, batch);
+    }
+
+    /// All series as people see them.
+    pub fn views(&self) -> impl Iterator<Item = SeriesView> {
+        self.engine.views()
+    }
+
+    /// Series that a batch changed, as people see them. To be asked before the batch is completed.
+    pub fn changed_views(&self, batch: &Store) -> impl Iterator<Item = SeriesView> {
+        let of_reading = |judged: &Judged| {
+            let Reading { sensor_id, quantity, .. } = &judged.reading;
+            self.engine.view(sensor_id, quantity)
+        };
+        let of_alarms = self.engine.series_with_changes();
+        let of_alarms =
+            of_alarms.filter_map(|(sensor, quantity)| self.engine.view(sensor, quantity));
+        batch.readings.iter().filter_map(of_reading).chain(of_alarms)
     }
 
     /// Completes a batch that goes to storage now: what changed with its records.

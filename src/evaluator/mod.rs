@@ -13,10 +13,12 @@ mod clock;
 mod dedup;
 mod file;
 mod fold;
+mod live;
 mod short_form;
 mod time_marks;
 
 pub use actor::{Evaluator, EvaluatorSettings, RuleBook};
 pub use announce::event;
 pub use file::AlertsFile;
+pub use live::{LiveChanges, LiveSummary, LiveTable};
 pub use short_form::rules as short_form;

@@ -21,6 +21,8 @@ pub struct StatusReport {
     pub broker: BrokerStatus,
     /// What waits on disk.
     pub lag: Lag,
+    /// Series of readings.
+    pub series: SeriesStatus,
     /// Receivers of notifications, in the order of the configuration.
     pub receivers: Vec<ReceiverStatus>,
     /// Supervision tree; `None` until it has been started.
@@ -45,6 +47,18 @@ pub struct Lag {
     pub unpublished: u64,
     /// Records that wait to be committed.
     pub uncommitted: u64,
+}
+
+/// Series of readings: each sensor and quantity is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesStatus {
+    /// Series that were heard, or are expected.
+    pub known: usize,
+    /// Series with an alarm that stands and that nothing withholds.
+    pub in_alarm: usize,
+    /// Time of the newest reading of all, by its sensor; `None` before the first.
+    #[serde(serialize_with = "optional_time")]
+    pub newest: Option<DateTime<Utc>>,
 }
 
 /// One receiver of notifications.
@@ -116,5 +130,48 @@ fn optional_time<S: Serializer>(at: &Option<DateTime<Utc>>, to: S) -> Result<S::
     match at {
         Some(at) => time(at, to),
         None => to.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn keys(value: &Value) -> Vec<&str> {
+        let mut keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    fn required(schema: &Value) -> Vec<&str> {
+        let mut keys: Vec<_> =
+            schema["required"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    #[test]
+    fn the_description_names_what_is_sent() {
+        let queue = Queue { depth: 1, capacity: 2 };
+        let report = StatusReport {
+            version: "1".into(),
+            pid: 1,
+            broker: BrokerStatus { name: "b".into(), connected: true },
+            lag: Lag { unpublished: 0, uncommitted: 0 },
+            series: SeriesStatus { known: 0, in_alarm: 0, newest: Some(DateTime::UNIX_EPOCH) },
+            receivers: Vec::new(),
+            tree: None,
+            queues: Queues { measured: queue, store: queue },
+        };
+        let sent = serde_json::to_value(&report).unwrap();
+        let document: Value = serde_json::from_str(include_str!("openapi.json")).unwrap();
+        let schema = &document["components"]["schemas"]["Status"];
+        assert_eq!(keys(&sent), required(schema));
+        for part in ["broker", "lag", "series"] {
+            assert_eq!(keys(&sent[part]), required(&schema["properties"][part]), "{part}");
+        }
+        assert_eq!(serde_json::from_value::<StatusReport>(sent).unwrap(), report);
     }
 }
