@@ -7,6 +7,7 @@ mod before;
 mod differential;
 mod echo;
 mod installations;
+mod locked;
 mod outage;
 mod outcome;
 mod own;
