@@ -17,3 +17,4 @@ mod snapshots;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
+mod windows;
