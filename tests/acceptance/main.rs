@@ -11,6 +11,8 @@ mod locked;
 mod outage;
 mod outcome;
 mod own;
+mod pipeline;
+mod replay_log;
 mod scale;
 mod sequence;
 mod snapshots;

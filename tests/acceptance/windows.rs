@@ -19,8 +19,10 @@ use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
 use crate::outcome::{Names, open};
+use crate::pipeline::{IN_FLIGHT, send};
 use crate::scale;
-use crate::support::wire::{self, Link};
+use crate::sequence::Message;
+use crate::support::wire::Link;
 use crate::support::{Daemon, Home, free_port, names, time};
 
 const QUICK_SERIES: usize = 120;
@@ -39,12 +41,6 @@ const KINDS: [&str; 4] = ["DEV", "RATE", "FLAT", "MEAN"];
 /// Of each kind, so many series speak so often a round: more than a window holds of an hour.
 const BUSY: usize = 2;
 const BUSY_READINGS: i32 = 20;
-
-/// Messages that may wait for their acknowledgement.
-const IN_FLIGHT: usize = 500;
-
-/// A daemon that takes nothing in for so long takes nothing in.
-const STALLED: Duration = Duration::from_secs(60);
 
 /// An unoptimised daemon judges what is left in the log, and tells of it.
 const JUDGED: Duration = Duration::from_secs(300);
@@ -91,7 +87,7 @@ impl Fleet {
         Self { random: StdRng::seed_from_u64(3600), num_series, round: 0 }
     }
 
-    fn next_round(&mut self) -> Vec<String> {
+    fn next_round(&mut self) -> Vec<Message> {
         self.round += 1;
         let mut messages = Vec::new();
         for number in 0..self.num_series {
@@ -119,13 +115,13 @@ fn begin(number: usize) -> DateTime<Utc> {
         + TimeDelta::milliseconds(i64::try_from(number).expect("few"))
 }
 
-fn reading(number: usize, value: f64, at: DateTime<Utc>) -> String {
+fn reading(number: usize, value: f64, at: DateTime<Utc>) -> Message {
     let (kind, number) = (KINDS[number % KINDS.len()], number / KINDS.len());
-    json!({
+    let reading = json!({
         "sensor_id": format!("{kind}_{number:04}"), "location": "Hall 1", "unit": "celsius",
         "temperature": (value * 1000.0).round() / 1000.0, "timestamp": at.to_rfc3339(),
-    })
-    .to_string()
+    });
+    (names::READINGS.to_owned(), reading.to_string().into_bytes())
 }
 
 struct Run {
@@ -158,7 +154,7 @@ impl Run {
     }
 
     /// Kills the daemon, starts the next one, and goes on until so many are acknowledged and there is a verdict.
-    fn kill(&mut self, messages: &[String], acknowledged: usize) -> (Link, usize) {
+    fn kill(&mut self, messages: &[Message], acknowledged: usize) -> (Link, usize) {
         self.daemon.kill();
         let (before, began) = (self.num_rows(), Instant::now());
         self.daemon = self.home.start(&self.config);
@@ -206,32 +202,6 @@ impl Run {
         assert_eq!(self.daemon.stop(), 0);
         assert_eq!(self.home.db().count(), count, "readings stored");
     }
-}
-
-/// Sends from a place on, until so many from the beginning are acknowledged; how many are then. So many `ahead` may
-/// be in flight at the end.
-fn send(
-    link: &mut Link,
-    messages: &[String],
-    (from, until): (usize, usize),
-    ahead: usize,
-) -> usize {
-    let id = |place: usize| u16::try_from(place % 50_000 + 1).expect("below 2^16");
-    let (mut sent, mut acknowledged, mut last) = (from, from, Instant::now());
-    while acknowledged < until {
-        let window = (acknowledged + IN_FLIGHT).min(until + ahead).min(messages.len());
-        let packets = (sent..window).flat_map(|place| {
-            wire::publish(names::READINGS, messages[place].as_bytes(), 1, id(place), false)
-        });
-        link.send(&packets.collect::<Vec<_>>()).expect("a connection");
-        sent = window;
-        for packet in link.receive().expect("a connection") {
-            assert_eq!((packet.head, packet.id()), (wire::PUBACK, id(acknowledged)), "in order");
-            (acknowledged, last) = (acknowledged + 1, Instant::now());
-        }
-        assert!(last.elapsed() < STALLED, "nothing acknowledged after {acknowledged}");
-    }
-    acknowledged
 }
 
 const READINGS: &str =
