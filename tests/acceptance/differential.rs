@@ -19,7 +19,7 @@ use crate::support::{SOON, require};
 /// Steps of the sensors that have rules of their own.
 const STEPS: usize = 120;
 
-const BASE: &str = r#"
+pub const BASE: &str = r#"
 [alerts.temperature]
 high = 35.0
 low = 5.0
@@ -44,7 +44,7 @@ fn rule(name: &str, kind: &str, sensors: &str, keys: &str) -> String {
 }
 
 /// Rules of every kind; `warm` is a limit that reloads change.
-fn rules(warm: f64) -> String {
+pub fn rules(warm: f64) -> String {
     let delays = "deadband = 1.0\non_delay = \"20s\"\noff_delay = \"15s\"\npriority = \"critical\"";
     let odd = "when = \"value > 22.0 && sensor(\\\"HI_1\\\").value < 20.0\"\non_delay = \"10s\"";
     let explained = "limit = 50.0\nsuppressed_by = [\"cause\"]\nsuppression_wait = \"3s\"\n\

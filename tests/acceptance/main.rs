@@ -7,12 +7,16 @@ mod before;
 mod differential;
 mod echo;
 mod installations;
+mod locked;
 mod outage;
 mod outcome;
 mod own;
+mod pipeline;
+mod replay_log;
 mod scale;
 mod sequence;
 mod snapshots;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
+mod windows;

@@ -100,13 +100,13 @@ pub struct Outcome {
 
 /// The alerts' ids by what they stand for.
 #[derive(Default)]
-struct Names {
+pub struct Names {
     by_id: HashMap<String, String>,
     counts: HashMap<String, usize>,
 }
 
 impl Names {
-    fn learn(&mut self, rule: &str, sensor: &str, id: &str) {
+    pub fn learn(&mut self, rule: &str, sensor: &str, id: &str) {
         let alarm = format!("{rule}/{sensor}#");
         if let Some(known) = self.by_id.get(id) {
             assert!(known.starts_with(&alarm), "{id} is of {known} and of {alarm}");
@@ -118,7 +118,7 @@ impl Names {
     }
 
     /// A text with the ids that stand in it replaced.
-    fn named(&self, text: &str) -> String {
+    pub fn named(&self, text: &str) -> String {
         let is_id_char = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
         let words = text.split_inclusive(|c: char| !is_id_char(c)).map(|piece| {
             let word = piece.trim_end_matches(|c: char| !is_id_char(c));
@@ -136,12 +136,12 @@ fn without_seconds(text: &str) -> String {
     if text.contains("Flood of alarms") { format!("{before} in ~{rest}") } else { text.to_owned() }
 }
 
-fn open(path: &Path) -> Connection {
+pub fn open(path: &Path) -> Connection {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags).expect("the database")
 }
 
-fn rows<const N: usize>(db: &Connection, sql: &str) -> Vec<[String; N]> {
+pub fn rows<const N: usize>(db: &Connection, sql: &str) -> Vec<[String; N]> {
     let mut query = db.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     let rows = query.query_map([], |row| {
         let column = |at| row.get::<_, String>(at);

@@ -3,8 +3,8 @@
 //! * `VIGIE_BEFORE`: the path of the binary of the version before. With it the differential run is done
 //!   quickly, with 300 sensors.
 //! * `VIGIE_ACCEPT`: a list of words, separated by commas. `full` is the differential run with 10,000
-//!   sensors; without `VIGIE_BEFORE` it builds the version before from git's history. `outage`, `echo`
-//!   and `words` are scenarios.
+//!   sensors; without `VIGIE_BEFORE` it builds the version before from git's history. `outage`, `echo`,
+//!   `locked` and `words` are scenarios; `windows` is the one of windows with 10,000 series.
 
 use crate::support::skip;
 

@@ -125,6 +125,9 @@ impl Sequence {
     }
 
     fn push(&mut self, messages: &mut Vec<Message>, message: Message) {
+        if self.sent.len() >= 2 * RECENT {
+            self.sent.drain(..RECENT);
+        }
         self.sent.push(message.clone());
         messages.push(message);
     }
