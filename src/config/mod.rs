@@ -12,6 +12,7 @@ pub mod duration;
 pub mod changes;
 
 mod alerts;
+mod connection_model;
 mod credentials;
 mod errors;
 mod expand;

@@ -230,7 +230,7 @@ impl Receiver {
         // A moment more: a timer may be early by a fraction of a millisecond.
         let wait = (due - now).to_std().unwrap_or_default() + Duration::from_millis(1);
         let wait = wait.min(LOOK_AGAIN);
-        let at = super::groups::after(now, wait);
+        let at = super::group::after(now, wait);
         if self.timer_at.is_some_and(|armed| now < armed && armed <= at) {
             return;
         }

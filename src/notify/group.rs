@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::groups::{Entry, Terms, after};
+use super::groups::{Entry, Terms};
 use crate::config::GroupLabel;
 use crate::domain::AlertEvent;
 
@@ -88,6 +88,14 @@ impl Alarm {
             is_news: self.is_news(),
         }
     }
+}
+
+/// A time so much later; the last there is for one beyond.
+pub(super) fn after(time: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(wait)
+        .ok()
+        .and_then(|wait| time.checked_add_signed(wait))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 #[cfg(test)]

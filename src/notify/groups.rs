@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use self::agenda::Agenda;
 use super::group::{Alarm, Group, Status, alarm_of, labels};
@@ -392,14 +392,6 @@ impl Groups {
             self.remove(&id);
         }
     }
-}
-
-/// A time so much later; the last there is for one beyond.
-pub(super) fn after(time: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
-    TimeDelta::from_std(wait)
-        .ok()
-        .and_then(|wait| time.checked_add_signed(wait))
-        .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::groups::after;
+use super::group::after;
 use super::outcome::Outcome;
 use crate::supervisor::Backoff;
 

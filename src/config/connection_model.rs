@@ -1,0 +1,165 @@
+//! A valid configuration's part on brokers: where they are, and the secrets that open them.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where a secret is to be read from. The secret itself is never part of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// The name of an environment variable.
+    Env(String),
+    /// A file whose first line is the secret.
+    File(PathBuf),
+}
+
+/// A secret in memory: prints as `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps a text secret.
+    #[must_use]
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The secret's text, for the one place that must send or compare it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl SecretSource {
+    /// Reads the secret anew, so that a corrected file is seen without a restart.
+    ///
+    /// # Errors
+    /// When the variable is unset or the file can't be read or is empty; never quotes the secret.
+    pub fn read(&self) -> Result<Secret, String> {
+        let text = match self {
+            Self::Env(name) => std::env::var(name)
+                .map_err(|_| format!("the environment variable {name} is not set"))?,
+            Self::File(path) => std::fs::read_to_string(path)
+                .map_err(|error| format!("{}: {error}", path.display()))?
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        };
+        if text.is_empty() { Err(format!("{self} is empty")) } else { Ok(Secret(text)) }
+    }
+}
+
+impl fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "the environment variable {name}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// User name, and where the password is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// User name in plain text.
+    pub username: String,
+    /// Place of the password.
+    pub password: SecretSource,
+}
+
+/// The embedded broker. Not loopback implies credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerConfig {
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Account of the clients; `None` lets everyone in.
+    pub credentials: Option<Credentials>,
+    /// Certificate and key; `None` for plain TCP.
+    pub tls: Option<ServerTls>,
+}
+
+/// Files of a TLS server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerTls {
+    /// Certificate chain, PEM.
+    pub cert: PathBuf,
+    /// Private key, PEM.
+    pub key: PathBuf,
+}
+
+/// The MQTT connection.
+#[derive(Debug, Clone)]
+pub struct MqttConfig {
+    /// Broker to which it connects.
+    pub endpoint: Endpoint,
+    /// How the log calls the broker; the locale names the embedded one when this is absent.
+    pub name: Option<String>,
+    /// Account at the broker.
+    pub credentials: Option<Credentials>,
+    /// TLS of the client.
+    pub tls: ClientTls,
+    /// Client id.
+    pub client_id: String,
+    /// Version of MQTT.
+    pub version: MqttVersion,
+    /// Keep-alive interval.
+    pub keep_alive: Duration,
+    /// First level of every topic.
+    pub topic_prefix: String,
+    /// Topics on which own readings are published.
+    pub reading_topic: ReadingTopic,
+}
+
+/// A broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// The broker in this process.
+    Embedded,
+    /// A broker elsewhere.
+    Remote {
+        /// Host name or address.
+        host: String,
+        /// TCP port.
+        port: u16,
+        /// Whether the connection uses TLS.
+        tls: bool,
+    },
+}
+
+/// Files and settings of a TLS client.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientTls {
+    /// In place of the system's roots.
+    pub ca_file: Option<PathBuf>,
+    /// A client certificate and its key, PEM.
+    pub client_cert: Option<(PathBuf, PathBuf)>,
+    /// Accepts any certificate. For tests only.
+    pub insecure_skip_verify: bool,
+}
+
+/// Version of MQTT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MqttVersion {
+    /// MQTT 3.1.1.
+    V3_1_1,
+    /// MQTT 5.
+    V5,
+}
+
+/// Topics on which own readings are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadingTopic {
+    /// `factory/sensors/temperature`
+    Shared,
+    /// `factory/sensors/temperature/TEMP_001`
+    PerSensor,
+}
