@@ -1,0 +1,64 @@
+//! The embedded broker, and the gateway to whichever broker the daemon publishes to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::{Common, Mailboxes, ONE, phase, signalled};
+use crate::broker::{self, Broker, PublishHook};
+use crate::messages::{BrokerAddress, PushReport};
+use crate::mqtt::{self, Gateway};
+use crate::supervisor::{ChildSpec, Mailbox};
+
+/// How long the start waits for the first connection before sensors start without it.
+const CONNECT_AT_MOST: Duration = Duration::from_secs(5);
+
+pub(super) fn gateway_settings(common: &Common, num_sensors: usize) -> mqtt::Settings {
+    let is_embedded = common.is_embedded();
+    mqtt::Settings {
+        mqtt: common.config.mqtt.clone(),
+        times: common.config.times,
+        words: common.words,
+        sensors: num_sensors,
+        version: common.options.version.to_owned(),
+        embedded: is_embedded.then(|| common.embedded.clone()),
+        log: common.log.clone(),
+        formats: common.formats.clone(),
+        subscribes: !is_embedded,
+        gauges: Arc::default(),
+    }
+}
+
+pub(super) fn gateway_routes(boxes: &Mailboxes) -> mqtt::Routes {
+    mqtt::Routes { report: boxes.storage.route::<PushReport>(ONE) }
+}
+
+pub(super) fn gateway(
+    mailbox: Mailbox<Gateway>,
+    settings: mqtt::Settings,
+    routes: mqtt::Routes,
+) -> ChildSpec<Gateway> {
+    ChildSpec::critical("gateway", mailbox, mqtt::factory(settings, routes))
+        .phase(phase::GATEWAY)
+        .readiness(signalled(CONNECT_AT_MOST))
+}
+
+/// `None` without a `[broker]`.
+pub(super) fn broker(
+    mailbox: Mailbox<Broker>,
+    common: &Common,
+    address: watch::Sender<Option<BrokerAddress>>,
+) -> Option<ChildSpec<Broker>> {
+    let broker = common.config.broker.as_ref()?;
+    let hook = PublishHook { log: common.log.clone(), formats: common.formats.clone() };
+    let settings = broker::Settings {
+        listen: broker.listen,
+        credentials: broker.credentials.clone(),
+        tls: broker.tls.clone(),
+        hook: Some(hook),
+        words: common.words,
+    };
+    let spec = ChildSpec::critical("broker", mailbox, Broker::factory(settings, address));
+    Some(spec.phase(phase::BROKER))
+}

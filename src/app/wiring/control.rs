@@ -1,0 +1,93 @@
+//! What people ask the daemon, and what changes it while it runs: the API, its report, the reload.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::super::api::Reading;
+use super::super::fleet::Fleet;
+use super::super::reload::{Reloader, ReloaderSettings, Running};
+use super::super::report::Reporting;
+use super::{Common, Mailboxes, ONE, intake, phase};
+use crate::messages::{Reload, ReloadRules};
+use crate::mqtt;
+use crate::notify::{self, SharedRunbooks};
+use crate::supervisor::{ChildSpec, GroupSpec, Mailbox};
+use crate::web::{self, Web};
+
+/// A reload under way, and one that waits: whatever asks then is served by that one, which has not read
+/// the file yet.
+const RELOAD_ROOM: usize = 2;
+
+/// A reload that is under way when all stops is broken off.
+const RELOAD_SHUTDOWN: Duration = Duration::from_millis(500);
+
+pub(super) fn reporting(
+    common: &Common,
+    gateway: &mqtt::Settings,
+    receivers: &[notify::Settings],
+) -> Reporting {
+    Reporting {
+        version: common.options.version,
+        broker: gateway.broker_name(),
+        gauges: gateway.gauges.clone(),
+        health: common.health.clone(),
+        log: common.log.clone(),
+        live: common.live.clone(),
+        store: common.store.clone(),
+        measured: common.measured.clone(),
+        receivers: receivers.iter().map(|it| (it.name.clone(), it.gauges.clone())).collect(),
+    }
+}
+
+pub(super) fn web_settings(common: &Common, boxes: &Mailboxes, report: Reporting) -> web::Settings {
+    let config = &common.config;
+    let (alarms, alerts) = {
+        let reading = Arc::new(Reading::new(&config.storage.path));
+        (reading.clone(), reading)
+    };
+    web::Settings {
+        database: config.storage.path.clone(),
+        listen: config.web.listen,
+        token: config.web.token.clone(),
+        address: Arc::default(),
+        times: config.times,
+        words: common.words,
+        status: Arc::new(move || report.now()),
+        reload: boxes.reload.route::<Reload>(RELOAD_ROOM),
+        operate: intake::operate(boxes),
+        alarms: Arc::new(move || alarms.alarms()),
+        alerts: Arc::new(move |asked| alerts.alerts(asked)),
+    }
+}
+
+pub(super) fn web(mailbox: Mailbox<Web>, settings: web::Settings) -> ChildSpec<Web> {
+    ChildSpec::critical("web", mailbox, Web::factory(settings)).phase(phase::STORAGE)
+}
+
+pub(super) fn reloader(
+    common: &Common,
+    boxes: &Mailboxes,
+    group: &GroupSpec,
+    fleet: Fleet,
+    runbooks: SharedRunbooks,
+) -> ReloaderSettings {
+    ReloaderSettings {
+        file: common.options.config.clone(),
+        group: group.handle(),
+        rules: boxes.alerts.route::<ReloadRules>(ONE),
+        runbooks,
+        words: common.words,
+        running: Arc::new(Mutex::new(Running { config: common.config.clone(), fleet })),
+    }
+}
+
+pub(super) fn reload(
+    mailbox: Mailbox<Reloader>,
+    settings: ReloaderSettings,
+) -> ChildSpec<Reloader> {
+    ChildSpec::critical("reload", mailbox, settings.factory())
+        .phase(phase::CONTROL)
+        .shutdown(RELOAD_SHUTDOWN)
+}

@@ -1,0 +1,201 @@
+//! The wiring: which actors there are, who sends what to whom, and how much may wait on the way.
+//!
+//! One file for each part of the tree: what it is made from, its child, and the room of the routes that lead to it.
+
+#![expect(clippy::disallowed_methods, reason = "uptime counts from here")]
+
+mod brokers;
+mod control;
+mod evaluation;
+mod intake;
+mod storage;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::Options;
+use super::fleet::Fleet;
+use super::receivers;
+use super::reload::Reloader;
+use super::stores::Stores;
+use crate::broker::Broker;
+use crate::config::{Config, Endpoint};
+use crate::evaluator::{Evaluator, LiveTable};
+use crate::exit::Exit;
+use crate::ingest::formats::{Formats, OriginJson};
+use crate::ingest::{Intake, Log};
+use crate::locale::Words;
+use crate::messages::{AlertsStored, BrokerAddress, Measured, Reload, Store};
+use crate::mqtt::Gateway;
+use crate::notify::SharedRunbooks;
+use crate::store::Writer;
+use crate::supervisor::{Health, Mailbox, Readiness, Route, Tree};
+use crate::web::Web;
+use crate::wire::Topics;
+
+/// Questions with one asker, who waits for the answer.
+const ONE: usize = 1;
+
+/// The order of starting; stopping is the reverse.
+mod phase {
+    pub const STORAGE: u8 = 0;
+    /// Before there can be an alert, so that a receiver that is new hears the first one.
+    pub const RECEIVERS: u8 = 1;
+    pub const ALERTS: u8 = 2;
+    pub const INTAKE: u8 = 3;
+    pub const BROKER: u8 = 4;
+    pub const GATEWAY: u8 = 5;
+    pub const FLEET: u8 = 6;
+    /// What changes the others.
+    pub const CONTROL: u8 = 7;
+}
+
+/// Every mailbox, made before any actor, so that wiring may go in circles.
+#[derive(Default)]
+struct Mailboxes {
+    storage: Mailbox<Writer>,
+    alerts: Mailbox<Evaluator>,
+    intake: Mailbox<Intake>,
+    broker: Mailbox<Broker>,
+    gateway: Mailbox<Gateway>,
+    web: Mailbox<Web>,
+    reload: Mailbox<Reloader>,
+}
+
+/// What several parts of the tree are made from.
+struct Common {
+    config: Config,
+    options: Options,
+    words: &'static Words,
+    log: Arc<Log>,
+    formats: Formats,
+    live: Arc<LiveTable>,
+    /// Where the embedded broker listens, while it does.
+    embedded: watch::Receiver<Option<BrokerAddress>>,
+    /// Set once the tree has been started.
+    health: Arc<OnceLock<Health>>,
+    /// A route has its room; clones share it.
+    store: Route<Store>,
+    measured: Route<Measured>,
+}
+
+impl Common {
+    /// Whether the embedded broker is the one that the daemon publishes to.
+    fn is_embedded(&self) -> bool {
+        self.config.mqtt.endpoint == Endpoint::Embedded
+    }
+}
+
+/// The tree, ready to be started, and what must be told once it was.
+pub(super) struct Wired {
+    pub tree: Tree,
+    pub health: Arc<OnceLock<Health>>,
+    pub reload: Route<Reload>,
+}
+
+pub(super) fn wire(
+    mut config: Config,
+    options: Options,
+    stores: Stores,
+    reopen_alerts_file: Arc<AtomicBool>,
+) -> Wired {
+    let Stores { log, cursors, storage } = stores;
+    let boxes = Mailboxes::default();
+    let (address, embedded) = watch::channel(None);
+    let topics = Topics::new(&config.mqtt.topic_prefix, config.mqtt.reading_topic);
+    let measured = intake::measured(&boxes);
+    let mut fleet = Fleet::new(config.times, measured.clone());
+    let evaluated = evaluation::rules(&config);
+    let group = fleet.group(config.fleet, std::mem::take(&mut config.sensors));
+    let common = Common {
+        words: config.language.words(),
+        log,
+        formats: Formats::new(vec![Box::new(OriginJson::new(topics, config.times.zone))]),
+        live: Arc::default(),
+        embedded,
+        health: Arc::default(),
+        store: storage::store(&boxes),
+        measured,
+        config,
+        options,
+    };
+    let (stored, runbooks) = (AlertsStored::default(), SharedRunbooks::of(&common.config.rules));
+    let receivers = receivers::settings(&common.config, &boxes.storage, &stored, &runbooks);
+    let gateway = brokers::gateway_settings(&common, evaluated.num_sensors);
+    let report = control::reporting(&common, &gateway, &receivers);
+    let web = control::web_settings(&common, &boxes, report);
+    let (web_address, reload) = (web.address.clone(), web.reload.clone());
+    let evaluator = evaluation::settings(&common, &boxes, evaluated, reopen_alerts_file);
+    let reloader = control::reloader(&common, &boxes, &group, fleet, runbooks);
+    let to_gateway = brokers::gateway_routes(&boxes);
+    let push = storage::push(&boxes);
+    let mut tree = Tree::new()
+        .child(storage::child(boxes.storage, storage, push, cursors, stored))
+        // Among the first and the last, since it also says how the others are.
+        .child(control::web(boxes.web, web))
+        .child(evaluation::child(boxes.alerts, evaluator))
+        .child(intake::child(boxes.intake, common.log.clone()))
+        .child(brokers::gateway(boxes.gateway, gateway, to_gateway))
+        .group(group.phase(phase::FLEET))
+        .child(control::reload(boxes.reload, reloader));
+    for receiver in receivers {
+        tree = tree.child(receivers::child(receiver).phase(phase::RECEIVERS));
+    }
+    if let Some(broker) = brokers::broker(boxes.broker, &common, address) {
+        tree = tree.child(broker);
+    }
+    let health = common.health.clone();
+    Wired { tree: watched(tree, common, web_address), health, reload }
+}
+
+const fn signalled(at_most: Duration) -> Readiness {
+    Readiness::Signalled { at_most }
+}
+
+/// Says how far the start has got, and ends a process that is stuck.
+fn watched(tree: Tree, common: Common, web_address: Arc<OnceLock<SocketAddr>>) -> Tree {
+    let started = Instant::now();
+    let Common { config, options, words, embedded, .. } = common;
+    tree.on_phase_up(move |up| match up {
+        phase::GATEWAY => log::info!(target: "vigie::app", "{}", words.starting),
+        phase::CONTROL => all_up(&options, &embedded, web_address.get(), started),
+        _ => {}
+    })
+    .watchdog(config.watchdog, |arbiter, stuck| {
+        log::error!(
+            target: "vigie::app",
+            "the thread of {arbiter} has been stuck for {stuck:?}: ending the process, so that it can be started anew"
+        );
+        std::process::exit(Exit::GaveUp.code().into());
+    })
+}
+
+/// Everything is up: says so to who waits for the ready file.
+fn all_up(
+    options: &Options,
+    embedded: &watch::Receiver<Option<BrokerAddress>>,
+    web: Option<&SocketAddr>,
+    started: Instant,
+) {
+    log::info!(target: "vigie::app", "all up after {:.1} s", started.elapsed().as_secs_f64());
+    let Some(path) = &options.ready_file else { return };
+    let broker = embedded.borrow().as_ref().map(|address| address.public.to_string());
+    let web = web.map(ToString::to_string);
+    let line = serde_json::json!({ "pid": std::process::id(), "broker": broker, "web": web });
+    if let Err(error) = write_at_once(path, &format!("{line}\n")) {
+        log::error!(target: "vigie::app", "can't write {}: {error}", path.display());
+    }
+}
+
+/// Whoever sees the file sees all of it.
+fn write_at_once(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    std::fs::write(&beside, text)?;
+    std::fs::rename(&beside, path)
+}

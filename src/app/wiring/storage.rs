@@ -1,0 +1,41 @@
+//! Storage: the ledger's one writer, and the way of alert events to the gateway.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Mailboxes, phase, signalled};
+use crate::messages::{AlertsStored, Cursors, PushAlerts, Store};
+use crate::store::{Prepared, Writer};
+use crate::supervisor::{ChildSpec, Mailbox, Route};
+
+/// Readings and alerts that may wait for a commit: some 5 MB. Enough for the next transaction while one is
+/// being synced, and for alerts to be told of for a while when the database is locked.
+const STORE_ROOM: usize = 20_000;
+
+/// Alert events on their way to the gateway: each message has one of its 20 credits at least.
+const PUSH_ROOM: usize = 20;
+
+/// How long storage may take to open its file and commit what was left.
+const OPEN_AT_MOST: Duration = Duration::from_secs(60);
+
+/// Judged batches → storage.
+pub(super) fn store(boxes: &Mailboxes) -> Route<Store> {
+    boxes.storage.route::<Store>(STORE_ROOM)
+}
+
+/// Alert events → gateway.
+pub(super) fn push(boxes: &Mailboxes) -> Route<PushAlerts> {
+    boxes.gateway.route::<PushAlerts>(PUSH_ROOM)
+}
+
+pub(super) fn child(
+    mailbox: Mailbox<Writer>,
+    prepared: Prepared,
+    push: Route<PushAlerts>,
+    cursors: Arc<Cursors>,
+    stored: AlertsStored,
+) -> ChildSpec<Writer> {
+    ChildSpec::critical("storage", mailbox, Writer::factory(prepared, Some(push), cursors, stored))
+        .phase(phase::STORAGE)
+        .readiness(signalled(OPEN_AT_MOST))
+}
