@@ -91,9 +91,10 @@ pub struct Judgement {
     pub is_one_too_many: bool,
 }
 
-/// What an engine goes on from: everything as of one commit.
-#[derive(Debug, Default)]
-pub struct Past {
+/// What an engine goes on from: everything as of one commit. Readings may come as a stream, so that they are never
+/// in memory together.
+#[derive(Debug)]
+pub struct Past<S> {
     pub clocks: ListeningClocks,
     /// Wall clock at the last record; `None` as an earlier version left it.
     pub received_at: Option<DateTime<Utc>>,
@@ -103,10 +104,25 @@ pub struct Past {
     pub series: Vec<SeriesState>,
     /// Readings stored after the checkpoint of their series, those of a series in the order they were stored.
     /// Of series without one, which no rule concerned, the last readings: a rule may be new.
-    pub since: Vec<Reading>,
+    pub since: S,
     pub alarms: Vec<AlarmState>,
     /// Alerts that stand by their events.
     pub standing: Vec<StandingAlert>,
+}
+
+#[cfg(test)]
+impl Default for Past<Vec<Reading>> {
+    fn default() -> Self {
+        Self {
+            clocks: ListeningClocks::default(),
+            received_at: None,
+            former_ingress: Ingress::default(),
+            series: Vec::new(),
+            since: Vec::new(),
+            alarms: Vec::new(),
+            standing: Vec::new(),
+        }
+    }
 }
 
 /// All alarms.

@@ -100,7 +100,8 @@ impl Fold {
         let Ruling { rules, quiet, expected } = ruling;
         self.last_event = point.last_event;
         let mut outcomes = Vec::new();
-        let since = point.since.collect::<Result<Vec<_>, _>>()?;
+        let mut failure = None;
+        let since = point.since.map_while(|read| read.map_err(|why| failure = Some(why)).ok());
         self.time = RecordTime { position, received_at: received_at.unwrap_or(started_at), clocks };
         let past = Past {
             clocks,
@@ -111,7 +112,11 @@ impl Fold {
             alarms,
             standing,
         };
-        self.engine = Engine::restore(rules, zone, past, &mut outcomes);
+        let engine = Engine::restore(rules, zone, past, &mut outcomes);
+        if let Some(why) = failure {
+            return Err(why);
+        }
+        self.engine = engine;
         for (sensor_id, rule) in self.engine.take_unread() {
             effects.notes.push(Note::Unreadable { rule, sensor_id });
         }

@@ -59,7 +59,7 @@ impl Engine {
     pub(super) fn recall(
         &mut self,
         states: Vec<SeriesState>,
-        since: &[Reading],
+        since: impl IntoIterator<Item = Reading>,
         stored: &StoredNewest,
         former: Ingress,
     ) {
@@ -79,7 +79,7 @@ impl Engine {
             }
         }
         for reading in since {
-            self.remember(reading, stored, former);
+            self.remember(&reading, stored, former);
         }
         for (key, lateness) in lateness {
             self.resume_late(&key, lateness);

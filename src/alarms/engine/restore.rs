@@ -11,7 +11,7 @@ use super::super::series::{Entry, Newest, is_timed};
 use super::recall::{self, StoredAlarm};
 use super::time::Cause;
 use super::{Engine, Key, Outcome, Past, quieting, tell};
-use crate::domain::{AlarmState, SensorId, StandingAlert};
+use crate::domain::{AlarmState, Reading, SensorId, StandingAlert};
 
 /// Names an alarm.
 type Of = (SensorId, Arc<str>);
@@ -22,7 +22,10 @@ impl Engine {
     /// from now. What its rule no longer allows to stand is closed, and so is an alert whose alarm can't be
     /// read any more.
     #[must_use]
-    pub fn restore(rules: Vec<Rule>, zone: Tz, past: Past, out: &mut Vec<Outcome>) -> Self {
+    pub fn restore<S>(rules: Vec<Rule>, zone: Tz, past: Past<S>, out: &mut Vec<Outcome>) -> Self
+    where
+        S: IntoIterator<Item = Reading>,
+    {
         let Past { clocks, received_at, former_ingress, series, since, alarms, standing } = past;
         let mut engine = Self::new(rules, zone);
         engine.clocks = clocks;
@@ -41,7 +44,7 @@ impl Engine {
                 Err(alarm) => unreadable.push(alarm),
             }
         }
-        engine.recall(series, &since, &recall::newest_of(&readable), former_ingress);
+        engine.recall(series, since, &recall::newest_of(&readable), former_ingress);
         let with_state: HashSet<_> = readable.iter().map(|alarm| of(&alarm.state)).collect();
         for alarm in readable {
             engine.take_back(alarm, out);
