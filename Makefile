@@ -47,7 +47,7 @@ deny: ## licences, sources and versions of all libraries (the first time it buil
 # Figures (`make bench`) stand apart: they want a machine of their own.
 accept: setup deny chaos ## what `make test` has no time for: licences, chaos and acceptance in full (an hour)
 	@if [ -d tests/acceptance ]; then \
-	  VIGIE_ACCEPT=full,outage,echo,locked,windows,words cargo test --locked --test acceptance -- --test-threads=1 --nocapture; \
+	  VIGIE_ACCEPT=full,outage,echo,locked,windows,replay,backlog,words cargo test --locked --test acceptance -- --test-threads=1 --nocapture; \
 	fi
 
 chaos: setup ## kills, outages, full disks and panics by the dozen: no reading lost, none doubled (forty minutes)

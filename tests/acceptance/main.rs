@@ -3,6 +3,7 @@
 //!
 //! `cargo test` runs what is quick. The rest is asked for: see [`scale`].
 
+mod backlog;
 mod before;
 mod differential;
 mod echo;

@@ -125,8 +125,12 @@ fn the_api_and_the_status_of_a_first_run() {
         "openapi.json",
         &format!("{}\n", serde_json::to_string_pretty(&described).expect("JSON")),
     );
-    let output = run_vigie(&home, &["status", "--json", "-c", "vigie.toml"]);
-    let status: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let mut status = Value::Null;
+    daemon.wait_until("a reading is evaluated", SOON, || {
+        let output = run_vigie(&home, &["status", "--json", "-c", "vigie.toml"]);
+        status = serde_json::from_slice(&output.stdout).expect("JSON");
+        status["series"]["newest"].is_string()
+    });
     let mut lines = BTreeSet::new();
     shape("", &status, &mut lines);
     let lines: String = lines.into_iter().map(|line| line + "\n").collect();
