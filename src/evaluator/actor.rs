@@ -218,7 +218,7 @@ impl Evaluator {
         let (taken, is_taken) = oneshot::channel();
         batch.taken = Some(taken);
         batch.number = self.number + 1;
-        self.settings.live.update(self.fold.changed_views(&batch));
+        self.settings.live.update(self.fold.changed_views(&batch).into_iter());
         self.fold.complete(&mut batch);
         let applied = self.answers.take_applied();
         let through = batch.through;

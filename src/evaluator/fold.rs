@@ -199,15 +199,14 @@ impl Fold {
     }
 
     /// Series that a batch changed, as people see them. To be asked before the batch is completed.
-    pub fn changed_views(&self, batch: &Store) -> impl Iterator<Item = SeriesView> {
-        let of_reading = |judged: &Judged| {
-            let Reading { sensor_id, quantity, .. } = &judged.reading;
-            self.engine.view(sensor_id, quantity)
-        };
-        let of_alarms = self.engine.series_with_changes();
-        let of_alarms =
-            of_alarms.filter_map(|(sensor, quantity)| self.engine.view(sensor, quantity));
-        batch.readings.iter().filter_map(of_reading).chain(of_alarms)
+    pub fn changed_views(&self, batch: &Store) -> Vec<SeriesView> {
+        let by_reading = batch.readings.iter().map(|Judged { reading, .. }| reading);
+        let by_reading = by_reading.map(|reading| (&reading.sensor_id, &reading.quantity));
+        let by_alarm =
+            self.engine.series_with_changes().map(|(sensor, quantity)| (sensor, quantity));
+        let mut seen = QuickSet::default();
+        let once = by_reading.chain(by_alarm).filter(|key| seen.insert(*key));
+        once.filter_map(|(sensor, quantity)| self.engine.view(sensor, quantity)).collect()
     }
 
     /// Completes a batch that goes to storage now: what changed with its records.

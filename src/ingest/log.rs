@@ -191,9 +191,10 @@ impl Log {
 
     /// Reads all clocks. To be called each second at least, or the listening clocks fall behind.
     pub fn now(&self) -> Now {
-        let is_taking = self.is_taking();
+        let now = Instant::now();
+        let is_taking = !self.trouble().keeps_waiting(now);
         let mut listening = self.listening();
-        let clocks = listening.read(is_taking, Instant::now());
+        let clocks = listening.read(is_taking, now);
         let runs = Ingress::ALL.map(|ingress| listening.runs(ingress));
         Now { wall: Utc::now(), clocks, runs }
     }
@@ -306,7 +307,11 @@ impl Log {
 
     /// Records that a message got in: present trouble is over.
     pub(super) fn note_accepted(&self) {
-        self.trouble().is_over(Instant::now());
+        let mut trouble = self.trouble();
+        // Each message comes by here: the clock is read only where there is something to say.
+        if !trouble.is_none() {
+            trouble.is_over(Instant::now());
+        }
     }
 
     fn append(&self, record: &[u8], on_append: impl FnMut(Position)) -> Result<Position, Refusal> {

@@ -52,7 +52,7 @@ impl Trouble {
         self.since.is_some() && self.refused_at.is_some_and(waits)
     }
 
-    #[cfg(test)]
+    /// Whether there is none.
     pub const fn is_none(&self) -> bool {
         self.since.is_none()
     }

@@ -106,6 +106,10 @@ pub(in crate::store) fn put_series(
     connection: &Connection,
     series: &[SeriesState],
 ) -> rusqlite::Result<()> {
+    if series.is_empty() {
+        return Ok(());
+    }
+    let reached = [last_id(connection, Table::Temperatures)?, last_id(connection, Table::Others)?];
     for SeriesState { sensor_id, quantity, part, state } in series {
         let key = (sensor_id.as_str(), quantity.as_str(), part.as_str());
         let Some(state) = state else {
@@ -117,7 +121,7 @@ pub(in crate::store) fn put_series(
                 .execute(key)?;
             continue;
         };
-        let reaches = last_id(connection, Table::of(quantity.is_temperature()))?;
+        let reaches = reached[usize::from(!quantity.is_temperature())];
         connection
             .prepare_cached(
                 "INSERT INTO series_states (sensor_id, quantity, part, state, reaches)
