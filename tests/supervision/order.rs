@@ -90,7 +90,9 @@ fn a_hung_child_is_cut_at_its_deadline_and_nobody_elses() {
                 heard.borrow_mut().push((event.child.to_string(), Instant::now()));
             });
         let run = Run::start(tree);
-        run.until_up("blocked", 0).await;
+        for child in ["quick", "hung", "blocked"] {
+            run.until_up(child, 0).await;
+        }
         // Nothing can end this one before its time, so nobody waits for it.
         blocker.do_send(Fault::Block(MS(1_000)));
         let began = Instant::now();

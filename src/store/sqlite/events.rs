@@ -283,12 +283,12 @@ mod tests {
         let path = folder.path().join("a.db");
         let mut database = super::super::database::open(&settings(&path)).unwrap();
         insert(&database.connection, &event("a", "T", 0, AlertState::Active), false).unwrap();
-        let columns = [("site", "TEXT NOT NULL DEFAULT 'Lyon'"), ("why", "TEXT")];
+        let columns = [("plant", "TEXT NOT NULL DEFAULT 'Lyon'"), ("why", "TEXT")];
         for _ in 0..2 {
             add_missing(&mut database.connection, &columns).unwrap();
         }
-        let sql = "SELECT site FROM alerts";
-        let site: String = database.connection.query_row(sql, [], |row| row.get(0)).unwrap();
-        assert_eq!(site, "Lyon");
+        let sql = "SELECT plant FROM alerts";
+        let plant: String = database.connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(plant, "Lyon");
     }
 }
