@@ -84,17 +84,20 @@ impl Store {
 
     /// The places it takes on its route, some 250 bytes each: its rows, and what there is besides.
     #[must_use]
-    pub const fn places(&self) -> usize {
+    pub fn places(&self) -> usize {
         /// So that there are a thousand messages at most where there is room for 20,000 rows.
         const OF_ITS_OWN: usize = 20;
         /// Up to 4 KiB are kept of each.
         const OF_A_REJECTED: usize = 16;
         /// Up to 6 KiB each, with a rule that looks back.
         const OF_A_CHECKPOINT: usize = 24;
+        /// Bytes in one place.
+        const PLACE_BYTES: usize = 250;
         OF_ITS_OWN
             + self.num_rows()
             + OF_A_REJECTED * self.rejected.len()
             + OF_A_CHECKPOINT * self.series.len()
+            + self.decoders.iter().map(DecoderChange::num_bytes).sum::<usize>() / PLACE_BYTES
     }
 }
 
@@ -136,7 +139,7 @@ pub struct ResumePoint {
     pub alarms: Vec<AlarmState>,
     /// Checkpoints of series.
     pub series: Vec<SeriesState>,
-    /// Readings committed after the checkpoint of their series, in the order of their commits.
+    /// Readings committed after the checkpoint of their series, those of a table in the order of their commits.
     pub since: ReadingStream,
     /// How many of the last readings those are among.
     pub since_checkpoints: ReadingCounts,
@@ -146,13 +149,16 @@ pub struct ResumePoint {
     pub recent: RecentReadings,
 }
 
-/// Readings, read from the store as they are asked for; blocks its thread. An error ends it.
-pub struct ReadingStream(Box<dyn Iterator<Item = Result<Reading, String>> + Send>);
+/// Readings, read from the store as they are asked for, each with how many of the same table that are read again lie
+/// before it; blocks its thread. An error ends it.
+pub struct ReadingStream(Box<dyn Iterator<Item = Result<(u64, Reading), String>> + Send>);
 
 impl ReadingStream {
     /// A stream of what an iterator brings.
     #[must_use]
-    pub fn new(readings: impl Iterator<Item = Result<Reading, String>> + Send + 'static) -> Self {
+    pub fn new(
+        readings: impl Iterator<Item = Result<(u64, Reading), String>> + Send + 'static,
+    ) -> Self {
         Self(Box::new(readings))
     }
 }
@@ -164,7 +170,7 @@ impl Default for ReadingStream {
 }
 
 impl Iterator for ReadingStream {
-    type Item = Result<Reading, String>;
+    type Item = Result<(u64, Reading), String>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.0.next()

@@ -22,14 +22,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, config: &Config) -> Exit {
-    let report = match web::status(&config.storage.path) {
-        Ok(report) => report,
+    let (report, answer) = match web::status(&config.storage.path) {
+        Ok(answers) => answers,
         Err(error) => {
             eprintln!("vigie status: {error}");
             return Exit::Unavailable;
         }
     };
-    let text = if args.json { json(&report) + "\n" } else { table(&report) };
+    let text = if args.json { format!("{answer}\n") } else { table(&report) };
     let _ = std::io::stdout().write_all(text.as_bytes()); // a reader that left wants no more
     Exit::Ok
 }

@@ -10,3 +10,11 @@ pub struct DecoderChange {
     /// As the format wrote it, to be given back unread; `None` when nothing is to be kept any more.
     pub value: Option<Vec<u8>>,
 }
+
+impl DecoderChange {
+    /// Size of the value; 0 where it is forgotten.
+    #[must_use]
+    pub fn num_bytes(&self) -> usize {
+        self.value.as_ref().map_or(0, Vec::len)
+    }
+}

@@ -144,7 +144,7 @@ impl Evaluator {
         self.number = number;
         self.consumer = Some(LogConsumer::new(log.clone(), formats.clone(), decoders, position));
         self.fold = fold;
-        self.settings.live.replace(self.fold.views());
+        self.settings.live.replace(self.fold.views().collect());
         let batch = Batch::of(batch, clock::now());
         self.report(&batch.content, 0, effects);
         self.batch = (!batch.content.alerts.is_empty()).then_some(batch);
@@ -218,7 +218,7 @@ impl Evaluator {
         let (taken, is_taken) = oneshot::channel();
         batch.taken = Some(taken);
         batch.number = self.number + 1;
-        self.settings.live.update(self.fold.changed_views(&batch).into_iter());
+        self.settings.live.update(self.fold.changed_views(&batch));
         self.fold.complete(&mut batch);
         let applied = self.answers.take_applied();
         let through = batch.through;
@@ -294,7 +294,7 @@ impl Handler<GracefulStop> for Evaluator {
         self.is_stopping = true;
         self.nudge.notify_one();
         ctx.run_later(STOP_AT_MOST, |evaluator, ctx| {
-            let left = evaluator.settings.log.last().saturating_sub(evaluator.through);
+            let left = evaluator.settings.log.uncommitted();
             if left > 0 {
                 log::warn!(target: "vigie::alerts", "{left} messages could not be judged before the stop: they wait on disk for the next start");
             }

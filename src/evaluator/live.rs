@@ -18,6 +18,8 @@ pub struct LiveTable(RwLock<Table>);
 #[derive(Debug, Default)]
 struct Table {
     version: u64,
+    /// Version at which everything was replaced last.
+    begun_at: u64,
     series: QuickMap<(SensorId, Quantity), (u64, SeriesView)>,
 }
 
@@ -26,6 +28,8 @@ struct Table {
 pub struct LiveChanges {
     /// Version of the table; the one to ask from next time.
     pub version: u64,
+    /// Whether these are all series there are, since everything was replaced meanwhile.
+    pub is_all: bool,
     /// Series that changed, in no order.
     pub series: Vec<SeriesView>,
 }
@@ -49,7 +53,8 @@ impl LiveTable {
         let table = self.read();
         let is_newer = |changed: &&(u64, SeriesView)| changed.0 > version;
         let series = table.series.values().filter(is_newer).map(|(_, view)| view.clone());
-        LiveChanges { version: table.version, series: series.collect() }
+        let is_all = version < table.begun_at;
+        LiveChanges { version: table.version, is_all, series: series.collect() }
     }
 
     /// The table in figures.
@@ -65,15 +70,16 @@ impl LiveTable {
         }
     }
 
-    /// Replaces everything: what an evaluator begins with.
-    pub(super) fn replace(&self, views: impl Iterator<Item = SeriesView>) {
+    /// Replaces everything: what an evaluator begins with, and what other rules leave.
+    pub(super) fn replace(&self, views: Vec<SeriesView>) {
         let mut table = self.write();
         table.series.clear();
+        table.begun_at = table.version + 1;
         table.update(views);
     }
 
     /// Takes up series that changed.
-    pub(super) fn update(&self, views: impl Iterator<Item = SeriesView>) {
+    pub(super) fn update(&self, views: Vec<SeriesView>) {
         self.write().update(views);
     }
 
@@ -88,7 +94,7 @@ impl LiveTable {
 }
 
 impl Table {
-    fn update(&mut self, views: impl Iterator<Item = SeriesView>) {
+    fn update(&mut self, views: Vec<SeriesView>) {
         self.version += 1;
         for view in views {
             let key = (view.sensor_id.clone(), view.quantity.clone());
@@ -118,18 +124,18 @@ mod tests {
     fn a_reader_that_lags_is_told_what_changed_since() {
         let table = LiveTable::default();
         let (a, b) = (view("A", Some(1.0), None), view("B", None, None));
-        table.replace([a.clone(), b.clone()].into_iter());
+        table.replace(vec![a.clone(), b.clone()]);
         let first = table.since(0);
-        assert_eq!((first.version, first.series.len()), (1, 2));
+        assert_eq!((first.version, first.is_all, first.series.len()), (1, true, 2));
         let later = view("A", Some(2.0), Some(Priority::High));
-        table.update(std::iter::once(later.clone()));
-        assert_eq!(table.since(1), LiveChanges { version: 2, series: vec![later] });
-        assert_eq!(table.since(2), LiveChanges { version: 2, series: vec![] });
+        table.update(vec![later.clone()]);
+        assert_eq!(table.since(1), LiveChanges { version: 2, is_all: false, series: vec![later] });
+        assert_eq!(table.since(2), LiveChanges { version: 2, is_all: false, series: vec![] });
         let newest = Some(DateTime::UNIX_EPOCH);
         assert_eq!(table.summary(), LiveSummary { num_series: 2, num_standing: 1, newest });
         // An evaluator begins anew: versions go on, so nobody takes old for new.
-        table.replace(std::iter::once(b.clone()));
-        assert_eq!(table.since(2), LiveChanges { version: 3, series: vec![b] });
+        table.replace(vec![b.clone()]);
+        assert_eq!(table.since(2), LiveChanges { version: 3, is_all: true, series: vec![b] });
         assert_eq!(table.summary().newest, None);
     }
 }

@@ -178,7 +178,7 @@ mod tests {
         let rules = rules(Announce::Transitions);
         let mut closed = Vec::new();
         // The sensor's own readings are there too.
-        let since = vec![reading("T", 40.0, 0)];
+        let since = vec![(0, reading("T", 40.0, 0))];
         let past = Past { standing: vec![standing], ..Past::default() };
         let mut second = Engine::restore(rules, Tz::UTC, past, since, &mut closed);
         assert!(closed.is_empty());

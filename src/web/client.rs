@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::report::StatusReport;
@@ -48,10 +49,11 @@ pub enum AskError {
 ///
 /// # Errors
 /// When none answers, or one of another version whose answer has another shape.
-pub fn status(database: &Path) -> Result<StatusReport, AskError> {
-    let report = ask(database, "GET /api/v1/status", "", STATUS_PATIENCE)?;
-    serde_json::from_value(report)
-        .map_err(|error| AskError::Strange(format!("{error}; is the daemon of this version?")))
+pub fn status(database: &Path) -> Result<(StatusReport, Value), AskError> {
+    let answer = ask(database, "GET /api/v1/status", "", STATUS_PATIENCE)?;
+    let report = StatusReport::deserialize(&answer)
+        .map_err(|error| AskError::Strange(format!("{error}; is the daemon of this version?")))?;
+    Ok((report, answer))
 }
 
 /// Has it read its configuration again: `{"changes":…}`.

@@ -18,14 +18,28 @@ use crate::domain::{Quantity, ReadingCounts, SeriesPart, SeriesState};
 #[derive(Debug, Default)]
 pub(super) struct Checkpoints {
     now: BTreeSet<Key>,
-    /// Each with the count before the reading that changed it.
-    in_turn: VecDeque<(Key, ReadingCounts)>,
-    /// Readings judged, each of which is stored.
-    count: ReadingCounts,
+    /// By the table that their readings are stored in: temperatures, others.
+    in_turn: [InTurn; 2],
     /// Series whose lateness may not be as it is stored.
     lateness: BTreeSet<Key>,
     /// Stored parts that are of no use any more.
     gone: Vec<SeriesState>,
+}
+
+/// Series that wait for their turn, of one table.
+#[derive(Debug, Default)]
+struct InTurn {
+    /// Each with the count before the reading that changed it first, oldest first.
+    queue: VecDeque<(Key, u64)>,
+    /// Readings stored.
+    count: u64,
+}
+
+impl InTurn {
+    /// Readings stored since the oldest change.
+    fn since(&self) -> u64 {
+        self.queue.front().map_or(0, |(_, at)| self.count - at)
+    }
 }
 
 /// Which series concern rules that don't hold for them: a rule that goes by locations may hold for any
@@ -42,13 +56,31 @@ impl Checkpoints {
         self.lateness.insert(key.clone());
     }
 
+    /// A reading was judged, and is stored.
     pub fn count(&mut self, quantity: &Quantity) {
-        self.count.add(quantity);
+        self.of(quantity).count += 1;
     }
 
-    /// So many readings were restored, or lie among those.
-    pub const fn begin_at(&mut self, count: ReadingCounts) {
-        self.count = count;
+    /// While stored readings are read again: so many of the same table lie before the next one.
+    pub fn set_count(&mut self, quantity: &Quantity, count: u64) {
+        self.of(quantity).count = count;
+    }
+
+    /// So many stored readings were read again, or lie among those.
+    pub const fn end_at(&mut self, counts: ReadingCounts) {
+        self.in_turn[0].count = counts.temperatures;
+        self.in_turn[1].count = counts.others;
+    }
+
+    fn of(&mut self, quantity: &Quantity) -> &mut InTurn {
+        &mut self.in_turn[usize::from(!quantity.is_temperature())]
+    }
+
+    /// Takes the series whose change is oldest, of the table of which more would be read again.
+    fn pop(&mut self) -> Option<Key> {
+        let [temperatures, others] = &mut self.in_turn;
+        let first = if temperatures.since() >= others.since() { temperatures } else { others };
+        first.queue.pop_front().map(|(key, _)| key)
     }
 }
 
@@ -94,7 +126,7 @@ impl Engine {
         }
         let mut left = at_most;
         while left > 0
-            && let Some((key, _)) = self.checkpoints.in_turn.pop_front()
+            && let Some(key) = self.checkpoints.pop()
         {
             if let Some(series) = self.series.get_mut(&key) {
                 series.pending.is_queued = false;
@@ -108,9 +140,10 @@ impl Engine {
 
     /// How many of the last readings judged must be read on top of the checkpoints: those since the oldest
     /// change that waits for its turn.
+    #[must_use]
     pub fn since_checkpoints(&self) -> ReadingCounts {
-        let Checkpoints { in_turn, count, .. } = &self.checkpoints;
-        in_turn.front().map_or_else(ReadingCounts::default, |(_, at)| count.since(*at))
+        let [temperatures, others] = &self.checkpoints.in_turn;
+        ReadingCounts { temperatures: temperatures.since(), others: others.since() }
     }
 
     /// What a series remembers has changed; it is to be checkpointed in its turn, or with this batch.
@@ -125,8 +158,8 @@ impl Engine {
         if is_now {
             self.checkpoints.now.insert(key.clone());
         } else if !std::mem::replace(&mut series.pending.is_queued, true) {
-            let count = self.checkpoints.count;
-            self.checkpoints.in_turn.push_back((key.clone(), count));
+            let in_turn = self.checkpoints.of(&key.1);
+            in_turn.queue.push_back((key.clone(), in_turn.count));
         }
     }
 

@@ -64,7 +64,7 @@ impl Engine {
     pub(super) fn recall(
         &mut self,
         states: Vec<SeriesState>,
-        since: impl IntoIterator<Item = Reading>,
+        since: impl IntoIterator<Item = (u64, Reading)>,
         stored: &StoredNewest,
         former: Ingress,
     ) {
@@ -83,7 +83,8 @@ impl Engine {
                 self.forget_part(&key, part);
             }
         }
-        for reading in since {
+        for (num_before, reading) in since {
+            self.checkpoints.set_count(&reading.quantity, num_before);
             self.remember(&reading, stored, former);
         }
         for (key, lateness) in lateness {

@@ -22,14 +22,14 @@ impl Engine {
     /// from now. What its rule no longer allows to stand is closed, and so is an alert whose alarm can't be
     /// read any more.
     ///
-    /// `since` has the readings stored after the checkpoint of their series, those of a series in the order they
-    /// were stored; of series without one, which no rule concerned, the last readings: a rule may be new.
+    /// `since` has the readings stored after the checkpoint of their series, those of a table in the order they
+    /// were stored, each with how many of that table that are read again lie before it; of series without one, which no rule concerned, the last readings: a rule may be new.
     #[must_use]
     pub fn restore(
         rules: Vec<Rule>,
         zone: Tz,
         past: Past,
-        since: impl IntoIterator<Item = Reading>,
+        since: impl IntoIterator<Item = (u64, Reading)>,
         out: &mut Vec<Outcome>,
     ) -> Self {
         let Past { clocks, received_at, former_ingress, series, alarms, standing, .. } = past;
@@ -51,7 +51,7 @@ impl Engine {
             }
         }
         engine.recall(series, since, &recall::newest_of(&readable), former_ingress);
-        engine.checkpoints.begin_at(past.since_checkpoints);
+        engine.checkpoints.end_at(past.since_checkpoints);
         let with_state: HashSet<_> = readable.iter().map(|alarm| of(&alarm.state)).collect();
         for alarm in readable {
             engine.take_back(alarm, out);

@@ -47,18 +47,22 @@ impl StoredSeries {
     }
 
     /// Of the rows that a restart reads again those after the checkpoint of their series; all of one that has none.
-    pub fn since(&self, rows: &[Reading]) -> Vec<Reading> {
+    /// Each with the number of those before it.
+    pub fn since(&self, rows: &[Reading]) -> Vec<(u64, Reading)> {
         let mut before = ReadingCounts::default();
-        let is_since = |(at, row): &(usize, &Reading)| {
+        let counted = rows.iter().enumerate().map(|(at, row)| {
             before.add(&row.quantity);
-            let read_again = before.since(self.from);
-            let of_table = [read_again.others, read_again.temperatures];
-            let is_read_again = of_table[usize::from(row.quantity.is_temperature())] > 0;
+            let ReadingCounts { temperatures, others } = before.since(self.from);
+            (at, row, if row.quantity.is_temperature() { temperatures } else { others })
+        });
+        let is_since = |(at, row, count): &(usize, &Reading, u64)| {
+            let is_read_again = *count > 0;
             let parts = self.parts.get(&(row.sensor_id.clone(), row.quantity.clone()));
             let windows = parts.and_then(|parts| parts.get(&SeriesPart::Windows));
             windows.is_none_or(|(_, num_rows)| is_read_again && at >= num_rows)
         };
-        rows.iter().enumerate().filter(is_since).map(|(_, row)| row.clone()).collect()
+        let since = counted.filter(is_since);
+        since.map(|(_, row, count)| (count.saturating_sub(1), row.clone())).collect()
     }
 
     /// The sizes of all parts of a kind, in bytes.

@@ -36,6 +36,21 @@ pub(super) async fn restored(
     settings: EvaluatorSettings,
     is_wanted: Weak<Notify>,
 ) -> Result<Restored, String> {
+    let deadline = Deadline::after(RESUME_PATIENCE);
+    loop {
+        let (settings, is_wanted) = (settings.clone(), is_wanted.clone());
+        match restored_once(settings, is_wanted).await {
+            // A database may be read a moment later.
+            Err(_) if !deadline.is_over() => tokio::time::sleep(ASK_AGAIN).await,
+            answer => return answer,
+        }
+    }
+}
+
+async fn restored_once(
+    settings: EvaluatorSettings,
+    is_wanted: Weak<Notify>,
+) -> Result<Restored, String> {
     let mut point = resume_point(&settings.resume).await?;
     let restore = move || {
         let EvaluatorSettings { log, ruling, words, default_ingress, times, .. } = settings;

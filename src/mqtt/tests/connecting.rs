@@ -200,7 +200,12 @@ fn the_embedded_broker_is_waited_for_and_followed() {
         settings.embedded = Some(watch);
         let stage = Stage::new(settings);
         let gateway = stage.start();
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        // It has waited for the address by when somebody else is connected.
+        let stand_in = Peer::start();
+        let other = Stage::new(super::stage::settings("other", stand_in.port));
+        let connected = other.start();
+        connected.until_ready().await;
+        other.stop(connected).await;
         assert_eq!(log_of("inner"), Vec::<String>::new(), "nothing to say yet");
         publish.send(address(broker.port)).unwrap();
         gateway.until_ready().await;

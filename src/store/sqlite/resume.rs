@@ -179,7 +179,7 @@ pub(in crate::store) fn series(
         let least = || of_table.map(|(_, reach)| *reach).min().unwrap_or(i64::MAX);
         let after = noted.unwrap_or_else(least).min(last.saturating_sub(ROWS_AT_LEAST)).max(0);
         *count = last.saturating_sub(after).unsigned_abs();
-        from.push((table, after));
+        from.push(Unread { table, begin: after, after });
     }
     from.reverse(); // taken from the end
     let since = Since { reader, reaches, from, rows: Vec::new().into_iter() };
@@ -213,25 +213,40 @@ fn series_states(connection: &Connection) -> rusqlite::Result<(Vec<SeriesState>,
     Ok((states, reaches))
 }
 
+/// A table that is read.
+#[derive(Debug, Clone, Copy)]
+struct Unread {
+    table: Table,
+    /// Row id that reading began after.
+    begin: i64,
+    /// Row id to go on after.
+    after: i64,
+}
+
 /// Readings stored after the checkpoints of their series, read some at a time.
 struct Since {
     reader: PooledConnection,
     reaches: Reaches,
-    /// Tables still to be read, the next one last; each with the row id to go on after.
-    from: Vec<(Table, i64)>,
-    rows: std::vec::IntoIter<(i64, Option<Reading>)>,
+    /// Tables still to be read, the next one last.
+    from: Vec<Unread>,
+    /// Each with how many rows of its table lie before it.
+    rows: std::vec::IntoIter<(i64, u64, Option<Reading>)>,
 }
 
 impl Since {
     /// False at the end.
     fn load(&mut self) -> rusqlite::Result<bool> {
-        while let Some((table, after)) = self.from.last_mut() {
+        while let Some(Unread { table, begin, after }) = self.from.last_mut() {
+            let begin = *begin;
             let rows: Vec<_> = self
                 .reader
                 .prepare_cached(table.after_sql())?
-                .query_map(params![*after, ROWS_AT_ONCE], |row| Ok((row.get(0)?, reading(row))))?
+                .query_map(params![*after, ROWS_AT_ONCE], |row| {
+                    let id: i64 = row.get(0)?;
+                    Ok((id, (id - begin - 1).unsigned_abs(), reading(row)))
+                })?
                 .collect::<rusqlite::Result<_>>()?;
-            if let Some((last, _)) = rows.last() {
+            if let Some((last, ..)) = rows.last() {
                 *after = *last;
                 self.rows = rows.into_iter();
                 return Ok(true);
@@ -243,17 +258,17 @@ impl Since {
 }
 
 impl Iterator for Since {
-    type Item = Result<Reading, String>;
+    type Item = Result<(u64, Reading), String>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            for (id, reading) in self.rows.by_ref() {
+            for (id, num_before, reading) in self.rows.by_ref() {
                 let Some(reading) = reading else { continue };
                 let key = (reading.sensor_id, reading.quantity);
                 let is_later = self.reaches.get(&key).is_none_or(|reach| id > *reach);
                 let (sensor_id, quantity) = key;
                 if is_later {
-                    return Some(Ok(Reading { sensor_id, quantity, ..reading }));
+                    return Some(Ok((num_before, Reading { sensor_id, quantity, ..reading })));
                 }
             }
             match self.load() {

@@ -37,7 +37,7 @@ impl Bench {
         let SeriesStates { states, since, .. } =
             series(&self.database().connection, reader).unwrap();
         let since = since.map(|reading| {
-            let reading = reading.unwrap();
+            let (_, reading) = reading.unwrap();
             (reading.sensor_id.to_string(), (reading.timestamp - at(0)).num_seconds())
         });
         (states, since.collect())

@@ -143,6 +143,7 @@ fn a_restart_makes_no_silence_of_a_device_without_a_clock() {
         assert_eq!(alarms.len(), 2);
         for alarms in [alarms.clone(), alarms.into_iter().rev().collect()] {
             let since = if with_recent { heard.clone() } else { vec![] };
+            let since = since.into_iter().map(|reading| (0, reading));
             let clocks = ListeningClocks::all_at(seconds(1000));
             let past = Past { clocks, alarms, ..Past::default() };
             let mut out = Vec::new();

@@ -155,7 +155,7 @@ fn an_alarm_of_which_nothing_can_be_read_any_more_is_over() {
         rule: "warm".into(),
         state: Some(state.to_owned()),
     };
-    let since = vec![reading("T", at(5), 9.0)];
+    let since = vec![(0, reading("T", at(5), 9.0))];
     let edited = r#"{"alert_type":"HIGH_HUMIDITY","threshold":60.0,"quantity":"humidity","location":"Quai","alarm":7}"#;
     for (rules, state, said) in [
         (warm(), "{", ("HIGH_TEMPERATURE", 8.0, "temperature", "Chambre froide")),
@@ -193,4 +193,41 @@ fn an_alarm_of_which_nothing_can_be_read_and_that_did_not_stand_begins_anew() {
     assert_eq!(bench.engine.take_unread(), [], "kept anew");
     bench.wait(30);
     assert_eq!(bench.told, ["30 dead Raised"]);
+}
+
+/// However often it dies, and whichever table has more: each series comes to its turn once it is oldest.
+#[test]
+fn what_a_restart_reads_again_is_bounded_over_any_number_of_kills() {
+    const SERIES: usize = 30;
+    /// Readings to one checkpoint in turn.
+    const EACH: usize = 8;
+    let humidity = || Quantity::new("humidity").unwrap();
+    let rules = || {
+        let warm =
+            rule("warm", Kind::Rate { per_minute: 9.0, window: seconds(600) }, Timing::default());
+        vec![warm.clone(), Rule { name: "damp".into(), quantity: humidity(), ..warm }]
+    };
+    let mut engine = Engine::new(rules(), Tz::UTC);
+    let (mut stored, mut rows, mut most) = (StoredSeries::default(), Vec::new(), 0);
+    let mut out = Vec::new();
+    for number in 0..120 * SERIES {
+        let mut reading = reading(&format!("T{}", number % SERIES), at(number as u64), 5.0);
+        if number % 3 == 0 {
+            reading.quantity = humidity();
+        }
+        engine.judge(&reading, Ingress::Remote, &mut out);
+        rows.push(reading);
+        let is_turn = number % EACH == 0;
+        stored.commit(&mut engine, usize::from(is_turn), &rows);
+        // Far more often than all series have their turn.
+        if number % (SERIES + 7) == 0 {
+            let since_checkpoints = stored.since_checkpoints(&rows);
+            let past = Past { series: stored.states(), since_checkpoints, ..Past::default() };
+            engine = Engine::restore(rules(), Tz::UTC, past, stored.since(&rows), &mut out);
+            let ReadingCounts { temperatures, others } = since_checkpoints;
+            most = most.max(temperatures + others);
+        }
+    }
+    let bound = (2 * EACH * SERIES * 2) as u64;
+    assert!(most > 0 && most <= bound, "{most} of {} rows, bound {bound}", rows.len());
 }
