@@ -170,6 +170,8 @@ impl Writer {
             Ok(done) => writer.finish_job(done, ctx),
             Err(error) => writer.env.fail::<Self>(ctx, format!("the commit died: {error}")),
         }));
+        // What came during the commit before waits for this one.
+        self.watch_commit(ctx);
     }
 
     fn finish_job(&mut self, mut done: JobResult, ctx: &mut Context<Self>) {

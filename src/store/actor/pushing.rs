@@ -81,10 +81,10 @@ impl Writer {
     }
 
     /// Looks again when the commit under way has become stuck, if alerts wait for it.
-    fn watch_commit(&mut self, ctx: &mut Context<Self>) {
-        let Some(began) = self.commit_began.filter(|_| self.goes_early && !self.is_stuck()) else {
-            return;
-        };
+    pub(super) fn watch_commit(&mut self, ctx: &mut Context<Self>) {
+        // Whether it has become stuck since it was asked last doesn't matter: then this is soon.
+        let is_watched = self.goes_early && self.trouble_since.is_none();
+        let Some(began) = self.commit_began.filter(|_| is_watched) else { return };
         let after = self.push_state().wants_after();
         if self.phase == Phase::Committing
             && after.is_some_and(|after| self.backlog.has_alert_after(after))
