@@ -144,7 +144,7 @@ impl Evaluator {
         self.number = number;
         self.consumer = Some(LogConsumer::new(log.clone(), formats.clone(), decoders, position));
         self.fold = fold;
-        self.settings.live.replace(self.fold.views().collect());
+        self.settings.live.replace(self.fold.views());
         let batch = Batch::of(batch, clock::now());
         self.report(&batch.content, 0, effects);
         self.batch = (!batch.content.alerts.is_empty()).then_some(batch);

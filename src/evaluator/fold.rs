@@ -10,6 +10,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 
 use super::announce;
 use super::dedup::Dedup;
+use super::live::SeriesKey;
 use crate::alarms::engine::{Deadlines, Engine, Outcome, Past, RecordTime, SeriesView};
 use crate::domain::{
     ActionRecord, AlertEvent, Fingerprint, Ingress, ListeningClocks, OperatorAction, Position,
@@ -193,20 +194,21 @@ impl Fold {
         self.add_events(outcomes, batch);
     }
 
-    /// All series as people see them.
-    pub fn views(&self) -> impl Iterator<Item = SeriesView> {
-        self.engine.views()
+    /// Current state of all series.
+    pub fn views(&self) -> impl Iterator<Item = (SeriesKey, SeriesView)> {
+        self.engine.views().map(|(key, view)| (key.clone(), view))
     }
 
-    /// Series that a batch changed, as people see them. To be asked before the batch is completed.
-    pub fn changed_views(&self, batch: &Store) -> Vec<SeriesView> {
+    /// Current state of the series that a batch changed. To be called before the batch is completed.
+    pub fn changed_views(&self, batch: &Store) -> Vec<(SeriesKey, SeriesView)> {
         let by_reading = batch.readings.iter().map(|Judged { reading, .. }| reading);
         let by_reading = by_reading.map(|reading| (&reading.sensor_id, &reading.quantity));
         let by_alarm =
             self.engine.series_with_changes().map(|(sensor, quantity)| (sensor, quantity));
         let mut seen = QuickSet::default();
         let once = by_reading.chain(by_alarm).filter(|key| seen.insert(*key));
-        once.filter_map(|(sensor, quantity)| self.engine.view(sensor, quantity)).collect()
+        let keys = once.map(|(sensor_id, quantity)| (sensor_id.clone(), quantity.clone()));
+        keys.filter_map(|key| self.engine.view(&key).map(|view| (key, view))).collect()
     }
 
     /// Completes a batch that goes to storage now: what changed with its records.

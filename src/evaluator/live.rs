@@ -1,8 +1,8 @@
-//! The live table: the newest value and the gravest alarm of every series, for whoever shows something.
+//! The live table: newest value and gravest alarm of every series, for status, metrics and pages.
 //!
-//! Always: the evaluator alone writes it, as a batch goes to storage, and each entry bears the version it changed
-//! in; so a reader that lags asks for what changed since, and no event is the only carrier of a state.
-//! Never: more series than are judged, or a reader that holds the evaluator up for longer than a copy takes.
+//! Always: written by the evaluator alone, as a batch goes to storage. Each entry bears the version of its last
+//! change, so a lagging reader polls the changes since its version, and no event is the only carrier of a state.
+//! Never: more series than are judged, or a lock held while views are computed.
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -11,53 +11,58 @@ use chrono::{DateTime, Utc};
 use crate::alarms::engine::SeriesView;
 use crate::domain::{Quantity, QuickMap, SensorId};
 
-/// Shared by the evaluator, which writes it, and readers.
+/// Key of a series.
+pub type SeriesKey = (SensorId, Quantity);
+
+/// Handle to the shared table. Some 80 bytes a series.
 #[derive(Debug, Default)]
 pub struct LiveTable(RwLock<Table>);
 
 #[derive(Debug, Default)]
 struct Table {
     version: u64,
-    /// Version at which everything was replaced last.
-    begun_at: u64,
-    series: QuickMap<(SensorId, Quantity), (u64, SeriesView)>,
+    /// Version of the last replacement of the whole table.
+    replaced_at: u64,
+    series: QuickMap<SeriesKey, (u64, SeriesView)>,
 }
 
-/// What changed since a version.
+/// Changes since a version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveChanges {
-    /// Version of the table; the one to ask from next time.
+    /// Version of the table; the one to poll from next.
     pub version: u64,
-    /// Whether these are all series there are, since everything was replaced meanwhile.
+    /// Whether `series` is the whole table, because it was replaced since the polled version.
     pub is_all: bool,
-    /// Series that changed, in no order.
-    pub series: Vec<SeriesView>,
+    /// Changed series, in no order.
+    pub series: Vec<(SeriesKey, SeriesView)>,
 }
 
-/// The table in figures.
+/// Totals of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveSummary {
     /// Series that were heard, or are expected.
     pub num_series: usize,
-    /// Series with an alarm that stands and that nothing withholds.
+    /// Series with an active alarm that is not withheld.
     pub num_standing: usize,
     /// Time of the newest reading of all, by its sensor; `None` before the first.
     pub newest: Option<DateTime<Utc>>,
 }
 
 impl LiveTable {
-    /// Series that changed after a version; all of them after version 0. Copies them under the lock, some
-    /// milliseconds for 100,000.
+    /// Snapshot of the changes after a version; of the whole table after version 0. Copies under the lock: some
+    /// milliseconds for 100,000 series.
     #[must_use]
     pub fn since(&self, version: u64) -> LiveChanges {
         let table = self.read();
-        let is_newer = |changed: &&(u64, SeriesView)| changed.0 > version;
-        let series = table.series.values().filter(is_newer).map(|(_, view)| view.clone());
-        let is_all = version < table.begun_at;
-        LiveChanges { version: table.version, is_all, series: series.collect() }
+        let changed = table.series.iter().filter(|(_, (at, _))| *at > version);
+        LiveChanges {
+            version: table.version,
+            is_all: version < table.replaced_at,
+            series: changed.map(|(key, (_, view))| (key.clone(), *view)).collect(),
+        }
     }
 
-    /// The table in figures.
+    /// Totals of the table.
     #[must_use]
     pub fn summary(&self) -> LiveSummary {
         let table = self.read();
@@ -70,17 +75,22 @@ impl LiveTable {
         }
     }
 
-    /// Replaces everything: what an evaluator begins with, and what other rules leave.
-    pub(super) fn replace(&self, views: Vec<SeriesView>) {
-        let mut table = self.write();
-        table.series.clear();
-        table.begun_at = table.version + 1;
-        table.update(views);
+    /// Replaces the whole table, after a restart of the evaluator or a reload of rules.
+    pub(super) fn replace(&self, views: impl Iterator<Item = (SeriesKey, SeriesView)>) {
+        // The evaluator is the only writer: the version can't change meanwhile.
+        let version = self.read().version + 1;
+        let series = views.map(|(key, view)| (key, (version, view))).collect();
+        *self.write() = Table { version, replaced_at: version, series };
     }
 
-    /// Takes up series that changed.
-    pub(super) fn update(&self, views: Vec<SeriesView>) {
-        self.write().update(views);
+    /// Updates changed series.
+    pub(super) fn update(&self, views: Vec<(SeriesKey, SeriesView)>) {
+        let mut table = self.write();
+        table.version += 1;
+        let version = table.version;
+        for (key, view) in views {
+            table.series.insert(key, (version, view));
+        }
     }
 
     // Each change is whole: a poisoned lock is as good.
@@ -93,48 +103,36 @@ impl LiveTable {
     }
 }
 
-impl Table {
-    fn update(&mut self, views: Vec<SeriesView>) {
-        self.version += 1;
-        for view in views {
-            let key = (view.sensor_id.clone(), view.quantity.clone());
-            self.series.insert(key, (self.version, view));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Location, Priority, Unit, Value};
+    use crate::domain::{Priority, Value};
 
-    fn view(id: &str, value: Option<f64>, standing: Option<Priority>) -> SeriesView {
-        SeriesView {
-            sensor_id: SensorId::new(id).unwrap(),
-            quantity: Quantity::temperature(),
-            location: Location::new(""),
-            unit: Unit::new("celsius"),
+    fn view(id: &str, value: Option<f64>, standing: Option<Priority>) -> (SeriesKey, SeriesView) {
+        let view = SeriesView {
             value: value.map(|value| Value::new(value).unwrap()),
             timestamp: DateTime::UNIX_EPOCH,
             standing,
-        }
+        };
+        ((SensorId::new(id).unwrap(), Quantity::temperature()), view)
     }
 
     #[test]
-    fn a_reader_that_lags_is_told_what_changed_since() {
+    fn a_lagging_reader_polls_the_changes_since_its_version() {
         let table = LiveTable::default();
         let (a, b) = (view("A", Some(1.0), None), view("B", None, None));
-        table.replace(vec![a.clone(), b.clone()]);
+        table.replace([a, b.clone()].into_iter());
         let first = table.since(0);
         assert_eq!((first.version, first.is_all, first.series.len()), (1, true, 2));
         let later = view("A", Some(2.0), Some(Priority::High));
         table.update(vec![later.clone()]);
-        assert_eq!(table.since(1), LiveChanges { version: 2, is_all: false, series: vec![later] });
-        assert_eq!(table.since(2), LiveChanges { version: 2, is_all: false, series: vec![] });
+        let changes = LiveChanges { version: 2, is_all: false, series: vec![later] };
+        assert_eq!(table.since(1), changes);
+        assert_eq!(table.since(2), LiveChanges { series: vec![], ..changes });
         let newest = Some(DateTime::UNIX_EPOCH);
         assert_eq!(table.summary(), LiveSummary { num_series: 2, num_standing: 1, newest });
-        // An evaluator begins anew: versions go on, so nobody takes old for new.
-        table.replace(vec![b.clone()]);
+        // Versions go on over a replacement.
+        table.replace(std::iter::once(b.clone()));
         assert_eq!(table.since(2), LiveChanges { version: 3, is_all: true, series: vec![b] });
         assert_eq!(table.summary().newest, None);
     }

@@ -1,6 +1,6 @@
-//! Where evaluation resumes: the state restored from what is committed.
+//! Restore of the evaluator's state from the last commit.
 //!
-//! Always: on a thread of its own, since the readings after the checkpoints of a large fleet take seconds.
+//! Always: runs on a blocking thread; for a large fleet it takes seconds.
 //! Never: a state that is used although restoring it failed or was broken off.
 
 use std::sync::Weak;
