@@ -113,8 +113,14 @@ fn a_client_id_in_use_is_told_and_not_fought_over() {
         until("the loss is told", || log_of("taken lost").len() == 1).await;
         let line = &log_of("taken lost")[0];
         assert!(line.contains("another client has connected with the client id vigie"), "{line}");
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        // A broker that shuts down is connected to again meanwhile.
+        let script = Arc::new(Script::default());
+        script.disconnect.store(0x8B, Ordering::SeqCst);
+        let other = Stage::new(settings("shutting", fake::start(script, true)));
+        let reconnecting = other.start();
+        until("it reconnects", || log_of("Connected to shutting").len() >= 3).await;
         assert_eq!(log_of("Connected to taken").len(), 1, "it waits");
+        other.stop(reconnecting).await;
         stage.stop(gateway).await;
     });
 }
