@@ -11,12 +11,12 @@ use crate::store::{AlertFilter, History};
 use crate::web::AlertsAsked;
 
 /// Reads for the API, on its threads, through connections that are kept.
-pub(super) struct Reading {
+pub(super) struct HistoryReader {
     database: PathBuf,
     history: Mutex<Option<Arc<History>>>,
 }
 
-impl Reading {
+impl HistoryReader {
     pub fn new(database: &Path) -> Self {
         Self { database: database.to_owned(), history: Mutex::default() }
     }

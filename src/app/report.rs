@@ -30,7 +30,7 @@ pub(super) struct Reporting {
 }
 
 impl Reporting {
-    /// The daemon now; waits for nobody.
+    /// Snapshot of the daemon's state; never blocks.
     pub fn now(&self) -> StatusReport {
         StatusReport {
             version: self.version.to_owned(),

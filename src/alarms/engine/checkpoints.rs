@@ -61,12 +61,12 @@ impl Checkpoints {
         self.of(quantity).count += 1;
     }
 
-    /// While stored readings are read again: so many of the same table lie before the next one.
+    /// Sets the count during a restore, to the number of readings of the same table before the next one.
     pub fn set_count(&mut self, quantity: &Quantity, count: u64) {
         self.of(quantity).count = count;
     }
 
-    /// So many stored readings were read again, or lie among those.
+    /// Sets the counts at the end of a restore, to the numbers of readings in the range that was read.
     pub const fn end_at(&mut self, counts: ReadingCounts) {
         self.in_turn[0].count = counts.temperatures;
         self.in_turn[1].count = counts.others;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::super::api::Reading;
+use super::super::api::HistoryReader;
 use super::super::fleet::Fleet;
 use super::super::reload::{Reloader, ReloaderSettings, Running};
 use super::super::report::Reporting;
@@ -44,7 +44,7 @@ pub(super) fn reporting(
 pub(super) fn web_settings(common: &Common, boxes: &Mailboxes, report: Reporting) -> web::Settings {
     let config = &common.config;
     let (alarms, alerts) = {
-        let reading = Arc::new(Reading::new(&config.storage.path));
+        let reading = Arc::new(HistoryReader::new(&config.storage.path));
         (reading.clone(), reading)
     };
     web::Settings {

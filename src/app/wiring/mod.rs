@@ -91,7 +91,7 @@ impl Common {
     }
 }
 
-/// The tree, ready to be started, and what must be told once it was.
+/// The tree, ready to be started, and what is needed once it has been.
 pub(super) struct Wired {
     pub tree: Tree,
     pub health: Arc<OnceLock<Health>>,
@@ -192,7 +192,7 @@ fn all_up(
     }
 }
 
-/// Whoever sees the file sees all of it.
+/// Replaces the file atomically.
 fn write_at_once(path: &Path, text: &str) -> std::io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");

@@ -9,7 +9,7 @@ use crate::store::{Prepared, Writer};
 use crate::supervisor::{ChildSpec, Mailbox, Route};
 
 /// Readings and alerts that may wait for a commit: some 5 MB. Enough for the next transaction while one is
-/// being synced, and for alerts to be told of for a while when the database is locked.
+/// being synced, and for some seconds of alerts while the database is locked.
 const STORE_ROOM: usize = 20_000;
 
 /// Alert events on their way to the gateway: each message has one of its 20 credits at least.
