@@ -11,7 +11,11 @@
 //! than [`LARGEST_BODY`], or a wait without an end.
 
 mod actor;
+mod alarms;
+mod answers;
+mod assets;
 mod client;
+mod daemon;
 mod guard;
 mod input;
 pub mod report;
