@@ -5,6 +5,7 @@
 mod api;
 mod faults;
 mod fleet;
+mod live;
 mod receivers;
 mod reload;
 mod report;

@@ -18,6 +18,7 @@ mod client;
 mod daemon;
 mod guard;
 mod input;
+mod live;
 pub mod report;
 mod routes;
 
@@ -27,6 +28,7 @@ use std::sync::{Arc, OnceLock};
 pub use actor::Web;
 pub use client::{AskError, operate, reload, status};
 pub use input::AlertsAsked;
+pub use live::LiveSource;
 
 use crate::config::{SecretSource, TimeStyle};
 use crate::domain::AlarmView;
@@ -42,6 +44,9 @@ const CLI_AGENT: &str = "vigie-cli";
 
 /// Says how the daemon is; waits for nobody.
 pub type ReadStatus = dyn Fn() -> report::StatusReport + Send + Sync;
+
+/// Reads figures of the daemon, as the API shows them; waits for nobody.
+pub type ReadFigures = dyn Fn() -> serde_json::Value + Send + Sync;
 
 /// Reads all alarms that are not at rest; blocks its thread.
 pub type ReadAlarms = dyn Fn() -> Result<Vec<AlarmView>, String> + Send + Sync;
@@ -64,6 +69,16 @@ pub struct Settings {
     pub times: TimeStyle,
     /// Language of messages.
     pub words: &'static Words,
+    /// Code of that language: `en`, `fr`.
+    pub language: &'static str,
+    /// The live table.
+    pub live: Arc<dyn LiveSource>,
+    /// Reads the state of the daemon, with what only pages need.
+    pub system: Arc<ReadFigures>,
+    /// Reads the state of the broker, as far as the daemon sees it.
+    pub broker: Arc<ReadFigures>,
+    /// Called each second: what is counted becomes a rate.
+    pub sample: Arc<dyn Fn() + Send + Sync>,
     /// Reads the state of the daemon.
     pub status: Arc<ReadStatus>,
     /// Route for a reload of the configuration.

@@ -17,7 +17,8 @@ use tokio::sync::Semaphore;
 use super::answers::{error, refusal};
 use super::guard::{self, Asking, Denied, Door, Visitor};
 use super::input::Verb;
-use super::{LARGEST_BODY, Settings, alarms, assets, daemon};
+use super::live::Hub;
+use super::{LARGEST_BODY, Settings, alarms, assets, daemon, live};
 
 /// How long its answer may take: its turn, and a commit on a busy disk.
 pub(super) const ANSWER_PATIENCE: Duration = Duration::from_secs(35);
@@ -47,18 +48,20 @@ pub(super) enum Endpoint {
     Alarms,
     Alarm,
     Alerts,
+    Live,
     Change(Verb),
 }
 
 const STATUS: &str = "/api/v1/status";
 
-pub(super) const ROUTES: [(&str, Endpoint); 12] = [
+pub(super) const ROUTES: [(&str, Endpoint); 13] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
     ("/api/v1/alarms", Endpoint::Alarms),
     ("/api/v1/alarms/{id}", Endpoint::Alarm),
     ("/api/v1/alerts", Endpoint::Alerts),
+    ("/api/v1/live", Endpoint::Live),
     ("/api/v1/alarms/{id}/ack", Endpoint::Change(Verb::Ack)),
     ("/api/v1/alarms/{id}/shelve", Endpoint::Change(Verb::Shelve)),
     ("/api/v1/alarms/{id}/unshelve", Endpoint::Change(Verb::Unshelve)),
@@ -77,6 +80,7 @@ pub(super) struct Api {
     pub settings: Settings,
     pub door: Door,
     pub slots: Semaphore,
+    pub hub: Arc<Hub>,
 }
 
 pub(super) type Shared = web::Data<Api>;
@@ -127,7 +131,12 @@ impl Endpoint {
     pub const fn method(self) -> &'static str {
         match self {
             Self::Reload | Self::Change(_) => "post",
-            Self::OpenApi | Self::Status | Self::Alarms | Self::Alarm | Self::Alerts => "get",
+            Self::OpenApi
+            | Self::Status
+            | Self::Alarms
+            | Self::Alarm
+            | Self::Alerts
+            | Self::Live => "get",
         }
     }
 
@@ -139,6 +148,7 @@ impl Endpoint {
             Self::Alarms => web::get().to(alarms::alarms),
             Self::Alarm => web::get().to(alarms::alarm),
             Self::Alerts => web::get().to(alarms::alerts),
+            Self::Live => web::get().to(live::serve),
             Self::Change(verb) => web::post().to(move |request, id, payload, api| {
                 alarms::change(verb, request, id, payload, api)
             }),
@@ -190,9 +200,9 @@ fn is_admitted(request: &ServiceRequest, door: &Door) -> Result<Visitor, Denied>
 }
 
 /// The handlers' state for one door.
-pub(super) fn shared(settings: &Settings, door: Door) -> Shared {
+pub(super) fn shared(settings: &Settings, door: Door, hub: Arc<Hub>) -> Shared {
     let slots = Semaphore::new(SLOTS);
-    web::Data::from(Arc::new(Api { settings: settings.clone(), door, slots }))
+    web::Data::from(Arc::new(Api { settings: settings.clone(), door, slots, hub }))
 }
 
 #[cfg(test)]

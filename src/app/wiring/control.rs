@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 
 use super::super::api::HistoryReader;
 use super::super::fleet::Fleet;
+use super::super::live::Shown;
 use super::super::reload::{Reloader, ReloaderSettings, Running};
 use super::super::report::Reporting;
 use super::{Common, Mailboxes, ONE, intake, phase};
@@ -54,6 +55,11 @@ pub(super) fn web_settings(common: &Common, boxes: &Mailboxes, report: Reporting
         address: Arc::default(),
         times: config.times,
         words: common.words,
+        language: config.language.code(),
+        live: Arc::new(Shown(common.live.clone())),
+        system: Arc::new(|| serde_json::Value::Null),
+        broker: Arc::new(|| serde_json::Value::Null),
+        sample: Arc::new(|| ()),
         status: Arc::new(move || report.now()),
         reload: boxes.reload.route::<Reload>(RELOAD_ROOM),
         operate: intake::operate(boxes),
