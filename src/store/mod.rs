@@ -15,6 +15,7 @@ mod history;
 mod ledger;
 mod legacy;
 mod push;
+mod rollups;
 mod sqlite;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ pub use legacy::LegacyError;
 pub(crate) use sqlite::fixtures;
 pub use sqlite::query::History;
 
+pub use rollups::SharedHours;
+
 use crate::config::Durability;
 
 /// The ledger before any actor is started: opened, migrated, and free of what an earlier version left.
@@ -37,6 +40,7 @@ pub struct Prepared {
     pub(in crate::store) backend: Arc<dyn Backend>,
     pub(in crate::store) durability: Durability,
     progress: Progress,
+    hours: SharedHours,
 }
 
 impl Prepared {
@@ -63,13 +67,14 @@ impl Prepared {
 pub fn prepare(settings: Settings, receivers: &[&str]) -> Result<Prepared, LegacyError> {
     let durability = settings.durability;
     let left = beside(&settings.path, "alerts");
-    let backend: Arc<dyn Backend> = Arc::new(sqlite::Sqlite(settings));
+    let hours = SharedHours::default();
+    let backend: Arc<dyn Backend> = Arc::new(sqlite::Sqlite(settings, hours.clone()));
     let mut ledger = backend.open()?;
     ledger.retain_receivers(receivers)?;
     legacy::take_over(&left, &mut *ledger)?;
     let progress = ledger.progress()?;
     drop(ledger);
-    Ok(Prepared { backend, durability, progress })
+    Ok(Prepared { backend, durability, progress, hours })
 }
 
 /// `sensor_data.db` → `sensor_data.db.alerts`
