@@ -22,7 +22,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use actor::Writer;
-pub use history::{AlertFilter, QueryError, ReadingFilter, ReadingRow, StoredAlert};
+pub use history::{
+    AlertFilter, BucketColumns, BucketQuery, BucketSource, BucketValues, QueryError, ReadingFilter,
+    ReadingRow, Sparklines, StoredAlert,
+};
 use ledger::Backend;
 pub use ledger::{LedgerError, LedgerReader, Progress, Settings};
 pub use legacy::LegacyError;
@@ -48,6 +51,12 @@ impl Prepared {
     #[must_use]
     pub const fn progress(&self) -> Progress {
         self.progress
+    }
+
+    /// Handle to the hours of history that are not written yet.
+    #[must_use]
+    pub fn hours(&self) -> SharedHours {
+        self.hours.clone()
     }
 
     /// Reads beside the writer; to be dropped before the writer closes the ledger.

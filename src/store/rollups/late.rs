@@ -28,12 +28,6 @@ impl LateBuckets {
             .or_insert(*bucket);
     }
 
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// All of them, by series and beginning.
     pub fn iter(&self) -> impl Iterator<Item = (SeriesId, i64, &Bucket)> {
         self.0.iter().map(|((series, t), bucket)| (*series, *t, bucket))
@@ -42,7 +36,11 @@ impl LateBuckets {
     /// Rows of all tiers, of the hours of series after a place: whole hours, until there are `at_most` rows. And
     /// the place of the last of them; `None` when nothing is left.
     #[must_use]
-    pub fn rows_after(&self, after: LatePlace, at_most: usize) -> (Vec<TierRow>, Option<LatePlace>) {
+    pub fn rows_after(
+        &self,
+        after: LatePlace,
+        at_most: usize,
+    ) -> (Vec<TierRow>, Option<LatePlace>) {
         let mut rows = Vec::new();
         let mut minutes = Vec::new();
         let mut place = after;

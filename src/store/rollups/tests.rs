@@ -194,7 +194,11 @@ fn hours_far_ahead_are_sealed_one_by_one_and_no_more_than_some() {
         assert_eq!(boundary.carrier(hour, series), Carrier::LateBucket);
     }
     boundary.seal(5 * HOUR_MS);
-    assert_eq!(boundary.carrier(5 * HOUR_MS, series), Carrier::LateBucket, "sealed before its time");
+    assert_eq!(
+        boundary.carrier(5 * HOUR_MS, series),
+        Carrier::LateBucket,
+        "sealed before its time"
+    );
 }
 
 #[test]

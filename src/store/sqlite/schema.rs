@@ -10,9 +10,7 @@ use r2d2_sqlite::rusqlite::{self, Connection, TransactionBehavior};
 pub(in crate::store) const VERSION: u32 = 11;
 
 const STEPS: [&str; VERSION as usize] =
-    [
-    STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10, STEP_11,
-];
+    [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10, STEP_11];
 
 /// The columns of the table that the system Vigie grew from made.
 const ORIGIN_COLUMNS: [&str; 6] =

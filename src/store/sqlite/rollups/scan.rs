@@ -16,9 +16,7 @@ use r2d2_sqlite::rusqlite::{self, Connection, Row, params};
 use super::carry::number;
 use super::late;
 use crate::domain::time;
-use crate::store::rollups::{
-    Boundary, Bucket, HOUR_MS, LateBuckets, OpenHours, SeriesId, Tier,
-};
+use crate::store::rollups::{Boundary, Bucket, HOUR_MS, LateBuckets, OpenHours, SeriesId, Tier};
 use crate::store::sqlite::database::open_to_read;
 
 /// Rows after which a scan of unwritten hours ends with its hour: so an old installation is read some hours at a

@@ -196,8 +196,7 @@ fn note_late(transaction: &Transaction<'_>, rows: &[TierRow], now: i64) -> rusql
     let mut late: Vec<_> =
         rows.iter().filter(|row| row.t < now - LATE_MS).map(|row| row.series).collect();
     late.dedup();
-    let mut update =
-        transaction.prepare_cached("UPDATE series SET late_at = ?2 WHERE id = ?1")?;
+    let mut update = transaction.prepare_cached("UPDATE series SET late_at = ?2 WHERE id = ?1")?;
     for series in late {
         update.execute(params![series.0, now])?;
     }
