@@ -18,7 +18,7 @@ use super::answers::{error, refusal};
 use super::guard::{self, Asking, Denied, Door, Visitor};
 use super::input::Verb;
 use super::live::Hub;
-use super::{LARGEST_BODY, Settings, alarms, assets, daemon, live};
+use super::{LARGEST_BODY, Settings, alarms, assets, daemon, history, live};
 
 /// How long its answer may take: its turn, and a commit on a busy disk.
 pub(super) const ANSWER_PATIENCE: Duration = Duration::from_secs(35);
@@ -49,12 +49,14 @@ pub(super) enum Endpoint {
     Alarm,
     Alerts,
     Live,
+    Readings,
+    Sparklines,
     Change(Verb),
 }
 
 const STATUS: &str = "/api/v1/status";
 
-pub(super) const ROUTES: [(&str, Endpoint); 13] = [
+pub(super) const ROUTES: [(&str, Endpoint); 15] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
@@ -62,6 +64,8 @@ pub(super) const ROUTES: [(&str, Endpoint); 13] = [
     ("/api/v1/alarms/{id}", Endpoint::Alarm),
     ("/api/v1/alerts", Endpoint::Alerts),
     ("/api/v1/live", Endpoint::Live),
+    ("/api/v1/readings", Endpoint::Readings),
+    ("/api/v1/sparklines", Endpoint::Sparklines),
     ("/api/v1/alarms/{id}/ack", Endpoint::Change(Verb::Ack)),
     ("/api/v1/alarms/{id}/shelve", Endpoint::Change(Verb::Shelve)),
     ("/api/v1/alarms/{id}/unshelve", Endpoint::Change(Verb::Unshelve)),
@@ -136,7 +140,9 @@ impl Endpoint {
             | Self::Alarms
             | Self::Alarm
             | Self::Alerts
-            | Self::Live => "get",
+            | Self::Live
+            | Self::Readings
+            | Self::Sparklines => "get",
         }
     }
 
@@ -149,6 +155,8 @@ impl Endpoint {
             Self::Alarm => web::get().to(alarms::alarm),
             Self::Alerts => web::get().to(alarms::alerts),
             Self::Live => web::get().to(live::serve),
+            Self::Readings => web::get().to(history::readings),
+            Self::Sparklines => web::get().to(history::sparklines),
             Self::Change(verb) => web::post().to(move |request, id, payload, api| {
                 alarms::change(verb, request, id, payload, api)
             }),

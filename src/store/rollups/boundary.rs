@@ -79,6 +79,7 @@ impl Boundary {
     }
 
     /// Hours that were sealed before their time.
+    #[cfg(test)]
     #[must_use]
     pub const fn ahead(&self) -> &BTreeSet<i64> {
         &self.ahead

@@ -203,7 +203,6 @@ pub struct SharedHours(Arc<Mutex<OpenHours>>);
 
 impl SharedHours {
     /// Nothing panics while it is held, and each change is whole: a poisoned lock is as good.
-    #[must_use]
     pub fn lock(&self) -> MutexGuard<'_, OpenHours> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
