@@ -17,7 +17,7 @@ fn text(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-/// The history of T_1, from one time until another.
+/// The history of `T_1`, from one time until another.
 fn history(server: &Server, from: DateTime<Utc>, until: DateTime<Utc>) -> Value {
     let (from, until) = (text(from), text(until));
     let path = format!("/api/v1/readings?sensor=T_1&from={from}&to={until}&px=500");

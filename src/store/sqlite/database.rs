@@ -166,10 +166,9 @@ pub fn open_sharing(settings: &Settings, hours: SharedHours) -> Result<Database,
     }
     schema::migrate(&mut connection).map_err(failed)?;
     events::add_columns(&mut connection).map_err(failed)?;
-    let rollups = Rollups::load(&connection, hours).map_err(failed)?;
     Ok(Database {
+        rollups: Rollups::load(&connection, hours).map_err(failed)?,
         connection,
-        rollups,
         naive: settings.naive,
         rejected_keep: i64::try_from(settings.rejected_keep).unwrap_or(i64::MAX),
         sensors: SensorsKnown::default(),

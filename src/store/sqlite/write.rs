@@ -65,7 +65,6 @@ fn try_commit(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let committed = resume::progress(&transaction)?.batch;
     rollups.expect(committed);
-    let mut last: Option<&Store> = None;
     let mut rows = Rows {
         transaction: &transaction,
         naive: *naive,
@@ -75,17 +74,7 @@ fn try_commit(
         num_rejected: 0,
         has_idle: false,
     };
-    for work in work {
-        match work {
-            Work::Store(store) if store.number > last.map_or(committed, |last| last.number) => {
-                rows.store(store)?;
-                last = Some(store);
-            }
-            Work::Store(_committed_before) => {}
-            Work::Delivered { numbers, at } => rows.delivered(numbers, *at)?,
-            Work::Receiver(keep) => receivers::keep(&transaction, keep)?,
-        }
-    }
+    let last = rows.work(work, committed)?;
     rows.bound_rejected(*rejected_keep)?;
     rows.bound_idle(*rejected_keep)?;
     if let Some(store) = last {
@@ -111,6 +100,27 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
+    /// Leaves out the batches up to the one `committed`. The last of the others.
+    fn work<'w>(
+        &mut self,
+        work: &[Work<'w>],
+        committed: u64,
+    ) -> rusqlite::Result<Option<&'w Store>> {
+        let mut last: Option<&Store> = None;
+        for work in work {
+            match work {
+                Work::Store(store) if store.number > last.map_or(committed, |last| last.number) => {
+                    self.store(store)?;
+                    last = Some(store);
+                }
+                Work::Store(_committed_before) => {}
+                Work::Delivered { numbers, at } => self.delivered(numbers, *at)?,
+                Work::Receiver(keep) => receivers::keep(self.transaction, keep)?,
+            }
+        }
+        Ok(last)
+    }
+
     fn store(&mut self, store: &Store) -> rusqlite::Result<()> {
         for Judged { reading, .. } in &store.readings {
             let series = self.sensor(reading)?;

@@ -70,15 +70,7 @@ impl Rollups {
             None => (job.next, job.series_after) = ((*until).max(job.next), 0),
         }
         let is_done = job.next >= job.until;
-        if is_done {
-            transaction.execute("DELETE FROM unwritten_hours WHERE id = ?1", [id])?;
-        } else {
-            transaction
-                .prepare_cached(
-                    "UPDATE unwritten_hours SET next = ?2, series_after = ?3 WHERE id = ?1",
-                )?
-                .execute(params![id, job.next, job.series_after])?;
-        }
+        put_progress(&transaction, &job)?;
         transaction.commit()?;
         if let (Source::Memory, Some((hour, last))) = (source, written) {
             match last {
@@ -154,6 +146,17 @@ impl Source {
             Self::Rows(hours) => of(hours),
         }
     }
+}
+
+fn put_progress(transaction: &Transaction<'_>, job: &Unwritten) -> rusqlite::Result<()> {
+    let Unwritten { id, next, until, series_after, .. } = job;
+    if next >= until {
+        transaction.execute("DELETE FROM unwritten_hours WHERE id = ?1", [id])?;
+    } else {
+        let sql = "UPDATE unwritten_hours SET next = ?2, series_after = ?3 WHERE id = ?1";
+        transaction.prepare_cached(sql)?.execute(params![id, next, series_after])?;
+    }
+    Ok(())
 }
 
 /// Sums stay finite, as in [`Bucket`](crate::store::rollups::Bucket).
