@@ -9,8 +9,15 @@ use chrono::{DateTime, Utc};
 const SAMPLES: usize = 6;
 
 /// Rate of a counter that only grows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Meter(VecDeque<(Duration, u64)>);
+
+impl Default for Meter {
+    /// A counter that begins with 0 at the time 0.
+    fn default() -> Self {
+        Self(VecDeque::from([(Duration::ZERO, 0)]))
+    }
+}
 
 impl Meter {
     /// Adds what the counter shows at a time.
@@ -60,7 +67,9 @@ mod tests {
     fn a_rate_is_that_of_the_last_seconds() {
         let mut meter = Meter::default();
         assert_eq!(meter.per_second(), 0.0);
-        for second in 0..=20 {
+        meter.sample(Duration::from_secs(1), 10);
+        assert_eq!(meter.per_second(), 10.0);
+        for second in 2..=20 {
             meter.sample(Duration::from_secs(second), 10 * second);
         }
         assert_eq!(meter.per_second(), 10.0);
