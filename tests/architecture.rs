@@ -125,6 +125,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ),
     // The wire.
     ("actix_web", &["web"]),
+    ("actix_ws", &["web/live"]),
     ("openssl", &["broker", "mqtt"]),
     ("paho_mqtt", &["mqtt"]),
     ("rmqtt", &["broker"]),

@@ -6,6 +6,7 @@
 //! without being asked back first.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::config::Secret;
 
@@ -26,9 +27,41 @@ pub(super) struct Asking<'a> {
     /// Its `Host` headers.
     pub hosts: &'a [&'a str],
     pub authorization: Option<&'a str>,
+    /// The page that sends it, as a browser says.
+    pub origin: Option<&'a str>,
+    /// Whether it asks for a file of the dashboard, which asks who one is by itself.
+    pub is_page: bool,
     /// Whether it asks for a change, and what its body is said to be.
     pub is_change: bool,
     pub content_type: Option<&'a str>,
+    /// Whether it asks for another protocol: a browser lets every page open a WebSocket to everywhere.
+    pub is_upgrade: bool,
+}
+
+/// What one may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Reads, and acts on alarms.
+    Operator,
+}
+
+impl Role {
+    /// As it travels.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// Who sent an admitted request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Visitor {
+    /// Name of the user; `None` for who needed none.
+    pub user: Option<Arc<str>>,
+    pub role: Role,
+    /// Whether the door asks nobody who he is.
+    pub is_open: bool,
 }
 
 /// Why a request is not answered.
@@ -40,6 +73,10 @@ pub(super) enum Denied {
         "this API is for this machine: call it localhost or 127.0.0.1, or set a token in [web]"
     )]
     StrangeHost,
+    #[error(
+        "this API answers its own page alone: the header `Origin` names another host than `Host`"
+    )]
+    StrangeOrigin,
     #[error("a change is asked for in JSON: send `Content-Type: application/json`")]
     NoJson,
     #[error("this is for the daemon's user: ask on its Unix socket, or set a token in [web]")]
@@ -50,13 +87,14 @@ impl Denied {
     pub const fn status(self) -> u16 {
         match self {
             Self::NoToken => 401,
-            Self::StrangeHost | Self::NotOwner => 403,
+            Self::StrangeHost | Self::StrangeOrigin | Self::NotOwner => 403,
             Self::NoJson => 415,
         }
     }
 }
 
-pub(super) fn admit(door: &Door, asking: Asking<'_>) -> Result<(), Denied> {
+/// The one place that decides who is answered.
+pub(super) fn admit(door: &Door, asking: Asking<'_>) -> Result<Visitor, Denied> {
     match door {
         Door::Local => {}
         Door::Loopback => {
@@ -65,6 +103,7 @@ pub(super) fn admit(door: &Door, asking: Asking<'_>) -> Result<(), Denied> {
                 return Err(Denied::StrangeHost);
             }
         }
+        Door::Token(_) if asking.is_page => {}
         Door::Token(token) => {
             let given = asking.authorization.and_then(bearer);
             if !given.is_some_and(|given| is_same(given, token.reveal())) {
@@ -75,7 +114,10 @@ pub(super) fn admit(door: &Door, asking: Asking<'_>) -> Result<(), Denied> {
     if asking.is_change && !asking.content_type.is_some_and(is_json) {
         return Err(Denied::NoJson);
     }
-    Ok(())
+    if asking.is_upgrade && !asking.origin.is_none_or(|origin| is_same_host(origin, asking.hosts)) {
+        return Err(Denied::StrangeOrigin);
+    }
+    Ok(Visitor { user: None, role: Role::Operator, is_open: !matches!(door, Door::Token(_)) })
 }
 
 /// What concerns the daemon itself is not for everybody who can log in on this machine.
@@ -109,6 +151,12 @@ fn is_loopback(host: &str) -> bool {
         || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
+/// Whether an `Origin`, of whichever scheme, is of the host that is asked.
+fn is_same_host(origin: &str, hosts: &[&str]) -> bool {
+    let [host] = hosts else { return false };
+    origin.split_once("://").is_some_and(|(_, of)| of.eq_ignore_ascii_case(host))
+}
+
 fn is_json(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default();
     kind.trim().eq_ignore_ascii_case("application/json")
@@ -119,12 +167,13 @@ mod tests {
     use super::*;
 
     fn from(host: &str) -> Result<(), Denied> {
-        admit(&Door::Loopback, Asking { hosts: &[host], ..Asking::default() })
+        admit(&Door::Loopback, Asking { hosts: &[host], ..Asking::default() }).map(drop)
     }
 
     fn with(authorization: Option<&str>) -> Result<(), Denied> {
         let door = Door::Token(Secret::new("s3cret".to_owned()));
-        admit(&door, Asking { authorization, hosts: &["anything"], ..Asking::default() })
+        let asking = Asking { authorization, hosts: &["anything"], ..Asking::default() };
+        admit(&door, asking).map(drop)
     }
 
     #[test]
@@ -139,7 +188,30 @@ mod tests {
         assert_eq!(none, Err(Denied::StrangeHost));
         let two = Asking { hosts: &["localhost", "evil.example"], ..Asking::default() };
         assert_eq!(admit(&Door::Loopback, two), Err(Denied::StrangeHost));
-        assert_eq!(admit(&Door::Local, Asking::default()), Ok(()));
+        assert!(admit(&Door::Local, Asking::default()).is_ok_and(|visitor| visitor.is_open));
+    }
+
+    #[test]
+    fn the_page_is_shown_to_who_has_no_token_yet() {
+        let door = Door::Token(Secret::new("s3cret".to_owned()));
+        let page = Asking { hosts: &["plant"], is_page: true, ..Asking::default() };
+        assert!(admit(&door, page).is_ok());
+        let other = Asking { hosts: &["evil.example"], is_page: true, ..Asking::default() };
+        assert_eq!(admit(&Door::Loopback, other), Err(Denied::StrangeHost));
+    }
+
+    #[test]
+    fn a_web_socket_is_opened_by_the_own_page_or_by_no_page() {
+        let opened = |origin, host: &str| {
+            let asking = Asking { hosts: &[host], origin, is_upgrade: true, ..Asking::default() };
+            admit(&Door::Local, asking).map(drop)
+        };
+        assert_eq!(opened(None, "plant:8420"), Ok(()));
+        assert_eq!(opened(Some("http://Plant:8420"), "plant:8420"), Ok(()));
+        assert_eq!(opened(Some("https://plant"), "plant"), Ok(()));
+        for origin in ["null", "", "http://evil.example", "http://plant:8421", "http://plant"] {
+            assert_eq!(opened(Some(origin), "plant:8420"), Err(Denied::StrangeOrigin), "{origin}");
+        }
     }
 
     #[test]
@@ -163,7 +235,7 @@ mod tests {
     fn changes_are_asked_for_in_json() {
         let change = |content_type| {
             let asking = Asking { is_change: true, content_type, ..Asking::default() };
-            admit(&Door::Local, asking)
+            admit(&Door::Local, asking).map(drop)
         };
         assert_eq!(change(Some("application/json")), Ok(()));
         assert_eq!(change(Some("Application/JSON; charset=utf-8")), Ok(()));

@@ -11,11 +11,18 @@
 //! than [`LARGEST_BODY`], or a wait without an end.
 
 mod actor;
+mod alarms;
+mod answers;
+mod assets;
 mod client;
+mod daemon;
+pub mod figures;
 mod guard;
 mod input;
+mod live;
 pub mod report;
 mod routes;
+mod sensors;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -23,6 +30,7 @@ use std::sync::{Arc, OnceLock};
 pub use actor::Web;
 pub use client::{AskError, operate, reload, status};
 pub use input::AlertsAsked;
+pub use live::LiveSource;
 
 use crate::config::{SecretSource, TimeStyle};
 use crate::domain::AlarmView;
@@ -39,11 +47,19 @@ const CLI_AGENT: &str = "vigie-cli";
 /// Says how the daemon is; waits for nobody.
 pub type ReadStatus = dyn Fn() -> report::StatusReport + Send + Sync;
 
+/// Says how the daemon is, for its pages; waits for nobody.
+pub type ReadSystem = dyn Fn() -> figures::SystemReport + Send + Sync;
+
+/// Says how the broker is; waits for nobody.
+pub type ReadBroker = dyn Fn() -> figures::BrokerReport + Send + Sync;
+
 /// Reads all alarms that are not at rest; blocks its thread.
 pub type ReadAlarms = dyn Fn() -> Result<Vec<AlarmView>, String> + Send + Sync;
 
-/// Reads the alert events asked for, each as JSON; blocks its thread.
-pub type ReadAlerts = dyn Fn(&AlertsAsked) -> Result<Vec<serde_json::Value>, String> + Send + Sync;
+/// Reads the alert events asked for, in the order of their numbers, each with its number and as JSON; blocks its
+/// thread.
+pub type ReadAlerts =
+    dyn Fn(&AlertsAsked) -> Result<Vec<(u64, serde_json::Value)>, String> + Send + Sync;
 
 /// What the API is made from.
 #[derive(Clone)]
@@ -60,6 +76,16 @@ pub struct Settings {
     pub times: TimeStyle,
     /// Language of messages.
     pub words: &'static Words,
+    /// Code of that language: `en`, `fr`.
+    pub language: &'static str,
+    /// The live table.
+    pub live: Arc<dyn LiveSource>,
+    /// Reads the state of the daemon, with what only pages need.
+    pub system: Arc<ReadSystem>,
+    /// Reads the state of the broker, as far as the daemon sees it.
+    pub broker: Arc<ReadBroker>,
+    /// Called each second: what is counted becomes a rate.
+    pub sample: Arc<dyn Fn() + Send + Sync>,
     /// Reads the state of the daemon.
     pub status: Arc<ReadStatus>,
     /// Route for a reload of the configuration.

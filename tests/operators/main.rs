@@ -6,10 +6,13 @@
 mod support;
 
 mod api;
+mod assets;
 mod check;
 mod commands;
 mod configs;
+mod figures;
 mod kills;
+mod live;
 mod mqtt;
 mod plant;
 mod reload;

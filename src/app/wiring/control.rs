@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::super::api::HistoryReader;
+use super::super::figures::Figures;
 use super::super::fleet::Fleet;
+use super::super::live::Shown;
 use super::super::reload::{Reloader, ReloaderSettings, Running};
 use super::super::report::Reporting;
 use super::{Common, Mailboxes, ONE, intake, phase};
@@ -47,6 +49,8 @@ pub(super) fn web_settings(common: &Common, boxes: &Mailboxes, report: Reporting
         let reading = Arc::new(HistoryReader::new(&config.storage.path));
         (reading.clone(), reading)
     };
+    let clients = common.is_embedded().then(|| common.clients.clone());
+    let figures = Arc::new(Figures::new(report, common.words, clients));
     web::Settings {
         database: config.storage.path.clone(),
         listen: config.web.listen,
@@ -54,12 +58,26 @@ pub(super) fn web_settings(common: &Common, boxes: &Mailboxes, report: Reporting
         address: Arc::default(),
         times: config.times,
         words: common.words,
-        status: Arc::new(move || report.now()),
+        language: config.language.code(),
+        live: Arc::new(Shown(common.live.clone())),
+        status: ask(&figures, Figures::status),
+        system: ask(&figures, Figures::system),
+        broker: ask(&figures, Figures::broker),
+        sample: ask(&figures, Figures::sample),
         reload: boxes.reload.route::<Reload>(RELOAD_ROOM),
         operate: intake::operate(boxes),
         alarms: Arc::new(move || alarms.alarms()),
         alerts: Arc::new(move |asked| alerts.alerts(asked)),
     }
+}
+
+/// A question that the API may ask.
+fn ask<T: 'static>(
+    figures: &Arc<Figures>,
+    answer: impl Fn(&Figures) -> T + Send + Sync + 'static,
+) -> Arc<dyn Fn() -> T + Send + Sync> {
+    let figures = figures.clone();
+    Arc::new(move || answer(&figures))
 }
 
 pub(super) fn web(mailbox: Mailbox<Web>, settings: web::Settings) -> ChildSpec<Web> {
