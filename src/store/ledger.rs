@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -71,6 +72,19 @@ pub trait Ledger: Send {
     /// # Errors
     /// Then nothing of it is committed.
     fn commit(&mut self, work: &[Work<'_>], published: Position) -> Result<(), LedgerError>;
+
+    /// Closes the hours of history that have ended, so that readings committed from now on are late for them.
+    /// Called before each commit; does nothing most of the time.
+    ///
+    /// # Errors
+    /// Then nothing has changed.
+    fn seal(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError>;
+
+    /// Does a step of what can wait for batches: history is summed up. How long until the next step is due.
+    ///
+    /// # Errors
+    /// Then nothing has changed.
+    fn upkeep(&mut self, now: DateTime<Utc>) -> Result<Duration, LedgerError>;
 
     /// How far the ledger reaches.
     ///

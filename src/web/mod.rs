@@ -18,6 +18,7 @@ mod client;
 mod daemon;
 pub mod figures;
 mod guard;
+mod history;
 mod input;
 mod live;
 pub mod report;
@@ -29,6 +30,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use actor::Web;
 pub use client::{AskError, operate, reload, status};
+pub use history::ReadingsAsked;
 pub use input::AlertsAsked;
 pub use live::LiveSource;
 
@@ -60,6 +62,14 @@ pub type ReadAlarms = dyn Fn() -> Result<Vec<AlarmView>, String> + Send + Sync;
 /// thread.
 pub type ReadAlerts =
     dyn Fn(&AlertsAsked) -> Result<Vec<(u64, serde_json::Value)>, String> + Send + Sync;
+
+/// Reads the buckets of a series for a chart, as JSON, or `None` for one that has never been stored; blocks its
+/// thread.
+pub type ReadReadings =
+    dyn Fn(&ReadingsAsked) -> Result<Option<serde_json::Value>, String> + Send + Sync;
+
+/// Reads the last hour of the series with these indexes of the live feed, as JSON; blocks its thread.
+pub type ReadSparklines = dyn Fn(&[u32]) -> Result<serde_json::Value, String> + Send + Sync;
 
 /// What the API is made from.
 #[derive(Clone)]
@@ -96,6 +106,10 @@ pub struct Settings {
     pub alarms: Arc<ReadAlarms>,
     /// Reads stored alert events.
     pub alerts: Arc<ReadAlerts>,
+    /// Reads history.
+    pub readings: Arc<ReadReadings>,
+    /// Reads the last hour of many series.
+    pub sparklines: Arc<ReadSparklines>,
 }
 
 /// The API's socket that belongs to a database.

@@ -7,10 +7,12 @@ use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::checkpoint::{BACKSTOP_PAGES, Checkpoints};
 use super::events;
+use super::rollups::Rollups;
 use super::schema::{self, Found, VERSION};
 use crate::config::Durability;
 use crate::domain::{Location, Position, Quantity, QuickMap, SensorId, Unit};
 use crate::store::ledger::Settings;
+use crate::store::rollups::{SeriesId, SharedHours};
 
 /// How long a statement waits for another program's lock before it is reported as busy. Short,
 /// because the writer tries again by itself, and a stop must not wait behind it.
@@ -23,8 +25,8 @@ const CACHE_KIB: i64 = -4 * 1024;
 /// What a long reader made of the write-ahead log is cut back to this many bytes.
 const WAL_LIMIT_BYTES: i64 = 64 * 1024 * 1024;
 
-/// Prepared statements kept; the writer uses about a dozen.
-const STATEMENTS: usize = 32;
+/// Prepared statements kept; the writer uses some twenty.
+const STATEMENTS: usize = 48;
 
 /// Why the database can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -112,19 +114,29 @@ pub struct Database {
     pub(in crate::store) checkpoints: Checkpoints,
     /// How far own readings are published, as it was last written.
     pub(in crate::store) published: Position,
+    pub(in crate::store) rollups: Rollups,
 }
 
-/// What the `sensors` table is known to hold, so that only changes are written.
-pub(in crate::store) type SensorsKnown = QuickMap<(SensorId, Quantity), (Unit, Location)>;
+/// What the tables `sensors` and `series` are known to hold, so that only changes are written.
+pub(in crate::store) type SensorsKnown = QuickMap<(SensorId, Quantity), (Unit, Location, SeriesId)>;
 
-/// Opens the file for writing, made or migrated as needed.
+/// Opens the file for writing, with open hours of its own.
+///
+/// # Errors
+/// As [`open_sharing`].
+#[cfg(test)]
+pub fn open(settings: &Settings) -> Result<Database, OpenError> {
+    open_sharing(settings, SharedHours::default())
+}
+
+/// Opens the file for writing, made or migrated as needed. Others may read `hours`.
 ///
 /// The first call on the origin's file builds its index, which takes about a second a million
 /// rows: call it once before the actors start.
 ///
 /// # Errors
 /// When the file can't be used; a file of a newer version, or of something else, is left as it was.
-pub fn open(settings: &Settings) -> Result<Database, OpenError> {
+pub fn open_sharing(settings: &Settings, hours: SharedHours) -> Result<Database, OpenError> {
     let path = settings.path.as_path();
     let failed = |error: rusqlite::Error| OpenError::sqlite(path, &error);
     check_place(path)?;
@@ -155,6 +167,7 @@ pub fn open(settings: &Settings) -> Result<Database, OpenError> {
     schema::migrate(&mut connection).map_err(failed)?;
     events::add_columns(&mut connection).map_err(failed)?;
     Ok(Database {
+        rollups: Rollups::load(&connection, hours).map_err(failed)?,
         connection,
         naive: settings.naive,
         rejected_keep: i64::try_from(settings.rejected_keep).unwrap_or(i64::MAX),

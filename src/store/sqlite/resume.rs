@@ -101,6 +101,11 @@ fn last_id(connection: &Connection, table: Table) -> rusqlite::Result<i64> {
     connection.prepare_cached(table.last_id_sql())?.query_row([], |row| row.get(0))
 }
 
+/// Row ids of the last rows, by [`Table::ALL`].
+pub(in crate::store) fn last_ids(connection: &Connection) -> rusqlite::Result<[i64; 2]> {
+    Ok([last_id(connection, Table::Temperatures)?, last_id(connection, Table::Others)?])
+}
+
 /// Writes checkpoints of series, as of the rows that were inserted before. Part of a commit.
 pub(in crate::store) fn put_series(
     connection: &Connection,
@@ -109,7 +114,7 @@ pub(in crate::store) fn put_series(
     if series.is_empty() {
         return Ok(());
     }
-    let reached = [last_id(connection, Table::Temperatures)?, last_id(connection, Table::Others)?];
+    let reached = last_ids(connection)?;
     for SeriesState { sensor_id, quantity, part, state } in series {
         let key = (sensor_id.as_str(), quantity.as_str(), part.as_str());
         let Some(state) = state else {
