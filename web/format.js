@@ -38,7 +38,7 @@ export function formatter(language, zone) {
   const locale = LOCALES[language] ?? "en-GB";
   const timeZone = usable(zone);
   const letters = language === "fr" ? { d: "j" } : { d: "d" };
-  const plain = new Intl.NumberFormat(locale, { maximumSignificantDigits: 9, useGrouping: "min2" });
+  const plain = new Intl.NumberFormat(locale, { maximumSignificantDigits: 9 });
   /** @type {Map<number, Intl.NumberFormat>} */
   const fixed = new Map();
   /** @param {Intl.DateTimeFormatOptions} options */
@@ -55,7 +55,7 @@ export function formatter(language, zone) {
     if (!Number.isFinite(n)) return "–";
     let format = plain;
     if (digits !== undefined) {
-      const wanted = { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: /** @type {const} */ ("min2") };
+      const wanted = { minimumFractionDigits: digits, maximumFractionDigits: digits };
       format = fixed.get(digits) ?? new Intl.NumberFormat(locale, wanted);
       fixed.set(digits, format);
     }

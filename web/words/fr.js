@@ -33,7 +33,7 @@ const common = {
   newAlarm: (/** @type {string} */ priority, /** @type {string} */ rule, /** @type {string} */ sensor, /** @type {string} */ location) =>
     `Nouvelle alarme, priorité ${priority} : ${rule}, ${sensor}${location ? `, ${location}` : ""}`,
   newAlarms: (/** @type {number} */ n, /** @type {string} */ priority) => `${n} nouvelles alarmes, priorité la plus élevée : ${priority}`,
-  open: "sans connexion",
+  open: "accès libre",
   openHelp: "Aucun compte n'est configuré : quiconque ouvre cette page sur cette machine peut lire et agir.",
   roles: { viewer: "lecture seule", operator: "opérateur" },
   settings: "Réglages",
@@ -75,6 +75,7 @@ const fleet = {
   abnormal: "Anormaux",
   silent: "Muets",
   show: "Afficher",
+  fold: "Lieux seuls",
   sort: "Tri",
   sorts: { location: "par lieu", worst: "le pire d'abord", name: "par nom", deviation: "par écart" },
   columns: { state: "État", sensor: "Capteur", range: "Dans sa plage", now: "Valeur", hour: "Dernière heure", age: "Âge", words: "Situation" },
@@ -188,7 +189,6 @@ const alarmWords = {
   floodGroups: "Par règle et par lieu",
   floodGroup: (/** @type {number} */ n, /** @type {string} */ rule, /** @type {string} */ location) => `${n} × ${rule}, ${location || "sans lieu"}`,
   floodMore: (/** @type {number} */ n) => `${n} autres groupes`,
-  rate: (/** @type {number} */ n) => `${agreed(n, "apparue")} en 10 min`,
   changes: /** @type {Record<string, string>} */ ({
     raised: "apparue", "still-active": "toujours active", acknowledged: "acquittée", returned: "disparue", latched: "disparue, mémorisée", reset: "réarmée",
     shelved: "mise en attente", unshelved: "fin de l'attente", suppressed: "inhibée", unsuppressed: "fin de l'inhibition",
@@ -196,7 +196,7 @@ const alarmWords = {
   }),
   older: "Charger la suite",
   oldest: "Il n'y a rien de plus ancien.",
-  newer: (/** @type {number} */ n) => `${count(n, "événement plus récent", "événements plus récents")} : recharger`,
+  newer: "Il y a du nouveau : recharger",
   kept: (/** @type {number} */ n) => `Seuls les ${n.toLocaleString("fr-FR")} plus récents sont affichés.`,
   onlyRaised: "Apparitions seules",
 };
