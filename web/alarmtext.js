@@ -21,7 +21,7 @@ export function whatOf(alarm, series, { words: { alarms: w, fleet }, format, now
     return stands(alarm) ? fleet.noReading(format.age(now - series.at)) : w.kinds.STALE;
   }
   const isFresh = series && series.unit === alarm.unit && !isOld(series, now, false);
-  const value = format.value(isFresh ? series.value : alarm.value, alarm.unit);
+  const value = isFresh ? format.value(series.value, series.unit, series.digits) : format.value(alarm.value, alarm.unit);
   const limit = format.value(alarm.threshold, alarm.unit);
   if (kind === "HIGH" || kind === "LOW") return `${value}, ${w.limit(limit)}`;
   const named = /** @type {Record<string, string>} */ (w.kinds)[kind] ?? kind.toLowerCase();

@@ -229,7 +229,9 @@ async function login() {
   if (main.className === "login") return;
   main.className = "login";
   opening += 1;
-  const module = await import("./views/login.js");
+  link.close();
+  const [module, session] = await Promise.all([import("./views/login.js"), api.get("api/v1/session").catch(() => null)]);
+  if (session?.language) keep("server-language", session.language);
   await dress();
   view?.close();
   view = module.open(context);

@@ -74,12 +74,12 @@ export function formatter(language, zone) {
     number,
     /**
      * The number with its unit's symbol: `38.2 °C`; a dash without a number.
-     * @param {number | null | undefined} v @param {string | null} [unit]
+     * @param {number | null | undefined} v @param {string | null} [unit] @param {number} [digits]
      */
-    value(v, unit) {
+    value(v, unit, digits) {
       if (v === null || v === undefined) return "–";
       const symbol = unitSymbol(unit);
-      return symbol ? `${number(v)}\u00a0${symbol}` : number(v);
+      return symbol ? `${number(v, digits)}\u00a0${symbol}` : number(v, digits);
     },
     unitSymbol,
     /** One unit, rounded down: `4 s`, `12 min`, `3 h`, `5 d`. @param {number} ms */

@@ -65,6 +65,10 @@ export function drawHour(canvas, { width, height }, series, hour, { isOld, prior
     const [top, bottom] = [series.high === null ? 0 : y(series.high), series.low === null ? height : y(series.low)];
     context.globalAlpha = 0.6;
     context.fillRect(0, top, width, bottom - top);
+    context.globalAlpha = 1;
+    context.fillStyle = colour("faint");
+    if (series.high !== null) context.fillRect(0, Math.round(top), width, 0.75);
+    if (series.low !== null) context.fillRect(0, Math.round(bottom), width, 0.75);
   }
   const ink = isOld ? colour("faint") : priority ? colour(priorityName(priority)) : colour("mark");
   context.strokeStyle = context.fillStyle = ink;

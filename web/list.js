@@ -21,8 +21,9 @@ const SETTLED_MS = 150;
  * @param {() => { element: HTMLElement, made: S }} options.create makes an element of the pool
  * @param {(made: S, row: number) => void} options.paint shows a row in it
  * @param {(first: number, end: number) => void} [options.moved] other rows are in view
+ * @param {() => void} [options.resized] the window has another size
  */
-export function virtualList({ label, name, columns, create, paint, moved }) {
+export function virtualList({ label, name, columns, create, paint, moved, resized }) {
   const body = h("div", { class: "rows", role: "rowgroup" });
   const head = h("div", { class: "row head", role: "row", "aria-rowindex": 1 }, columns);
   const element = h("div", { class: `list ${name}`, role: "table", "aria-label": label }, h("div", { role: "rowgroup", class: "heading" }, head), body);
@@ -35,7 +36,10 @@ export function virtualList({ label, name, columns, create, paint, moved }) {
   let settling;
   /** @type {HTMLElement | null} */
   let scroller = null;
-  const observer = new ResizeObserver(() => measure());
+  const observer = new ResizeObserver(() => {
+    measure();
+    resized?.();
+  });
 
   const view = () => {
     if (!scroller) return { top: 0, height: 0, rowHeight, count };

@@ -31,7 +31,7 @@ export function alarmHistory(context, match) {
     label: w.tabs.history,
     name: "history",
     columns: [headCell("since n", w.columns.time), headCell("icons", w.columns.priority, true), headCell("name", w.columns.sensor), headCell("change", w.columns.change),
-      headCell("message", w.columns.message), headCell("who", w.columns.who)],
+      headCell("message", w.columns.message)],
     create: historyRow,
     paint: (made, row) => paintEvent(made, shown[row], context),
   });
@@ -77,7 +77,6 @@ export function alarmHistory(context, match) {
     changed() {
       newer.hidden = isLoading;
     },
-    tick: () => list.repaint(),
     close() {
       abort.abort();
       list.close();
@@ -92,19 +91,21 @@ export function matchesAlert(alert, needles) {
 }
 
 function historyRow() {
-  const [time, change, message, who] = [cell("since n"), cell("change"), cell("message"), cell("who muted")];
+  const [time, day, change, who, message, rule] = ["", "muted", "stands", "who muted", "", "rule muted under"].map((name) => h("span", { class: name }));
   const icon = alarmIcon(0);
   const link = h("a", { "data-col": "main" });
   const place = h("span", { class: "place muted" });
-  const element = h("div", { class: "row event", role: "row" }, time, cell("icons", icon), cell("name", link, place), change, message, who);
-  return { element, made: { time, icon, link, place, change, message, who } };
+  const element = h("div", { class: "row event", role: "row" },
+    cell("since n", time, day), cell("icons", icon), cell("name", link, place), cell("change", change, who), cell("message", message, rule));
+  return { element, made: /** @type {Record<"time" | "day" | "change" | "who" | "message" | "rule" | "place", HTMLElement> & { icon: SVGSVGElement, link: HTMLAnchorElement }} */ ({ time, day, icon, link, place, change, who, message, rule }) };
 }
 
 /** @param {ReturnType<typeof historyRow>["made"]} made @param {Alert | undefined} alert @param {import("../app.js").Context} context */
-function paintEvent(made, alert, { words, format, state }) {
+function paintEvent(made, alert, { words, format }) {
   if (!alert) return;
   const at = Date.parse(alert.timestamp);
-  text(made.time, format.when(at, state.link.now()));
+  text(made.time, format.time(at));
+  text(made.day, format.day(at));
   attribute(made.time, "title", `${format.dateTime(at)} ${format.zoneName(at)}`);
   const priority = alarmPriority(alert);
   setAlarmIcon(made.icon, priority, { isHollow: alert.transition !== "raised", label: words.common.priorities[priority] });
@@ -112,7 +113,8 @@ function paintEvent(made, alert, { words, format, state }) {
   attribute(made.link, "href", alert.sensor_id === "*" ? null : chartLink(alert, at));
   text(made.place, alert.location);
   text(made.change, words.alarms.changes[alert.transition] ?? alert.transition ?? alert.state);
-  text(made.message, `${alert.message} · ${alert.rule}`);
+  text(made.message, alert.message);
+  text(made.rule, alert.rule);
   attribute(made.message, "title", alert.message);
   text(made.who, [alert.by, alert.why].filter(Boolean).join(": "));
   attribute(made.who, "title", made.who.textContent || null);

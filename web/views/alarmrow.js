@@ -29,10 +29,10 @@ export function alarmRow({ words }, actions) {
   const what = h("span", { class: "said" });
   const rule = h("span", { class: "rule muted" });
   const runbook = h("a", { class: "runbook", target: "_blank", rel: "noopener noreferrer", "data-col": "runbook" }, w.runbook);
-  const state = cell("state");
-  const since = cell("since n");
-  const lasts = cell("lasts n");
-  const who = cell("who muted");
+  const state = h("span", { class: "stands" });
+  const who = h("span", { class: "who muted" });
+  const since = h("span");
+  const lasts = h("span", { class: "muted" });
   const button = h("button", { type: "button", "data-col": "act" });
   const more = h("button", { type: "button", class: "quiet", "data-col": "more" }, "⋯");
   const made = { row: h("div"), check, icon, link, place, what, rule, runbook, state, since, lasts, who, button, more, key: "", alarm: /** @type {Alarm | null} */ (null) };
@@ -42,7 +42,7 @@ export function alarmRow({ words }, actions) {
   more.addEventListener("click", () => actions.more(made.key));
   const element = h("div", { class: "row alarm", role: "row" },
     h("div", { class: "cell select", role: "cell" }, h("label", null, check)), cell("icons", icon), cell("name", link, place),
-    cell("what", what, rule, runbook), state, since, lasts, who, h("div", { class: "cell act", role: "cell" }, button, more));
+    cell("what", what, h("span", { class: "under" }, rule, runbook)), cell("state", state, who), cell("since n", since, lasts), h("div", { class: "cell act", role: "cell" }, button, more));
   made.row = element;
   return { element, made };
 }
@@ -58,7 +58,7 @@ export function paintAlarm(made, alarm, { words, format, state, canAct }, { seri
   const given = { words, format, now };
   const waits = isThere && needsAcknowledgement(alarm);
   Object.assign(made, { key: alarmKey(alarm), alarm });
-  made.row.className = `row alarm${waits ? " waits" : ""}${isSelected ? " selected" : ""}${isThere ? "" : " gone"}`;
+  for (const [name, isOn] of /** @type {const} */ ([["waits", waits], ["selected", isSelected], ["gone", !isThere]])) made.row.classList.toggle(name, isOn);
   made.check.checked = isSelected;
   made.check.disabled = !canAct() || !isThere;
   attribute(made.check, "aria-label", w.select(alarm.rule, alarm.sensor_id));

@@ -47,7 +47,7 @@ export function open(context) {
     label: w.list,
     name: "alarms",
     columns: [headCell("select", w.columns.select, true), headCell("icons", w.columns.priority, true), headCell("name", w.columns.sensor), headCell("what", w.columns.what),
-      stateHead, headCell("since n", w.columns.raised), headCell("lasts n", w.columns.stands), headCell("who", w.columns.who), headCell("act", w.columns.act, true)],
+      stateHead, headCell("since n", w.columns.raised), headCell("act", w.columns.act, true)],
     create: () => alarmRow(context, actions),
     paint,
   });
@@ -216,8 +216,7 @@ export function open(context) {
       if (!changes.full) past?.changed();
     }
     if (changes.alarms || (changes.tick && !isFrozen() && order.changes > 0)) sort();
-    else if (past) past.tick();
-    else if (changes.tick || changes.series.size > 0) list.repaint();
+    else if (!past && (changes.tick || changes.series.size > 0)) list.repaint();
     if (changes.tick) {
       banner.show();
       showFrozen();

@@ -12,7 +12,7 @@ export function open({ words, api, state, format }) {
   const topics = h("div", { class: "topics" });
   const rejected = h("p", null, w.rejectedNone);
   const host = location.hostname || "127.0.0.1";
-  const reading = `{"sensor_id":"TEST_1","location":"${words.fleet.noLocation}","temperature":21.5}`;
+  const reading = `{"sensor_id":"TEST_1","location":"${w.place}","temperature":21.5}`;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   let isClosed = false;

@@ -8,7 +8,7 @@ import { fleetList, readQuery, SHOWS, SORTS, writeQuery } from "../fleetlist.js"
 import { headCell, virtualList } from "../list.js";
 import { sparklines } from "../sparklines.js";
 import { alarmsBySeries } from "../state.js";
-import { fleetRow, paintGroup, paintSensor } from "./fleetrow.js";
+import { fleetRow, measureHours, paintGroup, paintSensor } from "./fleetrow.js";
 
 /** @typedef {import("../app.js").Context} Context */
 /** @typedef {import("../feed.js").Changes} Changes */
@@ -42,6 +42,10 @@ export function open(context) {
       headCell("spark", w.columns.hour), headCell("age n", w.columns.age), headCell("words", w.columns.words, true)],
     create: () => fleetRow(context, toggle),
     paint,
+    resized: () => {
+      measureHours(list.element);
+      list.repaint();
+    },
     moved: (from, end) => sparks.want(rows.slice(from, end).flatMap(({ i }) => (i < 0 ? [] : [i]))),
   });
 

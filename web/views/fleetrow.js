@@ -10,7 +10,14 @@ import { isOld, seriesKey } from "../state.js";
 /** @typedef {ReturnType<typeof fleetRow>["made"]} FleetRow */
 /** @typedef {import("../state.js").Series} Series */
 
-const HOUR = { width: 170, height: 24 };
+/** Size of the sparklines, as the stylesheet has it for this width of window. */
+let hourSize = { width: 170, height: 24 };
+
+/** The window has another width: the next painting draws anew. @param {HTMLElement} list */
+export function measureHours(list) {
+  const canvas = list.querySelector("canvas.hour");
+  if (canvas?.clientWidth) hourSize = { width: canvas.clientWidth, height: canvas.clientHeight };
+}
 
 /**
  * Makes an element that shows either.
@@ -54,7 +61,8 @@ export function paintGroup(made, group, { words, state }) {
   text(made.button, name);
   attribute(made.button, "aria-expanded", group.isOpen);
   attribute(made.button, "title", words.fleet.open(name));
-  const label = group.worst ? `${words.common.priorities[group.worst]}` : undefined;
+  const label = group.worst ? words.common.priorities[group.worst] : undefined;
+  made.groupIcon.style.display = group.worst ? "" : "none";
   setAlarmIcon(made.groupIcon, group.worst, { isHollow: !group.waits, flashes: group.waits && state.link.is === "live", label });
   text(made.counts, words.fleet.group(group.count, group.abnormal, group.silent));
 }
@@ -86,10 +94,10 @@ export function paintSensor(made, series, context, { alarms, hour, showsQuantity
   showSign(made, found, context);
   const look = { isOld: old, priority: found.priority };
   made.gauge.show(series, hour, look);
-  const drawn = [series.i, series.low, series.high, old, found.priority, hour?.t0, hour?.count, hour?.mean.at(-1), document.documentElement.dataset["theme"]].join();
+  const drawn = [series.i, series.low, series.high, old, found.priority, hour?.t0, hour?.count, hour?.mean.at(-1), hourSize.width, devicePixelRatio, document.documentElement.dataset["theme"]].join();
   if (drawn === made.drawn) return;
   made.drawn = drawn;
-  drawHour(made.canvas, HOUR, series, hour, look);
+  drawHour(made.canvas, hourSize, series, hour, look);
 }
 
 /** @param {FleetRow} made @param {import("../situation.js").Situation} found @param {import("../app.js").Context} context */

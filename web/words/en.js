@@ -219,6 +219,7 @@ const first = {
   waiting: "Waiting for the first reading…",
   steps: "Three commands that make one appear",
   watch: "1 · Watch what goes through the broker",
+  place: "Workshop",
   send: "2 · Send a reading by hand",
   sendHelp: "It shows up here within a second.",
   diagnose: "3 · See what came and was not understood",
