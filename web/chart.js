@@ -199,7 +199,7 @@ function shape(c, x, priority, isHollow) {
   c.fillStyle = colour(isHollow ? "panel" : COLOURS[priority] ?? "high");
   c.fill(path);
   c.stroke(path);
-  c.fillStyle = colour(isHollow ? COLOURS[priority] ?? "high" : "panel");
+  c.fillStyle = colour(isHollow ? COLOURS[priority] ?? "high" : "on");
   c.font = "700 9px system-ui, sans-serif";
   c.textAlign = "center";
   c.textBaseline = "middle";

@@ -133,7 +133,11 @@ export function pin(viewport, live, now) {
  * @param {{ get(name: string): string|null }} query @param {number} now @returns {Viewport}
  */
 export function fromQuery(query, now) {
-  const time = (/** @type {string} */ name) => Date.parse(query.get(name) ?? "");
+  // A link from an alarm has milliseconds since 1970; what a person writes has a date.
+  const time = (/** @type {string} */ name) => {
+    const text = query.get(name) ?? "";
+    return /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  };
   const [from, to, at] = [time("from"), time("to"), time("at")];
   if (to > from) return between(from, to, now);
   if (at > 0) return between(at - 3 * HOUR, at + 3 * HOUR, now);

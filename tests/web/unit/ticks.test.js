@@ -100,9 +100,11 @@ everywhere("from seconds to years, in both languages", () => {
     "10:00:02",
   ]);
   assert.deepEqual(labels(between("2026-02-05T22:40:00Z", "2026-02-05T23:20:00Z", PARIS, 4, "fr")), [
-    "23:45",
+    "23:40",
+    "23:50",
     "6 févr.",
-    "00:15",
+    "00:10",
+    "00:20",
   ]);
   assert.deepEqual(labels(between("2026-01-30T12:00:00Z", "2026-02-02T12:00:00Z", PARIS, 4, "fr")), [
     "31 janv.",
@@ -133,7 +135,7 @@ everywhere("weeks begin on Monday", () => {
 });
 
 everywhere("a zone whose midnight is skipped starts its day at one", () => {
-  const found = between("2026-04-23T12:00:00Z", "2026-04-24T12:00:00Z", "Africa/Cairo", 24);
+  const found = between("2026-04-23T18:00:00Z", "2026-04-24T06:00:00Z", "Africa/Cairo", 24);
   assertAscending(found);
   assert.ok(labels(found).includes("24 Apr"));
   const start = found.find(({ label }) => label === "24 Apr");

@@ -102,5 +102,6 @@ test("addresses carry absolute times, and come back as they were", () => {
   const alarm = query("at=2026-01-31T23:00:00Z");
   assert.equal(alarm.from, Date.parse("2026-01-31T20:00:00Z"));
   assert.equal(alarm.to - alarm.from, 6 * HOUR);
+  assert.deepEqual(query(`at=${Date.parse("2026-01-31T23:00:00Z")}`), alarm);
   assert.equal(query("from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z").live, true);
 });
