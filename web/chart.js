@@ -5,7 +5,7 @@
 // Never: reads a clock, asks for data, or keeps any.
 
 import { colour, fit } from "./dom.js";
-import { within } from "./history.js";
+import { bucket, within } from "./history.js";
 import { ticks } from "./ticks.js";
 
 /**
@@ -25,6 +25,7 @@ import { ticks } from "./ticks.js";
  * @property {string} zone @property {string} language @property {(value: number, digits: number) => string} number
  *
  * @typedef {{ left: number, right: number, top: number, bottom: number }} Box
+ * @typedef {[x: number, low: number, high: number, mean: number]} Place Of a bucket, in pixels.
  */
 
 const FONT = "12px system-ui, 'Segoe UI', Roboto, sans-serif";
@@ -99,8 +100,9 @@ function paint(pen) {
   cursor(pen);
 }
 
-/** A line on whole pixels. @param {CanvasRenderingContext2D} c @param {number[]} points x, y, x, y */
-function line(c, [x1, y1, x2, y2]) {
+/** A line on whole pixels. @param {CanvasRenderingContext2D} c @param {number} x1 @param {number} y1 @param {number} x2
+ * @param {number} y2 */
+function line(c, x1, y1, x2, y2) {
   const crisp = (/** @type {number} */ n) => Math.round(n) + 0.5;
   c.beginPath();
   c.moveTo(x1 === x2 ? crisp(x1) : x1, y1 === y2 ? crisp(y1) : y1);
@@ -115,7 +117,7 @@ function valueAxis({ c, picture: { scale, number }, box, y }) {
   c.lineWidth = 1;
   for (const value of scale.ticks) {
     c.strokeStyle = colour("line");
-    line(c, [box.left, y(value), box.right, y(value)]);
+    line(c, box.left, y(value), box.right, y(value));
     c.fillStyle = colour("muted");
     c.fillText(number(value, scale.digits), box.left - 6, y(value));
   }
@@ -133,7 +135,7 @@ function timeAxis({ c, picture: { shown, zone, language }, box, x }) {
     // At the edges a label moves inwards rather than being cut.
     const middle = Math.min(Math.max(x(at), half + 2), box.right + 6 - half);
     c.strokeStyle = colour(major ? "faint" : "line");
-    line(c, [x(at), box.top, x(at), box.bottom + 5]);
+    line(c, x(at), box.top, x(at), box.bottom + 5);
     if (middle - half < free) continue;
     c.fillStyle = colour(major ? "text" : "muted");
     c.fillText(label, middle, box.bottom + 9);
@@ -172,30 +174,43 @@ function hatch(c, left, right, { top, bottom }, distance) {
 }
 
 /** @param {Pen} pen */
-function alarms({ c, picture: { alarms: found, now, shown }, box, x }) {
-  let [free, drawn] = [-Infinity, 0];
-  for (const { from, to, priority, isAcknowledged } of found) {
-    const left = x(Math.max(from ?? shown.from, shown.from - 1));
-    const right = Math.max(left + 3, x(Math.min(to ?? now, shown.to)));
-    c.fillStyle = c.strokeStyle = colour(COLOURS[priority] ?? "high");
+function alarms(pen) {
+  const { c, picture: { alarms: found, now, shown }, box, x } = pen;
+  const starts = found.map(({ from }) => x(Math.max(from ?? shown.from, shown.from)));
+  found.forEach(({ from, to, priority }, i) => {
+    if ((to ?? now) < shown.from || (from ?? shown.from) > shown.to) return;
+    const left = starts[i] ?? box.left;
+    const width = Math.max(3, x(Math.min(to ?? now, shown.to)) - left);
+    c.fillStyle = colour(COLOURS[priority] ?? "high");
     c.globalAlpha = 0.1;
-    c.fillRect(left, box.top, right - left, box.bottom - box.top);
+    c.fillRect(left, box.top, width, box.bottom - box.top);
     c.globalAlpha = 1;
-    c.fillRect(left, LANE - 3, right - left, 3);
-    drawn += 1;
-    const middle = Math.max(left + 8, box.left + 8);
-    if (middle < free || drawn > 500) continue;
-    shape(c, middle, priority, isAcknowledged);
-    free = middle + 17;
+    c.fillRect(left, LANE - 3, width, 3);
+  });
+  shapes(pen, starts);
+}
+
+/** The signs of alarms where they began; where they stand too close, the gravest. @param {Pen} pen @param {number[]} starts */
+function shapes({ c, picture: { alarms: found, now, shown }, box }, starts) {
+  /** @type {number[]} */
+  const taken = [];
+  for (let i = found.length - 1; i >= 0; i -= 1) {
+    const [alarm, start] = [found[i], starts[i]];
+    if (!alarm || start === undefined || (alarm.to ?? now) < shown.from || (alarm.from ?? 0) > shown.to) continue;
+    const middle = Math.min(Math.max(start, box.left + 8), box.right - 8);
+    if (taken.some((other) => Math.abs(other - middle) < 17)) continue;
+    taken.push(middle);
+    shape(c, middle, alarm.priority, alarm.isAcknowledged);
   }
 }
 
 /** @param {CanvasRenderingContext2D} c @param {number} x @param {number} priority @param {boolean} isHollow */
 function shape(c, x, priority, isHollow) {
-  const path = new Path2D(SHAPES[priority] ?? SHAPES[2]);
+  const path = new Path2D(SHAPES[priority] ?? "");
   c.save();
   c.translate(x, 7.5);
   c.lineWidth = 1.5;
+  c.strokeStyle = colour(COLOURS[priority] ?? "high");
   c.fillStyle = colour(isHollow ? "panel" : COLOURS[priority] ?? "high");
   c.fill(path);
   c.stroke(path);
@@ -224,25 +239,25 @@ function trials({ c, picture: { trials: found, now }, box, x }) {
 
 /**
  * Runs of buckets with readings, parted where nothing was heard: places of the middle, the lowest, the highest, the mean.
- * @param {Pen} pen @returns {number[][][]}
+ * @param {Pen} pen @returns {Place[][]}
  */
 function runs({ picture: { history, gaps: found, shown, now }, x, y }) {
   if (!history) return [];
-  const { t0, step, min, max, mean, n } = history;
+  const { t0, step } = history;
   const [first, end] = within(history, shown);
   const silent = found.filter(({ kind }) => kind === "none");
-  /** @type {number[][][]} */
+  /** @type {Place[][]} */
   const all = [];
   let [last, gap] = [-Infinity, 0];
   // One bucket more at each side, so that lines go on to the edges.
-  for (let i = Math.max(0, first - 1); i < Math.min(n.length, end + 1); i += 1) {
-    const [low, high, middle] = [min[i], max[i], mean[i]];
-    if (n[i] === 0 || low === null || high === null || middle === null) continue;
+  for (let i = Math.max(0, first - 1); i < Math.min(history.n.length, end + 1); i += 1) {
+    const { n, min: low, max: high, mean: middle } = bucket(history, i);
+    if (n === 0 || low === null || high === null || middle === null) continue;
     const at = Math.min(t0 + (i + 0.5) * step, Math.max(now, t0 + i * step));
-    while (gap < silent.length && silent[gap].to <= last) gap += 1;
-    const isParted = all.length === 0 || (gap < silent.length && silent[gap].from < at && silent[gap].to > last);
-    if (isParted) all.push([]);
-    all[all.length - 1].push([x(at), y(low), y(high), y(middle)]);
+    while ((silent[gap]?.to ?? Infinity) <= last) gap += 1;
+    const next = silent[gap];
+    if (all.length === 0 || (next && next.from < at && next.to > last)) all.push([]);
+    all.at(-1)?.push([x(at), y(low), y(high), y(middle)]);
     last = at;
   }
   return all;
@@ -255,15 +270,20 @@ function series(pen) {
   c.lineJoin = "round";
   for (const run of runs(pen)) {
     c.fillStyle = c.strokeStyle = colour(picture.isOld ? "faint" : "accent");
-    if (run.length === 1) {
-      lonely(c, run[0], width);
+    const [only, ...others] = run;
+    if (only && others.length === 0) {
+      lonely(c, only, width);
       continue;
     }
     c.globalAlpha = 0.25;
+    c.lineWidth = 1;
     c.beginPath();
     run.forEach(([x, low]) => c.lineTo(x, low));
     [...run].reverse().forEach(([x, , high]) => c.lineTo(x, high));
     c.fill();
+    // Its outline too: a peak of one bucket would be a hair of a quarter's strength.
+    c.globalAlpha = 0.5;
+    c.stroke();
     c.globalAlpha = 1;
     c.lineWidth = 1.5;
     c.beginPath();
@@ -273,7 +293,7 @@ function series(pen) {
 }
 
 /** A bucket between gaps: its band as a bar, its mean as a dot. @param {CanvasRenderingContext2D} c
- * @param {number[]} place @param {number} width */
+ * @param {Place} place @param {number} width */
 function lonely(c, [x, low, high, mean], width) {
   c.globalAlpha = 0.25;
   c.fillRect(x - width / 2, high, width, Math.max(1, low - high));
@@ -284,31 +304,37 @@ function lonely(c, [x, low, high, mean], width) {
 }
 
 /** @param {Pen} pen */
-function limits({ c, picture: { limits: found, trial }, box, y }) {
-  c.textAlign = "right";
-  for (const { value, label } of trial ? [...found, trial] : found) {
-    const isTrial = trial?.value === value && trial.label === label;
-    const [place, isAbove, isBelow] = [y(value), y(value) < box.top - 1, y(value) > box.bottom + 1];
-    c.fillStyle = c.strokeStyle = colour(isTrial ? "accent" : "mark");
-    const edge = isAbove ? box.top : isBelow ? box.bottom : place;
-    if (!isAbove && !isBelow) {
-      c.lineWidth = isTrial ? 2 : 1.25;
-      c.setLineDash(isTrial ? [] : [6, 4]);
-      line(c, [box.left, place, box.right, place]);
-      c.setLineDash([]);
-    }
-    // Above its line, or below where there is no room; one that is out of the picture says on which side.
-    const isUnder = isAbove || edge - 16 < box.top;
-    c.textBaseline = isUnder ? "top" : "bottom";
-    const text = `${isAbove ? "↑ " : isBelow ? "↓ " : ""}${label}`;
-    const [width, top] = [c.measureText(text).width, isUnder ? edge + 3 : edge - 17];
-    c.globalAlpha = 0.8;
-    c.fillStyle = colour("panel");
-    c.fillRect(box.right - width - 8, top, width + 6, 15);
-    c.globalAlpha = 1;
-    c.fillStyle = c.strokeStyle;
-    c.fillText(text, box.right - 5, isUnder ? edge + 4 : edge - 3);
-  }
+function limits(pen) {
+  const { c, picture: { limits: found, trial }, box } = pen;
+  c.setLineDash([6, 4]);
+  for (const limit of found) limitLine(pen, limit, { token: "mark", width: 1.25, x: box.right - 5, align: "right" });
+  c.setLineDash([]);
+  // Beside the handle, at the other end than the limits' words.
+  if (trial) limitLine(pen, trial, { token: "accent", width: 2, x: box.left + 38, align: "left" });
+}
+
+/**
+ * A limit and its label: above its line, or below where there is no room; out of the picture, it says on which side.
+ * @param {Pen} pen @param {Limit} limit
+ * @param {{ token: string, width: number, x: number, align: "left"|"right" }} look
+ */
+function limitLine({ c, box, y }, { value, label }, { token, width, x, align }) {
+  const [place, isAbove, isBelow] = [y(value), y(value) < box.top - 1, y(value) > box.bottom + 1];
+  const edge = isAbove ? box.top : isBelow ? box.bottom : place;
+  c.strokeStyle = colour(token);
+  c.lineWidth = width;
+  if (!isAbove && !isBelow) line(c, box.left, place, box.right, place);
+  const isUnder = isAbove || edge - 18 < box.top;
+  const text = `${isAbove ? "↑ " : isBelow ? "↓ " : ""}${label}`;
+  const size = c.measureText(text).width;
+  c.globalAlpha = 0.8;
+  c.fillStyle = colour("panel");
+  c.fillRect(align === "right" ? x - size - 3 : x - 3, isUnder ? edge + 3 : edge - 18, size + 6, 15);
+  c.globalAlpha = 1;
+  c.fillStyle = colour(token);
+  c.textAlign = align;
+  c.textBaseline = "middle";
+  c.fillText(text, x, isUnder ? edge + 11 : edge - 10);
 }
 
 /** @param {Pen} pen */
@@ -320,22 +346,22 @@ function selection({ c, picture: { selection: selected }, box, x }) {
   c.fillRect(left, box.top, right - left, box.bottom - box.top);
   c.globalAlpha = 1;
   c.lineWidth = 1;
-  line(c, [left, box.top, left, box.bottom]);
-  line(c, [right, box.top, right, box.bottom]);
+  line(c, left, box.top, left, box.bottom);
+  line(c, right, box.top, right, box.bottom);
 }
 
 /** @param {Pen} pen */
 function cursor({ c, picture: { history, cursor: i, now }, box, x, y }) {
-  const [mean, low, high] = history && i >= 0 ? [history.mean[i], history.min[i], history.max[i]] : [null, null, null];
-  if (!history || mean === null || low === null || high === null) return;
-  const start = history.t0 + i * history.step;
+  if (!history || i < 0) return;
+  const { at: start, mean, min: low, max: high } = bucket(history, i);
+  if (mean === null || low === null || high === null) return;
   const place = x(Math.min(start + history.step / 2, Math.max(now, start)));
   if (place < box.left - 1 || place > box.right + 1) return;
   c.strokeStyle = c.fillStyle = colour("text");
   c.lineWidth = 1;
-  line(c, [place, box.top, place, box.bottom]);
+  line(c, place, box.top, place, box.bottom);
   c.lineWidth = 3;
-  line(c, [place, y(low), place, y(high)]);
+  line(c, place, y(low), place, y(high));
   c.beginPath();
   c.arc(place, y(mean), 4, 0, 2 * Math.PI);
   c.fill();

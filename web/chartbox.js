@@ -30,8 +30,15 @@ const SAY_AFTER = 350;
  * @typedef {object} Owner
  * @property {() => number} now The server's clock. @property {(viewport: Viewport) => void} show
  * @property {(limit: number) => void} drag The tried limit has been moved.
+ * @property {() => void} resized It has become so much wider or narrower that another number of buckets fits.
  * @property {import("./format.js").Format} format @property {any} words The section `sensor`.
  */
+
+/** Of the chart's width, in pixels, what its axis takes: buckets need not be counted more exactly. */
+const AXIS_WIDTH = 48;
+
+/** A change of width after which it is asked for again. */
+const RESIZED = 0.25;
 
 /** Elements of a page have one id each: pages come and go. */
 let made = 0;
@@ -43,6 +50,7 @@ let made = 0;
 export function chartBox(model, owner) {
   made += 1;
   const { words, format } = owner;
+  const hintText = matchMedia("(pointer: coarse)").matches ? words.hintTouch : words.hint;
   const canvas = h("canvas", { "aria-hidden": "true" });
   const readout = h("p", { class: "readout" });
   const said = h("p", { class: "unseen", role: "status" });
@@ -74,7 +82,7 @@ export function chartBox(model, owner) {
     if (!state.isSeen || document.hidden) return;
     const picture = pictureOf(model, canvas.clientHeight, owner, cursorIndex(), state.selection);
     drawing.draw(picture);
-    text(readout, read(model, picture, format, words) ?? words.hint);
+    text(readout, read(model, picture, format, words) ?? hintText);
     attribute(root, "aria-label", model.label);
     placeHandle(handle, model, drawing, format);
   }
@@ -88,8 +96,13 @@ export function chartBox(model, owner) {
     state.says = window.setTimeout(() => text(said, readout.textContent ?? ""), SAY_AFTER);
   }
 
-  const off = gestures(root, asked({ model, owner, drawing, state, cursorIndex, redraw, say }));
-  const sized = new ResizeObserver(redraw);
+  const off = gestures(root, answers({ model, owner, drawing, state, cursorIndex, redraw, say }));
+  let asked = 0;
+  const width = () => Math.max(2, Math.min(2000, canvas.clientWidth - AXIS_WIDTH));
+  const sized = new ResizeObserver(() => {
+    redraw();
+    if (asked > 0 && Math.abs(width() - asked) > asked * RESIZED) owner.resized();
+  });
   sized.observe(canvas);
   const seen = new IntersectionObserver(([entry]) => {
     state.isSeen = entry?.isIntersecting ?? true;
@@ -102,7 +115,7 @@ export function chartBox(model, owner) {
     element: h("div", { class: "chart-box" }, readout, root, said, hint, rows),
     redraw,
     tabulate: () => fillTable(rows, model, owner),
-    width: () => Math.max(2, Math.min(2000, Math.round(drawing.box().right - drawing.box().left))),
+    width: () => (asked = width()),
     close() {
       off();
       sized.disconnect();
@@ -120,7 +133,7 @@ export function chartBox(model, owner) {
  *   say(): void }} of
  * @returns {import("./gestures.js").Asked}
  */
-function asked({ model, owner, drawing, state, cursorIndex, redraw, say }) {
+function answers({ model, owner, drawing, state, cursorIndex, redraw, say }) {
   /** What was shown when the gesture began. @type {Viewport} */
   let origin = model.viewport;
   const { now, show } = owner;
@@ -176,7 +189,9 @@ function pictureOf(model, height, { now, format }, cursor, selection) {
   const { viewport, history, limits, trial, showsLimits } = model;
   const drawn = [...(showsLimits ? limits : []), ...(trial ? [trial] : [])].map(({ value }) => value);
   const [first, end] = history ? within(history, viewport) : [0, 0];
-  const [low, high] = range(history ?? { t0: 0, step: 1, min: [], max: [] }, first, end, drawn) ?? [0, 1];
+  const [lowest, highest] = range(history ?? { t0: 0, step: 1, min: [], max: [] }, first, end, drawn) ?? [0, 1];
+  // Some air, so that no limit lies on the frame.
+  const [low, high] = [lowest - (highest - lowest) * 0.03, highest + (highest - lowest) * 0.03];
   return {
     ...model,
     shown: viewport,

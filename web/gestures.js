@@ -166,5 +166,5 @@ export function keyAction(key, isShifted, ask) {
     PageDown: paged(0.5),
     Escape: () => ask.back(),
   };
-  return Object.hasOwn(actions, key) ? actions[key] : null;
+  return Object.hasOwn(actions, key) ? actions[key] ?? null : null;
 }

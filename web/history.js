@@ -31,24 +31,27 @@ export function fromAnswer(answer) {
   return { t0, step: step * 1000, min, max, mean, n };
 }
 
+/** @param {{ n: number[] }} history @param {number} i @returns {number} */
+const countOf = ({ n }, i) => n[i] ?? 0;
+
 /** @param {History} history @param {number} i @returns {Bucket} */
 export function bucket(history, i) {
   return {
     at: history.t0 + i * history.step,
-    min: history.min[i],
-    max: history.max[i],
-    mean: history.mean[i],
-    n: history.n[i],
+    min: history.min[i] ?? null,
+    max: history.max[i] ?? null,
+    mean: history.mean[i] ?? null,
+    n: countOf(history, i),
   };
 }
 
 /**
  * One bucket of several; its time is the first one's.
- * @param {Bucket[]} buckets @returns {Bucket}
+ * @param {Bucket[]} buckets One at least. @returns {Bucket}
  */
 export function merge(buckets) {
   /** @type {Bucket} */
-  const all = { at: buckets[0].at, min: null, max: null, mean: null, n: 0 };
+  const all = { at: buckets[0]?.at ?? 0, min: null, max: null, mean: null, n: 0 };
   for (const { min, max, mean, n } of buckets) {
     if (n === 0 || min === null || max === null || mean === null) continue;
     all.min = all.min === null ? min : Math.min(all.min, min);
@@ -103,15 +106,16 @@ export function within(history, { from, to }) {
  * @returns {number} In milliseconds.
  */
 function patience(history, first, end, every) {
-  const { n, step } = history;
+  const { step } = history;
   const distances = [];
   let previous = -1;
   let readings = 0;
   for (let i = first; i < end; i += 1) {
-    if (n[i] === 0) continue;
+    const n = countOf(history, i);
+    if (n === 0) continue;
     if (previous >= 0) distances.push(i - previous);
     previous = i;
-    readings += n[i];
+    readings += n;
   }
   const filled = distances.length + 1;
   // Without a known interval: the usual distance of filled buckets, shared by the readings in one.
@@ -145,8 +149,8 @@ export function gaps(history, span, { every, now }) {
     if (to - from > allowed) found.push({ from, to, kind: /** @type {const} */ ("none"), missing: to - from });
     // The outermost buckets may lie only partly within the span, or go on.
     const isWhole = i > first && i < end - 1;
-    if (isWhole && n[i] < usual * INCOMPLETE) {
-      const missing = step * (1 - n[i] / usual);
+    if (isWhole && countOf(history, i) < usual * INCOMPLETE) {
+      const missing = step * (1 - countOf(history, i) / usual);
       found.push({ from: t0 + i * step, to: t0 + (i + 1) * step, kind: /** @type {const} */ ("few"), missing });
     }
   }
@@ -183,7 +187,7 @@ export function nearest(history, at, span) {
   const middle = Math.floor((at - history.t0) / history.step);
   for (let distance = 0; distance <= end - first + Math.abs(middle - first); distance += 1) {
     for (const i of [middle - distance, middle + distance]) {
-      if (i >= first && i < end && history.n[i] > 0) return i;
+      if (i >= first && i < end && countOf(history, i) > 0) return i;
     }
   }
   return -1;
@@ -198,7 +202,7 @@ export function neighbour(history, i, by, span) {
   const [first, end] = within(history, span);
   let found = i;
   for (let left = Math.abs(by), k = i + Math.sign(by); left > 0 && k >= first && k < end; k += Math.sign(by)) {
-    if (history.n[k] === 0) continue;
+    if (countOf(history, k) === 0) continue;
     found = k;
     left -= 1;
   }
@@ -227,14 +231,15 @@ export function table(history, span, rows) {
 export function trend(points) {
   const size = points.length;
   if (size < 4) return null;
-  const x = points.map(([at]) => (at - points[0][0]) / 60_000);
+  const start = points[0]?.[0] ?? 0;
+  const x = points.map(([at]) => (at - start) / 60_000);
   const y = points.map(([, value]) => value);
   const mean = (/** @type {number[]} */ all) => all.reduce((sum, one) => sum + one, 0) / size;
   const [mx, my] = [mean(x), mean(y)];
   const sxx = x.reduce((sum, xi) => sum + (xi - mx) ** 2, 0);
   if (sxx === 0) return null;
-  const slope = x.reduce((sum, xi, i) => sum + (xi - mx) * (y[i] - my), 0) / sxx;
-  const rest = y.reduce((sum, yi, i) => sum + (yi - my - slope * (x[i] - mx)) ** 2, 0);
+  const slope = x.reduce((sum, xi, i) => sum + (xi - mx) * ((y[i] ?? my) - my), 0) / sxx;
+  const rest = y.reduce((sum, yi, i) => sum + (yi - my - slope * ((x[i] ?? mx) - mx)) ** 2, 0);
   const error = Math.sqrt(rest / (size - 2) / sxx);
   return Math.abs(slope) > 3 * error && slope !== 0 ? slope : null;
 }

@@ -27,7 +27,7 @@ export function scale(low, high, room) {
   const [first, last] = [Math.floor(min / step + 1e-9), Math.ceil(max / step - 1e-9)];
   // Ticks by multiplication: adding up would give 0.30000000000000004.
   const ticks = Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toFixed(digits)));
-  return { min: ticks[0], max: ticks[ticks.length - 1], step, digits, ticks };
+  return { min: ticks[0] ?? min, max: ticks.at(-1) ?? max, step, digits, ticks };
 }
 
 /** The next 1, 2 or 5 times a power of ten. @param {number} wanted @returns {number} */
@@ -47,7 +47,7 @@ export function range({ min, max }, first, end, limits) {
   let [low, high] = [Infinity, -Infinity];
   for (let i = first; i < end; i += 1) {
     const [lowest, highest] = [min[i], max[i]];
-    if (lowest === null || highest === null) continue;
+    if (typeof lowest !== "number" || typeof highest !== "number") continue;
     if (lowest < low) low = lowest;
     if (highest > high) high = highest;
   }

@@ -31,6 +31,9 @@ const UNITS = [
 /** @type {Step[]} */
 const STEPS = UNITS.flatMap(([unit, ms, counts]) => counts.map((every) => ({ unit, every, ms: ms * every })));
 
+/** @type {Step} */
+const LONGEST = { unit: "year", every: 1000, ms: 1000 * 365.25 * DAY };
+
 /** @type {Map<string, Intl.DateTimeFormat>} Formatters cost 50 µs to make and are few: zones × languages × styles. */
 const formats = new Map();
 
@@ -67,7 +70,8 @@ export function offset(at, zone) {
   /** @type {Record<string, number>} */
   const field = {};
   for (const { type, value } of format(zone, "en-US", FIELDS).formatToParts(at)) field[type] = Number(value);
-  const wall = Date.UTC(field.year, field.month - 1, field.day, field.hour, field.minute, field.second);
+  const of = (/** @type {string} */ name) => field[name] ?? 0;
+  const wall = Date.UTC(of("year"), of("month") - 1, of("day"), of("hour"), of("minute"), of("second"));
   return wall - Math.floor(at / SECOND) * SECOND;
 }
 
@@ -98,7 +102,7 @@ export function reached(wall, zone) {
  */
 export function step(span, room) {
   const wanted = span / Math.max(1, room);
-  return STEPS.find(({ ms }) => ms >= wanted) ?? STEPS[STEPS.length - 1];
+  return STEPS.find(({ ms }) => ms >= wanted) ?? LONGEST;
 }
 
 /**
@@ -197,7 +201,7 @@ function utc(year, month) {
 /** @param {Tick[]} found @param {number} from @param {number} to @returns {Tick[]} */
 function ascending(found, from, to) {
   const within = found.filter(({ at }) => at >= from && at <= to).sort((a, b) => a.at - b.at);
-  return within.filter(({ at }, i) => i === 0 || at > within[i - 1].at);
+  return within.filter(({ at }, i) => i === 0 || at > (within[i - 1]?.at ?? at));
 }
 
 /** @param {number} at @param {boolean} hasSeconds @param {string} zone @param {string} language @returns {Tick} */

@@ -93,7 +93,7 @@ export function pan({ from, to, back }, by, now) {
 
 /** Fits two instants to two places at once: both fingers of a pinch keep what they hold.
  * @param {Viewport} viewport
- * @param {[held: number, share: number][]} fingers Instant held and place now, as a share of the width.
+ * @param {[[held: number, share: number], [held: number, share: number]]} fingers Instant held and place now, as a share of the width.
  * @param {number} now @returns {Viewport} */
 export function pinch(viewport, fingers, now) {
   const [[a, x], [b, y]] = fingers;

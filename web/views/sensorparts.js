@@ -96,8 +96,11 @@ export function statisticsPanel({ words, format }) {
     },
     /** @param {number|null} low @param {number|null} high @param {string} unit */
     limits(low, high, unit) {
-      const said = [low === null ? null : w.low(format.value(low, unit)), high === null ? null : w.high(format.value(high, unit))];
-      if (cells["limits"]) text(cells["limits"], said.filter(Boolean).join(", ") || w.noLimits);
+      const cell = cells["limits"];
+      if (!cell) return;
+      if (low !== null && high !== null) text(cell, `${format.number(low)} … ${format.value(high, unit)}`);
+      else if (low !== null) text(cell, w.low(format.value(low, unit)));
+      else text(cell, high === null ? w.none : w.high(format.value(high, unit)));
     },
   };
 }

@@ -8,6 +8,7 @@ import { instant } from "../spans.js";
 import { problemsOf } from "../health.js";
 
 const FEW_DAYS = 30; // until the disk is full, below which that is told as wrong
+const FAILED = new Set(["backing_off", "quarantined", "gave_up"]);
 const TEN_YEARS = 3650; // days, beyond which an estimate says nothing
 
 /** @typedef {import("../app.js").Context} Context */
@@ -92,10 +93,11 @@ function scroll(label, content) {
 /** @param {any} child @param {Context} context @param {number} now @param {boolean} [isInGroup] */
 function childRow(child, { words, format }, now, isInGroup = false) {
   const w = words.system;
-  const isWrong = child.state !== "up" && child.state !== "stopped" && child.state !== "starting";
+  const isWrong = FAILED.has(child.state);
   const [since, until] = [instant(child.since), instant(child.until)];
   const said = /** @type {Record<string, string>} */ (w.states)[child.state] ?? child.state;
-  const left = until !== null && until > now ? w.until(said, format.age(until - now)) : said;
+  const tells = /** @type {Record<string, (left: string) => string>} */ (w.until)[child.state];
+  const left = tells && until !== null && until > now ? tells(format.age(until - now)) : said;
   const exit = child.last_exit;
   const ended = instant(exit?.at);
   return h(
@@ -115,12 +117,15 @@ function groupRows(group, context, now) {
   const { words, format } = context;
   const w = words.system;
   const states = Object.entries(group.states).filter(([, count]) => /** @type {number} */ (count) > 0);
-  const isBad = group.states.backing_off + group.states.quarantined + group.states.gave_up > 0;
-  const counts = states.map(([name, count]) => `${format.number(/** @type {number} */ (count))} ${/** @type {Record<string, string>} */ (w.stateCounts)[name] ?? name}`);
+  const isBad = states.some(([name]) => FAILED.has(name));
+  const counts = states.map(([name, n]) => {
+    const said = `${format.number(/** @type {number} */ (n))} ${/** @type {Record<string, string>} */ (w.stateCounts)[name] ?? name}`;
+    return h("span", { class: FAILED.has(name) ? "flag" : "" }, FAILED.has(name) ? `! ${said}` : said);
+  });
   const summary = h(
     "tr", { class: isBad ? "bad" : "" },
     h("th", { scope: "row" }, group.name, " ", h("span", { class: "muted" }, w.group(group.children))),
-    h("td", { colSpan: 3 }, h("span", { class: isBad ? "flag" : "" }, `${isBad ? "! " : ""}${counts.join(", ")}`)),
+    h("td", { colSpan: 3 }, h("span", { class: "counted" }, counts)),
     h("td", { class: "n" }, format.number(group.restarts_in_window)),
     h("td", { class: "muted" }, group.troubled_not_named > 0 ? w.notNamed(group.troubled_not_named) : "–"),
   );

@@ -16,7 +16,7 @@ const SETTLE_MS = 350; // a dragged line rests before it is tried
 export function trialPanel({ words, format, api, state }, { id, quantity, model, tried, suggest }) {
   const w = words.sensor.trial;
   const load = latest(SETTLE_MS);
-  const kind = h("select", { onchange: suggested }, ["high", "low"].map((it) => h("option", { value: it }, w.kinds[it])));
+  const kind = h("select", { onchange: suggested }, ["high", "low"].map((it) => h("option", { value: it }, w.kinds[/** @type {"high"|"low"} */ (it)])));
   const limit = h("input", { type: "text", inputMode: "decimal", size: 7, oninput: typed });
   const deadband = h("input", { type: "text", inputMode: "decimal", size: 6, value: "0", oninput: again });
   const delay = h("input", { type: "text", size: 6, value: "0s", oninput: again });
@@ -32,6 +32,11 @@ export function trialPanel({ words, format, api, state }, { id, quantity, model,
       field(w.kind, kind), field(w.limit, limit), field(w.deadband, deadband, w.deadbandHelp), field(w.delay, delay, w.delayHelp)),
     outcome, lines, copy,
   );
+
+  /** The span that was tried. @type {{ from: number, to: number }|null} */
+  let asked = null;
+
+  const chosen = () => /** @type {"high"|"low"} */ (kind.value);
 
   function toggle() {
     element.hidden = !element.hidden;
@@ -51,7 +56,7 @@ export function trialPanel({ words, format, api, state }, { id, quantity, model,
   }
 
   function suggested() {
-    set(suggest(/** @type {"high"|"low"} */ (kind.value)));
+    set(suggest(chosen()));
   }
 
   /** @param {number} value */
@@ -62,7 +67,7 @@ export function trialPanel({ words, format, api, state }, { id, quantity, model,
 
   function typed() {
     const value = read(limit);
-    if (value !== null) model.trial = { value, label: `${w.kinds[kind.value]} ${format.value(value, model.unit)}` };
+    if (value !== null) model.trial = { value, label: `${w.kinds[chosen()]} ${format.value(value, model.unit)}` };
     tried();
     again();
   }
@@ -77,6 +82,7 @@ export function trialPanel({ words, format, api, state }, { id, quantity, model,
     if (value === null || band === null) return refuse(w.badNumber);
     if (!/^(\d+(ms|s|m|h|d))+$/.test(wait)) return refuse(w.badDelay);
     const { from, to } = model.viewport;
+    asked = { from, to };
     const body = {
       sensor: id, quantity, kind: kind.value, limit: value, deadband: band, on_delay: wait,
       from: new Date(from).toISOString(), to: new Date(to).toISOString(),
@@ -118,7 +124,14 @@ export function trialPanel({ words, format, api, state }, { id, quantity, model,
     text(copy, isDone ? w.copied : w.copy);
   }
 
-  return { element, button, set, again, close: () => load.cancel() };
+  /** Tries it again where another span is shown; a live one that went on a little is not worth it. */
+  function moved() {
+    const { from, to } = model.viewport;
+    const isSame = asked && to - from === asked.to - asked.from && Math.abs(to - asked.to) < (to - from) * 0.02;
+    if (!isSame) again();
+  }
+
+  return { element, button, set, moved, close: () => load.cancel() };
 }
 
 /** @param {string} name @param {HTMLElement} control @param {string} [help] */

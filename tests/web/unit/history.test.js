@@ -1,18 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import * as history from "../../../web/history.js";
+import * as module from "../../../web/history.js";
+
+/** Loosely typed: the tests look into what may be null. @type {any} */
+const history = module;
 
 const T0 = Date.parse("2026-02-05T10:00:00Z");
 const MINUTE = 60_000;
 
-/** Minute buckets by count: 0 is empty, each other bucket has the mean i and reaches from i − 1 to i + 1. */
+/** Minute buckets by count: 0 is empty, each other bucket has the mean i and reaches from i − 1 to i + 1.
+ * @param {number[]} n */
 function minutes(n) {
-  const of = (value) => n.map((count, i) => (count > 0 ? value(i) : null));
+  const of = (/** @type {(i: number) => number} */ value) => n.map((count, i) => (count > 0 ? value(i) : null));
   return history.fromAnswer({ t0: T0, step: 60, min: of((i) => i - 1), max: of((i) => i + 1), mean: of((i) => i), n });
 }
 
+/** @param {number} from @param {number} to */
 const span = (from, to) => ({ from: T0 + from * MINUTE, to: T0 + to * MINUTE });
+/** @param {{ n: number[] }} known */
 const end = (known) => T0 + known.n.length * MINUTE;
 
 test("merging weighs means by count and keeps extremes", () => {
@@ -112,13 +118,13 @@ test("the table has at most so many rows and loses no extreme", () => {
   known.max[500] = 1234;
   const rows = history.table(known, span(0, 777), 50);
   assert.ok(rows.length <= 50);
-  assert.equal(rows.reduce((sum, { n }) => sum + n, 0), 777);
-  assert.ok(rows.some(({ max }) => max === 1234));
+  assert.equal(rows.reduce((/** @type {number} */ sum, /** @type {any} */ row) => sum + row.n, 0), 777);
+  assert.ok(rows.some((/** @type {any} */ row) => row.max === 1234));
   assert.deepEqual(history.table(minutes([]), span(0, 1), 50), []);
 });
 
 test("a trend is told only where it stands out", () => {
-  const points = (value) => Array.from({ length: 15 }, (_, i) => [T0 + i * MINUTE, value(i)]);
+  const points = (/** @type {(i: number) => number} */ value) => Array.from({ length: 15 }, (_, i) => [T0 + i * MINUTE, value(i)]);
   assert.ok(Math.abs(history.trend(points((i) => 20 + 0.6 * i + 0.1 * (i % 2))) - 0.6) < 0.02);
   assert.ok(history.trend(points((i) => 20 - 0.6 * i)) < -0.59);
   assert.equal(history.trend(points((i) => 20 + (i % 2))), null);

@@ -3,11 +3,14 @@ import { test } from "node:test";
 
 import { latest } from "../../../web/latest.js";
 
+/** @param {number} ms */
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+/** @param {unknown} error */
 const fail = (error) => assert.fail(String(error));
 
 test("of many requests in a moment, the last is sent", async () => {
   const asked = latest(5);
+  /** @type {number[]} */
   const sent = [];
   const answer = await new Promise((resolve) => {
     for (let i = 0; i < 10; i += 1) asked.ask(async () => sent.push(i) && i, resolve, fail);
@@ -17,8 +20,11 @@ test("of many requests in a moment, the last is sent", async () => {
 
 test("an overtaken request is aborted, and its answer is not used", async () => {
   const asked = latest(0);
+  /** @type {string[]} */
   const used = [];
+  /** @type {any} */
   let signalOfFirst;
+  /** @type {any} */
   let answerFirst;
   asked.ask((signal) => ((signalOfFirst = signal), new Promise((resolve) => (answerFirst = resolve))), (it) => used.push(it), fail);
   await pause(5);

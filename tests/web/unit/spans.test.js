@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { alarmSpans, instant, overlapping } from "../../../web/spans.js";
+import * as spans from "../../../web/spans.js";
 
+/** Loosely typed: the tests look into what may be undefined. @type {any} */
+const { alarmSpans, instant, overlapping } = spans;
+
+/** @param {number} minute */
 const at = (minute) => `2026-02-05T10:${String(minute).padStart(2, "0")}:00+00:00`;
+/** @param {number} minute */
 const ms = (minute) => Date.parse(at(minute));
 
+/** @param {string} id @param {string|null} transition @param {number} minute */
 function alert(id, transition, minute, more = {}) {
   return {
     alert_id: id,
@@ -24,6 +30,7 @@ function alert(id, transition, minute, more = {}) {
   };
 }
 
+/** @param {string} id @param {string} state @param {number} minute */
 function alarm(id, state, minute, more = {}) {
   return { id, rule: "warm", sensor_id: "T", quantity: "temperature", severity: "CRITICAL", state, since: at(minute), ...more };
 }
@@ -81,12 +88,13 @@ test("events without a transition go by their state", () => {
 });
 
 test("spans that overlap a time", () => {
-  const spans = alarmSpans(
+  const known = alarmSpans(
     [alert("a", "returned", 2), alert("b", "raised", 3), alert("b", "returned", 5), alert("c", "raised", 8)],
     [],
     "temperature",
   );
-  const ids = (from, to) => overlapping(spans, ms(from), ms(to)).map(({ id }) => id);
+  const ids = (/** @type {number} */ from, /** @type {number} */ to) =>
+    overlapping(known, ms(from), ms(to)).map((/** @type {any} */ span) => span.id);
   assert.deepEqual(ids(0, 1), ["a"]);
   assert.deepEqual(ids(4, 4), ["b"]);
   assert.deepEqual(ids(6, 7), []);

@@ -80,7 +80,7 @@ test("both fingers of a pinch keep what they hold", () => {
   const day = viewport.between(NOW - 3 * DAY, NOW - 2 * DAY, NOW);
   const [a, b] = [day.from + 0.4 * DAY, day.from + 0.6 * DAY];
   const pinched = viewport.pinch(day, [[a, 0.2], [b, 0.8]], NOW);
-  const place = (at) => (at - pinched.from) / (pinched.to - pinched.from);
+  const place = (/** @type {number} */ at) => (at - pinched.from) / (pinched.to - pinched.from);
   assert.ok(Math.abs(place(a) - 0.2) < 1e-6 && Math.abs(place(b) - 0.8) < 1e-6);
   assert.equal(viewport.pinch(day, [[a, 0.5], [b, 0.5]], NOW), day);
 });
@@ -93,7 +93,7 @@ test("the live pin lets go and takes up again", () => {
 });
 
 test("addresses carry absolute times, and come back as they were", () => {
-  const query = (text) => viewport.fromQuery(new URLSearchParams(text), NOW);
+  const query = (/** @type {string} */ text) => viewport.fromQuery(new URLSearchParams(text), NOW);
   assert.equal(viewport.toQuery(query("")), "span=1h");
   assert.equal(viewport.toQuery(query("span=1y")), "span=1y");
   assert.equal(viewport.toQuery(query("span=nonsense")), "span=1h");
