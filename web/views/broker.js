@@ -136,7 +136,7 @@ function topicTable(topics, { words: { broker: w }, format }, now) {
       "tr", null,
       h("th", { scope: "row" }, h("code", null, topic)),
       h("td", { class: "n" }, w.perSecond(rateText(rate, format))),
-      h("td", { class: "n muted" }, at === null ? "–" : format.age(now - at)),
+      h("td", { class: "n muted", "data-label": w.topicColumns[2] }, at === null ? "–" : format.age(now - at)),
       h("td", { class: "payload" },
         payload === "" || payload === null ? h("span", { class: "muted" }, w.empty) : h("code", null, payload),
         isCut ? h("span", { class: "tag", title: w.cutHelp }, `… ${w.cut}`) : null,
@@ -158,9 +158,9 @@ function sessionTable(sessions, { words: { broker: w }, format }, now) {
       "tr", null,
       h("th", { scope: "row" }, h("code", null, client)),
       h("td", null, address ?? "–"),
-      h("td", { class: "n" }, connected ? age : w.sessionAway(age)),
-      h("td", { class: "n" }, number(queued)),
-      h("td", { class: "n" }, number(Array.isArray(subscriptions) ? subscriptions.length : subscriptions)),
+      h("td", { class: "n", "data-label": w.sessionColumns[2] }, connected ? age : w.sessionAway(age)),
+      h("td", { class: "n", "data-label": w.sessionColumns[3] }, number(queued)),
+      h("td", { class: "n", "data-label": w.sessionColumns[4] }, number(Array.isArray(subscriptions) ? subscriptions.length : subscriptions)),
     );
   });
   return table(w.sessions, w.sessionColumns, [2, 3, 4], rows);

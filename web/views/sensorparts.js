@@ -107,7 +107,7 @@ export function statisticsPanel({ words, format }) {
 
 /** The quantities of a sensor that has several. @param {Context} context @param {string} id @param {string} quantity */
 export function quantityTabs({ words, format }, id, quantity) {
-  const element = h("nav", { class: "chips quantities", "aria-label": words.sensor.quantities, hidden: true });
+  const element = h("div", { class: "chips quantities", role: "navigation", "aria-label": words.sensor.quantities, hidden: true });
   let shown = "";
   return {
     element,

@@ -104,10 +104,10 @@ function childRow(child, { words, format }, now, isInGroup = false) {
     "tr", { class: isWrong ? "bad" : child.restarts_in_window > 0 ? "restarted" : "" },
     h("th", { scope: "row", class: isInGroup ? "in-group" : "" }, child.name),
     h("td", null, h("span", { class: isWrong ? "flag" : "" }, isWrong ? `! ${left}` : left)),
-    h("td", { class: "n" }, since === null ? "–" : format.when(since, now)),
-    h("td", { class: "n" }, format.number(child.incarnation)),
-    h("td", { class: "n" }, child.restarts_in_window > 0 ? h("strong", null, format.number(child.restarts_in_window)) : "0"),
-    h("td", { class: "wrap muted" }, exit ? `${exit.what}${ended === null ? "" : ` (${format.when(ended, now)})`}` : "–"),
+    h("td", { class: "n", "data-label": w.treeColumns[2] }, since === null ? "–" : format.when(since, now)),
+    h("td", { class: "n", "data-label": w.treeColumns[3] }, format.number(child.incarnation)),
+    h("td", { class: "n", "data-label": w.treeColumns[4] }, child.restarts_in_window > 0 ? h("strong", null, format.number(child.restarts_in_window)) : "0"),
+    h("td", { class: `wrap muted${exit ? "" : " empty"}`, "data-label": w.treeColumns[5] }, exit ? `${exit.what}${ended === null ? "" : ` (${format.when(ended, now)})`}` : "–"),
   );
 }
 
@@ -126,8 +126,8 @@ function groupRows(group, context, now) {
     "tr", { class: isBad ? "bad" : "" },
     h("th", { scope: "row" }, group.name, " ", h("span", { class: "muted" }, w.group(group.children))),
     h("td", { colSpan: 3 }, h("span", { class: "counted" }, counts)),
-    h("td", { class: "n" }, format.number(group.restarts_in_window)),
-    h("td", { class: "muted" }, group.troubled_not_named > 0 ? w.notNamed(group.troubled_not_named) : "–"),
+    h("td", { class: "n", "data-label": w.treeColumns[4] }, format.number(group.restarts_in_window)),
+    h("td", { class: `muted${group.troubled_not_named > 0 ? "" : " empty"}` }, group.troubled_not_named > 0 ? w.notNamed(group.troubled_not_named) : "–"),
   );
   return [summary, ...group.troubled.map((/** @type {any} */ child) => childRow(child, context, now, true))];
 }
@@ -160,7 +160,7 @@ function figurePanels(system, { words, format }, now) {
 function queueRow(name, { depth, capacity }, w, format) {
   const isFull = capacity > 0 && depth / capacity >= 0.8;
   const meter = h("progress", { max: Math.max(1, capacity), value: Math.min(depth, capacity), "aria-label": w.queues[name] ?? name });
-  return [w.queues[name] ?? name, h("span", { class: `queue${isFull ? " flag" : ""}` }, meter, ` ${w.queueFill(format.number(depth), format.number(capacity))}`)];
+  return [w.queues[name] ?? name, h("span", { class: `queue${isFull ? " flag" : ""}` }, meter, `${isFull ? "! " : ""}${w.queueFill(format.number(depth), format.number(capacity))}`)];
 }
 
 /** @param {any} database @param {any} w @param {import("../format.js").Format} format */
@@ -194,9 +194,10 @@ function receiverTable(receivers, { words, format }, now) {
       "tr", { class: isFailing ? "bad" : "" },
       h("th", { scope: "row" }, receiver.name),
       h("td", null, h("span", { class: isFailing ? "flag" : "" }, isFailing ? `! ${state}` : state)),
-      ...[receiver.waiting, receiver.delivered, receiver.given_up + receiver.dropped].map((n) => h("td", { class: "n" }, format.number(n))),
-      h("td", { class: "n" }, success === null ? w.never : format.when(success, now)),
-      h("td", { class: "wrap muted" }, error ? `${error.why}${at === null ? "" : ` (${format.when(at, now)})`}` : "–"),
+      ...[receiver.waiting, receiver.delivered, receiver.given_up + receiver.dropped].map((n, i) =>
+        h("td", { class: "n", "data-label": w.receiverColumns[2 + i] }, format.number(n))),
+      h("td", { class: "n", "data-label": w.receiverColumns[5] }, success === null ? w.never : format.when(success, now)),
+      h("td", { class: `wrap muted${error ? "" : " empty"}`, "data-label": w.receiverColumns[6] }, error ? `${error.why}${at === null ? "" : ` (${format.when(at, now)})`}` : "–"),
     );
   });
   return [h("h2", null, w.receivers), scroll(w.receivers, h("table", null, head(w.receiverColumns, [2, 3, 4, 5]), h("tbody", null, rows)))];
