@@ -204,15 +204,16 @@ async function show() {
 /** @param {{ open(context: Context): View }} module */
 function place(module) {
   view?.close();
-  view = null;
-  view = module.open(context);
+  view = null; // should the next one fail to open, the last is not drawn on
+  const opened = module.open(context);
+  view = opened;
   main.className = context.route.page;
-  main.replaceChildren(view.element);
+  main.replaceChildren(opened.element);
   main.scrollTop = 0;
   top?.routed();
   const changes = { ...everything(feed.tables), full: true };
   top?.update(changes);
-  view.update(changes);
+  opened.update(changes);
 }
 
 /** Loads a stylesheet once. @param {string} path below this module's folder */
@@ -228,7 +229,9 @@ async function login() {
   if (main.className === "login") return;
   main.className = "login";
   opening += 1;
-  const module = await import("./views/login.js");
+  link.close();
+  const [module, session] = await Promise.all([import("./views/login.js"), api.get("api/v1/session").catch(() => null)]);
+  if (session?.language) keep("server-language", session.language);
   await dress();
   view?.close();
   view = module.open(context);

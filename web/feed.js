@@ -111,7 +111,7 @@ function takePart(tables, frame, changes) {
   for (const [i, value, at, state] of frame.values ?? []) {
     const series = tables.series[i];
     if (!series) continue; // values follow their description
-    Object.assign(series, { value, at, state });
+    Object.assign(series, { value, at, state, digits: Math.max(series.digits, decimals(value)) });
     changes.series.add(i);
   }
   for (const alarm of frame.alarms ?? []) tables.alarms.set(`${alarm.rule}/${alarm.sensor_id}`, alarm);
@@ -131,8 +131,15 @@ function describe(tables, description, changes) {
   const isSame = known && known.id === id && known.location === location && known.quantity === quantity;
   changes.named ||= !isSame;
   changes.series.add(i);
-  const unknown = { low: null, high: null, every: null, unit: "", value: null, at: null, state: 0 };
+  const unknown = { low: null, high: null, every: null, unit: "", value: null, at: null, state: 0, digits: 0 };
   tables.series[i] = Object.assign(known ?? unknown, description);
+}
+
+/** Decimals of a number as it came, three at most. @param {number | null} value */
+function decimals(value) {
+  const text = String(value);
+  const point = text.indexOf(".");
+  return point < 0 || text.includes("e") ? 0 : Math.min(3, text.length - point - 1);
 }
 
 /**

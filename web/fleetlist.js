@@ -9,7 +9,7 @@ import { isAbnormal, isOld, isUnacknowledged, priorityOf } from "./state.js";
 /** @typedef {import("./state.js").Priority} Priority */
 /** @typedef {"all" | "abnormal" | "silent"} Show */
 /** @typedef {"location" | "worst" | "name" | "deviation"} Sort */
-/** @typedef {{ search: string, show: Show, sort: Sort }} Query */
+/** @typedef {{ search: string, show: Show, sort: Sort, fold: boolean }} Query `fold`: locations show their heading alone */
 /**
  * @typedef {object} Group
  * @property {string} location @property {number} count @property {number} abnormal @property {number} silent
@@ -25,15 +25,16 @@ export const SORTS = /** @type {const} */ (["location", "worst", "name", "deviat
 export function readQuery(params) {
   const show = SHOWS.find((name) => name === params.get("show")) ?? "all";
   const sort = SORTS.find((name) => name === params.get("sort")) ?? "location";
-  return { search: (params.get("q") ?? "").slice(0, 200), show, sort };
+  return { search: (params.get("q") ?? "").slice(0, 200), show, sort, fold: params.get("fold") === "1" };
 }
 
 /** The query as the address has it: what is as usual is left out. @param {Query} query */
-export function writeQuery({ search, show, sort }) {
+export function writeQuery({ search, show, sort, fold }) {
   const params = new URLSearchParams();
   if (search) params.set("q", search);
   if (show !== "all") params.set("show", show);
   if (sort !== "location") params.set("sort", sort);
+  if (fold) params.set("fold", "1");
   const text = params.toString();
   return text ? `#/fleet?${text}` : "#/fleet";
 }
@@ -56,8 +57,8 @@ export function fleetList(language) {
     const places = ranks(known.map((s) => s.location), collator);
     const ids = ranks(known.map((s) => s.id), collator);
     const rank = (/** @type {Map<string, number>} */ map, /** @type {string} */ text) => map.get(text) ?? 0;
-    const byName = known.toSorted((a, b) => rank(ids, a.id) - rank(ids, b.id) || (a.quantity < b.quantity ? -1 : 1));
-    const byLocation = byName.toSorted((a, b) => rank(places, a.location) - rank(places, b.location));
+    const byName = [...known].sort((a, b) => rank(ids, a.id) - rank(ids, b.id) || (a.quantity < b.quantity ? -1 : 1));
+    const byLocation = [...byName].sort((a, b) => rank(places, a.location) - rank(places, b.location));
     const texts = new Map(known.map((s) => [s, plain(`${s.id} ${s.location} ${s.quantity}`)]));
     return { byLocation, byName, texts };
   }
@@ -68,9 +69,10 @@ export function fleetList(language) {
     },
     /**
      * @param {Series[]} series @param {Query} query @param {number} now
-     * @param {{ closed?: Set<string>, isLinkDead?: boolean }} [options] closed: locations that show their heading alone
+     * @param {{ toggled?: Set<string>, isLinkDead?: boolean }} [options] toggled: locations that are folded where others
+     *   are not, or the other way round
      */
-    rows(series, query, now, { closed = new Set(), isLinkDead = false } = {}) {
+    rows(series, query, now, { toggled = new Set(), isLinkDead = false } = {}) {
       names ??= sorted(series);
       const { texts, byLocation, byName } = names;
       const needles = plain(query.search).split(/\s+/).filter(Boolean);
@@ -84,7 +86,7 @@ export function fleetList(language) {
         counts.silent += Number(silent);
         return query.show === "all" || (query.show === "abnormal" ? abnormal : silent);
       });
-      return { rows: arranged(shown, query, closed, isOut), counts, shown: shown.length };
+      return { rows: arranged(shown, query, toggled, isOut), counts, shown: shown.length };
     },
   };
 }
@@ -95,17 +97,17 @@ function ranks(texts, collator) {
   return new Map(distinct.map((text, rank) => [text, rank]));
 }
 
-/** @param {Series[]} shown @param {Query} query @param {Set<string>} closed @param {(s: Series) => boolean} isOut @returns {Row[]} */
-function arranged(shown, query, closed, isOut) {
-  if (query.sort === "location") return grouped(shown, closed, isOut);
+/** @param {Series[]} shown @param {Query} query @param {Set<string>} toggled @param {(s: Series) => boolean} isOut @returns {Row[]} */
+function arranged(shown, query, toggled, isOut) {
+  if (query.sort === "location") return grouped(shown, (location) => query.fold === toggled.has(location), isOut);
   const key = query.sort === "worst" ? badness : query.sort === "deviation" ? deviation : null;
   const keyed = shown.map((s) => ({ i: s.i, key: key ? key(s) : 0 }));
   if (key) keyed.sort((a, b) => b.key - a.key);
   return keyed.map(({ i }) => ({ group: null, i }));
 }
 
-/** @param {Series[]} shown @param {Set<string>} closed @param {(s: Series) => boolean} isOut */
-function grouped(shown, closed, isOut) {
+/** @param {Series[]} shown @param {(location: string) => boolean} isOpen @param {(s: Series) => boolean} isOut */
+function grouped(shown, isOpen, isOut) {
   /** @type {Row[]} */
   const rows = [];
   /** @type {Group | null} */
@@ -113,7 +115,7 @@ function grouped(shown, closed, isOut) {
   for (const s of shown) {
     if (!group || group.location !== s.location) {
       const { location } = s;
-      group = { location, count: 0, abnormal: 0, silent: 0, worst: 0, waits: false, isOpen: !closed.has(location) };
+      group = { location, count: 0, abnormal: 0, silent: 0, worst: 0, waits: false, isOpen: isOpen(location) };
       rows.push({ group, i: -1 });
     }
     const priority = priorityOf(s.state);

@@ -38,7 +38,7 @@ export function formatter(language, zone) {
   const locale = LOCALES[language] ?? "en-GB";
   const timeZone = usable(zone);
   const letters = language === "fr" ? { d: "j" } : { d: "d" };
-  const plain = new Intl.NumberFormat(locale, { maximumSignificantDigits: 9, useGrouping: "min2" });
+  const plain = new Intl.NumberFormat(locale, { maximumSignificantDigits: 9 });
   /** @type {Map<number, Intl.NumberFormat>} */
   const fixed = new Map();
   /** @param {Intl.DateTimeFormatOptions} options */
@@ -55,7 +55,7 @@ export function formatter(language, zone) {
     if (!Number.isFinite(n)) return "–";
     let format = plain;
     if (digits !== undefined) {
-      const wanted = { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: /** @type {const} */ ("min2") };
+      const wanted = { minimumFractionDigits: digits, maximumFractionDigits: digits };
       format = fixed.get(digits) ?? new Intl.NumberFormat(locale, wanted);
       fixed.set(digits, format);
     }
@@ -74,12 +74,12 @@ export function formatter(language, zone) {
     number,
     /**
      * The number with its unit's symbol: `38.2 °C`; a dash without a number.
-     * @param {number | null | undefined} v @param {string | null} [unit]
+     * @param {number | null | undefined} v @param {string | null} [unit] @param {number} [digits]
      */
-    value(v, unit) {
+    value(v, unit, digits) {
       if (v === null || v === undefined) return "–";
       const symbol = unitSymbol(unit);
-      return symbol ? `${number(v)}\u00a0${symbol}` : number(v);
+      return symbol ? `${number(v, digits)}\u00a0${symbol}` : number(v, digits);
     },
     unitSymbol,
     /** One unit, rounded down: `4 s`, `12 min`, `3 h`, `5 d`. @param {number} ms */

@@ -77,7 +77,7 @@ export function header(context, { settings, retry, link }) {
     const label = counts.waiting[0] ? w.unacknowledged(counts.waiting[0]) : w.noneUnacknowledged;
     const signs = shown.map((p) => {
       const waiting = counts.waiting[p] ?? 0;
-      return h("span", { class: `count ${priorityName(p)}` }, alarmIcon(p, { isHollow: waiting === 0, flashes: waiting > 0 }), String(waiting || counts.standing[p]));
+      return h("span", { class: `count ${priorityName(p)}` }, alarmIcon(p, { isHollow: waiting === 0, flashes: waiting > 0 }), `×${waiting || counts.standing[p]}`);
     });
     const look = JSON.stringify([counts.waiting, counts.standing]);
     if (badge.dataset["look"] !== look) fill(badge, signs, h("span", { class: "unseen" }, ` (${label})`));

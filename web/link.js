@@ -31,6 +31,7 @@ export function openLink({ feed, want, received, changed }) {
   let lastFrame = 0;
   let since = Date.now();
   let isPolling = false;
+  let isClosed = false;
   /** @type {number | null} */
   let offset = null;
   /** @type {import("./state.js").LinkState["is"]} */
@@ -66,7 +67,7 @@ export function openLink({ feed, want, received, changed }) {
 
   function connect() {
     clearTimeout(retryTimer);
-    if (socket) return;
+    if (socket || isClosed) return;
     const mine = new WebSocket(address());
     socket = mine;
     const timeout = setTimeout(() => mine.close(), CONNECT_MS);
@@ -88,6 +89,7 @@ export function openLink({ feed, want, received, changed }) {
   /** @param {boolean} wasWelcome whether another socket may be expected to do */
   function lost(wasWelcome) {
     socket = null;
+    if (isClosed) return;
     if (!wasWelcome && !isPolling) poll(); // a proxy without upgrade, or a login that is wanted: the answer says which
     const [least = 0, most = 0] = BACKOFF_MS;
     const delay = Math.min(most, least * 2 ** attempts) * (0.5 + Math.random() / 2);
@@ -170,6 +172,13 @@ export function openLink({ feed, want, received, changed }) {
       if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ want }));
     },
     isPolling: () => isPolling,
+    /** For good: a login is wanted, after which the page begins anew. */
+    close() {
+      isClosed = true;
+      clearTimeout(retryTimer);
+      stopPolling();
+      socket?.close();
+    },
   };
 }
 

@@ -9,6 +9,7 @@
  * @property {number | null} low @property {number | null} high innermost limits of level rules
  * @property {number | null} every smoothed seconds between readings
  * @property {number | null} value @property {number | null} at ms @property {number} state bits, below
+ * @property {number} digits decimals its values have had: a column of them stands still
  *
  * @typedef {{ by: string, why: string | null, at: string }} Said
  *
@@ -121,7 +122,9 @@ export function alarmList(alarms, list, match) {
  * @param {Iterable<Alarm>} alarms
  */
 export function countAlarms(alarms) {
-  const counts = { active: 0, shelved: 0, suppressed: 0, "out-of-service": 0, waiting: [0, 0, 0, 0, 0], standing: [0, 0, 0, 0, 0] };
+  /** @typedef {[number, number, number, number, number]} ByPriority */
+  const [waiting, standing] = /** @type {[ByPriority, ByPriority]} */ ([[0, 0, 0, 0, 0], [0, 0, 0, 0, 0]]);
+  const counts = { active: 0, shelved: 0, suppressed: 0, "out-of-service": 0, waiting, standing };
   for (const alarm of alarms) {
     const list = listOf(alarm);
     if (list) counts[list] += 1;
@@ -157,7 +160,7 @@ export function flood(alarms, now, wasFlood) {
   }
   const [first] = recent.sort((a, b) => sinceOf(a) - sinceOf(b));
   if (!first || recent.length < FLOOD_ENDS || (!wasFlood && recent.length <= FLOOD_BEGINS)) return null;
-  const [gravest = first] = recent.toSorted(compareAlarms);
+  const [gravest = first] = [...recent].sort(compareAlarms);
   return { count: recent.length, groups: floodGroups(recent), first, gravest };
 }
 

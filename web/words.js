@@ -12,6 +12,5 @@ export const LANGUAGES = /** @type {const} */ (["fr", "en"]);
  * @param {string} language @returns {Promise<Words>}
  */
 export async function words(language) {
-  const module = language === "fr" ? await import("./words/fr.js") : await import("./words/en.js");
-  return module.default;
+  return language === "fr" ? (await import("./words/fr.js")).default : (await import("./words/en.js")).default;
 }

@@ -73,6 +73,7 @@ const fleet = {
   abnormal: "Abnormal",
   silent: "Silent",
   show: "Show",
+  fold: "Locations only",
   sort: "Sort",
   sorts: { location: "by location", worst: "worst first", name: "by name", deviation: "by deviation" },
   columns: { state: "State", sensor: "Sensor", range: "Within its range", now: "Now", hour: "Last hour", age: "Age", words: "What" },
@@ -186,7 +187,6 @@ const alarmWords = {
   floodGroups: "By rule and location",
   floodGroup: (/** @type {number} */ n, /** @type {string} */ rule, /** @type {string} */ location) => `${n} × ${rule}, ${location || "no location"}`,
   floodMore: (/** @type {number} */ n) => `${n} more groups`,
-  rate: (/** @type {number} */ n) => `${alarms(n)} raised in the last 10 min`,
   changes: /** @type {Record<string, string>} */ ({
     raised: "raised", "still-active": "still active", acknowledged: "acknowledged", returned: "returned", latched: "returned, latched", reset: "reset",
     shelved: "shelved", unshelved: "unshelved", suppressed: "suppressed", unsuppressed: "no longer suppressed",
@@ -194,7 +194,7 @@ const alarmWords = {
   }),
   older: "Load older",
   oldest: "This is the oldest there is.",
-  newer: (/** @type {number} */ n) => `${count(n, "newer event", "newer events")}: load again`,
+  newer: "There is something newer: load again",
   kept: (/** @type {number} */ n) => `The newest ${n.toLocaleString("en-GB")} of those loaded are shown.`,
   onlyRaised: "Only raised",
 };
@@ -219,6 +219,7 @@ const first = {
   waiting: "Waiting for the first reading…",
   steps: "Three commands that make one appear",
   watch: "1 · Watch what goes through the broker",
+  place: "Workshop",
   send: "2 · Send a reading by hand",
   sendHelp: "It shows up here within a second.",
   diagnose: "3 · See what came and was not understood",
