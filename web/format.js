@@ -106,6 +106,8 @@ export function formatter(language, zone) {
     minute: (ms) => minutes.format(ms),
     /** `29 Nov 2026, 14:18:22` @param {number} ms */
     dateTime,
+    /** `29 Nov 2026` @param {number} ms */
+    date: (ms) => year.format(ms),
     /** `29 Nov` @param {number} ms */
     day: (ms) => day.format(ms),
     /**
