@@ -33,6 +33,7 @@ import { words as loadWords } from "./words.js";
  * @property {() => string | null} name of who acts, if it is known @property {() => Promise<string | null>} who asks for it
  */
 
+const WELCOME_MS = 700;
 const SYSTEM_MS = 30_000; // how often a page that does not show the system looks whether something is wrong with it
 
 /** @type {Record<string, { load(): Promise<{ open(context: Context): View }>, styles?: string[], want: Partial<import("./feed.js").Want> }>} */
@@ -55,6 +56,7 @@ let pending = noChanges();
 let isDrawing = false;
 let opening = 0;
 let dressing = 0;
+let greeted = () => {};
 const main = h("main", { id: "main", tabIndex: -1 });
 
 const link = openLink({ feed, want: want(readRoute(location.hash)), received, changed: () => note({ tick: true }) });
@@ -133,12 +135,14 @@ function received({ changes, welcome }) {
 function greet(welcome) {
   context.welcome = welcome;
   keep("server-language", welcome.language);
+  greeted();
   // A page of another build may misread the feed: it reloads, once for each build.
   if (BUILD && welcome.build && welcome.build !== BUILD && sessionStorage.getItem("vigie.build") !== welcome.build) {
     sessionStorage.setItem("vigie.build", welcome.build);
     location.reload();
     return;
   }
+  if (!top) return; // the first dressing has it all
   if (language() !== document.documentElement.lang || zone() !== state.format.zone) void restyle();
   else note({ tick: true });
 }
@@ -266,5 +270,9 @@ for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"])
 }
 setInterval(() => note({ tick: true }), 1000);
 setInterval(lookForProblems, SYSTEM_MS);
-setTimeout(lookForProblems, 2000); // after the first paint
+setTimeout(lookForProblems, 5000); // the first values come first
+// At the first visit the daemon's language is not known yet: its welcome is worth a moment, the wrong words are not.
+if (!setting("language") && !setting("server-language")) {
+  await Promise.race([new Promise((resolve) => (greeted = () => resolve(null))), new Promise((resolve) => setTimeout(resolve, WELCOME_MS))]);
+}
 await restyle();

@@ -4,8 +4,7 @@ import { attribute, h, text } from "../dom.js";
 import { bar, drawHour } from "../gauge.js";
 import { setAlarmIcon, alarmIcon, sign } from "../icons.js";
 import { cell } from "../list.js";
-import { situationOf } from "../situation.js";
-import { isOld, seriesKey } from "../state.js";
+import { isOld, seriesKey, situationOf } from "../state.js";
 
 /** @typedef {ReturnType<typeof fleetRow>["made"]} FleetRow */
 /** @typedef {import("../state.js").Series} Series */
@@ -100,7 +99,7 @@ export function paintSensor(made, series, context, { alarms, hour, showsQuantity
   drawHour(made.canvas, hourSize, series, hour, look);
 }
 
-/** @param {FleetRow} made @param {import("../situation.js").Situation} found @param {import("../app.js").Context} context */
+/** @param {FleetRow} made @param {import("../state.js").Situation} found @param {import("../app.js").Context} context */
 function showSign(made, { priority, waits, sign: other }, { words, state }) {
   const label = priority ? `${words.common.priorities[priority]}, ${words.alarms.states[waits ? "unacknowledged" : "acknowledged"]}` : undefined;
   made.icon.style.display = priority || !other ? "" : "none";
