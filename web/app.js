@@ -165,7 +165,7 @@ function draw() {
   if (document.visibilityState === "visible") view?.update(changes);
 }
 
-/** Sets language, zone and appearance as they are chosen; false: overtaken by another choice. */
+/** Sets language, zone and appearance as they are chosen; false: overtaken by another choice. @returns {Promise<boolean>} */
 async function dress() {
   const mine = ++dressing;
   const lang = language();
@@ -175,6 +175,7 @@ async function dress() {
   document.documentElement.dataset["theme"] = isDark ? "dark" : "light";
   const words = await loadWords(lang);
   if (mine !== dressing) return false;
+  if (lang !== language()) return dress(); // the daemon has said its language meanwhile
   forgetColours();
   context.words = words;
   context.format = state.format = formatter(lang, zone());
@@ -184,9 +185,10 @@ async function dress() {
 /** Makes the frame and the view anew, as language, zone and appearance are. */
 async function restyle() {
   if (!(await dress()) || main.className === "login") return;
-  const settings = () => openSettings(context, () => void restyle());
-  top = header(context, { settings, retry: () => link.hurry(), link });
-  document.body.replaceChildren(top.element, main);
+  const former = top?.element;
+  top = header(context, { settings: () => openSettings(context, restyle), retry: () => link.hurry(), link });
+  if (former) former.replaceWith(top.element); // an open dialog stays
+  else document.body.replaceChildren(top.element, main);
   await show();
 }
 
