@@ -54,7 +54,9 @@ export function chartBox(model, owner) {
   const canvas = h("canvas", { "aria-hidden": "true" });
   const readout = h("p", { class: "readout" });
   const said = h("p", { class: "unseen", role: "status" });
-  const rows = h("table", { class: "unseen", id: `chart-table-${made}` });
+  const rows = h("table");
+  // A table is as wide as its words, whatever it is told: a box cuts it.
+  const details = h("div", { class: "unseen", id: `chart-table-${made}` }, rows);
   const hint = h("p", { class: "unseen", id: `chart-hint-${made}` }, words.keys);
   const handle = limitHandle(words, () => model.trial?.value ?? null, (y) => drawing.value(y), owner.drag);
   const root = h(
@@ -64,7 +66,7 @@ export function chartBox(model, owner) {
       tabIndex: 0,
       role: "application",
       "aria-roledescription": words.chart,
-      "aria-details": rows.id,
+      "aria-details": details.id,
       "aria-describedby": hint.id,
     },
     canvas,
@@ -112,7 +114,7 @@ export function chartBox(model, owner) {
   document.addEventListener("visibilitychange", redraw);
 
   return {
-    element: h("div", { class: "chart-box" }, readout, root, said, hint, rows),
+    element: h("div", { class: "chart-box" }, readout, root, said, hint, details),
     redraw,
     tabulate: () => fillTable(rows, model, owner),
     width: () => (asked = width()),

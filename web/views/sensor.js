@@ -267,7 +267,7 @@ class SensorPage {
   /** A limit with the digits that make a difference in the chart. @param {number} limit */
   rounded(limit) {
     const [low, high] = this.#range() ?? [limit, limit];
-    return Number(limit.toFixed(Math.max(0, decimals(low, high) - 1)));
+    return Number(limit.toFixed(decimals(low, high)));
   }
 
   /** A limit to begin with: the sensor's own, or the edge of what was measured. @param {"high"|"low"} kind */
