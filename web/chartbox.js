@@ -191,7 +191,8 @@ function pictureOf(model, height, { now, format }, cursor, selection) {
   const { viewport, history, limits, trial, showsLimits } = model;
   const drawn = [...(showsLimits ? limits : []), ...(trial ? [trial] : [])].map(({ value }) => value);
   const [first, end] = history ? within(history, viewport) : [0, 0];
-  const [lowest, highest] = range(history ?? { t0: 0, step: 1, min: [], max: [] }, first, end, drawn) ?? [0, 1];
+  const shown = range(history ?? { t0: 0, step: 1, min: [], max: [] }, first, end, drawn);
+  const [lowest, highest] = shown ?? [0, 1];
   // Some air, so that no limit lies on the frame.
   const [low, high] = [lowest - (highest - lowest) * 0.03, highest + (highest - lowest) * 0.03];
   return {
@@ -203,7 +204,8 @@ function pictureOf(model, height, { now, format }, cursor, selection) {
     selection,
     zone: format.zone,
     language: format.language,
-    number: format.number,
+    // An axis without anything on it has no values.
+    number: shown ? format.number : () => "",
   };
 }
 

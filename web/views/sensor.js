@@ -88,6 +88,7 @@ class SensorPage {
       caption: h("p", { class: "caption" }),
       failure: h("p", { class: "failure", hidden: true, role: "alert" }),
       place: h("span", { class: "muted" }, this.named),
+      unknown: h("p", { class: "panel", hidden: true, role: "status" }, w.noSensor(this.id, this.named), " ", h("a", { href: "#/fleet" }, w.toFleet)),
       limits: h("label", { class: "check", hidden: true }, limitsBox, w.showLimits),
     };
   }
@@ -100,6 +101,7 @@ class SensorPage {
       "div", { class: "sensor" },
       h("div", { class: "tools" }, h("h1", null, this.id), parts.place, h("span", { class: "grow" }), parts.controls.element),
       parts.tabs.element,
+      parts.unknown,
       parts.failure,
       h(
         "div", { class: "sensor-grid" },
@@ -153,7 +155,8 @@ class SensorPage {
     model.label = words.sensor.chartOf(this.named, this.id, format.dateTime(viewport.from), format.dateTime(viewport.to));
     parts.controls.update();
     parts.present.update(this.#series, model.isOld);
-    parts.statistics.update(model.history && buckets.statistics(model.history, viewport, options), model.unit);
+    const isWhole = model.history && buckets.covers(model.history, viewport, now);
+    parts.statistics.update(isWhole && model.history ? buckets.statistics(model.history, viewport, options) : null, model.unit);
     text(parts.caption, captionOf(context, model));
     this.#showAlarms();
     this.box.redraw();
@@ -219,6 +222,8 @@ class SensorPage {
     const { series } = context.state;
     this.#series = series.find((it) => it?.id === this.id && it.quantity === this.quantity) ?? null;
     parts.tabs.update(series);
+    // Before the feed's first state nothing is known of any sensor.
+    parts.unknown.hidden = this.#series !== null || context.state.link.is !== "live" || series.length === 0;
     if (!this.#series) return;
     const { unit, low, high, location } = this.#series;
     const w = context.words.sensor;
