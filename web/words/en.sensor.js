@@ -101,7 +101,7 @@ const system = {
   problems: (/** @type {number} */ n) => `${count(n, "thing is", "things are")} wrong`,
   since: (/** @type {string} */ at, /** @type {string} */ age) => `since ${at}, for ${age}`,
   derived: {
-    child: (/** @type {string} */ name, /** @type {string} */ state) => `${name} is ${state}`,
+    child: (/** @type {string} */ name, /** @type {string} */ state) => `${name}: ${state}`,
     notConnected: (/** @type {string} */ name) => `not connected to ${name}`,
     queue: (/** @type {string} */ name) => `the queue ${name} is nearly full`,
     receiver: (/** @type {string} */ name) => `${name} can't be told: deliveries fail`,
