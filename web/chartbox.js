@@ -8,6 +8,7 @@ import { attribute, fill, h, text } from "./dom.js";
 import { gestures } from "./gestures.js";
 import { bucket, nearest, neighbour, table, within } from "./history.js";
 import { decimals, range, scale } from "./scale.js";
+import { isTwice } from "./ticks.js";
 import * as view from "./viewport.js";
 
 /** Rows of the table behind the chart: what one listens to in a minute. */
@@ -218,14 +219,21 @@ function read({ history, unit }, { cursor, scale: { min, max } }, format, words)
   const digits = decimals(min, max);
   const value = (/** @type {number|null} */ number) => format.value(number === null ? null : Number(number.toFixed(digits)), unit);
   const isExact = n === 1 || low === high;
-  const when = history.step >= 60_000 ? `${format.day(at)}, ${format.minute(at)} – ${ending(at, at + history.step, format)}` : format.dateTime(at);
+  const when = history.step >= 60_000
+    ? `${format.day(at)}, ${format.minute(at)}${zoned(at, format)} – ${ending(at, at + history.step, format)}`
+    : `${format.dateTime(at)}${zoned(at, format)}`;
   return isExact ? words.readOne(when, value(mean), n) : words.read(when, value(low), value(mean), value(high), n);
 }
 
 /** @param {number} from @param {number} to @param {import("./format.js").Format} format @returns {string} */
 function ending(from, to, format) {
   const [first, last] = [format.day(from), format.day(to)];
-  return first === last ? format.minute(to) : `${last}, ${format.minute(to)}`;
+  return `${first === last ? "" : `${last}, `}${format.minute(to)}${zoned(to, format)}`;
+}
+
+/** The zone's name at a time that the wall clock shows twice. @param {number} at @param {import("./format.js").Format} format */
+function zoned(at, format) {
+  return isTwice(at, format.zone) ? ` ${format.zoneName(at)}` : "";
 }
 
 /** @param {HTMLTableElement} element @param {Model} model @param {Owner} owner */
@@ -238,7 +246,7 @@ function fillTable(element, { history, viewport, unit, label }, { format, words 
     h("caption", null, label),
     h("thead", null, h("tr", null, words.columns.map(column))),
     h("tbody", null, rows.map(({ at, min, mean, max, n }) =>
-      h("tr", null, h("th", { scope: "row" }, format.dateTime(at)), value(min), value(mean), value(max), h("td", null, format.number(n))))),
+      h("tr", null, h("th", { scope: "row" }, format.dateTime(at) + zoned(at, format)), value(min), value(mean), value(max), h("td", null, format.number(n))))),
   );
 }
 
