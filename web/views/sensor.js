@@ -4,7 +4,7 @@
 // chart is drawn at most 4 times a second, and not at all while the page is hidden.
 // Never: shows a value as live that is not, or a silence of the link as one of the sensor.
 
-import { chartBox } from "../chartbox.js";
+import { ChartBox } from "../chartbox.js";
 import { fill, h, text } from "../dom.js";
 import * as buckets from "../history.js";
 import { decimals, range } from "../scale.js";
@@ -64,7 +64,7 @@ class SensorPage {
     this.data = new SensorData(api, { id, quantity: this.quantity });
     const show = (/** @type {Viewport} */ viewport) => this.show(viewport);
     const now = () => this.now();
-    this.box = chartBox(this.model, {
+    this.box = new ChartBox(this.model, {
       now, show, format, words: words.sensor, drag: (limit) => this.trial.set(this.rounded(limit)), resized: () => this.load(true),
     });
     this.parts = this.#makeParts(show, now);
