@@ -14,7 +14,7 @@ import * as view from "../viewport.js";
 import { MAX_EVENTS, SensorData } from "./sensordata.js";
 import { alarmTable, nowPanel, quantityTabs, statisticsPanel } from "./sensorparts.js";
 import { captionOf, spanControls } from "./spancontrols.js";
-import { trialPanel } from "./trial.js";
+import { Trial } from "./trial.js";
 
 /** @typedef {import("../app.js").Context} Context */
 /** @typedef {import("../app.js").Route} Route */
@@ -68,7 +68,7 @@ class SensorPage {
       now, show, format, words: words.sensor, drag: (limit) => this.trial.set(this.rounded(limit)), resized: () => this.load(true),
     });
     this.parts = this.#makeParts(show, now);
-    this.trial = trialPanel(context, {
+    this.trial = new Trial(context, {
       id, quantity: this.quantity, model: this.model, tried: () => this.box.redraw(), suggest: (kind) => this.suggest(kind),
     });
     this.element = this.#layOut();
@@ -175,10 +175,9 @@ class SensorPage {
     const { viewport } = this.model;
     this.#hasAsked = true;
     const done = () => {
-      const { model, parts, context } = this;
-      model.unit = this.data.unit || model.unit;
-      parts.failure.hidden = true;
-      context.navigate(`${location.hash.split("?")[0]}?${view.toQuery(model.viewport)}`, { replace: true });
+      this.model.unit = this.data.unit || this.model.unit;
+      this.parts.failure.hidden = true;
+      this.#address();
       this.refresh();
       this.box.tabulate();
       this.trial.moved();
@@ -187,8 +186,14 @@ class SensorPage {
     this.#loadAlarms();
   }
 
+  /** Puts what is shown into the address. */
+  #address() {
+    this.context.navigate(`${location.hash.split("?")[0]}?${view.toQuery(this.model.viewport)}`, { replace: true });
+  }
+
   /** @param {string} why */
   #fail(why) {
+    this.#address();
     const w = this.context.words.sensor;
     const { failure } = this.parts;
     failure.hidden = false;
