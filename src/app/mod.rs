@@ -4,8 +4,10 @@
 
 mod api;
 mod faults;
+mod figures;
 mod fleet;
 mod live;
+mod meter;
 mod receivers;
 mod reload;
 mod report;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::record::{self, Arrival};
+use super::traffic::Passing;
 use super::{ActionAnswer, Log, Now};
 use crate::domain::{OperatorAction, Position, Reading};
 
@@ -28,6 +29,19 @@ impl Log {
             }
             std::thread::sleep(TRY_AGAIN);
         }
+    }
+
+    fn message(&self, arrival: &Arrival<'_>) -> Vec<u8> {
+        let Now { wall: at, clocks, .. } = self.now();
+        let Arrival { topic, payload, is_replayed: is_retained, .. } = *arrival;
+        self.traffic.count_in(Passing { topic, payload, at, is_retained });
+        record::message(arrival, at, &clocks, self.settings.max_payload_bytes)
+    }
+
+    /// Counts a message that the gateway publishes.
+    pub fn count_published(&self, topic: &str, payload: &[u8], is_retained: bool) {
+        let at = self.now().wall;
+        self.traffic.count_out(Passing { topic, payload, at, is_retained });
     }
 
     /// Like [`Log::accept`], without blocking a thread. Many at once share one wait for the device. Dropped halfway, the

@@ -16,12 +16,14 @@ mod answers;
 mod assets;
 mod client;
 mod daemon;
+pub mod figures;
 mod guard;
 mod history;
 mod input;
 mod live;
 pub mod report;
 mod routes;
+mod sensors;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -47,14 +49,19 @@ const CLI_AGENT: &str = "vigie-cli";
 /// Says how the daemon is; waits for nobody.
 pub type ReadStatus = dyn Fn() -> report::StatusReport + Send + Sync;
 
-/// Reads figures of the daemon, as the API shows them; waits for nobody.
-pub type ReadFigures = dyn Fn() -> serde_json::Value + Send + Sync;
+/// Says how the daemon is, for its pages; waits for nobody.
+pub type ReadSystem = dyn Fn() -> figures::SystemReport + Send + Sync;
+
+/// Says how the broker is; waits for nobody.
+pub type ReadBroker = dyn Fn() -> figures::BrokerReport + Send + Sync;
 
 /// Reads all alarms that are not at rest; blocks its thread.
 pub type ReadAlarms = dyn Fn() -> Result<Vec<AlarmView>, String> + Send + Sync;
 
-/// Reads the alert events asked for, each as JSON; blocks its thread.
-pub type ReadAlerts = dyn Fn(&AlertsAsked) -> Result<Vec<serde_json::Value>, String> + Send + Sync;
+/// Reads the alert events asked for, in the order of their numbers, each with its number and as JSON; blocks its
+/// thread.
+pub type ReadAlerts =
+    dyn Fn(&AlertsAsked) -> Result<Vec<(u64, serde_json::Value)>, String> + Send + Sync;
 
 /// Reads the buckets of a series for a chart, as JSON, or `None` for one that has never been stored; blocks its
 /// thread.
@@ -84,9 +91,9 @@ pub struct Settings {
     /// The live table.
     pub live: Arc<dyn LiveSource>,
     /// Reads the state of the daemon, with what only pages need.
-    pub system: Arc<ReadFigures>,
+    pub system: Arc<ReadSystem>,
     /// Reads the state of the broker, as far as the daemon sees it.
-    pub broker: Arc<ReadFigures>,
+    pub broker: Arc<ReadBroker>,
     /// Called each second: what is counted becomes a rate.
     pub sample: Arc<dyn Fn() + Send + Sync>,
     /// Reads the state of the daemon.

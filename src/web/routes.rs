@@ -18,7 +18,7 @@ use super::answers::{error, refusal};
 use super::guard::{self, Asking, Denied, Door, Visitor};
 use super::input::Verb;
 use super::live::Hub;
-use super::{LARGEST_BODY, Settings, alarms, assets, daemon, history, live};
+use super::{LARGEST_BODY, Settings, alarms, assets, daemon, history, live, sensors};
 
 /// How long its answer may take: its turn, and a commit on a busy disk.
 pub(super) const ANSWER_PATIENCE: Duration = Duration::from_secs(35);
@@ -49,21 +49,32 @@ pub(super) enum Endpoint {
     Alarm,
     Alerts,
     Live,
+    Sensors,
+    System,
+    Broker,
     Readings,
     Sparklines,
     Change(Verb),
 }
 
 const STATUS: &str = "/api/v1/status";
+const SYSTEM: &str = "/api/v1/system";
+const LIVE: &str = "/api/v1/live";
 
-pub(super) const ROUTES: [(&str, Endpoint); 15] = [
+/// What waits for nobody.
+const NEED_NO_SLOT: [&str; 3] = [STATUS, SYSTEM, LIVE];
+
+pub(super) const ROUTES: [(&str, Endpoint); 18] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
     ("/api/v1/alarms", Endpoint::Alarms),
     ("/api/v1/alarms/{id}", Endpoint::Alarm),
     ("/api/v1/alerts", Endpoint::Alerts),
-    ("/api/v1/live", Endpoint::Live),
+    (LIVE, Endpoint::Live),
+    ("/api/v1/sensors", Endpoint::Sensors),
+    (SYSTEM, Endpoint::System),
+    ("/api/v1/broker", Endpoint::Broker),
     ("/api/v1/readings", Endpoint::Readings),
     ("/api/v1/sparklines", Endpoint::Sparklines),
     ("/api/v1/alarms/{id}/ack", Endpoint::Change(Verb::Ack)),
@@ -135,14 +146,7 @@ impl Endpoint {
     pub const fn method(self) -> &'static str {
         match self {
             Self::Reload | Self::Change(_) => "post",
-            Self::OpenApi
-            | Self::Status
-            | Self::Alarms
-            | Self::Alarm
-            | Self::Alerts
-            | Self::Live
-            | Self::Readings
-            | Self::Sparklines => "get",
+            _ => "get",
         }
     }
 
@@ -155,6 +159,9 @@ impl Endpoint {
             Self::Alarm => web::get().to(alarms::alarm),
             Self::Alerts => web::get().to(alarms::alerts),
             Self::Live => web::get().to(live::serve),
+            Self::Sensors => web::get().to(sensors::sensors),
+            Self::System => web::get().to(daemon::system),
+            Self::Broker => web::get().to(daemon::broker),
             Self::Readings => web::get().to(history::readings),
             Self::Sparklines => web::get().to(history::sparklines),
             Self::Change(verb) => web::post().to(move |request, id, payload, api| {
@@ -177,7 +184,7 @@ pub(super) async fn admit(
         Err(denied) => return Ok(request.into_response(refusal(denied))),
     };
     request.extensions_mut().insert(visitor);
-    let _slot = if request.path() == STATUS {
+    let _slot = if NEED_NO_SLOT.contains(&request.path()) {
         None
     } else {
         match tokio::time::timeout(SLOT_PATIENCE, api.slots.acquire()).await {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::super::api::HistoryReader;
+use super::super::figures::Figures;
 use super::super::fleet::Fleet;
 use super::super::live::Shown;
 use super::super::reload::{Reloader, ReloaderSettings, Running};
@@ -47,6 +48,8 @@ pub(super) fn web_settings(common: &Common, boxes: &Mailboxes, report: Reporting
     let (hours, live) = (common.hours.clone(), common.live.clone());
     let history = Arc::new(HistoryReader::new(&config.storage.path, hours, live));
     let [alarms, alerts, readings, sparklines] = std::array::from_fn(|_| history.clone());
+    let clients = common.is_embedded().then(|| common.clients.clone());
+    let figures = Arc::new(Figures::new(report, common.words, clients));
     web::Settings {
         database: config.storage.path.clone(),
         listen: config.web.listen,
@@ -56,10 +59,10 @@ pub(super) fn web_settings(common: &Common, boxes: &Mailboxes, report: Reporting
         words: common.words,
         language: config.language.code(),
         live: Arc::new(Shown(common.live.clone())),
-        system: Arc::new(|| serde_json::Value::Null),
-        broker: Arc::new(|| serde_json::Value::Null),
-        sample: Arc::new(|| ()),
-        status: Arc::new(move || report.now()),
+        status: ask(&figures, Figures::status),
+        system: ask(&figures, Figures::system),
+        broker: ask(&figures, Figures::broker),
+        sample: ask(&figures, Figures::sample),
         reload: boxes.reload.route::<Reload>(RELOAD_ROOM),
         operate: intake::operate(boxes),
         alarms: Arc::new(move || alarms.alarms()),
@@ -67,6 +70,15 @@ pub(super) fn web_settings(common: &Common, boxes: &Mailboxes, report: Reporting
         readings: Arc::new(move |asked| readings.readings(asked)),
         sparklines: Arc::new(move |indexes| sparklines.sparklines(indexes)),
     }
+}
+
+/// A question that the API may ask.
+fn ask<T: 'static>(
+    figures: &Arc<Figures>,
+    answer: impl Fn(&Figures) -> T + Send + Sync + 'static,
+) -> Arc<dyn Fn() -> T + Send + Sync> {
+    let figures = figures.clone();
+    Arc::new(move || answer(&figures))
 }
 
 pub(super) fn web(mailbox: Mailbox<Web>, settings: web::Settings) -> ChildSpec<Web> {

@@ -23,7 +23,7 @@ use super::fleet::Fleet;
 use super::receivers;
 use super::reload::Reloader;
 use super::stores::Stores;
-use crate::broker::Broker;
+use crate::broker::{Broker, Clients};
 use crate::config::{Config, Endpoint};
 use crate::evaluator::{Evaluator, LiveTable};
 use crate::exit::Exit;
@@ -78,6 +78,8 @@ struct Common {
     hours: SharedHours,
     /// Where the embedded broker listens, while it does.
     embedded: watch::Receiver<Option<BrokerAddress>>,
+    /// Sessions of the embedded broker.
+    clients: Clients,
     /// Set once the tree has been started.
     health: Arc<OnceLock<Health>>,
     /// A route has its room; clones share it.
@@ -120,6 +122,7 @@ pub(super) fn wire(
         live: Arc::default(),
         hours: storage.hours(),
         embedded,
+        clients: Clients::default(),
         health: Arc::default(),
         store: storage::store(&boxes),
         measured,

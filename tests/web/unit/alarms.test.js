@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { arrange, emptyOrder, range } from "../../../web/alarmorder.js";
+import { causeOf, chartLink, safeLink, stateOf, whatOf, whoOf } from "../../../web/alarmtext.js";
+import { formatter } from "../../../web/format.js";
+import { alarmKey, situationOf } from "../../../web/state.js";
+import words from "../../../web/words/en.js";
+
+const NOW = Date.UTC(2026, 10, 29, 12, 0, 0);
+const format = formatter("en", "UTC");
+const given = { words, format, now: NOW };
+/** @typedef {import("../../../web/state.js").Alarm} Alarm */
+
+/** @param {Partial<Alarm>} [more] @returns {Alarm} */
+const alarm = (more = {}) => ({
+  id: "0123456789abcdef", rule: "hot", sensor_id: "A", location: "Hall", quantity: "temperature", value: 9.5, unit: "celsius", threshold: 8,
+  alert_type: "HIGH_TEMPERATURE", severity: "HIGH", state: "unacknowledged", since: new Date(NOW - 60_000).toISOString(), withheld: null,
+  acknowledged: null, shelved: null, suppressed_by: null, out_of_service: null, ...more,
+});
+/** @param {Partial<import("../../../web/state.js").Series>} [more] */
+const series = (more = {}) => ({
+  i: 0, id: "A", location: "Hall", quantity: "temperature", unit: "celsius", low: 2, high: 8, every: 5, value: 11, at: NOW - 1000, state: 10, digits: 1, ...more,
+});
+const plain = (/** @type {string} */ text) => text.replaceAll("\u00a0", " ");
+const table = (/** @type {Alarm[]} */ list) => new Map(list.map((one) => [alarmKey(one), one]));
+const all = () => true;
+
+test("a frozen order keeps its rows where they are: one that came waits, one that went is shown as it was", () => {
+  const [a, b] = [alarm({ rule: "a" }), alarm({ rule: "b", severity: "LOW" })];
+  let order = arrange(emptyOrder(), table([a, b]), "active", all, false);
+  assert.deepEqual(order.keys, ["a/A", "b/A"]);
+  const grave = alarm({ rule: "z", severity: "CRITICAL" });
+  order = arrange(order, table([{ ...b, state: "acknowledged" }, grave]), "active", all, true);
+  assert.deepEqual([order.keys, order.changes], [["a/A", "b/A"], 2]);
+  assert.equal(order.last.get("a/A")?.rule, "a");
+  assert.equal(order.last.get("b/A")?.state, "acknowledged");
+  order = arrange(order, table([grave]), "active", all, true);
+  assert.deepEqual([order.keys, order.changes, order.last.has("a/A")], [["a/A", "b/A"], 3, true]);
+  order = arrange(order, table([grave]), "active", all, false);
+  assert.deepEqual([order.keys, order.changes], [["z/A"], 0]);
+});
+
+test("shift chooses from the last choice to this one, either way, and this one alone without it", () => {
+  const keys = ["a", "b", "c", "d"];
+  assert.deepEqual(range(keys, "b", "d"), ["b", "c", "d"]);
+  assert.deepEqual(range(keys, "d", "b"), ["b", "c", "d"]);
+  assert.deepEqual(range(keys, null, "c"), ["c"]);
+  assert.deepEqual(range(keys, "gone", "c"), ["c"]);
+});
+
+test("what is wrong, with the value now while it is fresh", () => {
+  assert.equal(plain(whatOf(alarm(), series(), given)), "11.0 °C, limit 8 °C");
+  assert.equal(plain(whatOf(alarm(), series({ at: NOW - 600_000 }), given)), "9.5 °C, limit 8 °C");
+  assert.equal(plain(whatOf(alarm(), undefined, given)), "9.5 °C, limit 8 °C");
+  assert.equal(plain(whatOf(alarm({ unit: "fahrenheit" }), series(), given)), "9.5 °F, limit 8 °F");
+  assert.equal(plain(whatOf(alarm({ alert_type: "STALE_TEMPERATURE" }), series({ at: NOW - 720_000 }), given)), "no reading for 12 min");
+  assert.equal(whatOf(alarm({ alert_type: "STALE_TEMPERATURE", value: null }), series({ at: null, value: null }), given), "never heard");
+  assert.equal(plain(whatOf(alarm({ alert_type: "RATE_TEMPERATURE", threshold: 0.5 }), undefined, given)), "changes too fast, limit 0.5 °C/min, 9.5 °C");
+  assert.match(whatOf(alarm({ alert_type: "NOVEL_TEMPERATURE" }), undefined, given), /^novel, 9.5/);
+});
+
+test("until when, by what, in which state, by whom and why", () => {
+  const said = { by: "anne", why: "door", at: "2026-11-29T11:00:00Z" };
+  const shelved = alarm({ withheld: "shelved", shelved: { ...said, until: "2026-11-29T13:20:00Z", one_shot: true } });
+  assert.equal(plain(stateOf(shelved, given)), "13:20:00, 1 h 20 min left, until it returns");
+  assert.equal(whoOf(shelved, given), "anne, 11:00:00: door");
+  assert.equal(stateOf(alarm({ withheld: "suppressed", suppressed_by: "wait:gateway" }), given), "waiting whether gateway explains it");
+  assert.deepEqual(["gateway", "maintenance:night", "chattering", "settle:gateway"].map((by) => causeOf(by, words)),
+    ["gateway", "maintenance: night", "it chatters", "gateway, which has just returned"]);
+  assert.equal(stateOf(alarm({ state: "acknowledged", acknowledged: said }), given), "acknowledged");
+  assert.equal(stateOf(undefined, given), "over");
+  assert.equal(whoOf(alarm(), given), "");
+});
+
+test("a runbook leads only where a browser may go", () => {
+  assert.equal(safeLink("https://wiki.example/cold"), "https://wiki.example/cold");
+  for (const url of ["javascript:alert(1)", "data:text/html,x", "wiki", "", null, undefined]) assert.equal(safeLink(url), null);
+});
+
+test("a chart's address has its names escaped", () => {
+  assert.equal(chartLink({ sensor_id: "a/b ?", quantity: "co2" }, 12), "#/sensor/a%2Fb%20%3F/co2?at=12");
+});
+
+test("a row says its gravest alarm, then its silence, then what is withheld; all well is no word", () => {
+  const of = (/** @type {Alarm[]} */ alarms, /** @type {object} */ more = {}, isLinkDead = false) => {
+    const { words: said, priority, waits, sign } = situationOf(series({ state: 0, value: 4, ...more }), alarms, { ...given, isLinkDead });
+    return [plain(said), priority, waits, sign];
+  };
+  assert.deepEqual(of([]), ["", 0, false, null]);
+  assert.deepEqual(of([alarm(), alarm({ rule: "b" })]), ["hot, unacknowledged · and 1 more", 2, true, null]);
+  assert.deepEqual(of([alarm({ state: "acknowledged", acknowledged: { by: "marc", why: null, at: "" } })]), ["hot, acknowledged by marc", 2, false, null]);
+  assert.deepEqual(of([], { at: NOW - 720_000 }), ["no reading for 12 min", 0, false, "silent"]);
+  assert.deepEqual(of([], { at: null, value: null }), ["never heard", 0, false, "silent"]);
+  assert.deepEqual(of([alarm({ rule: "silent", severity: "LOW" })], { at: NOW - 720_000, state: 16 | 4 | 8 }), ["no reading for 12 min · silent, unacknowledged", 4, true, null]);
+  assert.deepEqual(of([alarm({ withheld: "shelved" })]), ["hot, shelved", 0, false, "shelved"]);
+  // A state that came without its alarm still shows.
+  assert.deepEqual(of([], { state: 1 | 8 }), ["", 1, true, null]);
+  assert.deepEqual(of([], { at: NOW - 720_000 }, true), ["", 0, false, null]);
+});

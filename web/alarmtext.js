@@ -1,0 +1,77 @@
+// An alarm in words: what is wrong, in which state it is, who did what and why, until when. Pure.
+
+import { isOld, sinceOf, stands, stateInWords } from "./state.js";
+
+/** @typedef {import("./state.js").Alarm} Alarm */
+/** @typedef {import("./state.js").Series} Series */
+/** @typedef {{ words: import("./words.js").Words, format: import("./format.js").Format, now: number }} Given */
+
+/** Kind of a rule, of its alert's type: `HIGH_TEMPERATURE` → `HIGH`. @param {string} type */
+export const kindOf = (type) => type.split("_", 1)[0] ?? type;
+
+/**
+ * What is wrong, with the value now where it is known: `11.8 °C, limit 8 °C`.
+ * @param {Alarm} alarm @param {Series | undefined} series @param {Given} given
+ */
+export function whatOf(alarm, series, { words: { alarms: w, fleet }, format, now }) {
+  const kind = kindOf(alarm.alert_type);
+  if (kind === "STALE") {
+    if (!series || series.at === null) return alarm.value === null ? fleet.neverHeard : w.noReading;
+    return stands(alarm) ? fleet.noReading(format.age(now - series.at)) : w.kinds.STALE;
+  }
+  const isFresh = series && series.unit === alarm.unit && !isOld(series, now, false);
+  const value = isFresh ? format.value(series.value, series.unit, series.digits) : format.value(alarm.value, alarm.unit);
+  const limit = format.value(alarm.threshold, alarm.unit);
+  if (kind === "HIGH" || kind === "LOW") return `${value}, ${w.limit(limit)}`;
+  const named = /** @type {Record<string, string>} */ (w.kinds)[kind] ?? kind.toLowerCase();
+  if (kind === "RATE") return `${named}, ${w.limit(`${limit}/min`)}, ${value}`;
+  if (kind === "DIFFERENCE" || kind === "DEVIATION") return `${named}, ${w.limit(limit)}, ${value}`;
+  return `${named}, ${value}`;
+}
+
+/** What suppresses it, in words. @param {string | null} by @param {import("./words.js").Words} words */
+export function causeOf(by, { alarms: w }) {
+  if (!by) return "";
+  const [how = "", name = ""] = by.split(/:(.*)/s);
+  if (by === "chattering") return w.causes.chattering;
+  if (how === "wait") return w.causes.wait(name);
+  if (how === "settle") return w.causes.settle(name);
+  return how === "maintenance" ? w.causes.maintenance(name) : by;
+}
+
+/** Its state, or what its list is about. @param {Alarm | undefined} alarm @param {Given} given */
+export function stateOf(alarm, { words, format, now }) {
+  const w = words.alarms;
+  if (!alarm) return w.states.gone;
+  if (alarm.withheld === "suppressed") return causeOf(alarm.suppressed_by, words);
+  if (alarm.withheld === "shelved" && alarm.shelved) {
+    const until = Date.parse(alarm.shelved.until);
+    const said = w.until(format.when(until, now), format.duration(Math.max(0, until - now)));
+    return alarm.shelved.one_shot ? `${said}, ${w.untilOver}` : said;
+  }
+  return alarm.withheld === "out-of-service" ? w.states[alarm.state] : stateInWords({ ...alarm, acknowledged: null }, words);
+}
+
+/** Who did what it is in, when and why. @param {Alarm | undefined} alarm @param {Given} given */
+export function whoOf(alarm, { words: { alarms: w }, format, now }) {
+  const said = alarm?.out_of_service ?? alarm?.shelved ?? alarm?.acknowledged;
+  if (!said?.by || !said.at) return "";
+  const who = w.by(said.by, format.when(Date.parse(said.at), now));
+  return said.why ? `${who}: ${said.why}` : who;
+}
+
+/** How long it stands, or is over. @param {Alarm} alarm @param {Given} given */
+export function lastsOf(alarm, { format, now }) {
+  const since = sinceOf(alarm);
+  return since ? format.age(now - since) : "–";
+}
+
+/** A link only to where a browser may go. @param {string | null | undefined} url */
+export function safeLink(url) {
+  return url && /^https?:\/\//i.test(url) ? url : null;
+}
+
+/** The chart of its sensor about the time it was raised. @param {{ sensor_id: string, quantity: string }} alarm @param {number} at ms; 0: now */
+export function chartLink({ sensor_id: id, quantity }, at) {
+  return `#/sensor/${encodeURIComponent(id)}/${encodeURIComponent(quantity)}${at ? `?at=${at}` : ""}`;
+}

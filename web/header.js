@@ -1,0 +1,180 @@
+// What every page has: the bar with pages, alarm counts, link, clock and user; the banners; title and favicon; the
+// words for screen readers.
+//
+// Always: a dead link is said in words within 5 s. New alarms are announced at most once in 10 s, together.
+
+import { attribute, fill, h, text } from "./dom.js";
+import { alarmIcon, priorityName, sign } from "./icons.js";
+import { alarmPriority, countAlarms, needsAcknowledgement } from "./state.js";
+
+/** @typedef {import("./state.js").Priority} Priority */
+/** @typedef {import("./app.js").Context} Context */
+
+const ANNOUNCE_MS = 10_000;
+const PAGES = /** @type {const} */ (["fleet", "alarms", "system", "broker"]);
+
+/**
+ * @param {Context} context
+ * @param {{ settings(): void, retry(): void, link: { isPolling(): boolean, state: { frameAge(): number, offsetKnown(): boolean } } }} actions
+ */
+export function header(context, { settings, retry, link }) {
+  const { words } = context;
+  const w = words.common;
+  const badge = h("span", { class: "counts" });
+  const links = PAGES.map((page) => h("a", { href: `#/${page}`, "data-page": page }, w.pages[page], page === "alarms" && badge));
+  const live = h("span", { class: "live" });
+  const clock = h("span", { class: "clock" });
+  const user = h("span", { class: "user" });
+  const gear = h("button", { type: "button", class: "quiet", "aria-label": w.settings, title: w.settings, onclick: settings }, sign("gear"));
+  const skip = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    document.querySelector("main")?.focus();
+  };
+  const bar = h(
+    "header", null,
+    h("a", { class: "skip", href: "#main", onclick: skip }, w.skip),
+    h("a", { class: "brand", href: "#/fleet" }, "Vigie"),
+    h("nav", { "aria-label": w.navigation }, links),
+    h("div", { class: "right" }, live, clock, user, gear),
+  );
+  const lost = h("div", { class: "banner lost", hidden: true }, h("strong", { role: "alert" }), h("button", { type: "button", onclick: retry }, w.retry));
+  const wrong = h("div", { class: "banner wrong", hidden: true }, h("span", { role: "status" }), h("a", { href: "#/system" }, w.see));
+  const polite = h("div", { class: "unseen", role: "status" });
+  const urgent = h("div", { class: "unseen", role: "alert" });
+  const element = h("div", { class: "top" }, bar, lost, wrong, polite, urgent);
+  const announce = announcer(context, urgent);
+  let wasLive = true;
+
+  function showLink() {
+    const { link: state, format } = context.state;
+    const [now, since] = [state.now(), state.since];
+    const isLive = state.is === "live";
+    text(live, isLive ? (link.isPolling() ? w.polling : `${w.live} · ${format.number(link.state.frameAge() / 1000, 1)}\u00a0s`) : w.stale);
+    attribute(live, "title", isLive && link.isPolling() ? w.pollingHelp : null);
+    live.classList.toggle("bad", !isLive);
+    text(clock, link.state.offsetKnown() ? `${format.time(now)} ${format.zoneName(now)}` : "");
+    lost.hidden = isLive || (!link.state.offsetKnown() && now - since < 5000);
+    const said = !link.state.offsetKnown() ? w.never : (state.is === "stale" ? w.silentLink : w.lost)(format.time(since), format.age(now - since));
+    const sentence = /** @type {Element} */ (lost.firstElementChild);
+    if (lost.hidden) text(sentence, "");
+    // Its age is counted on without being read out at each second: screen readers hear the beginning.
+    else if (wasLive || sentence.textContent === "") text(sentence, said);
+    else {
+      attribute(sentence, "role", null);
+      text(sentence, said);
+    }
+    if (isLive && !wasLive) {
+      attribute(sentence, "role", "alert");
+      text(polite, w.back);
+    }
+    wasLive = isLive;
+    document.documentElement.classList.toggle("dead", !isLive && link.state.offsetKnown());
+  }
+
+  function showAlarms() {
+    const counts = countAlarms(context.state.alarms.values());
+    const shown = /** @type {Priority[]} */ ([1, 2, 3, 4]).filter((p) => (counts.standing[p] ?? 0) > 0);
+    const label = counts.waiting[0] ? w.unacknowledged(counts.waiting[0]) : w.noneUnacknowledged;
+    const signs = shown.map((p) => {
+      const waiting = counts.waiting[p] ?? 0;
+      return h("span", { class: `count ${priorityName(p)}` }, alarmIcon(p, { isHollow: waiting === 0, flashes: waiting > 0 }), `×${waiting || counts.standing[p]}`);
+    });
+    const look = JSON.stringify([counts.waiting, counts.standing]);
+    if (badge.dataset["look"] !== look) fill(badge, signs, h("span", { class: "unseen" }, ` (${label})`));
+    badge.dataset["look"] = look;
+    mark(counts.waiting[0] ?? 0, /** @type {Priority} */ (shown.find((p) => counts.waiting[p]) ?? 0));
+    announce();
+  }
+
+  /** @param {number} waiting @param {Priority} gravest */
+  function mark(waiting, gravest) {
+    const page = w.pages[/** @type {keyof typeof w.pages} */ (context.route.page)] ?? "";
+    document.title = `${waiting ? `(${waiting}) ` : ""}${page ? `${page} · ` : ""}Vigie`;
+    favicon(waiting, gravest);
+  }
+
+  function showSystem() {
+    const { problems = [], version } = context.state.system ?? {};
+    wrong.hidden = problems.length === 0 || context.route.page === "system";
+    text(/** @type {Element} */ (wrong.firstElementChild), wrong.hidden ? "" : `${w.problems(problems.length)}: ${problems[0]?.what ?? ""}`);
+    if (version) attribute(/** @type {Element} */ (bar.children[1]), "title", w.version(version));
+  }
+
+  function showUser() {
+    const { welcome } = context;
+    if (!welcome) return;
+    const name = context.name();
+    text(user, welcome.open ? [name, w.open].filter(Boolean).join(" · ") : `${welcome.user ?? ""} · ${w.roles[welcome.role] ?? ""}`);
+    attribute(user, "title", welcome.open ? w.openHelp : null);
+  }
+
+  return {
+    element,
+    /** @param {import("./feed.js").Changes} changes */
+    update(changes) {
+      if (changes.alarms) showAlarms();
+      if (changes.system || changes.tick) showSystem();
+      if (changes.tick) showUser();
+      showLink();
+    },
+    routed() {
+      for (const a of links) attribute(a, "aria-current", isOf(a, context.route.page) ? "page" : null);
+      showAlarms();
+      showSystem();
+    },
+  };
+}
+
+/** @param {HTMLElement} link @param {string} page */
+const isOf = (link, page) => link.dataset["page"] === (page === "sensor" ? "fleet" : page);
+
+/** Speaks new unacknowledged alarms. @param {Context} context @param {Element} region */
+function announcer({ state, words: { common } }, region) {
+  /** @type {Map<string, string | null> | null} */
+  let known = null;
+  /** @type {import("./state.js").Alarm[]} */
+  let fresh = [];
+  let last = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+
+  function speak() {
+    timer = undefined;
+    const [only] = fresh;
+    if (!only) return;
+    const gravest = Math.min(...fresh.map(alarmPriority));
+    const priority = common.priorities[gravest] ?? "";
+    text(region, fresh.length === 1 ? common.newAlarm(priority, only.rule, only.sensor_id, only.location) : common.newAlarms(fresh.length, priority));
+    last = Date.now();
+    fresh = [];
+  }
+
+  return () => {
+    const now = new Map();
+    for (const [key, alarm] of state.alarms) if (needsAcknowledgement(alarm)) now.set(key, alarm.id);
+    for (const [key, id] of now) {
+      const alarm = state.alarms.get(key);
+      if (known && known.get(key) !== id && alarm) fresh.push(alarm);
+    }
+    fresh = fresh.slice(-1000); // what is counted, not listed: more would say no more
+    known = now;
+    if (fresh.length && timer === undefined) timer = setTimeout(speak, Math.max(0, last + ANNOUNCE_MS - Date.now()));
+  };
+}
+
+let drawn = "";
+
+/** The tab's icon: an eye, and over it how many alarms wait. @param {number} waiting @param {Priority} gravest */
+function favicon(waiting, gravest) {
+  const look = `${gravest} ${Math.min(waiting, 100)}`;
+  const icon = document.querySelector("link[rel=icon]");
+  if (look === drawn || !(icon instanceof HTMLLinkElement)) return;
+  if (!drawn) icon.dataset["plain"] = icon.href;
+  drawn = look;
+  const colours = ["", "#b00020", "#9a4a00", "#6b5900", "#0b5e8a"];
+  const label = waiting > 99 ? "99" : String(waiting);
+  const picture =
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="6" fill="${colours[gravest]}"/>` +
+    `<text x="16" y="23.500" font-family="sans-serif" font-weight="700" font-size="${label.length > 1 ? 20 : 24}" text-anchor="middle" fill="#fff">${label}</text></svg>`;
+  icon.href = waiting ? `data:image/svg+xml,${encodeURIComponent(picture)}` : icon.dataset["plain"] ?? icon.href;
+}

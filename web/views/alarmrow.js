@@ -1,0 +1,126 @@
+// A row of the alarm lists, and the dialog with everything of one alarm.
+
+import { chartLink, lastsOf, safeLink, stateOf, whatOf, whoOf } from "../alarmtext.js";
+import { attribute, h, text } from "../dom.js";
+import { alarmIcon, setAlarmIcon } from "../icons.js";
+import { cell } from "../list.js";
+import { alarmKey, alarmPriority, needsAcknowledgement, sinceOf, verbsOf } from "../state.js";
+
+/** @typedef {import("../state.js").Alarm} Alarm */
+/** @typedef {import("../state.js").Verb} Verb */
+/** @typedef {ReturnType<typeof alarmRow>["made"]} AlarmRow */
+/** @typedef {{ select(key: string, isOn: boolean, isRange: boolean): void, act(verb: Verb, alarms: Alarm[]): void, more(key: string): void }} Actions */
+
+/** The action a row offers first. @param {Alarm} alarm @returns {Verb} */
+export function mainVerb(alarm) {
+  const verbs = verbsOf(alarm);
+  const order = /** @type {const} */ (["return-to-service", "unshelve", "ack", "reset", "shelve"]);
+  const wanted = alarm.withheld === null ? order.slice(2) : order;
+  return wanted.find((verb) => verbs.includes(verb)) ?? "shelve";
+}
+
+/** @param {import("../app.js").Context} context @param {Actions} actions */
+export function alarmRow({ words }, actions) {
+  const w = words.alarms;
+  const check = h("input", { type: "checkbox", "data-col": "check" });
+  const icon = alarmIcon(0);
+  const link = h("a", { "data-col": "main" });
+  const place = h("span", { class: "place muted" });
+  const what = h("span", { class: "said" });
+  const rule = h("span", { class: "rule muted" });
+  const runbook = h("a", { class: "runbook", target: "_blank", rel: "noopener noreferrer", "data-col": "runbook" }, w.runbook);
+  const state = h("span", { class: "stands" });
+  const who = h("span", { class: "who muted" });
+  const since = h("span");
+  const lasts = h("span", { class: "muted" });
+  const button = h("button", { type: "button", "data-col": "act" });
+  const more = h("button", { type: "button", class: "quiet", "data-col": "more" }, "⋯");
+  const made = { row: h("div"), check, icon, link, place, what, rule, runbook, state, since, lasts, who, button, more, key: "", alarm: /** @type {Alarm | null} */ (null) };
+  // A checkbox is clicked by the key too; shift counts for both.
+  check.addEventListener("click", (event) => actions.select(made.key, check.checked, event.shiftKey));
+  button.addEventListener("click", () => made.alarm && actions.act(mainVerb(made.alarm), [made.alarm]));
+  more.addEventListener("click", () => actions.more(made.key));
+  const element = h("div", { class: "row alarm", role: "row" },
+    h("div", { class: "cell select", role: "cell" }, h("label", null, check)), cell("icons", icon), cell("name", link, place),
+    cell("what", what, h("span", { class: "under" }, rule, runbook)), cell("state", state, who), cell("since n", since, lasts), h("div", { class: "cell act", role: "cell" }, button, more));
+  made.row = element;
+  return { element, made };
+}
+
+/**
+ * @param {AlarmRow} made @param {Alarm} alarm as it was last @param {import("../app.js").Context} context
+ * @param {{ series: import("../state.js").Series | undefined, isSelected: boolean, isPending: boolean, isThere: boolean }} given
+ *   `isThere`: it is still in this list
+ */
+export function paintAlarm(made, alarm, { words, format, state, canAct }, { series, isSelected, isPending, isThere }) {
+  const w = words.alarms;
+  const now = state.link.now();
+  const given = { words, format, now };
+  const waits = isThere && needsAcknowledgement(alarm);
+  Object.assign(made, { key: alarmKey(alarm), alarm });
+  for (const [name, isOn] of /** @type {const} */ ([["waits", waits], ["selected", isSelected], ["gone", !isThere]])) made.row.classList.toggle(name, isOn);
+  made.check.checked = isSelected;
+  made.check.disabled = !canAct() || !isThere;
+  attribute(made.check, "aria-label", w.select(alarm.rule, alarm.sensor_id));
+  const priority = alarmPriority(alarm);
+  const label = words.common.priorities[priority];
+  setAlarmIcon(made.icon, priority, { isHollow: !waits, flashes: waits && state.link.is === "live", label });
+  text(made.link, alarm.sensor_id);
+  attribute(made.link, "href", chartLink(alarm, sinceOf(alarm)));
+  attribute(made.link, "title", w.toSensor);
+  text(made.place, alarm.location);
+  text(made.what, whatOf(alarm, series, given));
+  text(made.rule, alarm.rule);
+  const runbook = safeLink(alarm.runbook);
+  made.runbook.hidden = runbook === null;
+  attribute(made.runbook, "href", runbook);
+  text(made.state, isThere ? stateOf(alarm, given) : w.states.gone);
+  const since = sinceOf(alarm);
+  text(made.since, since ? format.when(since, now) : "–");
+  text(made.lasts, lastsOf(alarm, given));
+  text(made.who, whoOf(alarm, given));
+  attribute(made.who, "title", made.who.textContent || null);
+  const verb = mainVerb(alarm);
+  text(made.button, isPending ? "…" : w.verbs[verb]);
+  attribute(made.button, "aria-label", w.verbOf(w.verbs[verb].replace("…", ""), alarm.rule, alarm.sensor_id));
+  made.button.disabled = isPending || !isThere;
+  made.button.hidden = !canAct();
+  attribute(made.more, "aria-label", w.moreOf(alarm.rule, alarm.sensor_id));
+  attribute(made.more, "title", w.more);
+}
+
+/**
+ * Everything of one alarm, and all that may be done with it.
+ * @param {Alarm} alarm @param {import("../app.js").Context} context
+ * @param {import("../state.js").Series | undefined} series @param {Actions} actions
+ */
+export function openDetails(alarm, { words, format, state, canAct }, series, actions) {
+  const w = words.alarms;
+  const given = { words, format, now: state.link.now() };
+  const since = sinceOf(alarm);
+  const runbook = safeLink(alarm.runbook);
+  const facts = /** @type {[string, string][]} */ ([
+    [w.columns.sensor, [alarm.sensor_id, alarm.location].filter(Boolean).join(", ")],
+    [w.columns.what, whatOf(alarm, series, given)],
+    [w.columns.state, [words.common.priorities[alarmPriority(alarm)], w.states[alarm.state], alarm.withheld && w.states[alarm.withheld]].filter(Boolean).join(", ")],
+    [w.columns.raised, since ? `${format.dateTime(since)} ${format.zoneName(since)} (${lastsOf(alarm, given)})` : ""],
+    [w.columns.until, alarm.withheld === "shelved" ? stateOf(alarm, given) : ""],
+    [w.columns.cause, alarm.withheld === "suppressed" ? stateOf(alarm, given) : ""],
+    [w.columns.who, whoOf(alarm, given)],
+  ]).filter(([, said]) => said);
+  const go = (/** @type {Verb} */ verb) => () => {
+    dialog.close();
+    actions.act(verb, [alarm]);
+  };
+  const dialog = h("dialog", { class: "details", "aria-labelledby": "details-title", onclose: () => dialog.remove() },
+    h("h2", { id: "details-title" }, alarmIcon(alarmPriority(alarm), { isHollow: !needsAcknowledgement(alarm) }), ` ${alarm.rule}`),
+    h("dl", null, facts.flatMap(([name, said]) => [h("dt", null, name), h("dd", null, said)])),
+    h("p", { class: "links" },
+      h("a", { href: chartLink(alarm, since), onclick: () => dialog.close() }, w.toSensor),
+      runbook && h("a", { href: runbook, target: "_blank", rel: "noopener noreferrer" }, w.runbook)),
+    h("div", { class: "buttons" },
+      canAct() && verbsOf(alarm).map((verb) => h("button", { type: "button", onclick: go(verb) }, w.verbs[verb])),
+      h("button", { type: "button", class: "main", onclick: () => dialog.close() }, words.common.close)));
+  document.body.append(dialog);
+  dialog.showModal();
+}

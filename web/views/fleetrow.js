@@ -1,0 +1,111 @@
+// A row of the Fleet page: a sensor with its bar, value, hour and state, or the heading of a location.
+
+import { attribute, h, text } from "../dom.js";
+import { bar, drawHour } from "../gauge.js";
+import { setAlarmIcon, alarmIcon, sign } from "../icons.js";
+import { cell } from "../list.js";
+import { isOld, seriesKey, situationOf } from "../state.js";
+
+/** @typedef {ReturnType<typeof fleetRow>["made"]} FleetRow */
+/** @typedef {import("../state.js").Series} Series */
+
+/** Size of the sparklines, as the stylesheet has it for this width of window. */
+let hourSize = { width: 170, height: 24 };
+
+/** The window has another width: the next painting draws anew. @param {HTMLElement} list */
+export function measureHours(list) {
+  const canvas = list.querySelector("canvas.hour");
+  if (canvas?.clientWidth) hourSize = { width: canvas.clientWidth, height: canvas.clientHeight };
+}
+
+/**
+ * Makes an element that shows either.
+ * @param {import("../app.js").Context} context @param {(location: string) => void} toggle
+ */
+export function fleetRow({ words }, toggle) {
+  const icon = alarmIcon(0);
+  const mark = h("span", { class: "mark" });
+  const link = h("a", { "data-col": "main" });
+  const note = h("span", { class: "note muted" });
+  const value = h("span", { class: "v" });
+  const unit = h("span", { class: "u" });
+  const gauge = bar();
+  const canvas = h("canvas", { class: "hour", "aria-hidden": "true" });
+  const age = cell("age n");
+  const state = cell("words");
+  const row = h("div", { class: "row sensor" },
+    cell("state", icon, mark), cell("name", link, note), cell("range", gauge.element), cell("now n", value, unit), cell("spark", canvas), age, state);
+  const groupIcon = alarmIcon(0);
+  const button = h("button", { type: "button", class: "quiet fold", "data-col": "main" });
+  const counts = h("span", { class: "muted" });
+  const group = h("div", { class: "row group", hidden: true }, h("div", { class: "cell", role: "cell", "aria-colspan": 7 }, button, groupIcon, counts));
+  const element = h("div", { role: "row" }, row, group);
+  row.addEventListener("click", (event) => {
+    if (!(event.target instanceof HTMLAnchorElement) && !getSelection()?.toString()) link.click();
+  });
+  const made = { row, group, icon, mark, link, note, value, unit, gauge, canvas, age, state, groupIcon, button, counts, location: "", sign: "", drawn: "" };
+  button.addEventListener("click", () => toggle(made.location));
+  attribute(button, "title", words.fleet.columns.sensor);
+  return { element, made };
+}
+
+/**
+ * @param {FleetRow} made @param {import("../fleetlist.js").Group} group @param {import("../app.js").Context} context
+ */
+export function paintGroup(made, group, { words, state }) {
+  made.row.hidden = true;
+  made.group.hidden = false;
+  made.location = group.location;
+  const name = group.location || words.fleet.noLocation;
+  text(made.button, name);
+  attribute(made.button, "aria-expanded", group.isOpen);
+  attribute(made.button, "title", words.fleet.open(name));
+  const label = group.worst ? words.common.priorities[group.worst] : undefined;
+  made.groupIcon.style.display = group.worst ? "" : "none";
+  setAlarmIcon(made.groupIcon, group.worst, { isHollow: !group.waits, flashes: group.waits && state.link.is === "live", label });
+  text(made.counts, words.fleet.group(group.count, group.abnormal, group.silent));
+}
+
+/**
+ * @param {FleetRow} made @param {Series} series @param {import("../app.js").Context} context
+ * @param {{ alarms: Map<string, import("../state.js").Alarm[]>, hour: import("../sparklines.js").Hour | undefined, showsQuantity: boolean,
+ *   showsLocation: boolean }} given
+ */
+export function paintSensor(made, series, context, { alarms, hour, showsQuantity, showsLocation }) {
+  const { words, format, state } = context;
+  const now = state.link.now();
+  const isLinkDead = state.link.is !== "live";
+  made.row.hidden = false;
+  made.group.hidden = true;
+  const old = isOld(series, now, isLinkDead);
+  const found = situationOf(series, alarms.get(seriesKey(series.id, series.quantity)) ?? [], { words, format, now, isLinkDead });
+  made.row.classList.toggle("old", old);
+  made.row.classList.toggle("waits", found.waits);
+  text(made.link, series.id);
+  attribute(made.link, "href", `#/sensor/${encodeURIComponent(series.id)}/${encodeURIComponent(series.quantity)}`);
+  const quantity = words.common.quantities[series.quantity] ?? series.quantity;
+  text(made.note, [showsQuantity && quantity, showsLocation && series.location].filter(Boolean).join(" · "));
+  text(made.value, series.value === null ? "–" : format.number(series.value, series.digits));
+  text(made.unit, series.value === null ? "" : format.unitSymbol(series.unit));
+  text(made.age, series.at === null ? "–" : format.age(now - series.at));
+  text(made.state, found.words);
+  attribute(made.state, "title", found.words || null);
+  showSign(made, found, context);
+  const look = { isOld: old, priority: found.priority };
+  made.gauge.show(series, hour, look);
+  const drawn = [series.i, series.low, series.high, old, found.priority, hour?.t0, hour?.count, hour?.mean.at(-1), hourSize.width, devicePixelRatio, document.documentElement.dataset["theme"]].join();
+  if (drawn === made.drawn) return;
+  made.drawn = drawn;
+  drawHour(made.canvas, hourSize, series, hour, look);
+}
+
+/** @param {FleetRow} made @param {import("../state.js").Situation} found @param {import("../app.js").Context} context */
+function showSign(made, { priority, waits, sign: other }, { words, state }) {
+  const label = priority ? `${words.common.priorities[priority]}, ${words.alarms.states[waits ? "unacknowledged" : "acknowledged"]}` : undefined;
+  made.icon.style.display = priority || !other ? "" : "none";
+  setAlarmIcon(made.icon, priority, { isHollow: !waits, flashes: waits && state.link.is === "live", label });
+  const wanted = priority ? "" : other ?? "";
+  if (wanted === made.sign) return;
+  made.sign = wanted;
+  made.mark.replaceChildren(...(other && wanted ? [sign(other)] : []));
+}
