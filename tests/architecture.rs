@@ -135,6 +135,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     // Storage.
     ("r2d2", &["store/sqlite"]),
     ("r2d2_sqlite", &["store/sqlite"]),
+    ("rustix", &["store/growth.rs"]),
     ("rusqlite", &["store/sqlite"]), // as a part of r2d2_sqlite
     ("crc32fast", &["ingest/journal"]),
     // Values, time, text.

@@ -14,6 +14,7 @@ mod bare;
 mod drain;
 mod figures;
 mod fleet;
+mod history;
 mod latency;
 mod load;
 mod process;
@@ -27,7 +28,7 @@ use figures::Table;
 type Measure = fn(&mut Table);
 
 /// Each part's name and what measures it.
-const PARTS: [(&str, Measure); 9] = [
+const PARTS: [(&str, Measure); 10] = [
     ("drain", drain::measure),
     ("drain-rules", drain::measure_with_rules),
     ("latency", latency::measure),
@@ -37,6 +38,7 @@ const PARTS: [(&str, Measure); 9] = [
     ("backlog", backlog::measure),
     ("latency-hivemq", latency::measure_at_hivemq),
     ("soak", soak::measure),
+    ("history", history::measure),
 ];
 
 /// The others take long, or take HiveMQ, and are only run when they are named.
@@ -50,7 +52,9 @@ fn main() {
     {
         return;
     }
-    let named: Vec<_> = args.iter().map(String::as_str).collect();
+    // Numbers belong to a part.
+    let named = args.iter().map(String::as_str).filter(|arg| arg.parse::<u64>().is_err());
+    let named: Vec<_> = named.collect();
     let wanted = if named.is_empty() { USUAL.to_vec() } else { named };
     let mut table = Table::default();
     for name in wanted {

@@ -77,7 +77,7 @@ impl Figures {
             started_at: self.started_at,
             readings_per_s: measured.readings.per_second(),
             problems: measured.wrong.standing().map(problem).collect(),
-            database: Self::database(),
+            database: self.database(),
         }
     }
 
@@ -100,9 +100,16 @@ impl Figures {
         }
     }
 
-    /// Nobody measures the database yet.
-    const fn database() -> Option<DatabaseReport> {
-        None
+    /// `None` before it was first measured.
+    fn database(&self) -> Option<DatabaseReport> {
+        let growth = &self.reporting.growth;
+        growth.figures().map(|figures| DatabaseReport {
+            path: growth.path().to_owned(),
+            bytes: figures.bytes,
+            grows_bytes_a_day: figures.bytes_a_day,
+            disk_free_bytes: figures.disk_free_bytes,
+            days_left: figures.days_left,
+        })
     }
 
     /// What is wrong now, in the daemon's language.
@@ -117,6 +124,10 @@ impl Figures {
         }
         if status.queues.store.depth >= status.queues.store.capacity {
             say(Problem::StorageFull);
+        }
+        let days_left = self.reporting.growth.figures().and_then(|figures| figures.days_left);
+        if days_left.is_some_and(|days| days < 1.0) {
+            say(Problem::DiskFull);
         }
         let tree = status.tree.iter();
         let troubled = |state: ChildState| !matches!(state, ChildState::Up | ChildState::Stopped);

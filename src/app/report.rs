@@ -7,6 +7,7 @@ use crate::ingest::Log;
 use crate::messages::{Measured, Store};
 use crate::mqtt::Gauges;
 use crate::notify;
+use crate::store::Growth;
 use crate::supervisor::{Health, Route};
 use crate::web::report::{
     BrokerStatus, Lag, LastError, Queue, Queues, ReceiverState, ReceiverStatus, SeriesStatus,
@@ -24,6 +25,7 @@ pub(super) struct Reporting {
     pub log: Arc<Log>,
     pub live: Arc<LiveTable>,
     pub store: Route<Store>,
+    pub growth: Growth,
     pub measured: Route<Measured>,
     /// Of each receiver of notifications, by its name.
     pub receivers: Vec<(Arc<str>, Arc<notify::Gauges>)>,

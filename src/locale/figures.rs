@@ -12,6 +12,8 @@ pub enum Problem<'a> {
     NothingTaken,
     /// Storage has no room: judged readings wait in the log.
     StorageFull,
+    /// The disk will be full within a day at the present rate.
+    DiskFull,
     /// A part of the daemon is not up.
     PartDown {
         /// Name of the part.
@@ -44,6 +46,7 @@ pub(super) fn problem_en(problem: Problem<'_>) -> String {
             "no message is taken: the disk fails or is full, or storage is too far behind".into()
         }
         Problem::StorageFull => "storage is behind: judged readings wait in the log".into(),
+        Problem::DiskFull => "the disk will be full within a day at the present rate".into(),
         Problem::PartDown { name } => format!("{name} is not up"),
         Problem::ReceiverFails { name, why } => format!("receiver {name} fails: {why}"),
     }
@@ -58,6 +61,7 @@ pub(super) fn problem_fr(problem: Problem<'_>) -> String {
         Problem::StorageFull => {
             "le stockage est en retard: des mesures jugées attendent dans le journal".into()
         }
+        Problem::DiskFull => "le disque sera plein d'ici un jour au rythme actuel".into(),
         Problem::PartDown { name } => format!("{name} n'est pas en service"),
         Problem::ReceiverFails { name, why } => format!("le destinataire {name} échoue: {why}"),
     }

@@ -27,6 +27,7 @@ use self::job::{Job, JobResult, Question, Slowness};
 use self::upkeep::UpkeepTimer;
 use super::Prepared;
 use super::backlog::{self, Backlog, BacklogItem};
+use super::growth::Growth;
 use super::ledger::{Backend, Ledger, LedgerReader};
 use super::push::Push;
 use crate::config::Durability;
@@ -75,6 +76,9 @@ pub struct Writer {
     /// When to look again for events to hand over.
     push_timer: Option<(Instant, SpawnHandle)>,
     upkeep: UpkeepTimer,
+    growth: Growth,
+    /// Whether old rows are deleted.
+    is_deleting: bool,
     stopping: bool,
     /// Tells a commit that was made slow on request that the writer stops.
     hurry: Arc<AtomicBool>,
@@ -117,6 +121,8 @@ impl Writer {
                 group_time_over: false,
                 push_timer: None,
                 upkeep: UpkeepTimer::default(),
+                growth: prepared.growth.clone(),
+                is_deleting: prepared.is_deleting,
                 stopping: false,
                 hurry: Arc::default(),
                 commit_began: None,

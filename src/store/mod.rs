@@ -11,6 +11,7 @@
 
 mod actor;
 mod backlog;
+mod growth;
 mod history;
 mod ledger;
 mod legacy;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use actor::Writer;
+pub use growth::{Growth, GrowthFigures};
 pub use history::{
     AlertFilter, BucketColumns, BucketQuery, BucketSource, BucketValues, QueryError, ReadingFilter,
     ReadingRow, Sparklines, StoredAlert,
@@ -45,6 +47,8 @@ pub struct Prepared {
     pub(in crate::store) durability: Durability,
     progress: Progress,
     hours: SharedHours,
+    growth: Growth,
+    is_deleting: bool,
 }
 
 impl Prepared {
@@ -58,6 +62,12 @@ impl Prepared {
     #[must_use]
     pub fn hours(&self) -> SharedHours {
         self.hours.clone()
+    }
+
+    /// Handle to the figures of the database's size.
+    #[must_use]
+    pub fn growth(&self) -> Growth {
+        self.growth.clone()
     }
 
     /// Reads beside the writer; to be dropped before the writer closes the ledger.
@@ -77,6 +87,7 @@ impl Prepared {
 pub fn prepare(settings: Settings, receivers: &[&str]) -> Result<Prepared, LegacyError> {
     let durability = settings.durability;
     let left = beside(&settings.path, "alerts");
+    let (growth, is_deleting) = (Growth::new(&settings.path), settings.retention.is_some());
     let hours = SharedHours::default();
     let backend: Arc<dyn Backend> = Arc::new(sqlite::Sqlite(settings, hours.clone()));
     let mut ledger = backend.open()?;
@@ -84,7 +95,7 @@ pub fn prepare(settings: Settings, receivers: &[&str]) -> Result<Prepared, Legac
     legacy::take_over(&left, &mut *ledger)?;
     let progress = ledger.progress()?;
     drop(ledger);
-    Ok(Prepared { backend, durability, progress, hours })
+    Ok(Prepared { backend, durability, progress, hours, growth, is_deleting })
 }
 
 /// `sensor_data.db` → `sensor_data.db.alerts`

@@ -38,6 +38,7 @@ pub(super) fn reporting(
         log: common.log.clone(),
         live: common.live.clone(),
         store: common.store.clone(),
+        growth: common.growth.clone(),
         measured: common.measured.clone(),
         receivers: receivers.iter().map(|it| (it.name.clone(), it.gauges.clone())).collect(),
     }

@@ -33,7 +33,7 @@ use crate::locale::Words;
 use crate::messages::{AlertsStored, BrokerAddress, Measured, Reload, Store};
 use crate::mqtt::Gateway;
 use crate::notify::SharedRunbooks;
-use crate::store::{SharedHours, Writer};
+use crate::store::{Growth, SharedHours, Writer};
 use crate::supervisor::{Health, Mailbox, Readiness, Route, Tree};
 use crate::web::Web;
 use crate::wire::Topics;
@@ -76,6 +76,7 @@ struct Common {
     formats: Formats,
     live: Arc<LiveTable>,
     hours: SharedHours,
+    growth: Growth,
     /// Where the embedded broker listens, while it does.
     embedded: watch::Receiver<Option<BrokerAddress>>,
     /// Sessions of the embedded broker.
@@ -121,6 +122,7 @@ pub(super) fn wire(
         formats: Formats::new(vec![Box::new(OriginJson::new(topics, config.times.zone))]),
         live: Arc::default(),
         hours: storage.hours(),
+        growth: storage.growth(),
         embedded,
         clients: Clients::default(),
         health: Arc::default(),

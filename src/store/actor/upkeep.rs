@@ -11,6 +11,7 @@ use actix::prelude::*;
 use chrono::Utc;
 
 use super::{Phase, Writer};
+use crate::store::growth::GrowthFigures;
 use crate::store::ledger::{Ledger, LedgerError};
 
 /// Upkeep that has been due for so long goes before a batch: its steps take some ms.
@@ -51,8 +52,13 @@ impl Writer {
         let may_delete = self.backlog.is_empty();
         self.phase = Phase::Committing;
         self.commit_began = Some(Instant::now());
+        let (growth, is_deleting) = (self.growth.clone(), self.is_deleting);
         let step = actix_rt::task::spawn_blocking(move || {
-            let due = ledger.upkeep(Utc::now(), may_delete);
+            let now = Utc::now();
+            if let Some(figures) = growth.sample(now.timestamp_millis()) {
+                log_growth(&figures, is_deleting);
+            }
+            let due = ledger.upkeep(now, may_delete);
             (ledger, due)
         });
         ctx.spawn(step.into_actor(self).map(|done, writer, ctx| match done {
@@ -99,4 +105,16 @@ impl Writer {
             writer.proceed(ctx);
         }));
     }
+}
+
+/// Once a day.
+fn log_growth(figures: &GrowthFigures, is_deleting: bool) {
+    let GrowthFigures { bytes, bytes_a_day, disk_free_bytes, days_left } = *figures;
+    let [size, grown, free] =
+        [bytes as f64, bytes_a_day.unwrap_or(0) as f64, disk_free_bytes as f64]
+            .map(|bytes| bytes / 1e9);
+    let lasts =
+        days_left.map_or_else(|| "lasts".to_owned(), |days| format!("lasts {days:.1} days"));
+    let kept = if is_deleting { "" } else { ", nothing is ever deleted (storage.retention)" };
+    log::info!(target: "vigie::storage", "the database has {size:.3} GB and grew by {grown:.3} GB a day: the disk, with {free:.3} GB free, {lasts}{kept}");
 }

@@ -108,6 +108,8 @@ pub(in crate::store) fn is_transient(error: &rusqlite::Error) -> bool {
 /// The open file, for its one writer.
 #[derive(Debug)]
 pub struct Database {
+    // Closed before the writer's connection: the last one empties the write-ahead log into the file.
+    pub(in crate::store) rollups: Rollups,
     pub(in crate::store) connection: Connection,
     pub(in crate::store) naive: bool,
     pub(in crate::store) rejected_keep: i64,
@@ -115,7 +117,6 @@ pub struct Database {
     pub(in crate::store) checkpoints: Checkpoints,
     /// How far own readings are published, as it was last written.
     pub(in crate::store) published: Position,
-    pub(in crate::store) rollups: Rollups,
     pub(in crate::store) deletion: Deletion,
 }
 

@@ -255,6 +255,22 @@ fn rollups_of_the_largest_values_stay_finite() {
     assert!(sum.is_finite());
 }
 
+#[test]
+fn a_scan_ends_before_the_file_is_closed() {
+    let mut bench = Bench::new();
+    for day in 0..10 {
+        let from = -86_400 * day;
+        let judged = (0..2000).map(|n| temperature("A", from - n * 30, 20.0)).collect::<Vec<_>>();
+        commit(&mut bench.database, &[Work::Store(&readings(judged))]).unwrap();
+    }
+    while bench.database.rollups.scan.is_none() {
+        bench.step();
+    }
+    let Bench { path, database, _folder, .. } = bench;
+    drop(database);
+    assert!(!path.with_extension("db-wal").exists(), "the write-ahead log is emptied");
+}
+
 #[derive(Debug, Clone)]
 enum Op {
     /// Sensor, seconds from now, tenths of a degree.

@@ -1,0 +1,195 @@
+//! How fast the database grows, and how long its disk will last.
+//!
+//! Holds always: the estimate is from samples of the last day, a minute apart, and says nothing before there is half an
+//! hour of them. Never: a system call on an arbiter's thread; [`Growth::sample`] blocks.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Between two samples.
+const PERIOD_MS: i64 = 60_000;
+
+const DAY_MS: i64 = 24 * 60 * PERIOD_MS;
+
+/// A shorter time says little: the write-ahead log alone moves 30 MB now and then.
+const LEAST_MS: i64 = 30 * PERIOD_MS;
+
+/// The first line in the log comes when there is an estimate that is worth it.
+const FIRST_LINE_MS: i64 = 60 * PERIOD_MS;
+
+/// Size and growth of the database, as last sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct GrowthFigures {
+    /// Size of the file and its write-ahead log.
+    pub bytes: u64,
+    /// Growth of the file a day; `None` while it is unknown.
+    pub bytes_a_day: Option<i64>,
+    /// Free space of the disk.
+    pub disk_free_bytes: u64,
+    /// Days until the disk is full at this growth; `None` while it does not grow.
+    pub days_left: Option<f64>,
+}
+
+/// Handle to the figures. Cloning is shallow.
+#[derive(Debug, Clone)]
+pub struct Growth {
+    path: PathBuf,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    samples: Samples,
+    figures: Option<GrowthFigures>,
+    line_at: Option<i64>,
+}
+
+impl Growth {
+    pub(super) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), state: Arc::default() }
+    }
+
+    /// The last figures; `None` before the first sample.
+    #[must_use]
+    pub fn figures(&self) -> Option<GrowthFigures> {
+        self.lock().figures
+    }
+
+    /// Path of the database.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes a sample if one is due; `now` in ms since 1970. The figures when the log is to have them.
+    pub(super) fn sample(&self, now: i64) -> Option<GrowthFigures> {
+        if !self.lock().samples.is_due(now) {
+            return None;
+        }
+        let size = |path: &Path| path.metadata().map_or(0, |file| file.len());
+        let mut beside = self.path.clone().into_os_string();
+        beside.push("-wal");
+        let (file, log) = (size(&self.path), size(Path::new(&beside)));
+        // The folder is there even where the file is not.
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let disk = rustix::fs::statvfs(folder.unwrap_or(Path::new(".")));
+        let disk_free_bytes = disk.map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        self.lock().add(now, file, log, disk_free_bytes)
+    }
+
+    /// Each change is whole: a poisoned lock is as good.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn add(
+        &mut self,
+        now: i64,
+        file: u64,
+        log: u64,
+        disk_free_bytes: u64,
+    ) -> Option<GrowthFigures> {
+        self.samples.add(now, file);
+        let bytes_a_day = self.samples.bytes_a_day();
+        let growing = bytes_a_day.filter(|bytes| *bytes > 0);
+        let days_left = growing.map(|bytes| disk_free_bytes as f64 / bytes as f64);
+        let bytes = file.saturating_add(log);
+        let figures = GrowthFigures { bytes, bytes_a_day, disk_free_bytes, days_left };
+        self.figures = Some(figures);
+        let due = *self.line_at.get_or_insert(now + FIRST_LINE_MS);
+        (now >= due && bytes_a_day.is_some()).then(|| {
+            self.line_at = Some(now + DAY_MS);
+            figures
+        })
+    }
+}
+
+/// Sizes of the file in the last day: 1,441 at most.
+#[derive(Debug, Default)]
+struct Samples(VecDeque<(i64, u64)>);
+
+impl Samples {
+    fn is_due(&self, now: i64) -> bool {
+        // A clock that was put back is due too.
+        self.0.back().is_none_or(|(at, _)| !(0..PERIOD_MS).contains(&(now - at)))
+    }
+
+    fn add(&mut self, now: i64, bytes: u64) {
+        if self.0.back().is_some_and(|(at, _)| now < *at) {
+            self.0.clear();
+        }
+        self.0.push_back((now, bytes));
+        while self.0.front().is_some_and(|(at, _)| now - at > DAY_MS) {
+            self.0.pop_front();
+        }
+    }
+
+    fn bytes_a_day(&self) -> Option<i64> {
+        let ((first_at, first), (last_at, last)) = (*self.0.front()?, *self.0.back()?);
+        let span = last_at - first_at;
+        let grown = i128::from(last) - i128::from(first);
+        (span >= LEAST_MS)
+            .then(|| i64::try_from(grown * i128::from(DAY_MS) / i128::from(span)).ok())
+            .flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = PERIOD_MS;
+    const FREE: u64 = 10_000_000_000;
+
+    #[test]
+    fn the_estimate_is_of_the_last_day_and_needs_half_an_hour() {
+        let mut state = State::default();
+        let mut say = |minute: i64, file: u64| {
+            state.add(minute * MINUTE, file, 7, FREE);
+            state.figures.unwrap()
+        };
+        let first = say(0, 1000);
+        assert_eq!((first.bytes, first.bytes_a_day, first.days_left), (1007, None, None));
+        assert_eq!(say(29, 2000).bytes_a_day, None);
+        // 1,000 bytes in half an hour.
+        let half = say(30, 2000);
+        assert_eq!(half.bytes_a_day, Some(48_000));
+        assert_eq!(half.days_left, Some(FREE as f64 / 48_000.0));
+        assert_eq!(say(1440, 2000).bytes_a_day, Some(1000));
+        // What was before the last day no longer counts; nothing grows now.
+        let still = say(2 * 1440, 2000);
+        assert_eq!((still.bytes_a_day, still.days_left), (Some(0), None));
+        // A clock put back begins anew.
+        assert_eq!(say(3, 5000).bytes_a_day, None);
+    }
+
+    #[test]
+    fn the_log_has_a_line_a_day_and_none_without_an_estimate() {
+        let mut state = State::default();
+        let minutes = 0..3 * 1440;
+        let lines = minutes.filter(|minute| state.add(minute * MINUTE, 1, 0, FREE).is_some());
+        assert_eq!(lines.collect::<Vec<_>>(), [60, 60 + 1440, 60 + 2 * 1440]);
+    }
+
+    #[test]
+    fn a_sample_has_the_sizes_of_files_and_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let growth = Growth::new(&path);
+        assert_eq!(growth.figures(), None);
+        std::fs::write(&path, [0; 300]).unwrap();
+        std::fs::write(folder.path().join("a.db-wal"), [0; 20]).unwrap();
+        growth.sample(0);
+        let figures = growth.figures().unwrap();
+        assert_eq!(figures.bytes, 320);
+        assert!(figures.disk_free_bytes > 0);
+        std::fs::write(&path, [0; 400]).unwrap();
+        growth.sample(PERIOD_MS - 1);
+        assert_eq!(growth.figures(), Some(figures), "not due");
+        growth.sample(PERIOD_MS);
+        assert_eq!(growth.figures().unwrap().bytes, 420);
+    }
+}
