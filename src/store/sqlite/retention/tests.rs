@@ -22,17 +22,17 @@ struct Bench {
     now: i64,
 }
 
-fn days(days: u32) -> Option<Duration> {
-    Some(days * Duration::from_secs(24 * 3600))
+fn days(days: u32) -> Duration {
+    days * Duration::from_secs(24 * 3600)
 }
 
 fn config() -> RetentionConfig {
     RetentionConfig {
-        raw: days(1),
-        minute: days(2),
-        quarter: days(4),
-        hour: days(8),
-        alerts: days(10),
+        raw: Some(days(1)),
+        minute: Some(days(2)),
+        quarter: Some(days(4)),
+        hour: Some(days(8)),
+        alerts: Some(days(10)),
         max_size: None,
     }
 }
