@@ -117,21 +117,7 @@ fn fill(path: &Path, rows: u64, series: u64) {
                 [name(number)],
             )
             .expect("a series");
-        let id = database.last_insert_rowid();
-        for (table, step, span) in [
-            ("hour_rollups", HOUR, 730 * DAY),
-            ("quarter_rollups", HOUR / 4, 90 * DAY),
-            ("minute_rollups", 60, 14 * DAY),
-        ] {
-            let sql = format!(
-                "WITH RECURSIVE n (t) AS
-                     (SELECT ?2 UNION ALL SELECT t + ?3 FROM n WHERE t + ?3 < ?4)
-                 INSERT INTO {table} (series, t, min, max, sum, n)
-                 SELECT ?1, t, 19.5 + t % 7, 24.5 + t % 7, 22.0 * ?3, ?3 FROM n"
-            );
-            let (end, step) = (END * 1000, step * 1000);
-            database.execute(&sql, params![id, end - span * 1000, step, end]).expect("buckets");
-        }
+        buckets(&database, database.last_insert_rowid());
     }
     let sql = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1)
         INSERT INTO sensor_readings (sensor_id, location, temperature, timestamp, alert_triggered)
@@ -142,4 +128,22 @@ fn fill(path: &Path, rows: u64, series: u64) {
     let params = params![rows.cast_signed(), series.cast_signed(), END - span, span];
     database.execute(sql, params).expect("rows");
     database.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)").expect("a commit");
+}
+
+/// What a series has in the tiers.
+fn buckets(database: &Connection, series: i64) {
+    for (table, step, span) in [
+        ("hour_rollups", HOUR, 730 * DAY),
+        ("quarter_rollups", HOUR / 4, 90 * DAY),
+        ("minute_rollups", 60, 14 * DAY),
+    ] {
+        let sql = format!(
+            "WITH RECURSIVE n (t) AS
+                 (SELECT ?2 UNION ALL SELECT t + ?3 FROM n WHERE t + ?3 < ?4)
+             INSERT INTO {table} (series, t, min, max, sum, n)
+             SELECT ?1, t, 19.5 + t % 7, 24.5 + t % 7, 22.0 * ?3, ?3 FROM n"
+        );
+        let (end, step) = (END * 1000, step * 1000);
+        database.execute(&sql, params![series, end - span * 1000, step, end]).expect("buckets");
+    }
 }
