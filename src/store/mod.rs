@@ -15,6 +15,7 @@ mod history;
 mod ledger;
 mod legacy;
 mod push;
+mod retention;
 mod rollups;
 mod sqlite;
 

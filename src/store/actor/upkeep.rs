@@ -48,10 +48,11 @@ impl Writer {
 
     fn start_upkeep(&mut self, ctx: &mut Context<Self>) -> bool {
         let Some(mut ledger) = self.ledger.take() else { return false };
+        let may_delete = self.backlog.is_empty();
         self.phase = Phase::Committing;
         self.commit_began = Some(Instant::now());
         let step = actix_rt::task::spawn_blocking(move || {
-            let due = ledger.upkeep(Utc::now());
+            let due = ledger.upkeep(Utc::now(), may_delete);
             (ledger, due)
         });
         ctx.spawn(step.into_actor(self).map(|done, writer, ctx| match done {

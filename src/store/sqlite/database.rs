@@ -7,6 +7,7 @@ use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::checkpoint::{BACKSTOP_PAGES, Checkpoints};
 use super::events;
+use super::retention::Deletion;
 use super::rollups::Rollups;
 use super::schema::{self, Found, VERSION};
 use crate::config::Durability;
@@ -115,6 +116,7 @@ pub struct Database {
     /// How far own readings are published, as it was last written.
     pub(in crate::store) published: Position,
     pub(in crate::store) rollups: Rollups,
+    pub(in crate::store) deletion: Deletion,
 }
 
 /// What the tables `sensors` and `series` are known to hold, so that only changes are written.
@@ -149,11 +151,7 @@ pub fn open_sharing(settings: &Settings, hours: SharedHours) -> Result<Database,
             Err(error) => return Err(failed(error)),
         }
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    let mut connection = open_to_write(path).map_err(failed)?;
     let found = schema::examine(&connection).map_err(failed)?;
     accept(path, found)?;
     // SQLite opens what it may not write as read-only, and says so only at the first write.
@@ -168,6 +166,7 @@ pub fn open_sharing(settings: &Settings, hours: SharedHours) -> Result<Database,
     events::add_columns(&mut connection).map_err(failed)?;
     Ok(Database {
         rollups: Rollups::load(&connection, hours).map_err(failed)?,
+        deletion: Deletion::new(settings.retention),
         connection,
         naive: settings.naive,
         rejected_keep: i64::try_from(settings.rejected_keep).unwrap_or(i64::MAX),
@@ -208,6 +207,15 @@ fn check_place(path: &Path) -> Result<(), OpenError> {
 /// write-ahead log into the file as it closes.
 fn look(path: &Path) -> rusqlite::Result<Found> {
     schema::examine(&open_to_read(path)?)
+}
+
+fn open_to_write(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
 }
 
 /// A connection that can't change the file, and that no writer holds up.

@@ -27,6 +27,7 @@ pub(crate) fn settings(path: &Path) -> Settings {
         durability: Durability::Process,
         rejected_keep: 100,
         naive: false,
+        retention: None,
     }
 }
 
@@ -194,8 +195,8 @@ impl Ledger for HookedLedger {
         self.0.seal(now)
     }
 
-    fn upkeep(&mut self, now: DateTime<Utc>) -> Result<Duration, LedgerError> {
-        self.0.upkeep(now)
+    fn upkeep(&mut self, now: DateTime<Utc>, may_delete: bool) -> Result<Duration, LedgerError> {
+        self.0.upkeep(now, may_delete)
     }
 
     fn progress(&self) -> Result<Progress, LedgerError> {

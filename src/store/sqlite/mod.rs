@@ -12,6 +12,7 @@ pub(super) mod query;
 pub(super) mod recall;
 pub(super) mod receivers;
 pub(super) mod resume;
+mod retention;
 mod rollups;
 pub(super) mod schema;
 pub(super) mod write;
@@ -88,8 +89,8 @@ impl Ledger for Database {
         sealed.map(drop).map_err(|error| unwritable(self.path(), &error))
     }
 
-    fn upkeep(&mut self, now: DateTime<Utc>) -> Result<Duration, LedgerError> {
-        rollups::upkeep::upkeep(self, now.timestamp_millis())
+    fn upkeep(&mut self, now: DateTime<Utc>, may_delete: bool) -> Result<Duration, LedgerError> {
+        rollups::upkeep::upkeep(self, now.timestamp_millis(), may_delete)
             .map_err(|error| unwritable(self.path(), &error))
     }
 

@@ -153,6 +153,14 @@ pub(in crate::store) fn read_after(
     ])
 }
 
+/// The row ids noted after which a restart reads, by [`Table::ALL`]; `None` where every checkpoint must be asked.
+pub(in crate::store) fn reread_after(
+    connection: &Connection,
+) -> rusqlite::Result<[Option<i64>; 2]> {
+    let sql = "SELECT temperatures_after, others_after FROM ingest_position";
+    connection.prepare_cached(sql)?.query_row([], |row| Ok([row.get(0)?, row.get(1)?]))
+}
+
 /// Row ids that checkpoints reach, by series.
 type Reaches = HashMap<(SensorId, Quantity), i64>;
 
@@ -171,9 +179,7 @@ pub(in crate::store) fn series(
     reader: PooledConnection,
 ) -> rusqlite::Result<SeriesStates> {
     let (states, reaches) = series_states(connection)?;
-    let sql = "SELECT temperatures_after, others_after FROM ingest_position";
-    let noted: [Option<i64>; 2] =
-        connection.query_row(sql, [], |row| Ok([row.get(0)?, row.get(1)?]))?;
+    let noted = reread_after(connection)?;
     let mut from = Vec::new();
     let mut counts = [0; 2];
     for ((table, noted), count) in Table::ALL.into_iter().zip(noted).zip(&mut counts) {

@@ -17,7 +17,7 @@ pub(super) mod upkeep;
 use self::scan::{Scan, ScanFor};
 use self::state::{LateState, Unwritten};
 use self::steps::Run;
-use crate::store::rollups::{Boundary, SharedHours};
+use crate::store::rollups::{Boundary, SharedHours, Tier};
 
 /// Whether memory has the open hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,15 @@ pub(in crate::store) struct Rollups {
 }
 
 impl Rollups {
+    /// Whether rows of this time may still be needed: their hour is open, or sealed and not written. Rows further ahead
+    /// would never go, if they waited for their hour.
+    pub(super) fn needs_row(&self, ms: i64) -> bool {
+        let hour = Tier::Hour.floor(ms);
+        let Some((sealed, end)) = self.boundary.open() else { return true };
+        let first = self.unwritten.iter().map(|it| it.next).min().unwrap_or(sealed);
+        (first..end).contains(&hour) && !self.boundary.is_ahead(hour)
+    }
+
     /// What can't be trusted any more is read again.
     fn lose_memory(&mut self) {
         self.memory = Memory::Lost;

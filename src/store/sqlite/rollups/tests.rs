@@ -53,7 +53,7 @@ impl Bench {
 
     /// One call, which waits for a scan under way. Whether there is more to do.
     fn step(&mut self) -> bool {
-        let due = upkeep::upkeep(&mut self.database, self.now).unwrap();
+        let due = upkeep::upkeep(&mut self.database, self.now, true).unwrap();
         if self.database.rollups.scan.is_some() {
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -71,12 +71,16 @@ pub(in crate::store) fn seal(database: &mut Database, now: i64) -> rusqlite::Res
     Ok(true)
 }
 
-/// Does what is to be done next. How long until the next call.
-pub(in crate::store) fn upkeep(database: &mut Database, now: i64) -> rusqlite::Result<Duration> {
+/// Does what is to be done next; what can wait longest, deletion, only if it may. How long until the next call.
+pub(in crate::store) fn upkeep(
+    database: &mut Database,
+    now: i64,
+    may_delete: bool,
+) -> rusqlite::Result<Duration> {
     if seal(database, now)? {
         return Ok(PACE);
     }
-    let Database { connection, rollups, checkpoints, .. } = database;
+    let Database { connection, rollups, checkpoints, deletion, .. } = database;
     rollups.take_scanned(now);
     if rollups.run.is_some() {
         rollups.step(connection, now)?;
@@ -91,6 +95,10 @@ pub(in crate::store) fn upkeep(database: &mut Database, now: i64) -> rusqlite::R
     }
     if rollups.late.has_merged {
         rollups.late.has_merged = late::delete_merged(connection, rollups.late.after)?;
+        return Ok(PACE);
+    }
+    if may_delete && deletion.step(connection, rollups, now)? {
+        checkpoints.note(rollups.rows_a_step);
         return Ok(PACE);
     }
     Ok(REST)

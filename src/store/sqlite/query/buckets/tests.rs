@@ -35,7 +35,7 @@ impl Bench {
     /// Upkeep until it rests, so many seconds after half past ten.
     fn settle(&mut self, seconds: i64) {
         let now = at(seconds).timestamp_millis();
-        while upkeep::upkeep(&mut self.database, now).unwrap() < Duration::from_secs(1) {
+        while upkeep::upkeep(&mut self.database, now, true).unwrap() < Duration::from_secs(1) {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -83,7 +83,7 @@ fn each_reading_is_counted_once_while_its_hour_is_written() {
     let sealed = at(0).timestamp_millis() + HOUR_MS;
     loop {
         assert_eq!(num_readings(&bench.ask([0, HOUR], 100)), 30);
-        let due = upkeep::upkeep(&mut bench.database, sealed).unwrap();
+        let due = upkeep::upkeep(&mut bench.database, sealed, true).unwrap();
         if due > Duration::from_secs(1) {
             break;
         }
