@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 
 use super::journal::{Frame, Journal, JournalError, Recovery};
 use super::listening::Listening;
+use super::received::Received;
 use super::record::{self, Arrival, Receipt};
 use super::replies::Replies;
 use super::trouble::Trouble;
@@ -94,6 +95,7 @@ pub struct Log {
     /// The daemon stops: nobody may be kept waiting for storage any more.
     ignores_limit: AtomicBool,
     trouble: Mutex<Trouble>,
+    pub(super) received: Received,
 }
 
 /// Why a record was not appended this time.
@@ -163,6 +165,7 @@ impl Log {
             turn: tokio::sync::Mutex::default(),
             ignores_limit: AtomicBool::new(false),
             trouble: Mutex::default(),
+            received: Received::default(),
         };
         if let Some(journal) = log.lock().as_mut() {
             journal.delete_through(log.done_through());

@@ -11,6 +11,7 @@
 
 mod actor;
 mod backlog;
+mod gauges;
 mod history;
 mod ledger;
 mod legacy;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use actor::Writer;
+pub use gauges::{StoreCounts, StoreGauges};
 pub use history::{AlertFilter, QueryError, ReadingFilter, ReadingRow, StoredAlert};
 use ledger::Backend;
 pub use ledger::{LedgerError, LedgerReader, Progress, Settings};
@@ -37,9 +39,16 @@ pub struct Prepared {
     pub(in crate::store) backend: Arc<dyn Backend>,
     pub(in crate::store) durability: Durability,
     progress: Progress,
+    gauges: Arc<StoreGauges>,
 }
 
 impl Prepared {
+    /// Counts of what the writer commits.
+    #[must_use]
+    pub fn gauges(&self) -> Arc<StoreGauges> {
+        self.gauges.clone()
+    }
+
     /// How far the ledger reaches.
     #[must_use]
     pub const fn progress(&self) -> Progress {
@@ -69,7 +78,7 @@ pub fn prepare(settings: Settings, receivers: &[&str]) -> Result<Prepared, Legac
     legacy::take_over(&left, &mut *ledger)?;
     let progress = ledger.progress()?;
     drop(ledger);
-    Ok(Prepared { backend, durability, progress })
+    Ok(Prepared { backend, durability, progress, gauges: Arc::default() })
 }
 
 /// `sensor_data.db` → `sensor_data.db.alerts`
