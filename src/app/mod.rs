@@ -4,6 +4,7 @@
 
 mod api;
 mod faults;
+mod figures;
 mod fleet;
 mod receivers;
 mod reload;

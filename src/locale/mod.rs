@@ -33,6 +33,15 @@ pub enum Language {
 }
 
 impl Language {
+    /// Code of the language, as in the configuration.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::French => "fr",
+        }
+    }
+
     /// Catalogue of the language.
     #[must_use]
     pub const fn words(self) -> &'static Words {

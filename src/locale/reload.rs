@@ -26,6 +26,10 @@ pub struct ReloadWords<'a> {
     pub has_other_chattering: bool,
     /// Whether the turns of sensors without an interval of their own follow another beat.
     pub has_other_turns: bool,
+    /// Whether the accounts of the page are others.
+    pub has_other_users: bool,
+    /// Whether the page has another certificate.
+    pub has_other_certificate: bool,
     /// The log's new level, if it is another; with whether `RUST_LOG` overrides it.
     pub level: Option<(LevelFilter, bool)>,
     /// Keys that take effect only at the next start.
@@ -42,6 +46,8 @@ pub(super) fn en(words: &ReloadWords<'_>) -> String {
         done: DONE,
         other_chattering: "the limits of chattering",
         other_turns: "the sensors' turns",
+        other_users: "the users of the page",
+        other_certificate: "the certificate of the page",
         level: "log level: ",
         overridden: " (RUST_LOG overrides it)",
         nothing: "nothing changed",
@@ -59,6 +65,8 @@ pub(super) fn fr(words: &ReloadWords<'_>) -> String {
         done: [["ajoutée", "ajoutées"], ["modifiée", "modifiées"], ["supprimée", "supprimées"]],
         other_chattering: "les seuils du bagotement",
         other_turns: "les tours des capteurs",
+        other_users: "les utilisateurs de la page",
+        other_certificate: "le certificat de la page",
         level: "niveau du journal: ",
         overridden: " (RUST_LOG l'emporte)",
         nothing: "rien n'a changé",
@@ -80,6 +88,8 @@ struct Phrases {
     done: Done,
     other_chattering: &'static str,
     other_turns: &'static str,
+    other_users: &'static str,
+    other_certificate: &'static str,
     level: &'static str,
     overridden: &'static str,
     nothing: &'static str,
@@ -94,6 +104,8 @@ fn said(words: &ReloadWords<'_>, phrases: &Phrases) -> String {
     parts.extend(counted(words.maintenance, after(phrases.maintenance), phrases.done));
     parts.extend(words.has_other_chattering.then(|| phrases.other_chattering.to_owned()));
     parts.extend(words.has_other_turns.then(|| phrases.other_turns.to_owned()));
+    parts.extend(words.has_other_users.then(|| phrases.other_users.to_owned()));
+    parts.extend(words.has_other_certificate.then(|| phrases.other_certificate.to_owned()));
     parts.extend(words.level.map(|(level, overridden)| {
         let but = if overridden { phrases.overridden } else { "" };
         format!("{}{}{but}", phrases.level, level.as_str().to_lowercase())

@@ -10,23 +10,35 @@
 //! concerns the daemon itself (`guard`). Never: a listener beyond loopback without a token, a body larger
 //! than [`LARGEST_BODY`], or a wait without an end.
 
+mod access;
 mod actor;
 mod client;
+mod cookie;
 mod guard;
 mod input;
+mod login;
+pub mod metrics;
+mod password;
+mod probes;
 pub mod report;
 mod routes;
+mod session;
+mod throttle;
+mod tls;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+pub use access::Access;
 pub use actor::Web;
 pub use client::{AskError, operate, reload, status};
 pub use input::AlertsAsked;
+pub use password::hash_password;
+pub use tls::Certificate;
 
-use crate::config::{SecretSource, TimeStyle};
+use crate::config::{SecretSource, ServerTls, TimeStyle};
 use crate::domain::AlarmView;
-use crate::locale::Words;
+use crate::locale::{Language, Words};
 use crate::messages::{Operate, Reload};
 use crate::supervisor::Route;
 
@@ -45,6 +57,9 @@ pub type ReadAlarms = dyn Fn() -> Result<Vec<AlarmView>, String> + Send + Sync;
 /// Reads the alert events asked for, each as JSON; blocks its thread.
 pub type ReadAlerts = dyn Fn(&AlertsAsked) -> Result<Vec<serde_json::Value>, String> + Send + Sync;
 
+/// Reads the figures that the status report lacks; waits for nobody.
+pub type ReadFigures = dyn Fn() -> metrics::Figures + Send + Sync;
+
 /// What the API is made from.
 #[derive(Clone)]
 pub struct Settings {
@@ -54,14 +69,26 @@ pub struct Settings {
     pub listen: Option<std::net::SocketAddr>,
     /// Token that requests by TCP must carry; `None` lets everyone in.
     pub token: Option<SecretSource>,
+    /// Files of the certificate; `None` for plain HTTP.
+    pub tls: Option<ServerTls>,
+    /// The certificate in use, once it has been read.
+    pub certificate: Arc<Certificate>,
+    /// Accounts and sessions.
+    pub access: Arc<Access>,
+    /// Reverse proxies whose word on a request's origin counts.
+    pub proxies: Vec<std::net::IpAddr>,
     /// Told where it listens.
     pub address: Arc<OnceLock<std::net::SocketAddr>>,
     /// Notation of timestamps.
     pub times: TimeStyle,
     /// Language of messages.
+    pub language: Language,
+    /// Messages in that language.
     pub words: &'static Words,
     /// Reads the state of the daemon.
     pub status: Arc<ReadStatus>,
+    /// Reads what `/metrics` shows besides.
+    pub figures: Arc<ReadFigures>,
     /// Route for a reload of the configuration.
     pub reload: Route<Reload>,
     /// Route for operators' actions.

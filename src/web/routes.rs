@@ -9,16 +9,18 @@ use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{StatusCode, header};
+use actix_web::guard::{Any, Get, Head};
+use actix_web::http::header::{self, HeaderName};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, Route, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, Route, web};
 use chrono::Utc;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::guard::{self, Asking, Denied, Door};
+use super::guard::{self, Asking, Denied, Door, Need, Visitor};
 use super::input::{self, AlertsQuery, Verb};
-use super::{CLI_AGENT, LARGEST_BODY, Settings};
+use super::{CLI_AGENT, LARGEST_BODY, Settings, login, probes};
 use crate::domain::{AlarmName, AlarmView, Refused, Via};
 use crate::messages::{Operate, Reload, ReloadAnswer};
 use crate::supervisor::RequestError;
@@ -53,11 +55,15 @@ pub(super) enum Endpoint {
     Alarm,
     Alerts,
     Change(Verb),
+    Session,
+    LogIn,
+    LogOut,
 }
 
 const STATUS: &str = "/api/v1/status";
+const SESSION: &str = "/api/v1/session";
 
-pub(super) const ROUTES: [(&str, Endpoint); 12] = [
+pub(super) const ROUTES: [(&str, Endpoint); 15] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
@@ -70,6 +76,9 @@ pub(super) const ROUTES: [(&str, Endpoint); 12] = [
     ("/api/v1/alarms/{id}/out-of-service", Endpoint::Change(Verb::OutOfService)),
     ("/api/v1/alarms/{id}/return-to-service", Endpoint::Change(Verb::ReturnToService)),
     ("/api/v1/alarms/{id}/reset", Endpoint::Change(Verb::Reset)),
+    (SESSION, Endpoint::Session),
+    (SESSION, Endpoint::LogIn),
+    (SESSION, Endpoint::LogOut),
 ];
 
 const OPENAPI: &str = include_str!("openapi.json");
@@ -81,31 +90,46 @@ pub(super) struct Api {
     pub slots: Semaphore,
 }
 
-type Shared = web::Data<Api>;
+pub(super) type Shared = web::Data<Api>;
 
 /// Everything that is served.
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config.app_data(web::PayloadConfig::new(LARGEST_BODY));
-    for (path, endpoint) in ROUTES {
-        let only = format!("this path answers {} only", endpoint.method().to_uppercase());
-        let wrong_method = move || {
-            let refused = error(StatusCode::METHOD_NOT_ALLOWED, only.clone());
-            async move { refused }
-        };
-        let resource = web::resource(path).route(endpoint.route());
-        config.service(resource.default_service(web::to(wrong_method)));
+    // Endpoints of one path stand together.
+    for of_path in ROUTES.chunk_by(|(path, _), (next, _)| path == next) {
+        let methods: Vec<_> =
+            of_path.iter().map(|(_, endpoint)| endpoint.method().to_uppercase()).collect();
+        let only = format!("this path answers {} only", methods.join(", "));
+        let resource = web::resource(of_path[0].0);
+        let resource =
+            of_path.iter().fold(resource, |it, (_, endpoint)| it.route(endpoint.route()));
+        config.service(resource.default_service(wrong_method(only)));
     }
+    probes::configure(config);
     let nothing_here = || async {
         error(StatusCode::NOT_FOUND, "there is nothing here: see /api/v1/openapi.json")
     };
     config.default_service(web::to(nothing_here));
 }
 
+pub(super) fn read_only(route: Route) -> Route {
+    route.guard(Any(Get()).or(Head()))
+}
+
+pub(super) fn wrong_method(why: String) -> Route {
+    web::to(move || {
+        let refused = error(StatusCode::METHOD_NOT_ALLOWED, why.clone());
+        async move { refused }
+    })
+}
+
 impl Endpoint {
     pub const fn method(self) -> &'static str {
         match self {
-            Self::Reload | Self::Change(_) => "post",
+            Self::Reload | Self::Change(_) | Self::LogIn => "post",
             Self::OpenApi | Self::Status | Self::Alarms | Self::Alarm | Self::Alerts => "get",
+            Self::Session => "get",
+            Self::LogOut => "delete",
         }
     }
 
@@ -117,6 +141,9 @@ impl Endpoint {
             Self::Alarms => web::get().to(alarms),
             Self::Alarm => web::get().to(alarm),
             Self::Alerts => web::get().to(alerts),
+            Self::Session => web::get().to(login::who),
+            Self::LogIn => web::post().to(login::log_in),
+            Self::LogOut => web::delete().to(login::log_out),
             Self::Change(verb) => web::post()
                 .to(move |request, id, payload, api| change(verb, request, id, payload, api)),
         }
@@ -131,9 +158,11 @@ pub(super) async fn admit(
     let Some(api) = request.app_data::<Shared>().cloned() else {
         return Ok(request.into_response(HttpResponse::InternalServerError()));
     };
-    if let Err(denied) = is_admitted(&request, &api.door) {
-        return Ok(request.into_response(refusal(denied)));
-    }
+    let visitor = match visitor(&request, &api) {
+        Ok(visitor) => visitor,
+        Err(denied) => return Ok(request.into_response(refusal(denied))),
+    };
+    request.extensions_mut().insert(visitor);
     let _slot = if request.path() == STATUS {
         None
     } else {
@@ -148,33 +177,45 @@ pub(super) async fn admit(
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-fn is_admitted(request: &ServiceRequest, door: &Door) -> Result<(), Denied> {
+fn visitor(request: &ServiceRequest, api: &Api) -> Result<Visitor, Denied> {
+    let access = &api.settings.access;
+    let session = login::session_key(request.headers()).and_then(|key| access.find(&key));
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let hosts = request.headers().get_all(header::HOST);
     let hosts: Vec<_> = hosts.map(|host| host.to_str().unwrap_or_default()).collect();
     let asking = Asking {
         hosts: &hosts,
+        need: Need::of(request.path(), request.method().is_safe()),
         authorization: header(header::AUTHORIZATION),
+        session: session.as_ref(),
+        origin: header(header::ORIGIN),
+        fetch_site: header(HeaderName::from_static("sec-fetch-site")),
         is_change: !request.method().is_safe(),
+        is_post: request.method() == Method::POST,
         content_type: header(header::CONTENT_TYPE),
     };
-    guard::admit(door, asking)
+    guard::admit(&api.door, access.is_open(), asking)
 }
 
 async fn openapi() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(OPENAPI)
 }
 
-async fn status(api: Shared) -> HttpResponse {
-    match guard::admit_owner(&api.door) {
+async fn status(request: HttpRequest, api: Shared) -> HttpResponse {
+    match guard::admit_owner(&who(&request)) {
         Ok(()) => HttpResponse::Ok().json((api.settings.status)()),
         Err(denied) => refusal(denied),
     }
 }
 
+/// Who asks, as the guard has found.
+pub(super) fn who(request: &HttpRequest) -> Visitor {
+    request.extensions().get::<Visitor>().cloned().unwrap_or(Visitor::Stranger)
+}
+
 /// One that is asked for while the daemon starts waits for its turn.
-async fn reload(api: Shared) -> HttpResponse {
-    if let Err(denied) = guard::admit_owner(&api.door) {
+async fn reload(request: HttpRequest, api: Shared) -> HttpResponse {
+    if let Err(denied) = guard::admit_owner(&who(&request)) {
         return refusal(denied);
     }
     match api.settings.reload.request(Reload, RELOAD_AT_MOST).await {
@@ -257,7 +298,7 @@ async fn blocking<T: Send + 'static>(
     read.and_then(|found| found).map_err(|why| error(StatusCode::SERVICE_UNAVAILABLE, why))
 }
 
-async fn whole_body(
+pub(super) async fn whole_body(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<web::Bytes, HttpResponse> {
@@ -283,11 +324,11 @@ async fn change(
         Ok(body) => body,
         Err(refused) => return refused,
     };
-    let via = via(&request, &api.door);
+    let (via, visitor) = (via(&request, &api.door), who(&request));
     let action = id
         .parse::<AlarmName>()
         .map_err(|error| error.to_string())
-        .and_then(|alarm| input::action(verb, alarm, &body, Utc::now(), via));
+        .and_then(|alarm| input::action(verb, alarm, visitor.user(), &body, Utc::now(), via));
     let action = match action {
         Ok(action) => action,
         Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, why),
@@ -325,7 +366,7 @@ fn refusal(denied: Denied) -> HttpResponse {
     error(status, denied.to_string())
 }
 
-fn error(status: StatusCode, why: impl Into<Value>) -> HttpResponse {
+pub(super) fn error(status: StatusCode, why: impl Into<Value>) -> HttpResponse {
     HttpResponse::build(status).json(json!({ "error": why.into() }))
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::super::api::HistoryReader;
+use super::super::figures::{Counting, ReloadGauges};
 use super::super::fleet::Fleet;
 use super::super::reload::{Reloader, ReloaderSettings, Running};
 use super::super::report::Reporting;
@@ -13,8 +14,9 @@ use super::{Common, Mailboxes, ONE, intake, phase};
 use crate::messages::{Reload, ReloadRules};
 use crate::mqtt;
 use crate::notify::{self, SharedRunbooks};
+use crate::store::StoreGauges;
 use crate::supervisor::{ChildSpec, GroupSpec, Mailbox};
-use crate::web::{self, Web};
+use crate::web::{self, Access, Web};
 
 /// A reload under way, and one that waits: whatever asks then is served by that one, which has not read
 /// the file yet.
@@ -41,7 +43,30 @@ pub(super) fn reporting(
     }
 }
 
-pub(super) fn web_settings(common: &Common, boxes: &Mailboxes, report: Reporting) -> web::Settings {
+/// What the page and the API show besides the report.
+pub(super) fn counting(
+    common: &Common,
+    gateway: &mqtt::Settings,
+    store: Arc<StoreGauges>,
+    reloads: Arc<ReloadGauges>,
+) -> Counting {
+    Counting {
+        started: common.started,
+        log: common.log.clone(),
+        gateway: gateway.gauges.clone(),
+        store,
+        live: common.live.clone(),
+        reloads,
+        most_sensors: common.config.web.metrics_sensors,
+    }
+}
+
+pub(super) fn web_settings(
+    common: &Common,
+    boxes: &Mailboxes,
+    report: Reporting,
+    figures: Counting,
+) -> web::Settings {
     let config = &common.config;
     let (alarms, alerts) = {
         let reading = Arc::new(HistoryReader::new(&config.storage.path));
@@ -51,10 +76,16 @@ pub(super) fn web_settings(common: &Common, boxes: &Mailboxes, report: Reporting
         database: config.storage.path.clone(),
         listen: config.web.listen,
         token: config.web.token.clone(),
+        tls: config.web.tls.clone(),
+        certificate: Arc::default(),
+        access: Arc::new(Access::new(&config.web)),
+        proxies: config.web.proxies.clone(),
         address: Arc::default(),
         times: config.times,
+        language: config.language,
         words: common.words,
         status: Arc::new(move || report.now()),
+        figures: Arc::new(move || figures.now()),
         reload: boxes.reload.route::<Reload>(RELOAD_ROOM),
         operate: intake::operate(boxes),
         alarms: Arc::new(move || alarms.alarms()),
@@ -72,12 +103,17 @@ pub(super) fn reloader(
     group: &GroupSpec,
     fleet: Fleet,
     runbooks: SharedRunbooks,
+    web: &web::Settings,
+    gauges: Arc<ReloadGauges>,
 ) -> ReloaderSettings {
     ReloaderSettings {
         file: common.options.config.clone(),
         group: group.handle(),
         rules: boxes.alerts.route::<ReloadRules>(ONE),
         runbooks,
+        access: web.access.clone(),
+        certificate: web.certificate.clone(),
+        gauges,
         words: common.words,
         running: Arc::new(Mutex::new(Running { config: common.config.clone(), fleet })),
     }
