@@ -1,7 +1,7 @@
 # Every target is enough on its own on a fresh Debian machine that has Rust.
 
 # The one list of system packages. The first line builds and runs Vigie, the second tests it.
-BUILD_PACKAGES := build-essential cmake pkg-config libssl-dev
+BUILD_PACKAGES := build-essential cmake pkg-config libssl-dev libjs-dygraphs
 TEST_PACKAGES  := mosquitto mosquitto-clients python3 python3-paho-mqtt default-jdk-headless maven
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E)

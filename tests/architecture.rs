@@ -128,6 +128,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("openssl", &["broker", "mqtt", "web/access.rs", "web/password.rs", "web/tls.rs"]),
     ("argon2", &["config/web_users.rs", "web/password.rs"]),
     ("prometheus_client", &["web/metrics"]),
+    ("actix_ws", &["web/live"]),
     ("paho_mqtt", &["mqtt"]),
     ("rmqtt", &["broker"]),
     ("async_trait", &["broker"]),

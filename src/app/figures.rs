@@ -1,15 +1,28 @@
 //! Finds the figures of `/metrics` that the status report lacks where they are.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::{Ingress, Value};
+use crate::domain::{Ingress, LiveAlarm, Priority, Value};
 use crate::evaluator::LiveTable;
 use crate::ingest::Log;
 use crate::mqtt::Gauges;
 use crate::store::StoreGauges;
-use crate::web::metrics::{Figures, SensorFigures};
+use crate::web::metrics::{AlarmCount, Figures, SensorFigures};
+
+/// States of alarms that are not at rest, and what withholds alarms.
+const ALARM_STATES: [&str; 8] = [
+    "unacknowledged",
+    "acknowledged",
+    "returned-unacknowledged",
+    "latched-unacknowledged",
+    "latched-acknowledged",
+    "shelved",
+    "suppressed",
+    "out-of-service",
+];
 
 /// Where the figures are.
 pub(super) struct Counting {
@@ -44,30 +57,47 @@ impl Counting {
             raised: stored.raised,
             commits: stored.commits,
             commit_time: stored.commit_time,
-            alarms: Vec::new(),
+            alarms: self.alarms(),
             reload: self.reloads.last(),
             sensors,
             sensors_left_out: left_out,
         }
     }
 
-    /// Series by sensor and quantity, the first of them, and how many are left out.
+    /// Alarms by state, or what withholds them, and priority; those of which there are none too, so that a sum has
+    /// something to add.
+    fn alarms(&self) -> Vec<AlarmCount> {
+        let alarms = self.live.since(None, Some(0)).alarms;
+        let of = |alarm: &LiveAlarm| {
+            (alarm.view.withheld.unwrap_or(alarm.view.state), alarm.view.severity)
+        };
+        let mut counts = HashMap::new();
+        alarms.iter().for_each(|alarm| *counts.entry(of(alarm)).or_insert(0) += 1);
+        let of_state = |state| {
+            Priority::ALL.map(|priority| AlarmCount {
+                state,
+                priority,
+                count: counts.get(&(state, priority)).copied().unwrap_or_default(),
+            })
+        };
+        ALARM_STATES.into_iter().flat_map(of_state).collect()
+    }
+
+    /// The first series that were heard, and how many are left out.
     fn sensors(&self) -> (Vec<SensorFigures>, Option<usize>) {
         if self.most_sensors == 0 {
             return (Vec::new(), None);
         }
-        let mut series = self.live.since(0).series;
-        series.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let left_out = series.len().saturating_sub(self.most_sensors);
-        series.truncate(self.most_sensors);
-        let sensors = series.into_iter().map(|((sensor, quantity), view)| SensorFigures {
-            sensor: sensor.to_string(),
-            quantity: quantity.to_string(),
-            location: String::new(),
-            unit: String::new(),
-            value: view.value.map(Value::get),
-            at: view.timestamp,
-            standing: view.standing,
+        let page = self.live.page(0, self.most_sensors);
+        let left_out = self.live.summary().num_series.saturating_sub(page.len());
+        let sensors = page.into_iter().map(|(of, newest)| SensorFigures {
+            sensor: of.sensor_id.to_string(),
+            quantity: of.quantity.to_string(),
+            location: of.location.to_string(),
+            unit: of.unit.as_str().to_owned(),
+            value: newest.value.map(Value::get),
+            at: newest.at,
+            standing: newest.flags.standing(),
         });
         (sensors.collect(), Some(left_out))
     }

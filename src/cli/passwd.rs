@@ -58,7 +58,7 @@ fn lines(args: &Args) -> Result<String, String> {
 /// Lines for the configuration.
 fn table(user: &str, hash: &str, role: Role) -> String {
     let user = user.replace('\\', "\\\\").replace('"', "\\\"");
-    let role = role.word();
+    let role = role.as_str();
     format!("[[web.users]]\nname = \"{user}\"\npassword_hash = \"{hash}\"\nrole = \"{role}\"\n")
 }
 

@@ -49,7 +49,7 @@ impl Role {
 
     /// The role as it stands in the configuration and the API.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
             Self::Operator => "operator",

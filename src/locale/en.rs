@@ -47,7 +47,7 @@ pub(super) static WORDS: Words = Words {
         AlertState::Resolved => format!("✅ RESOLVED: {message}"),
     },
     notify: &notify::en::WORDS,
-    api_listening: |addr| format!("🌐 API listening on {addr}"),
+    dashboard_at: |addr| format!("🌐 Dashboard: http://{addr}/"),
     reload: reload::en,
     reloaded: |what| format!("🔁 Configuration read again: {what}"),
     reload_refused: |count| {

@@ -55,7 +55,7 @@ pub(super) static WORDS: Words = Words {
         AlertState::Resolved => format!("✅ FIN D'ALERTE: {message}"),
     },
     notify: &notify::fr::WORDS,
-    api_listening: |addr| format!("🌐 API à l'écoute sur {addr}"),
+    dashboard_at: |addr| format!("🌐 Tableau de bord: http://{addr}/"),
     reload: reload::fr,
     reloaded: |what| format!("🔁 Configuration relue: {what}"),
     reload_refused: |count| {

@@ -98,8 +98,8 @@ pub struct Words {
     pub alert_line: fn(AlertState, &str) -> String,
     /// Words of notifications.
     pub notify: &'static NotifyWords,
-    /// The API can be reached by TCP; takes the address.
-    pub api_listening: fn(SocketAddr) -> String,
+    /// The dashboard and the API can be reached by TCP; takes the address.
+    pub dashboard_at: fn(SocketAddr) -> String,
     /// What a reload changed.
     pub reload: fn(&ReloadWords<'_>) -> String,
     /// The log line of a reload; takes what changed.

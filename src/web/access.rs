@@ -16,6 +16,7 @@ use actix_web::web;
 use openssl::sha::sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::guard::Visitor;
 use super::metrics::Logins;
 use super::password::is_password;
 use super::session::{Identity, SessionKey, Sessions};
@@ -114,6 +115,16 @@ impl Access {
     /// Whose session this id is. Counts as a use.
     pub(super) fn find(&self, key: &SessionKey) -> Option<Identity> {
         self.sessions().find(key, Instant::now())
+    }
+
+    /// Whether a visitor who was admitted before still would be: a session that lasts, or a door that is open. For
+    /// what outlives its request; counts as a use.
+    pub(super) fn holds(&self, visitor: &Visitor) -> bool {
+        match (&visitor.session, visitor.is_owner) {
+            (Some(key), _) => self.find(key).is_some(),
+            (None, true) => true,
+            (None, false) => self.is_open(),
+        }
     }
 
     /// Ends a session; whose it was.

@@ -109,7 +109,7 @@ impl Web {
 
     fn tell_address(&self, address: SocketAddr) {
         if self.settings.address.set(address).is_ok() {
-            log::info!(target: "vigie::web", "{}", (self.settings.words.api_listening)(address));
+            log::info!(target: "vigie::web", "{}", (self.settings.words.dashboard_at)(address));
         }
     }
 }

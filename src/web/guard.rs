@@ -6,8 +6,9 @@
 //! can't send JSON without being asked back first.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use super::session::Identity;
+use super::session::{Identity, SessionKey};
 use crate::config::{Role, Secret};
 
 /// By which door a request comes.
@@ -56,7 +57,7 @@ pub(super) struct Asking<'a> {
     pub hosts: &'a [&'a str],
     pub authorization: Option<&'a str>,
     /// Whose session its cookie names.
-    pub session: Option<&'a Identity>,
+    pub session: Option<&'a (SessionKey, Identity)>,
     pub origin: Option<&'a str>,
     /// The header `Sec-Fetch-Site`.
     pub fetch_site: Option<&'a str>,
@@ -65,38 +66,42 @@ pub(super) struct Asking<'a> {
     /// Whether it is a `POST`, which a page of elsewhere can send without being asked back.
     pub is_post: bool,
     pub content_type: Option<&'a str>,
+    /// Whether it asks for another protocol: a browser lets every page open a WebSocket to everywhere.
+    pub is_upgrade: bool,
 }
 
-/// Who asks.
+/// Who sent an admitted request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Visitor {
-    /// Whoever can open the Unix socket.
-    Owner,
-    /// Whoever has the token.
-    Token,
-    /// A user, by a session.
-    User(Identity),
-    /// Anybody on this machine, where nobody has to log in.
-    Anybody,
-    /// Nobody that is known.
-    Stranger,
+pub(super) struct Visitor {
+    /// Name of the logged-in user; `None` for who needed no login.
+    pub user: Option<Arc<str>>,
+    pub role: Role,
+    /// Whether the door asks nobody who he is.
+    pub is_open: bool,
+    /// Whether what concerns the daemon itself is for him.
+    pub is_owner: bool,
+    /// Session of the logged-in user.
+    pub session: Option<SessionKey>,
 }
 
 impl Visitor {
-    /// Rights of the visitor; `None` for a stranger.
-    pub const fn role(&self) -> Option<Role> {
-        match self {
-            Self::Owner | Self::Token | Self::Anybody => Some(Role::Operator),
-            Self::User(Identity { role, .. }) => Some(*role),
-            Self::Stranger => None,
-        }
+    /// Whoever has what stands for the daemon's own user: its socket, or the token.
+    const fn owner(is_open: bool) -> Self {
+        Self { user: None, role: Role::Operator, is_open, is_owner: true, session: None }
     }
 
-    /// Name of the logged-in user.
-    pub fn user(&self) -> Option<&str> {
-        match self {
-            Self::User(identity) => Some(&identity.name),
-            _ => None,
+    /// Anybody on this machine, where nobody has to log in.
+    fn anybody() -> Self {
+        Self { is_owner: false, ..Self::owner(true) }
+    }
+
+    fn user((key, Identity { name, role }): &(SessionKey, Identity)) -> Self {
+        Self {
+            user: Some(name.clone()),
+            role: *role,
+            is_open: false,
+            is_owner: *role >= Role::Operator,
+            session: Some(*key),
         }
     }
 }
@@ -134,16 +139,26 @@ impl Denied {
     }
 }
 
-/// Who asks, if he may. `is_open`: nobody has to log in.
-pub(super) fn admit(door: &Door, is_open: bool, asking: Asking<'_>) -> Result<Visitor, Denied> {
+/// The one place that decides who is answered; who it is, unless it is a stranger. `is_open`: nobody has to log in.
+pub(super) fn admit(
+    door: &Door,
+    is_open: bool,
+    asking: Asking<'_>,
+) -> Result<Option<Visitor>, Denied> {
     let visitor = visitor(door, is_open, asking)?;
-    if asking.is_change && matches!(visitor, Visitor::User(_) | Visitor::Stranger) {
-        check_origin(asking)?;
+    if asking.is_upgrade && !asking.origin.is_none_or(|origin| is_same_host(origin, asking.hosts)) {
+        return Err(Denied::ForeignOrigin);
     }
-    match (visitor.role(), asking.need) {
+    let is_by_cookie = visitor.as_ref().is_none_or(|visitor| visitor.session.is_some());
+    if asking.is_change && is_by_cookie && !is_own_page(asking) {
+        return Err(Denied::ForeignOrigin);
+    }
+    match (&visitor, asking.need) {
         (_, Need::Nothing) => {}
         (None, _) => return Err(Denied::NotKnown),
-        (Some(role), Need::Act) if role < Role::Operator => return Err(Denied::OnlyViewer),
+        (Some(visitor), Need::Act) if visitor.role < Role::Operator => {
+            return Err(Denied::OnlyViewer);
+        }
         (Some(_), Need::Read | Need::Act) => {}
     }
     if asking.is_post && !asking.content_type.is_some_and(is_json) {
@@ -152,42 +167,38 @@ pub(super) fn admit(door: &Door, is_open: bool, asking: Asking<'_>) -> Result<Vi
     Ok(visitor)
 }
 
-fn visitor(door: &Door, is_open: bool, asking: Asking<'_>) -> Result<Visitor, Denied> {
-    let Door::Tcp { token } = door else { return Ok(Visitor::Owner) };
+fn visitor(door: &Door, is_open: bool, asking: Asking<'_>) -> Result<Option<Visitor>, Denied> {
+    let Door::Tcp { token } = door else { return Ok(Some(Visitor::owner(true))) };
     if is_open {
         let [host] = asking.hosts else { return Err(Denied::StrangeHost) };
-        return if is_loopback(host) { Ok(Visitor::Anybody) } else { Err(Denied::StrangeHost) };
+        let visitor = is_loopback(host).then(Visitor::anybody);
+        return visitor.map(Some).ok_or(Denied::StrangeHost);
     }
     let given = asking.authorization.and_then(bearer);
     if let (Some(given), Some(token)) = (given, token)
         && is_same(given, token.reveal())
     {
-        return Ok(Visitor::Token);
+        return Ok(Some(Visitor::owner(false)));
     }
-    Ok(asking.session.map_or(Visitor::Stranger, |identity| Visitor::User(identity.clone())))
+    Ok(asking.session.map(Visitor::user))
 }
 
 /// A browser says by itself where the page is from that makes it ask; what is no browser says nothing, and has no
 /// cookie that is not its own.
-pub(super) fn check_origin(asking: Asking<'_>) -> Result<(), Denied> {
-    let is_own = match (asking.fetch_site, asking.origin, asking.hosts) {
-        (Some(site), ..) => site == "same-origin",
-        (None, None, _) => true,
-        (None, Some(origin), [host]) => {
-            origin.split_once("://").is_some_and(|(_, from)| from.eq_ignore_ascii_case(host))
-        }
-        (None, Some(_), _) => false,
-    };
-    if is_own { Ok(()) } else { Err(Denied::ForeignOrigin) }
+fn is_own_page(asking: Asking<'_>) -> bool {
+    match (asking.fetch_site, asking.origin) {
+        (Some(site), _) => site == "same-origin",
+        (None, Some(origin)) => is_same_host(origin, asking.hosts),
+        (None, None) => true,
+    }
 }
 
 /// What concerns the daemon itself is not for everybody who can log in on this machine.
-pub(super) fn admit_owner(visitor: &Visitor) -> Result<(), Denied> {
+pub(super) fn admit_owner(visitor: Option<&Visitor>) -> Result<(), Denied> {
     match visitor {
-        Visitor::Owner | Visitor::Token => Ok(()),
-        Visitor::User(Identity { role: Role::Operator, .. }) => Ok(()),
-        Visitor::User(_) => Err(Denied::OnlyViewer),
-        Visitor::Anybody | Visitor::Stranger => Err(Denied::NotOwner),
+        Some(visitor) if visitor.is_owner => Ok(()),
+        Some(visitor) if visitor.role < Role::Operator => Err(Denied::OnlyViewer),
+        Some(_) | None => Err(Denied::NotOwner),
     }
 }
 
@@ -214,6 +225,12 @@ fn is_loopback(host: &str) -> bool {
         || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
+/// Whether an `Origin`, of whichever scheme, is of the host that is asked.
+fn is_same_host(origin: &str, hosts: &[&str]) -> bool {
+    let [host] = hosts else { return false };
+    origin.split_once("://").is_some_and(|(_, of)| of.eq_ignore_ascii_case(host))
+}
+
 fn is_json(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default();
     kind.trim().eq_ignore_ascii_case("application/json")
@@ -229,8 +246,8 @@ mod tests {
         Door::Tcp { token: token.map(|token| Secret::new(token.to_owned())) }
     }
 
-    fn identity(role: Role) -> Identity {
-        Identity { name: "anne".into(), role }
+    fn session(role: Role) -> (SessionKey, Identity) {
+        ([7; 32], Identity { name: "anne".into(), role })
     }
 
     const fn reading<'a>(hosts: &'a [&'a str]) -> Asking<'a> {
@@ -244,6 +261,7 @@ mod tests {
             is_change: false,
             is_post: false,
             content_type: None,
+            is_upgrade: false,
         }
     }
 
@@ -256,15 +274,15 @@ mod tests {
     fn where_nobody_logs_in_only_this_machine_is_meant() {
         let from = |hosts: &[&str]| admit(&tcp(None), true, reading(hosts));
         for host in ["localhost", "LocalHost:8420", "127.0.0.1:8420", "127.1.2.3", "[::1]:8420"] {
-            assert_eq!(from(&[host]), Ok(Visitor::Anybody), "{host}");
+            assert_eq!(from(&[host]), Ok(Some(Visitor::anybody())), "{host}");
         }
         for host in ["", "evil.example", "localhost.evil.example:80", "192.168.0.9", "[::2]", "1"] {
             assert_eq!(from(&[host]), Err(Denied::StrangeHost), "{host}");
         }
         assert_eq!(from(&[]), Err(Denied::StrangeHost));
         assert_eq!(from(&["localhost", "evil.example"]), Err(Denied::StrangeHost));
-        assert_eq!(admit(&Door::Local, true, reading(&[])), Ok(Visitor::Owner));
-        assert_eq!(admit(&Door::Local, false, acting(&[])), Ok(Visitor::Owner));
+        assert_eq!(admit(&Door::Local, true, reading(&[])), Ok(Some(Visitor::owner(true))));
+        assert_eq!(admit(&Door::Local, false, acting(&[])), Ok(Some(Visitor::owner(true))));
     }
 
     #[test]
@@ -273,8 +291,8 @@ mod tests {
             let asking = Asking { authorization, ..acting(&["anything"]) };
             admit(&tcp(Some(TOKEN)), false, asking)
         };
-        assert_eq!(with(Some("Bearer s3cret")), Ok(Visitor::Token));
-        assert_eq!(with(Some("bearer  s3cret ")), Ok(Visitor::Token));
+        assert_eq!(with(Some("Bearer s3cret")), Ok(Some(Visitor::owner(false))));
+        assert_eq!(with(Some("bearer  s3cret ")), Ok(Some(Visitor::owner(false))));
         for wrong in ["Bearer s3cres", "Bearer s3cre", "Basic s3cret", "s3cret", "Bearer "] {
             assert_eq!(with(Some(wrong)), Err(Denied::NotKnown), "{wrong}");
         }
@@ -283,26 +301,26 @@ mod tests {
 
     #[test]
     fn a_viewer_reads_and_an_operator_acts() {
-        let (viewer, operator) = (identity(Role::Viewer), identity(Role::Operator));
+        let (viewer, operator) = (session(Role::Viewer), session(Role::Operator));
         for door in [tcp(None), tcp(Some(TOKEN))] {
             let ask = |session, asking| admit(&door, false, Asking { session, ..asking });
             let hosts = &["vigie.example"];
             assert_eq!(ask(None, reading(hosts)), Err(Denied::NotKnown));
             assert_eq!(ask(None, acting(hosts)), Err(Denied::NotKnown));
-            let user = |identity: &Identity| Ok(Visitor::User(identity.clone()));
+            let user = |session| Ok(Some(Visitor::user(session)));
             assert_eq!(ask(Some(&viewer), reading(hosts)), user(&viewer));
             assert_eq!(ask(Some(&viewer), acting(hosts)), Err(Denied::OnlyViewer));
             assert_eq!(ask(Some(&operator), acting(hosts)), user(&operator));
             let by_post = Asking { need: Need::Read, ..acting(hosts) };
             assert_eq!(ask(Some(&viewer), by_post), user(&viewer));
             let page = Asking { need: Need::Nothing, ..reading(hosts) };
-            assert_eq!(ask(None, page), Ok(Visitor::Stranger));
+            assert_eq!(ask(None, page), Ok(None));
         }
     }
 
     #[test]
     fn a_session_acts_from_its_own_pages_alone() {
-        let operator = identity(Role::Operator);
+        let operator = session(Role::Operator);
         let from = |origin, fetch_site, hosts| {
             let asking = Asking { session: Some(&operator), origin, fetch_site, ..acting(hosts) };
             admit(&tcp(None), false, asking).map(drop)
@@ -334,12 +352,31 @@ mod tests {
     }
 
     #[test]
-    fn the_daemon_itself_is_for_who_may_act_by_login_socket_or_token() {
-        for visitor in [Visitor::Owner, Visitor::Token, Visitor::User(identity(Role::Operator))] {
-            assert_eq!(admit_owner(&visitor), Ok(()));
+    fn a_page_of_elsewhere_opens_no_websocket() {
+        for (is_open, door) in [(true, tcp(None)), (false, tcp(None)), (false, Door::Local)] {
+            let viewer = session(Role::Viewer);
+            let from = |origin| {
+                let asking = reading(&["localhost:8420"]);
+                let asking = Asking { session: Some(&viewer), origin, is_upgrade: true, ..asking };
+                admit(&door, is_open, asking).map(drop)
+            };
+            assert_eq!(from(None), Ok(()));
+            assert_eq!(from(Some("http://LOCALHOST:8420")), Ok(()));
+            for origin in ["http://evil.example", "http://localhost", "null", ""] {
+                assert_eq!(from(Some(origin)), Err(Denied::ForeignOrigin), "{origin}");
+            }
         }
-        assert_eq!(admit_owner(&Visitor::Anybody), Err(Denied::NotOwner));
-        assert_eq!(admit_owner(&Visitor::User(identity(Role::Viewer))), Err(Denied::OnlyViewer));
+    }
+
+    #[test]
+    fn the_daemon_itself_is_for_who_may_act_by_login_socket_or_token() {
+        let [viewer, operator] = [Role::Viewer, Role::Operator].map(session);
+        for visitor in [Visitor::owner(true), Visitor::owner(false), Visitor::user(&operator)] {
+            assert_eq!(admit_owner(Some(&visitor)), Ok(()));
+        }
+        assert_eq!(admit_owner(Some(&Visitor::anybody())), Err(Denied::NotOwner));
+        assert_eq!(admit_owner(Some(&Visitor::user(&viewer))), Err(Denied::OnlyViewer));
+        assert_eq!(admit_owner(None), Err(Denied::NotOwner));
     }
 
     #[test]

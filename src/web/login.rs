@@ -12,8 +12,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::access::{Attempt, LoginError, key_of};
+use super::answers::{error, whole_body};
 use super::cookie::{self, Hop};
-use super::routes::{self, Shared, error, whole_body};
+use super::routes::{self, Shared};
 use super::session::{Identity, SessionKey};
 use crate::config::Secret;
 
@@ -39,10 +40,10 @@ pub(super) fn session_key(headers: &header::HeaderMap) -> Option<SessionKey> {
 
 /// Who asks and what he may, for the page.
 pub(super) async fn who(request: HttpRequest, api: Shared) -> HttpResponse {
-    let visitor = routes::who(&request);
+    let visitor = routes::visitor(&request);
     HttpResponse::Ok().json(json!({
-        "user": visitor.user(),
-        "role": visitor.role().map(crate::config::Role::word),
+        "user": visitor.as_ref().and_then(|visitor| visitor.user.clone()),
+        "role": visitor.as_ref().map(|visitor| visitor.role.as_str()),
         "open": api.settings.access.is_open(),
         "language": api.settings.language.code(),
         "zone": api.settings.times.zone.name(),

@@ -12,8 +12,12 @@
 
 mod access;
 mod actor;
+mod alarms;
+mod answers;
+mod assets;
 mod client;
 mod cookie;
+mod daemon;
 mod guard;
 mod input;
 mod login;

@@ -7,9 +7,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use super::Settings;
+use super::answers::error;
 use super::metrics::{Figures, Format, exposition};
 use super::report::StatusReport;
-use super::routes::{Shared, error, read_only, wrong_method};
+use super::routes::{Shared, read_only, wrong_method};
 use crate::supervisor::{ChildHealth, ChildState};
 
 /// Adds the paths.

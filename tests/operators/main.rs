@@ -6,6 +6,7 @@
 mod support;
 
 mod api;
+mod assets;
 mod check;
 mod commands;
 mod configs;

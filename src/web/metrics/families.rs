@@ -230,7 +230,7 @@ fn sensors(out: &mut Families, figures: &Figures) {
         })
     };
     out.many(Kind::Gauge, "vigie_sensor_value", "Newest value of a series", of(|it| it.value));
-    let last = of(|it| it.value.map(|_| seconds(it.at)));
+    let last = of(|it| it.at.map(seconds));
     let help = "Time of the newest reading of a series by its sensor, Unix time";
     out.many(Kind::Gauge, "vigie_sensor_last_seen_timestamp_seconds", help, last);
     let priority = of(|it| Some(it.standing.map_or(0.0, |it| f64::from(4 - (it as u8)))));

@@ -77,7 +77,7 @@ pub fn figures() -> Figures {
             location: "Hall".into(),
             unit: "celsius".into(),
             value: Some(-0.5),
-            at: time(),
+            at: Some(time()),
             standing: Some(Priority::Critical),
         }],
         sensors_left_out: Some(2),

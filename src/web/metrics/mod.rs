@@ -76,8 +76,8 @@ pub struct SensorFigures {
     pub unit: String,
     /// Newest value; `None` for a sensor that was never heard.
     pub value: Option<f64>,
-    /// Time of the newest reading, by the sensor.
-    pub at: DateTime<Utc>,
+    /// Time of the newest reading, by the sensor; `None` for one that was never heard.
+    pub at: Option<DateTime<Utc>>,
     /// Priority of the gravest alarm that stands; `None` where there is none.
     pub standing: Option<Priority>,
 }
