@@ -2,7 +2,7 @@
 
 # The one list of system packages. The first line builds and runs Vigie, the second tests it.
 BUILD_PACKAGES := build-essential cmake pkg-config libssl-dev libjs-dygraphs
-TEST_PACKAGES  := mosquitto mosquitto-clients python3 python3-paho-mqtt default-jdk-headless maven
+TEST_PACKAGES  := mosquitto mosquitto-clients prometheus python3 python3-paho-mqtt default-jdk-headless maven
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E)
 CONFIG ?= config/factory.toml

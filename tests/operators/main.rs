@@ -11,6 +11,8 @@ mod check;
 mod commands;
 mod configs;
 mod kills;
+mod login;
+mod metrics;
 mod mqtt;
 mod plant;
 mod reload;
