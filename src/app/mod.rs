@@ -6,6 +6,7 @@ mod api;
 mod faults;
 mod figures;
 mod fleet;
+mod live;
 mod receivers;
 mod reload;
 mod report;

@@ -46,7 +46,7 @@ struct Table {
 
 /// What a batch changed.
 #[derive(Debug, Default)]
-pub(super) struct LiveUpdate {
+pub(crate) struct LiveUpdate {
     /// Readings of the batch.
     pub num_readings: usize,
     /// Series that changed.
@@ -143,7 +143,7 @@ impl LiveTable {
 
     /// Replaces the whole table, after a restart of the evaluator or a reload of rules. What did not change keeps its
     /// version.
-    pub(super) fn replace(
+    pub(crate) fn replace(
         &self,
         series: impl Iterator<Item = (SeriesKey, SeriesView)>,
         alarms: impl Iterator<Item = LiveAlarm>,
@@ -164,7 +164,7 @@ impl LiveTable {
     }
 
     /// Updates what a batch changed.
-    pub(super) fn update(&self, update: LiveUpdate) {
+    pub(crate) fn update(&self, update: LiveUpdate) {
         let LiveUpdate { num_readings, series, alarms } = update;
         self.num_readings.fetch_add(num_readings as u64, Ordering::Relaxed);
         let mut guard = self.write();

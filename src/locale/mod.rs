@@ -33,7 +33,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// Code of the language, as in the configuration.
+    /// Code of the language (ISO 639-1).
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {

@@ -45,7 +45,7 @@ pub(super) async fn who(request: HttpRequest, api: Shared) -> HttpResponse {
         "user": visitor.as_ref().and_then(|visitor| visitor.user.clone()),
         "role": visitor.as_ref().map(|visitor| visitor.role.as_str()),
         "open": api.settings.access.is_open(),
-        "language": api.settings.language.code(),
+        "language": api.settings.language,
         "zone": api.settings.times.zone.name(),
     }))
 }

@@ -20,6 +20,7 @@ mod cookie;
 mod daemon;
 mod guard;
 mod input;
+mod live;
 mod login;
 pub mod metrics;
 mod password;
@@ -37,12 +38,13 @@ pub use access::Access;
 pub use actor::Web;
 pub use client::{AskError, operate, reload, status};
 pub use input::AlertsAsked;
+pub use live::LiveSource;
 pub use password::hash_password;
 pub use tls::Certificate;
 
 use crate::config::{SecretSource, ServerTls, TimeStyle};
 use crate::domain::AlarmView;
-use crate::locale::{Language, Words};
+use crate::locale::Words;
 use crate::messages::{Operate, Reload};
 use crate::supervisor::Route;
 
@@ -55,6 +57,9 @@ const CLI_AGENT: &str = "vigie-cli";
 /// Says how the daemon is; waits for nobody.
 pub type ReadStatus = dyn Fn() -> report::StatusReport + Send + Sync;
 
+/// Reads figures of the daemon, as the API shows them; waits for nobody.
+pub type ReadFigures = dyn Fn() -> serde_json::Value + Send + Sync;
+
 /// Reads all alarms that are not at rest; blocks its thread.
 pub type ReadAlarms = dyn Fn() -> Result<Vec<AlarmView>, String> + Send + Sync;
 
@@ -62,7 +67,7 @@ pub type ReadAlarms = dyn Fn() -> Result<Vec<AlarmView>, String> + Send + Sync;
 pub type ReadAlerts = dyn Fn(&AlertsAsked) -> Result<Vec<serde_json::Value>, String> + Send + Sync;
 
 /// Reads the figures that the status report lacks; waits for nobody.
-pub type ReadFigures = dyn Fn() -> metrics::Figures + Send + Sync;
+pub type ReadMetrics = dyn Fn() -> metrics::Figures + Send + Sync;
 
 /// What the API is made from.
 #[derive(Clone)]
@@ -86,13 +91,21 @@ pub struct Settings {
     /// Notation of timestamps.
     pub times: TimeStyle,
     /// Language of messages.
-    pub language: Language,
-    /// Messages in that language.
     pub words: &'static Words,
+    /// Code of that language: `en`, `fr`.
+    pub language: &'static str,
+    /// The live table.
+    pub live: Arc<dyn LiveSource>,
+    /// Reads the state of the daemon, with what only pages need.
+    pub system: Arc<ReadFigures>,
+    /// Reads the state of the broker, as far as the daemon sees it.
+    pub broker: Arc<ReadFigures>,
+    /// Called each second: what is counted becomes a rate.
+    pub sample: Arc<dyn Fn() + Send + Sync>,
     /// Reads the state of the daemon.
     pub status: Arc<ReadStatus>,
     /// Reads what `/metrics` shows besides.
-    pub figures: Arc<ReadFigures>,
+    pub metrics: Arc<ReadMetrics>,
     /// Route for a reload of the configuration.
     pub reload: Route<Reload>,
     /// Route for operators' actions.

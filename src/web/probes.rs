@@ -29,8 +29,8 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
 async fn metrics(request: HttpRequest, api: Shared) -> HttpResponse {
     let accept = request.headers().get(header::ACCEPT).and_then(|it| it.to_str().ok());
     let format = Format::accepted(accept);
-    let Settings { status, figures, access, .. } = &api.settings;
-    match exposition(&status(), &figures(), access.logins(), format) {
+    let Settings { status, metrics, access, .. } = &api.settings;
+    match exposition(&status(), &metrics(), access.logins(), format) {
         Ok(text) => HttpResponse::Ok().content_type(format.content_type()).body(text),
         Err(why) => error(StatusCode::INTERNAL_SERVER_ERROR, format!("can't be written: {why}")),
     }
@@ -41,7 +41,7 @@ async fn healthy() -> HttpResponse {
 }
 
 async fn ready(api: Shared) -> HttpResponse {
-    match readiness(&(api.settings.status)(), &(api.settings.figures)()) {
+    match readiness(&(api.settings.status)(), &(api.settings.metrics)()) {
         Ok(()) => HttpResponse::Ok().json(json!({ "status": "ready" })),
         Err(why) => error(StatusCode::SERVICE_UNAVAILABLE, why),
     }

@@ -18,7 +18,8 @@ use tokio::sync::Semaphore;
 use super::answers::{error, refusal};
 use super::guard::{self, Asking, Denied, Door, Need, Visitor};
 use super::input::Verb;
-use super::{LARGEST_BODY, Settings, alarms, assets, daemon, login, probes};
+use super::live::Hub;
+use super::{LARGEST_BODY, Settings, alarms, assets, daemon, live, login, probes};
 
 /// How long its answer may take: its turn, and a commit on a busy disk.
 pub(super) const ANSWER_PATIENCE: Duration = Duration::from_secs(35);
@@ -48,6 +49,7 @@ pub(super) enum Endpoint {
     Alarms,
     Alarm,
     Alerts,
+    Live,
     Change(Verb),
     Session,
     LogIn,
@@ -57,13 +59,14 @@ pub(super) enum Endpoint {
 const STATUS: &str = "/api/v1/status";
 const SESSION: &str = "/api/v1/session";
 
-pub(super) const ROUTES: [(&str, Endpoint); 15] = [
+pub(super) const ROUTES: [(&str, Endpoint); 16] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
     ("/api/v1/alarms", Endpoint::Alarms),
     ("/api/v1/alarms/{id}", Endpoint::Alarm),
     ("/api/v1/alerts", Endpoint::Alerts),
+    ("/api/v1/live", Endpoint::Live),
     ("/api/v1/alarms/{id}/ack", Endpoint::Change(Verb::Ack)),
     ("/api/v1/alarms/{id}/shelve", Endpoint::Change(Verb::Shelve)),
     ("/api/v1/alarms/{id}/unshelve", Endpoint::Change(Verb::Unshelve)),
@@ -82,6 +85,7 @@ pub(super) struct Api {
     pub settings: Settings,
     pub door: Door,
     pub slots: Semaphore,
+    pub hub: Arc<Hub>,
 }
 
 pub(super) type Shared = web::Data<Api>;
@@ -139,8 +143,13 @@ impl Endpoint {
         match self {
             Self::Reload | Self::Change(_) | Self::LogIn => "post",
             Self::LogOut => "delete",
-            Self::Session => "get",
-            Self::OpenApi | Self::Status | Self::Alarms | Self::Alarm | Self::Alerts => "get",
+            Self::OpenApi
+            | Self::Status
+            | Self::Alarms
+            | Self::Alarm
+            | Self::Alerts
+            | Self::Live
+            | Self::Session => "get",
         }
     }
 
@@ -155,6 +164,7 @@ impl Endpoint {
             Self::Session => web::get().to(login::who),
             Self::LogIn => web::post().to(login::log_in),
             Self::LogOut => web::delete().to(login::log_out),
+            Self::Live => web::get().to(live::serve),
             Self::Change(verb) => web::post().to(move |request, id, payload, api| {
                 alarms::change(verb, request, id, payload, api)
             }),
@@ -219,9 +229,9 @@ pub(super) fn visitor(request: &HttpRequest) -> Option<Visitor> {
 }
 
 /// The handlers' state for one door.
-pub(super) fn shared(settings: &Settings, door: Door) -> Shared {
+pub(super) fn shared(settings: &Settings, door: Door, hub: Arc<Hub>) -> Shared {
     let slots = Semaphore::new(SLOTS);
-    web::Data::from(Arc::new(Api { settings: settings.clone(), door, slots }))
+    web::Data::from(Arc::new(Api { settings: settings.clone(), door, slots, hub }))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod check;
 mod commands;
 mod configs;
 mod kills;
+mod live;
 mod login;
 mod metrics;
 mod mqtt;

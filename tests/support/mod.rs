@@ -25,6 +25,7 @@ pub mod subscriber;
 pub mod tap;
 pub mod v4;
 pub mod wire;
+pub mod ws;
 
 pub use bare::{Bare, Version};
 pub use ca::{Ca, Certificate, Validity};

@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use super::super::api::HistoryReader;
 use super::super::figures::{Counting, ReloadGauges};
 use super::super::fleet::Fleet;
+use super::super::live::Shown;
 use super::super::reload::{Reloader, ReloaderSettings, Running};
 use super::super::report::Reporting;
 use super::{Common, Mailboxes, ONE, intake, phase};
@@ -82,10 +83,14 @@ pub(super) fn web_settings(
         proxies: config.web.proxies.clone(),
         address: Arc::default(),
         times: config.times,
-        language: config.language,
         words: common.words,
+        language: config.language.code(),
+        live: Arc::new(Shown(common.live.clone())),
+        system: Arc::new(|| serde_json::Value::Null),
+        broker: Arc::new(|| serde_json::Value::Null),
+        sample: Arc::new(|| ()),
         status: Arc::new(move || report.now()),
-        figures: Arc::new(move || figures.now()),
+        metrics: Arc::new(move || figures.now()),
         reload: boxes.reload.route::<Reload>(RELOAD_ROOM),
         operate: intake::operate(boxes),
         alarms: Arc::new(move || alarms.alarms()),
