@@ -22,7 +22,7 @@ use crate::config::{
     self, AlertsConfig, Config, ConfigErrors, LogConfig, SensorConfig, WebConfig, changes,
 };
 use crate::evaluator;
-use crate::locale::{ReloadWords, Words};
+use crate::locale::{PageChanges, ReloadWords, Words};
 use crate::logging;
 use crate::messages::{Reload, ReloadAnswer, ReloadRules, Ruling};
 use crate::notify::SharedRunbooks;
@@ -142,8 +142,7 @@ impl ReloaderSettings {
             maintenance,
             has_other_chattering,
             has_other_turns,
-            has_other_users,
-            has_other_certificate,
+            page: PageChanges { users: has_other_users, certificate: has_other_certificate },
             level,
             needs_restart: &needs_restart,
         }))

@@ -13,6 +13,15 @@ pub struct Counts {
     pub removed: usize,
 }
 
+/// What is another of the page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PageChanges {
+    /// Whether its accounts are.
+    pub users: bool,
+    /// Whether its certificate is.
+    pub certificate: bool,
+}
+
 /// What is said of a reload.
 #[derive(Debug, Clone, Default)]
 pub struct ReloadWords<'a> {
@@ -26,10 +35,8 @@ pub struct ReloadWords<'a> {
     pub has_other_chattering: bool,
     /// Whether the turns of sensors without an interval of their own follow another beat.
     pub has_other_turns: bool,
-    /// Whether the accounts of the page are others.
-    pub has_other_users: bool,
-    /// Whether the page has another certificate.
-    pub has_other_certificate: bool,
+    /// What is another of the page.
+    pub page: PageChanges,
     /// The log's new level, if it is another; with whether `RUST_LOG` overrides it.
     pub level: Option<(LevelFilter, bool)>,
     /// Keys that take effect only at the next start.
@@ -104,8 +111,8 @@ fn said(words: &ReloadWords<'_>, phrases: &Phrases) -> String {
     parts.extend(counted(words.maintenance, after(phrases.maintenance), phrases.done));
     parts.extend(words.has_other_chattering.then(|| phrases.other_chattering.to_owned()));
     parts.extend(words.has_other_turns.then(|| phrases.other_turns.to_owned()));
-    parts.extend(words.has_other_users.then(|| phrases.other_users.to_owned()));
-    parts.extend(words.has_other_certificate.then(|| phrases.other_certificate.to_owned()));
+    parts.extend(words.page.users.then(|| phrases.other_users.to_owned()));
+    parts.extend(words.page.certificate.then(|| phrases.other_certificate.to_owned()));
     parts.extend(words.level.map(|(level, overridden)| {
         let but = if overridden { phrases.overridden } else { "" };
         format!("{}{}{but}", phrases.level, level.as_str().to_lowercase())

@@ -116,7 +116,7 @@ impl Web {
 
     fn tell_address(&self, address: SocketAddr) {
         if self.settings.address.set(address).is_ok() {
-            log::info!(target: "vigie::web", "{}", (self.settings.words.dashboard_at)(address));
+            log::info!(target: "vigie::web", "{}", (self.settings.words.dashboard_at)(address, self.settings.tls.is_some()));
         }
     }
 }

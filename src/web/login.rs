@@ -83,7 +83,7 @@ pub(super) async fn log_in(
         Err(refused) => {
             let what = in_words(&refused);
             log::warn!(target: "vigie::web", address:%, user = shown; "login refused from {address}, user \"{shown}\": {what}");
-            refusal(refused, what)
+            refusal(&refused, what)
         }
     }
 }
@@ -99,10 +99,10 @@ fn in_words(error: &LoginError) -> String {
     }
 }
 
-fn refusal(refused: LoginError, what: String) -> HttpResponse {
+fn refusal(refused: &LoginError, what: String) -> HttpResponse {
     let (status, wait) = match refused {
         LoginError::Wrong => (StatusCode::UNAUTHORIZED, None),
-        LoginError::TooOften(wait) => (StatusCode::TOO_MANY_REQUESTS, Some(seconds(wait))),
+        LoginError::TooOften(wait) => (StatusCode::TOO_MANY_REQUESTS, Some(seconds(*wait))),
         LoginError::Busy => (StatusCode::SERVICE_UNAVAILABLE, Some(BUSY_SECONDS)),
         LoginError::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
     };

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use openssl::error::ErrorStack;
+use openssl::error::{Error, ErrorStack};
 use openssl::hash::MessageDigest;
 use openssl::ssl::{
     AlpnError, ClientHelloResponse, SslAcceptor, SslAcceptorBuilder, SslContext, SslFiletype,
@@ -64,7 +64,7 @@ impl Default for Certificate {
 
 fn context(ServerTls { cert, key }: &ServerTls) -> Result<SslContext, String> {
     let failed = |what: &str, error: &ErrorStack| {
-        let why = error.errors().first().and_then(|it| it.reason()).unwrap_or("unknown cause");
+        let why = error.errors().first().and_then(Error::reason).unwrap_or("unknown cause");
         format!("{what}: {why}")
     };
     let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls())
@@ -75,9 +75,6 @@ fn context(ServerTls { cert, key }: &ServerTls) -> Result<SslContext, String> {
     acceptor.set_private_key_file(key, SslFiletype::PEM).map_err(|error| {
         let what = format!("tls_key: {} is no key in PEM of that certificate", key.display());
         failed(&what, &error)
-    })?;
-    acceptor.check_private_key().map_err(|error| {
-        failed(&format!("tls_key: {} is of another certificate", key.display()), &error)
     })?;
     acceptor.set_alpn_select_callback(|_, offered| {
         select_next_proto(PROTOCOLS, offered).ok_or(AlpnError::NOACK)

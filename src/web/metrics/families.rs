@@ -62,7 +62,7 @@ impl Families {
     }
 }
 
-fn label(name: &'static str, value: impl ToString) -> Labels {
+fn label(name: &'static str, value: &(impl ToString + ?Sized)) -> Labels {
     vec![(name, value.to_string())]
 }
 
@@ -137,11 +137,11 @@ fn storage(out: &mut Families, report: &StatusReport, figures: &Figures) {
 
 fn alarms(out: &mut Families, report: &StatusReport, figures: &Figures) {
     let raised = Priority::ALL.into_iter().zip(figures.raised);
-    let raised = raised.map(|(priority, count)| (label("priority", word(priority)), count as f64));
+    let raised = raised.map(|(priority, count)| (label("priority", &word(priority)), count as f64));
     let help = "Alarms that were raised, withheld ones among them";
     out.many(Kind::Counter, "vigie_alarm_activations", help, raised);
     let count = |it: &super::AlarmCount| {
-        let labels = [label("state", it.state), label("priority", word(it.priority))].concat();
+        let labels = [label("state", it.state), label("priority", &word(it.priority))].concat();
         (labels, it.count as f64)
     };
     let help = "Alarms that are not at rest, by state and priority";
