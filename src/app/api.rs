@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::alarms::overview;
 use crate::domain::{AlarmView, AlertState};
-use crate::store::{AlertFilter, History};
+use crate::store::{AlertFilter, History, StoredAlert};
 use crate::web::AlertsAsked;
 
 /// Reads for the API, on its threads, through connections that are kept.
@@ -27,18 +27,22 @@ impl HistoryReader {
         Ok(kept.iter().filter_map(overview::view).collect())
     }
 
-    pub fn alerts(&self, asked: &AlertsAsked) -> Result<Vec<Value>, String> {
+    /// The newest alert events asked for, in the order of their numbers, each with its number.
+    pub fn alerts(&self, asked: &AlertsAsked) -> Result<Vec<(u64, Value)>, String> {
         let filter = AlertFilter {
             sensor: asked.sensor.clone(),
             state: asked.state,
             since: asked.since,
+            until: asked.until,
+            up_to_number: asked.before.map(|number| number.saturating_sub(1)),
+            by_number: true,
             newest: Some(asked.newest),
             standing: asked.state == Some(AlertState::Active),
             ..AlertFilter::default()
         };
         let mut alerts = Vec::new();
-        let each = &mut |row| {
-            alerts.push(serde_json::to_value(row)?);
+        let each = &mut |row: StoredAlert| {
+            alerts.push((row.event.number, serde_json::to_value(row)?));
             Ok(())
         };
         self.history()?.alerts(&filter, each).map_err(|error| error.to_string())?;

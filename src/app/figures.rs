@@ -1,126 +1,154 @@
-//! Finds the figures of `/metrics` that the status report lacks where they are.
+//! Finds the figures of the pages where they are: the daemon's, and those of its broker.
+//!
+//! Always: from what others show of themselves; nothing here waits for anybody.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+#![expect(clippy::disallowed_methods, reason = "rates, and the beginnings of what is wrong")]
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::{Ingress, LiveAlarm, Priority, Value};
-use crate::evaluator::LiveTable;
-use crate::ingest::Log;
-use crate::mqtt::Gauges;
-use crate::store::StoreGauges;
-use crate::web::metrics::{AlarmCount, Figures, SensorFigures};
+use super::meter::{Ledger, Meter};
+use super::report::Reporting;
+use crate::broker::{ClientView, Clients};
+use crate::ingest::TopicActivity;
+use crate::locale::{Problem, Words};
+use crate::supervisor::ChildState;
+use crate::web::figures::{
+    BrokerReport, DatabaseReport, ProblemReport, SessionReport, SystemReport, TopicReport,
+};
+use crate::web::report::{ReceiverState, StatusReport};
 
-/// States of alarms that are not at rest, and what withholds alarms.
-const ALARM_STATES: [&str; 8] = [
-    "unacknowledged",
-    "acknowledged",
-    "returned-unacknowledged",
-    "latched-unacknowledged",
-    "latched-acknowledged",
-    "shelved",
-    "suppressed",
-    "out-of-service",
-];
+/// Topics that are shown, by rate.
+const TOPICS: usize = 20;
 
 /// Where the figures are.
-pub(super) struct Counting {
-    pub started: DateTime<Utc>,
-    pub log: Arc<Log>,
-    pub gateway: Arc<Gauges>,
-    pub store: Arc<StoreGauges>,
-    pub live: Arc<LiveTable>,
-    pub reloads: Arc<ReloadGauges>,
-    /// Limit of series one by one; 0 for none.
-    pub most_sensors: usize,
+pub(super) struct Figures {
+    reporting: Reporting,
+    words: &'static Words,
+    /// Sessions of the embedded broker, if the daemon publishes to it.
+    clients: Option<Clients>,
+    began: Instant,
+    started_at: DateTime<Utc>,
+    measured: Mutex<Measured>,
 }
 
-impl Counting {
-    /// The figures at this moment; never blocks.
-    pub fn now(&self) -> Figures {
-        let received = |name, ingress| (name, self.log.num_received(ingress));
-        let stored = self.store.shown();
-        let (sensors, left_out) = self.sensors();
-        Figures {
-            started: self.started,
-            connections: self.gateway.connections(),
-            received: [
-                received("own", Ingress::Own),
-                received("embedded", Ingress::Embedded),
-                received("remote", Ingress::Remote),
-            ],
-            is_taking: self.log.is_taking(),
-            readings: stored.readings,
-            rejected: stored.rejected,
-            actions: stored.actions,
-            raised: stored.raised,
-            commits: stored.commits,
-            commit_time: stored.commit_time,
-            alarms: self.alarms(),
-            reload: self.reloads.last(),
-            sensors,
-            sensors_left_out: left_out,
+/// What is sampled each second.
+#[derive(Default)]
+struct Measured {
+    readings: Meter,
+    messages_in: Meter,
+    messages_out: Meter,
+    wrong: Ledger,
+}
+
+impl Figures {
+    pub fn new(reporting: Reporting, words: &'static Words, clients: Option<Clients>) -> Self {
+        let measured = Mutex::default();
+        Self { reporting, words, clients, began: Instant::now(), started_at: Utc::now(), measured }
+    }
+
+    /// The state as the command line has it.
+    pub fn status(&self) -> StatusReport {
+        self.reporting.now()
+    }
+
+    /// To be called each second.
+    pub fn sample(&self) {
+        let log = &self.reporting.log;
+        log.traffic().sample();
+        let at = self.began.elapsed();
+        let (messages_in, messages_out) = log.traffic().totals();
+        let wrong = self.wrong(&self.status());
+        let mut measured = self.measured();
+        measured.readings.sample(at, self.reporting.live.num_readings());
+        measured.messages_in.sample(at, messages_in);
+        measured.messages_out.sample(at, messages_out);
+        measured.wrong.note(&wrong, Utc::now());
+    }
+
+    pub fn system(&self) -> SystemReport {
+        let status = self.status();
+        let measured = self.measured();
+        let problem = |(what, since): (&str, _)| ProblemReport { since, what: what.to_owned() };
+        SystemReport {
+            status,
+            started_at: self.started_at,
+            readings_per_s: measured.readings.per_second(),
+            problems: measured.wrong.standing().map(problem).collect(),
+            database: Self::database(),
         }
     }
 
-    /// Alarms by state, or what withholds them, and priority; those of which there are none too, so that a sum has
-    /// something to add.
-    fn alarms(&self) -> Vec<AlarmCount> {
-        let alarms = self.live.since(None, Some(0)).alarms;
-        let of = |alarm: &LiveAlarm| {
-            (alarm.view.withheld.unwrap_or(alarm.view.state), alarm.view.severity)
-        };
-        let mut counts = HashMap::new();
-        alarms.iter().for_each(|alarm| *counts.entry(of(alarm)).or_insert(0) += 1);
-        let of_state = |state| {
-            Priority::ALL.map(|priority| AlarmCount {
-                state,
-                priority,
-                count: counts.get(&(state, priority)).copied().unwrap_or_default(),
-            })
-        };
-        ALARM_STATES.into_iter().flat_map(of_state).collect()
+    pub fn broker(&self) -> BrokerReport {
+        let Reporting { broker, gauges, log, .. } = &self.reporting;
+        let limits = gauges.limits();
+        let sessions = self.clients.as_ref().map(Clients::shown);
+        let measured = self.measured();
+        BrokerReport {
+            name: broker.clone(),
+            embedded: self.clients.is_some(),
+            connected: gauges.connected(),
+            since: gauges.since(),
+            limits: limits.into_iter().map(self.words.broker_limit).collect(),
+            in_per_s: measured.messages_in.per_second(),
+            out_per_s: measured.messages_out.per_second(),
+            topics: log.traffic().busiest(TOPICS).into_iter().map(topic).collect(),
+            sessions: sessions.map(|sessions| sessions.into_iter().map(session).collect()),
+            sys: None,
+        }
     }
 
-    /// The first series that were heard, and how many are left out.
-    fn sensors(&self) -> (Vec<SensorFigures>, Option<usize>) {
-        if self.most_sensors == 0 {
-            return (Vec::new(), None);
+    /// Nobody measures the database yet.
+    const fn database() -> Option<DatabaseReport> {
+        None
+    }
+
+    /// What is wrong now, in the daemon's language.
+    fn wrong(&self, status: &StatusReport) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut say = |problem| wrong.push((self.words.problem)(problem));
+        if !status.broker.connected {
+            say(Problem::NotConnected { broker: &status.broker.name });
         }
-        let page = self.live.page(0, self.most_sensors);
-        let left_out = self.live.summary().num_series.saturating_sub(page.len());
-        let sensors = page.into_iter().map(|(of, newest)| SensorFigures {
-            sensor: of.sensor_id.to_string(),
-            quantity: of.quantity.to_string(),
-            location: of.location.to_string(),
-            unit: of.unit.as_str().to_owned(),
-            value: newest.value.map(Value::get),
-            at: newest.at,
-            standing: newest.flags.standing(),
-        });
-        (sensors.collect(), Some(left_out))
+        if !self.reporting.log.is_taking() {
+            say(Problem::NothingTaken);
+        }
+        if status.queues.store.depth >= status.queues.store.capacity {
+            say(Problem::StorageFull);
+        }
+        let tree = status.tree.iter();
+        let troubled = |state: ChildState| !matches!(state, ChildState::Up | ChildState::Stopped);
+        for tree in tree {
+            let children = tree.children.iter().filter(|child| troubled(child.state));
+            let members = tree.groups.iter().flat_map(|group| &group.troubled);
+            let members = members.filter(|child| troubled(child.state));
+            for child in children.chain(members) {
+                say(Problem::PartDown { name: &child.name });
+            }
+        }
+        for receiver in &status.receivers {
+            if receiver.state == ReceiverState::Failing {
+                let why = receiver.last_error.as_ref().map_or("", |error| error.why.as_str());
+                say(Problem::ReceiverFails { name: &receiver.name, why });
+            }
+        }
+        wrong
+    }
+
+    // Each change is whole: a poisoned lock is as good.
+    fn measured(&self) -> MutexGuard<'_, Measured> {
+        self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Outcome of reloads. Written by the reloader.
-pub(super) struct ReloadGauges(Mutex<(bool, DateTime<Utc>)>);
+fn topic(activity: TopicActivity) -> TopicReport {
+    let TopicActivity { topic, per_second, last_at, payload, is_cut, is_retained } = activity;
+    TopicReport { topic, per_s: per_second, last_at, payload, is_cut, retained: is_retained }
+}
 
-impl ReloadGauges {
-    /// The start counts as a reload that succeeded.
-    pub const fn new(started: DateTime<Utc>) -> Self {
-        Self(Mutex::new((true, started)))
-    }
-
-    /// Records a reload at a time.
-    pub fn record(&self, is_ok: bool, at: DateTime<Utc>) {
-        // Each change is whole: a poisoned lock is as good.
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = (is_ok, if is_ok { at } else { last.1 });
-    }
-
-    /// Whether the last reload succeeded, and the time of the last that did.
-    pub fn last(&self) -> (bool, DateTime<Utc>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn session(client: ClientView) -> SessionReport {
+    let ClientView { client_id, address, since, connected, queued, subscriptions } = client;
+    SessionReport { client_id, address, since, connected, queued, subscriptions }
 }

@@ -7,6 +7,8 @@ mod faults;
 mod figures;
 mod fleet;
 mod live;
+mod meter;
+mod metrics;
 mod receivers;
 mod reload;
 mod report;

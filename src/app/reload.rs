@@ -13,8 +13,8 @@ use actix::prelude::*;
 use chrono::Utc;
 use tokio::sync::Mutex;
 
-use super::figures::ReloadGauges;
 use super::fleet::Fleet;
+use super::metrics::ReloadGauges;
 use super::tell_sensors;
 use crate::alarms::engine::Expected;
 use crate::alarms::rule::Rule;

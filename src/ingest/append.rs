@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::record::{self, Arrival};
+use super::traffic::Passing;
 use super::{ActionAnswer, Log, Now};
 use crate::domain::{Ingress, OperatorAction, Position, Reading};
 
@@ -31,6 +32,19 @@ impl Log {
         }
     }
 
+    fn message(&self, arrival: &Arrival<'_>) -> Vec<u8> {
+        let Now { wall: at, clocks, .. } = self.now();
+        let Arrival { topic, payload, is_replayed: is_retained, .. } = *arrival;
+        self.traffic.count_in(Passing { topic, payload, at, is_retained });
+        record::message(arrival, at, &clocks, self.settings.max_payload_bytes)
+    }
+
+    /// Counts a message that the gateway publishes.
+    pub fn count_published(&self, topic: &str, payload: &[u8], is_retained: bool) {
+        let at = self.now().wall;
+        self.traffic.count_out(Passing { topic, payload, at, is_retained });
+    }
+
     /// Like [`Log::accept`], without blocking a thread. Many at once share one wait for the device. Dropped halfway, the
     /// message may have been appended or not.
     pub async fn accept_async(self: &Arc<Self>, arrival: &Arrival<'_>) {
@@ -40,7 +54,7 @@ impl Log {
     }
 
     fn count(&self, arrival: &Arrival<'_>) {
-        self.received.count(arrival.ingress.unwrap_or_default(), 1);
+        self.traffic.received.count(arrival.ingress.unwrap_or_default(), 1);
     }
 
     /// Appends own readings, in order; waits like [`Log::accept_async`]. Where the device failed meanwhile all of
@@ -54,7 +68,7 @@ impl Log {
                 positions.push(self.append_in_turn(&record, |_| ()).await);
             }
             if self.are_synced(&positions).await {
-                self.received.count(Ingress::Own, readings.len());
+                self.traffic.received.count(Ingress::Own, readings.len());
                 return self.note_accepted();
             }
             tokio::time::sleep(TRY_AGAIN).await;

@@ -22,6 +22,6 @@ impl Log {
     /// Messages, or own readings, that were appended in this run of the daemon.
     #[must_use]
     pub fn num_received(&self, ingress: Ingress) -> u64 {
-        self.received.0[ingress.index()].load(Ordering::Relaxed)
+        self.traffic.received.0[ingress.index()].load(Ordering::Relaxed)
     }
 }

@@ -1,6 +1,6 @@
 //! The English catalogue: the twin of the French one.
 
-use super::{Words, alert, notify, reload, scheme, trouble};
+use super::{Words, alert, figures, notify, reload, scheme, trouble};
 use crate::domain::AlertState;
 
 pub(super) static WORDS: Words = Words {
@@ -48,6 +48,8 @@ pub(super) static WORDS: Words = Words {
     },
     notify: &notify::en::WORDS,
     dashboard_at: |addr, tls| format!("🌐 Dashboard: {}://{addr}/", scheme(tls)),
+    problem: figures::problem_en,
+    broker_limit: figures::limit_en,
     reload: reload::en,
     reloaded: |what| format!("🔁 Configuration read again: {what}"),
     reload_refused: |count| {

@@ -5,6 +5,7 @@
 
 mod alert;
 mod en;
+mod figures;
 mod fr;
 mod notify;
 mod reload;
@@ -18,6 +19,7 @@ use crate::domain::{
 };
 
 pub use alert::AlertWords;
+pub use figures::{BrokerLimit, Problem};
 pub use notify::{NotifyWords, ToldAlarm};
 pub use reload::{Counts, PageChanges, ReloadWords};
 pub use trouble::{Explanation, Trouble};
@@ -104,6 +106,10 @@ pub struct Words {
     pub notify: &'static NotifyWords,
     /// The dashboard and the API can be reached by TCP; takes the address, and whether by TLS.
     pub dashboard_at: fn(SocketAddr, bool) -> String,
+    /// What is wrong with the daemon.
+    pub problem: fn(Problem<'_>) -> String,
+    /// What the broker can't do.
+    pub broker_limit: fn(BrokerLimit) -> String,
     /// What a reload changed.
     pub reload: fn(&ReloadWords<'_>) -> String,
     /// The log line of a reload; takes what changed.

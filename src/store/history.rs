@@ -64,10 +64,14 @@ pub struct AlertFilter {
     pub state: Option<AlertState>,
     /// Earliest time, included; `None` for no bound.
     pub since: Option<DateTime<Utc>>,
+    /// Latest time, excluded; `None` for no bound.
+    pub until: Option<DateTime<Utc>>,
     /// Number of the last event before the first row, excluded; `None` for no bound.
     pub after_number: Option<u64>,
     /// Number of the last event, included; `None` for no bound.
     pub up_to_number: Option<u64>,
+    /// Whether rows are in the order of their numbers, which pages are cut by, and not of their times.
+    pub by_number: bool,
     /// Row limit; keeps the newest.
     pub newest: Option<u64>,
     /// Only the events that raised an alert which still stands.

@@ -8,7 +8,7 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::Utc;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::CLI_AGENT;
 use super::answers::{blocking, error, whole_body};
@@ -70,9 +70,18 @@ pub(super) async fn alerts(request: HttpRequest, api: Shared) -> HttpResponse {
         Ok(asked) => asked,
         Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, why),
     };
-    let read = api.settings.alerts.clone();
+    let (read, limit) = (api.settings.alerts.clone(), asked.newest);
     match blocking(move || read(&asked)).await {
-        Ok(alerts) => HttpResponse::Ok().json(json!({ "alerts": alerts })),
+        Ok(alerts) => {
+            let is_page = alerts.len() as u64 == limit;
+            let next = alerts.first().filter(|_| is_page).map(|(number, _)| *number);
+            let numbered = |(number, mut alert): (u64, Value)| {
+                alert["number"] = number.into();
+                alert
+            };
+            let alerts: Vec<_> = alerts.into_iter().map(numbered).collect();
+            HttpResponse::Ok().json(json!({ "alerts": alerts, "next": next }))
+        }
         Err(unavailable) => unavailable,
     }
 }

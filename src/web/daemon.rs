@@ -21,6 +21,14 @@ pub(super) async fn status(request: HttpRequest, api: Shared) -> HttpResponse {
     }
 }
 
+pub(super) async fn system(api: Shared) -> HttpResponse {
+    HttpResponse::Ok().json((api.settings.system)())
+}
+
+pub(super) async fn broker(api: Shared) -> HttpResponse {
+    HttpResponse::Ok().json((api.settings.broker)())
+}
+
 /// One that is asked for while the daemon starts waits for its turn.
 pub(super) async fn reload(request: HttpRequest, api: Shared) -> HttpResponse {
     if let Err(denied) = guard::admit_owner(routes::visitor(&request).as_ref()) {

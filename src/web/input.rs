@@ -78,6 +78,10 @@ fn lasting(text: Option<&str>) -> Result<Duration, String> {
 pub struct AlertsAsked {
     /// Earliest time; `None` for all.
     pub since: Option<DateTime<Utc>>,
+    /// Latest time, excluded; `None` for all.
+    pub until: Option<DateTime<Utc>>,
+    /// Number of the event that follows on the last; `None` for all.
+    pub before: Option<u64>,
     /// Id of the sensor; `None` for all.
     pub sensor: Option<String>,
     /// Active: the alerts that stand.
@@ -91,6 +95,8 @@ pub struct AlertsAsked {
 #[serde(deny_unknown_fields)]
 pub(super) struct AlertsQuery {
     since: Option<String>,
+    until: Option<String>,
+    before: Option<u64>,
     sensor: Option<String>,
     state: Option<String>,
     limit: Option<u64>,
@@ -103,12 +109,16 @@ impl AlertsQuery {
         let newest = self.limit.unwrap_or(ALERTS_TOLD);
         if newest > MOST_ALERTS {
             return Err(format!(
-                "`limit` is above {MOST_ALERTS}: ask for what is later than a time"
+                "`limit` is above {MOST_ALERTS}: ask for the next page by `before`"
             ));
         }
-        let since = self.since.map(|text| moment(&text, now)).transpose()?;
+        let moment = |text: Option<String>, name| {
+            text.map(|text| moment(&text, now).map_err(|why| format!("`{name}`: {why}")))
+                .transpose()
+        };
+        let (since, until) = (moment(self.since, "since")?, moment(self.until, "until")?);
         let state = self.state.map(|text| text.parse()).transpose()?;
-        Ok(AlertsAsked { since, sensor: self.sensor, state, newest })
+        Ok(AlertsAsked { since, until, before: self.before, sensor: self.sensor, state, newest })
     }
 }
 
@@ -118,8 +128,7 @@ fn moment(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
         let ago = TimeDelta::from_std(ago).ok().and_then(|ago| now.checked_sub_signed(ago));
         return Ok(ago.unwrap_or(DateTime::<Utc>::MIN_UTC));
     }
-    time::parse(text, chrono_tz::Tz::UTC)
-        .map_err(|error| format!("`since`: {error}, or 1h for ago"))
+    time::parse(text, chrono_tz::Tz::UTC).map_err(|error| format!("{error}, or 1h for ago"))
 }
 
 #[cfg(test)]
@@ -183,7 +192,7 @@ mod tests {
         let now = DateTime::UNIX_EPOCH + TimeDelta::hours(2);
         let query = |since: Option<&str>, state: Option<&str>, limit| {
             let text = |text: Option<&str>| text.map(str::to_owned);
-            AlertsQuery { since: text(since), state: text(state), limit, sensor: None }
+            AlertsQuery { since: text(since), state: text(state), limit, ..AlertsQuery::default() }
                 .understood(now)
         };
         let asked = query(Some("1h"), Some("active"), None).unwrap();

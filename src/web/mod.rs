@@ -18,6 +18,7 @@ mod assets;
 mod client;
 mod cookie;
 mod daemon;
+pub mod figures;
 mod guard;
 mod input;
 mod live;
@@ -27,6 +28,7 @@ mod password;
 mod probes;
 pub mod report;
 mod routes;
+mod sensors;
 mod session;
 mod throttle;
 mod tls;
@@ -57,17 +59,22 @@ const CLI_AGENT: &str = "vigie-cli";
 /// Says how the daemon is; waits for nobody.
 pub type ReadStatus = dyn Fn() -> report::StatusReport + Send + Sync;
 
-/// Reads figures of the daemon, as the API shows them; waits for nobody.
-pub type ReadFigures = dyn Fn() -> serde_json::Value + Send + Sync;
+/// Says how the daemon is, for its pages; waits for nobody.
+pub type ReadSystem = dyn Fn() -> figures::SystemReport + Send + Sync;
+
+/// Says how the broker is; waits for nobody.
+pub type ReadBroker = dyn Fn() -> figures::BrokerReport + Send + Sync;
 
 /// Reads all alarms that are not at rest; blocks its thread.
 pub type ReadAlarms = dyn Fn() -> Result<Vec<AlarmView>, String> + Send + Sync;
 
-/// Reads the alert events asked for, each as JSON; blocks its thread.
-pub type ReadAlerts = dyn Fn(&AlertsAsked) -> Result<Vec<serde_json::Value>, String> + Send + Sync;
+/// Reads the alert events asked for, in the order of their numbers, each with its number and as JSON; blocks its
+/// thread.
+pub type ReadAlerts =
+    dyn Fn(&AlertsAsked) -> Result<Vec<(u64, serde_json::Value)>, String> + Send + Sync;
 
-/// Reads the figures that the status report lacks; waits for nobody.
-pub type ReadMetrics = dyn Fn() -> metrics::Figures + Send + Sync;
+/// Reads the figures of `/metrics` that the report of the pages lacks; waits for nobody.
+pub type ReadMetrics = dyn Fn() -> metrics::ScrapeFigures + Send + Sync;
 
 /// What the API is made from.
 #[derive(Clone)]
@@ -97,9 +104,9 @@ pub struct Settings {
     /// The live table.
     pub live: Arc<dyn LiveSource>,
     /// Reads the state of the daemon, with what only pages need.
-    pub system: Arc<ReadFigures>,
+    pub system: Arc<ReadSystem>,
     /// Reads the state of the broker, as far as the daemon sees it.
-    pub broker: Arc<ReadFigures>,
+    pub broker: Arc<ReadBroker>,
     /// Called each second: what is counted becomes a rate.
     pub sample: Arc<dyn Fn() + Send + Sync>,
     /// Reads the state of the daemon.

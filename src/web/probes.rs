@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Settings;
 use super::answers::error;
-use super::metrics::{Figures, Format, exposition};
+use super::metrics::{Format, ScrapeFigures, exposition};
 use super::report::StatusReport;
 use super::routes::{Shared, read_only, wrong_method};
 use crate::supervisor::{ChildHealth, ChildState};
@@ -29,8 +29,8 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
 async fn metrics(request: HttpRequest, api: Shared) -> HttpResponse {
     let accept = request.headers().get(header::ACCEPT).and_then(|it| it.to_str().ok());
     let format = Format::accepted(accept);
-    let Settings { status, metrics, access, .. } = &api.settings;
-    match exposition(&status(), &metrics(), access.logins(), format) {
+    let Settings { system, metrics, access, .. } = &api.settings;
+    match exposition(&system(), &metrics(), access.logins(), format) {
         Ok(text) => HttpResponse::Ok().content_type(format.content_type()).body(text),
         Err(why) => error(StatusCode::INTERNAL_SERVER_ERROR, format!("can't be written: {why}")),
     }
@@ -49,7 +49,7 @@ async fn ready(api: Shared) -> HttpResponse {
 
 /// Whether readings are taken, judged and stored; why not. A broker elsewhere and receivers have no part in it: others
 /// take what these miss.
-fn readiness(report: &StatusReport, figures: &Figures) -> Result<(), String> {
+fn readiness(report: &StatusReport, figures: &ScrapeFigures) -> Result<(), String> {
     let Some(tree) = &report.tree else { return Err("the daemon is starting".into()) };
     let is_receiver = |child: &ChildHealth| {
         let name = child.name.strip_prefix("notify ");
@@ -76,10 +76,10 @@ mod tests {
 
     #[test]
     fn it_is_ready_when_all_parts_are_up_and_the_log_takes_messages() {
-        let taking = Figures { is_taking: true, ..Figures::default() };
-        let mut report = report();
+        let taking = ScrapeFigures { is_taking: true, ..ScrapeFigures::default() };
+        let mut report = report().status;
         assert_eq!(readiness(&report, &taking), Ok(()));
-        let why = readiness(&report, &Figures::default()).unwrap_err();
+        let why = readiness(&report, &ScrapeFigures::default()).unwrap_err();
         assert!(why.contains("takes no messages"), "{why}");
         let tree = report.tree.as_mut().unwrap();
         let of = |tree: &mut crate::supervisor::HealthReport, name: &str| {

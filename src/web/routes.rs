@@ -19,7 +19,7 @@ use super::answers::{error, refusal};
 use super::guard::{self, Asking, Denied, Door, Need, Visitor};
 use super::input::Verb;
 use super::live::Hub;
-use super::{LARGEST_BODY, Settings, alarms, assets, daemon, live, login, probes};
+use super::{LARGEST_BODY, Settings, alarms, assets, daemon, live, login, probes, sensors};
 
 /// How long its answer may take: its turn, and a commit on a busy disk.
 pub(super) const ANSWER_PATIENCE: Duration = Duration::from_secs(35);
@@ -50,6 +50,9 @@ pub(super) enum Endpoint {
     Alarm,
     Alerts,
     Live,
+    Sensors,
+    System,
+    Broker,
     Change(Verb),
     Session,
     LogIn,
@@ -57,16 +60,24 @@ pub(super) enum Endpoint {
 }
 
 const STATUS: &str = "/api/v1/status";
+const SYSTEM: &str = "/api/v1/system";
+const LIVE: &str = "/api/v1/live";
 const SESSION: &str = "/api/v1/session";
 
-pub(super) const ROUTES: [(&str, Endpoint); 16] = [
+/// What waits for nobody.
+const NEED_NO_SLOT: [&str; 3] = [STATUS, SYSTEM, LIVE];
+
+pub(super) const ROUTES: [(&str, Endpoint); 19] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
     ("/api/v1/alarms", Endpoint::Alarms),
     ("/api/v1/alarms/{id}", Endpoint::Alarm),
     ("/api/v1/alerts", Endpoint::Alerts),
-    ("/api/v1/live", Endpoint::Live),
+    (LIVE, Endpoint::Live),
+    ("/api/v1/sensors", Endpoint::Sensors),
+    (SYSTEM, Endpoint::System),
+    ("/api/v1/broker", Endpoint::Broker),
     ("/api/v1/alarms/{id}/ack", Endpoint::Change(Verb::Ack)),
     ("/api/v1/alarms/{id}/shelve", Endpoint::Change(Verb::Shelve)),
     ("/api/v1/alarms/{id}/unshelve", Endpoint::Change(Verb::Unshelve)),
@@ -143,13 +154,7 @@ impl Endpoint {
         match self {
             Self::Reload | Self::Change(_) | Self::LogIn => "post",
             Self::LogOut => "delete",
-            Self::OpenApi
-            | Self::Status
-            | Self::Alarms
-            | Self::Alarm
-            | Self::Alerts
-            | Self::Live
-            | Self::Session => "get",
+            _ => "get",
         }
     }
 
@@ -165,6 +170,9 @@ impl Endpoint {
             Self::LogIn => web::post().to(login::log_in),
             Self::LogOut => web::delete().to(login::log_out),
             Self::Live => web::get().to(live::serve),
+            Self::Sensors => web::get().to(sensors::sensors),
+            Self::System => web::get().to(daemon::system),
+            Self::Broker => web::get().to(daemon::broker),
             Self::Change(verb) => web::post().to(move |request, id, payload, api| {
                 alarms::change(verb, request, id, payload, api)
             }),
@@ -187,7 +195,7 @@ pub(super) async fn admit(
     if let Some(visitor) = visitor {
         request.extensions_mut().insert(visitor);
     }
-    let _slot = if request.path() == STATUS {
+    let _slot = if NEED_NO_SLOT.contains(&request.path()) {
         None
     } else {
         match tokio::time::timeout(SLOT_PATIENCE, api.slots.acquire()).await {

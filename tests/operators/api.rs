@@ -42,7 +42,7 @@ fn the_api_answers_on_its_socket_and_by_tcp() {
         ("/api/v1/alarms/0123456789abcdef", 404),
         ("/api/v1/alarms/T_1", 422),
         ("/api/v1/alerts?since=yesterday", 422),
-        ("/api/v1/alerts?until=1h", 422),
+        ("/api/v1/alerts?till=1h", 422),
         ("/api/v1/nothing", 404),
         ("/api/v1/alarms/warm%2FT_1/ack", 405),
     ] {

@@ -10,6 +10,7 @@ mod assets;
 mod check;
 mod commands;
 mod configs;
+mod figures;
 mod kills;
 mod live;
 mod login;

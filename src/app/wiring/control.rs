@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::super::api::HistoryReader;
-use super::super::figures::{Counting, ReloadGauges};
+use super::super::figures::Figures;
 use super::super::fleet::Fleet;
 use super::super::live::Shown;
+use super::super::metrics::{Counting, ReloadGauges};
 use super::super::reload::{Reloader, ReloaderSettings, Running};
 use super::super::report::Reporting;
 use super::{Common, Mailboxes, ONE, intake, phase};
@@ -52,7 +53,6 @@ pub(super) fn counting(
     reloads: Arc<ReloadGauges>,
 ) -> Counting {
     Counting {
-        started: common.started,
         log: common.log.clone(),
         gateway: gateway.gauges.clone(),
         store,
@@ -66,13 +66,15 @@ pub(super) fn web_settings(
     common: &Common,
     boxes: &Mailboxes,
     report: Reporting,
-    figures: Counting,
+    counting: Counting,
 ) -> web::Settings {
     let config = &common.config;
     let (alarms, alerts) = {
         let reading = Arc::new(HistoryReader::new(&config.storage.path));
         (reading.clone(), reading)
     };
+    let clients = common.is_embedded().then(|| common.clients.clone());
+    let figures = Arc::new(Figures::new(report, common.words, clients));
     web::Settings {
         database: config.storage.path.clone(),
         listen: config.web.listen,
@@ -86,16 +88,25 @@ pub(super) fn web_settings(
         words: common.words,
         language: config.language.code(),
         live: Arc::new(Shown(common.live.clone())),
-        system: Arc::new(|| serde_json::Value::Null),
-        broker: Arc::new(|| serde_json::Value::Null),
-        sample: Arc::new(|| ()),
-        status: Arc::new(move || report.now()),
-        metrics: Arc::new(move || figures.now()),
+        status: ask(&figures, Figures::status),
+        system: ask(&figures, Figures::system),
+        broker: ask(&figures, Figures::broker),
+        sample: ask(&figures, Figures::sample),
+        metrics: Arc::new(move || counting.now()),
         reload: boxes.reload.route::<Reload>(RELOAD_ROOM),
         operate: intake::operate(boxes),
         alarms: Arc::new(move || alarms.alarms()),
         alerts: Arc::new(move |asked| alerts.alerts(asked)),
     }
+}
+
+/// A question that the API may ask.
+fn ask<T: 'static>(
+    figures: &Arc<Figures>,
+    answer: impl Fn(&Figures) -> T + Send + Sync + 'static,
+) -> Arc<dyn Fn() -> T + Send + Sync> {
+    let figures = figures.clone();
+    Arc::new(move || answer(&figures))
 }
 
 pub(super) fn web(mailbox: Mailbox<Web>, settings: web::Settings) -> ChildSpec<Web> {

@@ -20,12 +20,12 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use super::Options;
-use super::figures::ReloadGauges;
 use super::fleet::Fleet;
+use super::metrics::ReloadGauges;
 use super::receivers;
 use super::reload::Reloader;
 use super::stores::Stores;
-use crate::broker::Broker;
+use crate::broker::{Broker, Clients};
 use crate::config::{Config, Endpoint};
 use crate::evaluator::{Evaluator, LiveTable};
 use crate::exit::Exit;
@@ -79,6 +79,8 @@ struct Common {
     live: Arc<LiveTable>,
     /// Where the embedded broker listens, while it does.
     embedded: watch::Receiver<Option<BrokerAddress>>,
+    /// Sessions of the embedded broker.
+    clients: Clients,
     /// Set once the tree has been started.
     health: Arc<OnceLock<Health>>,
     /// A route has its room; clones share it.
@@ -121,6 +123,7 @@ pub(super) fn wire(
         formats: Formats::new(vec![Box::new(OriginJson::new(topics, config.times.zone))]),
         live: Arc::default(),
         embedded,
+        clients: Clients::default(),
         health: Arc::default(),
         store: storage::store(&boxes),
         measured,

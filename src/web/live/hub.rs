@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::MOST_FEEDS;
@@ -17,7 +18,7 @@ use super::frames::{Parts, State, Welcome};
 use super::protocol::{Ask, Want};
 use crate::domain::LiveHeads;
 use crate::web::guard::Visitor;
-use crate::web::{ReadFigures, Settings, assets};
+use crate::web::{Settings, assets};
 
 /// Frames that are kept for clients in step: of a few rates and wants.
 const FRAMES_KEPT: usize = 4;
@@ -49,7 +50,7 @@ struct SharedFrame {
 
 /// Figures as JSON, with a version that grows when they change.
 struct Figures {
-    read: Arc<ReadFigures>,
+    read: Box<dyn Fn() -> String + Send + Sync>,
     read_at: Option<Duration>,
     version: u64,
     json: Arc<str>,
@@ -66,7 +67,9 @@ pub(super) enum Built {
 }
 
 impl Figures {
-    fn new(read: Arc<ReadFigures>) -> Mutex<Self> {
+    fn new<T: Serialize + 'static>(read: Arc<dyn Fn() -> T + Send + Sync>) -> Mutex<Self> {
+        // What it reads is JSON by its type.
+        let read = Box::new(move || serde_json::to_string(&read()).unwrap_or_default());
         Mutex::new(Self { read, read_at: None, version: 0, json: "null".into() })
     }
 
@@ -75,7 +78,7 @@ impl Figures {
             return self.version;
         }
         self.read_at = Some(now);
-        let json = (self.read)().to_string();
+        let json = (self.read)();
         if *json != *self.json {
             self.version += 1;
             self.json = json.into();

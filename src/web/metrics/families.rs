@@ -4,8 +4,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::super::report::{Queue, ReceiverState, ReceiverStatus, StatusReport};
-use super::{Figures, Logins, SensorFigures};
+use super::super::figures::{DatabaseReport, SystemReport};
+use super::super::report::{Queue, Queues, ReceiverState, ReceiverStatus, StatusReport};
+use super::{Logins, ScrapeFigures, SensorFigures};
 use crate::domain::Priority;
 use crate::supervisor::{ChildHealth, ChildState, GroupHealth};
 
@@ -30,14 +31,14 @@ pub(super) struct Family {
 }
 
 /// Everything that is shown, in the order of the manual.
-pub(super) fn all(report: &StatusReport, figures: &Figures, logins: Logins) -> Vec<Family> {
+pub(super) fn all(report: &SystemReport, figures: &ScrapeFigures, logins: Logins) -> Vec<Family> {
     let mut out = Families::default();
-    process(&mut out, figures);
-    messages(&mut out, report, figures);
+    process(&mut out, report, figures);
+    messages(&mut out, &report.status, figures);
     storage(&mut out, report, figures);
-    alarms(&mut out, report, figures);
-    tree(&mut out, report);
-    receivers(&mut out, &report.receivers);
+    alarms(&mut out, &report.status, figures);
+    tree(&mut out, &report.status);
+    receivers(&mut out, &report.status.receivers);
     web(&mut out, logins);
     sensors(&mut out, figures);
     out.0
@@ -75,7 +76,7 @@ fn seconds(at: DateTime<Utc>) -> f64 {
     at.timestamp_micros() as f64 / 1e6
 }
 
-fn process(out: &mut Families, figures: &Figures) {
+fn process(out: &mut Families, report: &SystemReport, figures: &ScrapeFigures) {
     let build = vec![
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("revision", env!("VIGIE_COMMIT").to_owned()),
@@ -86,16 +87,18 @@ fn process(out: &mut Families, figures: &Figures) {
         "Always 1; the labels name the build",
         [(build, 1.0)],
     );
-    let started = seconds(figures.started);
+    let started = seconds(report.started_at);
     out.one(Kind::Gauge, "vigie_start_time_seconds", "Start of the daemon, Unix time", started);
     let (is_ok, last) = figures.reload;
     let help = "Whether the last reload of the configuration succeeded";
     out.one(Kind::Gauge, "vigie_config_last_reload_successful", help, flag(is_ok));
+    let help = "What is wrong at present, as the page has it";
+    out.one(Kind::Gauge, "vigie_problems", help, report.problems.len() as f64);
     let name = "vigie_config_last_reload_success_timestamp_seconds";
     out.one(Kind::Gauge, name, "The last successful reload or start, Unix time", seconds(last));
 }
 
-fn messages(out: &mut Families, report: &StatusReport, figures: &Figures) {
+fn messages(out: &mut Families, report: &StatusReport, figures: &ScrapeFigures) {
     let broker = || label("broker", &report.broker.name);
     let connected = flag(report.broker.connected);
     let help = "Whether the connection to the broker stands";
@@ -107,6 +110,9 @@ fn messages(out: &mut Families, report: &StatusReport, figures: &Figures) {
         figures.received.iter().map(|(way, count)| (label("ingress", way), *count as f64));
     let help = "Messages, or readings of own sensors, that were logged, by their way in";
     out.many(Kind::Counter, "vigie_messages_received", help, received);
+    let help = "Messages of the daemon that were handed to the client for the broker";
+    let published = [(broker(), figures.published as f64)];
+    out.many(Kind::Counter, "vigie_mqtt_messages_published", help, published);
     let help = "Messages that could not be used; the table rejected_messages has them";
     out.one(Kind::Counter, "vigie_messages_rejected", help, figures.rejected as f64);
     let help = "Whether the log on disk takes messages; otherwise the broker keeps them";
@@ -117,7 +123,7 @@ fn messages(out: &mut Families, report: &StatusReport, figures: &Figures) {
     out.one(Kind::Gauge, "vigie_log_unpublished_readings", help, report.lag.unpublished as f64);
 }
 
-fn storage(out: &mut Families, report: &StatusReport, figures: &Figures) {
+fn storage(out: &mut Families, report: &SystemReport, figures: &ScrapeFigures) {
     let help = "Readings that were stored";
     out.one(Kind::Counter, "vigie_readings_stored", help, figures.readings as f64);
     let help = "Transactions of the database";
@@ -125,7 +131,16 @@ fn storage(out: &mut Families, report: &StatusReport, figures: &Figures) {
     let help = "Time that transactions of the database took";
     let took = figures.commit_time.as_secs_f64();
     out.one(Kind::Counter, "vigie_store_commit_seconds", help, took);
-    let queues = [("measured", report.queues.measured), ("store", report.queues.store)];
+    let of_database = |figure: fn(&DatabaseReport) -> u64| {
+        report.database.as_ref().map(|it| (Labels::new(), figure(it) as f64))
+    };
+    let help = "Size of the database's files";
+    out.many(Kind::Gauge, "vigie_store_bytes", help, of_database(|it| it.bytes));
+    let help = "Free space of the database's disk";
+    let free = of_database(|it| it.disk_free_bytes);
+    out.many(Kind::Gauge, "vigie_store_disk_free_bytes", help, free);
+    let Queues { measured, store } = report.status.queues;
+    let queues = [("measured", measured), ("store", store)];
     let of = |figure: fn(&Queue) -> usize| {
         queues.map(|(name, queue)| (label("queue", name), figure(&queue) as f64))
     };
@@ -135,7 +150,7 @@ fn storage(out: &mut Families, report: &StatusReport, figures: &Figures) {
     out.many(Kind::Gauge, "vigie_queue_capacity", help, of(|queue| queue.capacity));
 }
 
-fn alarms(out: &mut Families, report: &StatusReport, figures: &Figures) {
+fn alarms(out: &mut Families, report: &StatusReport, figures: &ScrapeFigures) {
     let raised = Priority::ALL.into_iter().zip(figures.raised);
     let raised = raised.map(|(priority, count)| (label("priority", &word(priority)), count as f64));
     let help = "Alarms that were raised, withheld ones among them";
@@ -214,7 +229,7 @@ fn web(out: &mut Families, logins: Logins) {
     out.one(Kind::Gauge, "vigie_sessions", help, sessions as f64);
 }
 
-fn sensors(out: &mut Families, figures: &Figures) {
+fn sensors(out: &mut Families, figures: &ScrapeFigures) {
     let left_out = figures.sensors_left_out.map(|count| (Labels::new(), count as f64));
     let help = "Series that are not shown one by one: see web.metrics_sensors";
     out.many(Kind::Gauge, "vigie_series_dropped", help, left_out);

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::super::figures::{DatabaseReport, ProblemReport, SystemReport};
 use super::super::report::{
     BrokerStatus, Lag, Queue, Queues, ReceiverState, ReceiverStatus, SeriesStatus, StatusReport,
 };
-use super::{AlarmCount, Figures, SensorFigures};
+use super::{AlarmCount, ScrapeFigures, SensorFigures};
 use crate::domain::Priority;
 use crate::supervisor::{ChildHealth, ChildState, GroupHealth, HealthReport, StateCounts};
 
@@ -13,7 +14,7 @@ pub fn time() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::milliseconds(1_500)
 }
 
-pub fn report() -> StatusReport {
+pub fn report() -> SystemReport {
     let queue = Queue { depth: 1, capacity: 2 };
     let child = |name: &str, incarnation| ChildHealth {
         name: name.into(),
@@ -33,7 +34,7 @@ pub fn report() -> StatusReport {
         troubled: Vec::new(),
         troubled_not_named: 0,
     };
-    StatusReport {
+    let status = StatusReport {
         version: "1".into(),
         pid: 1,
         broker: BrokerStatus { name: "the \"broker\"".into(), connected: true },
@@ -54,14 +55,27 @@ pub fn report() -> StatusReport {
             groups: vec![group],
         }),
         queues: Queues { measured: queue, store: queue },
+    };
+    SystemReport {
+        status,
+        started_at: time(),
+        readings_per_s: 1.0,
+        problems: vec![ProblemReport { since: time(), what: "a receiver fails".into() }],
+        database: Some(DatabaseReport {
+            path: "x.db".into(),
+            bytes: 4096,
+            grows_bytes_a_day: None,
+            disk_free_bytes: 8192,
+            days_left: None,
+        }),
     }
 }
 
-pub fn figures() -> Figures {
-    Figures {
-        started: time(),
+pub fn figures() -> ScrapeFigures {
+    ScrapeFigures {
         connections: 3,
         received: [("own", 1), ("embedded", 2), ("remote", 0)],
+        published: 8,
         is_taking: true,
         readings: 10,
         rejected: 1,

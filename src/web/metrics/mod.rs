@@ -16,18 +16,18 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use self::families::{Family, Kind};
-use super::report::StatusReport;
+use super::figures::SystemReport;
 use crate::domain::Priority;
 
-/// Figures that the status report lacks.
+/// Figures that the report of the pages lacks.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Figures {
-    /// Start of the process.
-    pub started: DateTime<Utc>,
+pub struct ScrapeFigures {
     /// Connections to the broker that were made.
     pub connections: u64,
     /// Messages, or own readings, that were logged, by their way in.
     pub received: [(&'static str, u64); 3],
+    /// Messages of this daemon that were handed to the broker.
+    pub published: u64,
     /// Whether the log takes what comes.
     pub is_taking: bool,
     /// Readings that were committed.
@@ -114,8 +114,8 @@ impl Format {
 
 /// The answer to a scrape.
 pub(super) fn exposition(
-    report: &StatusReport,
-    figures: &Figures,
+    report: &SystemReport,
+    figures: &ScrapeFigures,
     logins: Logins,
     format: Format,
 ) -> Result<String, fmt::Error> {

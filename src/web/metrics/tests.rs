@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::fixtures::{figures, report};
 use super::*;
 
-fn shown(figures: &Figures, format: Format) -> String {
+fn shown(figures: &ScrapeFigures, format: Format) -> String {
     let logins = Logins { succeeded: 1, refused: 2, sessions: 1 };
     exposition(&report(), figures, logins, format).unwrap()
 }
@@ -20,6 +20,9 @@ fn samples_are_in_the_text_format() {
         "vigie_messages_received_total{ingress=\"embedded\"} 2.0",
         "vigie_readings_stored_total 10.0",
         "vigie_store_commit_seconds_total 0.25",
+        "vigie_store_bytes 4096.0",
+        "vigie_problems 1.0",
+        "vigie_mqtt_messages_published_total{broker=\"the \\\"broker\\\"\"} 8.0",
         "vigie_alarm_activations_total{priority=\"critical\"} 3.0",
         "vigie_alarms{state=\"active\",priority=\"critical\"} 1.0",
         "vigie_newest_reading_timestamp_seconds 1.5",
@@ -40,7 +43,7 @@ fn samples_are_in_the_text_format() {
 
 #[test]
 fn series_one_by_one_are_asked_for() {
-    let none = Figures { sensors: Vec::new(), sensors_left_out: None, ..figures() };
+    let none = ScrapeFigures { sensors: Vec::new(), sensors_left_out: None, ..figures() };
     let text = shown(&none, Format::Prometheus);
     assert!(!text.contains("vigie_sensor") && !text.contains("vigie_series_dropped"), "{text}");
 }
