@@ -11,6 +11,7 @@
 
 mod actor;
 mod backlog;
+mod gauges;
 mod history;
 mod ledger;
 mod legacy;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use actor::Writer;
+pub use gauges::{StoreCounts, StoreGauges};
 pub use history::{
     AlertFilter, BucketColumns, BucketQuery, BucketSource, BucketValues, QueryError, ReadingFilter,
     ReadingRow, Sparklines, StoredAlert,
@@ -45,9 +47,16 @@ pub struct Prepared {
     pub(in crate::store) durability: Durability,
     progress: Progress,
     hours: SharedHours,
+    gauges: Arc<StoreGauges>,
 }
 
 impl Prepared {
+    /// Counts of what the writer commits.
+    #[must_use]
+    pub fn gauges(&self) -> Arc<StoreGauges> {
+        self.gauges.clone()
+    }
+
     /// How far the ledger reaches.
     #[must_use]
     pub const fn progress(&self) -> Progress {
@@ -84,7 +93,7 @@ pub fn prepare(settings: Settings, receivers: &[&str]) -> Result<Prepared, Legac
     legacy::take_over(&left, &mut *ledger)?;
     let progress = ledger.progress()?;
     drop(ledger);
-    Ok(Prepared { backend, durability, progress, hours })
+    Ok(Prepared { backend, durability, progress, hours, gauges: Arc::default() })
 }
 
 /// `sensor_data.db` → `sensor_data.db.alerts`

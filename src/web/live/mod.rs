@@ -70,7 +70,7 @@ pub(super) async fn serve(
     match actix_ws::handle(&request, payload) {
         Ok((response, socket, messages)) => {
             let messages = messages.max_frame_size(LARGEST_FRAME);
-            actix_web::rt::spawn(session::run(api.hub.clone(), visitor, socket, messages));
+            actix_web::rt::spawn(session::run(api.clone(), visitor, socket, messages));
             response
         }
         Err(why) => {
