@@ -91,6 +91,14 @@ export function withTail(base, tail, until) {
 }
 
 /**
+ * Whether a history reaches over a span, but for a bucket at its edges: figures of less would pass for figures of it.
+ * @param {History} history @param {Span} span @param {number} now @returns {boolean}
+ */
+export function covers({ t0, step, n }, { from, to }, now) {
+  return t0 <= from + step && t0 + n.length * step >= Math.min(to, now) - step;
+}
+
+/**
  * Indexes of the buckets that overlap a span: from the first to before the last.
  * @param {History} history @param {Span} span @returns {[first: number, end: number]}
  */

@@ -89,6 +89,14 @@ export function instants(wall, zone) {
 }
 
 /**
+ * Whether the zone's wall clock shows the same time at another instant too, as clocks are put back.
+ * @param {number} at @param {string} zone @returns {boolean}
+ */
+export function isTwice(at, zone) {
+  return instants(Math.floor((at + offset(at, zone)) / SECOND) * SECOND, zone).length > 1;
+}
+
+/**
  * The instant at which a wall-clock time is first reached; within a skipped hour, as much after it as the time is in.
  * @param {number} wall @param {string} zone @returns {number}
  */
@@ -215,8 +223,7 @@ function timeTick(at, hasSeconds, zone, language) {
     minute: "2-digit",
     ...(hasSeconds ? { second: "2-digit" } : {}),
   }).format(at);
-  const isTwice = instants(wall, zone).length > 1;
-  return { at, label: isTwice ? `${label} ${shortOffset(at, zone)}` : label, major: false };
+  return { at, label: isTwice(at, zone) ? `${label} ${shortOffset(at, zone)}` : label, major: false };
 }
 
 /**

@@ -4,7 +4,7 @@
 // chart is drawn at most 4 times a second, and not at all while the page is hidden.
 // Never: shows a value as live that is not, or a silence of the link as one of the sensor.
 
-import { chartBox } from "../chartbox.js";
+import { ChartBox } from "../chartbox.js";
 import { fill, h, text } from "../dom.js";
 import * as buckets from "../history.js";
 import { decimals, range } from "../scale.js";
@@ -14,7 +14,7 @@ import * as view from "../viewport.js";
 import { MAX_EVENTS, SensorData } from "./sensordata.js";
 import { alarmTable, nowPanel, quantityTabs, statisticsPanel } from "./sensorparts.js";
 import { captionOf, spanControls } from "./spancontrols.js";
-import { trialPanel } from "./trial.js";
+import { Trial } from "./trial.js";
 
 /** @typedef {import("../app.js").Context} Context */
 /** @typedef {import("../app.js").Route} Route */
@@ -64,11 +64,11 @@ class SensorPage {
     this.data = new SensorData(api, { id, quantity: this.quantity });
     const show = (/** @type {Viewport} */ viewport) => this.show(viewport);
     const now = () => this.now();
-    this.box = chartBox(this.model, {
+    this.box = new ChartBox(this.model, {
       now, show, format, words: words.sensor, drag: (limit) => this.trial.set(this.rounded(limit)), resized: () => this.load(true),
     });
     this.parts = this.#makeParts(show, now);
-    this.trial = trialPanel(context, {
+    this.trial = new Trial(context, {
       id, quantity: this.quantity, model: this.model, tried: () => this.box.redraw(), suggest: (kind) => this.suggest(kind),
     });
     this.element = this.#layOut();
@@ -88,6 +88,7 @@ class SensorPage {
       caption: h("p", { class: "caption" }),
       failure: h("p", { class: "failure", hidden: true, role: "alert" }),
       place: h("span", { class: "muted" }, this.named),
+      unknown: h("p", { class: "panel", hidden: true, role: "status" }, w.noSensor(this.id, this.named), " ", h("a", { href: "#/fleet" }, w.toFleet)),
       limits: h("label", { class: "check", hidden: true }, limitsBox, w.showLimits),
     };
   }
@@ -100,6 +101,7 @@ class SensorPage {
       "div", { class: "sensor" },
       h("div", { class: "tools" }, h("h1", null, this.id), parts.place, h("span", { class: "grow" }), parts.controls.element),
       parts.tabs.element,
+      parts.unknown,
       parts.failure,
       h(
         "div", { class: "sensor-grid" },
@@ -153,7 +155,8 @@ class SensorPage {
     model.label = words.sensor.chartOf(this.named, this.id, format.dateTime(viewport.from), format.dateTime(viewport.to));
     parts.controls.update();
     parts.present.update(this.#series, model.isOld);
-    parts.statistics.update(model.history && buckets.statistics(model.history, viewport, options), model.unit);
+    const isWhole = model.history && buckets.covers(model.history, viewport, now);
+    parts.statistics.update(isWhole && model.history ? buckets.statistics(model.history, viewport, options) : null, model.unit);
     text(parts.caption, captionOf(context, model));
     this.#showAlarms();
     this.box.redraw();
@@ -172,10 +175,9 @@ class SensorPage {
     const { viewport } = this.model;
     this.#hasAsked = true;
     const done = () => {
-      const { model, parts, context } = this;
-      model.unit = this.data.unit || model.unit;
-      parts.failure.hidden = true;
-      context.navigate(`${location.hash.split("?")[0]}?${view.toQuery(model.viewport)}`, { replace: true });
+      this.model.unit = this.data.unit || this.model.unit;
+      this.parts.failure.hidden = true;
+      this.#address();
       this.refresh();
       this.box.tabulate();
       this.trial.moved();
@@ -184,8 +186,14 @@ class SensorPage {
     this.#loadAlarms();
   }
 
+  /** Puts what is shown into the address. */
+  #address() {
+    this.context.navigate(`${location.hash.split("?")[0]}?${view.toQuery(this.model.viewport)}`, { replace: true });
+  }
+
   /** @param {string} why */
   #fail(why) {
+    this.#address();
     const w = this.context.words.sensor;
     const { failure } = this.parts;
     failure.hidden = false;
@@ -219,6 +227,8 @@ class SensorPage {
     const { series } = context.state;
     this.#series = series.find((it) => it?.id === this.id && it.quantity === this.quantity) ?? null;
     parts.tabs.update(series);
+    // Before the feed's first state nothing is known of any sensor.
+    parts.unknown.hidden = this.#series !== null || context.state.link.is !== "live" || series.length === 0;
     if (!this.#series) return;
     const { unit, low, high, location } = this.#series;
     const w = context.words.sensor;
@@ -267,7 +277,7 @@ class SensorPage {
   /** A limit with the digits that make a difference in the chart. @param {number} limit */
   rounded(limit) {
     const [low, high] = this.#range() ?? [limit, limit];
-    return Number(limit.toFixed(Math.max(0, decimals(low, high) - 1)));
+    return Number(limit.toFixed(decimals(low, high)));
   }
 
   /** A limit to begin with: the sensor's own, or the edge of what was measured. @param {"high"|"low"} kind */

@@ -12,6 +12,8 @@ const [SOONEST_MS, LATEST_MS] = [15_000, 300_000]; // between two answers of a l
 const MAX_TAIL = 2000; // live values since the last answer: 4 a second for longer than LATEST_MS
 const TREND_MS = 60_000; // between two requests of the last hour
 
+const NOT_FOUND = 404;
+
 /** Events of alarms in one request. */
 export const MAX_EVENTS = 1000;
 
@@ -53,6 +55,12 @@ export class SensorData {
     };
     const refused = (/** @type {any} */ error) => {
       this.#answered = performance.now();
+      if (error.status === NOT_FOUND) {
+        // Nothing was stored yet: a sensor that has just been heard for the first time, or that nobody knows.
+        this.#base = { t0: from, step: Math.max(1, (to - from) / px), min: [], max: [], mean: [], n: [] };
+        done();
+        return;
+      }
       failed(error.detail ?? String(error));
     };
     this.#loads.history.ask((signal) => this.#api.get(path, { signal }), answered, refused, { atOnce });

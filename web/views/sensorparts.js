@@ -136,7 +136,7 @@ export function alarmTable(context, show) {
   const body = h("tbody");
   const table = h("table", { class: "sensor-alarms" },
     h("thead", null, h("tr", null, w.alarmColumns.map((/** @type {string} */ name, /** @type {number} */ i) =>
-      name ? h("th", { scope: "col", class: i === 3 || i === 4 ? "n" : "" }, name) : h("td", null)))),
+      h("th", { scope: "col", class: i === 3 || i === 4 ? "n" : "" }, i === 0 ? h("span", { class: "unseen" }, name) : name)))),
     body);
   const note = h("p", { class: "muted" });
   const element = h("section", null, h("h2", null, w.alarmsTitle, " ", count), h("div", { class: "scroll", tabIndex: -1 }, table), note);

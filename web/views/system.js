@@ -106,7 +106,7 @@ function childRow(child, { words, format }, now, isInGroup = false) {
     h("td", null, h("span", { class: isWrong ? "flag" : "" }, isWrong ? `! ${left}` : left)),
     h("td", { class: "n", "data-label": w.treeColumns[2] }, since === null ? "–" : format.when(since, now)),
     h("td", { class: "n", "data-label": w.treeColumns[3] }, format.number(child.incarnation)),
-    h("td", { class: "n", "data-label": w.treeColumns[4] }, child.restarts_in_window > 0 ? h("strong", null, format.number(child.restarts_in_window)) : "0"),
+    h("td", { class: child.restarts_in_window > 0 ? "n" : "n empty", "data-label": w.treeColumns[4] }, child.restarts_in_window > 0 ? h("strong", null, format.number(child.restarts_in_window)) : "0"),
     h("td", { class: `wrap muted${exit ? "" : " empty"}`, "data-label": w.treeColumns[5] }, exit ? `${exit.what}${ended === null ? "" : ` (${format.when(ended, now)})`}` : "–"),
   );
 }

@@ -3,142 +3,164 @@
 // Always: the daemon judges, by the code that judges live readings; the last question's answer is the one shown.
 // Never: changes a rule.
 
-import { fill, h, text } from "../dom.js";
+import { h, text } from "../dom.js";
 import { latest } from "../latest.js";
 
 const SETTLE_MS = 350; // a dragged line rests before it is tried
+const DURATION = /^(\d+(ms|s|m|h|d))+$/; // as the configuration writes them
 
+/** @typedef {"high"|"low"} Kind */
 /**
- * @param {import("../app.js").Context} context
- * @param {{ id: string, quantity: string, model: import("../chartbox.js").Model, tried(): void,
- *   suggest(kind: "high"|"low"): number }} of `tried`: what is to be drawn has changed.
+ * @typedef {object} Owner
+ * @property {string} id @property {string} quantity @property {import("../chartbox.js").Model} model
+ * @property {() => void} tried What is to be drawn has changed.
+ * @property {(kind: Kind) => number} suggest A limit to begin with.
  */
-export function trialPanel({ words, format, api, state }, { id, quantity, model, tried, suggest }) {
-  const w = words.sensor.trial;
-  const load = latest(SETTLE_MS);
-  const kind = h("select", { onchange: suggested }, ["high", "low"].map((it) => h("option", { value: it }, w.kinds[/** @type {"high"|"low"} */ (it)])));
-  const limit = h("input", { type: "text", inputMode: "decimal", size: 7, oninput: typed });
-  const deadband = h("input", { type: "text", inputMode: "decimal", size: 6, value: "0", oninput: again });
-  const delay = h("input", { type: "text", size: 6, value: "0s", oninput: again });
-  const outcome = h("p", { role: "status" });
-  const lines = h("pre", { tabIndex: 0, hidden: true, "aria-label": w.config });
-  const copy = h("button", { type: "button", hidden: true, onclick: copyLines }, w.copy);
-  const button = h("button", { type: "button", "aria-expanded": "false", onclick: toggle }, w.open);
-  const element = h(
-    "section", { class: "trial", hidden: true },
-    h("h2", null, w.title),
-    h("p", { class: "muted" }, w.help),
-    h("div", { class: "trial-fields" },
-      field(w.kind, kind), field(w.limit, limit), field(w.deadband, deadband, w.deadbandHelp), field(w.delay, delay, w.delayHelp)),
-    outcome, lines, copy,
-  );
 
-  /** The span that was tried. @type {{ from: number, to: number }|null} */
-  let asked = null;
+export class Trial {
+  #load = latest(SETTLE_MS);
+  /** The span that was tried. @type {{ from: number, to: number }|null} */ #asked = null;
 
-  const chosen = () => /** @type {"high"|"low"} */ (kind.value);
-
-  function toggle() {
-    element.hidden = !element.hidden;
-    button.setAttribute("aria-expanded", String(!element.hidden));
-    text(button, element.hidden ? w.open : w.close);
-    if (element.hidden) clear();
-    else suggested();
+  /** @param {import("../app.js").Context} context @param {Owner} owner */
+  constructor(context, owner) {
+    this.context = context;
+    this.owner = owner;
+    const w = (this.words = context.words.sensor.trial);
+    const again = () => this.again();
+    const kinds = /** @type {const} */ (["high", "low"]);
+    this.kind = h("select", { onchange: () => this.#suggested() }, kinds.map((kind) => h("option", { value: kind }, w.kinds[kind])));
+    this.limit = h("input", { type: "text", inputMode: "decimal", size: 7, oninput: () => this.#typed() });
+    this.deadband = h("input", { type: "text", inputMode: "decimal", size: 6, value: "0", oninput: again });
+    this.delay = h("input", { type: "text", size: 6, value: "0s", oninput: again });
+    this.outcome = h("p", { role: "status" });
+    this.lines = h("pre", { tabIndex: 0, hidden: true, role: "region", "aria-label": w.config });
+    this.copy = h("button", { type: "button", hidden: true, onclick: () => this.#copyLines() }, w.copy);
+    this.button = h("button", { type: "button", "aria-expanded": "false", onclick: () => this.#toggle() }, w.open);
+    this.element = h(
+      "section", { class: "trial", hidden: true },
+      h("h2", null, w.title),
+      h("p", { class: "muted" }, w.help),
+      h(
+        "div", { class: "trial-fields" }, field(w.kind, this.kind), field(w.limit, this.limit),
+        field(w.deadband, this.deadband, w.deadbandHelp), field(w.delay, this.delay, w.delayHelp),
+      ),
+      this.outcome, this.lines, this.copy,
+    );
   }
 
-  function clear() {
-    load.cancel();
-    model.trial = null;
-    model.trials = [];
-    text(outcome, "");
-    lines.hidden = copy.hidden = true;
-    tried();
+  #toggle() {
+    this.element.hidden = !this.element.hidden;
+    this.button.setAttribute("aria-expanded", String(!this.element.hidden));
+    text(this.button, this.element.hidden ? this.words.open : this.words.close);
+    if (!this.element.hidden) return this.#suggested();
+    this.owner.model.trial = null;
+    this.#empty("");
   }
 
-  function suggested() {
-    set(suggest(chosen()));
+  /** No answer, and why. @param {string} why */
+  #empty(why) {
+    this.#load.cancel();
+    this.owner.model.trials = [];
+    text(this.outcome, why);
+    this.lines.hidden = this.copy.hidden = true;
+    this.owner.tried();
+  }
+
+  #chosen() {
+    return /** @type {Kind} */ (this.kind.value);
+  }
+
+  #suggested() {
+    this.set(this.owner.suggest(this.#chosen()));
   }
 
   /** @param {number} value */
-  function set(value) {
-    limit.value = String(value);
-    typed();
+  set(value) {
+    this.limit.value = String(value);
+    this.#typed();
   }
 
-  function typed() {
-    const value = read(limit);
-    if (value !== null) model.trial = { value, label: `${w.kinds[chosen()]} ${format.value(value, model.unit)}` };
+  #typed() {
+    const { model, tried } = this.owner;
+    const value = read(this.limit);
+    if (value !== null) {
+      model.trial = { value, label: `${this.words.kinds[this.#chosen()]} ${this.context.format.value(value, model.unit)}` };
+    }
     tried();
-    again();
+    this.again();
   }
 
-  /** Tries it again: another limit, or another span. */
-  function again() {
-    if (element.hidden) return;
-    const [value, band, wait] = [read(limit), read(deadband), delay.value.trim() || "0s"];
-    limit.setAttribute("aria-invalid", String(value === null));
-    deadband.setAttribute("aria-invalid", String(band === null));
-    delay.setAttribute("aria-invalid", String(!/^(\d+(ms|s|m|h|d))+$/.test(wait)));
-    if (value === null || band === null) return refuse(w.badNumber);
-    if (!/^(\d+(ms|s|m|h|d))+$/.test(wait)) return refuse(w.badDelay);
+  /** What is written in the fields, or what is wrong with it. */
+  #fields() {
+    const [limit, deadband, delay] = [read(this.limit), read(this.deadband), this.delay.value.trim() || "0s"];
+    this.limit.setAttribute("aria-invalid", String(limit === null));
+    this.deadband.setAttribute("aria-invalid", String(deadband === null));
+    this.delay.setAttribute("aria-invalid", String(!DURATION.test(delay)));
+    if (limit === null || deadband === null) return this.words.badNumber;
+    return DURATION.test(delay) ? { limit, deadband, delay } : this.words.badDelay;
+  }
+
+  /** Tries it: another limit, or another span. */
+  again() {
+    if (this.element.hidden) return;
+    const fields = this.#fields();
+    if (typeof fields === "string") return this.#empty(fields);
+    const { id, quantity, model } = this.owner;
     const { from, to } = model.viewport;
-    asked = { from, to };
+    this.#asked = { from, to };
     const body = {
-      sensor: id, quantity, kind: kind.value, limit: value, deadband: band, on_delay: wait,
+      sensor: id, quantity, kind: this.#chosen(), limit: fields.limit, deadband: fields.deadband, on_delay: fields.delay,
       from: new Date(from).toISOString(), to: new Date(to).toISOString(),
     };
-    if (outcome.textContent === "") text(outcome, w.waiting);
-    load.ask((signal) => api.post("api/v1/rules/try", body, { signal }), answered, (error) => refuse(w.failed(error.detail ?? String(error))));
-  }
-
-  /** @param {{ count: number, spans: [number, number|null][], config: string }} answer */
-  function answered({ count, spans, config }) {
-    model.trials = spans;
-    const now = state.link.now();
-    const lengths = spans.map(([from, to]) => (to ?? now) - from);
-    const all = lengths.reduce((sum, one) => sum + one, 0);
-    const more = count > 0 ? ` ${w.longest(format.duration(Math.max(...lengths)), format.duration(all))}` : "";
-    text(outcome, w.count(count) + more);
-    text(lines, config.trim());
-    lines.hidden = copy.hidden = false;
-    text(copy, w.copy);
-    tried();
-  }
-
-  /** @param {string} why */
-  function refuse(why) {
-    load.cancel();
-    model.trials = [];
-    text(outcome, why);
-    lines.hidden = copy.hidden = true;
-    tried();
-  }
-
-  async function copyLines() {
-    const all = document.createRange();
-    all.selectNodeContents(lines);
-    // Without TLS there is no clipboard: then the lines are selected, for Ctrl+C.
-    const isDone = await navigator.clipboard?.writeText(lines.textContent ?? "").then(() => true, () => false);
-    getSelection()?.removeAllRanges();
-    if (!isDone) getSelection()?.addRange(all);
-    text(copy, isDone ? w.copied : w.copy);
+    if (this.outcome.textContent === "") text(this.outcome, this.words.waiting);
+    this.#load.ask(
+      (signal) => this.context.api.post("api/v1/rules/try", body, { signal }),
+      (answer) => this.#answered(answer),
+      (error) => this.#empty(this.words.failed(error.detail ?? String(error))),
+    );
   }
 
   /** Tries it again where another span is shown; a live one that went on a little is not worth it. */
-  function moved() {
-    const { from, to } = model.viewport;
+  moved() {
+    const { from, to } = this.owner.model.viewport;
+    const asked = this.#asked;
     const isSame = asked && to - from === asked.to - asked.from && Math.abs(to - asked.to) < (to - from) * 0.02;
-    if (!isSame) again();
+    if (!isSame) this.again();
   }
 
-  return { element, button, set, moved, close: () => load.cancel() };
+  /** @param {{ count: number, spans: [number, number|null][], config: string }} answer */
+  #answered({ count, spans, config }) {
+    const { state, format } = this.context;
+    this.owner.model.trials = spans;
+    const now = state.link.now();
+    const lengths = spans.map(([from, to]) => (to ?? now) - from);
+    const all = lengths.reduce((sum, one) => sum + one, 0);
+    const more = count > 0 ? ` ${this.words.longest(format.duration(Math.max(...lengths)), format.duration(all))}` : "";
+    text(this.outcome, this.words.count(count) + more);
+    text(this.lines, config.trim());
+    this.lines.hidden = this.copy.hidden = false;
+    text(this.copy, this.words.copy);
+    this.owner.tried();
+  }
+
+  async #copyLines() {
+    const all = document.createRange();
+    all.selectNodeContents(this.lines);
+    // Without TLS there is no clipboard: then the lines are selected, for Ctrl+C.
+    const isDone = await navigator.clipboard?.writeText(this.lines.textContent ?? "").then(() => true, () => false);
+    getSelection()?.removeAllRanges();
+    if (!isDone) getSelection()?.addRange(all);
+    text(this.copy, isDone ? this.words.copied : this.words.copy);
+  }
+
+  close() {
+    this.#load.cancel();
+  }
 }
 
 /** @param {string} name @param {HTMLElement} control @param {string} [help] */
 function field(name, control, help) {
-  const label = h("label", null, h("span", null, name), control);
-  if (help) fill(label, h("span", null, name), control, h("small", { class: "muted" }, help));
-  return label;
+  return h("label", null, h("span", null, name), control, help ? h("small", { class: "muted" }, help) : null);
 }
 
 /** A number, with a point or a comma. @param {HTMLInputElement} input @returns {number|null} */

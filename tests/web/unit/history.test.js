@@ -101,6 +101,16 @@ test("statistics are those of the readings in the span", () => {
   assert.deepEqual(history.statistics(known, span(50, 60), { every: null, now: end(known) }).n, 0);
 });
 
+test("a history covers a span but for a bucket at its edges", () => {
+  const known = minutes([1, 1, 1, 1, 1, 1]);
+  const now = end(known);
+  assert.equal(history.covers(known, span(0, 6), now), true);
+  assert.equal(history.covers(known, span(-0.9, 6.9), now + 5 * MINUTE), true);
+  assert.equal(history.covers(known, span(-2, 6), now), false);
+  assert.equal(history.covers(known, span(0, 9), now + 5 * MINUTE), false);
+  assert.equal(history.covers(known, span(0, 9), now), true, "nothing can be known of the future");
+});
+
 test("the cursor finds buckets with readings", () => {
   const known = minutes([1, 0, 0, 1, 1, 0]);
   assert.equal(history.nearest(known, T0 + 1.9 * MINUTE, span(0, 6)), 0);

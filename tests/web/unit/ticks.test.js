@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { instants, offset, reached, rfc3339, ticks } from "../../../web/ticks.js";
+import { instants, isTwice, offset, reached, rfc3339, ticks } from "../../../web/ticks.js";
 
 const HOUR = 3_600_000;
 const PARIS = "Europe/Paris";
@@ -152,6 +152,10 @@ everywhere("wall-clock times and instants", () => {
   assert.equal(offset(Date.parse("2026-07-01T00:00:00.999Z"), NEW_YORK), -4 * HOUR);
   assert.equal(instants(Date.parse("2026-03-29T02:30:00Z"), PARIS).length, 0);
   assert.equal(instants(Date.parse("2026-10-25T02:30:00Z"), PARIS).length, 2);
+  assert.equal(isTwice(Date.parse("2026-10-25T00:59:59.999Z"), PARIS), true);
+  assert.equal(isTwice(Date.parse("2026-10-25T01:00:00Z"), PARIS), true);
+  assert.equal(isTwice(Date.parse("2026-10-25T02:00:00Z"), PARIS), false);
+  assert.equal(isTwice(Date.parse("2026-11-01T06:30:00Z"), NEW_YORK), true);
   assert.equal(reached(Date.parse("2026-03-29T02:30:00Z"), PARIS), Date.parse("2026-03-29T01:30:00Z"));
   assert.equal(reached(Date.parse("2026-10-25T02:30:00Z"), PARIS), Date.parse("2026-10-25T00:30:00Z"));
 });
