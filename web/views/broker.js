@@ -17,7 +17,7 @@ let samples = [];
 
 /** @param {Context} context @returns {import("../app.js").View} */
 export function open(context) {
-  const { words, state, format } = context;
+  const { words, state } = context;
   const w = words.broker;
   const nothing = h("p", { class: "muted" }, w.none);
   const link = h("section", { class: "panel" });
@@ -50,25 +50,25 @@ export function open(context) {
     },
     close() {},
   };
+}
 
-  /** The rate and its last minutes. @param {string} name @param {Context} by */
-  function traffic(name, { words: { broker } }) {
-    const rate = h("span", { class: "big" });
-    const canvas = h("canvas", { class: "traffic", role: "img" });
-    const note = h("p", { class: "caption" });
-    return {
-      element: h("section", { class: "panel" }, h("h2", null, name), h("div", { class: "v" }, rate), canvas, note),
-      /** @param {number|null} now @param {[number, number][]} points */
-      update(now, points) {
-        text(rate, typeof now === "number" ? broker.perSecond(rateText(now, format)) : "–");
-        const values = points.map(([, value]) => value);
-        const said = points.length < 2 ? "" : broker.sparkline(rateText(Math.min(...values), format), rateText(Math.max(...values), format));
-        canvas.setAttribute("aria-label", `${name}: ${said || "–"}`);
-        text(note, points.length < 2 ? "" : said);
-        sparkline(canvas, points);
-      },
-    };
-  }
+/** A rate and its last minutes. @param {string} name @param {Context} context */
+function traffic(name, { words: { broker: w }, format }) {
+  const rate = h("span", { class: "big" });
+  const canvas = h("canvas", { class: "traffic", role: "img" });
+  const note = h("p", { class: "caption" });
+  return {
+    element: h("section", { class: "panel" }, h("h2", null, name), h("div", { class: "v" }, rate), canvas, note),
+    /** @param {number|null} now @param {[number, number][]} points */
+    update(now, points) {
+      text(rate, typeof now === "number" ? w.perSecond(rateText(now, format)) : "–");
+      const values = points.map(([, value]) => value);
+      const said = points.length < 2 ? "" : w.sparkline(rateText(Math.min(...values), format), rateText(Math.max(...values), format));
+      canvas.setAttribute("aria-label", `${name}: ${said || "–"}`);
+      text(note, said);
+      sparkline(canvas, points);
+    },
+  };
 }
 
 /** @param {number} rate @param {import("../format.js").Format} format */
