@@ -125,8 +125,10 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ),
     // The wire.
     ("actix_web", &["web"]),
+    ("openssl", &["broker", "mqtt", "web/access.rs", "web/password.rs", "web/tls.rs"]),
+    ("argon2", &["config/web_users.rs", "web/password.rs"]),
+    ("prometheus_client", &["web/metrics"]),
     ("actix_ws", &["web/live"]),
-    ("openssl", &["broker", "mqtt"]),
     ("paho_mqtt", &["mqtt"]),
     ("rmqtt", &["broker"]),
     ("async_trait", &["broker"]),
@@ -135,7 +137,6 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     // Storage.
     ("r2d2", &["store/sqlite"]),
     ("r2d2_sqlite", &["store/sqlite"]),
-    ("rustix", &["store/growth.rs"]),
     ("rusqlite", &["store/sqlite"]), // as a part of r2d2_sqlite
     ("crc32fast", &["ingest/journal"]),
     // Values, time, text.
@@ -152,6 +153,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     // The command line and the log.
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
+    ("rustix", &["cli/passwd.rs", "store/growth.rs"]),
     ("env_logger", &["logging"]),
     ("log", EVERY_ROOM),
 ];

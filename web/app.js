@@ -36,13 +36,15 @@ import { words as loadWords } from "./words.js";
 const WELCOME_MS = 700;
 const SYSTEM_MS = 30_000; // how often a page that does not show the system looks whether something is wrong with it
 
+const SELDOM = 0.1; // states a second where no series is shown: the other pages have something to begin with
+
 /** @type {Record<string, { load(): Promise<{ open(context: Context): View }>, styles?: string[], want: Partial<import("./feed.js").Want> }>} */
 const PAGES = {
   fleet: { load: () => import("./views/fleet.js"), want: { series: 2 } },
   sensor: { load: () => import("./views/sensor.js"), styles: ["css/sensor.css"], want: { series: 4 } },
   alarms: { load: () => import("./views/alarms.js"), want: { series: 1 } },
-  system: { load: () => import("./views/system.js"), styles: ["css/system.css"], want: { series: 0, system: true } },
-  broker: { load: () => import("./views/broker.js"), styles: ["css/system.css"], want: { series: 0, broker: true } },
+  system: { load: () => import("./views/system.js"), styles: ["css/system.css"], want: { series: SELDOM, system: true } },
+  broker: { load: () => import("./views/broker.js"), styles: ["css/system.css"], want: { series: SELDOM, broker: true } },
 };
 
 const BUILD = /\/a\/([^/]+)\//.exec(import.meta.url)?.[1] ?? null;

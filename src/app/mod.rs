@@ -8,6 +8,7 @@ mod figures;
 mod fleet;
 mod live;
 mod meter;
+mod metrics;
 mod receivers;
 mod reload;
 mod report;

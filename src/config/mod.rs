@@ -45,6 +45,8 @@ mod testing;
 mod tests;
 mod url;
 mod web;
+mod web_model;
+mod web_users;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -60,6 +62,7 @@ use places::Places;
 use reader::TableReader;
 pub use receiver_model::*;
 use sensors::SensorList;
+pub use web_model::*;
 
 /// Reads a configuration file, and checks that the files it names exist.
 ///

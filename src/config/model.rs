@@ -2,7 +2,6 @@
 //! `vigie check` would report; see the other files here for how it comes about.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use chrono::{DateTime, Utc};
 
 pub use super::connection_model::*;
 use super::receiver_model::ReceiverConfig;
+use super::web_model::WebConfig;
 use crate::alarms::quiet::QuietSettings;
 use crate::alarms::quiet::chatter::Chattering;
 use crate::alarms::quiet::flood::FloodLimits;
@@ -262,15 +262,6 @@ pub enum Durability {
     Process,
     /// Synced to the device first: survives power loss.
     Power,
-}
-
-/// The API. Not loopback implies a token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebConfig {
-    /// `None`: on its Unix socket alone. Port 0 takes a free one.
-    pub listen: Option<SocketAddr>,
-    /// What every request by TCP must carry.
-    pub token: Option<SecretSource>,
 }
 
 /// The log.

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::record::{self, Arrival};
 use super::traffic::Passing;
 use super::{ActionAnswer, Log, Now};
-use crate::domain::{OperatorAction, Position, Reading};
+use crate::domain::{Ingress, OperatorAction, Position, Reading};
 
 /// Between two tries to append.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
@@ -25,6 +25,7 @@ impl Log {
         loop {
             let is_appended = self.try_append(&record, |_| ()).is_some();
             if is_appended && (!self.is_durable() || self.sync().is_some()) {
+                self.count(arrival);
                 return self.note_accepted();
             }
             std::thread::sleep(TRY_AGAIN);
@@ -49,6 +50,11 @@ impl Log {
     pub async fn accept_async(self: &Arc<Self>, arrival: &Arrival<'_>) {
         let record = self.message(arrival);
         self.append_durably(&record, |_| ()).await;
+        self.count(arrival);
+    }
+
+    fn count(&self, arrival: &Arrival<'_>) {
+        self.traffic.received.count(arrival.ingress.unwrap_or_default(), 1);
     }
 
     /// Appends own readings, in order; waits like [`Log::accept_async`]. Where the device failed meanwhile all of
@@ -62,6 +68,7 @@ impl Log {
                 positions.push(self.append_in_turn(&record, |_| ()).await);
             }
             if self.are_synced(&positions).await {
+                self.traffic.received.count(Ingress::Own, readings.len());
                 return self.note_accepted();
             }
             tokio::time::sleep(TRY_AGAIN).await;

@@ -21,6 +21,7 @@ mod log;
 mod own_reading;
 mod own_readings;
 mod pace;
+mod received;
 mod record;
 mod replies;
 mod sync;

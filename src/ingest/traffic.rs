@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError, TryLockError};
 
 use chrono::{DateTime, Utc};
 
+use super::received::Received;
 use crate::domain::QuickMap;
 
 /// Topics that are counted: many times those of a fleet with shared topics, and 200 kB.
@@ -28,6 +29,7 @@ const WEIGHT: f64 = 0.2;
 pub struct Traffic {
     num_in: AtomicU64,
     num_out: AtomicU64,
+    pub(super) received: Received,
     topics: Mutex<Topics>,
 }
 

@@ -1,6 +1,6 @@
 //! The English catalogue: the twin of the French one.
 
-use super::{Words, alert, figures, notify, reload, trouble};
+use super::{Words, alert, figures, notify, reload, scheme, trouble};
 use crate::domain::AlertState;
 
 pub(super) static WORDS: Words = Words {
@@ -47,7 +47,7 @@ pub(super) static WORDS: Words = Words {
         AlertState::Resolved => format!("✅ RESOLVED: {message}"),
     },
     notify: &notify::en::WORDS,
-    dashboard_at: |addr| format!("🌐 Dashboard: http://{addr}/"),
+    dashboard_at: |addr, tls| format!("🌐 Dashboard: {}://{addr}/", scheme(tls)),
     problem: figures::problem_en,
     broker_limit: figures::limit_en,
     reload: reload::en,

@@ -21,7 +21,7 @@ use crate::domain::{
 pub use alert::AlertWords;
 pub use figures::{BrokerLimit, Problem};
 pub use notify::{NotifyWords, ToldAlarm};
-pub use reload::{Counts, ReloadWords};
+pub use reload::{Counts, PageChanges, ReloadWords};
 pub use trouble::{Explanation, Trouble};
 
 /// Language of everything that users read.
@@ -52,6 +52,10 @@ impl Language {
             Self::French => &fr::WORDS,
         }
     }
+}
+
+const fn scheme(is_tls: bool) -> &'static str {
+    if is_tls { "https" } else { "http" }
 }
 
 /// One language's catalogue.
@@ -100,8 +104,8 @@ pub struct Words {
     pub alert_line: fn(AlertState, &str) -> String,
     /// Words of notifications.
     pub notify: &'static NotifyWords,
-    /// The dashboard and the API can be reached by TCP; takes the address.
-    pub dashboard_at: fn(SocketAddr) -> String,
+    /// The dashboard and the API can be reached by TCP; takes the address, and whether by TLS.
+    pub dashboard_at: fn(SocketAddr, bool) -> String,
     /// What is wrong with the daemon.
     pub problem: fn(Problem<'_>) -> String,
     /// What the broker can't do.

@@ -15,6 +15,8 @@ pub struct Gauges(Mutex<Shown>);
 struct Shown {
     connected: bool,
     since: Option<DateTime<Utc>>,
+    /// Connections that were made.
+    connections: u64,
     limits: Vec<BrokerLimit>,
 }
 
@@ -24,6 +26,7 @@ impl Gauges {
         let mut shown = self.lock();
         if shown.since.is_none() || shown.connected != connected {
             (shown.connected, shown.since) = (connected, Some(now));
+            shown.connections += u64::from(connected);
         }
     }
 
@@ -40,6 +43,11 @@ impl Gauges {
     /// Time since which the connection has stood, or has not; `None` before the gateway's first start.
     pub fn since(&self) -> Option<DateTime<Utc>> {
         self.lock().since
+    }
+
+    /// Connections to the broker that were made in this run of the daemon.
+    pub fn connections(&self) -> u64 {
+        self.lock().connections
     }
 
     /// What the broker last connected to said that it can't do.
@@ -68,5 +76,6 @@ mod tests {
         gauges.show(true, at(3));
         gauges.show(true, at(4));
         assert_eq!((gauges.connected(), gauges.since()), (true, Some(at(3))));
+        assert_eq!(gauges.connections(), 1);
     }
 }

@@ -27,6 +27,7 @@ use self::job::{Job, JobResult, Question, Slowness};
 use self::upkeep::UpkeepTimer;
 use super::Prepared;
 use super::backlog::{self, Backlog, BacklogItem};
+use super::gauges::StoreGauges;
 use super::growth::Growth;
 use super::ledger::{Backend, Ledger, LedgerReader};
 use super::push::Push;
@@ -63,6 +64,7 @@ pub struct Writer {
     gateway: Option<Route<PushAlerts>>,
     cursors: Arc<Cursors>,
     stored: AlertsStored,
+    gauges: Arc<StoreGauges>,
     /// The ledger, opened by the first commit; `None` while a commit runs.
     ledger: Option<Box<dyn Ledger>>,
     /// Reading end of the ledger, opened by the first query.
@@ -112,6 +114,7 @@ impl Writer {
                 gateway: gateway.clone(),
                 cursors: cursors.clone(),
                 stored: stored.clone(),
+                gauges: prepared.gauges.clone(),
                 ledger: None,
                 reader: None,
                 read_trouble_logged: false,
@@ -189,13 +192,16 @@ impl Writer {
     fn finish_job(&mut self, mut done: JobResult, ctx: &mut Context<Self>) {
         self.env.fault_point();
         self.phase = Phase::Idle;
-        self.commit_began = None;
+        let took = self.commit_began.take().map(|began| began.elapsed()).unwrap_or_default();
         self.ledger = done.ledger;
         // Those that were not answered come before those asked meanwhile.
         done.questions.append(&mut self.questions);
         self.questions = done.questions;
         match done.result {
-            Ok(()) => self.finish_commit(&done.items, ctx),
+            Ok(()) => {
+                self.gauges.count(&done.items, took);
+                self.finish_commit(&done.items, ctx);
+            }
             Err(error) if error.is_transient => self.pause(&error.message, ctx),
             Err(error) => self.env.fail::<Self>(ctx, error.message),
         }

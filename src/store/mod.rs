@@ -11,6 +11,7 @@
 
 mod actor;
 mod backlog;
+mod gauges;
 mod growth;
 mod history;
 mod ledger;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use actor::Writer;
+pub use gauges::{StoreCounts, StoreGauges};
 pub use growth::{Growth, GrowthFigures};
 pub use history::{
     AlertFilter, BucketColumns, BucketQuery, BucketSource, BucketValues, QueryError, ReadingFilter,
@@ -47,11 +49,18 @@ pub struct Prepared {
     pub(in crate::store) durability: Durability,
     progress: Progress,
     hours: SharedHours,
+    gauges: Arc<StoreGauges>,
     growth: Growth,
     is_deleting: bool,
 }
 
 impl Prepared {
+    /// Counts of what the writer commits.
+    #[must_use]
+    pub fn gauges(&self) -> Arc<StoreGauges> {
+        self.gauges.clone()
+    }
+
     /// How far the ledger reaches.
     #[must_use]
     pub const fn progress(&self) -> Progress {
@@ -95,7 +104,8 @@ pub fn prepare(settings: Settings, receivers: &[&str]) -> Result<Prepared, Legac
     legacy::take_over(&left, &mut *ledger)?;
     let progress = ledger.progress()?;
     drop(ledger);
-    Ok(Prepared { backend, durability, progress, hours, growth, is_deleting })
+    let gauges = Arc::default();
+    Ok(Prepared { backend, durability, progress, hours, gauges, growth, is_deleting })
 }
 
 /// `sensor_data.db` → `sensor_data.db.alerts`

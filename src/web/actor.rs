@@ -73,12 +73,17 @@ impl Web {
             .map_err(|error| format!("can't open the API's socket {}: {error}", path.display()))?;
         let mut listeners = vec![(Listener::Unix(socket), Door::Local)];
         if let Some(listen) = settings.listen {
-            let door = match &settings.token {
-                None => Door::Loopback,
-                Some(token) => Door::Token(token.read().map_err(|error| {
-                    format!("can't read the API's token: {error}; correct [web]")
-                })?),
-            };
+            let token = settings.token.as_ref().map(|token| {
+                let read = token.read();
+                read.map_err(|error| format!("can't read the API's token: {error}; correct [web]"))
+            });
+            let door = Door::Tcp { token: token.transpose()? };
+            if let Some(tls) = &settings.tls {
+                let read = settings.certificate.read(tls);
+                read.map_err(|error| {
+                    format!("can't use the page's certificate: {error}; correct [web]")
+                })?;
+            }
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             let listener = open_tcp(listen, &mut kept).map_err(|error| {
                 format!("the API can't listen on {listen}: {error}; correct web.listen")
@@ -95,7 +100,8 @@ impl Web {
             if let Listener::Tcp(tcp) = &listener {
                 self.tell_address(tcp.local_addr()?);
             }
-            let server = server(listener, shared(&self.settings, door, self.hub.clone()))?;
+            let api = shared(&self.settings, door, self.hub.clone());
+            let server = server(listener, &self.settings, api)?;
             self.servers.push(server.handle());
             // Outlives this incarnation, so that it can still be told to stop.
             let end = actix_rt::spawn(server);
@@ -110,7 +116,7 @@ impl Web {
 
     fn tell_address(&self, address: SocketAddr) {
         if self.settings.address.set(address).is_ok() {
-            log::info!(target: "vigie::web", "{}", (self.settings.words.dashboard_at)(address));
+            log::info!(target: "vigie::web", "{}", (self.settings.words.dashboard_at)(address, self.settings.tls.is_some()));
         }
     }
 }
@@ -132,7 +138,7 @@ fn open_tcp(listen: SocketAddr, kept: &mut Option<TcpListener>) -> io::Result<Tc
     listener.try_clone()
 }
 
-fn server(listener: Listener, api: web::Data<Api>) -> io::Result<Server> {
+fn server(listener: Listener, settings: &Settings, api: web::Data<Api>) -> io::Result<Server> {
     let server = HttpServer::new(move || {
         App::new().app_data(api.clone()).wrap(middleware::from_fn(admit)).configure(configure)
     })
@@ -146,6 +152,9 @@ fn server(listener: Listener, api: web::Data<Api>) -> io::Result<Server> {
     .shutdown_timeout(STOP_AT_MOST_SECONDS)
     .disable_signals();
     let server = match listener {
+        Listener::Tcp(tcp) if settings.tls.is_some() => {
+            server.listen_openssl(tcp, settings.certificate.acceptor()?)?
+        }
         Listener::Tcp(tcp) => server.listen(tcp)?,
         Listener::Unix(unix) => server.listen_uds(unix)?,
     };

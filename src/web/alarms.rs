@@ -14,7 +14,7 @@ use super::CLI_AGENT;
 use super::answers::{blocking, error, whole_body};
 use super::guard::Door;
 use super::input::{self, AlertsQuery, Verb};
-use super::routes::{ANSWER_PATIENCE, Shared};
+use super::routes::{self, ANSWER_PATIENCE, Shared};
 use crate::domain::{AlarmName, AlarmView, Refused, Via};
 use crate::messages::Operate;
 use crate::wire::AlarmJson;
@@ -97,11 +97,11 @@ pub(super) async fn change(
         Ok(body) => body,
         Err(refused) => return refused,
     };
-    let via = via(&request, &api.door);
+    let (via, user) = (via(&request, &api.door), routes::visitor(&request).and_then(|it| it.user));
     let action = id
         .parse::<AlarmName>()
         .map_err(|error| error.to_string())
-        .and_then(|alarm| input::action(verb, alarm, &body, Utc::now(), via));
+        .and_then(|alarm| input::action(verb, alarm, user.as_deref(), &body, Utc::now(), via));
     let action = match action {
         Ok(action) => action,
         Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, why),

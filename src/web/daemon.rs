@@ -1,12 +1,12 @@
 //! How the daemon is, its reload, and the description of this API.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::answers::{error, refusal};
 use super::guard;
-use super::routes::{OPENAPI, RELOAD_AT_MOST, Shared};
+use super::routes::{self, OPENAPI, RELOAD_AT_MOST, Shared};
 use crate::messages::{Reload, ReloadAnswer};
 use crate::supervisor::RequestError;
 
@@ -14,8 +14,8 @@ pub(super) async fn openapi() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(OPENAPI)
 }
 
-pub(super) async fn status(api: Shared) -> HttpResponse {
-    match guard::admit_owner(&api.door) {
+pub(super) async fn status(request: HttpRequest, api: Shared) -> HttpResponse {
+    match guard::admit_owner(routes::visitor(&request).as_ref()) {
         Ok(()) => HttpResponse::Ok().json((api.settings.status)()),
         Err(denied) => refusal(denied),
     }
@@ -30,8 +30,8 @@ pub(super) async fn broker(api: Shared) -> HttpResponse {
 }
 
 /// One that is asked for while the daemon starts waits for its turn.
-pub(super) async fn reload(api: Shared) -> HttpResponse {
-    if let Err(denied) = guard::admit_owner(&api.door) {
+pub(super) async fn reload(request: HttpRequest, api: Shared) -> HttpResponse {
+    if let Err(denied) = guard::admit_owner(routes::visitor(&request).as_ref()) {
         return refusal(denied);
     }
     match api.settings.reload.request(Reload, RELOAD_AT_MOST).await {

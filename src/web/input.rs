@@ -40,14 +40,16 @@ struct Body {
 pub(super) fn action(
     verb: Verb,
     alarm: AlarmName,
+    user: Option<&str>,
     body: &[u8],
     at: DateTime<Utc>,
     via: Via,
 ) -> Result<OperatorAction, String> {
     let body: Body = serde_json::from_slice(body)
         .map_err(|error| format!("the body is not what is asked for: {error}"))?;
-    let by = body.by.ok_or("`by` is missing: say who you are")?;
-    let operator = Operator::new(&by, body.why.as_deref()).map_err(|error| error.to_string())?;
+    // Nobody who is logged in acts in another's name.
+    let by = user.or(body.by.as_deref()).ok_or("`by` is missing: say who you are")?;
+    let operator = Operator::new(by, body.why.as_deref()).map_err(|error| error.to_string())?;
     if verb != Verb::Shelve && (body.r#for.is_some() || body.one_shot.is_some()) {
         return Err("`for` and `one_shot` belong to `shelve`".into());
     }
@@ -136,7 +138,16 @@ mod tests {
     fn asked(verb: Verb, body: &str) -> Result<Action, String> {
         let alarm = "warm/T".parse().unwrap();
         let at = DateTime::UNIX_EPOCH;
-        action(verb, alarm, body.as_bytes(), at, Via::Api).map(|action| action.what)
+        action(verb, alarm, None, body.as_bytes(), at, Via::Api).map(|action| action.what)
+    }
+
+    #[test]
+    fn a_user_acts_in_his_own_name() {
+        for body in ["{}", "{\"by\":\"mallory\"}"] {
+            let (alarm, at) = ("warm/T".parse().unwrap(), DateTime::UNIX_EPOCH);
+            let asked = action(Verb::Ack, alarm, Some("anne"), body.as_bytes(), at, Via::Api);
+            assert_eq!(&*asked.unwrap().operator.by, "anne", "{body}");
+        }
     }
 
     #[test]

@@ -10,31 +10,43 @@
 //! concerns the daemon itself (`guard`). Never: a listener beyond loopback without a token, a body larger
 //! than [`LARGEST_BODY`], or a wait without an end.
 
+mod access;
 mod actor;
 mod alarms;
 mod answers;
 mod assets;
 mod client;
+mod cookie;
 mod daemon;
 pub mod figures;
 mod guard;
 mod history;
 mod input;
 mod live;
+mod login;
+pub mod metrics;
+mod password;
+mod probes;
 pub mod report;
 mod routes;
 mod sensors;
+mod session;
+mod throttle;
+mod tls;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+pub use access::Access;
 pub use actor::Web;
 pub use client::{AskError, operate, reload, status};
 pub use history::ReadingsAsked;
 pub use input::AlertsAsked;
 pub use live::LiveSource;
+pub use password::hash_password;
+pub use tls::Certificate;
 
-use crate::config::{SecretSource, TimeStyle};
+use crate::config::{SecretSource, ServerTls, TimeStyle};
 use crate::domain::AlarmView;
 use crate::locale::Words;
 use crate::messages::{Operate, Reload};
@@ -71,6 +83,9 @@ pub type ReadReadings =
 /// Reads the last hour of the series with these indexes of the live feed, as JSON; blocks its thread.
 pub type ReadSparklines = dyn Fn(&[u32]) -> Result<serde_json::Value, String> + Send + Sync;
 
+/// Reads the figures of `/metrics` that the report of the pages lacks; waits for nobody.
+pub type ReadMetrics = dyn Fn() -> metrics::ScrapeFigures + Send + Sync;
+
 /// What the API is made from.
 #[derive(Clone)]
 pub struct Settings {
@@ -80,6 +95,14 @@ pub struct Settings {
     pub listen: Option<std::net::SocketAddr>,
     /// Token that requests by TCP must carry; `None` lets everyone in.
     pub token: Option<SecretSource>,
+    /// Files of the certificate; `None` for plain HTTP.
+    pub tls: Option<ServerTls>,
+    /// The certificate in use, once it has been read.
+    pub certificate: Arc<Certificate>,
+    /// Accounts and sessions.
+    pub access: Arc<Access>,
+    /// Reverse proxies whose word on a request's origin counts.
+    pub proxies: Vec<std::net::IpAddr>,
     /// Told where it listens.
     pub address: Arc<OnceLock<std::net::SocketAddr>>,
     /// Notation of timestamps.
@@ -98,6 +121,8 @@ pub struct Settings {
     pub sample: Arc<dyn Fn() + Send + Sync>,
     /// Reads the state of the daemon.
     pub status: Arc<ReadStatus>,
+    /// Reads what `/metrics` shows besides.
+    pub metrics: Arc<ReadMetrics>,
     /// Route for a reload of the configuration.
     pub reload: Route<Reload>,
     /// Route for operators' actions.

@@ -9,16 +9,19 @@ use std::time::Duration;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::guard::{Any, Get, Head};
-use actix_web::http::{StatusCode, header};
+use actix_web::http::header::{self, HeaderName};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, Route, web};
 use tokio::sync::Semaphore;
 
 use super::answers::{error, refusal};
-use super::guard::{self, Asking, Denied, Door, Visitor};
+use super::guard::{self, Asking, Denied, Door, Need, Visitor};
 use super::input::Verb;
 use super::live::Hub;
-use super::{LARGEST_BODY, Settings, alarms, assets, daemon, history, live, sensors};
+use super::{
+    LARGEST_BODY, Settings, alarms, assets, daemon, history, live, login, probes, sensors,
+};
 
 /// How long its answer may take: its turn, and a commit on a busy disk.
 pub(super) const ANSWER_PATIENCE: Duration = Duration::from_secs(35);
@@ -55,16 +58,20 @@ pub(super) enum Endpoint {
     Readings,
     Sparklines,
     Change(Verb),
+    Session,
+    LogIn,
+    LogOut,
 }
 
 const STATUS: &str = "/api/v1/status";
 const SYSTEM: &str = "/api/v1/system";
 const LIVE: &str = "/api/v1/live";
+const SESSION: &str = "/api/v1/session";
 
 /// What waits for nobody.
 const NEED_NO_SLOT: [&str; 3] = [STATUS, SYSTEM, LIVE];
 
-pub(super) const ROUTES: [(&str, Endpoint); 18] = [
+pub(super) const ROUTES: [(&str, Endpoint); 21] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
@@ -83,10 +90,10 @@ pub(super) const ROUTES: [(&str, Endpoint); 18] = [
     ("/api/v1/alarms/{id}/out-of-service", Endpoint::Change(Verb::OutOfService)),
     ("/api/v1/alarms/{id}/return-to-service", Endpoint::Change(Verb::ReturnToService)),
     ("/api/v1/alarms/{id}/reset", Endpoint::Change(Verb::Reset)),
+    (SESSION, Endpoint::Session),
+    (SESSION, Endpoint::LogIn),
+    (SESSION, Endpoint::LogOut),
 ];
-
-/// Below this everything is the API's, and asks who one is.
-const API: &str = "/api/";
 
 pub(super) const OPENAPI: &str = include_str!("openapi.json");
 
@@ -103,11 +110,17 @@ pub(super) type Shared = web::Data<Api>;
 /// Everything that is served.
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config.app_data(web::PayloadConfig::new(LARGEST_BODY));
-    for (path, endpoint) in ROUTES {
-        let only = format!("this path answers {} only", endpoint.method().to_uppercase());
-        let resource = web::resource(path).route(endpoint.route());
+    // Endpoints of one path stand together.
+    for of_path in ROUTES.chunk_by(|(path, _), (next, _)| path == next) {
+        let methods: Vec<_> =
+            of_path.iter().map(|(_, endpoint)| endpoint.method().to_uppercase()).collect();
+        let only = format!("this path answers {} only", methods.join(", "));
+        let resource = web::resource(of_path[0].0);
+        let resource =
+            of_path.iter().fold(resource, |it, (_, endpoint)| it.route(endpoint.route()));
         config.service(resource.default_service(wrong_method(only)));
     }
+    probes::configure(config);
     let page = web::resource("/").route(read_only(web::to(page)));
     config.service(page.default_service(wrong_method("the page is only read".to_owned())));
     let file = web::resource("/a/{hash}/{path:.*}").route(read_only(web::to(file)));
@@ -115,11 +128,11 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     config.default_service(web::to(nothing_here));
 }
 
-fn read_only(route: Route) -> Route {
+pub(super) fn read_only(route: Route) -> Route {
     route.guard(Any(Get()).or(Head()))
 }
 
-fn wrong_method(why: String) -> Route {
+pub(super) fn wrong_method(why: String) -> Route {
     web::to(move || {
         let refused = error(StatusCode::METHOD_NOT_ALLOWED, &why);
         async move { refused }
@@ -145,7 +158,8 @@ async fn file(request: HttpRequest, place: web::Path<(String, String)>) -> HttpR
 impl Endpoint {
     pub const fn method(self) -> &'static str {
         match self {
-            Self::Reload | Self::Change(_) => "post",
+            Self::Reload | Self::Change(_) | Self::LogIn => "post",
+            Self::LogOut => "delete",
             _ => "get",
         }
     }
@@ -158,6 +172,9 @@ impl Endpoint {
             Self::Alarms => web::get().to(alarms::alarms),
             Self::Alarm => web::get().to(alarms::alarm),
             Self::Alerts => web::get().to(alarms::alerts),
+            Self::Session => web::get().to(login::who),
+            Self::LogIn => web::post().to(login::log_in),
+            Self::LogOut => web::delete().to(login::log_out),
             Self::Live => web::get().to(live::serve),
             Self::Sensors => web::get().to(sensors::sensors),
             Self::System => web::get().to(daemon::system),
@@ -179,11 +196,13 @@ pub(super) async fn admit(
     let Some(api) = request.app_data::<Shared>().cloned() else {
         return Ok(request.into_response(HttpResponse::InternalServerError()));
     };
-    let visitor = match is_admitted(&request, &api.door) {
+    let visitor = match is_admitted(&request, &api) {
         Ok(visitor) => visitor,
         Err(denied) => return Ok(request.into_response(refusal(denied))),
     };
-    request.extensions_mut().insert(visitor);
+    if let Some(visitor) = visitor {
+        request.extensions_mut().insert(visitor);
+    }
     let _slot = if NEED_NO_SLOT.contains(&request.path()) {
         None
     } else {
@@ -198,20 +217,31 @@ pub(super) async fn admit(
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-fn is_admitted(request: &ServiceRequest, door: &Door) -> Result<Visitor, Denied> {
+fn is_admitted(request: &ServiceRequest, api: &Api) -> Result<Option<Visitor>, Denied> {
+    let access = &api.settings.access;
+    let key = login::session_key(request.headers());
+    let session = key.and_then(|key| Some((key, access.find(&key)?)));
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let hosts = request.headers().get_all(header::HOST);
     let hosts: Vec<_> = hosts.map(|host| host.to_str().unwrap_or_default()).collect();
     let asking = Asking {
+        need: Need::of(request.path(), request.method().is_safe()),
         hosts: &hosts,
         authorization: header(header::AUTHORIZATION),
         origin: header(header::ORIGIN),
-        is_page: !request.path().starts_with(API),
+        session: session.as_ref(),
+        fetch_site: header(HeaderName::from_static("sec-fetch-site")),
         is_change: !request.method().is_safe(),
+        is_post: request.method() == Method::POST,
         is_upgrade: request.headers().contains_key(header::UPGRADE),
         content_type: header(header::CONTENT_TYPE),
     };
-    guard::admit(door, asking)
+    guard::admit(&api.door, access.is_open(), asking)
+}
+
+/// Who asks, as the guard has found; `None` for a stranger.
+pub(super) fn visitor(request: &HttpRequest) -> Option<Visitor> {
+    request.extensions().get::<Visitor>().cloned()
 }
 
 /// The handlers' state for one door.

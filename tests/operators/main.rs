@@ -14,6 +14,8 @@ mod figures;
 mod history;
 mod kills;
 mod live;
+mod login;
+mod metrics;
 mod mqtt;
 mod plant;
 mod reload;

@@ -18,7 +18,7 @@ mod mosquitto;
 mod mqtt;
 pub mod names;
 pub mod numbered;
-mod process;
+pub mod process;
 pub mod readings;
 pub mod smtp;
 pub mod subscriber;

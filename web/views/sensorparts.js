@@ -140,15 +140,17 @@ export function alarmTable(context, show) {
     body);
   const note = h("p", { class: "muted" });
   const element = h("section", null, h("h2", null, w.alarmsTitle, " ", count), h("div", { class: "scroll", tabIndex: -1 }, table), note);
-  let drawn = "";
+  let drawn = { key: "", minute: 0 };
   return {
     element,
     /** @param {AlarmSpan[]} spans @param {{ from: number, to: number }} shown @param {boolean} isCut */
     update(spans, { from, to }, isCut) {
       const found = overlapping(spans, from, to).reverse();
+      // Those that stand go on by the minute; not under somebody's fingers.
+      const minute = body.contains(document.activeElement) ? drawn.minute : Math.floor(context.state.link.now() / 60_000);
       const key = JSON.stringify([found, isCut]);
-      if (key === drawn) return;
-      drawn = key;
+      if (key === drawn.key && minute === drawn.minute) return;
+      drawn = { key, minute };
       text(count, w.alarmsShown(found.length));
       table.hidden = found.length === 0;
       fill(body, found.slice(0, MAX_ROWS).map((span) => alarmRow(span, context, show)));
@@ -157,7 +159,7 @@ export function alarmTable(context, show) {
     },
     /** @param {string} why */
     failed(why) {
-      drawn = "";
+      drawn.key = "";
       text(note, context.words.common.failed(why));
     },
   };

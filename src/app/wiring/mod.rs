@@ -16,10 +16,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use super::Options;
 use super::fleet::Fleet;
+use super::metrics::ReloadGauges;
 use super::receivers;
 use super::reload::Reloader;
 use super::stores::Stores;
@@ -86,6 +88,7 @@ struct Common {
     /// A route has its room; clones share it.
     store: Route<Store>,
     measured: Route<Measured>,
+    started: DateTime<Utc>,
 }
 
 impl Common {
@@ -128,6 +131,7 @@ pub(super) fn wire(
         health: Arc::default(),
         store: storage::store(&boxes),
         measured,
+        started: Utc::now(),
         config,
         options,
     };
@@ -135,10 +139,12 @@ pub(super) fn wire(
     let receivers = receivers::settings(&common.config, &boxes.storage, &stored, &runbooks);
     let gateway = brokers::gateway_settings(&common, evaluated.num_sensors);
     let report = control::reporting(&common, &gateway, &receivers);
-    let web = control::web_settings(&common, &boxes, report);
+    let reloads = Arc::new(ReloadGauges::new(common.started));
+    let figures = control::counting(&common, &gateway, storage.gauges(), reloads.clone());
+    let web = control::web_settings(&common, &boxes, report, figures);
     let (web_address, reload) = (web.address.clone(), web.reload.clone());
     let evaluator = evaluation::settings(&common, &boxes, evaluated, reopen_alerts_file);
-    let reloader = control::reloader(&common, &boxes, &group, fleet, runbooks);
+    let reloader = control::reloader(&common, &boxes, &group, fleet, runbooks, &web, reloads);
     let to_gateway = brokers::gateway_routes(&boxes);
     let push = storage::push(&boxes);
     let mut tree = Tree::new()

@@ -11,6 +11,8 @@
 
 mod frames;
 mod hub;
+#[cfg(test)]
+mod page_tests;
 mod protocol;
 mod session;
 #[cfg(test)]
@@ -70,7 +72,7 @@ pub(super) async fn serve(
     match actix_ws::handle(&request, payload) {
         Ok((response, socket, messages)) => {
             let messages = messages.max_frame_size(LARGEST_FRAME);
-            actix_web::rt::spawn(session::run(api.hub.clone(), visitor, socket, messages));
+            actix_web::rt::spawn(session::run(api.clone(), visitor, socket, messages));
             response
         }
         Err(why) => {

@@ -13,7 +13,9 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::frames;
 use super::hub::{Built, Hub};
 use super::protocol::{Ask, Feed, Heard, Next, Refusal, TICK};
+use crate::web::Access;
 use crate::web::guard::Visitor;
+use crate::web::routes::Shared;
 
 /// How long a client may take to make room for a frame.
 const SEND_WITHIN: Duration = Duration::from_secs(10);
@@ -34,11 +36,14 @@ enum End {
     Refused(Refusal),
     /// There are as many as there may be.
     Full,
+    /// The client's session has ended.
+    LoggedOut,
     /// The daemon stops.
     Stopped,
 }
 
 struct Client {
+    access: Arc<Access>,
     hub: Arc<Hub>,
     visitor: Visitor,
     socket: Session,
@@ -50,12 +55,14 @@ struct Client {
 }
 
 /// Serves one client until its end.
-pub(super) async fn run(hub: Arc<Hub>, visitor: Visitor, socket: Session, messages: MessageStream) {
+pub(super) async fn run(api: Shared, visitor: Visitor, socket: Session, messages: MessageStream) {
+    let (hub, access) = (api.hub.clone(), api.settings.access.clone());
     let Some(_place) = hub.place() else { return close(socket, End::Full).await };
     let now = hub.now();
     let stopping = hub.stopping();
     let feed = Feed::new(now);
-    let mut client = Client { hub, visitor, socket, feed, heard_at: now, pinged_at: now, stopping };
+    let mut client =
+        Client { access, hub, visitor, socket, feed, heard_at: now, pinged_at: now, stopping };
     let end = client.serve(messages).await;
     close(client.socket, end).await;
 }
@@ -64,6 +71,7 @@ async fn close(socket: Session, end: End) {
     let (code, why) = match end {
         End::Gone => return,
         End::Refused(refusal) => (CloseCode::Policy, refusal.to_string()),
+        End::LoggedOut => (CloseCode::Policy, "the session has ended: log in again".to_owned()),
         End::Full => (CloseCode::Again, "32 feeds are open already: try again later".to_owned()),
         End::Stopped => (CloseCode::Away, "the daemon stops".to_owned()),
     };
@@ -120,6 +128,9 @@ impl Client {
     }
 
     async fn tick(&mut self) -> Result<(), End> {
+        if !self.access.holds(&self.visitor) {
+            return Err(End::LoggedOut);
+        }
         let now = self.hub.now();
         if now.saturating_sub(self.heard_at) >= PONG_WITHIN {
             return Err(End::Gone);
