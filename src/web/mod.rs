@@ -5,10 +5,10 @@
 //! judged nor how they are stored: `app/` gives it what it asks.
 //!
 //! Holds always: it answers from the first phase of the start to the last of the stop, and how the daemon is
-//! whatever storage and the broker do; a change is answered when it is committed; by TCP nothing is answered
-//! without the token, where there is one, and without one only to who means this machine, and nothing that
-//! concerns the daemon itself (`guard`). Never: a listener beyond loopback without a token, a body larger
-//! than [`LARGEST_BODY`], or a wait without an end.
+//! whatever storage and the broker do; a change is answered when it is committed; by TCP nothing but the page, the
+//! login and `/-/healthy` is answered without a session or the token, where there are users or a token, and without
+//! either only to who means this machine, and nothing that concerns the daemon itself (`guard`).
+//! Never: a door that is open beyond loopback, a body larger than [`LARGEST_BODY`], or a wait without an end.
 
 mod access;
 mod actor;
@@ -83,7 +83,7 @@ pub struct Settings {
     pub database: PathBuf,
     /// By TCP too; port 0 takes a free one, and keeps it through restarts.
     pub listen: Option<std::net::SocketAddr>,
-    /// Token that requests by TCP must carry; `None` lets everyone in.
+    /// Token that gives full rights by TCP.
     pub token: Option<SecretSource>,
     /// Files of the certificate; `None` for plain HTTP.
     pub tls: Option<ServerTls>,
