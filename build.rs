@@ -70,7 +70,8 @@ fn add_folder(folder: &Path, prefix: &str, files: &mut Files) -> io::Result<()> 
         let path = format!("{prefix}{name}");
         if name.starts_with('.') {
             continue;
-        } else if entry.path().is_dir() {
+        }
+        if entry.path().is_dir() {
             add_folder(&entry.path(), &format!("{path}/"), files)?;
         } else if mime(&name).is_some() {
             files.insert(path, fs::read(entry.path())?);
@@ -112,14 +113,15 @@ fn embed(files: &Files, hash: &str, out: &Path) -> io::Result<()> {
     let mut table = format!("const HASH: &str = {hash:?};\n\nstatic FILES: &[Asset] = &[\n");
     for (number, (path, bytes)) in files.iter().enumerate() {
         let Some(mime) = mime(path) else { continue };
-        let plain = out.join(format!("asset-{number}"));
-        let gzip = out.join(format!("asset-{number}.gz"));
-        fs::write(&plain, bytes)?;
-        fs::write(&gzip, compressed(bytes)?)?;
+        fs::write(out.join(format!("asset-{number}")), bytes)?;
+        fs::write(out.join(format!("asset-{number}.gz")), compressed(bytes)?)?;
+        let included = |end: &str| {
+            format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/asset-{number}{end}\"))")
+        };
+        let (plain, gzip) = (included(""), included(".gz"));
         let _ = writeln!(
             table,
-            "    Asset {{ path: {path:?}, mime: {mime:?}, plain: include_bytes!({plain:?}), \
-             gzip: include_bytes!({gzip:?}) }},"
+            "    Asset {{ path: {path:?}, mime: {mime:?}, plain: {plain}, gzip: {gzip} }},"
         );
     }
     table.push_str("];\n");

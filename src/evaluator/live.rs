@@ -171,7 +171,7 @@ impl LiveTable {
         let table = &mut *guard;
         table.version += 1;
         let of_series = !series.is_empty();
-        for (key, view) in series {
+        for (key, view) in &series {
             table.series.set(table.version, key, view);
         }
         let mut of_alarms = false;

@@ -156,15 +156,15 @@ impl Topics {
         topics.sort_by(|(a_name, a), (b_name, b)| {
             b.per_second.total_cmp(&a.per_second).then_with(|| a_name.cmp(b_name))
         });
-        let shown = |(name, topic): (&Box<str>, &Topic)| TopicActivity {
+        let shown = topics.into_iter().take(at_most).map(|(name, topic)| TopicActivity {
             topic: name.to_string(),
             per_second: topic.per_second,
             last_at: topic.last_at,
             payload: text(&topic.payload, topic.is_cut),
             is_cut: topic.is_cut,
             is_retained: topic.is_retained,
-        };
-        topics.into_iter().take(at_most).map(shown).collect()
+        });
+        shown.collect()
     }
 }
 

@@ -86,7 +86,7 @@ impl WebSocket {
         match payload.len() {
             short @ 0..126 => frame.push(0x80 | u8::try_from(short).expect("short")),
             long => {
-                frame.push(0x80 | 126);
+                frame.push(0xfe);
                 frame.extend(u16::try_from(long).expect("not that long").to_be_bytes());
             }
         }

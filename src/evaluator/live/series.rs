@@ -130,9 +130,9 @@ impl SeriesTable {
     }
 
     /// Updates one row.
-    pub fn set(&mut self, version: u64, key: SeriesKey, view: SeriesView) {
-        if let Some(index) = self.index_of(version, &key, &view) {
-            self.update(version, index, &view);
+    pub fn set(&mut self, version: u64, key: &SeriesKey, view: &SeriesView) {
+        if let Some(index) = self.index_of(version, key, view) {
+            self.update(version, index, view);
         }
         self.tidy();
     }

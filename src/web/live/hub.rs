@@ -63,7 +63,7 @@ pub(super) enum Built {
     /// In one part.
     One { version: u64, frame: Arc<str> },
     /// The first part, and those that follow.
-    Many { version: u64, first: String, rest: Parts },
+    Many { version: u64, first: String, rest: Box<Parts> },
 }
 
 impl Figures {
@@ -175,7 +175,7 @@ impl Hub {
         let mut rest = state.parts();
         let first = rest.next_part(Self::wall()).unwrap_or_default();
         if !rest.is_at_end() {
-            return Built::Many { version, first, rest };
+            return Built::Many { version, first, rest: Box::new(rest) };
         }
         let frame: Arc<str> = first.into();
         frames.truncate(FRAMES_KEPT - 1);

@@ -11,6 +11,8 @@
 
 mod frames;
 mod hub;
+#[cfg(test)]
+mod page_tests;
 mod protocol;
 mod session;
 #[cfg(test)]

@@ -22,7 +22,7 @@ const PART: usize = 700;
 
 const TIMES: TimeStyle = TimeStyle { naive: false, zone: chrono_tz::Tz::UTC };
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     /// A sensor measures something, somewhere.
     Measure {
