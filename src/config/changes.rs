@@ -222,10 +222,11 @@ impl Keys {
     }
 
     fn storage(&mut self, old: &StorageConfig, new: &StorageConfig) {
-        let StorageConfig { path, durability, rejected_keep } = old;
+        let StorageConfig { path, durability, rejected_keep, retention } = old;
         self.differ("storage.path", *path != new.path);
         self.differ("storage.durability", *durability != new.durability);
         self.differ("storage.rejected_keep", *rejected_keep != new.rejected_keep);
+        self.differ("storage.retention", *retention != new.retention);
     }
 }
 

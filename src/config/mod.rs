@@ -29,6 +29,7 @@ mod receiver_channels;
 mod receiver_mail;
 mod receiver_model;
 mod receivers;
+mod retention;
 mod rule_kinds;
 pub mod rule_tests;
 mod rule_texts;

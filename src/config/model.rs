@@ -234,6 +234,25 @@ pub struct StorageConfig {
     pub durability: Durability,
     /// How many rejected messages are kept, and how many refused actions; older messages are only counted.
     pub rejected_keep: u64,
+    /// What is deleted when; `None` deletes nothing ever.
+    pub retention: Option<RetentionConfig>,
+}
+
+/// Ages at which what is stored is deleted, counted from its arrival; `None` keeps it for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// Age of readings.
+    pub raw: Option<Duration>,
+    /// Age of buckets of a minute.
+    pub minute: Option<Duration>,
+    /// Age of buckets of 15 minutes; not less than `minute`.
+    pub quarter: Option<Duration>,
+    /// Age of buckets of an hour; not less than `quarter`.
+    pub hour: Option<Duration>,
+    /// Age of alert events and of operators' actions.
+    pub alerts: Option<Duration>,
+    /// Size of the database in bytes above which the oldest readings go before their age; `None` for no bound.
+    pub max_size: Option<u64>,
 }
 
 /// What a commit survives.

@@ -20,6 +20,7 @@ mod cookie;
 mod daemon;
 pub mod figures;
 mod guard;
+mod history;
 mod input;
 mod live;
 mod login;
@@ -39,6 +40,7 @@ use std::sync::{Arc, OnceLock};
 pub use access::Access;
 pub use actor::Web;
 pub use client::{AskError, operate, reload, status};
+pub use history::ReadingsAsked;
 pub use input::AlertsAsked;
 pub use live::LiveSource;
 pub use password::hash_password;
@@ -75,6 +77,14 @@ pub type ReadAlerts =
 
 /// Reads the figures of `/metrics` that the report of the pages lacks; waits for nobody.
 pub type ReadMetrics = dyn Fn() -> metrics::ScrapeFigures + Send + Sync;
+
+/// Reads the buckets of a series for a chart, as JSON, or `None` for one that has never been stored; blocks its
+/// thread.
+pub type ReadReadings =
+    dyn Fn(&ReadingsAsked) -> Result<Option<serde_json::Value>, String> + Send + Sync;
+
+/// Reads the last hour of the series with these indexes of the live feed, as JSON; blocks its thread.
+pub type ReadSparklines = dyn Fn(&[u32]) -> Result<serde_json::Value, String> + Send + Sync;
 
 /// What the API is made from.
 #[derive(Clone)]
@@ -121,6 +131,10 @@ pub struct Settings {
     pub alarms: Arc<ReadAlarms>,
     /// Reads stored alert events.
     pub alerts: Arc<ReadAlerts>,
+    /// Reads history.
+    pub readings: Arc<ReadReadings>,
+    /// Reads the last hour of many series.
+    pub sparklines: Arc<ReadSparklines>,
 }
 
 /// The API's socket that belongs to a database.

@@ -19,7 +19,9 @@ use super::answers::{error, refusal};
 use super::guard::{self, Asking, Denied, Door, Need, Visitor};
 use super::input::Verb;
 use super::live::Hub;
-use super::{LARGEST_BODY, Settings, alarms, assets, daemon, live, login, probes, sensors};
+use super::{
+    LARGEST_BODY, Settings, alarms, assets, daemon, history, live, login, probes, sensors,
+};
 
 /// How long its answer may take: its turn, and a commit on a busy disk.
 pub(super) const ANSWER_PATIENCE: Duration = Duration::from_secs(35);
@@ -53,6 +55,8 @@ pub(super) enum Endpoint {
     Sensors,
     System,
     Broker,
+    Readings,
+    Sparklines,
     Change(Verb),
     Session,
     LogIn,
@@ -67,7 +71,7 @@ const SESSION: &str = "/api/v1/session";
 /// What waits for nobody.
 const NEED_NO_SLOT: [&str; 3] = [STATUS, SYSTEM, LIVE];
 
-pub(super) const ROUTES: [(&str, Endpoint); 19] = [
+pub(super) const ROUTES: [(&str, Endpoint); 21] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
@@ -78,6 +82,8 @@ pub(super) const ROUTES: [(&str, Endpoint); 19] = [
     ("/api/v1/sensors", Endpoint::Sensors),
     (SYSTEM, Endpoint::System),
     ("/api/v1/broker", Endpoint::Broker),
+    ("/api/v1/readings", Endpoint::Readings),
+    ("/api/v1/sparklines", Endpoint::Sparklines),
     ("/api/v1/alarms/{id}/ack", Endpoint::Change(Verb::Ack)),
     ("/api/v1/alarms/{id}/shelve", Endpoint::Change(Verb::Shelve)),
     ("/api/v1/alarms/{id}/unshelve", Endpoint::Change(Verb::Unshelve)),
@@ -173,6 +179,8 @@ impl Endpoint {
             Self::Sensors => web::get().to(sensors::sensors),
             Self::System => web::get().to(daemon::system),
             Self::Broker => web::get().to(daemon::broker),
+            Self::Readings => web::get().to(history::readings),
+            Self::Sparklines => web::get().to(history::sparklines),
             Self::Change(verb) => web::post().to(move |request, id, payload, api| {
                 alarms::change(verb, request, id, payload, api)
             }),

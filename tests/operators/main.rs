@@ -11,6 +11,7 @@ mod check;
 mod commands;
 mod configs;
 mod figures;
+mod history;
 mod kills;
 mod live;
 mod login;

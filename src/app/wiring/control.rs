@@ -69,10 +69,9 @@ pub(super) fn web_settings(
     counting: Counting,
 ) -> web::Settings {
     let config = &common.config;
-    let (alarms, alerts) = {
-        let reading = Arc::new(HistoryReader::new(&config.storage.path));
-        (reading.clone(), reading)
-    };
+    let (hours, live) = (common.hours.clone(), common.live.clone());
+    let history = Arc::new(HistoryReader::new(&config.storage.path, hours, live));
+    let [alarms, alerts, readings, sparklines] = std::array::from_fn(|_| history.clone());
     let clients = common.is_embedded().then(|| common.clients.clone());
     let figures = Arc::new(Figures::new(report, common.words, clients));
     web::Settings {
@@ -97,6 +96,8 @@ pub(super) fn web_settings(
         operate: intake::operate(boxes),
         alarms: Arc::new(move || alarms.alarms()),
         alerts: Arc::new(move |asked| alerts.alerts(asked)),
+        readings: Arc::new(move |asked| readings.readings(asked)),
+        sparklines: Arc::new(move |indexes| sparklines.sparklines(indexes)),
     }
 }
 

@@ -35,7 +35,7 @@ use crate::locale::Words;
 use crate::messages::{AlertsStored, BrokerAddress, Measured, Reload, Store};
 use crate::mqtt::Gateway;
 use crate::notify::SharedRunbooks;
-use crate::store::Writer;
+use crate::store::{SharedHours, Writer};
 use crate::supervisor::{Health, Mailbox, Readiness, Route, Tree};
 use crate::web::Web;
 use crate::wire::Topics;
@@ -77,6 +77,7 @@ struct Common {
     log: Arc<Log>,
     formats: Formats,
     live: Arc<LiveTable>,
+    hours: SharedHours,
     /// Where the embedded broker listens, while it does.
     embedded: watch::Receiver<Option<BrokerAddress>>,
     /// Sessions of the embedded broker.
@@ -122,6 +123,7 @@ pub(super) fn wire(
         log,
         formats: Formats::new(vec![Box::new(OriginJson::new(topics, config.times.zone))]),
         live: Arc::default(),
+        hours: storage.hours(),
         embedded,
         clients: Clients::default(),
         health: Arc::default(),
