@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
+use super::trial;
 use crate::alarms::overview;
 use crate::domain::{AlarmView, AlertState};
 use crate::store::{AlertFilter, History, StoredAlert};
-use crate::web::AlertsAsked;
+use crate::web::{AlertsAsked, RuleAsked, RuleTried};
 
 /// Reads for the API, on its threads, through connections that are kept.
 pub(super) struct HistoryReader {
@@ -47,6 +48,10 @@ impl HistoryReader {
         };
         self.history()?.alerts(&filter, each).map_err(|error| error.to_string())?;
         Ok(alerts)
+    }
+
+    pub fn try_rule(&self, asked: &RuleAsked) -> Result<RuleTried, String> {
+        trial::try_rule(&*self.history()?, asked)
     }
 
     fn history(&self) -> Result<Arc<History>, String> {

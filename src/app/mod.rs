@@ -12,6 +12,7 @@ mod receivers;
 mod reload;
 mod report;
 mod stores;
+mod trial;
 mod wiring;
 
 use std::path::PathBuf;

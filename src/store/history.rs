@@ -5,7 +5,9 @@ use std::io;
 use chrono::{DateTime, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::domain::{AlertEvent, AlertState};
+use crate::domain::{
+    AlertEvent, AlertState, Location, Quantity, Reading, SensorId, Unit, Value, time,
+};
 use crate::wire;
 
 /// Why a query ended early.
@@ -53,6 +55,21 @@ pub struct ReadingRow {
     pub timestamp: String,
     /// Whether the reading itself broke an alarm rule.
     pub alert_triggered: bool,
+}
+
+impl ReadingRow {
+    /// The reading that the row tells; `None` for a row of another program's that tells none.
+    #[must_use]
+    pub fn reading(&self) -> Option<Reading> {
+        Some(Reading {
+            sensor_id: SensorId::new(&self.sensor_id).ok()?,
+            location: Location::new(&self.location),
+            quantity: Quantity::new(&self.quantity).ok()?,
+            value: Value::new(self.value?).ok()?,
+            unit: Unit::new(&self.unit),
+            timestamp: time::parse_stored(&self.timestamp)?,
+        })
+    }
 }
 
 /// Which alert events; `Default` is all of them.

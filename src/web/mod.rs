@@ -23,6 +23,7 @@ mod live;
 pub mod report;
 mod routes;
 mod sensors;
+mod trial;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -31,6 +32,7 @@ pub use actor::Web;
 pub use client::{AskError, operate, reload, status};
 pub use input::AlertsAsked;
 pub use live::LiveSource;
+pub use trial::{RuleAsked, RuleTried};
 
 use crate::config::{SecretSource, TimeStyle};
 use crate::domain::AlarmView;
@@ -60,6 +62,9 @@ pub type ReadAlarms = dyn Fn() -> Result<Vec<AlarmView>, String> + Send + Sync;
 /// thread.
 pub type ReadAlerts =
     dyn Fn(&AlertsAsked) -> Result<Vec<(u64, serde_json::Value)>, String> + Send + Sync;
+
+/// Tries a rule on stored readings; blocks its thread, for a bounded time.
+pub type TryRule = dyn Fn(&RuleAsked) -> Result<RuleTried, String> + Send + Sync;
 
 /// What the API is made from.
 #[derive(Clone)]
@@ -94,6 +99,8 @@ pub struct Settings {
     pub operate: Route<Operate>,
     /// Reads alarms that are not at rest.
     pub alarms: Arc<ReadAlarms>,
+    /// Tries rules on stored readings.
+    pub try_rule: Arc<TryRule>,
     /// Reads stored alert events.
     pub alerts: Arc<ReadAlerts>,
 }

@@ -18,7 +18,7 @@ use super::answers::{error, refusal};
 use super::guard::{self, Asking, Denied, Door, Visitor};
 use super::input::Verb;
 use super::live::Hub;
-use super::{LARGEST_BODY, Settings, alarms, assets, daemon, live, sensors};
+use super::{LARGEST_BODY, Settings, alarms, assets, daemon, live, sensors, trial};
 
 /// How long its answer may take: its turn, and a commit on a busy disk.
 pub(super) const ANSWER_PATIENCE: Duration = Duration::from_secs(35);
@@ -52,6 +52,7 @@ pub(super) enum Endpoint {
     Sensors,
     System,
     Broker,
+    TryRule,
     Change(Verb),
 }
 
@@ -62,7 +63,7 @@ const LIVE: &str = "/api/v1/live";
 /// What waits for nobody.
 const NEED_NO_SLOT: [&str; 3] = [STATUS, SYSTEM, LIVE];
 
-pub(super) const ROUTES: [(&str, Endpoint); 16] = [
+pub(super) const ROUTES: [(&str, Endpoint); 17] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
@@ -73,6 +74,7 @@ pub(super) const ROUTES: [(&str, Endpoint); 16] = [
     ("/api/v1/sensors", Endpoint::Sensors),
     (SYSTEM, Endpoint::System),
     ("/api/v1/broker", Endpoint::Broker),
+    ("/api/v1/rules/try", Endpoint::TryRule),
     ("/api/v1/alarms/{id}/ack", Endpoint::Change(Verb::Ack)),
     ("/api/v1/alarms/{id}/shelve", Endpoint::Change(Verb::Shelve)),
     ("/api/v1/alarms/{id}/unshelve", Endpoint::Change(Verb::Unshelve)),
@@ -92,6 +94,8 @@ pub(super) struct Api {
     pub door: Door,
     pub slots: Semaphore,
     pub hub: Arc<Hub>,
+    /// One trial of a rule at a time.
+    pub trials: Arc<Semaphore>,
 }
 
 pub(super) type Shared = web::Data<Api>;
@@ -141,7 +145,7 @@ async fn file(request: HttpRequest, place: web::Path<(String, String)>) -> HttpR
 impl Endpoint {
     pub const fn method(self) -> &'static str {
         match self {
-            Self::Reload | Self::Change(_) => "post",
+            Self::Reload | Self::TryRule | Self::Change(_) => "post",
             _ => "get",
         }
     }
@@ -158,6 +162,7 @@ impl Endpoint {
             Self::Sensors => web::get().to(sensors::sensors),
             Self::System => web::get().to(daemon::system),
             Self::Broker => web::get().to(daemon::broker),
+            Self::TryRule => web::post().to(trial::try_rule),
             Self::Change(verb) => web::post().to(move |request, id, payload, api| {
                 alarms::change(verb, request, id, payload, api)
             }),
@@ -210,8 +215,8 @@ fn is_admitted(request: &ServiceRequest, door: &Door) -> Result<Visitor, Denied>
 
 /// The handlers' state for one door.
 pub(super) fn shared(settings: &Settings, door: Door, hub: Arc<Hub>) -> Shared {
-    let slots = Semaphore::new(SLOTS);
-    web::Data::from(Arc::new(Api { settings: settings.clone(), door, slots, hub }))
+    let (slots, trials) = (Semaphore::new(SLOTS), Arc::new(Semaphore::new(1)));
+    web::Data::from(Arc::new(Api { settings: settings.clone(), door, slots, hub, trials }))
 }
 
 #[cfg(test)]

@@ -45,9 +45,9 @@ pub(super) fn reporting(
 
 pub(super) fn web_settings(common: &Common, boxes: &Mailboxes, report: Reporting) -> web::Settings {
     let config = &common.config;
-    let (alarms, alerts) = {
+    let (alarms, alerts, trials) = {
         let reading = Arc::new(HistoryReader::new(&config.storage.path));
-        (reading.clone(), reading)
+        (reading.clone(), reading.clone(), reading)
     };
     let clients = common.is_embedded().then(|| common.clients.clone());
     let figures = Arc::new(Figures::new(report, common.words, clients));
@@ -66,6 +66,7 @@ pub(super) fn web_settings(common: &Common, boxes: &Mailboxes, report: Reporting
         sample: ask(&figures, Figures::sample),
         reload: boxes.reload.route::<Reload>(RELOAD_ROOM),
         operate: intake::operate(boxes),
+        try_rule: Arc::new(move |asked| trials.try_rule(asked)),
         alarms: Arc::new(move || alarms.alarms()),
         alerts: Arc::new(move |asked| alerts.alerts(asked)),
     }
