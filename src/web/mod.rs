@@ -33,6 +33,7 @@ mod sensors;
 mod session;
 mod throttle;
 mod tls;
+mod trial;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -45,6 +46,7 @@ pub use input::AlertsAsked;
 pub use live::LiveSource;
 pub use password::hash_password;
 pub use tls::Certificate;
+pub use trial::{RuleAsked, RuleTried};
 
 use crate::config::{SecretSource, ServerTls, TimeStyle};
 use crate::domain::AlarmView;
@@ -85,6 +87,9 @@ pub type ReadReadings =
 
 /// Reads the last hour of the series with these indexes of the live feed, as JSON; blocks its thread.
 pub type ReadSparklines = dyn Fn(&[u32]) -> Result<serde_json::Value, String> + Send + Sync;
+
+/// Tries a rule on stored readings; blocks its thread, for a bounded time.
+pub type TryRule = dyn Fn(&RuleAsked) -> Result<RuleTried, String> + Send + Sync;
 
 /// What the API is made from.
 #[derive(Clone)]
@@ -129,6 +134,8 @@ pub struct Settings {
     pub operate: Route<Operate>,
     /// Reads alarms that are not at rest.
     pub alarms: Arc<ReadAlarms>,
+    /// Tries rules on stored readings.
+    pub try_rule: Arc<TryRule>,
     /// Reads stored alert events.
     pub alerts: Arc<ReadAlerts>,
     /// Reads history.
