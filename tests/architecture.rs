@@ -50,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "evaluator",
             "store",
             "notify",
+            "rehearsal",
             "web",
         ],
     ),

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::Utc;
 use serde_json::{Map, Value, json};
 
+use super::trial;
 use crate::alarms::overview;
 use crate::domain::{AlarmView, AlertState};
 use crate::evaluator::LiveTable;
 use crate::store::{AlertFilter, BucketQuery, History, SharedHours, Sparklines, StoredAlert};
-use crate::web::{AlertsAsked, ReadingsAsked};
+use crate::web::{AlertsAsked, ReadingsAsked, RuleAsked, RuleTried};
 
 /// Reads for the API, on its threads, through connections that are kept.
 pub(super) struct HistoryReader {
@@ -74,6 +75,10 @@ impl HistoryReader {
         let by_index: Result<Map<_, _>, serde_json::Error> = by_index.collect();
         let series = by_index.map_err(|error| error.to_string())?;
         Ok(json!({ "t0": t0, "step": Sparklines::STEP, "series": series }))
+    }
+
+    pub fn try_rule(&self, asked: &RuleAsked) -> Result<RuleTried, String> {
+        trial::try_rule(&*self.history()?, asked)
     }
 
     fn history(&self) -> Result<Arc<History>, String> {

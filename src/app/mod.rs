@@ -13,6 +13,7 @@ mod receivers;
 mod reload;
 mod report;
 mod stores;
+mod trial;
 mod wiring;
 
 use std::path::PathBuf;

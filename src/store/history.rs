@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::rollups::{Bucket, Columns, MINUTE_MS, Tier};
-use crate::domain::{AlertEvent, AlertState, Quantity, SensorId};
+use crate::domain::{
+    AlertEvent, AlertState, Location, Quantity, Reading, SensorId, Unit, Value, time,
+};
 use crate::wire;
 
 /// Why a query ended early.
@@ -54,6 +56,21 @@ pub struct ReadingRow {
     pub timestamp: String,
     /// Whether the reading itself broke an alarm rule.
     pub alert_triggered: bool,
+}
+
+impl ReadingRow {
+    /// The reading that the row tells; `None` for a row of another program's that tells none.
+    #[must_use]
+    pub fn reading(&self) -> Option<Reading> {
+        Some(Reading {
+            sensor_id: SensorId::new(&self.sensor_id).ok()?,
+            location: Location::new(&self.location),
+            quantity: Quantity::new(&self.quantity).ok()?,
+            value: Value::new(self.value?).ok()?,
+            unit: Unit::new(&self.unit),
+            timestamp: time::parse_stored(&self.timestamp)?,
+        })
+    }
 }
 
 /// Buckets of one series over a span of time, for a chart.

@@ -17,17 +17,22 @@ use openssl::sha::sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::guard::Visitor;
-use super::metrics::Logins;
+use super::metrics::WebCounts;
 use super::password::is_password;
 use super::session::{Identity, SessionKey, Sessions};
 use super::throttle::Throttle;
 use crate::config::{Secret, WebConfig, WebUser};
+use crate::logging::LineLimit;
 
 /// Logins that may wait for their turn: some tenths of a second of hashing.
 const MOST_WAITING: usize = 8;
 
 /// Longest wait for a turn.
 const TURN_AT_MOST: Duration = Duration::from_secs(5);
+
+/// Log lines on logins that are refused without a check of the password, which costs a client nothing: 20 every 10
+/// seconds. Those that were checked are few enough by the time that it takes.
+const ON_UNCHECKED: (u64, Duration) = (20, Duration::from_secs(10));
 
 /// Bytes of a session's id: 256 bits that nobody guesses.
 const ID_BYTES: usize = 32;
@@ -63,6 +68,7 @@ pub struct Access {
     throttle: Mutex<Throttle>,
     succeeded: AtomicU64,
     refused: AtomicU64,
+    lines: Mutex<LineLimit>,
     waiting: Semaphore,
     turn: Arc<Semaphore>,
 }
@@ -79,6 +85,7 @@ impl Access {
             throttle: Mutex::default(),
             succeeded: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            lines: Mutex::new(LineLimit::new(ON_UNCHECKED.0, ON_UNCHECKED.1)),
             waiting: Semaphore::new(MOST_WAITING),
             turn: Arc::new(Semaphore::new(1)),
         }
@@ -133,11 +140,22 @@ impl Access {
     }
 
     /// Counts of logins in this run of the daemon.
-    pub(super) fn logins(&self) -> Logins {
-        Logins {
+    pub(super) fn logins(&self) -> WebCounts {
+        WebCounts {
+            feeds: 0,
             succeeded: self.succeeded.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
             sessions: self.sessions().len(Instant::now()),
+        }
+    }
+
+    /// Whether a refused login is worth a line of the log, and how many were not since the last one.
+    pub(super) fn admit_line(&self, refused: &LoginError) -> Option<u64> {
+        match refused {
+            LoginError::Wrong | LoginError::Failed(_) => Some(0),
+            LoginError::TooOften(_) | LoginError::Busy => {
+                self.lines.lock().unwrap_or_else(PoisonError::into_inner).admit(Instant::now())
+            }
         }
     }
 

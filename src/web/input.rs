@@ -123,7 +123,7 @@ impl AlertsQuery {
 }
 
 /// `1h` (ago), or a time in UTC.
-fn moment(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
+pub(super) fn moment(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
     if let Ok(ago) = duration::parse(text) {
         let ago = TimeDelta::from_std(ago).ok().and_then(|ago| now.checked_sub_signed(ago));
         return Ok(ago.unwrap_or(DateTime::<Utc>::MIN_UTC));

@@ -82,7 +82,10 @@ pub(super) async fn log_in(
         }
         Err(refused) => {
             let what = in_words(&refused);
-            log::warn!(target: "vigie::web", address:%, user = shown; "login refused from {address}, user \"{shown}\": {what}");
+            if let Some(more) = api.settings.access.admit_line(&refused) {
+                let more = if more > 0 { format!(" (+{more})") } else { String::new() };
+                log::warn!(target: "vigie::web", address:%, user = shown; "login refused from {address}, user \"{shown}\": {what}{more}");
+            }
             refusal(&refused, what)
         }
     }

@@ -5,10 +5,10 @@
 //! judged nor how they are stored: `app/` gives it what it asks.
 //!
 //! Holds always: it answers from the first phase of the start to the last of the stop, and how the daemon is
-//! whatever storage and the broker do; a change is answered when it is committed; by TCP nothing is answered
-//! without the token, where there is one, and without one only to who means this machine, and nothing that
-//! concerns the daemon itself (`guard`). Never: a listener beyond loopback without a token, a body larger
-//! than [`LARGEST_BODY`], or a wait without an end.
+//! whatever storage and the broker do; a change is answered when it is committed; by TCP nothing but the page, the
+//! login and `/-/healthy` is answered without a session or the token, where there are users or a token, and without
+//! either only to who means this machine, and nothing that concerns the daemon itself (`guard`).
+//! Never: a door that is open beyond loopback, a body larger than [`LARGEST_BODY`], or a wait without an end.
 
 mod access;
 mod actor;
@@ -33,6 +33,7 @@ mod sensors;
 mod session;
 mod throttle;
 mod tls;
+mod trial;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -45,6 +46,7 @@ pub use input::AlertsAsked;
 pub use live::LiveSource;
 pub use password::hash_password;
 pub use tls::Certificate;
+pub use trial::{RuleAsked, RuleTried};
 
 use crate::config::{SecretSource, ServerTls, TimeStyle};
 use crate::domain::AlarmView;
@@ -75,6 +77,9 @@ pub type ReadAlarms = dyn Fn() -> Result<Vec<AlarmView>, String> + Send + Sync;
 pub type ReadAlerts =
     dyn Fn(&AlertsAsked) -> Result<Vec<(u64, serde_json::Value)>, String> + Send + Sync;
 
+/// Reads the figures of `/metrics` that the report of the pages lacks; waits for nobody.
+pub type ReadMetrics = dyn Fn() -> metrics::ScrapeFigures + Send + Sync;
+
 /// Reads the buckets of a series for a chart, as JSON, or `None` for one that has never been stored; blocks its
 /// thread.
 pub type ReadReadings =
@@ -83,8 +88,8 @@ pub type ReadReadings =
 /// Reads the last hour of the series with these indexes of the live feed, as JSON; blocks its thread.
 pub type ReadSparklines = dyn Fn(&[u32]) -> Result<serde_json::Value, String> + Send + Sync;
 
-/// Reads the figures of `/metrics` that the report of the pages lacks; waits for nobody.
-pub type ReadMetrics = dyn Fn() -> metrics::ScrapeFigures + Send + Sync;
+/// Tries a rule on stored readings; blocks its thread, for a bounded time.
+pub type TryRule = dyn Fn(&RuleAsked) -> Result<RuleTried, String> + Send + Sync;
 
 /// What the API is made from.
 #[derive(Clone)]
@@ -93,7 +98,7 @@ pub struct Settings {
     pub database: PathBuf,
     /// By TCP too; port 0 takes a free one, and keeps it through restarts.
     pub listen: Option<std::net::SocketAddr>,
-    /// Token that requests by TCP must carry; `None` lets everyone in.
+    /// Token that gives full rights by TCP.
     pub token: Option<SecretSource>,
     /// Files of the certificate; `None` for plain HTTP.
     pub tls: Option<ServerTls>,
@@ -129,6 +134,8 @@ pub struct Settings {
     pub operate: Route<Operate>,
     /// Reads alarms that are not at rest.
     pub alarms: Arc<ReadAlarms>,
+    /// Tries rules on stored readings.
+    pub try_rule: Arc<TryRule>,
     /// Reads stored alert events.
     pub alerts: Arc<ReadAlerts>,
     /// Reads history.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Settings;
 use super::answers::error;
-use super::metrics::{Format, ScrapeFigures, exposition};
+use super::metrics::{Format, ScrapeFigures, WebCounts, exposition};
 use super::report::StatusReport;
 use super::routes::{Shared, read_only, wrong_method};
 use crate::supervisor::{ChildHealth, ChildState};
@@ -30,7 +30,8 @@ async fn metrics(request: HttpRequest, api: Shared) -> HttpResponse {
     let accept = request.headers().get(header::ACCEPT).and_then(|it| it.to_str().ok());
     let format = Format::accepted(accept);
     let Settings { system, metrics, access, .. } = &api.settings;
-    match exposition(&system(), &metrics(), access.logins(), format) {
+    let counts = WebCounts { feeds: api.hub.num_feeds(), ..access.logins() };
+    match exposition(&system(), &metrics(), counts, format) {
         Ok(text) => HttpResponse::Ok().content_type(format.content_type()).body(text),
         Err(why) => error(StatusCode::INTERNAL_SERVER_ERROR, format!("can't be written: {why}")),
     }

@@ -20,7 +20,7 @@ use super::guard::{self, Asking, Denied, Door, Need, Visitor};
 use super::input::Verb;
 use super::live::Hub;
 use super::{
-    LARGEST_BODY, Settings, alarms, assets, daemon, history, live, login, probes, sensors,
+    LARGEST_BODY, Settings, alarms, assets, daemon, history, live, login, probes, sensors, trial,
 };
 
 /// How long its answer may take: its turn, and a commit on a busy disk.
@@ -57,6 +57,7 @@ pub(super) enum Endpoint {
     Broker,
     Readings,
     Sparklines,
+    TryRule,
     Change(Verb),
     Session,
     LogIn,
@@ -71,7 +72,7 @@ const SESSION: &str = "/api/v1/session";
 /// What waits for nobody.
 const NEED_NO_SLOT: [&str; 3] = [STATUS, SYSTEM, LIVE];
 
-pub(super) const ROUTES: [(&str, Endpoint); 21] = [
+pub(super) const ROUTES: [(&str, Endpoint); 22] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
@@ -84,6 +85,7 @@ pub(super) const ROUTES: [(&str, Endpoint); 21] = [
     ("/api/v1/broker", Endpoint::Broker),
     ("/api/v1/readings", Endpoint::Readings),
     ("/api/v1/sparklines", Endpoint::Sparklines),
+    ("/api/v1/rules/try", Endpoint::TryRule),
     ("/api/v1/alarms/{id}/ack", Endpoint::Change(Verb::Ack)),
     ("/api/v1/alarms/{id}/shelve", Endpoint::Change(Verb::Shelve)),
     ("/api/v1/alarms/{id}/unshelve", Endpoint::Change(Verb::Unshelve)),
@@ -103,6 +105,8 @@ pub(super) struct Api {
     pub door: Door,
     pub slots: Semaphore,
     pub hub: Arc<Hub>,
+    /// One trial of a rule at a time.
+    pub trials: Arc<Semaphore>,
 }
 
 pub(super) type Shared = web::Data<Api>;
@@ -158,7 +162,7 @@ async fn file(request: HttpRequest, place: web::Path<(String, String)>) -> HttpR
 impl Endpoint {
     pub const fn method(self) -> &'static str {
         match self {
-            Self::Reload | Self::Change(_) | Self::LogIn => "post",
+            Self::Reload | Self::TryRule | Self::Change(_) | Self::LogIn => "post",
             Self::LogOut => "delete",
             _ => "get",
         }
@@ -181,6 +185,7 @@ impl Endpoint {
             Self::Broker => web::get().to(daemon::broker),
             Self::Readings => web::get().to(history::readings),
             Self::Sparklines => web::get().to(history::sparklines),
+            Self::TryRule => web::post().to(trial::try_rule),
             Self::Change(verb) => web::post().to(move |request, id, payload, api| {
                 alarms::change(verb, request, id, payload, api)
             }),
@@ -246,8 +251,8 @@ pub(super) fn visitor(request: &HttpRequest) -> Option<Visitor> {
 
 /// The handlers' state for one door.
 pub(super) fn shared(settings: &Settings, door: Door, hub: Arc<Hub>) -> Shared {
-    let slots = Semaphore::new(SLOTS);
-    web::Data::from(Arc::new(Api { settings: settings.clone(), door, slots, hub }))
+    let (slots, trials) = (Semaphore::new(SLOTS), Arc::new(Semaphore::new(1)));
+    web::Data::from(Arc::new(Api { settings: settings.clone(), door, slots, hub, trials }))
 }
 
 #[cfg(test)]

@@ -70,6 +70,54 @@ fn the_history_of_alerts_comes_page_by_page() {
 }
 
 #[test]
+fn a_limit_is_tried_on_what_is_stored() {
+    let mut plant = Plant::embedded("");
+    for value in [20.0, 31.0, 32.0, 29.5, 28.0, 33.0] {
+        plant.read("T_1", value);
+    }
+    plant.read("T_2", 99.0);
+    let ask = |more: Value| {
+        let mut body = json!({
+            "sensor": "T_1", "quantity": "temperature", "kind": "high", "limit": 30.0, "deadband": 1.0,
+            "from": "2024-08-14T00:00:00Z", "to": "2024-08-14T01:00:00Z",
+        });
+        for (key, value) in more.as_object().expect("an object") {
+            body[key] = value.clone();
+        }
+        plant.home.api().post("/api/v1/rules/try", &body).expect("an answer")
+    };
+    let at = |second| {
+        let time =
+            chrono::DateTime::parse_from_rfc3339(&readings::timestamp(second)).expect("a time");
+        json!(time.timestamp_millis())
+    };
+    let tried = ask(json!({}));
+    assert_eq!(tried.status, 200, "{tried:?}");
+    assert_eq!(tried.json["count"], 2);
+    assert_eq!(tried.json["spans"], json!([[at(1), at(4)], [at(5), null]]));
+    let config = tried.json["config"].as_str().expect("a text");
+    assert_eq!(
+        config,
+        "[[rules]]\nname = \"t_1-high\"\nkind = \"high\"\nsensors = [\"T_1\"]\n\
+         quantity = \"temperature\"\nlimit = 30.0\ndeadband = 1.0\n"
+    );
+    let low = ask(json!({ "kind": "low", "limit": 25, "deadband": 0, "on_delay": "0s" }));
+    assert_eq!(low.json["spans"], json!([[at(0), at(1)]]));
+    for (wrong, what) in [
+        (json!({ "on_delay": "soon" }), "on_delay"),
+        (json!({ "deadband": -1.0 }), "deadband"),
+        (json!({ "from": "yesterday" }), "from"),
+        (json!({ "to": "2024-08-13T00:00:00Z" }), "ends before it begins"),
+        (json!({ "quantity": "Temperature" }), "quantity"),
+    ] {
+        let refused = ask(wrong);
+        let detail = refused.json["detail"].as_str().expect("a text");
+        assert!(refused.status == 422 && detail.contains(what), "{what}: {detail}");
+    }
+    assert_eq!(ask(json!({ "sensor": "NONE" })).json["count"], 0);
+}
+
+#[test]
 fn the_system_says_what_is_wrong_and_since_when() {
     let home = Home::new();
     let port = free_port();

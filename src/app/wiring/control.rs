@@ -72,7 +72,7 @@ pub(super) fn web_settings(
     let config = &common.config;
     let (hours, live) = (common.hours.clone(), common.live.clone());
     let history = Arc::new(HistoryReader::new(&config.storage.path, hours, live));
-    let [alarms, alerts, readings, sparklines] = std::array::from_fn(|_| history.clone());
+    let [alarms, alerts, readings, sparklines, trials] = std::array::from_fn(|_| history.clone());
     let clients = common.is_embedded().then(|| common.clients.clone());
     let figures = Arc::new(Figures::new(report, common.words, clients));
     web::Settings {
@@ -95,6 +95,7 @@ pub(super) fn web_settings(
         metrics: Arc::new(move || counting.now()),
         reload: boxes.reload.route::<Reload>(RELOAD_ROOM),
         operate: intake::operate(boxes),
+        try_rule: Arc::new(move |asked| trials.try_rule(asked)),
         alarms: Arc::new(move || alarms.alarms()),
         alerts: Arc::new(move |asked| alerts.alerts(asked)),
         readings: Arc::new(move |asked| readings.readings(asked)),

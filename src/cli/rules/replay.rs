@@ -13,10 +13,10 @@ use serde_json::json;
 use crate::cli::ConfigFile;
 use crate::cli::history::{CommandError, Table, When, or_closed_pipe};
 use crate::config::{Config, duration};
-use crate::domain::{Location, Quantity, Reading, SensorId, Unit, Value, time};
+use crate::domain::time;
 use crate::exit::Exit;
 use crate::rehearsal::replay::{Announced, Compared, Replay, Side, before, lead};
-use crate::store::{AlertFilter, History, ReadingFilter, ReadingRow, StoredAlert};
+use crate::store::{AlertFilter, History, ReadingFilter, StoredAlert};
 
 /// How much time is read at once; twice as much each time that there is nothing in it.
 const PIECE: TimeDelta = TimeDelta::hours(1);
@@ -124,7 +124,7 @@ fn play(
         let mut num_rows = 0_u64;
         history.readings(&filter, &mut |row| {
             num_rows += 1;
-            if let Some(reading) = reading(&row) {
+            if let Some(reading) = row.reading() {
                 readings += u64::from(reading.timestamp >= from);
                 replay.take(&reading);
             } else {
@@ -136,18 +136,6 @@ fn play(
         since = until;
     }
     Ok((readings, odd))
-}
-
-/// `None` for a row of another program's that tells no reading.
-fn reading(row: &ReadingRow) -> Option<Reading> {
-    Some(Reading {
-        sensor_id: SensorId::new(&row.sensor_id).ok()?,
-        location: Location::new(&row.location),
-        quantity: Quantity::new(&row.quantity).ok()?,
-        value: Value::new(row.value?).ok()?,
-        unit: Unit::new(&row.unit),
-        timestamp: time::parse_stored(&row.timestamp)?,
-    })
 }
 
 /// Hands on what was announced; how many rows are no announcement.

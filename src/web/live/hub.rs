@@ -110,6 +110,11 @@ impl Hub {
         self.stopping.subscribe()
     }
 
+    /// Feeds that are open.
+    pub(in crate::web) fn num_feeds(&self) -> usize {
+        MOST_FEEDS.saturating_sub(self.room.available_permits())
+    }
+
     /// A place for one feed; `None` when all are taken.
     pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
         self.room.clone().try_acquire_owned().ok()

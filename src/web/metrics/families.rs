@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::super::figures::{DatabaseReport, SystemReport};
 use super::super::report::{Queue, Queues, ReceiverState, ReceiverStatus, StatusReport};
-use super::{Logins, ScrapeFigures, SensorFigures};
+use super::{ScrapeFigures, SensorFigures, WebCounts};
 use crate::domain::Priority;
 use crate::supervisor::{ChildHealth, ChildState, GroupHealth};
 
@@ -31,7 +31,11 @@ pub(super) struct Family {
 }
 
 /// Everything that is shown, in the order of the manual.
-pub(super) fn all(report: &SystemReport, figures: &ScrapeFigures, logins: Logins) -> Vec<Family> {
+pub(super) fn all(
+    report: &SystemReport,
+    figures: &ScrapeFigures,
+    counts: WebCounts,
+) -> Vec<Family> {
     let mut out = Families::default();
     process(&mut out, report, figures);
     messages(&mut out, &report.status, figures);
@@ -39,7 +43,7 @@ pub(super) fn all(report: &SystemReport, figures: &ScrapeFigures, logins: Logins
     alarms(&mut out, &report.status, figures);
     tree(&mut out, &report.status);
     receivers(&mut out, &report.status.receivers);
-    web(&mut out, logins);
+    web(&mut out, counts);
     sensors(&mut out, figures);
     out.0
 }
@@ -220,13 +224,14 @@ fn receivers(out: &mut Families, receivers: &[ReceiverStatus]) {
     out.many(Kind::Counter, "vigie_receiver_dropped", help, of(|it| it.dropped as f64));
 }
 
-fn web(out: &mut Families, logins: Logins) {
-    let Logins { succeeded, refused, sessions } = logins;
+fn web(out: &mut Families, counts: WebCounts) {
+    let WebCounts { succeeded, refused, sessions, feeds } = counts;
     let outcomes = [("succeeded", succeeded), ("refused", refused)];
     let outcomes = outcomes.map(|(outcome, count)| (label("outcome", outcome), count as f64));
     out.many(Kind::Counter, "vigie_logins", "Logins at the page, by outcome", outcomes);
     let help = "Sessions of logged-in users that have not ended";
     out.one(Kind::Gauge, "vigie_sessions", help, sessions as f64);
+    out.one(Kind::Gauge, "vigie_ws_clients", "Live feeds that are open", feeds as f64);
 }
 
 fn sensors(out: &mut Families, figures: &ScrapeFigures) {

@@ -84,10 +84,11 @@ pub struct SensorFigures {
 
 /// What the web itself counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Logins {
+pub(super) struct WebCounts {
     pub succeeded: u64,
     pub refused: u64,
     pub sessions: usize,
+    pub feeds: usize,
 }
 
 /// Text format of an answer.
@@ -116,11 +117,11 @@ impl Format {
 pub(super) fn exposition(
     report: &SystemReport,
     figures: &ScrapeFigures,
-    logins: Logins,
+    counts: WebCounts,
     format: Format,
 ) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Snapshot(families::all(report, figures, logins))));
+    registry.register_collector(Box::new(Snapshot(families::all(report, figures, counts))));
     let mut out = String::new();
     match format {
         Format::Prometheus => prometheus_text::encode(&mut out, &registry)?,

@@ -4,8 +4,8 @@ use super::fixtures::{figures, report};
 use super::*;
 
 fn shown(figures: &ScrapeFigures, format: Format) -> String {
-    let logins = Logins { succeeded: 1, refused: 2, sessions: 1 };
-    exposition(&report(), figures, logins, format).unwrap()
+    let counts = WebCounts { succeeded: 1, refused: 2, sessions: 1, feeds: 3 };
+    exposition(&report(), figures, counts, format).unwrap()
 }
 
 #[test]
@@ -32,6 +32,7 @@ fn samples_are_in_the_text_format() {
         "vigie_group_restarts_total{group=\"fleet\"} 7.0",
         "vigie_receiver_failing{receiver=\"on-call\"} 1.0",
         "vigie_logins_total{outcome=\"refused\"} 2.0",
+        "vigie_ws_clients 3.0",
         "vigie_series_dropped 2.0",
         "vigie_sensor_value{sensor=\"T\\\"1\\\\\",quantity=\"temperature\",location=\"Hall\",unit=\"celsius\"} -0.5",
         "vigie_sensor_alarm_priority{sensor=\"T\\\"1\\\\\",quantity=\"temperature\",location=\"Hall\",unit=\"celsius\"} 1.0",

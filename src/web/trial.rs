@@ -1,0 +1,157 @@
+//! A limit tried on the stored readings of one series.
+//!
+//! Always: one trial at a time, on a thread that may wait. Never: a rule that is changed.
+
+#![expect(clippy::disallowed_methods, reason = "a period may end now")]
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::answers::{blocking, error, whole_body};
+use super::input::moment;
+use super::routes::Shared;
+use crate::domain::Limit;
+
+/// How long a trial waits for the one before it, which takes 10 s at most.
+const TURN_WITHIN: Duration = Duration::from_secs(12);
+
+/// A rule to be tried, and the period.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleAsked {
+    /// Id of the sensor.
+    pub sensor: String,
+    /// Name of the quantity.
+    pub quantity: String,
+    /// Side of the limit that is broken.
+    pub kind: Limit,
+    /// The limit, in the unit of the readings.
+    pub limit: f64,
+    /// Hysteresis, in the same unit.
+    pub deadband: f64,
+    /// Time that the limit must be broken before the alarm is raised, as it is written in the configuration.
+    pub on_delay: Option<String>,
+    /// Begin of the period.
+    pub from: DateTime<Utc>,
+    /// End of the period.
+    pub to: DateTime<Utc>,
+}
+
+/// What came of a trial.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RuleTried {
+    /// When the alarm would have stood, and the lines of configuration.
+    Spans {
+        /// From when until when; `None` where it still would.
+        spans: Vec<(DateTime<Utc>, Option<DateTime<Utc>>)>,
+        /// The rule, to be pasted.
+        config: String,
+    },
+    /// What is wrong with the rule or the period.
+    Refused(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    sensor: String,
+    quantity: String,
+    kind: Side,
+    limit: f64,
+    #[serde(default)]
+    deadband: f64,
+    on_delay: Option<String>,
+    from: String,
+    to: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Side {
+    High,
+    Low,
+}
+
+fn understood(body: &[u8], now: DateTime<Utc>) -> Result<RuleAsked, String> {
+    let Body { sensor, quantity, kind, limit, deadband, on_delay, from, to } =
+        serde_json::from_slice(body)
+            .map_err(|error| format!("the body is not what is asked for: {error}"))?;
+    let from = moment(&from, now).map_err(|why| format!("`from`: {why}"))?;
+    let to = to.map_or(Ok(now), |to| moment(&to, now).map_err(|why| format!("`to`: {why}")))?;
+    if from >= to {
+        return Err("the period ends before it begins: give a `to` after `from`".to_owned());
+    }
+    let kind = match kind {
+        Side::High => Limit::High,
+        Side::Low => Limit::Low,
+    };
+    Ok(RuleAsked { sensor, quantity, kind, limit, deadband, on_delay, from, to })
+}
+
+pub(super) async fn try_rule(
+    request: HttpRequest,
+    payload: web::Payload,
+    api: Shared,
+) -> HttpResponse {
+    let body = match whole_body(&request, payload).await {
+        Ok(body) => body,
+        Err(refused) => return refused,
+    };
+    let asked = match understood(&body, Utc::now()) {
+        Ok(asked) => asked,
+        Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, why),
+    };
+    let Ok(Ok(turn)) = tokio::time::timeout(TURN_WITHIN, api.trials.clone().acquire_owned()).await
+    else {
+        return error(StatusCode::SERVICE_UNAVAILABLE, "another trial is under way: ask again");
+    };
+    let try_rule = api.settings.try_rule.clone();
+    // The turn goes with the thread, which goes on when the client is gone.
+    let tried = blocking(move || {
+        let _turn = turn;
+        try_rule(&asked)
+    });
+    match tried.await {
+        Ok(RuleTried::Spans { spans, config }) => {
+            let millis = |at: DateTime<Utc>| at.timestamp_millis();
+            let spans: Vec<_> =
+                spans.into_iter().map(|(from, to)| (millis(from), to.map(millis))).collect();
+            let (count, spans) = (spans.len(), spans);
+            HttpResponse::Ok().json(json!({ "count": count, "spans": spans, "config": config }))
+        }
+        Ok(RuleTried::Refused(why)) => error(StatusCode::UNPROCESSABLE_ENTITY, why),
+        Err(unavailable) => unavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_ends_now_unless_it_is_said() {
+        let now = DateTime::from_timestamp(7200, 0).unwrap();
+        let asked = |more: &str| {
+            let body = format!(
+                "{{\"sensor\":\"T\",\"quantity\":\"temperature\",\"kind\":\"low\",\"limit\":5,{more}}}"
+            );
+            understood(body.as_bytes(), now)
+        };
+        let rule = asked("\"from\":\"1h\",\"on_delay\":\"30s\"").unwrap();
+        assert_eq!((rule.kind, rule.limit, rule.deadband), (Limit::Low, 5.0, 0.0));
+        assert_eq!((rule.from, rule.to), (DateTime::from_timestamp(3600, 0).unwrap(), now));
+        for (more, what) in [
+            ("\"from\":\"x\"", "`from`"),
+            ("\"from\":\"1h\",\"to\":\"2h\"", "ends before it begins"),
+            ("\"from\":\"1h\",\"too\":\"2h\"", "unknown field"),
+            ("\"deadband\":1", "missing field `from`"),
+        ] {
+            let why = asked(more).unwrap_err();
+            assert!(why.contains(what), "{more}: {why}");
+        }
+    }
+}
