@@ -23,6 +23,9 @@ use crate::web::report::{ReceiverState, StatusReport};
 /// Topics that are shown, by rate.
 const TOPICS: usize = 20;
 
+/// Samples from one look for what is wrong to the next, while no page asks.
+const LOOK_EACH: u32 = 10;
+
 /// Where the figures are.
 pub(super) struct Figures {
     reporting: Reporting,
@@ -41,6 +44,15 @@ struct Measured {
     messages_in: Meter,
     messages_out: Meter,
     wrong: Ledger,
+    /// Samples since the last look for what is wrong.
+    samples: u32,
+}
+
+impl Measured {
+    fn is_look_due(&mut self) -> bool {
+        self.samples = (self.samples + 1) % LOOK_EACH;
+        self.samples == 0
+    }
 }
 
 impl Figures {
@@ -60,17 +72,21 @@ impl Figures {
         log.traffic().sample();
         let at = self.began.elapsed();
         let (messages_in, messages_out) = log.traffic().totals();
-        let wrong = self.wrong(&self.status());
+        let is_due = self.measured().is_look_due();
+        // A look at all children of a large fleet takes milliseconds.
+        let wrong = is_due.then(|| self.wrong(&self.status()));
         let mut measured = self.measured();
         measured.readings.sample(at, self.reporting.live.num_readings());
         measured.messages_in.sample(at, messages_in);
         measured.messages_out.sample(at, messages_out);
-        measured.wrong.note(&wrong, Utc::now());
+        wrong.iter().for_each(|wrong| measured.wrong.note(wrong, Utc::now()));
     }
 
     pub fn system(&self) -> SystemReport {
         let status = self.status();
-        let measured = self.measured();
+        let wrong = self.wrong(&status);
+        let mut measured = self.measured();
+        measured.wrong.note(&wrong, Utc::now());
         let problem = |(what, since): (&str, _)| ProblemReport { since, what: what.to_owned() };
         SystemReport {
             status,

@@ -48,15 +48,15 @@ pub(super) fn file(request: &HttpRequest, hash: &str, path: &str) -> Option<Http
 }
 
 fn answer(request: &HttpRequest, path: &str, caching: &'static str) -> Option<HttpResponse> {
-    let asset = FILES.iter().find(|asset| asset.path == path)?;
     let mut response = HttpResponse::Ok();
     with_policy(&mut response);
-    response.content_type(asset.mime);
     #[cfg(debug_assertions)]
-    if let Some(bytes) = edited::read(path) {
-        response.insert_header((header::CACHE_CONTROL, "no-store"));
+    if let Some((mime, bytes)) = edited::read(path) {
+        response.content_type(mime).insert_header((header::CACHE_CONTROL, "no-store"));
         return Some(response.body(bytes));
     }
+    let asset = FILES.iter().find(|asset| asset.path == path)?;
+    response.content_type(asset.mime);
     response.insert_header((header::CACHE_CONTROL, caching));
     response.insert_header((header::VARY, "Accept-Encoding"));
     let accepted = request.headers().get_all(header::ACCEPT_ENCODING);
@@ -100,18 +100,34 @@ fn accepts_gzip<'a>(accepted: impl Iterator<Item = &'a str>) -> bool {
 /// Files from the folder that one works in.
 #[cfg(debug_assertions)]
 mod edited {
-    use std::path::Path;
+    use std::path::{Component, Path};
 
-    /// The file as it is now; `path` is one of the table's, so it leads nowhere else. `None` where no folder is set, or
-    /// it has no such file.
-    pub fn read(path: &str) -> Option<Vec<u8>> {
+    /// Media type and contents of a file as it is now. `None` where no folder is set, or it has no such file.
+    pub fn read(path: &str) -> Option<(&'static str, Vec<u8>)> {
         let folder = std::env::var_os("VIGIE_WEB_DIR")?;
-        let bytes = std::fs::read(Path::new(&folder).join(path)).ok()?;
-        if path != super::PAGE {
-            return Some(bytes);
+        read_in(Path::new(&folder), path)
+    }
+
+    pub(super) fn read_in(folder: &Path, path: &str) -> Option<(&'static str, Vec<u8>)> {
+        let path = Path::new(path);
+        if !path.components().all(|part| matches!(part, Component::Normal(_))) {
+            return None;
+        }
+        let mime = match path.extension()?.to_str()? {
+            "html" => "text/html; charset=utf-8",
+            "css" => "text/css; charset=utf-8",
+            "js" => "text/javascript; charset=utf-8",
+            "svg" => "image/svg+xml",
+            "png" => "image/png",
+            "json" => "application/json",
+            _ => return None,
+        };
+        let bytes = std::fs::read(folder.join(path)).ok()?;
+        if path != Path::new(super::PAGE) {
+            return Some((mime, bytes));
         }
         let text = String::from_utf8_lossy(&bytes);
-        Some(text.replace("a/HASH/", &format!("a/{}/", super::HASH)).into_bytes())
+        Some((mime, text.replace("a/HASH/", &format!("a/{}/", super::HASH)).into_bytes()))
     }
 }
 
@@ -132,6 +148,25 @@ mod tests {
             assert!(!accepts(&[none]), "{none}");
         }
         assert!(!accepts(&[]));
+    }
+
+    #[cfg(debug_assertions)]
+    #[test]
+    fn what_one_edits_is_served_from_its_folder_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let web = folder.path().join("web");
+        std::fs::create_dir_all(web.join("views")).unwrap();
+        std::fs::write(folder.path().join("secret.js"), "secret").unwrap();
+        std::fs::write(web.join("views/new.js"), "new").unwrap();
+        std::fs::write(web.join("notes.txt"), "notes").unwrap();
+        std::fs::write(web.join(PAGE), "<link href=\"a/HASH/x.css\">").unwrap();
+        let read = |path| edited::read_in(&web, path).map(|(_, bytes)| bytes);
+        assert_eq!(read("views/new.js"), Some(b"new".to_vec()));
+        assert_eq!(read(PAGE), Some(format!("<link href=\"a/{HASH}/x.css\">").into_bytes()));
+        let secret = folder.path().join("secret.js");
+        for path in ["../secret.js", secret.to_str().unwrap(), "notes.txt", "none.js", ""] {
+            assert_eq!(read(path), None, "{path}");
+        }
     }
 
     #[test]

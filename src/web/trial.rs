@@ -15,6 +15,7 @@ use serde_json::json;
 use super::answers::{blocking, error, whole_body};
 use super::input::moment;
 use super::routes::Shared;
+use crate::config::duration;
 use crate::domain::Limit;
 
 /// How long a trial waits for the one before it, which takes 10 s at most.
@@ -89,6 +90,9 @@ fn understood(body: &[u8], now: DateTime<Utc>) -> Result<RuleAsked, String> {
         Side::High => Limit::High,
         Side::Low => Limit::Low,
     };
+    // None at all is what the configuration calls it.
+    let is_zero = |text: &String| duration::parse(text).is_ok_and(|delay| delay.is_zero());
+    let on_delay = on_delay.filter(|text| !is_zero(text));
     Ok(RuleAsked { sensor, quantity, kind, limit, deadband, on_delay, from, to })
 }
 
@@ -144,6 +148,8 @@ mod tests {
         let rule = asked("\"from\":\"1h\",\"on_delay\":\"30s\"").unwrap();
         assert_eq!((rule.kind, rule.limit, rule.deadband), (Limit::Low, 5.0, 0.0));
         assert_eq!((rule.from, rule.to), (DateTime::from_timestamp(3600, 0).unwrap(), now));
+        assert_eq!(rule.on_delay.as_deref(), Some("30s"));
+        assert_eq!(asked("\"from\":\"1h\",\"on_delay\":\"0s\"").unwrap().on_delay, None);
         for (more, what) in [
             ("\"from\":\"x\"", "`from`"),
             ("\"from\":\"1h\",\"to\":\"2h\"", "ends before it begins"),
