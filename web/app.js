@@ -1,6 +1,6 @@
 // The page: joins feed, state, words and views; the router.
 //
-// Always: a view is drawn at most once an animation frame, and once a second for its ages. Never: knows what is in a view.
+// Always: a view is drawn at most once an animation frame, and once a second for its ages. Never: depends on the contents of a view.
 
 import * as api from "./api.js";
 import { forgetColours, h } from "./dom.js";
