@@ -65,8 +65,15 @@ const PRIORITIES = { CRITICAL: 1, HIGH: 2, MEDIUM: 3, LOW: 4 };
 export const alarmPriority = (alarm) => PRIORITIES[alarm.severity] ?? 4;
 /** @param {{ rule: string, sensor_id: string }} alarm */
 export const alarmKey = (alarm) => `${alarm.rule}/${alarm.sensor_id}`;
-/** @param {Alarm} alarm ms, or 0 */
-export const sinceOf = (alarm) => (alarm.since ? Date.parse(alarm.since) || 0 : 0);
+/** Times already parsed: a list of thousands compares each some dozen times. @type {WeakMap<Alarm, number>} */
+const parsed = new WeakMap();
+
+/** When it was last raised or returned: ms, or 0. @param {Alarm} alarm an object of the feed, which never changes */
+export function sinceOf(alarm) {
+  let since = parsed.get(alarm);
+  if (since === undefined) parsed.set(alarm, (since = alarm.since ? Date.parse(alarm.since) || 0 : 0));
+  return since;
+}
 
 const WAITING = new Set(["unacknowledged", "returned-unacknowledged", "latched-unacknowledged"]);
 

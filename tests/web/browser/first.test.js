@@ -148,6 +148,24 @@ test("dialogs are right for axe-core, in every look: settings, name, shelf, deta
   }
 });
 
+test("rows do not change places under the pointer; they do once it is gone", async () => {
+  /** @type {{ send(frame: object): void } | undefined} */
+  let feed;
+  const seen = await openPage(browser, "#/alarms", { prepare: async (page) => { feed = await play(page, [{ ...EMPTY, alarms: [alarm(1), alarm(2)] }]); } });
+  const { page } = seen;
+  const first = () => page.locator(".row.alarm[aria-rowindex='2'] a").first().textContent();
+  await page.locator(".row.alarm", { hasText: "S2" }).hover();
+  feed?.send({ type: "state", seq: 2, now: Date.now(), alarms: [alarm(7)], gone: ["silent/S2"] });
+  await page.getByText("Order frozen · 2 changes since").waitFor();
+  assert.equal(await first(), "S1");
+  const over = page.locator(".row.alarm.gone", { hasText: "S2" });
+  await over.waitFor();
+  assert.ok(await over.getByRole("checkbox").isDisabled(), "an alarm that is over can be chosen");
+  await page.mouse.move(5, 5);
+  await page.waitForFunction(() => document.querySelector(".row.alarm[aria-rowindex='2'] a")?.textContent === "S7", undefined, { timeout: 3000 });
+  await seen.close();
+});
+
 test("a viewer sees no action, and is told why", async () => {
   const seen = await openPage(browser, "#/alarms", { prepare: (page) => play(page, [{ ...EMPTY, alarms: [alarm(7)] }], { open: false, user: "vera", role: "viewer" }) });
   const { page } = seen;
