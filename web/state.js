@@ -232,10 +232,10 @@ export function situationOf(series, alarms, { words, format, now, isLinkDead }) 
   // The list of alarms and the state come together; should one lack, the other still shows.
   const [priority, waits] = [priorityOf(series.state), isUnacknowledged(series.state)];
   if (priority) return { words: silence, priority, waits, sign: null };
-  if (silence) return { words: silence, priority: 0, waits: false, sign: "silent" };
   const [held] = alarms.filter((alarm) => alarm.withheld !== null);
-  if (!held?.withheld) return { words: "", priority: 0, waits: false, sign: null };
-  return { words: words.fleet.alarm(held.rule, words.alarms.states[held.withheld]), priority: 0, waits: false, sign: held.withheld };
+  const withheld = held?.withheld ? words.fleet.alarm(held.rule, words.alarms.states[held.withheld]) : "";
+  const sign = silence ? "silent" : held?.withheld ?? null;
+  return { words: [silence, withheld].filter(Boolean).join(" · "), priority: 0, waits: false, sign };
 }
 
 /** @param {Series} series @param {{ words: import("./words.js").Words, format: import("./format.js").Format, now: number, isLinkDead: boolean }} given */
