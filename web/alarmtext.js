@@ -1,7 +1,6 @@
 // An alarm in words: what is wrong, in which state it is, who did what and why, until when. Pure.
 
-import { stateInWords } from "./situation.js";
-import { isOld, sinceOf, stands } from "./state.js";
+import { isOld, sinceOf, stands, stateInWords } from "./state.js";
 
 /** @typedef {import("./state.js").Alarm} Alarm */
 /** @typedef {import("./state.js").Series} Series */

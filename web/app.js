@@ -1,6 +1,6 @@
 // The page: joins feed, state, words and views; the router.
 //
-// Always: a view is drawn at most once an animation frame, and once a second for its ages. Never: knows what is in a view.
+// Always: a view is drawn at most once an animation frame, and once a second for its ages. Never: depends on the contents of a view.
 
 import * as api from "./api.js";
 import { forgetColours, h } from "./dom.js";
@@ -33,15 +33,18 @@ import { words as loadWords } from "./words.js";
  * @property {() => string | null} name of who acts, if it is known @property {() => Promise<string | null>} who asks for it
  */
 
+const WELCOME_MS = 700;
 const SYSTEM_MS = 30_000; // how often a page that does not show the system looks whether something is wrong with it
+
+const SELDOM = 0.1; // states a second where no series is shown: the other pages have something to begin with
 
 /** @type {Record<string, { load(): Promise<{ open(context: Context): View }>, styles?: string[], want: Partial<import("./feed.js").Want> }>} */
 const PAGES = {
   fleet: { load: () => import("./views/fleet.js"), want: { series: 2 } },
   sensor: { load: () => import("./views/sensor.js"), styles: ["css/sensor.css"], want: { series: 4 } },
   alarms: { load: () => import("./views/alarms.js"), want: { series: 1 } },
-  system: { load: () => import("./views/system.js"), styles: ["css/system.css"], want: { series: 0, system: true } },
-  broker: { load: () => import("./views/broker.js"), styles: ["css/system.css"], want: { series: 0, broker: true } },
+  system: { load: () => import("./views/system.js"), styles: ["css/system.css"], want: { series: SELDOM, system: true } },
+  broker: { load: () => import("./views/broker.js"), styles: ["css/system.css"], want: { series: SELDOM, broker: true } },
 };
 
 const BUILD = /\/a\/([^/]+)\//.exec(import.meta.url)?.[1] ?? null;
@@ -55,6 +58,7 @@ let pending = noChanges();
 let isDrawing = false;
 let opening = 0;
 let dressing = 0;
+let greeted = () => {};
 const main = h("main", { id: "main", tabIndex: -1 });
 
 const link = openLink({ feed, want: want(readRoute(location.hash)), received, changed: () => note({ tick: true }) });
@@ -133,12 +137,14 @@ function received({ changes, welcome }) {
 function greet(welcome) {
   context.welcome = welcome;
   keep("server-language", welcome.language);
+  greeted();
   // A page of another build may misread the feed: it reloads, once for each build.
   if (BUILD && welcome.build && welcome.build !== BUILD && sessionStorage.getItem("vigie.build") !== welcome.build) {
     sessionStorage.setItem("vigie.build", welcome.build);
     location.reload();
     return;
   }
+  if (!top) return; // the first dressing has it all
   if (language() !== document.documentElement.lang || zone() !== state.format.zone) void restyle();
   else note({ tick: true });
 }
@@ -161,7 +167,7 @@ function draw() {
   if (document.visibilityState === "visible") view?.update(changes);
 }
 
-/** Sets language, zone and appearance as they are chosen; false: overtaken by another choice. */
+/** Sets language, zone and appearance as they are chosen; false: overtaken by another choice. @returns {Promise<boolean>} */
 async function dress() {
   const mine = ++dressing;
   const lang = language();
@@ -171,6 +177,7 @@ async function dress() {
   document.documentElement.dataset["theme"] = isDark ? "dark" : "light";
   const words = await loadWords(lang);
   if (mine !== dressing) return false;
+  if (lang !== language()) return dress(); // the daemon has said its language meanwhile
   forgetColours();
   context.words = words;
   context.format = state.format = formatter(lang, zone());
@@ -180,9 +187,10 @@ async function dress() {
 /** Makes the frame and the view anew, as language, zone and appearance are. */
 async function restyle() {
   if (!(await dress()) || main.className === "login") return;
-  const settings = () => openSettings(context, () => void restyle());
-  top = header(context, { settings, retry: () => link.hurry(), link });
-  document.body.replaceChildren(top.element, main);
+  const former = top?.element;
+  top = header(context, { settings: () => openSettings(context, restyle), retry: () => link.hurry(), link });
+  if (former) former.replaceWith(top.element); // an open dialog stays
+  else document.body.replaceChildren(top.element, main);
   await show();
 }
 
@@ -266,5 +274,9 @@ for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"])
 }
 setInterval(() => note({ tick: true }), 1000);
 setInterval(lookForProblems, SYSTEM_MS);
-setTimeout(lookForProblems, 2000); // after the first paint
+setTimeout(lookForProblems, 5000); // the first values come first
+// At the first visit the daemon's language is not known yet: its welcome is worth a moment, the wrong words are not.
+if (!setting("language") && !setting("server-language")) {
+  await Promise.race([new Promise((resolve) => (greeted = () => resolve(null))), new Promise((resolve) => setTimeout(resolve, WELCOME_MS))]);
+}
 await restyle();

@@ -106,12 +106,13 @@ export function virtualList({ label, name, columns, create, paint, moved, resize
   /** Puts the elements in the order of their rows; the one with the focus stays, the others move round it. */
   function settle() {
     const ordered = [...pool].sort((a, b) => a.row - b.row).map((slot) => slot.element);
+    if (ordered.every((made, k) => body.children[k] === made)) return;
     const focused = ordered.find((made) => made.contains(document.activeElement));
     let isBefore = focused !== undefined;
-    for (const [k, made] of ordered.entries()) {
+    for (const made of ordered) {
       if (made === focused) isBefore = false;
       else if (isBefore) focused?.before(made);
-      else if (body.children[k] !== made) body.append(made);
+      else body.append(made);
     }
   }
 

@@ -31,26 +31,35 @@ export function keep(key, value) {
 export const browserZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
 /**
- * Asks in a dialog; resolves when it is closed.
+ * The dialog of all choices; each holds at once.
  * @param {{ words: import("./words.js").Words, welcome: import("./feed.js").Welcome | null }} context
- * @param {() => void} changed
+ * @param {() => Promise<void>} changed makes the page anew
  */
-export function openSettings({ words, welcome }, changed) {
+export function openSettings(context, changed) {
+  const { words, welcome } = context;
   const w = words.common;
   /** @param {Key} key @param {string} label @param {[string, string][]} options @param {string} usual */
   const choice = (key, label, options, usual) => {
     const select = h(
-      "select", { onchange: () => (keep(key, select.value === usual ? null : select.value), changed()) },
+      "select", { onchange: () => void choose(key, select.value === usual ? null : select.value) },
       options.map(([value, name]) => h("option", { value, selected: value === (setting(key) ?? usual) }, name)),
     );
     return h("label", null, h("span", null, label), select);
+  };
+  /** @param {Key} key @param {string | null} value */
+  const choose = async (key, value) => {
+    keep(key, value);
+    await changed();
+    if (key !== "language") return;
+    dialog.close(); // its own words are of the other language
+    openSettings(context, changed);
   };
   const language = welcome?.language ?? document.documentElement.lang;
   const languages = LANGUAGES.map((code) => /** @type {[string, string]} */ ([code, w.languages[code]]));
   const themes = /** @type {const} */ (["auto", "light", "dark"]).map((name) => /** @type {[string, string]} */ ([name, w.themes[name]]));
   /** @type {[string, string][]} */
   const zones = [["plant", w.zones.plant(welcome?.zone ?? "UTC")], ["browser", w.zones.browser(browserZone())], ["utc", w.zones.utc]];
-  const name = h("input", { type: "text", maxLength: 60, autocomplete: "off", value: setting("name") ?? "", onchange: () => (keep("name", name.value.trim()), changed()) });
+  const name = h("input", { type: "text", maxLength: 60, autocomplete: "off", value: setting("name") ?? "", onchange: () => void choose("name", name.value.trim()) });
   const logOut = async () => {
     await remove("api/v1/session").catch(() => null);
     location.reload();

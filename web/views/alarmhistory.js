@@ -25,6 +25,7 @@ export function alarmHistory(context, match) {
   /** @type {number | null} */
   let next = null;
   let isLoading = false;
+  let loaded = "";
   const abort = new AbortController();
 
   const list = virtualList({
@@ -40,10 +41,14 @@ export function alarmHistory(context, match) {
   const said = h("p", { class: "muted", role: "status" });
   const element = h("div", null, newer, list.element, h("div", { class: "foot" }, older, said));
 
+  /** The state of all alarms, to be compared: another one has left an event. */
+  const states = () => JSON.stringify([...context.state.alarms].map(([key, { id, state, withheld }]) => [key, id, state, withheld]));
+
   /** @param {boolean} isAnew from the newest on */
   async function load(isAnew) {
     if (isLoading) return;
     isLoading = true;
+    if (isAnew) loaded = states();
     text(said, words.common.loading);
     try {
       const before = isAnew || next === null ? "" : `&before=${next}`;
@@ -74,8 +79,9 @@ export function alarmHistory(context, match) {
   return {
     element,
     filter,
+    /** Alarms may have changed since the newest page was loaded. */
     changed() {
-      newer.hidden = isLoading;
+      newer.hidden = isLoading || states() === loaded;
     },
     close() {
       abort.abort();

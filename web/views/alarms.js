@@ -27,6 +27,7 @@ export function open(context) {
   const w = words.alarms;
   let tab = tabOf(context.route);
   let needles = needlesOf(context.route.query.get("q") ?? "");
+  let group = groupOf(context.route);
   let onlyRaised = false;
   let order = emptyOrder();
   /** @type {Set<string>} */
@@ -51,9 +52,10 @@ export function open(context) {
     create: () => alarmRow(context, actions),
     paint,
   });
-  const banner = floodBanner(context, (text) => searchFor(text));
+  const banner = floodBanner(context, (of) => narrow(of));
   const tabs = TABS.map((name) => h("a", { class: "tab", href: name === "active" ? "#/alarms" : `#/alarms/${name}` }));
-  const search = h("input", { type: "search", placeholder: w.searchHint, "aria-label": w.searchHint, value: context.route.query.get("q") ?? "", oninput: () => searchFor(search.value, true) });
+  const search = h("input", { type: "search", placeholder: w.searchHint, "aria-label": w.searchHint, value: context.route.query.get("q") ?? "", oninput: narrowed });
+  const only = h("button", { type: "button", class: "chip", onclick: () => narrow(null), title: w.showAll });
   const raised = h("button", { type: "button", class: "chip", onclick: () => ((onlyRaised = !onlyRaised), show()) }, w.onlyRaised);
   const bulk = h("div", { class: "bulk", role: "group", "aria-label": w.columns.act });
   const frozen = h("span", { class: "frozen muted" });
@@ -64,23 +66,28 @@ export function open(context) {
   const element = h("div", { class: "view" },
     h("h1", { class: "unseen" }, w.title), banner.element,
     h("nav", { class: "tabs", "aria-label": w.lists }, tabs),
-    h("div", { class: "tools" }, search, raised, h("span", { class: "grow" }), frozen, thaw),
+    h("div", { class: "tools" }, search, only, raised, h("span", { class: "grow" }), frozen, thaw),
     bulk, said, body, none);
 
   function point() { pointed = Date.now(); }
 
-  /** @param {string} text @param {boolean} [isTyped] */
-  function searchFor(text, isTyped = false) {
-    if (!isTyped) search.value = text;
-    needles = needlesOf(text);
-    const query = text.trim() ? `?q=${encodeURIComponent(text.trim())}` : "";
-    context.navigate(`#/alarms${tab === "active" ? "" : `/${tab}`}${query}`, { replace: true });
+  /** @param {{ rule: string, location: string } | null} of a group of a flood, or all */
+  function narrow(of) {
+    group = of && { rule: of.rule, location: of.location };
+    narrowed();
+  }
+
+  function narrowed() {
+    needles = needlesOf(search.value);
+    const query = new URLSearchParams({ ...(search.value.trim() && { q: search.value.trim() }), ...group }).toString();
+    context.navigate(`#/alarms${tab === "active" ? "" : `/${tab}`}${query && `?${query}`}`, { replace: true });
     selected.clear();
     show();
   }
 
   /** @param {Alarm} alarm */
   const matches = (alarm) => {
+    if (group && (alarm.rule !== group.rule || alarm.location !== group.location)) return false;
     if (needles.length === 0) return true;
     const hay = plain(`${alarm.rule} ${alarm.sensor_id} ${alarm.location} ${alarm.acknowledged?.by ?? ""}`);
     return needles.every((needle) => hay.includes(needle));
@@ -175,7 +182,7 @@ export function open(context) {
     list.setCount(order.keys.length);
     list.element.hidden = order.keys.length === 0;
     none.hidden = order.keys.length > 0;
-    text(none, needles.length > 0 ? w.none.search : w.none[tab]);
+    text(none, needles.length > 0 || group ? w.none.search : w.none[tab]);
     showBulk();
   }
 
@@ -197,6 +204,8 @@ export function open(context) {
     past = isHistory ? past : null;
     body.replaceChildren(past ? past.element : list.element);
     raised.hidden = !isHistory;
+    only.hidden = group === null || isHistory;
+    text(only, group ? `${w.onlyGroup(group.rule, group.location)}  ✕` : "");
     attribute(raised, "aria-pressed", onlyRaised);
     bulk.hidden = none.hidden = true;
     text(/** @type {Element} */ (stateHead.firstElementChild), tab === "shelved" ? w.columns.until : tab === "suppressed" ? w.columns.cause : w.columns.state);
@@ -231,6 +240,7 @@ export function open(context) {
     routed(route) {
       tab = tabOf(route);
       needles = needlesOf(route.query.get("q") ?? "");
+      group = groupOf(route);
       search.value = route.query.get("q") ?? "";
       selected.clear();
       text(said, "");
@@ -245,5 +255,10 @@ export function open(context) {
 
 /** @param {import("../app.js").Route} route @returns {List | "history"} */
 const tabOf = ({ args }) => TABS.find((name) => name === args[0]) ?? "active";
+/** @param {import("../app.js").Route} route */
+function groupOf({ query }) {
+  const rule = query.get("rule");
+  return rule === null ? null : { rule, location: query.get("location") ?? "" };
+}
 /** @param {string} text */
 const needlesOf = (text) => plain(text).split(/\s+/).filter(Boolean);

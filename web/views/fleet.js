@@ -14,6 +14,7 @@ import { fleetRow, measureHours, paintGroup, paintSensor } from "./fleetrow.js";
 /** @typedef {import("../feed.js").Changes} Changes */
 /** @typedef {import("../fleetlist.js").Row} Row */
 
+const EMPTY_MS = 1000; // without any series, after which there are none
 const STILL_MS = 10_000; // a pointer that has not moved for so long reads nothing
 
 /** @param {Context} context @returns {import("../app.js").View} */
@@ -33,6 +34,7 @@ export function open(context) {
   /** @type {import("../app.js").View | null} */
   let first = null;
   let isClosed = false;
+  const opened = performance.now();
 
   const sparks = sparklines({ get: context.api.get, series: (i) => state.series[i], arrived: (indexes) => list.repaint((row) => indexes.has(rows[row]?.i ?? -1)) });
   const list = virtualList({
@@ -131,9 +133,9 @@ export function open(context) {
   async function showFirst() {
     const module = await import("./first.js");
     if (first || isClosed || state.series.length > 0) return;
-    const opened = module.open(context);
-    first = opened;
-    element.replaceChildren(opened.element);
+    const page = module.open(context);
+    first = page;
+    element.replaceChildren(page.element);
   }
 
   function endFirst() {
@@ -164,7 +166,7 @@ export function open(context) {
     const isLive = state.link.is === "live";
     if (state.series.length === 0) {
       if (first) first.update(changes);
-      else if (context.welcome && isLive) void showFirst();
+      else if (context.welcome && isLive && performance.now() - opened > EMPTY_MS) void showFirst();
       return;
     }
     if (first) endFirst();

@@ -4,8 +4,7 @@ import { attribute, h, text } from "../dom.js";
 import { bar, drawHour } from "../gauge.js";
 import { setAlarmIcon, alarmIcon, sign } from "../icons.js";
 import { cell } from "../list.js";
-import { situationOf } from "../situation.js";
-import { isOld, seriesKey } from "../state.js";
+import { isOld, seriesKey, situationOf } from "../state.js";
 
 /** @typedef {ReturnType<typeof fleetRow>["made"]} FleetRow */
 /** @typedef {import("../state.js").Series} Series */
@@ -85,7 +84,7 @@ export function paintSensor(made, series, context, { alarms, hour, showsQuantity
   text(made.link, series.id);
   attribute(made.link, "href", `#/sensor/${encodeURIComponent(series.id)}/${encodeURIComponent(series.quantity)}`);
   const quantity = words.common.quantities[series.quantity] ?? series.quantity;
-  text(made.note, [showsQuantity && quantity, showsLocation && series.location].filter(Boolean).join(" · "));
+  text(made.note, [showsLocation && series.location, showsQuantity && quantity].filter(Boolean).join(" · "));
   text(made.value, series.value === null ? "–" : format.number(series.value, series.digits));
   text(made.unit, series.value === null ? "" : format.unitSymbol(series.unit));
   text(made.age, series.at === null ? "–" : format.age(now - series.at));
@@ -100,7 +99,7 @@ export function paintSensor(made, series, context, { alarms, hour, showsQuantity
   drawHour(made.canvas, hourSize, series, hour, look);
 }
 
-/** @param {FleetRow} made @param {import("../situation.js").Situation} found @param {import("../app.js").Context} context */
+/** @param {FleetRow} made @param {import("../state.js").Situation} found @param {import("../app.js").Context} context */
 function showSign(made, { priority, waits, sign: other }, { words, state }) {
   const label = priority ? `${words.common.priorities[priority]}, ${words.alarms.states[waits ? "unacknowledged" : "acknowledged"]}` : undefined;
   made.icon.style.display = priority || !other ? "" : "none";

@@ -9,7 +9,7 @@ import { alarmPriority, flood, needsAcknowledgement, sinceOf } from "../state.js
 
 const SHOWN = 6; // groups, until somebody asks for all
 
-/** @param {import("../app.js").Context} context @param {(search: string) => void} narrow */
+/** @param {import("../app.js").Context} context @param {(group: { rule: string, location: string }) => void} narrow shows a group alone */
 export function floodBanner({ words, format, state }, narrow) {
   const w = words.alarms;
   const element = h("section", { class: "flood", hidden: true, "aria-label": w.floodGroups });
@@ -34,11 +34,11 @@ export function floodBanner({ words, format, state }, narrow) {
     const groups = found.groups.slice(0, showsAll ? undefined : SHOWN);
     const hidden = found.groups.length - groups.length;
     fill(element,
-      h("h2", { role: "status" }, w.flood(found.count)),
+      h("h2", null, h("span", { role: "status" }, w.flood(found.count))),
       pinned(w.floodGravest, found.gravest),
       found.first !== found.gravest && pinned(w.floodFirst, found.first),
       h("div", { class: "chips" },
-        groups.map((group) => h("button", { type: "button", class: "chip", onclick: () => narrow(`${group.rule} ${group.location}`) },
+        groups.map((group) => h("button", { type: "button", class: "chip", onclick: () => narrow(group) },
           alarmIcon(group.priority, { isHollow: group.waiting === 0, label: words.common.priorities[group.priority] }), ` ${w.floodGroup(group.count, group.rule, group.location)}`)),
         hidden > 0 && h("button", { type: "button", onclick: () => ((showsAll = true), show()) }, w.floodMore(hidden))));
   }

@@ -10,6 +10,9 @@ import { axe, launch, MQTT, openPage, reading, shoot, URL_BASE } from "./support
 assert.ok(URL_BASE.endsWith("/"), "VIGIE_URL is missing: the address of the window, with a slash at its end");
 assert.ok(MQTT, "VIGIE_MQTT is missing: host:port of the daemon's broker");
 
+/** Sensors of this run alone: what an earlier one shelved stays shelved. */
+const RUN = Date.now() % 1_000_000;
+
 const PAGES = ["#/fleet", "#/alarms", "#/alarms/shelved", "#/alarms/history", "#/sensor/WEB_1/temperature", "#/system", "#/broker"];
 
 /** @type {import("playwright-core").Browser} */
@@ -33,14 +36,19 @@ function assertCalm({ errors, strange }) {
 const row = (page, id) => page.locator(".row.sensor", { has: page.getByText(id, { exact: true }) });
 
 test("the first value is there within a second, and a published one moves within a second", async () => {
-  const start = Date.now();
-  const seen = await openPage(browser, "#/fleet?q=WEB_1");
-  const value = row(seen.page, "WEB_1").locator(".v");
-  await value.waitFor({ timeout: 5000 });
-  const first = Date.now() - start;
-  assert.ok(first < 1500, `the first value took ${first} ms`); // the second, and the browser's own start of a tab
-  const sinceNavigation = await seen.page.evaluate(() => performance.now());
-  assert.ok(sinceNavigation < 1000, `the first value was there ${sinceNavigation} ms after navigation began`);
+  // Measured in the page, from the navigation's beginning: neither the tab's start nor this test's polling counts.
+  const prepare = (/** @type {import("playwright-core").Page} */ page) => page.addInitScript(() => {
+    const look = () => {
+      const value = [...document.querySelectorAll(".row.sensor .v")].find((v) => v.textContent);
+      if (value) Object.assign(window, { firstValue: performance.now() });
+      else requestAnimationFrame(look);
+    };
+    look();
+  });
+  const seen = await openPage(browser, "#/fleet?q=WEB_1", { prepare });
+  await row(seen.page, "WEB_1").locator(".v").waitFor({ timeout: 5000 });
+  const first = await seen.page.evaluate(() => /** @type {any} */ (window).firstValue);
+  assert.ok(first < 1000, `the first value took ${first} ms`);
   for (const number of [23.4, 19.1, 24.7]) {
     const sent = Date.now();
     await reading("WEB_1", number);
@@ -58,11 +66,11 @@ test("the page weighs no more than 120 kB and takes no more than 25 requests", a
   let bytes = 0;
   let requests = 0;
   session.on("Network.loadingFinished", ({ encodedDataLength }) => void (bytes += encodedDataLength));
-  session.on("Network.requestWillBeSent", () => void (requests += 1));
+  session.on("Network.requestWillBeSent", ({ request }) => void (requests += Number(!request.url.startsWith("data:"))));
   session.on("Network.webSocketCreated", () => void (requests += 1));
   await session.send("Network.enable");
   await page.goto(URL_BASE);
-  await page.locator(".row.sensor .v").first().waitFor();
+  await row(page, "WEB_1").locator(".v").waitFor();
   await page.waitForTimeout(1000); // the first sparklines are of it
   assert.ok(bytes > 0 && bytes <= 120 * 1024, `${bytes} bytes`);
   assert.ok(requests > 5 && requests <= 25, `${requests} requests`);
@@ -144,11 +152,11 @@ test("where a proxy lets no WebSocket through, values are polled, and the page s
 });
 
 test("an alarm shows in title, icon and list; it is acknowledged with a name, by the keyboard alone", async () => {
-  await reading("WEB_KEY", 20);
-  await reading("WEB_KEY", 40.25);
-  const seen = await openPage(browser, "#/alarms?q=WEB_KEY", { name: null });
+  await reading(`WEB_KEY_${RUN}`, 20);
+  await reading(`WEB_KEY_${RUN}`, 40.25);
+  const seen = await openPage(browser, `#/alarms?q=WEB_KEY_${RUN}`, { name: null });
   const { page } = seen;
-  const button = page.getByRole("button", { name: "Acknowledge: high-temperature of WEB_KEY" });
+  const button = page.getByRole("button", { name: `Acknowledge: high-temperature of WEB_KEY_${RUN}` });
   await button.waitFor({ timeout: 5000 });
   await page.waitForFunction(() => /^\(\d+\) Alarms · Vigie$/.test(document.title));
   assert.match((await page.locator("link[rel=icon]").getAttribute("href")) ?? "", /^data:image\/svg/);
@@ -166,11 +174,12 @@ test("an alarm shows in title, icon and list; it is acknowledged with a name, by
 });
 
 test("alarms are shelved by selection, with a reason that must be given, and unshelved", async () => {
+  const place = `Shelf${RUN}`;
   for (const id of ["WEB_A", "WEB_B", "WEB_C"]) {
-    await reading(id, 20, "Shelf");
-    await reading(id, 39.5, "Shelf");
+    await reading(`${id}_${RUN}`, 20, place);
+    await reading(`${id}_${RUN}`, 39.5, place);
   }
-  const seen = await openPage(browser, "#/alarms?q=Shelf");
+  const seen = await openPage(browser, `#/alarms?q=${place}`);
   const { page } = seen;
   const boxes = page.getByRole("checkbox");
   await page.waitForFunction(() => document.querySelectorAll(".row.alarm:not([hidden])").length === 3, undefined, { timeout: 5000 });
@@ -186,23 +195,24 @@ test("alarms are shelved by selection, with a reason that must be given, and uns
   await dialog.getByLabel("1 hour").check();
   await dialog.getByRole("button", { name: "Shelve", exact: true }).click();
   await page.getByRole("status").filter({ hasText: "3 alarms shelved." }).waitFor({ timeout: 10_000 });
-  await page.goto(`${URL_BASE}#/alarms/shelved?q=Shelf`);
+  await page.goto(`${URL_BASE}#/alarms/shelved?q=${place}`);
   await page.locator(".row.alarm", { hasText: "cleaning" }).nth(2).waitFor({ timeout: 5000 });
   await shoot(page, "alarms-shelved");
-  await page.getByRole("button", { name: "Unshelve: high-temperature of WEB_A" }).click();
+  await page.getByRole("button", { name: `Unshelve: high-temperature of WEB_A_${RUN}` }).click();
   await page.getByRole("status").filter({ hasText: "1 alarm unshelved." }).waitFor({ timeout: 10_000 });
   assertCalm(seen);
   await seen.close();
 });
 
 test("the order stands still while something is selected", async () => {
-  await reading("WEB_OLD", 20, "Frozen");
-  await reading("WEB_OLD", 39, "Frozen");
-  const seen = await openPage(browser, "#/alarms?q=Frozen");
+  const place = `Frozen${RUN}`;
+  await reading(`WEB_OLD_${RUN}`, 20, place);
+  await reading(`WEB_OLD_${RUN}`, 39, place);
+  const seen = await openPage(browser, `#/alarms?q=${place}`);
   const { page } = seen;
   await page.getByRole("checkbox").first().check();
-  await reading("WEB_NEW", 20, "Frozen");
-  await reading("WEB_NEW", 39, "Frozen");
+  await reading(`WEB_NEW_${RUN}`, 20, place);
+  await reading(`WEB_NEW_${RUN}`, 39, place);
   await page.getByText("Order frozen · 1 change since").waitFor({ timeout: 5000 });
   assert.equal(await page.locator(".row.alarm:not([hidden])").count(), 1);
   await page.getByRole("button", { name: "Sort now" }).click();
@@ -214,7 +224,7 @@ test("the order stands still while something is selected", async () => {
 test("search, filter and order are in the address, and the slash key searches", async () => {
   const seen = await openPage(browser, "#/fleet");
   const { page } = seen;
-  await page.locator(".row.sensor .v").first().waitFor();
+  await row(page, "WEB_1").locator(".v").waitFor();
   await page.keyboard.press("/");
   await page.keyboard.type("web_h");
   await page.waitForFunction(() => location.hash === "#/fleet?q=web_h");
@@ -254,7 +264,7 @@ test("nothing that axe-core knows is wrong, no error, no request elsewhere: ever
       }
     }
   }
-  assert.deepEqual(wrong, []);
+  assert.equal(wrong.join("\n"), "");
 });
 
 test("nothing flashes under prefers-reduced-motion", async () => {

@@ -3,8 +3,7 @@ import { test } from "node:test";
 import { arrange, emptyOrder, range } from "../../../web/alarmorder.js";
 import { causeOf, chartLink, safeLink, stateOf, whatOf, whoOf } from "../../../web/alarmtext.js";
 import { formatter } from "../../../web/format.js";
-import { situationOf } from "../../../web/situation.js";
-import { alarmKey } from "../../../web/state.js";
+import { alarmKey, situationOf } from "../../../web/state.js";
 import words from "../../../web/words/en.js";
 
 const NOW = Date.UTC(2026, 10, 29, 12, 0, 0);

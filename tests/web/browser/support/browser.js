@@ -19,7 +19,7 @@ export const launch = () =>
 
 /**
  * @typedef {{ language?: "fr" | "en", look?: "light" | "dark" | "forced", width?: number, height?: number, name?: string | null,
- *   prepare?: (page: import("playwright-core").Page) => Promise<void> }} Mode
+ *   prepare?: (page: import("playwright-core").Page) => Promise<unknown> }} Mode
  * @typedef {{ page: import("playwright-core").Page, errors: string[], strange: string[], requests: string[], close(): Promise<void> }} Seen
  */
 /**

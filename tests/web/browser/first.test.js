@@ -1,0 +1,215 @@
+// What is seen before there is anything to see: the first run, the login, dialogs. The feed is played here, frame by
+// frame, so nothing of the daemon but its files is needed; VIGIE_URL names it.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { axe, launch, openPage, shoot, URL_BASE } from "./support/browser.js";
+
+assert.ok(URL_BASE.endsWith("/"), "VIGIE_URL is missing: the address of the window, with a slash at its end");
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+const LOOKS = /** @type {const} */ ([["light", 1280, "fr"], ["dark", 390, "en"], ["forced", 1280, "en"], ["light", 390, "fr"]]);
+const json = (/** @type {unknown} */ body, status = 200) => ({ status, contentType: "application/json", body: JSON.stringify(body) });
+const BROKER = { name: "Test broker", connected: true, topics: [{ topic: "plant/7", payload: "21.5", per_s: 1, last_at: "2026-11-29T12:00:00Z" }] };
+
+/** @param {object} [more] */
+const welcome = (more = {}) => ({
+  type: "welcome", version: 1, epoch: "e", build: "", zone: "Europe/Paris", language: "en", now: Date.now(), user: null, role: "operator", open: true, ...more,
+});
+const alarm = (/** @type {number} */ k, /** @type {object} */ more = {}) => ({
+  id: String(k).padStart(16, "0"), rule: k % 2 ? "too-warm" : "silent", sensor_id: `S${k}`, location: `Hall ${k % 3}`, quantity: "temperature", value: 9, unit: "celsius",
+  threshold: 8, alert_type: "HIGH_TEMPERATURE", severity: k === 7 ? "CRITICAL" : "LOW", state: "unacknowledged", since: new Date(Date.now() - k * 1000).toISOString(),
+  withheld: null, acknowledged: null, shelved: null, suppressed_by: null, out_of_service: null, runbook: null, ...more,
+});
+
+/**
+ * Plays the daemon's side of the feed.
+ * @param {import("playwright-core").Page} page @param {object[]} frames sent after the hello
+ * @param {{ user?: string | null, role?: string, open?: boolean }} [who]
+ * @returns {Promise<{ send(frame: object): void }>}
+ */
+async function play(page, frames, who) {
+  /** @type {import("playwright-core").WebSocketRoute | null} */
+  let socket = null;
+  await page.routeWebSocket("**/api/v1/live", (route) => {
+    socket = route;
+    route.onMessage((message) => {
+      if (!JSON.parse(String(message)).hello) return;
+      for (const frame of [welcome(who), ...frames]) route.send(JSON.stringify(frame));
+    });
+  });
+  await page.route("**/api/v1/broker", (route) => route.fulfill(json(BROKER)));
+  await page.route("**/api/v1/system", (route) => route.fulfill(json({ version: "1", problems: [], rejected: 2 })));
+  await page.route("**/api/v1/sparklines*", (route) => route.fulfill(json({ t0: 0, step: 60, series: {} })));
+  return { send: (frame) => socket?.send(JSON.stringify(frame)) };
+}
+
+const EMPTY = { type: "state", seq: 1, now: Date.now(), full: true };
+const series = (/** @type {number} */ i) => ({ i, id: `S${i}`, location: "Hall", quantity: "temperature", unit: "celsius", low: 2, high: 8, every: 2 });
+
+test("before the first reading the page says how to make one, and gives way to it", async () => {
+  for (const [look, width, language] of LOOKS) {
+    /** @type {{ send(frame: object): void } | undefined} */
+    let feed;
+    const seen = await openPage(browser, "#/fleet", { look, width, language, prepare: async (page) => { feed = await play(page, [EMPTY]); } });
+    const { page } = seen;
+    await page.getByText("mosquitto_pub").waitFor();
+    await page.getByText("plant/7").waitFor();
+    await page.getByText(language === "fr" ? "2 messages ont été rejetés" : "2 messages were rejected").waitFor();
+    assert.deepEqual(await axe(page), []);
+    await shoot(page, `first-${look}-${width}-${language}`);
+    feed?.send({ type: "state", seq: 2, now: Date.now(), series: [series(0)], values: [[0, 21.5, Date.now(), 0]] });
+    await page.locator(".row.sensor .v").filter({ hasText: /21[.,]5/ }).waitFor({ timeout: 2000 });
+    assert.equal(await page.getByText("mosquitto_pub").count(), 0);
+    assert.deepEqual([...seen.errors, ...seen.strange], []);
+    await seen.close();
+  }
+});
+
+test("who must log in sees the login and nothing else; a wrong password is said, a right one begins anew", async () => {
+  for (const [look, width, language] of LOOKS) {
+    let isIn = false;
+    const prepare = async (/** @type {import("playwright-core").Page} */ page) => {
+      await page.routeWebSocket("**/api/v1/live", (socket) => (isIn ? void socket.onMessage(() => [welcome({ open: false, user: "anne" }), EMPTY].forEach((frame) => socket.send(JSON.stringify(frame)))) : void socket.close()));
+      await page.route("**/api/v1/live*", (route) => route.fulfill(json({ title: "Unauthorized", status: 401 }, 401)));
+      await page.route("**/api/v1/broker", (route) => route.fulfill(json(BROKER)));
+      await page.route("**/api/v1/system", (route) => route.fulfill(json({})));
+      await page.route("**/api/v1/session", (route) => {
+        if (route.request().method() === "GET") return route.fulfill(json({ user: null, role: null, open: false, language, zone: "UTC" }));
+        isIn = route.request().postDataJSON().password === "right";
+        return isIn ? route.fulfill({ status: 204 }) : route.fulfill(json({ title: "Unauthorized", status: 401 }, 401));
+      });
+    };
+    const seen = await openPage(browser, "#/fleet", { look, width, language, prepare });
+    const { page } = seen;
+    const password = page.getByLabel(language === "fr" ? "Mot de passe" : "Password");
+    await page.getByLabel(language === "fr" ? "Nom" : "Name").fill("anne");
+    await password.fill("wrong");
+    await password.press("Enter");
+    await page.getByRole("alert").filter({ hasText: language === "fr" ? "incorrect" : "wrong" }).waitFor();
+    assert.deepEqual(await axe(page), []);
+    assert.equal(await page.locator("header").count(), 0);
+    await shoot(page, `login-${look}-${width}-${language}`);
+    await password.fill("right");
+    await password.press("Enter");
+    await page.locator("header .user", { hasText: "anne" }).waitFor({ state: "attached", timeout: 5000 });
+    await seen.close();
+  }
+});
+
+test("a flood is one banner: the gravest by name, the rest by rule and location, each a filter away", async () => {
+  for (const [look, width, language] of LOOKS) {
+    const alarms = Array.from({ length: 60 }, (_, k) => alarm(k));
+    const seen = await openPage(browser, "#/alarms", { look, width, language, prepare: (page) => play(page, [{ ...EMPTY, alarms }]) });
+    const { page } = seen;
+    await page.getByText(language === "fr" ? "Avalanche : 60 alarmes en 10 minutes" : "Flood: 60 alarms in the last 10 minutes").waitFor();
+    assert.match((await page.locator(".flood .pinned").first().textContent()) ?? "", /S7/);
+    assert.deepEqual(await axe(page), []);
+    await shoot(page, `flood-${look}-${width}-${language}`);
+    await page.getByRole("button", { name: /10 × silent, Hall 0/ }).click();
+    await page.waitForFunction(() => document.querySelector(".list.alarms")?.getAttribute("aria-rowcount") === "11");
+    assert.ok((await page.locator(".slot").count()) < 70);
+    assert.deepEqual([...seen.errors, ...seen.strange], []);
+    await seen.close();
+  }
+});
+
+test("dialogs are right for axe-core, in every look: settings, name, shelf, details", async () => {
+  for (const [look, width, language] of LOOKS) {
+    const seen = await openPage(browser, "#/alarms", { look, width, language, name: null, prepare: (page) => play(page, [{ ...EMPTY, alarms: [alarm(7, { runbook: "https://wiki.example/7" }), alarm(2)] }]) });
+    const { page } = seen;
+    const check = async (/** @type {string} */ name) => {
+      await page.getByRole("dialog").waitFor();
+      assert.deepEqual(await axe(page), [], name);
+      await shoot(page, `${name}-${look}-${width}-${language}`);
+      await page.keyboard.press("Escape");
+      await page.getByRole("dialog").waitFor({ state: "detached" });
+    };
+    await page.locator("header button").last().click();
+    await check("settings");
+    const row = page.locator(".row.alarm", { hasText: "S7" });
+    await row.getByRole("button").last().click();
+    await check("details");
+    await row.getByRole("button").first().click();
+    await check("who");
+    await row.getByRole("checkbox").check();
+    await page.getByRole("button", { name: language === "fr" ? /^Mettre en attente… \(1\)/ : /^Shelve… \(1\)/ }).click();
+    await check("shelf");
+    assert.deepEqual([...seen.errors, ...seen.strange], []);
+    await seen.close();
+  }
+});
+
+test("a viewer sees no action, and is told why", async () => {
+  const seen = await openPage(browser, "#/alarms", { prepare: (page) => play(page, [{ ...EMPTY, alarms: [alarm(7)] }], { open: false, user: "vera", role: "viewer" }) });
+  const { page } = seen;
+  await page.getByText("You may read, not act").waitFor();
+  assert.equal(await page.getByRole("button", { name: /^Acknowledge/ }).count(), 0);
+  assert.ok(await page.getByRole("checkbox").isDisabled());
+  await page.locator(".user", { hasText: "vera · viewer" }).waitFor();
+  await seen.close();
+});
+
+test("settings change language, appearance and zone at once, and last", async () => {
+  const seen = await openPage(browser, "#/fleet", { prepare: (page) => play(page, [{ ...EMPTY, series: [series(0)], values: [[0, 5, Date.now(), 0]] }]) });
+  const { page } = seen;
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByLabel("Times in").selectOption("utc");
+  await page.getByLabel("Appearance").selectOption("dark");
+  await page.getByLabel("Language").selectOption("fr");
+  await page.getByRole("dialog", { name: "Réglages" }).waitFor();
+  await page.getByRole("button", { name: "Fermer" }).click();
+  await page.getByRole("link", { name: "Parc" }).waitFor();
+  assert.equal(await page.evaluate(() => [document.documentElement.lang, document.documentElement.dataset["theme"]].join()), "fr,dark");
+  await page.waitForFunction(() => /UTC$/.test(document.querySelector(".clock")?.textContent ?? ""));
+  await seen.close();
+});
+
+test("new alarms are read out, together and not too often", async () => {
+  /** @type {{ send(frame: object): void } | undefined} */
+  let feed;
+  const seen = await openPage(browser, "#/fleet", { prepare: async (page) => { feed = await play(page, [{ ...EMPTY, alarms: [alarm(1)] }]); } });
+  const { page } = seen;
+  const region = page.locator(".top > .unseen[role=alert]");
+  await page.locator(".counts .count").first().waitFor();
+  assert.equal(await region.textContent(), "", "what stood before the page was opened is no news");
+  feed?.send({ type: "state", seq: 2, now: Date.now(), alarms: [alarm(7)] });
+  await page.waitForFunction(() => document.querySelector(".top > .unseen[role=alert]")?.textContent === "New alarm, critical: too-warm, S7, Hall 1");
+  feed?.send({ type: "state", seq: 3, now: Date.now(), alarms: [alarm(9), alarm(11)] });
+  await page.waitForTimeout(1500);
+  assert.match((await region.textContent()) ?? "", /S7/, "the next was read out within 10 s");
+  await page.waitForFunction(() => document.querySelector(".top > .unseen[role=alert]")?.textContent === "2 new alarms, the gravest low", undefined, { timeout: 12_000 });
+  await seen.close();
+});
+
+test("a row keeps the focus by arrow keys through a list of thousands, and elements stay few", async () => {
+  const all = Array.from({ length: 3000 }, (_, i) => ({ ...series(i), id: `S${String(i).padStart(4, "0")}` }));
+  const frame = { ...EMPTY, series: all, values: all.map(({ i }) => [i, 5, Date.now(), 0]) };
+  const seen = await openPage(browser, "#/fleet?sort=name", { prepare: (page) => play(page, [frame]) });
+  const { page } = seen;
+  const focused = () => page.evaluate(() => document.activeElement?.textContent);
+  await page.getByRole("searchbox").press("ArrowDown");
+  assert.equal(await focused(), "S0000");
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await focused(), "S0001");
+  await page.keyboard.press("End");
+  assert.equal(await focused(), "S2999");
+  await page.keyboard.press("PageUp");
+  assert.match((await focused()) ?? "", /^S29[67]\d$/);
+  await page.waitForTimeout(300); // order of elements follows once it rests
+  const order = await page.evaluate(() => [...document.querySelectorAll(".slot:not([hidden])")].map((slot) => Number(slot.getAttribute("aria-rowindex"))));
+  assert.deepEqual(order, [...order].sort((a, b) => a - b));
+  assert.ok(order.length < 60 && (await page.locator(".list").getAttribute("aria-rowcount")) === "3001");
+  // Scrolled away by the wheel, the focus does not come to another sensor.
+  await page.mouse.move(600, 500);
+  await page.mouse.wheel(0, -60_000);
+  await page.waitForTimeout(300);
+  assert.equal(await page.evaluate(() => document.activeElement?.tagName), "MAIN");
+  await seen.close();
+});
