@@ -37,71 +37,86 @@ export function gestures(element, ask) {
   return () => off.abort();
 }
 
+/** What the fingers, or a mouse or pen, are about. */
+class Pointers {
+  /** @type {Map<number, { start: number, now: number }>} */ #held = new Map();
+  /** @type {"none"|"press"|"select"|"pan"|"pinch"} */ #gesture = "none";
+  #pans = false;
+
+  /** @param {HTMLElement} element @param {Asked} ask */
+  constructor(element, ask) {
+    this.element = element;
+    this.ask = ask;
+  }
+
+  /** @param {PointerEvent} event */
+  #place(event) {
+    return event.clientX - this.element.getBoundingClientRect().left;
+  }
+
+  /** @param {PointerEvent} event */
+  down(event) {
+    const isFinger = event.pointerType === "touch";
+    if (this.#held.size >= 2 || (!isFinger && event.button > 1)) return;
+    if (event.button === 1) event.preventDefault();
+    this.element.setPointerCapture(event.pointerId);
+    this.#held.set(event.pointerId, { start: this.#place(event), now: this.#place(event) });
+    if (this.#held.size === 2) this.#pinch();
+    else {
+      this.#gesture = "press";
+      this.#pans = isFinger || event.shiftKey || event.button === 1;
+    }
+  }
+
+  #pinch() {
+    this.#held.forEach((finger) => (finger.start = finger.now));
+    if (this.#gesture === "press") this.ask.begin();
+    if (this.#gesture === "select") this.ask.unselect();
+    this.#gesture = "pinch";
+  }
+
+  /** @param {PointerEvent} event */
+  move(event) {
+    const finger = this.#held.get(event.pointerId);
+    if (!finger) {
+      if (event.pointerType !== "touch") this.ask.point(this.#place(event));
+      return;
+    }
+    finger.now = this.#place(event);
+    const [a, b] = [...this.#held.values()];
+    if (this.#gesture === "press" && Math.abs(finger.now - finger.start) >= STILL) {
+      this.#gesture = this.#pans ? "pan" : "select";
+      if (this.#pans) this.ask.begin();
+      this.ask.point(null);
+    }
+    if (this.#gesture === "pinch" && a && b) this.ask.pinch([a.start, b.start], [a.now, b.now]);
+    if (this.#gesture === "pan") this.ask.pan(finger.now - finger.start);
+    if (this.#gesture === "select") this.ask.selecting(finger.start, finger.now);
+  }
+
+  /** @param {PointerEvent} event */
+  up(event) {
+    const finger = this.#held.get(event.pointerId);
+    this.#held.delete(event.pointerId);
+    if (!finger) return;
+    const isDone = event.type === "pointerup";
+    if (this.#gesture === "select") {
+      this.ask.unselect();
+      if (isDone) this.ask.select(finger.start, this.#place(event));
+    }
+    if (this.#gesture === "press" && isDone) this.ask.point(this.#place(event));
+    // The finger that stays after a pinch does nothing more: a lifted hand must not pan.
+    if (this.#held.size === 0 || this.#gesture !== "pinch") this.#gesture = "none";
+  }
+}
+
 /** @param {HTMLElement} element @param {Asked} ask @param {AddEventListenerOptions} options */
 function pointers(element, ask, options) {
-  /** @type {Map<number, { start: number, now: number }>} */
-  const held = new Map();
-  /** @type {"none"|"press"|"select"|"pan"|"pinch"} */
-  let gesture = "none";
-  let pans = false;
-  const place = (/** @type {PointerEvent} */ event) => event.clientX - element.getBoundingClientRect().left;
-
-  const down = (/** @type {PointerEvent} */ event) => {
-    const isFinger = event.pointerType === "touch";
-    if (held.size >= 2 || (!isFinger && event.button > 1)) return;
-    if (event.button === 1) event.preventDefault();
-    element.setPointerCapture(event.pointerId);
-    held.set(event.pointerId, { start: place(event), now: place(event) });
-    if (held.size === 2) {
-      held.forEach((finger) => (finger.start = finger.now));
-      if (gesture === "press") ask.begin();
-      if (gesture === "select") ask.unselect();
-      gesture = "pinch";
-    } else {
-      gesture = "press";
-      pans = isFinger || event.shiftKey || event.button === 1;
-    }
-  };
-
-  const move = (/** @type {PointerEvent} */ event) => {
-    const finger = held.get(event.pointerId);
-    if (!finger) {
-      if (event.pointerType !== "touch") ask.point(place(event));
-      return;
-    }
-    finger.now = place(event);
-    if (gesture === "pinch") {
-      const [a, b] = [...held.values()];
-      if (a && b) ask.pinch([a.start, b.start], [a.now, b.now]);
-      return;
-    }
-    if (gesture === "press" && Math.abs(finger.now - finger.start) >= STILL) {
-      gesture = pans ? "pan" : "select";
-      if (pans) ask.begin();
-      ask.point(null);
-    }
-    if (gesture === "pan") ask.pan(finger.now - finger.start);
-    if (gesture === "select") ask.selecting(finger.start, finger.now);
-  };
-
-  const up = (/** @type {PointerEvent} */ event) => {
-    const finger = held.get(event.pointerId);
-    held.delete(event.pointerId);
-    if (!finger) return;
-    const isCancelled = event.type !== "pointerup";
-    if (gesture === "select") {
-      ask.unselect();
-      if (!isCancelled) ask.select(finger.start, place(event));
-    }
-    if (gesture === "press" && !isCancelled) ask.point(place(event));
-    // The finger that stays after a pinch does nothing more: a lifted hand must not pan.
-    if (held.size === 0 || gesture !== "pinch") gesture = "none";
-  };
-
-  element.addEventListener("pointerdown", down, options);
-  element.addEventListener("pointermove", move, options);
-  element.addEventListener("pointerup", up, options);
-  element.addEventListener("pointercancel", up, options);
+  const state = new Pointers(element, ask);
+  element.addEventListener("pointerdown", (event) => state.down(event), options);
+  element.addEventListener("pointermove", (event) => state.move(event), options);
+  element.addEventListener("pointerup", (event) => state.up(event), options);
+  element.addEventListener("pointercancel", (event) => state.up(event), options);
   element.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && ask.point(null), options);
   element.addEventListener("dblclick", () => ask.back(), options);
 }

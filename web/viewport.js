@@ -129,6 +129,17 @@ export function pin(viewport, live, now) {
 }
 
 /**
+ * A live span without most of the time before its first reading: a sensor that is minutes old fills its chart.
+ * @param {Viewport} viewport @param {number} first When the first reading of the span was. @param {number} now
+ * @returns {Viewport}
+ */
+export function trimmed(viewport, first, now) {
+  const { from, to, live, back } = viewport;
+  if (!live || first < from + (to - from) / 4) return viewport;
+  return { ...fit(now - Math.max(5 * MINUTE, (now - first) * 1.1), now, now), back };
+}
+
+/**
  * What an address asks for.
  * @param {{ get(name: string): string|null }} query @param {number} now @returns {Viewport}
  */
@@ -141,15 +152,15 @@ export function fromQuery(query, now) {
   const [from, to, at] = [time("from"), time("to"), time("at")];
   if (to > from) return between(from, to, now);
   if (at > 0) return between(at - 3 * HOUR, at + 3 * HOUR, now);
-  const preset = /** @type {keyof typeof PRESETS} */ (query.get("span"));
-  return ending(PRESETS[preset] ?? HOUR, now);
+  const span = query.get("span") ?? "";
+  if (/^\d+s$/.test(span)) return ending(Number.parseInt(span, 10) * 1000, now);
+  return ending(PRESETS[/** @type {keyof typeof PRESETS} */ (span)] ?? HOUR, now);
 }
 
-/** The address of a viewport: a live one by its name, any other by its ends in UTC.
+/** The address of a viewport: a live one by its length, any other by its ends in UTC.
  * @param {Viewport} viewport @returns {string} */
 export function toQuery({ from, to, live }) {
-  const name = presetOf({ from, to });
-  if (live && name) return `span=${name}`;
+  if (live) return `span=${presetOf({ from, to }) ?? `${Math.round((to - from) / 1000)}s`}`;
   return `from=${new Date(from).toISOString()}&to=${new Date(to).toISOString()}`;
 }
 

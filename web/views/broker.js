@@ -3,7 +3,8 @@
 // Always: a cut payload says so, and so does one that the broker replayed; figures that can't be had are a dash.
 // Never: keeps more than the last minutes of traffic, or subscribes to anything.
 
-import { colour, fill, fit, h, text } from "../dom.js";
+import { colour, fit, h, text } from "../dom.js";
+import { patch } from "../patch.js";
 import { instant } from "../spans.js";
 
 const SAMPLES = 600; // of traffic, one a second: ten minutes, 10 kB
@@ -16,7 +17,7 @@ let samples = [];
 
 /** @param {Context} context @returns {import("../app.js").View} */
 export function open(context) {
-  const { words, state, format } = context;
+  const { words, state } = context;
   const w = words.broker;
   const nothing = h("p", { class: "muted" }, w.none);
   const link = h("section", { class: "panel" });
@@ -32,13 +33,13 @@ export function open(context) {
     body.hidden = !broker;
     if (!broker) return;
     const now = state.link.now();
-    replace(link, connection(broker, context, now));
-    replace(limits, [h("h2", null, w.limits), broker.limits.length === 0 ? h("p", { class: "muted" }, w.noLimits) : h("ul", null, broker.limits.map((/** @type {string} */ it) => h("li", null, it)))]);
+    patch(link, connection(broker, context, now));
+    patch(limits, [h("h2", null, w.limits), broker.limits.length === 0 ? h("p", { class: "muted" }, w.noLimits) : h("ul", null, broker.limits.map((/** @type {string} */ it) => h("li", null, it)))]);
     incoming.update(broker.in_per_s, samples.map((it) => [it.at, it.incoming]));
     outgoing.update(broker.out_per_s, samples.map((it) => [it.at, it.outgoing]));
-    replace(topics, [h("h2", null, w.topics), topicTable(broker.topics, context, now)]);
-    replace(sessions, [h("h2", null, w.sessions), sessionTable(broker.sessions, context, now)]);
-    replace(sys, broker.sys ? [h("h2", null, w.sys), sysTable(broker.sys)] : []);
+    patch(topics, [h("h2", null, w.topics), topicTable(broker.topics, context, now)]);
+    patch(sessions, [h("h2", null, w.sessions), sessionTable(broker.sessions, context, now)]);
+    patch(sys, broker.sys ? [h("h2", null, w.sys), sysTable(broker.sys)] : []);
   }
 
   return {
@@ -49,25 +50,25 @@ export function open(context) {
     },
     close() {},
   };
+}
 
-  /** The rate and its last minutes. @param {string} name @param {Context} by */
-  function traffic(name, { words: { broker } }) {
-    const rate = h("span", { class: "big" });
-    const canvas = h("canvas", { class: "traffic", role: "img" });
-    const note = h("p", { class: "caption" });
-    return {
-      element: h("section", { class: "panel" }, h("h2", null, name), h("div", { class: "v" }, rate), canvas, note),
-      /** @param {number|null} now @param {[number, number][]} points */
-      update(now, points) {
-        text(rate, typeof now === "number" ? broker.perSecond(rateText(now, format)) : "–");
-        const values = points.map(([, value]) => value);
-        const said = points.length < 2 ? "" : broker.sparkline(rateText(Math.min(...values), format), rateText(Math.max(...values), format));
-        canvas.setAttribute("aria-label", `${name}: ${said || "–"}`);
-        text(note, points.length < 2 ? "" : said);
-        sparkline(canvas, points);
-      },
-    };
-  }
+/** A rate and its last minutes. @param {string} name @param {Context} context */
+function traffic(name, { words: { broker: w }, format }) {
+  const rate = h("span", { class: "big" });
+  const canvas = h("canvas", { class: "traffic", role: "img" });
+  const note = h("p", { class: "caption" });
+  return {
+    element: h("section", { class: "panel" }, h("h2", null, name), h("div", { class: "v" }, rate), canvas, note),
+    /** @param {number|null} now @param {[number, number][]} points */
+    update(now, points) {
+      text(rate, typeof now === "number" ? w.perSecond(rateText(now, format)) : "–");
+      const values = points.map(([, value]) => value);
+      const said = points.length < 2 ? "" : w.sparkline(rateText(Math.min(...values), format), rateText(Math.max(...values), format));
+      canvas.setAttribute("aria-label", `${name}: ${said || "–"}`);
+      text(note, said);
+      sparkline(canvas, points);
+    },
+  };
 }
 
 /** @param {number} rate @param {import("../format.js").Format} format */
@@ -101,13 +102,6 @@ function sparkline(canvas, points) {
     else c.lineTo(x(at), y(value));
   });
   c.stroke();
-}
-
-/** @param {HTMLElement} element @param {HTMLElement[]} children */
-function replace(element, children) {
-  const old = element.children;
-  if (old.length === children.length && children.every((child, i) => old[i]?.isEqualNode(child))) return;
-  fill(element, children);
 }
 
 /** @param {any} broker @param {Context} context @param {number} now */

@@ -47,6 +47,7 @@ class SensorPage {
   #timer = 0;
   #standing = "";
   #hasAsked = false;
+  /** Whether the span was asked for, rather than the usual one. */ #isAsked = true;
 
   /** @param {Context} context */
   constructor(context) {
@@ -54,6 +55,7 @@ class SensorPage {
     const { words, state, route, format, api } = context;
     const [id = "", asked] = route.args;
     this.id = id;
+    this.#isAsked = ["span", "from", "at"].some((name) => route.query.has(name));
     this.quantity = asked || (state.series.find((it) => it?.id === id)?.quantity ?? "temperature");
     this.named = words.common.quantities[this.quantity] ?? this.quantity;
     /** @type {import("../chartbox.js").Model} */
@@ -134,6 +136,7 @@ class SensorPage {
 
   /** @param {Viewport} viewport */
   show(viewport) {
+    this.#isAsked = true;
     this.model.viewport = viewport;
     this.refresh();
     this.load();
@@ -177,6 +180,7 @@ class SensorPage {
     const done = () => {
       this.model.unit = this.data.unit || this.model.unit;
       this.parts.failure.hidden = true;
+      if (this.#trim()) return;
       this.#address();
       this.refresh();
       this.box.tabulate();
@@ -184,6 +188,19 @@ class SensorPage {
     };
     this.data.load(viewport, this.box.width(), { atOnce, done, failed: (why) => this.#fail(why) });
     this.#loadAlarms();
+  }
+
+  /** Fills the chart of a sensor that is minutes old, once, unless the address asked for a span. */
+  #trim() {
+    const { model } = this;
+    if (this.#isAsked) return false;
+    this.#isAsked = true;
+    const history = this.data.history(this.now());
+    const first = history?.n.findIndex((n) => n > 0) ?? -1;
+    const viewport = view.trimmed(model.viewport, history && first >= 0 ? history.t0 + first * history.step : -Infinity, this.now());
+    if (viewport === model.viewport) return false;
+    this.show(viewport);
+    return true;
   }
 
   /** Puts what is shown into the address. */

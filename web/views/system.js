@@ -3,9 +3,10 @@
 // Always: what is abnormal stands first, in inverse with a sign and words; everything else is calm.
 // Never: judges readings; it shows how the daemon says it is.
 
-import { fill, h } from "../dom.js";
-import { instant } from "../spans.js";
+import { h } from "../dom.js";
 import { problemsOf } from "../health.js";
+import { patch } from "../patch.js";
+import { instant } from "../spans.js";
 
 const FEW_DAYS = 30; // until the disk is full, below which that is told as wrong
 const FAILED = new Set(["backing_off", "quarantined", "gave_up"]);
@@ -31,7 +32,7 @@ export function open(context) {
     const now = state.link.now();
     const parts = [[wrong, problems(system, context, now)], [tree, treeTable(system.tree, context, now)],
       [figures, figurePanels(system, context, now)], [receivers, receiverTable(system.receivers, context, now)]];
-    for (const [element, children] of /** @type {[HTMLElement, HTMLElement[]][]} */ (parts)) replace(element, children);
+    for (const [element, children] of /** @type {[HTMLElement, HTMLElement[]][]} */ (parts)) patch(element, children);
   }
 
   return {
@@ -45,14 +46,6 @@ export function open(context) {
     },
     close() {},
   };
-}
-
-/** Puts new children where they look otherwise than the old: what somebody reads or has selected stays as it is.
- * @param {HTMLElement} element @param {HTMLElement[]} children */
-function replace(element, children) {
-  const old = element.children;
-  if (old.length === children.length && children.every((child, i) => old[i]?.isEqualNode(child))) return;
-  fill(element, children);
 }
 
 /** @param {any} system @param {Context} context @param {number} now */

@@ -220,8 +220,8 @@ test("alarms of the sensor stand below with the chart, and lead to their time", 
   const row = page.locator(".sensor-alarms tbody tr").first();
   await row.waitFor({ timeout: 5000 });
   assert.match((await row.textContent()) ?? "", /41\.5/);
-  const shown = await changes(page, () => row.getByRole("button").click());
-  assert.ok(shown, "the address has the alarm's time");
+  await changes(page, () => row.getByRole("button").click());
+  assert.match(await page.evaluate(() => location.hash), /from=.*&to=|span=\d+s/);
   await seen.close();
 });
 
@@ -249,6 +249,10 @@ test("the System page shows the tree, the queues and what is wrong", async () =>
   await page.locator(".tree tbody tr", { hasText: "storage" }).filter({ hasText: "up" }).waitFor({ timeout: 5000 });
   assert.ok((await page.locator(".queue progress").count()) >= 2);
   assert.ok((await page.locator(".fine, .wrong-panel").count()) === 1);
+  // Ages go on by the second under the keyboard's focus, which stays.
+  await page.getByRole("region", { name: "Supervision" }).focus();
+  await page.waitForTimeout(2500);
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("aria-label")), "Supervision");
   assert.deepEqual([seen.errors, seen.strange], [[], []]);
   await seen.close();
 });

@@ -92,11 +92,23 @@ test("the live pin lets go and takes up again", () => {
   assert.deepEqual([again.to, again.live, again.to - again.from], [NOW + DAY, true, HOUR]);
 });
 
+test("a young sensor fills its chart", () => {
+  const hour = viewport.ending(HOUR, NOW);
+  assert.equal(viewport.trimmed(hour, NOW - 50 * MINUTE, NOW), hour);
+  const young = viewport.trimmed(hour, NOW - 20 * MINUTE, NOW);
+  assert.deepEqual([young.from, young.to, young.live], [NOW - 22 * MINUTE, NOW, true]);
+  assert.equal(viewport.trimmed(hour, NOW - 1000, NOW).from, NOW - 5 * MINUTE);
+  const past = viewport.between(NOW - 3 * DAY, NOW - 2 * DAY, NOW);
+  assert.equal(viewport.trimmed(past, NOW - 2 * DAY, NOW), past);
+});
+
 test("addresses carry absolute times, and come back as they were", () => {
   const query = (/** @type {string} */ text) => viewport.fromQuery(new URLSearchParams(text), NOW);
   assert.equal(viewport.toQuery(query("")), "span=1h");
   assert.equal(viewport.toQuery(query("span=1y")), "span=1y");
   assert.equal(viewport.toQuery(query("span=nonsense")), "span=1h");
+  assert.equal(viewport.toQuery(query("span=600s")), "span=600s");
+  assert.equal(query("span=600s").live, true);
   const text = "from=2026-01-31T23:00:00.000Z&to=2026-02-01T23:00:00.000Z";
   assert.equal(viewport.toQuery(query(text)), text);
   const alarm = query("at=2026-01-31T23:00:00Z");
