@@ -18,7 +18,7 @@ export class ApiError extends Error {
 /** @type {() => void} */
 let onUnauthorized = () => {};
 
-/** Sets what happens when the daemon wants a login. @param {() => void} action */
+/** Sets the reaction to an answer 401: the login. @param {() => void} action */
 export function whenUnauthorized(action) {
   onUnauthorized = action;
 }

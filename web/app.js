@@ -1,6 +1,6 @@
 // The page: joins feed, state, words and views; the router.
 //
-// Always: a view is drawn at most once an animation frame, and once a second for its ages. Never: knows what is in a view.
+// Always: a view is drawn at most once an animation frame, and once a second for its ages. Never: depends on the contents of a view.
 
 import * as api from "./api.js";
 import { forgetColours, h } from "./dom.js";
@@ -124,7 +124,7 @@ function language() {
 
 function zone() {
   const choice = setting("zone");
-  return choice === "browser" ? browserZone() : choice === "utc" ? "UTC" : feed.welcome?.zone ?? "UTC";
+  return choice === "browser" ? browserZone() : choice === "utc" ? "UTC" : feed.welcome?.zone ?? setting("server-zone") ?? "UTC";
 }
 
 /** @param {import("./feed.js").Received} received */
@@ -137,6 +137,7 @@ function received({ changes, welcome }) {
 function greet(welcome) {
   context.welcome = welcome;
   keep("server-language", welcome.language);
+  keep("server-zone", welcome.zone);
   greeted();
   // A page of another build may misread the feed: it reloads, once for each build.
   if (BUILD && welcome.build && welcome.build !== BUILD && sessionStorage.getItem("vigie.build") !== welcome.build) {
@@ -275,8 +276,8 @@ for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"])
 setInterval(() => note({ tick: true }), 1000);
 setInterval(lookForProblems, SYSTEM_MS);
 setTimeout(lookForProblems, 5000); // the first values come first
-// At the first visit the daemon's language is not known yet: its welcome is worth a moment, the wrong words are not.
-if (!setting("language") && !setting("server-language")) {
+// At the first visit the daemon's language and zone are unknown: its welcome is worth a moment, a page made twice is not.
+if (!setting("server-zone")) {
   await Promise.race([new Promise((resolve) => (greeted = () => resolve(null))), new Promise((resolve) => setTimeout(resolve, WELCOME_MS))]);
 }
 await restyle();

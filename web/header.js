@@ -38,7 +38,7 @@ export function header(context, { settings, retry, link }) {
     h("div", { class: "right" }, live, clock, user, gear),
   );
   const lost = h("div", { class: "banner lost", hidden: true }, h("strong", { role: "alert" }), h("button", { type: "button", onclick: retry }, w.retry));
-  const wrong = h("div", { class: "banner wrong", hidden: true }, h("span", { role: "status" }), h("a", { href: "#/system" }, w.see));
+  const wrong = h("section", { class: "banner wrong", hidden: true, "aria-label": w.pages.system }, h("span", { role: "status" }), h("a", { href: "#/system" }, w.see));
   const polite = h("div", { class: "unseen", role: "status" });
   const urgent = h("div", { class: "unseen", role: "alert" });
   const element = h("div", { class: "top" }, bar, lost, wrong, polite, urgent);

@@ -1,4 +1,4 @@
-// Signs of alarms: each priority has a shape, a digit and a colour, so none is told by its colour alone.
+// Signs of alarms: each priority has a shape, a digit and a colour, so none depends on its colour alone.
 //
 // Square 1 critical, triangle 2 high, circle 3 medium, bar 4 low. Filled: nobody has acknowledged it; hollow: somebody has.
 

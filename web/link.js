@@ -90,7 +90,7 @@ export function openLink({ feed, want, received, changed }) {
   function lost(wasWelcome) {
     socket = null;
     if (isClosed) return;
-    if (!wasWelcome && !isPolling) poll(); // a proxy without upgrade, or a login that is wanted: the answer says which
+    if (!wasWelcome && !isPolling) poll(); // a proxy without upgrade, or a missing login: its answer decides
     const [least = 0, most = 0] = BACKOFF_MS;
     const delay = Math.min(most, least * 2 ** attempts) * (0.5 + Math.random() / 2);
     attempts += 1;

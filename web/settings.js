@@ -6,7 +6,8 @@ import { h } from "./dom.js";
 import { remove } from "./api.js";
 import { LANGUAGES } from "./words.js";
 
-/** @typedef {"language" | "theme" | "zone" | "name" | "server-language"} Key */
+/** @typedef {"language" | "theme" | "zone" | "name" | "server-language" | "server-zone"} Key `server-…`: as the daemon
+ *   last had them, for the moment until it is heard again */
 
 /** @param {Key} key */
 export function setting(key) {

@@ -65,8 +65,15 @@ const PRIORITIES = { CRITICAL: 1, HIGH: 2, MEDIUM: 3, LOW: 4 };
 export const alarmPriority = (alarm) => PRIORITIES[alarm.severity] ?? 4;
 /** @param {{ rule: string, sensor_id: string }} alarm */
 export const alarmKey = (alarm) => `${alarm.rule}/${alarm.sensor_id}`;
-/** @param {Alarm} alarm ms, or 0 */
-export const sinceOf = (alarm) => (alarm.since ? Date.parse(alarm.since) || 0 : 0);
+/** Times already parsed: a list of thousands compares each some dozen times. @type {WeakMap<Alarm, number>} */
+const parsed = new WeakMap();
+
+/** When it was last raised or returned: ms, or 0. @param {Alarm} alarm an object of the feed, which never changes */
+export function sinceOf(alarm) {
+  let since = parsed.get(alarm);
+  if (since === undefined) parsed.set(alarm, (since = alarm.since ? Date.parse(alarm.since) || 0 : 0));
+  return since;
+}
 
 const WAITING = new Set(["unacknowledged", "returned-unacknowledged", "latched-unacknowledged"]);
 
@@ -225,10 +232,10 @@ export function situationOf(series, alarms, { words, format, now, isLinkDead }) 
   // The list of alarms and the state come together; should one lack, the other still shows.
   const [priority, waits] = [priorityOf(series.state), isUnacknowledged(series.state)];
   if (priority) return { words: silence, priority, waits, sign: null };
-  if (silence) return { words: silence, priority: 0, waits: false, sign: "silent" };
   const [held] = alarms.filter((alarm) => alarm.withheld !== null);
-  if (!held?.withheld) return { words: "", priority: 0, waits: false, sign: null };
-  return { words: words.fleet.alarm(held.rule, words.alarms.states[held.withheld]), priority: 0, waits: false, sign: held.withheld };
+  const withheld = held?.withheld ? words.fleet.alarm(held.rule, words.alarms.states[held.withheld]) : "";
+  const sign = silence ? "silent" : held?.withheld ?? null;
+  return { words: [silence, withheld].filter(Boolean).join(" · "), priority: 0, waits: false, sign };
 }
 
 /** @param {Series} series @param {{ words: import("./words.js").Words, format: import("./format.js").Format, now: number, isLinkDead: boolean }} given */

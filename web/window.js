@@ -1,6 +1,6 @@
 // Arithmetic of a virtual list: of thousands of rows, which are in view, and which of a few elements shows which. Pure.
 //
-// Always: all rows are equally high. Never: knows of elements.
+// Always: all rows are equally high. Never: touches an element.
 
 const OVERSCAN = 8; // rows kept ready above and below: a flick of the wheel finds them drawn
 

@@ -11,12 +11,13 @@ import { alarmKey, alarmPriority, needsAcknowledgement, sinceOf, verbsOf } from 
 /** @typedef {ReturnType<typeof alarmRow>["made"]} AlarmRow */
 /** @typedef {{ select(key: string, isOn: boolean, isRange: boolean): void, act(verb: Verb, alarms: Alarm[]): void, more(key: string): void }} Actions */
 
-/** The action a row offers first. @param {Alarm} alarm @returns {Verb} */
+/** The action a row offers first; null for a suppressed alarm, whose cause is to be acted on. @param {Alarm} alarm @returns {Verb | null} */
 export function mainVerb(alarm) {
+  if (alarm.withheld === "suppressed") return null;
   const verbs = verbsOf(alarm);
   const order = /** @type {const} */ (["return-to-service", "unshelve", "ack", "reset", "shelve"]);
   const wanted = alarm.withheld === null ? order.slice(2) : order;
-  return wanted.find((verb) => verbs.includes(verb)) ?? "shelve";
+  return wanted.find((verb) => verbs.includes(verb)) ?? null;
 }
 
 /** @param {import("../app.js").Context} context @param {Actions} actions */
@@ -38,7 +39,10 @@ export function alarmRow({ words }, actions) {
   const made = { row: h("div"), check, icon, link, place, what, rule, runbook, state, since, lasts, who, button, more, key: "", alarm: /** @type {Alarm | null} */ (null) };
   // A checkbox is clicked by the key too; shift counts for both.
   check.addEventListener("click", (event) => actions.select(made.key, check.checked, event.shiftKey));
-  button.addEventListener("click", () => made.alarm && actions.act(mainVerb(made.alarm), [made.alarm]));
+  button.addEventListener("click", () => {
+    const verb = made.alarm && mainVerb(made.alarm);
+    if (made.alarm && verb) actions.act(verb, [made.alarm]);
+  });
   more.addEventListener("click", () => actions.more(made.key));
   const element = h("div", { class: "row alarm", role: "row" },
     h("div", { class: "cell select", role: "cell" }, h("label", null, check)), cell("icons", icon), cell("name", link, place),
@@ -81,10 +85,11 @@ export function paintAlarm(made, alarm, { words, format, state, canAct }, { seri
   text(made.who, whoOf(alarm, given));
   attribute(made.who, "title", made.who.textContent || null);
   const verb = mainVerb(alarm);
-  text(made.button, isPending ? "…" : w.verbs[verb]);
-  attribute(made.button, "aria-label", w.verbOf(w.verbs[verb].replace("…", ""), alarm.rule, alarm.sensor_id));
+  const name = verb ? w.verbs[verb] : "";
+  text(made.button, isPending ? "…" : name);
+  attribute(made.button, "aria-label", w.verbOf(name.replace("…", ""), alarm.rule, alarm.sensor_id));
   made.button.disabled = isPending || !isThere;
-  made.button.hidden = !canAct();
+  made.button.hidden = !verb || !canAct();
   attribute(made.more, "aria-label", w.moreOf(alarm.rule, alarm.sensor_id));
   attribute(made.more, "title", w.more);
 }

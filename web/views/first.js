@@ -10,7 +10,7 @@ export function open({ words, api, state, format }) {
   const w = words.first;
   const broker = h("p", { role: "status" }, w.waiting);
   const topics = h("div", { class: "topics" });
-  const rejected = h("p", null, w.rejectedNone);
+  const rejected = h("div", { hidden: true });
   const host = location.hostname || "127.0.0.1";
   const reading = `{"sensor_id":"TEST_1","location":"${w.place}","temperature":21.5}`;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -21,9 +21,16 @@ export function open({ words, api, state, format }) {
     const [found, system] = await Promise.all([api.get("api/v1/broker").catch(() => state.broker), api.get("api/v1/system").catch(() => state.system)]);
     if (isClosed) return;
     if (found) showBroker(found);
-    const num = system?.rejected ?? 0;
-    text(rejected, num > 0 ? w.rejectedCount(num) : w.rejectedNone);
+    if (system?.rejected) showRejected(system.rejected);
     timer = setTimeout(ask, ASK_MS);
+  }
+
+  /** What came and could not be used, with why. @param {{ total: number, newest: { at: string, topic: string, reason: string }[] }} found */
+  function showRejected({ total, newest }) {
+    rejected.hidden = false;
+    fill(rejected, h("h2", null, w.rejected), h("p", null, total > 0 ? w.rejectedCount(total) : w.rejectedNone),
+      newest.map(({ at, topic, reason }) => h("div", { class: "topic" }, h("code", null, topic), h("span", null, reason), h("span", { class: "muted" }, format.time(Date.parse(at))))),
+      total > newest.length && h("p", { class: "muted" }, w.rejectedWhere, " ", h("code", null, "SELECT received_at, topic, reason FROM rejected_messages ORDER BY id DESC LIMIT 10")));
   }
 
   /** @param {any} found */
@@ -43,9 +50,7 @@ export function open({ words, api, state, format }) {
     step(w.send, `mosquitto_pub -h ${host} -q 1 -t factory/sensors/temperature -m '${reading}'`, w.sendHelp, w),
     step(w.diagnose, "vigie decode --listen 30s", w.diagnoseHelp, w),
     h("p", { class: "muted" }, w.own),
-    topics,
-    h("h2", null, w.rejected), rejected,
-    h("p", { class: "muted" }, w.rejectedWhere, " ", h("code", null, "SELECT received_at, topic, reason FROM rejected_messages ORDER BY id DESC LIMIT 10")));
+    topics, rejected);
   return {
     element,
     update() {},

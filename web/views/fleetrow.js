@@ -84,7 +84,7 @@ export function paintSensor(made, series, context, { alarms, hour, showsQuantity
   text(made.link, series.id);
   attribute(made.link, "href", `#/sensor/${encodeURIComponent(series.id)}/${encodeURIComponent(series.quantity)}`);
   const quantity = words.common.quantities[series.quantity] ?? series.quantity;
-  text(made.note, [showsQuantity && quantity, showsLocation && series.location].filter(Boolean).join(" · "));
+  text(made.note, [showsLocation && series.location, showsQuantity && quantity].filter(Boolean).join(" · "));
   text(made.value, series.value === null ? "–" : format.number(series.value, series.digits));
   text(made.unit, series.value === null ? "" : format.unitSymbol(series.unit));
   text(made.age, series.at === null ? "–" : format.age(now - series.at));

@@ -2,6 +2,7 @@
 //
 // Always: each part makes its elements once and writes what changed. Never: asks the daemon for anything.
 
+import { safeLink } from "../alarmtext.js";
 import { attribute, fill, h, text } from "../dom.js";
 import { decimals } from "../scale.js";
 import { overlapping } from "../spans.js";
@@ -66,12 +67,17 @@ function trendWords(known, { w, format, symbol }) {
 }
 
 /** @param {import("../state.js").Alarm} alarm @param {import("../words.js").Words} words */
-function standingRow({ severity, state, rule, withheld }, words) {
+function standingRow({ severity, state, rule, withheld, runbook }, words) {
   const priority = /** @type {1|2|3|4} */ ({ CRITICAL: 1, HIGH: 2, MEDIUM: 3, LOW: 4 }[severity] ?? 2);
   const isNew = state.includes("unacknowledged");
   const icon = alarmIcon(priority, { isHollow: !isNew, flashes: isNew && !withheld, label: words.common.priorities[priority] });
   const states = /** @type {Record<string, string>} */ (words.alarms.states);
-  return h("li", null, icon, h("span", null, h("a", { href: "#/alarms" }, rule), " ", h("span", { class: "muted" }, states[withheld ?? state])));
+  const advice = safeLink(runbook);
+  return h(
+    "li", null, icon,
+    h("span", null, h("a", { href: "#/alarms" }, rule), " ", h("span", { class: "muted" }, states[withheld ?? state]),
+      advice && [" ", h("a", { href: advice, target: "_blank", rel: "noopener noreferrer" }, words.alarms.runbook)]),
+  );
 }
 
 /** Lowest, mean, highest, how many, how much is missing; the limits. @param {Context} context */
@@ -151,7 +157,7 @@ export function alarmTable(context, show) {
       const key = JSON.stringify([found, isCut]);
       if (key === drawn.key && minute === drawn.minute) return;
       drawn = { key, minute };
-      text(count, w.alarmsShown(found.length));
+      text(count, found.length > 0 ? w.alarmsShown(found.length) : "");
       table.hidden = found.length === 0;
       fill(body, found.slice(0, MAX_ROWS).map((span) => alarmRow(span, context, show)));
       const more = found.length > MAX_ROWS ? w.alarmsMore(found.length - MAX_ROWS) : "";

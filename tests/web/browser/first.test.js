@@ -16,6 +16,7 @@ after(() => browser?.close());
 
 const LOOKS = /** @type {const} */ ([["light", 1280, "fr"], ["dark", 390, "en"], ["forced", 1280, "en"], ["light", 390, "fr"]]);
 const json = (/** @type {unknown} */ body, status = 200) => ({ status, contentType: "application/json", body: JSON.stringify(body) });
+const REJECTED = { total: 2, newest: [{ at: "2026-11-29T12:00:00Z", topic: "factory/sensors/temperature", reason: "no value: the field temperature is missing" }] };
 const BROKER = { name: "Test broker", connected: true, topics: [{ topic: "plant/7", payload: "21.5", per_s: 1, last_at: "2026-11-29T12:00:00Z" }] };
 
 /** @param {object} [more] */
@@ -45,7 +46,7 @@ async function play(page, frames, who) {
     });
   });
   await page.route("**/api/v1/broker", (route) => route.fulfill(json(BROKER)));
-  await page.route("**/api/v1/system", (route) => route.fulfill(json({ version: "1", problems: [], rejected: 2 })));
+  await page.route("**/api/v1/system", (route) => route.fulfill(json({ version: "1", problems: [], rejected: REJECTED })));
   await page.route("**/api/v1/sparklines*", (route) => route.fulfill(json({ t0: 0, step: 60, series: {} })));
   return { send: (frame) => socket?.send(JSON.stringify(frame)) };
 }
@@ -62,6 +63,7 @@ test("before the first reading the page says how to make one, and gives way to i
     await page.getByText("mosquitto_pub").waitFor();
     await page.getByText("plant/7").waitFor();
     await page.getByText(language === "fr" ? "2 messages ont été rejetés" : "2 messages were rejected").waitFor();
+    await page.getByText("the field temperature is missing").waitFor();
     assert.deepEqual(await axe(page), []);
     await shoot(page, `first-${look}-${width}-${language}`);
     feed?.send({ type: "state", seq: 2, now: Date.now(), series: [series(0)], values: [[0, 21.5, Date.now(), 0]] });
@@ -144,6 +146,24 @@ test("dialogs are right for axe-core, in every look: settings, name, shelf, deta
     assert.deepEqual([...seen.errors, ...seen.strange], []);
     await seen.close();
   }
+});
+
+test("rows do not change places under the pointer; they do once it is gone", async () => {
+  /** @type {{ send(frame: object): void } | undefined} */
+  let feed;
+  const seen = await openPage(browser, "#/alarms", { prepare: async (page) => { feed = await play(page, [{ ...EMPTY, alarms: [alarm(1), alarm(2)] }]); } });
+  const { page } = seen;
+  const first = () => page.locator(".row.alarm[aria-rowindex='2'] a").first().textContent();
+  await page.locator(".row.alarm", { hasText: "S2" }).hover();
+  feed?.send({ type: "state", seq: 2, now: Date.now(), alarms: [alarm(7)], gone: ["silent/S2"] });
+  await page.getByText("Order frozen · 2 changes since").waitFor();
+  assert.equal(await first(), "S1");
+  const over = page.locator(".row.alarm.gone", { hasText: "S2" });
+  await over.waitFor();
+  assert.ok(await over.getByRole("checkbox").isDisabled(), "an alarm that is over can be chosen");
+  await page.mouse.move(5, 5);
+  await page.waitForFunction(() => document.querySelector(".row.alarm[aria-rowindex='2'] a")?.textContent === "S7", undefined, { timeout: 3000 });
+  await seen.close();
 });
 
 test("a viewer sees no action, and is told why", async () => {

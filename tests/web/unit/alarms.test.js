@@ -93,6 +93,7 @@ test("a row says its gravest alarm, then its silence, then what is withheld; all
   assert.deepEqual(of([], { at: null, value: null }), ["never heard", 0, false, "silent"]);
   assert.deepEqual(of([alarm({ rule: "silent", severity: "LOW" })], { at: NOW - 720_000, state: 16 | 4 | 8 }), ["no reading for 12 min · silent, unacknowledged", 4, true, null]);
   assert.deepEqual(of([alarm({ withheld: "shelved" })]), ["hot, shelved", 0, false, "shelved"]);
+  assert.deepEqual(of([alarm({ withheld: "shelved" })], { at: NOW - 720_000 }), ["no reading for 12 min · hot, shelved", 0, false, "silent"]);
   // A state that came without its alarm still shows.
   assert.deepEqual(of([], { state: 1 | 8 }), ["", 1, true, null]);
   assert.deepEqual(of([], { at: NOW - 720_000 }, true), ["", 0, false, null]);

@@ -101,3 +101,15 @@ test("alarms are found by sensor and quantity, the gravest first", () => {
   assert.deepEqual(index.get(state.seriesKey("A", "temperature"))?.map(({ severity }) => severity), ["CRITICAL", "LOW"]);
   assert.equal(index.get(state.seriesKey("A", "humidity"))?.length, 1);
 });
+
+test("ten thousand alarms are counted, arranged and searched for a flood in a part of a second", () => {
+  const at = (/** @type {number} */ k) => new Date(NOW - k * 100).toISOString();
+  const list = Array.from({ length: 10_000 }, (_, k) => alarm({ sensor_id: `S${k}`, location: `Hall ${k % 50}`, since: at(k) }));
+  const start = performance.now();
+  state.countAlarms(list);
+  assert.equal(state.alarmList(list, "active").length, 10_000);
+  assert.equal(state.flood(list, NOW, false)?.count, 6000);
+  state.alarmsBySeries(list);
+  const took = performance.now() - start;
+  assert.ok(took < 2000, `${took} ms`);
+});
