@@ -1,8 +1,10 @@
 # Every target is enough on its own on a fresh Debian machine that has Rust.
 
-# The one list of system packages. The first line builds and runs Vigie, the second tests it.
+# The one list of system packages. The first line builds and runs Vigie, the second tests it. A Node from elsewhere
+# is taken as it is, since Debian's npm would conflict with it.
 BUILD_PACKAGES := build-essential cmake pkg-config libssl-dev
-TEST_PACKAGES  := mosquitto mosquitto-clients python3 python3-paho-mqtt default-jdk-headless maven
+TEST_PACKAGES  := mosquitto mosquitto-clients prometheus python3 python3-paho-mqtt default-jdk-headless maven chromium \
+                  $(if $(shell command -v node),,nodejs npm)
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E)
 CONFIG ?= config/factory.toml
@@ -65,3 +67,9 @@ soak: setup ## ten minutes at a steady rate: what grows
 
 setup: ## installs what building and testing need
 	$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+	@$(MAKE) --no-print-directory tests/web/node_modules
+
+# What tests of the pages need from npm: a browser's remote control, a checker of types, one of accessibility.
+tests/web/node_modules: tests/web/package-lock.json
+	cd tests/web && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@

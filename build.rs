@@ -1,10 +1,41 @@
-//! Tells the program which commit it was built from.
+//! What the program has built in beside its code: the commit it was built from, and the dashboard.
+//!
+//! The dashboard is `web/` and the chart library that the system's package manager brings. Each file is embedded as it
+//! is and in gzip, under one hash of all contents, which `src/web/assets.rs` serves them by.
+//! Never: a file that is fetched, or a library in the repository.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+/// Where Debian's `libjs-dygraphs` puts its files.
+const DYGRAPHS: &str = "/usr/share/javascript/dygraphs";
+
+/// The files of the chart library that the dashboard loads, by their names there and below `lib/`.
+const LIBRARY: [&str; 2] = ["dygraph.min.js", "dygraph.min.css"];
+
+/// Stands in `index.html` for the hash.
+const PLACEHOLDER: &str = "a/HASH/";
+
+/// Contents by path below the hash.
+type Files = BTreeMap<String, Vec<u8>>;
 
 fn main() {
-    println!("cargo:rerun-if-changed=.git/HEAD");
-    println!("cargo:rerun-if-changed=.git/refs/heads");
+    commit();
+    if let Err(why) = dashboard() {
+        println!("cargo::error={why}");
+    }
+}
+
+fn commit() {
+    println!("cargo::rerun-if-changed=.git/HEAD");
+    println!("cargo::rerun-if-changed=.git/refs/heads");
     let commit = Command::new("git")
         .args(["rev-parse", "--short=12", "HEAD"])
         .output()
@@ -12,5 +43,106 @@ fn main() {
         .filter(|output| output.status.success())
         .and_then(|output| String::from_utf8(output.stdout).ok());
     let commit = commit.as_deref().map_or("unknown commit", str::trim);
-    println!("cargo:rustc-env=VIGIE_COMMIT={commit}");
+    println!("cargo::rustc-env=VIGIE_COMMIT={commit}");
+}
+
+fn dashboard() -> Result<(), String> {
+    println!("cargo::rerun-if-changed=web");
+    println!("cargo::rerun-if-env-changed=VIGIE_DYGRAPHS");
+    let mut files = Files::new();
+    add_folder(Path::new("web"), "", &mut files)
+        .map_err(|error| format!("can't read the dashboard's files in web/: {error}"))?;
+    add_library(&mut files)?;
+    let hash = hash(&files);
+    if let Some(index) = files.get_mut("index.html") {
+        let text = String::from_utf8_lossy(index).replace(PLACEHOLDER, &format!("a/{hash}/"));
+        *index = text.into_bytes();
+    }
+    let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or("OUT_DIR is not set by cargo")?;
+    embed(&files, &hash, &out).map_err(|error| format!("can't embed the dashboard: {error}"))
+}
+
+/// Adds the files of a folder and of those in it; hidden ones, such as an editor's, are left out.
+fn add_folder(folder: &Path, prefix: &str, files: &mut Files) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let path = format!("{prefix}{name}");
+        if name.starts_with('.') {
+            continue;
+        }
+        if entry.path().is_dir() {
+            add_folder(&entry.path(), &format!("{path}/"), files)?;
+        } else if mime(&name).is_some() {
+            files.insert(path, fs::read(entry.path())?);
+        }
+    }
+    Ok(())
+}
+
+fn add_library(files: &mut Files) -> Result<(), String> {
+    let folder = env::var_os("VIGIE_DYGRAPHS").map_or_else(|| DYGRAPHS.into(), PathBuf::from);
+    for name in LIBRARY {
+        let path = folder.join(name);
+        let bytes = fs::read(&path).map_err(|error| {
+            format!(
+                "the dashboard's chart library is not there: {}: {error}; install it with \
+                 `apt-get install libjs-dygraphs`, or set VIGIE_DYGRAPHS to the folder of dygraphs 2 \
+                 that has {}",
+                path.display(),
+                LIBRARY.join(" and ")
+            )
+        })?;
+        println!("cargo::rerun-if-changed={}", path.display());
+        files.insert(format!("lib/{name}"), bytes);
+    }
+    Ok(())
+}
+
+/// FNV-1a, 64 bit, of all paths and contents: it tells one build's files from another's, and proves nothing.
+fn hash(files: &Files) -> String {
+    let parts = files.iter().flat_map(|(path, bytes)| [path.as_bytes(), &[0], bytes, &[0]]);
+    let hash = parts.flatten().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+/// Writes each file in both forms, and the table of them that the program includes.
+fn embed(files: &Files, hash: &str, out: &Path) -> io::Result<()> {
+    let mut table = format!("const HASH: &str = {hash:?};\n\nstatic FILES: &[Asset] = &[\n");
+    for (number, (path, bytes)) in files.iter().enumerate() {
+        let Some(mime) = mime(path) else { continue };
+        fs::write(out.join(format!("asset-{number}")), bytes)?;
+        fs::write(out.join(format!("asset-{number}.gz")), compressed(bytes)?)?;
+        let included = |end: &str| {
+            format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/asset-{number}{end}\"))")
+        };
+        let (plain, gzip) = (included(""), included(".gz"));
+        let _ = writeln!(
+            table,
+            "    Asset {{ path: {path:?}, mime: {mime:?}, plain: {plain}, gzip: {gzip} }},"
+        );
+    }
+    table.push_str("];\n");
+    fs::write(out.join("assets.rs"), table)
+}
+
+fn compressed(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+/// Media type by the end of the name; `None` for what is not served.
+fn mime(name: &str) -> Option<&'static str> {
+    Some(match name.rsplit('.').next()? {
+        "html" => "text/html; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "json" => "application/json",
+        _ => return None,
+    })
 }

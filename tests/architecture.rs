@@ -125,7 +125,10 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ),
     // The wire.
     ("actix_web", &["web"]),
-    ("openssl", &["broker", "mqtt"]),
+    ("openssl", &["broker", "mqtt", "web/access.rs", "web/password.rs", "web/tls.rs"]),
+    ("argon2", &["config/web_users.rs", "web/password.rs"]),
+    ("prometheus_client", &["web/metrics"]),
+    ("actix_ws", &["web/live"]),
     ("paho_mqtt", &["mqtt"]),
     ("rmqtt", &["broker"]),
     ("async_trait", &["broker"]),
@@ -150,6 +153,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     // The command line and the log.
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
+    ("rustix", &["cli/passwd.rs"]),
     ("env_logger", &["logging"]),
     ("log", EVERY_ROOM),
 ];

@@ -98,6 +98,7 @@ fn commit(reading: &Reading) -> f64 {
         durability: Durability::Process,
         rejected_keep: 0,
         naive: false,
+        retention: None,
     };
     let prepared = store::prepare(settings, &[]).expect("a database");
     let mailbox = Mailbox::<Writer>::default();

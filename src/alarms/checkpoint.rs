@@ -34,6 +34,15 @@ pub(super) struct Lateness {
     pub ingress: Ingress,
 }
 
+/// What of a series is to be checkpointed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pending {
+    /// Whether the series changed since its last checkpoint.
+    pub has_changed: bool,
+    /// Whether the series is queued for a checkpoint in turn.
+    pub is_queued: bool,
+}
+
 impl Checkpoint {
     /// Encodes the checkpoint, in the current version of the layout.
     pub fn write(&self) -> Vec<u8> {

@@ -212,6 +212,7 @@ impl Engine {
         }
         let is_first = series.newest.value.is_none() || judgement.clock_went_back_from.is_some();
         let previous = (!is_first).then_some(series.newest.at);
+        previous.iter().for_each(|previous| series.interval.add(*previous, newest.at));
         series.newest = newest;
         series.late_since = None;
         self.note_lateness(&key, &series);

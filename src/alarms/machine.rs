@@ -93,6 +93,15 @@ impl Condition {
         matches!(self, Self::LatchedUnacknowledged | Self::LatchedAcknowledged)
     }
 
+    /// Whether it waits for an operator's acknowledgement, active or not.
+    #[must_use]
+    pub const fn is_unacknowledged(self) -> bool {
+        matches!(
+            self,
+            Self::Unacknowledged | Self::ReturnedUnacknowledged | Self::LatchedUnacknowledged
+        )
+    }
+
     /// Active or latched: what people are told of.
     #[must_use]
     pub const fn stands(self) -> bool {

@@ -1,4 +1,4 @@
-//! The newest reading of a series, and when it was heard. Pure.
+//! The newest reading of a series, when it was heard, and how often one comes. Pure.
 
 use std::time::Duration;
 
@@ -67,5 +67,61 @@ impl Newest {
     pub fn moment_at(&self, listened: Duration) -> Moment {
         let (at, _) = stale::due(self.at, self.heard, listened.saturating_sub(self.heard));
         Moment { at, listened }
+    }
+}
+
+/// Usual time between readings of a series, in seconds by their own times: smoothed, for display. Not stored.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Interval(f32);
+
+impl Interval {
+    /// Fewer than two readings in order.
+    pub const UNKNOWN: Self = Self(0.0);
+
+    /// Weight of the newest interval in the mean.
+    const WEIGHT: f32 = 0.2;
+    /// Limit of an interval, in means: a silence of an hour does not look like a sensor of an hour.
+    const LONGEST: f32 = 4.0;
+
+    /// Adds the time between two readings in order.
+    pub fn add(&mut self, from: DateTime<Utc>, to: DateTime<Utc>) {
+        let seconds = (to - from).as_seconds_f32();
+        if seconds <= 0.0 {
+            return;
+        }
+        self.0 = if self.0 == 0.0 {
+            seconds
+        } else {
+            self.0 + Self::WEIGHT * (seconds.min(Self::LONGEST * self.0) - self.0)
+        };
+    }
+
+    /// In seconds; `None` while it is unknown.
+    pub fn seconds(self) -> Option<f32> {
+        (self.0 > 0.0).then_some(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_follows_the_readings_and_not_one_silence() {
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        let mut interval = Interval::UNKNOWN;
+        assert_eq!(interval.seconds(), None);
+        interval.add(at(0), at(0));
+        assert_eq!(interval.seconds(), None);
+        for second in 0..20 {
+            interval.add(at(second), at(second + 1));
+        }
+        assert_eq!(interval.seconds(), Some(1.0));
+        interval.add(at(20), at(3620));
+        assert!(interval.seconds().unwrap() < 2.0);
+        for minute in 61..100 {
+            interval.add(at(minute * 60), at(minute * 60 + 60));
+        }
+        assert!((interval.seconds().unwrap() - 60.0).abs() < 1.0, "{interval:?}");
     }
 }

@@ -1,15 +1,21 @@
 //! From what is kept of an alarm to what operators see of it. Pure.
 
+use std::sync::Arc;
+
 use super::kept::Kept;
 use super::machine::{Condition, Withheld};
-use crate::domain::{AlarmOf, AlarmState, AlarmView, ShelfView};
+use crate::domain::{AlarmOf, AlarmState, AlarmView, SensorId, ShelfView};
 
 /// What there is to see of a kept alarm; `None` for one that is normal and that nothing withholds, or
 /// that somebody edited.
 #[must_use]
 pub fn view(kept: &AlarmState) -> Option<AlarmView> {
     let AlarmState { sensor_id, rule, state } = kept;
-    let kept: Kept = serde_json::from_str(state.as_deref()?).ok()?;
+    of(serde_json::from_str(state.as_deref()?).ok()?, sensor_id, rule)
+}
+
+/// What there is to see of a kept alarm of a sensor and a rule; as [`view`].
+pub(super) fn of(kept: Kept, sensor_id: &SensorId, rule: &Arc<str>) -> Option<AlarmView> {
     let (quantity, newest) = kept.series()?;
     let state = kept.alarm.state();
     if state.condition == Condition::Normal && state.withheld.is_none() {

@@ -11,10 +11,10 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::around::Around;
-use super::checkpoint::Lateness;
+use super::checkpoint::{Lateness, Pending};
 use super::kinds::{self, Memory, Remembered, Sample, Verdict, stale};
 use super::machine::{Alarm, Announcement, Change, Event, Moment, Rebase, Transition};
-pub(super) use super::newest::Newest;
+pub(super) use super::newest::{Interval, Newest};
 use super::quiet::dependencies::Links;
 use super::quiet::reasons::{Quiet, Reasons};
 use super::quiet::{NamedSummary, chatter};
@@ -48,6 +48,8 @@ pub(super) struct Entry {
 pub(super) struct Series {
     /// Newest reading.
     pub newest: Newest,
+    /// Usual time between its readings.
+    pub interval: Interval,
     /// Alarms, in the order of their rules.
     pub entries: Vec<Entry>,
     /// When the engine looks at it next, on the listening clock; early at worst.
@@ -58,15 +60,6 @@ pub(super) struct Series {
     pub stored_lateness: Option<Lateness>,
     /// What of it is to be checkpointed.
     pub pending: Pending,
-}
-
-/// What of a series is to be checkpointed.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Pending {
-    /// Whether the series changed since its last checkpoint.
-    pub has_changed: bool,
-    /// Whether the series is queued for a checkpoint in turn.
-    pub is_queued: bool,
 }
 
 /// What became of an entry.
@@ -107,7 +100,8 @@ impl Series {
     /// A series without a look or a checkpoint.
     pub const fn new(newest: Newest, entries: Vec<Entry>) -> Self {
         let pending = Pending { has_changed: false, is_queued: false };
-        Self { newest, entries, look_at: None, late_since: None, stored_lateness: None, pending }
+        let (interval, late_since, stored_lateness) = (Interval::UNKNOWN, None, None);
+        Self { newest, interval, entries, look_at: None, late_since, stored_lateness, pending }
     }
 
     /// Its lateness, to be stored; `None` while its readings are in time.

@@ -1,24 +1,30 @@
 //! What the API is told of the database.
 
+#![expect(clippy::disallowed_methods, reason = "the last hour is the one before the request")]
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value;
+use chrono::Utc;
+use serde_json::{Map, Value, json};
 
 use crate::alarms::overview;
 use crate::domain::{AlarmView, AlertState};
-use crate::store::{AlertFilter, History};
-use crate::web::AlertsAsked;
+use crate::evaluator::LiveTable;
+use crate::store::{AlertFilter, BucketQuery, History, SharedHours, Sparklines, StoredAlert};
+use crate::web::{AlertsAsked, ReadingsAsked};
 
 /// Reads for the API, on its threads, through connections that are kept.
 pub(super) struct HistoryReader {
     database: PathBuf,
+    hours: SharedHours,
+    live: Arc<LiveTable>,
     history: Mutex<Option<Arc<History>>>,
 }
 
 impl HistoryReader {
-    pub fn new(database: &Path) -> Self {
-        Self { database: database.to_owned(), history: Mutex::default() }
+    pub fn new(database: &Path, hours: SharedHours, live: Arc<LiveTable>) -> Self {
+        Self { database: database.to_owned(), hours, live, history: Mutex::default() }
     }
 
     /// All alarms that are not at rest, by sensor and rule.
@@ -27,22 +33,47 @@ impl HistoryReader {
         Ok(kept.iter().filter_map(overview::view).collect())
     }
 
-    pub fn alerts(&self, asked: &AlertsAsked) -> Result<Vec<Value>, String> {
+    /// The newest alert events asked for, in the order of their numbers, each with its number.
+    pub fn alerts(&self, asked: &AlertsAsked) -> Result<Vec<(u64, Value)>, String> {
         let filter = AlertFilter {
             sensor: asked.sensor.clone(),
             state: asked.state,
             since: asked.since,
+            until: asked.until,
+            up_to_number: asked.before.map(|number| number.saturating_sub(1)),
+            by_number: true,
             newest: Some(asked.newest),
             standing: asked.state == Some(AlertState::Active),
             ..AlertFilter::default()
         };
         let mut alerts = Vec::new();
-        let each = &mut |row| {
-            alerts.push(serde_json::to_value(row)?);
+        let each = &mut |row: StoredAlert| {
+            alerts.push((row.event.number, serde_json::to_value(row)?));
             Ok(())
         };
         self.history()?.alerts(&filter, each).map_err(|error| error.to_string())?;
         Ok(alerts)
+    }
+
+    /// Buckets of a series; `None` for one that has never been stored.
+    pub fn readings(&self, asked: &ReadingsAsked) -> Result<Option<Value>, String> {
+        let ReadingsAsked { sensor_id, quantity, from, until, px } = asked.clone();
+        let query = BucketQuery { sensor_id, quantity, from, until, px };
+        let found = self.history()?.buckets(&query).map_err(|error| error.to_string())?;
+        found.map(serde_json::to_value).transpose().map_err(|error| error.to_string())
+    }
+
+    /// The last hour of the series with these indexes of the live table.
+    pub fn sparklines(&self, indexes: &[u32]) -> Result<Value, String> {
+        let known = indexes.iter().filter_map(|index| Some((*index, self.live.key(*index)?)));
+        let (indexes, keys): (Vec<_>, Vec<_>) = known.unzip();
+        let found = self.history()?.sparklines(&keys, Utc::now());
+        let Sparklines { t0, series } = found.map_err(|error| error.to_string())?;
+        let stored = indexes.iter().zip(series).filter_map(|(index, of)| Some((index, of?)));
+        let by_index = stored.map(|(index, of)| Ok((index.to_string(), serde_json::to_value(of)?)));
+        let by_index: Result<Map<_, _>, serde_json::Error> = by_index.collect();
+        let series = by_index.map_err(|error| error.to_string())?;
+        Ok(json!({ "t0": t0, "step": Sparklines::STEP, "series": series }))
     }
 
     fn history(&self) -> Result<Arc<History>, String> {
@@ -50,7 +81,8 @@ impl HistoryReader {
         if let Some(history) = &*kept {
             return Ok(history.clone());
         }
-        let history = Arc::new(History::open(&self.database).map_err(|error| error.to_string())?);
+        let history = History::open_sharing(&self.database, self.hours.clone());
+        let history = Arc::new(history.map_err(|error| error.to_string())?);
         Ok(kept.insert(history).clone())
     }
 }

@@ -4,7 +4,11 @@
 
 mod api;
 mod faults;
+mod figures;
 mod fleet;
+mod live;
+mod meter;
+mod metrics;
 mod receivers;
 mod reload;
 mod report;

@@ -3,24 +3,31 @@
 //! Holds always: nothing is changed before the whole file was found valid; what can't be changed while
 //! the daemon runs is named, and the rest is applied all the same; one reload at a time.
 
+#![expect(clippy::disallowed_methods, reason = "a reload happens when it is asked for")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use chrono::Utc;
 use tokio::sync::Mutex;
 
 use super::fleet::Fleet;
+use super::metrics::ReloadGauges;
 use super::tell_sensors;
 use crate::alarms::engine::Expected;
 use crate::alarms::rule::Rule;
-use crate::config::{self, AlertsConfig, Config, ConfigErrors, LogConfig, SensorConfig, changes};
+use crate::config::{
+    self, AlertsConfig, Config, ConfigErrors, LogConfig, SensorConfig, WebConfig, changes,
+};
 use crate::evaluator;
-use crate::locale::{ReloadWords, Words};
+use crate::locale::{PageChanges, ReloadWords, Words};
 use crate::logging;
 use crate::messages::{Reload, ReloadAnswer, ReloadRules, Ruling};
 use crate::notify::SharedRunbooks;
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, GroupHandle, Route, Routed};
+use crate::web::{Access, Certificate};
 
 /// How long the evaluator may take to go by other rules: it may have a batch on its way to a slow storage.
 const RULES_AT_MOST: Duration = Duration::from_secs(30);
@@ -43,6 +50,9 @@ pub(super) struct ReloaderSettings {
     pub group: GroupHandle,
     pub rules: Route<ReloadRules>,
     pub runbooks: SharedRunbooks,
+    pub access: Arc<Access>,
+    pub certificate: Arc<Certificate>,
+    pub gauges: Arc<ReloadGauges>,
     pub words: &'static Words,
 }
 
@@ -56,7 +66,13 @@ impl ReloaderSettings {
         move |_| Ok(Reloader(self.clone()))
     }
 
-    async fn reload(self) -> ReloadAnswer {
+    async fn reload(&self) -> ReloadAnswer {
+        let answer = self.read_and_apply().await;
+        self.gauges.record(matches!(answer, ReloadAnswer::Done(_)), Utc::now());
+        answer
+    }
+
+    async fn read_and_apply(&self) -> ReloadAnswer {
         let file = self.file.clone();
         // A large file takes a second to read and check.
         let answer = match actix_rt::task::spawn_blocking(move || config::load(&file)).await {
@@ -98,7 +114,10 @@ impl ReloaderSettings {
         let mut after = ruling(&new, &new.sensors);
         let flood = config.alerts.flood; // takes a restart
         after.quiet.flood = flood;
-        let Config { sensors, fleet: turns, alerts, rules, maintenance: work, log, .. } = new;
+        let Config { sensors, fleet: turns, alerts, rules, maintenance: work, log, web, .. } = new;
+        // Before anything that may fail: whoever is taken out of the file is let in no more.
+        let has_other_users = self.access.reload(&web);
+        config.web.users.clone_from(&web.users);
         let maintenance = changes::maintenance(&config.maintenance, &work);
         let has_other_chattering = config.alerts.chattering != alerts.chattering;
         (config.alerts, config.rules) = (AlertsConfig { flood, ..alerts }, rules);
@@ -114,6 +133,7 @@ impl ReloaderSettings {
             .map_err(|error| format!("the fleet can't be changed: {error}"))?;
         config.fleet = turns;
         self.tell_added(&sensors, &changed.added);
+        let has_other_certificate = self.read_certificate(&config.web, &web).await?;
         let level = set_level(&mut config.log, &log);
         let sensors = changed.counts();
         Ok((self.words.reload)(&ReloadWords {
@@ -122,6 +142,7 @@ impl ReloaderSettings {
             maintenance,
             has_other_chattering,
             has_other_turns,
+            page: PageChanges { users: has_other_users, certificate: has_other_certificate },
             level,
             needs_restart: &needs_restart,
         }))
@@ -137,6 +158,16 @@ impl ReloaderSettings {
             }
         }
         Err(format!("the rules don't hold yet: {why}"))
+    }
+
+    /// Reads the files of the certificate again, which may be others of the same names; whether it is another.
+    async fn read_certificate(&self, old: &WebConfig, new: &WebConfig) -> Result<bool, String> {
+        let (Some(_), Some(files)) = (&old.tls, new.tls.clone()) else { return Ok(false) };
+        let certificate = self.certificate.clone();
+        let read = actix_rt::task::spawn_blocking(move || certificate.read(&files)).await;
+        read.map_err(|panic| panic.to_string())
+            .and_then(|read| read)
+            .map_err(|error| format!("the page keeps the certificate it has: {error}"))
     }
 
     fn tell_added(&self, sensors: &[SensorConfig], added: &[usize]) {

@@ -8,6 +8,7 @@ use actix::prelude::*;
 use tokio::sync::{oneshot, watch};
 
 use super::access::Accounts;
+use super::clients::Clients;
 use super::listeners::Plan;
 use super::publish_hook::PublishHook;
 use super::server::{STOP_AT_MOST, Server};
@@ -22,6 +23,9 @@ pub(super) const GATEWAY_USER: &str = "vigie-gateway";
 /// The broker's work is done on threads of its own, so its faults make their own occasions.
 const FAULT_LOOK: Duration = Duration::from_millis(100);
 
+/// How often the sessions are looked at, for display.
+const CLIENTS_LOOK: Duration = Duration::from_secs(2);
+
 /// What the embedded broker needs to know.
 pub struct Settings {
     /// Port 0 takes a free one, and keeps it through restarts.
@@ -33,6 +37,8 @@ pub struct Settings {
     /// Where readings come in; `None` when that is elsewhere, and this broker only passes them on.
     /// `None` in tests that have no log.
     pub hook: Option<PublishHook>,
+    /// Where it shows its sessions.
+    pub clients: Clients,
     /// Language of the log lines.
     pub words: &'static Words,
 }
@@ -56,6 +62,9 @@ pub struct Broker {
     gateway: BrokerAddress,
     address: watch::Sender<Option<BrokerAddress>>,
     words: &'static Words,
+    clients: Clients,
+    /// Whether a look at the sessions is under way.
+    is_looking: bool,
     legacy: SharedLegacy,
 }
 
@@ -78,9 +87,22 @@ impl Broker {
                 gateway,
                 address: address.clone(),
                 words: settings.words,
+                clients: settings.clients.clone(),
+                is_looking: false,
                 legacy: legacy.clone(),
             })
         }
+    }
+
+    fn look_at_clients(&mut self, ctx: &mut Context<Self>) {
+        let Some(looked) = self.server.as_ref().and_then(Server::clients) else { return };
+        if std::mem::replace(&mut self.is_looking, true) {
+            return;
+        }
+        ctx.spawn(looked.into_actor(self).map(|clients, broker, _| {
+            broker.is_looking = false;
+            clients.into_iter().for_each(|clients| broker.clients.show(clients));
+        }));
     }
 
     /// Begins to stop the server, once; the receiver hears when its ports are free.
@@ -108,6 +130,7 @@ impl Actor for Broker {
             }));
         }
         self.address.send_replace(Some(self.gateway.clone()));
+        ctx.run_interval(CLIENTS_LOOK, Self::look_at_clients);
         if self.env.has_faults() {
             ctx.run_interval(FAULT_LOOK, |broker, _| broker.env.fault_point());
         }

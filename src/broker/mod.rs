@@ -12,6 +12,7 @@
 
 mod access;
 mod actor;
+mod clients;
 mod handover;
 mod limits;
 mod listeners;
@@ -25,4 +26,5 @@ mod tests;
 mod window;
 
 pub use actor::{Broker, Settings};
+pub use clients::{ClientView, Clients};
 pub use publish_hook::PublishHook;

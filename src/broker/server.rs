@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::access::{Accounts, Gatekeeper};
+use super::clients::{self, ClientView};
 use super::limits;
 use super::listeners::Plan;
 use super::losses::Losses;
@@ -93,6 +94,14 @@ impl Server {
                 Err(failure)
             }
         }
+    }
+
+    /// Looks at the sessions, on the broker's threads; ends without them when those end.
+    pub(super) fn clients(
+        &self,
+    ) -> Option<impl Future<Output = Option<Vec<ClientView>>> + 'static> {
+        let looking = self.runtime.as_ref()?.spawn(clients::look(self.context.clone()));
+        Some(async move { looking.await.ok() })
     }
 
     /// Ends when the broker has ended by itself, and says why. Can be taken once.

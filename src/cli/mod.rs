@@ -7,6 +7,7 @@ mod alerts;
 mod check;
 mod history;
 mod operate;
+mod passwd;
 mod readings;
 mod reload;
 mod report;
@@ -71,6 +72,8 @@ enum Command {
     Status(status::Args),
     /// Asks the running daemon to read its configuration again, and says what changed.
     Reload(ConfigFile),
+    /// Asks for a password and prints a user's lines for the configuration: who may log in at the page.
+    Passwd(passwd::Args),
     /// Prints a completion script for a shell.
     Completions { shell: clap_complete::Shell },
 }
@@ -125,6 +128,7 @@ pub fn main() -> Exit {
         Command::Rules(command) => rules::run(&command),
         Command::Status(args) => with(&args.file.config, |config| status::run(&args, &config)),
         Command::Reload(file) => with(&file.config, |config| reload::run(&config)),
+        Command::Passwd(args) => passwd::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "vigie", &mut stdout());
             Exit::Ok

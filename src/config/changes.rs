@@ -9,6 +9,7 @@ use super::model::{
     AlertsConfig, BrokerConfig, ClientTls, Config, Credentials, LogConfig, MqttConfig,
     SensorConfig, SensorKey, StorageConfig, TimeStyle,
 };
+use super::web_model::WebConfig;
 use crate::alarms::quiet::maintenance::Maintenance;
 use crate::alarms::rule::{Rule, Selection};
 use crate::domain::SensorId;
@@ -139,7 +140,7 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     }
     keys.mqtt(mqtt, &new.mqtt);
     keys.differ("alerts.flood", *flood != new.alerts.flood);
-    keys.differ("web", *web != new.web);
+    keys.web(web, &new.web);
     keys.differ("receivers", *receivers != new.receivers);
     keys.storage(storage, &new.storage);
     let LogConfig { level: _, format, alerts_file } = log;
@@ -210,11 +211,22 @@ impl Keys {
         self.differ("mqtt.reading_topic", *reading_topic != new.reading_topic);
     }
 
+    /// Accounts and the files of a certificate are read again without a restart.
+    fn web(&mut self, old: &WebConfig, new: &WebConfig) {
+        let WebConfig { listen, token, users: _, proxies, tls, metrics_sensors } = old;
+        self.differ("web.listen", *listen != new.listen);
+        self.differ("web.token", *token != new.token);
+        self.differ("web.proxies", *proxies != new.proxies);
+        self.differ("web.tls_cert", tls.is_some() != new.tls.is_some());
+        self.differ("web.metrics_sensors", *metrics_sensors != new.metrics_sensors);
+    }
+
     fn storage(&mut self, old: &StorageConfig, new: &StorageConfig) {
-        let StorageConfig { path, durability, rejected_keep } = old;
+        let StorageConfig { path, durability, rejected_keep, retention } = old;
         self.differ("storage.path", *path != new.path);
         self.differ("storage.durability", *durability != new.durability);
         self.differ("storage.rejected_keep", *rejected_keep != new.rejected_keep);
+        self.differ("storage.retention", *retention != new.retention);
     }
 }
 

@@ -29,6 +29,7 @@ mod receiver_channels;
 mod receiver_mail;
 mod receiver_model;
 mod receivers;
+mod retention;
 mod rule_kinds;
 pub mod rule_tests;
 mod rule_texts;
@@ -44,6 +45,8 @@ mod testing;
 mod tests;
 mod url;
 mod web;
+mod web_model;
+mod web_users;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -59,6 +62,7 @@ use places::Places;
 use reader::TableReader;
 pub use receiver_model::*;
 use sensors::SensorList;
+pub use web_model::*;
 
 /// Reads a configuration file, and checks that the files it names exist.
 ///

@@ -2,7 +2,6 @@
 //! `vigie check` would report; see the other files here for how it comes about.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use chrono::{DateTime, Utc};
 
 pub use super::connection_model::*;
 use super::receiver_model::ReceiverConfig;
+use super::web_model::WebConfig;
 use crate::alarms::quiet::QuietSettings;
 use crate::alarms::quiet::chatter::Chattering;
 use crate::alarms::quiet::flood::FloodLimits;
@@ -234,6 +234,25 @@ pub struct StorageConfig {
     pub durability: Durability,
     /// How many rejected messages are kept, and how many refused actions; older messages are only counted.
     pub rejected_keep: u64,
+    /// What is deleted when; `None` deletes nothing ever.
+    pub retention: Option<RetentionConfig>,
+}
+
+/// Ages at which what is stored is deleted, counted from its arrival; `None` keeps it for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// Age of readings.
+    pub raw: Option<Duration>,
+    /// Age of buckets of a minute.
+    pub minute: Option<Duration>,
+    /// Age of buckets of 15 minutes; not less than `minute`.
+    pub quarter: Option<Duration>,
+    /// Age of buckets of an hour; not less than `quarter`.
+    pub hour: Option<Duration>,
+    /// Age of alert events and of operators' actions.
+    pub alerts: Option<Duration>,
+    /// Size of the database in bytes above which the oldest readings go before their age; `None` for no bound.
+    pub max_size: Option<u64>,
 }
 
 /// What a commit survives.
@@ -243,15 +262,6 @@ pub enum Durability {
     Process,
     /// Synced to the device first: survives power loss.
     Power,
-}
-
-/// The API. Not loopback implies a token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebConfig {
-    /// `None`: on its Unix socket alone. Port 0 takes a free one.
-    pub listen: Option<SocketAddr>,
-    /// What every request by TCP must carry.
-    pub token: Option<SecretSource>,
 }
 
 /// The log.

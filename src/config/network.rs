@@ -132,7 +132,7 @@ fn endpoint(table: &mut TableReader<'_>, has_broker: bool) -> Option<Endpoint> {
 }
 
 /// Two files that only make sense together, such as a certificate and its key.
-fn pair(
+pub(super) fn pair(
     table: &mut TableReader<'_>,
     first: &'static str,
     second: &'static str,

@@ -4,6 +4,7 @@ use log::LevelFilter;
 
 use super::model::{Durability, LogConfig, LogFormat, StorageConfig};
 use super::reader::TableReader;
+use super::retention::retention;
 
 pub(super) fn storage(mut table: TableReader<'_>) -> StorageConfig {
     let durability = [("process", Durability::Process), ("power", Durability::Power)];
@@ -11,6 +12,7 @@ pub(super) fn storage(mut table: TableReader<'_>) -> StorageConfig {
         path: table.path("path").map_or_else(|| "sensor_data.db".into(), |path| path.value),
         durability: table.choice("durability", &durability).unwrap_or(Durability::Process),
         rejected_keep: table.integer("rejected_keep").map_or(10_000, |keep| keep.value),
+        retention: table.table("retention", "[storage.retention]").map(retention),
     };
     table.finish();
     storage

@@ -1,14 +1,36 @@
-//! `[web]`: where the API listens beside its Unix socket, and what it asks for.
+//! `[web]`: where the page and the API listen beside their Unix socket, and whom they let in.
+
+use std::net::IpAddr;
 
 use super::credentials::env_name;
-use super::errors::Mistake;
+use super::errors::{Mistake, quote};
 use super::inspector::At;
-use super::model::{SecretSource, WebConfig};
-use super::network::listen_address;
+use super::model::{SecretSource, ServerTls};
+use super::network::{listen_address, pair};
 use super::reader::TableReader;
+use super::web_model::WebConfig;
+use super::web_users::users;
 
 /// The port in hints.
 const PORT: u16 = 8420;
+
+/// More series one by one are more than a scrape should carry: each is some 300 bytes of text.
+const MOST_METRICS_SENSORS: u64 = 10_000;
+
+/// Keys that have no use unless it listens by TCP.
+const FOR_LISTEN: [&str; 8] = [
+    "token",
+    "token_file",
+    "token_env",
+    "users",
+    "proxies",
+    "tls_cert",
+    "tls_key",
+    "metrics_sensors",
+];
+
+/// Keys that let in only those who are known.
+const FOR_ACCESS: [&str; 4] = ["token", "token_file", "token_env", "users"];
 
 pub(super) fn web(mut table: TableReader<'_>) -> WebConfig {
     let listen = table.text("listen").and_then(|text| {
@@ -16,21 +38,59 @@ pub(super) fn web(mut table: TableReader<'_>) -> WebConfig {
         Some(At { at: text.at, value: address })
     });
     let token = token(&mut table);
-    let has_token = ["token", "token_file", "token_env"].into_iter().find(|key| table.has(key));
-    if let (Some(At { at, value }), None) = (listen, has_token)
+    let users = users(&mut table);
+    let is_guarded = FOR_ACCESS.into_iter().any(|key| table.has(key));
+    if let (Some(At { at, value }), false) = (listen, is_guarded)
         && !value.ip().to_canonical().is_loopback()
     {
         let mistake = Mistake::new(
             format!("{value} can be reached from outside, and anyone may acknowledge alarms"),
-            "add token_file or token_env, or listen on 127.0.0.1",
+            "add [[web.users]] (run vigie passwd USER), token_file or token_env, or listen on 127.0.0.1",
         );
         table.inspector.absent(at, mistake);
     }
-    if let (Some(key), false) = (has_token, table.has("listen")) {
+    if !table.has("listen")
+        && let Some(key) = FOR_LISTEN.into_iter().find(|key| table.has(key))
+    {
         table.missing("listen", format!("{key} is for it: add listen = \"127.0.0.1:{PORT}\""));
     }
+    let proxies = proxies(&mut table);
+    let tls = pair(&mut table, "tls_cert", "tls_key").map(|(cert, key)| ServerTls { cert, key });
+    let metrics_sensors = metrics_sensors(&mut table);
     table.finish();
-    WebConfig { listen: listen.map(|listen| listen.value), token }
+    let listen = listen.map(|listen| listen.value);
+    WebConfig { listen, token, users, proxies, tls, metrics_sensors }
+}
+
+fn proxies(table: &mut TableReader<'_>) -> Vec<IpAddr> {
+    const EXAMPLE: &str = "[\"127.0.0.1\"]";
+    let Some(item) = table.item("proxies") else { return Vec::new() };
+    let Some(list) = item.value.as_array() else {
+        table.wrong_type::<()>("proxies", item, "a list", EXAMPLE);
+        return Vec::new();
+    };
+    let mut proxies = Vec::with_capacity(list.len());
+    for item in list {
+        let text = item.get_ref().as_str().unwrap_or_default();
+        match text.parse::<IpAddr>() {
+            Ok(address) => proxies.push(address.to_canonical()),
+            Err(_) => {
+                let what = format!("{} in `proxies` is no IP address", quote(text));
+                let hint = format!("write the proxy's own address: proxies = {EXAMPLE}");
+                table.wrong(table.base + item.span().start, what, hint);
+            }
+        }
+    }
+    proxies
+}
+
+fn metrics_sensors(table: &mut TableReader<'_>) -> usize {
+    let Some(At { at, value }) = table.integer("metrics_sensors") else { return 0 };
+    if value > MOST_METRICS_SENSORS {
+        let what = format!("`metrics_sensors` can't be {value}");
+        table.wrong(at, what, format!("it can be from 0 to {MOST_METRICS_SENSORS}"));
+    }
+    usize::try_from(value).unwrap_or_default()
 }
 
 fn token(table: &mut TableReader<'_>) -> Option<SecretSource> {
@@ -67,14 +127,15 @@ mod tests {
 
     #[test]
     fn it_listens_nowhere_but_on_its_socket_unless_it_is_said() {
-        assert_eq!(accepted("[broker]").web, WebConfig { listen: None, token: None });
-        assert_eq!(web_of(""), WebConfig { listen: None, token: None });
+        assert_eq!(accepted("[broker]").web, WebConfig::default());
+        assert_eq!(web_of(""), WebConfig::default());
         let listen = Some("127.0.0.1:0".parse().unwrap());
-        assert_eq!(web_of("listen = \"127.0.0.1:0\""), WebConfig { listen, token: None });
+        let expected = WebConfig { listen, ..WebConfig::default() };
+        assert_eq!(web_of("listen = \"127.0.0.1:0\""), expected);
     }
 
     #[test]
-    fn beyond_loopback_it_needs_a_token() {
+    fn beyond_loopback_it_needs_a_token_or_users() {
         assert_eq!(
             said("listen = \"0.0.0.0:8420\""),
             ["3: 0.0.0.0:8420 can be reached from outside, and anyone may acknowledge alarms"]
@@ -84,6 +145,11 @@ mod tests {
         let web = web_of("listen = \"127.0.0.1:1\"\ntoken_file = \"t\"");
         assert_eq!(web.token, Some(SecretSource::File("t".into())));
         assert_eq!(said("listen = \"0.0.0.0:1\"\ntoken_env = 5").len(), 1);
+        let hash = "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0$\
+                    9aiyNEVGHBpdzCRjPlzVVJAGRXYJGxZGLpZYhPXVYFk";
+        let users = format!("[[web.users]]\nname = \"anne\"\npassword_hash = \"{hash}\"");
+        assert_eq!(web_of(&format!("listen = \"0.0.0.0:1\"\n{users}")).users.len(), 1);
+        assert_eq!(said(&users), ["2: `listen` is missing in [web]"]);
     }
 
     #[test]
@@ -102,5 +168,33 @@ mod tests {
         assert_eq!(said("listen = \"8420\""), ["3: `8420` is no address to listen on"]);
         assert!(hint("[broker]\n[web]\nlisten = \"host\"").contains("127.0.0.1:8420"));
         assert_eq!(hint("[broker]\n[web]\nlistn = 1"), "did you mean `listen`?");
+    }
+    #[test]
+    fn proxies_are_addresses() {
+        let listen = "listen = \"127.0.0.1:1\"\n";
+        let web = web_of(&format!("{listen}proxies = [\"127.0.0.1\", \"::ffff:10.0.0.1\"]"));
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert_eq!(web.proxies, [address("127.0.0.1"), address("10.0.0.1")]);
+        assert_eq!(
+            said(&format!("{listen}proxies = [\"nginx\", 1]")),
+            ["4: `nginx` in `proxies` is no IP address", "4: `` in `proxies` is no IP address"]
+        );
+        let text = said(&format!("{listen}proxies = \"127.0.0.1\""));
+        assert_eq!(text, ["4: `proxies` must be a list, not text"]);
+    }
+
+    #[test]
+    fn a_certificate_goes_with_its_key_and_metrics_have_a_cap() {
+        let listen = "listen = \"127.0.0.1:1\"\n";
+        let web =
+            web_of(&format!("{listen}tls_cert = \"c\"\ntls_key = \"k\"\nmetrics_sensors = 100"));
+        assert_eq!(web.tls, Some(ServerTls { cert: "c".into(), key: "k".into() }));
+        assert_eq!(web.metrics_sensors, 100);
+        assert_eq!(
+            said(&format!("{listen}tls_cert = \"c\"")),
+            ["2: `tls_key` is missing in [web]"]
+        );
+        let many = said(&format!("{listen}metrics_sensors = 10001"));
+        assert_eq!(many, ["4: `metrics_sensors` can't be 10001"]);
     }
 }

@@ -8,6 +8,7 @@ mod checkpoint;
 mod decoder;
 mod fingerprint;
 mod listening;
+mod live;
 mod operator;
 mod position;
 mod quantity;
@@ -21,6 +22,9 @@ pub use checkpoint::{ReadingCounts, SeriesPart, SeriesState};
 pub use decoder::DecoderChange;
 pub use fingerprint::Fingerprint;
 pub use listening::{Ingress, ListeningClocks};
+pub use live::{
+    AlarmKey, LiveAlarm, LiveChanges, LiveHeads, SeriesDescription, SeriesFlags, SeriesValue,
+};
 pub use operator::{
     Action, ActionError, ActionRecord, AlarmName, AlarmNameError, AlarmOf, AlarmView,
     LONGEST_SHELF, Operator, OperatorAction, Refused, SHELVED_FOR, Said, ShelfView, Via,

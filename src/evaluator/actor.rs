@@ -144,7 +144,7 @@ impl Evaluator {
         self.number = number;
         self.consumer = Some(LogConsumer::new(log.clone(), formats.clone(), decoders, position));
         self.fold = fold;
-        self.settings.live.replace(self.fold.views());
+        self.settings.live.replace(self.fold.views(), self.fold.alarms());
         let batch = Batch::of(batch, clock::now());
         self.report(&batch.content, 0, effects);
         self.batch = (!batch.content.alerts.is_empty()).then_some(batch);
@@ -218,7 +218,8 @@ impl Evaluator {
         let (taken, is_taken) = oneshot::channel();
         batch.taken = Some(taken);
         batch.number = self.number + 1;
-        self.settings.live.update(self.fold.changed_views(&batch));
+        let live = &self.settings.live;
+        live.update(self.fold.live_update(&batch, live.has_alarms()));
         self.fold.complete(&mut batch);
         let applied = self.answers.take_applied();
         let through = batch.through;

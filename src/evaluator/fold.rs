@@ -10,11 +10,11 @@ use chrono::{DateTime, SubsecRound, Utc};
 
 use super::announce;
 use super::dedup::Dedup;
-use super::live::SeriesKey;
+use super::live::{LiveUpdate, SeriesKey};
 use crate::alarms::engine::{Deadlines, Engine, Outcome, Past, RecordTime, SeriesView};
 use crate::domain::{
-    ActionRecord, AlertEvent, Fingerprint, Ingress, ListeningClocks, OperatorAction, Position,
-    QuickSet, Reading, Rejected, SensorId,
+    ActionRecord, AlertEvent, Fingerprint, Ingress, ListeningClocks, LiveAlarm, OperatorAction,
+    Position, QuickSet, Reading, Rejected, SensorId,
 };
 use crate::ingest::{Content, Entry};
 use crate::locale::Words;
@@ -199,8 +199,23 @@ impl Fold {
         self.engine.views().map(|(key, view)| (key.clone(), view))
     }
 
-    /// Current state of the series that a batch changed. To be called before the batch is completed.
-    pub fn changed_views(&self, batch: &Store) -> Vec<(SeriesKey, SeriesView)> {
+    /// All alarms that are not at rest.
+    pub fn alarms(&self) -> impl Iterator<Item = LiveAlarm> {
+        self.engine.alarms()
+    }
+
+    /// Current state of the series and alarms that a batch changed; those at rest only if they are asked for. To be
+    /// called before the batch is completed.
+    pub fn live_update(&self, batch: &Store, with_rest: bool) -> LiveUpdate {
+        let alarms = self.engine.changed_alarms();
+        LiveUpdate {
+            num_readings: batch.readings.len(),
+            series: self.changed_views(batch),
+            alarms: alarms.filter(|(_, alarm)| with_rest || alarm.is_some()).collect(),
+        }
+    }
+
+    fn changed_views(&self, batch: &Store) -> Vec<(SeriesKey, SeriesView)> {
         let by_reading = batch.readings.iter().map(|Judged { reading, .. }| reading);
         let by_reading = by_reading.map(|reading| (&reading.sensor_id, &reading.quantity));
         let by_alarm =

@@ -20,5 +20,7 @@ mod time_marks;
 pub use actor::{Evaluator, EvaluatorSettings, RuleBook};
 pub use announce::event;
 pub use file::AlertsFile;
-pub use live::{LiveChanges, LiveSummary, LiveTable};
+#[cfg(test)]
+pub(crate) use live::LiveUpdate;
+pub use live::{LiveSummary, LiveTable, SeriesKey};
 pub use short_form::rules as short_form;

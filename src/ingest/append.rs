@@ -10,8 +10,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::record::{self, Arrival};
+use super::traffic::Passing;
 use super::{ActionAnswer, Log, Now};
-use crate::domain::{OperatorAction, Position, Reading};
+use crate::domain::{Ingress, OperatorAction, Position, Reading};
 
 /// Between two tries to append.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
@@ -24,10 +25,24 @@ impl Log {
         loop {
             let is_appended = self.try_append(&record, |_| ()).is_some();
             if is_appended && (!self.is_durable() || self.sync().is_some()) {
+                self.count(arrival);
                 return self.note_accepted();
             }
             std::thread::sleep(TRY_AGAIN);
         }
+    }
+
+    fn message(&self, arrival: &Arrival<'_>) -> Vec<u8> {
+        let Now { wall: at, clocks, .. } = self.now();
+        let Arrival { topic, payload, is_replayed: is_retained, .. } = *arrival;
+        self.traffic.count_in(Passing { topic, payload, at, is_retained });
+        record::message(arrival, at, &clocks, self.settings.max_payload_bytes)
+    }
+
+    /// Counts a message that the gateway publishes.
+    pub fn count_published(&self, topic: &str, payload: &[u8], is_retained: bool) {
+        let at = self.now().wall;
+        self.traffic.count_out(Passing { topic, payload, at, is_retained });
     }
 
     /// Like [`Log::accept`], without blocking a thread. Many at once share one wait for the device. Dropped halfway, the
@@ -35,6 +50,11 @@ impl Log {
     pub async fn accept_async(self: &Arc<Self>, arrival: &Arrival<'_>) {
         let record = self.message(arrival);
         self.append_durably(&record, |_| ()).await;
+        self.count(arrival);
+    }
+
+    fn count(&self, arrival: &Arrival<'_>) {
+        self.traffic.received.count(arrival.ingress.unwrap_or_default(), 1);
     }
 
     /// Appends own readings, in order; waits like [`Log::accept_async`]. Where the device failed meanwhile all of
@@ -48,6 +68,7 @@ impl Log {
                 positions.push(self.append_in_turn(&record, |_| ()).await);
             }
             if self.are_synced(&positions).await {
+                self.traffic.received.count(Ingress::Own, readings.len());
                 return self.note_accepted();
             }
             tokio::time::sleep(TRY_AGAIN).await;

@@ -20,8 +20,9 @@ use tokio::sync::Notify;
 
 use super::journal::{Frame, Journal, JournalError, Recovery};
 use super::listening::Listening;
-use super::record::{self, Arrival, Receipt};
+use super::record::{self, Receipt};
 use super::replies::Replies;
+use super::traffic::Traffic;
 use super::trouble::Trouble;
 use super::{ActionAnswer, sync};
 use crate::config::Durability;
@@ -94,6 +95,7 @@ pub struct Log {
     /// The daemon stops: nobody may be kept waiting for storage any more.
     ignores_limit: AtomicBool,
     trouble: Mutex<Trouble>,
+    pub(super) traffic: Traffic,
 }
 
 /// Why a record was not appended this time.
@@ -163,6 +165,7 @@ impl Log {
             turn: tokio::sync::Mutex::default(),
             ignores_limit: AtomicBool::new(false),
             trouble: Mutex::default(),
+            traffic: Traffic::default(),
         };
         if let Some(journal) = log.lock().as_mut() {
             journal.delete_through(log.done_through());
@@ -274,9 +277,10 @@ impl Log {
         self.appended_own.notified().await;
     }
 
-    pub(super) fn message(&self, arrival: &Arrival<'_>) -> Vec<u8> {
-        let Now { wall: at, clocks, .. } = self.now();
-        record::message(arrival, at, &clocks, self.settings.max_payload_bytes)
+    /// Messages in and out, and topics.
+    #[must_use]
+    pub const fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     pub(super) fn is_durable(&self) -> bool {

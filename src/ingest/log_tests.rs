@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use super::super::record::Body;
+use super::super::record::{Arrival, Body};
 use super::*;
 use crate::ingest::journal::{Reader, Record};
 

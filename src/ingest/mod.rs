@@ -21,10 +21,12 @@ mod log;
 mod own_reading;
 mod own_readings;
 mod pace;
+mod received;
 mod record;
 mod replies;
 mod sync;
 mod takeover;
+mod traffic;
 mod trouble;
 
 pub use consumer::{Content, Entry, LogConsumer, Polled};
@@ -35,6 +37,7 @@ pub use own_readings::{OwnReadings, PUBLICATION_CAPACITY, Published};
 pub use record::{Arrival, Receipt};
 pub use replies::ActionAnswer;
 pub use takeover::{TakenOver, take_over_outbox};
+pub use traffic::{TopicActivity, Traffic};
 
 #[cfg(test)]
 pub use log::testing;

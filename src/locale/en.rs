@@ -1,6 +1,6 @@
 //! The English catalogue: the twin of the French one.
 
-use super::{Words, alert, notify, reload, trouble};
+use super::{Words, alert, figures, notify, reload, scheme, trouble};
 use crate::domain::AlertState;
 
 pub(super) static WORDS: Words = Words {
@@ -47,7 +47,9 @@ pub(super) static WORDS: Words = Words {
         AlertState::Resolved => format!("✅ RESOLVED: {message}"),
     },
     notify: &notify::en::WORDS,
-    api_listening: |addr| format!("🌐 API listening on {addr}"),
+    dashboard_at: |addr, tls| format!("🌐 Dashboard: {}://{addr}/", scheme(tls)),
+    problem: figures::problem_en,
+    broker_limit: figures::limit_en,
     reload: reload::en,
     reloaded: |what| format!("🔁 Configuration read again: {what}"),
     reload_refused: |count| {

@@ -1,6 +1,6 @@
 //! Le catalogue français ; les lignes de l'origine, mot pour mot.
 
-use super::{Words, alert, notify, reload, trouble};
+use super::{Words, alert, figures, notify, reload, scheme, trouble};
 use crate::domain::AlertState;
 
 pub(super) static WORDS: Words = Words {
@@ -55,7 +55,9 @@ pub(super) static WORDS: Words = Words {
         AlertState::Resolved => format!("✅ FIN D'ALERTE: {message}"),
     },
     notify: &notify::fr::WORDS,
-    api_listening: |addr| format!("🌐 API à l'écoute sur {addr}"),
+    dashboard_at: |addr, tls| format!("🌐 Tableau de bord: {}://{addr}/", scheme(tls)),
+    problem: figures::problem_fr,
+    broker_limit: figures::limit_fr,
     reload: reload::fr,
     reloaded: |what| format!("🔁 Configuration relue: {what}"),
     reload_refused: |count| {

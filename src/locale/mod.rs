@@ -5,6 +5,7 @@
 
 mod alert;
 mod en;
+mod figures;
 mod fr;
 mod notify;
 mod reload;
@@ -18,8 +19,9 @@ use crate::domain::{
 };
 
 pub use alert::AlertWords;
+pub use figures::{BrokerLimit, Problem};
 pub use notify::{NotifyWords, ToldAlarm};
-pub use reload::{Counts, ReloadWords};
+pub use reload::{Counts, PageChanges, ReloadWords};
 pub use trouble::{Explanation, Trouble};
 
 /// Language of everything that users read.
@@ -33,6 +35,15 @@ pub enum Language {
 }
 
 impl Language {
+    /// Code of the language (ISO 639-1).
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::French => "fr",
+        }
+    }
+
     /// Catalogue of the language.
     #[must_use]
     pub const fn words(self) -> &'static Words {
@@ -41,6 +52,10 @@ impl Language {
             Self::French => &fr::WORDS,
         }
     }
+}
+
+const fn scheme(is_tls: bool) -> &'static str {
+    if is_tls { "https" } else { "http" }
 }
 
 /// One language's catalogue.
@@ -89,8 +104,12 @@ pub struct Words {
     pub alert_line: fn(AlertState, &str) -> String,
     /// Words of notifications.
     pub notify: &'static NotifyWords,
-    /// The API can be reached by TCP; takes the address.
-    pub api_listening: fn(SocketAddr) -> String,
+    /// The dashboard and the API can be reached by TCP; takes the address, and whether by TLS.
+    pub dashboard_at: fn(SocketAddr, bool) -> String,
+    /// What is wrong with the daemon.
+    pub problem: fn(Problem<'_>) -> String,
+    /// What the broker can't do.
+    pub broker_limit: fn(BrokerLimit) -> String,
     /// What a reload changed.
     pub reload: fn(&ReloadWords<'_>) -> String,
     /// The log line of a reload; takes what changed.

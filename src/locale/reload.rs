@@ -13,6 +13,15 @@ pub struct Counts {
     pub removed: usize,
 }
 
+/// What is another of the page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PageChanges {
+    /// Whether its accounts are.
+    pub users: bool,
+    /// Whether its certificate is.
+    pub certificate: bool,
+}
+
 /// What is said of a reload.
 #[derive(Debug, Clone, Default)]
 pub struct ReloadWords<'a> {
@@ -26,6 +35,8 @@ pub struct ReloadWords<'a> {
     pub has_other_chattering: bool,
     /// Whether the turns of sensors without an interval of their own follow another beat.
     pub has_other_turns: bool,
+    /// What is another of the page.
+    pub page: PageChanges,
     /// The log's new level, if it is another; with whether `RUST_LOG` overrides it.
     pub level: Option<(LevelFilter, bool)>,
     /// Keys that take effect only at the next start.
@@ -42,6 +53,8 @@ pub(super) fn en(words: &ReloadWords<'_>) -> String {
         done: DONE,
         other_chattering: "the limits of chattering",
         other_turns: "the sensors' turns",
+        other_users: "the users of the page",
+        other_certificate: "the certificate of the page",
         level: "log level: ",
         overridden: " (RUST_LOG overrides it)",
         nothing: "nothing changed",
@@ -59,6 +72,8 @@ pub(super) fn fr(words: &ReloadWords<'_>) -> String {
         done: [["ajoutée", "ajoutées"], ["modifiée", "modifiées"], ["supprimée", "supprimées"]],
         other_chattering: "les seuils du bagotement",
         other_turns: "les tours des capteurs",
+        other_users: "les utilisateurs de la page",
+        other_certificate: "le certificat de la page",
         level: "niveau du journal: ",
         overridden: " (RUST_LOG l'emporte)",
         nothing: "rien n'a changé",
@@ -80,6 +95,8 @@ struct Phrases {
     done: Done,
     other_chattering: &'static str,
     other_turns: &'static str,
+    other_users: &'static str,
+    other_certificate: &'static str,
     level: &'static str,
     overridden: &'static str,
     nothing: &'static str,
@@ -94,6 +111,8 @@ fn said(words: &ReloadWords<'_>, phrases: &Phrases) -> String {
     parts.extend(counted(words.maintenance, after(phrases.maintenance), phrases.done));
     parts.extend(words.has_other_chattering.then(|| phrases.other_chattering.to_owned()));
     parts.extend(words.has_other_turns.then(|| phrases.other_turns.to_owned()));
+    parts.extend(words.page.users.then(|| phrases.other_users.to_owned()));
+    parts.extend(words.page.certificate.then(|| phrases.other_certificate.to_owned()));
     parts.extend(words.level.map(|(level, overridden)| {
         let but = if overridden { phrases.overridden } else { "" };
         format!("{}{}{but}", phrases.level, level.as_str().to_lowercase())

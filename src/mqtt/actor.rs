@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use chrono::Utc;
 use futures_util::stream::poll_fn;
 use log::debug;
 use tokio::sync::mpsc;
 
 use super::client::Client;
-use super::link::{Command, Event, Plan, Tag};
+use super::link::{Command, Event, Outgoing, Plan, Tag};
 use super::publication::Publication;
 use super::retry::{Announcer, Backoff, Flaps};
 use super::stop::{Facts, Stage, Stop};
@@ -142,6 +143,10 @@ impl Gateway {
 
     /// Passes a command to the client's thread.
     pub(super) fn tell(&mut self, command: Command, ctx: &mut Context<Self>) {
+        if let Command::Publish(_, message) = &command {
+            let Outgoing { topic, payload, retained, .. } = message;
+            self.settings.log.count_published(topic, payload, *retained);
+        }
         if !self.client.tell(command) {
             self.env.fail::<Self>(ctx, "the MQTT client's thread takes no more commands");
         }
@@ -165,7 +170,7 @@ impl Gateway {
 
     /// Makes the state of the connection known, on which the listening clock of its way in depends.
     pub(super) fn show(&self) {
-        self.settings.gauges.show(self.connected);
+        self.settings.gauges.show(self.connected, Utc::now());
         if self.settings.subscribes {
             self.settings.log.set_open(Ingress::Remote, self.connected);
         }
@@ -222,7 +227,10 @@ impl StreamHandler<Event> for Gateway {
     fn handle(&mut self, event: Event, ctx: &mut Context<Self>) {
         self.env.fault_point();
         match event {
-            Event::Up => self.up(ctx),
+            Event::Up(limits) => {
+                self.settings.gauges.show_limits(limits);
+                self.up(ctx);
+            }
             Event::Failed(outcome) => self.examine(outcome, ctx),
             Event::Lost(outcome) => self.lost(outcome, ctx),
             Event::Delivered(tag @ (Tag::Online | Tag::Offline), result) => {

@@ -32,6 +32,7 @@ use options::{message_of, outcome};
 
 use super::link::{Command, Event, Outcome, Outgoing, Tag};
 use crate::ingest::Log;
+use crate::locale::BrokerLimit;
 
 /// Commands that may wait: the windows of readings and alerts together are 120, and there are a
 /// handful of others.
@@ -85,6 +86,8 @@ struct Link {
     intake: Option<paho::AsyncClient>,
     /// The highest level of delivery that the broker takes.
     maximum_qos: paho::QoS,
+    /// What the broker said that it can't do.
+    limits: Vec<BrokerLimit>,
     lost: mpsc::Receiver<Outcome>,
     deliveries: FuturesUnordered<BoxFuture<'static, (Tag, paho::Result<()>)>>,
     /// A message could not be written to the socket: see [`Link::end`].
@@ -171,8 +174,9 @@ impl Worker {
                 self.close().await;
                 let event = match open(&plan, self.intake.as_ref()).await {
                     Ok(link) => {
+                        let limits = link.limits.clone();
                         self.link = Some(link);
-                        Event::Up
+                        Event::Up(limits)
                     }
                     Err(outcome) => Event::Failed(outcome),
                 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::config::{ClientTls, MqttVersion, Secret};
 use crate::ingest::formats::Filter;
+use crate::locale::BrokerLimit;
 
 /// Where the broker is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,8 +107,8 @@ pub enum Command {
 /// Client → gateway.
 #[derive(Debug)]
 pub enum Event {
-    /// Connected and subscribed.
-    Up,
+    /// Connected and subscribed, to a broker with these limits.
+    Up(Vec<BrokerLimit>),
     /// The attempt failed.
     Failed(Outcome),
     /// An established connection is gone, and with it the fate of everything in flight.

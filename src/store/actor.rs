@@ -15,6 +15,7 @@
 mod job;
 mod pushing;
 mod questions;
+mod upkeep;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,8 +24,10 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 
 use self::job::{Job, JobResult, Question, Slowness};
+use self::upkeep::UpkeepTimer;
 use super::Prepared;
 use super::backlog::{self, Backlog, BacklogItem};
+use super::gauges::StoreGauges;
 use super::ledger::{Backend, Ledger, LedgerReader};
 use super::push::Push;
 use crate::config::Durability;
@@ -39,7 +42,7 @@ const GROUP_TIME: Duration = Duration::from_millis(30);
 /// Between two tries while the ledger is locked or the disk full, or the gateway has no room.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Whether a commit is under way.
+/// Whether a commit, or a step of upkeep, is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Idle,
@@ -60,6 +63,7 @@ pub struct Writer {
     gateway: Option<Route<PushAlerts>>,
     cursors: Arc<Cursors>,
     stored: AlertsStored,
+    gauges: Arc<StoreGauges>,
     /// The ledger, opened by the first commit; `None` while a commit runs.
     ledger: Option<Box<dyn Ledger>>,
     /// Reading end of the ledger, opened by the first query.
@@ -72,6 +76,7 @@ pub struct Writer {
     group_time_over: bool,
     /// When to look again for events to hand over.
     push_timer: Option<(Instant, SpawnHandle)>,
+    upkeep: UpkeepTimer,
     stopping: bool,
     /// Tells a commit that was made slow on request that the writer stops.
     hurry: Arc<AtomicBool>,
@@ -105,6 +110,7 @@ impl Writer {
                 gateway: gateway.clone(),
                 cursors: cursors.clone(),
                 stored: stored.clone(),
+                gauges: prepared.gauges.clone(),
                 ledger: None,
                 reader: None,
                 read_trouble_logged: false,
@@ -113,6 +119,7 @@ impl Writer {
                 group_timer: None,
                 group_time_over: false,
                 push_timer: None,
+                upkeep: UpkeepTimer::default(),
                 stopping: false,
                 hurry: Arc::default(),
                 commit_began: None,
@@ -123,7 +130,7 @@ impl Writer {
 
     /// Starts a commit if one is due, and stops when there is nothing left to stop for.
     fn proceed(&mut self, ctx: &mut Context<Self>) {
-        if self.phase != Phase::Idle {
+        if self.phase != Phase::Idle || self.start_overdue_upkeep(ctx) {
             return;
         }
         let is_empty = self.backlog.is_empty();
@@ -133,7 +140,9 @@ impl Writer {
             self.start_job(ctx);
         } else if self.stopping {
             self.close(ctx);
-        } else if !is_empty && self.group_timer.is_none() {
+        } else if is_empty {
+            self.start_due_upkeep(ctx);
+        } else if self.group_timer.is_none() {
             self.group_timer = Some(ctx.run_later(GROUP_TIME, |writer, ctx| {
                 writer.group_timer = None;
                 writer.hasten(ctx);
@@ -177,13 +186,16 @@ impl Writer {
     fn finish_job(&mut self, mut done: JobResult, ctx: &mut Context<Self>) {
         self.env.fault_point();
         self.phase = Phase::Idle;
-        self.commit_began = None;
+        let took = self.commit_began.take().map(|began| began.elapsed()).unwrap_or_default();
         self.ledger = done.ledger;
         // Those that were not answered come before those asked meanwhile.
         done.questions.append(&mut self.questions);
         self.questions = done.questions;
         match done.result {
-            Ok(()) => self.finish_commit(&done.items, ctx),
+            Ok(()) => {
+                self.gauges.count(&done.items, took);
+                self.finish_commit(&done.items, ctx);
+            }
             Err(error) if error.is_transient => self.pause(&error.message, ctx),
             Err(error) => self.env.fail::<Self>(ctx, error.message),
         }
@@ -203,6 +215,7 @@ impl Writer {
             self.stored.send_replace(());
         }
         self.push_alerts(ctx);
+        self.begin_upkeep(ctx);
         self.proceed(ctx);
     }
 

@@ -5,7 +5,8 @@ use std::io;
 use chrono::{DateTime, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::domain::{AlertEvent, AlertState};
+use super::rollups::{Bucket, Columns, MINUTE_MS, Tier};
+use crate::domain::{AlertEvent, AlertState, Quantity, SensorId};
 use crate::wire;
 
 /// Why a query ended early.
@@ -55,6 +56,104 @@ pub struct ReadingRow {
     pub alert_triggered: bool,
 }
 
+/// Buckets of one series over a span of time, for a chart.
+#[derive(Debug, Clone)]
+pub struct BucketQuery {
+    /// Sensor.
+    pub sensor_id: SensorId,
+    /// Quantity.
+    pub quantity: Quantity,
+    /// Beginning of the span.
+    pub from: DateTime<Utc>,
+    /// End of the span, excluded.
+    pub until: DateTime<Utc>,
+    /// Column limit; 2 or more.
+    pub px: u16,
+}
+
+/// What buckets were made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BucketSource {
+    /// Readings.
+    Raw,
+    /// Buckets of a minute.
+    Minute,
+    /// Buckets of 15 minutes.
+    Quarter,
+    /// Buckets of an hour.
+    Hour,
+}
+
+impl From<Tier> for BucketSource {
+    fn from(tier: Tier) -> Self {
+        match tier {
+            Tier::Minute => Self::Minute,
+            Tier::Quarter => Self::Quarter,
+            Tier::Hour => Self::Hour,
+        }
+    }
+}
+
+/// Answer to a [`BucketQuery`]: columns of equal length, in order of time, as JSON carries them.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct BucketColumns {
+    /// Sensor.
+    pub sensor_id: String,
+    /// Quantity.
+    pub quantity: String,
+    /// Unit of the sensor's last reading.
+    pub unit: String,
+    /// Beginning of the first bucket, in ms since 1970.
+    pub t0: i64,
+    /// Length of each bucket in seconds.
+    pub step: i64,
+    /// What they were made from.
+    pub source: BucketSource,
+    /// Statistics of each bucket.
+    #[serde(flatten)]
+    pub values: BucketValues,
+    /// Number of readings in each bucket.
+    pub n: Vec<u64>,
+}
+
+/// Statistics of consecutive buckets; `None` for gaps.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
+pub struct BucketValues {
+    /// Smallest values.
+    pub min: Vec<Option<f64>>,
+    /// Largest values.
+    pub max: Vec<Option<f64>>,
+    /// Mean values.
+    pub mean: Vec<Option<f64>>,
+}
+
+impl BucketValues {
+    pub(super) fn new(columns: &Columns) -> Self {
+        let of = |value: fn(&Bucket) -> f64| {
+            columns.buckets.iter().map(|bucket| bucket.as_ref().map(value)).collect()
+        };
+        Self { min: of(Bucket::min), max: of(Bucket::max), mean: of(Bucket::mean) }
+    }
+}
+
+/// The last hour of some series, by the minute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sparklines {
+    /// Beginning of the first minute, in ms since 1970.
+    pub t0: i64,
+    /// In the order asked for, of [`Sparklines::LEN`] minutes each, the last of which is still running; `None` for a
+    /// series that has never been stored.
+    pub series: Vec<Option<BucketValues>>,
+}
+
+impl Sparklines {
+    /// Minutes of a sparkline.
+    pub const LEN: usize = 60;
+    /// Length of a bucket in seconds.
+    pub const STEP: i64 = MINUTE_MS / 1000;
+}
+
 /// Which alert events; `Default` is all of them.
 #[derive(Debug, Clone, Default)]
 pub struct AlertFilter {
@@ -64,10 +163,14 @@ pub struct AlertFilter {
     pub state: Option<AlertState>,
     /// Earliest time, included; `None` for no bound.
     pub since: Option<DateTime<Utc>>,
+    /// Latest time, excluded; `None` for no bound.
+    pub until: Option<DateTime<Utc>>,
     /// Number of the last event before the first row, excluded; `None` for no bound.
     pub after_number: Option<u64>,
     /// Number of the last event, included; `None` for no bound.
     pub up_to_number: Option<u64>,
+    /// Whether rows are in the order of their numbers, which pages are cut by, and not of their times.
+    pub by_number: bool,
     /// Row limit; keeps the newest.
     pub newest: Option<u64>,
     /// Only the events that raised an alert which still stands.

@@ -5,10 +5,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::{Durability, StorageConfig};
+use crate::config::{Durability, RetentionConfig, StorageConfig};
 use crate::domain::{AlertEvent, Fingerprint, ListeningClocks, Position, Quantity, Reading};
 use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, ResumePoint, Store};
 
@@ -23,6 +24,8 @@ pub struct Settings {
     pub rejected_keep: u64,
     /// Whether timestamps are written without their zone (they are UTC either way).
     pub naive: bool,
+    /// What is deleted when; `None` deletes nothing ever.
+    pub retention: Option<RetentionConfig>,
 }
 
 impl Settings {
@@ -34,6 +37,7 @@ impl Settings {
             durability: config.durability,
             rejected_keep: config.rejected_keep,
             naive,
+            retention: config.retention,
         }
     }
 }
@@ -71,6 +75,20 @@ pub trait Ledger: Send {
     /// # Errors
     /// Then nothing of it is committed.
     fn commit(&mut self, work: &[Work<'_>], published: Position) -> Result<(), LedgerError>;
+
+    /// Closes the hours of history that have ended, so that readings committed from now on are late for them.
+    /// Called before each commit; does nothing most of the time.
+    ///
+    /// # Errors
+    /// Then nothing has changed.
+    fn seal(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError>;
+
+    /// Does a step of what can wait for batches: history is summed up, and what is past its age deleted if it may be now.
+    /// How long until the next step is due.
+    ///
+    /// # Errors
+    /// Then nothing has changed.
+    fn upkeep(&mut self, now: DateTime<Utc>, may_delete: bool) -> Result<Duration, LedgerError>;
 
     /// How far the ledger reaches.
     ///

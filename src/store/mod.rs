@@ -11,23 +11,32 @@
 
 mod actor;
 mod backlog;
+mod gauges;
 mod history;
 mod ledger;
 mod legacy;
 mod push;
+mod retention;
+mod rollups;
 mod sqlite;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use actor::Writer;
-pub use history::{AlertFilter, QueryError, ReadingFilter, ReadingRow, StoredAlert};
+pub use gauges::{StoreCounts, StoreGauges};
+pub use history::{
+    AlertFilter, BucketColumns, BucketQuery, BucketSource, BucketValues, QueryError, ReadingFilter,
+    ReadingRow, Sparklines, StoredAlert,
+};
 use ledger::Backend;
 pub use ledger::{LedgerError, LedgerReader, Progress, Settings};
 pub use legacy::LegacyError;
 #[cfg(test)]
 pub(crate) use sqlite::fixtures;
 pub use sqlite::query::History;
+
+pub use rollups::SharedHours;
 
 use crate::config::Durability;
 
@@ -37,13 +46,27 @@ pub struct Prepared {
     pub(in crate::store) backend: Arc<dyn Backend>,
     pub(in crate::store) durability: Durability,
     progress: Progress,
+    hours: SharedHours,
+    gauges: Arc<StoreGauges>,
 }
 
 impl Prepared {
+    /// Counts of what the writer commits.
+    #[must_use]
+    pub fn gauges(&self) -> Arc<StoreGauges> {
+        self.gauges.clone()
+    }
+
     /// How far the ledger reaches.
     #[must_use]
     pub const fn progress(&self) -> Progress {
         self.progress
+    }
+
+    /// Handle to the hours of history that are not written yet.
+    #[must_use]
+    pub fn hours(&self) -> SharedHours {
+        self.hours.clone()
     }
 
     /// Reads beside the writer; to be dropped before the writer closes the ledger.
@@ -63,13 +86,14 @@ impl Prepared {
 pub fn prepare(settings: Settings, receivers: &[&str]) -> Result<Prepared, LegacyError> {
     let durability = settings.durability;
     let left = beside(&settings.path, "alerts");
-    let backend: Arc<dyn Backend> = Arc::new(sqlite::Sqlite(settings));
+    let hours = SharedHours::default();
+    let backend: Arc<dyn Backend> = Arc::new(sqlite::Sqlite(settings, hours.clone()));
     let mut ledger = backend.open()?;
     ledger.retain_receivers(receivers)?;
     legacy::take_over(&left, &mut *ledger)?;
     let progress = ledger.progress()?;
     drop(ledger);
-    Ok(Prepared { backend, durability, progress })
+    Ok(Prepared { backend, durability, progress, hours, gauges: Arc::default() })
 }
 
 /// `sensor_data.db` → `sensor_data.db.alerts`

@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a report says how things are when it is made")]
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -81,6 +82,8 @@ pub(super) struct Board {
     /// `None` for the root.
     pub(super) group: Option<Arc<str>>,
     records: Mutex<Vec<Record>>,
+    /// Restarts of all children, those of removed ones among them. Only grows.
+    restarts: AtomicU64,
     groups: Vec<Arc<Self>>,
 }
 
@@ -92,7 +95,13 @@ impl Board {
         now: Instant,
     ) -> Self {
         let records = children.map(|(name, window)| Record::new(name, window, now));
-        Self { group, records: Mutex::new(records.collect()), groups }
+        let (records, restarts) = (Mutex::new(records.collect()), AtomicU64::new(0));
+        Self { group, records, restarts, groups }
+    }
+
+    /// Counts a restart. Read alone, and guards no other memory, hence the relaxed order.
+    pub(super) fn count_restart(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Hold it briefly, and never while calling out.
@@ -195,6 +204,8 @@ pub struct GroupHealth {
     pub states: StateCounts,
     /// Restarts of all children, each within its own window.
     pub restarts_in_window: usize,
+    /// Restarts of all children in this run of the daemon.
+    pub restarts: u64,
     /// The children that came up or changed their state last, the last one first; at most 20.
     pub newest: Vec<ChildHealth>,
     /// Children that are not up or were restarted lately; at most 100 of them.
@@ -309,6 +320,7 @@ impl Clock {
             children: 0,
             states: StateCounts::default(),
             restarts_in_window: 0,
+            restarts: board.restarts.load(Ordering::Relaxed),
             newest: self.newest(&records),
             troubled: Vec::new(),
             troubled_not_named: 0,

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -15,6 +15,7 @@ use actix_web::{App, HttpServer, middleware, web};
 use futures_util::future::join_all;
 
 use super::guard::Door;
+use super::live::Hub;
 use super::routes::{Api, CONNECTIONS, REQUEST_PATIENCE, admit, configure, shared};
 use super::{Settings, socket_path};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop};
@@ -30,6 +31,9 @@ const BLOCKING: usize = 4;
 const STOP_AT_MOST_SECONDS: u64 = 3;
 const STOPPED_AT_MOST: Duration = Duration::from_secs(4);
 
+/// How often rates are measured.
+const SAMPLED_EACH: Duration = Duration::from_secs(1);
+
 enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener),
@@ -43,6 +47,7 @@ pub struct Web {
     /// The Unix socket.
     path: PathBuf,
     servers: Vec<ServerHandle>,
+    hub: Arc<Hub>,
     is_stopping: bool,
 }
 
@@ -68,12 +73,17 @@ impl Web {
             .map_err(|error| format!("can't open the API's socket {}: {error}", path.display()))?;
         let mut listeners = vec![(Listener::Unix(socket), Door::Local)];
         if let Some(listen) = settings.listen {
-            let door = match &settings.token {
-                None => Door::Loopback,
-                Some(token) => Door::Token(token.read().map_err(|error| {
-                    format!("can't read the API's token: {error}; correct [web]")
-                })?),
-            };
+            let token = settings.token.as_ref().map(|token| {
+                let read = token.read();
+                read.map_err(|error| format!("can't read the API's token: {error}; correct [web]"))
+            });
+            let door = Door::Tcp { token: token.transpose()? };
+            if let Some(tls) = &settings.tls {
+                let read = settings.certificate.read(tls);
+                read.map_err(|error| {
+                    format!("can't use the page's certificate: {error}; correct [web]")
+                })?;
+            }
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             let listener = open_tcp(listen, &mut kept).map_err(|error| {
                 format!("the API can't listen on {listen}: {error}; correct web.listen")
@@ -81,7 +91,8 @@ impl Web {
             listeners.push((Listener::Tcp(listener), door));
         }
         let (env, settings) = (env.clone(), settings.clone());
-        Ok(Self { env, settings, listeners, path, servers: Vec::new(), is_stopping: false })
+        let (servers, hub) = (Vec::new(), Hub::new(settings.clone()));
+        Ok(Self { env, settings, listeners, path, servers, hub, is_stopping: false })
     }
 
     fn serve(&mut self, ctx: &mut Context<Self>) -> io::Result<()> {
@@ -89,7 +100,8 @@ impl Web {
             if let Listener::Tcp(tcp) = &listener {
                 self.tell_address(tcp.local_addr()?);
             }
-            let server = server(listener, shared(&self.settings, door))?;
+            let api = shared(&self.settings, door, self.hub.clone());
+            let server = server(listener, &self.settings, api)?;
             self.servers.push(server.handle());
             // Outlives this incarnation, so that it can still be told to stop.
             let end = actix_rt::spawn(server);
@@ -104,7 +116,7 @@ impl Web {
 
     fn tell_address(&self, address: SocketAddr) {
         if self.settings.address.set(address).is_ok() {
-            log::info!(target: "vigie::web", "{}", (self.settings.words.api_listening)(address));
+            log::info!(target: "vigie::web", "{}", (self.settings.words.dashboard_at)(address, self.settings.tls.is_some()));
         }
     }
 }
@@ -126,7 +138,7 @@ fn open_tcp(listen: SocketAddr, kept: &mut Option<TcpListener>) -> io::Result<Tc
     listener.try_clone()
 }
 
-fn server(listener: Listener, api: web::Data<Api>) -> io::Result<Server> {
+fn server(listener: Listener, settings: &Settings, api: web::Data<Api>) -> io::Result<Server> {
     let server = HttpServer::new(move || {
         App::new().app_data(api.clone()).wrap(middleware::from_fn(admit)).configure(configure)
     })
@@ -140,6 +152,9 @@ fn server(listener: Listener, api: web::Data<Api>) -> io::Result<Server> {
     .shutdown_timeout(STOP_AT_MOST_SECONDS)
     .disable_signals();
     let server = match listener {
+        Listener::Tcp(tcp) if settings.tls.is_some() => {
+            server.listen_openssl(tcp, settings.certificate.acceptor()?)?
+        }
         Listener::Tcp(tcp) => server.listen(tcp)?,
         Listener::Unix(unix) => server.listen_uds(unix)?,
     };
@@ -150,6 +165,7 @@ impl Actor for Web {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(SAMPLED_EACH, |web, _| (web.settings.sample)());
         if let Err(error) = self.serve(ctx) {
             self.env.fail::<Self>(ctx, format!("the API can't be served: {error}"));
         }
@@ -165,6 +181,8 @@ impl Handler<GracefulStop> for Web {
 
     fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
         self.is_stopping = true;
+        // A feed has no end of its own that a server could wait for.
+        self.hub.stop();
         let stopped = join_all(self.servers.drain(..).map(|server| server.stop(true)));
         let stopped = tokio::time::timeout(STOPPED_AT_MOST, stopped);
         ctx.wait(stopped.into_actor(self).map(|_, _, ctx| ctx.stop()));
@@ -173,6 +191,7 @@ impl Handler<GracefulStop> for Web {
 
 impl Drop for Web {
     fn drop(&mut self) {
+        self.hub.stop();
         for server in self.servers.drain(..) {
             // Sent when it is made; nobody waits for the end.
             drop(server.stop(false));

@@ -77,7 +77,7 @@ fn ask(database: &Path, what: &str, body: &str, patience: Duration) -> Result<Va
     let answer = exchange(&socket, what, body, patience)
         .map_err(|error| AskError::NoDaemon { path: socket.display().to_string(), error })?;
     let (status, json) = understood(&answer).map_err(AskError::Strange)?;
-    match (status, json["error"].as_str()) {
+    match (status, json["detail"].as_str()) {
         (200, _) => Ok(json),
         (status, Some(why)) => Err(AskError::Refused { status, why: why.to_owned() }),
         (status, None) => Err(AskError::Strange(format!("status {status}"))),
@@ -114,9 +114,9 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_status_and_json() {
-        let answer = "HTTP/1.1 409 Conflict\r\ncontent-length: 15\r\n\r\n{\"error\":\"no\"}";
+        let answer = "HTTP/1.1 409 Conflict\r\ncontent-length: 16\r\n\r\n{\"detail\":\"no\"}";
         let (status, json) = understood(answer).unwrap();
-        assert_eq!((status, json["error"].as_str()), (409, Some("no")));
+        assert_eq!((status, json["detail"].as_str()), (409, Some("no")));
         for strange in ["", "HTTP/1.1 200 OK\r\n", "x\r\n\r\n{}", "HTTP/1.1 200 OK\r\n\r\n<"] {
             assert!(understood(strange).is_err(), "{strange}");
         }

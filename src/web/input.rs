@@ -40,14 +40,16 @@ struct Body {
 pub(super) fn action(
     verb: Verb,
     alarm: AlarmName,
+    user: Option<&str>,
     body: &[u8],
     at: DateTime<Utc>,
     via: Via,
 ) -> Result<OperatorAction, String> {
     let body: Body = serde_json::from_slice(body)
         .map_err(|error| format!("the body is not what is asked for: {error}"))?;
-    let by = body.by.ok_or("`by` is missing: say who you are")?;
-    let operator = Operator::new(&by, body.why.as_deref()).map_err(|error| error.to_string())?;
+    // Nobody who is logged in acts in another's name.
+    let by = user.or(body.by.as_deref()).ok_or("`by` is missing: say who you are")?;
+    let operator = Operator::new(by, body.why.as_deref()).map_err(|error| error.to_string())?;
     if verb != Verb::Shelve && (body.r#for.is_some() || body.one_shot.is_some()) {
         return Err("`for` and `one_shot` belong to `shelve`".into());
     }
@@ -76,6 +78,10 @@ fn lasting(text: Option<&str>) -> Result<Duration, String> {
 pub struct AlertsAsked {
     /// Earliest time; `None` for all.
     pub since: Option<DateTime<Utc>>,
+    /// Latest time, excluded; `None` for all.
+    pub until: Option<DateTime<Utc>>,
+    /// Number of the event that follows on the last; `None` for all.
+    pub before: Option<u64>,
     /// Id of the sensor; `None` for all.
     pub sensor: Option<String>,
     /// Active: the alerts that stand.
@@ -89,6 +95,8 @@ pub struct AlertsAsked {
 #[serde(deny_unknown_fields)]
 pub(super) struct AlertsQuery {
     since: Option<String>,
+    until: Option<String>,
+    before: Option<u64>,
     sensor: Option<String>,
     state: Option<String>,
     limit: Option<u64>,
@@ -101,12 +109,16 @@ impl AlertsQuery {
         let newest = self.limit.unwrap_or(ALERTS_TOLD);
         if newest > MOST_ALERTS {
             return Err(format!(
-                "`limit` is above {MOST_ALERTS}: ask for what is later than a time"
+                "`limit` is above {MOST_ALERTS}: ask for the next page by `before`"
             ));
         }
-        let since = self.since.map(|text| moment(&text, now)).transpose()?;
+        let moment = |text: Option<String>, name| {
+            text.map(|text| moment(&text, now).map_err(|why| format!("`{name}`: {why}")))
+                .transpose()
+        };
+        let (since, until) = (moment(self.since, "since")?, moment(self.until, "until")?);
         let state = self.state.map(|text| text.parse()).transpose()?;
-        Ok(AlertsAsked { since, sensor: self.sensor, state, newest })
+        Ok(AlertsAsked { since, until, before: self.before, sensor: self.sensor, state, newest })
     }
 }
 
@@ -116,8 +128,7 @@ fn moment(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
         let ago = TimeDelta::from_std(ago).ok().and_then(|ago| now.checked_sub_signed(ago));
         return Ok(ago.unwrap_or(DateTime::<Utc>::MIN_UTC));
     }
-    time::parse(text, chrono_tz::Tz::UTC)
-        .map_err(|error| format!("`since`: {error}, or 1h for ago"))
+    time::parse(text, chrono_tz::Tz::UTC).map_err(|error| format!("{error}, or 1h for ago"))
 }
 
 #[cfg(test)]
@@ -127,7 +138,16 @@ mod tests {
     fn asked(verb: Verb, body: &str) -> Result<Action, String> {
         let alarm = "warm/T".parse().unwrap();
         let at = DateTime::UNIX_EPOCH;
-        action(verb, alarm, body.as_bytes(), at, Via::Api).map(|action| action.what)
+        action(verb, alarm, None, body.as_bytes(), at, Via::Api).map(|action| action.what)
+    }
+
+    #[test]
+    fn a_user_acts_in_his_own_name() {
+        for body in ["{}", "{\"by\":\"mallory\"}"] {
+            let (alarm, at) = ("warm/T".parse().unwrap(), DateTime::UNIX_EPOCH);
+            let asked = action(Verb::Ack, alarm, Some("anne"), body.as_bytes(), at, Via::Api);
+            assert_eq!(&*asked.unwrap().operator.by, "anne", "{body}");
+        }
     }
 
     #[test]
@@ -172,7 +192,7 @@ mod tests {
         let now = DateTime::UNIX_EPOCH + TimeDelta::hours(2);
         let query = |since: Option<&str>, state: Option<&str>, limit| {
             let text = |text: Option<&str>| text.map(str::to_owned);
-            AlertsQuery { since: text(since), state: text(state), limit, sensor: None }
+            AlertsQuery { since: text(since), state: text(state), limit, ..AlertsQuery::default() }
                 .understood(now)
         };
         let asked = query(Some("1h"), Some("active"), None).unwrap();

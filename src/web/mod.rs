@@ -10,21 +10,43 @@
 //! concerns the daemon itself (`guard`). Never: a listener beyond loopback without a token, a body larger
 //! than [`LARGEST_BODY`], or a wait without an end.
 
+mod access;
 mod actor;
+mod alarms;
+mod answers;
+mod assets;
 mod client;
+mod cookie;
+mod daemon;
+pub mod figures;
 mod guard;
+mod history;
 mod input;
+mod live;
+mod login;
+pub mod metrics;
+mod password;
+mod probes;
 pub mod report;
 mod routes;
+mod sensors;
+mod session;
+mod throttle;
+mod tls;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+pub use access::Access;
 pub use actor::Web;
 pub use client::{AskError, operate, reload, status};
+pub use history::ReadingsAsked;
 pub use input::AlertsAsked;
+pub use live::LiveSource;
+pub use password::hash_password;
+pub use tls::Certificate;
 
-use crate::config::{SecretSource, TimeStyle};
+use crate::config::{SecretSource, ServerTls, TimeStyle};
 use crate::domain::AlarmView;
 use crate::locale::Words;
 use crate::messages::{Operate, Reload};
@@ -39,11 +61,30 @@ const CLI_AGENT: &str = "vigie-cli";
 /// Says how the daemon is; waits for nobody.
 pub type ReadStatus = dyn Fn() -> report::StatusReport + Send + Sync;
 
+/// Says how the daemon is, for its pages; waits for nobody.
+pub type ReadSystem = dyn Fn() -> figures::SystemReport + Send + Sync;
+
+/// Says how the broker is; waits for nobody.
+pub type ReadBroker = dyn Fn() -> figures::BrokerReport + Send + Sync;
+
 /// Reads all alarms that are not at rest; blocks its thread.
 pub type ReadAlarms = dyn Fn() -> Result<Vec<AlarmView>, String> + Send + Sync;
 
-/// Reads the alert events asked for, each as JSON; blocks its thread.
-pub type ReadAlerts = dyn Fn(&AlertsAsked) -> Result<Vec<serde_json::Value>, String> + Send + Sync;
+/// Reads the alert events asked for, in the order of their numbers, each with its number and as JSON; blocks its
+/// thread.
+pub type ReadAlerts =
+    dyn Fn(&AlertsAsked) -> Result<Vec<(u64, serde_json::Value)>, String> + Send + Sync;
+
+/// Reads the buckets of a series for a chart, as JSON, or `None` for one that has never been stored; blocks its
+/// thread.
+pub type ReadReadings =
+    dyn Fn(&ReadingsAsked) -> Result<Option<serde_json::Value>, String> + Send + Sync;
+
+/// Reads the last hour of the series with these indexes of the live feed, as JSON; blocks its thread.
+pub type ReadSparklines = dyn Fn(&[u32]) -> Result<serde_json::Value, String> + Send + Sync;
+
+/// Reads the figures of `/metrics` that the report of the pages lacks; waits for nobody.
+pub type ReadMetrics = dyn Fn() -> metrics::ScrapeFigures + Send + Sync;
 
 /// What the API is made from.
 #[derive(Clone)]
@@ -54,14 +95,34 @@ pub struct Settings {
     pub listen: Option<std::net::SocketAddr>,
     /// Token that requests by TCP must carry; `None` lets everyone in.
     pub token: Option<SecretSource>,
+    /// Files of the certificate; `None` for plain HTTP.
+    pub tls: Option<ServerTls>,
+    /// The certificate in use, once it has been read.
+    pub certificate: Arc<Certificate>,
+    /// Accounts and sessions.
+    pub access: Arc<Access>,
+    /// Reverse proxies whose word on a request's origin counts.
+    pub proxies: Vec<std::net::IpAddr>,
     /// Told where it listens.
     pub address: Arc<OnceLock<std::net::SocketAddr>>,
     /// Notation of timestamps.
     pub times: TimeStyle,
     /// Language of messages.
     pub words: &'static Words,
+    /// Code of that language: `en`, `fr`.
+    pub language: &'static str,
+    /// The live table.
+    pub live: Arc<dyn LiveSource>,
+    /// Reads the state of the daemon, with what only pages need.
+    pub system: Arc<ReadSystem>,
+    /// Reads the state of the broker, as far as the daemon sees it.
+    pub broker: Arc<ReadBroker>,
+    /// Called each second: what is counted becomes a rate.
+    pub sample: Arc<dyn Fn() + Send + Sync>,
     /// Reads the state of the daemon.
     pub status: Arc<ReadStatus>,
+    /// Reads what `/metrics` shows besides.
+    pub metrics: Arc<ReadMetrics>,
     /// Route for a reload of the configuration.
     pub reload: Route<Reload>,
     /// Route for operators' actions.
@@ -70,6 +131,10 @@ pub struct Settings {
     pub alarms: Arc<ReadAlarms>,
     /// Reads stored alert events.
     pub alerts: Arc<ReadAlerts>,
+    /// Reads history.
+    pub readings: Arc<ReadReadings>,
+    /// Reads the last hour of many series.
+    pub sparklines: Arc<ReadSparklines>,
 }
 
 /// The API's socket that belongs to a database.

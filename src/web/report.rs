@@ -121,12 +121,17 @@ pub struct Queue {
     pub capacity: usize,
 }
 
-fn time<S: Serializer>(time: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
+/// A time in RFC 3339, in UTC.
+pub(super) fn time<S: Serializer>(time: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, false))
 }
 
+/// A time, if there is one.
 #[expect(clippy::ref_option, reason = "serde hands the field over like this")]
-fn optional_time<S: Serializer>(at: &Option<DateTime<Utc>>, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn optional_time<S: Serializer>(
+    at: &Option<DateTime<Utc>>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => time(at, to),
         None => to.serialize_none(),

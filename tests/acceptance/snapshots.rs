@@ -85,10 +85,11 @@ fn help_of_every_command() {
     check("help.txt", &text);
 }
 
-/// The factory on a port of its own.
+/// The factory on ports of its own.
 fn factory(language: &str) -> String {
-    let text =
-        config::set(&config::shipped("factory.toml"), "[broker]", "listen", "\"127.0.0.1:0\"");
+    let text = config::shipped("factory.toml");
+    let text = config::set(&text, "[broker]", "listen", "\"127.0.0.1:0\"");
+    let text = config::set(&text, "[web]", "listen", "\"127.0.0.1:0\"");
     let text = text.lines().filter(|line| !line.starts_with("language"));
     let text: String = text.flat_map(|line| [line, "\n"]).collect();
     format!("language = \"{language}\"\n{text}")
@@ -143,6 +144,10 @@ fn masked(line: &str) -> String {
     let line = line.split_once(' ').map_or(line, |(_, rest)| rest);
     let mut text = String::new();
     for word in line.split(' ') {
+        if word.starts_with("http://127.0.0.1:") {
+            text += "http://~ ";
+            continue;
+        }
         let varies =
             word.starts_with(|c: char| c.is_ascii_digit()) || word.starts_with("127.0.0.1:");
         let unit = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == ':');

@@ -42,13 +42,13 @@ fn the_api_answers_on_its_socket_and_by_tcp() {
         ("/api/v1/alarms/0123456789abcdef", 404),
         ("/api/v1/alarms/T_1", 422),
         ("/api/v1/alerts?since=yesterday", 422),
-        ("/api/v1/alerts?until=1h", 422),
+        ("/api/v1/alerts?till=1h", 422),
         ("/api/v1/nothing", 404),
         ("/api/v1/alarms/warm%2FT_1/ack", 405),
     ] {
         let refused = get(path);
         assert_eq!(refused.status, status, "{path}: {refused:?}");
-        assert!(refused.json["error"].is_string(), "{path}: {refused:?}");
+        assert!(refused.json["detail"].is_string(), "{path}: {refused:?}");
     }
     for (path, body, status) in [
         ("warm%2FT_1/reset", json!({"by": "anne"}), 409),
@@ -61,7 +61,7 @@ fn the_api_answers_on_its_socket_and_by_tcp() {
     ] {
         let answer = tcp.post(&format!("/api/v1/alarms/{path}"), &body).expect("an answer");
         assert_eq!(answer.status, status, "{path}: {answer:?}");
-        assert!(answer.json["error"].is_string(), "{path}: {answer:?}");
+        assert!(answer.json["detail"].is_string(), "{path}: {answer:?}");
     }
     let socket = std::fs::metadata(plant.home.path(names::API_SOCKET)).expect("the socket");
     assert_eq!(socket.permissions().mode() & 0o777, 0o600);
@@ -100,7 +100,11 @@ fn the_daemon_itself_is_for_who_can_open_its_socket() {
     };
     let json = ("Content-Type", "application/json");
     for refused in [tcp.get("/api/v1/status").expect("an answer"), reload(&tcp, &[json])] {
-        assert_eq!((refused.status, refused.json["error"].is_string()), (403, true), "{refused:?}");
+        assert_eq!(
+            (refused.status, refused.json["detail"].is_string()),
+            (403, true),
+            "{refused:?}"
+        );
     }
     let status = local.get("/api/v1/status").expect("an answer");
     assert_eq!((status.status, &status.json["pid"]), (200, &json!(plant.daemon.pid())));
@@ -109,7 +113,7 @@ fn the_daemon_itself_is_for_who_can_open_its_socket() {
     assert_eq!((done.status, &done.json), (200, &json!({"changes": "nothing changed"})));
     plant.home.write("vigie.toml", "colour = 3\n");
     let refused = reload(&local, &[json]);
-    let why = refused.json["error"].as_str().expect("a text");
+    let why = refused.json["detail"].as_str().expect("a text");
     assert!(refused.status == 422 && why.contains("unknown key `colour`"), "{refused:?}");
     assert_eq!(plant.daemon.stop(), 0);
 }
@@ -130,7 +134,7 @@ fn with_a_token_nothing_is_answered_without_it() {
     assert_eq!(tcp.get("/api/v1/alarms").expect("an answer").status, 401);
     assert_eq!(tcp.get("/api/v1/nothing").expect("an answer").status, 401);
     let wrong = ask("Bearer s3cret-t0keN");
-    assert_eq!((wrong.status, wrong.json["error"].is_string()), (401, true));
+    assert_eq!((wrong.status, wrong.json["detail"].is_string()), (401, true));
     assert_eq!(ask("Bearer s3cret-t0ken").status, 200);
     assert_eq!(get("/api/v1/status", "Bearer s3cret-t0ken").status, 200);
     let headers = [("Content-Type", "application/json")];

@@ -154,11 +154,11 @@ fn the_receivers_shown_are_valid() {
         .skip_while(|line| *line != "# [[receivers]]")
         .map_while(|line| line.strip_prefix('#'))
         .fold(String::new(), |text, line| text + line.trim() + "\n");
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = std::fs::read_to_string(readme).unwrap();
-    let at = readme.find("[[receivers]]  ").expect("an example");
-    let (in_readme, _) = readme[at..].split_once("```").expect("its end");
-    for (text, count) in [(shown.as_str(), 2), (in_readme, 3)] {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/notifications.md");
+    let manual = std::fs::read_to_string(manual).unwrap();
+    let at = manual.find("[[receivers]]  ").expect("an example");
+    let (in_manual, _) = manual[at..].split_once("```").expect("its end");
+    for (text, count) in [(shown.as_str(), 2), (in_manual, 3)] {
         let text = format!("[broker]\n{text}");
         let config = config::parse(&text, "shown").unwrap_or_else(|errors| panic!("{errors}"));
         assert_eq!(config.receivers.len(), count, "{text}");

@@ -6,10 +6,16 @@
 mod support;
 
 mod api;
+mod assets;
 mod check;
 mod commands;
 mod configs;
+mod figures;
+mod history;
 mod kills;
+mod live;
+mod login;
+mod metrics;
 mod mqtt;
 mod plant;
 mod reload;

@@ -24,7 +24,8 @@ const VISITOR: &str = "TEMP_099";
 fn quick_factory() -> String {
     let text = config::shipped("factory.toml");
     let text = config::set(&text, "[fleet]", "sensor_reading_interval", "\"50ms\"");
-    config::set(&text, "[fleet]", "cycle_pause", "\"100ms\"")
+    let text = config::set(&text, "[fleet]", "cycle_pause", "\"100ms\"");
+    config::set(&text, "[web]", "listen", "\"127.0.0.1:0\"")
 }
 
 fn on_broker(text: &str, access: &Access) -> String {

@@ -1,5 +1,6 @@
 //! One HTTP/1.1 request at a time, by TCP or over a Unix socket, as far as these tests need it.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -25,6 +26,15 @@ pub struct Answer {
     pub json: Value,
 }
 
+/// An answer that need not be JSON.
+#[derive(Debug, Clone)]
+pub struct Raw {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
+}
+
 impl Server {
     /// Sends a request. `headers` come before the body's length; without a `Host` among them it is
     /// `localhost`.
@@ -38,6 +48,23 @@ impl Server {
         headers: &[(&str, &str)],
         body: &str,
     ) -> io::Result<Answer> {
+        let Raw { status, body, .. } = self.ask_raw(method, path, headers, body)?;
+        let json = serde_json::from_slice(&body)
+            .map_err(|error| io::Error::other(format!("{error}: {status} {body:?}")))?;
+        Ok(Answer { status, json })
+    }
+
+    /// Like [`Self::ask`], for an answer that need not be JSON.
+    ///
+    /// # Errors
+    /// When there is no server, or it went away.
+    pub fn ask_raw(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> io::Result<Raw> {
         let has_host = headers.iter().any(|(name, _)| *name == "Host");
         let host = if has_host { "" } else { "Host: localhost\r\n" };
         let headers: String =
@@ -47,19 +74,19 @@ impl Server {
             "{method} {path} HTTP/1.1\r\n{host}{headers}Connection: close\r\n\
              Content-Length: {length}\r\n\r\n{body}"
         );
-        let mut answer = String::new();
+        let mut answer = Vec::new();
         match self {
             Self::Tcp(address) => {
                 let mut stream = TcpStream::connect(address)?;
                 stream.set_read_timeout(Some(PATIENCE))?;
                 stream.write_all(request.as_bytes())?;
-                stream.read_to_string(&mut answer)?;
+                stream.read_to_end(&mut answer)?;
             }
             Self::Unix(path) => {
                 let mut stream = UnixStream::connect(path)?;
                 stream.set_read_timeout(Some(PATIENCE))?;
                 stream.write_all(request.as_bytes())?;
-                stream.read_to_string(&mut answer)?;
+                stream.read_to_end(&mut answer)?;
             }
         }
         understood(&answer).ok_or_else(|| io::Error::other(format!("not an answer: {answer:?}")))
@@ -78,8 +105,11 @@ impl Server {
     }
 }
 
-fn understood(answer: &str) -> Option<Answer> {
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Answer { status, json: serde_json::from_str(body).ok()? })
+fn understood(answer: &[u8]) -> Option<Raw> {
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
+    let mut lines = std::str::from_utf8(&answer[..end]).ok()?.split("\r\n");
+    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+    let headers = lines.filter_map(|line| line.split_once(':'));
+    let headers = headers.map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
+    Some(Raw { status, headers: headers.collect(), body: answer[end + 4..].to_vec() })
 }

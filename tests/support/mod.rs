@@ -18,13 +18,14 @@ mod mosquitto;
 mod mqtt;
 pub mod names;
 pub mod numbered;
-mod process;
+pub mod process;
 pub mod readings;
 pub mod smtp;
 pub mod subscriber;
 pub mod tap;
 pub mod v4;
 pub mod wire;
+pub mod ws;
 
 pub use bare::{Bare, Version};
 pub use ca::{Ca, Certificate, Validity};

@@ -1,20 +1,36 @@
-//! Current state of series, for display: newest value and gravest active alarm. Pure.
+//! Current state of series and alarms, for display. Pure.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::Engine;
-use crate::alarms::series::Series;
-use crate::domain::{Priority, Quantity, SensorId, Value};
+use super::{Engine, Key};
+use crate::alarms::kept::Kept;
+use crate::alarms::machine::Condition;
+use crate::alarms::overview;
+use crate::alarms::rule::Kind;
+use crate::alarms::series::{Entry, Series};
+use crate::domain::{AlarmKey, LiveAlarm, Location, Quantity, SensorId, SeriesFlags, Unit, Value};
 
 /// Current state of one series.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SeriesView {
     /// The newest value, late readings aside; `None` for a sensor that is expected and was never heard.
     pub value: Option<Value>,
     /// Time of the newest reading by the sensor, in UTC.
     pub timestamp: DateTime<Utc>,
-    /// Highest priority of the alarms that stand and that nothing withholds; `None` where there is none.
-    pub standing: Option<Priority>,
+    /// State of its alarms.
+    pub flags: SeriesFlags,
+    /// Location by its newest reading.
+    pub location: Location,
+    /// Unit of the value.
+    pub unit: Unit,
+    /// Greatest lower limit of its level rules.
+    pub low: Option<f64>,
+    /// Least upper limit of its level rules.
+    pub high: Option<f64>,
+    /// Usual time between its readings, in seconds.
+    pub every: Option<f32>,
 }
 
 impl Engine {
@@ -34,15 +50,69 @@ impl Engine {
         self.changed.iter().map(|(key, _)| key)
     }
 
+    /// All alarms that are not at rest, in no order.
+    pub fn alarms(&self) -> impl Iterator<Item = LiveAlarm> {
+        self.series.iter().flat_map(|(key, series)| {
+            series.entries.iter().filter_map(|entry| self.alarm(key, series, entry))
+        })
+    }
+
+    /// Alarms that changed since [`Engine::changes`] was last asked: `None` for those at rest.
+    pub fn changed_alarms(&self) -> impl Iterator<Item = (AlarmKey, Option<LiveAlarm>)> {
+        self.changed.iter().map(|(key, rule)| {
+            let series = self.series.get(key);
+            let entry = series.and_then(|s| Some((s, s.entries.iter().find(|e| e.rule == *rule)?)));
+            let alarm = entry.and_then(|(series, entry)| self.alarm(key, series, entry));
+            let rule = self.rules[*rule].name.clone();
+            (AlarmKey { rule, sensor_id: key.0.clone() }, alarm)
+        })
+    }
+
+    fn alarm(&self, key: &Key, series: &Series, entry: &Entry) -> Option<LiveAlarm> {
+        let state = entry.alarm.state();
+        if state.condition == Condition::Normal && state.withheld.is_none() {
+            return None;
+        }
+        let rule: &Arc<_> = &self.rules[entry.rule];
+        let kept = Kept::new(rule, self.marks[entry.rule], entry, &series.newest);
+        let view = overview::of(kept, &key.0, &rule.name)?;
+        Some(LiveAlarm { view, runbook: rule.runbook.clone() })
+    }
+
     fn view_of(&self, series: &Series) -> SeriesView {
-        let standing = series.entries.iter().filter(|entry| {
+        let (mut flags, mut low, mut high) = (SeriesFlags::default(), None, None);
+        for entry in &series.entries {
+            let rule = &self.rules[entry.rule];
+            match rule.kind {
+                Kind::High { limit, .. } => high = Some(high.map_or(limit, |it| limit.min(it))),
+                Kind::Low { limit, .. } => low = Some(low.map_or(limit, |it| limit.max(it))),
+                _ => {}
+            }
             let state = entry.alarm.state();
-            state.condition.stands() && state.withheld.is_none()
-        });
+            if state.withheld.is_some() {
+                flags.set_withheld();
+                continue;
+            }
+            if state.condition.stands() {
+                flags.set_standing(rule.priority);
+                if matches!(rule.kind, Kind::Stale { .. }) {
+                    flags.set_silent();
+                }
+            }
+            if state.condition.is_unacknowledged() {
+                flags.set_unacknowledged();
+            }
+        }
+        let newest = &series.newest;
         SeriesView {
-            value: series.newest.value,
-            timestamp: series.newest.at,
-            standing: standing.map(|entry| self.rules[entry.rule].priority).max(),
+            value: newest.value,
+            timestamp: newest.at,
+            flags,
+            location: newest.location.clone(),
+            unit: newest.unit.clone(),
+            low,
+            high,
+            every: series.interval.seconds(),
         }
     }
 }

@@ -57,6 +57,7 @@ pub(super) fn broker(
         credentials: broker.credentials.clone(),
         tls: broker.tls.clone(),
         hook: Some(hook),
+        clients: common.clients.clone(),
         words: common.words,
     };
     let spec = ChildSpec::critical("broker", mailbox, Broker::factory(settings, address));

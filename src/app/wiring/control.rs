@@ -6,15 +6,19 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::super::api::HistoryReader;
+use super::super::figures::Figures;
 use super::super::fleet::Fleet;
+use super::super::live::Shown;
+use super::super::metrics::{Counting, ReloadGauges};
 use super::super::reload::{Reloader, ReloaderSettings, Running};
 use super::super::report::Reporting;
 use super::{Common, Mailboxes, ONE, intake, phase};
 use crate::messages::{Reload, ReloadRules};
 use crate::mqtt;
 use crate::notify::{self, SharedRunbooks};
+use crate::store::StoreGauges;
 use crate::supervisor::{ChildSpec, GroupSpec, Mailbox};
-use crate::web::{self, Web};
+use crate::web::{self, Access, Web};
 
 /// A reload under way, and one that waits: whatever asks then is served by that one, which has not read
 /// the file yet.
@@ -41,25 +45,69 @@ pub(super) fn reporting(
     }
 }
 
-pub(super) fn web_settings(common: &Common, boxes: &Mailboxes, report: Reporting) -> web::Settings {
+/// What the page and the API show besides the report.
+pub(super) fn counting(
+    common: &Common,
+    gateway: &mqtt::Settings,
+    store: Arc<StoreGauges>,
+    reloads: Arc<ReloadGauges>,
+) -> Counting {
+    Counting {
+        log: common.log.clone(),
+        gateway: gateway.gauges.clone(),
+        store,
+        live: common.live.clone(),
+        reloads,
+        most_sensors: common.config.web.metrics_sensors,
+    }
+}
+
+pub(super) fn web_settings(
+    common: &Common,
+    boxes: &Mailboxes,
+    report: Reporting,
+    counting: Counting,
+) -> web::Settings {
     let config = &common.config;
-    let (alarms, alerts) = {
-        let reading = Arc::new(HistoryReader::new(&config.storage.path));
-        (reading.clone(), reading)
-    };
+    let (hours, live) = (common.hours.clone(), common.live.clone());
+    let history = Arc::new(HistoryReader::new(&config.storage.path, hours, live));
+    let [alarms, alerts, readings, sparklines] = std::array::from_fn(|_| history.clone());
+    let clients = common.is_embedded().then(|| common.clients.clone());
+    let figures = Arc::new(Figures::new(report, common.words, clients));
     web::Settings {
         database: config.storage.path.clone(),
         listen: config.web.listen,
         token: config.web.token.clone(),
+        tls: config.web.tls.clone(),
+        certificate: Arc::default(),
+        access: Arc::new(Access::new(&config.web)),
+        proxies: config.web.proxies.clone(),
         address: Arc::default(),
         times: config.times,
         words: common.words,
-        status: Arc::new(move || report.now()),
+        language: config.language.code(),
+        live: Arc::new(Shown(common.live.clone())),
+        status: ask(&figures, Figures::status),
+        system: ask(&figures, Figures::system),
+        broker: ask(&figures, Figures::broker),
+        sample: ask(&figures, Figures::sample),
+        metrics: Arc::new(move || counting.now()),
         reload: boxes.reload.route::<Reload>(RELOAD_ROOM),
         operate: intake::operate(boxes),
         alarms: Arc::new(move || alarms.alarms()),
         alerts: Arc::new(move |asked| alerts.alerts(asked)),
+        readings: Arc::new(move |asked| readings.readings(asked)),
+        sparklines: Arc::new(move |indexes| sparklines.sparklines(indexes)),
     }
+}
+
+/// A question that the API may ask.
+fn ask<T: 'static>(
+    figures: &Arc<Figures>,
+    answer: impl Fn(&Figures) -> T + Send + Sync + 'static,
+) -> Arc<dyn Fn() -> T + Send + Sync> {
+    let figures = figures.clone();
+    Arc::new(move || answer(&figures))
 }
 
 pub(super) fn web(mailbox: Mailbox<Web>, settings: web::Settings) -> ChildSpec<Web> {
@@ -72,12 +120,17 @@ pub(super) fn reloader(
     group: &GroupSpec,
     fleet: Fleet,
     runbooks: SharedRunbooks,
+    web: &web::Settings,
+    gauges: Arc<ReloadGauges>,
 ) -> ReloaderSettings {
     ReloaderSettings {
         file: common.options.config.clone(),
         group: group.handle(),
         rules: boxes.alerts.route::<ReloadRules>(ONE),
         runbooks,
+        access: web.access.clone(),
+        certificate: web.certificate.clone(),
+        gauges,
         words: common.words,
         running: Arc::new(Mutex::new(Running { config: common.config.clone(), fleet })),
     }

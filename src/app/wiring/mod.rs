@@ -16,14 +16,16 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use super::Options;
 use super::fleet::Fleet;
+use super::metrics::ReloadGauges;
 use super::receivers;
 use super::reload::Reloader;
 use super::stores::Stores;
-use crate::broker::Broker;
+use crate::broker::{Broker, Clients};
 use crate::config::{Config, Endpoint};
 use crate::evaluator::{Evaluator, LiveTable};
 use crate::exit::Exit;
@@ -33,7 +35,7 @@ use crate::locale::Words;
 use crate::messages::{AlertsStored, BrokerAddress, Measured, Reload, Store};
 use crate::mqtt::Gateway;
 use crate::notify::SharedRunbooks;
-use crate::store::Writer;
+use crate::store::{SharedHours, Writer};
 use crate::supervisor::{Health, Mailbox, Readiness, Route, Tree};
 use crate::web::Web;
 use crate::wire::Topics;
@@ -75,13 +77,17 @@ struct Common {
     log: Arc<Log>,
     formats: Formats,
     live: Arc<LiveTable>,
+    hours: SharedHours,
     /// Where the embedded broker listens, while it does.
     embedded: watch::Receiver<Option<BrokerAddress>>,
+    /// Sessions of the embedded broker.
+    clients: Clients,
     /// Set once the tree has been started.
     health: Arc<OnceLock<Health>>,
     /// A route has its room; clones share it.
     store: Route<Store>,
     measured: Route<Measured>,
+    started: DateTime<Utc>,
 }
 
 impl Common {
@@ -117,10 +123,13 @@ pub(super) fn wire(
         log,
         formats: Formats::new(vec![Box::new(OriginJson::new(topics, config.times.zone))]),
         live: Arc::default(),
+        hours: storage.hours(),
         embedded,
+        clients: Clients::default(),
         health: Arc::default(),
         store: storage::store(&boxes),
         measured,
+        started: Utc::now(),
         config,
         options,
     };
@@ -128,10 +137,12 @@ pub(super) fn wire(
     let receivers = receivers::settings(&common.config, &boxes.storage, &stored, &runbooks);
     let gateway = brokers::gateway_settings(&common, evaluated.num_sensors);
     let report = control::reporting(&common, &gateway, &receivers);
-    let web = control::web_settings(&common, &boxes, report);
+    let reloads = Arc::new(ReloadGauges::new(common.started));
+    let figures = control::counting(&common, &gateway, storage.gauges(), reloads.clone());
+    let web = control::web_settings(&common, &boxes, report, figures);
     let (web_address, reload) = (web.address.clone(), web.reload.clone());
     let evaluator = evaluation::settings(&common, &boxes, evaluated, reopen_alerts_file);
-    let reloader = control::reloader(&common, &boxes, &group, fleet, runbooks);
+    let reloader = control::reloader(&common, &boxes, &group, fleet, runbooks, &web, reloads);
     let to_gateway = brokers::gateway_routes(&boxes);
     let push = storage::push(&boxes);
     let mut tree = Tree::new()

@@ -14,14 +14,21 @@ use super::certificates::Certificates;
 use super::clients::{Options, Paho, Version};
 use super::raw::{Raw, answer_to_login};
 use super::{DEADLINE, Running, loopback};
-use crate::broker::{Broker, Settings};
+use crate::broker::{Broker, Clients, Settings};
 use crate::config::{Credentials, SecretSource, ServerTls};
 use crate::locale::Language;
 use crate::messages::BrokerAddress;
 use crate::supervisor::{ChildEnv, Failure, GracefulStop};
 
 fn settings(listen: SocketAddr) -> Settings {
-    Settings { listen, credentials: None, tls: None, hook: None, words: Language::English.words() }
+    Settings {
+        listen,
+        credentials: None,
+        tls: None,
+        hook: None,
+        clients: Clients::default(),
+        words: Language::English.words(),
+    }
 }
 
 fn make(settings: Settings) -> Result<Broker, Failure> {

@@ -82,7 +82,7 @@ impl Evaluator {
         let mut batch = self.batch.take().unwrap_or_else(|| Batch::new(clock::now()));
         let from = batch.content.alerts.len();
         self.fold.reload(self.settings.ruling.get(), &mut batch.content);
-        self.settings.live.replace(self.fold.views());
+        self.settings.live.replace(self.fold.views(), self.fold.alarms());
         self.report(&batch.content, from, Effects::default());
         self.batch = Some(batch);
         // What the reload changed is stored with this record at the latest.

@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 
 use super::super::journal::Reader;
-use super::super::record::Body;
+use super::super::record::{Arrival, Body};
 use super::*;
 use crate::domain::Reading;
 

@@ -20,6 +20,7 @@ use super::options::{
 use crate::config::MqttVersion;
 use crate::domain::Ingress;
 use crate::ingest::{Arrival, Log};
+use crate::locale::BrokerLimit;
 use crate::mqtt::link::{Outcome, Plan};
 
 /// After which something holds Paho up, such as a name server that does not answer.
@@ -52,6 +53,7 @@ pub(super) async fn open(plan: &Plan, intake: Option<&Arc<Log>>) -> Result<Link,
             publishing,
             intake,
             maximum_qos: maximum_qos(&answer),
+            limits: limits(&answer),
             lost: lost_queue,
             deliveries: FuturesUnordered::new(),
             write_failed: false,
@@ -86,6 +88,21 @@ fn maximum_qos(answer: &paho::ServerResponse) -> paho::QoS {
         Some(1) => paho::QoS::AtLeastOnce,
         _ => paho::QoS::ExactlyOnce,
     }
+}
+
+/// What a broker of MQTT 5 says that it can't do. One of 3.1.1 says nothing.
+fn limits(answer: &paho::ServerResponse) -> Vec<BrokerLimit> {
+    let properties = answer.properties();
+    let number = |code| properties.get_int(code).and_then(|number| u32::try_from(number).ok());
+    let qos = match maximum_qos(answer) {
+        paho::QoS::AtMostOnce => Some(BrokerLimit::MaximumQos(0)),
+        paho::QoS::AtLeastOnce => Some(BrokerLimit::MaximumQos(1)),
+        paho::QoS::ExactlyOnce => None,
+    };
+    let retain = (number(paho::PropertyCode::RetainAvailable) == Some(0))
+        .then_some(BrokerLimit::NoRetainedMessages);
+    let packet = number(paho::PropertyCode::MaximumPacketSize).map(BrokerLimit::MaximumPacketBytes);
+    [qos, retain, packet].into_iter().flatten().collect()
 }
 
 /// Runs inside Paho's callback; the message is acknowledged when this returns.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use tokio::sync::oneshot;
 
 use super::questions::Answer;
@@ -126,6 +127,7 @@ impl Job {
             Some(ledger) => ledger,
             none => none.insert(self.backend.open()?),
         };
+        ledger.seal(Utc::now())?;
         let work: Vec<_> = self.items.iter().map(|item| item.work()).collect();
         ledger.commit(&work, self.published)
     }

@@ -7,10 +7,13 @@ use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::checkpoint::{BACKSTOP_PAGES, Checkpoints};
 use super::events;
+use super::retention::Deletion;
+use super::rollups::Rollups;
 use super::schema::{self, Found, VERSION};
 use crate::config::Durability;
 use crate::domain::{Location, Position, Quantity, QuickMap, SensorId, Unit};
 use crate::store::ledger::Settings;
+use crate::store::rollups::{SeriesId, SharedHours};
 
 /// How long a statement waits for another program's lock before it is reported as busy. Short,
 /// because the writer tries again by itself, and a stop must not wait behind it.
@@ -23,8 +26,8 @@ const CACHE_KIB: i64 = -4 * 1024;
 /// What a long reader made of the write-ahead log is cut back to this many bytes.
 const WAL_LIMIT_BYTES: i64 = 64 * 1024 * 1024;
 
-/// Prepared statements kept; the writer uses about a dozen.
-const STATEMENTS: usize = 32;
+/// Prepared statements kept; the writer uses some twenty.
+const STATEMENTS: usize = 48;
 
 /// Why the database can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -112,19 +115,30 @@ pub struct Database {
     pub(in crate::store) checkpoints: Checkpoints,
     /// How far own readings are published, as it was last written.
     pub(in crate::store) published: Position,
+    pub(in crate::store) rollups: Rollups,
+    pub(in crate::store) deletion: Deletion,
 }
 
-/// What the `sensors` table is known to hold, so that only changes are written.
-pub(in crate::store) type SensorsKnown = QuickMap<(SensorId, Quantity), (Unit, Location)>;
+/// What the tables `sensors` and `series` are known to hold, so that only changes are written.
+pub(in crate::store) type SensorsKnown = QuickMap<(SensorId, Quantity), (Unit, Location, SeriesId)>;
 
-/// Opens the file for writing, made or migrated as needed.
+/// Opens the file for writing, with open hours of its own.
+///
+/// # Errors
+/// As [`open_sharing`].
+#[cfg(test)]
+pub fn open(settings: &Settings) -> Result<Database, OpenError> {
+    open_sharing(settings, SharedHours::default())
+}
+
+/// Opens the file for writing, made or migrated as needed. Others may read `hours`.
 ///
 /// The first call on the origin's file builds its index, which takes about a second a million
 /// rows: call it once before the actors start.
 ///
 /// # Errors
 /// When the file can't be used; a file of a newer version, or of something else, is left as it was.
-pub fn open(settings: &Settings) -> Result<Database, OpenError> {
+pub fn open_sharing(settings: &Settings, hours: SharedHours) -> Result<Database, OpenError> {
     let path = settings.path.as_path();
     let failed = |error: rusqlite::Error| OpenError::sqlite(path, &error);
     check_place(path)?;
@@ -137,11 +151,7 @@ pub fn open(settings: &Settings) -> Result<Database, OpenError> {
             Err(error) => return Err(failed(error)),
         }
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    let mut connection = open_to_write(path).map_err(failed)?;
     let found = schema::examine(&connection).map_err(failed)?;
     accept(path, found)?;
     // SQLite opens what it may not write as read-only, and says so only at the first write.
@@ -155,6 +165,8 @@ pub fn open(settings: &Settings) -> Result<Database, OpenError> {
     schema::migrate(&mut connection).map_err(failed)?;
     events::add_columns(&mut connection).map_err(failed)?;
     Ok(Database {
+        rollups: Rollups::load(&connection, hours).map_err(failed)?,
+        deletion: Deletion::new(settings.retention),
         connection,
         naive: settings.naive,
         rejected_keep: i64::try_from(settings.rejected_keep).unwrap_or(i64::MAX),
@@ -195,6 +207,15 @@ fn check_place(path: &Path) -> Result<(), OpenError> {
 /// write-ahead log into the file as it closes.
 fn look(path: &Path) -> rusqlite::Result<Found> {
     schema::examine(&open_to_read(path)?)
+}
+
+fn open_to_write(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
 }
 
 /// A connection that can't change the file, and that no writer holds up.

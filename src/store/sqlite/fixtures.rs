@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use r2d2_sqlite::rusqlite::{self, Connection};
@@ -18,6 +19,7 @@ use crate::domain::{
 };
 use crate::messages::{Judged, KeptByReceiver, LoadAlerts, ResumePoint, Store};
 use crate::store::ledger::{Backend, Ledger, LedgerError, LedgerReader, Progress, Settings, Work};
+use crate::store::rollups::SharedHours;
 
 pub(crate) fn settings(path: &Path) -> Settings {
     Settings {
@@ -25,6 +27,7 @@ pub(crate) fn settings(path: &Path) -> Settings {
         durability: Durability::Process,
         rejected_keep: 100,
         naive: false,
+        retention: None,
     }
 }
 
@@ -179,13 +182,21 @@ impl Backend for Hooked {
     }
 
     fn reader(&self) -> Result<Arc<dyn LedgerReader>, LedgerError> {
-        Sqlite(self.settings.clone()).reader()
+        Sqlite(self.settings.clone(), SharedHours::default()).reader()
     }
 }
 
 impl Ledger for HookedLedger {
     fn commit(&mut self, work: &[Work<'_>], _: Position) -> Result<(), LedgerError> {
         (self.1)(&mut self.0, work)
+    }
+
+    fn seal(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError> {
+        self.0.seal(now)
+    }
+
+    fn upkeep(&mut self, now: DateTime<Utc>, may_delete: bool) -> Result<Duration, LedgerError> {
+        self.0.upkeep(now, may_delete)
     }
 
     fn progress(&self) -> Result<Progress, LedgerError> {

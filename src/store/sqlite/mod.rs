@@ -12,12 +12,16 @@ pub(super) mod query;
 pub(super) mod recall;
 pub(super) mod receivers;
 pub(super) mod resume;
+mod retention;
+mod rollups;
 pub(super) mod schema;
 pub(super) mod write;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite;
 
 use self::database::{Database, OpenError, Reason, check_readable, is_transient};
@@ -26,15 +30,16 @@ use self::resume::SeriesStates;
 use super::ledger::{
     Backend, Ledger, LedgerError, LedgerReader, PendingQuery, Progress, Settings, Work,
 };
+use super::rollups::SharedHours;
 use crate::domain::{AlertEvent, Fingerprint, Position, Reading};
 use crate::messages::{KeptByReceiver, LoadAlerts, ResumePoint};
 
-/// The database file of these settings.
-pub(super) struct Sqlite(pub Settings);
+/// The database file of these settings, and the open hours that its one ledger keeps in memory.
+pub(super) struct Sqlite(pub Settings, pub SharedHours);
 
 impl Backend for Sqlite {
     fn open(&self) -> Result<Box<dyn Ledger>, LedgerError> {
-        Ok(Box::new(database::open(&self.0)?))
+        Ok(Box::new(database::open_sharing(&self.0, self.1.clone())?))
     }
 
     fn reader(&self) -> Result<Arc<dyn LedgerReader>, LedgerError> {
@@ -77,6 +82,16 @@ impl Database {
 impl Ledger for Database {
     fn commit(&mut self, work: &[Work<'_>], published: Position) -> Result<(), LedgerError> {
         write::commit(self, work, published).map_err(|error| unwritable(self.path(), &error))
+    }
+
+    fn seal(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError> {
+        let sealed = rollups::upkeep::seal(self, now.timestamp_millis());
+        sealed.map(drop).map_err(|error| unwritable(self.path(), &error))
+    }
+
+    fn upkeep(&mut self, now: DateTime<Utc>, may_delete: bool) -> Result<Duration, LedgerError> {
+        rollups::upkeep::upkeep(self, now.timestamp_millis(), may_delete)
+            .map_err(|error| unwritable(self.path(), &error))
     }
 
     fn progress(&self) -> Result<Progress, LedgerError> {

@@ -5,6 +5,7 @@
 //! Never: a write, not even of the schema.
 
 mod alerts;
+mod buckets;
 
 use std::io;
 use std::path::Path;
@@ -17,6 +18,7 @@ use super::pool::{self, Pool};
 use crate::domain::time;
 use crate::store::history::{QueryError, ReadingFilter, ReadingRow};
 use crate::store::ledger::LedgerError;
+use crate::store::rollups::SharedHours;
 
 const READING_COLUMNS: &str =
     "sensor_id, location, quantity, value, unit, timestamp, alert_triggered";
@@ -33,9 +35,10 @@ impl From<r2d2::Error> for QueryError {
     }
 }
 
-/// A pool of read-only connections.
+/// A pool of read-only connections, and the hours that are not in the file yet.
 pub struct History {
     pool: Pool,
+    hours: SharedHours,
 }
 
 impl History {
@@ -44,8 +47,16 @@ impl History {
     /// # Errors
     /// When there is no file of this version at `path`.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        Self::open_sharing(path, SharedHours::default())
+    }
+
+    /// The same, with the open hours of the writer in this process.
+    ///
+    /// # Errors
+    /// When there is no file of this version at `path`.
+    pub fn open_sharing(path: &Path, hours: SharedHours) -> Result<Self, LedgerError> {
         check_readable(path)?;
-        Ok(Self { pool: pool::open(path)? })
+        Ok(Self { pool: pool::open(path)?, hours })
     }
 
     /// Hands on the readings in order of time, until `each` fails.

@@ -101,6 +101,11 @@ fn last_id(connection: &Connection, table: Table) -> rusqlite::Result<i64> {
     connection.prepare_cached(table.last_id_sql())?.query_row([], |row| row.get(0))
 }
 
+/// Row ids of the last rows, by [`Table::ALL`].
+pub(in crate::store) fn last_ids(connection: &Connection) -> rusqlite::Result<[i64; 2]> {
+    Ok([last_id(connection, Table::Temperatures)?, last_id(connection, Table::Others)?])
+}
+
 /// Writes checkpoints of series, as of the rows that were inserted before. Part of a commit.
 pub(in crate::store) fn put_series(
     connection: &Connection,
@@ -109,7 +114,7 @@ pub(in crate::store) fn put_series(
     if series.is_empty() {
         return Ok(());
     }
-    let reached = [last_id(connection, Table::Temperatures)?, last_id(connection, Table::Others)?];
+    let reached = last_ids(connection)?;
     for SeriesState { sensor_id, quantity, part, state } in series {
         let key = (sensor_id.as_str(), quantity.as_str(), part.as_str());
         let Some(state) = state else {
@@ -148,6 +153,14 @@ pub(in crate::store) fn read_after(
     ])
 }
 
+/// The row ids noted after which a restart reads, by [`Table::ALL`]; `None` where every checkpoint must be asked.
+pub(in crate::store) fn reread_after(
+    connection: &Connection,
+) -> rusqlite::Result<[Option<i64>; 2]> {
+    let sql = "SELECT temperatures_after, others_after FROM ingest_position";
+    connection.prepare_cached(sql)?.query_row([], |row| Ok([row.get(0)?, row.get(1)?]))
+}
+
 /// Row ids that checkpoints reach, by series.
 type Reaches = HashMap<(SensorId, Quantity), i64>;
 
@@ -166,9 +179,7 @@ pub(in crate::store) fn series(
     reader: PooledConnection,
 ) -> rusqlite::Result<SeriesStates> {
     let (states, reaches) = series_states(connection)?;
-    let sql = "SELECT temperatures_after, others_after FROM ingest_position";
-    let noted: [Option<i64>; 2] =
-        connection.query_row(sql, [], |row| Ok([row.get(0)?, row.get(1)?]))?;
+    let noted = reread_after(connection)?;
     let mut from = Vec::new();
     let mut counts = [0; 2];
     for ((table, noted), count) in Table::ALL.into_iter().zip(noted).zip(&mut counts) {

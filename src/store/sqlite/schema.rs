@@ -7,10 +7,10 @@
 use r2d2_sqlite::rusqlite::{self, Connection, TransactionBehavior};
 
 /// The version this program reads and writes.
-pub(in crate::store) const VERSION: u32 = 10;
+pub(in crate::store) const VERSION: u32 = 11;
 
 const STEPS: [&str; VERSION as usize] =
-    [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10];
+    [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10, STEP_11];
 
 /// The columns of the table that the system Vigie grew from made.
 const ORIGIN_COLUMNS: [&str; 6] =
@@ -236,6 +236,89 @@ CREATE TABLE decoder_states (
 );
 ALTER TABLE ingest_position ADD COLUMN temperatures_after INTEGER;
 ALTER TABLE ingest_position ADD COLUMN others_after INTEGER;
+";
+
+/// Rollups. Times are ms since 1970. A tier's rows are led by their series and written an hour at a time, so that a
+/// year of one series lies together and a page is written once; an index by sensor on the rows of readings would cost
+/// seven times the writes. `late_buckets` are merged into the tiers in the order of their ids, which are never
+/// used again. `rollup_state` has one row: up to where hours are sealed, and which late buckets are merged: all
+/// through `late_after`, and those through `late_through` up to an hour of a series. `unwritten_hours` are sealed
+/// and not written, each with the row ids up to which their readings are theirs, and the series written of the
+/// first; later readings have late buckets, as those of `hours_ahead`. `arrivals` has the last row ids at a time.
+/// `series.late_at` is when a series last got readings more than a day old.
+const STEP_11: &str = "
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY,
+    sensor_id TEXT NOT NULL,
+    quantity TEXT NOT NULL,
+    late_at INTEGER,
+    UNIQUE (sensor_id, quantity)
+);
+INSERT INTO series (sensor_id, quantity) SELECT sensor_id, quantity FROM sensors;
+
+CREATE TABLE minute_rollups (
+    series INTEGER NOT NULL,
+    t INTEGER NOT NULL,
+    min REAL NOT NULL,
+    max REAL NOT NULL,
+    sum REAL NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (series, t)
+) WITHOUT ROWID;
+CREATE TABLE quarter_rollups (
+    series INTEGER NOT NULL,
+    t INTEGER NOT NULL,
+    min REAL NOT NULL,
+    max REAL NOT NULL,
+    sum REAL NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (series, t)
+) WITHOUT ROWID;
+CREATE TABLE hour_rollups (
+    series INTEGER NOT NULL,
+    t INTEGER NOT NULL,
+    min REAL NOT NULL,
+    max REAL NOT NULL,
+    sum REAL NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (series, t)
+) WITHOUT ROWID;
+
+CREATE TABLE late_buckets (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    series INTEGER NOT NULL,
+    t INTEGER NOT NULL,
+    min REAL NOT NULL,
+    max REAL NOT NULL,
+    sum REAL NOT NULL,
+    n INTEGER NOT NULL
+);
+CREATE TABLE rollup_state (
+    sealed INTEGER,
+    late_after INTEGER NOT NULL DEFAULT 0,
+    late_through INTEGER NOT NULL DEFAULT 0,
+    late_series INTEGER NOT NULL DEFAULT 0,
+    late_hour INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO rollup_state DEFAULT VALUES;
+CREATE TABLE unwritten_hours (
+    id INTEGER PRIMARY KEY,
+    next INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    series_after INTEGER NOT NULL,
+    temperatures_through INTEGER NOT NULL,
+    others_through INTEGER NOT NULL
+);
+CREATE TABLE hours_ahead (
+    hour INTEGER PRIMARY KEY
+);
+CREATE TABLE arrivals (
+    at INTEGER PRIMARY KEY,
+    temperatures INTEGER NOT NULL,
+    others INTEGER NOT NULL,
+    alerts INTEGER NOT NULL,
+    actions INTEGER NOT NULL
+);
 ";
 
 /// What a file turned out to be.

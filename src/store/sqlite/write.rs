@@ -10,12 +10,15 @@ use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Transaction, TransactionBehavior, params};
 
 use super::database::{Database, SensorsKnown};
+use super::rollups::Rollups;
+use super::rollups::carry::{self, Carried};
 use super::{decoders, events, receivers, resume};
 use crate::domain::{
     ActionRecord, AlarmState, AlertEvent, AlertState, Ingress, Position, Reading, Rejected, time,
 };
-use crate::messages::Store;
+use crate::messages::{Judged, Store};
 use crate::store::ledger::Work;
+use crate::store::rollups::SeriesId;
 
 /// How many sensors' units and places are remembered: a stream of ever new ids must not fill the
 /// memory. Past this they are forgotten, and written anew as they come.
@@ -35,9 +38,12 @@ pub(in crate::store) fn commit(
     work: &[Work<'_>],
     published: Position,
 ) -> rusqlite::Result<()> {
-    let result = try_commit(database, work, published);
+    let mut carried = Carried::default();
+    let result = try_commit(database, work, published, &mut carried);
     if result.is_ok() {
         database.checkpoints.note(work.iter().map(Work::num_rows).sum());
+    } else {
+        database.rollups.not_committed(&carried);
     }
     if result.is_err() || database.sensors.len() > SENSORS_REMEMBERED {
         // After an error: what was remembered on the way is not in the file.
@@ -50,40 +56,35 @@ fn try_commit(
     database: &mut Database,
     work: &[Work<'_>],
     published: Position,
+    carried: &mut Carried,
 ) -> rusqlite::Result<()> {
     if work.is_empty() && database.published >= published {
         return Ok(());
     }
-    let Database { connection, naive, rejected_keep, sensors, .. } = &mut *database;
+    let Database { connection, naive, rejected_keep, sensors, rollups, .. } = &mut *database;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let committed = resume::progress(&transaction)?.batch;
-    let mut last: Option<&Store> = None;
+    rollups.expect(committed);
     let mut rows = Rows {
         transaction: &transaction,
         naive: *naive,
         sensors,
+        rollups,
+        carried,
         num_rejected: 0,
         has_idle: false,
     };
-    for work in work {
-        match work {
-            Work::Store(store) if store.number > last.map_or(committed, |last| last.number) => {
-                rows.store(store)?;
-                last = Some(store);
-            }
-            Work::Store(_committed_before) => {}
-            Work::Delivered { numbers, at } => rows.delivered(numbers, *at)?,
-            Work::Receiver(keep) => receivers::keep(&transaction, keep)?,
-        }
-    }
+    let last = rows.work(work, committed)?;
     rows.bound_rejected(*rejected_keep)?;
     rows.bound_idle(*rejected_keep)?;
     if let Some(store) = last {
         rows.progress(store)?;
     }
     rows.published(published)?;
+    rows.carried.write(&transaction)?;
     transaction.commit()?;
     database.published = published;
+    database.rollups.committed(carried, last.map(|last| last.number));
     Ok(())
 }
 
@@ -92,14 +93,38 @@ struct Rows<'a> {
     transaction: &'a Transaction<'a>,
     naive: bool,
     sensors: &'a mut SensorsKnown,
+    rollups: &'a mut Rollups,
+    carried: &'a mut Carried,
     num_rejected: i64,
     has_idle: bool,
 }
 
 impl Rows<'_> {
+    /// Leaves out the batches up to the one `committed`. The last of the others.
+    fn work<'w>(
+        &mut self,
+        work: &[Work<'w>],
+        committed: u64,
+    ) -> rusqlite::Result<Option<&'w Store>> {
+        let mut last: Option<&Store> = None;
+        for work in work {
+            match work {
+                Work::Store(store) if store.number > last.map_or(committed, |last| last.number) => {
+                    self.store(store)?;
+                    last = Some(store);
+                }
+                Work::Store(_committed_before) => {}
+                Work::Delivered { numbers, at } => self.delivered(numbers, *at)?,
+                Work::Receiver(keep) => receivers::keep(self.transaction, keep)?,
+            }
+        }
+        Ok(last)
+    }
+
     fn store(&mut self, store: &Store) -> rusqlite::Result<()> {
-        for judged in &store.readings {
-            self.sensor(&judged.reading)?;
+        for Judged { reading, .. } in &store.readings {
+            let series = self.sensor(reading)?;
+            self.carried.add(self.rollups, series, reading);
         }
         readings::insert(self.transaction, &store.readings, self.naive)?;
         for event in &store.alerts {
@@ -198,14 +223,21 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// Notes a sensor's unit and place where they are news.
-    fn sensor(&mut self, reading: &Reading) -> rusqlite::Result<()> {
+    /// Notes a sensor's unit and place where they are news. The number of its series.
+    fn sensor(&mut self, reading: &Reading) -> rusqlite::Result<SeriesId> {
         let Reading { sensor_id, quantity, unit, location, .. } = reading;
         let key = (sensor_id.clone(), quantity.clone());
         let known = self.sensors.get(&key);
-        if known.is_some_and(|(known, place)| known == unit && place == location) {
-            return Ok(());
+        if let Some((known_unit, place, series)) = known
+            && known_unit == unit
+            && place == location
+        {
+            return Ok(*series);
         }
+        let series = match known {
+            Some((_, _, series)) => *series,
+            None => carry::series_id(self.transaction, sensor_id, quantity)?,
+        };
         self.transaction
             .prepare_cached(
                 "INSERT INTO sensors (sensor_id, quantity, unit, location) VALUES (?1, ?2, ?3, ?4)
@@ -213,8 +245,8 @@ impl Rows<'_> {
                  WHERE unit <> excluded.unit OR location <> excluded.location",
             )?
             .execute([sensor_id.as_str(), quantity.as_str(), unit.as_str(), location.as_str()])?;
-        self.sensors.insert(key, (unit.clone(), location.clone()));
-        Ok(())
+        self.sensors.insert(key, (unit.clone(), location.clone(), series));
+        Ok(series)
     }
 
     /// A further event of an alert that stands already changes nothing, its beginning least of all.

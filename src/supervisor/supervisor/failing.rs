@@ -59,12 +59,14 @@ impl Supervisor {
     }
 
     fn back_off(&mut self, seat: u32, wait: Duration, what: Happening, ctx: &mut Context<Self>) {
+        self.board.count_restart();
         self.set_state(seat, State::BackingOff { until: now() + wait });
         self.tell(seat, what, ctx);
         self.start(seat, wait);
     }
 
     fn quarantine(&mut self, seat: u32, rest: Duration, exit: Exit, ctx: &mut Context<Self>) {
+        self.board.count_restart();
         self.set_state(seat, State::Quarantined { until: now() + rest });
         self.tell(seat, Happening::Quarantined { exit, rest }, ctx);
         self.start(seat, rest);

@@ -45,11 +45,14 @@ impl History {
         }
         terms.add("state = ?", filter.state.map(|state| state.as_str().to_owned()));
         terms.add("timestamp >= ?", filter.since.map(time::stored_bound));
+        terms.add("timestamp < ?", filter.until.map(time::stored_bound));
         terms.add("id > ?", filter.after_number.map(u64::cast_signed));
+        let by_number = filter.by_number || filter.after_number.is_some();
         // The plus keeps SQLite from choosing the rows' order over the index by time.
-        terms.add("+id <= ?", filter.up_to_number.map(u64::cast_signed));
+        let up_to = if by_number { "id <= ?" } else { "+id <= ?" };
+        terms.add(up_to, filter.up_to_number.map(u64::cast_signed));
         let select = select() + &terms.sql();
-        let by: &[_] = if filter.after_number.is_some() { &["id"] } else { &["timestamp", "id"] };
+        let by: &[_] = if by_number { &["id"] } else { &["timestamp", "id"] };
         let sql = terms.ordered(&select, by, filter.newest, false);
         self.each_alert(&sql, terms, each)
     }

@@ -1,0 +1,94 @@
+//! What is counted becomes a rate, and what is wrong gets a beginning. Pure.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+/// Samples of a counter: one a second, so the rate is that of the last five seconds.
+const SAMPLES: usize = 6;
+
+/// Rate of a counter that only grows.
+#[derive(Debug)]
+pub(super) struct Meter(VecDeque<(Duration, u64)>);
+
+impl Default for Meter {
+    /// A counter that begins with 0 at the time 0.
+    fn default() -> Self {
+        Self(VecDeque::from([(Duration::ZERO, 0)]))
+    }
+}
+
+impl Meter {
+    /// Adds what the counter shows at a time.
+    pub fn sample(&mut self, at: Duration, count: u64) {
+        if self.0.len() == SAMPLES {
+            self.0.pop_front();
+        }
+        self.0.push_back((at, count));
+    }
+
+    /// Counts a second between the first sample and the last; 0 while there are fewer than two.
+    pub fn per_second(&self) -> f64 {
+        let (Some((from, first)), Some((to, last))) = (self.0.front(), self.0.back()) else {
+            return 0.0;
+        };
+        let seconds = to.saturating_sub(*from).as_secs_f64();
+        if seconds > 0.0 { last.saturating_sub(*first) as f64 / seconds } else { 0.0 }
+    }
+}
+
+/// Since when each thing that is wrong has been wrong.
+#[derive(Debug, Default)]
+pub(super) struct Ledger(Vec<(String, DateTime<Utc>)>);
+
+impl Ledger {
+    /// What is wrong at a time, each by a name of its own. What is wrong no longer goes.
+    pub fn note(&mut self, wrong: &[String], now: DateTime<Utc>) {
+        self.0.retain(|(name, _)| wrong.contains(name));
+        for name in wrong {
+            if !self.0.iter().any(|(known, _)| known == name) {
+                self.0.push((name.clone(), now));
+            }
+        }
+    }
+
+    /// What is wrong, the oldest first.
+    pub fn standing(&self) -> impl Iterator<Item = (&str, DateTime<Utc>)> {
+        self.0.iter().map(|(name, since)| (name.as_str(), *since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_that_of_the_last_seconds() {
+        let mut meter = Meter::default();
+        assert_eq!(meter.per_second(), 0.0);
+        meter.sample(Duration::from_secs(1), 10);
+        assert_eq!(meter.per_second(), 10.0);
+        for second in 2..=20 {
+            meter.sample(Duration::from_secs(second), 10 * second);
+        }
+        assert_eq!(meter.per_second(), 10.0);
+        for second in 21..=26 {
+            meter.sample(Duration::from_secs(second), 200);
+        }
+        assert_eq!(meter.per_second(), 0.0);
+    }
+
+    #[test]
+    fn what_is_wrong_is_so_since_it_was_first_noticed() {
+        let at = |second| DateTime::from_timestamp(second, 0).unwrap();
+        let (a, b) = ("a".to_owned(), "b".to_owned());
+        let mut ledger = Ledger::default();
+        ledger.note(std::slice::from_ref(&a), at(1));
+        ledger.note(&[b.clone(), a.clone()], at(2));
+        assert_eq!(ledger.standing().collect::<Vec<_>>(), [("a", at(1)), ("b", at(2))]);
+        ledger.note(std::slice::from_ref(&b), at(3));
+        ledger.note(&[a, b], at(4));
+        assert_eq!(ledger.standing().collect::<Vec<_>>(), [("b", at(2)), ("a", at(4))]);
+    }
+}

@@ -1,0 +1,247 @@
+//! The series of the live table: one row each, in the order in which they were first heard. Pure.
+//!
+//! Always: a row keeps its index; a series that is no more leaves an empty row, which is its own if it comes back. What
+//! a row shares with others (location, unit, quantity) it has by number.
+
+use std::hash::BuildHasher;
+
+use chrono::{DateTime, Utc};
+
+use super::shared::Shared;
+use super::{LiveSummary, SeriesKey};
+use crate::alarms::engine::{MOST_SERIES, SeriesView};
+use crate::domain::{
+    LiveChanges, Location, Quantity, QuickMap, SensorId, SeriesDescription, SeriesFlags,
+    SeriesValue, Unit, Value,
+};
+
+/// By how much the usual interval must differ from the described one to be described anew.
+const OTHER_INTERVAL: f32 = 0.25;
+
+/// Rows by index, and indexes by key.
+#[derive(Debug, Default)]
+pub(super) struct SeriesTable {
+    rows: Vec<Row>,
+    /// Index by the hash of a key; where two keys have one hash, by the next free number after it.
+    indexes: QuickMap<u64, u32>,
+    quantities: Shared<Quantity>,
+    locations: Shared<Location>,
+    units: Shared<Unit>,
+    /// Version in which series went: who has an older one must drop what it has.
+    void_before: u64,
+}
+
+#[derive(Debug)]
+struct Row {
+    sensor_id: SensorId,
+    quantity: u32,
+    location: u32,
+    unit: u32,
+    flags: SeriesFlags,
+    /// Whether the series is no more.
+    is_empty: bool,
+    /// Version of the last change.
+    version: u64,
+    /// Version of the last change of what is described.
+    described: u64,
+    value: Option<Value>,
+    /// Microseconds since 1970.
+    at: i64,
+    /// Not a number where there is no limit: half as long as an option.
+    low: f64,
+    high: f64,
+    /// 0 while it is unknown.
+    every: f32,
+}
+
+impl SeriesTable {
+    /// Whether what a reader has since a version must be dropped.
+    pub const fn is_void(&self, version: u64) -> bool {
+        0 < version && version < self.void_before
+    }
+
+    /// Adds what changed after a version.
+    pub fn since(&self, version: u64, to: &mut LiveChanges) {
+        for (index, row) in (0..).zip(&self.rows) {
+            if row.version <= version || row.is_empty {
+                continue;
+            }
+            if row.described > version {
+                to.descriptions.push(self.description(index, row));
+            }
+            to.values.push(row.as_value(index));
+        }
+    }
+
+    /// Rows from an index on.
+    pub fn page(&self, from: u32, at_most: usize) -> Vec<(SeriesDescription, SeriesValue)> {
+        let rows = (0..).zip(&self.rows).skip(from as usize).filter(|(_, row)| !row.is_empty);
+        let row = |(index, row): (u32, &Row)| (self.description(index, row), row.as_value(index));
+        rows.take(at_most).map(row).collect()
+    }
+
+    /// Key of a row.
+    pub fn key(&self, index: u32) -> Option<SeriesKey> {
+        let row = self.rows.get(index as usize).filter(|row| !row.is_empty)?;
+        Some((row.sensor_id.clone(), self.quantities.get(row.quantity).clone()))
+    }
+
+    /// Totals.
+    pub fn summary(&self) -> LiveSummary {
+        let rows = || self.rows.iter().filter(|row| !row.is_empty);
+        let heard = rows().filter(|row| row.value.is_some());
+        LiveSummary {
+            num_series: rows().count(),
+            num_standing: rows().filter(|row| row.flags.standing().is_some()).count(),
+            newest: heard.map(|row| row.at).max().and_then(DateTime::from_timestamp_micros),
+        }
+    }
+
+    /// Replaces all rows; whether any changed. A series that was heard and that no rule concerns is forgotten by the
+    /// engine at a restart of the evaluator: it stays as it was, without alarms.
+    pub fn replace(
+        &mut self,
+        version: u64,
+        views: impl Iterator<Item = (SeriesKey, SeriesView)>,
+    ) -> bool {
+        let mut is_there = vec![false; self.rows.len()];
+        let mut has_changed = false;
+        for (key, view) in views {
+            let Some(index) = self.index_of(version, &key, &view) else { continue };
+            has_changed |= self.update(version, index, &view);
+            if let Some(is_there) = is_there.get_mut(index) {
+                *is_there = true;
+            }
+        }
+        for (row, is_there) in self.rows.iter_mut().zip(is_there) {
+            if is_there || row.is_empty {
+                continue;
+            }
+            has_changed = true;
+            row.version = version;
+            row.flags = SeriesFlags::default();
+            if row.value.is_none() {
+                row.is_empty = true;
+                self.void_before = version;
+            }
+        }
+        self.tidy();
+        has_changed
+    }
+
+    /// Updates one row.
+    pub fn set(&mut self, version: u64, key: &SeriesKey, view: &SeriesView) {
+        if let Some(index) = self.index_of(version, key, view) {
+            self.update(version, index, view);
+        }
+        self.tidy();
+    }
+
+    /// Index of a series, new or known; `None` when there is no room for another.
+    fn index_of(&mut self, version: u64, key: &SeriesKey, view: &SeriesView) -> Option<usize> {
+        let mut hash = self.indexes.hasher().hash_one(key);
+        while let Some(index) = self.indexes.get(&hash) {
+            let row = &self.rows[*index as usize];
+            if row.sensor_id == key.0 && *self.quantities.get(row.quantity) == key.1 {
+                return Some(*index as usize);
+            }
+            hash = hash.wrapping_add(1);
+        }
+        if self.rows.len() >= MOST_SERIES {
+            return None;
+        }
+        let index = u32::try_from(self.rows.len()).ok()?;
+        self.indexes.insert(hash, index);
+        self.rows.push(Row {
+            sensor_id: key.0.clone(),
+            quantity: self.quantities.number(&key.1),
+            location: self.locations.number(&view.location),
+            unit: self.units.number(&view.unit),
+            flags: SeriesFlags::default(),
+            is_empty: true,
+            version,
+            described: version,
+            value: None,
+            at: 0,
+            low: f64::NAN,
+            high: f64::NAN,
+            every: 0.0,
+        });
+        Some(self.rows.len() - 1)
+    }
+
+    /// Takes over what a view shows. Whether it is anything new.
+    fn update(&mut self, version: u64, index: usize, view: &SeriesView) -> bool {
+        let row = &mut self.rows[index];
+        let is_back = std::mem::take(&mut row.is_empty);
+        let is_moved = *self.locations.get(row.location) != view.location;
+        if is_moved {
+            row.location = self.locations.number(&view.location);
+        }
+        let is_other_unit = *self.units.get(row.unit) != view.unit;
+        if is_other_unit {
+            row.unit = self.units.number(&view.unit);
+        }
+        if is_back | is_moved | is_other_unit | row.describe(view) {
+            (row.version, row.described) = (version, version);
+        }
+        let at = view.timestamp.timestamp_micros();
+        if (row.value, row.at, row.flags) != (view.value, at, view.flags) {
+            (row.value, row.at, row.flags) = (view.value, at, view.flags);
+            row.version = version;
+        }
+        row.version == version
+    }
+
+    fn description(&self, index: u32, row: &Row) -> SeriesDescription {
+        SeriesDescription {
+            index,
+            sensor_id: row.sensor_id.clone(),
+            quantity: self.quantities.get(row.quantity).clone(),
+            location: self.locations.get(row.location).clone(),
+            unit: self.units.get(row.unit).clone(),
+            low: number(row.low),
+            high: number(row.high),
+            every: (row.every > 0.0).then_some(row.every),
+        }
+    }
+
+    fn tidy(&mut self) {
+        if self.locations.is_untidy() {
+            self.locations.tidy(self.rows.iter_mut().map(|row| &mut row.location));
+        }
+        if self.units.is_untidy() {
+            self.units.tidy(self.rows.iter_mut().map(|row| &mut row.unit));
+        }
+    }
+}
+
+impl Row {
+    /// Takes over limits and interval. Whether they are described otherwise now.
+    fn describe(&mut self, view: &SeriesView) -> bool {
+        let (low, high) = (view.low.unwrap_or(f64::NAN), view.high.unwrap_or(f64::NAN));
+        let every = view.every.unwrap_or_default();
+        let has_other_limits =
+            (self.low.to_bits(), self.high.to_bits()) != (low.to_bits(), high.to_bits());
+        let has_other_pace = (every - self.every).abs() > OTHER_INTERVAL * self.every;
+        (self.low, self.high) = (low, high);
+        if has_other_pace {
+            self.every = every;
+        }
+        has_other_limits || has_other_pace
+    }
+
+    fn as_value(&self, index: u32) -> SeriesValue {
+        let at = DateTime::<Utc>::from_timestamp_micros(self.at);
+        SeriesValue {
+            index,
+            value: self.value,
+            at: at.filter(|_| self.value.is_some()),
+            flags: self.flags,
+        }
+    }
+}
+
+fn number(limit: f64) -> Option<f64> {
+    (!limit.is_nan()).then_some(limit)
+}

@@ -1,0 +1,242 @@
+//! What passes between the daemon and its broker: messages in and out, and the busiest topics with their last payloads.
+//!
+//! Always: a message costs a lock that is free as a rule, one look-up and the copy of at most [`SHOWN_BYTES`]; one that
+//! finds the table locked is counted in the totals alone. At most [`MOST_TOPICS`] topics.
+//! Never: a message that waits, or is refused, for being counted.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, TryLockError};
+
+use chrono::{DateTime, Utc};
+
+use super::received::Received;
+use crate::domain::QuickMap;
+
+/// Topics that are counted: many times those of a fleet with shared topics, and 200 kB.
+const MOST_TOPICS: usize = 512;
+
+/// Bytes kept of the last payload.
+const SHOWN_BYTES: usize = 256;
+
+/// A topic that is longer is not counted by itself.
+const LONGEST_TOPIC: usize = 512;
+
+/// Weight of the last second in a topic's rate.
+const WEIGHT: f64 = 0.2;
+
+/// Counts messages. Shared by all ways in and out.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    num_in: AtomicU64,
+    num_out: AtomicU64,
+    pub(super) received: Received,
+    topics: Mutex<Topics>,
+}
+
+/// A message, as far as it is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Passing<'a> {
+    /// Topic of the message.
+    pub topic: &'a str,
+    /// Payload of the message.
+    pub payload: &'a [u8],
+    /// Time at which it passed.
+    pub at: DateTime<Utc>,
+    /// Whether the broker retains it.
+    pub is_retained: bool,
+}
+
+/// What is known of a topic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TopicActivity {
+    /// The topic.
+    pub topic: String,
+    /// Messages a second, smoothed over some seconds.
+    pub per_second: f64,
+    /// Time of the last message.
+    pub last_at: DateTime<Utc>,
+    /// Beginning of the last payload, as text.
+    pub payload: String,
+    /// Whether the payload is longer.
+    pub is_cut: bool,
+    /// Whether the broker retains the last message, or sent it from its retained ones.
+    pub is_retained: bool,
+}
+
+#[derive(Debug, Default)]
+struct Topics(QuickMap<Box<str>, Topic>);
+
+#[derive(Debug)]
+struct Topic {
+    /// Messages since the last second began.
+    count: u32,
+    per_second: f64,
+    last_at: DateTime<Utc>,
+    payload: Vec<u8>,
+    is_cut: bool,
+    is_retained: bool,
+}
+
+impl Traffic {
+    /// Counts a message of a device.
+    pub fn count_in(&self, message: Passing<'_>) {
+        self.num_in.fetch_add(1, Ordering::Relaxed);
+        self.note(message);
+    }
+
+    /// Counts a message of this daemon.
+    pub fn count_out(&self, message: Passing<'_>) {
+        self.num_out.fetch_add(1, Ordering::Relaxed);
+        self.note(message);
+    }
+
+    /// Messages in and out since the start.
+    #[must_use]
+    pub fn totals(&self) -> (u64, u64) {
+        (self.num_in.load(Ordering::Relaxed), self.num_out.load(Ordering::Relaxed))
+    }
+
+    /// To be called each second: what was counted becomes a rate.
+    pub fn sample(&self) {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner).sample();
+    }
+
+    /// The topics with the highest rates, the busiest first.
+    #[must_use]
+    pub fn busiest(&self, at_most: usize) -> Vec<TopicActivity> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner).busiest(at_most)
+    }
+
+    fn note(&self, message: Passing<'_>) {
+        match self.topics.try_lock() {
+            Ok(mut topics) => topics.note(message),
+            Err(TryLockError::Poisoned(topics)) => topics.into_inner().note(message),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+}
+
+impl Topics {
+    fn note(&mut self, Passing { topic, payload, at, is_retained }: Passing<'_>) {
+        let shown = &payload[..payload.len().min(SHOWN_BYTES)];
+        let is_cut = shown.len() < payload.len();
+        if let Some(known) = self.0.get_mut(topic) {
+            known.count = known.count.saturating_add(1);
+            known.payload.clear();
+            known.payload.extend_from_slice(shown);
+            (known.last_at, known.is_cut, known.is_retained) = (at, is_cut, is_retained);
+        } else if self.0.len() < MOST_TOPICS && topic.len() <= LONGEST_TOPIC {
+            let payload = shown.to_vec();
+            let new =
+                Topic { count: 1, per_second: 0.0, last_at: at, payload, is_cut, is_retained };
+            self.0.insert(topic.into(), new);
+        }
+    }
+
+    fn sample(&mut self) {
+        for topic in self.0.values_mut() {
+            let count = f64::from(std::mem::take(&mut topic.count));
+            topic.per_second += WEIGHT * (count - topic.per_second);
+        }
+        if self.0.len() == MOST_TOPICS {
+            self.make_room();
+        }
+    }
+
+    /// Forgets the quieter half: a busier topic may be among those that found no room.
+    fn make_room(&mut self) {
+        let mut topics: Vec<_> = std::mem::take(&mut self.0).into_iter().collect();
+        topics.sort_by(|(_, a), (_, b)| b.per_second.total_cmp(&a.per_second));
+        topics.truncate(MOST_TOPICS / 2);
+        self.0.extend(topics);
+    }
+
+    fn busiest(&self, at_most: usize) -> Vec<TopicActivity> {
+        let mut topics: Vec<_> = self.0.iter().collect();
+        topics.sort_by(|(a_name, a), (b_name, b)| {
+            b.per_second.total_cmp(&a.per_second).then_with(|| a_name.cmp(b_name))
+        });
+        let shown = topics.into_iter().take(at_most).map(|(name, topic)| TopicActivity {
+            topic: name.to_string(),
+            per_second: topic.per_second,
+            last_at: topic.last_at,
+            payload: text(&topic.payload, topic.is_cut),
+            is_cut: topic.is_cut,
+            is_retained: topic.is_retained,
+        });
+        shown.collect()
+    }
+}
+
+/// A payload as text; a character that the cut went through is left out.
+fn text(payload: &[u8], is_cut: bool) -> String {
+    let whole = match std::str::from_utf8(payload) {
+        Err(error) if is_cut && error.error_len().is_none() => &payload[..error.valid_up_to()],
+        _ => payload,
+    };
+    String::from_utf8_lossy(whole).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(second, 0).unwrap()
+    }
+
+    fn message<'a>(topic: &'a str, payload: &'a [u8], second: i64) -> Passing<'a> {
+        Passing { topic, payload, at: at(second), is_retained: false }
+    }
+
+    #[test]
+    fn the_busiest_topic_comes_first_with_its_last_payload() {
+        let traffic = Traffic::default();
+        for second in 0..60 {
+            for _ in 0..10 {
+                traffic.count_in(message("busy", b"1", second));
+            }
+            traffic.count_out(message("calm", b"first", second));
+            traffic.sample();
+        }
+        traffic.count_out(Passing { is_retained: true, ..message("calm", b"last", 61) });
+        assert_eq!(traffic.totals(), (600, 61));
+        let busiest = traffic.busiest(5);
+        let names: Vec<_> = busiest.iter().map(|it| it.topic.as_str()).collect();
+        assert_eq!(names, ["busy", "calm"]);
+        assert!((busiest[0].per_second - 10.0).abs() < 0.01, "{busiest:?}");
+        assert_eq!((busiest[1].payload.as_str(), busiest[1].last_at), ("last", at(61)));
+        assert!(busiest[1].is_retained && !busiest[0].is_retained);
+        assert_eq!(traffic.busiest(1).len(), 1);
+    }
+
+    #[test]
+    fn a_long_payload_is_cut_and_says_so() {
+        let traffic = Traffic::default();
+        let long = format!("{}é and more", "x".repeat(255));
+        traffic.count_in(message("t", long.as_bytes(), 0));
+        let [shown] = traffic.busiest(9).try_into().unwrap();
+        assert_eq!((shown.payload.as_str(), shown.is_cut), ("x".repeat(255).as_str(), true));
+        traffic.count_in(message("t", &[0xff, b'1'], 0));
+        assert_eq!(traffic.busiest(9)[0].payload, "\u{fffd}1");
+    }
+
+    #[test]
+    fn there_are_so_many_topics_and_the_quieter_half_makes_room() {
+        let traffic = Traffic::default();
+        let name = |number: usize| format!("t/{number}");
+        for number in 0..MOST_TOPICS {
+            for _ in 0..=(number % 3) {
+                traffic.count_in(message(&name(number), b"", 0));
+            }
+        }
+        traffic.count_in(message("late", b"", 1));
+        assert!(traffic.busiest(9999).iter().all(|it| it.topic != "late"));
+        traffic.sample();
+        let left = traffic.busiest(9999);
+        assert_eq!(left.len(), MOST_TOPICS / 2);
+        traffic.count_in(message("late", b"", 1));
+        traffic.count_in(message(&"x".repeat(513), b"", 1));
+        assert_eq!(traffic.busiest(9999).len(), left.len() + 1);
+    }
+}

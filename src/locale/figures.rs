@@ -1,0 +1,94 @@
+//! What is wrong with the daemon, and what the broker can't do, in both languages.
+
+/// What keeps readings from being taken, judged, stored or told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem<'a> {
+    /// There is no connection to the broker.
+    NotConnected {
+        /// Name of the broker.
+        broker: &'a str,
+    },
+    /// The log takes no messages: the disk fails or is full, or storage is too far behind.
+    NothingTaken,
+    /// Storage has no room: judged readings wait in the log.
+    StorageFull,
+    /// A part of the daemon is not up.
+    PartDown {
+        /// Name of the part.
+        name: &'a str,
+    },
+    /// A receiver of notifications can't be reached.
+    ReceiverFails {
+        /// Name of the receiver.
+        name: &'a str,
+        /// Cause, as it was found.
+        why: &'a str,
+    },
+}
+
+/// What a broker said that it can't do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BrokerLimit {
+    /// Greatest quality of service: 0 or 1.
+    MaximumQos(u8),
+    /// No retained messages.
+    NoRetainedMessages,
+    /// Largest packet in bytes.
+    MaximumPacketBytes(u32),
+}
+
+pub(super) fn problem_en(problem: Problem<'_>) -> String {
+    match problem {
+        Problem::NotConnected { broker } => format!("not connected to {broker}"),
+        Problem::NothingTaken => {
+            "no message is taken: the disk fails or is full, or storage is too far behind".into()
+        }
+        Problem::StorageFull => "storage is behind: judged readings wait in the log".into(),
+        Problem::PartDown { name } => format!("{name} is not up"),
+        Problem::ReceiverFails { name, why } => format!("receiver {name} fails: {why}"),
+    }
+}
+
+pub(super) fn problem_fr(problem: Problem<'_>) -> String {
+    match problem {
+        Problem::NotConnected { broker } => format!("pas connecté à {broker}"),
+        Problem::NothingTaken => {
+            "aucun message n'est accepté: le disque est en panne ou plein, ou le stockage est trop en retard".into()
+        }
+        Problem::StorageFull => {
+            "le stockage est en retard: des mesures jugées attendent dans le journal".into()
+        }
+        Problem::PartDown { name } => format!("{name} n'est pas en service"),
+        Problem::ReceiverFails { name, why } => format!("le destinataire {name} échoue: {why}"),
+    }
+}
+
+pub(super) fn limit_en(limit: BrokerLimit) -> String {
+    match limit {
+        BrokerLimit::MaximumQos(qos) => format!("QoS {qos} at most"),
+        BrokerLimit::NoRetainedMessages => "no retained messages".into(),
+        BrokerLimit::MaximumPacketBytes(bytes) => format!("packets of {bytes} bytes at most"),
+    }
+}
+
+pub(super) fn limit_fr(limit: BrokerLimit) -> String {
+    match limit {
+        BrokerLimit::MaximumQos(qos) => format!("QoS {qos} au plus"),
+        BrokerLimit::NoRetainedMessages => "pas de messages retenus".into(),
+        BrokerLimit::MaximumPacketBytes(bytes) => format!("paquets de {bytes} octets au plus"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_and_limits_are_said_in_both_languages() {
+        let fails = Problem::ReceiverFails { name: "mail", why: "refused" };
+        assert_eq!(problem_en(fails), "receiver mail fails: refused");
+        assert_eq!(problem_fr(fails), "le destinataire mail échoue: refused");
+        assert_eq!(limit_en(BrokerLimit::MaximumQos(1)), "QoS 1 at most");
+        assert_eq!(limit_fr(BrokerLimit::MaximumQos(1)), "QoS 1 au plus");
+    }
+}

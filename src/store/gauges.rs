@@ -1,0 +1,85 @@
+//! Counts of what is committed, for whoever asks how the daemon is. Written by the writer after each commit; read from
+//! any thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::backlog::BacklogItem;
+use crate::domain::{Change, Priority};
+
+/// Counters of one run of the daemon. Shared by the writer's incarnations.
+#[derive(Debug, Default)]
+pub struct StoreGauges {
+    readings: AtomicU64,
+    rejected: AtomicU64,
+    actions: AtomicU64,
+    raised: [AtomicU64; Priority::ALL.len()],
+    commits: AtomicU64,
+    commit_micros: AtomicU64,
+}
+
+/// What was committed in this run of the daemon.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreCounts {
+    /// Readings.
+    pub readings: u64,
+    /// Messages that could not be used.
+    pub rejected: u64,
+    /// Operators' actions, refused ones among them.
+    pub actions: u64,
+    /// Alarms raised, in the order of [`Priority::ALL`].
+    pub raised: [u64; Priority::ALL.len()],
+    /// Transactions.
+    pub commits: u64,
+    /// Time that they took.
+    pub commit_time: Duration,
+}
+
+impl StoreGauges {
+    // Each is read alone, and guards no other memory, hence the relaxed order.
+
+    /// Counts a commit that took so long.
+    pub(super) fn count(&self, items: &[Arc<BacklogItem>], took: Duration) {
+        let add = |counter: &AtomicU64, count: usize| {
+            counter.fetch_add(count as u64, Ordering::Relaxed);
+        };
+        for store in items.iter().filter_map(|item| item.store()) {
+            add(&self.readings, store.readings.len());
+            add(&self.rejected, store.rejected.len());
+            add(&self.actions, store.actions.len());
+            for event in store.alerts.iter().filter(|event| event.change == Change::Raised) {
+                add(&self.raised[event.severity as usize], 1);
+            }
+        }
+        add(&self.commits, usize::from(!items.is_empty()));
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.commit_micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// The counts at this moment.
+    #[must_use]
+    pub fn shown(&self) -> StoreCounts {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        StoreCounts {
+            readings: get(&self.readings),
+            rejected: get(&self.rejected),
+            actions: get(&self.actions),
+            raised: std::array::from_fn(|index| get(&self.raised[index])),
+            commits: get(&self.commits),
+            commit_time: Duration::from_micros(get(&self.commit_micros)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn priorities_are_counted_in_their_order() {
+        for (index, priority) in Priority::ALL.into_iter().enumerate() {
+            assert_eq!(priority as usize, index);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Buckets of the hours that are not written yet.
+//!
+//! A series takes 48 bytes for each minute of the hour in which it was heard: 3 kB for one that is heard each
+//! second, 200 bytes for one that is heard four times an hour. Series past [`MOST_FINE`] have buckets of a
+//! quarter of an hour: 100,000 of them stay under 150 MB.
+//!
+//! Holds always: buckets of a series are in order. Never: more than two hours' worth for long.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Bucket, HOUR_MS, MINUTE_MS, SeriesId, Tier, TierRow};
+
+/// Series with buckets of a minute, an hour; further ones have buckets of a quarter of an hour.
+const MOST_FINE: usize = 50_000;
+
+/// Buckets of one series in one hour, each with the minute of the hour that it begins in.
+#[derive(Debug, Clone, Default)]
+struct SeriesHour {
+    is_fine: bool,
+    buckets: Vec<(u8, Bucket)>,
+}
+
+/// Buckets of all series in one hour.
+#[derive(Debug, Clone, Default)]
+pub struct HourBuckets {
+    /// By series id.
+    series: Vec<SeriesHour>,
+    num_fine: usize,
+}
+
+impl HourBuckets {
+    /// Adds readings of the minute of the hour.
+    pub fn add(&mut self, series: SeriesId, minute: u8, bucket: &Bucket) {
+        let at = series.0 as usize;
+        if self.series.len() <= at {
+            self.series.resize_with(at + 1, SeriesHour::default);
+        }
+        let of = &mut self.series[at];
+        if of.buckets.is_empty() {
+            of.is_fine = self.num_fine < MOST_FINE;
+            self.num_fine += usize::from(of.is_fine);
+        }
+        let minute = if of.is_fine { minute } else { minute / 15 * 15 };
+        match of.buckets.last_mut() {
+            // By far the most.
+            Some((last, newest)) if *last == minute => newest.merge(bucket),
+            _ => match of.buckets.binary_search_by_key(&minute, |(minute, _)| *minute) {
+                Ok(found) => of.buckets[found].1.merge(bucket),
+                Err(place) => of.buckets.insert(place, (minute, *bucket)),
+            },
+        }
+    }
+
+    fn absorb(&mut self, other: &Self) {
+        for (series, of) in (0..).zip(&other.series) {
+            for (minute, bucket) in &of.buckets {
+                self.add(SeriesId(series), *minute, bucket);
+            }
+        }
+    }
+
+    /// Whether it has no bucket.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.series.iter().all(|of| of.buckets.is_empty())
+    }
+
+    /// Rows of all tiers, of the series after one, in their order: whole series, until there are `at_most` rows.
+    /// And the last of these series; `None` when no series is left.
+    #[must_use]
+    pub fn rows_after(
+        &self,
+        hour: i64,
+        after: u32,
+        at_most: usize,
+    ) -> (Vec<TierRow>, Option<SeriesId>) {
+        let mut rows = Vec::new();
+        let begin = after as usize + 1;
+        for (series, of) in (after + 1..).map(SeriesId).zip(self.series.iter().skip(begin)) {
+            if rows.len() >= at_most {
+                return (rows, Some(SeriesId(series.0 - 1)));
+            }
+            of.push_rows(hour, series, &mut rows);
+        }
+        (rows, None)
+    }
+
+    /// Forgets series that have been written.
+    fn forget_through(&mut self, series: SeriesId) {
+        let end = (series.0 as usize + 1).min(self.series.len());
+        self.series[..end].iter_mut().for_each(|of| of.buckets = Vec::new());
+    }
+
+    /// Buckets of a series, each with its beginning, in order.
+    fn of(&self, hour: i64, series: SeriesId) -> impl Iterator<Item = (i64, Bucket)> {
+        let of = self.series.get(series.0 as usize);
+        let buckets = of.into_iter().flat_map(|of| &of.buckets);
+        buckets.map(move |(minute, bucket)| (hour + i64::from(*minute) * MINUTE_MS, *bucket))
+    }
+}
+
+impl SeriesHour {
+    fn push_rows(&self, hour: i64, series: SeriesId, rows: &mut Vec<TierRow>) {
+        let coarser: &[Tier] = &[Tier::Quarter, Tier::Hour];
+        for tier in if self.is_fine { &Tier::ALL } else { coarser } {
+            let begin = rows.len();
+            for (minute, bucket) in &self.buckets {
+                let t = tier.floor(hour + i64::from(*minute) * MINUTE_MS);
+                match rows[begin..].last_mut() {
+                    Some(row) if row.t == t => row.bucket.merge(bucket),
+                    _ => rows.push(TierRow { tier: *tier, series, t, bucket: *bucket }),
+                }
+            }
+        }
+    }
+}
+
+/// Buckets of the hours that are open, or sealed and not written, by the beginning of the hour.
+#[derive(Debug, Clone, Default)]
+pub struct OpenHours(BTreeMap<i64, HourBuckets>);
+
+impl OpenHours {
+    /// Adds readings of the minute that begins at `t`.
+    pub fn add(&mut self, series: SeriesId, t: i64, bucket: &Bucket) {
+        let hour = Tier::Hour.floor(t);
+        // Within an hour: below 60.
+        let minute = u8::try_from((t - hour) / MINUTE_MS).unwrap_or_default();
+        self.0.entry(hour).or_default().add(series, minute, bucket);
+    }
+
+    /// Adds all of another.
+    pub fn absorb(&mut self, other: Self) {
+        for (hour, buckets) in other.0 {
+            match self.0.get_mut(&hour) {
+                Some(own) => own.absorb(&buckets),
+                None => drop(self.0.insert(hour, buckets)),
+            }
+        }
+    }
+
+    /// The first hour from a time on, and before another, that is here.
+    #[must_use]
+    pub fn first_hour(&self, from: i64, until: i64) -> Option<i64> {
+        self.0.range(from..until.max(from)).next().map(|(hour, _)| *hour)
+    }
+
+    /// Buckets of an hour.
+    #[must_use]
+    pub fn hour(&self, hour: i64) -> Option<&HourBuckets> {
+        self.0.get(&hour)
+    }
+
+    /// Takes an hour out.
+    pub fn remove(&mut self, hour: i64) -> Option<HourBuckets> {
+        self.0.remove(&hour)
+    }
+
+    /// Forgets all hours before a time.
+    pub fn forget_before(&mut self, ms: i64) {
+        self.0 = self.0.split_off(&ms);
+    }
+
+    /// Forgets all hours from a time on.
+    pub fn forget_from(&mut self, ms: i64) {
+        drop(self.0.split_off(&ms));
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Forgets series of an hour that have been written.
+    pub fn forget_through(&mut self, hour: i64, series: SeriesId) {
+        if let Some(buckets) = self.0.get_mut(&hour) {
+            buckets.forget_through(series);
+        }
+    }
+
+    /// Buckets of a series, each with its beginning, in order.
+    pub fn of(&self, series: SeriesId) -> impl Iterator<Item = (i64, Bucket)> {
+        self.0.iter().flat_map(move |(hour, buckets)| buckets.of(*hour, series))
+    }
+
+    /// Whether an hour of a series is here: what the tiers have of it, besides late buckets, is here too.
+    #[must_use]
+    pub fn has(&self, series: SeriesId, hour: i64) -> bool {
+        let of = self.0.get(&hour).and_then(|it| it.series.get(series.0 as usize));
+        of.is_some_and(|of| !of.buckets.is_empty())
+    }
+
+    /// Number of hours that are here.
+    #[must_use]
+    pub fn num_hours(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Handle to the open hours, shared by the writer and those who read. Cloning is shallow.
+#[derive(Debug, Clone, Default)]
+pub struct SharedHours(Arc<Mutex<OpenHours>>);
+
+impl SharedHours {
+    /// Nothing panics while it is held, and each change is whole: a poisoned lock is as good.
+    pub fn lock(&self) -> MutexGuard<'_, OpenHours> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const _: () = assert!(HOUR_MS / MINUTE_MS <= u8::MAX as i64);

@@ -1,0 +1,78 @@
+//! The tier tables, and how readings come into them: [`crate::store::rollups`] on SQLite.
+//!
+//! A commit gives each of its readings its carrier ([`carry`]); [`upkeep`] seals hours, writes them and merges late
+//! buckets, a step at a time between commits; a [`scan`] reads rows again where memory was lost.
+//!
+//! Holds always: memory has what is committed, and only that, once it is whole. A commit that was not noticed
+//! (its answer was an error) is found by its number, and memory is read again from the rows.
+//! Never: a step of more than some 2,000 rows, or a scan on the writer's connection.
+
+pub(super) mod carry;
+mod late;
+mod scan;
+mod state;
+pub(super) mod steps;
+pub(super) mod upkeep;
+
+use self::scan::{Scan, ScanFor};
+use self::state::{LateState, Unwritten};
+use self::steps::Run;
+use crate::store::rollups::{Boundary, SharedHours, Tier};
+
+/// Whether memory has the open hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    /// Readings are not added to it.
+    Lost,
+    /// Readings are added to it; those stored before are being read.
+    Loading,
+    Whole,
+}
+
+/// State of rollups, for the one writer.
+#[derive(Debug)]
+pub(in crate::store) struct Rollups {
+    hours: SharedHours,
+    boundary: Boundary,
+    /// Oldest first.
+    unwritten: Vec<Unwritten>,
+    late: LateState,
+    memory: Memory,
+    /// What is being written.
+    run: Option<Run>,
+    /// What is being read for it, or for memory.
+    scan: Option<(ScanFor, Scan)>,
+    /// After a scan that failed, in ms since 1970.
+    no_scan_before: i64,
+    /// The last batch that was carried.
+    last_batch: u64,
+    /// Rows of one step, but for the rest of a series' hour.
+    rows_a_step: usize,
+}
+
+impl Rollups {
+    /// Whether rows of this time may still be needed: their hour is open, or sealed and not written. Rows further ahead
+    /// would never go, if they waited for their hour.
+    pub(super) fn needs_row(&self, ms: i64) -> bool {
+        let hour = Tier::Hour.floor(ms);
+        let Some((sealed, end)) = self.boundary.open() else { return true };
+        let first = self.unwritten.iter().map(|it| it.next).min().unwrap_or(sealed);
+        (first..end).contains(&hour) && !self.boundary.is_ahead(hour)
+    }
+
+    /// What can't be trusted any more is read again.
+    fn lose_memory(&mut self) {
+        self.memory = Memory::Lost;
+        self.hours.lock().clear();
+        self.unwritten.iter_mut().for_each(|unwritten| unwritten.in_memory = false);
+        if self.run.as_ref().is_some_and(Run::is_from_memory) {
+            self.run = None;
+        }
+        if self.scan.as_ref().is_some_and(|(what, _)| *what == ScanFor::Memory) {
+            self.scan = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

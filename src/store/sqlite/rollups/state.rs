@@ -1,0 +1,100 @@
+//! What is stored of the progress of rollups, as it was when the file was opened.
+
+use r2d2_sqlite::rusqlite::{self, Connection};
+
+use super::carry::number;
+use super::steps::ROWS_A_STEP;
+use super::{Memory, Rollups};
+use crate::store::rollups::{Boundary, LatePlace, SharedHours};
+use crate::store::sqlite::resume;
+
+/// Hours that are sealed and not written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unwritten {
+    pub id: i64,
+    /// The first hour that is not written.
+    pub next: i64,
+    /// End of the last.
+    pub until: i64,
+    /// Series of the first hour that are written.
+    pub series_after: u32,
+    /// Row ids of the last of their readings, by table.
+    pub through: [i64; 2],
+    /// Whether memory has them.
+    pub in_memory: bool,
+}
+
+/// How far late buckets are merged.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LateState {
+    /// Those up to this id are merged, and to be deleted.
+    pub after: i64,
+    /// Those up to this id are being merged, if it is more than `after`.
+    pub through: i64,
+    /// How far those being merged are.
+    pub place: LatePlace,
+    /// Whether there may be some that are not merged.
+    pub is_any: bool,
+    /// Committed since the last merge.
+    pub num_new: usize,
+    /// When upkeep first saw them, in ms since 1970.
+    pub seen_at: Option<i64>,
+    /// Whether there may be some to be deleted.
+    pub has_merged: bool,
+}
+
+impl Rollups {
+    /// The state that is stored; nothing is in memory.
+    pub(in crate::store) fn load(
+        connection: &Connection,
+        hours: SharedHours,
+    ) -> rusqlite::Result<Self> {
+        hours.lock().clear();
+        let sql = "SELECT sealed, late_after, late_through, late_series, late_hour
+                   FROM rollup_state";
+        let (sealed, late) = connection.query_row(sql, [], |row| {
+            let late = LateState {
+                after: row.get(1)?,
+                through: row.get(2)?,
+                place: LatePlace { series: number(row.get(3)?), hour: row.get(4)? },
+                is_any: true,
+                has_merged: true,
+                ..LateState::default()
+            };
+            Ok((row.get(0)?, late))
+        })?;
+        let ahead = connection
+            .prepare("SELECT hour FROM hours_ahead")?
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        Ok(Self {
+            hours,
+            boundary: Boundary::new(sealed, ahead),
+            unwritten: unwritten(connection)?,
+            late,
+            memory: Memory::Lost,
+            run: None,
+            scan: None,
+            no_scan_before: i64::MIN,
+            last_batch: resume::progress(connection)?.batch,
+            rows_a_step: ROWS_A_STEP,
+        })
+    }
+}
+
+fn unwritten(connection: &Connection) -> rusqlite::Result<Vec<Unwritten>> {
+    let sql = "SELECT id, next, until, series_after, temperatures_through, others_through
+               FROM unwritten_hours ORDER BY id";
+    let mut select = connection.prepare(sql)?;
+    let rows = select.query_map([], |row| {
+        Ok(Unwritten {
+            id: row.get(0)?,
+            next: row.get(1)?,
+            until: row.get(2)?,
+            series_after: number(row.get(3)?).0,
+            through: [row.get(4)?, row.get(5)?],
+            in_memory: false,
+        })
+    })?;
+    rows.collect()
+}

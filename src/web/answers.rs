@@ -1,0 +1,65 @@
+//! What is answered when a request can't be: problem details (RFC 9457), and the waits that lead to them.
+//!
+//! Always: an error is a problem document with the cause in `detail`, for a person to read. Never: a wait without an
+//! end.
+
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::guard::Denied;
+use super::routes::REQUEST_PATIENCE;
+
+/// The media type of a problem document.
+const PROBLEM: &str = "application/problem+json";
+
+/// A problem document.
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+}
+
+/// An answer that says what failed and why.
+pub(super) fn error(status: StatusCode, detail: impl AsRef<str>) -> HttpResponse {
+    let problem = Problem {
+        r#type: "about:blank",
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: status.as_u16(),
+        detail: detail.as_ref(),
+    };
+    HttpResponse::build(status)
+        .content_type(PROBLEM)
+        .body(serde_json::to_string(&problem).unwrap_or_default())
+}
+
+pub(super) fn refusal(denied: Denied) -> HttpResponse {
+    let status = StatusCode::from_u16(denied.status()).unwrap_or(StatusCode::FORBIDDEN);
+    error(status, denied.to_string())
+}
+
+/// Reads the database on a thread that may wait.
+pub(super) async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, HttpResponse> {
+    let read = web::block(read).await.map_err(|error| error.to_string());
+    read.and_then(|found| found).map_err(|why| error(StatusCode::SERVICE_UNAVAILABLE, why))
+}
+
+/// The body, of a client that sends it in time.
+pub(super) async fn whole_body(
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<web::Bytes, HttpResponse> {
+    let body = web::Bytes::from_request(request, &mut payload.into_inner());
+    match tokio::time::timeout(REQUEST_PATIENCE, body).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(why)) => Err(error(why.as_response_error().status_code(), why.to_string())),
+        Err(_) => {
+            let why = format!("the request's body was not there within {REQUEST_PATIENCE:?}");
+            Err(error(StatusCode::REQUEST_TIMEOUT, why))
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The dashboard's files, from the binary. The build embeds them, each as it is and in gzip.
+//!
+//! Always: everything but the page itself lies below a hash of all contents, and may be cached for ever; the page
+//! is asked for anew each time, and names the hash. Every answer carries the content security policy. In a debug build
+//! `VIGIE_WEB_DIR` names a folder that is served in place of what is embedded, so that an edit is seen at a reload.
+//! Never: a file outside of the table, or outside of that folder; a secret.
+
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+
+/// What the page may do: load what this server has, and nothing of elsewhere.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+const PAGE: &str = "index.html";
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+const ASK_ANEW: &str = "no-cache";
+
+/// One file.
+#[derive(Debug)]
+struct Asset {
+    /// Below the hash.
+    path: &'static str,
+    /// Media type.
+    mime: &'static str,
+    plain: &'static [u8],
+    gzip: &'static [u8],
+}
+
+include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+
+/// Names the files of this build: a page of another build reloads itself.
+pub(super) const fn build() -> &'static str {
+    HASH
+}
+
+/// The page.
+pub(super) fn page(request: &HttpRequest) -> HttpResponse {
+    answer(request, PAGE, ASK_ANEW).unwrap_or_else(|| HttpResponse::NotFound().finish())
+}
+
+/// A file of a build, by its path below the hash; `None` for another build's, or none of ours.
+pub(super) fn file(request: &HttpRequest, hash: &str, path: &str) -> Option<HttpResponse> {
+    if hash != HASH {
+        return None;
+    }
+    answer(request, path, FOR_EVER)
+}
+
+fn answer(request: &HttpRequest, path: &str, caching: &'static str) -> Option<HttpResponse> {
+    let asset = FILES.iter().find(|asset| asset.path == path)?;
+    let mut response = HttpResponse::Ok();
+    with_policy(&mut response);
+    response.content_type(asset.mime);
+    #[cfg(debug_assertions)]
+    if let Some(bytes) = edited::read(path) {
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        return Some(response.body(bytes));
+    }
+    response.insert_header((header::CACHE_CONTROL, caching));
+    response.insert_header((header::VARY, "Accept-Encoding"));
+    let accepted = request.headers().get_all(header::ACCEPT_ENCODING);
+    if accepts_gzip(accepted.filter_map(|value| value.to_str().ok())) {
+        response.insert_header((header::CONTENT_ENCODING, "gzip"));
+        return Some(response.body(asset.gzip));
+    }
+    Some(response.body(asset.plain))
+}
+
+/// The headers that every answer for a browser carries.
+fn with_policy(response: &mut HttpResponseBuilder) {
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"),
+        (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+    ] {
+        response.insert_header((name, HeaderValue::from_static(value)));
+    }
+}
+
+/// Whether a client takes gzip: it is named, or everything is, and not with a weight of 0 (RFC 9110, 12.5.3).
+fn accepts_gzip<'a>(accepted: impl Iterator<Item = &'a str>) -> bool {
+    let mut of_all = false;
+    for coding in accepted.flat_map(|value| value.split(',')) {
+        let mut parts = coding.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let weight = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+        let is_taken =
+            weight.is_none_or(|weight| weight.trim().parse().is_ok_and(|q: f32| q > 0.0));
+        if name.eq_ignore_ascii_case("gzip") {
+            return is_taken;
+        }
+        of_all |= name == "*" && is_taken;
+    }
+    of_all
+}
+
+/// Files from the folder that one works in.
+#[cfg(debug_assertions)]
+mod edited {
+    use std::path::Path;
+
+    /// The file as it is now; `path` is one of the table's, so it leads nowhere else. `None` where no folder is set, or
+    /// it has no such file.
+    pub fn read(path: &str) -> Option<Vec<u8>> {
+        let folder = std::env::var_os("VIGIE_WEB_DIR")?;
+        let bytes = std::fs::read(Path::new(&folder).join(path)).ok()?;
+        if path != super::PAGE {
+            return Some(bytes);
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        Some(text.replace("a/HASH/", &format!("a/{}/", super::HASH)).into_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepts(values: &[&str]) -> bool {
+        accepts_gzip(values.iter().copied())
+    }
+
+    #[test]
+    fn gzip_goes_to_who_takes_it() {
+        assert!(accepts(&["gzip, deflate, br"]));
+        assert!(accepts(&["deflate", "br;q=1.0, GZIP;q=0.5"]));
+        assert!(accepts(&["*"]));
+        for none in ["", "identity", "br", "gzip;q=0", "gzip; q=0.000", "*, gzip;q=0", "x-gzip"] {
+            assert!(!accepts(&[none]), "{none}");
+        }
+        assert!(!accepts(&[]));
+    }
+
+    #[test]
+    fn the_page_names_the_hash_of_what_it_loads() {
+        let page = FILES.iter().find(|asset| asset.path == PAGE).unwrap();
+        let text = std::str::from_utf8(page.plain).unwrap();
+        assert!(text.contains(&format!("a/{HASH}/")), "{text}");
+        assert!(!text.contains("a/HASH/"));
+        assert_eq!(HASH.len(), 16);
+        for library in ["lib/dygraph.min.js", "lib/dygraph.min.css"] {
+            assert!(FILES.iter().any(|asset| asset.path == library), "{library}");
+        }
+    }
+}

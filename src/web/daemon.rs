@@ -1,0 +1,49 @@
+//! How the daemon is, its reload, and the description of this API.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use super::answers::{error, refusal};
+use super::guard;
+use super::routes::{self, OPENAPI, RELOAD_AT_MOST, Shared};
+use crate::messages::{Reload, ReloadAnswer};
+use crate::supervisor::RequestError;
+
+pub(super) async fn openapi() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(OPENAPI)
+}
+
+pub(super) async fn status(request: HttpRequest, api: Shared) -> HttpResponse {
+    match guard::admit_owner(routes::visitor(&request).as_ref()) {
+        Ok(()) => HttpResponse::Ok().json((api.settings.status)()),
+        Err(denied) => refusal(denied),
+    }
+}
+
+pub(super) async fn system(api: Shared) -> HttpResponse {
+    HttpResponse::Ok().json((api.settings.system)())
+}
+
+pub(super) async fn broker(api: Shared) -> HttpResponse {
+    HttpResponse::Ok().json((api.settings.broker)())
+}
+
+/// One that is asked for while the daemon starts waits for its turn.
+pub(super) async fn reload(request: HttpRequest, api: Shared) -> HttpResponse {
+    if let Err(denied) = guard::admit_owner(routes::visitor(&request).as_ref()) {
+        return refusal(denied);
+    }
+    match api.settings.reload.request(Reload, RELOAD_AT_MOST).await {
+        Ok(ReloadAnswer::Done(changes)) => HttpResponse::Ok().json(json!({ "changes": changes })),
+        Ok(ReloadAnswer::Refused(why)) => error(StatusCode::UNPROCESSABLE_ENTITY, why),
+        Ok(ReloadAnswer::Failed(why)) => error(StatusCode::INTERNAL_SERVER_ERROR, why),
+        Err(why @ RequestError::Timeout) => {
+            error(StatusCode::INTERNAL_SERVER_ERROR, why.to_string())
+        }
+        Err(why @ RequestError::Closed) => {
+            let why = format!("{why}: the daemon is stopping, or its log says more");
+            error(StatusCode::SERVICE_UNAVAILABLE, why)
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What the pages show of the daemon and of its broker, beside what `report` has for the command line.
+//!
+//! Always: each field has one meaning and one name, here. Never: how a figure is found (`app/figures.rs`).
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use serde::{Serialize, Serializer};
+
+use super::report::{StatusReport, optional_time, time};
+
+/// The state of a daemon at one moment, for its pages.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SystemReport {
+    /// The state as the command line has it.
+    #[serde(flatten)]
+    pub status: StatusReport,
+    /// Time of the daemon's start.
+    #[serde(serialize_with = "time")]
+    pub started_at: DateTime<Utc>,
+    /// Readings evaluated a second, over the last seconds.
+    #[serde(serialize_with = "rate")]
+    pub readings_per_s: f64,
+    /// What keeps readings from being taken, judged, stored or told; the oldest first.
+    pub problems: Vec<ProblemReport>,
+    /// The database; `None` while nobody measures it.
+    pub database: Option<DatabaseReport>,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProblemReport {
+    /// Time at which it was noticed.
+    #[serde(serialize_with = "time")]
+    pub since: DateTime<Utc>,
+    /// What is wrong, in the daemon's language.
+    pub what: String,
+}
+
+/// The database and its disk.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DatabaseReport {
+    /// Path of the file.
+    pub path: PathBuf,
+    /// Size of the file and of what belongs to it.
+    pub bytes: u64,
+    /// Growth a day; `None` while it is unknown.
+    pub grows_bytes_a_day: Option<i64>,
+    /// Free space of the disk.
+    pub disk_free_bytes: u64,
+    /// Days until the disk is full at this growth; `None` while it does not grow.
+    pub days_left: Option<f64>,
+}
+
+/// The broker at one moment, as far as the daemon sees it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BrokerReport {
+    /// Name of the broker, as the log calls it.
+    pub name: String,
+    /// Whether it is the one in this process.
+    pub embedded: bool,
+    /// Whether the connection stands.
+    pub connected: bool,
+    /// Time since which it stands, or does not.
+    #[serde(serialize_with = "optional_time")]
+    pub since: Option<DateTime<Utc>>,
+    /// What the broker said that it can't do, in the daemon's language.
+    pub limits: Vec<String>,
+    /// Messages of devices a second, over the last seconds.
+    #[serde(serialize_with = "rate")]
+    pub in_per_s: f64,
+    /// Messages of this daemon a second, over the last seconds.
+    #[serde(serialize_with = "rate")]
+    pub out_per_s: f64,
+    /// The busiest topics, by rate.
+    pub topics: Vec<TopicReport>,
+    /// Sessions of the embedded broker, some of them where there are many; `None` of another one.
+    pub sessions: Option<Vec<SessionReport>>,
+    /// What the broker says of itself; `None` where nothing is asked for.
+    pub sys: Option<serde_json::Value>,
+}
+
+/// A topic.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TopicReport {
+    /// The topic.
+    pub topic: String,
+    /// Messages a second, smoothed.
+    #[serde(serialize_with = "rate")]
+    pub per_s: f64,
+    /// Time of the last message.
+    #[serde(serialize_with = "time")]
+    pub last_at: DateTime<Utc>,
+    /// Beginning of the last payload, as text.
+    pub payload: String,
+    /// Whether the payload is longer.
+    pub is_cut: bool,
+    /// Whether the broker retains it.
+    pub retained: bool,
+}
+
+/// A session of the embedded broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionReport {
+    /// Id of the client.
+    pub client_id: String,
+    /// Where it connected from; `None` for a client that is away.
+    pub address: Option<String>,
+    /// Time since which it is connected, or away.
+    #[serde(serialize_with = "optional_time")]
+    pub since: Option<DateTime<Utc>>,
+    /// Whether it is connected.
+    pub connected: bool,
+    /// Messages that wait for it.
+    pub queued: usize,
+    /// Its subscriptions.
+    pub subscriptions: usize,
+}
+
+/// To a hundredth.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over like this")]
+fn rate<S: Serializer>(rate: &f64, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64((rate * 100.0).round() / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn keys(value: &Value) -> Vec<&str> {
+        let mut keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    fn required(schema: &Value) -> Vec<&str> {
+        let keys = schema["required"].as_array().unwrap().iter().filter_map(Value::as_str);
+        let mut keys: Vec<_> = keys.collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    fn schema(name: &str) -> Value {
+        let document: Value = serde_json::from_str(include_str!("openapi.json")).unwrap();
+        document["components"]["schemas"][name].clone()
+    }
+
+    #[test]
+    fn the_description_names_what_is_sent_of_the_broker() {
+        let report = BrokerReport {
+            name: "b".into(),
+            embedded: true,
+            connected: true,
+            since: None,
+            limits: Vec::new(),
+            in_per_s: 1.234_567,
+            out_per_s: 0.0,
+            topics: vec![TopicReport {
+                topic: "t".into(),
+                per_s: 0.0,
+                last_at: DateTime::UNIX_EPOCH,
+                payload: String::new(),
+                is_cut: false,
+                retained: false,
+            }],
+            sessions: Some(vec![SessionReport {
+                client_id: "c".into(),
+                address: None,
+                since: None,
+                connected: false,
+                queued: 0,
+                subscriptions: 0,
+            }]),
+            sys: None,
+        };
+        let sent = serde_json::to_value(&report).unwrap();
+        assert_eq!(sent["in_per_s"], 1.23);
+        let described = schema("Broker");
+        assert_eq!(keys(&sent), required(&described));
+        for list in ["topics", "sessions"] {
+            assert_eq!(
+                keys(&sent[list][0]),
+                required(&described["properties"][list]["items"]),
+                "{list}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_description_names_what_is_sent_of_the_database() {
+        let report = DatabaseReport {
+            path: "x.db".into(),
+            bytes: 1,
+            grows_bytes_a_day: None,
+            disk_free_bytes: 1,
+            days_left: None,
+        };
+        let described = schema("System");
+        let more = &described["allOf"][1];
+        let sent = serde_json::to_value(report).unwrap();
+        assert_eq!(keys(&sent), required(&more["properties"]["database"]));
+        let mut own = vec!["database", "problems", "readings_per_s", "started_at"];
+        own.sort_unstable();
+        assert_eq!(required(more), own);
+    }
+}

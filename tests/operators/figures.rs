@@ -1,0 +1,152 @@
+//! What pages ask for by plain HTTP: series, the system, the broker, the history of alerts.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::plant::{EMBEDDED, Plant, RULES};
+use crate::support::ws::LiveClient;
+use crate::support::{Client, Home, SOON, free_port, names, readings};
+
+fn get(home: &Home, path: &str) -> Value {
+    let answer = home.api().get(path).expect("an answer");
+    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    answer.json
+}
+
+#[test]
+fn series_come_page_by_page() {
+    let mut plant = Plant::embedded("");
+    for number in 0..5 {
+        plant.read(&format!("T_{number}"), 38.5);
+    }
+    let first = get(&plant.home, "/api/v1/sensors?limit=2");
+    let sensor = &first["sensors"][0];
+    let expected = json!({
+        "sensor_id": "T_0", "location": "Atelier", "quantity": "temperature", "unit": "celsius",
+        "value": 38.5, "timestamp": "2024-08-14T00:00:00.000000+00:00", "low": 10.0, "high": 24.0,
+        "every": null,
+        "state": { "severity": "HIGH", "unacknowledged": true, "silent": false, "withheld": false },
+    });
+    assert_eq!(*sensor, expected);
+    let mut ids = Vec::new();
+    let mut next = Some(String::new());
+    while let Some(after) = next {
+        let query = if after.is_empty() { String::new() } else { format!("&after={after}") };
+        let page = get(&plant.home, &format!("/api/v1/sensors?limit=2{query}"));
+        let sensors = page["sensors"].as_array().expect("sensors");
+        ids.extend(sensors.iter().map(|it| it["sensor_id"].as_str().expect("an id").to_owned()));
+        next = page["next"].as_str().map(str::to_owned);
+    }
+    assert_eq!(ids, ["T_0", "T_1", "T_2", "T_3", "T_4"]);
+    let refused = plant.home.api().get("/api/v1/sensors?limit=0").expect("an answer");
+    assert_eq!((refused.status, &refused.json["title"]), (422, &json!("Unprocessable Entity")));
+}
+
+#[test]
+fn the_history_of_alerts_comes_page_by_page() {
+    let mut plant = Plant::embedded("");
+    for number in 0..6 {
+        plant.read("T_1", if number % 2 == 0 { 5.0 } else { 38.0 });
+    }
+    let all = get(&plant.home, "/api/v1/alerts");
+    let numbers = |page: &Value| -> Vec<u64> {
+        let alerts = page["alerts"].as_array().expect("alerts");
+        alerts.iter().map(|alert| alert["number"].as_u64().expect("a number")).collect()
+    };
+    let all = numbers(&all);
+    assert!(all.len() > 6 && all.is_sorted(), "{all:?}");
+    let (mut pages, mut before) = (Vec::new(), String::new());
+    loop {
+        let page = get(&plant.home, &format!("/api/v1/alerts?limit=4{before}"));
+        pages.splice(0..0, numbers(&page));
+        let Some(next) = page["next"].as_u64() else { break };
+        before = format!("&before={next}");
+    }
+    assert_eq!(pages, all);
+    let until = get(&plant.home, "/api/v1/alerts?until=2024-08-14T00:00:01Z");
+    assert!(!numbers(&until).is_empty() && numbers(&until).len() < all.len());
+    assert_eq!(get(&plant.home, "/api/v1/alerts?until=2024-08-14T00:00:00Z")["alerts"], json!([]));
+}
+
+#[test]
+fn the_system_says_what_is_wrong_and_since_when() {
+    let home = Home::new();
+    let port = free_port();
+    let mut daemon = home.start(&format!(
+        "language = \"en\"\n[mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\nname = \"Far\"\n"
+    ));
+    let mut system = Value::Null;
+    daemon.wait_until("a problem", SOON, || {
+        system = get(&home, "/api/v1/system");
+        system["problems"][0]["what"] == "not connected to Far"
+    });
+    let time = |text: &Value| {
+        chrono::DateTime::parse_from_rfc3339(text.as_str().expect("a text")).expect("a time")
+    };
+    assert!(time(&system["problems"][0]["since"]) >= time(&system["started_at"]));
+    assert_eq!((&system["pid"], &system["database"]), (&json!(daemon.pid()), &Value::Null));
+    let broker = get(&home, "/api/v1/broker");
+    let seen = json!([broker["name"], broker["embedded"], broker["connected"], broker["sessions"]]);
+    assert_eq!(seen, json!(["Far", false, false, null]));
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn the_broker_shows_rates_topics_and_sessions() {
+    let config = format!("{EMBEDDED}[web]\nlisten = \"127.0.0.1:0\"\n{RULES}");
+    let mut plant = Plant::with(Home::new(), &config);
+    let access = plant.daemon.embedded_broker();
+    let address = plant.daemon.wait_ready()["web"].as_str().expect("an address").to_owned();
+    let away = Client::resume(&access, "AWAY").expect("a session");
+    away.disconnect();
+    let long =
+        format!("{{\"sensor_id\":\"T_1\",\"temperature\":20.0,\"note\":\"{}\"}}", "x".repeat(300));
+    plant.client.publish(
+        names::READINGS,
+        readings::reading("T_1", 38.0, &readings::timestamp(0)),
+        1,
+    );
+    plant.client.publish(names::READINGS, long, 1);
+    let mut broker = Value::Null;
+    plant.daemon.wait_until("rates", SOON, || {
+        broker = get(&plant.home, "/api/v1/broker");
+        broker["in_per_s"].as_f64() > Some(0.0) && broker["out_per_s"].as_f64() > Some(0.0)
+    });
+    plant.daemon.wait_until("sessions", SOON, || {
+        broker = get(&plant.home, "/api/v1/broker");
+        broker["sessions"].as_array().is_some_and(|sessions| sessions.len() == 3)
+    });
+    assert_eq!((&broker["embedded"], &broker["connected"]), (&json!(true), &json!(true)));
+    assert!(broker["since"].is_string() && broker["limits"].is_array(), "{broker}");
+    let topics = broker["topics"].as_array().expect("topics");
+    let of = |name: &str| topics.iter().find(|topic| topic["topic"] == name).expect("the topic");
+    let readings = of(names::READINGS);
+    assert_eq!(
+        (&readings["is_cut"], readings["payload"].as_str().map(str::len)),
+        (&json!(true), Some(256))
+    );
+    assert_eq!(
+        (&of(names::STATUS)["retained"], &of(names::ALERTS)["retained"]),
+        (&json!(true), &json!(false))
+    );
+    let sessions = broker["sessions"].as_array().expect("sessions");
+    let away = sessions.iter().find(|session| session["client_id"] == "AWAY").expect("its session");
+    assert_eq!((&away["connected"], &away["address"]), (&json!(false), &Value::Null));
+    let here =
+        sessions.iter().find(|session| session["subscriptions"] == 1).expect("the listener's");
+    assert!(here["connected"] == true && here["address"].is_string() && here["since"].is_string());
+
+    // The feed has the same, once a second at most.
+    let want = json!({ "system": true, "broker": true });
+    let mut client = LiveClient::connect(&address, None, 0, &want);
+    let state = client.state(SOON).expect("a state");
+    assert_eq!(
+        (&state["system"]["pid"], &state["broker"]["name"]),
+        (&json!(plant.daemon.pid()), &broker["name"])
+    );
+    let rate = client.wait_state("a reading's rate", Duration::from_secs(15), |state| {
+        state["system"]["readings_per_s"].as_f64()
+    });
+    assert!(rate >= 0.0);
+}

@@ -1,0 +1,111 @@
+//! History by HTTP: the newest readings at once, spikes and all, also after a kill; late ones once they are merged.
+
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde_json::Value;
+
+use crate::plant::{EMBEDDED, Plant, RULES};
+use crate::support::api::Server;
+use crate::support::readings::reading;
+use crate::support::{SOON, names};
+
+/// Late readings are merged after half a minute.
+const MERGED: Duration = Duration::from_secs(90);
+
+fn text(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// The history of `T_1`, from one time until another.
+fn history(server: &Server, from: DateTime<Utc>, until: DateTime<Utc>) -> Value {
+    let (from, until) = (text(from), text(until));
+    let path = format!("/api/v1/readings?sensor=T_1&from={from}&to={until}&px=500");
+    let answer = server.get(&path).expect("an answer");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json
+}
+
+fn sum(history: &Value, column: &str) -> f64 {
+    let column = history[column].as_array().expect("a column");
+    column.iter().filter_map(Value::as_f64).sum()
+}
+
+fn largest(column: &Value) -> f64 {
+    let column = column.as_array().expect("a column");
+    column.iter().filter_map(Value::as_f64).fold(f64::NEG_INFINITY, f64::max)
+}
+
+fn publish(plant: &Plant, value: f64, at: DateTime<Utc>) {
+    plant.client.publish(names::READINGS, reading("T_1", value, &text(at)), 1);
+}
+
+fn wait_rows(plant: &mut Plant, expected: usize) {
+    let db = plant.home.db();
+    plant.daemon.wait_until("the readings", SOON, || db.count() == expected);
+}
+
+#[test]
+fn history_is_there_at_once_and_after_a_kill() {
+    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    let tcp = plant.daemon.web();
+    let now = Utc::now();
+    for n in 0..20 {
+        publish(&plant, if n == 7 { 38.2 } else { 20.0 }, now - TimeDelta::seconds(n));
+    }
+    wait_rows(&mut plant, 20);
+    let [from, until] = [now - TimeDelta::hours(2), now + TimeDelta::minutes(1)];
+    plant.daemon.wait_until("all in the history", MERGED, || {
+        // Those before the hour are late when it has just been sealed.
+        sum(&history(&tcp, from, until), "n") == 20.0
+    });
+    let found = history(&tcp, from, until);
+    assert_eq!((found["source"].as_str(), found["step"].as_i64()), (Some("minute"), Some(60)));
+    assert_eq!((found["unit"].as_str(), largest(&found["max"])), (Some("celsius"), 38.2));
+    let raw = history(&tcp, now - TimeDelta::seconds(30), now + TimeDelta::seconds(1));
+    assert_eq!((raw["source"].as_str(), sum(&raw, "n")), (Some("raw"), 20.0));
+    let sparklines = tcp.get("/api/v1/sparklines?series=0,77").expect("an answer").json;
+    assert_eq!(largest(&sparklines["series"]["0"]["max"]), 38.2, "{sparklines}");
+    assert_eq!(sparklines["series"]["0"]["mean"].as_array().map(Vec::len), Some(60));
+    assert_eq!(sparklines["series"].as_object().map(serde_json::Map::len), Some(1));
+
+    plant.daemon.kill();
+    plant.daemon = plant.home.start(&plant.config);
+    let tcp = plant.daemon.web();
+    plant
+        .daemon
+        .wait_until("the history again", MERGED, || sum(&history(&tcp, from, until), "n") == 20.0);
+    assert_eq!(largest(&history(&tcp, from, until)["max"]), 38.2);
+    for (path, status) in [
+        ("/api/v1/readings?sensor=T_9&from=2024-08-14T10:00:00Z&to=2024-08-14T11:00:00Z", 404),
+        ("/api/v1/readings?sensor=T_1&from=2024-08-14T10:00:00Z&to=2024-08-14T09:00:00Z", 422),
+        ("/api/v1/readings?sensor=T_1&from=yesterday&to=2024-08-14T09:00:00Z", 422),
+        ("/api/v1/sparklines?series=TEMP_001", 422),
+        ("/api/v1/sparklines", 422),
+    ] {
+        let refused = tcp.get(path).expect("an answer");
+        assert_eq!(refused.status, status, "{path}: {refused:?}");
+        assert!(refused.json["detail"].is_string(), "{path}: {refused:?}");
+    }
+    assert_eq!(plant.daemon.stop(), 0);
+}
+
+#[test]
+fn a_late_reading_comes_into_its_year() {
+    let home = crate::support::Home::new();
+    let mut plant =
+        Plant::with(home, &format!("{EMBEDDED}[web]\nlisten = \"127.0.0.1:0\"\n{RULES}"));
+    let tcp = plant.daemon.web();
+    let then: DateTime<Utc> = "2013-12-02T21:15:00Z".parse().expect("a time");
+    for n in 0..50 {
+        publish(&plant, if n == 30 { 97.5 } else { 70.0 }, then + TimeDelta::minutes(5 * n));
+    }
+    wait_rows(&mut plant, 50);
+    let year = [then - TimeDelta::days(180), then + TimeDelta::days(180)];
+    plant
+        .daemon
+        .wait_until("them merged", MERGED, || sum(&history(&tcp, year[0], year[1]), "n") == 50.0);
+    let found = history(&tcp, year[0], year[1]);
+    assert_eq!((found["source"].as_str(), largest(&found["max"])), (Some("hour"), 97.5));
+    assert_eq!(plant.daemon.stop(), 0);
+}

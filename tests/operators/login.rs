@@ -1,0 +1,466 @@
+//! Logins: who is let in, what he may do then, and what is said of those who are refused.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
+use openssl::ssl::{SslConnector, SslMethod};
+use serde_json::{Value, json};
+use vigie::web::hash_password;
+
+use crate::plant::{ACTIONS, EMBEDDED, Plant, RULES};
+use crate::support::api::{Raw, Server};
+use crate::support::ws::{Frame, WebSocket};
+use crate::support::{Ca, Home, SOON, require, run_vigie};
+use crate::{FAILED, UNAVAILABLE, USAGE};
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+const SESSION: &str = "/api/v1/session";
+const ACK: &str = "/api/v1/alarms/warm%2FT_1/ack";
+const PASSWORD: &str = "correct horse";
+
+/// Lines of a user whose password is [`PASSWORD`].
+fn user(name: &str, role: &str) -> String {
+    let hash = hash_password(PASSWORD).expect("a hash");
+    format!("[[web.users]]\nname = \"{name}\"\npassword_hash = \"{hash}\"\nrole = \"{role}\"\n")
+}
+
+/// Two users, on loopback.
+fn users(more: &str) -> String {
+    let web = "[web]\nlisten = \"127.0.0.1:0\"\n";
+    [web, more, "\n", &user("anne", "operator"), &user("bob", "viewer")].concat()
+}
+
+fn plant(more: &str) -> Plant {
+    Plant::embedded(&users(more))
+}
+
+fn log_in(server: &Server, name: &str, password: &str, headers: &[(&str, &str)]) -> Raw {
+    let body = json!({"name": name, "password": password}).to_string();
+    server.ask_raw("POST", SESSION, &[&[JSON], headers].concat(), &body).expect("an answer")
+}
+
+/// The cookie of a new session.
+fn cookie(server: &Server, name: &str) -> String {
+    let answer = log_in(server, name, PASSWORD, &[]);
+    assert_eq!(answer.status, 204, "{answer:?}");
+    answer.headers["set-cookie"].split(';').next().expect("a pair").to_owned()
+}
+
+fn status(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) -> u16 {
+    let body = if method == "POST" { "{\"by\":\"mallory\"}" } else { "" };
+    server.ask_raw(method, path, headers, body).expect("an answer").status
+}
+
+fn detail(answer: &Raw) -> String {
+    let problem: Value = serde_json::from_slice(&answer.body).expect("a problem");
+    problem["detail"].as_str().expect("a text").to_owned()
+}
+
+#[test]
+fn nothing_but_the_page_and_the_login_answers_without_one() {
+    let mut plant = plant("");
+    let tcp = plant.daemon.web();
+    for path in [
+        "/api/v1/alarms",
+        "/api/v1/alerts",
+        "/api/v1/status",
+        "/api/v1/openapi.json",
+        "/api/v1/live",
+        "/api/v1/nothing",
+        "/metrics",
+        "/-/ready",
+        "/nothing",
+    ] {
+        assert_eq!(status(&tcp, "GET", path, &[]), 401, "{path}");
+    }
+    for path in ["/api/v1/reload", ACK] {
+        assert_eq!(status(&tcp, "POST", path, &[JSON]), 401, "{path}");
+    }
+    let wrong = ("Cookie", "vigie_session=00");
+    assert_eq!(status(&tcp, "GET", "/api/v1/alarms", &[wrong]), 401);
+    for path in ["/", "/-/healthy", SESSION] {
+        assert_eq!(status(&tcp, "GET", path, &[]), 200, "{path}");
+    }
+    assert_eq!(status(&tcp, "HEAD", "/-/healthy", &[]), 200);
+    let who = tcp.get(SESSION).expect("an answer").json;
+    assert_eq!(
+        (&who["user"], &who["role"], &who["open"]),
+        (&Value::Null, &Value::Null, &json!(false))
+    );
+    // The socket is for who may open it.
+    let local = plant.home.api();
+    assert_eq!(local.get("/api/v1/alarms").expect("an answer").status, 200);
+    assert_eq!(local.get(SESSION).expect("an answer").json["role"], "operator");
+}
+
+#[test]
+fn a_login_begins_a_session_that_a_logout_ends() {
+    let mut plant = plant("");
+    let tcp = plant.daemon.web();
+    let wrong = log_in(&tcp, "anne", "wrong horse", &[]);
+    let unknown = log_in(&tcp, "nobody\n\"", PASSWORD, &[]);
+    assert_eq!((wrong.status, unknown.status), (401, 401));
+    assert_eq!((&wrong.body, wrong.headers.get("set-cookie")), (&unknown.body, None));
+    let answer = log_in(&tcp, "anne", PASSWORD, &[]);
+    assert_eq!(answer.status, 204, "{answer:?}");
+    let set = &answer.headers["set-cookie"];
+    let (pair, flags) = set.split_once("; ").expect("flags");
+    assert_eq!(flags, "HttpOnly; SameSite=Strict; Path=/; Max-Age=604800");
+    assert_eq!(pair.len(), "vigie_session=".len() + 64, "{pair}");
+    let cookie = ("Cookie", pair);
+    let who = tcp.ask("GET", SESSION, &[cookie], "").expect("an answer").json;
+    let expected =
+        json!({"user": "anne", "role": "operator", "open": false, "language": "en", "zone": "UTC"});
+    assert_eq!(who, expected);
+    for path in ["/api/v1/alarms", "/api/v1/status", "/metrics", "/-/ready"] {
+        assert_eq!(status(&tcp, "GET", path, &[cookie]), 200, "{path}");
+    }
+    let ended = tcp.ask_raw("DELETE", SESSION, &[cookie], "").expect("an answer");
+    assert_eq!(ended.status, 204);
+    assert!(ended.headers["set-cookie"].contains("Max-Age=0"), "{ended:?}");
+    assert_eq!(status(&tcp, "GET", "/api/v1/alarms", &[cookie]), 401);
+    let log = plant.daemon.log();
+    for line in [
+        "login refused from 127.0.0.1, user \"anne\": wrong name or password",
+        "login refused from 127.0.0.1, user \"nobody\\n\\\"\": wrong name or password",
+        "login from 127.0.0.1, user \"anne\"",
+        "logout from 127.0.0.1, user \"anne\"",
+    ] {
+        assert!(log.contains(line), "{line}\n{log}");
+    }
+    for secret in ["horse", "argon2", pair.split_once('=').expect("an id").1] {
+        assert!(!log.contains(secret), "{secret} is in the log: {log}");
+    }
+}
+
+#[test]
+fn what_is_no_login_is_refused_without_quoting_it() {
+    let mut plant = plant("");
+    let tcp = plant.daemon.web();
+    let post = |headers: &[(&str, &str)], body: &str| {
+        tcp.ask_raw("POST", SESSION, headers, body).expect("an answer")
+    };
+    for body in ["", "{}", "{\"name\":\"anne\",\"password\":[\"s3cret\"]}", "s3cret"] {
+        let refused = post(&[JSON], body);
+        assert_eq!(refused.status, 422, "{body}");
+        assert!(!detail(&refused).contains("s3cret"), "{refused:?}");
+    }
+    let body = json!({"name": "anne", "password": PASSWORD}).to_string();
+    assert_eq!(post(&[], &body).status, 415);
+    assert_eq!(post(&[("Content-Type", "text/plain")], &body).status, 415);
+    let foreign = [JSON, ("Origin", "http://evil.example")];
+    assert_eq!(post(&foreign, &body).status, 403);
+}
+
+#[test]
+fn after_five_failures_a_name_has_to_wait() {
+    let mut plant = plant("");
+    let tcp = plant.daemon.web();
+    for name in ["anne", "nobody"] {
+        for _ in 0..5 {
+            assert_eq!(log_in(&tcp, name, "wrong horse", &[]).status, 401);
+        }
+        let refused = log_in(&tcp, name, PASSWORD, &[]);
+        assert_eq!(refused.status, 429, "{refused:?}");
+        let wait: u64 = refused.headers["retry-after"].parse().expect("seconds");
+        assert!((1..=30).contains(&wait), "{wait}");
+        assert!(detail(&refused).contains("wait"), "{refused:?}");
+    }
+    assert_eq!(log_in(&tcp, "bob", PASSWORD, &[]).status, 204);
+}
+
+#[test]
+fn a_viewer_reads_and_an_operator_acts_in_his_own_name() {
+    let mut plant = plant("");
+    plant.read("T_1", 30.0);
+    let tcp = plant.daemon.web();
+    let (anne, bob) = (cookie(&tcp, "anne"), cookie(&tcp, "bob"));
+    let (anne, bob) = (("Cookie", &*anne), ("Cookie", &*bob));
+    assert_eq!(status(&tcp, "GET", "/api/v1/alarms", &[bob]), 200);
+    let refused = tcp.ask_raw("POST", ACK, &[bob, JSON], "{}").expect("an answer");
+    assert_eq!(refused.status, 403);
+    assert!(detail(&refused).contains("viewer"), "{refused:?}");
+    for path in ["/api/v1/reload", "/api/v1/nothing"] {
+        assert_eq!(status(&tcp, "POST", path, &[bob, JSON]), 403, "{path}");
+    }
+    assert_eq!(status(&tcp, "GET", "/api/v1/status", &[bob]), 403);
+    assert_eq!(status(&tcp, "POST", "/api/v1/reload", &[anne, JSON]), 200);
+    assert_eq!(plant.alarms()[0]["state"], "unacknowledged");
+
+    assert_eq!(status(&tcp, "POST", ACK, &[anne]), 415);
+    assert_eq!(status(&tcp, "POST", ACK, &[anne, ("Content-Type", "text/plain")]), 415);
+    let Server::Tcp(address) = &tcp else { panic!("an address") };
+    let own = format!("http://{address}");
+    let host = ("Host", &**address);
+    for foreign in [
+        ("Origin", "http://evil.example"),
+        ("Origin", "null"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+    ] {
+        assert_eq!(status(&tcp, "POST", ACK, &[anne, JSON, host, foreign]), 403, "{foreign:?}");
+        assert_eq!(status(&tcp, "DELETE", SESSION, &[anne, host, foreign]), 403, "{foreign:?}");
+    }
+    assert_eq!(plant.home.db().texts(ACTIONS), Vec::<String>::new());
+    assert_eq!(status(&tcp, "POST", ACK, &[anne, JSON, host, ("Origin", &own)]), 200);
+    assert_eq!(plant.home.db().texts(ACTIONS), ["acknowledge|warm|T_1|anne|api|done"]);
+    assert_eq!(plant.daemon.stop(), 0);
+}
+
+#[test]
+fn a_token_has_full_rights_beside_users() {
+    let mut home = Home::new();
+    home.set_env("WEB_TOKEN", "s3cret-t0ken");
+    let mut plant =
+        Plant::with(home, &format!("{EMBEDDED}{}{RULES}", users("token_env = \"WEB_TOKEN\"")));
+    plant.read("T_1", 30.0);
+    let tcp = plant.daemon.web();
+    let token = ("Authorization", "Bearer s3cret-t0ken");
+    assert_eq!(status(&tcp, "POST", ACK, &[token, JSON]), 200);
+    assert_eq!(plant.home.db().texts(ACTIONS), ["acknowledge|warm|T_1|mallory|api|done"]);
+    assert_eq!(status(&tcp, "POST", "/api/v1/reload", &[token, JSON]), 200);
+    let bob = cookie(&tcp, "bob");
+    assert_eq!(status(&tcp, "GET", "/api/v1/alarms", &[("Cookie", &bob)]), 200);
+}
+
+#[test]
+fn a_declared_proxy_says_whether_it_is_tls_and_who_asks() {
+    let forwarded = [("X-Forwarded-Proto", "https"), ("X-Forwarded-For", "203.0.113.9")];
+    for (proxies, is_declared) in [("proxies = [\"127.0.0.1\"]", true), ("", false)] {
+        let mut plant = plant(proxies);
+        let tcp = plant.daemon.web();
+        let set = log_in(&tcp, "anne", PASSWORD, &forwarded).headers["set-cookie"].clone();
+        assert_eq!(set.ends_with("; Secure"), is_declared, "{set}");
+        assert!(!log_in(&tcp, "anne", PASSWORD, &[]).headers["set-cookie"].contains("Secure"));
+        let from = if is_declared { "203.0.113.9" } else { "127.0.0.1" };
+        assert_eq!(log_in(&tcp, "anne", "wrong horse", &forwarded).status, 401);
+        let line = format!("login refused from {from}, user \"anne\"");
+        assert!(plant.daemon.log().contains(&line), "{line}\n{}", plant.daemon.log());
+    }
+}
+
+#[test]
+fn a_reload_takes_other_users_and_ends_sessions() {
+    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    let tcp = plant.daemon.web();
+    let config = |users: &str| format!("{EMBEDDED}[web]\nlisten = \"127.0.0.1:0\"\n{users}{RULES}");
+    let reload = |users: &str| {
+        plant.home.write("vigie.toml", &config(users));
+        let (code, said) = plant.vigie(&["reload"]);
+        assert_eq!(code, 0, "{said}");
+        said
+    };
+    assert_eq!(status(&tcp, "GET", "/api/v1/alarms", &[]), 200);
+    let open = log_in(&tcp, "anne", PASSWORD, &[]);
+    assert!(open.status == 404 && detail(&open).contains("vigie passwd"), "{open:?}");
+    let (anne, bob) = (user("anne", "operator"), user("bob", "viewer"));
+    assert_eq!(reload(&format!("{anne}{bob}")), "the users of the page\n");
+    assert_eq!(status(&tcp, "GET", "/api/v1/alarms", &[]), 401);
+    let cookies = [cookie(&tcp, "anne"), cookie(&tcp, "bob")];
+    let are_in = || {
+        let is_in = |cookie: &String| status(&tcp, "GET", "/api/v1/alarms", &[("Cookie", cookie)]);
+        cookies.each_ref().map(is_in)
+    };
+    assert_eq!(reload(&format!("{anne}{bob}")), "nothing changed\n");
+    assert_eq!(are_in(), [200, 200]);
+    reload(&bob);
+    assert_eq!(are_in(), [401, 200]);
+    assert_eq!(log_in(&tcp, "anne", PASSWORD, &[]).status, 401);
+}
+
+#[test]
+fn a_feed_needs_a_session_and_ends_with_it() {
+    let mut plant = plant("");
+    let tcp = plant.daemon.web();
+    let Server::Tcp(address) = &tcp else { panic!("an address") };
+    let open = |headers: &[(&str, &str)]| WebSocket::open(address, "/api/v1/live", headers);
+    assert_eq!(open(&[]).err(), Some(401));
+    let pair = cookie(&tcp, "bob");
+    let bob = ("Cookie", &*pair);
+    assert_eq!(open(&[bob, ("Origin", "http://evil.example")]).err(), Some(403));
+    let own = format!("http://{address}");
+    let mut feed = open(&[bob, ("Origin", &own)]).expect("a feed");
+    feed.send("{\"hello\":1,\"epoch\":null,\"seq\":0,\"want\":{\"series\":0}}");
+    let Frame::Json(welcome) = feed.receive(SOON) else { panic!("a welcome") };
+    let who = (&welcome["user"], &welcome["role"], &welcome["open"]);
+    assert_eq!(who, (&json!("bob"), &json!("viewer"), &json!(false)));
+    assert_eq!(status(&tcp, "DELETE", SESSION, &[bob]), 204);
+    loop {
+        match feed.receive(SOON) {
+            Frame::Json(_) => {}
+            end => break assert_eq!(end, Frame::Close(1008)),
+        }
+    }
+    assert_eq!(open(&[bob]).err(), Some(401));
+}
+
+/// The status line of an answer by TLS from a server that this authority vouches for, and the server's certificate;
+/// `headers` end in a line break each.
+fn ask_by_tls(address: &str, ca: &Ca, request: &str) -> Result<(String, Vec<u8>), String> {
+    let mut connector = SslConnector::builder(SslMethod::tls()).expect("TLS");
+    connector.set_ca_file(ca.file()).expect("an authority");
+    connector.set_alpn_protos(b"\x02h2\x08http/1.1").expect("protocols");
+    let stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
+    stream.set_read_timeout(Some(SOON)).expect("set the patience");
+    let stream = connector.build().connect("localhost", stream);
+    let mut stream = stream.map_err(|error| error.to_string())?;
+    assert_eq!(stream.ssl().selected_alpn_protocol(), Some(b"http/1.1".as_slice()));
+    let certificate = stream.ssl().peer_certificate().expect("a certificate");
+    stream.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map_err(|error| error.to_string())?;
+    Ok((answer, certificate.to_der().expect("DER")))
+}
+
+#[test]
+fn the_page_speaks_tls_with_a_certificate_that_a_reload_replaces() {
+    let (home, ca) = (Home::new(), Ca::new("page"));
+    let (cert, key) = (home.path("page.crt"), home.path("page.key"));
+    ca.issue_local().write_pem(&cert, &key);
+    let tls = "tls_cert = \"page.crt\"\ntls_key = \"page.key\"";
+    let mut plant = Plant::with(home, &format!("{EMBEDDED}{}{RULES}", users(tls)));
+    let Server::Tcp(address) = plant.daemon.web() else { panic!("an address") };
+    assert!(plant.daemon.log().contains(&format!("https://{address}/")), "{}", plant.daemon.log());
+    let healthy = "GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let ask = || ask_by_tls(&address, &ca, healthy);
+    let (answer, first) = ask().expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let body = json!({"name": "anne", "password": PASSWORD}).to_string();
+    let login = format!(
+        "POST {SESSION} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (answer, _) = ask_by_tls(&address, &ca, &login).expect("an answer");
+    assert!(answer.contains("; Secure\r\n"), "{answer}");
+    // Who does not speak TLS is not answered.
+    assert!(Server::Tcp(address.clone()).get("/-/healthy").is_err());
+
+    assert_eq!(plant.vigie(&["reload"]), (0, "nothing changed\n".into()));
+    ca.issue_local().write_pem(&cert, &key);
+    assert_eq!(plant.vigie(&["reload"]), (0, "the certificate of the page\n".into()));
+    let (answer, second) = ask().expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 ") && second != first, "{answer}");
+    // One that does not fit its key changes nothing.
+    ca.issue_local().write_pem(&cert, &plant.home.path("other.key"));
+    let (code, said) = plant.vigie(&["reload"]);
+    assert!(
+        code == FAILED && said.contains("page.key is no key in PEM of that certificate"),
+        "{said}"
+    );
+    let (_, third) = ask().expect("an answer");
+    assert_eq!(third, second);
+    assert_eq!(plant.daemon.stop(), 0);
+}
+
+#[test]
+fn a_certificate_that_cant_be_used_is_said_at_the_start() {
+    let (home, ca) = (Home::new(), Ca::new("page"));
+    ca.issue_local().write_pem(&home.path("page.crt"), &home.path("page.key"));
+    home.write("page.key", "no key");
+    let tls = "tls_cert = \"page.crt\"\ntls_key = \"page.key\"";
+    let mut daemon = home.spawn(&format!("{EMBEDDED}{}", users(tls)));
+    assert_eq!(daemon.exit_code(SOON), UNAVAILABLE);
+    let log = daemon.log();
+    assert!(log.contains("can't use the page's certificate") && log.contains("page.key"), "{log}");
+}
+
+/// Runs `vigie passwd` with this on its standard input; its exit code, and both of its outputs.
+fn passwd(args: &[&str], stdin: &str) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+    command.arg("passwd").args(args).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("vigie");
+    child.stdin.take().expect("a pipe").write_all(stdin.as_bytes()).expect("write");
+    let output = child.wait_with_output().expect("an end");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (output.status.code().expect("an exit"), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn passwd_makes_the_lines_of_a_user() {
+    let (code, lines, said) = passwd(&["carl", "--role", "operator"], "correct horse\n");
+    assert_eq!((code, &*said), (0, ""), "{said}");
+    let home = Home::new();
+    let config = format!("{EMBEDDED}[web]\nlisten = \"127.0.0.1:0\"\n{lines}");
+    home.write("vigie.toml", &config);
+    let output = run_vigie(&home, &["check", "-c", "vigie.toml"]);
+    assert!(output.status.success(), "{output:?}");
+    let mut daemon = home.start(&config);
+    let tcp = daemon.web();
+    assert_eq!(log_in(&tcp, "carl", PASSWORD, &[]).status, 204);
+
+    for (args, stdin, why) in [
+        (&["carl"] as &[_], "hunter2\n", "at least 8 characters"),
+        (&["carl"], "", "at least 8 characters"),
+        (&[" carl"], "correct horse\n", "1 to 64 bytes"),
+        (&["carl", "--role", "admin"], "correct horse\n", "viewer or operator"),
+    ] {
+        let (code, lines, said) = passwd(args, stdin);
+        assert_eq!((code, &*lines), (USAGE, ""), "{said}");
+        assert!(said.contains(why) && !said.contains("hunter2"), "{said}");
+    }
+}
+
+/// Types two passwords into `vigie passwd` on a terminal; prints what the terminal shows, and exits as it does.
+const TERMINAL: &str = r"
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[1], [sys.argv[1], 'passwd', 'anne'])
+shown = b''
+def until(what):
+    global shown
+    while shown.count(b': ') < what:
+        shown += os.read(terminal, 4096)
+until(1)
+os.write(terminal, sys.argv[2].encode() + b'\n')
+until(2)
+os.write(terminal, sys.argv[3].encode() + b'\n')
+try:
+    while chunk := os.read(terminal, 4096):
+        shown += chunk
+except OSError:
+    pass
+sys.stdout.buffer.write(shown)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+";
+
+#[test]
+fn a_terminal_does_not_show_the_password() {
+    if !require(&["python3"]) {
+        return;
+    }
+    let typed = |first: &str, second: &str| {
+        let mut python = Command::new("timeout");
+        python.args(["60", "python3", "-c", TERMINAL, env!("CARGO_BIN_EXE_vigie"), first, second]);
+        let output = python.output().expect("python");
+        (output.status.code(), String::from_utf8(output.stdout).expect("text"))
+    };
+    let (code, shown) = typed(PASSWORD, PASSWORD);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("password_hash = \"$argon2id$") && !shown.contains("horse"), "{shown}");
+    let (code, shown) = typed(PASSWORD, "correct house");
+    assert_eq!(code, Some(USAGE), "{shown}");
+    assert!(shown.contains("not the same") && !shown.contains("argon2"), "{shown}");
+}
+
+#[test]
+fn a_hash_is_quoted_by_no_error() {
+    let home = Home::new();
+    let lines = user("anne", "operator");
+    for broken in [
+        lines.replace("$v=19$", "$v=x$"),
+        lines.replace("[[web.users]]", "[[web.users]]\nextra = 1"),
+        lines.replace("\"operator\"", "\"admin\""),
+        lines.replace("password_hash = \"", "password_hash = \"\n"),
+    ] {
+        home.write("vigie.toml", &format!("{EMBEDDED}[web]\nlisten = \"0.0.0.0:0\"\n{broken}"));
+        for command in ["check", "run"] {
+            let output = run_vigie(&home, &[command, "-c", "vigie.toml"]);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(USAGE), "{said}");
+            assert!(!said.contains("argon2id"), "{said}");
+        }
+    }
+}

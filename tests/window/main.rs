@@ -1,0 +1,86 @@
+//! The window as people meet it: its pure modules and types by Node, and its pages in a real browser on the real
+//! daemon. The tests themselves are JavaScript, in `tests/web`; here is the daemon that they look at.
+//!
+//! `VIGIE_SHOTS=FOLDER` keeps a picture of every page in every look.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use support::{Home, Process, require, skip};
+
+const TOOLS: [&str; 3] = ["node", "npm", "chromium"];
+
+/// Bound of the longest part: every page in every look, width and language.
+const AT_MOST: Duration = Duration::from_secs(600);
+
+const CONFIG: &str = r#"
+language = "en"
+[broker]
+listen = "127.0.0.1:0"
+[web]
+listen = "127.0.0.1:0"
+[[sensors]]
+id = "OWN_1"
+location = "Hall 1"
+interval = "1s"
+source = { type = "simulated", mean = 21.0, spread = 2.0, noise = 0.2, seed = 7 }
+[alerts.temperature]
+high = 35.0
+low = 10.0
+"#;
+
+fn web() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/web")
+}
+
+/// Whether the packages of the tests are here.
+fn are_packages_here() -> bool {
+    require(&TOOLS)
+        && (web().join("node_modules").is_dir()
+            || skip("tests/web/node_modules is missing: `make setup` fills it"))
+}
+
+/// Runs a script of `tests/web/package.json` to its end; what it printed is shown when it fails.
+fn run(script: &str, envs: &[(&str, &str)]) {
+    let home = Home::new();
+    let mut command = Command::new("npm");
+    command.args(["run", "--silent", script]).current_dir(web());
+    command.envs(envs.iter().copied());
+    let mut process = Process::start(script, &mut command, &home.path("log.txt"));
+    let status = process.exit(AT_MOST);
+    assert!(status.success(), "npm run {script}: {status}\n{}", process.log());
+}
+
+#[test]
+fn types_of_the_pages_hold() {
+    if are_packages_here() {
+        run("check", &[]);
+    }
+}
+
+#[test]
+fn pure_modules_of_the_pages() {
+    if are_packages_here() {
+        for zone in ["UTC", "Europe/Paris", "America/New_York"] {
+            run("test", &[("TZ", zone)]);
+        }
+    }
+}
+
+#[test]
+fn pages_in_a_browser() {
+    if !are_packages_here() {
+        return;
+    }
+    let home = Home::new();
+    let mut daemon = home.start(CONFIG);
+    let ready = daemon.wait_ready();
+    let address = |name: &str| ready[name].as_str().expect("an address").to_owned();
+    let url = format!("http://{}/", address("web"));
+    run("browser", &[("VIGIE_URL", &url), ("VIGIE_MQTT", &address("broker"))]);
+    assert_eq!(daemon.stop(), 0);
+}
