@@ -1,8 +1,7 @@
 //! What the program has built in beside its code: the commit it was built from, and the dashboard.
 //!
-//! The dashboard is `web/` and the chart library that the system's package manager brings. Each file is embedded as it
-//! is and in gzip, under one hash of all contents, which `src/web/assets.rs` serves them by.
-//! Never: a file that is fetched, or a library in the repository.
+//! The dashboard is `web/`. Each file is embedded as it is and in gzip, under one hash of all contents, which
+//! `src/web/assets.rs` serves them by. Never: a file that is fetched.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,12 +12,6 @@ use std::{env, fs};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-
-/// Where Debian's `libjs-dygraphs` puts its files.
-const DYGRAPHS: &str = "/usr/share/javascript/dygraphs";
-
-/// The files of the chart library that the dashboard loads, by their names there and below `lib/`.
-const LIBRARY: [&str; 2] = ["dygraph.min.js", "dygraph.min.css"];
 
 /// Stands in `index.html` for the hash.
 const PLACEHOLDER: &str = "a/HASH/";
@@ -48,11 +41,9 @@ fn commit() {
 
 fn dashboard() -> Result<(), String> {
     println!("cargo::rerun-if-changed=web");
-    println!("cargo::rerun-if-env-changed=VIGIE_DYGRAPHS");
     let mut files = Files::new();
     add_folder(Path::new("web"), "", &mut files)
         .map_err(|error| format!("can't read the dashboard's files in web/: {error}"))?;
-    add_library(&mut files)?;
     let hash = hash(&files);
     if let Some(index) = files.get_mut("index.html") {
         let text = String::from_utf8_lossy(index).replace(PLACEHOLDER, &format!("a/{hash}/"));
@@ -76,25 +67,6 @@ fn add_folder(folder: &Path, prefix: &str, files: &mut Files) -> io::Result<()> 
         } else if mime(&name).is_some() {
             files.insert(path, fs::read(entry.path())?);
         }
-    }
-    Ok(())
-}
-
-fn add_library(files: &mut Files) -> Result<(), String> {
-    let folder = env::var_os("VIGIE_DYGRAPHS").map_or_else(|| DYGRAPHS.into(), PathBuf::from);
-    for name in LIBRARY {
-        let path = folder.join(name);
-        let bytes = fs::read(&path).map_err(|error| {
-            format!(
-                "the dashboard's chart library is not there: {}: {error}; install it with \
-                 `apt-get install libjs-dygraphs`, or set VIGIE_DYGRAPHS to the folder of dygraphs 2 \
-                 that has {}",
-                path.display(),
-                LIBRARY.join(" and ")
-            )
-        })?;
-        println!("cargo::rerun-if-changed={}", path.display());
-        files.insert(format!("lib/{name}"), bytes);
     }
     Ok(())
 }

@@ -29,8 +29,8 @@ fn the_page_is_asked_for_anew_and_its_files_never_again() {
     assert_eq!((page.status, page.headers["cache-control"].as_str()), (200, "no-cache"));
     assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
     let prefix = prefix(&page);
-    let library = format!("/{prefix}lib/dygraph.min.js");
-    let file = fetch(&server, "GET", &library, &[]);
+    let module = format!("/{prefix}chart.js");
+    let file = fetch(&server, "GET", &module, &[]);
     assert_eq!((file.status, file.headers["vary"].as_str()), (200, "Accept-Encoding"));
     assert_eq!(file.headers["cache-control"], "public, max-age=31536000, immutable");
     assert_eq!(file.headers["content-type"], "text/javascript; charset=utf-8");
@@ -41,17 +41,17 @@ fn the_page_is_asked_for_anew_and_its_files_never_again() {
         assert_eq!(answer.headers["referrer-policy"], "no-referrer");
         assert_eq!(answer.headers["cross-origin-opener-policy"], "same-origin");
     }
-    let small = fetch(&server, "GET", &library, &[("Accept-Encoding", "gzip, br")]);
+    let small = fetch(&server, "GET", &module, &[("Accept-Encoding", "gzip, br")]);
     assert_eq!(small.headers["content-encoding"], "gzip");
     assert!(small.body.starts_with(&[0x1f, 0x8b]) && small.body.len() * 2 < file.body.len());
-    let head = fetch(&server, "HEAD", &library, &[]);
+    let head = fetch(&server, "HEAD", &module, &[]);
     assert_eq!((head.status, head.body.len()), (200, 0));
     assert_eq!(head.headers["content-length"], file.body.len().to_string());
     for (method, path, status) in [
         ("GET", format!("/{prefix}lib/none.js"), 404),
         ("GET", format!("/{prefix}../../Cargo.toml"), 404),
         ("GET", format!("/{prefix}%2e%2e/index.html"), 404),
-        ("GET", "/a/0000000000000000/lib/dygraph.min.js".to_owned(), 404),
+        ("GET", "/a/0000000000000000/chart.js".to_owned(), 404),
         ("GET", "/other".to_owned(), 404),
         ("POST", "/".to_owned(), 415),
     ] {
@@ -69,7 +69,7 @@ fn where_a_token_is_needed_the_page_is_shown_and_nothing_else() {
     let server = daemon.web();
     let page = fetch(&server, "GET", "/", &[]);
     assert_eq!(page.status, 200);
-    let file = fetch(&server, "GET", &format!("/{}lib/dygraph.min.css", prefix(&page)), &[]);
+    let file = fetch(&server, "GET", &format!("/{}app.js", prefix(&page)), &[]);
     assert_eq!(file.status, 200);
     for path in ["/api/v1/alarms", "/api/v1/status", "/api/", "/api/v1/a/b"] {
         assert_eq!(fetch(&server, "GET", path, &[]).status, 401, "{path}");
