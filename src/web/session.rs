@@ -119,9 +119,9 @@ mod tests {
     fn a_session_lasts_while_it_is_used_and_no_longer_than_a_week() {
         let (mut sessions, start) = (Sessions::default(), Instant::now());
         sessions.open(key(1), anne(), start);
-        let mut now = start;
-        while now + IDLE_AT_MOST - SECOND < start + LASTS_AT_MOST {
-            now += IDLE_AT_MOST - SECOND;
+        let (mut now, step) = (start, IDLE_AT_MOST.saturating_sub(SECOND));
+        while now + step < start + LASTS_AT_MOST {
+            now += step;
             assert_eq!(sessions.find(&key(1), now), Some(anne()));
         }
         assert_eq!(sessions.find(&key(1), start + LASTS_AT_MOST), None);
@@ -133,7 +133,10 @@ mod tests {
         let (mut sessions, start) = (Sessions::default(), Instant::now());
         sessions.open(key(1), anne(), start);
         sessions.open(key(2), anne(), start);
-        assert_eq!(sessions.find(&key(1), start + IDLE_AT_MOST - SECOND), Some(anne()));
+        assert_eq!(
+            sessions.find(&key(1), start + IDLE_AT_MOST.saturating_sub(SECOND)),
+            Some(anne())
+        );
         assert_eq!(sessions.find(&key(2), start + IDLE_AT_MOST), None);
         assert_eq!(sessions.find(&key(1), start + IDLE_AT_MOST), Some(anne()));
     }
