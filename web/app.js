@@ -241,7 +241,7 @@ async function login() {
   link.close();
   const [module, session] = await Promise.all([import("./views/login.js"), api.get("api/v1/session").catch(() => null)]);
   if (session?.language) keep("server-language", session.language);
-  await dress();
+  while (!(await dress())); // overtaken by the first dressing: the words are to be there
   view?.close();
   view = module.open(context);
   top = null;
