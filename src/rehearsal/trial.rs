@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::replay::{Replay, before, lead};
-use crate::config::{self, Config};
+use crate::config::{self, Config, ConfigErrors};
 use crate::domain::{AlertState, Limit, Reading};
 
 /// The longest name of a rule, in bytes.
@@ -85,6 +85,13 @@ fn quoted(text: &str) -> String {
     quoted + "\""
 }
 
+/// What is wrong, without the places: nobody has seen these lines.
+fn said(errors: &ConfigErrors) -> String {
+    let mistakes: Vec<_> =
+        errors.as_slice().iter().map(|error| error.mistake.to_string()).collect();
+    mistakes.join("; ")
+}
+
 impl Trial {
     /// Over the time from `from` until before `to`.
     ///
@@ -93,7 +100,7 @@ impl Trial {
     pub fn new(rule: &TriedRule, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Self, String> {
         // A configuration needs a broker.
         let text = format!("[broker]\n{}", rule.config());
-        let config: Config = config::parse(&text, "rule").map_err(|error| error.to_string())?;
+        let config: Config = config::parse(&text, "rule").map_err(|errors| said(&errors))?;
         // So long before: an alarm that stands at the beginning was raised before it.
         let start = before(from, lead(&config).max(Duration::from_secs(3600)));
         Ok(Self { replay: Replay::new(&config, start, to, None), from, start })

@@ -104,7 +104,7 @@ fn a_limit_is_tried_on_what_is_stored() {
     let low = ask(json!({ "kind": "low", "limit": 25, "deadband": 0, "on_delay": "0s" }));
     assert_eq!(low.json["spans"], json!([[at(0), at(1)]]));
     for (wrong, what) in [
-        (json!({ "on_delay": "soon" }), "on_delay"),
+        (json!({ "on_delay": "soon" }), "`soon` is no duration"),
         (json!({ "deadband": -1.0 }), "deadband"),
         (json!({ "from": "yesterday" }), "from"),
         (json!({ "to": "2024-08-13T00:00:00Z" }), "ends before it begins"),
