@@ -48,7 +48,7 @@ export function open({ words, api, state, format }) {
     h("h2", null, w.steps),
     step(w.watch, `mosquitto_sub -h ${host} -t '#' -v`, "", w),
     step(w.send, `mosquitto_pub -h ${host} -q 1 -t factory/sensors/temperature -m '${reading}'`, w.sendHelp, w),
-    step(w.diagnose, "vigie decode --listen 30s", w.diagnoseHelp, w),
+    step(w.diagnose, "sqlite3 sensor_data.db 'SELECT received_at, topic, reason FROM rejected_messages ORDER BY id DESC LIMIT 10'", w.diagnoseHelp, w),
     h("p", { class: "muted" }, w.own),
     topics, rejected);
   return {

@@ -223,7 +223,7 @@ const first = {
   send: "2 · Send a reading by hand",
   sendHelp: "It shows up here within a second.",
   diagnose: "3 · See what came and was not understood",
-  diagnoseHelp: "For each message: which rule takes it, or why none does.",
+  diagnoseHelp: "Topic and reason of each message that could not be used. Nothing there: its topic is none that Vigie subscribes to.",
   copy: "Copy",
   copied: "Copied",
   rejected: "Rejected so far",

@@ -225,7 +225,7 @@ const first = {
   send: "2 · Envoyer une mesure à la main",
   sendHelp: "Elle apparaît ici en moins d'une seconde.",
   diagnose: "3 · Voir ce qui est arrivé sans être compris",
-  diagnoseHelp: "Pour chaque message : la règle qui le prend, ou pourquoi aucune ne le prend.",
+  diagnoseHelp: "Sujet et motif de chaque message inutilisable. Rien ? Son sujet n’est pas de ceux auxquels Vigie s’abonne.",
   copy: "Copier",
   copied: "Copié",
   rejected: "Messages rejetés",
