@@ -127,13 +127,18 @@ fn the_system_says_what_is_wrong_and_since_when() {
     let mut system = Value::Null;
     daemon.wait_until("a problem", SOON, || {
         system = get(&home, "/api/v1/system");
-        system["problems"][0]["what"] == "not connected to Far"
+        system["problems"][0]["what"] == "not connected to Far" && !system["database"].is_null()
     });
     let time = |text: &Value| {
         chrono::DateTime::parse_from_rfc3339(text.as_str().expect("a text")).expect("a time")
     };
     assert!(time(&system["problems"][0]["since"]) >= time(&system["started_at"]));
-    assert_eq!((&system["pid"], &system["database"]), (&json!(daemon.pid()), &Value::Null));
+    let database = &system["database"];
+    assert_eq!(
+        (&system["pid"], &database["path"]),
+        (&json!(daemon.pid()), &json!(names::DATABASE))
+    );
+    assert!(database["bytes"].as_u64() > Some(0) && database["disk_free_bytes"].is_u64());
     let broker = get(&home, "/api/v1/broker");
     let seen = json!([broker["name"], broker["embedded"], broker["connected"], broker["sessions"]]);
     assert_eq!(seen, json!(["Far", false, false, null]));
