@@ -12,7 +12,9 @@ use super::trial;
 use crate::alarms::overview;
 use crate::domain::{AlarmView, AlertState};
 use crate::evaluator::LiveTable;
-use crate::store::{AlertFilter, BucketQuery, History, SharedHours, Sparklines, StoredAlert};
+use crate::store::{
+    AlertFilter, BucketQuery, History, RejectedMessages, SharedHours, Sparklines, StoredAlert,
+};
 use crate::web::{AlertsAsked, ReadingsAsked, RuleAsked, RuleTried};
 
 /// Reads for the API, on its threads, through connections that are kept.
@@ -75,6 +77,13 @@ impl HistoryReader {
         let by_index: Result<Map<_, _>, serde_json::Error> = by_index.collect();
         let series = by_index.map_err(|error| error.to_string())?;
         Ok(json!({ "t0": t0, "step": Sparklines::STEP, "series": series }))
+    }
+
+    /// The newest messages that could not be used.
+    pub fn rejected(&self, at_most: u64) -> Result<Value, String> {
+        let found: RejectedMessages =
+            self.history()?.rejected(at_most).map_err(|error| error.to_string())?;
+        serde_json::to_value(found).map_err(|error| error.to_string())
     }
 
     pub fn try_rule(&self, asked: &RuleAsked) -> Result<RuleTried, String> {

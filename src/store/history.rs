@@ -171,6 +171,31 @@ impl Sparklines {
     pub const STEP: i64 = MINUTE_MS / 1000;
 }
 
+/// The messages that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct RejectedMessages {
+    /// Messages rejected over the life of the database, those that are no longer kept among them.
+    pub total: u64,
+    /// The newest of them, newest first.
+    #[serde(rename = "rejected")]
+    pub newest: Vec<RejectedRow>,
+}
+
+/// A message that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct RejectedRow {
+    /// Time of receipt, as it is stored: with its zone or without.
+    pub at: String,
+    /// Topic of the message.
+    pub topic: String,
+    /// The first 4 KiB of the payload; what is not UTF-8 is replaced.
+    pub payload: String,
+    /// Length of the payload.
+    pub payload_bytes: u64,
+    /// Why it could not be used.
+    pub reason: String,
+}
+
 /// Which alert events; `Default` is all of them.
 #[derive(Debug, Clone, Default)]
 pub struct AlertFilter {

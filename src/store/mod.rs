@@ -29,7 +29,7 @@ pub use gauges::{StoreCounts, StoreGauges};
 pub use growth::{Growth, GrowthFigures};
 pub use history::{
     AlertFilter, BucketColumns, BucketQuery, BucketSource, BucketValues, QueryError, ReadingFilter,
-    ReadingRow, Sparklines, StoredAlert,
+    ReadingRow, RejectedMessages, Sparklines, StoredAlert,
 };
 use ledger::Backend;
 pub use ledger::{LedgerError, LedgerReader, Progress, Settings};

@@ -1,5 +1,5 @@
-//! `GET /api/v1/readings` and `GET /api/v1/sparklines`: the history of a series for a chart, and the last hour of
-//! many.
+//! `GET /api/v1/readings`, `GET /api/v1/sparklines` and `GET /api/v1/rejected`: the history of a series for a chart, the
+//! last hour of many, and the messages that could not be used.
 //!
 //! Always: as many buckets as were asked for at most, whatever the span. Never: a database read on the worker's
 //! thread.
@@ -21,6 +21,10 @@ const PX_DEFAULT: u16 = 1000;
 
 /// Sparklines of one request: the rows of a page, with room.
 const MOST_SPARKLINES: usize = 200;
+
+/// Rejected messages in one answer, unless the request has `limit`, and its bound: of some 4 KiB each.
+const REJECTED: u64 = 20;
+const MOST_REJECTED: u64 = 1000;
 
 /// Which history is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +127,29 @@ pub(super) async fn sparklines(request: HttpRequest, api: Shared) -> HttpRespons
     };
     let read = api.settings.sparklines.clone();
     match blocking(move || read(&asked)).await {
+        Ok(found) => HttpResponse::Ok().json(found),
+        Err(unavailable) => unavailable,
+    }
+}
+
+/// The query of `GET /api/v1/rejected`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RejectedQuery {
+    limit: Option<u64>,
+}
+
+pub(super) async fn rejected(request: HttpRequest, api: Shared) -> HttpResponse {
+    let limit = match query::<RejectedQuery>(&request) {
+        Ok(query) => query.limit.unwrap_or(REJECTED),
+        Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, why),
+    };
+    if !(1..=MOST_REJECTED).contains(&limit) {
+        let why = format!("`limit` is not between 1 and {MOST_REJECTED}");
+        return error(StatusCode::UNPROCESSABLE_ENTITY, why);
+    }
+    let read = api.settings.rejected.clone();
+    match blocking(move || read(limit)).await {
         Ok(found) => HttpResponse::Ok().json(found),
         Err(unavailable) => unavailable,
     }

@@ -88,6 +88,9 @@ pub type ReadReadings =
 /// Reads the last hour of the series with these indexes of the live feed, as JSON; blocks its thread.
 pub type ReadSparklines = dyn Fn(&[u32]) -> Result<serde_json::Value, String> + Send + Sync;
 
+/// Reads the newest messages that could not be used, at most so many, as JSON; blocks its thread.
+pub type ReadRejected = dyn Fn(u64) -> Result<serde_json::Value, String> + Send + Sync;
+
 /// Tries a rule on stored readings; blocks its thread, for a bounded time.
 pub type TryRule = dyn Fn(&RuleAsked) -> Result<RuleTried, String> + Send + Sync;
 
@@ -142,6 +145,8 @@ pub struct Settings {
     pub readings: Arc<ReadReadings>,
     /// Reads the last hour of many series.
     pub sparklines: Arc<ReadSparklines>,
+    /// Reads messages that could not be used.
+    pub rejected: Arc<ReadRejected>,
 }
 
 /// The API's socket that belongs to a database.

@@ -57,6 +57,7 @@ pub(super) enum Endpoint {
     Broker,
     Readings,
     Sparklines,
+    Rejected,
     TryRule,
     Change(Verb),
     Session,
@@ -72,7 +73,7 @@ const SESSION: &str = "/api/v1/session";
 /// What waits for nobody.
 const NEED_NO_SLOT: [&str; 3] = [STATUS, SYSTEM, LIVE];
 
-pub(super) const ROUTES: [(&str, Endpoint); 22] = [
+pub(super) const ROUTES: [(&str, Endpoint); 23] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
@@ -85,6 +86,7 @@ pub(super) const ROUTES: [(&str, Endpoint); 22] = [
     ("/api/v1/broker", Endpoint::Broker),
     ("/api/v1/readings", Endpoint::Readings),
     ("/api/v1/sparklines", Endpoint::Sparklines),
+    ("/api/v1/rejected", Endpoint::Rejected),
     ("/api/v1/rules/try", Endpoint::TryRule),
     ("/api/v1/alarms/{id}/ack", Endpoint::Change(Verb::Ack)),
     ("/api/v1/alarms/{id}/shelve", Endpoint::Change(Verb::Shelve)),
@@ -185,6 +187,7 @@ impl Endpoint {
             Self::Broker => web::get().to(daemon::broker),
             Self::Readings => web::get().to(history::readings),
             Self::Sparklines => web::get().to(history::sparklines),
+            Self::Rejected => web::get().to(history::rejected),
             Self::TryRule => web::post().to(trial::try_rule),
             Self::Change(verb) => web::post().to(move |request, id, payload, api| {
                 alarms::change(verb, request, id, payload, api)

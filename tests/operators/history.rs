@@ -109,3 +109,25 @@ fn a_late_reading_comes_into_its_year() {
     assert_eq!((found["source"].as_str(), largest(&found["max"])), (Some("hour"), 97.5));
     assert_eq!(plant.daemon.stop(), 0);
 }
+
+#[test]
+fn messages_that_could_not_be_used_are_listed_with_why() {
+    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    let tcp = plant.daemon.web();
+    plant.client.publish(names::READINGS, "no json", 1);
+    plant.client.publish(names::READINGS, "{\"sensor_id\":\"T_1\"}", 1);
+    let rejected = |limit: u32| tcp.get(&format!("/api/v1/rejected?limit={limit}"));
+    plant
+        .daemon
+        .wait_until("both", SOON, || rejected(5).is_ok_and(|answer| answer.json["total"] == 2));
+    let found = rejected(1).expect("an answer").json;
+    let newest = &found["rejected"][0];
+    assert_eq!(found["rejected"].as_array().expect("a list").len(), 1);
+    assert_eq!(newest["topic"], names::READINGS);
+    assert_eq!(
+        (&newest["payload"], &newest["payload_bytes"]),
+        (&"{\"sensor_id\":\"T_1\"}".into(), &19.into())
+    );
+    assert!(newest["reason"].as_str().expect("a reason").contains("temperature"), "{newest}");
+    assert_eq!(tcp.get("/api/v1/rejected?limit=0").expect("an answer").status, 422);
+}

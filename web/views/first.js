@@ -18,15 +18,15 @@ export function open({ words, api, state, format }) {
   let isClosed = false;
 
   async function ask() {
-    const [found, system] = await Promise.all([api.get("api/v1/broker").catch(() => state.broker), api.get("api/v1/system").catch(() => state.system)]);
+    const [found, refused] = await Promise.all([api.get("api/v1/broker").catch(() => state.broker), api.get("api/v1/rejected?limit=8").catch(() => null)]);
     if (isClosed) return;
     if (found) showBroker(found);
-    if (system?.rejected) showRejected(system.rejected);
+    if (refused) showRejected(refused);
     timer = setTimeout(ask, ASK_MS);
   }
 
-  /** What came and could not be used, with why. @param {{ total: number, newest: { at: string, topic: string, reason: string }[] }} found */
-  function showRejected({ total, newest }) {
+  /** What came and could not be used, with why. @param {{ total: number, rejected: { at: string, topic: string, reason: string }[] }} found */
+  function showRejected({ total, rejected: newest }) {
     rejected.hidden = false;
     fill(rejected, h("h2", null, w.rejected), h("p", null, total > 0 ? w.rejectedCount(total) : w.rejectedNone),
       newest.map(({ at, topic, reason }) => h("div", { class: "topic" }, h("code", null, topic), h("span", null, reason), h("span", { class: "muted" }, format.time(Date.parse(at))))),

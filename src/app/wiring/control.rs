@@ -72,7 +72,8 @@ pub(super) fn web_settings(
     let config = &common.config;
     let (hours, live) = (common.hours.clone(), common.live.clone());
     let history = Arc::new(HistoryReader::new(&config.storage.path, hours, live));
-    let [alarms, alerts, readings, sparklines, trials] = std::array::from_fn(|_| history.clone());
+    let [alarms, alerts, readings, sparklines, rejected, trials] =
+        std::array::from_fn(|_| history.clone());
     let clients = common.is_embedded().then(|| common.clients.clone());
     let figures = Arc::new(Figures::new(report, common.words, clients));
     web::Settings {
@@ -100,6 +101,7 @@ pub(super) fn web_settings(
         alerts: Arc::new(move |asked| alerts.alerts(asked)),
         readings: Arc::new(move |asked| readings.readings(asked)),
         sparklines: Arc::new(move |indexes| sparklines.sparklines(indexes)),
+        rejected: Arc::new(move |at_most| rejected.rejected(at_most)),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod alerts;
 mod buckets;
+mod rejected;
 
 use std::io;
 use std::path::Path;

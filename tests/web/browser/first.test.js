@@ -16,7 +16,7 @@ after(() => browser?.close());
 
 const LOOKS = /** @type {const} */ ([["light", 1280, "fr"], ["dark", 390, "en"], ["forced", 1280, "en"], ["light", 390, "fr"]]);
 const json = (/** @type {unknown} */ body, status = 200) => ({ status, contentType: "application/json", body: JSON.stringify(body) });
-const REJECTED = { total: 2, newest: [{ at: "2026-11-29T12:00:00Z", topic: "factory/sensors/temperature", reason: "no value: the field temperature is missing" }] };
+const REJECTED = { total: 2, rejected: [{ at: "2026-11-29T12:00:00Z", topic: "factory/sensors/temperature", reason: "no value: the field temperature is missing" }] };
 const BROKER = { name: "Test broker", connected: true, topics: [{ topic: "plant/7", payload: "21.5", per_s: 1, last_at: "2026-11-29T12:00:00Z" }] };
 
 /** @param {object} [more] */
@@ -46,7 +46,8 @@ async function play(page, frames, who) {
     });
   });
   await page.route("**/api/v1/broker", (route) => route.fulfill(json(BROKER)));
-  await page.route("**/api/v1/system", (route) => route.fulfill(json({ version: "1", problems: [], rejected: REJECTED })));
+  await page.route("**/api/v1/system", (route) => route.fulfill(json({ version: "1", problems: [] })));
+  await page.route("**/api/v1/rejected*", (route) => route.fulfill(json(REJECTED)));
   await page.route("**/api/v1/sparklines*", (route) => route.fulfill(json({ t0: 0, step: 60, series: {} })));
   return { send: (frame) => socket?.send(JSON.stringify(frame)) };
 }
