@@ -116,8 +116,7 @@ impl ReloaderSettings {
         after.quiet.flood = flood;
         let Config { sensors, fleet: turns, alerts, rules, maintenance: work, log, web, .. } = new;
         // Before anything that may fail: whoever is taken out of the file is let in no more.
-        let has_other_users = self.access.reload(&web);
-        config.web.users.clone_from(&web.users);
+        let page = self.reload_page(&mut config.web, &web).await;
         let maintenance = changes::maintenance(&config.maintenance, &work);
         let has_other_chattering = config.alerts.chattering != alerts.chattering;
         (config.alerts, config.rules) = (AlertsConfig { flood, ..alerts }, rules);
@@ -133,7 +132,6 @@ impl ReloaderSettings {
             .map_err(|error| format!("the fleet can't be changed: {error}"))?;
         config.fleet = turns;
         self.tell_added(&sensors, &changed.added);
-        let has_other_certificate = self.read_certificate(&config.web, &web).await?;
         let level = set_level(&mut config.log, &log);
         let sensors = changed.counts();
         Ok((self.words.reload)(&ReloadWords {
@@ -142,7 +140,7 @@ impl ReloaderSettings {
             maintenance,
             has_other_chattering,
             has_other_turns,
-            page: PageChanges { users: has_other_users, certificate: has_other_certificate },
+            page: page?,
             level,
             needs_restart: &needs_restart,
         }))
@@ -160,13 +158,22 @@ impl ReloaderSettings {
         Err(format!("the rules don't hold yet: {why}"))
     }
 
-    /// Reads the files of the certificate again, which may be others of the same names; whether it is another.
-    async fn read_certificate(&self, old: &WebConfig, new: &WebConfig) -> Result<bool, String> {
-        let (Some(_), Some(files)) = (&old.tls, new.tls.clone()) else { return Ok(false) };
+    /// Takes the accounts, and reads the files of the certificate again, which may be others of the same names.
+    async fn reload_page(
+        &self,
+        old: &mut WebConfig,
+        new: &WebConfig,
+    ) -> Result<PageChanges, String> {
+        let users = self.access.reload(new);
+        old.users.clone_from(&new.users);
+        let (Some(_), Some(files)) = (&old.tls, new.tls.clone()) else {
+            return Ok(PageChanges { users, certificate: false });
+        };
         let certificate = self.certificate.clone();
         let read = actix_rt::task::spawn_blocking(move || certificate.read(&files)).await;
         read.map_err(|panic| panic.to_string())
             .and_then(|read| read)
+            .map(|certificate| PageChanges { users, certificate })
             .map_err(|error| format!("the page keeps the certificate it has: {error}"))
     }
 

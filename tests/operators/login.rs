@@ -1,23 +1,18 @@
 //! Logins: who is let in, what he may do then, and what is said of those who are refused.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::process::{Command, Stdio};
-
-use openssl::ssl::{SslConnector, SslMethod};
 use serde_json::{Value, json};
 use vigie::web::hash_password;
 
+use crate::USAGE;
 use crate::plant::{ACTIONS, EMBEDDED, Plant, RULES};
 use crate::support::api::{Raw, Server};
 use crate::support::ws::{Frame, WebSocket};
-use crate::support::{Ca, Home, SOON, require, run_vigie};
-use crate::{FAILED, UNAVAILABLE, USAGE};
+use crate::support::{Home, SOON, run_vigie};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
-const SESSION: &str = "/api/v1/session";
+pub const SESSION: &str = "/api/v1/session";
 const ACK: &str = "/api/v1/alarms/warm%2FT_1/ack";
-const PASSWORD: &str = "correct horse";
+pub const PASSWORD: &str = "correct horse";
 
 /// Lines of a user whose password is [`PASSWORD`].
 fn user(name: &str, role: &str) -> String {
@@ -26,7 +21,7 @@ fn user(name: &str, role: &str) -> String {
 }
 
 /// Two users, on loopback.
-fn users(more: &str) -> String {
+pub fn users(more: &str) -> String {
     let web = "[web]\nlisten = \"127.0.0.1:0\"\n";
     [web, more, "\n", &user("anne", "operator"), &user("bob", "viewer")].concat()
 }
@@ -35,7 +30,7 @@ fn plant(more: &str) -> Plant {
     Plant::embedded(&users(more))
 }
 
-fn log_in(server: &Server, name: &str, password: &str, headers: &[(&str, &str)]) -> Raw {
+pub fn log_in(server: &Server, name: &str, password: &str, headers: &[(&str, &str)]) -> Raw {
     let body = json!({"name": name, "password": password}).to_string();
     server.ask_raw("POST", SESSION, &[&[JSON], headers].concat(), &body).expect("an answer")
 }
@@ -293,156 +288,6 @@ fn a_feed_needs_a_session_and_ends_with_it() {
         }
     }
     assert_eq!(open(&[bob]).err(), Some(401));
-}
-
-/// The status line of an answer by TLS from a server that this authority vouches for, and the server's certificate;
-/// `headers` end in a line break each.
-fn ask_by_tls(address: &str, ca: &Ca, request: &str) -> Result<(String, Vec<u8>), String> {
-    let mut connector = SslConnector::builder(SslMethod::tls()).expect("TLS");
-    connector.set_ca_file(ca.file()).expect("an authority");
-    connector.set_alpn_protos(b"\x02h2\x08http/1.1").expect("protocols");
-    let stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
-    stream.set_read_timeout(Some(SOON)).expect("set the patience");
-    let stream = connector.build().connect("localhost", stream);
-    let mut stream = stream.map_err(|error| error.to_string())?;
-    assert_eq!(stream.ssl().selected_alpn_protocol(), Some(b"http/1.1".as_slice()));
-    let certificate = stream.ssl().peer_certificate().expect("a certificate");
-    stream.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).map_err(|error| error.to_string())?;
-    Ok((answer, certificate.to_der().expect("DER")))
-}
-
-#[test]
-fn the_page_speaks_tls_with_a_certificate_that_a_reload_replaces() {
-    let (home, ca) = (Home::new(), Ca::new("page"));
-    let (cert, key) = (home.path("page.crt"), home.path("page.key"));
-    ca.issue_local().write_pem(&cert, &key);
-    let tls = "tls_cert = \"page.crt\"\ntls_key = \"page.key\"";
-    let mut plant = Plant::with(home, &format!("{EMBEDDED}{}{RULES}", users(tls)));
-    let Server::Tcp(address) = plant.daemon.web() else { panic!("an address") };
-    assert!(plant.daemon.log().contains(&format!("https://{address}/")), "{}", plant.daemon.log());
-    let healthy = "GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    let ask = || ask_by_tls(&address, &ca, healthy);
-    let (answer, first) = ask().expect("an answer");
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    let body = json!({"name": "anne", "password": PASSWORD}).to_string();
-    let login = format!(
-        "POST {SESSION} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let (answer, _) = ask_by_tls(&address, &ca, &login).expect("an answer");
-    assert!(answer.contains("; Secure\r\n"), "{answer}");
-    // Who does not speak TLS is not answered.
-    assert!(Server::Tcp(address.clone()).get("/-/healthy").is_err());
-
-    assert_eq!(plant.vigie(&["reload"]), (0, "nothing changed\n".into()));
-    ca.issue_local().write_pem(&cert, &key);
-    assert_eq!(plant.vigie(&["reload"]), (0, "the certificate of the page\n".into()));
-    let (answer, second) = ask().expect("an answer");
-    assert!(answer.starts_with("HTTP/1.1 200 ") && second != first, "{answer}");
-    // One that does not fit its key changes nothing.
-    ca.issue_local().write_pem(&cert, &plant.home.path("other.key"));
-    let (code, said) = plant.vigie(&["reload"]);
-    assert!(
-        code == FAILED && said.contains("page.key is no key in PEM of that certificate"),
-        "{said}"
-    );
-    let (_, third) = ask().expect("an answer");
-    assert_eq!(third, second);
-    assert_eq!(plant.daemon.stop(), 0);
-}
-
-#[test]
-fn a_certificate_that_cant_be_used_is_said_at_the_start() {
-    let (home, ca) = (Home::new(), Ca::new("page"));
-    ca.issue_local().write_pem(&home.path("page.crt"), &home.path("page.key"));
-    home.write("page.key", "no key");
-    let tls = "tls_cert = \"page.crt\"\ntls_key = \"page.key\"";
-    let mut daemon = home.spawn(&format!("{EMBEDDED}{}", users(tls)));
-    assert_eq!(daemon.exit_code(SOON), UNAVAILABLE);
-    let log = daemon.log();
-    assert!(log.contains("can't use the page's certificate") && log.contains("page.key"), "{log}");
-}
-
-/// Runs `vigie passwd` with this on its standard input; its exit code, and both of its outputs.
-fn passwd(args: &[&str], stdin: &str) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
-    command.arg("passwd").args(args).stdin(Stdio::piped());
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("vigie");
-    child.stdin.take().expect("a pipe").write_all(stdin.as_bytes()).expect("write");
-    let output = child.wait_with_output().expect("an end");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    (output.status.code().expect("an exit"), text(output.stdout), text(output.stderr))
-}
-
-#[test]
-fn passwd_makes_the_lines_of_a_user() {
-    let (code, lines, said) = passwd(&["carl", "--role", "operator"], "correct horse\n");
-    assert_eq!((code, &*said), (0, ""), "{said}");
-    let home = Home::new();
-    let config = format!("{EMBEDDED}[web]\nlisten = \"127.0.0.1:0\"\n{lines}");
-    home.write("vigie.toml", &config);
-    let output = run_vigie(&home, &["check", "-c", "vigie.toml"]);
-    assert!(output.status.success(), "{output:?}");
-    let mut daemon = home.start(&config);
-    let tcp = daemon.web();
-    assert_eq!(log_in(&tcp, "carl", PASSWORD, &[]).status, 204);
-
-    for (args, stdin, why) in [
-        (&["carl"] as &[_], "hunter2\n", "at least 8 characters"),
-        (&["carl"], "", "at least 8 characters"),
-        (&[" carl"], "correct horse\n", "1 to 64 bytes"),
-        (&["carl", "--role", "admin"], "correct horse\n", "viewer or operator"),
-    ] {
-        let (code, lines, said) = passwd(args, stdin);
-        assert_eq!((code, &*lines), (USAGE, ""), "{said}");
-        assert!(said.contains(why) && !said.contains("hunter2"), "{said}");
-    }
-}
-
-/// Types two passwords into `vigie passwd` on a terminal; prints what the terminal shows, and exits as it does.
-const TERMINAL: &str = r"
-import os, pty, sys
-child, terminal = pty.fork()
-if child == 0:
-    os.execv(sys.argv[1], [sys.argv[1], 'passwd', 'anne'])
-shown = b''
-def until(what):
-    global shown
-    while shown.count(b': ') < what:
-        shown += os.read(terminal, 4096)
-until(1)
-os.write(terminal, sys.argv[2].encode() + b'\n')
-until(2)
-os.write(terminal, sys.argv[3].encode() + b'\n')
-try:
-    while chunk := os.read(terminal, 4096):
-        shown += chunk
-except OSError:
-    pass
-sys.stdout.buffer.write(shown)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-";
-
-#[test]
-fn a_terminal_does_not_show_the_password() {
-    if !require(&["python3"]) {
-        return;
-    }
-    let typed = |first: &str, second: &str| {
-        let mut python = Command::new("timeout");
-        python.args(["60", "python3", "-c", TERMINAL, env!("CARGO_BIN_EXE_vigie"), first, second]);
-        let output = python.output().expect("python");
-        (output.status.code(), String::from_utf8(output.stdout).expect("text"))
-    };
-    let (code, shown) = typed(PASSWORD, PASSWORD);
-    assert_eq!(code, Some(0), "{shown}");
-    assert!(shown.contains("password_hash = \"$argon2id$") && !shown.contains("horse"), "{shown}");
-    let (code, shown) = typed(PASSWORD, "correct house");
-    assert_eq!(code, Some(USAGE), "{shown}");
-    assert!(shown.contains("not the same") && !shown.contains("argon2"), "{shown}");
 }
 
 #[test]

@@ -17,9 +17,11 @@ mod live;
 mod login;
 mod metrics;
 mod mqtt;
+mod passwd;
 mod plant;
 mod reload;
 mod status;
+mod tls;
 
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;

@@ -55,30 +55,14 @@ fn run(command: &mut Command, stdin: &str) -> Output {
     child.wait_with_output().expect("an end")
 }
 
-#[test]
-fn what_happens_is_counted() {
-    let home = Home::new();
-    let web = format!("{WEB}metrics_sensors = 2\n");
-    let mut plant = Plant::with(home, &format!("{EMBEDDED}{web}{RULES}"));
-    let tcp = plant.daemon.web();
-    plant.read("T_1", 30.0);
-    plant.read("T \"2\"\\", 20.0);
-    plant.read("T_3", 15.0);
-    plant.client.publish(names::READINGS, "no reading", 1);
-    let shown = |name: &str| samples(&scrape(&tcp)).get(name).copied();
-    plant.daemon.wait_until("the rejected message", SOON, || {
-        shown("vigie_messages_rejected_total") == Some(1.0)
-    });
-    let (code, said) = plant.vigie(&["ack", "warm/T_1", "--by", "anne"]);
-    assert_eq!(code, 0, "{said}");
-    let text = scrape(&tcp);
-    let samples = samples(&text);
+/// Samples once three sensors were heard, one of them in an alarm that was acknowledged.
+fn expected() -> Vec<(String, f64)> {
     let of_sensor = |name: &str, sensor: &str| {
         format!(
             "{name}{{sensor=\"{sensor}\",quantity=\"temperature\",location=\"Atelier\",unit=\"celsius\"}}"
         )
     };
-    for (name, value) in [
+    [
         ("vigie_mqtt_connected{broker=\"Vigie (embedded broker)\"}", 1.0),
         ("vigie_mqtt_reconnects_total{broker=\"Vigie (embedded broker)\"}", 0.0),
         ("vigie_messages_received_total{ingress=\"embedded\"}", 4.0),
@@ -99,13 +83,41 @@ fn what_happens_is_counted() {
         (&of_sensor("vigie_sensor_value", "T_1"), 30.0),
         (&of_sensor("vigie_sensor_alarm_priority", "T_1"), 2.0),
         (&of_sensor("vigie_sensor_value", "T \\\"2\\\"\\\\"), 20.0),
-    ] {
-        assert_eq!(samples.get(name), Some(&value), "{name}\n{text}");
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}
+
+#[test]
+fn what_happens_is_counted() {
+    let home = Home::new();
+    let web = format!("{WEB}metrics_sensors = 2\n");
+    let mut plant = Plant::with(home, &format!("{EMBEDDED}{web}{RULES}"));
+    let tcp = plant.daemon.web();
+    plant.read("T_1", 30.0);
+    plant.read("T \"2\"\\", 20.0);
+    plant.read("T_3", 15.0);
+    plant.client.publish(names::READINGS, "no reading", 1);
+    let shown = |name: &str| samples(&scrape(&tcp)).get(name).copied();
+    plant.daemon.wait_until("the rejected message", SOON, || {
+        shown("vigie_messages_rejected_total") == Some(1.0)
+    });
+    let (code, said) = plant.vigie(&["ack", "warm/T_1", "--by", "anne"]);
+    assert_eq!(code, 0, "{said}");
+    let text = scrape(&tcp);
+    let samples = samples(&text);
+    for (name, value) in expected() {
+        assert_eq!(samples.get(&name), Some(&value), "{name}\n{text}");
     }
     assert!(samples["vigie_store_commits_total"] >= 1.0, "{text}");
     assert!(samples["vigie_store_commit_seconds_total"] > 0.0, "{text}");
     assert!(!text.contains("T_3"), "{text}");
+}
 
+#[test]
+fn who_accepts_open_metrics_gets_it() {
+    let mut plant = Plant::embedded(WEB);
+    let tcp = plant.daemon.web();
     let open = scrape_as(&tcp, "application/openmetrics-text;version=1.0.0,text/plain;q=0.5");
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     assert_eq!(open.headers["content-type"], kind);

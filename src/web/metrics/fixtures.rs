@@ -14,8 +14,7 @@ pub fn time() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::milliseconds(1_500)
 }
 
-pub fn report() -> SystemReport {
-    let queue = Queue { depth: 1, capacity: 2 };
+fn tree() -> HealthReport {
     let child = |name: &str, incarnation| ChildHealth {
         name: name.into(),
         state: ChildState::Up,
@@ -34,6 +33,14 @@ pub fn report() -> SystemReport {
         troubled: Vec::new(),
         troubled_not_named: 0,
     };
+    HealthReport {
+        children: vec![child("storage", 1), child("notify on-call", 3)],
+        groups: vec![group],
+    }
+}
+
+pub fn report() -> SystemReport {
+    let queue = Queue { depth: 1, capacity: 2 };
     let status = StatusReport {
         version: "1".into(),
         pid: 1,
@@ -50,10 +57,7 @@ pub fn report() -> SystemReport {
             last_success: None,
             last_error: None,
         }],
-        tree: Some(HealthReport {
-            children: vec![child("storage", 1), child("notify on-call", 3)],
-            groups: vec![group],
-        }),
+        tree: Some(tree()),
         queues: Queues { measured: queue, store: queue },
     };
     SystemReport {
