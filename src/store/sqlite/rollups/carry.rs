@@ -1,6 +1,8 @@
 //! Part of a commit: gives each reading its carrier.
 
-use r2d2_sqlite::rusqlite::{self, Connection, OptionalExtension, params};
+use std::sync::LazyLock;
+
+use r2d2_sqlite::rusqlite::{self, Connection, OptionalExtension, ToSql};
 
 use super::{Memory, Rollups};
 use crate::domain::{Quantity, Reading, SensorId, time};
@@ -40,17 +42,47 @@ impl Carried {
                 .prepare_cached("INSERT OR IGNORE INTO hours_ahead (hour) VALUES (?1)")?
                 .execute([hour])?;
         }
-        for (series, t, bucket) in self.late.iter() {
-            let count = i64::try_from(bucket.count()).unwrap_or(i64::MAX);
-            connection
-                .prepare_cached(
-                    "INSERT INTO late_buckets (series, t, min, max, sum, n)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )?
-                .execute(params![series.0, t, bucket.min(), bucket.max(), bucket.sum(), count])?;
+        let late: Vec<_> = self.late.iter().collect();
+        if late.is_empty() {
+            return Ok(()); // by far the most
         }
-        Ok(())
+        let (many, few) = late.as_chunks::<TOGETHER>();
+        insert_late(connection, &INSERTS[0], many.iter().map(<[_; TOGETHER]>::as_slice))?;
+        insert_late(connection, &INSERTS[1], few.chunks(1))
     }
+}
+
+/// Late buckets of one statement: where a backlog is hours old, each of its readings may have one.
+const TOGETHER: usize = 32;
+
+/// For that many, and for one.
+static INSERTS: LazyLock<[String; 2]> = LazyLock::new(|| {
+    [TOGETHER, 1].map(|number| {
+        let rows = vec!["(?, ?, ?, ?, ?, ?)"; number].join(", ");
+        format!("INSERT INTO late_buckets (series, t, min, max, sum, n) VALUES {rows}")
+    })
+});
+
+fn insert_late<'c, 'b: 'c>(
+    connection: &Connection,
+    sql: &str,
+    chunks: impl Iterator<Item = &'c [(SeriesId, i64, &'b Bucket)]>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(sql)?;
+    for chunk in chunks {
+        let mut bound = 0;
+        for (series, t, bucket) in chunk {
+            let count = i64::try_from(bucket.count()).unwrap_or(i64::MAX);
+            let (min, max, sum) = (bucket.min(), bucket.max(), bucket.sum());
+            let columns: [&dyn ToSql; 6] = [&series.0, t, &min, &max, &sum, &count];
+            for column in columns {
+                bound += 1;
+                statement.raw_bind_parameter(bound, column)?;
+            }
+        }
+        statement.raw_execute()?;
+    }
+    Ok(())
 }
 
 impl Rollups {
