@@ -58,10 +58,9 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    /// The `do_send`s below can only be lost when the supervisor is gone, and then nobody cares.
-    /// They don't overfill its mailbox: a child has one incarnation, and that two reports.
     pub(super) fn up(&self) {
         let Self { seat, incarnation, .. } = *self;
+        // Lost only if the supervisor is gone. An incarnation reports twice at most, so they can't pile up.
         self.supervisor.do_send(Up { seat, incarnation });
     }
 
@@ -72,6 +71,7 @@ impl Reporter {
     fn report(&mut self, exit: Exit) {
         let Self { seat, incarnation, .. } = *self;
         if std::mem::take(&mut self.open) {
+            // Lost only if the supervisor is gone, and with it whoever would restart the child.
             self.supervisor.do_send(Exited { seat, incarnation, exit });
         }
     }
