@@ -113,8 +113,6 @@ fn mime(name: &str) -> Option<&'static str> {
         "css" => "text/css; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
         "svg" => "image/svg+xml",
-        "png" => "image/png",
-        "json" => "application/json",
         _ => return None,
     })
 }

@@ -113,15 +113,9 @@ mod edited {
         if !path.components().all(|part| matches!(part, Component::Normal(_))) {
             return None;
         }
-        let mime = match path.extension()?.to_str()? {
-            "html" => "text/html; charset=utf-8",
-            "css" => "text/css; charset=utf-8",
-            "js" => "text/javascript; charset=utf-8",
-            "svg" => "image/svg+xml",
-            "png" => "image/png",
-            "json" => "application/json",
-            _ => return None,
-        };
+        // A media type that nothing embedded has needs a build first.
+        let is_like = |asset: &&super::Asset| Path::new(asset.path).extension() == path.extension();
+        let mime = super::FILES.iter().find(is_like)?.mime;
         let bytes = std::fs::read(folder.join(path)).ok()?;
         if path != Path::new(super::PAGE) {
             return Some((mime, bytes));
