@@ -14,8 +14,8 @@ use support::{Home, Process, require, skip};
 
 const TOOLS: [&str; 3] = ["node", "npm", "chromium"];
 
-/// Bound of the longest part: every page in every look, width and language.
-const AT_MOST: Duration = Duration::from_secs(600);
+/// Bound of the longest part, every page in every look, width and language, on a machine that is busy with more.
+const AT_MOST: Duration = Duration::from_secs(1200);
 
 const CONFIG: &str = r#"
 language = "en"

@@ -52,6 +52,16 @@ export async function openPage(browser, hash, { language = "en", look = "light",
   return seen;
 }
 
+/**
+ * The quickest of three tries at most, in ms: what else the machine does is no property of the page.
+ * @param {number} limit No more tries once one was below it. @param {(try_: number) => Promise<number>} measure
+ */
+export async function quickest(limit, measure) {
+  let best = Infinity;
+  for (let k = 0; k < 3 && best >= limit; k += 1) best = Math.min(best, await measure(k));
+  return best;
+}
+
 /** What axe-core finds wrong, one line each. @param {import("playwright-core").Page} page */
 export async function axe(page) {
   await page.evaluate(AXE);
