@@ -7,6 +7,7 @@ mod backlog;
 mod before;
 mod differential;
 mod echo;
+mod history;
 mod installations;
 mod locked;
 mod outage;

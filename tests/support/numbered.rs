@@ -20,11 +20,17 @@ const COME_BACK: Duration = Duration::from_millis(50);
 /// A microsecond in which the first reading was taken; each has its own.
 const FIRST_MICROS: i64 = 1_780_000_000_000_000;
 
+/// Sensors of a connection.
+const SENSORS: usize = 4;
+
 /// Microseconds from one reading to the next.
 const APART_MICROS: i64 = 1_009;
 
+/// The time of a number.
+pub type Micros = Arc<dyn Fn(usize) -> i64 + Send + Sync>;
+
 /// What is to be published.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Plan {
     pub port: u16,
     /// Readings 0, 1, 2, …
@@ -37,6 +43,10 @@ pub struct Plan {
     pub qos: u8,
     /// How much longer each payload is to be.
     pub padding_bytes: usize,
+    /// Sensors of a connection, which take turns.
+    pub sensors: usize,
+    /// When a number was measured, in microseconds since 1970; each has its own.
+    pub micros: Micros,
     /// No use in trying for longer.
     pub at_most: Duration,
 }
@@ -51,6 +61,8 @@ impl Plan {
             window: 100,
             qos: 1,
             padding_bytes: 0,
+            sensors: SENSORS,
+            micros: Arc::new(micros),
             at_most: Duration::from_secs(600),
         }
     }
@@ -154,17 +166,31 @@ impl Publishers {
 /// The sensor that measures a number: always one of its connection's, so that its readings stay
 /// in order.
 pub fn sensor(number: usize, connection: usize) -> String {
-    format!("S_{:02}", connection * 4 + number % 4)
+    sensor_of(SENSORS, number, connection)
+}
+
+fn sensor_of(sensors: usize, number: usize, connection: usize) -> String {
+    format!("S_{:02}", connection * sensors + number % sensors)
 }
 
 pub fn timestamp(number: usize) -> String {
-    let micros = FIRST_MICROS + APART_MICROS * i64::try_from(number).expect("a number of readings");
+    text(micros(number))
+}
+
+fn micros(number: usize) -> i64 {
+    FIRST_MICROS + APART_MICROS * i64::try_from(number).expect("a number of readings")
+}
+
+fn text(micros: i64) -> String {
     let time = chrono::DateTime::from_timestamp_micros(micros).expect("a time");
     time.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string()
 }
 
 pub fn payload(number: usize, connection: usize, padding_bytes: usize) -> String {
-    let (sensor, timestamp) = (sensor(number, connection), timestamp(number));
+    format_payload(number, &sensor(number, connection), &timestamp(number), padding_bytes)
+}
+
+fn format_payload(number: usize, sensor: &str, timestamp: &str, padding_bytes: usize) -> String {
     let mut json = format!(
         "{{\"sensor_id\":\"{sensor}\",\"temperature\":{number},\"timestamp\":\"{timestamp}\",\
          \"unit\":\"celsius\",\"location\":\"L\""
@@ -262,7 +288,9 @@ impl Connection {
 
     fn publication(&self, number: usize, id: u16, again: bool) -> Vec<u8> {
         let plan = &self.shared.plan;
-        let payload = payload(number, self.index, plan.padding_bytes);
+        let sensor = sensor_of(plan.sensors, number, self.index);
+        let timestamp = text((plan.micros)(number));
+        let payload = format_payload(number, &sensor, &timestamp, plan.padding_bytes);
         wire::publish(names::READINGS, payload.as_bytes(), plan.qos, id, again)
     }
 
