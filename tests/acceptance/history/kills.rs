@@ -70,7 +70,9 @@ fn stored(home: &Home) -> Buckets {
     let db = open(home);
     let mut buckets = Buckets::new();
     for (tier, (table, _)) in TIERS.iter().enumerate() {
-        let sql = format!("SELECT sensor_id, t, min, max, sum, n FROM {table} JOIN series ON id = series");
+        let sql = format!(
+            "SELECT sensor_id, t, min, max, sum, n FROM {table} JOIN series ON id = series"
+        );
         let mut query = db.prepare(&sql).expect("a tier");
         let mut rows = query.query([]).expect("rows");
         while let Some(row) = rows.next().expect("a row") {

@@ -12,11 +12,11 @@ use crate::support::{Home, SOON, free_port, names, time};
 
 /// A month in ten minutes.
 const SPEED: u32 = 4320;
-const RATE: u32 = 800;
+const RATE: u32 = 2000;
 const SENSORS: usize = 50;
-const READINGS: usize = 480_000;
-/// Less than half of what would be there without a bound.
-const MAX_SIZE_MB: u64 = 24;
+const READINGS: usize = 1_200_000;
+/// The smallest that `check` takes: half of what half a month would have without a bound.
+const MAX_SIZE_MB: u64 = 64;
 
 const HALF: Duration = Duration::from_secs(600);
 
@@ -34,7 +34,8 @@ fn the_file_stops_growing_under_its_largest_size() {
     let (mut home, port) = (Home::new(), free_port());
     let config = format!(
         "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:{port}\"\n\
-         [storage.retention]\nmax_size = \"{MAX_SIZE_MB}MB\"\n"
+         [storage.retention]\nraw = \"forever\"\nminute = \"forever\"\nquarter = \"forever\"\n\
+         hour = \"forever\"\nmax_size = \"{MAX_SIZE_MB}MB\"\n"
     );
     let mut daemon = clock.run(&mut home, &config);
     daemon.wait_line(names::CONNECTED, SOON);
@@ -59,8 +60,13 @@ fn the_file_stops_growing_under_its_largest_size() {
     let since_begin_ms = home.db().number(first) - base / 1000;
     let rows = home.db().count();
     assert_eq!(daemon.stop(), 0);
-    eprintln!("after half a month {middle:.1} MiB, after a month {end:.1} MiB; {rows} raw rows left of {READINGS}");
-    assert!(since_begin_ms < 3_600_000, "buckets of an hour begin {since_begin_ms} ms after the first reading");
+    eprintln!(
+        "after half a month {middle:.1} MiB, after a month {end:.1} MiB; {rows} raw rows left of {READINGS}"
+    );
+    assert!(
+        since_begin_ms < 3_600_000,
+        "buckets of an hour begin {since_begin_ms} ms after the first reading"
+    );
     assert!(end < middle * 1.05, "it grew from {middle:.1} to {end:.1} MiB");
     let most = MAX_SIZE_MB as f64 * 1.1;
     assert!(end < most, "{end:.1} MiB, and {MAX_SIZE_MB} MB are asked for");
