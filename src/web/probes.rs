@@ -10,7 +10,7 @@ use super::Settings;
 use super::answers::error;
 use super::metrics::{Format, ScrapeFigures, WebCounts, exposition};
 use super::report::StatusReport;
-use super::routes::{Shared, read_only, wrong_method};
+use super::routes::{Shared, not_read, read_only};
 use crate::supervisor::{ChildHealth, ChildState};
 
 /// Adds the paths.
@@ -22,7 +22,7 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     ];
     for (path, route) in paths {
         let resource = web::resource(path).route(read_only(route));
-        config.service(resource.default_service(wrong_method("this path is only read".into())));
+        config.service(resource.default_service(not_read("this path is only read")));
     }
 }
 

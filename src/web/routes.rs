@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::guard::{Any, Get, Head};
-use actix_web::http::header::{self, HeaderName};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, Route, web};
@@ -78,7 +78,6 @@ pub(super) const ROUTES: [(&str, Endpoint); 23] = [
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
     ("/api/v1/alarms", Endpoint::Alarms),
-    ("/api/v1/alarms/{id}", Endpoint::Alarm),
     ("/api/v1/alerts", Endpoint::Alerts),
     (LIVE, Endpoint::Live),
     ("/api/v1/sensors", Endpoint::Sensors),
@@ -94,6 +93,8 @@ pub(super) const ROUTES: [(&str, Endpoint); 23] = [
     ("/api/v1/alarms/{id}/out-of-service", Endpoint::Change(Verb::OutOfService)),
     ("/api/v1/alarms/{id}/return-to-service", Endpoint::Change(Verb::ReturnToService)),
     ("/api/v1/alarms/{id}/reset", Endpoint::Change(Verb::Reset)),
+    // After the paths that begin like it, since an id may have slashes.
+    ("/api/v1/alarms/{id}", Endpoint::Alarm),
     (SESSION, Endpoint::Session),
     (SESSION, Endpoint::LogIn),
     (SESSION, Endpoint::LogOut),
@@ -120,17 +121,19 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     for of_path in ROUTES.chunk_by(|(path, _), (next, _)| path == next) {
         let methods: Vec<_> =
             of_path.iter().map(|(_, endpoint)| endpoint.method().to_uppercase()).collect();
-        let only = format!("this path answers {} only", methods.join(", "));
-        let resource = web::resource(of_path[0].0);
+        let methods = methods.join(", ");
+        let only = format!("this path answers {methods} only");
+        // Reverse proxies decode the %2F of an alarm's id.
+        let resource = web::resource(of_path[0].0.replace("{id}", "{id:.+}"));
         let resource =
             of_path.iter().fold(resource, |it, (_, endpoint)| it.route(endpoint.route()));
-        config.service(resource.default_service(wrong_method(only)));
+        config.service(resource.default_service(wrong_method(only, methods)));
     }
     probes::configure(config);
     let page = web::resource("/").route(read_only(web::to(page)));
-    config.service(page.default_service(wrong_method("the page is only read".to_owned())));
+    config.service(page.default_service(not_read("the page is only read")));
     let file = web::resource("/a/{hash}/{path:.*}").route(read_only(web::to(file)));
-    config.service(file.default_service(wrong_method("files are only read".to_owned())));
+    config.service(file.default_service(not_read("files are only read")));
     config.default_service(web::to(nothing_here));
 }
 
@@ -138,9 +141,17 @@ pub(super) fn read_only(route: Route) -> Route {
     route.guard(Any(Get()).or(Head()))
 }
 
-pub(super) fn wrong_method(why: String) -> Route {
+/// Refuses other methods than those a [`read_only`] route has.
+pub(super) fn not_read(why: &'static str) -> Route {
+    wrong_method(why.to_owned(), "GET, HEAD".to_owned())
+}
+
+fn wrong_method(why: String, allowed: String) -> Route {
     web::to(move || {
-        let refused = error(StatusCode::METHOD_NOT_ALLOWED, &why);
+        let mut refused = error(StatusCode::METHOD_NOT_ALLOWED, &why);
+        if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+            refused.headers_mut().insert(header::ALLOW, allowed);
+        }
         async move { refused }
     })
 }

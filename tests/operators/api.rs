@@ -50,6 +50,15 @@ fn the_api_answers_on_its_socket_and_by_tcp() {
         assert_eq!(refused.status, status, "{path}: {refused:?}");
         assert!(refused.json["detail"].is_string(), "{path}: {refused:?}");
     }
+    for (method, path, allowed) in [
+        ("GET", "/api/v1/alarms/warm%2FT_1/ack", "POST"),
+        ("PUT", "/api/v1/session", "GET, POST, DELETE"),
+        ("PUT", "/metrics", "GET, HEAD"),
+    ] {
+        let refused = tcp.ask_raw(method, path, &[], "").expect("an answer");
+        let said = refused.headers.get("allow").map(String::as_str);
+        assert_eq!((refused.status, said), (405, Some(allowed)), "{method} {path}");
+    }
     for (path, body, status) in [
         ("warm%2FT_1/reset", json!({"by": "anne"}), 409),
         ("cold%2FT_1/ack", json!({"by": "anne"}), 409),
