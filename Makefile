@@ -3,8 +3,8 @@
 # The one list of system packages. The first line builds and runs Vigie, the second tests it. A Node from elsewhere
 # is taken as it is, since Debian's npm would conflict with it.
 BUILD_PACKAGES := build-essential cmake pkg-config libssl-dev
-TEST_PACKAGES  := mosquitto mosquitto-clients prometheus python3 python3-paho-mqtt default-jdk-headless maven chromium \
-                  $(if $(shell command -v node),,nodejs npm)
+TEST_PACKAGES  := mosquitto mosquitto-clients nginx-light prometheus python3 python3-paho-mqtt \
+                  default-jdk-headless maven chromium $(if $(shell command -v node),,nodejs npm)
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E)
 CONFIG ?= config/factory.toml

@@ -9,9 +9,9 @@ use crate::support::api::{Raw, Server};
 use crate::support::ws::{Frame, WebSocket};
 use crate::support::{Home, SOON, run_vigie};
 
-const JSON: (&str, &str) = ("Content-Type", "application/json");
+pub const JSON: (&str, &str) = ("Content-Type", "application/json");
 pub const SESSION: &str = "/api/v1/session";
-const ACK: &str = "/api/v1/alarms/warm%2FT_1/ack";
+pub const ACK: &str = "/api/v1/alarms/warm%2FT_1/ack";
 pub const PASSWORD: &str = "correct horse";
 
 /// Lines of a user whose password is [`PASSWORD`].
@@ -36,13 +36,13 @@ pub fn log_in(server: &Server, name: &str, password: &str, headers: &[(&str, &st
 }
 
 /// The cookie of a new session.
-fn cookie(server: &Server, name: &str) -> String {
+pub fn cookie(server: &Server, name: &str) -> String {
     let answer = log_in(server, name, PASSWORD, &[]);
     assert_eq!(answer.status, 204, "{answer:?}");
     answer.headers["set-cookie"].split(';').next().expect("a pair").to_owned()
 }
 
-fn status(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) -> u16 {
+pub fn status(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) -> u16 {
     let body = if method == "POST" { "{\"by\":\"mallory\"}" } else { "" };
     server.ask_raw(method, path, headers, body).expect("an answer").status
 }

@@ -19,6 +19,7 @@ mod metrics;
 mod mqtt;
 mod passwd;
 mod plant;
+mod proxy;
 mod reload;
 mod status;
 mod tls;

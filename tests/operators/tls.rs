@@ -14,7 +14,7 @@ use crate::{FAILED, UNAVAILABLE};
 
 /// The status line of an answer by TLS from a server that this authority vouches for, and the server's certificate;
 /// `headers` end in a line break each.
-fn ask_by_tls(address: &str, ca: &Ca, request: &str) -> Result<(String, Vec<u8>), String> {
+pub fn ask_by_tls(address: &str, ca: &Ca, request: &str) -> Result<(String, Vec<u8>), String> {
     let mut connector = SslConnector::builder(SslMethod::tls()).expect("TLS");
     connector.set_ca_file(ca.file()).expect("an authority");
     connector.set_alpn_protos(b"\x02h2\x08http/1.1").expect("protocols");

@@ -17,6 +17,7 @@ pub mod machine;
 mod mosquitto;
 mod mqtt;
 pub mod names;
+mod nginx;
 pub mod numbered;
 pub mod process;
 pub mod readings;
@@ -35,6 +36,7 @@ pub use hivemq::HiveMq;
 pub use http::HttpServer;
 pub use mosquitto::Mosquitto;
 pub use mqtt::{Access, Client, Received};
+pub use nginx::Nginx;
 pub use process::Process;
 pub use smtp::MailServer;
 

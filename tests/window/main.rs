@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use support::{Home, Process, require, skip};
+use support::{Home, Nginx, Process, require, skip};
 
 const TOOLS: [&str; 3] = ["node", "npm", "chromium"];
 
@@ -80,7 +80,19 @@ fn pages_in_a_browser() {
     let mut daemon = home.start(CONFIG);
     let ready = daemon.wait_ready();
     let address = |name: &str| ready[name].as_str().expect("an address").to_owned();
-    let url = format!("http://{}/", address("web"));
-    run("browser", &[("VIGIE_URL", &url), ("VIGIE_MQTT", &address("broker"))]);
+    let web = address("web");
+    let url = format!("http://{web}/");
+    let nginx = require(&["nginx"]).then(|| [Nginx::before(&web), Nginx::without_upgrade(&web)]);
+    let proxied = |which: usize| {
+        let url = |nginx: &[Nginx; 2]| format!("http://{}{}/", nginx[which].address(), Nginx::PATH);
+        nginx.as_ref().map(url).unwrap_or_default()
+    };
+    let envs = [
+        ("VIGIE_URL", &*url),
+        ("VIGIE_MQTT", &address("broker")),
+        ("VIGIE_PROXY", &proxied(0)),
+        ("VIGIE_PROXY_POLLED", &proxied(1)),
+    ];
+    run("browser", &envs);
     assert_eq!(daemon.stop(), 0);
 }
