@@ -3,7 +3,7 @@
 # The one list of system packages. The first line builds and runs Vigie, the second tests it. A Node from elsewhere
 # is taken as it is, since Debian's npm would conflict with it.
 BUILD_PACKAGES := build-essential cmake pkg-config libssl-dev
-TEST_PACKAGES  := mosquitto mosquitto-clients nginx-light prometheus python3 python3-paho-mqtt \
+TEST_PACKAGES  := mosquitto mosquitto-clients nginx-light prometheus python3 python3-paho-mqtt python3-venv \
                   default-jdk-headless maven chromium $(if $(shell command -v node),,nodejs npm)
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E)
@@ -47,10 +47,15 @@ deny: ## licences, sources and versions of all libraries (the first time it buil
 
 # What takes longer than `make test` (under a quarter of an hour), before a version is called done.
 # Figures (`make bench`) stand apart: they want a machine of their own.
-accept: setup deny chaos ## what `make test` has no time for: licences, chaos and acceptance in full (an hour)
+accept: setup deny chaos $(TOOLS)/schemathesis/bin/schemathesis ## what `make test` has no time for: licences, chaos and acceptance in full (an hour)
 	@if [ -d tests/acceptance ]; then \
-	  VIGIE_ACCEPT=full,outage,echo,locked,windows,replay,backlog,words cargo test --locked --test acceptance -- --test-threads=1 --nocapture; \
+	  VIGIE_ACCEPT=full,outage,echo,locked,windows,replay,backlog,words,fuzz cargo test --locked --test acceptance -- --test-threads=1 --nocapture; \
 	fi
+
+# Makes up requests from the API's description.
+$(TOOLS)/schemathesis/bin/schemathesis:
+	python3 -m venv $(TOOLS)/schemathesis
+	$(TOOLS)/schemathesis/bin/pip install --quiet schemathesis==4.32.5
 
 chaos: setup ## kills, outages, full disks and panics by the dozen: no reading lost, none doubled (forty minutes)
 	VIGIE_CHAOS=full cargo test --locked --test chaos -- --test-threads=1 --nocapture

@@ -8,6 +8,7 @@ mod before;
 mod differential;
 mod echo;
 mod history;
+mod fuzz;
 mod installations;
 mod locked;
 mod outage;
