@@ -47,9 +47,9 @@ deny: ## licences, sources and versions of all libraries (the first time it buil
 
 # What takes longer than `make test` (under a quarter of an hour), before a version is called done.
 # Figures (`make bench`) stand apart: they want a machine of their own.
-accept: setup deny chaos $(TOOLS)/schemathesis/bin/schemathesis ## what `make test` has no time for: licences, chaos and acceptance in full (an hour)
+accept: setup deny chaos $(TOOLS)/schemathesis/bin/schemathesis ## what `make test` has no time for: licences, chaos and acceptance in full (two hours)
 	@if [ -d tests/acceptance ]; then \
-	  VIGIE_ACCEPT=full,outage,echo,locked,windows,replay,backlog,words,fuzz cargo test --locked --test acceptance -- --test-threads=1 --nocapture; \
+	  VIGIE_ACCEPT=full,outage,echo,locked,windows,replay,backlog,words,fuzz,page cargo test --locked --test acceptance -- --test-threads=1 --nocapture; \
 	fi
 
 # Makes up requests from the API's description.

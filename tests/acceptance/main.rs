@@ -14,6 +14,7 @@ mod locked;
 mod outage;
 mod outcome;
 mod own;
+mod page;
 mod pipeline;
 mod replay_log;
 mod scale;
