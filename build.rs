@@ -1,23 +1,23 @@
 //! What the program has built in beside its code: the commit it was built from, and the dashboard.
 //!
-//! The dashboard is `web/`. Each file is embedded as it is and in gzip, under one hash of all contents, which
-//! `src/web/assets.rs` serves them by. Never: a file that is fetched.
+//! The dashboard is `web/`, its modules joined to a few files (`build/chunks.rs`). Each file is embedded as it is and in
+//! gzip, under one hash of all contents, which `src/web/assets.rs` serves them by. Never: a file that is fetched.
 
-use std::collections::BTreeMap;
+#[path = "build/chunks.rs"]
+mod chunks;
+
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use chunks::Files;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Stands in `index.html` for the hash.
 const PLACEHOLDER: &str = "a/HASH/";
-
-/// Contents by path below the hash.
-type Files = BTreeMap<String, Vec<u8>>;
 
 fn main() {
     commit();
@@ -44,6 +44,7 @@ fn dashboard() -> Result<(), String> {
     let mut files = Files::new();
     add_folder(Path::new("web"), "", &mut files)
         .map_err(|error| format!("can't read the dashboard's files in web/: {error}"))?;
+    chunks::join(&mut files)?;
     let hash = hash(&files);
     if let Some(index) = files.get_mut("index.html") {
         let text = String::from_utf8_lossy(index).replace(PLACEHOLDER, &format!("a/{hash}/"));

@@ -276,8 +276,14 @@ for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"])
 setInterval(() => note({ tick: true }), 1000);
 setInterval(lookForProblems, SYSTEM_MS);
 setTimeout(lookForProblems, 5000); // the first values come first
-// At the first visit the daemon's language and zone are unknown: its welcome is worth a moment, a page made twice is not.
-if (!setting("server-zone")) {
-  await Promise.race([new Promise((resolve) => (greeted = () => resolve(null))), new Promise((resolve) => setTimeout(resolve, WELCOME_MS))]);
+
+async function start() {
+  // At the first visit the daemon's language and zone are unknown: its welcome is worth a moment, a page made twice is not.
+  if (!setting("server-zone")) {
+    await Promise.race([new Promise((resolve) => (greeted = () => resolve(null))), new Promise((resolve) => setTimeout(resolve, WELCOME_MS))]);
+  }
+  await restyle();
 }
-await restyle();
+
+// Not awaited: a page's module waits for this one, which stands in the same file as what both use.
+void start();

@@ -6,6 +6,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chunks;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
