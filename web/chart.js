@@ -1,9 +1,11 @@
-// The chart of one series on a canvas: band from lowest to highest, line of the mean, limits, alarms, gaps, axes.
+// The chart of one series on a canvas: band from lowest to highest, line of the mean, limits, alarms and what was done
+// with them, gaps, axes.
 //
 // Always: a drawing is a function of a `Picture` and the size of its box, sharp at any pixel ratio; nothing is told by
 // colour alone (alarms have their shapes, gaps are hatched, limits are dashed and labelled).
 // Never: reads a clock, asks for data, or keeps any.
 
+import { drawMarks, MARK_ROW, markRows } from "./chartmarks.js";
 import { colour, fit } from "./dom.js";
 import { bucket, within } from "./history.js";
 import { ticks } from "./ticks.js";
@@ -18,7 +20,7 @@ import { ticks } from "./ticks.js";
  * @typedef {object} Picture
  * @property {{ from: number, to: number }} shown @property {number} now
  * @property {History|null} history @property {Gap[]} gaps
- * @property {AlarmMark[]} alarms The gravest last. @property {[from: number, to: number|null][]} trials
+ * @property {AlarmMark[]} alarms The gravest last. @property {import("./chartmarks.js").ShownMark[]} marks @property {[from: number, to: number|null][]} trials
  * @property {Limit[]} limits @property {Limit|null} trial
  * @property {Scale} scale @property {number} cursor Index of a bucket; -1: none.
  * @property {[number, number]|null} selection @property {boolean} isOld Whether the newest value is out of date.
@@ -76,9 +78,9 @@ export function chart(canvas) {
  */
 
 /** @param {CanvasRenderingContext2D} c @param {Picture} picture @param {number} width @param {number} height @returns {Box} */
-function layout(c, { scale, number }, width, height) {
+function layout(c, { scale, number, marks, shown }, width, height) {
   const widest = Math.max(...scale.ticks.map((value) => c.measureText(number(value, scale.digits)).width));
-  return { left: Math.ceil(widest) + 12, right: width - 8, top: LANE + TRIAL_LANE, bottom: height - AXIS };
+  return { left: Math.ceil(widest) + 12, right: width - 8, top: LANE + TRIAL_LANE + markRows(marks, shown).length * MARK_ROW, bottom: height - AXIS };
 }
 
 /** @param {Pen} pen */
@@ -93,6 +95,7 @@ function paint(pen) {
   gaps(pen);
   alarms(pen);
   trials(pen);
+  drawMarks(pen, LANE + TRIAL_LANE);
   series(pen);
   c.restore();
   limits(pen);

@@ -9,11 +9,18 @@ import { gestures } from "./gestures.js";
 import { bucket, nearest, neighbour, table, within } from "./history.js";
 import { limitHandle, placeHandle } from "./limithandle.js";
 import { decimals, range, scale } from "./scale.js";
+import { marksWithin } from "./marks.js";
 import { isTwice } from "./ticks.js";
 import * as view from "./viewport.js";
 
 /** Rows of the table behind the chart: what one listens to in a minute. */
 const ROWS = 50;
+
+/** Marks that are read at once. */
+const MOST_READ = 3;
+
+/** The part of the time shown, as a divisor, within which a mark is under the cursor. */
+const NEAR = 200;
 
 /** Pause in ms after which a screen reader is told where the cursor stands: it must not read every step. */
 const SAY_AFTER = 350;
@@ -31,7 +38,8 @@ const RESIZED = 0.25;
  *
  * @typedef {object} Model What is drawn; its owner changes it, then calls `redraw`.
  * @property {Viewport} viewport @property {History|null} history @property {import("./chart.js").Gap[]} gaps
- * @property {import("./chart.js").AlarmMark[]} alarms @property {[number, number|null][]} trials
+ * @property {import("./chart.js").AlarmMark[]} alarms @property {import("./chartmarks.js").ShownMark[]} marks
+ * @property {[number, number|null][]} trials
  * @property {import("./chart.js").Limit[]} limits @property {import("./chart.js").Limit|null} trial
  * @property {boolean} showsLimits Whether the value axis reaches to the limits. @property {boolean} isOld
  * @property {string} unit @property {string} label What the chart is of, for screen readers.
@@ -68,15 +76,17 @@ export class ChartBox {
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.drawing = chart(this.canvas);
     this.readout = h("p", { class: "readout" });
+    this.marked = h("p", { class: "readout marked", hidden: true });
     this.said = h("p", { class: "unseen", role: "status" });
     this.table = h("table");
+    this.marks = h("table");
     this.handle = limitHandle(words.trial.limit, { current: () => model.trial?.value ?? null, valueAt: (y) => this.drawing.value(y), drag: owner.drag });
     const described = { "aria-roledescription": words.chart, "aria-details": tableId, "aria-describedby": hintId };
     this.root = h("div", { class: "chart", tabIndex: 0, role: "application", ...described }, this.canvas, this.handle);
     // A table is as wide as its words, whatever it is told: a box cuts it.
-    const details = h("div", { class: "unseen", id: tableId }, this.table);
+    const details = h("div", { class: "unseen", id: tableId }, this.table, this.marks);
     const keys = h("p", { class: "unseen", id: hintId }, words.keys);
-    this.element = h("div", { class: "chart-box" }, this.readout, this.root, this.said, keys, details);
+    this.element = h("div", { class: "chart-box" }, this.readout, this.marked, this.root, this.said, keys, details);
     this.#listen();
   }
 
@@ -121,7 +131,11 @@ export class ChartBox {
     const { model, owner } = this;
     const picture = pictureOf(model, this.canvas.clientHeight, owner, this.#cursorIndex(), this.#selection);
     this.drawing.draw(picture);
-    text(this.readout, read(model, picture, owner.format, owner.words) ?? this.hint);
+    text(this.readout, readingAt(model, picture, owner.format, owner.words) ?? this.hint);
+    // A line of its own while there are marks: the chart must not move under the cursor.
+    this.marked.hidden = marksWithin(model.marks, model.viewport.from, model.viewport.to).length === 0;
+    text(this.marked, marksAt(model, picture, this.#cursor).join(" · "));
+    attribute(this.marked, "title", this.marked.textContent || null);
     attribute(this.root, "aria-label", model.label);
     placeHandle(this.handle, model, this.drawing, owner.format);
   }
@@ -129,6 +143,7 @@ export class ChartBox {
   /** Fills the table for who can't see the chart. */
   tabulate() {
     fillTable(this.table, this.model, this.owner);
+    fillMarks(this.marks, this.model, this.owner);
   }
 
   #cursorIndex() {
@@ -157,7 +172,7 @@ export class ChartBox {
     if (found >= 0) this.#cursor = history.t0 + (found + 0.5) * history.step;
     this.redraw();
     clearTimeout(this.#saying);
-    this.#saying = window.setTimeout(() => text(this.said, this.readout.textContent ?? ""), SAY_AFTER);
+    this.#saying = window.setTimeout(() => text(this.said, [this.readout, this.marked].map((line) => line.textContent).filter(Boolean).join(" · ")), SAY_AFTER);
   }
 
   /** @param {[number, number]|null} selection */
@@ -226,7 +241,7 @@ function pictureOf(model, height, { now, format }, cursor, selection) {
 /** What the cursor stands on, in a line; `null` without one.
  * @param {Model} model @param {import("./chart.js").Picture} picture @param {Format} format
  * @param {any} words @returns {string|null} */
-function read({ history, unit }, { cursor, scale: { min, max } }, format, words) {
+function readingAt({ history, unit }, { cursor, scale: { min, max } }, format, words) {
   if (!history || cursor < 0) return null;
   const { at, min: low, max: high, mean, n } = bucket(history, cursor);
   const digits = decimals(min, max);
@@ -236,6 +251,15 @@ function read({ history, unit }, { cursor, scale: { min, max } }, format, words)
     ? `${format.day(at)}, ${format.minute(at)}${zoned(at, format)} – ${ending(at, at + history.step, format)}`
     : `${format.dateTime(at)}${zoned(at, format)}`;
   return isExact ? words.readOne(when, value(mean), n) : words.read(when, value(low), value(mean), value(high), n);
+}
+
+/** Marks under the cursor, in words. @param {Model} model @param {import("./chart.js").Picture} picture @param {number|null} at @returns {string[]} */
+function marksAt({ marks, history, viewport: { from, to } }, { cursor }, at) {
+  if (at === null) return [];
+  const near = (to - from) / NEAR;
+  const [start, end] = history && cursor >= 0 ? [history.t0 + cursor * history.step, history.t0 + (cursor + 1) * history.step] : [at, at];
+  const found = marksWithin(marks, start - near, end + near).map(({ line }) => line);
+  return found.length > MOST_READ ? [...found.slice(0, MOST_READ), "…"] : found;
 }
 
 /** @param {number} from @param {number} to @param {Format} format @returns {string} */
@@ -260,5 +284,19 @@ function fillTable(element, { history, viewport, unit, label }, { format, words 
     h("thead", null, h("tr", null, words.columns.map(column))),
     h("tbody", null, rows.map(({ at, min, mean, max, n }) =>
       h("tr", null, h("th", { scope: "row" }, format.dateTime(at) + zoned(at, format)), value(min), value(mean), value(max), h("td", null, format.number(n))))),
+  );
+}
+
+/** What was done with the alarms, for who can't see the marks. @param {HTMLTableElement} element @param {Model} model @param {Owner} owner */
+function fillMarks(element, { marks, viewport, label }, { format, words: { marks: w } }) {
+  const shown = marksWithin(marks, viewport.from, viewport.to);
+  const time = (/** @type {number|null} */ at) => h("td", null, at === null ? "–" : format.dateTime(at));
+  element.hidden = shown.length === 0;
+  fill(
+    element,
+    h("caption", null, w.caption(label)),
+    h("thead", null, h("tr", null, w.columns.map((/** @type {string} */ name) => h("th", { scope: "col" }, name)))),
+    h("tbody", null, shown.slice(0, ROWS).map(({ label: what, rule, from, to, by, why }) =>
+      h("tr", null, h("th", { scope: "row" }, what), h("td", null, rule), time(from), time(to), h("td", null, [by, why].filter(Boolean).join(": "))))),
   );
 }

@@ -8,6 +8,8 @@ import { ChartBox } from "../chartbox.js";
 import { fill, h, text } from "../dom.js";
 import * as buckets from "../history.js";
 import { decimals, range } from "../scale.js";
+import { markLabel, markLine } from "../alarmtext.js";
+import { marksOf } from "../marks.js";
 import { alarmSpans } from "../spans.js";
 import { isOld } from "../state.js";
 import * as view from "../viewport.js";
@@ -60,7 +62,7 @@ class SensorPage {
     this.named = words.common.quantities[this.quantity] ?? this.quantity;
     /** @type {import("../chartbox.js").Model} */
     this.model = {
-      viewport: view.fromQuery(route.query, this.now()), history: null, gaps: [], alarms: [], trials: [], limits: [],
+      viewport: view.fromQuery(route.query, this.now()), history: null, gaps: [], alarms: [], marks: [], trials: [], limits: [],
       trial: null, showsLimits: true, isOld: false, unit: "", label: "",
     };
     this.data = new SensorData(api, { id, quantity: this.quantity });
@@ -222,6 +224,7 @@ class SensorPage {
       if (why !== null) this.parts.alarms.failed(why);
       this.#showAlarms();
       this.box.redraw();
+      this.box.tabulate();
     });
   }
 
@@ -235,6 +238,9 @@ class SensorPage {
     const spans = alarmSpans(events, this.#alarmsNow(), this.quantity);
     // The gravest is drawn last, above the others.
     this.model.alarms = [...spans].sort((a, b) => b.priority - a.priority);
+    const given = { words: this.context.words, format: this.context.format, now: this.now() };
+    const marks = marksOf(events, this.#alarmsNow(), this.quantity);
+    this.model.marks = marks.map((mark) => ({ ...mark, label: markLabel(mark, given.words), line: markLine(mark, given) }));
     this.parts.alarms.update(spans, this.model.viewport, events.length >= MAX_EVENTS);
   }
 

@@ -3,6 +3,7 @@
 // Always: whatever a pointer or a key does on the chart, a button does too. Never: keeps what is shown; asks its owner.
 
 import { attribute, h } from "../dom.js";
+import { marksWithin } from "../marks.js";
 import * as view from "../viewport.js";
 
 /** @typedef {import("../viewport.js").Viewport} Viewport */
@@ -45,7 +46,7 @@ export function spanControls({ words: w, show, current, now }) {
  * What is shown, in which zone, and how it is drawn.
  * @param {import("../app.js").Context} context @param {import("../chartbox.js").Model} model @returns {string}
  */
-export function captionOf({ words: { sensor: w }, format }, { viewport: { from, to }, history, gaps }) {
+export function captionOf({ words: { sensor: w }, format }, { viewport: { from, to }, history, gaps, marks }) {
   const isLong = to - from > 3 * view.DAY;
   const edge = (/** @type {number} */ at) => (isLong ? format.date(at) : `${format.day(at)}, ${format.minute(at)}`);
   const isOneDay = format.date(from) === format.date(to);
@@ -53,5 +54,6 @@ export function captionOf({ words: { sensor: w }, format }, { viewport: { from, 
   const parts = [span];
   if (history) parts.push(history.n.some((n) => n > 0) ? w.bucket(format.duration(history.step)) : w.noHistory);
   if (gaps.length > 0) parts.push(w.hatched);
+  if (marksWithin(marks, from, to).length > 0) parts.push(w.marks.legend);
   return parts.join(" · ");
 }
