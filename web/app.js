@@ -42,7 +42,7 @@ const SELDOM = 0.1; // states a second where no series is shown: the other pages
 const PAGES = {
   fleet: { load: () => import("./views/fleet.js"), want: { series: 2 } },
   sensor: { load: () => import("./views/sensor.js"), styles: ["css/sensor.css"], want: { series: 4 } },
-  alarms: { load: () => import("./views/alarms.js"), want: { series: 1 } },
+  alarms: { load: () => import("./views/alarms.js"), styles: ["css/system.css"], want: { series: 1 } },
   system: { load: () => import("./views/system.js"), styles: ["css/system.css"], want: { series: SELDOM, system: true } },
   broker: { load: () => import("./views/broker.js"), styles: ["css/system.css"], want: { series: SELDOM, broker: true } },
 };

@@ -14,98 +14,142 @@ const SETTLED_MS = 150;
  */
 /**
  * @template S
- * @param {object} options
- * @param {string} options.label
- * @param {string} options.name class of the table
- * @param {HTMLElement[]} options.columns cells of the heading
- * @param {() => { element: HTMLElement, made: S }} options.create makes an element of the pool
- * @param {(made: S, row: number) => void} options.paint shows a row in it
- * @param {(first: number, end: number) => void} [options.moved] other rows are in view
- * @param {() => void} [options.resized] the window has another size
+ * @typedef {object} Options
+ * @property {string} label
+ * @property {string} name class of the table
+ * @property {HTMLElement[]} columns cells of the heading
+ * @property {() => { element: HTMLElement, made: S }} create makes an element of the pool
+ * @property {(made: S, row: number) => void} paint shows a row in it
+ * @property {(first: number, end: number) => void} [moved] other rows are in view
+ * @property {() => void} [resized] the window has another size
  */
-export function virtualList({ label, name, columns, create, paint, moved, resized }) {
-  const body = h("div", { class: "rows", role: "rowgroup" });
-  const head = h("div", { class: "row head", role: "row", "aria-rowindex": 1 }, columns);
-  const element = h("div", { class: `list ${name}`, role: "table", "aria-label": label }, h("div", { role: "rowgroup", class: "heading" }, head), body);
-  /** @type {Slot<S>[]} */
-  const pool = [];
-  let count = 0;
-  let rowHeight = 32;
-  let isWaiting = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let settling;
-  /** @type {HTMLElement | null} */
-  let scroller = null;
-  const observer = new ResizeObserver(() => {
-    measure();
-    resized?.();
+
+/** @template S */
+export class VirtualList {
+  /** @type {Slot<S>[]} */ #pool = [];
+  #count = 0;
+  #rowHeight = 32;
+  #isWaiting = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #settling;
+  /** @type {HTMLElement | null} */ #scroller = null;
+  #observer = new ResizeObserver(() => {
+    this.#measure();
+    this.options.resized?.();
   });
 
-  const view = () => {
-    if (!scroller) return { top: 0, height: 0, rowHeight, count };
-    return { top: scroller.scrollTop - body.offsetTop, height: scroller.clientHeight, rowHeight, count };
-  };
+  /** @param {Options<S>} options */
+  constructor(options) {
+    this.options = options;
+    const { label, name, columns } = options;
+    this.body = h("div", { class: "rows", role: "rowgroup", onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event) });
+    this.head = h("div", { class: "row head", role: "row", "aria-rowindex": 1 }, columns);
+    this.element = h("div", { class: `list ${name}`, role: "table", "aria-label": label }, h("div", { role: "rowgroup", class: "heading" }, this.head), this.body);
+  }
 
-  function measure() {
-    scroller ??= element.closest("main");
-    if (!scroller) return;
-    rowHeight = Number.parseFloat(getComputedStyle(element).getPropertyValue("--list-row")) || 32;
-    body.style.height = `${count * rowHeight}px`;
-    const wanted = Math.min(count, poolSize(scroller.clientHeight, rowHeight));
+  /** To be called once the element is in the page. */
+  attach() {
+    this.#scroller = this.element.closest("main");
+    this.#scroller?.addEventListener("scroll", this.#scrolled, { passive: true });
+    if (this.#scroller) this.#observer.observe(this.#scroller);
+    this.#observer.observe(this.element);
+    this.#measure();
+  }
+
+  /** Other rows: all are painted again. @param {number} rows */
+  setCount(rows) {
+    attribute(this.element, "aria-rowcount", rows + 1);
+    if (rows === this.#count && this.#pool.length > 0) {
+      this.repaint();
+      return;
+    }
+    this.#count = rows;
+    this.#measure();
+  }
+
+  /** Paints rows in view again: all, or those that are asked for. @param {(row: number) => boolean} [isAsked] */
+  repaint(isAsked) {
+    for (const { row, made } of this.#pool) if (row !== -1 && (!isAsked || isAsked(row))) this.options.paint(made, row);
+  }
+
+  close() {
+    clearTimeout(this.#settling);
+    this.#scroller?.removeEventListener("scroll", this.#scrolled);
+    this.#observer.disconnect();
+  }
+
+  #view() {
+    const [rowHeight, count] = [this.#rowHeight, this.#count];
+    if (!this.#scroller) return { top: 0, height: 0, rowHeight, count };
+    return { top: this.#scroller.scrollTop - this.body.offsetTop, height: this.#scroller.clientHeight, rowHeight, count };
+  }
+
+  #measure() {
+    const pool = this.#pool;
+    this.#scroller ??= this.element.closest("main");
+    if (!this.#scroller) return;
+    this.#rowHeight = Number.parseFloat(getComputedStyle(this.element).getPropertyValue("--list-row")) || 32;
+    this.body.style.height = `${this.#count * this.#rowHeight}px`;
+    const wanted = Math.min(this.#count, poolSize(this.#scroller.clientHeight, this.#rowHeight));
     while (pool.length < wanted) {
-      const { element: made, ...rest } = create();
+      const { element: made, ...rest } = this.options.create();
       made.classList.add("slot");
       pool.push({ element: made, row: -1, ...rest });
-      body.append(made);
+      this.body.append(made);
     }
-    for (const slot of pool.splice(wanted)) drop(slot);
+    for (const slot of pool.splice(wanted)) this.#drop(slot);
     for (const slot of pool) slot.row = -1; // another size of pool gives rows to other elements
-    render();
+    this.#render();
   }
 
   /** @param {Slot<S>} slot */
-  function drop(slot) {
-    leave(slot);
+  #drop(slot) {
+    this.#leave(slot);
     slot.element.remove();
   }
 
   /** The focus must not stay in an element that comes to show another row. @param {Slot<S>} slot */
-  function leave(slot) {
-    if (slot.element.contains(document.activeElement)) scroller?.focus({ preventScroll: true });
+  #leave(slot) {
+    if (slot.element.contains(document.activeElement)) this.#scroller?.focus({ preventScroll: true });
   }
 
-  function render() {
-    isWaiting = false;
-    const { first, end } = visible(view());
+  #render() {
+    const pool = this.#pool;
+    this.#isWaiting = false;
+    const { first, end } = visible(this.#view());
     const used = new Set();
     for (let row = first; row < Math.min(end, first + pool.length); row += 1) {
       const slot = pool[slotOf(row, pool.length)];
       if (!slot) continue;
       used.add(slot);
-      if (slot.row === row) continue;
-      if (slot.row !== -1) leave(slot);
-      slot.row = row;
-      slot.element.hidden = false;
-      slot.element.style.transform = `translateY(${row * rowHeight}px)`;
-      attribute(slot.element, "aria-rowindex", row + 2);
-      paint(slot.made, row);
+      if (slot.row !== row) this.#show(slot, row);
     }
-    for (const slot of pool) if (!used.has(slot)) hide(slot);
-    moved?.(first, end);
-    clearTimeout(settling);
-    settling = setTimeout(settle, SETTLED_MS);
+    for (const slot of pool) if (!used.has(slot)) this.#hide(slot);
+    this.options.moved?.(first, end);
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#settle(), SETTLED_MS);
+  }
+
+  /** @param {Slot<S>} slot @param {number} row */
+  #show(slot, row) {
+    if (slot.row !== -1) this.#leave(slot);
+    slot.row = row;
+    slot.element.hidden = false;
+    slot.element.style.transform = `translateY(${row * this.#rowHeight}px)`;
+    attribute(slot.element, "aria-rowindex", row + 2);
+    this.options.paint(slot.made, row);
   }
 
   /** @param {Slot<S>} slot */
-  function hide(slot) {
-    if (slot.row !== -1) leave(slot);
+  #hide(slot) {
+    if (slot.row !== -1) this.#leave(slot);
     slot.row = -1;
     slot.element.hidden = true;
   }
 
   /** Puts the elements in the order of their rows; the one with the focus stays, the others move round it. */
-  function settle() {
-    const ordered = [...pool].sort((a, b) => a.row - b.row).map((slot) => slot.element);
+  #settle() {
+    const { body } = this;
+    const ordered = [...this.#pool].sort((a, b) => a.row - b.row).map((slot) => slot.element);
     if (ordered.every((made, k) => body.children[k] === made)) return;
     const focused = ordered.find((made) => made.contains(document.activeElement));
     let isBefore = focused !== undefined;
@@ -116,78 +160,44 @@ export function virtualList({ label, name, columns, create, paint, moved, resize
     }
   }
 
-  function scrolled() {
-    if (isWaiting) return;
-    isWaiting = true;
-    requestAnimationFrame(render);
-  }
+  #scrolled = () => {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    requestAnimationFrame(() => this.#render());
+  };
 
   /** @param {KeyboardEvent} event */
-  function key(event) {
-    const target = event.target;
+  #key(event) {
+    const [target, count] = [event.target, this.#count];
     if (!(target instanceof HTMLElement) || event.altKey || event.ctrlKey || event.metaKey) return;
-    const slot = pool.find(({ element: made }) => made.contains(target));
-    const page = Math.max(1, Math.floor(view().height / rowHeight) - 2);
+    const slot = this.#pool.find(({ element: made }) => made.contains(target));
+    const page = Math.max(1, Math.floor(this.#view().height / this.#rowHeight) - 2);
     /** @type {Record<string, number>} */
     const ways = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -count, End: count };
     const way = ways[event.key];
     if (!slot || way === undefined) return;
     event.preventDefault();
-    focusRow(Math.min(count - 1, Math.max(0, slot.row + way)), target.dataset["col"]);
+    this.focusRow(Math.min(count - 1, Math.max(0, slot.row + way)), target.dataset["col"]);
   }
 
   /** @param {number} row @param {string} [column] the control in it; the first without one */
-  function focusRow(row, column) {
-    reveal(row);
-    const slot = pool.find((one) => one.row === row);
+  focusRow(row, column) {
+    this.#reveal(row);
+    const slot = this.#pool.find((one) => one.row === row);
     const same = column && slot?.element.querySelector(`[data-col="${column}"]`);
     const found = [same, ...(slot?.element.querySelectorAll("[data-col]") ?? [])].find(isFocusable);
     found?.focus({ preventScroll: true });
   }
 
   /** Scrolls as little as is needed to show a row. @param {number} row */
-  function reveal(row) {
-    if (!scroller) return;
-    const seen = view();
-    const covered = head.offsetHeight;
+  #reveal(row) {
+    if (!this.#scroller) return;
+    const seen = this.#view();
+    const covered = this.head.offsetHeight;
     const to = scrollFor(row, { ...seen, top: seen.top + covered, height: seen.height - covered });
-    if (to !== null) scroller.scrollTop += to - (seen.top + covered);
-    render();
+    if (to !== null) this.#scroller.scrollTop += to - (seen.top + covered);
+    this.#render();
   }
-
-  body.addEventListener("keydown", key);
-
-  return {
-    element,
-    /** To be called once the element is in the page. */
-    attach() {
-      scroller = element.closest("main");
-      scroller?.addEventListener("scroll", scrolled, { passive: true });
-      if (scroller) observer.observe(scroller);
-      observer.observe(element);
-      measure();
-    },
-    /** Other rows: all are painted again. @param {number} rows */
-    setCount(rows) {
-      attribute(element, "aria-rowcount", rows + 1);
-      if (rows === count && pool.length > 0) {
-        this.repaint();
-        return;
-      }
-      count = rows;
-      measure();
-    },
-    /** Paints rows in view again: all, or those that are asked for. @param {(row: number) => boolean} [isAsked] */
-    repaint(isAsked) {
-      for (const { row, made } of pool) if (row !== -1 && (!isAsked || isAsked(row))) paint(made, row);
-    },
-    focusRow,
-    close() {
-      clearTimeout(settling);
-      scroller?.removeEventListener("scroll", scrolled);
-      observer.disconnect();
-    },
-  };
 }
 
 /** @param {unknown} found @returns {found is HTMLElement} */

@@ -1,21 +1,30 @@
 //! What the API is told of the database.
 
-#![expect(clippy::disallowed_methods, reason = "the last hour is the one before the request")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the last hour is the one before the request, and a report ends in time"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use serde_json::{Map, Value, json};
 
 use super::trial;
 use crate::alarms::overview;
+use crate::alarms::report::Period;
 use crate::domain::{AlarmView, AlertState};
 use crate::evaluator::LiveTable;
 use crate::store::{
-    AlertFilter, BucketQuery, History, RejectedMessages, SharedHours, Sparklines, StoredAlert,
+    AlertFilter, BucketQuery, History, QueryError, RejectedMessages, SharedHours, Sparklines,
+    StoredAlert,
 };
 use crate::web::{AlertsAsked, ReadingsAsked, RuleAsked, RuleTried};
+
+/// How long a report may take: it reads all stored alerts before its end.
+const REPORT_AT_MOST: Duration = Duration::from_secs(10);
 
 /// Reads for the API, on its threads, through connections that are kept.
 pub(super) struct HistoryReader {
@@ -84,6 +93,18 @@ impl HistoryReader {
         let found: RejectedMessages =
             self.history()?.rejected(at_most).map_err(|error| error.to_string())?;
         serde_json::to_value(found).map_err(|error| error.to_string())
+    }
+
+    /// How well the alarm system did.
+    pub fn alarm_report(&self, period: Period) -> Result<Value, String> {
+        let began = Instant::now();
+        match self.history()?.alarm_report(period, &|| began.elapsed() > REPORT_AT_MOST) {
+            Ok(report) => serde_json::to_value(report).map_err(|error| error.to_string()),
+            Err(QueryError::Output(_)) => Err(format!(
+                "reading all stored alerts takes longer than {REPORT_AT_MOST:?}: use `vigie report`"
+            )),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     pub fn try_rule(&self, asked: &RuleAsked) -> Result<RuleTried, String> {

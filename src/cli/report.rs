@@ -9,10 +9,9 @@ use serde::Serialize;
 
 use super::ConfigFile;
 use super::history::{CommandError, Table, When, or_closed_pipe};
-use crate::alarms::report::{Change, Measures, Period, PeriodError, Tally, Transition, page};
-use crate::domain::AlertState;
+use crate::alarms::report::{Measures, Period, PeriodError, page};
 use crate::exit::Exit;
-use crate::store::{History, StoredAlert};
+use crate::store::{AlarmReport, History};
 
 /// Reports on the alarm system's own health: rates, floods, chattering, fleeting and stale alarms,
 /// each beside its published target.
@@ -62,10 +61,8 @@ impl ReportError {
 #[derive(Debug, Serialize)]
 struct Report {
     source: String,
-    /// Stored events whose time or state can't be read; they are not measured.
-    unreadable: u64,
     #[serde(flatten)]
-    measures: Measures,
+    found: AlarmReport,
 }
 
 /// Reports on the alerts of the database at `path`, to `out` or to the page asked for.
@@ -81,7 +78,7 @@ pub fn run(
     let until = args.until.map_or(now, |until| until.before(now));
     let report = read(path, Period::new(args.since.before(until), until)?)?;
     if let Some(file) = &args.html {
-        let html = page::html(&report.measures, &report.source);
+        let html = page::html(&report.found.measures, &report.source);
         return fs::write(file, html)
             .map_err(|error| ReportError::Page { path: file.clone(), error });
     }
@@ -92,27 +89,8 @@ pub fn run(
 }
 
 fn read(path: &Path, period: Period) -> Result<Report, CommandError> {
-    let mut tally = Tally::new(period);
-    let unreadable = History::open(path)?.alerts_until(period.to(), &mut |row| {
-        tally.take(&transition(row));
-        Ok(())
-    })?;
-    let source = format!("the alerts stored in {}", path.display());
-    Ok(Report { source, unreadable, measures: tally.finish() })
-}
-
-fn transition(StoredAlert { event, .. }: StoredAlert) -> Transition {
-    Transition {
-        at: event.timestamp,
-        rule: event.rule,
-        sensor_id: event.sensor_id.as_str().into(),
-        location: event.location.as_str().into(),
-        priority: Some(event.severity),
-        change: match event.state {
-            AlertState::Active => Change::Raised,
-            AlertState::Resolved => Change::Returned,
-        },
-    }
+    let found = History::open(path)?.alarm_report(period, &|| false)?;
+    Ok(Report { source: format!("the alerts stored in {}", path.display()), found })
 }
 
 fn json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -121,7 +99,7 @@ fn json(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn print(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let Report { source, unreadable, measures } = report;
+    let Report { source, found: AlarmReport { unreadable, measures } } = report;
     let (from, to) = (measures.period.from(), measures.period.to());
     writeln!(out, "Alarms from {} to {} (UTC)", page::minute(from), page::minute(to))?;
     writeln!(out, "Source: {source}\n{}", page::NOTE)?;

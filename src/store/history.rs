@@ -3,9 +3,11 @@
 use std::io;
 
 use chrono::{DateTime, Utc};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 
 use super::rollups::{Bucket, Columns, MINUTE_MS, Tier};
+use crate::alarms::report::Measures;
 use crate::domain::{
     AlertEvent, AlertState, Location, Quantity, Reading, SensorId, Unit, Value, time,
 };
@@ -228,6 +230,16 @@ pub struct StoredAlert {
     pub timestamp: String,
     /// Time of the completed delivery to the broker, as it is stored; `None` before it.
     pub published_at: Option<String>,
+}
+
+/// How well the alarm system did, from the stored alert events.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AlarmReport {
+    /// Stored events whose time or state can't be read; they are not measured.
+    pub unreadable: u64,
+    /// The measures.
+    #[serde(flatten)]
+    pub measures: Measures,
 }
 
 /// An event with the fields it is published with, in their order, and then what only storage has: the quantity

@@ -28,8 +28,8 @@ pub use actor::Writer;
 pub use gauges::{StoreCounts, StoreGauges};
 pub use growth::{Growth, GrowthFigures};
 pub use history::{
-    AlertFilter, BucketColumns, BucketQuery, BucketSource, BucketValues, QueryError, ReadingFilter,
-    ReadingRow, RejectedMessages, Sparklines, StoredAlert,
+    AlarmReport, AlertFilter, BucketColumns, BucketQuery, BucketSource, BucketValues, QueryError,
+    ReadingFilter, ReadingRow, RejectedMessages, Sparklines, StoredAlert,
 };
 use ledger::Backend;
 pub use ledger::{LedgerError, LedgerReader, Progress, Settings};

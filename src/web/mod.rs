@@ -48,6 +48,7 @@ pub use password::hash_password;
 pub use tls::Certificate;
 pub use trial::{RuleAsked, RuleTried};
 
+use crate::alarms::report::Period;
 use crate::config::{SecretSource, ServerTls, TimeStyle};
 use crate::domain::AlarmView;
 use crate::locale::Words;
@@ -90,6 +91,9 @@ pub type ReadSparklines = dyn Fn(&[u32]) -> Result<serde_json::Value, String> + 
 
 /// Reads the newest messages that could not be used, at most so many, as JSON; blocks its thread.
 pub type ReadRejected = dyn Fn(u64) -> Result<serde_json::Value, String> + Send + Sync;
+
+/// Measures the alarm system over a period, as JSON; blocks its thread, for a bounded time.
+pub type ReadAlarmReport = dyn Fn(Period) -> Result<serde_json::Value, String> + Send + Sync;
 
 /// Tries a rule on stored readings; blocks its thread, for a bounded time.
 pub type TryRule = dyn Fn(&RuleAsked) -> Result<RuleTried, String> + Send + Sync;
@@ -137,6 +141,8 @@ pub struct Settings {
     pub operate: Route<Operate>,
     /// Reads alarms that are not at rest.
     pub alarms: Arc<ReadAlarms>,
+    /// Measures the alarm system.
+    pub alarm_report: Arc<ReadAlarmReport>,
     /// Tries rules on stored readings.
     pub try_rule: Arc<TryRule>,
     /// Reads stored alert events.

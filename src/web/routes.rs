@@ -58,6 +58,7 @@ pub(super) enum Endpoint {
     Readings,
     Sparklines,
     Rejected,
+    AlarmReport,
     TryRule,
     Change(Verb),
     Session,
@@ -73,7 +74,7 @@ const SESSION: &str = "/api/v1/session";
 /// What waits for nobody.
 const NEED_NO_SLOT: [&str; 3] = [STATUS, SYSTEM, LIVE];
 
-pub(super) const ROUTES: [(&str, Endpoint); 23] = [
+pub(super) const ROUTES: [(&str, Endpoint); 24] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
@@ -86,6 +87,7 @@ pub(super) const ROUTES: [(&str, Endpoint); 23] = [
     ("/api/v1/readings", Endpoint::Readings),
     ("/api/v1/sparklines", Endpoint::Sparklines),
     ("/api/v1/rejected", Endpoint::Rejected),
+    ("/api/v1/report", Endpoint::AlarmReport),
     ("/api/v1/rules/try", Endpoint::TryRule),
     ("/api/v1/alarms/{id}/ack", Endpoint::Change(Verb::Ack)),
     ("/api/v1/alarms/{id}/shelve", Endpoint::Change(Verb::Shelve)),
@@ -108,8 +110,8 @@ pub(super) struct Api {
     pub door: Door,
     pub slots: Semaphore,
     pub hub: Arc<Hub>,
-    /// One trial of a rule at a time.
-    pub trials: Arc<Semaphore>,
+    /// One trial of a rule, or report on the alarms, at a time.
+    pub turns: Arc<Semaphore>,
 }
 
 pub(super) type Shared = web::Data<Api>;
@@ -199,6 +201,7 @@ impl Endpoint {
             Self::Readings => web::get().to(history::readings),
             Self::Sparklines => web::get().to(history::sparklines),
             Self::Rejected => web::get().to(history::rejected),
+            Self::AlarmReport => web::get().to(trial::alarm_report),
             Self::TryRule => web::post().to(trial::try_rule),
             Self::Change(verb) => web::post().to(move |request, id, payload, api| {
                 alarms::change(verb, request, id, payload, api)
@@ -265,8 +268,8 @@ pub(super) fn visitor(request: &HttpRequest) -> Option<Visitor> {
 
 /// The handlers' state for one door.
 pub(super) fn shared(settings: &Settings, door: Door, hub: Arc<Hub>) -> Shared {
-    let (slots, trials) = (Semaphore::new(SLOTS), Arc::new(Semaphore::new(1)));
-    web::Data::from(Arc::new(Api { settings: settings.clone(), door, slots, hub, trials }))
+    let (slots, turns) = (Semaphore::new(SLOTS), Arc::new(Semaphore::new(1)));
+    web::Data::from(Arc::new(Api { settings: settings.clone(), door, slots, hub, turns }))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! A limit tried on the stored readings of one series.
+//! What reads much of the history: a limit tried on the stored readings of one series, the report on the alarms.
 //!
-//! Always: one trial at a time, on a thread that may wait. Never: a rule that is changed.
+//! Always: one at a time, on a thread that may wait. Never: a rule that is changed.
 
 #![expect(clippy::disallowed_methods, reason = "a period may end now")]
 
@@ -11,15 +11,20 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::answers::{blocking, error, whole_body};
 use super::input::moment;
 use super::routes::Shared;
+use crate::alarms::report::Period;
 use crate::config::duration;
 use crate::domain::Limit;
 
-/// How long a trial waits for the one before it, which takes 10 s at most.
+/// How long one waits for the one before it, which takes 10 s at most.
 const TURN_WITHIN: Duration = Duration::from_secs(12);
+
+/// Beginning of a report, unless the request has `since`.
+const REPORT_SINCE: &str = "7d";
 
 /// A rule to be tried, and the period.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,9 +114,9 @@ pub(super) async fn try_rule(
         Ok(asked) => asked,
         Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, why),
     };
-    let Ok(Ok(turn)) = tokio::time::timeout(TURN_WITHIN, api.trials.clone().acquire_owned()).await
-    else {
-        return error(StatusCode::SERVICE_UNAVAILABLE, "another trial is under way: ask again");
+    let turn = match turn(&api).await {
+        Ok(turn) => turn,
+        Err(busy) => return busy,
     };
     let try_rule = api.settings.try_rule.clone();
     // The turn goes with the thread, which goes on when the client is gone.
@@ -128,6 +133,56 @@ pub(super) async fn try_rule(
             HttpResponse::Ok().json(json!({ "count": count, "spans": spans, "config": config }))
         }
         Ok(RuleTried::Refused(why)) => error(StatusCode::UNPROCESSABLE_ENTITY, why),
+        Err(unavailable) => unavailable,
+    }
+}
+
+async fn turn(api: &Shared) -> Result<OwnedSemaphorePermit, HttpResponse> {
+    match tokio::time::timeout(TURN_WITHIN, api.turns.clone().acquire_owned()).await {
+        Ok(Ok(turn)) => Ok(turn),
+        Ok(Err(_)) | Err(_) => {
+            let why = "another trial or report is under way: ask again";
+            Err(error(StatusCode::SERVICE_UNAVAILABLE, why))
+        }
+    }
+}
+
+/// The query of `GET /api/v1/report`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReportQuery {
+    since: Option<String>,
+    until: Option<String>,
+}
+
+impl ReportQuery {
+    fn understood(self, now: DateTime<Utc>) -> Result<Period, String> {
+        let at = |name, text: &str| moment(text, now).map_err(|why| format!("`{name}`: {why}"));
+        let until = self.until.map_or(Ok(now), |text| at("until", &text))?;
+        let since = at("since", self.since.as_deref().unwrap_or(REPORT_SINCE))?;
+        Period::new(since, until).map_err(|error| error.to_string())
+    }
+}
+
+pub(super) async fn alarm_report(request: HttpRequest, api: Shared) -> HttpResponse {
+    let period = web::Query::<ReportQuery>::from_query(request.query_string())
+        .map_err(|error| error.to_string())
+        .and_then(|query| query.into_inner().understood(Utc::now()));
+    let period = match period {
+        Ok(period) => period,
+        Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, why),
+    };
+    let turn = match turn(&api).await {
+        Ok(turn) => turn,
+        Err(busy) => return busy,
+    };
+    let read = api.settings.alarm_report.clone();
+    let report = blocking(move || {
+        let _turn = turn;
+        read(period)
+    });
+    match report.await {
+        Ok(report) => HttpResponse::Ok().json(report),
         Err(unavailable) => unavailable,
     }
 }
@@ -159,5 +214,18 @@ mod tests {
             let why = asked(more).unwrap_err();
             assert!(why.contains(what), "{more}: {why}");
         }
+    }
+
+    #[test]
+    fn a_report_is_of_the_last_week_unless_it_is_said() {
+        let now = DateTime::from_timestamp(800_000, 0).unwrap();
+        let asked = |since: Option<&str>, until: Option<&str>| {
+            let query = ReportQuery { since: since.map(Into::into), until: until.map(Into::into) };
+            query.understood(now).map(|it| (it.from().timestamp(), it.to().timestamp()))
+        };
+        assert_eq!(asked(None, None), Ok((800_000 - 7 * 86_400, 800_000)));
+        assert_eq!(asked(Some("1d"), Some("1970-01-10T00:00:00Z")), Ok((713_600, 777_600)));
+        assert_eq!(asked(Some("1h"), Some("2h")), Err("the period ends before it begins".into()));
+        assert!(asked(Some("x"), None).unwrap_err().contains("`since`"));
     }
 }

@@ -29,7 +29,7 @@ fn the_page_is_asked_for_anew_and_its_files_never_again() {
     assert_eq!((page.status, page.headers["cache-control"].as_str()), (200, "no-cache"));
     assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
     let prefix = prefix(&page);
-    let module = format!("/{prefix}chart.js");
+    let module = format!("/{prefix}app.js");
     let file = fetch(&server, "GET", &module, &[]);
     assert_eq!((file.status, file.headers["vary"].as_str()), (200, "Accept-Encoding"));
     assert_eq!(file.headers["cache-control"], "public, max-age=31536000, immutable");

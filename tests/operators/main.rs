@@ -21,6 +21,7 @@ mod passwd;
 mod plant;
 mod proxy;
 mod reload;
+mod report;
 mod status;
 mod tls;
 

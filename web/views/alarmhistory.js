@@ -6,7 +6,7 @@ import { chartLink } from "../alarmtext.js";
 import { attribute, h, text } from "../dom.js";
 import { plain } from "../fleetlist.js";
 import { alarmIcon, setAlarmIcon } from "../icons.js";
-import { cell, headCell, virtualList } from "../list.js";
+import { cell, headCell, VirtualList } from "../list.js";
 import { alarmPriority } from "../state.js";
 
 const PAGE = 200;
@@ -28,7 +28,7 @@ export function alarmHistory(context, match) {
   let loaded = "";
   const abort = new AbortController();
 
-  const list = virtualList({
+  const list = new VirtualList({
     label: w.tabs.history,
     name: "history",
     columns: [headCell("since n", w.columns.time), headCell("icons", w.columns.priority, true), headCell("name", w.columns.sensor), headCell("change", w.columns.change),

@@ -1,261 +1,347 @@
-// The Alarms page: what waits for somebody, what is shelved, suppressed or out of service, and the history.
+// The Alarms page: what waits for somebody, what is shelved, suppressed or out of service, the history and the report.
 //
 // Always: unacknowledged first, then priority, then newest; the order stands still while somebody chooses.
 // Never: an action on all: only on what was selected.
 
 import { alarmHistory, matchesAlert } from "./alarmhistory.js";
+import { alarmReport, spanOf } from "./alarmreport.js";
 import { alarmRow, openDetails, paintAlarm } from "./alarmrow.js";
 import { applicable, askDetails, outcomeInWords, perform } from "../alarmactions.js";
 import { arrange, emptyOrder, range } from "../alarmorder.js";
 import { attribute, fill, h, text } from "../dom.js";
 import { floodBanner } from "./flood.js";
 import { plain } from "../fleetlist.js";
-import { headCell, virtualList } from "../list.js";
+import { headCell, VirtualList } from "../list.js";
 import { alarmKey, countAlarms, listOf, seriesKey } from "../state.js";
 
 /** @typedef {import("../state.js").Alarm} Alarm */
 /** @typedef {import("../state.js").Verb} Verb */
 /** @typedef {import("../state.js").List} List */
+/** @typedef {import("../app.js").Context} Context */
+/** @typedef {import("../app.js").Route} Route */
 
 const STILL_MS = 10_000; // a pointer that has not moved for so long chooses nothing
-const TABS = /** @type {const} */ (["active", "shelved", "suppressed", "out-of-service", "history"]);
+const LISTS = /** @type {const} */ (["active", "shelved", "suppressed", "out-of-service"]);
+const TABS = /** @type {const} */ ([...LISTS, "history", "report"]);
 const VERBS = /** @type {Verb[]} */ (["ack", "reset", "shelve", "unshelve", "out-of-service", "return-to-service"]);
 
-/** @param {import("../app.js").Context} context @returns {import("../app.js").View} */
+/** @param {Context} context @returns {import("../app.js").View} */
 export function open(context) {
-  const { state, words } = context;
-  const w = words.alarms;
-  let tab = tabOf(context.route);
-  let needles = needlesOf(context.route.query.get("q") ?? "");
-  let group = groupOf(context.route);
-  let onlyRaised = false;
-  let order = emptyOrder();
-  /** @type {Set<string>} */
-  const selected = new Set();
-  /** @type {Set<string>} */
-  const pending = new Set();
-  /** @type {string | null} */
-  let anchor = null;
-  let pointed = 0;
-  /** @type {Map<string, import("../state.js").Series>} */
-  let bySeries = new Map();
-  /** @type {ReturnType<typeof alarmHistory> | null} */
-  let past = null;
+  const page = new AlarmsPage(context);
+  queueMicrotask(() => page.show());
+  return page;
+}
 
-  const actions = { select, act, more };
-  const stateHead = headCell("state", w.columns.state);
-  const list = virtualList({
-    label: w.list,
-    name: "alarms",
-    columns: [headCell("select", w.columns.select, true), headCell("icons", w.columns.priority, true), headCell("name", w.columns.sensor), headCell("what", w.columns.what),
-      stateHead, headCell("since n", w.columns.raised), headCell("act", w.columns.act, true)],
-    create: () => alarmRow(context, actions),
-    paint,
-  });
-  const banner = floodBanner(context, (of) => narrow(of));
-  const tabs = TABS.map((name) => h("a", { class: "tab", href: name === "active" ? "#/alarms" : `#/alarms/${name}` }));
-  const search = h("input", { type: "search", placeholder: w.searchHint, "aria-label": w.searchHint, value: context.route.query.get("q") ?? "", oninput: narrowed });
-  const only = h("button", { type: "button", class: "chip", onclick: () => narrow(null), title: w.showAll });
-  const raised = h("button", { type: "button", class: "chip", onclick: () => ((onlyRaised = !onlyRaised), show()) }, w.onlyRaised);
-  const bulk = h("div", { class: "bulk", role: "group", "aria-label": w.columns.act });
-  const frozen = h("span", { class: "frozen muted" });
-  const thaw = h("button", { type: "button", hidden: true, onclick: () => (selected.clear(), (pointed = 0), sort()) }, w.thaw);
-  const said = h("p", { class: "said", role: "status" });
-  const none = h("p", { class: "nothing" });
-  const body = h("div", { onpointermove: point, onpointerdown: point, onkeydown: point, onpointerleave: () => (pointed = 0) }, list.element);
-  const element = h("div", { class: "view" },
-    h("h1", { class: "unseen" }, w.title), banner.element,
-    h("nav", { class: "tabs", "aria-label": w.lists }, tabs),
-    h("div", { class: "tools" }, search, only, raised, h("span", { class: "grow" }), frozen, thaw),
-    bulk, said, body, none);
+class AlarmsPage {
+  #onlyRaised = false;
+  #order = emptyOrder();
+  /** @type {Set<string>} */ #selected = new Set();
+  /** @type {Set<string>} */ #pending = new Set();
+  /** @type {string | null} */ #anchor = null;
+  #pointed = 0;
+  /** @type {Map<string, import("../state.js").Series>} */ #bySeries = new Map();
+  /** @type {ReturnType<typeof alarmHistory> | null} */ #past = null;
+  /** @type {ReturnType<typeof alarmReport> | null} */ #report = null;
 
-  function point() { pointed = Date.now(); }
-
-  /** @param {{ rule: string, location: string } | null} of a group of a flood, or all */
-  function narrow(of) {
-    group = of && { rule: of.rule, location: of.location };
-    narrowed();
+  /** @param {Context} context */
+  constructor(context) {
+    this.context = context;
+    this.w = context.words.alarms;
+    this.tab = tabOf(context.route);
+    this.needles = needlesOf(context.route.query.get("q") ?? "");
+    this.group = groupOf(context.route);
+    /** @type {import("./alarmrow.js").Actions} */
+    this.actions = {
+      select: (key, isOn, isRange) => this.#select(key, isOn, isRange),
+      act: (verb, alarms) => void this.#act(verb, alarms),
+      more: (key) => this.#more(key),
+    };
+    this.stateHead = headCell("state", this.w.columns.state);
+    this.list = this.#makeList();
+    this.parts = this.#makeParts();
+    this.element = this.#layOut();
   }
 
-  function narrowed() {
-    needles = needlesOf(search.value);
-    const query = new URLSearchParams({ ...(search.value.trim() && { q: search.value.trim() }), ...group }).toString();
-    context.navigate(`#/alarms${tab === "active" ? "" : `/${tab}`}${query && `?${query}`}`, { replace: true });
-    selected.clear();
-    show();
+  #makeList() {
+    const { w, context, actions } = this;
+    const { columns } = w;
+    return new VirtualList({
+      label: w.list,
+      name: "alarms",
+      columns: [headCell("select", columns.select, true), headCell("icons", columns.priority, true), headCell("name", columns.sensor), headCell("what", columns.what),
+        this.stateHead, headCell("since n", columns.raised), headCell("act", columns.act, true)],
+      create: () => alarmRow(context, actions),
+      paint: (made, row) => this.#paint(made, row),
+    });
+  }
+
+  #makeParts() {
+    const { w, context } = this;
+    const point = () => void (this.#pointed = Date.now());
+    const thawed = () => {
+      this.#selected.clear();
+      this.#pointed = 0;
+      this.#sort();
+    };
+    const onlyRaised = () => {
+      this.#onlyRaised = !this.#onlyRaised;
+      this.show();
+    };
+    const query = context.route.query.get("q") ?? "";
+    return {
+      banner: floodBanner(context, (of) => this.#narrow(of)),
+      tabs: TABS.map((name) => h("a", { class: "tab", href: name === "active" ? "#/alarms" : `#/alarms/${name}` })),
+      tools: h("div", { class: "tools" }),
+      search: h("input", { type: "search", placeholder: w.searchHint, "aria-label": w.searchHint, value: query, oninput: () => this.#narrowed() }),
+      only: h("button", { type: "button", class: "chip", onclick: () => this.#narrow(null), title: w.showAll }),
+      raised: h("button", { type: "button", class: "chip", onclick: onlyRaised }, w.onlyRaised),
+      bulk: h("div", { class: "bulk", role: "group", "aria-label": w.columns.act }),
+      frozen: h("span", { class: "frozen muted" }),
+      thaw: h("button", { type: "button", hidden: true, onclick: thawed }, w.thaw),
+      said: h("p", { class: "said", role: "status" }),
+      none: h("p", { class: "nothing" }),
+      body: h("div", { onpointermove: point, onpointerdown: point, onkeydown: point, onpointerleave: () => void (this.#pointed = 0) }, this.list.element),
+    };
+  }
+
+  #layOut() {
+    const { w, parts } = this;
+    const { search, only, raised, frozen, thaw } = parts;
+    parts.tools.append(search, only, raised, h("span", { class: "grow" }), frozen, thaw);
+    return h("div", { class: "view" },
+      h("h1", { class: "unseen" }, w.title), parts.banner.element,
+      h("nav", { class: "tabs", "aria-label": w.lists }, parts.tabs),
+      parts.tools, parts.bulk, parts.said, parts.body, parts.none);
+  }
+
+  /** @param {{ rule: string, location: string } | null} of a group of a flood, or all */
+  #narrow(of) {
+    this.group = of && { rule: of.rule, location: of.location };
+    this.#narrowed();
+  }
+
+  #narrowed() {
+    const search = this.parts.search.value;
+    this.needles = needlesOf(search);
+    const query = new URLSearchParams({ ...(search.trim() && { q: search.trim() }), ...this.group }).toString();
+    this.context.navigate(`#/alarms${this.tab === "active" ? "" : `/${this.tab}`}${query && `?${query}`}`, { replace: true });
+    this.#selected.clear();
+    this.show();
   }
 
   /** @param {Alarm} alarm */
-  const matches = (alarm) => {
+  #matches(alarm) {
+    const { group, needles } = this;
     if (group && (alarm.rule !== group.rule || alarm.location !== group.location)) return false;
     if (needles.length === 0) return true;
     const hay = plain(`${alarm.rule} ${alarm.sensor_id} ${alarm.location} ${alarm.acknowledged?.by ?? ""}`);
     return needles.every((needle) => hay.includes(needle));
-  };
+  }
 
-  const isFrozen = () => selected.size > 0 || Date.now() - pointed < STILL_MS;
+  #isFrozen() {
+    return this.#selected.size > 0 || Date.now() - this.#pointed < STILL_MS;
+  }
+
+  /** The tab, if it is a list of alarms. */
+  #listed() {
+    return LISTS.find((name) => name === this.tab) ?? null;
+  }
+
   /** @param {string} key whether it is still in the shown list */
-  const isThere = (key) => {
-    const alarm = state.alarms.get(key);
-    return alarm !== undefined && listOf(alarm) === tab;
-  };
+  #isThere(key) {
+    const alarm = this.context.state.alarms.get(key);
+    return alarm !== undefined && listOf(alarm) === this.tab;
+  }
+
+  /** The alarm as it is or was last. @param {string} key */
+  #alarm(key) {
+    return this.context.state.alarms.get(key) ?? this.#order.last.get(key);
+  }
+
+  /** @param {Alarm} alarm */
+  #seriesOf(alarm) {
+    return this.#bySeries.get(seriesKey(alarm.sensor_id, alarm.quantity));
+  }
 
   /** @param {import("./alarmrow.js").AlarmRow} made @param {number} row */
-  function paint(made, row) {
-    const key = order.keys[row] ?? "";
-    const alarm = state.alarms.get(key) ?? order.last.get(key);
+  #paint(made, row) {
+    const key = this.#order.keys[row] ?? "";
+    const alarm = this.#alarm(key);
     if (!alarm) return;
-    const series = bySeries.get(seriesKey(alarm.sensor_id, alarm.quantity));
-    paintAlarm(made, alarm, context, { series, isSelected: selected.has(key), isPending: pending.has(key), isThere: isThere(key) });
+    paintAlarm(made, alarm, this.context, {
+      series: this.#seriesOf(alarm), isSelected: this.#selected.has(key), isPending: this.#pending.has(key), isThere: this.#isThere(key),
+    });
   }
 
   /** @param {string} key @param {boolean} isOn @param {boolean} isRange */
-  function select(key, isOn, isRange) {
-    for (const one of isRange ? range(order.keys, anchor, key) : [key]) {
-      if (isOn && isThere(one)) selected.add(one);
-      else selected.delete(one);
+  #select(key, isOn, isRange) {
+    for (const one of isRange ? range(this.#order.keys, this.#anchor, key) : [key]) {
+      if (isOn && this.#isThere(one)) this.#selected.add(one);
+      else this.#selected.delete(one);
     }
-    anchor = key;
-    list.repaint();
-    showBulk();
+    this.#anchor = key;
+    this.list.repaint();
+    this.#showBulk();
   }
 
   /** @param {string} key */
-  function more(key) {
-    const alarm = state.alarms.get(key) ?? order.last.get(key);
-    if (alarm) openDetails(alarm, context, bySeries.get(seriesKey(alarm.sensor_id, alarm.quantity)), actions);
+  #more(key) {
+    const alarm = this.#alarm(key);
+    if (alarm) openDetails(alarm, this.context, this.#seriesOf(alarm), this.actions);
   }
 
   /** @param {Verb} verb @param {Alarm[]} chosen */
-  async function act(verb, chosen) {
+  async #act(verb, chosen) {
+    const { context, w, list, parts: { said } } = this;
     const alarms = applicable(chosen, verb);
-    const details = alarms.length > 0 ? await askDetails(words, verb, alarms) : null;
+    const details = alarms.length > 0 ? await askDetails(context.words, verb, alarms) : null;
     const by = details && (await context.who());
     if (!details || !by) return;
-    for (const alarm of alarms) pending.add(alarmKey(alarm));
+    for (const alarm of alarms) this.#pending.add(alarmKey(alarm));
     list.repaint();
     const outcome = await perform(context, verb, alarms, { by, ...details }, (done) => {
       if (alarms.length > 8) text(said, w.working(done, alarms.length));
     });
     for (const alarm of alarms) {
-      pending.delete(alarmKey(alarm));
-      selected.delete(alarmKey(alarm));
+      this.#pending.delete(alarmKey(alarm));
+      this.#selected.delete(alarmKey(alarm));
     }
-    text(said, outcomeInWords(words, verb, outcome));
+    text(said, outcomeInWords(context.words, verb, outcome));
     said.classList.toggle("bad", outcome.refused.length > 0);
     list.repaint();
-    showBulk();
+    this.#showBulk();
+  }
+
+  /** The selected alarms, as they are now. */
+  #chosen() {
+    return [...this.#selected].flatMap((key) => this.context.state.alarms.get(key) ?? []);
   }
 
   /** What may be done with the selection: an action for each that fits some of it, with their number. */
-  function showBulk() {
-    for (const key of selected) if (!isThere(key)) selected.delete(key);
-    const chosen = [...selected].flatMap((key) => state.alarms.get(key) ?? []);
+  #showBulk() {
+    const { w, parts: { bulk } } = this;
+    for (const key of this.#selected) if (!this.#isThere(key)) this.#selected.delete(key);
+    const chosen = this.#chosen();
     const verbs = VERBS.map((verb) => /** @type {const} */ ([verb, applicable(chosen, verb)])).filter(([, fitting]) => fitting.length > 0);
     const look = JSON.stringify([chosen.length, verbs.map(([verb, fitting]) => [verb, fitting.length])]);
-    showFrozen();
+    this.#showFrozen();
     bulk.hidden = chosen.length === 0;
     if (bulk.dataset["look"] === look) return;
     bulk.dataset["look"] = look;
-    const current = () => [...selected].flatMap((key) => state.alarms.get(key) ?? []);
     fill(bulk,
       h("strong", { role: "status" }, chosen.length > 0 ? w.selected(chosen.length) : ""),
-      verbs.map(([verb, fitting]) => h("button", { type: "button", class: verb === "ack" ? "main" : "", onclick: () => void act(verb, current()) }, w.verbN(w.verbs[verb], fitting.length))),
-      h("button", { type: "button", class: "quiet", onclick: unselect }, w.unselect));
+      verbs.map(([verb, fitting]) => h("button", { type: "button", class: verb === "ack" ? "main" : "", onclick: () => void this.#act(verb, this.#chosen()) }, w.verbN(w.verbs[verb], fitting.length))),
+      h("button", { type: "button", class: "quiet", onclick: () => this.#unselect() }, w.unselect));
   }
 
-  function unselect() {
-    selected.clear();
-    sort();
-    list.repaint();
+  #unselect() {
+    this.#selected.clear();
+    this.#sort();
+    this.list.repaint();
   }
 
-  function showFrozen() {
-    const still = tab !== "history" && isFrozen() && (selected.size > 0 || order.changes > 0);
-    text(frozen, still ? w.frozen(order.changes) : "");
-    thaw.hidden = !still || order.changes === 0;
+  #showFrozen() {
+    const { frozen, thaw } = this.parts;
+    const { changes } = this.#order;
+    const isStill = this.#listed() !== null && this.#isFrozen() && (this.#selected.size > 0 || changes > 0);
+    text(frozen, isStill ? this.w.frozen(changes) : "");
+    thaw.hidden = !isStill || changes === 0;
   }
 
-  function sort() {
-    if (tab === "history") return;
-    order = arrange(order, state.alarms, tab, matches, isFrozen());
-    list.setCount(order.keys.length);
-    list.element.hidden = order.keys.length === 0;
-    none.hidden = order.keys.length > 0;
-    text(none, needles.length > 0 || group ? w.none.search : w.none[tab]);
-    showBulk();
+  #sort() {
+    const { w, list, needles, group, parts: { none } } = this;
+    const listed = this.#listed();
+    if (listed === null) return;
+    this.#order = arrange(this.#order, this.context.state.alarms, listed, (alarm) => this.#matches(alarm), this.#isFrozen());
+    const { keys } = this.#order;
+    list.setCount(keys.length);
+    list.element.hidden = keys.length === 0;
+    none.hidden = keys.length > 0;
+    text(none, needles.length > 0 || group ? w.none.search : w.none[listed]);
+    this.#showBulk();
   }
 
-  function showTabs() {
-    const counts = countAlarms(state.alarms.values());
+  #showTabs() {
+    const { context, parts } = this;
+    const counts = countAlarms(context.state.alarms.values());
+    const named = { history: this.w.tabs.history, report: context.words.report.tab };
     for (const [k, name] of TABS.entries()) {
-      const link = /** @type {HTMLElement} */ (tabs[k]);
-      text(link, name === "history" ? w.tabs.history : `${w.tabs[name]} ${context.format.number(counts[name])}`);
-      attribute(link, "aria-current", name === tab ? "page" : null);
+      const link = /** @type {HTMLElement} */ (parts.tabs[k]);
+      text(link, name === "history" || name === "report" ? named[name] : `${this.w.tabs[name]} ${context.format.number(counts[name])}`);
+      attribute(link, "aria-current", name === this.tab ? "page" : null);
     }
-    banner.show();
+    parts.banner.show();
+  }
+
+  /** What the tab has in place of a list of alarms. */
+  #showBody() {
+    const { context, tab, list, parts: { body } } = this;
+    const isKept = tab === "history" && this.#past !== null;
+    if (!isKept) this.#past?.close();
+    this.#report?.close();
+    const match = (/** @type {any} */ alert) => (!this.#onlyRaised || alert.transition === "raised") && matchesAlert(alert, this.needles);
+    this.#past = tab !== "history" ? null : this.#past ?? alarmHistory(context, match);
+    const chosen = (/** @type {string} */ span) => context.navigate(`#/alarms/report?span=${span}`, { replace: true });
+    this.#report = tab !== "report" ? null : alarmReport(context, spanOf(context.route.query.get("span")), chosen);
+    body.replaceChildren((this.#past ?? this.#report ?? list).element);
   }
 
   /** Shows the list of the tab, in order. */
-  function show() {
-    const isHistory = tab === "history";
-    if (isHistory && !past) past = alarmHistory(context, (alert) => (!onlyRaised || alert.transition === "raised") && matchesAlert(alert, needles));
-    if (!isHistory) past?.close();
-    past = isHistory ? past : null;
-    body.replaceChildren(past ? past.element : list.element);
-    raised.hidden = !isHistory;
-    only.hidden = group === null || isHistory;
+  show() {
+    const { tab, group, w, parts: { raised, only, bulk, none, tools } } = this;
+    this.#showBody();
+    tools.hidden = tab === "report";
+    raised.hidden = tab !== "history";
+    only.hidden = group === null || tab === "history";
     text(only, group ? `${w.onlyGroup(group.rule, group.location)}  ✕` : "");
-    attribute(raised, "aria-pressed", onlyRaised);
+    attribute(raised, "aria-pressed", this.#onlyRaised);
     bulk.hidden = none.hidden = true;
-    text(/** @type {Element} */ (stateHead.firstElementChild), tab === "shelved" ? w.columns.until : tab === "suppressed" ? w.columns.cause : w.columns.state);
-    order = emptyOrder();
-    pointed = 0;
-    past?.filter();
-    sort();
-    if (!past) list.attach();
-    showTabs();
+    text(/** @type {Element} */ (this.stateHead.firstElementChild), tab === "shelved" ? w.columns.until : tab === "suppressed" ? w.columns.cause : w.columns.state);
+    this.#order = emptyOrder();
+    this.#pointed = 0;
+    this.#past?.filter();
+    this.#sort();
+    if (this.#listed()) this.list.attach();
+    this.#showTabs();
   }
 
   /** @param {import("../feed.js").Changes} changes */
-  function update(changes) {
-    if (changes.named || changes.full) bySeries = new Map(state.series.filter(Boolean).map((s) => [seriesKey(s.id, s.quantity), s]));
+  update(changes) {
+    const { context, list, parts } = this;
+    if (changes.named || changes.full) this.#bySeries = new Map(context.state.series.filter(Boolean).map((s) => [seriesKey(s.id, s.quantity), s]));
     if (changes.alarms) {
-      showTabs();
-      if (!changes.full) past?.changed();
+      this.#showTabs();
+      if (!changes.full) this.#past?.changed();
     }
-    if (changes.alarms || (changes.tick && !isFrozen() && order.changes > 0)) sort();
-    else if (!past && (changes.tick || changes.series.size > 0)) list.repaint();
-    if (changes.tick) {
-      banner.show();
-      showFrozen();
-      if (context.welcome && !context.canAct() && !said.textContent) text(said, w.viewer);
-    }
+    if (changes.alarms || (changes.tick && !this.#isFrozen() && this.#order.changes > 0)) this.#sort();
+    else if (this.#listed() && (changes.tick || changes.series.size > 0)) list.repaint();
+    if (!changes.tick) return;
+    parts.banner.show();
+    this.#showFrozen();
+    if (context.welcome && !context.canAct() && !parts.said.textContent) text(parts.said, this.w.viewer);
   }
 
-  queueMicrotask(show);
-  return {
-    element,
-    update,
-    routed(route) {
-      tab = tabOf(route);
-      needles = needlesOf(route.query.get("q") ?? "");
-      group = groupOf(route);
-      search.value = route.query.get("q") ?? "";
-      selected.clear();
-      text(said, "");
-      show();
-    },
-    close() {
-      past?.close();
-      list.close();
-    },
-  };
+  /** @param {Route} route */
+  routed(route) {
+    this.tab = tabOf(route);
+    this.needles = needlesOf(route.query.get("q") ?? "");
+    this.group = groupOf(route);
+    this.parts.search.value = route.query.get("q") ?? "";
+    this.#selected.clear();
+    text(this.parts.said, "");
+    this.show();
+  }
+
+  close() {
+    this.#past?.close();
+    this.#report?.close();
+    this.list.close();
+  }
 }
 
-/** @param {import("../app.js").Route} route @returns {List | "history"} */
+/** @param {Route} route @returns {List | "history" | "report"} */
 const tabOf = ({ args }) => TABS.find((name) => name === args[0]) ?? "active";
-/** @param {import("../app.js").Route} route */
+/** @param {Route} route */
 function groupOf({ query }) {
   const rule = query.get("rule");
   return rule === null ? null : { rule, location: query.get("location") ?? "" };

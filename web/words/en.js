@@ -1,5 +1,6 @@
 // The English words. Terms of alarms are those of ISA-18.2.
 
+import report from "./en.report.js";
 import others from "./en.sensor.js";
 
 /** @param {number} n @param {string} one @param {string} many */
@@ -234,4 +235,4 @@ const first = {
   own: "Or let Vigie make some: [[sensors]] with source = { type = \"simulated\" } in the configuration.",
 };
 
-export default { common, fleet, alarms: alarmWords, login, first, ...others };
+export default { common, fleet, alarms: alarmWords, login, first, report, ...others };

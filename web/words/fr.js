@@ -1,5 +1,6 @@
 // Les mots français. Les termes d'alarmes sont ceux du métier : acquitter, mettre en attente, inhiber, réarmer.
 
+import report from "./fr.report.js";
 import others from "./fr.sensor.js";
 
 /** @param {number} n @param {string} one @param {string} many */
@@ -236,4 +237,4 @@ const first = {
   own: "Ou laissez Vigie en simuler : [[sensors]] avec source = { type = \"simulated\" } dans la configuration.",
 };
 
-export default { common, fleet, alarms: alarmWords, login, first, ...others };
+export default { common, fleet, alarms: alarmWords, login, first, report, ...others };

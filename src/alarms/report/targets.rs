@@ -22,6 +22,8 @@ pub enum Scale {
 /// One measure beside its target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Target {
+    /// Stable name of the measure, for programs.
+    pub id: &'static str,
     /// What is measured, for a person to read.
     pub measure: &'static str,
     /// Measured value, in `scale`.
@@ -40,51 +42,52 @@ pub(super) fn judged(measures: &Measures) -> Vec<Target> {
     use Scale::{Alarms, Share};
 
     let count = |count: u64| super::ratio(count, 1);
-    let at_most = |measure, value: f64, scale, target, limit: f64| Target {
-        measure,
-        value,
-        scale,
-        target,
-        is_met: Some(value <= limit),
+    let at_most = |id, measure, value: f64, scale, target, limit: f64| {
+        let is_met = Some(value <= limit);
+        Target { id, measure, value, scale, target, is_met }
     };
-    let below = |measure, value: f64, scale, target, limit: f64| Target {
-        measure,
-        value,
-        scale,
-        target,
-        is_met: Some(value < limit),
+    let below = |id, measure, value: f64, scale, target, limit: f64| {
+        let is_met = Some(value < limit);
+        Target { id, measure, value, scale, target, is_met }
     };
     let average = measures.average;
+    let most = count(measures.most_in_10_minutes);
+    let flood = count(FLOOD_BEGINS_ABOVE);
+    let busy = measures.busy_share;
+    let in_flood = measures.floods.share_of_time;
+    let chattering = count(measures.chattering.raised);
+    let fleeting = count(measures.fleeting);
+    let stale = count(measures.stale.most_on_one_day);
+    let [_, medium, high, critical, _] = measures.priorities.map(|each| each.share);
     let mut targets = vec![
-        at_most("Average a day", average.per_day, Alarms, "at most 150", 150.0),
-        at_most("Average an hour", average.per_hour, Alarms, "at most 6", 6.0),
-        at_most("Average in 10 minutes", average.per_10_minutes, Alarms, "at most 1", 1.0),
+        at_most("per_day", "Average a day", average.per_day, Alarms, "at most 150", 150.0),
+        at_most("per_hour", "Average an hour", average.per_hour, Alarms, "at most 6", 6.0),
         at_most(
+            "per_10_minutes",
+            "Average in 10 minutes",
+            average.per_10_minutes,
+            Alarms,
+            "at most 1",
+            1.0,
+        ),
+        at_most(
+            "most_in_10_minutes",
             "Most in one 10-minute interval",
-            count(measures.most_in_10_minutes),
+            most,
             Alarms,
             "at most 10",
-            count(FLOOD_BEGINS_ABOVE),
+            flood,
         ),
-        below("Intervals with more than 10", measures.busy_share, Share, "below 1 %", 0.01),
-        below("Time in flood", measures.floods.share_of_time, Share, "below 1 %", 0.01),
-        at_most("Chattering", count(measures.chattering.raised), Alarms, "none", 0.0),
-        at_most("Fleeting", count(measures.fleeting), Alarms, "none", 0.0),
-        below(
-            "Stale, most on one day",
-            count(measures.stale.most_on_one_day),
-            Alarms,
-            "fewer than 5",
-            5.0,
-        ),
-        at_most("Top ten's share", measures.top_share, Share, "at most 5 %", 0.05),
+        below("busy_share", "Intervals with more than 10", busy, Share, "below 1 %", 0.01),
+        below("flood_share", "Time in flood", in_flood, Share, "below 1 %", 0.01),
+        at_most("chattering", "Chattering", chattering, Alarms, "none", 0.0),
+        at_most("fleeting", "Fleeting", fleeting, Alarms, "none", 0.0),
+        below("stale", "Stale, most on one day", stale, Alarms, "fewer than 5", 5.0),
+        at_most("top_share", "Top ten's share", measures.top_share, Share, "at most 5 %", 0.05),
+        at_most("critical_share", "Priority critical", critical, Share, "at most 1 %", 0.01),
+        at_most("high_share", "Priority high", high, Share, "at most 5 %", 0.05),
+        at_most("medium_share", "Priority medium", medium, Share, "at most 15 %", 0.15),
     ];
-    let [_, medium, high, critical, _] = measures.priorities.map(|each| each.share);
-    targets.extend([
-        at_most("Priority critical", critical, Share, "at most 1 %", 0.01),
-        at_most("Priority high", high, Share, "at most 5 %", 0.05),
-        at_most("Priority medium", medium, Share, "at most 15 %", 0.15),
-    ]);
     if measures.raised == 0 {
         // Shares of nothing: neither kept nor missed.
         for target in &mut targets[9..] {

@@ -72,7 +72,7 @@ pub(super) fn web_settings(
     let config = &common.config;
     let (hours, live) = (common.hours.clone(), common.live.clone());
     let history = Arc::new(HistoryReader::new(&config.storage.path, hours, live));
-    let [alarms, alerts, readings, sparklines, rejected, trials] =
+    let [alarms, alerts, readings, sparklines, rejected, trials, reports] =
         std::array::from_fn(|_| history.clone());
     let clients = common.is_embedded().then(|| common.clients.clone());
     let figures = Arc::new(Figures::new(report, common.words, clients));
@@ -96,6 +96,7 @@ pub(super) fn web_settings(
         metrics: Arc::new(move || counting.now()),
         reload: boxes.reload.route::<Reload>(RELOAD_ROOM),
         operate: intake::operate(boxes),
+        alarm_report: Arc::new(move |period| reports.alarm_report(period)),
         try_rule: Arc::new(move |asked| trials.try_rule(asked)),
         alarms: Arc::new(move || alarms.alarms()),
         alerts: Arc::new(move |asked| alerts.alerts(asked)),

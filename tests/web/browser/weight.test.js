@@ -18,6 +18,7 @@ const PAGES = /** @type {const} */ ([
   ["#/sensor/OWN_1/temperature", ".sensor .big"],
   ["#/alarms", ".tabs .tab"],
   ["#/alarms/history", ".list.history"],
+  ["#/alarms/report", ".report .cards"],
   ["#/system", "main h1"],
   ["#/broker", "main h1"],
 ]);

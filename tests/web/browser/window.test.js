@@ -13,7 +13,7 @@ assert.ok(MQTT, "VIGIE_MQTT is missing: host:port of the daemon's broker");
 /** Sensors of this run alone: what an earlier one shelved stays shelved. */
 const RUN = Date.now() % 1_000_000;
 
-const PAGES = ["#/fleet", "#/alarms", "#/alarms/shelved", "#/alarms/history", "#/sensor/WEB_1/temperature", "#/system", "#/broker"];
+const PAGES = ["#/fleet", "#/alarms", "#/alarms/shelved", "#/alarms/history", "#/alarms/report", "#/sensor/WEB_1/temperature", "#/system", "#/broker"];
 
 /** @type {import("playwright-core").Browser} */
 let browser;

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Row};
 
 use super::{History, Terms};
+use crate::alarms::report::{Change, Period, Tally, Transition};
 use crate::domain::{AlarmState, AlertState, time};
-use crate::store::history::{AlertFilter, QueryError, StoredAlert};
+use crate::store::history::{AlarmReport, AlertFilter, QueryError, StoredAlert};
 use crate::store::sqlite::events::{self, EVENT_COLUMNS};
 use crate::store::sqlite::recall;
 
@@ -75,6 +76,23 @@ impl History {
         self.each_alert(&sql, terms, each)
     }
 
+    /// Measures the alarm system over a period, from the stored alert events; `is_late` ends it early.
+    ///
+    /// # Errors
+    /// When the file can't be read, or `is_late` said so.
+    pub fn alarm_report(
+        &self,
+        period: Period,
+        is_late: &dyn Fn() -> bool,
+    ) -> Result<AlarmReport, QueryError> {
+        let mut tally = Tally::new(period);
+        let unreadable = self.alerts_until(period.to(), &mut |row| {
+            tally.take(&measured(row));
+            if is_late() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
+        })?;
+        Ok(AlarmReport { unreadable, measures: tally.finish() })
+    }
+
     /// Hands on the readable rows; returns the number of the others.
     fn each_alert(
         &self,
@@ -109,6 +127,21 @@ impl History {
         let mut states = recall::alarm_states(&*self.pool.get()?)?;
         states.sort_by(|a, b| (&a.sensor_id, &a.rule).cmp(&(&b.sensor_id, &b.rule)));
         Ok(states)
+    }
+}
+
+/// An event as the report measures it.
+fn measured(StoredAlert { event, .. }: StoredAlert) -> Transition {
+    Transition {
+        at: event.timestamp,
+        rule: event.rule,
+        sensor_id: event.sensor_id.as_str().into(),
+        location: event.location.as_str().into(),
+        priority: Some(event.severity),
+        change: match event.state {
+            AlertState::Active => Change::Raised,
+            AlertState::Resolved => Change::Returned,
+        },
     }
 }
 
