@@ -94,6 +94,8 @@ fn pages_in_a_browser() {
         ("VIGIE_MQTT", &address("broker")),
         ("VIGIE_PROXY", &proxied(0)),
         ("VIGIE_PROXY_POLLED", &proxied(1)),
+        // What this daemon is not set up for is tested on one that the test starts.
+        ("VIGIE_BIN", env!("CARGO_BIN_EXE_vigie")),
     ];
     run("browser", &envs);
     assert_eq!(daemon.stop(), 0);
