@@ -44,7 +44,7 @@ pub fn join(files: &mut Files) -> Result<(), String> {
 
 fn modules(files: &Files) -> Result<Modules, String> {
     let mut modules = Modules::new();
-    for (path, bytes) in files.iter().filter(|(path, _)| path.ends_with(".js")) {
+    for (path, bytes) in files.iter().filter(|(path, _)| is_module(path)) {
         let text =
             String::from_utf8(bytes.clone()).map_err(|_| format!("web/{path}: not UTF-8"))?;
         let (mut imports, mut loads) = (Vec::new(), Vec::new());
@@ -66,6 +66,10 @@ fn modules(files: &Files) -> Result<Modules, String> {
         Some(missing) => Err(format!("web/{missing} is imported and does not exist")),
         None => Ok(modules),
     }
+}
+
+fn is_module(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, end)| end == "js")
 }
 
 /// A line without `/* … */` on it; nothing of one that is a comment, or a line in a longer one.

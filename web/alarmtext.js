@@ -62,7 +62,8 @@ export function whoOf(alarm, { words: { alarms: w }, format, now }) {
 
 /** A mark of a chart by its kind, and a maintenance by its name. @param {import("./marks.js").Mark} mark @param {import("./words.js").Words} words */
 export function markLabel({ kind, why }, words) {
-  return kind === "maintenance" ? causeOf(why, words) : words.sensor.marks.kinds[kind];
+  const named = words.sensor.marks.kinds[kind];
+  return kind === "maintenance" ? `${named} ${why}` : named;
 }
 
 /** All of a mark, in a line: what, by whom, from when until when, why. @param {import("./marks.js").Mark} mark @param {Given} given */
@@ -72,7 +73,7 @@ export function markLine(mark, { words, format, now }) {
   const when = (/** @type {number|null} */ at) => (at === null ? "…" : format.when(at, now));
   const span = kind === "acknowledged" ? when(from) : to !== null ? w.span(when(from), when(to)) : until !== null ? w.until(when(from), when(until)) : w.since(when(from));
   const cause = kind === "suppressed" ? causeOf(why, words) : kind === "maintenance" ? "" : why;
-  return `${rule}, ${markLabel(mark, words)}${by ? ` ${w.by(by)}` : ""}, ${span}${cause ? `: ${cause}` : ""}`;
+  return `${rule ? `${rule}, ` : ""}${markLabel(mark, words)}${by ? ` ${w.by(by)}` : ""}, ${span}${cause ? `: ${cause}` : ""}`;
 }
 
 /** How long it stands, or is over. @param {Alarm} alarm @param {Given} given */

@@ -76,7 +76,7 @@ export class ChartBox {
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.drawing = chart(this.canvas);
     this.readout = h("p", { class: "readout" });
-    this.marked = h("p", { class: "readout marked", hidden: true });
+    this.marked = h("p", { class: "marked", hidden: true });
     this.said = h("p", { class: "unseen", role: "status" });
     this.table = h("table");
     this.marks = h("table");

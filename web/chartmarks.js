@@ -14,7 +14,7 @@ export const MARK_ROW = 15;
 /** Marks of a kind in pixels from one another, at the least. */
 const NEAR = 16;
 
-const ROWS = /** @type {const} */ (["acknowledged", "shelved", "suppressed", "out-of-service"]);
+const ROWS = /** @type {const} */ (["acknowledged", "shelved", "suppressed", "maintenance", "out-of-service"]);
 
 /** Lines of each sign, about its middle. */
 const SIGNS = {
@@ -25,12 +25,9 @@ const SIGNS = {
   "out-of-service": "M-3.200-3.200 3.200 3.200M4.500 0a4.500 4.500 0 1 1-9 0 4.500 4.500 0 0 1 9 0z",
 };
 
-/** Planned maintenance is a suppression. @param {import("./marks.js").MarkKind} kind */
-const rowOf = (kind) => (kind === "maintenance" ? "suppressed" : kind);
-
 /** Rows that are needed, from top to bottom. @param {ShownMark[]} marks @param {{ from: number, to: number }} shown */
 export function markRows(marks, { from, to }) {
-  const kinds = new Set(marksWithin(marks, from, to).map(({ kind }) => rowOf(kind)));
+  const kinds = new Set(marksWithin(marks, from, to).map(({ kind }) => kind));
   return ROWS.filter((row) => kinds.has(row));
 }
 
@@ -41,7 +38,7 @@ export function drawMarks({ c, picture: { marks, shown, now }, box, x }, top) {
   c.textBaseline = "middle";
   for (const [k, row] of markRows(marks, shown).entries()) {
     let free = -Infinity;
-    for (const mark of marksWithin(marks, shown.from, shown.to).filter(({ kind }) => rowOf(kind) === row)) {
+    for (const mark of marksWithin(marks, shown.from, shown.to).filter(({ kind }) => kind === row)) {
       const left = Math.max(box.left, x(mark.from ?? shown.from));
       const right = Math.max(left + 2, Math.min(box.right, x(mark.to ?? Math.max(now, shown.from))));
       const middle = top + (k + 0.5) * MARK_ROW;

@@ -1,7 +1,7 @@
-// What people and plans did to the alarms of one series, as marks on its time axis: acknowledgements, and the spans in
-// which an alarm was shelved, suppressed (by planned maintenance, too) or out of service. Pure.
+// What people and plans did to the alarms of one series, as marks on its time axis: acknowledgements, the spans in which an
+// alarm was shelved, suppressed or out of service, and planned maintenance. Pure.
 //
-// Always: from the events of the history, completed by what stands now; in order of time.
+// Always: from the events of the history, completed by what stands now; maintenance as it is planned; in order of time.
 // Never: reads a clock or the page.
 
 import { instant } from "./spans.js";
@@ -14,7 +14,10 @@ import { instant } from "./spans.js";
  * @property {number|null} from `null`: before what is known.
  * @property {number|null} to `null`: it goes on. An acknowledgement is an instant: `from`.
  * @property {number|null} until When a shelf that goes on will end. @property {string} by Empty: nobody, such as a rule.
- * @property {string} why For a suppression that goes on: its cause, as the API names it.
+ * @property {string} why Of a suppression that goes on: its cause, as the API names it. Of
+ *   planned maintenance: its name.
+ *
+ * @typedef {{ name: string, rules: string[], from: string, to: string }} Window Of planned maintenance, as the API gives it.
  */
 
 /** @type {Record<string, MarkKind>} What begins with a transition. */
@@ -25,11 +28,10 @@ const ENDS = { unshelved: "shelved", unsuppressed: "suppressed", "returned-to-se
 
 /**
  * @param {import("./spans.js").Alert[]} alerts Oldest first. @param {import("./state.js").Alarm[]} alarms Those of the
- *   series that are not at rest. @param {string} quantity @returns {Mark[]}
+ *   series that are not at rest. @param {string} quantity @param {Window[]} [planned] @returns {Mark[]}
  */
-export function marksOf(alerts, alarms, quantity) {
-  /** @type {Mark[]} */
-  const marks = [];
+export function marksOf(alerts, alarms, quantity, planned = []) {
+  const marks = planned.map(plannedMark);
   /** @type {Map<string, Mark>} Spans without an end so far, by rule and kind. */
   const open = new Map();
   for (const alert of alerts) if (alert.quantity === quantity) take(marks, open, alert);
@@ -77,9 +79,12 @@ function stand(marks, open, { rule, shelved, suppressed_by: cause, out_of_servic
   if (shelved) mark("shelved", shelved).until = instant(shelved.until);
   if (service) mark("out-of-service", service);
   if (!cause) return;
-  const suppressed = mark("suppressed", {});
-  suppressed.why = cause;
-  if (cause.startsWith("maintenance:")) suppressed.kind = "maintenance";
+  mark("suppressed", {}).why = cause;
+}
+
+/** @param {Window} window @returns {Mark} */
+function plannedMark({ name, rules, from, to }) {
+  return { kind: "maintenance", rule: rules.join(", "), from: instant(from), to: instant(to), until: null, by: "", why: name };
 }
 
 /**

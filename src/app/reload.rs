@@ -27,7 +27,7 @@ use crate::logging;
 use crate::messages::{Reload, ReloadAnswer, ReloadRules, Ruling};
 use crate::notify::SharedRunbooks;
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, GroupHandle, Route, Routed};
-use crate::web::{Access, Certificate};
+use crate::web::{Access, Certificate, PlannedMaintenance};
 
 /// How long the evaluator may take to go by other rules: it may have a batch on its way to a slow storage.
 const RULES_AT_MOST: Duration = Duration::from_secs(30);
@@ -51,6 +51,7 @@ pub(super) struct ReloaderSettings {
     pub rules: Route<ReloadRules>,
     pub runbooks: SharedRunbooks,
     pub access: Arc<Access>,
+    pub maintenance: Arc<PlannedMaintenance>,
     pub certificate: Arc<Certificate>,
     pub gauges: Arc<ReloadGauges>,
     pub words: &'static Words,
@@ -121,6 +122,7 @@ impl ReloaderSettings {
         let has_other_chattering = config.alerts.chattering != alerts.chattering;
         (config.alerts, config.rules) = (AlertsConfig { flood, ..alerts }, rules);
         config.maintenance = work;
+        self.maintenance.replace(&config.maintenance);
         self.runbooks.replace(&config.rules); // before an alarm of theirs can be told
         let rules = changes::rules(&before, &after.rules);
         // Also when nothing seems to have changed: an earlier reload may have failed here.

@@ -73,7 +73,7 @@ impl ReadingsQuery {
     }
 }
 
-fn moment(name: &str, text: &str) -> Result<DateTime<Utc>, String> {
+pub(super) fn moment(name: &str, text: &str) -> Result<DateTime<Utc>, String> {
     time::parse(text, chrono_tz::Tz::UTC).map_err(|error| format!("`{name}`: {error}"))
 }
 

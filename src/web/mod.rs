@@ -24,6 +24,7 @@ mod history;
 mod input;
 mod live;
 mod login;
+mod maintenance;
 pub mod metrics;
 mod password;
 mod probes;
@@ -44,6 +45,7 @@ pub use client::{AskError, operate, reload, status};
 pub use history::ReadingsAsked;
 pub use input::AlertsAsked;
 pub use live::LiveSource;
+pub use maintenance::PlannedMaintenance;
 pub use password::hash_password;
 pub use tls::Certificate;
 pub use trial::{RuleAsked, RuleTried};
@@ -141,6 +143,8 @@ pub struct Settings {
     pub operate: Route<Operate>,
     /// Reads alarms that are not at rest.
     pub alarms: Arc<ReadAlarms>,
+    /// Planned maintenance in effect.
+    pub maintenance: Arc<PlannedMaintenance>,
     /// Measures the alarm system.
     pub alarm_report: Arc<ReadAlarmReport>,
     /// Tries rules on stored readings.

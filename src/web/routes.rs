@@ -20,7 +20,8 @@ use super::guard::{self, Asking, Denied, Door, Need, Visitor};
 use super::input::Verb;
 use super::live::Hub;
 use super::{
-    LARGEST_BODY, Settings, alarms, assets, daemon, history, live, login, probes, sensors, trial,
+    LARGEST_BODY, Settings, alarms, assets, daemon, history, live, login, maintenance, probes,
+    sensors, trial,
 };
 
 /// How long its answer may take: its turn, and a commit on a busy disk.
@@ -59,6 +60,7 @@ pub(super) enum Endpoint {
     Sparklines,
     Rejected,
     AlarmReport,
+    Maintenance,
     TryRule,
     Change(Verb),
     Session,
@@ -74,7 +76,7 @@ const SESSION: &str = "/api/v1/session";
 /// What waits for nobody.
 const NEED_NO_SLOT: [&str; 3] = [STATUS, SYSTEM, LIVE];
 
-pub(super) const ROUTES: [(&str, Endpoint); 24] = [
+pub(super) const ROUTES: [(&str, Endpoint); 25] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
@@ -88,6 +90,7 @@ pub(super) const ROUTES: [(&str, Endpoint); 24] = [
     ("/api/v1/sparklines", Endpoint::Sparklines),
     ("/api/v1/rejected", Endpoint::Rejected),
     ("/api/v1/report", Endpoint::AlarmReport),
+    ("/api/v1/maintenance", Endpoint::Maintenance),
     ("/api/v1/rules/try", Endpoint::TryRule),
     ("/api/v1/alarms/{id}/ack", Endpoint::Change(Verb::Ack)),
     ("/api/v1/alarms/{id}/shelve", Endpoint::Change(Verb::Shelve)),
@@ -202,6 +205,7 @@ impl Endpoint {
             Self::Sparklines => web::get().to(history::sparklines),
             Self::Rejected => web::get().to(history::rejected),
             Self::AlarmReport => web::get().to(trial::alarm_report),
+            Self::Maintenance => web::get().to(maintenance::maintenance),
             Self::TryRule => web::post().to(trial::try_rule),
             Self::Change(verb) => web::post().to(move |request, id, payload, api| {
                 alarms::change(verb, request, id, payload, api)

@@ -15,6 +15,7 @@ mod history;
 mod kills;
 mod live;
 mod login;
+mod maintenance;
 mod metrics;
 mod mqtt;
 mod passwd;

@@ -220,7 +220,7 @@ class SensorPage {
   }
 
   #loadAlarms() {
-    this.data.loadAlarms(this.model.viewport, this.now(), (why) => {
+    this.data.loadAlarms(this.model.viewport, this.#series?.location ?? "", this.now(), (why) => {
       if (why !== null) this.parts.alarms.failed(why);
       this.#showAlarms();
       this.box.redraw();
@@ -239,7 +239,7 @@ class SensorPage {
     // The gravest is drawn last, above the others.
     this.model.alarms = [...spans].sort((a, b) => b.priority - a.priority);
     const given = { words: this.context.words, format: this.context.format, now: this.now() };
-    const marks = marksOf(events, this.#alarmsNow(), this.quantity);
+    const marks = marksOf(events, this.#alarmsNow(), this.quantity, this.data.planned);
     this.model.marks = marks.map((mark) => ({ ...mark, label: markLabel(mark, given.words), line: markLine(mark, given) }));
     this.parts.alarms.update(spans, this.model.viewport, events.length >= MAX_EVENTS);
   }

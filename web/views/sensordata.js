@@ -29,6 +29,7 @@ export class SensorData {
   #api;
   #of;
   /** @type {import("../spans.js").Alert[]} */ events = [];
+  /** @type {import("../marks.js").Window[]} */ planned = [];
   unit = "";
 
   /** @param {typeof import("../api.js")} api @param {{ id: string, quantity: string }} of */
@@ -68,15 +69,17 @@ export class SensorData {
 
   /**
    * Asks for the events of alarms: those of a while before and after the span too, where an alarm of it may have begun
-   * or ended.
-   * @param {{ from: number, to: number }} span @param {number} now @param {(why: string|null) => void} done
+   * or ended; and for planned maintenance.
+   * @param {{ from: number, to: number }} span @param {string} location Of the sensor. @param {number} now @param {(why: string|null) => void} done
    */
-  loadAlarms({ from, to }, now, done) {
+  loadAlarms({ from, to }, location, now, done) {
     const around = Math.max(to - from, 7 * DAY);
     const [since, until] = [iso(from - around), iso(Math.min(to + around, now + MINUTE))];
     const path = `api/v1/alerts?${query({ sensor: this.#of.id, since, until, limit: String(MAX_EVENTS) })}`;
-    this.#loads.alarms.ask((signal) => this.#api.get(path, { signal }), (answer) => {
-      this.events = answer.alerts;
+    const work = `api/v1/maintenance?${query({ sensor: this.#of.id, location, from: iso(from), to: iso(to) })}`;
+    this.#loads.alarms.ask((signal) => Promise.all([this.#api.get(path, { signal }), this.#api.get(work, { signal })]), ([{ alerts }, { windows }]) => {
+      this.events = alerts;
+      this.planned = windows;
       done(null);
     }, (error) => done(error.detail ?? String(error)));
   }

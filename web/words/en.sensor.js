@@ -31,8 +31,8 @@ const sensor = {
   bucket: (/** @type {string} */ length) => `one bucket ${length}, band is lowest to highest, line is mean`,
   hatched: "hatched: no readings, or fewer than half of the usual number",
   marks: {
-    kinds: { acknowledged: "acknowledged", shelved: "shelved", suppressed: "suppressed", maintenance: "planned maintenance", "out-of-service": "out of service" },
-    legend: "✓ acknowledged; bars: shelved, suppressed, out of service",
+    kinds: { acknowledged: "acknowledged", shelved: "shelved", suppressed: "suppressed", maintenance: "maintenance", "out-of-service": "out of service" },
+    legend: "✓ acknowledged; bars: shelved, suppressed, maintenance, out of service",
     by: (/** @type {string} */ by) => `by ${by}`,
     span: (/** @type {string} */ from, /** @type {string} */ to) => `${from} to ${to}`,
     until: (/** @type {string} */ from, /** @type {string} */ until) => `since ${from}, until ${until}`,

@@ -31,8 +31,8 @@ const sensor = {
   bucket: (/** @type {string} */ length) => `un point pour ${length}, la bande va du minimum au maximum, la ligne est la moyenne`,
   hatched: "hachures : aucune mesure, ou moins de la moitié du nombre habituel",
   marks: {
-    kinds: { acknowledged: "acquittée", shelved: "en attente", suppressed: "inhibée", maintenance: "maintenance planifiée", "out-of-service": "hors service" },
-    legend: "✓ acquittée ; barres : en attente, inhibée, hors service",
+    kinds: { acknowledged: "acquittée", shelved: "en attente", suppressed: "inhibée", maintenance: "maintenance", "out-of-service": "hors service" },
+    legend: "✓ acquittée ; barres : en attente, inhibée, maintenance, hors service",
     by: (/** @type {string} */ by) => `par ${by}`,
     span: (/** @type {string} */ from, /** @type {string} */ to) => `de ${from} à ${to}`,
     until: (/** @type {string} */ from, /** @type {string} */ until) => `depuis ${from}, jusqu'à ${until}`,

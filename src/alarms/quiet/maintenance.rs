@@ -15,6 +15,9 @@ use super::super::select::matches;
 use super::schedule::Schedule;
 use crate::domain::{Location, SensorId};
 
+/// What [`Maintenance::by`] begins with.
+const BY: &str = "maintenance:";
+
 /// One kind of planned work.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Maintenance {
@@ -38,6 +41,32 @@ impl Maintenance {
         let lasting = TimeDelta::from_std(self.lasting).ok()?;
         let last = self.schedule.last(now.checked_sub_signed(lasting)?, now, self.zone)?;
         last.checked_add_signed(lasting)
+    }
+
+    /// Name in the configuration.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.by.strip_prefix(BY).unwrap_or(&self.by)
+    }
+
+    /// Whether the sensor's alarms are kept quiet meanwhile, of some rules at least.
+    #[must_use]
+    pub fn concerns(&self, sensor: &SensorId, location: &Location) -> bool {
+        self.selection.includes(sensor, location)
+    }
+
+    /// Beginning and end of the windows that overlap a span, in order of time.
+    pub fn windows(
+        &self,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + '_ {
+        let lasting = TimeDelta::from_std(self.lasting).unwrap_or_default();
+        let next = move |start: DateTime<Utc>| self.schedule.next(start, self.zone);
+        let first = from.checked_sub_signed(lasting).and_then(next);
+        std::iter::successors(first, move |start| next(*start))
+            .take_while(move |start| *start < to)
+            .filter_map(move |start| Some((start, start.checked_add_signed(lasting)?)))
     }
 
     fn covers(&self, rule: &Rule, sensor: &SensorId, location: &Location) -> bool {
@@ -171,5 +200,24 @@ mod tests {
         assert!(windows.turn(utc("2024-08-14T19:00:00Z")));
         assert!(windows.open.is_empty());
         assert!(windows.turn(utc("2024-08-14T20:00:00Z")));
+    }
+
+    #[test]
+    fn windows_of_a_span_are_all_that_overlap_it() {
+        let windows = windows("30 22 * * fri", 2);
+        let found = |from, to| -> Vec<_> {
+            let found = windows.all[0].windows(utc(from), utc(to));
+            found
+                .map(|(from, to)| format!("{} {}", from.format("%d-%H:%M"), to.format("%H:%M")))
+                .collect()
+        };
+        // Fridays at 22:30 in Paris; the clocks are put back on the 27th.
+        assert_eq!(
+            found("2024-10-11T00:00:00Z", "2024-11-02T00:00:00Z"),
+            ["11-20:30 22:30", "18-20:30 22:30", "25-20:30 22:30", "01-21:30 23:30"]
+        );
+        assert_eq!(found("2024-10-18T22:29:00Z", "2024-10-18T22:45:00Z"), ["18-20:30 22:30"]);
+        assert!(found("2024-10-18T22:30:00Z", "2024-10-25T20:30:00Z").is_empty());
+        assert_eq!(windows.all[0].name(), "M");
     }
 }

@@ -18,7 +18,7 @@ use crate::mqtt;
 use crate::notify::{self, SharedRunbooks};
 use crate::store::StoreGauges;
 use crate::supervisor::{ChildSpec, GroupSpec, Mailbox};
-use crate::web::{self, Access, Web};
+use crate::web::{self, Access, PlannedMaintenance, Web};
 
 /// A reload under way, and one that waits: whatever asks then is served by that one, which has not read
 /// the file yet.
@@ -96,6 +96,7 @@ pub(super) fn web_settings(
         metrics: Arc::new(move || counting.now()),
         reload: boxes.reload.route::<Reload>(RELOAD_ROOM),
         operate: intake::operate(boxes),
+        maintenance: Arc::new(PlannedMaintenance::of(&config.maintenance)),
         alarm_report: Arc::new(move |period| reports.alarm_report(period)),
         try_rule: Arc::new(move |asked| trials.try_rule(asked)),
         alarms: Arc::new(move || alarms.alarms()),
@@ -134,6 +135,7 @@ pub(super) fn reloader(
         rules: boxes.alerts.route::<ReloadRules>(ONE),
         runbooks,
         access: web.access.clone(),
+        maintenance: web.maintenance.clone(),
         certificate: web.certificate.clone(),
         gauges,
         words: common.words,

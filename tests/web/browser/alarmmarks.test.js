@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { axe, launch, MQTT, openPage, reading, shoot, URL_BASE } from "./support/browser.js";
+import { startDaemon } from "./support/daemon.js";
 
 assert.ok(URL_BASE.endsWith("/"), "VIGIE_URL is missing: the address of the window, with a slash at its end");
 assert.ok(MQTT, "VIGIE_MQTT is missing: host:port of the daemon's broker");
@@ -70,10 +71,13 @@ test("marks are right in every look, width and language", async () => {
   ];
   for (const look of /** @type {const} */ (["light", "dark", "forced"])) {
     for (const [width, language] of /** @type {const} */ ([[1280, "en"], [390, "fr"]])) {
-      const prepare = (/** @type {import("playwright-core").Page} */ page) => page.route("**/api/v1/alerts*", (route) => route.fulfill({ json: { alerts, next: null } }));
+      const prepare = async (/** @type {import("playwright-core").Page} */ page) => {
+        await page.route("**/api/v1/alerts*", (route) => route.fulfill({ json: { alerts, next: null } }));
+        await page.route("**/api/v1/maintenance*", (route) => route.fulfill({ json: { windows: [{ name: "defrost", rules: [], from: new Date(now - 6 * HOUR).toISOString(), to: new Date(now - HOUR).toISOString() }] } }));
+      };
       const seen = await openPage(browser, "#/sensor/OWN_1/temperature?span=1d", { look, width, language, prepare });
       const { page } = seen;
-      await page.waitForFunction(() => document.querySelectorAll(".chart-box .unseen table:last-child tbody tr").length === 7, undefined, { timeout: 5000 });
+      await page.waitForFunction(() => document.querySelectorAll(".chart-box .unseen table:last-child tbody tr").length === 8, undefined, { timeout: 5000 });
       await page.locator(".chart").focus();
       await page.keyboard.press("End");
       await page.waitForTimeout(300);
@@ -82,5 +86,40 @@ test("marks are right in every look, width and language", async () => {
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "wider than the window");
       await seen.close();
     }
+  }
+});
+
+test("planned maintenance of the configuration stands in the chart, in the table and under the cursor", async () => {
+  const daemon = await startDaemon(`
+language = "en"
+[broker]
+listen = "127.0.0.1:0"
+[web]
+listen = "127.0.0.1:0"
+[[maintenance]]
+name = "defrost"
+locations = ["Hall *"]
+schedule = "* * * * *"
+lasting = "1m"
+[[sensors]]
+id = "COLD_1"
+location = "Hall 1"
+interval = "1s"
+source = { type = "simulated", mean = 4.0, spread = 0.0, noise = 0.1, seed = 7 }
+`);
+  try {
+    const seen = await openPage(browser, "#/sensor/COLD_1/temperature?span=1h", { base: daemon.url });
+    const { page } = seen;
+    await page.waitForFunction(() => document.querySelectorAll(".chart-box .unseen table:last-child tbody tr").length > 5, undefined, { timeout: 5000 });
+    assert.equal((await rows(page))[0]?.[0], "maintenance defrost");
+    await page.locator(".big", { hasText: /\d/ }).waitFor();
+    await page.locator(".chart").focus();
+    await page.keyboard.press("End");
+    await page.locator(".marked", { hasText: "maintenance defrost" }).waitFor();
+    await shoot(page, "marks-maintenance");
+    assert.deepEqual(seen.errors, []);
+    await seen.close();
+  } finally {
+    await daemon.stop();
   }
 });

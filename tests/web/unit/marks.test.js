@@ -46,9 +46,17 @@ test("what stands now tells what the events do not: until when, and why", () => 
   const marks = marksOf([alert("suppressed", 5)], [standing], "temperature");
   assert.deepEqual(marks.map(({ kind, from, until, by, why }) => [kind, from, until, by, why]), [
     ["shelved", ms(1), ms(30), "anne", "cleaning"],
-    ["maintenance", ms(5), null, "", "maintenance:defrost"],
+    ["suppressed", ms(5), null, "", "maintenance:defrost"],
   ]);
   assert.equal(marksOf([], [alarm({ quantity: "humidity", shelved: standing.shelved })], "temperature").length, 0);
+});
+
+test("planned maintenance is a span of its own, whether it kept an alarm quiet or not", () => {
+  const planned = [{ name: "defrost", rules: ["cold-*", "warm"], from: at(2), to: at(12) }, { name: "cleaning", rules: [], from: at(30), to: at(40) }];
+  const marks = marksOf([alert("acknowledged", 5)], [], "temperature", planned);
+  assert.deepEqual(marks.map(({ kind, rule, from, why }) => [kind, rule, from, why]), [
+    ["maintenance", "cold-*, warm", ms(2), "defrost"], ["acknowledged", "warm", ms(5), ""], ["maintenance", "", ms(30), "cleaning"],
+  ]);
 });
 
 test("marks that are seen in a time", () => {

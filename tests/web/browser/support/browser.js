@@ -18,15 +18,15 @@ export const launch = () =>
   chromium.launch({ executablePath: process.env["VIGIE_CHROMIUM"] ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 
 /**
- * @typedef {{ language?: "fr" | "en", look?: "light" | "dark" | "forced", width?: number, height?: number, name?: string | null,
+ * @typedef {{ language?: "fr" | "en", look?: "light" | "dark" | "forced", width?: number, height?: number, name?: string | null, base?: string,
  *   prepare?: (page: import("playwright-core").Page) => Promise<unknown> }} Mode
  * @typedef {{ page: import("playwright-core").Page, errors: string[], strange: string[], requests: string[], close(): Promise<void> }} Seen
  */
 /**
- * Opens a page. `errors`: what the console or a script complained of; `strange`: requests to elsewhere.
+ * Opens a page, of another daemon by its `base`. `errors`: what the console or a script complained of; `strange`: requests to elsewhere.
  * @param {import("playwright-core").Browser} browser @param {string} hash @param {Mode} [mode] @returns {Promise<Seen>}
  */
-export async function openPage(browser, hash, { language = "en", look = "light", width = 1280, height = 800, name = "test", prepare } = {}) {
+export async function openPage(browser, hash, { language = "en", look = "light", width = 1280, height = 800, name = "test", base = URL_BASE, prepare } = {}) {
   const context = await browser.newContext({
     viewport: { width, height }, colorScheme: look === "dark" ? "dark" : "light", forcedColors: look === "forced" ? "active" : "none", reducedMotion: "no-preference",
   });
@@ -37,18 +37,18 @@ export async function openPage(browser, hash, { language = "en", look = "light",
   page.on("pageerror", (error) => void seen.errors.push(String(error.stack)));
   page.on("request", (request) => {
     seen.requests.push(request.url());
-    if (!request.url().startsWith(URL_BASE) && !request.url().startsWith("data:")) seen.strange.push(request.url());
+    if (!request.url().startsWith(base) && !request.url().startsWith("data:")) seen.strange.push(request.url());
   });
   page.on("websocket", (socket) => {
     seen.requests.push(socket.url());
-    if (new URL(socket.url()).host !== new URL(URL_BASE).host) seen.strange.push(socket.url());
+    if (new URL(socket.url()).host !== new URL(base).host) seen.strange.push(socket.url());
   });
   await page.addInitScript(([lang, who]) => {
     localStorage.setItem("vigie.language", String(lang));
     if (who) localStorage.setItem("vigie.name", who);
   }, [language, name]);
   await prepare?.(page);
-  await page.goto(URL_BASE + hash);
+  await page.goto(base + hash);
   return seen;
 }
 

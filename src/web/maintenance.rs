@@ -1,0 +1,111 @@
+//! `GET /api/v1/maintenance`: when the alarms of a sensor are kept quiet for planned maintenance.
+//!
+//! Always: by the configuration in effect, also for the past. Never: more than [`MOST_WINDOWS`] windows in an answer.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::answers::{blocking, error};
+use super::history::moment;
+use super::routes::Shared;
+use crate::alarms::quiet::maintenance::Maintenance;
+use crate::domain::{Location, SensorId};
+
+/// Windows in an answer: more than a chart can show apart.
+const MOST_WINDOWS: usize = 500;
+
+/// Planned maintenance of the configuration in effect, shared with whoever reloads it.
+#[derive(Debug, Default)]
+pub struct PlannedMaintenance(Mutex<Arc<[Maintenance]>>);
+
+impl PlannedMaintenance {
+    /// Planned maintenance of a configuration.
+    #[must_use]
+    pub fn of(all: &[Maintenance]) -> Self {
+        Self(Mutex::new(all.into()))
+    }
+
+    /// Takes over that of another configuration.
+    pub fn replace(&self, all: &[Maintenance]) {
+        *self.lock() = all.into();
+    }
+
+    /// Each change is whole: a poisoned lock is as good.
+    fn lock(&self) -> MutexGuard<'_, Arc<[Maintenance]>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Query {
+    sensor: String,
+    location: Option<String>,
+    from: String,
+    to: String,
+}
+
+struct Asked {
+    sensor: SensorId,
+    location: Location,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+}
+
+impl Query {
+    fn understood(self) -> Result<Asked, String> {
+        let sensor = SensorId::new(&self.sensor).map_err(|error| format!("`sensor`: {error}"))?;
+        let location = Location::new(self.location.as_deref().unwrap_or_default());
+        let (from, to) = (moment("from", &self.from)?, moment("to", &self.to)?);
+        if to <= from {
+            return Err("`to` is not after `from`".into());
+        }
+        Ok(Asked { sensor, location, from, to })
+    }
+}
+
+/// One window of planned maintenance.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Window {
+    name: String,
+    /// Patterns of the rules that are kept quiet; empty for all.
+    rules: Vec<Arc<str>>,
+    from: String,
+    to: String,
+}
+
+/// Windows of one sensor that overlap a span, by table of the configuration, then by time.
+fn windows(all: &[Maintenance], asked: &Asked) -> Vec<Window> {
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    all.iter()
+        .filter(|work| work.concerns(&asked.sensor, &asked.location))
+        .flat_map(|work| work.windows(asked.from, asked.to).map(move |window| (work, window)))
+        .take(MOST_WINDOWS)
+        .map(|(work, (from, to))| Window {
+            name: work.name().to_owned(),
+            rules: work.rules.clone(),
+            from: text(from),
+            to: text(to),
+        })
+        .collect()
+}
+
+pub(super) async fn maintenance(request: HttpRequest, api: Shared) -> HttpResponse {
+    let asked = web::Query::<Query>::from_query(request.query_string())
+        .map_err(|error| error.to_string())
+        .and_then(|query| query.into_inner().understood());
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, why),
+    };
+    let all = api.settings.maintenance.lock().clone();
+    match blocking(move || Ok(windows(&all, &asked))).await {
+        Ok(found) => HttpResponse::Ok().json(json!({ "windows": found })),
+        Err(unavailable) => unavailable,
+    }
+}
