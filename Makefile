@@ -3,7 +3,7 @@
 # The one list of system packages. The first line builds and runs Vigie, the second tests it. A Node from elsewhere
 # is taken as it is, since Debian's npm would conflict with it.
 BUILD_PACKAGES := build-essential cmake pkg-config libssl-dev
-TEST_PACKAGES  := mosquitto mosquitto-clients nginx-light prometheus python3 python3-paho-mqtt python3-venv \
+TEST_PACKAGES  := mosquitto mosquitto-clients faketime nginx-light prometheus python3 python3-paho-mqtt python3-venv \
                   default-jdk-headless maven chromium $(if $(shell command -v node),,nodejs npm)
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E)
@@ -49,7 +49,7 @@ deny: ## licences, sources and versions of all libraries (the first time it buil
 # Figures (`make bench`) stand apart: they want a machine of their own.
 accept: setup deny chaos $(TOOLS)/schemathesis/bin/schemathesis ## what `make test` has no time for: licences, chaos and acceptance in full (two hours)
 	@if [ -d tests/acceptance ]; then \
-	  VIGIE_ACCEPT=full,outage,echo,locked,windows,replay,backlog,words,fuzz,page cargo test --locked --test acceptance -- --test-threads=1 --nocapture; \
+	  VIGIE_ACCEPT=full,outage,echo,locked,windows,replay,backlog,words,fuzz,history,month,page cargo test --locked --test acceptance -- --test-threads=1 --nocapture; \
 	fi
 
 # Makes up requests from the API's description.

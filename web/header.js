@@ -37,7 +37,7 @@ export function header(context, { settings, retry, link }) {
     h("nav", { "aria-label": w.navigation }, links),
     h("div", { class: "right" }, live, clock, user, gear),
   );
-  const lost = h("div", { class: "banner lost", hidden: true }, h("strong", { role: "alert" }), h("button", { type: "button", onclick: retry }, w.retry));
+  const lost = h("section", { class: "banner lost", hidden: true, "aria-label": w.stale }, h("strong", { role: "alert" }), h("button", { type: "button", onclick: retry }, w.retry));
   const wrong = h("section", { class: "banner wrong", hidden: true, "aria-label": w.pages.system }, h("span", { role: "status" }), h("a", { href: "#/system" }, w.see));
   const polite = h("div", { class: "unseen", role: "status" });
   const urgent = h("div", { class: "unseen", role: "alert" });
