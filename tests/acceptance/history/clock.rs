@@ -1,49 +1,65 @@
 //! A daemon whose wall clock runs faster than ours, and goes on over restarts: libfaketime before the real binary.
 //!
+//! The library reads how far the clock is ahead from a file, each second. (It can multiply as well, but then it shortens
+//! every wait too, and the daemon does nothing but wake up.)
+//!
 //! Always: the clock that waits are measured by is the real one. Never: a clock that goes back.
 
-use std::path::PathBuf;
-use std::time::Instant;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::scale;
 use crate::support::{Daemon, Home};
 
+const TICK: Duration = Duration::from_secs(1);
+
 /// Wall clock of a daemon.
 pub struct FastClock {
     library: PathBuf,
-    base: DateTime<Utc>,
-    speed: u32,
-    began: Instant,
+    folder: tempfile::TempDir,
+    is_over: Arc<AtomicBool>,
+    ticking: Option<JoinHandle<()>>,
 }
 
 impl FastClock {
-    /// Begins at a time, and runs `speed` times as fast as ours.
+    /// Begins at a time, and runs `speed` times as fast as ours, in steps.
     pub fn start(base: DateTime<Utc>, speed: u32) -> Option<Self> {
-        let folders = std::fs::read_dir("/usr/lib").ok()?.flatten().map(|it| it.path());
+        let folders = fs::read_dir("/usr/lib").ok()?.flatten().map(|it| it.path());
         let library = folders
             .map(|folder| folder.join("faketime/libfaketimeMT.so.1"))
             .find(|library| library.is_file());
         let Some(library) = library else {
             return scale::cannot("libfaketime is missing: `make setup` installs faketime");
         };
-        Some(Self { library, base, speed, began: Instant::now() })
-    }
-
-    /// What it shows.
-    pub fn now(&self) -> DateTime<Utc> {
-        let micros = self.began.elapsed().as_micros() * u128::from(self.speed);
-        self.base + TimeDelta::microseconds(i64::try_from(micros).expect("a century"))
+        let folder = tempfile::tempdir().expect("a temp folder");
+        let ahead = (base - Utc::now()).num_seconds();
+        let (file, began) = (folder.path().join("ahead"), Instant::now());
+        set(&file, ahead);
+        let is_over = Arc::new(AtomicBool::new(false));
+        let over = is_over.clone();
+        let ticking = thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                thread::sleep(TICK);
+                let elapsed = i64::try_from(began.elapsed().as_secs()).expect("minutes");
+                set(&file, ahead + elapsed * i64::from(speed - 1));
+            }
+        });
+        Some(Self { library, folder, is_over, ticking: Some(ticking) })
     }
 
     /// Starts a daemon that reads this clock.
     pub fn run(&self, home: &mut Home, config: &str) -> Daemon {
-        let time = format!("@{} x{}", self.now().format("%Y-%m-%d %H:%M:%S"), self.speed);
+        let file = self.folder.path().join("ahead");
         for (name, value) in [
             ("LD_PRELOAD", self.library.to_str().expect("a path of plain letters")),
-            ("TZ", "UTC"),
-            ("FAKETIME", &time),
+            ("FAKETIME_TIMESTAMP_FILE", file.to_str().expect("a path of plain letters")),
+            ("FAKETIME_CACHE_DURATION", "1"),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
             ("NO_FAKE_STAT", "1"),
         ] {
@@ -51,4 +67,20 @@ impl FastClock {
         }
         home.start(config)
     }
+}
+
+impl Drop for FastClock {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        if let Some(ticking) = self.ticking.take() {
+            ticking.join().expect("the clock's thread");
+        }
+    }
+}
+
+/// In one go: a reader finds the last one or the new one.
+fn set(file: &Path, seconds_ahead: i64) {
+    let new = file.with_extension("new");
+    fs::write(&new, format!("{seconds_ahead:+}\n")).expect("the clock's file");
+    fs::rename(&new, file).expect("the clock's file");
 }

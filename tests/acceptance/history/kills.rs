@@ -127,7 +127,7 @@ fn kills_amid_hourly_writes_change_nothing() {
     );
     let mut daemon = clock.run(&mut home, &config);
     daemon.wait_line(names::CONNECTED, SOON);
-    let base_micros = clock.now().timestamp_micros();
+    let base_micros = base.timestamp_micros();
     let publishers = Plan {
         rate: Some(RATE),
         connections: 1,

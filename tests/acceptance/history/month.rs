@@ -30,7 +30,8 @@ fn the_file_stops_growing_under_its_largest_size() {
     if !scale::wants("month") {
         return;
     }
-    let Some(clock) = FastClock::start(time("2026-06-01T00:10:00Z"), SPEED) else { return };
+    let begin = time("2026-06-01T00:10:00Z");
+    let Some(clock) = FastClock::start(begin, SPEED) else { return };
     let (mut home, port) = (Home::new(), free_port());
     let config = format!(
         "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:{port}\"\n\
@@ -39,7 +40,7 @@ fn the_file_stops_growing_under_its_largest_size() {
     );
     let mut daemon = clock.run(&mut home, &config);
     daemon.wait_line(names::CONNECTED, SOON);
-    let base = clock.now().timestamp_micros();
+    let base = begin.timestamp_micros();
     let apart = 1_000_000 * i64::from(SPEED) / i64::from(RATE);
     let publishers = Plan {
         rate: Some(RATE),
