@@ -10,15 +10,13 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 
 use super::meter::{Ledger, Meter};
+use super::problems;
 use super::report::Reporting;
 use crate::broker::{ClientView, Clients};
 use crate::ingest::TopicActivity;
-use crate::locale::{Problem, Words};
-use crate::supervisor::ChildState;
-use crate::web::figures::{
-    BrokerReport, DatabaseReport, ProblemReport, SessionReport, SystemReport, TopicReport,
-};
-use crate::web::report::{ReceiverState, StatusReport};
+use crate::locale::Words;
+use crate::web::figures::{BrokerReport, DatabaseReport, SessionReport, SystemReport, TopicReport};
+use crate::web::report::{ProblemReport, StatusReport};
 
 /// Topics that are shown, by rate.
 const TOPICS: usize = 20;
@@ -63,7 +61,19 @@ impl Figures {
 
     /// The state as the command line has it.
     pub fn status(&self) -> StatusReport {
-        self.reporting.now()
+        let mut status = self.reporting.now();
+        status.broker.limits = self.limits();
+        let wrong = problems::find(&self.reporting, &status, self.words);
+        let mut measured = self.measured();
+        measured.wrong.note(wrong, Utc::now());
+        let problem = |(what, since): (&str, _)| ProblemReport { since, what: what.to_owned() };
+        status.problems = measured.wrong.standing().map(problem).collect();
+        status
+    }
+
+    fn limits(&self) -> Vec<String> {
+        let limits = self.reporting.gauges.limits();
+        limits.into_iter().map(self.words.broker_limit).collect()
     }
 
     /// To be called each second.
@@ -73,33 +83,27 @@ impl Figures {
         let at = self.began.elapsed();
         let (messages_in, messages_out) = log.traffic().totals();
         let is_due = self.measured().is_look_due();
-        // A look at all children of a large fleet takes milliseconds.
-        let wrong = is_due.then(|| self.wrong(&self.status()));
+        if is_due {
+            // A look at all children of a large fleet takes milliseconds.
+            self.status();
+        }
         let mut measured = self.measured();
         measured.readings.sample(at, self.reporting.live.num_readings());
         measured.messages_in.sample(at, messages_in);
         measured.messages_out.sample(at, messages_out);
-        wrong.iter().for_each(|wrong| measured.wrong.note(wrong, Utc::now()));
     }
 
     pub fn system(&self) -> SystemReport {
-        let status = self.status();
-        let wrong = self.wrong(&status);
-        let mut measured = self.measured();
-        measured.wrong.note(&wrong, Utc::now());
-        let problem = |(what, since): (&str, _)| ProblemReport { since, what: what.to_owned() };
         SystemReport {
-            status,
+            status: self.status(),
             started_at: self.started_at,
-            readings_per_s: measured.readings.per_second(),
-            problems: measured.wrong.standing().map(problem).collect(),
+            readings_per_s: self.measured().readings.per_second(),
             database: self.database(),
         }
     }
 
     pub fn broker(&self) -> BrokerReport {
         let Reporting { broker, gauges, log, .. } = &self.reporting;
-        let limits = gauges.limits();
         let sessions = self.clients.as_ref().map(Clients::shown);
         let measured = self.measured();
         BrokerReport {
@@ -107,7 +111,7 @@ impl Figures {
             embedded: self.clients.is_some(),
             connected: gauges.connected(),
             since: gauges.since(),
-            limits: limits.into_iter().map(self.words.broker_limit).collect(),
+            limits: self.limits(),
             in_per_s: measured.messages_in.per_second(),
             out_per_s: measured.messages_out.per_second(),
             topics: log.traffic().busiest(TOPICS).into_iter().map(topic).collect(),
@@ -126,42 +130,6 @@ impl Figures {
             disk_free_bytes: figures.disk_free_bytes,
             days_left: figures.days_left,
         })
-    }
-
-    /// What is wrong now, in the daemon's language.
-    fn wrong(&self, status: &StatusReport) -> Vec<String> {
-        let mut wrong = Vec::new();
-        let mut say = |problem| wrong.push((self.words.problem)(problem));
-        if !status.broker.connected {
-            say(Problem::NotConnected { broker: &status.broker.name });
-        }
-        if !self.reporting.log.is_taking() {
-            say(Problem::NothingTaken);
-        }
-        if status.queues.store.depth >= status.queues.store.capacity {
-            say(Problem::StorageFull);
-        }
-        let days_left = self.reporting.growth.figures().and_then(|figures| figures.days_left);
-        if days_left.is_some_and(|days| days < 1.0) {
-            say(Problem::DiskFull);
-        }
-        let tree = status.tree.iter();
-        let troubled = |state: ChildState| !matches!(state, ChildState::Up | ChildState::Stopped);
-        for tree in tree {
-            let children = tree.children.iter().filter(|child| troubled(child.state));
-            let members = tree.groups.iter().flat_map(|group| &group.troubled);
-            let members = members.filter(|child| troubled(child.state));
-            for child in children.chain(members) {
-                say(Problem::PartDown { name: &child.name });
-            }
-        }
-        for receiver in &status.receivers {
-            if receiver.state == ReceiverState::Failing {
-                let why = receiver.last_error.as_ref().map_or("", |error| error.why.as_str());
-                say(Problem::ReceiverFails { name: &receiver.name, why });
-            }
-        }
-        wrong
     }
 
     // Each change is whole: a poisoned lock is as good.

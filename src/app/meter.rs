@@ -43,14 +43,16 @@ impl Meter {
 pub(super) struct Ledger(Vec<(String, DateTime<Utc>)>);
 
 impl Ledger {
-    /// What is wrong at a time, each by a name of its own. What is wrong no longer goes.
-    pub fn note(&mut self, wrong: &[String], now: DateTime<Utc>) {
-        self.0.retain(|(name, _)| wrong.contains(name));
-        for name in wrong {
-            if !self.0.iter().any(|(known, _)| known == name) {
-                self.0.push((name.clone(), now));
-            }
-        }
+    /// What is wrong at a time, each by a name of its own, with its beginning where that is known. What is wrong no longer
+    /// goes.
+    pub fn note(&mut self, wrong: Vec<(String, Option<DateTime<Utc>>)>, now: DateTime<Utc>) {
+        let before = std::mem::take(&mut self.0);
+        let noticed = |name: &str| before.iter().find(|(known, _)| known == name).map(|it| it.1);
+        self.0.extend(wrong.into_iter().map(|(name, since)| {
+            let since = since.or_else(|| noticed(&name)).unwrap_or(now);
+            (name, since)
+        }));
+        self.0.sort_by_key(|(_, since)| *since);
     }
 
     /// What is wrong, the oldest first.
@@ -82,13 +84,15 @@ mod tests {
     #[test]
     fn what_is_wrong_is_so_since_it_was_first_noticed() {
         let at = |second| DateTime::from_timestamp(second, 0).unwrap();
-        let (a, b) = ("a".to_owned(), "b".to_owned());
+        let noticed = |name: &str| (name.to_owned(), None);
         let mut ledger = Ledger::default();
-        ledger.note(std::slice::from_ref(&a), at(1));
-        ledger.note(&[b.clone(), a.clone()], at(2));
+        ledger.note(vec![noticed("a")], at(1));
+        ledger.note(vec![noticed("b"), noticed("a")], at(2));
         assert_eq!(ledger.standing().collect::<Vec<_>>(), [("a", at(1)), ("b", at(2))]);
-        ledger.note(std::slice::from_ref(&b), at(3));
-        ledger.note(&[a, b], at(4));
+        ledger.note(vec![noticed("b")], at(3));
+        ledger.note(vec![noticed("a"), noticed("b")], at(4));
         assert_eq!(ledger.standing().collect::<Vec<_>>(), [("b", at(2)), ("a", at(4))]);
+        ledger.note(vec![("a".to_owned(), Some(at(0)))], at(5));
+        assert_eq!(ledger.standing().collect::<Vec<_>>(), [("a", at(0))]);
     }
 }

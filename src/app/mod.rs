@@ -9,6 +9,7 @@ mod fleet;
 mod live;
 mod meter;
 mod metrics;
+mod problems;
 mod receivers;
 mod reload;
 mod report;

@@ -7,7 +7,7 @@ use crate::ingest::Log;
 use crate::messages::{Measured, Store};
 use crate::mqtt::Gauges;
 use crate::notify;
-use crate::store::Growth;
+use crate::store::{Growth, StoreGauges};
 use crate::supervisor::{Health, Route};
 use crate::web::report::{
     BrokerStatus, Lag, LastError, Queue, Queues, ReceiverState, ReceiverStatus, SeriesStatus,
@@ -25,6 +25,7 @@ pub(super) struct Reporting {
     pub log: Arc<Log>,
     pub live: Arc<LiveTable>,
     pub store: Route<Store>,
+    pub stored: Arc<StoreGauges>,
     pub growth: Growth,
     pub measured: Route<Measured>,
     /// Of each receiver of notifications, by its name.
@@ -32,12 +33,18 @@ pub(super) struct Reporting {
 }
 
 impl Reporting {
-    /// Snapshot of the daemon's state; never blocks.
+    /// Snapshot of the daemon's state, without what is in a language: limits and problems. Never blocks.
     pub fn now(&self) -> StatusReport {
         StatusReport {
             version: self.version.to_owned(),
             pid: std::process::id(),
-            broker: BrokerStatus { name: self.broker.clone(), connected: self.gauges.connected() },
+            broker: BrokerStatus {
+                name: self.broker.clone(),
+                connected: self.gauges.connected(),
+                since: self.gauges.since(),
+                limits: Vec::new(),
+            },
+            problems: Vec::new(),
             lag: Lag { unpublished: self.log.unpublished(), uncommitted: self.log.uncommitted() },
             series: self.series(),
             receivers: self.receivers.iter().map(|(name, it)| receiver(name, it)).collect(),
@@ -66,7 +73,12 @@ fn receiver(name: &Arc<str>, gauges: &notify::Gauges) -> ReceiverStatus {
     let shown = gauges.shown();
     ReceiverStatus {
         name: name.clone(),
-        state: if shown.is_failing { ReceiverState::Failing } else { ReceiverState::Ok },
+        state: if shown.failing_since.is_some() {
+            ReceiverState::Failing
+        } else {
+            ReceiverState::Ok
+        },
+        failing_since: shown.failing_since,
         waiting: shown.waiting,
         delivered: shown.delivered,
         given_up: shown.given_up,

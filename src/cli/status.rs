@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::supervisor::{ChildHealth, GroupHealth};
 use crate::web;
-use crate::web::report::{Queues, ReceiverStatus, StatusReport};
+use crate::web::report::{BrokerStatus, ProblemReport, Queues, ReceiverStatus, StatusReport};
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -42,8 +42,7 @@ fn json(value: &impl Serialize) -> String {
 /// The report for people: one line a child, one a group, one a queue.
 fn table(report: &StatusReport) -> String {
     let mut out = format!("vigie {}, pid {}\n", report.version, report.pid);
-    let link = if report.broker.connected { "connected" } else { "not connected" };
-    out += &format!("broker: {}, {link}\n", report.broker.name);
+    out += &broker(&report.broker);
     out += &format!(
         "lag: {} own readings to publish, {} records to commit\n",
         report.lag.unpublished, report.lag.uncommitted
@@ -53,12 +52,30 @@ fn table(report: &StatusReport) -> String {
         "series: {}, {} in alarm, newest reading of {newest}\n",
         report.series.known, report.series.in_alarm
     );
+    out += &problems(&report.problems);
     out += &format!("\n{:<24} {:<12} {:>11}  {}\n", "CHILD", "STATE", "INCARNATION", "LAST EXIT");
     if let Some(tree) = &report.tree {
         tree.children.iter().for_each(|child| out += &child_line(child));
         tree.groups.iter().for_each(|group| out += &group_lines(group));
     }
     out + &receivers(&report.receivers) + &queues(&report.queues)
+}
+
+/// The connection, and one line for each thing that the broker can't do.
+fn broker(broker: &BrokerStatus) -> String {
+    let link = if broker.connected { "connected" } else { "not connected" };
+    let since = broker.since.map_or_else(String::new, |at| format!(" since {}", at.to_rfc3339()));
+    let limits = broker.limits.iter().map(|limit| format!("  limit: {limit}\n"));
+    format!("broker: {}, {link}{since}\n", broker.name) + &limits.collect::<String>()
+}
+
+/// One line a problem; nothing where there is none.
+fn problems(problems: &[ProblemReport]) -> String {
+    if problems.is_empty() {
+        return String::new();
+    }
+    let lines = problems.iter().map(|it| format!("{:<40} {}\n", it.since.to_rfc3339(), it.what));
+    format!("\n{:<40} PROBLEM\n", "SINCE") + &lines.collect::<String>()
 }
 
 /// How many children are in each state, and those in trouble.

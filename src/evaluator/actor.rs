@@ -281,9 +281,15 @@ async fn elapsed(wait: Option<Duration>) {
 }
 
 async fn offer(store: &Route<Store>, mut batch: Store) {
+    let mut is_waiting = false;
     while let Err(SendError::Full(back)) = store.send_taking(batch.places(), batch, OFFER).await {
-        log::warn!(target: "vigie::alerts", "storage has had no room for {OFFER:?}: waiting");
+        if !std::mem::replace(&mut is_waiting, true) {
+            log::warn!(target: "vigie::alerts", "storage has had no room for {OFFER:?}: waiting");
+        }
         batch = back;
+    }
+    if is_waiting {
+        log::info!(target: "vigie::alerts", "storage has room again");
     }
 }
 

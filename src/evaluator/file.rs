@@ -39,8 +39,8 @@ impl AlertsFile {
                 log::error!(target: "vigie::alerts", "can't write alerts to {path}: {error}; they are in the database and the log; mend the file or its folder");
             }
             self.is_failing = true;
-        } else {
-            self.is_failing = false;
+        } else if std::mem::take(&mut self.is_failing) {
+            log::info!(target: "vigie::alerts", "alerts are written to {} again", self.path.display());
         }
     }
 

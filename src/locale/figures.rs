@@ -10,10 +10,20 @@ pub enum Problem<'a> {
     },
     /// The log takes no messages: the disk fails or is full, or storage is too far behind.
     NothingTaken,
+    /// Commits fail, and are retried.
+    NothingStored {
+        /// Cause, as the database gives it.
+        why: &'a str,
+    },
     /// Storage has no room: judged readings wait in the log.
     StorageFull,
     /// The disk will be full within a day at the present rate.
     DiskFull,
+    /// The broker refuses alerts on a topic.
+    AlertsRefused {
+        /// The topic.
+        topic: &'a str,
+    },
     /// A part of the daemon is not up.
     PartDown {
         /// Name of the part.
@@ -28,8 +38,8 @@ pub enum Problem<'a> {
     },
 }
 
-/// What a broker said that it can't do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a broker can't do, or refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BrokerLimit {
     /// Greatest quality of service: 0 or 1.
     MaximumQos(u8),
@@ -37,6 +47,8 @@ pub enum BrokerLimit {
     NoRetainedMessages,
     /// Largest packet in bytes.
     MaximumPacketBytes(u32),
+    /// A subscription that is done without.
+    SubscriptionRefused(String),
 }
 
 pub(super) fn problem_en(problem: Problem<'_>) -> String {
@@ -45,8 +57,12 @@ pub(super) fn problem_en(problem: Problem<'_>) -> String {
         Problem::NothingTaken => {
             "no message is taken: the disk fails or is full, or storage is too far behind".into()
         }
+        Problem::NothingStored { why } => format!("nothing can be stored: {why}"),
         Problem::StorageFull => "storage is behind: judged readings wait in the log".into(),
         Problem::DiskFull => "the disk will be full within a day at the present rate".into(),
+        Problem::AlertsRefused { topic } => {
+            format!("the broker refuses alerts on {topic}: they wait")
+        }
         Problem::PartDown { name } => format!("{name} is not up"),
         Problem::ReceiverFails { name, why } => format!("receiver {name} fails: {why}"),
     }
@@ -58,10 +74,14 @@ pub(super) fn problem_fr(problem: Problem<'_>) -> String {
         Problem::NothingTaken => {
             "aucun message n'est accepté: le disque est en panne ou plein, ou le stockage est trop en retard".into()
         }
+        Problem::NothingStored { why } => format!("rien ne peut être enregistré: {why}"),
         Problem::StorageFull => {
             "le stockage est en retard: des mesures jugées attendent dans le journal".into()
         }
         Problem::DiskFull => "le disque sera plein d'ici un jour au rythme actuel".into(),
+        Problem::AlertsRefused { topic } => {
+            format!("le broker refuse les alertes sur {topic}: elles attendent")
+        }
         Problem::PartDown { name } => format!("{name} n'est pas en service"),
         Problem::ReceiverFails { name, why } => format!("le destinataire {name} échoue: {why}"),
     }
@@ -72,6 +92,7 @@ pub(super) fn limit_en(limit: BrokerLimit) -> String {
         BrokerLimit::MaximumQos(qos) => format!("QoS {qos} at most"),
         BrokerLimit::NoRetainedMessages => "no retained messages".into(),
         BrokerLimit::MaximumPacketBytes(bytes) => format!("packets of {bytes} bytes at most"),
+        BrokerLimit::SubscriptionRefused(filter) => format!("subscription to {filter} refused"),
     }
 }
 
@@ -80,6 +101,7 @@ pub(super) fn limit_fr(limit: BrokerLimit) -> String {
         BrokerLimit::MaximumQos(qos) => format!("QoS {qos} au plus"),
         BrokerLimit::NoRetainedMessages => "pas de messages retenus".into(),
         BrokerLimit::MaximumPacketBytes(bytes) => format!("paquets de {bytes} octets au plus"),
+        BrokerLimit::SubscriptionRefused(filter) => format!("abonnement à {filter} refusé"),
     }
 }
 

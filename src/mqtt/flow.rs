@@ -1,10 +1,12 @@
 //! What flows out while the connection stands: own readings from the log (`publishing`) within their window, alerts
 //! that storage pushed, and what becomes of them.
 
+#![expect(clippy::disallowed_methods, reason = "a refusal has a beginning")]
+
 use std::time::Duration;
 
 use actix::prelude::*;
-use log::{error, warn};
+use log::{error, info, warn};
 
 use super::actor::{Gateway, now};
 use super::link::{Command, Outgoing, Qos, Tag};
@@ -107,16 +109,32 @@ impl Gateway {
     pub(super) fn delivered(&mut self, tag: Tag, ctx: &mut Context<Self>) {
         match tag {
             Tag::Reading(position) => self.published(position),
-            Tag::Alert(number) => self.kept.alerts().finish(number),
+            Tag::Alert(number) => self.alert_delivered(number),
             Tag::Online | Tag::Offline => {}
         }
         self.flow(ctx);
     }
 
+    fn alert_delivered(&self, number: u64) {
+        let gauges = &self.settings.gauges;
+        if gauges.is_refused()
+            && let Some(topic) = self.topic_of(number)
+            && gauges.accept(&topic)
+        {
+            info!(target: "vigie::gateway", "the broker takes alerts on {topic} again");
+        }
+        self.kept.alerts().finish(number);
+    }
+
+    /// Topic of an alert in flight.
+    fn topic_of(&self, number: u64) -> Option<String> {
+        self.kept.alerts().topic_of(number).map(|of| self.topics.alert(of))
+    }
+
     /// The broker does not take it: some reasons hold for ever, some for one topic, the others for
     /// everything until they pass.
     pub(super) fn refused(&mut self, tag: Tag, code: u8, ctx: &mut Context<Self>) {
-        self.tell_refused(tag, code);
+        self.note_refused(tag, code);
         let concerns_others = match tag {
             Tag::Reading(position) if is_for_good(code) => {
                 self.publication.refuse(position);
@@ -144,20 +162,34 @@ impl Gateway {
         }
     }
 
-    fn tell_refused(&mut self, tag: Tag, code: u8) {
-        let Some(suppressed_before) = self.lines.refused.admit(now()) else { return };
+    fn note_refused(&mut self, tag: Tag, code: u8) {
         let what = match tag {
             Tag::Alert(number) => {
-                let topic = self.kept.alerts().topic_of(number).map(|of| self.topics.alert(of));
-                format!("an alert on {}", topic.unwrap_or_default())
+                let topic = self.topic_of(number).unwrap_or_default();
+                if is_about_its_topic(code) {
+                    return self.note_refused_topic(&topic, code);
+                }
+                format!("an alert on {topic}")
             }
             Tag::Reading(_) | Tag::Online | Tag::Offline => "a reading".to_owned(),
         };
+        let Some(suppressed_before) = self.lines.refused.admit(now()) else { return };
         error!(
             target: "vigie::gateway",
             "the broker refuses {what} with reason 0x{code:02X} ({suppressed_before} more since the \
              last line); check this user's right to publish, and the broker's quotas"
         );
+    }
+
+    /// One line when a topic's alerts begin to be refused; `alert_delivered` has the one when that ends.
+    fn note_refused_topic(&self, topic: &str, code: u8) {
+        if self.settings.gauges.refuse(topic, chrono::Utc::now()) {
+            error!(
+                target: "vigie::gateway",
+                "the broker refuses an alert on {topic} with reason 0x{code:02X}: the alerts of this topic wait, \
+                 the first is tried again every 10 s; check this user's right to publish there"
+            );
+        }
     }
 
     /// What the limits held back and no later line has told of.

@@ -182,9 +182,7 @@ impl Receiver {
             self.note_error(why, now, false);
             return self.finish(draft, Some(retry.at), ctx);
         }
-        if self.trouble.over() {
-            info!(target: TARGET, "{}", (words.works_again)(&name));
-        }
+        self.trouble.over();
         if let Outcome::Refused { why } = outcome {
             error!(target: TARGET, "{}", (words.given_up)(&name, subject, &why));
             self.note_error(why, now, true);
@@ -194,7 +192,10 @@ impl Receiver {
             }
             self.settings.gauges.show(|shown| {
                 shown.delivered += 1;
-                (shown.last_success, shown.is_failing) = (Some(now), false);
+                shown.last_success = Some(now);
+                if shown.failing_since.take().is_some() {
+                    info!(target: TARGET, "{}", (words.works_again)(&name));
+                }
             });
         }
         self.finish(draft, None, ctx);
@@ -203,7 +204,8 @@ impl Receiver {
     fn note_error(&self, why: String, now: DateTime<Utc>, is_given_up: bool) {
         self.settings.gauges.show(|shown| {
             shown.given_up += u64::from(is_given_up);
-            (shown.last_error, shown.is_failing) = (Some((now, why)), true);
+            shown.last_error = Some((now, why));
+            shown.failing_since.get_or_insert(now);
         });
     }
 

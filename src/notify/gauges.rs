@@ -23,8 +23,8 @@ pub struct Shown {
     pub last_success: Option<DateTime<Utc>>,
     /// Time and cause of the last failed delivery.
     pub last_error: Option<(DateTime<Utc>, String)>,
-    /// Whether the last attempt failed.
-    pub is_failing: bool,
+    /// Time of the first failed attempt after the last success; `None` while it does not fail.
+    pub failing_since: Option<DateTime<Utc>>,
 }
 
 impl Gauges {

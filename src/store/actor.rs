@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use chrono::Utc;
 
 use self::job::{Job, JobResult, Question, Slowness};
 use self::upkeep::UpkeepTimer;
@@ -86,8 +87,6 @@ pub struct Writer {
     hurry: Arc<AtomicBool>,
     /// Start of the commit under way.
     commit_began: Option<Instant>,
-    /// Start of the present trouble: commits fail, and are retried.
-    trouble_since: Option<Instant>,
 }
 
 impl Writer {
@@ -129,7 +128,6 @@ impl Writer {
                 stopping: false,
                 hurry: Arc::default(),
                 commit_began: None,
-                trouble_since: None,
             })
         }
     }
@@ -227,8 +225,7 @@ impl Writer {
 
     fn pause(&mut self, why: &str, ctx: &mut Context<Self>) {
         self.phase = Phase::Pausing;
-        if self.trouble_since.is_none() {
-            self.trouble_since = Some(Instant::now());
+        if self.gauges.fail(why, Utc::now()) {
             log::warn!(target: "vigie::storage", "nothing can be stored for now, trying each second; nothing is lost: {why}");
             self.push_alerts(ctx);
         }
@@ -239,8 +236,8 @@ impl Writer {
     }
 
     fn trouble_is_over(&mut self) {
-        if let Some(since) = self.trouble_since.take() {
-            let seconds = since.elapsed().as_secs_f64();
+        if let Some(trouble) = self.gauges.succeed() {
+            let seconds = (Utc::now() - trouble.since).as_seconds_f64();
             log::info!(target: "vigie::storage", "storing again after {seconds:.1} s");
         }
     }

@@ -1,9 +1,11 @@
-//! Counts of what is committed, for whoever asks how the daemon is. Written by the writer after each commit; read from
-//! any thread.
+//! Counts of what is committed, and whether commits fail, for whoever asks how the daemon is. Written by the writer after
+//! each commit; read from any thread.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use super::backlog::BacklogItem;
 use crate::domain::{Change, Priority};
@@ -17,6 +19,16 @@ pub struct StoreGauges {
     raised: [AtomicU64; Priority::ALL.len()],
     commits: AtomicU64,
     commit_micros: AtomicU64,
+    trouble: Mutex<Option<StoreTrouble>>,
+}
+
+/// Commits fail, and are retried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreTrouble {
+    /// Time of the first failure.
+    pub since: DateTime<Utc>,
+    /// Cause of the last failure.
+    pub why: String,
 }
 
 /// What was committed in this run of the daemon.
@@ -57,6 +69,30 @@ impl StoreGauges {
         self.commit_micros.fetch_add(micros, Ordering::Relaxed);
     }
 
+    /// A commit failed, and is retried. Whether the one before did not.
+    pub(super) fn fail(&self, why: &str, now: DateTime<Utc>) -> bool {
+        let mut trouble = self.lock();
+        let since = trouble.as_ref().map(|trouble| trouble.since);
+        *trouble = Some(StoreTrouble { since: since.unwrap_or(now), why: why.to_owned() });
+        since.is_none()
+    }
+
+    /// A commit succeeded. The trouble that is over, if there was one.
+    pub(super) fn succeed(&self) -> Option<StoreTrouble> {
+        self.lock().take()
+    }
+
+    /// Why commits fail; `None` while they succeed.
+    #[must_use]
+    pub fn trouble(&self) -> Option<StoreTrouble> {
+        self.lock().clone()
+    }
+
+    // Each change is whole: a poisoned lock is as good.
+    fn lock(&self) -> MutexGuard<'_, Option<StoreTrouble>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The counts at this moment.
     #[must_use]
     pub fn shown(&self) -> StoreCounts {
@@ -81,5 +117,17 @@ mod tests {
         for (index, priority) in Priority::ALL.into_iter().enumerate() {
             assert_eq!(priority as usize, index);
         }
+    }
+
+    #[test]
+    fn commits_fail_since_the_first_that_did() {
+        let at = |second| DateTime::from_timestamp(second, 0).unwrap();
+        let gauges = StoreGauges::default();
+        assert_eq!(gauges.succeed(), None);
+        assert!(gauges.fail("locked", at(1)));
+        assert!(!gauges.fail("full", at(2)));
+        let trouble = StoreTrouble { since: at(1), why: "full".into() };
+        assert_eq!(gauges.trouble(), Some(trouble.clone()));
+        assert_eq!((gauges.succeed(), gauges.trouble()), (Some(trouble), None));
     }
 }

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use actor::Writer;
-pub use gauges::{StoreCounts, StoreGauges};
+pub use gauges::{StoreCounts, StoreGauges, StoreTrouble};
 pub use growth::{Growth, GrowthFigures};
 pub use history::{
     AlarmReport, AlertFilter, BucketColumns, BucketQuery, BucketSource, BucketValues, QueryError,

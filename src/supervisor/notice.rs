@@ -98,7 +98,7 @@ impl Notices {
 
     fn log(&mut self, event: &ChildEvent, now: Instant) {
         let ChildEvent { child, incarnation, what, .. } = event;
-        let level = what.level();
+        let level = what.level(*incarnation);
         if level == log::Level::Error {
             // At most one of these ends a run, so none of them is left out.
             log::error!(target: TARGET, "{child} {what}");
@@ -106,7 +106,7 @@ impl Notices {
             log::debug!(target: TARGET, "{child} {what}, incarnation {incarnation}");
         } else if let Some(left_out) = self.lines.admit(now) {
             summarise(left_out);
-            log::warn!(target: TARGET, "{child} {what}");
+            log::log!(target: TARGET, level, "{child} {what}");
         }
     }
 }
@@ -118,8 +118,10 @@ fn summarise(left_out: u64) {
 }
 
 impl Happening {
-    const fn level(&self) -> log::Level {
+    /// A failure is news, and that it is over.
+    const fn level(&self, incarnation: u32) -> log::Level {
         match self {
+            Self::Up if incarnation > 1 => log::Level::Info,
             Self::Up | Self::Stopped => log::Level::Debug,
             Self::Escalated { .. } => log::Level::Error,
             _ => log::Level::Warn,
@@ -163,5 +165,11 @@ mod tests {
         };
         let line = "panicked: boom; restarting in 112 ms, restart 2 of 5 in 60 s";
         assert_eq!(what.to_string(), line);
+    }
+
+    #[test]
+    fn a_restart_has_a_line_when_it_is_over_and_a_start_none() {
+        let levels = [1, 2].map(|incarnation| Happening::Up.level(incarnation));
+        assert_eq!(levels, [log::Level::Debug, log::Level::Info]);
     }
 }

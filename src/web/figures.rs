@@ -21,20 +21,8 @@ pub struct SystemReport {
     /// Readings evaluated a second, over the last seconds.
     #[serde(serialize_with = "rate")]
     pub readings_per_s: f64,
-    /// What keeps readings from being taken, judged, stored or told; the oldest first.
-    pub problems: Vec<ProblemReport>,
     /// The database; `None` while nobody measures it.
     pub database: Option<DatabaseReport>,
-}
-
-/// Something that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ProblemReport {
-    /// Time at which it was noticed.
-    #[serde(serialize_with = "time")]
-    pub since: DateTime<Utc>,
-    /// What is wrong, in the daemon's language.
-    pub what: String,
 }
 
 /// The database and its disk.
@@ -64,7 +52,7 @@ pub struct BrokerReport {
     /// Time since which it stands, or does not.
     #[serde(serialize_with = "optional_time")]
     pub since: Option<DateTime<Utc>>,
-    /// What the broker said that it can't do, in the daemon's language.
+    /// What the broker can't do, or refuses, in the daemon's language.
     pub limits: Vec<String>,
     /// Messages of devices a second, over the last seconds.
     #[serde(serialize_with = "rate")]
@@ -201,7 +189,7 @@ mod tests {
         let more = &described["allOf"][1];
         let sent = serde_json::to_value(report).unwrap();
         assert_eq!(keys(&sent), required(&more["properties"]["database"]));
-        let mut own = vec!["database", "problems", "readings_per_s", "started_at"];
+        let mut own = vec!["database", "readings_per_s", "started_at"];
         own.sort_unstable();
         assert_eq!(required(more), own);
     }

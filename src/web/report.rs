@@ -19,6 +19,8 @@ pub struct StatusReport {
     pub pid: u32,
     /// Connection to the broker.
     pub broker: BrokerStatus,
+    /// What keeps readings from being taken, judged, stored or told; the oldest first.
+    pub problems: Vec<ProblemReport>,
     /// What waits on disk.
     pub lag: Lag,
     /// Series of readings.
@@ -38,6 +40,21 @@ pub struct BrokerStatus {
     pub name: String,
     /// Whether the connection is up.
     pub connected: bool,
+    /// Time since which it is up, or not; `None` before the gateway's first start.
+    #[serde(serialize_with = "optional_time")]
+    pub since: Option<DateTime<Utc>>,
+    /// What the broker can't do, or refuses, in the daemon's language.
+    pub limits: Vec<String>,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemReport {
+    /// Its beginning, or the time at which it was noticed.
+    #[serde(serialize_with = "time")]
+    pub since: DateTime<Utc>,
+    /// What is wrong, in the daemon's language.
+    pub what: String,
 }
 
 /// Records that wait in the log on disk.
@@ -68,6 +85,9 @@ pub struct ReceiverStatus {
     pub name: Arc<str>,
     /// Outcome of the last attempt.
     pub state: ReceiverState,
+    /// Time of the first failed attempt after the last success; `None` while it does not fail.
+    #[serde(serialize_with = "optional_time")]
+    pub failing_since: Option<DateTime<Utc>>,
     /// Alarms with news that it has not been told.
     pub waiting: usize,
     /// Notifications delivered in this run of the daemon.
@@ -163,7 +183,13 @@ mod tests {
         let report = StatusReport {
             version: "1".into(),
             pid: 1,
-            broker: BrokerStatus { name: "b".into(), connected: true },
+            broker: BrokerStatus {
+                name: "b".into(),
+                connected: true,
+                since: None,
+                limits: vec!["none".into()],
+            },
+            problems: vec![ProblemReport { since: DateTime::UNIX_EPOCH, what: "x".into() }],
             lag: Lag { unpublished: 0, uncommitted: 0 },
             series: SeriesStatus { known: 0, in_alarm: 0, newest: Some(DateTime::UNIX_EPOCH) },
             receivers: Vec::new(),
@@ -177,6 +203,8 @@ mod tests {
         for part in ["broker", "lag", "series"] {
             assert_eq!(keys(&sent[part]), required(&schema["properties"][part]), "{part}");
         }
+        let problem = &schema["properties"]["problems"]["items"];
+        assert_eq!(keys(&sent["problems"][0]), required(problem));
         assert_eq!(serde_json::from_value::<StatusReport>(sent).unwrap(), report);
     }
 }

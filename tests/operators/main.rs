@@ -21,6 +21,7 @@ mod mqtt;
 mod passwd;
 mod plant;
 mod proxy;
+mod problems;
 mod reload;
 mod report;
 mod status;

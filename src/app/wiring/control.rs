@@ -31,6 +31,7 @@ pub(super) fn reporting(
     common: &Common,
     gateway: &mqtt::Settings,
     receivers: &[notify::Settings],
+    stored: Arc<StoreGauges>,
 ) -> Reporting {
     Reporting {
         version: common.options.version,
@@ -40,6 +41,7 @@ pub(super) fn reporting(
         log: common.log.clone(),
         live: common.live.clone(),
         store: common.store.clone(),
+        stored,
         growth: common.growth.clone(),
         measured: common.measured.clone(),
         receivers: receivers.iter().map(|it| (it.name.clone(), it.gauges.clone())).collect(),

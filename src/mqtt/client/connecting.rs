@@ -45,15 +45,18 @@ pub(super) async fn open(plan: &Plan, intake: Option<&Arc<Log>>) -> Result<Link,
     })
     .await?;
     let subscribed = match intake {
-        Some(intake) => open_intake(plan, intake, intake_options, &lost).await.map(Some),
-        None => Ok(None),
+        Some(intake) => {
+            let opened = open_intake(plan, intake, intake_options, &lost).await;
+            opened.map(|(client, refused)| (Some(client), refused))
+        }
+        None => Ok((None, Vec::new())),
     };
     match subscribed {
-        Ok(intake) => Ok(Link {
+        Ok((intake, refused)) => Ok(Link {
             publishing,
             intake,
             maximum_qos: maximum_qos(&answer),
-            limits: limits(&answer),
+            limits: [limits(&answer), refused].concat(),
             lost: lost_queue,
             deliveries: FuturesUnordered::new(),
             write_failed: false,
@@ -65,13 +68,13 @@ pub(super) async fn open(plan: &Plan, intake: Option<&Arc<Log>>) -> Result<Link,
     }
 }
 
-/// Connects the client that takes messages in, and subscribes.
+/// Connects the client that takes messages in, and subscribes. The client, and the subscriptions to do without.
 async fn open_intake(
     plan: &Plan,
     log: &Arc<Log>,
     options: paho::ConnectOptions,
     lost: &mpsc::Sender<Outcome>,
-) -> Result<paho::AsyncClient, Outcome> {
+) -> Result<(paho::AsyncClient, Vec<BrokerLimit>), Outcome> {
     let (client, _) = connect(plan, &plan.client_id, options, |client| {
         report_loss(client, lost);
         let log = log.clone();
@@ -168,8 +171,11 @@ async fn connect(
     }
 }
 
-/// Gives the client back, subscribed.
-async fn subscribe(client: paho::AsyncClient, plan: &Plan) -> Result<paho::AsyncClient, Outcome> {
+/// Gives the client back, subscribed, and the subscriptions to do without.
+async fn subscribe(
+    client: paho::AsyncClient,
+    plan: &Plan,
+) -> Result<(paho::AsyncClient, Vec<BrokerLimit>), Outcome> {
     let refused = match timeout(SUBSCRIBE, send_subscribe(&client, plan)).await {
         Ok(Ok(answer)) => {
             let granted = answer.subscribe_many_response().unwrap_or_default();
@@ -178,8 +184,9 @@ async fn subscribe(client: paho::AsyncClient, plan: &Plan) -> Result<paho::Async
                 refused.map(|(filter, _)| filter).partition(|filter| filter.is_required);
             match required.first() {
                 None => {
-                    wished.iter().for_each(|filter| note_refused(&filter.text));
-                    return Ok(client);
+                    let refused = wished.into_iter().map(|filter| note_refused(&filter.text));
+                    let refused = refused.collect();
+                    return Ok((client, refused));
                 }
                 Some(filter) => Outcome::SubscriptionRefused { filter: filter.text.clone() },
             }
@@ -191,8 +198,9 @@ async fn subscribe(client: paho::AsyncClient, plan: &Plan) -> Result<paho::Async
     Err(refused)
 }
 
-fn note_refused(filter: &str) {
+fn note_refused(filter: &str) -> BrokerLimit {
     log::warn!(target: "vigie::gateway", "the broker refuses the subscription to {filter}: going on without; to have it, allow it to this user");
+    BrokerLimit::SubscriptionRefused(filter.to_owned())
 }
 
 fn send_subscribe(client: &paho::AsyncClient, plan: &Plan) -> paho::SubscribeManyToken {

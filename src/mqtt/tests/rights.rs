@@ -18,7 +18,10 @@ fn alerts_without_the_right_to_be_published_hinder_neither_readings_nor_other_al
     on_stage(async {
         let broker = Peer::start();
         broker.set_rights(&RIGHTS);
-        let stage = Stage::new(settings("rights", broker.port));
+        let settings = settings("rights", broker.port);
+        let gauges = settings.gauges.clone();
+        let refused = || gauges.refused().into_iter().map(|(topic, _)| topic).collect::<Vec<_>>();
+        let stage = Stage::new(settings);
         // More than the window holds, before and between the others.
         let is_allowed = |number: &u64| *number > 30 && number.is_multiple_of(2);
         let row = |number| if is_allowed(&number) { alert(number) } else { humid(number) };
@@ -39,12 +42,18 @@ fn alerts_without_the_right_to_be_published_hinder_neither_readings_nor_other_al
         let delivered = || stage.notes.lock().unwrap().delivered.clone();
         let allowed: Vec<u64> = (1..=60).filter(is_allowed).collect();
         assert_eq!(delivered(), allowed);
+        assert_eq!(refused(), ["factory/alerts/humidity"]);
 
         // The rights are mended.
         broker.set_rights(&["factory/#"]);
         until("the refused ones", || stage.notes.lock().unwrap().pending.is_empty()).await;
-        let refused: Vec<u64> = (1..=60).filter(|number| !is_allowed(number)).collect();
-        assert_eq!(delivered()[allowed.len()..], refused, "in order");
+        let late: Vec<u64> = (1..=60).filter(|number| !is_allowed(number)).collect();
+        assert_eq!(delivered()[allowed.len()..], late, "in order");
+        assert!(refused().is_empty());
+        for line in ["refuses an alert on", "takes alerts on"] {
+            let line = format!("{line} factory/alerts/humidity");
+            assert_eq!(log_of(&line).len(), 1, "{line}");
+        }
         stage.stop(gateway).await;
     });
 }

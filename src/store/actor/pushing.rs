@@ -77,13 +77,13 @@ impl Writer {
 
     fn is_stuck(&self) -> bool {
         let is_late = |began: Instant| began.elapsed() >= STUCK_AFTER;
-        self.trouble_since.is_some() || self.commit_began.is_some_and(is_late)
+        self.gauges.trouble().is_some() || self.commit_began.is_some_and(is_late)
     }
 
     /// Looks again when the commit under way has become stuck, if alerts wait for it.
     pub(super) fn watch_commit(&mut self, ctx: &mut Context<Self>) {
         // Whether it has become stuck since it was asked last doesn't matter: then this is soon.
-        let is_watched = self.goes_early && self.trouble_since.is_none();
+        let is_watched = self.goes_early && self.gauges.trouble().is_none();
         let Some(began) = self.commit_began.filter(|_| is_watched) else { return };
         let after = self.push_state().wants_after();
         if self.phase == Phase::Committing
@@ -122,7 +122,9 @@ impl Writer {
             match found {
                 Ok((reader, events)) => {
                     writer.reader = Some(reader);
-                    writer.read_trouble_logged = false;
+                    if std::mem::take(&mut writer.read_trouble_logged) {
+                        log::info!(target: "vigie::storage", "alerts of earlier commits are published again");
+                    }
                     writer.push_state().loaded(&read, events);
                     writer.push_alerts(ctx);
                 }

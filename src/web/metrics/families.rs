@@ -97,7 +97,7 @@ fn process(out: &mut Families, report: &SystemReport, figures: &ScrapeFigures) {
     let help = "Whether the last reload of the configuration succeeded";
     out.one(Kind::Gauge, "vigie_config_last_reload_successful", help, flag(is_ok));
     let help = "What is wrong at present, as the page has it";
-    out.one(Kind::Gauge, "vigie_problems", help, report.problems.len() as f64);
+    out.one(Kind::Gauge, "vigie_problems", help, report.status.problems.len() as f64);
     let name = "vigie_config_last_reload_success_timestamp_seconds";
     out.one(Kind::Gauge, name, "The last successful reload or start, Unix time", seconds(last));
 }

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::super::figures::{DatabaseReport, ProblemReport, SystemReport};
+use super::super::figures::{DatabaseReport, SystemReport};
 use super::super::report::{
-    BrokerStatus, Lag, Queue, Queues, ReceiverState, ReceiverStatus, SeriesStatus, StatusReport,
+    BrokerStatus, Lag, ProblemReport, Queue, Queues, ReceiverState, ReceiverStatus, SeriesStatus,
+    StatusReport,
 };
 use super::{AlarmCount, ScrapeFigures, SensorFigures};
 use crate::domain::Priority;
@@ -44,12 +45,19 @@ pub fn report() -> SystemReport {
     let status = StatusReport {
         version: "1".into(),
         pid: 1,
-        broker: BrokerStatus { name: "the \"broker\"".into(), connected: true },
+        broker: BrokerStatus {
+            name: "the \"broker\"".into(),
+            connected: true,
+            since: None,
+            limits: Vec::new(),
+        },
+        problems: vec![ProblemReport { since: time(), what: "a receiver fails".into() }],
         lag: Lag { unpublished: 5, uncommitted: 6 },
         series: SeriesStatus { known: 3, in_alarm: 1, newest: Some(time()) },
         receivers: vec![ReceiverStatus {
             name: "on-call".into(),
             state: ReceiverState::Failing,
+            failing_since: Some(time()),
             waiting: 1,
             delivered: 2,
             given_up: 3,
@@ -64,7 +72,6 @@ pub fn report() -> SystemReport {
         status,
         started_at: time(),
         readings_per_s: 1.0,
-        problems: vec![ProblemReport { since: time(), what: "a receiver fails".into() }],
         database: Some(DatabaseReport {
             path: "x.db".into(),
             bytes: 4096,

@@ -1,0 +1,61 @@
+//! What is wrong with the daemon, found in what its parts show of themselves.
+//!
+//! Always: whatever keeps readings from being taken, judged, stored or told is here, each with its beginning where its part
+//! knows it. Its part has one log line when it begins, and one when it ends. Never: a wait.
+
+use chrono::{DateTime, Utc};
+
+use super::report::Reporting;
+use crate::locale::{Problem, Words};
+use crate::supervisor::{ChildHealth, ChildState};
+use crate::web::report::{ReceiverState, StatusReport};
+
+/// What is wrong, in the daemon's language, and its beginning; `None` where only its notice tells.
+pub(super) type Wrong = Vec<(String, Option<DateTime<Utc>>)>;
+
+/// What is wrong now.
+pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) -> Wrong {
+    let (refused, stuck) = (reporting.gauges.refused(), reporting.stored.trouble());
+    let mut wrong = Wrong::new();
+    let mut add = |problem, since| wrong.push(((words.problem)(problem), since));
+    if !status.broker.connected {
+        add(Problem::NotConnected { broker: &status.broker.name }, status.broker.since);
+    }
+    for (topic, since) in &refused {
+        add(Problem::AlertsRefused { topic }, Some(*since));
+    }
+    if !reporting.log.is_taking() {
+        add(Problem::NothingTaken, None);
+    }
+    if let Some(trouble) = &stuck {
+        add(Problem::NothingStored { why: &trouble.why }, Some(trouble.since));
+    }
+    if status.queues.store.depth >= status.queues.store.capacity {
+        add(Problem::StorageFull, None);
+    }
+    let days_left = reporting.growth.figures().and_then(|figures| figures.days_left);
+    if days_left.is_some_and(|days| days < 1.0) {
+        add(Problem::DiskFull, None);
+    }
+    for child in parts_down(status) {
+        add(Problem::PartDown { name: &child.name }, Some(child.since));
+    }
+    for receiver in &status.receivers {
+        if receiver.state == ReceiverState::Failing {
+            let why = receiver.last_error.as_ref().map_or("", |error| error.why.as_str());
+            add(Problem::ReceiverFails { name: &receiver.name, why }, receiver.failing_since);
+        }
+    }
+    wrong
+}
+
+/// Parts of the daemon that are not up.
+fn parts_down(status: &StatusReport) -> impl Iterator<Item = &ChildHealth> {
+    let is_down =
+        |child: &&ChildHealth| !matches!(child.state, ChildState::Up | ChildState::Stopped);
+    status.tree.iter().flat_map(move |tree| {
+        let children = tree.children.iter().filter(is_down);
+        let members = tree.groups.iter().flat_map(|group| &group.troubled);
+        children.chain(members.filter(is_down))
+    })
+}
