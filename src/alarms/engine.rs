@@ -16,6 +16,7 @@ mod ids;
 mod late;
 mod live;
 mod operate;
+mod own;
 mod quieting;
 mod recall;
 mod reload;

@@ -18,6 +18,7 @@ pub mod kinds;
 pub mod machine;
 mod newest;
 pub mod overview;
+pub mod own;
 pub mod quiet;
 mod remarks;
 pub mod report;

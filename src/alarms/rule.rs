@@ -97,7 +97,7 @@ impl Default for Selection {
 }
 
 impl Kind {
-    /// As it is written in the configuration.
+    /// As it is written in the configuration, where [`Kind::Finding`] can't be.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -108,12 +108,13 @@ impl Kind {
             Self::Flatline { .. } => "flatline",
             Self::Deviation { .. } => "deviation",
             Self::Difference { .. } => "difference",
+            Self::Finding => "system",
             Self::Expression { .. } => "expression",
         }
     }
 
     /// The figure that an alert quotes as its threshold: in the quantity's unit, per minute, in
-    /// seconds, or in deviations; 0 for an expression, which has none.
+    /// seconds, or in deviations; 0 for an expression and a finding, which have none.
     #[must_use]
     pub const fn threshold(&self) -> f64 {
         match self {
@@ -124,7 +125,7 @@ impl Kind {
             Self::Stale { after } => after.as_secs_f64(),
             Self::Flatline { within, .. } => *within,
             Self::Deviation { deviations, .. } => *deviations,
-            Self::Expression { .. } => 0.0,
+            Self::Finding | Self::Expression { .. } => 0.0,
         }
     }
 }
@@ -201,6 +202,8 @@ pub enum Kind {
         /// The alarm is over at `limit - deadband` or less; 0 or more.
         deadband: f64,
     },
+    /// Something that the daemon found out about itself; no reading breaks it.
+    Finding,
     /// A CEL expression that is true.
     Expression {
         /// The condition that breaks the rule.

@@ -72,7 +72,9 @@ fn place<'a>(
         "panic" => Err(format!("no child `{child}` has fault points; {} do", CHILDREN.join(", "))),
         "slow" if child == COMMITS => Ok(&mut fault.slow_by),
         "slow" => Err(format!("only {COMMITS} can be slow")),
-        _ => Err(format!("`{kind}` is no fault; panic and slow are")),
+        "full" if child == COMMITS => Ok(&mut fault.full_in),
+        "full" => Err(format!("only {COMMITS} has a disk that can be full")),
+        _ => Err(format!("`{kind}` is no fault; panic, slow and full are")),
     }
 }
 
@@ -82,13 +84,15 @@ mod tests {
 
     #[test]
     fn reads_what_is_wished_for() {
-        let faults = parse("panic:alerts=13s, slow:storage=10ms,panic:storage=1m").unwrap();
+        let faults =
+            parse("panic:alerts=13s, slow:storage=10ms,panic:storage=1m,full:storage=6h").unwrap();
         let (alerts, storage) = (faults.0["alerts"], faults.0["storage"]);
         assert_eq!(faults.0.len(), 2);
         assert_eq!(alerts.panic_every, Some(Duration::from_secs(13)));
         assert_eq!(alerts.slow_by, None);
         assert_eq!(storage.panic_every, Some(Duration::from_secs(60)));
         assert_eq!(storage.slow_by, Some(Duration::from_millis(10)));
+        assert_eq!(storage.full_in, Some(Duration::from_secs(6 * 3600)));
     }
 
     #[test]
@@ -100,7 +104,8 @@ mod tests {
             ("panic:alerts=0s", "the duration must be above 0"),
             ("panic:alert=1s", "no child `alert` has fault points; alerts, broker, gateway"),
             ("slow:alerts=1s", "only storage can be slow"),
-            ("burn:alerts=1s", "`burn` is no fault; panic and slow are"),
+            ("full:alerts=1s", "only storage has a disk that can be full"),
+            ("burn:alerts=1s", "`burn` is no fault; panic, slow and full are"),
             ("panic:alerts=1s,panic:alerts=2s", "panic:alerts is there twice"),
         ] {
             let why = parse(text).unwrap_err();

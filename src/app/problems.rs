@@ -33,8 +33,7 @@ pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) 
     if status.queues.store.depth >= status.queues.store.capacity {
         add(Problem::StorageFull, None);
     }
-    let days_left = reporting.growth.figures().and_then(|figures| figures.days_left);
-    if days_left.is_some_and(|days| days < 1.0) {
+    if reporting.growth.figures().and_then(|figures| figures.fills) == Some(true) {
         add(Problem::DiskFull, None);
     }
     for child in parts_down(status) {

@@ -17,6 +17,7 @@ use super::fleet::Fleet;
 use super::metrics::ReloadGauges;
 use super::tell_sensors;
 use crate::alarms::engine::Expected;
+use crate::alarms::own;
 use crate::alarms::rule::Rule;
 use crate::config::{
     self, AlertsConfig, Config, ConfigErrors, LogConfig, SensorConfig, WebConfig, changes,
@@ -184,9 +185,9 @@ impl ReloaderSettings {
     }
 }
 
-/// The rules of a configuration, those of the short form among them.
+/// The rules of a configuration, those of the short form among them, and the built-in ones.
 fn all_rules(config: &Config) -> Vec<Rule> {
-    [evaluator::short_form(&config.alerts), config.rules.clone()].concat()
+    [evaluator::short_form(&config.alerts), config.rules.clone(), own::rules()].concat()
 }
 
 /// What alarms go by: the daemon's own sensors should each speak.

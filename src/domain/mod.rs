@@ -6,6 +6,7 @@
 mod alert;
 mod checkpoint;
 mod decoder;
+mod finding;
 mod fingerprint;
 mod listening;
 mod live;
@@ -20,6 +21,7 @@ mod value;
 pub use alert::{AlarmState, AlertEvent, AlertState, Change, Limit, Priority, StandingAlert};
 pub use checkpoint::{ReadingCounts, SeriesPart, SeriesState};
 pub use decoder::DecoderChange;
+pub use finding::{DISK, Finding};
 pub use fingerprint::Fingerprint;
 pub use listening::{Ingress, ListeningClocks};
 pub use live::{

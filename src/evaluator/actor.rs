@@ -29,7 +29,7 @@ use super::fold::Fold;
 use super::live::LiveTable;
 use super::time_marks;
 use crate::config::TimeStyle;
-use crate::domain::Ingress;
+use crate::domain::{Finding, Ingress};
 use crate::ingest::formats::Formats;
 use crate::ingest::{Log, LogConsumer};
 use crate::locale::Words;
@@ -48,6 +48,12 @@ const MARK_AT_MOST: Duration = Duration::from_secs(1);
 
 /// Series checkpoints in one batch of a clean stop: some megabytes at most.
 const CHECKPOINTS_A_BATCH: usize = 500;
+
+/// Between two looks at what the daemon finds out about itself.
+const LOOK_EACH: Duration = Duration::from_secs(1);
+
+/// A look at what the daemon finds out about itself. Waits for nothing.
+pub type Findings = Arc<dyn Fn() -> Vec<Finding> + Send + Sync>;
 
 /// Everything that an incarnation of the evaluator is made from.
 #[derive(Clone)]
@@ -68,6 +74,8 @@ pub struct EvaluatorSettings {
     pub formats: Formats,
     /// Way in of messages that the previous version logged.
     pub default_ingress: Ingress,
+    /// What the daemon finds out about itself: present state of all that is known.
+    pub findings: Findings,
     /// Route of judged batches to storage.
     pub store: Route<Store>,
     /// Route of the question where evaluation resumes.
@@ -96,6 +104,8 @@ pub struct Evaluator {
     /// Ends the wait for records.
     nudge: Arc<Notify>,
     lines: Lines,
+    /// Position of the last finding that was appended to the log.
+    found_at: u64,
     is_stopping: bool,
 }
 
@@ -115,6 +125,7 @@ impl Evaluator {
             successor: Successor::default(),
             nudge: Arc::default(),
             lines: Lines::default(),
+            found_at: 0,
             is_stopping: false,
         }
     }
@@ -206,6 +217,21 @@ impl Evaluator {
         }
     }
 
+    /// Appends to the log what the daemon finds to be otherwise than its last finding, once that has been evaluated.
+    fn append_findings(&mut self) {
+        let evaluated = self.evaluated();
+        if self.is_stopping || evaluated == 0 || evaluated < self.found_at {
+            return;
+        }
+        for finding in (self.settings.findings)() {
+            if self.fold.is_found_wrong(&finding.about) != finding.is_wrong {
+                // A disk that does not take it is said by the log; the next look tries again.
+                let position = self.settings.log.append_finding(&finding);
+                self.found_at = position.unwrap_or(self.found_at);
+            }
+        }
+    }
+
     fn pass_on_if_due(&mut self, ctx: &mut Context<Self>) {
         let is_due = |batch: &mut Batch| batch.content.through > 0 && batch.is_due(clock::now());
         match self.batch.take_if(is_due) {
@@ -268,6 +294,7 @@ impl Actor for Evaluator {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(LOOK_EACH, |evaluator, _| evaluator.append_findings());
         self.resume(ctx);
     }
 }

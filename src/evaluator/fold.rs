@@ -187,6 +187,7 @@ impl Fold {
                 self.operate(action, (position, message), &mut outcomes, batch, effects);
             }
             Content::Rejected(rejected) => batch.rejected.push(rejected),
+            Content::Finding(finding) => self.engine.hear_finding(&finding, &mut outcomes),
             Content::Nothing => {}
         }
         batch.decoders.append(&mut decoders);
@@ -247,6 +248,11 @@ impl Fold {
     /// When a record must bring the time.
     pub fn deadlines(&mut self) -> Deadlines {
         self.engine.next_deadline()
+    }
+
+    /// Whether the last finding about something said that it is wrong.
+    pub fn is_found_wrong(&self, about: &str) -> bool {
+        self.engine.is_found_wrong(about)
     }
 
     /// Time of the last record applied.

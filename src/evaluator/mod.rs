@@ -17,7 +17,7 @@ mod live;
 mod short_form;
 mod time_marks;
 
-pub use actor::{Evaluator, EvaluatorSettings, RuleBook};
+pub use actor::{Evaluator, EvaluatorSettings, Findings, RuleBook};
 pub use announce::event;
 pub use file::AlertsFile;
 #[cfg(test)]

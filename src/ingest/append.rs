@@ -1,4 +1,4 @@
-//! Appending to the log: messages by two doors, own readings, operators' actions, time marks.
+//! Appending to the log: messages by two doors, own readings, operators' actions, time marks, findings.
 //!
 //! Always: what an append returned for is on disk (with `durability = "power"`: on the device). Whoever can't be let in
 //! waits, without a thread where there may be thousands. Never: an action that can be read before the one who waits for
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::record::{self, Arrival};
 use super::traffic::Passing;
 use super::{ActionAnswer, Log, Now};
-use crate::domain::{Ingress, OperatorAction, Position, Reading};
+use crate::domain::{Finding, Ingress, OperatorAction, Position, Reading};
 
 /// Between two tries to append.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
@@ -103,6 +103,15 @@ impl Log {
         let Now { wall: at, clocks, .. } = self.now();
         let appended = self.append_past_limit(&record::time_mark(at, &clocks));
         appended.map_err(|refusal| self.note(&refusal)).is_ok()
+    }
+
+    /// Appends a finding of the daemon about itself; its position, or `None` when the disk does not take it. Whatever waits
+    /// for storage, there is room.
+    pub fn append_finding(&self, finding: &Finding) -> Option<Position> {
+        let Now { wall: at, clocks, .. } = self.now();
+        let record = record::finding(finding, at, &clocks).ok()?;
+        let appended = self.append_past_limit(&record);
+        appended.map_err(|refusal| self.note(&refusal)).ok()
     }
 
     async fn append_durably(self: &Arc<Self>, record: &[u8], mut on_append: impl FnMut(Position)) {

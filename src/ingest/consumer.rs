@@ -16,7 +16,7 @@ use super::log::note_unreadable;
 use super::pace::Pace;
 use super::record::{self, Arrival, Body, KEPT_BYTES, Receipt};
 use crate::domain::{
-    Availability, DecoderChange, Ingress, OperatorAction, Position, Reading, Rejected,
+    Availability, DecoderChange, Finding, Ingress, OperatorAction, Position, Reading, Rejected,
 };
 use crate::logging::LineLimit;
 
@@ -72,6 +72,8 @@ pub enum Content {
     },
     /// A message that can't be used, with the reason.
     Rejected(Rejected),
+    /// Something that the daemon found out about itself.
+    Finding(Finding),
     /// A time mark, or a message that was not meant as a reading.
     Nothing,
 }
@@ -168,6 +170,7 @@ fn decode(decoders: &mut Decoders, limit: usize, frame: Frame<'_>) -> Entry {
         Body::OwnReading(reading) => (own, Content::Readings(vec![reading])),
         Body::Action(action) => (own, Content::Action { action, message: None }),
         Body::TimeMark => (own, Content::Nothing),
+        Body::Finding(finding) => (own, Content::Finding(finding)),
     };
     Entry { position, receipt, ingress, content, decoders: changes }
 }

@@ -1,12 +1,12 @@
 //! One record of the log, byte by byte. Pure.
 //!
 //! Everything that evaluation depends on is such a record: a message of a device, a reading of the daemon's own
-//! sensors, an operator's action by the API, a time mark.
+//! sensors, an operator's action by the API, a time mark, a finding of the daemon about itself.
 //!
 //! ```text
 //! offset  bytes  what
 //!      0      1  version: 2
-//!      1      1  kind: 1 message, 2 own reading, 3 operator's action, 4 time mark
+//!      1      1  kind: 1 message, 2 own reading, 3 operator's action, 4 time mark, 5 finding
 //!      2      8  time of receipt: microseconds since 1970, signed
 //!     10     24  listening clocks at the receipt, in microseconds: own, embedded, remote
 //!     34         by kind:
@@ -14,7 +14,7 @@
 //!                message                         own reading (`own_reading.rs`)
 //!      0      1  bits 0-1: way in (0 own,        operator's action: JSON of `OperatorAction`
 //!                1 embedded, 2 remote)           time mark: nothing
-//!                bit 2: replayed by the broker
+//!                bit 2: replayed by the broker        finding: JSON of `Finding`
 //!                bits 3-4: QoS
 //!      1      4  the payload's true length
 //!      5      2  the topic's length
@@ -33,7 +33,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::own_reading;
-use crate::domain::{Ingress, ListeningClocks, OperatorAction, Reading};
+use crate::domain::{Finding, Ingress, ListeningClocks, OperatorAction, Reading};
 
 const VERSION: u8 = 2;
 const VERSION_BEFORE: u8 = 1;
@@ -42,6 +42,7 @@ const MESSAGE: u8 = 1;
 const OWN_READING: u8 = 2;
 const ACTION: u8 = 3;
 const TIME_MARK: u8 = 4;
+const FINDING: u8 = 5;
 
 const HEADER_BYTES: usize = 34;
 /// Bytes kept of a payload that can't be used, for inspection.
@@ -93,6 +94,8 @@ pub enum Body<'a> {
     Action(OperatorAction),
     /// The time alone: nothing else happened.
     TimeMark,
+    /// Something that the daemon found out about itself.
+    Finding(Finding),
 }
 
 /// Kind of a record, for readers that look for one kind.
@@ -171,6 +174,20 @@ pub fn time_mark(at: DateTime<Utc>, clocks: &ListeningClocks) -> Vec<u8> {
     header(TIME_MARK, at, clocks)
 }
 
+/// Record of a finding.
+///
+/// # Errors
+/// When it has no JSON form.
+pub fn finding(
+    finding: &Finding,
+    at: DateTime<Utc>,
+    clocks: &ListeningClocks,
+) -> serde_json::Result<Vec<u8>> {
+    let mut record = header(FINDING, at, clocks);
+    serde_json::to_writer(&mut record, finding)?;
+    Ok(record)
+}
+
 /// `None` for a layout this version does not know.
 #[must_use]
 pub fn decode(record: &[u8]) -> Option<(Receipt, Body<'_>)> {
@@ -207,6 +224,7 @@ fn decode_current(rest: &[u8]) -> Option<(Receipt, Body<'_>)> {
         OWN_READING => Body::OwnReading(own_reading::read(rest)?),
         ACTION => Body::Action(serde_json::from_slice(rest).ok()?),
         TIME_MARK => Body::TimeMark,
+        FINDING => Body::Finding(serde_json::from_slice(rest).ok()?),
         _ => return None,
     };
     Some((Receipt { at, clocks: Some(clocks) }, body))

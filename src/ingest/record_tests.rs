@@ -54,6 +54,16 @@ fn of_a_payload_over_the_limit_the_beginning_is_kept() {
 }
 
 #[test]
+fn a_finding_is_decoded_as_it_was_encoded() {
+    let value = Value::new(1.5).unwrap();
+    let expected = Finding { about: "disk".into(), is_wrong: true, value, unit: "GB".into() };
+    let record = finding(&expected, at(7), &clocks(1, 2, 3)).unwrap();
+    let (receipt, body) = decode(&record).unwrap();
+    assert_eq!(receipt, Receipt { at: at(7), clocks: Some(clocks(1, 2, 3)) });
+    assert_eq!((record[..2].to_vec(), body), (vec![2, 5], Body::Finding(expected)));
+}
+
+#[test]
 fn each_other_kind_is_decoded_as_it_was_encoded() {
     let own = Reading {
         sensor_id: SensorId::new("T").unwrap(),

@@ -18,6 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::player::Player;
 use crate::alarms::engine::Outcome;
 use crate::alarms::kinds::Memory;
+use crate::alarms::own;
 use crate::alarms::rule::{Kind, Rule};
 use crate::config::Config;
 use crate::domain::{AlertState, Reading};
@@ -131,9 +132,9 @@ impl Replay {
         self.note(out);
     }
 
-    /// Something that people were told.
+    /// Something that people were told. What the daemon found out about itself no configuration changes.
     pub fn was(&mut self, announced: Announced) {
-        if (self.from..self.to).contains(&announced.at) {
+        if !own::is_rule(&announced.rule) && (self.from..self.to).contains(&announced.at) {
             self.was.add(announced);
         }
     }

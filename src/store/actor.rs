@@ -273,6 +273,7 @@ impl Actor for Writer {
 
     /// Opens the ledger, commits what an earlier incarnation left, and is ready.
     fn started(&mut self, ctx: &mut Self::Context) {
+        self.growth.pretend(self.env.full_in());
         self.push_state().restart();
         self.push_alerts(ctx);
         self.start_job(ctx);

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Between two samples.
 const PERIOD_MS: i64 = 60_000;
@@ -18,6 +19,14 @@ const LEAST_MS: i64 = 30 * PERIOD_MS;
 /// The first line in the log comes when there is an estimate that is worth it.
 const FIRST_LINE_MS: i64 = 60 * PERIOD_MS;
 
+/// A disk that will be full in fewer days fills; it no longer does from twice as many on, so that a rate near the limit
+/// begins and ends nothing.
+const FILLS_BELOW_DAYS: f64 = 1.0;
+const NO_LONGER_FROM_DAYS: f64 = 2.0;
+
+/// A disk with less free space is full: the database does not grow on it.
+const FULL_BELOW_BYTES: u64 = 4 << 20;
+
 /// Size and growth of the database, as last sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct GrowthFigures {
@@ -29,6 +38,8 @@ pub struct GrowthFigures {
     pub disk_free_bytes: u64,
     /// Days until the disk is full at this growth; `None` while it does not grow.
     pub days_left: Option<f64>,
+    /// Whether the disk is full, or will be within a day; `None` while that is unknown.
+    pub fills: Option<bool>,
 }
 
 /// Handle to the figures. Cloning is shallow.
@@ -43,6 +54,8 @@ struct State {
     samples: Samples,
     figures: Option<GrowthFigures>,
     line_at: Option<i64>,
+    /// What stands in for the days left, on request.
+    pretended: Option<f64>,
 }
 
 impl Growth {
@@ -54,6 +67,11 @@ impl Growth {
     #[must_use]
     pub fn figures(&self) -> Option<GrowthFigures> {
         self.lock().figures
+    }
+
+    /// The disk is said to be full after a time, whatever is measured: a fault on request.
+    pub(super) fn pretend(&self, full_in: Option<Duration>) {
+        self.lock().pretended = full_in.map(|time| time.as_secs_f64() * 1000.0 / DAY_MS as f64);
     }
 
     /// Path of the database.
@@ -73,8 +91,8 @@ impl Growth {
         let (file, log) = (size(&self.path), size(Path::new(&beside)));
         // The folder is there even where the file is not.
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let disk = rustix::fs::statvfs(folder.unwrap_or(Path::new(".")));
-        let disk_free_bytes = disk.map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        let disk = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))).ok()?;
+        let disk_free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
         self.lock().add(now, file, log, disk_free_bytes)
     }
 
@@ -96,14 +114,29 @@ impl State {
         let bytes_a_day = self.samples.bytes_a_day();
         let growing = bytes_a_day.filter(|bytes| *bytes > 0);
         let days_left = growing.map(|bytes| disk_free_bytes as f64 / bytes as f64);
+        let days_left = self.pretended.or(days_left);
         let bytes = file.saturating_add(log);
-        let figures = GrowthFigures { bytes, bytes_a_day, disk_free_bytes, days_left };
+        let figures = GrowthFigures { bytes, bytes_a_day, disk_free_bytes, days_left, fills: None };
+        let before = self.figures.and_then(|figures| figures.fills);
+        let figures = GrowthFigures { fills: fills(before, &figures), ..figures };
         self.figures = Some(figures);
         let due = *self.line_at.get_or_insert(now + FIRST_LINE_MS);
         (now >= due && bytes_a_day.is_some()).then(|| {
             self.line_at = Some(now + DAY_MS);
             figures
         })
+    }
+}
+
+/// Whether the disk fills, by new figures; what was known before holds while they tell nothing.
+fn fills(before: Option<bool>, figures: &GrowthFigures) -> Option<bool> {
+    let GrowthFigures { bytes_a_day, disk_free_bytes, days_left, .. } = *figures;
+    match days_left {
+        _ if disk_free_bytes < FULL_BELOW_BYTES => Some(true),
+        Some(days) if days < FILLS_BELOW_DAYS => Some(true),
+        Some(days) if days < NO_LONGER_FROM_DAYS => before,
+        None if bytes_a_day.is_none() => before,
+        _ => Some(false),
     }
 }
 
@@ -164,6 +197,34 @@ mod tests {
         assert_eq!((still.bytes_a_day, still.days_left), (Some(0), None));
         // A clock put back begins anew.
         assert_eq!(say(3, 5000).bytes_a_day, None);
+    }
+
+    #[test]
+    fn a_disk_fills_below_a_day_and_no_longer_does_from_two_on() {
+        let grows = |days: f64| GrowthFigures {
+            disk_free_bytes: FREE,
+            bytes_a_day: Some(1),
+            days_left: Some(days),
+            ..GrowthFigures::default()
+        };
+        for (days, before, after) in [
+            (0.99, None, Some(true)),
+            (1.0, None, None),
+            (1.99, Some(true), Some(true)),
+            (1.01, Some(false), Some(false)),
+            (2.0, Some(true), Some(false)),
+            (0.5, Some(false), Some(true)),
+        ] {
+            assert_eq!(fills(before, &grows(days)), after, "{days} days, {before:?}");
+        }
+        let unknown = GrowthFigures { bytes_a_day: None, days_left: None, ..grows(0.0) };
+        for before in [None, Some(true), Some(false)] {
+            assert_eq!(fills(before, &unknown), before);
+        }
+        let still = GrowthFigures { bytes_a_day: Some(0), ..unknown };
+        assert_eq!(fills(Some(true), &still), Some(false));
+        let full = GrowthFigures { disk_free_bytes: FULL_BELOW_BYTES - 1, ..still };
+        assert_eq!(fills(Some(false), &full), Some(true), "nothing grows on a full disk");
     }
 
     #[test]

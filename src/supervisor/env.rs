@@ -110,6 +110,12 @@ impl ChildEnv {
         self.0.fault.as_ref().and_then(|fault| fault.slow_by)
     }
 
+    /// Time after which the disk that this child writes to is said to be full.
+    #[must_use]
+    pub fn full_in(&self) -> Option<Duration> {
+        self.0.fault.as_ref().and_then(|fault| fault.full_in)
+    }
+
     fn end<A: Actor<Context = Context<A>>>(&self, ctx: &mut A::Context, failure: Failure) {
         *self.0.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
         ctx.stop();

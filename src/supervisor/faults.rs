@@ -17,6 +17,8 @@ pub struct Fault {
     pub panic_every: Option<Duration>,
     /// Each row it commits costs this much more.
     pub slow_by: Option<Duration>,
+    /// The disk it writes to is said to be full after this time.
+    pub full_in: Option<Duration>,
 }
 
 impl Fault {
@@ -43,7 +45,7 @@ mod tests {
 
     #[test]
     fn strikes_who_is_named_and_old_enough() {
-        let fault = Fault { panic_every: Some(Duration::from_secs(13)), slow_by: None };
+        let fault = Fault { panic_every: Some(Duration::from_secs(13)), ..Fault::default() };
         let faults = Faults([("alerts".to_owned(), fault)].into());
         let fault = faults.of("alerts").unwrap();
         assert!(!fault.strikes(Duration::from_millis(12_999)));

@@ -25,6 +25,7 @@ mod problems;
 mod reload;
 mod report;
 mod status;
+mod system_disk;
 mod tls;
 
 const FAILED: i32 = 1;

@@ -124,6 +124,7 @@ const alarmWords = {
   kinds: {
     HIGH: "too high", LOW: "too low", STALE: "no readings", RATE: "changes too fast", FLATLINE: "does not change",
     DEVIATION: "unusual", DIFFERENCE: "differs too much", EXPRESSION: "condition holds", CHATTERING: "chatters", FLOOD: "flood of alarms",
+    SYSTEM: "disk full within a day",
   },
   noReading: "no reading",
   select: (/** @type {string} */ rule, /** @type {string} */ sensor) => `Select ${rule} of ${sensor}`,

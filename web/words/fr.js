@@ -126,6 +126,7 @@ const alarmWords = {
   kinds: {
     HIGH: "trop haut", LOW: "trop bas", STALE: "aucune mesure", RATE: "varie trop vite", FLATLINE: "figé",
     DEVIATION: "inhabituel", DIFFERENCE: "écart trop grand", EXPRESSION: "condition remplie", CHATTERING: "bagotage", FLOOD: "avalanche d'alarmes",
+    SYSTEM: "disque plein d'ici un jour",
   },
   noReading: "aucune mesure",
   select: (/** @type {string} */ rule, /** @type {string} */ sensor) => `Sélectionner ${rule} de ${sensor}`,

@@ -8,6 +8,7 @@ use super::{Engine, Key};
 use crate::alarms::kept::Kept;
 use crate::alarms::machine::Condition;
 use crate::alarms::overview;
+use crate::alarms::own;
 use crate::alarms::rule::Kind;
 use crate::alarms::series::{Entry, Series};
 use crate::domain::{AlarmKey, LiveAlarm, Location, Quantity, SensorId, SeriesFlags, Unit, Value};
@@ -34,15 +35,17 @@ pub struct SeriesView {
 }
 
 impl Engine {
-    /// All series with their current state, in no order.
+    /// All series with their current state, in no order; not those of the daemon's findings.
     pub fn views(&self) -> impl Iterator<Item = (&(SensorId, Quantity), SeriesView)> {
-        self.series.iter().map(|(key, series)| (key, self.view_of(series)))
+        let shown = self.series.iter().filter(|(key, _)| !own::is_own(key));
+        shown.map(|(key, series)| (key, self.view_of(series)))
     }
 
     /// Current state of one series; `None` for an unknown one.
     #[must_use]
     pub fn view(&self, key: &(SensorId, Quantity)) -> Option<SeriesView> {
-        self.series.get(key).map(|series| self.view_of(series))
+        let series = self.series.get(key).filter(|_| !own::is_own(key));
+        series.map(|series| self.view_of(series))
     }
 
     /// Series whose alarms changed since [`Engine::changes`] was last asked.

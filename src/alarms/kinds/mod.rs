@@ -92,9 +92,11 @@ impl Memory {
             Kind::Expression { condition } => {
                 Self::Expression(Box::new(Window::new(condition.needs().longest_window)))
             }
-            Kind::High { .. } | Kind::Low { .. } | Kind::Stale { .. } | Kind::Difference { .. } => {
-                Self::None
-            }
+            Kind::High { .. }
+            | Kind::Low { .. }
+            | Kind::Stale { .. }
+            | Kind::Difference { .. }
+            | Kind::Finding => Self::None,
         }
     }
 
@@ -104,7 +106,11 @@ impl Memory {
             Kind::Flatline { .. } => matches!(self, Self::Flatline(_)),
             Kind::Deviation { .. } => matches!(self, Self::Deviation(_)),
             Kind::Expression { .. } => matches!(self, Self::Expression(_)),
-            Kind::High { .. } | Kind::Low { .. } | Kind::Stale { .. } | Kind::Difference { .. } => {
+            Kind::High { .. }
+            | Kind::Low { .. }
+            | Kind::Stale { .. }
+            | Kind::Difference { .. }
+            | Kind::Finding => {
                 matches!(self, Self::None)
             }
         }
@@ -204,12 +210,13 @@ pub fn judge(
             difference::judge(*limit, *deadband, sample, others.value(other), was_broken)
         }
         (Kind::Stale { .. }, _) => Verdict::Kept,
-        // The memory fits its kind, by the lines above; what is left is the expression.
+        // The memory fits its kind, by the lines above; what is left is the expression, and what no reading breaks.
         (
             Kind::Rate { .. }
             | Kind::Flatline { .. }
             | Kind::Deviation { .. }
-            | Kind::Expression { .. },
+            | Kind::Expression { .. }
+            | Kind::Finding,
             _,
         ) => Verdict::Unknown,
     }

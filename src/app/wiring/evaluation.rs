@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::super::reload::ruling;
 use super::{Common, Mailboxes, ONE, phase, signalled};
 use crate::config::Config;
-use crate::domain::Ingress;
-use crate::evaluator::{AlertsFile, Evaluator, EvaluatorSettings, RuleBook};
+use crate::domain::{DISK, Finding, Ingress, Value};
+use crate::evaluator::{AlertsFile, Evaluator, EvaluatorSettings, Findings, RuleBook};
 use crate::messages::{ConfirmCommitted, FindStored, LoadResumePoint};
+use crate::store::{Growth, GrowthFigures};
 use crate::supervisor::{ChildSpec, Mailbox};
 
 /// Questions of the evaluator whether something is committed: one for each message that has actions.
@@ -48,11 +49,25 @@ pub(super) fn settings(
         log: common.log.clone(),
         live: common.live.clone(),
         default_ingress: if common.is_embedded() { Ingress::Embedded } else { Ingress::Remote },
+        findings: findings(common.growth.clone()),
         store: common.store.clone(),
         find_stored: boxes.storage.route::<FindStored>(ONE),
         resume: boxes.storage.route::<LoadResumePoint>(ONE),
         confirm: boxes.storage.route::<ConfirmCommitted>(CONFIRM_ROOM),
     }
+}
+
+/// What the daemon finds out about itself, as far as it is known.
+fn findings(growth: Growth) -> Findings {
+    Arc::new(move || disk(growth.figures()).into_iter().collect())
+}
+
+/// The figure that people are told is the free space.
+fn disk(figures: Option<GrowthFigures>) -> Option<Finding> {
+    let GrowthFigures { disk_free_bytes, fills, .. } = figures?;
+    let megabytes = disk_free_bytes / 1_000_000;
+    let value = Value::new(megabytes as f64 / 1000.0).ok()?;
+    Some(Finding { about: DISK.into(), is_wrong: fills?, value, unit: "GB".into() })
 }
 
 pub(super) fn child(

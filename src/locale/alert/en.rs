@@ -35,6 +35,7 @@ pub fn message(words: AlertWords<'_>) -> String {
         (_, Kind::Difference { other, limit, .. }) => {
             format!("{noun} more than {limit}{unit} off that of {other}")
         }
+        (_, Kind::Finding) => format!("{noun} full within a day at the present rate, free"),
         (_, Kind::Expression { .. }) => format!("{noun}: the rule's condition holds"),
     };
     value.map_or(what.clone(), |value| format!("{what}: {value}{unit}"))
@@ -47,6 +48,7 @@ pub(super) fn noun(quantity: &Quantity) -> String {
         "pressure" => "Pressure".into(),
         "voltage" => "Voltage".into(),
         "co2" => "CO₂".into(),
+        "disk" => "Disk".into(),
         other => other.to_owned(),
     }
 }

@@ -43,6 +43,7 @@ pub fn message(words: AlertWords<'_>) -> String {
             let that = if is_feminine { "celle" } else { "celui" };
             format!("{noun} à plus de {limit}{unit} de {that} de {other}")
         }
+        (_, Kind::Finding) => format!("{noun} plein d'ici un jour au rythme actuel, libre"),
         (_, Kind::Expression { .. }) => format!("{noun}: la condition de la règle est remplie"),
     };
     value.map_or(what.clone(), |value| format!("{what}: {value}{unit}"))
@@ -56,6 +57,7 @@ pub(super) fn noun(quantity: &Quantity) -> (String, bool) {
         "pressure" => ("Pression".into(), true),
         "voltage" => ("Tension".into(), true),
         "co2" => ("CO₂".into(), false),
+        "disk" => ("Disque".into(), false),
         other => (format!("Valeur « {other} »"), true),
     }
 }

@@ -206,6 +206,18 @@ mod tests {
             assert_eq!(said(Language::French, &kind, AlertState::Active), french);
             assert_eq!(said(Language::English, &kind, AlertState::Active), english);
         }
+        let (quantity, unit) = (&Quantity::new("disk").unwrap(), &Unit::new("GB"));
+        let (kind, value, state) = (&Kind::Finding, Value::new(1.5).ok(), AlertState::Active);
+        let words =
+            AlertWords { quantity, kind, state, is_closed: false, value, unit, is_offline: false };
+        let said_of_disk = |language: Language| (language.words().alert)(words);
+        assert_eq!(
+            [Language::French, Language::English].map(said_of_disk),
+            [
+                "Disque plein d'ici un jour au rythme actuel, libre: 1.5 GB",
+                "Disk full within a day at the present rate, free: 1.5 GB"
+            ]
+        );
         let stale = Kind::Stale { after: minutes(15) };
         assert_eq!(
             said(Language::French, &stale, AlertState::Resolved),

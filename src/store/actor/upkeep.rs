@@ -109,7 +109,7 @@ impl Writer {
 
 /// Once a day.
 fn log_growth(figures: &GrowthFigures, is_deleting: bool) {
-    let GrowthFigures { bytes, bytes_a_day, disk_free_bytes, days_left } = *figures;
+    let GrowthFigures { bytes, bytes_a_day, disk_free_bytes, days_left, .. } = *figures;
     let [size, grown, free] =
         [bytes as f64, bytes_a_day.unwrap_or(0) as f64, disk_free_bytes as f64]
             .map(|bytes| bytes / 1e9);

@@ -1,0 +1,23 @@
+//! What the daemon finds out about itself.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Value;
+
+/// State of something that the daemon watches of itself; a change is a record of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is about: `disk`.
+    pub about: Arc<str>,
+    /// Whether it is wrong.
+    pub is_wrong: bool,
+    /// The figure that people are told.
+    pub value: Value,
+    /// Unit of the figure.
+    pub unit: Arc<str>,
+}
+
+/// Name of the finding about the database's disk.
+pub const DISK: &str = "disk";
