@@ -114,7 +114,7 @@ fn log_growth(figures: &GrowthFigures, is_deleting: bool) {
         [bytes as f64, bytes_a_day.unwrap_or(0) as f64, disk_free_bytes as f64]
             .map(|bytes| bytes / 1e9);
     let lasts =
-        days_left.map_or_else(|| "lasts".to_owned(), |days| format!("lasts {days:.1} days"));
+        days_left.map_or_else(|| "does not fill".to_owned(), |d| format!("lasts {d:.1} days"));
     let kept = if is_deleting { "" } else { ", nothing is ever deleted (storage.retention)" };
     log::info!(target: "vigie::storage", "the database has {size:.3} GB and grew by {grown:.3} GB a day: the disk, with {free:.3} GB free, {lasts}{kept}");
 }
