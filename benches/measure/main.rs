@@ -22,13 +22,14 @@ mod rules;
 mod soak;
 mod steps;
 mod storing;
+mod window;
 
 use figures::Table;
 
 type Measure = fn(&mut Table);
 
 /// Each part's name and what measures it.
-const PARTS: [(&str, Measure); 10] = [
+const PARTS: [(&str, Measure); 11] = [
     ("drain", drain::measure),
     ("drain-rules", drain::measure_with_rules),
     ("latency", latency::measure),
@@ -39,9 +40,10 @@ const PARTS: [(&str, Measure); 10] = [
     ("latency-hivemq", latency::measure_at_hivemq),
     ("soak", soak::measure),
     ("history", history::measure),
+    ("window", window::measure),
 ];
 
-/// The others take long, or take HiveMQ, and are only run when they are named.
+/// The others take long, or take HiveMQ or browsers, and are only run when they are named.
 const USUAL: [&str; 6] = ["drain", "drain-rules", "latency", "fleet", "steps", "rules"];
 
 fn main() {

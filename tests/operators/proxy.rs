@@ -57,7 +57,7 @@ fn serves_all(nginx: &Nginx) -> String {
     let page = get(&server, "/", &[]);
     assert_eq!((page.status, &*page.headers["content-type"]), (200, "text/html; charset=utf-8"));
     let files = files(&page);
-    assert!(files.len() > 2, "{files:?}");
+    assert!(files.len() >= 2, "{files:?}"); // its script and its look; the others by these
     for file in &files {
         assert_eq!(get(&server, &format!("/{file}"), &[]).status, 200, "{file}");
     }
