@@ -2,6 +2,8 @@
 
 import { isOld, sinceOf, stands, stateInWords } from "./state.js";
 
+/** @typedef {import("./spans.js").Alert} Alert */
+
 /** @typedef {import("./state.js").Alarm} Alarm */
 /** @typedef {import("./state.js").Series} Series */
 /** @typedef {{ words: import("./words.js").Words, format: import("./format.js").Format, now: number }} Given */
@@ -10,7 +12,7 @@ import { isOld, sinceOf, stands, stateInWords } from "./state.js";
 export const kindOf = (type) => type.split("_", 1)[0] ?? type;
 
 /**
- * What is wrong, with the value now where it is known: `11.8 °C, limit 8 °C`.
+ * What is wrong, with the value that was heard last: `11.8 °C, limit 8 °C`.
  * @param {Alarm} alarm @param {Series | undefined} series @param {Given} given
  */
 export function whatOf(alarm, series, { words: { alarms: w, fleet }, format, now }) {
@@ -19,14 +21,46 @@ export function whatOf(alarm, series, { words: { alarms: w, fleet }, format, now
     if (!series || series.at === null) return alarm.value === null ? fleet.neverHeard : w.noReading;
     return stands(alarm) ? fleet.noReading(format.age(now - series.at)) : w.kinds.STALE;
   }
-  const isFresh = series && series.unit === alarm.unit && !isOld(series, now, false);
-  const value = isFresh ? format.value(series.value, series.unit, series.digits) : format.value(alarm.value, alarm.unit);
-  const limit = format.value(alarm.threshold, alarm.unit);
+  const isKnown = series && series.unit === alarm.unit && series.value !== null;
+  const value = isKnown ? format.value(series.value, series.unit, series.digits) : format.value(alarm.value, alarm.unit);
+  return measured(kind, value, format.value(alarm.threshold, alarm.unit), w);
+}
+
+/** @param {string} kind @param {string} value @param {string} limit @param {import("./words.js").Words["alarms"]} w */
+function measured(kind, value, limit, w) {
   if (kind === "HIGH" || kind === "LOW") return `${value}, ${w.limit(limit)}`;
-  const named = /** @type {Record<string, string>} */ (w.kinds)[kind] ?? kind.toLowerCase();
+  const named = kindWords(kind, w);
   if (kind === "RATE") return `${named}, ${w.limit(`${limit}/min`)}, ${value}`;
   if (kind === "DIFFERENCE" || kind === "DEVIATION") return `${named}, ${w.limit(limit)}, ${value}`;
   return `${named}, ${value}`;
+}
+
+/** @param {string} kind @param {import("./words.js").Words["alarms"]} w */
+const kindWords = (kind, { kinds }) => /** @type {Record<string, string>} */ (kinds)[kind] ?? kind.toLowerCase();
+
+/**
+ * How old the value is, where it is no live one: `last value, 2 min ago`; empty otherwise, and where the alarm says it itself.
+ * @param {Alarm} alarm @param {Series | undefined} series @param {Given} given
+ */
+export function oldOf(alarm, series, { words: { alarms: w }, format, now }) {
+  const isTold = kindOf(alarm.alert_type) === "STALE" || !series || series.at === null || series.unit !== alarm.unit;
+  return isTold || !isOld(series, now, false) ? "" : w.lastValue(format.age(now - /** @type {number} */ (series.at)));
+}
+
+/**
+ * What an event of the history is about, as the list says it of an alarm; an event of many alarms has the daemon's words.
+ * @param {Alert} alert @param {Given} given
+ */
+export function eventWhat(alert, { words: { alarms: w }, format }) {
+  const kind = kindOf(alert.alert_type ?? "");
+  if (kind === "" || kind === "FLOOD" || kind === "CHATTERING") return alert.message || alert.rule;
+  const number = alert[alert.quantity];
+  const value = typeof number === "number" ? format.value(number, alert.unit) : "";
+  const isLevel = kind === "HIGH" || kind === "LOW";
+  if (alert.state === "resolved" && !isLevel) return value || kindWords(kind, w);
+  if (kind === "STALE") return value ? `${w.kinds.STALE}, ${w.lastWas(value)}` : w.kinds.STALE;
+  const limit = format.value(alert.threshold, alert.unit);
+  return value ? measured(kind, value, limit, w) : isLevel ? w.limit(limit) : kindWords(kind, w);
 }
 
 /** What suppresses it, in words. @param {string | null} by @param {import("./words.js").Words} words */

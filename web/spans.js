@@ -4,10 +4,13 @@
 // Never: reads a clock or the page.
 
 /**
- * @typedef {object} Alert An event of `GET api/v1/alerts`.
+ * @typedef {AlertFields & Record<string, unknown>} Alert An event of `GET api/v1/alerts`.
+ *
+ * @typedef {object} AlertFields
  * @property {string} alert_id @property {string} rule @property {string} severity @property {"active"|"resolved"} state
  * @property {string} quantity @property {number|null} threshold @property {string} unit @property {string} message
  * @property {string} timestamp @property {string|null} transition @property {string|null} by @property {string|null} why
+ * @property {string} [alert_type] The value stands under the quantity's name.
  *
  * @typedef {object} Alarm An alarm that is not at rest, as `GET api/v1/alarms` gives it (the fields used here).
  * @property {string|null} id @property {string} rule @property {string} sensor_id @property {string} quantity
@@ -17,7 +20,8 @@
  * @typedef {{ transition: string, by: string, why: string|null, at: number }} Said What an operator did.
  *
  * @typedef {object} AlarmSpan
- * @property {string} id @property {string} rule @property {1|2|3|4} priority @property {string} message
+ * @property {string} id @property {string} rule @property {1|2|3|4} priority
+ * @property {Alert|null} event That raised it, or the first that is known.
  * @property {number|null} from `null`: raised before what is known.
  * @property {number|null} to `null`: it stands, or its end is not known.
  * @property {boolean} stands @property {string|null} condition Its state, while it is not at rest.
@@ -59,12 +63,13 @@ export function alarmSpans(alerts, alarms, quantity) {
 }
 
 /** @param {Alert} alert @returns {AlarmSpan} */
-function begin({ alert_id: id, rule, severity, message }) {
+function begin(alert) {
+  const { alert_id: id, rule, severity } = alert;
   return {
     id,
     rule,
     priority: PRIORITIES[severity] ?? 2,
-    message,
+    event: alert === blank ? null : alert,
     from: null,
     to: null,
     stands: false,
@@ -82,7 +87,7 @@ function take(span, alert) {
   if (at === null) return;
   if (transition === "raised") {
     span.from ??= at;
-    span.message = alert.message;
+    span.event = alert;
   }
   if (ENDS.has(transition)) span.to ??= at;
   if (transition === "acknowledged") span.isAcknowledged = true;
@@ -92,7 +97,7 @@ function take(span, alert) {
 /** @param {Map<string, AlarmSpan>} spans @param {string} id @param {Alarm} alarm */
 function stand(spans, id, alarm) {
   const stands = alarm.state === "unacknowledged" || alarm.state === "acknowledged";
-  const span = spans.get(id) ?? begin({ ...blank, alert_id: id, rule: alarm.rule, severity: alarm.severity });
+  const span = spans.get(id) ?? { ...begin(blank), id, rule: alarm.rule, priority: PRIORITIES[alarm.severity] ?? 2 };
   spans.set(id, span);
   span.condition = alarm.state;
   span.isAcknowledged ||= alarm.state.endsWith("acknowledged") && !alarm.state.includes("unacknowledged");

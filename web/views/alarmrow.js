@@ -1,6 +1,6 @@
 // A row of the alarm lists, and the dialog with everything of one alarm.
 
-import { chartLink, lastsOf, safeLink, stateOf, whatOf, whoOf } from "../alarmtext.js";
+import { chartLink, lastsOf, oldOf, safeLink, stateOf, whatOf, whoOf } from "../alarmtext.js";
 import { attribute, h, text } from "../dom.js";
 import { alarmIcon, setAlarmIcon } from "../icons.js";
 import { cell } from "../list.js";
@@ -28,6 +28,7 @@ export function alarmRow({ words }, actions) {
   const link = h("a", { "data-col": "main" });
   const place = h("span", { class: "place muted" });
   const what = h("span", { class: "said" });
+  const old = h("span", { class: "muted" });
   const rule = h("span", { class: "rule muted" });
   const runbook = h("a", { class: "runbook", target: "_blank", rel: "noopener noreferrer", "data-col": "runbook" }, w.runbook);
   const state = h("span", { class: "stands" });
@@ -36,7 +37,7 @@ export function alarmRow({ words }, actions) {
   const lasts = h("span", { class: "muted" });
   const button = h("button", { type: "button", "data-col": "act" });
   const more = h("button", { type: "button", class: "quiet", "data-col": "more" }, "⋯");
-  const made = { row: h("div"), check, icon, link, place, what, rule, runbook, state, since, lasts, who, button, more, key: "", alarm: /** @type {Alarm | null} */ (null) };
+  const made = { row: h("div"), check, icon, link, place, what, old, rule, runbook, state, since, lasts, who, button, more, key: "", alarm: /** @type {Alarm | null} */ (null) };
   // A checkbox is clicked by the key too; shift counts for both.
   check.addEventListener("click", (event) => actions.select(made.key, check.checked, event.shiftKey));
   button.addEventListener("click", () => {
@@ -46,7 +47,7 @@ export function alarmRow({ words }, actions) {
   more.addEventListener("click", () => actions.more(made.key));
   const element = h("div", { class: "row alarm", role: "row" },
     h("div", { class: "cell select", role: "cell" }, h("label", null, check)), cell("icons", icon), cell("name", link, place),
-    cell("what", what, h("span", { class: "under" }, rule, runbook)), cell("state", state, who), cell("since n", since, lasts), h("div", { class: "cell act", role: "cell" }, button, more));
+    cell("what", what, h("span", { class: "under" }, old, rule, runbook)), cell("state", state, who), cell("since n", since, lasts), h("div", { class: "cell act", role: "cell" }, button, more));
   made.row = element;
   return { element, made };
 }
@@ -68,17 +69,25 @@ export function paintAlarm(made, alarm, { words, format, state, canAct }, { seri
   attribute(made.check, "aria-label", w.select(alarm.rule, alarm.sensor_id));
   const priority = alarmPriority(alarm);
   const label = words.common.priorities[priority];
-  setAlarmIcon(made.icon, priority, { isHollow: !waits, flashes: waits && state.link.is === "live", label });
+  const { withheld } = alarm;
+  setAlarmIcon(made.icon, priority, { isHollow: !waits, withheld, flashes: waits && state.link.is === "live", label: withheld ? w.states[withheld] : label });
   text(made.link, alarm.sensor_id);
   attribute(made.link, "href", chartLink(alarm, sinceOf(alarm)));
   attribute(made.link, "title", w.toSensor);
   text(made.place, alarm.location);
   text(made.what, whatOf(alarm, series, given));
-  text(made.rule, alarm.rule);
+  const old = oldOf(alarm, series, given);
+  text(made.old, old);
+  made.old.hidden = old === "";
+  made.what.classList.toggle("old", old !== "");
+  // What is withheld has its cause as its sign: the priority is a word.
+  text(made.rule, withheld ? `${label}, ${alarm.rule}` : alarm.rule);
+  attribute(made.rule, "title", made.rule.textContent);
   const runbook = safeLink(alarm.runbook);
   made.runbook.hidden = runbook === null;
   attribute(made.runbook, "href", runbook);
   text(made.state, isThere ? stateOf(alarm, given) : w.states.gone);
+  attribute(made.state, "title", made.state.textContent);
   const since = sinceOf(alarm);
   text(made.since, since ? format.when(since, now) : "–");
   text(made.lasts, lastsOf(alarm, given));
@@ -106,7 +115,7 @@ export function openDetails(alarm, { words, format, state, canAct }, series, act
   const runbook = safeLink(alarm.runbook);
   const facts = /** @type {[string, string][]} */ ([
     [w.columns.sensor, [alarm.sensor_id, alarm.location].filter(Boolean).join(", ")],
-    [w.columns.what, whatOf(alarm, series, given)],
+    [w.columns.what, [whatOf(alarm, series, given), oldOf(alarm, series, given)].filter(Boolean).join(", ")],
     [w.columns.state, [words.common.priorities[alarmPriority(alarm)], w.states[alarm.state], alarm.withheld && w.states[alarm.withheld]].filter(Boolean).join(", ")],
     [w.columns.raised, since ? `${format.dateTime(since)} ${format.zoneName(since)} (${lastsOf(alarm, given)})` : ""],
     [w.columns.until, alarm.withheld === "shelved" ? stateOf(alarm, given) : ""],
@@ -118,7 +127,7 @@ export function openDetails(alarm, { words, format, state, canAct }, series, act
     actions.act(verb, [alarm]);
   };
   const dialog = h("dialog", { class: "details", "aria-labelledby": "details-title", onclose: () => dialog.remove() },
-    h("h2", { id: "details-title" }, alarmIcon(alarmPriority(alarm), { isHollow: !needsAcknowledgement(alarm) }), ` ${alarm.rule}`),
+    h("h2", { id: "details-title" }, alarmIcon(alarmPriority(alarm), { isHollow: !needsAcknowledgement(alarm), withheld: alarm.withheld }), ` ${alarm.rule}`),
     h("dl", null, facts.flatMap(([name, said]) => [h("dt", null, name), h("dd", null, said)])),
     h("p", { class: "links" },
       h("a", { href: chartLink(alarm, since), onclick: () => dialog.close() }, w.toSensor),

@@ -2,7 +2,7 @@
 //
 // Always: each part makes its elements once and writes what changed. Never: asks the daemon for anything.
 
-import { safeLink } from "../alarmtext.js";
+import { eventWhat, safeLink } from "../alarmtext.js";
 import { attribute, fill, h, text } from "../dom.js";
 import { decimals } from "../scale.js";
 import { overlapping } from "../spans.js";
@@ -70,7 +70,7 @@ function trendWords(known, { w, format, symbol }) {
 function standingRow({ severity, state, rule, withheld, runbook }, words) {
   const priority = /** @type {1|2|3|4} */ ({ CRITICAL: 1, HIGH: 2, MEDIUM: 3, LOW: 4 }[severity] ?? 2);
   const isNew = state.includes("unacknowledged");
-  const icon = alarmIcon(priority, { isHollow: !isNew, flashes: isNew && !withheld, label: words.common.priorities[priority] });
+  const icon = alarmIcon(priority, { isHollow: !isNew, withheld, flashes: isNew && !withheld, label: words.common.priorities[priority] });
   const states = /** @type {Record<string, string>} */ (words.alarms.states);
   const advice = safeLink(runbook);
   return h(
@@ -175,9 +175,11 @@ export function alarmTable(context, show) {
 function alarmRow(span, { words, format, state }, show) {
   const w = words.sensor;
   const now = state.link.now();
-  const { from, to, priority, rule, message, said } = span;
+  const { from, to, priority, rule, event, said } = span;
   const isNew = span.condition?.includes("unacknowledged") ?? false;
-  const icon = alarmIcon(priority, { isHollow: span.isAcknowledged, flashes: isNew, label: words.common.priorities[priority] });
+  const isOver = !span.stands && span.condition === null;
+  const icon = alarmIcon(priority, { isHollow: span.isAcknowledged, isOver, flashes: isNew, label: words.common.priorities[priority] });
+  const what = event ? eventWhat(event, { words, format, now }) : "";
   const raised = from === null ? "–" : format.when(from, now);
   const around = () => {
     const [start, end] = [from ?? (to ?? now) - 3_600_000, to ?? now];
@@ -189,7 +191,7 @@ function alarmRow(span, { words, format, state }, show) {
   const row = h(
     "tr", { class: priorityName(priority) },
     h("td", { class: "sign-cell" }, icon),
-    h("td", { class: "wrap" }, message || rule, " ", h("span", { class: "muted" }, message ? rule : "")),
+    h("td", { class: "wrap", title: event?.message }, what || rule, " ", h("span", { class: "muted" }, what ? rule : "")),
     h("td", null, spanState(span, words)),
     h("td", { class: "n" }, h("button", { type: "button", class: "quiet link", onclick: around, "aria-label": w.alarmShow(rule, raised) }, raised)),
     h("td", { class: "n" }, stood),

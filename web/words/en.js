@@ -116,7 +116,7 @@ const alarmWords = {
   acknowledgedBy: (/** @type {string} */ by) => `acknowledged by ${by}`,
   columns: {
     select: "Select", priority: "Priority", sensor: "Sensor", what: "What", state: "State", raised: "Since", stands: "For", who: "Who, why", act: "Actions",
-    until: "Until", cause: "Suppressed by", time: "Time", change: "What happened", message: "Message",
+    until: "Until", cause: "Suppressed by", time: "Time", change: "What happened",
   },
   list: "Alarms",
   /** What a rule's limit says, by kind of alert. */
@@ -127,6 +127,8 @@ const alarmWords = {
     SYSTEM: "disk full within a day",
   },
   noReading: "no reading",
+  lastValue: (/** @type {string} */ age) => `last value, ${age} ago`,
+  lastWas: (/** @type {string} */ value) => `last value ${value}`,
   select: (/** @type {string} */ rule, /** @type {string} */ sensor) => `Select ${rule} of ${sensor}`,
   selected: (/** @type {number} */ n) => `${n} selected`,
   unselect: "Clear the selection",
@@ -164,6 +166,7 @@ const alarmWords = {
   oneShot: "End it earlier, as soon as the alarm no longer stands",
   reason: "Reason",
   reasonHelp: "Required. The next shift reads it.",
+  andMore: (/** @type {number} */ n) => `+ ${n} more`,
   shelve: "Shelve",
   takeOut: "Take out of service",
   until: (/** @type {string} */ time, /** @type {string} */ left) => `${time}, ${left} left`,

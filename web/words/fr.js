@@ -118,7 +118,7 @@ const alarmWords = {
   acknowledgedBy: (/** @type {string} */ by) => `acquittée par ${by}`,
   columns: {
     select: "Choix", priority: "Priorité", sensor: "Capteur", what: "Cause", state: "État", raised: "Depuis", stands: "Durée", who: "Qui, pourquoi", act: "Actions",
-    until: "Jusqu'à", cause: "Inhibée par", time: "Heure", change: "Événement", message: "Message",
+    until: "Jusqu'à", cause: "Inhibée par", time: "Heure", change: "Événement",
   },
   list: "Alarmes",
   /** Ce que dit le seuil d'une règle, selon le genre d'alerte. */
@@ -129,6 +129,8 @@ const alarmWords = {
     SYSTEM: "disque plein d'ici un jour",
   },
   noReading: "aucune mesure",
+  lastValue: (/** @type {string} */ age) => `dernière valeur, il y a ${age}`,
+  lastWas: (/** @type {string} */ value) => `dernière valeur ${value}`,
   select: (/** @type {string} */ rule, /** @type {string} */ sensor) => `Sélectionner ${rule} de ${sensor}`,
   selected: (/** @type {number} */ n) => `${count(n, "sélectionnée", "sélectionnées")}`,
   unselect: "Annuler la sélection",
@@ -166,6 +168,7 @@ const alarmWords = {
   oneShot: "Y mettre fin plus tôt, dès que l'alarme disparaît",
   reason: "Motif",
   reasonHelp: "Obligatoire. L'équipe suivante le lira.",
+  andMore: (/** @type {number} */ n) => `+ ${count(n, "autre", "autres")}`,
   shelve: "Mettre en attente",
   takeOut: "Mettre hors service",
   until: (/** @type {string} */ time, /** @type {string} */ left) => `${time}, encore ${left}`,

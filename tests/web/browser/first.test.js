@@ -235,3 +235,41 @@ test("a row keeps the focus by arrow keys through a list of thousands, and eleme
   await page.waitForFunction(() => document.activeElement?.tagName === "MAIN");
   await seen.close();
 });
+
+test("the history offers to load again where there is something newer, and only there", async () => {
+  const event = (/** @type {number} */ number, more = {}) => ({
+    number, alert_id: "0000000000000007", rule: "too-warm", sensor_id: "S7", location: "Hall 1", quantity: "temperature", temperature: 9.25, unit: "celsius", threshold: 8, severity: "CRITICAL",
+    alert_type: "HIGH_TEMPERATURE", state: "active", message: "High temperature detected: 9.25°C", timestamp: new Date().toISOString(), transition: "raised", by: null, why: null, ...more,
+  });
+  let alerts = [event(1)];
+  /** @type {{ send(frame: object): void } | undefined} */
+  let feed;
+  const prepare = async (/** @type {import("playwright-core").Page} */ page) => {
+    feed = await play(page, []); // the feed's first state comes after the history's page
+    await page.route("**/api/v1/alerts*", (route) => route.fulfill(json({ alerts, next: null })));
+  };
+  const seen = await openPage(browser, "#/alarms/history", { language: "fr", prepare });
+  const { page } = seen;
+  await page.locator(".row.event", { hasText: "S7" }).waitFor();
+  const button = page.getByRole("button", { name: "Il y a du nouveau" });
+  const asked = () => seen.requests.filter((url) => url.includes("/api/v1/alerts?")).length;
+  feed?.send({ ...EMPTY, series: [series(7)], values: [[7, 9.25, Date.now(), 0]], alarms: [alarm(7)] });
+  await page.getByText("Actives 1").waitFor();
+  const looked = page.waitForResponse((answer) => answer.url().endsWith("limit=1"));
+  feed?.send({ type: "state", seq: 2, now: Date.now(), alarms: [alarm(7, { value: 9.5 })] });
+  feed?.send({ type: "state", seq: 3, now: Date.now(), alarms: [alarm(7, { value: 9.75 }), alarm(2)] });
+  await page.getByText("Actives 2").waitFor();
+  await looked;
+  await page.waitForTimeout(100); // the answer is in the page
+  assert.ok(await button.isHidden(), "something newer was offered where there was nothing");
+  assert.equal(asked(), 2, "every change of a value asked for the newest event");
+  alerts = [...alerts, event(2, { transition: "acknowledged", by: "anne", message: "Temperature: alarm acknowledged by anne: 9.25°C" })];
+  feed?.send({ type: "state", seq: 4, now: Date.now(), alarms: [alarm(7, { state: "acknowledged" })] });
+  await button.waitFor();
+  await button.click();
+  await page.locator(".row.event", { hasText: "anne" }).waitFor();
+  assert.ok(await button.isHidden());
+  await page.locator(".row.event", { hasText: "9,25\u00a0°C, seuil 8\u00a0°C" }).first().waitFor();
+  assert.deepEqual([...seen.errors, ...seen.strange], []);
+  await seen.close();
+});

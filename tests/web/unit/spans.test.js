@@ -48,7 +48,7 @@ test("an alarm is a span from its raise to its return, with who did what", () =>
   );
   assert.equal(more.length, 0);
   assert.deepEqual([span.from, span.to, span.priority, span.isAcknowledged], [ms(1), ms(4), 2, true]);
-  assert.equal(span.message, "raised a");
+  assert.equal(span.event.message, "raised a");
   assert.deepEqual(span.said, [{ transition: "acknowledged", by: "marc", why: "defrost", at: ms(3) }]);
 });
 
