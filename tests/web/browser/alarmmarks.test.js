@@ -49,7 +49,7 @@ test("an acknowledgement, a shelf and an end of service are in the table behind 
     ["out of service", "high-temperature", "cy: sensor replaced"],
   ]);
   assert.deepEqual([found[1]?.[3], found[2]?.[3] === "–"], ["–", false], "the shelf goes on, the end of service is over");
-  await page.getByText("✓ acknowledged; bars: shelved").waitFor();
+  await page.getByText("✓ acknowledged, ‖ shelved, ↓ suppressed").waitFor();
   await page.locator(".chart").focus();
   await page.keyboard.press("End");
   await page.locator(".marked", { hasText: "acknowledged by anne" }).waitFor();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { placeSigns } from "../../../web/chartmarks.js";
 import { marksOf, marksWithin } from "../../../web/marks.js";
 
 /** @param {number} minute */
@@ -63,4 +64,15 @@ test("marks that are seen in a time", () => {
   const marks = marksOf([alert("unshelved", 2), alert("acknowledged", 5), alert("shelved", 8)], [], "temperature");
   const kinds = (/** @type {number} */ from, /** @type {number} */ to) => marksWithin(marks, ms(from), ms(to)).map(({ kind }) => kind);
   assert.deepEqual([kinds(0, 1), kinds(3, 4), kinds(4, 6), kinds(9, 10)], [["shelved"], [], ["acknowledged"], ["shelved"]]);
+});
+
+test("a sign is in its bar or beside it, whole, and over no other", () => {
+  const box = { left: 50, right: 950 };
+  const bar = (/** @type {number} */ left, /** @type {number} */ right, word = 40) => ({ left, right, word });
+  const middles = (/** @type {any[]} */ ...bars) => placeSigns(bars, box).map(({ middle }) => middle);
+  assert.deepEqual(placeSigns([bar(100, 300), bar(400, 440)], box), [{ middle: 108, hasWord: true }, { middle: 408, hasWord: false }]);
+  assert.deepEqual(middles(bar(940, 949)), [932], "left of a short one at the right edge");
+  assert.deepEqual(middles(bar(50, 53)), [61], "right of a short one at the left edge");
+  assert.deepEqual(middles(bar(100, 103), bar(105, 108), bar(110, 113)), [92, 116, null], "no sign rather than one over another");
+  assert.deepEqual(middles(bar(100, 300), bar(140, 400), bar(900, 949)), [108, null, 908], "nor over a word");
 });
