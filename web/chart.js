@@ -2,7 +2,8 @@
 // with them, gaps, axes.
 //
 // Always: a drawing is a function of a `Picture` and the size of its box, sharp at any pixel ratio; nothing is told by
-// colour alone (alarms have their shapes, gaps are hatched, limits are dashed and labelled).
+// colour alone (alarms have their shapes, gaps are hatched, limits are dashed and labelled); where the screen has few
+// colours, the curve is the strongest line, then limits, then the grid.
 // Never: reads a clock, asks for data, or keeps any.
 
 import { drawMarks, MARK_ROW, markRows } from "./chartmarks.js";
@@ -39,6 +40,12 @@ const VALUE_ROOM = 44; // px between two values
 const SHAPES = ["", "M-6-6h12v12h-12z", "M0-7 7 6H-7z", "M6.500 0a6.500 6.500 0 1 1-13 0 6.500 6.500 0 0 1 13 0z", "M-7-4H7v8H-7z"];
 const COLOURS = ["muted", "critical", "high", "medium", "low"];
 
+/** Strengths of lines: where colours are forced, few tell them apart. */
+function strengths() {
+  const isForced = matchMedia("(forced-colors: active)").matches;
+  return isForced ? { grid: 0.25, gap: 0.35, limit: 2.25, curve: 3 } : { grid: 1, gap: 1, limit: 1.25, curve: 1.5 };
+}
+
 /** Values that fit a height. @param {number} height */
 export const valueRoom = (height) => Math.max(3, Math.floor((height - LANE - AXIS) / VALUE_ROOM));
 
@@ -64,7 +71,7 @@ export function chart(canvas) {
       box = layout(c, picture, width, height);
       const x = (/** @type {number} */ at) =>
         box.left + ((at - shown.from) / (shown.to - shown.from)) * (box.right - box.left);
-      paint({ c, picture, box, x, y });
+      paint({ c, picture, box, x, y, strong: strengths() });
     },
     box: () => box,
     at: (x) => shown.from + ((x - box.left) / (box.right - box.left)) * (shown.to - shown.from),
@@ -74,7 +81,8 @@ export function chart(canvas) {
 }
 
 /**
- * @typedef {{ c: CanvasRenderingContext2D, picture: Picture, box: Box, x(at: number): number, y(value: number): number }} Pen
+ * @typedef {{ c: CanvasRenderingContext2D, picture: Picture, box: Box, x(at: number): number, y(value: number): number,
+ *   strong: ReturnType<typeof strengths> }} Pen
  */
 
 /** @param {CanvasRenderingContext2D} c @param {Picture} picture @param {number} width @param {number} height @returns {Box} */
@@ -114,20 +122,22 @@ function line(c, x1, y1, x2, y2) {
 }
 
 /** @param {Pen} pen */
-function valueAxis({ c, picture: { scale, number }, box, y }) {
+function valueAxis({ c, picture: { scale, number }, box, y, strong }) {
   c.textAlign = "right";
   c.textBaseline = "middle";
   c.lineWidth = 1;
   for (const value of scale.ticks) {
     c.strokeStyle = colour("line");
+    c.globalAlpha = strong.grid;
     line(c, box.left, y(value), box.right, y(value));
+    c.globalAlpha = 1;
     c.fillStyle = colour("muted");
     c.fillText(number(value, scale.digits), box.left - 6, y(value));
   }
 }
 
 /** @param {Pen} pen */
-function timeAxis({ c, picture: { shown, zone, language }, box, x }) {
+function timeAxis({ c, picture: { shown, zone, language }, box, x, strong }) {
   const room = Math.floor((box.right - box.left) / LABEL_ROOM);
   let free = 0;
   c.textBaseline = "top";
@@ -138,7 +148,9 @@ function timeAxis({ c, picture: { shown, zone, language }, box, x }) {
     // At the edges a label moves inwards rather than being cut.
     const middle = Math.min(Math.max(x(at), half + 2), box.right + 6 - half);
     c.strokeStyle = colour(major ? "faint" : "line");
+    c.globalAlpha = strong.grid;
     line(c, x(at), box.top, x(at), box.bottom + 5);
+    c.globalAlpha = 1;
     if (middle - half < free) continue;
     c.fillStyle = colour(major ? "text" : "muted");
     c.fillText(label, middle, box.bottom + 9);
@@ -148,14 +160,14 @@ function timeAxis({ c, picture: { shown, zone, language }, box, x }) {
 }
 
 /** @param {Pen} pen */
-function gaps({ c, picture: { gaps: found }, box, x }) {
+function gaps({ c, picture: { gaps: found }, box, x, strong }) {
   c.strokeStyle = colour("faint");
   c.lineWidth = 1;
   for (const { from, to, kind } of found) {
     const [left, right] = [Math.max(box.left, x(from)), Math.min(box.right, x(to))];
     if (right - left < 0.5) continue;
     c.save();
-    c.globalAlpha = kind === "none" ? 0.8 : 0.45;
+    c.globalAlpha = (kind === "none" ? 0.8 : 0.45) * strong.gap;
     c.beginPath();
     c.rect(left, box.top, right - left, box.bottom - box.top);
     c.clip();
@@ -288,7 +300,7 @@ function series(pen) {
     c.globalAlpha = 0.5;
     c.stroke();
     c.globalAlpha = 1;
-    c.lineWidth = 1.5;
+    c.lineWidth = pen.strong.curve;
     c.beginPath();
     run.forEach(([x, , , mean]) => c.lineTo(x, mean));
     c.stroke();
@@ -308,9 +320,9 @@ function lonely(c, [x, low, high, mean], width) {
 
 /** @param {Pen} pen */
 function limits(pen) {
-  const { c, picture: { limits: found, trial }, box } = pen;
+  const { c, picture: { limits: found, trial }, box, strong } = pen;
   c.setLineDash([6, 4]);
-  for (const limit of found) limitLine(pen, limit, { token: "mark", width: 1.25, x: box.right - 5, align: "right" });
+  for (const limit of found) limitLine(pen, limit, { token: "mark", width: strong.limit, x: box.right - 5, align: "right" });
   c.setLineDash([]);
   // Beside the handle, at the other end than the limits' words.
   if (trial) limitLine(pen, trial, { token: "accent", width: 2, x: box.left + 38, align: "left" });
