@@ -4,8 +4,11 @@
 // refusal is said. Never: acts on an alarm that nobody chose.
 
 import { ApiError } from "./api.js";
+import { whatOf } from "./alarmtext.js";
 import { h } from "./dom.js";
-import { alarmKey, verbsOf } from "./state.js";
+import { formatter } from "./format.js";
+import { alarmIcon } from "./icons.js";
+import { alarmKey, alarmPriority, compareAlarms, needsAcknowledgement, verbsOf } from "./state.js";
 
 /** @typedef {import("./state.js").Alarm} Alarm */
 /** @typedef {import("./state.js").Verb} Verb */
@@ -52,6 +55,17 @@ export function outcomeInWords({ alarms: w }, verb, { done, refused }) {
 }
 
 const DURATIONS = /** @type {const} */ (["30m", "1h", "2h", "4h", "8h", "24h"]);
+const USUAL = "2h";
+const NAMED = 5; // of the alarms that are asked about
+
+/** How long alarms are shelved unless somebody chooses: the shortest if one of them is critical. @param {Alarm[]} alarms */
+export const usualLength = (alarms) => (alarms.some((alarm) => alarmPriority(alarm) === 1) ? DURATIONS[0] : USUAL);
+
+/** Those that a dialog names, the gravest first, and how many more there are. @param {Alarm[]} alarms */
+export function named(alarms) {
+  const shown = [...alarms].sort(compareAlarms).slice(0, NAMED);
+  return { shown, more: alarms.length - shown.length };
+}
 
 /**
  * Asks for what an action needs; null: somebody thought better of it.
@@ -66,15 +80,16 @@ export function askDetails(words, verb, alarms) {
 /** @param {import("./words.js").Words} words @param {Alarm[]} alarms */
 function askShelf(words, alarms) {
   const w = words.alarms;
+  const usual = usualLength(alarms);
   const lengths = DURATIONS.map((value) =>
-    h("label", { class: "choice" }, h("input", { type: "radio", name: "for", value, checked: value === "2h" }), h("span", null, w.durations[value])));
+    h("label", { class: "choice" }, h("input", { type: "radio", name: "for", value, checked: value === usual }), h("span", null, w.durations[value])));
   const oneShot = h("input", { type: "checkbox", name: "one_shot" });
   const form = [
     h("fieldset", { class: "choices" }, h("legend", null, w.duration), lengths),
     h("label", { class: "choice" }, oneShot, h("span", null, w.oneShot)),
   ];
   return ask(words, alarms, { title: w.shelveTitle(alarms.length), help: w.shelveHelp, go: w.shelve }, form, (data) => ({
-    for: String(data.get("for") ?? "2h"), one_shot: data.has("one_shot"),
+    for: String(data.get("for") ?? usual), one_shot: data.has("one_shot"),
   }));
 }
 
@@ -89,11 +104,12 @@ function askService(words, alarms) {
  * @param {HTMLElement[]} fields @param {(data: FormData) => Details} read
  * @returns {Promise<Details | null>}
  */
-function ask({ common, alarms: w }, alarms, { title, help, go }, fields, read) {
+function ask(words, alarms, { title, help, go }, fields, read) {
+  const { common, alarms: w } = words;
   const why = h("textarea", { name: "why", required: true, maxLength: 400, rows: 3, "aria-describedby": "why-help" });
   const form = h("form", { method: "dialog" },
     h("h2", { id: "ask-title" }, title),
-    h("p", { class: "which" }, alarms.slice(0, 4).map(alarmKey).join(", "), alarms.length > 4 && ` … (${alarms.length})`),
+    which(words, alarms),
     fields,
     h("label", null, h("span", null, w.reason), why, h("small", { id: "why-help" }, w.reasonHelp)),
     h("p", null, help),
@@ -111,4 +127,17 @@ function ask({ common, alarms: w }, alarms, { title, help, go }, fields, read) {
     document.body.append(dialog);
     dialog.showModal();
   });
+}
+
+/** What it is about: each with its priority, what is wrong and where. @param {import("./words.js").Words} words @param {Alarm[]} alarms */
+function which(words, alarms) {
+  const { shown, more } = named(alarms);
+  const given = { words, format: formatter(document.documentElement.lang, "UTC"), now: 0 }; // no time is said
+  const rows = shown.map((alarm) => {
+    const priority = alarmPriority(alarm);
+    const icon = alarmIcon(priority, { isHollow: !needsAcknowledgement(alarm), label: words.common.priorities[priority] });
+    const place = [alarm.sensor_id, alarm.location].filter(Boolean).join(", ");
+    return h("li", null, icon, h("span", null, h("strong", null, whatOf(alarm, undefined, given)), ` ${alarm.rule}`, h("br"), place));
+  });
+  return h("ul", { class: "which" }, rows, more > 0 && h("li", null, words.alarms.andMore(more)));
 }

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { arrange, emptyOrder, range } from "../../../web/alarmorder.js";
-import { causeOf, chartLink, safeLink, stateOf, whatOf, whoOf } from "../../../web/alarmtext.js";
+import { named, usualLength } from "../../../web/alarmactions.js";
+import { causeOf, chartLink, eventWhat, oldOf, safeLink, stateOf, whatOf, whoOf } from "../../../web/alarmtext.js";
 import { formatter } from "../../../web/format.js";
 import { alarmKey, situationOf } from "../../../web/state.js";
 import words from "../../../web/words/en.js";
+import fr from "../../../web/words/fr.js";
 
 const NOW = Date.UTC(2026, 10, 29, 12, 0, 0);
 const format = formatter("en", "UTC");
@@ -48,15 +50,54 @@ test("shift chooses from the last choice to this one, either way, and this one a
   assert.deepEqual(range(keys, "gone", "c"), ["c"]);
 });
 
-test("what is wrong, with the value now while it is fresh", () => {
+test("what is wrong, with the value that was heard last", () => {
   assert.equal(plain(whatOf(alarm(), series(), given)), "11.0 °C, limit 8 °C");
-  assert.equal(plain(whatOf(alarm(), series({ at: NOW - 600_000 }), given)), "9.5 °C, limit 8 °C");
+  assert.equal(plain(whatOf(alarm(), series({ at: NOW - 600_000 }), given)), "11.0 °C, limit 8 °C");
   assert.equal(plain(whatOf(alarm(), undefined, given)), "9.5 °C, limit 8 °C");
   assert.equal(plain(whatOf(alarm({ unit: "fahrenheit" }), series(), given)), "9.5 °F, limit 8 °F");
   assert.equal(plain(whatOf(alarm({ alert_type: "STALE_TEMPERATURE" }), series({ at: NOW - 720_000 }), given)), "no reading for 12 min");
   assert.equal(whatOf(alarm({ alert_type: "STALE_TEMPERATURE", value: null }), series({ at: null, value: null }), given), "never heard");
   assert.equal(plain(whatOf(alarm({ alert_type: "RATE_TEMPERATURE", threshold: 0.5 }), undefined, given)), "changes too fast, limit 0.5 °C/min, 9.5 °C");
   assert.match(whatOf(alarm({ alert_type: "NOVEL_TEMPERATURE" }), undefined, given), /^novel, 9.5/);
+});
+
+test("a value that is no live one says how old it is", () => {
+  const old = series({ at: NOW - 125_000 });
+  assert.equal(plain(oldOf(alarm(), old, given)), "last value, 2 min ago");
+  assert.equal(plain(oldOf(alarm(), old, { ...given, words: fr, format: formatter("fr", "UTC") })), "dernière valeur, il y a 2 min");
+  assert.equal(oldOf(alarm(), series(), given), "");
+  assert.equal(plain(oldOf(alarm(), series({ state: 16, at: NOW - 15_000 }), given)), "last value, 15 s ago", "a silence alarm came before");
+  assert.equal(oldOf(alarm({ alert_type: "STALE_TEMPERATURE" }), old, given), "", "it says so itself");
+  assert.equal(oldOf(alarm(), undefined, given), "");
+});
+
+test("an event of the history is said in the page's language, from its fields", () => {
+  /** @param {object} [more] @returns {any} */
+  const event = (more = {}) => ({
+    alert_id: "a", rule: "hot", severity: "HIGH", state: "active", quantity: "temperature", temperature: 39.5, threshold: 35, unit: "celsius", alert_type: "HIGH_TEMPERATURE",
+    message: "High temperature detected: 39.5°C", timestamp: "2026-11-29T11:00:00Z", transition: "raised", by: null, why: null, ...more,
+  });
+  const french = { ...given, words: fr, format: formatter("fr", "UTC") };
+  const said = (/** @type {object} */ more, by = french) => plain(eventWhat(event(more), by));
+  assert.equal(said({}), "39,5 °C, seuil 35 °C");
+  assert.equal(said({}, given), "39.5 °C, limit 35 °C");
+  assert.equal(said({ transition: "shelved", by: "anne", message: "Temperature: alarm shelved by anne: 39.5°C" }), "39,5 °C, seuil 35 °C");
+  assert.equal(said({ transition: "returned", state: "resolved", temperature: 21 }), "21 °C, seuil 35 °C");
+  assert.equal(said({ alert_type: "STALE_TEMPERATURE", temperature: 21 }), "aucune mesure, dernière valeur 21 °C");
+  assert.equal(said({ alert_type: "STALE_TEMPERATURE", temperature: null }), "aucune mesure");
+  assert.equal(said({ alert_type: "STALE_TEMPERATURE", state: "resolved", temperature: 21 }), "21 °C");
+  assert.equal(said({ alert_type: "RATE_TEMPERATURE", threshold: 0.5 }), "varie trop vite, seuil 0,5 °C/min, 39,5 °C");
+  assert.equal(said({ temperature: null }), "seuil 35 °C");
+  assert.equal(said({ alert_type: "FLOOD", message: "12 alarms in 10 minutes" }), "12 alarms in 10 minutes", "its numbers are in its words alone");
+  assert.equal(said({ alert_type: undefined }), "High temperature detected: 39.5°C", "of an older version");
+});
+
+test("a dialog names the gravest five, and shelves critical alarms for the shortest time unless told otherwise", () => {
+  const many = Array.from({ length: 7 }, (_, k) => alarm({ rule: `r${k}`, severity: k === 6 ? "CRITICAL" : "LOW" }));
+  const { shown, more } = named(many);
+  assert.deepEqual([shown.length, shown[0]?.rule, more], [5, "r6", 2]);
+  assert.deepEqual([usualLength(many), usualLength(many.slice(0, 6))], ["30m", "2h"]);
+  assert.equal(named(many.slice(0, 5)).more, 0);
 });
 
 test("until when, by what, in which state, by whom and why", () => {
