@@ -32,7 +32,7 @@ const sensor = {
   hatched: "hatched: no readings, or fewer than half of the usual number",
   marks: {
     kinds: { acknowledged: "acknowledged", shelved: "shelved", suppressed: "suppressed", maintenance: "maintenance", "out-of-service": "out of service" },
-    legend: "✓ acknowledged, ‖ shelved, ↓ suppressed, ◇ maintenance, ⊘ out of service",
+    legend: "✓ acknowledged, ‖ shelved, ↓ suppressed, ◇ maintenance, ⊘ out of service",
     by: (/** @type {string} */ by) => `by ${by}`,
     span: (/** @type {string} */ from, /** @type {string} */ to) => `${from} to ${to}`,
     until: (/** @type {string} */ from, /** @type {string} */ until) => `since ${from}, until ${until}`,

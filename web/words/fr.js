@@ -129,7 +129,7 @@ const alarmWords = {
     SYSTEM: "disque plein d'ici un jour",
   },
   noReading: "aucune mesure",
-  lastValue: (/** @type {string} */ age) => `dernière valeur, il y a ${age}`,
+  lastValue: (/** @type {string} */ age) => `valeur d'il y a ${age}`,
   lastWas: (/** @type {string} */ value) => `dernière valeur ${value}`,
   select: (/** @type {string} */ rule, /** @type {string} */ sensor) => `Sélectionner ${rule} de ${sensor}`,
   selected: (/** @type {number} */ n) => `${count(n, "sélectionnée", "sélectionnées")}`,

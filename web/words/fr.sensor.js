@@ -32,7 +32,7 @@ const sensor = {
   hatched: "hachures : aucune mesure, ou moins de la moitié du nombre habituel",
   marks: {
     kinds: { acknowledged: "acquittée", shelved: "en attente", suppressed: "inhibée", maintenance: "maintenance", "out-of-service": "hors service" },
-    legend: "✓ acquittée, ‖ mise de côté, ↓ inhibée, ◇ maintenance, ⊘ hors service",
+    legend: "✓ acquittée, ‖ mise de côté, ↓ inhibée, ◇ maintenance, ⊘ hors service",
     by: (/** @type {string} */ by) => `par ${by}`,
     span: (/** @type {string} */ from, /** @type {string} */ to) => `de ${from} à ${to}`,
     until: (/** @type {string} */ from, /** @type {string} */ until) => `depuis ${from}, jusqu'à ${until}`,

@@ -49,7 +49,7 @@ test("an acknowledgement, a shelf and an end of service are in the table behind 
     ["out of service", "high-temperature", "cy: sensor replaced"],
   ]);
   assert.deepEqual([found[1]?.[3], found[2]?.[3] === "–"], ["–", false], "the shelf goes on, the end of service is over");
-  await page.getByText("✓ acknowledged, ‖ shelved, ↓ suppressed").waitFor();
+  await page.getByText("✓\u00a0acknowledged, ‖\u00a0shelved, ↓\u00a0suppressed").waitFor();
   await page.locator(".chart").focus();
   await page.keyboard.press("End");
   await page.locator(".marked", { hasText: "acknowledged by anne" }).waitFor();
@@ -61,7 +61,7 @@ test("an acknowledgement, a shelf and an end of service are in the table behind 
 test("marks are right in every look, width and language", async () => {
   const now = Date.now();
   const event = (/** @type {string} */ transition, /** @type {number} */ hours, more = {}) => ({
-    alert_id: "0000000000000001", rule: "high-temperature", quantity: "temperature", severity: "HIGH", state: "active", threshold: 35, unit: "celsius", location: "Hall 1",
+    alert_id: "0000000000000001", rule: "high-temperature", quantity: "temperature", severity: "HIGH", state: "active", temperature: 38.2, threshold: 35, unit: "celsius", location: "Hall 1",
     sensor_id: "OWN_1", alert_type: "HIGH_TEMPERATURE", message: "High temperature detected: 38.2°C", timestamp: new Date(now - hours * HOUR).toISOString(), transition, by: null, why: null, ...more,
   });
   const alerts = [

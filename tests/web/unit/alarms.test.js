@@ -64,7 +64,7 @@ test("what is wrong, with the value that was heard last", () => {
 test("a value that is no live one says how old it is", () => {
   const old = series({ at: NOW - 125_000 });
   assert.equal(plain(oldOf(alarm(), old, given)), "last value, 2 min ago");
-  assert.equal(plain(oldOf(alarm(), old, { ...given, words: fr, format: formatter("fr", "UTC") })), "dernière valeur, il y a 2 min");
+  assert.equal(plain(oldOf(alarm(), old, { ...given, words: fr, format: formatter("fr", "UTC") })), "valeur d'il y a 2 min");
   assert.equal(oldOf(alarm(), series(), given), "");
   assert.equal(plain(oldOf(alarm(), series({ state: 16, at: NOW - 15_000 }), given)), "last value, 15 s ago", "a silence alarm came before");
   assert.equal(oldOf(alarm({ alert_type: "STALE_TEMPERATURE" }), old, given), "", "it says so itself");
