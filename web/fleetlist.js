@@ -3,7 +3,7 @@
 // Always: 10,000 series are filtered in some milliseconds; names are compared only when one changed.
 // Never: reads a clock, or the page.
 
-import { isAbnormal, isOld, isUnacknowledged, priorityOf } from "./state.js";
+import { isAbnormal, isOut, isUnacknowledged, priorityOf } from "./state.js";
 
 /** @typedef {import("./state.js").Series} Series */
 /** @typedef {import("./state.js").Priority} Priority */
@@ -78,15 +78,15 @@ export function fleetList(language) {
       const needles = plain(query.search).split(/\s+/).filter(Boolean);
       const base = query.sort === "location" ? byLocation : byName;
       const found = base.filter((s) => needles.every((needle) => texts.get(s)?.includes(needle)));
-      const isOut = (/** @type {Series} */ s) => !isLinkDead && isOld(s, now, false);
+      const isSilent = (/** @type {Series} */ s) => isOut(s, now, isLinkDead);
       const counts = { all: found.length, abnormal: 0, silent: 0 };
       const shown = found.filter((s) => {
-        const [abnormal, silent] = [isAbnormal(s.state), isOut(s)];
+        const [abnormal, silent] = [isAbnormal(s.state), isSilent(s)];
         counts.abnormal += Number(abnormal);
         counts.silent += Number(silent);
         return query.show === "all" || (query.show === "abnormal" ? abnormal : silent);
       });
-      return { rows: arranged(shown, query, toggled, isOut), counts, shown: shown.length };
+      return { rows: arranged(shown, query, toggled, isSilent), counts, shown: shown.length };
     },
   };
 }
@@ -97,17 +97,17 @@ function ranks(texts, collator) {
   return new Map(distinct.map((text, rank) => [text, rank]));
 }
 
-/** @param {Series[]} shown @param {Query} query @param {Set<string>} toggled @param {(s: Series) => boolean} isOut @returns {Row[]} */
-function arranged(shown, query, toggled, isOut) {
-  if (query.sort === "location") return grouped(shown, (location) => query.fold === toggled.has(location), isOut);
+/** @param {Series[]} shown @param {Query} query @param {Set<string>} toggled @param {(s: Series) => boolean} isSilent @returns {Row[]} */
+function arranged(shown, query, toggled, isSilent) {
+  if (query.sort === "location") return grouped(shown, (location) => query.fold === toggled.has(location), isSilent);
   const key = query.sort === "worst" ? badness : query.sort === "deviation" ? deviation : null;
   const keyed = shown.map((s) => ({ i: s.i, key: key ? key(s) : 0 }));
   if (key) keyed.sort((a, b) => b.key - a.key);
   return keyed.map(({ i }) => ({ group: null, i }));
 }
 
-/** @param {Series[]} shown @param {(location: string) => boolean} isOpen @param {(s: Series) => boolean} isOut */
-function grouped(shown, isOpen, isOut) {
+/** @param {Series[]} shown @param {(location: string) => boolean} isOpen @param {(s: Series) => boolean} isSilent */
+function grouped(shown, isOpen, isSilent) {
   /** @type {Row[]} */
   const rows = [];
   /** @type {Group | null} */
@@ -121,7 +121,7 @@ function grouped(shown, isOpen, isOut) {
     const priority = priorityOf(s.state);
     group.count += 1;
     group.abnormal += Number(isAbnormal(s.state));
-    group.silent += Number(isOut(s));
+    group.silent += Number(isSilent(s));
     if (priority && (!group.worst || priority < group.worst)) group.worst = priority;
     group.waits ||= isUnacknowledged(s.state);
     if (group.isOpen) rows.push({ group: null, i: s.i });

@@ -58,6 +58,21 @@ export function isOld(series, now, isLinkDead) {
   return isLinkDead || series.at === null || isSilent(series.state) || now - series.at > oldAfter(series);
 }
 
+/**
+ * Whether a sensor says nothing when it should. Behind a dead link nothing is known of that: the banner says so for all.
+ * @param {Series} series @param {number} now @param {boolean} isLinkDead
+ */
+export const isOut = (series, now, isLinkDead) => !isLinkDead && isOld(series, now, false);
+
+/**
+ * How many sensors say nothing, of how many.
+ * @param {Series[]} series there may be holes @param {number} now @param {boolean} isLinkDead
+ */
+export function countSilent(series, now, isLinkDead) {
+  const known = series.filter(Boolean);
+  return { silent: known.filter((s) => isOut(s, now, isLinkDead)).length, all: known.length };
+}
+
 /** @type {Record<Alarm["severity"], Priority>} */
 const PRIORITIES = { CRITICAL: 1, HIGH: 2, MEDIUM: 3, LOW: 4 };
 
@@ -216,17 +231,18 @@ export const seriesKey = (id, quantity) => `${quantity}/${id}`;
  */
 
 /**
+ * What a row of the Fleet page says: that its sensor is silent, then the gravest alarm, its state first.
  * @param {Series} series @param {Alarm[]} alarms of it, in order
- * @param {{ words: import("./words.js").Words, format: import("./format.js").Format, now: number, isLinkDead: boolean }} given
+ * @param {{ words: import("./words.js").Words, now: number, isLinkDead: boolean }} given
  * @returns {Situation}
  */
-export function situationOf(series, alarms, { words, format, now, isLinkDead }) {
+export function situationOf(series, alarms, { words, now, isLinkDead }) {
   const shown = alarms.filter((alarm) => alarm.withheld === null && alarm.state !== "normal");
-  const silence = silenceOf(series, { words, format, now, isLinkDead });
+  const silence = silenceOf(series, { words, now, isLinkDead });
   const [top] = shown;
   if (top) {
     const more = shown.length > 1 ? words.fleet.more(shown.length - 1) : "";
-    const said = [isSilent(series.state) ? silence : "", words.fleet.alarm(top.rule, stateInWords(top, words)), more];
+    const said = [silence, words.fleet.alarm(top.rule, stateInWords(top, words)), more];
     return { words: said.filter(Boolean).join(" · "), priority: alarmPriority(top), waits: needsAcknowledgement(top), sign: null };
   }
   // The list of alarms and the state come together; should one lack, the other still shows.
@@ -238,12 +254,10 @@ export function situationOf(series, alarms, { words, format, now, isLinkDead }) 
   return { words: [silence, withheld].filter(Boolean).join(" · "), priority: 0, waits: false, sign };
 }
 
-/** @param {Series} series @param {{ words: import("./words.js").Words, format: import("./format.js").Format, now: number, isLinkDead: boolean }} given */
-function silenceOf(series, { words, format, now, isLinkDead }) {
+/** For how long is the row's age. @param {Series} series @param {{ words: import("./words.js").Words, now: number, isLinkDead: boolean }} given */
+function silenceOf(series, { words, now, isLinkDead }) {
   if (series.at === null) return words.fleet.neverHeard;
-  // Behind a dead link nothing is known of a sensor's silence: the banner says so once for all.
-  const isOut = isSilent(series.state) || (!isLinkDead && isOld(series, now, false));
-  return isOut ? words.fleet.noReading(format.age(now - series.at)) : "";
+  return isOut(series, now, isLinkDead) ? words.alarms.noReading : "";
 }
 
 /** @param {Alarm} alarm @param {import("./words.js").Words} words */

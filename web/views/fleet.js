@@ -5,6 +5,7 @@
 
 import { attribute, fill, h, text } from "../dom.js";
 import { fleetList, readQuery, SHOWS, SORTS, writeQuery } from "../fleetlist.js";
+import { sign } from "../icons.js";
 import { headCell, VirtualList } from "../list.js";
 import { sparklines } from "../sparklines.js";
 import { alarmsBySeries } from "../state.js";
@@ -82,10 +83,11 @@ class FleetPage {
       this.#toggled.clear();
       this.#ask({ fold: !this.query.fold });
     };
+    const hasKeys = !matchMedia("(pointer: coarse)").matches;
     return {
       sort,
-      search: h("input", { type: "search", placeholder: `${w.search}  /`, "aria-label": w.search, title: w.searchKey, value: query.search, oninput: () => this.#searched() }),
-      chips: SHOWS.map((show) => h("button", { type: "button", class: "chip", onclick: () => this.#ask({ show }) })),
+      search: h("input", { type: "search", placeholder: hasKeys ? `${w.search}  /` : w.search, "aria-label": w.search, title: hasKeys ? w.searchKey : "", value: query.search, oninput: () => this.#searched() }),
+      chips: SHOWS.map((show) => h("button", { type: "button", class: "chip", onclick: () => this.#ask({ show }) }, show === "silent" && sign("silent"), h("span"))),
       fold: h("button", { type: "button", class: "chip", onclick: folded }, w.fold),
       shown: h("span", { class: "muted", role: "status" }),
       none: h("div", { class: "nothing", hidden: true }),
@@ -145,7 +147,8 @@ class FleetPage {
     const { w, context, query, list, parts: { chips, sort, fold, shown } } = this;
     for (const [k, show] of SHOWS.entries()) {
       const chip = /** @type {HTMLElement} */ (chips[k]);
-      text(chip, `${w[show]} ${context.format.number(counts[show])}`);
+      text(/** @type {Element} */ (chip.lastElementChild), `${w[show]} ${context.format.number(counts[show])}`);
+      chip.classList.toggle("silence", show === "silent" && counts.silent > 0);
       attribute(chip, "aria-pressed", show === query.show);
     }
     sort.value = query.sort;

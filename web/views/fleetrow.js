@@ -38,12 +38,14 @@ export function fleetRow({ words }, toggle) {
   const groupIcon = alarmIcon(0);
   const button = h("button", { type: "button", class: "quiet fold", "data-col": "main" });
   const counts = h("span", { class: "muted" });
-  const group = h("div", { class: "row group", hidden: true }, h("div", { class: "cell", role: "cell", "aria-colspan": 7 }, button, groupIcon, counts));
+  const silent = h("strong", { class: "silent" });
+  const silence = h("span", { class: "silence", hidden: true }, sign("silent"), silent);
+  const group = h("div", { class: "row group", hidden: true }, h("div", { class: "cell", role: "cell", "aria-colspan": 7 }, button, groupIcon, counts, silence));
   const element = h("div", { role: "row" }, row, group);
   row.addEventListener("click", (event) => {
     if (!(event.target instanceof HTMLAnchorElement) && !getSelection()?.toString()) link.click();
   });
-  const made = { row, group, icon, mark, link, note, value, unit, gauge, canvas, age, state, groupIcon, button, counts, location: "", sign: "", drawn: "" };
+  const made = { row, group, icon, mark, link, note, value, unit, gauge, canvas, age, state, groupIcon, button, counts, silence, silent, location: "", sign: "", drawn: "" };
   button.addEventListener("click", () => toggle(made.location));
   attribute(button, "title", words.fleet.columns.sensor);
   return { element, made };
@@ -63,7 +65,9 @@ export function paintGroup(made, group, { words, state }) {
   const label = group.worst ? words.common.priorities[group.worst] : undefined;
   made.groupIcon.style.display = group.worst ? "" : "none";
   setAlarmIcon(made.groupIcon, group.worst, { isHollow: !group.waits, flashes: group.waits && state.link.is === "live", label });
-  text(made.counts, words.fleet.group(group.count, group.abnormal, group.silent));
+  text(made.counts, words.fleet.group(group.count, group.abnormal));
+  made.silence.hidden = group.silent === 0;
+  text(made.silent, words.fleet.silentOf(group.silent));
 }
 
 /**
@@ -78,7 +82,7 @@ export function paintSensor(made, series, context, { alarms, hour, showsQuantity
   made.row.hidden = false;
   made.group.hidden = true;
   const old = isOld(series, now, isLinkDead);
-  const found = situationOf(series, alarms.get(seriesKey(series.id, series.quantity)) ?? [], { words, format, now, isLinkDead });
+  const found = situationOf(series, alarms.get(seriesKey(series.id, series.quantity)) ?? [], { words, now, isLinkDead });
   made.row.classList.toggle("old", old);
   made.row.classList.toggle("waits", found.waits);
   text(made.link, series.id);

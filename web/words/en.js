@@ -79,8 +79,8 @@ const fleet = {
   sorts: { location: "by location", worst: "worst first", name: "by name", deviation: "by deviation" },
   columns: { state: "State", sensor: "Sensor", range: "Within its range", now: "Now", hour: "Last hour", age: "Age", words: "What" },
   sensors,
-  group: (/** @type {number} */ n, /** @type {number} */ abnormal, /** @type {number} */ silent) =>
-    [sensors(n), abnormal ? `${abnormal} abnormal` : "", silent ? `${silent} silent` : ""].filter(Boolean).join(", "),
+  group: (/** @type {number} */ n, /** @type {number} */ abnormal) => [sensors(n), abnormal ? `${abnormal} abnormal` : ""].filter(Boolean).join(", "),
+  silentOf: (/** @type {number} */ n) => `${n.toLocaleString("en-GB")} silent`,
   noLocation: "No location",
   open: (/** @type {string} */ location) => `Show the sensors of ${location}`,
   noMatch: "No sensor is like that.",
@@ -90,7 +90,7 @@ const fleet = {
   normal: "normal",
   neverHeard: "never heard",
   noReading: (/** @type {string} */ age) => `no reading for ${age}`,
-  alarm: (/** @type {string} */ rule, /** @type {string} */ state) => `${rule}, ${state}`,
+  alarm: (/** @type {string} */ rule, /** @type {string} */ state) => `${state}: ${rule}`,
   more: (/** @type {number} */ n) => `and ${n} more`,
   list: "Sensors",
 };

@@ -81,8 +81,8 @@ const fleet = {
   sorts: { location: "par lieu", worst: "le pire d'abord", name: "par nom", deviation: "par écart" },
   columns: { state: "État", sensor: "Capteur", range: "Dans sa plage", now: "Valeur", hour: "Dernière heure", age: "Âge", words: "Situation" },
   sensors,
-  group: (/** @type {number} */ n, /** @type {number} */ abnormal, /** @type {number} */ silent) =>
-    [sensors(n), abnormal ? count(abnormal, "anormal", "anormaux") : "", silent ? count(silent, "muet", "muets") : ""].filter(Boolean).join(", "),
+  group: (/** @type {number} */ n, /** @type {number} */ abnormal) => [sensors(n), abnormal ? count(abnormal, "anormal", "anormaux") : ""].filter(Boolean).join(", "),
+  silentOf: (/** @type {number} */ n) => count(n, "muet", "muets"),
   noLocation: "Sans lieu",
   open: (/** @type {string} */ location) => `Afficher les capteurs : ${location}`,
   noMatch: "Aucun capteur ne correspond.",
@@ -92,7 +92,7 @@ const fleet = {
   normal: "normal",
   neverHeard: "jamais entendu",
   noReading: (/** @type {string} */ age) => `aucune mesure depuis ${age}`,
-  alarm: (/** @type {string} */ rule, /** @type {string} */ state) => `${rule}, ${state}`,
+  alarm: (/** @type {string} */ rule, /** @type {string} */ state) => `${state} : ${rule}`,
   more: (/** @type {number} */ n) => `et ${count(n, "autre", "autres")}`,
   list: "Capteurs",
 };

@@ -122,20 +122,23 @@ test("a chart's address has its names escaped", () => {
   assert.equal(chartLink({ sensor_id: "a/b ?", quantity: "co2" }, 12), "#/sensor/a%2Fb%20%3F/co2?at=12");
 });
 
-test("a row says its gravest alarm, then its silence, then what is withheld; all well is no word", () => {
+test("a row says its silence, then its gravest alarm, then what is withheld; all well is no word", () => {
   const of = (/** @type {Alarm[]} */ alarms, /** @type {object} */ more = {}, isLinkDead = false) => {
     const { words: said, priority, waits, sign } = situationOf(series({ state: 0, value: 4, ...more }), alarms, { ...given, isLinkDead });
     return [plain(said), priority, waits, sign];
   };
   assert.deepEqual(of([]), ["", 0, false, null]);
-  assert.deepEqual(of([alarm(), alarm({ rule: "b" })]), ["hot, unacknowledged · and 1 more", 2, true, null]);
-  assert.deepEqual(of([alarm({ state: "acknowledged", acknowledged: { by: "marc", why: null, at: "" } })]), ["hot, acknowledged by marc", 2, false, null]);
-  assert.deepEqual(of([], { at: NOW - 720_000 }), ["no reading for 12 min", 0, false, "silent"]);
+  assert.deepEqual(of([alarm(), alarm({ rule: "b" })]), ["unacknowledged: hot · and 1 more", 2, true, null]);
+  assert.deepEqual(of([alarm({ state: "acknowledged", acknowledged: { by: "marc", why: null, at: "" } })]), ["acknowledged by marc: hot", 2, false, null]);
+  assert.deepEqual(of([], { at: NOW - 720_000 }), ["no reading", 0, false, "silent"]);
   assert.deepEqual(of([], { at: null, value: null }), ["never heard", 0, false, "silent"]);
-  assert.deepEqual(of([alarm({ rule: "silent", severity: "LOW" })], { at: NOW - 720_000, state: 16 | 4 | 8 }), ["no reading for 12 min · silent, unacknowledged", 4, true, null]);
-  assert.deepEqual(of([alarm({ withheld: "shelved" })]), ["hot, shelved", 0, false, "shelved"]);
-  assert.deepEqual(of([alarm({ withheld: "shelved" })], { at: NOW - 720_000 }), ["no reading for 12 min · hot, shelved", 0, false, "silent"]);
+  assert.deepEqual(of([alarm({ rule: "silent", severity: "LOW" })], { at: NOW - 720_000, state: 16 | 4 | 8 }), ["no reading · unacknowledged: silent", 4, true, null]);
+  // No alarm tells of the silence, but the count of silent sensors has it: so does the row.
+  assert.deepEqual(of([alarm()], { at: NOW - 720_000, state: 2 | 8 }), ["no reading · unacknowledged: hot", 2, true, null]);
+  assert.deepEqual(of([alarm({ withheld: "shelved" })]), ["shelved: hot", 0, false, "shelved"]);
+  assert.deepEqual(of([alarm({ withheld: "shelved" })], { at: NOW - 720_000 }), ["no reading · shelved: hot", 0, false, "silent"]);
   // A state that came without its alarm still shows.
   assert.deepEqual(of([], { state: 1 | 8 }), ["", 1, true, null]);
   assert.deepEqual(of([], { at: NOW - 720_000 }, true), ["", 0, false, null]);
+  assert.deepEqual(of([alarm()], { at: NOW - 720_000, state: 16 | 2 | 8 }, true), ["unacknowledged: hot", 2, true, null]);
 });

@@ -32,6 +32,16 @@ test("a dead link, a silence alarm, or no value at all make it old at any age", 
   assert.equal(state.isOld(series({ at: null, value: null }), NOW, false), true);
 });
 
+test("sensors that say nothing are counted among all; behind a dead link nothing is known of them", () => {
+  const out = series({ at: NOW - 40_000 });
+  /** @type {any[]} */
+  const table = [series(), out, series({ state: 16 | 2 | 8 }), series({ at: null, value: null })];
+  table[6] = series();
+  assert.deepEqual(state.countSilent(table, NOW, false), { silent: 3, all: 5 });
+  assert.deepEqual(state.countSilent(table, NOW, true), { silent: 0, all: 5 });
+  assert.deepEqual([state.isOut(out, NOW, false), state.isOut(out, NOW, true)], [true, false]);
+});
+
 test("the bits of a state", () => {
   assert.deepEqual([0, 1, 4, 9, 16, 32].map(state.priorityOf), [0, 1, 4, 1, 0, 0]);
   assert.deepEqual([0, 3, 8, 16, 32].map(state.isAbnormal), [false, true, true, true, false]);
