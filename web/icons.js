@@ -27,11 +27,11 @@ export const WITHHELD = {
 const [BOX, WITHHELD_BOX] = ["0 0 18 18", "-5.500 -5.500 11 11"];
 
 /**
- * An alarm's sign. It has no words: those stand beside it, or in `label`.
+ * An alarm's sign. It has no words: those stand beside it, or in `label`, which a resting pointer shows too.
  * @param {Priority} priority @param {Look} [look]
  */
 export function alarmIcon(priority, look = {}) {
-  const icon = svg("svg", { class: "icon" }, svg("path", {}), svg("text", { x: 9, "text-anchor": "middle" }));
+  const icon = svg("svg", { class: "icon" }, svg("path", {}), svg("title", {}), svg("text", { x: 9, "text-anchor": "middle" }));
   setAlarmIcon(icon, priority, look);
   return icon;
 }
@@ -51,6 +51,8 @@ export function setAlarmIcon(icon, priority, { isHollow = false, isOver = false,
     digit.textContent = priority && !withheld ? String(priority) : "";
     digit.setAttribute("y", priority === 2 ? "14.5" : "12.6");
   }
+  const title = icon.querySelector("title");
+  if (title && title.textContent !== (label ?? "")) title.textContent = label ?? "";
   if (label) {
     icon.setAttribute("role", "img");
     icon.setAttribute("aria-label", label);

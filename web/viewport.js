@@ -9,7 +9,7 @@ export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
 /** Spans that are offered by name. */
-export const PRESETS = Object.freeze({ "1h": HOUR, "1d": DAY, "1w": 7 * DAY, "1m": 30 * DAY, "1y": 365 * DAY });
+export const PRESETS = Object.freeze({ "5m": 5 * MINUTE, "1h": HOUR, "1d": DAY, "1w": 7 * DAY, "1m": 30 * DAY, "1y": 365 * DAY });
 
 const SHORTEST = 10_000;
 const LONGEST = 20 * 365 * DAY;

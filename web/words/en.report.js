@@ -5,7 +5,7 @@ const number = (n) => n.toLocaleString("en-GB");
 
 export default {
   tab: "Report",
-  title: "How the alarm system itself does",
+  title: "How well the alarm system works",
   spans: { day: "Day", week: "Week", month: "Month" },
   spanNames: { day: "The last 24 hours", week: "The last 7 days", month: "The last 30 days" },
   spansLabel: "Time measured",

@@ -106,6 +106,7 @@ test("addresses carry absolute times, and come back as they were", () => {
   const query = (/** @type {string} */ text) => viewport.fromQuery(new URLSearchParams(text), NOW);
   assert.equal(viewport.toQuery(query("")), "span=1h");
   assert.equal(viewport.toQuery(query("span=1y")), "span=1y");
+  assert.equal(viewport.toQuery(query("span=300s")), "span=5m");
   assert.equal(viewport.toQuery(query("span=nonsense")), "span=1h");
   assert.equal(viewport.toQuery(query("span=600s")), "span=600s");
   assert.equal(query("span=600s").live, true);
