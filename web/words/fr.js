@@ -1,4 +1,4 @@
-// Les mots français. Les termes d'alarmes sont ceux du métier : acquitter, mettre en attente, inhiber, réarmer.
+// Les mots français. Les termes d'alarmes sont ceux du métier : acquitter, mettre de côté (« shelve »), inhiber, réarmer.
 
 import report from "./fr.report.js";
 import others from "./fr.sensor.js";
@@ -49,7 +49,7 @@ const common = {
     utc: "UTC",
   },
   yourName: "Votre nom",
-  yourNameHelp: "Il est enregistré avec vos actions : qui a acquitté, qui a mis en attente.",
+  yourNameHelp: "Il est enregistré avec vos actions : qui a acquitté, qui a mis de côté.",
   askName: "Qui êtes-vous ?",
   askNameWhy: "Vos actions sont enregistrées à votre nom. Ce navigateur s'en souviendra.",
   logOut: "Se déconnecter",
@@ -105,14 +105,14 @@ const states = {
   "latched-unacknowledged": "disparue, mémorisée, non acquittée",
   "latched-acknowledged": "disparue, mémorisée, acquittée",
   gone: "terminée",
-  shelved: "en attente",
+  shelved: "mise de côté",
   suppressed: "inhibée",
   "out-of-service": "hors service",
 };
 
 const alarmWords = {
   title: "Alarmes",
-  tabs: { active: "Actives", shelved: "En attente", suppressed: "Inhibées", "out-of-service": "Hors service", history: "Historique" },
+  tabs: { active: "Actives", shelved: "Mises de côté", suppressed: "Inhibées", "out-of-service": "Hors service", history: "Historique" },
   lists: "Listes d'alarmes",
   states,
   acknowledgedBy: (/** @type {string} */ by) => `acquittée par ${by}`,
@@ -140,7 +140,7 @@ const alarmWords = {
   onlyGroup: (/** @type {string} */ rule, /** @type {string} */ location) => `${rule}, ${location || "sans lieu"}`,
   showAll: "Tout afficher",
   verbs: {
-    ack: "Acquitter", shelve: "Mettre en attente…", unshelve: "Fin d'attente", "out-of-service": "Hors service…", "return-to-service": "Remettre en service", reset: "Réarmer",
+    ack: "Acquitter", shelve: "Mettre de côté…", unshelve: "Reprendre", "out-of-service": "Hors service…", "return-to-service": "Remettre en service", reset: "Réarmer",
   },
   verbOf: (/** @type {string} */ verb, /** @type {string} */ rule, /** @type {string} */ sensor) => `${verb} : ${rule} de ${sensor}`,
   verbN: (/** @type {string} */ verb, /** @type {number} */ n) => `${verb} (${n})`,
@@ -150,17 +150,17 @@ const alarmWords = {
   runbook: "Consigne",
   done: {
     ack: (/** @type {number} */ n) => `${agreed(n, "acquittée")}.`,
-    shelve: (/** @type {number} */ n) => `${agreed(n, "mise")} en attente.`,
-    unshelve: (/** @type {number} */ n) => `${agreed(n, "sortie")} d'attente.`,
+    shelve: (/** @type {number} */ n) => `${agreed(n, "mise")} de côté.`,
+    unshelve: (/** @type {number} */ n) => `${agreed(n, "reprise")}.`,
     "out-of-service": (/** @type {number} */ n) => `${agreed(n, "mise")} hors service.`,
     "return-to-service": (/** @type {number} */ n) => `${agreed(n, "remise")} en service.`,
     reset: (/** @type {number} */ n) => `${agreed(n, "réarmée")}.`,
   },
   refused: (/** @type {number} */ n, /** @type {string} */ why) => `${count(n, "refusée", "refusées")} : ${why}`,
   working: (/** @type {number} */ done, /** @type {number} */ all) => `${done} sur ${all}…`,
-  viewer: "Vous pouvez lire, pas agir : connectez-vous comme opérateur pour acquitter ou mettre en attente.",
-  shelveTitle: (/** @type {number} */ n) => `Mettre ${alarms(n)} en attente`,
-  shelveHelp: "Une alarme en attente n'est pas annoncée. Ce qui reste en défaut à la fin de l'attente est annoncé à ce moment.",
+  viewer: "Vous pouvez lire, pas agir : connectez-vous comme opérateur pour acquitter ou mettre de côté.",
+  shelveTitle: (/** @type {number} */ n) => `Mettre ${alarms(n)} de côté`,
+  shelveHelp: "Une alarme mise de côté n'est pas annoncée. Ce qui reste en défaut à la fin de ce délai est annoncé à ce moment.",
   serviceTitle: (/** @type {number} */ n) => `Mettre ${alarms(n)} hors service`,
   serviceHelp: "Elle n'est plus annoncée jusqu'à sa remise en service : rien n'y met fin tout seul.",
   duration: "Durée",
@@ -169,7 +169,7 @@ const alarmWords = {
   reason: "Motif",
   reasonHelp: "Obligatoire. L'équipe suivante le lira.",
   andMore: (/** @type {number} */ n) => `+ ${count(n, "autre", "autres")}`,
-  shelve: "Mettre en attente",
+  shelve: "Mettre de côté",
   takeOut: "Mettre hors service",
   until: (/** @type {string} */ time, /** @type {string} */ left) => `${time}, encore ${left}`,
   untilOver: "jusqu'à sa disparition",
@@ -182,7 +182,7 @@ const alarmWords = {
   },
   none: {
     active: "Aucune alarme active. Rien à faire.",
-    shelved: "Aucune alarme en attente.",
+    shelved: "Aucune alarme mise de côté.",
     suppressed: "Aucune alarme inhibée.",
     "out-of-service": "Aucune alarme hors service.",
     history: "Aucune alarme n'a été enregistrée.",
@@ -196,7 +196,7 @@ const alarmWords = {
   floodMore: (/** @type {number} */ n) => `${n} autres groupes`,
   changes: /** @type {Record<string, string>} */ ({
     raised: "apparue", "still-active": "toujours active", acknowledged: "acquittée", returned: "disparue", latched: "disparue, mémorisée", reset: "réarmée",
-    shelved: "mise en attente", unshelved: "fin de l'attente", suppressed: "inhibée", unsuppressed: "fin de l'inhibition",
+    shelved: "mise de côté", unshelved: "reprise", suppressed: "inhibée", unsuppressed: "fin de l'inhibition",
     "taken-out-of-service": "mise hors service", "returned-to-service": "remise en service", closed: "close",
   }),
   older: "Charger la suite",

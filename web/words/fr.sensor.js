@@ -31,7 +31,7 @@ const sensor = {
   bucket: (/** @type {string} */ length) => `un point pour ${length}, la bande va du minimum au maximum, la ligne est la moyenne`,
   hatched: "hachures : aucune mesure, ou moins de la moitié du nombre habituel",
   marks: {
-    kinds: { acknowledged: "acquittée", shelved: "en attente", suppressed: "inhibée", maintenance: "maintenance", "out-of-service": "hors service" },
+    kinds: { acknowledged: "acquittée", shelved: "mise de côté", suppressed: "inhibée", maintenance: "maintenance", "out-of-service": "hors service" },
     legend: "✓ acquittée, ‖ mise de côté, ↓ inhibée, ◇ maintenance, ⊘ hors service",
     by: (/** @type {string} */ by) => `par ${by}`,
     span: (/** @type {string} */ from, /** @type {string} */ to) => `de ${from} à ${to}`,
@@ -107,7 +107,12 @@ const sensor = {
 const system = {
   title: "Système",
   none: "Vigie n'a pas encore dit comment elle va.",
-  fine: "Tout fonctionne.",
+  fine: "Tous les composants de Vigie fonctionnent.",
+  restarted: (/** @type {string} */ parts) => `Redémarrages de la dernière heure : ${parts}`,
+  restartedAt: (/** @type {string} */ name, /** @type {string} */ at) => `${name} à ${at}`,
+  restartedMore: (/** @type {number} */ n) => `et ${count(n, "autre", "autres")}`,
+  silent: (/** @type {string} */ n, /** @type {number} */ all) => `${n} sur ${count(all, "capteur", "capteurs")} sans mesure`,
+  silentShow: "Les afficher",
   problems: (/** @type {number} */ n) => count(n, "problème", "problèmes"),
   since: (/** @type {string} */ at, /** @type {string} */ age) => `depuis ${at}, soit ${age}`,
   derived: {
@@ -152,7 +157,7 @@ const system = {
   longer: "plus de 10 ans",
   path: "Fichier",
   receivers: "Destinataires des notifications",
-  receiverColumns: ["Destinataire", "État", "En attente", "Envoyées", "Abandonnées", "Dernier succès", "Dernière erreur"],
+  receiverColumns: ["Destinataire", "État", "À envoyer", "Envoyées", "Abandonnées", "Dernier succès", "Dernière erreur"],
   receiverStates: { ok: "en ordre", failing: "en échec" },
   noReceivers: "Aucun destinataire n'est configuré : les alarmes partent par MQTT et sur cette page seulement.",
   daemon: "Service",

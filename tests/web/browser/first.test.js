@@ -142,7 +142,7 @@ test("dialogs are right for axe-core, in every look: settings, name, shelf, deta
     await row.getByRole("button").first().click();
     await check("who");
     await row.getByRole("checkbox").check();
-    await page.getByRole("button", { name: language === "fr" ? /^Mettre en attente… \(1\)/ : /^Shelve… \(1\)/ }).click();
+    await page.getByRole("button", { name: language === "fr" ? /^Mettre de côté… \(1\)/ : /^Shelve… \(1\)/ }).click();
     await check("shelf");
     assert.deepEqual([...seen.errors, ...seen.strange], []);
     await seen.close();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { problemsOf } from "../../../web/health.js";
+import { problemsOf, restartsOf } from "../../../web/health.js";
 import en from "../../../web/words/en.js";
 import fr from "../../../web/words/fr.js";
 
@@ -51,6 +51,19 @@ test("each thing that is wrong is told, with its beginning where that is known",
     { what: "mail can't be told: deliveries fail", since },
     { what: "the disk will be full in 6 days", since: null },
   ]);
+});
+
+test("parts that run again within the hour are named, the last one first, each once", () => {
+  const now = Date.UTC(2026, 1, 5, 12, 0, 0);
+  const part = (/** @type {string} */ name, /** @type {number|null} */ minutes, more = {}) => ({
+    name, state: "up", incarnation: minutes === null ? 1 : 2, last_exit: minutes === null ? null : { at: new Date(now - minutes * 60_000).toISOString(), what: "panicked" }, ...more,
+  });
+  const tree = {
+    children: [part("web", null), part("alerts", 50), part("storage", 61), part("intake", 1, { state: "backing_off" })],
+    groups: [{ name: "fleet", newest: [part("T1", 3), part("T3", null)], troubled: [part("T1", 3), part("T2", 10)] }, { name: "own" }],
+  };
+  assert.deepEqual(restartsOf(tree, now).map(({ name }) => name), ["T1", "T2", "alerts"]);
+  assert.deepEqual(restartsOf(null, now), []);
 });
 
 test("in French too", () => {

@@ -33,6 +33,6 @@ test("French marks stand apart from their word by a space that does not break", 
 test("French counts in the singular up to one", () => {
   assert.equal(fr.common.unacknowledged(1), "1 alarme non acquittée");
   assert.equal(fr.common.unacknowledged(2), "2 alarmes non acquittées");
-  assert.equal(fr.alarms.done.shelve(0), "0 alarme mise en attente.");
+  assert.equal(fr.alarms.done.shelve(0), "0 alarme mise de côté.");
   assert.equal(en.common.unacknowledged(0), "0 alarms unacknowledged");
 });
