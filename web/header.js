@@ -24,7 +24,8 @@ export function header(context, { settings, retry, link }) {
   const links = PAGES.map((page) => h("a", { href: `#/${page}`, "data-page": page }, w.pages[page], page === "alarms" && badge));
   const live = h("span", { class: "live" });
   const clock = h("span", { class: "clock" });
-  const user = h("span", { class: "user" });
+  const [initials, named, plays] = [h("span", { class: "initials", "aria-hidden": "true" }), h("span", { class: "named" }), h("span", { class: "plays" })];
+  const user = h("span", { class: "user" }, initials, named, plays);
   const gear = h("button", { type: "button", class: "quiet", "aria-label": w.settings, title: w.settings, onclick: settings }, sign("gear"));
   const skip = (/** @type {Event} */ event) => {
     event.preventDefault();
@@ -77,8 +78,12 @@ export function header(context, { settings, retry, link }) {
     const label = counts.waiting[0] ? w.unacknowledged(counts.waiting[0]) : w.noneUnacknowledged;
     const signs = shown.map((p) => {
       const waiting = counts.waiting[p] ?? 0;
-      return h("span", { class: `count ${priorityName(p)}` }, alarmIcon(p, { isHollow: waiting === 0, flashes: waiting > 0 }), `×${waiting || counts.standing[p]}`);
+      return h("span", { class: `count ${priorityName(p)}`, title: w.priorities[p] }, alarmIcon(p, { isHollow: waiting === 0, flashes: waiting > 0 }), `×${waiting || counts.standing[p]}`);
     });
+    // Where there is room for the gravest alone, how many others there are.
+    const of = counts.waiting[0] ? counts.waiting : counts.standing;
+    const others = of[0] - (of[shown[0] ?? 0] ?? 0);
+    if (others > 0) signs.push(h("span", { class: "others" }, `+${others}`));
     const look = JSON.stringify([counts.waiting, counts.standing]);
     if (badge.dataset["look"] !== look) fill(badge, signs, h("span", { class: "unseen" }, ` (${label})`));
     badge.dataset["look"] = look;
@@ -104,8 +109,12 @@ export function header(context, { settings, retry, link }) {
     const { welcome } = context;
     if (!welcome) return;
     const name = context.name();
-    text(user, welcome.open ? [name, w.open].filter(Boolean).join(" · ") : `${welcome.user ?? ""} · ${w.roles[welcome.role] ?? ""}`);
-    attribute(user, "title", welcome.open ? w.openHelp : null);
+    const role = welcome.open ? w.open : w.roles[welcome.role] ?? "";
+    const whole = [name, role].filter(Boolean).join(" · ");
+    text(initials, initialsOf(name ?? ""));
+    text(named, name ?? "");
+    text(plays, name ? ` · ${role}` : role);
+    attribute(user, "title", welcome.open ? `${whole}\n${w.openHelp}` : whole);
   }
 
   return {
@@ -123,6 +132,12 @@ export function header(context, { settings, retry, link }) {
       showSystem();
     },
   };
+}
+
+/** Two letters of a name: `anne.bo`: `AB`; `test`: `TE`. @param {string} name */
+export function initialsOf(name) {
+  const [first = "", last = ""] = name.split(/[^\p{L}\d]+/u).filter(Boolean);
+  return (last ? [...first].slice(0, 1).concat([...last].slice(0, 1)) : [...first].slice(0, 2)).join("").toUpperCase();
 }
 
 /** @param {HTMLElement} link @param {string} page */

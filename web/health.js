@@ -17,6 +17,25 @@ export function problemsOf(system, words, fewDays) {
   return said.length > 0 ? said : derived(system, words, fewDays);
 }
 
+const RECENT_MS = 3_600_000;
+
+/**
+ * Parts that run again after a failure within the last hour, the last one first.
+ * @param {any} tree The supervision tree, as `GET api/v1/system` gives it. @param {number} now
+ * @returns {{ name: string, at: number }[]}
+ */
+export function restartsOf(tree, now) {
+  const groups = tree?.groups ?? [];
+  const named = groups.flatMap((/** @type {any} */ group) => [...(group.newest ?? []), ...(group.troubled ?? [])]);
+  /** @type {Map<string, number>} */
+  const found = new Map();
+  for (const { name, state, incarnation, last_exit: exit } of [...(tree?.children ?? []), ...named]) {
+    const at = Date.parse(exit?.at ?? "");
+    if (state === "up" && incarnation > 1 && now - at < RECENT_MS) found.set(name, at);
+  }
+  return [...found].map(([name, at]) => ({ name, at })).sort((a, b) => b.at - a.at);
+}
+
 /** @param {any} system @param {any} words @param {number} fewDays @returns {{ what: string, since: string|null }[]} */
 function derived({ tree, broker, queues, receivers, database }, words, fewDays) {
   const w = words.derived;

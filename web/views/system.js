@@ -4,12 +4,15 @@
 // Never: judges readings; it shows how the daemon says it is.
 
 import { h } from "../dom.js";
-import { problemsOf } from "../health.js";
+import { problemsOf, restartsOf } from "../health.js";
+import { sign } from "../icons.js";
 import { patch } from "../patch.js";
 import { instant } from "../spans.js";
+import { countSilent } from "../state.js";
 
 const FEW_DAYS = 30; // until the disk is full, below which that is told as wrong
 const FAILED = new Set(["backing_off", "quarantined", "gave_up"]);
+const RESTARTS_NAMED = 5;
 const TEN_YEARS = 3650; // days, beyond which an estimate says nothing
 
 /** @typedef {import("../app.js").Context} Context */
@@ -48,11 +51,25 @@ export function open(context) {
   };
 }
 
+/** What is wrong with Vigie, or that nothing is; and how many sensors say nothing, which Vigie can't know the cause of.
+ * @param {any} system @param {Context} context @param {number} now */
+function problems(system, context, now) {
+  const { state, format, words: { system: w } } = context;
+  const { silent, all } = countSilent(state.series, now, state.link.is !== "live");
+  const silence = h("p", { class: "panel fine silence" }, sign("silent"), h("strong", null, w.silent(format.number(silent), all)), h("a", { href: "#/fleet?show=silent" }, w.silentShow));
+  return [...ownProblems(system, context, now), ...(silent > 0 ? [silence] : [])];
+}
+
 /** @param {any} system @param {Context} context @param {number} now */
-function problems(system, { words, format }, now) {
+function ownProblems(system, { words, format }, now) {
   const w = words.system;
   const found = problemsOf(system, w, FEW_DAYS);
-  if (found.length === 0) return [h("p", { class: "panel fine", role: "status" }, w.fine)];
+  if (found.length === 0) {
+    const restarts = restartsOf(system.tree, now);
+    const names = restarts.slice(0, RESTARTS_NAMED).map(({ name, at }) => w.restartedAt(name, format.when(at, now)));
+    const more = restarts.length > RESTARTS_NAMED ? ` ${w.restartedMore(restarts.length - RESTARTS_NAMED)}` : "";
+    return [h("p", { class: "panel fine", role: "status" }, w.fine, restarts.length > 0 && h("span", { class: "restarts" }, w.restarted(names.join(", ") + more)))];
+  }
   const rows = found.map(({ what, since }) => {
     const at = instant(since);
     return h("li", null, h("strong", null, what), at === null ? null : h("span", null, ` ${w.since(format.when(at, now), format.age(now - at))}`));
