@@ -101,7 +101,7 @@ export function header(context, { settings, retry, link }) {
   function showSystem() {
     const { problems = [], version } = context.state.system ?? {};
     wrong.hidden = problems.length === 0 || context.route.page === "system";
-    text(/** @type {Element} */ (wrong.firstElementChild), wrong.hidden ? "" : `${w.problems(problems.length)}: ${problems[0]?.what ?? ""}`);
+    text(/** @type {Element} */ (wrong.firstElementChild), wrong.hidden ? "" : w.problems(problems.length, problems[0]?.what ?? ""));
     if (version) attribute(/** @type {Element} */ (bar.children[1]), "title", w.version(version));
   }
 

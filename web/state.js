@@ -257,7 +257,7 @@ export function situationOf(series, alarms, { words, now, isLinkDead }) {
 /** For how long is the row's age. @param {Series} series @param {{ words: import("./words.js").Words, now: number, isLinkDead: boolean }} given */
 function silenceOf(series, { words, now, isLinkDead }) {
   if (series.at === null) return words.fleet.neverHeard;
-  return isOut(series, now, isLinkDead) ? words.alarms.noReading : "";
+  return isOut(series, now, isLinkDead) ? words.fleet.isSilent : "";
 }
 
 /** @param {Alarm} alarm @param {import("./words.js").Words} words */

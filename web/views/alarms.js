@@ -1,7 +1,7 @@
 // The Alarms page: what waits for somebody, what is shelved, suppressed or out of service, the history and the report.
 //
 // Always: unacknowledged first, then priority, then newest; the order stands still while somebody chooses.
-// Never: an action on all: only on what was selected.
+// Never: an action on all: only on what was selected; a row that moves for what is said of another.
 
 import { alarmHistory, matchesAlert } from "./alarmhistory.js";
 import { alarmReport, spanOf } from "./alarmreport.js";
@@ -21,6 +21,7 @@ import { alarmKey, countAlarms, listOf, seriesKey } from "../state.js";
 /** @typedef {import("../app.js").Route} Route */
 
 const STILL_MS = 10_000; // a pointer that has not moved for so long chooses nothing
+const SAID_MS = 10_000; // an outcome that is as wanted is shown
 const LISTS = /** @type {const} */ (["active", "shelved", "suppressed", "out-of-service"]);
 const TABS = /** @type {const} */ ([...LISTS, "history", "report"]);
 const VERBS = /** @type {Verb[]} */ (["ack", "reset", "shelve", "unshelve", "out-of-service", "return-to-service"]);
@@ -39,6 +40,7 @@ class AlarmsPage {
   /** @type {Set<string>} */ #pending = new Set();
   /** @type {string | null} */ #anchor = null;
   #pointed = 0;
+  #saidAt = 0;
   /** @type {Map<string, import("../state.js").Series>} */ #bySeries = new Map();
   /** @type {ReturnType<typeof alarmHistory> | null} */ #past = null;
   /** @type {ReturnType<typeof alarmReport> | null} */ #report = null;
@@ -99,6 +101,8 @@ class AlarmsPage {
       frozen: h("span", { class: "frozen muted" }),
       thaw: h("button", { type: "button", hidden: true, onclick: thawed }, w.thaw),
       said: h("p", { class: "said", role: "status" }),
+      viewer: h("p", { class: "viewer muted", hidden: true }, w.viewer),
+      strip: h("div", { class: "strip" }),
       none: h("p", { class: "nothing" }),
       body: h("div", { onpointermove: point, onpointerdown: point, onkeydown: point, onpointerleave: () => void (this.#pointed = 0) }, this.list.element),
     };
@@ -106,12 +110,13 @@ class AlarmsPage {
 
   #layOut() {
     const { w, parts } = this;
-    const { search, only, raised, frozen, thaw } = parts;
-    parts.tools.append(search, only, raised, h("span", { class: "grow" }), frozen, thaw);
+    const { search, only, raised, frozen, thaw, bulk, said, strip } = parts;
+    parts.tools.append(search, only, raised, h("span", { class: "grow" }), h("span", { class: "still" }, frozen, thaw));
+    strip.append(said, bulk); // below the rows, which keep their places
     return h("div", { class: "view" },
       h("h1", { class: "unseen" }, w.title), parts.banner.element,
       h("nav", { class: "tabs", "aria-label": w.lists }, parts.tabs),
-      parts.tools, parts.bulk, parts.said, parts.body, parts.none);
+      parts.viewer, parts.tools, parts.body, parts.none, strip);
   }
 
   /** @param {{ rule: string, location: string } | null} of a group of a flood, or all */
@@ -201,12 +206,14 @@ class AlarmsPage {
     list.repaint();
     const outcome = await perform(context, verb, alarms, { by, ...details }, (done) => {
       if (alarms.length > 8) text(said, w.working(done, alarms.length));
+      this.#saidAt = Date.now();
     });
     for (const alarm of alarms) {
       this.#pending.delete(alarmKey(alarm));
       this.#selected.delete(alarmKey(alarm));
     }
     text(said, outcomeInWords(context.words, verb, outcome));
+    this.#saidAt = Date.now();
     said.classList.toggle("bad", outcome.refused.length > 0);
     list.repaint();
     this.#showBulk();
@@ -288,8 +295,9 @@ class AlarmsPage {
 
   /** Shows the list of the tab, in order. */
   show() {
-    const { tab, group, w, parts: { raised, only, bulk, none, tools } } = this;
+    const { tab, group, w, parts: { raised, only, bulk, none, tools, strip } } = this;
     this.#showBody();
+    strip.hidden = this.#listed() === null;
     tools.hidden = tab === "report";
     raised.hidden = tab !== "history";
     only.hidden = group === null || tab === "history";
@@ -315,10 +323,11 @@ class AlarmsPage {
     }
     if (changes.alarms || (changes.tick && !this.#isFrozen() && this.#order.changes > 0)) this.#sort();
     else if (this.#listed() && (changes.tick || changes.series.size > 0)) list.repaint();
+    parts.viewer.hidden = !context.welcome || context.canAct();
     if (!changes.tick) return;
     parts.banner.show();
     this.#showFrozen();
-    if (context.welcome && !context.canAct() && !parts.said.textContent) text(parts.said, this.w.viewer);
+    if (!parts.said.classList.contains("bad") && Date.now() - this.#saidAt > SAID_MS) text(parts.said, "");
   }
 
   /** @param {Route} route */

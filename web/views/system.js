@@ -54,9 +54,9 @@ export function open(context) {
 /** What is wrong with Vigie, or that nothing is; and how many sensors say nothing, which Vigie can't know the cause of.
  * @param {any} system @param {Context} context @param {number} now */
 function problems(system, context, now) {
-  const { state, format, words: { system: w } } = context;
+  const { state, words: { system: w } } = context;
   const { silent, all } = countSilent(state.series, now, state.link.is !== "live");
-  const silence = h("p", { class: "panel fine silence" }, sign("silent"), h("strong", null, w.silent(format.number(silent), all)), h("a", { href: "#/fleet?show=silent" }, w.silentShow));
+  const silence = h("p", { class: "panel fine silence" }, sign("silent"), h("strong", null, w.silent(silent, all)), h("a", { href: "#/fleet?show=silent" }, w.silentShow));
   return [...ownProblems(system, context, now), ...(silent > 0 ? [silence] : [])];
 }
 

@@ -111,7 +111,7 @@ const system = {
   restarted: (/** @type {string} */ parts) => `Restarted within the last hour: ${parts}`,
   restartedAt: (/** @type {string} */ name, /** @type {string} */ at) => `${name} at ${at}`,
   restartedMore: (/** @type {number} */ n) => `and ${n.toLocaleString("en-GB")} more`,
-  silent: (/** @type {string} */ n, /** @type {number} */ all) => `${n} of ${count(all, "sensor", "sensors")} silent`,
+  silent: (/** @type {number} */ n, /** @type {number} */ all) => `${n.toLocaleString("en-GB")} of ${count(all, "sensor", "sensors")} silent`,
   silentShow: "Show them",
   problems: (/** @type {number} */ n) => `${count(n, "thing is", "things are")} wrong`,
   since: (/** @type {string} */ at, /** @type {string} */ age) => `since ${at}, for ${age}`,

@@ -111,7 +111,7 @@ const system = {
   restarted: (/** @type {string} */ parts) => `Redémarrages de la dernière heure : ${parts}`,
   restartedAt: (/** @type {string} */ name, /** @type {string} */ at) => `${name} à ${at}`,
   restartedMore: (/** @type {number} */ n) => `et ${count(n, "autre", "autres")}`,
-  silent: (/** @type {string} */ n, /** @type {number} */ all) => `${n} sur ${count(all, "capteur", "capteurs")} sans mesure`,
+  silent: (/** @type {number} */ n, /** @type {number} */ all) => `${count(n, "capteur muet", "capteurs muets")} sur ${all.toLocaleString("fr-FR")}`,
   silentShow: "Les afficher",
   problems: (/** @type {number} */ n) => count(n, "problème", "problèmes"),
   since: (/** @type {string} */ at, /** @type {string} */ age) => `depuis ${at}, soit ${age}`,

@@ -130,13 +130,13 @@ test("a row says its silence, then its gravest alarm, then what is withheld; all
   assert.deepEqual(of([]), ["", 0, false, null]);
   assert.deepEqual(of([alarm(), alarm({ rule: "b" })]), ["unacknowledged: hot · and 1 more", 2, true, null]);
   assert.deepEqual(of([alarm({ state: "acknowledged", acknowledged: { by: "marc", why: null, at: "" } })]), ["acknowledged by marc: hot", 2, false, null]);
-  assert.deepEqual(of([], { at: NOW - 720_000 }), ["no reading", 0, false, "silent"]);
+  assert.deepEqual(of([], { at: NOW - 720_000 }), ["silent", 0, false, "silent"]);
   assert.deepEqual(of([], { at: null, value: null }), ["never heard", 0, false, "silent"]);
-  assert.deepEqual(of([alarm({ rule: "silent", severity: "LOW" })], { at: NOW - 720_000, state: 16 | 4 | 8 }), ["no reading · unacknowledged: silent", 4, true, null]);
+  assert.deepEqual(of([alarm({ rule: "silent", severity: "LOW" })], { at: NOW - 720_000, state: 16 | 4 | 8 }), ["silent · unacknowledged: silent", 4, true, null]);
   // No alarm tells of the silence, but the count of silent sensors has it: so does the row.
-  assert.deepEqual(of([alarm()], { at: NOW - 720_000, state: 2 | 8 }), ["no reading · unacknowledged: hot", 2, true, null]);
+  assert.deepEqual(of([alarm()], { at: NOW - 720_000, state: 2 | 8 }), ["silent · unacknowledged: hot", 2, true, null]);
   assert.deepEqual(of([alarm({ withheld: "shelved" })]), ["shelved: hot", 0, false, "shelved"]);
-  assert.deepEqual(of([alarm({ withheld: "shelved" })], { at: NOW - 720_000 }), ["no reading · shelved: hot", 0, false, "silent"]);
+  assert.deepEqual(of([alarm({ withheld: "shelved" })], { at: NOW - 720_000 }), ["silent · shelved: hot", 0, false, "silent"]);
   // A state that came without its alarm still shows.
   assert.deepEqual(of([], { state: 1 | 8 }), ["", 1, true, null]);
   assert.deepEqual(of([], { at: NOW - 720_000 }, true), ["", 0, false, null]);
