@@ -185,9 +185,12 @@ test("alarms are shelved by selection, with a reason that must be given, and uns
   const boxes = page.getByRole("checkbox");
   await page.waitForFunction(() => document.querySelectorAll(".row.alarm:not([hidden])").length === 3);
   assert.equal(await page.locator(".row.head input").count(), 0, "there is a box that selects all");
+  const places = () => page.evaluate(() => [...document.querySelectorAll(".row.alarm:not([hidden])")].map((one) => one.getBoundingClientRect().top));
+  const before = await places();
   await boxes.nth(0).click();
   await boxes.nth(2).click({ modifiers: ["Shift"] });
   await page.getByText("3 selected").waitFor();
+  assert.deepEqual(await places(), before, "rows moved under the pointer");
   await page.getByRole("button", { name: "Shelve… (3)" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("button", { name: "Shelve", exact: true }).click();
