@@ -34,6 +34,7 @@ import { words as loadWords } from "./words.js";
  */
 
 const WELCOME_MS = 700;
+const FLASH_MS = 500; // each half of a sign's flash
 const SYSTEM_MS = 30_000; // how often a page that does not show the system looks whether something is wrong with it
 
 const SELDOM = 0.1; // states a second where no series is shown: the other pages have something to begin with
@@ -274,6 +275,7 @@ for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"])
   matchMedia(query).addEventListener("change", () => void restyle());
 }
 setInterval(() => note({ tick: true }), 1000);
+setInterval(() => void document.documentElement.classList.toggle("flash"), FLASH_MS);
 setInterval(lookForProblems, SYSTEM_MS);
 setTimeout(lookForProblems, 5000); // the first values come first
 

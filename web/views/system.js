@@ -56,7 +56,7 @@ export function open(context) {
 function problems(system, context, now) {
   const { state, words: { system: w } } = context;
   const { silent, all } = countSilent(state.series, now, state.link.is !== "live");
-  const silence = h("p", { class: "panel fine silence" }, sign("silent"), h("strong", null, w.silent(silent, all)), h("a", { href: "#/fleet?show=silent" }, w.silentShow));
+  const silence = h("p", { class: "panel silence" }, sign("silent"), h("strong", null, w.silent(silent, all)), h("a", { href: "#/fleet?show=silent" }, w.silentShow));
   return [...ownProblems(system, context, now), ...(silent > 0 ? [silence] : [])];
 }
 

@@ -271,11 +271,23 @@ test("nothing that axe-core knows is wrong, no error, no request elsewhere: ever
   assert.equal(wrong.join("\n"), "");
 });
 
-test("nothing flashes under prefers-reduced-motion", async () => {
+test("an unacknowledged alarm flashes, its digit always seen; nothing does under prefers-reduced-motion", async () => {
   const seen = await openPage(browser, "#/fleet?q=WEB_HOT");
-  await row(seen.page, "WEB_HOT").waitFor();
-  await seen.page.waitForFunction(() => document.getAnimations().length > 0); // the unacknowledged alarm does flash
-  await seen.page.emulateMedia({ reducedMotion: "reduce" });
-  await seen.page.waitForFunction(() => document.getAnimations().length === 0);
+  const { page } = seen;
+  await row(page, "WEB_HOT").waitFor();
+  for (const isHollow of [true, false, true]) {
+    await page.waitForFunction((wanted) => {
+      const [shape, digit] = [...document.querySelectorAll(".row.sensor .icon.flashes path, .row.sensor .icon.flashes text")].map((one) => getComputedStyle(one));
+      return shape && digit && (shape.fill === "rgba(0, 0, 0, 0)") === wanted && (digit.fill === shape.stroke) === wanted;
+    }, isHollow);
+  }
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  const looks = await page.evaluate(() => [true, false].map((isOn) => {
+    document.documentElement.classList.toggle("flash", isOn);
+    return [...document.querySelectorAll(".icon.flashes, .icon.flashes *")].map((one) => [getComputedStyle(one).fill, getComputedStyle(one).outlineColor].join()).join();
+  }));
+  assert.notEqual(looks[0], "");
+  assert.equal(looks[0], looks[1]);
+  assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
   await seen.close();
 });
