@@ -263,7 +263,7 @@ window.addEventListener("hashchange", () => {
   const before = context.route;
   context.route = readRoute(location.hash);
   link.want(want(context.route));
-  if (main.className === "login") return;
+  if (main.className === "login" || !context.words) return; // without words yet, the first page is the one asked for last
   if (view?.routed && before.page === context.route.page) view.routed(context.route);
   else void show().then(() => main.focus({ preventScroll: true }));
 });

@@ -71,8 +71,8 @@ pub fn transition(words: AlertWords<'_>, change: Change, operator: Option<&Opera
         Change::Returned => "retour à la normale",
         Change::Latched => "retour à la normale, l'alarme reste jusqu'à son réarmement",
         Change::Reset => "alarme réarmée",
-        Change::Shelved => "alarme mise en attente",
-        Change::Unshelved => "fin de la mise en attente de l'alarme",
+        Change::Shelved => "alarme mise de côté",
+        Change::Unshelved => "alarme reprise",
         Change::Suppressed => "alarme inhibée",
         Change::Unsuppressed => "fin de l'inhibition de l'alarme",
         Change::TakenOutOfService => "alarme mise hors service",
@@ -88,8 +88,8 @@ pub fn operator_line(record: &ActionRecord) -> String {
     let OperatorAction { what, alarm, operator, via, .. } = &record.action;
     let what = match what {
         Action::Acknowledge => "acquitter",
-        Action::Shelve { .. } => "mettre en attente",
-        Action::Unshelve => "terminer la mise en attente de",
+        Action::Shelve { .. } => "mettre de côté",
+        Action::Unshelve => "reprendre",
         Action::TakeOutOfService => "mettre hors service",
         Action::ReturnToService => "remettre en service",
         Action::Reset => "réarmer",
