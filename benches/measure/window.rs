@@ -77,7 +77,7 @@ fn open(home: &Home, daemon: &mut Daemon, link: &mut Link, next: &mut usize) -> 
     let url = format!("http://{}/", ready["web"].as_str().expect("an address"));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/web/long/open.js");
     let mut command = Command::new("nice");
-    command.args(["-n", "10", "node"]).arg(script);
+    command.args(["-n", "19", "node"]).arg(script);
     command.env("VIGIE_URL", url).env("VIGIE_SENSOR", "S_00001");
     let process = Process::start("three browsers", &mut command, &home.path("browsers.txt"));
     let began = Instant::now();
