@@ -1,8 +1,8 @@
 //! Alarms of the daemon's own: each is the alarm of a built-in rule for a series that only the daemon's findings change.
 //! Pure.
 //!
-//! Always: acknowledged, shelved, suppressed, stored and told like any other alarm. Never: shown as a series, or of a name
-//! that a configured rule may have.
+//! Always: acknowledged, shelved, suppressed, stored, published and sent to receivers like any other alarm. Never: shown
+//! as a series, or of a name that a configured rule may have.
 
 use crate::domain::{DISK, Priority, Quantity, SensorId};
 

@@ -13,7 +13,7 @@ pub struct Finding {
     pub about: Arc<str>,
     /// Whether it is wrong.
     pub is_wrong: bool,
-    /// The figure that people are told.
+    /// The figure in the alarm's message.
     pub value: Value,
     /// Unit of the figure.
     pub unit: Arc<str>,

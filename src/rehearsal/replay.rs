@@ -132,7 +132,7 @@ impl Replay {
         self.note(out);
     }
 
-    /// Something that people were told. What the daemon found out about itself no configuration changes.
+    /// An alert event that was announced. What the daemon found out about itself no configuration changes.
     pub fn was(&mut self, announced: Announced) {
         if !own::is_rule(&announced.rule) && (self.from..self.to).contains(&announced.at) {
             self.was.add(announced);

@@ -62,7 +62,7 @@ fn findings(growth: Growth) -> Findings {
     Arc::new(move || disk(growth.figures()).into_iter().collect())
 }
 
-/// The figure that people are told is the free space.
+/// The figure in the alarm's message is the free space.
 fn disk(figures: Option<GrowthFigures>) -> Option<Finding> {
     let GrowthFigures { disk_free_bytes, fills, .. } = figures?;
     let megabytes = disk_free_bytes / 1_000_000;
