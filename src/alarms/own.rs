@@ -4,12 +4,9 @@
 //! Always: acknowledged, shelved, suppressed, stored, published and sent to receivers like any other alarm. Never: shown
 //! as a series, or of a name that a configured rule may have.
 
-use crate::domain::{DISK, Priority, Quantity, SensorId};
+use crate::domain::{DISK, FINDER, Priority, Quantity, SensorId};
 
 use super::rule::{Kind, Rule, Selection};
-
-/// Sensor that the findings are of.
-const SENSOR: &str = "vigie";
 
 /// What is watched, and how grave its alarm is.
 const FINDINGS: [(&str, Priority); 1] = [(DISK, Priority::High)];
@@ -35,12 +32,7 @@ pub fn is_rule(name: &str) -> bool {
 /// The series of a finding; `None` for one that no built-in rule is about.
 pub(super) fn key(about: &str) -> Option<Key> {
     let known = FINDINGS.iter().find(|(known, _)| *known == about)?;
-    Some((SensorId::new(SENSOR).ok()?, Quantity::new(known.0).ok()?))
-}
-
-/// Whether a series is of a finding.
-pub(super) fn is_own(key: &Key) -> bool {
-    key.0.as_str() == SENSOR && FINDINGS.iter().any(|(about, _)| *about == key.1.as_str())
+    Some((SensorId::new(FINDER).ok()?, Quantity::new(known.0).ok()?))
 }
 
 fn rule(about: &str, priority: Priority) -> Option<Rule> {
@@ -52,6 +44,7 @@ fn rule(about: &str, priority: Priority) -> Option<Rule> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::is_of_findings;
 
     #[test]
     fn each_finding_has_a_rule_with_a_type_of_its_own() {
@@ -59,7 +52,8 @@ mod tests {
         let named: Vec<_> = rules.iter().map(|it| (&*it.name, it.alert_type())).collect();
         assert_eq!(named, [("system:disk", "SYSTEM_DISK".to_owned())]);
         assert!(rules.iter().all(|rule| is_rule(&rule.name)) && !is_rule("warm"));
-        assert!(is_own(&key(DISK).unwrap()));
+        let (sensor_id, quantity) = key(DISK).unwrap();
+        assert!(is_of_findings(&sensor_id, &quantity));
         assert_eq!(key("moon"), None);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Value;
+use super::{Quantity, SensorId, Value};
 
 /// State of something that the daemon watches of itself; a change is a record of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,3 +21,12 @@ pub struct Finding {
 
 /// Name of the finding about the database's disk.
 pub const DISK: &str = "disk";
+
+/// Sensor that findings are of.
+pub const FINDER: &str = "vigie";
+
+/// Whether a series is of findings: no reading may be of it.
+#[must_use]
+pub fn is_of_findings(sensor_id: &SensorId, quantity: &Quantity) -> bool {
+    sensor_id.as_str() == FINDER && quantity.as_str() == DISK
+}

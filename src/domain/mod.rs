@@ -21,7 +21,7 @@ mod value;
 pub use alert::{AlarmState, AlertEvent, AlertState, Change, Limit, Priority, StandingAlert};
 pub use checkpoint::{ReadingCounts, SeriesPart, SeriesState};
 pub use decoder::DecoderChange;
-pub use finding::{DISK, Finding};
+pub use finding::{DISK, FINDER, Finding, is_of_findings};
 pub use fingerprint::Fingerprint;
 pub use listening::{Ingress, ListeningClocks};
 pub use live::{

@@ -8,10 +8,11 @@ use super::{Engine, Key};
 use crate::alarms::kept::Kept;
 use crate::alarms::machine::Condition;
 use crate::alarms::overview;
-use crate::alarms::own;
 use crate::alarms::rule::Kind;
 use crate::alarms::series::{Entry, Series};
-use crate::domain::{AlarmKey, LiveAlarm, Location, Quantity, SensorId, SeriesFlags, Unit, Value};
+use crate::domain::{
+    AlarmKey, LiveAlarm, Location, Quantity, SensorId, SeriesFlags, Unit, Value, is_of_findings,
+};
 
 /// Current state of one series.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,14 +38,14 @@ pub struct SeriesView {
 impl Engine {
     /// All series with their current state, in no order; not those of the daemon's findings.
     pub fn views(&self) -> impl Iterator<Item = (&(SensorId, Quantity), SeriesView)> {
-        let shown = self.series.iter().filter(|(key, _)| !own::is_own(key));
+        let shown = self.series.iter().filter(|(key, _)| !is_of_findings(&key.0, &key.1));
         shown.map(|(key, series)| (key, self.view_of(series)))
     }
 
     /// Current state of one series; `None` for an unknown one.
     #[must_use]
     pub fn view(&self, key: &(SensorId, Quantity)) -> Option<SeriesView> {
-        let series = self.series.get(key).filter(|_| !own::is_own(key));
+        let series = self.series.get(key).filter(|_| !is_of_findings(&key.0, &key.1));
         series.map(|series| self.view_of(series))
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Claim, Decoded, Formats, Message, StateChange};
-use crate::domain::DecoderChange;
+use crate::domain::{DISK, DecoderChange, FINDER, Reading, is_of_findings};
 
 /// Keys and values of one format: four definitions of the largest device there is, or some ten thousand small ones. A
 /// stranger chooses what is announced.
@@ -102,7 +102,14 @@ impl Decoders {
                     format.name()
                 ))
             }
+            Ok(Decoded::Readings(readings)) if readings.iter().any(is_of_finding) => Err(format!(
+                "{FINDER} with {DISK} is what Vigie finds of its own disk: give the sensor another id"
+            )),
             decoded => decoded,
         }
     }
+}
+
+fn is_of_finding(reading: &Reading) -> bool {
+    is_of_findings(&reading.sensor_id, &reading.quantity)
 }

@@ -133,3 +133,17 @@ fn what_a_format_remembers_is_bounded() {
     assert_eq!(changes, [change("count/a", Some(1))]);
     assert_eq!(decode(&mut decoders, "count/a", b"").0, "1 before it");
 }
+
+#[test]
+fn what_vigie_finds_of_itself_is_no_reading() {
+    let topics = crate::wire::Topics::new("factory", crate::config::ReadingTopic::Shared);
+    let formats = Formats::new(vec![Box::new(OriginJson::new(topics, chrono_tz::UTC))]);
+    let mut decoders = Decoders::new(formats, Vec::new());
+    let mut said = |quantity: &str, sensor: &str| {
+        let payload = format!(r#"{{"sensor_id":"{sensor}","{quantity}":1}}"#);
+        decode(&mut decoders, &format!("factory/sensors/{quantity}"), payload.as_bytes()).0
+    };
+    assert!(said("disk", "vigie").contains("give the sensor another id"));
+    assert!(said("disk", "vigie2").starts_with("Readings"));
+    assert!(said("load", "vigie").starts_with("Readings"));
+}
