@@ -22,6 +22,7 @@ mod rules;
 mod soak;
 mod steps;
 mod storing;
+mod upkeep;
 mod window;
 
 use figures::Table;

@@ -9,24 +9,18 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use chrono::Utc;
 
-use crate::pipeline::send;
 use crate::scale;
-use crate::sequence::Message;
-use crate::support::wire::Link;
-use crate::support::{Daemon, Home, Process, free_port, let_run, names, require, skip};
+use crate::support::fleet::{self, Fleet, SENSORS};
+use crate::support::{Daemon, Home, Process, free_port, let_run, require, skip};
 
-const SENSORS: usize = 10_000;
 const MINUTES: usize = 30;
 const RATE: usize = 2_000;
 
 /// Readings go out in bundles.
 const BUNDLE: Duration = Duration::from_millis(100);
 const BUNDLES_A_SECOND: usize = 10;
-
-/// One sensor in so many breaks its limit, every other time.
-const BREAKS: usize = 500;
 
 /// What the page's part takes beyond the time that it watches: the fleet's first values, and the stopped browser.
 const MORE: Duration = Duration::from_secs(10 * 60);
@@ -36,31 +30,15 @@ fn from_env(name: &str, default: usize) -> usize {
     text.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
 }
 
-/// The `number`th reading of all sensors in turn, of now.
-fn reading(number: usize) -> Message {
-    let (sensor, round) = (number % SENSORS, number / SENSORS);
-    let tenths = i32::try_from((sensor * 7 + round * 3) % 80).expect("small");
-    let is_hot = sensor.is_multiple_of(BREAKS) && round.is_multiple_of(2);
-    let value = if is_hot { 40.0 } else { 20.0 } + f64::from(tenths) / 10.0;
-    let reading = json!({
-        "sensor_id": format!("S_{sensor:05}"), "location": format!("Hall {}", sensor / 100),
-        "unit": "celsius", "temperature": value, "timestamp": chrono::Utc::now().to_rfc3339(),
-    });
-    (names::READINGS.to_owned(), reading.to_string().into_bytes())
-}
-
 /// Publishes so many readings a second, or what the daemon takes, until it is over; how many.
 fn play(port: u16, rate: usize, is_over: &AtomicBool) -> usize {
-    let mut link = Link::open(port, "fleet").expect("connect");
-    let (mut count, mut due) = (0, Instant::now());
+    let (mut fleet, mut due) = (Fleet::open(port).expect("connect"), Instant::now());
     while !is_over.load(Ordering::Relaxed) {
-        let bundle: Vec<_> = (count..count + rate / BUNDLES_A_SECOND).map(reading).collect();
-        send(&mut link, &bundle, (0, bundle.len()), 0);
-        count += bundle.len();
+        fleet.publish(rate / BUNDLES_A_SECOND, Utc::now()).expect("acknowledged");
         due += BUNDLE;
         let_run(due.saturating_duration_since(Instant::now()));
     }
-    count
+    fleet.count()
 }
 
 /// Ends the readings, also when the test fails.
@@ -99,10 +77,7 @@ fn a_page_stays_as_large_as_it_is_and_a_stopped_one_costs_nothing() {
     let (minutes, rate) =
         (from_env("VIGIE_ACCEPT_MINUTES", MINUTES), from_env("VIGIE_ACCEPT_RATE", RATE));
     let (home, port) = (Home::new(), free_port());
-    let mut daemon = home.start(&format!(
-        "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:{port}\"\n[web]\nlisten = \"127.0.0.1:0\"\n\
-         [alerts.temperature]\nhigh = 35.0\nlow = 10.0\n[log]\nlevel = \"warn\"\n"
-    ));
+    let mut daemon = home.start(&fleet::config(port));
     let (is_over, began) = (AtomicBool::new(false), Instant::now());
     let count = std::thread::scope(|scope| {
         let playing = scope.spawn(|| play(port, rate, &is_over));

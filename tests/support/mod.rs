@@ -8,9 +8,11 @@
 pub mod api;
 mod bare;
 mod ca;
+pub mod clock;
 pub mod config;
 mod daemon;
 mod db;
+pub mod fleet;
 mod hivemq;
 pub mod http;
 pub mod machine;

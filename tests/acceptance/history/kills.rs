@@ -10,8 +10,8 @@ use std::time::Duration;
 use r2d2_sqlite::rusqlite::{Connection, OpenFlags};
 use rand::RngExt;
 
-use super::clock::FastClock;
 use crate::scale;
+use crate::support::clock::FastClock;
 use crate::support::numbered::Plan;
 use crate::support::{Daemon, Home, SOON, eventually, free_port, let_run, names, time};
 

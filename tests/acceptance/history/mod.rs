@@ -2,6 +2,5 @@
 //!
 //! Runs with `VIGIE_ACCEPT=history` (kills amid hourly writes) and `VIGIE_ACCEPT=month` (the file stops growing).
 
-mod clock;
 mod kills;
 mod month;

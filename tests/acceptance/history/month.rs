@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock::FastClock;
 use crate::scale;
+use crate::support::clock::FastClock;
 use crate::support::numbered::Plan;
 use crate::support::{Home, SOON, free_port, names, time};
 

@@ -8,14 +8,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::scale;
-use crate::support::{Daemon, Home};
+use super::{Daemon, Home, skip};
 
 const TICK: Duration = Duration::from_secs(1);
 
@@ -23,6 +22,8 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct FastClock {
     library: PathBuf,
     folder: tempfile::TempDir,
+    /// Seconds before ours.
+    ahead: Arc<AtomicI64>,
     is_over: Arc<AtomicBool>,
     ticking: Option<JoinHandle<()>>,
 }
@@ -35,22 +36,36 @@ impl FastClock {
             .map(|folder| folder.join("faketime/libfaketimeMT.so.1"))
             .find(|library| library.is_file());
         let Some(library) = library else {
-            return scale::cannot("libfaketime is missing: `make setup` installs faketime");
+            skip("libfaketime is missing: `make setup` installs faketime");
+            return None;
         };
         let folder = tempfile::tempdir().expect("a temp folder");
-        let ahead = (base - Utc::now()).num_seconds();
-        let (file, began) = (folder.path().join("ahead"), Instant::now());
-        set(&file, ahead);
+        let ahead = Arc::new(AtomicI64::new((base - Utc::now()).num_seconds()));
+        let file = folder.path().join("ahead");
+        set(&file, ahead.load(Ordering::Relaxed));
         let is_over = Arc::new(AtomicBool::new(false));
-        let over = is_over.clone();
+        let (over, seconds) = (is_over.clone(), ahead.clone());
         let ticking = thread::spawn(move || {
+            let (began, mut gained) = (Instant::now(), 0);
             while !over.load(Ordering::Relaxed) {
                 thread::sleep(TICK);
                 let elapsed = i64::try_from(began.elapsed().as_secs()).expect("minutes");
-                set(&file, ahead + elapsed * i64::from(speed - 1));
+                let gain = elapsed * i64::from(speed - 1) - gained;
+                gained += gain;
+                set(&file, seconds.fetch_add(gain, Ordering::Relaxed) + gain);
             }
         });
-        Some(Self { library, folder, is_over, ticking: Some(ticking) })
+        Some(Self { library, folder, ahead, is_over, ticking: Some(ticking) })
+    }
+
+    /// What it shows; the daemon, which reads it once a second, may be behind.
+    pub fn now(&self) -> DateTime<Utc> {
+        Utc::now() + TimeDelta::seconds(self.ahead.load(Ordering::Relaxed))
+    }
+
+    /// Puts it on.
+    pub fn leap(&self, by: TimeDelta) {
+        self.ahead.fetch_add(by.num_seconds(), Ordering::Relaxed);
     }
 
     /// Starts a daemon that reads this clock.
