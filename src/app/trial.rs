@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::Reading;
-use crate::rehearsal::trial::{Trial, TriedRule};
+use crate::domain::{Reading, TriedRule};
+use crate::rehearsal::trial::Trial;
 use crate::store::{History, QueryError, ReadingFilter};
 use crate::web::{RuleAsked, RuleTried};
 
@@ -29,9 +29,8 @@ const AT_MOST: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the database can't be read.
 pub(super) fn try_rule(history: &History, asked: &RuleAsked) -> Result<RuleTried, String> {
-    let RuleAsked { from, to, .. } = asked;
-    let rule = rule(asked);
-    let mut trial = match Trial::new(&rule, *from, *to) {
+    let RuleAsked { rule, from, to } = asked;
+    let mut trial = match Trial::new(rule, *from, *to) {
         Ok(trial) => trial,
         Err(why) => return Ok(RuleTried::Refused(why)),
     };
@@ -40,7 +39,7 @@ pub(super) fn try_rule(history: &History, asked: &RuleAsked) -> Result<RuleTried
     while since < *to {
         let until = since.checked_add_signed(piece).map_or(*to, |until| until.min(*to));
         let before = num_readings;
-        read(history, asked, (since, until), &mut |reading| {
+        read(history, rule, (since, until), &mut |reading| {
             num_readings += 1;
             trial.take(reading);
             num_readings <= MOST_READINGS
@@ -61,21 +60,16 @@ pub(super) fn try_rule(history: &History, asked: &RuleAsked) -> Result<RuleTried
     Ok(RuleTried::Spans { spans: trial.finish(), config: rule.config() })
 }
 
-fn rule(asked: &RuleAsked) -> TriedRule {
-    let RuleAsked { sensor, quantity, kind, limit, deadband, on_delay, .. } = asked.clone();
-    TriedRule { sensor, quantity, kind, limit, deadband, on_delay }
-}
-
 /// Hands on the readings of a piece until there are enough.
 fn read(
     history: &History,
-    asked: &RuleAsked,
+    rule: &TriedRule,
     (since, until): (DateTime<Utc>, DateTime<Utc>),
     take: &mut dyn FnMut(&Reading) -> bool,
 ) -> Result<(), String> {
     let filter = ReadingFilter {
-        sensor: Some(asked.sensor.clone()),
-        quantity: Some(asked.quantity.clone()),
+        sensor: Some(rule.sensor.clone()),
+        quantity: Some(rule.quantity.clone()),
         since: Some(since),
         until: Some(until),
         ..ReadingFilter::default()

@@ -16,6 +16,7 @@ mod quantity;
 mod quick;
 mod reading;
 pub mod time;
+mod trial;
 mod value;
 
 pub use alert::{AlarmState, AlertEvent, AlertState, Change, Limit, Priority, StandingAlert};
@@ -35,4 +36,5 @@ pub use position::Position;
 pub use quantity::{Quantity, QuantityError, Unit};
 pub use quick::{QuickMap, QuickSet};
 pub use reading::{Availability, Location, Reading, Rejected, SensorId, SensorIdError};
+pub use trial::TriedRule;
 pub use value::{Value, ValueError};

@@ -9,27 +9,10 @@ use chrono::{DateTime, Utc};
 
 use super::replay::{Replay, before, lead};
 use crate::config::{self, Config, ConfigErrors};
-use crate::domain::{AlertState, Limit, Reading};
+use crate::domain::{AlertState, Reading, TriedRule};
 
 /// The longest name of a rule, in bytes.
 const LONGEST_NAME: usize = 64;
-
-/// A rule to be tried.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TriedRule {
-    /// Id of the sensor.
-    pub sensor: String,
-    /// Name of the quantity.
-    pub quantity: String,
-    /// Side of the limit that is broken.
-    pub kind: Limit,
-    /// The limit, in the unit of the readings.
-    pub limit: f64,
-    /// Hysteresis, in the same unit.
-    pub deadband: f64,
-    /// Time that the limit must be broken before the alarm is raised, as it is written in the configuration.
-    pub on_delay: Option<String>,
-}
 
 /// When an alarm would have stood: from when until when, `None` where it still would.
 pub type Span = (DateTime<Utc>, Option<DateTime<Utc>>);
@@ -141,7 +124,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::domain::{Location, Quantity, SensorId, Unit, Value};
+    use crate::domain::{Limit, Location, Quantity, SensorId, Unit, Value};
 
     fn rule() -> TriedRule {
         TriedRule {

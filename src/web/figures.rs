@@ -113,27 +113,8 @@ fn rate<S: Serializer>(rate: &f64, to: S) -> Result<S::Ok, S::Error> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
-
-    fn keys(value: &Value) -> Vec<&str> {
-        let mut keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
-        keys.sort_unstable();
-        keys
-    }
-
-    fn required(schema: &Value) -> Vec<&str> {
-        let keys = schema["required"].as_array().unwrap().iter().filter_map(Value::as_str);
-        let mut keys: Vec<_> = keys.collect();
-        keys.sort_unstable();
-        keys
-    }
-
-    fn schema(name: &str) -> Value {
-        let document: Value = serde_json::from_str(include_str!("openapi.json")).unwrap();
-        document["components"]["schemas"][name].clone()
-    }
+    use crate::web::described::{keys, required, schema};
 
     #[test]
     fn the_description_names_what_is_sent_of_the_broker() {

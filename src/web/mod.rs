@@ -18,6 +18,8 @@ mod assets;
 mod client;
 mod cookie;
 mod daemon;
+#[cfg(test)]
+mod described;
 pub mod figures;
 mod guard;
 mod history;

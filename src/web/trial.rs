@@ -18,7 +18,7 @@ use super::input::moment;
 use super::routes::Shared;
 use crate::alarms::report::Period;
 use crate::config::duration;
-use crate::domain::Limit;
+use crate::domain::{Limit, TriedRule};
 
 /// How long one waits for the one before it, which takes 10 s at most.
 const TURN_WITHIN: Duration = Duration::from_secs(12);
@@ -29,18 +29,8 @@ const REPORT_SINCE: &str = "7d";
 /// A rule to be tried, and the period.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleAsked {
-    /// Id of the sensor.
-    pub sensor: String,
-    /// Name of the quantity.
-    pub quantity: String,
-    /// Side of the limit that is broken.
-    pub kind: Limit,
-    /// The limit, in the unit of the readings.
-    pub limit: f64,
-    /// Hysteresis, in the same unit.
-    pub deadband: f64,
-    /// Time that the limit must be broken before the alarm is raised, as it is written in the configuration.
-    pub on_delay: Option<String>,
+    /// The rule.
+    pub rule: TriedRule,
     /// Begin of the period.
     pub from: DateTime<Utc>,
     /// End of the period.
@@ -98,7 +88,8 @@ fn understood(body: &[u8], now: DateTime<Utc>) -> Result<RuleAsked, String> {
     // None at all is what the configuration calls it.
     let is_zero = |text: &String| duration::parse(text).is_ok_and(|delay| delay.is_zero());
     let on_delay = on_delay.filter(|text| !is_zero(text));
-    Ok(RuleAsked { sensor, quantity, kind, limit, deadband, on_delay, from, to })
+    let rule = TriedRule { sensor, quantity, kind, limit, deadband, on_delay };
+    Ok(RuleAsked { rule, from, to })
 }
 
 pub(super) async fn try_rule(
@@ -200,11 +191,11 @@ mod tests {
             );
             understood(body.as_bytes(), now)
         };
-        let rule = asked("\"from\":\"1h\",\"on_delay\":\"30s\"").unwrap();
+        let RuleAsked { rule, from, to } = asked("\"from\":\"1h\",\"on_delay\":\"30s\"").unwrap();
         assert_eq!((rule.kind, rule.limit, rule.deadband), (Limit::Low, 5.0, 0.0));
-        assert_eq!((rule.from, rule.to), (DateTime::from_timestamp(3600, 0).unwrap(), now));
+        assert_eq!((from, to), (DateTime::from_timestamp(3600, 0).unwrap(), now));
         assert_eq!(rule.on_delay.as_deref(), Some("30s"));
-        assert_eq!(asked("\"from\":\"1h\",\"on_delay\":\"0s\"").unwrap().on_delay, None);
+        assert_eq!(asked("\"from\":\"1h\",\"on_delay\":\"0s\"").unwrap().rule.on_delay, None);
         for (more, what) in [
             ("\"from\":\"x\"", "`from`"),
             ("\"from\":\"1h\",\"to\":\"2h\"", "ends before it begins"),
