@@ -1,7 +1,8 @@
 // A table of any length in the page: a few dozen row elements, moved by transform to where the view is.
 //
 // Always: rows are equally high (`--list-row`); element order is the rows' order once scrolling rests, for screen readers
-// and the Tab key; arrows, Page and Home/End keys move from row to row. Never: an element a row of the table.
+// and the Tab key; arrows, Page and Home/End keys move from row to row, and a row with the focus is clear of what covers
+// the scroller's edges (its `scroll-padding`). Never: an element a row of the table.
 
 import { attribute, h } from "./dom.js";
 import { poolSize, scrollFor, slotOf, visible } from "./window.js";
@@ -194,7 +195,8 @@ export class VirtualList {
     if (!this.#scroller) return;
     const seen = this.#view();
     const covered = this.head.offsetHeight;
-    const to = scrollFor(row, { ...seen, top: seen.top + covered, height: seen.height - covered });
+    const below = Number.parseFloat(getComputedStyle(this.#scroller).scrollPaddingBottom) || 0;
+    const to = scrollFor(row, { ...seen, top: seen.top + covered, height: seen.height - covered - below });
     if (to !== null) this.#scroller.scrollTop += to - (seen.top + covered);
     this.#render();
   }

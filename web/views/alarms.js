@@ -10,6 +10,7 @@ import { applicable, askDetails, outcomeInWords, perform } from "../alarmactions
 import { arrange, emptyOrder, range } from "../alarmorder.js";
 import { attribute, fill, h, text } from "../dom.js";
 import { floodBanner } from "./flood.js";
+import { footStrip } from "./footstrip.js";
 import { plain } from "../fleetlist.js";
 import { headCell, VirtualList } from "../list.js";
 import { alarmKey, countAlarms, listOf, seriesKey } from "../state.js";
@@ -90,19 +91,20 @@ class AlarmsPage {
       this.show();
     };
     const query = context.route.query.get("q") ?? "";
+    const said = h("p", { class: "said", role: "status" });
+    const bulk = h("div", { class: "bulk", role: "group", "aria-label": w.columns.act });
     return {
+      said, bulk,
+      strip: footStrip(said, bulk),
       banner: floodBanner(context, (of) => this.#narrow(of)),
       tabs: TABS.map((name) => h("a", { class: "tab", href: name === "active" ? "#/alarms" : `#/alarms/${name}` })),
       tools: h("div", { class: "tools" }),
       search: h("input", { type: "search", placeholder: w.searchHint, "aria-label": w.searchHint, value: query, oninput: () => this.#narrowed() }),
       only: h("button", { type: "button", class: "chip", onclick: () => this.#narrow(null), title: w.showAll }),
       raised: h("button", { type: "button", class: "chip", onclick: onlyRaised }, w.onlyRaised),
-      bulk: h("div", { class: "bulk", role: "group", "aria-label": w.columns.act }),
       frozen: h("span", { class: "frozen muted" }),
       thaw: h("button", { type: "button", hidden: true, onclick: thawed }, w.thaw),
-      said: h("p", { class: "said", role: "status" }),
       viewer: h("p", { class: "viewer muted", hidden: true }, w.viewer),
-      strip: h("div", { class: "strip" }),
       none: h("p", { class: "nothing" }),
       body: h("div", { onpointermove: point, onpointerdown: point, onkeydown: point, onpointerleave: () => void (this.#pointed = 0) }, this.list.element),
     };
@@ -110,13 +112,12 @@ class AlarmsPage {
 
   #layOut() {
     const { w, parts } = this;
-    const { search, only, raised, frozen, thaw, bulk, said, strip } = parts;
+    const { search, only, raised, frozen, thaw } = parts;
     parts.tools.append(search, only, raised, h("span", { class: "grow" }), h("span", { class: "still" }, frozen, thaw));
-    strip.append(said, bulk); // below the rows, which keep their places
     return h("div", { class: "view" },
       h("h1", { class: "unseen" }, w.title), parts.banner.element,
       h("nav", { class: "tabs", "aria-label": w.lists }, parts.tabs),
-      parts.viewer, parts.tools, parts.body, parts.none, strip);
+      parts.viewer, parts.tools, parts.body, parts.none, parts.strip.element);
   }
 
   /** @param {{ rule: string, location: string } | null} of a group of a flood, or all */
@@ -297,7 +298,7 @@ class AlarmsPage {
   show() {
     const { tab, group, w, parts: { raised, only, bulk, none, tools, strip } } = this;
     this.#showBody();
-    strip.hidden = this.#listed() === null;
+    strip.element.hidden = this.#listed() === null;
     tools.hidden = tab === "report";
     raised.hidden = tab !== "history";
     only.hidden = group === null || tab === "history";
@@ -344,6 +345,7 @@ class AlarmsPage {
   close() {
     this.#past?.close();
     this.#report?.close();
+    this.parts.strip.close();
     this.list.close();
   }
 }

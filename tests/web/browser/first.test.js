@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { axe, launch, openPage, shoot, URL_BASE } from "./support/browser.js";
+import { alarm, BROKER, EMPTY, json, play, series, welcome } from "./support/play.js";
 
 assert.ok(URL_BASE.endsWith("/"), "VIGIE_URL is missing: the address of the window, with a slash at its end");
 
@@ -15,45 +16,6 @@ before(async () => {
 after(() => browser?.close());
 
 const LOOKS = /** @type {const} */ ([["light", 1280, "fr"], ["dark", 390, "en"], ["forced", 1280, "en"], ["light", 390, "fr"]]);
-const json = (/** @type {unknown} */ body, status = 200) => ({ status, contentType: "application/json", body: JSON.stringify(body) });
-const REJECTED = { total: 2, rejected: [{ at: "2026-11-29T12:00:00Z", topic: "factory/sensors/temperature", reason: "no value: the field temperature is missing" }] };
-const BROKER = { name: "Test broker", connected: true, topics: [{ topic: "plant/7", payload: "21.5", per_s: 1, last_at: "2026-11-29T12:00:00Z" }] };
-
-/** @param {object} [more] */
-const welcome = (more = {}) => ({
-  type: "welcome", version: 1, epoch: "e", build: "", zone: "Europe/Paris", language: "en", now: Date.now(), user: null, role: "operator", open: true, ...more,
-});
-const alarm = (/** @type {number} */ k, /** @type {object} */ more = {}) => ({
-  id: String(k).padStart(16, "0"), rule: k % 2 ? "too-warm" : "silent", sensor_id: `S${k}`, location: `Hall ${k % 3}`, quantity: "temperature", value: 9, unit: "celsius",
-  threshold: 8, alert_type: "HIGH_TEMPERATURE", severity: k === 7 ? "CRITICAL" : "LOW", state: "unacknowledged", since: new Date(Date.now() - k * 1000).toISOString(),
-  withheld: null, acknowledged: null, shelved: null, suppressed_by: null, out_of_service: null, runbook: null, ...more,
-});
-
-/**
- * Plays the daemon's side of the feed.
- * @param {import("playwright-core").Page} page @param {object[]} frames sent after the hello
- * @param {{ user?: string | null, role?: string, open?: boolean }} [who]
- * @returns {Promise<{ send(frame: object): void }>}
- */
-async function play(page, frames, who) {
-  /** @type {import("playwright-core").WebSocketRoute | null} */
-  let socket = null;
-  await page.routeWebSocket("**/api/v1/live", (route) => {
-    socket = route;
-    route.onMessage((message) => {
-      if (!JSON.parse(String(message)).hello) return;
-      for (const frame of [welcome(who), ...frames]) route.send(JSON.stringify(frame));
-    });
-  });
-  await page.route("**/api/v1/broker", (route) => route.fulfill(json(BROKER)));
-  await page.route("**/api/v1/system", (route) => route.fulfill(json({ version: "1", problems: [] })));
-  await page.route("**/api/v1/rejected*", (route) => route.fulfill(json(REJECTED)));
-  await page.route("**/api/v1/sparklines*", (route) => route.fulfill(json({ t0: 0, step: 60, series: {} })));
-  return { send: (frame) => socket?.send(JSON.stringify(frame)) };
-}
-
-const EMPTY = { type: "state", seq: 1, now: Date.now(), full: true };
-const series = (/** @type {number} */ i) => ({ i, id: `S${i}`, location: "Hall", quantity: "temperature", unit: "celsius", low: 2, high: 8, every: 2 });
 
 test("before the first reading the page says how to make one, and gives way to it", async () => {
   for (const [look, width, language] of LOOKS) {

@@ -1,0 +1,60 @@
+// Rows keep their places, and none is out of reach: whatever appears or goes while somebody aims at one. The feed is played
+// as in first.test.js.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch, openPage, shoot, URL_BASE } from "./support/browser.js";
+import { alarm, EMPTY, play } from "./support/play.js";
+
+assert.ok(URL_BASE.endsWith("/"), "VIGIE_URL is missing: the address of the window, with a slash at its end");
+
+/** @typedef {import("playwright-core").Page} Page */
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+const SIZES = /** @type {const} */ ([[1280, 800], [390, 844]]);
+const MANY = Array.from({ length: 40 }, (_, k) => alarm(k, { since: new Date(Date.now() - 3_600_000 - k * 1000).toISOString() }));
+
+/** A row's box and the selection bar's, once scrolling rests. @param {Page} page @param {number} index */
+const edges = (page, index) => page.evaluate((row) => {
+  const box = (/** @type {string} */ selector) => /** @type {Element} */ (document.querySelector(selector)).getBoundingClientRect();
+  return { row: box(`.row.alarm[aria-rowindex='${row}']`).bottom, bar: box(".bulk").top };
+}, index);
+
+test("the bar of a selection covers no row that has the focus, and the last row can be scrolled clear of it", async () => {
+  for (const [width, height] of SIZES) {
+    const seen = await openPage(browser, "#/alarms", { width, height, prepare: (page) => play(page, [{ ...EMPTY, alarms: MANY }]) });
+    const { page } = seen;
+    const focusIn = (/** @type {number} */ row) => page.waitForFunction((one) => document.activeElement?.closest(`.row[aria-rowindex='${one}']`), row);
+    // The last row in view, by the keyboard: the bar that its selection brings would be over it.
+    await page.locator(".row.alarm[aria-rowindex='2'] input").focus();
+    await page.keyboard.press("PageDown");
+    await page.waitForFunction(() => document.activeElement?.closest(".row[aria-rowindex]:not([aria-rowindex='2'])"));
+    const at = Number(await page.evaluate(() => document.activeElement?.closest(".row")?.getAttribute("aria-rowindex")));
+    for (let row = at; row < at + 3; row += 1) {
+      await page.keyboard.press("ArrowDown");
+      await focusIn(row + 1);
+    }
+    await page.keyboard.press("Space");
+    await page.getByText("1 selected").waitFor();
+    await page.waitForFunction(() => Number.parseFloat(getComputedStyle(/** @type {Element} */ (document.querySelector("main"))).scrollPaddingBottom) > 40);
+    const own = await edges(page, at + 3);
+    assert.ok(own.row <= own.bar + 1, `${width}: the bar is over the row that was selected: ${JSON.stringify(own)}`);
+    await page.keyboard.press("End");
+    await focusIn(MANY.length + 1);
+    const last = await edges(page, MANY.length + 1);
+    assert.ok(last.row <= last.bar + 1, `${width}: the bar is over the last row: ${JSON.stringify(last)}`);
+    await shoot(page, `rows-selected-${width}`);
+    await page.evaluate(() => document.querySelector("main")?.scrollTo(0, 1e6));
+    await page.locator(`.row.alarm[aria-rowindex='${MANY.length + 1}']`).waitFor();
+    const end = await edges(page, MANY.length + 1);
+    assert.ok(end.row < end.bar, `${width}: ${JSON.stringify(end)}`);
+    assert.deepEqual([...seen.errors, ...seen.strange], []);
+    await seen.close();
+  }
+});
