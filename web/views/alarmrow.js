@@ -47,7 +47,7 @@ export function alarmRow({ words }, actions) {
   more.addEventListener("click", () => actions.more(made.key));
   const element = h("div", { class: "row alarm", role: "row" },
     h("div", { class: "cell select", role: "cell" }, h("label", null, check)), cell("icons", icon), cell("name", link, place),
-    cell("what", what, h("span", { class: "under" }, old, rule, runbook)), cell("state", state, who), cell("since n", since, lasts), h("div", { class: "cell act", role: "cell" }, button, more));
+    cell("what", h("span", { class: "above" }, what, old), h("span", { class: "under" }, rule, runbook)), cell("state", state, who), cell("since n", since, lasts), h("div", { class: "cell act", role: "cell" }, button, more));
   made.row = element;
   return { element, made };
 }
@@ -80,6 +80,7 @@ export function paintAlarm(made, alarm, { words, format, state, canAct }, { seri
   text(made.old, old);
   made.old.hidden = old === "";
   made.what.classList.toggle("old", old !== "");
+  made.row.classList.toggle("aged", old !== ""); // a line more, so the rule's name has one less
   // What is withheld has its cause as its sign: the priority is a word.
   text(made.rule, withheld ? `${label}, ${alarm.rule}` : alarm.rule);
   attribute(made.rule, "title", made.rule.textContent);

@@ -58,3 +58,21 @@ test("the bar of a selection covers no row that has the focus, and the last row 
     await seen.close();
   }
 });
+
+test("a long rule's name is whole in its row at common widths, a shorter one beside an old value too", async () => {
+  const alarms = [alarm(1, { rule: "compressor-discharge-temperature-high", runbook: "https://wiki.example/1" }), alarm(2, { rule: "too-warm-for-the-cold-store" })];
+  const series = [1, 2].map((i) => ({ i, id: `S${i}`, location: "Hall", quantity: "temperature", unit: "celsius", low: 2, high: 8, every: 2 }));
+  const frame = { ...EMPTY, alarms, series, values: [[1, 9.5, Date.now(), 0], [2, 9.5, Date.now() - 600_000, 0]] };
+  for (const [width, height] of [[1280, 800], [1100, 800], [1024, 768], [390, 844]]) {
+    const seen = await openPage(browser, "#/alarms", { width, height, prepare: (page) => play(page, [frame]) });
+    const { page } = seen;
+    await page.locator(".row.alarm.aged").waitFor();
+    const cut = await page.evaluate(() => [...document.querySelectorAll(".row.alarm:not([hidden])")].filter((row) => {
+      const rule = /** @type {HTMLElement} */ (row.querySelector(".rule"));
+      const cell = /** @type {HTMLElement} */ (row.querySelector(".what"));
+      return rule.scrollWidth > rule.clientWidth || rule.scrollHeight > rule.clientHeight + 1 || cell.scrollHeight > cell.clientHeight + 1;
+    }).map((row) => row.textContent));
+    assert.deepEqual(cut, [], `at ${width} px`);
+    await seen.close();
+  }
+});
