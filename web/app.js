@@ -5,6 +5,7 @@
 import * as api from "./api.js";
 import { forgetColours, h } from "./dom.js";
 import { createFeed, everything, mergeChanges, noChanges } from "./feed.js";
+import { foot } from "./foot.js";
 import { formatter } from "./format.js";
 import { header } from "./header.js";
 import { openLink } from "./link.js";
@@ -55,6 +56,8 @@ const feed = createFeed();
 let view = null;
 /** @type {ReturnType<typeof header> | null} */
 let top = null;
+/** @type {ReturnType<typeof foot> | null} */
+let bottom = null;
 let pending = noChanges();
 let isDrawing = false;
 let opening = 0;
@@ -166,6 +169,7 @@ function draw() {
   const changes = pending;
   pending = noChanges();
   top?.update(changes);
+  bottom?.update(changes);
   if (document.visibilityState === "visible") view?.update(changes);
 }
 
@@ -189,10 +193,11 @@ async function dress() {
 /** Makes the frame and the view anew, as language, zone and appearance are. */
 async function restyle() {
   if (!(await dress()) || main.className === "login") return;
-  const former = top?.element;
-  top = header(context, { settings: () => openSettings(context, restyle), retry: () => link.hurry(), link });
-  if (former) former.replaceWith(top.element); // an open dialog stays
-  else document.body.replaceChildren(top.element, main);
+  const former = [top?.element, bottom?.element];
+  top = header(context, { settings: () => openSettings(context, restyle), link });
+  bottom = foot(context, { retry: () => link.hurry(), link, main });
+  if (!former[0]) document.body.replaceChildren(top.element, main, bottom.element);
+  else for (const [k, { element }] of [top, bottom].entries()) former[k]?.replaceWith(element); // an open dialog stays
   await show();
 }
 
@@ -221,8 +226,10 @@ function place(module) {
   main.replaceChildren(opened.element);
   main.scrollTop = 0;
   top?.routed();
+  bottom?.routed();
   const changes = { ...everything(feed.tables), full: true };
   top?.update(changes);
+  bottom?.update(changes);
   opened.update(changes);
 }
 
@@ -245,7 +252,7 @@ async function login() {
   while (!(await dress())); // overtaken by the first dressing: the words are to be there
   view?.close();
   view = module.open(context);
-  top = null;
+  top = bottom = null;
   document.body.replaceChildren(main);
   main.replaceChildren(view.element);
 }

@@ -1,7 +1,7 @@
-// What every page has: the bar with pages, alarm counts, link, clock and user; the banners; title and favicon; the
-// words for screen readers.
+// What every page has at its head: the bar with pages, alarm counts, link, clock and user; title and favicon; new alarms
+// in words for screen readers.
 //
-// Always: a dead link is said in words within 5 s. New alarms are announced at most once in 10 s, together.
+// Always: new alarms are announced at most once in 10 s, together. Never: a banner, which would push the rows of a page.
 
 import { attribute, fill, h, text } from "./dom.js";
 import { alarmIcon, priorityName, sign } from "./icons.js";
@@ -15,9 +15,9 @@ const PAGES = /** @type {const} */ (["fleet", "alarms", "system", "broker"]);
 
 /**
  * @param {Context} context
- * @param {{ settings(): void, retry(): void, link: { isPolling(): boolean, state: { frameAge(): number, offsetKnown(): boolean } } }} actions
+ * @param {{ settings(): void, link: { isPolling(): boolean, state: { frameAge(): number, offsetKnown(): boolean } } }} actions
  */
-export function header(context, { settings, retry, link }) {
+export function header(context, { settings, link }) {
   const { words } = context;
   const w = words.common;
   const badge = h("span", { class: "counts" });
@@ -38,37 +38,18 @@ export function header(context, { settings, retry, link }) {
     h("nav", { "aria-label": w.navigation }, links),
     h("div", { class: "right" }, live, clock, user, gear),
   );
-  const lost = h("section", { class: "banner lost", hidden: true, "aria-label": w.stale }, h("strong", { role: "alert" }), h("button", { type: "button", onclick: retry }, w.retry));
-  const wrong = h("section", { class: "banner wrong", hidden: true, "aria-label": w.pages.system }, h("span", { role: "status" }), h("a", { href: "#/system" }, w.see));
-  const polite = h("div", { class: "unseen", role: "status" });
   const urgent = h("div", { class: "unseen", role: "alert" });
-  const element = h("div", { class: "top" }, bar, lost, wrong, polite, urgent);
+  const element = h("div", { class: "top" }, bar, urgent);
   const announce = announcer(context, urgent);
-  let wasLive = true;
 
   function showLink() {
     const { link: state, format } = context.state;
-    const [now, since] = [state.now(), state.since];
+    const now = state.now();
     const isLive = state.is === "live";
     text(live, isLive ? (link.isPolling() ? w.polling : `${w.live} · ${format.number(link.state.frameAge() / 1000, 1)}\u00a0s`) : w.stale);
     attribute(live, "title", isLive && link.isPolling() ? w.pollingHelp : null);
     live.classList.toggle("bad", !isLive);
     text(clock, link.state.offsetKnown() ? `${format.time(now)} ${format.zoneName(now)}` : "");
-    lost.hidden = isLive || (!link.state.offsetKnown() && now - since < 5000);
-    const said = !link.state.offsetKnown() ? w.never : (state.is === "stale" ? w.silentLink : w.lost)(format.time(since), format.age(now - since));
-    const sentence = /** @type {Element} */ (lost.firstElementChild);
-    if (lost.hidden) text(sentence, "");
-    // Its age is counted on without being read out at each second: screen readers hear the beginning.
-    else if (wasLive || sentence.textContent === "") text(sentence, said);
-    else {
-      attribute(sentence, "role", null);
-      text(sentence, said);
-    }
-    if (isLive && !wasLive) {
-      attribute(sentence, "role", "alert");
-      text(polite, w.back);
-    }
-    wasLive = isLive;
     document.documentElement.classList.toggle("dead", !isLive && link.state.offsetKnown());
   }
 
@@ -98,10 +79,8 @@ export function header(context, { settings, retry, link }) {
     favicon(waiting, gravest);
   }
 
-  function showSystem() {
-    const { problems = [], version } = context.state.system ?? {};
-    wrong.hidden = problems.length === 0 || context.route.page === "system";
-    text(/** @type {Element} */ (wrong.firstElementChild), wrong.hidden ? "" : w.problems(problems.length, problems[0]?.what ?? ""));
+  function showVersion() {
+    const { version } = context.state.system ?? {};
     if (version) attribute(/** @type {Element} */ (bar.children[1]), "title", w.version(version));
   }
 
@@ -122,14 +101,14 @@ export function header(context, { settings, retry, link }) {
     /** @param {import("./feed.js").Changes} changes */
     update(changes) {
       if (changes.alarms) showAlarms();
-      if (changes.system || changes.tick) showSystem();
+      if (changes.system || changes.tick) showVersion();
       if (changes.tick) showUser();
       showLink();
     },
     routed() {
       for (const a of links) attribute(a, "aria-current", isOf(a, context.route.page) ? "page" : null);
       showAlarms();
-      showSystem();
+      showVersion();
     },
   };
 }

@@ -93,10 +93,10 @@ class AlarmsPage {
     const query = context.route.query.get("q") ?? "";
     const said = h("p", { class: "said", role: "status" });
     const bulk = h("div", { class: "bulk", role: "group", "aria-label": w.columns.act });
+    const banner = floodBanner(context, (of) => this.#narrow(of));
     return {
-      said, bulk,
-      strip: footStrip(said, bulk),
-      banner: floodBanner(context, (of) => this.#narrow(of)),
+      said, bulk, banner,
+      strip: footStrip(said, bulk, banner.element),
       tabs: TABS.map((name) => h("a", { class: "tab", href: name === "active" ? "#/alarms" : `#/alarms/${name}` })),
       tools: h("div", { class: "tools" }),
       search: h("input", { type: "search", placeholder: w.searchHint, "aria-label": w.searchHint, value: query, oninput: () => this.#narrowed() }),
@@ -115,7 +115,7 @@ class AlarmsPage {
     const { search, only, raised, frozen, thaw } = parts;
     parts.tools.append(search, only, raised, h("span", { class: "grow" }), h("span", { class: "still" }, frozen, thaw));
     return h("div", { class: "view" },
-      h("h1", { class: "unseen" }, w.title), parts.banner.element,
+      h("h1", { class: "unseen" }, w.title),
       h("nav", { class: "tabs", "aria-label": w.lists }, parts.tabs),
       parts.viewer, parts.tools, parts.body, parts.none, parts.strip.element);
   }
@@ -298,7 +298,8 @@ class AlarmsPage {
   show() {
     const { tab, group, w, parts: { raised, only, bulk, none, tools, strip } } = this;
     this.#showBody();
-    strip.element.hidden = this.#listed() === null;
+    strip.reset();
+    strip.element.classList.toggle("listed", this.#listed() !== null);
     tools.hidden = tab === "report";
     raised.hidden = tab !== "history";
     only.hidden = group === null || tab === "history";

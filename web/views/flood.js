@@ -1,9 +1,10 @@
 // The banner of a flood: how many alarms, the gravest and the first by name, the rest counted by rule and location.
 //
-// Always: one banner, whatever comes; a group is a filter away. Never: a message an alarm.
+// Always: one banner, whatever comes; a group is a filter away, and what has the focus keeps it as numbers change.
+// Never: a message an alarm; above rows, which it would push away from who aims at one.
 
 import { chartLink } from "../alarmtext.js";
-import { fill, h } from "../dom.js";
+import { attribute, fill, h, text } from "../dom.js";
 import { alarmIcon } from "../icons.js";
 import { alarmPriority, flood, needsAcknowledgement, sinceOf } from "../state.js";
 
@@ -14,8 +15,12 @@ export function floodBanner({ words, format, state }, narrow) {
   const w = words.alarms;
   const element = h("section", { class: "flood", hidden: true, "aria-label": w.floodGroups });
   let isFlood = false;
-  let showsAll = false;
+  let [showsAll, isOpen] = [false, !matchMedia("(max-width: 760px)").matches]; // a phone has not the room, until it is asked
   let drawn = "";
+  const title = h("span", { role: "status" });
+  const fold = h("button", { type: "button", class: "quiet fold", onclick: () => ((isOpen = !isOpen), show()) }, w.floodGroups);
+  const [pins, chips] = [h("div", { class: "pins" }), h("div", { class: "chips" })];
+  element.append(h("div", { class: "headline" }, h("h2", null, title), pins, fold), chips);
 
   /** @param {string} name @param {import("../state.js").Alarm} alarm */
   const pinned = (name, alarm) => h("p", { class: "pinned" },
@@ -28,19 +33,29 @@ export function floodBanner({ words, format, state }, narrow) {
     isFlood = found !== null;
     element.hidden = !isFlood;
     if (!found) return;
-    const look = JSON.stringify([found.count, found.groups, found.first, found.gravest, showsAll]);
+    text(title, w.flood(found.count));
+    const look = JSON.stringify([found.groups, found.first, found.gravest, showsAll, isOpen]);
     if (look === drawn) return;
     drawn = look;
-    const groups = found.groups.slice(0, showsAll ? undefined : SHOWN);
-    const hidden = found.groups.length - groups.length;
-    fill(element,
-      h("h2", null, h("span", { role: "status" }, w.flood(found.count))),
-      pinned(w.floodGravest, found.gravest),
-      found.first !== found.gravest && pinned(w.floodFirst, found.first),
-      h("div", { class: "chips" },
-        groups.map((group) => h("button", { type: "button", class: "chip", onclick: () => narrow(group) },
-          alarmIcon(group.priority, { isHollow: group.waiting === 0, label: words.common.priorities[group.priority] }), ` ${w.floodGroup(group.count, group.rule, group.location)}`)),
-        hidden > 0 && h("button", { type: "button", onclick: () => ((showsAll = true), show()) }, w.floodMore(hidden))));
+    const focused = document.activeElement instanceof HTMLElement && element.contains(document.activeElement) ? document.activeElement : null;
+    attribute(fold, "aria-expanded", isOpen);
+    fill(pins, pinned(w.floodGravest, found.gravest), found.first !== found.gravest && pinned(w.floodFirst, found.first));
+    showGroups(found.groups);
+    const same = focused?.isConnected ? focused : [...chips.children].find((chip) => chip instanceof HTMLElement && chip.dataset["of"] === focused?.dataset["of"]);
+    if (focused && same instanceof HTMLElement) same.focus({ preventScroll: true });
+  }
+
+  /** @param {import("../state.js").Flood["groups"]} all */
+  function showGroups(all) {
+    chips.hidden = !isOpen;
+    element.classList.toggle("folded", !isOpen);
+    chips.classList.toggle("all", showsAll);
+    const groups = all.slice(0, showsAll ? undefined : SHOWN);
+    const hidden = all.length - groups.length;
+    fill(chips,
+      groups.map((group) => h("button", { type: "button", class: "chip", "data-of": `${group.rule} ${group.location}`, onclick: () => narrow(group) },
+        alarmIcon(group.priority, { isHollow: group.waiting === 0, label: words.common.priorities[group.priority] }), ` ${w.floodGroup(group.count, group.rule, group.location)}`)),
+      hidden > 0 && h("button", { type: "button", class: "chip", onclick: () => ((showsAll = true), show()) }, w.floodMore(hidden)));
   }
 
   return { element, show };

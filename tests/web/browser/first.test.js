@@ -77,6 +77,7 @@ test("a flood is one banner: the gravest by name, the rest by rule and location,
     assert.match((await page.locator(".flood .pinned").first().textContent()) ?? "", /S7/);
     assert.deepEqual(await axe(page), []);
     await shoot(page, `flood-${look}-${width}-${language}`);
+    if (width < 760) await page.getByRole("button", { name: language === "fr" ? "Par règle et par lieu" : "By rule and location" }).click();
     await page.getByRole("button", { name: /10 × silent, Hall 0/ }).click();
     await page.waitForFunction(() => document.querySelector(".list.alarms")?.getAttribute("aria-rowcount") === "11");
     assert.ok((await page.locator(".slot").count()) < 70);

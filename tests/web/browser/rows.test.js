@@ -76,3 +76,53 @@ test("a long rule's name is whole in its row at common widths, a shorter one bes
     await seen.close();
   }
 });
+
+/** Where each row in view is, by its sensor. @param {Page} page */
+const places = (page) => page.evaluate(() => Object.fromEntries([...document.querySelectorAll(".row.alarm:not([hidden])")].map((row) => {
+  const { top, bottom } = row.getBoundingClientRect();
+  return [row.querySelector("a")?.textContent ?? "", bottom > 0 && top < innerHeight ? Math.round(top) : null];
+}).filter(([, top]) => top !== null)));
+
+/** The rows of both are where they were. @param {Record<string, number>} before @param {Record<string, number>} after @param {string} when */
+function assertKept(before, after, when) {
+  const common = Object.keys(before).filter((id) => id in after);
+  assert.ok(common.length >= 2, `${when}: ${common.length} rows are left`);
+  assert.deepEqual(common.map((id) => [id, after[id]]), common.map((id) => [id, before[id]]), when);
+}
+
+test("no row moves when a flood, something wrong or a dead link is said, or no longer: at the top of a list, within, at its end", async () => {
+  const fresh = Array.from({ length: 12 }, (_, k) => alarm(100 + k));
+  for (const [width, height] of SIZES) {
+    for (const where of [0, 300, 1e6]) {
+      /** @type {Awaited<ReturnType<typeof play>> | undefined} */
+      let feed;
+      let seq = 1;
+      const seen = await openPage(browser, "#/alarms", { width, height, prepare: async (page) => { feed = await play(page, [{ ...EMPTY, alarms: MANY }]); } });
+      const { page } = seen;
+      const send = (/** @type {object} */ more) => feed?.send({ type: "state", seq: (seq += 1), now: Date.now(), ...more });
+      await page.locator(".row.alarm:not([hidden])").nth(2).waitFor();
+      await page.locator(".row.alarm[aria-rowindex='2'] input").click(); // somebody chooses: the order stands still
+      await page.evaluate((to) => document.querySelector("main")?.scrollTo(0, to), where);
+      await page.waitForFunction((to) => to < 1e6 || document.querySelector(".row.alarm[aria-rowindex='41']:not([hidden])"), where);
+      const [flood, wrong, lost] = [page.locator(".flood"), page.locator(".banner.wrong"), page.locator(".banner.lost")];
+      const check = async (/** @type {string} */ what, /** @type {() => Promise<unknown>} */ change) => {
+        if (where === 1e6) await page.evaluate(() => document.querySelector("main")?.scrollTo(0, 1e6)); // what came before has made room
+        const before = await places(page);
+        await change();
+        assertKept(before, await places(page), `${what}, ${width} px, scrolled to ${where}`);
+      };
+      await check("a flood comes", async () => (send({ alarms: fresh }), flood.waitFor()));
+      await check("something is wrong", async () => (send({ system: { version: "1", problems: [{ what: "the disk is nearly full" }] } }), wrong.waitFor()));
+      await check("nothing is wrong", async () => (send({ system: { version: "1", problems: [] } }), wrong.waitFor({ state: "hidden" })));
+      // An answer of the feed is none here: it counts as dead, and lives again with the next frame.
+      await check("the link is dead", () => lost.waitFor({ timeout: 15_000 }));
+      await check("the link is live, the flood over", async () => {
+        send({ gone: fresh.map(({ rule, sensor_id: id }) => `${rule}/${id}`) });
+        await lost.waitFor({ state: "hidden" });
+        await flood.waitFor({ state: "hidden" });
+      });
+      assert.deepEqual([...seen.errors, ...seen.strange], []);
+      await seen.close();
+    }
+  }
+});

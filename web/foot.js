@@ -1,0 +1,69 @@
+// The banners at the foot of the window: the link to the daemon is dead, or something is wrong with Vigie itself.
+//
+// Always: a dead link is said in words within 5 s; no row of the page moves when a banner comes or goes: it takes its room
+// from the end of what is seen. Never: over a row; the page ends where a banner begins.
+
+import { attribute, h, text } from "./dom.js";
+import { keepPlace } from "./place.js";
+
+/** @typedef {import("./app.js").Context} Context */
+
+const QUIET_MS = 5000; // at the first visit: so long without an answer is no news
+
+/**
+ * @param {Context} context
+ * @param {{ retry(): void, link: { state: { offsetKnown(): boolean } }, main: HTMLElement }} given `main`: what scrolls above it
+ */
+export function foot(context, { retry, link, main }) {
+  const w = context.words.common;
+  const lost = h("section", { class: "banner lost", hidden: true, "aria-label": w.stale }, h("strong", { role: "alert" }), h("button", { type: "button", onclick: retry }, w.retry));
+  const wrong = h("section", { class: "banner wrong", hidden: true, "aria-label": w.pages.system }, h("span", { role: "status" }), h("a", { href: "#/system" }, w.see));
+  const polite = h("div", { class: "unseen", role: "status" });
+  const element = h("div", { class: "bottom" }, wrong, lost, polite);
+  const sentence = /** @type {Element} */ (lost.firstElementChild);
+  let wasLive = true;
+
+  /** Before its text is another one, which has another height. @param {HTMLElement} banner @param {boolean} isHidden */
+  function hide(banner, isHidden) {
+    if (banner.hidden !== isHidden) keepPlace(main, () => void (banner.hidden = isHidden));
+  }
+
+  function showLink() {
+    const { link: state, format } = context.state;
+    const [now, since] = [state.now(), state.since];
+    const isLive = state.is === "live";
+    const isKnown = link.state.offsetKnown();
+    const isHidden = isLive || (!isKnown && now - since < QUIET_MS);
+    const said = !isKnown ? w.never : (state.is === "stale" ? w.silentLink : w.lost)(format.time(since), format.age(now - since));
+    hide(lost, isHidden);
+    if (isHidden) text(sentence, "");
+    // Its age is counted on without being read out at each second: screen readers hear the beginning.
+    else if (wasLive || sentence.textContent === "") text(sentence, said);
+    else {
+      attribute(sentence, "role", null);
+      text(sentence, said);
+    }
+    if (isLive && !wasLive) {
+      attribute(sentence, "role", "alert");
+      text(polite, w.back);
+    }
+    wasLive = isLive;
+  }
+
+  function showSystem() {
+    const { problems = [] } = context.state.system ?? {};
+    const isHidden = problems.length === 0 || context.route.page === "system";
+    hide(wrong, isHidden);
+    text(/** @type {Element} */ (wrong.firstElementChild), isHidden ? "" : w.problems(problems.length, problems[0]?.what ?? ""));
+  }
+
+  return {
+    element,
+    /** @param {import("./feed.js").Changes} changes */
+    update(changes) {
+      if (changes.system || changes.tick) showSystem();
+      showLink();
+    },
+    routed: showSystem,
+  };
+}
