@@ -131,3 +131,13 @@ export function fit(canvas, width, height) {
   context.clearRect(0, 0, width, height);
   return context;
 }
+
+/**
+ * Saves a table as a file of the person's; the mark in front lets spreadsheets read the degree sign.
+ * @param {string} name @param {string} csv
+ */
+export function saveCsv(name, csv) {
+  const url = URL.createObjectURL(new Blob(["\ufeff", csv], { type: "text/csv" }));
+  h("a", { href: url, download: name.replace(/[^\p{L}\d._-]+/gu, "_") }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

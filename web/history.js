@@ -4,6 +4,7 @@
 // the greatest and the mean weighted by count. Times are milliseconds since 1970.
 // Never: reads a clock or the page, or changes what it was given.
 
+import { csvOf } from "./csv.js";
 import { rfc3339 } from "./ticks.js";
 
 /** What a live view may add to an answer before it is asked for again; the answer itself has at most 2,000 buckets. */
@@ -269,10 +270,5 @@ export function csv(history, span, { zone, unit, header }) {
     const value = (/** @type {number|null} */ number) => (number === null ? "" : String(number));
     rows.push([rfc3339(at, zone), value(of.min), value(of.mean === null ? null : Number(of.mean.toPrecision(12))), value(of.max), String(of.n)]);
   }
-  return rows.map((row) => `${row.map(field).join(",")}\r\n`).join("");
-}
-
-/** @param {string} text @returns {string} */
-function field(text) {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvOf(rows);
 }

@@ -1,15 +1,19 @@
-// The alarms' history: every transition, newest first, fetched by pages as far back as somebody looks.
+// The alarms' history: every transition, newest first: of a time that is chosen, or by pages as far back as somebody looks.
 //
-// Always: bounded; what is newer is offered, not pushed in under the eyes.
+// Always: bounded, and the page says so where it ends for that; what is newer is offered, not pushed in under the eyes.
 
+import { alertsCsv, csvName } from "../alarmcsv.js";
 import { chartLink, eventWhat } from "../alarmtext.js";
-import { attribute, h, text } from "../dom.js";
+import { attribute, h, saveCsv, text } from "../dom.js";
 import { plain } from "../fleetlist.js";
+import { endsOf } from "../historyspan.js";
 import { alarmIcon, setAlarmIcon } from "../icons.js";
 import { cell, headCell, VirtualList } from "../list.js";
 import { alarmPriority } from "../state.js";
+import { historyRange, spanInWords } from "./historyrange.js";
 
-const PAGE = 200;
+const PAGE = 200; // events in a page, as far back as somebody looks
+const LARGE = 1000; // of a time that is chosen, all of which is loaded
 const MOST = 5000; // events kept in the page: a day of a bad week
 const LOOK_MS = [1000, 5000, 20_000]; // after an alarm changed: its event is stored a moment later, more on a busy disk
 
@@ -20,108 +24,174 @@ const WITHHOLDS = { shelved: "shelved", suppressed: "suppressed", "taken-out-of-
 
 /** @typedef {any} Alert as the API has it */
 
-/** @param {import("../app.js").Context} context @param {(alert: Alert) => boolean} match */
-export function alarmHistory(context, match) {
-  const { words, api } = context;
-  const w = words.alarms;
-  /** @type {Alert[]} newest first */
-  let alerts = [];
-  /** @type {Alert[]} */
-  let shown = [];
-  /** @type {number | null} */
-  let next = null;
-  let isLoading = false;
-  let known = "";
-  let looks = LOOK_MS.length;
-  let looking = 0;
-  const abort = new AbortController();
+/** @typedef {import("../historyspan.js").HistorySpan} HistorySpan */
+/** @typedef {{ match: (alert: Alert) => boolean, span: HistorySpan, chosen: (span: HistorySpan) => void }} Given `chosen`: another time is */
 
-  const list = new VirtualList({
-    label: w.tabs.history,
-    name: "history",
-    columns: [headCell("since n", w.columns.time), headCell("icons", w.columns.priority, true), headCell("name", w.columns.sensor), headCell("change", w.columns.change),
-      headCell("message", w.columns.what)],
-    create: historyRow,
-    paint: (made, row) => paintEvent(made, shown[row], context),
-  });
-  const newer = h("button", { type: "button", class: "newer", hidden: true, onclick: () => void load(true) }, w.newer);
-  const older = h("button", { type: "button", hidden: true, onclick: () => void load(false) }, w.older);
-  const said = h("p", { class: "muted", role: "status" });
-  const element = h("div", null, newer, list.element, h("div", { class: "foot" }, older, said));
+export class AlarmHistory {
+  /** @type {Alert[]} newest first */ #alerts = [];
+  /** @type {Alert[]} */ #shown = [];
+  /** @type {number | null} */ #next = null;
+  #isLoading = false;
+  #asked = 0; // the daemon's time when the newest page was asked for: a length ends there
+  #known = "";
+  #looks = LOOK_MS.length;
+  #looking = 0;
+  #abort = new AbortController();
+
+  /** @param {import("../app.js").Context} context @param {Given} given */
+  constructor(context, { match, span, chosen }) {
+    this.context = context;
+    this.w = context.words.alarms;
+    this.match = match;
+    this.span = span;
+    const { w } = this;
+    this.list = new VirtualList({
+      label: w.tabs.history,
+      name: "history",
+      columns: [headCell("since n", w.columns.time), headCell("icons", w.columns.priority, true), headCell("name", w.columns.sensor), headCell("change", w.columns.change),
+        headCell("message", w.columns.what)],
+      create: historyRow,
+      paint: (made, row) => paintEvent(made, this.#shown[row], context),
+    });
+    this.newer = h("button", { type: "button", class: "newer", hidden: true, onclick: () => void this.#load() }, w.newer);
+    this.older = h("button", { type: "button", hidden: true, onclick: () => void this.#loadOlder() }, w.older);
+    this.exported = h("button", { type: "button", onclick: () => this.#export() }, context.words.sensor.exportCsv);
+    this.range = historyRange(context, chosen, this.newer, this.exported);
+    this.said = h("p", { class: "muted", role: "status" });
+    this.element = h("div", null, this.range.element, this.list.element, h("div", { class: "foot" }, this.older, this.said));
+    void this.#load();
+    queueMicrotask(() => this.list.attach());
+  }
+
+  /** Shows another time; the same one stays as it is. @param {HistorySpan} span */
+  show(span) {
+    const { kind, from, to } = this.span;
+    if (kind === span.kind && from === span.from && to === span.to) return;
+    this.span = span;
+    [this.#alerts, this.#next] = [[], null]; // what is of another time
+    void this.#load();
+  }
 
   /** The state of all alarms, to be compared: another one may have left an event. */
-  const states = () => JSON.stringify([...context.state.alarms].map(([key, { id, state, withheld }]) => [key, id, state, withheld]));
+  #states() {
+    return JSON.stringify([...this.context.state.alarms].map(([key, { id, state, withheld }]) => [key, id, state, withheld]));
+  }
 
-  /** @param {boolean} isAnew from the newest on */
-  async function load(isAnew) {
-    if (isLoading) return;
-    isLoading = true;
-    if (isAnew) known = states();
-    text(said, words.common.loading);
+  /** @param {number} limit @param {number | null} before @param {AbortSignal} signal */
+  #ask(limit, before, signal) {
+    const { format, api } = this.context;
+    const ends = Object.entries(endsOf(this.span, this.#asked, format.zone)).flatMap(([name, at]) => (at === null ? [] : [`${name}=${new Date(at).toISOString()}&`]));
+    return api.get(`api/v1/alerts?${ends.join("")}${before === null ? "" : `before=${before}&`}limit=${limit}`, { signal });
+  }
+
+  /** From the newest on; what was under way is given up. */
+  async #load() {
+    this.#abort.abort();
+    this.#abort = new AbortController();
+    this.#known = this.#states();
+    this.#asked = this.context.state.link.now();
+    this.range.show(this.span);
+    this.newer.hidden = true;
+    const isAll = this.span.kind === "all";
+    await this.#fetch({ known: [], next: null, limit: isAll ? PAGE : LARGE, upTo: isAll ? PAGE : MOST });
+    this.#lookSoon();
+  }
+
+  async #loadOlder() {
+    const known = this.#alerts;
+    if (!this.#isLoading) await this.#fetch({ known, next: this.#next, limit: PAGE, upTo: known.length + PAGE });
+  }
+
+  /**
+   * Page by page to the end of the time, or to a number of events.
+   * @param {{ known: Alert[], next: number | null, limit: number, upTo: number }} from `known`: those before `next`; `limit`: events in a page
+   */
+  async #fetch({ known, next, limit, upTo }) {
+    const { signal } = this.#abort;
+    this.#isLoading = true;
+    this.filter();
     try {
-      const before = isAnew || next === null ? "" : `&before=${next}`;
-      const answer = await api.get(`api/v1/alerts?limit=${PAGE}${before}`, { signal: abort.signal });
-      const page = [...answer.alerts].reverse();
-      alerts = (isAnew ? page : [...alerts, ...page]).slice(0, MOST);
-      next = answer.next ?? null;
-      newer.hidden ||= isAnew;
-      text(said, "");
-      filter();
+      while (this.#isLoading) {
+        const answer = await this.#ask(limit, next, signal);
+        if (signal.aborted) return;
+        known = [...known, ...[...answer.alerts].reverse()].slice(0, MOST);
+        next = answer.next ?? null;
+        [this.#alerts, this.#next] = [known, next];
+        this.#isLoading = next !== null && known.length < Math.min(upTo, MOST);
+        this.filter();
+      }
     } catch (error) {
-      if (!abort.signal.aborted) text(said, words.common.failed(error instanceof Error ? error.message : String(error)));
+      if (signal.aborted) return;
+      this.#isLoading = false;
+      this.filter();
+      text(this.said, this.context.words.common.failed(error instanceof Error ? error.message : String(error)));
     }
-    isLoading = false;
   }
 
   /** Some more times, unless there is nothing to look for any more. */
-  function lookSoon() {
-    clearTimeout(looking);
-    const wait = LOOK_MS[looks];
-    if (wait !== undefined && newer.hidden) looking = window.setTimeout(() => void look(), wait);
+  #lookSoon() {
+    clearTimeout(this.#looking);
+    const wait = LOOK_MS[this.#looks];
+    if (wait !== undefined && this.newer.hidden) this.#looking = window.setTimeout(() => void this.#look(), wait);
   }
 
   /** Offers to load again if there is a newer event: that an alarm changed is no proof, what is loaded may have it. */
-  async function look() {
-    looks += 1;
+  async #look() {
+    const { signal } = this.#abort;
+    this.#looks += 1;
     try {
-      const answer = await api.get("api/v1/alerts?limit=1", { signal: abort.signal });
+      const answer = await this.#ask(1, null, signal);
       const newest = answer.alerts.at(-1)?.number ?? 0;
-      if (!isLoading) newer.hidden = newest <= (alerts[0]?.number ?? 0);
+      if (!this.#isLoading && !signal.aborted) this.newer.hidden = newest <= (this.#alerts[0]?.number ?? 0);
     } catch {
       // The next look may be answered.
     }
-    if (!abort.signal.aborted) lookSoon();
+    if (!signal.aborted) this.#lookSoon();
   }
 
-  function filter() {
-    shown = alerts.filter(match);
-    list.setCount(shown.length);
-    list.element.hidden = shown.length === 0;
-    older.hidden = next === null || alerts.length >= MOST;
-    if (shown.length === 0) text(said, alerts.length === 0 ? w.none.history : w.none.search);
-    else text(said, alerts.length >= MOST ? w.kept(MOST) : next === null ? w.oldest : "");
+  /** Shows what is loaded and matches. */
+  filter() {
+    const { list, older, exported } = this;
+    this.#shown = this.#alerts.filter((alert) => this.match(alert));
+    list.setCount(this.#shown.length);
+    list.element.hidden = this.#shown.length === 0;
+    older.hidden = this.span.kind !== "all" || this.#isLoading || this.#next === null || this.#alerts.length >= MOST;
+    exported.disabled = this.#isLoading || this.#shown.length === 0;
+    this.#say();
   }
 
-  void load(true);
-  queueMicrotask(() => list.attach());
-  return {
-    element,
-    filter,
-    /** Alarms may have changed since the newest page was loaded. */
-    changed() {
-      const now = states();
-      if (now === known) return;
-      known = now;
-      if (looks === 0) return;
-      looks = 0;
-      lookSoon();
-    },
-    close() {
-      clearTimeout(looking);
-      abort.abort();
-      list.close();
-    },
-  };
+  /** What is loaded, of which time, and whether there is more. */
+  #say() {
+    const { w, context, span, said } = this;
+    const [num, all] = [this.#shown.length, this.#alerts.length];
+    const isCut = all >= MOST && this.#next !== null;
+    const period = spanInWords(span, this.#asked, context);
+    this.range.say(this.#isLoading ? w.past.loading(all) : `${num === all ? w.past.events(all) : w.past.ofAll(num, all)} · ${period}${isCut && span.kind !== "all" ? ` · ${w.past.cut(MOST)}` : ""}`);
+    if (this.#isLoading) text(said, context.words.common.loading);
+    else if (num === 0) text(said, all > 0 ? w.none.search : span.kind === "all" ? w.none.history : w.none.time);
+    else text(said, isCut ? (span.kind === "all" ? w.kept : w.past.cut)(MOST) : this.#next === null && span.kind === "all" ? w.oldest : "");
+  }
+
+  #export() {
+    const { words, format } = this.context;
+    saveCsv(csvName(this.#shown, format.zone, words.alarms.past.file), alertsCsv(this.#shown, { words, format }));
+  }
+
+  /** Alarms may have changed since the newest page was loaded. */
+  changed() {
+    const now = this.#states();
+    if (now === this.#known) return;
+    this.#known = now;
+    if (this.#looks === 0) return;
+    this.#looks = 0;
+    this.#lookSoon();
+  }
+
+  close() {
+    clearTimeout(this.#looking);
+    this.#abort.abort();
+    this.list.close();
+  }
 }
 
 /** Whether an event has all these words. @param {Alert} alert @param {string[]} needles */

@@ -3,7 +3,7 @@
 // Always: unacknowledged first, then priority, then newest; the order stands still while somebody chooses.
 // Never: an action on all: only on what was selected; a row that moves for what is said of another.
 
-import { alarmHistory, matchesAlert } from "./alarmhistory.js";
+import { AlarmHistory, matchesAlert } from "./alarmhistory.js";
 import { alarmReport, spanOf } from "./alarmreport.js";
 import { alarmRow, openDetails, paintAlarm } from "./alarmrow.js";
 import { applicable, askDetails, outcomeInWords, perform } from "../alarmactions.js";
@@ -12,6 +12,7 @@ import { attribute, fill, h, text } from "../dom.js";
 import { floodBanner } from "./flood.js";
 import { footStrip } from "./footstrip.js";
 import { plain } from "../fleetlist.js";
+import { readSpan, writeSpan } from "../historyspan.js";
 import { headCell, VirtualList } from "../list.js";
 import { alarmKey, countAlarms, listOf, seriesKey } from "../state.js";
 
@@ -43,7 +44,7 @@ class AlarmsPage {
   #pointed = 0;
   #saidAt = 0;
   /** @type {Map<string, import("../state.js").Series>} */ #bySeries = new Map();
-  /** @type {ReturnType<typeof alarmHistory> | null} */ #past = null;
+  /** @type {AlarmHistory | null} */ #past = null;
   /** @type {ReturnType<typeof alarmReport> | null} */ #report = null;
 
   /** @param {Context} context */
@@ -53,6 +54,7 @@ class AlarmsPage {
     this.tab = tabOf(context.route);
     this.needles = needlesOf(context.route.query.get("q") ?? "");
     this.group = groupOf(context.route);
+    this.span = readSpan(context.route.query);
     /** @type {import("./alarmrow.js").Actions} */
     this.actions = {
       select: (key, isOn, isRange) => this.#select(key, isOn, isRange),
@@ -127,12 +129,17 @@ class AlarmsPage {
   }
 
   #narrowed() {
-    const search = this.parts.search.value;
-    this.needles = needlesOf(search);
-    const query = new URLSearchParams({ ...(search.trim() && { q: search.trim() }), ...this.group }).toString();
-    this.context.navigate(`#/alarms${this.tab === "active" ? "" : `/${this.tab}`}${query && `?${query}`}`, { replace: true });
+    this.needles = needlesOf(this.parts.search.value);
+    this.#address();
     this.#selected.clear();
     this.show();
+  }
+
+  /** Puts what is shown into the address. */
+  #address() {
+    const search = this.parts.search.value.trim();
+    const query = new URLSearchParams({ ...(search && { q: search }), ...this.group, ...(this.tab === "history" && writeSpan(this.span)) }).toString();
+    this.context.navigate(`#/alarms${this.tab === "active" ? "" : `/${this.tab}`}${query && `?${query}`}`, { replace: true });
   }
 
   /** @param {Alarm} alarm */
@@ -288,7 +295,13 @@ class AlarmsPage {
     if (!isKept) this.#past?.close();
     this.#report?.close();
     const match = (/** @type {any} */ alert) => (!this.#onlyRaised || alert.transition === "raised") && matchesAlert(alert, this.needles);
-    this.#past = tab !== "history" ? null : this.#past ?? alarmHistory(context, match);
+    const spanned = (/** @type {import("../historyspan.js").HistorySpan} */ span) => {
+      this.span = span;
+      this.#address();
+      this.#past?.show(span);
+    };
+    this.#past = tab !== "history" ? null : this.#past ?? new AlarmHistory(context, { match, span: this.span, chosen: spanned });
+    this.#past?.show(this.span);
     const chosen = (/** @type {string} */ span) => context.navigate(`#/alarms/report?span=${span}`, { replace: true });
     this.#report = tab !== "report" ? null : alarmReport(context, spanOf(context.route.query.get("span")), chosen);
     body.replaceChildren((this.#past ?? this.#report ?? list).element);
@@ -337,6 +350,7 @@ class AlarmsPage {
     this.tab = tabOf(route);
     this.needles = needlesOf(route.query.get("q") ?? "");
     this.group = groupOf(route);
+    this.span = readSpan(route.query);
     this.parts.search.value = route.query.get("q") ?? "";
     this.#selected.clear();
     text(this.parts.said, "");

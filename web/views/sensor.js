@@ -5,7 +5,7 @@
 // Never: shows a value as live that is not, or a silence of the link as one of the sensor.
 
 import { ChartBox } from "../chartbox.js";
-import { fill, h, text } from "../dom.js";
+import { fill, h, saveCsv, text } from "../dom.js";
 import * as buckets from "../history.js";
 import { decimals, range } from "../scale.js";
 import { markLabel, markLine } from "../alarmtext.js";
@@ -317,11 +317,7 @@ class SensorPage {
     const { zone, unitSymbol } = context.format;
     const header = /** @type {[string, string, string, string, string]} */ ([time, lowest, mean, highest, readings]);
     const file = buckets.csv(model.history, model.viewport, { zone, unit: unitSymbol(model.unit), header });
-    // The mark in front lets spreadsheets read the degree sign.
-    const url = URL.createObjectURL(new Blob(["\ufeff", file], { type: "text/csv" }));
-    const day = new Date(model.viewport.from).toISOString().slice(0, 10);
-    h("a", { href: url, download: `${this.id}-${this.quantity}-${day}.csv`.replace(/[^\p{L}\d._-]+/gu, "_") }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    saveCsv(`${this.id}-${this.quantity}-${new Date(model.viewport.from).toISOString().slice(0, 10)}.csv`, file);
   }
 
   close() {

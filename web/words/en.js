@@ -185,6 +185,7 @@ const alarmWords = {
     suppressed: "No suppressed alarms.",
     "out-of-service": "No alarms are out of service.",
     history: "No alarm has been recorded.",
+    time: "No alarm event in this time.",
     search: "No alarm is like that.",
   },
   flood: (/** @type {number} */ n) => `Flood: ${n} alarms in the last 10 minutes`,
@@ -200,9 +201,24 @@ const alarmWords = {
   }),
   older: "Load older",
   oldest: "This is the oldest there is.",
-  newer: "There is something newer: load again",
+  newer: "Newer events: load again",
   kept: (/** @type {number} */ n) => `The newest ${n.toLocaleString("en-GB")} of those loaded are shown.`,
   onlyRaised: "Only raised",
+  past: {
+    span: "Time", spans: { "24h": "24 h", "7d": "7 days", "30d": "30 days", all: "All" },
+    spanNames: { "24h": "The last 24 hours", "7d": "The last 7 days", "30d": "The last 30 days", all: "All that is stored, the newest first" },
+    from: "From", to: "to", days: (/** @type {string} */ zone) => `Days of the zone ${zone}, the last one included`,
+    events: (/** @type {number} */ n) => count(n, "event", "events"),
+    ofAll: (/** @type {number} */ n, /** @type {number} */ all) => `${n.toLocaleString("en-GB")} of ${count(all, "event", "events")}`,
+    since: (/** @type {string} */ from, /** @type {string} */ zone) => `since ${from}, ${zone}`,
+    until: (/** @type {string} */ to, /** @type {string} */ zone) => `until ${to}, ${zone}`,
+    between: (/** @type {string} */ from, /** @type {string} */ to, /** @type {string} */ zone) => `${from} to ${to}, ${zone}`,
+    newest: (/** @type {string} */ zone) => `the newest ones loaded, ${zone}`,
+    cut: (/** @type {number} */ n) => `Only the newest ${n.toLocaleString("en-GB")} of this time are loaded: choose a shorter one to see all.`,
+    loading: (/** @type {number} */ n) => `Loading… ${count(n, "event", "events")} so far`,
+    file: "alarms",
+    csv: ["time", "priority", "sensor", "location", "quantity", "alarm", "what happened", "value", "limit", "unit", "who", "why", "message"],
+  },
 };
 
 const login = {

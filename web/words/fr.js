@@ -187,6 +187,7 @@ const alarmWords = {
     suppressed: "Aucune alarme inhibée.",
     "out-of-service": "Aucune alarme hors service.",
     history: "Aucune alarme n'a été enregistrée.",
+    time: "Aucun événement d'alarme pendant cette période.",
     search: "Aucune alarme ne correspond.",
   },
   flood: (/** @type {number} */ n) => `Avalanche : ${n} alarmes en 10 minutes`,
@@ -205,6 +206,21 @@ const alarmWords = {
   newer: "Il y a du nouveau : recharger",
   kept: (/** @type {number} */ n) => `Seuls les ${n.toLocaleString("fr-FR")} plus récents sont affichés.`,
   onlyRaised: "Apparitions seules",
+  past: {
+    span: "Période", spans: { "24h": "24 h", "7d": "7 jours", "30d": "30 jours", all: "Tout" },
+    spanNames: { "24h": "Les dernières 24 heures", "7d": "Les 7 derniers jours", "30d": "Les 30 derniers jours", all: "Tout ce qui est enregistré, le plus récent d'abord" },
+    from: "Du", to: "au", days: (/** @type {string} */ zone) => `Jours du fuseau ${zone}, le dernier compris`,
+    events: (/** @type {number} */ n) => count(n, "événement", "événements"),
+    ofAll: (/** @type {number} */ n, /** @type {number} */ all) => `${n.toLocaleString("fr-FR")} sur ${count(all, "événement", "événements")}`,
+    since: (/** @type {string} */ from, /** @type {string} */ zone) => `depuis le ${from}, ${zone}`,
+    until: (/** @type {string} */ to, /** @type {string} */ zone) => `jusqu'au ${to}, ${zone}`,
+    between: (/** @type {string} */ from, /** @type {string} */ to, /** @type {string} */ zone) => `du ${from} au ${to}, ${zone}`,
+    newest: (/** @type {string} */ zone) => `les plus récents chargés, ${zone}`,
+    cut: (/** @type {number} */ n) => `Seuls les ${n.toLocaleString("fr-FR")} plus récents de cette période sont chargés : choisissez-en une plus courte pour tout voir.`,
+    loading: (/** @type {number} */ n) => `Chargement… ${count(n, "événement", "événements")} pour l'instant`,
+    file: "alarmes",
+    csv: ["heure", "priorité", "capteur", "lieu", "grandeur", "alarme", "événement", "valeur", "seuil", "unité", "qui", "motif", "message"],
+  },
 };
 
 const login = {
