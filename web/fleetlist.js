@@ -184,3 +184,16 @@ export function scaleOf({ low, high, value }, hour) {
 export function placeOn(scale, value) {
   return Math.min(1, Math.max(0, (value - scale.from) / (scale.to - scale.from)));
 }
+
+const LIMIT_ROOM = 8; // characters of a limit beside its bar
+
+/**
+ * The limits of a series: each as it stands beside its bar, empty where there is none or no room; all in words, empty without any.
+ * @param {Series} series @param {{ words: import("./words.js").Words, format: import("./format.js").Format }} given
+ */
+export function limitsOf({ low, high, unit }, { words: { fleet: w }, format }) {
+  const beside = (/** @type {number | null} */ limit) => (limit === null || format.number(limit).length > LIMIT_ROOM ? "" : format.number(limit));
+  const said = low !== null && high !== null ? w.limits(format.number(low), format.value(high, unit))
+    : low !== null ? w.lowLimit(format.value(low, unit)) : high !== null ? w.highLimit(format.value(high, unit)) : "";
+  return { low: beside(low), high: beside(high), said };
+}

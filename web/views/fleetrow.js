@@ -2,6 +2,7 @@
 
 import { attribute, h, text } from "../dom.js";
 import { bar, drawHour } from "../gauge.js";
+import { limitsOf } from "../fleetlist.js";
 import { setAlarmIcon, alarmIcon, sign } from "../icons.js";
 import { cell } from "../list.js";
 import { isOld, seriesKey, situationOf } from "../state.js";
@@ -30,11 +31,15 @@ export function fleetRow({ words }, toggle) {
   const value = h("span", { class: "v" });
   const unit = h("span", { class: "u" });
   const gauge = bar();
+  const [low, high] = ["limit n", "limit"].map((name) => h("span", { class: name, "aria-hidden": "true" })); // in words beside the value
+  const limits = h("span", { class: "unseen" });
+  const range = cell("range", low, gauge.element, high);
+  const reading = cell("now n", value, unit, limits);
   const canvas = h("canvas", { class: "hour", "aria-hidden": "true" });
   const age = cell("age n");
   const state = cell("words");
   const row = h("div", { class: "row sensor" },
-    cell("state", icon, mark), cell("name", link, note), cell("range", gauge.element), cell("now n", value, unit), cell("spark", canvas), age, state);
+    cell("state", icon, mark), cell("name", link, note), range, reading, cell("spark", canvas), age, state);
   const groupIcon = alarmIcon(0);
   const button = h("button", { type: "button", class: "quiet fold", "data-col": "main" });
   const counts = h("span", { class: "muted" });
@@ -45,7 +50,7 @@ export function fleetRow({ words }, toggle) {
   row.addEventListener("click", (event) => {
     if (!(event.target instanceof HTMLAnchorElement) && !getSelection()?.toString()) link.click();
   });
-  const made = { row, group, icon, mark, link, note, value, unit, gauge, canvas, age, state, groupIcon, button, counts, silence, silent, location: "", sign: "", drawn: "" };
+  const made = { row, group, icon, mark, link, note, value, unit, gauge, range, reading, limits, low: /** @type {HTMLElement} */ (low), high: /** @type {HTMLElement} */ (high), canvas, age, state, groupIcon, button, counts, silence, silent, location: "", sign: "", drawn: "" };
   button.addEventListener("click", () => toggle(made.location));
   attribute(button, "title", words.fleet.columns.sensor);
   return { element, made };
@@ -95,12 +100,22 @@ export function paintSensor(made, series, context, { alarms, hour, showsQuantity
   text(made.state, found.words);
   attribute(made.state, "title", found.words || null);
   showSign(made, found, context);
+  showLimits(made, series, context);
   const look = { isOld: old, priority: found.priority };
   made.gauge.show(series, hour, look);
   const drawn = [series.i, series.low, series.high, old, found.priority, hour?.t0, hour?.count, hour?.mean.at(-1), hourSize.width, devicePixelRatio, document.documentElement.dataset["theme"]].join();
   if (drawn === made.drawn) return;
   made.drawn = drawn;
   drawHour(made.canvas, hourSize, series, hour, look);
+}
+
+/** @param {FleetRow} made @param {Series} series @param {import("../app.js").Context} context */
+function showLimits(made, series, context) {
+  const { low, high, said } = limitsOf(series, context);
+  text(made.low, low);
+  text(made.high, high);
+  text(made.limits, said && `, ${said}`);
+  for (const one of [made.range, made.reading]) attribute(one, "title", said || null);
 }
 
 /** @param {FleetRow} made @param {import("../state.js").Situation} found @param {import("../app.js").Context} context */
