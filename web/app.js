@@ -2,35 +2,35 @@
 //
 // Always: a view is drawn at most once an animation frame, and once a second for its ages. Never: depends on the contents of a view.
 
-import * as api from "./api.js";
-import { forgetColours, h } from "./dom.js";
-import { createFeed, everything, mergeChanges, noChanges } from "./feed.js";
-import { foot } from "./foot.js";
-import { formatter } from "./format.js";
-import { header } from "./header.js";
-import { openLink } from "./link.js";
-import { browserZone, keep, openSettings, setting, whoActs } from "./settings.js";
+import * as api from "./data/api.js";
+import { forgetColours, h } from "./page/dom.js";
+import { createFeed, everything, mergeChanges, noChanges } from "./data/feed.js";
+import { foot } from "./page/foot.js";
+import { formatter } from "./page/format.js";
+import { header } from "./page/header.js";
+import { openLink } from "./data/link.js";
+import { browserZone, keep, openSettings, setting, whoActs } from "./page/settings.js";
 import { words as loadWords } from "./words.js";
 
-/** @typedef {import("./feed.js").Changes} Changes */
+/** @typedef {import("./data/feed.js").Changes} Changes */
 /** @typedef {{ page: string, args: string[], query: URLSearchParams }} Route `#/sensor/ID/QUANTITY?at=…` */
 /** @typedef {{ element: HTMLElement, update(changes: Changes): void, close(): void, routed?(route: Route): void }} View */
 /**
  * @typedef {object} State
- * @property {import("./state.js").Series[]} series by index; there may be holes
- * @property {Map<string, import("./state.js").Alarm>} alarms
+ * @property {import("./data/state.js").Series[]} series by index; there may be holes
+ * @property {Map<string, import("./data/state.js").Alarm>} alarms
  * @property {any} system @property {any} broker
- * @property {import("./state.js").LinkState} link
- * @property {import("./format.js").Format} format the present formatter
+ * @property {import("./data/state.js").LinkState} link
+ * @property {import("./page/format.js").Format} format the present formatter
  */
 /**
  * What a view is given.
  * @typedef {object} Context
- * @property {State} state @property {import("./words.js").Words} words @property {import("./format.js").Format} format
+ * @property {State} state @property {import("./words.js").Words} words @property {import("./page/format.js").Format} format
  * @property {typeof api} api
  * @property {(hash: string, options?: { replace?: boolean }) => void} navigate `replace`: the address alone changes
  * @property {Route} route @property {() => boolean} canAct @property {() => string} zone
- * @property {import("./feed.js").Welcome | null} welcome
+ * @property {import("./data/feed.js").Welcome | null} welcome
  * @property {() => string | null} name of who acts, if it is known @property {() => Promise<string | null>} who asks for it
  */
 
@@ -40,7 +40,7 @@ const SYSTEM_MS = 30_000; // how often a page that does not show the system look
 
 const SELDOM = 0.1; // states a second where no series is shown: the other pages have something to begin with
 
-/** @type {Record<string, { load(): Promise<{ open(context: Context): View }>, styles?: string[], want: Partial<import("./feed.js").Want> }>} */
+/** @type {Record<string, { load(): Promise<{ open(context: Context): View }>, styles?: string[], want: Partial<import("./data/feed.js").Want> }>} */
 const PAGES = {
   fleet: { load: () => import("./views/fleet.js"), want: { series: 2 } },
   sensor: { load: () => import("./views/sensor.js"), styles: ["css/sensor.css"], want: { series: 4 } },
@@ -115,7 +115,7 @@ function navigate(hash, { replace = false } = {}) {
   context.route = readRoute(hash);
 }
 
-/** @param {Route} route @returns {import("./feed.js").Want} */
+/** @param {Route} route @returns {import("./data/feed.js").Want} */
 function want(route) {
   const usual = { series: 0, alarms: true, system: false, broker: false };
   return document.visibilityState === "hidden" ? usual : { ...usual, ...PAGES[route.page]?.want };
@@ -131,13 +131,13 @@ function zone() {
   return choice === "browser" ? browserZone() : choice === "utc" ? "UTC" : feed.welcome?.zone ?? setting("server-zone") ?? "UTC";
 }
 
-/** @param {import("./feed.js").Received} received */
+/** @param {import("./data/feed.js").Received} received */
 function received({ changes, welcome }) {
   if (welcome) greet(welcome);
   if (changes) note(changes);
 }
 
-/** @param {import("./feed.js").Welcome} welcome */
+/** @param {import("./data/feed.js").Welcome} welcome */
 function greet(welcome) {
   context.welcome = welcome;
   keep("server-language", welcome.language);

@@ -2,14 +2,14 @@
 //
 // Always: bounded, and the page says so where it ends for that; what is newer is offered, not pushed in under the eyes.
 
-import { alertsCsv, csvName } from "../alarmcsv.js";
-import { chartLink, eventWhat } from "../alarmtext.js";
-import { attribute, h, saveCsv, text } from "../dom.js";
-import { plain } from "../fleetlist.js";
-import { endsOf } from "../historyspan.js";
-import { alarmIcon, setAlarmIcon } from "../icons.js";
-import { cell, headCell, VirtualList } from "../list.js";
-import { alarmPriority } from "../state.js";
+import { alertsCsv, csvName } from "../alarms/alarmcsv.js";
+import { chartLink, eventWhat } from "../alarms/alarmtext.js";
+import { attribute, h, saveCsv, text } from "../page/dom.js";
+import { plain } from "../data/fleetlist.js";
+import { endsOf } from "../alarms/historyspan.js";
+import { alarmIcon, setAlarmIcon } from "../page/icons.js";
+import { cell, headCell, VirtualList } from "../page/list.js";
+import { alarmPriority } from "../data/state.js";
 import { historyRange, spanInWords } from "./historyrange.js";
 
 const PAGE = 200; // events in a page, as far back as somebody looks
@@ -19,12 +19,12 @@ const LOOK_MS = [1000, 5000, 20_000]; // after an alarm changed: its event is st
 
 const OVER = new Set(["returned", "reset", "closed"]);
 
-/** @type {Record<string, NonNullable<import("../state.js").Alarm["withheld"]>>} */
+/** @type {Record<string, NonNullable<import("../data/state.js").Alarm["withheld"]>>} */
 const WITHHOLDS = { shelved: "shelved", suppressed: "suppressed", "taken-out-of-service": "out-of-service" };
 
 /** @typedef {any} Alert as the API has it */
 
-/** @typedef {import("../historyspan.js").HistorySpan} HistorySpan */
+/** @typedef {import("../alarms/historyspan.js").HistorySpan} HistorySpan */
 /** @typedef {{ match: (alert: Alert) => boolean, span: HistorySpan, chosen: (span: HistorySpan) => void }} Given `chosen`: another time is */
 
 export class AlarmHistory {

@@ -3,9 +3,9 @@
 // Always: what it shows is of one time, which it names; a missed target is said in a word, not by colour alone.
 // Never: measured by itself again: it is a look back.
 
-import { attribute, fill, h, text } from "../dom.js";
-import { latest } from "../latest.js";
-import { instant } from "../spans.js";
+import { attribute, fill, h, text } from "../page/dom.js";
+import { latest } from "../data/latest.js";
+import { instant } from "../data/spans.js";
 
 /** @typedef {import("../app.js").Context} Context */
 /** @typedef {{ id: string, measure: string, value: number, scale: "alarms"|"share", target: string, is_met: boolean|null }} Target */
@@ -80,7 +80,7 @@ function cards({ raised, targets, floods, standing }, { words: { report: w }, fo
     card(w.standing, format.number(standing)));
 }
 
-/** @param {number} share @param {import("../format.js").Format} format */
+/** @param {number} share @param {import("../page/format.js").Format} format */
 const percent = (share, format) => `${format.number(share * 100, 1)}\u00a0%`;
 
 /** @param {string} label @param {string[]} columns @param {number[]} numeric @param {Node[]} rows */

@@ -1,13 +1,13 @@
 // A row of the alarm lists, and the dialog with everything of one alarm.
 
-import { chartLink, lastsOf, oldOf, safeLink, stateOf, whatOf, whoOf } from "../alarmtext.js";
-import { attribute, h, text } from "../dom.js";
-import { alarmIcon, setAlarmIcon } from "../icons.js";
-import { cell } from "../list.js";
-import { alarmKey, alarmPriority, needsAcknowledgement, sinceOf, verbsOf } from "../state.js";
+import { chartLink, lastsOf, oldOf, safeLink, stateOf, whatOf, whoOf } from "../alarms/alarmtext.js";
+import { attribute, h, text } from "../page/dom.js";
+import { alarmIcon, setAlarmIcon } from "../page/icons.js";
+import { cell } from "../page/list.js";
+import { alarmKey, alarmPriority, needsAcknowledgement, sinceOf, verbsOf } from "../data/state.js";
 
-/** @typedef {import("../state.js").Alarm} Alarm */
-/** @typedef {import("../state.js").Verb} Verb */
+/** @typedef {import("../data/state.js").Alarm} Alarm */
+/** @typedef {import("../data/state.js").Verb} Verb */
 /** @typedef {ReturnType<typeof alarmRow>["made"]} AlarmRow */
 /** @typedef {{ select(key: string, isOn: boolean, isRange: boolean): void, act(verb: Verb, alarms: Alarm[]): void, more(key: string): void }} Actions */
 
@@ -54,7 +54,7 @@ export function alarmRow({ words }, actions) {
 
 /**
  * @param {AlarmRow} made @param {Alarm} alarm as it was last @param {import("../app.js").Context} context
- * @param {{ series: import("../state.js").Series | undefined, isSelected: boolean, isPending: boolean, isThere: boolean }} given
+ * @param {{ series: import("../data/state.js").Series | undefined, isSelected: boolean, isPending: boolean, isThere: boolean }} given
  *   `isThere`: it is still in this list
  */
 export function paintAlarm(made, alarm, { words, format, state, canAct }, { series, isSelected, isPending, isThere }) {
@@ -107,7 +107,7 @@ export function paintAlarm(made, alarm, { words, format, state, canAct }, { seri
 /**
  * Everything of one alarm, and all that may be done with it.
  * @param {Alarm} alarm @param {import("../app.js").Context} context
- * @param {import("../state.js").Series | undefined} series @param {Actions} actions
+ * @param {import("../data/state.js").Series | undefined} series @param {Actions} actions
  */
 export function openDetails(alarm, { words, format, state, canAct }, series, actions) {
   const w = words.alarms;

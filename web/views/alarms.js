@@ -6,19 +6,19 @@
 import { AlarmHistory, matchesAlert } from "./alarmhistory.js";
 import { alarmReport, spanOf } from "./alarmreport.js";
 import { alarmRow, openDetails, paintAlarm } from "./alarmrow.js";
-import { applicable, askDetails, outcomeInWords, perform } from "../alarmactions.js";
-import { arrange, emptyOrder, range } from "../alarmorder.js";
-import { attribute, fill, h, text } from "../dom.js";
+import { applicable, askDetails, outcomeInWords, perform } from "../alarms/alarmactions.js";
+import { arrange, emptyOrder, range } from "../alarms/alarmorder.js";
+import { attribute, fill, h, text } from "../page/dom.js";
 import { floodBanner } from "./flood.js";
 import { footStrip } from "./footstrip.js";
-import { plain } from "../fleetlist.js";
-import { readSpan, writeSpan } from "../historyspan.js";
-import { headCell, VirtualList } from "../list.js";
-import { alarmKey, countAlarms, listOf, seriesKey } from "../state.js";
+import { plain } from "../data/fleetlist.js";
+import { readSpan, writeSpan } from "../alarms/historyspan.js";
+import { headCell, VirtualList } from "../page/list.js";
+import { alarmKey, countAlarms, listOf, seriesKey } from "../data/state.js";
 
-/** @typedef {import("../state.js").Alarm} Alarm */
-/** @typedef {import("../state.js").Verb} Verb */
-/** @typedef {import("../state.js").List} List */
+/** @typedef {import("../data/state.js").Alarm} Alarm */
+/** @typedef {import("../data/state.js").Verb} Verb */
+/** @typedef {import("../data/state.js").List} List */
 /** @typedef {import("../app.js").Context} Context */
 /** @typedef {import("../app.js").Route} Route */
 
@@ -43,7 +43,7 @@ class AlarmsPage {
   /** @type {string | null} */ #anchor = null;
   #pointed = 0;
   #saidAt = 0;
-  /** @type {Map<string, import("../state.js").Series>} */ #bySeries = new Map();
+  /** @type {Map<string, import("../data/state.js").Series>} */ #bySeries = new Map();
   /** @type {AlarmHistory | null} */ #past = null;
   /** @type {ReturnType<typeof alarmReport> | null} */ #report = null;
 
@@ -295,7 +295,7 @@ class AlarmsPage {
     if (!isKept) this.#past?.close();
     this.#report?.close();
     const match = (/** @type {any} */ alert) => (!this.#onlyRaised || alert.transition === "raised") && matchesAlert(alert, this.needles);
-    const spanned = (/** @type {import("../historyspan.js").HistorySpan} */ span) => {
+    const spanned = (/** @type {import("../alarms/historyspan.js").HistorySpan} */ span) => {
       this.span = span;
       this.#address();
       this.#past?.show(span);
@@ -328,7 +328,7 @@ class AlarmsPage {
     this.#showTabs();
   }
 
-  /** @param {import("../feed.js").Changes} changes */
+  /** @param {import("../data/feed.js").Changes} changes */
   update(changes) {
     const { context, list, parts } = this;
     if (changes.named || changes.full) this.#bySeries = new Map(context.state.series.filter(Boolean).map((s) => [seriesKey(s.id, s.quantity), s]));

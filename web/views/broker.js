@@ -3,9 +3,9 @@
 // Always: a cut payload says so, and so does one that the broker replayed; figures that can't be had are a dash.
 // Never: keeps more than the last minutes of traffic, or subscribes to anything.
 
-import { colour, fit, h, text } from "../dom.js";
-import { patch } from "../patch.js";
-import { instant } from "../spans.js";
+import { colour, fit, h, text } from "../page/dom.js";
+import { patch } from "../page/patch.js";
+import { instant } from "../data/spans.js";
 
 const SAMPLES = 600; // of traffic, one a second: ten minutes, 10 kB
 
@@ -71,7 +71,7 @@ function traffic(name, { words: { broker: w }, format }) {
   };
 }
 
-/** @param {number} rate @param {import("../format.js").Format} format */
+/** @param {number} rate @param {import("../page/format.js").Format} format */
 const rateText = (rate, format) => format.number(Number(rate.toPrecision(3)));
 
 /** @param {any} broker @param {number} now */

@@ -1,7 +1,7 @@
 // What the Fleet page shows before anything was heard: three commands that make a reading appear, what the broker
 // carries meanwhile, and whether something was rejected. It gives way to the table with the first reading.
 
-import { attribute, fill, h, text } from "../dom.js";
+import { attribute, fill, h, text } from "../page/dom.js";
 
 const ASK_MS = 3000;
 

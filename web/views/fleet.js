@@ -3,17 +3,17 @@
 // Always: as many elements as rows in view; rows do not change places under the pointer. Never: a value shown as live
 // that is not.
 
-import { attribute, fill, h, text } from "../dom.js";
-import { fleetList, readQuery, SHOWS, SORTS, writeQuery } from "../fleetlist.js";
-import { sign } from "../icons.js";
-import { headCell, VirtualList } from "../list.js";
-import { sparklines } from "../sparklines.js";
-import { alarmsBySeries } from "../state.js";
+import { attribute, fill, h, text } from "../page/dom.js";
+import { fleetList, readQuery, SHOWS, SORTS, writeQuery } from "../data/fleetlist.js";
+import { sign } from "../page/icons.js";
+import { headCell, VirtualList } from "../page/list.js";
+import { sparklines } from "../data/sparklines.js";
+import { alarmsBySeries } from "../data/state.js";
 import { fleetRow, measureHours, paintGroup, paintSensor } from "./fleetrow.js";
 
 /** @typedef {import("../app.js").Context} Context */
-/** @typedef {import("../feed.js").Changes} Changes */
-/** @typedef {import("../fleetlist.js").Row} Row */
+/** @typedef {import("../data/feed.js").Changes} Changes */
+/** @typedef {import("../data/fleetlist.js").Row} Row */
 /** @typedef {ReturnType<typeof readQuery>} Query */
 
 const EMPTY_MS = 1000; // without any series, after which there are none

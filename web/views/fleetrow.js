@@ -1,14 +1,14 @@
 // A row of the Fleet page: a sensor with its bar, value, hour and state, or the heading of a location.
 
-import { attribute, h, text } from "../dom.js";
-import { bar, drawHour } from "../gauge.js";
-import { limitsOf } from "../fleetlist.js";
-import { setAlarmIcon, alarmIcon, sign } from "../icons.js";
-import { cell } from "../list.js";
-import { isOld, seriesKey, situationOf } from "../state.js";
+import { attribute, h, text } from "../page/dom.js";
+import { bar, drawHour } from "../chart/gauge.js";
+import { limitsOf } from "../data/fleetlist.js";
+import { setAlarmIcon, alarmIcon, sign } from "../page/icons.js";
+import { cell } from "../page/list.js";
+import { isOld, seriesKey, situationOf } from "../data/state.js";
 
 /** @typedef {ReturnType<typeof fleetRow>["made"]} FleetRow */
-/** @typedef {import("../state.js").Series} Series */
+/** @typedef {import("../data/state.js").Series} Series */
 
 /** Size of the sparklines, as the stylesheet has it for this width of window. */
 let hourSize = { width: 170, height: 24 };
@@ -57,7 +57,7 @@ export function fleetRow({ words }, toggle) {
 }
 
 /**
- * @param {FleetRow} made @param {import("../fleetlist.js").Group} group @param {import("../app.js").Context} context
+ * @param {FleetRow} made @param {import("../data/fleetlist.js").Group} group @param {import("../app.js").Context} context
  */
 export function paintGroup(made, group, { words, state }) {
   made.row.hidden = true;
@@ -77,7 +77,7 @@ export function paintGroup(made, group, { words, state }) {
 
 /**
  * @param {FleetRow} made @param {Series} series @param {import("../app.js").Context} context
- * @param {{ alarms: Map<string, import("../state.js").Alarm[]>, hour: import("../sparklines.js").Hour | undefined, showsQuantity: boolean,
+ * @param {{ alarms: Map<string, import("../data/state.js").Alarm[]>, hour: import("../data/sparklines.js").Hour | undefined, showsQuantity: boolean,
  *   showsLocation: boolean }} given
  */
 export function paintSensor(made, series, context, { alarms, hour, showsQuantity, showsLocation }) {
@@ -118,7 +118,7 @@ function showLimits(made, series, context) {
   for (const one of [made.range, made.reading]) attribute(one, "title", said || null);
 }
 
-/** @param {FleetRow} made @param {import("../state.js").Situation} found @param {import("../app.js").Context} context */
+/** @param {FleetRow} made @param {import("../data/state.js").Situation} found @param {import("../app.js").Context} context */
 function showSign(made, { priority, waits, sign: other }, { words, state }) {
   const label = priority ? `${words.common.priorities[priority]}, ${words.alarms.states[waits ? "unacknowledged" : "acknowledged"]}` : undefined;
   made.icon.style.display = priority || !other ? "" : "none";

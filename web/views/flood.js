@@ -3,10 +3,10 @@
 // Always: one banner, whatever comes; a group is a filter away, and what has the focus keeps it as numbers change.
 // Never: a message an alarm; above rows, which it would push away from who aims at one.
 
-import { chartLink } from "../alarmtext.js";
-import { attribute, fill, h, text } from "../dom.js";
-import { alarmIcon } from "../icons.js";
-import { alarmPriority, flood, needsAcknowledgement, sinceOf } from "../state.js";
+import { chartLink } from "../alarms/alarmtext.js";
+import { attribute, fill, h, text } from "../page/dom.js";
+import { alarmIcon } from "../page/icons.js";
+import { alarmPriority, flood, needsAcknowledgement, sinceOf } from "../data/state.js";
 
 const SHOWN = 6; // groups, until somebody asks for all
 
@@ -22,7 +22,7 @@ export function floodBanner({ words, format, state }, narrow) {
   const [pins, chips] = [h("div", { class: "pins" }), h("div", { class: "chips" })];
   element.append(h("div", { class: "headline" }, h("h2", null, title), pins, fold), chips);
 
-  /** @param {string} name @param {import("../state.js").Alarm} alarm */
+  /** @param {string} name @param {import("../data/state.js").Alarm} alarm */
   const pinned = (name, alarm) => h("p", { class: "pinned" },
     h("strong", null, `${name} `), alarmIcon(alarmPriority(alarm), { isHollow: !needsAcknowledgement(alarm), label: words.common.priorities[alarmPriority(alarm)] }),
     h("a", { href: chartLink(alarm, sinceOf(alarm)) }, alarm.sensor_id), ` ${alarm.location} `, h("span", { class: "muted" }, alarm.rule),
@@ -45,7 +45,7 @@ export function floodBanner({ words, format, state }, narrow) {
     if (focused && same instanceof HTMLElement) same.focus({ preventScroll: true });
   }
 
-  /** @param {import("../state.js").Flood["groups"]} all */
+  /** @param {import("../data/state.js").Flood["groups"]} all */
   function showGroups(all) {
     chips.hidden = !isOpen;
     element.classList.toggle("folded", !isOpen);

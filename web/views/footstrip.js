@@ -5,7 +5,7 @@
 // the rows in the page, so that the last row can be scrolled clear of it; there it keeps the most room it had, as a browser
 // scrolls back from an end that is no more. Never: moves a row under a pointer.
 
-import { h } from "../dom.js";
+import { h } from "../page/dom.js";
 
 /** @param {...HTMLElement} parts from top to bottom */
 export function footStrip(...parts) {

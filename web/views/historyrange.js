@@ -2,11 +2,11 @@
 //
 // Always: the fields show the days of the length that is chosen. Never: a day that is still being typed.
 
-import { attribute, h, text } from "../dom.js";
-import { ALL, days, daysOf, endsOf, LENGTHS } from "../historyspan.js";
+import { attribute, h, text } from "../page/dom.js";
+import { ALL, days, daysOf, endsOf, LENGTHS } from "../alarms/historyspan.js";
 
-/** @typedef {import("../historyspan.js").HistorySpan} HistorySpan */
-/** @typedef {import("../historyspan.js").Kind} Kind */
+/** @typedef {import("../alarms/historyspan.js").HistorySpan} HistorySpan */
+/** @typedef {import("../alarms/historyspan.js").Kind} Kind */
 
 const FIRST_DAY = "1970-01-01"; // a year that is being typed is below it
 

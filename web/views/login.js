@@ -1,7 +1,7 @@
 // The login: name and password for a session cookie. After it the page begins anew.
 
-import { ApiError } from "../api.js";
-import { h, text } from "../dom.js";
+import { ApiError } from "../data/api.js";
+import { h, text } from "../page/dom.js";
 
 /** @param {import("../app.js").Context} context @returns {import("../app.js").View} */
 export function open({ words, api }) {

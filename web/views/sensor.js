@@ -4,15 +4,15 @@
 // chart is drawn at most 4 times a second, and not at all while the page is hidden.
 // Never: shows a value as live that is not, or a silence of the link as one of the sensor.
 
-import { ChartBox } from "../chartbox.js";
-import { fill, h, saveCsv, text } from "../dom.js";
-import * as buckets from "../history.js";
-import { decimals, range } from "../scale.js";
-import { markLabel, markLine } from "../alarmtext.js";
-import { marksOf } from "../marks.js";
-import { alarmSpans } from "../spans.js";
-import { isOld } from "../state.js";
-import * as view from "../viewport.js";
+import { ChartBox } from "../chart/chartbox.js";
+import { fill, h, saveCsv, text } from "../page/dom.js";
+import * as buckets from "../data/history.js";
+import { decimals, range } from "../chart/scale.js";
+import { markLabel, markLine } from "../alarms/alarmtext.js";
+import { marksOf } from "../data/marks.js";
+import { alarmSpans } from "../data/spans.js";
+import { isOld } from "../data/state.js";
+import * as view from "../chart/viewport.js";
 import { MAX_EVENTS, SensorData } from "./sensordata.js";
 import { alarmTable, nowPanel, quantityTabs, statisticsPanel } from "./sensorparts.js";
 import { captionOf, spanControls } from "./spancontrols.js";
@@ -20,8 +20,8 @@ import { Trial } from "./trial.js";
 
 /** @typedef {import("../app.js").Context} Context */
 /** @typedef {import("../app.js").Route} Route */
-/** @typedef {import("../feed.js").Changes} Changes */
-/** @typedef {import("../viewport.js").Viewport} Viewport */
+/** @typedef {import("../data/feed.js").Changes} Changes */
+/** @typedef {import("../chart/viewport.js").Viewport} Viewport */
 
 const REDRAW_MS = 250; // a live chart, at most
 
@@ -44,7 +44,7 @@ export function open(context) {
 }
 
 class SensorPage {
-  /** @type {import("../state.js").Series|null} */ #series = null;
+  /** @type {import("../data/state.js").Series|null} */ #series = null;
   #drawn = -Infinity;
   #timer = 0;
   #standing = "";
@@ -60,7 +60,7 @@ class SensorPage {
     this.#isAsked = ["span", "from", "at"].some((name) => route.query.has(name));
     this.quantity = asked || (state.series.find((it) => it?.id === id)?.quantity ?? "temperature");
     this.named = words.common.quantities[this.quantity] ?? this.quantity;
-    /** @type {import("../chartbox.js").Model} */
+    /** @type {import("../chart/chartbox.js").Model} */
     this.model = {
       viewport: view.fromQuery(route.query, this.now()), history: null, gaps: [], alarms: [], marks: [], trials: [], limits: [],
       trial: null, showsLimits: true, isOld: false, unit: "", label: "",

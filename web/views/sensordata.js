@@ -3,9 +3,9 @@
 // Always: one request of a kind is under way, the newest; live values are kept until an answer has them, and are bounded.
 // Never: touches the page.
 
-import { fromAnswer, withTail } from "../history.js";
-import { latest } from "../latest.js";
-import { DAY, MINUTE } from "../viewport.js";
+import { fromAnswer, withTail } from "../data/history.js";
+import { latest } from "../data/latest.js";
+import { DAY, MINUTE } from "../chart/viewport.js";
 
 const SETTLE_MS = 150; // a gesture rests before its span is asked for
 const [SOONEST_MS, LATEST_MS] = [15_000, 300_000]; // between two answers of a live chart, whose tail is a preview
@@ -17,7 +17,7 @@ const NOT_FOUND = 404;
 /** Events of alarms in one request. */
 export const MAX_EVENTS = 1000;
 
-/** @typedef {import("../history.js").History} History */
+/** @typedef {import("../data/history.js").History} History */
 
 export class SensorData {
   /** @type {History|null} */ #base = null;
@@ -28,11 +28,11 @@ export class SensorData {
   #loads = { history: latest(SETTLE_MS), alarms: latest(SETTLE_MS), trend: latest(0) };
   #api;
   #of;
-  /** @type {import("../spans.js").Alert[]} */ events = [];
-  /** @type {import("../marks.js").Window[]} */ planned = [];
+  /** @type {import("../data/spans.js").Alert[]} */ events = [];
+  /** @type {import("../data/marks.js").Window[]} */ planned = [];
   unit = "";
 
-  /** @param {typeof import("../api.js")} api @param {{ id: string, quantity: string }} of */
+  /** @param {typeof import("../data/api.js")} api @param {{ id: string, quantity: string }} of */
   constructor(api, of) {
     this.#api = api;
     this.#of = of;
@@ -99,7 +99,7 @@ export class SensorData {
     return !this.#loads.history.isWaiting() && performance.now() - this.#answered > wait;
   }
 
-  /** Takes the newest value; whether it is a new one. @param {import("../state.js").Series|null} series */
+  /** Takes the newest value; whether it is a new one. @param {import("../data/state.js").Series|null} series */
   take(series) {
     if (!series || series.value === null || series.at === null || series.at <= this.#newest) return false;
     this.#newest = series.at;

@@ -2,18 +2,18 @@
 //
 // Always: each part makes its elements once and writes what changed. Never: asks the daemon for anything.
 
-import { eventWhat, safeLink } from "../alarmtext.js";
-import { attribute, fill, h, text } from "../dom.js";
-import { decimals } from "../scale.js";
-import { overlapping } from "../spans.js";
-import { alarmIcon, priorityName } from "../icons.js";
-import { trend } from "../history.js";
+import { eventWhat, safeLink } from "../alarms/alarmtext.js";
+import { attribute, fill, h, text } from "../page/dom.js";
+import { decimals } from "../chart/scale.js";
+import { overlapping } from "../data/spans.js";
+import { alarmIcon, priorityName } from "../page/icons.js";
+import { trend } from "../data/history.js";
 
 const MAX_ROWS = 100; // of alarms: what somebody reads before zooming in
 const TREND_POINTS = 15; // minutes with readings that a trend is told from
 
 /** @typedef {import("../app.js").Context} Context */
-/** @typedef {import("../spans.js").AlarmSpan} AlarmSpan */
+/** @typedef {import("../data/spans.js").AlarmSpan} AlarmSpan */
 
 /** The value now, its age, its trend, and the alarms that stand. @param {Context} context */
 export function nowPanel({ words, format, state }) {
@@ -30,7 +30,7 @@ export function nowPanel({ words, format, state }) {
   let symbol = null;
   return {
     element,
-    /** @param {import("../state.js").Series|null} series @param {boolean} isOld */
+    /** @param {import("../data/state.js").Series|null} series @param {boolean} isOld */
     update(series, isOld) {
       element.classList.toggle("old", isOld);
       symbol = series ? series.unit : null;
@@ -45,7 +45,7 @@ export function nowPanel({ words, format, state }) {
       const known = minutes.filter(([, mean]) => mean !== null).slice(-TREND_POINTS);
       text(direction, trendWords(/** @type {[number, number][]} */ (known), { w, format, symbol }));
     },
-    /** @param {import("../state.js").Alarm[]} alarms */
+    /** @param {import("../data/state.js").Alarm[]} alarms */
     stand(alarms) {
       const shown = alarms.filter((alarm) => alarm.state !== "normal" || alarm.withheld);
       fill(standing, shown.map((alarm) => standingRow(alarm, words)));
@@ -54,7 +54,7 @@ export function nowPanel({ words, format, state }) {
   };
 }
 
-/** @param {[number, number][]} known @param {{ w: any, format: import("../format.js").Format, symbol: string|null }} by */
+/** @param {[number, number][]} known @param {{ w: any, format: import("../page/format.js").Format, symbol: string|null }} by */
 function trendWords(known, { w, format, symbol }) {
   if (known.length < 4) return "";
   const slope = trend(known);
@@ -66,7 +66,7 @@ function trendWords(known, { w, format, symbol }) {
   return (slope > 0 ? w.rising : w.falling)((isSlow ? w.anHour : w.aMinute)(said));
 }
 
-/** @param {import("../state.js").Alarm} alarm @param {import("../words.js").Words} words */
+/** @param {import("../data/state.js").Alarm} alarm @param {import("../words.js").Words} words */
 function standingRow({ severity, state, rule, withheld, runbook }, words) {
   const priority = /** @type {1|2|3|4} */ ({ CRITICAL: 1, HIGH: 2, MEDIUM: 3, LOW: 4 }[severity] ?? 2);
   const isNew = state.includes("unacknowledged");
@@ -89,7 +89,7 @@ export function statisticsPanel({ words, format }) {
     h("dl", { class: "kv" }, names.flatMap((name) => [h("dt", null, w[name]), cells[name] ?? null])));
   return {
     element,
-    /** @param {ReturnType<typeof import("../history.js").statistics>|null} known @param {string} unit */
+    /** @param {ReturnType<typeof import("../data/history.js").statistics>|null} known @param {string} unit */
     update(known, unit) {
       const { min, max, mean, n, missing } = known ?? { min: null, max: null, mean: null, n: 0, missing: 0 };
       const digits = decimals(min ?? 0, max ?? 0);
@@ -117,7 +117,7 @@ export function quantityTabs({ words, format }, id, quantity) {
   let shown = "";
   return {
     element,
-    /** @param {import("../state.js").Series[]} series */
+    /** @param {import("../data/state.js").Series[]} series */
     update(series) {
       const mine = series.filter((it) => it?.id === id).sort((a, b) => a.quantity.localeCompare(b.quantity));
       const names = mine.map((it) => it.quantity).join("\n");
@@ -209,8 +209,8 @@ function spanState({ condition, stands, isAcknowledged }, words) {
   return stands ? "" : isAcknowledged ? `${w.returned}, ${w.acknowledged}` : w.returned;
 }
 
-/** @param {import("../spans.js").Said} said
- * @param {{ words: import("../words.js").Words, format: import("../format.js").Format, now: number }} by */
+/** @param {import("../data/spans.js").Said} said
+ * @param {{ words: import("../words.js").Words, format: import("../page/format.js").Format, now: number }} by */
 function saidWords({ transition, by, why, at }, { words, format, now }) {
   const changes = /** @type {Record<string, string>} */ (words.alarms.changes);
   const what = transition === "acknowledged" ? "" : `${changes[transition] ?? transition}, `;

@@ -2,11 +2,11 @@
 //
 // Always: whatever a pointer or a key does on the chart, a button does too. Never: keeps what is shown; asks its owner.
 
-import { attribute, h } from "../dom.js";
-import { marksWithin } from "../marks.js";
-import * as view from "../viewport.js";
+import { attribute, h } from "../page/dom.js";
+import { marksWithin } from "../data/marks.js";
+import * as view from "../chart/viewport.js";
 
-/** @typedef {import("../viewport.js").Viewport} Viewport */
+/** @typedef {import("../chart/viewport.js").Viewport} Viewport */
 
 /**
  * @param {{ words: any, show(viewport: Viewport): void, current(): Viewport, now(): number }} owner `words`: the section
@@ -44,7 +44,7 @@ export function spanControls({ words: w, show, current, now }) {
 
 /**
  * What is shown, in which zone, and how it is drawn.
- * @param {import("../app.js").Context} context @param {import("../chartbox.js").Model} model @returns {string}
+ * @param {import("../app.js").Context} context @param {import("../chart/chartbox.js").Model} model @returns {string}
  */
 export function captionOf({ words: { sensor: w }, format }, { viewport: { from, to }, history, gaps, marks }) {
   const isLong = to - from > 3 * view.DAY;

@@ -3,12 +3,12 @@
 // Always: what is abnormal stands first, in inverse with a sign and words; everything else is calm.
 // Never: judges readings; it shows how the daemon says it is.
 
-import { h } from "../dom.js";
-import { problemsOf, restartsOf } from "../health.js";
-import { sign } from "../icons.js";
-import { patch } from "../patch.js";
-import { instant } from "../spans.js";
-import { countSilent } from "../state.js";
+import { h } from "../page/dom.js";
+import { problemsOf, restartsOf } from "../data/health.js";
+import { sign } from "../page/icons.js";
+import { patch } from "../page/patch.js";
+import { instant } from "../data/spans.js";
+import { countSilent } from "../data/state.js";
 
 const FEW_DAYS = 30; // until the disk is full, below which that is told as wrong
 const FAILED = new Set(["backing_off", "quarantined", "gave_up"]);
@@ -165,7 +165,7 @@ function figurePanels(system, { words, format }, now) {
   return [flow, ...(database ? [databasePanel(database, w, format)] : []), daemon];
 }
 
-/** @param {string} name @param {{ depth: number, capacity: number }} queue @param {any} w @param {import("../format.js").Format} format
+/** @param {string} name @param {{ depth: number, capacity: number }} queue @param {any} w @param {import("../page/format.js").Format} format
  * @returns {[string, HTMLElement]} */
 function queueRow(name, { depth, capacity }, w, format) {
   const isFull = capacity > 0 && depth / capacity >= 0.8;
@@ -173,7 +173,7 @@ function queueRow(name, { depth, capacity }, w, format) {
   return [w.queues[name] ?? name, h("span", { class: `queue${isFull ? " flag" : ""}` }, meter, `${isFull ? "! " : ""}${w.queueFill(format.number(depth), format.number(capacity))}`)];
 }
 
-/** @param {any} database @param {any} w @param {import("../format.js").Format} format */
+/** @param {any} database @param {any} w @param {import("../page/format.js").Format} format */
 function databasePanel({ path, bytes, grows_bytes_a_day: growth, disk_free_bytes: free, days_left: days }, w, format) {
   const isShort = typeof days === "number" && days < FEW_DAYS;
   const lasts = typeof days !== "number" ? "–" : days > TEN_YEARS ? w.longer : w.days(Math.floor(days));

@@ -3,8 +3,8 @@
 // Always: the daemon judges, by the code that judges live readings; the last question's answer is the one shown.
 // Never: changes a rule.
 
-import { h, text } from "../dom.js";
-import { latest } from "../latest.js";
+import { h, text } from "../page/dom.js";
+import { latest } from "../data/latest.js";
 
 const SETTLE_MS = 350; // a dragged line rests before it is tried
 const DURATION = /^(\d+(ms|s|m|h|d))+$/; // as the configuration writes them
@@ -12,7 +12,7 @@ const DURATION = /^(\d+(ms|s|m|h|d))+$/; // as the configuration writes them
 /** @typedef {"high"|"low"} Kind */
 /**
  * @typedef {object} Owner
- * @property {string} id @property {string} quantity @property {import("../chartbox.js").Model} model
+ * @property {string} id @property {string} quantity @property {import("../chart/chartbox.js").Model} model
  * @property {() => void} tried What is to be drawn has changed.
  * @property {(kind: Kind) => number} suggest A limit to begin with.
  */

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arrange, emptyOrder, range } from "../../../web/alarmorder.js";
-import { named, usualLength } from "../../../web/alarmactions.js";
-import { causeOf, chartLink, eventWhat, oldOf, safeLink, stateOf, whatOf, whoOf } from "../../../web/alarmtext.js";
-import { formatter } from "../../../web/format.js";
-import { alarmKey, situationOf } from "../../../web/state.js";
+import { arrange, emptyOrder, range } from "../../../web/alarms/alarmorder.js";
+import { named, usualLength } from "../../../web/alarms/alarmactions.js";
+import { causeOf, chartLink, eventWhat, oldOf, safeLink, stateOf, whatOf, whoOf } from "../../../web/alarms/alarmtext.js";
+import { formatter } from "../../../web/page/format.js";
+import { alarmKey, situationOf } from "../../../web/data/state.js";
 import words from "../../../web/words/en.js";
 import fr from "../../../web/words/fr.js";
 
 const NOW = Date.UTC(2026, 10, 29, 12, 0, 0);
 const format = formatter("en", "UTC");
 const given = { words, format, now: NOW };
-/** @typedef {import("../../../web/state.js").Alarm} Alarm */
+/** @typedef {import("../../../web/data/state.js").Alarm} Alarm */
 
 /** @param {Partial<Alarm>} [more] @returns {Alarm} */
 const alarm = (more = {}) => ({
@@ -19,7 +19,7 @@ const alarm = (more = {}) => ({
   alert_type: "HIGH_TEMPERATURE", severity: "HIGH", state: "unacknowledged", since: new Date(NOW - 60_000).toISOString(), withheld: null,
   acknowledged: null, shelved: null, suppressed_by: null, out_of_service: null, ...more,
 });
-/** @param {Partial<import("../../../web/state.js").Series>} [more] */
+/** @param {Partial<import("../../../web/data/state.js").Series>} [more] */
 const series = (more = {}) => ({
   i: 0, id: "A", location: "Hall", quantity: "temperature", unit: "celsius", low: 2, high: 8, every: 5, value: 11, at: NOW - 1000, state: 10, digits: 1, ...more,
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createFeed, hello, mergeChanges, noChanges, receive, tune } from "../../../web/feed.js";
+import { createFeed, hello, mergeChanges, noChanges, receive, tune } from "../../../web/data/feed.js";
 
 const WANT = { series: 1, alarms: true, system: false, broker: false };
 
@@ -73,7 +73,7 @@ function daemon(epoch) {
   };
 }
 
-/** @param {import("../../../web/feed.js").Feed} feed @param {ReturnType<typeof daemon>} server */
+/** @param {import("../../../web/data/feed.js").Feed} feed @param {ReturnType<typeof daemon>} server */
 function assertSame(feed, server) {
   assert.deepEqual(
     feed.tables.series.map(({ id, value, at, state }) => ({ id, value, at, state })),

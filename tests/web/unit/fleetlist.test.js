@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { deviation, fleetList, limitsOf, placeOn, readQuery, scaleOf, writeQuery } from "../../../web/fleetlist.js";
-import { formatter } from "../../../web/format.js";
+import { deviation, fleetList, limitsOf, placeOn, readQuery, scaleOf, writeQuery } from "../../../web/data/fleetlist.js";
+import { formatter } from "../../../web/page/format.js";
 import en from "../../../web/words/en.js";
 import fr from "../../../web/words/fr.js";
 
 const NOW = 1_000_000_000;
-/** @typedef {import("../../../web/state.js").Series} Series */
+/** @typedef {import("../../../web/data/state.js").Series} Series */
 
 /** @param {number} i @param {Partial<Series>} more @returns {Series} */
 const one = (i, more) => ({
@@ -14,7 +14,7 @@ const one = (i, more) => ({
 });
 const USUAL = readQuery(new URLSearchParams());
 
-/** @param {Series[]} series @param {Partial<import("../../../web/fleetlist.js").Query>} query @param {object} [options] */
+/** @param {Series[]} series @param {Partial<import("../../../web/data/fleetlist.js").Query>} query @param {object} [options] */
 function names(series, query, options) {
   const { rows } = fleetList("fr").rows(series, { ...USUAL, ...query }, NOW, options);
   return rows.map(({ group, i }) => (group ? `[${group.location}]` : series.find((s) => s?.i === i)?.id));

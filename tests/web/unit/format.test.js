@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatter, unitSymbol } from "../../../web/format.js";
+import { formatter, unitSymbol } from "../../../web/page/format.js";
 
 const en = formatter("en", "Europe/Paris");
 const fr = formatter("fr", "Europe/Paris");

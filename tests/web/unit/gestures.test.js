@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { gestures, keyAction } from "../../../web/gestures.js";
+import { gestures, keyAction } from "../../../web/chart/gestures.js";
 
 /** An element that listens, 1,000 pixels wide, and what a chart's owner was asked. */
 function chart() {

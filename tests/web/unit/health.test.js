@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { problemsOf, restartsOf } from "../../../web/health.js";
+import { problemsOf, restartsOf } from "../../../web/data/health.js";
 import en from "../../../web/words/en.js";
 import fr from "../../../web/words/fr.js";
 

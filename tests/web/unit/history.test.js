@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import * as module from "../../../web/history.js";
+import * as module from "../../../web/data/history.js";
 
 /** Loosely typed: the tests look into what may be null. @type {any} */
 const history = module;

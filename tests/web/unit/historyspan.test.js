@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { alertsCsv, csvName } from "../../../web/alarmcsv.js";
-import { csvOf, safe } from "../../../web/csv.js";
-import { formatter } from "../../../web/format.js";
-import { ALL, days, daysOf, endsOf, readSpan, writeSpan } from "../../../web/historyspan.js";
+import { alertsCsv, csvName } from "../../../web/alarms/alarmcsv.js";
+import { csvOf, safe } from "../../../web/page/csv.js";
+import { formatter } from "../../../web/page/format.js";
+import { ALL, days, daysOf, endsOf, readSpan, writeSpan } from "../../../web/alarms/historyspan.js";
 import en from "../../../web/words/en.js";
 import fr from "../../../web/words/fr.js";
 

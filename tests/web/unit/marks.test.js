@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { placeSigns } from "../../../web/chartmarks.js";
-import { marksOf, marksWithin } from "../../../web/marks.js";
+import { placeSigns } from "../../../web/chart/chartmarks.js";
+import { marksOf, marksWithin } from "../../../web/data/marks.js";
 
 /** @param {number} minute */
 const at = (minute) => `2026-02-05T10:${String(minute).padStart(2, "0")}:00+00:00`;

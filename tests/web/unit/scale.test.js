@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { decimals, range, scale } from "../../../web/scale.js";
+import { decimals, range, scale } from "../../../web/chart/scale.js";
 
 test("ticks are round, hold the values, and end the range", () => {
   const found = scale(-3.2, 38.9, 6);

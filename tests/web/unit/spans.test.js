@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import * as spans from "../../../web/spans.js";
+import * as spans from "../../../web/data/spans.js";
 
 /** Loosely typed: the tests look into what may be undefined. @type {any} */
 const { alarmSpans, instant, overlapping } = spans;

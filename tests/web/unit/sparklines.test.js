@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { append, extremes, hourOf, sparklines } from "../../../web/sparklines.js";
+import { append, extremes, hourOf, sparklines } from "../../../web/data/sparklines.js";
 
 const column = (/** @type {number | null} */ value) => Array(60).fill(value);
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as state from "../../../web/state.js";
+import * as state from "../../../web/data/state.js";
 
 const NOW = Date.UTC(2026, 10, 29, 12, 0, 0);
 
-/** @param {Partial<import("../../../web/state.js").Alarm>} [more] @returns {import("../../../web/state.js").Alarm} */
+/** @param {Partial<import("../../../web/data/state.js").Alarm>} [more] @returns {import("../../../web/data/state.js").Alarm} */
 export function alarm(more = {}) {
   return {
     id: "0123456789abcdef", rule: "hot", sensor_id: "A", location: "Hall", quantity: "temperature", value: 9, unit: "celsius", threshold: 8,
@@ -13,7 +13,7 @@ export function alarm(more = {}) {
   };
 }
 
-/** @param {Partial<import("../../../web/state.js").Series>} [more] */
+/** @param {Partial<import("../../../web/data/state.js").Series>} [more] */
 const series = (more = {}) => ({
   i: 0, id: "A", location: "Hall", quantity: "temperature", unit: "celsius", low: 2, high: 8, every: 5, value: 4, at: NOW - 1000, state: 0, digits: 1, ...more,
 });

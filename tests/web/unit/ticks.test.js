@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { instants, isTwice, offset, reached, rfc3339, ticks } from "../../../web/ticks.js";
+import { instants, isTwice, offset, reached, rfc3339, ticks } from "../../../web/chart/ticks.js";
 
 const HOUR = 3_600_000;
 const PARIS = "Europe/Paris";
@@ -23,7 +23,7 @@ function between(from, to, zone, room, language = "en") {
   return ticks(Date.parse(from), Date.parse(to), { zone, language, room });
 }
 
-/** @typedef {import("../../../web/ticks.js").Tick} Tick */
+/** @typedef {import("../../../web/chart/ticks.js").Tick} Tick */
 /** @param {Tick[]} found */
 const labels = (found) => found.map(({ label }) => label);
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import * as viewport from "../../../web/viewport.js";
+import * as viewport from "../../../web/chart/viewport.js";
 
 const { DAY, HOUR, MINUTE } = viewport;
 const NOW = Date.parse("2026-02-05T12:00:00Z");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { poolSize, scrollFor, slotOf, visible } from "../../../web/window.js";
+import { poolSize, scrollFor, slotOf, visible } from "../../../web/page/window.js";
 
 test("rows in view are shown, with some above and below, and never more than there are", () => {
   assert.deepEqual(visible({ top: 0, height: 320, rowHeight: 32, count: 10_000 }), { first: 0, end: 18 });

@@ -2,13 +2,13 @@
 //
 // Always: an event a row, in the order given; times with the zone's offset, numbers with a point, the unit beside them.
 
-import { csvOf, safe } from "./csv.js";
-import { alarmPriority } from "./state.js";
-import { rfc3339 } from "./ticks.js";
+import { csvOf, safe } from "../page/csv.js";
+import { alarmPriority } from "../data/state.js";
+import { rfc3339 } from "../chart/ticks.js";
 
 /** @typedef {any} Alert as the API has it */
 
-/** @param {Alert[]} alerts @param {{ words: import("./words.js").Words, format: import("./format.js").Format }} given */
+/** @param {Alert[]} alerts @param {{ words: import("../words.js").Words, format: import("../page/format.js").Format }} given */
 export function alertsCsv(alerts, { words: { common, alarms: w }, format }) {
   const number = (/** @type {unknown} */ value) => (typeof value === "number" ? String(value) : "");
   const rows = alerts.map((alert) => [

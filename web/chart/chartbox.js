@@ -4,12 +4,12 @@
 // Never: asks the daemon for anything; what is shown of time belongs to its owner, who is asked to change it.
 
 import { chart, valueRoom } from "./chart.js";
-import { attribute, fill, h, text } from "./dom.js";
+import { attribute, fill, h, text } from "../page/dom.js";
 import { gestures } from "./gestures.js";
-import { bucket, nearest, neighbour, table, within } from "./history.js";
+import { bucket, nearest, neighbour, table, within } from "../data/history.js";
 import { limitHandle, placeHandle } from "./limithandle.js";
 import { decimals, range, scale } from "./scale.js";
-import { marksWithin } from "./marks.js";
+import { marksWithin } from "../data/marks.js";
 import { isTwice } from "./ticks.js";
 import * as view from "./viewport.js";
 
@@ -33,8 +33,8 @@ const RESIZED = 0.25;
 
 /**
  * @typedef {import("./viewport.js").Viewport} Viewport
- * @typedef {import("./history.js").History} History
- * @typedef {import("./format.js").Format} Format
+ * @typedef {import("../data/history.js").History} History
+ * @typedef {import("../page/format.js").Format} Format
  *
  * @typedef {object} Model What is drawn; its owner changes it, then calls `redraw`.
  * @property {Viewport} viewport @property {History|null} history @property {import("./chart.js").Gap[]} gaps

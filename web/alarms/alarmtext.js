@@ -1,12 +1,12 @@
 // An alarm in words: what is wrong, in which state it is, who did what and why, until when. Pure.
 
-import { isOld, sinceOf, stands, stateInWords } from "./state.js";
+import { isOld, sinceOf, stands, stateInWords } from "../data/state.js";
 
-/** @typedef {import("./spans.js").Alert} Alert */
+/** @typedef {import("../data/spans.js").Alert} Alert */
 
-/** @typedef {import("./state.js").Alarm} Alarm */
-/** @typedef {import("./state.js").Series} Series */
-/** @typedef {{ words: import("./words.js").Words, format: import("./format.js").Format, now: number }} Given */
+/** @typedef {import("../data/state.js").Alarm} Alarm */
+/** @typedef {import("../data/state.js").Series} Series */
+/** @typedef {{ words: import("../words.js").Words, format: import("../page/format.js").Format, now: number }} Given */
 
 /** Kind of a rule, of its alert's type: `HIGH_TEMPERATURE` → `HIGH`. @param {string} type */
 export const kindOf = (type) => type.split("_", 1)[0] ?? type;
@@ -26,7 +26,7 @@ export function whatOf(alarm, series, { words: { alarms: w, fleet }, format, now
   return measured(kind, value, format.value(alarm.threshold, alarm.unit), w);
 }
 
-/** @param {string} kind @param {string} value @param {string} limit @param {import("./words.js").Words["alarms"]} w */
+/** @param {string} kind @param {string} value @param {string} limit @param {import("../words.js").Words["alarms"]} w */
 function measured(kind, value, limit, w) {
   if (kind === "HIGH" || kind === "LOW") return `${value}, ${w.limit(limit)}`;
   const named = kindWords(kind, w);
@@ -35,7 +35,7 @@ function measured(kind, value, limit, w) {
   return `${named}, ${value}`;
 }
 
-/** @param {string} kind @param {import("./words.js").Words["alarms"]} w */
+/** @param {string} kind @param {import("../words.js").Words["alarms"]} w */
 const kindWords = (kind, { kinds }) => /** @type {Record<string, string>} */ (kinds)[kind] ?? kind.toLowerCase();
 
 /**
@@ -63,7 +63,7 @@ export function eventWhat(alert, { words: { alarms: w }, format }) {
   return value ? measured(kind, value, limit, w) : isLevel ? w.limit(limit) : kindWords(kind, w);
 }
 
-/** What suppresses it, in words. @param {string | null} by @param {import("./words.js").Words} words */
+/** What suppresses it, in words. @param {string | null} by @param {import("../words.js").Words} words */
 export function causeOf(by, { alarms: w }) {
   if (!by) return "";
   const [how = "", name = ""] = by.split(/:(.*)/s);
@@ -94,13 +94,13 @@ export function whoOf(alarm, { words: { alarms: w }, format, now }) {
   return said.why ? `${who}: ${said.why}` : who;
 }
 
-/** A mark of a chart by its kind, and a maintenance by its name. @param {import("./marks.js").Mark} mark @param {import("./words.js").Words} words */
+/** A mark of a chart by its kind, and a maintenance by its name. @param {import("../data/marks.js").Mark} mark @param {import("../words.js").Words} words */
 export function markLabel({ kind, why }, words) {
   const named = words.sensor.marks.kinds[kind];
   return kind === "maintenance" ? `${named} ${why}` : named;
 }
 
-/** All of a mark, in a line: what, by whom, from when until when, why. @param {import("./marks.js").Mark} mark @param {Given} given */
+/** All of a mark, in a line: what, by whom, from when until when, why. @param {import("../data/marks.js").Mark} mark @param {Given} given */
 export function markLine(mark, { words, format, now }) {
   const { kind, rule, from, to, until, by, why } = mark;
   const w = words.sensor.marks;

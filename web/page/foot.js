@@ -6,7 +6,7 @@
 import { attribute, h, text } from "./dom.js";
 import { keepPlace } from "./place.js";
 
-/** @typedef {import("./app.js").Context} Context */
+/** @typedef {import("../app.js").Context} Context */
 
 const QUIET_MS = 5000; // at the first visit: so long without an answer is no news
 
@@ -59,7 +59,7 @@ export function foot(context, { retry, link, main }) {
 
   return {
     element,
-    /** @param {import("./feed.js").Changes} changes */
+    /** @param {import("../data/feed.js").Changes} changes */
     update(changes) {
       if (changes.system || changes.tick) showSystem();
       showLink();

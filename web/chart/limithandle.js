@@ -2,7 +2,7 @@
 //
 // Always: says its value in words with its unit. Never: knows the chart's time.
 
-import { attribute, h } from "./dom.js";
+import { attribute, h } from "../page/dom.js";
 
 /** Pixels that an arrow key moves it by: more than the digits to which a limit is rounded. */
 const STRIDE = 4;
@@ -39,7 +39,7 @@ export function limitHandle(label, { current, valueAt, drag }) {
 /**
  * Puts the handle where its limit is drawn.
  * @param {HTMLElement} handle @param {{ trial: { value: number }|null, unit: string }} model
- * @param {ReturnType<typeof import("./chart.js").chart>} drawing @param {import("./format.js").Format} format
+ * @param {ReturnType<typeof import("./chart.js").chart>} drawing @param {import("../page/format.js").Format} format
  */
 export function placeHandle(handle, { trial, unit }, drawing, format) {
   handle.hidden = trial === null;

@@ -7,12 +7,12 @@
 // Never: reads a clock, asks for data, or keeps any.
 
 import { drawMarks, MARK_ROW, markRows } from "./chartmarks.js";
-import { colour, fit } from "./dom.js";
-import { bucket, within } from "./history.js";
+import { colour, fit } from "../page/dom.js";
+import { bucket, within } from "../data/history.js";
 import { ticks } from "./ticks.js";
 
 /**
- * @typedef {import("./history.js").History} History
+ * @typedef {import("../data/history.js").History} History
  * @typedef {import("./scale.js").Scale} Scale
  * @typedef {{ from: number, to: number, kind: "none"|"few" }} Gap
  * @typedef {{ from: number|null, to: number|null, priority: number, isAcknowledged: boolean }} AlarmMark

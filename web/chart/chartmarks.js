@@ -3,11 +3,11 @@
 // Always: each kind has its shape, and a span its word where there is room; muted, so that alarms stand out.
 // Never: a row for a kind that is not in view; a sign on the edge of its bar, cut, or over another.
 
-import { colour } from "./dom.js";
-import { WITHHELD } from "./icons.js";
-import { marksWithin } from "./marks.js";
+import { colour } from "../page/dom.js";
+import { WITHHELD } from "../page/icons.js";
+import { marksWithin } from "../data/marks.js";
 
-/** @typedef {import("./marks.js").Mark & { label: string, line: string }} ShownMark `line`: all of it, in words. */
+/** @typedef {import("../data/marks.js").Mark & { label: string, line: string }} ShownMark `line`: all of it, in words. */
 
 /** Height of a row in pixels. */
 export const MARK_ROW = 15;
@@ -97,7 +97,7 @@ function bar(c, left, right, middle) {
   c.strokeRect(Math.round(left) + 0.5, top, Math.round(right - left), MARK_ROW - 3);
 }
 
-/** @param {CanvasRenderingContext2D} c @param {import("./marks.js").MarkKind} kind @param {number} x @param {number} y */
+/** @param {CanvasRenderingContext2D} c @param {import("../data/marks.js").MarkKind} kind @param {number} x @param {number} y */
 function sign(c, kind, x, y) {
   const path = new Path2D(SIGNS[kind]);
   c.save();

@@ -3,8 +3,8 @@
 // Always: a broken or forbidden store is the same as an empty one.
 
 import { h } from "./dom.js";
-import { remove } from "./api.js";
-import { LANGUAGES } from "./words.js";
+import { remove } from "../data/api.js";
+import { LANGUAGES } from "../words.js";
 
 /** @typedef {"language" | "theme" | "zone" | "name" | "server-language" | "server-zone"} Key `server-…`: as the daemon
  *   last had them, for the moment until it is heard again */
@@ -33,7 +33,7 @@ export const browserZone = () => Intl.DateTimeFormat().resolvedOptions().timeZon
 
 /**
  * The dialog of all choices; each holds at once.
- * @param {{ words: import("./words.js").Words, welcome: import("./feed.js").Welcome | null }} context
+ * @param {{ words: import("../words.js").Words, welcome: import("../data/feed.js").Welcome | null }} context
  * @param {() => Promise<void>} changed makes the page anew
  */
 export function openSettings(context, changed) {
@@ -83,7 +83,7 @@ export function openSettings(context, changed) {
 
 /**
  * Who acts: the one who is logged in, or the name given once; asked for if there is none. Null: nobody said.
- * @param {{ words: import("./words.js").Words, welcome: import("./feed.js").Welcome | null }} context
+ * @param {{ words: import("../words.js").Words, welcome: import("../data/feed.js").Welcome | null }} context
  * @returns {Promise<string | null>}
  */
 export function whoActs({ words, welcome }) {

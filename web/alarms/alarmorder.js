@@ -3,9 +3,9 @@
 // Always: a frozen list keeps its rows in their places, those that are over too. Never: an alarm under the pointer that
 // was another one a moment before.
 
-import { alarmKey, alarmList } from "./state.js";
+import { alarmKey, alarmList } from "../data/state.js";
 
-/** @typedef {import("./state.js").Alarm} Alarm */
+/** @typedef {import("../data/state.js").Alarm} Alarm */
 /** @typedef {{ keys: string[], last: Map<string, Alarm>, changes: number }} Order `last`: as each row was when it was last
  *   there; `changes`: rows that came, or went, since it was frozen */
 
@@ -13,7 +13,7 @@ import { alarmKey, alarmList } from "./state.js";
 export const emptyOrder = () => ({ keys: [], last: new Map(), changes: 0 });
 
 /**
- * @param {Order} order @param {Map<string, Alarm>} alarms @param {import("./state.js").List} list
+ * @param {Order} order @param {Map<string, Alarm>} alarms @param {import("../data/state.js").List} list
  * @param {(alarm: Alarm) => boolean} match @param {boolean} isFrozen
  * @returns {Order}
  */

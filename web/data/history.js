@@ -4,8 +4,8 @@
 // the greatest and the mean weighted by count. Times are milliseconds since 1970.
 // Never: reads a clock or the page, or changes what it was given.
 
-import { csvOf } from "./csv.js";
-import { rfc3339 } from "./ticks.js";
+import { csvOf } from "../page/csv.js";
+import { rfc3339 } from "../chart/ticks.js";
 
 /** What a live view may add to an answer before it is asked for again; the answer itself has at most 2,000 buckets. */
 const MAX_ADDED = 2000;

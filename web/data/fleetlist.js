@@ -189,7 +189,7 @@ const LIMIT_ROOM = 8; // characters of a limit beside its bar
 
 /**
  * The limits of a series: each as it stands beside its bar, empty where there is none or no room; all in words, empty without any.
- * @param {Series} series @param {{ words: import("./words.js").Words, format: import("./format.js").Format }} given
+ * @param {Series} series @param {{ words: import("../words.js").Words, format: import("../page/format.js").Format }} given
  */
 export function limitsOf({ low, high, unit }, { words: { fleet: w }, format }) {
   const beside = (/** @type {number | null} */ limit) => (limit === null || format.number(limit).length > LIMIT_ROOM ? "" : format.number(limit));

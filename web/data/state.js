@@ -233,7 +233,7 @@ export const seriesKey = (id, quantity) => `${quantity}/${id}`;
 /**
  * What a row of the Fleet page says: that its sensor is silent, then the gravest alarm, its state first.
  * @param {Series} series @param {Alarm[]} alarms of it, in order
- * @param {{ words: import("./words.js").Words, now: number, isLinkDead: boolean }} given
+ * @param {{ words: import("../words.js").Words, now: number, isLinkDead: boolean }} given
  * @returns {Situation}
  */
 export function situationOf(series, alarms, { words, now, isLinkDead }) {
@@ -254,13 +254,13 @@ export function situationOf(series, alarms, { words, now, isLinkDead }) {
   return { words: [silence, withheld].filter(Boolean).join(" · "), priority: 0, waits: false, sign };
 }
 
-/** For how long is the row's age. @param {Series} series @param {{ words: import("./words.js").Words, now: number, isLinkDead: boolean }} given */
+/** For how long is the row's age. @param {Series} series @param {{ words: import("../words.js").Words, now: number, isLinkDead: boolean }} given */
 function silenceOf(series, { words, now, isLinkDead }) {
   if (series.at === null) return words.fleet.neverHeard;
   return isOut(series, now, isLinkDead) ? words.fleet.isSilent : "";
 }
 
-/** @param {Alarm} alarm @param {import("./words.js").Words} words */
+/** @param {Alarm} alarm @param {import("../words.js").Words} words */
 export function stateInWords(alarm, { alarms }) {
   const by = alarm.acknowledged?.by;
   return alarm.state === "acknowledged" && by ? alarms.acknowledgedBy(by) : alarms.states[alarm.state] ?? alarm.state;

@@ -5,10 +5,10 @@
 
 import { attribute, fill, h, text } from "./dom.js";
 import { alarmIcon, priorityName, sign } from "./icons.js";
-import { alarmPriority, countAlarms, needsAcknowledgement } from "./state.js";
+import { alarmPriority, countAlarms, needsAcknowledgement } from "../data/state.js";
 
-/** @typedef {import("./state.js").Priority} Priority */
-/** @typedef {import("./app.js").Context} Context */
+/** @typedef {import("../data/state.js").Priority} Priority */
+/** @typedef {import("../app.js").Context} Context */
 
 const ANNOUNCE_MS = 10_000;
 const PAGES = /** @type {const} */ (["fleet", "alarms", "system", "broker"]);
@@ -98,7 +98,7 @@ export function header(context, { settings, link }) {
 
   return {
     element,
-    /** @param {import("./feed.js").Changes} changes */
+    /** @param {import("../data/feed.js").Changes} changes */
     update(changes) {
       if (changes.alarms) showAlarms();
       if (changes.system || changes.tick) showVersion();
@@ -126,7 +126,7 @@ const isOf = (link, page) => link.dataset["page"] === (page === "sensor" ? "flee
 function announcer({ state, words: { common } }, region) {
   /** @type {Map<string, string | null> | null} */
   let known = null;
-  /** @type {import("./state.js").Alarm[]} */
+  /** @type {import("../data/state.js").Alarm[]} */
   let fresh = [];
   let last = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */

@@ -2,7 +2,7 @@
 //
 // Always: a day is the zone's, of 23 or 25 hours too; the last day is part of the span. Never: reads a clock.
 
-import { rfc3339, reached } from "./ticks.js";
+import { rfc3339, reached } from "../chart/ticks.js";
 
 const DAY = 86_400_000;
 

@@ -3,15 +3,15 @@
 // Always: an alarm is named by the alert that was seen, so one raised meanwhile is not acknowledged with it; each
 // refusal is said. Never: acts on an alarm that nobody chose.
 
-import { ApiError } from "./api.js";
+import { ApiError } from "../data/api.js";
 import { whatOf } from "./alarmtext.js";
-import { h } from "./dom.js";
-import { formatter } from "./format.js";
-import { alarmIcon } from "./icons.js";
-import { alarmKey, alarmPriority, compareAlarms, needsAcknowledgement, verbsOf } from "./state.js";
+import { h } from "../page/dom.js";
+import { formatter } from "../page/format.js";
+import { alarmIcon } from "../page/icons.js";
+import { alarmKey, alarmPriority, compareAlarms, needsAcknowledgement, verbsOf } from "../data/state.js";
 
-/** @typedef {import("./state.js").Alarm} Alarm */
-/** @typedef {import("./state.js").Verb} Verb */
+/** @typedef {import("../data/state.js").Alarm} Alarm */
+/** @typedef {import("../data/state.js").Verb} Verb */
 /** @typedef {{ why?: string, for?: string, one_shot?: boolean }} Details */
 /** @typedef {{ done: number, refused: string[] }} Outcome */
 
@@ -21,7 +21,7 @@ const AT_ONCE = 4; // requests; each waits for its commit
 export const applicable = (alarms, verb) => alarms.filter((alarm) => verbsOf(alarm).includes(verb));
 
 /**
- * @param {import("./app.js").Context} context @param {Verb} verb @param {Alarm[]} alarms @param {Details & { by: string }} body
+ * @param {import("../app.js").Context} context @param {Verb} verb @param {Alarm[]} alarms @param {Details & { by: string }} body
  * @param {(done: number) => void} progress
  * @returns {Promise<Outcome>}
  */
@@ -46,7 +46,7 @@ export async function perform({ api, words }, verb, alarms, body, progress) {
   return outcome;
 }
 
-/** The outcome in words. @param {import("./words.js").Words} words @param {Verb} verb @param {Outcome} outcome */
+/** The outcome in words. @param {import("../words.js").Words} words @param {Verb} verb @param {Outcome} outcome */
 export function outcomeInWords({ alarms: w }, verb, { done, refused }) {
   const parts = [];
   if (done > 0 || refused.length === 0) parts.push(w.done[verb](done));
@@ -69,7 +69,7 @@ export function named(alarms) {
 
 /**
  * Asks for what an action needs; null: somebody thought better of it.
- * @param {import("./words.js").Words} words @param {Verb} verb @param {Alarm[]} alarms
+ * @param {import("../words.js").Words} words @param {Verb} verb @param {Alarm[]} alarms
  * @returns {Promise<Details | null>}
  */
 export function askDetails(words, verb, alarms) {
@@ -77,7 +77,7 @@ export function askDetails(words, verb, alarms) {
   return verb === "out-of-service" ? askService(words, alarms) : Promise.resolve({});
 }
 
-/** @param {import("./words.js").Words} words @param {Alarm[]} alarms */
+/** @param {import("../words.js").Words} words @param {Alarm[]} alarms */
 function askShelf(words, alarms) {
   const w = words.alarms;
   const usual = usualLength(alarms);
@@ -93,14 +93,14 @@ function askShelf(words, alarms) {
   }));
 }
 
-/** @param {import("./words.js").Words} words @param {Alarm[]} alarms */
+/** @param {import("../words.js").Words} words @param {Alarm[]} alarms */
 function askService(words, alarms) {
   const w = words.alarms;
   return ask(words, alarms, { title: w.serviceTitle(alarms.length), help: w.serviceHelp, go: w.takeOut }, [], () => ({}));
 }
 
 /**
- * @param {import("./words.js").Words} words @param {Alarm[]} alarms @param {{ title: string, help: string, go: string }} said
+ * @param {import("../words.js").Words} words @param {Alarm[]} alarms @param {{ title: string, help: string, go: string }} said
  * @param {HTMLElement[]} fields @param {(data: FormData) => Details} read
  * @returns {Promise<Details | null>}
  */
@@ -129,7 +129,7 @@ function ask(words, alarms, { title, help, go }, fields, read) {
   });
 }
 
-/** What it is about: each with its priority, what is wrong and where. @param {import("./words.js").Words} words @param {Alarm[]} alarms */
+/** What it is about: each with its priority, what is wrong and where. @param {import("../words.js").Words} words @param {Alarm[]} alarms */
 function which(words, alarms) {
   const { shown, more } = named(alarms);
   const given = { words, format: formatter(document.documentElement.lang, "UTC"), now: 0 }; // no time is said

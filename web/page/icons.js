@@ -5,7 +5,7 @@
 
 import { svg } from "./dom.js";
 
-/** @typedef {import("./state.js").Priority} Priority */
+/** @typedef {import("../data/state.js").Priority} Priority */
 
 const SHAPES = ["", "M2 2h14v14H2z", "M9 1 17.4 16.5H.6z", "M9 1.5a7.5 7.5 0 1 0 0 15 7.5 7.5 0 0 0 0-15z", "M1 3.5h16v11H1z"];
 const NAMES = ["none", "critical", "high", "medium", "low"];

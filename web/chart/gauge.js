@@ -2,15 +2,15 @@
 //
 // Always: readable without colour (the pointer lies beyond the band's marks). Never: a number; that stands beside it.
 
-import { colour, fit, svg } from "./dom.js";
-import { placeOn, scaleOf } from "./fleetlist.js";
-import { priorityName } from "./icons.js";
-import { extremes } from "./sparklines.js";
-import { oldAfter } from "./state.js";
+import { colour, fit, svg } from "../page/dom.js";
+import { placeOn, scaleOf } from "../data/fleetlist.js";
+import { priorityName } from "../page/icons.js";
+import { extremes } from "../data/sparklines.js";
+import { oldAfter } from "../data/state.js";
 
-/** @typedef {import("./state.js").Series} Series */
-/** @typedef {import("./sparklines.js").Hour} Hour */
-/** @typedef {{ isOld: boolean, priority: import("./state.js").Priority }} Look */
+/** @typedef {import("../data/state.js").Series} Series */
+/** @typedef {import("../data/sparklines.js").Hour} Hour */
+/** @typedef {{ isOld: boolean, priority: import("../data/state.js").Priority }} Look */
 
 const WIDTH = 150;
 const LEFT = 6;
