@@ -1,6 +1,7 @@
 // Events of alarms as CSV, as the history shows them. Pure.
 //
-// Always: an event a row, in the order given; times with the zone's offset, numbers with a point, the unit beside them.
+// Always: one row per event, in the order given; times with the zone's offset, numbers with a decimal point, units in a
+// column of their own. Never: a formula, whatever a sensor or an operator sent.
 
 import { csvOf, safe } from "../page/csv.js";
 import { alarmPriority } from "../data/state.js";
@@ -22,7 +23,7 @@ export function alertsCsv(alerts, { words: { common, alarms: w }, format }) {
   return csvOf([w.past.csv, ...rows]);
 }
 
-/** Its file's name: the days of the oldest and the newest event. @param {Alert[]} alerts newest first @param {string} zone @param {string} name */
+/** File name with the days of the oldest and the newest event. @param {Alert[]} alerts Newest first, one at least. @param {string} zone @param {string} name */
 export function csvName(alerts, zone, name) {
   const days = [alerts.at(-1), alerts[0]].map((alert) => rfc3339(Date.parse(alert.timestamp), zone).slice(0, 10));
   return `${[name, ...new Set(days)].join("-")}.csv`;

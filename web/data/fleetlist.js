@@ -185,10 +185,10 @@ export function placeOn(scale, value) {
   return Math.min(1, Math.max(0, (value - scale.from) / (scale.to - scale.from)));
 }
 
-const LIMIT_ROOM = 8; // characters of a limit beside its bar
+const LIMIT_ROOM = 8; // characters of a label of the bar
 
 /**
- * The limits of a series: each as it stands beside its bar, empty where there is none or no room; all in words, empty without any.
+ * Limits of a series: `low` and `high` as labels of the bar, empty where absent or too long; `said` in words, empty without limits.
  * @param {Series} series @param {{ words: import("../words.js").Words, format: import("../page/format.js").Format }} given
  */
 export function limitsOf({ low, high, unit }, { words: { fleet: w }, format }) {

@@ -1,8 +1,8 @@
 // Tables as CSV (RFC 4180). Pure.
 //
-// Always: CRLF, quotes where they are needed. Never: a cell that a spreadsheet would run, if it is made by `safe`.
+// Always: CRLF, quotes where they are needed. Never: a formula in a cell that went through `safe`.
 
-/** @param {string[][]} rows the first has the names @returns {string} */
+/** @param {string[][]} rows The header first. @returns {string} */
 export function csvOf(rows) {
   return rows.map((row) => `${row.map(field).join(",")}\r\n`).join("");
 }
@@ -12,5 +12,5 @@ function field(text) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** A text that came from outside, as a text: an apostrophe keeps a spreadsheet from taking it for a formula. @param {string} text */
+/** Guards a text from outside against formula injection in spreadsheets, by an apostrophe. @param {string} text */
 export const safe = (text) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);

@@ -1,18 +1,18 @@
-// The banners at the foot of the window: the link to the daemon is dead, or something is wrong with Vigie itself.
+// The banners at the foot of the window: a dead link to the daemon, and problems of Vigie itself.
 //
-// Always: a dead link is said in words within 5 s; no row of the page moves when a banner comes or goes: it takes its room
-// from the end of what is seen. Never: over a row; the page ends where a banner begins.
+// Always: a dead link has a banner within 5 s; banners shorten the scroller at its end, so no row changes its place.
+// Never: an overlay; the page ends where a banner begins.
 
 import { attribute, h, text } from "./dom.js";
 import { keepPlace } from "./place.js";
 
 /** @typedef {import("../app.js").Context} Context */
 
-const QUIET_MS = 5000; // at the first visit: so long without an answer is no news
+const QUIET_MS = 5000; // grace period of the first connection
 
 /**
  * @param {Context} context
- * @param {{ retry(): void, link: { state: { offsetKnown(): boolean } }, main: HTMLElement }} given `main`: what scrolls above it
+ * @param {{ retry(): void, link: { state: { offsetKnown(): boolean } }, main: HTMLElement }} given `main`: the scroller above it
  */
 export function foot(context, { retry, link, main }) {
   const w = context.words.common;
@@ -23,7 +23,7 @@ export function foot(context, { retry, link, main }) {
   const sentence = /** @type {Element} */ (lost.firstElementChild);
   let wasLive = true;
 
-  /** Before its text is another one, which has another height. @param {HTMLElement} banner @param {boolean} isHidden */
+  /** To be called before the text changes, as the text changes the height too. @param {HTMLElement} banner @param {boolean} isHidden */
   function hide(banner, isHidden) {
     if (banner.hidden !== isHidden) keepPlace(main, () => void (banner.hidden = isHidden));
   }

@@ -1,20 +1,21 @@
-// What a scroller shows keeps its place on the screen while there comes to be less to scroll: a banner at the foot goes,
-// the text below a list grows shorter.
+// Scroll anchoring at the end of a scroller, where browsers have none.
 //
-// A browser scrolls back from an end that is no more, and every row moves. Room at the end (`--room`) keeps the end where
-// it was, until it is scrolled out of sight. Never: room that nobody was scrolled to.
+// When a scroller grows or its content shrinks, the browser clamps the scroll position and every row moves. Padding at the
+// end (`--room`) prevents the clamp; it is removed once it is scrolled out of view.
+// Always: synchronous, before the next paint. Never: padding without a clamp to prevent.
 
-/** @type {WeakMap<HTMLElement, number>} pixels of room, by scroller */
+/** @type {WeakMap<HTMLElement, number>} Padding in pixels, by scroller. */
 const rooms = new WeakMap();
 
 /**
- * @param {HTMLElement | null} scroller @param {() => void} change of what is in or around it, none of it above what is seen
+ * Applies a change of layout without moving the content in view.
+ * @param {HTMLElement | null} scroller @param {() => void} change Of the scroller's height, or of content below the view.
  */
 export function keepPlace(scroller, change) {
   const top = scroller?.scrollTop ?? 0;
   change();
   if (!scroller) return;
-  const missing = top - scroller.scrollTop; // reading it has the browser lay out the page
+  const missing = top - scroller.scrollTop; // forces layout, and with it the clamp
   if (missing <= 0) return;
   if (!rooms.has(scroller)) scroller.addEventListener("scroll", () => giveBack(scroller), { passive: true });
   setRoom(scroller, (rooms.get(scroller) ?? 0) + missing);

@@ -1,6 +1,6 @@
-// The alarms' history: every transition, newest first: of a time that is chosen, or by pages as far back as somebody looks.
+// The alarm history: every transition, newest first. A chosen time range is loaded whole; without one, page by page on demand.
 //
-// Always: bounded, and the page says so where it ends for that; what is newer is offered, not pushed in under the eyes.
+// Always: bounded, with a note where the bound cuts a range; newer events are offered, never inserted unasked.
 
 import { alertsCsv, csvName } from "../alarms/alarmcsv.js";
 import { chartLink, eventWhat } from "../alarms/alarmtext.js";
@@ -12,8 +12,8 @@ import { cell, headCell, VirtualList } from "../page/list.js";
 import { alarmPriority } from "../data/state.js";
 import { historyRange, spanInWords } from "./historyrange.js";
 
-const PAGE = 200; // events in a page, as far back as somebody looks
-const LARGE = 1000; // of a time that is chosen, all of which is loaded
+const PAGE = 200; // events per request without a time range
+const LARGE = 1000; // and with one
 const MOST = 5000; // events kept in the page: a day of a bad week
 const LOOK_MS = [1000, 5000, 20_000]; // after an alarm changed: its event is stored a moment later, more on a busy disk
 
@@ -25,14 +25,14 @@ const WITHHOLDS = { shelved: "shelved", suppressed: "suppressed", "taken-out-of-
 /** @typedef {any} Alert as the API has it */
 
 /** @typedef {import("../alarms/historyspan.js").HistorySpan} HistorySpan */
-/** @typedef {{ match: (alert: Alert) => boolean, span: HistorySpan, chosen: (span: HistorySpan) => void }} Given `chosen`: another time is */
+/** @typedef {{ match: (alert: Alert) => boolean, span: HistorySpan, chosen: (span: HistorySpan) => void }} Given `chosen`: called with another time range */
 
 export class AlarmHistory {
   /** @type {Alert[]} newest first */ #alerts = [];
   /** @type {Alert[]} */ #shown = [];
   /** @type {number | null} */ #next = null;
   #isLoading = false;
-  #asked = 0; // the daemon's time when the newest page was asked for: a length ends there
+  #asked = 0; // daemon's time of the newest request: the end of a length
   #known = "";
   #looks = LOOK_MS.length;
   #looking = 0;
@@ -63,12 +63,12 @@ export class AlarmHistory {
     queueMicrotask(() => this.list.attach());
   }
 
-  /** Shows another time; the same one stays as it is. @param {HistorySpan} span */
+  /** Loads another time range; the same one is left alone. @param {HistorySpan} span */
   show(span) {
     const { kind, from, to } = this.span;
     if (kind === span.kind && from === span.from && to === span.to) return;
     this.span = span;
-    [this.#alerts, this.#next] = [[], null]; // what is of another time
+    [this.#alerts, this.#next] = [[], null]; // of the former range
     void this.#load();
   }
 
@@ -84,7 +84,7 @@ export class AlarmHistory {
     return api.get(`api/v1/alerts?${ends.join("")}${before === null ? "" : `before=${before}&`}limit=${limit}`, { signal });
   }
 
-  /** From the newest on; what was under way is given up. */
+  /** Loads from the newest event on; aborts requests in flight. */
   async #load() {
     this.#abort.abort();
     this.#abort = new AbortController();
@@ -103,8 +103,8 @@ export class AlarmHistory {
   }
 
   /**
-   * Page by page to the end of the time, or to a number of events.
-   * @param {{ known: Alert[], next: number | null, limit: number, upTo: number }} from `known`: those before `next`; `limit`: events in a page
+   * Loads pages up to the end of the range or a number of events.
+   * @param {{ known: Alert[], next: number | null, limit: number, upTo: number }} from `known`: events already loaded; `limit`: events per request
    */
   async #fetch({ known, next, limit, upTo }) {
     const { signal } = this.#abort;
@@ -160,7 +160,7 @@ export class AlarmHistory {
     this.#say();
   }
 
-  /** What is loaded, of which time, and whether there is more. */
+  /** Shows what is loaded, of which range, and whether there is more. */
   #say() {
     const { w, context, span, said } = this;
     const [num, all] = [this.#shown.length, this.#alerts.length];

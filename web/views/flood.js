@@ -1,7 +1,7 @@
 // The banner of a flood: how many alarms, the gravest and the first by name, the rest counted by rule and location.
 //
-// Always: one banner, whatever comes; a group is a filter away, and what has the focus keeps it as numbers change.
-// Never: a message an alarm; above rows, which it would push away from who aims at one.
+// Always: one banner, however many alarms; each group is a filter; the focus survives updates.
+// Never: a message per alarm; above the rows, which it would move.
 
 import { chartLink } from "../alarms/alarmtext.js";
 import { attribute, fill, h, text } from "../page/dom.js";

@@ -1,13 +1,12 @@
-// The strip at the foot of a list: outcomes, actions on a selection, a flood. It stays at the foot of the window while rows
-// scroll.
+// The strip at the foot of a list: outcomes, actions on a selection, a flood. Sticky: it overlays the foot of the window.
 //
-// Always: its height is the scroller's `scroll-padding`, so that a row with the keyboard's focus is clear of it; it is below
-// the rows in the page, so that the last row can be scrolled clear of it; there it keeps the most room it had, as a browser
-// scrolls back from an end that is no more. Never: moves a row under a pointer.
+// Always: its height is the scroller's `scroll-padding`, so a row with the keyboard's focus is not covered; it follows the
+// rows in the layout, so the last row can be scrolled clear of it; its height in the layout never shrinks, which would
+// clamp the scroll position. Never: moves a row under a pointer.
 
 import { h } from "../page/dom.js";
 
-/** @param {...HTMLElement} parts from top to bottom */
+/** @param {...HTMLElement} parts From top to bottom. */
 export function footStrip(...parts) {
   const stack = h("div", { class: "stack" }, parts);
   const element = h("div", { class: "strip" }, stack);
@@ -23,7 +22,7 @@ export function footStrip(...parts) {
   observer.observe(stack);
   return {
     element,
-    /** Another list: its end is where it is. */
+    /** Forgets the greatest height: another list is shown. */
     reset: () => void (room = 0),
     close() {
       observer.disconnect();

@@ -1,6 +1,6 @@
-// The choice of the history's time: lengths by name, or days of the shown zone; and in words, what is shown.
+// Time range control of the alarm history: lengths by name, or days of the shown zone; and a line on what is loaded.
 //
-// Always: the fields show the days of the length that is chosen. Never: a day that is still being typed.
+// Always: the date fields show the days of the chosen length. Never: applies a date that is incomplete.
 
 import { attribute, h, text } from "../page/dom.js";
 import { ALL, days, daysOf, endsOf, LENGTHS } from "../alarms/historyspan.js";
@@ -8,10 +8,10 @@ import { ALL, days, daysOf, endsOf, LENGTHS } from "../alarms/historyspan.js";
 /** @typedef {import("../alarms/historyspan.js").HistorySpan} HistorySpan */
 /** @typedef {import("../alarms/historyspan.js").Kind} Kind */
 
-const FIRST_DAY = "1970-01-01"; // a year that is being typed is below it
+const FIRST_DAY = "1970-01-01"; // rejects the years of a date that is being typed, as 0002
 
 /**
- * @param {import("../app.js").Context} context @param {(span: HistorySpan) => void} chosen @param {...HTMLElement} others beside it
+ * @param {import("../app.js").Context} context @param {(span: HistorySpan) => void} chosen @param {...HTMLElement} others At the end of its row.
  */
 export function historyRange({ words: { alarms: { past: w } }, format, state }, chosen, ...others) {
   const kinds = /** @type {(Exclude<Kind, "days">)[]} */ ([...Object.keys(LENGTHS), "all"]);
@@ -37,12 +37,12 @@ export function historyRange({ words: { alarms: { past: w } }, format, state }, 
       if (from) from.value = shown.from;
       if (to) to.value = shown.to;
     },
-    /** @param {string} words what is loaded */
+    /** @param {string} words On what is loaded. */
     say: (words) => text(said, words),
   };
 }
 
-/** A span in words, with its zone. @param {HistorySpan} span @param {number} now @param {import("../app.js").Context} context */
+/** The range in words, with its zone. @param {HistorySpan} span @param {number} now @param {import("../app.js").Context} context */
 export function spanInWords(span, now, { words: { alarms: { past: w } }, format }) {
   const { since, until } = endsOf(span, now, format.zone);
   const last = until === null ? null : format.date(until - 1);
