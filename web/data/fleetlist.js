@@ -185,15 +185,16 @@ export function placeOn(scale, value) {
   return Math.min(1, Math.max(0, (value - scale.from) / (scale.to - scale.from)));
 }
 
-const LIMIT_ROOM = 8; // characters of a label of the bar
+const LIMIT_ROOM = 15; // characters beside the bar
 
 /**
- * Limits of a series: `low` and `high` as labels of the bar, empty where absent or too long; `said` in words, empty without limits.
+ * Limits of a series: `shown` beside the bar, empty where there are none or no room; `said` in words, empty without limits.
  * @param {Series} series @param {{ words: import("../words.js").Words, format: import("../page/format.js").Format }} given
  */
 export function limitsOf({ low, high, unit }, { words: { fleet: w }, format }) {
-  const beside = (/** @type {number | null} */ limit) => (limit === null || format.number(limit).length > LIMIT_ROOM ? "" : format.number(limit));
+  const [from, to] = [low, high].map((limit) => (limit === null ? "" : format.number(limit)));
+  const shown = from && to ? `${from} … ${to}` : from ? `≥ ${from}` : to ? `≤ ${to}` : "";
   const said = low !== null && high !== null ? w.limits(format.number(low), format.value(high, unit))
     : low !== null ? w.lowLimit(format.value(low, unit)) : high !== null ? w.highLimit(format.value(high, unit)) : "";
-  return { low: beside(low), high: beside(high), said };
+  return { shown: shown.length > LIMIT_ROOM ? "" : shown, said };
 }

@@ -31,9 +31,9 @@ export function fleetRow({ words }, toggle) {
   const value = h("span", { class: "v" });
   const unit = h("span", { class: "u" });
   const gauge = bar();
-  const [low, high] = ["limit n", "limit"].map((name) => h("span", { class: name, "aria-hidden": "true" })); // in words beside the value
+  const limit = h("span", { class: "limit", "aria-hidden": "true" }); // in words beside the value
   const limits = h("span", { class: "unseen" });
-  const range = cell("range", low, gauge.element, high);
+  const range = cell("range", gauge.element, limit);
   const reading = cell("now n", value, unit, limits);
   const canvas = h("canvas", { class: "hour", "aria-hidden": "true" });
   const age = cell("age n");
@@ -50,7 +50,7 @@ export function fleetRow({ words }, toggle) {
   row.addEventListener("click", (event) => {
     if (!(event.target instanceof HTMLAnchorElement) && !getSelection()?.toString()) link.click();
   });
-  const made = { row, group, icon, mark, link, note, value, unit, gauge, range, reading, limits, low: /** @type {HTMLElement} */ (low), high: /** @type {HTMLElement} */ (high), canvas, age, state, groupIcon, button, counts, silence, silent, location: "", sign: "", drawn: "" };
+  const made = { row, group, icon, mark, link, note, value, unit, gauge, range, reading, limits, limit, canvas, age, state, groupIcon, button, counts, silence, silent, location: "", sign: "", drawn: "" };
   button.addEventListener("click", () => toggle(made.location));
   attribute(button, "title", words.fleet.columns.sensor);
   return { element, made };
@@ -111,9 +111,8 @@ export function paintSensor(made, series, context, { alarms, hour, showsQuantity
 
 /** @param {FleetRow} made @param {Series} series @param {import("../app.js").Context} context */
 function showLimits(made, series, context) {
-  const { low, high, said } = limitsOf(series, context);
-  text(made.low, low);
-  text(made.high, high);
+  const { shown, said } = limitsOf(series, context);
+  text(made.limit, shown);
   text(made.limits, said && `, ${said}`);
   for (const one of [made.range, made.reading]) attribute(one, "title", said || null);
 }

@@ -120,10 +120,10 @@ test("one limit has its range from the hour; without limits the hour is the band
 test("limits are beside the bar where they fit, and whole in words", () => {
   const given = { words: en, format: formatter("en", "UTC") };
   const of = (/** @type {Partial<Series>} */ more, g = given) => Object.values(limitsOf(one(0, more), g)).map((text) => text.replaceAll("\u00a0", " "));
-  assert.deepEqual(of({}), ["2", "8", "limits 2 to 8 °C"]);
-  assert.deepEqual(of({ low: -20.5, high: null }), ["−20.5", "", "low limit −20.5 °C"]);
-  assert.deepEqual(of({ low: null, high: 0 }), ["", "0", "high limit 0 °C"]);
-  assert.deepEqual(of({ low: null, high: null }), ["", "", ""]);
-  assert.deepEqual(of({ low: 990, high: 101_325.25, unit: "pascal" }), ["990", "", "limits 990 to 101,325.25 Pa"]);
-  assert.deepEqual(of({ low: 2.5 }, { words: fr, format: formatter("fr", "UTC") }), ["2,5", "8", "seuils 2,5 à 8 °C"]);
+  assert.deepEqual(of({}), ["2 … 8", "limits 2 to 8 °C"]);
+  assert.deepEqual(of({ low: -20.5, high: null }), ["≥ −20.5", "low limit −20.5 °C"]);
+  assert.deepEqual(of({ low: null, high: 0 }), ["≤ 0", "high limit 0 °C"]);
+  assert.deepEqual(of({ low: null, high: null }), ["", ""]);
+  assert.deepEqual(of({ low: 990, high: 101_325.25, unit: "pascal" }), ["", "limits 990 to 101,325.25 Pa"]);
+  assert.deepEqual(of({ low: 2.5 }, { words: fr, format: formatter("fr", "UTC") }), ["2,5 … 8", "seuils 2,5 à 8 °C"]);
 });
