@@ -1,6 +1,7 @@
 // Where a value stands, and where it is going: the bar with its normal band, and the sparkline of the hour.
 //
-// Always: readable without colour (the pointer lies beyond the band's marks). Never: a number; that stands beside it.
+// Always: readable without colour (the pointer lies beyond the band's marks); a pointer has a colour beyond a limit alone, as
+// an alarm may be about something else. Never: a number; that stands beside it.
 
 import { colour, fit, svg } from "../page/dom.js";
 import { placeOn, scaleOf } from "../data/fleetlist.js";
@@ -30,7 +31,9 @@ export function bar() {
     const scale = scaleOf(series, extremes(hour));
     const x = (/** @type {number} */ value) => (scale ? LEFT + LONG * placeOn(scale, value) : LEFT);
     const at = series.value === null || !scale ? null : Math.round(x(series.value) * 10) / 10;
-    const look = [at, scale?.from, scale?.to, scale?.low, scale?.high, isOld, priority].join();
+    const { value, low: least, high: most } = series;
+    const isBeyond = value !== null && ((most !== null && value > most) || (least !== null && value < least));
+    const look = [at, scale?.from, scale?.to, scale?.low, scale?.high, isOld, isBeyond, priority].join();
     if (look === drawn) return;
     drawn = look;
     element.setAttribute("class", `bar${isOld ? " old" : ""}${scale?.isMeasured ? " measured" : ""}`);
@@ -39,7 +42,7 @@ export function bar() {
     band.setAttribute("width", Math.max(0, high - low).toFixed(1));
     const mark = (/** @type {number | null} */ limit) => (limit === null || !scale ? "" : `M${x(limit).toFixed(1)} 4v14`);
     limits.setAttribute("d", mark(series.low) + mark(series.high));
-    pointer.setAttribute("class", at === null ? "pointer none" : `pointer ${priority && !isOld ? priorityName(priority) : ""}`);
+    pointer.setAttribute("class", at === null ? "pointer none" : `pointer ${priority && isBeyond && !isOld ? priorityName(priority) : ""}`);
     if (at !== null) pointer.setAttribute("transform", `translate(${at})`);
   }
 

@@ -188,12 +188,12 @@ export function placeOn(scale, value) {
 const LIMIT_ROOM = 15; // characters beside the bar
 
 /**
- * Limits of a series: `shown` beside the bar, empty where there are none or no room; `said` in words, empty without limits.
+ * Limits of a series: `shown` beside the bar, empty where there is no room; `said` in words, empty without limits.
  * @param {Series} series @param {{ words: import("../words.js").Words, format: import("../page/format.js").Format }} given
  */
 export function limitsOf({ low, high, unit }, { words: { fleet: w }, format }) {
   const [from, to] = [low, high].map((limit) => (limit === null ? "" : format.number(limit)));
-  const shown = from && to ? `${from} … ${to}` : from ? `≥ ${from}` : to ? `≤ ${to}` : "";
+  const shown = from && to ? `${from} … ${to}` : from ? `≥ ${from}` : to ? `≤ ${to}` : w.noLimits;
   const said = low !== null && high !== null ? w.limits(format.number(low), format.value(high, unit))
     : low !== null ? w.lowLimit(format.value(low, unit)) : high !== null ? w.highLimit(format.value(high, unit)) : "";
   return { shown: shown.length > LIMIT_ROOM ? "" : shown, said };

@@ -5,7 +5,7 @@
 
 import { attribute, fill, h, text } from "./dom.js";
 import { alarmIcon, priorityName, sign } from "./icons.js";
-import { alarmPriority, countAlarms, needsAcknowledgement } from "../data/state.js";
+import { alarmPriority, countAlarms, countSilent, needsAcknowledgement } from "../data/state.js";
 
 /** @typedef {import("../data/state.js").Priority} Priority */
 /** @typedef {import("../app.js").Context} Context */
@@ -21,7 +21,9 @@ export function header(context, { settings, link }) {
   const { words } = context;
   const w = words.common;
   const badge = h("span", { class: "counts" });
-  const links = PAGES.map((page) => h("a", { href: `#/${page}`, "data-page": page }, w.pages[page], page === "alarms" && badge));
+  const silent = h("span");
+  const silence = h("span", { class: "silence", hidden: true }, sign("silent"), silent);
+  const links = PAGES.map((page) => h("a", { href: `#/${page}`, "data-page": page }, w.pages[page], page === "alarms" && badge, page === "fleet" && silence));
   const live = h("span", { class: "live" });
   const clock = h("span", { class: "clock" });
   const [initials, named, plays] = [h("span", { class: "initials", "aria-hidden": "true" }), h("span", { class: "named" }), h("span", { class: "plays" })];
@@ -72,6 +74,15 @@ export function header(context, { settings, link }) {
     announce();
   }
 
+  /** A sensor that says nothing raises no alarm of its own without a rule for it: it is said on every page. */
+  function showSilence() {
+    const { link: state, series } = context.state;
+    const count = countSilent(series, state.now(), state.is !== "live").silent;
+    silence.hidden = count === 0;
+    text(silent, ` ${context.format.number(count)}`);
+    attribute(silence, "title", words.fleet.silentOf(count));
+  }
+
   /** @param {number} waiting @param {Priority} gravest */
   function mark(waiting, gravest) {
     const page = w.pages[/** @type {keyof typeof w.pages} */ (context.route.page)] ?? "";
@@ -103,6 +114,7 @@ export function header(context, { settings, link }) {
       if (changes.alarms) showAlarms();
       if (changes.system || changes.tick) showVersion();
       if (changes.tick) showUser();
+      if (changes.tick || changes.full) showSilence();
       showLink();
     },
     routed() {

@@ -98,7 +98,7 @@ export function paintAlarm(made, alarm, { words, format, state, canAct }, { seri
   const name = verb ? w.verbs[verb] : "";
   text(made.button, isPending ? "…" : name);
   attribute(made.button, "aria-label", w.verbOf(name.replace("…", ""), alarm.rule, alarm.sensor_id));
-  made.button.disabled = isPending || !isThere;
+  made.button.disabled = isPending || !isThere || state.link.is !== "live";
   made.button.hidden = !verb || !canAct();
   attribute(made.more, "aria-label", w.moreOf(alarm.rule, alarm.sensor_id));
   attribute(made.more, "title", w.more);
@@ -134,7 +134,7 @@ export function openDetails(alarm, { words, format, state, canAct }, series, act
       h("a", { href: chartLink(alarm, since), onclick: () => dialog.close() }, w.toSensor),
       runbook && h("a", { href: runbook, target: "_blank", rel: "noopener noreferrer" }, w.runbook)),
     h("div", { class: "buttons" },
-      canAct() && verbsOf(alarm).map((verb) => h("button", { type: "button", onclick: go(verb) }, w.verbs[verb])),
+      canAct() && verbsOf(alarm).map((verb) => h("button", { type: "button", disabled: state.link.is !== "live", onclick: go(verb) }, w.verbs[verb])),
       h("button", { type: "button", class: "main", onclick: () => dialog.close() }, words.common.close)));
   document.body.append(dialog);
   dialog.showModal();

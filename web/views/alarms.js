@@ -24,6 +24,7 @@ import { alarmKey, countAlarms, listOf, seriesKey } from "../data/state.js";
 
 const STILL_MS = 10_000; // a pointer that has not moved for so long chooses nothing
 const SAID_MS = 10_000; // an outcome that is as wanted is shown
+const NAMED = 3; // of a selection, which may be scrolled away
 const LISTS = /** @type {const} */ (["active", "shelved", "suppressed", "out-of-service"]);
 const TABS = /** @type {const} */ ([...LISTS, "history", "report"]);
 const VERBS = /** @type {Verb[]} */ (["ack", "reset", "shelve", "unshelve", "out-of-service", "return-to-service"]);
@@ -104,6 +105,7 @@ class AlarmsPage {
       search: h("input", { type: "search", placeholder: w.searchHint, "aria-label": w.searchHint, value: query, oninput: () => this.#narrowed() }),
       only: h("button", { type: "button", class: "chip", onclick: () => this.#narrow(null), title: w.showAll }),
       raised: h("button", { type: "button", class: "chip", onclick: onlyRaised }, w.onlyRaised),
+      found: h("strong", { class: "found", role: "status" }),
       frozen: h("span", { class: "frozen muted" }),
       thaw: h("button", { type: "button", hidden: true, onclick: thawed }, w.thaw),
       viewer: h("p", { class: "viewer muted", hidden: true }, w.viewer),
@@ -114,8 +116,8 @@ class AlarmsPage {
 
   #layOut() {
     const { w, parts } = this;
-    const { search, only, raised, frozen, thaw } = parts;
-    parts.tools.append(search, only, raised, h("span", { class: "grow" }), h("span", { class: "still" }, frozen, thaw));
+    const { search, only, raised, found, frozen, thaw } = parts;
+    parts.tools.append(search, only, raised, found, h("span", { class: "grow" }), h("span", { class: "still" }, frozen, thaw));
     return h("div", { class: "view" },
       h("h1", { class: "unseen" }, w.title),
       h("nav", { class: "tabs", "aria-label": w.lists }, parts.tabs),
@@ -238,14 +240,17 @@ class AlarmsPage {
     for (const key of this.#selected) if (!this.#isThere(key)) this.#selected.delete(key);
     const chosen = this.#chosen();
     const verbs = VERBS.map((verb) => /** @type {const} */ ([verb, applicable(chosen, verb)])).filter(([, fitting]) => fitting.length > 0);
-    const look = JSON.stringify([chosen.length, verbs.map(([verb, fitting]) => [verb, fitting.length])]);
+    const named = chosen.slice(0, NAMED).map((alarm) => alarm.sensor_id).join(", ");
+    const names = chosen.length > NAMED ? w.selectedMore(named, chosen.length - NAMED) : named;
+    const isLive = this.context.state.link.is === "live";
+    const look = JSON.stringify([names, isLive, verbs.map(([verb, fitting]) => [verb, fitting.length])]);
     this.#showFrozen();
     bulk.hidden = chosen.length === 0;
     if (bulk.dataset["look"] === look) return;
     bulk.dataset["look"] = look;
     fill(bulk,
-      h("strong", { role: "status" }, chosen.length > 0 ? w.selected(chosen.length) : ""),
-      verbs.map(([verb, fitting]) => h("button", { type: "button", class: verb === "ack" ? "main" : "", onclick: () => void this.#act(verb, this.#chosen()) }, w.verbN(w.verbs[verb], fitting.length))),
+      h("strong", { role: "status" }, chosen.length > 0 ? w.selected(chosen.length) : ""), h("span", { class: "chosen" }, names),
+      verbs.map(([verb, fitting]) => h("button", { type: "button", class: verb === "ack" ? "main" : "", disabled: !isLive, onclick: () => void this.#act(verb, this.#chosen()) }, w.verbN(w.verbs[verb], fitting.length))),
       h("button", { type: "button", class: "quiet", onclick: () => this.#unselect() }, w.unselect));
   }
 
@@ -264,7 +269,7 @@ class AlarmsPage {
   }
 
   #sort() {
-    const { w, list, needles, group, parts: { none } } = this;
+    const { w, list, needles, group, parts: { found, none } } = this;
     const listed = this.#listed();
     if (listed === null) return;
     this.#order = arrange(this.#order, this.context.state.alarms, listed, (alarm) => this.#matches(alarm), this.#isFrozen());
@@ -272,7 +277,9 @@ class AlarmsPage {
     list.setCount(keys.length);
     list.element.hidden = keys.length === 0;
     none.hidden = keys.length > 0;
-    text(none, needles.length > 0 || group ? w.none.search : w.none[listed]);
+    const isNarrowed = needles.length > 0 || group !== null;
+    text(none, isNarrowed ? w.none.search : w.none[listed]);
+    text(found, isNarrowed ? w.shown(keys.length, countAlarms(this.context.state.alarms.values())[listed]) : "");
     this.#showBulk();
   }
 
@@ -309,13 +316,14 @@ class AlarmsPage {
 
   /** Shows the list of the tab, in order. */
   show() {
-    const { tab, group, w, parts: { raised, only, bulk, none, tools, strip } } = this;
+    const { tab, group, w, parts: { raised, only, found, bulk, none, tools, strip } } = this;
     this.#showBody();
     strip.reset();
     strip.element.classList.toggle("listed", this.#listed() !== null);
     tools.hidden = tab === "report";
     raised.hidden = tab !== "history";
     only.hidden = group === null || tab === "history";
+    text(found, "");
     text(only, group ? `${w.onlyGroup(group.rule, group.location)}  ✕` : "");
     attribute(raised, "aria-pressed", this.#onlyRaised);
     bulk.hidden = none.hidden = true;
@@ -341,7 +349,7 @@ class AlarmsPage {
     parts.viewer.hidden = !context.welcome || context.canAct();
     if (!changes.tick) return;
     parts.banner.show();
-    this.#showFrozen();
+    this.#showBulk(); // the link may be dead
     if (!parts.said.classList.contains("bad") && Date.now() - this.#saidAt > SAID_MS) text(parts.said, "");
   }
 

@@ -18,7 +18,7 @@ export function floodBanner({ words, format, state }, narrow) {
   let [showsAll, isOpen] = [false, !matchMedia("(max-width: 760px)").matches]; // a phone has not the room, until it is asked
   let drawn = "";
   const title = h("span", { role: "status" });
-  const fold = h("button", { type: "button", class: "quiet fold", onclick: () => ((isOpen = !isOpen), show()) }, w.floodGroups);
+  const fold = h("button", { type: "button", class: "quiet fold", onclick: () => ((isOpen = !isOpen), show()) });
   const [pins, chips] = [h("div", { class: "pins" }), h("div", { class: "chips" })];
   element.append(h("div", { class: "headline" }, h("h2", null, title), pins, fold), chips);
 
@@ -47,6 +47,7 @@ export function floodBanner({ words, format, state }, narrow) {
 
   /** @param {import("../data/state.js").Flood["groups"]} all */
   function showGroups(all) {
+    text(fold, w.floodFold(all.length));
     chips.hidden = !isOpen;
     element.classList.toggle("folded", !isOpen);
     chips.classList.toggle("all", showsAll);

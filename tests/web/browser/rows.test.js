@@ -41,7 +41,7 @@ test("the bar of a selection covers no row that has the focus, and the last row 
       await focusIn(row + 1);
     }
     await page.keyboard.press("Space");
-    await page.getByText("1 selected").waitFor();
+    await page.locator(".bulk", { hasText: "1 selected" }).locator(".chosen", { hasText: /^S\d+$/ }).waitFor(); // it says which
     await page.waitForFunction(() => Number.parseFloat(getComputedStyle(/** @type {Element} */ (document.querySelector("main"))).scrollPaddingBottom) > 40);
     const own = await edges(page, at + 3);
     assert.ok(own.row <= own.bar + 1, `${width}: the bar is over the row that was selected: ${JSON.stringify(own)}`);
@@ -75,6 +75,16 @@ test("a long rule's name is whole in its row at common widths, a shorter one bes
     assert.deepEqual(cut, [], `at ${width} px`);
     await seen.close();
   }
+});
+
+test("a search says how many alarms it leaves out", async () => {
+  const seen = await openPage(browser, "#/alarms", { prepare: (page) => play(page, [{ ...EMPTY, alarms: [alarm(1), alarm(2), alarm(7)] }]) });
+  const { page } = seen;
+  await page.getByRole("searchbox").fill("silent");
+  await page.getByText("1 of 3 alarms shown").waitFor();
+  await page.getByRole("searchbox").fill("");
+  await page.getByText("1 of 3 alarms shown").waitFor({ state: "detached" });
+  await seen.close();
 });
 
 /** Where each row in view is, by its sensor. @param {Page} page */
@@ -114,9 +124,11 @@ test("no row moves when a flood, something wrong or a dead link is said, or no l
       await check("a flood comes", async () => (send({ alarms: fresh }), flood.waitFor()));
       await check("something is wrong", async () => (send({ system: { version: "1", problems: [{ what: "the disk is nearly full" }] } }), wrong.waitFor()));
       await check("nothing is wrong", async () => (send({ system: { version: "1", problems: [] } }), wrong.waitFor({ state: "hidden" })));
-      // An answer of the feed is none here: it counts as dead, and lives again with the next frame.
-      await check("the link is dead", () => lost.waitFor({ timeout: 15_000 }));
+      await check("the link is dead", async () => (feed?.silence(true), lost.waitFor({ timeout: 15_000 })));
+      assert.ok(await page.locator(".row.alarm button:not(.quiet):visible, .bulk button.main:visible").evaluateAll((all) => all.length > 2 && all.every((one) => /** @type {HTMLButtonElement} */ (one).disabled)),
+        "one can act on what was so before the link was lost");
       await check("the link is live, the flood over", async () => {
+        feed?.silence(false);
         send({ gone: fresh.map(({ rule, sensor_id: id }) => `${rule}/${id}`) });
         await lost.waitFor({ state: "hidden" });
         await flood.waitFor({ state: "hidden" });

@@ -271,15 +271,15 @@ test("nothing that axe-core knows is wrong, no error, no request elsewhere: ever
   assert.equal(wrong.join("\n"), "");
 });
 
-test("an unacknowledged alarm flashes, its digit always seen; nothing does under prefers-reduced-motion", async () => {
+test("an unacknowledged alarm flashes by a halo, its sign always filled; nothing does under prefers-reduced-motion", async () => {
   const seen = await openPage(browser, "#/fleet?q=WEB_HOT");
   const { page } = seen;
   await row(page, "WEB_HOT").waitFor();
-  for (const isHollow of [true, false, true]) {
+  for (const isLit of [true, false, true]) {
     await page.waitForFunction((wanted) => {
-      const [shape, digit] = [...document.querySelectorAll(".row.sensor .icon.flashes path, .row.sensor .icon.flashes text")].map((one) => getComputedStyle(one));
-      return shape && digit && (shape.fill === "rgba(0, 0, 0, 0)") === wanted && (digit.fill === shape.stroke) === wanted;
-    }, isHollow);
+      const [icon, shape] = [...document.querySelectorAll(".row.sensor .icon.flashes, .row.sensor .icon.flashes path")].map((one) => getComputedStyle(one));
+      return icon && shape && shape.fill === shape.stroke && (icon.outlineColor === shape.stroke) === wanted;
+    }, isLit);
   }
   await page.emulateMedia({ reducedMotion: "reduce" });
   const looks = await page.evaluate(() => [true, false].map((isOn) => {

@@ -123,7 +123,7 @@ test("limits are beside the bar where they fit, and whole in words", () => {
   assert.deepEqual(of({}), ["2 … 8", "limits 2 to 8 °C"]);
   assert.deepEqual(of({ low: -20.5, high: null }), ["≥ −20.5", "low limit −20.5 °C"]);
   assert.deepEqual(of({ low: null, high: 0 }), ["≤ 0", "high limit 0 °C"]);
-  assert.deepEqual(of({ low: null, high: null }), ["", ""]);
+  assert.deepEqual(of({ low: null, high: null }), ["no limits", ""]);
   assert.deepEqual(of({ low: 990, high: 101_325.25, unit: "pascal" }), ["", "limits 990 to 101,325.25 Pa"]);
   assert.deepEqual(of({ low: 2.5 }, { words: fr, format: formatter("fr", "UTC") }), ["2,5 … 8", "seuils 2,5 à 8 °C"]);
 });

@@ -15,15 +15,21 @@ export const alarm = (/** @type {number} */ k, /** @type {object} */ more = {}) 
   withheld: null, acknowledged: null, shelved: null, suppressed_by: null, out_of_service: null, runbook: null, ...more,
 });
 
+const BEAT_MS = 1000;
+
 /**
- * Plays the daemon's side of the feed.
+ * Plays the daemon's side of the feed, with its beats until one asks for silence.
  * @param {import("playwright-core").Page} page @param {object[]} frames sent after the hello
  * @param {{ user?: string | null, role?: string, open?: boolean }} [who]
- * @returns {Promise<{ send(frame: object): void }>}
+ * @returns {Promise<{ send(frame: object): void, silence(isOn: boolean): void }>}
  */
 export async function play(page, frames, who) {
   /** @type {import("playwright-core").WebSocketRoute | null} */
   let socket = null;
+  let isSilent = false;
+  const send = (/** @type {object} */ frame) => socket?.send(JSON.stringify(frame));
+  const beats = setInterval(() => void (isSilent || send({ type: "beat", now: Date.now() })), BEAT_MS);
+  page.once("close", () => clearInterval(beats));
   await page.routeWebSocket("**/api/v1/live", (route) => {
     socket = route;
     route.onMessage((message) => {
@@ -35,7 +41,7 @@ export async function play(page, frames, who) {
   await page.route("**/api/v1/system", (route) => route.fulfill(json({ version: "1", problems: [] })));
   await page.route("**/api/v1/rejected*", (route) => route.fulfill(json(REJECTED)));
   await page.route("**/api/v1/sparklines*", (route) => route.fulfill(json({ t0: 0, step: 60, series: {} })));
-  return { send: (frame) => socket?.send(JSON.stringify(frame)) };
+  return { send, silence: (isOn) => void (isSilent = isOn) };
 }
 
 export const EMPTY = { type: "state", seq: 1, now: Date.now(), full: true };
