@@ -94,13 +94,12 @@ class SensorPage {
       place: h("span", { class: "muted" }, this.named),
       unknown: h("p", { class: "panel", hidden: true, role: "status" }, w.noSensor(this.id, this.named), " ", h("a", { href: "#/fleet" }, w.toFleet)),
       limits: h("label", { class: "check", hidden: true }, limitsBox, w.showLimits),
+      exported: h("button", { type: "button", disabled: true, onclick: () => this.exportCsv() }, w.exportCsv),
     };
   }
 
   #layOut() {
     const { parts, trial } = this;
-    const w = this.context.words.sensor;
-    const exported = h("button", { type: "button", onclick: () => this.exportCsv() }, w.exportCsv);
     return h(
       "div", { class: "sensor" },
       h("div", { class: "tools" }, h("h1", null, this.id), parts.place, h("span", { class: "grow" }), parts.controls.element),
@@ -111,7 +110,7 @@ class SensorPage {
         "div", { class: "sensor-grid" },
         h(
           "div", { class: "panel chart-panel" }, this.box.element, parts.caption,
-          h("div", { class: "tools chart-tools" }, parts.limits, trial.button, h("span", { class: "grow" }), exported),
+          h("div", { class: "tools chart-tools" }, parts.limits, trial.button, h("span", { class: "grow" }), parts.exported),
           trial.element,
         ),
         h("div", { class: "sensor-side" }, parts.present.element, parts.statistics.element),
@@ -160,7 +159,8 @@ class SensorPage {
     model.label = words.sensor.chartOf(this.named, this.id, format.dateTime(viewport.from), format.dateTime(viewport.to));
     parts.controls.update();
     parts.present.update(this.#series, model.isOld);
-    const isWhole = model.history && buckets.covers(model.history, viewport, now);
+    const isWhole = model.history !== null && buckets.covers(model.history, viewport, now);
+    parts.exported.disabled = !isWhole; // a file must not lack what is still on its way
     parts.statistics.update(isWhole && model.history ? buckets.statistics(model.history, viewport, options) : null, model.unit);
     text(parts.caption, captionOf(context, model));
     this.#showAlarms();
