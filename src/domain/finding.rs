@@ -22,10 +22,10 @@ pub struct Finding {
 /// Name of the finding about the database's disk.
 pub const DISK: &str = "disk";
 
-/// Sensor that findings are of.
+/// Sensor id of all findings; reserved together with their names as quantities.
 pub const FINDER: &str = "vigie";
 
-/// Whether a series is of findings: no reading may be of it.
+/// Whether a series is reserved for findings; readings of it are rejected.
 #[must_use]
 pub fn is_of_findings(sensor_id: &SensorId, quantity: &Quantity) -> bool {
     sensor_id.as_str() == FINDER && quantity.as_str() == DISK

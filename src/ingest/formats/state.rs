@@ -103,7 +103,7 @@ impl Decoders {
                 ))
             }
             Ok(Decoded::Readings(readings)) if readings.iter().any(is_of_finding) => Err(format!(
-                "{FINDER} with {DISK} is what Vigie finds of its own disk: give the sensor another id"
+                "sensor {FINDER} with quantity {DISK} is reserved for the disk alarm: give the sensor another id"
             )),
             decoded => decoded,
         }
