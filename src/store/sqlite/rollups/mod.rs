@@ -5,7 +5,7 @@
 //!
 //! Holds always: memory has what is committed, and only that, once it is whole. A commit that was not noticed
 //! (its answer was an error) is found by its number, and memory is read again from the rows.
-//! Never: a step of more than some 2,000 rows, or a scan on the writer's connection.
+//! Never: a step of more than some hundreds of rows, or a scan on the writer's connection.
 
 pub(super) mod carry;
 mod late;

@@ -12,8 +12,8 @@ use crate::store::rollups::{
     HOUR_MS, LateBuckets, OpenHours, SeriesId, SharedHours, Tier, TierRow,
 };
 
-/// Of [`Rollups::rows_a_step`](super::Rollups): 2,000 at most, a few ms.
-pub(super) const ROWS_A_STEP: usize = 1900;
+/// Of [`Rollups::rows_a_step`](super::Rollups): a page of each tier is read for each series, and the disk may have to be asked.
+pub(super) const ROWS_A_STEP: usize = 500;
 
 /// Readings that are older make a series one that is `late_at`: its rollups' age doesn't tell when they came.
 const LATE_MS: i64 = 24 * HOUR_MS;
