@@ -47,7 +47,13 @@ impl HourBuckets {
             Some((last, newest)) if *last == minute => newest.merge(bucket),
             _ => match of.buckets.binary_search_by_key(&minute, |(minute, _)| *minute) {
                 Ok(found) => of.buckets[found].1.merge(bucket),
-                Err(place) => of.buckets.insert(place, (minute, *bucket)),
+                Err(place) => {
+                    if of.buckets.len() == of.buckets.capacity() {
+                        // Doubled as usual, but from one: most series of a large fleet have few.
+                        of.buckets.reserve_exact(of.buckets.len().max(1));
+                    }
+                    of.buckets.insert(place, (minute, *bucket));
+                }
             },
         }
     }
