@@ -11,6 +11,7 @@ import { alarmPriority, countAlarms, countSilent, needsAcknowledgement } from ".
 /** @typedef {import("../app.js").Context} Context */
 
 const ANNOUNCE_MS = 10_000;
+const MARK_MS = 900; // between two changes of title and favicon, for each of which the browser draws its own frame: a tick, and no more
 const PAGES = /** @type {const} */ (["fleet", "alarms", "system", "broker"]);
 
 /**
@@ -43,6 +44,9 @@ export function header(context, { settings, link }) {
   const urgent = h("div", { class: "unseen", role: "alert" });
   const element = h("div", { class: "top" }, bar, urgent);
   const announce = announcer(context, urgent);
+  let waiting = 0; // unacknowledged alarms
+  let gravest = /** @type {Priority} */ (0); // of them
+  let marked = 0; // when title and favicon were last set
 
   function showLink() {
     const { link: state, format } = context.state;
@@ -70,7 +74,8 @@ export function header(context, { settings, link }) {
     const look = JSON.stringify([counts.waiting, counts.standing]);
     if (badge.dataset["look"] !== look) fill(badge, signs, h("span", { class: "unseen" }, ` (${label})`));
     badge.dataset["look"] = look;
-    mark(counts.waiting[0] ?? 0, /** @type {Priority} */ (shown.find((p) => counts.waiting[p]) ?? 0));
+    waiting = counts.waiting[0];
+    gravest = shown.find((p) => counts.waiting[p]) ?? 0;
     announce();
   }
 
@@ -83,10 +88,11 @@ export function header(context, { settings, link }) {
     attribute(silence, "title", words.fleet.silentOf(count));
   }
 
-  /** @param {number} waiting @param {Priority} gravest */
-  function mark(waiting, gravest) {
+  function mark() {
+    marked = Date.now();
     const page = w.pages[/** @type {keyof typeof w.pages} */ (context.route.page)] ?? "";
-    document.title = `${waiting ? `(${waiting}) ` : ""}${page ? `${page} · ` : ""}Vigie`;
+    const title = `${waiting ? `(${waiting}) ` : ""}${page ? `${page} · ` : ""}Vigie`;
+    if (document.title !== title) document.title = title;
     favicon(waiting, gravest);
   }
 
@@ -115,11 +121,13 @@ export function header(context, { settings, link }) {
       if (changes.system || changes.tick) showVersion();
       if (changes.tick) showUser();
       if (changes.tick || changes.full) showSilence();
+      if ((changes.alarms || changes.tick) && Date.now() - marked >= MARK_MS) mark();
       showLink();
     },
     routed() {
       for (const a of links) attribute(a, "aria-current", isOf(a, context.route.page) ? "page" : null);
       showAlarms();
+      mark();
       showVersion();
     },
   };

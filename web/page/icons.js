@@ -51,8 +51,9 @@ export function setAlarmIcon(icon, priority, { isHollow = false, isOver = false,
     digit.textContent = priority && !withheld ? String(priority) : "";
     digit.setAttribute("y", priority === 2 ? "14.5" : "12.6");
   }
+  if ((icon.getAttribute("aria-label") ?? "") === (label ?? "") && icon.hasAttribute(label ? "role" : "aria-hidden")) return;
   const title = icon.querySelector("title");
-  if (title && title.textContent !== (label ?? "")) title.textContent = label ?? "";
+  if (title) title.textContent = label ?? "";
   if (label) {
     icon.setAttribute("role", "img");
     icon.setAttribute("aria-label", label);
