@@ -3,7 +3,7 @@
 // Always: readable without colour (the pointer lies beyond the band's marks); a pointer has a colour beyond a limit alone, as
 // an alarm may be about something else. Never: a number; that stands beside it.
 
-import { colour, fit, svg } from "../page/dom.js";
+import { svg } from "../page/dom.js";
 import { placeOn, scaleOf } from "../data/fleetlist.js";
 import { priorityName } from "../page/icons.js";
 import { extremes } from "../data/sparklines.js";
@@ -49,66 +49,61 @@ export function bar() {
   return { element, show };
 }
 
-/**
- * Draws an hour: the normal band, lowest to highest, and the line of means; nothing where nothing was heard.
- * @param {HTMLCanvasElement} canvas @param {{ width: number, height: number }} size
- * @param {Series} series @param {Hour | undefined} hour @param {Look} look
- */
-export function drawHour(canvas, { width, height }, series, hour, { isOld, priority }) {
-  const context = fit(canvas, width, height);
-  const range = extremes(hour);
-  if (!context || !hour || !range) return;
-  const low = Math.min(range.least, series.low ?? Infinity);
-  const high = Math.max(range.most, series.high ?? -Infinity);
+const [BUCKETS, HIGH] = [60, 24];
+
+/** Makes a sparkline, stretched to its box; `show` draws an hour: the normal band, lowest to highest, and the line of means; nothing where nothing was heard. */
+export function hourLine() {
+  const band = svg("path", { class: "band" });
+  const limits = svg("path", { class: "limits" });
+  const spread = svg("path", { class: "spread" });
+  const means = svg("path", { class: "means" });
+  const element = svg("svg", { class: "hour", viewBox: `0 0 ${BUCKETS} ${HIGH}`, preserveAspectRatio: "none", "aria-hidden": "true" }, band, limits, spread, means);
+  let drawn = "";
+
+  /** @param {Series} series @param {Hour | undefined} hour @param {Look} look */
+  function show(series, hour, { isOld, priority }) {
+    const { low, high } = series;
+    const look = [series.i, low, high, isOld, priority, hour?.t0, hour?.count, hour?.mean.at(-1)].join();
+    if (look === drawn) return;
+    drawn = look;
+    const range = extremes(hour);
+    const y = range && heightOn(Math.min(range.least, low ?? Infinity), Math.max(range.most, high ?? -Infinity));
+    element.setAttribute("class", `hour ${isOld ? "old" : priorityName(priority)}`);
+    const [top, bottom] = [high === null || !y ? 0 : y(high), low === null || !y ? HIGH : y(low)];
+    band.setAttribute("d", y && (low !== null || high !== null) ? `M0 ${top}H${BUCKETS}V${bottom}H0z` : "");
+    const at = (/** @type {number | null} */ limit) => (limit === null || !y ? "" : `M0 ${y(limit)}H${BUCKETS}`);
+    limits.setAttribute("d", at(low) + at(high));
+    spread.setAttribute("d", hour && y ? envelope(hour, y) : "");
+    means.setAttribute("d", hour && y ? line(hour, y, oldAfter(series) / (hour.step * 1000)) : "");
+  }
+
+  return { element, show };
+}
+
+/** Heights of values between two, with some room beyond them. @param {number} low @param {number} high */
+function heightOn(low, high) {
   const room = Math.max((high - low) * 0.06, Math.abs(high) * 0.001, 0.01);
-  const y = (/** @type {number} */ value) => 1 + (height - 2) * ((high + room - value) / (high - low + 2 * room));
-  const step = width / hour.mean.length;
-  if (series.low !== null || series.high !== null) {
-    context.fillStyle = colour("band");
-    const [top, bottom] = [series.high === null ? 0 : y(series.high), series.low === null ? height : y(series.low)];
-    context.globalAlpha = 0.6;
-    context.fillRect(0, top, width, bottom - top);
-    context.globalAlpha = 1;
-    context.fillStyle = colour("faint");
-    if (series.high !== null) context.fillRect(0, Math.round(top), width, 0.75);
-    if (series.low !== null) context.fillRect(0, Math.round(bottom), width, 0.75);
-  }
-  const ink = isOld ? colour("faint") : priority ? colour(priorityName(priority)) : colour("mark");
-  context.strokeStyle = context.fillStyle = ink;
-  envelope(context, hour, step, y);
-  line(context, hour, step, y, oldAfter(series) / (hour.step * 1000));
+  return (/** @type {number} */ value) => Math.round(10 + (HIGH - 2) * 10 * ((high + room - value) / (high - low + 2 * room))) / 10;
 }
 
-/** @param {CanvasRenderingContext2D} context @param {Hour} hour @param {number} step @param {(value: number) => number} y */
-function envelope(context, hour, step, y) {
-  context.globalAlpha = 0.3;
-  for (let k = 0; k < hour.min.length; k += 1) {
-    const [least, most] = [hour.min[k], hour.max[k]];
-    if (least === null || least === undefined || most === null || most === undefined) continue;
-    const top = y(most);
-    context.fillRect(k * step, top, step, Math.max(0, y(least) - top));
-  }
+/** @param {Hour} hour @param {(value: number) => number} y */
+function envelope(hour, y) {
+  return hour.min.map((least, k) => {
+    const most = hour.max[k];
+    return least === null || most === null || most === undefined ? "" : `M${k} ${y(most)}h1V${y(least)}h-1z`;
+  }).join("");
 }
 
 /**
- * @param {CanvasRenderingContext2D} context @param {Hour} hour @param {number} step @param {(value: number) => number} y
+ * @param {Hour} hour @param {(value: number) => number} y
  * @param {number} gap buckets without a reading that are no gap, as the sensor speaks seldom
  */
-function line(context, hour, step, y, gap) {
-  context.globalAlpha = 1;
-  context.lineWidth = 1.4;
-  context.lineJoin = "round";
-  context.beginPath();
-  let last = -Infinity;
+function line(hour, y, gap) {
+  let [path, last] = ["", -Infinity];
   for (const [k, value] of hour.mean.entries()) {
     if (value === null) continue;
-    const [x, at] = [(k + 0.5) * step, y(value)];
-    if (k - last - 1 <= gap) context.lineTo(x, at);
-    else {
-      context.moveTo(x - 0.7, at); // a lone bucket is a dot
-      context.lineTo(x + 0.7, at);
-    }
+    path += k - last - 1 <= gap ? `L${k + 0.5} ${y(value)}` : `M${k + 0.25} ${y(value)}h.5`; // a lone bucket is a dot
     last = k;
   }
-  context.stroke();
+  return path;
 }

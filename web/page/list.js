@@ -22,7 +22,6 @@ const SETTLED_MS = 150;
  * @property {() => { element: HTMLElement, made: S }} create makes an element of the pool
  * @property {(made: S, row: number) => void} paint shows a row in it
  * @property {(first: number, end: number) => void} [moved] other rows are in view
- * @property {() => void} [resized] the window has another size
  */
 
 /** @template S */
@@ -33,10 +32,7 @@ export class VirtualList {
   #isWaiting = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #settling;
   /** @type {HTMLElement | null} */ #scroller = null;
-  #observer = new ResizeObserver(() => {
-    this.#measure();
-    this.options.resized?.();
-  });
+  #observer = new ResizeObserver(() => this.#measure());
 
   /** @param {Options<S>} options */
   constructor(options) {

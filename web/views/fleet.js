@@ -9,7 +9,7 @@ import { sign } from "../page/icons.js";
 import { headCell, VirtualList } from "../page/list.js";
 import { sparklines } from "../data/sparklines.js";
 import { alarmsBySeries } from "../data/state.js";
-import { fleetRow, measureHours, paintGroup, paintSensor } from "./fleetrow.js";
+import { fleetRow, paintGroup, paintSensor } from "./fleetrow.js";
 
 /** @typedef {import("../app.js").Context} Context */
 /** @typedef {import("../data/feed.js").Changes} Changes */
@@ -67,10 +67,6 @@ class FleetPage {
         headCell("spark", w.columns.hour), headCell("age n", w.columns.age), headCell("words", w.columns.words, true)],
       create: () => fleetRow(context, (location) => this.#toggle(location)),
       paint: (made, row) => this.#paint(made, row),
-      resized: () => {
-        measureHours(this.list.element);
-        this.list.repaint();
-      },
       moved: (from, end) => this.sparks.want(this.#rows.slice(from, end).flatMap(({ i }) => (i < 0 ? [] : [i]))),
     });
   }

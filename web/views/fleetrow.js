@@ -1,7 +1,7 @@
 // A row of the Fleet page: a sensor with its bar, value, hour and state, or the heading of a location.
 
 import { attribute, h, text } from "../page/dom.js";
-import { bar, drawHour } from "../chart/gauge.js";
+import { bar, hourLine } from "../chart/gauge.js";
 import { limitsOf } from "../data/fleetlist.js";
 import { setAlarmIcon, alarmIcon, sign } from "../page/icons.js";
 import { cell } from "../page/list.js";
@@ -9,15 +9,6 @@ import { isOld, seriesKey, situationOf } from "../data/state.js";
 
 /** @typedef {ReturnType<typeof fleetRow>["made"]} FleetRow */
 /** @typedef {import("../data/state.js").Series} Series */
-
-/** Size of the sparklines, as the stylesheet has it for this width of window. */
-let hourSize = { width: 170, height: 24 };
-
-/** The window has another width: the next painting draws anew. @param {HTMLElement} list */
-export function measureHours(list) {
-  const canvas = list.querySelector("canvas.hour");
-  if (canvas?.clientWidth) hourSize = { width: canvas.clientWidth, height: canvas.clientHeight };
-}
 
 /**
  * Makes an element that shows either.
@@ -35,11 +26,11 @@ export function fleetRow({ words }, toggle) {
   const limits = h("span", { class: "unseen" });
   const range = cell("range", gauge.element, limit);
   const reading = cell("now n", value, unit, limits);
-  const canvas = h("canvas", { class: "hour", "aria-hidden": "true" });
+  const spark = hourLine();
   const age = cell("age n");
   const state = cell("words");
   const row = h("div", { class: "row sensor" },
-    cell("state", icon, mark), cell("name", link, note), range, reading, cell("spark", canvas), age, state);
+    cell("state", icon, mark), cell("name", link, note), range, reading, cell("spark", spark.element), age, state);
   const groupIcon = alarmIcon(0);
   const button = h("button", { type: "button", class: "quiet fold", "data-col": "main" });
   const counts = h("span", { class: "muted" });
@@ -50,7 +41,7 @@ export function fleetRow({ words }, toggle) {
   row.addEventListener("click", (event) => {
     if (!(event.target instanceof HTMLAnchorElement) && !getSelection()?.toString()) link.click();
   });
-  const made = { row, group, icon, mark, link, note, value, unit, gauge, range, reading, limits, limit, canvas, age, state, groupIcon, button, counts, silence, silent, location: "", sign: "", drawn: "" };
+  const made = { row, group, icon, mark, link, note, value, unit, gauge, range, reading, limits, limit, spark, age, state, groupIcon, button, counts, silence, silent, location: "", sign: "" };
   button.addEventListener("click", () => toggle(made.location));
   attribute(button, "title", words.fleet.columns.sensor);
   return { element, made };
@@ -103,10 +94,7 @@ export function paintSensor(made, series, context, { alarms, hour, showsQuantity
   showLimits(made, series, context);
   const look = { isOld: old, priority: found.priority };
   made.gauge.show(series, hour, look);
-  const drawn = [series.i, series.low, series.high, old, found.priority, hour?.t0, hour?.count, hour?.mean.at(-1), hourSize.width, devicePixelRatio, document.documentElement.dataset["theme"]].join();
-  if (drawn === made.drawn) return;
-  made.drawn = drawn;
-  drawHour(made.canvas, hourSize, series, hour, look);
+  made.spark.show(series, hour, look);
 }
 
 /** @param {FleetRow} made @param {Series} series @param {import("../app.js").Context} context */
