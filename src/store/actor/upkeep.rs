@@ -2,7 +2,7 @@
 //! then.
 //!
 //! Always: a batch that waits goes first, unless upkeep has waited for [`OVERDUE_AFTER`] already: under a load that never
-//! pauses it takes a step a second.
+//! pauses it takes four steps a second.
 //! Never: a step while the writer is to stop.
 
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::store::growth::GrowthFigures;
 use crate::store::ledger::{Ledger, LedgerError};
 
 /// Upkeep that has been due for so long goes before a batch: its steps take some ms.
-const OVERDUE_AFTER: Duration = Duration::from_secs(1);
+const OVERDUE_AFTER: Duration = Duration::from_millis(250);
 
 /// After an error that may pass: the database is locked, or the disk full.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
