@@ -6,7 +6,7 @@
 import { svg } from "../page/dom.js";
 import { placeOn, scaleOf } from "../data/fleetlist.js";
 import { priorityName } from "../page/icons.js";
-import { extremes } from "../data/sparklines.js";
+import { BUCKETS, extremes } from "../data/sparklines.js";
 import { oldAfter } from "../data/state.js";
 
 /** @typedef {import("../data/state.js").Series} Series */
@@ -49,9 +49,12 @@ export function bar() {
   return { element, show };
 }
 
-const [BUCKETS, HIGH] = [60, 24];
+const HIGH = 24;
 
-/** Makes a sparkline, stretched to its box; `show` draws an hour: the normal band, lowest to highest, and the line of means; nothing where nothing was heard. */
+/**
+ * Makes a sparkline, stretched to its box; `show` draws an hour: the normal band, lowest to highest, and the line of means;
+ * nothing where nothing was heard.
+ */
 export function hourLine() {
   const band = svg("path", { class: "band" });
   const limits = svg("path", { class: "limits" });

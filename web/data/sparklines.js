@@ -5,7 +5,7 @@
 /** @typedef {{ t0: number, step: number, min: (number | null)[], max: (number | null)[], mean: (number | null)[], count: number }} Hour
  *   60 buckets of `step` seconds from `t0` ms; the last one runs, with about `count` readings in it */
 
-const BUCKETS = 60;
+export const BUCKETS = 60; // of an hour
 const KEPT = 600; // series: some screens of rows
 const AT_ONCE = 200; // series a request, as the API allows
 const WAIT_MS = 120; // for the scrolling to rest

@@ -12,7 +12,8 @@ use crate::store::rollups::{
     HOUR_MS, LateBuckets, OpenHours, SeriesId, SharedHours, Tier, TierRow,
 };
 
-/// Of [`Rollups::rows_a_step`](super::Rollups): a page of each tier is read for each series, and the disk may have to be asked.
+/// Of [`Rollups::rows_a_step`](super::Rollups). A page of each tier is read for each series, and the disk may have to
+/// be asked for it.
 pub(super) const ROWS_A_STEP: usize = 500;
 
 /// Readings that are older make a series one that is `late_at`: its rollups' age doesn't tell when they came.
