@@ -11,8 +11,6 @@
 //! Never: a change to what is stored.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -25,17 +23,13 @@ pub(in crate::store) const BACKSTOP_PAGES: i64 = 16 * 1024;
 
 /// Some 30 MB. Each checkpoint makes the disk busy for a while, however much it moves: eight times as many
 /// as SQLite itself lets come together are an eighth of that.
-const PAGES: usize = 8000;
-/// While it is behind, so that the writer's own checkpoint finds hardly more than this, unless a reader at
-/// work kept it back.
-const PAGES_BEHIND: usize = 1000;
+const PAGES: i64 = 8000;
+/// It is asked again after so many more, until the log has begun anew: so the writer's own checkpoint is reached
+/// only while a reader at work keeps it back.
+const PAGES_MORE: i64 = 1000;
 /// Commits go on meanwhile: a checkpoint of 8,000 pages takes 100 ms and leaves some 200, those take 5 ms and
 /// leave 20. At 2,000 readings and 80 alerts a second six at most were needed.
 const TRIES: usize = 8;
-/// What a commit writes however small it is: the hot page of each table and index.
-const PAGES_A_COMMIT: usize = 8;
-/// How many rows and their index entries fill a page.
-const ROWS_A_PAGE: usize = 16;
 
 /// Asks its thread for a checkpoint when enough has been committed; ends it when dropped.
 #[derive(Debug)]
@@ -43,10 +37,8 @@ pub(in crate::store) struct Checkpoints {
     /// One request may wait: more would ask for the same.
     ask: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// Roughly what has been written since it was last asked.
-    pages: usize,
-    /// Whether the last request left something in the log.
-    is_behind: Arc<AtomicBool>,
+    /// Pages in the log at which it is asked next.
+    ask_at: i64,
 }
 
 impl Checkpoints {
@@ -60,23 +52,27 @@ impl Checkpoints {
         let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
         let (ask, asked) = sync_channel(1);
-        let is_behind = Arc::new(AtomicBool::new(false));
-        let says_so = is_behind.clone();
         let thread = std::thread::Builder::new()
             .name("checkpoint".into())
-            .spawn(move || run(&connection, &asked, &says_so))
+            .spawn(move || run(&connection, &asked))
             .map_err(|error| OpenError::new(path, Reason::Other(error.to_string())))?;
-        Ok(Self { ask: Some(ask), thread: Some(thread), pages: 0, is_behind })
+        Ok(Self { ask: Some(ask), thread: Some(thread), ask_at: PAGES })
     }
 
-    /// That many rows have been committed.
-    pub fn note(&mut self, rows: usize) {
-        self.pages += PAGES_A_COMMIT + rows / ROWS_A_PAGE;
-        let enough = if self.is_behind.load(Ordering::Relaxed) { PAGES_BEHIND } else { PAGES };
-        if self.pages < enough {
+    /// Something has been committed by this connection.
+    pub fn note_commit(&mut self, connection: &Connection) {
+        let (_, pages, _) = checkpoint(connection, "NOOP").unwrap_or_else(|error| {
+            // Made up for by the next.
+            log::debug!(target: "vigie::storage", "pages in the log: {error}");
+            Default::default()
+        });
+        if pages < PAGES {
+            self.ask_at = PAGES; // it has begun anew
+        }
+        if pages < self.ask_at {
             return;
         }
-        self.pages = 0;
+        self.ask_at = pages + PAGES_MORE;
         if let Some(ask) = &self.ask {
             let _ = ask.try_send(()); // full: it is asked already
         }
@@ -92,14 +88,12 @@ impl Drop for Checkpoints {
     }
 }
 
-fn run(connection: &Connection, asked: &Receiver<()>, is_behind: &AtomicBool) {
+fn run(connection: &Connection, asked: &Receiver<()>) {
     while asked.recv().is_ok() {
-        let has_caught_up = catch_up(connection).unwrap_or_else(|error| {
+        if let Err(error) = catch_up(connection) {
             // Made up for by the next.
             log::debug!(target: "vigie::storage", "checkpoint: {error}");
-            false
-        });
-        is_behind.store(!has_caught_up, Ordering::Relaxed);
+        }
     }
 }
 
@@ -109,10 +103,7 @@ fn catch_up(connection: &Connection) -> rusqlite::Result<bool> {
     let mut before = 0;
     for _ in 0..TRIES {
         // "Passive" keeps nobody waiting. Its pages are those of the log as it began.
-        let (is_busy, pages, moved) =
-            connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-                Ok((row.get::<_, bool>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-            })?;
+        let (is_busy, pages, moved) = checkpoint(connection, "PASSIVE")?;
         if is_busy || moved < pages {
             return Ok(false);
         }
@@ -124,13 +115,29 @@ fn catch_up(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(false)
 }
 
+/// Whether it could not be done, pages in the log, and how many of them have been moved.
+fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(bool, i64, i64)> {
+    let sql = format!("PRAGMA wal_checkpoint({mode})");
+    connection
+        .prepare_cached(&sql)?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::sqlite::fixtures;
 
     fn asking(ask: SyncSender<()>) -> Checkpoints {
-        Checkpoints { ask: Some(ask), thread: None, pages: 0, is_behind: Arc::default() }
+        Checkpoints { ask: Some(ask), thread: None, ask_at: PAGES }
+    }
+
+    /// Commits so many pages.
+    fn write(connection: &Connection, pages: i64) {
+        connection
+            .execute_batch("CREATE TABLE IF NOT EXISTS blobs (x); DELETE FROM blobs;")
+            .unwrap();
+        connection.execute("INSERT INTO blobs VALUES (zeroblob(?1))", [pages * 4096]).unwrap();
     }
 
     /// A file with pages in its log, the second connection's for checkpoints.
@@ -161,21 +168,37 @@ mod tests {
     }
 
     #[test]
-    fn what_a_reader_needs_stays_and_keeps_it_behind() {
+    fn what_a_reader_needs_stays() {
         let (_dir, writer, mover) = file();
-        let (ask, asked) = sync_channel(1);
-        let mut checkpoints = asking(ask);
         let reader = Connection::open(writer.path().unwrap()).unwrap();
         reader.execute_batch("BEGIN; SELECT count(*) FROM t;").unwrap();
         writer.execute("INSERT INTO t VALUES (1)", []).unwrap();
         assert!(!catch_up(&mover).unwrap());
-        checkpoints.note((PAGES_BEHIND - PAGES_A_COMMIT) * ROWS_A_PAGE);
-        assert!(asked.try_recv().is_err());
-        checkpoints.is_behind.store(true, Ordering::Relaxed);
-        checkpoints.note(1);
-        assert!(asked.try_recv().is_ok(), "asked sooner");
         reader.execute_batch("COMMIT").unwrap();
         assert!(catch_up(&mover).unwrap());
+    }
+
+    #[test]
+    fn it_is_asked_by_the_pages_in_the_log_until_that_begins_anew() {
+        let (_dir, writer, mover) = file();
+        let (ask, asked) = sync_channel(1);
+        let mut checkpoints = asking(ask);
+        let mut is_asked = || {
+            checkpoints.note_commit(&writer);
+            asked.try_recv().is_ok()
+        };
+        write(&writer, PAGES / 2);
+        assert!(!is_asked(), "too few");
+        write(&writer, PAGES / 2);
+        assert!(is_asked());
+        assert!(!is_asked(), "nothing came meanwhile");
+        write(&writer, PAGES_MORE);
+        assert!(is_asked(), "it has not begun anew");
+        assert!(catch_up(&mover).unwrap());
+        write(&writer, PAGES / 2);
+        assert!(!is_asked(), "it has begun anew");
+        write(&writer, PAGES / 2);
+        assert!(is_asked());
     }
 
     #[test]
@@ -185,29 +208,14 @@ mod tests {
         let mut database = super::super::database::open(&settings).unwrap();
         let size = || settings.path.metadata().unwrap().len();
         let before = size();
-        let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
-             INSERT INTO sensor_readings (sensor_id, timestamp) SELECT 'S', i FROM n";
-        database.connection.execute(fill, []).unwrap();
+        write(&database.connection, PAGES);
         assert_eq!(size(), before, "all of it is in the log");
-        database.checkpoints.note(PAGES * ROWS_A_PAGE);
+        database.checkpoints.note_commit(&database.connection);
         // Ends it once what was asked is done.
         drop(std::mem::replace(
             &mut database.checkpoints,
             Checkpoints::start(&settings.path).unwrap(),
         ));
         assert!(size() > before, "{} bytes", size());
-    }
-
-    #[test]
-    fn a_few_commits_ask_for_nothing() {
-        let (ask, asked) = sync_channel(1);
-        let mut checkpoints = asking(ask);
-        for _ in 0..PAGES / PAGES_A_COMMIT - 1 {
-            checkpoints.note(1);
-        }
-        assert!(asked.try_recv().is_err());
-        checkpoints.note(PAGES);
-        checkpoints.note(PAGES * ROWS_A_PAGE);
-        assert!(asked.try_recv().is_ok() && asked.try_recv().is_err(), "asked once");
     }
 }

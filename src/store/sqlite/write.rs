@@ -41,7 +41,7 @@ pub(in crate::store) fn commit(
     let mut carried = Carried::default();
     let result = try_commit(database, work, published, &mut carried);
     if result.is_ok() {
-        database.checkpoints.note(work.iter().map(Work::num_rows).sum());
+        database.checkpoints.note_commit(&database.connection);
     } else {
         database.rollups.not_committed(&carried);
     }

@@ -77,14 +77,19 @@ pub(in crate::store) fn upkeep(
     now: i64,
     may_delete: bool,
 ) -> rusqlite::Result<Duration> {
+    let pause = step(database, now, may_delete)?;
+    database.checkpoints.note_commit(&database.connection);
+    Ok(pause)
+}
+
+fn step(database: &mut Database, now: i64, may_delete: bool) -> rusqlite::Result<Duration> {
     if seal(database, now)? {
         return Ok(PACE);
     }
-    let Database { connection, rollups, checkpoints, deletion, .. } = database;
+    let Database { connection, rollups, deletion, .. } = database;
     rollups.take_scanned(now);
     if rollups.run.is_some() {
         rollups.step(connection, now)?;
-        checkpoints.note(rollups.rows_a_step);
         return Ok(PACE);
     }
     if rollups.scan.is_some() {
@@ -98,7 +103,6 @@ pub(in crate::store) fn upkeep(
         return Ok(PACE);
     }
     if may_delete && deletion.step(connection, rollups, now)? {
-        checkpoints.note(rollups.rows_a_step);
         return Ok(PACE);
     }
     Ok(REST)
