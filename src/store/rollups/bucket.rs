@@ -71,12 +71,12 @@ pub struct TierRow {
 /// to the last digits, whatever the order; a plain sum would be off by up to 1e-10 of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bucket {
-    min: f64,
-    max: f64,
-    sum: f64,
+    pub(super) min: f64,
+    pub(super) max: f64,
+    pub(super) sum: f64,
     /// What the sum has lost by rounding.
-    carry: f64,
-    count: u64,
+    pub(super) carry: f64,
+    pub(super) count: u64,
 }
 
 impl Bucket {
