@@ -35,6 +35,7 @@ import { words as loadWords } from "./words.js";
  */
 
 const WELCOME_MS = 700;
+const REST_MS = 400; // between two drawings, but for values, which come twice a second: alarms come four times a second
 const FLASH_MS = 500; // each half of a sign's flash
 const SYSTEM_MS = 30_000; // how often a page that does not show the system looks whether something is wrong with it
 
@@ -60,6 +61,9 @@ let top = null;
 let bottom = null;
 let pending = noChanges();
 let isDrawing = false;
+let drawnAt = -Infinity;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let resting;
 let opening = 0;
 let dressing = 0;
 let greeted = () => {};
@@ -158,6 +162,14 @@ function greet(welcome) {
 function note(changes) {
   mergeChanges(pending, { ...noChanges(), ...changes });
   if (isDrawing) return;
+  const rest = pending.full || pending.series.size ? 0 : drawnAt + REST_MS - performance.now();
+  if (rest > 0) resting ??= setTimeout(drawSoon, rest);
+  else drawSoon();
+}
+
+function drawSoon() {
+  clearTimeout(resting);
+  resting = undefined;
   isDrawing = true;
   // A hidden page has no animation frames: its title and icon are kept true by a timer.
   if (document.visibilityState === "hidden") setTimeout(draw, 200);
@@ -166,6 +178,7 @@ function note(changes) {
 
 function draw() {
   isDrawing = false;
+  drawnAt = performance.now();
   const changes = pending;
   pending = noChanges();
   top?.update(changes);
