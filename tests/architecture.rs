@@ -131,8 +131,11 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("prometheus_client", &["web/metrics"]),
     ("actix_ws", &["web/live"]),
     ("paho_mqtt", &["mqtt"]),
-    ("rmqtt", &["broker"]),
-    ("async_trait", &["broker"]),
+    ("rmqtt_codec", &["broker"]),
+    ("bytes", &["broker"]),
+    ("bytestring", &["broker"]),
+    ("tokio_openssl", &["broker"]),
+    ("tokio_util", &["broker"]),
     ("ureq", &["notify/http.rs"]),
     ("lettre", &["notify/mail.rs"]),
     // Storage.
@@ -154,7 +157,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     // The command line and the log.
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
-    ("rustix", &["cli/passwd.rs", "store/growth.rs"]),
+    ("rustix", &["broker/files.rs", "cli/passwd.rs", "store/growth.rs"]),
     ("env_logger", &["logging"]),
     ("log", EVERY_ROOM),
 ];

@@ -3,18 +3,10 @@
 //! Holds always: user names and passwords are compared in constant time, by their digests; a
 //! password is kept as its digest only, and never logged.
 
-#![expect(clippy::disallowed_methods, reason = "lines are limited by time")]
-
 use std::sync::Arc;
-use std::time::Instant;
 
-use async_trait::async_trait;
 use openssl::memcmp;
 use openssl::sha::sha256;
-use rmqtt::hook::{Handler, HookResult, Parameter, ReturnType};
-use rmqtt::types::AuthResult;
-
-use super::losses::Seldom;
 
 type Digest = [u8; 32];
 
@@ -43,42 +35,6 @@ impl Accounts {
             found | (same_user & same_password)
         });
         matching & user.is_some() & password.is_some()
-    }
-}
-
-/// Asks [`Accounts`] at each connection that isn't allowed to be anonymous.
-pub(super) struct Gatekeeper {
-    accounts: Accounts,
-    refusals: Seldom,
-}
-
-impl Gatekeeper {
-    pub(super) fn new(accounts: Accounts) -> Self {
-        Self { accounts, refusals: Seldom::default() }
-    }
-}
-
-#[async_trait]
-impl Handler for Gatekeeper {
-    async fn hook(&self, parameter: &Parameter, before: Option<HookResult>) -> ReturnType {
-        let Parameter::ClientAuthenticate(client) = parameter else { return (true, before) };
-        let user = client.username().map(|user| str::as_bytes(user));
-        let admitted = self.accounts.admit(user, client.password().map(|password| &password[..]));
-        let answer = if admitted {
-            AuthResult::Allow(false, None)
-        } else {
-            if let Some(times) = self.refusals.count(Instant::now()) {
-                log::warn!(
-                    target: "vigie::broker",
-                    "refused client {:?} from {}: wrong or missing user name or password \
-                     ({times} refused since the last such line)",
-                    client.client_id(),
-                    client.ipaddress().map_or_else(String::new, |addr| addr.to_string()),
-                );
-            }
-            AuthResult::BadUsernameOrPassword
-        };
-        (false, Some(HookResult::AuthResult(answer)))
     }
 }
 

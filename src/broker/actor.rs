@@ -63,8 +63,6 @@ pub struct Broker {
     address: watch::Sender<Option<BrokerAddress>>,
     words: &'static Words,
     clients: Clients,
-    /// Whether a look at the sessions is under way.
-    is_looking: bool,
     legacy: SharedLegacy,
 }
 
@@ -88,21 +86,15 @@ impl Broker {
                 address: address.clone(),
                 words: settings.words,
                 clients: settings.clients.clone(),
-                is_looking: false,
                 legacy: legacy.clone(),
             })
         }
     }
 
-    fn look_at_clients(&mut self, ctx: &mut Context<Self>) {
-        let Some(looked) = self.server.as_ref().and_then(Server::clients) else { return };
-        if std::mem::replace(&mut self.is_looking, true) {
-            return;
+    fn look_at_clients(&mut self, _: &mut Context<Self>) {
+        if let Some(server) = &self.server {
+            self.clients.show(server.clients());
         }
-        ctx.spawn(looked.into_actor(self).map(|clients, broker, _| {
-            broker.is_looking = false;
-            clients.into_iter().for_each(|clients| broker.clients.show(clients));
-        }));
     }
 
     /// Begins to stop the server, once; the receiver hears when its ports are free.

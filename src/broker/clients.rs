@@ -1,15 +1,15 @@
 //! Which clients the embedded broker has sessions of, for display.
 //!
-//! Always: read on the broker's own threads, some at a time. Never: a session that waits for being shown.
+//! Never: a session that waits for being shown.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
-use rmqtt::context::ServerContext;
-use rmqtt::session::Session;
+
+use super::hub::SessionView;
 
 /// Sessions that are shown: a page, and a moment of the broker's threads.
-const MOST_SHOWN: usize = 200;
+pub(super) const MOST_SHOWN: usize = 200;
 
 /// One session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,35 +45,15 @@ impl Clients {
     }
 }
 
-/// Looks at the sessions.
-pub(super) async fn look(context: ServerContext) -> Vec<ClientView> {
-    // Taken out first: the shared state is locked for a moment, not while each is asked.
-    let sessions: Vec<_> = {
-        let shared = context.extends.shared().await;
-        shared.iter().filter_map(|entry| entry.session()).take(MOST_SHOWN).collect()
-    };
-    let mut views = Vec::with_capacity(sessions.len());
-    for session in sessions {
-        views.push(view(&session).await);
-    }
-    views
-}
-
-async fn view(session: &Session) -> ClientView {
-    let connected = session.connected().await.unwrap_or_default();
-    let since = if connected { session.connected_at() } else { session.disconnected_at() };
-    let since = since.await.ok().and_then(DateTime::from_timestamp_millis);
-    let subscriptions = match session.subscriptions().await {
-        Ok(subscriptions) => subscriptions.len().await,
-        Err(_) => 0,
-    };
-    let address = session.id.remote_addr.filter(|_| connected);
-    ClientView {
-        client_id: session.id.client_id.to_string(),
-        address: address.map(|address| address.to_string()),
-        since,
-        connected,
-        queued: session.deliver_queue().len(),
-        subscriptions,
+impl From<SessionView> for ClientView {
+    fn from(view: SessionView) -> Self {
+        Self {
+            client_id: view.client_id.to_string(),
+            address: view.address.map(|address| address.to_string()),
+            since: DateTime::from_timestamp_millis(view.since_ms),
+            connected: view.is_connected,
+            queued: view.num_waiting,
+            subscriptions: view.num_subscriptions,
+        }
     }
 }

@@ -3,9 +3,9 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 
-use rmqtt::net::{Builder, Listener};
+use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod};
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::limits;
 use crate::config::ServerTls;
@@ -23,10 +23,17 @@ pub(super) struct Plan {
     pub(super) private_port: Option<u16>,
 }
 
+/// One that is bound.
+pub(super) struct Listener {
+    pub(super) socket: TcpListener,
+    pub(super) addr: SocketAddr,
+    pub(super) tls: Option<SslAcceptor>,
+}
+
 /// Bound, and not accepting yet.
 pub(super) struct Listeners {
-    pub(super) public: (Listener, SocketAddr),
-    pub(super) private: Option<(Listener, SocketAddr)>,
+    pub(super) public: Listener,
+    pub(super) private: Option<Listener>,
 }
 
 impl Plan {
@@ -39,11 +46,8 @@ impl Plan {
                 self.public
             )));
         }
-        let settings = limits::listener("public", self.public, self.anonymous);
-        let public = match &self.tls {
-            None => open(settings)?,
-            Some(tls) => open_tls(settings, tls)?,
-        };
+        let tls = self.tls.as_ref().map(acceptor).transpose()?;
+        let public = Listener { tls, ..open(self.public)? };
         let private = self.needs_private().then(|| self.bind_private()).transpose()?;
         Ok(Listeners { public, private })
     }
@@ -53,11 +57,8 @@ impl Plan {
         self.tls.is_some() || !self.public.ip().is_loopback()
     }
 
-    fn bind_private(&self) -> Result<(Listener, SocketAddr), Failure> {
-        let on = |port: u16| {
-            let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            open(limits::listener("private", addr, self.anonymous))
-        };
+    fn bind_private(&self) -> Result<Listener, Failure> {
+        let on = |port: u16| open(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         // Nobody but the gateway knows the port, so a new one will do when the old one is gone.
         match self.private_port {
             Some(port) => on(port).or_else(|_taken| on(0)),
@@ -66,49 +67,57 @@ impl Plan {
     }
 }
 
-fn open(settings: Builder) -> Result<(Listener, SocketAddr), Failure> {
-    let addr = settings.laddr;
-    let listener = settings.bind().map_err(|error| cant_listen(addr, &error))?;
-    let bound = listener.local_addr().map_err(|error| cant_listen(addr, &error))?;
-    Ok((listener, bound))
-}
-
-fn open_tls(settings: Builder, tls: &ServerTls) -> Result<(Listener, SocketAddr), Failure> {
-    let cert = readable(&tls.cert, "broker.tls_cert")?;
-    let key = readable(&tls.key, "broker.tls_key")?;
-    let (listener, bound) = open(settings.tls_cert(Some(cert)).tls_key(Some(key)))?;
-    let listener = listener.tls().map_err(|error| {
-        Failure::Unavailable(format!(
-            "can't use the TLS certificate {cert} with the key {key}: {error:#}; broker.tls_cert and \
-             broker.tls_key must be PEM files that belong together"
-        ))
-    })?;
-    Ok((listener, bound))
-}
-
-/// The path as text, once the file is known to be readable: rmqtt's errors don't name it.
-fn readable<'a>(path: &'a Path, key: &str) -> Result<&'a str, Failure> {
-    let problem = match (std::fs::File::open(path), path.to_str()) {
-        (Ok(_), Some(text)) => return Ok(text),
-        (Ok(_), None) => "its name is not valid UTF-8".to_owned(),
-        (Err(error), _) => error.to_string(),
+fn open(addr: SocketAddr) -> Result<Listener, Failure> {
+    let listen = || {
+        let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // So that a restart needn't wait for the old connections' TIME_WAIT.
+        socket.set_reuseaddr(true)?;
+        socket.bind(addr)?;
+        let socket = socket.listen(limits::BACKLOG)?;
+        let addr = socket.local_addr()?;
+        Ok(Listener { socket, addr, tls: None })
     };
-    Err(Failure::Unavailable(format!(
-        "can't read the file {}: {problem}; correct {key}",
-        path.display()
-    )))
+    listen().map_err(|error| cant_listen(addr, &error))
 }
 
-fn cant_listen(addr: SocketAddr, error: &rmqtt::Error) -> Failure {
-    let advice = match error.downcast_ref::<io::Error>().map(io::Error::kind) {
-        Some(io::ErrorKind::AddrInUse) => {
+fn acceptor(ServerTls { cert, key }: &ServerTls) -> Result<SslAcceptor, Failure> {
+    // OpenSSL's errors don't name the file.
+    for (path, name) in [(cert, "broker.tls_cert"), (key, "broker.tls_key")] {
+        if let Err(error) = std::fs::File::open(path) {
+            let path = path.display();
+            let why = format!("can't read the file {path}: {error}; correct {name}");
+            return Err(Failure::Unavailable(why));
+        }
+    }
+    let build = || {
+        let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls())?;
+        acceptor.set_certificate_chain_file(cert)?;
+        acceptor.set_private_key_file(key, SslFiletype::PEM)?;
+        acceptor.check_private_key()?;
+        Ok(acceptor.build())
+    };
+    build().map_err(|error: openssl::error::ErrorStack| {
+        let why = error.errors().first().and_then(openssl::error::Error::reason);
+        Failure::Unavailable(format!(
+            "can't use the TLS certificate {} with the key {}: {}; broker.tls_cert and broker.tls_key must be PEM \
+             files that belong together",
+            cert.display(),
+            key.display(),
+            why.unwrap_or("unknown cause"),
+        ))
+    })
+}
+
+fn cant_listen(addr: SocketAddr, error: &io::Error) -> Failure {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => {
             "another broker may be running there: stop it, or set broker.listen to another port (0 takes \
              a free one)"
         }
-        Some(io::ErrorKind::PermissionDenied) => {
+        io::ErrorKind::PermissionDenied => {
             "ports below 1024 need privileges: set broker.listen to a port above"
         }
-        Some(io::ErrorKind::AddrNotAvailable) => {
+        io::ErrorKind::AddrNotAvailable => {
             "this machine has no such address: set broker.listen to one it has"
         }
         _ => "check broker.listen",

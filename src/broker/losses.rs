@@ -1,15 +1,9 @@
 //! Says what the broker had to drop, or refuse, without flooding the log.
 
-#![expect(clippy::disallowed_methods, reason = "lines are limited by time")]
-
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use rmqtt::hook::{Handler, HookResult, Parameter, ReturnType};
-use rmqtt::types::Reason;
-
-use super::limits::MAX_QUEUED;
+use super::hub::{Loss, Losses};
 use crate::logging::LineLimit;
 
 /// The least time between two lines of one kind.
@@ -32,25 +26,59 @@ impl Seldom {
     }
 }
 
-/// Warns when a session's queue is full. Messages that end with a clean session, or expire as
-/// their sender asked, are MQTT as usual.
+/// Losses that have not been told.
 #[derive(Default)]
-pub(super) struct Losses(Seldom);
+pub(super) struct Reporter {
+    untold: Losses,
+    told_at: Option<Instant>,
+}
 
-#[async_trait]
-impl Handler for Losses {
-    async fn hook(&self, parameter: &Parameter, before: Option<HookResult>) -> ReturnType {
-        if let Parameter::MessageDropped(Some(to), _, _, Reason::MessageQueueFull) = parameter
-            && let Some(messages) = self.0.count(Instant::now())
+impl Reporter {
+    /// Tells what was lost, unless it told something a moment ago. Messages that end with a clean session, or expire as
+    /// their sender asked, are MQTT as usual.
+    pub(super) fn tell(&mut self, losses: Losses, now: Instant) {
+        add(&mut self.untold.dropped, losses.dropped);
+        add(&mut self.untold.oversized, losses.oversized);
+        add(&mut self.untold.not_retained, losses.not_retained);
+        if self.untold == Losses::default()
+            || self.told_at.is_some_and(|told| now.duration_since(told) < INTERVAL)
         {
+            return;
+        }
+        self.told_at = Some(now);
+        let Losses { dropped, oversized, not_retained } = std::mem::take(&mut self.untold);
+        if dropped.count > 0 {
             log::warn!(
                 target: "vigie::broker",
-                "dropped {messages} messages for client {:?}, and perhaps others, whose queue is \
-                 full ({MAX_QUEUED} messages): it is offline, or too slow",
-                to.client_id,
+                "dropped {} messages for client {:?}, and perhaps others, whose queue is full: it is offline, or too \
+                 slow",
+                dropped.count,
+                &*dropped.last,
             );
         }
-        (true, before)
+        if oversized.count > 0 {
+            log::warn!(
+                target: "vigie::broker",
+                "passed over {} messages larger than their client takes, the last for {:?}",
+                oversized.count,
+                &*oversized.last,
+            );
+        }
+        if not_retained.count > 0 {
+            log::warn!(
+                target: "vigie::broker",
+                "did not retain {} messages, the last on {:?}: there is no room for more, or its topic has too many levels",
+                not_retained.count,
+                &*not_retained.last,
+            );
+        }
+    }
+}
+
+fn add(to: &mut Loss, loss: Loss) {
+    if loss.count > 0 {
+        to.count += loss.count;
+        to.last = loss.last;
     }
 }
 
@@ -66,5 +94,19 @@ mod tests {
         assert_eq!(seldom.count(start + INTERVAL / 2), None);
         assert_eq!(seldom.count(start + INTERVAL), Some(3));
         assert_eq!(seldom.count(start + INTERVAL), None);
+    }
+
+    #[test]
+    fn losses_add_up_until_they_are_told() {
+        let lost =
+            |count| Losses { dropped: Loss { count, last: "away".into() }, ..Losses::default() };
+        let (mut reporter, start) = (Reporter::default(), Instant::now());
+        reporter.tell(lost(1), start);
+        assert_eq!(reporter.untold, Losses::default());
+        reporter.tell(lost(2), start + INTERVAL / 2);
+        reporter.tell(lost(3), start + INTERVAL / 2);
+        assert_eq!(reporter.untold, lost(5));
+        reporter.tell(Losses::default(), start + INTERVAL);
+        assert_eq!(reporter.untold, Losses::default());
     }
 }

@@ -1,29 +1,33 @@
-//! The embedded broker: rmqtt in library mode, the only place that names it.
+//! The embedded broker, for fleets that have none: MQTT 3.1.1 and 5, QoS 0 to 2, retained messages, wills, persistent
+//! and shared sessions, passwords, TLS.
 //!
-//! A full MQTT 3.1.1 and 5 broker in this process, for fleets that have none: QoS 0 to 2, retained
-//! messages, wills, persistent sessions, passwords, TLS. The gateway connects to it like any other
-//! client; what it needs for that travels as a [`BrokerAddress`](crate::messages::BrokerAddress). What
-//! devices publish to it is logged by its [`PublishHook`], not through a subscription.
+//! The gateway connects to it like any other client; what it needs for that travels as a
+//! [`BrokerAddress`](crate::messages::BrokerAddress). What devices publish to it is logged by its [`PublishHook`], not
+//! through a subscription. A packet's way: `server` accepts, `handshake` lets in, `connection` reads, `wire` decodes,
+//! `publish_hook` logs, `hub` decides who gets it; back the other way.
 //!
 //! Holds always: nobody gets in without credentials beyond loopback; everything kept is bounded
-//! (`limits`); stopping frees the ports in bounded time and leaves nothing behind in the process.
+//! (`limits`), in bytes where a client chooses the size; stopping frees the ports in bounded time and leaves nothing
+//! behind in the process.
 //! Never: anything on disk of its own (readings are, in the log). Sessions, queues and retained
 //! messages live and die with an incarnation.
 
 mod access;
 mod actor;
 mod clients;
-mod handover;
+mod connection;
+mod files;
+mod handshake;
+mod hub;
 mod limits;
 mod listeners;
 mod losses;
 mod publish_hook;
-mod retained;
 mod server;
-mod sessions;
+mod shared;
 #[cfg(test)]
 mod tests;
-mod window;
+mod wire;
 
 pub use actor::{Broker, Settings};
 pub use clients::{ClientView, Clients};

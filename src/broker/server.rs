@@ -1,32 +1,36 @@
-//! One run of rmqtt, on a runtime of its own.
+//! One run of the broker, on a runtime of its own: it accepts connections until it is stopped.
 //!
-//! Holds always: a run that is stopped or dropped gives its ports and its memory back. rmqtt itself
-//! has no stop, and its context keeps itself alive through two of its own parts; see [`release`].
+//! Holds always: a run that is stopped or dropped gives its ports and its memory back; a connection that panics ends
+//! the run, whose state it may have left halfway.
+
+#![expect(clippy::disallowed_methods, reason = "a handshake's time begins")]
 
 use std::any::Any;
 use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::pin::Pin;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use rmqtt::context::ServerContext;
-use rmqtt::hook::Type;
-use rmqtt::router::DefaultRouter;
-use rmqtt::server::MqttServer;
-use rmqtt::shared::DefaultShared;
-use tokio::runtime::{Builder, Handle, Runtime};
+use bytes::BytesMut;
+use openssl::ssl::{Ssl, SslAcceptor};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
+use tokio::time::Instant;
+use tokio_openssl::SslStream;
 
-use super::access::{Accounts, Gatekeeper};
-use super::clients::{self, ClientView};
+use super::access::Accounts;
+use super::clients::{ClientView, MOST_SHOWN};
+use super::connection;
+use super::files;
+use super::handshake::Handshake;
 use super::limits;
-use super::listeners::Plan;
-use super::losses::Losses;
-use super::publish_hook::{self, PublishHook};
-use super::retained::Retained;
-use super::sessions::Sessions;
-use super::window::{NulTopics, Oversized, Window};
+use super::listeners::{Listener, Listeners, Plan};
+use super::publish_hook::PublishHook;
+use super::shared::{Shared, Waker};
+use super::wire::Wire;
 use crate::supervisor::Failure;
 
 /// Binding two ports and building a few tables.
@@ -35,15 +39,18 @@ const START_AT_MOST: Duration = Duration::from_secs(5);
 /// The broker's tasks end at their next await, which is at most a few milliseconds away.
 pub(super) const STOP_AT_MOST: Duration = Duration::from_secs(2);
 
-const PUBLIC: u16 = 1;
-const PRIVATE: u16 = 2;
+/// How exactly sessions end, wills are due, and losses are told.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Until accepting is tried again after an error: there may be no file left.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// A broker that is up.
 pub(super) struct Server {
     runtime: Option<Runtime>,
-    context: ServerContext,
+    shared: Arc<Shared>,
     /// What accepts connections; it doesn't end by itself.
-    accepting: Option<JoinHandle<rmqtt::Result<()>>>,
+    accepting: Option<JoinHandle<()>>,
     /// Where the users connect.
     pub(super) public: SocketAddr,
     /// The gateway's own listener, when it needs one.
@@ -51,8 +58,8 @@ pub(super) struct Server {
 }
 
 struct Assembled {
-    context: ServerContext,
-    accepting: JoinHandle<rmqtt::Result<()>>,
+    shared: Arc<Shared>,
+    accepting: JoinHandle<()>,
     public: SocketAddr,
     private: Option<SocketAddr>,
 }
@@ -76,15 +83,15 @@ impl Server {
         let (send, receive) = mpsc::channel();
         runtime.spawn(async move {
             // The receiver is gone only when it has given up waiting.
-            let _ = send.send(assemble(&plan, accounts, hook).await);
+            let _ = send.send(assemble(&plan, accounts, hook));
         });
         let assembled = receive.recv_timeout(START_AT_MOST).unwrap_or_else(|_| {
             Err(Failure::Failed(format!("the broker did not start within {START_AT_MOST:?}")))
         });
         match assembled {
-            Ok(Assembled { context, accepting, public, private }) => Ok(Self {
+            Ok(Assembled { shared, accepting, public, private }) => Ok(Self {
                 runtime: Some(runtime),
-                context,
+                shared,
                 accepting: Some(accepting),
                 public,
                 private,
@@ -96,12 +103,9 @@ impl Server {
         }
     }
 
-    /// Looks at the sessions, on the broker's threads; ends without them when those end.
-    pub(super) fn clients(
-        &self,
-    ) -> Option<impl Future<Output = Option<Vec<ClientView>>> + 'static> {
-        let looking = self.runtime.as_ref()?.spawn(clients::look(self.context.clone()));
-        Some(async move { looking.await.ok() })
+    /// Sessions, for display; some of them where there are many.
+    pub(super) fn clients(&self) -> Vec<ClientView> {
+        self.shared.views(MOST_SHOWN).into_iter().map(ClientView::from).collect()
     }
 
     /// Ends when the broker has ended by itself, and says why. Can be taken once.
@@ -109,8 +113,7 @@ impl Server {
         let accepting = self.accepting.take()?;
         Some(async move {
             match accepting.await {
-                Ok(Ok(())) => "the broker stopped accepting connections".to_owned(),
-                Ok(Err(error)) => format!("the broker stopped accepting connections: {error:#}"),
+                Ok(()) => "a connection of the broker panicked".to_owned(),
                 Err(error) => format!("the broker {}", describe(error)),
             }
         })
@@ -135,9 +138,7 @@ impl Server {
 
     fn stop_here(mut self) {
         if let Some(runtime) = self.runtime.take() {
-            let handle = runtime.handle().clone();
             runtime.shutdown_timeout(STOP_AT_MOST);
-            release(&self.context, &handle);
         }
     }
 }
@@ -150,55 +151,108 @@ impl Drop for Server {
     }
 }
 
-async fn assemble(
+fn assemble(
     plan: &Plan,
     accounts: Accounts,
     hook: Option<PublishHook>,
 ) -> Result<Assembled, Failure> {
-    let listeners = plan.bind()?;
-    let context = ServerContext::new()
-        // It would refuse connections whenever the machine is busy, and keeps its verdict in a static.
-        .busy_check_enable(false)
-        .mqtt_max_sessions(limits::MAX_SESSIONS)
-        .build()
-        .await;
-    *context.extends.shared_mut().await = Box::new(Sessions::new(context.clone()));
-    *context.extends.retain_mut().await = Box::new(Retained::default());
-    let hooks = context.extends.hook_mgr().register();
-    hooks.add(Type::ClientAuthenticate, Box::new(Gatekeeper::new(accounts))).await;
-    if let Some(hook) = hook {
-        let messages = Box::new(publish_hook::Messages::new(hook.clone()));
-        hooks.add(Type::MessagePublishCheckAcl, messages).await;
-        hooks.add(Type::MessagePublish, Box::new(publish_hook::Wills(hook))).await;
-    }
-    hooks.add(Type::MessageDropped, Box::new(Losses::default())).await;
-    hooks.add(Type::MessageDelivered, Box::new(Window)).await;
-    hooks.add(Type::MessageExpiryCheck, Box::new(Oversized::default())).await;
-    hooks.add(Type::MessageExpiryCheck, Box::new(NulTopics::default())).await;
-    hooks.start().await;
-
-    let (listener, public) = listeners.public;
-    let mut server = MqttServer::new(context.clone()).listener_by_id(listener, PUBLIC);
-    let mut private = None;
-    if let Some((listener, addr)) = listeners.private {
-        server = server.listener_by_id(listener, PRIVATE);
-        private = Some(addr);
-    }
-    let accepting = tokio::spawn(server.build().run());
-    Ok(Assembled { context, accepting, public, private })
+    let Listeners { public: at_public, private: at_private } = plan.bind()?;
+    let shared = Arc::new(Shared::new(accounts, plan.anonymous, hook));
+    let (public, private) = (at_public.addr, at_private.as_ref().map(|it| it.addr));
+    let (running, most) = (shared.clone(), files::connections_at_most());
+    let accepting = tokio::spawn(async move {
+        tokio::select! {
+            () = accept(&running, at_public, most) => {}
+            // Whatever else is connected, the gateway gets in.
+            () = accept_private(&running, at_private) => {}
+            () = tick(&running) => {}
+            () = running.broken.notified() => {}
+        }
+    });
+    Ok(Assembled { shared, accepting, public, private })
 }
 
-/// Lets go of sessions, queues and subscriptions. The context holds them through two parts that
-/// each hold the context, so without this every restart would leak all of them.
-fn release(context: &ServerContext, handle: &Handle) {
-    // A session spawns a task when it is dropped, which needs a runtime, even one that has ended.
-    let _entered = handle.enter();
-    // All tasks are gone, so the locks are free and there is nothing to wait for.
-    if let Some(mut shared) = context.extends.shared_mut().now_or_never() {
-        *shared = Box::new(DefaultShared::new(None));
+async fn tick(shared: &Shared) {
+    loop {
+        tokio::time::sleep(TICK).await;
+        shared.tick().await;
     }
-    if let Some(mut router) = context.extends.router_mut().now_or_never() {
-        *router = Box::new(DefaultRouter::new(None));
+}
+
+async fn accept_private(shared: &Arc<Shared>, listener: Option<Listener>) {
+    match listener {
+        Some(listener) => accept(shared, listener, usize::MAX).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn accept(shared: &Arc<Shared>, listener: Listener, at_most: usize) {
+    let connections = Arc::new(());
+    loop {
+        let Ok((socket, address)) = listener.socket.accept().await else {
+            shared.give_way();
+            tokio::time::sleep(ACCEPT_AGAIN).await;
+            continue;
+        };
+        if Arc::strong_count(&connections) > at_most {
+            // Its client comes again; there may be room by then.
+            shared.give_way();
+            continue;
+        }
+        let (shared, tls, counted) = (shared.clone(), listener.tls.clone(), connections.clone());
+        shared.clone().begin_handshake(|number| {
+            let attending = async move {
+                attend(&shared, socket, address, tls, number).await;
+                shared.end_handshake(number);
+                drop(counted);
+            };
+            tokio::spawn(attending).abort_handle()
+        });
+    }
+}
+
+async fn attend(
+    shared: &Shared,
+    socket: TcpStream,
+    address: SocketAddr,
+    tls: Option<SslAcceptor>,
+    number: u64,
+) {
+    // Acknowledgements are small and waited for.
+    let _ = socket.set_nodelay(true);
+    let begun = Begun { deadline: Instant::now() + limits::HANDSHAKE_TIMEOUT, address, number };
+    let Some(tls) = tls else { return begun.converse(shared, socket).await };
+    let stream = Ssl::new(tls.context()).and_then(|ssl| SslStream::new(ssl, socket));
+    let Ok(mut stream) = stream else { return };
+    let accepted = tokio::time::timeout_at(begun.deadline, Pin::new(&mut stream).accept()).await;
+    if let Ok(Ok(())) = accepted {
+        begun.converse(shared, stream).await;
+    }
+}
+
+/// A connection that has not said who it is.
+struct Begun {
+    deadline: Instant,
+    address: SocketAddr,
+    number: u64,
+}
+
+impl Begun {
+    async fn converse<S: AsyncRead + AsyncWrite + Unpin>(self, shared: &Shared, mut socket: S) {
+        let wake = Waker::default();
+        let handshake = Handshake {
+            shared,
+            socket: &mut socket,
+            address: Some(self.address),
+            wake: wake.clone(),
+            wire: Wire::Unknown,
+            input: BytesMut::new(),
+        };
+        let client = tokio::time::timeout_at(self.deadline, handshake.run()).await;
+        shared.end_handshake(self.number);
+        if let Ok(Some(client)) = client {
+            connection::serve(shared, &mut socket, client, &wake).await;
+        }
     }
 }
 
@@ -221,7 +275,7 @@ impl Server {
         move || accepting.abort()
     }
 
-    pub(super) fn context_in_test(&self) -> ServerContext {
-        self.context.clone()
+    pub(super) fn held_in_test(&self) -> std::sync::Weak<Shared> {
+        Arc::downgrade(&self.shared)
     }
 }

@@ -85,7 +85,7 @@ mod tests {
         };
         LEVEL.store(3, Ordering::Relaxed);
         assert!(shows("vigie::app", log::Level::Info) && !shows("vigie::app", log::Level::Debug));
-        assert!(shows("rmqtt", log::Level::Warn) && !shows("rmqtt", log::Level::Info));
+        assert!(shows("another", log::Level::Warn) && !shows("another", log::Level::Info));
         LEVEL.store(UNSET, Ordering::Relaxed);
     }
 }

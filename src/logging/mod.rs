@@ -27,10 +27,8 @@ pub fn init(config: &LogConfig) {
     let mut builder = env_logger::Builder::new();
     // Of Vigie's own lines all: which are shown may change.
     builder.filter_level(LevelFilter::Warn).filter_module("vigie", LevelFilter::Trace);
-    // They warn of each client that comes and goes; what matters of it is told at our own targets.
-    for told_by_us in ["paho_mqtt", "rmqtt", "rmqtt_net", "rustls"] {
-        builder.filter_module(told_by_us, LevelFilter::Error);
-    }
+    // It warns of each client that comes and goes; what matters of it is told at our own targets.
+    builder.filter_module("paho_mqtt", LevelFilter::Error);
     let filters = std::env::var("RUST_LOG");
     if let Ok(filters) = &filters {
         builder = env_logger::Builder::new();

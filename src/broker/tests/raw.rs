@@ -11,6 +11,9 @@ use super::DEADLINE;
 use super::clients::Version;
 
 /// The client id of [`answer_to_login`].
+/// First byte of a packet of MQTT 5 by which the broker ends a connection.
+const DISCONNECT: u8 = 0xE0;
+
 pub(super) const ID: &str = "someone";
 
 /// The code in the CONNACK; `None` when the answer is none (but a TLS alert, say).
@@ -145,6 +148,9 @@ impl Raw {
     pub(super) fn is_acknowledged(&mut self, qos: u8, patience: Duration) -> bool {
         self.stream.set_read_timeout(Some(patience)).expect("a timeout");
         let Some((kind, body)) = self.receive() else { return false };
+        if kind == DISCONNECT {
+            return false;
+        }
         assert_eq!(kind, if qos == 1 { 0x40 } else { 0x50 });
         if qos == 2 {
             self.send(0x62, &body[..2]);

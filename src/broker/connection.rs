@@ -1,0 +1,262 @@
+//! One connection, once its client was let in, until it ends.
+//!
+//! Holds always: reading and writing go on beside each other, so that a client that publishes without reading is not
+//! taken for a dead one; a message is logged and queued before it is acknowledged; while the log takes nothing, no
+//! more is read. Never: a socket that outlives its connection.
+
+#![expect(clippy::disallowed_methods, reason = "silence is measured")]
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use bytestring::ByteString;
+use rmqtt_codec::types::{Publish, QoS};
+use rmqtt_codec::v5::{Disconnect, DisconnectReasonCode, Packet};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
+
+use super::handshake::Client;
+use super::hub::{ConnId, Standing};
+use super::limits;
+use super::shared::{Room, Shared, Waker};
+use super::wire::{self, Fault, Wire};
+
+/// How a connection ends.
+#[derive(Debug)]
+enum End {
+    /// The client says so.
+    Goodbye { with_will: bool, expiry_s: Option<u32> },
+    /// It broke, or the client did not take what it was sent.
+    Lost,
+    /// The client is told why, where its version has a word for that.
+    Refused(DisconnectReasonCode),
+}
+
+struct Connection<'a, S> {
+    shared: &'a Shared,
+    socket: &'a mut S,
+    conn: ConnId,
+    client: ByteString,
+    is_gateway: bool,
+    wire: Wire,
+    input: BytesMut,
+    output: BytesMut,
+    /// For a large packet that is coming in.
+    room: Option<Room<'a>>,
+    silence: Silence,
+}
+
+/// How long the other side may be silent.
+struct Silence {
+    /// One and a half of its keep-alive; `None` for ever.
+    patience: Option<Duration>,
+    heard: Instant,
+    /// Since when it has taken nothing of what there is.
+    sent: Instant,
+}
+
+/// Serves a client until its connection ends.
+pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    shared: &Shared,
+    socket: &mut S,
+    client: Client<'_>,
+    wake: &Waker,
+) {
+    let Client { mut presence, id, is_gateway, keep_alive_s, wire, input, output } = client;
+    let patience = Duration::from_secs(u64::from(keep_alive_s)) * 3 / 2;
+    let now = Instant::now();
+    let mut connection = Connection {
+        shared,
+        socket,
+        conn: presence.conn,
+        client: id,
+        is_gateway,
+        wire,
+        input,
+        output,
+        room: None,
+        silence: Silence {
+            patience: (!patience.is_zero()).then_some(patience),
+            heard: now,
+            sent: now,
+        },
+    };
+    let end = connection.run(wake).await;
+    if let End::Goodbye { with_will, expiry_s } = end {
+        (presence.with_will, presence.expiry_s) = (with_will, expiry_s);
+    }
+    drop(presence);
+    // Publishes its will.
+    shared.with(|_, _| ()).await;
+    if let End::Refused(reason) = end {
+        let _ = timeout(limits::GOODBYE_TIMEOUT, connection.say_goodbye(reason)).await;
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
+    async fn run(&mut self, wake: &Waker) -> End {
+        loop {
+            if let Err(end) = self.take_in().await {
+                return end;
+            }
+            if let Err(reason) = self.fill().await {
+                return End::Refused(reason);
+            }
+            if let Some(end) = self.exchange(wake).await {
+                return end;
+            }
+        }
+    }
+
+    /// Takes in the packets that were read.
+    async fn take_in(&mut self) -> Result<(), End> {
+        while self.output.len() < limits::AHEAD_BYTES {
+            self.make_room()?;
+            let packet = match self.wire.decode(&mut self.input) {
+                Ok(Some(packet)) => packet,
+                Ok(None) => break,
+                Err(Fault::Reason(reason)) => return Err(End::Refused(reason)),
+                // Of a second CONNECT.
+                Err(Fault::Version | Fault::ClientId) => {
+                    return Err(End::Refused(DisconnectReasonCode::ProtocolError));
+                }
+            };
+            self.room = None;
+            self.take_packet(packet).await?;
+        }
+        if self.input.is_empty() {
+            // An idle connection has no buffer.
+            self.input = BytesMut::new();
+        }
+        Ok(())
+    }
+
+    /// A large packet counts from when its size is known.
+    fn make_room(&mut self) -> Result<(), End> {
+        let Some(size) = wire::announced(&self.input).filter(|_| self.room.is_none()) else {
+            return Ok(());
+        };
+        if size > limits::MAX_PACKET_BYTES {
+            return Err(End::Refused(DisconnectReasonCode::PacketTooLarge));
+        }
+        if size > limits::SMALL_PACKET_BYTES {
+            let room = self.shared.room(size);
+            self.room = Some(room.ok_or(End::Refused(DisconnectReasonCode::QuotaExceeded))?);
+        }
+        Ok(())
+    }
+
+    async fn take_packet(&mut self, packet: Packet) -> Result<(), End> {
+        match packet {
+            Packet::Publish(publish) => self.publish(&publish).await,
+            Packet::Disconnect(disconnect) => Err(End::Goodbye {
+                with_will: disconnect.reason_code != DisconnectReasonCode::NormalDisconnection,
+                expiry_s: disconnect.session_expiry_interval_secs,
+            }),
+            packet => {
+                let conn = self.conn;
+                let taken = self.shared.with(|hub, _| hub.packet(conn, packet)).await;
+                taken.map_err(End::Refused)
+            }
+        }
+    }
+
+    async fn publish(&mut self, publish: &Publish) -> Result<(), End> {
+        let (shared, conn) = (self.shared, self.conn);
+        if let (QoS::ExactlyOnce, Some(id)) = (publish.qos, publish.packet_id) {
+            let is_repeated = shared.with(|hub, _| hub.is_repeated(conn, id)).await;
+            if is_repeated.map_err(End::Refused)? {
+                return Ok(());
+            }
+        }
+        // The gateway publishes what the log has already.
+        let standing = if self.is_gateway {
+            Standing::Logged
+        } else {
+            let logged = shared.log(&publish.topic, &publish.payload, publish.qos.value());
+            logged.await.map_err(|_not_taken| {
+                shared.tell_cut(&self.client);
+                // An acknowledgement that says no would make the client drop the message.
+                End::Refused(DisconnectReasonCode::QuotaExceeded)
+            })?
+        };
+        shared.with(|hub, now| hub.publish(now, conn, publish, standing)).await;
+        Ok(())
+    }
+
+    /// Encodes what waits for the client.
+    async fn fill(&mut self) -> Result<(), DisconnectReasonCode> {
+        let room = limits::AHEAD_BYTES.saturating_sub(self.output.len());
+        let conn = self.conn;
+        for packet in self.shared.with(|hub, now| hub.take(now, conn, room)).await? {
+            // What is larger than the client takes was left out before.
+            let _ = self.wire.encode(packet, &mut self.output);
+        }
+        if self.output.is_empty() {
+            self.output = BytesMut::new();
+        }
+        Ok(())
+    }
+
+    /// Waits until something is read, written, or to be sent.
+    async fn exchange(&mut self, wake: &Waker) -> Option<End> {
+        let is_writing = !self.output.is_empty();
+        let is_reading = self.input.len() < limits::AHEAD_BYTES || self.room.is_some();
+        let deadline = self.silence.deadline(is_writing);
+        let (mut reader, mut writer) = tokio::io::split(&mut *self.socket);
+        tokio::select! {
+            biased;
+            written = writer.write_buf(&mut self.output), if is_writing => match written {
+                Ok(0) | Err(_) => return Some(End::Lost),
+                Ok(_) => self.silence.sent = Instant::now(),
+            },
+            read = reader.read_buf(&mut self.input), if is_reading => match read {
+                Ok(0) | Err(_) => return Some(End::Lost),
+                Ok(_) => self.silence.heard = Instant::now(),
+            },
+            () = wake.notified(), if self.output.len() < limits::AHEAD_BYTES => {}
+            () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)),
+                if deadline.is_some() => return self.silence.end(is_writing),
+        }
+        None
+    }
+
+    /// Says why, and waits until it was taken in: to close at once would take it back.
+    async fn say_goodbye(&mut self, reason: DisconnectReasonCode) -> std::io::Result<()> {
+        let disconnect = Packet::Disconnect(Disconnect::new(reason));
+        if self.wire.is_v5() {
+            // It is smaller than any client takes.
+            let _ = self.wire.encode(disconnect, &mut self.output);
+        }
+        self.socket.write_all_buf(&mut self.output).await?;
+        self.socket.shutdown().await?;
+        loop {
+            self.input.clear();
+            if self.socket.read_buf(&mut self.input).await? == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Silence {
+    fn deadline(&mut self, is_writing: bool) -> Option<Instant> {
+        if !is_writing {
+            self.sent = Instant::now();
+        }
+        let sent = is_writing.then(|| self.sent + limits::SEND_TIMEOUT);
+        let heard = self.patience.map(|patience| self.heard + patience);
+        [sent, heard].into_iter().flatten().min()
+    }
+
+    /// How the connection ends when nothing came until the deadline.
+    fn end(&self, is_writing: bool) -> Option<End> {
+        let now = Instant::now();
+        if is_writing && now >= self.sent + limits::SEND_TIMEOUT {
+            return Some(End::Lost);
+        }
+        self.patience
+            .is_some_and(|patience| now >= self.heard + patience)
+            .then_some(End::Refused(DisconnectReasonCode::KeepAliveTimeout))
+    }
+}

@@ -1,0 +1,151 @@
+//! From a connection's first byte to its CONNACK.
+//!
+//! Holds always: it takes no longer, and no more memory, than somebody is worth who has not shown a password.
+
+use std::net::SocketAddr;
+
+use bytes::BytesMut;
+use bytestring::ByteString;
+use rmqtt_codec::v5::{Connect, ConnectAck, ConnectAckReason, Packet};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::actor::GATEWAY_USER;
+use super::hub::{Connected, Origin, Refusal};
+use super::limits;
+use super::shared::{Presence, Shared, Waker};
+use super::wire::{self, Fault, Wire};
+
+/// CONNACK of MQTT 3.1.1 for a version that is not known.
+const UNKNOWN_VERSION: [u8; 4] = [0x20, 2, 0, 1];
+
+/// A connection that has not said who it is.
+pub(super) struct Handshake<'a, 's, S> {
+    pub(super) shared: &'a Shared,
+    pub(super) socket: &'s mut S,
+    pub(super) address: Option<SocketAddr>,
+    pub(super) wake: Waker,
+    pub(super) wire: Wire,
+    pub(super) input: BytesMut,
+}
+
+/// A client that was let in.
+pub(super) struct Client<'a> {
+    pub(super) presence: Presence<'a>,
+    pub(super) id: ByteString,
+    pub(super) is_gateway: bool,
+    pub(super) keep_alive_s: u16,
+    pub(super) wire: Wire,
+    /// Read, and not taken in.
+    pub(super) input: BytesMut,
+    /// The CONNACK.
+    pub(super) output: BytesMut,
+}
+
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
+    /// Lets a client in, or tells it why not.
+    pub(super) async fn run(mut self) -> Option<Client<'a>> {
+        let connect = match self.connect().await {
+            Ok(Some(connect)) => connect,
+            Ok(None) => return None,
+            Err(Fault::Version) => {
+                let _ = self.socket.write_all(&UNKNOWN_VERSION).await;
+                return None;
+            }
+            Err(Fault::ClientId) => {
+                return self.refuse(ConnectAckReason::ClientIdentifierNotValid).await;
+            }
+            Err(Fault::Reason(_)) => return self.refuse(ConnectAckReason::MalformedPacket).await,
+        };
+        if let Some(reason) = self.objection(&connect) {
+            return self.refuse(reason).await;
+        }
+        let origin = Origin { waker: self.wake.clone(), address: self.address };
+        let connected = match self.shared.with(|hub, now| hub.connect(now, &connect, origin)).await
+        {
+            Ok(connected) => connected,
+            Err(Refusal::Full) => return self.refuse(ConnectAckReason::QuotaExceeded).await,
+            Err(Refusal::WillTopic) => {
+                return self.refuse(ConnectAckReason::TopicNameInvalid).await;
+            }
+        };
+        let presence = self.shared.presence(connected.conn);
+        let mut output = BytesMut::new();
+        let ack = Packet::ConnectAck(Box::new(answer(&connect, &connected)));
+        // It is small, and has no text of the client's.
+        let _ = self.wire.encode(ack, &mut output);
+        let most = connect.max_packet_size.map_or(0, std::num::NonZeroU32::get);
+        self.wire.set_max_packet(most);
+        let id = connected.assigned_client_id.clone();
+        Some(Client {
+            presence,
+            id: id.unwrap_or_else(|| ByteString::from(&*connect.client_id)),
+            is_gateway: connect.username.as_deref() == Some(GATEWAY_USER),
+            keep_alive_s: connect.keep_alive,
+            wire: self.wire,
+            input: self.input,
+            output,
+        })
+    }
+
+    /// Waits for the CONNECT; `None` when there is something else, or nothing.
+    async fn connect(&mut self) -> Result<Option<Box<Connect>>, Fault> {
+        let mut room = None;
+        loop {
+            let size = wire::announced(&self.input).unwrap_or_default();
+            if size > limits::MAX_CONNECT_BYTES {
+                return Ok(None);
+            }
+            if size > limits::SMALL_PACKET_BYTES && room.is_none() {
+                room = self.shared.room(size);
+                if room.is_none() {
+                    return Ok(None);
+                }
+            }
+            match self.wire.decode(&mut self.input)? {
+                Some(Packet::Connect(connect)) => return Ok(Some(connect)),
+                Some(_) => return Ok(None),
+                None => {}
+            }
+            if self.socket.read_buf(&mut self.input).await.unwrap_or(0) == 0 {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn objection(&self, connect: &Connect) -> Option<ConnectAckReason> {
+        let id = &connect.client_id;
+        if connect.auth_method.is_some() {
+            Some(ConnectAckReason::BadAuthenticationMethod)
+        } else if !self.shared.admits(connect, self.address) {
+            Some(ConnectAckReason::BadUserNameOrPassword)
+        } else if id.len() > limits::MAX_CLIENT_ID_BYTES || id.contains('\0') {
+            Some(ConnectAckReason::ClientIdentifierNotValid)
+        } else {
+            None
+        }
+    }
+
+    async fn refuse(mut self, reason_code: ConnectAckReason) -> Option<Client<'a>> {
+        let ack = ConnectAck { reason_code, ..ConnectAck::default() };
+        let mut output = BytesMut::new();
+        if self.wire.encode(Packet::ConnectAck(Box::new(ack)), &mut output).is_ok() {
+            let _ = self.socket.write_all(&output).await;
+            let _ = self.socket.shutdown().await;
+        }
+        None
+    }
+}
+
+fn answer(connect: &Connect, connected: &Connected) -> ConnectAck {
+    let expiry_s = connected.session_expiry_s;
+    ConnectAck {
+        session_present: connected.session_present,
+        assigned_client_id: connected.assigned_client_id.clone(),
+        session_expiry_interval_secs: (expiry_s != connect.session_expiry_interval_secs)
+            .then_some(expiry_s),
+        receive_max: limits::MAX_INFLIGHT,
+        max_packet_size: u32::try_from(limits::MAX_PACKET_BYTES).ok(),
+        topic_alias_max: wire::MAX_ALIASES,
+        ..ConnectAck::default()
+    }
+}

@@ -1,0 +1,107 @@
+//! The last message of each topic that asked to be kept for those who subscribe later.
+//!
+//! Holds always: a subscriber is given some at a time, whatever there is; a load is a place in the order of topics, not
+//! a copy of what matches.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bytestring::ByteString;
+
+use super::message::Message;
+use super::topics;
+
+/// All of them, by topic.
+#[derive(Debug, Default)]
+pub(super) struct Retained {
+    by_topic: BTreeMap<ByteString, Kept>,
+    bytes: usize,
+    /// Messages that were kept so far.
+    count: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    number: u64,
+    message: Arc<Message>,
+}
+
+/// Where a subscription is in what was retained before it.
+#[derive(Debug, Clone)]
+pub(super) struct Load {
+    pub filter: ByteString,
+    /// Later ones have come by the subscription.
+    through: u64,
+    /// The last topic seen; empty at the beginning.
+    after: ByteString,
+}
+
+impl Retained {
+    /// A load of what is kept now.
+    pub fn load(&self, filter: &str) -> Load {
+        Load { filter: filter.into(), through: self.count, after: ByteString::new() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_topic.len()
+    }
+
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Keeps a message of a topic that has none.
+    pub fn insert(&mut self, message: &Arc<Message>) {
+        self.bytes += message.size();
+        self.count += 1;
+        let kept = Kept { number: self.count, message: message.clone() };
+        self.by_topic.insert(message.topic.clone(), kept);
+    }
+
+    pub fn remove(&mut self, topic: &str) {
+        if let Some(old) = self.by_topic.remove(topic) {
+            self.bytes -= old.message.size();
+        }
+    }
+
+    /// Goes on with a load over so many topics: what was found, and where it goes on, unless it is over.
+    pub fn step(&self, load: &Load, now: i64, at_most: usize) -> (Vec<Arc<Message>>, Option<Load>) {
+        let is_due =
+            |kept: &Kept| kept.number <= load.through && kept.message.expiry_left(now).is_ok();
+        let Some(prefix) = topics::literal_prefix(&load.filter) else {
+            let found = self.by_topic.get(&*load.filter).filter(|it| is_due(it));
+            return (found.map(|it| it.message.clone()).into_iter().collect(), None);
+        };
+        let from = match &*load.after {
+            "" => Bound::Included(prefix),
+            after => Bound::Excluded(after),
+        };
+        let mut found = Vec::new();
+        let mut last = None;
+        let topics = self.by_topic.range::<str, _>((from, Bound::Unbounded));
+        for (topic, kept) in topics.take_while(|(it, _)| it.starts_with(prefix)).take(at_most) {
+            last = Some(topic);
+            if is_due(kept) && topics::matches(&load.filter, topic) {
+                found.push(kept.message.clone());
+            }
+        }
+        let next = last.map(|after| Load { after: after.clone(), ..load.clone() });
+        (found, next)
+    }
+
+    /// Forgets what has expired of so many topics after one; where to go on.
+    pub fn sweep(&mut self, after: &str, now: i64, at_most: usize) -> ByteString {
+        let from = (Bound::Excluded(after), Bound::Unbounded);
+        let page: Vec<_> = self.by_topic.range::<str, _>(from).take(at_most).collect();
+        let next = page.last().map(|(topic, _)| (*topic).clone());
+        let is_over = |kept: &Kept| kept.message.expiry_left(now).is_err();
+        let expired: Vec<_> = page
+            .into_iter()
+            .filter(|(_, it)| is_over(it))
+            .map(|(topic, _)| topic.clone())
+            .collect();
+        expired.iter().for_each(|topic| self.remove(topic));
+        next.unwrap_or_default()
+    }
+}

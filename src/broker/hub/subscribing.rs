@@ -1,0 +1,114 @@
+//! Subscriptions come and go.
+
+use bytestring::ByteString;
+use rmqtt_codec::types::QoS;
+use rmqtt_codec::v5::{
+    Packet, RetainHandling, Subscribe, SubscribeAck, SubscribeAckReason, Unsubscribe,
+    UnsubscribeAck, UnsubscribeAckReason,
+};
+
+use super::Hub;
+use super::filters::{self, Filters, Options, SessionKey};
+use super::topics;
+
+impl<W: Clone> Hub<W> {
+    pub(super) fn subscribe(&mut self, key: SessionKey, subscribe: &Subscribe) {
+        let mut status = Vec::with_capacity(subscribe.topic_filters.len());
+        for (filter, asked) in &subscribe.topic_filters {
+            let options = Options {
+                qos: asked.qos,
+                no_local: asked.no_local,
+                retain_as_published: asked.retain_as_published,
+                id: subscribe.id,
+            };
+            let answer = self.subscribe_to(key, filter, options, asked.retain_handling);
+            status.push(answer.unwrap_or_else(|refused| refused));
+        }
+        let Some(session) = &mut self.sessions[key] else { return };
+        session.control.push_back(Packet::SubscribeAck(SubscribeAck {
+            packet_id: subscribe.packet_id,
+            properties: Vec::new(),
+            reason_string: None,
+            status,
+        }));
+    }
+
+    fn subscribe_to(
+        &mut self,
+        key: SessionKey,
+        filter: &ByteString,
+        options: Options,
+        handling: RetainHandling,
+    ) -> Result<SubscribeAckReason, SubscribeAckReason> {
+        let (group, bare) = split(filter).ok_or(SubscribeAckReason::TopicFilterInvalid)?;
+        if !topics::is_valid_filter(bare) || (group.is_some() && options.no_local) {
+            return Err(SubscribeAckReason::TopicFilterInvalid);
+        }
+        let (limits, cost) = (self.limits, filters::cost(filter));
+        let session = self.sessions[key].as_mut().ok_or(SubscribeAckReason::UnspecifiedError)?;
+        let is_new = !session.subscriptions.contains_key(filter);
+        let has_room = session.subscriptions.len() < limits.subscriptions
+            && session.subscription_bytes + cost <= limits.subscription_bytes
+            && self.subscription_bytes + cost <= limits.all_subscription_bytes;
+        if is_new {
+            if !has_room {
+                return Err(SubscribeAckReason::QuotaExceeded);
+            }
+            session.subscription_bytes += cost;
+            self.subscription_bytes += cost;
+        }
+        // Out of the buffer that it was read into.
+        session.subscriptions.insert(ByteString::from(&**filter), options);
+        let is_loaded = match handling {
+            RetainHandling::AtSubscribe => true,
+            RetainHandling::AtSubscribeNew => is_new,
+            RetainHandling::NoAtSubscribe => false,
+        };
+        if is_loaded && group.is_none() {
+            session.load(self.retained.load(filter), options);
+        }
+        self.filters.add(group, bare, key, options);
+        Ok(match options.qos {
+            QoS::AtMostOnce => SubscribeAckReason::GrantedQos0,
+            QoS::AtLeastOnce => SubscribeAckReason::GrantedQos1,
+            QoS::ExactlyOnce => SubscribeAckReason::GrantedQos2,
+        })
+    }
+
+    pub(super) fn unsubscribe(&mut self, key: SessionKey, unsubscribe: &Unsubscribe) {
+        let Some(session) = &mut self.sessions[key] else { return };
+        let mut status = Vec::with_capacity(unsubscribe.topic_filters.len());
+        for filter in &unsubscribe.topic_filters {
+            if session.subscriptions.remove(filter).is_none() {
+                status.push(UnsubscribeAckReason::NoSubscriptionExisted);
+                continue;
+            }
+            session.forget_load(filter);
+            session.subscription_bytes -= filters::cost(filter);
+            self.subscription_bytes -= filters::cost(filter);
+            remove(&mut self.filters, filter, key);
+            status.push(UnsubscribeAckReason::Success);
+        }
+        session.control.push_back(Packet::UnsubscribeAck(UnsubscribeAck {
+            packet_id: unsubscribe.packet_id,
+            properties: Vec::new(),
+            reason_string: None,
+            status,
+        }));
+    }
+}
+
+/// Takes a session's subscription out of the tree.
+pub(super) fn remove(filters: &mut Filters, filter: &str, key: SessionKey) {
+    if let Some((group, bare)) = split(filter) {
+        filters.remove(group, bare, key);
+    }
+}
+
+/// The group of a shared subscription, and the filter itself; `None` when it begins like a shared one, and is none.
+fn split(filter: &str) -> Option<(Option<&str>, &str)> {
+    if !filter.starts_with("$share/") {
+        return Some((None, filter));
+    }
+    topics::shared(filter).map(|(group, bare)| (Some(group), bare))
+}

@@ -1,0 +1,424 @@
+//! Bytes and packets: those of MQTT 3.1.1 are translated to and from MQTT 5's, so that all else knows one version.
+//!
+//! Holds always: what comes out of [`Wire::decode`] is well-formed, and has a topic. Never: a buffer larger than the packet
+//! in it; its size is looked at first ([`announced`]).
+
+use std::num::NonZeroU16;
+
+use bytes::BytesMut;
+use bytestring::ByteString;
+use rmqtt_codec::error::{DecodeError, EncodeError};
+use rmqtt_codec::types::{Publish, QoS};
+use rmqtt_codec::v3::{self, SubscribeReturnCode};
+use rmqtt_codec::v5::{
+    self, Connect, ConnectAck, ConnectAckReason, Disconnect, DisconnectReasonCode, LastWill,
+    Packet, PublishAck, PublishAckReason, RetainHandling, Subscribe, SubscriptionOptions,
+    Unsubscribe,
+};
+use rmqtt_codec::version::{ProtocolVersion, VersionCodec};
+use tokio_util::codec::{Decoder, Encoder};
+
+use super::hub::{completion, is_valid_topic};
+use crate::domain::QuickMap;
+
+/// Topic aliases a client may use at a time.
+pub(super) const MAX_ALIASES: u16 = 16;
+
+/// What a client can send that is not a packet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Another protocol, or a version that is not known.
+    Version,
+    /// No client id, where one is needed.
+    ClientId,
+    /// Said in a CONNACK or DISCONNECT where there is one.
+    Reason(DisconnectReasonCode),
+}
+
+/// Codec of a connection.
+#[derive(Debug)]
+pub(super) enum Wire {
+    /// Until there is enough of the CONNECT to know the version.
+    Unknown,
+    V3(v3::Codec),
+    V5(Box<V5>),
+}
+
+#[derive(Debug)]
+pub(super) struct V5 {
+    codec: v5::Codec,
+    aliases: QuickMap<NonZeroU16, ByteString>,
+}
+
+/// The size that a packet at the beginning of a buffer says it has; `None` while that is not known.
+pub(super) fn announced(buffer: &[u8]) -> Option<usize> {
+    let mut length = 0_usize;
+    for (at, byte) in buffer.iter().skip(1).take(4).enumerate() {
+        length |= usize::from(byte & 0x7F) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Some(length + at + 2);
+        }
+    }
+    None
+}
+
+impl Wire {
+    pub const fn is_v5(&self) -> bool {
+        matches!(self, Self::V5(_))
+    }
+
+    /// The next packet; `None` until there is more.
+    pub fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Packet>, Fault> {
+        if matches!(self, Self::Unknown) {
+            match VersionCodec.decode(buffer) {
+                Ok(None) => return Ok(None),
+                Ok(Some(ProtocolVersion::MQTT3)) => *self = Self::V3(v3::Codec::new(0)),
+                Ok(Some(ProtocolVersion::MQTT5)) => {
+                    let codec = v5::Codec::new(0, 0);
+                    *self = Self::V5(Box::new(V5 { codec, aliases: QuickMap::default() }));
+                }
+                Err(_) => return Err(Fault::Version),
+            }
+        }
+        match self {
+            Self::Unknown => Ok(None),
+            Self::V3(codec) => match codec.decode(buffer) {
+                Ok(Some((packet, _))) => from_v3(packet).map(Some),
+                Ok(None) => Ok(None),
+                Err(error) => Err(fault(&error)),
+            },
+            Self::V5(v5) => match v5.codec.decode(buffer) {
+                Ok(Some((packet, _))) => v5.accept(packet).map(Some),
+                Ok(None) => Ok(None),
+                Err(error) => Err(fault(&error)),
+            },
+        }
+    }
+
+    /// Adds a packet to what is to be sent. What the version has no word for is left out.
+    pub fn encode(&mut self, packet: Packet, out: &mut BytesMut) -> Result<(), EncodeError> {
+        match self {
+            Self::Unknown => Ok(()),
+            Self::V3(codec) => match to_v3(packet) {
+                Some(packet) => codec.encode(packet, out),
+                None => Ok(()),
+            },
+            Self::V5(v5) => v5.codec.encode(packet, out),
+        }
+    }
+
+    /// The largest packet that the client takes.
+    pub fn set_max_packet(&mut self, size: u32) {
+        if let Self::V5(v5) = self {
+            v5.codec.set_max_outbound_size(size);
+        }
+    }
+}
+
+impl V5 {
+    /// Checks what the codec does not, and resolves aliases.
+    fn accept(&mut self, packet: Packet) -> Result<Packet, Fault> {
+        let Packet::Publish(mut publish) = packet else { return Ok(packet) };
+        if let Some(alias) = publish.properties.as_mut().and_then(|it| it.topic_alias.take()) {
+            if alias.get() > MAX_ALIASES {
+                return Err(Fault::Reason(DisconnectReasonCode::TopicAliasInvalid));
+            }
+            if publish.topic.is_empty() {
+                let known = self.aliases.get(&alias);
+                let known = known.ok_or(Fault::Reason(DisconnectReasonCode::ProtocolError))?;
+                publish.topic = known.clone();
+            } else {
+                // Out of the buffer that it was read into.
+                self.aliases.insert(alias, ByteString::from(&*publish.topic));
+            }
+        }
+        checked(publish).map(Packet::Publish)
+    }
+}
+
+fn checked(publish: Box<Publish>) -> Result<Box<Publish>, Fault> {
+    let has_ids = publish.properties.as_ref().is_some_and(|it| !it.subscription_ids.is_empty());
+    let reason = if publish.topic.contains('\0') || (publish.dup && publish.qos == QoS::AtMostOnce)
+    {
+        DisconnectReasonCode::MalformedPacket
+    } else if publish.topic.is_empty() || has_ids {
+        DisconnectReasonCode::ProtocolError
+    } else if is_valid_topic(&publish.topic) {
+        return Ok(publish);
+    } else {
+        DisconnectReasonCode::TopicNameInvalid
+    };
+    Err(Fault::Reason(reason))
+}
+
+fn fault(error: &DecodeError) -> Fault {
+    Fault::Reason(match error {
+        DecodeError::UnsupportedProtocolLevel => return Fault::Version,
+        DecodeError::InvalidClientId => return Fault::ClientId,
+        DecodeError::MaxSizeExceeded { .. } => DisconnectReasonCode::PacketTooLarge,
+        DecodeError::InvalidTopicName => DisconnectReasonCode::TopicNameInvalid,
+        DecodeError::InvalidTopicFilter => DisconnectReasonCode::ProtocolError,
+        _ => DisconnectReasonCode::MalformedPacket,
+    })
+}
+
+fn from_v3(packet: v3::Packet) -> Result<Packet, Fault> {
+    let ack = |packet_id| PublishAck {
+        packet_id,
+        reason_code: PublishAckReason::Success,
+        properties: Vec::new(),
+        reason_string: None,
+    };
+    Ok(match packet {
+        v3::Packet::Connect(connect) => Packet::Connect(Box::new(connect_from_v3(*connect))),
+        v3::Packet::Publish(publish) => Packet::Publish(checked(publish)?),
+        v3::Packet::PublishAck { packet_id } => Packet::PublishAck(ack(packet_id)),
+        v3::Packet::PublishReceived { packet_id } => Packet::PublishReceived(ack(packet_id)),
+        v3::Packet::PublishRelease { packet_id } => Packet::PublishRelease(completion(packet_id)),
+        v3::Packet::PublishComplete { packet_id } => Packet::PublishComplete(completion(packet_id)),
+        v3::Packet::Subscribe { packet_id, topic_filters } => Packet::Subscribe(Subscribe {
+            packet_id,
+            id: None,
+            user_properties: Vec::new(),
+            topic_filters: topic_filters
+                .into_iter()
+                .map(|(filter, qos)| (filter, SubscriptionOptions { qos, ..v3_options() }))
+                .collect(),
+        }),
+        v3::Packet::Unsubscribe { packet_id, topic_filters } => Packet::Unsubscribe(Unsubscribe {
+            packet_id,
+            user_properties: Vec::new(),
+            topic_filters,
+        }),
+        v3::Packet::PingRequest => Packet::PingRequest,
+        v3::Packet::Disconnect => {
+            Packet::Disconnect(Disconnect::new(DisconnectReasonCode::NormalDisconnection))
+        }
+        v3::Packet::ConnectAck(_)
+        | v3::Packet::SubscribeAck { .. }
+        | v3::Packet::UnsubscribeAck { .. }
+        | v3::Packet::PingResponse => {
+            return Err(Fault::Reason(DisconnectReasonCode::ProtocolError));
+        }
+    })
+}
+
+fn v3_options() -> SubscriptionOptions {
+    SubscriptionOptions {
+        qos: QoS::AtMostOnce,
+        no_local: false,
+        retain_as_published: false,
+        retain_handling: RetainHandling::AtSubscribe,
+    }
+}
+
+fn connect_from_v3(connect: v3::Connect) -> Connect {
+    Connect {
+        clean_start: connect.clean_session,
+        keep_alive: connect.keep_alive,
+        session_expiry_interval_secs: if connect.clean_session { 0 } else { u32::MAX },
+        auth_method: None,
+        auth_data: None,
+        request_problem_info: true,
+        request_response_info: false,
+        receive_max: None,
+        topic_alias_max: 0,
+        user_properties: Vec::new(),
+        max_packet_size: None,
+        last_will: connect.last_will.map(|will| LastWill {
+            qos: will.qos,
+            retain: will.retain,
+            topic: will.topic,
+            message: will.message,
+            will_delay_interval_sec: None,
+            correlation_data: None,
+            message_expiry_interval: None,
+            content_type: None,
+            user_properties: Vec::new(),
+            is_utf8_payload: None,
+            response_topic: None,
+        }),
+        client_id: connect.client_id,
+        username: connect.username,
+        password: connect.password,
+        cert: None,
+    }
+}
+
+fn to_v3(packet: Packet) -> Option<v3::Packet> {
+    Some(match packet {
+        Packet::ConnectAck(ack) => v3::Packet::ConnectAck(v3::ConnectAck {
+            return_code: return_code(&ack),
+            session_present: ack.session_present,
+        }),
+        Packet::Publish(mut publish) => {
+            publish.properties = None;
+            v3::Packet::Publish(publish)
+        }
+        Packet::PublishAck(ack) => v3::Packet::PublishAck { packet_id: ack.packet_id },
+        Packet::PublishReceived(ack) => v3::Packet::PublishReceived { packet_id: ack.packet_id },
+        Packet::PublishRelease(ack) => v3::Packet::PublishRelease { packet_id: ack.packet_id },
+        Packet::PublishComplete(ack) => v3::Packet::PublishComplete { packet_id: ack.packet_id },
+        Packet::SubscribeAck(ack) => v3::Packet::SubscribeAck {
+            packet_id: ack.packet_id,
+            status: ack
+                .status
+                .into_iter()
+                .map(|status| {
+                    QoS::try_from(u8::from(status))
+                        .map_or(SubscribeReturnCode::Failure, SubscribeReturnCode::Success)
+                })
+                .collect(),
+        },
+        Packet::UnsubscribeAck(ack) => v3::Packet::UnsubscribeAck { packet_id: ack.packet_id },
+        Packet::PingResponse => v3::Packet::PingResponse,
+        _ => return None,
+    })
+}
+
+fn return_code(ack: &ConnectAck) -> v3::ConnectAckReason {
+    match ack.reason_code {
+        ConnectAckReason::Success => v3::ConnectAckReason::ConnectionAccepted,
+        ConnectAckReason::UnsupportedProtocolVersion => {
+            v3::ConnectAckReason::UnacceptableProtocolVersion
+        }
+        ConnectAckReason::ClientIdentifierNotValid => v3::ConnectAckReason::IdentifierRejected,
+        ConnectAckReason::BadUserNameOrPassword => v3::ConnectAckReason::BadUserNameOrPassword,
+        ConnectAckReason::NotAuthorized | ConnectAckReason::Banned => {
+            v3::ConnectAckReason::NotAuthorized
+        }
+        _ => v3::ConnectAckReason::ServiceUnavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CONNECT of a version, with the flags of a clean session.
+    fn connect(name: &[u8], level: u8) -> BytesMut {
+        let name = [&[0, u8::try_from(name.len()).expect("short")], name].concat();
+        let properties: &[u8] = if level == 5 { &[0] } else { &[] };
+        let body = [&name[..], &[level, 2, 0, 60], properties, &[0, 1, b'c']].concat();
+        packet(0x10, &body)
+    }
+
+    fn packet(kind: u8, body: &[u8]) -> BytesMut {
+        let head = [kind, u8::try_from(body.len()).expect("short")];
+        BytesMut::from(&[&head[..], body].concat()[..])
+    }
+
+    /// PUBLISH of MQTT 5 at QoS 0 with these properties.
+    fn publish(topic: &str, properties: &[u8]) -> BytesMut {
+        let length = u8::try_from(topic.len()).expect("short");
+        let count = u8::try_from(properties.len()).expect("short");
+        let body = [&[0, length][..], topic.as_bytes(), &[count], properties, b"x"].concat();
+        packet(0x30, &body)
+    }
+
+    fn connected(level: u8) -> Wire {
+        let mut wire = Wire::Unknown;
+        let first = wire.decode(&mut connect(b"MQTT", level));
+        assert!(matches!(first, Ok(Some(Packet::Connect(_)))), "{first:?}");
+        wire
+    }
+
+    fn reason(result: &Result<Option<Packet>, Fault>) -> Option<DisconnectReasonCode> {
+        match result {
+            Err(Fault::Reason(reason)) => Some(*reason),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_versions_that_are_known_are_told_apart() {
+        for (name, level, is_v5) in
+            [(&b"MQIsdp"[..], 3, false), (b"MQTT", 4, false), (b"MQTT", 5, true)]
+        {
+            let mut wire = Wire::Unknown;
+            let whole = connect(name, level);
+            let mut input = BytesMut::new();
+            for byte in &whole[..whole.len() - 1] {
+                input.extend_from_slice(&[*byte]);
+                assert_eq!(wire.decode(&mut input), Ok(None), "{level}");
+            }
+            input.extend_from_slice(&whole[whole.len() - 1..]);
+            assert!(matches!(wire.decode(&mut input), Ok(Some(Packet::Connect(_)))), "{level}");
+            assert_eq!(wire.is_v5(), is_v5);
+        }
+        for mut other in
+            [connect(b"MQTT", 6), connect(b"HTTP", 4), packet(0x30, &[0, 1, b'a', b'x'])]
+        {
+            assert_eq!(Wire::Unknown.decode(&mut other), Err(Fault::Version));
+        }
+    }
+
+    #[test]
+    fn the_announced_size_is_known_before_the_packet_is_there() {
+        assert_eq!(announced(&[0x30]), None);
+        assert_eq!(announced(&[0x30, 0x80]), None);
+        assert_eq!(announced(&[0x30, 5]), Some(7));
+        assert_eq!(announced(&[0x30, 0xFF, 0xFF, 0xFF, 0x7F]), Some(268_435_460));
+        // Longer than MQTT allows: the codec says so.
+        assert_eq!(announced(&[0x30, 0xFF, 0xFF, 0xFF, 0xFF, 1]), None);
+        let too_long = reason(
+            &connected(5).decode(&mut BytesMut::from(&[0x30, 0xFF, 0xFF, 0xFF, 0xFF, 1][..])),
+        );
+        assert_eq!(too_long, Some(DisconnectReasonCode::MalformedPacket));
+    }
+
+    #[test]
+    fn topics_by_alias() {
+        let mut wire = connected(5);
+        let topic = |wire: &mut Wire, mut bytes| match wire.decode(&mut bytes) {
+            Ok(Some(Packet::Publish(publish))) => Ok(publish.topic.to_string()),
+            other => Err(reason(&other)),
+        };
+        assert_eq!(topic(&mut wire, publish("a", &[0x23, 0, 1])), Ok("a".into()));
+        assert_eq!(topic(&mut wire, publish("", &[0x23, 0, 1])), Ok("a".into()));
+        assert_eq!(topic(&mut wire, publish("b", &[0x23, 0, 1])), Ok("b".into()));
+        assert_eq!(topic(&mut wire, publish("", &[0x23, 0, 1])), Ok("b".into()));
+        for (bytes, why) in [
+            (publish("", &[0x23, 0, 2]), DisconnectReasonCode::ProtocolError),
+            (publish("", &[]), DisconnectReasonCode::ProtocolError),
+            (publish("a", &[0x23, 0, 17]), DisconnectReasonCode::TopicAliasInvalid),
+            (publish("a", &[0x23, 0, 0]), DisconnectReasonCode::MalformedPacket),
+        ] {
+            assert_eq!(topic(&mut connected(5), bytes), Err(Some(why)));
+        }
+    }
+
+    #[test]
+    fn what_mqtt_forbids_has_its_reason() {
+        let subscribe = |options| packet(0x82, &[0, 1, 0, 0, 1, b'a', options]);
+        for (mut bytes, why) in [
+            (publish("a/+", &[]), DisconnectReasonCode::TopicNameInvalid),
+            (publish("a\0", &[]), DisconnectReasonCode::MalformedPacket),
+            (packet(0x36, &[0, 1, b'a', 0, 1, 0]), DisconnectReasonCode::MalformedPacket),
+            (packet(0x32, &[0, 1, b'a', 0, 0, 0]), DisconnectReasonCode::MalformedPacket),
+            (packet(0x38, &[0, 1, b'a', 0]), DisconnectReasonCode::MalformedPacket),
+            (publish("a", &[0x0B, 1]), DisconnectReasonCode::ProtocolError),
+            (subscribe(3), DisconnectReasonCode::MalformedPacket),
+            (packet(0x82, &[0, 1, 0]), DisconnectReasonCode::ProtocolError),
+            (packet(0x00, &[]), DisconnectReasonCode::MalformedPacket),
+        ] {
+            assert_eq!(reason(&connected(5).decode(&mut bytes)), Some(why), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_of_3_1_1_is_told_what_its_version_has_words_for() {
+        let mut wire = connected(4);
+        let mut out = BytesMut::new();
+        let refused = ConnectAck {
+            reason_code: ConnectAckReason::BadUserNameOrPassword,
+            ..ConnectAck::default()
+        };
+        wire.encode(Packet::ConnectAck(Box::new(refused)), &mut out).expect("encoded");
+        assert_eq!(&out[..], [0x20, 2, 0, 4]);
+        out.clear();
+        let disconnect = Disconnect::new(DisconnectReasonCode::QuotaExceeded);
+        wire.encode(Packet::Disconnect(disconnect), &mut out).expect("left out");
+        assert!(out.is_empty());
+    }
+}
