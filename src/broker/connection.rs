@@ -41,6 +41,8 @@ struct Connection<'a, S> {
     wire: Wire,
     input: BytesMut,
     output: BytesMut,
+    /// Packets taken in whose answers wait to be encoded.
+    unanswered: usize,
     /// For a large packet that is coming in.
     room: Option<Room<'a>>,
     silence: Silence,
@@ -74,6 +76,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         wire,
         input,
         output,
+        unanswered: 0,
         room: None,
         silence: Silence {
             patience: (!patience.is_zero()).then_some(patience),
@@ -110,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     /// Takes in the packets that were read.
     async fn take_in(&mut self) -> Result<(), End> {
-        while self.output.len() < limits::AHEAD_BYTES {
+        while self.unanswered < limits::MAX_UNANSWERED {
             self.make_room()?;
             let packet = match self.wire.decode(&mut self.input) {
                 Ok(Some(packet)) => packet,
@@ -122,6 +125,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 }
             };
             self.room = None;
+            let has_answer =
+                !matches!(&packet, Packet::Publish(publish) if publish.qos == QoS::AtMostOnce);
+            self.unanswered += usize::from(has_answer);
             self.take_packet(packet).await?;
         }
         if self.input.is_empty() {
@@ -187,7 +193,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     /// Encodes what waits for the client.
     async fn fill(&mut self) -> Result<(), DisconnectReasonCode> {
         let room = limits::AHEAD_BYTES.saturating_sub(self.output.len());
+        if room == 0 {
+            return Ok(());
+        }
         let conn = self.conn;
+        self.unanswered = 0;
         for packet in self.shared.with(|hub, now| hub.take(now, conn, room)).await? {
             // What is larger than the client takes was left out before.
             let _ = self.wire.encode(packet, &mut self.output);

@@ -26,6 +26,10 @@ pub(super) const MAX_INCOMING_BYTES: usize = 64 * 1024 * 1024;
 /// readings, so that neither side waits for each.
 pub(super) const AHEAD_BYTES: usize = 32 * 1024;
 
+/// Answers to one client that wait since it takes none; then nothing more is taken from it. Messages at QoS 0 have no
+/// answer.
+pub(super) const MAX_UNANSWERED: usize = 1_000;
+
 /// Unacknowledged QoS 1 and 2 messages a client may have in each direction: enough that latency
 /// doesn't throttle a consumer.
 pub(super) const MAX_INFLIGHT: NonZeroU16 = NonZeroU16::new(1_000).unwrap();

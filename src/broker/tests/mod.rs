@@ -6,6 +6,7 @@ mod access;
 mod certificates;
 mod clients;
 mod delivery;
+mod letter;
 mod lifecycle;
 mod publish_hook;
 mod raw;

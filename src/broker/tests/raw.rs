@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use super::DEADLINE;
 use super::clients::Version;
 
-/// The client id of [`answer_to_login`].
 /// First byte of a packet of MQTT 5 by which the broker ends a connection.
-const DISCONNECT: u8 = 0xE0;
+pub(super) const DISCONNECT: u8 = 0xE0;
 
+/// The client id of [`answer_to_login`].
 pub(super) const ID: &str = "someone";
 
 /// The code in the CONNACK; `None` when the answer is none (but a TLS alert, say).
@@ -105,7 +105,8 @@ impl Raw {
         (answer[1] == 0).then_some(raw)
     }
 
-    fn open(addr: SocketAddr) -> Self {
+    /// A connection that says nothing.
+    pub(super) fn open(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect_timeout(&addr, DEADLINE).expect("connected");
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         stream.set_write_timeout(Some(DEADLINE)).expect("a timeout");

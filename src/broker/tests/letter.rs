@@ -1,0 +1,114 @@
+//! What MQTT has an answer for gets that answer, to the letter.
+
+use super::clients::Version;
+use super::raw::{DISCONNECT, Raw};
+use super::{DEADLINE, Running};
+
+/// Sends something in an accepted connection of MQTT 5; the reason it is ended with.
+fn reason_for(broker: &Running, kind: u8, body: &[u8]) -> u8 {
+    let mut rude = Raw::connect_as(broker.addr(), "rude", Version::V5);
+    rude.send(kind, body);
+    let (kind, answer) = rude.receive().expect("an answer");
+    assert_eq!(kind, DISCONNECT, "{answer:?}");
+    assert!(rude.is_closed());
+    answer[0]
+}
+
+#[test]
+fn what_mqtt_5_forbids_ends_the_connection_with_its_reason() {
+    let broker = Running::new();
+    let connect = b"\0\x04MQTT\x05\x02\0\0\0\0\x04rude";
+    for (what, kind, body, reason) in [
+        ("a wildcard in a topic", 0x32, &b"\0\x03a/#\0\x01\0"[..], 0x90),
+        ("U+0000 in a topic", 0x32, b"\0\x03a\0b\0\x01\0", 0x81),
+        ("no topic and no alias", 0x30, b"\0\0\0x", 0x82),
+        ("an alias that was not offered", 0x30, b"\0\x01a\x03\x23\xff\xff", 0x94),
+        ("an alias that is not known", 0x30, b"\0\0\x03\x23\0\x01", 0x82),
+        ("QoS 3", 0x36, b"\0\x01a\0\x01\0", 0x81),
+        ("packet id 0", 0x32, b"\0\x01a\0\0\0", 0x81),
+        ("a SUBSCRIBE without a filter", 0x82, b"\0\x01\0", 0x82),
+        ("subscription identifier 0", 0x82, b"\0\x01\x02\x0b\0\0\x01a\0", 0x81),
+        ("a second CONNECT", 0x10, connect, 0x82),
+        ("a CONNACK", 0x20, b"\0\0\0", 0x82),
+        ("a packet type that is none", 0x00, b"", 0x81),
+        ("text that is not UTF-8", 0x32, b"\0\x02\xc0\xaf\0\x01\0", 0x81),
+    ] {
+        assert_eq!(reason_for(&broker, kind, body), reason, "{what}");
+    }
+    let mut rude = Raw::connect_as(broker.addr(), "rude", Version::V5);
+    rude.publish("big", &vec![0; 3 * 1024 * 1024], 1);
+    assert_eq!(rude.receive(), Some((DISCONNECT, vec![0x95, 0])));
+}
+
+#[test]
+fn a_connect_that_cannot_be_accepted_is_answered() {
+    let broker = Running::new();
+    let answer = |body: &[u8]| {
+        let mut raw = Raw::open(broker.addr());
+        raw.send(0x10, body);
+        raw.receive().map(|(kind, answer)| (kind, answer[1]))
+    };
+    assert_eq!(answer(b"\0\x04MQTT\x06\x02\0\0\0\0\x01a"), Some((0x20, 1)), "protocol level 6");
+    assert_eq!(answer(b"\0\x04MQTT\x04\0\0\0\0\0"), Some((0x20, 2)), "a session without an id");
+    let method = b"\0\x04MQTT\x05\x02\0\0\x05\x15\0\x02xy\0\x01a";
+    assert_eq!(answer(method), Some((0x20, 0x8C)), "another way to authenticate");
+    let long = [b"\0\x04MQTT\x05\x02\0\0\0\x01\x01", &[b'x'; 257][..]].concat();
+    assert_eq!(answer(&long), Some((0x20, 0x85)), "257 bytes of client id");
+    let will = b"\0\x04MQTT\x05\x06\0\0\0\0\x01a\0\0\x01#\0\x01x";
+    assert_eq!(answer(will), Some((0x20, 0x90)), "a will to a wildcard");
+}
+
+#[test]
+fn a_client_that_was_taken_over_or_fell_silent_is_told() {
+    let broker = Running::new();
+    let mut old = Raw::connect_as(broker.addr(), "one", Version::V5);
+    let _new = Raw::connect_as(broker.addr(), "one", Version::V5);
+    assert_eq!(old.receive(), Some((DISCONNECT, vec![0x8E, 0])));
+
+    let mut silent = Raw::open(broker.addr());
+    silent.send(0x10, b"\0\x04MQTT\x05\x02\0\x01\0\0\x01s");
+    assert!(matches!(silent.receive(), Some((0x20, _))));
+    assert_eq!(silent.receive(), Some((DISCONNECT, vec![0x8D, 0])));
+}
+
+#[test]
+fn a_group_shares_its_messages() {
+    let broker = Running::new();
+    let mut members: Vec<_> = ["one", "two"].map(|id| Raw::connect(broker.addr(), id, true)).into();
+    for member in &mut members {
+        member.subscribe("$share/group/n", 1);
+    }
+    Raw::connect(broker.addr(), "publisher", true).publish_numbers("n", 1..=100);
+    let mut numbers = Vec::new();
+    for member in &mut members {
+        for _ in 0..50 {
+            let message = member.next(DEADLINE).expect("its share");
+            member.acknowledge(message.packet_id);
+            numbers.push(message.number());
+        }
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=100).collect::<Vec<_>>());
+}
+
+#[test]
+fn who_publishes_without_reading_is_not_cut_off() {
+    let broker = Running::new();
+    let mut both = Raw::connect(broker.addr(), "both", true);
+    both.subscribe("n", 0);
+    // More than the sockets hold, both ways.
+    const MESSAGES: u32 = 20_000;
+    let padding = [b'0'; 990];
+    for number in 1..=MESSAGES {
+        both.publish_at(
+            0,
+            false,
+            "n",
+            &[&padding[..], format!("{number:010}").as_bytes()].concat(),
+        );
+    }
+    assert_eq!(both.next(DEADLINE).expect("the first").number(), 1);
+    for number in 2..=MESSAGES {
+        assert_eq!(both.next(DEADLINE).expect("the next").number(), number);
+    }
+}
