@@ -21,6 +21,9 @@ use super::limits;
 use super::shared::{Room, Shared, Waker};
 use super::wire::{self, Fault, Wire};
 
+/// A reading and its header.
+const LEAST_READ: usize = 256;
+
 /// How a connection ends.
 #[derive(Debug)]
 enum End {
@@ -41,7 +44,9 @@ struct Connection<'a, S> {
     wire: Wire,
     input: BytesMut,
     output: BytesMut,
-    /// Packets taken in whose answers wait to be encoded.
+    /// Buffer for the next reading: small for a connection that says little.
+    read_ahead: usize,
+    /// Answers to packets taken in that wait to be encoded.
     unanswered: usize,
     /// For a large packet that is coming in.
     room: Option<Room<'a>>,
@@ -76,6 +81,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         wire,
         input,
         output,
+        read_ahead: LEAST_READ,
         unanswered: 0,
         room: None,
         silence: Silence {
@@ -89,8 +95,6 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         (presence.with_will, presence.expiry_s) = (with_will, expiry_s);
     }
     drop(presence);
-    // Publishes its will.
-    shared.with(|_, _| ()).await;
     if let End::Refused(reason) = end {
         let _ = timeout(limits::GOODBYE_TIMEOUT, connection.say_goodbye(reason)).await;
     }
@@ -102,8 +106,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             if let Err(end) = self.take_in().await {
                 return end;
             }
-            if let Err(reason) = self.fill().await {
+            let has_more = self.unanswered >= limits::MAX_UNANSWERED;
+            if let Err(reason) = self.fill() {
                 return End::Refused(reason);
+            }
+            if has_more && self.unanswered == 0 {
+                continue;
             }
             if let Some(end) = self.exchange(wake).await {
                 return end;
@@ -115,6 +123,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     async fn take_in(&mut self) -> Result<(), End> {
         while self.unanswered < limits::MAX_UNANSWERED {
             self.make_room()?;
+            if !wire::is_whole(&self.input) {
+                break;
+            }
             let packet = match self.wire.decode(&mut self.input) {
                 Ok(Some(packet)) => packet,
                 Ok(None) => break,
@@ -124,11 +135,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     return Err(End::Refused(DisconnectReasonCode::ProtocolError));
                 }
             };
-            self.room = None;
-            let has_answer =
-                !matches!(&packet, Packet::Publish(publish) if publish.qos == QoS::AtMostOnce);
-            self.unanswered += usize::from(has_answer);
+            self.unanswered += num_answers(&packet);
             self.take_packet(packet).await?;
+            self.room = None;
         }
         if self.input.is_empty() {
             // An idle connection has no buffer.
@@ -161,7 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             }),
             packet => {
                 let conn = self.conn;
-                let taken = self.shared.with(|hub, _| hub.packet(conn, packet)).await;
+                let taken = self.shared.with(|hub, _| hub.packet(conn, packet));
                 taken.map_err(End::Refused)
             }
         }
@@ -170,7 +179,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     async fn publish(&mut self, publish: &Publish) -> Result<(), End> {
         let (shared, conn) = (self.shared, self.conn);
         if let (QoS::ExactlyOnce, Some(id)) = (publish.qos, publish.packet_id) {
-            let is_repeated = shared.with(|hub, _| hub.is_repeated(conn, id)).await;
+            let is_repeated = shared.with(|hub, _| hub.is_repeated(conn, id));
             if is_repeated.map_err(End::Refused)? {
                 return Ok(());
             }
@@ -186,19 +195,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 End::Refused(DisconnectReasonCode::QuotaExceeded)
             })?
         };
-        shared.with(|hub, now| hub.publish(now, conn, publish, standing)).await;
+        shared.with(|hub, now| hub.publish(now, conn, publish, standing));
         Ok(())
     }
 
     /// Encodes what waits for the client.
-    async fn fill(&mut self) -> Result<(), DisconnectReasonCode> {
+    fn fill(&mut self) -> Result<(), DisconnectReasonCode> {
         let room = limits::AHEAD_BYTES.saturating_sub(self.output.len());
         if room == 0 {
             return Ok(());
         }
         let conn = self.conn;
         self.unanswered = 0;
-        for packet in self.shared.with(|hub, now| hub.take(now, conn, room)).await? {
+        for packet in self.shared.with(|hub, now| hub.take(now, conn, room))? {
             // What is larger than the client takes was left out before.
             let _ = self.wire.encode(packet, &mut self.output);
         }
@@ -213,6 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let is_writing = !self.output.is_empty();
         let is_reading = self.input.len() < limits::AHEAD_BYTES || self.room.is_some();
         let deadline = self.silence.deadline(is_writing);
+        self.input.reserve(self.read_ahead);
         let (mut reader, mut writer) = tokio::io::split(&mut *self.socket);
         tokio::select! {
             biased;
@@ -222,7 +232,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             },
             read = reader.read_buf(&mut self.input), if is_reading => match read {
                 Ok(0) | Err(_) => return Some(End::Lost),
-                Ok(_) => self.silence.heard = Instant::now(),
+                Ok(count) => {
+                    self.silence.heard = Instant::now();
+                    self.read_ahead = (2 * count).clamp(LEAST_READ, limits::AHEAD_BYTES / 2);
+                }
             },
             () = wake.notified(), if self.output.len() < limits::AHEAD_BYTES => {}
             () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)),
@@ -246,6 +259,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 return Ok(());
             }
         }
+    }
+}
+
+/// How large the answer to a packet is, in acknowledgements.
+fn num_answers(packet: &Packet) -> usize {
+    match packet {
+        Packet::Publish(publish) => usize::from(publish.qos != QoS::AtMostOnce),
+        Packet::Subscribe(subscribe) => subscribe.topic_filters.len(),
+        Packet::Unsubscribe(unsubscribe) => unsubscribe.topic_filters.len(),
+        Packet::PublishReceived(_) | Packet::PublishRelease(_) | Packet::PingRequest => 1,
+        _ => 0,
     }
 }
 

@@ -15,6 +15,12 @@ use super::limits;
 use super::shared::{Presence, Shared, Waker};
 use super::wire::{self, Fault, Wire};
 
+/// First byte of a CONNECT.
+const CONNECT: u8 = 0x10;
+
+/// No client that is one takes less; an acknowledgement with its properties left out fits in.
+const LEAST_MAX_PACKET: u32 = 32;
+
 /// CONNACK of MQTT 3.1.1 for a version that is not known.
 const UNKNOWN_VERSION: [u8; 4] = [0x20, 2, 0, 1];
 
@@ -60,20 +66,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
             return self.refuse(reason).await;
         }
         let origin = Origin { waker: self.wake.clone(), address: self.address };
-        let connected = match self.shared.with(|hub, now| hub.connect(now, &connect, origin)).await
-        {
+        let (connected, presence) = match self.shared.connect(&connect, origin) {
             Ok(connected) => connected,
             Err(Refusal::Full) => return self.refuse(ConnectAckReason::QuotaExceeded).await,
             Err(Refusal::WillTopic) => {
                 return self.refuse(ConnectAckReason::TopicNameInvalid).await;
             }
         };
-        let presence = self.shared.presence(connected.conn);
         let mut output = BytesMut::new();
         let ack = Packet::ConnectAck(Box::new(answer(&connect, &connected)));
         // It is small, and has no text of the client's.
         let _ = self.wire.encode(ack, &mut output);
-        let most = connect.max_packet_size.map_or(0, std::num::NonZeroU32::get);
+        let most = connect.max_packet_size.map_or(0, |size| size.get().max(LEAST_MAX_PACKET));
         self.wire.set_max_packet(most);
         let id = connected.assigned_client_id.clone();
         Some(Client {
@@ -91,6 +95,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
     async fn connect(&mut self) -> Result<Option<Box<Connect>>, Fault> {
         let mut room = None;
         loop {
+            if self.input.first().is_some_and(|kind| *kind != CONNECT) {
+                return Ok(None);
+            }
             let size = wire::announced(&self.input).unwrap_or_default();
             if size > limits::MAX_CONNECT_BYTES {
                 return Ok(None);
@@ -101,10 +108,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
                     return Ok(None);
                 }
             }
-            match self.wire.decode(&mut self.input)? {
-                Some(Packet::Connect(connect)) => return Ok(Some(connect)),
-                Some(_) => return Ok(None),
-                None => {}
+            if wire::is_whole(&self.input) {
+                let packet = self.wire.decode(&mut self.input)?;
+                let Some(Packet::Connect(connect)) = packet else { return Ok(None) };
+                return Ok(Some(connect));
             }
             if self.socket.read_buf(&mut self.input).await.unwrap_or(0) == 0 {
                 return Ok(None);

@@ -166,6 +166,7 @@ fn assemble(
             // Whatever else is connected, the gateway gets in.
             () = accept_private(&running, at_private) => {}
             () = tick(&running) => {}
+            () = running.publish_wills() => {}
             () = running.broken.notified() => {}
         }
     });
@@ -175,7 +176,7 @@ fn assemble(
 async fn tick(shared: &Shared) {
     loop {
         tokio::time::sleep(TICK).await;
-        shared.tick().await;
+        shared.tick();
     }
 }
 

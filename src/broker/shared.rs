@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::access::Accounts;
-use super::hub::{ConnId, Hub, Message, SessionView, Standing};
+use super::hub::{ConnId, Connected, Hub, Origin, Refusal, SessionView, Standing};
 use super::limits;
 use super::losses::{Reporter, Seldom};
 use super::publish_hook::{NotTaken, PATIENCE, PublishHook};
@@ -38,6 +38,8 @@ pub(super) struct Shared {
     refusals: Seldom,
     cuts: Seldom,
     reporter: Mutex<Reporter>,
+    /// Told when wills are due.
+    wills: Notify,
     /// Told when something has panicked that may have left the hub halfway.
     pub(super) broken: Notify,
 }
@@ -61,12 +63,8 @@ pub(super) struct Presence<'a> {
 
 impl Drop for Presence<'_> {
     fn drop(&mut self) {
-        let mut hub = self.shared.hub();
-        // A will that is due now is published with the next that happens, or a tick.
-        hub.gone(self.shared.now(), self.conn, self.with_will, self.expiry_s);
-        let wakes = hub.wakes();
-        drop(hub);
-        wakes.iter().for_each(|waker| waker.notify_one());
+        let (conn, with_will, expiry_s) = (self.conn, self.with_will, self.expiry_s);
+        self.shared.with(|hub, now| hub.gone(now, conn, with_will, expiry_s));
     }
 }
 
@@ -97,6 +95,7 @@ impl Shared {
             refusals: Seldom::default(),
             cuts: Seldom::default(),
             reporter: Mutex::default(),
+            wills: Notify::new(),
             broken: Notify::new(),
         }
     }
@@ -114,41 +113,46 @@ impl Shared {
         })
     }
 
-    /// The presence of a connection that was let in.
-    pub(super) const fn presence(&self, conn: ConnId) -> Presence<'_> {
-        Presence { shared: self, conn, with_will: true, expiry_s: None }
+    /// Lets a client in.
+    pub(super) fn connect(
+        &self,
+        connect: &Connect,
+        origin: Origin<Waker>,
+    ) -> Result<(Connected, Presence<'_>), Refusal> {
+        let connected = self.with(|hub, now| hub.connect(now, connect, origin))?;
+        let conn = connected.conn;
+        Ok((connected, Presence { shared: self, conn, with_will: true, expiry_s: None }))
     }
 
-    /// Does something with the hub, then wakes whom that concerns, and publishes the wills that it made due.
-    pub(super) async fn with<T>(&self, act: impl FnOnce(&mut Hub<Waker>, i64) -> T) -> T {
-        let (result, mut due) = self.act(act);
-        while !due.is_empty() {
-            for will in std::mem::take(&mut due) {
-                due.extend(self.publish_will(will).await);
-            }
+    /// Does something with the hub, then wakes whom that concerns.
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Hub<Waker>, i64) -> T) -> T {
+        let mut hub = self.hub();
+        let result = act(&mut hub, self.now());
+        let (wakes, is_due) = (hub.wakes(), hub.is_due());
+        drop(hub);
+        wakes.iter().for_each(|waker| waker.notify_one());
+        if is_due {
+            self.wills.notify_one();
         }
         result
     }
 
-    fn act<T>(&self, act: impl FnOnce(&mut Hub<Waker>, i64) -> T) -> (T, Vec<Message>) {
-        let mut hub = self.hub();
-        let result = act(&mut hub, self.now());
-        let (wakes, due) = (hub.wakes(), hub.due());
-        drop(hub);
-        wakes.iter().for_each(|waker| waker.notify_one());
-        (result, due)
-    }
-
-    async fn publish_will(&self, will: Message) -> Vec<Message> {
-        if self.log(&will.topic, &will.payload, will.qos.value()).await.is_err() {
-            log::warn!(
-                target: "vigie::broker",
-                "a will on {:?} was not taken in within {PATIENCE:?}, and is not kept",
-                &*will.topic,
-            );
-            return Vec::new();
+    /// Publishes wills as they become due, each once it is logged, for ever. Nobody else waits for that.
+    pub(super) async fn publish_wills(&self) {
+        loop {
+            self.wills.notified().await;
+            for will in self.with(|hub, _| hub.due()) {
+                if self.log(&will.topic, &will.payload, will.qos.value()).await.is_ok() {
+                    self.with(|hub, now| hub.publish_will(now, will));
+                    continue;
+                }
+                log::warn!(
+                    target: "vigie::broker",
+                    "a will on {:?} was not taken in within {PATIENCE:?}, and is not kept",
+                    &*will.topic,
+                );
+            }
         }
-        self.act(|hub, now| hub.publish_will(now, will)).1
     }
 
     /// Logs a message that is for the daemon.
@@ -234,12 +238,11 @@ impl Shared {
     }
 
     /// What time brings.
-    pub(super) async fn tick(&self) {
+    pub(super) fn tick(&self) {
         let losses = self.with(|hub, now| {
             hub.tick(now);
             hub.losses()
         });
-        let losses = losses.await;
         lock(&self.reporter).tell(losses, Instant::now());
     }
 }

@@ -24,6 +24,9 @@ use crate::domain::QuickMap;
 /// Topic aliases a client may use at a time.
 pub(super) const MAX_ALIASES: u16 = 16;
 
+/// Topics of all aliases of a client, in bytes: some hundred for each.
+const MAX_ALIAS_BYTES: usize = 8 * 1024;
+
 /// What a client can send that is not a packet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -48,6 +51,7 @@ pub(super) enum Wire {
 pub(super) struct V5 {
     codec: v5::Codec,
     aliases: QuickMap<NonZeroU16, ByteString>,
+    alias_bytes: usize,
 }
 
 /// The size that a packet at the beginning of a buffer says it has; `None` while that is not known.
@@ -60,6 +64,13 @@ pub(super) fn announced(buffer: &[u8]) -> Option<usize> {
         }
     }
     None
+}
+
+/// Whether a whole packet is there, or what can't become one. The codec is given nothing else: it would take a header
+/// away and keep it to itself.
+pub(super) fn is_whole(buffer: &[u8]) -> bool {
+    const LONGEST_HEADER: usize = 5;
+    announced(buffer).map_or(buffer.len() >= LONGEST_HEADER, |size| buffer.len() >= size)
 }
 
 impl Wire {
@@ -75,7 +86,11 @@ impl Wire {
                 Ok(Some(ProtocolVersion::MQTT3)) => *self = Self::V3(v3::Codec::new(0)),
                 Ok(Some(ProtocolVersion::MQTT5)) => {
                     let codec = v5::Codec::new(0, 0);
-                    *self = Self::V5(Box::new(V5 { codec, aliases: QuickMap::default() }));
+                    *self = Self::V5(Box::new(V5 {
+                        codec,
+                        aliases: QuickMap::default(),
+                        alias_bytes: 0,
+                    }));
                 }
                 Err(_) => return Err(Fault::Version),
             }
@@ -129,7 +144,12 @@ impl V5 {
                 publish.topic = known.clone();
             } else {
                 // Out of the buffer that it was read into.
-                self.aliases.insert(alias, ByteString::from(&*publish.topic));
+                let old = self.aliases.insert(alias, ByteString::from(&*publish.topic));
+                self.alias_bytes += publish.topic.len();
+                self.alias_bytes -= old.map_or(0, |old| old.len());
+                if self.alias_bytes > MAX_ALIAS_BYTES {
+                    return Err(Fault::Reason(DisconnectReasonCode::QuotaExceeded));
+                }
             }
         }
         checked(publish).map(Packet::Publish)

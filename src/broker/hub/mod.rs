@@ -187,6 +187,11 @@ impl<W: Clone> Hub<W> {
         std::mem::take(&mut self.due)
     }
 
+    /// Whether there are such wills.
+    pub const fn is_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
     /// What was lost since the last call.
     pub fn losses(&mut self) -> Losses {
         std::mem::take(&mut self.losses)
@@ -208,7 +213,7 @@ impl<W: Clone> Hub<W> {
         if will.as_ref().is_some_and(|will| !is_valid_topic(&will.message.topic)) {
             return Err(Refusal::WillTopic);
         }
-        if will.as_ref().is_some_and(|it| self.bytes + it.message.size() > self.limits.all_bytes) {
+        if will.as_ref().is_some_and(|it| !self.make_room(it.message.size())) {
             return Err(Refusal::Full);
         }
         self.last_epoch += 1;
@@ -258,7 +263,12 @@ impl<W: Clone> Hub<W> {
             return Ok((*key, true));
         }
         if self.by_client.len() >= self.limits.sessions {
-            return Err(Refusal::Full);
+            // Rather one that nobody came back to for long than nobody else.
+            let absent = self.sessions.iter().enumerate().filter_map(|(key, session)| {
+                session.as_ref().filter(|it| !it.is_attached()).map(|it| (it.since_ms, key))
+            });
+            let (_, oldest) = absent.min().ok_or(Refusal::Full)?;
+            self.end(oldest);
         }
         let session = Some(Session::new(client.clone(), now));
         let key = self.free.pop().unwrap_or(self.sessions.len());
@@ -268,6 +278,22 @@ impl<W: Clone> Hub<W> {
         }
         self.by_client.insert(client, key);
         Ok((key, false))
+    }
+
+    /// Makes room for so many bytes more, at the cost of the clients that are away and have most. Whether there is room.
+    fn make_room(&mut self, bytes: usize) -> bool {
+        while self.bytes + bytes > self.limits.all_bytes {
+            let absent = self.sessions.iter_mut().flatten().filter(|it| !it.is_attached());
+            let Some(largest) = absent.max_by_key(|it| it.waiting_bytes()) else { return false };
+            let before = largest.bytes();
+            let num_dropped = largest.drop_half();
+            if num_dropped == 0 {
+                return false;
+            }
+            self.bytes = self.bytes + largest.bytes() - before;
+            self.losses.dropped.add(num_dropped, &largest.client);
+        }
+        true
     }
 
     fn keep_ms(&self, expiry_s: u32) -> i64 {
@@ -322,6 +348,16 @@ impl<W: Clone> Hub<W> {
                     ack.reason_code = PublishAck2Reason::PacketIdNotFound;
                 }
                 session.control.push_back(Packet::PublishComplete(ack));
+            }
+            Packet::Subscribe(subscribe)
+                if subscribe.topic_filters.len() > self.limits.subscriptions =>
+            {
+                return Err(DisconnectReasonCode::QuotaExceeded);
+            }
+            Packet::Unsubscribe(unsubscribe)
+                if unsubscribe.topic_filters.len() > self.limits.subscriptions =>
+            {
+                return Err(DisconnectReasonCode::QuotaExceeded);
             }
             Packet::Subscribe(subscribe) => {
                 self.subscribe(conn.session, &subscribe);

@@ -65,8 +65,15 @@ impl Retained {
         }
     }
 
-    /// Goes on with a load over so many topics: what was found, and where it goes on, unless it is over.
-    pub fn step(&self, load: &Load, now: i64, at_most: usize) -> (Vec<Arc<Message>>, Option<Load>) {
+    /// Goes on with a load over so many topics, until it has some `room` bytes: what was found, and where it goes on,
+    /// unless it is over.
+    pub fn step(
+        &self,
+        load: &Load,
+        now: i64,
+        at_most: usize,
+        room: usize,
+    ) -> (Vec<Arc<Message>>, Option<Load>) {
         let is_due =
             |kept: &Kept| kept.number <= load.through && kept.message.expiry_left(now).is_ok();
         let Some(prefix) = topics::literal_prefix(&load.filter) else {
@@ -78,12 +85,17 @@ impl Retained {
             after => Bound::Excluded(after),
         };
         let mut found = Vec::new();
+        let mut bytes = 0;
         let mut last = None;
         let topics = self.by_topic.range::<str, _>((from, Bound::Unbounded));
         for (topic, kept) in topics.take_while(|(it, _)| it.starts_with(prefix)).take(at_most) {
             last = Some(topic);
             if is_due(kept) && topics::matches(&load.filter, topic) {
+                bytes += kept.message.size();
                 found.push(kept.message.clone());
+                if bytes >= room {
+                    break;
+                }
             }
         }
         let next = last.map(|after| Load { after: after.clone(), ..load.clone() });

@@ -8,7 +8,7 @@ use rmqtt_codec::v5::{DisconnectReasonCode, Packet, PublishAck, PublishAckReason
 
 use super::filters::{Options, SessionKey};
 use super::message::Message;
-use super::session::{Delivery, Link, Session};
+use super::session::{Delivery, ID_BYTES, Link, Session};
 use super::topics;
 use super::{ConnId, Hub};
 
@@ -106,13 +106,15 @@ impl<W: Clone> Hub<W> {
 
     /// Queues a message for one client, once, however many of its subscriptions match. False when there is no room.
     fn deliver(&mut self, message: &Arc<Message>, same: &[Match]) -> bool {
+        // Where there is none, what waits for this client gives way.
+        self.make_room(message.size() + same.len() * ID_BYTES);
         let Some(session) = &mut self.sessions[same[0].session] else { return true };
         let most = same.iter().map(|it| it.options.qos).max().unwrap_or(QoS::AtMostOnce);
         let qos = message.qos.less_value(most);
         if qos == QoS::AtMostOnce && !session.is_attached() {
             return true;
         }
-        let (size, before) = (message.size(), session.bytes());
+        let (size, before) = (message.size() + same.len() * ID_BYTES, session.bytes());
         let others = self.bytes - before;
         let mut num_dropped = 0;
         // Newer readings are worth more.

@@ -50,6 +50,16 @@ pub(super) struct Delivery {
     pub ids: Vec<NonZeroU32>,
 }
 
+/// Memory of a subscription identifier.
+pub(super) const ID_BYTES: usize = 4;
+
+impl Delivery {
+    /// Memory that it takes.
+    fn size(&self) -> usize {
+        self.message.size() + self.ids.len() * ID_BYTES
+    }
+}
+
 /// How far a message has come that was sent.
 #[derive(Debug)]
 enum Stage {
@@ -109,7 +119,7 @@ impl Sent {
             Stage::Sent(delivery) => {
                 // One that has expired meanwhile is completed all the same: its client may have it.
                 let expiry = delivery.message.expiry_left(now).unwrap_or(Some(NonZeroU32::MIN));
-                (publish(delivery, Some(id), true, expiry), delivery.message.size())
+                (publish(delivery, Some(id), true, expiry), delivery.size())
             }
         }
     }
@@ -182,15 +192,28 @@ impl<W> Session<W> {
 
     /// Queues a message.
     pub fn push(&mut self, delivery: Delivery) {
-        self.bytes += delivery.message.size();
+        self.bytes += delivery.size();
         self.waiting.push_back(delivery);
     }
 
     /// Drops the oldest message that was not sent. Whether there was one.
     pub fn drop_oldest(&mut self) -> bool {
         let oldest = self.waiting.pop_front();
-        self.bytes -= oldest.as_ref().map_or(0, |it| it.message.size());
+        self.bytes -= oldest.as_ref().map_or(0, Delivery::size);
         oldest.is_some()
+    }
+
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting.iter().map(Delivery::size).sum()
+    }
+
+    /// Drops the older half of what was not sent; how many.
+    pub fn drop_half(&mut self) -> u64 {
+        let count = self.waiting.len().div_ceil(2);
+        for _ in 0..count {
+            self.drop_oldest();
+        }
+        count as u64
     }
 
     /// Loads what was retained for a subscription, anew if that is under way.
@@ -211,7 +234,7 @@ impl<W> Session<W> {
         let bytes = &mut self.bytes;
         self.waiting.retain(|it| {
             let is_kept = it.qos != QoS::AtMostOnce;
-            *bytes -= if is_kept { 0 } else { it.message.size() };
+            *bytes -= if is_kept { 0 } else { it.size() };
             is_kept
         });
     }
@@ -230,14 +253,21 @@ impl<W> Session<W> {
         };
         let (window, max_packet) = (*window, *max_packet);
         let mut left = room;
-        while left > 0 && self.resend < self.sent.len() {
+        while left > 0 && self.resend < self.sent.len().min(window) {
+            if let Stage::Sent(delivery) = &self.sent[self.resend].stage
+                && wire_size(delivery) > max_packet
+            {
+                oversized.add(1, &self.client);
+                self.complete(self.resend);
+                continue;
+            }
             let (packet, size) = self.sent[self.resend].again(now);
             packets.push(packet);
             left = left.saturating_sub(size);
             self.resend += 1;
         }
         if self.waiting.is_empty() {
-            self.step_load(retained, now);
+            self.step_load(retained, now, room);
         }
         while left > 0 && self.resend == self.sent.len() {
             let Some(next) = self.waiting.front() else { break };
@@ -245,7 +275,7 @@ impl<W> Session<W> {
                 break;
             }
             let Some(delivery) = self.waiting.pop_front() else { break };
-            let size = delivery.message.size();
+            let size = delivery.size();
             let is_too_large = wire_size(&delivery) > max_packet;
             let expiry = delivery.message.expiry_left(now).ok().filter(|_| !is_too_large);
             oversized.add(u64::from(is_too_large), &self.client);
@@ -261,7 +291,7 @@ impl<W> Session<W> {
 
     fn send(&mut self, delivery: Delivery, expiry: Option<NonZeroU32>) -> Packet {
         if delivery.qos == QoS::AtMostOnce {
-            self.bytes -= delivery.message.size();
+            self.bytes -= delivery.size();
             return publish(&delivery, None, false, expiry);
         }
         let number = self.next_number;
@@ -283,9 +313,9 @@ impl<W> Session<W> {
     }
 
     /// Queues some of what is loaded.
-    fn step_load(&mut self, retained: &Retained, now: i64) {
+    fn step_load(&mut self, retained: &Retained, now: i64, room: usize) {
         let Some((load, options)) = self.loads.pop_front() else { return };
-        let (found, next) = retained.step(&load, now, LOAD_STEP);
+        let (found, next) = retained.step(&load, now, LOAD_STEP, room);
         for message in found {
             let qos = message.qos.less_value(options.qos);
             let ids = options.id.into_iter().collect();
@@ -304,7 +334,7 @@ impl<W> Session<W> {
 
     fn complete(&mut self, at: usize) {
         if let Some(Sent { stage: Stage::Sent(delivery), .. }) = self.sent.remove(at) {
-            self.bytes -= delivery.message.size();
+            self.bytes -= delivery.size();
         }
         self.resend -= usize::from(at < self.resend);
     }
@@ -328,7 +358,7 @@ impl<W> Session<W> {
             if let Stage::Sent(delivery) =
                 std::mem::replace(&mut self.sent[at].stage, Stage::Received)
             {
-                self.bytes -= delivery.message.size();
+                self.bytes -= delivery.size();
             }
         } else if u8::from(reason) >= 0x80 {
             return;

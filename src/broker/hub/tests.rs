@@ -305,26 +305,62 @@ fn a_full_queue_drops_the_oldest_and_says_so() {
 }
 
 #[test]
-fn where_all_have_no_room_the_publisher_is_told() {
+fn where_there_is_no_room_who_is_away_with_most_gives_way() {
     let mut bench = Bench::new();
     let sender = bench.connect(&client("s"));
     for name in ["x", "y"] {
         let away = bench.connect(&persistent(name));
         bench.subscribe(away, name, 1);
         bench.gone(away);
-        for number in 1..=8 {
+        for number in 1..=6 {
             bench.publish(sender, &message(name, &"z".repeat(1000), 1, number));
         }
     }
-    let late = bench.connect(&persistent("late"));
-    bench.subscribe(late, "a", 1);
-    let refused = Some(PublishAckReason::QuotaExceeded);
-    assert_eq!(bench.publish(sender, &message("a", &"z".repeat(3000), 1, 99)), refused);
-    // What is in the log is acknowledged all the same.
-    let large = message("a", &"z".repeat(3000), 1, 100);
+    let here = bench.connect(&client("here"));
+    bench.subscribe(here, "a", 1);
+    let stored = Some(PublishAckReason::Success);
+    assert_eq!(bench.publish(sender, &message("a", &"z".repeat(3000), 1, 99)), stored);
+    assert_eq!(bench.payloads(here).len(), 1);
+    let losses = bench.hub.losses().dropped;
+    assert_eq!((losses.count, bench.hub.views(9).len()), (3, 4));
+    bench.assert_counted();
+}
+
+#[test]
+fn who_has_no_room_at_all_is_told_unless_it_is_logged() {
+    let mut bench = Bench::new();
+    let sender = bench.connect(&client("s"));
+    let here = bench.connect(&client("here"));
+    bench.subscribe(here, "a", 1);
+    let large = message("a", &"z".repeat(11_000), 1, 99);
+    assert_eq!(bench.publish(sender, &large), Some(PublishAckReason::QuotaExceeded));
     bench.hub.publish(bench.now, sender, &large, Standing::Logged);
     assert!(matches!(&bench.take(sender)[..],
         [Packet::PublishAck(ack)] if ack.reason_code == PublishAckReason::Success));
+    bench.assert_counted();
+}
+
+#[test]
+fn what_is_sent_again_keeps_to_what_the_new_connection_takes() {
+    let mut bench = Bench::new();
+    let (sender, first) = (bench.connect(&client("s")), bench.connect(&persistent("c")));
+    bench.subscribe(first, "a", 1);
+    bench.publish(sender, &message("a", &"z".repeat(500), 1, 1));
+    for number in 2..=4 {
+        bench.publish(sender, &message("a", &number.to_string(), 1, number));
+    }
+    assert_eq!(bench.messages(first).len(), 4);
+    bench.gone(first);
+    let small = Connect {
+        receive_max: Some(id(2)),
+        max_packet_size: std::num::NonZeroU32::new(200),
+        ..persistent("c")
+    };
+    let small = bench.connect(&small);
+    assert_eq!(bench.payloads(small), ["2", "3"]);
+    bench.hub.packet(small, Packet::PublishAck(acked(2))).expect("goes on");
+    assert_eq!(bench.payloads(small), ["4"]);
+    assert_eq!(bench.hub.losses().oversized.count, 1);
     bench.assert_counted();
 }
 
@@ -348,7 +384,17 @@ fn sessions_end_after_their_time_and_there_are_no_more_than_allowed() {
         bench.subscribe(conn, "a", 1);
         bench.gone(conn);
     }
+    // Who was away for longest makes room.
+    let more = bench.connect(&client("more"));
+    assert_eq!(bench.hub.views(10).len(), LIMITS.sessions);
+    bench.gone(more);
+    let mut all: Vec<_> =
+        (0..LIMITS.sessions).map(|it| bench.connect(&client(&format!("x{it}")))).collect();
     assert_eq!(bench.try_connect(&client("more")).map(|it| it.conn), Err(Refusal::Full));
+    all.drain(..).for_each(|conn| bench.gone(conn));
+    let away = bench.connect(&persistent("away"));
+    bench.subscribe(away, "a", 1);
+    bench.gone(away);
     bench.now += 60_000;
     bench.hub.tick(bench.now);
     let sender = bench.connect(&client("more"));

@@ -112,3 +112,36 @@ fn who_publishes_without_reading_is_not_cut_off() {
         assert_eq!(both.next(DEADLINE).expect("the next").number(), number);
     }
 }
+
+#[test]
+fn topics_and_packets_come_whole_however_they_are_cut() {
+    let broker = Running::new();
+    let mut listener = Raw::connect(broker.addr(), "listener", true);
+    listener.subscribe("#", 0);
+    // Its length, and the text behind it, look like a header of their own.
+    let topic = format!("Ü{}", "a".repeat(190));
+    let mut device = Raw::connect(broker.addr(), "device", true);
+    for number in ["1", "2"] {
+        device.publish_at(0, false, &topic, number.as_bytes());
+    }
+    assert_eq!(listener.next(DEADLINE).expect("the first").number(), 1);
+    assert_eq!(listener.next(DEADLINE).expect("the second").number(), 2);
+}
+
+#[test]
+fn a_window_of_acknowledgements_at_once_does_not_stop_anything() {
+    let broker = Running::new();
+    let mut both = Raw::connect(broker.addr(), "both", true);
+    both.subscribe("n", 1);
+    Raw::connect(broker.addr(), "publisher", true).publish_numbers("n", 1..=1000);
+    let ids: Vec<_> =
+        (0..1000).map(|_| both.next(DEADLINE).expect("a message").packet_id).collect();
+    let mut acks: Vec<u8> = Vec::new();
+    for id in ids {
+        acks.extend([0x40, 2]);
+        acks.extend(id.to_be_bytes());
+    }
+    acks.extend([0xC0, 0]);
+    both.send_bytes(&acks);
+    assert_eq!(both.receive(), Some((0xD0, Vec::new())));
+}

@@ -225,6 +225,11 @@ impl Raw {
         let _ = self.stream.write_all(&packet);
     }
 
+    /// Sends bytes as they are.
+    pub(super) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("sent");
+    }
+
     /// The next packet: its first byte and its body.
     pub(super) fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
         let mut byte = || {
