@@ -31,7 +31,7 @@ enum End {
     Goodbye { with_will: bool, expiry_s: Option<u32> },
     /// It broke, or the client did not take what it was sent.
     Lost,
-    /// The client is told why, where its version has a word for that.
+    /// The broker ends it. A client of MQTT 5 is told this reason.
     Refused(DisconnectReasonCode),
 }
 

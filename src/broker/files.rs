@@ -5,11 +5,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// For the log, the database, the page and the API, whatever comes in here.
 const RESERVE: u64 = 256;
 
+/// A limit of open files that leaves nothing leaves so many.
+const LEAST: usize = 16;
+
 /// Raises the process's limit of open files as far as it may, and says how many of them connections may take.
 pub(super) fn connections_at_most() -> usize {
     let before = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: before.maximum, ..before };
     let _ = setrlimit(Resource::Nofile, raised);
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from(files.saturating_sub(RESERVE)).unwrap_or(usize::MAX)
+    usize::try_from(files.saturating_sub(RESERVE)).unwrap_or(usize::MAX).max(LEAST)
 }

@@ -1,6 +1,7 @@
 //! From a connection's first byte to its CONNACK.
 //!
-//! Holds always: it takes no longer, and no more memory, than somebody is worth who has not shown a password.
+//! Holds always: whoever has not shown a password has a time limit (`HANDSHAKE_TIMEOUT`) and a small buffer
+//! (`MAX_CONNECT_BYTES`).
 
 use std::net::SocketAddr;
 
@@ -68,7 +69,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
         let origin = Origin { waker: self.wake.clone(), address: self.address };
         let (connected, presence) = match self.shared.connect(&connect, origin) {
             Ok(connected) => connected,
-            Err(Refusal::Full) => return self.refuse(ConnectAckReason::QuotaExceeded).await,
+            Err(Refusal::Full) => {
+                self.shared.tell_full(&format!("client {:?}", &*connect.client_id));
+                return self.refuse(ConnectAckReason::QuotaExceeded).await;
+            }
             Err(Refusal::WillTopic) => {
                 return self.refuse(ConnectAckReason::TopicNameInvalid).await;
             }

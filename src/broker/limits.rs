@@ -26,8 +26,8 @@ pub(super) const MAX_INCOMING_BYTES: usize = 64 * 1024 * 1024;
 /// readings, so that neither side waits for each.
 pub(super) const AHEAD_BYTES: usize = 32 * 1024;
 
-/// Answers to one client that wait since it takes none; then nothing more is taken from it. Messages at QoS 0 have no
-/// answer.
+/// Answers that wait for one client that does not read. At this number its packets are no longer taken in. Messages at
+/// QoS 0 have no answer.
 pub(super) const MAX_UNANSWERED: usize = 1_000;
 
 /// Unacknowledged QoS 1 and 2 messages a client may have in each direction: enough that latency
@@ -53,7 +53,8 @@ pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client that is cut off has to take the reason in.
 pub(super) const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What is kept. All of it together, the sessions themselves and their sockets stay below 512 MiB.
+/// What is kept: queues and wills, retained messages and subscriptions together have 320 MiB at most. Sessions and
+/// sockets come on top.
 pub(super) const HUB: Limits = Limits {
     // Thousands of devices, some of which change their client id at each connection.
     sessions: 20_000,

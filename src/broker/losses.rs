@@ -26,7 +26,7 @@ impl Seldom {
     }
 }
 
-/// Losses that have not been told.
+/// Logs losses, one line of a kind in [`INTERVAL`].
 #[derive(Default)]
 pub(super) struct Reporter {
     untold: Losses,
@@ -34,8 +34,8 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    /// Tells what was lost, unless it told something a moment ago. Messages that end with a clean session, or expire as
-    /// their sender asked, are MQTT as usual.
+    /// Adds losses, and logs all that are not logged yet, unless it logged within [`INTERVAL`]. Messages that end with a
+    /// clean session, or expire as their sender asked, are no losses.
     pub(super) fn tell(&mut self, losses: Losses, now: Instant) {
         add(&mut self.untold.dropped, losses.dropped);
         add(&mut self.untold.oversized, losses.oversized);

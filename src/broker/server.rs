@@ -196,7 +196,8 @@ async fn accept(shared: &Arc<Shared>, listener: Listener, at_most: usize) {
             continue;
         };
         if Arc::strong_count(&connections) > at_most {
-            // Its client comes again; there may be room by then.
+            // A client that comes again finds the room that this makes.
+            shared.tell_full(&address.to_string());
             shared.give_way();
             continue;
         }

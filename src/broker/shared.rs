@@ -37,6 +37,7 @@ pub(super) struct Shared {
     handshakes: Mutex<Handshakes>,
     refusals: Seldom,
     cuts: Seldom,
+    full: Seldom,
     reporter: Mutex<Reporter>,
     /// Told when wills are due.
     wills: Notify,
@@ -94,6 +95,7 @@ impl Shared {
             handshakes: Mutex::default(),
             refusals: Seldom::default(),
             cuts: Seldom::default(),
+            full: Seldom::default(),
             reporter: Mutex::default(),
             wills: Notify::new(),
             broken: Notify::new(),
@@ -175,6 +177,17 @@ impl Shared {
                 target: "vigie::broker",
                 "cut off client {client:?}, whose reading was not taken in within {PATIENCE:?}: it was not \
                  acknowledged and can be sent again ({times} cut off since the last such line)",
+            );
+        }
+    }
+
+    /// Logs that somebody was refused for lack of room.
+    pub(super) fn tell_full(&self, who: &str) {
+        if let Some(times) = self.full.count(Instant::now()) {
+            log::warn!(
+                target: "vigie::broker",
+                "no room for {who}: as many clients are connected as the limit of open files (LimitNOFILE) or the \
+                 broker's sessions allow ({times} refused since the last such line)",
             );
         }
     }

@@ -3,22 +3,20 @@
 //! Holds always: what comes out of [`Wire::decode`] is well-formed, and has a topic. Never: a buffer larger than the packet
 //! in it; its size is looked at first ([`announced`]).
 
+mod v3;
+
 use std::num::NonZeroU16;
 
 use bytes::BytesMut;
 use bytestring::ByteString;
 use rmqtt_codec::error::{DecodeError, EncodeError};
 use rmqtt_codec::types::{Publish, QoS};
-use rmqtt_codec::v3::{self, SubscribeReturnCode};
-use rmqtt_codec::v5::{
-    self, Connect, ConnectAck, ConnectAckReason, Disconnect, DisconnectReasonCode, LastWill,
-    Packet, PublishAck, PublishAckReason, RetainHandling, Subscribe, SubscriptionOptions,
-    Unsubscribe,
-};
+use rmqtt_codec::v3::Codec as CodecV3;
+use rmqtt_codec::v5::{self, DisconnectReasonCode, Packet};
 use rmqtt_codec::version::{ProtocolVersion, VersionCodec};
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::hub::{completion, is_valid_topic};
+use super::hub::is_valid_topic;
 use crate::domain::QuickMap;
 
 /// Topic aliases a client may use at a time.
@@ -43,7 +41,7 @@ pub(super) enum Fault {
 pub(super) enum Wire {
     /// Until there is enough of the CONNECT to know the version.
     Unknown,
-    V3(v3::Codec),
+    V3(CodecV3),
     V5(Box<V5>),
 }
 
@@ -83,7 +81,7 @@ impl Wire {
         if matches!(self, Self::Unknown) {
             match VersionCodec.decode(buffer) {
                 Ok(None) => return Ok(None),
-                Ok(Some(ProtocolVersion::MQTT3)) => *self = Self::V3(v3::Codec::new(0)),
+                Ok(Some(ProtocolVersion::MQTT3)) => *self = Self::V3(CodecV3::new(0)),
                 Ok(Some(ProtocolVersion::MQTT5)) => {
                     let codec = v5::Codec::new(0, 0);
                     *self = Self::V5(Box::new(V5 {
@@ -98,7 +96,7 @@ impl Wire {
         match self {
             Self::Unknown => Ok(None),
             Self::V3(codec) => match codec.decode(buffer) {
-                Ok(Some((packet, _))) => from_v3(packet).map(Some),
+                Ok(Some((packet, _))) => v3::from_v3(packet).map(Some),
                 Ok(None) => Ok(None),
                 Err(error) => Err(fault(&error)),
             },
@@ -114,7 +112,7 @@ impl Wire {
     pub fn encode(&mut self, packet: Packet, out: &mut BytesMut) -> Result<(), EncodeError> {
         match self {
             Self::Unknown => Ok(()),
-            Self::V3(codec) => match to_v3(packet) {
+            Self::V3(codec) => match v3::to_v3(packet) {
                 Some(packet) => codec.encode(packet, out),
                 None => Ok(()),
             },
@@ -182,137 +180,10 @@ fn fault(error: &DecodeError) -> Fault {
     })
 }
 
-fn from_v3(packet: v3::Packet) -> Result<Packet, Fault> {
-    let ack = |packet_id| PublishAck {
-        packet_id,
-        reason_code: PublishAckReason::Success,
-        properties: Vec::new(),
-        reason_string: None,
-    };
-    Ok(match packet {
-        v3::Packet::Connect(connect) => Packet::Connect(Box::new(connect_from_v3(*connect))),
-        v3::Packet::Publish(publish) => Packet::Publish(checked(publish)?),
-        v3::Packet::PublishAck { packet_id } => Packet::PublishAck(ack(packet_id)),
-        v3::Packet::PublishReceived { packet_id } => Packet::PublishReceived(ack(packet_id)),
-        v3::Packet::PublishRelease { packet_id } => Packet::PublishRelease(completion(packet_id)),
-        v3::Packet::PublishComplete { packet_id } => Packet::PublishComplete(completion(packet_id)),
-        v3::Packet::Subscribe { packet_id, topic_filters } => Packet::Subscribe(Subscribe {
-            packet_id,
-            id: None,
-            user_properties: Vec::new(),
-            topic_filters: topic_filters
-                .into_iter()
-                .map(|(filter, qos)| (filter, SubscriptionOptions { qos, ..v3_options() }))
-                .collect(),
-        }),
-        v3::Packet::Unsubscribe { packet_id, topic_filters } => Packet::Unsubscribe(Unsubscribe {
-            packet_id,
-            user_properties: Vec::new(),
-            topic_filters,
-        }),
-        v3::Packet::PingRequest => Packet::PingRequest,
-        v3::Packet::Disconnect => {
-            Packet::Disconnect(Disconnect::new(DisconnectReasonCode::NormalDisconnection))
-        }
-        v3::Packet::ConnectAck(_)
-        | v3::Packet::SubscribeAck { .. }
-        | v3::Packet::UnsubscribeAck { .. }
-        | v3::Packet::PingResponse => {
-            return Err(Fault::Reason(DisconnectReasonCode::ProtocolError));
-        }
-    })
-}
-
-fn v3_options() -> SubscriptionOptions {
-    SubscriptionOptions {
-        qos: QoS::AtMostOnce,
-        no_local: false,
-        retain_as_published: false,
-        retain_handling: RetainHandling::AtSubscribe,
-    }
-}
-
-fn connect_from_v3(connect: v3::Connect) -> Connect {
-    Connect {
-        clean_start: connect.clean_session,
-        keep_alive: connect.keep_alive,
-        session_expiry_interval_secs: if connect.clean_session { 0 } else { u32::MAX },
-        auth_method: None,
-        auth_data: None,
-        request_problem_info: true,
-        request_response_info: false,
-        receive_max: None,
-        topic_alias_max: 0,
-        user_properties: Vec::new(),
-        max_packet_size: None,
-        last_will: connect.last_will.map(|will| LastWill {
-            qos: will.qos,
-            retain: will.retain,
-            topic: will.topic,
-            message: will.message,
-            will_delay_interval_sec: None,
-            correlation_data: None,
-            message_expiry_interval: None,
-            content_type: None,
-            user_properties: Vec::new(),
-            is_utf8_payload: None,
-            response_topic: None,
-        }),
-        client_id: connect.client_id,
-        username: connect.username,
-        password: connect.password,
-        cert: None,
-    }
-}
-
-fn to_v3(packet: Packet) -> Option<v3::Packet> {
-    Some(match packet {
-        Packet::ConnectAck(ack) => v3::Packet::ConnectAck(v3::ConnectAck {
-            return_code: return_code(&ack),
-            session_present: ack.session_present,
-        }),
-        Packet::Publish(mut publish) => {
-            publish.properties = None;
-            v3::Packet::Publish(publish)
-        }
-        Packet::PublishAck(ack) => v3::Packet::PublishAck { packet_id: ack.packet_id },
-        Packet::PublishReceived(ack) => v3::Packet::PublishReceived { packet_id: ack.packet_id },
-        Packet::PublishRelease(ack) => v3::Packet::PublishRelease { packet_id: ack.packet_id },
-        Packet::PublishComplete(ack) => v3::Packet::PublishComplete { packet_id: ack.packet_id },
-        Packet::SubscribeAck(ack) => v3::Packet::SubscribeAck {
-            packet_id: ack.packet_id,
-            status: ack
-                .status
-                .into_iter()
-                .map(|status| {
-                    QoS::try_from(u8::from(status))
-                        .map_or(SubscribeReturnCode::Failure, SubscribeReturnCode::Success)
-                })
-                .collect(),
-        },
-        Packet::UnsubscribeAck(ack) => v3::Packet::UnsubscribeAck { packet_id: ack.packet_id },
-        Packet::PingResponse => v3::Packet::PingResponse,
-        _ => return None,
-    })
-}
-
-fn return_code(ack: &ConnectAck) -> v3::ConnectAckReason {
-    match ack.reason_code {
-        ConnectAckReason::Success => v3::ConnectAckReason::ConnectionAccepted,
-        ConnectAckReason::UnsupportedProtocolVersion => {
-            v3::ConnectAckReason::UnacceptableProtocolVersion
-        }
-        ConnectAckReason::ClientIdentifierNotValid => v3::ConnectAckReason::IdentifierRejected,
-        ConnectAckReason::BadUserNameOrPassword => v3::ConnectAckReason::BadUserNameOrPassword,
-        ConnectAckReason::NotAuthorized | ConnectAckReason::Banned => {
-            v3::ConnectAckReason::NotAuthorized
-        }
-        _ => v3::ConnectAckReason::ServiceUnavailable,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use rmqtt_codec::v5::{ConnectAck, ConnectAckReason, Disconnect};
+
     use super::*;
 
     /// CONNECT of a version, with the flags of a clean session.

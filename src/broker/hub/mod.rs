@@ -7,7 +7,9 @@
 //! acknowledged; messages of a session keep their order; everything kept has a bound ([`Limits`]).
 //! Never: a connection that was taken over changes its session.
 
+mod delivery;
 mod filters;
+mod lifetime;
 mod message;
 mod retained;
 mod routing;
@@ -24,12 +26,12 @@ use std::num::NonZeroU16;
 use bytestring::ByteString;
 use rmqtt_codec::v5::{Connect, DisconnectReasonCode, LastWill, Packet, PublishAck2Reason};
 
+pub(super) use self::delivery::completion;
 use self::filters::{Filters, SessionKey};
 pub(super) use self::message::Message;
 use self::retained::Retained;
 use self::routing::Match;
 pub(super) use self::routing::Standing;
-pub(super) use self::session::completion;
 use self::session::{Attached, Link, Session, Will};
 pub(super) use self::topics::is_valid_topic;
 use crate::domain::QuickMap;
@@ -153,9 +155,6 @@ pub(super) struct Hub<W> {
     losses: Losses,
 }
 
-/// Retained topics looked at in one tick.
-const SWEEP_STEP: usize = 1000;
-
 impl<W: Clone> Hub<W> {
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -263,7 +262,7 @@ impl<W: Clone> Hub<W> {
             return Ok((*key, true));
         }
         if self.by_client.len() >= self.limits.sessions {
-            // Rather one that nobody came back to for long than nobody else.
+            // The session that has been absent for longest ends, so that a new client gets in.
             let absent = self.sessions.iter().enumerate().filter_map(|(key, session)| {
                 session.as_ref().filter(|it| !it.is_attached()).map(|it| (it.since_ms, key))
             });
@@ -280,7 +279,8 @@ impl<W: Clone> Hub<W> {
         Ok((key, false))
     }
 
-    /// Makes room for so many bytes more, at the cost of the clients that are away and have most. Whether there is room.
+    /// Makes room for a number of bytes by dropping messages of absent clients, the largest queue first. Whether there is
+    /// room.
     fn make_room(&mut self, bytes: usize) -> bool {
         while self.bytes + bytes > self.limits.all_bytes {
             let absent = self.sessions.iter_mut().flatten().filter(|it| !it.is_attached());
@@ -372,79 +372,6 @@ impl<W: Clone> Hub<W> {
         let after = session.bytes();
         self.bytes = self.bytes + after - before;
         Ok(())
-    }
-
-    /// A connection has ended: without its will where its client took that back, and for how long the session is kept
-    /// where it said so at last.
-    pub fn gone(&mut self, now: i64, conn: ConnId, with_will: bool, expiry_s: Option<u32>) {
-        let keep_ms = expiry_s.map(|seconds| self.keep_ms(seconds));
-        let Some(session) = self.session(conn) else { return };
-        session.keep_ms = keep_ms.unwrap_or(session.keep_ms);
-        if !with_will {
-            let freed = session.set_will(None);
-            self.bytes -= freed;
-        }
-        self.leave(now, conn.session);
-    }
-
-    /// The client has left: by itself, or since another connection has its id.
-    fn leave(&mut self, now: i64, key: SessionKey) {
-        let Some(session) = self.sessions[key].as_mut().filter(|it| it.is_attached()) else {
-            return;
-        };
-        let before = session.bytes();
-        session.detach();
-        self.bytes = self.bytes + session.bytes() - before;
-        session.since_ms = now;
-        if session.keep_ms == 0 {
-            return self.end(key);
-        }
-        let end_at = now + session.keep_ms;
-        let will_at = session.will_delay_ms().map(|delay| now + delay);
-        self.set_deadline(key, Some(will_at.map_or(end_at, |at| at.min(end_at))));
-        self.meet_deadlines(now);
-    }
-
-    fn end(&mut self, key: SessionKey) {
-        self.set_deadline(key, None);
-        let Some(mut session) = self.sessions[key].take() else { return };
-        self.bytes -= session.bytes();
-        self.subscription_bytes -= session.subscription_bytes;
-        for filter in session.subscriptions.keys() {
-            subscribing::remove(&mut self.filters, filter, key);
-        }
-        self.by_client.remove(&session.client);
-        self.due.extend(session.take_will());
-        self.free.push(key);
-    }
-
-    fn set_deadline(&mut self, key: SessionKey, deadline: Option<i64>) {
-        let Some(session) = &mut self.sessions[key] else { return };
-        if let Some(old) = std::mem::replace(&mut session.deadline, deadline) {
-            self.deadlines.remove(&(old, key));
-        }
-        self.deadlines.extend(deadline.map(|at| (at, key)));
-    }
-
-    /// What time brings: sessions end, wills are due, retained messages expire.
-    pub fn tick(&mut self, now: i64) {
-        self.meet_deadlines(now);
-        self.swept = self.retained.sweep(&self.swept, now, SWEEP_STEP);
-    }
-
-    fn meet_deadlines(&mut self, now: i64) {
-        while let Some((_, key)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
-            let Some(session) = &mut self.sessions[key] else { return };
-            let end_at = session.since_ms + session.keep_ms;
-            if end_at <= now {
-                self.end(key);
-                continue;
-            }
-            let before = session.bytes();
-            self.due.extend(session.take_will());
-            self.bytes = self.bytes + session.bytes() - before;
-            self.set_deadline(key, Some(end_at));
-        }
     }
 }
 

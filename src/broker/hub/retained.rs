@@ -65,8 +65,8 @@ impl Retained {
         }
     }
 
-    /// Goes on with a load over so many topics, until it has some `room` bytes: what was found, and where it goes on,
-    /// unless it is over.
+    /// Continues a load over at most `at_most` topics and some `room` bytes. Returns the messages found, and the rest of
+    /// the load; `None` at its end.
     pub fn step(
         &self,
         load: &Load,
@@ -102,7 +102,7 @@ impl Retained {
         (found, next)
     }
 
-    /// Forgets what has expired of so many topics after one; where to go on.
+    /// Removes expired messages of at most `at_most` topics after one. Returns the topic to continue after.
     pub fn sweep(&mut self, after: &str, now: i64, at_most: usize) -> ByteString {
         let from = (Bound::Excluded(after), Bound::Unbounded);
         let page: Vec<_> = self.by_topic.range::<str, _>(from).take(at_most).collect();

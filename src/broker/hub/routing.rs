@@ -6,9 +6,10 @@ use std::sync::Arc;
 use rmqtt_codec::types::{Publish, QoS};
 use rmqtt_codec::v5::{DisconnectReasonCode, Packet, PublishAck, PublishAckReason};
 
+use super::delivery::{Delivery, ID_BYTES};
 use super::filters::{Options, SessionKey};
 use super::message::Message;
-use super::session::{Delivery, ID_BYTES, Link, Session};
+use super::session::{Link, Session};
 use super::topics;
 use super::{ConnId, Hub};
 
@@ -32,7 +33,7 @@ impl<W: Clone> Hub<W> {
     /// Whether a PUBLISH of QoS 2 came before; then it is answered.
     ///
     /// # Errors
-    /// When the client has more of them under way than it was told it may.
+    /// When the client exceeds the receive maximum that the CONNACK gave.
     pub fn is_repeated(
         &mut self,
         conn: ConnId,
@@ -104,7 +105,7 @@ impl<W: Clone> Hub<W> {
         }
     }
 
-    /// Queues a message for one client, once, however many of its subscriptions match. False when there is no room.
+    /// Queues one copy of a message for a client, whose subscriptions `same` match. False when there is no room.
     fn deliver(&mut self, message: &Arc<Message>, same: &[Match]) -> bool {
         // Where there is none, what waits for this client gives way.
         self.make_room(message.size() + same.len() * ID_BYTES);

@@ -1,26 +1,23 @@
 //! One client's session: what it subscribes to, and what is on its way to it.
 //!
-//! Holds always: messages keep their order; of those that were sent and not completed there are no more than the client
-//! takes; a packet id names one of them.
+//! Holds always: messages keep their order; the number of messages in flight stays within the client's receive maximum;
+//! a packet id names one of them.
 
 use std::collections::VecDeque;
 use std::num::{NonZeroU16, NonZeroU32};
-use std::sync::Arc;
 
 use bytestring::ByteString;
-use rmqtt_codec::types::{Publish, QoS};
-use rmqtt_codec::v5::{
-    Packet, PublishAck2, PublishAck2Reason, PublishAckReason, PublishProperties,
-};
+use rmqtt_codec::types::QoS;
+use rmqtt_codec::v5::{Packet, PublishAck2, PublishAck2Reason, PublishAckReason};
 
+use super::delivery::{
+    Delivery, NUM_IDS, Sent, Stage, completion, packet_id, publish, release, wire_size,
+};
 use super::filters::Options;
 use super::message::Message;
 use super::retained::{Load, Retained};
 use super::{Loss, Origin, SessionView};
 use crate::domain::{QuickMap, QuickSet};
-
-/// Packet ids.
-const NUM_IDS: u64 = u16::MAX as u64;
 
 /// Topics looked at for one step of a load.
 const LOAD_STEP: usize = 500;
@@ -39,39 +36,6 @@ pub(super) struct Attached<W> {
     /// Messages it takes before it has acknowledged some.
     pub window: usize,
     pub max_packet: usize,
-}
-
-/// A message for one client.
-#[derive(Debug, Clone)]
-pub(super) struct Delivery {
-    pub message: Arc<Message>,
-    pub qos: QoS,
-    pub retain: bool,
-    pub ids: Vec<NonZeroU32>,
-}
-
-/// Memory of a subscription identifier.
-pub(super) const ID_BYTES: usize = 4;
-
-impl Delivery {
-    /// Memory that it takes.
-    fn size(&self) -> usize {
-        self.message.size() + self.ids.len() * ID_BYTES
-    }
-}
-
-/// How far a message has come that was sent.
-#[derive(Debug)]
-enum Stage {
-    Sent(Delivery),
-    /// QoS 2: the client has it.
-    Received,
-}
-
-#[derive(Debug)]
-struct Sent {
-    number: u64,
-    stage: Stage,
 }
 
 #[derive(Debug)]
@@ -96,7 +60,7 @@ pub(super) struct Session<W> {
     pub deadline: Option<i64>,
     /// Messages of QoS 2 from its client that were published, and not released.
     pub incoming: QuickSet<NonZeroU16>,
-    /// Answers that wait to be sent: no more than what was read at once.
+    /// Answers that wait to be sent; the connection bounds their number (`MAX_UNANSWERED`).
     pub control: VecDeque<Packet>,
     will: Option<Will>,
     waiting: VecDeque<Delivery>,
@@ -108,21 +72,6 @@ pub(super) struct Session<W> {
     /// Of `sent`, what comes before has been sent in this connection.
     resend: usize,
     next_number: u64,
-}
-
-impl Sent {
-    /// What is sent of it in another connection, and its size.
-    fn again(&self, now: i64) -> (Packet, usize) {
-        let id = packet_id(self.number);
-        match &self.stage {
-            Stage::Received => (release(id), 0),
-            Stage::Sent(delivery) => {
-                // One that has expired meanwhile is completed all the same: its client may have it.
-                let expiry = delivery.message.expiry_left(now).unwrap_or(Some(NonZeroU32::MIN));
-                (publish(delivery, Some(id), true, expiry), delivery.size())
-            }
-        }
-    }
 }
 
 impl<W> Session<W> {
@@ -380,49 +329,4 @@ impl<W> Session<W> {
             self.complete(at);
         }
     }
-}
-
-pub(in crate::broker) fn completion(packet_id: NonZeroU16) -> PublishAck2 {
-    PublishAck2 {
-        packet_id,
-        reason_code: PublishAck2Reason::Success,
-        properties: Vec::new(),
-        reason_string: None,
-    }
-}
-
-fn release(id: NonZeroU16) -> Packet {
-    Packet::PublishRelease(completion(id))
-}
-
-fn packet_id(number: u64) -> NonZeroU16 {
-    let id = u16::try_from(number % NUM_IDS).unwrap_or_default();
-    NonZeroU16::MIN.saturating_add(id)
-}
-
-fn publish(
-    delivery: &Delivery,
-    packet_id: Option<NonZeroU16>,
-    dup: bool,
-    left: Option<NonZeroU32>,
-) -> Packet {
-    let Delivery { message, qos, retain, ids } = delivery;
-    Packet::Publish(Box::new(Publish {
-        dup,
-        retain: *retain,
-        qos: *qos,
-        topic: message.topic.clone(),
-        packet_id,
-        payload: message.payload.clone(),
-        properties: Some(PublishProperties {
-            message_expiry_interval: left,
-            subscription_ids: ids.clone(),
-            ..message.properties.clone()
-        }),
-    }))
-}
-
-/// Size of the packet at most.
-fn wire_size(delivery: &Delivery) -> usize {
-    delivery.message.wire_size() + 5 * delivery.ids.len()
 }

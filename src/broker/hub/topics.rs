@@ -30,7 +30,7 @@ fn is_sound(text: &str) -> bool {
     !text.is_empty() && !text.contains('\0')
 }
 
-/// Whether it has no more levels than may be walked.
+/// Whether it has at most [`MAX_LEVELS`] levels.
 pub(super) fn is_shallow(text: &str) -> bool {
     text.bytes().filter(|byte| *byte == b'/').count() < MAX_LEVELS
 }

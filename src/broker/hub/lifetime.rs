@@ -1,0 +1,84 @@
+//! How sessions lose their clients, and end; when wills are due.
+//!
+//! Holds always: a session without a client has a deadline. Never: a will of a client that came back in time.
+
+use super::filters::SessionKey;
+use super::{ConnId, Hub, subscribing};
+
+/// Retained topics looked at in one tick.
+const SWEEP_STEP: usize = 1000;
+
+impl<W: Clone> Hub<W> {
+    /// A connection has ended: without its will where its client took that back, and for how long the session is kept
+    /// where it said so at last.
+    pub fn gone(&mut self, now: i64, conn: ConnId, with_will: bool, expiry_s: Option<u32>) {
+        let keep_ms = expiry_s.map(|seconds| self.keep_ms(seconds));
+        let Some(session) = self.session(conn) else { return };
+        session.keep_ms = keep_ms.unwrap_or(session.keep_ms);
+        if !with_will {
+            let freed = session.set_will(None);
+            self.bytes -= freed;
+        }
+        self.leave(now, conn.session);
+    }
+
+    /// The client has left: by itself, or since another connection has its id.
+    pub(super) fn leave(&mut self, now: i64, key: SessionKey) {
+        let Some(session) = self.sessions[key].as_mut().filter(|it| it.is_attached()) else {
+            return;
+        };
+        let before = session.bytes();
+        session.detach();
+        self.bytes = self.bytes + session.bytes() - before;
+        session.since_ms = now;
+        if session.keep_ms == 0 {
+            return self.end(key);
+        }
+        let end_at = now + session.keep_ms;
+        let will_at = session.will_delay_ms().map(|delay| now + delay);
+        self.set_deadline(key, Some(will_at.map_or(end_at, |at| at.min(end_at))));
+        self.meet_deadlines(now);
+    }
+
+    pub(super) fn end(&mut self, key: SessionKey) {
+        self.set_deadline(key, None);
+        let Some(mut session) = self.sessions[key].take() else { return };
+        self.bytes -= session.bytes();
+        self.subscription_bytes -= session.subscription_bytes;
+        for filter in session.subscriptions.keys() {
+            subscribing::remove(&mut self.filters, filter, key);
+        }
+        self.by_client.remove(&session.client);
+        self.due.extend(session.take_will());
+        self.free.push(key);
+    }
+
+    pub(super) fn set_deadline(&mut self, key: SessionKey, deadline: Option<i64>) {
+        let Some(session) = &mut self.sessions[key] else { return };
+        if let Some(old) = std::mem::replace(&mut session.deadline, deadline) {
+            self.deadlines.remove(&(old, key));
+        }
+        self.deadlines.extend(deadline.map(|at| (at, key)));
+    }
+
+    /// What time brings: sessions end, wills are due, retained messages expire.
+    pub fn tick(&mut self, now: i64) {
+        self.meet_deadlines(now);
+        self.swept = self.retained.sweep(&self.swept, now, SWEEP_STEP);
+    }
+
+    fn meet_deadlines(&mut self, now: i64) {
+        while let Some((_, key)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
+            let Some(session) = &mut self.sessions[key] else { return };
+            let end_at = session.since_ms + session.keep_ms;
+            if end_at <= now {
+                self.end(key);
+                continue;
+            }
+            let before = session.bytes();
+            self.due.extend(session.take_will());
+            self.bytes = self.bytes + session.bytes() - before;
+            self.set_deadline(key, Some(end_at));
+        }
+    }
+}
