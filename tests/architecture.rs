@@ -136,6 +136,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("bytestring", &["broker"]),
     ("tokio_openssl", &["broker"]),
     ("tokio_util", &["broker"]),
+    ("actix_http", &["broker/websocket.rs"]),
+    ("httparse", &["broker/websocket.rs"]),
     ("ureq", &["notify/http.rs"]),
     ("lettre", &["notify/mail.rs"]),
     // Storage.

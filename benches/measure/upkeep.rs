@@ -23,15 +23,16 @@ const LOOK: Duration = Duration::from_millis(2);
 /// The daemon starts so long after the full hour, which is sealed two minutes after it.
 const START_S: i64 = 20;
 const SETTLE: Duration = Duration::from_secs(15);
-const QUIET: Duration = Duration::from_secs(60);
+/// As long as the deletion takes, so that the machine's own pauses are as likely beside it.
+const QUIET: Duration = Duration::from_secs(400);
 /// Rows of the first day may be deleted from then on.
-pub const DELETE_FROM_S: i64 = 300;
+pub const DELETE_FROM_S: i64 = 660;
 
 const HOUR_AT_MOST: Duration = Duration::from_secs(300);
 const DELETION_AT_MOST: Duration = Duration::from_secs(1200);
 
 /// Bursts of each kind, each of so many readings.
-const BURSTS: usize = 5;
+const BURSTS: usize = 9;
 const BURST: usize = 60_000;
 const BURST_BUNDLE: usize = 500;
 

@@ -85,6 +85,14 @@ fn secrets_are_there(config: &Config) -> Result<(), String> {
         None => Ok(()),
     };
     check("broker", broker)?;
+    for user in config.broker.iter().flat_map(|broker| &broker.users) {
+        user.password.read().map_err(|error| {
+            format!(
+                "no password for user {} of [broker]: {error}; set it and start again",
+                user.name
+            )
+        })?;
+    }
     check("mqtt", config.mqtt.credentials.as_ref())?;
     for receiver in &config.receivers {
         for secret in receiver.channel.secrets() {

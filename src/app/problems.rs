@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use super::report::Reporting;
+use crate::broker::BrokerBound;
 use crate::locale::{Problem, Words};
 use crate::supervisor::{ChildHealth, ChildState};
 use crate::web::report::{ReceiverState, StatusReport};
@@ -16,6 +17,7 @@ pub(super) type Wrong = Vec<(String, Option<DateTime<Utc>>)>;
 /// What is wrong now.
 pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) -> Wrong {
     let (refused, stuck) = (reporting.gauges.refused(), reporting.stored.trouble());
+    let kept = reporting.broker_gauges.keep_trouble();
     let mut wrong = Wrong::new();
     let mut add = |problem, since| wrong.push(((words.problem)(problem), since));
     if !status.broker.connected {
@@ -29,6 +31,17 @@ pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) 
     }
     if let Some(trouble) = &stuck {
         add(Problem::NothingStored { why: &trouble.why }, Some(trouble.since));
+    }
+    if let Some((why, since)) = &kept {
+        add(Problem::SessionsNotKept { why }, Some(*since));
+    }
+    for (bound, since) in reporting.broker_gauges.reached() {
+        let problem = match bound {
+            BrokerBound::Queues => Problem::BrokerQueuesFull,
+            BrokerBound::Retained => Problem::BrokerRetainedFull,
+            BrokerBound::Connections => Problem::BrokerConnectionsFull,
+        };
+        add(problem, Some(since));
     }
     if status.queues.store.depth >= status.queues.store.capacity {
         add(Problem::StorageFull, None);

@@ -19,11 +19,13 @@ use super::tell_sensors;
 use crate::alarms::engine::Expected;
 use crate::alarms::own;
 use crate::alarms::rule::Rule;
+use crate::broker;
 use crate::config::{
-    self, AlertsConfig, Config, ConfigErrors, LogConfig, SensorConfig, WebConfig, changes,
+    self, AlertsConfig, BrokerConfig, Config, ConfigErrors, LogConfig, SensorConfig, WebConfig,
+    changes,
 };
 use crate::evaluator;
-use crate::locale::{PageChanges, ReloadWords, Words};
+use crate::locale::{BrokerChanges, PageChanges, ReloadWords, Words};
 use crate::logging;
 use crate::messages::{Reload, ReloadAnswer, ReloadRules, Ruling};
 use crate::notify::SharedRunbooks;
@@ -52,6 +54,8 @@ pub(super) struct ReloaderSettings {
     pub rules: Route<ReloadRules>,
     pub runbooks: SharedRunbooks,
     pub access: Arc<Access>,
+    /// Who may connect to the embedded broker, where there is one.
+    pub broker_access: Option<Arc<broker::Access>>,
     pub maintenance: Arc<PlannedMaintenance>,
     pub certificate: Arc<Certificate>,
     pub gauges: Arc<ReloadGauges>,
@@ -116,9 +120,20 @@ impl ReloaderSettings {
         let mut after = ruling(&new, &new.sensors);
         let flood = config.alerts.flood; // takes a restart
         after.quiet.flood = flood;
-        let Config { sensors, fleet: turns, alerts, rules, maintenance: work, log, web, .. } = new;
+        let Config {
+            sensors,
+            fleet: turns,
+            alerts,
+            rules,
+            maintenance: work,
+            log,
+            web,
+            broker,
+            ..
+        } = new;
         // Before anything that may fail: whoever is taken out of the file is let in no more.
         let page = self.reload_page(&mut config.web, &web).await;
+        let broker = self.reload_broker(&mut config.broker, broker).await;
         let maintenance = changes::maintenance(&config.maintenance, &work);
         let has_other_chattering = config.alerts.chattering != alerts.chattering;
         (config.alerts, config.rules) = (AlertsConfig { flood, ..alerts }, rules);
@@ -144,6 +159,7 @@ impl ReloaderSettings {
             has_other_chattering,
             has_other_turns,
             page: page?,
+            broker: broker?,
             level,
             needs_restart: &needs_restart,
         }))
@@ -178,6 +194,29 @@ impl ReloaderSettings {
             .and_then(|read| read)
             .map(|certificate| PageChanges { users, certificate })
             .map_err(|error| format!("the page keeps the certificate it has: {error}"))
+    }
+
+    /// Takes the users, and reads their passwords and the certificate again.
+    async fn reload_broker(
+        &self,
+        old: &mut Option<BrokerConfig>,
+        new: Option<BrokerConfig>,
+    ) -> Result<BrokerChanges, String> {
+        let (Some(access), Some(old), Some(mut new)) = (self.broker_access.clone(), old, new)
+        else {
+            return Ok(BrokerChanges::default());
+        };
+        // What takes a restart stays as it is.
+        (new.listen, new.listen_ws, new.limits) = (old.listen, old.listen_ws, old.limits);
+        new.forward.clone_from(&old.forward);
+        if old.tls.is_some() != new.tls.is_some() {
+            new.tls.clone_from(&old.tls);
+        }
+        *old = new.clone();
+        let read = actix_rt::task::spawn_blocking(move || access.reload(&new)).await;
+        read.map_err(|panic| panic.to_string()).and_then(|read| read).map_err(|error| {
+            format!("the broker keeps the users and the certificate it has: {error}")
+        })
     }
 
     fn tell_added(&self, sensors: &[SensorConfig], added: &[usize]) {

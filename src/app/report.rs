@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use crate::broker::BrokerGauges;
 use crate::evaluator::{LiveSummary, LiveTable};
 use crate::ingest::Log;
 use crate::messages::{Measured, Store};
@@ -28,6 +29,8 @@ pub(super) struct Reporting {
     pub stored: Arc<StoreGauges>,
     pub growth: Growth,
     pub measured: Route<Measured>,
+    /// Of the embedded broker.
+    pub broker_gauges: BrokerGauges,
     /// Of each receiver of notifications, by its name.
     pub receivers: Vec<(Arc<str>, Arc<notify::Gauges>)>,
 }

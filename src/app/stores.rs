@@ -5,13 +5,14 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::broker::Keep;
 use crate::config::{Config, Endpoint};
-use crate::domain::{Ingress, Reading};
+use crate::domain::{Ingress, KeptChange, Reading};
 use crate::ingest::journal::Recovery;
 use crate::ingest::{self, Log, Resume, TakenOver, take_over_outbox};
 use crate::locale::Words;
 use crate::messages::{Cursor, Cursors};
-use crate::store::{self, Prepared};
+use crate::store::{self, Kept, Prepared};
 
 /// The contract's: a larger payload is rejected.
 const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
@@ -23,6 +24,8 @@ pub(super) struct Stores {
     pub log: Arc<Log>,
     pub cursors: Arc<Cursors>,
     pub storage: Prepared,
+    /// What the embedded broker keeps, where there is one.
+    pub kept: Option<Arc<dyn Keep>>,
 }
 
 /// Opens all of it; migrates the database too, and takes over what an earlier version left beside it.
@@ -53,7 +56,36 @@ pub(super) fn open(config: &Config, storage: store::Settings) -> Result<Stores, 
     if matches!(config.mqtt.endpoint, Endpoint::Remote { .. }) {
         log.set_open(Ingress::Remote, false); // until the gateway is connected
     }
-    Ok(Stores { log, cursors, storage })
+    let kept = config.broker.as_ref().map(|_| open_kept(&database, config)).transpose()?;
+    Ok(Stores { log, cursors, storage, kept })
+}
+
+/// What the embedded broker keeps over a restart.
+struct BrokerFile(Kept);
+
+impl Keep for BrokerFile {
+    fn each(&self, show: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), String> {
+        self.0.each(show)
+    }
+
+    fn apply(&self, changes: &mut dyn Iterator<Item = KeptChange>) -> Result<(), String> {
+        self.0.apply(changes)
+    }
+}
+
+fn open_kept(database: &Path, config: &Config) -> Result<Arc<dyn Keep>, String> {
+    let path = beside(database, "broker");
+    let (kept, aside) =
+        Kept::open(&path, config.storage.durability).map_err(|error| error.to_string())?;
+    if let Some(aside) = aside {
+        log::error!(
+            target: "vigie::broker",
+            "sessions and retained messages of the embedded broker can't be read: `{}` is moved to `{}`; check the disk",
+            path.display(),
+            aside.display(),
+        );
+    }
+    Ok(Arc::new(BrokerFile(kept)))
 }
 
 /// Own readings that the previous version had not published yet.

@@ -1,67 +1,214 @@
-//! Who may connect: the configured user, and the daemon's own gateway.
+//! Who may come in, what each may do, and the certificate: read from the configuration, and replaced by a reload.
 //!
-//! Holds always: user names and passwords are compared in constant time, by their digests; a
-//! password is kept as its digest only, and never logged.
+//! Holds always: user names and passwords are compared in constant time, by their digests; a password is kept as its
+//! digest only, and never logged; where something can't be read, all stays as it was.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use openssl::memcmp;
 use openssl::sha::sha256;
+use openssl::ssl::SslAcceptor;
+use tokio::sync::watch;
 
-type Digest = [u8; 32];
+use super::certificate;
+use super::rights::{Grant, Limited, Rights};
+use crate::config::{BrokerConfig, BrokerPreset, BrokerUser, GATEWAY_USER, Secret};
+use crate::ingest::formats::Formats;
+use crate::locale::BrokerChanges;
+use crate::wire::Topics;
 
-/// The accounts that may connect. Cheap to clone.
-#[derive(Clone, Default)]
-pub(super) struct Accounts(Arc<[(Digest, Digest)]>);
+pub(super) type Digest = [u8; 32];
 
-impl Accounts {
-    pub(super) fn new<'a>(accounts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let digests =
-            |(user, password): (&str, &str)| (sha256(user.as_bytes()), sha256(password.as_bytes()));
-        Self(accounts.into_iter().map(digests).collect())
+/// Who may come in. Shared by the broker's incarnations and the reload.
+pub struct Access {
+    config: RwLock<BrokerConfig>,
+    topics: Topics,
+    formats: Formats,
+    gateway_password: Secret,
+    current: watch::Sender<Arc<Door>>,
+}
+
+/// Who may come in, at one time.
+#[derive(Default)]
+pub(super) struct Door {
+    users: Vec<User>,
+    /// Whether clients may come without a user name. They may all.
+    pub(super) is_open: bool,
+    pub(super) tls: Option<SslAcceptor>,
+    /// Digest of the certificate.
+    certificate: Option<Digest>,
+}
+
+struct User {
+    name: Arc<str>,
+    name_digest: Digest,
+    password: Digest,
+    rights: Arc<Rights>,
+}
+
+impl Access {
+    /// Access as the configuration has it. No file is read yet.
+    #[must_use]
+    pub fn new(config: BrokerConfig, topics: Topics, formats: Formats) -> Self {
+        Self {
+            config: RwLock::new(config),
+            topics,
+            formats,
+            gateway_password: random_password(),
+            current: watch::Sender::default(),
+        }
     }
 
-    /// Whether one account has this user name and this password. Looks at all of them, always.
-    #[expect(
-        clippy::needless_bitwise_bool,
-        reason = "`&&` and `||` would answer sooner for some names"
-    )]
-    pub(super) fn admit(&self, user: Option<&[u8]>, password: Option<&[u8]>) -> bool {
-        let user_digest = sha256(user.unwrap_or_default());
-        let password_digest = sha256(password.unwrap_or_default());
-        let matching = self.0.iter().fold(false, |found, (known_user, known_password)| {
-            let same_user = memcmp::eq(known_user, &user_digest);
-            let same_password = memcmp::eq(known_password, &password_digest);
-            found | (same_user & same_password)
-        });
-        matching & user.is_some() & password.is_some()
+    /// Takes other accounts, and reads their passwords and the certificate again. Blocks.
+    ///
+    /// # Errors
+    /// When one of the files can't be read; then all stays as it was.
+    pub fn reload(&self, new: &BrokerConfig) -> Result<BrokerChanges, String> {
+        let door = self.door(new)?;
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = new.clone();
+        let before = self.current.send_replace(Arc::new(door));
+        let after = self.current.borrow();
+        Ok(BrokerChanges {
+            users: !before.has_same_users(&after),
+            certificate: before.certificate != after.certificate,
+        })
+    }
+
+    /// Reads passwords and certificate, for an incarnation. Blocks.
+    pub(super) fn open(&self) -> Result<watch::Receiver<Arc<Door>>, String> {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner).clone();
+        self.current.send_replace(Arc::new(self.door(&config)?));
+        Ok(self.current.subscribe())
+    }
+
+    /// Name of the account that may all, where there is one.
+    pub(super) fn account(&self) -> Option<String> {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        config.credentials.as_ref().map(|account| account.username.clone())
+    }
+
+    pub(super) const fn gateway_password(&self) -> &Secret {
+        &self.gateway_password
+    }
+
+    fn door(&self, config: &BrokerConfig) -> Result<Door, String> {
+        let all = Arc::new(Rights::All);
+        let mut users = vec![User::new(GATEWAY_USER, self.gateway_password.reveal(), &all)];
+        if let Some(account) = &config.credentials {
+            let password = account.password.read().map_err(|why| {
+                format!(
+                    "can't read the embedded broker's password: {why}; correct broker.password_file or \
+                     broker.password_env"
+                )
+            })?;
+            users.push(User::new(&account.username, password.reveal(), &all));
+        }
+        for user in &config.users {
+            let password = user.password.read().map_err(|why| {
+                format!(
+                    "can't read the password of the broker's user {:?}: {why}; correct its password_file or password_env",
+                    user.name
+                )
+            })?;
+            users.push(User::new(&user.name, password.reveal(), &Arc::new(self.rights(user))));
+        }
+        let tls = config.tls.as_ref().map(certificate::acceptor).transpose()?;
+        let certificate = config.tls.as_ref().map(certificate::digest).transpose()?;
+        let is_open = config.credentials.is_none() && config.users.is_empty();
+        let beyond = [Some(config.listen), config.listen_ws].into_iter().flatten();
+        let mut beyond = beyond.filter(|it| !it.ip().to_canonical().is_loopback());
+        if let (true, Some(address)) = (is_open, beyond.next()) {
+            return Err(format!(
+                "won't listen on {address} without credentials, since it is beyond loopback: set broker.username and \
+                 broker.password_file or broker.password_env, or add [[broker.users]]",
+            ));
+        }
+        Ok(Door { users, is_open, tls, certificate })
+    }
+
+    fn rights(&self, user: &BrokerUser) -> Rights {
+        let acknowledgements = self.topics.acknowledgement_filter();
+        let taken_in = self.formats.filters().into_iter().map(|filter| filter.text);
+        let (mut publish, mut subscribe) = (user.publish.clone(), user.subscribe.clone());
+        match user.preset {
+            None => {}
+            Some(BrokerPreset::Device) => {
+                publish.extend(taken_in.filter(|filter| *filter != acknowledgements));
+            }
+            Some(BrokerPreset::Operator) => {
+                publish.push(acknowledgements);
+                subscribe.push("#".to_owned());
+            }
+            Some(BrokerPreset::Reader) => subscribe.push("#".to_owned()),
+        }
+        Rights::Limited(Limited { publish, subscribe, reserved: self.topics.own_filters() })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Door {
+    /// Whether clients come in without a name.
+    pub fn admit_nameless(&self) -> Option<Grant> {
+        let rights = Arc::new(Rights::All);
+        self.is_open.then_some(Grant { user: None, password: Digest::default(), rights })
+    }
 
-    #[test]
-    fn admits_a_known_user_with_its_own_password_only() {
-        let accounts = Accounts::new([("fleet", "s3cret"), ("gateway", "other")]);
-        let admit = |user: Option<&str>, password: Option<&str>| {
-            accounts.admit(user.map(str::as_bytes), password.map(str::as_bytes))
+    /// What somebody may do who gives a name and a password; `None` when one is wrong. Looks at all users, always.
+    pub fn admit(&self, name: &str, password: &[u8]) -> Option<Grant> {
+        let (name, password) = (sha256(name.as_bytes()), sha256(password));
+        let mut found = None;
+        for user in &self.users {
+            let is_name = memcmp::eq(&user.name_digest, &name);
+            let is_password = memcmp::eq(&user.password, &password);
+            if is_name & is_password {
+                found = Some(user.grant());
+            }
+        }
+        found
+    }
+
+    /// What a client that was let in may do now; `None` when it would not be let in any more.
+    pub fn readmit(&self, grant: &Grant) -> Option<Grant> {
+        let Some(name) = &grant.user else { return self.admit_nameless() };
+        let user = self.users.iter().find(|it| it.name == *name)?;
+        memcmp::eq(&user.password, &grant.password).then(|| user.grant())
+    }
+
+    /// What a client of a user may do that is away; `None` when there is no such user.
+    pub fn of_user(&self, name: Option<&str>) -> Option<Grant> {
+        let Some(name) = name else { return self.admit_nameless() };
+        self.users.iter().find(|it| *it.name == *name).map(User::grant)
+    }
+
+    fn has_same_users(&self, other: &Self) -> bool {
+        let same = |a: &User, b: &User| {
+            a.name == b.name && a.password == b.password && a.rights == b.rights
         };
-        assert!(admit(Some("fleet"), Some("s3cret")));
-        assert!(admit(Some("gateway"), Some("other")));
-        assert!(!admit(Some("fleet"), Some("other")));
-        assert!(!admit(Some("fleet"), Some("s3cre")));
-        assert!(!admit(Some("Fleet"), Some("s3cret")));
-        assert!(!admit(Some("fleet"), None));
-        assert!(!admit(None, Some("s3cret")));
-        assert!(!admit(None, None));
+        self.is_open == other.is_open
+            && self.users.len() == other.users.len()
+            && self.users.iter().zip(&other.users).all(|(a, b)| same(a, b))
+    }
+}
+
+impl User {
+    fn new(name: &str, password: &str, rights: &Arc<Rights>) -> Self {
+        Self {
+            name: name.into(),
+            name_digest: sha256(name.as_bytes()),
+            password: sha256(password.as_bytes()),
+            rights: rights.clone(),
+        }
     }
 
-    #[test]
-    fn without_accounts_nobody_is_admitted_and_nothing_is_not_a_password() {
-        assert!(!Accounts::default().admit(Some(b""), Some(b"")));
-        let empty = Accounts::new([("", "")]);
-        assert!(!empty.admit(None, None));
+    fn grant(&self) -> Grant {
+        Grant {
+            user: Some(self.name.clone()),
+            password: self.password,
+            rights: self.rights.clone(),
+        }
     }
+}
+
+/// 256 bits from the thread's cryptographic generator.
+fn random_password() -> Secret {
+    Secret::new(rand::random::<[u128; 2]>().map(|half| format!("{half:032x}")).concat())
 }

@@ -7,18 +7,18 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::{oneshot, watch};
 
-use super::access::Accounts;
+use super::access::Access;
 use super::clients::Clients;
+use super::gauges::BrokerGauges;
+use super::keep::Keep;
 use super::listeners::Plan;
 use super::publish_hook::PublishHook;
 use super::server::{STOP_AT_MOST, Server};
-use crate::config::{Credentials, Secret, ServerTls};
+use super::shared::Rooms;
+use crate::config::{BrokerLimits, GATEWAY_USER};
 use crate::locale::Words;
 use crate::messages::BrokerAddress;
 use crate::supervisor::{ChildEnv, Failure, GracefulStop};
-
-/// The gateway's user name, beside a password that is made anew for each process.
-pub(super) const GATEWAY_USER: &str = "vigie-gateway";
 
 /// The broker's work is done on threads of its own, so its faults make their own occasions.
 const FAULT_LOOK: Duration = Duration::from_millis(100);
@@ -30,13 +30,19 @@ const CLIENTS_LOOK: Duration = Duration::from_secs(2);
 pub struct Settings {
     /// Port 0 takes a free one, and keeps it through restarts.
     pub listen: SocketAddr,
-    /// `None`: anyone may connect, which is refused beyond loopback.
-    pub credentials: Option<Credentials>,
-    /// Certificate and key; `None` for plain TCP.
-    pub tls: Option<ServerTls>,
+    /// The same, over `WebSocket`; `None` for none.
+    pub listen_ws: Option<SocketAddr>,
+    /// Who may come in.
+    pub access: Arc<Access>,
     /// Where readings come in; `None` when that is elsewhere, and this broker only passes them on.
     /// `None` in tests that have no log.
     pub hook: Option<PublishHook>,
+    /// Where sessions and retained messages outlive the process; without it, they don't.
+    pub keep: Option<Arc<dyn Keep>>,
+    /// Where it shows what it lost, and why.
+    pub gauges: BrokerGauges,
+    /// How much it keeps and takes.
+    pub limits: BrokerLimits,
     /// Where it shows its sessions.
     pub clients: Clients,
     /// Language of the log lines.
@@ -47,6 +53,7 @@ pub struct Settings {
 #[derive(Default)]
 struct Legacy {
     public: Option<SocketAddr>,
+    websocket: Option<SocketAddr>,
     private_port: Option<u16>,
     /// Hears when the last incarnation's ports are free.
     stopping: Option<mpsc::Receiver<()>>,
@@ -62,6 +69,7 @@ pub struct Broker {
     gateway: BrokerAddress,
     address: watch::Sender<Option<BrokerAddress>>,
     words: &'static Words,
+    access: Arc<Access>,
     clients: Clients,
     legacy: SharedLegacy,
 }
@@ -75,16 +83,16 @@ impl Broker {
         settings: Settings,
         address: watch::Sender<Option<BrokerAddress>>,
     ) -> impl Fn(&ChildEnv) -> Result<Self, Failure> + Send + Sync {
-        let gateway_password = random_password();
         let legacy = SharedLegacy::default();
         move |env| {
-            let (server, gateway) = start(&settings, &gateway_password, &legacy)?;
+            let (server, gateway) = start(&settings, &legacy)?;
             Ok(Self {
                 env: env.clone(),
                 server: Some(server),
                 gateway,
                 address: address.clone(),
                 words: settings.words,
+                access: settings.access.clone(),
                 clients: settings.clients.clone(),
                 legacy: legacy.clone(),
             })
@@ -113,6 +121,16 @@ impl Actor for Broker {
     fn started(&mut self, ctx: &mut Self::Context) {
         let Some(server) = &mut self.server else { return };
         log::info!(target: "vigie::broker", "{}", (self.words.broker_listening)(server.public));
+        if let Some(account) = self.access.account() {
+            log::info!(
+                target: "vigie::broker",
+                "whoever logs in as {account:?} may publish everything, alerts included; [[broker.users]] have rights of \
+                 their own",
+            );
+        }
+        if let Some(address) = server.websocket {
+            log::info!(target: "vigie::broker", "{}", (self.words.broker_listening_ws)(address));
+        }
         if let Some(end) = server.end() {
             ctx.spawn(end.into_actor(self).map(|why, broker, ctx| {
                 // Once it is being stopped, its end is no news.
@@ -147,58 +165,36 @@ impl Drop for Broker {
     }
 }
 
-fn start(
-    settings: &Settings,
-    gateway_password: &Secret,
-    legacy: &SharedLegacy,
-) -> Result<(Server, BrokerAddress), Failure> {
+fn start(settings: &Settings, legacy: &SharedLegacy) -> Result<(Server, BrokerAddress), Failure> {
     let mut legacy = lock(legacy);
     if let Some(stopping) = legacy.stopping.take() {
         // If it takes longer, binding says so.
         let _ = stopping.recv_timeout(STOP_AT_MOST);
     }
-    // Whoever gives a name must give its password, also where anonymous clients may connect.
-    let gateway = (GATEWAY_USER, gateway_password.reveal());
-    let accounts = match &settings.credentials {
-        None => Accounts::new([gateway]),
-        // What comes under that name is taken for the daemon's own, and left out of the log.
-        Some(Credentials { username, .. }) if username == GATEWAY_USER => {
-            let why =
-                format!("broker.username `{GATEWAY_USER}` is the daemon's own: choose another");
-            return Err(Failure::Unavailable(why));
-        }
-        Some(Credentials { username, password }) => {
-            let password = password.read().map_err(|why| cant_read_password(&why))?;
-            Accounts::new([(username.as_str(), password.reveal()), gateway])
-        }
-    };
+    let door = settings.access.open().map_err(Failure::Unavailable)?;
     let plan = Plan {
         public: legacy.public.unwrap_or(settings.listen),
-        tls: settings.tls.clone(),
-        anonymous: settings.credentials.is_none(),
+        websocket: legacy.websocket.or(settings.listen_ws),
+        has_tls: door.borrow().tls.is_some(),
         private_port: legacy.private_port,
     };
-    let server = Server::start(plan, accounts, settings.hook.clone())?;
+    let rooms = Rooms {
+        door,
+        hook: settings.hook.clone(),
+        keep: settings.keep.clone(),
+        gauges: settings.gauges.clone(),
+        limits: settings.limits,
+    };
+    let server = Server::start(plan, rooms)?;
     legacy.public = Some(server.public);
+    legacy.websocket = server.websocket;
     legacy.private_port = server.private.map(|addr| addr.port());
     let gateway = BrokerAddress {
         addr: server.private.unwrap_or(server.public),
         public: server.public,
-        credentials: Some((GATEWAY_USER.to_owned(), gateway_password.clone())),
+        credentials: Some((GATEWAY_USER.to_owned(), settings.access.gateway_password().clone())),
     };
     Ok((server, gateway))
-}
-
-fn cant_read_password(why: &str) -> Failure {
-    Failure::Unavailable(format!(
-        "can't read the embedded broker's password: {why}; correct broker.password_file or \
-         broker.password_env"
-    ))
-}
-
-/// 256 bits from the thread's cryptographic generator.
-fn random_password() -> Secret {
-    Secret::new(rand::random::<[u128; 2]>().map(|half| format!("{half:032x}")).concat())
 }
 
 fn lock(legacy: &SharedLegacy) -> MutexGuard<'_, Legacy> {

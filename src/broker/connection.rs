@@ -16,8 +16,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
 use super::handshake::Client;
-use super::hub::{ConnId, Standing};
+use super::hub::{Admission, ConnId, Standing};
 use super::limits;
+use super::publish_hook::Wish;
 use super::shared::{Room, Shared, Waker};
 use super::wire::{self, Fault, Wire};
 
@@ -41,6 +42,7 @@ struct Connection<'a, S> {
     conn: ConnId,
     client: ByteString,
     is_gateway: bool,
+    is_limited: bool,
     wire: Wire,
     input: BytesMut,
     output: BytesMut,
@@ -69,7 +71,8 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     client: Client<'_>,
     wake: &Waker,
 ) {
-    let Client { mut presence, id, is_gateway, keep_alive_s, wire, input, output } = client;
+    let Client { mut presence, id, is_gateway, is_limited, keep_alive_s, wire, input, output } =
+        client;
     let patience = Duration::from_secs(u64::from(keep_alive_s)) * 3 / 2;
     let now = Instant::now();
     let mut connection = Connection {
@@ -78,6 +81,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         conn: presence.conn,
         client: id,
         is_gateway,
+        is_limited,
         wire,
         input,
         output,
@@ -106,11 +110,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             if let Err(end) = self.take_in().await {
                 return end;
             }
-            let has_more = self.unanswered >= limits::MAX_UNANSWERED;
+            let is_full = self.unanswered >= limits::MAX_UNANSWERED;
             if let Err(reason) = self.fill() {
                 return End::Refused(reason);
             }
-            if has_more && self.unanswered == 0 {
+            if is_full && self.unanswered < limits::MAX_UNANSWERED {
                 continue;
             }
             if let Some(end) = self.exchange(wake).await {
@@ -151,7 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let Some(size) = wire::announced(&self.input).filter(|_| self.room.is_none()) else {
             return Ok(());
         };
-        if size > limits::MAX_PACKET_BYTES {
+        if size > self.shared.limits.packet_bytes {
             return Err(End::Refused(DisconnectReasonCode::PacketTooLarge));
         }
         if size > limits::SMALL_PACKET_BYTES {
@@ -178,17 +182,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     async fn publish(&mut self, publish: &Publish) -> Result<(), End> {
         let (shared, conn) = (self.shared, self.conn);
-        if let (QoS::ExactlyOnce, Some(id)) = (publish.qos, publish.packet_id) {
-            let is_repeated = shared.with(|hub, _| hub.is_repeated(conn, id));
-            if is_repeated.map_err(End::Refused)? {
-                return Ok(());
+        if publish.qos == QoS::ExactlyOnce || self.is_limited {
+            let admission = shared.with(|hub, _| hub.admit(conn, publish));
+            match admission.map_err(End::Refused)? {
+                Admission::Accepted => {}
+                // An acknowledgement of MQTT 3.1.1 can't say no (4.3.5 of it).
+                Admission::Denied if !self.wire.is_v5() && publish.qos != QoS::AtMostOnce => {
+                    return Err(End::Refused(DisconnectReasonCode::NotAuthorized));
+                }
+                Admission::Repeated | Admission::Denied => return Ok(()),
             }
         }
         // The gateway publishes what the log has already.
         let standing = if self.is_gateway {
             Standing::Logged
         } else {
-            let logged = shared.log(&publish.topic, &publish.payload, publish.qos.value());
+            let wish = Wish::of(publish.retain, publish.properties.as_ref());
+            let logged = shared.log(&publish.topic, &publish.payload, publish.qos.value(), wish);
             logged.await.map_err(|_not_taken| {
                 shared.tell_cut(&self.client);
                 // An acknowledgement that says no would make the client drop the message.
@@ -206,8 +216,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             return Ok(());
         }
         let conn = self.conn;
-        self.unanswered = 0;
-        for packet in self.shared.with(|hub, now| hub.take(now, conn, room))? {
+        let (packets, unanswered) = self.shared.with(|hub, now| hub.take(now, conn, room))?;
+        self.unanswered = unanswered;
+        for packet in packets {
             // What is larger than the client takes was left out before.
             let _ = self.wire.encode(packet, &mut self.output);
         }

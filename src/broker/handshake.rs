@@ -10,11 +10,11 @@ use bytestring::ByteString;
 use rmqtt_codec::v5::{Connect, ConnectAck, ConnectAckReason, Packet};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::actor::GATEWAY_USER;
 use super::hub::{Connected, Origin, Refusal};
 use super::limits;
 use super::shared::{Presence, Shared, Waker};
 use super::wire::{self, Fault, Wire};
+use crate::config::{BrokerLimits, GATEWAY_USER};
 
 /// First byte of a CONNECT.
 const CONNECT: u8 = 0x10;
@@ -29,7 +29,7 @@ const UNKNOWN_VERSION: [u8; 4] = [0x20, 2, 0, 1];
 pub(super) struct Handshake<'a, 's, S> {
     pub(super) shared: &'a Shared,
     pub(super) socket: &'s mut S,
-    pub(super) address: Option<SocketAddr>,
+    pub(super) address: SocketAddr,
     pub(super) wake: Waker,
     pub(super) wire: Wire,
     pub(super) input: BytesMut,
@@ -40,6 +40,8 @@ pub(super) struct Client<'a> {
     pub(super) presence: Presence<'a>,
     pub(super) id: ByteString,
     pub(super) is_gateway: bool,
+    /// Whether it may not all.
+    pub(super) is_limited: bool,
     pub(super) keep_alive_s: u16,
     pub(super) wire: Wire,
     /// Read, and not taken in.
@@ -63,11 +65,15 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
             }
             Err(Fault::Reason(_)) => return self.refuse(ConnectAckReason::MalformedPacket).await,
         };
-        if let Some(reason) = self.objection(&connect) {
+        if let Some(reason) = objection(&connect) {
             return self.refuse(reason).await;
         }
-        let origin = Origin { waker: self.wake.clone(), address: self.address };
-        let (connected, presence) = match self.shared.connect(&connect, origin) {
+        let Some(grant) = self.shared.admit(&connect, self.address).await else {
+            return self.refuse(ConnectAckReason::BadUserNameOrPassword).await;
+        };
+        let is_limited = grant.is_limited();
+        let origin = Origin { waker: self.wake.clone(), address: Some(self.address) };
+        let (connected, presence) = match self.shared.connect(&connect, grant, origin) {
             Ok(connected) => connected,
             Err(Refusal::Full) => {
                 self.shared.tell_full(&format!("client {:?}", &*connect.client_id));
@@ -76,19 +82,24 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
             Err(Refusal::WillTopic) => {
                 return self.refuse(ConnectAckReason::TopicNameInvalid).await;
             }
+            Err(refusal @ (Refusal::WillRights | Refusal::Foreign)) => {
+                self.shared.tell_denied(&connect, self.address, refusal);
+                return self.refuse(ConnectAckReason::NotAuthorized).await;
+            }
         };
         let mut output = BytesMut::new();
-        let ack = Packet::ConnectAck(Box::new(answer(&connect, &connected)));
+        let ack = Packet::ConnectAck(Box::new(answer(&connect, &connected, &self.shared.limits)));
         // It is small, and has no text of the client's.
         let _ = self.wire.encode(ack, &mut output);
         let most = connect.max_packet_size.map_or(0, |size| size.get().max(LEAST_MAX_PACKET));
-        self.wire.set_max_packet(most);
+        self.wire.set_most(most, connect.topic_alias_max);
         let id = connected.assigned_client_id.clone();
         Some(Client {
             presence,
             id: id.unwrap_or_else(|| ByteString::from(&*connect.client_id)),
             is_gateway: connect.username.as_deref() == Some(GATEWAY_USER),
-            keep_alive_s: connect.keep_alive,
+            is_limited,
+            keep_alive_s: keep_alive_s(&connect, &self.shared.limits),
             wire: self.wire,
             input: self.input,
             output,
@@ -123,19 +134,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
         }
     }
 
-    fn objection(&self, connect: &Connect) -> Option<ConnectAckReason> {
-        let id = &connect.client_id;
-        if connect.auth_method.is_some() {
-            Some(ConnectAckReason::BadAuthenticationMethod)
-        } else if !self.shared.admits(connect, self.address) {
-            Some(ConnectAckReason::BadUserNameOrPassword)
-        } else if id.len() > limits::MAX_CLIENT_ID_BYTES || id.contains('\0') {
-            Some(ConnectAckReason::ClientIdentifierNotValid)
-        } else {
-            None
-        }
-    }
-
     async fn refuse(mut self, reason_code: ConnectAckReason) -> Option<Client<'a>> {
         let ack = ConnectAck { reason_code, ..ConnectAck::default() };
         let mut output = BytesMut::new();
@@ -147,16 +145,38 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
     }
 }
 
-fn answer(connect: &Connect, connected: &Connected) -> ConnectAck {
+/// What is wrong with a CONNECT, whoever sent it.
+fn objection(connect: &Connect) -> Option<ConnectAckReason> {
+    let id = &connect.client_id;
+    if connect.auth_method.is_some() {
+        Some(ConnectAckReason::BadAuthenticationMethod)
+    } else if id.len() > limits::MAX_CLIENT_ID_BYTES || id.contains('\0') {
+        Some(ConnectAckReason::ClientIdentifierNotValid)
+    } else {
+        None
+    }
+}
+
+/// How often a client says something: as it wants, unless that is too seldom and it can be told.
+fn keep_alive_s(connect: &Connect, limits: &BrokerLimits) -> u16 {
+    match limits.keep_alive_s {
+        Some(most) if connect.keep_alive == 0 || connect.keep_alive > most.get() => most.get(),
+        _ => connect.keep_alive,
+    }
+}
+
+fn answer(connect: &Connect, connected: &Connected, limits: &BrokerLimits) -> ConnectAck {
     let expiry_s = connected.session_expiry_s;
     ConnectAck {
         session_present: connected.session_present,
         assigned_client_id: connected.assigned_client_id.clone(),
         session_expiry_interval_secs: (expiry_s != connect.session_expiry_interval_secs)
             .then_some(expiry_s),
-        receive_max: limits::MAX_INFLIGHT,
-        max_packet_size: u32::try_from(limits::MAX_PACKET_BYTES).ok(),
+        receive_max: limits.in_flight,
+        max_packet_size: u32::try_from(limits.packet_bytes).ok(),
         topic_alias_max: wire::MAX_ALIASES,
+        server_keepalive_sec: Some(keep_alive_s(connect, limits))
+            .filter(|seconds| *seconds != connect.keep_alive),
         ..ConnectAck::default()
     }
 }

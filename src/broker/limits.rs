@@ -1,17 +1,13 @@
-//! Every bound of the embedded broker, with its reason.
+//! Every bound of the embedded broker that `[broker.limits]` doesn't set, with its reason.
 
-use std::num::NonZeroU16;
 use std::time::Duration;
 
 use super::hub::Limits;
+use crate::config::BrokerLimits;
 
 /// Threads of the broker's runtime: it moves tens of thousands of messages a second on two, and
 /// the rest of the daemon wants the other cores.
 pub(super) const THREADS: usize = 2;
-
-/// Largest MQTT packet, in bytes. Well above the 64 KiB a reading may have, so that an oversized
-/// payload reaches the intake, which rejects it by name and counts it.
-pub(super) const MAX_PACKET_BYTES: usize = 2 * 1024 * 1024;
 
 /// Largest CONNECT, in bytes: a will of 64 KiB and some properties, from somebody who has not shown a password.
 pub(super) const MAX_CONNECT_BYTES: usize = 128 * 1024;
@@ -19,7 +15,7 @@ pub(super) const MAX_CONNECT_BYTES: usize = 128 * 1024;
 /// Packets larger than this count, from when their size is known until they are taken in, ...
 pub(super) const SMALL_PACKET_BYTES: usize = 16 * 1024;
 
-/// ... together up to this: 32 of the largest at once.
+/// ... together up to this: 32 of the largest at once, of the default size.
 pub(super) const MAX_INCOMING_BYTES: usize = 64 * 1024 * 1024;
 
 /// What is read ahead of being taken in, and what is encoded ahead of being written, of one connection: some hundred
@@ -29,10 +25,6 @@ pub(super) const AHEAD_BYTES: usize = 32 * 1024;
 /// Answers that wait for one client that does not read. At this number its packets are no longer taken in. Messages at
 /// QoS 0 have no answer.
 pub(super) const MAX_UNANSWERED: usize = 1_000;
-
-/// Unacknowledged QoS 1 and 2 messages a client may have in each direction: enough that latency
-/// doesn't throttle a consumer.
-pub(super) const MAX_INFLIGHT: NonZeroU16 = NonZeroU16::new(1_000).unwrap();
 
 /// Longest client id, in bytes: they are kept with each session, and appear in the log.
 pub(super) const MAX_CLIENT_ID_BYTES: usize = 256;
@@ -53,22 +45,24 @@ pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client that is cut off has to take the reason in.
 pub(super) const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What is kept: queues and wills, retained messages and subscriptions together have 320 MiB at most. Sessions and
-/// sockets come on top.
-pub(super) const HUB: Limits = Limits {
-    // Thousands of devices, some of which change their client id at each connection.
-    sessions: 20_000,
-    subscriptions: 1_000,
-    // A thousand filters of three levels.
-    subscription_bytes: 1024 * 1024,
-    all_subscription_bytes: 64 * 1024 * 1024,
-    window: MAX_INFLIGHT.get(),
-    // A minute and a half of a fleet that sends 1,000 readings a second.
-    session_bytes: 32 * 1024 * 1024,
-    all_bytes: 192 * 1024 * 1024,
-    // Several for each of the most sensors a fleet may have.
-    retained: 100_000,
-    retained_bytes: 64 * 1024 * 1024,
-    // A long weekend.
-    session_expiry_ms: 7 * 24 * 3_600_000,
-};
+/// Subscriptions of all clients: 64 of the largest.
+const ALL_SUBSCRIPTION_BYTES: usize = 64 * 1024 * 1024;
+
+/// The least that subscriptions of one client may take: a thousand filters of three levels.
+const SUBSCRIPTION_BYTES: usize = 1024 * 1024;
+
+/// What is kept. Sessions and sockets come on top.
+pub(super) fn of_hub(limits: &BrokerLimits) -> Limits {
+    Limits {
+        sessions: limits.sessions,
+        subscriptions: limits.subscriptions,
+        subscription_bytes: SUBSCRIPTION_BYTES,
+        all_subscription_bytes: ALL_SUBSCRIPTION_BYTES,
+        window: limits.in_flight.get(),
+        session_bytes: limits.queue_bytes,
+        all_bytes: limits.queues_bytes,
+        retained: limits.retained_messages,
+        retained_bytes: limits.retained_bytes,
+        session_expiry_ms: i64::try_from(limits.session_expiry.as_millis()).unwrap_or(i64::MAX),
+    }
+}

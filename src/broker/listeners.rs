@@ -4,11 +4,9 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod};
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::limits;
-use crate::config::ServerTls;
 use crate::supervisor::Failure;
 
 /// What to listen on.
@@ -16,9 +14,10 @@ use crate::supervisor::Failure;
 pub(super) struct Plan {
     /// The users' address; port 0 takes a free one.
     pub(super) public: SocketAddr,
-    pub(super) tls: Option<ServerTls>,
-    /// Whether clients may come without a user name.
-    pub(super) anonymous: bool,
+    /// The same, over `WebSocket`.
+    pub(super) websocket: Option<SocketAddr>,
+    /// Whether users connect by TLS.
+    pub(super) has_tls: bool,
     /// The port the gateway's own listener had before, if there was one.
     pub(super) private_port: Option<u16>,
 }
@@ -27,38 +26,37 @@ pub(super) struct Plan {
 pub(super) struct Listener {
     pub(super) socket: TcpListener,
     pub(super) addr: SocketAddr,
-    pub(super) tls: Option<SslAcceptor>,
+    pub(super) has_tls: bool,
+    pub(super) is_websocket: bool,
 }
 
 /// Bound, and not accepting yet.
 pub(super) struct Listeners {
     pub(super) public: Listener,
+    pub(super) websocket: Option<Listener>,
     pub(super) private: Option<Listener>,
 }
 
 impl Plan {
     /// Binds. Must be called within the broker's runtime.
     pub(super) fn bind(&self) -> Result<Listeners, Failure> {
-        if !self.public.ip().is_loopback() && self.anonymous {
-            return Err(Failure::Unavailable(format!(
-                "won't listen on {} without credentials, since it is beyond loopback: set \
-                 broker.username and broker.password_file or broker.password_env",
-                self.public
-            )));
-        }
-        let tls = self.tls.as_ref().map(acceptor).transpose()?;
-        let public = Listener { tls, ..open(self.public)? };
+        let public = Listener { has_tls: self.has_tls, ..open(self.public, "broker.listen")? };
+        let websocket = self.websocket.map(|address| {
+            let listener = open(address, "broker.listen_ws")?;
+            Ok::<_, Failure>(Listener { has_tls: self.has_tls, is_websocket: true, ..listener })
+        });
+        let websocket = websocket.transpose()?;
         let private = self.needs_private().then(|| self.bind_private()).transpose()?;
-        Ok(Listeners { public, private })
+        Ok(Listeners { public, websocket, private })
     }
 
     /// The gateway speaks plain TCP on loopback.
     fn needs_private(&self) -> bool {
-        self.tls.is_some() || !self.public.ip().is_loopback()
+        self.has_tls || !self.public.ip().is_loopback()
     }
 
     fn bind_private(&self) -> Result<Listener, Failure> {
-        let on = |port: u16| open(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let on = |port: u16| open(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), "broker.listen");
         // Nobody but the gateway knows the port, so a new one will do when the old one is gone.
         match self.private_port {
             Some(port) => on(port).or_else(|_taken| on(0)),
@@ -67,7 +65,7 @@ impl Plan {
     }
 }
 
-fn open(addr: SocketAddr) -> Result<Listener, Failure> {
+fn open(addr: SocketAddr, key: &str) -> Result<Listener, Failure> {
     let listen = || {
         let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // So that a restart needn't wait for the old connections' TIME_WAIT.
@@ -75,52 +73,23 @@ fn open(addr: SocketAddr) -> Result<Listener, Failure> {
         socket.bind(addr)?;
         let socket = socket.listen(limits::BACKLOG)?;
         let addr = socket.local_addr()?;
-        Ok(Listener { socket, addr, tls: None })
+        Ok(Listener { socket, addr, has_tls: false, is_websocket: false })
     };
-    listen().map_err(|error| cant_listen(addr, &error))
+    listen().map_err(|error| cant_listen(addr, key, &error))
 }
 
-fn acceptor(ServerTls { cert, key }: &ServerTls) -> Result<SslAcceptor, Failure> {
-    // OpenSSL's errors don't name the file.
-    for (path, name) in [(cert, "broker.tls_cert"), (key, "broker.tls_key")] {
-        if let Err(error) = std::fs::File::open(path) {
-            let path = path.display();
-            let why = format!("can't read the file {path}: {error}; correct {name}");
-            return Err(Failure::Unavailable(why));
-        }
-    }
-    let build = || {
-        let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls())?;
-        acceptor.set_certificate_chain_file(cert)?;
-        acceptor.set_private_key_file(key, SslFiletype::PEM)?;
-        acceptor.check_private_key()?;
-        Ok(acceptor.build())
-    };
-    build().map_err(|error: openssl::error::ErrorStack| {
-        let why = error.errors().first().and_then(openssl::error::Error::reason);
-        Failure::Unavailable(format!(
-            "can't use the TLS certificate {} with the key {}: {}; broker.tls_cert and broker.tls_key must be PEM \
-             files that belong together",
-            cert.display(),
-            key.display(),
-            why.unwrap_or("unknown cause"),
-        ))
-    })
-}
-
-fn cant_listen(addr: SocketAddr, error: &io::Error) -> Failure {
+fn cant_listen(addr: SocketAddr, key: &str, error: &io::Error) -> Failure {
     let advice = match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "another broker may be running there: stop it, or set broker.listen to another port (0 takes \
-             a free one)"
-        }
+        io::ErrorKind::AddrInUse => format!(
+            "another broker may be running there: stop it, or set {key} to another port (0 takes a free one)"
+        ),
         io::ErrorKind::PermissionDenied => {
-            "ports below 1024 need privileges: set broker.listen to a port above"
+            format!("ports below 1024 need privileges: set {key} to a port above")
         }
         io::ErrorKind::AddrNotAvailable => {
-            "this machine has no such address: set broker.listen to one it has"
+            format!("this machine has no such address: set {key} to one it has")
         }
-        _ => "check broker.listen",
+        _ => format!("check {key}"),
     };
     Failure::Unavailable(format!("the embedded broker can't listen on {addr}: {error}; {advice}"))
 }

@@ -14,11 +14,16 @@ pub(super) struct Seldom(Mutex<LineLimit>);
 
 impl Default for Seldom {
     fn default() -> Self {
-        Self(Mutex::new(LineLimit::new(1, INTERVAL)))
+        Self::of(1)
     }
 }
 
 impl Seldom {
+    /// So many lines in [`INTERVAL`].
+    pub(super) fn of(lines: u64) -> Self {
+        Self(Mutex::new(LineLimit::new(lines, INTERVAL)))
+    }
+
     /// Counts one more; `Some(how many since the last line)` when a line is due.
     pub(super) fn count(&self, now: Instant) -> Option<u64> {
         let mut limit = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,13 +45,14 @@ impl Reporter {
         add(&mut self.untold.dropped, losses.dropped);
         add(&mut self.untold.oversized, losses.oversized);
         add(&mut self.untold.not_retained, losses.not_retained);
+        add(&mut self.untold.denied, losses.denied);
         if self.untold == Losses::default()
             || self.told_at.is_some_and(|told| now.duration_since(told) < INTERVAL)
         {
             return;
         }
         self.told_at = Some(now);
-        let Losses { dropped, oversized, not_retained } = std::mem::take(&mut self.untold);
+        let Losses { dropped, oversized, not_retained, denied } = std::mem::take(&mut self.untold);
         if dropped.count > 0 {
             log::warn!(
                 target: "vigie::broker",
@@ -70,6 +76,15 @@ impl Reporter {
                 "did not retain {} messages, the last on {:?}: there is no room for more, or its topic has too many levels",
                 not_retained.count,
                 &*not_retained.last,
+            );
+        }
+        if denied.count > 0 {
+            log::warn!(
+                target: "vigie::broker",
+                "refused {} messages or subscriptions that their client has no right to, the last of client {}; \
+                 [[broker.users]] says who may what",
+                denied.count,
+                &*denied.last,
             );
         }
     }

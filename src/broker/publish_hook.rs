@@ -1,4 +1,4 @@
-//! The way in for readings and acknowledgements: a PUBLISH is in the [`Log`] before anything else happens to
+//! The way in for readings and acknowledgements, and for what is forwarded upstream: a PUBLISH is in the [`Log`] before anything else happens to
 //! it, its acknowledgement above all.
 //!
 //! Holds always: a reading that was acknowledged is in the log; while the log takes nothing no
@@ -7,10 +7,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::hub::Standing;
+use rmqtt_codec::v5::PublishProperties;
+
+use super::hub::{Standing, matches};
 use crate::domain::Ingress;
 use crate::ingest::formats::Formats;
-use crate::ingest::{Arrival, Log};
+use crate::ingest::{Arrival, FORWARDED_PROPERTY, Forward, Log};
 
 /// A client whose reading isn't taken for so long is cut off, and sends it again when it is back.
 pub(super) const PATIENCE: Duration = Duration::from_secs(4);
@@ -22,6 +24,27 @@ pub struct PublishHook {
     pub log: Arc<Log>,
     /// They tell what is to come in.
     pub formats: Formats,
+    /// Filters of what is forwarded upstream.
+    pub forward: Vec<String>,
+    /// Filters of what is not, since the daemon itself publishes it there.
+    pub reserved: Vec<String>,
+}
+
+/// What else is to be known of a message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish {
+    /// Whether its publisher wants it to be retained.
+    pub is_retained: bool,
+    /// Whether another Vigie forwarded it here: it goes no further, so that two that forward to each other make no loop.
+    pub was_forwarded: bool,
+}
+
+impl Wish {
+    /// Of a PUBLISH, or a will.
+    pub fn of(is_retained: bool, properties: Option<&PublishProperties>) -> Self {
+        let mut properties = properties.into_iter().flat_map(|it| &it.user_properties);
+        Self { is_retained, was_forwarded: properties.any(|(key, _)| *key == FORWARDED_PROPERTY) }
+    }
 }
 
 /// The log did not take a message in time.
@@ -35,12 +58,22 @@ impl PublishHook {
         topic: &str,
         payload: &[u8],
         qos: u8,
+        wish: Wish,
     ) -> Result<Standing, NotTaken> {
-        if !self.formats.decodes(topic) {
+        let is_forwarded = self.is_forwarded(topic, wish);
+        if !is_forwarded && !self.formats.decodes(topic) {
             return Ok(Standing::PassedOn);
         }
-        let arrival = Arrival::live(Ingress::Embedded, topic, payload, qos);
+        let arrival = Arrival {
+            forward: is_forwarded.then_some(Forward { is_retained: wish.is_retained }),
+            ..Arrival::live(Ingress::Embedded, topic, payload, qos)
+        };
         let taken = tokio::time::timeout(PATIENCE, self.log.accept_async(&arrival)).await;
         taken.map(|()| Standing::Logged).map_err(|_elapsed| NotTaken)
+    }
+
+    fn is_forwarded(&self, topic: &str, wish: Wish) -> bool {
+        let is_one_of = |filters: &[String]| filters.iter().any(|filter| matches(filter, topic));
+        !wish.was_forwarded && is_one_of(&self.forward) && !is_one_of(&self.reserved)
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use openssl::ssl::{Ssl, SslAcceptor};
+use openssl::ssl::Ssl;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -21,20 +21,20 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 use tokio_openssl::SslStream;
 
-use super::access::Accounts;
 use super::clients::{ClientView, MOST_SHOWN};
 use super::connection;
 use super::files;
-use super::handshake::Handshake;
+use super::handshake::{Client, Handshake};
+use super::keep;
 use super::limits;
 use super::listeners::{Listener, Listeners, Plan};
-use super::publish_hook::PublishHook;
-use super::shared::{Shared, Waker};
+use super::shared::{Rooms, Shared, Waker};
+use super::websocket;
 use super::wire::Wire;
 use crate::supervisor::Failure;
 
-/// Binding two ports and building a few tables.
-const START_AT_MOST: Duration = Duration::from_secs(5);
+/// Binding two ports, and reading what was kept: a few milliseconds as a rule, seconds for hundreds of megabytes.
+const START_AT_MOST: Duration = Duration::from_secs(30);
 
 /// The broker's tasks end at their next await, which is at most a few milliseconds away.
 pub(super) const STOP_AT_MOST: Duration = Duration::from_secs(2);
@@ -53,6 +53,8 @@ pub(super) struct Server {
     accepting: Option<JoinHandle<()>>,
     /// Where the users connect.
     pub(super) public: SocketAddr,
+    /// Where browsers connect.
+    pub(super) websocket: Option<SocketAddr>,
     /// The gateway's own listener, when it needs one.
     pub(super) private: Option<SocketAddr>,
 }
@@ -61,16 +63,13 @@ struct Assembled {
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
     public: SocketAddr,
+    websocket: Option<SocketAddr>,
     private: Option<SocketAddr>,
 }
 
 impl Server {
     /// Starts a broker; blocks until it listens, a few milliseconds as a rule.
-    pub(super) fn start(
-        plan: Plan,
-        accounts: Accounts,
-        hook: Option<PublishHook>,
-    ) -> Result<Self, Failure> {
+    pub(super) fn start(plan: Plan, rooms: Rooms) -> Result<Self, Failure> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(limits::THREADS)
             .thread_name("broker")
@@ -83,17 +82,18 @@ impl Server {
         let (send, receive) = mpsc::channel();
         runtime.spawn(async move {
             // The receiver is gone only when it has given up waiting.
-            let _ = send.send(assemble(&plan, accounts, hook));
+            let _ = send.send(assemble(&plan, rooms));
         });
         let assembled = receive.recv_timeout(START_AT_MOST).unwrap_or_else(|_| {
             Err(Failure::Failed(format!("the broker did not start within {START_AT_MOST:?}")))
         });
         match assembled {
-            Ok(Assembled { shared, accepting, public, private }) => Ok(Self {
+            Ok(Assembled { shared, accepting, public, websocket, private }) => Ok(Self {
                 runtime: Some(runtime),
                 shared,
                 accepting: Some(accepting),
                 public,
+                websocket,
                 private,
             }),
             Err(failure) => {
@@ -139,6 +139,7 @@ impl Server {
     fn stop_here(mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(STOP_AT_MOST);
+            keep::write_the_rest(&self.shared);
         }
     }
 }
@@ -151,26 +152,30 @@ impl Drop for Server {
     }
 }
 
-fn assemble(
-    plan: &Plan,
-    accounts: Accounts,
-    hook: Option<PublishHook>,
-) -> Result<Assembled, Failure> {
-    let Listeners { public: at_public, private: at_private } = plan.bind()?;
-    let shared = Arc::new(Shared::new(accounts, plan.anonymous, hook));
-    let (public, private) = (at_public.addr, at_private.as_ref().map(|it| it.addr));
-    let (running, most) = (shared.clone(), files::connections_at_most());
+fn assemble(plan: &Plan, rooms: Rooms) -> Result<Assembled, Failure> {
+    let listeners = plan.bind()?;
+    let shared = Arc::new(Shared::open(rooms).map_err(|why| unreadable(&why))?);
+    let Listeners { public: at_public, websocket: at_websocket, private: at_private } = listeners;
+    let at = |listener: &Option<Listener>| listener.as_ref().map(|it| it.addr);
+    let (public, websocket, private) = (at_public.addr, at(&at_websocket), at(&at_private));
+    let files = files::connections_at_most();
+    let most = shared.limits.connections.map_or(files, |most| most.min(files));
+    let gateway = Counted::default();
+    let (running, clients) = (shared.clone(), Counted { connections: Arc::default(), most });
     let accepting = tokio::spawn(async move {
         tokio::select! {
-            () = accept(&running, at_public, most) => {}
+            () = accept(&running, Some(at_public), &clients) => {}
+            () = accept(&running, at_websocket, &clients) => {}
             // Whatever else is connected, the gateway gets in.
-            () = accept_private(&running, at_private) => {}
+            () = accept(&running, at_private, &gateway) => {}
             () = tick(&running) => {}
             () = running.publish_wills() => {}
+            () = running.follow_access() => {}
+            () = keep::write_changes(&running) => {}
             () = running.broken.notified() => {}
         }
     });
-    Ok(Assembled { shared, accepting, public, private })
+    Ok(Assembled { shared, accepting, public, websocket, private })
 }
 
 async fn tick(shared: &Shared) {
@@ -180,31 +185,40 @@ async fn tick(shared: &Shared) {
     }
 }
 
-async fn accept_private(shared: &Arc<Shared>, listener: Option<Listener>) {
-    match listener {
-        Some(listener) => accept(shared, listener, usize::MAX).await,
-        None => std::future::pending().await,
+/// Connections that count together.
+struct Counted {
+    connections: Arc<()>,
+    most: usize,
+}
+
+impl Default for Counted {
+    fn default() -> Self {
+        Self { connections: Arc::default(), most: usize::MAX }
     }
 }
 
-async fn accept(shared: &Arc<Shared>, listener: Listener, at_most: usize) {
-    let connections = Arc::new(());
+/// Accepts connections for ever.
+async fn accept(shared: &Arc<Shared>, listener: Option<Listener>, counted: &Counted) {
+    let Some(listener) = listener else { return std::future::pending().await };
+    let Listener { has_tls, is_websocket, .. } = listener;
     loop {
         let Ok((socket, address)) = listener.socket.accept().await else {
             shared.give_way();
             tokio::time::sleep(ACCEPT_AGAIN).await;
             continue;
         };
-        if Arc::strong_count(&connections) > at_most {
+        if Arc::strong_count(&counted.connections) > counted.most {
             // A client that comes again finds the room that this makes.
             shared.tell_full(&address.to_string());
             shared.give_way();
             continue;
         }
-        let (shared, tls, counted) = (shared.clone(), listener.tls.clone(), connections.clone());
+        let (shared, counted) = (shared.clone(), counted.connections.clone());
         shared.clone().begin_handshake(|number| {
             let attending = async move {
-                attend(&shared, socket, address, tls, number).await;
+                let deadline = Instant::now() + limits::HANDSHAKE_TIMEOUT;
+                let begun = Begun { deadline, address, number, is_websocket };
+                attend(&shared, socket, begun, has_tls).await;
                 shared.end_handshake(number);
                 drop(counted);
             };
@@ -213,22 +227,19 @@ async fn accept(shared: &Arc<Shared>, listener: Listener, at_most: usize) {
     }
 }
 
-async fn attend(
-    shared: &Shared,
-    socket: TcpStream,
-    address: SocketAddr,
-    tls: Option<SslAcceptor>,
-    number: u64,
-) {
+async fn attend(shared: &Shared, socket: TcpStream, begun: Begun, has_tls: bool) {
     // Acknowledgements are small and waited for.
     let _ = socket.set_nodelay(true);
-    let begun = Begun { deadline: Instant::now() + limits::HANDSHAKE_TIMEOUT, address, number };
-    let Some(tls) = tls else { return begun.converse(shared, socket).await };
+    if !has_tls {
+        return begun.meet(shared, socket).await;
+    }
+    // As it is now: a reload may have brought another certificate.
+    let Some(tls) = shared.door().tls.clone() else { return };
     let stream = Ssl::new(tls.context()).and_then(|ssl| SslStream::new(ssl, socket));
     let Ok(mut stream) = stream else { return };
     let accepted = tokio::time::timeout_at(begun.deadline, Pin::new(&mut stream).accept()).await;
     if let Ok(Ok(())) = accepted {
-        begun.converse(shared, stream).await;
+        begun.meet(shared, stream).await;
     }
 }
 
@@ -237,25 +248,52 @@ struct Begun {
     deadline: Instant,
     address: SocketAddr,
     number: u64,
+    is_websocket: bool,
 }
 
 impl Begun {
-    async fn converse<S: AsyncRead + AsyncWrite + Unpin>(self, shared: &Shared, mut socket: S) {
+    async fn meet<S: AsyncRead + AsyncWrite + Unpin>(self, shared: &Shared, mut socket: S) {
         let wake = Waker::default();
+        if !self.is_websocket {
+            if let Some(client) = self.shake_hands(shared, &mut socket, &wake).await {
+                connection::serve(shared, &mut socket, client, &wake).await;
+            }
+            return;
+        }
+        let upgrade = websocket::accept(shared, socket);
+        let upgraded = tokio::time::timeout_at(self.deadline, upgrade).await;
+        let Ok(Some(mut socket)) = upgraded else { return };
+        if let Some(client) = self.shake_hands(shared, &mut socket, &wake).await {
+            socket.trust();
+            connection::serve(shared, &mut socket, client, &wake).await;
+        }
+    }
+
+    async fn shake_hands<'a, S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        shared: &'a Shared,
+        socket: &mut S,
+        wake: &Waker,
+    ) -> Option<Client<'a>> {
         let handshake = Handshake {
             shared,
-            socket: &mut socket,
-            address: Some(self.address),
+            socket,
+            address: self.address,
             wake: wake.clone(),
             wire: Wire::Unknown,
             input: BytesMut::new(),
         };
         let client = tokio::time::timeout_at(self.deadline, handshake.run()).await;
         shared.end_handshake(self.number);
-        if let Ok(Some(client)) = client {
-            connection::serve(shared, &mut socket, client, &wake).await;
-        }
+        client.ok().flatten()
     }
+}
+
+fn unreadable(why: &str) -> Failure {
+    Failure::Unavailable(format!(
+        "can't read the kept sessions and retained messages: {why}; check the disk, or move the file away that ends with \
+         .broker"
+    ))
 }
 
 fn describe(error: JoinError) -> String {

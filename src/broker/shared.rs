@@ -10,14 +10,22 @@ use std::time::Instant;
 
 use chrono::Utc;
 use rmqtt_codec::v5::Connect;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
-use super::access::Accounts;
+use super::access::Door;
+use super::brake::Brake;
+use super::gauges::BrokerGauges;
 use super::hub::{ConnId, Connected, Hub, Origin, Refusal, SessionView, Standing};
+use super::keep::{self, Keep};
 use super::limits;
 use super::losses::{Reporter, Seldom};
-use super::publish_hook::{NotTaken, PATIENCE, PublishHook};
+use super::publish_hook::{NotTaken, PATIENCE, PublishHook, Wish};
+use super::rights::Grant;
+use crate::config::{BrokerLimits, GATEWAY_USER};
+
+/// Refused logins that are told each, in ten seconds: enough for a tool that bans an address after a few.
+const MOST_REFUSALS_TOLD: u64 = 20;
 
 /// Wakes a connection.
 pub(super) type Waker = Arc<Notify>;
@@ -27,15 +35,21 @@ pub(super) struct Shared {
     hub: Mutex<Hub<Waker>>,
     /// Monotonic, from the wall clock at the start, so that nothing ends early or late when that is set.
     began: (Instant, i64),
-    accounts: Accounts,
-    /// Whether clients may come without a user name.
-    anonymous: bool,
+    door: watch::Receiver<Arc<Door>>,
+    brake: Mutex<Brake>,
     hook: Option<PublishHook>,
+    /// Where what outlives the process is; without it, nothing does.
+    pub(super) keep: Option<Arc<dyn Keep>>,
+    pub(super) gauges: BrokerGauges,
+    pub(super) limits: BrokerLimits,
+    /// Told when there are changes to be written.
+    pub(super) changed: Notify,
     /// Bytes of larger packets that are coming in.
     incoming: AtomicUsize,
     /// Connections that have not said who they are, by number.
     handshakes: Mutex<Handshakes>,
     refusals: Seldom,
+    denials: Seldom,
     cuts: Seldom,
     full: Seldom,
     reporter: Mutex<Reporter>,
@@ -43,6 +57,15 @@ pub(super) struct Shared {
     wills: Notify,
     /// Told when something has panicked that may have left the hub halfway.
     pub(super) broken: Notify,
+}
+
+/// What a broker is made from.
+pub(super) struct Rooms {
+    pub(super) door: watch::Receiver<Arc<Door>>,
+    pub(super) hook: Option<PublishHook>,
+    pub(super) keep: Option<Arc<dyn Keep>>,
+    pub(super) gauges: BrokerGauges,
+    pub(super) limits: BrokerLimits,
 }
 
 #[derive(Default)]
@@ -84,22 +107,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(super) fn new(accounts: Accounts, anonymous: bool, hook: Option<PublishHook>) -> Self {
-        Self {
-            hub: Mutex::new(Hub::new(limits::HUB)),
-            began: (Instant::now(), Utc::now().timestamp_millis()),
-            accounts,
-            anonymous,
+    /// Reads what was kept. Blocks.
+    pub(super) fn open(rooms: Rooms) -> Result<Self, String> {
+        let Rooms { door, hook, keep, gauges, limits } = rooms;
+        let began = (Instant::now(), Utc::now().timestamp_millis());
+        let hub = keep::restore(began.1, keep.as_ref(), &door.borrow(), &limits)?;
+        Ok(Self {
+            hub: Mutex::new(hub),
+            began,
+            door,
+            brake: Mutex::default(),
             hook,
+            keep,
+            gauges,
+            limits,
+            changed: Notify::new(),
             incoming: AtomicUsize::new(0),
             handshakes: Mutex::default(),
-            refusals: Seldom::default(),
+            refusals: Seldom::of(MOST_REFUSALS_TOLD),
+            denials: Seldom::default(),
             cuts: Seldom::default(),
             full: Seldom::default(),
             reporter: Mutex::default(),
             wills: Notify::new(),
             broken: Notify::new(),
-        }
+        })
     }
 
     /// In ms since 1970.
@@ -115,13 +147,19 @@ impl Shared {
         })
     }
 
+    /// Whether something has panicked that may have left the hub halfway.
+    pub(super) fn is_halfway(&self) -> bool {
+        self.hub.is_poisoned()
+    }
+
     /// Lets a client in.
     pub(super) fn connect(
         &self,
         connect: &Connect,
+        grant: Grant,
         origin: Origin<Waker>,
     ) -> Result<(Connected, Presence<'_>), Refusal> {
-        let connected = self.with(|hub, now| hub.connect(now, connect, origin))?;
+        let connected = self.with(|hub, now| hub.connect(now, connect, grant, origin))?;
         let conn = connected.conn;
         Ok((connected, Presence { shared: self, conn, with_will: true, expiry_s: None }))
     }
@@ -130,11 +168,14 @@ impl Shared {
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Hub<Waker>, i64) -> T) -> T {
         let mut hub = self.hub();
         let result = act(&mut hub, self.now());
-        let (wakes, is_due) = (hub.wakes(), hub.is_due());
+        let (wakes, is_due, has_changes) = (hub.wakes(), hub.is_due(), hub.has_changes());
         drop(hub);
         wakes.iter().for_each(|waker| waker.notify_one());
         if is_due {
             self.wills.notify_one();
+        }
+        if has_changes {
+            self.changed.notify_one();
         }
         result
     }
@@ -144,7 +185,8 @@ impl Shared {
         loop {
             self.wills.notified().await;
             for will in self.with(|hub, _| hub.due()) {
-                if self.log(&will.topic, &will.payload, will.qos.value()).await.is_ok() {
+                let wish = Wish::of(will.retain, Some(&will.properties));
+                if self.log(&will.topic, &will.payload, will.qos.value(), wish).await.is_ok() {
                     self.with(|hub, now| hub.publish_will(now, will));
                     continue;
                 }
@@ -163,9 +205,10 @@ impl Shared {
         topic: &str,
         payload: &[u8],
         qos: u8,
+        wish: Wish,
     ) -> Result<Standing, NotTaken> {
         match &self.hook {
-            Some(hook) => hook.take(topic, payload, qos).await,
+            Some(hook) => hook.take(topic, payload, qos, wish).await,
             None => Ok(Standing::PassedOn),
         }
     }
@@ -183,35 +226,102 @@ impl Shared {
 
     /// Logs that somebody was refused for lack of room.
     pub(super) fn tell_full(&self, who: &str) {
+        self.gauges.count(|counts| counts.refused_connections += 1);
         if let Some(times) = self.full.count(Instant::now()) {
             log::warn!(
                 target: "vigie::broker",
-                "no room for {who}: as many clients are connected as the limit of open files (LimitNOFILE) or the \
-                 broker's sessions allow ({times} refused since the last such line)",
+                "no room for {who}: as many clients are connected as the limit of open files (LimitNOFILE) or \
+                 [broker.limits] allow ({times} refused since the last such line)",
             );
         }
     }
 
-    /// Whether a client's credentials are right. Whoever gives a name must give its password, also where clients may
-    /// come without.
-    pub(super) fn admits(&self, connect: &Connect, from: Option<SocketAddr>) -> bool {
-        if self.anonymous && connect.username.is_none() {
-            return true;
+    /// Who may come in now.
+    pub(super) fn door(&self) -> Arc<Door> {
+        self.door.borrow().clone()
+    }
+
+    /// Gives all clients the rights that they have by a new configuration, each time there is one, for ever.
+    pub(super) async fn follow_access(&self) {
+        let mut door = self.door.clone();
+        while door.changed().await.is_ok() {
+            let door = door.borrow_and_update().clone();
+            self.with(|hub, now| {
+                hub.regrant(now, |grant, is_connected| {
+                    if is_connected {
+                        door.readmit(grant)
+                    } else {
+                        door.of_user(grant.user.as_deref())
+                    }
+                });
+            });
         }
-        let user = connect.username.as_ref().map(|user| user.as_bytes().as_ref());
-        if self.accounts.admit(user, connect.password.as_deref()) {
-            return true;
+        std::future::pending::<()>().await;
+    }
+
+    /// What a client may do; `None` when its credentials are wrong. Whoever gives a name must give its password, also
+    /// where clients may come without. Takes its time after too many failures.
+    pub(super) async fn admit(&self, connect: &Connect, from: SocketAddr) -> Option<Grant> {
+        let Some(name) = connect.username.as_deref() else {
+            let grant = self.door().admit_nameless();
+            if grant.is_none() {
+                self.tell_refused(connect, from, "no user name");
+            }
+            return grant;
+        };
+        // Nobody guesses the gateway's password, and it must not wait for those who try.
+        let is_slowed = name != GATEWAY_USER;
+        if is_slowed {
+            let wait = lock(&self.brake).wait(from.ip(), name, Instant::now());
+            let Ok(wait) = wait else {
+                self.tell_refused(connect, from, "too many failures before");
+                return None;
+            };
+            tokio::time::sleep(wait).await;
         }
+        let grant = self.door().admit(name, connect.password.as_deref().unwrap_or_default());
+        match grant {
+            Some(_) if is_slowed => lock(&self.brake).succeed(from.ip(), name),
+            Some(_) => {}
+            None => {
+                lock(&self.brake).fail(from.ip(), name, Instant::now());
+                self.tell_refused(connect, from, "wrong user name or password");
+            }
+        }
+        grant
+    }
+
+    /// Logs a refusal. The address stands before whatever the client says of itself, so that a tool that bans addresses
+    /// is told the right one.
+    fn tell_refused(&self, connect: &Connect, from: SocketAddr, why: &str) {
+        self.gauges.count(|counts| counts.refused_logins += 1);
         if let Some(times) = self.refusals.count(Instant::now()) {
             log::warn!(
                 target: "vigie::broker",
-                "refused client {:?} from {}: wrong or missing user name or password \
-                 ({times} refused since the last such line)",
+                "refused a login from {from}: {why} (client {:?}, user {:?}; {times} refused since the last such line)",
                 &*connect.client_id,
-                from.map_or_else(String::new, |address| address.to_string()),
+                connect.username.as_deref().unwrap_or_default(),
             );
         }
-        false
+    }
+
+    /// Logs that a client was not let in whose password was right.
+    pub(super) fn tell_denied(&self, connect: &Connect, from: SocketAddr, refusal: Refusal) {
+        let why = match refusal {
+            Refusal::Foreign => "another user has a client of this id".to_owned(),
+            _ => {
+                let topic = connect.last_will.as_ref().map(|will| &*will.topic);
+                format!("it may not publish its will on {:?}", topic.unwrap_or_default())
+            }
+        };
+        if let Some(times) = self.denials.count(Instant::now()) {
+            log::warn!(
+                target: "vigie::broker",
+                "refused client {:?} of user {:?} from {from}: {why} ({times} refused since the last such line)",
+                &*connect.client_id,
+                connect.username.as_deref().unwrap_or_default(),
+            );
+        }
     }
 
     /// Room for a packet that is coming in; `None` when too many are.
@@ -255,6 +365,12 @@ impl Shared {
         let losses = self.with(|hub, now| {
             hub.tick(now);
             hub.losses()
+        });
+        self.gauges.count(|counts| {
+            counts.dropped += losses.dropped.count;
+            counts.oversized += losses.oversized.count;
+            counts.not_retained += losses.not_retained.count;
+            counts.denied += losses.denied.count;
         });
         lock(&self.reporter).tell(losses, Instant::now());
     }

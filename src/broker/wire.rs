@@ -50,6 +50,11 @@ pub(super) struct V5 {
     codec: v5::Codec,
     aliases: QuickMap<NonZeroU16, ByteString>,
     alias_bytes: usize,
+    /// Those that the client is sent.
+    sent_aliases: QuickMap<ByteString, NonZeroU16>,
+    sent_alias_bytes: usize,
+    /// How many the client takes.
+    most_sent_aliases: u16,
 }
 
 /// The size that a packet at the beginning of a buffer says it has; `None` while that is not known.
@@ -88,6 +93,9 @@ impl Wire {
                         codec,
                         aliases: QuickMap::default(),
                         alias_bytes: 0,
+                        sent_aliases: QuickMap::default(),
+                        sent_alias_bytes: 0,
+                        most_sent_aliases: 0,
                     }));
                 }
                 Err(_) => return Err(Fault::Version),
@@ -116,19 +124,44 @@ impl Wire {
                 Some(packet) => codec.encode(packet, out),
                 None => Ok(()),
             },
-            Self::V5(v5) => v5.codec.encode(packet, out),
+            Self::V5(v5) => {
+                let packet = v5.shorten(packet);
+                v5.codec.encode(packet, out)
+            }
         }
     }
 
-    /// The largest packet that the client takes.
-    pub fn set_max_packet(&mut self, size: u32) {
+    /// The largest packet that the client takes, and how many topic aliases.
+    pub fn set_most(&mut self, packet_bytes: u32, aliases: u16) {
         if let Self::V5(v5) = self {
-            v5.codec.set_max_outbound_size(size);
+            v5.codec.set_max_outbound_size(packet_bytes);
+            v5.most_sent_aliases = aliases.min(MAX_ALIASES);
         }
     }
 }
 
 impl V5 {
+    /// Gives a topic an alias, or an alias that it has for the topic.
+    fn shorten(&mut self, packet: Packet) -> Packet {
+        let Packet::Publish(mut publish) = packet else { return packet };
+        let known = self.sent_aliases.get(&publish.topic).copied();
+        let next = u16::try_from(self.sent_aliases.len() + 1).unwrap_or(u16::MAX);
+        let next = NonZeroU16::new(next).filter(|_| {
+            let bytes = self.sent_alias_bytes + publish.topic.len();
+            next <= self.most_sent_aliases && bytes <= MAX_ALIAS_BYTES
+        });
+        if let Some(alias) = known.or(next) {
+            if known.is_some() {
+                publish.topic = ByteString::new();
+            } else {
+                self.sent_alias_bytes += publish.topic.len();
+                self.sent_aliases.insert(publish.topic.clone(), alias);
+            }
+            publish.properties.get_or_insert_default().topic_alias = Some(alias);
+        }
+        Packet::Publish(publish)
+    }
+
     /// Checks what the codec does not, and resolves aliases.
     fn accept(&mut self, packet: Packet) -> Result<Packet, Fault> {
         let Packet::Publish(mut publish) = packet else { return Ok(packet) };
@@ -277,6 +310,25 @@ mod tests {
         ] {
             assert_eq!(topic(&mut connected(5), bytes), Err(Some(why)));
         }
+    }
+
+    #[test]
+    fn a_client_is_sent_aliases_as_far_as_it_takes_them() {
+        let mut wire = connected(5);
+        wire.set_most(0, 2);
+        let mut sent = |topic: &str| {
+            let Ok(Some(packet)) = connected(5).decode(&mut publish(topic, &[])) else {
+                panic!("{topic}")
+            };
+            let mut out = BytesMut::new();
+            wire.encode(packet, &mut out).expect("encoded");
+            out.to_vec()
+        };
+        assert_eq!(sent("a"), b"\x30\x08\0\x01a\x03\x23\0\x01x");
+        assert_eq!(sent("b"), b"\x30\x08\0\x01b\x03\x23\0\x02x");
+        assert_eq!(sent("c"), b"\x30\x05\0\x01c\0x", "no third");
+        assert_eq!(sent("a"), b"\x30\x07\0\0\x03\x23\0\x01x");
+        assert_eq!(sent("b"), b"\x30\x07\0\0\x03\x23\0\x02x");
     }
 
     #[test]

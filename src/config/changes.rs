@@ -157,15 +157,15 @@ impl Keys {
         self.0.extend(differs.then_some(key));
     }
 
+    /// Accounts and the files of a certificate are read again without a restart.
     fn broker(&mut self, old: &BrokerConfig, new: &BrokerConfig) {
-        let BrokerConfig { listen, credentials, tls } = old;
+        let BrokerConfig { listen, listen_ws, credentials: _, users: _, limits, forward, tls } =
+            old;
         self.differ("broker.listen", *listen != new.listen);
-        self.credentials(
-            ["broker.username", "broker.password"],
-            credentials.as_ref(),
-            new.credentials.as_ref(),
-        );
-        self.differ("broker.tls_cert", *tls != new.tls);
+        self.differ("broker.listen_ws", *listen_ws != new.listen_ws);
+        self.differ("broker.forward", *forward != new.forward);
+        self.differ("broker.limits", *limits != new.limits);
+        self.differ("broker.tls_cert", tls.is_some() != new.tls.is_some());
     }
 
     fn credentials(

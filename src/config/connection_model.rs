@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -76,15 +77,85 @@ pub struct Credentials {
     pub password: SecretSource,
 }
 
-/// The embedded broker. Not loopback implies credentials.
+/// The gateway's user name at the embedded broker, beside a password that is made anew for each process.
+pub const GATEWAY_USER: &str = "vigie-gateway";
+
+/// The embedded broker. Not loopback implies credentials, or users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerConfig {
     /// Port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Account of the clients; `None` lets everyone in.
+    /// For MQTT over WebSocket; port 0 takes a free one.
+    pub listen_ws: Option<SocketAddr>,
+    /// Account that may all. Without it, and without users, everyone is let in.
     pub credentials: Option<Credentials>,
+    /// Users with rights of their own, no two of one name.
+    pub users: Vec<BrokerUser>,
+    /// How much it keeps and takes.
+    pub limits: BrokerLimits,
+    /// Filters of what its clients send upstream, to the broker of `mqtt.url`.
+    pub forward: Vec<String>,
     /// Certificate and key; `None` for plain TCP.
     pub tls: Option<ServerTls>,
+}
+
+/// How much the embedded broker keeps and takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BrokerLimits {
+    /// Connections; `None` for as many as there are files for.
+    pub connections: Option<usize>,
+    /// Sessions, connected or kept for a client that is away.
+    pub sessions: usize,
+    /// How long the session of an absent client is kept at most.
+    pub session_expiry: Duration,
+    /// Largest packet.
+    pub packet_bytes: usize,
+    /// The longest keep-alive of clients of MQTT 5, in seconds; `None` for as long as they want.
+    pub keep_alive_s: Option<NonZeroU16>,
+    /// Unacknowledged messages of QoS 1 and 2 in each direction, of one client.
+    pub in_flight: NonZeroU16,
+    /// What waits for one client.
+    pub queue_bytes: usize,
+    /// What waits for all clients, wills included.
+    pub queues_bytes: usize,
+    /// Subscriptions of one client.
+    pub subscriptions: usize,
+    /// Retained messages.
+    pub retained_messages: usize,
+    /// Retained messages together.
+    pub retained_bytes: usize,
+}
+
+/// A user of the embedded broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerUser {
+    /// User name in plain text.
+    pub name: String,
+    /// Place of the password.
+    pub password: SecretSource,
+    /// Rights that go with what it is.
+    pub preset: Option<BrokerPreset>,
+    /// Topics it may publish on besides: filters of MQTT, with `%u` for its name and `%c` for the client id.
+    pub publish: Vec<String>,
+    /// Topics it may subscribe to besides: such filters.
+    pub subscribe: Vec<String>,
+}
+
+/// What a user of the embedded broker is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BrokerPreset {
+    /// Publishes what the daemon takes in of devices.
+    Device,
+    /// Subscribes to everything, and acknowledges alarms.
+    Operator,
+    /// Subscribes to everything.
+    Reader,
+}
+
+impl BrokerPreset {
+    /// Each by its name in the configuration.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("device", Self::Device), ("operator", Self::Operator), ("reader", Self::Reader)];
 }
 
 /// Files of a TLS server.

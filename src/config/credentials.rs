@@ -28,7 +28,8 @@ pub(super) fn credentials(table: &mut TableReader<'_>) -> Option<At<Credentials>
     Some(At { at, value: Credentials { username: username.to_owned(), password: password? } })
 }
 
-fn password(table: &mut TableReader<'_>) -> Option<SecretSource> {
+/// Where a password is; `None` when that is not said, or not rightly.
+pub(super) fn password(table: &mut TableReader<'_>) -> Option<SecretSource> {
     if let Some(at) = table.refused("password") {
         let hint = "put it in a file (password_file = \"…\") or in the environment \
                     (password_env = \"…\")";

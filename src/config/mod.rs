@@ -12,6 +12,8 @@ pub mod duration;
 pub mod changes;
 
 mod alerts;
+mod broker_limits;
+mod broker_users;
 mod connection_model;
 mod credentials;
 mod errors;

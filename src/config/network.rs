@@ -12,10 +12,13 @@ use super::model::{
     ServerTls,
 };
 use super::reader::TableReader;
-use super::url;
+use super::{broker_limits, broker_users, url};
 
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1883);
+
+/// What other brokers have for MQTT over `WebSocket`.
+const DEFAULT_WS_PORT: u16 = 8083;
 
 /// The keep-alive travels as whole seconds in 16 bits, and 0 would turn it off.
 const KEEP_ALIVE: std::ops::RangeInclusive<Duration> =
@@ -27,22 +30,34 @@ pub(super) fn broker(mut table: TableReader<'_>) -> BrokerConfig {
             table.inspector.check(text.at, listen_address(text.value, DEFAULT_LISTEN.port()))?;
         Some(At { at: text.at, value: address })
     });
-    let credentials = credentials(&mut table);
+    let listen_ws = table.text("listen_ws").and_then(|text| {
+        let address =
+            table.inspector.check(text.at, listen_address(text.value, DEFAULT_WS_PORT))?;
+        Some(At { at: text.at, value: address })
+    });
+    let credentials = broker_users::account(&mut table);
+    let users = broker_users::users(&mut table, credentials.as_ref());
+    let limits = broker_limits::limits(&mut table);
+    let forward = broker_users::patterns(&mut table, "forward");
     let tls = pair(&mut table, "tls_cert", "tls_key").map(|(cert, key)| ServerTls { cert, key });
-    if let Some(At { at, value }) = listen
-        && !value.ip().to_canonical().is_loopback()
-        && !table.has("username")
-    {
-        let mistake = Mistake::new(
-            format!("{value} can be reached from outside, and anyone may connect"),
-            "add username and password_file or password_env, or listen on 127.0.0.1",
-        );
-        table.inspector.absent(at, mistake);
+    for At { at, value } in [listen, listen_ws].into_iter().flatten() {
+        let is_near = value.ip().to_canonical().is_loopback();
+        if !is_near && !table.has("username") && !table.has("users") {
+            let mistake = Mistake::new(
+                format!("{value} can be reached from outside, and anyone may connect"),
+                "add username and password_file or password_env, or [[broker.users]], or listen on 127.0.0.1",
+            );
+            table.inspector.absent(at, mistake);
+        }
     }
     table.finish();
     BrokerConfig {
         listen: listen.map_or(DEFAULT_LISTEN, |listen| listen.value),
+        listen_ws: listen_ws.map(|listen| listen.value),
         credentials: credentials.map(|credentials| credentials.value),
+        users,
+        limits,
+        forward,
         tls,
     }
 }
@@ -62,6 +77,11 @@ pub(super) fn listen_address(text: &str, port: u16) -> Result<SocketAddr, Mistak
 /// The gateway's side. `broker` is the embedded one, if it is to run.
 pub(super) fn mqtt(mut table: TableReader<'_>, broker: Option<&BrokerConfig>) -> MqttConfig {
     let endpoint = endpoint(&mut table, broker.is_some());
+    if endpoint == Some(Endpoint::Embedded) && broker.is_some_and(|it| !it.forward.is_empty()) {
+        let hint = "add url = \"mqtts://…\" below [mqtt], the broker that they are forwarded to";
+        let mistake = Mistake::new("`forward` of [broker] has no use without `url`", hint);
+        table.inspector.absent(table.at(), mistake);
+    }
     let credentials = own_or_embedded(&mut table, endpoint.as_ref(), broker);
     let tls = client_tls(&mut table, endpoint.as_ref(), broker);
     let topic_prefix = table

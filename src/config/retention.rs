@@ -19,13 +19,15 @@ const SHORTEST_ALERTS: Duration = Duration::from_secs(7 * 24 * 3600);
 /// What is written in a day before any of it may be deleted, of a small fleet.
 const SMALLEST_BYTES: u64 = 64_000_000;
 
-const SIZES: [(&str, u64); 6] = [
+const SIZES: [(&str, u64); 8] = [
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
     ("TB", 1_000_000_000_000),
     ("GB", 1_000_000_000),
     ("MB", 1_000_000),
+    ("kB", 1_000),
 ];
 
 pub(super) fn retention(mut table: TableReader<'_>) -> RetentionConfig {
@@ -111,14 +113,21 @@ fn size(text: &str) -> Result<Option<u64>, Mistake> {
     if text == "forever" {
         return Ok(None);
     }
+    bytes(text)
+        .map(Some)
+        .map_err(|mistake| Mistake { hint: format!("{}; or forever", mistake.hint), ..mistake })
+}
+
+/// `32MiB`, in bytes.
+pub(super) fn bytes(text: &str) -> Result<u64, Mistake> {
     let read = SIZES.iter().find_map(|(unit, bytes)| {
         let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
         number.checked_mul(*bytes)
     });
-    read.map(Some).ok_or_else(|| {
+    read.ok_or_else(|| {
         Mistake::new(
             format!("{} is no size", quote(text)),
-            "write a whole number and a unit (MB, GB, TB, MiB, GiB, TiB): 20GB; or forever",
+            "write a whole number and a unit (kB, MB, GB, TB, KiB, MiB, GiB, TiB): 20GB",
         )
     })
 }

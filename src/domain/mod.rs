@@ -8,6 +8,7 @@ mod checkpoint;
 mod decoder;
 mod finding;
 mod fingerprint;
+mod kept;
 mod listening;
 mod live;
 mod operator;
@@ -24,6 +25,7 @@ pub use checkpoint::{ReadingCounts, SeriesPart, SeriesState};
 pub use decoder::DecoderChange;
 pub use finding::{DISK, FINDER, Finding, is_of_findings};
 pub use fingerprint::Fingerprint;
+pub use kept::KeptChange;
 pub use listening::{Ingress, ListeningClocks};
 pub use live::{
     AlarmKey, LiveAlarm, LiveChanges, LiveHeads, SeriesDescription, SeriesFlags, SeriesValue,

@@ -182,6 +182,10 @@ fn content(
     receipt: Receipt,
     changes: &mut Vec<DecoderChange>,
 ) -> Content {
+    if arrival.forward.is_some() && !decoders.knows(arrival.topic) {
+        // It is passed on as it is.
+        return Content::Nothing;
+    }
     let decoded = if arrival.payload_bytes > limit {
         let bytes = arrival.payload_bytes;
         Err(format!("the payload has {bytes} bytes, more than the {limit} that are taken"))

@@ -80,12 +80,12 @@ pub struct Log {
     journal: Mutex<Option<Journal>>,
     /// Position of the last record.
     last: AtomicU64,
-    /// Position of the last own reading.
-    last_own: AtomicU64,
-    /// Own readings after the publication cursor.
+    /// Position of the last record that is to be published.
+    last_outbound: AtomicU64,
+    /// Records after the publication cursor that are to be published.
     unpublished: AtomicU64,
     appended: Notify,
-    appended_own: Notify,
+    appended_outbound: Notify,
     pub(super) sync: sync::State,
     cursors: Arc<Cursors>,
     listening: Mutex<Listening>,
@@ -110,15 +110,15 @@ pub(super) enum Refusal {
 /// What the records on disk tell at the start.
 #[derive(Default)]
 struct Found {
-    last_own: Position,
+    last_outbound: Position,
     unpublished: u64,
     clocks: ListeningClocks,
 }
 
 impl Found {
     fn visit(&mut self, frame: Frame<'_>, published: Position) {
-        if record::is_own_reading(frame.payload) && frame.position > published {
-            self.last_own = frame.position;
+        if record::is_outbound(frame.payload) && frame.position > published {
+            self.last_outbound = frame.position;
             self.unpublished += 1;
         }
         if let Some((Receipt { clocks: Some(clocks), .. }, _)) = record::decode(frame.payload) {
@@ -153,12 +153,12 @@ impl Log {
             settings,
             limit_bytes,
             last: AtomicU64::new(journal.last()),
-            last_own: AtomicU64::new(found.last_own),
+            last_outbound: AtomicU64::new(found.last_outbound),
             unpublished: AtomicU64::new(found.unpublished),
             sync: sync::State::new(journal.last()),
             journal: Mutex::new(Some(journal)),
             appended: Notify::new(),
-            appended_own: Notify::new(),
+            appended_outbound: Notify::new(),
             cursors,
             listening: Mutex::new(Listening::new(clocks.max(found.clocks))),
             replies: Replies::default(),
@@ -208,9 +208,9 @@ impl Log {
         self.last.load(Ordering::Acquire)
     }
 
-    /// Position of the last own reading.
-    pub(super) fn last_own(&self) -> Position {
-        self.last_own.load(Ordering::Acquire)
+    /// Position of the last record that is to be published.
+    pub(super) fn last_outbound(&self) -> Position {
+        self.last_outbound.load(Ordering::Acquire)
     }
 
     /// Records after the evaluation cursor.
@@ -219,15 +219,23 @@ impl Log {
         self.last().saturating_sub(self.cursors.evaluation.position())
     }
 
-    /// Own readings after the publication cursor.
+    /// Records after the publication cursor that are to be published.
     #[must_use]
     pub fn unpublished(&self) -> u64 {
         self.unpublished.load(Ordering::Acquire)
     }
 
-    /// Moves the publication cursor past `readings` more own readings, up to a position.
-    pub fn publish_through(&self, position: Position, readings: u64) {
-        let before = |count: u64| Some(count.saturating_sub(readings));
+    /// Bytes of log that wait for publication, roughly.
+    #[must_use]
+    pub fn unpublished_bytes(&self) -> u64 {
+        let published = self.published();
+        let bytes = |journal: &Journal| journal.num_bytes_after(published);
+        if published < self.last_outbound() { self.lock().as_ref().map_or(0, bytes) } else { 0 }
+    }
+
+    /// Moves the publication cursor past `records` more that were to be published, up to a position.
+    pub fn publish_through(&self, position: Position, records: u64) {
+        let before = |count: u64| Some(count.saturating_sub(records));
         // Both closures never fail.
         let _ = self.unpublished.fetch_update(Ordering::AcqRel, Ordering::Acquire, before);
         self.cursors.publication.advance(position);
@@ -272,9 +280,9 @@ impl Log {
         self.appended.notified().await;
     }
 
-    /// Returns when an own reading was appended since the last time. For one consumer.
-    pub(super) async fn appended_own(&self) {
-        self.appended_own.notified().await;
+    /// Returns when a record that is to be published was appended since the last time. For one consumer.
+    pub(super) async fn appended_outbound(&self) {
+        self.appended_outbound.notified().await;
     }
 
     /// Messages in and out, and topics.
@@ -351,15 +359,15 @@ impl Log {
             }
         };
         on_append(position);
-        let is_own = record::is_own_reading(record);
-        if is_own {
+        let is_outbound = record::is_outbound(record);
+        if is_outbound {
             self.unpublished.fetch_add(1, Ordering::AcqRel);
-            self.last_own.store(position, Ordering::Release);
+            self.last_outbound.store(position, Ordering::Release);
         }
         self.last.store(position, Ordering::Release);
         self.appended.notify_one();
-        if is_own {
-            self.appended_own.notify_one();
+        if is_outbound {
+            self.appended_outbound.notify_one();
         }
         Ok(position)
     }
@@ -368,7 +376,7 @@ impl Log {
     fn done_through(&self) -> Position {
         let evaluated = self.cursors.evaluation.position();
         let published = self.published();
-        if published < self.last_own() { evaluated.min(published) } else { evaluated }
+        if published < self.last_outbound() { evaluated.min(published) } else { evaluated }
     }
 
     fn trouble(&self) -> MutexGuard<'_, Trouble> {

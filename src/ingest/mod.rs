@@ -3,7 +3,7 @@
 //! Into the [`Log`] lead two doors for messages, the MQTT client's subscription (`mqtt/`) and the embedded
 //! broker's publish hook (`broker/`), which call it directly and acknowledge when it returns; and the [`Intake`]
 //! actor, which takes readings of own sensors and operators' actions. Out of it lead two cursors: the
-//! [`LogConsumer`] of the evaluator, which decodes every record, and [`OwnReadings`], which finds the own
+//! [`LogConsumer`] of the evaluator, which decodes every record, and [`OutboundReader`], which finds the own
 //! readings that are still to be published.
 //!
 //! Always: what was accepted is on disk (with `durability = "power"`: on the device) and stays there until both
@@ -18,8 +18,8 @@ mod intake;
 pub mod journal;
 mod listening;
 mod log;
+mod outbound;
 mod own_reading;
-mod own_readings;
 mod pace;
 mod received;
 mod record;
@@ -32,9 +32,9 @@ mod trouble;
 pub use consumer::{Content, Entry, LogConsumer, Polled};
 pub use intake::{Intake, IntakeSettings};
 pub use log::{Log, Now, Resume, Settings};
-pub use own_readings::appended as own_readings_appended;
-pub use own_readings::{OwnReadings, PUBLICATION_CAPACITY, Published};
-pub use record::{Arrival, Receipt};
+pub use outbound::appended as outbound_appended;
+pub use outbound::{Outbound, OutboundContent, OutboundReader, PUBLICATION_CAPACITY};
+pub use record::{Arrival, FORWARDED_PROPERTY, Forward, Receipt};
 pub use replies::ActionAnswer;
 pub use takeover::{TakenOver, take_over_outbox};
 pub use traffic::{TopicActivity, Traffic};

@@ -16,6 +16,8 @@
 //!                1 embedded, 2 remote)           time mark: nothing
 //!                bit 2: replayed by the broker        finding: JSON of `Finding`
 //!                bits 3-4: QoS
+//!                bit 5: to be forwarded upstream,
+//!                bit 6: and retained there
 //!      1      4  the payload's true length
 //!      5      2  the topic's length
 //!      7      …  topic, UTF-8
@@ -45,6 +47,14 @@ const TIME_MARK: u8 = 4;
 const FINDING: u8 = 5;
 
 const HEADER_BYTES: usize = 34;
+
+/// User property of a message that was forwarded, in MQTT 5.
+pub const FORWARDED_PROPERTY: &str = "vigie-forwarded";
+
+/// Flags of a message.
+const FORWARD: u8 = 1 << 5;
+const RETAINED: u8 = 1 << 6;
+
 /// Bytes kept of a payload that can't be used, for inspection.
 pub const KEPT_BYTES: usize = 4096;
 
@@ -72,6 +82,15 @@ pub struct Arrival<'a> {
     pub is_replayed: bool,
     /// Quality of service it arrived with: 0, 1 or 2.
     pub qos: u8,
+    /// How it is forwarded upstream; `None` for not at all.
+    pub forward: Option<Forward>,
+}
+
+/// How a message is forwarded upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forward {
+    /// Whether the broker there is to retain it.
+    pub is_retained: bool,
 }
 
 impl<'a> Arrival<'a> {
@@ -79,7 +98,15 @@ impl<'a> Arrival<'a> {
     #[must_use]
     pub const fn live(ingress: Ingress, topic: &'a str, payload: &'a [u8], qos: u8) -> Self {
         let payload_bytes = payload.len();
-        Self { topic, payload, payload_bytes, ingress: Some(ingress), is_replayed: false, qos }
+        Self {
+            topic,
+            payload,
+            payload_bytes,
+            ingress: Some(ingress),
+            is_replayed: false,
+            qos,
+            forward: None,
+        }
     }
 }
 
@@ -98,10 +125,16 @@ pub enum Body<'a> {
     Finding(Finding),
 }
 
-/// Kind of a record, for readers that look for one kind.
+/// Whether the daemon is to publish what a record holds: a reading of its own, or a message that is forwarded.
 #[must_use]
-pub fn is_own_reading(record: &[u8]) -> bool {
-    record.starts_with(&[VERSION, OWN_READING])
+pub fn is_outbound(record: &[u8]) -> bool {
+    match record {
+        [VERSION, OWN_READING, ..] => true,
+        [VERSION, MESSAGE, ..] => {
+            record.get(HEADER_BYTES).is_some_and(|flags| flags & FORWARD != 0)
+        }
+        _ => false,
+    }
 }
 
 fn header(kind: u8, at: DateTime<Utc>, clocks: &ListeningClocks) -> Vec<u8> {
@@ -135,7 +168,13 @@ pub fn message(
     let ingress = arrival.ingress.map_or(0, Ingress::index);
     let flags = u8::try_from(ingress).unwrap_or_default()
         | u8::from(arrival.is_replayed) << 2
-        | (arrival.qos & 3) << 3;
+        | (arrival.qos & 3) << 3
+        // What is not kept whole can't be forwarded; it is rejected by name.
+        | match arrival.forward.filter(|_| arrival.payload.len() <= max_payload_bytes) {
+            None => 0,
+            Some(Forward { is_retained: false }) => FORWARD,
+            Some(Forward { is_retained: true }) => FORWARD | RETAINED,
+        };
     let mut record = header(MESSAGE, at, clocks);
     record.push(flags);
     let payload_bytes = u32::try_from(arrival.payload_bytes).unwrap_or(u32::MAX);
@@ -219,6 +258,8 @@ fn decode_current(rest: &[u8]) -> Option<(Receipt, Body<'_>)> {
             arrival.ingress = Ingress::ALL.get(usize::from(flags & 3)).copied();
             arrival.is_replayed = flags & 4 != 0;
             arrival.qos = flags >> 3 & 3;
+            arrival.forward =
+                (flags & FORWARD != 0).then_some(Forward { is_retained: flags & RETAINED != 0 });
             Body::Message(arrival)
         }
         OWN_READING => Body::OwnReading(own_reading::read(rest)?),
@@ -247,6 +288,7 @@ fn take_arrival(rest: &[u8]) -> Option<Arrival<'_>> {
         ingress: None,
         is_replayed: false,
         qos: 0,
+        forward: None,
     })
 }
 

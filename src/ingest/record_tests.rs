@@ -83,13 +83,28 @@ fn each_other_kind_is_decoded_as_it_was_encoded() {
     let clocks = clocks(3, 2, 1);
     let receipt = Receipt { at: at(9), clocks: Some(clocks) };
     let record = reading(&own, at(9), &clocks);
-    assert!(is_own_reading(&record));
+    assert!(is_outbound(&record));
     assert_eq!(decode(&record), Some((receipt, Body::OwnReading(own))));
     let record = action(&asked, at(9), &clocks).unwrap();
     assert_eq!(decode(&record), Some((receipt, Body::Action(asked))));
     let record = time_mark(at(9), &clocks);
-    assert!(!is_own_reading(&record));
+    assert!(!is_outbound(&record));
     assert_eq!(decode(&record), Some((receipt, Body::TimeMark)));
+}
+
+#[test]
+fn a_message_says_how_it_is_forwarded_unless_it_is_not_kept_whole() {
+    let live = Arrival::live(Ingress::Embedded, "a/b", b"payload", 2);
+    for forward in [None, Some(false), Some(true)] {
+        let forward = forward.map(|is_retained| Forward { is_retained });
+        let arrival = Arrival { forward, ..live };
+        let record = message(&arrival, at(9), &clocks(1, 2, 3), 7);
+        assert_eq!(is_outbound(&record), forward.is_some());
+        assert_eq!(decode(&record).map(|it| it.1), Some(Body::Message(arrival)));
+        let too_large = Arrival { payload: &[7; 2 * KEPT_BYTES], ..arrival };
+        assert!(!is_outbound(&message(&too_large, at(9), &clocks(1, 2, 3), 7)));
+    }
+    assert!(!is_outbound(&[]) && !is_outbound(&[2, 1]));
 }
 
 proptest! {

@@ -9,6 +9,7 @@ pub(super) static WORDS: Words = Words {
     sensors_added_more: |more| format!("➕ … and {more} more sensors"),
     embedded_broker: "Vigie (embedded broker)",
     broker_listening: |addr| format!("📡 Embedded broker listening on {addr}"),
+    broker_listening_ws: |addr| format!("📡 Embedded broker listening on {addr} for WebSockets"),
     connecting: |broker| format!("🔄 Connecting to {broker}..."),
     connected: |broker| format!("✅ Connected to {broker}!"),
     connection_failed: |broker, reason, advice, seconds| {

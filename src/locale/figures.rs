@@ -15,6 +15,17 @@ pub enum Problem<'a> {
         /// Cause, as the database gives it.
         why: &'a str,
     },
+    /// What the embedded broker keeps for its clients can't be written, and is retried.
+    SessionsNotKept {
+        /// Cause, as it was found.
+        why: &'a str,
+    },
+    /// What waits for clients of the embedded broker is dropped for want of room.
+    BrokerQueuesFull,
+    /// The embedded broker has no room for messages that are to be retained.
+    BrokerRetainedFull,
+    /// The embedded broker has no room for more clients.
+    BrokerConnectionsFull,
     /// Storage has no room: judged readings wait in the log.
     StorageFull,
     /// The disk will be full within a day at the present rate.
@@ -58,6 +69,18 @@ pub(super) fn problem_en(problem: Problem<'_>) -> String {
             "no message is taken: the disk fails or is full, or storage is too far behind".into()
         }
         Problem::NothingStored { why } => format!("nothing can be stored: {why}"),
+        Problem::SessionsNotKept { why } => {
+            format!("sessions and retained messages of the broker can't be written: {why}")
+        }
+        Problem::BrokerQueuesFull => {
+            "the embedded broker drops messages for clients that are away or too slow: their queues are full".into()
+        }
+        Problem::BrokerRetainedFull => {
+            "the embedded broker has no room for more retained messages".into()
+        }
+        Problem::BrokerConnectionsFull => {
+            "the embedded broker refuses clients: it has no room for more".into()
+        }
         Problem::StorageFull => "storage is behind: judged readings wait in the log".into(),
         Problem::DiskFull => "the disk will be full within a day at the present rate".into(),
         Problem::AlertsRefused { topic } => {
@@ -75,6 +98,18 @@ pub(super) fn problem_fr(problem: Problem<'_>) -> String {
             "aucun message n'est accepté: le disque est en panne ou plein, ou le stockage est trop en retard".into()
         }
         Problem::NothingStored { why } => format!("rien ne peut être enregistré: {why}"),
+        Problem::SessionsNotKept { why } => {
+            format!("les sessions et messages retenus du courtier ne peuvent être écrits: {why}")
+        }
+        Problem::BrokerQueuesFull => {
+            "le courtier embarqué abandonne des messages pour des clients absents ou trop lents: leurs files sont pleines".into()
+        }
+        Problem::BrokerRetainedFull => {
+            "le courtier embarqué n'a plus de place pour des messages retenus".into()
+        }
+        Problem::BrokerConnectionsFull => {
+            "le courtier embarqué refuse des clients: il n'a plus de place".into()
+        }
         Problem::StorageFull => {
             "le stockage est en retard: des mesures jugées attendent dans le journal".into()
         }

@@ -9,6 +9,9 @@ pub(super) static WORDS: Words = Words {
     sensors_added_more: |more| format!("➕ … et {more} autres capteurs"),
     embedded_broker: "Vigie (courtier embarqué)",
     broker_listening: |addr| format!("📡 Courtier embarqué à l'écoute sur {addr}"),
+    broker_listening_ws: |addr| {
+        format!("📡 Courtier embarqué à l'écoute sur {addr} pour les WebSockets")
+    },
     connecting: |broker| format!("🔄 Connexion à {broker}..."),
     connected: |broker| format!("✅ Connecté à {broker}!"),
     connection_failed: |broker, reason, advice, seconds| {

@@ -21,7 +21,7 @@ use crate::domain::{
 pub use alert::AlertWords;
 pub use figures::{BrokerLimit, Problem};
 pub use notify::{NotifyWords, ToldAlarm};
-pub use reload::{Counts, PageChanges, ReloadWords};
+pub use reload::{BrokerChanges, Counts, PageChanges, ReloadWords};
 pub use trouble::{Explanation, Trouble};
 
 /// Language of everything that users read.
@@ -70,6 +70,8 @@ pub struct Words {
     pub embedded_broker: &'static str,
     /// The embedded broker is up; takes the address its users connect to.
     pub broker_listening: fn(SocketAddr) -> String,
+    /// The same, over `WebSocket`.
+    pub broker_listening_ws: fn(SocketAddr) -> String,
     /// Each of these takes the broker's display name.
     pub connecting: fn(&str) -> String,
     /// Log line: the daemon is connected to the named broker.

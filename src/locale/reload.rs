@@ -22,6 +22,15 @@ pub struct PageChanges {
     pub certificate: bool,
 }
 
+/// What is another of the embedded broker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BrokerChanges {
+    /// Whether its users, their passwords or their rights are.
+    pub users: bool,
+    /// Whether its certificate is.
+    pub certificate: bool,
+}
+
 /// What is said of a reload.
 #[derive(Debug, Clone, Default)]
 pub struct ReloadWords<'a> {
@@ -37,6 +46,8 @@ pub struct ReloadWords<'a> {
     pub has_other_turns: bool,
     /// What is another of the page.
     pub page: PageChanges,
+    /// What is another of the embedded broker.
+    pub broker: BrokerChanges,
     /// The log's new level, if it is another; with whether `RUST_LOG` overrides it.
     pub level: Option<(LevelFilter, bool)>,
     /// Keys that take effect only at the next start.
@@ -55,6 +66,8 @@ pub(super) fn en(words: &ReloadWords<'_>) -> String {
         other_turns: "the sensors' turns",
         other_users: "the users of the page",
         other_certificate: "the certificate of the page",
+        other_clients: "the users of the broker",
+        other_broker_certificate: "the certificate of the broker",
         level: "log level: ",
         overridden: " (RUST_LOG overrides it)",
         nothing: "nothing changed",
@@ -74,6 +87,8 @@ pub(super) fn fr(words: &ReloadWords<'_>) -> String {
         other_turns: "les tours des capteurs",
         other_users: "les utilisateurs de la page",
         other_certificate: "le certificat de la page",
+        other_clients: "les utilisateurs du courtier",
+        other_broker_certificate: "le certificat du courtier",
         level: "niveau du journal: ",
         overridden: " (RUST_LOG l'emporte)",
         nothing: "rien n'a changé",
@@ -97,6 +112,8 @@ struct Phrases {
     other_turns: &'static str,
     other_users: &'static str,
     other_certificate: &'static str,
+    other_clients: &'static str,
+    other_broker_certificate: &'static str,
     level: &'static str,
     overridden: &'static str,
     nothing: &'static str,
@@ -113,6 +130,8 @@ fn said(words: &ReloadWords<'_>, phrases: &Phrases) -> String {
     parts.extend(words.has_other_turns.then(|| phrases.other_turns.to_owned()));
     parts.extend(words.page.users.then(|| phrases.other_users.to_owned()));
     parts.extend(words.page.certificate.then(|| phrases.other_certificate.to_owned()));
+    parts.extend(words.broker.users.then(|| phrases.other_clients.to_owned()));
+    parts.extend(words.broker.certificate.then(|| phrases.other_broker_certificate.to_owned()));
     parts.extend(words.level.map(|(level, overridden)| {
         let but = if overridden { phrases.overridden } else { "" };
         format!("{}{}{but}", phrases.level, level.as_str().to_lowercase())

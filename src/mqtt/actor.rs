@@ -21,7 +21,7 @@ use super::stop::{Facts, Stage, Stop};
 use super::turns::Turns;
 use super::{Kept, READING_WINDOW, Routes, Settings};
 use crate::domain::Ingress;
-use crate::ingest::OwnReadings;
+use crate::ingest::OutboundReader;
 use crate::logging::LineLimit;
 use crate::messages::{GatewayLink, PushAlerts};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Routed};
@@ -68,7 +68,7 @@ pub struct Gateway {
     /// A look at the next alert's turn is due.
     pub(super) turn_is_timed: bool,
     /// Own readings still to be published: the reading end of the log, and what was polled from it.
-    pub(super) own: OwnReadings,
+    pub(super) outbound: OutboundReader,
     pub(super) publication: Publication,
 }
 
@@ -101,7 +101,7 @@ impl Gateway {
         kept: Arc<Kept>,
     ) -> Result<Self, Failure> {
         let subscriber = settings.subscribes.then(|| settings.log.clone());
-        let own = OwnReadings::new(settings.log.clone());
+        let outbound = OutboundReader::new(settings.log.clone());
         let (client, events) = Client::start(subscriber)
             .map_err(|error| Failure::Failed(format!("no thread for the MQTT client: {error}")))?;
         let limit = |(burst, window)| LineLimit::new(burst, window);
@@ -131,7 +131,7 @@ impl Gateway {
             reports: Reports::default(),
             turns: Turns::default(),
             turn_is_timed: false,
-            own,
+            outbound,
             publication: Publication::new(READING_WINDOW),
         })
     }
@@ -217,7 +217,7 @@ impl Actor for Gateway {
         }
         ctx.run_interval(TICK, Self::tick);
         self.show();
-        self.await_own_readings(ctx);
+        self.await_outbound(ctx);
         self.warn_of_no_verification();
         self.attempt(ctx);
     }

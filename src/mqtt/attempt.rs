@@ -80,5 +80,6 @@ pub fn status(
         payload: payload::status(&status, settings.times),
         qos: Qos::AtLeastOnce,
         retained: true,
+        is_forwarded: false,
     }
 }

@@ -176,6 +176,7 @@ mod tests {
                 payload: Vec::new(),
                 qos: Qos::AtLeastOnce,
                 retained: true,
+                is_forwarded: false,
             },
         }
     }

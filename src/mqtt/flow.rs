@@ -38,6 +38,7 @@ impl Gateway {
                     payload: payload::alert(event, self.settings.times),
                     qos: Qos::ExactlyOnce,
                     retained: false,
+                    is_forwarded: false,
                 };
                 Command::Publish(Tag::Alert(event.number), message)
             };
@@ -108,7 +109,7 @@ impl Gateway {
     /// The broker has it.
     pub(super) fn delivered(&mut self, tag: Tag, ctx: &mut Context<Self>) {
         match tag {
-            Tag::Reading(position) => self.published(position),
+            Tag::Outbound(position) => self.published(position),
             Tag::Alert(number) => self.alert_delivered(number),
             Tag::Online | Tag::Offline => {}
         }
@@ -136,12 +137,12 @@ impl Gateway {
     pub(super) fn refused(&mut self, tag: Tag, code: u8, ctx: &mut Context<Self>) {
         self.note_refused(tag, code);
         let concerns_others = match tag {
-            Tag::Reading(position) if is_for_good(code) => {
+            Tag::Outbound(position) if is_for_good(code) => {
                 self.publication.refuse(position);
                 self.move_cursor();
                 false
             }
-            Tag::Reading(position) => {
+            Tag::Outbound(position) => {
                 self.publication.put_back(position);
                 true
             }
@@ -171,7 +172,7 @@ impl Gateway {
                 }
                 format!("an alert on {topic}")
             }
-            Tag::Reading(_) | Tag::Online | Tag::Offline => "a reading".to_owned(),
+            Tag::Outbound(_) | Tag::Online | Tag::Offline => "a reading".to_owned(),
         };
         let Some(suppressed_before) = self.lines.refused.admit(now()) else { return };
         error!(

@@ -22,6 +22,8 @@ struct Shown {
     /// Connections that were made.
     connections: u64,
     limits: Vec<BrokerLimit>,
+    /// Messages of devices that were forwarded.
+    forwarded: u64,
     /// Topics whose alerts the broker refuses, by the time of the first refusal.
     refused: BTreeMap<String, DateTime<Utc>>,
 }
@@ -49,6 +51,15 @@ impl Gauges {
     /// The broker took an alert on a topic. Whether it had refused the one before.
     pub(super) fn accept(&self, topic: &str) -> bool {
         self.lock().refused.remove(topic).is_some()
+    }
+
+    pub(super) fn count_forwarded(&self) {
+        self.lock().forwarded += 1;
+    }
+
+    /// Messages of the embedded broker's devices that the broker upstream has taken, in this run of the daemon.
+    pub fn forwarded(&self) -> u64 {
+        self.lock().forwarded
     }
 
     /// Whether alerts of any topic are refused.

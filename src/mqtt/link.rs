@@ -61,6 +61,8 @@ pub struct Outgoing {
     pub qos: Qos,
     /// Whether the broker retains it.
     pub retained: bool,
+    /// Whether it is a device's, which must not be forwarded again.
+    pub is_forwarded: bool,
 }
 
 impl fmt::Debug for Outgoing {
@@ -81,8 +83,8 @@ pub enum Qos {
 /// Names a published message until its delivery is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tag {
-    /// An own reading, by its position in the log.
-    Reading(u64),
+    /// An own reading or a forwarded message, by its position in the log.
+    Outbound(u64),
     /// An alert event, by its number.
     Alert(u64),
     /// The status "online".

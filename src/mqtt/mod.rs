@@ -63,6 +63,8 @@ pub struct Settings {
     pub log: Arc<Log>,
     /// They tell what to subscribe to.
     pub formats: Formats,
+    /// Whether messages of the embedded broker's devices are forwarded.
+    pub forwards: bool,
     /// Whether it subscribes to readings; the embedded broker logs them by itself.
     pub subscribes: bool,
     /// Where it shows how it is.

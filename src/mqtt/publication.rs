@@ -1,6 +1,6 @@
-//! Publication of own readings: which to send next, and how far the publication cursor may move. Pure.
+//! Publication of own readings and forwarded messages: which to send next, and how far the publication cursor may move. Pure.
 //!
-//! The log holds the readings; here is only where publication stands. Always: readings are sent in the order of
+//! The log holds them; here is only where publication stands. Always: they are sent in the order of
 //! their positions, at most a window of them polled and unfinished; each leaves when the broker acknowledged it,
 //! refused it for good, or it was skipped, and for nothing else. After a lost connection what was in flight is
 //! sent again, before everything newer. The cursor moves past a reading once that and all before it are finished.
@@ -8,26 +8,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::domain::{Position, Reading};
-use crate::ingest::Published;
+use crate::domain::Position;
+use crate::ingest::{Outbound, OutboundContent};
 
 /// Where publication stands.
 #[derive(Debug)]
 pub struct Publication {
     /// Most readings polled and unfinished.
     window: usize,
-    queued: VecDeque<Waiting>,
-    in_flight: BTreeMap<Position, Waiting>,
+    queued: VecDeque<Outbound>,
+    in_flight: BTreeMap<Position, Outbound>,
     /// Finished readings that the cursor is not past yet.
     finished: BTreeSet<Position>,
     /// Readings skipped or refused for good, in this run.
     given_up: u64,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    position: Position,
-    reading: Reading,
 }
 
 /// How far the publication cursor moves.
@@ -59,24 +53,23 @@ impl Publication {
     }
 
     /// Adds what was polled, in order, behind everything polled before.
-    pub fn add(&mut self, polled: Vec<Published>) {
-        let waiting = |Published { position, reading }| Waiting { position, reading };
-        self.queued.extend(polled.into_iter().map(waiting));
+    pub fn add(&mut self, polled: Vec<Outbound>) {
+        self.queued.extend(polled);
     }
 
     /// Puts the next reading in flight.
-    pub fn dispatch(&mut self) -> Option<(Position, &Reading)> {
+    pub fn dispatch(&mut self) -> Option<(Position, &OutboundContent)> {
         let next = self.queued.pop_front()?;
         let position = next.position;
         let waiting = self.in_flight.entry(position).or_insert(next);
-        Some((position, &waiting.reading))
+        Some((position, &waiting.content))
     }
 
-    /// The broker acknowledged a reading, which is returned the first time.
-    pub fn acknowledge(&mut self, position: Position) -> Option<Reading> {
+    /// The broker acknowledged something, which is returned the first time.
+    pub fn acknowledge(&mut self, position: Position) -> Option<OutboundContent> {
         let waiting = self.in_flight.remove(&position)?;
         self.finished.insert(position);
-        Some(waiting.reading)
+        Some(waiting.content)
     }
 
     /// The broker refused a reading for good.
@@ -100,7 +93,7 @@ impl Publication {
         }
     }
 
-    fn queue(&mut self, waiting: Waiting) {
+    fn queue(&mut self, waiting: Outbound) {
         let place = self.queued.partition_point(|queued| queued.position < waiting.position);
         self.queued.insert(place, waiting);
     }

@@ -6,12 +6,18 @@ use chrono::DateTime;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{Location, Quantity, SensorId, Unit, Value};
+use crate::domain::{Location, Quantity, Reading, SensorId, Unit, Value};
 
 const WINDOW: usize = 5;
 
-/// Own readings lie three records apart.
-fn published(number: u64) -> Published {
+/// They lie three records apart; each third is a forwarded message.
+fn published(number: u64) -> Outbound {
+    let position = 3 * number;
+    if number.is_multiple_of(3) {
+        let (topic, payload) = ("a".to_owned(), number.to_le_bytes().to_vec());
+        let content = OutboundContent::Forwarded { topic, payload, is_retained: false };
+        return Outbound { position, content };
+    }
     let reading = Reading {
         sensor_id: SensorId::new("T").unwrap(),
         location: Location::new(""),
@@ -20,7 +26,7 @@ fn published(number: u64) -> Published {
         unit: Unit::new("celsius"),
         timestamp: DateTime::from_timestamp(i64::try_from(number).unwrap(), 0).unwrap(),
     };
-    Published { position: 3 * number, reading }
+    Outbound { position, content: OutboundContent::Reading(reading) }
 }
 
 #[derive(Debug, Clone)]
@@ -90,8 +96,8 @@ impl Model {
                 let until = self.appended.min(self.polled + room);
                 self.publication.add((self.polled + 1..=until).map(published).collect());
                 self.polled = until;
-                if let Some((position, reading)) = self.publication.dispatch() {
-                    assert_eq!(reading, &published(position / 3).reading);
+                if let Some((position, content)) = self.publication.dispatch() {
+                    assert_eq!(content, &published(position / 3).content);
                     assert!(position > self.last_sent, "in order");
                     assert!(!self.finished.contains(&position), "finished is finished");
                     assert!(self.flying.insert(position));

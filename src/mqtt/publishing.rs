@@ -1,4 +1,4 @@
-//! The actor's part in publishing own readings: polls them from the log, sends them, moves the cursor, and says
+//! The actor's part in publishing own readings and forwarded messages: polls them from the log, sends them, moves the cursor, and says
 //! what becomes of them. Which is next is decided in `publication`.
 
 use actix::prelude::*;
@@ -9,48 +9,62 @@ use super::actor::{Gateway, now};
 use super::link::{Command, Outgoing, Qos, Tag};
 use super::publication::Progress;
 use crate::domain::{Position, Reading};
-use crate::ingest::{PUBLICATION_CAPACITY, own_readings_appended};
+use crate::ingest::{OutboundContent, PUBLICATION_CAPACITY, outbound_appended};
 use crate::wire::payload;
 
 /// The target of the line that each published reading has.
 const SENT: &str = "vigie::sent";
-/// Own readings skipped at a time: a few milliseconds of the arbiter.
+/// Bytes of log that may wait where messages are forwarded: some millions of readings, two hours at 500 a second.
+const FORWARD_BYTES: u64 = 1 << 30;
+/// Messages skipped at a time: a few milliseconds of the arbiter.
 const SKIPPED_AT_ONCE: usize = 256;
 
-/// Own readings were appended to the log, or may have been.
-pub(super) struct OwnAppended;
+/// Something to be published was appended to the log, or may have been.
+pub(super) struct OutboundAppended;
 
 impl Gateway {
-    pub(super) fn await_own_readings(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn await_outbound(&mut self, ctx: &mut Context<Self>) {
         let log = self.settings.log.clone();
         ctx.add_stream(unfold(log, async |log| {
-            own_readings_appended(&log).await;
-            Some((OwnAppended, log))
+            outbound_appended(&log).await;
+            Some((OutboundAppended, log))
         }));
     }
 
     pub(super) fn send_readings(&mut self, ctx: &mut Context<Self>) {
         loop {
             let room = self.publication.room();
-            if room > 0 && self.own.has_more() {
-                let polled = self.own.poll(room);
+            if room > 0 && self.outbound.has_more() {
+                let polled = self.outbound.poll(room);
                 self.publication.add(polled);
             }
-            let Some((position, reading)) = self.publication.dispatch() else { return };
-            let message = Outgoing {
-                topic: self.topics.reading(&reading.quantity, &reading.sensor_id),
-                payload: payload::reading(reading, self.settings.times),
-                qos: Qos::AtLeastOnce,
-                retained: false,
+            let Some((position, content)) = self.publication.dispatch() else { return };
+            let message = match content {
+                OutboundContent::Reading(reading) => Outgoing {
+                    topic: self.topics.reading(&reading.quantity, &reading.sensor_id),
+                    payload: payload::reading(reading, self.settings.times),
+                    qos: Qos::AtLeastOnce,
+                    retained: false,
+                    is_forwarded: false,
+                },
+                OutboundContent::Forwarded { topic, payload, is_retained } => Outgoing {
+                    topic: topic.clone(),
+                    payload: payload.clone(),
+                    qos: Qos::AtLeastOnce,
+                    retained: *is_retained,
+                    is_forwarded: true,
+                },
             };
-            self.tell(Command::Publish(Tag::Reading(position), message), ctx);
+            self.tell(Command::Publish(Tag::Outbound(position), message), ctx);
         }
     }
 
-    /// The broker has acknowledged an own reading.
+    /// The broker has acknowledged something.
     pub(super) fn published(&mut self, position: Position) {
-        if let Some(reading) = self.publication.acknowledge(position) {
-            self.log_sent(&reading);
+        match self.publication.acknowledge(position) {
+            Some(OutboundContent::Reading(reading)) => self.log_sent(&reading),
+            Some(OutboundContent::Forwarded { .. }) => self.settings.gauges.count_forwarded(),
+            None => {}
         }
         self.move_cursor();
     }
@@ -63,18 +77,16 @@ impl Gateway {
 
     /// Whether nothing waits for publication.
     pub(super) fn is_published(&self) -> bool {
-        self.publication.unfinished() == 0 && !self.own.has_more()
+        self.publication.unfinished() == 0 && !self.outbound.has_more()
     }
 
     /// Skips the oldest readings past the number that may wait.
     pub(super) fn skip_excess(&mut self) {
-        let excess =
-            |act: &Self| act.settings.log.unpublished().saturating_sub(PUBLICATION_CAPACITY);
         let before = self.publication.given_up();
-        while excess(self) > 0 {
+        while self.excess() > 0 {
             if !self.publication.skip_oldest() {
-                let wanted = usize::try_from(excess(self)).unwrap_or(usize::MAX);
-                let polled = self.own.poll(wanted.min(SKIPPED_AT_ONCE));
+                let wanted = usize::try_from(self.excess()).unwrap_or(usize::MAX);
+                let polled = self.outbound.poll(wanted.min(SKIPPED_AT_ONCE));
                 if polled.is_empty() {
                     break;
                 }
@@ -88,8 +100,27 @@ impl Gateway {
         }
     }
 
+    /// What waits past the number that may, or past the bytes where devices choose their size.
+    fn excess(&self) -> u64 {
+        let log = &self.settings.log;
+        if self.settings.forwards {
+            let is_too_much = log.unpublished_bytes() > FORWARD_BYTES;
+            return if is_too_much { SKIPPED_AT_ONCE as u64 } else { 0 };
+        }
+        log.unpublished().saturating_sub(PUBLICATION_CAPACITY)
+    }
+
     pub(super) fn say_skipped(&self) {
         let total = self.publication.given_up();
+        if self.settings.forwards {
+            error!(
+                target: "vigie::gateway",
+                "{} MiB wait for the broker: the oldest messages are skipped, {total} so far; their readings are stored, \
+                 and not published",
+                FORWARD_BYTES >> 20,
+            );
+            return;
+        }
         error!(
             target: "vigie::gateway",
             "{PUBLICATION_CAPACITY} own readings wait for the broker: the oldest are skipped, {total} so far; \
@@ -120,8 +151,8 @@ impl Gateway {
     }
 }
 
-impl StreamHandler<OwnAppended> for Gateway {
-    fn handle(&mut self, _: OwnAppended, ctx: &mut Context<Self>) {
+impl StreamHandler<OutboundAppended> for Gateway {
+    fn handle(&mut self, _: OutboundAppended, ctx: &mut Context<Self>) {
         self.flow(ctx);
     }
 

@@ -36,6 +36,7 @@ pub use ledger::{LedgerError, LedgerReader, Progress, Settings};
 pub use legacy::LegacyError;
 #[cfg(test)]
 pub(crate) use sqlite::fixtures;
+pub use sqlite::kept::Kept;
 pub use sqlite::query::History;
 
 pub use rollups::SharedHours;

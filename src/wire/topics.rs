@@ -69,6 +69,12 @@ impl Topics {
         format!("{}/alarms/+/ack", self.prefix)
     }
 
+    /// The filters of what the system publishes and nobody else may: alerts, and its own state.
+    #[must_use]
+    pub fn own_filters(&self) -> Vec<String> {
+        vec![format!("{}/alerts/#", self.prefix), self.status()]
+    }
+
     /// What `topic` is about.
     #[must_use]
     pub fn subject<'a>(&self, topic: &'a str) -> Subject<'a> {

@@ -15,5 +15,7 @@ mod journal_damage;
 mod panics;
 mod scale;
 mod storage;
+mod subscribers;
 #[path = "../support/mod.rs"]
 mod support;
+mod upstream;

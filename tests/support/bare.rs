@@ -68,6 +68,24 @@ impl Bare {
         }
     }
 
+    /// Subscribes at QoS 2.
+    ///
+    /// # Errors
+    /// When it is refused, or the connection ends.
+    pub fn subscribe(&mut self, filter: &str) -> Result<()> {
+        let body = [&[0, 1], self.properties(), &text(filter)[..], &[2]].concat();
+        self.send(0x82, &body)?;
+        match self.receive()? {
+            (0x90, answer) if answer.last() == Some(&2) => Ok(()),
+            other => Err(Error::other(format!("no SUBACK: {other:?}"))),
+        }
+    }
+
+    /// How long the next packet may take.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.stream.set_read_timeout(Some(patience)).expect("a timeout");
+    }
+
     /// Publishes one message at QoS 1; whether it is acknowledged in time.
     pub fn is_taken(&mut self, topic: &str, payload: &[u8], patience: Duration) -> bool {
         self.stream.set_read_timeout(Some(patience)).expect("a timeout");
@@ -88,7 +106,11 @@ impl Bare {
         if self.version == Version::V5 { &[0] } else { &[] }
     }
 
-    fn send(&mut self, kind: u8, body: &[u8]) -> Result<()> {
+    /// Sends a packet: its first byte, and its body.
+    ///
+    /// # Errors
+    /// When the connection ends.
+    pub fn send(&mut self, kind: u8, body: &[u8]) -> Result<()> {
         let mut packet = vec![kind];
         let mut length = body.len();
         while length > 127 {
@@ -101,7 +123,10 @@ impl Bare {
     }
 
     /// The first byte and the body; what a test receives here is short.
-    fn receive(&mut self) -> Result<(u8, Vec<u8>)> {
+    ///
+    /// # Errors
+    /// When the connection ends, or nothing comes for too long.
+    pub fn receive(&mut self) -> Result<(u8, Vec<u8>)> {
         let mut head = [0; 2];
         self.stream.read_exact(&mut head)?;
         let mut body = vec![0; head[1].into()];

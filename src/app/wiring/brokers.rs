@@ -25,6 +25,7 @@ pub(super) fn gateway_settings(common: &Common, num_sensors: usize) -> mqtt::Set
         embedded: is_embedded.then(|| common.embedded.clone()),
         log: common.log.clone(),
         formats: common.formats.clone(),
+        forwards: forward(common).next().is_some(),
         subscribes: !is_embedded,
         gauges: Arc::default(),
     }
@@ -44,6 +45,11 @@ pub(super) fn gateway(
         .readiness(signalled(CONNECT_AT_MOST))
 }
 
+/// Filters of what devices of the embedded broker send upstream.
+fn forward(common: &Common) -> impl Iterator<Item = &String> {
+    common.config.broker.iter().flat_map(|broker| &broker.forward)
+}
+
 /// `None` without a `[broker]`.
 pub(super) fn broker(
     mailbox: Mailbox<Broker>,
@@ -51,12 +57,20 @@ pub(super) fn broker(
     address: watch::Sender<Option<BrokerAddress>>,
 ) -> Option<ChildSpec<Broker>> {
     let broker = common.config.broker.as_ref()?;
-    let hook = PublishHook { log: common.log.clone(), formats: common.formats.clone() };
+    let hook = PublishHook {
+        log: common.log.clone(),
+        formats: common.formats.clone(),
+        forward: forward(common).cloned().collect(),
+        reserved: common.topics.own_filters(),
+    };
     let settings = broker::Settings {
         listen: broker.listen,
-        credentials: broker.credentials.clone(),
-        tls: broker.tls.clone(),
+        listen_ws: broker.listen_ws,
+        access: common.broker_access.clone()?,
         hook: Some(hook),
+        keep: common.kept.clone(),
+        gauges: common.broker_gauges.clone(),
+        limits: broker.limits,
         clients: common.clients.clone(),
         words: common.words,
     };

@@ -44,6 +44,7 @@ pub(super) fn reporting(
         stored,
         growth: common.growth.clone(),
         measured: common.measured.clone(),
+        broker_gauges: common.broker_gauges.clone(),
         receivers: receivers.iter().map(|it| (it.name.clone(), it.gauges.clone())).collect(),
     }
 }
@@ -137,6 +138,7 @@ pub(super) fn reloader(
         rules: boxes.alerts.route::<ReloadRules>(ONE),
         runbooks,
         access: web.access.clone(),
+        broker_access: common.broker_access.clone(),
         maintenance: web.maintenance.clone(),
         certificate: web.certificate.clone(),
         gauges,

@@ -25,7 +25,7 @@ use super::metrics::ReloadGauges;
 use super::receivers;
 use super::reload::Reloader;
 use super::stores::Stores;
-use crate::broker::{Broker, Clients};
+use crate::broker::{self, Broker, BrokerGauges, Clients, Keep};
 use crate::config::{Config, Endpoint};
 use crate::evaluator::{Evaluator, LiveTable};
 use crate::exit::Exit;
@@ -76,6 +76,7 @@ struct Common {
     words: &'static Words,
     log: Arc<Log>,
     formats: Formats,
+    topics: Topics,
     live: Arc<LiveTable>,
     hours: SharedHours,
     growth: Growth,
@@ -83,6 +84,11 @@ struct Common {
     embedded: watch::Receiver<Option<BrokerAddress>>,
     /// Sessions of the embedded broker.
     clients: Clients,
+    /// Who may connect to it, where there is one.
+    broker_access: Option<Arc<broker::Access>>,
+    /// What it keeps.
+    kept: Option<Arc<dyn Keep>>,
+    broker_gauges: BrokerGauges,
     /// Set once the tree has been started.
     health: Arc<OnceLock<Health>>,
     /// A route has its room; clones share it.
@@ -111,7 +117,7 @@ pub(super) fn wire(
     stores: Stores,
     reopen_alerts_file: Arc<AtomicBool>,
 ) -> Wired {
-    let Stores { log, cursors, storage } = stores;
+    let Stores { log, cursors, storage, kept } = stores;
     let boxes = Mailboxes::default();
     let (address, embedded) = watch::channel(None);
     let topics = Topics::new(&config.mqtt.topic_prefix, config.mqtt.reading_topic);
@@ -119,15 +125,25 @@ pub(super) fn wire(
     let mut fleet = Fleet::new(config.times, measured.clone());
     let evaluated = evaluation::rules(&config);
     let group = fleet.group(config.fleet, std::mem::take(&mut config.sensors));
+    let zone = config.times.zone;
+    let formats = Formats::new(vec![Box::new(OriginJson::new(topics.clone(), zone))]);
+    let broker_access = config
+        .broker
+        .clone()
+        .map(|broker| Arc::new(broker::Access::new(broker, topics.clone(), formats.clone())));
     let common = Common {
         words: config.language.words(),
         log,
-        formats: Formats::new(vec![Box::new(OriginJson::new(topics, config.times.zone))]),
+        formats,
+        topics,
         live: Arc::default(),
         hours: storage.hours(),
         growth: storage.growth(),
         embedded,
         clients: Clients::default(),
+        broker_access,
+        kept,
+        broker_gauges: BrokerGauges::default(),
         health: Arc::default(),
         store: storage::store(&boxes),
         measured,

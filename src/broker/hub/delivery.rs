@@ -18,12 +18,23 @@ pub(super) struct Delivery {
     pub qos: QoS,
     pub retain: bool,
     pub ids: Vec<NonZeroU32>,
+    /// Within its session, of QoS 1 and 2.
+    pub number: u64,
+    /// It is sent once this group of changes is written.
+    pub after: u64,
+    /// It may have been sent before a restart.
+    pub is_restored: bool,
 }
 
 /// Memory of a subscription identifier.
 pub(super) const ID_BYTES: usize = 4;
 
 impl Delivery {
+    /// One that is not numbered yet.
+    pub const fn new(message: Arc<Message>, qos: QoS, retain: bool, ids: Vec<NonZeroU32>) -> Self {
+        Self { message, qos, retain, ids, number: 0, after: 0, is_restored: false }
+    }
+
     /// Memory that it takes.
     pub fn size(&self) -> usize {
         self.message.size() + self.ids.len() * ID_BYTES
@@ -83,7 +94,7 @@ pub(super) fn publish(
     dup: bool,
     left: Option<NonZeroU32>,
 ) -> Packet {
-    let Delivery { message, qos, retain, ids } = delivery;
+    let Delivery { message, qos, retain, ids, .. } = delivery;
     Packet::Publish(Box::new(Publish {
         dup,
         retain: *retain,

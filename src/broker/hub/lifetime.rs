@@ -3,6 +3,7 @@
 //! Holds always: a session without a client has a deadline. Never: a will of a client that came back in time.
 
 use super::filters::SessionKey;
+use super::keeping::Key;
 use super::{ConnId, Hub, subscribing};
 
 /// Retained topics looked at in one tick.
@@ -31,6 +32,9 @@ impl<W: Clone> Hub<W> {
         session.detach();
         self.bytes = self.bytes + session.bytes() - before;
         session.since_ms = now;
+        if session.kept.is_some() {
+            session.keep(&mut self.keeping);
+        }
         if session.keep_ms == 0 {
             return self.end(key);
         }
@@ -49,6 +53,9 @@ impl<W: Clone> Hub<W> {
             subscribing::remove(&mut self.filters, filter, key);
         }
         self.by_client.remove(&session.client);
+        if let Some(id) = session.kept {
+            self.keeping.end(id);
+        }
         self.due.extend(session.take_will());
         self.free.push(key);
     }
@@ -64,7 +71,11 @@ impl<W: Clone> Hub<W> {
     /// What time brings: sessions end, wills are due, retained messages expire.
     pub fn tick(&mut self, now: i64) {
         self.meet_deadlines(now);
-        self.swept = self.retained.sweep(&self.swept, now, SWEEP_STEP);
+        let (expired, swept) = self.retained.sweep(&self.swept, now, SWEEP_STEP);
+        self.swept = swept;
+        for topic in expired {
+            self.keeping.delete(Key::Retained(topic));
+        }
     }
 
     fn meet_deadlines(&mut self, now: i64) {

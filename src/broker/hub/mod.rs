@@ -7,10 +7,13 @@
 //! acknowledged; messages of a session keep their order; everything kept has a bound ([`Limits`]).
 //! Never: a connection that was taken over changes its session.
 
+mod connecting;
 mod delivery;
 mod filters;
+mod keeping;
 mod lifetime;
 mod message;
+mod restoring;
 mod retained;
 mod routing;
 mod session;
@@ -21,19 +24,21 @@ mod topics;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::num::NonZeroU16;
 
 use bytestring::ByteString;
-use rmqtt_codec::v5::{Connect, DisconnectReasonCode, LastWill, Packet, PublishAck2Reason};
+use rmqtt_codec::v5::{DisconnectReasonCode, Packet};
 
 pub(super) use self::delivery::completion;
 use self::filters::{Filters, SessionKey};
+pub(super) use self::keeping::Group;
+use self::keeping::Keeping;
 pub(super) use self::message::Message;
+pub(super) use self::restoring::Restoring;
 use self::retained::Retained;
 use self::routing::Match;
-pub(super) use self::routing::Standing;
-use self::session::{Attached, Link, Session, Will};
-pub(super) use self::topics::is_valid_topic;
+pub(super) use self::routing::{Admission, Standing};
+use self::session::{Link, Session};
+pub(super) use self::topics::{is_valid_topic, matches};
 use crate::domain::QuickMap;
 
 /// Bounds of what is kept.
@@ -92,6 +97,10 @@ pub(super) enum Refusal {
     Full,
     /// The topic of the will is none.
     WillTopic,
+    /// The client may not publish its will.
+    WillRights,
+    /// The session is of another user's client.
+    Foreign,
 }
 
 /// What was not kept or not sent since it was last asked for, with the last client or topic concerned.
@@ -103,6 +112,8 @@ pub(super) struct Losses {
     pub oversized: Loss,
     /// Messages that were to be retained, by topic.
     pub not_retained: Loss,
+    /// Messages and subscriptions that their client has no right to.
+    pub denied: Loss,
 }
 
 /// Of one kind.
@@ -153,6 +164,9 @@ pub(super) struct Hub<W> {
     wakes: Vec<W>,
     due: Vec<Message>,
     losses: Losses,
+    keeping: Keeping,
+    /// Connections that wait for changes to be written.
+    held: Vec<W>,
 }
 
 impl<W: Clone> Hub<W> {
@@ -173,6 +187,8 @@ impl<W: Clone> Hub<W> {
             wakes: Vec::new(),
             due: Vec::new(),
             losses: Losses::default(),
+            keeping: Keeping::default(),
+            held: Vec::new(),
         }
     }
 
@@ -191,6 +207,27 @@ impl<W: Clone> Hub<W> {
         !self.due.is_empty()
     }
 
+    /// Whether there are changes to be written.
+    pub fn has_changes(&self) -> bool {
+        !self.keeping.is_empty()
+    }
+
+    /// Changes to be written since the last call.
+    pub fn changes(&mut self) -> Option<Group> {
+        self.keeping.take()
+    }
+
+    /// The last changes; `None` while earlier ones are not written.
+    pub fn last_changes(&mut self) -> Option<Group> {
+        if self.keeping.is_all_written() { self.keeping.take() } else { None }
+    }
+
+    /// A group of changes is written.
+    pub fn written(&mut self, group: u64) {
+        self.keeping.written(group);
+        self.wakes.append(&mut self.held);
+    }
+
     /// What was lost since the last call.
     pub fn losses(&mut self) -> Losses {
         std::mem::take(&mut self.losses)
@@ -201,84 +238,6 @@ impl<W: Clone> Hub<W> {
         self.sessions.iter().flatten().take(at_most).map(Session::view).collect()
     }
 
-    /// Lets a client in, whose credentials were right. What it has from an earlier connection is its again.
-    pub fn connect(
-        &mut self,
-        now: i64,
-        connect: &Connect,
-        origin: Origin<W>,
-    ) -> Result<Connected, Refusal> {
-        let will = connect.last_will.as_ref().map(will);
-        if will.as_ref().is_some_and(|will| !is_valid_topic(&will.message.topic)) {
-            return Err(Refusal::WillTopic);
-        }
-        if will.as_ref().is_some_and(|it| !self.make_room(it.message.size())) {
-            return Err(Refusal::Full);
-        }
-        self.last_epoch += 1;
-        let id = &connect.client_id;
-        let assigned = format!("auto-{}-{now}", self.last_epoch);
-        let assigned_client_id = id.is_empty().then(|| ByteString::from(assigned));
-        let client = assigned_client_id.clone().unwrap_or_else(|| ByteString::from(&**id));
-        let (key, session_present) = self.claim(now, client, connect.clean_start)?;
-        let conn = ConnId { session: key, epoch: self.last_epoch };
-        let keep_ms = self.keep_ms(connect.session_expiry_interval_secs);
-        self.wakes.push(origin.waker.clone());
-        self.set_deadline(key, None);
-        if let Some(session) = &mut self.sessions[key] {
-            let window = connect.receive_max.map_or(u16::MAX, NonZeroU16::get);
-            session.link = Link::Attached(Attached {
-                origin,
-                epoch: conn.epoch,
-                window: window.min(self.limits.window).into(),
-                max_packet: connect.max_packet_size.map_or(usize::MAX, |size| size.get() as usize),
-            });
-            session.since_ms = now;
-            session.keep_ms = keep_ms;
-            self.bytes += will.as_ref().map_or(0, |will| will.message.size());
-            self.bytes -= session.set_will(will);
-        }
-        let session_expiry_s = u32::try_from(keep_ms / 1000).unwrap_or(u32::MAX);
-        Ok(Connected { conn, session_present, assigned_client_id, session_expiry_s })
-    }
-
-    /// The session of a client: the one it had, unless it wants none of that, or a new one.
-    fn claim(
-        &mut self,
-        now: i64,
-        client: ByteString,
-        is_clean: bool,
-    ) -> Result<(SessionKey, bool), Refusal> {
-        if let Some(key) = self.by_client.get(&client).copied() {
-            if let Some(Link::Attached(old)) = self.sessions[key].as_ref().map(|it| &it.link) {
-                self.wakes.push(old.origin.waker.clone());
-            }
-            self.leave(now, key);
-            if is_clean {
-                self.end(key);
-            }
-        }
-        if let Some(key) = self.by_client.get(&client) {
-            return Ok((*key, true));
-        }
-        if self.by_client.len() >= self.limits.sessions {
-            // The session that has been absent for longest ends, so that a new client gets in.
-            let absent = self.sessions.iter().enumerate().filter_map(|(key, session)| {
-                session.as_ref().filter(|it| !it.is_attached()).map(|it| (it.since_ms, key))
-            });
-            let (_, oldest) = absent.min().ok_or(Refusal::Full)?;
-            self.end(oldest);
-        }
-        let session = Some(Session::new(client.clone(), now));
-        let key = self.free.pop().unwrap_or(self.sessions.len());
-        match self.sessions.get_mut(key) {
-            Some(free) => *free = session,
-            None => self.sessions.push(session),
-        }
-        self.by_client.insert(client, key);
-        Ok((key, false))
-    }
-
     /// Makes room for a number of bytes by dropping messages of absent clients, the largest queue first. Whether there is
     /// room.
     fn make_room(&mut self, bytes: usize) -> bool {
@@ -286,7 +245,7 @@ impl<W: Clone> Hub<W> {
             let absent = self.sessions.iter_mut().flatten().filter(|it| !it.is_attached());
             let Some(largest) = absent.max_by_key(|it| it.waiting_bytes()) else { return false };
             let before = largest.bytes();
-            let num_dropped = largest.drop_half();
+            let num_dropped = largest.drop_half(&mut self.keeping);
             if num_dropped == 0 {
                 return false;
             }
@@ -307,7 +266,7 @@ impl<W: Clone> Hub<W> {
         )
     }
 
-    /// What is to be sent to a client next, some `room` bytes of it.
+    /// What is to be sent to a client next, some `room` bytes of it, and how many answers wait on.
     ///
     /// # Errors
     /// When the connection is to be closed, since another has its client's id.
@@ -316,18 +275,29 @@ impl<W: Clone> Hub<W> {
         now: i64,
         conn: ConnId,
         room: usize,
-    ) -> Result<Vec<Packet>, DisconnectReasonCode> {
+    ) -> Result<(Vec<Packet>, usize), DisconnectReasonCode> {
         let is_current = self.session(conn).is_some();
         let Some(session) = self.sessions[conn.session].as_mut().filter(|_| is_current) else {
-            return Err(DisconnectReasonCode::SessionTakenOver);
+            let is_taken = self.sessions[conn.session].as_ref().is_some_and(Session::is_attached);
+            return Err(if is_taken {
+                DisconnectReasonCode::SessionTakenOver
+            } else {
+                DisconnectReasonCode::AdministrativeAction
+            });
         };
         let before = session.bytes();
-        let packets = session.take(&self.retained, now, room, &mut self.losses.oversized);
+        let (keeping, oversized) = (&mut self.keeping, &mut self.losses.oversized);
+        let packets = session.take(&self.retained, keeping, now, room, oversized);
         self.bytes = self.bytes + session.bytes() - before;
-        if let (true, Link::Attached(attached)) = (session.is_loading(), &session.link) {
-            self.wakes.push(attached.origin.waker.clone());
+        if let Link::Attached(attached) = &session.link {
+            if session.is_loading() {
+                self.wakes.push(attached.origin.waker.clone());
+            }
+            if session.is_waiting_for(&self.keeping) {
+                self.held.push(attached.origin.waker.clone());
+            }
         }
-        Ok(packets)
+        Ok((packets, session.num_unanswered()))
     }
 
     /// Takes in what a client sends beside CONNECT, PUBLISH and DISCONNECT.
@@ -335,20 +305,19 @@ impl<W: Clone> Hub<W> {
     /// # Errors
     /// When it ends the connection.
     pub fn packet(&mut self, conn: ConnId, packet: Packet) -> Result<(), DisconnectReasonCode> {
-        let Some(session) = self.session(conn) else { return Ok(()) };
-        let before = session.bytes();
+        if self.session(conn).is_none() {
+            return Ok(());
+        }
+        let Some(session) = &mut self.sessions[conn.session] else { return Ok(()) };
+        let (before, keeping) = (session.bytes(), &mut self.keeping);
         match packet {
-            Packet::PingRequest => session.control.push_back(Packet::PingResponse),
-            Packet::PublishAck(ack) => session.acknowledged(ack.packet_id),
-            Packet::PublishReceived(ack) => session.received(ack.packet_id, ack.reason_code),
-            Packet::PublishComplete(ack) => session.completed(ack.packet_id),
-            Packet::PublishRelease(release) => {
-                let mut ack = completion(release.packet_id);
-                if !session.incoming.remove(&release.packet_id) {
-                    ack.reason_code = PublishAck2Reason::PacketIdNotFound;
-                }
-                session.control.push_back(Packet::PublishComplete(ack));
+            Packet::PingRequest => session.pong(),
+            Packet::PublishAck(ack) => session.acknowledged(ack.packet_id, keeping),
+            Packet::PublishReceived(ack) => {
+                session.received(ack.packet_id, ack.reason_code, keeping);
             }
+            Packet::PublishComplete(ack) => session.completed(ack.packet_id, keeping),
+            Packet::PublishRelease(release) => session.released(release.packet_id, keeping),
             Packet::Subscribe(subscribe)
                 if subscribe.topic_filters.len() > self.limits.subscriptions =>
             {
@@ -373,9 +342,4 @@ impl<W: Clone> Hub<W> {
         self.bytes = self.bytes + after - before;
         Ok(())
     }
-}
-
-fn will(will: &LastWill) -> Will {
-    let delay_ms = i64::from(will.will_delay_interval_sec.unwrap_or(0)) * 1000;
-    Will { message: Message::of_will(will), delay_ms }
 }

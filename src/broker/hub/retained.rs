@@ -59,10 +59,11 @@ impl Retained {
         self.by_topic.insert(message.topic.clone(), kept);
     }
 
-    pub fn remove(&mut self, topic: &str) {
-        if let Some(old) = self.by_topic.remove(topic) {
-            self.bytes -= old.message.size();
-        }
+    /// Forgets the message of a topic. Whether there was one.
+    pub fn remove(&mut self, topic: &str) -> bool {
+        let Some(old) = self.by_topic.remove(topic) else { return false };
+        self.bytes -= old.message.size();
+        true
     }
 
     /// Continues a load over at most `at_most` topics and some `room` bytes. Returns the messages found, and the rest of
@@ -102,8 +103,14 @@ impl Retained {
         (found, next)
     }
 
-    /// Removes expired messages of at most `at_most` topics after one. Returns the topic to continue after.
-    pub fn sweep(&mut self, after: &str, now: i64, at_most: usize) -> ByteString {
+    /// Removes expired messages of at most `at_most` topics after one. Returns their topics, and the topic to continue
+    /// after.
+    pub fn sweep(
+        &mut self,
+        after: &str,
+        now: i64,
+        at_most: usize,
+    ) -> (Vec<ByteString>, ByteString) {
         let from = (Bound::Excluded(after), Bound::Unbounded);
         let page: Vec<_> = self.by_topic.range::<str, _>(from).take(at_most).collect();
         let next = page.last().map(|(topic, _)| (*topic).clone());
@@ -113,7 +120,9 @@ impl Retained {
             .filter(|(_, it)| is_over(it))
             .map(|(topic, _)| topic.clone())
             .collect();
-        expired.iter().for_each(|topic| self.remove(topic));
-        next.unwrap_or_default()
+        for topic in &expired {
+            self.remove(topic);
+        }
+        (expired, next.unwrap_or_default())
     }
 }

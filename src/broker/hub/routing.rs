@@ -1,17 +1,19 @@
 //! A message on its way to those who subscribed to its topic.
 
-use std::num::NonZeroU16;
 use std::sync::Arc;
 
+use bytestring::ByteString;
 use rmqtt_codec::types::{Publish, QoS};
-use rmqtt_codec::v5::{DisconnectReasonCode, Packet, PublishAck, PublishAckReason};
+use rmqtt_codec::v5::{DisconnectReasonCode, PublishAckReason};
 
 use super::delivery::{Delivery, ID_BYTES};
 use super::filters::{Options, SessionKey};
+use super::keeping::{Key, Value};
 use super::message::Message;
 use super::session::{Link, Session};
 use super::topics;
 use super::{ConnId, Hub};
+use crate::broker::rights::Grant;
 
 /// A subscription that matches.
 #[derive(Debug)]
@@ -29,26 +31,64 @@ pub enum Standing {
     PassedOn,
 }
 
+/// What becomes of a PUBLISH that came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::broker) enum Admission {
+    /// It is to be logged, and published.
+    Accepted,
+    /// It came before, and is answered.
+    Repeated,
+    /// Its client may not publish on its topic. It is answered, as far as its version has an answer.
+    Denied,
+}
+
 impl<W: Clone> Hub<W> {
-    /// Whether a PUBLISH of QoS 2 came before; then it is answered.
+    /// Looks at a PUBLISH before it counts for anything.
     ///
     /// # Errors
     /// When the client exceeds the receive maximum that the CONNACK gave.
-    pub fn is_repeated(
+    pub fn admit(
         &mut self,
         conn: ConnId,
-        id: NonZeroU16,
-    ) -> Result<bool, DisconnectReasonCode> {
-        let window = usize::from(self.limits.window);
-        let Some(session) = self.session(conn) else { return Ok(true) };
-        if session.incoming.contains(&id) {
-            session.control.push_back(Packet::PublishReceived(ack(id, PublishAckReason::Success)));
-            return Ok(true);
+        publish: &Publish,
+    ) -> Result<Admission, DisconnectReasonCode> {
+        let (window, latest) = (usize::from(self.limits.window), self.keeping.latest());
+        let Some(session) = self.session(conn) else { return Ok(Admission::Repeated) };
+        let id = publish.packet_id;
+        if let (QoS::ExactlyOnce, Some(id)) = (publish.qos, id) {
+            if session.incoming.contains(&id) {
+                let after = session.kept.map_or(0, |_| latest);
+                session.answer(after, publish.qos, id, PublishAckReason::Success);
+                return Ok(Admission::Repeated);
+            }
+            if session.incoming.len() >= window {
+                return Err(DisconnectReasonCode::ReceiveMaximumExceeded);
+            }
         }
-        if session.incoming.len() >= window {
-            return Err(DisconnectReasonCode::ReceiveMaximumExceeded);
+        if session.grant.may_publish(&session.client, &publish.topic) {
+            return Ok(Admission::Accepted);
         }
-        Ok(false)
+        if let Some(id) = id {
+            session.answer(0, publish.qos, id, PublishAckReason::NotAuthorized);
+        }
+        let what = ByteString::from(format!("{:?} to {:?}", &*session.client, &*publish.topic));
+        self.losses.denied.add(1, &what);
+        Ok(Admission::Denied)
+    }
+
+    /// Gives clients the rights that they have now. One that has none is cut off; its session is anybody's who claims
+    /// it next.
+    pub fn regrant(&mut self, now: i64, grant: impl Fn(&Grant, bool) -> Option<Grant>) {
+        for key in 0..self.sessions.len() {
+            let Some(session) = &mut self.sessions[key] else { continue };
+            let granted = grant(&session.grant, session.is_attached());
+            let is_cut = granted.is_none();
+            session.grant = granted.unwrap_or_else(Grant::none);
+            if let (true, Link::Attached(attached)) = (is_cut, &session.link) {
+                self.wakes.push(attached.origin.waker.clone());
+                self.leave(now, key);
+            }
+        }
     }
 
     /// Passes a client's message on, and acknowledges it.
@@ -58,20 +98,17 @@ impl<W: Clone> Hub<W> {
             return;
         }
         let message = Arc::new(Message::new(publish, now));
+        let changed = self.keeping.num_changed();
         let routed = self.route(Some(conn.session), &message);
         let reason = if standing == Standing::Logged { PublishAckReason::Success } else { routed };
-        let Some(session) = self.session(conn) else { return };
+        let Some(session) = &mut self.sessions[conn.session] else { return };
         let Some(id) = publish.packet_id else { return };
-        session.control.push_back(match publish.qos {
-            QoS::AtMostOnce => return,
-            QoS::AtLeastOnce => Packet::PublishAck(ack(id, reason)),
-            QoS::ExactlyOnce => {
-                if u8::from(reason) < 0x80 {
-                    session.incoming.insert(id);
-                }
-                Packet::PublishReceived(ack(id, reason))
-            }
-        });
+        if publish.qos == QoS::ExactlyOnce && u8::from(reason) < 0x80 {
+            session.came_in(id, &mut self.keeping);
+        }
+        let is_kept = changed != self.keeping.num_changed();
+        let after = if is_kept { self.keeping.latest() } else { 0 };
+        session.answer(after, publish.qos, id, reason);
     }
 
     /// Passes a will on.
@@ -125,18 +162,16 @@ impl<W: Clone> Hub<W> {
                 break true;
             }
             num_dropped += 1;
-            if !session.drop_oldest() {
+            if !session.drop_oldest(&mut self.keeping) {
                 break false;
             }
         };
         self.losses.dropped.add(num_dropped, &session.client);
         if has_room {
-            session.push(Delivery {
-                message: message.clone(),
-                qos,
-                retain: message.retain && same.iter().any(|it| it.options.retain_as_published),
-                ids: same.iter().filter_map(|it| it.options.id).collect(),
-            });
+            let retain = message.retain && same.iter().any(|it| it.options.retain_as_published);
+            let ids = same.iter().filter_map(|it| it.options.id).collect();
+            let delivery = Delivery::new(message.clone(), qos, retain, ids);
+            session.push(delivery, &mut self.keeping);
         }
         self.bytes = others + session.bytes();
         if let Link::Attached(attached) = &session.link {
@@ -148,22 +183,25 @@ impl<W: Clone> Hub<W> {
     /// Keeps a message for those who subscribe later. Where there is no room, what its topic had goes too: it is out
     /// of date.
     fn retain(&mut self, message: &Arc<Message>) -> bool {
-        self.retained.remove(&message.topic);
-        if message.payload.is_empty() {
-            return true;
-        }
-        let has_room = self.retained.len() < self.limits.retained
-            && self.retained.bytes() + message.size() <= self.limits.retained_bytes
-            && topics::is_shallow(&message.topic);
-        if has_room {
+        let had_one = self.retained.remove(&message.topic);
+        let is_kept = !message.payload.is_empty();
+        let has_room = !is_kept || self.has_room_to_retain(message);
+        if is_kept && has_room {
             self.retained.insert(message);
-        } else {
+            let value = Value::Retained(message.clone());
+            self.keeping.put(Key::Retained(message.topic.clone()), value);
+        } else if had_one {
+            self.keeping.delete(Key::Retained(message.topic.clone()));
+        }
+        if !has_room {
             self.losses.not_retained.add(1, &message.topic);
         }
         has_room
     }
-}
 
-fn ack(packet_id: NonZeroU16, reason_code: PublishAckReason) -> PublishAck {
-    PublishAck { packet_id, reason_code, properties: Vec::new(), reason_string: None }
+    pub(super) fn has_room_to_retain(&self, message: &Message) -> bool {
+        self.retained.len() < self.limits.retained
+            && self.retained.bytes() + message.size() <= self.limits.retained_bytes
+            && topics::is_shallow(&message.topic)
+    }
 }

@@ -3,24 +3,23 @@
 //! Holds always: messages keep their order; the number of messages in flight stays within the client's receive maximum;
 //! a packet id names one of them.
 
+mod sending;
+
 use std::collections::VecDeque;
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::NonZeroU16;
 
 use bytestring::ByteString;
 use rmqtt_codec::types::QoS;
-use rmqtt_codec::v5::{Packet, PublishAck2, PublishAck2Reason, PublishAckReason};
+use rmqtt_codec::v5::{Packet, PublishAck, PublishAckReason};
 
-use super::delivery::{
-    Delivery, NUM_IDS, Sent, Stage, completion, packet_id, publish, release, wire_size,
-};
+use super::delivery::{Delivery, Sent, Stage};
 use super::filters::Options;
+use super::keeping::{Keeping, KeptId, KeptSession, Key, Value};
 use super::message::Message;
-use super::retained::{Load, Retained};
-use super::{Loss, Origin, SessionView};
+use super::retained::Load;
+use super::{Origin, SessionView};
+use crate::broker::rights::Grant;
 use crate::domain::{QuickMap, QuickSet};
-
-/// Topics looked at for one step of a load.
-const LOAD_STEP: usize = 500;
 
 /// Where a session's client is.
 #[derive(Debug)]
@@ -47,11 +46,14 @@ pub(super) struct Will {
 #[derive(Debug)]
 pub(super) struct Session<W> {
     pub client: ByteString,
+    pub grant: Grant,
     pub link: Link<W>,
     /// When its client came or left.
     pub since_ms: i64,
     /// How long it is kept without its client; 0 for not at all.
     pub keep_ms: i64,
+    /// Number under which a restart of the process finds it.
+    pub kept: Option<KeptId>,
     /// By filter.
     pub subscriptions: QuickMap<ByteString, Options>,
     /// Memory that they take.
@@ -60,11 +62,12 @@ pub(super) struct Session<W> {
     pub deadline: Option<i64>,
     /// Messages of QoS 2 from its client that were published, and not released.
     pub incoming: QuickSet<NonZeroU16>,
-    /// Answers that wait to be sent; the connection bounds their number (`MAX_UNANSWERED`).
-    pub control: VecDeque<Packet>,
+    /// Answers that wait to be sent, each until its group of changes is written; the connection bounds their number
+    /// (`MAX_UNANSWERED`).
+    control: VecDeque<(u64, Packet)>,
     will: Option<Will>,
     waiting: VecDeque<Delivery>,
-    /// In the order of their numbers.
+    /// In the order of their numbers, which are lower than those that wait.
     sent: VecDeque<Sent>,
     /// Of `waiting`, `sent` and the will.
     bytes: usize,
@@ -79,9 +82,11 @@ impl<W> Session<W> {
     pub fn new(client: ByteString, now: i64) -> Self {
         Self {
             client,
+            grant: Grant::none(),
             link: Link::Absent,
             since_ms: now,
             keep_ms: 0,
+            kept: None,
             subscriptions: QuickMap::default(),
             subscription_bytes: 0,
             deadline: None,
@@ -133,23 +138,133 @@ impl<W> Session<W> {
         old
     }
 
+    /// The will, unless its client has no right to it any more.
     pub fn take_will(&mut self) -> Option<Message> {
         let will = self.will.take()?.message;
         self.bytes -= will.size();
-        Some(will)
+        self.grant.may_publish(&self.client, &will.topic).then_some(will)
+    }
+
+    /// Says something to the client, once a group of changes is written.
+    pub fn say(&mut self, after: u64, packet: Packet) {
+        self.control.push_back((after, packet));
+    }
+
+    /// Answers a ping, which waits for nothing.
+    pub fn pong(&mut self) {
+        self.control.push_front((0, Packet::PingResponse));
+    }
+
+    /// Answers that wait.
+    pub fn num_unanswered(&self) -> usize {
+        self.control.len()
+    }
+
+    #[cfg(test)]
+    pub fn last_said_in_test(&mut self) -> Option<Packet> {
+        self.control.pop_back().map(|(_, packet)| packet)
+    }
+
+    /// Answers a message of the client's.
+    pub fn answer(
+        &mut self,
+        after: u64,
+        qos: QoS,
+        packet_id: NonZeroU16,
+        reason_code: PublishAckReason,
+    ) {
+        let ack =
+            PublishAck { packet_id, reason_code, properties: Vec::new(), reason_string: None };
+        let packet = match qos {
+            QoS::AtMostOnce => return,
+            QoS::AtLeastOnce => Packet::PublishAck(ack),
+            QoS::ExactlyOnce => Packet::PublishReceived(ack),
+        };
+        self.say(after, packet);
     }
 
     /// Queues a message.
-    pub fn push(&mut self, delivery: Delivery) {
+    pub fn push(&mut self, mut delivery: Delivery, keeping: &mut Keeping) {
         self.bytes += delivery.size();
+        if delivery.qos != QoS::AtMostOnce {
+            delivery.number = self.next_number;
+            self.next_number += 1;
+            if let Some(id) = self.kept {
+                keeping.put(Key::Waiting(id, delivery.number), Value::Waiting(delivery.clone()));
+                delivery.after = keeping.latest();
+            }
+        }
         self.waiting.push_back(delivery);
     }
 
+    /// Queues what was kept.
+    pub fn restore_waiting(&mut self, delivery: Delivery) {
+        self.bytes += delivery.size();
+        self.next_number = delivery.number + 1;
+        self.waiting.push_back(delivery);
+    }
+
+    /// Takes what was kept of a message that the client has.
+    pub fn restore_received(&mut self, number: u64) {
+        // They were sent in their order: so were those before it.
+        let before = self
+            .waiting
+            .drain(..)
+            .map(|delivery| Sent { number: delivery.number, stage: Stage::Sent(delivery) });
+        self.sent.extend(before);
+        self.sent.push_back(Sent { number, stage: Stage::Received });
+        self.next_number = number + 1;
+    }
+
+    /// Keeps all of a session that was not kept, or its own state alone.
+    pub fn keep(&mut self, keeping: &mut Keeping) {
+        if let (None, true, true) = (self.kept, keeping.is_on, self.keep_ms > 0) {
+            let id = keeping.next_id();
+            self.kept = Some(id);
+            for (filter, options) in &self.subscriptions {
+                let key = Key::Subscription(id, filter.clone());
+                keeping.put(key, Value::Subscription(*options));
+            }
+            for packet_id in &self.incoming {
+                keeping.put(Key::Incoming(id, packet_id.get()), Value::Incoming);
+            }
+            for sent in &self.sent {
+                let value = match &sent.stage {
+                    Stage::Sent(delivery) => Value::Waiting(delivery.clone()),
+                    Stage::Received => Value::Received,
+                };
+                keeping.put(Key::Waiting(id, sent.number), value);
+            }
+            for delivery in self.waiting.iter().filter(|it| it.qos != QoS::AtMostOnce) {
+                let key = Key::Waiting(id, delivery.number);
+                keeping.put(key, Value::Waiting(delivery.clone()));
+            }
+        }
+        let Some(id) = self.kept else { return };
+        let session = KeptSession {
+            client: self.client.to_string(),
+            user: self.grant.user.as_deref().map(str::to_owned),
+            keep_ms: self.keep_ms,
+            left_ms: (!self.is_attached()).then_some(self.since_ms),
+        };
+        keeping.put(Key::Session(id), Value::Session(session));
+    }
+
+    /// A message of QoS 1 or 2 is not kept any more.
+    fn forget(&self, number: u64, keeping: &mut Keeping) {
+        if let Some(id) = self.kept {
+            keeping.delete(Key::Waiting(id, number));
+        }
+    }
+
     /// Drops the oldest message that was not sent. Whether there was one.
-    pub fn drop_oldest(&mut self) -> bool {
-        let oldest = self.waiting.pop_front();
-        self.bytes -= oldest.as_ref().map_or(0, Delivery::size);
-        oldest.is_some()
+    pub fn drop_oldest(&mut self, keeping: &mut Keeping) -> bool {
+        let Some(oldest) = self.waiting.pop_front() else { return false };
+        self.bytes -= oldest.size();
+        if oldest.qos != QoS::AtMostOnce {
+            self.forget(oldest.number, keeping);
+        }
+        true
     }
 
     pub fn waiting_bytes(&self) -> usize {
@@ -157,10 +272,10 @@ impl<W> Session<W> {
     }
 
     /// Drops the older half of what was not sent; how many.
-    pub fn drop_half(&mut self) -> u64 {
+    pub fn drop_half(&mut self, keeping: &mut Keeping) -> u64 {
         let count = self.waiting.len().div_ceil(2);
         for _ in 0..count {
-            self.drop_oldest();
+            self.drop_oldest(keeping);
         }
         count as u64
     }
@@ -186,147 +301,5 @@ impl<W> Session<W> {
             *bytes -= if is_kept { 0 } else { it.size() };
             is_kept
         });
-    }
-
-    /// What is to be sent next, some `room` bytes of it.
-    pub fn take(
-        &mut self,
-        retained: &Retained,
-        now: i64,
-        room: usize,
-        oversized: &mut Loss,
-    ) -> Vec<Packet> {
-        let mut packets: Vec<_> = self.control.drain(..).collect();
-        let Link::Attached(Attached { window, max_packet, .. }) = &self.link else {
-            return packets;
-        };
-        let (window, max_packet) = (*window, *max_packet);
-        let mut left = room;
-        while left > 0 && self.resend < self.sent.len().min(window) {
-            if let Stage::Sent(delivery) = &self.sent[self.resend].stage
-                && wire_size(delivery) > max_packet
-            {
-                oversized.add(1, &self.client);
-                self.complete(self.resend);
-                continue;
-            }
-            let (packet, size) = self.sent[self.resend].again(now);
-            packets.push(packet);
-            left = left.saturating_sub(size);
-            self.resend += 1;
-        }
-        if self.waiting.is_empty() {
-            self.step_load(retained, now, room);
-        }
-        while left > 0 && self.resend == self.sent.len() {
-            let Some(next) = self.waiting.front() else { break };
-            if next.qos != QoS::AtMostOnce && !self.has_window(window) {
-                break;
-            }
-            let Some(delivery) = self.waiting.pop_front() else { break };
-            let size = delivery.size();
-            let is_too_large = wire_size(&delivery) > max_packet;
-            let expiry = delivery.message.expiry_left(now).ok().filter(|_| !is_too_large);
-            oversized.add(u64::from(is_too_large), &self.client);
-            let Some(expiry) = expiry else {
-                self.bytes -= size;
-                continue;
-            };
-            left = left.saturating_sub(size);
-            packets.push(self.send(delivery, expiry));
-        }
-        packets
-    }
-
-    fn send(&mut self, delivery: Delivery, expiry: Option<NonZeroU32>) -> Packet {
-        if delivery.qos == QoS::AtMostOnce {
-            self.bytes -= delivery.size();
-            return publish(&delivery, None, false, expiry);
-        }
-        let number = self.next_number;
-        self.next_number += 1;
-        let packet = publish(&delivery, Some(packet_id(number)), false, expiry);
-        self.sent.push_back(Sent { number, stage: Stage::Sent(delivery) });
-        self.resend += 1;
-        packet
-    }
-
-    fn has_window(&self, window: usize) -> bool {
-        let span = self.sent.front().map_or(0, |oldest| self.next_number - oldest.number);
-        self.sent.len() < window && span < NUM_IDS
-    }
-
-    /// Whether something is to be loaded once nothing waits.
-    pub fn is_loading(&self) -> bool {
-        !self.loads.is_empty() && self.waiting.is_empty()
-    }
-
-    /// Queues some of what is loaded.
-    fn step_load(&mut self, retained: &Retained, now: i64, room: usize) {
-        let Some((load, options)) = self.loads.pop_front() else { return };
-        let (found, next) = retained.step(&load, now, LOAD_STEP, room);
-        for message in found {
-            let qos = message.qos.less_value(options.qos);
-            let ids = options.id.into_iter().collect();
-            self.push(Delivery { message, qos, retain: true, ids });
-        }
-        if let Some(load) = next {
-            self.loads.push_front((load, options));
-        }
-    }
-
-    fn position(&self, id: NonZeroU16) -> Option<usize> {
-        let first = self.sent.front()?.number;
-        let ahead = (u64::from(id.get()) - 1 + NUM_IDS - first % NUM_IDS) % NUM_IDS;
-        self.sent.binary_search_by_key(&(first + ahead), |sent| sent.number).ok()
-    }
-
-    fn complete(&mut self, at: usize) {
-        if let Some(Sent { stage: Stage::Sent(delivery), .. }) = self.sent.remove(at) {
-            self.bytes -= delivery.size();
-        }
-        self.resend -= usize::from(at < self.resend);
-    }
-
-    /// The client has a message of QoS 1.
-    pub fn acknowledged(&mut self, id: NonZeroU16) {
-        if let Some(at) = self.position(id)
-            && let Stage::Sent(Delivery { qos: QoS::AtLeastOnce, .. }) = self.sent[at].stage
-        {
-            self.complete(at);
-        }
-    }
-
-    /// The client has a message of QoS 2, or won't.
-    pub fn received(&mut self, id: NonZeroU16, reason: PublishAckReason) {
-        let at = self.position(id);
-        if let Some(at) = at {
-            if u8::from(reason) >= 0x80 {
-                return self.complete(at);
-            }
-            if let Stage::Sent(delivery) =
-                std::mem::replace(&mut self.sent[at].stage, Stage::Received)
-            {
-                self.bytes -= delivery.size();
-            }
-        } else if u8::from(reason) >= 0x80 {
-            return;
-        }
-        self.control.push_back(match at {
-            Some(_) => release(id),
-            None => Packet::PublishRelease(PublishAck2 {
-                reason_code: PublishAck2Reason::PacketIdNotFound,
-                ..completion(id)
-            }),
-        });
-    }
-
-    /// The client has completed a message of QoS 2.
-    pub fn completed(&mut self, id: NonZeroU16) {
-        if let Some(at) = self.position(id)
-            && matches!(self.sent[at].stage, Stage::Received)
-        {
-            self.complete(at);
-        }
     }
 }

@@ -9,6 +9,7 @@ use rmqtt_codec::v5::{
 
 use super::Hub;
 use super::filters::{self, Filters, Options, SessionKey};
+use super::keeping::{Key, Value};
 use super::topics;
 
 impl<W: Clone> Hub<W> {
@@ -24,13 +25,15 @@ impl<W: Clone> Hub<W> {
             let answer = self.subscribe_to(key, filter, options, asked.retain_handling);
             status.push(answer.unwrap_or_else(|refused| refused));
         }
-        let Some(session) = &mut self.sessions[key] else { return };
-        session.control.push_back(Packet::SubscribeAck(SubscribeAck {
+        let ack = SubscribeAck {
             packet_id: subscribe.packet_id,
             properties: Vec::new(),
             reason_string: None,
             status,
-        }));
+        };
+        let Some(session) = &mut self.sessions[key] else { return };
+        let after = session.kept.map_or(0, |_| self.keeping.latest());
+        session.say(after, Packet::SubscribeAck(ack));
     }
 
     fn subscribe_to(
@@ -46,6 +49,11 @@ impl<W: Clone> Hub<W> {
         }
         let (limits, cost) = (self.limits, filters::cost(filter));
         let session = self.sessions[key].as_mut().ok_or(SubscribeAckReason::UnspecifiedError)?;
+        if !session.grant.may_subscribe(&session.client, bare) {
+            let what = ByteString::from(format!("{:?} to {filter:?}", &*session.client));
+            self.losses.denied.add(1, &what);
+            return Err(SubscribeAckReason::NotAuthorized);
+        }
         let is_new = !session.subscriptions.contains_key(filter);
         let has_room = session.subscriptions.len() < limits.subscriptions
             && session.subscription_bytes + cost <= limits.subscription_bytes
@@ -58,14 +66,19 @@ impl<W: Clone> Hub<W> {
             self.subscription_bytes += cost;
         }
         // Out of the buffer that it was read into.
-        session.subscriptions.insert(ByteString::from(&**filter), options);
+        let filter = ByteString::from(&**filter);
+        session.subscriptions.insert(filter.clone(), options);
+        if let Some(id) = session.kept {
+            let key = Key::Subscription(id, filter.clone());
+            self.keeping.put(key, Value::Subscription(options));
+        }
         let is_loaded = match handling {
             RetainHandling::AtSubscribe => true,
             RetainHandling::AtSubscribeNew => is_new,
             RetainHandling::NoAtSubscribe => false,
         };
         if is_loaded && group.is_none() {
-            session.load(self.retained.load(filter), options);
+            session.load(self.retained.load(&filter), options);
         }
         self.filters.add(group, bare, key, options);
         Ok(match options.qos {
@@ -83,18 +96,24 @@ impl<W: Clone> Hub<W> {
                 status.push(UnsubscribeAckReason::NoSubscriptionExisted);
                 continue;
             }
+            if let Some(id) = session.kept {
+                // Out of the buffer that it was read into.
+                self.keeping.delete(Key::Subscription(id, ByteString::from(&**filter)));
+            }
             session.forget_load(filter);
             session.subscription_bytes -= filters::cost(filter);
             self.subscription_bytes -= filters::cost(filter);
             remove(&mut self.filters, filter, key);
             status.push(UnsubscribeAckReason::Success);
         }
-        session.control.push_back(Packet::UnsubscribeAck(UnsubscribeAck {
+        let ack = UnsubscribeAck {
             packet_id: unsubscribe.packet_id,
             properties: Vec::new(),
             reason_string: None,
             status,
-        }));
+        };
+        let after = session.kept.map_or(0, |_| self.keeping.latest());
+        session.say(after, Packet::UnsubscribeAck(ack));
     }
 }
 
@@ -106,7 +125,7 @@ pub(super) fn remove(filters: &mut Filters, filter: &str, key: SessionKey) {
 }
 
 /// The group of a shared subscription, and the filter itself; `None` when it begins like a shared one, and is none.
-fn split(filter: &str) -> Option<(Option<&str>, &str)> {
+pub(super) fn split(filter: &str) -> Option<(Option<&str>, &str)> {
     if !filter.starts_with("$share/") {
         return Some((None, filter));
     }

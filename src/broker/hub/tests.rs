@@ -1,6 +1,8 @@
 //! The hub by itself: packets in, packets out, time by hand.
 
 mod delivering;
+mod keeping;
+mod rights;
 mod sessions;
 
 use std::num::NonZeroU16;
@@ -13,6 +15,7 @@ use rmqtt_codec::v5::{
 };
 
 use super::{ConnId, Connected, Hub, Limits, Origin, Refusal, Standing, completion};
+use crate::broker::rights::{Grant, Limited, Rights};
 
 const LIMITS: Limits = Limits {
     sessions: 5,
@@ -93,7 +96,12 @@ impl Bench {
     }
 
     fn try_connect(&mut self, connect: &Connect) -> Result<Connected, Refusal> {
-        self.hub.connect(self.now, connect, Origin { waker: "waker", address: None })
+        self.try_connect_as(connect, Grant::all_in_test())
+    }
+
+    fn try_connect_as(&mut self, connect: &Connect, grant: Grant) -> Result<Connected, Refusal> {
+        let origin = Origin { waker: "waker", address: None };
+        self.hub.connect(self.now, connect, grant, origin)
     }
 
     fn connect(&mut self, connect: &Connect) -> ConnId {
@@ -122,7 +130,7 @@ impl Bench {
         };
         self.hub.packet(conn, Packet::Subscribe(subscribe)).expect("goes on");
         let session = self.hub.session(conn).expect("attached");
-        match session.control.pop_back() {
+        match session.last_said_in_test() {
             Some(Packet::SubscribeAck(ack)) => ack.status[0],
             other => panic!("not a SUBACK: {other:?}"),
         }
@@ -131,14 +139,14 @@ impl Bench {
     /// Publishes; the reason that it is acknowledged with.
     fn publish(&mut self, conn: ConnId, publish: &Publish) -> Option<PublishAckReason> {
         self.hub.publish(self.now, conn, publish, Standing::PassedOn);
-        match self.hub.session(conn)?.control.pop_back()? {
+        match self.hub.session(conn)?.last_said_in_test()? {
             Packet::PublishAck(ack) | Packet::PublishReceived(ack) => Some(ack.reason_code),
             other => panic!("not an acknowledgement: {other:?}"),
         }
     }
 
     fn take(&mut self, conn: ConnId) -> Vec<Packet> {
-        self.hub.take(self.now, conn, 100_000).expect("current")
+        self.hub.take(self.now, conn, 100_000).expect("current").0
     }
 
     fn messages(&mut self, conn: ConnId) -> Vec<Publish> {

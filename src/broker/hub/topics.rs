@@ -36,7 +36,7 @@ pub(super) fn is_shallow(text: &str) -> bool {
 }
 
 /// Whether a filter matches a topic.
-pub(super) fn matches(filter: &str, topic: &str) -> bool {
+pub(in crate::broker) fn matches(filter: &str, topic: &str) -> bool {
     if topic.starts_with('$') && !filter.starts_with('$') {
         return false;
     }

@@ -4,13 +4,17 @@ use std::path::Path;
 
 use super::certificates::Certificates;
 use super::clients::{Options, Paho, VERSIONS, Version};
-use super::{Running, anonymous, raw};
-use crate::broker::access::Accounts;
-use crate::broker::listeners::Plan;
+use super::{Running, access, anonymous, password, raw};
+use crate::config::{BrokerConfig, Credentials};
+
+fn fleet(folder: &Path) -> BrokerConfig {
+    let fleet = Credentials { username: "fleet".into(), password: password(folder, "s3cret") };
+    BrokerConfig { credentials: Some(fleet), ..anonymous() }
+}
 
 fn with_password() -> Running {
-    let plan = Plan { anonymous: false, ..anonymous() };
-    Running::with(plan, Accounts::new([("fleet", "s3cret")]))
+    let folder = tempfile::tempdir().expect("a folder");
+    Running::with(&access(fleet(folder.path())))
 }
 
 fn login(version: Version, user: &str, password: &str) -> Options {
@@ -46,9 +50,9 @@ fn a_refused_client_cannot_take_over_a_session() {
 
 fn with_tls(folder: &Path, anonymous_too: bool) -> (Running, Certificates) {
     let certificates = Certificates::make(folder, "ours");
-    let tls = Some(certificates.server.clone());
-    let plan = Plan { tls, anonymous: anonymous_too, ..anonymous() };
-    (Running::with(plan, Accounts::new([("fleet", "s3cret")])), certificates)
+    let config = if anonymous_too { anonymous() } else { fleet(folder) };
+    let config = BrokerConfig { tls: Some(certificates.server.clone()), ..config };
+    (Running::with(&access(config)), certificates)
 }
 
 #[test]

@@ -145,3 +145,50 @@ fn a_window_of_acknowledgements_at_once_does_not_stop_anything() {
     both.send_bytes(&acks);
     assert_eq!(both.receive(), Some((0xD0, Vec::new())));
 }
+
+/// Sends a frame as a browser does, masked.
+fn send_frame(stream: &mut std::net::TcpStream, opcode: u8, payload: &[u8]) {
+    use std::io::Write;
+    let length = u8::try_from(payload.len()).expect("below 126");
+    let mask = [1, 2, 3, 4];
+    let masked = payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask);
+    let frame = [opcode, 0x80 | length].into_iter().chain(mask).chain(masked);
+    stream.write_all(&frame.collect::<Vec<_>>()).expect("sent");
+}
+
+#[test]
+fn a_browser_speaks_by_websocket_in_frames_cut_anywhere() {
+    use std::io::{Read, Write};
+    let broker = super::Running::new();
+    let address = broker.0.as_ref().expect("running").websocket.expect("it listens");
+    let mut browser = std::net::TcpStream::connect(address).expect("connected");
+    browser.set_read_timeout(Some(super::DEADLINE)).expect("a timeout");
+    let head = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                Sec-WebSocket-Protocol: mqtt\r\n\r\n";
+    browser.write_all(head.as_bytes()).expect("sent");
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        browser.read_exact(&mut byte).expect("an answer");
+        answer.extend(byte);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&answer));
+    // A CONNECT in three parts with a ping between them, then a message at QoS 1.
+    let connect = b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01w";
+    send_frame(&mut browser, 0x02, &connect[..3]);
+    send_frame(&mut browser, 0x00, &connect[3..9]);
+    send_frame(&mut browser, 0x89, b"here");
+    send_frame(&mut browser, 0x80, &connect[9..]);
+    send_frame(&mut browser, 0x82, b"\x32\x06\0\x01t\0\x07x");
+    let mut read = |bytes: usize| {
+        let mut got = vec![0; bytes];
+        browser.read_exact(&mut got).expect("more");
+        got
+    };
+    assert_eq!(read(6), b"\x8a\x04here");
+    assert_eq!(read(6), b"\x82\x04\x20\x02\0\0");
+    assert_eq!(read(6), b"\x82\x04\x40\x02\0\x07");
+    send_frame(&mut browser, 0x81, b"text");
+    assert_eq!(browser.read(&mut [0]).unwrap_or(0), 0, "text ends it");
+}

@@ -1,6 +1,7 @@
 //! The actor's life: start, restart, stop, and what the next one finds.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::Actor;
@@ -10,19 +11,26 @@ use tokio::sync::watch;
 use super::certificates::Certificates;
 use super::clients::{Options, Paho, Version};
 use super::raw::{Raw, answer_to_login};
-use super::{DEADLINE, Running, loopback};
-use crate::broker::{Broker, Clients, Settings};
-use crate::config::{Credentials, SecretSource, ServerTls};
+use super::{DEADLINE, Running, access, anonymous, loopback};
+use crate::broker::{Broker, BrokerGauges, Clients, Settings};
+use crate::config::{BrokerConfig, BrokerLimits, Credentials, SecretSource, ServerTls};
 use crate::locale::Language;
 use crate::messages::BrokerAddress;
 use crate::supervisor::{ChildEnv, Failure, GracefulStop};
 
 fn settings(listen: SocketAddr) -> Settings {
+    settings_of(BrokerConfig { listen, ..anonymous() })
+}
+
+fn settings_of(config: BrokerConfig) -> Settings {
     Settings {
-        listen,
-        credentials: None,
-        tls: None,
+        listen: config.listen,
+        listen_ws: None,
+        access: Arc::new(access(config)),
         hook: None,
+        keep: None,
+        gauges: BrokerGauges::default(),
+        limits: BrokerLimits::default(),
         clients: Clients::default(),
         words: Language::English.words(),
     }
@@ -72,7 +80,8 @@ fn a_taken_port_is_said_with_its_address_and_what_to_do() {
 fn an_address_this_machine_lacks() {
     let fleet = fleet(SecretSource::Env("PATH".into()));
     let addr = SocketAddr::from(([192, 0, 2, 1], 0)); // set aside for documentation
-    let why = unavailable(Settings { credentials: Some(fleet), ..settings(addr) });
+    let config = BrokerConfig { listen: addr, credentials: Some(fleet), ..anonymous() };
+    let why = unavailable(settings_of(config));
     assert_says(&why, &["192.0.2.1", "broker.listen"]);
 }
 
@@ -96,7 +105,7 @@ fn files_that_cannot_be_used_are_named_with_their_key() {
     let other = Certificates::make(folder.path(), "other").server;
 
     let credentials = Some(fleet(SecretSource::File(missing.clone())));
-    let why = unavailable(Settings { credentials, ..settings(loopback(0)) });
+    let why = unavailable(settings_of(BrokerConfig { credentials, ..anonymous() }));
     assert_says(&why, &[missing.to_str().expect("text"), "broker.password_file"]);
     for (cert, key, parts) in [
         (&missing, &good.key, ["missing", "broker.tls_cert"]),
@@ -106,7 +115,7 @@ fn files_that_cannot_be_used_are_named_with_their_key() {
         (&good.cert, &other.key, ["other-key.pem", "broker.tls_key"]),
     ] {
         let tls = Some(ServerTls { cert: cert.clone(), key: key.clone() });
-        let why = unavailable(Settings { tls, ..settings(loopback(0)) });
+        let why = unavailable(settings_of(BrokerConfig { tls, ..anonymous() }));
         assert_says(&why, &parts);
     }
 }
@@ -148,11 +157,11 @@ fn a_restart_keeps_the_ports_and_the_gateways_password() {
     let password = folder.path().join("password");
     std::fs::write(&password, "s3cret\n").expect("written");
     let certificates = Certificates::make(folder.path(), "ours");
-    let settings = Settings {
+    let settings = settings_of(BrokerConfig {
         credentials: Some(fleet(SecretSource::File(password))),
         tls: Some(certificates.server),
-        ..settings(loopback(0))
-    };
+        ..anonymous()
+    });
     let (address, mut watching) = watch::channel(None);
     System::new().block_on(async {
         let factory = Broker::factory(settings, address);

@@ -12,14 +12,24 @@ mod publish_hook;
 mod raw;
 mod reconnects;
 mod sessions;
+mod users;
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::access::Accounts;
+use super::access::Access;
+use super::gauges::BrokerGauges;
+use super::keep::Keep;
 use super::listeners::Plan;
 use super::publish_hook::PublishHook;
 use super::server::{STOP_AT_MOST, Server};
+use super::shared::Rooms;
+use crate::config::{BrokerConfig, BrokerLimits, ReadingTopic, SecretSource};
+use crate::ingest::formats::{Formats, OriginJson};
+use crate::wire::Topics;
 
 /// Far more than anything here takes, also on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -29,16 +39,34 @@ struct Running(Option<Server>);
 
 impl Running {
     fn new() -> Self {
-        Self::with(anonymous(), Accounts::default())
+        Self::with(&access(anonymous()))
     }
 
-    fn with(plan: Plan, accounts: Accounts) -> Self {
-        Self(Some(Server::start(plan, accounts, None).expect("the broker starts")))
+    fn with(access: &Access) -> Self {
+        Self::start(access, None)
     }
 
     fn with_hook(hook: PublishHook) -> Self {
-        let server = Server::start(anonymous(), Accounts::default(), Some(hook));
-        Self(Some(server.expect("the broker starts")))
+        Self::start(&access(anonymous()), Some(hook))
+    }
+
+    fn start(access: &Access, hook: Option<PublishHook>) -> Self {
+        Self::keeping(access, hook, None)
+    }
+
+    fn keeping(access: &Access, hook: Option<PublishHook>, keep: Option<Arc<dyn Keep>>) -> Self {
+        let door = access.open().expect("files");
+        let has_tls = door.borrow().tls.is_some();
+        let (public, websocket) = (loopback(0), Some(loopback(0)));
+        let plan = Plan { public, websocket, has_tls, private_port: None };
+        let rooms = Rooms {
+            door,
+            hook,
+            keep,
+            gauges: BrokerGauges::default(),
+            limits: BrokerLimits::default(),
+        };
+        Self(Some(Server::start(plan, rooms).expect("the broker starts")))
     }
 
     fn addr(&self) -> SocketAddr {
@@ -62,6 +90,28 @@ fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-fn anonymous() -> Plan {
-    Plan { public: loopback(0), tls: None, anonymous: true, private_port: None }
+/// Lets everyone in.
+fn anonymous() -> BrokerConfig {
+    BrokerConfig {
+        listen: loopback(0),
+        listen_ws: None,
+        credentials: None,
+        users: Vec::new(),
+        limits: BrokerLimits::default(),
+        forward: Vec::new(),
+        tls: None,
+    }
+}
+
+fn access(config: BrokerConfig) -> Access {
+    let topics = Topics::new("factory", ReadingTopic::Shared);
+    let format = OriginJson::new(topics.clone(), chrono_tz::UTC);
+    Access::new(config, topics, Formats::new(vec![Box::new(format)]))
+}
+
+/// A password in a file that is gone with `folder`.
+fn password(folder: &Path, password: &str) -> SecretSource {
+    let file = folder.join(password);
+    fs::write(&file, password).expect("written");
+    SecretSource::File(file)
 }

@@ -22,7 +22,12 @@ fn broker(log: &Arc<Log>) -> Running {
     let topics = Topics::new("factory", ReadingTopic::Shared);
     let format = OriginJson::new(topics, chrono_tz::UTC);
     let formats = Formats::new(vec![Box::new(format)]);
-    Running::with_hook(PublishHook { log: log.clone(), formats })
+    Running::with_hook(PublishHook {
+        log: log.clone(),
+        formats,
+        forward: Vec::new(),
+        reserved: Vec::new(),
+    })
 }
 
 fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {

@@ -23,14 +23,7 @@ pub(super) fn answer_to_login(
     login: Option<(&str, &str)>,
 ) -> Option<u8> {
     let mut raw = Raw::open(addr);
-    let (level, properties) = if version == Version::V5 { (5, &[0][..]) } else { (4, &[][..]) };
-    let flags = if login.is_some() { 0xc2 } else { 2 };
-    let mut body = [&b"\0\x04MQTT"[..], &[level, flags, 0, 60], properties, &text(ID)].concat();
-    if let Some((user, password)) = login {
-        body.extend(text(user));
-        body.extend(text(password));
-    }
-    raw.send(0x10, &body);
+    raw.say_connect(ID, version, login);
     raw.receive().filter(|(kind, _)| *kind == 0x20).map(|(_, answer)| answer[1])
 }
 
@@ -69,6 +62,43 @@ impl Raw {
         assert_eq!((kind, answer[1]), (0x20, 0));
         raw.version = version;
         raw
+    }
+
+    /// Connects clean, by name and password.
+    pub(super) fn log_in(
+        addr: SocketAddr,
+        id: &str,
+        version: Version,
+        user: &str,
+        password: &str,
+    ) -> Self {
+        let mut raw = Self { version, ..Self::open(addr) };
+        raw.say_connect(id, version, Some((user, password)));
+        let (kind, answer) = raw.receive().expect("a CONNACK");
+        assert_eq!((kind, answer[1]), (0x20, 0));
+        raw
+    }
+
+    /// Asks to be connected clean.
+    pub(super) fn say_connect(&mut self, id: &str, version: Version, login: Option<(&str, &str)>) {
+        let (level, properties) = if version == Version::V5 { (5, &[0][..]) } else { (4, &[][..]) };
+        let flags = if login.is_some() { 0xc2 } else { 2 };
+        let mut body = [&b"\0\x04MQTT"[..], &[level, flags, 0, 60], properties, &text(id)].concat();
+        if let Some((user, password)) = login {
+            body.extend(text(user));
+            body.extend(text(password));
+        }
+        self.send(0x10, &body);
+    }
+
+    /// Subscribes at QoS 1; the code of the SUBACK.
+    pub(super) fn answer_to_subscribe(&mut self, filter: &str) -> u8 {
+        let properties = if self.version == Version::V5 { &[0][..] } else { &[] };
+        let body = [&[0, 1], properties, text(filter).as_slice(), &[1]].concat();
+        self.send(0x82, &body);
+        let (kind, answer) = self.receive().expect("a SUBACK");
+        assert_eq!(kind, 0x90);
+        answer[answer.len() - 1]
     }
 
     /// Connects clean, with a will of QoS 1.

@@ -64,6 +64,12 @@ impl Decoders {
         decoders
     }
 
+    /// Whether a topic is of any format.
+    #[must_use]
+    pub fn knows(&self, topic: &str) -> bool {
+        self.formats.of(topic).is_some()
+    }
+
     /// Decodes a message, and appends what it changes to `changes`.
     ///
     /// # Errors

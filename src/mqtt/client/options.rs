@@ -5,6 +5,7 @@ use std::time::Duration;
 use paho_mqtt as paho;
 
 use crate::config::{ClientTls, MqttVersion};
+use crate::ingest::FORWARDED_PROPERTY;
 use crate::mqtt::link::{Outcome, Outgoing, Plan, Qos};
 
 /// Paho looks at its own timeout every 3 seconds only, so it takes up to 13.
@@ -31,7 +32,7 @@ pub fn publishing_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> 
             options.clean_session(false);
         }
     }
-    options.will_message(message_of(plan.will.clone(), paho::QoS::ExactlyOnce));
+    options.will_message(message_of(plan.will.clone(), paho::QoS::ExactlyOnce, plan.version));
     Ok(options.finalize())
 }
 
@@ -111,17 +112,29 @@ pub const fn version(plan: &Plan) -> u32 {
 }
 
 /// Paho's form of a message; its QoS is at most `maximum_qos`.
-pub fn message_of(message: Outgoing, maximum_qos: paho::QoS) -> paho::Message {
+pub fn message_of(
+    message: Outgoing,
+    maximum_qos: paho::QoS,
+    version: MqttVersion,
+) -> paho::Message {
     let qos = match message.qos {
         Qos::AtLeastOnce => paho::QoS::AtLeastOnce,
         Qos::ExactlyOnce => paho::QoS::ExactlyOnce,
     };
-    paho::MessageBuilder::new()
+    let mut builder = paho::MessageBuilder::new()
         .topic(message.topic)
         .payload(message.payload)
         .qos(qos.min(maximum_qos))
-        .retained(message.retained)
-        .finalize()
+        .retained(message.retained);
+    if message.is_forwarded && version == MqttVersion::V5 {
+        let mut properties = paho::Properties::new();
+        let key = paho::PropertyCode::UserProperty;
+        // It is short: it fits in.
+        if properties.push_string_pair(key, FORWARDED_PROPERTY, "1").is_ok() {
+            builder = builder.properties(properties);
+        }
+    }
+    builder.finalize()
 }
 
 /// Reason code and reason string of a packet, without control characters and cut to 200 characters.

@@ -267,6 +267,7 @@ fn many_failed_attempts_leave_nothing_behind() {
                     payload: Vec::new(),
                     qos: Qos::AtLeastOnce,
                     retained: true,
+                    is_forwarded: false,
                 },
             };
             assert!(client.tell(Command::Open(Box::new(plan))));

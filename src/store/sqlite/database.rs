@@ -210,7 +210,7 @@ fn look(path: &Path) -> rusqlite::Result<Found> {
     schema::examine(&open_to_read(path)?)
 }
 
-fn open_to_write(path: &Path) -> rusqlite::Result<Connection> {
+pub(in crate::store) fn open_to_write(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -7,6 +7,7 @@ pub(super) mod decoders;
 pub(super) mod events;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub(super) mod kept;
 mod pool;
 pub(super) mod query;
 pub(super) mod recall;

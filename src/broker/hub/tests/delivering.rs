@@ -1,6 +1,7 @@
 //! Messages from publishers to subscribers, at each QoS, within the bounds.
 
 use super::*;
+use crate::broker::hub::Admission;
 
 #[test]
 fn a_message_goes_to_each_client_once_with_the_lesser_quality() {
@@ -64,11 +65,12 @@ fn quality_2_both_ways_survives_a_new_connection_at_each_step() {
     let mut bench = Bench::new();
     let (sender, getter) = (bench.connect(&persistent("s")), bench.connect(&persistent("g")));
     bench.subscribe(getter, "a", 2);
-    assert_eq!(bench.hub.is_repeated(sender, id(7)), Ok(false));
-    bench.publish(sender, &message("a", "once", 2, 7));
+    let once = message("a", "once", 2, 7);
+    assert_eq!(bench.hub.admit(sender, &once), Ok(Admission::Accepted));
+    bench.publish(sender, &once);
     bench.gone(sender);
     let sender = bench.connect(&persistent("s"));
-    assert_eq!(bench.hub.is_repeated(sender, id(7)), Ok(true), "it has been published");
+    assert_eq!(bench.hub.admit(sender, &once), Ok(Admission::Repeated), "it has been published");
     assert!(matches!(bench.take(sender)[..], [Packet::PublishReceived(_)]));
     bench.hub.packet(sender, Packet::PublishRelease(completion(id(7)))).expect("goes on");
     assert!(matches!(bench.take(sender)[..], [Packet::PublishComplete(_)]));
@@ -88,11 +90,12 @@ fn more_open_messages_than_were_offered_end_the_connection() {
     let mut bench = Bench::new();
     let sender = bench.connect(&client("s"));
     for number in 1..=LIMITS.window {
-        assert_eq!(bench.hub.is_repeated(sender, id(number)), Ok(false));
-        bench.publish(sender, &message("a", "", 2, number));
+        let message = message("a", "", 2, number);
+        assert_eq!(bench.hub.admit(sender, &message), Ok(Admission::Accepted));
+        bench.publish(sender, &message);
     }
     let refused = Err(DisconnectReasonCode::ReceiveMaximumExceeded);
-    assert_eq!(bench.hub.is_repeated(sender, id(100)), refused);
+    assert_eq!(bench.hub.admit(sender, &message("a", "", 2, 100)), refused);
 }
 
 #[test]

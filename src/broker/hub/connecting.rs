@@ -1,0 +1,113 @@
+//! How clients come in, and to which session.
+
+use std::num::NonZeroU16;
+
+use bytestring::ByteString;
+use rmqtt_codec::v5::{Connect, LastWill};
+
+use super::filters::SessionKey;
+use super::message::Message;
+use super::session::{Attached, Link, Session, Will};
+use super::topics::is_valid_topic;
+use super::{ConnId, Connected, Hub, Origin, Refusal};
+use crate::broker::rights::Grant;
+
+impl<W: Clone> Hub<W> {
+    /// Lets a client in, whose credentials were right. What it has from an earlier connection is its again.
+    pub fn connect(
+        &mut self,
+        now: i64,
+        connect: &Connect,
+        grant: Grant,
+        origin: Origin<W>,
+    ) -> Result<Connected, Refusal> {
+        self.last_epoch += 1;
+        let id = &connect.client_id;
+        let assigned = format!("auto-{}-{now}", self.last_epoch);
+        let assigned_client_id = id.is_empty().then(|| ByteString::from(assigned));
+        let client = assigned_client_id.clone().unwrap_or_else(|| ByteString::from(&**id));
+        let will = connect.last_will.as_ref().map(will);
+        if let Some(Will { message, .. }) = &will {
+            if !is_valid_topic(&message.topic) {
+                return Err(Refusal::WillTopic);
+            }
+            if !grant.may_publish(&client, &message.topic) {
+                return Err(Refusal::WillRights);
+            }
+            if !self.make_room(message.size()) {
+                return Err(Refusal::Full);
+            }
+        }
+        let (key, session_present) = self.claim(now, client, &grant, connect.clean_start)?;
+        let conn = ConnId { session: key, epoch: self.last_epoch };
+        let keep_ms = self.keep_ms(connect.session_expiry_interval_secs);
+        self.wakes.push(origin.waker.clone());
+        self.set_deadline(key, None);
+        if let Some(session) = &mut self.sessions[key] {
+            let window = connect.receive_max.map_or(u16::MAX, NonZeroU16::get);
+            session.link = Link::Attached(Attached {
+                origin,
+                epoch: conn.epoch,
+                window: window.min(self.limits.window).into(),
+                max_packet: connect.max_packet_size.map_or(usize::MAX, |size| size.get() as usize),
+            });
+            session.grant = grant;
+            session.since_ms = now;
+            session.keep_ms = keep_ms;
+            self.bytes += will.as_ref().map_or(0, |will| will.message.size());
+            self.bytes -= session.set_will(will);
+            if !session.grant.is_gateway() {
+                session.keep(&mut self.keeping);
+            }
+        }
+        let session_expiry_s = u32::try_from(keep_ms / 1000).unwrap_or(u32::MAX);
+        Ok(Connected { conn, session_present, assigned_client_id, session_expiry_s })
+    }
+
+    /// The session of a client: the one it had, unless it wants none of that, or a new one.
+    fn claim(
+        &mut self,
+        now: i64,
+        client: ByteString,
+        grant: &Grant,
+        is_clean: bool,
+    ) -> Result<(SessionKey, bool), Refusal> {
+        if let Some(key) = self.by_client.get(&client).copied() {
+            let old = self.sessions[key].as_ref();
+            if old.is_some_and(|it| it.grant.user.is_some() && it.grant.user != grant.user) {
+                return Err(Refusal::Foreign);
+            }
+            if let Some(Link::Attached(old)) = old.map(|it| &it.link) {
+                self.wakes.push(old.origin.waker.clone());
+            }
+            self.leave(now, key);
+            if is_clean {
+                self.end(key);
+            }
+        }
+        if let Some(key) = self.by_client.get(&client) {
+            return Ok((*key, true));
+        }
+        if self.by_client.len() >= self.limits.sessions {
+            // The session that has been absent for longest ends, so that a new client gets in.
+            let absent = self.sessions.iter().enumerate().filter_map(|(key, session)| {
+                session.as_ref().filter(|it| !it.is_attached()).map(|it| (it.since_ms, key))
+            });
+            let (_, oldest) = absent.min().ok_or(Refusal::Full)?;
+            self.end(oldest);
+        }
+        let session = Some(Session::new(client.clone(), now));
+        let key = self.free.pop().unwrap_or(self.sessions.len());
+        match self.sessions.get_mut(key) {
+            Some(free) => *free = session,
+            None => self.sessions.push(session),
+        }
+        self.by_client.insert(client, key);
+        Ok((key, false))
+    }
+}
+
+fn will(will: &LastWill) -> Will {
+    let delay_ms = i64::from(will.will_delay_interval_sec.unwrap_or(0)) * 1000;
+    Will { message: Message::of_will(will), delay_ms }
+}

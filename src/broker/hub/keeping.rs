@@ -1,0 +1,306 @@
+//! What a restart of the process must find as it is now: sessions that outlive their connection, with what they subscribe
+//! to and what waits for them, and retained messages.
+//!
+//! Changes are gathered in groups. Whoever runs the hub takes a group, writes it, and says so; what must not be said
+//! before (acknowledgements, messages on their way) carries the number of the group that it waits for.
+//!
+//! Holds always: a group holds each key once, so that what waits to be written is bounded by what is kept; a later group
+//! is never written without the earlier ones.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::{Buf, BytesMut};
+use bytestring::ByteString;
+use rmqtt_codec::types::{Publish, QoS};
+use rmqtt_codec::v5::{Codec, Packet};
+use serde::{Deserialize, Serialize};
+use tokio_util::codec::{Decoder, Encoder};
+
+use super::delivery::{Delivery, packet_id, publish};
+use super::filters::Options;
+use super::message::Message;
+use crate::domain::KeptChange;
+
+/// Number of a session that is kept; never used twice.
+pub(super) type KeptId = u64;
+
+/// What is kept, in the order in which it is read again: a session before all that is its own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    Session(KeptId),
+    Subscription(KeptId, ByteString),
+    /// By its number within the session.
+    Waiting(KeptId, u64),
+    /// Packet id of a message of QoS 2 that was published, and not released.
+    Incoming(KeptId, u16),
+    Retained(ByteString),
+}
+
+/// What is kept under a key.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Session(KeptSession),
+    Subscription(Options),
+    Waiting(Delivery),
+    /// The client has it already, of QoS 2.
+    Received,
+    Incoming,
+    Retained(Arc<Message>),
+}
+
+/// A session by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct KeptSession {
+    pub client: String,
+    pub user: Option<String>,
+    pub keep_ms: i64,
+    /// When its client left, in ms since 1970; `None` while it is connected.
+    pub left_ms: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct KeptOptions {
+    qos: u8,
+    no_local: bool,
+    retain_as_published: bool,
+    id: Option<std::num::NonZeroU32>,
+}
+
+/// Changes since the last group was taken, and how far they are written.
+#[derive(Debug, Default)]
+pub(super) struct Keeping {
+    /// Whether anything is kept.
+    pub is_on: bool,
+    changes: BTreeMap<Key, Option<Value>>,
+    ended: Vec<KeptId>,
+    /// Changes so far.
+    num_changed: u64,
+    /// Number of the group that was taken last.
+    taken: u64,
+    written: u64,
+    last_id: KeptId,
+}
+
+/// Changes that are written together.
+#[derive(Debug)]
+pub(in crate::broker) struct Group {
+    pub number: u64,
+    changes: BTreeMap<Key, Option<Value>>,
+    ended: Vec<KeptId>,
+}
+
+impl Keeping {
+    /// A number for a session.
+    pub fn next_id(&mut self) -> KeptId {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// A session that was kept has this number.
+    pub fn used(&mut self, id: KeptId) {
+        self.last_id = self.last_id.max(id);
+    }
+
+    pub fn put(&mut self, key: Key, value: Value) {
+        self.change(key, Some(value));
+    }
+
+    pub fn delete(&mut self, key: Key) {
+        self.change(key, None);
+    }
+
+    fn change(&mut self, key: Key, value: Option<Value>) {
+        if self.is_on {
+            self.num_changed += 1;
+            self.changes.insert(key, value);
+        }
+    }
+
+    /// A session has ended, and with it all that is its own.
+    pub fn end(&mut self, id: KeptId) {
+        let is_own = |key: &Key| match key {
+            Key::Session(of)
+            | Key::Subscription(of, _)
+            | Key::Waiting(of, _)
+            | Key::Incoming(of, _) => *of == id,
+            Key::Retained(_) => false,
+        };
+        self.changes.retain(|key, _| !is_own(key));
+        self.ended.push(id);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.ended.is_empty()
+    }
+
+    pub const fn num_changed(&self) -> u64 {
+        self.num_changed
+    }
+
+    /// What is said of a change that was made just now waits for this group.
+    pub fn latest(&self) -> u64 {
+        if self.is_empty() { self.taken } else { self.taken + 1 }
+    }
+
+    /// Whether a group is written.
+    pub const fn is_written(&self, group: u64) -> bool {
+        group <= self.written
+    }
+
+    /// Whether all that was taken is written.
+    pub const fn is_all_written(&self) -> bool {
+        self.taken == self.written
+    }
+
+    pub fn take(&mut self) -> Option<Group> {
+        if self.is_empty() {
+            return None;
+        }
+        self.taken += 1;
+        Some(Group {
+            number: self.taken,
+            changes: std::mem::take(&mut self.changes),
+            ended: std::mem::take(&mut self.ended),
+        })
+    }
+
+    pub fn written(&mut self, group: u64) {
+        self.written = group;
+    }
+}
+
+impl Group {
+    /// What is to be written.
+    pub fn changes(&self) -> impl Iterator<Item = KeptChange> + '_ {
+        let changes = self.changes.iter().map(|(key, value)| match value {
+            Some(value) => KeptChange::Put(key.bytes(), value.bytes()),
+            None => KeptChange::Delete(key.bytes()),
+        });
+        let kinds = [kind::SESSION, kind::SUBSCRIPTION, kind::WAITING, kind::INCOMING];
+        let ended = self.ended.iter().flat_map(move |id| {
+            kinds.map(|kind| KeptChange::DeleteAll([&[kind][..], &id.to_be_bytes()].concat()))
+        });
+        changes.chain(ended)
+    }
+}
+
+mod kind {
+    pub(super) const SESSION: u8 = 1;
+    pub(super) const SUBSCRIPTION: u8 = 2;
+    pub(super) const WAITING: u8 = 3;
+    pub(super) const INCOMING: u8 = 4;
+    pub(super) const RETAINED: u8 = 5;
+}
+
+impl Key {
+    fn bytes(&self) -> Vec<u8> {
+        let of =
+            |kind: u8, id: &KeptId, rest: &[u8]| [&[kind][..], &id.to_be_bytes(), rest].concat();
+        match self {
+            Self::Session(id) => of(kind::SESSION, id, &[]),
+            Self::Subscription(id, filter) => of(kind::SUBSCRIPTION, id, filter.as_bytes()),
+            Self::Waiting(id, number) => of(kind::WAITING, id, &number.to_be_bytes()),
+            Self::Incoming(id, packet_id) => of(kind::INCOMING, id, &packet_id.to_be_bytes()),
+            Self::Retained(topic) => [&[kind::RETAINED][..], topic.as_bytes()].concat(),
+        }
+    }
+
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let (kind, rest) = bytes.split_first()?;
+        let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(ByteString::from);
+        if *kind == kind::RETAINED {
+            return text(rest).map(Self::Retained);
+        }
+        let (id, rest) =
+            rest.split_first_chunk().map(|(id, rest)| (u64::from_be_bytes(*id), rest))?;
+        match *kind {
+            kind::SESSION => rest.is_empty().then_some(Self::Session(id)),
+            kind::SUBSCRIPTION => text(rest).map(|filter| Self::Subscription(id, filter)),
+            kind::WAITING => {
+                rest.try_into().ok().map(|it| Self::Waiting(id, u64::from_be_bytes(it)))
+            }
+            kind::INCOMING => {
+                rest.try_into().ok().map(|it| Self::Incoming(id, u16::from_be_bytes(it)))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Value {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Session(session) => serde_json::to_vec(session).unwrap_or_default(),
+            Self::Subscription(options) => {
+                let options = KeptOptions {
+                    qos: options.qos.value(),
+                    no_local: options.no_local,
+                    retain_as_published: options.retain_as_published,
+                    id: options.id,
+                };
+                serde_json::to_vec(&options).unwrap_or_default()
+            }
+            Self::Waiting(delivery) => message_bytes(delivery),
+            Self::Received | Self::Incoming => Vec::new(),
+            Self::Retained(message) => {
+                let message = message.clone();
+                let qos = message.qos;
+                message_bytes(&Delivery::new(message, qos, true, Vec::new()))
+            }
+        }
+    }
+
+    /// `None` when it can't be read.
+    pub fn parse(key: &Key, bytes: &[u8], now: i64) -> Option<Self> {
+        Some(match key {
+            Key::Session(_) => Self::Session(serde_json::from_slice(bytes).ok()?),
+            Key::Subscription(..) => {
+                let options: KeptOptions = serde_json::from_slice(bytes).ok()?;
+                Self::Subscription(Options {
+                    qos: QoS::try_from(options.qos).ok()?,
+                    no_local: options.no_local,
+                    retain_as_published: options.retain_as_published,
+                    id: options.id,
+                })
+            }
+            Key::Incoming(..) => Self::Incoming,
+            Key::Waiting(..) if bytes.is_empty() => Self::Received,
+            Key::Waiting(_, number) => {
+                let (publish, expires_at) = message(bytes)?;
+                let message = Message { expires_at, ..Message::new(&publish, now) };
+                let ids = publish.properties.map(|it| it.subscription_ids).unwrap_or_default();
+                Self::Waiting(Delivery {
+                    number: *number,
+                    is_restored: true,
+                    ..Delivery::new(Arc::new(message), publish.qos, publish.retain, ids)
+                })
+            }
+            Key::Retained(_) => {
+                let (publish, expires_at) = message(bytes)?;
+                let message = Message { expires_at, ..Message::new(&publish, now) };
+                Self::Retained(Arc::new(message))
+            }
+        })
+    }
+}
+
+/// A message as a packet of MQTT 5, after the time at which it expires (ms since 1970; 0 for never).
+fn message_bytes(delivery: &Delivery) -> Vec<u8> {
+    let interval = delivery.message.properties.message_expiry_interval;
+    let id = (delivery.qos != QoS::AtMostOnce).then(|| packet_id(delivery.number));
+    let mut bytes = BytesMut::new();
+    // It came in as one packet, and fits into one.
+    let _ = Codec::new(0, 0).encode(publish(delivery, id, false, interval), &mut bytes);
+    [&delivery.message.expires_at.unwrap_or(0).to_be_bytes()[..], &bytes].concat()
+}
+
+fn message(mut bytes: &[u8]) -> Option<(Box<Publish>, Option<i64>)> {
+    let expires_at = bytes.try_get_i64().ok()?;
+    match Codec::new(0, 0).decode(&mut BytesMut::from(bytes)) {
+        Ok(Some((Packet::Publish(publish), _))) => {
+            Some((publish, (expires_at != 0).then_some(expires_at)))
+        }
+        _ => None,
+    }
+}

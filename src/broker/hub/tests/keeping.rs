@@ -1,0 +1,358 @@
+//! What a restart finds: changes taken at any moment, a hub restored from them, and what was acknowledged.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use super::*;
+use crate::broker::hub::{Admission, Restoring};
+use crate::domain::KeptChange;
+
+/// What is on disk.
+#[derive(Default, Clone)]
+struct Disk(BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl Disk {
+    fn apply(&mut self, change: KeptChange) {
+        match change {
+            KeptChange::Put(key, value) => drop(self.0.insert(key, value)),
+            KeptChange::Delete(key) => drop(self.0.remove(&key)),
+            KeptChange::DeleteAll(prefix) => self.0.retain(|key, _| !key.starts_with(&prefix)),
+        }
+    }
+
+    /// Another process begins with it.
+    fn restart(&self, now: i64) -> Bench {
+        let mut restoring = Restoring::new(Hub::new(LIMITS), now);
+        for (key, value) in &self.0 {
+            restoring.add(key, value, |_| Some(Grant::all_in_test()));
+        }
+        let (hub, num_left_out) = restoring.finish();
+        assert_eq!(num_left_out, 0);
+        let bench = Bench { hub, now };
+        bench.assert_counted();
+        bench
+    }
+}
+
+impl Bench {
+    /// One that keeps.
+    fn keeping() -> Self {
+        Disk::default().restart(1_000_000)
+    }
+
+    /// Writes what changed.
+    fn write(&mut self, disk: &mut Disk) {
+        while let Some(group) = self.hub.changes() {
+            group.changes().for_each(|change| disk.apply(change));
+            self.hub.written(group.number);
+        }
+    }
+
+    /// Publishes; whether it is acknowledged already.
+    fn publishes(&mut self, conn: ConnId, publish: &Publish) -> bool {
+        self.hub.publish(self.now, conn, publish, Standing::PassedOn);
+        self.is_acknowledged(conn)
+    }
+
+    fn is_acknowledged(&mut self, conn: ConnId) -> bool {
+        let is_ack =
+            |packet: &Packet| matches!(packet, Packet::PublishAck(_) | Packet::PublishReceived(_));
+        self.take(conn).iter().any(is_ack)
+    }
+}
+
+#[test]
+fn what_waits_for_an_absent_client_outlives_the_process() {
+    let (mut bench, mut disk) = (Bench::keeping(), Disk::default());
+    let reader = bench.connect(&persistent("reader"));
+    bench.subscribe(reader, "+", 2);
+    bench.gone(reader);
+    let publisher = bench.connect(&client("publisher"));
+    let mut expiring = message("b", "2", 2, 2);
+    expiring.properties = Some(PublishProperties {
+        message_expiry_interval: NonZeroU32::new(10),
+        content_type: Some("text".into()),
+        ..PublishProperties::default()
+    });
+    assert!(!bench.publishes(publisher, &message("a", "1", 1, 1)), "not before it is written");
+    bench.write(&mut disk);
+    assert!(bench.is_acknowledged(publisher));
+    bench.publishes(publisher, &expiring);
+    bench.write(&mut disk);
+
+    let mut bench = disk.restart(bench.now + 4000);
+    let again = bench.try_connect(&persistent("reader")).expect("let in");
+    assert!(again.session_present);
+    let messages = bench.messages(again.conn);
+    let [first, second] = messages.as_slice() else { panic!("{messages:?}") };
+    assert_eq!((&*first.payload, first.qos.value()), (&b"1"[..], 1));
+    assert_eq!((&*second.payload, second.qos.value()), (&b"2"[..], 2));
+    assert!(first.dup && second.dup, "they may have been sent");
+    let properties = second.properties.clone().expect("some");
+    assert_eq!(properties.content_type.as_deref(), Some("text"));
+    assert_eq!(properties.message_expiry_interval.map(NonZeroU32::get), Some(6));
+    // Subscribed still, and further numbers are others.
+    let publisher = bench.connect(&client("publisher"));
+    bench.publishes(publisher, &message("c", "3", 1, 1));
+    assert_eq!(bench.payloads(again.conn), [""; 0], "not before it is written");
+    bench.write(&mut disk);
+    let third = bench.messages(again.conn);
+    let ids = [first, second, &third[0]].map(|it| it.packet_id.expect("an id").get());
+    assert_eq!(ids, [1, 2, 3]);
+}
+
+#[test]
+fn what_was_acknowledged_does_not_come_again() {
+    let (mut bench, mut disk) = (Bench::keeping(), Disk::default());
+    let reader = bench.connect(&persistent("reader"));
+    bench.subscribe(reader, "+", 2);
+    let publisher = bench.connect(&client("publisher"));
+    for number in 1..=3_u16 {
+        bench.publishes(publisher, &message("a", &number.to_string(), 2, number));
+    }
+    bench.write(&mut disk);
+    assert_eq!(bench.payloads(reader), ["1", "2", "3"]);
+    // The second is received, the third completed; the first is neither.
+    for number in [2, 3] {
+        bench.hub.packet(reader, Packet::PublishReceived(acked(number))).expect("goes on");
+    }
+    assert!(bench.take(reader).is_empty(), "no PUBREL before it is written");
+    bench.write(&mut disk);
+    assert_eq!(bench.take(reader).len(), 2);
+    bench.hub.packet(reader, Packet::PublishComplete(completion(id(3)))).expect("goes on");
+    bench.write(&mut disk);
+
+    let mut bench = disk.restart(bench.now);
+    let reader = bench.connect(&persistent("reader"));
+    let packets = bench.take(reader);
+    let [Packet::Publish(first), Packet::PublishRelease(second)] = packets.as_slice() else {
+        panic!("{packets:?}")
+    };
+    assert_eq!((&*first.payload, first.packet_id), (&b"1"[..], Some(id(1))));
+    assert_eq!(second.packet_id, id(2));
+    bench.assert_counted();
+}
+
+#[test]
+fn a_message_of_qos_2_is_known_again_after_a_restart_until_it_is_released() {
+    let (mut bench, mut disk) = (Bench::keeping(), Disk::default());
+    let publisher = bench.connect(&persistent("publisher"));
+    let once = message("a", "1", 2, 7);
+    assert!(!bench.publishes(publisher, &once), "no PUBREC before it is written");
+    bench.write(&mut disk);
+    assert!(bench.is_acknowledged(publisher));
+
+    let mut bench = disk.restart(bench.now);
+    let publisher = bench.connect(&persistent("publisher"));
+    let repeated = bench.hub.admit(publisher, &once).expect("goes on");
+    assert_eq!(repeated, Admission::Repeated);
+    bench.hub.packet(publisher, Packet::PublishRelease(completion(id(7)))).expect("goes on");
+    assert_eq!(bench.take(publisher).len(), 0, "no PUBCOMP before it is written");
+    bench.write(&mut disk);
+    assert_eq!(bench.take(publisher).len(), 2);
+
+    let mut bench = disk.restart(bench.now);
+    let publisher = bench.connect(&persistent("publisher"));
+    let another = bench.hub.admit(publisher, &once).expect("goes on");
+    assert_eq!(another, Admission::Accepted);
+}
+
+#[test]
+fn retained_messages_outlive_the_process() {
+    let (mut bench, mut disk) = (Bench::keeping(), Disk::default());
+    let publisher = bench.connect(&client("publisher"));
+    for (topic, payload) in [("a", "old"), ("b", "1"), ("a", "new"), ("c", "1"), ("b", "")] {
+        bench.publishes(publisher, &retained(topic, payload));
+    }
+    assert!(!bench.is_acknowledged(publisher));
+    bench.write(&mut disk);
+    let mut bench = disk.restart(bench.now);
+    let reader = bench.connect(&client("reader"));
+    bench.subscribe(reader, "#", 1);
+    assert_eq!(bench.payloads(reader), ["new", "1"]);
+}
+
+#[test]
+fn sessions_end_as_they_would_have() {
+    let (mut bench, mut disk) = (Bench::keeping(), Disk::default());
+    let [left, connected, ended] =
+        ["left", "connected", "ended"].map(|name| bench.connect(&persistent(name)));
+    let clean = bench.connect(&client("clean"));
+    for conn in [left, connected, ended, clean] {
+        bench.subscribe(conn, "a", 1);
+    }
+    bench.gone(left);
+    bench.now += 30_000;
+    bench.hub.gone(bench.now, ended, true, Some(0));
+    bench.write(&mut disk);
+    // Of 60 s, one has had 30 already.
+    let mut bench = disk.restart(bench.now + 10_000);
+    let names = |bench: &Bench| {
+        let views = bench.hub.views(10);
+        views.iter().map(|view| view.client_id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&bench), ["left", "connected"]);
+    bench.now += 25_000;
+    bench.hub.tick(bench.now);
+    assert_eq!(names(&bench), ["connected"]);
+    bench.write(&mut disk);
+    assert_eq!(names(&disk.restart(bench.now)), ["connected"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_left_out() {
+    let (mut bench, mut disk) = (Bench::keeping(), Disk::default());
+    let reader = bench.connect(&persistent("reader"));
+    bench.subscribe(reader, "a", 1);
+    let publisher = bench.connect(&client("publisher"));
+    bench.publishes(publisher, &message("a", "1", 1, 1));
+    bench.publishes(publisher, &retained("b", "1"));
+    bench.write(&mut disk);
+    for length in 0..12 {
+        let mut restoring = Restoring::new(Hub::<&str>::new(LIMITS), bench.now);
+        for (key, value) in &disk.0 {
+            let cut = &value[..value.len().min(length)];
+            restoring.add(key, cut, |_| None);
+            restoring.add(&key[..key.len().min(length)], value, |_| None);
+        }
+        let (_, num_left_out) = restoring.finish();
+        assert!(num_left_out > 0, "{length}");
+    }
+}
+
+/// A publisher that keeps to the letter of QoS 2.
+#[derive(Default)]
+struct Publisher {
+    last: u16,
+    /// Under way, each with whether it is released.
+    under_way: BTreeMap<u16, bool>,
+}
+
+/// A reader that keeps to the letter of QoS 2.
+#[derive(Default)]
+struct Reader {
+    got: Vec<u16>,
+    /// Ids that may not be those of another message.
+    held: Vec<NonZeroU16>,
+}
+
+impl Publisher {
+    fn publish(&mut self, bench: &mut Bench, conn: ConnId) {
+        self.last += 1;
+        self.under_way.insert(self.last, false);
+        Self::send(bench, conn, self.last);
+    }
+
+    fn send(bench: &mut Bench, conn: ConnId, number: u16) {
+        let message = message("a", &number.to_string(), 2, number);
+        if bench.hub.admit(conn, &message) == Ok(Admission::Accepted) {
+            bench.hub.publish(bench.now, conn, &message, Standing::PassedOn);
+        }
+    }
+
+    fn release(bench: &mut Bench, conn: ConnId, packet_id: NonZeroU16) {
+        let release = Packet::PublishRelease(completion(packet_id));
+        bench.hub.packet(conn, release).expect("goes on");
+    }
+
+    /// Begins where the last connection has ended.
+    fn resume(&self, bench: &mut Bench, conn: ConnId) {
+        for (number, is_released) in &self.under_way {
+            if *is_released {
+                Self::release(bench, conn, id(*number));
+            } else {
+                Self::send(bench, conn, *number);
+            }
+        }
+    }
+
+    fn react(&mut self, bench: &mut Bench, conn: ConnId) {
+        for packet in bench.take(conn) {
+            match packet {
+                Packet::PublishReceived(ack) => {
+                    self.under_way.insert(ack.packet_id.get(), true);
+                    Self::release(bench, conn, ack.packet_id);
+                }
+                Packet::PublishComplete(ack) => drop(self.under_way.remove(&ack.packet_id.get())),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+impl Reader {
+    fn react(&mut self, bench: &mut Bench, conn: ConnId) {
+        for packet in bench.take(conn) {
+            let answer = match packet {
+                Packet::Publish(message) => {
+                    let packet_id = message.packet_id.expect("of QoS 2");
+                    if !self.held.contains(&packet_id) {
+                        self.held.push(packet_id);
+                        let text = std::str::from_utf8(&message.payload).expect("text");
+                        self.got.push(text.parse().expect("a number"));
+                    }
+                    Packet::PublishReceived(acked(packet_id.get()))
+                }
+                Packet::PublishRelease(release) => {
+                    self.held.retain(|it| *it != release.packet_id);
+                    Packet::PublishComplete(completion(release.packet_id))
+                }
+                other => panic!("{other:?}"),
+            };
+            bench.hub.packet(conn, answer).expect("goes on");
+        }
+    }
+}
+
+/// The same for a seed, always.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        const FACTOR: u64 = 6_364_136_223_846_793_005;
+        self.0 = self.0.wrapping_mul(FACTOR).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+/// Wherever the process is killed, what is acknowledged is delivered, in order, and at QoS 2 once.
+#[test]
+fn acknowledged_messages_survive_a_kill_anywhere() {
+    for seed in 0..500 {
+        let (publisher, reader) = killed_anywhere(seed);
+        let all: Vec<_> = (1..=publisher.last).collect();
+        assert_eq!(reader.got, all, "seed {seed}");
+        assert_eq!((publisher.under_way.len(), reader.held.len()), (0, 0), "seed {seed}");
+    }
+}
+
+fn killed_anywhere(seed: u64) -> (Publisher, Reader) {
+    let mut random = Random(seed);
+    let (mut bench, mut disk) = (Bench::keeping(), Disk::default());
+    let (mut publisher, mut reader) = (Publisher::default(), Reader::default());
+    let connect =
+        |bench: &mut Bench| ["publisher", "reader"].map(|name| bench.connect(&persistent(name)));
+    let [mut publishing, mut reading] = connect(&mut bench);
+    bench.subscribe(reading, "a", 2);
+    bench.write(&mut disk);
+    for _ in 0..80 {
+        match random.below(10) {
+            0 | 1 if publisher.under_way.len() < 3 => publisher.publish(&mut bench, publishing),
+            2..=4 => bench.write(&mut disk),
+            5 => {
+                bench = disk.restart(bench.now);
+                [publishing, reading] = connect(&mut bench);
+                publisher.resume(&mut bench, publishing);
+            }
+            6 | 7 => publisher.react(&mut bench, publishing),
+            _ => reader.react(&mut bench, reading),
+        }
+        bench.assert_counted();
+    }
+    for _ in 0..20 {
+        bench.write(&mut disk);
+        publisher.react(&mut bench, publishing);
+        reader.react(&mut bench, reading);
+    }
+    (publisher, reader)
+}
