@@ -49,7 +49,7 @@ deny: ## licences, sources and versions of all libraries (the first time it buil
 # Figures (`make bench`) stand apart: they want a machine of their own.
 accept: setup deny chaos $(TOOLS)/schemathesis/bin/schemathesis ## what `make test` has no time for: licences, chaos and acceptance in full (two hours)
 	@if [ -d tests/acceptance ]; then \
-	  VIGIE_ACCEPT=full,outage,echo,locked,windows,replay,backlog,words,fuzz,history,month,page cargo test --locked --test acceptance -- --test-threads=1 --nocapture; \
+	  VIGIE_ACCEPT=full,outage,echo,locked,windows,replay,backlog,words,fuzz,history,month,mutations,page cargo test --locked --test acceptance -- --test-threads=1 --nocapture; \
 	fi
 
 # Makes up requests from the API's description.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 
+use crate::broker::BrokerGauges;
 use crate::domain::{Ingress, LiveAlarm, Priority, Value};
 use crate::evaluator::LiveTable;
 use crate::ingest::Log;
@@ -28,6 +29,7 @@ const ALARM_STATES: [&str; 8] = [
 pub(super) struct Counting {
     pub log: Arc<Log>,
     pub gateway: Arc<Gauges>,
+    pub broker: BrokerGauges,
     pub store: Arc<StoreGauges>,
     pub live: Arc<LiveTable>,
     pub reloads: Arc<ReloadGauges>,
@@ -41,6 +43,7 @@ impl Counting {
         let received = |name, ingress| (name, self.log.num_received(ingress));
         let stored = self.store.shown();
         let (sensors, left_out) = self.sensors();
+        let broker = self.broker.counts();
         ScrapeFigures {
             connections: self.gateway.connections(),
             received: [
@@ -49,6 +52,17 @@ impl Counting {
                 received("remote", Ingress::Remote),
             ],
             published: self.log.traffic().totals().1,
+            forwarded: self.gateway.forwarded(),
+            not_delivered: [
+                ("queue_full", broker.dropped),
+                ("too_large", broker.oversized),
+                ("not_retained", broker.not_retained),
+                ("denied", broker.denied),
+            ],
+            refused_clients: [
+                ("login", broker.refused_logins),
+                ("no_room", broker.refused_connections),
+            ],
             is_taking: self.log.is_taking(),
             readings: stored.readings,
             rejected: stored.rejected,

@@ -63,6 +63,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
             Err(Fault::ClientId) => {
                 return self.refuse(ConnectAckReason::ClientIdentifierNotValid).await;
             }
+            // MQTT 3.1.1 has no word for it (3.1.2-3 of it: no CONNACK).
+            Err(Fault::Reason(_)) if !self.wire.is_v5() => return None,
             Err(Fault::Reason(_)) => return self.refuse(ConnectAckReason::MalformedPacket).await,
         };
         if let Some(reason) = objection(&connect) {

@@ -58,8 +58,11 @@ impl Grant {
         matches!(*self.rights, Rights::Limited(_))
     }
 
-    /// Whether a client may publish on a topic.
+    /// Whether a client may publish on a topic. Nobody poses as the broker.
     pub fn may_publish(&self, client: &str, topic: &str) -> bool {
+        if is_brokers_own(topic) {
+            return false;
+        }
         let Rights::Limited(limited) = &*self.rights else { return true };
         let is_covered = |pattern: &String| self.covers(pattern, client, topic);
         limited.publish.iter().any(is_covered) && !limited.reserved.iter().any(is_covered)
@@ -107,6 +110,11 @@ impl Grant {
         let parts = wanted.split("%u").map(|part| part.replace("%c", client));
         is_usable && parts.collect::<Vec<_>>().join(user) == level
     }
+}
+
+/// Whether a topic is for what a broker says of itself.
+pub(super) fn is_brokers_own(topic: &str) -> bool {
+    topic.split('/').next() == Some("$SYS")
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod fuzz;
 mod history;
 mod installations;
 mod locked;
+mod mutations;
 mod outage;
 mod outcome;
 mod own;

@@ -4,7 +4,8 @@
 //!   quickly, with 300 sensors.
 //! * `VIGIE_ACCEPT`: a list of words, separated by commas. `full` is the differential run with 10,000
 //!   sensors; without `VIGIE_BEFORE` it builds the version before from git's history. `outage`, `echo`,
-//!   `locked`, `backlog`, `words`, `fuzz`, `history`, `month` and `page` are scenarios; `windows` and `replay`
+//!   `locked`, `backlog`, `words`, `fuzz`, `history`, `month`, `mutations` and `page` are
+//!   scenarios; `windows` and `replay`
 //!   are those of windows with 10,000 series and of a log with a million records.
 
 use crate::support::skip;

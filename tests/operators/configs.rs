@@ -164,3 +164,23 @@ fn the_receivers_shown_are_valid() {
         assert_eq!(config.receivers.len(), count, "{text}");
     }
 }
+
+/// The examples of the page on the embedded broker, each below a `[broker]`.
+#[test]
+fn the_brokers_examples_are_valid() {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/broker.md");
+    let manual = std::fs::read_to_string(manual).unwrap();
+    let examples: Vec<_> = manual.split("```toml\n").skip(1).collect();
+    assert_eq!(examples.len(), 4);
+    for example in examples {
+        let (text, _) = example.split_once("```").expect("its end");
+        let text =
+            if text.contains("[broker]\n") { text.to_owned() } else { format!("[broker]\n{text}") };
+        let config = config::parse(&text, "shown").unwrap_or_else(|errors| panic!("{errors}"));
+        let broker = config.broker.expect("a broker");
+        if text.contains("[broker.limits]") {
+            let defaults = config::parse("[broker]", "default").unwrap().broker.unwrap().limits;
+            assert_eq!(broker.limits, defaults, "the page shows the defaults");
+        }
+    }
+}

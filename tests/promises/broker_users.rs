@@ -8,7 +8,7 @@ use crate::support::{Client, Daemon, Home, Process, SOON, names, require, run_vi
 const PROGRAMS: [&str; 2] = ["mosquitto_pub", "mosquitto_sub"];
 
 /// In the folder of `home`.
-const CONFIG: &str = r##"
+const CONFIG: &str = r#"
 language = "en"
 
 [broker]
@@ -31,7 +31,7 @@ name = "meter"
 password_file = "meter.txt"
 publish = ["site/%u/+"]
 subscribe = ["site/%u/set", "factory/alerts/#"]
-"##;
+"#;
 
 const READING: &str = r#"{"sensor_id":"F7","temperature":-18.5}"#;
 

@@ -21,6 +21,7 @@ mod mqtt;
 pub mod names;
 mod nginx;
 pub mod numbered;
+pub mod odd;
 pub mod process;
 pub mod readings;
 pub mod smtp;

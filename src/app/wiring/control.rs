@@ -59,6 +59,7 @@ pub(super) fn counting(
     Counting {
         log: common.log.clone(),
         gateway: gateway.gauges.clone(),
+        broker: common.broker_gauges.clone(),
         store,
         live: common.live.clone(),
         reloads,

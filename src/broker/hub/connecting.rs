@@ -51,6 +51,7 @@ impl<W: Clone> Hub<W> {
                 window: window.min(self.limits.window).into(),
                 max_packet: connect.max_packet_size.map_or(usize::MAX, |size| size.get() as usize),
             });
+            session.last_epoch = conn.epoch;
             session.grant = grant;
             session.since_ms = now;
             session.keep_ms = keep_ms;

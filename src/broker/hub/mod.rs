@@ -278,7 +278,9 @@ impl<W: Clone> Hub<W> {
     ) -> Result<(Vec<Packet>, usize), DisconnectReasonCode> {
         let is_current = self.session(conn).is_some();
         let Some(session) = self.sessions[conn.session].as_mut().filter(|_| is_current) else {
-            let is_taken = self.sessions[conn.session].as_ref().is_some_and(Session::is_attached);
+            // Without another connection it was cut off: it has no right to be here any more.
+            let session = self.sessions[conn.session].as_ref();
+            let is_taken = session.is_some_and(|it| it.last_epoch != conn.epoch);
             return Err(if is_taken {
                 DisconnectReasonCode::SessionTakenOver
             } else {
@@ -311,7 +313,7 @@ impl<W: Clone> Hub<W> {
         let Some(session) = &mut self.sessions[conn.session] else { return Ok(()) };
         let (before, keeping) = (session.bytes(), &mut self.keeping);
         match packet {
-            Packet::PingRequest => session.pong(),
+            Packet::PingRequest => session.pong(keeping),
             Packet::PublishAck(ack) => session.acknowledged(ack.packet_id, keeping),
             Packet::PublishReceived(ack) => {
                 session.received(ack.packet_id, ack.reason_code, keeping);

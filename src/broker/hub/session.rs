@@ -48,6 +48,8 @@ pub(super) struct Session<W> {
     pub client: ByteString,
     pub grant: Grant,
     pub link: Link<W>,
+    /// Of its last connection.
+    pub last_epoch: u64,
     /// When its client came or left.
     pub since_ms: i64,
     /// How long it is kept without its client; 0 for not at all.
@@ -84,6 +86,7 @@ impl<W> Session<W> {
             client,
             grant: Grant::none(),
             link: Link::Absent,
+            last_epoch: 0,
             since_ms: now,
             keep_ms: 0,
             kept: None,
@@ -150,9 +153,13 @@ impl<W> Session<W> {
         self.control.push_back((after, packet));
     }
 
-    /// Answers a ping, which waits for nothing.
-    pub fn pong(&mut self) {
-        self.control.push_front((0, Packet::PingResponse));
+    /// Answers a ping, which doesn't wait for changes to be written.
+    pub fn pong(&mut self, keeping: &Keeping) {
+        if self.control.front().is_some_and(|(after, _)| !keeping.is_written(*after)) {
+            self.control.push_front((0, Packet::PingResponse));
+        } else {
+            self.say(0, Packet::PingResponse);
+        }
     }
 
     /// Answers that wait.

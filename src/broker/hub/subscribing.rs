@@ -93,7 +93,12 @@ impl<W: Clone> Hub<W> {
         let mut status = Vec::with_capacity(unsubscribe.topic_filters.len());
         for filter in &unsubscribe.topic_filters {
             if session.subscriptions.remove(filter).is_none() {
-                status.push(UnsubscribeAckReason::NoSubscriptionExisted);
+                let is_valid = split(filter).is_some_and(|(_, bare)| topics::is_valid_filter(bare));
+                status.push(if is_valid {
+                    UnsubscribeAckReason::NoSubscriptionExisted
+                } else {
+                    UnsubscribeAckReason::TopicFilterInvalid
+                });
                 continue;
             }
             if let Some(id) = session.kept {

@@ -117,13 +117,25 @@ fn messages(out: &mut Families, report: &StatusReport, figures: &ScrapeFigures) 
     let help = "Messages of the daemon that were handed to the client for the broker";
     let published = [(broker(), figures.published as f64)];
     out.many(Kind::Counter, "vigie_mqtt_messages_published", help, published);
+    let help = "Messages of the embedded broker's devices that the broker upstream has taken";
+    out.one(Kind::Counter, "vigie_messages_forwarded", help, figures.forwarded as f64);
+    let by_reason = |counts: &[(&'static str, u64)]| {
+        let of = |(reason, count): &(&'static str, u64)| (label("reason", reason), *count as f64);
+        counts.iter().map(of).collect::<Vec<_>>()
+    };
+    let help = "Messages that the embedded broker did not pass on to a client, or keep";
+    let counts = by_reason(&figures.not_delivered);
+    out.many(Kind::Counter, "vigie_broker_messages_lost", help, counts);
+    let help = "Clients that the embedded broker did not let in";
+    let counts = by_reason(&figures.refused_clients);
+    out.many(Kind::Counter, "vigie_broker_clients_refused", help, counts);
     let help = "Messages that could not be used; the table rejected_messages has them";
     out.one(Kind::Counter, "vigie_messages_rejected", help, figures.rejected as f64);
     let help = "Whether the log on disk takes messages; otherwise the broker keeps them";
     out.one(Kind::Gauge, "vigie_log_accepting", help, flag(figures.is_taking));
     let help = "Records of the log that wait to be committed";
     out.one(Kind::Gauge, "vigie_log_uncommitted_records", help, report.lag.uncommitted as f64);
-    let help = "Own readings that wait to be published";
+    let help = "Own readings, and forwarded messages, that wait to be published";
     out.one(Kind::Gauge, "vigie_log_unpublished_readings", help, report.lag.unpublished as f64);
 }
 

@@ -28,6 +28,12 @@ pub struct ScrapeFigures {
     pub received: [(&'static str, u64); 3],
     /// Messages of this daemon that were handed to the broker.
     pub published: u64,
+    /// Messages of the embedded broker's devices that the broker upstream has taken.
+    pub forwarded: u64,
+    /// Messages that the embedded broker did not pass on or keep, by the reason.
+    pub not_delivered: [(&'static str, u64); 4],
+    /// Clients that the embedded broker did not let in, by the reason.
+    pub refused_clients: [(&'static str, u64); 2],
     /// Whether the log takes what comes.
     pub is_taking: bool,
     /// Readings that were committed.
