@@ -11,6 +11,7 @@ mod support;
 
 mod backlog;
 mod bare;
+mod broker;
 mod drain;
 mod figures;
 mod fleet;
@@ -30,7 +31,7 @@ use figures::Table;
 type Measure = fn(&mut Table);
 
 /// Each part's name and what measures it.
-const PARTS: [(&str, Measure); 11] = [
+const PARTS: [(&str, Measure); 12] = [
     ("drain", drain::measure),
     ("drain-rules", drain::measure_with_rules),
     ("latency", latency::measure),
@@ -42,6 +43,7 @@ const PARTS: [(&str, Measure); 11] = [
     ("soak", soak::measure),
     ("history", history::measure),
     ("window", window::measure),
+    ("broker", broker::measure),
 ];
 
 /// The others take long, or take HiveMQ or browsers, and are only run when they are named.

@@ -108,6 +108,10 @@ impl Mosquitto {
         self.port
     }
 
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("a running broker").pid()
+    }
+
     /// How to reach it by 127.0.0.1.
     pub fn access(&self) -> Access {
         let scheme = if self.ca_file.is_some() { "mqtts" } else { "mqtt" };
