@@ -18,30 +18,47 @@ fn config(port: u16, durability: &str) -> String {
 
 #[test]
 fn killed_with_durability_process() {
-    killed("process", pick(2_500, 5_000));
+    killed("process", |port| Plan {
+        rate: Some(pick(2_500, 5_000)),
+        ..Plan::new(port, pick(8_000, 200_000))
+    });
+}
+
+#[test]
+fn killed_at_qos_2() {
+    killed("process", |port| Plan {
+        qos: 2,
+        rate: Some(pick(1_000, 1_500)),
+        ..Plan::new(port, pick(3_000, 50_000))
+    });
 }
 
 #[test]
 fn killed_with_durability_power() {
     // What a sync a message leaves of the rate is no subject here.
-    killed("power", pick(1_000, 2_000));
+    killed("power", |port| Plan {
+        rate: Some(pick(1_000, 2_000)),
+        ..Plan::new(port, pick(8_000, 200_000))
+    });
 }
 
-fn killed(durability: &str, rate: u32) {
+fn killed(durability: &str, plan: impl FnOnce(u16) -> Plan) {
     let port = free_port();
+    let plan = plan(port);
+    let (total, qos) = (plan.total, plan.qos);
     let config = config(port, durability);
     let home = Home::new();
     let mut daemon = home.start(&config);
     daemon.wait_line(names::CONNECTED, SOON);
     let mut moments = Moments::new();
-    let (total, kills) = (pick(8_000, 200_000), pick(4, 40));
-    let publishers = Plan { rate: Some(rate), ..Plan::new(port, total) }.start();
+    let kills = pick(4, 40);
+    let publishers = plan.start();
     kill_often(&home, &config, &mut daemon, kills, &mut moments);
     let published = publishers.finish();
     settle(&home.db(), &published, &mut daemon);
     assert_eq!(daemon.stop(), 0);
     assert_eq!(published.count(), total, "acknowledged");
-    let name = format!("embedded broker killed, {durability}");
+    let name = format!("embedded broker killed, QoS {qos}, {durability}");
     let deeds = Deeds { name: &name, seed: Some(moments.seed), done: format!("{kills} kills") };
     conclude(&home.db(), &published, &deeds).assert_exact();
 }

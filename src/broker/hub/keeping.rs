@@ -148,6 +148,11 @@ impl Keeping {
         group <= self.written
     }
 
+    /// The group that was written last.
+    pub const fn num_written(&self) -> u64 {
+        self.written
+    }
+
     /// Whether all that was taken is written.
     pub const fn is_all_written(&self) -> bool {
         self.taken == self.written

@@ -295,9 +295,13 @@ impl<W: Clone> Hub<W> {
             if session.is_loading() {
                 self.wakes.push(attached.origin.waker.clone());
             }
-            if session.is_waiting_for(&self.keeping) {
+            // Once, however often it asks meanwhile.
+            let is_waiting = session.is_waiting_for(&self.keeping);
+            let held_since = is_waiting.then(|| self.keeping.num_written());
+            if is_waiting && session.held_since != held_since {
                 self.held.push(attached.origin.waker.clone());
             }
+            session.held_since = held_since;
         }
         Ok((packets, session.num_unanswered()))
     }

@@ -54,6 +54,8 @@ pub(super) struct Session<W> {
     pub since_ms: i64,
     /// How long it is kept without its client; 0 for not at all.
     pub keep_ms: i64,
+    /// The group that was written last when it began to wait for the next one.
+    pub held_since: Option<u64>,
     /// Number under which a restart of the process finds it.
     pub kept: Option<KeptId>,
     /// By filter.
@@ -89,6 +91,7 @@ impl<W> Session<W> {
             last_epoch: 0,
             since_ms: now,
             keep_ms: 0,
+            held_since: None,
             kept: None,
             subscriptions: QuickMap::default(),
             subscription_bytes: 0,
@@ -300,6 +303,7 @@ impl<W> Session<W> {
     /// The client is gone, and the session stays.
     pub fn detach(&mut self) {
         self.link = Link::Absent;
+        self.held_since = None;
         self.control.clear();
         self.resend = 0;
         let bytes = &mut self.bytes;
