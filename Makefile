@@ -57,7 +57,7 @@ $(TOOLS)/schemathesis/bin/schemathesis:
 	python3 -m venv $(TOOLS)/schemathesis
 	$(TOOLS)/schemathesis/bin/pip install --quiet schemathesis==4.32.5
 
-chaos: setup ## kills, outages, full disks and panics by the dozen: no reading lost, none doubled (forty minutes)
+chaos: setup ## kills, outages, full disks and panics by the dozen: no reading lost, none doubled (fifty minutes)
 	VIGIE_CHAOS=full cargo test --locked --test chaos -- --test-threads=1 --nocapture
 
 # Each prints its part of README's table.

@@ -14,7 +14,7 @@ use crate::wire::payload;
 
 /// The target of the line that each published reading has.
 const SENT: &str = "vigie::sent";
-/// Bytes of log that may wait where messages are forwarded: some millions of readings, two hours at 500 a second.
+/// Bytes of log that may wait where messages are forwarded: some millions of readings, two and a half hours at 500 a second.
 const FORWARD_BYTES: u64 = 1 << 30;
 /// Messages skipped at a time: a few milliseconds of the arbiter.
 const SKIPPED_AT_ONCE: usize = 256;
