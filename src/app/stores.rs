@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::broker::Keep;
+use crate::broker::{self, Keep};
 use crate::config::{Config, Endpoint};
 use crate::domain::{Ingress, KeptChange, Reading};
 use crate::ingest::journal::Recovery;
@@ -24,8 +24,8 @@ pub(super) struct Stores {
     pub log: Arc<Log>,
     pub cursors: Arc<Cursors>,
     pub storage: Prepared,
-    /// What the embedded broker keeps, where there is one.
-    pub kept: Option<Arc<dyn Keep>>,
+    /// What the embedded broker keeps, where there is one, and this installation's mark.
+    pub kept: Option<(Arc<dyn Keep>, String)>,
 }
 
 /// Opens all of it; migrates the database too, and takes over what an earlier version left beside it.
@@ -60,12 +60,19 @@ pub(super) fn open(config: &Config, storage: store::Settings) -> Result<Stores, 
     Ok(Stores { log, cursors, storage, kept })
 }
 
+/// Where this installation's mark is, before all keys of the broker.
+const INSTALLATION: &[u8] = &[0];
+
 /// What the embedded broker keeps over a restart.
 struct BrokerFile(Kept);
 
 impl Keep for BrokerFile {
     fn each(&self, show: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), String> {
-        self.0.each(show)
+        self.0.each(&mut |key, value| {
+            if key != INSTALLATION {
+                show(key, value);
+            }
+        })
     }
 
     fn apply(&self, changes: &mut dyn Iterator<Item = KeptChange>) -> Result<(), String> {
@@ -73,7 +80,7 @@ impl Keep for BrokerFile {
     }
 }
 
-fn open_kept(database: &Path, config: &Config) -> Result<Arc<dyn Keep>, String> {
+fn open_kept(database: &Path, config: &Config) -> Result<(Arc<dyn Keep>, String), String> {
     let path = beside(database, "broker");
     let (kept, aside) =
         Kept::open(&path, config.storage.durability).map_err(|error| error.to_string())?;
@@ -85,7 +92,21 @@ fn open_kept(database: &Path, config: &Config) -> Result<Arc<dyn Keep>, String> 
             aside.display(),
         );
     }
-    Ok(Arc::new(BrokerFile(kept)))
+    let mark = installation(&kept).map_err(|why| {
+        format!("can't read or write `{}`: {why}; check the file and the disk", path.display())
+    })?;
+    Ok((Arc::new(BrokerFile(kept)), mark))
+}
+
+/// Tells this installation from all others, for as long as it keeps its files.
+fn installation(kept: &Kept) -> Result<String, String> {
+    if let Some(known) = kept.get(INSTALLATION)? {
+        return Ok(String::from_utf8_lossy(&known).into_owned());
+    }
+    let made = broker::random_mark();
+    let put = KeptChange::Put(INSTALLATION.to_vec(), made.clone().into_bytes());
+    kept.apply(&mut std::iter::once(put))?;
+    Ok(made)
 }
 
 /// Own readings that the previous version had not published yet.

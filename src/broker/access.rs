@@ -3,7 +3,7 @@
 //! Holds always: user names and passwords are compared in constant time, by their digests; a password is kept as its
 //! digest only, and never logged; where something can't be read, all stays as it was.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use openssl::memcmp;
 use openssl::sha::sha256;
@@ -21,7 +21,7 @@ pub(super) type Digest = [u8; 32];
 
 /// Who may come in. Shared by the broker's incarnations and the reload.
 pub struct Access {
-    config: RwLock<BrokerConfig>,
+    config: Mutex<BrokerConfig>,
     topics: Topics,
     formats: Formats,
     gateway_password: Secret,
@@ -51,7 +51,7 @@ impl Access {
     #[must_use]
     pub fn new(config: BrokerConfig, topics: Topics, formats: Formats) -> Self {
         Self {
-            config: RwLock::new(config),
+            config: Mutex::new(config),
             topics,
             formats,
             gateway_password: random_password(),
@@ -64,8 +64,10 @@ impl Access {
     /// # Errors
     /// When one of the files can't be read; then all stays as it was.
     pub fn reload(&self, new: &BrokerConfig) -> Result<BrokerChanges, String> {
+        // Until the door is replaced, so that an incarnation that opens meanwhile doesn't bring the old one back.
+        let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         let door = self.door(new)?;
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = new.clone();
+        config.clone_from(new);
         let before = self.current.send_replace(Arc::new(door));
         let after = self.current.borrow();
         Ok(BrokerChanges {
@@ -76,14 +78,14 @@ impl Access {
 
     /// Reads passwords and certificate, for an incarnation. Blocks.
     pub(super) fn open(&self) -> Result<watch::Receiver<Arc<Door>>, String> {
-        let config = self.config.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         self.current.send_replace(Arc::new(self.door(&config)?));
         Ok(self.current.subscribe())
     }
 
     /// Name of the account that may all, where there is one.
     pub(super) fn account(&self) -> Option<String> {
-        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         config.credentials.as_ref().map(|account| account.username.clone())
     }
 

@@ -89,10 +89,13 @@ impl Brake {
         }
     }
 
-    /// Forgets the failures of a name, whose password somebody knows. Those of the network stay.
+    /// Forgets the failures of a name, whose password somebody knows. That it failed once counts for the network still,
+    /// and once.
     pub fn succeed(&mut self, from: IpAddr, name: &str) {
         let [_, of_name] = sources(from, name);
-        self.0.remove(&of_name);
+        if let Some(count) = self.0.get_mut(&of_name) {
+            count.failures = 0;
+        }
     }
 
     fn count(&mut self, source: Source, now: Instant) {
@@ -183,7 +186,14 @@ mod tests {
         assert_eq!(brake.wait(HERE, "pump", now), Ok(Duration::ZERO));
         assert_eq!(brake.wait(HERE, "fan", now), Ok(EACH));
         assert_eq!(brake.wait(THERE, "fan", now), Ok(Duration::ZERO));
-        let mut same = after(10 * FREE_NAMES, now);
+        let mut same = after(0, now);
+        for _ in 0..2 * FREE_NAMES {
+            same.fail(HERE, "pump", now);
+            same.succeed(HERE, "pump");
+        }
+        for _ in 0..10 * FREE_NAMES {
+            same.fail(HERE, "pump", now);
+        }
         assert_eq!(same.wait(HERE, "fan", now), Ok(Duration::ZERO), "a name counts once");
     }
 

@@ -46,7 +46,7 @@ pub(super) struct Client<'a> {
     pub(super) wire: Wire,
     /// Read, and not taken in.
     pub(super) input: BytesMut,
-    /// The CONNACK.
+    /// The CONNACK, unless it waits for something to be written.
     pub(super) output: BytesMut,
 }
 
@@ -75,11 +75,15 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
         };
         let is_limited = grant.is_limited();
         let origin = Origin { waker: self.wake.clone(), address: Some(self.address) };
-        let (connected, presence) = match self.shared.connect(&connect, grant, origin) {
+        let (connected, presence) = match self.shared.connect(&connect, &grant, origin) {
             Ok(connected) => connected,
             Err(Refusal::Full) => {
                 self.shared.tell_full(&format!("client {:?}", &*connect.client_id));
                 return self.refuse(ConnectAckReason::QuotaExceeded).await;
+            }
+            // A reload has taken its user away meanwhile.
+            Err(Refusal::Gone) => {
+                return self.refuse(ConnectAckReason::BadUserNameOrPassword).await;
             }
             Err(Refusal::WillTopic) => {
                 return self.refuse(ConnectAckReason::TopicNameInvalid).await;
@@ -89,10 +93,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
                 return self.refuse(ConnectAckReason::NotAuthorized).await;
             }
         };
+        let ack = answer(&connect, &connected, self.keep_alive_s(&connect), &self.shared.limits);
+        let ack = Packet::ConnectAck(Box::new(ack));
         let mut output = BytesMut::new();
-        let ack = Packet::ConnectAck(Box::new(answer(&connect, &connected, &self.shared.limits)));
-        // It is small, and has no text of the client's.
-        let _ = self.wire.encode(ack, &mut output);
+        match connected.after {
+            // It is small, and has no text of the client's.
+            0 => drop(self.wire.encode(ack, &mut output)),
+            after => self.shared.with(|hub, _| hub.greet(connected.conn, after, ack)),
+        }
         let most = connect.max_packet_size.map_or(0, |size| size.get().max(LEAST_MAX_PACKET));
         self.wire.set_most(most, connect.topic_alias_max);
         let id = connected.assigned_client_id.clone();
@@ -101,11 +109,24 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
             id: id.unwrap_or_else(|| ByteString::from(&*connect.client_id)),
             is_gateway: connect.username.as_deref() == Some(GATEWAY_USER),
             is_limited,
-            keep_alive_s: keep_alive_s(&connect, &self.shared.limits),
+            keep_alive_s: self.keep_alive_s(&connect),
             wire: self.wire,
             input: self.input,
             output,
         })
+    }
+
+    /// How often the client says something: as it wants, unless that is too seldom and it can be told.
+    fn keep_alive_s(&self, connect: &Connect) -> u16 {
+        match self.shared.limits.keep_alive_s {
+            Some(most)
+                if self.wire.is_v5()
+                    && (connect.keep_alive == 0 || connect.keep_alive > most.get()) =>
+            {
+                most.get()
+            }
+            _ => connect.keep_alive,
+        }
     }
 
     /// Waits for the CONNECT; `None` when there is something else, or nothing.
@@ -120,7 +141,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
                 return Ok(None);
             }
             if size > limits::SMALL_PACKET_BYTES && room.is_none() {
-                room = self.shared.room(size);
+                room = self.shared.strangers_room(size);
                 if room.is_none() {
                     return Ok(None);
                 }
@@ -159,15 +180,12 @@ fn objection(connect: &Connect) -> Option<ConnectAckReason> {
     }
 }
 
-/// How often a client says something: as it wants, unless that is too seldom and it can be told.
-fn keep_alive_s(connect: &Connect, limits: &BrokerLimits) -> u16 {
-    match limits.keep_alive_s {
-        Some(most) if connect.keep_alive == 0 || connect.keep_alive > most.get() => most.get(),
-        _ => connect.keep_alive,
-    }
-}
-
-fn answer(connect: &Connect, connected: &Connected, limits: &BrokerLimits) -> ConnectAck {
+fn answer(
+    connect: &Connect,
+    connected: &Connected,
+    keep_alive_s: u16,
+    limits: &BrokerLimits,
+) -> ConnectAck {
     let expiry_s = connected.session_expiry_s;
     ConnectAck {
         session_present: connected.session_present,
@@ -177,8 +195,7 @@ fn answer(connect: &Connect, connected: &Connected, limits: &BrokerLimits) -> Co
         receive_max: limits.in_flight,
         max_packet_size: u32::try_from(limits.packet_bytes).ok(),
         topic_alias_max: wire::MAX_ALIASES,
-        server_keepalive_sec: Some(keep_alive_s(connect, limits))
-            .filter(|seconds| *seconds != connect.keep_alive),
+        server_keepalive_sec: (keep_alive_s != connect.keep_alive).then_some(keep_alive_s),
         ..ConnectAck::default()
     }
 }

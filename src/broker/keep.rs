@@ -31,6 +31,12 @@ pub trait Keep: Send + Sync {
     fn apply(&self, changes: &mut dyn Iterator<Item = KeptChange>) -> Result<(), String>;
 }
 
+/// A mark that no other installation has.
+#[must_use]
+pub fn random_mark() -> String {
+    format!("{:016x}", rand::random::<u64>())
+}
+
 /// The hub as it was kept. Blocks.
 pub(super) fn restore(
     now: i64,

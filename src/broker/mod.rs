@@ -39,5 +39,5 @@ pub use access::Access;
 pub use actor::{Broker, Settings};
 pub use clients::{ClientView, Clients};
 pub use gauges::{BrokerBound, BrokerCounts, BrokerGauges};
-pub use keep::Keep;
+pub use keep::{Keep, random_mark};
 pub use publish_hook::PublishHook;

@@ -26,7 +26,7 @@ pub struct PublishHook {
     pub formats: Formats,
     /// Filters of what is forwarded upstream.
     pub forward: Vec<String>,
-    /// Filters of what is not, since the daemon itself publishes it there.
+    /// Filters of what is not: what the daemon itself publishes there, and what is for this one alone.
     pub reserved: Vec<String>,
 }
 

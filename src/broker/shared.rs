@@ -46,6 +46,8 @@ pub(super) struct Shared {
     pub(super) changed: Notify,
     /// Bytes of larger packets that are coming in.
     incoming: AtomicUsize,
+    /// The same of those who have not shown a password.
+    strangers_incoming: AtomicUsize,
     /// Connections that have not said who they are, by number.
     handshakes: Mutex<Handshakes>,
     refusals: Seldom,
@@ -123,6 +125,7 @@ impl Shared {
             limits,
             changed: Notify::new(),
             incoming: AtomicUsize::new(0),
+            strangers_incoming: AtomicUsize::new(0),
             handshakes: Mutex::default(),
             refusals: Seldom::of(MOST_REFUSALS_TOLD),
             denials: Seldom::default(),
@@ -156,10 +159,14 @@ impl Shared {
     pub(super) fn connect(
         &self,
         connect: &Connect,
-        grant: Grant,
+        grant: &Grant,
         origin: Origin<Waker>,
     ) -> Result<(Connected, Presence<'_>), Refusal> {
-        let connected = self.with(|hub, now| hub.connect(now, connect, grant, origin))?;
+        // By the door as it is now: a reload that comes later finds the session.
+        let connected = self.with(|hub, now| {
+            let grant = self.door().readmit(grant).ok_or(Refusal::Gone)?;
+            hub.connect(now, connect, grant, origin)
+        })?;
         let conn = connected.conn;
         Ok((connected, Presence { shared: self, conn, with_will: true, expiry_s: None }))
     }
@@ -326,9 +333,13 @@ impl Shared {
 
     /// Room for a packet that is coming in; `None` when too many are.
     pub(super) fn room(&self, bytes: usize) -> Option<Room<'_>> {
-        let before = self.incoming.fetch_add(bytes, Ordering::Relaxed);
-        let room = Room(&self.incoming, bytes);
-        (before + bytes <= limits::MAX_INCOMING_BYTES).then_some(room)
+        let most = limits::MAX_INCOMING_BYTES.max(2 * self.limits.packet_bytes);
+        room(&self.incoming, bytes, most)
+    }
+
+    /// The same for those who have not shown a password.
+    pub(super) fn strangers_room(&self, bytes: usize) -> Option<Room<'_>> {
+        room(&self.strangers_incoming, bytes, limits::MAX_STRANGERS_BYTES)
     }
 
     /// Starts a connection that has not said who it is. The oldest of too many is closed.
@@ -374,6 +385,12 @@ impl Shared {
         });
         lock(&self.reporter).tell(losses, Instant::now());
     }
+}
+
+fn room(taken: &AtomicUsize, bytes: usize, most: usize) -> Option<Room<'_>> {
+    let before = taken.fetch_add(bytes, Ordering::Relaxed);
+    let room = Room(taken, bytes);
+    (before + bytes <= most).then_some(room)
 }
 
 fn abort_oldest(handshakes: &mut Handshakes) {

@@ -24,9 +24,6 @@ const MAX_HEAD_BYTES: usize = 8 * 1024;
 /// Lines of a head.
 const MAX_HEADERS: usize = 64;
 
-/// Head of a frame, with its mask.
-const MAX_FRAME_HEAD_BYTES: usize = 14;
-
 /// Read ahead at a time.
 const READ_BYTES: usize = 4 * 1024;
 
@@ -42,8 +39,8 @@ pub(super) struct WebSocket<'a, S> {
     socket: S,
     codec: Codec,
     input: BytesMut,
-    /// Largest frame.
-    most: usize,
+    /// Whether the client has logged in.
+    is_trusted: bool,
     /// For a large frame that is coming in.
     room: Option<Room<'a>>,
     /// Of a frame, and not read yet.
@@ -80,9 +77,9 @@ where
             Some(WebSocket {
                 shared,
                 socket,
-                codec: Codec::new().max_size(shared.limits.packet_bytes),
+                codec: Codec::new().max_size(limits::MAX_CONNECT_BYTES),
                 input,
-                most: limits::MAX_CONNECT_BYTES,
+                is_trusted: false,
                 room: None,
                 payload: Bytes::new(),
                 output: BytesMut::new(),
@@ -169,6 +166,21 @@ fn look(input: &[u8], is_open: bool) -> Result<Option<Upgrade>, Refused> {
     Ok(Some(Upgrade { head_bytes, answer }))
 }
 
+/// How long the frame at the beginning says that it is (RFC 6455, 5.2); `None` while that is not there.
+fn frame_bytes(input: &[u8]) -> Option<usize> {
+    match input.get(1)? & 0x7F {
+        126 => {
+            let length = input.get(2..4)?.try_into().ok()?;
+            Some(usize::from(u16::from_be_bytes(length)))
+        }
+        127 => {
+            let length = input.get(2..10)?.try_into().ok()?;
+            Some(usize::try_from(u64::from_be_bytes(length)).unwrap_or(usize::MAX))
+        }
+        length => Some(usize::from(length)),
+    }
+}
+
 /// Whether an origin or a host is this machine by itself.
 fn is_of_this_machine(address: &str) -> bool {
     let host = address.rsplit_once("://").map_or(address, |(_, host)| host);
@@ -182,20 +194,23 @@ fn is_of_this_machine(address: &str) -> bool {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<'_, S> {
     /// The client has logged in: its frames may be as large as packets.
-    pub(super) const fn trust(&mut self) {
-        self.most = self.shared.limits.packet_bytes;
+    pub(super) fn trust(&mut self) {
+        self.is_trusted = true;
+        self.codec = self.codec.clone().max_size(self.shared.limits.packet_bytes);
     }
 
     /// A large frame counts among what comes in.
     fn make_room(&mut self) -> io::Result<()> {
-        // Its head and mask come on top.
-        if self.input.len() > self.most + MAX_FRAME_HEAD_BYTES {
-            return Err(ErrorKind::InvalidData.into());
-        }
-        if self.input.len() <= limits::SMALL_PACKET_BYTES {
+        // The codec refuses what is larger than it may be.
+        let bytes = frame_bytes(&self.input).unwrap_or_default();
+        if bytes <= limits::SMALL_PACKET_BYTES {
             self.room = None;
         } else if self.room.is_none() {
-            let room = self.shared.room(self.most);
+            let room = if self.is_trusted {
+                self.shared.room(bytes)
+            } else {
+                self.shared.strangers_room(bytes)
+            };
             self.room = Some(room.ok_or(ErrorKind::OutOfMemory)?);
         }
         Ok(())

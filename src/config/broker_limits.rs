@@ -13,8 +13,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Above the 64 KiB that a reading may have, so that the intake rejects a larger one by name.
 const LEAST_PACKET_BYTES: usize = 128 * 1024;
 
-/// The largest packet of MQTT.
-const MOST_PACKET_BYTES: usize = 256 * 1024 * 1024;
+/// Some packets of that size come in at a time.
+const MOST_PACKET_BYTES: usize = 64 * 1024 * 1024;
 
 /// What is kept without the table: together 320 MiB at most. Sessions and sockets come on top.
 impl Default for BrokerLimits {
@@ -71,7 +71,7 @@ fn check(table: &TableReader<'_>, limits: &BrokerLimits) {
         table.wrong(at, format!("`{key}` {what}"), hint);
     };
     if !(LEAST_PACKET_BYTES..=MOST_PACKET_BYTES).contains(&limits.packet_bytes) {
-        wrong("packet", "is out of range", "it can be from 128KiB to 256MiB");
+        wrong("packet", "is out of range", "it can be from 128KiB to 64MiB");
     }
     if limits.queue_bytes < limits.packet_bytes {
         wrong(

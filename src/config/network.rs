@@ -87,6 +87,12 @@ pub(super) fn mqtt(mut table: TableReader<'_>, broker: Option<&BrokerConfig>) ->
     let topic_prefix = table
         .text("topic_prefix")
         .and_then(|text| table.inspector.check(text.at, topic_prefix(text.value)));
+    let version = version(&mut table);
+    if version == MqttVersion::V3_1_1 && broker.is_some_and(|it| !it.forward.is_empty()) {
+        let at = table.place_of("version").unwrap_or(table.at());
+        let hint = "remove `version = 4`: what comes back by a subscription is known by a mark, which MQTT 3.1.1 has not";
+        table.wrong(at, "`forward` of [broker] needs MQTT 5", hint);
+    }
     let reading_topics =
         [("shared", ReadingTopic::Shared), ("per-sensor", ReadingTopic::PerSensor)];
     let mqtt = MqttConfig {
@@ -95,7 +101,7 @@ pub(super) fn mqtt(mut table: TableReader<'_>, broker: Option<&BrokerConfig>) ->
         credentials,
         tls,
         client_id: table.text("client_id").map_or("vigie", |id| id.value).to_owned(),
-        version: version(&mut table),
+        version,
         keep_alive: keep_alive(&mut table),
         topic_prefix: topic_prefix.unwrap_or_else(|| "factory".into()),
         reading_topic: table
@@ -297,6 +303,17 @@ mod tests {
         assert_eq!(config.mqtt.credentials, config.broker.unwrap().credentials);
         let config = accepted(&format!("{credentials}[mqtt]\nurl = \"mqtt://h\""));
         assert_eq!(config.mqtt.credentials, None);
+    }
+
+    #[test]
+    fn what_is_forwarded_needs_a_broker_elsewhere_and_mqtt_5() {
+        let forward = "[broker]\nforward = [\"a/#\"]\n";
+        let text = format!("{forward}[mqtt]\nurl = \"mqtt://h\"\n");
+        assert_eq!(accepted(&text).broker.unwrap().forward, ["a/#"]);
+        let nowhere = super::super::testing::said(forward);
+        assert_eq!(nowhere, ["1: `forward` of [broker] has no use without `url`"]);
+        let old = super::super::testing::said(&format!("{text}version = 4\n"));
+        assert_eq!(old, ["5: `forward` of [broker] needs MQTT 5"]);
     }
 
     #[test]

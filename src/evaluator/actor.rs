@@ -74,8 +74,6 @@ pub struct EvaluatorSettings {
     pub formats: Formats,
     /// Way in of messages that the previous version logged.
     pub default_ingress: Ingress,
-    /// Whether messages of the embedded broker's devices are forwarded to another one.
-    pub forwards: bool,
     /// What the daemon finds out about itself: present state of all that is known.
     pub findings: Findings,
     /// Route of judged batches to storage.
@@ -116,7 +114,7 @@ impl Evaluator {
     #[must_use]
     pub fn new(settings: EvaluatorSettings, env: &ChildEnv) -> Self {
         Self {
-            fold: Fold::new(settings.words, settings.default_ingress, settings.forwards),
+            fold: Fold::new(settings.words, settings.default_ingress),
             settings,
             env: env.clone(),
             consumer: None,

@@ -56,8 +56,6 @@ pub(super) struct Fold {
     time: RecordTime,
     /// The way in of records that don't say it: those of the previous version.
     default_ingress: Ingress,
-    /// Whether messages of the embedded broker's devices are forwarded to another one.
-    forwards: bool,
     words: &'static Words,
     /// Number of the last alert event.
     last_event: u64,
@@ -71,7 +69,7 @@ const READINGS_A_CHECKPOINT: usize = 64;
 
 impl Fold {
     /// A fold that has nothing yet; to be restored before use.
-    pub fn new(words: &'static Words, default_ingress: Ingress, forwards: bool) -> Self {
+    pub fn new(words: &'static Words, default_ingress: Ingress) -> Self {
         Self {
             engine: Engine::default(),
             dedup: Dedup::default(),
@@ -82,7 +80,6 @@ impl Fold {
                 clocks: ListeningClocks::default(),
             },
             default_ingress,
-            forwards,
             words,
             last_event: 0,
             readings_since_checkpoint: 0,
@@ -142,28 +139,21 @@ impl Fold {
         self.add_events(outcomes, batch);
     }
 
-    /// Whether a broker may have had a reading of this daemon: of an own sensor, or of a device whose messages are
-    /// forwarded to it.
-    fn may_be_echo(&self, ingress: Option<Ingress>, reading: &Reading) -> bool {
-        self.own.contains(&series_hash(&reading.sensor_id, &reading.quantity))
-            || (self.forwards && ingress == Some(Ingress::Remote))
-    }
-
-    /// Readings that may be echoes from longer ago than dedup remembers. Whether
+    /// Readings that may be echoes from longer ago than dedup remembers: of an own sensor, by a broker. Whether
     /// they are stored must be known before their records are applied.
     pub fn echo_candidates(&self, entries: &[Entry]) -> Vec<Reading> {
-        if self.own.is_empty() && !self.forwards {
+        if self.own.is_empty() {
             return Vec::new();
         }
         let by_broker = entries.iter().filter(|entry| entry.ingress != Some(Ingress::Own));
         let readings = by_broker.filter_map(|entry| match &entry.content {
-            Content::Readings(readings) => Some(readings.iter().map(|it| (entry.ingress, it))),
+            Content::Readings(readings) => Some(readings),
             _ => None,
         });
-        let candidates = readings
-            .flatten()
-            .filter(|(ingress, reading)| self.may_be_echo(*ingress, reading))
-            .map(|(_, reading)| to_micros(reading.clone()));
+        let is_candidate = |reading: &&Reading| {
+            self.own.contains(&series_hash(&reading.sensor_id, &reading.quantity))
+        };
+        let candidates = readings.flatten().filter(is_candidate).map(|it| to_micros(it.clone()));
         candidates.filter(|reading| !self.dedup.knows(reading)).collect()
     }
 
@@ -270,8 +260,8 @@ impl Fold {
         &self.time
     }
 
-    /// A reading that was here before is left out. It is a sign of life all the same, but for an echo, which may be
-    /// hours old.
+    /// A reading that was here before is left out. It is a sign of life all the same, but for an own sensor's
+    /// echo, which may be hours old.
     fn judge(
         &mut self,
         reading: Reading,
@@ -281,7 +271,8 @@ impl Fold {
         effects: &mut Effects,
     ) {
         if is_stored || !self.dedup.is_new(&reading) {
-            let is_echo = ingress != Ingress::Own && self.may_be_echo(Some(ingress), &reading);
+            let is_echo = ingress != Ingress::Own
+                && self.own.contains(&series_hash(&reading.sensor_id, &reading.quantity));
             if !is_echo {
                 self.engine.hear_again(&reading, ingress, outcomes);
                 effects.notes.push(Note::Redelivered(reading.sensor_id));

@@ -35,6 +35,7 @@ pub async fn plan(settings: &Settings, topics: &Topics) -> Result<Plan, Trouble>
         keep_alive: settings.mqtt.keep_alive,
         filters: settings.formats.filters(),
         will: status(settings, topics, State::Offline { reason: "connection lost" }, None),
+        forward_mark: settings.forward_mark.clone(),
     })
 }
 

@@ -31,7 +31,6 @@ use connecting::{disconnect, open, retire};
 use options::{message_of, outcome};
 
 use super::link::{Command, Event, Outcome, Outgoing, Tag};
-use crate::config::MqttVersion;
 use crate::ingest::Log;
 use crate::locale::BrokerLimit;
 
@@ -87,7 +86,7 @@ struct Link {
     intake: Option<paho::AsyncClient>,
     /// The highest level of delivery that the broker takes.
     maximum_qos: paho::QoS,
-    version: MqttVersion,
+    forward_mark: Option<String>,
     /// What the broker said that it can't do.
     limits: Vec<BrokerLimit>,
     lost: mpsc::Receiver<Outcome>,
@@ -202,7 +201,11 @@ impl Worker {
     async fn publish(&mut self, tag: Tag, message: Outgoing) {
         // Without a connection there is nothing to say: the gateway learns or has learned of it.
         let Some(link) = &mut self.link else { return };
-        match link.publishing.try_publish(message_of(message, link.maximum_qos, link.version)) {
+        match link.publishing.try_publish(message_of(
+            message,
+            link.maximum_qos,
+            link.forward_mark.as_deref(),
+        )) {
             Ok(token) => link.deliveries.push(Box::pin(async move { (tag, token.await) })),
             Err(error) => self.lose_after(&error).await,
         }

@@ -170,6 +170,7 @@ mod tests {
             client_id: "vigie".into(),
             credentials: with_credentials.then(|| ("u".into(), Secret::new("p".into()))),
             keep_alive: Duration::from_secs(60),
+            forward_mark: None,
             filters: Vec::new(),
             will: Outgoing {
                 topic: String::new(),

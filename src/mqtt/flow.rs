@@ -10,6 +10,8 @@ use log::{error, info, warn};
 
 use super::actor::{Gateway, now};
 use super::link::{Command, Outgoing, Qos, Tag};
+use crate::domain::Position;
+use crate::ingest::OutboundContent;
 use crate::messages::{GatewayLink, PushReport};
 use crate::wire::payload;
 
@@ -137,7 +139,9 @@ impl Gateway {
     pub(super) fn refused(&mut self, tag: Tag, code: u8, ctx: &mut Context<Self>) {
         self.note_refused(tag, code);
         let concerns_others = match tag {
-            Tag::Outbound(position) if is_for_good(code) => {
+            Tag::Outbound(position)
+                if is_for_good(code) || self.is_devices_topic(position, code) =>
+            {
                 self.publication.refuse(position);
                 self.move_cursor();
                 false
@@ -163,6 +167,12 @@ impl Gateway {
         }
     }
 
+    /// Whether the broker takes no such topic, which a device chose: others must not wait for it.
+    fn is_devices_topic(&self, position: Position, code: u8) -> bool {
+        let content = self.publication.content(position);
+        is_about_its_topic(code) && matches!(content, Some(OutboundContent::Forwarded { .. }))
+    }
+
     fn note_refused(&mut self, tag: Tag, code: u8) {
         let what = match tag {
             Tag::Alert(number) => {
@@ -172,7 +182,13 @@ impl Gateway {
                 }
                 format!("an alert on {topic}")
             }
-            Tag::Outbound(_) | Tag::Online | Tag::Offline => "a reading".to_owned(),
+            Tag::Outbound(position) => match self.publication.content(position) {
+                Some(OutboundContent::Forwarded { topic, .. }) => {
+                    format!("a device's message on {topic:?}")
+                }
+                _ => "a reading".to_owned(),
+            },
+            Tag::Online | Tag::Offline => "the status".to_owned(),
         };
         let Some(suppressed_before) = self.lines.refused.admit(now()) else { return };
         error!(

@@ -48,6 +48,8 @@ pub struct Plan {
     pub filters: Vec<Filter>,
     /// The Last Will.
     pub will: Outgoing,
+    /// This installation's mark on messages that it forwards.
+    pub forward_mark: Option<String>,
 }
 
 /// A message to publish.

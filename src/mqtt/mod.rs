@@ -63,8 +63,9 @@ pub struct Settings {
     pub log: Arc<Log>,
     /// They tell what to subscribe to.
     pub formats: Formats,
-    /// Whether messages of the embedded broker's devices are forwarded.
-    pub forwards: bool,
+    /// This installation's mark on messages that it forwards of the embedded broker's devices; `None` when it forwards
+    /// none.
+    pub forward_mark: Option<String>,
     /// Whether it subscribes to readings; the embedded broker logs them by itself.
     pub subscribes: bool,
     /// Where it shows how it is.

@@ -106,6 +106,12 @@ impl Publication {
         true
     }
 
+    /// What is in flight at a position, if anything.
+    #[must_use]
+    pub fn content(&self, position: Position) -> Option<&OutboundContent> {
+        self.in_flight.get(&position).map(|outbound| &outbound.content)
+    }
+
     /// How far the cursor moves now, if it does.
     pub fn take_progress(&mut self) -> Option<Progress> {
         let flying = self.in_flight.keys().next().copied();
@@ -115,6 +121,12 @@ impl Publication {
         let passed = std::mem::replace(&mut self.finished, later);
         let through = *passed.last()?;
         Some(Progress { through, readings: passed.len() as u64 })
+    }
+
+    /// Finished ones that the cursor is not past: something before them is still in flight.
+    #[must_use]
+    pub fn num_ahead(&self) -> u64 {
+        self.finished.len() as u64
     }
 
     /// Readings polled and neither finished nor skipped.

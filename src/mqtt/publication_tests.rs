@@ -165,3 +165,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_skipped_behind_something_in_flight_is_ahead_of_the_cursor() {
+    let mut publication = Publication::new(3);
+    publication.add((1..=3).map(published).collect());
+    publication.dispatch();
+    assert!(publication.skip_oldest() && publication.skip_oldest());
+    assert_eq!(publication.take_progress(), None);
+    assert_eq!(publication.num_ahead(), 2);
+    publication.acknowledge(published(1).position);
+    let progress = publication.take_progress().map(|it| (it.through, it.readings));
+    assert_eq!(progress, Some((published(3).position, 3)));
+    assert_eq!(publication.num_ahead(), 0);
+}

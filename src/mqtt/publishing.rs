@@ -14,8 +14,9 @@ use crate::wire::payload;
 
 /// The target of the line that each published reading has.
 const SENT: &str = "vigie::sent";
-/// Bytes of log that may wait where messages are forwarded: some millions of readings, two and a half hours at 500 a second.
-const FORWARD_BYTES: u64 = 1 << 30;
+/// Log that may wait where messages are forwarded, in KiB: some millions of readings, two and a half hours at 500 a
+/// second.
+const FORWARD_KIB: u64 = 1 << 20;
 /// Messages skipped at a time: a few milliseconds of the arbiter.
 const SKIPPED_AT_ONCE: usize = 256;
 
@@ -100,24 +101,29 @@ impl Gateway {
         }
     }
 
-    /// What waits past the number that may, or past the bytes where devices choose their size.
+    /// How many wait past the number that may, or past the bytes where devices choose their size; those that were
+    /// skipped already, and lie behind something in flight, not counted.
     fn excess(&self) -> u64 {
         let log = &self.settings.log;
-        if self.settings.forwards {
-            let is_too_much = log.unpublished_bytes() > FORWARD_BYTES;
-            return if is_too_much { SKIPPED_AT_ONCE as u64 } else { 0 };
-        }
-        log.unpublished().saturating_sub(PUBLICATION_CAPACITY)
+        let waiting = log.unpublished();
+        let most = if self.settings.forward_mark.is_some() {
+            // As many as fit in by their average size.
+            let kib = (log.unpublished_bytes() >> 10).max(1);
+            if kib <= FORWARD_KIB { waiting } else { waiting.saturating_mul(FORWARD_KIB) / kib }
+        } else {
+            PUBLICATION_CAPACITY
+        };
+        waiting.saturating_sub(most).saturating_sub(self.publication.num_ahead())
     }
 
     pub(super) fn say_skipped(&self) {
         let total = self.publication.given_up();
-        if self.settings.forwards {
+        if self.settings.forward_mark.is_some() {
             error!(
                 target: "vigie::gateway",
                 "{} MiB wait for the broker: the oldest messages are skipped, {total} so far; their readings are stored, \
                  and not published",
-                FORWARD_BYTES >> 20,
+                FORWARD_KIB >> 10,
             );
             return;
         }

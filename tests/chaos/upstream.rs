@@ -16,18 +16,10 @@ const RATE: u32 = 500;
 /// Half a minute for what waits; ten minutes at 500 a second are 300,000.
 const ALL_SENT: Duration = Duration::from_secs(300);
 
-#[test]
-fn what_devices_send_goes_upstream_by_mqtt_5() {
-    upstream(5, pick(2_000, 320_000));
-}
-
-#[test]
-fn what_devices_send_goes_upstream_by_mqtt_3_1_1() {
-    upstream(4, 2_000);
-}
-
 /// The link is cut from a tenth of the messages to the last twentieth; the daemon is killed in the middle.
-fn upstream(version: u8, total: usize) {
+#[test]
+fn what_devices_send_goes_upstream() {
+    let total = pick(2_000, 320_000);
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -40,7 +32,7 @@ fn upstream(version: u8, total: usize) {
     let port = free_port();
     let config = format!(
         "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:{port}\"\n\
-         forward = [\"factory/sensors/#\", \"site/#\"]\n{}version = {version}\n",
+         forward = [\"factory/#\", \"site/#\"]\n{}",
         access.mqtt_table("upstream", "")
     );
     let home = Home::new();
@@ -49,6 +41,8 @@ fn upstream(version: u8, total: usize) {
     let device = Client::connect(&daemon.embedded_broker());
     device.retain("site/state", "on");
     device.publish("other/x", "stays here", 1);
+    // Without a time of its own: its echo can't be told from another reading but by the mark.
+    device.publish("factory/sensors/pressure", r#"{"sensor_id":"P","pressure":7}"#, 1);
 
     let publishers = Plan { rate: Some(RATE), ..Plan::new(port, total) }.start();
     let acknowledged = |count: usize| {
@@ -81,9 +75,11 @@ fn upstream(version: u8, total: usize) {
     });
     let readings = received.len() - others.len();
     println!(
-        "CHAOS upstream, MQTT {version}: {readings} readings came for {total}, {} of them twice",
-        readings - total
+        "CHAOS upstream: {readings} readings came for {total} and one, {} of them twice",
+        readings - total - 1
     );
+    let pressure = "SELECT count(*) FROM readings WHERE quantity = 'pressure'";
+    assert_eq!(home.db().number(pressure), 1, "its echo is no reading");
     assert_eq!(daemon.stop(), 0);
     let deeds = Deeds { name: "upstream link cut", seed: None, done: "1 outage, 1 kill".into() };
     conclude(&home.db(), &published, &deeds).assert_exact();

@@ -25,7 +25,7 @@ pub(super) fn gateway_settings(common: &Common, num_sensors: usize) -> mqtt::Set
         embedded: is_embedded.then(|| common.embedded.clone()),
         log: common.log.clone(),
         formats: common.formats.clone(),
-        forwards: forward(common).next().is_some(),
+        forward_mark: forward(common).next().and(common.instance.clone()),
         subscribes: !is_embedded,
         gauges: Arc::default(),
     }
@@ -61,7 +61,8 @@ pub(super) fn broker(
         log: common.log.clone(),
         formats: common.formats.clone(),
         forward: forward(common).cloned().collect(),
-        reserved: common.topics.own_filters(),
+        reserved: [common.topics.own_filters(), vec![common.topics.acknowledgement_filter()]]
+            .concat(),
     };
     let settings = broker::Settings {
         listen: broker.listen,

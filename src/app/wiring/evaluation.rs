@@ -48,7 +48,6 @@ pub(super) fn settings(
         formats: common.formats.clone(),
         log: common.log.clone(),
         live: common.live.clone(),
-        forwards: common.config.broker.as_ref().is_some_and(|broker| !broker.forward.is_empty()),
         default_ingress: if common.is_embedded() { Ingress::Embedded } else { Ingress::Remote },
         findings: findings(common.growth.clone()),
         store: common.store.clone(),

@@ -88,6 +88,8 @@ struct Common {
     broker_access: Option<Arc<broker::Access>>,
     /// What it keeps.
     kept: Option<Arc<dyn Keep>>,
+    /// This installation's mark.
+    instance: Option<String>,
     broker_gauges: BrokerGauges,
     /// Set once the tree has been started.
     health: Arc<OnceLock<Health>>,
@@ -118,6 +120,7 @@ pub(super) fn wire(
     reopen_alerts_file: Arc<AtomicBool>,
 ) -> Wired {
     let Stores { log, cursors, storage, kept } = stores;
+    let (kept, instance) = kept.unzip();
     let boxes = Mailboxes::default();
     let (address, embedded) = watch::channel(None);
     let topics = Topics::new(&config.mqtt.topic_prefix, config.mqtt.reading_topic);
@@ -143,6 +146,7 @@ pub(super) fn wire(
         clients: Clients::default(),
         broker_access,
         kept,
+        instance,
         broker_gauges: BrokerGauges::default(),
         health: Arc::default(),
         store: storage::store(&boxes),

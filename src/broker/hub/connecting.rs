@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 
 use bytestring::ByteString;
-use rmqtt_codec::v5::{Connect, LastWill};
+use rmqtt_codec::v5::{Connect, LastWill, Packet};
 
 use super::filters::SessionKey;
 use super::message::Message;
@@ -21,6 +21,7 @@ impl<W: Clone> Hub<W> {
         grant: Grant,
         origin: Origin<W>,
     ) -> Result<Connected, Refusal> {
+        let ended = self.keeping.num_ended();
         self.last_epoch += 1;
         let id = &connect.client_id;
         let assigned = format!("auto-{}-{now}", self.last_epoch);
@@ -62,7 +63,16 @@ impl<W: Clone> Hub<W> {
             }
         }
         let session_expiry_s = u32::try_from(keep_ms / 1000).unwrap_or(u32::MAX);
-        Ok(Connected { conn, session_present, assigned_client_id, session_expiry_s })
+        let has_ended = ended != self.keeping.num_ended();
+        let after = if has_ended { self.keeping.latest() } else { 0 };
+        Ok(Connected { conn, session_present, assigned_client_id, session_expiry_s, after })
+    }
+
+    /// Answers a CONNECT. A session that it ended must not come back by a restart: that is written before.
+    pub fn greet(&mut self, conn: ConnId, after: u64, answer: Packet) {
+        if let Some(session) = self.session(conn) {
+            session.say(after, answer);
+        }
     }
 
     /// The session of a client: the one it had, unless it wants none of that, or a new one.
@@ -75,7 +85,11 @@ impl<W: Clone> Hub<W> {
     ) -> Result<(SessionKey, bool), Refusal> {
         if let Some(key) = self.by_client.get(&client).copied() {
             let old = self.sessions[key].as_ref();
-            if old.is_some_and(|it| it.grant.user.is_some() && it.grant.user != grant.user) {
+            let is_foreign =
+                |it: &Session<W>| it.grant.user.is_some() && it.grant.user != grant.user;
+            // Nobody keeps the gateway out by its client id.
+            let is_clean = is_clean || (old.is_some_and(is_foreign) && grant.is_gateway());
+            if old.is_some_and(is_foreign) && !grant.is_gateway() {
                 return Err(Refusal::Foreign);
             }
             if let Some(Link::Attached(old)) = old.map(|it| &it.link) {

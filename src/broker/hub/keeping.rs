@@ -4,8 +4,8 @@
 //! Changes are gathered in groups. Whoever runs the hub takes a group, writes it, and says so; what must not be said
 //! before (acknowledgements, messages on their way) carries the number of the group that it waits for.
 //!
-//! Holds always: a group holds each key once, so that what waits to be written is bounded by what is kept; a later group
-//! is never written without the earlier ones.
+//! Holds always: a group holds each key once, and none that came and went without being written, so that what waits to be
+//! written is bounded by what is kept and what is written; a later group is never written without the earlier ones.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,7 +41,8 @@ pub(super) enum Key {
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Session(KeptSession),
-    Subscription(Options),
+    /// With whether retained messages are still to be loaded for it.
+    Subscription(Options, bool),
     Waiting(Delivery),
     /// The client has it already, of QoS 2.
     Received,
@@ -65,6 +66,7 @@ struct KeptOptions {
     no_local: bool,
     retain_as_published: bool,
     id: Option<std::num::NonZeroU32>,
+    is_loading: bool,
 }
 
 /// Changes since the last group was taken, and how far they are written.
@@ -74,8 +76,11 @@ pub(super) struct Keeping {
     pub is_on: bool,
     changes: BTreeMap<Key, Option<Value>>,
     ended: Vec<KeptId>,
-    /// Changes so far.
+    /// Changes, and sessions that ended, so far.
     num_changed: u64,
+    num_ended: u64,
+    /// Whether something may wait for the next group, also when all in it is taken back.
+    is_promised: bool,
     /// Number of the group that was taken last.
     taken: u64,
     written: u64,
@@ -106,32 +111,41 @@ impl Keeping {
         self.change(key, Some(value));
     }
 
-    pub fn delete(&mut self, key: Key) {
-        self.change(key, None);
+    /// Forgets a key, which was put for the first time when [`Keeping::latest`] was `since`.
+    pub fn delete(&mut self, key: Key, since: u64) {
+        if since > self.taken {
+            // It is in no group that was taken: there is nothing to be deleted. What waits for the group still does.
+            self.changes.remove(&key);
+        } else {
+            self.change(key, None);
+        }
     }
 
     fn change(&mut self, key: Key, value: Option<Value>) {
         if self.is_on {
             self.num_changed += 1;
+            self.is_promised = true;
             self.changes.insert(key, value);
         }
     }
 
     /// A session has ended, and with it all that is its own.
     pub fn end(&mut self, id: KeptId) {
-        let is_own = |key: &Key| match key {
-            Key::Session(of)
-            | Key::Subscription(of, _)
-            | Key::Waiting(of, _)
-            | Key::Incoming(of, _) => *of == id,
-            Key::Retained(_) => false,
-        };
-        self.changes.retain(|key, _| !is_own(key));
+        if self.ended.last() == Some(&id) {
+            return;
+        }
+        self.num_ended += 1;
+        self.is_promised = true;
+        self.changes.retain(|key, _| key.session() != Some(id));
         self.ended.push(id);
     }
 
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.ended.is_empty()
+        self.changes.is_empty() && self.ended.is_empty() && !self.is_promised
+    }
+
+    pub const fn num_ended(&self) -> u64 {
+        self.num_ended
     }
 
     pub const fn num_changed(&self) -> u64 {
@@ -148,11 +162,6 @@ impl Keeping {
         group <= self.written
     }
 
-    /// The group that was written last.
-    pub const fn num_written(&self) -> u64 {
-        self.written
-    }
-
     /// Whether all that was taken is written.
     pub const fn is_all_written(&self) -> bool {
         self.taken == self.written
@@ -163,6 +172,7 @@ impl Keeping {
             return None;
         }
         self.taken += 1;
+        self.is_promised = false;
         Some(Group {
             number: self.taken,
             changes: std::mem::take(&mut self.changes),
@@ -199,6 +209,17 @@ mod kind {
 }
 
 impl Key {
+    /// The session that it is of.
+    pub const fn session(&self) -> Option<KeptId> {
+        match self {
+            Self::Session(id)
+            | Self::Subscription(id, _)
+            | Self::Waiting(id, _)
+            | Self::Incoming(id, _) => Some(*id),
+            Self::Retained(_) => None,
+        }
+    }
+
     fn bytes(&self) -> Vec<u8> {
         let of =
             |kind: u8, id: &KeptId, rest: &[u8]| [&[kind][..], &id.to_be_bytes(), rest].concat();
@@ -237,12 +258,13 @@ impl Value {
     fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Session(session) => serde_json::to_vec(session).unwrap_or_default(),
-            Self::Subscription(options) => {
+            Self::Subscription(options, is_loading) => {
                 let options = KeptOptions {
                     qos: options.qos.value(),
                     no_local: options.no_local,
                     retain_as_published: options.retain_as_published,
                     id: options.id,
+                    is_loading: *is_loading,
                 };
                 serde_json::to_vec(&options).unwrap_or_default()
             }
@@ -262,12 +284,14 @@ impl Value {
             Key::Session(_) => Self::Session(serde_json::from_slice(bytes).ok()?),
             Key::Subscription(..) => {
                 let options: KeptOptions = serde_json::from_slice(bytes).ok()?;
-                Self::Subscription(Options {
+                let is_loading = options.is_loading;
+                let options = Options {
                     qos: QoS::try_from(options.qos).ok()?,
                     no_local: options.no_local,
                     retain_as_published: options.retain_as_published,
                     id: options.id,
-                })
+                };
+                Self::Subscription(options, is_loading)
             }
             Key::Incoming(..) => Self::Incoming,
             Key::Waiting(..) if bytes.is_empty() => Self::Received,

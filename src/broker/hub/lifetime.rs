@@ -4,7 +4,11 @@
 
 use super::filters::SessionKey;
 use super::keeping::Key;
+use super::message::Message;
 use super::{ConnId, Hub, subscribing};
+
+/// Wills that wait to be published, while the log takes nothing: a hundred of the largest.
+const MAX_DUE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Retained topics looked at in one tick.
 const SWEEP_STEP: usize = 1000;
@@ -56,8 +60,20 @@ impl<W: Clone> Hub<W> {
         if let Some(id) = session.kept {
             self.keeping.end(id);
         }
-        self.due.extend(session.take_will());
+        let will = session.take_will();
+        self.push_due(will);
         self.free.push(key);
+    }
+
+    /// A will is to be published, unless too many wait for that.
+    fn push_due(&mut self, will: Option<Message>) {
+        let Some(will) = will else { return };
+        if self.due_bytes + will.size() > MAX_DUE_BYTES {
+            self.losses.dropped.add(1, &will.topic);
+            return;
+        }
+        self.due_bytes += will.size();
+        self.due.push(will);
     }
 
     pub(super) fn set_deadline(&mut self, key: SessionKey, deadline: Option<i64>) {
@@ -73,8 +89,8 @@ impl<W: Clone> Hub<W> {
         self.meet_deadlines(now);
         let (expired, swept) = self.retained.sweep(&self.swept, now, SWEEP_STEP);
         self.swept = swept;
-        for topic in expired {
-            self.keeping.delete(Key::Retained(topic));
+        for (topic, since) in expired {
+            self.keeping.delete(Key::Retained(topic), since);
         }
     }
 
@@ -87,8 +103,9 @@ impl<W: Clone> Hub<W> {
                 continue;
             }
             let before = session.bytes();
-            self.due.extend(session.take_will());
+            let will = session.take_will();
             self.bytes = self.bytes + session.bytes() - before;
+            self.push_due(will);
             self.set_deadline(key, Some(end_at));
         }
     }

@@ -88,6 +88,8 @@ pub(super) struct Connected {
     pub session_present: bool,
     pub assigned_client_id: Option<ByteString>,
     pub session_expiry_s: u32,
+    /// It is said once this group of changes is written.
+    pub after: u64,
 }
 
 /// Why a CONNECT is refused.
@@ -101,6 +103,8 @@ pub(super) enum Refusal {
     WillRights,
     /// The session is of another user's client.
     Foreign,
+    /// There is no such user any more.
+    Gone,
 }
 
 /// What was not kept or not sent since it was last asked for, with the last client or topic concerned.
@@ -163,10 +167,11 @@ pub(super) struct Hub<W> {
     matched: Vec<Match>,
     wakes: Vec<W>,
     due: Vec<Message>,
+    due_bytes: usize,
     losses: Losses,
     keeping: Keeping,
-    /// Connections that wait for changes to be written.
-    held: Vec<W>,
+    /// Sessions whose connections wait for changes to be written.
+    held: BTreeSet<SessionKey>,
 }
 
 impl<W: Clone> Hub<W> {
@@ -186,9 +191,10 @@ impl<W: Clone> Hub<W> {
             matched: Vec::new(),
             wakes: Vec::new(),
             due: Vec::new(),
+            due_bytes: 0,
             losses: Losses::default(),
             keeping: Keeping::default(),
-            held: Vec::new(),
+            held: BTreeSet::new(),
         }
     }
 
@@ -199,6 +205,7 @@ impl<W: Clone> Hub<W> {
 
     /// Wills that have become due since the last call, to be published.
     pub fn due(&mut self) -> Vec<Message> {
+        self.due_bytes = 0;
         std::mem::take(&mut self.due)
     }
 
@@ -225,7 +232,11 @@ impl<W: Clone> Hub<W> {
     /// A group of changes is written.
     pub fn written(&mut self, group: u64) {
         self.keeping.written(group);
-        self.wakes.append(&mut self.held);
+        for key in std::mem::take(&mut self.held) {
+            if let Some(Link::Attached(attached)) = self.sessions[key].as_ref().map(|it| &it.link) {
+                self.wakes.push(attached.origin.waker.clone());
+            }
+        }
     }
 
     /// What was lost since the last call.
@@ -295,13 +306,9 @@ impl<W: Clone> Hub<W> {
             if session.is_loading() {
                 self.wakes.push(attached.origin.waker.clone());
             }
-            // Once, however often it asks meanwhile.
-            let is_waiting = session.is_waiting_for(&self.keeping);
-            let held_since = is_waiting.then(|| self.keeping.num_written());
-            if is_waiting && session.held_since != held_since {
-                self.held.push(attached.origin.waker.clone());
+            if session.is_waiting_for(&self.keeping) {
+                self.held.insert(conn.session);
             }
-            session.held_since = held_since;
         }
         Ok((packets, session.num_unanswered()))
     }

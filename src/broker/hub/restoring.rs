@@ -1,10 +1,12 @@
 //! A hub from what was kept of an earlier one.
 //!
-//! Holds always: what can't be read, or belongs to no session, is left out and counted; nothing is beyond the limits.
+//! Holds always: what can't be read, or belongs to no session, is left out and counted; queues, retained messages and the
+//! number of sessions stay within the limits.
 
+use bytestring::ByteString;
 use rmqtt_codec::types::QoS;
 
-use super::filters::{self, SessionKey};
+use super::filters::{self, Options, SessionKey};
 use super::keeping::{KeptId, KeptSession, Key, Value};
 use super::session::Session;
 use super::{Hub, subscribing};
@@ -16,6 +18,8 @@ pub(in crate::broker) struct Restoring<W> {
     hub: Hub<W>,
     now: i64,
     by_id: QuickMap<KeptId, SessionKey>,
+    /// Subscriptions whose retained messages were not all queued.
+    loads: Vec<(SessionKey, ByteString, Options)>,
     num_left_out: usize,
 }
 
@@ -23,12 +27,15 @@ impl<W: Clone> Restoring<W> {
     /// Begins with an empty hub.
     pub fn new(mut hub: Hub<W>, now: i64) -> Self {
         hub.keeping.is_on = true;
-        Self { hub, now, by_id: QuickMap::default(), num_left_out: 0 }
+        Self { hub, now, by_id: QuickMap::default(), loads: Vec::new(), num_left_out: 0 }
     }
 
     /// Takes the next key, in their order, with its value. `grant` tells what a user may.
     pub fn add(&mut self, key: &[u8], value: &[u8], grant: impl Fn(Option<&str>) -> Option<Grant>) {
         let known = Key::parse(key);
+        // Never used again, whatever becomes of it.
+        let id = known.as_ref().and_then(Key::session);
+        self.hub.keeping.used(id.unwrap_or_default());
         let parsed = known.and_then(|key| Some((Value::parse(&key, value, self.now)?, key)));
         let is_added = match parsed {
             Some((Value::Session(session), Key::Session(id))) => {
@@ -40,7 +47,7 @@ impl<W: Clone> Restoring<W> {
                 self.hub.retained.remove(&message.topic);
                 let has_room = self.hub.has_room_to_retain(&message);
                 if has_room {
-                    self.hub.retained.insert(&message);
+                    self.hub.retained.insert(&message, 0);
                 }
                 has_room
             }
@@ -48,6 +55,9 @@ impl<W: Clone> Restoring<W> {
             None => false,
         };
         self.num_left_out += usize::from(!is_added);
+        if let Some(id) = id.filter(|id| !self.by_id.contains_key(id)) {
+            self.hub.keeping.end(id);
+        }
     }
 
     /// The hub, and how much of what was kept is left out.
@@ -63,6 +73,11 @@ impl<W: Clone> Restoring<W> {
             self.hub.bytes = self.hub.bytes + session.bytes() - before;
             self.hub.set_deadline(key, Some(end_at));
         }
+        for (key, filter, options) in std::mem::take(&mut self.loads) {
+            if let Some(session) = &mut self.hub.sessions[key] {
+                session.load(self.hub.retained.load(&filter), options);
+            }
+        }
         self.hub.make_room(0);
         self.hub.tick(self.now);
         (self.hub, self.num_left_out)
@@ -70,10 +85,8 @@ impl<W: Clone> Restoring<W> {
 
     fn session(&mut self, id: KeptId, kept: KeptSession, grant: Grant) -> bool {
         let hub = &mut self.hub;
-        hub.keeping.used(id);
-        let client = bytestring::ByteString::from(kept.client);
+        let client = ByteString::from(kept.client);
         if hub.by_client.contains_key(&client) || hub.by_client.len() >= hub.limits.sessions {
-            hub.keeping.end(id);
             return false;
         }
         let since = kept.left_ms.unwrap_or(self.now).min(self.now);
@@ -96,7 +109,10 @@ impl<W: Clone> Restoring<W> {
         let place = *self.by_id.get(id)?;
         let session = hub.sessions[place].as_mut()?;
         match (key, value) {
-            (Key::Subscription(_, filter), Value::Subscription(options)) => {
+            (Key::Subscription(_, filter), Value::Subscription(options, is_loading)) => {
+                if is_loading {
+                    self.loads.push((place, filter.clone(), options));
+                }
                 let (group, bare) = subscribing::split(filter)?;
                 let cost = filters::cost(filter);
                 session.subscription_bytes += cost;

@@ -25,6 +25,8 @@ pub(super) struct Retained {
 struct Kept {
     number: u64,
     message: Arc<Message>,
+    /// The group that its topic was first put in, of those that may be written.
+    since: u64,
 }
 
 /// Where a subscription is in what was retained before it.
@@ -51,19 +53,19 @@ impl Retained {
         self.bytes
     }
 
-    /// Keeps a message of a topic that has none.
-    pub fn insert(&mut self, message: &Arc<Message>) {
+    /// Keeps a message of a topic that has none. `since`: the group that the topic was first put in.
+    pub fn insert(&mut self, message: &Arc<Message>, since: u64) {
         self.bytes += message.size();
         self.count += 1;
-        let kept = Kept { number: self.count, message: message.clone() };
+        let kept = Kept { number: self.count, message: message.clone(), since };
         self.by_topic.insert(message.topic.clone(), kept);
     }
 
-    /// Forgets the message of a topic. Whether there was one.
-    pub fn remove(&mut self, topic: &str) -> bool {
-        let Some(old) = self.by_topic.remove(topic) else { return false };
+    /// Forgets the message of a topic. The group that the topic was first put in, if there was one.
+    pub fn remove(&mut self, topic: &str) -> Option<u64> {
+        let old = self.by_topic.remove(topic)?;
         self.bytes -= old.message.size();
-        true
+        Some(old.since)
     }
 
     /// Continues a load over at most `at_most` topics and some `room` bytes. Returns the messages found, and the rest of
@@ -103,14 +105,14 @@ impl Retained {
         (found, next)
     }
 
-    /// Removes expired messages of at most `at_most` topics after one. Returns their topics, and the topic to continue
-    /// after.
+    /// Removes expired messages of at most `at_most` topics after one. Returns their topics, each with the group that it was
+    /// first put in, and the topic to continue after.
     pub fn sweep(
         &mut self,
         after: &str,
         now: i64,
         at_most: usize,
-    ) -> (Vec<ByteString>, ByteString) {
+    ) -> (Vec<(ByteString, u64)>, ByteString) {
         let from = (Bound::Excluded(after), Bound::Unbounded);
         let page: Vec<_> = self.by_topic.range::<str, _>(from).take(at_most).collect();
         let next = page.last().map(|(topic, _)| (*topic).clone());
@@ -120,9 +122,8 @@ impl Retained {
             .filter(|(_, it)| is_over(it))
             .map(|(topic, _)| topic.clone())
             .collect();
-        for topic in &expired {
-            self.remove(topic);
-        }
+        let remove = |topic: ByteString| self.remove(&topic).map(|since| (topic, since));
+        let expired = expired.into_iter().filter_map(remove).collect();
         (expired, next.unwrap_or_default())
     }
 }

@@ -82,7 +82,9 @@ impl<W: Clone> Hub<W> {
         for key in 0..self.sessions.len() {
             let Some(session) = &mut self.sessions[key] else { continue };
             let granted = grant(&session.grant, session.is_attached());
-            let is_cut = granted.is_none();
+            // A connection that had all rights asks for none.
+            let was_limited = session.grant.is_limited();
+            let is_cut = granted.as_ref().is_none_or(|it| it.is_limited() != was_limited);
             session.grant = granted.unwrap_or_else(Grant::none);
             if let (true, Link::Attached(attached)) = (is_cut, &session.link) {
                 self.wakes.push(attached.origin.waker.clone());
@@ -120,7 +122,8 @@ impl<W: Clone> Hub<W> {
         let is_kept = !message.retain || self.retain(message);
         let mut matched = std::mem::take(&mut self.matched);
         let sessions = &self.sessions;
-        let can_take = |key: SessionKey| sessions[key].as_ref().is_some_and(Session::is_attached);
+        let may_have = |it: &Session<W>| it.is_attached() && it.may_have(&message.topic);
+        let can_take = |key: SessionKey| sessions[key].as_ref().is_some_and(may_have);
         self.filters.find(&message.topic, &can_take, &mut |session, options| {
             if !options.no_local || from != Some(session) {
                 matched.push(Match { session, options });
@@ -147,6 +150,9 @@ impl<W: Clone> Hub<W> {
         // Where there is none, what waits for this client gives way.
         self.make_room(message.size() + same.len() * ID_BYTES);
         let Some(session) = &mut self.sessions[same[0].session] else { return true };
+        if !session.may_have(&message.topic) {
+            return true;
+        }
         let most = same.iter().map(|it| it.options.qos).max().unwrap_or(QoS::AtMostOnce);
         let qos = message.qos.less_value(most);
         if qos == QoS::AtMostOnce && !session.is_attached() {
@@ -183,15 +189,15 @@ impl<W: Clone> Hub<W> {
     /// Keeps a message for those who subscribe later. Where there is no room, what its topic had goes too: it is out
     /// of date.
     fn retain(&mut self, message: &Arc<Message>) -> bool {
-        let had_one = self.retained.remove(&message.topic);
+        let before = self.retained.remove(&message.topic);
         let is_kept = !message.payload.is_empty();
         let has_room = !is_kept || self.has_room_to_retain(message);
         if is_kept && has_room {
-            self.retained.insert(message);
             let value = Value::Retained(message.clone());
             self.keeping.put(Key::Retained(message.topic.clone()), value);
-        } else if had_one {
-            self.keeping.delete(Key::Retained(message.topic.clone()));
+            self.retained.insert(message, before.unwrap_or_else(|| self.keeping.latest()));
+        } else if let Some(since) = before {
+            self.keeping.delete(Key::Retained(message.topic.clone()), since);
         }
         if !has_room {
             self.losses.not_retained.add(1, &message.topic);

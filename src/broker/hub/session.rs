@@ -54,8 +54,6 @@ pub(super) struct Session<W> {
     pub since_ms: i64,
     /// How long it is kept without its client; 0 for not at all.
     pub keep_ms: i64,
-    /// The group that was written last when it began to wait for the next one.
-    pub held_since: Option<u64>,
     /// Number under which a restart of the process finds it.
     pub kept: Option<KeptId>,
     /// By filter.
@@ -91,7 +89,6 @@ impl<W> Session<W> {
             last_epoch: 0,
             since_ms: now,
             keep_ms: 0,
-            held_since: None,
             kept: None,
             subscriptions: QuickMap::default(),
             subscription_bytes: 0,
@@ -233,7 +230,7 @@ impl<W> Session<W> {
             self.kept = Some(id);
             for (filter, options) in &self.subscriptions {
                 let key = Key::Subscription(id, filter.clone());
-                keeping.put(key, Value::Subscription(*options));
+                keeping.put(key, Value::Subscription(*options, false));
             }
             for packet_id in &self.incoming {
                 keeping.put(Key::Incoming(id, packet_id.get()), Value::Incoming);
@@ -245,9 +242,10 @@ impl<W> Session<W> {
                 };
                 keeping.put(Key::Waiting(id, sent.number), value);
             }
-            for delivery in self.waiting.iter().filter(|it| it.qos != QoS::AtMostOnce) {
+            for delivery in self.waiting.iter_mut().filter(|it| it.qos != QoS::AtMostOnce) {
                 let key = Key::Waiting(id, delivery.number);
                 keeping.put(key, Value::Waiting(delivery.clone()));
+                delivery.after = keeping.latest();
             }
         }
         let Some(id) = self.kept else { return };
@@ -260,10 +258,10 @@ impl<W> Session<W> {
         keeping.put(Key::Session(id), Value::Session(session));
     }
 
-    /// A message of QoS 1 or 2 is not kept any more.
-    fn forget(&self, number: u64, keeping: &mut Keeping) {
+    /// A message of QoS 1 or 2 is not kept any more, which was put in a group.
+    fn forget(&self, number: u64, after: u64, keeping: &mut Keeping) {
         if let Some(id) = self.kept {
-            keeping.delete(Key::Waiting(id, number));
+            keeping.delete(Key::Waiting(id, number), after);
         }
     }
 
@@ -272,7 +270,7 @@ impl<W> Session<W> {
         let Some(oldest) = self.waiting.pop_front() else { return false };
         self.bytes -= oldest.size();
         if oldest.qos != QoS::AtMostOnce {
-            self.forget(oldest.number, keeping);
+            self.forget(oldest.number, oldest.after, keeping);
         }
         true
     }
@@ -303,7 +301,6 @@ impl<W> Session<W> {
     /// The client is gone, and the session stays.
     pub fn detach(&mut self) {
         self.link = Link::Absent;
-        self.held_since = None;
         self.control.clear();
         self.resend = 0;
         let bytes = &mut self.bytes;

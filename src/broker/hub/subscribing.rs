@@ -68,16 +68,17 @@ impl<W: Clone> Hub<W> {
         // Out of the buffer that it was read into.
         let filter = ByteString::from(&**filter);
         session.subscriptions.insert(filter.clone(), options);
-        if let Some(id) = session.kept {
-            let key = Key::Subscription(id, filter.clone());
-            self.keeping.put(key, Value::Subscription(options));
-        }
         let is_loaded = match handling {
             RetainHandling::AtSubscribe => true,
             RetainHandling::AtSubscribeNew => is_new,
             RetainHandling::NoAtSubscribe => false,
         };
-        if is_loaded && group.is_none() {
+        let is_loading = is_loaded && group.is_none();
+        if let Some(id) = session.kept {
+            let key = Key::Subscription(id, filter.clone());
+            self.keeping.put(key, Value::Subscription(options, is_loading));
+        }
+        if is_loading {
             session.load(self.retained.load(&filter), options);
         }
         self.filters.add(group, bare, key, options);
@@ -103,7 +104,7 @@ impl<W: Clone> Hub<W> {
             }
             if let Some(id) = session.kept {
                 // Out of the buffer that it was read into.
-                self.keeping.delete(Key::Subscription(id, ByteString::from(&**filter)));
+                self.keeping.delete(Key::Subscription(id, ByteString::from(&**filter)), 0);
             }
             session.forget_load(filter);
             session.subscription_bytes -= filters::cost(filter);

@@ -7,7 +7,7 @@ use super::clients::{Options, VERSIONS, Version};
 use super::raw::{self, DISCONNECT, Raw};
 use super::{DEADLINE, Running, access, anonymous, password};
 use crate::broker::access::Access;
-use crate::config::{BrokerConfig, BrokerPreset, BrokerUser};
+use crate::config::{BrokerConfig, BrokerPreset, BrokerUser, Credentials};
 
 const READING: &str = "factory/sensors/temperature";
 const ALERT: &str = "factory/alerts/temperature";
@@ -122,6 +122,22 @@ fn a_reload_changes_rights_and_cuts_off_who_is_no_user_any_more() {
     assert_eq!(reload(&access, &config), (true, false));
     assert_eq!(device.receive().map(|(kind, _)| kind), Some(DISCONNECT));
     Raw::log_in(broker.addr(), "device-1", Version::V5, "device", "another");
+}
+
+#[test]
+fn the_account_that_may_all_is_cut_off_when_it_may_less() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let account = Credentials { username: "plc".into(), password: password(folder.path(), "plc") };
+    let before = BrokerConfig { credentials: Some(account), ..anonymous() };
+    let access = access(before);
+    let broker = Running::with(&access);
+    let mut plc = connect(&broker, Version::V5, "plc");
+    assert!(answer(&mut plc, ALERT).is_some_and(|code| code < 0x80), "it may all");
+    let users = vec![user(folder.path(), "plc", BrokerPreset::Device)];
+    assert_eq!(reload(&access, &BrokerConfig { users, ..anonymous() }), (true, false));
+    assert_eq!(plc.receive().map(|(kind, _)| kind), Some(DISCONNECT));
+    let mut plc = connect(&broker, Version::V5, "plc");
+    assert_eq!(answer(&mut plc, ALERT), Some(0x87));
 }
 
 #[test]

@@ -53,13 +53,12 @@ async fn restored_once(
 ) -> Result<Restored, String> {
     let mut point = resume_point(&settings.resume).await?;
     let restore = move || {
-        let EvaluatorSettings { log, ruling, words, default_ingress, forwards, times, .. } =
-            settings;
+        let EvaluatorSettings { log, ruling, words, default_ingress, times, .. } = settings;
         let (position, number) = (point.position, point.number);
         let decoders = std::mem::take(&mut point.decoders);
         let since = std::mem::take(&mut point.since);
         point.since = ReadingStream::new(since.take_while(move |_| is_wanted.strong_count() > 0));
-        let mut fold = Fold::new(words, default_ingress, forwards);
+        let mut fold = Fold::new(words, default_ingress);
         let (mut batch, mut effects) = (Store::default(), Effects::default());
         let started = (times.zone, log.now().wall);
         fold.restore(point, ruling.get(), started, &mut batch, &mut effects)?;

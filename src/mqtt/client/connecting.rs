@@ -19,7 +19,7 @@ use super::options::{
 };
 use crate::config::MqttVersion;
 use crate::domain::Ingress;
-use crate::ingest::{Arrival, Log};
+use crate::ingest::{Arrival, FORWARDED_PROPERTY, Log};
 use crate::locale::BrokerLimit;
 use crate::mqtt::link::{Outcome, Plan};
 
@@ -56,7 +56,7 @@ pub(super) async fn open(plan: &Plan, intake: Option<&Arc<Log>>) -> Result<Link,
             publishing,
             intake,
             maximum_qos: maximum_qos(&answer),
-            version: plan.version,
+            forward_mark: plan.forward_mark.clone(),
             limits: [limits(&answer), refused].concat(),
             lost: lost_queue,
             deliveries: FuturesUnordered::new(),
@@ -78,8 +78,11 @@ async fn open_intake(
 ) -> Result<(paho::AsyncClient, Vec<BrokerLimit>), Outcome> {
     let (client, _) = connect(plan, &plan.client_id, options, |client| {
         report_loss(client, lost);
-        let log = log.clone();
-        client.set_message_callback(move |_, message| take_in(&log, message));
+        let (log, mark) = (log.clone(), plan.forward_mark.clone());
+        client.set_message_callback(move |_, message| {
+            // What this installation has forwarded comes back by its own subscription.
+            take_in(&log, message.filter(|it| !is_marked(it, mark.as_deref())));
+        });
     })
     .await?;
     subscribe(client, plan).await
@@ -109,9 +112,17 @@ fn limits(answer: &paho::ServerResponse) -> Vec<BrokerLimit> {
     [qos, retain, packet].into_iter().flatten().collect()
 }
 
+/// Whether a message bears a mark.
+fn is_marked(message: &paho::Message, mark: Option<&str>) -> bool {
+    let is_ours = |(key, value): (String, String)| {
+        key == FORWARDED_PROPERTY && mark.is_some_and(|mark| mark == value)
+    };
+    mark.is_some() && message.properties().user_iter().any(is_ours)
+}
+
 /// Runs inside Paho's callback; the message is acknowledged when this returns.
 fn take_in(log: &Log, message: Option<paho::Message>) {
-    // `None` says that the connection ended, which is heard of elsewhere.
+    // `None` says that the connection ended, which is heard of elsewhere, or that it is no news.
     let Some(message) = message else { return };
     let taken = catch_unwind(AssertUnwindSafe(|| {
         // 0, 1 or 2.

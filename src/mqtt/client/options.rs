@@ -32,7 +32,7 @@ pub fn publishing_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> 
             options.clean_session(false);
         }
     }
-    options.will_message(message_of(plan.will.clone(), paho::QoS::ExactlyOnce, plan.version));
+    options.will_message(message_of(plan.will.clone(), paho::QoS::ExactlyOnce, None));
     Ok(options.finalize())
 }
 
@@ -111,11 +111,11 @@ pub const fn version(plan: &Plan) -> u32 {
     }
 }
 
-/// Paho's form of a message; its QoS is at most `maximum_qos`.
+/// Paho's form of a message; its QoS is at most `maximum_qos`. One that is forwarded bears the mark, in MQTT 5.
 pub fn message_of(
     message: Outgoing,
     maximum_qos: paho::QoS,
-    version: MqttVersion,
+    forward_mark: Option<&str>,
 ) -> paho::Message {
     let qos = match message.qos {
         Qos::AtLeastOnce => paho::QoS::AtLeastOnce,
@@ -126,11 +126,11 @@ pub fn message_of(
         .payload(message.payload)
         .qos(qos.min(maximum_qos))
         .retained(message.retained);
-    if message.is_forwarded && version == MqttVersion::V5 {
+    if let Some(mark) = forward_mark.filter(|_| message.is_forwarded) {
         let mut properties = paho::Properties::new();
         let key = paho::PropertyCode::UserProperty;
         // It is short: it fits in.
-        if properties.push_string_pair(key, FORWARDED_PROPERTY, "1").is_ok() {
+        if properties.push_string_pair(key, FORWARDED_PROPERTY, mark).is_ok() {
             builder = builder.properties(properties);
         }
     }

@@ -259,6 +259,7 @@ fn many_failed_attempts_leave_nothing_behind() {
                 client_id: "vigie".into(),
                 credentials: None,
                 keep_alive: Duration::from_secs(60),
+                forward_mark: None,
                 filters: ["a", "b"]
                     .map(|text| Filter { text: text.into(), is_required: true })
                     .into(),

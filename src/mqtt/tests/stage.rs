@@ -215,7 +215,7 @@ impl Stage {
 
 pub fn settings(name: &str, port: u16) -> Settings {
     Settings {
-        forwards: false,
+        forward_mark: None,
         mqtt: MqttConfig {
             endpoint: Endpoint::Remote { host: "127.0.0.1".into(), port, tls: false },
             name: Some(name.into()),

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, Transaction};
+use r2d2_sqlite::rusqlite::{self, Connection, ErrorCode, OptionalExtension as _, Transaction};
 
 use super::database::{OpenError, open_to_write};
 use crate::config::Durability;
@@ -57,6 +57,17 @@ impl Kept {
             Ok(())
         };
         read().map_err(|error: rusqlite::Error| error.to_string())
+    }
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// What can't be read, in words.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let get = "SELECT value FROM kept WHERE key = ?";
+        let value = connection.query_row(get, [key], |row| row.get(0)).optional();
+        value.map_err(|error: rusqlite::Error| error.to_string())
     }
 
     /// Makes changes, all or none.
@@ -114,8 +125,12 @@ fn connect(path: &Path, durability: Durability) -> rusqlite::Result<Connection> 
     connection.execute_batch(
         "CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
     )?;
-    // Reads what is at its ends, so that a file that can't be read is found here.
-    connection.query_row("SELECT count(*) FROM (SELECT 1 FROM kept LIMIT 1)", [], |_| Ok(()))?;
+    // Reads all of it once: a page that can't be read would stop the broker at each start.
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict != "ok" {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        return Err(rusqlite::Error::SqliteFailure(code, Some(verdict)));
+    }
     Ok(connection)
 }
 
@@ -173,11 +188,29 @@ mod tests {
         let (a, b, c) = (value(&[1, 9], b"a"), value(&[2, 255], b"b"), value(&[2, 255, 1], b"c"));
         let (e, empty) = (value(&[3], b"e"), value(&[4], b""));
         assert_eq!(all(&open()), [a.clone(), b, c, e.clone(), empty.clone()]);
+        assert_eq!(open().get(&[1, 9]), Ok(Some(b"a".to_vec())));
+        assert_eq!(open().get(&[9]), Ok(None));
         let kept = open();
         kept.apply(&mut [KeptChange::DeleteAll(vec![2, 255])].into_iter()).expect("written");
         assert_eq!(all(&kept), [a, e.clone(), empty.clone()]);
         kept.apply(&mut [KeptChange::Delete(vec![1, 9])].into_iter()).expect("written");
         assert_eq!(all(&kept), [e, empty]);
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_read_is_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("kept");
+        let (kept, _) = Kept::open(&path, Durability::Process).expect("opened");
+        let many = (0..2000_u32).map(|number| put(&number.to_be_bytes(), &[7; 100]));
+        kept.apply(&mut many.into_iter()).expect("written");
+        drop(kept);
+        let mut bytes = std::fs::read(&path).expect("read");
+        let middle = bytes.len() / 2 / 4096 * 4096;
+        bytes[middle..middle + 4096].fill(0xA5);
+        std::fs::write(&path, bytes).expect("written");
+        let (kept, aside) = Kept::open(&path, Durability::Process).expect("opened");
+        assert!(aside.is_some() && all(&kept).is_empty());
     }
 
     #[test]

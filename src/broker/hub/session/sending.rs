@@ -40,7 +40,7 @@ impl<W> Session<W> {
         while left > 0 && self.resend < self.sent.len().min(window) {
             if let Stage::Sent(delivery) = &self.sent[self.resend].stage {
                 let is_too_large = wire_size(delivery) > max_packet;
-                if is_too_large || !self.may_have(delivery) {
+                if is_too_large || !self.may_have(&delivery.message.topic) {
                     oversized.add(u64::from(is_too_large), &self.client);
                     self.complete(self.resend, keeping);
                     continue;
@@ -61,7 +61,7 @@ impl<W> Session<W> {
                 break;
             }
             let is_too_large = wire_size(next) > max_packet;
-            let is_sent = !is_too_large && self.may_have(next);
+            let is_sent = !is_too_large && self.may_have(&next.message.topic);
             let expiry = next.message.expiry_left(now).ok().filter(|_| is_sent);
             oversized.add(u64::from(is_too_large), &self.client);
             let Some(expiry) = expiry else {
@@ -82,8 +82,8 @@ impl<W> Session<W> {
     }
 
     /// Rights may be others than those by which it was subscribed to.
-    fn may_have(&self, delivery: &Delivery) -> bool {
-        self.grant.may_subscribe(&self.client, &delivery.message.topic)
+    pub fn may_have(&self, topic: &str) -> bool {
+        self.grant.may_subscribe(&self.client, topic)
     }
 
     fn send(&mut self, delivery: Delivery, expiry: Option<NonZeroU32>) -> Packet {
@@ -112,6 +112,7 @@ impl<W> Session<W> {
     fn step_load(&mut self, retained: &Retained, keeping: &mut Keeping, now: i64, room: usize) {
         let Some((load, options)) = self.loads.pop_front() else { return };
         let (found, next) = retained.step(&load, now, LOAD_STEP, room);
+        let filter = load.filter;
         for message in found {
             let qos = message.qos.less_value(options.qos);
             let ids = options.id.into_iter().collect();
@@ -120,6 +121,9 @@ impl<W> Session<W> {
         }
         if let Some(load) = next {
             self.loads.push_front((load, options));
+        } else if let Some(id) = self.kept {
+            let key = Key::Subscription(id, filter);
+            keeping.put(key, Value::Subscription(options, false));
         }
     }
 
@@ -134,7 +138,8 @@ impl<W> Session<W> {
             if let Stage::Sent(delivery) = &sent.stage {
                 self.bytes -= delivery.size();
             }
-            self.forget(sent.number, keeping);
+            // It was sent, and so written before.
+            self.forget(sent.number, 0, keeping);
         }
         self.resend -= usize::from(at < self.resend);
     }
@@ -193,7 +198,8 @@ impl<W> Session<W> {
         if !self.incoming.remove(&id) {
             ack.reason_code = PublishAck2Reason::PacketIdNotFound;
         } else if let Some(kept) = self.kept {
-            keeping.delete(Key::Incoming(kept, id.get()));
+            // It was acknowledged, and so written before.
+            keeping.delete(Key::Incoming(kept, id.get()), 0);
         }
         // Once it is forgotten: another message may come under its id then.
         let after = self.kept.map_or(0, |_| keeping.latest());

@@ -356,3 +356,69 @@ fn killed_anywhere(seed: u64) -> (Publisher, Reader) {
     }
     (publisher, reader)
 }
+
+#[test]
+fn a_clean_start_is_confirmed_once_the_old_session_is_gone() {
+    let (mut bench, mut disk) = (Bench::keeping(), Disk::default());
+    bench.connect(&persistent("c"));
+    bench.write(&mut disk);
+    let clean = Connect { clean_start: true, ..persistent("c") };
+    let again = bench.try_connect(&clean).expect("let in");
+    bench.hub.greet(again.conn, again.after, Packet::PingResponse);
+    assert!(bench.take(again.conn).is_empty(), "not before it is written");
+    bench.write(&mut disk);
+    assert_eq!(bench.take(again.conn).len(), 1);
+    let other = bench.try_connect(&client("other")).expect("let in");
+    assert_eq!(other.after, 0, "nothing is kept of it");
+}
+
+#[test]
+fn retained_messages_that_were_not_all_sent_are_sent_after_a_restart() {
+    let (mut bench, mut disk) = (Bench::keeping(), Disk::default());
+    let publisher = bench.connect(&client("publisher"));
+    for topic in ["a", "b"] {
+        bench.publishes(publisher, &retained(topic, topic));
+    }
+    let reader = bench.connect(&persistent("reader"));
+    bench.subscribe(reader, "#", 1);
+    bench.write(&mut disk);
+    // Granted and written, and nothing of them is sent.
+    let mut bench = disk.restart(bench.now);
+    let reader = bench.connect(&persistent("reader"));
+    let mut payloads = Vec::new();
+    for _ in 0..3 {
+        payloads.append(&mut bench.payloads(reader));
+        bench.write(&mut disk);
+    }
+    assert_eq!(payloads, ["a", "b"]);
+    for number in [1, 2] {
+        bench.hub.packet(reader, Packet::PublishAck(acked(number))).expect("goes on");
+    }
+    bench.write(&mut disk);
+    let mut bench = disk.restart(bench.now);
+    let reader = bench.connect(&persistent("reader"));
+    assert_eq!(bench.payloads(reader), [""; 0], "they were");
+}
+
+#[test]
+fn what_comes_and_goes_while_nothing_is_written_leaves_nothing_to_be_written() {
+    let (mut bench, mut disk) = (Bench::keeping(), Disk::default());
+    let reader = bench.connect(&persistent("reader"));
+    bench.subscribe(reader, "a", 1);
+    bench.gone(reader);
+    let publisher = bench.connect(&client("publisher"));
+    bench.write(&mut disk);
+    for number in 0..500_u16 {
+        bench.hub.publish(bench.now, publisher, &message("a", "1", 1, 1), Standing::PassedOn);
+        let topic = format!("b/{number}");
+        for payload in ["1", ""] {
+            let publish = retained(&topic, payload);
+            bench.hub.publish(bench.now, publisher, &publish, Standing::PassedOn);
+        }
+    }
+    let waiting = bench.hub.views(9).iter().map(|view| view.num_waiting).max().expect("some");
+    let group = bench.hub.changes().expect("what is left");
+    assert_eq!(group.changes().count(), waiting, "the queue as it is now");
+    bench.hub.written(group.number);
+    assert!(bench.is_acknowledged(publisher));
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::broker::hub::Admission;
+use crate::config::GATEWAY_USER;
 
 /// A user with these rights.
 fn user(name: &str, publish: &[&str], subscribe: &[&str]) -> Grant {
@@ -121,6 +122,34 @@ fn another_users_session_is_not_to_be_had() {
     assert!(bench.hub.take(bench.now, conn, 1000).is_ok(), "it is connected still");
     let again = bench.try_connect_as(&persistent("c"), pump).expect("let in");
     assert!(again.session_present);
+}
+
+#[test]
+fn the_gateway_is_kept_out_by_nobody() {
+    let mut bench = Bench::new();
+    let conn = bench.connect_as(&persistent("vigie-pub"), user("thief", &["#"], &["#"]));
+    let rights = Arc::new(Rights::All);
+    let gateway = Grant { user: Some(GATEWAY_USER.into()), password: [0; 32], rights };
+    let connected = bench.try_connect_as(&persistent("vigie-pub"), gateway).expect("let in");
+    assert!(!connected.session_present);
+    let end = bench.hub.take(bench.now, conn, 1000);
+    assert_eq!(end.map(|_| ()), Err(DisconnectReasonCode::SessionTakenOver));
+}
+
+#[test]
+fn a_member_of_a_group_that_may_not_have_a_message_leaves_it_to_the_others() {
+    let mut bench = Bench::new();
+    let [one, two] = ["one", "two"].map(|name| {
+        let conn = bench.connect_as(&client(name), user(name, &[], &["x"]));
+        bench.subscribe(conn, "$share/g/x", 1);
+        conn
+    });
+    bench.regrant(&user("one", &[], &[]));
+    let publisher = bench.connect(&client("publisher"));
+    for number in 1..=3 {
+        bench.publish(publisher, &message("x", "x", 1, number));
+    }
+    assert_eq!((bench.payloads(one).len(), bench.payloads(two).len()), (0, 3));
 }
 
 #[test]
