@@ -47,7 +47,8 @@ pub fn measure(table: &mut Table) {
     }
     raise_file_limit();
     let mosquitto = Mosquitto::new().with_endless_queues().with_line("max_inflight_messages 1000");
-    let mut mosquitto = mosquitto.with_line("max_connections -1");
+    // As ours: without it, its answers wait for one another.
+    let mut mosquitto = mosquitto.with_line("set_tcp_nodelay true");
     mosquitto.start();
     let (home, port) = (Home::new(), free_port());
     let config = format!("language = \"en\"\n[broker]\nlisten = \"127.0.0.1:{port}\"\n");
@@ -170,33 +171,35 @@ fn receive(mut peer: Peer, mut reader: Reader, count: usize, began: Instant) -> 
 
 /// Of devices that are connected and silent, and of sessions whose clients are away.
 fn memory(table: &mut Table, ports: [u16; 2], pids: [u32; 2]) {
-    let before = pids.map(memory_mib);
-    let devices: Vec<_> = (0..DEVICES)
-        .map(|number| ports.map(|port| Peer::connect(port, &format!("device-{number}"), true)))
-        .collect();
-    let with_devices = pids.map(memory_mib);
-    drop(devices);
-    let told = |place: usize, now: [f64; 2]| format!("{:.0} MiB", now[place]);
-    let more = |place: usize, now: [f64; 2]| {
-        let kib = (now[place] - before[place]) * 1024.0 / DEVICES as f64;
-        format!("{}, {kib:.1} KiB each", told(place, now))
+    let of_each = |look: &dyn Fn(u16, u32) -> f64| {
+        let [ours, theirs] =
+            [0, 1].map(|place| format!("{:.0} MiB", look(ports[place], pids[place])));
+        (ours, theirs)
     };
+    let (ours, theirs) = of_each(&|_, pid| memory_mib(pid));
+    table.add("memory before, Mosquitto", ours, theirs, String::new(), "");
+    let (ours, theirs) = of_each(&|port, pid| {
+        let connect = |number| Peer::connect(port, &format!("device-{number}"), true).0.idle();
+        let devices: Vec<_> = (0..DEVICES).map(connect).collect();
+        let memory = memory_mib(pid);
+        drop(devices);
+        memory
+    });
     let what = format!("memory with {DEVICES} devices connected, Mosquitto");
-    let (ours, theirs) = (more(0, with_devices), more(1, with_devices));
     table.add(&what, ours, theirs, String::new(), "");
-    for number in 0..SESSIONS - 1 {
-        for port in ports {
+    let (ours, theirs) = of_each(&|port, pid| {
+        for number in 0..SESSIONS - 1 {
             let (mut peer, mut reader) = Peer::connect(port, &format!("session-{number}"), false);
             peer.subscribe(&format!("session/{number}/+"), 1);
             reader.expect(0x90);
         }
-    }
-    let with_sessions = pids.map(memory_mib);
+        memory_mib(pid)
+    });
     let what = format!("memory with {SESSIONS} sessions kept, Mosquitto");
-    table.add(&what, told(0, with_sessions), told(1, with_sessions), String::new(), "");
+    table.add(&what, ours, theirs, String::new(), "");
 }
 
-/// Two sockets a device on this side.
+/// A socket a device.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("its own limit");

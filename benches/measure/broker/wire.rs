@@ -44,6 +44,11 @@ impl Peer {
         (peer, reader)
     }
 
+    /// The connection alone, one file.
+    pub fn idle(self) -> TcpStream {
+        self.0.into_inner().expect("all sent")
+    }
+
     pub fn subscribe(&mut self, filter: &str, qos: u8) {
         self.send(0x82, &[&[0, 1][..], &text(filter.as_bytes()), &[qos]].concat());
         self.flush();
