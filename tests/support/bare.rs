@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::SOON;
+use super::odd::{packet, text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -30,7 +31,9 @@ impl Bare {
         stream.set_nodelay(true)?;
         let mut bare = Self { stream, version, session_present: false };
         let level = if version == Version::V5 { 5 } else { 4 };
-        let connect = [b"\0\x04MQTT", &[level, 0, 0, 0][..], bare.properties(), &text(id)].concat();
+        let connect =
+            [b"\0\x04MQTT", &[level, 0, 0, 0][..], bare.properties(), &text(id.as_bytes())]
+                .concat();
         bare.send(0x10, &connect)?;
         let (_, answer) = bare.receive()?;
         bare.session_present = answer[0] == 1;
@@ -42,7 +45,8 @@ impl Bare {
     /// # Errors
     /// When the connection ends.
     pub fn publish(&mut self, qos: u8, id: u16, topic: &str, payload: &[u8]) -> Result<()> {
-        let body = [&text(topic)[..], &id.to_be_bytes(), self.properties(), payload].concat();
+        let body =
+            [&text(topic.as_bytes())[..], &id.to_be_bytes(), self.properties(), payload].concat();
         self.send(0x30 | qos << 1, &body)
     }
 
@@ -73,7 +77,7 @@ impl Bare {
     /// # Errors
     /// When it is refused, or the connection ends.
     pub fn subscribe(&mut self, filter: &str) -> Result<()> {
-        let body = [&[0, 1], self.properties(), &text(filter)[..], &[2]].concat();
+        let body = [&[0, 1], self.properties(), &text(filter.as_bytes())[..], &[2]].concat();
         self.send(0x82, &body)?;
         match self.receive()? {
             (0x90, answer) if answer.last() == Some(&2) => Ok(()),
@@ -111,15 +115,7 @@ impl Bare {
     /// # Errors
     /// When the connection ends.
     pub fn send(&mut self, kind: u8, body: &[u8]) -> Result<()> {
-        let mut packet = vec![kind];
-        let mut length = body.len();
-        while length > 127 {
-            packet.push(u8::try_from(length % 128).expect("below 128") | 128);
-            length /= 128;
-        }
-        packet.push(u8::try_from(length).expect("below 128"));
-        packet.extend(body);
-        self.stream.write_all(&packet)
+        self.stream.write_all(&packet(kind, body))
     }
 
     /// The first byte and the body; what a test receives here is short.
@@ -133,9 +129,4 @@ impl Bare {
         self.stream.read_exact(&mut body)?;
         Ok((head[0], body))
     }
-}
-
-fn text(text: &str) -> Vec<u8> {
-    let length = u16::try_from(text.len()).expect("a short text");
-    [&length.to_be_bytes(), text.as_bytes()].concat()
 }
