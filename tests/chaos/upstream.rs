@@ -44,7 +44,8 @@ fn what_devices_send_goes_upstream() {
     // Without a time of its own: its echo can't be told from another reading but by the mark.
     device.publish("factory/sensors/pressure", r#"{"sensor_id":"P","pressure":7}"#, 1);
 
-    let publishers = Plan { rate: Some(RATE), ..Plan::new(port, total) }.start();
+    let at_most = SOON + 2 * Duration::from_secs((total / RATE as usize) as u64);
+    let publishers = Plan { rate: Some(RATE), at_most, ..Plan::new(port, total) }.start();
     let acknowledged = |count: usize| {
         let within = SOON + Duration::from_secs((total / RATE as usize) as u64);
         eventually("publications", within, || (publishers.acknowledged() >= count).then_some(()));
