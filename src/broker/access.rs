@@ -59,7 +59,7 @@ impl Access {
         }
     }
 
-    /// Takes other accounts, and reads their passwords and the certificate again. Blocks.
+    /// Replaces the accounts, and rereads their passwords and the certificate. Blocks.
     ///
     /// # Errors
     /// When one of the files can't be read; then all stays as it was.

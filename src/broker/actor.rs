@@ -124,8 +124,8 @@ impl Actor for Broker {
         if let Some(account) = self.access.account() {
             log::info!(
                 target: "vigie::broker",
-                "whoever logs in as {account:?} may publish everything, alerts included; [[broker.users]] have rights of \
-                 their own",
+                "the account {account:?} may publish everything, alerts included; give devices accounts with fewer rights \
+                 ([[broker.users]])",
             );
         }
         if let Some(address) = server.websocket {

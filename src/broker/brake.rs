@@ -1,15 +1,15 @@
 //! How fast passwords can be tried: pure, with the clock as an argument.
 //!
 //! Always: after [`FREE`] failures of one user's name from one network, its tries from there are looked at one in
-//! [`EACH`]; those of any name, after failures of [`FREE_NAMES`] names. A try waits for its turn, in the order of their
-//! coming, so that a device with an old password doesn't keep others out that share its address and account; one that
-//! would wait for longer than [`LONGEST_WAIT`] is refused. Who fails no more is forgotten. An IPv6 address counts as its
-//! /64, the least that a single machine is given.
-//! Never: a wait for a network that did not fail, or more memory than [`MOST_COUNTS`] counts.
+//! [`EACH`]; those of all names, after failures of [`FREE_NAMES`] names. Tries wait for their turns in the order in which
+//! they came, so that a device with an old password doesn't keep others out that share its address and account. A try is
+//! refused when its turn is more than [`LONGEST_WAIT`] away. A source without failures is forgotten ([`Failures`]).
+//! Never: a wait for a network that did not fail.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
+
+use crate::domain::{Failures, Source};
 
 /// Failures of one name that cost no wait: some devices that still have last week's password.
 const FREE: u32 = 10;
@@ -23,33 +23,9 @@ const EACH: Duration = Duration::from_secs(5);
 /// Less than a handshake may take.
 const LONGEST_WAIT: Duration = Duration::from_secs(12);
 
-/// Age at which a count is forgotten.
-const FORGOTTEN_AFTER: Duration = Duration::from_mins(30);
-
-/// Counts at a time, some 150 bytes each. Past it, the oldest of a name is forgotten; its network has a count of its own.
-const MOST_COUNTS: usize = 4_096;
-
-/// Longest name that is told apart.
-const LONGEST_NAME: usize = 64;
-
-/// A name from a network, or all of that network.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Source {
-    network: IpAddr,
-    name: Option<Box<str>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Count {
-    failures: u32,
-    last: Instant,
-    /// When the next try has its turn.
-    next: Instant,
-}
-
-/// Counts of failures.
+/// Counts of failures, each with the time of its next turn; `None` before the first.
 #[derive(Debug, Default)]
-pub(super) struct Brake(HashMap<Source, Count>);
+pub(super) struct Brake(Failures<Option<Instant>>);
 
 /// Too many tries wait already.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,10 +34,9 @@ pub(super) struct TooMany;
 impl Brake {
     /// How long a try has to wait for its turn.
     pub fn wait(&mut self, from: IpAddr, name: &str, now: Instant) -> Result<Duration, TooMany> {
-        let [of_network, of_name] = sources(from, name);
+        let (of_network, of_name) = (Source::network(from), Source::name(from, name));
         let is_over = |source: &Source, free: u32| {
-            let count = self.0.get(source).filter(|it| !it.is_forgotten(now));
-            count.is_some_and(|it| it.failures >= free)
+            self.0.get(source, now).is_some_and(|failed| failed.count >= free)
         };
         // One turn: of the network where its names are too many, since each of them would have one.
         let source = match () {
@@ -69,76 +44,38 @@ impl Brake {
             () if is_over(&of_name, FREE) => of_name,
             () => return Ok(Duration::ZERO),
         };
-        let Some(count) = self.0.get_mut(&source) else { return Ok(Duration::ZERO) };
-        let turn = count.next.max(now);
+        let Some(failed) = self.0.get_mut(&source, now) else { return Ok(Duration::ZERO) };
+        let turn = failed.note.unwrap_or(now).max(now);
         let wait = turn.saturating_duration_since(now);
         if wait > LONGEST_WAIT {
             return Err(TooMany);
         }
-        count.next = turn + EACH;
+        failed.note = Some(turn + EACH);
         Ok(wait)
     }
 
     /// Counts a wrong password, or none where one is needed.
     pub fn fail(&mut self, from: IpAddr, name: &str, now: Instant) {
-        let [of_network, of_name] = sources(from, name);
-        let is_new = self.0.get(&of_name).is_none_or(|count| count.is_forgotten(now));
-        self.count(of_name, now);
-        if is_new {
-            self.count(of_network, now);
+        let of_name = Source::name(from, name);
+        if self.0.get(&of_name, now).is_none() {
+            self.0.add(Source::network(from), now);
         }
+        self.0.add(of_name, now);
     }
 
     /// Forgets the failures of a name, whose password somebody knows. That it failed once counts for the network still,
     /// and once.
-    pub fn succeed(&mut self, from: IpAddr, name: &str) {
-        let [_, of_name] = sources(from, name);
-        if let Some(count) = self.0.get_mut(&of_name) {
-            count.failures = 0;
+    pub fn succeed(&mut self, from: IpAddr, name: &str, now: Instant) {
+        if let Some(failed) = self.0.get_mut(&Source::name(from, name), now) {
+            failed.count = 0;
         }
     }
-
-    fn count(&mut self, source: Source, now: Instant) {
-        self.make_room(&source, now);
-        let count = self.0.entry(source).or_insert(Count { failures: 0, last: now, next: now });
-        if count.is_forgotten(now) {
-            count.failures = 0;
-        }
-        count.failures = count.failures.saturating_add(1);
-        count.last = now;
-    }
-
-    fn make_room(&mut self, source: &Source, now: Instant) {
-        if self.0.len() < MOST_COUNTS || self.0.contains_key(source) {
-            return;
-        }
-        self.0.retain(|_, count| !count.is_forgotten(now));
-        while self.0.len() >= MOST_COUNTS {
-            let oldest = self.0.iter().min_by_key(|(it, count)| (it.name.is_none(), count.last));
-            let Some(oldest) = oldest.map(|(source, _)| source.clone()) else { return };
-            self.0.remove(&oldest);
-        }
-    }
-}
-
-impl Count {
-    fn is_forgotten(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.last) >= FORGOTTEN_AFTER
-    }
-}
-
-fn sources(from: IpAddr, name: &str) -> [Source; 2] {
-    let network = match from.to_canonical() {
-        IpAddr::V6(it) => Ipv6Addr::from_bits(it.to_bits() >> 64 << 64).into(),
-        it @ IpAddr::V4(_) => it,
-    };
-    let name = &name[..name.floor_char_boundary(LONGEST_NAME)];
-    [Source { network, name: None }, Source { network, name: Some(name.into()) }]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{FORGOTTEN_AFTER, MOST_FAILURES as MOST_COUNTS};
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
     const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 8));
@@ -171,7 +108,7 @@ mod tests {
         assert_eq!(brake.wait(HERE, "pump", now), Ok(Duration::ZERO));
         assert_eq!(brake.wait(HERE, "pump", now), Ok(Duration::ZERO));
         let mut brake = after(2 * FREE, now);
-        brake.succeed(HERE, "pump");
+        brake.succeed(HERE, "pump", now);
         assert_eq!(brake.wait(HERE, "pump", now), Ok(Duration::ZERO));
         let mut brake = after(2 * FREE, now);
         assert_eq!(brake.wait(HERE, "pump", now + FORGOTTEN_AFTER), Ok(Duration::ZERO));
@@ -189,7 +126,7 @@ mod tests {
         let mut same = after(0, now);
         for _ in 0..2 * FREE_NAMES {
             same.fail(HERE, "pump", now);
-            same.succeed(HERE, "pump");
+            same.succeed(HERE, "pump", now);
         }
         for _ in 0..10 * FREE_NAMES {
             same.fail(HERE, "pump", now);

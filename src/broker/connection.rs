@@ -33,7 +33,7 @@ enum End {
     Goodbye { with_will: bool, expiry_s: Option<u32> },
     /// It broke, or the client did not take what it was sent.
     Lost,
-    /// The broker ends it. A client of MQTT 5 is told this reason.
+    /// The broker ends it. An MQTT 5 client receives the reason.
     Refused(DisconnectReasonCode),
 }
 

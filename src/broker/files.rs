@@ -5,7 +5,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// For the log, the database, the page and the API, whatever comes in here.
 const RESERVE: u64 = 256;
 
-/// A limit of open files that leaves nothing leaves so many.
+/// Connections allowed even where the limit of open files is no larger than the reserve.
 const LEAST: usize = 16;
 
 /// Raises the process's limit of open files as far as it may, and says how many of them connections may take.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// A bound counts as reached until it was not for so long.
+/// A bound counts as reached until this long after the last time.
 const OVER_AFTER: TimeDelta = TimeDelta::minutes(10);
 
 /// Handle to what the broker shows. Shared by its incarnations.

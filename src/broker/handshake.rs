@@ -1,6 +1,6 @@
 //! From a connection's first byte to its CONNACK.
 //!
-//! Holds always: whoever has not shown a password has a time limit (`HANDSHAKE_TIMEOUT`) and a small buffer
+//! Holds always: a connection without a login has a time limit (`HANDSHAKE_TIMEOUT`) and a small buffer
 //! (`MAX_CONNECT_BYTES`).
 
 use std::net::SocketAddr;
@@ -116,7 +116,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
         })
     }
 
-    /// How often the client says something: as it wants, unless that is too seldom and it can be told.
+    /// Keep-alive of the connection, in seconds: the client's own, limited by `[broker.limits] keep_alive` in MQTT 5, which
+    /// can announce it.
     fn keep_alive_s(&self, connect: &Connect) -> u16 {
         match self.shared.limits.keep_alive_s {
             Some(most)

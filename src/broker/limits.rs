@@ -18,7 +18,7 @@ pub(super) const SMALL_PACKET_BYTES: usize = 16 * 1024;
 /// ... together up to this: 32 of the largest at once, of the default size.
 pub(super) const MAX_INCOMING_BYTES: usize = 64 * 1024 * 1024;
 
-/// The same of those who have not shown a password: 128 of the largest CONNECTs.
+/// The same for connections without a login: 128 of the largest CONNECTs.
 pub(super) const MAX_STRANGERS_BYTES: usize = 16 * 1024 * 1024;
 
 /// What is read ahead of being taken in, and what is encoded ahead of being written, of one connection: some hundred

@@ -1,5 +1,5 @@
-//! The way in for readings and acknowledgements, and for what is forwarded upstream: a PUBLISH is in the [`Log`] before anything else happens to
-//! it, its acknowledgement above all.
+//! The way in for readings and acknowledgements, and for what is forwarded upstream: a PUBLISH is in the [`Log`] before
+//! anything else happens to it, its acknowledgement above all.
 //!
 //! Holds always: a reading that was acknowledged is in the log; while the log takes nothing no
 //! reading is acknowledged. Never: a client that waits for longer than [`PATIENCE`].

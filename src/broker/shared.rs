@@ -46,7 +46,7 @@ pub(super) struct Shared {
     pub(super) changed: Notify,
     /// Bytes of larger packets that are coming in.
     incoming: AtomicUsize,
-    /// The same of those who have not shown a password.
+    /// The same for connections without a login.
     strangers_incoming: AtomicUsize,
     /// Connections that have not said who they are, by number.
     handshakes: Mutex<Handshakes>,
@@ -288,7 +288,7 @@ impl Shared {
         }
         let grant = self.door().admit(name, connect.password.as_deref().unwrap_or_default());
         match grant {
-            Some(_) if is_slowed => lock(&self.brake).succeed(from.ip(), name),
+            Some(_) if is_slowed => lock(&self.brake).succeed(from.ip(), name, Instant::now()),
             Some(_) => {}
             None => {
                 lock(&self.brake).fail(from.ip(), name, Instant::now());
@@ -337,7 +337,7 @@ impl Shared {
         room(&self.incoming, bytes, most)
     }
 
-    /// The same for those who have not shown a password.
+    /// The same for connections without a login.
     pub(super) fn strangers_room(&self, bytes: usize) -> Option<Room<'_>> {
         room(&self.strangers_incoming, bytes, limits::MAX_STRANGERS_BYTES)
     }

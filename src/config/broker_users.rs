@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::connection_model::{BrokerPreset, BrokerUser, Credentials, GATEWAY_USER};
 use super::credentials;
-use super::errors::{Mistake, quote};
+use super::errors::quote;
 use super::inspector::At;
 use super::reader::TableReader;
 
@@ -35,13 +35,8 @@ pub(super) fn users(
     for mut table in broker.tables("users", "[[broker.users]]") {
         num_tables += 1;
         let name = name(&mut table);
-        if let Some(At { at, value: name }) = name {
-            if let Some(first_at) = names.get(name) {
-                let what = format!("user {} is defined twice", quote(name));
-                let mistake = Mistake::new(what, "give each user a name of its own");
-                table.inspector.duplicate(at, *first_at, mistake);
-            }
-            names.insert(name.to_owned(), at);
+        if let Some(name) = name {
+            credentials::claim_name(&mut names, &table, name);
         }
         users.extend(user(table, name.map(|name| name.value)));
     }

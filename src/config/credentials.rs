@@ -2,7 +2,9 @@
 //!
 //! Says where a password is to be found; never reads one, and never quotes what could be one.
 
-use super::errors::Mistake;
+use std::collections::HashMap;
+
+use super::errors::{Mistake, quote};
 use super::inspector::At;
 use super::model::{Credentials, SecretSource};
 use super::reader::TableReader;
@@ -46,6 +48,21 @@ pub(super) fn password(table: &mut TableReader<'_>) -> Option<SecretSource> {
         return Some(SecretSource::Env(name.to_owned()));
     }
     file.map(|file| SecretSource::File(file.value))
+}
+
+/// Notes a user's name, and reports one that is taken. `taken`: the names so far, each with its place.
+pub(super) fn claim_name(
+    taken: &mut HashMap<String, usize>,
+    table: &TableReader<'_>,
+    At { at, value: name }: At<&str>,
+) {
+    if let Some(first_at) = taken.get(name) {
+        let what = format!("user {} is defined twice", quote(name));
+        let mistake = Mistake::new(what, "give each user a name of its own");
+        table.inspector.duplicate(at, *first_at, mistake);
+    } else {
+        taken.insert(name.to_owned(), at);
+    }
 }
 
 /// Refuses what can't name a variable, without quoting it: it may be the secret itself. `what` it is for,

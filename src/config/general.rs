@@ -26,7 +26,7 @@ pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Conf
     let mut duration = |key, default| root.duration(key).map_or(default, |given| given.value);
     let shutdown_timeout = duration("shutdown_timeout", Duration::from_secs(10));
     let watchdog = duration("watchdog", Duration::from_secs(30));
-    let broker = root.table("broker", "[broker]").map(network::broker);
+    let broker = root.table("broker", "[broker]").map(super::broker::broker);
     let mqtt = network::mqtt(root.section("mqtt", "[mqtt]"), broker.as_ref());
     let alerts = alerts::alerts(root.section("alerts", "[alerts]"));
     let rules = rules::rules(&mut root, &alerts);

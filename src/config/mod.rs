@@ -12,6 +12,7 @@ pub mod duration;
 pub mod changes;
 
 mod alerts;
+mod broker;
 mod broker_limits;
 mod broker_users;
 mod connection_model;

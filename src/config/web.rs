@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
+use super::broker::listen_address;
 use super::credentials::env_name;
 use super::errors::{Mistake, quote};
 use super::inspector::At;
 use super::model::{SecretSource, ServerTls};
-use super::network::{listen_address, pair};
+use super::network::pair;
 use super::reader::TableReader;
 use super::web_model::WebConfig;
 use super::web_users::users;

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use argon2::{Algorithm, Params, PasswordHash};
 
 use super::connection_model::Secret;
+use super::credentials::claim_name;
 use super::errors::{Mistake, quote};
 use super::inspector::At;
 use super::reader::TableReader;
@@ -25,18 +26,12 @@ const HASH_HINT: &str = "run vigie passwd USER, and paste the lines it prints";
 /// Reads the `[[web.users]]` tables below `[web]`, in their order.
 pub(super) fn users(web: &mut TableReader<'_>) -> Vec<WebUser> {
     let mut users = Vec::new();
-    let mut names: HashMap<&str, usize> = HashMap::new();
+    let mut names = HashMap::new();
     let mut num_tables = 0;
     for mut table in web.tables("users", "[[web.users]]") {
         let name = name(&mut table);
-        if let Some(At { at, value: name }) = name {
-            if let Some(first_at) = names.get(name) {
-                let what = format!("user {} is defined twice", quote(name));
-                let mistake = Mistake::new(what, "give each user a name of its own");
-                table.inspector.duplicate(at, *first_at, mistake);
-            } else {
-                names.insert(name, at);
-            }
+        if let Some(name) = name {
+            claim_name(&mut names, &table, name);
         }
         users.extend(user(table, name.map(|name| name.value)));
         num_tables += 1;

@@ -6,6 +6,7 @@
 mod alert;
 mod checkpoint;
 mod decoder;
+mod failures;
 mod finding;
 mod fingerprint;
 mod kept;
@@ -23,6 +24,7 @@ mod value;
 pub use alert::{AlarmState, AlertEvent, AlertState, Change, Limit, Priority, StandingAlert};
 pub use checkpoint::{ReadingCounts, SeriesPart, SeriesState};
 pub use decoder::DecoderChange;
+pub use failures::{FORGOTTEN_AFTER, Failed, Failures, MOST as MOST_FAILURES, Source};
 pub use finding::{DISK, FINDER, Finding, is_of_findings};
 pub use fingerprint::Fingerprint;
 pub use kept::KeptChange;

@@ -83,11 +83,11 @@ pub struct Log {
     /// Position of the last record that is to be published.
     last_outbound: AtomicU64,
     /// Records after the publication cursor that are to be published.
-    unpublished: AtomicU64,
+    pub(super) unpublished: AtomicU64,
     appended: Notify,
     appended_outbound: Notify,
     pub(super) sync: sync::State,
-    cursors: Arc<Cursors>,
+    pub(super) cursors: Arc<Cursors>,
     listening: Mutex<Listening>,
     pub(super) replies: Replies,
     /// Held by the one who retries, of those who wait without a thread.
@@ -223,22 +223,6 @@ impl Log {
     #[must_use]
     pub fn unpublished(&self) -> u64 {
         self.unpublished.load(Ordering::Acquire)
-    }
-
-    /// Bytes of log that wait for publication, roughly.
-    #[must_use]
-    pub fn unpublished_bytes(&self) -> u64 {
-        let published = self.published();
-        let bytes = |journal: &Journal| journal.num_bytes_after(published);
-        if published < self.last_outbound() { self.lock().as_ref().map_or(0, bytes) } else { 0 }
-    }
-
-    /// Moves the publication cursor past `records` more that were to be published, up to a position.
-    pub fn publish_through(&self, position: Position, records: u64) {
-        let before = |count: u64| Some(count.saturating_sub(records));
-        // Both closures never fail.
-        let _ = self.unpublished.fetch_update(Ordering::AcqRel, Ordering::Acquire, before);
-        self.cursors.publication.advance(position);
     }
 
     /// Position of the publication cursor.

@@ -2,13 +2,13 @@
 //!
 //! Always: after [`FREE_FOR_NAME`] failures of one name from one address, or [`FREE_FOR_ADDRESS`] of any names
 //! from it, each further try has to wait, twice as long each time up to [`LONGEST_WAIT`]. An unknown name counts
-//! like a known one. Who fails no more is forgotten. An IPv6 address counts as its /64, the least that a single
-//! machine is given.
-//! Never: a wait for an address that did not fail, or more memory than [`MOST_COUNTS`] counts.
+//! like a known one. Who fails no more is forgotten ([`Failures`]).
+//! Never: a wait for an address that did not fail.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
+
+use crate::domain::{Failed, Failures, Source};
 
 /// Failures of one name from one address that cost no wait.
 const FREE_FOR_NAME: u32 = 5;
@@ -19,86 +19,35 @@ const FREE_FOR_ADDRESS: u32 = 50;
 const FIRST_WAIT: Duration = Duration::from_secs(30);
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 
-/// Age at which a count is forgotten; longer than any wait.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(30 * 60);
-
-/// Counts at a time, some 150 bytes each. Past it the oldest is forgotten; its address has a count of its own.
-const MOST_COUNTS: usize = 4_096;
-
-/// Longest name that is told apart; a user's is no longer.
-const LONGEST_NAME: usize = 64;
-
-/// What is counted: a name from a network, or all of that network.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Source {
-    network: IpAddr,
-    name: Option<Box<str>>,
+const fn num_free(source: &Source) -> u32 {
+    if source.is_name() { FREE_FOR_NAME } else { FREE_FOR_ADDRESS }
 }
 
-impl Source {
-    fn name(address: IpAddr, name: &str) -> Self {
-        let end = name.floor_char_boundary(LONGEST_NAME);
-        Self { network: network(address), name: Some(name[..end].into()) }
-    }
-
-    fn address(address: IpAddr) -> Self {
-        Self { network: network(address), name: None }
-    }
-
-    const fn num_free(&self) -> u32 {
-        if self.name.is_some() { FREE_FOR_NAME } else { FREE_FOR_ADDRESS }
-    }
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(it) => Ipv6Addr::from_bits(it.to_bits() >> 64 << 64).into(),
-        it @ IpAddr::V4(_) => it,
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Count {
-    failures: u32,
-    last: Instant,
-}
-
-impl Count {
-    fn is_forgotten(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.last) >= FORGOTTEN_AFTER
-    }
-
-    fn wait(&self, num_free: u32, now: Instant) -> Duration {
-        let Some(more) = self.failures.checked_sub(num_free) else { return Duration::ZERO };
-        let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(more)).min(LONGEST_WAIT);
-        wait.saturating_sub(now.saturating_duration_since(self.last))
-    }
+fn wait(failed: &Failed<()>, num_free: u32, now: Instant) -> Duration {
+    let Some(more) = failed.count.checked_sub(num_free) else { return Duration::ZERO };
+    let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(more)).min(LONGEST_WAIT);
+    wait.saturating_sub(now.saturating_duration_since(failed.last))
 }
 
 /// Counts of failed logins.
 #[derive(Debug, Default)]
-pub(super) struct Throttle(HashMap<Source, Count>);
+pub(super) struct Throttle(Failures<()>);
 
 impl Throttle {
     /// Time until a login may be tried; `None` at once.
     pub fn wait(&self, address: IpAddr, name: &str, now: Instant) -> Option<Duration> {
         let wait = |source: Source| {
-            self.0.get(&source).map_or(Duration::ZERO, |count| count.wait(source.num_free(), now))
+            let failed = self.0.get(&source, now);
+            failed.map_or(Duration::ZERO, |it| wait(it, num_free(&source), now))
         };
-        let wait = wait(Source::name(address, name)).max(wait(Source::address(address)));
+        let wait = wait(Source::name(address, name)).max(wait(Source::network(address)));
         (!wait.is_zero()).then_some(wait)
     }
 
     /// Counts a failed login.
     pub fn fail(&mut self, address: IpAddr, name: &str, now: Instant) {
-        for source in [Source::address(address), Source::name(address, name)] {
-            self.make_room(&source, now);
-            let count = self.0.entry(source).or_insert(Count { failures: 0, last: now });
-            if count.is_forgotten(now) {
-                count.failures = 0;
-            }
-            count.failures = count.failures.saturating_add(1);
-            count.last = now;
+        for source in [Source::network(address), Source::name(address, name)] {
+            self.0.add(source, now);
         }
     }
 
@@ -107,19 +56,6 @@ impl Throttle {
     pub fn succeed(&mut self, address: IpAddr, name: &str) {
         self.0.remove(&Source::name(address, name));
     }
-
-    fn make_room(&mut self, source: &Source, now: Instant) {
-        if self.0.len() < MOST_COUNTS || self.0.contains_key(source) {
-            return;
-        }
-        self.0.retain(|_, count| !count.is_forgotten(now));
-        // Counts of names first: that of an address stands for all its names.
-        while self.0.len() >= MOST_COUNTS {
-            let oldest = self.0.iter().min_by_key(|(it, count)| (it.name.is_none(), count.last));
-            let Some(oldest) = oldest.map(|(source, _)| source.clone()) else { return };
-            self.0.remove(&oldest);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -127,6 +63,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::{FORGOTTEN_AFTER, MOST_FAILURES as MOST_COUNTS};
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
     const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 8));
