@@ -1,11 +1,11 @@
 //! What passes between the daemon and its broker: messages in and out, and the busiest topics with their last payloads.
 //!
-//! Always: a message costs a lock that is free as a rule, one look-up and the copy of at most [`SHOWN_BYTES`]; one that
-//! finds the table locked is counted in the totals alone. At most [`MOST_TOPICS`] topics.
-//! Never: a message that waits, or is refused, for being counted.
+//! Always: a message costs a lock that is free as a rule, one look-up and the copy of at most [`SHOWN_BYTES`]. Whoever
+//! reads the table holds it for the sorting of at most [`MOST_TOPICS`] topics, once a second.
+//! Never: a message that is refused, or passed over, for being counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
@@ -81,13 +81,13 @@ impl Traffic {
     /// Counts a message of a device.
     pub fn count_in(&self, message: Passing<'_>) {
         self.num_in.fetch_add(1, Ordering::Relaxed);
-        self.note(message);
+        self.topics().note(message);
     }
 
     /// Counts a message of this daemon.
     pub fn count_out(&self, message: Passing<'_>) {
         self.num_out.fetch_add(1, Ordering::Relaxed);
-        self.note(message);
+        self.topics().note(message);
     }
 
     /// Messages in and out since the start.
@@ -98,21 +98,17 @@ impl Traffic {
 
     /// To be called each second: what was counted becomes a rate.
     pub fn sample(&self) {
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner).sample();
+        self.topics().sample();
     }
 
     /// The topics with the highest rates, the busiest first.
     #[must_use]
     pub fn busiest(&self, at_most: usize) -> Vec<TopicActivity> {
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner).busiest(at_most)
+        self.topics().busiest(at_most)
     }
 
-    fn note(&self, message: Passing<'_>) {
-        match self.topics.try_lock() {
-            Ok(mut topics) => topics.note(message),
-            Err(TryLockError::Poisoned(topics)) => topics.into_inner().note(message),
-            Err(TryLockError::WouldBlock) => {}
-        }
+    fn topics(&self) -> MutexGuard<'_, Topics> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -54,7 +54,22 @@ fn run(script: &str, envs: &[(&str, &str)]) {
     command.envs(envs.iter().copied());
     let mut process = Process::start(script, &mut command, &home.path("log.txt"));
     let status = process.exit(AT_MOST);
-    assert!(status.success(), "npm run {script}: {status}\n{}", process.log());
+    if !status.success() {
+        let log = process.log();
+        // What failed stands last too: a long report is read from its end.
+        panic!("npm run {script}: {status}\n{log}\n{}", failed(&log).join("\n"));
+    }
+}
+
+/// The tests of a report that failed (TAP: a line `not ok`, then its details, indented).
+fn failed(report: &str) -> Vec<&str> {
+    let mut is_within = false;
+    let lines = report.lines().filter(|line| {
+        let is_detail = line.starts_with(' ');
+        is_within = line.starts_with("not ok") || (is_within && is_detail);
+        is_within
+    });
+    lines.collect()
 }
 
 #[test]
