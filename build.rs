@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 use std::{env, fs};
 
 use chunks::Files;
@@ -21,6 +22,7 @@ const PLACEHOLDER: &str = "a/HASH/";
 
 fn main() {
     commit();
+    built_at();
     if let Err(why) = dashboard() {
         println!("cargo::error={why}");
     }
@@ -37,6 +39,15 @@ fn commit() {
         .and_then(|output| String::from_utf8(output.stdout).ok());
     let commit = commit.as_deref().map_or("unknown commit", str::trim);
     println!("cargo::rustc-env=VIGIE_COMMIT={commit}");
+}
+
+/// The time of the build, or what `SOURCE_DATE_EPOCH` says: no clock of a machine that runs it is before.
+fn built_at() {
+    println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
+    let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok();
+    let given = env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
+    let seconds: u64 = given.or_else(|| Some(now()?.as_secs())).unwrap_or_default();
+    println!("cargo::rustc-env=VIGIE_BUILT_UNIX_S={seconds}");
 }
 
 fn dashboard() -> Result<(), String> {

@@ -35,8 +35,8 @@ pub struct Measured {
 pub struct Judged {
     /// Reading as it was decoded.
     pub reading: Reading,
-    /// Whether this reading itself broke a rule.
-    pub alert_triggered: bool,
+    /// Whether this reading itself broke a rule; `None` where it was stored without being judged.
+    pub alert_triggered: Option<bool>,
 }
 
 /// Evaluator → storage: commit these, and how far in the intake journal they reach, in one

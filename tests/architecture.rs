@@ -65,6 +65,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "logging",
             "wire",
             "exit",
+            "ingest",
             "store",
             "rehearsal",
             "web",
@@ -147,7 +148,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("crc32fast", &["ingest/journal"]),
     // Values, time, text.
     ("foldhash", &["domain/quick.rs"]),
-    ("cel", &["alarms/expression"]),
+    ("cel", &["alarms/expression", "ingest/formats/families/mapping/expression"]),
+    ("base64", &["cli"]),
     ("chrono", EVERY_ROOM),
     ("chrono_tz", &["alarms", "config", "domain", "evaluator", "ingest", "sensors", "web", "wire"]),
     ("rand", &["broker", "mqtt", "notify", "sensors", "supervisor"]),

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta};
 use vigie::alarms::engine::Engine;
 use vigie::config::{AlertsConfig, Announce, Durability, Limits, ReadingTopic, Thresholds};
 use vigie::domain::{Ingress, Quantity, Reading};
-use vigie::ingest::formats::{Decoded, DecoderState, Format, Message, OriginJson};
+use vigie::ingest::formats::{Format, Message, OriginJson};
 use vigie::ingest::journal::Journal;
 use vigie::messages::{AlertsStored, ConfirmCommitted, Judged, Store};
 use vigie::store::{self, Settings, Writer};
@@ -84,8 +84,10 @@ fn decode(format: &OriginJson) -> Reading {
     let received_at = DateTime::UNIX_EPOCH;
     let message =
         Message { topic: TOPIC, payload: PAYLOAD.as_bytes(), received_at, is_replayed: false };
-    match format.decode(&DecoderState::default(), &message, &mut Vec::new()) {
-        Ok(Decoded::Readings(mut readings)) => readings.remove(0),
+    match format.decode(&message, &mut Vec::new()) {
+        Ok(mut decoded) if !decoded.measurements.is_empty() => {
+            decoded.measurements.remove(0).reading
+        }
         other => panic!("the example is a reading: {other:?}"),
     }
 }
@@ -146,7 +148,7 @@ async fn commit_rounds(
 fn batch(reading: &Reading, n: u32) -> Store {
     let readings = (n * BATCH..(n + 1) * BATCH).map(|number| {
         let timestamp = reading.timestamp + TimeDelta::milliseconds(i64::from(number));
-        Judged { reading: Reading { timestamp, ..reading.clone() }, alert_triggered: false }
+        Judged { reading: Reading { timestamp, ..reading.clone() }, alert_triggered: Some(false) }
     });
     let number = u64::from(n) + 1;
     Store { number, through: number, readings: readings.collect(), ..Store::default() }

@@ -11,6 +11,7 @@
 //! heard than [`MOST_SERIES`].
 
 mod checkpoints;
+mod devices;
 mod entries;
 mod ids;
 mod late;
@@ -39,11 +40,12 @@ use super::rule::{Rule, Timing};
 use super::select::Index;
 use super::series::{Entry, Key, Newest, Series, is_timed};
 use crate::domain::{
-    AlarmState, Ingress, ListeningClocks, Location, Operator, QuickMap, Reading, ReadingCounts,
-    SensorId, SeriesState, StandingAlert, Unit, Value,
+    AlarmState, Ingress, ListeningClocks, Location, Operator, QuickMap, Reading, ReadingClock,
+    ReadingCounts, SensorId, SeriesState, StandingAlert, Unit, Value,
 };
 
 use self::checkpoints::{Checkpoints, Concerned};
+use self::devices::Devices;
 use self::ids::Ids;
 pub use self::live::SeriesView;
 pub use self::quieting::Expected;
@@ -145,6 +147,7 @@ pub struct Engine {
     /// Zone of the time of day in expressions.
     zone: Tz,
     quieting: Quieting,
+    devices: Devices,
     /// What was kept of a flood.
     kept_flood: Option<String>,
     room: Room,
@@ -172,20 +175,38 @@ impl Engine {
         Self { rules, marks, index, concerned, zone, quieting, ..Self::default() }
     }
 
-    /// Judges a reading that came by `ingress` and is stored.
+    /// Judges a reading that came by `ingress` and is stored; its time is its sender's.
     pub fn judge(
         &mut self,
         reading: &Reading,
         ingress: Ingress,
         out: &mut Vec<Outcome>,
     ) -> Judgement {
-        let judgement = self.judge_reading(reading, ingress, out);
+        self.judge_by(ReadingClock::Sender, reading, ingress, out)
+    }
+
+    /// Judges a reading whose time is that of a clock. By this machine's it is in the order of arrival, whatever that
+    /// clock does.
+    pub fn judge_by(
+        &mut self,
+        clock: ReadingClock,
+        reading: &Reading,
+        ingress: Ingress,
+        out: &mut Vec<Outcome>,
+    ) -> Judgement {
+        let judgement = self.judge_reading(clock, reading, ingress, out);
         self.checkpoints.count(&reading.quantity);
         judgement
     }
 
+    /// A reading is stored without being judged.
+    pub fn pass_over(&mut self, reading: &Reading) {
+        self.checkpoints.count(&reading.quantity);
+    }
+
     fn judge_reading(
         &mut self,
+        clock: ReadingClock,
         reading: &Reading,
         ingress: Ingress,
         out: &mut Vec<Outcome>,
@@ -202,7 +223,7 @@ impl Engine {
         let mut series = self.take(&key, &newest, out);
         let mut judgement = Judgement::default();
         if series.newest.makes_late(&newest) {
-            if !series.went_back(heard) {
+            if clock == ReadingClock::Sender && !series.went_back(heard) {
                 judgement.is_broken = self.hear_late(key, series, &newest, out);
                 self.follow_up(num_before, out);
                 return judgement;
@@ -315,6 +336,7 @@ impl Engine {
         location: &Location,
         mut before: Vec<Entry>,
     ) -> (Vec<Entry>, Vec<Entry>) {
+        self.devices.note(&key.0);
         let of = self.index.rules_of(&self.rules, &key.0, location, &key.1);
         let mut entries = Vec::with_capacity(of.len());
         for rule in of {

@@ -66,6 +66,7 @@ impl Counting {
             is_taking: self.log.is_taking(),
             readings: stored.readings,
             rejected: stored.rejected,
+            unset_clocks: self.live.num_unset_clocks(),
             actions: stored.actions,
             raised: stored.raised,
             commits: stored.commits,

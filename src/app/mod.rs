@@ -17,7 +17,7 @@ mod stores;
 mod trial;
 mod wiring;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -25,8 +25,9 @@ use std::time::Duration;
 use actix_rt::signal::unix::{Signal, SignalKind, signal};
 
 use self::stores::Stores;
-use crate::config::{Config, Credentials, SensorConfig};
+use crate::config::{self, Config, ConfigErrors, Credentials, SensorConfig};
 use crate::exit::Exit;
+use crate::ingest::formats;
 use crate::locale::Words;
 use crate::messages::Reload;
 use crate::store;
@@ -44,6 +45,14 @@ pub struct Options {
     pub ready_file: Option<PathBuf>,
     /// The version the daemon says it is.
     pub version: &'static str,
+}
+
+/// Reads a configuration file, and checks all of it.
+///
+/// # Errors
+/// Every mistake in the file; or the one reason why it can't be read.
+pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+    config::load_with(path, |config| formats::formats(config).err().unwrap_or_default())
 }
 
 /// Runs the daemon until it is asked to stop or gives up.

@@ -49,6 +49,9 @@ pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) 
     if reporting.growth.figures().and_then(|figures| figures.fills) == Some(true) {
         add(Problem::DiskFull, None);
     }
+    if reporting.live.is_clock_behind() {
+        add(Problem::ClockBehind, None);
+    }
     for child in parts_down(status) {
         add(Problem::PartDown { name: &child.name }, Some(child.since));
     }

@@ -21,8 +21,7 @@ use crate::alarms::own;
 use crate::alarms::rule::Rule;
 use crate::broker;
 use crate::config::{
-    self, AlertsConfig, BrokerConfig, Config, ConfigErrors, LogConfig, SensorConfig, WebConfig,
-    changes,
+    AlertsConfig, BrokerConfig, Config, ConfigErrors, LogConfig, SensorConfig, WebConfig, changes,
 };
 use crate::evaluator;
 use crate::locale::{BrokerChanges, PageChanges, ReloadWords, Words};
@@ -81,7 +80,7 @@ impl ReloaderSettings {
     async fn read_and_apply(&self) -> ReloadAnswer {
         let file = self.file.clone();
         // A large file takes a second to read and check.
-        let answer = match actix_rt::task::spawn_blocking(move || config::load(&file)).await {
+        let answer = match actix_rt::task::spawn_blocking(move || super::load(&file)).await {
             Ok(Ok(new)) => match self.apply(new).await {
                 Ok(what) => ReloadAnswer::Done(what),
                 Err(why) => ReloadAnswer::Failed(why),

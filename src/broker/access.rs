@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::certificate;
 use super::rights::{Grant, Limited, Rights};
 use crate::config::{BrokerConfig, BrokerPreset, BrokerUser, GATEWAY_USER, Secret};
-use crate::ingest::formats::Formats;
+use crate::ingest::Subscriptions;
 use crate::locale::BrokerChanges;
 use crate::wire::Topics;
 
@@ -23,7 +23,7 @@ pub(super) type Digest = [u8; 32];
 pub struct Access {
     config: Mutex<BrokerConfig>,
     topics: Topics,
-    formats: Formats,
+    subscriptions: Subscriptions,
     gateway_password: Secret,
     current: watch::Sender<Arc<Door>>,
 }
@@ -49,11 +49,11 @@ struct User {
 impl Access {
     /// Access as the configuration has it. No file is read yet.
     #[must_use]
-    pub fn new(config: BrokerConfig, topics: Topics, formats: Formats) -> Self {
+    pub fn new(config: BrokerConfig, topics: Topics, subscriptions: Subscriptions) -> Self {
         Self {
             config: Mutex::new(config),
             topics,
-            formats,
+            subscriptions,
             gateway_password: random_password(),
             current: watch::Sender::default(),
         }
@@ -130,7 +130,7 @@ impl Access {
 
     fn rights(&self, user: &BrokerUser) -> Rights {
         let acknowledgements = self.topics.acknowledgement_filter();
-        let taken_in = self.formats.filters().into_iter().map(|filter| filter.text);
+        let taken_in = self.subscriptions.filters().0.into_iter().map(|filter| filter.text);
         let (mut publish, mut subscribe) = (user.publish.clone(), user.subscribe.clone());
         match user.preset {
             None => {}

@@ -11,8 +11,7 @@ use rmqtt_codec::v5::PublishProperties;
 
 use super::hub::{Standing, matches};
 use crate::domain::Ingress;
-use crate::ingest::formats::Formats;
-use crate::ingest::{Arrival, FORWARDED_PROPERTY, Forward, Log};
+use crate::ingest::{Arrival, FORWARDED_PROPERTY, Forward, Log, Subscriptions};
 
 /// A client whose reading isn't taken for so long is cut off, and sends it again when it is back.
 pub(super) const PATIENCE: Duration = Duration::from_secs(4);
@@ -23,7 +22,7 @@ pub struct PublishHook {
     /// Log that has each message before it is acknowledged.
     pub log: Arc<Log>,
     /// They tell what is to come in.
-    pub formats: Formats,
+    pub subscriptions: Subscriptions,
     /// Filters of what is forwarded upstream.
     pub forward: Vec<String>,
     /// Filters of what is not: what the daemon itself publishes there, and what is for this one alone.
@@ -61,14 +60,19 @@ impl PublishHook {
         wish: Wish,
     ) -> Result<Standing, NotTaken> {
         let is_forwarded = self.is_forwarded(topic, wish);
-        if !is_forwarded && !self.formats.decodes(topic) {
+        if !is_forwarded && !self.subscriptions.takes(topic) {
             return Ok(Standing::PassedOn);
         }
+        let is_description = self.subscriptions.is_description(topic);
         let arrival = Arrival {
             forward: is_forwarded.then_some(Forward { is_retained: wish.is_retained }),
+            is_description,
             ..Arrival::live(Ingress::Embedded, topic, payload, qos)
         };
         let taken = tokio::time::timeout(PATIENCE, self.log.accept_async(&arrival)).await;
+        if is_description {
+            self.subscriptions.note_description(self.log.last());
+        }
         taken.map(|()| Standing::Logged).map_err(|_elapsed| NotTaken)
     }
 

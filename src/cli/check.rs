@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use crate::app;
 use crate::config::{self, AlertsConfig, ConfigErrors};
 use crate::exit::Exit;
 
@@ -25,7 +26,7 @@ pub fn run(path: &Path) -> Exit {
 
 /// What there is to say of the file: a line if it is valid, every mistake if not.
 fn verdict(path: &Path) -> Result<String, String> {
-    let config = config::load(path).map_err(|errors| complaint(path, &errors))?;
+    let config = app::load(path).map_err(|errors| complaint(path, &errors))?;
     let sensors = counted(config.sensors.len(), "sensor");
     let rules = counted(num_rules(&config.alerts) + config.rules.len(), "rule");
     Ok(format!("{}: ok ({sensors}, {rules})", path.display()))

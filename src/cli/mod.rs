@@ -5,6 +5,7 @@
 mod alarms;
 mod alerts;
 mod check;
+mod decode;
 mod history;
 mod operate;
 mod passwd;
@@ -23,7 +24,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use self::history::CommandError;
 
-use crate::config::{self, Config};
+use crate::app;
+use crate::config::Config;
 use crate::exit::Exit;
 
 const DEFAULT_CONFIG: &str = "config/factory.toml";
@@ -45,6 +47,8 @@ enum Command {
     Run(run::Args),
     /// Validates a configuration: every error at once, with its line and a hint.
     Check(ConfigFile),
+    /// Decodes messages of devices, given or live: which rule takes each, and what comes of it.
+    Decode(decode::Args),
     /// Shows the alarms that stand, wait for a word, or are shelved, suppressed or out of service.
     Alarms(alarms::Args),
     /// Acknowledges an alarm: somebody has seen it.
@@ -92,6 +96,7 @@ pub fn main() -> Exit {
     match Cli::parse().command {
         Command::Run(args) => with(&args.file.config.clone(), |config| run::run(args, config)),
         Command::Check(file) => check::run(&file.config),
+        Command::Decode(args) => with(&args.file.config, |config| decode::run(&args, &config)),
         Command::Alarms(args) => with(&args.file.config, |config| {
             let path = &config.storage.path;
             told("alarms", alarms::run(&args, path, config.times, &mut stdout()))
@@ -138,7 +143,7 @@ pub fn main() -> Exit {
 
 /// Runs a command with the configuration at `path`, or says everything that is wrong with it.
 fn with(path: &Path, command: impl FnOnce(Config) -> Exit) -> Exit {
-    match config::load(path) {
+    match app::load(path) {
         Ok(config) => command(config),
         Err(errors) => {
             let _ = writeln!(std::io::stderr(), "{errors}"); // nobody left to tell

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::device_model::DeviceTable;
 use super::model::{
     AlertsConfig, BrokerConfig, ClientTls, Config, Credentials, LogConfig, MqttConfig,
     SensorConfig, SensorKey, StorageConfig, TimeStyle,
@@ -116,6 +117,7 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         watchdog,
         broker,
         mqtt,
+        devices,
         storage,
         log,
         fleet: _,
@@ -141,6 +143,10 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     keys.mqtt(mqtt, &new.mqtt);
     keys.differ("alerts.flood", *flood != new.alerts.flood);
     keys.web(web, &new.web);
+    let is_same = |(old, new): (&DeviceTable, &DeviceTable)| old.is_same(new);
+    let are_same =
+        devices.len() == new.devices.len() && devices.iter().zip(&new.devices).all(is_same);
+    keys.differ("devices", !are_same);
     keys.differ("receivers", *receivers != new.receivers);
     keys.storage(storage, &new.storage);
     let LogConfig { level: _, format, alerts_file } = log;

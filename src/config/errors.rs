@@ -17,7 +17,8 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    pub(super) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
+    /// A mistake with its remedy.
+    pub fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { what: what.into(), hint: hint.into() }
     }
 }

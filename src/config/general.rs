@@ -9,7 +9,7 @@ use super::model::{Config, TimeStyle};
 use super::reader::TableReader;
 use super::sensors::SensorList;
 use super::similar::closest;
-use super::{alerts, maintenance, network, receivers, rules, sensors, storage, web};
+use super::{alerts, devices, maintenance, network, receivers, rules, sensors, storage, web};
 use crate::locale::Language;
 
 /// Reads the whole file. The result is valid if nothing was reported to the reader's inspector.
@@ -32,6 +32,7 @@ pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Conf
     let rules = rules::rules(&mut root, &alerts);
     let receivers = receivers::receivers(&mut root);
     let maintenance = maintenance::maintenance(&mut root, &rules, &alerts, zone);
+    let devices = devices::devices(&mut root);
     let config = Config {
         language,
         times: TimeStyle { naive, zone },
@@ -45,6 +46,7 @@ pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Conf
         rules,
         receivers,
         maintenance,
+        devices,
         storage: storage::storage(root.section("storage", "[storage]")),
         web: web::web(root.section("web", "[web]")),
         log: storage::log(root.section("log", "[log]")),
@@ -54,7 +56,7 @@ pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Conf
 }
 
 /// A zone of the IANA time zone database.
-fn timezone(name: &str) -> Result<Tz, Mistake> {
+pub(super) fn timezone(name: &str) -> Result<Tz, Mistake> {
     name.parse().map_err(|_| {
         let names = || TZ_VARIANTS.iter().map(|zone| zone.name());
         let city = |zone: &'static str| zone.rsplit('/').next().unwrap_or(zone);

@@ -17,6 +17,8 @@ mod broker_limits;
 mod broker_users;
 mod connection_model;
 mod credentials;
+mod device_model;
+mod devices;
 mod errors;
 mod expand;
 mod general;
@@ -56,6 +58,7 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
+pub use device_model::*;
 pub use errors::{ConfigError, ConfigErrors, Mistake};
 use inspector::{Finding, Inspector};
 pub use model::*;
@@ -74,6 +77,25 @@ pub use web_model::*;
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let text = text_of(path, "name one with -c FILE")?;
     parse_with(&text, &path.display().to_string(), &|path| path.exists() && !path.is_dir())
+}
+
+/// The same, with mistakes that `find` finds in a configuration that is valid by itself: each with the byte of the file
+/// that it is about.
+///
+/// # Errors
+/// Every mistake in the file; or the one reason why it can't be read.
+pub fn load_with(
+    path: &Path,
+    find: impl Fn(&Config) -> Vec<(usize, Mistake)>,
+) -> Result<Config, ConfigErrors> {
+    let config = load(path)?;
+    let found = find(&config);
+    if found.is_empty() {
+        return Ok(config);
+    }
+    let text = text_of(path, "name one with -c FILE")?;
+    let finding = |(at, mistake)| Finding { at, mistake, first_at: None, is_absence: false };
+    Err(located(found.into_iter().map(finding).collect(), &text, &path.display().to_string()))
 }
 
 /// The text of a file; `hint` is for when there is none.

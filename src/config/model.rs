@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 pub use super::connection_model::*;
+use super::device_model::DeviceTable;
 use super::receiver_model::ReceiverConfig;
 use super::web_model::WebConfig;
 use crate::alarms::quiet::QuietSettings;
@@ -45,6 +46,8 @@ pub struct Config {
     pub receivers: Vec<ReceiverConfig>,
     /// Planned work, in the order of the file; no two of one name.
     pub maintenance: Vec<Maintenance>,
+    /// Messages of other shapes, in the order in which they are asked.
+    pub devices: Vec<DeviceTable>,
     /// Database.
     pub storage: StorageConfig,
     /// HTTP API.

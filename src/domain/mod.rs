@@ -4,6 +4,7 @@
 //! them; the shapes of the wire (JSON, SQL, topics) live with the wire and convert to these.
 
 mod alert;
+pub mod brackets;
 mod checkpoint;
 mod decoder;
 mod failures;
@@ -12,6 +13,7 @@ mod fingerprint;
 mod kept;
 mod listening;
 mod live;
+mod measurement;
 mod operator;
 mod position;
 mod quantity;
@@ -19,6 +21,7 @@ mod quick;
 mod reading;
 pub mod time;
 mod trial;
+pub mod unit;
 mod value;
 
 pub use alert::{AlarmState, AlertEvent, AlertState, Change, Limit, Priority, StandingAlert};
@@ -32,13 +35,15 @@ pub use listening::{Ingress, ListeningClocks};
 pub use live::{
     AlarmKey, LiveAlarm, LiveChanges, LiveHeads, SeriesDescription, SeriesFlags, SeriesValue,
 };
+pub use measurement::{Measurement, News, ReadingClock};
 pub use operator::{
     Action, ActionError, ActionRecord, AlarmName, AlarmNameError, AlarmOf, AlarmView,
     LONGEST_SHELF, Operator, OperatorAction, Refused, SHELVED_FOR, Said, ShelfView, Via,
 };
 pub use position::Position;
-pub use quantity::{Quantity, QuantityError, Unit};
+pub use quantity::{Quantity, QuantityError};
 pub use quick::{QuickMap, QuickSet};
-pub use reading::{Availability, Location, Reading, Rejected, SensorId, SensorIdError};
+pub use reading::{Availability, Location, Presence, Reading, Rejected, SensorId, SensorIdError};
 pub use trial::TriedRule;
+pub use unit::{Conversion, Dimension, Unit};
 pub use value::{Value, ValueError};

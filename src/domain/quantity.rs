@@ -1,9 +1,11 @@
-//! What is measured, and in what unit.
+//! What is measured.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+use super::Unit;
 
 /// A measured quantity: `temperature`, `humidity`, `co2`, or any name of the same form.
 ///
@@ -87,42 +89,6 @@ impl fmt::Display for Quantity {
     }
 }
 
-/// A unit's name as it travels: `celsius`, `percent`, `ppm`, or any other; may be empty.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Unit(Arc<str>);
-
-impl Unit {
-    /// A unit by its name, which may be empty.
-    #[must_use]
-    pub fn new(name: &str) -> Self {
-        Self(name.into())
-    }
-
-    /// Name of the unit.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// How the unit follows a number, its space included: `°C`, ` hPa`.
-    #[must_use]
-    pub fn suffix(&self) -> String {
-        match self.as_str() {
-            "celsius" => "°C".into(),
-            "fahrenheit" => "°F".into(),
-            "kelvin" => " K".into(),
-            "percent" => " %".into(),
-            "hectopascal" => " hPa".into(),
-            "pascal" => " Pa".into(),
-            "bar" => " bar".into(),
-            "volt" => " V".into(),
-            "millivolt" => " mV".into(),
-            "" => String::new(),
-            other => format!(" {other}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,11 +99,5 @@ mod tests {
         for bad in ["", "CO2", "a/b", "+", "2co", "é", "sensor_id", &"x".repeat(65)] {
             assert!(Quantity::new(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn units_follow_numbers() {
-        assert_eq!(Unit::new("celsius").suffix(), "°C");
-        assert_eq!(Unit::new("mm/s").suffix(), " mm/s");
     }
 }

@@ -114,15 +114,36 @@ pub struct Reading {
     pub timestamp: DateTime<Utc>,
 }
 
-/// Word that a sensor is there or not, most often its Last Will's.
+/// Word that a device is there or not, most often its Last Will's. A device is the sensor of its name, and those whose
+/// ids are its name, `/` and more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Availability {
-    /// Id of the sensor.
-    pub sensor_id: SensorId,
-    /// Whether the sensor is there.
-    pub is_online: bool,
+    /// Id of the device.
+    pub device: SensorId,
+    /// Whether the device is there.
+    pub presence: Presence,
     /// When the word was received: a will has no time of its own.
     pub at: DateTime<Utc>,
+}
+
+impl Availability {
+    /// Whether a sensor is of the device.
+    #[must_use]
+    pub fn covers(&self, sensor: &SensorId) -> bool {
+        let rest = sensor.as_str().strip_prefix(self.device.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+/// Whether a device is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It is connected, or a sleeper that is expected to wake.
+    Online,
+    /// It is said to be gone: its Last Will, or its gateway's word.
+    Offline,
+    /// It was taken out of service where it was set up.
+    Removed,
 }
 
 /// A message that could not be used: kept, never dropped in silence.

@@ -4,7 +4,7 @@
 //! order of the times. What is written is Unix time: a leap second is its successor. Years run
 //! from 0000 to 9999, as RFC 3339 has them; a time beyond is written as the nearest end.
 
-use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
+use chrono::{DateTime, Datelike, LocalResult, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 
 /// Why a text is no timestamp.
@@ -32,13 +32,25 @@ pub fn parse(text: &str, zone: Tz) -> Result<DateTime<Utc>, TimeError> {
     ZONELESS
         .iter()
         .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
-        .and_then(|local| in_zone(local, zone))
+        .and_then(|local| in_zone(local, zone, None))
         .ok_or_else(|| TimeError(text.chars().take(QUOTED_CHARS).collect()))
 }
 
-fn in_zone(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
+/// A local time of a zone. One that the clock showed twice is the one nearer to `near`, or the first; one that a clock
+/// put forward never showed comes from a clock that was not, and is taken as if it went on.
+#[must_use]
+pub fn in_zone(
+    local: NaiveDateTime,
+    zone: Tz,
+    near: Option<DateTime<Utc>>,
+) -> Option<DateTime<Utc>> {
     let hour = TimeDelta::hours(1);
-    zone.from_local_datetime(&local).earliest().map(|time| time.to_utc()).or_else(|| {
+    let times = zone.from_local_datetime(&local);
+    if let (LocalResult::Ambiguous(first, second), Some(near)) = (times, near) {
+        let (first, second) = (first.to_utc(), second.to_utc());
+        return Some(if (second - near).abs() < (first - near).abs() { second } else { first });
+    }
+    times.earliest().map(|time| time.to_utc()).or_else(|| {
         let earlier = zone.from_local_datetime(&local.checked_sub_signed(hour)?).earliest()?;
         earlier.to_utc().checked_add_signed(hour)
     })

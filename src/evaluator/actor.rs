@@ -30,8 +30,7 @@ use super::live::LiveTable;
 use super::time_marks;
 use crate::config::TimeStyle;
 use crate::domain::{Finding, Ingress};
-use crate::ingest::formats::Formats;
-use crate::ingest::{Log, LogConsumer};
+use crate::ingest::{Log, LogConsumer, Subscriptions};
 use crate::locale::Words;
 use crate::messages::{ConfirmCommitted, FindStored, LoadResumePoint, Store};
 use crate::supervisor::{ChildEnv, GracefulStop, Route, SendError};
@@ -71,7 +70,7 @@ pub struct EvaluatorSettings {
     /// Where it shows how series are.
     pub live: Arc<LiveTable>,
     /// Payload format of messages.
-    pub formats: Formats,
+    pub subscriptions: Subscriptions,
     /// Way in of messages that the previous version logged.
     pub default_ingress: Ingress,
     /// What the daemon finds out about itself: present state of all that is known.
@@ -146,14 +145,15 @@ impl Evaluator {
     }
 
     fn begin(&mut self, restored: Restored, ctx: &mut Context<Self>) {
-        let EvaluatorSettings { log, formats, .. } = &self.settings;
+        let EvaluatorSettings { log, subscriptions, .. } = &self.settings;
         let Restored { position, number, decoders, fold, batch, effects } = restored;
         let log = log.clone();
         log.give_up_answers_through(position);
         self.answers = Answers::default();
         self.through = position;
         self.number = number;
-        self.consumer = Some(LogConsumer::new(log.clone(), formats.clone(), decoders, position));
+        self.consumer =
+            Some(LogConsumer::new(log.clone(), subscriptions.clone(), decoders, position));
         self.fold = fold;
         self.settings.live.replace(self.fold.views(), self.fold.alarms());
         let batch = Batch::of(batch, clock::now());

@@ -11,10 +11,11 @@ use chrono::{DateTime, SubsecRound, Utc};
 use super::announce;
 use super::dedup::Dedup;
 use super::live::{LiveUpdate, SeriesKey};
+use super::sender_clocks::SenderClocks;
 use crate::alarms::engine::{Deadlines, Engine, Outcome, Past, RecordTime, SeriesView};
 use crate::domain::{
-    ActionRecord, AlertEvent, Fingerprint, Ingress, ListeningClocks, LiveAlarm, OperatorAction,
-    Position, QuickSet, Reading, Rejected, SensorId,
+    ActionRecord, AlertEvent, Fingerprint, Ingress, ListeningClocks, LiveAlarm, Measurement, News,
+    OperatorAction, Position, QuickSet, Reading, ReadingClock, Rejected, SensorId,
 };
 use crate::ingest::{Content, Entry};
 use crate::locale::Words;
@@ -32,6 +33,10 @@ pub(super) enum Note {
     ClockWentBack { sensor_id: SensorId, from: DateTime<Utc>, to: DateTime<Utc> },
     /// A sensor is not judged: there are too many others.
     OneTooMany(SensorId),
+    /// A sensor's clock is not set: its readings have the time of their receipt. Once a sensor.
+    ClockUnset { sensor_id: SensorId, says: DateTime<Utc> },
+    /// This machine's clock is behind what it has shown before, or is no longer.
+    OwnClockBehind { is_behind: bool, now: DateTime<Utc>, newest: DateTime<Utc> },
     /// An operator's action was applied or refused.
     Operated(ActionRecord),
     /// What was kept of an alarm can't be read.
@@ -45,6 +50,19 @@ pub(super) struct Effects {
     pub notes: Vec<Note>,
     /// Actions by the API, to be answered after their commit.
     pub answers: Vec<(Position, ActionRecord)>,
+    /// Readings that a broker replayed: to be shown where nothing newer is known.
+    pub replayed: Vec<Measurement>,
+}
+
+/// Times that evaluation begins with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start {
+    /// Zone of the time of day in expressions.
+    pub zone: chrono_tz::Tz,
+    /// Stands in where no record is stored.
+    pub at: DateTime<Utc>,
+    /// When this program was built: this machine's clock can't be right before.
+    pub built_at: DateTime<Utc>,
 }
 
 /// State of the fold.
@@ -61,6 +79,7 @@ pub(super) struct Fold {
     last_event: u64,
     /// Readings since the last checkpoint that was taken in turn.
     readings_since_checkpoint: usize,
+    clocks: SenderClocks,
 }
 
 /// Readings for each checkpoint of a series that is taken in turn: so the rows to be read again at a restart
@@ -83,10 +102,11 @@ impl Fold {
             words,
             last_event: 0,
             readings_since_checkpoint: 0,
+            clocks: SenderClocks::default(),
         }
     }
 
-    /// Continues from what is stored, by the given rules; `started_at` stands in where no record is stored.
+    /// Continues from what is stored, by the given rules.
     ///
     /// # Errors
     /// When what is stored can't be read.
@@ -94,7 +114,7 @@ impl Fold {
         &mut self,
         point: ResumePoint,
         ruling: Ruling,
-        (zone, started_at): (chrono_tz::Tz, DateTime<Utc>),
+        start: Start,
         batch: &mut Store,
         effects: &mut Effects,
     ) -> Result<(), String> {
@@ -102,7 +122,8 @@ impl Fold {
         let Ruling { rules, quiet, expected } = ruling;
         self.last_event = point.last_event;
         let mut outcomes = Vec::new();
-        self.time = RecordTime { position, received_at: received_at.unwrap_or(started_at), clocks };
+        self.time = RecordTime { position, received_at: received_at.unwrap_or(start.at), clocks };
+        self.clocks.begin(received_at.max(Some(start.built_at)));
         let past = Past {
             clocks,
             received_at: Some(self.time.received_at),
@@ -114,7 +135,7 @@ impl Fold {
         };
         let mut failed = None;
         let since = point.since.map_while(|reading| reading.map_err(|why| failed = Some(why)).ok());
-        self.engine = Engine::restore(rules, zone, past, since, &mut outcomes);
+        self.engine = Engine::restore(rules, start.zone, past, since, &mut outcomes);
         if let Some(why) = failed {
             return Err(why);
         }
@@ -147,13 +168,14 @@ impl Fold {
         }
         let by_broker = entries.iter().filter(|entry| entry.ingress != Some(Ingress::Own));
         let readings = by_broker.filter_map(|entry| match &entry.content {
-            Content::Readings(readings) => Some(readings),
+            Content::Brought(brought) => Some(&brought.measurements),
             _ => None,
         });
+        let readings = readings.flatten().map(|measurement| &measurement.reading);
         let is_candidate = |reading: &&Reading| {
             self.own.contains(&series_hash(&reading.sensor_id, &reading.quantity))
         };
-        let candidates = readings.flatten().filter(is_candidate).map(|it| to_micros(it.clone()));
+        let candidates = readings.filter(is_candidate).map(|it| to_micros(it.clone()));
         candidates.filter(|reading| !self.dedup.knows(reading)).collect()
     }
 
@@ -169,19 +191,21 @@ impl Fold {
         let ingress = ingress.unwrap_or(self.default_ingress);
         let clocks = receipt.clocks.map_or(self.time.clocks, |it| it.max(self.time.clocks));
         self.time = RecordTime { position, received_at: receipt.at, clocks };
+        effects.notes.extend(self.clocks.advance(receipt.at));
         let mut outcomes = Vec::new();
         self.engine.advance(self.time, &mut outcomes);
         match content {
-            Content::Readings(readings) => {
-                for reading in readings {
-                    let reading = to_micros(reading);
-                    let is_stored =
-                        !stored.is_empty() && stored.contains(&Fingerprint::from(&reading));
-                    self.judge(reading, (ingress, is_stored), &mut outcomes, batch, effects);
+            Content::Brought(brought) => {
+                for heard in &brought.availability {
+                    self.engine.hear_availability(heard, ingress, &mut outcomes);
                 }
-            }
-            Content::Availability(heard) => {
-                self.engine.hear_availability(&heard, ingress, &mut outcomes);
+                for measurement in brought.measurements {
+                    let measurement = self.timed(measurement, ingress, effects);
+                    let is_stored = !stored.is_empty()
+                        && stored.contains(&Fingerprint::from(&measurement.reading));
+                    self.judge(measurement, (ingress, is_stored), &mut outcomes, batch, effects);
+                }
+                batch.rejected.extend(brought.faulty);
             }
             Content::Action { action, message } => {
                 self.operate(action, (position, message), &mut outcomes, batch, effects);
@@ -255,6 +279,11 @@ impl Fold {
         self.engine.is_found_wrong(about)
     }
 
+    /// Readings whose sender's clock was not set, and whether this machine's clock is behind.
+    pub const fn clocks(&self) -> (u64, bool) {
+        (self.clocks.num_unset(), self.clocks.is_own_behind())
+    }
+
     /// Time of the last record applied.
     pub const fn time(&self) -> &RecordTime {
         &self.time
@@ -264,33 +293,62 @@ impl Fold {
     /// echo, which may be hours old.
     fn judge(
         &mut self,
-        reading: Reading,
+        measurement: Measurement,
         (ingress, is_stored): (Ingress, bool),
         outcomes: &mut Vec<Outcome>,
         batch: &mut Store,
         effects: &mut Effects,
     ) {
+        let Measurement { reading, clock, news } = measurement;
+        if news == News::Replayed {
+            effects.replayed.push(Measurement { reading, clock, news });
+            return;
+        }
         if is_stored || !self.dedup.is_new(&reading) {
             let is_echo = ingress != Ingress::Own
                 && self.own.contains(&series_hash(&reading.sensor_id, &reading.quantity));
-            if !is_echo {
+            if !is_echo && news == News::Live {
                 self.engine.hear_again(&reading, ingress, outcomes);
                 effects.notes.push(Note::Redelivered(reading.sensor_id));
             }
             return;
         }
+        if news == News::Historical {
+            self.engine.pass_over(&reading);
+            batch.readings.push(Judged { reading, alert_triggered: None });
+            return;
+        }
         if ingress == Ingress::Own {
             self.own.insert(series_hash(&reading.sensor_id, &reading.quantity));
         }
-        let judgement = self.engine.judge(&reading, ingress, outcomes);
-        if let Some(from) = judgement.clock_went_back_from {
+        let judgement = self.engine.judge_by(clock, &reading, ingress, outcomes);
+        let went_back = judgement.clock_went_back_from;
+        if let Some(from) = went_back.filter(|_| clock == ReadingClock::Sender) {
             let (sensor_id, to) = (reading.sensor_id.clone(), reading.timestamp);
             effects.notes.push(Note::ClockWentBack { sensor_id, from, to });
         }
         if judgement.is_one_too_many {
             effects.notes.push(Note::OneTooMany(reading.sensor_id.clone()));
         }
-        batch.readings.push(Judged { reading, alert_triggered: judgement.is_broken });
+        batch.readings.push(Judged { reading, alert_triggered: Some(judgement.is_broken) });
+    }
+
+    /// A reading with the time that it is judged and stored with: that of its receipt where its sender's clock is not
+    /// set. Own sensors, and the echoes of their readings, say what they mean: a replay is of another time.
+    fn timed(
+        &mut self,
+        mut measurement: Measurement,
+        ingress: Ingress,
+        effects: &mut Effects,
+    ) -> Measurement {
+        let reading = &measurement.reading;
+        let is_own = ingress == Ingress::Own
+            || self.own.contains(&series_hash(&reading.sensor_id, &reading.quantity));
+        if !is_own {
+            let received_at = self.time.received_at;
+            effects.notes.extend(self.clocks.check(&mut measurement, received_at));
+        }
+        Measurement { reading: to_micros(measurement.reading), ..measurement }
     }
 
     fn operate(

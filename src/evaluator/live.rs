@@ -11,7 +11,7 @@ mod series;
 mod shared;
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use chrono::{DateTime, Utc};
@@ -20,7 +20,8 @@ use self::alarms::Alarms;
 use self::series::SeriesTable;
 use crate::alarms::engine::SeriesView;
 use crate::domain::{
-    AlarmKey, LiveAlarm, LiveChanges, LiveHeads, Quantity, SensorId, SeriesDescription, SeriesValue,
+    AlarmKey, LiveAlarm, LiveChanges, LiveHeads, Measurement, Quantity, SensorId,
+    SeriesDescription, SeriesValue,
 };
 
 /// Key of a series.
@@ -35,6 +36,8 @@ pub struct LiveTable {
     series_head: AtomicU64,
     alarms_head: AtomicU64,
     num_readings: AtomicU64,
+    num_unset_clocks: AtomicU64,
+    is_clock_behind: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +79,8 @@ impl Default for LiveTable {
             series_head: AtomicU64::new(0),
             alarms_head: AtomicU64::new(0),
             num_readings: AtomicU64::new(0),
+            num_unset_clocks: AtomicU64::new(0),
+            is_clock_behind: AtomicBool::new(false),
         }
     }
 }
@@ -101,6 +106,24 @@ impl LiveTable {
     #[must_use]
     pub fn num_readings(&self) -> u64 {
         self.num_readings.load(Ordering::Relaxed)
+    }
+
+    /// Readings of senders whose clocks are not set, which have the time of their receipt, since the start of the process.
+    #[must_use]
+    pub fn num_unset_clocks(&self) -> u64 {
+        self.num_unset_clocks.load(Ordering::Relaxed)
+    }
+
+    /// Whether this machine's clock is behind what it has shown before.
+    #[must_use]
+    pub fn is_clock_behind(&self) -> bool {
+        self.is_clock_behind.load(Ordering::Relaxed)
+    }
+
+    /// Shows how clocks are.
+    pub(super) fn show_clocks(&self, num_unset: u64, is_behind: bool) {
+        self.num_unset_clocks.store(num_unset, Ordering::Relaxed);
+        self.is_clock_behind.store(is_behind, Ordering::Relaxed);
     }
 
     /// Snapshot of the changes after a version of the series and one of the alarms; `None` leaves out the kind, 0 is
@@ -179,6 +202,19 @@ impl LiveTable {
             of_alarms |= table.alarms.set(table.version, key, alarm);
         }
         self.show(table.version, of_series, of_alarms);
+    }
+
+    /// Shows readings that a broker replayed, each where its series has no value.
+    pub(super) fn show_replayed(&self, replayed: &[Measurement]) {
+        let mut guard = self.write();
+        let table = &mut *guard;
+        table.version += 1;
+        let version = table.version;
+        let mut of_series = false;
+        for measurement in replayed {
+            of_series |= table.series.set_replayed(version, measurement);
+        }
+        self.show(version, of_series, false);
     }
 
     fn show(&self, version: u64, of_series: bool, of_alarms: bool) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::formats::MOST_DESCRIPTION_BYTES;
 use super::record::{self, Arrival};
 use super::traffic::Passing;
 use super::{ActionAnswer, Log, Now};
@@ -36,7 +37,12 @@ impl Log {
         let Now { wall: at, clocks, .. } = self.now();
         let Arrival { topic, payload, is_replayed: is_retained, .. } = *arrival;
         self.traffic.count_in(Passing { topic, payload, at, is_retained });
-        record::message(arrival, at, &clocks, self.settings.max_payload_bytes)
+        let most = if arrival.is_description {
+            MOST_DESCRIPTION_BYTES
+        } else {
+            self.settings.max_payload_bytes
+        };
+        record::message(arrival, at, &clocks, most)
     }
 
     /// Counts a message that the gateway publishes.

@@ -1,7 +1,7 @@
 //! The evaluator's cursor over the log: polls records and decodes them, in order.
 //!
-//! Always: each record after the position it began at comes out once, with its time; as readings, an
-//! availability, an operator's action, a rejected message, or nothing. It follows the log on disk, so it holds
+//! Always: each record after the position it began at comes out once, with its time; as readings and availability, an
+//! operator's action, a rejected message, or nothing. It follows the log on disk, so it holds
 //! no more than a poll in memory however large the lag is. Never: drops a record in silence.
 
 #![expect(clippy::disallowed_methods, reason = "polls and log lines are paced by time")]
@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Log;
-use super::formats::{Decoded, Decoders, Formats, Message};
+use super::formats::{Decoded, Decoders, MOST_DESCRIPTION_BYTES, Message, Taken};
 use super::journal::{Frame, Reader};
 use super::log::note_unreadable;
 use super::pace::Pace;
 use super::record::{self, Arrival, Body, KEPT_BYTES, Receipt};
+use super::subscriptions::Subscriptions;
 use crate::domain::{
-    Availability, DecoderChange, Finding, Ingress, OperatorAction, Position, Reading, Rejected,
+    Availability, DecoderChange, Finding, Ingress, Measurement, OperatorAction, Position, Rejected,
 };
 use crate::logging::LineLimit;
 
@@ -59,10 +60,8 @@ pub struct Entry {
 /// What a record means to evaluation.
 #[derive(Debug)]
 pub enum Content {
-    /// Readings of one message, or one own reading.
-    Readings(Vec<Reading>),
-    /// Whether a sensor is online.
-    Availability(Availability),
+    /// What one message brought, or one own reading.
+    Brought(Brought),
     /// An operator's action, by message or by the API.
     Action {
         /// Action as it was asked for.
@@ -78,9 +77,21 @@ pub enum Content {
     Nothing,
 }
 
+/// What one message brought.
+#[derive(Debug, Default)]
+pub struct Brought {
+    /// Devices that are there, or no longer: before the readings.
+    pub availability: Vec<Availability>,
+    /// Readings in the order of the payload.
+    pub measurements: Vec<Measurement>,
+    /// The message, to be kept because some of its values can't be used.
+    pub faulty: Option<Rejected>,
+}
+
 /// Reading end of a [`Log`] for the evaluator; one at a time.
 pub struct LogConsumer {
     log: Arc<Log>,
+    subscriptions: Subscriptions,
     decoders: Decoders,
     reader: Reader,
     pace: Pace,
@@ -92,15 +103,19 @@ impl LogConsumer {
     #[must_use]
     pub fn new(
         log: Arc<Log>,
-        formats: Formats,
+        subscriptions: Subscriptions,
         decoders: Vec<DecoderChange>,
         after: Position,
     ) -> Self {
+        let mut decoders = Decoders::new(subscriptions.formats(), decoders);
+        subscriptions.learn(decoders.take_filters().unwrap_or_default(), decoders.requests());
+        subscriptions.note_evaluated(after);
         let reader = Reader::new(log.folder(), after);
         let (burst, window) = REJECTED_LINES;
         Self {
             log,
-            decoders: Decoders::new(formats, decoders),
+            subscriptions,
+            decoders,
             reader,
             pace: Pace::new(Instant::now()),
             lines: LineLimit::new(burst, window),
@@ -140,14 +155,22 @@ impl LogConsumer {
         let read = reader.read_through(BATCH, through, |frame| {
             polled.through = frame.position;
             let entry = decode(decoders, limit, frame);
-            if let Content::Rejected(rejected) = &entry.content {
-                log_rejected(lines, rejected);
+            match &entry.content {
+                Content::Rejected(rejected)
+                | Content::Brought(Brought { faulty: Some(rejected), .. }) => {
+                    log_rejected(lines, rejected);
+                }
+                _ => {}
             }
             polled.entries.push(entry);
         });
         if let Err(error) = read {
             note_unreadable(&error);
         }
+        if let Some(filters) = self.decoders.take_filters() {
+            self.subscriptions.learn(filters, self.decoders.requests());
+        }
+        self.subscriptions.note_evaluated(polled.through);
         (polled.through > after).then_some(polled)
     }
 }
@@ -167,7 +190,10 @@ fn decode(decoders: &mut Decoders, limit: usize, frame: Frame<'_>) -> Entry {
         Body::Message(arrival) => {
             (arrival.ingress, content(decoders, limit, &arrival, receipt, &mut changes))
         }
-        Body::OwnReading(reading) => (own, Content::Readings(vec![reading])),
+        Body::OwnReading(reading) => {
+            let measurements = vec![Measurement::live(reading)];
+            (own, Content::Brought(Brought { measurements, ..Brought::default() }))
+        }
         Body::Action(action) => (own, Content::Action { action, message: None }),
         Body::TimeMark => (own, Content::Nothing),
         Body::Finding(finding) => (own, Content::Finding(finding)),
@@ -182,26 +208,36 @@ fn content(
     receipt: Receipt,
     changes: &mut Vec<DecoderChange>,
 ) -> Content {
-    if arrival.forward.is_some() && !decoders.knows(arrival.topic) {
-        // It is passed on as it is.
-        return Content::Nothing;
+    let bytes = arrival.payload_bytes;
+    let is_large_description =
+        || bytes <= MOST_DESCRIPTION_BYTES && decoders.is_description(arrival.topic);
+    if bytes > limit && !is_large_description() {
+        let reason = format!("the payload has {bytes} bytes, more than the {limit} that are taken");
+        return Content::Rejected(reject(arrival, receipt, reason));
     }
-    let decoded = if arrival.payload_bytes > limit {
-        let bytes = arrival.payload_bytes;
-        Err(format!("the payload has {bytes} bytes, more than the {limit} that are taken"))
-    } else {
-        let Arrival { topic, payload, is_replayed, .. } = *arrival;
-        let message = Message { topic, payload, received_at: receipt.at, is_replayed };
-        decoders.decode(&message, changes)
+    let Arrival { topic, payload, is_replayed, .. } = *arrival;
+    let message = Message { topic, payload, received_at: receipt.at, is_replayed };
+    let Some(Taken { decoded, .. }) = decoders.decode(&message, changes) else {
+        // It is forwarded as it is; or a description before it might have named its topic, and did not; or it comes by
+        // a subscription of other times that the broker keeps.
+        return Content::Nothing;
     };
     match decoded {
-        Ok(Decoded::Readings(readings)) => Content::Readings(readings),
-        Ok(Decoded::Availability(availability)) => Content::Availability(availability),
-        Ok(Decoded::Action(action)) => {
+        Ok(Decoded { action: Some(action), .. }) => {
             let message = Some(reject(arrival, receipt, String::new()));
             Content::Action { action, message }
         }
-        Ok(Decoded::Ignored) => Content::Nothing,
+        Ok(decoded) if decoded.is_empty() => Content::Nothing,
+        Ok(Decoded { availability, measurements, faults, num_faults, .. }) => {
+            let faulty = (num_faults > 0).then(|| {
+                reject(
+                    arrival,
+                    receipt,
+                    format!("{num_faults} of its values can't be used: {}", faults.join("; ")),
+                )
+            });
+            Content::Brought(Brought { availability, measurements, faulty })
+        }
         Err(reason) => Content::Rejected(reject(arrival, receipt, reason)),
     }
 }

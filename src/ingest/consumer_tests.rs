@@ -2,22 +2,23 @@
 
 use chrono_tz::Tz;
 
-use super::super::formats::OriginJson;
 use super::super::formats::tests::Counting;
+use super::super::formats::{Formats, OriginJson};
 use super::super::log::testing::log;
 use super::*;
 use crate::config::ReadingTopic;
+use crate::domain::Reading;
 use crate::wire::Topics;
 
 const TOPIC: &str = "factory/sensors/temperature";
 
 impl Polled {
     fn readings(&self) -> Vec<&Reading> {
-        let readings = self.entries.iter().filter_map(|entry| match &entry.content {
-            Content::Readings(readings) => Some(readings),
+        let brought = self.entries.iter().filter_map(|entry| match &entry.content {
+            Content::Brought(brought) => Some(&brought.measurements),
             _ => None,
         });
-        readings.flatten().collect()
+        brought.flatten().map(|measurement| &measurement.reading).collect()
     }
 
     fn rejected(&self) -> Vec<&Rejected> {
@@ -31,7 +32,8 @@ impl Polled {
 
 fn consumer(log: &Arc<Log>, after: Position) -> LogConsumer {
     let format = OriginJson::new(Topics::new("factory", ReadingTopic::Shared), Tz::UTC);
-    LogConsumer::new(log.clone(), Formats::new(vec![Box::new(format)]), Vec::new(), after)
+    let formats = Formats::new(vec![Box::new(format)]);
+    LogConsumer::new(log.clone(), Subscriptions::new(formats, 0), Vec::new(), after)
 }
 
 #[actix::test]
@@ -77,8 +79,8 @@ async fn what_a_format_remembers_comes_with_its_record_and_a_panic_is_a_rejected
     for payload in [b"a".as_slice(), b"panic", b"b"] {
         log.accept_message("count/a", payload);
     }
-    let formats = Formats::new(vec![Box::new(Counting)]);
-    let batch = LogConsumer::new(log, formats, Vec::new(), 0).next().await;
+    let formats = Formats::new(vec![Box::new(Counting::default())]);
+    let batch = LogConsumer::new(log, Subscriptions::new(formats, 0), Vec::new(), 0).next().await;
     let reasons: Vec<_> = batch.rejected().iter().map(|it| it.reason.as_str()).collect();
     assert_eq!(reasons, ["0 before it", "the decoder panicked on it", "1 before it"]);
     let counts = batch.entries.iter().map(|it| it.decoders.first().and_then(|it| it.value.clone()));
@@ -95,12 +97,12 @@ async fn an_action_keeps_its_place_among_the_readings() {
     log.accept_message(TOPIC, reading);
     let batch = consumer.next().await;
     let [first, asked, last] = &batch.entries[..] else { panic!("{batch:?}") };
-    assert!(matches!(first.content, Content::Readings(_)), "{first:?}");
+    assert!(matches!(first.content, Content::Brought(_)), "{first:?}");
     let Content::Action { message: Some(message), .. } = &asked.content else {
         panic!("{asked:?}")
     };
     assert_eq!(message.payload, b"{}");
-    assert!(matches!(last.content, Content::Readings(_)), "{last:?}");
+    assert!(matches!(last.content, Content::Brought(_)), "{last:?}");
 }
 
 #[actix::test]

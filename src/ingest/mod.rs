@@ -24,18 +24,20 @@ mod pace;
 mod received;
 mod record;
 mod replies;
+mod subscriptions;
 mod sync;
 mod takeover;
 mod traffic;
 mod trouble;
 
-pub use consumer::{Content, Entry, LogConsumer, Polled};
+pub use consumer::{Brought, Content, Entry, LogConsumer, Polled};
 pub use intake::{Intake, IntakeSettings};
 pub use log::{Log, Now, Resume, Settings};
 pub use outbound::appended as outbound_appended;
 pub use outbound::{Outbound, OutboundContent, OutboundReader, PUBLICATION_CAPACITY};
 pub use record::{Arrival, FORWARDED_PROPERTY, Forward, Receipt};
 pub use replies::ActionAnswer;
+pub use subscriptions::Subscriptions;
 pub use takeover::{TakenOver, take_over_outbox};
 pub use traffic::{TopicActivity, Traffic};
 

@@ -84,6 +84,8 @@ pub struct Arrival<'a> {
     pub qos: u8,
     /// How it is forwarded upstream; `None` for not at all.
     pub forward: Option<Forward>,
+    /// Whether it describes devices, and may be larger than a reading. Not recorded: its topic tells.
+    pub is_description: bool,
 }
 
 /// How a message is forwarded upstream.
@@ -106,6 +108,7 @@ impl<'a> Arrival<'a> {
             is_replayed: false,
             qos,
             forward: None,
+            is_description: false,
         }
     }
 }
@@ -289,6 +292,7 @@ fn take_arrival(rest: &[u8]) -> Option<Arrival<'_>> {
         is_replayed: false,
         qos: 0,
         forward: None,
+        is_description: false,
     })
 }
 

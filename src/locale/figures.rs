@@ -40,6 +40,8 @@ pub enum Problem<'a> {
         /// Name of the part.
         name: &'a str,
     },
+    /// This machine's clock is behind what it has shown before, or behind the build.
+    ClockBehind,
     /// A receiver of notifications can't be reached.
     ReceiverFails {
         /// Name of the receiver.
@@ -86,6 +88,9 @@ pub(super) fn problem_en(problem: Problem<'_>) -> String {
         Problem::AlertsRefused { topic } => {
             format!("the broker refuses alerts on {topic}: they wait")
         }
+        Problem::ClockBehind => {
+            "this machine's clock is behind what it has shown before: set it, by NTP if it can be".into()
+        }
         Problem::PartDown { name } => format!("{name} is not up"),
         Problem::ReceiverFails { name, why } => format!("receiver {name} fails: {why}"),
     }
@@ -116,6 +121,9 @@ pub(super) fn problem_fr(problem: Problem<'_>) -> String {
         Problem::DiskFull => "le disque sera plein d'ici un jour au rythme actuel".into(),
         Problem::AlertsRefused { topic } => {
             format!("le broker refuse les alertes sur {topic}: elles attendent")
+        }
+        Problem::ClockBehind => {
+            "l'horloge de cette machine retarde sur ce qu'elle a déjà affiché: réglez-la, par NTP si possible".into()
         }
         Problem::PartDown { name } => format!("{name} n'est pas en service"),
         Problem::ReceiverFails { name, why } => format!("le destinataire {name} échoue: {why}"),

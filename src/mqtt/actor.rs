@@ -13,9 +13,10 @@ use futures_util::stream::poll_fn;
 use log::debug;
 use tokio::sync::mpsc;
 
-use super::client::Client;
+use super::client::{Client, Doorway};
 use super::link::{Command, Event, Outgoing, Plan, Tag};
 use super::publication::Publication;
+use super::requesting::Requesting;
 use super::retry::{Announcer, Backoff, Flaps};
 use super::stop::{Facts, Stage, Stop};
 use super::turns::Turns;
@@ -53,6 +54,9 @@ pub struct Gateway {
     /// Plan of the last attempt, by which its failure is explained.
     pub(super) plan: Option<Arc<Plan>>,
     pub(super) connected: bool,
+    /// Version of what formats learned that is subscribed to.
+    pub(super) subscribed: u64,
+    pub(super) requesting: Requesting,
     pub(super) backoff: Backoff,
     pub(super) flaps: Flaps,
     pub(super) announcer: Announcer,
@@ -100,7 +104,8 @@ impl Gateway {
         routes: Routes,
         kept: Arc<Kept>,
     ) -> Result<Self, Failure> {
-        let subscriber = settings.subscribes.then(|| settings.log.clone());
+        let (log, subscriptions) = (settings.log.clone(), settings.subscriptions.clone());
+        let subscriber = settings.subscribes.then_some(Doorway { log, subscriptions });
         let outbound = OutboundReader::new(settings.log.clone());
         let (client, events) = Client::start(subscriber)
             .map_err(|error| Failure::Failed(format!("no thread for the MQTT client: {error}")))?;
@@ -116,6 +121,8 @@ impl Gateway {
             events: Some(events),
             plan: None,
             connected: false,
+            subscribed: 0,
+            requesting: Requesting::default(),
             backoff: Backoff::default(),
             flaps: Flaps::default(),
             announcer: Announcer::default(),
@@ -164,6 +171,8 @@ impl Gateway {
             self.paused_until = None;
         }
         self.tell_suppressed();
+        self.subscribe_to_learned(ctx);
+        self.send_requests(ctx);
         self.flow(ctx);
         self.skip_excess();
     }

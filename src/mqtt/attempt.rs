@@ -15,7 +15,11 @@ use crate::wire::payload::{self, State, Status};
 ///
 /// # Errors
 /// When a secret can't be read, or the embedded broker is gone for good.
-pub async fn plan(settings: &Settings, topics: &Topics) -> Result<Plan, Trouble> {
+pub async fn plan(
+    settings: &Settings,
+    topics: &Topics,
+    wants_retained: bool,
+) -> Result<Plan, Trouble> {
     let (target, credentials) = match &settings.mqtt.endpoint {
         Endpoint::Embedded => embedded(settings).await?,
         Endpoint::Remote { host, port, tls } => {
@@ -33,7 +37,8 @@ pub async fn plan(settings: &Settings, topics: &Topics) -> Result<Plan, Trouble>
         client_id: settings.mqtt.client_id.clone(),
         credentials,
         keep_alive: settings.mqtt.keep_alive,
-        filters: settings.formats.filters(),
+        filters: settings.subscriptions.filters().0,
+        wants_retained,
         will: status(settings, topics, State::Offline { reason: "connection lost" }, None),
         forward_mark: settings.forward_mark.clone(),
     })

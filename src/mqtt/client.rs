@@ -27,11 +27,13 @@ use paho_mqtt as paho;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use connecting::{disconnect, open, retire};
+use connecting::{disconnect, open, retire, subscribe_to};
 use options::{message_of, outcome};
 
 use super::link::{Command, Event, Outcome, Outgoing, Tag};
-use crate::ingest::Log;
+use crate::config::MqttVersion;
+use crate::ingest::formats::Filter;
+use crate::ingest::{Log, Subscriptions};
 use crate::locale::BrokerLimit;
 
 /// Commands that may wait: the windows of readings and alerts together are 120, and there are a
@@ -39,6 +41,15 @@ use crate::locale::BrokerLimit;
 const COMMANDS: usize = 256;
 /// Events that may wait; beyond, the client's thread waits for the gateway.
 const EVENTS: usize = 256;
+
+/// Where messages go that come in.
+#[derive(Debug, Clone)]
+pub struct Doorway {
+    /// Log that has each message before it is acknowledged.
+    pub log: Arc<Log>,
+    /// They tell which messages describe devices.
+    pub subscriptions: Subscriptions,
+}
 
 /// The gateway's end.
 #[derive(Debug)]
@@ -52,7 +63,7 @@ impl Client {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(intake: Option<Arc<Log>>) -> io::Result<(Self, mpsc::Receiver<Event>)> {
+    pub fn start(intake: Option<Doorway>) -> io::Result<(Self, mpsc::Receiver<Event>)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let (commands, command_queue) = mpsc::channel(COMMANDS);
         let (event_queue, events) = mpsc::channel(EVENTS);
@@ -75,7 +86,7 @@ impl Client {
 struct Worker {
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
-    intake: Option<Arc<Log>>,
+    intake: Option<Doorway>,
     link: Option<Link>,
 }
 
@@ -84,6 +95,7 @@ struct Link {
     publishing: paho::AsyncClient,
     /// `None` once intake has ended, or when nothing is subscribed to.
     intake: Option<paho::AsyncClient>,
+    version: MqttVersion,
     /// The highest level of delivery that the broker takes.
     maximum_qos: paho::QoS,
     forward_mark: Option<String>,
@@ -184,6 +196,7 @@ impl Worker {
                 self.say(event).await;
             }
             Command::Publish(tag, message) => self.publish(tag, message).await,
+            Command::Subscribe(filters) => self.subscribe(&filters).await,
             Command::EndIntake => {
                 if let Some(intake) = self.link.as_mut().and_then(|link| link.intake.take()) {
                     retire(intake).await;
@@ -195,6 +208,13 @@ impl Worker {
                 }
                 self.say(Event::Closed).await;
             }
+        }
+    }
+
+    async fn subscribe(&mut self, filters: &[Filter]) {
+        let Some(Link { intake: Some(intake), version, .. }) = &self.link else { return };
+        if let Err(outcome) = subscribe_to(intake, *version, filters, false).await {
+            self.lose(outcome).await;
         }
     }
 

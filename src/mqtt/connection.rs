@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a status message bears the time it was sent")]
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,9 @@ use super::attempt;
 use super::diagnosis::{diagnose, wants_probe};
 use super::link::{Command, Outcome, Plan, Tag};
 use super::probe::probe;
+use super::requesting::Requesting;
 use crate::config::{Endpoint, MqttVersion};
+use crate::ingest::formats::Filter;
 use crate::locale::Trouble;
 use crate::wire::payload::State;
 
@@ -29,7 +32,8 @@ impl Gateway {
             return;
         }
         let (settings, topics) = (self.settings.clone(), self.topics.clone());
-        let plan = async move { attempt::plan(&settings, &topics).await };
+        let wants_retained = self.reports.num_connections == 0;
+        let plan = async move { attempt::plan(&settings, &topics, wants_retained).await };
         let open = plan.into_actor(self).map(|plan, act, ctx| match plan {
             Ok(plan) => act.open(plan, ctx),
             Err(trouble) => act.failed(&trouble, ctx),
@@ -50,6 +54,7 @@ impl Gateway {
 
     pub(super) fn up(&mut self, ctx: &mut Context<Self>) {
         self.connected = true;
+        self.requesting = Requesting::default();
         self.reports.num_connections += 1;
         self.show();
         self.backoff.connected(now());
@@ -59,6 +64,23 @@ impl Gateway {
         self.publish_status(State::Online, ctx);
         self.env.ready();
         self.flow(ctx);
+    }
+
+    /// Subscribes to what formats learned to ask for since the last time.
+    pub(super) fn subscribe_to_learned(&mut self, ctx: &mut Context<Self>) {
+        let is_to = self.connected && self.stop.is_none() && self.settings.subscribes;
+        if !is_to || self.settings.subscriptions.version() == self.subscribed {
+            return;
+        }
+        let Some(plan) = self.plan.clone() else { return };
+        let (filters, version) = self.settings.subscriptions.filters();
+        let known: HashSet<&Filter> = plan.filters.iter().collect();
+        let new: Vec<_> = filters.iter().filter(|it| !known.contains(it)).cloned().collect();
+        self.subscribed = version;
+        self.plan = Some(Arc::new(Plan { filters, ..(*plan).clone() }));
+        if !new.is_empty() {
+            self.tell(Command::Subscribe(new), ctx);
+        }
     }
 
     pub(super) fn publish_status(&mut self, state: State, ctx: &mut Context<Self>) {

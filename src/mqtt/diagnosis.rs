@@ -172,6 +172,7 @@ mod tests {
             keep_alive: Duration::from_secs(60),
             forward_mark: None,
             filters: Vec::new(),
+            wants_retained: true,
             will: Outgoing {
                 topic: String::new(),
                 payload: Vec::new(),

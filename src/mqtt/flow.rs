@@ -113,7 +113,7 @@ impl Gateway {
         match tag {
             Tag::Outbound(position) => self.published(position),
             Tag::Alert(number) => self.alert_delivered(number),
-            Tag::Online | Tag::Offline => {}
+            Tag::Request | Tag::Online | Tag::Offline => {}
         }
         self.flow(ctx);
     }
@@ -158,6 +158,7 @@ impl Gateway {
                 self.kept.alerts().put_back(number);
                 true
             }
+            Tag::Request => false,
             Tag::Online | Tag::Offline => true,
         };
         if concerns_others {
@@ -188,6 +189,7 @@ impl Gateway {
                 }
                 _ => "a reading".to_owned(),
             },
+            Tag::Request => "a request to a device".to_owned(),
             Tag::Online | Tag::Offline => "the status".to_owned(),
         };
         let Some(suppressed_before) = self.lines.refused.admit(now()) else { return };

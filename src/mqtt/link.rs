@@ -46,6 +46,9 @@ pub struct Plan {
     pub keep_alive: Duration,
     /// Topic filters to subscribe to; where the server refuses a required one, the attempt fails.
     pub filters: Vec<Filter>,
+    /// Whether the broker is to send its retained messages though the subscription is not new: what they say is not known
+    /// yet, since the start of the process.
+    pub wants_retained: bool,
     /// The Last Will.
     pub will: Outgoing,
     /// This installation's mark on messages that it forwards.
@@ -89,6 +92,8 @@ pub enum Tag {
     Outbound(u64),
     /// An alert event, by its number.
     Alert(u64),
+    /// A request to a device.
+    Request,
     /// The status "online".
     Online,
     /// The status "offline", the last word.
@@ -102,6 +107,8 @@ pub enum Command {
     Open(Box<Plan>),
     /// Answered by [`Event::Delivered`] unless the connection is lost first; ignored without one.
     Publish(Tag, Outgoing),
+    /// Subscribe to these, too; unanswered, but where the connection is lost by it. Ignored without one.
+    Subscribe(Vec<Filter>),
     /// Take no more messages in. The session stays at the broker and keeps queueing.
     EndIntake,
     /// Disconnect. Answered by [`Event::Closed`].

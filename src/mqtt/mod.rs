@@ -20,6 +20,7 @@ mod link;
 mod probe;
 mod publication;
 mod publishing;
+mod requesting;
 mod retry;
 mod stop;
 #[cfg(test)]
@@ -35,8 +36,7 @@ use alerts::PushedAlerts;
 pub use gauges::Gauges;
 
 use crate::config::{Endpoint, MqttConfig, TimeStyle};
-use crate::ingest::Log;
-use crate::ingest::formats::Formats;
+use crate::ingest::{Log, Subscriptions};
 use crate::locale::Words;
 use crate::messages::{BrokerAddress, PushReport};
 use crate::supervisor::{ChildEnv, Failure, Route};
@@ -62,7 +62,7 @@ pub struct Settings {
     /// Where messages of the broker are logged, and own readings to publish come from.
     pub log: Arc<Log>,
     /// They tell what to subscribe to.
-    pub formats: Formats,
+    pub subscriptions: Subscriptions,
     /// This installation's mark on messages that it forwards of the embedded broker's devices; `None` when it forwards
     /// none.
     pub forward_mark: Option<String>,

@@ -261,7 +261,7 @@ impl From<Judged> for messages::Judged {
     fn from(Judged { reading, alert_triggered }: Judged) -> Self {
         let Reading { sensor_id, location, quantity, value, unit, timestamp } = reading;
         let reading = domain::Reading { sensor_id, location, quantity, value, unit, timestamp };
-        Self { reading, alert_triggered }
+        Self { reading, alert_triggered: Some(alert_triggered) }
     }
 }
 

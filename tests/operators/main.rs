@@ -10,6 +10,7 @@ mod assets;
 mod check;
 mod commands;
 mod configs;
+mod decode;
 mod figures;
 mod history;
 mod kills;

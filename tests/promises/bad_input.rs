@@ -76,7 +76,7 @@ fn mutated(random: &mut StdRng, n: usize) -> (String, Vec<u8>) {
     let text = good(n).to_string();
     let payload = match random.random_range(0..12) {
         0 => text.into_bytes(),
-        1 => text.as_bytes()[..random.random_range(0..text.len())].to_vec(),
+        1 => text.as_bytes()[..random.random_range(1..text.len())].to_vec(),
         2 => replaced(random, n).to_string().into_bytes(),
         3 => strange_number(random, n).into_bytes(),
         4 => noise(random),
@@ -144,7 +144,7 @@ fn strange_number(random: &mut StdRng, n: usize) -> String {
 }
 
 fn noise(random: &mut StdRng) -> Vec<u8> {
-    (0..random.random_range(0..300)).map(|_| random.random()).collect()
+    (0..random.random_range(1..300)).map(|_| random.random()).collect()
 }
 
 fn flipped(random: &mut StdRng, mut payload: Vec<u8>) -> Vec<u8> {

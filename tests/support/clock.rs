@@ -3,7 +3,7 @@
 //! The library reads how far the clock is ahead from a file, each second. (It can multiply as well, but then it shortens
 //! every wait too, and the daemon does nothing but wake up.)
 //!
-//! Always: the clock that waits are measured by is the real one. Never: a clock that goes back.
+//! Always: the clock that waits are measured by is the real one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ impl FastClock {
         Utc::now() + TimeDelta::seconds(self.ahead.load(Ordering::Relaxed))
     }
 
-    /// Puts it on.
+    /// Puts it on, or back.
     pub fn leap(&self, by: TimeDelta) {
         self.ahead.fetch_add(by.num_seconds(), Ordering::Relaxed);
     }

@@ -16,6 +16,7 @@ pub mod fleet;
 mod hivemq;
 pub mod http;
 pub mod machine;
+pub mod manual;
 mod mosquitto;
 mod mqtt;
 pub mod names;

@@ -9,7 +9,7 @@ use super::super::quiet::schedule::Schedule;
 use super::super::rule::{Kind, Same, Selection, Suppression};
 use super::tests::{at, reading, rule, seconds};
 use super::*;
-use crate::domain::{Availability, Quantity};
+use crate::domain::{Availability, Presence, Quantity};
 
 mod ends;
 mod expected;
@@ -72,7 +72,8 @@ impl Bench {
         let now = self.record(second);
         self.engine.set_time(now, &mut out);
         let sensor_id = SensorId::new(sensor).unwrap();
-        let heard = Availability { sensor_id, is_online, at: at(second) };
+        let presence = if is_online { Presence::Online } else { Presence::Offline };
+        let heard = Availability { device: sensor_id, presence, at: at(second) };
         self.engine.hear_availability(&heard, Ingress::Remote, &mut out);
         self.note(out)
     }

@@ -15,7 +15,9 @@ use super::super::quiet::{NamedSummary, QuietSettings, Summary};
 use super::super::rule::{Priority, Rule};
 use super::super::series::{Key, Newest, is_timed};
 use super::{Engine, Outcome};
-use crate::domain::{AlarmState, Availability, Ingress, Location, Quantity, SensorId, Unit, Value};
+use crate::domain::{
+    AlarmState, Availability, Ingress, Location, Presence, Quantity, SensorId, Unit, Value,
+};
 
 /// What concerns all alarms is kept, and told, as of this sensor. No rule has such a name.
 const ALL: &str = "*";
@@ -116,27 +118,35 @@ impl Engine {
         }
     }
 
-    /// A sensor is said to be there or not. Of one that nothing is known of, nothing is remembered. One that
-    /// was never heard is from now on expected by `ingress`; silence of the others is counted by the way
-    /// their readings come.
+    /// A device is said to be there or not: the sensor of its name and those below it. Of sensors that nothing is known
+    /// of, nothing is remembered. One that was never heard is from now on expected by `ingress`; silence of the others
+    /// is counted by the way their readings come. One that was removed is as silent as any.
     pub fn hear_availability(
         &mut self,
         heard: &Availability,
         ingress: Ingress,
         out: &mut Vec<Outcome>,
     ) {
+        let is_online = match heard.presence {
+            Presence::Online => true,
+            Presence::Offline => false,
+            Presence::Removed => return,
+        };
         self.begin_part();
         let clocks = self.clocks;
         let num_before = out.len();
-        for quantity in self.quieting.missed.clone() {
-            let key = (heard.sensor_id.clone(), quantity);
+        let sensors = self.devices.sensors(&heard.device);
+        let missed = self.quieting.missed.clone();
+        for key in
+            sensors.iter().flat_map(|sensor| missed.iter().map(|it| (sensor.clone(), it.clone())))
+        {
             if self.series.get(&key).is_some_and(|series| series.newest.value.is_none()) {
                 self.hear_by(&key, ingress);
             }
             self.each_entry(key, out, |entry, rule, newest, reasons| {
                 // By the series' own clock, as its delays are: this machine's may be ahead of it.
                 let now = newest.moment_before(&clocks, Duration::ZERO);
-                entry.hear_availability(rule, newest, heard.is_online, now, reasons)
+                entry.hear_availability(rule, newest, is_online, now, reasons)
             });
         }
         self.follow_up(num_before, out);

@@ -28,9 +28,8 @@
 //!
 //! Never: a panic while judging. The evaluator's few lie in what is refused here (maps, messages,
 //! optional values), so nothing is caught. The parser, which runs at load only, shows none on random
-//! texts; it could overflow the stack, which nothing could catch: see `brackets`.
+//! texts; it could overflow the stack, which nothing could catch: see [`brackets`].
 
-mod brackets;
 mod check;
 #[cfg(test)]
 mod refusals;
@@ -46,6 +45,7 @@ use std::time::Duration;
 use cel::{Context, Env, IdedExpr, ParseErrors, Value};
 
 use crate::domain::SensorId;
+use crate::domain::brackets::{self, BracketError};
 use check::Checker;
 use scope::{Inputs, typical};
 pub use scope::{Newest, RATE_WINDOW, Scope, Series, Statistic};
@@ -105,6 +105,12 @@ impl ExpressionError {
     }
 }
 
+impl From<BracketError> for ExpressionError {
+    fn from(BracketError { what, character, remedy }: BracketError) -> Self {
+        Self { what, character, remedy }
+    }
+}
+
 impl PartialEq for Expression {
     /// The same text is the same expression.
     fn eq(&self, other: &Self) -> bool {
@@ -140,7 +146,7 @@ impl Expression {
                 format!("at most {LONGEST_SOURCE} are taken; make two rules of it"),
             ));
         }
-        brackets::check(source)?;
+        brackets::check(source).map_err(ExpressionError::from)?;
         // An environment without macros leaves comprehensions unexpanded, for the checker to name.
         let (mut tree, places) = Env::default()
             .with_optional_support(false)

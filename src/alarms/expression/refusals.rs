@@ -239,11 +239,8 @@ fn what_could_cost_too_much_is_refused() {
         (long, "the expression has 1001 characters; at most 1000 are taken; make two rules of it"),
         (many, "the expression has more than 160 parts; make two rules of it"),
         (chain, "character 1: the expression is more than 32 levels deep; make two rules of it"),
-        (
-            deep,
-            "character 9: more than 8 brackets are open; leave out those that change nothing, or make two rules of it",
-        ),
-        (choices, "the expression has 9 `?`; at most 8 are taken; make two rules of it"),
+        (deep, "character 9: more than 8 brackets are open; leave out those that change nothing"),
+        (choices, "it has 9 `?`; at most 8 are taken; write a shorter one"),
     ] {
         assert_eq!(refusal(&source), error, "{source}");
     }

@@ -24,7 +24,7 @@ pub(super) fn gateway_settings(common: &Common, num_sensors: usize) -> mqtt::Set
         version: common.options.version.to_owned(),
         embedded: is_embedded.then(|| common.embedded.clone()),
         log: common.log.clone(),
-        formats: common.formats.clone(),
+        subscriptions: common.subscriptions.clone(),
         forward_mark: forward(common).next().and(common.instance.clone()),
         subscribes: !is_embedded,
         gauges: Arc::default(),
@@ -59,7 +59,7 @@ pub(super) fn broker(
     let broker = common.config.broker.as_ref()?;
     let hook = PublishHook {
         log: common.log.clone(),
-        formats: common.formats.clone(),
+        subscriptions: common.subscriptions.clone(),
         forward: forward(common).cloned().collect(),
         reserved: [common.topics.own_filters(), vec![common.topics.acknowledgement_filter()]]
             .concat(),

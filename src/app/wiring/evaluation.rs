@@ -45,7 +45,7 @@ pub(super) fn settings(
         times: common.config.times,
         words: common.words,
         alerts_file,
-        formats: common.formats.clone(),
+        subscriptions: common.subscriptions.clone(),
         log: common.log.clone(),
         live: common.live.clone(),
         default_ingress: if common.is_embedded() { Ingress::Embedded } else { Ingress::Remote },

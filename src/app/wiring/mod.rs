@@ -29,8 +29,8 @@ use crate::broker::{self, Broker, BrokerGauges, Clients, Keep};
 use crate::config::{Config, Endpoint};
 use crate::evaluator::{Evaluator, LiveTable};
 use crate::exit::Exit;
-use crate::ingest::formats::{Formats, OriginJson};
-use crate::ingest::{Intake, Log};
+use crate::ingest::formats::{self, Formats};
+use crate::ingest::{Intake, Log, Subscriptions};
 use crate::locale::Words;
 use crate::messages::{AlertsStored, BrokerAddress, Measured, Reload, Store};
 use crate::mqtt::Gateway;
@@ -75,7 +75,7 @@ struct Common {
     options: Options,
     words: &'static Words,
     log: Arc<Log>,
-    formats: Formats,
+    subscriptions: Subscriptions,
     topics: Topics,
     live: Arc<LiveTable>,
     hours: SharedHours,
@@ -128,16 +128,17 @@ pub(super) fn wire(
     let mut fleet = Fleet::new(config.times, measured.clone());
     let evaluated = evaluation::rules(&config);
     let group = fleet.group(config.fleet, std::mem::take(&mut config.sensors));
-    let zone = config.times.zone;
-    let formats = Formats::new(vec![Box::new(OriginJson::new(topics.clone(), zone))]);
+    // Checked when the file was read.
+    let formats = formats::formats(&config).unwrap_or_else(|_| Formats::new(Vec::new()));
+    let subscriptions = Subscriptions::new(formats, log.last());
     let broker_access = config
         .broker
         .clone()
-        .map(|broker| Arc::new(broker::Access::new(broker, topics.clone(), formats.clone())));
+        .map(|broker| Arc::new(broker::Access::new(broker, topics.clone(), subscriptions.clone())));
     let common = Common {
         words: config.language.words(),
         log,
-        formats,
+        subscriptions,
         topics,
         live: Arc::default(),
         hours: storage.hours(),

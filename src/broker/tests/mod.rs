@@ -28,6 +28,7 @@ use super::publish_hook::PublishHook;
 use super::server::{STOP_AT_MOST, Server};
 use super::shared::Rooms;
 use crate::config::{BrokerConfig, BrokerLimits, ReadingTopic, SecretSource};
+use crate::ingest::Subscriptions;
 use crate::ingest::formats::{Formats, OriginJson};
 use crate::wire::Topics;
 
@@ -106,7 +107,8 @@ fn anonymous() -> BrokerConfig {
 fn access(config: BrokerConfig) -> Access {
     let topics = Topics::new("factory", ReadingTopic::Shared);
     let format = OriginJson::new(topics.clone(), chrono_tz::UTC);
-    Access::new(config, topics, Formats::new(vec![Box::new(format)]))
+    let formats = Formats::new(vec![Box::new(format)]);
+    Access::new(config, topics, Subscriptions::new(formats, 0))
 }
 
 /// A password in a file that is gone with `folder`.

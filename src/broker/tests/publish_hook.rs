@@ -8,9 +8,9 @@ use super::raw::Raw;
 use super::{DEADLINE, Running};
 use crate::broker::PublishHook;
 use crate::config::ReadingTopic;
-use crate::ingest::Log;
 use crate::ingest::formats::{Formats, OriginJson};
 use crate::ingest::testing::{durable_log, full_log, log};
+use crate::ingest::{Log, Subscriptions};
 use crate::wire::Topics;
 
 const READINGS: &str = "factory/sensors/temperature";
@@ -24,7 +24,7 @@ fn broker(log: &Arc<Log>) -> Running {
     let formats = Formats::new(vec![Box::new(format)]);
     Running::with_hook(PublishHook {
         log: log.clone(),
-        formats,
+        subscriptions: Subscriptions::new(formats, 0),
         forward: Vec::new(),
         reserved: Vec::new(),
     })

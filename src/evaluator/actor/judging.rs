@@ -31,6 +31,7 @@ pub(super) struct Lines {
     redelivered: LineLimit,
     clocks: LineLimit,
     strangers: LineLimit,
+    unset: LineLimit,
     actions: LineLimit,
 }
 
@@ -41,6 +42,7 @@ impl Default for Lines {
             redelivered: limit(ON_READINGS),
             clocks: limit(ON_READINGS),
             strangers: limit(ON_READINGS),
+            unset: limit(ON_READINGS),
             actions: limit(ON_ACTIONS),
         }
     }
@@ -69,6 +71,11 @@ impl Evaluator {
             self.fold.apply(entry, stored, &mut batch.content, &mut effects);
         }
         batch.content.through = polled.through;
+        let (num_unset, is_behind) = self.fold.clocks();
+        self.settings.live.show_clocks(num_unset, is_behind);
+        if !effects.replayed.is_empty() {
+            self.settings.live.show_replayed(&effects.replayed);
+        }
         self.report(&batch.content, from, effects);
         self.batch = Some(batch);
         self.env.fault_point();
@@ -113,6 +120,17 @@ impl Evaluator {
                 if let Some(more) = self.lines.strangers.admit(now) {
                     log::error!(target: "vigie::alerts", "no alarm is raised for {sensor_id}, and {more} more since the last line: there are {MOST_SERIES} other sensors already. Look for a device that makes up ids, then restart");
                 }
+            }
+            Note::ClockUnset { sensor_id, says } => {
+                if let Some(more) = self.lines.unset.admit(now) {
+                    log::warn!(target: "vigie::alerts", "the clock of {sensor_id} is not set, it says {says}: its readings have the time of their receipt; {more} more sensors since the last line. Set its clock, or let it send no time");
+                }
+            }
+            Note::OwnClockBehind { is_behind: true, now, newest } => {
+                log::error!(target: "vigie::alerts", "this machine's clock is behind: it says {now}, and has said {newest} before; times of devices are taken as they come until it is right. Set the clock, by NTP if it can be");
+            }
+            Note::OwnClockBehind { is_behind: false, now, .. } => {
+                log::info!(target: "vigie::alerts", "this machine's clock is no longer behind: it says {now}");
             }
             Note::Operated(record) => {
                 if let Some(more) = self.lines.actions.admit(now) {

@@ -6,10 +6,11 @@
 use std::sync::Weak;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use super::super::clock::Deadline;
-use super::super::fold::{Effects, Fold};
+use super::super::fold::{Effects, Fold, Start};
 use super::EvaluatorSettings;
 use crate::domain::{DecoderChange, Position};
 use crate::messages::{LoadResumePoint, ReadingStream, ResumePoint, Store};
@@ -60,8 +61,8 @@ async fn restored_once(
         point.since = ReadingStream::new(since.take_while(move |_| is_wanted.strong_count() > 0));
         let mut fold = Fold::new(words, default_ingress);
         let (mut batch, mut effects) = (Store::default(), Effects::default());
-        let started = (times.zone, log.now().wall);
-        fold.restore(point, ruling.get(), started, &mut batch, &mut effects)?;
+        let start = Start { zone: times.zone, at: log.now().wall, built_at: built_at() };
+        fold.restore(point, ruling.get(), start, &mut batch, &mut effects)?;
         Ok(Restored { position, number, decoders, fold, batch, effects })
     };
     tokio::task::spawn_blocking(restore).await.map_err(|error| error.to_string())?
@@ -81,4 +82,9 @@ async fn resume_point(resume: &Route<LoadResumePoint>) -> Result<ResumePoint, St
         }
         tokio::time::sleep(ASK_AGAIN).await;
     }
+}
+
+fn built_at() -> DateTime<Utc> {
+    let seconds = env!("VIGIE_BUILT_UNIX_S").parse().unwrap_or_default();
+    DateTime::from_timestamp(seconds, 0).unwrap_or_default()
 }

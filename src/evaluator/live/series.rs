@@ -11,12 +11,15 @@ use super::shared::Shared;
 use super::{LiveSummary, SeriesKey};
 use crate::alarms::engine::{MOST_SERIES, SeriesView};
 use crate::domain::{
-    LiveChanges, Location, Quantity, QuickMap, SensorId, SeriesDescription, SeriesFlags,
-    SeriesValue, Unit, Value,
+    LiveChanges, Location, Measurement, Quantity, QuickMap, ReadingClock, SensorId,
+    SeriesDescription, SeriesFlags, SeriesValue, Unit, Value,
 };
 
 /// By how much the usual interval must differ from the described one to be described anew.
 const OTHER_INTERVAL: f32 = 0.25;
+
+/// No time that can be written.
+const UNKNOWN_TIME: i64 = i64::MIN;
 
 /// Rows by index, and indexes by key.
 #[derive(Debug, Default)]
@@ -45,7 +48,7 @@ struct Row {
     /// Version of the last change of what is described.
     described: u64,
     value: Option<Value>,
-    /// Microseconds since 1970.
+    /// Microseconds since 1970, or [`UNKNOWN_TIME`].
     at: i64,
     /// Not a number where there is no limit: half as long as an option.
     low: f64,
@@ -107,7 +110,9 @@ impl SeriesTable {
         let mut is_there = vec![false; self.rows.len()];
         let mut has_changed = false;
         for (key, view) in views {
-            let Some(index) = self.index_of(version, &key, &view) else { continue };
+            let Some(index) = self.index_of(version, &key, (&view.location, &view.unit)) else {
+                continue;
+            };
             has_changed |= self.update(version, index, &view);
             if let Some(is_there) = is_there.get_mut(index) {
                 *is_there = true;
@@ -131,14 +136,42 @@ impl SeriesTable {
 
     /// Updates one row.
     pub fn set(&mut self, version: u64, key: &SeriesKey, view: &SeriesView) {
-        if let Some(index) = self.index_of(version, key, view) {
+        if let Some(index) = self.index_of(version, key, (&view.location, &view.unit)) {
             self.update(version, index, view);
         }
         self.tidy();
     }
 
+    /// Shows a reading that a broker replayed, where its series has no value. Whether it does. One without a time of its
+    /// own has none: when it was measured is not known.
+    pub fn set_replayed(&mut self, version: u64, replayed: &Measurement) -> bool {
+        let Measurement { reading, clock, .. } = replayed;
+        let key = (reading.sensor_id.clone(), reading.quantity.clone());
+        let place = (&reading.location, &reading.unit);
+        let Some(index) = self.index_of(version, &key, place) else { return false };
+        let unit = self.units.number(&reading.unit);
+        let row = &mut self.rows[index];
+        if row.value.is_some() {
+            return false;
+        }
+        row.is_empty = false;
+        row.value = Some(reading.value);
+        row.at = match clock {
+            ReadingClock::Sender => reading.timestamp.timestamp_micros(),
+            ReadingClock::Receipt => UNKNOWN_TIME,
+        };
+        (row.unit, row.version, row.described) = (unit, version, version);
+        self.tidy();
+        true
+    }
+
     /// Index of a series, new or known; `None` when there is no room for another.
-    fn index_of(&mut self, version: u64, key: &SeriesKey, view: &SeriesView) -> Option<usize> {
+    fn index_of(
+        &mut self,
+        version: u64,
+        key: &SeriesKey,
+        (location, unit): (&Location, &Unit),
+    ) -> Option<usize> {
         let mut hash = self.indexes.hasher().hash_one(key);
         while let Some(index) = self.indexes.get(&hash) {
             let row = &self.rows[*index as usize];
@@ -155,8 +188,8 @@ impl SeriesTable {
         self.rows.push(Row {
             sensor_id: key.0.clone(),
             quantity: self.quantities.number(&key.1),
-            location: self.locations.number(&view.location),
-            unit: self.units.number(&view.unit),
+            location: self.locations.number(location),
+            unit: self.units.number(unit),
             flags: SeriesFlags::default(),
             is_empty: true,
             version,

@@ -3,22 +3,20 @@
 
 use serde_json::Value as Json;
 
+use super::kit::json;
 use super::{Decoded, Message};
-use crate::domain::{Availability, SensorId};
+use crate::domain::{Availability, Presence, SensorId};
 
 /// An empty payload takes a retained message away, and says nothing.
 ///
 /// # Errors
 /// Says why the message can't be used, for a person to read.
 pub fn decode(sensor: &str, message: &Message<'_>) -> Result<Decoded, String> {
-    let text = std::str::from_utf8(message.payload).map_err(|error| {
-        format!("the payload is not UTF-8 from byte {} on", error.valid_up_to())
-    })?;
-    let text = text.trim();
+    let text = json::text(message.payload)?;
     if text.is_empty() {
-        return Ok(Decoded::Ignored);
+        return Ok(Decoded::ignored("an empty payload clears a retained message"));
     }
-    let is_online = match serde_json::from_str::<Json>(text) {
+    let presence = match serde_json::from_str::<Json>(text) {
         Ok(Json::Object(fields)) => {
             let state = fields.get("state").ok_or("there is no `state` in it")?;
             word(state.as_str().ok_or("`state` is not a text")?)?
@@ -26,15 +24,20 @@ pub fn decode(sensor: &str, message: &Message<'_>) -> Result<Decoded, String> {
         Ok(Json::String(text)) => word(&text)?,
         _ => word(text)?,
     };
-    let sensor_id = SensorId::new(sensor).map_err(|error| error.to_string())?;
-    Ok(Decoded::Availability(Availability { sensor_id, is_online, at: message.received_at }))
+    let device = SensorId::new(sensor).map_err(|error| error.to_string())?;
+    let availability = Availability { device, presence, at: message.received_at };
+    Ok(Decoded { availability: vec![availability], ..Decoded::default() })
 }
 
-fn word(text: &str) -> Result<bool, String> {
+/// `online` or `offline`, in any case.
+///
+/// # Errors
+/// For any other word.
+pub fn word(text: &str) -> Result<Presence, String> {
     if text.eq_ignore_ascii_case("online") {
-        Ok(true)
+        Ok(Presence::Online)
     } else if text.eq_ignore_ascii_case("offline") {
-        Ok(false)
+        Ok(Presence::Offline)
     } else {
         let short: String = text.chars().take(40).collect();
         Err(format!("{short:?} is neither `online` nor `offline`"))
@@ -56,21 +59,22 @@ mod tests {
 
     #[test]
     fn both_words_in_both_forms() {
-        let heard = |is_online| {
-            let sensor_id = SensorId::new("T_1").unwrap();
-            Decoded::Availability(Availability { sensor_id, is_online, at: DateTime::UNIX_EPOCH })
+        let heard = |presence| {
+            let device = SensorId::new("T_1").unwrap();
+            vec![Availability { device, presence, at: DateTime::UNIX_EPOCH }]
         };
-        for (payload, is_online) in [
-            ("online", true),
-            ("Offline", false),
-            (" OFFLINE\n", false),
-            (r#"{"state":"online"}"#, true),
-            (r#"{"state":"offline","since":1}"#, false),
-            (r#""offline""#, false),
+        for (payload, presence) in [
+            ("online", Presence::Online),
+            ("Offline", Presence::Offline),
+            (" OFFLINE\n", Presence::Offline),
+            (r#"{"state":"online"}"#, Presence::Online),
+            (r#"{"state":"offline","since":1}"#, Presence::Offline),
+            (r#""offline""#, Presence::Offline),
         ] {
-            assert_eq!(said(payload.as_bytes()), Ok(heard(is_online)), "{payload}");
+            let said = said(payload.as_bytes()).unwrap().availability;
+            assert_eq!(said, heard(presence), "{payload}");
         }
-        assert_eq!(said(b""), Ok(Decoded::Ignored));
+        assert!(said(b"").unwrap().is_empty());
     }
 
     #[test]

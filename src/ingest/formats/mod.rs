@@ -1,27 +1,37 @@
 //! Payload formats: from a message on a topic to readings, or to the reason why there are none.
 //!
-//! A [`Format`] knows one family of payloads: which topics bring them, and what they mean. [`Formats`] has all of
-//! them; subscriptions, and what the embedded broker logs, follow from it. What a format remembers of earlier
-//! messages is its [`DecoderState`], which is stored with what it decoded, so that a log that is read again
-//! decodes the same.
+//! A [`Format`] is one table of the configuration: which topics bring its messages, and what they mean. [`Formats`] has
+//! all of them; subscriptions, and what the embedded broker logs, follow from it. [`Decoders`] decode message after
+//! message: what a format remembers of earlier ones is stored with what it decoded, so that a log that is read again
+//! decodes the same. `families/` has a file a family of devices, `kit/` what they share.
 //!
-//! Always: pure, a function of state and message; the time of receipt comes in with the message. Every sequence of
-//! bytes is answered, in bounded time and stack. Never: a clock, a panic.
+//! Always: pure, a function of what is remembered and the message; the time of receipt comes in with the message. Every
+//! sequence of bytes is answered, in bounded time and stack. Never: a clock, a panic.
 
 mod availability;
+mod decoders;
+pub mod families;
 mod fields;
+pub mod kit;
 mod origin;
-mod state;
-mod times;
+mod setup;
+mod table;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use decoders::owner;
+pub use decoders::{Decoders, MOST_BYTES, Taken};
 pub use origin::OriginJson;
-pub use state::{DecoderState, Decoders};
+pub use setup::formats;
+pub use table::Table;
 
-use crate::domain::{Availability, OperatorAction, Reading};
+use crate::domain::{Availability, Measurement, OperatorAction};
+
+/// The largest description of devices: that of a Zigbee network of hundreds.
+pub const MOST_DESCRIPTION_BYTES: usize = 4 << 20;
 
 /// A message as it came in.
 #[derive(Debug, Clone, Copy)]
@@ -36,17 +46,47 @@ pub struct Message<'a> {
     pub is_replayed: bool,
 }
 
-/// What a message meant.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Decoded {
+/// What a message meant. Its parts may stand beside each other; a message that brought nothing and has no faults was
+/// not meant as a reading.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Decoded {
     /// Readings in the order of the payload.
-    Readings(Vec<Reading>),
-    /// Whether a sensor is online.
-    Availability(Availability),
+    pub measurements: Vec<Measurement>,
+    /// Devices that are there, or no longer.
+    pub availability: Vec<Availability>,
     /// An operator's word on an alarm.
-    Action(OperatorAction),
-    /// Not meant as a reading; no mistake either.
-    Ignored,
+    pub action: Option<OperatorAction>,
+    /// Values that can't be used while others may be, each with the reason: at most [`MOST_FAULTS`].
+    pub faults: Vec<String>,
+    /// Number of faults, those past the bound too.
+    pub num_faults: usize,
+    /// Why it brought nothing, for a person to read.
+    pub ignored: Option<Cow<'static, str>>,
+}
+
+/// Reasons kept of one message.
+pub const MOST_FAULTS: usize = 8;
+
+impl Decoded {
+    /// A message that was not meant as a reading, with the reason.
+    #[must_use]
+    pub fn ignored(why: impl Into<Cow<'static, str>>) -> Self {
+        Self { ignored: Some(why.into()), ..Self::default() }
+    }
+
+    /// Whether it brought anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.measurements.is_empty() && self.availability.is_empty() && self.action.is_none()
+    }
+
+    /// Adds a value that can't be used, with the reason.
+    pub fn add_fault(&mut self, why: impl Into<String>) {
+        self.num_faults += 1;
+        if self.faults.len() < MOST_FAULTS {
+            self.faults.push(why.into());
+        }
+    }
 }
 
 /// What a format makes of a topic.
@@ -61,42 +101,90 @@ pub enum Claim {
 }
 
 /// A topic filter to subscribe to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Filter {
-    /// Filter as MQTT has it.
+    /// Filter as MQTT has it; never `#` alone.
     pub text: String,
     /// Whether the daemon is of no use without it. One that a broker refuses is otherwise done without.
     pub is_required: bool,
 }
 
+impl Filter {
+    /// A filter that the daemon may do without.
+    #[must_use]
+    pub fn optional(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_required: false }
+    }
+}
+
+/// Seconds between two requests: half of what Victron's portals wait for.
+pub const REQUEST_SECONDS: u64 = 30;
+
+/// A message without which a device falls silent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Topic to publish it on, not retained.
+    pub topic: String,
+    /// Payload that keeps the device publishing what changes.
+    pub payload: &'static str,
+    /// Payload that has it publish the unchanged values, too: for the first request of a connection and now and then.
+    pub payload_for_all: &'static str,
+}
+
 /// What a format wants to remember from a message on: a key of its own, and the new value, or `None` to forget it.
 pub type StateChange = (Box<str>, Option<Vec<u8>>);
 
-/// One family of payloads.
+/// One table of devices: a family of payloads with its settings, and what it remembers.
 pub trait Format: Send + Sync {
-    /// Name that its state is stored under; never changes.
-    fn name(&self) -> &'static str;
+    /// Name of the rule, as `vigie decode` shows it.
+    fn name(&self) -> &str;
 
-    /// Filters that bring its messages.
+    /// Key that its state is stored under; never changes while its settings stay.
+    fn key(&self) -> String {
+        self.name().to_owned()
+    }
+
+    /// Filters that bring its messages, as of what it remembers.
     fn filters(&self) -> Vec<Filter>;
 
-    /// What a topic is to it. Of several formats the first that doesn't call it foreign has it.
+    /// What a topic is to it, as of what it remembers. Of several formats the first that decodes it has it.
     fn claim(&self, topic: &str) -> Claim;
 
-    /// Decodes a message on a topic it claims, whatever its bytes. What it wants to remember goes to `changes`,
-    /// and is known from the next message on.
+    /// Whether messages on a topic it claims describe devices: the format learns from them, and they may be as large as
+    /// [`MOST_DESCRIPTION_BYTES`].
+    fn is_description(&self, _topic: &str) -> bool {
+        false
+    }
+
+    /// Decodes a message on a topic it claims, whatever its bytes. What it wants to remember goes to `changes`.
     ///
     /// # Errors
     /// Says why the message can't be used, for a person to read.
     fn decode(
         &self,
-        known: &DecoderState,
         message: &Message<'_>,
         changes: &mut Vec<StateChange>,
     ) -> Result<Decoded, String>;
+
+    /// Takes in what it wanted to remember: right after the message, and again after a restart, in the order of the
+    /// keys. `None` forgets. A value of an earlier version that can't be read is passed over.
+    fn remember(&mut self, _key: &str, _value: Option<&[u8]>) {}
+
+    /// What of its table a message does not have, a line each: for whoever looks for a value that never comes.
+    fn explain(&self, _message: &Message<'_>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What is to be published every [`REQUEST_SECONDS`] so that devices go on publishing, as of what it remembers.
+    fn requests(&self) -> Vec<Request> {
+        Vec::new()
+    }
+
+    /// The same settings, with nothing remembered.
+    fn fresh(&self) -> Box<dyn Format>;
 }
 
-/// All formats, in the order in which they are asked. Cheap to clone.
+/// All formats, in the order in which they are asked, with nothing remembered. Cheap to clone.
 #[derive(Clone)]
 pub struct Formats(Arc<[Box<dyn Format>]>);
 
@@ -110,14 +198,7 @@ impl Formats {
     /// Filters of all formats, each once.
     #[must_use]
     pub fn filters(&self) -> Vec<Filter> {
-        let mut filters: Vec<Filter> = Vec::new();
-        for filter in self.0.iter().flat_map(|format| format.filters()) {
-            match filters.iter_mut().find(|known| known.text == filter.text) {
-                Some(known) => known.is_required |= filter.is_required,
-                None => filters.push(filter),
-            }
-        }
-        filters
+        filters(&self.0)
     }
 
     /// Whether messages on a topic are to be logged.
@@ -126,11 +207,27 @@ impl Formats {
         self.of(topic).is_some_and(|(_, claim)| claim == Claim::Decodes)
     }
 
-    /// The format that has a topic, and what it makes of it.
-    pub(super) fn of(&self, topic: &str) -> Option<(&dyn Format, Claim)> {
-        let claims = self.0.iter().map(|format| (&**format, format.claim(topic)));
-        claims.into_iter().find(|(_, claim)| *claim != Claim::Foreign)
+    /// Whether messages on a topic describe devices.
+    #[must_use]
+    pub fn is_description(&self, topic: &str) -> bool {
+        self.of(topic).is_some_and(|(format, _)| format.is_description(topic))
     }
+
+    fn of(&self, topic: &str) -> Option<(&dyn Format, Claim)> {
+        let (place, claim) = owner(self.0.iter().map(|format| format.claim(topic)))?;
+        Some((&*self.0[place], claim))
+    }
+}
+
+fn filters(formats: &[Box<dyn Format>]) -> Vec<Filter> {
+    let mut filters: Vec<Filter> = Vec::new();
+    for filter in formats.iter().flat_map(|format| format.filters()) {
+        match filters.iter_mut().find(|known| known.text == filter.text) {
+            Some(known) => known.is_required |= filter.is_required,
+            None => filters.push(filter),
+        }
+    }
+    filters
 }
 
 impl std::fmt::Debug for Formats {

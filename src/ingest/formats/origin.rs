@@ -1,16 +1,18 @@
 //! The format of the system Vigie grew from, and the system's own topics: readings, availability of sensors,
 //! acknowledgements of alarms. Pure; remembers nothing.
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::Value as Json;
 
 use super::fields::{Field, Fields};
-use super::{
-    Claim, Decoded, DecoderState, Filter, Format, Message, StateChange, availability, times,
-};
+use super::kit::json;
+use super::kit::times::TimeReader;
+use super::kit::values;
+use super::{Claim, Decoded, Filter, Format, Message, StateChange, availability};
 use crate::domain::{
-    Action, AlarmNameError, Location, Operator, OperatorAction, Quantity, Reading, SensorId, Unit,
-    Value, Via,
+    Action, AlarmNameError, Location, Measurement, News, Operator, OperatorAction, Quantity,
+    Reading, ReadingClock, SensorId, Unit, Value, Via,
 };
 use crate::wire::{Subject, Topics};
 
@@ -52,45 +54,60 @@ impl Format for OriginJson {
         }
     }
 
-    fn decode(
-        &self,
-        _: &DecoderState,
-        message: &Message<'_>,
-        _: &mut Vec<StateChange>,
-    ) -> Result<Decoded, String> {
+    fn decode(&self, message: &Message<'_>, _: &mut Vec<StateChange>) -> Result<Decoded, String> {
         self.decode_message(message)
+    }
+
+    fn fresh(&self) -> Box<dyn Format> {
+        Box::new(self.clone())
     }
 }
 
 impl OriginJson {
     fn decode_message(&self, message: &Message<'_>) -> Result<Decoded, String> {
         let (quantity, sensor) = match self.topics.subject(message.topic) {
-            Subject::Status => return Ok(Decoded::Ignored),
+            Subject::Status => return Ok(Decoded::ignored("a system's status")),
             Subject::Foreign => return Err("the topic was not subscribed to".into()),
             Subject::Availability { sensor } => return availability::decode(sensor, message),
             Subject::Acknowledgement { alarm } => return acknowledgement(alarm, message),
             Subject::Reading { quantity, sensor } => (quantity, sensor),
         };
+        let text = json::text(message.payload)?;
+        if text.is_empty() && message.payload.is_empty() {
+            return Ok(Decoded::ignored("an empty payload clears a retained message"));
+        }
         let quantity =
             Quantity::new(quantity).map_err(|error| format!("the topic's level {error}"))?;
-        let fields = parse_object(message.payload)?;
-        let timestamp = match present(&fields, "timestamp") {
-            Some(Field::Text(text)) => times::parse_text(text, self.zone)?,
-            Some(Field::Other(json)) => times::parse(json, self.zone)?,
-            // A device without a clock: the time of receipt is the best there is.
-            None => message.received_at,
-        };
-        Ok(Decoded::Readings(vec![Reading {
+        let fields = parse_object(text)?;
+        let timestamp = self.timestamp(&fields, message)?;
+        let reading = Reading {
             sensor_id: sensor_id(&fields, sensor)?,
-            location: Location::new(text(&fields, "location")?.unwrap_or_default()),
+            location: Location::new(self::text(&fields, "location")?.unwrap_or_default()),
             value: value(&fields, &quantity)?,
-            unit: match text(&fields, "unit")? {
+            unit: match self::text(&fields, "unit")? {
                 Some(unit) => Unit::new(unit),
                 None => quantity.default_unit(),
             },
             quantity,
-            timestamp,
-        }]))
+            // A device without a clock: the time of receipt is the best there is.
+            timestamp: timestamp.unwrap_or(message.received_at),
+        };
+        let clock = if timestamp.is_some() { ReadingClock::Sender } else { ReadingClock::Receipt };
+        let measurement = Measurement { reading, clock, news: News::Live };
+        Ok(Decoded { measurements: vec![measurement], ..Decoded::default() })
+    }
+
+    fn timestamp(
+        &self,
+        fields: &Fields<'_>,
+        message: &Message<'_>,
+    ) -> Result<Option<DateTime<Utc>>, String> {
+        let reader = TimeReader::new(self.zone, message.received_at);
+        match present(fields, "timestamp") {
+            Some(Field::Text(text)) => reader.read_text(text),
+            Some(Field::Other(json)) => reader.read(json),
+            None => Ok(None),
+        }
     }
 }
 
@@ -103,23 +120,21 @@ fn acknowledgement(alarm: &str, message: &Message<'_>) -> Result<Decoded, String
     let operator = if message.payload.trim_ascii().is_empty() {
         Operator::new(NOBODY, None)
     } else {
-        let fields = parse_object(message.payload)?;
+        let fields = parse_object(json::text(message.payload)?)?;
         Operator::new(text(&fields, "by")?.unwrap_or(NOBODY), text(&fields, "why")?)
     };
-    Ok(Decoded::Action(OperatorAction {
+    let action = OperatorAction {
         what: Action::Acknowledge,
         alarm,
         operator: operator.map_err(|error| error.to_string())?,
         at: message.received_at,
         via: Via::Mqtt,
-    }))
+    };
+    Ok(Decoded { action: Some(action), ..Decoded::default() })
 }
 
-fn parse_object(payload: &[u8]) -> Result<Fields<'_>, String> {
-    let text = std::str::from_utf8(payload).map_err(|error| {
-        format!("the payload is not UTF-8 from byte {} on", error.valid_up_to())
-    })?;
-    if text.trim().is_empty() {
+fn parse_object(text: &str) -> Result<Fields<'_>, String> {
+    if text.is_empty() {
         return Err("the payload is empty".into());
     }
     serde_json::from_str(text).map_err(|error| match error.classify() {
@@ -162,9 +177,16 @@ fn text<'a>(fields: &'a Fields<'_>, key: &str) -> Result<Option<&'a str>, String
     }
 }
 
-/// The payload's own id, or else the topic's.
+/// The payload's own id, which may be a number, or else the topic's.
 fn sensor_id(fields: &Fields<'_>, level: Option<&str>) -> Result<SensorId, String> {
-    let id = text(fields, "sensor_id")?.or(level).ok_or("there is no `sensor_id` in it")?;
+    let number = match present(fields, "sensor_id") {
+        Some(Field::Other(Json::Number(number))) => Some(number.to_string()),
+        _ => None,
+    };
+    let id = match &number {
+        Some(number) => number,
+        None => text(fields, "sensor_id")?.or(level).ok_or("there is no `sensor_id` in it")?,
+    };
     SensorId::new(id).map_err(|error| error.to_string())
 }
 
@@ -173,19 +195,23 @@ fn value(fields: &Fields<'_>, quantity: &Quantity) -> Result<Value, String> {
         Some(Field::Other(Json::Number(number))) => {
             Value::from_json(number).map_err(|error| error.to_string())
         }
-        Some(other) => Err(format!("`{quantity}` is {}, not a number", kind(other))),
+        Some(Field::Text(text)) => values::number(text.trim())
+            .ok_or_else(|| format!("`{quantity}` is the text {:?}, not a number", short(text))),
+        Some(Field::Other(other)) => {
+            Err(format!("`{quantity}` is {}, not a number", json::kind(other)))
+        }
         None => Err(format!("there is no `{quantity}` in it")),
     }
 }
 
+fn short(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
 const fn kind(field: &Field<'_>) -> &'static str {
     match field {
-        Field::Other(Json::Null) => "null",
-        Field::Other(Json::Bool(_)) => "a truth value",
-        Field::Other(Json::Number(_)) => "a number",
-        Field::Text(_) | Field::Other(Json::String(_)) => "a text",
-        Field::Other(Json::Array(_)) => "a list",
-        Field::Other(Json::Object(_)) => "an object",
+        Field::Text(_) => "a text",
+        Field::Other(other) => json::kind(other),
     }
 }
 

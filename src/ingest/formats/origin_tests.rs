@@ -25,7 +25,7 @@ fn decode(topic: &str, payload: &[u8]) -> Result<Decoded, String> {
 #[track_caller]
 fn one(topic: &str, payload: &str) -> Reading {
     match decode(topic, payload.as_bytes()) {
-        Ok(Decoded::Readings(readings)) if readings.len() == 1 => readings[0].clone(),
+        Ok(decoded) if decoded.measurements.len() == 1 => decoded.measurements[0].reading.clone(),
         other => panic!("{payload}: {other:?}"),
     }
 }
@@ -57,7 +57,7 @@ fn the_origins_reading_is_understood() {
 fn an_acknowledgement_may_say_who_and_why() {
     let topic = "factory/alarms/0123456789abcdef/ack";
     let acknowledged = |payload: &str| match decode(topic, payload.as_bytes()) {
-        Ok(Decoded::Action(action)) => action,
+        Ok(Decoded { action: Some(action), .. }) => action,
         other => panic!("{payload}: {other:?}"),
     };
     for (payload, by, why) in [
@@ -100,13 +100,12 @@ fn what_is_missing_has_a_default() {
 #[test]
 fn status_messages_are_no_readings() {
     for topic in ["factory/sensors/status", "factory/sensors/temperature/status"] {
-        assert_eq!(decode(topic, b"whatever"), Ok(Decoded::Ignored), "{topic}");
+        assert!(decode(topic, b"whatever").unwrap().is_empty(), "{topic}");
     }
 }
 
 #[test]
 fn each_refusal_says_why() {
-    refused(b"", "empty");
     refused(b" \n", "empty");
     refused(b"\xff{}", "not UTF-8 from byte 0");
     refused(b"online", "not JSON");
@@ -114,7 +113,8 @@ fn each_refusal_says_why() {
     refused(b"[1,2]", "not an object");
     refused(b"24.5", "not an object");
     refused(br#"{"sensor_id":"T"}"#, "no `temperature`");
-    refused(br#"{"sensor_id":"T","temperature":"24.5"}"#, "is a text, not a number");
+    refused(br#"{"sensor_id":"T","temperature":"24,5"}"#, "is the text \"24,5\", not a number");
+    refused(br#"{"sensor_id":"T","temperature":"inf"}"#, "not a number");
     refused(br#"{"sensor_id":"T","temperature":null}"#, "is null, not a number");
     refused(br#"{"sensor_id":"T","temperature":true}"#, "is a truth value");
     refused(br#"{"sensor_id":"T","temperature":NaN}"#, "not finite");
@@ -123,7 +123,7 @@ fn each_refusal_says_why() {
     refused(br#"{"sensor_id":"T","temperature":1e999}"#, "not finite");
     refused(br#"{"temperature":1}"#, "no `sensor_id`");
     refused(br#"{"sensor_id":"","temperature":1}"#, "sensor id is empty");
-    refused(br#"{"sensor_id":7,"temperature":1}"#, "`sensor_id` is a number, not a text");
+    refused(br#"{"sensor_id":[],"temperature":1}"#, "`sensor_id` is a list, not a text");
     refused(br#"{"sensor_id":"T","temperature":1,"location":7}"#, "`location` is a number");
     refused(br#"{"sensor_id":"T","temperature":1,"unit":[]}"#, "`unit` is a list");
     refused(br#"{"sensor_id":"T","temperature":1,"timestamp":"soon"}"#, "`soon` is neither");
@@ -135,6 +135,28 @@ fn each_refusal_says_why() {
     let reason = decode("factory/sensors/temperature/", br#"{"temperature":1}"#).unwrap_err();
     assert!(reason.contains("sensor id is empty"), "{reason}");
     assert!(decode("elsewhere", b"{}").is_err());
+}
+
+#[test]
+fn what_has_one_meaning_only_is_read() {
+    let sent = "2024-08-14T10:30:00+00:00";
+    for payload in [
+        "{\"sensor_id\":\"T\",\"temperature\":50,\"timestamp\":1723631400}\0",
+        "\u{feff}{\"sensor_id\":\"T\",\"temperature\":50,\"timestamp\":\"2024-08-14T10:30:00+0000\"}\n",
+        r#"{"sensor_id":"T","temperature":"50","timestamp":"2024-08-14T10:30Z"}"#,
+        r#"{"sensor_id":"T","temperature":50,"timestamp":1723631400000000}"#,
+        r#"{"sensor_id":"T","temperature":50,"timestamp":1723631400000000000}"#,
+    ] {
+        let reading = one(SHARED, payload);
+        assert_eq!(
+            (reading.value.get(), reading.timestamp.to_rfc3339().as_str()),
+            (50.0, sent),
+            "{payload}"
+        );
+    }
+    let reading = one(SHARED, r#"{"sensor_id":17,"temperature":1,"timestamp":""}"#);
+    assert_eq!((reading.sensor_id.as_str(), reading.timestamp), ("17", received_at()));
+    assert!(decode(SHARED, b"").unwrap().is_empty(), "a retained message that was cleared");
 }
 
 fn readings() -> impl Strategy<Value = Reading> {
@@ -172,7 +194,10 @@ proptest! {
             let message = Message { topic: &topic, payload: &payload, received_at: received_at(), is_replayed: false };
             prop_assert_eq!(
                 format(reading_topic).decode_message(&message),
-                Ok(Decoded::Readings(vec![reading.clone()]))
+                Ok(Decoded {
+                    measurements: vec![Measurement::live(reading.clone())],
+                    ..Decoded::default()
+                })
             );
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! offset  bytes  what
 //!      0      4  marker  F7 56 47 4A: where a reader that lost its way may find it again
-//!      4      4  length  of the payload, little-endian; at most 1 MiB
+//!      4      4  length  of the payload, little-endian; at most 5 MiB
 //!      8      8  position, little-endian: one more than the frame before
 //!     16      4  CRC-32 (ISO-HDLC) of length, position and payload
 //!     20      …  payload
@@ -20,8 +20,8 @@ const MARKER: [u8; 4] = [0xF7, b'V', b'G', b'J'];
 /// Bytes before the payload.
 pub const HEADER_BYTES: usize = 20;
 
-/// The longest payload: a message is at most 64 KiB and its topic as much again.
-pub const MAX_PAYLOAD_BYTES: usize = 1 << 20;
+/// The longest payload: a description of devices is at most 4 MiB, and its topic 64 KiB.
+pub const MAX_PAYLOAD_BYTES: usize = 5 << 20;
 
 /// A frame found in a segment's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
@@ -13,25 +13,28 @@ use paho_mqtt as paho;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::Link;
 use super::options::{
     intake_options, outcome, publishing_options, reason, version, wiping_options,
 };
+use super::{Doorway, Link};
 use crate::config::MqttVersion;
 use crate::domain::Ingress;
-use crate::ingest::{Arrival, FORWARDED_PROPERTY, Log};
+use crate::ingest::formats::Filter;
+use crate::ingest::{Arrival, FORWARDED_PROPERTY};
 use crate::locale::BrokerLimit;
 use crate::mqtt::link::{Outcome, Plan};
 
 /// After which something holds Paho up, such as a name server that does not answer.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(20);
 const SUBSCRIBE: Duration = Duration::from_secs(10);
+/// Filters of one SUBSCRIBE: some brokers take no more.
+const TOGETHER: usize = 8;
 const DISCONNECT: Duration = Duration::from_millis(300);
 /// Room in Paho's own queue, more than the gateway ever has in flight.
 const PAHO_BUFFER: i32 = 1000;
 
 /// Connects both clients and subscribes. Not to be dropped halfway: see [`retire`].
-pub(super) async fn open(plan: &Plan, intake: Option<&Arc<Log>>) -> Result<Link, Outcome> {
+pub(super) async fn open(plan: &Plan, intake: Option<&Doorway>) -> Result<Link, Outcome> {
     keep_paho_running();
     let (publishing_options, intake_options) = (publishing_options(plan)?, intake_options(plan)?);
     let (lost, lost_queue) = mpsc::channel(4);
@@ -55,6 +58,7 @@ pub(super) async fn open(plan: &Plan, intake: Option<&Arc<Log>>) -> Result<Link,
         Ok((intake, refused)) => Ok(Link {
             publishing,
             intake,
+            version: plan.version,
             maximum_qos: maximum_qos(&answer),
             forward_mark: plan.forward_mark.clone(),
             limits: [limits(&answer), refused].concat(),
@@ -72,16 +76,16 @@ pub(super) async fn open(plan: &Plan, intake: Option<&Arc<Log>>) -> Result<Link,
 /// Connects the client that takes messages in, and subscribes. The client, and the subscriptions to do without.
 async fn open_intake(
     plan: &Plan,
-    log: &Arc<Log>,
+    doorway: &Doorway,
     options: paho::ConnectOptions,
     lost: &mpsc::Sender<Outcome>,
 ) -> Result<(paho::AsyncClient, Vec<BrokerLimit>), Outcome> {
     let (client, _) = connect(plan, &plan.client_id, options, |client| {
         report_loss(client, lost);
-        let (log, mark) = (log.clone(), plan.forward_mark.clone());
+        let (doorway, mark) = (doorway.clone(), plan.forward_mark.clone());
         client.set_message_callback(move |_, message| {
             // What this installation has forwarded comes back by its own subscription.
-            take_in(&log, message.filter(|it| !is_marked(it, mark.as_deref())));
+            take_in(&doorway, message.filter(|it| !is_marked(it, mark.as_deref())));
         });
     })
     .await?;
@@ -121,14 +125,19 @@ fn is_marked(message: &paho::Message, mark: Option<&str>) -> bool {
 }
 
 /// Runs inside Paho's callback; the message is acknowledged when this returns.
-fn take_in(log: &Log, message: Option<paho::Message>) {
+fn take_in(doorway: &Doorway, message: Option<paho::Message>) {
     // `None` says that the connection ended, which is heard of elsewhere, or that it is no news.
     let Some(message) = message else { return };
+    let Doorway { log, subscriptions } = doorway;
     let taken = catch_unwind(AssertUnwindSafe(|| {
         // 0, 1 or 2.
         let qos = message.qos() as u8;
         let arrival = Arrival::live(Ingress::Remote, message.topic(), message.payload(), qos);
-        log.accept(&Arrival { is_replayed: message.retained(), ..arrival });
+        let is_description = subscriptions.is_description(message.topic());
+        log.accept(&Arrival { is_replayed: message.retained(), is_description, ..arrival });
+        if is_description {
+            subscriptions.note_description(log.last());
+        }
     }));
     if taken.is_err() {
         // A panic would unwind into C; going on would acknowledge what is not on disk.
@@ -188,26 +197,47 @@ async fn subscribe(
     client: paho::AsyncClient,
     plan: &Plan,
 ) -> Result<(paho::AsyncClient, Vec<BrokerLimit>), Outcome> {
-    let refused = match timeout(SUBSCRIBE, send_subscribe(&client, plan)).await {
-        Ok(Ok(answer)) => {
-            let granted = answer.subscribe_many_response().unwrap_or_default();
-            let refused = plan.filters.iter().zip(granted).filter(|(_, code)| *code >= 0x80);
-            let (required, wished): (Vec<_>, Vec<_>) =
-                refused.map(|(filter, _)| filter).partition(|filter| filter.is_required);
-            match required.first() {
-                None => {
-                    let refused = wished.into_iter().map(|filter| note_refused(&filter.text));
-                    let refused = refused.collect();
-                    return Ok((client, refused));
-                }
-                Some(filter) => Outcome::SubscriptionRefused { filter: filter.text.clone() },
-            }
+    match subscribe_to(&client, plan.version, &plan.filters, plan.wants_retained).await {
+        Ok(refused) => Ok((client, refused)),
+        Err(outcome) => {
+            retire(client).await;
+            Err(outcome)
         }
-        Ok(Err(error)) => outcome(&error),
-        Err(_elapsed) => Outcome::TimedOut,
-    };
-    retire(client).await;
-    Err(refused)
+    }
+}
+
+/// Subscribes, some filters at a time. Returns the subscriptions to do without.
+///
+/// # Errors
+/// When the broker refuses a required one, or doesn't answer.
+pub(super) async fn subscribe_to(
+    client: &paho::AsyncClient,
+    version: MqttVersion,
+    filters: &[Filter],
+    wants_retained: bool,
+) -> Result<Vec<BrokerLimit>, Outcome> {
+    let mut limits = Vec::new();
+    for filters in filters.chunks(TOGETHER) {
+        let answer = match timeout(
+            SUBSCRIBE,
+            send_subscribe(client, version, filters, wants_retained),
+        )
+        .await
+        {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(outcome(&error)),
+            Err(_elapsed) => return Err(Outcome::TimedOut),
+        };
+        let granted = answer.subscribe_many_response().unwrap_or_default();
+        let refused = filters.iter().zip(granted).filter(|(_, code)| *code >= 0x80);
+        for (filter, _) in refused {
+            if filter.is_required {
+                return Err(Outcome::SubscriptionRefused { filter: filter.text.clone() });
+            }
+            limits.push(note_refused(&filter.text));
+        }
+    }
+    Ok(limits)
 }
 
 fn note_refused(filter: &str) -> BrokerLimit {
@@ -215,15 +245,24 @@ fn note_refused(filter: &str) -> BrokerLimit {
     BrokerLimit::SubscriptionRefused(filter.to_owned())
 }
 
-fn send_subscribe(client: &paho::AsyncClient, plan: &Plan) -> paho::SubscribeManyToken {
-    let filters: Vec<_> = plan.filters.iter().map(|filter| filter.text.clone()).collect();
+fn send_subscribe(
+    client: &paho::AsyncClient,
+    version: MqttVersion,
+    filters: &[Filter],
+    wants_retained: bool,
+) -> paho::SubscribeManyToken {
+    let filters: Vec<_> = filters.iter().map(|filter| filter.text.clone()).collect();
     let all = |qos: paho::QoS| vec![qos; filters.len()];
-    match plan.version {
-        // QoS 2 lets each publisher keep the level it chose. Retained readings are sent for a new
-        // subscription only, not again after each reconnection.
+    match version {
+        // QoS 2 lets each publisher keep the level it chose. Retained messages are sent for a new
+        // subscription and at the first connection of all, not again after each reconnection.
         MqttVersion::V5 => {
-            let on_new = paho::RetainHandling::SendRetainedOnNew;
-            let options = paho::SubscribeOptions::with_retain_handling(on_new);
+            let handling = if wants_retained {
+                paho::RetainHandling::SendRetainedOnSubscribe
+            } else {
+                paho::RetainHandling::SendRetainedOnNew
+            };
+            let options = paho::SubscribeOptions::with_retain_handling(handling);
             let options = vec![options; filters.len()];
             let qos = all(paho::QoS::ExactlyOnce);
             client.subscribe_many_with_options(&filters, &qos, &options, None)

@@ -11,11 +11,12 @@ use super::fake::{self, Script};
 use super::peer::{self, Options, Peer};
 use super::stage::{self, Stage, log_of, on_stage, reading, readings, settings, until};
 use crate::config::{ClientTls, Credentials, Endpoint, MqttVersion, Secret, SecretSource};
-use crate::ingest::formats::Filter;
+use crate::ingest::Subscriptions;
+use crate::ingest::formats::{Filter, Formats};
 use crate::ingest::testing::log;
 use crate::messages::BrokerAddress;
 use crate::mqtt::Settings;
-use crate::mqtt::client::Client;
+use crate::mqtt::client::{Client, Doorway};
 use crate::mqtt::link::{Command, Event, Outgoing, Plan, Qos, Target};
 
 /// Runs a gateway until the log says this of why it does not connect.
@@ -249,7 +250,8 @@ fn many_failed_attempts_leave_nothing_behind() {
             Target { host: "no-such-host.invalid".into(), ..plain(1883) },
         ];
         let (_journal, log) = log(100);
-        let (client, mut events) = Client::start(Some(log)).unwrap();
+        let subscriptions = Subscriptions::new(Formats::new(Vec::new()), 0);
+        let (client, mut events) = Client::start(Some(Doorway { log, subscriptions })).unwrap();
         let sockets = || std::fs::read_dir("/proc/self/fd").unwrap().count();
         let mut before = 0;
         for attempt in 0..400 {
@@ -263,6 +265,7 @@ fn many_failed_attempts_leave_nothing_behind() {
                 filters: ["a", "b"]
                     .map(|text| Filter { text: text.into(), is_required: true })
                     .into(),
+                wants_retained: true,
                 will: Outgoing {
                     topic: "will".into(),
                     payload: Vec::new(),

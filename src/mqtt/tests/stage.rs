@@ -17,7 +17,7 @@ use crate::config::{ClientTls, Endpoint, MqttConfig, MqttVersion, ReadingTopic, 
 use crate::domain::Ingress;
 use crate::domain::{AlertEvent, Location, Quantity, Reading, Rejected, SensorId, Unit, Value};
 use crate::ingest::formats::{Formats, OriginJson};
-use crate::ingest::{Content, Log, LogConsumer, testing};
+use crate::ingest::{Content, Log, LogConsumer, Subscriptions, testing};
 use crate::locale::Language;
 use crate::messages::{GatewayLink, PushAlerts, PushReport};
 use crate::supervisor::testing::{Incarnation, Stand, mqtt_turn};
@@ -127,7 +127,10 @@ async fn evaluate(mut consumer: LogConsumer, notes: Arc<Mutex<Notes>>) {
         let mut notes = notes.lock().unwrap();
         for entry in polled.entries.into_iter().filter(|it| it.ingress == Some(Ingress::Remote)) {
             match entry.content {
-                Content::Readings(readings) => notes.readings.extend(readings),
+                Content::Brought(brought) => {
+                    let readings = brought.measurements.into_iter().map(|it| it.reading);
+                    notes.readings.extend(readings);
+                }
                 Content::Rejected(rejected) => notes.rejected.push(rejected),
                 _ => {}
             }
@@ -155,8 +158,8 @@ impl Stage {
         settings.log = log.clone();
         let topics = Topics::new(&settings.mqtt.topic_prefix, settings.mqtt.reading_topic);
         let formats = Formats::new(vec![Box::new(OriginJson::new(topics, settings.times.zone))]);
-        settings.formats = formats.clone();
-        let consumer = LogConsumer::new(log.clone(), formats, Vec::new(), 0);
+        settings.subscriptions = Subscriptions::new(formats, 0);
+        let consumer = LogConsumer::new(log.clone(), settings.subscriptions.clone(), Vec::new(), 0);
         actix_rt::spawn(evaluate(consumer, notes.clone()));
         let others = Mailbox::new();
         let routes = Routes { report: others.route(1) };
@@ -232,8 +235,8 @@ pub fn settings(name: &str, port: u16) -> Settings {
         sensors: 4,
         version: "0.0.0".into(),
         embedded: None,
-        log: testing::log(65_536).1,       // another takes its place
-        formats: Formats::new(Vec::new()), // so do others
+        log: testing::log(65_536).1, // another takes its place
+        subscriptions: Subscriptions::new(Formats::new(Vec::new()), 0), // so do others
         subscribes: true,
         gauges: Arc::default(),
     }

@@ -50,7 +50,7 @@ pub(crate) fn temperature(sensor: &str, seconds: i64, degrees: f64) -> Judged {
             unit: Unit::new("celsius"),
             timestamp: at(seconds),
         },
-        alert_triggered: degrees > 35.0,
+        alert_triggered: Some(degrees > 35.0),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::DateTime;
+use r2d2_sqlite::rusqlite::types::ValueRef;
 use r2d2_sqlite::rusqlite::{self, Connection, OptionalExtension, Row, params};
 
 use super::pool::PooledConnection;
@@ -71,13 +72,13 @@ impl Table {
         match self {
             Self::Temperatures => {
                 "SELECT r.id, r.sensor_id, r.location, 'temperature', r.temperature,
-                    coalesce(s.unit, ''), r.timestamp
+                    coalesce(s.unit, ''), r.timestamp, r.alert_triggered
                  FROM sensor_readings r
                  LEFT JOIN sensors s ON s.sensor_id = r.sensor_id AND s.quantity = 'temperature'
                  WHERE r.id > ?1 ORDER BY r.id LIMIT ?2"
             }
             Self::Others => {
-                "SELECT id, sensor_id, location, quantity, value, unit, timestamp
+                "SELECT id, sensor_id, location, quantity, value, unit, timestamp, alert_triggered
                  FROM quantity_readings WHERE id > ?1 ORDER BY id LIMIT ?2"
             }
         }
@@ -254,7 +255,10 @@ impl Since {
                 .prepare_cached(table.after_sql())?
                 .query_map(params![*after, ROWS_AT_ONCE], |row| {
                     let id: i64 = row.get(0)?;
-                    Ok((id, (id - begin - 1).unsigned_abs(), reading(row)))
+                    // One that was not judged is in no window.
+                    let is_judged = row.get_ref(7)? != ValueRef::Null;
+                    let reading = is_judged.then(|| reading(row)).flatten();
+                    Ok((id, (id - begin - 1).unsigned_abs(), reading))
                 })?
                 .collect::<rusqlite::Result<_>>()?;
             if let Some((last, ..)) = rows.last() {

@@ -131,6 +131,9 @@ fn messages(out: &mut Families, report: &StatusReport, figures: &ScrapeFigures) 
     out.many(Kind::Counter, "vigie_broker_clients_refused", help, counts);
     let help = "Messages that could not be used; the table rejected_messages has them";
     out.one(Kind::Counter, "vigie_messages_rejected", help, figures.rejected as f64);
+    let help =
+        "Readings that have the time of their receipt because their sender's clock is not set";
+    out.one(Kind::Counter, "vigie_readings_clock_unset", help, figures.unset_clocks as f64);
     let help = "Whether the log on disk takes messages; otherwise the broker keeps them";
     out.one(Kind::Gauge, "vigie_log_accepting", help, flag(figures.is_taking));
     let help = "Records of the log that wait to be committed";

@@ -93,6 +93,7 @@ pub fn figures() -> ScrapeFigures {
         is_taking: true,
         readings: 10,
         rejected: 1,
+        unset_clocks: 7,
         actions: 2,
         raised: [0, 1, 2, 3],
         commits: 4,

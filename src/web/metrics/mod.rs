@@ -40,6 +40,8 @@ pub struct ScrapeFigures {
     pub readings: u64,
     /// Messages that could not be used.
     pub rejected: u64,
+    /// Readings that have the time of their receipt because their sender's clock is not set.
+    pub unset_clocks: u64,
     /// Operators' actions, refused ones among them.
     pub actions: u64,
     /// Alarms that were raised, in the order of [`Priority::ALL`].

@@ -8,7 +8,9 @@ use super::script::{self, LOCATIONS, Record, SENSORS, Told, VALUES, What};
 use crate::alarms::engine::stored::StoredSeries;
 use crate::alarms::engine::*;
 use crate::alarms::machine::Change;
-use crate::domain::{Availability, Operator, OperatorAction, Quantity, Via, time as times};
+use crate::domain::{
+    Availability, Operator, OperatorAction, Presence, Quantity, Via, time as times,
+};
 
 /// What storage holds.
 #[derive(Clone, Default)]
@@ -135,7 +137,8 @@ impl Plant {
             }
             What::Availability(sensor, is_online, ingress) => {
                 let sensor_id = SensorId::new(SENSORS[*sensor]).unwrap();
-                let heard = Availability { sensor_id, is_online: *is_online, at: self.wall };
+                let presence = if *is_online { Presence::Online } else { Presence::Offline };
+                let heard = Availability { device: sensor_id, presence, at: self.wall };
                 self.engine.hear_availability(&heard, *ingress, &mut out);
             }
             What::Operate(what, rule, sensor) => {

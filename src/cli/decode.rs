@@ -1,0 +1,246 @@
+//! `vigie decode`: what the rules of a configuration make of messages. Asks nobody, stores nothing.
+
+use std::io::{self, BufRead, Write, stdin, stdout};
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::ConfigFile;
+use crate::config::Config;
+use crate::domain::{Measurement, News, Presence, ReadingClock, Value, time};
+use crate::exit::Exit;
+use crate::ingest::formats::{self, Claim, Decoded, Decoders, Message, Taken};
+
+/// Which message.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub file: ConfigFile,
+    /// Topic of the message.
+    #[arg(long, required_unless_present = "jsonl")]
+    topic: Option<String>,
+    /// Payload, as text.
+    #[arg(long, conflicts_with_all = ["payload_file", "jsonl"], allow_hyphen_values = true)]
+    payload: Option<String>,
+    /// File that has the payload; - for standard input.
+    #[arg(long, value_name = "FILE", conflicts_with = "jsonl")]
+    payload_file: Option<PathBuf>,
+    /// The broker sends it from its retained messages.
+    #[arg(long, conflicts_with = "jsonl")]
+    retained: bool,
+    /// Reads messages from standard input, a JSON object a line: topic, `payload_utf8` or `payload_base64`, retained,
+    /// `received_at`. Writes a JSON object for each.
+    #[arg(long, conflicts_with = "topic")]
+    jsonl: bool,
+}
+
+/// A line of `--jsonl` that comes in.
+#[derive(Debug, Deserialize)]
+struct Line {
+    topic: String,
+    #[serde(default)]
+    payload_utf8: Option<String>,
+    #[serde(default)]
+    payload_base64: Option<String>,
+    #[serde(default)]
+    received_at: Option<DateTime<Utc>>,
+}
+
+/// A line of `--jsonl` that goes out.
+#[derive(Debug, Default, Serialize)]
+struct Outcome<'a> {
+    rule: Option<&'a str>,
+    readings: Vec<ReadingLine>,
+    availability: Vec<AvailabilityLine>,
+    ignored: Option<String>,
+    rejected: Option<String>,
+    rejected_parts: usize,
+    /// Reasons of the parts that are rejected, for a person.
+    #[serde(skip)]
+    faults: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReadingLine {
+    sensor_id: String,
+    location: String,
+    quantity: String,
+    value: Value,
+    unit: String,
+    timestamp: String,
+    historical: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct AvailabilityLine {
+    device: String,
+    state: &'static str,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, config: &Config) -> Exit {
+    let Ok(formats) = formats::formats(config) else { return Exit::Usage }; // checked when it was read
+    let decoders = Decoders::new(&formats, Vec::new());
+    let done = if args.jsonl {
+        lines(decoders, &mut stdin().lock(), &mut stdout().lock())
+    } else {
+        one(decoders, args, &mut stdout().lock())
+    };
+    match done {
+        Ok(()) => Exit::Ok,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
+        Err(error) => super::complain("decode", &error, Exit::Usage),
+    }
+}
+
+/// Decodes line after line, each by what the ones before have taught.
+fn lines(mut decoders: Decoders, from: &mut dyn BufRead, to: &mut dyn Write) -> io::Result<()> {
+    for (number, line) in from.lines().enumerate() {
+        let line = line?;
+        let wrong = |why: String| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("line {}: {why}", number + 1))
+        };
+        let line: Line = serde_json::from_str(&line)
+            .map_err(|error| wrong(format!("{error}; write {{\"topic\":…,\"payload_utf8\":…}}")))?;
+        let payload = match (line.payload_base64, line.payload_utf8) {
+            (Some(text), _) => BASE64
+                .decode(text)
+                .map_err(|why| wrong(format!("the payload is no base64: {why}")))?,
+            (None, text) => text.unwrap_or_default().into_bytes(),
+        };
+        let received_at = line.received_at.unwrap_or_else(Utc::now);
+        let message =
+            Message { topic: &line.topic, payload: &payload, received_at, is_replayed: false };
+        let outcome = outcome(&mut decoders, &message);
+        writeln!(to, "{}", serde_json::to_string(&outcome)?)?;
+        to.flush()?;
+    }
+    Ok(())
+}
+
+fn outcome<'a>(decoders: &'a mut Decoders, message: &Message<'_>) -> Outcome<'a> {
+    let Some(Taken { rule, decoded }) = decoders.decode(message, &mut Vec::new()) else {
+        let ignored = Some("no rule takes this topic".into());
+        return Outcome { ignored, ..Outcome::default() };
+    };
+    let rule = Some(rule);
+    let Decoded { measurements, availability, action, faults, num_faults, ignored } = match decoded
+    {
+        Ok(decoded) => decoded,
+        Err(why) => return Outcome { rule, rejected: Some(why), ..Outcome::default() },
+    };
+    let reading = |mut measurement: Measurement| {
+        measurement.distrust_unset_clock(message.received_at);
+        reading_line(&measurement)
+    };
+    let action = action.map(|_| "an operator's action".into());
+    Outcome {
+        rule,
+        readings: measurements.into_iter().map(reading).collect(),
+        availability: availability
+            .into_iter()
+            .map(|it| AvailabilityLine { device: it.device.to_string(), state: word(it.presence) })
+            .collect(),
+        ignored: ignored.map(Into::into).or(action),
+        rejected: None,
+        rejected_parts: num_faults,
+        faults,
+    }
+}
+
+fn reading_line(Measurement { reading, clock, news }: &Measurement) -> ReadingLine {
+    ReadingLine {
+        sensor_id: reading.sensor_id.to_string(),
+        location: reading.location.to_string(),
+        quantity: reading.quantity.to_string(),
+        value: reading.value,
+        unit: reading.unit.as_str().to_owned(),
+        timestamp: match clock {
+            ReadingClock::Sender => time::on_wire(reading.timestamp, None),
+            ReadingClock::Receipt => "receive".into(),
+        },
+        historical: *news == News::Historical,
+    }
+}
+
+const fn word(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Online => "online",
+        Presence::Offline => "offline",
+        Presence::Removed => "removed",
+    }
+}
+
+/// Says of one message which rule takes it, what comes of it, and why the others don't.
+fn one(mut decoders: Decoders, args: &Args, to: &mut dyn Write) -> io::Result<()> {
+    let topic = args.topic.as_deref().unwrap_or_default();
+    let payload = match (&args.payload, &args.payload_file) {
+        (Some(text), _) => text.clone().into_bytes(),
+        (None, Some(path)) if path.as_os_str() == "-" => {
+            let mut bytes = Vec::new();
+            io::Read::read_to_end(&mut stdin().lock(), &mut bytes)?;
+            bytes
+        }
+        (None, Some(path)) => std::fs::read(path).map_err(|error| {
+            io::Error::new(error.kind(), format!("can't read {}: {error}", path.display()))
+        })?,
+        (None, None) => Vec::new(),
+    };
+    let claims: Vec<(String, Claim)> =
+        decoders.claims(topic).map(|(rule, claim)| (rule.to_owned(), claim)).collect();
+    let is_replayed = args.retained;
+    let message = Message { topic, payload: &payload, received_at: Utc::now(), is_replayed };
+    let misses = decoders.explain(&message);
+    show(&outcome(&mut decoders, &message), is_replayed, to)?;
+    for miss in misses {
+        writeln!(to, "nothing of it: {miss}")?;
+    }
+    let mut is_taken = false;
+    for (rule, claim) in claims {
+        if claim == Claim::Foreign {
+            writeln!(to, "not by {rule}: the topic is not one of its")?;
+        } else if is_taken {
+            writeln!(to, "not by {rule}: a rule before it takes the topic")?;
+        }
+        is_taken |= claim != Claim::Foreign;
+    }
+    Ok(())
+}
+
+fn show(outcome: &Outcome<'_>, is_replayed: bool, to: &mut dyn Write) -> io::Result<()> {
+    match outcome.rule {
+        Some(rule) => writeln!(to, "rule: {rule}")?,
+        None => writeln!(to, "no rule takes this topic")?,
+    }
+    for it in &outcome.readings {
+        let unit = if it.unit.is_empty() { String::new() } else { format!(" {}", it.unit) };
+        let at = if it.timestamp == "receive" { "at receipt" } else { &it.timestamp };
+        let place =
+            if it.location.is_empty() { String::new() } else { format!(", {}", it.location) };
+        let past = if it.historical { ", historical: stored, never judged" } else { "" };
+        writeln!(
+            to,
+            "reading: {} {} = {}{unit} ({at}{place}{past})",
+            it.sensor_id, it.quantity, it.value
+        )?;
+    }
+    for it in &outcome.availability {
+        writeln!(to, "availability: {} is {}", it.device, it.state)?;
+    }
+    if is_replayed && !outcome.readings.is_empty() {
+        writeln!(to, "retained: shown until something newer comes; not stored, not judged")?;
+    }
+    for fault in &outcome.faults {
+        writeln!(to, "can't be used: {fault}")?;
+    }
+    if let Some(why) = &outcome.ignored {
+        writeln!(to, "ignored: {why}")?;
+    }
+    if let Some(why) = &outcome.rejected {
+        writeln!(to, "rejected: {why}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! How deep the brackets of a CEL expression are, before the parser sees it. Pure.
+//!
+//! The parser descends into every bracket, through some ten rules each, and its own limit of depth is checked too late:
+//! unoptimised, a dozen brackets overflow a thread's 2 MiB of stack, which ends the process. So nesting is counted here
+//! first, on the text.
+//!
+//! Holds always: what passes has no more brackets open at once than [`DEEPEST`], by the parser's count too. Therefore
+//! the few ways of quoting that would make the two counts differ are refused: backslashes, backticks, and three quotes
+//! in a row.
+
+/// The most brackets open at once. A condition that people read has three or four; the stack of an unoptimised build
+/// bears ten.
+pub const DEEPEST: usize = 8;
+
+/// The most `?` in an expression: each is another descent.
+pub const MOST_CHOICES: usize = 8;
+
+/// Why a text is not passed on to the parser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BracketError {
+    /// What is wrong.
+    pub what: String,
+    /// Position of the mistake in characters from 1; `None` for the text as a whole.
+    pub character: Option<usize>,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl BracketError {
+    fn new(
+        what: impl Into<String>,
+        character: impl Into<Option<usize>>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { what: what.into(), character: character.into(), remedy: remedy.into() }
+    }
+}
+
+/// State of the scan.
+enum Within {
+    Code,
+    Text(char),
+    Comment,
+}
+
+/// Checks brackets and quotes.
+///
+/// # Errors
+/// When brackets don't match or are too deep, or when quoting is of a kind that isn't taken.
+pub fn check(source: &str) -> Result<(), BracketError> {
+    let (mut open, mut choices) = (Vec::with_capacity(DEEPEST), 0);
+    let mut within = Within::Code;
+    let mut before = [' ', ' '];
+    for (character, c) in (1..).zip(source.chars()) {
+        refuse_quoting(before, c, character)?;
+        within = match within {
+            Within::Code => match c {
+                '"' | '\'' => Within::Text(c),
+                '/' if before[1] == '/' => Within::Comment,
+                _ => {
+                    bracket(&mut open, c, character)?;
+                    choices += usize::from(c == '?');
+                    Within::Code
+                }
+            },
+            // An unfinished text ends with its line, for the parser too.
+            Within::Text(quote) if c == quote || c == '\n' || c == '\r' => Within::Code,
+            Within::Comment if c == '\n' => Within::Code,
+            same => same,
+        };
+        before = [before[1], c];
+    }
+    if let Some((bracket, character)) = open.pop() {
+        let what = format!("`{bracket}` is never closed");
+        return Err(BracketError::new(what, character, "write its counterpart where it ends"));
+    }
+    if choices > MOST_CHOICES {
+        let remedy = format!("at most {MOST_CHOICES} are taken; write a shorter one");
+        return Err(BracketError::new(format!("it has {choices} `?`"), None, remedy));
+    }
+    Ok(())
+}
+
+/// Follows one character that is not in a text.
+fn bracket(open: &mut Vec<(char, usize)>, c: char, character: usize) -> Result<(), BracketError> {
+    let opened = match c {
+        '(' | '[' | '{' if open.len() == DEEPEST => {
+            let what = format!("more than {DEEPEST} brackets are open");
+            return Err(BracketError::new(what, character, "leave out those that change nothing"));
+        }
+        '(' | '[' | '{' => {
+            open.push((c, character));
+            return Ok(());
+        }
+        ')' => '(',
+        ']' => '[',
+        '}' => '{',
+        _ => return Ok(()),
+    };
+    match open.pop() {
+        Some((bracket, _)) if bracket == opened => Ok(()),
+        _ => Err(BracketError::new(
+            format!("`{c}` closes nothing"),
+            character,
+            format!("remove it, or write the `{opened}` that belongs to it"),
+        )),
+    }
+}
+
+fn refuse_quoting(before: [char; 2], c: char, character: usize) -> Result<(), BracketError> {
+    let is_quote = c == '"' || c == '\'';
+    let what = match c {
+        '\\' | '`' => format!("`{c}` is not taken"),
+        _ if is_quote && before == [c, c] => "three quotes in a row are not taken".into(),
+        _ => return Ok(()),
+    };
+    Err(BracketError::new(what, character, "write texts in plain quotes, such as \"COLD_02\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refusal(source: &str) -> (String, Option<usize>) {
+        let error = check(source).unwrap_err();
+        (error.what, error.character)
+    }
+
+    #[test]
+    fn brackets_match_and_are_few() {
+        assert_eq!(check("(a[b] + {c: (1)}) // ((("), Ok(()));
+        assert_eq!(check("a == \"((\" && b == '[['"), Ok(()));
+        assert_eq!(refusal("(a"), ("`(` is never closed".into(), Some(1)));
+        assert_eq!(refusal("a)"), ("`)` closes nothing".into(), Some(2)));
+        assert_eq!(refusal("(a]"), ("`]` closes nothing".into(), Some(3)));
+        assert_eq!(refusal(&"(".repeat(9)), ("more than 8 brackets are open".into(), Some(9)));
+        assert_eq!(refusal(&"a ? b : ".repeat(9)), ("it has 9 `?`".into(), None));
+    }
+
+    #[test]
+    fn quoting_that_would_make_the_counts_differ_is_refused() {
+        assert_eq!(refusal("a == \"\\\"\"").0, "`\\` is not taken");
+        assert_eq!(refusal("`a`").0, "``` is not taken");
+        assert_eq!(refusal("a == \"\"\"b\"\"\"").0, "three quotes in a row are not taken");
+    }
+}

@@ -1,0 +1,191 @@
+//! All formats with what they remember of earlier messages: devices that announced themselves, aliases of names.
+//!
+//! Always: what is remembered changes by what was decoded alone; each change is stored with the batch it came with, so a
+//! restart knows what it knew at that record. A message is decoded by the first format that decodes its topic.
+//! Never: more than [`MOST_BYTES`] for a format.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{Claim, Decoded, Filter, Format, Formats, Message, Request, StateChange};
+use crate::domain::{DISK, DecoderChange, FINDER, News, is_of_findings};
+
+/// Keys and values of one format: four definitions of the largest device there is, or some ten thousand small ones. A
+/// stranger chooses what is announced.
+pub const MOST_BYTES: usize = 16 << 20;
+
+/// A message as one format decoded it.
+#[derive(Debug)]
+pub struct Taken<'a> {
+    /// Name of the format.
+    pub rule: &'a str,
+    /// What it meant, or why it can't be used.
+    pub decoded: Result<Decoded, String>,
+}
+
+/// All formats with what they remember: decodes message after message.
+pub struct Decoders {
+    formats: Vec<Remembering>,
+    has_learned: bool,
+}
+
+/// A format, and the sizes of what it remembers.
+struct Remembering {
+    format: Box<dyn Format>,
+    key: String,
+    /// Bytes of key and value, by key.
+    sizes: HashMap<Box<str>, usize>,
+    num_bytes: usize,
+}
+
+impl Decoders {
+    /// Goes on from stored states. Those of a format that is no more are passed over.
+    #[must_use]
+    pub fn new(formats: &Formats, stored: Vec<DecoderChange>) -> Self {
+        let mut all: Vec<_> = formats.0.iter().map(|it| Remembering::new(it.fresh())).collect();
+        for DecoderChange { format, key, value } in stored {
+            if let Some(it) = all.iter_mut().find(|it| it.key == *format) {
+                it.apply(&key, value.as_ref());
+            }
+        }
+        Self { formats: all, has_learned: true }
+    }
+
+    /// What of its table a message does not have, by the format that has its topic.
+    #[must_use]
+    pub fn explain(&self, message: &Message<'_>) -> Vec<String> {
+        let owner = owner(self.formats.iter().map(|it| it.format.claim(message.topic)));
+        owner.map(|(place, _)| self.formats[place].format.explain(message)).unwrap_or_default()
+    }
+
+    /// Whether messages on a topic describe devices.
+    #[must_use]
+    pub fn is_description(&self, topic: &str) -> bool {
+        let owner = owner(self.formats.iter().map(|it| it.format.claim(topic)));
+        owner.is_some_and(|(place, _)| self.formats[place].format.is_description(topic))
+    }
+
+    /// Filters of all formats as of what they remember, if that may have changed since this was last asked.
+    pub fn take_filters(&mut self) -> Option<Vec<Filter>> {
+        let has_learned = std::mem::take(&mut self.has_learned);
+        has_learned.then(|| self.formats.iter().flat_map(|it| it.format.filters()).collect())
+    }
+
+    /// What is to be published so that devices go on publishing.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.formats.iter().flat_map(|it| it.format.requests()).collect()
+    }
+
+    /// What each format makes of a topic, in the order in which they are asked.
+    pub fn claims<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = (&'a str, Claim)> {
+        self.formats.iter().map(move |it| (it.format.name(), it.format.claim(topic)))
+    }
+
+    /// Decodes a message, and appends what it changes to `changes`. `None` where no format claims the topic.
+    pub fn decode(
+        &mut self,
+        message: &Message<'_>,
+        changes: &mut Vec<DecoderChange>,
+    ) -> Option<Taken<'_>> {
+        let claims = self.formats.iter().map(|it| it.format.claim(message.topic));
+        let (place, claim) = owner(claims)?;
+        let taken = &mut self.formats[place];
+        let decoded = if claim == Claim::Ignores {
+            Ok(Decoded::ignored("nothing on this topic is a reading"))
+        } else {
+            let (decoded, has_changed) = taken.decode(message, changes);
+            self.has_learned |= has_changed;
+            decoded
+        };
+        Some(Taken { rule: taken.format.name(), decoded })
+    }
+}
+
+/// Of the claims of all formats on a topic, the one that counts, with its place: the first that decodes it, or else the
+/// first that ignores it. `None` where all call it foreign.
+pub(super) fn owner(claims: impl Iterator<Item = Claim>) -> Option<(usize, Claim)> {
+    let mut ignoring = None;
+    for claim in claims.enumerate() {
+        match claim.1 {
+            Claim::Decodes => return Some(claim),
+            Claim::Ignores => ignoring = ignoring.or(Some(claim)),
+            Claim::Foreign => {}
+        }
+    }
+    ignoring
+}
+
+impl Remembering {
+    fn new(format: Box<dyn Format>) -> Self {
+        Self { key: format.key(), format, sizes: HashMap::new(), num_bytes: 0 }
+    }
+
+    /// Decodes, and remembers; and whether anything was.
+    fn decode(
+        &mut self,
+        message: &Message<'_>,
+        changes: &mut Vec<DecoderChange>,
+    ) -> (Result<Decoded, String>, bool) {
+        let mut wanted: Vec<StateChange> = Vec::new();
+        // A message that makes it panic would come out of the log again and again. It changes nothing.
+        let decode = AssertUnwindSafe(|| self.format.decode(message, &mut wanted));
+        let Ok(decoded) = catch_unwind(decode) else {
+            return (Err("the decoder panicked on it".into()), false);
+        };
+        let has_changed = !wanted.is_empty();
+        let mut has_room = true;
+        for (key, value) in wanted {
+            if self.apply(&key, value.as_ref()) {
+                changes.push(DecoderChange { format: (*self.key).into(), key, value });
+            } else {
+                has_room = false;
+            }
+        }
+        let decoded = match decoded {
+            Ok(_) if !has_room => {
+                let (mebibytes, name) = (MOST_BYTES >> 20, self.format.name());
+                Err(format!("no room to remember it: {name} has {mebibytes} MiB already"))
+            }
+            Ok(decoded) => checked(decoded, message),
+            Err(why) => Err(why),
+        };
+        (decoded, has_changed)
+    }
+
+    /// Whether the change fitted in.
+    fn apply(&mut self, key: &str, value: Option<&Vec<u8>>) -> bool {
+        let before = self.sizes.get(key).copied().unwrap_or(0);
+        let after = value.map_or(0, |value| key.len() + value.len());
+        let num_bytes = self.num_bytes - before + after;
+        if num_bytes > MOST_BYTES && after > before {
+            return false;
+        }
+        self.num_bytes = num_bytes;
+        match value {
+            Some(_) => drop(self.sizes.insert(key.into(), after)),
+            None => drop(self.sizes.remove(key)),
+        }
+        self.format.remember(key, value.map(Vec::as_slice));
+        true
+    }
+}
+
+/// What holds for the readings of all formats.
+fn checked(mut decoded: Decoded, message: &Message<'_>) -> Result<Decoded, String> {
+    for measurement in &mut decoded.measurements {
+        let reading = &measurement.reading;
+        if is_of_findings(&reading.sensor_id, &reading.quantity) {
+            return Err(format!(
+                "sensor {FINDER} with quantity {DISK} is reserved for the disk alarm: give the sensor another id"
+            ));
+        }
+        if message.is_replayed {
+            measurement.news = News::Replayed;
+        }
+    }
+    match decoded.faults.first() {
+        Some(why) if decoded.is_empty() => Err(why.clone()),
+        _ => Ok(decoded),
+    }
+}

@@ -1,0 +1,121 @@
+//! The tree of an expression that was checked: what is left has a meaning, and a bounded cost.
+
+use super::functions::Function;
+
+/// Name in place of `$base`, which CEL's grammar doesn't take; of the same length.
+pub(super) const BASE: &str = "_base";
+
+/// A node of the tree.
+#[derive(Debug, PartialEq)]
+pub(super) enum Node {
+    Literal(Literal),
+    Payload,
+    Item,
+    Topic,
+    Base,
+    /// `a.b`.
+    Field(Box<Node>, Box<str>),
+    /// `a[b]`: a position of a list, or a key of an object.
+    Index(Box<[Node; 2]>),
+    /// `has(a.b)`: whether the key is there.
+    Has(Box<Node>, Box<str>),
+    Not(Box<Node>),
+    Negative(Box<Node>),
+    And(Box<[Node; 2]>),
+    Or(Box<[Node; 2]>),
+    Choice(Box<[Node; 3]>),
+    Arithmetic(Arithmetic, Box<[Node; 2]>),
+    Comparison(Comparison, Box<[Node; 2]>),
+    /// `a in [1, 2]`.
+    IsOneOf(Box<Node>, Vec<Literal>),
+    /// `"a" in b`: whether an object has the key.
+    IsKey(Box<[Node; 2]>),
+    Call(Function, Vec<Node>),
+}
+
+/// A value that is written in the expression.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Literal {
+    Null,
+    Truth(bool),
+    Number(f64),
+    Text(Box<str>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// What a node's result is, as far as that can be seen without a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Whatever the message has there.
+    Any,
+    Truth,
+    Number,
+    Text,
+    Null,
+    /// A list or an object.
+    Container,
+}
+
+impl Kind {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "a value of the message",
+            Self::Truth => "true or false",
+            Self::Number => "a number",
+            Self::Text => "a text",
+            Self::Null => "null",
+            Self::Container => "a list",
+        }
+    }
+
+    /// Whether it may be of another kind.
+    pub(super) fn may_be(self, other: Self) -> bool {
+        self == Self::Any || self == other
+    }
+}
+
+impl Node {
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Literal(Literal::Null) => Kind::Null,
+            Self::Literal(Literal::Text(_)) => Kind::Text,
+            Self::Topic => Kind::Container,
+            Self::Literal(Literal::Truth(_))
+            | Self::Has(..)
+            | Self::Not(_)
+            | Self::And(_)
+            | Self::Or(_)
+            | Self::Comparison(..)
+            | Self::IsOneOf(..)
+            | Self::IsKey(_) => Kind::Truth,
+            Self::Literal(Literal::Number(_))
+            | Self::Base
+            | Self::Negative(_)
+            | Self::Arithmetic(..) => Kind::Number,
+            Self::Call(function, _) => function.kind(),
+            Self::Index(both) if both[0] == Self::Topic => Kind::Text,
+            Self::Choice(all) if all[1].kind() == all[2].kind() => all[1].kind(),
+            Self::Payload | Self::Item | Self::Field(..) | Self::Index(_) | Self::Choice(_) => {
+                Kind::Any
+            }
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Pointers into a payload: `/a/b` from its root, `a/b` from an element, `../` up from it, `*` for each part of a list or
+//! an object. `~1` stands for a `/` in a key and `~0` for a `~`, as in RFC 6901.
+
+use std::fmt;
+
+use serde_json::Value as Json;
+
+use crate::ingest::formats::kit::json;
+
+/// The most keys in a pointer: payloads nest no deeper in practice.
+const MOST_STEPS: usize = 32;
+
+/// The most keys that a note on a missing value lists.
+const MOST_KEYS: usize = 12;
+
+/// A place in payloads of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pointer {
+    /// As the table has it.
+    text: Box<str>,
+    /// Whether it begins at the payload's root.
+    is_absolute: bool,
+    /// Containers that it goes up from the element.
+    num_up: usize,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    /// A key of an object; in a list the element of that position, from 0.
+    Key { name: Box<str>, position: Option<usize> },
+    /// Each value of an object or a list.
+    Each,
+}
+
+/// Key of a value in its container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key<'a> {
+    /// In an object.
+    Name(&'a str),
+    /// In a list, from 0.
+    Position(usize),
+}
+
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Position(position) => write!(f, "{position}"),
+        }
+    }
+}
+
+/// A value of a payload, and the containers around it.
+#[derive(Debug, Clone)]
+pub struct Place<'a> {
+    root: &'a Json,
+    stops: Vec<Stop<'a>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Stop<'a> {
+    key: Key<'a>,
+    value: &'a Json,
+    /// Whether a `*` led to it.
+    is_of_star: bool,
+}
+
+impl<'a> Place<'a> {
+    /// The payload itself.
+    #[must_use]
+    pub const fn root(payload: &'a Json) -> Self {
+        Self { root: payload, stops: Vec::new() }
+    }
+
+    /// The payload that it is a part of.
+    #[must_use]
+    pub const fn payload(&self) -> &'a Json {
+        self.root
+    }
+
+    /// The value there.
+    #[must_use]
+    pub fn value(&self) -> &'a Json {
+        self.stops.last().map_or(self.root, |stop| stop.value)
+    }
+
+    /// Keys that lead to it from the root.
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = Key<'a>> {
+        self.stops.iter().map(|stop| stop.key)
+    }
+
+    /// Keys that stood for a `*`, in their order.
+    pub fn stars(&self) -> impl DoubleEndedIterator<Item = Key<'a>> {
+        self.stops.iter().filter(|stop| stop.is_of_star).map(|stop| stop.key)
+    }
+
+    /// Last of its keys that is a name.
+    #[must_use]
+    pub fn last_name(&self) -> Option<&'a str> {
+        self.keys().rev().find_map(|key| match key {
+            Key::Name(name) => Some(name),
+            Key::Position(_) => None,
+        })
+    }
+
+    fn up(&self, num_up: usize) -> Self {
+        let depth = self.stops.len().saturating_sub(num_up);
+        Self { root: self.root, stops: self.stops[..depth].to_vec() }
+    }
+}
+
+impl Pointer {
+    /// Reads a pointer.
+    ///
+    /// # Errors
+    /// Says what is wrong with it, and what to write.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let mut rest = text;
+        let mut num_up = 0;
+        while let Some(above) = rest.strip_prefix("../") {
+            (rest, num_up) = (above, num_up + 1);
+        }
+        let is_absolute = num_up == 0 && rest.starts_with('/');
+        rest = rest.strip_prefix(if is_absolute { "/" } else { "./" }).unwrap_or(rest);
+        let steps: Vec<Step> = rest.split('/').map(Step::new).collect::<Result<_, _>>()?;
+        if steps.len() > MOST_STEPS {
+            return Err(format!("it has more than {MOST_STEPS} keys; leave some out"));
+        }
+        Ok(Self { text: text.into(), is_absolute, num_up, steps })
+    }
+
+    /// As the table has it.
+    #[must_use]
+    pub const fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Number of `*` in it.
+    #[must_use]
+    pub fn num_stars(&self) -> usize {
+        self.steps.iter().filter(|step| **step == Step::Each).count()
+    }
+
+    /// Number of its keys, `*` among them.
+    #[must_use]
+    pub const fn num_steps(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Containers that it goes up from the element.
+    #[must_use]
+    pub const fn num_up(&self) -> usize {
+        self.num_up
+    }
+
+    /// Whether it begins at the payload's root.
+    #[must_use]
+    pub const fn is_absolute(&self) -> bool {
+        self.is_absolute
+    }
+
+    /// Last of its keys that is a name.
+    #[must_use]
+    pub fn last_name(&self) -> Option<&str> {
+        self.steps.iter().rev().find_map(|step| match step {
+            Step::Key { name, position: None } => Some(&**name),
+            _ => None,
+        })
+    }
+
+    /// The value it points to from an element; `None` where nothing is, and for a pointer with `*`.
+    #[must_use]
+    pub fn find<'a>(&self, element: &Place<'a>) -> Option<&'a Json> {
+        let mut value = match self.num_up {
+            0 if !self.is_absolute => element.value(),
+            _ => self.start(element).value(),
+        };
+        for step in &self.steps {
+            (_, value) = step.child(value)?;
+        }
+        Some(value)
+    }
+
+    /// Calls `visit` with each place it points to from an element, in the order of the payload, until `visit` returns
+    /// false.
+    pub fn visit<'a>(&self, element: &Place<'a>, visit: &mut dyn FnMut(&Place<'a>) -> bool) {
+        walk(&mut self.start(element), &self.steps, visit);
+    }
+
+    /// Where its first key is.
+    fn start<'a>(&self, element: &Place<'a>) -> Place<'a> {
+        if self.is_absolute { Place::root(element.root) } else { element.up(self.num_up) }
+    }
+
+    /// Why nothing is there: `nothing at /a/h; keys of /a: t, x`.
+    #[must_use]
+    pub fn missing(&self, element: &Place<'_>) -> String {
+        let mut value = self.start(element).value();
+        let mut passed = String::new();
+        for step in &self.steps {
+            let Some((key, child)) = step.child(value) else { break };
+            passed.push_str(&format!("/{key}"));
+            value = child;
+        }
+        let of = if passed.is_empty() { "here".to_owned() } else { format!("of {passed}") };
+        format!("nothing at {}; {}", self.text, content(value, &of))
+    }
+}
+
+impl Step {
+    fn new(text: &str) -> Result<Self, String> {
+        match text {
+            "*" => return Ok(Self::Each),
+            "" => return Err("a key in it is empty; write keys with one `/` between them".into()),
+            ".." => return Err("`..` stands after a key; it goes up at the start only".into()),
+            _ => {}
+        }
+        let name = text.replace("~1", "/").replace("~0", "~");
+        let is_position = name.bytes().all(|byte| byte.is_ascii_digit());
+        let position = is_position.then(|| name.parse().ok()).flatten();
+        Ok(Self::Key { name: name.into(), position })
+    }
+
+    fn child<'a>(&self, value: &'a Json) -> Option<(Key<'a>, &'a Json)> {
+        let Self::Key { name, position } = self else { return None };
+        match value {
+            Json::Object(object) => {
+                object.get_key_value(&**name).map(|(key, value)| (Key::Name(key), value))
+            }
+            Json::Array(list) => position.and_then(|at| Some((Key::Position(at), list.get(at)?))),
+            _ => None,
+        }
+    }
+}
+
+/// Goes on from a place by steps, and returns whether to go on after them.
+fn walk<'a>(
+    place: &mut Place<'a>,
+    steps: &[Step],
+    visit: &mut dyn FnMut(&Place<'a>) -> bool,
+) -> bool {
+    let Some((step, rest)) = steps.split_first() else { return visit(place) };
+    let value = place.value();
+    let mut enter = |key, value, is_of_star| {
+        place.stops.push(Stop { key, value, is_of_star });
+        let goes_on = walk(place, rest, visit);
+        place.stops.pop();
+        goes_on
+    };
+    match (step, value) {
+        (Step::Key { .. }, _) => {
+            step.child(value).is_none_or(|(key, child)| enter(key, child, false))
+        }
+        (Step::Each, Json::Object(object)) => {
+            object.iter().all(|(key, child)| enter(Key::Name(key), child, true))
+        }
+        (Step::Each, Json::Array(list)) => {
+            list.iter().enumerate().all(|(at, child)| enter(Key::Position(at), child, true))
+        }
+        (Step::Each, _) => true,
+    }
+}
+
+/// What a container holds, for a note on what is not in it: `keys here: hum, t`.
+#[must_use]
+pub fn content(value: &Json, of: &str) -> String {
+    match value {
+        Json::Object(object) if object.is_empty() => format!("no keys {of}"),
+        Json::Object(object) => {
+            let mut keys: Vec<String> =
+                object.keys().take(MOST_KEYS).map(|key| key.chars().take(40).collect()).collect();
+            if object.len() > MOST_KEYS {
+                keys.push("…".into());
+            }
+            format!("keys {of}: {}", keys.join(", "))
+        }
+        Json::Array(list) => format!("a list of {} {of}", list.len()),
+        other => format!("{} {of}", json::kind(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn all(pointer: &str, element: &Place<'_>) -> Vec<String> {
+        let (pointer, mut seen) = (Pointer::new(pointer).unwrap(), Vec::new());
+        pointer.visit(element, &mut |place| {
+            let keys: Vec<_> = place.keys().map(|key| key.to_string()).collect();
+            seen.push(format!("{}={}", keys.join("/"), place.value()));
+            true
+        });
+        seen
+    }
+
+    #[test]
+    fn keys_positions_and_escapes() {
+        let payload = json!({ "a": [{ "b/c": 1, "0": 2 }], "7": 3, "x~y": 4 });
+        let root = Place::root(&payload);
+        let find = |text| Pointer::new(text).unwrap().find(&root).cloned();
+        assert_eq!(find("/a/0/b~1c"), Some(json!(1)));
+        assert_eq!(find("a/0/0"), Some(json!(2)));
+        assert_eq!(find("./7"), Some(json!(3)));
+        assert_eq!(find("/x~0y"), Some(json!(4)));
+        assert_eq!((find("/a/1"), find("/a/b"), find("/7/z")), (None, None, None));
+    }
+
+    #[test]
+    fn stars_enter_lists_and_objects_and_two_dots_go_up() {
+        let payload = json!({ "d": [{ "id": "p", "i": [1, 2] }, { "id": "q", "i": [3] }] });
+        let root = Place::root(&payload);
+        assert_eq!(all("/d/*/i/*", &root), ["d/0/i/0=1", "d/0/i/1=2", "d/1/i/0=3"]);
+        assert_eq!(all("/d/1/*", &root).len(), 2);
+        assert_eq!(all("/none/*", &root).len(), 0);
+        let each = Pointer::new("/d/*/i/*").unwrap();
+        let mut ids = Vec::new();
+        each.visit(&root, &mut |place| {
+            ids.push(Pointer::new("../../id").unwrap().find(place).unwrap().clone());
+            assert_eq!(place.last_name(), Some("i"));
+            ids.len() < 2
+        });
+        assert_eq!(ids, [json!("p"), json!("p")]);
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_what_is_there() {
+        let payload = json!({ "hum": 1, "t": { "x": [1, 2] } });
+        let missing = |text: &str| Pointer::new(text).unwrap().missing(&Place::root(&payload));
+        assert_eq!(missing("/h"), "nothing at /h; keys here: hum, t");
+        assert_eq!(missing("t/y"), "nothing at t/y; keys of /t: x");
+        assert_eq!(missing("/t/x/2"), "nothing at /t/x/2; a list of 2 of /t/x");
+        assert_eq!(missing("/hum/a"), "nothing at /hum/a; a number of /hum");
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, why) in [("/", "empty"), ("a//b", "empty"), ("a/../b", "goes up"), ("", "empty")]
+        {
+            assert!(Pointer::new(text).unwrap_err().contains(why), "{text}");
+        }
+    }
+}

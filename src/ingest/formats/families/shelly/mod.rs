@@ -1,0 +1,292 @@
+//! Shelly, generation 1 (one value a topic) and 2 and later (JSON-RPC and status objects).
+//!
+//! * **Topics** Generation 1: `shellies/<id>/<part>…/<key>`. Generation 2 and later, below a prefix that is the
+//!   device's id unless its user chose another: `<prefix>/events/rpc`, `<prefix>/status/<component>:<n>`,
+//!   `<prefix>/online`. Without `base` a prefix is one level, or one below `shellies`; `base` is a prefix, or the
+//!   levels before the prefixes. A `base` that ends in `shellies` is that of both generations.
+//! * **Value** Generation 1: a number, `on`, `off`, `open`, `close`, `true`, `false`; 999 means that no probe is
+//!   there, -1 that a position, battery or light is not known. Later: numbers and truth values of a component, `null`
+//!   for none.
+//! * **Unit** known by the key. Energy of a relay counts watt minutes, `total` and all of generation 2 watt hours.
+//! * **Time** `params.ts` of a notification, `last_updated_ts` of a component that relays Bluetooth devices; else
+//!   receipt.
+//! * **Id** Generation 1: `<id>/<part>`; a switch itself is `<id>` with the quantity `relay_0`. Later:
+//!   `<src>/<component>:<n>`, and the prefix where a message has no `src`. Where a
+//!   notification's `src` differs from its prefix, the pair is remembered, so that each device has one id.
+//! * **Availability** `<id>/online` and `<prefix>/online`: `true` or `false`.
+//! * **Traps** `NotifyStatus` has only what changed. Before its clock is set a device sends a few seconds as `ts`.
+//!   `temperature_f` and `tF` are twins. A `bthomesensor` doesn't say what it measures: only the gateway's
+//!   configuration does. A Shelly H&T of generation 1 sends °F when it is set to. With both notifications turned on
+//!   values come twice.
+//! * **Source** shelly-api-docs.shelly.cloud (Gen 1 MQTT, Gen 2 Notifications, component pages).
+
+mod components;
+mod first;
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value as Json};
+
+use crate::config::PresetTable;
+use crate::domain::Presence;
+use crate::ingest::formats::kit::times::TimeReader;
+use crate::ingest::formats::kit::{Builder, json, topics, values};
+use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChange};
+
+/// First level of all topics of generation 1.
+const FIRST_BASE: &str = "shellies";
+
+/// Ends of topics of generation 2 and later.
+const ENDS: [&str; 3] = ["events/rpc", "status/+", "online"];
+
+/// A table of Shelly devices.
+#[derive(Debug, Clone)]
+pub struct Shelly {
+    place: Place,
+    /// Ids (`src`) of devices whose prefix is another, by prefix.
+    ids: HashMap<Box<str>, Box<str>>,
+}
+
+/// Where the topics of a table are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// One level below `shellies`, or of one level.
+    Anywhere,
+    /// One level below a base, both generations.
+    Shellies(String),
+    /// A prefix of generation 2 or later, or the levels before the last of several.
+    Prefix(String),
+}
+
+/// What a topic is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject<'a> {
+    /// A notification.
+    Rpc { prefix: &'a str },
+    /// Whole state of a component.
+    Status { prefix: &'a str, component: &'a str },
+    /// Whether the device is there.
+    Online { prefix: &'a str },
+    /// A value, or a report, of a device of generation 1.
+    First { id: &'a str, part: &'a str },
+    /// A command, setting or announcement.
+    Nothing,
+}
+
+impl<'a> Subject<'a> {
+    /// A topic of generation 2 or later, with its prefix.
+    fn of_prefixed(topic: &'a str) -> Option<(&'a str, Self)> {
+        let (path, last) = topic.rsplit_once('/')?;
+        if last == "online" {
+            return Some((path, Self::Online { prefix: path }));
+        }
+        let (prefix, group) = path.rsplit_once('/')?;
+        match (group, last) {
+            ("events", "rpc") => Some((prefix, Self::Rpc { prefix })),
+            ("status", component) if components::is_measuring(component) => {
+                Some((prefix, Self::Status { prefix, component }))
+            }
+            // Without a number it may be another program's topic.
+            ("status", component) if component.contains(':') => Some((prefix, Self::Nothing)),
+            _ => None,
+        }
+    }
+
+    /// A topic below the base of generation 1.
+    fn of_first(rest: &'a str) -> Self {
+        match rest.split_once('/') {
+            Some((id, part)) if first::is_report(part) => Self::First { id, part },
+            _ => Self::Nothing,
+        }
+    }
+}
+
+impl Shelly {
+    /// The format of a table.
+    ///
+    /// # Errors
+    /// Says what of the table can't be.
+    pub fn new(table: &PresetTable) -> Result<Self, String> {
+        let base = topics::base(table.base.as_deref(), FIRST_BASE)?;
+        let place = match table.base {
+            None => Place::Anywhere,
+            Some(_) if base.rsplit('/').next() == Some(FIRST_BASE) => Place::Shellies(base),
+            Some(_) => Place::Prefix(base),
+        };
+        Ok(Self { place, ids: HashMap::new() })
+    }
+
+    fn subject<'a>(&self, topic: &'a str) -> Option<Subject<'a>> {
+        let first_base = match &self.place {
+            Place::Anywhere => Some(FIRST_BASE),
+            Place::Shellies(base) => Some(base.as_str()),
+            Place::Prefix(_) => None,
+        };
+        if let Some(rest) = first_base.and_then(|base| topics::below(base, topic)) {
+            let prefixed = Subject::of_prefixed(rest).filter(|(prefix, _)| is_level(prefix));
+            return Some(prefixed.map_or_else(|| Subject::of_first(rest), |(_, subject)| subject));
+        }
+        let (prefix, subject) = Subject::of_prefixed(topic)?;
+        let is_ours = match &self.place {
+            Place::Anywhere => is_level(prefix),
+            Place::Shellies(_) => false,
+            Place::Prefix(base) => {
+                prefix == base || topics::below(base, prefix).is_some_and(is_level)
+            }
+        };
+        is_ours.then_some(subject)
+    }
+
+    /// Id of the device with a prefix.
+    fn id<'a>(&'a self, prefix: &'a str) -> &'a str {
+        self.ids.get(prefix).map_or(prefix, |id| id)
+    }
+
+    /// Remembers the id of a device whose prefix is another, or that it is the same again.
+    fn remember_id(&self, prefix: &str, id: &str, changes: &mut Vec<StateChange>) {
+        if self.id(prefix) != id {
+            let id = (prefix != id).then(|| id.as_bytes().to_vec());
+            changes.push((prefix.into(), id));
+        }
+    }
+
+    fn decode_rpc(
+        &self,
+        prefix: &str,
+        message: &Message<'_>,
+        changes: &mut Vec<StateChange>,
+    ) -> Result<Decoded, String> {
+        let Some(frame) = json::parse_object(message.payload)? else {
+            return Ok(Decoded::ignored("an empty payload"));
+        };
+        let is_status = matches!(
+            frame.get("method").and_then(Json::as_str),
+            Some("NotifyStatus" | "NotifyFullStatus")
+        );
+        let Some(params) = frame.get("params").and_then(Json::as_object).filter(|_| is_status)
+        else {
+            return Ok(Decoded::ignored("an event or an answer: no state"));
+        };
+        let src = frame.get("src").and_then(Json::as_str).filter(|src| !src.is_empty());
+        let id = src.unwrap_or_else(|| self.id(prefix));
+        self.remember_id(prefix, id, changes);
+        Ok(decode_notification(id, params, message))
+    }
+
+    fn decode_status(
+        &self,
+        prefix: &str,
+        component: &str,
+        message: &Message<'_>,
+    ) -> Result<Decoded, String> {
+        let Some(fields) = json::parse_object(message.payload)? else {
+            return Ok(Decoded::ignored("an empty payload"));
+        };
+        let mut builder = Builder::new(message);
+        let stamp = builder.stamp(&reader(message), components::time(&fields));
+        components::add_all(&mut builder, self.id(prefix), component, &fields, stamp);
+        Ok(builder.finish("the component measures nothing"))
+    }
+
+    fn decode_online(&self, prefix: &str, message: &Message<'_>) -> Result<Decoded, String> {
+        let presence = match values::truth(json::text(message.payload)?) {
+            Some(true) => Presence::Online,
+            Some(false) => Presence::Offline,
+            // Others use such topics too.
+            None => return Ok(Decoded::ignored("neither `true` nor `false`")),
+        };
+        let mut builder = Builder::new(message);
+        builder.availability(self.id(prefix), presence);
+        Ok(builder.finish(""))
+    }
+}
+
+/// Components of a notification; one that relays what was heard earlier has a time of its own.
+fn decode_notification(id: &str, params: &Map<String, Json>, message: &Message<'_>) -> Decoded {
+    let mut builder = Builder::new(message);
+    let reader = reader(message);
+    let of_frame = builder.stamp(&reader, params.get("ts"));
+    for (component, fields) in params {
+        let Some(fields) = fields.as_object().filter(|_| components::is_measuring(component))
+        else {
+            continue;
+        };
+        let own_time = components::time(fields);
+        let stamp = own_time.map_or(of_frame, |time| builder.stamp(&reader, Some(time)));
+        components::add_all(&mut builder, id, component, fields, stamp);
+    }
+    builder.finish("no component of it measures anything")
+}
+
+/// Times are numbers: no zone is needed.
+const fn reader(message: &Message<'_>) -> TimeReader {
+    TimeReader::new(chrono_tz::UTC, message.received_at)
+}
+
+fn is_level(text: &str) -> bool {
+    !text.is_empty() && !text.contains('/')
+}
+
+impl Format for Shelly {
+    fn name(&self) -> &'static str {
+        "shelly"
+    }
+
+    fn key(&self) -> String {
+        match &self.place {
+            Place::Anywhere => "shelly".into(),
+            Place::Shellies(base) | Place::Prefix(base) => format!("shelly:{base}"),
+        }
+    }
+
+    fn filters(&self) -> Vec<Filter> {
+        let below = |prefix: &str| ENDS.map(|end| Filter::optional(format!("{prefix}/{end}")));
+        match &self.place {
+            Place::Anywhere => {
+                let mut filters = vec![Filter::optional(format!("{FIRST_BASE}/#"))];
+                filters.extend(below("+"));
+                filters
+            }
+            Place::Shellies(base) => vec![Filter::optional(format!("{base}/#"))],
+            Place::Prefix(base) => [below(base), below(&format!("{base}/+"))].concat(),
+        }
+    }
+
+    fn claim(&self, topic: &str) -> Claim {
+        match self.subject(topic) {
+            None => Claim::Foreign,
+            Some(Subject::Nothing) => Claim::Ignores,
+            Some(_) => Claim::Decodes,
+        }
+    }
+
+    fn decode(
+        &self,
+        message: &Message<'_>,
+        changes: &mut Vec<StateChange>,
+    ) -> Result<Decoded, String> {
+        match self.subject(message.topic) {
+            Some(Subject::Rpc { prefix }) => self.decode_rpc(prefix, message, changes),
+            Some(Subject::Status { prefix, component }) => {
+                self.decode_status(prefix, component, message)
+            }
+            Some(Subject::Online { prefix }) => self.decode_online(prefix, message),
+            Some(Subject::First { id, part }) => first::decode(id, part, message),
+            Some(Subject::Nothing) | None => Ok(Decoded::ignored("no report of a device")),
+        }
+    }
+
+    fn remember(&mut self, key: &str, value: Option<&[u8]>) {
+        match value.and_then(|value| std::str::from_utf8(value).ok()) {
+            Some(id) => drop(self.ids.insert(key.into(), id.into())),
+            None => drop(self.ids.remove(key)),
+        }
+    }
+
+    fn fresh(&self) -> Box<dyn Format> {
+        Box::new(Self { place: self.place.clone(), ids: HashMap::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! Topics of a family that has none of its own: the table's `topic` or `base`, or a default.
+
+use crate::config::PresetTable;
+use crate::ingest::formats::kit::topics::{self, Pattern};
+use crate::ingest::formats::{Claim, Filter};
+
+/// Patterns of the topics of a table.
+#[derive(Debug, Clone)]
+pub struct TableTopics {
+    patterns: Vec<(String, Pattern)>,
+}
+
+impl TableTopics {
+    /// The table's `topic`, all topics below its `base`, or else `defaults`, which are filters.
+    ///
+    /// # Errors
+    /// When the table has both, or one that is no pattern.
+    pub fn new(table: &PresetTable, defaults: &[&str]) -> Result<Self, String> {
+        let texts = match (&table.topic, &table.base) {
+            (Some(_), Some(_)) => return Err("give `topic` or `base`, not both".into()),
+            (Some(topic), None) => vec![topic.clone()],
+            (None, Some(base)) => vec![format!("{}/#", base.trim_end_matches('/'))],
+            (None, None) => defaults.iter().map(|text| (*text).to_owned()).collect(),
+        };
+        let mut patterns = Vec::new();
+        for text in texts {
+            let pattern = Pattern::new(&text).map_err(|why| format!("`{text}`: {why}"))?;
+            patterns.extend(pattern.filters().into_iter().map(|it| (it, pattern.clone())));
+        }
+        Ok(Self { patterns })
+    }
+
+    /// Filters that bring the topics.
+    #[must_use]
+    pub fn filters(&self) -> Vec<Filter> {
+        self.patterns.iter().map(|(filter, _)| Filter::optional(filter)).collect()
+    }
+
+    /// Whether a topic is one of them.
+    #[must_use]
+    pub fn claim(&self, topic: &str) -> Claim {
+        let is_of = |(filter, _): &(String, Pattern)| topics::matches(filter, topic);
+        if self.patterns.iter().any(is_of) { Claim::Decodes } else { Claim::Foreign }
+    }
+
+    /// A named level of a topic.
+    #[must_use]
+    pub fn level<'a>(&'a self, topic: &'a str, name: &str) -> Option<&'a str> {
+        let mut levels = self.patterns.iter().filter_map(|(_, pattern)| pattern.levels(topic));
+        levels.find_map(|levels| topics::level(&levels, name))
+    }
+}
+
+/// Key of a family's state: its name, and what tells its table from others of the family.
+#[must_use]
+pub fn key(name: &str, table: &PresetTable) -> String {
+    let of_table = [&table.base, &table.topic].into_iter().flatten();
+    of_table.fold(name.to_owned(), |key, text| format!("{key} {text}"))
+}

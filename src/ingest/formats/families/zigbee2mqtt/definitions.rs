@@ -1,0 +1,170 @@
+//! Lists that the bridge retains: its devices with their definitions, and its groups.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::attributes::{Attribute, Attributes};
+use super::{DEVICE_KEY, GROUP_KEY, OFFLINE_KEY, Zigbee2mqtt};
+use crate::domain::Presence;
+use crate::ingest::formats::kit::{Builder, json};
+use crate::ingest::formats::{Decoded, Message, StateChange};
+
+/// Bit of `access`: the attribute is part of the published state.
+const ACCESS_PUBLISHED: u64 = 1;
+
+/// Bit of `access`: the attribute can be set.
+const ACCESS_SET: u64 = 2;
+
+/// What is remembered of a device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    /// Attributes that measure; `None` for a device that is not supported.
+    #[serde(rename = "a")]
+    pub attributes: Option<Attributes>,
+}
+
+impl Device {
+    /// Reads what was remembered.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    fn from_listed(listed: &Json) -> Self {
+        let exposes = listed.pointer("/definition/exposes").and_then(Json::as_array);
+        let attributes = exposes.map(|exposes| {
+            let mut attributes = Attributes::default();
+            for expose in exposes {
+                add_expose(&mut attributes, expose);
+            }
+            attributes.drop_raw_illuminance();
+            attributes
+        });
+        Self { attributes }
+    }
+}
+
+/// An expose is an attribute, a composite of attributes, or a kind of device (`switch`, `climate`) with features.
+fn add_expose(attributes: &mut Attributes, expose: &Json) {
+    let of_kind = |key| expose.get(key).and_then(Json::as_str);
+    let features = expose.get("features").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+    let composite = of_kind("property").filter(|_| of_kind("type") == Some("composite"));
+    for feature in features {
+        let is_state = of_kind("type") == Some("switch")
+            && feature.get("name").and_then(Json::as_str) == Some("state");
+        add_attribute(attributes, feature, composite, is_state);
+    }
+    if features.is_empty() {
+        add_attribute(attributes, expose, None, false);
+    }
+}
+
+fn add_attribute(
+    attributes: &mut Attributes,
+    expose: &Json,
+    composite: Option<&str>,
+    is_switch_state: bool,
+) {
+    let text = |key| expose.get(key).and_then(Json::as_str);
+    let access = expose.get("access").and_then(Json::as_u64).unwrap_or(ACCESS_PUBLISHED);
+    let is_setting = access & ACCESS_SET != 0 && !is_switch_state;
+    let Some(property) = text("property").or_else(|| text("name")) else { return };
+    if is_setting || access & ACCESS_PUBLISHED == 0 {
+        return;
+    }
+    let attribute = match text("type") {
+        Some("numeric") => Attribute::Number(text("unit").unwrap_or_default().into()),
+        Some("binary") => Attribute::Binary(states(expose)),
+        _ => return,
+    };
+    match composite {
+        Some(composite) => attributes.insert(&format!("{composite}/{property}"), attribute),
+        None => attributes.insert(property, attribute),
+    }
+}
+
+/// The values for on and off; `None` where they are truth values, which are taken as published: `contact` is on, which
+/// is closed, when it is false.
+fn states(expose: &Json) -> Option<(Json, Json)> {
+    let is_plain = |value: &&Json| value.is_string() || value.is_number();
+    let on = expose.get("value_on").filter(is_plain)?;
+    let off = expose.get("value_off").filter(is_plain)?;
+    Some((on.clone(), off.clone()))
+}
+
+impl Zigbee2mqtt {
+    /// The list of devices, coordinator included. A device that is in it no more was removed, or has another name now.
+    pub(super) fn decode_devices(
+        &self,
+        message: &Message<'_>,
+        changes: &mut Vec<StateChange>,
+    ) -> Result<Decoded, String> {
+        let Some(list) = parse_list(message)? else {
+            return Ok(Decoded::ignored("an empty payload clears a retained message"));
+        };
+        let is_device = |it: &&Json| it.get("type").and_then(Json::as_str) != Some("Coordinator");
+        let named = |it| Some((name(it)?, Device::from_listed(it)));
+        let listed: BTreeMap<&str, Device> =
+            list.iter().filter(is_device).filter_map(named).collect();
+        for (name, device) in &listed {
+            if self.devices.get(*name) != Some(device) {
+                changes.push((format!("{DEVICE_KEY}{name}").into(), Some(device.to_bytes())));
+            }
+        }
+        let gone: Vec<&str> = self
+            .devices
+            .keys()
+            .map(|name| &**name)
+            .filter(|name| !listed.contains_key(name))
+            .collect();
+        // Someone removes one device after another. All at once is a bridge that lost its database: their alarms stay.
+        let has_lost_all = gone.len() > 1 && gone.len() == self.devices.len();
+        let mut builder = Builder::new(message);
+        for name in gone {
+            changes.push((format!("{DEVICE_KEY}{name}").into(), None));
+            if self.offline.contains(name) {
+                changes.push((format!("{OFFLINE_KEY}{name}").into(), None));
+            }
+            if !has_lost_all {
+                builder.availability(name, Presence::Removed);
+            }
+        }
+        Ok(builder.finish("a list of devices: no readings"))
+    }
+
+    /// The list of groups: their messages repeat what the members report.
+    pub(super) fn decode_groups(
+        &self,
+        message: &Message<'_>,
+        changes: &mut Vec<StateChange>,
+    ) -> Result<Decoded, String> {
+        let Some(list) = parse_list(message)? else {
+            return Ok(Decoded::ignored("an empty payload clears a retained message"));
+        };
+        let listed: BTreeSet<&str> = list.iter().filter_map(name).collect();
+        for name in listed.iter().filter(|name| !self.groups.contains(**name)) {
+            changes.push((format!("{GROUP_KEY}{name}").into(), Some(Vec::new())));
+        }
+        for name in self.groups.iter().filter(|name| !listed.contains(&***name)) {
+            changes.push((format!("{GROUP_KEY}{name}").into(), None));
+        }
+        Ok(Decoded::ignored("a list of groups: no readings"))
+    }
+}
+
+fn name(listed: &Json) -> Option<&str> {
+    listed.get("friendly_name").and_then(Json::as_str).filter(|name| !name.is_empty())
+}
+
+fn parse_list(message: &Message<'_>) -> Result<Option<Vec<Json>>, String> {
+    match json::parse(message.payload)? {
+        None => Ok(None),
+        Some(Json::Array(list)) => Ok(Some(list)),
+        Some(other) => Err(format!("the payload is {}, not a list", json::kind(&other))),
+    }
+}

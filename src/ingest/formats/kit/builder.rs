@@ -1,0 +1,182 @@
+//! Makes what a message meant of the values a family finds in it.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value as Json;
+
+use super::times::TimeReader;
+use super::values::{self, Read};
+use super::{names, units};
+use crate::domain::{
+    Availability, Location, Measurement, News, Presence, Reading, ReadingClock, SensorId, Unit,
+    Value,
+};
+use crate::ingest::formats::{Decoded, Message};
+
+/// When a value was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stamp {
+    /// The message doesn't say: at its receipt.
+    Receipt,
+    /// By the clock of its sender, or of a gateway.
+    At(DateTime<Utc>),
+    /// Measured then and sent later, by the sender's own word.
+    Past(DateTime<Utc>),
+}
+
+impl From<Option<DateTime<Utc>>> for Stamp {
+    fn from(at: Option<DateTime<Utc>>) -> Self {
+        at.map_or(Self::Receipt, Self::At)
+    }
+}
+
+/// Quantities that a truth value can't be of: a device that sends one has gone wrong.
+const NEVER_TRUE: [&str; 7] =
+    ["temperature", "humidity", "pressure", "illuminance", "co2", "voltage", "current"];
+
+/// What a message meant, while it is put together. One bad value is a fault of its own and costs no other.
+#[derive(Debug)]
+pub struct Builder {
+    received_at: DateTime<Utc>,
+    location: Location,
+    decoded: Decoded,
+}
+
+impl Builder {
+    /// Nothing so far.
+    #[must_use]
+    pub fn new(message: &Message<'_>) -> Self {
+        let (location, decoded) = (Location::new(""), Decoded::default());
+        Self { received_at: message.received_at, location, decoded }
+    }
+
+    /// Location of the sensors whose values are added from now on.
+    pub fn set_location(&mut self, location: &str) {
+        self.location = Location::new(location);
+    }
+
+    /// Adds a JSON value under the quantity's canonical name. `unit` is as it was published, or known of the format;
+    /// empty to guess it by the quantity, where the value is plausible. A truth value has no unit but a published one.
+    /// "No value" adds nothing; what is no number is a fault.
+    pub fn add(&mut self, sensor: &str, quantity: &str, value: &Json, unit: &str, stamp: Stamp) {
+        match values::read(value) {
+            Read::Value(_) if value.is_boolean() && NEVER_TRUE.contains(&quantity) => {
+                self.fault(format!("`{quantity}` of {sensor}: it is {value}, not a number"));
+            }
+            Read::Value(read) if value.is_boolean() => {
+                self.push(sensor, quantity, read, units::spelling(unit), stamp);
+            }
+            Read::Value(value) => self.add_value(sensor, quantity, value, unit, stamp),
+            Read::Nothing => {}
+            Read::Wrong(why) => self.fault(format!("`{quantity}` of {sensor}: {why}")),
+        }
+    }
+
+    /// The same with a number that was read already.
+    pub fn add_value(
+        &mut self,
+        sensor: &str,
+        quantity: &str,
+        value: Value,
+        unit: &str,
+        stamp: Stamp,
+    ) {
+        let unit = match units::spelling(unit) {
+            "" => units::guess(quantity, value.get()),
+            known => known,
+        };
+        self.push(sensor, quantity, value, unit, stamp);
+    }
+
+    fn push(&mut self, sensor: &str, quantity: &str, value: Value, unit: &str, stamp: Stamp) {
+        if !units::is_possible(quantity, value.get(), unit) {
+            return self.fault(format!("`{quantity}` of {sensor}: {value} is below absolute zero"));
+        }
+        match self.measurement(sensor, quantity, value, unit, stamp) {
+            Ok(measurement) => self.decoded.measurements.push(measurement),
+            Err(why) => self.fault(why),
+        }
+    }
+
+    /// The same with an integer field that has a decimal factor: `scaled` divided by ten to the power of `decimals`, the
+    /// nearest number to it. `scaled` is below 2^53.
+    pub fn add_decimal(
+        &mut self,
+        sensor: &str,
+        quantity: &str,
+        (scaled, decimals): (i64, u32),
+        unit: &str,
+        stamp: Stamp,
+    ) {
+        let number = scaled as f64 / f64::from(10_u32.saturating_pow(decimals));
+        match Value::from_parts(number, decimals == 0) {
+            Ok(value) => self.add_value(sensor, quantity, value, unit, stamp),
+            Err(error) => self.fault(format!("`{quantity}` of {sensor}: {error}")),
+        }
+    }
+
+    fn measurement(
+        &self,
+        sensor: &str,
+        quantity: &str,
+        value: Value,
+        unit: &str,
+        stamp: Stamp,
+    ) -> Result<Measurement, String> {
+        let (timestamp, clock, news) = match stamp {
+            Stamp::Receipt => (self.received_at, ReadingClock::Receipt, News::Live),
+            Stamp::At(at) => (at, ReadingClock::Sender, News::Live),
+            Stamp::Past(at) => (at, ReadingClock::Sender, News::Historical),
+        };
+        let reading = Reading {
+            sensor_id: SensorId::new(sensor).map_err(|error| error.to_string())?,
+            location: self.location.clone(),
+            quantity: names::quantity(quantity)?,
+            value,
+            unit: Unit::new(unit),
+            timestamp,
+        };
+        Ok(Measurement { reading, clock, news })
+    }
+
+    /// Timestamp of the values that follow. One that can't be read is a fault of its own: the time of receipt stands in.
+    pub fn stamp(&mut self, reader: &TimeReader, time: Option<&Json>) -> Stamp {
+        match time.map_or(Ok(None), |time| reader.read(time)) {
+            Ok(at) => at.into(),
+            Err(why) => {
+                self.fault(why);
+                Stamp::Receipt
+            }
+        }
+    }
+
+    /// Adds word of a device.
+    pub fn availability(&mut self, device: &str, presence: Presence) {
+        match SensorId::new(device) {
+            Ok(device) => {
+                let at = self.received_at;
+                self.decoded.availability.push(Availability { device, presence, at });
+            }
+            Err(error) => self.fault(error.to_string()),
+        }
+    }
+
+    /// Adds a value that can't be used.
+    pub fn fault(&mut self, why: impl Into<String>) {
+        self.decoded.add_fault(why);
+    }
+
+    /// Whether nothing was added so far, faults included.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.decoded.is_empty() && self.decoded.num_faults == 0
+    }
+
+    /// All of it; `why` says why there is no reading, where nothing was added.
+    #[must_use]
+    pub fn finish(mut self, why: &'static str) -> Decoded {
+        if self.is_empty() {
+            self.decoded.ignored = Some(why.into());
+        }
+        self.decoded
+    }
+}

@@ -1,0 +1,28 @@
+//! From a configuration to its formats.
+
+use super::{Format, Formats, OriginJson, families};
+use crate::config::{Config, Mistake};
+use crate::wire::Topics;
+
+/// The formats of a configuration: the origin's topics first, then the tables of devices in their order.
+///
+/// # Errors
+/// Every mistake in the tables, each with the byte of the file that its table starts at.
+pub fn formats(config: &Config) -> Result<Formats, Vec<(usize, Mistake)>> {
+    let topics = Topics::new(&config.mqtt.topic_prefix, config.mqtt.reading_topic);
+    let zone = config.times.zone;
+    let mut formats: Vec<Box<dyn Format>> = vec![Box::new(OriginJson::new(topics, zone))];
+    let mut mistakes = Vec::new();
+    for table in &config.devices {
+        match families::format(table, zone) {
+            Ok(format) if formats.iter().any(|other| other.key() == format.key()) => {
+                let what = format!("a table before this one is `{}`, too", format.key());
+                let mistake = Mistake::new(what, "give each a base or a topic of its own");
+                mistakes.push((table.at, mistake));
+            }
+            Ok(format) => formats.push(format),
+            Err(wrong) => mistakes.extend(wrong.into_iter().map(|mistake| (table.at, mistake))),
+        }
+    }
+    if mistakes.is_empty() { Ok(Formats::new(formats)) } else { Err(mistakes) }
+}

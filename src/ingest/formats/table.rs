@@ -1,0 +1,166 @@
+//! What every table of devices may say, whatever its family: which sensors are taken, their names and location.
+//!
+//! Always: applied to what the family decoded, so a family knows nothing of it.
+
+use std::collections::BTreeMap;
+
+use super::{Claim, Decoded, Filter, Format, Message, Request, StateChange};
+use crate::config::DeviceTable;
+use crate::domain::{Location, SensorId};
+
+/// A format with the common settings of its table.
+pub struct Table {
+    format: Box<dyn Format>,
+    settings: Settings,
+}
+
+#[derive(Clone)]
+struct Settings {
+    location: Option<Location>,
+    only: Vec<String>,
+    ignore: Vec<String>,
+    rename: BTreeMap<String, String>,
+}
+
+impl Table {
+    /// A family's format under a table's common settings.
+    #[must_use]
+    pub fn new(format: Box<dyn Format>, table: &DeviceTable) -> Self {
+        let settings = Settings {
+            location: table.location.as_deref().map(Location::new),
+            only: table.only.clone(),
+            ignore: table.ignore.clone(),
+            rename: table.rename.clone(),
+        };
+        Self { format, settings }
+    }
+}
+
+impl Format for Table {
+    fn name(&self) -> &str {
+        self.format.name()
+    }
+
+    fn key(&self) -> String {
+        self.format.key()
+    }
+
+    fn filters(&self) -> Vec<Filter> {
+        self.format.filters()
+    }
+
+    fn claim(&self, topic: &str) -> Claim {
+        self.format.claim(topic)
+    }
+
+    fn is_description(&self, topic: &str) -> bool {
+        self.format.is_description(topic)
+    }
+
+    fn decode(
+        &self,
+        message: &Message<'_>,
+        changes: &mut Vec<StateChange>,
+    ) -> Result<Decoded, String> {
+        let mut decoded = self.format.decode(message, changes)?;
+        self.settings.apply(&mut decoded)?;
+        Ok(decoded)
+    }
+
+    fn remember(&mut self, key: &str, value: Option<&[u8]>) {
+        self.format.remember(key, value);
+    }
+
+    fn explain(&self, message: &Message<'_>) -> Vec<String> {
+        self.format.explain(message)
+    }
+
+    fn requests(&self) -> Vec<Request> {
+        self.format.requests()
+    }
+
+    fn fresh(&self) -> Box<dyn Format> {
+        Box::new(Self { format: self.format.fresh(), settings: self.settings.clone() })
+    }
+}
+
+impl Settings {
+    fn apply(&self, decoded: &mut Decoded) -> Result<(), String> {
+        let num_before = decoded.measurements.len();
+        decoded.measurements.retain(|it| {
+            self.takes(it.reading.sensor_id.as_str(), Some(it.reading.quantity.as_str()))
+        });
+        let num_left_out = num_before - decoded.measurements.len();
+        decoded.availability.retain(|it| self.takes(it.device.as_str(), None));
+        for measurement in &mut decoded.measurements {
+            let reading = &mut measurement.reading;
+            if let (Some(location), true) = (&self.location, reading.location.as_str().is_empty()) {
+                reading.location = location.clone();
+            }
+            if let Some(name) = self.renamed(reading.sensor_id.as_str()) {
+                reading.sensor_id = SensorId::new(&name).map_err(|error| error.to_string())?;
+            }
+        }
+        for availability in &mut decoded.availability {
+            if let Some(name) = self.renamed(availability.device.as_str()) {
+                availability.device = SensorId::new(&name).map_err(|error| error.to_string())?;
+            }
+        }
+        if num_left_out > 0 && decoded.is_empty() && decoded.num_faults == 0 {
+            decoded.ignored = Some("left out by `only` or `ignore`".into());
+        }
+        Ok(())
+    }
+
+    /// Whether the patterns let a sensor, or one quantity of it, pass. A device is let pass where one of its sensors may
+    /// be.
+    fn takes(&self, sensor: &str, quantity: Option<&str>) -> bool {
+        let Some(quantity) = quantity else {
+            let starts = |pattern: &String| {
+                let rest = pattern.strip_prefix(sensor);
+                matches(pattern, sensor) || rest.is_some_and(|rest| rest.starts_with('/'))
+            };
+            return (self.only.is_empty() || self.only.iter().any(starts))
+                && !self.ignore.iter().any(|pattern| matches(pattern, sensor));
+        };
+        let both = format!("{sensor}/{quantity}");
+        let is_in = |patterns: &[String]| {
+            patterns.iter().any(|pattern| matches(pattern, sensor) || matches(pattern, &both))
+        };
+        (self.only.is_empty() || is_in(&self.only)) && !is_in(&self.ignore)
+    }
+
+    /// The name in place of a sensor's, or of its beginning up to a `/`.
+    fn renamed(&self, sensor: &str) -> Option<String> {
+        if self.rename.is_empty() {
+            return None;
+        }
+        if let Some(name) = self.rename.get(sensor) {
+            return Some(name.clone());
+        }
+        let cuts = sensor.rmatch_indices('/');
+        let mut parts = cuts.map(|(at, _)| (&sensor[..at], &sensor[at..]));
+        parts.find_map(|(start, rest)| Some(format!("{}{rest}", self.rename.get(start)?)))
+    }
+}
+
+/// Whether a text is of a pattern, in which `*` stands for any characters.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (mut pattern_at, mut text_at) = (0, 0);
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let mut last_star: Option<(usize, usize)> = None;
+    while text_at < text.len() {
+        if pattern.get(pattern_at) == Some(&b'*') {
+            last_star = Some((pattern_at, text_at));
+            pattern_at += 1;
+        } else if pattern.get(pattern_at) == Some(&text[text_at]) {
+            (pattern_at, text_at) = (pattern_at + 1, text_at + 1);
+        } else if let Some((star, from)) = last_star {
+            last_star = Some((star, from + 1));
+            (pattern_at, text_at) = (star + 1, from + 1);
+        } else {
+            return false;
+        }
+    }
+    pattern[pattern_at..].iter().all(|byte| *byte == b'*')
+}

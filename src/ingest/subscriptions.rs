@@ -1,0 +1,189 @@
+//! Which topics are taken in: what formats ask for, and what they learned to ask for from the messages before.
+//!
+//! Formats learn in the evaluator, behind the log; the doors ask here, before it. A description (a discovery, a device's
+//! definition) that is logged and not yet evaluated may name topics that nobody claims yet, so until it is evaluated the
+//! embedded broker's messages are logged whatever their topic; evaluation passes over those that still nobody claims.
+//!
+//! Always: a topic that is learned is claimed from the record after its description on. Never: more than
+//! [`MOST_LEARNED`] topics, or a lock held for longer than a look-up or an exchange.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::formats::kit::topics::matches;
+use super::formats::{Filter, Formats, Request};
+use crate::domain::Position;
+
+/// Learned filters, at most: two for each of 25,000 entities.
+pub const MOST_LEARNED: usize = 50_000;
+
+/// Handle to the shared state. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Subscriptions(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    formats: Formats,
+    learned: RwLock<Arc<Learned>>,
+    requests: RwLock<Vec<Request>>,
+    /// Position of the last description in the log.
+    described: AtomicU64,
+    /// Position up to which the log is evaluated.
+    evaluated: AtomicU64,
+}
+
+/// Filters that formats ask for because of earlier messages.
+#[derive(Debug, Default)]
+struct Learned {
+    /// One more with each change.
+    version: u64,
+    filters: Vec<Filter>,
+    exact: HashSet<Box<str>>,
+    wild: Vec<Box<str>>,
+}
+
+impl Subscriptions {
+    /// Begins with what formats ask for; `last` is the end of the log, where descriptions may be that are still to be
+    /// evaluated.
+    #[must_use]
+    pub fn new(formats: Formats, last: Position) -> Self {
+        Self(Arc::new(Shared {
+            formats,
+            learned: RwLock::default(),
+            requests: RwLock::default(),
+            described: AtomicU64::new(last),
+            evaluated: AtomicU64::new(0),
+        }))
+    }
+
+    /// Formats, with nothing remembered.
+    #[must_use]
+    pub fn formats(&self) -> &Formats {
+        &self.0.formats
+    }
+
+    /// All filters, those that the daemon can't do without first, and the version of what was learned.
+    #[must_use]
+    pub fn filters(&self) -> (Vec<Filter>, u64) {
+        let learned = self.learned();
+        let mut filters = self.0.formats.filters();
+        let asked: HashSet<String> = filters.iter().map(|filter| filter.text.clone()).collect();
+        let new = learned.filters.iter().filter(|filter| !asked.contains(&filter.text));
+        filters.extend(new.cloned());
+        (filters, learned.version)
+    }
+
+    /// Version of what was learned: one more with each change.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.learned().version
+    }
+
+    /// Whether messages on a topic are to be logged.
+    #[must_use]
+    pub fn takes(&self, topic: &str) -> bool {
+        if self.0.formats.decodes(topic) {
+            return true;
+        }
+        let is_behind =
+            self.0.evaluated.load(Ordering::Acquire) < self.0.described.load(Ordering::Acquire);
+        let learned = self.learned();
+        is_behind
+            || learned.exact.contains(topic)
+            || learned.wild.iter().any(|filter| matches(filter, topic))
+    }
+
+    /// Whether messages on a topic describe devices: they may be large, and formats learn from them.
+    #[must_use]
+    pub fn is_description(&self, topic: &str) -> bool {
+        self.0.formats.is_description(topic)
+    }
+
+    /// A description is in the log, at a position or before it.
+    pub fn note_description(&self, last: Position) {
+        self.0.described.fetch_max(last, Ordering::AcqRel);
+    }
+
+    /// The log is evaluated up to a position.
+    pub(super) fn note_evaluated(&self, through: Position) {
+        self.0.evaluated.store(through, Ordering::Release);
+    }
+
+    /// What is to be published so that devices go on publishing.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.0.requests.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What formats ask for by now: filters, and requests.
+    pub(super) fn learn(&self, filters: Vec<Filter>, requests: Vec<Request>) {
+        *self.0.requests.write().unwrap_or_else(PoisonError::into_inner) = requests;
+        let mut known: HashSet<String> =
+            self.0.formats.filters().into_iter().map(|filter| filter.text).collect();
+        let mut learned = Learned { version: self.version() + 1, ..Learned::default() };
+        for filter in filters {
+            if learned.filters.len() == MOST_LEARNED {
+                log::warn!(target: "vigie::intake", "devices have described more than {MOST_LEARNED} topics: those beyond are not taken in. Look for a device that announces others without end");
+                break;
+            }
+            if !known.insert(filter.text.clone()) {
+                continue;
+            }
+            if filter.text.contains(['+', '#']) {
+                learned.wild.push((*filter.text).into());
+            } else {
+                learned.exact.insert((*filter.text).into());
+            }
+            learned.filters.push(filter);
+        }
+        let mut shared = self.0.learned.write().unwrap_or_else(PoisonError::into_inner);
+        if shared.filters != learned.filters {
+            *shared = Arc::new(learned);
+        }
+    }
+
+    fn learned(&self) -> Arc<Learned> {
+        self.0.learned.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::formats::tests::Counting;
+
+    fn subscriptions(last: Position) -> Subscriptions {
+        Subscriptions::new(Formats::new(vec![Box::new(Counting::default())]), last)
+    }
+
+    #[test]
+    fn what_is_learned_is_taken_from_then_on() {
+        let subscriptions = subscriptions(0);
+        assert!(subscriptions.takes("count/a") && !subscriptions.takes("site/a/state"));
+        let learned = ["count/+", "site/a/state", "x/+/y"].map(Filter::optional);
+        subscriptions.learn(learned.to_vec(), Vec::new());
+        assert!(subscriptions.takes("site/a/state") && subscriptions.takes("x/1/y"));
+        assert!(!subscriptions.takes("site/b/state"));
+        let (filters, version) = subscriptions.filters();
+        let texts: Vec<_> = filters.iter().map(|filter| filter.text.as_str()).collect();
+        assert_eq!((texts, version), (vec!["count/+", "shared/+", "site/a/state", "x/+/y"], 1));
+        subscriptions.learn(learned.to_vec(), Vec::new());
+        assert_eq!(subscriptions.version(), 1, "no change");
+        subscriptions.learn(Vec::new(), Vec::new());
+        assert!(!subscriptions.takes("x/1/y"));
+    }
+
+    #[test]
+    fn until_a_description_is_evaluated_every_topic_is_taken() {
+        let subscriptions = subscriptions(7);
+        assert!(subscriptions.takes("anything"), "the log may end with a description");
+        subscriptions.note_evaluated(7);
+        assert!(!subscriptions.takes("anything"));
+        subscriptions.note_description(9);
+        subscriptions.note_evaluated(8);
+        assert!(subscriptions.takes("anything"));
+        subscriptions.note_evaluated(9);
+        assert!(!subscriptions.takes("anything"));
+    }
+}

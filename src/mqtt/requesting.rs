@@ -1,0 +1,77 @@
+//! Requests without which some devices fall silent, published while a connection stands.
+//!
+//! Always: the first request of a connection, and one now and then, asks for the unchanged values too: they come at no
+//! other time, and whoever waits for them would take the device for silent.
+
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+
+use super::actor::{Gateway, now};
+use super::link::{Command, Outgoing, Qos, Tag};
+use crate::ingest::formats::REQUEST_SECONDS;
+
+/// Requests between two for all values: five minutes.
+const FOR_ALL_EVERY: u32 = 10;
+
+/// When requests were sent on this connection.
+#[derive(Debug, Default)]
+pub(super) struct Requesting {
+    last: Option<Instant>,
+    count: u32,
+}
+
+impl Requesting {
+    /// Whether requests are due, and whether for all values.
+    fn take_due(&mut self, now: Instant) -> Option<bool> {
+        let every = Duration::from_secs(REQUEST_SECONDS);
+        if self.last.is_some_and(|last| now.saturating_duration_since(last) < every) {
+            return None;
+        }
+        self.last = Some(now);
+        let is_for_all = self.count.is_multiple_of(FOR_ALL_EVERY);
+        self.count = self.count.wrapping_add(1);
+        Some(is_for_all)
+    }
+}
+
+impl Gateway {
+    /// Publishes the requests that are due.
+    pub(super) fn send_requests(&mut self, ctx: &mut Context<Self>) {
+        if !self.carries() || self.stop.is_some() {
+            return;
+        }
+        let requests = self.settings.subscriptions.requests();
+        if requests.is_empty() {
+            return;
+        }
+        let Some(is_for_all) = self.requesting.take_due(now()) else { return };
+        for request in requests {
+            let payload = if is_for_all { request.payload_for_all } else { request.payload };
+            let message = Outgoing {
+                topic: request.topic,
+                payload: payload.as_bytes().to_vec(),
+                qos: Qos::AtLeastOnce,
+                retained: false,
+                is_forwarded: false,
+            };
+            self.tell(Command::Publish(Tag::Request, message), ctx);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_a_connection_and_each_tenth_ask_for_all() {
+        let mut requesting = Requesting::default();
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        assert_eq!(requesting.take_due(at(0)), Some(true));
+        assert_eq!(requesting.take_due(at(29)), None);
+        let rest: Vec<_> = (1..=10).map(|turn| requesting.take_due(at(turn * 30))).collect();
+        assert_eq!(rest, [vec![Some(false); 9], vec![Some(true)]].concat());
+    }
+}

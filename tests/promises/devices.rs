@@ -1,0 +1,124 @@
+//! Other people's devices, on the embedded broker and on Mosquitto: a message of each family of the manual becomes a row
+//! with the right sensor, quantity, value and unit, its rule raises an alarm, and a device that says that it is gone
+//! breaks its rule of silence at once.
+
+use std::fmt::Write as _;
+
+use crate::support::manual::{self, Example, Shown};
+use crate::support::{Access, Client, Daemon, Home, Mosquitto, SOON, names, require};
+
+/// A word of a device that is gone, and one that it is back: topic, payloads, and a sensor that its page shows.
+const AVAILABILITY: [(&str, &str, &str, &str); 6] = [
+    (
+        "zigbee2mqtt/cold store/door/availability",
+        "{\"state\":\"offline\"}",
+        "{\"state\":\"online\"}",
+        "cold store/door",
+    ),
+    ("tele/vault/LWT", "Offline", "Online", "vault/SHT3X"),
+    ("shellyplus1pm-b7/online", "false", "true", "shellyplus1pm-b7/switch:0"),
+    ("kiln/status", "offline", "online", "kiln/temperature"),
+    ("homie/5/dryer/$state", "lost", "ready", "dryer/drum"),
+    ("v1/gateway/disconnect", "{\"device\":\"boiler-1\"}", "", "boiler-1"),
+];
+
+/// All families in one configuration, with a rule for the first reading that each page shows.
+fn config(examples: &[Example]) -> String {
+    let mut config = String::new();
+    for Example { family, config: table, readings, .. } in examples {
+        let Shown { sensor, quantity, value, .. } = &readings[0];
+        let _ = write!(
+            config,
+            "{table}\n[[rules]]\nname = \"{family}\"\nkind = \"high\"\nsensors = [\"{sensor}\"]\n\
+             quantity = \"{quantity}\"\nlimit = {:?}\n",
+            value - 1.0
+        );
+    }
+    config
+}
+
+/// A rule of silence for each sensor whose device says whether it is there.
+fn silence() -> String {
+    let mut rules = String::new();
+    for (number, (.., sensor)) in AVAILABILITY.iter().enumerate() {
+        for quantity in ["temperature", "contact", "heat", "power"] {
+            let _ = write!(
+                rules,
+                "[[rules]]\nname = \"silent-{number}-{quantity}\"\nkind = \"stale\"\nsensors = [\"{sensor}\"]\n\
+                 quantity = \"{quantity}\"\nafter = \"1h\"\n"
+            );
+        }
+    }
+    rules
+}
+
+fn check(mut daemon: Daemon, home: &Home, access: &Access, examples: &[Example]) {
+    let client = Client::connect(access);
+    for Example { messages, .. } in examples {
+        for (topic, payload) in messages {
+            client.publish(topic, payload.as_str(), 1);
+        }
+    }
+    for Example { family, readings, .. } in examples {
+        for Shown { sensor, quantity, value, unit } in readings {
+            let row = format!(
+                "SELECT count(*) FROM readings WHERE sensor_id = '{sensor}' AND quantity = '{quantity}' \
+                 AND abs(value - {value:?}) < 1e-9 AND unit = '{unit}'"
+            );
+            daemon.wait_until(&format!("{family}: {row}"), SOON, || home.db().number(&row) >= 1);
+        }
+        let alert = format!(
+            "SELECT count(*) FROM alerts WHERE rule = '{family}' AND sensor_id = '{}'",
+            readings[0].sensor
+        );
+        daemon.wait_until(&format!("{family}: {alert}"), SOON, || home.db().number(&alert) >= 1);
+    }
+    let rejected = home.db().texts("SELECT topic || ': ' || reason FROM rejected_messages");
+    assert!(rejected.is_empty(), "{rejected:?}");
+    for (topic, gone, back, sensor) in AVAILABILITY {
+        let state = |state: &str| {
+            let of_sensor = format!(
+                "SELECT count(*) FROM alerts WHERE sensor_id = '{sensor}' AND rule LIKE 'silent-%'"
+            );
+            home.db().number(&format!("{of_sensor} AND state = '{state}'"))
+        };
+        client.publish(topic, gone, 1);
+        daemon.wait_until(&format!("{topic}: gone"), SOON, || state("active") >= 1);
+        if !back.is_empty() {
+            client.publish(topic, back, 1);
+            daemon.wait_until(&format!("{topic}: back"), SOON, || state("resolved") >= 1);
+        }
+    }
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn devices_of_all_families_on_the_embedded_broker() {
+    let examples = manual::examples();
+    let home = Home::new();
+    let mut daemon = home.start(&format!(
+        "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n{}{}",
+        config(&examples),
+        silence()
+    ));
+    let access = daemon.embedded_broker();
+    check(daemon, &home, &access, &examples);
+}
+
+#[test]
+fn devices_of_all_families_on_mosquitto() {
+    if !require(&Mosquitto::TOOLS) {
+        return;
+    }
+    let examples = manual::examples();
+    let broker = Mosquitto::running();
+    let home = Home::new();
+    let mut daemon = home.start(&format!(
+        "language = \"en\"\n{}{}{}",
+        broker.access().mqtt_table("the broker", ""),
+        config(&examples),
+        silence()
+    ));
+    daemon.wait_line(names::CONNECTED, SOON);
+    check(daemon, &home, &broker.access(), &examples);
+}

@@ -1,0 +1,150 @@
+//! The examples of the manual's pages on devices (`docs/devices/`): a table of the configuration, messages as devices send
+//! them, and the readings that come of them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// One page's example.
+#[derive(Debug)]
+pub struct Example {
+    /// Name of the page: the family's.
+    pub family: String,
+    /// The tables of devices in the first block of configuration.
+    pub config: String,
+    /// Topics and payloads, in order.
+    pub messages: Vec<(String, String)>,
+    pub readings: Vec<Shown>,
+}
+
+/// A reading as a page shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    pub sensor: String,
+    pub quantity: String,
+    pub value: f64,
+    pub unit: String,
+}
+
+/// Pages that describe tables rather than a family.
+const OTHERS: [&str; 2] = ["README", "mapping"];
+
+/// The examples of all families.
+pub fn examples() -> Vec<Example> {
+    let mut examples: Vec<_> = pages()
+        .into_iter()
+        .filter(|page| !OTHERS.contains(&&*name_of(page)))
+        .map(|page| example(&page))
+        .collect();
+    examples.sort_by(|a, b| a.family.cmp(&b.family));
+    examples
+}
+
+/// Blocks of configuration of a page, each as it stands.
+pub fn configs(page: &Path) -> Vec<String> {
+    let text = fs::read_to_string(page).expect("a page");
+    blocks(&text)
+        .into_iter()
+        .filter(|(_, kind, _)| kind == "toml")
+        .map(|(_, _, text)| text)
+        .collect()
+}
+
+/// All pages on devices.
+pub fn pages() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/devices");
+    let entries = fs::read_dir(folder).expect("the manual");
+    entries.map(|entry| entry.expect("an entry").path()).collect()
+}
+
+fn name_of(page: &Path) -> String {
+    page.file_stem().expect("a name").to_string_lossy().into_owned()
+}
+
+fn example(page: &Path) -> Example {
+    let text = fs::read_to_string(page).expect("a page");
+    let family = name_of(page);
+    let mut messages = Vec::new();
+    for (before, kind, payload) in blocks(&text) {
+        if kind != "toml"
+            && let Some(topic) = quoted(&before).into_iter().find(|text| text.contains('/'))
+        {
+            messages.push((topic, payload.trim_end().to_owned()));
+        }
+    }
+    let mut readings = Vec::new();
+    let mut columns: Vec<String> = Vec::new();
+    for line in text.lines() {
+        if let (Some((topic, payload)), true) = (line.split_once("` → `"), line.starts_with('`'))
+        {
+            messages.push((topic[1..].to_owned(), payload.trim_end_matches('`').to_owned()));
+        }
+        if !line.starts_with('|') {
+            columns.clear();
+            continue;
+        }
+        let cells = cells(line);
+        if columns.is_empty() {
+            columns = cells;
+            continue;
+        }
+        let cell = |name: &str| Some(cells.get(columns.iter().position(|it| it == name)?)?.clone());
+        if let (Some(topic), Some(payload)) = (cell("topic"), cell("payload"))
+            && topic.contains('/')
+        {
+            messages.push((topic, payload));
+        }
+        readings.extend(shown(cell));
+    }
+    let config = configs(page).into_iter().next().unwrap_or_else(|| panic!("{family}: no config"));
+    let config = tables_of_devices(&config);
+    assert!(!messages.is_empty() && !readings.is_empty(), "{family}: {messages:?} {readings:?}");
+    Example { family, config, messages, readings }
+}
+
+/// The tables of devices, without what else a page shows of a configuration.
+fn tables_of_devices(config: &str) -> String {
+    let mut is_within = false;
+    let lines = config.lines().filter(|line| {
+        if line.starts_with('[') {
+            is_within = line.starts_with("[[devices]]") || line.starts_with("[devices");
+        }
+        is_within
+    });
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+fn shown(cell: impl Fn(&str) -> Option<String>) -> Option<Shown> {
+    Some(Shown {
+        sensor: cell("sensor")?,
+        quantity: cell("quantity").filter(|quantity| !quantity.contains(','))?,
+        value: cell("value")?.parse().ok()?,
+        unit: cell("unit")?,
+    })
+}
+
+/// Cells of a line of a table, without the quotes of code.
+fn cells(line: &str) -> Vec<String> {
+    let inner = line.trim().trim_start_matches('|').trim_end_matches('|');
+    inner.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect()
+}
+
+/// Fenced blocks: the last line before each that is not empty, the kind, and the text.
+fn blocks(text: &str) -> Vec<(String, String, String)> {
+    let (mut blocks, mut before) = (Vec::new(), String::new());
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(kind) = line.strip_prefix("```") {
+            let inner: Vec<_> =
+                lines.by_ref().take_while(|line| !line.starts_with("```")).collect();
+            blocks.push((before.clone(), kind.to_owned(), inner.join("\n") + "\n"));
+        } else if !line.trim().is_empty() {
+            line.clone_into(&mut before);
+        }
+    }
+    blocks
+}
+
+/// Texts between backquotes.
+fn quoted(line: &str) -> Vec<String> {
+    line.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
