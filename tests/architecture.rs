@@ -150,6 +150,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("foldhash", &["domain/quick.rs"]),
     ("cel", &["alarms/expression", "ingest/formats/families/mapping/expression"]),
     ("base64", &["cli"]),
+    ("regex", &["ingest/formats/families/homeassistant/template"]),
     ("chrono", EVERY_ROOM),
     ("chrono_tz", &["alarms", "config", "domain", "evaluator", "ingest", "sensors", "web", "wire"]),
     ("rand", &["broker", "mqtt", "notify", "sensors", "supervisor"]),

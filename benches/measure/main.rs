@@ -15,6 +15,7 @@ mod broker;
 mod drain;
 mod figures;
 mod fleet;
+mod formats;
 mod history;
 mod latency;
 mod load;
@@ -31,12 +32,13 @@ use figures::Table;
 type Measure = fn(&mut Table);
 
 /// Each part's name and what measures it.
-const PARTS: [(&str, Measure); 12] = [
+const PARTS: [(&str, Measure); 13] = [
     ("drain", drain::measure),
     ("drain-rules", drain::measure_with_rules),
     ("latency", latency::measure),
     ("fleet", fleet::measure),
     ("steps", steps::measure),
+    ("formats", formats::measure),
     ("rules", rules::measure),
     ("backlog", backlog::measure),
     ("latency-hivemq", latency::measure_at_hivemq),

@@ -16,6 +16,7 @@ mod outage;
 mod outcome;
 mod own;
 mod page;
+mod payloads;
 mod pipeline;
 mod replay_log;
 mod scale;

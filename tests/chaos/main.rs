@@ -10,6 +10,7 @@ mod alerts;
 mod broker_killed;
 mod counting;
 mod daemon_killed;
+mod devices;
 mod embedded;
 mod journal_damage;
 mod panics;

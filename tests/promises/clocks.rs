@@ -107,6 +107,46 @@ fn this_machines_clock_put_back_keeps_no_alarm_from_a_device_without_one() {
     assert_eq!(daemon.stop(), 0);
 }
 
+/// A machine without a battery, before NTP: in 1970, behind its newest row, or two hours ahead. Devices with the right time
+/// are believed, and those without one alarm at once.
+#[test]
+fn a_machine_whose_clock_is_not_set_believes_its_devices() {
+    let first_day = time("1970-01-02T00:00:00Z");
+    for (what, clock, is_behind) in [
+        ("1970", first_day, true),
+        ("two hours behind", Utc::now() - Duration::hours(2), true),
+        ("two hours ahead", Utc::now() + Duration::hours(2), false),
+    ] {
+        let mut home = Home::new();
+        if what == "two hours behind" {
+            // Rows of the true time: the clock was right before.
+            let mut daemon = home.start(CONFIG);
+            let client = Client::connect(&daemon.embedded_broker());
+            send(&client, "EARLIER", 20.0, None);
+            rows(&mut daemon, &home, "EARLIER", 1);
+            assert_eq!(daemon.stop(), 0);
+        }
+        let Some(clock) = FastClock::start(clock, 1) else { return };
+        let mut daemon = clock.run(&mut home, CONFIG);
+        let client = Client::connect(&daemon.embedded_broker());
+        let now = Utc::now();
+        for value in [20.0, 50.0] {
+            send(&client, "WITH_CLOCK", value, Some(&text(now)));
+            send(&client, "WITHOUT", value, None);
+        }
+        let of_device = rows(&mut daemon, &home, "WITH_CLOCK", 2);
+        rows(&mut daemon, &home, "WITHOUT", 2);
+        for (at, _) in of_device {
+            assert!((at - now).abs() < Duration::minutes(1), "{what}: {at}");
+        }
+        assert_eq!((alarms(&home, "WITH_CLOCK"), alarms(&home, "WITHOUT")), (1, 1), "{what}");
+        let status = home.api().get("/api/v1/status").expect("an answer");
+        let problems = status.json["problems"].to_string();
+        assert_eq!(problems.contains("clock is behind"), is_behind, "{what}: {problems}");
+        assert_eq!(daemon.stop(), 0);
+    }
+}
+
 /// Both hours that a clock shows twice, and the one that it never shows, in two zones. The build may be later than the
 /// day: then this machine's clock is said to be behind, and that changes nothing here.
 #[test]

@@ -7,6 +7,7 @@
 mod bthome;
 mod chirpstack;
 mod esphome;
+mod homeassistant;
 mod homie;
 mod influx;
 mod lorawan;
@@ -58,6 +59,7 @@ fn of_preset(table: &PresetTable, zone: Tz) -> Result<Box<dyn Format>, String> {
         Preset::Bthome => Box::new(bthome::new(table, zone)?),
         Preset::Chirpstack => Box::new(chirpstack::ChirpStack::new(table, zone)?),
         Preset::Esphome => Box::new(esphome::Esphome::new(table)?),
+        Preset::Homeassistant => Box::new(homeassistant::HomeAssistant::new(table, zone)?),
         Preset::Homie => Box::new(homie::Homie::new(table, zone)?),
         Preset::Influx => Box::new(influx::Influx::new(table, zone)?),
         Preset::Rtl433 => Box::new(rtl_433::new(table, zone)?),
@@ -70,6 +72,5 @@ fn of_preset(table: &PresetTable, zone: Tz) -> Result<Box<dyn Format>, String> {
         Preset::Tts => Box::new(tts::TheThingsStack::new(table, zone)?),
         Preset::Victron => Box::new(victron::Victron::new(table, zone)?),
         Preset::Zigbee2mqtt => Box::new(zigbee2mqtt::Zigbee2mqtt::new(table, zone)?),
-        other => return Err(format!("{} {zone}", other.name())),
     })
 }

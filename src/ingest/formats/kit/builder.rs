@@ -114,6 +114,16 @@ impl Builder {
         }
     }
 
+    /// Adds a truth value: 1 or 0, without a unit.
+    pub fn add_flag(&mut self, sensor: &str, quantity: &str, is_true: bool, stamp: Stamp) {
+        let value = Value::from_parts(f64::from(u8::from(is_true)), true);
+        let value = value.map_err(|error| error.to_string());
+        match value.and_then(|value| self.measurement(sensor, quantity, value, "", stamp)) {
+            Ok(measurement) => self.decoded.measurements.push(measurement),
+            Err(why) => self.fault(why),
+        }
+    }
+
     fn measurement(
         &self,
         sensor: &str,
