@@ -4,9 +4,12 @@
 //! Holds always: a reading that was acknowledged is in the log; while the log takes nothing no
 //! reading is acknowledged. Never: a client that waits for longer than [`PATIENCE`].
 
+#![expect(clippy::disallowed_methods, reason = "what nobody takes is counted at its receipt")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::Utc;
 use rmqtt_codec::v5::PublishProperties;
 
 use super::hub::{Standing, matches};
@@ -61,6 +64,7 @@ impl PublishHook {
     ) -> Result<Standing, NotTaken> {
         let is_forwarded = self.is_forwarded(topic, wish);
         if !is_forwarded && !self.subscriptions.takes(topic) {
+            self.note_unclaimed(topic, payload);
             return Ok(Standing::PassedOn);
         }
         let is_description = self.subscriptions.is_description(topic);
@@ -76,8 +80,18 @@ impl PublishHook {
         taken.map(|()| Standing::Logged).map_err(|_elapsed| NotTaken)
     }
 
-    fn is_forwarded(&self, topic: &str, wish: Wish) -> bool {
-        let is_one_of = |filters: &[String]| filters.iter().any(|filter| matches(filter, topic));
-        !wish.was_forwarded && is_one_of(&self.forward) && !is_one_of(&self.reserved)
+    /// Counts a message that no rule takes, for who looks for a device. It is not logged.
+    fn note_unclaimed(&self, topic: &str, payload: &[u8]) {
+        if !is_of(&self.reserved, topic) && self.subscriptions.is_unclaimed(topic) {
+            self.subscriptions.heard().note_unclaimed(topic, payload, Utc::now());
+        }
     }
+
+    fn is_forwarded(&self, topic: &str, wish: Wish) -> bool {
+        !wish.was_forwarded && is_of(&self.forward, topic) && !is_of(&self.reserved, topic)
+    }
+}
+
+fn is_of(filters: &[String], topic: &str) -> bool {
+    filters.iter().any(|filter| matches(filter, topic))
 }

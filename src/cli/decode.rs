@@ -122,7 +122,7 @@ fn lines(mut decoders: Decoders, from: &mut dyn BufRead, to: &mut dyn Write) -> 
 }
 
 fn outcome<'a>(decoders: &'a mut Decoders, message: &Message<'_>) -> Outcome<'a> {
-    let Some(Taken { rule, decoded }) = decoders.decode(message, &mut Vec::new()) else {
+    let Some(Taken { rule, decoded, .. }) = decoders.decode(message, &mut Vec::new()) else {
         let ignored = Some("no rule takes this topic".into());
         return Outcome { ignored, ..Outcome::default() };
     };

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::Log;
 use super::formats::{Decoded, Decoders, MOST_DESCRIPTION_BYTES, Message, Taken};
+use super::heard::Heard;
 use super::journal::{Frame, Reader};
 use super::log::note_unreadable;
 use super::pace::Pace;
@@ -148,13 +149,14 @@ impl LogConsumer {
     /// Reads a file on the caller's thread: a moment, mostly from the system's cache.
     fn poll(&mut self) -> Option<Polled> {
         let through = self.log.last();
-        let Self { log, decoders, reader, lines, .. } = self;
+        let Self { log, subscriptions, decoders, reader, lines, .. } = self;
+        let heard = subscriptions.heard();
         let after = reader.position();
         let mut polled = Polled { after, through: after, entries: Vec::with_capacity(BATCH) };
         let limit = log.max_payload_bytes();
         let read = reader.read_through(BATCH, through, |frame| {
             polled.through = frame.position;
-            let entry = decode(decoders, limit, frame);
+            let entry = decode(decoders, heard, limit, frame);
             match &entry.content {
                 Content::Rejected(rejected)
                 | Content::Brought(Brought { faulty: Some(rejected), .. }) => {
@@ -175,7 +177,7 @@ impl LogConsumer {
     }
 }
 
-fn decode(decoders: &mut Decoders, limit: usize, frame: Frame<'_>) -> Entry {
+fn decode(decoders: &mut Decoders, heard: &Heard, limit: usize, frame: Frame<'_>) -> Entry {
     let position = frame.position;
     let Some((receipt, body)) = record::decode(frame.payload) else {
         let reason = "its record in the log has an unknown layout".to_owned();
@@ -188,7 +190,7 @@ fn decode(decoders: &mut Decoders, limit: usize, frame: Frame<'_>) -> Entry {
     let mut changes = Vec::new();
     let (ingress, content) = match body {
         Body::Message(arrival) => {
-            (arrival.ingress, content(decoders, limit, &arrival, receipt, &mut changes))
+            (arrival.ingress, content(decoders, heard, limit, &arrival, receipt, &mut changes))
         }
         Body::OwnReading(reading) => {
             let measurements = vec![Measurement::live(reading)];
@@ -203,6 +205,7 @@ fn decode(decoders: &mut Decoders, limit: usize, frame: Frame<'_>) -> Entry {
 
 fn content(
     decoders: &mut Decoders,
+    heard: &Heard,
     limit: usize,
     arrival: &Arrival<'_>,
     receipt: Receipt,
@@ -217,11 +220,13 @@ fn content(
     }
     let Arrival { topic, payload, is_replayed, .. } = *arrival;
     let message = Message { topic, payload, received_at: receipt.at, is_replayed };
-    let Some(Taken { decoded, .. }) = decoders.decode(&message, changes) else {
+    let Some(Taken { place, decoded, .. }) = decoders.decode(&message, changes) else {
+        heard.note_unclaimed(topic, payload, receipt.at);
         // It is forwarded as it is; or a description before it might have named its topic, and did not; or it comes by
         // a subscription of other times that the broker keeps.
         return Content::Nothing;
     };
+    note_heard(heard, decoders, place, &message, &decoded);
     match decoded {
         Ok(Decoded { action: Some(action), .. }) => {
             let message = Some(reject(arrival, receipt, String::new()));
@@ -239,6 +244,26 @@ fn content(
             Content::Brought(Brought { availability, measurements, faulty })
         }
         Err(reason) => Content::Rejected(reject(arrival, receipt, reason)),
+    }
+}
+
+/// Counts a message that a rule took, and now and then looks for what it lacks.
+fn note_heard(
+    heard: &Heard,
+    decoders: &Decoders,
+    place: usize,
+    message: &Message<'_>,
+    decoded: &Result<Decoded, String>,
+) {
+    let at = message.received_at;
+    if !heard.note_taken(place, message.topic, decoded, at) {
+        return;
+    }
+    let lines = decoders.explain(message);
+    // A message that lacks nothing and brings nothing was not meant to bring a value.
+    let has_values = decoded.as_ref().is_ok_and(|it| !it.measurements.is_empty());
+    if has_values || !lines.is_empty() {
+        heard.note_misses(place, lines, at);
     }
 }
 

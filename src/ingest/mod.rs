@@ -14,6 +14,7 @@
 mod append;
 mod consumer;
 pub mod formats;
+pub mod heard;
 mod intake;
 pub mod journal;
 mod listening;

@@ -13,6 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::formats::kit::topics::matches;
 use super::formats::{Filter, Formats, Request};
+use super::heard::Heard;
 use crate::domain::Position;
 
 /// Learned filters, at most: two for each of 25,000 entities.
@@ -27,6 +28,7 @@ struct Shared {
     formats: Formats,
     learned: RwLock<Arc<Learned>>,
     requests: RwLock<Vec<Request>>,
+    heard: Heard,
     /// Position of the last description in the log.
     described: AtomicU64,
     /// Position up to which the log is evaluated.
@@ -49,6 +51,7 @@ impl Subscriptions {
     #[must_use]
     pub fn new(formats: Formats, last: Position) -> Self {
         Self(Arc::new(Shared {
+            heard: Heard::new(formats.names()),
             formats,
             learned: RwLock::default(),
             requests: RwLock::default(),
@@ -61,6 +64,19 @@ impl Subscriptions {
     #[must_use]
     pub fn formats(&self) -> &Formats {
         &self.0.formats
+    }
+
+    /// What has been heard on the topics that are taken in, and beside them.
+    #[must_use]
+    pub fn heard(&self) -> &Heard {
+        &self.0.heard
+    }
+
+    /// Whether no format claims a topic, and it is none of a request to devices: nobody takes it.
+    #[must_use]
+    pub fn is_unclaimed(&self, topic: &str) -> bool {
+        let requests = self.0.requests.read().unwrap_or_else(PoisonError::into_inner);
+        !self.0.formats.claims(topic) && requests.iter().all(|it| it.topic != topic)
     }
 
     /// All filters, those that the daemon can't do without first, and the version of what was learned.

@@ -17,6 +17,8 @@ pub const MOST_BYTES: usize = 16 << 20;
 /// A message as one format decoded it.
 #[derive(Debug)]
 pub struct Taken<'a> {
+    /// Place of the format among all.
+    pub place: usize,
     /// Name of the format.
     pub rule: &'a str,
     /// What it meant, or why it can't be used.
@@ -55,7 +57,9 @@ impl Decoders {
     #[must_use]
     pub fn explain(&self, message: &Message<'_>) -> Vec<String> {
         let owner = owner(self.formats.iter().map(|it| it.format.claim(message.topic)));
-        owner.map(|(place, _)| self.formats[place].format.explain(message)).unwrap_or_default()
+        let Some((place, _)) = owner else { return Vec::new() };
+        let explain = AssertUnwindSafe(|| self.formats[place].format.explain(message));
+        catch_unwind(explain).unwrap_or_default()
     }
 
     /// Whether messages on a topic describe devices.
@@ -98,7 +102,7 @@ impl Decoders {
             self.has_learned |= has_changed;
             decoded
         };
-        Some(Taken { rule: taken.format.name(), decoded })
+        Some(Taken { place, rule: taken.format.name(), decoded })
     }
 }
 

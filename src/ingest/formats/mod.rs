@@ -201,6 +201,17 @@ impl Formats {
         filters(&self.0)
     }
 
+    /// Names of the rules.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|format| format.name())
+    }
+
+    /// Whether a topic is of any format, be it that its messages mean nothing.
+    #[must_use]
+    pub fn claims(&self, topic: &str) -> bool {
+        self.of(topic).is_some()
+    }
+
     /// Whether messages on a topic are to be logged.
     #[must_use]
     pub fn decodes(&self, topic: &str) -> bool {

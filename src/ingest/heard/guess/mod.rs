@@ -1,0 +1,73 @@
+//! Lines of configuration that would take topics nobody takes: a preset where the topic or the payload is known, else a
+//! mapping by the look of both. Pure.
+//!
+//! Always: lines that `vigie check` accepts, whatever a stranger published. Never: a guess at a payload without a number.
+
+mod families;
+mod mapping;
+
+use super::shapes::Shape;
+use crate::config::Preset;
+
+/// What would take a shape of topics.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Guess {
+    /// Lines to paste.
+    pub config: Option<String>,
+    /// What else is to be said.
+    pub note: Option<&'static str>,
+}
+
+impl Guess {
+    fn preset(preset: Preset, keys: &[(&str, &str)]) -> Self {
+        let keys = keys.iter().map(|(key, value)| format!("{key} = {}\n", quoted(value)));
+        let config = format!("[[devices]]\npreset = \"{}\"\n", preset.name());
+        Self { config: Some(config + &keys.collect::<String>()), note: None }
+    }
+
+    /// The preset of a family, with its base where that is not the family's own.
+    fn based(preset: Preset, base: &str, default: &str) -> Self {
+        let keys = [("base", base)];
+        Self::preset(preset, if base == default || base.is_empty() { &[] } else { &keys })
+    }
+
+    const fn note(note: &'static str) -> Self {
+        Self { config: None, note: Some(note) }
+    }
+}
+
+/// A guess for each shape, by all of them: what one is tells what its neighbours are.
+#[must_use]
+pub fn all<T>(shapes: &[&Shape<T>]) -> Vec<Guess> {
+    let bridges: Vec<String> =
+        shapes.iter().filter_map(|shape| families::zigbee2mqtt_base(&shape.topic)).collect();
+    shapes.iter().map(|shape| one(shape, &bridges)).collect()
+}
+
+fn one<T>(shape: &Shape<T>, bridges: &[String]) -> Guess {
+    // Braces and wildcards have a meaning in a table, and control characters are nobody's topic.
+    let is_odd = |c: char| c.is_control() || "{}+#".contains(c);
+    if shape.topic.contains(is_odd) {
+        return Guess::note("its topic has characters that no table can have");
+    }
+    if let Some(guess) = families::guess(shape, bridges) {
+        return guess;
+    }
+    match mapping::guess(shape) {
+        Some(config) => Guess { config: Some(config), note: None },
+        None => Guess::note("no number in it: nothing to read, or bytes of a protocol of its own"),
+    }
+}
+
+/// A text of TOML.
+fn quoted(text: &str) -> String {
+    let escaped = text.chars().map(|c| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if c.is_control() => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    });
+    format!("\"{}\"", escaped.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests;

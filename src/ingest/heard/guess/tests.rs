@@ -1,0 +1,209 @@
+use chrono::DateTime;
+
+use super::*;
+use crate::config;
+use crate::ingest::formats::{self, Decoders, Message};
+use crate::ingest::heard::Shapes;
+
+/// The guesses for messages, each once, those with a number that is read first.
+fn guesses(messages: &[(&str, &str)]) -> Vec<Guess> {
+    let at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+    let mut shapes = Shapes::<()>::default();
+    for (topic, payload) in messages {
+        shapes.note(topic, payload.as_bytes(), at);
+    }
+    let mut guesses = all(&shapes.sorted());
+    guesses.dedup();
+    guesses
+}
+
+#[track_caller]
+fn config(messages: &[(&str, &str)]) -> String {
+    let [guess] = guesses(messages).try_into().unwrap();
+    guess.config.unwrap_or_else(|| panic!("{:?}", guess.note))
+}
+
+/// The readings that lines make of a message: `sensor quantity value unit`.
+#[track_caller]
+fn readings(lines: &str, topic: &str, payload: &str) -> Vec<String> {
+    let config = config::parse(&format!("[broker]\n{lines}"), "c.toml");
+    let config = config.unwrap_or_else(|errors| panic!("{errors}\n{lines}"));
+    let formats = formats::formats(&config).unwrap_or_else(|wrong| panic!("{wrong:?}\n{lines}"));
+    let received_at = DateTime::from_timestamp(1_760_000_000, 0).unwrap();
+    let message = Message { topic, payload: payload.as_bytes(), received_at, is_replayed: false };
+    let mut decoders = Decoders::new(&formats, Vec::new());
+    let taken = decoders.decode(&message, &mut Vec::new()).unwrap_or_else(|| panic!("{lines}"));
+    let decoded = taken.decoded.unwrap_or_else(|why| panic!("{why}\n{lines}"));
+    let shown = decoded.measurements.iter().map(|it| {
+        let reading = &it.reading;
+        let (sensor, quantity) = (reading.sensor_id.as_str(), reading.quantity.as_str());
+        format!("{sensor} {quantity} {} {}", reading.value, reading.unit.as_str()).trim().to_owned()
+    });
+    shown.collect()
+}
+
+#[test]
+fn families_are_known_by_their_topics() {
+    for (topic, payload, expected) in [
+        ("zigbee2mqtt/bridge/state", "{\"state\":\"online\"}", "zigbee2mqtt"),
+        ("zigbee2mqtt/porch", "{\"contact\":true}", "zigbee2mqtt"),
+        ("tele/vault/SENSOR", "{\"SHT3X\":{\"Temperature\":3}}", "tasmota"),
+        ("stat/vault/POWER", "ON", "tasmota"),
+        ("tasmota/discovery/A1B2C3D4E5F6/config", "{}", "tasmota"),
+        ("shellies/shellyht-A1B2C3/sensor/temperature", "3", "shelly"),
+        ("shellyplus1pm-a8032ab1/events/rpc", "{\"src\":\"x\"}", "shelly"),
+        ("homeassistant/sensor/x/config", "{\"name\":\"x\"}", "homeassistant"),
+        ("home/hall/BTtoMQTT/A4C138112233", "{\"tempc\":3}", "theengs"),
+        ("rtl_433/roof/events", "{\"model\":\"Nexus-TH\",\"id\":3}", "rtl_433"),
+        ("ruuvi/C1:C2:C3:C4:C5:C6/D1:D2:D3:D4:D5:D6", "{\"gw_mac\":\"x\"}", "ruuvi"),
+        ("homie/dryer/$state", "ready", "homie"),
+        ("application/7/device/24e124136c220017/event/up", "{\"object\":{}}", "chirpstack"),
+        ("v3/greens@ttn/devices/bed-4/up", "{\"uplink_message\":{}}", "tts"),
+        ("v1/gateway/telemetry", "{\"Oven 1\":[{\"ts\":1,\"values\":{}}]}", "thingsboard"),
+        ("kiln/sensor/temperature/state", "812.5", "esphome"),
+        ("senml/hall", "[{\"n\":\"a\",\"v\":1}]", "senml"),
+        ("telegraf/host", "cpu usage=3", "influx"),
+    ] {
+        let expected = format!("[[devices]]\npreset = \"{expected}\"\n");
+        assert_eq!(config(&[(topic, payload)]), expected, "{topic}");
+    }
+}
+
+#[test]
+fn a_base_of_its_own_is_told() {
+    for (topic, payload, expected) in [
+        ("hall/zb/bridge/info", "{\"version\":\"2\"}", "zigbee2mqtt\"\nbase = \"hall/zb"),
+        ("plant/ble/hall/BTtoMQTT/A4C138112233", "{}", "theengs\"\nbase = \"plant/ble"),
+        (
+            "lora/application/7/device/24e124136c220017/event/up",
+            "{}",
+            "chirpstack\"\nbase = \"lora/application",
+        ),
+        ("cellar/pump/events/rpc", "{\"src\":\"x\"}", "shelly\"\nbase = \"cellar"),
+        ("plant/homie/5/dryer/$description", "{}", "homie\"\nbase = \"plant/homie"),
+        (
+            "plant/radio/roof/events",
+            "{\"model\":\"N\",\"channel\":1}",
+            "rtl_433\"\nbase = \"plant/radio",
+        ),
+        (
+            "plant/vault/tele/SENSOR",
+            "{\"T\":{\"Temperature\":3}}",
+            "tasmota\"\ntopic = \"plant/{device}/{prefix}",
+        ),
+        ("tele/plant/vault/SENSOR", "{\"T\":1}", "tasmota"),
+        ("N/d41243b4f71d/battery/279/Soc", "{\"value\":3}", "victron\"\nbase = \"N/d41243b4f71d"),
+        (
+            "plant/hall-2/packs",
+            "[{\"bn\":\"a\",\"u\":\"Cel\",\"v\":1}]",
+            "senml\"\ntopic = \"plant/+/packs",
+        ),
+        ("bms/hall-2/lines", "room,floor=2 temp=21.5", "influx\"\ntopic = \"bms/+/lines"),
+        ("v1/devices/me/telemetry", "{\"temperature\":3}", "thingsboard\"\ndevice = \"boiler-1"),
+    ] {
+        let lines = config(&[(topic, payload)]);
+        assert_eq!(lines, format!("[[devices]]\npreset = \"{expected}\"\n"), "{topic}");
+        let parsed = config::parse(&format!("[broker]\n{lines}"), "c.toml").unwrap();
+        formats::formats(&parsed).unwrap();
+    }
+    let both = [("zb/bridge/state", "{\"state\":\"online\"}"), ("zb/porch", "{\"temperature\":3}")];
+    assert_eq!(config(&both), "[[devices]]\npreset = \"zigbee2mqtt\"\nbase = \"zb\"\n");
+    let [guess] = guesses(&[("spBv1.0/plant/DDATA/edge/press", "x")]).try_into().unwrap();
+    assert_eq!((guess.config, guess.note), (None, Some("Sparkplug B, which is not read yet")));
+}
+
+#[test]
+fn an_object_is_mapped_by_its_keys() {
+    let payload = r#"{"t":21.5,"h":48,"ts":1759999999,"id":"x"}"#;
+    let lines = config(&[("site/node-1/state", payload)]);
+    assert_eq!(
+        lines,
+        "[[devices]]\ntopic = \"site/{sensor}/state\"\ntime = \"/ts\"\n\
+         values = { humidity = { at = \"/h\", unit = \"%\" }, temperature = { at = \"/t\", unit = \"°C\" } }\n"
+    );
+    let expected = ["node-1 humidity 48 %", "node-1 temperature 21.5 °C"];
+    assert_eq!(readings(&lines, "site/node-1/state", payload), expected);
+}
+
+#[test]
+fn what_differs_names_the_sensor() {
+    let payload = r#"{"in":{"temp":"21.5"},"out":{"temp":3},"a/b":7,"uptime":9}"#;
+    for (topic, sensor) in [
+        ("plant/hall-2/node-7/data", "hall-2/node-7"),
+        ("a/1/b/2/c/3", "1/2/3"),
+        ("weather/roof", "roof"),
+        ("site/cellar/state", "cellar"),
+        ("state", "state"),
+        ("my \"quoted\\\" topic", "my \"quoted\\\" topic"),
+    ] {
+        let lines = config(&[(topic, payload)]);
+        let expected = ["a_b 7", "temperature 21.5 °C", "out_temperature 3", "uptime 9"];
+        let expected = expected.map(|rest| format!("{sensor} {rest}"));
+        let mut found = readings(&lines, topic, payload);
+        found.sort_unstable();
+        let mut expected: Vec<_> = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{topic}: {lines}");
+    }
+    let payload = r#"{"device_id":"pump-7","power":1200}"#;
+    let lines = config(&[("telemetry", payload)]);
+    assert_eq!(readings(&lines, "telemetry", payload), ["pump-7 power 1200 W"]);
+}
+
+#[test]
+fn a_list_is_mapped_by_its_first_element() {
+    for (topic, payload, expected) in [
+        (
+            "iotgateway",
+            r#"{"at":1759999999,"values":[{"id":"p1","v":2.5,"t":1759999999000},{"id":"p2","v":3}]}"#,
+            vec!["p1 value 2.5", "p2 value 3"],
+        ),
+        (
+            "gw/9/report",
+            r#"[{"mac":"aa","temperature":1,"humidity":2},{"mac":"bb","temperature":3}]"#,
+            vec!["aa humidity 2 %", "aa temperature 1 °C", "bb temperature 3 °C"],
+        ),
+    ] {
+        let lines = config(&[(topic, payload)]);
+        assert!(lines.contains("time = \"t\"") == (topic == "iotgateway"), "{lines}");
+        assert_eq!(readings(&lines, topic, payload), expected, "{lines}");
+    }
+}
+
+#[test]
+fn a_time_beside_a_list_is_that_of_its_elements() {
+    let lines = config(&[("gw", r#"{"ts":1759999999,"list":[{"id":"p1","v":2.5}]}"#)]);
+    assert!(lines.contains("each = \"/list/*\"\ntime = \"/ts\"\n"), "{lines}");
+}
+
+#[test]
+fn a_number_is_mapped_by_its_topic() {
+    for (topic, payload, expected) in [
+        ("home/kitchen/temperature", "21.5", "kitchen temperature 21.5"),
+        ("home/kitchen/hum", "48", "kitchen humidity 48"),
+        ("heating/flow_temp", "42", "flow_temp temperature 42 °C"),
+        ("meters/0042/reading", "7", "0042 value 7"),
+        ("pressure", "7", "pressure pressure 7 hPa"),
+    ] {
+        let lines = config(&[(topic, payload)]);
+        let [found] = readings(&lines, topic, payload).try_into().unwrap();
+        assert!(found.starts_with(expected), "{found}, not {expected}: {lines}");
+    }
+    let both = [("home/kitchen/temperature", "21.5"), ("home/kitchen/humidity", "48")];
+    assert_eq!(config(&both), "[[devices]]\ntopic = \"home/{sensor}/{quantity}\"\n");
+}
+
+#[test]
+fn nothing_is_guessed_where_nothing_can_be_read() {
+    for (topic, payload) in [
+        ("door/front", "open"),
+        ("x/y", ""),
+        ("x/y", "{\"name\":\"x\",\"on\":true}"),
+        ("a/{b}", "1"),
+        ("a\u{7f}b/c", "1"),
+        ("x/y", "[]"),
+    ] {
+        let [guess] = guesses(&[(topic, payload)]).try_into().unwrap();
+        assert!(guess.config.is_none() && guess.note.is_some(), "{topic} {payload}");
+    }
+}

@@ -1,0 +1,289 @@
+//! What rules took: by rule, how much and what was not understood; by sensor, what it measures and when it was last
+//! heard. Pure.
+//!
+//! Always: a message costs a look-up a reading. What a table points to and messages lack is looked for in the first
+//! [`ALWAYS_LOOKED`] of a rule and in one a second from then on. Never: more than [`MOST_SENSORS`] sensors.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::{Measurement, News, Quantity, QuickMap, SensorId, Unit};
+use crate::ingest::formats::Decoded;
+
+/// Sensors: some megabytes. Those beyond are counted, not named; they are in the database.
+pub const MOST_SENSORS: usize = 10_000;
+
+/// Quantities of a sensor: those of a large meter.
+const MOST_QUANTITIES: usize = 32;
+
+/// Messages of a rule that are all looked at for what they lack.
+const ALWAYS_LOOKED: u64 = 50;
+
+/// From then on, one message in that time.
+const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(1);
+
+/// Lines on what a rule's messages lack: a table of a person's own rarely has more values.
+const MOST_MISSES: usize = 32;
+
+/// What rules took.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// In the order in which rules are asked.
+    pub rules: Vec<Rule>,
+    /// Sensors that were heard.
+    pub sensors: QuickMap<SensorId, Sensor>,
+    /// Readings of sensors that found no room.
+    pub num_unlisted: u64,
+}
+
+/// What one rule took.
+#[derive(Debug, Default)]
+pub struct Rule {
+    /// Name of the rule.
+    pub name: Box<str>,
+    /// Messages on its topics.
+    pub messages: u64,
+    /// Messages that brought nothing and were not meant to.
+    pub ignored: u64,
+    /// Messages of which nothing can be used.
+    pub rejected: u64,
+    /// Values that can't be used, of messages of which others can.
+    pub rejected_parts: u64,
+    /// Time of the last message.
+    pub last_seen: Option<DateTime<Utc>>,
+    /// What could not be used last.
+    pub last_fault: Option<Fault>,
+    /// Messages that were looked at for what they lack.
+    pub looked_at: u64,
+    /// What was in none of them.
+    pub misses: Vec<String>,
+    last_look: Option<DateTime<Utc>>,
+}
+
+/// A message, or a value of it, that can't be used.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// Topic of the message.
+    pub topic: String,
+    /// Why.
+    pub why: String,
+    /// Time of receipt.
+    pub at: DateTime<Utc>,
+}
+
+/// A sensor that was heard.
+#[derive(Debug)]
+pub struct Sensor {
+    /// Place of the rule that took its last reading.
+    pub rule: usize,
+    /// What it measures.
+    pub series: Vec<Series>,
+}
+
+/// What was heard of one quantity of a sensor.
+#[derive(Debug)]
+pub struct Series {
+    /// The quantity.
+    pub quantity: Quantity,
+    /// Unit of the last reading.
+    pub unit: Unit,
+    /// Readings.
+    pub readings: u64,
+    /// Receipt of the last one that was not replayed by a broker.
+    pub last_seen: Option<DateTime<Utc>>,
+}
+
+impl Taken {
+    /// Begins with the names of the rules, in the order in which they are asked.
+    pub fn new<'a>(rules: impl Iterator<Item = &'a str>) -> Self {
+        let rules = rules.map(|name| Rule { name: name.into(), ..Rule::default() }).collect();
+        Self { rules, ..Self::default() }
+    }
+
+    /// Counts a message on a topic of the rule at a place, with what came of it. Returns whether it is to be looked at for
+    /// what it lacks.
+    pub fn note(
+        &mut self,
+        place: usize,
+        topic: &str,
+        decoded: &Result<Decoded, String>,
+        at: DateTime<Utc>,
+    ) -> bool {
+        if let Ok(decoded) = decoded {
+            decoded.measurements.iter().for_each(|it| self.note_reading(place, it, at));
+        }
+        self.rules.get_mut(place).is_some_and(|rule| rule.note(topic, decoded, at))
+    }
+
+    /// Takes in what the last message of a rule lacks.
+    pub fn note_misses(&mut self, place: usize, lines: Vec<String>, at: DateTime<Utc>) {
+        let Some(rule) = self.rules.get_mut(place) else { return };
+        if rule.looked_at == 0 {
+            rule.misses = lines;
+            rule.misses.truncate(MOST_MISSES);
+        } else {
+            let again = |miss: &String| lines.iter().find(|line| key(line) == key(miss)).cloned();
+            rule.misses = rule.misses.iter().filter_map(again).collect();
+        }
+        rule.looked_at += 1;
+        rule.last_look = Some(at);
+    }
+
+    fn note_reading(&mut self, place: usize, measurement: &Measurement, at: DateTime<Utc>) {
+        let reading = &measurement.reading;
+        if !self.sensors.contains_key(&reading.sensor_id) {
+            if self.sensors.len() == MOST_SENSORS {
+                self.num_unlisted += 1;
+                return;
+            }
+            let new = Sensor { rule: place, series: Vec::new() };
+            self.sensors.insert(reading.sensor_id.clone(), new);
+        }
+        let Some(sensor) = self.sensors.get_mut(&reading.sensor_id) else { return };
+        sensor.rule = place;
+        let known = sensor.series.iter().position(|it| it.quantity == reading.quantity);
+        let known = known.unwrap_or_else(|| {
+            let (quantity, unit) = (reading.quantity.clone(), reading.unit.clone());
+            if sensor.series.len() < MOST_QUANTITIES {
+                sensor.series.push(Series { quantity, unit, readings: 0, last_seen: None });
+            }
+            sensor.series.len() - 1
+        });
+        let series = &mut sensor.series[known];
+        if series.quantity != reading.quantity {
+            self.num_unlisted += 1;
+            return;
+        }
+        series.readings += 1;
+        if series.unit != reading.unit {
+            series.unit = reading.unit.clone();
+        }
+        if measurement.news != News::Replayed {
+            series.last_seen = Some(at);
+        }
+    }
+}
+
+impl Rule {
+    fn note(&mut self, topic: &str, decoded: &Result<Decoded, String>, at: DateTime<Utc>) -> bool {
+        self.messages += 1;
+        self.last_seen = Some(at);
+        let fault = match decoded {
+            Ok(decoded) => {
+                self.ignored += u64::from(decoded.is_empty());
+                self.rejected_parts += decoded.num_faults as u64;
+                decoded.faults.first()
+            }
+            Err(why) => {
+                self.rejected += 1;
+                Some(why)
+            }
+        };
+        if let Some(why) = fault {
+            self.last_fault = Some(Fault { topic: topic.to_owned(), why: why.clone(), at });
+        }
+        let is_due = self.looked_at < ALWAYS_LOOKED
+            || self.last_look.is_none_or(|last| (at - last).abs() >= LOOK_AGAIN);
+        decoded.is_ok() && is_due && (self.looked_at == 0 || !self.misses.is_empty())
+    }
+}
+
+/// What a line on something missing is about.
+fn key(line: &str) -> &str {
+    line.split_once(": ").map_or(line, |(key, _)| key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Location, Reading, Value};
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000 + second, 0).unwrap()
+    }
+
+    fn reading(sensor: &str, quantity: &str) -> Measurement {
+        let quantity = Quantity::new(quantity).unwrap();
+        Measurement::live(Reading {
+            sensor_id: SensorId::new(sensor).unwrap(),
+            location: Location::new(""),
+            unit: quantity.default_unit(),
+            quantity,
+            value: Value::new(1.0).unwrap(),
+            timestamp: at(0),
+        })
+    }
+
+    fn brought(measurements: Vec<Measurement>) -> Decoded {
+        Decoded { measurements, ..Decoded::default() }
+    }
+
+    #[test]
+    fn sensors_have_their_rule_and_what_they_measure() {
+        let mut taken = Taken::new(["vigie", "site"].into_iter());
+        taken.note(0, "f", &Ok(brought(vec![reading("a", "humidity")])), at(0));
+        taken.note(1, "s", &Ok(brought(vec![reading("a", "temperature")])), at(1));
+        let mut replayed = reading("a", "humidity");
+        replayed.news = News::Replayed;
+        taken.note(1, "s", &Ok(brought(vec![replayed])), at(2));
+        let sensor = &taken.sensors[&SensorId::new("a").unwrap()];
+        let shown: Vec<_> = sensor
+            .series
+            .iter()
+            .map(|it| (it.quantity.as_str(), it.unit.as_str(), it.readings, it.last_seen))
+            .collect();
+        assert_eq!(
+            shown,
+            [("humidity", "percent", 2, Some(at(0))), ("temperature", "celsius", 1, Some(at(1)))]
+        );
+        assert_eq!((sensor.rule, taken.rules[1].messages), (1, 2));
+    }
+
+    #[test]
+    fn what_can_not_be_used_is_counted_with_the_last_reason() {
+        let mut taken = Taken::new(["site"].into_iter());
+        taken.note(0, "a", &Err("no JSON".into()), at(0));
+        let mut decoded =
+            Decoded { measurements: vec![reading("a", "power")], ..Decoded::default() };
+        decoded.add_fault("t is no number");
+        taken.note(0, "b", &Ok(decoded), at(1));
+        taken.note(0, "c", &Ok(Decoded::ignored("a command")), at(2));
+        let rule = &taken.rules[0];
+        assert_eq!((rule.messages, rule.rejected, rule.rejected_parts, rule.ignored), (3, 1, 1, 1));
+        let fault = rule.last_fault.as_ref().unwrap();
+        assert_eq!(
+            (fault.topic.as_str(), fault.why.as_str(), fault.at),
+            ("b", "t is no number", at(1))
+        );
+    }
+
+    #[test]
+    fn what_was_never_there_is_what_every_look_missed() {
+        let mut taken = Taken::new(["site"].into_iter());
+        let message = Ok(brought(vec![reading("a", "temperature")]));
+        let lines = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
+        assert!(taken.note(0, "t", &message, at(0)));
+        taken.note_misses(0, lines(&["values.h: nothing at /h", "values.p: nothing at /p"]), at(0));
+        assert!(taken.note(0, "t", &message, at(0)));
+        taken.note_misses(0, lines(&["values.h: nothing at /h; keys here: t"]), at(0));
+        assert_eq!(taken.rules[0].misses, ["values.h: nothing at /h; keys here: t"]);
+        for _ in taken.rules[0].looked_at..ALWAYS_LOOKED {
+            taken.note_misses(0, lines(&["values.h: nothing at /h"]), at(0));
+        }
+        assert!(!taken.note(0, "t", &message, at(0)) && taken.note(0, "t", &message, at(1)));
+        assert!(!taken.note(0, "t", &Err("wrong".into()), at(2)));
+        taken.note_misses(0, Vec::new(), at(2));
+        assert!(taken.rules[0].misses.is_empty() && !taken.note(0, "t", &message, at(9)));
+    }
+
+    #[test]
+    fn there_are_so_many_sensors() {
+        let mut taken = Taken::new(["site"].into_iter());
+        for number in 0..=MOST_SENSORS {
+            taken.note(0, "t", &Ok(brought(vec![reading(&number.to_string(), "power")])), at(0));
+        }
+        for number in 0..=MOST_QUANTITIES {
+            taken.note(0, "t", &Ok(brought(vec![reading("7", &format!("q{number}"))])), at(0));
+        }
+        assert_eq!((taken.sensors.len(), taken.num_unlisted), (MOST_SENSORS, 3));
+    }
+}
