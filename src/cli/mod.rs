@@ -6,6 +6,7 @@ mod alarms;
 mod alerts;
 mod check;
 mod decode;
+mod devices;
 mod history;
 mod operate;
 mod passwd;
@@ -15,6 +16,7 @@ mod report;
 mod rules;
 mod run;
 mod status;
+mod unclaimed;
 
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
@@ -49,6 +51,8 @@ enum Command {
     Check(ConfigFile),
     /// Decodes messages of devices, given or live: which rule takes each, and what comes of it.
     Decode(decode::Args),
+    /// Shows what has been heard: devices, topics that nobody takes, and the lines of configuration for them.
+    Devices(devices::Args),
     /// Shows the alarms that stand, wait for a word, or are shelved, suppressed or out of service.
     Alarms(alarms::Args),
     /// Acknowledges an alarm: somebody has seen it.
@@ -97,6 +101,7 @@ pub fn main() -> Exit {
         Command::Run(args) => with(&args.file.config.clone(), |config| run::run(args, config)),
         Command::Check(file) => check::run(&file.config),
         Command::Decode(args) => with(&args.file.config, |config| decode::run(&args, &config)),
+        Command::Devices(args) => with(&args.file.config, |config| devices::run(&args, &config)),
         Command::Alarms(args) => with(&args.file.config, |config| {
             let path = &config.storage.path;
             told("alarms", alarms::run(&args, path, config.times, &mut stdout()))

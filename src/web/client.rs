@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::report::StatusReport;
 use super::{CLI_AGENT, socket_path};
+use crate::ingest::heard::DevicesReport;
 
 /// How long the daemon may take to say how it is: it waits for nothing.
 const STATUS_PATIENCE: Duration = Duration::from_secs(5);
@@ -52,6 +53,17 @@ pub enum AskError {
 pub fn status(database: &Path) -> Result<(StatusReport, Value), AskError> {
     let answer = ask(database, "GET /api/v1/status", "", STATUS_PATIENCE)?;
     let report = StatusReport::deserialize(&answer)
+        .map_err(|error| AskError::Strange(format!("{error}; is the daemon of this version?")))?;
+    Ok((report, answer))
+}
+
+/// What the daemon that owns `database` has heard.
+///
+/// # Errors
+/// When none answers, or one of another version whose answer has another shape.
+pub fn devices(database: &Path) -> Result<(DevicesReport, Value), AskError> {
+    let answer = ask(database, "GET /api/v1/devices", "", STATUS_PATIENCE)?;
+    let report = DevicesReport::deserialize(&answer)
         .map_err(|error| AskError::Strange(format!("{error}; is the daemon of this version?")))?;
     Ok((report, answer))
 }

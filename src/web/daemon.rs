@@ -29,6 +29,10 @@ pub(super) async fn broker(api: Shared) -> HttpResponse {
     HttpResponse::Ok().json((api.settings.broker)())
 }
 
+pub(super) async fn devices(api: Shared) -> HttpResponse {
+    HttpResponse::Ok().json((api.settings.devices)())
+}
+
 /// One that is asked for while the daemon starts waits for its turn.
 pub(super) async fn reload(request: HttpRequest, api: Shared) -> HttpResponse {
     if let Err(denied) = guard::admit_owner(routes::visitor(&request).as_ref()) {

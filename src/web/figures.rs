@@ -114,6 +114,7 @@ fn rate<S: Serializer>(rate: &f64, to: S) -> Result<S::Ok, S::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::heard::DevicesReport;
     use crate::web::described::{keys, required, schema};
 
     #[test]
@@ -155,6 +156,42 @@ mod tests {
                 "{list}"
             );
         }
+    }
+
+    #[test]
+    fn the_description_names_what_is_sent_of_devices() {
+        let sent = serde_json::json!({
+            "since": "2026-03-01T00:00:00Z", "broker": null, "unlisted_readings": 0, "unlisted_messages": 0,
+            "devices": [{
+                "sensor_id": "a", "rule": "r", "last_seen": null,
+                "quantities": [{ "quantity": "q", "unit": "", "readings": 1, "last_seen": null }],
+            }],
+            "rules": [{
+                "rule": "r", "messages": 1, "ignored": 0, "rejected": 0, "rejected_parts": 0, "last_seen": null,
+                "last_fault": { "topic": "t", "why": "w", "at": "2026-03-01T00:00:00Z" }, "never_there": [],
+            }],
+            "unclaimed": [{
+                "shape": "+", "messages": 1, "first_seen": "2026-03-01T00:00:00Z", "last_seen": "2026-03-01T00:00:00Z",
+                "topic": "1", "payload": "", "is_cut": false, "keys": [], "config": null, "note": null,
+            }],
+        });
+        let report: DevicesReport = serde_json::from_value(sent.clone()).unwrap();
+        let sent_again = serde_json::to_value(report).unwrap();
+        let described = schema("Devices");
+        assert_eq!(keys(&sent_again), required(&described));
+        for list in ["devices", "rules", "unclaimed"] {
+            let items = &described["properties"][list]["items"];
+            assert_eq!(keys(&sent_again[list][0]), required(items), "{list}");
+        }
+        let of = |list: &str, field: &str| {
+            described["properties"][list]["items"]["properties"][field].clone()
+        };
+        let quantity = &sent_again["devices"][0]["quantities"][0];
+        assert_eq!(keys(quantity), required(&of("devices", "quantities")["items"]));
+        assert_eq!(
+            keys(&sent_again["rules"][0]["last_fault"]),
+            required(&of("rules", "last_fault"))
+        );
     }
 
     #[test]

@@ -43,7 +43,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use access::Access;
 pub use actor::Web;
-pub use client::{AskError, operate, reload, status};
+pub use client::{AskError, devices, operate, reload, status};
 pub use history::ReadingsAsked;
 pub use input::AlertsAsked;
 pub use live::LiveSource;
@@ -55,6 +55,7 @@ pub use trial::{RuleAsked, RuleTried};
 use crate::alarms::report::Period;
 use crate::config::{SecretSource, ServerTls, TimeStyle};
 use crate::domain::AlarmView;
+use crate::ingest::heard::DevicesReport;
 use crate::locale::Words;
 use crate::messages::{Operate, Reload};
 use crate::supervisor::Route;
@@ -102,6 +103,9 @@ pub type ReadAlarmReport = dyn Fn(Period) -> Result<serde_json::Value, String> +
 /// Tries a rule on stored readings; blocks its thread, for a bounded time.
 pub type TryRule = dyn Fn(&RuleAsked) -> Result<RuleTried, String> + Send + Sync;
 
+/// Says what has been heard; waits for nobody.
+pub type ReadDevices = dyn Fn() -> DevicesReport + Send + Sync;
+
 /// What the API is made from.
 #[derive(Clone)]
 pub struct Settings {
@@ -133,6 +137,8 @@ pub struct Settings {
     pub system: Arc<ReadSystem>,
     /// Reads the state of the broker, as far as the daemon sees it.
     pub broker: Arc<ReadBroker>,
+    /// Reads what has been heard of devices.
+    pub devices: Arc<ReadDevices>,
     /// Called each second: what is counted becomes a rate.
     pub sample: Arc<dyn Fn() + Send + Sync>,
     /// Reads the state of the daemon.

@@ -56,6 +56,7 @@ pub(super) enum Endpoint {
     Sensors,
     System,
     Broker,
+    Devices,
     Readings,
     Sparklines,
     Rejected,
@@ -76,7 +77,7 @@ const SESSION: &str = "/api/v1/session";
 /// What waits for nobody.
 const NEED_NO_SLOT: [&str; 3] = [STATUS, SYSTEM, LIVE];
 
-pub(super) const ROUTES: [(&str, Endpoint); 25] = [
+pub(super) const ROUTES: [(&str, Endpoint); 26] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
@@ -86,6 +87,7 @@ pub(super) const ROUTES: [(&str, Endpoint); 25] = [
     ("/api/v1/sensors", Endpoint::Sensors),
     (SYSTEM, Endpoint::System),
     ("/api/v1/broker", Endpoint::Broker),
+    ("/api/v1/devices", Endpoint::Devices),
     ("/api/v1/readings", Endpoint::Readings),
     ("/api/v1/sparklines", Endpoint::Sparklines),
     ("/api/v1/rejected", Endpoint::Rejected),
@@ -201,6 +203,7 @@ impl Endpoint {
             Self::Sensors => web::get().to(sensors::sensors),
             Self::System => web::get().to(daemon::system),
             Self::Broker => web::get().to(daemon::broker),
+            Self::Devices => web::get().to(daemon::devices),
             Self::Readings => web::get().to(history::readings),
             Self::Sparklines => web::get().to(history::sparklines),
             Self::Rejected => web::get().to(history::rejected),

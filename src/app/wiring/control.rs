@@ -96,6 +96,7 @@ pub(super) fn web_settings(
         status: ask(&figures, Figures::status),
         system: ask(&figures, Figures::system),
         broker: ask(&figures, Figures::broker),
+        devices: devices(common),
         sample: ask(&figures, Figures::sample),
         metrics: Arc::new(move || counting.now()),
         reload: boxes.reload.route::<Reload>(RELOAD_ROOM),
@@ -109,6 +110,16 @@ pub(super) fn web_settings(
         sparklines: Arc::new(move |indexes| sparklines.sparklines(indexes)),
         rejected: Arc::new(move |at_most| rejected.rejected(at_most)),
     }
+}
+
+/// What has been heard since the start.
+fn devices(common: &Common) -> Arc<web::ReadDevices> {
+    let (subscriptions, started) = (common.subscriptions.clone(), common.started);
+    let embedded = common.embedded.clone();
+    Arc::new(move || {
+        let broker = embedded.borrow().as_ref().map(|address| address.public.to_string());
+        subscriptions.heard().report(started, broker)
+    })
 }
 
 /// A question that the API may ask.

@@ -1,0 +1,41 @@
+//! How topics that no rule takes are shown, and the lines of configuration for them.
+
+use crate::ingest::heard::UnclaimedReport;
+
+/// Characters of a payload that are shown.
+const SHOWN: usize = 100;
+
+/// A stranger's text on one line, without anything that a terminal would obey.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The beginning of an example's payload.
+pub(super) fn example(payload: &str, is_cut: bool) -> String {
+    let shown: String = printable(payload).chars().take(SHOWN).collect();
+    let is_cut = is_cut || payload.chars().count() > SHOWN;
+    if is_cut { format!("{shown}…") } else { shown }
+}
+
+/// Lines to paste, each once, with the shapes they are for; nothing where there are none.
+pub(super) fn lines_to_paste(unclaimed: &[UnclaimedReport]) -> String {
+    let mut tables: Vec<(&str, Vec<&str>)> = Vec::new();
+    for it in unclaimed {
+        let Some(config) = &it.config else { continue };
+        match tables.iter_mut().find(|(known, _)| known == config) {
+            Some((_, shapes)) => shapes.push(&it.shape),
+            None => tables.push((config, vec![&it.shape])),
+        }
+    }
+    let table = |(config, shapes): (&str, Vec<&str>)| {
+        let shapes = shapes.into_iter().map(|shape| format!("\n# {}", printable(shape)));
+        format!("{}\n{config}", shapes.collect::<String>())
+    };
+    let tables: String = tables.into_iter().map(table).collect();
+    if tables.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\nTO READ THEM, PASTE INTO THE CONFIGURATION WHAT YOU WANT, AND CORRECT NAMES AND UNITS:\n{tables}"
+    )
+}
