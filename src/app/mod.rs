@@ -6,6 +6,7 @@ mod api;
 mod faults;
 mod figures;
 mod fleet;
+mod listening;
 mod live;
 mod meter;
 mod metrics;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use actix_rt::signal::unix::{Signal, SignalKind, signal};
 
+pub use self::listening::{ListenEnd, listen};
 use self::stores::Stores;
 use crate::config::{self, Config, ConfigErrors, Credentials, SensorConfig};
 use crate::exit::Exit;

@@ -1,7 +1,10 @@
-//! `vigie decode`: what the rules of a configuration make of messages. Asks nobody, stores nothing.
+//! `vigie decode`: what the rules of a configuration make of messages, given or live. Stores nothing.
+
+mod listen;
 
 use std::io::{self, BufRead, Write, stdin, stdout};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -9,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::ConfigFile;
-use crate::config::Config;
+use crate::config::{Config, duration};
 use crate::domain::{Measurement, News, Presence, ReadingClock, Value, time};
 use crate::exit::Exit;
 use crate::ingest::formats::{self, Claim, Decoded, Decoders, Message, Taken};
@@ -19,8 +22,8 @@ use crate::ingest::formats::{self, Claim, Decoded, Decoders, Message, Taken};
 pub struct Args {
     #[command(flatten)]
     pub file: ConfigFile,
-    /// Topic of the message.
-    #[arg(long, required_unless_present = "jsonl")]
+    /// Topic of the message; with --listen a filter in place of #.
+    #[arg(long, required_unless_present_any = ["jsonl", "listen"])]
     topic: Option<String>,
     /// Payload, as text.
     #[arg(long, conflicts_with_all = ["payload_file", "jsonl"], allow_hyphen_values = true)]
@@ -35,6 +38,10 @@ pub struct Args {
     /// `received_at`. Writes a JSON object for each.
     #[arg(long, conflicts_with = "topic")]
     jsonl: bool,
+    /// Listens to the broker for so long (`30s`), as one more client, and shows what comes by shape of topic: the readings,
+    /// or the lines of configuration that would take it.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, conflicts_with_all = ["jsonl", "payload", "payload_file", "retained"])]
+    listen: Option<Duration>,
 }
 
 /// A line of `--jsonl` that comes in.
@@ -84,6 +91,9 @@ struct AvailabilityLine {
 pub fn run(args: &Args, config: &Config) -> Exit {
     let Ok(formats) = formats::formats(config) else { return Exit::Usage }; // checked when it was read
     let decoders = Decoders::new(&formats, Vec::new());
+    if let Some(time) = args.listen {
+        return listen::run(config, args.topic.as_deref().unwrap_or("#"), time, decoders);
+    }
     let done = if args.jsonl {
         lines(decoders, &mut stdin().lock(), &mut stdout().lock())
     } else {

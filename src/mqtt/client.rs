@@ -14,6 +14,7 @@
 //! once Paho holds freed memory for it (see [`Link::end`]).
 
 mod connecting;
+mod listening;
 mod options;
 
 use std::io;
@@ -28,6 +29,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use connecting::{disconnect, open, retire, subscribe_to};
+pub use listening::Listener;
 use options::{message_of, outcome};
 
 use super::link::{Command, Event, Outcome, Outgoing, Tag};

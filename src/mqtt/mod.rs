@@ -17,6 +17,7 @@ mod diagnosis;
 mod flow;
 mod gauges;
 mod link;
+mod listening;
 mod probe;
 mod publication;
 mod publishing;
@@ -34,6 +35,7 @@ use tokio::sync::watch;
 pub use actor::Gateway;
 use alerts::PushedAlerts;
 pub use gauges::Gauges;
+pub use listening::{ListenTo, Listened, Overheard, listen};
 
 use crate::config::{Endpoint, MqttConfig, TimeStyle};
 use crate::ingest::{Log, Subscriptions};

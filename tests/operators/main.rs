@@ -11,6 +11,7 @@ mod check;
 mod commands;
 mod configs;
 mod decode;
+mod devices;
 mod figures;
 mod history;
 mod kills;

@@ -26,7 +26,7 @@ use crate::mqtt::link::{Outcome, Plan};
 
 /// After which something holds Paho up, such as a name server that does not answer.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(20);
-const SUBSCRIBE: Duration = Duration::from_secs(10);
+pub(super) const SUBSCRIBE: Duration = Duration::from_secs(10);
 /// Filters of one SUBSCRIBE: some brokers take no more.
 const TOGETHER: usize = 8;
 const DISCONNECT: Duration = Duration::from_millis(300);
@@ -146,7 +146,7 @@ fn take_in(doorway: &Doorway, message: Option<paho::Message>) {
     }
 }
 
-fn report_loss(client: &paho::AsyncClient, lost: &mpsc::Sender<Outcome>) {
+pub(super) fn report_loss(client: &paho::AsyncClient, lost: &mpsc::Sender<Outcome>) {
     // In both, a full channel means that a loss has been told already: one is enough.
     let told = lost.clone();
     client.set_connection_lost_callback(move |_| drop(told.try_send(Outcome::Closed)));
@@ -157,7 +157,7 @@ fn report_loss(client: &paho::AsyncClient, lost: &mpsc::Sender<Outcome>) {
 }
 
 /// Makes and connects a client.
-async fn connect(
+pub(super) async fn connect(
     plan: &Plan,
     client_id: &str,
     options: paho::ConnectOptions,
@@ -293,7 +293,7 @@ pub(super) async fn disconnect(client: &paho::AsyncClient) {
 
 /// Paho stops its threads when its last client is destroyed, waiting for them with a second's
 /// patience, and starting them anew can race with that. A client that never connects keeps them.
-fn keep_paho_running() {
+pub(super) fn keep_paho_running() {
     static ANCHOR: OnceLock<Option<paho::AsyncClient>> = OnceLock::new();
     ANCHOR.get_or_init(|| {
         let create = paho::CreateOptionsBuilder::new()

@@ -67,6 +67,19 @@ pub fn intake_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
     Ok(options.finalize())
 }
 
+/// Options of a client that only listens: its session ends with the connection.
+///
+/// # Errors
+/// When an option can't be used.
+pub fn listening_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
+    let mut options = common_options(plan)?;
+    match plan.version {
+        MqttVersion::V5 => options.clean_start(true),
+        MqttVersion::V3_1_1 => options.clean_session(true),
+    };
+    Ok(options.finalize())
+}
+
 fn push(
     properties: &mut paho::Properties,
     code: paho::PropertyCode,

@@ -1,0 +1,95 @@
+//! Listens to the broker of a configuration, beside the daemon.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use crate::config::{Config, Credentials, Endpoint, Secret};
+use crate::locale::{Explanation, Trouble};
+use crate::mqtt::{ListenTo, Overheard};
+use crate::web;
+
+/// How listening ended.
+#[derive(Debug)]
+pub struct ListenEnd {
+    /// Messages that came faster than they could be looked at.
+    pub missed: u64,
+    /// Why the connection ended before its time.
+    pub lost: Option<String>,
+}
+
+/// Listens on a filter while `go_on` says so, which waits a moment each time. `each` gets topic, payload, and whether the
+/// broker replayed the message.
+///
+/// # Errors
+/// Says why there is no connection, or no subscription, and what to do.
+pub fn listen(
+    config: &Config,
+    filter: &str,
+    each: &mut dyn FnMut(&str, &[u8], bool),
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<ListenEnd, String> {
+    let to = place(config, filter)?;
+    let mut on_message = |it: &Overheard| each(&it.topic, &it.payload, it.is_replayed);
+    let ended = crate::mqtt::listen(to, &mut on_message, go_on)
+        .map_err(|trouble| explained(config, &trouble))?;
+    let lost = ended.lost.map(|trouble| explained(config, &trouble));
+    Ok(ListenEnd { missed: ended.missed, lost })
+}
+
+fn explained(config: &Config, trouble: &Trouble) -> String {
+    let Explanation { reason, advice } = (config.language.words().trouble)(trouble);
+    match trouble {
+        Trouble::SubscriptionRefused { .. } => {
+            format!("{reason}; {advice}; or listen to less, by --topic")
+        }
+        _ => format!("{reason}; {advice}"),
+    }
+}
+
+/// Broker and account: those of the daemon, with a client id of its own, so that it takes nobody's session.
+fn place(config: &Config, filter: &str) -> Result<ListenTo, String> {
+    let (host, port, tls, credentials) = match &config.mqtt.endpoint {
+        Endpoint::Remote { host, port, tls } => {
+            let credentials = account(config.mqtt.credentials.as_ref())?;
+            (host.clone(), *port, tls.then(|| config.mqtt.tls.clone()), credentials)
+        }
+        Endpoint::Embedded => {
+            let address = embedded(config)?;
+            let credentials = config.broker.as_ref().and_then(|it| it.credentials.as_ref());
+            (address.ip().to_string(), address.port(), None, account(credentials)?)
+        }
+    };
+    Ok(ListenTo {
+        host,
+        port,
+        tls,
+        version: config.mqtt.version,
+        client_id: format!("{}-listen-{}", config.mqtt.client_id, std::process::id()),
+        credentials,
+        keep_alive: config.mqtt.keep_alive,
+        filter: filter.to_owned(),
+    })
+}
+
+/// Where the embedded broker of the running daemon listens.
+fn embedded(config: &Config) -> Result<SocketAddr, String> {
+    let broker = config.broker.as_ref().ok_or("there is no [broker] and no [mqtt] url")?;
+    if broker.tls.is_some() {
+        return Err("the embedded broker speaks TLS, with a certificate for others: ask the daemon, by `vigie devices`".into());
+    }
+    let mut address = broker.listen;
+    if address.port() == 0 {
+        let (report, _) = web::devices(&config.storage.path).map_err(|error| error.to_string())?;
+        let told = report.broker.and_then(|address| address.parse().ok());
+        address = told.ok_or("the embedded broker does not listen yet: try again in a moment")?;
+    }
+    if address.ip().is_unspecified() {
+        address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    Ok(address)
+}
+
+fn account(credentials: Option<&Credentials>) -> Result<Option<(String, Secret)>, String> {
+    let Some(Credentials { username, password }) = credentials else { return Ok(None) };
+    let password = password.read().map_err(|error| format!("no password: {error}"))?;
+    Ok(Some((username.clone(), password)))
+}

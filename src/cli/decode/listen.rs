@@ -1,0 +1,123 @@
+//! `vigie decode --listen`: what comes from the broker for a while, by shape of topic, with what each becomes.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+
+use super::super::history;
+use super::super::unclaimed::{example, lines_to_paste, printable};
+use super::{Outcome, outcome, show};
+use crate::app;
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::ingest::formats::{Decoders, Message};
+use crate::ingest::heard::{Shapes, unclaimed};
+
+/// How often Ctrl-C and the clock are looked at.
+const TURN: Duration = Duration::from_millis(50);
+
+/// What was heard.
+struct Listening {
+    decoders: Decoders,
+    num_messages: u64,
+    /// Shapes by the rule that takes them, each with what its last message that brought something became.
+    taken: BTreeMap<String, Shapes<Became>>,
+    unclaimed: Shapes<()>,
+}
+
+/// What a message became, for a person to read.
+#[derive(Default)]
+struct Became {
+    text: String,
+    has_readings: bool,
+}
+
+/// Listens for a time, and says what came.
+pub(super) fn run(config: &Config, filter: &str, time: Duration, decoders: Decoders) -> Exit {
+    let complain = |why: String| super::super::complain("decode", &Failure(why), Exit::Unavailable);
+    let mut pressed = match history::until_ctrl_c() {
+        Ok(pressed) => pressed,
+        Err(error) => return complain(error.to_string()),
+    };
+    let mut listening = Listening {
+        decoders,
+        num_messages: 0,
+        taken: BTreeMap::new(),
+        unclaimed: Shapes::default(),
+    };
+    let began = Instant::now();
+    let mut each = |topic: &str, payload: &[u8], is_replayed: bool| {
+        listening.note(topic, payload, is_replayed);
+    };
+    let mut go_on = || began.elapsed() < time && pressed(TURN);
+    eprintln!("listening to {} for {time:?}; Ctrl-C ends it", printable(filter));
+    let end = match app::listen(config, filter, &mut each, &mut go_on) {
+        Ok(end) => end,
+        Err(why) => return complain(why),
+    };
+    let mut text = listening.text();
+    if end.missed > 0 {
+        text += &format!("\n{} messages more came too fast to be looked at\n", end.missed);
+    }
+    let _ = io::stdout().write_all(text.as_bytes()); // a reader that left wants no more
+    end.lost.map_or(Exit::Ok, |why| complain(format!("the connection ended early: {why}")))
+}
+
+/// Why it did not listen to the end.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Failure(String);
+
+impl Listening {
+    fn note(&mut self, topic: &str, payload: &[u8], is_replayed: bool) {
+        self.num_messages += 1;
+        let received_at = Utc::now();
+        let message = Message { topic, payload, received_at, is_replayed };
+        let outcome = outcome(&mut self.decoders, &message);
+        let Some(rule) = outcome.rule.map(str::to_owned) else {
+            self.unclaimed.note(topic, payload, received_at);
+            return;
+        };
+        let became = Became::of(&outcome, is_replayed);
+        let before = self.taken.entry(rule).or_default().note(topic, payload, received_at);
+        if became.has_readings || !before.has_readings {
+            *before = became;
+        }
+    }
+
+    fn text(&self) -> String {
+        if self.num_messages == 0 {
+            return "nothing came. A device may be slow to publish: listen longer. Or the account may not read these topics.\n".to_owned();
+        }
+        let mut out = format!("{}\n", messages(self.num_messages));
+        for shape in self.taken.values().flat_map(Shapes::sorted) {
+            let (name, topic) = (printable(&shape.text()), printable(&shape.topic));
+            out += &format!("\n{name}: {}, the last on {topic}\n", messages(shape.count));
+            shape.more.text.lines().for_each(|line| out += &format!("  {}\n", printable(line)));
+        }
+        let unclaimed = unclaimed(&self.unclaimed);
+        for it in &unclaimed {
+            let (name, topic) = (printable(&it.shape), printable(&it.topic));
+            out += &format!("\n{name}: {}, the last on {topic}\n", messages(it.messages));
+            out += &format!("  {}\n  no rule takes this topic\n", example(&it.payload, it.is_cut));
+            it.note.iter().for_each(|note| out += &format!("  {note}\n"));
+        }
+        out + &lines_to_paste(&unclaimed)
+    }
+}
+
+impl Became {
+    fn of(outcome: &Outcome<'_>, is_replayed: bool) -> Self {
+        let mut text = Vec::new();
+        // Writing to memory does not fail.
+        let _ = show(outcome, is_replayed, &mut text);
+        let text = String::from_utf8_lossy(&text).into_owned();
+        Self { text, has_readings: !outcome.readings.is_empty() }
+    }
+}
+
+fn messages(number: u64) -> String {
+    if number == 1 { "1 message".to_owned() } else { format!("{number} messages") }
+}

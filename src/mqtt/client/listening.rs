@@ -1,0 +1,81 @@
+//! A client that only listens: one connection of its own beside those of the daemon, which keeps nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+
+use paho_mqtt as paho;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::connecting::{SUBSCRIBE, connect, keep_paho_running, report_loss, retire};
+use super::options::{listening_options, outcome};
+use crate::mqtt::link::{Outcome, Plan};
+use crate::mqtt::listening::Overheard;
+
+/// A connection that listens.
+pub struct Listener {
+    client: paho::AsyncClient,
+    lost: mpsc::Receiver<Outcome>,
+}
+
+impl Listener {
+    /// Connects and subscribes at QoS 0. Messages go to the queue; those that find it full are counted.
+    ///
+    /// # Errors
+    /// When the broker can't be reached, or refuses the client or the filter.
+    pub async fn open(
+        plan: &Plan,
+        filter: &str,
+        queue: SyncSender<Overheard>,
+        missed: Arc<AtomicU64>,
+    ) -> Result<Self, Outcome> {
+        keep_paho_running();
+        let (told, lost) = mpsc::channel(4);
+        let options = listening_options(plan)?;
+        let (client, _) = connect(plan, &plan.client_id, options, |client| {
+            report_loss(client, &told);
+            client.set_message_callback(move |_, message| {
+                let Some(message) = message else { return };
+                let overheard = Overheard {
+                    topic: message.topic().to_owned(),
+                    payload: message.payload().to_vec(),
+                    is_replayed: message.retained(),
+                };
+                if queue.try_send(overheard).is_err() {
+                    missed.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        })
+        .await?;
+        match subscribe(&client, filter).await {
+            Ok(()) => Ok(Self { client, lost }),
+            Err(outcome) => {
+                retire(client).await;
+                Err(outcome)
+            }
+        }
+    }
+
+    /// How the connection ended, if it has.
+    pub fn lost(&mut self) -> Option<Outcome> {
+        self.lost.try_recv().ok()
+    }
+
+    /// Disconnects.
+    pub async fn close(self) {
+        retire(self.client).await;
+    }
+}
+
+async fn subscribe(client: &paho::AsyncClient, filter: &str) -> Result<(), Outcome> {
+    let refused = || Outcome::SubscriptionRefused { filter: filter.to_owned() };
+    match timeout(SUBSCRIBE, client.subscribe_many(&[filter], &[paho::QoS::AtMostOnce])).await {
+        Ok(Ok(answer)) => {
+            let codes = answer.subscribe_many_response().unwrap_or_default();
+            if codes.iter().any(|code| *code >= 0x80) { Err(refused()) } else { Ok(()) }
+        }
+        Ok(Err(error)) => Err(outcome(&error)),
+        Err(_elapsed) => Err(Outcome::TimedOut),
+    }
+}

@@ -1,0 +1,120 @@
+//! Listens to a broker for a bounded time, as one more client: for a person who looks for a device.
+//!
+//! Always: a session of its own that ends with the connection; messages at QoS 0, so that the broker keeps nothing for
+//! it. Never: called on an arbiter, since it blocks; or in the daemon.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
+
+use super::client::Listener;
+use super::diagnosis::{diagnose, wants_probe};
+use super::link::{Outcome, Outgoing, Plan, Qos, Target};
+use super::probe::probe;
+use crate::config::{ClientTls, MqttVersion, Secret};
+use crate::locale::Trouble;
+
+/// Messages that wait to be looked at: a busy plant's of some seconds. Those beyond are counted, not kept.
+const QUEUE: usize = 20_000;
+
+/// What to listen to.
+#[derive(Debug, Clone)]
+pub struct ListenTo {
+    /// Host name or IP address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// `None`: plain TCP.
+    pub tls: Option<ClientTls>,
+    /// Version of the protocol.
+    pub version: MqttVersion,
+    /// Client id, which nobody else has.
+    pub client_id: String,
+    /// User name and password; `None` for an anonymous connection.
+    pub credentials: Option<(String, Secret)>,
+    /// Keep-alive interval.
+    pub keep_alive: Duration,
+    /// Filter to subscribe to.
+    pub filter: String,
+}
+
+/// A message that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overheard {
+    /// Topic of the message.
+    pub topic: String,
+    /// Payload of the message.
+    pub payload: Vec<u8>,
+    /// Whether the broker replayed it from its retained messages.
+    pub is_replayed: bool,
+}
+
+/// How listening ended.
+#[derive(Debug)]
+pub struct Listened {
+    /// Messages that came faster than they could be looked at.
+    pub missed: u64,
+    /// Why the connection ended before its time.
+    pub lost: Option<Trouble>,
+}
+
+/// Listens while `go_on` says so, which waits a moment each time; blocks its thread.
+///
+/// # Errors
+/// When there is no connection, or the broker refuses the filter.
+pub fn listen(
+    to: ListenTo,
+    each: &mut dyn FnMut(&Overheard),
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Listened, Trouble> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(|error| Trouble::Unusable { why: error.to_string() })?;
+    let (sender, queue) = sync_channel(QUEUE);
+    let missed = Arc::new(AtomicU64::new(0));
+    let (plan, filter) = plan(to);
+    let opened = runtime.block_on(Listener::open(&plan, &filter, sender, missed.clone()));
+    let mut listener = opened.map_err(|outcome| examine(outcome, &plan))?;
+    let mut lost = None;
+    while lost.is_none() && go_on() {
+        drain(&queue, each);
+        lost = listener.lost();
+    }
+    runtime.block_on(listener.close());
+    drain(&queue, each);
+    let lost = lost.map(|outcome| diagnose(outcome, None, &plan));
+    Ok(Listened { missed: missed.load(Ordering::Relaxed), lost })
+}
+
+/// What waits now: a broker that is faster than this can't keep it from ending.
+fn drain(queue: &Receiver<Overheard>, each: &mut dyn FnMut(&Overheard)) {
+    queue.try_iter().take(QUEUE).for_each(|message| each(&message));
+}
+
+fn examine(outcome: Outcome, plan: &Plan) -> Trouble {
+    let finding = wants_probe(&outcome).then(|| probe(&plan.target, plan.version));
+    diagnose(outcome, finding, plan)
+}
+
+fn plan(to: ListenTo) -> (Plan, String) {
+    let host = to.host.trim_matches(['[', ']']).to_owned();
+    let nothing = Outgoing {
+        topic: String::new(),
+        payload: Vec::new(),
+        qos: Qos::AtLeastOnce,
+        retained: false,
+        is_forwarded: false,
+    };
+    let plan = Plan {
+        target: Target { host, port: to.port, tls: to.tls },
+        version: to.version,
+        client_id: to.client_id,
+        credentials: to.credentials,
+        keep_alive: to.keep_alive,
+        filters: Vec::new(),
+        wants_retained: true,
+        will: nothing,
+        forward_mark: None,
+    };
+    (plan, to.filter)
+}

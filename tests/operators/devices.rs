@@ -1,0 +1,198 @@
+//! "My device isn't there": what has been heard, what nobody takes, and the lines of configuration for it, of a running
+//! daemon and by listening.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::UNAVAILABLE;
+use crate::support::{Client, Daemon, Home, Mosquitto, SOON, eventually, require, run_vigie};
+
+const EMBEDDED: &str = "[broker]\nlisten = \"127.0.0.1:0\"\n";
+
+const SITE: &str = "[[devices]]\ntopic = \"site/{sensor}/state\"\n\
+    values = { temperature = { at = \"/t\", unit = \"°C\" }, humidity = \"/h\" }\n";
+
+/// `vigie devices --json` of the daemon in `home`.
+fn heard(home: &Home) -> Value {
+    let output = run_vigie(home, &["devices", "--json", "-c", "vigie.toml"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
+fn text(home: &Home, args: &[&str]) -> String {
+    let output = run_vigie(home, args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The lines to paste at the end of what a command said.
+fn lines_to_paste(said: &str) -> &str {
+    let at = said.find("TO READ THEM").expect("lines to paste");
+    said[at..].split_once('\n').expect("lines after it").1
+}
+
+fn wait_for_rows(home: &Home, sensor: &str, count: usize) {
+    eventually("the readings are stored", SOON, || {
+        let said = run_vigie(
+            home,
+            &["readings", "--sensor", sensor, "--format", "csv", "-c", "vigie.toml"],
+        );
+        let lines = String::from_utf8_lossy(&said.stdout).lines().count();
+        (lines > count).then_some(())
+    });
+}
+
+#[test]
+fn what_nobody_takes_becomes_readings_by_the_lines_it_says() {
+    let home = Home::new();
+    let mut daemon = home.start(&format!("{EMBEDDED}{SITE}"));
+    let device = Client::connect(&daemon.embedded_broker());
+    for number in 0..12 {
+        device.publish("site/cellar/state", format!("{{\"t\":{number}}}"), 1);
+    }
+    device.publish("site/cellar/state", "{\"t\":\"warm\"}", 1);
+    device.publish("zb/bridge/state", "{\"state\":\"online\"}", 1);
+    device.publish("zb/porch", "{\"temperature\":3.5,\"linkquality\":90}", 1);
+    for name in ["attic", "barn", "hall", "roof"] {
+        let message = format!("{{\"temp\":21.5,\"hum\":48,\"name\":\"{name}\\u001b[2J\"}}");
+        device.publish(&format!("plant/{name}/data"), message, 1);
+    }
+    device.publish("door/front", "open", 1);
+    wait_for_rows(&home, "cellar", 12);
+
+    let report = heard(&home);
+    let [cellar] = &report["devices"].as_array().expect("devices")[..] else { panic!("{report}") };
+    assert_eq!(
+        (&cellar["sensor_id"], &cellar["rule"]),
+        (&"cellar".into(), &"site/{sensor}/state".into())
+    );
+    assert_eq!(cellar["quantities"][0]["unit"], "°C");
+    assert_eq!(cellar["quantities"][0]["readings"], 12);
+    assert!(cellar["last_seen"].is_string());
+    let rule = &report["rules"][1];
+    assert_eq!((&rule["messages"], &rule["rejected"]), (&13.into(), &1.into()), "{rule}");
+    assert_eq!(
+        rule["never_there"][0],
+        "values.humidity: nothing at /h in 12 messages; keys here: t"
+    );
+    assert_eq!(rule["last_fault"]["topic"], "site/cellar/state");
+    let shapes: Vec<_> = report["unclaimed"].as_array().expect("shapes").iter().collect();
+    let shape = |name: &str| {
+        let found = shapes.iter().find(|it| it["shape"] == name);
+        *found.unwrap_or_else(|| panic!("{name} is not in {report}"))
+    };
+    assert_eq!(shape("plant/+/data")["messages"], 4);
+    assert_eq!(
+        shape("zb/porch")["config"],
+        "[[devices]]\npreset = \"zigbee2mqtt\"\nbase = \"zb\"\n"
+    );
+    assert!(shape("door/front")["config"].is_null() && shape("door/front")["note"].is_string());
+    // What the daemon itself publishes is not among them, and nothing of it is logged.
+    assert_eq!(shapes.len(), 4, "{report}");
+    assert!(report["broker"].as_str().expect("an address").starts_with("127.0.0.1:"));
+
+    let said = text(&home, &["devices", "-c", "vigie.toml"]);
+    for part in [
+        "temperature °C",
+        "nothing at /h in 12 messages",
+        "not understood, on site/cellar/state: ",
+        "door/front: open",
+    ] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    assert!(!said.contains('\u{1b}'), "a stranger's control character: {said:?}");
+    let lines = lines_to_paste(&said).to_owned();
+    assert_eq!(lines.matches("[[devices]]").count(), 2, "{lines}");
+    assert_eq!(daemon.stop(), 0);
+
+    let mut daemon = home.start(&format!("{EMBEDDED}{SITE}{lines}"));
+    let device = Client::connect(&daemon.embedded_broker());
+    device.publish("plant/barn/data", "{\"temp\":22.5,\"hum\":40}", 1);
+    device.publish("zb/porch", "{\"temperature\":3.5}", 1);
+    wait_for_rows(&home, "barn", 2);
+    wait_for_rows(&home, "porch", 1);
+    assert_eq!(heard(&home)["unclaimed"], Value::Array(Vec::new()));
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn without_a_daemon_devices_says_where_it_looked() {
+    let home = Home::new();
+    home.write("vigie.toml", EMBEDDED);
+    for command in [&["devices"][..], &["decode", "--listen", "1s"]] {
+        let output = run_vigie(&home, &[command, &["-c", "vigie.toml"]].concat());
+        assert_eq!(output.status.code(), Some(UNAVAILABLE));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("no daemon answers at"), "{said}");
+    }
+}
+
+/// What `vigie decode --listen` says of the messages that were retained before, and that come while it listens.
+fn listened(home: &Home, device: &Client, args: &[&str]) -> String {
+    device.retain("shellies/shellyht-A1B2C3/sensor/temperature", "19.5");
+    device.retain("site/cellar/state", "{\"t\":21.5}");
+    for name in ["one", "two", "three"] {
+        device.retain(&format!("lab/{name}"), "{\"co2\":640,\"ts\":1760000000}");
+    }
+    let mut command = vec!["decode", "--listen", "2s", "-c", "vigie.toml"];
+    command.extend(args);
+    text(home, &command)
+}
+
+#[test]
+fn listening_to_a_broker_says_what_each_message_becomes() {
+    if !require(&Mosquitto::TOOLS) {
+        return;
+    }
+    let broker = Mosquitto::new().with_user("look", "out");
+    let mut broker = broker;
+    broker.start();
+    let home = Home::new();
+    home.write("password", "out");
+    let table = broker.access().mqtt_table("Mosquitto", "password");
+    home.write("vigie.toml", &table);
+    let device = Client::connect(&broker.access());
+
+    // A configuration that says where the broker is, and nothing else.
+    let said = listened(&home, &device, &[]);
+    assert!(said.starts_with("5 messages\n"), "{said}");
+    assert!(said.contains("\nlab/+: 3 messages, the last on lab/"), "{said}");
+    assert!(said.contains("preset = \"shelly\""), "{said}");
+    let lines = lines_to_paste(&said).to_owned();
+
+    home.write("vigie.toml", &format!("{table}{lines}"));
+    let said = listened(&home, &device, &[]);
+    for part in [
+        "reading: cellar temperature = 21.5 °C",
+        "reading: shellyht-A1B2C3/",
+        "co2 = 640 ppm",
+        "retained: shown",
+    ] {
+        assert!(said.contains(part), "{part} is not in {said}\n{lines}");
+    }
+    assert!(!said.contains("TO READ THEM"), "{said}");
+    let said = listened(&home, &device, &["--topic", "nothing/#"]);
+    assert!(said.starts_with("nothing came"), "{said}");
+
+    fs::write(home.path("password"), "wrong").expect("write");
+    let output = run_vigie(&home, &["decode", "--listen", "2s", "-c", "vigie.toml"]);
+    assert_eq!(output.status.code(), Some(UNAVAILABLE));
+    assert!(!output.stderr.is_empty());
+}
+
+#[test]
+fn listening_beside_the_daemon_takes_nothing_from_it() {
+    let home = Home::new();
+    let mut daemon: Daemon = home.start(&format!("{EMBEDDED}{SITE}"));
+    let device = Client::connect(&daemon.embedded_broker());
+    let said = listened(&home, &device, &[]);
+    assert!(said.contains("reading: cellar temperature = 21.5 °C"), "{said}");
+    assert!(said.contains("lab/+: 3 messages"), "{said}");
+    assert!(daemon.is_running());
+    device.publish("site/cellar/state", "{\"t\":22}", 1);
+    wait_for_rows(&home, "cellar", 2);
+    assert_eq!(daemon.stop(), 0);
+}
