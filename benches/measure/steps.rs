@@ -63,8 +63,13 @@ fn engine() -> Engine {
     let limits = Limits { high: Some(35.0), low: Some(10.0) };
     let thresholds = Thresholds { default: limits, ..Thresholds::default() };
     let thresholds = [(Quantity::temperature(), thresholds)].into();
-    let config =
-        AlertsConfig { announce: Announce::Transitions, thresholds, chattering: None, flood: None };
+    let config = AlertsConfig {
+        announce: Announce::Transitions,
+        thresholds,
+        is_strict: false,
+        chattering: None,
+        flood: None,
+    };
     Engine::new(vigie::evaluator::short_form(&config), chrono_tz::UTC)
 }
 

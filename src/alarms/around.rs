@@ -7,68 +7,96 @@ use chrono_tz::Tz;
 
 use super::expression::{self, Expression, Scope, Statistic};
 use super::kinds::{Others, Sample, rate};
+use super::rule::Rule;
 use super::window::Window;
-use crate::domain::{Quantity, SensorId};
+use crate::domain::Conversion;
+use crate::domain::{SensorId, Unit};
 
-/// Finds the newest of another sensor, of the same quantity.
-pub(super) type Find<'a> = &'a (dyn Fn(&SensorId) -> Option<Sample> + Sync);
+/// Finds the newest of another sensor, of the same quantity, with its unit.
+pub(super) type Find<'a> = &'a (dyn Fn(&SensorId) -> Option<(Sample, Unit)> + Sync);
 
 /// Context of one judgement.
 pub(super) struct Around<'a> {
     /// Lookup of other sensors' newest values.
     pub newest_of: Find<'a>,
+    /// Unit of the series.
+    pub unit: &'a Unit,
     /// The reading before, of the same series.
     pub previous: Option<DateTime<Utc>>,
     /// Of the time of day.
     pub zone: Tz,
 }
 
-impl Others for Around<'_> {
-    fn value(&self, sensor: &SensorId) -> Option<Sample> {
-        (self.newest_of)(sensor)
+impl<'a> Around<'a> {
+    /// Other sensors as a difference compares with them: in the unit of the series.
+    pub fn others(&'a self, rule: &'a Rule) -> ForRule<'a> {
+        ForRule { around: self, rule, unit: None, by: Conversion::Same }
     }
-}
 
-impl Around<'_> {
-    /// `None` when it isn't known whether the condition holds. `past` has the sample in it.
+    /// `None` when it isn't known whether the condition holds. `past` has the sample in it. The expression is given
+    /// everything in its rule's unit; `by` converts the series into it.
     pub fn judge(
         &self,
         condition: &Expression,
         past: &Window,
-        quantity: &Quantity,
+        (rule, by): (&Rule, Conversion),
         sample: Sample,
     ) -> Option<bool> {
+        let unit = rule.limit_unit().unwrap_or(self.unit.as_str());
         condition.judge(&Scope {
-            value: sample.value,
-            quantity,
+            value: by.apply(sample.value)?,
+            quantity: &rule.quantity,
             at: sample.at,
             previous: self.previous,
             zone: self.zone,
-            series: &Asked { past, newest_of: self.newest_of },
+            series: &Asked { past, others: ForRule { around: self, rule, unit: Some(unit), by } },
         })
+    }
+}
+
+/// Other sensors, as one rule sees them.
+pub(super) struct ForRule<'a> {
+    around: &'a Around<'a>,
+    rule: &'a Rule,
+    /// Unit of what is handed out; `None` for that of the series.
+    unit: Option<&'a str>,
+    /// Converts values in the unit of the series into it.
+    by: Conversion,
+}
+
+impl Others for ForRule<'_> {
+    fn value(&self, sensor: &SensorId) -> Option<Sample> {
+        let (Sample { at, value }, unit) = (self.around.newest_of)(sensor)?;
+        let value = if unit == *self.around.unit {
+            self.by.apply(value)?
+        } else {
+            let to = self.unit.unwrap_or_else(|| self.rule.taken_in(self.around.unit));
+            self.rule.carry(value, &unit, to)?
+        };
+        Some(Sample { at, value })
     }
 }
 
 /// What an expression asks of its series and of others.
 struct Asked<'a> {
     past: &'a Window,
-    newest_of: Find<'a>,
+    others: ForRule<'a>,
 }
 
 impl expression::Series for Asked<'_> {
     fn statistic(&self, statistic: Statistic, window: Duration) -> Option<f64> {
-        let window = self.past.last(window);
+        let (window, by) = (self.past.last(window), self.others.by);
         match statistic {
-            Statistic::Mean => window.mean(),
-            Statistic::Min => window.min(),
-            Statistic::Max => window.max(),
-            Statistic::StdDev => window.stddev(),
-            Statistic::Rate => rate::slope_per_minute(&window),
+            Statistic::Mean => by.apply(window.mean()?),
+            Statistic::Min => by.apply(window.min()?),
+            Statistic::Max => by.apply(window.max()?),
+            Statistic::StdDev => by.apply_difference(window.stddev()?),
+            Statistic::Rate => by.apply_difference(rate::slope_per_minute(&window)?),
         }
     }
 
     fn newest(&self, sensor: &SensorId) -> Option<expression::Newest> {
-        let Sample { at, value } = (self.newest_of)(sensor)?;
+        let Sample { at, value } = self.others.value(sensor)?;
         Some(expression::Newest { at, value })
     }
 }

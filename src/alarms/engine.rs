@@ -24,21 +24,22 @@ mod reload;
 mod restore;
 mod telling;
 mod time;
+mod units;
 mod unread;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::kept::{self, Kept};
-use super::machine::{Event, Moment, Transition};
+use super::machine::Transition;
 use super::quiet::{Quieting, Summary};
-use super::rule::{Rule, Timing};
+use super::rule::Rule;
 use super::select::Index;
 use super::series::{Entry, Key, Newest, Series, is_timed};
+use super::units::Fits;
 use crate::domain::{
     AlarmState, Ingress, ListeningClocks, Location, Operator, QuickMap, Reading, ReadingClock,
     ReadingCounts, SensorId, SeriesState, StandingAlert, Unit, Value,
@@ -65,7 +66,8 @@ pub struct Outcome {
     pub rule: Arc<Rule>,
     /// `HIGH_TEMPERATURE`, …
     pub alert_type: Arc<str>,
-    /// Limit that the rule sets, in the unit of [`Kind::threshold`](super::rule::Kind::threshold).
+    /// Limit that the rule sets, in the unit of [`Kind::threshold`](super::rule::Kind::threshold), converted into that of
+    /// the value.
     pub threshold: f64,
     /// Id of the alert, from its raise to its return.
     pub alert_id: Arc<str>,
@@ -100,6 +102,8 @@ pub struct Judgement {
     pub clock_went_back_from: Option<DateTime<Utc>>,
     /// Whether it was not judged, there being [`MOST_SERIES`] others.
     pub is_one_too_many: bool,
+    /// Whether its unit does not convert into that of a rule: by a strict rule it was not judged.
+    pub is_unfit: bool,
 }
 
 /// Stored state that an engine resumes from, as of one commit.
@@ -128,6 +132,7 @@ pub struct Engine {
     /// Fingerprints of the rules, by rule index.
     marks: Vec<u64>,
     index: Index,
+    fits: Fits,
     series: QuickMap<Key, Series>,
     clocks: ListeningClocks,
     cause: Cause,
@@ -201,6 +206,11 @@ impl Engine {
 
     /// A reading is stored without being judged.
     pub fn pass_over(&mut self, reading: &Reading) {
+        let key = (reading.sensor_id.clone(), reading.quantity.clone());
+        if let Some(mut series) = self.series.remove(&key) {
+            self.note_foreign_unit(&key, &mut series, &reading.unit);
+            self.series.insert(key, series);
+        }
         self.checkpoints.count(&reading.quantity);
     }
 
@@ -235,11 +245,12 @@ impl Engine {
         let is_first = series.newest.value.is_none() || judgement.clock_went_back_from.is_some();
         let previous = (!is_first).then_some(series.newest.at);
         previous.iter().for_each(|previous| series.interval.add(*previous, newest.at));
-        series.newest = newest;
+        let is_in_another_unit = self.set_newest(&key, &mut series, newest);
         series.late_since = None;
         self.note_lateness(&key, &series);
-        self.note_change(&key, &mut series, is_first);
+        self.note_change(&key, &mut series, is_first || is_in_another_unit);
         judgement.is_broken = self.judge_newest(&key, &mut series, previous, out);
+        judgement.is_unfit = self.is_unfit(&key, &mut series);
         self.put(key, series);
         self.follow_up(num_before, out);
         judgement
@@ -297,7 +308,7 @@ impl Engine {
     /// one was never heard.
     fn take(&mut self, key: &Key, newest: &Newest, out: &mut Vec<Outcome>) -> Series {
         let Some(mut series) = self.series.remove(key) else {
-            let (entries, _) = self.entries_at(key, &newest.location, Vec::new());
+            let (entries, _) = self.entries_at(key, newest.place(), Vec::new());
             return Series::new(Newest { value: None, ..newest.clone() }, entries);
         };
         if series.newest.location == newest.location || series.newest.makes_late(newest) {
@@ -314,51 +325,6 @@ impl Engine {
         self.keep_anew(key, &series); // where it is is kept with each alarm
         series.newest.location = newest.location.clone();
         series
-    }
-
-    /// Gives a series the rules that hold for a location; hands back those that don't.
-    fn move_to(&mut self, key: &Key, series: &mut Series, location: &Location) -> Vec<Entry> {
-        let before = std::mem::take(&mut series.entries);
-        let num_before = before.len();
-        let (entries, leaving) = self.entries_at(key, location, before);
-        let is_same = leaving.is_empty() && entries.len() == num_before;
-        series.entries = entries;
-        if !is_same {
-            self.note_change(key, series, true);
-        }
-        leaving
-    }
-
-    /// The alarms of a series at a location, of those before and new ones; and those that are no more.
-    fn entries_at(
-        &mut self,
-        key: &Key,
-        location: &Location,
-        mut before: Vec<Entry>,
-    ) -> (Vec<Entry>, Vec<Entry>) {
-        self.devices.note(&key.0);
-        let of = self.index.rules_of(&self.rules, &key.0, location, &key.1);
-        let mut entries = Vec::with_capacity(of.len());
-        for rule in of {
-            entries.push(match before.iter().position(|entry| entry.rule == rule) {
-                Some(place) => before.swap_remove(place),
-                None => self.entry(key, rule),
-            });
-        }
-        (entries, before)
-    }
-
-    fn entry(&mut self, key: &Key, rule: usize) -> Entry {
-        let mut entry = Entry::new(rule, &self.rules[rule].kind);
-        let name = self.rules[rule].name.clone();
-        if let Some(alert) = self.inherited.remove(&(key.0.clone(), name)) {
-            let since = Moment { at: alert.since, listened: Duration::ZERO };
-            let _known_already =
-                entry.alarm.step(&Timing::default(), Event::Judged { is_broken: true }, since);
-            entry.id = Some(alert.alert_id);
-            self.changed.insert((key.clone(), rule));
-        }
-        entry
     }
 
     /// Where it is and what was heard last is kept with each of its alarms.

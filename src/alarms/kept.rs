@@ -69,7 +69,7 @@ impl Kept {
             id: entry.id.clone(),
             remarks: entry.remarks.clone(),
             alert_type: rule.alert_type().into(),
-            threshold: rule.kind.threshold(),
+            threshold: entry.fit.kind(&rule.kind).threshold(),
             priority: rule.priority.as_str().to_owned(),
             quantity: rule.quantity.as_str().to_owned(),
             location: newest.location.as_str().to_owned(),
@@ -180,10 +180,13 @@ impl Scraps {
 /// Differs for each text of a rule: FNV-1a, 64 bit, of what makes it behave as it does, as JSON. A new
 /// message or runbook leaves its alarms alone, and so does another compiler. Whoever adds a key to
 /// a kind or to [`Timing`](super::rule::Timing) leaves it out of the JSON at its default, so that an
-/// upgrade closes nothing.
+/// upgrade closes nothing. So is a unit that is the quantity's own left out.
 pub(super) fn mark(rule: &Rule) -> u64 {
     let Rule { name, quantity, kind, timing, .. } = rule;
-    let text = serde_json::to_string(&(name, quantity.as_str(), kind, timing));
+    let text = match rule.unit_of_mark() {
+        None => serde_json::to_string(&(name, quantity.as_str(), kind, timing)),
+        Some(unit) => serde_json::to_string(&(name, quantity.as_str(), kind, timing, unit)),
+    };
     // Numbers and texts alone: there is nothing that JSON could not say.
     fnv1a(text.unwrap_or_default().as_bytes())
 }
@@ -257,6 +260,11 @@ mod tests {
         other.timing = Timing { on_delay: Duration::from_millis(1), ..Timing::default() };
         rules.push(other.clone());
         other.timing.reannounce = Some(Duration::ZERO);
+        rules.push(other.clone());
+        let before = mark(&other);
+        other.unit = Some(Unit::new("PPM"));
+        assert_eq!(mark(&other), before, "the unit of co2, written down");
+        other.unit = Some(Unit::new("ppb"));
         rules.push(other.clone());
         let marks: HashSet<_> = rules.iter().map(mark).collect();
         assert_eq!(marks.len(), rules.len());

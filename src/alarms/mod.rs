@@ -25,4 +25,6 @@ pub mod report;
 pub mod rule;
 pub mod select;
 mod series;
+pub mod units;
+mod verdict;
 pub mod window;

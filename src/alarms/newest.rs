@@ -41,6 +41,11 @@ impl Newest {
         }
     }
 
+    /// What decides which rules hold for it, and how.
+    pub const fn place(&self) -> (&Location, &Unit) {
+        (&self.location, &self.unit)
+    }
+
     /// `None` for what was never heard.
     pub fn sample(&self) -> Option<Sample> {
         // 0 and -0 are one value, which storage may hand back as the other.

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::expression::Expression;
 pub use crate::domain::Priority;
-use crate::domain::{Quantity, SensorId};
+use crate::domain::{Quantity, SensorId, Unit};
 
 /// What an operator wrote under `[[rules]]`, or the short form `[alerts.temperature]` stands for.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,10 @@ pub struct Rule {
     pub quantity: Quantity,
     /// What breaks the rule.
     pub kind: Kind,
+    /// Unit of the rule's figures; `None` for the quantity's own.
+    pub unit: Option<Unit>,
+    /// Whether readings in a unit that does not convert into the rule's are not judged.
+    pub is_strict: bool,
     /// Delays of the alarm, and what ends it.
     pub timing: Timing,
     /// Priority of the alarm.
@@ -73,6 +77,8 @@ impl Rule {
             selection: Selection::AllBut(Arc::default()),
             quantity,
             kind: Kind::Stale { after: Duration::ZERO },
+            unit: None,
+            is_strict: false,
             timing: Timing::default(),
             priority,
             message: None,
@@ -113,7 +119,7 @@ impl Kind {
         }
     }
 
-    /// The figure that an alert quotes as its threshold: in the quantity's unit, per minute, in
+    /// The figure that an alert quotes as its threshold: in the unit of the figures, per minute, in
     /// seconds, or in deviations; 0 for an expression and a finding, which have none.
     #[must_use]
     pub const fn threshold(&self) -> f64 {
@@ -152,14 +158,14 @@ pub enum Selection {
 pub enum Kind {
     /// A value above `limit`; over when it is at or below `limit - deadband`.
     High {
-        /// Greatest value that keeps the rule, in the unit of the readings.
+        /// Greatest value that keeps the rule, in the unit of the rule.
         limit: f64,
         /// Hysteresis below the limit, in the same unit; 0 or more.
         deadband: f64,
     },
     /// A value below `limit`; over when it is at or above `limit + deadband`.
     Low {
-        /// Least value that keeps the rule, in the unit of the readings.
+        /// Least value that keeps the rule, in the unit of the rule.
         limit: f64,
         /// Hysteresis above the limit, in the same unit; 0 or more.
         deadband: f64,
@@ -167,7 +173,7 @@ pub enum Kind {
     /// A change faster than `per_minute`, upward if that is positive, downward if negative, over
     /// `window`.
     Rate {
-        /// Fastest change that keeps the rule, in the unit of the readings per minute; not 0.
+        /// Fastest change that keeps the rule, in the unit of the rule per minute; not 0.
         per_minute: f64,
         /// Time span that the change is measured over.
         window: Duration,
@@ -181,7 +187,7 @@ pub enum Kind {
     Flatline {
         /// Shortest time without movement that breaks the rule.
         lasting: Duration,
-        /// Movement that does not count, in the unit of the readings; 0 or more.
+        /// Movement that does not count, in the unit of the rule; 0 or more.
         within: f64,
     },
     /// A value more than `deviations` robust standard deviations (1.4826 times the median absolute
@@ -197,7 +203,7 @@ pub enum Kind {
         /// The sensor to compare with.
         #[serde(serialize_with = "as_text")]
         other: SensorId,
-        /// Largest distance that keeps the rule, in the unit of both, 0 or more.
+        /// Largest distance that keeps the rule, in the unit of the rule, 0 or more.
         limit: f64,
         /// The alarm is over at `limit - deadband` or less; 0 or more.
         deadband: f64,

@@ -173,6 +173,8 @@ mod tests {
             priority: Priority::High,
             message: None,
             runbook: None,
+            unit: None,
+            is_strict: false,
             announces_each_reading: false,
             suppression: None,
         };

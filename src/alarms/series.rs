@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 
 use super::around::Around;
 use super::checkpoint::{Lateness, Pending};
-use super::kinds::{self, Memory, Remembered, Sample, Verdict, stale};
+use super::kinds::{Memory, Remembered, Sample, Verdict, stale};
 use super::machine::{Alarm, Announcement, Change, Event, Moment, Rebase, Transition};
 pub(super) use super::newest::{Interval, Newest};
 use super::quiet::dependencies::Links;
@@ -20,7 +19,8 @@ use super::quiet::reasons::{Quiet, Reasons};
 use super::quiet::{NamedSummary, chatter};
 use super::remarks::Remarks;
 use super::rule::{Kind, Rule};
-use crate::domain::{Ingress, Limit, ListeningClocks, Operator, Quantity, SensorId};
+use super::units::Fit;
+use crate::domain::{Ingress, ListeningClocks, Operator, Quantity, SensorId};
 
 /// Names a series.
 pub(super) type Key = (SensorId, Quantity);
@@ -40,7 +40,10 @@ pub(super) struct Entry {
     pub quiet: Option<Box<Quiet>>,
     /// What operators said of it.
     pub remarks: Remarks,
-    memory: Memory,
+    /// The rule in the unit of the series.
+    pub fit: Fit,
+    /// What it remembers of the readings, in the unit of the series.
+    pub(super) memory: Memory,
 }
 
 /// A sensor's readings of one quantity, and the alarms of the rules that hold for them.
@@ -58,6 +61,10 @@ pub(super) struct Series {
     pub late_since: Option<Duration>,
     /// The lateness that is stored.
     pub stored_lateness: Option<Lateness>,
+    /// Whether it was said that its unit does not fit a rule.
+    pub is_unfit_said: bool,
+    /// Whether its newest reading was not judged by a strict rule, for its unit.
+    pub is_unjudged: bool,
     /// What of it is to be checkpointed.
     pub pending: Pending,
 }
@@ -101,7 +108,17 @@ impl Series {
     pub const fn new(newest: Newest, entries: Vec<Entry>) -> Self {
         let pending = Pending { has_changed: false, is_queued: false };
         let (interval, late_since, stored_lateness) = (Interval::UNKNOWN, None, None);
-        Self { newest, interval, entries, look_at: None, late_since, stored_lateness, pending }
+        Self {
+            newest,
+            interval,
+            entries,
+            look_at: None,
+            late_since,
+            stored_lateness,
+            is_unfit_said: false,
+            is_unjudged: false,
+            pending,
+        }
     }
 
     /// Its lateness, to be stored; `None` while its readings are in time.
@@ -139,22 +156,13 @@ impl Series {
             entry.memory = Memory::new(&rules[entry.rule].kind);
         }
     }
-
-    /// Whether a reading that comes too late to change anything breaks a limit all the same.
-    pub fn would_break(&self, rules: &[Arc<Rule>], sample: Sample) -> bool {
-        self.entries.iter().any(|entry| match rules[entry.rule].kind {
-            Kind::High { limit, .. } => Limit::High.is_broken_by(sample.value, limit),
-            Kind::Low { limit, .. } => Limit::Low.is_broken_by(sample.value, limit),
-            _ => false,
-        })
-    }
 }
 
 impl Entry {
     /// An alarm at rest that remembers nothing.
-    pub fn new(rule: usize, kind: &Kind) -> Self {
+    pub fn new(rule: usize, kind: &Kind, fit: Fit) -> Self {
         let (alarm, remarks, memory) = (Alarm::default(), Remarks::default(), Memory::new(kind));
-        Self { rule, alarm, id: None, is_offline: false, quiet: None, remarks, memory }
+        Self { rule, alarm, id: None, is_offline: false, quiet: None, remarks, fit, memory }
     }
 
     fn rebase(&mut self, by: Rebase) {
@@ -173,13 +181,7 @@ impl Entry {
         let Some(sample) = newest.sample() else { return Step::default() };
         let was_broken = self.alarm.is_broken();
         self.is_offline = false;
-        let verdict = match (&rule.kind, &mut self.memory) {
-            (Kind::Expression { condition }, Memory::Expression(past)) => {
-                past.push(sample);
-                around.judge(condition, past, &rule.quantity, sample).into()
-            }
-            (kind, memory) => kinds::judge(kind, memory, sample, was_broken, around),
-        };
+        let verdict = self.verdict(rule, sample, was_broken, around);
         let is_broken = match verdict {
             Verdict::Broken => true,
             Verdict::Kept => false,
@@ -228,18 +230,6 @@ impl Entry {
         if let Some(sample) = newest.sample().filter(|sample| last.is_none_or(|at| at < sample.at))
         {
             self.remember(rule, sample);
-        }
-    }
-
-    /// Remembers a sample, as if it had judged it.
-    pub fn remember(&mut self, rule: &Rule, sample: Sample) {
-        match &mut self.memory {
-            Memory::Expression(past) => past.push(sample),
-            memory => {
-                let nobody = Around { newest_of: &|_| None, previous: None, zone: Tz::UTC };
-                // Only what it remembers is wanted.
-                let _ = kinds::judge(&rule.kind, memory, sample, false, &nobody);
-            }
         }
     }
 

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::domain::Conversion;
+
 /// The most samples a window holds: 6 KiB. Enough that a day has one every six minutes and ten
 /// minutes one every three seconds; few enough that to judge by all of them, which a rate and a
 /// deviation do at each reading, is a matter of microseconds.
@@ -94,6 +96,13 @@ impl Window {
         if let Some((_, at)) = densest {
             self.samples.remove(at);
         }
+    }
+
+    /// Converts each value. Whether all could be; otherwise the window is not to be used any more.
+    pub fn convert(&mut self, by: Conversion) -> bool {
+        self.samples
+            .iter_mut()
+            .all(|sample| by.apply(sample.value).map(|it| sample.value = it).is_some())
     }
 
     /// Its last part, as a window of its own.

@@ -67,6 +67,7 @@ impl Counting {
             readings: stored.readings,
             rejected: stored.rejected,
             unset_clocks: self.live.num_unset_clocks(),
+            unfit_units: self.live.num_unfit_units(),
             actions: stored.actions,
             raised: stored.raised,
             commits: stored.commits,

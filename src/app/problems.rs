@@ -52,6 +52,10 @@ pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) 
     if reporting.live.is_clock_behind() {
         add(Problem::ClockBehind, None);
     }
+    let count = reporting.live.num_unjudged_series();
+    if count > 0 {
+        add(Problem::UnitsUnfit { count }, None);
+    }
     for child in parts_down(status) {
         add(Problem::PartDown { name: &child.name }, Some(child.since));
     }

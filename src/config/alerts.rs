@@ -10,9 +10,10 @@ use super::quiet;
 use super::reader::TableReader;
 use super::sensors::{MOST_SENSORS, quantity, sensor_id};
 use super::similar::closest;
+use super::units::limit_unit;
 use crate::domain::{Quantity, SensorId};
 
-pub(super) fn alerts(mut table: TableReader<'_>) -> AlertsConfig {
+pub(super) fn alerts(mut table: TableReader<'_>, is_strict: bool) -> AlertsConfig {
     let choices =
         [("transitions", Announce::Transitions), ("every-reading", Announce::EveryReading)];
     let announce = table.choice("announce", &choices).unwrap_or(Announce::Transitions);
@@ -31,12 +32,12 @@ pub(super) fn alerts(mut table: TableReader<'_>) -> AlertsConfig {
         thresholds.insert(quantity, limits);
     }
     table.finish();
-    AlertsConfig { announce, thresholds, chattering, flood }
+    AlertsConfig { announce, thresholds, is_strict, chattering, flood }
 }
 
 fn not_a_quantity(table: &TableReader<'_>, key: At<&str>) {
     let hint = match key.value {
-        "high" | "low" | "sensors" => None,
+        "high" | "low" | "unit" | "sensors" => None,
         other => closest(other, ["announce", "chattering", "flood"].into_iter()),
     };
     let hint = hint.map_or_else(
@@ -47,6 +48,7 @@ fn not_a_quantity(table: &TableReader<'_>, key: At<&str>) {
 }
 
 fn thresholds_of(mut table: TableReader<'_>, quantity: &Quantity) -> Thresholds {
+    let unit = limit_unit(&mut table, Some(quantity));
     let default = limits(&mut table, Limits::default());
     let name = format!("[alerts.{quantity}.sensors]");
     let sensors = table.item("sensors").map(|item| {
@@ -54,7 +56,7 @@ fn thresholds_of(mut table: TableReader<'_>, quantity: &Quantity) -> Thresholds 
         limits_by_sensor(table.as_table("sensors", name, item, hint), default)
     });
     table.finish();
-    Thresholds { default, sensors: sensors.unwrap_or_default() }
+    Thresholds { unit, default, sensors: sensors.unwrap_or_default() }
 }
 
 /// Sensors with limits of their own, ranges expanded.

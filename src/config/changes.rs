@@ -122,7 +122,7 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         log,
         fleet: _,
         sensors: _,
-        alerts: AlertsConfig { announce: _, thresholds: _, chattering: _, flood },
+        alerts: AlertsConfig { announce: _, thresholds: _, is_strict: _, chattering: _, flood },
         rules: _,
         maintenance: _,
         receivers,

@@ -23,12 +23,13 @@ pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Conf
         .text("timezone")
         .and_then(|name| root.inspector.check(name.at, timezone(name.value)))
         .unwrap_or(Tz::UTC);
+    let is_strict = root.choice("units", &[("lenient", false), ("strict", true)]).unwrap_or(false);
     let mut duration = |key, default| root.duration(key).map_or(default, |given| given.value);
     let shutdown_timeout = duration("shutdown_timeout", Duration::from_secs(10));
     let watchdog = duration("watchdog", Duration::from_secs(30));
     let broker = root.table("broker", "[broker]").map(super::broker::broker);
     let mqtt = network::mqtt(root.section("mqtt", "[mqtt]"), broker.as_ref());
-    let alerts = alerts::alerts(root.section("alerts", "[alerts]"));
+    let alerts = alerts::alerts(root.section("alerts", "[alerts]"), is_strict);
     let rules = rules::rules(&mut root, &alerts);
     let receivers = receivers::receivers(&mut root);
     let maintenance = maintenance::maintenance(&mut root, &rules, &alerts, zone);

@@ -48,6 +48,7 @@ mod syntax;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod units;
 mod url;
 mod web;
 mod web_model;

@@ -195,6 +195,8 @@ pub struct AlertsConfig {
     pub announce: Announce,
     /// Thresholds by quantity.
     pub thresholds: BTreeMap<Quantity, Thresholds>,
+    /// Whether readings in a unit that does not convert into that of the limits are not judged.
+    pub is_strict: bool,
     /// `None`: an alarm may chatter as it likes.
     pub chattering: Option<Chattering>,
     /// `None`: a flood is not looked for.
@@ -213,13 +215,15 @@ pub enum Announce {
 /// Thresholds of a quantity.
 #[derive(Debug, Clone, Default)]
 pub struct Thresholds {
+    /// Unit of all these limits; `None` for the quantity's own.
+    pub unit: Option<Unit>,
     /// Limits of sensors without limits of their own.
     pub default: Limits,
     /// Sensors with limits of their own; a limit absent here is taken from `default`.
     pub sensors: HashMap<SensorId, Limits>,
 }
 
-/// Lower and upper limit, in the unit of the quantity.
+/// Lower and upper limit, in the unit of their [`Thresholds`].
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Limits {
     /// Upper limit.

@@ -43,9 +43,13 @@ const KINDS: [(&str, Word); 8] = [
 ];
 
 /// The keys that not every kind has, and the kinds that have them.
-const KEYS: [(&str, &[Word]); 10] = [
+const KEYS: [(&str, &[Word]); 11] = [
     ("limit", &[Word::High, Word::Low, Word::Difference]),
     ("deadband", &[Word::High, Word::Low, Word::Difference]),
+    (
+        "unit",
+        &[Word::High, Word::Low, Word::Rate, Word::Flatline, Word::Difference, Word::Expression],
+    ),
     ("per_minute", &[Word::Rate]),
     ("window", &[Word::Rate, Word::Deviation]),
     ("after", &[Word::Stale]),
@@ -62,7 +66,7 @@ pub(super) fn kind(table: &mut TableReader<'_>) -> Option<Kind> {
     let hint = "say what breaks the rule: kind = \"high\"";
     let Some(word) = table.require(word, "kind", hint) else {
         // Which of these belong here depends on the kind, so without it none are looked at.
-        for (key, _) in KEYS {
+        for (key, _) in KEYS.iter().filter(|(key, _)| *key != "unit") {
             table.item(key);
         }
         return None;

@@ -16,8 +16,9 @@ use super::reader::TableReader;
 use super::rule_kinds::{duration_up_to, kind};
 use super::rule_texts::{LONGEST_RUNBOOK_BYTES, message, patterns, text_up_to};
 use super::sensors::quantity;
-use crate::alarms::rule::{Priority, Rule, Selection, Timing};
-use crate::domain::Quantity;
+use super::units::limit_unit;
+use crate::alarms::rule::{Kind, Priority, Rule, Selection, Timing};
+use crate::domain::{Quantity, Unit};
 
 /// Each reading is judged by every rule that holds for its sensor, and a control room has no more
 /// alarms than this to look after: more are taken for a slip of whatever wrote the file.
@@ -52,7 +53,7 @@ pub(super) fn rules(root: &mut TableReader<'_>, alerts: &AlertsConfig) -> Vec<Ru
         if let Some(name) = name {
             report_if_taken(&table, name, &mut names, alerts);
         }
-        rules.extend(rule(table, name.map(|name| name.value), &mut references));
+        rules.extend(rule(table, name.map(|name| name.value), alerts.is_strict, &mut references));
     }
     let is_short_form = |name: &str| short_form_quantity(name, alerts).is_some();
     quiet::check_references(root.inspector, &references, &names, &is_short_form);
@@ -64,6 +65,7 @@ pub(super) fn rules(root: &mut TableReader<'_>, alerts: &AlertsConfig) -> Vec<Ru
 fn rule<'a>(
     mut table: TableReader<'a>,
     name: Option<&'a str>,
+    is_strict: bool,
     references: &mut Vec<Reference<'a>>,
 ) -> Option<Rule> {
     let selection = Selection::Matching {
@@ -72,6 +74,7 @@ fn rule<'a>(
     };
     let quantity = quantity_of(&mut table);
     let kind = kind(&mut table);
+    let unit = unit(&mut table, kind.as_ref(), quantity.as_ref());
     let timing = timing(&mut table);
     let priority = table.choice("priority", &PRIORITIES).unwrap_or(Priority::High);
     let message = message(&mut table);
@@ -87,6 +90,8 @@ fn rule<'a>(
         priority,
         message,
         runbook: runbook.map(|runbook| runbook.value.into()),
+        unit,
+        is_strict,
         announces_each_reading: false,
         suppression,
     })
@@ -156,6 +161,18 @@ pub(super) fn quantity_of(table: &mut TableReader<'_>) -> Option<Quantity> {
     }
 }
 
+/// The unit, unless the kind has no figure of one: then it was refused with the keys of other kinds.
+fn unit(
+    table: &mut TableReader<'_>,
+    kind: Option<&Kind>,
+    quantity: Option<&Quantity>,
+) -> Option<Unit> {
+    match kind {
+        Some(Kind::Stale { .. } | Kind::Deviation { .. }) => None,
+        _ => limit_unit(table, quantity),
+    }
+}
+
 fn timing(table: &mut TableReader<'_>) -> Timing {
     let hint = "to have no alarm for so long, shelve it or take it out of service";
     let mut duration = |key| duration_up_to(table, key, LONGEST_DELAY, hint);
@@ -173,7 +190,6 @@ mod tests {
 
     use super::super::testing::{accepted, hint};
     use super::*;
-    use crate::alarms::rule::Kind;
 
     const HIGH: &str = "kind = \"high\"\nlimit = 8.0\n";
 

@@ -11,10 +11,11 @@ use chrono::{DateTime, SubsecRound, Utc};
 use super::announce;
 use super::dedup::Dedup;
 use super::live::{LiveUpdate, SeriesKey};
+pub(super) use super::notes::{Effects, Note};
 use super::sender_clocks::SenderClocks;
 use crate::alarms::engine::{Deadlines, Engine, Outcome, Past, RecordTime, SeriesView};
 use crate::domain::{
-    ActionRecord, AlertEvent, Fingerprint, Ingress, ListeningClocks, LiveAlarm, Measurement, News,
+    AlertEvent, Fingerprint, Ingress, ListeningClocks, LiveAlarm, Measurement, News,
     OperatorAction, Position, QuickSet, Reading, ReadingClock, Rejected, SensorId,
 };
 use crate::ingest::{Content, Entry};
@@ -23,36 +24,6 @@ use crate::messages::{Judged, ResumePoint, Ruling, Store};
 
 /// Microseconds: what a row keeps of a reading's time.
 const SUBSECOND_DIGITS: u16 = 6;
-
-/// Something that the log of the daemon should say.
-#[derive(Debug)]
-pub(super) enum Note {
-    /// A reading that was stored already.
-    Redelivered(SensorId),
-    /// The readings of a sensor were late for so long that its clock must have gone back.
-    ClockWentBack { sensor_id: SensorId, from: DateTime<Utc>, to: DateTime<Utc> },
-    /// A sensor is not judged: there are too many others.
-    OneTooMany(SensorId),
-    /// A sensor's clock is not set: its readings have the time of their receipt. Once a sensor.
-    ClockUnset { sensor_id: SensorId, says: DateTime<Utc> },
-    /// This machine's clock is behind what it has shown before, or is no longer.
-    OwnClockBehind { is_behind: bool, now: DateTime<Utc>, newest: DateTime<Utc> },
-    /// An operator's action was applied or refused.
-    Operated(ActionRecord),
-    /// What was kept of an alarm can't be read.
-    Unreadable { rule: std::sync::Arc<str>, sensor_id: SensorId },
-}
-
-/// What a record brought beside the batch.
-#[derive(Default)]
-pub(super) struct Effects {
-    /// Log lines, in the order of their records.
-    pub notes: Vec<Note>,
-    /// Actions by the API, to be answered after their commit.
-    pub answers: Vec<(Position, ActionRecord)>,
-    /// Readings that a broker replayed: to be shown where nothing newer is known.
-    pub replayed: Vec<Measurement>,
-}
 
 /// Times that evaluation begins with.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +51,8 @@ pub(super) struct Fold {
     /// Readings since the last checkpoint that was taken in turn.
     readings_since_checkpoint: usize,
     clocks: SenderClocks,
+    /// Readings in a unit that does not convert into that of a rule, since the start of the process.
+    num_unfit: u64,
 }
 
 /// Readings for each checkpoint of a series that is taken in turn: so the rows to be read again at a restart
@@ -103,6 +76,7 @@ impl Fold {
             last_event: 0,
             readings_since_checkpoint: 0,
             clocks: SenderClocks::default(),
+            num_unfit: 0,
         }
     }
 
@@ -216,6 +190,7 @@ impl Fold {
         }
         batch.decoders.append(&mut decoders);
         batch.through = position;
+        effects.notes.extend(self.engine.take_unit_notices().into_iter().map(Note::Units));
         self.add_events(outcomes, batch);
     }
 
@@ -284,6 +259,11 @@ impl Fold {
         (self.clocks.num_unset(), self.clocks.is_own_behind())
     }
 
+    /// Readings in a unit that does not convert into that of a rule, and series that are not judged for it now.
+    pub const fn unfit_units(&self) -> (u64, usize) {
+        (self.num_unfit, self.engine.num_unjudged())
+    }
+
     /// Time of the last record applied.
     pub const fn time(&self) -> &RecordTime {
         &self.time
@@ -327,6 +307,7 @@ impl Fold {
             let (sensor_id, to) = (reading.sensor_id.clone(), reading.timestamp);
             effects.notes.push(Note::ClockWentBack { sensor_id, from, to });
         }
+        self.num_unfit += u64::from(judgement.is_unfit);
         if judgement.is_one_too_many {
             effects.notes.push(Note::OneTooMany(reading.sensor_id.clone()));
         }

@@ -11,7 +11,7 @@ mod series;
 mod shared;
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use chrono::{DateTime, Utc};
@@ -37,6 +37,8 @@ pub struct LiveTable {
     alarms_head: AtomicU64,
     num_readings: AtomicU64,
     num_unset_clocks: AtomicU64,
+    num_unfit_units: AtomicU64,
+    num_unjudged_series: AtomicUsize,
     is_clock_behind: AtomicBool,
 }
 
@@ -80,6 +82,8 @@ impl Default for LiveTable {
             alarms_head: AtomicU64::new(0),
             num_readings: AtomicU64::new(0),
             num_unset_clocks: AtomicU64::new(0),
+            num_unfit_units: AtomicU64::new(0),
+            num_unjudged_series: AtomicUsize::new(0),
             is_clock_behind: AtomicBool::new(false),
         }
     }
@@ -118,6 +122,24 @@ impl LiveTable {
     #[must_use]
     pub fn is_clock_behind(&self) -> bool {
         self.is_clock_behind.load(Ordering::Relaxed)
+    }
+
+    /// Readings in a unit that does not convert into that of a rule, since the start of the process.
+    #[must_use]
+    pub fn num_unfit_units(&self) -> u64 {
+        self.num_unfit_units.load(Ordering::Relaxed)
+    }
+
+    /// Series that a strict rule does not judge now, since their unit does not convert into its own.
+    #[must_use]
+    pub fn num_unjudged_series(&self) -> usize {
+        self.num_unjudged_series.load(Ordering::Relaxed)
+    }
+
+    /// Shows how many readings are in a unit that does not convert, and how many series are not judged for it.
+    pub(super) fn show_unfit_units(&self, num_unfit: u64, num_unjudged: usize) {
+        self.num_unfit_units.store(num_unfit, Ordering::Relaxed);
+        self.num_unjudged_series.store(num_unjudged, Ordering::Relaxed);
     }
 
     /// Shows how clocks are.

@@ -14,6 +14,7 @@ mod dedup;
 mod file;
 mod fold;
 mod live;
+mod notes;
 mod sender_clocks;
 mod short_form;
 mod time_marks;

@@ -6,19 +6,22 @@ use std::sync::Arc;
 
 use crate::alarms::rule::{Kind, Priority, Rule, Selection, Timing};
 use crate::config::{AlertsConfig, Announce, Limits, Thresholds};
-use crate::domain::{Limit, Quantity, SensorId};
+use crate::domain::{Limit, Quantity, SensorId, Unit};
 
 /// The rules of the short form, high before low.
 #[must_use]
 pub fn rules(config: &AlertsConfig) -> Vec<Rule> {
-    let each = config.announce == Announce::EveryReading;
+    let how = (config.announce == Announce::EveryReading, config.is_strict);
     let of_quantity = |(quantity, thresholds): (&Quantity, &Thresholds)| {
-        [Limit::High, Limit::Low].map(|limit| of_limit(limit, quantity, thresholds, each)).concat()
+        [Limit::High, Limit::Low].map(|limit| of_limit(limit, quantity, thresholds, how)).concat()
     };
     config.thresholds.iter().flat_map(of_quantity).collect()
 }
 
-fn of_limit(limit: Limit, quantity: &Quantity, thresholds: &Thresholds, each: bool) -> Vec<Rule> {
+/// Whether each reading is announced, and whether other units than the rule's are not judged.
+type How = (bool, bool);
+
+fn of_limit(limit: Limit, quantity: &Quantity, thresholds: &Thresholds, how: How) -> Vec<Rule> {
     let side = |limits: &Limits| match limit {
         Limit::High => limits.high,
         Limit::Low => limits.low,
@@ -31,11 +34,19 @@ fn of_limit(limit: Limit, quantity: &Quantity, thresholds: &Thresholds, each: bo
     default
         .into_iter()
         .chain(own)
-        .map(|(selection, at)| rule(limit, quantity, selection, at, each))
+        .map(|(selection, at)| {
+            rule(limit, (quantity, thresholds.unit.as_ref()), selection, at, how)
+        })
         .collect()
 }
 
-fn rule(limit: Limit, quantity: &Quantity, selection: Selection, at: f64, each: bool) -> Rule {
+fn rule(
+    limit: Limit,
+    (quantity, unit): (&Quantity, Option<&Unit>),
+    selection: Selection,
+    at: f64,
+    (each, is_strict): How,
+) -> Rule {
     let kind = match limit {
         Limit::High => Kind::High { limit: at, deadband: 0.0 },
         Limit::Low => Kind::Low { limit: at, deadband: 0.0 },
@@ -49,6 +60,8 @@ fn rule(limit: Limit, quantity: &Quantity, selection: Selection, at: f64, each: 
         priority: Priority::High,
         message: None,
         runbook: None,
+        unit: unit.cloned(),
+        is_strict,
         announces_each_reading: each,
         suppression: None,
     }
@@ -62,17 +75,25 @@ mod tests {
     use super::super::announce;
     use super::*;
     use crate::alarms::engine::{Engine, Past};
-    use crate::domain::{AlertEvent, Ingress, Location, Reading, StandingAlert, Unit, Value};
+    use crate::domain::{AlertEvent, Ingress, Location, Reading, StandingAlert, Value};
     use crate::locale::Language;
 
     fn rules(announce: Announce) -> Vec<Rule> {
         let limits = |high, low| Limits { high, low };
         let thresholds = Thresholds {
             default: limits(Some(35.0), Some(10.0)),
+            unit: None,
             sensors: [(SensorId::new("COLD").unwrap(), limits(Some(8.0), Some(2.0)))].into(),
         };
         let thresholds = [(Quantity::temperature(), thresholds)].into();
-        super::rules(&AlertsConfig { announce, thresholds, chattering: None, flood: None })
+        let is_strict = false;
+        super::rules(&AlertsConfig {
+            announce,
+            thresholds,
+            is_strict,
+            chattering: None,
+            flood: None,
+        })
     }
 
     fn reading(sensor: &str, value: f64, second: i64) -> Reading {

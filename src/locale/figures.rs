@@ -42,6 +42,11 @@ pub enum Problem<'a> {
     },
     /// This machine's clock is behind what it has shown before, or behind the build.
     ClockBehind,
+    /// Sensors whose readings a strict rule does not judge, since their unit does not convert.
+    UnitsUnfit {
+        /// How many.
+        count: usize,
+    },
     /// A receiver of notifications can't be reached.
     ReceiverFails {
         /// Name of the receiver.
@@ -91,6 +96,9 @@ pub(super) fn problem_en(problem: Problem<'_>) -> String {
         Problem::ClockBehind => {
             "this machine's clock is behind what it has shown before: set it, by NTP if it can be".into()
         }
+        Problem::UnitsUnfit { count } => {
+            format!("not judged, their unit does not convert into that of a rule: readings of {count} sensors")
+        }
         Problem::PartDown { name } => format!("{name} is not up"),
         Problem::ReceiverFails { name, why } => format!("receiver {name} fails: {why}"),
     }
@@ -124,6 +132,9 @@ pub(super) fn problem_fr(problem: Problem<'_>) -> String {
         }
         Problem::ClockBehind => {
             "l'horloge de cette machine retarde sur ce qu'elle a déjà affiché: réglez-la, par NTP si possible".into()
+        }
+        Problem::UnitsUnfit { count } => {
+            format!("non jugées, leur unité ne se convertit pas en celle d'une règle: mesures de {count} capteurs")
         }
         Problem::PartDown { name } => format!("{name} n'est pas en service"),
         Problem::ReceiverFails { name, why } => format!("le destinataire {name} échoue: {why}"),

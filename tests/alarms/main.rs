@@ -11,3 +11,4 @@ mod report_show;
 mod rule_tests;
 mod rules;
 mod rules_replay;
+mod units;

@@ -1,14 +1,17 @@
-//! What is done to each alarm of one series. Pure.
+//! The alarms of one series: which there are, and what is done to each. Pure.
+
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use super::super::around::Around;
+use super::super::machine::{Event, Moment};
 use super::super::quiet::reasons::Reasons;
-use super::super::rule::Rule;
+use super::super::rule::{Rule, Timing};
 use super::super::series::{Entry, Key, Newest, Series, Step};
 use super::telling::note;
 use super::{Engine, Outcome};
-use crate::domain::SensorId;
+use crate::domain::{Location, SensorId, Unit};
 
 impl Engine {
     /// Judges the newest reading of a series that was taken out. Whether it broke a rule itself.
@@ -20,12 +23,13 @@ impl Engine {
         out: &mut Vec<Outcome>,
     ) -> bool {
         let Series { newest, entries, .. } = series;
-        let own = newest.sample();
+        let newest = &*newest;
         let find = |sensor: &SensorId| {
-            let of = || self.series.get(&(sensor.clone(), key.1.clone()));
-            if *sensor == key.0 { own } else { of().and_then(|other| other.newest.sample()) }
+            let of = || self.series.get(&(sensor.clone(), key.1.clone())).map(|it| &it.newest);
+            let found = if *sensor == key.0 { Some(newest) } else { of() };
+            found.and_then(|found| Some((found.sample()?, found.unit.clone())))
         };
-        let around = Around { newest_of: &find, previous, zone: self.zone };
+        let around = Around { newest_of: &find, unit: &newest.unit, previous, zone: self.zone };
         let reasons = Reasons { quieting: &self.quieting, key, location: &newest.location };
         let mut is_broken = false;
         for entry in entries {
@@ -53,5 +57,56 @@ impl Engine {
             note((&mut self.changed, self.cause), rule, &key, entry, newest, step, out);
         }
         self.put(key, series);
+    }
+
+    /// Gives a series the rules that hold for a location; hands back those that don't.
+    pub(super) fn move_to(
+        &mut self,
+        key: &Key,
+        series: &mut Series,
+        location: &Location,
+    ) -> Vec<Entry> {
+        let before = std::mem::take(&mut series.entries);
+        let (num_before, unit) = (before.len(), series.newest.unit.clone());
+        let (entries, leaving) = self.entries_at(key, (location, &unit), before);
+        let is_same = leaving.is_empty() && entries.len() == num_before;
+        series.entries = entries;
+        if !is_same {
+            self.note_change(key, series, true);
+        }
+        leaving
+    }
+
+    /// The alarms of a series at a location, in a unit, of those before and new ones; and those that are no more.
+    pub(super) fn entries_at(
+        &mut self,
+        key: &Key,
+        (location, unit): (&Location, &Unit),
+        mut before: Vec<Entry>,
+    ) -> (Vec<Entry>, Vec<Entry>) {
+        self.devices.note(&key.0);
+        let of = self.index.rules_of(&self.rules, &key.0, location, &key.1);
+        let mut entries = Vec::with_capacity(of.len());
+        for rule in of {
+            entries.push(match before.iter().position(|entry| entry.rule == rule) {
+                Some(place) => before.swap_remove(place),
+                None => self.entry(key, rule, unit),
+            });
+        }
+        (entries, before)
+    }
+
+    fn entry(&mut self, key: &Key, rule: usize, unit: &Unit) -> Entry {
+        let fit = self.fit(rule, unit, &key.0);
+        let mut entry = Entry::new(rule, &self.rules[rule].kind, fit);
+        let name = self.rules[rule].name.clone();
+        if let Some(alert) = self.inherited.remove(&(key.0.clone(), name)) {
+            let since = Moment { at: alert.since, listened: Duration::ZERO };
+            let _known_already =
+                entry.alarm.step(&Timing::default(), Event::Judged { is_broken: true }, since);
+            entry.id = Some(alert.alert_id);
+            self.changed.insert((key.clone(), rule));
+        }
+        entry
     }
 }

@@ -165,6 +165,7 @@ fn lateness_that_comes_and_goes_costs_little() {
         location: 0,
         late_by,
         nanos: 0,
+        unit: 0,
     };
     for n in 0..600 {
         let what = What::Readings(vec![told(0)]);

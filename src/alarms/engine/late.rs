@@ -42,8 +42,9 @@ impl Engine {
         late: &Newest,
         out: &mut Vec<Outcome>,
     ) -> bool {
-        let is_broken = late.sample().is_some_and(|late| series.would_break(&self.rules, late));
+        let is_broken = series.would_break(&self.rules, late);
         series.late_since.get_or_insert(late.heard);
+        self.note_foreign_unit(&key, &mut series, &late.unit);
         self.note_lateness(&key, &series);
         self.series.insert(key.clone(), series);
         self.hear_speak(key, late.heard, out);

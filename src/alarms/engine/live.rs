@@ -27,9 +27,9 @@ pub struct SeriesView {
     pub location: Location,
     /// Unit of the value.
     pub unit: Unit,
-    /// Greatest lower limit of its level rules.
+    /// Greatest lower limit of its level rules, in the unit of the value.
     pub low: Option<f64>,
-    /// Least upper limit of its level rules.
+    /// Least upper limit of its level rules, in the unit of the value.
     pub high: Option<f64>,
     /// Usual time between its readings, in seconds.
     pub every: Option<f32>,
@@ -87,7 +87,7 @@ impl Engine {
         let (mut flags, mut low, mut high) = (SeriesFlags::default(), None, None);
         for entry in &series.entries {
             let rule = &self.rules[entry.rule];
-            match rule.kind {
+            match *entry.fit.kind(&rule.kind) {
                 Kind::High { limit, .. } => high = Some(high.map_or(limit, |it| limit.min(it))),
                 Kind::Low { limit, .. } => low = Some(low.map_or(limit, |it| limit.max(it))),
                 _ => {}

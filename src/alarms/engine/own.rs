@@ -26,7 +26,7 @@ impl Engine {
         };
         self.hear_by(&key, ingress);
         let mut series = self.take(&key, &newest, out);
-        series.newest = newest;
+        self.set_newest(&key, &mut series, newest);
         self.keep_anew(&key, &series);
         self.put(key.clone(), series);
         let is_broken = finding.is_wrong;

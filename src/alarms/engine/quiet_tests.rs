@@ -1,12 +1,14 @@
 //! What keeps alarms quiet, played through the engine.
 
+use std::time::Duration;
+
 use super::super::machine::{Announcement, Change};
 use super::super::quiet::QuietSettings;
 use super::super::quiet::chatter::Chattering;
 use super::super::quiet::flood::FloodLimits;
 use super::super::quiet::maintenance::Maintenance;
 use super::super::quiet::schedule::Schedule;
-use super::super::rule::{Kind, Same, Selection, Suppression};
+use super::super::rule::{Kind, Same, Selection, Suppression, Timing};
 use super::tests::{at, reading, rule, seconds};
 use super::*;
 use crate::domain::{Availability, Presence, Quantity};

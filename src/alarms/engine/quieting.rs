@@ -86,7 +86,7 @@ impl Engine {
                 continue;
             }
             let mut series = self.take(&key, &newest, out);
-            series.newest = newest;
+            self.set_newest(&key, &mut series, newest);
             self.keep_anew(&key, &series);
             self.put(key.clone(), series);
             self.look_at(key, Duration::ZERO, out); // what explains it there may be another

@@ -98,7 +98,7 @@ impl Engine {
     /// Goes on from a checkpoint. Whether it is of any use.
     fn resume(&mut self, key: &Key, checkpoint: Checkpoint) -> bool {
         let Checkpoint { newest, mut memories } = checkpoint;
-        let (entries, _) = self.entries_at(key, &newest.location, Vec::new());
+        let (entries, _) = self.entries_at(key, newest.place(), Vec::new());
         let mut series = Series::new(newest, entries);
         if !self.concerned.has(key, &series) || self.has_no_room_for(key) {
             return false;
@@ -144,7 +144,7 @@ impl Engine {
             .map_or((former, 0), |known| (known.newest.ingress, known.newest.position));
         let newest = Newest::new(reading, ingress, self.clocks.get(ingress), position);
         let mut series = known.unwrap_or_else(|| {
-            let (entries, _) = self.entries_at(&key, &newest.location, Vec::new());
+            let (entries, _) = self.entries_at(&key, newest.place(), Vec::new());
             Series::new(Newest { value: None, ..newest.clone() }, entries)
         });
         if series.newest.makes_late(&newest) {
@@ -158,13 +158,13 @@ impl Engine {
         if series.newest.location != newest.location {
             self.move_to(&key, &mut series, &newest.location);
         }
-        series.newest = newest;
+        let is_in_another_unit = self.set_newest(&key, &mut series, newest);
         for entry in &mut series.entries {
             if let Some(sample) = series.newest.sample() {
                 entry.remember(&self.rules[entry.rule], sample);
             }
         }
-        self.note_change(&key, &mut series, is_first);
+        self.note_change(&key, &mut series, is_first || is_in_another_unit);
         self.series.insert(key, series);
     }
 
@@ -183,14 +183,15 @@ impl Engine {
     /// heard, or not lately.
     fn recall_newest(&mut self, key: &Key, stored: &Newest) {
         let Some(series) = self.series.get_mut(key) else {
-            let (entries, _) = self.entries_at(key, &stored.location, Vec::new());
+            let (entries, _) = self.entries_at(key, stored.place(), Vec::new());
             let mut series = Series::new(stored.clone(), entries);
             self.note_change(key, &mut series, true);
             self.series.insert(key.clone(), series);
             return;
         };
         let known = &mut series.newest;
-        let is_same = stored.value.is_some() && stored.at == known.at;
+        // Readings of one time may be in two units: what the rules remember is in the last one's.
+        let is_same = stored.value.is_some() && stored.at == known.at && stored.unit == known.unit;
         if is_same && stored.position >= known.position {
             *known = stored.clone();
         } else if stored.value.is_some() && stored.position > 0 && stored.position >= known.position

@@ -46,6 +46,7 @@ impl Engine {
         let old = mem::replace(&mut self.rules, new.rules);
         let old_marks = mem::replace(&mut self.marks, new.marks);
         self.index = new.index;
+        self.fits.begin_anew(&self.rules);
         let concerned = mem::replace(&mut self.concerned, new.concerned);
         let place = places((&old, &old_marks), (&self.rules, &self.marks));
         let same: HashSet<_> = place.iter().flatten().copied().collect();
@@ -117,7 +118,7 @@ impl Engine {
         let mut leaving = Vec::new();
         for entry in before {
             match passage.place[entry.rule] {
-                Some(place) => entries.push(self.carry(key, entry, place, passage)),
+                Some(place) => entries.push(self.carry((key, newest), entry, place, passage)),
                 None => leaving.push(entry),
             }
         }
@@ -128,7 +129,7 @@ impl Engine {
             };
             entries.push(match leaving.iter().position(is_same) {
                 // It holds for other sensors now, and for this one as before.
-                Some(at) => self.carry(key, leaving.swap_remove(at), rule, passage),
+                Some(at) => self.carry((key, newest), leaving.swap_remove(at), rule, passage),
                 None => self.begin(key, rule, &remembered, newest),
             });
         }
@@ -136,18 +137,26 @@ impl Engine {
         (entries, leaving)
     }
 
-    fn carry(&mut self, key: &Key, mut entry: Entry, to: usize, passage: &mut Passage) -> Entry {
+    fn carry(
+        &mut self,
+        (key, newest): (&Key, &Newest),
+        mut entry: Entry,
+        to: usize,
+        passage: &mut Passage,
+    ) -> Entry {
         if !passage.unkept.is_empty() && passage.unkept.remove(&(key.clone(), entry.rule)) {
             self.changed.insert((key.clone(), to));
         }
         entry.rule = to;
+        entry.fit = self.fit(to, &newest.unit, &key.0);
         entry.link(Links::default());
         entry
     }
 
     fn begin(&mut self, key: &Key, at: usize, remembered: &[Sample], newest: &Newest) -> Entry {
+        let fit = self.fit(at, &newest.unit, &key.0);
         let rule = &self.rules[at];
-        let mut entry = Entry::new(at, &rule.kind);
+        let mut entry = Entry::new(at, &rule.kind, fit);
         entry.begin(rule, remembered, newest);
         if is_timed(rule) {
             self.changed.insert((key.clone(), at));

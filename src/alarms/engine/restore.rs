@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use super::super::kept::Kept;
 use super::super::rule::Rule;
 use super::super::series::{Entry, Newest, is_timed};
+use super::super::units::Fit;
 use super::recall::{self, StoredAlarm};
 use super::time::Cause;
 use super::{Engine, Key, Outcome, Past, quieting, tell};
@@ -147,7 +148,7 @@ fn close(
     out: &mut Vec<Outcome>,
 ) {
     rule.priority = kept.priority();
-    let mut entry = Entry::new(0, &rule.kind);
+    let mut entry = Entry::new(0, &rule.kind, Fit::AsWritten);
     entry.alarm = kept.alarm;
     entry.id = kept.id;
     entry.quiet = kept.quiet.map(Box::new);

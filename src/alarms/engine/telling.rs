@@ -39,6 +39,11 @@ pub(super) fn tell(
     step: Step,
     out: &mut Vec<Outcome>,
 ) {
+    if step.summary.is_none() && step.transitions.is_empty() {
+        return;
+    }
+    // The value and the limit are told in one unit, the reading's.
+    let rule = &entry.fit.rule(rule).clone();
     if let Some(NamedSummary { summary, id }) = step.summary {
         let id = id.unwrap_or_else(|| summary_id(cause, rule, &key.0, &summary));
         entry.name_chatter(&id);

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
@@ -5,7 +7,7 @@ use super::stored::StoredSeries;
 use super::*;
 use crate::alarms::expression::Expression;
 use crate::alarms::machine::{Announcement, Change};
-use crate::alarms::rule::{Kind, Priority, Selection};
+use crate::alarms::rule::{Kind, Priority, Selection, Timing};
 use crate::domain::Quantity;
 
 mod restarts;
@@ -28,6 +30,8 @@ pub(super) fn rule(name: &str, kind: Kind, timing: Timing) -> Rule {
         priority: Priority::High,
         message: None,
         runbook: None,
+        unit: None,
+        is_strict: false,
         announces_each_reading: false,
         suppression: None,
     }

@@ -13,6 +13,7 @@ use super::super::quiet::chatter::Count;
 use super::super::quiet::flood::{Counts, Flood};
 use super::super::rule::{Rule, Timing};
 use super::super::series::{Entry, Key, Newest};
+use super::super::units::Fit;
 use super::{Engine, Outcome, quieting, tell};
 use crate::domain::{AlarmState, Ingress, StandingAlert};
 
@@ -27,7 +28,7 @@ impl Engine {
         let scraps = Scraps::of(alarm.state.as_deref().unwrap_or_default());
         let (rule, key, newest) = self.left_of(alarm, &scraps, alert.since);
         let (alert_type, threshold) = scraps.words(self.rule_of(alarm).map(Arc::as_ref));
-        let mut entry = Entry::new(0, &rule.kind);
+        let mut entry = Entry::new(0, &rule.kind, Fit::AsWritten);
         let since = Moment { at: alert.since, listened: Duration::ZERO };
         let raise = Event::Judged { is_broken: true };
         let _known_already = entry.alarm.step(&Timing::default(), raise, since);

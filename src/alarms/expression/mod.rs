@@ -171,6 +171,12 @@ impl Expression {
         self.inputs.needs()
     }
 
+    /// Whether it asks for anything that has the unit of the readings.
+    #[must_use]
+    pub fn asks_for_values(&self) -> bool {
+        self.inputs.has_values()
+    }
+
     /// Whether the rule is broken; `None` when that isn't known, because something that the verdict
     /// depends on isn't, or has no result (a division of 0 by 0).
     #[must_use]

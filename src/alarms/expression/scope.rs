@@ -20,7 +20,7 @@ pub const RATE_WINDOW: Duration = Duration::from_mins(5);
 
 /// One reading, and what surrounds it.
 pub struct Scope<'a> {
-    /// Value of the reading, in its own unit.
+    /// Value of the reading, in the unit of the rule.
     pub value: f64,
     /// Quantity of the reading.
     pub quantity: &'a Quantity,
@@ -34,8 +34,8 @@ pub struct Scope<'a> {
     pub series: &'a dyn Series,
 }
 
-/// What is known of the series, the present reading included, and of other sensors. Plain data: it is
-/// asked by a shared reference, hence `Sync`.
+/// What is known of the series, the present reading included, and of other sensors, in the unit of the rule. Plain
+/// data: it is asked by a shared reference, hence `Sync`.
 pub trait Series: Sync {
     /// Over the readings of the last `window`; `None` when they are too few to tell.
     fn statistic(&self, statistic: Statistic, window: Duration) -> Option<f64>;
@@ -64,7 +64,7 @@ pub enum Statistic {
 pub struct Newest {
     /// Time of the reading, by the sensor.
     pub at: DateTime<Utc>,
-    /// Value, in the sensor's own unit.
+    /// Value, in the unit of the rule.
     pub value: f64,
 }
 
@@ -125,6 +125,15 @@ impl Inputs {
             }
         }
         needs
+    }
+}
+
+impl Inputs {
+    pub(super) fn has_values(&self) -> bool {
+        let is_value = |input: &Input| {
+            matches!(input, Input::Value | Input::Statistic(..) | Input::OtherValue(_))
+        };
+        self.0.iter().any(is_value)
     }
 }
 

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use super::{Sample, Verdict, rounding};
 use crate::alarms::window::{Window, median};
+use crate::domain::Conversion;
 
 /// Fewer samples have no median worth an alarm.
 pub const FEWEST_SAMPLES: usize = 10;
@@ -50,6 +51,11 @@ impl Deviation {
     #[must_use]
     pub fn samples(&self) -> Vec<Sample> {
         self.past.iter().collect()
+    }
+
+    /// Converts each sample. Whether all could be.
+    pub fn convert(&mut self, by: Conversion) -> bool {
+        self.past.convert(by)
     }
 
     /// Remembers a sample without judging it.

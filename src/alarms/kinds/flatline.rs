@@ -18,6 +18,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Sample, Verdict, rounding};
+use crate::domain::Conversion;
 
 /// Into how many parts `lasting` is divided: a minute of an hour, and 3 KiB a series at most.
 const SLICES: u32 = 64;
@@ -77,6 +78,14 @@ impl Flatline {
         } else {
             Verdict::Unknown
         }
+    }
+
+    /// Converts the extremes of each slice. Whether all could be.
+    pub fn convert(&mut self, by: Conversion) -> bool {
+        self.slices.iter_mut().all(|slice| {
+            let both = by.apply(slice.min).zip(by.apply(slice.max));
+            both.map(|(min, max)| (slice.min, slice.max) = (min, max)).is_some()
+        })
     }
 
     /// A memory of these slices, oldest first.

@@ -24,6 +24,7 @@ pub use self::flatline::{Flatline, Slice};
 use super::rule::Kind;
 pub use super::window::Sample;
 use super::window::Window;
+use crate::domain::Conversion;
 use crate::domain::{Limit, SensorId};
 
 /// What a kind remembers of one series between readings.
@@ -113,6 +114,19 @@ impl Memory {
             | Kind::Finding => {
                 matches!(self, Self::None)
             }
+        }
+    }
+
+    /// The series goes on in another unit. Whether what is remembered does: not where the two units measure different
+    /// things, or a value becomes too large for a number. Numbers of a unit that is not known go on as they are.
+    #[must_use]
+    pub fn convert(&mut self, by: Conversion) -> bool {
+        match (by, self) {
+            (Conversion::Same | Conversion::Unknown, _) | (_, Self::None) => true,
+            (Conversion::Different, _) => false,
+            (_, Self::Rate(window) | Self::Expression(window)) => window.convert(by),
+            (_, Self::Flatline(flatline)) => flatline.convert(by),
+            (_, Self::Deviation(deviation)) => deviation.convert(by),
         }
     }
 

@@ -44,6 +44,8 @@ fn rule(name: &str, pattern: &str, by: &[&str], same: Same, on_delay: u64) -> Ru
         priority: Priority::High,
         message: None,
         runbook: None,
+        unit: None,
+        is_strict: false,
         announces_each_reading: false,
         suppression,
     }

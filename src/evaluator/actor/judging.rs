@@ -1,7 +1,7 @@
 //! The evaluator's part between records and what is gathered for storage: looks up what may be an echo, applies
 //! records, and says what came of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
@@ -10,6 +10,8 @@ use super::super::clock::{self, Deadline};
 use super::super::fold::{Effects, Note, announced};
 use super::Evaluator;
 use crate::alarms::engine::MOST_SERIES;
+use crate::alarms::units::UnitNotice;
+use crate::domain::unit::spelling;
 use crate::domain::{Fingerprint, QuickSet, Reading};
 use crate::ingest::Polled;
 use crate::logging::LineLimit;
@@ -32,6 +34,7 @@ pub(super) struct Lines {
     clocks: LineLimit,
     strangers: LineLimit,
     unset: LineLimit,
+    units: LineLimit,
     actions: LineLimit,
 }
 
@@ -43,6 +46,7 @@ impl Default for Lines {
             clocks: limit(ON_READINGS),
             strangers: limit(ON_READINGS),
             unset: limit(ON_READINGS),
+            units: limit(ON_READINGS),
             actions: limit(ON_ACTIONS),
         }
     }
@@ -73,6 +77,8 @@ impl Evaluator {
         batch.content.through = polled.through;
         let (num_unset, is_behind) = self.fold.clocks();
         self.settings.live.show_clocks(num_unset, is_behind);
+        let (num_unfit, num_unjudged) = self.fold.unfit_units();
+        self.settings.live.show_unfit_units(num_unfit, num_unjudged);
         if !effects.replayed.is_empty() {
             self.settings.live.show_replayed(&effects.replayed);
         }
@@ -139,8 +145,29 @@ impl Evaluator {
                     log::info!(target: "vigie::operator", "{line}{more}");
                 }
             }
+            Note::Units(notice) => self.say_of_units(notice, now),
             Note::Unreadable { rule, sensor_id } => {
                 log::warn!(target: "vigie::alerts", "what was kept of the alarm {rule}/{sensor_id} can't be read: it is closed, and begins anew");
+            }
+        }
+    }
+
+    fn say_of_units(&mut self, notice: UnitNotice, now: Instant) {
+        match notice {
+            UnitNotice::Converted { rule, sensor_id, unit, limit_unit, is_written } => {
+                let [unit, limit_unit] = [&unit, &limit_unit].map(|unit| spelling(unit.as_str()));
+                let remedy = if is_written {
+                    String::new()
+                } else {
+                    format!(". If they are meant in {unit}, write unit = \"{unit}\" in the rule")
+                };
+                log::info!(target: "vigie::alerts", "the readings of {sensor_id} are in {unit}, the limits of {rule} in {limit_unit}: the limits are converted{remedy}");
+            }
+            UnitNotice::Unfit { rule, sensor_id, quantity, unit, limit_unit, is_strict } => {
+                let Some(more) = self.lines.units.admit(now) else { return };
+                let (unit, limit_unit) = (unit.as_str(), spelling(limit_unit.as_str()));
+                let what = if is_strict { "not judged" } else { "judged as they are" };
+                log::warn!(target: "vigie::alerts", "the {quantity} of {sensor_id} is in {unit}, which does not convert into the {limit_unit} of {rule}: its readings are {what}; {more} more sensors since the last line. Correct the unit of the sensor, or of the rule");
             }
         }
     }

@@ -134,6 +134,8 @@ fn messages(out: &mut Families, report: &StatusReport, figures: &ScrapeFigures) 
     let help =
         "Readings that have the time of their receipt because their sender's clock is not set";
     out.one(Kind::Counter, "vigie_readings_clock_unset", help, figures.unset_clocks as f64);
+    let help = "Readings whose unit does not convert into that of a rule";
+    out.one(Kind::Counter, "vigie_readings_unit_unfit", help, figures.unfit_units as f64);
     let help = "Whether the log on disk takes messages; otherwise the broker keeps them";
     out.one(Kind::Gauge, "vigie_log_accepting", help, flag(figures.is_taking));
     let help = "Records of the log that wait to be committed";

@@ -94,6 +94,7 @@ pub fn figures() -> ScrapeFigures {
         readings: 10,
         rejected: 1,
         unset_clocks: 7,
+        unfit_units: 8,
         actions: 2,
         raised: [0, 1, 2, 3],
         commits: 4,

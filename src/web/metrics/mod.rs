@@ -42,6 +42,8 @@ pub struct ScrapeFigures {
     pub rejected: u64,
     /// Readings that have the time of their receipt because their sender's clock is not set.
     pub unset_clocks: u64,
+    /// Readings in a unit that does not convert into that of a rule.
+    pub unfit_units: u64,
     /// Operators' actions, refused ones among them.
     pub actions: u64,
     /// Alarms that were raised, in the order of [`Priority::ALL`].

@@ -1,13 +1,15 @@
 //! An engine among sensors, operators and storage.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::script::{self, LOCATIONS, Record, SENSORS, Told, VALUES, What};
+use super::script::{self, LOCATIONS, Record, SENSORS, Told, UNITS, VALUES, What};
 use crate::alarms::engine::stored::StoredSeries;
 use crate::alarms::engine::*;
 use crate::alarms::machine::Change;
+use crate::domain::unit::convert;
 use crate::domain::{
     Availability, Operator, OperatorAction, Presence, Quantity, Via, time as times,
 };
@@ -158,6 +160,8 @@ impl Plant {
     fn reading(&self, told: &Told) -> Reading {
         // The fifth is nearly stuck.
         let value = VALUES[if told.sensor == 4 { told.value % 2 } else { told.value }];
+        let unit = UNITS[told.unit];
+        let value = convert("°C", unit).apply(value).unwrap_or(value);
         let offset = TimeDelta::seconds(self.offsets[told.sensor] - told.late_by);
         Reading {
             sensor_id: SensorId::new(SENSORS[told.sensor]).unwrap(),
@@ -168,13 +172,17 @@ impl Plant {
                 told.is_integer && value.fract() == 0.0 && value != 0.0,
             )
             .unwrap(),
-            unit: Unit::new("celsius"),
+            unit: Unit::new(unit),
             timestamp: self.truth + offset + TimeDelta::nanoseconds(told.nanos),
         }
     }
 
-    /// As a row, which has neither nanoseconds nor integers.
+    /// As a row, which has neither nanoseconds nor integers, and no unit but the last one of its sensor.
     fn store(&mut self, reading: &Reading) {
+        let others = self.rows.iter_mut().filter(|row| row.sensor_id == reading.sensor_id);
+        for row in others.filter(|row| row.unit != reading.unit) {
+            row.unit = reading.unit.clone();
+        }
         let timestamp = times::as_stored(reading.timestamp);
         let value = Value::new(reading.value.get()).unwrap();
         self.rows.push(Reading { value, timestamp, ..reading.clone() });

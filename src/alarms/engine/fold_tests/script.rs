@@ -20,6 +20,8 @@ pub const SENSORS: [&str; 8] = ["T0", "T1", "T2", "T3", "T4", "T5", "REF", "GW"]
 pub const LOCATIONS: [&str; 2] = ["Hall", "Quai"];
 /// Expected, and never heard.
 pub const SILENT: &str = "T9";
+/// Most are in the first; an unknown one is taken for that of the rules.
+pub const UNITS: [&str; 5] = ["celsius", "°C", "°F", "K", "warmths"];
 pub const VALUES: [f64; 8] = [20.0, 20.01, 20.02, 15.0, 5.0, 25.0, 31.5, -0.0];
 
 pub fn seconds(seconds: u64) -> Duration {
@@ -166,6 +168,8 @@ pub struct Told {
     pub location: usize,
     pub late_by: i64,
     pub nanos: i64,
+    /// Place in [`UNITS`].
+    pub unit: usize,
 }
 
 fn ingresses() -> impl Strategy<Value = Ingress> + Clone {
@@ -188,6 +192,11 @@ fn told() -> impl Strategy<Value = Told> {
             location: location.unwrap_or(sensor % 2),
             late_by,
             nanos,
+            unit: if nanos % 10 == 0 {
+                usize::try_from(nanos / 10).unwrap() % UNITS.len()
+            } else {
+                0
+            },
         },
     )
 }

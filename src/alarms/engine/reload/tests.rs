@@ -29,6 +29,8 @@ fn rule(name: &str, kind: Kind, timing: Timing) -> Rule {
         priority: Priority::High,
         message: None,
         runbook: None,
+        unit: None,
+        is_strict: false,
         announces_each_reading: false,
         suppression: None,
     }
