@@ -1,12 +1,13 @@
-//! What the API is shown of the live table.
+//! What the API and Home Assistant are shown of the live table.
 
 use std::sync::Arc;
 
 use crate::domain::{LiveChanges, LiveHeads, SeriesDescription, SeriesValue};
 use crate::evaluator::LiveTable;
+use crate::mqtt::SeriesSource;
 use crate::web::LiveSource;
 
-/// The evaluator's table, as the API reads it.
+/// The evaluator's table, as others read it.
 pub(super) struct Shown(pub Arc<LiveTable>);
 
 impl LiveSource for Shown {
@@ -24,5 +25,15 @@ impl LiveSource for Shown {
 
     fn page(&self, from: u32, at_most: usize) -> Vec<(SeriesDescription, SeriesValue)> {
         self.0.page(from, at_most)
+    }
+}
+
+impl SeriesSource for Shown {
+    fn heads(&self) -> LiveHeads {
+        self.0.heads()
+    }
+
+    fn since(&self, version: u64) -> LiveChanges {
+        self.0.since(Some(version), Some(version))
     }
 }

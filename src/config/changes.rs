@@ -118,6 +118,7 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         broker,
         mqtt,
         devices,
+        home_assistant,
         storage,
         log,
         fleet: _,
@@ -147,6 +148,7 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let are_same =
         devices.len() == new.devices.len() && devices.iter().zip(&new.devices).all(is_same);
     keys.differ("devices", !are_same);
+    keys.differ("homeassistant", *home_assistant != new.home_assistant);
     keys.differ("receivers", *receivers != new.receivers);
     keys.storage(storage, &new.storage);
     let LogConfig { level: _, format, alerts_file } = log;
@@ -324,6 +326,8 @@ mod tests {
             ]
         );
         assert_eq!(restart_of(BASE, "[mqtt]\nurl = 'mqtt://h'\n"), ["broker", "mqtt.url"]);
+        let shown = format!("{BASE}[homeassistant]\ndiscovery = true\n");
+        assert_eq!(restart_of(BASE, &shown), ["homeassistant"]);
         assert!(restart_of(&old, &old).is_empty());
     }
 

@@ -234,3 +234,12 @@ pub enum ReadingTopic {
     /// `factory/sensors/temperature/TEMP_001`
     PerSensor,
 }
+
+/// How Home Assistant is shown what is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HomeAssistantConfig {
+    /// Prefix of its discovery topics.
+    pub prefix: String,
+    /// Prefix of the topics that values and alarms are published on for it. Ids begin with it, too.
+    pub topic_prefix: String,
+}

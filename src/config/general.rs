@@ -9,7 +9,9 @@ use super::model::{Config, TimeStyle};
 use super::reader::TableReader;
 use super::sensors::SensorList;
 use super::similar::closest;
-use super::{alerts, devices, maintenance, network, receivers, rules, sensors, storage, web};
+use super::{
+    alerts, devices, home_assistant, maintenance, network, receivers, rules, sensors, storage, web,
+};
 use crate::locale::Language;
 
 /// Reads the whole file. The result is valid if nothing was reported to the reader's inspector.
@@ -48,6 +50,9 @@ pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Conf
         receivers,
         maintenance,
         devices,
+        home_assistant: home_assistant::home_assistant(
+            root.section("homeassistant", "[homeassistant]"),
+        ),
         storage: storage::storage(root.section("storage", "[storage]")),
         web: web::web(root.section("web", "[web]")),
         log: storage::log(root.section("log", "[log]")),

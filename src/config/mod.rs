@@ -22,6 +22,7 @@ mod devices;
 mod errors;
 mod expand;
 mod general;
+mod home_assistant;
 mod inspector;
 mod maintenance;
 mod model;

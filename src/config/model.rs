@@ -48,6 +48,8 @@ pub struct Config {
     pub maintenance: Vec<Maintenance>,
     /// Messages of other shapes, in the order in which they are asked.
     pub devices: Vec<DeviceTable>,
+    /// Discovery for Home Assistant; `None` where it is off.
+    pub home_assistant: Option<HomeAssistantConfig>,
     /// Database.
     pub storage: StorageConfig,
     /// HTTP API.

@@ -26,9 +26,9 @@ pub(super) fn mqtt(mut table: TableReader<'_>, broker: Option<&BrokerConfig>) ->
     }
     let credentials = own_or_embedded(&mut table, endpoint.as_ref(), broker);
     let tls = client_tls(&mut table, endpoint.as_ref(), broker);
-    let topic_prefix = table
-        .text("topic_prefix")
-        .and_then(|text| table.inspector.check(text.at, topic_prefix(text.value)));
+    let topic_prefix = table.text("topic_prefix").and_then(|text| {
+        table.inspector.check(text.at, topic_prefix("topic_prefix", "factory", text.value))
+    });
     let version = version(&mut table);
     if version == MqttVersion::V3_1_1 && broker.is_some_and(|it| !it.forward.is_empty()) {
         let at = table.place_of("version").unwrap_or(table.at());
@@ -158,7 +158,8 @@ fn version(table: &mut TableReader<'_>) -> MqttVersion {
     }
 }
 
-fn topic_prefix(text: &str) -> Result<String, Mistake> {
+/// The value of a key that topics begin with; `example` is one.
+pub(super) fn topic_prefix(key: &str, example: &str, text: &str) -> Result<String, Mistake> {
     let problem = if text.contains(['+', '#']) {
         "has a wildcard in it"
     } else if text.starts_with('/') || text.ends_with('/') || text.contains("//") {
@@ -169,8 +170,8 @@ fn topic_prefix(text: &str) -> Result<String, Mistake> {
         return Ok(text.to_owned());
     };
     Err(Mistake::new(
-        format!("`topic_prefix` {problem}"),
-        "write names with single slashes between them: factory, or plant/hall-2",
+        format!("`{key}` {problem}"),
+        format!("write names with single slashes between them: {example}, or plant/hall-2"),
     ))
 }
 

@@ -103,6 +103,10 @@ pub struct SeriesDescription {
     pub high: Option<f64>,
     /// Usual time between its readings, in seconds; `None` while it is unknown.
     pub every: Option<f32>,
+    /// Whether any rule holds for it.
+    pub is_judged: bool,
+    /// Shortest silence that breaks a rule of it, in seconds; `None` without such a rule.
+    pub stale_after: Option<f32>,
 }
 
 /// What changes with each reading of a series.

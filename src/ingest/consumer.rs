@@ -87,6 +87,8 @@ pub struct Brought {
     pub measurements: Vec<Measurement>,
     /// The message, to be kept because some of its values can't be used.
     pub faulty: Option<Rejected>,
+    /// Whether the readings come from Home Assistant's discovery.
+    pub is_home_assistants: bool,
 }
 
 /// Reading end of a [`Log`] for the evaluator; one at a time.
@@ -157,6 +159,9 @@ impl LogConsumer {
         let read = reader.read_through(BATCH, through, |frame| {
             polled.through = frame.position;
             let entry = decode(decoders, heard, limit, frame);
+            if let Content::Brought(brought) = &entry.content {
+                subscriptions.note_origin(brought);
+            }
             match &entry.content {
                 Content::Rejected(rejected)
                 | Content::Brought(Brought { faulty: Some(rejected), .. }) => {
@@ -220,7 +225,8 @@ fn content(
     }
     let Arrival { topic, payload, is_replayed, .. } = *arrival;
     let message = Message { topic, payload, received_at: receipt.at, is_replayed };
-    let Some(Taken { place, decoded, .. }) = decoders.decode(&message, changes) else {
+    let Some(Taken { place, decoded, is_home_assistants, .. }) = decoders.decode(&message, changes)
+    else {
         heard.note_unclaimed(topic, payload, receipt.at);
         // It is forwarded as it is; or a description before it might have named its topic, and did not; or it comes by
         // a subscription of other times that the broker keeps.
@@ -241,7 +247,7 @@ fn content(
                     format!("{num_faults} of its values can't be used: {}", faults.join("; ")),
                 )
             });
-            Content::Brought(Brought { availability, measurements, faulty })
+            Content::Brought(Brought { availability, measurements, faulty, is_home_assistants })
         }
         Err(reason) => Content::Rejected(reject(arrival, receipt, reason)),
     }

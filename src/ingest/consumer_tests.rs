@@ -3,11 +3,11 @@
 use chrono_tz::Tz;
 
 use super::super::formats::tests::Counting;
-use super::super::formats::{Formats, OriginJson};
+use super::super::formats::{Formats, OriginJson, Table};
 use super::super::log::testing::log;
 use super::*;
-use crate::config::ReadingTopic;
-use crate::domain::Reading;
+use crate::config::{self, ReadingTopic};
+use crate::domain::{Quantity, Reading, SensorId};
 use crate::wire::Topics;
 
 const TOPIC: &str = "factory/sensors/temperature";
@@ -113,4 +113,25 @@ async fn one_who_waits_is_woken() {
     tokio::task::yield_now().await;
     log.accept_message(TOPIC, b"x");
     assert_eq!(waiting.await.unwrap().rejected().len(), 1);
+}
+
+#[actix::test]
+async fn it_is_noted_which_series_home_assistant_knows() {
+    let text = "[broker]\n[[devices]]\npreset = \"homeassistant\"\n";
+    let tables = config::parse(text, "test").unwrap().devices;
+    let format = |prefix| OriginJson::new(Topics::new(prefix, ReadingTopic::Shared), Tz::UTC);
+    let theirs = Table::new(Box::new(format("theirs")), &tables[0]);
+    let formats = Formats::new(vec![Box::new(format("factory")), Box::new(theirs)]);
+    let subscriptions = Subscriptions::new(formats, 0);
+    let (_folder, log) = log(100);
+    log.accept_message(TOPIC, br#"{"sensor_id":"OURS","temperature":1}"#);
+    log.accept_message("theirs/sensors/temperature", br#"{"sensor_id":"THEIRS","temperature":1}"#);
+    let may_show = |sensor: &str| {
+        subscriptions.may_show(&SensorId::new(sensor).unwrap(), &Quantity::temperature())
+    };
+    assert!(!may_show("OURS"), "nothing was heard");
+    let mut consumer = LogConsumer::new(log, subscriptions.clone(), Vec::new(), 0);
+    assert_eq!(consumer.next().await.readings().len(), 2);
+    assert!(may_show("OURS") && !may_show("THEIRS"));
+    assert_eq!(subscriptions.origins(), 2);
 }

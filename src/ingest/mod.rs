@@ -19,6 +19,7 @@ mod intake;
 pub mod journal;
 mod listening;
 mod log;
+mod origins;
 mod outbound;
 mod own_reading;
 mod pace;

@@ -11,10 +11,12 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::consumer::Brought;
 use super::formats::kit::topics::matches;
 use super::formats::{Filter, Formats, Request};
 use super::heard::Heard;
-use crate::domain::Position;
+use super::origins::Origins;
+use crate::domain::{Measurement, Position, Quantity, SensorId};
 
 /// Learned filters, at most: two for each of 25,000 entities.
 pub const MOST_LEARNED: usize = 50_000;
@@ -33,6 +35,7 @@ struct Shared {
     described: AtomicU64,
     /// Position up to which the log is evaluated.
     evaluated: AtomicU64,
+    origins: Origins,
 }
 
 /// Filters that formats ask for because of earlier messages.
@@ -52,6 +55,7 @@ impl Subscriptions {
     pub fn new(formats: Formats, last: Position) -> Self {
         Self(Arc::new(Shared {
             heard: Heard::new(formats.names()),
+            origins: Origins::new(formats.read_home_assistant()),
             formats,
             learned: RwLock::default(),
             requests: RwLock::default(),
@@ -130,6 +134,28 @@ impl Subscriptions {
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.0.requests.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a series may be shown to Home Assistant: not where it came from there.
+    #[must_use]
+    pub fn may_show(&self, sensor: &SensorId, quantity: &Quantity) -> bool {
+        self.0.origins.may_show(sensor, quantity)
+    }
+
+    /// Version of what [`may_show`](Self::may_show) knows: one more with each change.
+    #[must_use]
+    pub fn origins(&self) -> u64 {
+        self.0.origins.version()
+    }
+
+    /// Notes where the readings of a message come from.
+    pub(super) fn note_origin(&self, brought: &Brought) {
+        if self.0.origins.counts() {
+            for Measurement { reading, .. } in &brought.measurements {
+                let (sensor, quantity) = (&reading.sensor_id, &reading.quantity);
+                self.0.origins.note(sensor, quantity, brought.is_home_assistants);
+            }
+        }
     }
 
     /// What formats ask for by now: filters, and requests.

@@ -1,6 +1,6 @@
 //! The English catalogue: the twin of the French one.
 
-use super::{Words, alert, figures, notify, reload, scheme, trouble};
+use super::{Words, alert, entity, figures, notify, reload, scheme, trouble};
 use crate::domain::AlertState;
 
 pub(super) static WORDS: Words = Words {
@@ -60,6 +60,8 @@ pub(super) static WORDS: Words = Words {
         )
     },
     reload_failed: |why| format!("❌ The configuration could not be applied: {why}"),
+    value_name: entity::value_en,
+    alarm_name: entity::alarm_en,
     stopping: "🛑 Asked to stop...",
     stopped: "👋 Stopped",
 };

@@ -1,6 +1,6 @@
 //! Le catalogue français ; les lignes de l'origine, mot pour mot.
 
-use super::{Words, alert, figures, notify, reload, scheme, trouble};
+use super::{Words, alert, entity, figures, notify, reload, scheme, trouble};
 use crate::domain::AlertState;
 
 pub(super) static WORDS: Words = Words {
@@ -70,6 +70,8 @@ pub(super) static WORDS: Words = Words {
         )
     },
     reload_failed: |why| format!("❌ La configuration n'a pas pu être appliquée: {why}"),
+    value_name: entity::value_fr,
+    alarm_name: entity::alarm_fr,
     stopping: "🛑 Arrêt demandé...",
     stopped: "👋 Arrêté",
 };

@@ -5,6 +5,7 @@
 
 mod alert;
 mod en;
+mod entity;
 mod figures;
 mod fr;
 mod notify;
@@ -120,6 +121,10 @@ pub struct Words {
     pub reload_refused: fn(usize) -> String,
     /// Takes what could not be applied, and why.
     pub reload_failed: fn(&str) -> String,
+    /// Name of a value in Home Assistant.
+    pub value_name: fn(&Quantity) -> String,
+    /// Name of the alarm of a series in Home Assistant.
+    pub alarm_name: fn(&Quantity) -> String,
     /// Log line: the system stops.
     pub stopping: &'static str,
     /// Log line: the system has stopped.

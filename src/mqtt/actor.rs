@@ -14,6 +14,7 @@ use log::debug;
 use tokio::sync::mpsc;
 
 use super::client::{Client, Doorway};
+use super::discovery::Discovery;
 use super::link::{Command, Event, Outgoing, Plan, Tag};
 use super::publication::Publication;
 use super::requesting::Requesting;
@@ -74,6 +75,8 @@ pub struct Gateway {
     /// Own readings still to be published: the reading end of the log, and what was polled from it.
     pub(super) outbound: OutboundReader,
     pub(super) publication: Publication,
+    /// What Home Assistant is shown; `None` where it is shown nothing.
+    pub(super) discovery: Option<Discovery>,
 }
 
 /// The limits of the log lines that come with the traffic.
@@ -110,9 +113,11 @@ impl Gateway {
         let (client, events) = Client::start(subscriber)
             .map_err(|error| Failure::Failed(format!("no thread for the MQTT client: {error}")))?;
         let limit = |(burst, window)| LineLimit::new(burst, window);
+        let topics = Topics::new(&settings.mqtt.topic_prefix, settings.mqtt.reading_topic);
         Ok(Self {
             env: env.clone(),
-            topics: Topics::new(&settings.mqtt.topic_prefix, settings.mqtt.reading_topic),
+            discovery: Discovery::new(&settings, &topics),
+            topics,
             broker: settings.broker_name(),
             settings,
             routes,
@@ -163,6 +168,7 @@ impl Gateway {
     pub(super) fn rewind(&mut self) {
         self.publication.rewind();
         self.kept.alerts().rewind();
+        self.rewind_discovery();
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -173,6 +179,7 @@ impl Gateway {
         self.tell_suppressed();
         self.subscribe_to_learned(ctx);
         self.send_requests(ctx);
+        self.look_at_series();
         self.flow(ctx);
         self.skip_excess();
     }
@@ -247,6 +254,7 @@ impl StreamHandler<Event> for Gateway {
             }
             Event::Delivered(tag, Ok(())) => self.delivered(tag, ctx),
             Event::Delivered(tag, Err(code)) => self.refused(tag, code, ctx),
+            Event::Born => self.hear_birth(),
             Event::Closed => {
                 self.connected = false;
                 self.show();

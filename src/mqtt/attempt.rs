@@ -7,8 +7,8 @@ use super::Settings;
 use super::link::{Outgoing, Plan, Qos, Target};
 use crate::config::{Endpoint, Secret};
 use crate::locale::Trouble;
-use crate::wire::Topics;
 use crate::wire::payload::{self, State, Status};
+use crate::wire::{HomeAssistantTopics, Topics};
 
 /// Waits for the embedded broker if that is the one, reads the secrets, and says where and how to
 /// connect.
@@ -39,6 +39,7 @@ pub async fn plan(
         keep_alive: settings.mqtt.keep_alive,
         filters: settings.subscriptions.filters().0,
         wants_retained,
+        birth: settings.discovery.as_ref().map(|it| HomeAssistantTopics::new(&it.config).birth()),
         will: status(settings, topics, State::Offline { reason: "connection lost" }, None),
         forward_mark: settings.forward_mark.clone(),
     })

@@ -38,7 +38,7 @@ use crate::ingest::formats::Filter;
 use crate::ingest::{Log, Subscriptions};
 use crate::locale::BrokerLimit;
 
-/// Commands that may wait: the windows of readings and alerts together are 120, and there are a
+/// Commands that may wait: the windows of readings, alerts and discovery together are 160, and there are a
 /// handful of others.
 const COMMANDS: usize = 256;
 /// Events that may wait; beyond, the client's thread waits for the gateway.
@@ -104,6 +104,8 @@ struct Link {
     /// What the broker said that it can't do.
     limits: Vec<BrokerLimit>,
     lost: mpsc::Receiver<Outcome>,
+    /// Home Assistant's words that it is there.
+    births: mpsc::Receiver<()>,
     deliveries: FuturesUnordered<BoxFuture<'static, (Tag, paho::Result<()>)>>,
     /// A message could not be written to the socket: see [`Link::end`].
     write_failed: bool,
@@ -146,6 +148,7 @@ enum Step {
     Command(Option<Command>),
     Delivered(Tag, paho::Result<()>),
     Lost(Outcome),
+    Born,
 }
 
 impl Worker {
@@ -161,6 +164,7 @@ impl Worker {
                 }
                 Step::Delivered(_, Err(error)) => self.lose_after(&error).await,
                 Step::Lost(outcome) => self.lose(outcome).await,
+                Step::Born => self.say(Event::Born).await,
             }
         }
         self.close().await;
@@ -180,6 +184,7 @@ impl Worker {
             Some(outcome) = link.lost.recv() => Some(Step::Lost(outcome)),
             Some((tag, result)) = link.deliveries.next() => Some(Step::Delivered(tag, result)),
             command = self.commands.recv() => Some(Step::Command(command)),
+            Some(()) = link.births.recv() => Some(Step::Born),
         }
     }
 

@@ -158,6 +158,7 @@ mod tests {
 
     fn plan(with_credentials: bool, client_cert: bool) -> Plan {
         Plan {
+            birth: None,
             target: Target {
                 host: "broker.example".into(),
                 port: 8883,

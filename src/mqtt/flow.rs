@@ -27,6 +27,7 @@ impl Gateway {
         if self.carries() {
             self.send_readings(ctx);
             self.send_alerts(ctx);
+            self.send_discovery(ctx);
         }
     }
 
@@ -113,6 +114,7 @@ impl Gateway {
         match tag {
             Tag::Outbound(position) => self.published(position),
             Tag::Alert(number) => self.alert_delivered(number),
+            Tag::Discovery(tag) => self.discovery_delivered(tag),
             Tag::Request | Tag::Online | Tag::Offline => {}
         }
         self.flow(ctx);
@@ -159,6 +161,7 @@ impl Gateway {
                 true
             }
             Tag::Request => false,
+            Tag::Discovery(tag) => self.discovery_refused(tag, code),
             Tag::Online | Tag::Offline => true,
         };
         if concerns_others {
@@ -190,6 +193,7 @@ impl Gateway {
                 _ => "a reading".to_owned(),
             },
             Tag::Request => "a request to a device".to_owned(),
+            Tag::Discovery(_) => "a message for Home Assistant".to_owned(),
             Tag::Online | Tag::Offline => "the status".to_owned(),
         };
         let Some(suppressed_before) = self.lines.refused.admit(now()) else { return };
@@ -234,7 +238,7 @@ const fn is_for_good(code: u8) -> bool {
 }
 
 /// Reason codes that are about an alert's topic: storage sets the topic aside, and the others go on.
-const fn is_about_its_topic(code: u8) -> bool {
+pub(super) const fn is_about_its_topic(code: u8) -> bool {
     // Not authorized, which a broker says of a topic.
     code == 0x87 || is_for_good(code)
 }

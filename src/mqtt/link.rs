@@ -49,6 +49,8 @@ pub struct Plan {
     /// Whether the broker is to send its retained messages though the subscription is not new: what they say is not known
     /// yet, since the start of the process.
     pub wants_retained: bool,
+    /// Topic on which Home Assistant says that it is there, to be listened to; `None` where nobody wants to know.
+    pub birth: Option<String>,
     /// The Last Will.
     pub will: Outgoing,
     /// This installation's mark on messages that it forwards.
@@ -94,6 +96,8 @@ pub enum Tag {
     Alert(u64),
     /// A request to a device.
     Request,
+    /// A message for Home Assistant, by its number.
+    Discovery(u64),
     /// The status "online".
     Online,
     /// The status "offline", the last word.
@@ -126,6 +130,8 @@ pub enum Event {
     Lost(Outcome),
     /// The broker has completed the delivery, or refused it with a reason code of MQTT 5.
     Delivered(Tag, Result<(), u8>),
+    /// Home Assistant said on [`Plan::birth`] that it is there.
+    Born,
     /// Disconnected as asked.
     Closed,
 }

@@ -115,6 +115,7 @@ fn plan(to: ListenTo) -> (Plan, String) {
         wants_retained: true,
         will: nothing,
         forward_mark: None,
+        birth: None,
     };
     (plan, to.filter)
 }

@@ -14,6 +14,7 @@ mod attempt;
 mod client;
 mod connection;
 mod diagnosis;
+mod discovery;
 mod flow;
 mod gauges;
 mod link;
@@ -34,6 +35,7 @@ use tokio::sync::watch;
 
 pub use actor::Gateway;
 use alerts::PushedAlerts;
+pub use discovery::{DiscoverySettings, SeriesSource};
 pub use gauges::Gauges;
 pub use listening::{ListenTo, Listened, Overheard, listen};
 
@@ -70,6 +72,8 @@ pub struct Settings {
     pub forward_mark: Option<String>,
     /// Whether it subscribes to readings; the embedded broker logs them by itself.
     pub subscribes: bool,
+    /// Discovery for Home Assistant; `None` where it is off.
+    pub discovery: Option<DiscoverySettings>,
     /// Where it shows how it is.
     pub gauges: Arc<Gauges>,
 }

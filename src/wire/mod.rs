@@ -4,9 +4,11 @@
 
 mod alarm;
 mod alert;
+mod home_assistant;
 pub mod payload;
 mod topics;
 
 pub use alarm::AlarmJson;
 pub use alert::{AlertJson, write_alert};
+pub use home_assistant::{Component, HomeAssistantTopics, series_id};
 pub use topics::{Subject, Topics};

@@ -13,6 +13,8 @@ use crate::domain::{Quantity, SensorId};
 pub struct Topics {
     prefix: String,
     reading_topic: ReadingTopic,
+    /// Filters of what else the daemon publishes.
+    others: Vec<String>,
 }
 
 /// What a topic is about.
@@ -48,7 +50,13 @@ impl Topics {
     /// Topics below a prefix, which has no slash at its end.
     #[must_use]
     pub fn new(prefix: &str, reading_topic: ReadingTopic) -> Self {
-        Self { prefix: prefix.to_owned(), reading_topic }
+        Self { prefix: prefix.to_owned(), reading_topic, others: Vec::new() }
+    }
+
+    /// The same, with filters of what else the system publishes and nobody else may.
+    #[must_use]
+    pub fn with_own(self, others: Vec<String>) -> Self {
+        Self { others, ..self }
     }
 
     /// The filters that bring all readings.
@@ -69,10 +77,11 @@ impl Topics {
         format!("{}/alarms/+/ack", self.prefix)
     }
 
-    /// The filters of what the system publishes and nobody else may: alerts, and its own state.
+    /// The filters of what the system publishes and nobody else may: alerts, its own state, and what it shows others.
     #[must_use]
     pub fn own_filters(&self) -> Vec<String> {
-        vec![format!("{}/alerts/#", self.prefix), self.status()]
+        let own = [format!("{}/alerts/#", self.prefix), self.status()];
+        own.into_iter().chain(self.others.iter().cloned()).collect()
     }
 
     /// What `topic` is about.

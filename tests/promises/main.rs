@@ -13,6 +13,7 @@ mod brokers;
 mod clocks;
 mod crash;
 mod devices;
+mod discovery;
 mod embedded_intake;
 mod factory;
 mod outside_python;

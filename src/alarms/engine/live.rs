@@ -33,6 +33,10 @@ pub struct SeriesView {
     pub high: Option<f64>,
     /// Usual time between its readings, in seconds.
     pub every: Option<f32>,
+    /// Whether any rule holds for it.
+    pub is_judged: bool,
+    /// Shortest silence that breaks a rule of it, in seconds.
+    pub stale_after: Option<f32>,
 }
 
 impl Engine {
@@ -85,11 +89,17 @@ impl Engine {
 
     fn view_of(&self, series: &Series) -> SeriesView {
         let (mut flags, mut low, mut high) = (SeriesFlags::default(), None, None);
+        let mut stale_after: Option<f32> = None;
         for entry in &series.entries {
             let rule = &self.rules[entry.rule];
             match *entry.fit.kind(&rule.kind) {
                 Kind::High { limit, .. } => high = Some(high.map_or(limit, |it| limit.min(it))),
                 Kind::Low { limit, .. } => low = Some(low.map_or(limit, |it| limit.max(it))),
+                // A rule that is no more is a silence of zero.
+                Kind::Stale { after } if !after.is_zero() => {
+                    let after = after.as_secs_f32();
+                    stale_after = Some(stale_after.map_or(after, |it| after.min(it)));
+                }
                 _ => {}
             }
             let state = entry.alarm.state();
@@ -117,6 +127,8 @@ impl Engine {
             low,
             high,
             every: series.interval.seconds(),
+            is_judged: !series.entries.is_empty(),
+            stale_after,
         }
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::super::live::Shown;
 use super::{Common, Mailboxes, ONE, phase, signalled};
 use crate::broker::{self, Broker, PublishHook};
 use crate::messages::{BrokerAddress, PushReport};
-use crate::mqtt::{self, Gateway};
+use crate::mqtt::{self, DiscoverySettings, Gateway};
 use crate::supervisor::{ChildSpec, Mailbox};
 
 /// How long the start waits for the first connection before sensors start without it.
@@ -27,6 +28,10 @@ pub(super) fn gateway_settings(common: &Common, num_sensors: usize) -> mqtt::Set
         subscriptions: common.subscriptions.clone(),
         forward_mark: forward(common).next().and(common.instance.clone()),
         subscribes: !is_embedded,
+        discovery: common.config.home_assistant.clone().map(|config| DiscoverySettings {
+            config,
+            series: Arc::new(Shown(common.live.clone())),
+        }),
         gauges: Arc::default(),
     }
 }

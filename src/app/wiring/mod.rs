@@ -38,7 +38,7 @@ use crate::notify::SharedRunbooks;
 use crate::store::{Growth, SharedHours, Writer};
 use crate::supervisor::{Health, Mailbox, Readiness, Route, Tree};
 use crate::web::Web;
-use crate::wire::Topics;
+use crate::wire::{HomeAssistantTopics, Topics};
 
 /// Questions with one asker, who waits for the answer.
 const ONE: usize = 1;
@@ -123,7 +123,9 @@ pub(super) fn wire(
     let (kept, instance) = kept.unzip();
     let boxes = Mailboxes::default();
     let (address, embedded) = watch::channel(None);
-    let topics = Topics::new(&config.mqtt.topic_prefix, config.mqtt.reading_topic);
+    let shown = config.home_assistant.as_ref().map(HomeAssistantTopics::new);
+    let topics = Topics::new(&config.mqtt.topic_prefix, config.mqtt.reading_topic)
+        .with_own(shown.map(|it| it.own_filters()).unwrap_or_default());
     let measured = intake::measured(&boxes);
     let mut fleet = Fleet::new(config.times, measured.clone());
     let evaluated = evaluation::rules(&config);

@@ -55,6 +55,9 @@ struct Row {
     high: f64,
     /// 0 while it is unknown.
     every: f32,
+    /// 0 where no rule counts its silence.
+    stale_after: f32,
+    is_judged: bool,
 }
 
 impl SeriesTable {
@@ -125,6 +128,9 @@ impl SeriesTable {
             has_changed = true;
             row.version = version;
             row.flags = SeriesFlags::default();
+            if std::mem::replace(&mut row.is_judged, false) {
+                (row.stale_after, row.described) = (0.0, version);
+            }
             if row.value.is_none() {
                 row.is_empty = true;
                 self.void_before = version;
@@ -199,6 +205,8 @@ impl SeriesTable {
             low: f64::NAN,
             high: f64::NAN,
             every: 0.0,
+            stale_after: 0.0,
+            is_judged: false,
         });
         Some(self.rows.len() - 1)
     }
@@ -236,6 +244,8 @@ impl SeriesTable {
             low: number(row.low),
             high: number(row.high),
             every: (row.every > 0.0).then_some(row.every),
+            is_judged: row.is_judged,
+            stale_after: (row.stale_after > 0.0).then_some(row.stale_after),
         }
     }
 
@@ -250,18 +260,22 @@ impl SeriesTable {
 }
 
 impl Row {
-    /// Takes over limits and interval. Whether they are described otherwise now.
+    /// Takes over limits, rules and interval. Whether they are described otherwise now.
     fn describe(&mut self, view: &SeriesView) -> bool {
         let (low, high) = (view.low.unwrap_or(f64::NAN), view.high.unwrap_or(f64::NAN));
         let every = view.every.unwrap_or_default();
         let has_other_limits =
             (self.low.to_bits(), self.high.to_bits()) != (low.to_bits(), high.to_bits());
+        let stale_after = view.stale_after.unwrap_or_default();
+        let has_other_rules =
+            (self.is_judged, self.stale_after.to_bits()) != (view.is_judged, stale_after.to_bits());
+        (self.is_judged, self.stale_after) = (view.is_judged, stale_after);
         let has_other_pace = (every - self.every).abs() > OTHER_INTERVAL * self.every;
         (self.low, self.high) = (low, high);
         if has_other_pace {
             self.every = every;
         }
-        has_other_limits || has_other_pace
+        has_other_limits || has_other_rules || has_other_pace
     }
 
     fn as_value(&self, index: u32) -> SeriesValue {

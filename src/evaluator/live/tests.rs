@@ -18,6 +18,8 @@ fn view(value: Option<f64>, standing: Option<Priority>) -> SeriesView {
         low: None,
         high: Some(35.0),
         every: Some(2.0),
+        is_judged: false,
+        stale_after: None,
     }
 }
 
@@ -187,4 +189,17 @@ fn a_reader_behind_the_oldest_tombstone_begins_anew() {
     let changes = table.since(Some(since), Some(since + 2));
     assert!(!changes.is_full, "the oldest tombstone is of the version before");
     assert_eq!((changes.gone.len(), changes.values.len()), (2048, 0));
+}
+
+#[test]
+fn a_series_that_no_rule_holds_for_any_more_says_so() {
+    let table = LiveTable::default();
+    let judged = SeriesView { is_judged: true, stale_after: Some(60.0), ..view(Some(1.0), None) };
+    table.replace([(key("A"), judged)].into_iter(), std::iter::empty());
+    let described = || table.since(Some(0), None).descriptions.remove(0);
+    assert_eq!((described().is_judged, described().stale_after), (true, Some(60.0)));
+    // It was heard, so it stays.
+    table.replace(std::iter::empty(), std::iter::empty());
+    assert_eq!((described().is_judged, described().stale_after), (false, None));
+    assert_eq!(table.since(Some(1), None).descriptions.len(), 1);
 }

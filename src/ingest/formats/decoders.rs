@@ -21,6 +21,8 @@ pub struct Taken<'a> {
     pub place: usize,
     /// Name of the format.
     pub rule: &'a str,
+    /// Whether the format reads Home Assistant's discovery.
+    pub is_home_assistants: bool,
     /// What it meant, or why it can't be used.
     pub decoded: Result<Decoded, String>,
 }
@@ -102,7 +104,8 @@ impl Decoders {
             self.has_learned |= has_changed;
             decoded
         };
-        Some(Taken { place, rule: taken.format.name(), decoded })
+        let is_home_assistants = taken.format.reads_home_assistant();
+        Some(Taken { place, rule: taken.format.name(), is_home_assistants, decoded })
     }
 }
 

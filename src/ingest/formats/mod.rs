@@ -156,6 +156,11 @@ pub trait Format: Send + Sync {
         false
     }
 
+    /// Whether it reads Home Assistant's discovery: its sensors are there already, and are not shown to it again.
+    fn reads_home_assistant(&self) -> bool {
+        false
+    }
+
     /// Decodes a message on a topic it claims, whatever its bytes. What it wants to remember goes to `changes`.
     ///
     /// # Errors
@@ -222,6 +227,12 @@ impl Formats {
     #[must_use]
     pub fn is_description(&self, topic: &str) -> bool {
         self.of(topic).is_some_and(|(format, _)| format.is_description(topic))
+    }
+
+    /// Whether any of them reads Home Assistant's discovery.
+    #[must_use]
+    pub fn read_home_assistant(&self) -> bool {
+        self.0.iter().any(|format| format.reads_home_assistant())
     }
 
     fn of(&self, topic: &str) -> Option<(&dyn Format, Claim)> {

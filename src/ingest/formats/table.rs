@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{Claim, Decoded, Filter, Format, Message, Request, StateChange};
-use crate::config::DeviceTable;
+use crate::config::{DeviceTable, Preset, PresetTable, Shape};
 use crate::domain::{Location, SensorId};
 
 /// A format with the common settings of its table.
@@ -20,6 +20,7 @@ struct Settings {
     only: Vec<String>,
     ignore: Vec<String>,
     rename: BTreeMap<String, String>,
+    reads_home_assistant: bool,
 }
 
 impl Table {
@@ -31,6 +32,10 @@ impl Table {
             only: table.only.clone(),
             ignore: table.ignore.clone(),
             rename: table.rename.clone(),
+            reads_home_assistant: matches!(
+                &table.shape,
+                Shape::Preset(PresetTable { preset: Preset::Homeassistant, .. })
+            ),
         };
         Self { format, settings }
     }
@@ -55,6 +60,10 @@ impl Format for Table {
 
     fn is_description(&self, topic: &str) -> bool {
         self.format.is_description(topic)
+    }
+
+    fn reads_home_assistant(&self) -> bool {
+        self.settings.reads_home_assistant
     }
 
     fn decode(

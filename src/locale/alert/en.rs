@@ -41,7 +41,7 @@ pub fn message(words: AlertWords<'_>) -> String {
     value.map_or(what.clone(), |value| format!("{what}: {value}{unit}"))
 }
 
-pub(super) fn noun(quantity: &Quantity) -> String {
+pub(in crate::locale) fn noun(quantity: &Quantity) -> String {
     match quantity.as_str() {
         "temperature" => "Temperature".into(),
         "humidity" => "Humidity".into(),

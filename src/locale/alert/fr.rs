@@ -50,7 +50,7 @@ pub fn message(words: AlertWords<'_>) -> String {
 }
 
 /// The quantity's noun, and whether it is feminine.
-pub(super) fn noun(quantity: &Quantity) -> (String, bool) {
+pub(in crate::locale) fn noun(quantity: &Quantity) -> (String, bool) {
     match quantity.as_str() {
         "temperature" => ("Température".into(), true),
         "humidity" => ("Humidité".into(), true),

@@ -22,6 +22,7 @@ use crate::domain::Ingress;
 use crate::ingest::formats::Filter;
 use crate::ingest::{Arrival, FORWARDED_PROPERTY};
 use crate::locale::BrokerLimit;
+use crate::mqtt::discovery::ONLINE;
 use crate::mqtt::link::{Outcome, Plan};
 
 /// After which something holds Paho up, such as a name server that does not answer.
@@ -43,10 +44,13 @@ pub(super) async fn open(plan: &Plan, intake: Option<&Doorway>) -> Result<Link, 
         let (wiping, _) = connect(plan, &publishing_id, options, |_| {}).await?;
         retire(wiping).await;
     }
+    let (born, births) = mpsc::channel(1);
     let (publishing, answer) = connect(plan, &publishing_id, publishing_options, |client| {
         report_loss(client, &lost);
+        report_births(client, born);
     })
     .await?;
+    let (publishing, deaf) = listen_for_births(publishing, plan).await?;
     let subscribed = match intake {
         Some(intake) => {
             let opened = open_intake(plan, intake, intake_options, &lost).await;
@@ -61,8 +65,9 @@ pub(super) async fn open(plan: &Plan, intake: Option<&Doorway>) -> Result<Link, 
             version: plan.version,
             maximum_qos: maximum_qos(&answer),
             forward_mark: plan.forward_mark.clone(),
-            limits: [limits(&answer), refused].concat(),
+            limits: [limits(&answer), refused, deaf].concat(),
             lost: lost_queue,
+            births,
             deliveries: FuturesUnordered::new(),
             write_failed: false,
         }),
@@ -89,7 +94,7 @@ async fn open_intake(
         });
     })
     .await?;
-    subscribe(client, plan).await
+    subscribe(client, plan.version, &plan.filters, plan.wants_retained).await
 }
 
 /// A broker of MQTT 5 may say that it takes less than QoS 2, and hangs up on more.
@@ -156,6 +161,29 @@ pub(super) fn report_loss(client: &paho::AsyncClient, lost: &mpsc::Sender<Outcom
     });
 }
 
+/// Home Assistant's word comes by the publishing client: it is none for the log, which has what evaluation depends on
+/// and is behind the other client, and where the broker is the embedded one there is no other.
+fn report_births(client: &paho::AsyncClient, born: mpsc::Sender<()>) {
+    client.set_message_callback(move |_, message| {
+        // What the broker retained was said before this connection, with which everything is published anyway.
+        let is_born = |it: &paho::Message| !it.retained() && it.payload() == ONLINE;
+        if message.as_ref().is_some_and(is_born) {
+            // A full channel means that one waits already.
+            let _full = born.try_send(());
+        }
+    });
+}
+
+/// Subscribes the publishing client to Home Assistant's word on itself, if somebody wants to know. Gives the client back,
+/// and the subscription to do without.
+async fn listen_for_births(
+    client: paho::AsyncClient,
+    plan: &Plan,
+) -> Result<(paho::AsyncClient, Vec<BrokerLimit>), Outcome> {
+    let filters: Vec<_> = plan.birth.iter().map(Filter::optional).collect();
+    subscribe(client, plan.version, &filters, false).await
+}
+
 /// Makes and connects a client.
 pub(super) async fn connect(
     plan: &Plan,
@@ -195,9 +223,11 @@ pub(super) async fn connect(
 /// Gives the client back, subscribed, and the subscriptions to do without.
 async fn subscribe(
     client: paho::AsyncClient,
-    plan: &Plan,
+    version: MqttVersion,
+    filters: &[Filter],
+    wants_retained: bool,
 ) -> Result<(paho::AsyncClient, Vec<BrokerLimit>), Outcome> {
-    match subscribe_to(&client, plan.version, &plan.filters, plan.wants_retained).await {
+    match subscribe_to(&client, version, filters, wants_retained).await {
         Ok(refused) => Ok((client, refused)),
         Err(outcome) => {
             retire(client).await;

@@ -256,6 +256,7 @@ fn many_failed_attempts_leave_nothing_behind() {
         let mut before = 0;
         for attempt in 0..400 {
             let plan = Plan {
+                birth: None,
                 target: targets[attempt % targets.len()].clone(),
                 version: MqttVersion::V5,
                 client_id: "vigie".into(),

@@ -2,6 +2,7 @@
 
 mod authority;
 mod connecting;
+mod discovery;
 mod fake;
 mod outages;
 mod peer;

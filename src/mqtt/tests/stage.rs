@@ -238,6 +238,7 @@ pub fn settings(name: &str, port: u16) -> Settings {
         log: testing::log(65_536).1, // another takes its place
         subscriptions: Subscriptions::new(Formats::new(Vec::new()), 0), // so do others
         subscribes: true,
+        discovery: None,
         gauges: Arc::default(),
     }
 }

@@ -282,6 +282,8 @@ mod tests {
                 low: None,
                 high: Some(35.0),
                 every: Some(2.000_01),
+                is_judged: true,
+                stale_after: None,
             });
             changes.values.push(SeriesValue {
                 index,

@@ -70,6 +70,8 @@ fn first() -> LiveChanges {
         low: Some(10.0),
         high: Some(35.0),
         every: Some(2.0),
+        is_judged: true,
+        stale_after: None,
     };
     LiveChanges {
         version: 41,

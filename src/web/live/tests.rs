@@ -86,6 +86,8 @@ fn view(value: Option<i16>, place: u8) -> SeriesView {
         low: None,
         high: Some(35.0),
         every: None,
+        is_judged: false,
+        stale_after: None,
     }
 }
 

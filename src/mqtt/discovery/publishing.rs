@@ -1,0 +1,131 @@
+//! The actor's part in discovery: reads the live table at each tick, and publishes what is due. What that is, is decided
+//! in `book`.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use log::{info, warn};
+
+use super::birth::Births;
+use super::book::{Book, MOST_SERIES};
+use super::description::Describer;
+use super::{DiscoverySettings, SeriesSource};
+use crate::domain::LiveHeads;
+use crate::mqtt::actor::{Gateway, now};
+use crate::mqtt::link::{Command, Outgoing, Qos, Tag};
+use crate::mqtt::{Settings, flow};
+use crate::wire::Topics;
+
+/// Discovery of one incarnation of the gateway.
+pub(in crate::mqtt) struct Discovery {
+    series: Arc<dyn SeriesSource>,
+    book: Book,
+    births: Births,
+    /// Version of the live table that the book has; 0 for none.
+    version: u64,
+    heads: LiveHeads,
+    /// Version of what is known to be Home Assistant's own.
+    origins: u64,
+    has_warned: bool,
+}
+
+impl Discovery {
+    /// `None` where it is off.
+    pub fn new(settings: &Settings, topics: &Topics) -> Option<Self> {
+        let DiscoverySettings { config, series } = settings.discovery.as_ref()?;
+        let Settings { version, words, times, .. } = settings;
+        let describer = Describer::new(config, topics.status(), version, words, *times);
+        Some(Self {
+            series: series.clone(),
+            book: Book::new(describer),
+            births: Births::default(),
+            version: 0,
+            heads: LiveHeads::default(),
+            origins: 0,
+            has_warned: false,
+        })
+    }
+}
+
+impl Gateway {
+    /// Nothing is in flight any more: with the next connection everything is published.
+    pub(in crate::mqtt) fn rewind_discovery(&mut self) {
+        if let Some(Discovery { book, births, .. }) = &mut self.discovery {
+            book.begin_anew(true);
+            births.forget();
+        }
+    }
+
+    /// Home Assistant says that it is there.
+    pub(in crate::mqtt) fn hear_birth(&mut self) {
+        if let Some(Discovery { births, .. }) = &mut self.discovery {
+            births.hear(now(), rand::random());
+        }
+    }
+
+    /// Takes over what changed in the live table.
+    pub(in crate::mqtt) fn look_at_series(&mut self) {
+        let Some(discovery) = &mut self.discovery else { return };
+        let Discovery { series, book, births, version, heads, origins, has_warned } = discovery;
+        book.tick();
+        let subscriptions = &self.settings.subscriptions;
+        let new_origins = subscriptions.origins();
+        if std::mem::replace(origins, new_origins) != new_origins {
+            *version = 0;
+        }
+        let new_heads = series.heads();
+        if std::mem::replace(heads, new_heads) != new_heads || *version == 0 {
+            let changes = series.since(*version);
+            let is_all = changes.is_full || *version == 0;
+            *version = changes.version;
+            let is_shown = |sensor: &_, quantity: &_| subscriptions.may_show(sensor, quantity);
+            book.take(changes, is_all, is_shown, now());
+        }
+        if book.take_left_out() && !std::mem::replace(has_warned, true) {
+            warn!(
+                target: "vigie::gateway",
+                "more than {MOST_SERIES} series are watched: those beyond are not shown in Home Assistant"
+            );
+        }
+        if births.take_due(now()) {
+            info!(target: "vigie::gateway", "Home Assistant has started: everything is described to it again");
+            book.begin_anew(false);
+        }
+    }
+
+    /// Publishes what is due and there is room for.
+    pub(in crate::mqtt) fn send_discovery(&mut self, ctx: &mut Context<Self>) {
+        if self.stop.is_some() {
+            return;
+        }
+        while let Some(due) = self.discovery.as_mut().and_then(|it| it.book.dispatch(now())) {
+            let message = Outgoing {
+                topic: due.topic,
+                payload: due.payload,
+                qos: Qos::AtLeastOnce,
+                retained: true,
+                is_forwarded: false,
+            };
+            self.tell(Command::Publish(Tag::Discovery(due.tag), message), ctx);
+        }
+    }
+
+    /// The broker has it.
+    pub(in crate::mqtt) fn discovery_delivered(&mut self, tag: u64) {
+        if let Some(Discovery { book, .. }) = &mut self.discovery {
+            book.finish(tag);
+        }
+    }
+
+    /// The broker does not take it. Whether that concerns other messages.
+    pub(in crate::mqtt) fn discovery_refused(&mut self, tag: u64, code: u8) -> bool {
+        let Some(Discovery { book, .. }) = &mut self.discovery else { return false };
+        let is_for_now = !flow::is_about_its_topic(code);
+        if is_for_now {
+            book.put_back(tag);
+        } else {
+            book.finish(tag);
+        }
+        is_for_now
+    }
+}
