@@ -9,7 +9,8 @@ use chrono::{DateTime, Utc};
 
 use super::replay::{Replay, before, lead};
 use crate::config::{self, Config, ConfigErrors};
-use crate::domain::{AlertState, Reading, TriedRule};
+use crate::domain::unit::{convert, quantity_default};
+use crate::domain::{AlertState, Conversion, Reading, TriedRule};
 
 /// The longest name of a rule, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -28,7 +29,7 @@ impl TriedRule {
     /// The lines of configuration.
     #[must_use]
     pub fn config(&self) -> String {
-        let Self { sensor, quantity, kind, limit, deadband, on_delay } = self;
+        let Self { sensor, quantity, kind, limit, deadband, on_delay, .. } = self;
         let kind = kind.as_str();
         let mut text = format!(
             "[[rules]]\nname = \"{}\"\nkind = \"{kind}\"\nsensors = [{}]\nquantity = {}\nlimit = {limit:?}\n",
@@ -39,10 +40,20 @@ impl TriedRule {
         if *deadband != 0.0 {
             text += &format!("deadband = {deadband:?}\n");
         }
+        if let Some(unit) = self.other_unit() {
+            text += &format!("unit = {}\n", quoted(unit));
+        }
         if let Some(on_delay) = on_delay {
             text += &format!("on_delay = {}\n", quoted(on_delay));
         }
         text
+    }
+
+    /// The unit where the figures would be taken for others without it.
+    fn other_unit(&self) -> Option<&str> {
+        let unit = self.unit.as_deref()?;
+        let own = quantity_default(&self.quantity)?;
+        matches!(convert(own, unit), Conversion::Affine { .. }).then_some(unit)
     }
 
     /// Of what it is of, as far as a name has room and letters for it.
@@ -133,6 +144,7 @@ mod tests {
             kind: Limit::High,
             limit: 30.0,
             deadband: 1.0,
+            unit: Some("celsius".into()),
             on_delay: Some("30s".into()),
         }
     }
@@ -155,7 +167,7 @@ mod tests {
                 location: Location::new(""),
                 quantity: Quantity::temperature(),
                 value: Value::new(*value).unwrap(),
-                unit: Unit::new("celsius"),
+                unit: Unit::new(rule.unit.as_deref().unwrap_or_default()),
                 timestamp: at(*second),
             });
         }
@@ -170,11 +182,26 @@ mod tests {
             sensors = [\"TEMP \\\"1\\\"\"]\nquantity = \"temperature\"\nlimit = 30.0\n\
             deadband = 1.0\non_delay = \"30s\"\n";
         assert_eq!(rule().config(), expected);
+        let other = TriedRule { unit: Some("°F".into()), ..rule() };
+        assert!(
+            other.config().contains("unit = \"°F\"\n") && Trial::new(&other, at(0), at(1)).is_ok()
+        );
         let long = TriedRule { sensor: "É".repeat(80), deadband: 0.0, on_delay: None, ..rule() };
         assert!(Trial::new(&long, at(0), at(1)).is_ok());
         let wrong = TriedRule { on_delay: Some("30".into()), ..rule() };
         let why = Trial::new(&wrong, at(0), at(1)).err().unwrap();
         assert!(why.contains("has no unit"), "{why}");
+    }
+
+    #[test]
+    fn a_limit_is_tried_in_the_unit_of_the_readings() {
+        let values = [(0, 86.0), (10, 86.2), (20, 84.0)];
+        let (unit, limit, deadband) = (Some("°F".to_owned()), 86.0, 1.8);
+        let rule = TriedRule { unit, limit, deadband, on_delay: None, ..rule() };
+        assert_eq!(tried(&rule, 0, 60, &values), [(10, Some(20))]);
+        // An unknown unit is no mistake: figures and numbers are taken for the same.
+        let rule = TriedRule { unit: Some("warmths".into()), ..rule };
+        assert_eq!(tried(&rule, 0, 60, &values), [(10, Some(20))]);
     }
 
     #[test]

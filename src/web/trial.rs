@@ -60,6 +60,7 @@ struct Body {
     limit: f64,
     #[serde(default)]
     deadband: f64,
+    unit: Option<String>,
     on_delay: Option<String>,
     from: String,
     to: Option<String>,
@@ -73,7 +74,7 @@ enum Side {
 }
 
 fn understood(body: &[u8], now: DateTime<Utc>) -> Result<RuleAsked, String> {
-    let Body { sensor, quantity, kind, limit, deadband, on_delay, from, to } =
+    let Body { sensor, quantity, kind, limit, deadband, unit, on_delay, from, to } =
         serde_json::from_slice(body)
             .map_err(|error| format!("the body is not what is asked for: {error}"))?;
     let from = moment(&from, now).map_err(|why| format!("`from`: {why}"))?;
@@ -88,7 +89,7 @@ fn understood(body: &[u8], now: DateTime<Utc>) -> Result<RuleAsked, String> {
     // None at all is what the configuration calls it.
     let is_zero = |text: &String| duration::parse(text).is_ok_and(|delay| delay.is_zero());
     let on_delay = on_delay.filter(|text| !is_zero(text));
-    let rule = TriedRule { sensor, quantity, kind, limit, deadband, on_delay };
+    let rule = TriedRule { sensor, quantity, kind, limit, deadband, unit, on_delay };
     Ok(RuleAsked { rule, from, to })
 }
 

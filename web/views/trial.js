@@ -109,7 +109,8 @@ export class Trial {
     const { from, to } = model.viewport;
     this.#asked = { from, to };
     const body = {
-      sensor: id, quantity, kind: this.#chosen(), limit: fields.limit, deadband: fields.deadband, on_delay: fields.delay,
+      sensor: id, quantity, kind: this.#chosen(), limit: fields.limit, deadband: fields.deadband,
+      unit: model.unit || null, on_delay: fields.delay,
       from: new Date(from).toISOString(), to: new Date(to).toISOString(),
     };
     if (this.outcome.textContent === "") text(this.outcome, this.words.waiting);
