@@ -254,7 +254,8 @@ fn is_time(field: &Field) -> bool {
     let is_named = TIMES.contains(&last(field).as_str());
     match &field.leaf {
         Leaf::Number(number) => is_named && *number >= EARLIEST_TIME,
-        Leaf::Text(text) => is_named && text.starts_with(|c: char| c.is_ascii_digit()),
+        // A year first: days and months before it are read either way round.
+        Leaf::Text(text) => is_named && text.find('-') == Some(4) && text.starts_with(['1', '2']),
         Leaf::Other => false,
     }
 }

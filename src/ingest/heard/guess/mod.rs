@@ -9,6 +9,9 @@ mod mapping;
 use super::shapes::Shape;
 use crate::config::Preset;
 
+/// Last levels of topics that devices listen to.
+const COMMANDS: [&str; 4] = ["set", "cmd", "cmnd", "command"];
+
 /// What would take a shape of topics.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Guess {
@@ -52,6 +55,9 @@ fn one<T>(shape: &Shape<T>, bridges: &[String]) -> Guess {
     }
     if let Some(guess) = families::guess(shape, bridges) {
         return guess;
+    }
+    if shape.topic.rsplit('/').next().is_some_and(|last| COMMANDS.contains(&last)) {
+        return Guess::note("by its last level a command to a device");
     }
     match mapping::guess(shape) {
         Some(config) => Guess { config: Some(config), note: None },

@@ -151,6 +151,15 @@ fn what_differs_names_the_sensor() {
 }
 
 #[test]
+fn a_time_that_can_be_read_two_ways_is_left_out() {
+    let payload = r#"{"datetime":"10.12.2023 13:51","t":3}"#;
+    let lines = config(&[("thermostat/hall", payload)]);
+    assert_eq!(readings(&lines, "thermostat/hall", payload), ["hall temperature 3 °C"]);
+    let payload = r#"{"time":"2025-10-09T08:00:00Z","t":3}"#;
+    assert!(config(&[("thermostat/hall", payload)]).contains("time = \"/time\""));
+}
+
+#[test]
 fn a_list_is_mapped_by_its_first_element() {
     for (topic, payload, expected) in [
         (
@@ -202,6 +211,7 @@ fn nothing_is_guessed_where_nothing_can_be_read() {
         ("a/{b}", "1"),
         ("a\u{7f}b/c", "1"),
         ("x/y", "[]"),
+        ("lamp/hall/set", "1"),
     ] {
         let [guess] = guesses(&[(topic, payload)]).try_into().unwrap();
         assert!(guess.config.is_none() && guess.note.is_some(), "{topic} {payload}");
