@@ -192,7 +192,10 @@ mod tests {
             ("a sentence with x=y", Kind::Text),
             ("{\"t\":1}", Kind::Object),
             ("[{\"n\":\"a\",\"v\":1}]", Kind::List(String::new())),
-            ("{\"at\":1748779200,\"values\":[{\"id\":\"p\",\"v\":2}]}", Kind::List("values".into())),
+            (
+                "{\"at\":1748779200,\"values\":[{\"id\":\"p\",\"v\":2}]}",
+                Kind::List("values".into()),
+            ),
         ] {
             assert_eq!(kind(payload), expected, "{payload}");
         }
