@@ -15,7 +15,7 @@ use super::rules::name_of;
 use crate::alarms::quiet::maintenance::Maintenance;
 use crate::alarms::quiet::schedule::Schedule;
 use crate::alarms::rule::{Rule, Selection};
-use crate::alarms::select::matches;
+use crate::domain::glob::matches;
 
 /// Longer work has alarms taken out of service, by somebody who looks after it.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);

@@ -10,6 +10,7 @@ mod decoder;
 mod failures;
 mod finding;
 mod fingerprint;
+pub mod glob;
 mod kept;
 mod listening;
 mod live;

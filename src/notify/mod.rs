@@ -39,9 +39,9 @@ pub use gauges::{Gauges, Shown};
 use groups::Terms;
 pub use runbooks::SharedRunbooks;
 
-use crate::alarms::select::matches;
 use crate::config::{AlarmSelection, ReceiverConfig};
 use crate::domain::AlertEvent;
+use crate::domain::glob::matches;
 use crate::locale::Words;
 use crate::messages::{AlertsStored, KeepReceiver, LoadAlerts, LoadReceiver};
 use crate::supervisor::Route;

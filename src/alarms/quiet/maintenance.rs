@@ -11,8 +11,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::super::rule::{Rule, Selection};
-use super::super::select::matches;
 use super::schedule::Schedule;
+use crate::domain::glob::matches;
 use crate::domain::{Location, SensorId};
 
 /// What [`Maintenance::by`] begins with.

@@ -1,5 +1,7 @@
 //! Topic names and filters (MQTT 5, section 4.7).
 
+pub(in crate::broker) use crate::ingest::formats::kit::topics::matches;
+
 /// Levels of a filter, and of a topic that is retained: the tree of filters is walked to this depth, and the 65,535
 /// that MQTT allows would overflow the stack.
 const MAX_LEVELS: usize = 128;
@@ -33,22 +35,6 @@ fn is_sound(text: &str) -> bool {
 /// Whether it has at most [`MAX_LEVELS`] levels.
 pub(super) fn is_shallow(text: &str) -> bool {
     text.bytes().filter(|byte| *byte == b'/').count() < MAX_LEVELS
-}
-
-/// Whether a filter matches a topic.
-pub(in crate::broker) fn matches(filter: &str, topic: &str) -> bool {
-    if topic.starts_with('$') && !filter.starts_with('$') {
-        return false;
-    }
-    let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
-    loop {
-        match (filter.next(), topic.next()) {
-            (Some("#"), _) | (None, None) => return true,
-            (Some("+"), Some(_)) => {}
-            (Some(wanted), Some(level)) if wanted == level => {}
-            _ => return false,
-        }
-    }
 }
 
 /// The part of a filter that every topic it matches begins with; `None` when it matches itself alone.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Claim, Decoded, Filter, Format, Message, Request, StateChange};
 use crate::config::{DeviceTable, Preset, PresetTable, Shape};
+use crate::domain::glob::matches;
 use crate::domain::{Location, SensorId};
 
 /// A format with the common settings of its table.
@@ -151,25 +152,4 @@ impl Settings {
         let mut parts = cuts.map(|(at, _)| (&sensor[..at], &sensor[at..]));
         parts.find_map(|(start, rest)| Some(format!("{}{rest}", self.rename.get(start)?)))
     }
-}
-
-/// Whether a text is of a pattern, in which `*` stands for any characters.
-fn matches(pattern: &str, text: &str) -> bool {
-    let (mut pattern_at, mut text_at) = (0, 0);
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let mut last_star: Option<(usize, usize)> = None;
-    while text_at < text.len() {
-        if pattern.get(pattern_at) == Some(&b'*') {
-            last_star = Some((pattern_at, text_at));
-            pattern_at += 1;
-        } else if pattern.get(pattern_at) == Some(&text[text_at]) {
-            (pattern_at, text_at) = (pattern_at + 1, text_at + 1);
-        } else if let Some((star, from)) = last_star {
-            last_star = Some((star, from + 1));
-            (pattern_at, text_at) = (star + 1, from + 1);
-        } else {
-            return false;
-        }
-    }
-    pattern[pattern_at..].iter().all(|byte| *byte == b'*')
 }

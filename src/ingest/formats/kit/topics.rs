@@ -199,7 +199,7 @@ pub fn below<'a>(base: &str, topic: &'a str) -> Option<&'a str> {
 /// Whether a topic is of a filter, as MQTT has it: `$` topics are not of a filter that begins with a wildcard.
 #[must_use]
 pub fn matches(filter: &str, topic: &str) -> bool {
-    if topic.starts_with('$') && filter.starts_with(['+', '#']) {
+    if topic.starts_with('$') && !filter.starts_with('$') {
         return false;
     }
     let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
