@@ -44,7 +44,9 @@ pub use operator::{
 pub use position::Position;
 pub use quantity::{Quantity, QuantityError};
 pub use quick::{QuickMap, QuickSet};
-pub use reading::{Availability, Location, Presence, Reading, Rejected, SensorId, SensorIdError};
+pub use reading::{
+    Availability, Location, Presence, Reach, Reading, Rejected, SensorId, SensorIdError,
+};
 pub use trial::TriedRule;
 pub use unit::{Conversion, Dimension, Unit};
 pub use value::{Value, ValueError};

@@ -114,25 +114,26 @@ pub struct Reading {
     pub timestamp: DateTime<Utc>,
 }
 
-/// Word that a device is there or not, most often its Last Will's. A device is the sensor of its name, and those whose
-/// ids are its name, `/` and more.
+/// Word that a device is there or not, most often its Last Will's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Availability {
     /// Id of the device.
     pub device: SensorId,
+    /// Sensors that it is about.
+    pub reach: Reach,
     /// Whether the device is there.
     pub presence: Presence,
     /// When the word was received: a will has no time of its own.
     pub at: DateTime<Utc>,
 }
 
-impl Availability {
-    /// Whether a sensor is of the device.
-    #[must_use]
-    pub fn covers(&self, sensor: &SensorId) -> bool {
-        let rest = sensor.as_str().strip_prefix(self.device.as_str());
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    }
+/// Sensors that the word on a device is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The sensor of the device's name alone.
+    Sensor,
+    /// That one, and those whose ids are its name, `/` and more.
+    Below,
 }
 
 /// Whether a device is there.

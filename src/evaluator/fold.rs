@@ -173,7 +173,10 @@ impl Fold {
                 for heard in &brought.availability {
                     self.engine.hear_availability(heard, ingress, &mut outcomes);
                 }
-                for measurement in brought.measurements {
+                // What is kept may hold the present value, too: that one is live.
+                let (live, kept): (Vec<_>, Vec<_>) =
+                    brought.measurements.into_iter().partition(|it| it.news == News::Live);
+                for measurement in live.into_iter().chain(kept) {
                     let measurement = self.timed(measurement, ingress, effects);
                     let is_stored = !stored.is_empty()
                         && stored.contains(&Fingerprint::from(&measurement.reading));

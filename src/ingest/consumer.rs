@@ -111,6 +111,8 @@ impl LogConsumer {
         after: Position,
     ) -> Self {
         let mut decoders = Decoders::new(subscriptions.formats(), decoders);
+        // Until both are known again, every topic is taken.
+        subscriptions.note_evaluated(0);
         subscriptions.learn(decoders.take_filters().unwrap_or_default(), decoders.requests());
         subscriptions.note_evaluated(after);
         let reader = Reader::new(log.folder(), after);

@@ -161,7 +161,10 @@ impl Gateway {
                 true
             }
             Tag::Request => false,
-            Tag::Discovery(tag) => self.discovery_refused(tag, code),
+            Tag::Discovery(tag) => {
+                self.discovery_refused(tag, code);
+                false
+            }
             Tag::Online | Tag::Offline => true,
         };
         if concerns_others {

@@ -22,7 +22,9 @@ const TUNED: &str = "deadband = 5.0\non_delay = \"30m\"\noff_delay = \"1h\"\n";
 
 fn config(more: &str) -> String {
     let rule = |name: &str, kind: &str, limit: f64| {
-        format!("[[rules]]\nname = \"{name}\"\nkind = \"{kind}\"\nlimit = {limit:?}\n{more}")
+        format!(
+            "[[rules]]\nname = \"{name}\"\nkind = \"{kind}\"\nlimit = {limit:?}\nunit = \"fahrenheit\"\n{more}"
+        )
     };
     format!(
         "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n[[sensors]]\nid = \"MACHINE_001\"\n\

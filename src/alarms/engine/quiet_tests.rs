@@ -11,7 +11,7 @@ use super::super::quiet::schedule::Schedule;
 use super::super::rule::{Kind, Same, Selection, Suppression, Timing};
 use super::tests::{at, reading, rule, seconds};
 use super::*;
-use crate::domain::{Availability, Presence, Quantity};
+use crate::domain::{Availability, Presence, Quantity, Reach};
 
 mod ends;
 mod expected;
@@ -75,7 +75,8 @@ impl Bench {
         self.engine.set_time(now, &mut out);
         let sensor_id = SensorId::new(sensor).unwrap();
         let presence = if is_online { Presence::Online } else { Presence::Offline };
-        let heard = Availability { device: sensor_id, presence, at: at(second) };
+        let heard =
+            Availability { device: sensor_id, reach: Reach::Sensor, presence, at: at(second) };
         self.engine.hear_availability(&heard, Ingress::Remote, &mut out);
         self.note(out)
     }

@@ -16,7 +16,7 @@ use super::super::rule::{Priority, Rule};
 use super::super::series::{Key, Newest, is_timed};
 use super::{Engine, Outcome};
 use crate::domain::{
-    AlarmState, Availability, Ingress, Location, Presence, Quantity, SensorId, Unit, Value,
+    AlarmState, Availability, Ingress, Location, Presence, Quantity, Reach, SensorId, Unit, Value,
 };
 
 /// What concerns all alarms is kept, and told, as of this sensor. No rule has such a name.
@@ -135,7 +135,10 @@ impl Engine {
         self.begin_part();
         let clocks = self.clocks;
         let num_before = out.len();
-        let sensors = self.devices.sensors(&heard.device);
+        let sensors = match heard.reach {
+            Reach::Sensor => vec![heard.device.clone()],
+            Reach::Below => self.devices.sensors(&heard.device),
+        };
         let missed = self.quieting.missed.clone();
         for key in
             sensors.iter().flat_map(|sensor| missed.iter().map(|it| (sensor.clone(), it.clone())))

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::kit::json;
 use super::{Decoded, Message};
-use crate::domain::{Availability, Presence, SensorId};
+use crate::domain::{Availability, Presence, Reach, SensorId};
 
 /// An empty payload takes a retained message away, and says nothing.
 ///
@@ -25,7 +25,8 @@ pub fn decode(sensor: &str, message: &Message<'_>) -> Result<Decoded, String> {
         _ => word(text)?,
     };
     let device = SensorId::new(sensor).map_err(|error| error.to_string())?;
-    let availability = Availability { device, presence, at: message.received_at };
+    let availability =
+        Availability { device, reach: Reach::Sensor, presence, at: message.received_at };
     Ok(Decoded { availability: vec![availability], ..Decoded::default() })
 }
 
@@ -61,7 +62,7 @@ mod tests {
     fn both_words_in_both_forms() {
         let heard = |presence| {
             let device = SensorId::new("T_1").unwrap();
-            vec![Availability { device, presence, at: DateTime::UNIX_EPOCH }]
+            vec![Availability { device, reach: Reach::Sensor, presence, at: DateTime::UNIX_EPOCH }]
         };
         for (payload, presence) in [
             ("online", Presence::Online),

@@ -40,6 +40,7 @@ struct Remembering {
     /// Bytes of key and value, by key.
     sizes: HashMap<Box<str>, usize>,
     num_bytes: usize,
+    num_requests: usize,
 }
 
 impl Decoders {
@@ -125,10 +126,10 @@ pub(super) fn owner(claims: impl Iterator<Item = Claim>) -> Option<(usize, Claim
 
 impl Remembering {
     fn new(format: Box<dyn Format>) -> Self {
-        Self { key: format.key(), format, sizes: HashMap::new(), num_bytes: 0 }
+        Self { key: format.key(), format, sizes: HashMap::new(), num_bytes: 0, num_requests: 0 }
     }
 
-    /// Decodes, and remembers; and whether anything was.
+    /// Decodes, and remembers; and whether what it asks for may be another.
     fn decode(
         &mut self,
         message: &Message<'_>,
@@ -140,7 +141,8 @@ impl Remembering {
         let Ok(decoded) = catch_unwind(decode) else {
             return (Err("the decoder panicked on it".into()), false);
         };
-        let has_changed = !wanted.is_empty();
+        // Only descriptions change what is asked for; of requests, their number tells.
+        let may_have_learned = !wanted.is_empty() && self.format.is_description(message.topic);
         let mut has_room = true;
         for (key, value) in wanted {
             if self.apply(&key, value.as_ref()) {
@@ -150,14 +152,18 @@ impl Remembering {
             }
         }
         let decoded = match decoded {
-            Ok(_) if !has_room => {
+            Ok(mut decoded) if !has_room => {
                 let (mebibytes, name) = (MOST_BYTES >> 20, self.format.name());
-                Err(format!("no room to remember it: {name} has {mebibytes} MiB already"))
+                let why = format!("no room to remember it: {name} has {mebibytes} MiB already");
+                decoded.add_fault(why);
+                checked(decoded, message)
             }
             Ok(decoded) => checked(decoded, message),
             Err(why) => Err(why),
         };
-        (decoded, has_changed)
+        let num_requests = self.format.requests().len();
+        let is_other = std::mem::replace(&mut self.num_requests, num_requests) != num_requests;
+        (decoded, may_have_learned || is_other)
     }
 
     /// Whether the change fitted in.

@@ -126,9 +126,10 @@ impl Settings {
     /// be.
     fn takes(&self, sensor: &str, quantity: Option<&str>) -> bool {
         let Some(quantity) = quantity else {
+            // A pattern of a sensor below the device, or of a quantity, begins with a pattern of the device.
             let starts = |pattern: &String| {
-                let rest = pattern.strip_prefix(sensor);
-                matches(pattern, sensor) || rest.is_some_and(|rest| rest.starts_with('/'))
+                let cuts = pattern.match_indices('/').map(|(at, _)| &pattern[..at]);
+                cuts.chain([pattern.as_str()]).any(|pattern| matches(pattern, sensor))
             };
             return (self.only.is_empty() || self.only.iter().any(starts))
                 && !self.ignore.iter().any(|pattern| matches(pattern, sensor));

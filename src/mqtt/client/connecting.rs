@@ -28,8 +28,8 @@ use crate::mqtt::link::{Outcome, Plan};
 /// After which something holds Paho up, such as a name server that does not answer.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(20);
 pub(super) const SUBSCRIBE: Duration = Duration::from_secs(10);
-/// Filters of one SUBSCRIBE: some brokers take no more.
-const TOGETHER: usize = 8;
+/// Filters of one SUBSCRIBE: each takes a round trip, and a large packet is refused by some brokers.
+const TOGETHER: usize = 100;
 const DISCONNECT: Duration = Duration::from_millis(300);
 /// Room in Paho's own queue, more than the gateway ever has in flight.
 const PAHO_BUFFER: i32 = 1000;
@@ -281,7 +281,11 @@ fn send_subscribe(
     filters: &[Filter],
     wants_retained: bool,
 ) -> paho::SubscribeManyToken {
-    let filters: Vec<_> = filters.iter().map(|filter| filter.text.clone()).collect();
+    let mut filters: Vec<_> = filters.iter().map(|filter| filter.text.clone()).collect();
+    if let [only] = &filters[..] {
+        // Of a refused subscription to one filter Paho makes a failed request, and of one to several a list of answers.
+        filters.push(only.clone());
+    }
     let all = |qos: paho::QoS| vec![qos; filters.len()];
     match version {
         // QoS 2 lets each publisher keep the level it chose. Retained messages are sent for a new

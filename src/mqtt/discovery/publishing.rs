@@ -2,6 +2,7 @@
 //! in `book`.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use log::{info, warn};
@@ -27,7 +28,12 @@ pub(in crate::mqtt) struct Discovery {
     /// Version of what is known to be Home Assistant's own.
     origins: u64,
     has_warned: bool,
+    /// The broker refused a message for now: none is sent before this.
+    rests_until: Option<Instant>,
 }
+
+/// Rest after the broker refused a message for now, such as for a quota of retained ones: nothing else waits for it.
+const REST: Duration = Duration::from_secs(60);
 
 impl Discovery {
     /// `None` where it is off.
@@ -43,6 +49,7 @@ impl Discovery {
             heads: LiveHeads::default(),
             origins: 0,
             has_warned: false,
+            rests_until: None,
         })
     }
 }
@@ -66,7 +73,7 @@ impl Gateway {
     /// Takes over what changed in the live table.
     pub(in crate::mqtt) fn look_at_series(&mut self) {
         let Some(discovery) = &mut self.discovery else { return };
-        let Discovery { series, book, births, version, heads, origins, has_warned } = discovery;
+        let Discovery { series, book, births, version, heads, origins, has_warned, .. } = discovery;
         book.tick();
         let subscriptions = &self.settings.subscriptions;
         let new_origins = subscriptions.origins();
@@ -95,7 +102,8 @@ impl Gateway {
 
     /// Publishes what is due and there is room for.
     pub(in crate::mqtt) fn send_discovery(&mut self, ctx: &mut Context<Self>) {
-        if self.stop.is_some() {
+        let rests_until = self.discovery.as_ref().and_then(|it| it.rests_until);
+        if self.stop.is_some() || rests_until.is_some_and(|until| now() < until) {
             return;
         }
         while let Some(due) = self.discovery.as_mut().and_then(|it| it.book.dispatch(now())) {
@@ -117,15 +125,15 @@ impl Gateway {
         }
     }
 
-    /// The broker does not take it. Whether that concerns other messages.
-    pub(in crate::mqtt) fn discovery_refused(&mut self, tag: u64, code: u8) -> bool {
-        let Some(Discovery { book, .. }) = &mut self.discovery else { return false };
+    /// The broker does not take it. That concerns no other messages.
+    pub(in crate::mqtt) fn discovery_refused(&mut self, tag: u64, code: u8) {
+        let Some(Discovery { book, rests_until, .. }) = &mut self.discovery else { return };
         let is_for_now = !flow::is_about_its_topic(code);
         if is_for_now {
             book.put_back(tag);
+            *rests_until = Some(now() + REST);
         } else {
             book.finish(tag);
         }
-        is_for_now
     }
 }

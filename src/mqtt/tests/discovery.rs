@@ -1,9 +1,11 @@
 //! What Home Assistant is shown, through the gateway.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::super::{DiscoverySettings, SeriesSource, Settings};
+use super::fake::{self, Script};
 use super::peer::{Peer, Subscriber};
 use super::stage::{Stage, log_of, on_stage, readings, settings, until};
 use crate::config::{HomeAssistantConfig, MqttVersion};
@@ -134,4 +136,23 @@ fn without_the_right_to_show_anything_the_rest_goes_on() {
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
         stage.stop(gateway).await;
     });
+}
+
+/// A subscription to one filter alone that is refused is done without like one of several.
+#[test]
+fn without_the_right_to_hear_home_assistant_the_rest_goes_on() {
+    for (name, v5) in [("not-heard-5", true), ("not-heard-4", false)] {
+        on_stage(async move {
+            let script = Arc::new(Script::default());
+            script.suback_of_wishes.store(if v5 { 0x87 } else { 0x80 }, Ordering::SeqCst);
+            let (mut settings, _table) = shown(name, fake::start(script, v5));
+            settings.mqtt.version = if v5 { MqttVersion::V5 } else { MqttVersion::V3_1_1 };
+            let stage = Stage::new(settings);
+            let gateway = stage.start();
+            gateway.until_ready().await;
+            let refused = "refuses the subscription to homeassistant/status: going on without";
+            until("the refusal is told", || !log_of(refused).is_empty()).await;
+            stage.stop(gateway).await;
+        });
+    }
 }

@@ -11,7 +11,7 @@ use crate::alarms::engine::*;
 use crate::alarms::machine::Change;
 use crate::domain::unit::convert;
 use crate::domain::{
-    Availability, Operator, OperatorAction, Presence, Quantity, Via, time as times,
+    Availability, Operator, OperatorAction, Presence, Quantity, Reach, Via, time as times,
 };
 
 /// What storage holds.
@@ -140,7 +140,12 @@ impl Plant {
             What::Availability(sensor, is_online, ingress) => {
                 let sensor_id = SensorId::new(SENSORS[*sensor]).unwrap();
                 let presence = if *is_online { Presence::Online } else { Presence::Offline };
-                let heard = Availability { device: sensor_id, presence, at: self.wall };
+                let heard = Availability {
+                    device: sensor_id,
+                    reach: Reach::Sensor,
+                    presence,
+                    at: self.wall,
+                };
                 self.engine.hear_availability(&heard, *ingress, &mut out);
             }
             What::Operate(what, rule, sensor) => {

@@ -7,8 +7,8 @@ use super::times::TimeReader;
 use super::values::{self, Read};
 use super::{names, units};
 use crate::domain::{
-    Availability, Location, Measurement, News, Presence, Reading, ReadingClock, SensorId, Unit,
-    Value,
+    Availability, Location, Measurement, News, Presence, Reach, Reading, ReadingClock, SensorId,
+    Unit, Value,
 };
 use crate::ingest::formats::{Decoded, Message};
 
@@ -159,12 +159,21 @@ impl Builder {
         }
     }
 
-    /// Adds word of a device.
+    /// Adds word of a device: of the sensor of its name, and those whose ids are its name, `/` and more.
     pub fn availability(&mut self, device: &str, presence: Presence) {
+        self.add_availability(device, Reach::Below, presence);
+    }
+
+    /// Adds word of a device whose name is the id of its one sensor, and may be the beginning of another's.
+    pub fn sensor_availability(&mut self, sensor: &str, presence: Presence) {
+        self.add_availability(sensor, Reach::Sensor, presence);
+    }
+
+    fn add_availability(&mut self, device: &str, reach: Reach, presence: Presence) {
         match SensorId::new(device) {
             Ok(device) => {
                 let at = self.received_at;
-                self.decoded.availability.push(Availability { device, presence, at });
+                self.decoded.availability.push(Availability { device, reach, presence, at });
             }
             Err(error) => self.fault(error.to_string()),
         }

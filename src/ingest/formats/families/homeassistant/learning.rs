@@ -40,7 +40,7 @@ impl HomeAssistant {
         let mut builder = Builder::new(message);
         if !announced.is_moving {
             for sensor in self.gone(message.topic, &announced.specs) {
-                builder.availability(sensor, Presence::Removed);
+                builder.sensor_availability(sensor, Presence::Removed);
             }
         }
         announced.faults.drain(..).for_each(|why| builder.fault(why));

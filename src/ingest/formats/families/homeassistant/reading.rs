@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
         }
         let presence = entity.spec.mode.presence(states.into_iter());
         let Some(presence) = presence.filter(|_| has_news) else { return true };
-        self.builder.availability(&entity.spec.sensor, presence);
+        self.builder.sensor_availability(&entity.spec.sensor, presence);
         !(is_unavailable && presence == Presence::Offline)
     }
 

@@ -131,7 +131,7 @@ impl Zigbee2mqtt {
                 changes.push((format!("{OFFLINE_KEY}{name}").into(), None));
             }
             if !has_lost_all {
-                builder.availability(name, Presence::Removed);
+                builder.sensor_availability(name, Presence::Removed);
             }
         }
         Ok(builder.finish("a list of devices: no readings"))

@@ -137,7 +137,7 @@ impl Zigbee2mqtt {
         for name in self.devices.keys() {
             let is_offline = is_offline || self.offline.contains(name);
             let presence = if is_offline { Presence::Offline } else { Presence::Online };
-            builder.availability(name, presence);
+            builder.sensor_availability(name, presence);
         }
         decoded.availability.append(&mut builder.finish("").availability);
         Ok(decoded)
