@@ -49,11 +49,13 @@ fn serve(mut stream: TcpStream, script: &Script, v5: bool) {
             1 => answer = vec![0x20, 2, 0, code(&script.connack)],
             8 => {
                 let id = [body[0], body[1]];
+                let count = num_filters(&body, v5);
+                // One filter alone comes twice, and is a wish.
                 let of_filter = |number| {
                     let wish = code(&script.suback_of_wishes);
-                    if number < 2 { code(&script.suback) } else { wish }
+                    if number < 2 && count > 2 { code(&script.suback) } else { wish }
                 };
-                let codes = (0..num_filters(&body, v5)).map(of_filter);
+                let codes = (0..count).map(of_filter);
                 let payload: Vec<u8> = if v5 {
                     id.into_iter().chain([0]).chain(codes).collect()
                 } else {
