@@ -101,6 +101,7 @@ fn config(broker: &str, recording: &Recording) -> String {
          unit = \"fahrenheit\"\n\
          source = {{ type = \"replay\", file = \"{}\", speed = \"max\" }}\n\
          [alerts.temperature]\n\
+         unit = \"fahrenheit\"\n\
          low = {LOW:?}\n",
         recording.file.display()
     )
