@@ -4,9 +4,9 @@
 //! them; the shapes of the wire (JSON, SQL, topics) live with the wire and convert to these.
 
 mod alert;
-pub mod brackets;
 mod checkpoint;
 mod decoder;
+pub mod expression;
 mod failures;
 mod finding;
 mod fingerprint;

@@ -33,7 +33,7 @@ const PRESETS: [&str; 16] = [
     "victron",
     "zigbee2mqtt",
 ];
-const TABLES: [&str; 4] = ["generic", "nasty", "home-misc", "industrial"];
+const TABLES: [&str; 6] = ["generic", "nasty", "home-misc", "industrial", "aws", "opcua"];
 
 /// What is not as the data have it, and why.
 const EXCEPTIONS: [(&str, &str); 2] = [

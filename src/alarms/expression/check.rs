@@ -14,10 +14,11 @@ use std::time::Duration;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, SelectExpr, SourceInfo, operators};
 
+use super::ExpressionError;
 use super::scope::{Input, Inputs, RATE_WINDOW, Statistic};
 use super::types::{Type, not_taken, remedy, result, symbol};
-use super::{ExpressionError, quote};
 use crate::domain::SensorId;
+use crate::domain::expression::{self, quote};
 
 /// The most nodes (names, literals, operators): some 40 comparisons.
 pub(super) const MOST_NODES: usize = 160;
@@ -274,21 +275,7 @@ impl<'a> Checker<'a> {
         what: impl Into<String>,
         remedy: impl Into<String>,
     ) -> ExpressionError {
-        ExpressionError::new(what, self.character(id), remedy)
-    }
-
-    /// Where a node is written, from 1. The parser puts a call at its bracket; people at its name.
-    fn character(&self, id: u64) -> Option<usize> {
-        let (start, _) = self.places.offset_for(id)?;
-        let start = usize::try_from(start).ok()?;
-        let before: Vec<_> = self.places.source.chars().take(start + 1).collect();
-        let name = match before.split_last() {
-            Some(('(', before)) => {
-                before.iter().rev().take_while(|c| c.is_alphanumeric() || **c == '_').count()
-            }
-            _ => 0,
-        };
-        Some(start - name + 1)
+        ExpressionError::new(what, expression::character(self.places, id), remedy)
     }
 }
 

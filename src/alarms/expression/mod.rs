@@ -28,7 +28,7 @@
 //!
 //! Never: a panic while judging. The evaluator's few lie in what is refused here (maps, messages,
 //! optional values), so nothing is caught. The parser, which runs at load only, shows none on random
-//! texts; it could overflow the stack, which nothing could catch: see [`brackets`].
+//! texts; it could overflow the stack, which nothing could catch: see [`expression::brackets`].
 
 mod check;
 #[cfg(test)]
@@ -42,16 +42,21 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use cel::{Context, Env, IdedExpr, ParseErrors, Value};
+use cel::{Context, Env, IdedExpr, Value};
 
 use crate::domain::SensorId;
-use crate::domain::brackets::{self, BracketError};
+use crate::domain::expression::{self, Remedies};
+pub use crate::domain::expression::{ExpressionError, LONGEST_SOURCE};
 use check::Checker;
 use scope::{Inputs, typical};
 pub use scope::{Newest, RATE_WINDOW, Scope, Series, Statistic};
 
-/// The longest expression, in characters: what a person can still read as one condition.
-pub const LONGEST_SOURCE: usize = 1_000;
+const REMEDIES: Remedies = Remedies {
+    empty: "write a condition, such as value > 8.0",
+    too_long: "make two rules of it",
+    unfinished: "write the rest, or remove its start",
+    misplaced: "write comparisons (<, <=, ==, !=, >=, >), joined by && and ||",
+};
 
 /// The functions of CEL's standard library: a table that never changes. The checker lets `double`
 /// through and nothing else.
@@ -75,42 +80,6 @@ pub struct Needs {
     pub sensors: Vec<SensorId>,
 }
 
-/// Why a text is no expression: one line that says what, where, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct ExpressionError {
-    /// What is wrong.
-    pub what: String,
-    /// Where in the text, in characters from 1, if known.
-    pub character: Option<usize>,
-    /// What to do.
-    pub remedy: String,
-}
-
-impl fmt::Display for ExpressionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(character) = self.character {
-            write!(f, "character {character}: ")?;
-        }
-        write!(f, "{}; {}", self.what, self.remedy)
-    }
-}
-
-impl ExpressionError {
-    fn new(
-        what: impl Into<String>,
-        character: impl Into<Option<usize>>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self { what: what.into(), character: character.into(), remedy: remedy.into() }
-    }
-}
-
-impl From<BracketError> for ExpressionError {
-    fn from(BracketError { what, character, remedy }: BracketError) -> Self {
-        Self { what, character, remedy }
-    }
-}
-
 impl PartialEq for Expression {
     /// The same text is the same expression.
     fn eq(&self, other: &Self) -> bool {
@@ -131,28 +100,7 @@ impl Expression {
     /// When `source` is too long or too deep, no CEL, names what there isn't, mixes types, isn't true
     /// or false in the end, or can't be evaluated on typical values.
     pub fn parse(source: &str) -> Result<Self, ExpressionError> {
-        if source.trim().is_empty() {
-            return Err(ExpressionError::new(
-                "the expression is empty",
-                None,
-                "write a condition, such as value > 8.0",
-            ));
-        }
-        let characters = source.chars().count();
-        if characters > LONGEST_SOURCE {
-            return Err(ExpressionError::new(
-                format!("the expression has {characters} characters"),
-                None,
-                format!("at most {LONGEST_SOURCE} are taken; make two rules of it"),
-            ));
-        }
-        brackets::check(source).map_err(ExpressionError::from)?;
-        // An environment without macros leaves comprehensions unexpanded, for the checker to name.
-        let (mut tree, places) = Env::default()
-            .with_optional_support(false)
-            .parser()
-            .parse_with_source_info(source)
-            .map_err(|errors| syntax(source, &errors))?;
+        let (mut tree, places) = expression::parse(source, &REMEDIES)?;
         let inputs = Checker::new(&places).check_all(&mut tree)?;
         let expression = Self { source: source.into(), tree: Arc::new(tree), inputs };
         expression.try_out()?;
@@ -210,55 +158,4 @@ impl Expression {
             )
         })
     }
-}
-
-/// The first of the parser's errors, in our words and without the list of all it would have taken.
-fn syntax(source: &str, errors: &ParseErrors) -> ExpressionError {
-    let first = errors.errors.iter().find(|error| !error.msg.starts_with("Incomplete"));
-    let Some(error) = first.or(errors.errors.first()) else {
-        return ExpressionError::new("this is no CEL", None, USUAL_REMEDY);
-    };
-    let message = error.msg.trim_start_matches("Syntax error: ");
-    let message = message.split(" expecting ").next().unwrap_or(message);
-    // The part between the quotes: what the parser stumbled over.
-    let found = message.split_once('\'').map(|(_, found)| found.trim_end_matches('\''));
-    let (what, remedy) = match found {
-        Some("<EOF>") => {
-            ("the expression isn't finished".into(), "write the rest, or remove its start")
-        }
-        Some(",") => ("`,` is out of place".into(), "numbers have a point, as in 8.5"),
-        Some("and" | "or" | "not" | "AND" | "OR" | "NOT") => {
-            (format!("{} is out of place", quote(found.unwrap_or_default())), "write &&, || or !")
-        }
-        Some(found) if found.starts_with('=') => ("`=` is no operator".into(), "equal is =="),
-        Some(found) if found.starts_with(['"', '\'']) => (
-            "a text isn't finished".into(),
-            "end it with the quote it starts with, on the same line",
-        ),
-        Some(found) => (format!("{} is out of place", quote(found)), USUAL_REMEDY),
-        None => (
-            format!("{message} in {}", quote(source)),
-            "write a number within the range of 64 bits",
-        ),
-    };
-    ExpressionError::new(what, character(source, error.pos), remedy)
-}
-
-const USUAL_REMEDY: &str = "write comparisons (<, <=, ==, !=, >=, >), joined by && and ||";
-
-/// From a line and a column, each from 1, to characters from 1.
-fn character(source: &str, (line, column): (isize, isize)) -> Option<usize> {
-    let before = usize::try_from(line).ok()?.checked_sub(1)?;
-    let column = usize::try_from(column).ok().filter(|column| *column > 0)?;
-    let lines = source.split_inclusive('\n').take(before);
-    Some(lines.map(|line| line.chars().count()).sum::<usize>() + column)
-}
-
-/// A part of the text, as an error repeats it: on one line, and short.
-fn quote(text: &str) -> String {
-    let mut short: String = text.trim().chars().filter(|c| !c.is_control()).take(40).collect();
-    if short.len() < text.trim().len() {
-        short.push('…');
-    }
-    format!("`{short}`")
 }

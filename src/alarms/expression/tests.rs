@@ -234,7 +234,7 @@ fn brackets_in_texts_and_comments_do_not_count() {
 fn what_is_taken_fits_the_stack() {
     let nested = |inner: &str| {
         let (mut source, mut count) = (inner.to_owned(), 0);
-        while count < brackets::DEEPEST {
+        while count < expression::brackets::DEEPEST {
             source = format!("!(true ? {source} : false)");
             count += 1;
         }

@@ -1,5 +1,7 @@
 //! Discovery configs: what an entity is, where its values come from, and how they are read.
 
+mod sources;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -15,8 +17,6 @@ const MOST_ENTITY_BYTES: usize = 64 << 10;
 const MOST_DEVICE_BYTES: usize = 4 << 20;
 /// Entities of one device.
 const MOST_COMPONENTS: usize = 4_096;
-/// Sources of availability of one entity.
-const MOST_SOURCES: usize = 16;
 
 /// Options of a device's config that hold for each entity which has none of its own.
 const SHARED: [&str; 6] = [
@@ -224,8 +224,8 @@ fn read_entity(component: &str, own_id: &str, config: &mut Keys) -> Result<Read,
         quantity: quantity(config, class.as_deref(), own_id)?.into(),
         kind: kind(component, class.as_deref(), config)?,
         unit: text(config, "unit_of_measurement")?.unwrap_or_default().into(),
-        availability: sources(config)?,
-        mode: mode(config)?,
+        availability: sources::sources(config)?,
+        mode: sources::mode(config)?,
         expire_after: seconds(config.get("expire_after")),
         template: text(config, "value_template")?.map(Into::into),
         sensor: sensor.into(),
@@ -319,51 +319,6 @@ fn encoding(config: &Keys) -> Result<Option<Encoding>, String> {
         "" | "utf-8" | "utf8" | "ascii" | "us-ascii" => Some(Encoding::Utf8),
         "latin-1" | "latin1" | "iso-8859-1" | "iso8859-1" => Some(Encoding::Latin1),
         _ => None,
-    })
-}
-
-fn mode(config: &Keys) -> Result<Mode, String> {
-    match text(config, "availability_mode")?.as_deref() {
-        None | Some("latest") => Ok(Mode::Latest),
-        Some("all") => Ok(Mode::All),
-        Some("any") => Ok(Mode::Any),
-        Some(other) => {
-            Err(format!("`availability_mode` is {other:?}: neither all, any nor latest"))
-        }
-    }
-}
-
-fn sources(config: &mut Keys) -> Result<Vec<SourceSpec>, String> {
-    if let Some(topic) = text(config, "availability_topic")? {
-        return Ok(vec![source(config, topic, "availability_template")?]);
-    }
-    let items = match config.remove("availability") {
-        Some(Json::Array(items)) => items,
-        Some(item @ Json::Object(_)) => vec![item],
-        _ => Vec::new(),
-    };
-    if items.len() > MOST_SOURCES {
-        return Err(format!("`availability` has more than {MOST_SOURCES} topics"));
-    }
-    let mut sources = Vec::new();
-    for item in items {
-        let Json::Object(mut item) = item else { continue };
-        abbreviations::expand(&mut item);
-        let topic = text(&item, "topic")?.ok_or("`availability` has no `topic`")?;
-        sources.push(source(&item, topic, "value_template")?);
-    }
-    Ok(sources)
-}
-
-fn source(keys: &Keys, topic: String, template: &str) -> Result<SourceSpec, String> {
-    topics::check(&topic).map_err(|why| format!("the topic of availability: {why}"))?;
-    let payload =
-        |key, default: &str| Ok::<_, String>(text(keys, key)?.unwrap_or_else(|| default.into()));
-    Ok(SourceSpec {
-        topic: topic.into(),
-        template: text(keys, template)?.map(Into::into),
-        available: payload("payload_available", "online")?.into(),
-        unavailable: payload("payload_not_available", "offline")?.into(),
     })
 }
 

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::{Number, Value as Json};
 
-use super::short;
 use super::tree::Node;
+use crate::domain::expression::quote;
 use crate::ingest::formats::families::mapping::numbers::without_noise;
 use crate::ingest::formats::kit::{json, values};
 
@@ -91,7 +91,7 @@ impl<'a> Outcome<'a> {
             Self::Text(text) => match values::read_text(text) {
                 values::Read::Value(value) if !is_truth(text) => Ok(value.get()),
                 values::Read::Nothing => {
-                    Err(Unknown::Missing(format!("a number, not {}", short(text))))
+                    Err(Unknown::Missing(format!("a number, not {}", quote(text))))
                 }
                 _ => Err(wrong(self, "a number")),
             },
@@ -134,7 +134,7 @@ impl<'a> Outcome<'a> {
         match self {
             Self::Container(value) => json::kind(value).to_owned(),
             Self::Topic(_) => "a list".into(),
-            Self::Text(text) => format!("the text {}", short(text)),
+            Self::Text(text) => format!("the text {}", quote(text)),
             Self::Number(number) => number.to_string(),
             Self::Truth(is_true) => is_true.to_string(),
             Self::Null(_) => "null".into(),

@@ -6,7 +6,8 @@ use cel::common::ast::{CallExpr, Expr, LiteralValue, SelectExpr, SourceInfo, ope
 
 use super::functions::Function;
 use super::tree::{Arithmetic, BASE, Comparison, Kind, Literal, Node};
-use super::{ExpressionError, Purpose, short};
+use super::{ExpressionError, Purpose};
+use crate::domain::expression::{self, quote};
 
 /// The most nodes: some 40 comparisons.
 const MOST_NODES: usize = 160;
@@ -113,7 +114,7 @@ impl<'a> Reader<'a> {
             )),
             _ => Err(self.error(
                 id,
-                format!("there is no name {}; there are payload, item and topic", short(name)),
+                format!("there is no name {}; there are payload, item and topic", quote(name)),
                 format!("for a key of the payload write payload.{name}"),
             )),
         }
@@ -122,7 +123,7 @@ impl<'a> Reader<'a> {
     fn field(&mut self, select: &SelectExpr, depth: usize) -> Read {
         let operand = Box::new(self.read(&select.operand, depth + 1)?);
         if !operand.kind().may_be(Kind::Container) || *operand == Node::Topic {
-            let what = format!("{} has no field {}", operand.kind().as_str(), short(&select.field));
+            let what = format!("{} has no field {}", operand.kind().as_str(), quote(&select.field));
             return Err(self.error(select.operand.id, what, "fields are of payload and item"));
         }
         let field = select.field.as_str().into();
@@ -357,12 +358,12 @@ impl<'a> Reader<'a> {
             ),
             _ if Function::of_math(name).is_some() => self.error(
                 id,
-                format!("there is no function {}", short(name)),
+                format!("there is no function {}", quote(name)),
                 format!("write math.{name}(…)"),
             ),
             _ => self.error(
                 id,
-                format!("there is no function {}", short(name)),
+                format!("there is no function {}", quote(name)),
                 "there are double, int, size, has, math.…, .startsWith, .endsWith and .contains",
             ),
         }
@@ -374,20 +375,6 @@ impl<'a> Reader<'a> {
         what: impl Into<String>,
         remedy: impl Into<String>,
     ) -> ExpressionError {
-        ExpressionError::new(what, self.character(id), remedy)
-    }
-
-    /// Where a node is written, from 1. The parser puts a call at its bracket; people at its name.
-    fn character(&self, id: u64) -> Option<usize> {
-        let (start, _) = self.places.offset_for(id)?;
-        let start = usize::try_from(start).ok()?;
-        let before: Vec<_> = self.places.source.chars().take(start + 1).collect();
-        let name = match before.split_last() {
-            Some(('(', before)) => {
-                before.iter().rev().take_while(|c| c.is_alphanumeric() || **c == '_').count()
-            }
-            _ => 0,
-        };
-        Some(start - name + 1)
+        ExpressionError::new(what, expression::character(self.places, id), remedy)
     }
 }

@@ -8,33 +8,14 @@
 //! the few ways of quoting that would make the two counts differ are refused: backslashes, backticks, and three quotes
 //! in a row.
 
+use super::ExpressionError;
+
 /// The most brackets open at once. A condition that people read has three or four; the stack of an unoptimised build
 /// bears ten.
 pub const DEEPEST: usize = 8;
 
 /// The most `?` in an expression: each is another descent.
 pub const MOST_CHOICES: usize = 8;
-
-/// Why a text is not passed on to the parser.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BracketError {
-    /// What is wrong.
-    pub what: String,
-    /// Position of the mistake in characters from 1; `None` for the text as a whole.
-    pub character: Option<usize>,
-    /// What to do.
-    pub remedy: String,
-}
-
-impl BracketError {
-    fn new(
-        what: impl Into<String>,
-        character: impl Into<Option<usize>>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self { what: what.into(), character: character.into(), remedy: remedy.into() }
-    }
-}
 
 /// State of the scan.
 enum Within {
@@ -47,7 +28,7 @@ enum Within {
 ///
 /// # Errors
 /// When brackets don't match or are too deep, or when quoting is of a kind that isn't taken.
-pub fn check(source: &str) -> Result<(), BracketError> {
+pub fn check(source: &str) -> Result<(), ExpressionError> {
     let (mut open, mut choices) = (Vec::with_capacity(DEEPEST), 0);
     let mut within = Within::Code;
     let mut before = [' ', ' '];
@@ -72,21 +53,29 @@ pub fn check(source: &str) -> Result<(), BracketError> {
     }
     if let Some((bracket, character)) = open.pop() {
         let what = format!("`{bracket}` is never closed");
-        return Err(BracketError::new(what, character, "write its counterpart where it ends"));
+        return Err(ExpressionError::new(what, character, "write its counterpart where it ends"));
     }
     if choices > MOST_CHOICES {
         let remedy = format!("at most {MOST_CHOICES} are taken; write a shorter one");
-        return Err(BracketError::new(format!("it has {choices} `?`"), None, remedy));
+        return Err(ExpressionError::new(format!("it has {choices} `?`"), None, remedy));
     }
     Ok(())
 }
 
 /// Follows one character that is not in a text.
-fn bracket(open: &mut Vec<(char, usize)>, c: char, character: usize) -> Result<(), BracketError> {
+fn bracket(
+    open: &mut Vec<(char, usize)>,
+    c: char,
+    character: usize,
+) -> Result<(), ExpressionError> {
     let opened = match c {
         '(' | '[' | '{' if open.len() == DEEPEST => {
             let what = format!("more than {DEEPEST} brackets are open");
-            return Err(BracketError::new(what, character, "leave out those that change nothing"));
+            return Err(ExpressionError::new(
+                what,
+                character,
+                "leave out those that change nothing",
+            ));
         }
         '(' | '[' | '{' => {
             open.push((c, character));
@@ -99,7 +88,7 @@ fn bracket(open: &mut Vec<(char, usize)>, c: char, character: usize) -> Result<(
     };
     match open.pop() {
         Some((bracket, _)) if bracket == opened => Ok(()),
-        _ => Err(BracketError::new(
+        _ => Err(ExpressionError::new(
             format!("`{c}` closes nothing"),
             character,
             format!("remove it, or write the `{opened}` that belongs to it"),
@@ -107,14 +96,14 @@ fn bracket(open: &mut Vec<(char, usize)>, c: char, character: usize) -> Result<(
     }
 }
 
-fn refuse_quoting(before: [char; 2], c: char, character: usize) -> Result<(), BracketError> {
+fn refuse_quoting(before: [char; 2], c: char, character: usize) -> Result<(), ExpressionError> {
     let is_quote = c == '"' || c == '\'';
     let what = match c {
         '\\' | '`' => format!("`{c}` is not taken"),
         _ if is_quote && before == [c, c] => "three quotes in a row are not taken".into(),
         _ => return Ok(()),
     };
-    Err(BracketError::new(what, character, "write texts in plain quotes, such as \"COLD_02\""))
+    Err(ExpressionError::new(what, character, "write texts in plain quotes, such as \"COLD_02\""))
 }
 
 #[cfg(test)]
