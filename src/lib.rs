@@ -16,6 +16,7 @@ pub mod config;
 pub mod domain;
 pub mod evaluator;
 pub mod exit;
+pub mod expression;
 pub mod ingest;
 pub mod locale;
 pub mod logging;

@@ -6,7 +6,6 @@
 mod alert;
 mod checkpoint;
 mod decoder;
-pub mod expression;
 mod failures;
 mod finding;
 mod fingerprint;

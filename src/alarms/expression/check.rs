@@ -18,7 +18,7 @@ use super::ExpressionError;
 use super::scope::{Input, Inputs, RATE_WINDOW, Statistic};
 use super::types::{Type, not_taken, remedy, result, symbol};
 use crate::domain::SensorId;
-use crate::domain::expression::{self, quote};
+use crate::expression::{self, quote};
 
 /// The most nodes (names, literals, operators): some 40 comparisons.
 pub(super) const MOST_NODES: usize = 160;

@@ -45,8 +45,8 @@ use std::time::Duration;
 use cel::{Context, Env, IdedExpr, Value};
 
 use crate::domain::SensorId;
-use crate::domain::expression::{self, Remedies};
-pub use crate::domain::expression::{ExpressionError, LONGEST_SOURCE};
+use crate::expression::{self, Remedies};
+pub use crate::expression::{ExpressionError, LONGEST_SOURCE};
 use check::Checker;
 use scope::{Inputs, typical};
 pub use scope::{Newest, RATE_WINDOW, Scope, Series, Statistic};

@@ -1,9 +1,9 @@
-use chrono::DateTime;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::config::Preset;
+use crate::ingest::formats::kit::testing::{decode_once, with_seconds};
 
 const UP: &str = "application/7/device/70b3d5e75e000001/event/up";
 
@@ -14,25 +14,10 @@ fn format(topic: Option<&str>) -> ChirpStack {
     ChirpStack::new(&table, Tz::UTC).unwrap()
 }
 
-fn decode(format: &ChirpStack, topic: &str, payload: &[u8]) -> Result<Decoded, String> {
-    let received_at = DateTime::from_timestamp(1_760_000_000, 0).unwrap();
-    let message = Message { topic, payload, received_at, is_replayed: false };
-    format.decode(&message, &mut Vec::new())
-}
-
 #[track_caller]
 fn reads(format: &ChirpStack, topic: &str, payload: &Json, expected: &[&str]) {
-    let decoded = decode(format, topic, payload.to_string().as_bytes()).unwrap();
-    let shown: Vec<String> = decoded
-        .measurements
-        .iter()
-        .map(|it| {
-            let (at, it) = (it.reading.timestamp.timestamp(), &it.reading);
-            format!("{} {} {} {} @{at}", it.sensor_id, it.quantity, it.value, it.unit.as_str())
-        })
-        .chain(decoded.faults)
-        .collect();
-    assert_eq!(shown, expected, "{payload}");
+    let decoded = decode_once(format, topic, payload.to_string().as_bytes()).unwrap();
+    assert_eq!(with_seconds(decoded), expected, "{payload}");
 }
 
 #[test]
@@ -85,7 +70,7 @@ fn a_status_has_battery_and_margin() {
 #[test]
 fn what_brings_nothing_says_why() {
     let ignored = |topic: &str, payload: &Json| {
-        let decoded = decode(&format(None), topic, payload.to_string().as_bytes()).unwrap();
+        let decoded = decode_once(&format(None), topic, payload.to_string().as_bytes()).unwrap();
         assert!(decoded.is_empty());
         decoded.ignored.unwrap()
     };
@@ -99,13 +84,16 @@ fn what_brings_nothing_says_why() {
     assert_eq!(format(None).claim(command), Claim::Ignores);
     assert_eq!(format(None).claim("application/7/gateway/x/event/up"), Claim::Foreign);
     assert!(
-        decode(&format(None), UP, b"\x0a\x05hello").unwrap_err().contains("set the integration")
+        decode_once(&format(None), UP, b"\x0a\x05hello")
+            .unwrap_err()
+            .contains("set the integration")
     );
-    let why = decode(&format(Some("gw")), "gw", br#"{"data":"AQ==","object":{}}"#).unwrap_err();
+    let why =
+        decode_once(&format(Some("gw")), "gw", br#"{"data":"AQ==","object":{}}"#).unwrap_err();
     assert!(why.contains("devEUI"));
-    let why = decode(&format(None), UP, br#"{"time":"soon","object":{}}"#).unwrap_err();
+    let why = decode_once(&format(None), UP, br#"{"time":"soon","object":{}}"#).unwrap_err();
     assert!(why.contains("soon"));
-    let nothing = decode(&format(Some("gw")), "gw", br#"{"devEUI":"00"}"#).unwrap();
+    let nothing = decode_once(&format(Some("gw")), "gw", br#"{"devEUI":"00"}"#).unwrap();
     assert!(nothing.ignored.unwrap().contains("neither a frame nor"));
 }
 
@@ -130,13 +118,13 @@ proptest! {
     #[test]
     fn no_bytes_panic(topic in "(application/)?[a-z/é]{0,20}", payload in proptest::collection::vec(any::<u8>(), 0..80)) {
         format(None).claim(&topic);
-        let _ = decode(&format(None), &topic, &payload);
-        let _ = decode(&format(None), UP, &payload);
+        let _ = decode_once(&format(None), &topic, &payload);
+        let _ = decode_once(&format(None), UP, &payload);
     }
 
     #[test]
     fn no_fields_panic(eui in ".{0,14}", text in ".{0,20}", number in any::<f64>()) {
         let payload = json!({ "devEUI": eui, "objectJSON": text, "object": { &text: number }, "rxInfo": [number] });
-        let _ = decode(&format(Some("gw")), "gw", payload.to_string().as_bytes());
+        let _ = decode_once(&format(Some("gw")), "gw", payload.to_string().as_bytes());
     }
 }

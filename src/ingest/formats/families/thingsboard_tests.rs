@@ -1,8 +1,8 @@
-use chrono::DateTime;
 use proptest::prelude::*;
 
 use super::*;
 use crate::config::Preset;
+use crate::ingest::formats::kit::testing::{decode_once, with_seconds};
 
 fn format(base: Option<&str>, device: Option<&str>) -> Result<ThingsBoard, String> {
     let (base, device) = (base.map(str::to_owned), device.map(str::to_owned));
@@ -10,25 +10,10 @@ fn format(base: Option<&str>, device: Option<&str>) -> Result<ThingsBoard, Strin
     ThingsBoard::new(&PresetTable { preset, base, topic: None, device, precision: None }, Tz::UTC)
 }
 
-fn decode(format: &ThingsBoard, topic: &str, payload: &[u8]) -> Result<Decoded, String> {
-    let received_at = DateTime::from_timestamp(1_760_000_000, 0).unwrap();
-    let message = Message { topic, payload, received_at, is_replayed: false };
-    format.decode(&message, &mut Vec::new())
-}
-
 #[track_caller]
 fn reads(format: &ThingsBoard, topic: &str, payload: &str, expected: &[&str]) {
-    let decoded = decode(format, topic, payload.as_bytes()).unwrap();
-    let shown: Vec<String> = decoded
-        .measurements
-        .iter()
-        .map(|it| {
-            let (at, it) = (it.reading.timestamp.timestamp(), &it.reading);
-            format!("{} {} {} {} @{at}", it.sensor_id, it.quantity, it.value, it.unit.as_str())
-        })
-        .chain(decoded.faults)
-        .collect();
-    assert_eq!(shown, expected, "{payload}");
+    let decoded = decode_once(format, topic, payload.as_bytes()).unwrap();
+    assert_eq!(with_seconds(decoded), expected, "{payload}");
 }
 
 #[test]
@@ -84,16 +69,16 @@ fn a_gateway_names_its_devices() {
     for (topic, presence) in
         [("v1/gateway/connect", Presence::Online), ("v1/gateway/disconnect", Presence::Offline)]
     {
-        let decoded = decode(&format, topic, br#"{"device":"Oven 1"}"#).unwrap();
+        let decoded = decode_once(&format, topic, br#"{"device":"Oven 1"}"#).unwrap();
         assert_eq!(decoded.availability[0].presence, presence);
-        assert!(decode(&format, topic, b"{}").is_err());
+        assert!(decode_once(&format, topic, b"{}").is_err());
     }
 }
 
 #[test]
 fn a_device_has_a_name_or_the_message_is_an_error() {
     let nameless = format(None, None).unwrap();
-    let why = decode(&nameless, "v1/devices/me/telemetry", br#"{"a":1}"#).unwrap_err();
+    let why = decode_once(&nameless, "v1/devices/me/telemetry", br#"{"a":1}"#).unwrap_err();
     assert!(why.contains("device = "));
     let bridged = format(Some("tb/{device}"), None).unwrap();
     reads(&bridged, "tb/lathe/v1/devices/me/telemetry", r#"{"a":1}"#, &["lathe a 1  @1760000000"]);
@@ -123,9 +108,9 @@ proptest! {
     fn no_bytes_panic(topic in "(v1/)?[a-z/é]{0,20}", payload in proptest::collection::vec(any::<u8>(), 0..80)) {
         let format = format(None, Some("x")).unwrap();
         format.claim(&topic);
-        let _ = decode(&format, &topic, &payload);
+        let _ = decode_once(&format, &topic, &payload);
         for topic in ["v2/t", "v1/gateway/telemetry", "v1/gateway/connect"] {
-            let _ = decode(&format, topic, &payload);
+            let _ = decode_once(&format, topic, &payload);
         }
     }
 }

@@ -1,9 +1,9 @@
-use chrono::DateTime;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::config::Preset;
+use crate::ingest::formats::kit::testing::{decode_once, with_seconds};
 
 fn format(base: Option<&str>) -> TheThingsStack {
     let base = base.map(str::to_owned);
@@ -13,24 +13,13 @@ fn format(base: Option<&str>) -> TheThingsStack {
 }
 
 fn decode(topic: &str, payload: &[u8]) -> Result<Decoded, String> {
-    let received_at = DateTime::from_timestamp(1_760_000_000, 0).unwrap();
-    let message = Message { topic, payload, received_at, is_replayed: false };
-    format(None).decode(&message, &mut Vec::new())
+    decode_once(&format(None), topic, payload)
 }
 
 #[track_caller]
 fn reads(payload: &Json, expected: &[&str]) {
     let decoded = decode("v3/greens@ttn/devices/bed-4/up", payload.to_string().as_bytes()).unwrap();
-    let shown: Vec<String> = decoded
-        .measurements
-        .iter()
-        .map(|it| {
-            let (at, it) = (it.reading.timestamp.timestamp(), &it.reading);
-            format!("{} {} {} {} @{at}", it.sensor_id, it.quantity, it.value, it.unit.as_str())
-        })
-        .chain(decoded.faults)
-        .collect();
-    assert_eq!(shown, expected, "{payload}");
+    assert_eq!(with_seconds(decoded), expected, "{payload}");
 }
 
 #[test]

@@ -36,6 +36,26 @@ pub(crate) fn decode(format: &mut dyn Format, topic: &str, payload: &str) -> Vec
     decode_at(format, topic, payload.as_bytes(), "2026-03-01T12:00:00Z")
 }
 
+/// What a format makes of one message, received at second 1,760,000,000; nothing is remembered.
+pub(crate) fn decode_once(
+    format: &dyn Format,
+    topic: &str,
+    payload: &[u8],
+) -> Result<Decoded, String> {
+    let received_at = DateTime::from_timestamp(1_760_000_000, 0).unwrap();
+    let message = Message { topic, payload, received_at, is_replayed: false };
+    format.decode(&message, &mut Vec::new())
+}
+
+/// Readings as `sensor quantity value unit @second`, and faults.
+pub(crate) fn with_seconds(decoded: Decoded) -> Vec<String> {
+    let readings = decoded.measurements.iter().map(|it| {
+        let (at, it) = (it.reading.timestamp.timestamp(), &it.reading);
+        format!("{} {} {} {} @{at}", it.sensor_id, it.quantity, it.value, it.unit.as_str())
+    });
+    readings.chain(decoded.faults).collect()
+}
+
 /// Readings as `sensor quantity=value unit`, with `@time` where the message has one; availability, faults, the reason
 /// for none, the error.
 fn lines(decoded: Result<Decoded, String>) -> Vec<String> {

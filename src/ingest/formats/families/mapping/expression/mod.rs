@@ -34,8 +34,8 @@ use outcome::Outcome;
 pub use outcome::Unknown;
 use tree::Node;
 
-pub use crate::domain::expression::ExpressionError;
-use crate::domain::expression::{self, Remedies};
+pub use crate::expression::ExpressionError;
+use crate::expression::{self, Remedies};
 
 const REMEDIES: Remedies = Remedies {
     empty: "write one, such as payload.raw / 10",

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Number, Value as Json};
 
 use super::tree::Node;
-use crate::domain::expression::quote;
+use crate::expression::quote;
 use crate::ingest::formats::families::mapping::numbers::without_noise;
 use crate::ingest::formats::kit::{json, values};
 

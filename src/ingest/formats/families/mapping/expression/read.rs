@@ -7,7 +7,7 @@ use cel::common::ast::{CallExpr, Expr, LiteralValue, SelectExpr, SourceInfo, ope
 use super::functions::Function;
 use super::tree::{Arithmetic, BASE, Comparison, Kind, Literal, Node};
 use super::{ExpressionError, Purpose};
-use crate::domain::expression::{self, quote};
+use crate::expression::{self, quote};
 
 /// The most nodes: some 40 comparisons.
 const MOST_NODES: usize = 160;
