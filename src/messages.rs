@@ -127,6 +127,8 @@ pub struct ResumePoint {
     pub position: Position,
     /// Wall clock of that record's receipt, where it is known.
     pub received_at: Option<DateTime<Utc>>,
+    /// The latest wall clock of any receipt: later than the last one's where the clock was put back since.
+    pub latest_received_at: Option<DateTime<Utc>>,
     /// Of the last message committed.
     pub number: u64,
     /// Number of the last alert event ever stored; the next event's is one more.

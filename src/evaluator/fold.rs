@@ -92,12 +92,13 @@ impl Fold {
         batch: &mut Store,
         effects: &mut Effects,
     ) -> Result<(), String> {
-        let ResumePoint { position, received_at, clocks, standing, alarms, .. } = point;
+        let ResumePoint { position, received_at, latest_received_at, .. } = point;
+        let ResumePoint { clocks, standing, alarms, .. } = point;
         let Ruling { rules, quiet, expected } = ruling;
         self.last_event = point.last_event;
         let mut outcomes = Vec::new();
         self.time = RecordTime { position, received_at: received_at.unwrap_or(start.at), clocks };
-        self.clocks.begin(received_at.max(Some(start.built_at)));
+        self.clocks.begin(latest_received_at.max(Some(start.built_at)));
         let past = Past {
             clocks,
             received_at: Some(self.time.received_at),

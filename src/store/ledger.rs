@@ -156,6 +156,8 @@ pub struct Progress {
     pub position: Position,
     /// Wall clock of that record's receipt; `None` where none was ever committed.
     pub received_at: Option<DateTime<Utc>>,
+    /// The latest receipt that was ever committed.
+    pub latest_received_at: Option<DateTime<Utc>>,
     /// Listening clocks as of that record.
     pub clocks: ListeningClocks,
     /// Own readings up to this position are published or skipped.

@@ -108,7 +108,7 @@ fn this_machines_clock_put_back_keeps_no_alarm_from_a_device_without_one() {
 }
 
 /// A machine without a battery, before NTP: in 1970, behind its newest row, or two hours ahead. Devices with the right time
-/// are believed, and those without one alarm at once.
+/// are believed, and those without one alarm at once, after a restart too.
 #[test]
 fn a_machine_whose_clock_is_not_set_believes_its_devices() {
     let first_day = time("1970-01-02T00:00:00Z");
@@ -127,23 +127,31 @@ fn a_machine_whose_clock_is_not_set_believes_its_devices() {
             assert_eq!(daemon.stop(), 0);
         }
         let Some(clock) = FastClock::start(clock, 1) else { return };
-        let mut daemon = clock.run(&mut home, CONFIG);
-        let client = Client::connect(&daemon.embedded_broker());
-        let now = Utc::now();
-        for value in [20.0, 50.0] {
-            send(&client, "WITH_CLOCK", value, Some(&text(now)));
-            send(&client, "WITHOUT", value, None);
+        for run in ["FIRST", "SECOND"] {
+            let mut daemon = clock.run(&mut home, CONFIG);
+            let client = Client::connect(&daemon.embedded_broker());
+            let [with_clock, without] = [format!("{run}_WITH"), format!("{run}_WITHOUT")];
+            let now = Utc::now();
+            for value in [20.0, 50.0] {
+                send(&client, &with_clock, value, Some(&text(now)));
+                send(&client, &without, value, None);
+            }
+            let of_device = rows(&mut daemon, &home, &with_clock, 2);
+            rows(&mut daemon, &home, &without, 2);
+            for (at, _) in of_device {
+                assert!((at - now).abs() < Duration::minutes(1), "{what}, {run}: {at}");
+            }
+            let alarms = (alarms(&home, &with_clock), alarms(&home, &without));
+            assert_eq!(alarms, (1, 1), "{what}, {run}");
+            let status = home.api().get("/api/v1/status").expect("an answer");
+            let problems = status.json["problems"].to_string();
+            assert_eq!(
+                problems.contains("clock is behind"),
+                is_behind,
+                "{what}, {run}: {problems}"
+            );
+            assert_eq!(daemon.stop(), 0);
         }
-        let of_device = rows(&mut daemon, &home, "WITH_CLOCK", 2);
-        rows(&mut daemon, &home, "WITHOUT", 2);
-        for (at, _) in of_device {
-            assert!((at - now).abs() < Duration::minutes(1), "{what}: {at}");
-        }
-        assert_eq!((alarms(&home, "WITH_CLOCK"), alarms(&home, "WITHOUT")), (1, 1), "{what}");
-        let status = home.api().get("/api/v1/status").expect("an answer");
-        let problems = status.json["problems"].to_string();
-        assert_eq!(problems.contains("clock is behind"), is_behind, "{what}: {problems}");
-        assert_eq!(daemon.stop(), 0);
     }
 }
 

@@ -109,6 +109,7 @@ impl Ledger for Database {
             number: progress.batch,
             position: progress.position,
             received_at: progress.received_at,
+            latest_received_at: progress.latest_received_at,
             clocks: progress.clocks,
             last_event: progress.last_event,
             alarms: self.read(recall::alarm_states)?,

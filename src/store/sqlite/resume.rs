@@ -26,7 +26,8 @@ const ROWS_AT_LEAST: i64 = 16_384;
 
 pub(in crate::store) fn progress(connection: &Connection) -> rusqlite::Result<Progress> {
     let last_event = recall::last_event(connection)?;
-    let sql = "SELECT position, number, received_us, watch_us, embedded_us, remote_us, published
+    let sql = "SELECT position, number, received_us, watch_us, embedded_us, remote_us, published,
+                   latest_received_us
                FROM ingest_position";
     connection.prepare_cached(sql)?.query_row([], |row| {
         let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
@@ -34,11 +35,14 @@ pub(in crate::store) fn progress(connection: &Connection) -> rusqlite::Result<Pr
         for (column, ingress) in (3..).zip(Ingress::ALL) {
             clocks.set_at_least(ingress, Duration::from_micros(count(column)?));
         }
-        let received_us: Option<i64> = row.get(2)?;
+        let time = |column| -> rusqlite::Result<_> {
+            Ok(row.get::<_, Option<i64>>(column)?.and_then(DateTime::from_timestamp_micros))
+        };
         Ok(Progress {
             position: count(0)?,
             batch: count(1)?,
-            received_at: received_us.and_then(DateTime::from_timestamp_micros),
+            received_at: time(2)?,
+            latest_received_at: time(7)?,
             clocks,
             published: count(6)?,
             last_event,

@@ -5,7 +5,7 @@ use crate::domain::{DecoderChange, SeriesPart, SeriesState};
 use crate::messages::{Judged, Store};
 use crate::store::Progress;
 use crate::store::fixtures::{append, at, humidity, readings, settings, store, temperature};
-use crate::store::ledger::Ledger;
+use crate::store::ledger::{Ledger, Work};
 use crate::store::sqlite::database::{Database, open};
 
 fn checkpoint(sensor: &str, state: &[u8]) -> SeriesState {
@@ -62,6 +62,7 @@ fn progress_is_what_was_committed_last() {
         position: 70,
         batch: 1_000_000,
         received_at: Some(at(9)),
+        latest_received_at: Some(at(9)),
         clocks,
         ..Progress::default()
     };
@@ -71,6 +72,11 @@ fn progress_is_what_was_committed_last() {
         database.commit(&[], published).unwrap();
         assert_eq!(Ledger::progress(&database).unwrap().published, expected, "never back");
     }
+    let put_back =
+        Store { through: 71, number: 1_000_001, received_at: Some(at(5)), ..Store::default() };
+    database.commit(&[Work::Store(&put_back)], 0).unwrap();
+    let progress = Ledger::progress(&database).unwrap();
+    assert_eq!([progress.received_at, progress.latest_received_at], [Some(at(5)), Some(at(9))]);
 }
 
 #[test]

@@ -7,10 +7,12 @@
 use r2d2_sqlite::rusqlite::{self, Connection, TransactionBehavior};
 
 /// The version this program reads and writes.
-pub(in crate::store) const VERSION: u32 = 11;
+pub(in crate::store) const VERSION: u32 = 12;
 
-const STEPS: [&str; VERSION as usize] =
-    [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10, STEP_11];
+const STEPS: [&str; VERSION as usize] = [
+    STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8, STEP_9, STEP_10, STEP_11,
+    STEP_12,
+];
 
 /// The columns of the table that the system Vigie grew from made.
 const ORIGIN_COLUMNS: [&str; 6] =
@@ -319,6 +321,12 @@ CREATE TABLE arrivals (
     alerts INTEGER NOT NULL,
     actions INTEGER NOT NULL
 );
+";
+
+/// The latest time that the machine's clock has shown, by which it is found to be behind after a restart too.
+const STEP_12: &str = "
+ALTER TABLE ingest_position ADD COLUMN latest_received_us INTEGER;
+UPDATE ingest_position SET latest_received_us = received_us;
 ";
 
 /// What a file turned out to be.

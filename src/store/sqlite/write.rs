@@ -155,7 +155,8 @@ impl Rows<'_> {
             .prepare_cached(
                 "UPDATE ingest_position SET position = ?1, number = ?2, received_us = ?3,
                     watch_us = ?4, embedded_us = ?5, remote_us = ?6,
-                    temperatures_after = ?7, others_after = ?8",
+                    temperatures_after = ?7, others_after = ?8,
+                    latest_received_us = coalesce(max(latest_received_us, ?3), latest_received_us, ?3)",
             )?
             .execute(params![
                 integer(store.through.into()),
