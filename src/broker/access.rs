@@ -130,7 +130,8 @@ impl Access {
 
     fn rights(&self, user: &BrokerUser) -> Rights {
         let acknowledgements = self.topics.acknowledgement_filter();
-        let taken_in = self.subscriptions.filters().0.into_iter().map(|filter| filter.text);
+        // What devices describe is not among it: a description could name any topic.
+        let taken_in = self.subscriptions.formats().filters().into_iter().map(|it| it.text);
         let (mut publish, mut subscribe) = (user.publish.clone(), user.subscribe.clone());
         match user.preset {
             None => {}

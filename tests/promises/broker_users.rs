@@ -43,11 +43,15 @@ struct Broker {
 
 impl Broker {
     fn start() -> Self {
+        Self::start_with(CONFIG)
+    }
+
+    fn start_with(config: &str) -> Self {
         let home = Home::new();
         for user in ["admin", "device", "hall", "meter"] {
             home.write(&format!("{user}.txt"), user);
         }
-        let mut daemon = home.start(CONFIG);
+        let mut daemon = home.start(config);
         let access = daemon.embedded_broker();
         let port = access.url.rsplit_once(':').expect("a port").1.to_owned();
         Self { home, daemon, port }
@@ -119,6 +123,25 @@ fn each_user_may_what_the_configuration_says() {
         !broker.publishes(("nobody", "x"), "x", "x") && !broker.publishes(("hall", "x"), "x", "x")
     );
     broker.daemon.wait_line("wrong user name or password", SOON);
+    assert_eq!(broker.daemon.stop(), 0);
+}
+
+#[test]
+fn a_device_gets_no_right_to_a_topic_by_announcing_it() {
+    if !require(&PROGRAMS) {
+        return;
+    }
+    let config = format!("{CONFIG}\n[[devices]]\npreset = \"homeassistant\"\n");
+    let mut broker = Broker::start_with(&config);
+    let announcement = r#"{"uniq_id":"kiln","dev_cla":"temperature","stat_t":"site/other/set"}"#;
+    let announces = "homeassistant/sensor/kiln/config";
+    assert!(broker.publishes(DEVICE, announces, announcement));
+    assert!(broker.publishes(ADMIN, "site/other/set", "184.5"), "by one who may all");
+    let db = broker.home.db();
+    broker.daemon.wait_until("it is learned", SOON, || db.count() == 1);
+    assert!(!broker.publishes(DEVICE, "site/other/set", "20"));
+    assert_eq!(broker.reload(&config).trim(), "nothing changed");
+    assert!(!broker.publishes(DEVICE, "site/other/set", "20"));
     assert_eq!(broker.daemon.stop(), 0);
 }
 
