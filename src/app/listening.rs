@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::config::{Config, Credentials, Endpoint, Secret};
+use crate::config::{BrokerPreset, BrokerUser, Config, Credentials, Endpoint, Secret};
 use crate::locale::{Explanation, Trouble};
 use crate::mqtt::{ListenTo, Overheard};
 use crate::web;
@@ -54,8 +54,8 @@ fn place(config: &Config, filter: &str) -> Result<ListenTo, String> {
         }
         Endpoint::Embedded => {
             let address = embedded(config)?;
-            let credentials = config.broker.as_ref().and_then(|it| it.credentials.as_ref());
-            (address.ip().to_string(), address.port(), None, account(credentials)?)
+            let credentials = account(reader(config)?.as_ref())?;
+            (address.ip().to_string(), address.port(), None, credentials)
         }
     };
     Ok(ListenTo {
@@ -68,6 +68,22 @@ fn place(config: &Config, filter: &str) -> Result<ListenTo, String> {
         keep_alive: config.mqtt.keep_alive,
         filter: filter.to_owned(),
     })
+}
+
+/// Who may read everything at the embedded broker; `None` where nobody needs an account.
+fn reader(config: &Config) -> Result<Option<Credentials>, String> {
+    let Some(broker) = &config.broker else { return Ok(None) };
+    if broker.credentials.is_some() || broker.users.is_empty() {
+        return Ok(broker.credentials.clone());
+    }
+    let reads = |user: &&BrokerUser| {
+        matches!(user.preset, Some(BrokerPreset::Operator | BrokerPreset::Reader))
+            || user.subscribe.iter().any(|filter| filter == "#")
+    };
+    let user = broker.users.iter().find(reads).ok_or(
+        "no user of the embedded broker may read everything: add one with preset = \"reader\" to [[broker.users]], and reload",
+    )?;
+    Ok(Some(Credentials { username: user.name.clone(), password: user.password.clone() }))
 }
 
 /// Where the embedded broker of the running daemon listens.

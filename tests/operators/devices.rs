@@ -196,3 +196,31 @@ fn listening_beside_the_daemon_takes_nothing_from_it() {
     wait_for_rows(&home, "cellar", 2);
     assert_eq!(daemon.stop(), 0);
 }
+
+#[test]
+fn where_the_embedded_broker_has_users_one_that_reads_everything_listens() {
+    let home = Home::new();
+    home.write("meter", "of the meter");
+    home.write("screen", "of the screen");
+    let user = |name: &str, preset: &str| {
+        format!(
+            "[[broker.users]]\nname = \"{name}\"\npreset = \"{preset}\"\npassword_file = \"{name}\"\n"
+        )
+    };
+    let only_a_meter = format!("{EMBEDDED}{}", user("meter", "device"));
+    let mut daemon: Daemon =
+        home.start(&format!("{only_a_meter}{}{SITE}", user("screen", "reader")));
+    let mut access = daemon.embedded_broker();
+    access.user = Some(("meter".to_owned(), "of the meter".to_owned()));
+    Client::connect(&access).retain("site/cellar/state", "{\"t\":21.5}");
+    let listen = ["decode", "--listen", "2s", "-c", "vigie.toml"];
+    let said = text(&home, &listen);
+    assert!(said.contains("reading: cellar temperature = 21.5 °C"), "{said}");
+
+    home.write("vigie.toml", &only_a_meter);
+    let output = run_vigie(&home, &listen);
+    assert_eq!(output.status.code(), Some(UNAVAILABLE));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("preset = \"reader\""), "{said}");
+    assert_eq!(daemon.stop(), 0);
+}
