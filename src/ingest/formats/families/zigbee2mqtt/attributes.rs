@@ -1,6 +1,6 @@
 //! Attributes of one device that measure: what is remembered of its definition, and readings by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -34,6 +34,11 @@ impl Attributes {
         if self.0.contains_key("illuminance_lux") {
             self.0.remove("illuminance");
         }
+    }
+
+    /// Composites that have attributes which measure.
+    pub fn composites(&self) -> BTreeSet<&str> {
+        self.0.keys().filter_map(|key| Some(key.split_once('/')?.0)).collect()
     }
 
     /// Adds the readings of a device's whole state.

@@ -131,7 +131,7 @@ impl Zigbee2mqtt {
                 changes.push((format!("{OFFLINE_KEY}{name}").into(), None));
             }
             if !has_lost_all {
-                builder.sensor_availability(name, Presence::Removed);
+                self.say(&mut builder, name, Presence::Removed);
             }
         }
         Ok(builder.finish("a list of devices: no readings"))

@@ -137,7 +137,7 @@ impl Zigbee2mqtt {
         for name in self.devices.keys() {
             let is_offline = is_offline || self.offline.contains(name);
             let presence = if is_offline { Presence::Offline } else { Presence::Online };
-            builder.sensor_availability(name, presence);
+            self.say(&mut builder, name, presence);
         }
         decoded.availability.append(&mut builder.finish("").availability);
         Ok(decoded)
@@ -153,18 +153,26 @@ impl Zigbee2mqtt {
         if self.is_group(name) {
             return Ok(Decoded::ignored(OF_GROUP));
         }
-        let mut decoded = availability::decode(name, message)?;
-        for word in &mut decoded.availability {
-            let is_offline = word.presence == Presence::Offline;
-            if self.devices.contains_key(name) && is_offline != self.offline.contains(name) {
-                let key = format!("{OFFLINE_KEY}{name}").into();
-                changes.push((key, is_offline.then(|| b"offline".to_vec())));
-            }
-            if self.is_bridge_offline {
-                word.presence = Presence::Offline;
-            }
+        let decoded = availability::decode(name, message)?;
+        let Some(word) = decoded.availability.first() else { return Ok(decoded) };
+        let is_offline = word.presence == Presence::Offline;
+        if self.devices.contains_key(name) && is_offline != self.offline.contains(name) {
+            let key = format!("{OFFLINE_KEY}{name}").into();
+            changes.push((key, is_offline.then(|| b"offline".to_vec())));
         }
-        Ok(decoded)
+        let presence = if self.is_bridge_offline { Presence::Offline } else { word.presence };
+        let mut builder = Builder::new(message);
+        self.say(&mut builder, name, presence);
+        Ok(builder.finish(""))
+    }
+
+    /// Adds word of a device, which is about its composites' sensors too.
+    fn say(&self, builder: &mut Builder, name: &str, presence: Presence) {
+        builder.sensor_availability(name, presence);
+        let composites = self.attributes(name).map(Attributes::composites).unwrap_or_default();
+        for composite in composites {
+            builder.sensor_availability(&format!("{name}/{composite}"), presence);
+        }
     }
 
     fn decode_state(&self, rest: &str, message: &Message<'_>) -> Result<Decoded, String> {

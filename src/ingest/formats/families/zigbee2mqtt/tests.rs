@@ -175,16 +175,23 @@ fn words_of_devices_and_of_the_bridge() {
     let mut stage = Stage::with_devices();
     assert_eq!(stage.words("pump/availability", "offline"), ["pump Offline"]);
     assert_eq!(stage.words("x/availability", r#"{"state":"online"}"#), ["x Online"]);
-    let all_offline =
-        ["zigbee2mqtt Offline", "cold/store 1 Offline", "novelty Offline", "pump Offline"];
+    let of_composite = stage.words("cold/store 1/availability", "online");
+    assert_eq!(of_composite, ["cold/store 1 Online", "cold/store 1/flow Online"]);
+    let devices = ["cold/store 1", "cold/store 1/flow", "novelty", "pump"];
+    let all_offline = ["zigbee2mqtt"].iter().chain(&devices).map(|it| format!("{it} Offline"));
+    let all_offline: Vec<_> = all_offline.collect();
     assert_eq!(stage.words("bridge/state", r#"{"state":"offline"}"#), all_offline);
     // A retained word from before.
     assert_eq!(stage.words("novelty/availability", "online"), ["novelty Offline"]);
     let mut restarted = Stage::restarted(stage.changes);
-    let back = ["zigbee2mqtt Online", "cold/store 1 Online", "novelty Online", "pump Offline"];
-    assert_eq!(restarted.words("bridge/state", "online"), back);
+    let back = restarted.words("bridge/state", "online");
+    assert_eq!(
+        back[..3],
+        ["zigbee2mqtt Online", "cold/store 1 Online", "cold/store 1/flow Online"]
+    );
+    assert_eq!(back[3..], ["novelty Online", "pump Offline"]);
     assert_eq!(restarted.words("pump/availability", "online"), ["pump Online"]);
-    assert_eq!(restarted.words("bridge/state", "online")[3], "pump Online");
+    assert_eq!(restarted.words("bridge/state", "online")[4], "pump Online");
 }
 
 #[test]
