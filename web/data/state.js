@@ -256,7 +256,7 @@ export function situationOf(series, alarms, { words, now, isLinkDead }) {
 
 /** For how long is the row's age. @param {Series} series @param {{ words: import("../words.js").Words, now: number, isLinkDead: boolean }} given */
 function silenceOf(series, { words, now, isLinkDead }) {
-  if (series.at === null) return words.fleet.neverHeard;
+  if (series.at === null) return series.value === null ? words.fleet.neverHeard : words.fleet.onlyRetained;
   return isOut(series, now, isLinkDead) ? words.fleet.isSilent : "";
 }
 

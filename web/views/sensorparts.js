@@ -37,7 +37,7 @@ export function nowPanel({ words, format, state }) {
       text(label, isOld ? w.lastHeard : w.now);
       text(number, series?.value === null || !series ? "–" : format.number(series.value));
       text(unit, series ? format.unitSymbol(series.unit) : "");
-      text(age, series?.at ? w.ago(format.age(state.link.now() - series.at)) : w.neverHeard);
+      text(age, ageWords(series, w, state.link.now(), format));
       direction.hidden = isOld;
     },
     /** @param {[number, number|null][]} minutes Means of the last hour. */
@@ -52,6 +52,13 @@ export function nowPanel({ words, format, state }) {
       standing.hidden = shown.length === 0;
     },
   };
+}
+
+/** A value without a time is one that a broker retained. @param {import("../data/state.js").Series|null} series @param {any} w @param {number} now
+ * @param {import("../page/format.js").Format} format */
+function ageWords(series, w, now, format) {
+  if (series?.at) return w.ago(format.age(now - series.at));
+  return series && series.value !== null ? w.onlyRetained : w.neverHeard;
 }
 
 /** @param {[number, number][]} known @param {{ w: any, format: import("../page/format.js").Format, symbol: string|null }} by */

@@ -94,6 +94,7 @@ const fleet = {
   shown: (/** @type {number} */ n, /** @type {number} */ all) => (n === all ? sensors(n) : `${n.toLocaleString("en-GB")} of ${sensors(all)}`),
   normal: "normal",
   neverHeard: "never heard",
+  onlyRetained: "retained by the broker, time unknown",
   noReading: (/** @type {string} */ age) => `no reading for ${age}`,
   alarm: (/** @type {string} */ rule, /** @type {string} */ state) => `${state}: ${rule}`,
   more: (/** @type {number} */ n) => `and ${n} more`,

@@ -46,6 +46,7 @@ const sensor = {
   lastHeard: "Last value",
   ago: (/** @type {string} */ age) => `${age} ago`,
   neverHeard: "never heard",
+  onlyRetained: "retained by the broker, time unknown",
   rising: (/** @type {string} */ rate) => `rising ${rate}`,
   falling: (/** @type {string} */ rate) => `falling ${rate}`,
   aMinute: (/** @type {string} */ value) => `${value} a minute`,

@@ -96,6 +96,7 @@ const fleet = {
   shown: (/** @type {number} */ n, /** @type {number} */ all) => (n === all ? sensors(n) : `${n.toLocaleString("fr-FR")} sur ${sensors(all)}`),
   normal: "normal",
   neverHeard: "jamais entendu",
+  onlyRetained: "conservée par le broker, heure inconnue",
   noReading: (/** @type {string} */ age) => `aucune mesure depuis ${age}`,
   alarm: (/** @type {string} */ rule, /** @type {string} */ state) => `${state} : ${rule}`,
   more: (/** @type {number} */ n) => `et ${count(n, "autre", "autres")}`,

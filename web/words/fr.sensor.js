@@ -46,6 +46,7 @@ const sensor = {
   lastHeard: "Dernière valeur",
   ago: (/** @type {string} */ age) => `il y a ${age}`,
   neverHeard: "jamais reçue",
+  onlyRetained: "conservée par le broker, heure inconnue",
   rising: (/** @type {string} */ rate) => `en hausse de ${rate}`,
   falling: (/** @type {string} */ rate) => `en baisse de ${rate}`,
   aMinute: (/** @type {string} */ value) => `${value} par minute`,

@@ -132,6 +132,7 @@ test("a row says its silence, then its gravest alarm, then what is withheld; all
   assert.deepEqual(of([alarm({ state: "acknowledged", acknowledged: { by: "marc", why: null, at: "" } })]), ["acknowledged by marc: hot", 2, false, null]);
   assert.deepEqual(of([], { at: NOW - 720_000 }), ["silent", 0, false, "silent"]);
   assert.deepEqual(of([], { at: null, value: null }), ["never heard", 0, false, "silent"]);
+  assert.deepEqual(of([], { at: null, value: 3 }), ["retained by the broker, time unknown", 0, false, "silent"]);
   assert.deepEqual(of([alarm({ rule: "silent", severity: "LOW" })], { at: NOW - 720_000, state: 16 | 4 | 8 }), ["silent · unacknowledged: silent", 4, true, null]);
   // No alarm tells of the silence, but the count of silent sensors has it: so does the row.
   assert.deepEqual(of([alarm()], { at: NOW - 720_000, state: 2 | 8 }), ["silent · unacknowledged: hot", 2, true, null]);
