@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::support::manual::{self, Example};
@@ -49,6 +50,10 @@ fn each_example_of_the_manual_gives_the_readings_that_its_page_shows() {
                     && it["quantity"] == shown.quantity.as_str()
                     && it["value"].as_f64() == Some(shown.value)
                     && it["unit"] == shown.unit.as_str()
+                    && it["timestamp"].as_str().is_some_and(|text| match shown.time {
+                        Some(at) => text.parse::<DateTime<Utc>>() == Ok(at),
+                        None => text == "receive",
+                    })
             };
             assert!(all.iter().any(|it| is_it(&it)), "{family}: {shown:?} is not in {lines:#?}");
         }

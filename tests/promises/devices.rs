@@ -1,8 +1,10 @@
 //! Other people's devices, on the embedded broker and on Mosquitto: a message of each family of the manual becomes a row
-//! with the right sensor, quantity, value and unit, its rule raises an alarm, and a device that says that it is gone
+//! with the right sensor, quantity, value, unit and time, its rule raises an alarm, and a device that says that it is gone
 //! breaks its rule of silence at once.
 
 use std::fmt::Write as _;
+
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::support::manual::{self, Example, Shown};
 use crate::support::{Access, Client, Daemon, Home, Mosquitto, SOON, names, require};
@@ -53,18 +55,29 @@ fn silence() -> String {
     rules
 }
 
+/// A time as rows have it.
+fn text(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, false)
+}
+
 fn check(mut daemon: Daemon, home: &Home, access: &Access, examples: &[Example]) {
     let client = Client::connect(access);
+    let began = Utc::now();
     for Example { messages, .. } in examples {
         for (topic, payload) in messages {
             client.publish(topic, payload.as_str(), 1);
         }
     }
     for Example { family, readings, messages, .. } in examples {
-        for Shown { sensor, quantity, value, unit } in readings {
+        for Shown { sensor, quantity, value, unit, time } in readings {
+            // Of the receipt, where the message has none.
+            let of_time = match time {
+                Some(at) => format!("timestamp = '{}'", text(*at)),
+                None => format!("timestamp >= '{}'", text(began)),
+            };
             let row = format!(
                 "SELECT count(*) FROM readings WHERE sensor_id = '{sensor}' AND quantity = '{quantity}' \
-                 AND abs(value - {value:?}) < 1e-9 AND unit = '{unit}'"
+                 AND abs(value - {value:?}) < 1e-9 AND unit = '{unit}' AND {of_time}"
             );
             daemon.wait_until(&format!("{family}: {row}"), SOON, || {
                 // A topic that was announced is subscribed to within a second: till then a broker elsewhere brings nothing.

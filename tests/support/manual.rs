@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, NaiveDateTime, Utc};
+
 /// One page's example.
 #[derive(Debug)]
 pub struct Example {
@@ -23,6 +25,8 @@ pub struct Shown {
     pub quantity: String,
     pub value: f64,
     pub unit: String,
+    /// By its device's clock; `None` where the page shows none: the time of receipt.
+    pub time: Option<DateTime<Utc>>,
 }
 
 /// Pages that describe tables rather than a family.
@@ -119,7 +123,14 @@ fn shown(cell: impl Fn(&str) -> Option<String>) -> Option<Shown> {
         quantity: cell("quantity").filter(|quantity| !quantity.contains(','))?,
         value: cell("value")?.parse().ok()?,
         unit: cell("unit")?,
+        time: cell("time").map(|text| time(&text)),
     })
+}
+
+/// `2026-03-02 08:35:00.5`, in UTC; what follows a comma says more of it.
+fn time(cell: &str) -> DateTime<Utc> {
+    let text = cell.split(',').next().expect("a text");
+    NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").expect("a time").and_utc()
 }
 
 /// Cells of a line of a table, without the quotes of code.
