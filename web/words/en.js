@@ -54,6 +54,8 @@ const common = {
   close: "Close",
   cancel: "Cancel",
   ok: "OK",
+  copy: "Copy",
+  copied: "Copied",
   save: "Save",
   loading: "Loading…",
   failed: (/** @type {string} */ what) => `That failed: ${what}`,

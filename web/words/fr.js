@@ -56,6 +56,8 @@ const common = {
   close: "Fermer",
   cancel: "Annuler",
   ok: "OK",
+  copy: "Copier",
+  copied: "Copié",
   save: "Enregistrer",
   loading: "Chargement…",
   failed: (/** @type {string} */ what) => `Échec : ${what}`,
