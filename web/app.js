@@ -46,6 +46,7 @@ const PAGES = {
   fleet: { load: () => import("./views/fleet.js"), want: { series: 2 } },
   sensor: { load: () => import("./views/sensor.js"), styles: ["css/sensor.css"], want: { series: 4 } },
   alarms: { load: () => import("./views/alarms.js"), styles: ["css/system.css"], want: { series: 1 } },
+  devices: { load: () => import("./views/devices.js"), styles: ["css/system.css"], want: { series: SELDOM } },
   system: { load: () => import("./views/system.js"), styles: ["css/system.css"], want: { series: SELDOM, system: true } },
   broker: { load: () => import("./views/broker.js"), styles: ["css/system.css"], want: { series: SELDOM, broker: true } },
 };

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ConfigFile;
 use crate::config::{Config, duration};
-use crate::domain::{Measurement, News, Presence, ReadingClock, Value, time};
+use crate::domain::{Measurement, News, ReadingClock, Value, time};
 use crate::exit::Exit;
 use crate::ingest::formats::{self, Claim, Decoded, Decoders, Message, Taken};
 
@@ -152,7 +152,10 @@ fn outcome<'a>(decoders: &'a mut Decoders, message: &Message<'_>) -> Outcome<'a>
         readings: measurements.into_iter().map(reading).collect(),
         availability: availability
             .into_iter()
-            .map(|it| AvailabilityLine { device: it.device.to_string(), state: word(it.presence) })
+            .map(|it| AvailabilityLine {
+                device: it.device.to_string(),
+                state: it.presence.as_str(),
+            })
             .collect(),
         ignored: ignored.map(Into::into).or(action),
         rejected: None,
@@ -173,14 +176,6 @@ fn reading_line(Measurement { reading, clock, news }: &Measurement) -> ReadingLi
             ReadingClock::Receipt => "receive".into(),
         },
         historical: *news == News::Historical,
-    }
-}
-
-const fn word(presence: Presence) -> &'static str {
-    match presence {
-        Presence::Online => "online",
-        Presence::Offline => "offline",
-        Presence::Removed => "removed",
     }
 }
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use super::ConfigFile;
 use super::unclaimed::{example, lines_to_paste, printable};
 use crate::config::Config;
+use crate::domain::Presence;
 use crate::exit::Exit;
 use crate::ingest::heard::{DeviceReport, DevicesReport, RuleReport, UnclaimedReport};
 use crate::web;
@@ -47,11 +48,17 @@ fn devices(report: &DevicesReport) -> String {
     let width = width.unwrap_or_default().clamp(6, 40);
     let rule = report.devices.iter().map(|it| it.rule.chars().count()).max();
     let rule = rule.unwrap_or_default().clamp(4, 30);
-    let mut out =
-        format!("\n{:<width$}  {:<rule$}  {:<20}  QUANTITIES\n", "SENSOR", "RULE", "LAST SEEN");
+    let mut out = format!(
+        "\n{:<width$}  {:<rule$}  {:<20}  {:<7}  QUANTITIES\n",
+        "SENSOR", "RULE", "LAST SEEN", "STATE"
+    );
     for it in &report.devices {
         let (seen, quantities) = (time(it.last_seen), quantities(it));
-        out += &format!("{:<width$}  {:<rule$}  {seen:<20}  {quantities}\n", it.sensor_id, it.rule);
+        let state = it.availability.map_or("-", Presence::as_str);
+        out += &format!(
+            "{:<width$}  {:<rule$}  {seen:<20}  {state:<7}  {quantities}\n",
+            it.sensor_id, it.rule
+        );
     }
     if report.unlisted_readings > 0 {
         let readings = report.unlisted_readings;

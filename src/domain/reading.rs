@@ -137,7 +137,8 @@ pub enum Reach {
 }
 
 /// Whether a device is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Presence {
     /// It is connected, or a sleeper that is expected to wake.
     Online,
@@ -145,6 +146,18 @@ pub enum Presence {
     Offline,
     /// It was taken out of service where it was set up.
     Removed,
+}
+
+impl Presence {
+    /// Name in the output of commands and in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Offline => "offline",
+            Self::Removed => "removed",
+        }
+    }
 }
 
 /// A message that could not be used: kept, never dropped in silence.

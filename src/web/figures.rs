@@ -163,7 +163,7 @@ mod tests {
         let sent = serde_json::json!({
             "since": "2026-03-01T00:00:00Z", "broker": null, "unlisted_readings": 0, "unlisted_messages": 0,
             "devices": [{
-                "sensor_id": "a", "rule": "r", "last_seen": null,
+                "sensor_id": "a", "rule": "r", "last_seen": null, "availability": "offline",
                 "quantities": [{ "quantity": "q", "unit": "", "readings": 1, "last_seen": null }],
             }],
             "rules": [{

@@ -50,6 +50,7 @@ fn what_nobody_takes_becomes_readings_by_the_lines_it_says() {
     let home = Home::new();
     let mut daemon = home.start(&format!("{EMBEDDED}{SITE}"));
     let device = Client::connect(&daemon.embedded_broker());
+    device.publish("factory/availability/cellar", "offline", 1);
     for number in 0..12 {
         device.publish("site/cellar/state", format!("{{\"t\":{number}}}"), 1);
     }
@@ -72,6 +73,7 @@ fn what_nobody_takes_becomes_readings_by_the_lines_it_says() {
     assert_eq!(cellar["quantities"][0]["unit"], "°C");
     assert_eq!(cellar["quantities"][0]["readings"], 12);
     assert!(cellar["last_seen"].is_string());
+    assert_eq!(cellar["availability"], "offline");
     let rule = &report["rules"][1];
     assert_eq!((&rule["messages"], &rule["rejected"]), (&13.into(), &1.into()), "{rule}");
     assert_eq!(
@@ -96,7 +98,7 @@ fn what_nobody_takes_becomes_readings_by_the_lines_it_says() {
 
     let said = text(&home, &["devices", "-c", "vigie.toml"]);
     for part in [
-        "temperature °C",
+        "offline  temperature °C",
         "nothing at /h in 12 messages",
         "not understood, on site/cellar/state: ",
         "door/front: open",

@@ -12,7 +12,7 @@ import { alarmPriority, countAlarms, countSilent, needsAcknowledgement } from ".
 
 const ANNOUNCE_MS = 10_000;
 const MARK_MS = 900; // between two changes of title and favicon, for each of which the browser draws its own frame: a tick, and no more
-const PAGES = /** @type {const} */ (["fleet", "alarms", "system", "broker"]);
+const PAGES = /** @type {const} */ (["fleet", "alarms", "devices", "system", "broker"]);
 
 /**
  * @param {Context} context

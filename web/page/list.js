@@ -63,6 +63,11 @@ export class VirtualList {
     this.#measure();
   }
 
+  /** What stands above the list is of another height: other rows are in view. */
+  shifted() {
+    if (this.#pool.length > 0) this.#render();
+  }
+
   /** Paints rows in view again: all, or those that are asked for. @param {(row: number) => boolean} [isAsked] */
   repaint(isAsked) {
     for (const { row, made } of this.#pool) if (row !== -1 && (!isAsked || isAsked(row))) this.options.paint(made, row);

@@ -4,6 +4,7 @@
 // Never: measured by itself again: it is a look back.
 
 import { attribute, fill, h, text } from "../page/dom.js";
+import { table } from "../page/table.js";
 import { latest } from "../data/latest.js";
 import { instant } from "../data/spans.js";
 
@@ -82,12 +83,6 @@ function cards({ raised, targets, floods, standing }, { words: { report: w }, fo
 
 /** @param {number} share @param {import("../page/format.js").Format} format */
 const percent = (share, format) => `${format.number(share * 100, 1)}\u00a0%`;
-
-/** @param {string} label @param {string[]} columns @param {number[]} numeric @param {Node[]} rows */
-function table(label, columns, numeric, rows) {
-  const head = columns.map((name, k) => h("th", { scope: "col", class: numeric.includes(k) ? "n" : "" }, name));
-  return h("div", { class: "scroll panel", role: "region", tabIndex: 0, "aria-label": label }, h("table", null, h("thead", null, h("tr", null, head)), h("tbody", null, rows)));
-}
 
 /** @param {Target[]} targets @param {Context} context */
 function targetTable(targets, { words: { report: w }, format }) {

@@ -5,6 +5,7 @@
 
 import { colour, fit, h, text } from "../page/dom.js";
 import { patch } from "../page/patch.js";
+import { table } from "../page/table.js";
 import { instant } from "../data/spans.js";
 
 const SAMPLES = 600; // of traffic, one a second: ten minutes, 10 kB
@@ -113,12 +114,6 @@ function connection({ name, embedded, connected, since }, { words: { broker: w }
     h("div", null, h("span", { class: connected ? "" : "flag" }, connected ? w.connected : `! ${w.notConnected}`)),
     h("div", { class: "muted" }, at === null ? "" : w.since(format.when(at, now), format.age(now - at))),
   ];
-}
-
-/** @param {string} label @param {string[]} columns @param {number[]} numbers @param {HTMLElement[]} rows */
-function table(label, columns, numbers, rows) {
-  const header = columns.map((name, i) => h("th", { scope: "col", class: numbers.includes(i) ? "n" : "" }, name));
-  return h("div", { class: "scroll panel", role: "region", tabIndex: 0, "aria-label": label }, h("table", null, h("thead", null, h("tr", null, header)), h("tbody", null, rows)));
 }
 
 /** @param {any[]} topics @param {Context} context @param {number} now */

@@ -1,16 +1,20 @@
-// What the Fleet page shows before anything was heard: three commands that make a reading appear, what the broker
-// carries meanwhile, and whether something was rejected. It gives way to the table with the first reading.
+// What the Fleet page shows before anything was heard: what came and was not read, three commands that make a reading
+// appear, and what the broker carries meanwhile. It gives way to the table with the first reading.
 
+import { askHeard } from "../data/heardask.js";
+import { copyText } from "../page/copy.js";
 import { attribute, fill, h, text } from "../page/dom.js";
+import { NotRead } from "./notread.js";
 
 const ASK_MS = 3000;
 
 /** @param {import("../app.js").Context} context @returns {import("../app.js").View} */
-export function open({ words, api, state, format }) {
+export function open(context) {
+  const { words, api, state, format } = context;
   const w = words.first;
   const broker = h("p", { role: "status" }, w.waiting);
   const topics = h("div", { class: "topics" });
-  const rejected = h("div", { hidden: true });
+  const notRead = new NotRead(context);
   const host = location.hostname || "127.0.0.1";
   const reading = `{"sensor_id":"TEST_1","location":"${w.place}","temperature":21.5}`;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -18,19 +22,10 @@ export function open({ words, api, state, format }) {
   let isClosed = false;
 
   async function ask() {
-    const [found, refused] = await Promise.all([api.get("api/v1/broker").catch(() => state.broker), api.get("api/v1/rejected?limit=8").catch(() => null)]);
+    const found = await api.get("api/v1/broker").catch(() => state.broker);
     if (isClosed) return;
     if (found) showBroker(found);
-    if (refused) showRejected(refused);
     timer = setTimeout(ask, ASK_MS);
-  }
-
-  /** What came and could not be used, with why. @param {{ total: number, rejected: { at: string, topic: string, reason: string }[] }} found */
-  function showRejected({ total, rejected: newest }) {
-    rejected.hidden = false;
-    fill(rejected, h("h2", null, w.rejected), h("p", null, total > 0 ? w.rejectedCount(total) : w.rejectedNone),
-      newest.map(({ at, topic, reason }) => h("div", { class: "topic" }, h("code", null, topic), h("span", null, reason), h("span", { class: "muted" }, format.time(Date.parse(at))))),
-      total > newest.length && h("p", { class: "muted" }, w.rejectedWhere, " ", h("code", null, "SELECT received_at, topic, reason FROM rejected_messages ORDER BY id DESC LIMIT 10")));
   }
 
   /** @param {any} found */
@@ -43,38 +38,41 @@ export function open({ words, api, state, format }) {
   }
 
   void ask();
+  const heard = askHeard(api, (found, rejected) => notRead.show(found, rejected), () => {});
   const element = h("div", { class: "first" },
-    h("h1", null, w.title), h("p", null, w.intro), broker,
+    h("h1", null, w.title), h("p", null, w.intro), broker, notRead.element,
     h("h2", null, w.steps),
-    step(w.watch, `mosquitto_sub -h ${host} -t '#' -v`, "", w),
-    step(w.send, `mosquitto_pub -h ${host} -q 1 -t factory/sensors/temperature -m '${reading}'`, w.sendHelp, w),
-    step(w.diagnose, "sqlite3 sensor_data.db 'SELECT received_at, topic, reason FROM rejected_messages ORDER BY id DESC LIMIT 10'", w.diagnoseHelp, w),
+    step(w.watch, `mosquitto_sub -h ${host} -t '#' -v`, "", words),
+    step(w.send, `mosquitto_pub -h ${host} -q 1 -t factory/sensors/temperature -m '${reading}'`, w.sendHelp, words),
+    step(w.diagnose, "sqlite3 sensor_data.db 'SELECT received_at, topic, reason FROM rejected_messages ORDER BY id DESC LIMIT 10'", w.diagnoseHelp, words),
     h("p", { class: "muted" }, w.own),
-    topics, rejected);
+    topics);
   return {
     element,
-    update() {},
+    update({ tick }) {
+      if (tick) notRead.tick();
+    },
     close() {
       isClosed = true;
+      heard.close();
       clearTimeout(timer);
     },
   };
 }
 
-/** @param {string} title @param {string} command @param {string} help @param {import("../words.js").Words["first"]} w */
-function step(title, command, help, w) {
-  const button = h("button", { type: "button", onclick: copy, "aria-label": `${w.copy}: ${command}` }, w.copy);
+/** @param {string} title @param {string} command @param {string} help @param {import("../words.js").Words} words */
+function step(title, command, help, { common }) {
+  const name = `${common.copy}: ${command}`;
+  const button = h("button", { type: "button", onclick: copy, "aria-label": name }, common.copy);
   const code = h("code", { tabIndex: 0 }, command);
   async function copy() {
-    try {
-      await navigator.clipboard.writeText(command);
-      text(button, w.copied);
-    } catch {
-      // Without TLS beyond this machine a page may not copy: the text is selected instead.
-      getSelection()?.selectAllChildren(code);
-    }
-    attribute(button, "aria-label", null);
-    setTimeout(() => text(button, w.copy), 2000);
+    if (!(await copyText(code))) return;
+    say(common.copied, null);
+    setTimeout(() => say(common.copy, name), 2000);
+  }
+  function say(/** @type {string} */ label, /** @type {string | null} */ spoken) {
+    text(button, label);
+    attribute(button, "aria-label", spoken);
   }
   return h("div", { class: "step" }, h("strong", null, title), h("pre", { class: "panel" }, code, button), help && h("p", { class: "muted" }, help));
 }

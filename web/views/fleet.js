@@ -7,6 +7,7 @@ import { attribute, fill, h, text } from "../page/dom.js";
 import { fleetList, readQuery, SHOWS, SORTS, writeQuery } from "../data/fleetlist.js";
 import { sign } from "../page/icons.js";
 import { headCell, VirtualList } from "../page/list.js";
+import { searchBox } from "../page/searchbox.js";
 import { sparklines } from "../data/sparklines.js";
 import { alarmsBySeries } from "../data/state.js";
 import { fleetRow, paintGroup, paintSensor } from "./fleetrow.js";
@@ -18,7 +19,6 @@ import { fleetRow, paintGroup, paintSensor } from "./fleetrow.js";
 
 const EMPTY_MS = 1000; // without any series, after which there are none
 const STILL_MS = 10_000; // a pointer that has not moved for so long reads nothing
-const SEARCH_MS = 120; // typing rests before it searches
 
 /** @param {Context} context @returns {import("../app.js").View} */
 export function open(context) {
@@ -34,7 +34,6 @@ class FleetPage {
   #showsQuantity = false;
   #wasLive = false;
   #pointed = 0;
-  #searching = 0;
   /** @type {import("../app.js").View | null} */ #first = null;
   #isClosed = false;
   #opened = performance.now();
@@ -55,7 +54,6 @@ class FleetPage {
     this.content = this.#layOut();
     const moved = () => void (this.#pointed = Date.now());
     this.element = h("div", { class: "view", onpointermove: moved, onpointerleave: () => void (this.#pointed = 0) }, this.content);
-    document.addEventListener("keydown", this.#key);
   }
 
   #makeList() {
@@ -79,10 +77,9 @@ class FleetPage {
       this.#toggled.clear();
       this.#ask({ fold: !this.query.fold });
     };
-    const hasKeys = !matchMedia("(pointer: coarse)").matches;
     return {
       sort,
-      search: h("input", { type: "search", placeholder: hasKeys ? `${w.search}  /` : w.search, "aria-label": w.search, title: hasKeys ? w.searchKey : "", value: query.search, oninput: () => this.#searched() }),
+      box: searchBox({ label: w.search, help: w.searchKey, value: query.search, search: (search) => this.#ask({ search }), down: () => this.list.focusRow(0) }),
       chips: SHOWS.map((show) => h("button", { type: "button", class: "chip", onclick: () => this.#ask({ show }) }, show === "silent" && sign("silent"), h("span"))),
       fold: h("button", { type: "button", class: "chip", onclick: folded }, w.fold),
       shown: h("span", { class: "muted", role: "status" }),
@@ -91,16 +88,11 @@ class FleetPage {
   }
 
   #layOut() {
-    const { w, list, parts: { search, chips, shown, fold, sort, none } } = this;
+    const { w, list, parts: { box, chips, shown, fold, sort, none } } = this;
     return h("div", null,
       h("h1", { class: "unseen" }, w.title),
-      h("div", { class: "tools" }, search, h("div", { class: "chips", role: "group", "aria-label": w.show }, chips), h("span", { class: "grow" }), shown, fold, sort),
+      h("div", { class: "tools" }, box.input, h("div", { class: "chips", role: "group", "aria-label": w.show }, chips), h("span", { class: "grow" }), shown, fold, sort),
       list.element, none);
-  }
-
-  #searched() {
-    clearTimeout(this.#searching);
-    this.#searching = window.setTimeout(() => this.#ask({ search: this.parts.search.value.trim() }), SEARCH_MS);
   }
 
   /** @param {Partial<Query>} change */
@@ -166,7 +158,7 @@ class FleetPage {
   }
 
   #clear() {
-    this.parts.search.value = "";
+    this.parts.box.input.value = "";
     this.#ask({ search: "", show: "all" });
   }
 
@@ -184,22 +176,6 @@ class FleetPage {
     this.element.replaceChildren(this.content);
     this.list.attach();
   }
-
-  #key = (/** @type {KeyboardEvent} */ event) => {
-    const { search } = this.parts;
-    const isTyping = event.target instanceof Element && event.target.closest("input, textarea, select, dialog");
-    if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey) {
-      event.preventDefault();
-      search.focus();
-      search.select();
-    } else if (event.key === "Escape" && event.target === search && search.value) {
-      search.value = "";
-      this.#ask({ search: "" });
-    } else if (event.key === "ArrowDown" && event.target === search && this.#rows.length > 0) {
-      event.preventDefault();
-      this.list.focusRow(0);
-    }
-  };
 
   /** @param {Changes} changes */
   update(changes) {
@@ -230,14 +206,13 @@ class FleetPage {
   /** @param {import("../app.js").Route} route */
   routed(route) {
     this.query = readQuery(route.query);
-    this.parts.search.value = this.query.search;
+    this.parts.box.input.value = this.query.search;
     if (this.#rows.length > 0) this.#arrange(true);
   }
 
   close() {
     this.#isClosed = true;
-    clearTimeout(this.#searching);
-    document.removeEventListener("keydown", this.#key);
+    this.parts.box.close();
     this.#first?.close();
     this.sparks.close();
     this.list.close();

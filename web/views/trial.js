@@ -3,6 +3,7 @@
 // Always: the daemon judges, by the code that judges live readings; the last question's answer is the one shown.
 // Never: changes a rule.
 
+import { copyText } from "../page/copy.js";
 import { h, text } from "../page/dom.js";
 import { latest } from "../data/latest.js";
 
@@ -34,7 +35,7 @@ export class Trial {
     this.delay = h("input", { type: "text", size: 6, value: "0s", oninput: again });
     this.outcome = h("p", { role: "status" });
     this.lines = h("pre", { tabIndex: 0, hidden: true, role: "region", "aria-label": w.config });
-    this.copy = h("button", { type: "button", hidden: true, onclick: () => this.#copyLines() }, w.copy);
+    this.copy = h("button", { type: "button", hidden: true, onclick: () => this.#copyLines() }, context.words.common.copy);
     this.button = h("button", { type: "button", "aria-expanded": "false", onclick: () => this.#toggle() }, w.open);
     this.element = h(
       "section", { class: "trial", hidden: true },
@@ -140,18 +141,13 @@ export class Trial {
     text(this.outcome, this.words.count(count) + more);
     text(this.lines, config.trim());
     this.lines.hidden = this.copy.hidden = false;
-    text(this.copy, this.words.copy);
+    text(this.copy, this.context.words.common.copy);
     this.owner.tried();
   }
 
   async #copyLines() {
-    const all = document.createRange();
-    all.selectNodeContents(this.lines);
-    // Without TLS there is no clipboard: then the lines are selected, for Ctrl+C.
-    const isDone = await navigator.clipboard?.writeText(this.lines.textContent ?? "").then(() => true, () => false);
-    getSelection()?.removeAllRanges();
-    if (!isDone) getSelection()?.addRange(all);
-    text(this.copy, isDone ? this.words.copied : this.words.copy);
+    const { common } = this.context.words;
+    text(this.copy, (await copyText(this.lines)) ? common.copied : common.copy);
   }
 
   close() {

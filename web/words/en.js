@@ -1,5 +1,6 @@
 // The English words. Terms of alarms are those of ISA-18.2.
 
+import devices from "./en.devices.js";
 import report from "./en.report.js";
 import others from "./en.sensor.js";
 
@@ -13,7 +14,7 @@ const sensors = (n) => count(n, "sensor", "sensors");
 const common = {
   skip: "Skip to the content",
   navigation: "Pages",
-  pages: { fleet: "Fleet", sensor: "Sensor", alarms: "Alarms", system: "System", broker: "Broker", login: "Log in" },
+  pages: { fleet: "Fleet", sensor: "Sensor", alarms: "Alarms", devices: "Devices", system: "System", broker: "Broker", login: "Log in" },
   live: "live",
   stale: "no news",
   polling: "live, every 5 s",
@@ -54,6 +55,8 @@ const common = {
   close: "Close",
   cancel: "Cancel",
   ok: "OK",
+  copy: "Copy",
+  copied: "Copied",
   save: "Save",
   loading: "Loading…",
   failed: (/** @type {string} */ what) => `That failed: ${what}`,
@@ -254,14 +257,8 @@ const first = {
   sendHelp: "It shows up here within a second.",
   diagnose: "3 · See what came and was not understood",
   diagnoseHelp: "Topic and reason of each message that could not be used. Nothing there: its topic is none that Vigie subscribes to.",
-  copy: "Copy",
-  copied: "Copied",
-  rejected: "Rejected so far",
-  rejectedNone: "No message was rejected.",
-  rejectedCount: (/** @type {number} */ n) => count(n, "message was rejected", "messages were rejected"),
-  rejectedWhere: "The database keeps the newest with topic, payload and reason:",
   topics: "Heard on the broker",
   own: "Or let Vigie make some: [[sensors]] with source = { type = \"simulated\" } in the configuration.",
 };
 
-export default { common, fleet, alarms: alarmWords, login, first, report, ...others };
+export default { common, fleet, alarms: alarmWords, login, first, report, devices, ...others };

@@ -96,8 +96,6 @@ const sensor = {
     count: (/** @type {number} */ n) => (n === 0 ? "It would not have alarmed in the time shown." : `It would have alarmed ${count(n, "time", "times")} in the time shown.`),
     longest: (/** @type {string} */ length, /** @type {string} */ all) => `Longest ${length}, ${all} in all.`,
     config: "Lines for the configuration",
-    copy: "Copy",
-    copied: "Copied",
     failed: (/** @type {string} */ why) => `It could not be tried: ${why}`,
     badDelay: "Write a delay as 30s, 5m or 1h.",
     badNumber: "Write a number.",

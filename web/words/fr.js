@@ -1,5 +1,6 @@
 // Les mots français. Les termes d'alarmes sont ceux du métier : acquitter, mettre de côté (« shelve »), inhiber, réarmer.
 
+import devices from "./fr.devices.js";
 import report from "./fr.report.js";
 import others from "./fr.sensor.js";
 
@@ -15,7 +16,7 @@ const agreed = (n, participle) => `${alarms(n)} ${participle}${n < 2 ? "" : "s"}
 const common = {
   skip: "Aller au contenu",
   navigation: "Pages",
-  pages: { fleet: "Parc", sensor: "Capteur", alarms: "Alarmes", system: "Système", broker: "Courtier", login: "Connexion" },
+  pages: { fleet: "Parc", sensor: "Capteur", alarms: "Alarmes", devices: "Appareils", system: "Système", broker: "Courtier", login: "Connexion" },
   live: "en direct",
   stale: "sans nouvelles",
   polling: "toutes les 5 s",
@@ -56,6 +57,8 @@ const common = {
   close: "Fermer",
   cancel: "Annuler",
   ok: "OK",
+  copy: "Copier",
+  copied: "Copié",
   save: "Enregistrer",
   loading: "Chargement…",
   failed: (/** @type {string} */ what) => `Échec : ${what}`,
@@ -256,14 +259,8 @@ const first = {
   sendHelp: "Elle apparaît ici en moins d'une seconde.",
   diagnose: "3 · Voir ce qui est arrivé sans être compris",
   diagnoseHelp: "Sujet et motif de chaque message inutilisable. Rien ? Son sujet n’est pas de ceux auxquels Vigie s’abonne.",
-  copy: "Copier",
-  copied: "Copié",
-  rejected: "Messages rejetés",
-  rejectedNone: "Aucun message n'a été rejeté.",
-  rejectedCount: (/** @type {number} */ n) => count(n, "message a été rejeté", "messages ont été rejetés"),
-  rejectedWhere: "La base garde les plus récents, avec sujet, contenu et motif :",
   topics: "Entendu sur le courtier",
   own: "Ou laissez Vigie en simuler : [[sensors]] avec source = { type = \"simulated\" } dans la configuration.",
 };
 
-export default { common, fleet, alarms: alarmWords, login, first, report, ...others };
+export default { common, fleet, alarms: alarmWords, login, first, report, devices, ...others };

@@ -96,8 +96,6 @@ const sensor = {
     count: (/** @type {number} */ n) => (n === 0 ? "Aucune alarme n'aurait été déclenchée sur la période affichée." : `${count(n, "alarme aurait été déclenchée", "alarmes auraient été déclenchées")} sur la période affichée.`),
     longest: (/** @type {string} */ length, /** @type {string} */ all) => `La plus longue : ${length}, ${all} en tout.`,
     config: "Lignes pour la configuration",
-    copy: "Copier",
-    copied: "Copié",
     failed: (/** @type {string} */ why) => `L'essai n'a pas pu être fait : ${why}`,
     badDelay: "Écrivez la temporisation sous la forme 30s, 5m ou 1h.",
     badNumber: "Écrivez un nombre.",

@@ -7,6 +7,7 @@
 //! Always: bounded in memory; counting holds a lock for a look-up, reading for a copy. Never: on disk, or a message that
 //! is logged for being counted.
 
+mod availability;
 mod guess;
 mod outline;
 mod report;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::guess::{self, Guess};
 use super::shapes::{Shape, Shapes};
 use super::taken::{Fault, Rule, Sensor, Series, Taken};
-use crate::domain::SensorId;
+use crate::domain::{Presence, SensorId};
 
 /// What has been heard since a time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub struct DeviceReport {
     pub rule: String,
     /// Receipt of its last reading; `None` where a broker replayed all of them.
     pub last_seen: Option<DateTime<Utc>>,
+    /// Last availability that it or its gateway reported; `None` without a report.
+    pub availability: Option<Presence>,
     /// What it measures.
     pub quantities: Vec<SeriesReport>,
 }
@@ -116,6 +118,7 @@ pub(super) fn taken(taken: &Taken) -> (Vec<DeviceReport>, Vec<RuleReport>) {
         sensor_id: id.as_str().to_owned(),
         rule: taken.rules.get(sensor.rule).map_or_else(String::new, |rule| rule.name.to_string()),
         last_seen: sensor.series.iter().filter_map(|it| it.last_seen).max(),
+        availability: taken.availability.of(id),
         quantities: sensor.series.iter().map(series).collect(),
     };
     let mut devices: Vec<_> = taken.sensors.iter().map(device).collect();

@@ -6,6 +6,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::availability::LastAvailability;
 use crate::domain::{Measurement, News, Quantity, QuickMap, SensorId, Unit};
 use crate::ingest::formats::Decoded;
 
@@ -31,6 +32,8 @@ pub struct Taken {
     pub rules: Vec<Rule>,
     /// Sensors that were heard.
     pub sensors: QuickMap<SensorId, Sensor>,
+    /// Last reported availability of devices.
+    pub availability: LastAvailability,
     /// Readings of sensors that found no room.
     pub num_unlisted: u64,
 }
@@ -110,6 +113,7 @@ impl Taken {
     ) -> bool {
         if let Ok(decoded) = decoded {
             decoded.measurements.iter().for_each(|it| self.note_reading(place, it, at));
+            decoded.availability.iter().for_each(|it| self.availability.note(it));
         }
         self.rules.get_mut(place).is_some_and(|rule| rule.note(topic, decoded, at))
     }

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { axe, launch, shoot } from "./support/browser.js";
+import { axe, launch, publish, shoot } from "./support/browser.js";
 import { hasProgram, startDaemon, user } from "./support/daemon.js";
 
 assert.ok(hasProgram, "VIGIE_BIN is missing: the program to start");
@@ -84,6 +84,16 @@ test("a viewer is offered no action, and one that the page sends all the same is
     assert.equal(status, 403, verb);
   }
   assert.deepEqual([(await alarm(page)).acknowledged, (await alarm(page)).withheld], [null, null]);
+  assert.deepEqual(errors, []);
+  await close();
+});
+
+test("a viewer reads what has been heard of devices", async () => {
+  assert.ok(plant);
+  await publish("plant/attic/data", { temp: 21.5 }, plant.mqtt);
+  const { page, errors, close } = await visit(plant.url, "#/devices");
+  await logIn(page, "vera", "viewer");
+  await page.locator(".card", { hasText: "plant/attic/data" }).getByRole("button", { name: /^Copy/ }).waitFor();
   assert.deepEqual(errors, []);
   await close();
 });

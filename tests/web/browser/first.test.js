@@ -17,7 +17,7 @@ after(() => browser?.close());
 
 const LOOKS = /** @type {const} */ ([["light", 1280, "fr"], ["dark", 390, "en"], ["forced", 1280, "en"], ["light", 390, "fr"]]);
 
-test("before the first reading the page says how to make one, and gives way to it", async () => {
+test("before the first reading the page says what came and is not read, and how to make one, and gives way to it", async () => {
   for (const [look, width, language] of LOOKS) {
     /** @type {{ send(frame: object): void } | undefined} */
     let feed;
@@ -27,6 +27,7 @@ test("before the first reading the page says how to make one, and gives way to i
     await page.getByText("plant/7").waitFor();
     await page.getByText(language === "fr" ? "2 messages ont été rejetés" : "2 messages were rejected").waitFor();
     await page.getByText("the field temperature is missing").waitFor();
+    await page.locator(".card", { hasText: "shed/+/data" }).locator("pre", { hasText: 'topic = "shed/{sensor}/data"' }).waitFor();
     assert.deepEqual(await axe(page), []);
     await shoot(page, `first-${look}-${width}-${language}`);
     feed?.send({ type: "state", seq: 2, now: Date.now(), series: [series(0)], values: [[0, 21.5, Date.now(), 0]] });
@@ -75,6 +76,7 @@ test("a flood is one banner: the gravest by name, the rest by rule and location,
     const { page } = seen;
     await page.getByText(language === "fr" ? "Avalanche : 60 alarmes en 10 minutes" : "Flood: 60 alarms in the last 10 minutes").waitFor();
     assert.match((await page.locator(".flood .pinned").first().textContent()) ?? "", /S7/);
+    assert.ok(await page.locator("header nav").evaluate((nav) => nav.scrollWidth <= nav.clientWidth), "the pages and the alarms' counts do not fit");
     assert.deepEqual(await axe(page), []);
     await shoot(page, `flood-${look}-${width}-${language}`);
     if (width < 760) await page.getByRole("button", { name: language === "fr" ? "Par règle et par lieu" : "By rule and location" }).click();

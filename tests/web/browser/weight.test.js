@@ -19,6 +19,7 @@ const PAGES = /** @type {const} */ ([
   ["#/alarms", ".tabs .tab"],
   ["#/alarms/history", ".list.history"],
   ["#/alarms/report", ".report .cards"],
+  ["#/devices", ".devices-page tbody th"],
   ["#/system", "main h1"],
   ["#/broker", "main h1"],
 ]);

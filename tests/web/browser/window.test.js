@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { axe, launch, MQTT, openPage, quickest, reading, shoot, URL_BASE } from "./support/browser.js";
+import { axe, launch, MQTT, openPage, publish, quickest, reading, shoot, URL_BASE } from "./support/browser.js";
 
 assert.ok(URL_BASE.endsWith("/"), "VIGIE_URL is missing: the address of the window, with a slash at its end");
 assert.ok(MQTT, "VIGIE_MQTT is missing: host:port of the daemon's broker");
@@ -13,7 +13,7 @@ assert.ok(MQTT, "VIGIE_MQTT is missing: host:port of the daemon's broker");
 /** Sensors of this run alone: what an earlier one shelved stays shelved. */
 const RUN = Date.now() % 1_000_000;
 
-const PAGES = ["#/fleet", "#/alarms", "#/alarms/shelved", "#/alarms/history", "#/alarms/report", "#/sensor/WEB_1/temperature", "#/system", "#/broker"];
+const PAGES = ["#/fleet", "#/alarms", "#/alarms/shelved", "#/alarms/history", "#/alarms/report", "#/sensor/WEB_1/temperature", "#/devices", "#/system", "#/broker"];
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -23,6 +23,8 @@ before(async () => {
   await reading("WEB_2", 22.5);
   await reading("WEB_HOT", 20);
   await reading("WEB_HOT", 41.5); // beyond the limit: one alarm for the pages to show
+  await publish("factory/sensors/temperature", { sensor_id: "WEB_ODD" }); // rejected
+  await publish("web/odd/data", { temp: 21.5, hum: 48 }); // of no table
 });
 after(() => browser?.close());
 

@@ -96,13 +96,13 @@ function packet(kind, rest) {
 
 /**
  * Publishes by MQTT 3.1.1, QoS 1; resolves with the broker's acknowledgement.
- * @param {string} topic @param {object} payload @returns {Promise<void>}
+ * @param {string} topic @param {object} payload @param {string} [broker] host:port @returns {Promise<void>}
  */
-export function publish(topic, payload) {
-  const [host = "127.0.0.1", port = "1883"] = MQTT.split(":");
+export function publish(topic, payload, broker = MQTT) {
+  const [host = "127.0.0.1", port = "1883"] = broker.split(":");
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), host);
-    socket.setTimeout(5000, () => socket.destroy(new Error(`no answer from the broker at ${MQTT} within 5 s`)));
+    socket.setTimeout(5000, () => socket.destroy(new Error(`no answer from the broker at ${broker} within 5 s`)));
     socket.on("error", reject);
     socket.on("connect", () => socket.write(packet(0x10, Buffer.concat([field("MQTT"), Buffer.from([4, 2, 0, 30]), field(`browser-${process.pid}-${Math.random()}`)]))));
     socket.on("data", (data) => {

@@ -23,7 +23,8 @@ export function user(name, role, password) {
 
 /**
  * Starts a daemon and waits until all of it is up.
- * @param {string} config @param {Record<string, string>} [more] environment @returns {Promise<{ url: string, mqtt: string, stop(): Promise<void> }>} `url` with its slash.
+ * @param {string} config @param {Record<string, string>} [more] environment @returns {Promise<{ url: string, mqtt: string, say(command: string): string, stop(): Promise<void> }>}
+ *   `url` with its slash; `say`: what a command prints about it
  */
 export async function startDaemon(config, more = {}) {
   const folder = mkdtempSync(join(tmpdir(), "vigie-browser-"));
@@ -41,10 +42,11 @@ export async function startDaemon(config, more = {}) {
     clearTimeout(timer);
     rmSync(folder, { recursive: true, force: true });
   };
+  const say = (/** @type {string} */ command) => spawnSync(BIN, [command, "-c", "vigie.toml"], { cwd: folder, encoding: "utf8", timeout: UP_MS }).stdout;
   const until = Date.now() + UP_MS;
   for (;;) {
     const said = existsSync(ready) && whole(readFileSync(ready, "utf8"));
-    if (said) return { url: `http://${said.web}/`, mqtt: said.broker, stop };
+    if (said) return { url: `http://${said.web}/`, mqtt: said.broker, say, stop };
     if (Date.now() > until || daemon.exitCode !== null) {
       await stop();
       throw new Error(`the daemon did not come up:\n${log}`);

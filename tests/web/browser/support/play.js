@@ -4,6 +4,12 @@
 export const json = (/** @type {unknown} */ body, status = 200) => ({ status, contentType: "application/json", body: JSON.stringify(body) });
 const REJECTED = { total: 2, rejected: [{ at: "2026-11-29T12:00:00Z", topic: "factory/sensors/temperature", reason: "no value: the field temperature is missing" }] };
 export const BROKER = { name: "Test broker", connected: true, topics: [{ topic: "plant/7", payload: "21.5", per_s: 1, last_at: "2026-11-29T12:00:00Z" }] };
+/** One shape of topics that no table takes, as `GET api/v1/devices` has it. @param {string} shape @param {object} [more] */
+export const unclaimed = (shape, more = {}) => ({
+  shape, messages: 12, first_seen: "2026-11-29T11:00:00Z", last_seen: new Date().toISOString(), topic: shape.replace("+", "attic"), payload: '{"temp":21.5}', is_cut: false, keys: ["temp"],
+  config: `[[devices]]\ntopic = "${shape.replace("+", "{sensor}")}"\nvalues = { temperature = { at = "/temp", unit = "°C" } }\n`, note: null, ...more,
+});
+export const HEARD = { since: "2026-11-29T10:00:00Z", broker: "127.0.0.1:1883", devices: [], unlisted_readings: 0, rules: [], unclaimed: [unclaimed("shed/+/data")], unlisted_messages: 0 };
 
 /** @param {object} [more] */
 export const welcome = (more = {}) => ({
@@ -39,6 +45,7 @@ export async function play(page, frames, who) {
   });
   await page.route("**/api/v1/broker", (route) => route.fulfill(json(BROKER)));
   await page.route("**/api/v1/system", (route) => route.fulfill(json({ version: "1", problems: [] })));
+  await page.route("**/api/v1/devices", (route) => route.fulfill(json(HEARD)));
   await page.route("**/api/v1/rejected*", (route) => route.fulfill(json(REJECTED)));
   await page.route("**/api/v1/sparklines*", (route) => route.fulfill(json({ t0: 0, step: 60, series: {} })));
   return { send, silence: (isOn) => void (isSilent = isOn) };
