@@ -43,6 +43,7 @@ impl Reporter {
     /// clean session, or expire as their sender asked, are no losses.
     pub(super) fn tell(&mut self, losses: Losses, now: Instant) {
         add(&mut self.untold.dropped, losses.dropped);
+        add(&mut self.untold.wills, losses.wills);
         add(&mut self.untold.oversized, losses.oversized);
         add(&mut self.untold.not_retained, losses.not_retained);
         add(&mut self.untold.denied, losses.denied);
@@ -52,41 +53,53 @@ impl Reporter {
             return;
         }
         self.told_at = Some(now);
-        let Losses { dropped, oversized, not_retained, denied } = std::mem::take(&mut self.untold);
-        if dropped.count > 0 {
-            log::warn!(
-                target: "vigie::broker",
-                "dropped {} messages for client {:?}, and perhaps others, whose queue is full: it is offline, or too \
-                 slow",
-                dropped.count,
-                &*dropped.last,
-            );
-        }
-        if oversized.count > 0 {
-            log::warn!(
-                target: "vigie::broker",
-                "passed over {} messages larger than their client takes, the last for {:?}",
-                oversized.count,
-                &*oversized.last,
-            );
-        }
-        if not_retained.count > 0 {
-            log::warn!(
-                target: "vigie::broker",
-                "did not retain {} messages, the last on {:?}: there is no room for more, or its topic has too many levels",
-                not_retained.count,
-                &*not_retained.last,
-            );
-        }
-        if denied.count > 0 {
-            log::warn!(
-                target: "vigie::broker",
-                "refused {} messages or subscriptions that their client has no right to, the last of client {}; \
-                 [[broker.users]] says who may what",
-                denied.count,
-                &*denied.last,
-            );
-        }
+        say(std::mem::take(&mut self.untold));
+    }
+}
+
+/// A line for each kind.
+fn say(Losses { dropped, wills, oversized, not_retained, denied }: Losses) {
+    if dropped.count > 0 {
+        log::warn!(
+            target: "vigie::broker",
+            "dropped {} messages for client {:?}, and perhaps others, whose queue is full: it is offline, or too \
+             slow",
+            dropped.count,
+            &*dropped.last,
+        );
+    }
+    if wills.count > 0 {
+        log::warn!(
+            target: "vigie::broker",
+            "did not publish {} wills, the last on {:?}: too many were due at once",
+            wills.count,
+            &*wills.last,
+        );
+    }
+    if oversized.count > 0 {
+        log::warn!(
+            target: "vigie::broker",
+            "passed over {} messages larger than their client takes, the last for {:?}",
+            oversized.count,
+            &*oversized.last,
+        );
+    }
+    if not_retained.count > 0 {
+        log::warn!(
+            target: "vigie::broker",
+            "did not retain {} messages, the last on {:?}: there is no room for more, or its topic has too many levels",
+            not_retained.count,
+            &*not_retained.last,
+        );
+    }
+    if denied.count > 0 {
+        log::warn!(
+            target: "vigie::broker",
+            "refused {} messages or subscriptions that their client has no right to, the last of client {}; \
+             [[broker.users]] says who may what",
+            denied.count,
+            &*denied.last,
+        );
     }
 }
 

@@ -237,8 +237,8 @@ impl Shared {
         if let Some(times) = self.full.count(Instant::now()) {
             log::warn!(
                 target: "vigie::broker",
-                "no room for {who}: as many clients are connected as the limit of open files (LimitNOFILE) or \
-                 [broker.limits] allow ({times} refused since the last such line)",
+                "no room for {who}: [broker.limits], or the limit of open files (LimitNOFILE), allow no more clients or no \
+                 more that waits for them ({times} refused since the last such line)",
             );
         }
     }
@@ -378,7 +378,7 @@ impl Shared {
             hub.losses()
         });
         self.gauges.count(|counts| {
-            counts.dropped += losses.dropped.count;
+            counts.dropped += losses.dropped.count + losses.wills.count;
             counts.oversized += losses.oversized.count;
             counts.not_retained += losses.not_retained.count;
             counts.denied += losses.denied.count;

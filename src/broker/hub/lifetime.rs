@@ -69,7 +69,7 @@ impl<W: Clone> Hub<W> {
     fn push_due(&mut self, will: Option<Message>) {
         let Some(will) = will else { return };
         if self.due_bytes + will.size() > MAX_DUE_BYTES {
-            self.losses.dropped.add(1, &will.topic);
+            self.losses.wills.add(1, &will.topic);
             return;
         }
         self.due_bytes += will.size();

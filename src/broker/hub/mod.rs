@@ -112,6 +112,8 @@ pub(super) enum Refusal {
 pub(super) struct Losses {
     /// Messages that had no room in a client's queue.
     pub dropped: Loss,
+    /// Wills, by topic: too many were due at once.
+    pub wills: Loss,
     /// Messages larger than their client takes.
     pub oversized: Loss,
     /// Messages that were to be retained, by topic.
