@@ -60,10 +60,7 @@ fn add_sample(builder: &mut Builder, device: &str, sample: &Map<String, Json>, t
 }
 
 fn add_tree(builder: &mut Builder, device: &str, key: &str, value: &Json, stamp: Stamp) {
-    json::leaves(value, &mut |path, leaf| {
-        let keys: Vec<&str> = std::iter::once(key).chain(path.iter().copied()).collect();
-        add_leaf(builder, device, &keys, leaf, stamp);
-    });
+    json::leaves(key, value, &mut |keys, leaf| add_leaf(builder, device, keys, leaf, stamp));
 }
 
 fn add_leaf(builder: &mut Builder, device: &str, keys: &[&str], value: &Json, stamp: Stamp) {

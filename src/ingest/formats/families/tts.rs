@@ -148,10 +148,8 @@ fn add_normalized(
         Err(why) => return builder.fault(format!("a normalized measurement of {device}: {why}")),
     };
     for (key, value) in measurement.iter().filter(|(key, _)| *key != "time") {
-        json::leaves(value, &mut |path, leaf| {
-            let path: Vec<&str> =
-                std::iter::once(key.as_str()).chain(path.iter().copied()).collect();
-            let (levels, quantity, unit) = of_schema(&path);
+        json::leaves(key, value, &mut |path, leaf| {
+            let (levels, quantity, unit) = of_schema(path);
             let sensor = levels.iter().fold(device.to_owned(), |id, level| format!("{id}/{level}"));
             open_schema::add(builder, &sensor, &quantity, leaf, unit, stamp);
         });

@@ -33,6 +33,9 @@ impl From<Option<DateTime<Utc>>> for Stamp {
 const NEVER_TRUE: [&str; 7] =
     ["temperature", "humidity", "pressure", "illuminance", "co2", "voltage", "current"];
 
+/// Bytes of a unit. One that a message, or an announcement, gives once may be that of thousands of values.
+const LONGEST_UNIT: usize = 64;
+
 /// What a message meant, while it is put together. One bad value is a fault of its own and costs no other.
 #[derive(Debug)]
 pub struct Builder {
@@ -132,6 +135,9 @@ impl Builder {
         unit: &str,
         stamp: Stamp,
     ) -> Result<Measurement, String> {
+        if unit.len() > LONGEST_UNIT {
+            return Err(format!("a unit is longer than {LONGEST_UNIT} bytes"));
+        }
         let (timestamp, clock, news) = match stamp {
             Stamp::Receipt => (self.received_at, ReadingClock::Receipt, News::Live),
             Stamp::At(at) => (at, ReadingClock::Sender, News::Live),

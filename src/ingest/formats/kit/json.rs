@@ -83,22 +83,30 @@ fn without_nan(text: &str) -> Option<String> {
     found.then_some(mended)
 }
 
-/// Calls `visit` with each value that is neither object nor list, and with the keys that lead to it from the root; lists
-/// are entered by the position of their elements, from 0. At most 16 levels.
-pub fn leaves<'a>(root: &'a Json, visit: &mut dyn FnMut(&[&str], &'a Json)) {
-    walk(root, &mut Vec::new(), visit);
+/// Calls `visit` with each value of a key that is neither object nor list, and with the keys that lead to it, this one
+/// first; lists are entered by the position of their elements, from 0. At most 16 levels below the key. Long keys are
+/// cut: a message of one long key and many values would cost the product of both.
+pub fn leaves<'a>(key: &str, value: &'a Json, visit: &mut dyn FnMut(&[&str], &'a Json)) {
+    walk(value, &mut vec![cut(key)], visit);
 }
 
 const MOST_LEVELS: usize = 16;
 
+/// Bytes of a key: twice as many as an id of a sensor has at most, so that a cut one is refused as well.
+const LONGEST_KEY: usize = 512;
+
+fn cut(key: &str) -> String {
+    key[..key.floor_char_boundary(LONGEST_KEY)].to_owned()
+}
+
 fn walk<'a>(value: &'a Json, path: &mut Vec<String>, visit: &mut dyn FnMut(&[&str], &'a Json)) {
-    if path.len() > MOST_LEVELS {
+    if path.len() > 1 + MOST_LEVELS {
         return;
     }
     match value {
         Json::Object(object) => {
             for (key, value) in object {
-                path.push(key.clone());
+                path.push(cut(key));
                 walk(value, path, visit);
                 path.pop();
             }
@@ -143,7 +151,11 @@ mod tests {
     fn leaves_come_with_their_keys() {
         let root = json!({ "a": { "b": 1 }, "c": [2, 3] });
         let mut seen = Vec::new();
-        leaves(&root, &mut |path, value| seen.push(format!("{}={value}", path.join("/"))));
-        assert_eq!(seen, ["a/b=1", "c/0=2", "c/1=3"]);
+        leaves("r", &root, &mut |path, value| seen.push(format!("{}={value}", path.join("/"))));
+        assert_eq!(seen, ["r/a/b=1", "r/c/0=2", "r/c/1=3"]);
+        let long = "é".repeat(300);
+        leaves(&long, &json!({ &long: 1 }), &mut |path, _| {
+            assert_eq!(path, ["é".repeat(256).as_str(); 2]);
+        });
     }
 }

@@ -28,6 +28,12 @@ const SHARED: [&str; 6] = [
     "state_topic",
 ];
 
+/// Further options of a device's config that hold for each entity.
+const SHARED_AND_REPLACED: [&str; 4] = ["availability", "availability_topic", "device", "~"];
+
+/// Bytes of what the entities of a device share, over all of them: each has a copy.
+const MOST_SHARED_BYTES: usize = 16 << 20;
+
 /// Classes whose state is a word or a date.
 const NOT_MEASURED: [&str; 3] = ["date", "enum", "timestamp"];
 
@@ -152,6 +158,14 @@ fn read_device(place: Place<'_>, mut config: Keys) -> Result<Announced, String> 
     if components.len() > MOST_COMPONENTS {
         return Err(format!(
             "a discovery config of a device: it has more than {MOST_COMPONENTS} components"
+        ));
+    }
+    let shared = SHARED.iter().chain(&SHARED_AND_REPLACED).filter_map(|key| config.get(*key));
+    let num_shared: usize = shared.map(|value| value.to_string().len()).sum();
+    if num_shared.saturating_mul(components.len()) > MOST_SHARED_BYTES {
+        return Err(format!(
+            "a discovery config of a device: what its components share has more than {} MiB in all",
+            MOST_SHARED_BYTES >> 20
         ));
     }
     let mut announced = Announced::default();

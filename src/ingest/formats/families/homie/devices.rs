@@ -65,6 +65,9 @@ impl State {
     }
 }
 
+/// Bytes of the id of a node or property: no sensor has a longer one. A node's is kept once for each of its properties.
+const LONGEST_ID: usize = 256;
+
 /// What is kept of a `$description`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
@@ -94,6 +97,7 @@ impl Description {
 /// The objects in an object, with their keys.
 fn objects(value: Option<&Json>) -> impl Iterator<Item = (&String, &Map<String, Json>)> {
     let fields = value.and_then(Json::as_object).into_iter().flatten();
+    let fields = fields.filter(|(key, _)| key.len() <= LONGEST_ID);
     fields.filter_map(|(key, value)| Some((key, value.as_object()?)))
 }
 

@@ -219,6 +219,17 @@ fn what_is_remembered_is_bounded() {
     bench.check("homie/5/one-more/$state", "ready", "one-more Online");
 }
 
+#[test]
+fn names_longer_than_an_id_are_passed_over() {
+    let (long, property) = ("n".repeat(257), r#"{"p":{"datatype":"float"},"q":{}}"#);
+    let nodes =
+        format!(r#"{{"{long}":{{"properties":{property}}},"n":{{"properties":{property}}}}}"#);
+    let mut bench = Bench::new().hear("homie/5/d/$description", &format!(r#"{{"nodes":{nodes}}}"#));
+    assert!(bench.1[0].1.as_ref().unwrap().len() < 100);
+    bench.check("homie/5/d/n/p", "1", "d/n p 1");
+    bench.check(&format!("homie/5/d/{long}/p"), "1", "not in the description of its device");
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic(topic in "(homie/(5/)?)?[a-z/$é]{0,20}", payload in proptest::collection::vec(any::<u8>(), 0..60)) {

@@ -88,6 +88,13 @@ fn one_wrong_record_costs_no_other() {
 }
 
 #[test]
+fn a_unit_that_is_longer_than_any_is_a_fault() {
+    let unit = "u".repeat(65);
+    let payload = format!(r#"[{{"bu":"{unit}","n":"a","v":1}},{{"n":"b","v":1,"u":"W"}}]"#);
+    reads(payload.as_bytes(), &["b power 1 W @1760000000000", "a unit is longer than 64 bytes"]);
+}
+
+#[test]
 fn what_must_be_understood_refuses_the_pack() {
     for (payload, why) in [
         (r#"[{"n":"a","v":1},{"n":"b","v":1,"qos_":1}]"#, "`qos_` is unknown"),

@@ -1,6 +1,6 @@
 //! Announcements: what devices say of their topics, words and units.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -25,8 +25,8 @@ const MOST_BYTES: usize = 256;
 pub struct Fleet {
     /// Devices by MAC address.
     devices: HashMap<Box<str>, Device>,
-    /// MAC addresses by topic without its last level.
-    roots: HashMap<Box<str>, Box<str>>,
+    /// MAC addresses by topic without its last level. Of several the first counts, in whatever order they came.
+    roots: HashMap<Box<str>, BTreeSet<Box<str>>>,
     /// Units by MAC address.
     units: HashMap<Box<str>, LearntUnits>,
     /// Shapes of topics beside the table's own, and the number of devices that have each.
@@ -66,7 +66,7 @@ struct LearntUnits {
 impl Fleet {
     /// The device that a topic without its last level is of.
     pub fn source<'a>(&'a self, root: &str) -> Option<Source<'a>> {
-        let mac = &**self.roots.get(root)?;
+        let mac = &**self.roots.get(root)?.first()?;
         let device = self.devices.get(mac)?;
         let prefix = match (root == &*device.tele, root == &*device.stat) {
             (true, true) => Prefix::Any,
@@ -173,7 +173,7 @@ impl Fleet {
             *self.shapes.entry(shape).or_insert(0) += 1;
         }
         for root in [&device.tele, &device.stat] {
-            self.roots.insert(root.clone(), mac.into());
+            self.roots.entry(root.clone()).or_default().insert(mac.into());
         }
         self.devices.insert(mac.into(), device);
     }
@@ -189,9 +189,11 @@ impl Fleet {
             }
         }
         for root in [&device.tele, &device.stat] {
-            // Another device may have taken the topic over.
-            if self.roots.get(root).is_some_and(|of| &**of == mac) {
-                self.roots.remove(root);
+            if let Some(macs) = self.roots.get_mut(root) {
+                macs.remove(mac);
+                if macs.is_empty() {
+                    self.roots.remove(root);
+                }
             }
         }
     }
@@ -205,15 +207,18 @@ impl Device {
         let host = text("/hn").unwrap_or_default();
         let tele = text("/tp/2").unwrap_or("tele");
         let stat = text("/tp/1").unwrap_or("stat");
-        let root = |prefix, name| root(full_topic, prefix, name, host, mac);
+        let root = |prefix, name| {
+            root(full_topic, prefix, name, host, mac)
+                .ok_or("the announcement has an unusable topic: it is too long")
+        };
         let is_level = full_topic.split('/').any(|level| level == "%topic%") && !name.contains('/');
         let shape = if is_level { "+" } else { name };
         let device = Self {
             name: name.into(),
-            tele: root(tele, name),
-            stat: root(stat, name),
-            tele_shape: root(tele, shape),
-            stat_shape: root(stat, shape),
+            tele: root(tele, name)?,
+            stat: root(stat, name)?,
+            tele_shape: root(tele, shape)?,
+            stat_shape: root(stat, shape)?,
             online: text("/onln").unwrap_or("Online").into(),
             offline: text("/ofln").unwrap_or("Offline").into(),
         };
@@ -240,13 +245,18 @@ impl Device {
 }
 
 /// A `FullTopic` with its tokens filled in.
-fn root(full_topic: &str, prefix: &str, name: &str, host: &str, mac: &str) -> Box<str> {
-    let filled = full_topic
-        .replace("%prefix%", prefix)
-        .replace("%topic%", name)
-        .replace("%hostname%", host)
-        .replace("%id%", mac);
-    filled.trim_end_matches('/').into()
+fn root(full_topic: &str, prefix: &str, name: &str, host: &str, mac: &str) -> Option<Box<str>> {
+    let mut filled = full_topic.to_owned();
+    for (token, text) in
+        [("%prefix%", prefix), ("%topic%", name), ("%hostname%", host), ("%id%", mac)]
+    {
+        // Each may stand in it many times, and the next one in each of them.
+        if filled.len() > MOST_BYTES || filled.contains(token) && text.len() > MOST_BYTES {
+            return None;
+        }
+        filled = filled.replace(token, text);
+    }
+    Some(filled.trim_end_matches('/').into())
 }
 
 fn is_sane(text: &str) -> bool {

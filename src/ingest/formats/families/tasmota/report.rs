@@ -72,7 +72,7 @@ impl Report<'_> {
                 // Answers of a bridge to its commands.
                 Json::Object(_) if key.starts_with("Zb") => {}
                 Json::Object(parts) => self.add_fields(&mut vec![key], parts, units),
-                _ => self.add_value(&[], key, &mut Vec::new(), value, units),
+                _ => self.add_value(&[], key, value, units),
             }
         }
     }
@@ -94,29 +94,14 @@ impl Report<'_> {
                 self.add_fields(path, parts, units);
                 path.pop();
             } else {
-                self.add_value(path, key, &mut Vec::new(), value, units);
+                self.add_value(path, key, value, units);
             }
         }
     }
 
     /// A value, or a list with one a channel, each of a sensor of its own.
-    fn add_value(
-        &mut self,
-        path: &[&str],
-        key: &str,
-        channel: &mut Vec<usize>,
-        value: &Json,
-        units: Units<'_>,
-    ) {
-        if NO_VALUES.contains(&key) || key.ends_with("Unit") || channel.len() > MOST_LEVELS {
-            return;
-        }
-        if let Json::Array(list) = value {
-            for (number, value) in list.iter().enumerate() {
-                channel.push(number);
-                self.add_value(path, key, channel, value, units);
-                channel.pop();
-            }
+    fn add_value(&mut self, path: &[&str], key: &str, value: &Json, units: Units<'_>) {
+        if NO_VALUES.contains(&key) || key.ends_with("Unit") {
             return;
         }
         let meaning = keys::meaning(path, key, units);
@@ -125,10 +110,27 @@ impl Report<'_> {
             sensor.push('/');
             sensor.push_str(level);
         }
-        for number in channel {
-            sensor.push_str(&format!("/{number}"));
+        self.add_channels(&mut sensor, 0, &meaning, value);
+    }
+
+    /// Values of lists within lists; the positions that lead to each are levels of its sensor.
+    fn add_channels(
+        &mut self,
+        sensor: &mut String,
+        num_lists: usize,
+        meaning: &keys::Meaning<'_>,
+        value: &Json,
+    ) {
+        if num_lists > MOST_LEVELS {
+            return;
         }
-        self.add(&sensor, &meaning, value);
+        let Json::Array(list) = value else { return self.add(sensor, meaning, value) };
+        let length = sensor.len();
+        for (number, value) in list.iter().enumerate() {
+            sensor.push_str(&format!("/{number}"));
+            self.add_channels(sensor, num_lists + 1, meaning, value);
+            sensor.truncate(length);
+        }
     }
 
     fn add(&mut self, sensor: &str, meaning: &keys::Meaning<'_>, value: &Json) {
@@ -184,9 +186,9 @@ impl Report<'_> {
             match (wrapper, key.as_str()) {
                 (_, "Power") => relayed.add_switch(path, value),
                 ("LwReceived", "Battery") => {
-                    relayed.add_value(path, "BatteryVoltage", &mut Vec::new(), value, units);
+                    relayed.add_value(path, "BatteryVoltage", value, units);
                 }
-                _ => relayed.add_value(path, key, &mut Vec::new(), value, units),
+                _ => relayed.add_value(path, key, value, units),
             }
         }
     }

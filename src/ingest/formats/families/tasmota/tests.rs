@@ -224,6 +224,38 @@ fn an_announcement_that_cannot_be_is_refused() {
 }
 
 #[test]
+fn an_announcement_whose_tokens_multiply_is_refused() {
+    let mut stage = Stage::new(None);
+    let (name, host) = ("%hostname%".repeat(20), "%id%".repeat(50));
+    let full_topic = "%topic%".repeat(30);
+    let mac = "A".repeat(200);
+    let payload = format!(r#"{{"t":"{name}","ft":"{full_topic}/%prefix%/","hn":"{host}"}}"#);
+    let decoded = stage.decode(&format!("tasmota/discovery/{mac}/config"), &payload).unwrap();
+    assert!(decoded.unwrap_err().contains("too long"));
+    let host = "h".repeat(300);
+    let payload = format!(r#"{{"t":"x","ft":"%hostname%/%prefix%/%topic%/","hn":"{host}"}}"#);
+    let decoded = stage.decode("tasmota/discovery/A1/config", &payload).unwrap();
+    assert!(decoded.unwrap_err().contains("too long"));
+}
+
+#[test]
+fn of_devices_with_one_topic_the_same_counts_after_a_restart() {
+    let mut stage = Stage::new(None);
+    for (mac, unit) in [("B2", "F"), ("A1", "K")] {
+        stage.reads(&format!("tasmota/discovery/{mac}/config"), CONFIG, &[]);
+        let sensors = format!(r#"{{"sn":{{"TempUnit":"{unit}"}}}}"#);
+        stage.reads(&format!("tasmota/discovery/{mac}/sensors"), &sensors, &[]);
+    }
+    let report = r#"{"MAX":{"Temperature":450}}"#;
+    stage.reads("oven/hall/up/SENSOR", report, &["oven/MAX temperature 450 K"]);
+    stage.changes.sort_by(|one, other| one.key.cmp(&other.key));
+    let mut stage = stage.restarted();
+    stage.reads("oven/hall/up/SENSOR", report, &["oven/MAX temperature 450 K"]);
+    stage.reads("tasmota/discovery/A1/config", "", &[]);
+    stage.reads("oven/hall/up/SENSOR", report, &["oven/MAX temperature 450 °F"]);
+}
+
+#[test]
 fn wills() {
     let mut stage = Stage::new(None);
     let mut presence = |payload: &str| {

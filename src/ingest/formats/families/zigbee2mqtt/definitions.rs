@@ -25,6 +25,12 @@ pub struct Device {
     pub attributes: Option<Attributes>,
 }
 
+/// Bytes of the name of an attribute: no sensor has a longer one. A composite's is kept once for each of its parts.
+const LONGEST_NAME: usize = 256;
+
+/// Devices of a bridge: each of them comes and goes with it.
+const MOST_DEVICES: usize = 4096;
+
 impl Device {
     /// Reads what was remembered.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -77,6 +83,9 @@ fn add_attribute(
     if is_setting || access & ACCESS_PUBLISHED == 0 {
         return;
     }
+    if [Some(property), composite].into_iter().flatten().any(|name| name.len() > LONGEST_NAME) {
+        return;
+    }
     let attribute = match text("type") {
         Some("numeric") => Attribute::Number(text("unit").unwrap_or_default().into()),
         Some("binary") => Attribute::Binary(states(expose)),
@@ -107,6 +116,9 @@ impl Zigbee2mqtt {
         let Some(list) = parse_list(message)? else {
             return Ok(Decoded::ignored("an empty payload clears a retained message"));
         };
+        if list.len() > MOST_DEVICES {
+            return Err(format!("the list has more than {MOST_DEVICES} devices"));
+        }
         let is_device = |it: &&Json| it.get("type").and_then(Json::as_str) != Some("Coordinator");
         let named = |it| Some((name(it)?, Device::from_listed(it)));
         let listed: BTreeMap<&str, Device> =

@@ -129,6 +129,25 @@ fn a_bad_value_is_a_fault_of_its_own_and_none_is_quiet() {
 }
 
 #[test]
+fn what_a_list_may_make_of_a_few_bytes_is_bounded() {
+    let mut stage = Stage::new();
+    let part = r#"{"type":"numeric","property":"a","access":1}"#;
+    let listed = |composite: &str| {
+        let parts = [part; 3].join(",");
+        let expose =
+            format!(r#"{{"type":"composite","property":"{composite}","features":[{parts}]}}"#);
+        format!(r#"[{{"friendly_name":"x","definition":{{"exposes":[{expose}]}}}}]"#)
+    };
+    stage.decode("bridge/devices", &listed(&"c".repeat(257))).unwrap();
+    assert_eq!(stage.changes[0].num_bytes(), r#"{"a":{}}"#.len());
+    stage.decode("bridge/devices", &listed("c")).unwrap();
+    stage.reads("x", r#"{"c":{"a":1}}"#, &["x/c a 1"]);
+    let devices: Vec<_> = (0..4097).map(|n| format!(r#"{{"friendly_name":"{n}"}}"#)).collect();
+    let refused = stage.decode("bridge/devices", &format!("[{}]", devices.join(",")));
+    assert!(refused.unwrap_err().contains("more than 4096"));
+}
+
+#[test]
 fn usual_attributes_without_a_definition() {
     let mut stage = Stage::with_devices();
     let fields = r#"{"temperature":20.5,"illuminance":9,"voltage":3010,"occupancy":true,"state":"ON","action":"hold"}"#;

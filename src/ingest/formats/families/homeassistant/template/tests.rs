@@ -187,6 +187,24 @@ fn what_is_no_number_is_wrong() {
 }
 
 #[test]
+fn what_has_no_order_is_not_sorted() {
+    let list = |length: usize, element: &dyn Fn(usize) -> String| {
+        let elements: Vec<_> = (0..length).map(|n| element(n * 37 % length)).collect();
+        format!("[{}]", elements.join(","))
+    };
+    let mixed = list(40, &|n| if n % 7 == 0 { "\"x\"".into() } else { n.to_string() });
+    is_wrong("{{ value_json | sort | first }}", &mixed, "have no order");
+    // The steps run out.
+    let long = list(200, &|n| format!("\"{}{n}\"", "x".repeat(200)));
+    is_wrong("{{ value_json | sort | first }}", &long, "takes too long");
+    let numbers = list(200, &|n| n.to_string());
+    give(&[
+        ("{{ value_json | sort | last }}", &numbers, "199"),
+        ("{{ value_json | sort | length }}", "[[1]]", "1"),
+    ]);
+}
+
+#[test]
 fn time_is_that_of_receipt() {
     give(&[
         ("{{ as_timestamp(now()) - value | int }}", "100", "1699999900.0"),

@@ -64,6 +64,20 @@ fn what_is_not_read_is_said_with_the_config() {
 }
 
 #[test]
+fn what_the_entities_of_a_device_share_is_bounded_over_all_of_them() {
+    let mut world = World::new();
+    let mut config = |num_bytes: usize| {
+        let component = |n: usize| (n.to_string(), json!({ "p": "sensor", "stat_t": "x" }));
+        let components: serde_json::Map<_, _> = (0..1024).map(component).collect();
+        let word = "w".repeat(num_bytes);
+        let config = json!({ "cmps": components, "avty_t": "y", "pl_avail": word });
+        world.say("homeassistant/device/d/config", &config.to_string())
+    };
+    assert!(config(17 << 10).contains("share has more than 16 MiB in all"));
+    assert!(config(15 << 10).starts_with("ignored: a discovery config: 1024 entities"));
+}
+
+#[test]
 fn states_are_numbers_flags_or_texts() {
     let mut world = World::new();
     let plain = json!({ "uniq_id": "count", "name": "Parts made", "stat_t": "parts" });
