@@ -8,6 +8,7 @@
 
 mod level;
 mod limit;
+mod one_line;
 
 use std::io::Write;
 
@@ -60,8 +61,8 @@ fn text_line(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     }
     let style = out.default_level_style(record.level());
     let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
-    let (level, target, message) = (record.level(), record.target(), record.args());
-    writeln!(out, "[{time} {style}{level:<5}{style:#} {target}] {message}")
+    let (level, target, message) = (record.level(), record.target(), record.args().to_string());
+    writeln!(out, "[{time} {style}{level:<5}{style:#} {target}] {}", one_line::one_line(&message))
 }
 
 /// One object a line: `timestamp`, `level`, `target`, `message`, then the record's own fields.

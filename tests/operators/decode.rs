@@ -115,6 +115,24 @@ fn one_message_is_explained() {
 }
 
 #[test]
+fn a_topic_that_is_no_reading_is_ignored_by_a_table_before_the_others() {
+    let home = Home::new();
+    let config = format!(
+        "{BROKER}[[devices]]\ntopic = \"heating/{{sensor}}/fault\"\nignore = [\"*\"]\n\
+         [[devices]]\ntopic = \"heating/{{sensor}}/{{quantity}}\"\nunit = \"°C\"\n"
+    );
+    let message = |topic: &str, text: &str| (topic.to_owned(), text.to_owned());
+    let messages = [
+        message("heating/boiler/fault", "E04 low pressure"),
+        message("heating/boiler/flow", "61.5"),
+    ];
+    let lines = decode(&home, &config, &messages);
+    assert_eq!(lines[0]["ignored"], "its table ignores all of it");
+    assert_eq!((&lines[0]["rejected"], &lines[0]["readings"]), (&Value::Null, &json!([])));
+    assert_eq!(lines[1]["readings"][0]["quantity"], "flow");
+}
+
+#[test]
 fn mistakes_in_a_table_are_found_with_their_line() {
     let home = Home::new();
     for (table, what) in [

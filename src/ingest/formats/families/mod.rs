@@ -9,6 +9,7 @@ mod chirpstack;
 mod esphome;
 mod homeassistant;
 mod homie;
+mod ignored;
 mod influx;
 mod lorawan;
 mod mapping;
@@ -27,6 +28,7 @@ mod zigbee2mqtt;
 
 use chrono_tz::Tz;
 
+use self::ignored::IgnoredTopics;
 use self::mapping::MappingFormat;
 use super::{Format, Table};
 use crate::config::{DeviceTable, Mistake, Preset, PresetTable, Shape};
@@ -39,6 +41,9 @@ pub fn format(table: &DeviceTable, zone: Tz) -> Result<Box<dyn Format>, Vec<Mist
     let zone = table.zone.unwrap_or(zone);
     let family = match &table.shape {
         Shape::Preset(preset) => of_preset(preset, zone).map_err(|why| vec![mistake(&why)])?,
+        Shape::Mapping(mapping) if table.ignore.iter().any(|pattern| pattern == "*") => {
+            Box::new(IgnoredTopics::new(&mapping.topic).map_err(|why| vec![mistake(&why)])?)
+        }
         Shape::Mapping(mapping) => match MappingFormat::new(mapping, zone) {
             Ok(format) => Box::new(format),
             Err(mistakes) => return Err(mistakes.into_iter().map(Into::into).collect()),

@@ -34,7 +34,7 @@ const NEVER_TRUE: [&str; 7] =
     ["temperature", "humidity", "pressure", "illuminance", "co2", "voltage", "current"];
 
 /// Bytes of a unit. One that a message, or an announcement, gives once may be that of thousands of values.
-const LONGEST_UNIT: usize = 64;
+const LONGEST_UNIT: usize = 256;
 
 /// What a message meant, while it is put together. One bad value is a fault of its own and costs no other.
 #[derive(Debug)]

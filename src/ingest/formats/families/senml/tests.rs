@@ -88,10 +88,10 @@ fn one_wrong_record_costs_no_other() {
 }
 
 #[test]
-fn a_unit_that_is_longer_than_any_is_a_fault() {
-    let unit = "u".repeat(65);
+fn a_unit_that_is_too_long_is_a_fault() {
+    let unit = "u".repeat(257);
     let payload = format!(r#"[{{"bu":"{unit}","n":"a","v":1}},{{"n":"b","v":1,"u":"W"}}]"#);
-    reads(payload.as_bytes(), &["b power 1 W @1760000000000", "a unit is longer than 64 bytes"]);
+    reads(payload.as_bytes(), &["b power 1 W @1760000000000", "a unit is longer than 256 bytes"]);
 }
 
 #[test]

@@ -1,0 +1,54 @@
+//! Topics that nothing is to be made of: a mapping whose table has `ignore = ["*"]`.
+//!
+//! Always: its topics are its own, so that no table after it reads them, and nothing of their payload is looked at.
+//! Never: a filter of its own.
+
+use crate::ingest::formats::kit::topics::Pattern;
+use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChange};
+
+/// A table of topics to be ignored.
+#[derive(Debug, Clone)]
+pub struct IgnoredTopics {
+    /// The topic as the table has it.
+    topic: String,
+    pattern: Pattern,
+}
+
+impl IgnoredTopics {
+    /// The format of a table's `topic`.
+    ///
+    /// # Errors
+    /// When it is no pattern of a topic.
+    pub fn new(topic: &str) -> Result<Self, String> {
+        let pattern = Pattern::new(topic).map_err(|why| format!("`topic`: {why}"))?;
+        Ok(Self { topic: topic.to_owned(), pattern })
+    }
+}
+
+impl Format for IgnoredTopics {
+    fn name(&self) -> &str {
+        &self.topic
+    }
+
+    fn key(&self) -> String {
+        format!("mapping {}", self.topic)
+    }
+
+    fn filters(&self) -> Vec<Filter> {
+        Vec::new()
+    }
+
+    fn claim(&self, topic: &str) -> Claim {
+        if self.pattern.levels(topic).is_some() { Claim::Decodes } else { Claim::Foreign }
+    }
+
+    fn decode(&self, _: &Message<'_>, _: &mut Vec<StateChange>) -> Result<Decoded, String> {
+        Ok(Decoded::ignored("its table ignores all of it"))
+    }
+
+    fn remember(&mut self, _: &str, _: Option<&[u8]>) {}
+
+    fn fresh(&self) -> Box<dyn Format> {
+        Box::new(self.clone())
+    }
+}
