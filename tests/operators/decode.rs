@@ -115,6 +115,17 @@ fn one_message_is_explained() {
 }
 
 #[test]
+fn two_tables_of_a_family_are_told_apart() {
+    let home = Home::new();
+    let table = "[[devices]]\npreset = \"zigbee2mqtt\"\n";
+    let config = format!("{BROKER}{table}{table}base = \"annexe/zb\"\n");
+    let message = |topic: &str| (topic.to_owned(), "{\"temperature\":3.5}".to_owned());
+    let lines = decode(&home, &config, &[message("zigbee2mqtt/a"), message("annexe/zb/b")]);
+    let rules: Vec<_> = lines.iter().map(|line| line["rule"].as_str().expect("a text")).collect();
+    assert_eq!(rules, ["zigbee2mqtt", "zigbee2mqtt:annexe/zb"]);
+}
+
+#[test]
 fn a_topic_that_is_no_reading_is_ignored_by_a_table_before_the_others() {
     let home = Home::new();
     let config = format!(

@@ -194,3 +194,29 @@ fn oversized(random: &mut StdRng, n: usize) -> Vec<u8> {
     let length = if random.random_ratio(1, 100) { 1 << 20 } else { 70_000 };
     with_field(n, "location", json!("x".repeat(length))).into_bytes()
 }
+
+/// What strangers write stays on the line of the log that quotes it, and commands no terminal.
+#[test]
+fn no_message_forges_a_line_of_the_log() {
+    let home = Home::new();
+    let limit = "[alerts.temperature]\nhigh = 35.0\n";
+    let mut daemon =
+        home.start(&format!("language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n{limit}"));
+    let client = Client::connect(&daemon.embedded_broker());
+    let forged = "x\n[2026-01-01T00:00:00.000Z INFO  vigie::operator] forged\u{1b}[2J\u{202e}";
+    let send = |sensor: &str, unit: &str, timestamp: &str| {
+        let reading = json!({ "sensor_id": sensor, "temperature": 50.0, "unit": unit, "timestamp": timestamp });
+        client.publish(names::READINGS, reading.to_string(), 1);
+    };
+    send("UNIT", forged, &timestamp(0));
+    send("TIME", "celsius", forged);
+    send("LAST", "celsius", &timestamp(0));
+    let count = "SELECT count(*) FROM sensor_readings WHERE sensor_id = 'LAST'";
+    daemon.wait_until("the last one", SOON, || home.db().number(count) == 1);
+    assert!(!daemon.lines_with("forged").is_empty(), "it is quoted");
+    for line in daemon.lines_with("") {
+        let is_whole = line.is_empty() || line.starts_with('[') && !line.starts_with("[2026-01-01");
+        assert!(is_whole && !line.contains(['\u{1b}', '\r', '\u{202e}']), "{line:?}");
+    }
+    assert_eq!(daemon.stop(), 0);
+}

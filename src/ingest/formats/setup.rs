@@ -20,7 +20,12 @@ pub fn formats(config: &Config) -> Result<Formats, Vec<(usize, Mistake)>> {
                 let mistake = Mistake::new(what, "give each a base or a topic of its own");
                 mistakes.push((table.at, mistake));
             }
-            Ok(format) => formats.push(format),
+            Ok(mut format) => {
+                if formats.iter().any(|other| other.name() == format.name()) {
+                    format.tell_apart();
+                }
+                formats.push(Box::new(format));
+            }
             Err(wrong) => mistakes.extend(wrong.into_iter().map(|mistake| (table.at, mistake))),
         }
     }

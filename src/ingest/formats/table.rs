@@ -17,6 +17,8 @@ pub struct Table {
 
 #[derive(Clone)]
 struct Settings {
+    /// In place of the family's, which a table before has.
+    name: Option<Box<str>>,
     location: Option<Location>,
     only: Vec<String>,
     ignore: Vec<String>,
@@ -29,6 +31,7 @@ impl Table {
     #[must_use]
     pub fn new(format: Box<dyn Format>, table: &DeviceTable) -> Self {
         let settings = Settings {
+            name: None,
             location: table.location.as_deref().map(Location::new),
             only: table.only.clone(),
             ignore: table.ignore.clone(),
@@ -40,11 +43,16 @@ impl Table {
         };
         Self { format, settings }
     }
+
+    /// Gives it a name of its own, where a table before has the family's.
+    pub fn tell_apart(&mut self) {
+        self.settings.name = Some(self.format.key().into());
+    }
 }
 
 impl Format for Table {
     fn name(&self) -> &str {
-        self.format.name()
+        self.settings.name.as_deref().unwrap_or_else(|| self.format.name())
     }
 
     fn key(&self) -> String {

@@ -37,9 +37,9 @@ use crate::config::{DeviceTable, Mistake, Preset, PresetTable, Shape};
 ///
 /// # Errors
 /// Every mistake in the table.
-pub fn format(table: &DeviceTable, zone: Tz) -> Result<Box<dyn Format>, Vec<Mistake>> {
+pub fn format(table: &DeviceTable, zone: Tz) -> Result<Table, Vec<Mistake>> {
     let zone = table.zone.unwrap_or(zone);
-    let family = match &table.shape {
+    let family: Box<dyn Format> = match &table.shape {
         Shape::Preset(preset) => of_preset(preset, zone).map_err(|why| vec![mistake(&why)])?,
         Shape::Mapping(mapping) if table.ignore.iter().any(|pattern| pattern == "*") => {
             Box::new(IgnoredTopics::new(&mapping.topic).map_err(|why| vec![mistake(&why)])?)
@@ -49,7 +49,7 @@ pub fn format(table: &DeviceTable, zone: Tz) -> Result<Box<dyn Format>, Vec<Mist
             Err(mistakes) => return Err(mistakes.into_iter().map(Into::into).collect()),
         },
     };
-    Ok(Box::new(Table::new(family, table)))
+    Ok(Table::new(family, table))
 }
 
 /// A text that says what is wrong, and behind a `;` or `:` what to do.
