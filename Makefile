@@ -20,10 +20,10 @@ define install
 	fi
 endef
 
-# Where `make deny` puts its tool.
+# Where `make deny` and `make fuzz` put their tools.
 TOOLS := target/tools
 
-.PHONY: run test chaos lint deny accept bench bench-hivemq soak setup
+.PHONY: run test chaos lint deny fuzz accept bench bench-hivemq soak setup
 
 run: ## builds Vigie and runs CONFIG (config/factory.toml: four sensors on the embedded broker)
 	$(call install,$(BUILD_PACKAGES))
@@ -59,6 +59,33 @@ $(TOOLS)/schemathesis/bin/schemathesis:
 
 chaos: setup ## kills, outages, full disks and panics by the dozen: no reading lost, none doubled (fifty minutes)
 	VIGIE_CHAOS=full cargo test --locked --test chaos -- --test-threads=1 --nocapture
+
+# The decoders of devices' messages, each family by itself, two at a time. Not a part of `make test` or `make accept`:
+# it takes a nightly compiler. `make fuzz FUZZ_SECONDS=20 FUZZ_FAMILIES='homie shelly'` is a short one. What a crash
+# means: docs/development.md.
+FUZZ_SECONDS ?= 600
+FUZZ_FAMILIES ?= $(basename $(notdir $(wildcard tests/fuzz/tables/*.toml)))
+FUZZ_LOGS ?= target/fuzz
+FUZZ := RUSTUP_TOOLCHAIN=nightly $(TOOLS)/bin/cargo-fuzz
+
+fuzz: ## FUZZ_SECONDS (600) of made-up messages for every family of devices: an hour and a half
+	$(call install,$(BUILD_PACKAGES))
+	rustup toolchain list | grep -q '^nightly' || rustup toolchain install nightly --profile minimal
+	[ -x $(TOOLS)/bin/cargo-fuzz ] || cargo install cargo-fuzz --locked --version 0.13.1 --root $(TOOLS)
+	$(FUZZ) build --fuzz-dir tests/fuzz decode
+	@mkdir -p $(FUZZ_LOGS)
+	@$(MAKE) --no-print-directory -k -j2 $(FUZZ_FAMILIES:%=fuzz-%)
+
+# One family. Words in quotes of its sources are its dictionary. The stack is that of a thread of the daemon.
+fuzz-%:
+	@mkdir -p tests/fuzz/corpus/$* $(FUZZ_LOGS)
+	@grep -rohE '"[A-Za-z0-9_$$/%.:-]{2,32}"' $(wildcard $(foreach of,$* families/$*,src/ingest/formats/$(of) src/ingest/formats/$(of).rs)) \
+	  src/ingest/formats/kit | sort -u > $(FUZZ_LOGS)/$*.dict
+	@ulimit -s 2048; VIGIE_FUZZ=$* $(FUZZ) run --fuzz-dir tests/fuzz decode tests/fuzz/corpus/$* tests/fuzz/seeds/$* -- \
+	  -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=16384 -dict=$(FUZZ_LOGS)/$*.dict \
+	  -print_final_stats=1 > $(FUZZ_LOGS)/$*.log 2>&1 \
+	  || { tail -n 40 $(FUZZ_LOGS)/$*.log; echo "$*: see $(FUZZ_LOGS)/$*.log"; exit 1; }
+	@echo "$*: $$(grep -E 'cov: [0-9]+' $(FUZZ_LOGS)/$*.log | tail -n 1)"
 
 # Each prints its part of README's table.
 bench: setup ## throughput, latency, fleets, and what the steps of a reading and rules cost: fifteen minutes

@@ -20,4 +20,5 @@ mod outside_python;
 mod publication;
 mod replay;
 mod secrets;
+mod seeds;
 mod support_works;

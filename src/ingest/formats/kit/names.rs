@@ -117,12 +117,16 @@ pub fn is_canonical(name: &str) -> bool {
     ALIASES.iter().any(|(canonical, _)| *canonical == name)
 }
 
+/// Bytes of a name that are read, many more than are kept: each value of a list may come with the same long name.
+const MOST_READ: usize = 256;
+
 /// A canonical name as a quantity: one that begins with a digit gets `value_` before it, a reserved one `_value` after
 /// it, and a long one is cut.
 ///
 /// # Errors
 /// When nothing of the key can be a name.
 pub fn quantity(name: &str) -> Result<Quantity, String> {
+    let name = &name[..name.floor_char_boundary(MOST_READ)];
     if let Ok(quantity) = Quantity::new(name) {
         return Ok(quantity);
     }
@@ -139,6 +143,14 @@ pub fn quantity(name: &str) -> Result<Quantity, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_name_is_cut() {
+        for name in ["k".repeat(64), "k".repeat(65), "k".repeat(30_000)] {
+            assert_eq!(quantity(&name).map(|it| it.as_str().len()), Ok(64));
+        }
+        assert_eq!(quantity(&format!("k{}", "é".repeat(300))).unwrap().as_str(), "k");
+    }
 
     #[test]
     fn keys_become_snake_case() {
