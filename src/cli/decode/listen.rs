@@ -87,7 +87,7 @@ impl Listening {
         }
     }
 
-    fn text(&self) -> String {
+    fn text(&mut self) -> String {
         if self.num_messages == 0 {
             return "nothing came. A device may be slow to publish: listen longer. Or the account may not read these topics.\n".to_owned();
         }
@@ -97,7 +97,7 @@ impl Listening {
             out += &format!("\n{name}: {}, the last on {topic}\n", messages(shape.count));
             shape.more.text.lines().for_each(|line| out += &format!("  {}\n", printable(line)));
         }
-        let unclaimed = unclaimed(&self.unclaimed);
+        let unclaimed = unclaimed(&mut self.unclaimed);
         for it in &unclaimed {
             let (name, topic) = (printable(&it.shape), printable(&it.topic));
             out += &format!("\n{name}: {}, the last on {topic}\n", messages(it.messages));
