@@ -109,6 +109,10 @@ fn a_base_of_its_own_is_told() {
     }
     let both = [("zb/bridge/state", "{\"state\":\"online\"}"), ("zb/porch", "{\"temperature\":3}")];
     assert_eq!(config(&both), "[[devices]]\npreset = \"zigbee2mqtt\"\nbase = \"zb\"\n");
+}
+
+#[test]
+fn what_is_not_read_yet_gets_a_note() {
     let [guess] = guesses(&[("spBv1.0/plant/DDATA/edge/press", "x")]).try_into().unwrap();
     assert_eq!(guess.config, None);
     assert_eq!(guess.note.as_deref(), Some("Sparkplug B, which is not read yet"));
@@ -300,6 +304,14 @@ fn words_and_commas_are_values() {
     assert_eq!(config(&both), expected);
 }
 
+/// Checks a table with a key.
+#[track_caller]
+fn check_key(key: &str) {
+    let table = "[[devices]]\ntopic = \"data/{device}/{sensor}\"\nvalue = \"/v\"\n";
+    let parsed = config::parse(&format!("[broker]\n{table}{key}\n"), "c.toml");
+    formats::formats(&parsed.unwrap_or_else(|why| panic!("{why}\n{key}"))).unwrap();
+}
+
 #[test]
 fn availability_is_a_key_of_the_table_of_values() {
     for (topic, payload, expected) in [
@@ -334,12 +346,12 @@ fn availability_is_a_key_of_the_table_of_values() {
         let [guess] = guesses(&[(topic, payload)]).try_into().unwrap();
         let note = guess.note.unwrap();
         assert!(guess.config.is_none() && note.contains(expected), "{topic}: {note}");
-        let key = &note[note.find("availability = {").unwrap()..=note.rfind('}').unwrap()];
-        let table = "[[devices]]\ntopic = \"data/{device}/{sensor}\"\nvalue = \"/v\"\n";
-        let parsed = config::parse(&format!("[broker]\n{table}{key}\n"), "c.toml");
-        formats::formats(&parsed.unwrap_or_else(|why| panic!("{why}\n{key}"))).unwrap();
+        check_key(&note[note.find("availability = {").unwrap()..=note.rfind('}').unwrap()]);
     }
-    // Other topics have values.
+}
+
+#[test]
+fn words_on_other_topics_are_values() {
     assert!(config(&[("plant/7/flag", "1")]).contains("quantity = \"value\""));
     assert!(config(&[("plant/7/state", "ON")]).contains("quantity = \"state\""));
 }
