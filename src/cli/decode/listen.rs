@@ -30,8 +30,11 @@ struct Listening {
 /// What a message became, for a person to read.
 #[derive(Default)]
 struct Became {
+    topic: String,
     text: String,
     has_readings: bool,
+    /// Whether a message without readings came after it.
+    is_outdated: bool,
 }
 
 /// Listens for a time, and says what came.
@@ -80,24 +83,27 @@ impl Listening {
             self.unclaimed.note(topic, payload, received_at);
             return;
         };
-        let became = Became::of(&outcome, is_replayed);
+        let became = Became::of(topic, &outcome, is_replayed);
         let before = self.taken.entry(rule).or_default().note(topic, payload, received_at);
         if became.has_readings || !before.has_readings {
             *before = became;
+        } else {
+            before.is_outdated = true;
         }
     }
 
-    fn text(&self) -> String {
+    fn text(&mut self) -> String {
         if self.num_messages == 0 {
             return "nothing came. A device may be slow to publish: listen longer. Or the account may not read these topics.\n".to_owned();
         }
         let mut out = format!("{}\n", messages(self.num_messages));
         for shape in self.taken.values().flat_map(Shapes::sorted) {
-            let (name, topic) = (printable(&shape.text()), printable(&shape.topic));
-            out += &format!("\n{name}: {}, the last on {topic}\n", messages(shape.count));
+            let (name, topic) = (printable(&shape.text()), printable(&shape.more.topic));
+            let last = if shape.more.is_outdated { "the last with readings" } else { "the last" };
+            out += &format!("\n{name}: {}, {last} on {topic}\n", messages(shape.count));
             shape.more.text.lines().for_each(|line| out += &format!("  {}\n", printable(line)));
         }
-        let unclaimed = unclaimed(&self.unclaimed);
+        let unclaimed = unclaimed(&mut self.unclaimed);
         for it in &unclaimed {
             let (name, topic) = (printable(&it.shape), printable(&it.topic));
             out += &format!("\n{name}: {}, the last on {topic}\n", messages(it.messages));
@@ -109,15 +115,46 @@ impl Listening {
 }
 
 impl Became {
-    fn of(outcome: &Outcome<'_>, is_replayed: bool) -> Self {
+    fn of(topic: &str, outcome: &Outcome<'_>, is_replayed: bool) -> Self {
         let mut text = Vec::new();
         // Writing to memory does not fail.
         let _ = show(outcome, is_replayed, &mut text);
         let text = String::from_utf8_lossy(&text).into_owned();
-        Self { text, has_readings: !outcome.readings.is_empty() }
+        let has_readings = !outcome.readings.is_empty();
+        Self { topic: topic.to_owned(), text, has_readings, is_outdated: false }
     }
 }
 
 fn messages(number: u64) -> String {
     if number == 1 { "1 message".to_owned() } else { format!("{number} messages") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::ingest::formats;
+
+    #[test]
+    fn the_topic_is_that_of_the_message_that_is_shown() {
+        let table = "[[devices]]\ntopic = \"site/{sensor}\"\nvalues = { temperature = \"/t\" }\n";
+        let config = config::parse(&format!("[broker]\n{table}"), "c.toml").unwrap();
+        let decoders = Decoders::new(&formats::formats(&config).unwrap(), Vec::new());
+        let (taken, unclaimed) = (BTreeMap::new(), Shapes::default());
+        let mut listening = Listening { decoders, num_messages: 0, taken, unclaimed };
+        listening.note("site/11", b"{\"t\":3}", false);
+        assert!(listening.text().contains("site/+: 1 message, the last on site/11\n"));
+        listening.note("site/12", b"{\"h\":3}", false);
+        let text = listening.text();
+        assert!(text.contains("site/+: 2 messages, the last with readings on site/11\n"), "{text}");
+        listening.note("site/13", b"{\"t\":4}", false);
+        let text = listening.text();
+        assert!(
+            text.contains("the last on site/13\n") && text.contains("13 temperature"),
+            "{text}"
+        );
+        listening.note("x/1", b"a", false);
+        listening.note("x/2", b"b", false);
+        assert!(listening.text().contains("x/2\n  b\n"));
+    }
 }

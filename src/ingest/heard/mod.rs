@@ -9,6 +9,7 @@
 
 mod availability;
 mod guess;
+mod keys;
 mod outline;
 mod report;
 mod shapes;
@@ -64,8 +65,8 @@ impl Heard {
     #[must_use]
     pub fn report(&self, since: DateTime<Utc>, broker: Option<String>) -> DevicesReport {
         let (unclaimed, unlisted_messages) = {
-            let shapes = lock(&self.unclaimed);
-            (unclaimed(&shapes), shapes.num_unlisted())
+            let mut shapes = lock(&self.unclaimed);
+            (unclaimed(&mut shapes), shapes.num_unlisted())
         };
         let taken = lock(&self.taken);
         let (devices, rules) = report::taken(&taken);

@@ -1,11 +1,14 @@
 //! What a payload is made of: its kind, and the leaves of its JSON, each with a pointer. Pure.
 //!
-//! Always: every sequence of bytes is answered, in bounded time. Never: more than [`MOST_FIELDS`] leaves, or a payload
-//! over [`LARGEST_PARSED`] parsed.
+//! Always: every sequence of bytes is answered, in bounded time. Never: more than [`MOST_FIELDS`] leaves, a payload over
+//! [`LARGEST_PARSED`] parsed, or more than [`MOST_ELEMENTS`] elements of a list compared.
+
+use std::collections::HashSet;
 
 use serde_json::Value as Json;
 
-use crate::ingest::formats::kit::json;
+use super::keys;
+use crate::ingest::formats::kit::{json, names};
 
 /// Leaves of one payload: those of a large device; beyond, a person picks by hand.
 const MOST_FIELDS: usize = 24;
@@ -16,8 +19,14 @@ const DEEPEST: usize = 3;
 /// Largest payload that is looked into: several times what most devices send.
 const LARGEST_PARSED: usize = 16 << 10;
 
-/// 2001-09-09 in seconds: a number from here on is a time.
-pub const EARLIEST_TIME: f64 = 1e9;
+/// Elements of a list whose keys are gathered.
+const MOST_MERGED: usize = 16;
+
+/// Elements of a list whose ids are compared.
+const MOST_ELEMENTS: usize = 256;
+
+/// Words that a mapping reads as 1 and 0, in lower case.
+const TRUTHS: [&str; 8] = ["on", "off", "true", "false", "yes", "no", "open", "closed"];
 
 /// Bytes kept of a key or a text.
 const LONGEST_TEXT: usize = 64;
@@ -31,6 +40,10 @@ pub struct Outline {
     pub fields: Vec<Field>,
     /// Leaves beside the list, where there is one.
     pub outer: Vec<Field>,
+    /// Elements of the list, where there is one.
+    pub num_elements: usize,
+    /// Keys that lead to an id that each element of the list has, and no two share.
+    pub id: Option<Vec<String>>,
 }
 
 /// What a payload is.
@@ -40,6 +53,10 @@ pub enum Kind {
     Empty,
     /// One number.
     Number,
+    /// One number with a comma as its decimal mark.
+    CommaNumber,
+    /// A word for true or false.
+    Truth,
     /// Lines for `InfluxDB`.
     Lines,
     /// Another text.
@@ -64,8 +81,10 @@ pub struct Field {
 /// What is at the end of a pointer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Leaf {
-    /// A number, or a text that is one.
+    /// A number.
     Number(f64),
+    /// A text that is a number.
+    Numeral(f64, String),
     /// A text, its beginning.
     Text(String),
     /// A truth value, null, or what is nested too deeply.
@@ -76,7 +95,7 @@ impl Outline {
     /// Looks into a payload.
     #[must_use]
     pub fn of(payload: &[u8]) -> Self {
-        let plain = |kind| Self { kind, fields: Vec::new(), outer: Vec::new() };
+        let plain = |kind| Self::new(kind, Vec::new());
         if payload.len() > LARGEST_PARSED {
             return plain(Kind::Bytes);
         }
@@ -90,9 +109,15 @@ impl Outline {
         match json::parse(payload) {
             Ok(Some(Json::Object(object))) => of_object(&Json::Object(object)),
             Ok(Some(list @ Json::Array(_))) => of_list(&list, ""),
+            _ if is_comma_number(text) => plain(Kind::CommaNumber),
+            _ if TRUTHS.iter().any(|word| word.eq_ignore_ascii_case(text)) => plain(Kind::Truth),
             _ if is_line(text) => plain(Kind::Lines),
             _ => plain(Kind::Text),
         }
+    }
+
+    const fn new(kind: Kind, fields: Vec<Field>) -> Self {
+        Self { kind, fields, outer: Vec::new(), num_elements: 0, id: None }
     }
 
     /// Keys at the top of the object, or of the list's elements.
@@ -107,17 +132,22 @@ impl Outline {
     }
 }
 
-/// An object whose numbers are all in one list, but for a time, is that list.
+impl Field {
+    /// Last key, in snake case.
+    pub fn key(&self) -> String {
+        self.path.last().map(|key| names::snake_case(key)).unwrap_or_default()
+    }
+}
+
+/// An object whose measurements are all in one list of objects is that list.
 fn of_object(object: &Json) -> Outline {
-    let outline = Outline { kind: Kind::Object, fields: leaves(object), outer: Vec::new() };
-    let is_value = |it: &Field| matches!(it.leaf, Leaf::Number(number) if number < EARLIEST_TIME);
-    let has_value = outline.fields.iter().any(is_value);
-    let lists = object.as_object().into_iter().flatten();
+    let outline = Outline::new(Kind::Object, leaves(object));
+    let lists = object.as_object().into_iter().flatten().filter(|(key, _)| is_usable(key));
     let mut lists = lists.filter(|(_, value)| {
         value.as_array().and_then(|list| list.first()).is_some_and(Json::is_object)
     });
     match (lists.next(), lists.next()) {
-        (Some((key, list)), None) if !has_value => {
+        (Some((key, list)), None) if !outline.fields.iter().any(keys::is_measurement) => {
             Outline { outer: outline.fields, ..of_list(list, key) }
         }
         _ => outline,
@@ -125,8 +155,63 @@ fn of_object(object: &Json) -> Outline {
 }
 
 fn of_list(list: &Json, key: &str) -> Outline {
-    let fields = list.get(0).filter(|it| it.is_object()).map(leaves).unwrap_or_default();
-    Outline { kind: Kind::List(key.to_owned()), fields, outer: Vec::new() }
+    let elements = list.as_array().into_iter().flatten().filter(|it| it.is_object());
+    let elements: Vec<&Json> = elements.take(MOST_ELEMENTS).collect();
+    let fields = merged(&elements);
+    let id = id(&fields, &elements);
+    let num_elements = elements.len();
+    let kind = Kind::List(key.to_owned());
+    Outline { kind, fields, outer: Vec::new(), num_elements, id }
+}
+
+/// Leaves of the first elements of a list; a text, where one element has a number and another a text.
+fn merged(elements: &[&Json]) -> Vec<Field> {
+    let mut merged: Vec<Field> = Vec::new();
+    for field in elements.iter().take(MOST_MERGED).flat_map(|element| leaves(element)) {
+        let has_room = merged.len() < MOST_FIELDS;
+        let known = merged.iter_mut().find(|it| it.path == field.path);
+        match known {
+            Some(known) if known.leaf == Leaf::Other || matches!(field.leaf, Leaf::Text(_)) => {
+                *known = field;
+            }
+            None if has_room => merged.push(field),
+            Some(_) | None => {}
+        }
+    }
+    merged.sort_by(|a, b| a.path.cmp(&b.path));
+    merged
+}
+
+/// The best of the ids that each element has and no two share.
+fn id(fields: &[Field], elements: &[&Json]) -> Option<Vec<String>> {
+    let usable = fields.iter().filter(|field| keys::is_id(field));
+    let named: Vec<(String, &Field)> = usable.map(|field| (field.key(), field)).collect();
+    let ranked = keys::IDS.iter().flat_map(|id| named.iter().filter(move |(key, _)| key == id));
+    let mut ids = ranked.map(|(_, field)| &field.path);
+    ids.find(|path| is_unique(path, elements)).cloned()
+}
+
+fn is_unique(path: &[String], elements: &[&Json]) -> bool {
+    let mut seen = HashSet::new();
+    elements.iter().all(|element| match path.iter().try_fold(*element, |it, key| it.get(key)) {
+        Some(Json::String(text)) => !text.trim().is_empty() && seen.insert(text.clone()),
+        Some(Json::Number(number)) => seen.insert(number.to_string()),
+        _ => false,
+    })
+}
+
+/// Whether a key can stand in a pointer, and in a text with braces.
+fn is_usable(key: &str) -> bool {
+    let is_odd = |c: char| c.is_control() || "{}*".contains(c);
+    !matches!(key, "" | "." | "..") && key.len() <= LONGEST_TEXT && !key.contains(is_odd)
+}
+
+/// Whether a text is a number with a decimal comma. Three digits after it may be thousands.
+fn is_comma_number(text: &str) -> bool {
+    let Some((whole, parts)) = text.split_once(',') else { return false };
+    let whole = whole.strip_prefix(['-', '+']).unwrap_or(whole);
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    is_number(whole) && is_number(parts) && parts.len() != 3 && text.len() <= LONGEST_TEXT
 }
 
 fn leaves(value: &Json) -> Vec<Field> {
@@ -141,8 +226,7 @@ fn gather(value: &Json, path: &mut Vec<String>, fields: &mut Vec<Field>) {
     }
     let leaf = match value {
         Json::Object(object) if path.len() < DEEPEST => {
-            let usable = |key: &str| key.len() <= LONGEST_TEXT && !key.contains(char::is_control);
-            for (key, value) in object.iter().filter(|(key, _)| usable(key)) {
+            for (key, value) in object.iter().filter(|(key, _)| is_usable(key)) {
                 path.push(key.clone());
                 gather(value, path, fields);
                 path.pop();
@@ -150,10 +234,13 @@ fn gather(value: &Json, path: &mut Vec<String>, fields: &mut Vec<Field>) {
             return;
         }
         Json::Number(number) => number.as_f64().map_or(Leaf::Other, Leaf::Number),
-        Json::String(text) => match text.trim().parse::<f64>() {
-            Ok(number) if number.is_finite() => Leaf::Number(number),
-            _ => Leaf::Text(text.chars().take(LONGEST_TEXT).collect()),
-        },
+        Json::String(text) => {
+            let shown = text.chars().take(LONGEST_TEXT).collect();
+            match text.trim().parse::<f64>() {
+                Ok(number) if number.is_finite() => Leaf::Numeral(number, shown),
+                _ => Leaf::Text(shown),
+            }
+        }
         _ => Leaf::Other,
     };
     fields.push(Field { path: path.clone(), leaf });
@@ -185,6 +272,14 @@ mod tests {
             ("", Kind::Empty),
             (" 21.5\n", Kind::Number),
             ("online", Kind::Text),
+            ("ON", Kind::Truth),
+            ("false", Kind::Truth),
+            ("Closed", Kind::Truth),
+            ("41,9", Kind::CommaNumber),
+            ("-7,25", Kind::CommaNumber),
+            ("1,234", Kind::Text),
+            ("1,2,3", Kind::Text),
+            (",5", Kind::Text),
             ("21.5 °C", Kind::Text),
             ("{\"t\":", Kind::Text),
             ("room,floor=2 temp=21.5,n=\"a b\" 1759996800", Kind::Lines),
@@ -211,11 +306,55 @@ mod tests {
             .iter()
             .map(|field| format!("{} {:?}", field.path.join("/"), field.leaf))
             .collect();
-        let expected = ["a/on Other", "a/t Number(21.5)", "id Text(\"x\")", "l Other", "z Other"];
+        let expected =
+            ["a/on Other", "a/t Numeral(21.5, \"21.5\")", "id Text(\"x\")", "l Other", "z Other"];
         assert_eq!(shown, expected);
         assert_eq!(outline.keys(), ["a", "id", "l", "z"]);
         let many: Vec<String> = (0..99).map(|number| format!("\"k{number}\":1")).collect();
         let many = format!("{{{}}}", many.join(","));
         assert_eq!(Outline::of(many.as_bytes()).fields.len(), MOST_FIELDS);
+    }
+
+    fn list(payload: &str) -> (Vec<String>, Option<String>) {
+        let outline = Outline::of(payload.as_bytes());
+        assert!(matches!(outline.kind, Kind::List(_)), "{payload}: {:?}", outline.kind);
+        (outline.keys(), outline.id.map(|path| path.join("/")))
+    }
+
+    #[test]
+    fn elements_of_a_list_have_an_id_that_no_two_share() {
+        for (payload, id) in [
+            (r#"[{"addr":1,"name":"x"},{"addr":2,"name":"x"}]"#, Some("addr")),
+            (r#"[{"addr":1,"name":"x"},{"addr":1,"name":"y"}]"#, Some("name")),
+            (r#"[{"id":1},{"id":1}]"#, None),
+            (r#"[{"id":1},{"t":1}]"#, None),
+            (r#"[{"dev":{"id":"a"}},{"dev":{"id":"b"}}]"#, Some("dev/id")),
+            (r#"[{"n":3},{"n":4}]"#, None),
+            (r#"[{"t":3},{"t":4}]"#, None),
+        ] {
+            assert_eq!(list(payload).1.as_deref(), id, "{payload}");
+        }
+        let many: Vec<String> = (0..999).map(|at| format!("{{\"id\":{at}}}")).collect();
+        assert_eq!(list(&format!("[{}]", many.join(","))).1.as_deref(), Some("id"));
+    }
+
+    #[test]
+    fn a_list_has_the_keys_of_all_its_elements() {
+        let (keys, _) = list(r#"[{"id":1,"t":2},{"id":2,"h":3},7,{"id":3,"t":"hot"}]"#);
+        assert_eq!(keys, ["h", "id", "t"]);
+        let outline = Outline::of(br#"[{"t":2,"x":null},{"t":"hot","x":3}]"#);
+        let leaves: Vec<_> = outline.fields.into_iter().map(|it| it.leaf).collect();
+        assert_eq!(leaves, [Leaf::Text("hot".into()), Leaf::Number(3.0)]);
+    }
+
+    #[test]
+    fn what_a_gateway_notes_about_itself_is_no_measurement() {
+        for payload in [
+            r#"{"gw":"g","sent":1790000000,"fw":"3.1","nodes":[{"addr":1,"t":2}]}"#,
+            r#"{"gw":4,"seq":5,"uptime":77,"rssi":-60,"nodes":[{"addr":1,"t":2}]}"#,
+        ] {
+            assert_eq!(kind(payload), Kind::List("nodes".into()), "{payload}");
+        }
+        assert_eq!(kind(r#"{"flow":3,"alarms":[{"id":1,"code":2}]}"#), Kind::Object);
     }
 }

@@ -1,5 +1,7 @@
 //! What has been heard, for people to see: as the API has it, and the commands read it.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -98,9 +100,9 @@ pub struct UnclaimedReport {
     pub first_seen: DateTime<Utc>,
     /// Time of the last message.
     pub last_seen: DateTime<Utc>,
-    /// Topic of an example.
+    /// Topic of the last message.
     pub topic: String,
-    /// Beginning of the example's payload.
+    /// Beginning of its payload.
     pub payload: String,
     /// Whether the payload is longer.
     pub is_cut: bool,
@@ -161,7 +163,8 @@ fn rule(rule: &Rule) -> RuleReport {
 
 /// Shapes, with the lines of configuration that would take them.
 #[must_use]
-pub fn unclaimed<T: Default>(shapes: &Shapes<T>) -> Vec<UnclaimedReport> {
+pub fn unclaimed<T: Default>(shapes: &mut Shapes<T>) -> Vec<UnclaimedReport> {
+    shapes.refresh();
     let shapes = shapes.sorted();
     let guesses = guess::all(&shapes);
     shapes.into_iter().zip(guesses).map(|(shape, guess)| shape_report(shape, guess)).collect()
@@ -178,6 +181,6 @@ fn shape_report<T>(shape: &Shape<T>, guess: Guess) -> UnclaimedReport {
         is_cut: shape.is_cut,
         keys: shape.outline.keys(),
         config: guess.config,
-        note: guess.note.map(str::to_owned),
+        note: guess.note.map(Cow::into_owned),
     }
 }

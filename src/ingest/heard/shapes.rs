@@ -3,7 +3,7 @@
 //! A level names a device by its look (a number, a MAC or other hexadecimal id, a name with a number behind it), or
 //! because [`SIBLINGS`] shapes with the same sort of payload differ in it alone.
 //!
-//! Always: a message of a topic that was seen before costs one look-up. Never: more than [`MOST_SHAPES`] shapes; the one
+//! Always: a message of a topic that was seen before costs one look-up, and a copy of its first bytes. Never: more than [`MOST_SHAPES`] shapes; the one
 //! that was seen least makes room, once a second at most, so that a flood of topics costs little and hides little.
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -53,14 +53,16 @@ pub struct Shape<T> {
     pub first_seen: DateTime<Utc>,
     /// Time of the last message.
     pub last_seen: DateTime<Utc>,
-    /// Topic of the example.
+    /// Topic of the last message.
     pub topic: String,
-    /// Beginning of the example's payload.
+    /// Beginning of its payload.
     pub payload: Vec<u8>,
-    /// Whether the example's payload is longer.
+    /// Whether its payload is longer.
     pub is_cut: bool,
-    /// What the example is made of.
+    /// What a payload of the shape is made of: the last one, where that is short, or one from the second before it.
     pub outline: Outline,
+    /// Topic of the message that has the outline.
+    pub outline_topic: String,
     /// What else is known of it.
     pub more: T,
     looked_at: DateTime<Utc>,
@@ -81,10 +83,19 @@ impl<T: Default> Shapes<T> {
         let shape = &mut self.shapes[place];
         shape.count += 1;
         shape.last_seen = at;
+        shape.keep(topic, payload);
         if (at - shape.looked_at).abs() >= LOOK_AGAIN {
             shape.look(topic, payload, at);
         }
         &mut shape.more
+    }
+
+    /// Takes the outline of each shape from its last message, where that was kept in full.
+    pub fn refresh(&mut self) {
+        for shape in self.shapes.iter_mut().filter(|shape| !shape.is_cut) {
+            shape.outline = Outline::of(&shape.payload);
+            shape.outline_topic.clone_from(&shape.topic);
+        }
     }
 
     /// Shapes, the one with the most messages first.
@@ -119,7 +130,7 @@ impl<T: Default> Shapes<T> {
     fn add(&mut self, topic: &str, payload: &[u8], at: DateTime<Utc>) -> usize {
         let levels: Vec<Box<str>> =
             topic.split('/').map(|level| if is_id(level) { "+" } else { level }.into()).collect();
-        let mut shape = Shape {
+        self.shapes.push(Shape {
             levels,
             count: 0,
             first_seen: at,
@@ -127,12 +138,11 @@ impl<T: Default> Shapes<T> {
             topic: String::new(),
             payload: Vec::new(),
             is_cut: false,
-            outline: Outline::of(b""),
+            outline: Outline::of(payload),
+            outline_topic: topic.to_owned(),
             more: T::default(),
             looked_at: at,
-        };
-        shape.look(topic, payload, at);
-        self.shapes.push(shape);
+        });
         self.unite()
     }
 
@@ -187,11 +197,16 @@ impl<T> Shape<T> {
         self.levels.join("/")
     }
 
-    fn look(&mut self, topic: &str, payload: &[u8], at: DateTime<Utc>) {
+    /// Keeps a message as the last one.
+    fn keep(&mut self, topic: &str, payload: &[u8]) {
         let shown = &payload[..payload.len().min(SHOWN_BYTES)];
         beginning(topic).clone_into(&mut self.topic);
-        self.payload = shown.to_vec();
+        shown.clone_into(&mut self.payload);
         self.is_cut = shown.len() < payload.len();
+    }
+
+    fn look(&mut self, topic: &str, payload: &[u8], at: DateTime<Utc>) {
+        beginning(topic).clone_into(&mut self.outline_topic);
         self.outline = Outline::of(payload);
         self.looked_at = at;
     }
@@ -235,10 +250,14 @@ pub fn is_quantity(level: &str) -> bool {
 
 /// Words that say what a topic is for.
 pub const WORDS: &[&str] = &[
+    "alive",
     "availability",
+    "available",
     "bridge",
     "cmnd",
     "config",
+    "connected",
+    "connection",
     "data",
     "event",
     "events",
@@ -249,6 +268,10 @@ pub const WORDS: &[&str] = &[
     "measurement",
     "measurements",
     "online",
+    "reachable",
+    "reading",
+    "readings",
+    "report",
     "rpc",
     "rx",
     "sensor",

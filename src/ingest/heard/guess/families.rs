@@ -61,7 +61,7 @@ fn by_first(levels: &[&str], outline: &Outline) -> Option<Guess> {
 
 fn device_of_thingsboard() -> Guess {
     let mut guess = Guess::preset(Preset::Thingsboard, &[("device", "boiler-1")]);
-    guess.note = Some("the topic does not name the device: give its name");
+    guess.note = Some("the topic does not name the device: give its name".into());
     guess
 }
 

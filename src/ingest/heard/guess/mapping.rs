@@ -1,8 +1,10 @@
 //! A mapping by the look of a topic and its payload: which level is the sensor, where the values are, and their units.
 
-use super::quoted;
-use crate::ingest::formats::kit::{names, units};
-use crate::ingest::heard::outline::{EARLIEST_TIME, Field, Kind, Leaf, Outline};
+use super::levels::Levels;
+use super::{Guess, quoted};
+use crate::ingest::formats::kit::names;
+use crate::ingest::heard::keys;
+use crate::ingest::heard::outline::{Field, Kind, Leaf, Outline};
 use crate::ingest::heard::shapes::{Shape, WORDS, is_quantity};
 
 /// Values in a table: beyond, a person picks.
@@ -11,199 +13,153 @@ const MOST_VALUES: usize = 16;
 /// Values that are written in one line.
 const IN_ONE_LINE: usize = 2;
 
-/// Keys that name the sensor.
-const IDS: &[&str] = &[
-    "sensor_id",
-    "sensorid",
-    "sensor",
-    "device_id",
-    "deviceid",
-    "device",
-    "dev_eui",
-    "deveui",
-    "dev",
-    "mac",
-    "addr",
-    "address",
-    "serial",
-    "sn",
-    "id",
-    "name",
-    "n",
-];
+/// The line of a table whose numbers have a comma.
+pub const COMMA: &str = "decimal = \",\"\n";
 
-/// Keys that say when.
-const TIMES: &[&str] = &["timestamp", "time", "ts", "datetime", "date_time", "date", "t"];
+const NOTHING: &str = "no number in it: nothing to read, or bytes of a protocol of its own";
 
-/// Keys of one value whose name is elsewhere.
-const VALUES: &[&str] = &["value", "val", "v"];
+const NO_ID: &str = "a list whose elements have no id: write each, sensor and values by hand";
 
-/// Keys of numbers that measure nothing.
-const NO_VALUES: &[&str] = &[
-    "id", "seq", "sequence", "version", "ver", "port", "f_port", "f_cnt", "channel", "msg_id",
-    "counter",
-];
-
-/// Short keys and the quantity that they mean most often.
-const SHORT: [(&str, &str); 4] =
-    [("t", "temperature"), ("h", "humidity"), ("p", "pressure"), ("u", "voltage")];
-
-/// Lines that take a shape; `None` where its payload has no number.
-pub fn guess<T>(shape: &Shape<T>) -> Option<String> {
+/// A table that takes a shape, or a note why there is none.
+pub fn guess<T>(shape: &Shape<T>) -> Guess {
     let levels = Levels::of(shape);
-    match &shape.outline.kind {
-        Kind::Number => Some(levels.number()),
+    let config = match &shape.outline.kind {
+        Kind::Number => Some(number(levels, plain_number(&shape.payload))),
+        Kind::CommaNumber => Some(number(levels, plain_number(&shape.payload)) + COMMA),
+        Kind::Truth => truth(levels, &shape.payload),
         Kind::Object => object(levels, &shape.outline.fields),
+        Kind::List(_) if !is_told_apart(&shape.outline) => return Guess::note(NO_ID),
         Kind::List(key) => list(levels, key, &shape.outline),
         Kind::Empty | Kind::Lines | Kind::Text | Kind::Bytes => None,
+    };
+    match config {
+        Some(config) => Guess { config: Some(config), note: None },
+        None => Guess::note(NOTHING),
     }
 }
 
-/// Levels of a topic: names in braces for those that differ.
-struct Levels {
-    levels: Vec<String>,
-    /// Places of those that differ.
-    wild: Vec<usize>,
+fn plain_number(payload: &[u8]) -> f64 {
+    let text = String::from_utf8_lossy(payload).trim().replace(',', ".");
+    text.parse().unwrap_or_default()
 }
 
-impl Levels {
-    fn of<T>(shape: &Shape<T>) -> Self {
-        let levels: Vec<String> = shape.levels.iter().map(ToString::to_string).collect();
-        let wild = levels.iter().enumerate().filter(|(_, level)| *level == "+");
-        let wild = wild.map(|(at, _)| at).collect();
-        Self { levels, wild }
+/// A topic whose payload is one number.
+fn number(mut levels: Levels, number: f64) -> String {
+    let last = levels.levels.len() - 1;
+    let level = levels.levels[last].clone();
+    if let Some(unit) = keys::unit_by_word(&level)
+        && let Some(name) = keys::by_unit(unit)
+        && !is_quantity(&level)
+    {
+        return one(levels, name, unit);
     }
-
-    /// The lines `topic` and, where it takes one, `sensor`.
-    fn lines(mut self) -> String {
-        if self.wild.is_empty() {
-            self.wild.extend(self.likely_name());
-        }
-        let mut sensor = String::new();
-        match &self.wild[..] {
-            [] => sensor = format!("sensor = {}\n", quoted(&self.levels.join("-"))),
-            [one] => "{sensor}".clone_into(&mut self.levels[*one]),
-            [one, two] => {
-                "{device}".clone_into(&mut self.levels[*one]);
-                "{sensor}".clone_into(&mut self.levels[*two]);
-            }
-            many => {
-                let names: Vec<_> = (1..=many.len()).map(|at| format!("{{part{at}}}")).collect();
-                for (at, name) in many.iter().zip(&names) {
-                    self.levels[*at].clone_from(name);
-                }
-                sensor = format!("sensor = {}\n", quoted(&names.join("/")));
-            }
-        }
-        format!("topic = {}\n{sensor}", quoted(&self.levels.join("/")))
+    let (name, unit) = keys::named(&level, number);
+    if keys::unit_of(&level).is_some()
+        && let Ok(name) = names::quantity(&name)
+    {
+        return one(levels, name.as_str(), unit);
     }
-
-    /// The level that is most likely a name where none differs yet: the last that is no word for a purpose, and not the
-    /// first.
-    fn likely_name(&self) -> Option<usize> {
-        let is_name = |at: &usize| {
-            let level = &self.levels[*at];
-            let is_word = WORDS.contains(&level.to_lowercase().as_str()) || level.starts_with('{');
-            !is_word && !level.is_empty() && !is_quantity(level)
-        };
-        (1..self.levels.len()).rev().find(is_name)
+    if is_quantity(&level) && last > 0 {
+        "{quantity}".clone_into(&mut levels.levels[last]);
+        return format!("[[devices]]\n{}", levels.named().lines());
     }
-
-    /// A topic whose payload is one number.
-    fn number(mut self) -> String {
-        let last = self.levels.len() - 1;
-        let level = self.levels[last].clone();
-        if is_quantity(&level) && last > 0 {
-            "{quantity}".clone_into(&mut self.levels[last]);
-            return format!("[[devices]]\n{}", self.lines());
-        }
-        // `flow_temp` is a temperature of the flow.
-        let word = names::canonical(level.rsplit(['_', '-']).next().unwrap_or_default());
-        let name = if names::is_canonical(&word) { word.as_str() } else { "value" };
-        let unit = usual_unit(name);
-        format!("[[devices]]\n{}quantity = \"{name}\"\n{unit}", self.lines())
-    }
+    // `flow_temp` is a temperature of the flow.
+    let word = names::canonical(level.rsplit(['_', '-']).next().unwrap_or_default());
+    let name = if names::is_canonical(&word) { word.as_str() } else { "value" };
+    let plausible = if name == "pressure" { 1000.0 } else { 1.0 };
+    let unit = keys::usual_unit(name, if name.ends_with("voltage") { number } else { plausible });
+    one(levels, name, unit)
 }
 
-/// The line `unit` of a quantity that has a usual one.
-fn usual_unit(quantity: &str) -> String {
-    match units::guess(quantity, plausible(quantity)) {
-        "" => String::new(),
-        unit => format!("unit = {}\n", quoted(units::spelling(unit))),
-    }
+/// A table of one value that is the payload.
+fn one(levels: Levels, name: &str, unit: &str) -> String {
+    let unit = if unit.is_empty() { String::new() } else { format!("unit = {}\n", quoted(unit)) };
+    format!("[[devices]]\n{}quantity = {}\n{unit}", levels.named().lines(), quoted(name))
 }
 
-/// A value that any quantity may have.
-fn plausible(quantity: &str) -> f64 {
-    if quantity == "pressure" { 1000.0 } else { 1.0 }
+/// A topic whose payload is a word for true or false; `None` where its last level is a quantity that is a number.
+fn truth(levels: Levels, payload: &[u8]) -> Option<String> {
+    let word = String::from_utf8_lossy(payload).trim().to_lowercase();
+    let usual = if matches!(&*word, "open" | "closed") { "open" } else { "state" };
+    let level = levels.last_word().unwrap_or_default().to_owned();
+    if is_quantity(&level)
+        || keys::unit_of(&level).is_some()
+        || names::canonical(&level) == "energy"
+    {
+        return None;
+    }
+    // Where no level differs yet, the last one is the sensor.
+    let is_name = !levels.wild.is_empty() && !WORDS.contains(&level.to_lowercase().as_str());
+    let own = names::quantity(&names::canonical(&level)).ok().filter(|_| is_name);
+    let name = own.as_ref().map_or(usual, |it| it.as_str());
+    Some(one(levels, name, ""))
 }
 
 fn object(levels: Levels, fields: &[Field]) -> Option<String> {
-    let parts = Parts::of(fields);
+    let id = object_id(fields);
+    let parts = Parts::of(fields, id);
     let values = parts.values(|field| pointer(field, "/"))?;
     // A name in the payload is used where no level of the topic differs.
-    let id = parts.id.filter(|_| levels.wild.is_empty());
-    let topic = match id {
+    let topic = match id.filter(|_| levels.wild.is_empty()) {
         Some(id) => {
             let topic = quoted(&levels.levels.join("/"));
             format!("topic = {topic}\nsensor = {}\n", quoted(&pointer(id, "/")))
         }
-        None => levels.lines(),
+        None => levels.named().lines(),
     };
     let time = parts.time(|field| pointer(field, "/"));
     Some(format!("[[devices]]\n{topic}{time}{values}"))
 }
 
+/// The id of an object: a text; a number only where its key says nothing else.
+fn object_id(fields: &[Field]) -> Option<&Field> {
+    let is_id = |field: &&Field| match field.leaf {
+        Leaf::Number(_) => field.key().ends_with("id"),
+        _ => keys::is_id(field),
+    };
+    keys::IDS.iter().find_map(|id| fields.iter().filter(is_id).find(|it| it.key() == *id))
+}
+
+/// Whether the elements of a list are of different sensors by their ids, or of one by their times, or of one as there is
+/// one.
+fn is_told_apart(outline: &Outline) -> bool {
+    outline.id.is_some() || outline.num_elements <= 1 || outline.fields.iter().any(keys::is_time)
+}
+
 fn list(levels: Levels, key: &str, outline: &Outline) -> Option<String> {
-    let parts = Parts::of(&outline.fields);
-    let of_element = |field: &Field| pointer(field, "");
+    let id = outline.fields.iter().find(|field| Some(&field.path) == outline.id.as_ref());
+    let parts = Parts::of(&outline.fields, id);
     let values = parts.values(of_element)?;
     let each = if key.is_empty() { "/*".to_owned() } else { format!("/{}/*", escaped(key)) };
-    let topic = match parts.id {
-        Some(id) => {
-            let text: Vec<_> = levels.levels.iter().map(String::as_str).collect();
-            format!("topic = {}\nsensor = {}\n", quoted(&text.join("/")), quoted(&of_element(id)))
-        }
-        None => levels.lines(),
+    let named = match id {
+        Some(id) => levels.of_elements(id, &of_element(id), outline),
+        None => levels.named(),
     };
     // A time beside the list is that of all elements without one.
     let time = match parts.time {
         Some(_) => parts.time(of_element),
-        None => Parts::of(&outline.outer).time(|field| pointer(field, "/")),
+        None => Parts::of(&outline.outer, None).time(|field| pointer(field, "/")),
     };
-    Some(format!("[[devices]]\n{topic}each = {}\n{time}{values}", quoted(&each)))
+    Some(format!("[[devices]]\n{}each = {}\n{time}{values}", named.lines(), quoted(&each)))
 }
 
 /// Fields by what they are for.
 struct Parts<'a> {
-    id: Option<&'a Field>,
     time: Option<&'a Field>,
     numbers: Vec<(&'a Field, f64)>,
 }
 
 impl<'a> Parts<'a> {
-    fn of(fields: &'a [Field]) -> Self {
-        let best = |keys: &[&str], is_it: &dyn Fn(&Field) -> bool| {
-            let named = |key: &&str| fields.iter().find(|it| last(it) == *key && is_it(it));
-            keys.iter().find_map(named)
-        };
-        let time = best(TIMES, &is_time);
-        // A number names a sensor only where its key says nothing else.
-        let is_text = |field: &Field| matches!(field.leaf, Leaf::Text(_)) && !is_time(field);
-        let id = best(IDS, &|field| {
-            is_text(field) || (matches!(field.leaf, Leaf::Number(_)) && last(field).ends_with("id"))
-        });
+    fn of(fields: &'a [Field], id: Option<&Field>) -> Self {
+        let named = |key: &&str| fields.iter().find(|it| it.key() == *key && keys::is_time(it));
+        let time = keys::TIMES.iter().find_map(named);
         let number = |field: &'a Field| match field.leaf {
-            Leaf::Number(number) => Some((field, number)),
-            _ => None,
+            Leaf::Number(number) | Leaf::Numeral(number, _) => Some((field, number)),
+            Leaf::Text(_) | Leaf::Other => None,
         };
-        let is_value = |(field, _): &(&Field, f64)| {
-            !is_time(field)
-                && !NO_VALUES.contains(&last(field).as_str())
-                && id.is_none_or(|id| id.path != field.path)
-        };
-        let numbers = fields.iter().filter_map(number).filter(is_value).take(MOST_VALUES).collect();
-        Self { id, time, numbers }
+        let values = fields.iter().filter(|field| keys::is_value(field));
+        let values = values.filter(|field| id.is_none_or(|id| id.path != field.path));
+        Self { time, numbers: values.filter_map(number).take(MOST_VALUES).collect() }
     }
 
     fn time(&self, pointer: impl Fn(&Field) -> String) -> String {
@@ -213,20 +169,18 @@ impl<'a> Parts<'a> {
     /// The lines of the values; `None` without any.
     fn values(&self, pointer: impl Fn(&Field) -> String) -> Option<String> {
         if let [(field, _)] = self.numbers[..]
-            && VALUES.contains(&last(field).as_str())
+            && keys::VALUES.contains(&field.key().as_str())
         {
             return Some(format!("value = {}\n", quoted(&pointer(field))));
         }
         let mut names: Vec<String> = Vec::new();
         let mut lines = Vec::new();
         for (field, number) in &self.numbers {
-            let Some(name) = quantity(field, &names) else { continue };
+            let Some((name, unit)) = quantity(field, *number, &names) else { continue };
             let at = quoted(&pointer(field));
-            lines.push(match units::guess(&name, *number) {
+            lines.push(match unit {
                 "" => format!("{name} = {at}"),
-                unit => {
-                    format!("{name} = {{ at = {at}, unit = {} }}", quoted(units::spelling(unit)))
-                }
+                unit => format!("{name} = {{ at = {at}, unit = {} }}", quoted(unit)),
             });
             names.push(name);
         }
@@ -238,31 +192,23 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The quantity of a field, with the keys before it where the name is taken already; `None` where that is no name.
-fn quantity(field: &Field, taken: &[String]) -> Option<String> {
-    let key = field.path.last()?;
-    let short = SHORT.iter().find(|(short, _)| *short == key.to_lowercase());
-    let name = short.map_or_else(|| names::canonical(key), |(_, name)| (*name).to_owned());
+/// The quantity of a field and its unit, with the keys before it where the name is taken already; `None` where that is no
+/// name.
+fn quantity(field: &Field, number: f64, taken: &[String]) -> Option<(String, &'static str)> {
+    let (name, unit) = keys::named(field.path.last()?, number);
     let parents = names::snake_case(&field.path[..field.path.len() - 1].join("_"));
-    let longer = format!("{parents}_{name}");
-    let name = [name, longer].into_iter().filter_map(|name| names::quantity(&name).ok());
-    let mut name = name.map(|it| it.as_str().to_owned());
-    name.find(|name| !taken.contains(name))
+    let whole = names::snake_case(field.path.last()?);
+    let longer = [format!("{parents}_{name}"), whole];
+    let shared = [name].into_iter().chain(longer).filter_map(|name| names::quantity(&name).ok());
+    let mut free = shared.map(|it| it.as_str().to_owned()).filter(|name| !taken.contains(name));
+    let found = free.next()?;
+    Some((found, unit))
 }
 
-fn is_time(field: &Field) -> bool {
-    let is_named = TIMES.contains(&last(field).as_str());
-    match &field.leaf {
-        Leaf::Number(number) => is_named && *number >= EARLIEST_TIME,
-        // A year first: days and months before it are read either way round.
-        Leaf::Text(text) => is_named && text.find('-') == Some(4) && text.starts_with(['1', '2']),
-        Leaf::Other => false,
-    }
-}
-
-/// Last key of a field, in snake case.
-fn last(field: &Field) -> String {
-    field.path.last().map(|key| names::snake_case(key)).unwrap_or_default()
+/// Pointer to a field of an element. With a `.` in a key it might be taken for an expression.
+fn of_element(field: &Field) -> String {
+    let pointer = pointer(field, "");
+    if pointer.contains(['.', '[']) { format!("./{pointer}") } else { pointer }
 }
 
 /// Pointer to a field, which begins with `first`.
@@ -271,6 +217,6 @@ fn pointer(field: &Field, first: &str) -> String {
     format!("{first}{}", keys.join("/"))
 }
 
-fn escaped(key: &str) -> String {
+pub fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }

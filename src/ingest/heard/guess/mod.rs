@@ -1,11 +1,16 @@
 //! Lines of configuration that would take topics nobody takes: a preset where the topic or the payload is known, else a
 //! mapping by the look of both. Pure.
 //!
-//! Always: lines that `vigie check` accepts, whatever a stranger published. Never: a guess at a payload without a number.
+//! Always: lines that `vigie check` accepts, whatever a stranger published. Never: a guess at a payload without a value.
 
+mod availability;
 mod families;
+mod levels;
 mod mapping;
 
+use std::borrow::Cow;
+
+use super::outline::Kind;
 use super::shapes::Shape;
 use crate::config::Preset;
 
@@ -18,7 +23,7 @@ pub struct Guess {
     /// Lines to paste.
     pub config: Option<String>,
     /// What else is to be said.
-    pub note: Option<&'static str>,
+    pub note: Option<Cow<'static, str>>,
 }
 
 impl Guess {
@@ -34,8 +39,8 @@ impl Guess {
         Self::preset(preset, if base == default || base.is_empty() { &[] } else { &keys })
     }
 
-    const fn note(note: &'static str) -> Self {
-        Self { config: None, note: Some(note) }
+    fn note(note: impl Into<Cow<'static, str>>) -> Self {
+        Self { config: None, note: Some(note.into()) }
     }
 }
 
@@ -44,7 +49,25 @@ impl Guess {
 pub fn all<T>(shapes: &[&Shape<T>]) -> Vec<Guess> {
     let bridges: Vec<String> =
         shapes.iter().filter_map(|shape| families::zigbee2mqtt_base(&shape.topic)).collect();
-    shapes.iter().map(|shape| one(shape, &bridges)).collect()
+    let mut guesses: Vec<Guess> = shapes.iter().map(|shape| one(shape, &bridges)).collect();
+    share_decimal_mark(shapes, &mut guesses);
+    guesses
+}
+
+/// A topic has one table: one with a decimal comma takes its whole numbers, too.
+fn share_decimal_mark<T>(shapes: &[&Shape<T>], guesses: &mut [Guess]) {
+    let with_comma: Vec<String> = guesses
+        .iter()
+        .filter_map(|it| it.config.clone().filter(|config| config.ends_with(mapping::COMMA)))
+        .collect();
+    for (shape, guess) in shapes.iter().zip(guesses) {
+        let is_whole = shape.outline.kind == Kind::Number && !shape.payload.contains(&b'.');
+        let Some(config) = guess.config.as_mut().filter(|_| is_whole) else { continue };
+        let is_same = |it: &&String| it.strip_suffix(mapping::COMMA) == Some(config.as_str());
+        if let Some(with_comma) = with_comma.iter().find(is_same) {
+            config.clone_from(with_comma);
+        }
+    }
 }
 
 fn one<T>(shape: &Shape<T>, bridges: &[String]) -> Guess {
@@ -59,10 +82,7 @@ fn one<T>(shape: &Shape<T>, bridges: &[String]) -> Guess {
     if shape.topic.rsplit('/').next().is_some_and(|last| COMMANDS.contains(&last)) {
         return Guess::note("by its last level a command to a device");
     }
-    match mapping::guess(shape) {
-        Some(config) => Guess { config: Some(config), note: None },
-        None => Guess::note("no number in it: nothing to read, or bytes of a protocol of its own"),
-    }
+    availability::guess(shape).unwrap_or_else(|| mapping::guess(shape))
 }
 
 /// A text of TOML.

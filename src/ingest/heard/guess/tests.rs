@@ -12,6 +12,7 @@ fn guesses(messages: &[(&str, &str)]) -> Vec<Guess> {
     for (topic, payload) in messages {
         shapes.note(topic, payload.as_bytes(), at);
     }
+    shapes.refresh();
     let mut guesses = all(&shapes.sorted());
     guesses.dedup();
     guesses
@@ -108,8 +109,13 @@ fn a_base_of_its_own_is_told() {
     }
     let both = [("zb/bridge/state", "{\"state\":\"online\"}"), ("zb/porch", "{\"temperature\":3}")];
     assert_eq!(config(&both), "[[devices]]\npreset = \"zigbee2mqtt\"\nbase = \"zb\"\n");
+}
+
+#[test]
+fn what_is_not_read_yet_gets_a_note() {
     let [guess] = guesses(&[("spBv1.0/plant/DDATA/edge/press", "x")]).try_into().unwrap();
-    assert_eq!((guess.config, guess.note), (None, Some("Sparkplug B, which is not read yet")));
+    assert_eq!(guess.config, None);
+    assert_eq!(guess.note.as_deref(), Some("Sparkplug B, which is not read yet"));
 }
 
 #[test]
@@ -137,7 +143,7 @@ fn what_differs_names_the_sensor() {
         ("my \"quoted\\\" topic", "my \"quoted\\\" topic"),
     ] {
         let lines = config(&[(topic, payload)]);
-        let expected = ["a_b 7", "temperature 21.5 °C", "out_temperature 3", "uptime 9"];
+        let expected = ["a_b 7", "temperature 21.5 °C", "out_temperature 3 °C", "uptime 9"];
         let expected = expected.map(|rest| format!("{sensor} {rest}"));
         let mut found = readings(&lines, topic, payload);
         found.sort_unstable();
@@ -205,7 +211,11 @@ fn a_number_is_mapped_by_its_topic() {
 #[test]
 fn nothing_is_guessed_where_nothing_can_be_read() {
     for (topic, payload) in [
-        ("door/front", "open"),
+        ("door/front", "ajar"),
+        ("meter/7/power", "ON"),
+        ("pump/1,234/x", "1,234"),
+        ("x/y", r#"[{"t":1},{"t":2}]"#),
+        ("x/y", r#"{"fw":"3.1","model":7,"sent":1759999999}"#),
         ("x/y", ""),
         ("x/y", "{\"name\":\"x\",\"on\":true}"),
         ("a/{b}", "1"),
@@ -216,4 +226,132 @@ fn nothing_is_guessed_where_nothing_can_be_read() {
         let [guess] = guesses(&[(topic, payload)]).try_into().unwrap();
         assert!(guess.config.is_none() && guess.note.is_some(), "{topic} {payload}");
     }
+}
+
+const REPORT: &str = r#"{"gw":"gw-04","sent":1759999990,"fw":"3.1","nodes":[{"addr":17,"kind":"probe","t10":-184,"batt_mv":2890,"q":"ok"},{"addr":18,"kind":"probe","t10":-97,"batt_mv":2410,"q":"ok"}]}"#;
+
+#[test]
+fn a_list_of_a_gateway_has_a_sensor_for_each_element() {
+    let topic = "coldnet/gw-04/report";
+    let lines = config(&[(topic, REPORT)]);
+    assert_eq!(
+        lines,
+        "[[devices]]\ntopic = \"coldnet/{gw}/report\"\nsensor = \"{gw}/{addr}\"\neach = \"/nodes/*\"\n\
+         time = \"/sent\"\nvalues = { battery_voltage = { at = \"batt_mv\", unit = \"mV\" }, t10 = \"t10\" }\n"
+    );
+    let expected = [
+        "gw-04/17 battery_voltage 2890 mV",
+        "gw-04/17 t10 -184",
+        "gw-04/18 battery_voltage 2410 mV",
+        "gw-04/18 t10 -97",
+    ];
+    assert_eq!(readings(&lines, topic, REPORT), expected);
+}
+
+#[test]
+fn elements_are_told_apart_below_their_gateway() {
+    for (topic, payload, expected) in [
+        // The level is not in the payload; another key has the name of a level.
+        ("net/7/report", r#"{"l":[{"id":1,"t":2}]}"#, "7/1 temperature 2 °C"),
+        ("net/7/report", r#"{"id":"7","l":[{"id":1,"t":2}]}"#, "7/1 temperature 2 °C"),
+        ("net/7/a/8", r#"{"hub":8,"l":[{"id":1,"t":2}]}"#, "7/8/1 temperature 2 °C"),
+        // No level differs: the payload may say the gateway.
+        ("net/report", r#"{"gw":"g","l":[{"id":1,"t":2}]}"#, "g/1 temperature 2 °C"),
+        ("net/report", r#"{"l":[{"id":1,"t":2}]}"#, "1 temperature 2 °C"),
+        ("net/7/report", r#"{"l":[{"mac":"aa","t":2}]}"#, "aa temperature 2 °C"),
+        ("net/7/report", r#"{"l":[{"dev":{"id":"x"},"a.b":{"t":2}}]}"#, "7/x temperature 2 °C"),
+        // One sensor, by its times.
+        ("net/7", r#"[{"ts":1759999990,"t":2},{"ts":1759999991,"t":2}]"#, "7 temperature 2 °C"),
+    ] {
+        let lines = config(&[(topic, payload)]);
+        assert_eq!(readings(&lines, topic, payload)[0], expected, "{lines}");
+    }
+}
+
+#[test]
+fn units_come_from_keys_and_sizes() {
+    for (topic, payload, expected) in [
+        ("node/7", r#"{"batt_mv":2890}"#, "7 battery_voltage 2890 mV"),
+        ("node/7", r#"{"voltage":3012}"#, "7 voltage 3012 mV"),
+        ("node/7", r#"{"hum_pct":48}"#, "7 humidity 48 %"),
+        ("node/7/supply_mv", "3012", "7 supply 3012 mV"),
+        ("node/7/kwh", "12.5", "7 energy 12.5 kWh"),
+        ("node/energy_kwh", "12.5", "node-energy_kwh energy 12.5 kWh"),
+    ] {
+        let lines = config(&[(topic, payload)]);
+        assert_eq!(readings(&lines, topic, payload), [expected], "{lines}");
+    }
+}
+
+#[test]
+fn words_and_commas_are_values() {
+    for (topic, payload, expected) in [
+        ("lamp/hall/state", "ON", "hall state 1"),
+        ("lamp/hall/state", "off", "hall state 0"),
+        ("door/front", "open", "front open 1"),
+        ("door/front", "CLOSED", "front open 0"),
+        ("hall/7/motion", "true", "7 motion 1"),
+        ("hall/7/motion", "no", "7 motion 0"),
+        ("home/kitchen/temperature", "41,9", "kitchen temperature 41.9"),
+        ("tank/7/level", "-41,95", "7 value -41.95"),
+    ] {
+        let lines = config(&[(topic, payload)]);
+        let found = readings(&lines, topic, payload);
+        assert!(found[0].starts_with(expected), "{found:?}, not {expected}: {lines}");
+    }
+    let both = [("home/kitchen/temperature", "41,9"), ("home/kitchen/humidity", "48")];
+    let expected = "[[devices]]\ntopic = \"home/{sensor}/{quantity}\"\ndecimal = \",\"\n";
+    assert_eq!(config(&both), expected);
+}
+
+/// Checks a table with a key.
+#[track_caller]
+fn check_key(key: &str) {
+    let table = "[[devices]]\ntopic = \"data/{device}/{sensor}\"\nvalue = \"/v\"\n";
+    let parsed = config::parse(&format!("[broker]\n{table}{key}\n"), "c.toml");
+    formats::formats(&parsed.unwrap_or_else(|why| panic!("{why}\n{key}"))).unwrap();
+}
+
+#[test]
+fn availability_is_a_key_of_the_table_of_values() {
+    for (topic, payload, expected) in [
+        (
+            "plant/cellar/alive",
+            "up",
+            r#"topic = "plant/{sensor}/alive", online = "up", offline = "down""#,
+        ),
+        (
+            "plant/cellar/status",
+            "DEAD",
+            r#"topic = "plant/{sensor}/status", online = "ALIVE", offline = "DEAD""#,
+        ),
+        (
+            "plant/7/cellar-8/lwt",
+            "Offline",
+            r#"topic = "plant/{device}/{sensor}/lwt", online = "Online", offline = "Offline""#,
+        ),
+        ("plant/7/online", "1", r#"topic = "plant/{sensor}/online", online = "1", offline = "0""#),
+        ("plant/7/state", "0", r#"topic = "plant/{sensor}/state", online = "1", offline = "0""#),
+        (
+            "plant/7/connected",
+            "false",
+            r#"topic = "plant/{sensor}/connected", online = "true", offline = "false""#,
+        ),
+        (
+            "plant/7",
+            "{\"state\":\"online\"}",
+            r#"topic = "plant/{sensor}", online = "online", offline = "offline""#,
+        ),
+    ] {
+        let [guess] = guesses(&[(topic, payload)]).try_into().unwrap();
+        let note = guess.note.unwrap();
+        assert!(guess.config.is_none() && note.contains(expected), "{topic}: {note}");
+        check_key(&note[note.find("availability = {").unwrap()..=note.rfind('}').unwrap()]);
+    }
+}
+
+#[test]
+fn words_on_other_topics_are_values() {
+    assert!(config(&[("plant/7/flag", "1")]).contains("quantity = \"value\""));
+    assert!(config(&[("plant/7/state", "ON")]).contains("quantity = \"state\""));
 }

@@ -204,7 +204,21 @@ impl Pointer {
             value = child;
         }
         let of = if passed.is_empty() { "here".to_owned() } else { format!("of {passed}") };
-        format!("nothing at {}; {}", self.text, content(value, &of))
+        format!("nothing at {}; {}{}", self.text, content(value, &of), self.elsewhere(element))
+    }
+
+    /// Where its keys lead to a value if the leading `/` is added or left out: `; each element has t: write it without /`.
+    fn elsewhere(&self, element: &Place<'_>) -> String {
+        if element.stops.is_empty() || self.num_up > 0 || self.num_stars() > 0 {
+            return String::new();
+        }
+        let other = Self { is_absolute: !self.is_absolute, ..self.clone() };
+        let keys = self.text.trim_start_matches("./").trim_start_matches('/');
+        match other.find(element) {
+            Some(_) if self.is_absolute => format!("; each element has {keys}: write it without /"),
+            Some(_) => format!("; /{keys} is at the top"),
+            None => String::new(),
+        }
     }
 }
 
@@ -333,6 +347,33 @@ mod tests {
         assert_eq!(missing("t/y"), "nothing at t/y; keys of /t: x");
         assert_eq!(missing("/t/x/2"), "nothing at /t/x/2; a list of 2 of /t/x");
         assert_eq!(missing("/hum/a"), "nothing at /hum/a; a number of /hum");
+    }
+
+    #[test]
+    fn a_slash_too_many_or_too_few_is_said() {
+        let payload = json!({ "sent": 1, "list": [{ "t": 2, "o": { "x": 3 } }] });
+        let each = Pointer::new("/list/*").unwrap();
+        let missing = |text: &str| {
+            let mut missing = String::new();
+            each.visit(&Place::root(&payload), &mut |element| {
+                missing = Pointer::new(text).unwrap().missing(element);
+                true
+            });
+            missing
+        };
+        for (pointer, expected) in [
+            ("/t", "nothing at /t; keys here: list, sent; each element has t: write it without /"),
+            (
+                "/o/x",
+                "nothing at /o/x; keys here: list, sent; each element has o/x: write it without /",
+            ),
+            ("sent", "nothing at sent; keys here: o, t; /sent is at the top"),
+            ("./sent", "nothing at ./sent; keys here: o, t; /sent is at the top"),
+            ("/h", "nothing at /h; keys here: list, sent"),
+            ("h", "nothing at h; keys here: o, t"),
+        ] {
+            assert_eq!(missing(pointer), expected);
+        }
     }
 
     #[test]
