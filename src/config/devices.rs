@@ -228,7 +228,13 @@ fn values(table: &mut TableReader<'_>) -> Vec<MappedValue> {
         let mut value = table.as_table(key.value, name, item, || format!("write {EXAMPLE}"));
         let at = value.text("at");
         let (invalid, invalid_words) = invalid(&mut value);
-        if let Some(at) = value.require(at, "at", "say where it is: at = \"/t\"") {
+        let hint = match &*quantity {
+            "availability" | "quantities" | "rename" => {
+                "if it is meant for the whole table, write it above [devices.values]"
+            }
+            _ => "say where it is: at = \"/t\"",
+        };
+        if let Some(at) = value.require(at, "at", hint) {
             values.push(MappedValue {
                 quantity,
                 at: at.value.to_owned(),

@@ -17,7 +17,10 @@ pub fn formats(config: &Config) -> Result<Formats, Vec<(usize, Mistake)>> {
         match families::format(table, zone) {
             Ok(format) if formats.iter().any(|other| other.key() == format.key()) => {
                 let what = format!("a table before this one is `{}`, too", format.key());
-                let mistake = Mistake::new(what, "give each a base or a topic of its own");
+                let mistake = Mistake::new(
+                    what,
+                    "give each a base or a topic of its own, such as one device's topic in a table before the other",
+                );
                 mistakes.push((table.at, mistake));
             }
             Ok(mut format) => {

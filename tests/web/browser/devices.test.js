@@ -92,7 +92,7 @@ const PLANT = {
   unclaimed: [
     unclaimed("plant/+/data"),
     ...Array.from({ length: 5 }, (_, k) => unclaimed(`tele/plug-${k}/SENSOR`, { config: '[[devices]]\npreset = "tasmota"\n', payload: '{"Time":"2026-11-29T12:00:00","ENERGY":{"Power":12,"Voltage":231,"Current":0.052,"Total":12.4}}' })),
-    unclaimed("door/front", { config: null, payload: "open", note: "no number in it: nothing to read, or bytes of a protocol of its own" }),
+    unclaimed("door/front", { config: null, payload: "open", note: "no number in it: nothing to read, or bytes of a protocol of its own; a table of the topic with ignore = [\"*\"] leaves it out" }),
     ...Array.from({ length: 6 }, (_, k) => unclaimed(`line-${k}/a-very-long-level-of-a-topic/with-another-level/${"x".repeat(30)}/value`, { payload: "21.5" })),
   ],
   unlisted_messages: 17,

@@ -35,7 +35,7 @@ pub fn guess<T>(shape: &Shape<T>) -> Option<Guess> {
     let topic = Levels::of(shape).named().topic();
     let (topic, online, offline) = (quoted(&topic), quoted(&online), quoted(&offline));
     Some(Guess::note(format!(
-        "probably availability: add availability = {{ topic = {topic}, online = {online}, offline = {offline} }} to the table of the device"
+        "probably availability: add availability = {{ topic = {topic}, online = {online}, offline = {offline} }} to the table of the device, above its [devices.values]"
     )))
 }
 

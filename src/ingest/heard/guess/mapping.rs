@@ -16,7 +16,7 @@ const IN_ONE_LINE: usize = 2;
 /// The line of a table whose numbers have a comma.
 pub const COMMA: &str = "decimal = \",\"\n";
 
-const NOTHING: &str = "no number in it: nothing to read, or bytes of a protocol of its own";
+const NOTHING: &str = "no number in it: nothing to read, or bytes of a protocol of its own; a table of the topic with ignore = [\"*\"] leaves it out";
 
 const NO_ID: &str = "a list whose elements have no id: write each, sensor and values by hand";
 

@@ -51,6 +51,7 @@ pub fn all<T>(shapes: &[&Shape<T>]) -> Vec<Guess> {
         shapes.iter().filter_map(|shape| families::zigbee2mqtt_base(&shape.topic)).collect();
     let mut guesses: Vec<Guess> = shapes.iter().map(|shape| one(shape, &bridges)).collect();
     share_decimal_mark(shapes, &mut guesses);
+    keep_decimal_marks_apart(shapes, &mut guesses);
     guesses
 }
 
@@ -66,6 +67,21 @@ fn share_decimal_mark<T>(shapes: &[&Shape<T>], guesses: &mut [Guess]) {
         let is_same = |it: &&String| it.strip_suffix(mapping::COMMA) == Some(config.as_str());
         if let Some(with_comma) = with_comma.iter().find(is_same) {
             config.clone_from(with_comma);
+        }
+    }
+}
+
+/// Where others on the topic send a decimal point, one with a comma needs a table of its own, for its topic alone.
+fn keep_decimal_marks_apart<T>(shapes: &[&Shape<T>], guesses: &mut [Guess]) {
+    let all: Vec<String> = guesses.iter().filter_map(|it| it.config.clone()).collect();
+    for (shape, guess) in shapes.iter().zip(guesses) {
+        let without = guess.config.as_deref().and_then(|it| it.strip_suffix(mapping::COMMA));
+        if without.is_some_and(|without| all.iter().any(|it| it == without)) {
+            let topic = quoted(&shape.topic);
+            *guess = Guess::note(format!(
+                "others on such topics send a decimal point: give this one a table before theirs, with topic = {topic}, \
+                 its sensor and quantity, and decimal = \",\""
+            ));
         }
     }
 }

@@ -302,6 +302,10 @@ fn words_and_commas_are_values() {
     let both = [("home/kitchen/temperature", "41,9"), ("home/kitchen/humidity", "48")];
     let expected = "[[devices]]\ntopic = \"home/{sensor}/{quantity}\"\ndecimal = \",\"\n";
     assert_eq!(config(&both), expected);
+    // One table a topic: who alone sends a comma is told of in a note.
+    let apart = guesses(&[("brew/kettle/temp_c", "78.4"), ("brew/fermenter/temp_c", "19,6")]);
+    let configs: Vec<&String> = apart.iter().filter_map(|it| it.config.as_ref()).collect();
+    assert!(configs.len() == 1 && !configs[0].contains("decimal"), "{apart:?}");
 }
 
 /// Checks a table with a key.
