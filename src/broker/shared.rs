@@ -266,10 +266,12 @@ impl Shared {
         std::future::pending::<()>().await;
     }
 
-    /// What a client may do; `None` when its credentials are wrong. Whoever gives a name must give its password, also
-    /// where clients may come without. Takes its time after too many failures.
+    /// What a client may do; `None` when its credentials are wrong: where there are no accounts, any are right. Takes its
+    /// time after too many failures.
     pub(super) async fn admit(&self, connect: &Connect, from: SocketAddr) -> Option<Grant> {
-        let Some(name) = connect.username.as_deref() else {
+        let is_open = self.door().is_open;
+        let named = connect.username.as_deref();
+        let Some(name) = named.filter(|name| !is_open || *name == GATEWAY_USER) else {
             let grant = self.door().admit_nameless();
             if grant.is_none() {
                 self.tell_refused(connect, from, "no user name");
@@ -287,13 +289,11 @@ impl Shared {
             tokio::time::sleep(wait).await;
         }
         let grant = self.door().admit(name, connect.password.as_deref().unwrap_or_default());
-        match grant {
-            Some(_) if is_slowed => lock(&self.brake).succeed(from.ip(), name, Instant::now()),
-            Some(_) => {}
-            None => {
-                lock(&self.brake).fail(from.ip(), name, Instant::now());
-                self.tell_refused(connect, from, "wrong user name or password");
-            }
+        if grant.is_none() {
+            lock(&self.brake).fail(from.ip(), name, Instant::now());
+            self.tell_refused(connect, from, "wrong user name or password");
+        } else if is_slowed {
+            lock(&self.brake).succeed(from.ip(), name, Instant::now());
         }
         grant
     }

@@ -219,9 +219,11 @@ fn content(
     changes: &mut Vec<DecoderChange>,
 ) -> Content {
     let bytes = arrival.payload_bytes;
-    let is_large_description =
-        || bytes <= MOST_DESCRIPTION_BYTES && decoders.is_description(arrival.topic);
-    if bytes > limit && !is_large_description() {
+    let may_be_large = || {
+        let is_description = || decoders.is_description(arrival.topic);
+        decoders.ignores(arrival.topic) || bytes <= MOST_DESCRIPTION_BYTES && is_description()
+    };
+    if bytes > limit && !may_be_large() {
         let reason = format!("the payload has {bytes} bytes, more than the {limit} that are taken");
         return Content::Rejected(reject(arrival, receipt, reason));
     }

@@ -56,6 +56,20 @@ async fn a_batch_is_sorted_in_order() {
 }
 
 #[actix::test]
+async fn a_large_message_that_is_no_reading_by_its_topic_is_not_rejected() {
+    let (_folder, log) = log(100);
+    for topic in ["zigbee2mqtt/bridge/definitions", "zigbee2mqtt/lamp/set", "zigbee2mqtt/lamp"] {
+        log.accept_message(topic, &[b'x'; 101]);
+    }
+    let table = "[broker]\n[[devices]]\npreset = \"zigbee2mqtt\"\n";
+    let config = crate::config::parse(table, "vigie.toml").unwrap();
+    let formats = crate::ingest::formats::formats(&config).unwrap();
+    let batch = LogConsumer::new(log, Subscriptions::new(formats, 0), Vec::new(), 0).next().await;
+    let topics: Vec<_> = batch.rejected().iter().map(|it| it.topic.as_str()).collect();
+    assert_eq!(topics, ["zigbee2mqtt/lamp"]);
+}
+
+#[actix::test]
 async fn each_batch_goes_on_where_the_one_before_ended() {
     let (_folder, log) = log(100);
     let mut consumer = consumer(&log, 0);

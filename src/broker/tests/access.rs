@@ -5,7 +5,7 @@ use std::path::Path;
 use super::certificates::Certificates;
 use super::clients::{Options, Paho, VERSIONS, Version};
 use super::{Running, access, anonymous, password, raw};
-use crate::config::{BrokerConfig, Credentials};
+use crate::config::{BrokerConfig, Credentials, GATEWAY_USER};
 
 fn fleet(folder: &Path) -> BrokerConfig {
     let fleet = Credentials { username: "fleet".into(), password: password(folder, "s3cret") };
@@ -33,6 +33,18 @@ fn only_the_right_password_gets_in() {
         assert_eq!(answer(Some(("fleet", ""))), refusal);
         assert_eq!(answer(None), refusal);
         Paho::connect(broker.addr(), &login(version, "fleet", "s3cret"), "fleet").expect("in");
+    }
+}
+
+#[test]
+fn without_accounts_any_name_gets_in_but_the_daemons_own() {
+    let broker = Running::with(&access(anonymous()));
+    for version in VERSIONS {
+        for login in [None, Some(("", "")), Some(("DVES_USER", "DVES_PASS"))] {
+            assert_eq!(raw::answer_to_login(broker.addr(), version, login), Some(0), "{login:?}");
+        }
+        let posing = raw::answer_to_login(broker.addr(), version, Some((GATEWAY_USER, "guess")));
+        assert_ne!(posing, Some(0));
     }
 }
 

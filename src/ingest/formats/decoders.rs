@@ -72,6 +72,13 @@ impl Decoders {
         owner.is_some_and(|(place, _)| self.formats[place].format.is_description(topic))
     }
 
+    /// Whether nothing on a topic is a reading, whatever its messages are.
+    #[must_use]
+    pub fn ignores(&self, topic: &str) -> bool {
+        let owner = owner(self.formats.iter().map(|it| it.format.claim(topic)));
+        owner.is_some_and(|(_, claim)| claim == Claim::Ignores)
+    }
+
     /// Filters of all formats as of what they remember, if that may have changed since this was last asked.
     pub fn take_filters(&mut self) -> Option<Vec<Filter>> {
         let has_learned = std::mem::take(&mut self.has_learned);

@@ -330,7 +330,7 @@ fn check_pattern(name: &str, arguments: &Arguments) -> Result<(), String> {
 }
 
 fn foreign(name: &str) -> String {
-    format!("it uses `{name}`, which only Home Assistant has")
+    format!("it uses `{name}`, which is not evaluated here")
 }
 
 fn unknown(kind: &str, name: &str) -> String {
