@@ -131,7 +131,7 @@ impl Access {
     fn rights(&self, user: &BrokerUser) -> Rights {
         let acknowledgements = self.topics.acknowledgement_filter();
         // What devices describe is not among it: a description could name any topic.
-        let taken_in = self.subscriptions.formats().filters().into_iter().map(|it| it.text);
+        let taken_in = self.subscriptions.formats().published().into_iter().map(|it| it.text);
         let (mut publish, mut subscribe) = (user.publish.clone(), user.subscribe.clone());
         match user.preset {
             None => {}

@@ -53,12 +53,12 @@ impl Reporter {
             return;
         }
         self.told_at = Some(now);
-        say(std::mem::take(&mut self.untold));
+        log_losses(std::mem::take(&mut self.untold));
     }
 }
 
-/// A line for each kind.
-fn say(Losses { dropped, wills, oversized, not_retained, denied }: Losses) {
+/// One line for each kind of loss.
+fn log_losses(Losses { dropped, wills, oversized, not_retained, denied }: Losses) {
     if dropped.count > 0 {
         log::warn!(
             target: "vigie::broker",

@@ -237,8 +237,8 @@ impl Shared {
         if let Some(times) = self.full.count(Instant::now()) {
             log::warn!(
                 target: "vigie::broker",
-                "no room for {who}: [broker.limits], or the limit of open files (LimitNOFILE), allow no more clients or no \
-                 more that waits for them ({times} refused since the last such line)",
+                "no room for {who}: the limit of clients or of queued messages is reached; raise [broker.limits] or \
+                 LimitNOFILE ({times} refused since the last such line)",
             );
         }
     }
@@ -266,8 +266,8 @@ impl Shared {
         std::future::pending::<()>().await;
     }
 
-    /// What a client may do; `None` when its credentials are wrong: where there are no accounts, any are right. Takes its
-    /// time after too many failures.
+    /// What a client may do; `None` when its credentials are wrong. Without accounts everyone is admitted but who takes the
+    /// daemon's own name without its password. Takes its time after too many failures.
     pub(super) async fn admit(&self, connect: &Connect, from: SocketAddr) -> Option<Grant> {
         let is_open = self.door().is_open;
         let named = connect.username.as_deref();

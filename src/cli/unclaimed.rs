@@ -1,13 +1,14 @@
 //! How topics that no rule takes are shown, and the lines of configuration for them.
 
 use crate::ingest::heard::UnclaimedReport;
+use crate::logging::is_unprintable;
 
 /// Characters of a payload that are shown.
 const SHOWN: usize = 100;
 
 /// A stranger's text on one line, without anything that a terminal would obey.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if is_unprintable(c) { ' ' } else { c }).collect()
 }
 
 /// The beginning of an example's payload.

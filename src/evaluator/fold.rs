@@ -6,7 +6,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::announce;
 use super::dedup::Dedup;
@@ -35,6 +35,10 @@ pub(super) struct Start {
     /// When this program was built: this machine's clock can't be right before.
     pub built_at: DateTime<Utc>,
 }
+
+/// By how much this machine's clock is taken to be behind what it has shown, at a restart. Where it has shown more, it was
+/// ahead then, and is right now.
+const MOST_BEHIND: TimeDelta = TimeDelta::days(1);
 
 /// State of the fold.
 pub(super) struct Fold {
@@ -98,7 +102,11 @@ impl Fold {
         self.last_event = point.last_event;
         let mut outcomes = Vec::new();
         self.time = RecordTime { position, received_at: received_at.unwrap_or(start.at), clocks };
-        self.clocks.begin(latest_received_at.max(Some(start.built_at)));
+        let is_near = |latest: &DateTime<Utc>| {
+            received_at.is_some_and(|at| latest.signed_duration_since(at) <= MOST_BEHIND)
+        };
+        let latest = latest_received_at.filter(is_near).max(received_at);
+        self.clocks.begin(latest.max(Some(start.built_at)));
         let past = Past {
             clocks,
             received_at: Some(self.time.received_at),

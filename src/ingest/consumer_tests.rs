@@ -58,10 +58,11 @@ async fn a_batch_is_sorted_in_order() {
 #[actix::test]
 async fn a_large_message_that_is_no_reading_by_its_topic_is_not_rejected() {
     let (_folder, log) = log(100);
-    for topic in ["zigbee2mqtt/bridge/definitions", "zigbee2mqtt/lamp/set", "zigbee2mqtt/lamp"] {
+    for topic in ["zigbee2mqtt/bridge/definitions", "camera/1", "zigbee2mqtt/lamp"] {
         log.accept_message(topic, &[b'x'; 101]);
     }
-    let table = "[broker]\n[[devices]]\npreset = \"zigbee2mqtt\"\n";
+    let table = "[broker]\n[[devices]]\ntopic = \"camera/#\"\nignore = [\"*\"]\n\
+                 [[devices]]\npreset = \"zigbee2mqtt\"\n";
     let config = crate::config::parse(table, "vigie.toml").unwrap();
     let formats = crate::ingest::formats::formats(&config).unwrap();
     let batch = LogConsumer::new(log, Subscriptions::new(formats, 0), Vec::new(), 0).next().await;

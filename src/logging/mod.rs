@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 
 pub use level::set_level;
 pub use limit::LineLimit;
+pub use one_line::is_unprintable;
 
 use crate::config::{LogConfig, LogFormat};
 

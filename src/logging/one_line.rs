@@ -1,15 +1,15 @@
-//! What strangers wrote, on one line of a log: nothing in it begins another line, or is obeyed by a terminal. Pure.
+//! Untrusted text on one line of a log, or of a terminal: nothing in it begins another line or is a command. Pure.
 
 use std::borrow::Cow;
 
 /// The text with control characters, line separators and marks of writing direction as `\u{…}`.
 pub(super) fn one_line(text: &str) -> Cow<'_, str> {
-    if !text.contains(must_be_escaped) {
+    if !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
     }
     let mut line = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if must_be_escaped(c) {
+        if is_unprintable(c) {
             line.extend(c.escape_unicode());
         } else {
             line.push(c);
@@ -18,8 +18,10 @@ pub(super) fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
-/// Marks of direction make a line look like another one (CVE-2021-42574).
-fn must_be_escaped(c: char) -> bool {
+/// Whether a character is none to be seen: a control character, a line separator, or a mark of writing direction, which
+/// makes a line look like another one (CVE-2021-42574).
+#[must_use]
+pub fn is_unprintable(c: char) -> bool {
     let is_direction = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || is_direction || matches!(c, '\u{2028}' | '\u{2029}')
 }

@@ -138,7 +138,7 @@ fn a_topic_that_is_no_reading_is_ignored_by_a_table_before_the_others() {
         message("heating/boiler/flow", "61.5"),
     ];
     let lines = decode(&home, &config, &messages);
-    assert_eq!(lines[0]["ignored"], "its table ignores all of it");
+    assert_eq!(lines[0]["ignored"], "nothing on this topic is a reading");
     assert_eq!((&lines[0]["rejected"], &lines[0]["readings"]), (&Value::Null, &json!([])));
     assert_eq!(lines[1]["readings"][0]["quantity"], "flow");
 }

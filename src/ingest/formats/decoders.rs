@@ -76,7 +76,7 @@ impl Decoders {
     #[must_use]
     pub fn ignores(&self, topic: &str) -> bool {
         let owner = owner(self.formats.iter().map(|it| it.format.claim(topic)));
-        owner.is_some_and(|(_, claim)| claim == Claim::Ignores)
+        owner.is_some_and(|(_, claim)| matches!(claim, Claim::Ignores | Claim::Drops))
     }
 
     /// Filters of all formats as of what they remember, if that may have changed since this was last asked.
@@ -105,7 +105,7 @@ impl Decoders {
         let claims = self.formats.iter().map(|it| it.format.claim(message.topic));
         let (place, claim) = owner(claims)?;
         let taken = &mut self.formats[place];
-        let decoded = if claim == Claim::Ignores {
+        let decoded = if matches!(claim, Claim::Ignores | Claim::Drops) {
             Ok(Decoded::ignored("nothing on this topic is a reading"))
         } else {
             let (decoded, has_changed) = taken.decode(message, changes);
@@ -117,13 +117,13 @@ impl Decoders {
     }
 }
 
-/// Of the claims of all formats on a topic, the one that counts, with its place: the first that decodes it, or else the
-/// first that ignores it. `None` where all call it foreign.
+/// Of the claims of all formats on a topic, the one that counts, with its place: the first that decodes or drops it, or
+/// else the first that ignores it. `None` where all call it foreign.
 pub(super) fn owner(claims: impl Iterator<Item = Claim>) -> Option<(usize, Claim)> {
     let mut ignoring = None;
     for claim in claims.enumerate() {
         match claim.1 {
-            Claim::Decodes => return Some(claim),
+            Claim::Decodes | Claim::Drops => return Some(claim),
             Claim::Ignores => ignoring = ignoring.or(Some(claim)),
             Claim::Foreign => {}
         }

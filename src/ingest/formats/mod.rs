@@ -96,6 +96,8 @@ pub enum Claim {
     Decodes,
     /// A filter brings it, and it means nothing to the format.
     Ignores,
+    /// Nothing is to be read of it, by formats after this one neither.
+    Drops,
     /// Not of this format.
     Foreign,
 }
@@ -146,6 +148,11 @@ pub trait Format: Send + Sync {
 
     /// Filters that bring its messages, as of what it remembers.
     fn filters(&self) -> Vec<Filter>;
+
+    /// Filters of what its devices publish by the configuration: those, and topics that are not to be read.
+    fn published(&self) -> Vec<Filter> {
+        self.filters()
+    }
 
     /// What a topic is to it, as of what it remembers. Of several formats the first that decodes it has it.
     fn claim(&self, topic: &str) -> Claim;
@@ -204,6 +211,12 @@ impl Formats {
     #[must_use]
     pub fn filters(&self) -> Vec<Filter> {
         filters(&self.0)
+    }
+
+    /// Filters of what devices publish by the configuration alone.
+    #[must_use]
+    pub fn published(&self) -> Vec<Filter> {
+        self.0.iter().flat_map(|format| format.published()).collect()
     }
 
     /// Names of the rules.

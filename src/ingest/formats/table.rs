@@ -63,6 +63,10 @@ impl Format for Table {
         self.format.filters()
     }
 
+    fn published(&self) -> Vec<Filter> {
+        self.format.published()
+    }
+
     fn claim(&self, topic: &str) -> Claim {
         self.format.claim(topic)
     }

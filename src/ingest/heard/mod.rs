@@ -4,7 +4,8 @@
 //! The embedded broker counts what it passes on and nobody takes; the evaluator's consumer counts the rest. The API and
 //! the commands read. Counters begin anew with the daemon.
 //!
-//! Always: bounded in memory; counting holds a lock for a look-up, reading for a copy. Never: on disk, or a message that
+//! Always: bounded in memory; counting holds a lock for a look-up and, once a second a shape, a look at up to 16 KiB of
+//! payload; a report, for its guesses. Never: on disk, or a message that
 //! is logged for being counted.
 
 mod availability;

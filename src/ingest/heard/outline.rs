@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::keys;
 use crate::ingest::formats::kit::{json, names};
+use crate::logging::is_unprintable;
 
 /// Leaves of one payload: those of a large device; beyond, a person picks by hand.
 const MOST_FIELDS: usize = 24;
@@ -202,7 +203,7 @@ fn is_unique(path: &[String], elements: &[&Json]) -> bool {
 
 /// Whether a key can stand in a pointer, and in a text with braces.
 fn is_usable(key: &str) -> bool {
-    let is_odd = |c: char| c.is_control() || "{}*".contains(c);
+    let is_odd = |c: char| is_unprintable(c) || "{}*".contains(c);
     !matches!(key, "" | "." | "..") && key.len() <= LONGEST_TEXT && !key.contains(is_odd)
 }
 

@@ -3,8 +3,9 @@
 //! A level names a device by its look (a number, a MAC or other hexadecimal id, a name with a number behind it), or
 //! because [`SIBLINGS`] shapes with the same sort of payload differ in it alone.
 //!
-//! Always: a message of a topic that was seen before costs one look-up, and a copy of its first bytes. Never: more than [`MOST_SHAPES`] shapes; the one
-//! that was seen least makes room, once a second at most, so that a flood of topics costs little and hides little.
+//! Always: a message of a topic that was seen before costs one look-up, and a copy of its first bytes. Never: more than
+//! [`MOST_SHAPES`] shapes; the one that was seen least makes room, once a second at most, so that a flood of topics costs
+//! little and hides little.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -1,7 +1,6 @@
-//! Topics that nothing is to be made of: a mapping whose table has `ignore = ["*"]`.
+//! Topics that carry no readings: a mapping whose table has `ignore = ["*"]`.
 //!
-//! Always: its topics are its own, so that no table after it reads them, and nothing of their payload is looked at.
-//! Never: a filter of its own.
+//! Always: no table after it reads them. Never: a subscription to them, a record of the log, or a look at a payload.
 
 use crate::ingest::formats::kit::topics::Pattern;
 use crate::ingest::formats::{Claim, Decoded, Filter, Format, Message, StateChange};
@@ -38,12 +37,16 @@ impl Format for IgnoredTopics {
         Vec::new()
     }
 
+    fn published(&self) -> Vec<Filter> {
+        self.pattern.filters().into_iter().map(Filter::optional).collect()
+    }
+
     fn claim(&self, topic: &str) -> Claim {
-        if self.pattern.levels(topic).is_some() { Claim::Decodes } else { Claim::Foreign }
+        if self.pattern.levels(topic).is_some() { Claim::Drops } else { Claim::Foreign }
     }
 
     fn decode(&self, _: &Message<'_>, _: &mut Vec<StateChange>) -> Result<Decoded, String> {
-        Ok(Decoded::ignored("its table ignores all of it"))
+        Ok(Decoded::ignored("nothing on this topic is a reading"))
     }
 
     fn remember(&mut self, _: &str, _: Option<&[u8]>) {}

@@ -16,16 +16,16 @@ const STATUS: [&str; 2] = ["state", "status"];
 const ANYWHERE: (&str, &str) = ("online", "offline");
 
 /// Words of availability on its topics and those of a status.
-const ON_STATUS: [(&str, &str); 5] = [
+const ON_STATUS: [(&str, &str); 4] = [
     ("up", "down"),
     ("alive", "dead"),
     ("connected", "disconnected"),
     ("available", "unavailable"),
-    ("1", "0"),
 ];
 
 /// Words of availability on its topics alone; elsewhere they are values.
-const ON_AVAILABILITY: [(&str, &str); 3] = [("true", "false"), ("on", "off"), ("yes", "no")];
+const ON_AVAILABILITY: [(&str, &str); 4] =
+    [("1", "0"), ("true", "false"), ("on", "off"), ("yes", "no")];
 
 /// A note with the key to add, for a shape that carries availability.
 pub fn guess<T>(shape: &Shape<T>) -> Option<Guess> {
@@ -33,6 +33,11 @@ pub fn guess<T>(shape: &Shape<T>) -> Option<Guess> {
     let word = word(shape)?;
     let (online, offline) = pair(&last, &word)?;
     let topic = Levels::of(shape).named().topic();
+    if !topic.contains('{') {
+        return Some(Guess::note(
+            "probably the availability of a device, which no level of the topic names",
+        ));
+    }
     let (topic, online, offline) = (quoted(&topic), quoted(&online), quoted(&offline));
     Some(Guess::note(format!(
         "probably availability: add availability = {{ topic = {topic}, online = {online}, offline = {offline} }} to the table of the device, above its [devices.values]"

@@ -24,6 +24,7 @@ const NO_ID: &str = "a list whose elements have no id: write each, sensor and va
 pub fn guess<T>(shape: &Shape<T>) -> Guess {
     let levels = Levels::of(shape);
     let config = match &shape.outline.kind {
+        Kind::Number | Kind::CommaNumber | Kind::Truth if shape.is_cut => None,
         Kind::Number => Some(number(levels, plain_number(&shape.payload))),
         Kind::CommaNumber => Some(number(levels, plain_number(&shape.payload)) + COMMA),
         Kind::Truth => truth(levels, &shape.payload),

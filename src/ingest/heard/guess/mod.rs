@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use super::outline::Kind;
 use super::shapes::Shape;
 use crate::config::Preset;
+use crate::logging::is_unprintable;
 
 /// Last levels of topics that devices listen to.
 const COMMANDS: [&str; 4] = ["set", "cmd", "cmnd", "command"];
@@ -51,44 +52,44 @@ pub fn all<T>(shapes: &[&Shape<T>]) -> Vec<Guess> {
         shapes.iter().filter_map(|shape| families::zigbee2mqtt_base(&shape.topic)).collect();
     let mut guesses: Vec<Guess> = shapes.iter().map(|shape| one(shape, &bridges)).collect();
     share_decimal_mark(shapes, &mut guesses);
-    keep_decimal_marks_apart(shapes, &mut guesses);
     guesses
 }
 
-/// A topic has one table: one with a decimal comma takes its whole numbers, too.
+/// A topic has one table. Where no device on it sends a decimal point, one with a decimal comma takes whole numbers, too;
+/// else a device with a comma needs a table of its own, for its topic alone.
 fn share_decimal_mark<T>(shapes: &[&Shape<T>], guesses: &mut [Guess]) {
-    let with_comma: Vec<String> = guesses
-        .iter()
-        .filter_map(|it| it.config.clone().filter(|config| config.ends_with(mapping::COMMA)))
-        .collect();
+    let is_whole =
+        |shape: &Shape<T>| shape.outline.kind == Kind::Number && !shape.payload.contains(&b'.');
+    let all = || shapes.iter().zip(guesses.iter());
+    let configs = |is_wanted: &dyn Fn(&Shape<T>, &str) -> bool| -> Vec<String> {
+        let known = all().filter_map(|(shape, guess)| Some((shape, guess.config.as_deref()?)));
+        known.filter(|(shape, it)| is_wanted(shape, it)).map(|(_, it)| it.to_owned()).collect()
+    };
+    let with_point = configs(&|shape, it| !it.ends_with(mapping::COMMA) && !is_whole(shape));
+    let with_comma = configs(&|_, it| it.ends_with(mapping::COMMA));
     for (shape, guess) in shapes.iter().zip(guesses) {
-        let is_whole = shape.outline.kind == Kind::Number && !shape.payload.contains(&b'.');
-        let Some(config) = guess.config.as_mut().filter(|_| is_whole) else { continue };
-        let is_same = |it: &&String| it.strip_suffix(mapping::COMMA) == Some(config.as_str());
-        if let Some(with_comma) = with_comma.iter().find(is_same) {
-            config.clone_from(with_comma);
+        let Some(config) = &guess.config else { continue };
+        let without = config.strip_suffix(mapping::COMMA);
+        if without.is_some_and(|without| with_point.iter().any(|it| it == without)) {
+            *guess = comma_among_points(&shape.topic);
+        } else if is_whole(shape) && !with_point.contains(config) {
+            let is_same = |it: &&String| it.strip_suffix(mapping::COMMA) == Some(config.as_str());
+            guess.config = Some(with_comma.iter().find(is_same).unwrap_or(config).clone());
         }
     }
 }
 
-/// Where others on the topic send a decimal point, one with a comma needs a table of its own, for its topic alone.
-fn keep_decimal_marks_apart<T>(shapes: &[&Shape<T>], guesses: &mut [Guess]) {
-    let all: Vec<String> = guesses.iter().filter_map(|it| it.config.clone()).collect();
-    for (shape, guess) in shapes.iter().zip(guesses) {
-        let without = guess.config.as_deref().and_then(|it| it.strip_suffix(mapping::COMMA));
-        if without.is_some_and(|without| all.iter().any(|it| it == without)) {
-            let topic = quoted(&shape.topic);
-            *guess = Guess::note(format!(
-                "others on such topics send a decimal point: give this one a table before theirs, with topic = {topic}, \
-                 its sensor and quantity, and decimal = \",\""
-            ));
-        }
-    }
+fn comma_among_points(topic: &str) -> Guess {
+    let topic = quoted(topic);
+    Guess::note(format!(
+        "others on such topics send a decimal point: give this one a table before theirs, with topic = {topic}, its sensor \
+         and quantity, and decimal = \",\""
+    ))
 }
 
 fn one<T>(shape: &Shape<T>, bridges: &[String]) -> Guess {
     // Braces and wildcards have a meaning in a table, and control characters are nobody's topic.
-    let is_odd = |c: char| c.is_control() || "{}+#".contains(c);
+    let is_odd = |c: char| is_unprintable(c) || "{}+#".contains(c);
     if shape.topic.contains(is_odd) {
         return Guess::note("its topic has characters that no table can have");
     }

@@ -302,10 +302,16 @@ fn words_and_commas_are_values() {
     let both = [("home/kitchen/temperature", "41,9"), ("home/kitchen/humidity", "48")];
     let expected = "[[devices]]\ntopic = \"home/{sensor}/{quantity}\"\ndecimal = \",\"\n";
     assert_eq!(config(&both), expected);
-    // One table a topic: who alone sends a comma is told of in a note.
+    // One table for each topic: the device that sends a comma gets a note.
     let apart = guesses(&[("brew/kettle/temp_c", "78.4"), ("brew/fermenter/temp_c", "19,6")]);
     let configs: Vec<&String> = apart.iter().filter_map(|it| it.config.as_ref()).collect();
     assert!(configs.len() == 1 && !configs[0].contains("decimal"), "{apart:?}");
+    let mixed = [("temperature", "19,6"), ("humidity", "48"), ("pressure", "1013.2")];
+    let mixed = mixed.map(|(last, payload)| (format!("home/kitchen/{last}"), payload));
+    let mixed = guesses(&mixed.each_ref().map(|(topic, payload)| (topic.as_str(), *payload)));
+    let with_config = mixed.iter().filter_map(|it| it.config.as_ref());
+    let all: String = with_config.map(String::as_str).collect();
+    assert!(all.contains("{quantity}") && !all.contains("decimal"), "{mixed:?}");
 }
 
 /// Checks a table with a key.
@@ -335,7 +341,6 @@ fn availability_is_a_key_of_the_table_of_values() {
             r#"topic = "plant/{device}/{sensor}/lwt", online = "Online", offline = "Offline""#,
         ),
         ("plant/7/online", "1", r#"topic = "plant/{sensor}/online", online = "1", offline = "0""#),
-        ("plant/7/state", "0", r#"topic = "plant/{sensor}/state", online = "1", offline = "0""#),
         (
             "plant/7/connected",
             "false",
@@ -357,5 +362,6 @@ fn availability_is_a_key_of_the_table_of_values() {
 #[test]
 fn words_on_other_topics_are_values() {
     assert!(config(&[("plant/7/flag", "1")]).contains("quantity = \"value\""));
+    assert!(config(&[("plant/7/state", "0")]).contains("topic = \"plant/{sensor}/state\""));
     assert!(config(&[("plant/7/state", "ON")]).contains("quantity = \"state\""));
 }

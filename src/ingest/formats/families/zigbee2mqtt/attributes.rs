@@ -7,6 +7,9 @@ use serde_json::{Map, Value as Json};
 
 use crate::ingest::formats::kit::{Builder, Stamp, json, names};
 
+/// Composites that availability is about: devices have a handful, and a stranger's list may have any number.
+const MOST_COMPOSITES: usize = 64;
+
 /// Attributes that measure, by property; one of a composite by `composite/property`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -36,9 +39,11 @@ impl Attributes {
         }
     }
 
-    /// Composites that have attributes which measure.
+    /// Composites that have attributes which measure, [`MOST_COMPOSITES`] at most.
     pub fn composites(&self) -> BTreeSet<&str> {
-        self.0.keys().filter_map(|key| Some(key.split_once('/')?.0)).collect()
+        let composites = self.0.keys().filter_map(|key| Some(key.split_once('/')?.0));
+        let all: BTreeSet<&str> = composites.collect();
+        all.into_iter().take(MOST_COMPOSITES).collect()
     }
 
     /// Adds the readings of a device's whole state.

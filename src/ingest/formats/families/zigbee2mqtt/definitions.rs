@@ -143,7 +143,7 @@ impl Zigbee2mqtt {
                 changes.push((format!("{OFFLINE_KEY}{name}").into(), None));
             }
             if !has_lost_all {
-                self.say(&mut builder, name, Presence::Removed);
+                self.add_availability(&mut builder, name, Presence::Removed);
             }
         }
         Ok(builder.finish("a list of devices: no readings"))

@@ -137,7 +137,7 @@ impl Zigbee2mqtt {
         for name in self.devices.keys() {
             let is_offline = is_offline || self.offline.contains(name);
             let presence = if is_offline { Presence::Offline } else { Presence::Online };
-            self.say(&mut builder, name, presence);
+            self.add_availability(&mut builder, name, presence);
         }
         decoded.availability.append(&mut builder.finish("").availability);
         Ok(decoded)
@@ -162,12 +162,12 @@ impl Zigbee2mqtt {
         }
         let presence = if self.is_bridge_offline { Presence::Offline } else { word.presence };
         let mut builder = Builder::new(message);
-        self.say(&mut builder, name, presence);
+        self.add_availability(&mut builder, name, presence);
         Ok(builder.finish(""))
     }
 
-    /// Adds word of a device, which is about its composites' sensors too.
-    fn say(&self, builder: &mut Builder, name: &str, presence: Presence) {
+    /// Adds the availability of a device and of the sensors of its composites.
+    fn add_availability(&self, builder: &mut Builder, name: &str, presence: Presence) {
         builder.sensor_availability(name, presence);
         let composites = self.attributes(name).map(Attributes::composites).unwrap_or_default();
         for composite in composites {
