@@ -70,7 +70,7 @@ FUZZ := RUSTUP_TOOLCHAIN=nightly $(TOOLS)/bin/cargo-fuzz
 
 fuzz: ## FUZZ_SECONDS (600) of made-up messages for every family of devices: an hour and a half
 	$(call install,$(BUILD_PACKAGES))
-	rustup toolchain list | grep -q '^nightly' || rustup toolchain install nightly --profile minimal
+	@rustup toolchain list | grep -q '^nightly' || { echo 'Needs a nightly compiler: rustup toolchain install nightly'; exit 1; }
 	[ -x $(TOOLS)/bin/cargo-fuzz ] || cargo install cargo-fuzz --locked --version 0.13.1 --root $(TOOLS)
 	$(FUZZ) build --fuzz-dir tests/fuzz decode
 	@mkdir -p $(FUZZ_LOGS)

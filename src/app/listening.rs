@@ -70,7 +70,7 @@ fn place(config: &Config, filter: &str) -> Result<ListenTo, String> {
     })
 }
 
-/// Who may read everything at the embedded broker; `None` where nobody needs an account.
+/// Account with the right to read every topic of the embedded broker; `None` where the broker has no accounts.
 fn reader(config: &Config) -> Result<Option<Credentials>, String> {
     let Some(broker) = &config.broker else { return Ok(None) };
     if broker.credentials.is_some() || broker.users.is_empty() {

@@ -1,4 +1,4 @@
-//! Expressions in CEL (Common Expression Language) as text: their bounds, their parser, and how mistakes are told. Pure.
+//! Expressions in CEL (Common Expression Language) as text: bounds, parser, and error messages. Pure.
 //!
 //! The conditions of alarms and the expressions of a mapping are two languages: their names, types and evaluation differ.
 //! What is here is the same for both, the `cel` crate's parser around it.

@@ -96,7 +96,7 @@ pub enum Claim {
     Decodes,
     /// A filter brings it, and it means nothing to the format.
     Ignores,
-    /// Nothing is to be read of it, by formats after this one neither.
+    /// Carries no readings, and no later format decodes it.
     Drops,
     /// Not of this format.
     Foreign,

@@ -17,7 +17,7 @@ pub struct Table {
 
 #[derive(Clone)]
 struct Settings {
-    /// In place of the family's, which a table before has.
+    /// Replaces the family's name where an earlier table has that.
     name: Option<Box<str>>,
     location: Option<Location>,
     only: Vec<String>,
@@ -44,7 +44,7 @@ impl Table {
         Self { format, settings }
     }
 
-    /// Gives it a name of its own, where a table before has the family's.
+    /// Names it after its key, so that two tables of one family differ.
     pub fn tell_apart(&mut self) {
         self.settings.name = Some(self.format.key().into());
     }

@@ -55,8 +55,8 @@ pub fn all<T>(shapes: &[&Shape<T>]) -> Vec<Guess> {
     guesses
 }
 
-/// A topic has one table. Where no device on it sends a decimal point, one with a decimal comma takes whole numbers, too;
-/// else a device with a comma needs a table of its own, for its topic alone.
+/// One table for each topic. If no device on it sends a decimal point, the table with the decimal comma takes whole numbers
+/// too; otherwise the device with the comma gets a note.
 fn share_decimal_mark<T>(shapes: &[&Shape<T>], guesses: &mut [Guess]) {
     let is_whole =
         |shape: &Shape<T>| shape.outline.kind == Kind::Number && !shape.payload.contains(&b'.');

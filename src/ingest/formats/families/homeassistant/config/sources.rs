@@ -1,4 +1,4 @@
-//! Where a config says that an entity's availability is told, and how several topics are weighed.
+//! Availability topics of a config, and how several of them combine.
 
 use serde_json::Value as Json;
 
@@ -22,7 +22,7 @@ pub fn mode(config: &Keys) -> Result<Mode, String> {
     }
 }
 
-/// The topics an entity's availability is told on; none for an entity that does not tell.
+/// Availability topics of an entity; none where it reports no availability.
 pub fn sources(config: &mut Keys) -> Result<Vec<SourceSpec>, String> {
     if let Some(topic) = text(config, "availability_topic")? {
         return Ok(vec![source(config, topic, "availability_template")?]);
