@@ -155,11 +155,17 @@ impl<W> Session<W> {
 
     /// Answers a ping, which doesn't wait for changes to be written.
     pub fn pong(&mut self, keeping: &Keeping) {
-        if self.control.front().is_some_and(|(after, _)| !keeping.is_written(*after)) {
+        let waits = self.control.front().is_some_and(|(after, _)| !keeping.is_written(*after));
+        if waits && !self.is_to_be_greeted() {
             self.control.push_front((0, Packet::PingResponse));
         } else {
             self.say(0, Packet::PingResponse);
         }
+    }
+
+    /// Whether the CONNACK waits: nothing is sent before it (MQTT-3.2.0-1).
+    fn is_to_be_greeted(&self) -> bool {
+        matches!(self.control.front(), Some((_, Packet::ConnectAck(_))))
     }
 
     /// Answers that wait.

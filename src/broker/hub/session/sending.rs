@@ -32,6 +32,9 @@ impl<W> Session<W> {
         {
             packets.push(packet);
         }
+        if self.is_to_be_greeted() {
+            return packets;
+        }
         let Link::Attached(Attached { window, max_packet, .. }) = &self.link else {
             return packets;
         };
