@@ -128,10 +128,7 @@ impl State {
         // Writing to memory never fails, nor does any of these as JSON.
         let _ = match kind {
             0 => serde_json::to_writer(to, &Description(&changes.descriptions[item])),
-            1 => {
-                write_value(&changes.values[item], to);
-                Ok(())
-            }
+            1 => serde_json::to_writer(to, &value(&changes.values[item])),
             2 => serde_json::to_writer(to, &changes.gone[item].to_string()),
             _ => serde_json::to_writer(to, &Alarm(&changes.alarms[item], self.times)),
         };
@@ -200,16 +197,8 @@ impl Parts {
 }
 
 /// `[index, value, milliseconds since 1970, state]`
-fn write_value(value: &SeriesValue, to: &mut Vec<u8>) {
-    let _ = write!(to, "[{},", value.index);
-    let _ = match value.value {
-        Some(value) => write!(to, "{value},"),
-        None => write!(to, "null,"),
-    };
-    let _ = match value.at {
-        Some(at) => write!(to, "{},{}]", at.timestamp_millis(), value.flags.bits()),
-        None => write!(to, "null,{}]", value.flags.bits()),
-    };
+fn value(of: &SeriesValue) -> impl Serialize {
+    (of.index, of.value, of.at.map(|at| at.timestamp_millis()), of.flags.bits())
 }
 
 struct Description<'a>(&'a SeriesDescription);
