@@ -46,6 +46,8 @@ pub(super) struct Birth {
     /// Ends it for good, when used or dropped.
     pub(super) kill: oneshot::Receiver<()>,
     pub(super) reporter: Reporter,
+    /// What it is made to suffer, in trials.
+    pub(super) fault: Option<Box<Fault>>,
 }
 
 /// An incarnation's line to its supervisor. Dropped without having reported the end, it reports
@@ -114,12 +116,11 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> Child for Core<A> {
 
     fn start(self: Arc<Self>, birth: Birth, house: &std::rc::Rc<House>) {
         let arbiter = house.arbiters.borrow_mut().get(self.place, &self.name);
-        let fault = house.faults.of(&self.name);
         match arbiter {
             // If the arbiter has just died, the closure is dropped, and the reporter in it reports.
             Ok(arbiter) => {
                 arbiter.spawn_fn(move || {
-                    actix_rt::spawn(self.run(birth, fault));
+                    actix_rt::spawn(self.run(birth));
                 });
             }
             // Not before its time: a failure at once after each rest would be an endless loop.
@@ -166,45 +167,42 @@ fn discard<A: Actor<Context = Context<A>>>(name: &str, inbox: Option<AddressRece
     reason = "an `async fn` keeps its arguments twice while it waits, and 100,000 sensors wait here"
 )]
 impl<A: Actor<Context = Context<A>>> Core<A> {
-    fn run(self: Arc<Self>, birth: Birth, fault: Option<Box<Fault>>) -> impl Future<Output = ()> {
-        let Birth { reporter, mut kill, after } = birth;
+    fn run(self: Arc<Self>, mut birth: Birth) -> impl Future<Output = ()> {
         async move {
-            let exit = self.live(fault, after, &mut kill, &reporter).await;
-            if exit == Exit::Killed {
-                discard(&self.name, self.inbox.lock().await.take());
+            {
+                let exit = self.live(&mut birth).await;
+                if exit != Exit::Killed {
+                    return birth.reporter.exited(exit);
+                }
             }
-            reporter.exited(exit);
+            discard(&self.name, self.inbox.lock().await.take());
+            birth.reporter.exited(Exit::Killed);
         }
     }
 
-    fn live(
-        &self,
-        fault: Option<Box<Fault>>,
-        after: Duration,
-        kill: &mut oneshot::Receiver<()>,
-        reporter: &Reporter,
-    ) -> impl Future<Output = Exit> {
+    fn live(&self, birth: &mut Birth) -> impl Future<Output = Exit> {
         async move {
-            if !after.is_zero() {
+            if !birth.after.is_zero() {
                 tokio::select! {
                     biased;
-                    _ = &mut *kill => return Exit::Killed,
-                    () = tokio::time::sleep(after) => {}
+                    _ = &mut birth.kill => return Exit::Killed,
+                    () = tokio::time::sleep(birth.after) => {}
                 }
             }
             let inbox = tokio::select! {
                 biased;
-                _ = &mut *kill => return Exit::Killed,
+                _ = &mut birth.kill => return Exit::Killed,
                 inbox = Arc::clone(&self.inbox).lock_owned() => inbox,
             };
-            let env = ChildEnv::new(self.name.clone(), reporter.incarnation, fault);
+            let Birth { reporter, fault, .. } = birth;
+            let env = ChildEnv::new(self.name.clone(), reporter.incarnation, fault.take());
             let actor = match guarded(&self.name, || (self.factory)(&env)) {
                 Ok(Ok(actor)) => actor,
                 Ok(Err(failure)) => return failure.into(),
                 Err(text) => return Exit::Panicked(text),
             };
             let mut life = Life::new(self.name.clone(), actor, inbox);
-            let exit = self.watch(&mut life, &env, kill, reporter).await;
+            let exit = self.watch(&mut life, &env, birth).await;
             // Its `stopped` may still say why it failed.
             drop(life);
             match (exit, env.take_failure()) {
@@ -218,8 +216,7 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
         &self,
         life: &mut Life<A>,
         env: &ChildEnv,
-        kill: &mut oneshot::Receiver<()>,
-        reporter: &Reporter,
+        birth: &mut Birth,
     ) -> impl Future<Output = Exit> {
         async move {
             // The first poll runs `started`.
@@ -234,15 +231,15 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
                 tokio::select! {
                     biased;
                     end = &mut *life => return ended(end),
-                    _ = &mut *kill => return Exit::Killed,
+                    _ = &mut birth.kill => return Exit::Killed,
                     _ = ready => {}
                 }
             }
-            reporter.up();
+            birth.reporter.up();
             tokio::select! {
                 biased;
                 end = life => ended(end),
-                _ = kill => Exit::Killed,
+                _ = &mut birth.kill => Exit::Killed,
             }
         }
     }

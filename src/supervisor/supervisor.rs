@@ -228,7 +228,9 @@ impl Supervisor {
         let Seat { child, kill: old, is_alive, .. } = &mut self.seats[seat as usize];
         *old = Some(kill);
         *is_alive = true;
-        Arc::clone(child).start(Birth { after, kill: killed, reporter }, &self.house);
+        let fault = self.house.faults.of(child.name());
+        let birth = Birth { after, kill: killed, reporter, fault };
+        Arc::clone(child).start(birth, &self.house);
     }
 
     /// The child needs no more waiting for: it is up, or won't be soon.
