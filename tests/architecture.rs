@@ -163,6 +163,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     // The command line and the log.
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
+    ("tikv_jemallocator", &["main.rs"]),
     ("rustix", &["broker/files.rs", "cli/passwd.rs", "store/growth.rs"]),
     ("env_logger", &["logging"]),
     ("log", EVERY_ROOM),

@@ -18,7 +18,8 @@ use super::scale::pick;
 use super::support::numbered::{Plan, Publishers};
 use super::support::readings::{reading, timestamp};
 use super::support::{
-    Client, Daemon, Db, Home, Mosquitto, SOON, eventually, let_run, names, require, skip,
+    Client, Daemon, Db, Home, Mosquitto, SOON, eventually, let_run, names, require, resident_kib,
+    skip,
 };
 
 /// What the daemon may have in memory at any time.
@@ -297,11 +298,11 @@ struct Memory {
 impl Memory {
     /// Until it ends.
     fn of(daemon: &Daemon) -> Self {
-        let file = format!("/proc/{}/status", daemon.pid());
+        let pid = daemon.pid();
         let (most_kib, stop) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
         let (most, stopped) = (Arc::clone(&most_kib), Arc::clone(&stop));
         let thread = thread::spawn(move || {
-            while let (Some(kib), false) = (resident_kib(&file), stopped.load(Ordering::Relaxed)) {
+            while let (Some(kib), false) = (resident_kib(pid), stopped.load(Ordering::Relaxed)) {
                 most.fetch_max(kib, Ordering::Relaxed);
                 let_run(Duration::from_millis(50));
             }
@@ -327,10 +328,4 @@ impl Drop for Memory {
             let _ = thread.join();
         }
     }
-}
-
-fn resident_kib(status: &str) -> Option<u64> {
-    let text = fs::read_to_string(status).ok()?;
-    let line = text.lines().find(|line| line.starts_with("VmRSS:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
 }

@@ -7,6 +7,7 @@ mod support;
 mod bad_input;
 mod broker_clients;
 mod broker_letter;
+mod broker_memory;
 mod broker_restart;
 mod broker_users;
 mod brokers;

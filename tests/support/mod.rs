@@ -41,7 +41,7 @@ pub use http::HttpServer;
 pub use mosquitto::Mosquitto;
 pub use mqtt::{Access, Client, Received};
 pub use nginx::Nginx;
-pub use process::Process;
+pub use process::{Process, resident_kib};
 pub use smtp::MailServer;
 
 use std::io::Write;

@@ -11,6 +11,13 @@ use super::eventually;
 /// How much of a log is shown when a test fails.
 const SHOWN: usize = 16_000;
 
+/// Memory that a process has, in KiB; `None` when it has ended.
+pub fn resident_kib(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
 pub struct Process {
     name: String,
     child: Child,

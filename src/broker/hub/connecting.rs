@@ -84,7 +84,7 @@ impl<W: Clone> Hub<W> {
         is_clean: bool,
     ) -> Result<(SessionKey, bool), Refusal> {
         if let Some(key) = self.by_client.get(&client).copied() {
-            let old = self.sessions[key].as_ref();
+            let old = self.sessions[key].as_deref();
             let is_foreign =
                 |it: &Session<W>| it.grant.user.is_some() && it.grant.user != grant.user;
             // Nobody keeps the gateway out by its client id.
@@ -111,7 +111,7 @@ impl<W: Clone> Hub<W> {
             let (_, oldest) = absent.min().ok_or(Refusal::Full)?;
             self.end(oldest);
         }
-        let session = Some(Session::new(client.clone(), now));
+        let session = Some(Box::new(Session::new(client.clone(), now)));
         let key = self.free.pop().unwrap_or(self.sessions.len());
         match self.sessions.get_mut(key) {
             Some(free) => *free = session,

@@ -152,7 +152,8 @@ pub(super) struct SessionView {
 /// State of a broker. `W` wakes a connection.
 pub(super) struct Hub<W> {
     limits: Limits,
-    sessions: Vec<Option<Session<W>>>,
+    /// Each in memory of its own, which it gives back when it ends.
+    sessions: Vec<Option<Box<Session<W>>>>,
     free: Vec<SessionKey>,
     by_client: QuickMap<ByteString, SessionKey>,
     filters: Filters,
@@ -248,7 +249,7 @@ impl<W: Clone> Hub<W> {
 
     /// Some sessions, for display.
     pub fn views(&self, at_most: usize) -> Vec<SessionView> {
-        self.sessions.iter().flatten().take(at_most).map(Session::view).collect()
+        self.sessions.iter().flatten().take(at_most).map(|it| it.view()).collect()
     }
 
     /// Makes room for a number of bytes by dropping messages of absent clients, the largest queue first. Whether there is
@@ -274,7 +275,7 @@ impl<W: Clone> Hub<W> {
 
     /// The session of a connection; `None` when another connection has it, or it has ended.
     fn session(&mut self, conn: ConnId) -> Option<&mut Session<W>> {
-        self.sessions[conn.session].as_mut().filter(
+        self.sessions[conn.session].as_deref_mut().filter(
             |it| matches!(&it.link, Link::Attached(attached) if attached.epoch == conn.epoch),
         )
     }

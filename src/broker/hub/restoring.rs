@@ -95,7 +95,7 @@ impl<W: Clone> Restoring<W> {
         session.grant = grant;
         session.kept = Some(id);
         let key = hub.sessions.len();
-        hub.sessions.push(Some(session));
+        hub.sessions.push(Some(Box::new(session)));
         hub.by_client.insert(client, key);
         self.by_id.insert(id, key);
         true

@@ -123,7 +123,7 @@ impl<W: Clone> Hub<W> {
         let mut matched = std::mem::take(&mut self.matched);
         let sessions = &self.sessions;
         let may_have = |it: &Session<W>| it.is_attached() && it.may_have(&message.topic);
-        let can_take = |key: SessionKey| sessions[key].as_ref().is_some_and(may_have);
+        let can_take = |key: SessionKey| sessions[key].as_deref().is_some_and(may_have);
         self.filters.find(&message.topic, &can_take, &mut |session, options| {
             if !options.no_local || from != Some(session) {
                 matched.push(Match { session, options });

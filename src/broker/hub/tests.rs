@@ -177,7 +177,7 @@ impl Bench {
     /// Nothing is counted twice, or forgotten.
     fn assert_counted(&self) {
         let sessions = || self.hub.sessions.iter().flatten();
-        assert_eq!(self.hub.bytes, sessions().map(super::Session::bytes).sum::<usize>());
+        assert_eq!(self.hub.bytes, sessions().map(|it| it.bytes()).sum::<usize>());
         let subscriptions = sessions().map(|it| it.subscription_bytes).sum::<usize>();
         assert_eq!(self.hub.subscription_bytes, subscriptions);
     }
