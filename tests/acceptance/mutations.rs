@@ -73,10 +73,11 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut StdRng) {
 type Differences = Mutex<BTreeMap<(&'static str, String, String), (usize, Vec<u8>)>>;
 
 fn send(ports: [u16; 2], seed: u64, count: usize, differences: &Differences) {
-    // One of each sender, or they would take each other's place.
-    let id = seed.to_string().into_bytes();
-    let (sound, mut random) = (sound(&id), StdRng::seed_from_u64(seed));
-    for _ in 0..count {
+    let mut random = StdRng::seed_from_u64(seed);
+    for trial in 0..count {
+        // Each is another client: a CONNACK waits for what it ends of an earlier session, and these hang up at once.
+        let id = format!("{seed}-{trial}").into_bytes();
+        let sound = sound(&id);
         let (name, bytes) = &sound[random.random_range(0..sound.len())];
         let mut bytes = bytes.clone();
         mutate(&mut bytes, &mut random);
