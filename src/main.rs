@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// It gives back to the system what is free, by threads of its own.
+/// jemalloc: its background threads return freed memory to the system. glibc's allocator keeps what a storm of clients took.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -152,7 +152,7 @@ pub(super) struct SessionView {
 /// State of a broker. `W` wakes a connection.
 pub(super) struct Hub<W> {
     limits: Limits,
-    /// Each in memory of its own, which it gives back when it ends.
+    /// Boxed: the slot of an ended session stays, and takes one word.
     sessions: Vec<Option<Box<Session<W>>>>,
     free: Vec<SessionKey>,
     by_client: QuickMap<ByteString, SessionKey>,
