@@ -1,6 +1,7 @@
 //! What three browsers cost: 10,000 sensors at 2,000 readings a second, with their pages open and with none, in turns at
-//! one daemon. Processor time of the daemon for 100,000 readings, and how long an acknowledgement takes. Then the same with
-//! three clients that read the live feed and draw nothing: the daemon's part of it.
+//! one daemon. Processor time of the daemon for 100,000 readings, and how long an acknowledgement takes. The same with
+//! three clients that read the live feed and draw nothing is the daemon's part of it; beside three browsers that show
+//! another daemon, what it costs to share a machine with browsers.
 //!
 //! The browsers run under the idle policy, since they share the machine with what is measured: they have what nobody else
 //! wants, and give it back at once. (Niced to the full they keep a processor for some ms when it is wanted.)
@@ -42,13 +43,32 @@ pub fn measure(table: &mut Table) {
     );
     let (home, port) = (Home::new(), free_port());
     let mut daemon = home.start(&fleet::config(port));
-    let web = daemon.wait_ready()["web"].as_str().expect("an address").to_owned();
+    let web = page(&mut daemon);
     let mut fleet = Fleet::open(port).expect("connect");
     play(&mut fleet, SENSORS); // each has spoken
     let mut bench = Bench { home, daemon, web, fleet };
-    bench.compare(table, "three browsers", Bench::open_browsers);
     bench.compare(table, "three readers of the feed", Bench::open_readers);
+    bench.compare(table, "three browsers", Bench::open_browsers);
+    let home = Home::new();
+    let mut other = home.start(&neighbour());
+    bench.web = page(&mut other);
+    bench.compare(table, "three browsers of another daemon", Bench::open_browsers);
+    assert_eq!(other.stop(), 0);
     assert_eq!(bench.daemon.stop(), 0);
+}
+
+fn page(daemon: &mut Daemon) -> String {
+    daemon.wait_ready()["web"].as_str().expect("an address").to_owned()
+}
+
+/// Config of a daemon that shows the same fleet by sensors of its own.
+fn neighbour() -> String {
+    let (each, last) = (SENSORS / 2000, SENSORS - 1);
+    let sensors = format!(
+        "[[sensors]]\nid = \"S_{{00000..{last:05}}}\"\nlocation = \"Hall\"\ninterval = \"{each}s\"\n\
+         source = {{ type = \"simulated\", mean = 24.0, spread = 6.0, noise = 0.3, seed = 1 }}\n"
+    );
+    fleet::config(free_port()) + &sensors
 }
 
 struct Bench {
