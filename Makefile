@@ -4,7 +4,7 @@
 # is taken as it is, since Debian's npm would conflict with it.
 BUILD_PACKAGES := build-essential cmake pkg-config libssl-dev
 TEST_PACKAGES  := mosquitto mosquitto-clients faketime nginx-light prometheus python3 python3-paho-mqtt python3-venv \
-                  default-jdk-headless maven chromium $(if $(shell command -v node),,nodejs npm)
+                  default-jdk-headless maven chromium e2fsprogs mount eatmydata $(if $(shell command -v node),,nodejs npm)
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E)
 CONFIG ?= config/factory.toml

@@ -14,6 +14,7 @@ mod devices;
 mod embedded;
 mod journal_damage;
 mod panics;
+mod power;
 mod scale;
 mod storage;
 mod subscribers;

@@ -1,0 +1,220 @@
+//! The power goes: what had not reached the device is gone, and the daemon with it.
+//!
+//! The database lies on an ext4 of its own, in an image that is mounted by a loop device. To cut the power, the file
+//! system is shut down (the ioctl `EXT4_IOC_SHUTDOWN`, without a last word to its log), the daemon killed, and the image
+//! mounted again: what was written and not synced is gone, as on a real machine.
+//!
+//! Each scenario runs in a mount namespace of its own, so that its mounts go with it, whatever happens: the test starts
+//! itself once more within one. That takes root.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::counting::{Deeds, Outcome, conclude, settle_for};
+use super::scale::{Moments, pick};
+use super::support::numbered::Plan;
+use super::support::{Daemon, Db, Home, Mosquitto, SOON, free_port, let_run, names, require, skip};
+
+/// From a start to the next cut; every other time so early that it hits the start, or the recovery from the last one.
+const LIFE_MS: (u64, u64) = (200, 1_600);
+const START_MS: (u64, u64) = (5, 120);
+
+/// Cuts while the database is made.
+const FIRST_STARTS: usize = 2;
+
+const RATE: u32 = 800;
+
+/// The table does not grow any more.
+const QUIET: Duration = Duration::from_secs(8);
+
+const WITHIN: &str = "VIGIE_TEST_IN_NAMESPACE";
+
+const SHUT_DOWN: &str = "import fcntl, os, struct, sys
+EXT4_IOC_SHUTDOWN, NO_LOG_FLUSH = 0x8004587D, 2
+fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), EXT4_IOC_SHUTDOWN, struct.pack('I', NO_LOG_FLUSH))";
+
+#[test]
+fn power_cuts_on_the_embedded_broker_lose_nothing() {
+    in_namespace("power_cuts_on_the_embedded_broker_lose_nothing", || {
+        embedded("power", pick(12, 120), &[]).assert_exact();
+    });
+}
+
+#[test]
+fn power_cuts_at_mosquitto_lose_nothing() {
+    if !require(&Mosquitto::TOOLS) {
+        return;
+    }
+    in_namespace("power_cuts_at_mosquitto_lose_nothing", || {
+        let mut broker = Mosquitto::new()
+            .with_persistence()
+            .with_endless_queues()
+            .with_line("max_inflight_messages 1000");
+        broker.start();
+        let table = broker.access().mqtt_table("the broker", "");
+        let stage = Stage::new(&table, "power", &[]);
+        let cuts = pick(8, 80);
+        stage.run("Mosquitto", broker.port(), cuts).assert_exact();
+    });
+}
+
+/// If nothing were lost here, the cuts above would cut nothing.
+#[test]
+fn what_is_not_synced_is_lost() {
+    in_namespace("what_is_not_synced_is_lost", || {
+        let lost = embedded("process", 1, &[]).lost;
+        assert!(lost > 0, "a cut with durability = \"process\" lost nothing");
+    });
+}
+
+/// A disk that says that it has what it has not.
+#[test]
+fn a_disk_that_lies_loses() {
+    if !require(&["eatmydata"]) {
+        return;
+    }
+    in_namespace("a_disk_that_lies_loses", || {
+        let lost = embedded("power", 1, &[("LD_PRELOAD", "libeatmydata.so")]).lost;
+        assert!(lost > 0, "a cut without a single sync lost nothing");
+    });
+}
+
+fn embedded(durability: &str, cuts: usize, env: &[(&str, &str)]) -> Outcome {
+    let port = free_port();
+    let table = format!("[broker]\nlisten = \"127.0.0.1:{port}\"\n");
+    Stage::new(&table, durability, env).run(durability, port, cuts)
+}
+
+struct Stage {
+    disk: Disk,
+    home: Home,
+    config: String,
+}
+
+impl Stage {
+    fn new(broker: &str, durability: &str, env: &[(&str, &str)]) -> Self {
+        let mut home = Home::new();
+        env.iter().for_each(|(name, value)| home.set_env(name, value));
+        let disk = Disk::format(&home);
+        let config = format!(
+            "language = \"en\"\n{broker}\
+             [storage]\npath = \"disk/{}\"\ndurability = \"{durability}\"\n",
+            names::DATABASE
+        );
+        Self { disk, home, config }
+    }
+
+    fn db(&self) -> Db {
+        Db::at(self.disk.folder.join(names::DATABASE))
+    }
+
+    /// Cuts the power so often, while readings come in.
+    fn run(self, name: &str, port: u16, cuts: usize) -> Outcome {
+        let mut moments = Moments::new();
+        let mut daemon = self.home.spawn(&self.config);
+        for _ in 0..FIRST_STARTS {
+            let_run(moments.between(START_MS.0, START_MS.1));
+            self.cut(&mut daemon);
+        }
+        daemon.wait_line(names::CONNECTED, SOON);
+        let total = cuts.max(3) * RATE as usize;
+        let publishers = Plan { rate: Some(RATE), ..Plan::new(port, total) }.start();
+        daemon.wait_until("some are acknowledged", SOON, || publishers.acknowledged() > 200);
+        for cut in 0..cuts {
+            let (least, most) = if cut % 2 == 1 { START_MS } else { LIFE_MS };
+            let_run(moments.between(least, most));
+            self.cut(&mut daemon);
+        }
+        daemon.wait_ready();
+        if cuts == 1 {
+            publishers.enough();
+        }
+        let published = publishers.finish();
+        settle_for(&self.db(), &published, &mut daemon, QUIET);
+        assert_eq!(daemon.stop(), 0);
+        assert_eq!(self.db().texts("PRAGMA integrity_check"), ["ok"]);
+        let name = format!("power cut, {name}");
+        let deeds = Deeds { name: &name, seed: Some(moments.seed), done: format!("{cuts} cuts") };
+        conclude(&self.db(), &published, &deeds)
+    }
+
+    /// The power goes, and comes back at once.
+    fn cut(&self, daemon: &mut Daemon) {
+        self.disk.shut_down();
+        daemon.kill();
+        self.disk.mount_again();
+        *daemon = self.home.spawn(&self.config);
+    }
+}
+
+/// A file system in an image.
+struct Disk {
+    image: PathBuf,
+    folder: PathBuf,
+}
+
+impl Disk {
+    const BYTES: u64 = 300 << 20;
+
+    fn format(home: &Home) -> Self {
+        let disk = Self { image: home.path("disk.img"), folder: home.path("disk") };
+        let image = std::fs::File::create(&disk.image).expect("an image");
+        image.set_len(Self::BYTES).expect("a sparse file");
+        run("mkfs.ext4", &[Path::new("-q"), Path::new("-F"), &disk.image]);
+        std::fs::create_dir(&disk.folder).expect("a folder");
+        disk.mount();
+        disk
+    }
+
+    fn mount(&self) {
+        run("mount", &[Path::new("-o"), Path::new("loop"), &self.image, &self.folder]);
+    }
+
+    fn shut_down(&self) {
+        run("python3", &[Path::new("-c"), Path::new(SHUT_DOWN), &self.folder]);
+    }
+
+    fn mount_again(&self) {
+        run("umount", &[&self.folder]);
+        self.mount();
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // The home's folder can't be removed while it is mounted.
+        let _ = Command::new("umount").arg("-l").arg(&self.folder).status();
+    }
+}
+
+fn run(program: &str, args: &[&Path]) {
+    let output = Command::new(program).args(args).output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+    assert!(output.status.success(), "{program} {args:?}: {output:?}");
+}
+
+/// Runs a scenario in this process if it is within a namespace, else this test once more within one.
+fn in_namespace(test: &str, scenario: impl FnOnce()) {
+    if std::env::var_os(WITHIN).is_some() {
+        return scenario();
+    }
+    if !require(&["unshare", "mount", "umount", "mkfs.ext4", "python3"]) {
+        return;
+    }
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--mount", "--propagation", "private"]);
+    if !unshare.arg("true").output().is_ok_and(|output| output.status.success()) {
+        let _skipped = skip("a mount namespace takes root");
+        return;
+    }
+    let this = std::env::current_exe().expect("the path of this test");
+    let mut again = Command::new("unshare");
+    again.args(["--mount", "--propagation", "private"]).arg(this);
+    again.arg(format!("power::{test}")).args(["--exact", "--nocapture"]).env(WITHIN, "1");
+    let output = again.output().expect("run unshare");
+    let (said, errors) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    said.lines().filter(|line| line.starts_with("CHAOS")).for_each(|line| println!("{line}"));
+    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{errors}");
+}
