@@ -73,7 +73,7 @@ pub fn missing(rows: &[usize], published: &Published) -> Vec<usize> {
 }
 
 /// Lost and doubled.
-fn count(rows: &[usize], published: &Published) -> (usize, usize) {
+pub fn count(rows: &[usize], published: &Published) -> (usize, usize) {
     let distinct = rows.iter().collect::<HashSet<_>>().len();
     (missing(rows, published).len(), rows.len() - distinct)
 }

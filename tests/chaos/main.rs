@@ -12,6 +12,7 @@ mod counting;
 mod daemon_killed;
 mod devices;
 mod embedded;
+mod failing_io;
 mod journal_damage;
 mod panics;
 mod power;
