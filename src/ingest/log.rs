@@ -379,7 +379,7 @@ impl Log {
 
 /// Reports a failed read, which the reader repeats.
 pub(super) fn note_unreadable(error: &JournalError) {
-    log::error!(target: "vigie::intake", "{error}; trying again each second, nothing is lost");
+    log::error!(target: "vigie::intake", "{error}; what lies there is judged once it can be read, trying again each second");
 }
 
 #[cfg(test)]

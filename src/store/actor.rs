@@ -226,7 +226,7 @@ impl Writer {
     fn pause(&mut self, why: &str, ctx: &mut Context<Self>) {
         self.phase = Phase::Pausing;
         if self.gauges.fail(why, Utc::now()) {
-            log::warn!(target: "vigie::storage", "nothing can be stored for now, trying each second; nothing is lost: {why}");
+            log::warn!(target: "vigie::storage", "nothing can be stored for now, trying each second; what comes in waits in the log on disk: {why}");
             self.push_alerts(ctx);
         }
         ctx.run_later(RETRY_PAUSE, |writer, ctx| {

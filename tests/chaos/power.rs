@@ -20,6 +20,9 @@ use super::support::{Daemon, Db, Home, Mosquitto, SOON, free_port, let_run, name
 const LIFE_MS: (u64, u64) = (200, 1_600);
 const START_MS: (u64, u64) = (5, 120);
 
+/// Of a publisher.
+const WINDOW: usize = 100;
+
 /// Cuts while the database is made.
 const FIRST_STARTS: usize = 2;
 
@@ -77,6 +80,36 @@ fn a_disk_that_lies_loses() {
     in_namespace("a_disk_that_lies_loses", || {
         let lost = embedded("power", 1, &[("LD_PRELOAD", "libeatmydata.so")]).lost;
         assert!(lost > 0, "a cut without a single sync lost nothing");
+    });
+}
+
+/// The disk dies, and the daemon lives on: what it can't keep it does not acknowledge, and it says so.
+#[test]
+fn a_dead_disk_takes_no_more_readings() {
+    in_namespace("a_dead_disk_takes_no_more_readings", || {
+        let port = free_port();
+        let table = format!("[broker]\nlisten = \"127.0.0.1:{port}\"\n");
+        let stage = Stage::new(&table, "process", &[]);
+        let mut daemon = stage.home.start(&stage.config);
+        let publishers = Plan { rate: Some(RATE), ..Plan::new(port, 100_000) }.start();
+        daemon.wait_until("some are acknowledged", SOON, || publishers.acknowledged() > 200);
+        stage.disk.shut_down();
+        // What was on its way when the disk died may have been acknowledged since.
+        let before = publishers.acknowledged();
+        daemon.wait_line("intake stopped", SOON);
+        let_run(Duration::from_secs(2));
+        let after = publishers.acknowledged();
+        assert!(after <= before + WINDOW, "{after} acknowledged, {before} when the disk died");
+        let promises = daemon.lines_with("nothing is lost");
+        assert!(promises.is_empty(), "{promises:?}");
+        daemon.kill();
+        publishers.enough();
+        stage.disk.mount_again();
+        let mut daemon = stage.home.start(&stage.config);
+        publishers.finish();
+        assert_eq!(daemon.stop(), 0);
+        assert_eq!(stage.db().texts("PRAGMA integrity_check"), ["ok"]);
+        println!("CHAOS dead disk: {} acknowledged after it died", after - before);
     });
 }
 

@@ -178,7 +178,7 @@ impl Rollups {
     }
 
     fn scan_failed(&mut self, what: ScanFor, error: &str, now: i64) {
-        log::warn!(target: "vigie::storage", "history can't be summed up for now, trying again in a minute; nothing is lost: {error}");
+        log::warn!(target: "vigie::storage", "history can't be summed up for now, trying again in a minute; the readings themselves are stored: {error}");
         self.no_scan_before = now + SCAN_RETRY_MS;
         match what {
             ScanFor::Memory => self.lose_memory(),
