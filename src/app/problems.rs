@@ -18,6 +18,7 @@ pub(super) type Wrong = Vec<(String, Option<DateTime<Utc>>)>;
 pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) -> Wrong {
     let (refused, stuck) = (reporting.gauges.refused(), reporting.stored.trouble());
     let kept = reporting.broker_gauges.keep_trouble();
+    let unsent = reporting.heartbeat.unsent();
     let mut wrong = Wrong::new();
     let mut add = |problem, since| wrong.push(((words.problem)(problem), since));
     if !status.broker.connected {
@@ -55,6 +56,9 @@ pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) 
     let count = reporting.live.num_unjudged_series();
     if count > 0 {
         add(Problem::UnitsUnfit { count }, None);
+    }
+    if let Some((why, since)) = &unsent {
+        add(Problem::HeartbeatUnsent { why }, Some(*since));
     }
     for child in parts_down(status) {
         add(Problem::PartDown { name: &child.name }, Some(child.since));

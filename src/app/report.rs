@@ -33,6 +33,7 @@ pub(super) struct Reporting {
     pub broker_gauges: BrokerGauges,
     /// Of each receiver of notifications, by its name.
     pub receivers: Vec<(Arc<str>, Arc<notify::Gauges>)>,
+    pub heartbeat: Arc<notify::HeartbeatGauge>,
 }
 
 impl Reporting {

@@ -127,6 +127,7 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         rules: _,
         maintenance: _,
         receivers,
+        heartbeat,
         web,
     } = old;
     let TimeStyle { naive, zone } = *times;
@@ -150,6 +151,7 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     keys.differ("devices", !are_same);
     keys.differ("homeassistant", *home_assistant != new.home_assistant);
     keys.differ("receivers", *receivers != new.receivers);
+    keys.differ("heartbeat", *heartbeat != new.heartbeat);
     keys.storage(storage, &new.storage);
     let LogConfig { level: _, format, alerts_file } = log;
     keys.differ("log.format", *format != new.log.format);

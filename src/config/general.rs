@@ -10,7 +10,8 @@ use super::reader::TableReader;
 use super::sensors::SensorList;
 use super::similar::closest;
 use super::{
-    alerts, devices, home_assistant, maintenance, network, receivers, rules, sensors, storage, web,
+    alerts, devices, heartbeat, home_assistant, maintenance, network, receivers, rules, sensors,
+    storage, web,
 };
 use crate::locale::Language;
 
@@ -34,6 +35,7 @@ pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Conf
     let alerts = alerts::alerts(root.section("alerts", "[alerts]"), is_strict);
     let rules = rules::rules(&mut root, &alerts);
     let receivers = receivers::receivers(&mut root);
+    let heartbeat = root.table("heartbeat", "[heartbeat]").and_then(heartbeat::heartbeat);
     let maintenance = maintenance::maintenance(&mut root, &rules, &alerts, zone);
     let devices = devices::devices(&mut root);
     let config = Config {
@@ -48,6 +50,7 @@ pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Conf
         alerts,
         rules,
         receivers,
+        heartbeat,
         maintenance,
         devices,
         home_assistant: home_assistant::home_assistant(

@@ -22,6 +22,7 @@ mod devices;
 mod errors;
 mod expand;
 mod general;
+mod heartbeat;
 mod home_assistant;
 mod inspector;
 mod maintenance;
@@ -62,6 +63,7 @@ use toml::de::{DeTable, DeValue};
 
 pub use device_model::*;
 pub use errors::{ConfigError, ConfigErrors, Mistake};
+pub use heartbeat::HeartbeatConfig;
 use inspector::{Finding, Inspector};
 pub use model::*;
 use pieces::Pieces;

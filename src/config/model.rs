@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 
 pub use super::connection_model::*;
 use super::device_model::DeviceTable;
+use super::heartbeat::HeartbeatConfig;
 use super::receiver_model::ReceiverConfig;
 use super::web_model::WebConfig;
 use crate::alarms::quiet::QuietSettings;
@@ -44,6 +45,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// In the order of the file; no two of one name.
     pub receivers: Vec<ReceiverConfig>,
+    /// Proof that alarms get through; `None` for none.
+    pub heartbeat: Option<HeartbeatConfig>,
     /// Planned work, in the order of the file; no two of one name.
     pub maintenance: Vec<Maintenance>,
     /// Messages of other shapes, in the order in which they are asked.

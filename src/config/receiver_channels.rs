@@ -52,7 +52,7 @@ pub(super) fn channel(table: &mut TableReader<'_>) -> Option<ChannelConfig> {
     }
 }
 
-fn http(table: &mut TableReader<'_>) -> Option<HttpConfig> {
+pub(super) fn http(table: &mut TableReader<'_>) -> Option<HttpConfig> {
     let url = url(table);
     let headers = headers(table);
     let ca_file = table.file("ca_file").map(|file| file.value);

@@ -104,11 +104,12 @@ impl Log {
         Ok(waiting.unwrap_or_else(|| oneshot::channel().1))
     }
 
-    /// Appends a time mark; false when the disk does not take it. Whatever waits for storage, there is room.
-    pub fn mark_time(&self) -> bool {
+    /// Appends a time mark; its position, or `None` when the disk does not take it. Whatever waits for storage, there is
+    /// room.
+    pub fn mark_time(&self) -> Option<Position> {
         let Now { wall: at, clocks, .. } = self.now();
         let appended = self.append_past_limit(&record::time_mark(at, &clocks));
-        appended.map_err(|refusal| self.note(&refusal)).is_ok()
+        appended.map_err(|refusal| self.note(&refusal)).ok()
     }
 
     /// Appends a finding of the daemon about itself; its position, or `None` when the disk does not take it. Whatever waits

@@ -213,6 +213,12 @@ impl Log {
         self.last_outbound.load(Ordering::Acquire)
     }
 
+    /// Position up to which records are judged, and what came of them committed.
+    #[must_use]
+    pub fn committed(&self) -> Position {
+        self.cursors.evaluation.position()
+    }
+
     /// Records after the evaluation cursor.
     #[must_use]
     pub fn uncommitted(&self) -> u64 {

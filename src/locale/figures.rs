@@ -47,6 +47,11 @@ pub enum Problem<'a> {
         /// How many.
         count: usize,
     },
+    /// Heartbeats can't be sent.
+    HeartbeatUnsent {
+        /// Cause, as it was found.
+        why: &'a str,
+    },
     /// A receiver of notifications can't be reached.
     ReceiverFails {
         /// Name of the receiver.
@@ -100,6 +105,7 @@ pub(super) fn problem_en(problem: Problem<'_>) -> String {
             format!("not judged, their unit does not convert into that of a rule: readings of {count} sensors")
         }
         Problem::PartDown { name } => format!("{name} is not up"),
+        Problem::HeartbeatUnsent { why } => format!("the heartbeat can't be sent: {why}"),
         Problem::ReceiverFails { name, why } => format!("receiver {name} fails: {why}"),
     }
 }
@@ -137,6 +143,7 @@ pub(super) fn problem_fr(problem: Problem<'_>) -> String {
             format!("non jugées, leur unité ne se convertit pas en celle d'une règle: mesures de {count} capteurs")
         }
         Problem::PartDown { name } => format!("{name} n'est pas en service"),
+        Problem::HeartbeatUnsent { why } => format!("le battement ne peut être envoyé: {why}"),
         Problem::ReceiverFails { name, why } => format!("le destinataire {name} échoue: {why}"),
     }
 }

@@ -8,6 +8,7 @@ mod en;
 mod entity;
 mod figures;
 mod fr;
+mod heartbeat;
 mod notify;
 mod reload;
 mod trouble;
@@ -21,6 +22,7 @@ use crate::domain::{
 
 pub use alert::AlertWords;
 pub use figures::{BrokerLimit, Problem};
+pub use heartbeat::HeldBack;
 pub use notify::{NotifyWords, ToldAlarm};
 pub use reload::{BrokerChanges, Counts, PageChanges, ReloadWords};
 pub use trouble::{Explanation, Trouble};

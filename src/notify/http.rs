@@ -69,6 +69,26 @@ impl Http {
         Ok(of_http(answer.status().as_u16(), retry_after, Utc::now()))
     }
 
+    /// A request without a body, for the sake of having come.
+    ///
+    /// # Errors
+    /// When nobody answers, or with a status other than 2xx.
+    pub(super) fn get(&self) -> Result<(), String> {
+        let url = self.config.url.read().map_err(|why| format!("its address: {why}"))?;
+        let mut request = self.agent()?.get(url.reveal());
+        for (name, value) in &self.config.headers {
+            let value = value.read().map_err(|why| format!("its header {name}: {why}"))?;
+            request = request.header(name, value.reveal());
+        }
+        let host = host(url.reveal());
+        let status = request.call().map_err(|error| failure(&error, host))?.status();
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(format!("{host} answers with HTTP status {}", status.as_u16()))
+        }
+    }
+
     fn request(&self, notification: &Notification) -> (Method, &str, Vec<u8>) {
         match &self.body {
             Body::Alertmanager => {

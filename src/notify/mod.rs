@@ -22,6 +22,7 @@ mod fixtures;
 pub mod gauges;
 pub mod group;
 pub mod groups;
+mod heartbeat;
 mod http;
 mod kept;
 mod mail;
@@ -37,6 +38,7 @@ pub use actor::Receiver;
 use channel::Channel;
 pub use gauges::{Gauges, Shown};
 use groups::Terms;
+pub use heartbeat::{Heartbeat, HeartbeatGauge, HeartbeatSettings, Telling};
 pub use runbooks::SharedRunbooks;
 
 use crate::config::{AlarmSelection, ReceiverConfig};

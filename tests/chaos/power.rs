@@ -14,7 +14,9 @@ use std::time::Duration;
 use super::counting::{Deeds, Outcome, conclude, settle_for};
 use super::scale::{Moments, pick};
 use super::support::numbered::Plan;
-use super::support::{Daemon, Db, Home, Mosquitto, SOON, free_port, let_run, names, require, skip};
+use super::support::{
+    Daemon, Db, Home, HttpServer, Mosquitto, SOON, free_port, let_run, names, require, skip,
+};
 
 /// From a start to the next cut; every other time so early that it hits the start, or the recovery from the last one.
 const LIFE_MS: (u64, u64) = (200, 1_600);
@@ -88,7 +90,12 @@ fn a_disk_that_lies_loses() {
 fn a_dead_disk_takes_no_more_readings() {
     in_namespace("a_dead_disk_takes_no_more_readings", || {
         let port = free_port();
-        let table = format!("[broker]\nlisten = \"127.0.0.1:{port}\"\n");
+        let beats = HttpServer::new();
+        let table = format!(
+            "[broker]\nlisten = \"127.0.0.1:{port}\"\n\
+             [heartbeat]\nurl = \"{}\"\ninterval = \"1s\"\n",
+            beats.url("/")
+        );
         let stage = Stage::new(&table, "process", &[]);
         let mut daemon = stage.home.start(&stage.config);
         let publishers = Plan { rate: Some(RATE), ..Plan::new(port, 100_000) }.start();
@@ -97,6 +104,7 @@ fn a_dead_disk_takes_no_more_readings() {
         // What was on its way when the disk died may have been acknowledged since.
         let before = publishers.acknowledged();
         daemon.wait_line("intake stopped", SOON);
+        daemon.wait_line("No heartbeat: the log takes no readings", SOON);
         let_run(Duration::from_secs(2));
         let after = publishers.acknowledged();
         assert!(after <= before + WINDOW, "{after} acknowledged, {before} when the disk died");

@@ -7,6 +7,7 @@ mod support;
 mod changes;
 mod formats;
 mod groups;
+mod heartbeat;
 mod mails;
 mod outages;
 mod secure;

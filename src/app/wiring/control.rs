@@ -46,6 +46,7 @@ pub(super) fn reporting(
         measured: common.measured.clone(),
         broker_gauges: common.broker_gauges.clone(),
         receivers: receivers.iter().map(|it| (it.name.clone(), it.gauges.clone())).collect(),
+        heartbeat: Arc::default(),
     }
 }
 

@@ -7,6 +7,7 @@
 mod brokers;
 mod control;
 mod evaluation;
+mod heartbeat;
 mod intake;
 mod storage;
 
@@ -162,6 +163,7 @@ pub(super) fn wire(
     let receivers = receivers::settings(&common.config, &boxes.storage, &stored, &runbooks);
     let gateway = brokers::gateway_settings(&common, evaluated.num_sensors);
     let report = control::reporting(&common, &gateway, &receivers, storage.gauges());
+    let heartbeat = heartbeat::settings(&common, &report);
     let reloads = Arc::new(ReloadGauges::new(common.started));
     let figures = control::counting(&common, &gateway, storage.gauges(), reloads.clone());
     let web = control::web_settings(&common, &boxes, report, figures);
@@ -181,6 +183,9 @@ pub(super) fn wire(
         .child(control::reload(boxes.reload, reloader));
     for receiver in receivers {
         tree = tree.child(receivers::child(receiver).phase(phase::RECEIVERS));
+    }
+    if let Some(heartbeat) = heartbeat {
+        tree = tree.child(heartbeat::child(heartbeat));
     }
     if let Some(broker) = brokers::broker(boxes.broker, &common, address) {
         tree = tree.child(broker);

@@ -1,6 +1,7 @@
 //! Notifications in English: the twin of the French ones.
 
 use super::{NotifyWords, moment, place};
+use crate::locale::heartbeat;
 
 pub static WORDS: NotifyWords = NotifyWords {
     subject: |group, firing, resolved| {
@@ -49,4 +50,7 @@ pub static WORDS: NotifyWords = NotifyWords {
              are never told to it. They are in the table `alerts`"
         )
     },
+    heartbeat_held: heartbeat::held_en,
+    heartbeat_unsent: heartbeat::unsent_en,
+    heartbeat_goes_on: "💓 The heartbeat goes on",
 };

@@ -1,6 +1,7 @@
 //! Les notifications en français.
 
 use super::{NotifyWords, moment, place};
+use crate::locale::heartbeat;
 
 pub static WORDS: NotifyWords = NotifyWords {
     subject: |group, firing, resolved| {
@@ -59,4 +60,7 @@ pub static WORDS: NotifyWords = NotifyWords {
              terminées entre-temps ne lui seront jamais dites. Elles sont dans la table `alerts`"
         )
     },
+    heartbeat_held: heartbeat::held_fr,
+    heartbeat_unsent: heartbeat::unsent_fr,
+    heartbeat_goes_on: "💓 Les battements reprennent",
 };

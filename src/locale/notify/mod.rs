@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::heartbeat::HeldBack;
 use crate::domain::AlertEvent;
 
 pub(super) mod en;
@@ -46,6 +47,12 @@ pub struct NotifyWords {
     pub address_refused: fn(&str, &str, &str) -> String,
     /// How many ended alarms were never told, in all.
     pub dropped: fn(&str, u64) -> String,
+    /// Why there is no heartbeat.
+    pub heartbeat_held: fn(&HeldBack) -> String,
+    /// Why it can't be sent.
+    pub heartbeat_unsent: fn(&str) -> String,
+    /// There are heartbeats again.
+    pub heartbeat_goes_on: &'static str,
 }
 
 /// `2024-08-14 10:30:00 UTC`: a mail is read in any zone.

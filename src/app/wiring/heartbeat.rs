@@ -1,0 +1,49 @@
+//! The heartbeat: what it looks at, and what it is forgiven.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::report::Reporting;
+use super::{Common, phase};
+use crate::notify::{Gauges, Heartbeat, HeartbeatSettings, Telling};
+use crate::supervisor::{ChildSpec, Exhaustion, Mailbox};
+
+/// One that keeps failing rests for so long; who waits for its beats hears of it by their absence.
+const QUARANTINE: Duration = Duration::from_secs(300);
+
+/// `None` where none is asked for.
+pub(super) fn settings(common: &Common, report: &Reporting) -> Option<HeartbeatSettings> {
+    let config = common.config.heartbeat.clone()?;
+    let (log, committed) = (common.log.clone(), common.log.clone());
+    let (receivers, gateway) = (report.receivers.clone(), report.gauges.clone());
+    Some(HeartbeatSettings {
+        config,
+        mark: Arc::new(move || log.mark_time()),
+        committed: Arc::new(move || committed.committed()),
+        telling: Arc::new(move || Telling {
+            failing: receivers
+                .iter()
+                .find(|(_, it)| cannot_be_told(it))
+                .map(|(name, _)| name.clone()),
+            is_connected: gateway.connected(),
+        }),
+        words: common.words.notify,
+        shown: report.heartbeat.clone(),
+    })
+}
+
+/// Whether an alarm waits for a receiver that fails.
+fn cannot_be_told(receiver: &Gauges) -> bool {
+    let shown = receiver.shown();
+    shown.failing_since.is_some() && shown.waiting > 0
+}
+
+/// Starts among the last: its first beat says that all is up.
+pub(super) fn child(settings: HeartbeatSettings) -> ChildSpec<Heartbeat> {
+    let settings = Arc::new(settings);
+    ChildSpec::critical("heartbeat", Mailbox::new(), move |env| {
+        Ok(Heartbeat::new(settings.clone(), env))
+    })
+    .phase(phase::CONTROL)
+    .on_exhaustion(Exhaustion::Quarantine(QUARANTINE))
+}

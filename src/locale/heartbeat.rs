@@ -1,0 +1,69 @@
+//! What the log says of heartbeats, in both languages.
+
+use std::sync::Arc;
+
+/// Why there is no heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeldBack {
+    /// The log takes no records.
+    NotTaken,
+    /// What was taken is not judged and stored in time.
+    NotStored {
+        /// That time, in seconds.
+        within_s: u64,
+    },
+    /// A receiver can't be told of an alarm that is due.
+    NotTold {
+        /// Name of the receiver.
+        receiver: Arc<str>,
+    },
+    /// There is no connection to the broker.
+    NoBroker,
+}
+
+pub(super) fn held_en(held: &HeldBack) -> String {
+    let why = match held {
+        HeldBack::NotTaken => "the log takes no readings; see its disk".to_owned(),
+        HeldBack::NotStored { within_s } => {
+            format!("what comes in is not judged and stored within {within_s} s")
+        }
+        HeldBack::NotTold { receiver } => format!("receiver {receiver} can't be told of an alarm"),
+        HeldBack::NoBroker => "there is no connection to the broker".to_owned(),
+    };
+    format!("💔 No heartbeat: {why}")
+}
+
+pub(super) fn held_fr(held: &HeldBack) -> String {
+    let why = match held {
+        HeldBack::NotTaken => "le journal n'accepte aucune mesure; voyez son disque".to_owned(),
+        HeldBack::NotStored { within_s } => {
+            format!("ce qui arrive n'est pas jugé et enregistré en {within_s} s")
+        }
+        HeldBack::NotTold { receiver } => {
+            format!("le destinataire {receiver} ne peut être averti d'une alarme")
+        }
+        HeldBack::NoBroker => "il n'y a pas de connexion au broker".to_owned(),
+    };
+    format!("💔 Pas de battement: {why}")
+}
+
+pub(super) fn unsent_en(why: &str) -> String {
+    format!("💔 The heartbeat can't be sent: {why}")
+}
+
+pub(super) fn unsent_fr(why: &str) -> String {
+    format!("💔 Le battement ne peut être envoyé: {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_said_in_both_languages() {
+        let untold = HeldBack::NotTold { receiver: "mail".into() };
+        assert_eq!(held_en(&untold), "💔 No heartbeat: receiver mail can't be told of an alarm");
+        assert!(held_fr(&untold).contains("le destinataire mail"));
+        assert!(held_fr(&HeldBack::NotStored { within_s: 10 }).contains("10 s"));
+    }
+}

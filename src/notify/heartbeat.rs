@@ -1,0 +1,238 @@
+//! Shows somebody outside that alarms get through: a request at regular intervals, which stays away when they don't.
+//! Made for Healthchecks, Uptime Kuma and the like, which raise the alarm when it does.
+//!
+//! Before each beat a time mark goes the way of a reading: it is appended to the log, judged, and committed. Always: no
+//! beat before that, nor while a receiver can't be told of an alarm that is due; one line in the log when beats stop, and
+//! one when they go on. Never: a beat that is made up for later.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use actix::prelude::*;
+use chrono::{DateTime, Utc};
+use log::{info, warn};
+use tokio::sync::oneshot;
+
+use super::actor::{TARGET, now};
+use super::http::{Body, Http};
+use crate::config::HeartbeatConfig;
+use crate::domain::Position;
+use crate::locale::{HeldBack, NotifyWords};
+use crate::supervisor::{ChildEnv, GracefulStop};
+
+/// From the log to the database: a second as a rule, more while a backlog is taken in.
+const COMMITTED_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// More than the request's own wait.
+const SENT_WITHIN: Duration = Duration::from_secs(15);
+
+/// What a heartbeat is made from.
+#[derive(Clone)]
+pub struct HeartbeatSettings {
+    /// Address and interval.
+    pub config: HeartbeatConfig,
+    /// Appends a time mark to the log; its position, or `None` when the log does not take it.
+    pub mark: Arc<dyn Fn() -> Option<Position> + Send + Sync>,
+    /// Position up to which records are judged and committed.
+    pub committed: Arc<dyn Fn() -> Position + Send + Sync>,
+    /// How alarms get out.
+    pub telling: Arc<dyn Fn() -> Telling + Send + Sync>,
+    /// Language of the lines in the log.
+    pub words: &'static NotifyWords,
+    /// Shows whether beats are sent.
+    pub shown: Arc<HeartbeatGauge>,
+}
+
+/// How alarms get out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Telling {
+    /// A receiver that can't be told of an alarm that is due; `None` where each can.
+    pub failing: Option<Arc<str>>,
+    /// Whether the connection to the broker stands.
+    pub is_connected: bool,
+}
+
+/// Why beats can't be sent, and since when. Shown by the actor, read by anybody.
+#[derive(Debug, Default)]
+pub struct HeartbeatGauge(Mutex<Option<(String, DateTime<Utc>)>>);
+
+impl HeartbeatGauge {
+    /// `None` while they are sent, or held back for what shows elsewhere.
+    #[must_use]
+    pub fn unsent(&self) -> Option<(String, DateTime<Utc>)> {
+        self.lock().clone()
+    }
+
+    fn show(&self, unsent: Option<String>) {
+        let mut shown = self.lock();
+        let since = shown.take().map_or_else(now, |(_, since)| since);
+        *shown = unsent.map(|why| (why, since));
+    }
+
+    // Each change is whole: a poisoned lock is as good.
+    fn lock(&self) -> MutexGuard<'_, Option<(String, DateTime<Utc>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What became of a mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    NotTaken,
+    NotCommitted,
+    Committed,
+}
+
+/// Why there is no beat now, if there is a reason. Pure.
+fn held_back(mark: Mark, telling: Telling, needs_broker: bool) -> Option<HeldBack> {
+    match mark {
+        Mark::NotTaken => Some(HeldBack::NotTaken),
+        Mark::NotCommitted => Some(HeldBack::NotStored { within_s: COMMITTED_WITHIN.as_secs() }),
+        Mark::Committed => match telling.failing {
+            Some(receiver) => Some(HeldBack::NotTold { receiver }),
+            None if needs_broker && !telling.is_connected => Some(HeldBack::NoBroker),
+            None => None,
+        },
+    }
+}
+
+/// Which trouble the log was told of last.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Said {
+    #[default]
+    Nothing,
+    Held(HeldBack),
+    Unsent,
+}
+
+/// The actor that sends heartbeats.
+pub struct Heartbeat {
+    settings: Arc<HeartbeatSettings>,
+    env: ChildEnv,
+    is_under_way: bool,
+    said: Said,
+}
+
+impl Heartbeat {
+    /// An actor that beats at once, and then at its interval.
+    #[must_use]
+    pub fn new(settings: Arc<HeartbeatSettings>, env: &ChildEnv) -> Self {
+        Self { settings, env: env.clone(), is_under_way: false, said: Said::default() }
+    }
+
+    fn beat(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.is_under_way, true) {
+            return;
+        }
+        let settings = self.settings.clone();
+        let beat = async move {
+            let mark = mark(&settings).await;
+            let needs_broker = settings.config.needs_broker;
+            match held_back(mark, (settings.telling)(), needs_broker) {
+                Some(held) => Err(held),
+                None => Ok(send(&settings.config).await),
+            }
+        };
+        ctx.spawn(beat.into_actor(self).map(|beaten, act, _| {
+            act.is_under_way = false;
+            act.conclude(beaten);
+        }));
+    }
+
+    fn conclude(&mut self, beaten: Result<Result<(), String>, HeldBack>) {
+        let words = self.settings.words;
+        self.settings.shown.show(beaten.as_ref().ok().and_then(|sent| sent.clone().err()));
+        let (said, line) = match beaten {
+            Ok(Ok(())) => (Said::Nothing, None),
+            Ok(Err(why)) => (Said::Unsent, Some((words.heartbeat_unsent)(&why))),
+            Err(held) => {
+                let line = (words.heartbeat_held)(&held);
+                (Said::Held(held), Some(line))
+            }
+        };
+        if said == self.said {
+            return;
+        }
+        match line {
+            Some(line) => warn!(target: TARGET, "{line}"),
+            None => info!(target: TARGET, "{}", words.heartbeat_goes_on),
+        }
+        self.said = said;
+    }
+}
+
+/// Sends a mark the way of a reading.
+async fn mark(settings: &HeartbeatSettings) -> Mark {
+    let Some(position) = (settings.mark)() else { return Mark::NotTaken };
+    let committed = async {
+        while (settings.committed)() < position {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    match tokio::time::timeout(COMMITTED_WITHIN, committed).await {
+        Ok(()) => Mark::Committed,
+        Err(_elapsed) => Mark::NotCommitted,
+    }
+}
+
+/// One request, from a thread of its own: a stop must not wait for a host that is gone.
+async fn send(config: &HeartbeatConfig) -> Result<(), String> {
+    let http = Http::new(config.http.clone(), Body::Alertmanager);
+    let (reply, answer) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("heartbeat".into())
+        // Who no longer waits has stopped.
+        .spawn(move || drop(reply.send(http.get())))
+        .map_err(|error| format!("no thread to send it from: {error}"))?;
+    match tokio::time::timeout(SENT_WITHIN, answer).await {
+        Ok(Ok(sent)) => sent,
+        Ok(Err(_)) => Err("the attempt panicked; please report it".into()),
+        Err(_elapsed) => Err(format!("it took more than {} s", SENT_WITHIN.as_secs())),
+    }
+}
+
+impl Actor for Heartbeat {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.env.ready();
+        self.beat(ctx);
+        ctx.run_interval(self.settings.config.interval, Self::beat);
+    }
+}
+
+impl Handler<GracefulStop> for Heartbeat {
+    type Result = ();
+
+    fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn telling(failing: Option<&str>, is_connected: bool) -> Telling {
+        Telling { failing: failing.map(Into::into), is_connected }
+    }
+
+    #[test]
+    fn it_beats_while_readings_are_taken_judged_and_stored_and_alarms_told() {
+        let all = telling(None, true);
+        assert_eq!(held_back(Mark::Committed, all.clone(), true), None);
+        assert_eq!(held_back(Mark::NotTaken, all.clone(), false), Some(HeldBack::NotTaken));
+        let behind = HeldBack::NotStored { within_s: 10 };
+        assert_eq!(held_back(Mark::NotCommitted, all, false), Some(behind));
+        let untold = HeldBack::NotTold { receiver: "mail".into() };
+        assert_eq!(held_back(Mark::Committed, telling(Some("mail"), true), false), Some(untold));
+    }
+
+    #[test]
+    fn the_broker_counts_where_it_is_asked_for() {
+        let away = telling(None, false);
+        assert_eq!(held_back(Mark::Committed, away.clone(), false), None);
+        assert_eq!(held_back(Mark::Committed, away, true), Some(HeldBack::NoBroker));
+    }
+}

@@ -1,0 +1,129 @@
+//! A heartbeat comes while readings are taken, judged and stored and alarms told, and stays away while they aren't.
+
+use std::time::{Duration, Instant};
+
+use r2d2_sqlite::rusqlite::Connection;
+
+use crate::stage::{HOT, Plant, config, webhook};
+use crate::support::http::Answer;
+use crate::support::{
+    Daemon, Home, HttpServer, Mosquitto, SOON, eventually, let_run, names, require, run_vigie,
+};
+
+const HELD: &str = "No heartbeat";
+const GOES_ON: &str = "The heartbeat goes on";
+
+/// It stops within so long of whatever keeps alarms from getting through.
+const STOPS: Duration = Duration::from_secs(30);
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+fn heartbeat(server: &HttpServer, keys: &str) -> String {
+    format!("[heartbeat]\nurl = \"{}\"\ninterval = \"1s\"\n{keys}\n", server.url("/ping/uuid"))
+}
+
+fn wait_beats(server: &HttpServer, more: usize) {
+    let count = server.requests().len() + more;
+    server.wait_taken(count, SOON);
+}
+
+/// Once the log has said why, no beat comes until it is healed.
+fn stays_away(server: &HttpServer, daemon: &mut Daemon, why: &str, heal: impl FnOnce()) {
+    let line = daemon.wait_line(HELD, STOPS);
+    assert!(line.contains(why), "{line}");
+    let before = server.requests().len();
+    let_run(3 * INTERVAL);
+    assert_eq!(server.requests().len(), before, "beats while it was held back");
+    heal();
+    daemon.wait_line(GOES_ON, SOON);
+    wait_beats(server, 1);
+    assert_eq!(daemon.lines_with(HELD).len(), 1, "said once");
+}
+
+#[test]
+fn it_comes_at_its_interval_and_not_from_a_frozen_daemon() {
+    let (home, server) = (Home::new(), HttpServer::new());
+    let mut daemon = home.start(&config("en", &heartbeat(&server, "")));
+    wait_beats(&server, 3);
+    let beat = server.requests().remove(0);
+    assert_eq!((beat.method.as_str(), beat.path.as_str()), ("GET", "/ping/uuid"));
+    let begun = Instant::now();
+    daemon.freeze(Duration::from_secs(4));
+    let ended = Instant::now();
+    wait_beats(&server, 2);
+    let while_frozen = server.requests().into_iter().filter(|beat| {
+        // One may have been on its way.
+        beat.at > begun + Duration::from_secs(1) && beat.at < ended
+    });
+    assert_eq!(while_frozen.count(), 0);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn it_stays_away_while_nothing_can_be_stored() {
+    let (home, server) = (Home::new(), HttpServer::new());
+    let mut daemon = home.start(&config("en", &heartbeat(&server, "")));
+    wait_beats(&server, 2);
+    let locked = Connection::open(home.path(names::DATABASE)).expect("the database");
+    locked.execute_batch("BEGIN IMMEDIATE").expect("its lock");
+    stays_away(&server, &mut daemon, "not judged and stored within 10 s", || {
+        locked.execute_batch("ROLLBACK").expect("free again");
+    });
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn it_stays_away_while_an_alarm_cannot_be_told() {
+    let (home, server, receiver) = (Home::new(), HttpServer::new(), HttpServer::new());
+    receiver.always(Answer::Status(503));
+    let tables = webhook("on-call", &receiver.url("/")) + &heartbeat(&server, "");
+    let mut daemon = home.start(&config("en", &tables));
+    wait_beats(&server, 2);
+    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    stays_away(&server, &mut daemon, "receiver on-call can't be told of an alarm", || {
+        receiver.always(Answer::Status(200));
+    });
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn it_stays_away_without_a_broker_where_that_is_asked_for() {
+    if !require(&Mosquitto::TOOLS) {
+        return;
+    }
+    let (home, server, other) = (Home::new(), HttpServer::new(), HttpServer::new());
+    let mut broker = Mosquitto::running();
+    let table = broker.access().mqtt_table("the broker", "");
+    let with = format!("language = \"en\"\n{table}{}", heartbeat(&server, "needs_broker = true"));
+    let mut daemon = home.start(&with);
+    daemon.wait_line(names::CONNECTED, SOON);
+    wait_beats(&server, 1);
+    let second_home = Home::new();
+    let mut unasked = second_home.start(&format!(
+        "language = \"en\"\n{table}client_id = \"other\"\n{}",
+        heartbeat(&other, "")
+    ));
+    broker.stop();
+    stays_away(&server, &mut daemon, "no connection to the broker", || broker.start());
+    wait_beats(&other, 1);
+    assert!(unasked.lines_with(HELD).is_empty());
+    assert_eq!((daemon.stop(), unasked.stop()), (0, 0));
+}
+
+#[test]
+fn one_that_cannot_be_sent_is_a_problem_of_the_daemon() {
+    let (home, server) = (Home::new(), HttpServer::new());
+    server.always(Answer::Status(404));
+    let mut daemon = home.start(&config("en", &heartbeat(&server, "")));
+    daemon.wait_line("The heartbeat can't be sent: 127.0.0.1", SOON);
+    let status = eventually("the problem", SOON, || {
+        let status = run_vigie(&home, &["status", "-c", "vigie.toml"]);
+        let text = String::from_utf8_lossy(&status.stdout).into_owned();
+        text.contains("the heartbeat can't be sent").then_some(text)
+    });
+    assert!(status.contains("answers with HTTP status 404"), "{status}");
+    server.always(Answer::Status(200));
+    daemon.wait_line(GOES_ON, SOON);
+    assert_eq!(daemon.lines_with("can't be sent").len(), 1, "said once");
+    assert_eq!(daemon.stop(), 0);
+}
