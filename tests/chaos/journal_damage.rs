@@ -218,6 +218,6 @@ fn numbers(bytes: &[u8]) -> Vec<(usize, usize)> {
 fn settle_but(home: &Home, published: &Published, daemon: &mut Daemon, hit: &Hit) {
     let mut acknowledged = published.acknowledged.clone();
     hit.numbers.iter().for_each(|number| acknowledged[*number] = false);
-    let rest = Published { acknowledged, ..published.clone() };
+    let rest = Published { acknowledged, ..*published };
     settle(&home.db(), &rest, daemon);
 }

@@ -183,6 +183,11 @@ impl Daemon {
         self.process.signal("CONT");
     }
 
+    /// Stops it in its tracks, until it is killed.
+    pub fn suspend(&self) {
+        self.process.signal("STOP");
+    }
+
     pub fn kill(&mut self) {
         self.process.kill();
     }

@@ -110,16 +110,14 @@ impl Default for Shared {
 /// Publishers at work.
 pub struct Publishers {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<Vec<(usize, Instant)>>>,
+    threads: Vec<JoinHandle<Vec<usize>>>,
 }
 
 /// What was published.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Published {
     /// For each number whether the broker acknowledged it.
     pub acknowledged: Vec<bool>,
-    /// When it did.
-    pub acknowledged_at: Vec<Option<Instant>>,
     /// How many were sent again.
     pub resent: usize,
     /// From the first to the last acknowledgement.
@@ -153,17 +151,15 @@ impl Publishers {
 
     /// Waits for the end.
     pub fn finish(self) -> Published {
-        let mut acknowledged_at = vec![None; self.shared.plan.total];
+        let mut acknowledged = vec![false; self.shared.plan.total];
         for thread in self.threads {
-            for (number, at) in thread.join().expect("a publisher") {
-                let before = acknowledged_at[number].replace(at);
-                assert!(before.is_none(), "{number} was published by two");
+            for number in thread.join().expect("a publisher") {
+                assert!(!acknowledged[number], "{number} was published by two");
+                acknowledged[number] = true;
             }
         }
-        let acknowledged = acknowledged_at.iter().map(Option::is_some).collect();
         let resent = self.shared.resent.load(Ordering::Relaxed);
-        let took = self.shared.began.elapsed();
-        Published { acknowledged, acknowledged_at, resent, took }
+        Published { acknowledged, resent, took: self.shared.began.elapsed() }
     }
 }
 
@@ -223,7 +219,7 @@ struct Connection {
     /// Packet ids in the order their messages were first sent: they must be sent again in it.
     order: VecDeque<u16>,
     free: VecDeque<u16>,
-    done: Vec<(usize, Instant)>,
+    done: Vec<usize>,
 }
 
 impl Connection {
@@ -239,7 +235,7 @@ impl Connection {
         }
     }
 
-    fn run(&mut self) -> Vec<(usize, Instant)> {
+    fn run(&mut self) -> Vec<usize> {
         let deadline = self.shared.began + self.shared.plan.at_most;
         while Instant::now() < deadline {
             match self.connected(deadline) {
@@ -341,7 +337,7 @@ impl Connection {
         let Some(sent) = self.slots.get_mut(usize::from(id) - 1).and_then(Option::take) else {
             return;
         };
-        self.done.push((sent.number, Instant::now()));
+        self.done.push(sent.number);
         self.shared.acknowledged.fetch_add(1, Ordering::Relaxed);
         self.free.push_back(id);
         self.order.retain(|other| *other != id);
