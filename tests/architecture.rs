@@ -142,6 +142,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("httparse", &["broker/websocket.rs"]),
     ("ureq", &["notify/http.rs"]),
     ("lettre", &["notify/mail.rs"]),
+    ("url", &["notify/proxy.rs", "notify/redirect.rs"]),
     // Storage.
     ("r2d2", &["store/sqlite"]),
     ("r2d2_sqlite", &["store/sqlite"]),

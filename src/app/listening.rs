@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::config::{BrokerPreset, BrokerUser, Config, Credentials, Endpoint, Secret};
+use crate::config::{BrokerPreset, BrokerUser, Config, Credentials, Endpoint, Login, Secret};
 use crate::locale::{Explanation, Trouble};
 use crate::mqtt::{ListenTo, Overheard};
 use crate::web;
@@ -49,12 +49,12 @@ fn explained(config: &Config, trouble: &Trouble) -> String {
 fn place(config: &Config, filter: &str) -> Result<ListenTo, String> {
     let (host, port, tls, credentials) = match &config.mqtt.endpoint {
         Endpoint::Remote { host, port, tls } => {
-            let credentials = account(config.mqtt.credentials.as_ref())?;
+            let credentials = account(config.mqtt.credentials.clone())?;
             (host.clone(), *port, tls.then(|| config.mqtt.tls.clone()), credentials)
         }
         Endpoint::Embedded => {
             let address = embedded(config)?;
-            let credentials = account(reader(config)?.as_ref())?;
+            let credentials = account(reader(config)?.map(Login::from))?;
             (address.ip().to_string(), address.port(), None, credentials)
         }
     };
@@ -104,8 +104,8 @@ fn embedded(config: &Config) -> Result<SocketAddr, String> {
     Ok(address)
 }
 
-fn account(credentials: Option<&Credentials>) -> Result<Option<(String, Secret)>, String> {
-    let Some(Credentials { username, password }) = credentials else { return Ok(None) };
-    let password = password.read().map_err(|error| format!("no password: {error}"))?;
-    Ok(Some((username.clone(), password)))
+fn account(login: Option<Login>) -> Result<Option<(String, Secret)>, String> {
+    let Some(login) = login else { return Ok(None) };
+    let password = login.read_password().map_err(|error| format!("no password: {error}"))?;
+    Ok(Some((login.username, password.unwrap_or_else(|| Secret::new(String::new())))))
 }

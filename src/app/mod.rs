@@ -88,14 +88,10 @@ pub fn run(config: Config, options: Options) -> Exit {
 /// A daemon that can't read its password would try for ever with the wrong one.
 fn secrets_are_there(config: &Config) -> Result<(), String> {
     let broker = config.broker.as_ref().and_then(|broker| broker.credentials.as_ref());
-    let check = |table: &str, credentials: Option<&Credentials>| match credentials {
-        Some(Credentials { password, .. }) => password
-            .read()
-            .map(drop)
-            .map_err(|error| format!("no password for [{table}]: {error}; set it and start again")),
-        None => Ok(()),
-    };
-    check("broker", broker)?;
+    let missing = |of: &str, error| format!("no {of}: {error}; set it and start again");
+    if let Some(Credentials { password, .. }) = broker {
+        password.read().map_err(|error| missing("password for [broker]", error))?;
+    }
     for user in config.broker.iter().flat_map(|broker| &broker.users) {
         user.password.read().map_err(|error| {
             format!(
@@ -104,13 +100,14 @@ fn secrets_are_there(config: &Config) -> Result<(), String> {
             )
         })?;
     }
-    check("mqtt", config.mqtt.credentials.as_ref())?;
+    if let Some(login) = &config.mqtt.credentials {
+        login.read_password().map_err(|error| missing("password for [mqtt]", error))?;
+    }
     for receiver in &config.receivers {
-        for secret in receiver.channel.secrets() {
-            secret.read().map_err(|error| {
-                format!("no secret for receiver {}: {error}; set it and start again", receiver.name)
-            })?;
-        }
+        receiver
+            .channel
+            .check_secrets()
+            .map_err(|error| missing(&format!("secret for receiver {}", receiver.name), error))?;
     }
     match &config.web.token {
         Some(token) => token

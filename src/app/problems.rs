@@ -9,7 +9,7 @@ use super::report::Reporting;
 use crate::broker::BrokerBound;
 use crate::locale::{Problem, Words};
 use crate::supervisor::{ChildHealth, ChildState};
-use crate::web::report::{ReceiverState, StatusReport};
+use crate::web::report::{ReceiverStatus, StatusReport};
 
 /// What is wrong, in the daemon's language, and its beginning; `None` where only its notice tells.
 pub(super) type Wrong = Vec<(String, Option<DateTime<Utc>>)>;
@@ -63,10 +63,13 @@ pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) 
     for child in parts_down(status) {
         add(Problem::PartDown { name: &child.name }, Some(child.since));
     }
-    for receiver in &status.receivers {
-        if receiver.state == ReceiverState::Failing {
-            let why = receiver.last_error.as_ref().map_or("", |error| error.why.as_str());
-            add(Problem::ReceiverFails { name: &receiver.name, why }, receiver.failing_since);
+    for ReceiverStatus { name, failing_since, untold, last_error, .. } in &status.receivers {
+        if let Some(since) = failing_since {
+            let why = last_error.as_ref().map_or("", |error| error.why.as_str());
+            add(Problem::ReceiverFails { name, why }, Some(*since));
+        }
+        if *untold > 0 {
+            add(Problem::ReceiverUntold { name }, None);
         }
     }
     wrong

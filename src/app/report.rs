@@ -77,7 +77,7 @@ fn receiver(name: &Arc<str>, gauges: &notify::Gauges) -> ReceiverStatus {
     let shown = gauges.shown();
     ReceiverStatus {
         name: name.clone(),
-        state: if shown.failing_since.is_some() {
+        state: if shown.failing_since.is_some() || shown.untold > 0 {
             ReceiverState::Failing
         } else {
             ReceiverState::Ok
@@ -86,6 +86,7 @@ fn receiver(name: &Arc<str>, gauges: &notify::Gauges) -> ReceiverStatus {
         waiting: shown.waiting,
         delivered: shown.delivered,
         given_up: shown.given_up,
+        untold: shown.untold,
         dropped: shown.dropped,
         last_success: shown.last_success,
         last_error: shown.last_error.map(|(at, why)| LastError { at, why }),

@@ -116,7 +116,12 @@ fn receivers(receivers: &[ReceiverStatus]) -> String {
             "{:<24} {state:<8} {:>8} {:>9}  {success:<32}  {error}\n",
             receiver.name, receiver.waiting, receiver.delivered
         );
-        for (count, what) in [(receiver.given_up, "given up"), (receiver.dropped, "dropped")] {
+        let untold = u64::try_from(receiver.untold).unwrap_or(u64::MAX);
+        for (count, what) in [
+            (receiver.given_up, "given up"),
+            (untold, "active alarms that it has not been told of"),
+            (receiver.dropped, "dropped"),
+        ] {
             if count > 0 {
                 out += &format!("{:<24} {what}: {count}\n", "");
             }

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::device_model::DeviceTable;
 use super::model::{
-    AlertsConfig, BrokerConfig, ClientTls, Config, Credentials, LogConfig, MqttConfig,
-    SensorConfig, SensorKey, StorageConfig, TimeStyle,
+    AlertsConfig, BrokerConfig, ClientTls, Config, LogConfig, Login, MqttConfig, SensorConfig,
+    SensorKey, StorageConfig, TimeStyle,
 };
 use super::web_model::WebConfig;
 use crate::alarms::quiet::maintenance::Maintenance;
@@ -181,11 +181,11 @@ impl Keys {
     fn credentials(
         &mut self,
         [username, password]: [&'static str; 2],
-        old: Option<&Credentials>,
-        new: Option<&Credentials>,
+        old: Option<&Login>,
+        new: Option<&Login>,
     ) {
-        let name = |it: Option<&Credentials>| it.map(|it| it.username.clone());
-        let source = |it: Option<&Credentials>| it.map(|it| it.password.clone());
+        let name = |it: Option<&Login>| it.map(|it| it.username.clone());
+        let source = |it: Option<&Login>| it.map(|it| it.password.clone());
         self.differ(username, name(old) != name(new));
         self.differ(password, source(old) != source(new));
     }

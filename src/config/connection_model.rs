@@ -45,17 +45,20 @@ impl SecretSource {
     /// # Errors
     /// When the variable is unset or the file can't be read or is empty; never quotes the secret.
     pub fn read(&self) -> Result<Secret, String> {
-        let text = match self {
-            Self::Env(name) => std::env::var(name)
-                .map_err(|_| format!("the environment variable {name} is not set"))?,
-            Self::File(path) => std::fs::read_to_string(path)
-                .map_err(|error| format!("{}: {error}", path.display()))?
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-        };
+        let text = self.text()?;
         if text.is_empty() { Err(format!("{self} is empty")) } else { Ok(Secret(text)) }
+    }
+
+    fn text(&self) -> Result<String, String> {
+        match self {
+            Self::Env(name) => std::env::var(name)
+                .map_err(|_| format!("the environment variable {name} is not set")),
+            Self::File(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| format!("{}: {error}", path.display()))?;
+                Ok(text.lines().next().unwrap_or_default().to_owned())
+            }
+        }
     }
 }
 
@@ -70,11 +73,32 @@ impl fmt::Display for SecretSource {
 
 /// User name, and where the password is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credentials {
+pub struct Credentials<P = SecretSource> {
     /// User name in plain text.
     pub username: String,
     /// Place of the password.
-    pub password: SecretSource,
+    pub password: P,
+}
+
+/// Account at a server elsewhere, where a user name may be all: a token in its place, for one.
+pub type Login = Credentials<Option<SecretSource>>;
+
+impl From<Credentials> for Login {
+    fn from(Credentials { username, password }: Credentials) -> Self {
+        Self { username, password: Some(password) }
+    }
+}
+
+impl Login {
+    /// Reads the password anew. One that is empty is none.
+    ///
+    /// # Errors
+    /// When it can't be read; never quotes it.
+    pub fn read_password(&self) -> Result<Option<Secret>, String> {
+        let Some(source) = &self.password else { return Ok(None) };
+        let text = source.text()?;
+        Ok((!text.is_empty()).then_some(Secret(text)))
+    }
 }
 
 /// The gateway's user name at the embedded broker, beside a password that is made anew for each process.
@@ -175,7 +199,7 @@ pub struct MqttConfig {
     /// How the log calls the broker; the locale names the embedded one when this is absent.
     pub name: Option<String>,
     /// Account at the broker.
-    pub credentials: Option<Credentials>,
+    pub credentials: Option<Login>,
     /// TLS of the client.
     pub tls: ClientTls,
     /// Client id.

@@ -6,28 +6,38 @@ use std::collections::HashMap;
 
 use super::errors::{Mistake, quote};
 use super::inspector::At;
-use super::model::{Credentials, SecretSource};
+use super::model::{Credentials, Login, SecretSource};
 use super::reader::TableReader;
 
-/// The username and where its password is, at the place of the username.
+/// The username and where its password is, at the place of the username: an account of this daemon's own.
 pub(super) fn credentials(table: &mut TableReader<'_>) -> Option<At<Credentials>> {
-    let username = table.text("username");
-    let password = password(table);
-    let asked = ["password", "password_file", "password_env"].into_iter();
-    let asked = asked.clone().find(|key| table.has(key));
-    if let Some(key) = asked {
-        let hint = format!("add username = \"…\", or remove {key}");
-        table.require(username, "username", &hint);
-    }
-    let At { at, value: username } = username?;
-    if asked.is_none() {
+    let At { at, value: Login { username, password } } = login(table)?;
+    if !has_password(table) {
         let mistake = Mistake::new(
             "`username` comes without a password",
             "add password_file = \"…\" or password_env = \"…\"",
         );
         table.inspector.absent(at, mistake);
     }
-    Some(At { at, value: Credentials { username: username.to_owned(), password: password? } })
+    Some(At { at, value: Credentials { username, password: password? } })
+}
+
+/// The same at a server elsewhere, which may do without a password.
+pub(super) fn login(table: &mut TableReader<'_>) -> Option<At<Login>> {
+    let username = table.text("username");
+    let password = password(table);
+    if let Some(key) = PASSWORDS.into_iter().find(|key| table.has(key)) {
+        let hint = format!("add username = \"…\", or remove {key}");
+        table.require(username, "username", &hint);
+    }
+    let At { at, value: username } = username?;
+    Some(At { at, value: Login { username: username.to_owned(), password } })
+}
+
+const PASSWORDS: [&str; 3] = ["password", "password_file", "password_env"];
+
+fn has_password(table: &TableReader<'_>) -> bool {
+    PASSWORDS.into_iter().any(|key| table.has(key))
 }
 
 /// Where a password is; `None` when that is not said, or not rightly.
@@ -82,7 +92,8 @@ pub(super) fn env_name<'a>(what: &str, example: &str, name: &'a str) -> Result<&
 #[cfg(test)]
 mod tests {
     use super::super::parse;
-    use super::super::testing::said;
+    use super::super::testing::{accepted, said};
+    use super::*;
 
     fn broker(lines: &str) -> Vec<String> {
         said(&format!("[broker]\n{lines}\n"))
@@ -107,6 +118,40 @@ mod tests {
                 "4: `username` must be text, not a whole number"
             ]
         );
+    }
+
+    #[test]
+    fn elsewhere_a_username_may_be_all() {
+        for text in [
+            "[mqtt]\nurl = \"mqtt://h\"\nusername = \"TOKEN\"\n",
+            "[broker]\n[[receivers]]\nname = \"r\"\ntype = \"email\"\nserver = \"h\"\n\
+             from = \"v@e.org\"\nto = [\"a@e.org\"]\nusername = \"TOKEN\"\n",
+        ] {
+            let config = accepted(text);
+            let of_mqtt = config.mqtt.credentials;
+            let of_mail = config.receivers.first().map(|it| it.channel.secrets().len());
+            assert!(
+                of_mqtt.is_some_and(|it| it.password.is_none()) || of_mail == Some(0),
+                "{text}"
+            );
+        }
+        let both = "[mqtt]\nurl = \"mqtt://h\"\npassword_env = \"E\"\n";
+        assert_eq!(said(both), ["1: `username` is missing in [mqtt]"]);
+    }
+
+    #[test]
+    fn an_empty_password_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        let login = |file| Login { username: "u".into(), password: file };
+        let of_file = login(Some(SecretSource::File(file.clone())));
+        assert!(of_file.read_password().is_err(), "there is no such file");
+        for (text, expected) in [("", None), ("\n", None), ("s3cret\nx", Some("s3cret"))] {
+            std::fs::write(&file, text).unwrap();
+            let read = of_file.read_password().unwrap();
+            assert_eq!(read.as_ref().map(crate::config::Secret::reveal), expected);
+        }
+        assert_eq!(login(None).read_password(), Ok(None));
     }
 
     #[test]

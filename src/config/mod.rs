@@ -14,6 +14,7 @@ pub mod changes;
 mod alerts;
 mod broker;
 mod broker_limits;
+mod broker_url;
 mod broker_users;
 mod connection_model;
 mod credentials;
@@ -51,7 +52,6 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod units;
-mod url;
 mod web;
 mod web_model;
 mod web_users;

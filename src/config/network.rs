@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::credentials::credentials;
+use super::broker_url;
+use super::credentials::login;
 use super::errors::Mistake;
 use super::inspector::At;
 use super::model::{
-    BrokerConfig, ClientTls, Credentials, Endpoint, MqttConfig, MqttVersion, ReadingTopic,
+    BrokerConfig, ClientTls, Endpoint, Login, MqttConfig, MqttVersion, ReadingTopic,
 };
 use super::reader::TableReader;
-use super::url;
 
 /// The keep-alive travels as whole seconds in 16 bits, and 0 would turn it off.
 const KEEP_ALIVE: std::ops::RangeInclusive<Duration> =
@@ -59,8 +59,8 @@ fn own_or_embedded(
     table: &mut TableReader<'_>,
     endpoint: Option<&Endpoint>,
     broker: Option<&BrokerConfig>,
-) -> Option<Credentials> {
-    let own = credentials(table);
+) -> Option<Login> {
+    let own = login(table);
     if endpoint != Some(&Endpoint::Embedded) {
         return own.map(|own| own.value);
     }
@@ -69,7 +69,7 @@ fn own_or_embedded(
         let mistake = Mistake::new("`username` has no use without `url`", hint);
         table.inspector.absent(at, mistake);
     }
-    broker.and_then(|broker| broker.credentials.clone())
+    broker.and_then(|broker| broker.credentials.clone()).map(Login::from)
 }
 
 fn keep_alive(table: &mut TableReader<'_>) -> Duration {
@@ -86,7 +86,7 @@ fn keep_alive(table: &mut TableReader<'_>) -> Duration {
 fn endpoint(table: &mut TableReader<'_>, has_broker: bool) -> Option<Endpoint> {
     let text = table.text("url");
     if let Some(At { at, value }) = text {
-        return table.inspector.check(at, url::parse(value));
+        return table.inspector.check(at, broker_url::parse(value));
     }
     if table.has("url") {
         return None;
@@ -177,7 +177,7 @@ pub(super) fn topic_prefix(key: &str, example: &str, text: &str) -> Result<Strin
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::{SecretSource, ServerTls};
+    use super::super::model::{Credentials, SecretSource, ServerTls};
     use super::super::testing::{accepted, hint, said};
     use super::*;
 
@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(mqtt.endpoint, Endpoint::Remote { host: "h".into(), port: 8883, tls: true });
         assert_eq!(
             mqtt.credentials,
-            Some(Credentials { username: "v".into(), password: SecretSource::Env("E".into()) })
+            Some(Login { username: "v".into(), password: Some(SecretSource::Env("E".into())) })
         );
         let tls = ClientTls {
             ca_file: Some("a".into()),
@@ -229,7 +229,7 @@ mod tests {
     fn the_gateway_takes_the_embedded_brokers_credentials() {
         let credentials = "[broker]\nusername = \"u\"\npassword_env = \"E\"\n";
         let config = accepted(credentials);
-        assert_eq!(config.mqtt.credentials, config.broker.unwrap().credentials);
+        assert_eq!(config.mqtt.credentials, config.broker.unwrap().credentials.map(Login::from));
         let config = accepted(&format!("{credentials}[mqtt]\nurl = \"mqtt://h\""));
         assert_eq!(config.mqtt.credentials, None);
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
-use super::credentials::credentials;
+use super::credentials::login;
 use super::errors::{Mistake, quote};
 use super::inspector::At;
 use super::model::{Secret, SecretSource};
@@ -46,32 +46,63 @@ pub(super) fn channel(table: &mut TableReader<'_>) -> Option<ChannelConfig> {
             Some(ChannelConfig::Template(http?, template?))
         }
         Kind::Email => {
-            let credentials = credentials(table);
-            Some(ChannelConfig::Email(email(table, credentials)?))
+            let login = login(table);
+            Some(ChannelConfig::Email(email(table, login)?))
         }
     }
 }
 
 pub(super) fn http(table: &mut TableReader<'_>) -> Option<HttpConfig> {
-    let url = url(table);
-    let headers = headers(table);
-    let ca_file = table.file("ca_file").map(|file| file.value);
-    Some(HttpConfig { url: url?, headers, ca_file })
-}
-
-fn url(table: &mut TableReader<'_>) -> Option<UrlSource> {
-    let plain = table.text("url");
-    let (env, file) = (table.text("url_env"), table.path("url_file"));
-    let given: Vec<usize> =
-        ["url", "url_env", "url_file"].iter().filter_map(|key| table.place_of(key)).collect();
-    if given.is_empty() {
+    let url = place(table, &URL);
+    if !URL.keys.iter().any(|key| table.has(key)) {
         table.missing("url", "add url = \"https://…\", or url_env or url_file if it has a token");
     }
+    let proxy = place(table, &PROXY);
+    let headers = headers(table);
+    let ca_file = table.file("ca_file").map(|file| file.value);
+    Some(HttpConfig { url: url?, proxy, headers, ca_file })
+}
+
+/// An address that may be kept elsewhere, being a secret.
+struct Place {
+    /// For the address itself, the variable and the file that hold it.
+    keys: [&'static str; 3],
+    /// What it is called.
+    what: &'static str,
+    schemes: &'static [&'static str],
+    /// How it is written.
+    form: &'static str,
+    /// Where a user or password goes.
+    secrets: &'static str,
+}
+
+const URL: Place = Place {
+    keys: ["url", "url_env", "url_file"],
+    what: "address",
+    schemes: &["http://", "https://"],
+    form: "write https://host/path, or http:// for a connection without TLS",
+    secrets: "secrets stay out of this file: use headers with { env = \"…\" }, or url_env",
+};
+
+const PROXY: Place = Place {
+    keys: ["proxy", "proxy_env", "proxy_file"],
+    what: "proxy",
+    schemes: &["http://", "https://", "socks5h://", "socks5://", "socks4a://", "socks4://"],
+    form: "write http://host:3128, or socks5h://host:1080",
+    secrets: "secrets stay out of this file: use proxy_env or proxy_file",
+};
+
+fn place(table: &mut TableReader<'_>, place: &Place) -> Option<UrlSource> {
+    let [plain, env, file] = place.keys;
+    let (plain, env, file) = (table.text(plain), table.text(env), table.path(file));
+    let given: Vec<usize> = place.keys.iter().filter_map(|key| table.place_of(key)).collect();
     if let [_, second, ..] = given[..] {
-        table.wrong(second, "the address is given twice", "keep one of url, url_env and url_file");
+        let [a, b, c] = place.keys;
+        let what = format!("the {} is given twice", place.what);
+        table.wrong(second, what, format!("keep one of {a}, {b} and {c}"));
     }
     if let Some(At { at, value }) = plain {
-        let url = table.inspector.check(at, checked_url(value))?;
+        let url = table.inspector.check(at, place.checked(value))?;
         return Some(UrlSource::Plain(Secret::new(url.to_owned())));
     }
     kept(table, env, file.map(|file| file.value)).map(UrlSource::Kept)
@@ -94,30 +125,36 @@ fn kept(
     Some(SecretSource::Env(name.to_owned()))
 }
 
-fn checked_url(url: &str) -> Result<&str, Mistake> {
-    const FORM: &str = "write https://host/path, or http:// for a connection without TLS";
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let Some(rest) = rest else {
-        return Err(Mistake::new("the address does not start with http:// or https://", FORM));
-    };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if host.contains('@') {
-        let hint = "secrets stay out of this file: use headers with { env = \"…\" }, or url_env";
-        return Err(Mistake::new("the address has a user or password in it", hint));
+impl Place {
+    fn checked<'a>(&self, url: &'a str) -> Result<&'a str, Mistake> {
+        let Self { what, form, .. } = *self;
+        let rest = self.schemes.iter().find_map(|scheme| url.strip_prefix(scheme));
+        let Some(rest) = rest else {
+            let schemes = self.schemes.join(" or ");
+            return Err(Mistake::new(format!("the {what} does not start with {schemes}"), form));
+        };
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if host.contains('@') {
+            return Err(Mistake::new(
+                format!("the {what} has a user or password in it"),
+                self.secrets,
+            ));
+        }
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        if name.is_empty() {
+            return Err(Mistake::new(format!("the {what} has no host"), form));
+        }
+        if url.contains(|c: char| c.is_whitespace() || !c.is_ascii()) {
+            let what = format!("the {what} has a space or an accent in it");
+            return Err(Mistake::new(what, "write it as %20"));
+        }
+        let port = host.strip_prefix(name).unwrap_or_default().trim_start_matches(':');
+        if !port.is_empty() && port.parse::<u16>().is_err() && !host.ends_with(']') {
+            let hint = "443 is usual with https, 80 with http, 3128 for a proxy";
+            return Err(Mistake::new("the port is not a number from 1 to 65535", hint));
+        }
+        Ok(url)
     }
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    if name.is_empty() {
-        return Err(Mistake::new("the address has no host", FORM));
-    }
-    if url.contains(|c: char| c.is_whitespace() || !c.is_ascii()) {
-        return Err(Mistake::new("the address has a space or an accent in it", "write it as %20"));
-    }
-    let port = host.strip_prefix(name).unwrap_or_default().trim_start_matches(':');
-    if !port.is_empty() && port.parse::<u16>().is_err() && !host.ends_with(']') {
-        let hint = "443 is usual with https, 80 with http, and may be left out";
-        return Err(Mistake::new("the port is not a number from 1 to 65535", hint));
-    }
-    Ok(url)
 }
 
 fn headers(table: &mut TableReader<'_>) -> BTreeMap<String, HeaderValue> {

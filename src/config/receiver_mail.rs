@@ -1,10 +1,10 @@
 //! The keys of a receiver that is told by mail.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::errors::{Mistake, quote};
 use super::inspector::At;
-use super::model::Credentials;
+use super::model::Login;
 use super::reader::TableReader;
 use super::receiver_model::{EmailConfig, MailTls};
 
@@ -13,7 +13,7 @@ const MOST_ADDRESSES: usize = 50;
 
 pub(super) fn email(
     table: &mut TableReader<'_>,
-    credentials: Option<At<Credentials>>,
+    credentials: Option<At<Login>>,
 ) -> Option<EmailConfig> {
     let server = table.text("server");
     let server = table.require(server, "server", "name the mail server: server = \"smtp.example\"");
@@ -32,8 +32,11 @@ pub(super) fn email(
     let from = table.require(from, "from", "say who writes: from = \"vigie@example.org\"");
     let from = from.and_then(|At { at, value }| table.inspector.check(at, address(value)));
     let to = to(table);
+    let hello = table.text("hello");
+    let hello = hello.and_then(|At { at, value }| table.inspector.check(at, own_name(value)));
     let credentials = credentials.map(|it| it.value);
-    Some(EmailConfig { server: server?, port, tls, credentials, ca_file, from: from?, to: to? })
+    let (server, from, to) = (server?, from?, to?);
+    Some(EmailConfig { server, port, tls, credentials, hello, ca_file, from, to })
 }
 
 fn port(table: &mut TableReader<'_>, tls: MailTls) -> u16 {
@@ -64,6 +67,31 @@ fn host(text: &str) -> Result<String, Mistake> {
         return Err(Mistake::new(what, "write its name alone, and its port in `port`"));
     }
     Ok(text.to_owned())
+}
+
+/// What EHLO may say (RFC 5321, 4.1.1.1): a name, or an address in brackets.
+fn own_name(text: &str) -> Result<String, Mistake> {
+    let inside = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let is_fit = match inside {
+        Some(inside) => match inside.strip_prefix("IPv6:") {
+            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+            None => inside.parse::<Ipv4Addr>().is_ok(),
+        },
+        None => text.len() <= 255 && text.split('.').all(is_label),
+    };
+    if is_fit {
+        return Ok(text.to_owned());
+    }
+    let hint = "write this machine's full name, such as vigie.example.org, or [192.0.2.7]";
+    Err(Mistake::new(format!("{} is no name of a host", quote(text)), hint))
+}
+
+fn is_label(label: &str) -> bool {
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    (1..=63).contains(&label.len())
+        && label.chars().all(is_fit)
+        && !label.starts_with('-')
+        && !label.ends_with('-')
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::model::{Credentials, Secret, SecretSource};
+use super::model::{Login, Secret, SecretSource};
 use crate::domain::Priority;
 
 /// What a template's body may have in it.
@@ -103,22 +103,42 @@ impl ChannelConfig {
         }
     }
 
-    /// Every secret it will need.
+    /// Places of the secrets it will need.
     #[must_use]
     pub fn secrets(&self) -> Vec<&SecretSource> {
         match self {
             Self::Webhook(http) | Self::Template(http, _) => {
-                let url = match &http.url {
+                let places = [Some(&http.url), http.proxy.as_ref()].into_iter().flatten();
+                let places = places.filter_map(|place| match place {
                     UrlSource::Kept(source) => Some(source),
                     UrlSource::Plain(_) => None,
-                };
+                });
                 let headers = http.headers.values().filter_map(|value| match value {
                     HeaderValue::Kept(source) => Some(source),
                     HeaderValue::Plain(_) => None,
                 });
-                url.into_iter().chain(headers).collect()
+                places.chain(headers).collect()
             }
-            Self::Email(email) => email.credentials.iter().map(|it| &it.password).collect(),
+            Self::Email(email) => {
+                email.credentials.iter().filter_map(|it| it.password.as_ref()).collect()
+            }
+        }
+    }
+}
+
+impl ChannelConfig {
+    /// Whether each secret can be read. A password may be empty, nothing else may.
+    ///
+    /// # Errors
+    /// When one can't; never quotes it.
+    pub fn check_secrets(&self) -> Result<(), String> {
+        match self {
+            Self::Webhook(_) | Self::Template(..) => {
+                self.secrets().into_iter().try_for_each(|secret| secret.read().map(drop))
+            }
+            Self::Email(email) => {
+                email.credentials.iter().try_for_each(|login| login.read_password().map(drop))
+            }
         }
     }
 }
@@ -128,6 +148,8 @@ impl ChannelConfig {
 pub struct HttpConfig {
     /// Address.
     pub url: UrlSource,
+    /// Proxy, which may have a password in it; `None` for that of the environment, if any.
+    pub proxy: Option<UrlSource>,
     /// Headers by name.
     pub headers: BTreeMap<String, HeaderValue>,
     /// The authority that signed the server's certificate; `None` for the system's.
@@ -234,7 +256,9 @@ pub struct EmailConfig {
     /// TLS of the connection.
     pub tls: MailTls,
     /// Account at the server.
-    pub credentials: Option<Credentials>,
+    pub credentials: Option<Login>,
+    /// What EHLO says; `None` for the machine's full name, or its address.
+    pub hello: Option<String>,
     /// PEM file of the authority that signs the server's certificate; `None` for the system's.
     pub ca_file: Option<PathBuf>,
     /// `name@host` or `Name <name@host>`, as are those in `to`.

@@ -59,6 +59,11 @@ pub enum Problem<'a> {
         /// Cause, as it was found.
         why: &'a str,
     },
+    /// A receiver of notifications has refused for good to hear of alarms that are active.
+    ReceiverUntold {
+        /// Name of the receiver.
+        name: &'a str,
+    },
 }
 
 /// What a broker can't do, or refuses.
@@ -107,6 +112,9 @@ pub(super) fn problem_en(problem: Problem<'_>) -> String {
         Problem::PartDown { name } => format!("{name} is not up"),
         Problem::HeartbeatUnsent { why } => format!("the heartbeat can't be sent: {why}"),
         Problem::ReceiverFails { name, why } => format!("receiver {name} fails: {why}"),
+        Problem::ReceiverUntold { name } => {
+            format!("receiver {name} has not been told of active alarms: it refused their notification")
+        }
     }
 }
 
@@ -145,6 +153,9 @@ pub(super) fn problem_fr(problem: Problem<'_>) -> String {
         Problem::PartDown { name } => format!("{name} n'est pas en service"),
         Problem::HeartbeatUnsent { why } => format!("le battement ne peut être envoyé: {why}"),
         Problem::ReceiverFails { name, why } => format!("le destinataire {name} échoue: {why}"),
+        Problem::ReceiverUntold { name } => {
+            format!("le destinataire {name} n'a pas été prévenu d'alarmes actives: il a refusé leur notification")
+        }
     }
 }
 
@@ -175,6 +186,9 @@ mod tests {
         let fails = Problem::ReceiverFails { name: "mail", why: "refused" };
         assert_eq!(problem_en(fails), "receiver mail fails: refused");
         assert_eq!(problem_fr(fails), "le destinataire mail échoue: refused");
+        let untold = Problem::ReceiverUntold { name: "mail" };
+        assert!(problem_en(untold).contains("has not been told of active alarms"));
+        assert!(problem_fr(untold).contains("n'a pas été prévenu d'alarmes actives"));
         assert_eq!(limit_en(BrokerLimit::MaximumQos(1)), "QoS 1 at most");
         assert_eq!(limit_fr(BrokerLimit::MaximumQos(1)), "QoS 1 au plus");
     }

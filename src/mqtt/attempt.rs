@@ -59,9 +59,14 @@ async fn embedded(settings: &Settings) -> Result<Place, Trouble> {
 async fn credentials(settings: &Settings) -> Result<Option<(String, Secret)>, Trouble> {
     let Some(credentials) = settings.mqtt.credentials.clone() else { return Ok(None) };
     // A file on a slow disk must not hold up the arbiter.
-    let read = tokio::task::spawn_blocking(move || credentials.password.read()).await;
+    let read = tokio::task::spawn_blocking(move || {
+        credentials.read_password().map(|it| (credentials.username, it))
+    })
+    .await;
     match read {
-        Ok(Ok(password)) => Ok(Some((credentials.username, password))),
+        Ok(Ok((username, password))) => {
+            Ok(Some((username, password.unwrap_or_else(|| Secret::new(String::new())))))
+        }
         Ok(Err(why)) => Err(Trouble::SecretUnreadable { why }),
         Err(error) => Err(Trouble::SecretUnreadable { why: error.to_string() }),
     }

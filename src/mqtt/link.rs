@@ -40,7 +40,7 @@ pub struct Plan {
     pub version: MqttVersion,
     /// Client id, which names the session.
     pub client_id: String,
-    /// User name and password; `None` for an anonymous connection.
+    /// User name and password, which may be empty: then there is none; `None` for an anonymous connection.
     pub credentials: Option<(String, Secret)>,
     /// Keep-alive interval.
     pub keep_alive: Duration,

@@ -21,6 +21,7 @@ use super::books::{STORAGE, flat};
 use super::groups::{Draft, Groups};
 use super::notification::Notification;
 use super::outcome::Outcome;
+use super::runbooks::Runbooks;
 use super::trouble::Trouble;
 use crate::domain::AlertEvent;
 use crate::logging::LineLimit;
@@ -61,6 +62,18 @@ pub struct Receiver {
     /// Only the last timer counts.
     timer: u64,
     timer_at: Option<DateTime<Utc>>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Told,
+    /// There was nothing left to tell.
+    Gone,
+    Refused,
+    Retry {
+        at: DateTime<Utc>,
+    },
 }
 
 impl Receiver {
@@ -138,7 +151,7 @@ impl Receiver {
         let notification = Notification::new(name.clone(), &draft, events, &runbooks.now());
         if notification.alarms.is_empty() {
             warn!(target: TARGET, "receiver {name}: {} alert events are no longer in the database, and can't be told", draft.entries.len());
-            return self.finish(&draft, None, ctx);
+            return self.finish(&draft, End::Gone, ctx);
         }
         let subject = notification.subject(self.settings.words.notify);
         let (channel, (reply, answer)) = (channel.clone(), oneshot::channel());
@@ -173,32 +186,32 @@ impl Receiver {
         let (now, name, words) = (now(), self.settings.name.clone(), self.settings.words.notify);
         let failures = self.groups.as_ref().map_or(0, |groups| groups.failures(draft));
         if let Some(retry) = self.trouble.failed(&outcome, failures, now, rand::random()) {
-            let (Outcome::Unreachable { why } | Outcome::Later { why, .. }) = outcome else {
+            let (Outcome::Unreachable { why }
+            | Outcome::Denied { why, .. }
+            | Outcome::Later { why, .. }) = outcome
+            else {
                 return;
             };
             if retry.is_news {
                 warn!(target: TARGET, "{}", (words.failed)(&name, &why, retry.wait.as_secs_f64()));
             }
             self.note_error(why, now, false);
-            return self.finish(draft, Some(retry.at), ctx);
+            return self.finish(draft, End::Retry { at: retry.at }, ctx);
         }
         self.trouble.over();
         if let Outcome::Refused { why } = outcome {
             error!(target: TARGET, "{}", (words.given_up)(&name, subject, &why));
             self.note_error(why, now, true);
-        } else {
-            if self.lines.admit(monotonic()).is_some() {
-                info!(target: TARGET, "{}", (words.sent)(&name, subject));
-            }
-            self.settings.gauges.show(|shown| {
-                shown.delivered += 1;
-                shown.last_success = Some(now);
-                if shown.failing_since.take().is_some() {
-                    info!(target: TARGET, "{}", (words.works_again)(&name));
-                }
-            });
+            return self.finish(draft, End::Refused, ctx);
         }
-        self.finish(draft, None, ctx);
+        if self.lines.admit(monotonic()).is_some() {
+            info!(target: TARGET, "{}", (words.sent)(&name, subject));
+        }
+        self.settings.gauges.show(|shown| {
+            shown.delivered += 1;
+            shown.last_success = Some(now);
+        });
+        self.finish(draft, End::Told, ctx);
     }
 
     fn note_error(&self, why: String, now: DateTime<Utc>, is_given_up: bool) {
@@ -210,13 +223,36 @@ impl Receiver {
     }
 
     /// The attempt is over: it is done with, or tried again.
-    fn finish(&mut self, draft: &Draft, retry_at: Option<DateTime<Utc>>, ctx: &mut Context<Self>) {
+    fn finish(&mut self, draft: &Draft, end: End, ctx: &mut Context<Self>) {
         self.is_sending = false;
         if let Some(groups) = &mut self.groups {
-            match retry_at {
-                Some(at) => groups.failed(draft, at),
-                None => groups.told(draft, now()),
+            match end {
+                End::Retry { at } => groups.failed(draft, at),
+                End::Refused => groups.refused(draft, now()),
+                End::Gone | End::Told => groups.told(draft, now()),
             }
+            // While another notification fails, what was delivered is no sign that all is well.
+            if end == End::Told && !groups.has_failures() {
+                self.works_again();
+            }
+        }
+        self.proceed(ctx);
+    }
+
+    fn works_again(&self) {
+        let (words, name) = (self.settings.words.notify, &self.settings.name);
+        self.settings.gauges.show(|shown| {
+            if shown.failing_since.take().is_some() {
+                info!(target: TARGET, "{}", (words.works_again)(name));
+            }
+        });
+    }
+
+    /// What was denied may have been corrected: all that waits is tried at once.
+    fn retry_now(&mut self, ctx: &mut Context<Self>) {
+        self.trouble.over();
+        if let Some(groups) = &mut self.groups {
+            groups.retry_now();
         }
         self.proceed(ctx);
     }
@@ -250,8 +286,21 @@ impl Receiver {
     fn show(&self) {
         let Some(groups) = &self.groups else { return };
         self.settings.gauges.show(|shown| {
-            (shown.waiting, shown.dropped) = (groups.waiting(), groups.dropped());
+            (shown.waiting, shown.untold) = (groups.waiting(), groups.given_up());
+            shown.dropped = groups.dropped();
         });
+    }
+
+    /// Tries at once whenever the configuration has been read again.
+    fn watch_reloads(&self, mut runbooks: watch::Receiver<Arc<Runbooks>>, ctx: &mut Context<Self>) {
+        let change = async move { runbooks.changed().await.map(|()| runbooks) };
+        ctx.spawn(change.into_actor(self).map(|changed, act, ctx| {
+            // Err: whoever reads it is gone for good, and so is everything else in a moment.
+            if let Ok(runbooks) = changed {
+                act.watch_reloads(runbooks, ctx);
+                act.retry_now(ctx);
+            }
+        }));
     }
 
     /// Looks again whenever storage has new events.
@@ -277,6 +326,7 @@ impl Actor for Receiver {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.watch(self.settings.stored.subscribe(), ctx);
+        self.watch_reloads(self.settings.runbooks.subscribe(), ctx);
         self.proceed(ctx);
     }
 }

@@ -23,8 +23,19 @@ const REMINDER: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
     Taken,
+    /// It won't have this mail, whoever asks.
     Refused(String),
+    /// Not from this sender, or not as things are.
+    Denied(String),
     NotNow(String),
+}
+
+/// Why an attempt got no more answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Broke {
+    pub why: String,
+    /// Whether the server refused this client, in place of being away.
+    pub is_denied: bool,
 }
 
 #[derive(Debug, Default)]
@@ -46,9 +57,15 @@ struct Partly {
 /// Of one address.
 #[derive(Debug, Default)]
 struct Trouble {
-    /// Since when it says "not now".
+    /// Since when it says "not now", or "not from you".
     since: Option<Instant>,
     said_at: Option<Instant>,
+}
+
+/// For whose sake a mail is tried again.
+struct Waiting {
+    why: String,
+    is_denied: bool,
 }
 
 /// What follows from the answers.
@@ -87,7 +104,7 @@ impl Addressees {
         &mut self,
         notification: &Notification,
         answers: Vec<(String, Answer)>,
-        broke: Option<String>,
+        broke: Option<Broke>,
         now: Instant,
     ) -> Conclusion {
         // Not there: an attempt that nobody waited for ends after the next one has begun.
@@ -115,16 +132,19 @@ impl Addressees {
         answers: Vec<(String, Answer)>,
         known: &mut BTreeMap<String, Answer>,
         now: Instant,
-    ) -> (Vec<String>, Vec<(String, String)>) {
+    ) -> (Vec<Waiting>, Vec<(String, String)>) {
         let mut given = known.values().chain(answers.iter().map(|(_, answer)| answer));
         let some_have_it = given.any(|answer| *answer == Answer::Taken);
         let (mut waiting, mut without) = (Vec::new(), Vec::new());
         for (address, answer) in answers {
             let holds = self.holds_up(&address, &answer, some_have_it, now);
+            let is_denied = matches!(answer, Answer::Denied(_));
             match answer {
-                Answer::NotNow(why) if holds => waiting.push(format!("{address}: {why}")),
+                Answer::Denied(why) | Answer::NotNow(why) if holds => {
+                    waiting.push(Waiting { why: format!("{address}: {why}"), is_denied });
+                }
                 Answer::Taken => drop(known.insert(address, Answer::Taken)),
-                Answer::Refused(why) | Answer::NotNow(why) => {
+                Answer::Refused(why) | Answer::Denied(why) | Answer::NotNow(why) => {
                     without.push((address.clone(), why.clone()));
                     known.insert(address, Answer::Refused(why));
                 }
@@ -142,7 +162,7 @@ impl Addressees {
         now: Instant,
     ) -> bool {
         let trouble = self.addresses.entry(address.to_owned()).or_default();
-        if !matches!(answer, Answer::NotNow(_)) {
+        if !matches!(answer, Answer::Denied(_) | Answer::NotNow(_)) {
             trouble.since = None;
             return false;
         }
@@ -166,16 +186,25 @@ impl Partly {
     }
 }
 
-fn outcome(known: &BTreeMap<String, Answer>, waiting: &[String], broke: Option<String>) -> Outcome {
-    if let Some(why) = broke {
-        return Outcome::Unreachable { why };
+fn outcome(known: &BTreeMap<String, Answer>, waiting: &[Waiting], broke: Option<Broke>) -> Outcome {
+    match broke {
+        Some(Broke { why, is_denied: true }) => return Outcome::Denied { why, after: None },
+        Some(Broke { why, is_denied: false }) => return Outcome::Unreachable { why },
+        None => {}
     }
     if !waiting.is_empty() {
-        return Outcome::Later { why: waiting.join("; "), after: None };
+        let why = waiting.iter().map(|it| it.why.as_str()).collect::<Vec<_>>().join("; ");
+        let has_none = !known.values().any(|answer| *answer == Answer::Taken);
+        let is_denied = has_none && waiting.iter().all(|it| it.is_denied);
+        return if is_denied {
+            Outcome::Denied { why, after: None }
+        } else {
+            Outcome::Later { why, after: None }
+        };
     }
     let refusal = |(address, answer): (&String, &Answer)| match answer {
         Answer::Refused(why) => Some(format!("{address}: {why}")),
-        Answer::Taken | Answer::NotNow(_) => None,
+        Answer::Taken | Answer::Denied(_) | Answer::NotNow(_) => None,
     };
     let refusals: Vec<_> = known.iter().filter_map(refusal).collect();
     if refusals.len() == known.len() {
@@ -260,9 +289,12 @@ mod tests {
     fn an_attempt_that_broke_off_is_made_again_without_those_that_refused() {
         let (mut them, now, it) = (Addressees::default(), Instant::now(), notification());
         let _ = them.begin(&it);
-        let broke = Some("gone".to_owned());
-        let conclusion = them.conclude(&it, answers(&[("b@x", refused())]), broke, now);
+        let broke = |is_denied| Some(Broke { why: "gone".to_owned(), is_denied });
+        let conclusion = them.conclude(&it, answers(&[("b@x", refused())]), broke(false), now);
         assert_eq!(conclusion.outcome, Outcome::Unreachable { why: "gone".into() });
+        assert_eq!(["a@x", "b@x"].map(them.begin(&it)), [true, false]);
+        let conclusion = them.conclude(&it, Vec::new(), broke(true), now);
+        assert_eq!(conclusion.outcome, Outcome::Denied { why: "gone".into(), after: None });
         assert_eq!(["a@x", "b@x"].map(them.begin(&it)), [true, false]);
     }
 
@@ -280,6 +312,25 @@ mod tests {
         assert!(matches!(outcome(&of[1..], PATIENCE), Outcome::Later { .. }), "nobody has it");
         outcome(&[("b@x", Answer::Taken)], PATIENCE);
         assert!(matches!(outcome(&of, PATIENCE), Outcome::Later { .. }), "it is patient again");
+    }
+
+    #[test]
+    fn a_sender_that_is_denied_everywhere_is_tried_again_for_all_its_mails() {
+        let (mut them, now) = (Addressees::default(), Instant::now());
+        let denied = || Answer::Denied("554 5.7.1 relay".into());
+        let mut outcome =
+            |of: &[(&str, Answer)]| attempt(&mut them, &notification(), of, now).outcome;
+        let everywhere = outcome(&[("a@x", denied()), ("b@x", refused()), ("c@x", denied())]);
+        let why = "a@x: 554 5.7.1 relay; c@x: 554 5.7.1 relay".to_owned();
+        assert_eq!(everywhere, Outcome::Denied { why, after: None }, "nothing is given up");
+        let mixed = outcome(&[("a@x", denied()), ("c@x", not_now())]);
+        assert!(matches!(mixed, Outcome::Later { .. }), "{mixed:?}");
+        let partly = outcome(&[("a@x", Answer::Taken), ("c@x", denied())]);
+        assert!(matches!(partly, Outcome::Later { .. }), "others are told meanwhile: {partly:?}");
+        let after = now + PATIENCE;
+        let last = attempt(&mut them, &notification(), &[("c@x", denied())], after);
+        assert_eq!(last.outcome, Outcome::Delivered);
+        assert_eq!(last.without, [("c@x".to_owned(), "554 5.7.1 relay".to_owned())]);
     }
 
     #[test]

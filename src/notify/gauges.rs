@@ -17,6 +17,8 @@ pub struct Shown {
     pub delivered: u64,
     /// Notifications it refused for good, in this run.
     pub given_up: u64,
+    /// Active alarms that it has refused to hear of, in this run or an earlier one.
+    pub untold: usize,
     /// Ended alarms that were too many to wait for it, in this run.
     pub dropped: u64,
     /// Time of the last successful delivery.

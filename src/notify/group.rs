@@ -60,8 +60,10 @@ pub struct Alarm {
     pub status: Status,
     /// Time at which the alarm was raised.
     pub starts_at: DateTime<Utc>,
-    /// What the receiver has been told of it.
+    /// What the receiver has been told of it, or has refused to hear.
     pub told: Option<Status>,
+    /// Whether the receiver has refused for good to hear that it fires.
+    pub is_given_up: bool,
 }
 
 impl Alarm {
@@ -71,12 +73,25 @@ impl Alarm {
         number: u64,
         starts_at: DateTime<Utc>,
     ) -> Self {
-        Self { sensor, rule, number, status: Status::Firing, starts_at, told: None }
+        Self {
+            sensor,
+            rule,
+            number,
+            status: Status::Firing,
+            starts_at,
+            told: None,
+            is_given_up: false,
+        }
     }
 
     /// Whether the receiver believes something else.
     pub(super) fn is_news(&self) -> bool {
         self.told != Some(self.status)
+    }
+
+    /// Whether it fires unheard of.
+    pub(super) fn is_missed(&self) -> bool {
+        self.is_given_up && self.status == Status::Firing
     }
 
     pub(super) fn entry(&self, alert_id: &Arc<str>) -> Entry {
@@ -113,6 +128,8 @@ pub struct Group {
     pub alarms: HashMap<Arc<str>, Alarm>,
     /// How many of them have news.
     pub num_news: usize,
+    /// How many of them fire and are given up.
+    pub num_given_up: usize,
     /// When the first of the news came.
     pub news_at: Option<DateTime<Utc>>,
     /// When the receiver was last told all there was.
@@ -131,6 +148,7 @@ impl Group {
             labels,
             alarms: HashMap::new(),
             num_news: 0,
+            num_given_up: 0,
             news_at: None,
             told_at: None,
             number: 0,
@@ -145,12 +163,24 @@ impl Group {
         serde_json::to_string(labels).unwrap_or_default().into()
     }
 
-    /// Changes an alarm, and keeps count of the news.
+    /// Changes an alarm, and keeps count of the news and of what is given up.
     pub(super) fn amend(&mut self, alert_id: &Arc<str>, amend: impl FnOnce(&mut Alarm)) {
-        let Some(alarm) = self.alarms.get_mut(alert_id) else { return };
-        let was_news = alarm.is_news();
-        amend(alarm);
-        self.num_news = self.num_news + usize::from(alarm.is_news()) - usize::from(was_news);
+        let Some(mut alarm) = self.remove(alert_id) else { return };
+        amend(&mut alarm);
+        self.insert(alert_id.clone(), alarm);
+    }
+
+    pub(super) fn insert(&mut self, alert_id: Arc<str>, alarm: Alarm) {
+        self.num_news += usize::from(alarm.is_news());
+        self.num_given_up += usize::from(alarm.is_missed());
+        self.alarms.insert(alert_id, alarm);
+    }
+
+    pub(super) fn remove(&mut self, alert_id: &Arc<str>) -> Option<Alarm> {
+        let alarm = self.alarms.remove(alert_id)?;
+        self.num_news -= usize::from(alarm.is_news());
+        self.num_given_up -= usize::from(alarm.is_missed());
+        Some(alarm)
     }
 
     pub(super) fn note_news(&mut self, now: DateTime<Utc>) {

@@ -6,6 +6,9 @@
 //! while an alarm of the group is firing, all of it is told again each `repeat`. A notification tells of
 //! every alarm of its group that is firing, and of those that ended since the last one.
 //!
+//! What the receiver refuses for good is given up, and no news any more. An alarm that fires stays marked as given up
+//! until a later notification that names it is taken: its end is no first word.
+//!
 //! Differently from Alertmanager, an alarm that came and went before it could be told is told all the
 //! same, once, as resolved; and each news waits for `wait`, not only a group's first.
 //!
@@ -15,6 +18,7 @@
 //! Never: a notification before `wait` is over, or one with more than `at_most` alarms.
 
 mod agenda;
+mod outcomes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -151,6 +155,18 @@ impl Groups {
         self.agenda.num_news()
     }
 
+    /// How many alarms fire that the receiver has refused to hear of.
+    #[must_use]
+    pub const fn given_up(&self) -> usize {
+        self.agenda.num_given_up()
+    }
+
+    /// Whether some notification has failed and is to be tried again.
+    #[must_use]
+    pub const fn has_failures(&self) -> bool {
+        self.agenda.num_failing() > 0
+    }
+
     /// How many ended alarms were given up untold, there being too many.
     #[must_use]
     pub const fn dropped(&self) -> u64 {
@@ -247,8 +263,13 @@ impl Groups {
     #[must_use]
     pub fn due(&mut self, now: DateTime<Utc>) -> Option<Draft> {
         self.agenda.set_clock(now);
-        let (_, id) = self.agenda.first_due().filter(|(due_at, _)| *due_at <= now)?;
-        Some(self.draft(id, self.agenda.get(id)?))
+        loop {
+            let (_, id) = self.agenda.first_due().filter(|(due_at, _)| *due_at <= now)?;
+            let id = id.clone();
+            if !self.forget_unheard(&id) {
+                return Some(self.draft(&id, self.agenda.get(&id)?));
+            }
+        }
     }
 
     /// When [`Groups::due`] will have something to give, if nothing more happens.
@@ -272,55 +293,6 @@ impl Groups {
             truncated,
             number: group.number + 1,
         }
-    }
-
-    /// The receiver has been told what a draft says, or will never take it.
-    pub fn told(&mut self, draft: &Draft, now: DateTime<Utc>) {
-        for entry in draft.entries.iter().filter(|entry| entry.is_news) {
-            self.entry_told(&draft.group, entry);
-        }
-        let Some(()) = self.agenda.change(&draft.group, |group| {
-            group.number = draft.number;
-            (group.failures, group.retry_at) = (0, None);
-            if draft.is_whole {
-                group.told_at = Some(now);
-                // What came while it was being told.
-                group.news_at = (group.num_news > 0).then_some(now);
-            }
-        }) else {
-            return;
-        };
-        self.changed.insert(Part::Group(draft.group.clone()));
-        self.remove_if_empty(&draft.group);
-    }
-
-    fn entry_told(&mut self, group: &Arc<str>, entry: &Entry) {
-        self.agenda.change(group, |group| {
-            group.amend(&entry.alert_id, |alarm| alarm.told = Some(entry.status));
-        });
-        let group = self.agenda.get(group);
-        let Some(alarm) = group.and_then(|group| group.alarms.get(&entry.alert_id)) else { return };
-        let is_over = alarm.status == Status::Resolved;
-        let is_done = is_over && (!alarm.is_news() || !self.agenda.terms().send_resolved);
-        self.changed.insert(Part::Alarm(entry.alert_id.clone()));
-        if is_done {
-            self.num_ended -= 1;
-            self.remove(&entry.alert_id);
-        }
-    }
-
-    /// The receiver could not be told; it is tried again at `retry_at`.
-    pub fn failed(&mut self, draft: &Draft, retry_at: DateTime<Utc>) {
-        self.agenda.change(&draft.group, |group| {
-            group.failures = group.failures.saturating_add(1);
-            group.retry_at = Some(retry_at);
-        });
-    }
-
-    /// How often the group's next notification has failed.
-    #[must_use]
-    pub fn failures(&self, draft: &Draft) -> u32 {
-        self.agenda.get(&draft.group).map_or(0, |group| group.failures)
     }
 
     /// Whether something is to be kept.
@@ -352,10 +324,7 @@ impl Groups {
             }
         }
         self.group_of.insert(alert_id.clone(), group_id.clone());
-        self.agenda.change(group_id, |group| {
-            group.num_news += usize::from(alarm.is_news());
-            group.alarms.insert(alert_id, alarm);
-        });
+        self.agenda.change(group_id, |group| group.insert(alert_id, alarm));
     }
 
     fn alarm(&self, alert_id: &Arc<str>) -> Option<&Alarm> {
@@ -365,10 +334,7 @@ impl Groups {
     fn remove(&mut self, alert_id: &Arc<str>) {
         let Some(group_id) = self.group_of.remove(alert_id) else { return };
         self.changed.insert(Part::Alarm(alert_id.clone()));
-        self.agenda.change(&group_id, |group| {
-            let alarm = group.alarms.remove(alert_id);
-            group.num_news -= usize::from(alarm.is_some_and(|alarm| alarm.is_news()));
-        });
+        self.agenda.change(&group_id, |group| group.remove(alert_id));
         self.remove_if_empty(&group_id);
     }
 

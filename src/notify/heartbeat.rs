@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::actor::{TARGET, now};
 use super::http::{Body, Http};
+use super::outcome::Outcome;
 use crate::config::HeartbeatConfig;
 use crate::domain::Position;
 use crate::locale::{HeldBack, NotifyWords};
@@ -183,10 +184,16 @@ async fn send(config: &HeartbeatConfig) -> Result<(), String> {
     std::thread::Builder::new()
         .name("heartbeat".into())
         // Who no longer waits has stopped.
-        .spawn(move || drop(reply.send(http.get())))
+        .spawn(move || drop(reply.send(http.beat())))
         .map_err(|error| format!("no thread to send it from: {error}"))?;
     match tokio::time::timeout(SENT_WITHIN, answer).await {
-        Ok(Ok(sent)) => sent,
+        Ok(Ok(Outcome::Delivered)) => Ok(()),
+        Ok(Ok(
+            Outcome::Unreachable { why }
+            | Outcome::Denied { why, .. }
+            | Outcome::Later { why, .. }
+            | Outcome::Refused { why },
+        )) => Err(why),
         Ok(Err(_)) => Err("the attempt panicked; please report it".into()),
         Err(_elapsed) => Err(format!("it took more than {} s", SENT_WITHIN.as_secs())),
     }

@@ -1,7 +1,7 @@
 //! Tells a receiver by HTTP: one request a notification. The only file that names the HTTP library.
 //!
-//! Never: a certificate unverified, a redirection followed, or more of an address in an error than
-//! its host, for the rest may be a secret.
+//! Never: a certificate unverified, a redirection to another host followed, or more of an address in an error than
+//! its host, for the rest may be a secret; of a proxy neither.
 
 #![expect(clippy::disallowed_methods, reason = "Retry-After may be a date")]
 
@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use chrono::Utc;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
-use ureq::{Agent, Error};
+use ureq::{Agent, Error, Proxy, RequestBuilder};
 
 use super::notification::Notification;
-use super::outcome::{Outcome, of_http};
-use super::{alertmanager, template};
-use crate::config::{HttpConfig, Method, TemplateConfig};
+use super::outcome::{Outcome, of_http, of_proxy};
+use super::redirect::{MOST_HOPS, followed};
+use super::{alertmanager, proxy, template};
+use crate::config::{HttpConfig, Method, Secret, TemplateConfig};
 use crate::locale::NotifyWords;
 
 /// All of a request, from the look-up of the host to the answer.
@@ -29,6 +30,8 @@ pub enum Body {
     Template(TemplateConfig, &'static NotifyWords),
 }
 
+type Answer = ureq::http::Response<ureq::Body>;
+
 pub struct Http {
     config: HttpConfig,
     body: Body,
@@ -40,6 +43,15 @@ impl Http {
     }
 
     pub(super) fn send(&self, notification: &Notification) -> Outcome {
+        self.outcome(Some(notification))
+    }
+
+    /// A request without a body, for the sake of having come.
+    pub(super) fn beat(&self) -> Outcome {
+        self.outcome(None)
+    }
+
+    fn outcome(&self, notification: Option<&Notification>) -> Outcome {
         match self.try_send(notification) {
             Ok(outcome) => outcome,
             Err(why) => Outcome::Unreachable { why },
@@ -47,46 +59,67 @@ impl Http {
     }
 
     /// Secrets and certificates are read anew each time, so that a corrected file is seen.
-    fn try_send(&self, notification: &Notification) -> Result<Outcome, String> {
+    fn try_send(&self, notification: Option<&Notification>) -> Result<Outcome, String> {
         let url = self.config.url.read().map_err(|why| format!("its address: {why}"))?;
-        let agent = self.agent()?;
-        let (method, content_type, body) = self.request(notification);
-        let mut request = match method {
-            Method::Post => agent.post(url.reveal()),
-            Method::Put => agent.put(url.reveal()),
-        };
-        request = request
-            .header("Content-Type", content_type)
-            // A draft of the IETF's: the same notification sent twice can be told by it.
-            .header("Idempotency-Key", format!("\"{}\"", notification.id));
+        let mut url = url.reveal().to_owned();
+        let mut headers = Vec::with_capacity(self.config.headers.len());
         for (name, value) in &self.config.headers {
             let value = value.read().map_err(|why| format!("its header {name}: {why}"))?;
-            request = request.header(name, value.reveal());
+            headers.push((name.as_str(), value));
         }
-        let answer = request.send(&body[..]);
-        let answer = answer.map_err(|error| failure(&error, host(url.reveal())))?;
-        let retry_after = answer.headers().get("Retry-After").and_then(|it| it.to_str().ok());
-        Ok(of_http(answer.status().as_u16(), retry_after, Utc::now()))
+        let mut hops = 0;
+        loop {
+            let answer = match self.try_once(&url, &headers, notification)? {
+                Ok(answer) => answer,
+                Err(outcome) => return Ok(outcome),
+            };
+            let header = |name| answer.headers().get(name).and_then(|it| it.to_str().ok());
+            let status = answer.status().as_u16();
+            match header("Location").and_then(|location| followed(&url, status, location)) {
+                Some(next) if hops < MOST_HOPS => (url, hops) = (next, hops + 1),
+                _ => return Ok(of_http(status, header("Retry-After"), Utc::now())),
+            }
+        }
     }
 
-    /// A request without a body, for the sake of having come.
-    ///
-    /// # Errors
-    /// When nobody answers, or with a status other than 2xx.
-    pub(super) fn get(&self) -> Result<(), String> {
-        let url = self.config.url.read().map_err(|why| format!("its address: {why}"))?;
-        let mut request = self.agent()?.get(url.reveal());
-        for (name, value) in &self.config.headers {
-            let value = value.read().map_err(|why| format!("its header {name}: {why}"))?;
-            request = request.header(name, value.reveal());
-        }
-        let host = host(url.reveal());
-        let status = request.call().map_err(|error| failure(&error, host))?.status();
-        if status.is_success() {
-            Ok(())
+    /// One request to one address. What comes of it in place of an answer is an outcome.
+    fn try_once(
+        &self,
+        url: &str,
+        headers: &[(&str, Secret)],
+        notification: Option<&Notification>,
+    ) -> Result<Result<Answer, Outcome>, String> {
+        let proxy = self.proxy(url)?;
+        let agent = self.agent(proxy.clone())?;
+        let answer = if let Some(notification) = notification {
+            let (method, content_type, body) = self.request(notification);
+            let request = match method {
+                Method::Post => agent.post(url),
+                Method::Put => agent.put(url),
+            };
+            with(request, headers)
+                .header("Content-Type", content_type)
+                // A draft of the IETF's: the same notification sent twice can be told by it.
+                .header("Idempotency-Key", format!("\"{}\"", notification.id))
+                .send(&body[..])
         } else {
-            Err(format!("{host} answers with HTTP status {}", status.as_u16()))
-        }
+            with(agent.get(url), headers).call()
+        };
+        let proxy = proxy.map(|it| format!("{}:{}", it.host(), it.port()));
+        Ok(answer.map_err(|error| failure(&error, host(url), proxy.as_deref())))
+    }
+
+    /// The proxy for an address: the receiver's own, or that of the environment.
+    fn proxy(&self, url: &str) -> Result<Option<Proxy>, String> {
+        let text = match &self.config.proxy {
+            Some(own) => own.read().map_err(|why| format!("its proxy: {why}"))?,
+            None => match proxy::of_environment(url, |name| std::env::var(name).ok()) {
+                Some(text) => Secret::new(text),
+                None => return Ok(None),
+            },
+        };
+        // Not the error's own text, nor the address: it may have a password in it.
+        Proxy::new(text.reveal()).map(Some).map_err(|_| "its proxy has no valid address".to_owned())
     }
 
     fn request(&self, notification: &Notification) -> (Method, &str, Vec<u8>) {
@@ -101,7 +134,7 @@ impl Http {
         }
     }
 
-    fn agent(&self) -> Result<Agent, String> {
+    fn agent(&self, proxy: Option<Proxy>) -> Result<Agent, String> {
         let roots = match &self.config.ca_file {
             None => RootCerts::PlatformVerifier,
             Some(file) => RootCerts::new_with_certs(&certificates(file)?),
@@ -111,7 +144,7 @@ impl Http {
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
             .max_redirects(0)
-            .proxy(None)
+            .proxy(proxy)
             .user_agent(concat!("vigie/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
             // They would be idle for minutes, and closed when they are wanted.
@@ -119,6 +152,13 @@ impl Http {
             .build();
         Ok(config.into())
     }
+}
+
+fn with<B>(mut request: RequestBuilder<B>, headers: &[(&str, Secret)]) -> RequestBuilder<B> {
+    for (name, value) in headers {
+        request = request.header(*name, value.reveal());
+    }
+    request
 }
 
 fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, String> {
@@ -146,31 +186,62 @@ fn host(url: &str) -> &str {
     url[start..end].rsplit('@').next().unwrap_or_default()
 }
 
-/// Why there is no answer. Not the error's own text where that could quote the address.
-fn failure(error: &Error, host: &str) -> String {
-    match error {
+/// What there is in place of an answer. Not the error's own text where that could quote an address. With a proxy, it is
+/// the only one that this machine talks to before the answer.
+fn failure(error: &Error, host: &str, proxy: Option<&str>) -> Outcome {
+    if let (Error::ConnectProxyFailed(said), Some(proxy)) = (error, proxy) {
+        return of_proxy(status_in(said), proxy, host);
+    }
+    let next = proxy.map_or_else(|| host.to_owned(), |proxy| format!("the proxy {proxy}"));
+    let why = match error {
         Error::BadUri(_) | Error::Http(_) | Error::RequireHttpsOnly(_) => {
             "its address or a header is not valid".to_owned()
         }
-        Error::HostNotFound => format!("there is no host {host}"),
-        Error::ConnectionFailed => format!("nothing listens at {host}"),
+        Error::HostNotFound => format!("{next} is not found: there is no host of this name"),
+        Error::ConnectionFailed => format!("nothing listens at {next}"),
         Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            format!("nothing listens at {host}")
+            format!("nothing listens at {next}")
         }
-        Error::Timeout(_) => format!("{host} does not answer within {} s", TIMEOUT.as_secs()),
-        Error::Io(error) => format!("{host}: {error}"),
+        Error::Timeout(_) => format!("{next} does not answer within {} s", TIMEOUT.as_secs()),
+        Error::Io(error) => format!("{next}: {error}"),
         Error::NativeTls(error) => {
             format!("{host}: no secure connection: {error}; check its certificate, or add ca_file")
         }
         Error::Tls(error) => format!("{host}: no secure connection: {error}"),
-        Error::Protocol(_) => format!("{host} does not answer as a web server should"),
-        _ => format!("{host}: the request failed"),
-    }
+        Error::Protocol(_) => format!("{next} does not answer as a web server should"),
+        _ => format!("{next}: the request failed"),
+    };
+    Outcome::Unreachable { why }
+}
+
+/// The first number of three digits: the library has the status of a proxy in a text alone.
+fn status_in(text: &str) -> Option<u16> {
+    let mut words = text.split(|c: char| !c.is_ascii_digit());
+    words.find(|word| word.len() == 3)?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_proxy_says_is_of_the_proxy() {
+        let of = |error: &Error| match failure(error, "h", Some("p:3128")) {
+            Outcome::Unreachable { why } => ("away", why),
+            Outcome::Denied { why, .. } => ("denied", why),
+            other => panic!("{other:?}"),
+        };
+        let said =
+            |status| Error::ConnectProxyFailed(format!("proxy server responded {status}/{status}"));
+        assert_eq!(of(&said(407)).0, "denied");
+        assert_eq!(of(&said(502)).0, "away");
+        let silent = Error::ConnectProxyFailed("proxy server did not respond".into());
+        assert_eq!(of(&silent), ("away", "the proxy p:3128 does not answer as one".into()));
+        assert_eq!(
+            of(&Error::HostNotFound).1,
+            "the proxy p:3128 is not found: there is no host of this name"
+        );
+    }
 
     #[test]
     fn of_an_address_only_the_host_is_told() {
@@ -183,7 +254,7 @@ mod tests {
         ] {
             assert_eq!(host(url), told);
         }
-        let error = failure(&Error::BadUri("https://h/s3cret".into()), "h");
-        assert!(!error.contains("s3cret"), "{error}");
+        let outcome = failure(&Error::BadUri("https://h/s3cret".into()), "h", None);
+        assert!(!format!("{outcome:?}").contains("s3cret"), "{outcome:?}");
     }
 }

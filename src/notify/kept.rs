@@ -49,6 +49,8 @@ struct KeptAlarm {
     status: Status,
     starts_at: Micros,
     told: Option<Status>,
+    #[serde(default, rename = "given_up")]
+    is_given_up: bool,
 }
 
 /// All that was kept.
@@ -78,9 +80,9 @@ pub(super) fn group(group: &Group) -> String {
 }
 
 pub(super) fn alarm(group: &Arc<str>, alarm: &Alarm) -> String {
-    let Alarm { sensor, rule, number, status, starts_at, told } = alarm.clone();
+    let Alarm { sensor, rule, number, status, starts_at, told, is_given_up } = alarm.clone();
     let (group, starts_at) = (group.clone(), starts_at.timestamp_micros());
-    let kept = KeptAlarm { group, sensor, rule, number, status, starts_at, told };
+    let kept = KeptAlarm { group, sensor, rule, number, status, starts_at, told, is_given_up };
     serde_json::to_string(&kept).unwrap_or_default()
 }
 
@@ -101,9 +103,9 @@ pub(super) fn read(parts: &[(String, String)]) -> (Read, Vec<String>) {
             })
         } else if let Some(id) = name.strip_prefix(ALARM) {
             serde_json::from_str(text).map(|kept: KeptAlarm| {
-                let KeptAlarm { group, sensor, rule, number, status, starts_at, told } = kept;
-                let starts_at = time(starts_at);
-                let alarm = Alarm { sensor, rule, number, status, starts_at, told };
+                let KeptAlarm { group, sensor, rule, number, status, starts_at, told, .. } = kept;
+                let (starts_at, is_given_up) = (time(starts_at), kept.is_given_up);
+                let alarm = Alarm { sensor, rule, number, status, starts_at, told, is_given_up };
                 read.alarms.push(ReadAlarm { alert_id: id.into(), group, alarm });
             })
         } else {

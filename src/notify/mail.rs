@@ -4,6 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a server is asked again by its own clock")]
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,10 +21,12 @@ use lettre::transport::smtp::extension::ClientId;
 use log::warn;
 
 use super::actor::TARGET;
-use super::addressees::{Addressees, Answer, Conclusion};
+use super::addressees::{Addressees, Answer, Broke, Conclusion};
+use super::hello::hello;
 use super::notification::Notification;
 use super::outcome::Outcome;
-use crate::config::{EmailConfig, MailTls};
+use super::smtp_reply::{About, Refusal, Step};
+use crate::config::{EmailConfig, MailTls, Secret};
 use crate::locale::NotifyWords;
 
 /// Each step: the connection, each command and its answer.
@@ -42,7 +45,7 @@ pub struct Mail {
 #[derive(Default)]
 struct Said {
     answers: Vec<(String, Answer)>,
-    broke: Option<String>,
+    broke: Option<Broke>,
 }
 
 impl Mail {
@@ -69,7 +72,7 @@ impl Mail {
                 connection.abort();
                 said
             }
-            Err(why) => Said { broke: Some(why), ..Said::default() },
+            Err(broke) => Said { broke: Some(broke), ..Said::default() },
         };
         let Conclusion { outcome, without } =
             self.addressees().conclude(notification, said.answers, said.broke, Instant::now());
@@ -103,44 +106,56 @@ impl Mail {
     }
 
     /// Password and certificates are read anew each time, so that a corrected file is seen.
-    fn connect(&self) -> Result<SmtpConnection, String> {
+    fn connect(&self) -> Result<SmtpConnection, Broke> {
         let EmailConfig { server, port, tls, credentials, ca_file, .. } = &self.config;
         let parameters = match tls {
             MailTls::None => None,
-            MailTls::StartTls | MailTls::Tls => Some(tls_parameters(server, ca_file.as_deref())?),
+            MailTls::StartTls | MailTls::Tls => {
+                Some(tls_parameters(server, ca_file.as_deref()).map_err(own)?)
+            }
         };
         let (at_once, later) = match tls {
             MailTls::StartTls => (None, parameters.as_ref()),
             MailTls::None | MailTls::Tls => (parameters.as_ref(), None),
         };
-        let password = match credentials {
-            Some(credentials) => {
-                let password = credentials.password.read();
-                Some(password.map_err(|why| format!("its password: {why}"))?)
+        let login = match credentials {
+            Some(login) => {
+                let password = login.read_password();
+                let password = password.map_err(|why| own(format!("its password: {why}")))?;
+                let password = password.as_ref().map_or("", Secret::reveal).to_owned();
+                Some(Credentials::new(login.username.clone(), password))
             }
             None => None,
         };
-        let (addr, hello) = ((server.as_str(), *port), ClientId::default());
-        let failed = |error| self.why(&error);
+        let (addr, hello) = ((server.as_str(), *port), self.client_id());
+        let failed = |error| self.broke(&error);
         let mut connection =
             SmtpConnection::connect(addr, Some(TIMEOUT), &hello, at_once, None).map_err(failed)?;
         if let Some(parameters) = later {
             connection.starttls(parameters, &hello).map_err(failed)?;
         }
-        if let (Some(credentials), Some(password)) = (credentials, password) {
-            let user = credentials.username.clone();
-            let credentials = Credentials::new(user, password.reveal().to_owned());
+        if let Some(credentials) = login {
             connection.auth(DEFAULT_MECHANISMS, &credentials).map_err(failed)?;
         }
         Ok(connection)
+    }
+
+    fn client_id(&self) -> ClientId {
+        let EmailConfig { server, port, hello: configured, .. } = &self.config;
+        let host_name = match ClientId::default() {
+            ClientId::Domain(name) => Some(name),
+            _ => None,
+        };
+        let local = || local_address(server, *port);
+        ClientId::Domain(hello(configured.as_deref(), host_name.as_deref(), local))
     }
 
     /// Offers the mail to each address, and hands it over for those that take it. The library's own way
     /// gives the whole mail up at the first address that is refused.
     fn offer(&self, connection: &mut SmtpConnection, message: &Message, to: Vec<Address>) -> Said {
         let mut said = Said::default();
-        if let Err(why) = self.offer_to(connection, message, to, &mut said.answers) {
-            said.broke = Some(why);
+        if let Err(broke) = self.offer_to(connection, message, to, &mut said.answers) {
+            said.broke = Some(broke);
         }
         said
     }
@@ -151,10 +166,10 @@ impl Mail {
         message: &Message,
         to: Vec<Address>,
         answers: &mut Vec<(String, Answer)>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Broke> {
         // No 8BITMIME: the library has encoded all that is not ASCII.
         let from = MailFrom::new(message.envelope().from().cloned(), Vec::new());
-        connection.command(from).map_err(|error| self.why(&error))?;
+        connection.command(from).map_err(|error| self.broke(&error))?;
         let (begun, mut accepted) = (Instant::now(), Vec::new());
         for address in to {
             let name = address.to_string();
@@ -165,41 +180,79 @@ impl Mail {
             }
             match connection.command(Rcpt::new(address, Vec::new())) {
                 Ok(_) => accepted.push(name),
-                Err(error) => answers.push((name, self.answer(&error)?)),
+                Err(error) => answers.push((name, self.answer(&error, Step::Address)?)),
             }
         }
         if accepted.is_empty() {
             return Ok(());
         }
-        let go_on = connection.command(Data);
-        let answer = match go_on.and_then(|_| connection.message(&message.formatted())) {
-            Ok(_) => Answer::Taken,
-            Err(error) => self.answer(&error)?,
+        let answer = match connection.command(Data) {
+            Err(error) => self.answer(&error, Step::Client)?,
+            Ok(_) => match connection.message(&message.formatted()) {
+                Ok(_) => Answer::Taken,
+                Err(error) => self.answer(&error, Step::Message)?,
+            },
         };
         answers.extend(accepted.into_iter().map(|name| (name, answer.clone())));
         Ok(())
     }
 
-    /// What a failure says of an address; an error if it says nothing of it.
-    fn answer(&self, error: &smtp::Error) -> Result<Answer, String> {
+    /// What a failure says of an address; an error if the server did not answer.
+    fn answer(&self, error: &smtp::Error, step: Step) -> Result<Answer, Broke> {
         let why = self.why(error);
-        match error.status() {
-            Some(_) if is_about_the_login(error) => Err(why),
-            Some(_) if error.is_permanent() => Ok(Answer::Refused(why)),
-            Some(_) => Ok(Answer::NotNow(why)),
-            None => Err(why),
+        match about(error, step) {
+            Some(About::Now) => Ok(Answer::NotNow(why)),
+            Some(About::Address | About::Message) => Ok(Answer::Refused(why)),
+            Some(About::Place) => Ok(Answer::Denied(why)),
+            None => Err(Broke { why, is_denied: false }),
         }
+    }
+
+    /// A failure before an address was named.
+    fn broke(&self, error: &smtp::Error) -> Broke {
+        let is_denied = about(error, Step::Client) == Some(About::Place);
+        Broke { why: self.why(error), is_denied }
     }
 
     fn why(&self, error: &smtp::Error) -> String {
         let why = format!("{}: {}", self.config.server, with_causes(error));
-        if is_about_the_login(error) { format!("{why}; check username and password") } else { why }
+        let is_about_the_login =
+            error.status().is_some_and(|code| code.to_string().starts_with("53"));
+        let lower = why.to_lowercase();
+        if is_about_the_login {
+            format!("{why}; check username and password")
+        } else if lower.contains("helo") || lower.contains("ehlo") {
+            format!("{why}; set hello to a full name that leads to this machine")
+        } else {
+            why
+        }
     }
 }
 
-/// A login that fails is a password to be corrected.
-fn is_about_the_login(error: &smtp::Error) -> bool {
-    error.status().is_some_and(|code| code.to_string().starts_with("53"))
+/// A failure on this side.
+fn own(why: String) -> Broke {
+    Broke { why, is_denied: false }
+}
+
+/// What an answer of the server's is about; `None` if there was none.
+fn about(error: &smtp::Error, step: Step) -> Option<About> {
+    let code = error.status()?.into();
+    let text = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    Some(Refusal { code, text: &text }.about(step))
+}
+
+/// This machine's address as the server will see it. Nothing is sent to find out.
+fn local_address(server: &str, port: u16) -> Option<IpAddr> {
+    let of = |to: SocketAddr| {
+        let any: IpAddr = match to {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let socket = UdpSocket::bind((any, 0)).ok()?;
+        socket.connect(to).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    (server, port).to_socket_addrs().ok()?.find_map(of)
 }
 
 fn tls_parameters(server: &str, ca_file: Option<&Path>) -> Result<TlsParameters, String> {

@@ -23,12 +23,16 @@ pub mod gauges;
 pub mod group;
 pub mod groups;
 mod heartbeat;
+mod hello;
 mod http;
 mod kept;
 mod mail;
 pub mod notification;
 pub mod outcome;
+mod proxy;
+mod redirect;
 mod runbooks;
+mod smtp_reply;
 pub mod template;
 mod trouble;
 

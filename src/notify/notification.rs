@@ -100,11 +100,11 @@ impl Notification {
         values.map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 
-    /// One line.
+    /// One line of at most 998 bytes, which is what a mail may have, whatever the group is called.
     #[must_use]
     pub fn subject(&self, words: &NotifyWords) -> String {
         let (firing, resolved) = (self.num(Status::Firing), self.num(Status::Resolved));
-        (words.subject)(&self.group_name(), firing, resolved)
+        (words.subject)(&one_line(&self.group_name()), firing, resolved)
     }
 
     /// Line by line what was raised, what is over, and what goes on.
@@ -147,6 +147,22 @@ impl Notification {
         }
         text.push('\n');
     }
+}
+
+/// Characters of a name in a subject, of at most four bytes each.
+const LONGEST_NAME: usize = 200;
+
+/// A name that fits in a line: cut where it is too long, and without what would end the line or turn its direction.
+fn one_line(name: &str) -> String {
+    let is_unfit = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let fit = |c: char| if is_unfit(c) { ' ' } else { c };
+    let is_cut = name.chars().nth(LONGEST_NAME).is_some();
+    let kept = if is_cut { LONGEST_NAME - 1 } else { LONGEST_NAME };
+    let line: String = name.chars().take(kept).map(fit).collect();
+    if is_cut { format!("{}…", line.trim_end()) } else { line }
 }
 
 fn id(receiver: &str, draft: &Draft) -> String {
@@ -196,6 +212,25 @@ mod tests {
         );
         notification.alarms.retain(|told| told.status == Status::Resolved);
         assert_eq!(notification.status(), Status::Resolved);
+    }
+
+    #[test]
+    fn a_subject_is_a_line_that_mail_servers_take() {
+        let subject = |location: &str| {
+            let group_labels = BTreeMap::from([("location".to_owned(), location.to_owned())]);
+            let it = Notification { group_labels, ..notification() };
+            [Language::English, Language::French].map(|it_in| it.subject(it_in.words().notify))
+        };
+        for location in ["x".repeat(60_000), "é ".repeat(30_000), "𒀀".repeat(15_000)] {
+            for subject in subject(&location) {
+                assert!(subject.len() < 998, "{}", subject.len());
+                assert!(subject.contains("…: 2 alarm"), "the counts are kept: {subject}");
+            }
+        }
+        let [clean, _] = subject("Hall\r\nBcc: x@y\0\u{202e}3\u{2028}");
+        assert_eq!(clean, "🚨 Hall  Bcc: x@y  3 : 2 alarms active, 1 over");
+        let whole = "x".repeat(LONGEST_NAME);
+        assert!(subject(&whole)[0].contains(&format!("{whole}:")), "not cut");
     }
 
     #[test]

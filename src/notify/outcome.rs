@@ -17,6 +17,14 @@ pub enum Outcome {
         /// Cause, for the log.
         why: String,
     },
+    /// Whoever answers refuses this sender, or is not the receiver at all: nothing else can be told
+    /// either, until somebody corrects it. `after` is how long it asks to be left alone.
+    Denied {
+        /// Cause, for the log.
+        why: String,
+        /// Delay that the receiver asks for.
+        after: Option<Duration>,
+    },
     /// It can't take this one now; `after` is how long it asks to be left alone.
     Later {
         /// Cause, for the log.
@@ -35,15 +43,42 @@ pub enum Outcome {
 #[must_use]
 pub fn of_http(status: u16, retry_after: Option<&str>, now: DateTime<Utc>) -> Outcome {
     let why = format!("it answers with HTTP status {status}");
+    let after = retry_after.and_then(|text| seconds(text, now));
     match status {
         200..=299 => Outcome::Delivered,
-        300..=399 => Outcome::Refused {
-            why: format!("{why}, a redirection, which is not followed; correct its address"),
-        },
-        408 | 429 | 500.. => {
-            Outcome::Later { why, after: retry_after.and_then(|text| seconds(text, now)) }
+        400 | 413 | 422 => Outcome::Refused { why },
+        408 | 429 | 500.. => Outcome::Later { why, after },
+        _ => Outcome::Denied { why: format!("{why}{}", hint(status)), after },
+    }
+}
+
+/// What to do about a status that is about the sender or the place.
+const fn hint(status: u16) -> &'static str {
+    match status {
+        300..=399 => ", a redirection, which is not followed; correct its address",
+        401 | 403 => "; check its token or password",
+        404 | 405 | 410 => "; check its address",
+        407 => "; check the user and password of the proxy",
+        _ => "; check its settings",
+    }
+}
+
+/// What the answer of a proxy means that makes no connection to `host`. One that can't reach it is not
+/// the one to be corrected.
+#[must_use]
+pub fn of_proxy(status: Option<u16>, proxy: &str, host: &str) -> Outcome {
+    match status {
+        Some(status @ 500..) => {
+            let why = format!("the proxy {proxy} can't reach {host}: HTTP status {status}");
+            Outcome::Unreachable { why }
         }
-        _ => Outcome::Refused { why },
+        Some(status) => {
+            let hint =
+                if status == 407 { hint(status) } else { "; it may not let this host through" };
+            let why = format!("the proxy {proxy} refuses: HTTP status {status}{hint}");
+            Outcome::Denied { why, after: None }
+        }
+        None => Outcome::Unreachable { why: format!("the proxy {proxy} does not answer as one") },
     }
 }
 
@@ -71,8 +106,11 @@ mod tests {
         for status in [408, 429, 500, 502, 503, 599] {
             assert!(matches!(of(status), Outcome::Later { after: None, .. }), "{status}");
         }
-        for status in [301, 308, 400, 401, 403, 404, 410, 422] {
+        for status in [400, 413, 422] {
             assert!(matches!(of(status), Outcome::Refused { .. }), "{status}");
+        }
+        for status in [301, 302, 303, 304, 307, 308, 401, 402, 403, 404, 405, 407, 409, 410, 451] {
+            assert!(matches!(of(status), Outcome::Denied { after: None, .. }), "{status}");
         }
     }
 
@@ -89,5 +127,19 @@ mod tests {
         assert_eq!(after("Wed, 21 Oct 2015 07:28:30 GMT"), Some(30));
         assert_eq!(after("Wed, 21 Oct 2015 07:00:00 GMT"), Some(0));
         assert_eq!((after("soon"), after("-1")), (None, None));
+        let denied = of_http(403, Some("60"), now);
+        assert!(matches!(denied, Outcome::Denied { after: Some(it), .. } if it.as_secs() == 60));
+    }
+
+    #[test]
+    fn a_proxy_is_the_one_to_correct_unless_it_can_not_reach_the_host() {
+        let of = |status| of_proxy(status, "proxy:3128", "h");
+        for status in [302, 400, 403, 404, 407] {
+            let Outcome::Denied { why, .. } = of(Some(status)) else { panic!("{status}") };
+            assert!(why.contains("the proxy proxy:3128 refuses"), "{why}");
+        }
+        for status in [Some(502), Some(503), Some(504), None] {
+            assert!(matches!(of(status), Outcome::Unreachable { .. }), "{status:?}");
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! Where it is written what to do, by the rules' names: shared by all receivers and whoever has other rules
-//! for them.
+//! for them. Who replaces them has read the configuration again, which is a reason to try at once what failed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use tokio::sync::watch;
 
 use crate::alarms::rule::Rule;
 
@@ -11,27 +13,26 @@ pub type Runbooks = HashMap<Arc<str>, Arc<str>>;
 
 /// The runbooks as they are now.
 #[derive(Debug, Clone)]
-pub struct SharedRunbooks(Arc<Mutex<Arc<Runbooks>>>);
+pub struct SharedRunbooks(watch::Sender<Arc<Runbooks>>);
 
 impl SharedRunbooks {
     /// Runbooks of the given rules.
     #[must_use]
     pub fn of(rules: &[Rule]) -> Self {
-        Self(Arc::new(Mutex::new(runbooks(rules))))
+        Self(watch::Sender::new(runbooks(rules)))
     }
 
     /// Notifications from now on have those of other rules.
     pub fn replace(&self, rules: &[Rule]) {
-        *self.lock() = runbooks(rules);
+        self.0.send_replace(runbooks(rules));
     }
 
     pub(super) fn now(&self) -> Arc<Runbooks> {
-        self.lock().clone()
+        self.0.borrow().clone()
     }
 
-    /// Each change is whole: a poisoned lock is as good.
-    fn lock(&self) -> MutexGuard<'_, Arc<Runbooks>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<Runbooks>> {
+        self.0.subscribe()
     }
 }
 

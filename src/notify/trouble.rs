@@ -12,6 +12,9 @@ use crate::supervisor::Backoff;
 const BACKOFF: Backoff =
     Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(30), jitter_percent: 25 };
 
+/// While somebody has to correct something: up to the hour, for it is of no use to hammer.
+const DENIED: Backoff = Backoff { cap: Duration::from_secs(3600), ..BACKOFF };
+
 /// A failure that goes on is written again this long after the last time.
 const REMINDER: Duration = Duration::from_secs(600);
 
@@ -22,6 +25,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 3600);
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
     streak: u32,
+    /// Denials since the last success.
+    denials: u32,
     paused_until: Option<DateTime<Utc>>,
     said: Option<(String, DateTime<Utc>)>,
 }
@@ -36,7 +41,7 @@ pub(super) struct Retry {
 }
 
 impl Trouble {
-    /// The receiver answered.
+    /// The receiver answered, or what it denied may have been corrected.
     pub(super) fn over(&mut self) {
         *self = Self::default();
     }
@@ -50,16 +55,26 @@ impl Trouble {
         now: DateTime<Utc>,
         chance: f64,
     ) -> Option<Retry> {
-        let (why, asked, is_for_all) = match outcome {
-            Outcome::Unreachable { why } => (why, None, true),
-            Outcome::Later { why, after } => (why, *after, after.is_some()),
+        let (why, asked) = match outcome {
+            Outcome::Unreachable { why } => (why, None),
+            Outcome::Denied { why, after } | Outcome::Later { why, after } => (why, *after),
             Outcome::Delivered | Outcome::Refused { .. } => return None,
         };
-        let streak = if is_for_all { failures.max(self.streak) } else { failures };
-        let wait = BACKOFF.delay(streak, chance).max(asked.unwrap_or_default());
+        let is_denied = matches!(outcome, Outcome::Denied { .. });
+        let is_for_all = !matches!(outcome, Outcome::Later { after: None, .. });
+        let wait = if is_denied {
+            DENIED.delay(self.denials, chance)
+        } else {
+            BACKOFF.delay(if is_for_all { failures.max(self.streak) } else { failures }, chance)
+        };
+        let wait = wait.max(asked.unwrap_or_default());
         let at = after(now, wait);
-        if is_for_all {
+        if is_denied {
+            self.denials = self.denials.saturating_add(1);
+        } else if is_for_all {
             self.streak = self.streak.saturating_add(1);
+        }
+        if is_for_all {
             self.paused_until = Some(at);
         }
         let is_known = self.said.as_ref().is_some_and(|(said, said_at)| {
@@ -89,6 +104,10 @@ mod tests {
         Outcome::Later { why: "busy".into(), after: after.map(Duration::from_secs) }
     }
 
+    fn denied(after: Option<u64>) -> Outcome {
+        Outcome::Denied { why: "401".into(), after: after.map(Duration::from_secs) }
+    }
+
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_723_631_400 + seconds, 0).unwrap()
     }
@@ -105,6 +124,25 @@ mod tests {
         assert_eq!(trouble.paused_until(at(-86_400)), None, "the clock was put back");
         trouble.over();
         assert_eq!(trouble.failed(&unreachable("x"), 0, at(0), 0.5).unwrap().wait.as_secs(), 1);
+    }
+
+    #[test]
+    fn what_somebody_must_correct_is_tried_up_to_the_hour() {
+        let mut trouble = Trouble::default();
+        let mut wait =
+            |outcome: &Outcome| trouble.failed(outcome, 40, at(0), 0.5).unwrap().wait.as_secs();
+        assert_eq!(wait(&unreachable("x")), 30, "whatever came before");
+        let waits: Vec<_> = (0..14).map(|_| wait(&denied(None))).collect();
+        assert_eq!(waits[..6], [1, 2, 4, 8, 16, 32]);
+        assert_eq!(waits[10..], [1024, 2048, 3600, 3600]);
+        assert_eq!(wait(&unreachable("x")), 30, "an alarm may be waiting");
+        assert_eq!(wait(&denied(None)), 3600, "it is no success");
+        assert_eq!(trouble.paused_until(at(3599)), Some(at(3600)), "for all");
+        trouble.over();
+        assert_eq!(trouble.paused_until(at(0)), None);
+        let mut wait = |asked| trouble.failed(&denied(asked), 0, at(0), 1.0).unwrap().wait;
+        assert_eq!(wait(None), Duration::from_millis(1250), "a quarter more at most");
+        assert_eq!(wait(Some(60)).as_secs(), 60, "it asked");
     }
 
     #[test]

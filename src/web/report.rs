@@ -83,7 +83,7 @@ pub struct SeriesStatus {
 pub struct ReceiverStatus {
     /// Name of the receiver.
     pub name: Arc<str>,
-    /// Outcome of the last attempt.
+    /// Whether all that was tried is told.
     pub state: ReceiverState,
     /// Time of the first failed attempt after the last success; `None` while it does not fail.
     #[serde(serialize_with = "optional_time")]
@@ -94,6 +94,8 @@ pub struct ReceiverStatus {
     pub delivered: u64,
     /// Notifications that it refused for good, in this run.
     pub given_up: u64,
+    /// Active alarms that it refused to hear of, and that no later notification has told.
+    pub untold: usize,
     /// Ended alarms that were too many to wait for it, in this run.
     pub dropped: u64,
     /// Time of the last successful delivery.
@@ -103,13 +105,13 @@ pub struct ReceiverStatus {
     pub last_error: Option<LastError>,
 }
 
-/// Outcome of a receiver's last attempt.
+/// How a receiver is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReceiverState {
     /// Delivered, or nothing was tried yet.
     Ok,
-    /// Failed.
+    /// An attempt failed and is to be repeated, or was refused for good while its alarm is active.
     Failing,
 }
 

@@ -86,8 +86,13 @@ pub fn conclude(db: &Db, published: &Published, deeds: &Deeds<'_>) -> Outcome {
     assert_eq!(rejected, 0, "rejected messages");
     let Deeds { name, seed, done } = deeds;
     let seed = seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
+    let gone = missing(&rows, published);
+    let gone = gone
+        .first()
+        .zip(gone.last())
+        .map_or_else(String::new, |(first, last)| format!(" (of {first} to {last})"));
     let summary = format!(
-        "CHAOS {name}: lost {lost}, duplicates {duplicates} of {} acknowledged ({} rows), {done}, \
+        "CHAOS {name}: lost {lost}{gone}, duplicates {duplicates} of {} acknowledged ({} rows), {done}, \
          {} sent again, {:.1} s, {:.0}/s{seed}{}",
         published.count(),
         rows.len(),

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::counting::{Deeds, Outcome, conclude, settle_for};
+use super::counting::{Deeds, Outcome, conclude, settle};
 use super::scale::{Moments, pick};
 use super::support::numbered::Plan;
 use super::support::{
@@ -32,9 +32,6 @@ const WINDOW: usize = 100;
 const FIRST_STARTS: usize = 2;
 
 const RATE: u32 = 800;
-
-/// The table does not grow any more.
-const QUIET: Duration = Duration::from_secs(8);
 
 const WITHIN: &str = "VIGIE_TEST_IN_NAMESPACE";
 
@@ -179,7 +176,7 @@ impl Stage {
             publishers.enough();
         }
         let published = publishers.finish();
-        settle_for(&self.db(), &published, &mut daemon, QUIET);
+        settle(&self.db(), &published, &mut daemon);
         assert_eq!(daemon.stop(), 0);
         assert_eq!(self.db().texts("PRAGMA integrity_check"), ["ok"]);
         let name = format!("power cut, {name}");

@@ -115,7 +115,10 @@ fn one_that_cannot_be_sent_is_a_problem_of_the_daemon() {
     let (home, server) = (Home::new(), HttpServer::new());
     server.always(Answer::Status(404));
     let mut daemon = home.start(&config("en", &heartbeat(&server, "")));
-    daemon.wait_line("The heartbeat can't be sent: 127.0.0.1", SOON);
+    daemon.wait_line(
+        "The heartbeat can't be sent: it answers with HTTP status 404; check its address",
+        SOON,
+    );
     let status = eventually("the problem", SOON, || {
         let status = run_vigie(&home, &["status", "-c", "vigie.toml"]);
         let text = String::from_utf8_lossy(&status.stdout).into_owned();

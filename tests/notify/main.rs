@@ -10,5 +10,6 @@ mod groups;
 mod heartbeat;
 mod mails;
 mod outages;
+mod refusals;
 mod secure;
 mod stage;

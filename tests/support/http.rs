@@ -14,9 +14,11 @@ use serde_json::Value;
 use super::{Certificate, eventually};
 
 /// What it answers with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     Status(u16),
+    /// A redirection: the status, and where to.
+    Redirect(u16, String),
     /// 429, and how many seconds to wait.
     After(u64),
     /// It reads the request and says nothing.
@@ -49,6 +51,8 @@ struct Book {
     /// One for each request to come, then 200 for all others.
     answers: Mutex<Vec<Answer>>,
     always: Mutex<Option<Answer>>,
+    /// What `Authorization` must say, or the answer is 401.
+    token: Option<String>,
     is_over: AtomicBool,
 }
 
@@ -66,19 +70,24 @@ impl HttpServer {
 
     /// On a port of its own choosing, as to come back to one.
     pub fn at(port: u16) -> Self {
-        Self::start(port, None)
+        Self::start(port, None, Book::default())
     }
 
     /// Speaks TLS, with this certificate.
     pub fn with_tls(certificate: &Certificate) -> Self {
-        Self::start(0, Some(certificate.acceptor()))
+        Self::start(0, Some(certificate.acceptor()), Book::default())
     }
 
-    fn start(port: u16, tls: Option<SslAcceptor>) -> Self {
+    /// Answers 401 to whoever has another `Authorization`.
+    pub fn with_token(token: &str) -> Self {
+        Self::start(0, None, Book { token: Some(token.into()), ..Book::default() })
+    }
+
+    fn start(port: u16, tls: Option<SslAcceptor>, book: Book) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("listen");
         listener.set_nonblocking(true).expect("a listener");
         let address = listener.local_addr().expect("an address");
-        let book = Arc::new(Book::default());
+        let book = Arc::new(book);
         let shared = Arc::clone(&book);
         let accepting = thread::spawn(move || {
             while !shared.is_over.load(Ordering::Relaxed) {
@@ -108,7 +117,7 @@ impl HttpServer {
 
     /// Answers the next requests with these, in turn.
     pub fn answer(&self, answers: &[Answer]) {
-        self.book.answers.lock().unwrap().extend(answers);
+        self.book.answers.lock().unwrap().extend_from_slice(answers);
     }
 
     /// Answers all others with this.
@@ -156,15 +165,21 @@ impl Drop for HttpServer {
 fn serve(stream: impl Read + Write, book: &Book) {
     let mut reader = BufReader::new(stream);
     while let Some(mut request) = read(&mut reader) {
-        let answer = {
+        let is_known = |token: &String| request.headers.get("authorization") == Some(token);
+        let answer = if book.token.as_ref().is_some_and(|token| !is_known(token)) {
+            Answer::Status(401)
+        } else {
             let mut answers = book.answers.lock().unwrap();
-            let always = book.always.lock().unwrap().unwrap_or(Answer::Status(200));
+            let always = book.always.lock().unwrap().clone().unwrap_or(Answer::Status(200));
             if answers.is_empty() { always } else { answers.remove(0) }
         };
-        request.answer = answer;
+        request.answer = answer.clone();
         book.requests.lock().unwrap().push(request);
         let head = match answer {
             Answer::Status(status) => format!("HTTP/1.1 {status} X\r\nContent-Length: 2\r\n"),
+            Answer::Redirect(status, to) => {
+                format!("HTTP/1.1 {status} X\r\nLocation: {to}\r\nContent-Length: 2\r\n")
+            }
             Answer::After(seconds) => {
                 format!("HTTP/1.1 429 X\r\nRetry-After: {seconds}\r\nContent-Length: 2\r\n")
             }

@@ -24,6 +24,7 @@ mod nginx;
 pub mod numbered;
 pub mod odd;
 pub mod process;
+mod proxy;
 pub mod readings;
 pub mod smtp;
 pub mod subscriber;
@@ -42,6 +43,7 @@ pub use mosquitto::Mosquitto;
 pub use mqtt::{Access, Client, Received};
 pub use nginx::Nginx;
 pub use process::{Process, resident_kib};
+pub use proxy::Proxy;
 pub use smtp::MailServer;
 
 use std::io::Write;

@@ -18,6 +18,8 @@ pub struct Mail {
     pub to: Vec<String>,
     /// As it came, its lines unstuffed.
     pub raw: String,
+    /// What the client called itself.
+    pub hello: String,
 }
 
 impl Mail {
@@ -55,8 +57,10 @@ struct Book {
     tls: Option<SslAcceptor>,
     /// Greetings before it is friendly.
     greetings: Mutex<VecDeque<String>>,
-    /// Addresses it says this to: for ever, or once.
+    /// Addresses it says this to: for ever, or once. So for the command MAIL, and for the end of a mail.
     refusals: Mutex<Vec<Refusal>>,
+    /// Whether it takes mail of clients with a full name alone, which it says at RCPT.
+    wants_full_name: bool,
     is_over: AtomicBool,
 }
 
@@ -96,6 +100,11 @@ impl MailServer {
         Self::with(Book { login, ..Book::default() })
     }
 
+    /// Takes mail only of clients that have a full name, in the manner of Postfix.
+    pub fn strict() -> Self {
+        Self::with(Book { wants_full_name: true, ..Book::default() })
+    }
+
     /// Takes mail only after STARTTLS.
     pub fn with_tls(certificate: &Certificate) -> Self {
         Self::with(Book { tls: Some(certificate.acceptor()), ..Book::default() })
@@ -113,6 +122,21 @@ impl MailServer {
 
     pub fn refuse_once(&self, address: &str, answer: &str) {
         self.add_refusal(address, answer, false);
+    }
+
+    /// Answers so to the next client that begins a mail.
+    pub fn refuse_sender_once(&self, answer: &str) {
+        self.add_refusal("MAIL", answer, false);
+    }
+
+    /// Answers so to the next mail when all of it is there.
+    pub fn refuse_mail_once(&self, answer: &str) {
+        self.add_refusal("DATA", answer, false);
+    }
+
+    /// Nothing is refused any more.
+    pub fn refuse_nothing(&self) {
+        self.book.refusals.lock().unwrap().clear();
     }
 
     fn add_refusal(&self, address: &str, answer: &str, is_for_ever: bool) {
@@ -202,10 +226,14 @@ fn line(from: &mut impl BufRead) -> Option<String> {
 }
 
 fn converse(peer: &mut BufReader<impl Read + Write>, book: &Book, is_secure: bool) -> End {
-    let mut mail = Mail { from: String::new(), to: Vec::new(), raw: String::new() };
+    let mut mail =
+        Mail { from: String::new(), to: Vec::new(), raw: String::new(), hello: String::new() };
     let mut is_in = is_secure && book.login.is_none();
     while let Some(line_in) = line(peer) {
         let command = line_in.split([' ', ':']).next().unwrap_or_default();
+        if command == "EHLO" {
+            line_in[5..].clone_into(&mut mail.hello);
+        }
         let answer = match command {
             "EHLO" if !is_secure => "250-test\r\n250 STARTTLS",
             "STARTTLS" => {
@@ -220,8 +248,15 @@ fn converse(peer: &mut BufReader<impl Read + Write>, book: &Book, is_secure: boo
             }
             "MAIL" if !is_in => "530 not like this",
             "MAIL" => {
+                if let Some(refusal) = book.refusal_of("MAIL") {
+                    say(peer, &refusal);
+                    continue;
+                }
                 mail.from = address(&line_in);
                 "250 ok"
+            }
+            "RCPT" if book.wants_full_name && !is_full(&mail.hello) => {
+                "504 5.5.2 Helo command rejected: need fully-qualified hostname"
             }
             "RCPT" => {
                 let to = address(&line_in);
@@ -239,9 +274,13 @@ fn converse(peer: &mut BufReader<impl Read + Write>, book: &Book, is_secure: boo
                     mail.raw += text.strip_prefix('.').unwrap_or(&text);
                     mail.raw += "\r\n";
                 }
-                book.mails.lock().unwrap().push(mail.clone());
+                let refusal = book.refusal_of("DATA");
+                if refusal.is_none() {
+                    book.mails.lock().unwrap().push(mail.clone());
+                }
                 (mail.to, mail.raw) = (Vec::new(), String::new());
-                "250 taken"
+                say(peer, refusal.as_deref().unwrap_or("250 taken"));
+                continue;
             }
             "QUIT" => {
                 say(peer, "221 bye");
@@ -252,6 +291,10 @@ fn converse(peer: &mut BufReader<impl Read + Write>, book: &Book, is_secure: boo
         say(peer, answer);
     }
     End::Bye
+}
+
+fn is_full(name: &str) -> bool {
+    name.contains('.') && !name.starts_with('[')
 }
 
 fn address(line: &str) -> String {

@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 
 use super::super::receiver_model::{ChannelConfig, HeaderValue, MailTls, Method, UrlSource};
 use super::super::testing::{accepted, hint};
-use super::super::{SecretSource, parse};
+use super::super::{Secret, SecretSource, parse};
 use super::*;
 
 const HOOK: &str = "type = \"webhook\"\nurl = \"https://h.example/x\"\n";
@@ -144,6 +144,49 @@ fn a_secret_is_kept_elsewhere() {
     ] {
         let said = said(&format!("{HOOK}headers = {{ {header} }}\n"));
         assert_eq!(said, [format!("6: {what}")], "{header}");
+    }
+}
+
+#[test]
+fn a_proxy_is_an_address_whose_secret_is_kept_elsewhere() {
+    let proxy = |keys: &str| {
+        let receiver = receiver_of(&format!("{HOOK}{keys}"));
+        let ChannelConfig::Webhook(http) = &receiver.channel else { panic!() };
+        (http.proxy.clone(), receiver.channel.secrets().len())
+    };
+    assert_eq!(proxy(""), (None, 0));
+    for url in ["http://10.0.0.1:3128", "https://p.example", "socks5h://p:1080"] {
+        let (proxy, secrets) = proxy(&format!("proxy = \"{url}\"\n"));
+        assert_eq!((proxy, secrets), (Some(UrlSource::Plain(Secret::new(url.into()))), 0));
+    }
+    assert_eq!(proxy("proxy_env = \"P\"\n").1, 1);
+    assert_eq!(proxy("proxy_file = \"p\"\n").1, 1);
+    for (keys, what) in [
+        ("proxy = \"http://me:s3cret@p\"", "6: the proxy has a user or password in it"),
+        ("proxy = \"http://\"", "6: the proxy has no host"),
+        ("proxy_env = \"P\"\nproxy_file = \"p\"", "7: the proxy is given twice"),
+        ("prxy = \"http://p\"", "6: unknown key `prxy` in [[receivers]]"),
+    ] {
+        assert_eq!(said(&format!("{HOOK}{keys}\n")), [what], "{keys}");
+    }
+    let bare = said(&format!("{HOOK}proxy = \"p:3128\"\n"));
+    assert!(bare[0].starts_with("6: the proxy does not start with http:// or"), "{bare:?}");
+    let mail = said(&format!("{MAIL}proxy = \"http://p\"\n"));
+    assert_eq!(mail, ["8: unknown key `proxy` in [[receivers]]"]);
+}
+
+#[test]
+fn a_mail_server_is_greeted_with_a_name_or_an_address() {
+    for hello in ["vigie.example.org", "vm", "[192.0.2.7]", "[IPv6:2001:db8::7]"] {
+        let receiver = receiver_of(&format!("{MAIL}hello = \"{hello}\"\n"));
+        let ChannelConfig::Email(email) = receiver.channel else { panic!() };
+        assert_eq!(email.hello.as_deref(), Some(hello));
+    }
+    for hello in
+        ["a b", "a..b", "-a.b", "192.0.2.7]", "[192.0.2]", "[2001:db8::7]", "é.fr", "a\\r\\nb"]
+    {
+        let said = said(&format!("{MAIL}hello = \"{hello}\"\n"));
+        assert_eq!(said.len(), 1, "{hello}: {said:?}");
     }
 }
 

@@ -95,7 +95,10 @@ fn common_options(plan: &Plan) -> Result<paho::ConnectOptionsBuilder, Outcome> {
         if username.contains('\0') {
             return Err(Outcome::Unusable("the user name has a NUL character in it".into()));
         }
-        options.user_name(username).password(password.reveal());
+        options.user_name(username);
+        if !password.reveal().is_empty() {
+            options.password(password.reveal());
+        }
     }
     if let Some(tls) = &plan.target.tls {
         options.ssl_options(tls_options(tls).map_err(|error| outcome(&error))?);

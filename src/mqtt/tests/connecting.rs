@@ -10,7 +10,7 @@ use super::authority::Authority;
 use super::fake::{self, Script};
 use super::peer::{self, Options, Peer};
 use super::stage::{self, Stage, log_of, on_stage, reading, readings, settings, until};
-use crate::config::{ClientTls, Credentials, Endpoint, MqttVersion, Secret, SecretSource};
+use crate::config::{ClientTls, Endpoint, Login, MqttVersion, Secret, SecretSource};
 use crate::ingest::Subscriptions;
 use crate::ingest::formats::{Filter, Formats};
 use crate::ingest::testing::log;
@@ -55,9 +55,9 @@ fn a_refusal_by_the_broker_says_why() {
             let name = format!("refusing-{index}");
             let mut settings = settings(&name, fake::start(script, v5));
             settings.mqtt.version = if v5 { MqttVersion::V5 } else { MqttVersion::V3_1_1 };
-            settings.mqtt.credentials = with_credentials.then(|| Credentials {
+            settings.mqtt.credentials = with_credentials.then(|| Login {
                 username: "user".into(),
-                password: SecretSource::Env("PATH".into()),
+                password: Some(SecretSource::Env("PATH".into())),
             });
             fails_because(expected, settings).await;
         });
@@ -174,9 +174,9 @@ fn a_mended_password_heals_without_a_restart() {
         let file = broker.folder().join("secret");
         std::fs::write(&file, "wrong\n").unwrap();
         let mut settings = settings("locked", broker.port);
-        settings.mqtt.credentials = Some(Credentials {
+        settings.mqtt.credentials = Some(Login {
             username: "user".into(),
-            password: SecretSource::File(file.clone()),
+            password: Some(SecretSource::File(file.clone())),
         });
         let stage = Stage::new(settings);
         let gateway = stage.start();

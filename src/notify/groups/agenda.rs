@@ -22,6 +22,9 @@ pub(super) struct Agenda {
     /// When each is due that is.
     dues: BTreeSet<(DateTime<Utc>, Arc<str>)>,
     num_news: usize,
+    num_given_up: usize,
+    /// Groups whose last notification failed.
+    num_failing: usize,
     /// A clock that shows less was put back: some group may know of something later.
     latest: DateTime<Utc>,
 }
@@ -33,6 +36,8 @@ impl Agenda {
             groups: BTreeMap::new(),
             dues: BTreeSet::new(),
             num_news: 0,
+            num_given_up: 0,
+            num_failing: 0,
             latest: DateTime::<Utc>::MIN_UTC,
         }
     }
@@ -52,6 +57,16 @@ impl Agenda {
     /// How many alarms have news.
     pub const fn num_news(&self) -> usize {
         self.num_news
+    }
+
+    /// How many alarms fire and are given up.
+    pub const fn num_given_up(&self) -> usize {
+        self.num_given_up
+    }
+
+    /// How many groups have a notification that failed.
+    pub const fn num_failing(&self) -> usize {
+        self.num_failing
     }
 
     /// The group that is due first, and when.
@@ -86,6 +101,8 @@ impl Agenda {
 
     fn count(&mut self, id: &Arc<str>, group: &Group) {
         self.num_news += group.num_news;
+        self.num_given_up += group.num_given_up;
+        self.num_failing += usize::from(group.failures > 0);
         self.dues.extend(group.due_at(&self.terms).map(|due_at| (due_at, id.clone())));
         let retry_since = group
             .retry_at
@@ -96,6 +113,8 @@ impl Agenda {
 
     fn uncount(&mut self, id: &Arc<str>, group: &Group) {
         self.num_news -= group.num_news;
+        self.num_given_up -= group.num_given_up;
+        self.num_failing -= usize::from(group.failures > 0);
         if let Some(due_at) = group.due_at(&self.terms) {
             self.dues.remove(&(due_at, id.clone()));
         }
@@ -119,10 +138,14 @@ impl Agenda {
     pub fn is_consistent(&self) -> bool {
         let due = |(id, group): (&Arc<str>, &Group)| Some((group.due_at(&self.terms)?, id.clone()));
         let dues: BTreeSet<_> = self.iter().filter_map(due).collect();
+        let given_up =
+            |group: &Group| group.alarms.values().filter(|alarm| alarm.is_missed()).count();
         let is_over = |at: Option<DateTime<Utc>>| at.is_none_or(|at| at <= self.latest);
         let is_past = |group: &Group| is_over(group.news_at) && is_over(group.told_at);
         dues == self.dues
             && self.groups.values().map(|group| group.num_news).sum::<usize>() == self.num_news
+            && self.groups.values().map(given_up).sum::<usize>() == self.num_given_up
+            && self.groups.values().filter(|group| group.failures > 0).count() == self.num_failing
             && self.groups.values().all(is_past)
     }
 }

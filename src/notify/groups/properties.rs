@@ -15,6 +15,7 @@ enum Step {
     Pass(i64),
     Begin,
     Finish { taken: bool },
+    Refuse,
     Keep,
     Crash,
 }
@@ -47,6 +48,14 @@ struct World {
     to_follow: BTreeSet<Arc<str>>,
     /// What the receiver was told of each alarm: its states and the rows they came of.
     told: BTreeMap<String, Vec<(Status, u64)>>,
+    /// Alarms whose beginning the receiver has refused.
+    refused: BTreeSet<String>,
+    /// Alarms of which it has refused anything.
+    passed_over: BTreeSet<String>,
+    /// Alarms that it knows to fire, or to have fired.
+    heard: BTreeSet<String>,
+    /// Ends that it was told of alarms that it had refused and never heard of.
+    first_words: Vec<String>,
     crashed: bool,
 }
 
@@ -62,6 +71,10 @@ impl World {
             in_flight: None,
             to_follow: BTreeSet::new(),
             told: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            passed_over: BTreeSet::new(),
+            heard: BTreeSet::new(),
+            first_words: Vec::new(),
             crashed: false,
         }
     }
@@ -118,6 +131,16 @@ impl World {
         if !taken {
             return self.bench.groups.failed(&draft, at(self.now + 5));
         }
+        for Entry { alert_id, status, .. } in &draft.entries {
+            match status {
+                Status::Firing => drop(self.heard.insert(alert_id.to_string())),
+                Status::Resolved if self.heard.contains(&**alert_id) => {}
+                Status::Resolved if self.refused.contains(&**alert_id) => {
+                    self.first_words.push(alert_id.to_string());
+                }
+                Status::Resolved => {}
+            }
+        }
         for entry in draft.entries.iter().filter(|entry| entry.is_news) {
             let told = self.told.entry(entry.alert_id.to_string()).or_default();
             told.push((entry.status, entry.number));
@@ -128,6 +151,22 @@ impl World {
             self.to_follow.insert(draft.group.clone());
         }
         self.bench.groups.told(&draft, at(self.now));
+    }
+
+    fn refuse(&mut self) {
+        let Some(draft) = self.in_flight.take() else { return };
+        if draft.is_whole {
+            self.to_follow.remove(&draft.group);
+        } else {
+            self.to_follow.insert(draft.group.clone());
+        }
+        for entry in draft.entries.iter().filter(|entry| entry.is_news) {
+            self.passed_over.insert(entry.alert_id.to_string());
+            if entry.status == Status::Firing {
+                self.refused.insert(entry.alert_id.to_string());
+            }
+        }
+        self.bench.groups.refused(&draft, at(self.now));
     }
 
     fn keep(&mut self) {
@@ -165,6 +204,7 @@ impl World {
             Step::Pass(seconds) => self.now += seconds,
             Step::Begin => self.begin()?,
             Step::Finish { taken } => self.finish(*taken),
+            Step::Refuse => self.refuse(),
             Step::Keep => self.keep(),
             Step::Crash => self.crash(),
         }
@@ -173,7 +213,41 @@ impl World {
     }
 }
 
+fn step_or_refusal() -> impl Strategy<Value = Step> {
+    let is_no_crash = |step: &Step| !matches!(step, Step::Crash);
+    prop_oneof![4 => step().prop_filter("no crash", is_no_crash), 1 => Just(Step::Refuse)]
+}
+
 proptest! {
+    /// Whatever is refused: its end is not the first word of it, what was heard to begin is heard to end, and what fires
+    /// unheard of is counted.
+    #[test]
+    fn no_end_is_a_first_word(
+        steps in proptest::collection::vec(step_or_refusal(), 0..200),
+        at_most in 1_usize..5,
+    ) {
+        let mut world = World::new(at_most);
+        for step in &steps {
+            world.step(step)?;
+        }
+        let is_unheard = |id: &&String| world.refused.contains(*id) && !world.heard.contains(*id);
+        let unheard = world.firing.iter().flatten().filter(is_unheard).count();
+        prop_assert_eq!(world.bench.groups.given_up(), unheard);
+        for _ in 0..200 {
+            world.now += INTERVAL;
+            world.finish(true);
+            world.begin()?;
+            world.finish(true);
+        }
+        prop_assert!(world.first_words.is_empty(), "{:?}", world.first_words);
+        prop_assert_eq!(world.bench.groups.waiting(), 0);
+        for heard in world.heard.difference(&world.passed_over) {
+            let fires = world.firing.iter().flatten().any(|id| id == heard);
+            let (last, _) = world.told[heard].last().unwrap();
+            prop_assert_eq!(*last == Status::Firing, fires, "{}", heard);
+        }
+    }
+
     /// Whatever happens, is away, or crashes: every alarm is told as it ended up, in order, not before
     /// its time; and but for a crash no news is told twice.
     #[test]

@@ -80,6 +80,13 @@ impl Bench {
         Some(said(&draft))
     }
 
+    /// What is refused for good at a time, said alike.
+    pub fn refuse(&mut self, seconds: i64) -> Option<String> {
+        let draft = self.groups.due(at(seconds))?;
+        self.groups.refused(&draft, at(seconds));
+        Some(said(&draft))
+    }
+
     pub fn keep(&mut self) {
         for (name, text) in self.groups.take_changes() {
             match text {
@@ -199,6 +206,69 @@ fn a_failed_one_is_tried_again_as_things_are_then() {
     bench.raise("b", "A2", WAIT + 30);
     bench.end("a", "A1", WAIT + 31);
     assert_eq!(bench.tell(WAIT + 60).unwrap(), "b firing, a resolved");
+}
+
+#[test]
+fn the_end_of_what_was_refused_is_no_first_word() {
+    let mut bench = Bench::new(terms());
+    bench.raise("a", "A1", 0);
+    assert_eq!(bench.refuse(WAIT).unwrap(), "a firing");
+    assert_eq!((bench.groups.waiting(), bench.groups.given_up()), (0, 1));
+    bench.keep();
+    bench.restart();
+    assert_eq!(bench.groups.given_up(), 1, "nor after a restart");
+    bench.end("a", "A1", 1_000);
+    assert_eq!(bench.groups.given_up(), 0, "it is over");
+    bench.raise("b", "A2", 1_010);
+    assert_eq!(bench.tell(1_010 + WAIT).unwrap(), "b firing");
+    bench.end("b", "A2", 2_000);
+    assert_eq!(bench.tell(2_000 + WAIT).unwrap(), "b resolved");
+    assert_eq!((bench.groups.agenda.iter().count(), bench.groups.num_ended), (0, 0));
+    bench.keep();
+    assert!(bench.kept.is_empty(), "{:?}", bench.kept);
+}
+
+#[test]
+fn what_was_refused_is_told_with_what_comes_next_and_then_its_end_is() {
+    let mut bench = Bench::new(terms());
+    bench.raise("a", "A1", 0);
+    bench.refuse(WAIT);
+    assert_eq!(bench.groups.next_due(), Some(at(WAIT + REPEAT)), "at the latest");
+    bench.raise("b", "A2", 100);
+    assert_eq!(bench.tell(WAIT + INTERVAL).unwrap(), "b firing, a* firing");
+    assert_eq!(bench.groups.given_up(), 0);
+    bench.end("a", "A1", 1_000);
+    assert_eq!(bench.tell(1_000 + WAIT).unwrap(), "a resolved, b* firing");
+}
+
+#[test]
+fn what_ends_while_it_is_refused_or_told_after_all_is_known_by_the_outcome() {
+    let mut bench = Bench::new(terms());
+    bench.raise("a", "A1", 0);
+    let draft = bench.groups.due(at(WAIT)).unwrap();
+    bench.end("a", "A1", WAIT + 1);
+    bench.groups.refused(&draft, at(WAIT + 2));
+    assert_eq!((bench.groups.next_due(), bench.groups.num_ended), (None, 0));
+    bench.raise("b", "A1", 100);
+    bench.refuse(WAIT + 100);
+    bench.raise("c", "A2", 200);
+    let draft = bench.groups.due(at(1_000)).unwrap();
+    bench.end("b", "A1", 1_001);
+    bench.groups.told(&draft, at(1_002));
+    assert_eq!(bench.tell(1_002 + INTERVAL).unwrap(), "b resolved, c* firing", "it was told");
+}
+
+#[test]
+fn a_correction_is_tried_at_once() {
+    let mut bench = Bench::new(terms());
+    bench.raise("a", "A1", 0);
+    assert!(!bench.groups.has_failures());
+    let draft = bench.groups.due(at(WAIT)).unwrap();
+    bench.groups.failed(&draft, at(WAIT + 3_600));
+    assert!(bench.groups.has_failures());
+    bench.groups.retry_now();
+    assert_eq!(bench.tell(WAIT + 1).unwrap(), "a firing");
+    assert!(!bench.groups.has_failures());
 }
 
 #[test]

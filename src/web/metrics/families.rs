@@ -228,7 +228,7 @@ fn receivers(out: &mut Families, receivers: &[ReceiverStatus]) {
     let of = |figure: fn(&ReceiverStatus) -> f64| {
         receivers.iter().map(move |it| (label("receiver", &it.name), figure(it)))
     };
-    let help = "Whether the last attempt to notify a receiver failed";
+    let help = "Whether a receiver can't be told, or refused an alarm that is active";
     let failing = |it: &ReceiverStatus| flag(it.state == ReceiverState::Failing);
     out.many(Kind::Gauge, "vigie_receiver_failing", help, of(failing));
     let help = "Alarms with news that a receiver has not been told";
@@ -237,6 +237,8 @@ fn receivers(out: &mut Families, receivers: &[ReceiverStatus]) {
     out.many(Kind::Counter, "vigie_receiver_delivered", help, of(|it| it.delivered as f64));
     let help = "Notifications that a receiver refused for good";
     out.many(Kind::Counter, "vigie_receiver_given_up", help, of(|it| it.given_up as f64));
+    let help = "Active alarms that a receiver refused to hear of";
+    out.many(Kind::Gauge, "vigie_receiver_untold_alarms", help, of(|it| it.untold as f64));
     let help = "Ended alarms that were too many to wait for a receiver";
     out.many(Kind::Counter, "vigie_receiver_dropped", help, of(|it| it.dropped as f64));
 }

@@ -61,6 +61,7 @@ pub fn report() -> SystemReport {
             waiting: 1,
             delivered: 2,
             given_up: 3,
+            untold: 2,
             dropped: 4,
             last_success: None,
             last_error: None,

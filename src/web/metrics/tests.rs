@@ -34,6 +34,7 @@ fn samples_are_in_the_text_format() {
         "vigie_group_children_up{group=\"fleet\"} 3.0",
         "vigie_group_restarts_total{group=\"fleet\"} 7.0",
         "vigie_receiver_failing{receiver=\"on-call\"} 1.0",
+        "vigie_receiver_untold_alarms{receiver=\"on-call\"} 2.0",
         "vigie_logins_total{outcome=\"refused\"} 2.0",
         "vigie_ws_clients 3.0",
         "vigie_series_dropped 2.0",

@@ -1,0 +1,114 @@
+//! What follows for a receiver's groups from the outcome of a notification. Pure.
+//!
+//! Always: an alarm that fires and was refused is marked as given up until a notification that names it is taken. Never:
+//! the end of an alarm as the first word of it that a receiver is told, its beginning having been refused.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::super::group::{Alarm, Status};
+use super::super::kept::Part;
+use super::{Draft, Entry, Groups};
+
+impl Groups {
+    /// The receiver has been told what a draft says.
+    pub fn told(&mut self, draft: &Draft, now: DateTime<Utc>) {
+        for entry in &draft.entries {
+            self.mark(&draft.group, entry, false);
+        }
+        self.done(draft, now);
+    }
+
+    /// The receiver will never take what a draft says.
+    pub fn refused(&mut self, draft: &Draft, now: DateTime<Utc>) {
+        for entry in draft.entries.iter().filter(|entry| entry.is_news) {
+            self.mark(&draft.group, entry, entry.status == Status::Firing);
+        }
+        self.done(draft, now);
+    }
+
+    /// A draft is done with, its entries being marked.
+    fn done(&mut self, draft: &Draft, now: DateTime<Utc>) {
+        let Some(()) = self.agenda.change(&draft.group, |group| {
+            group.number = draft.number;
+            (group.failures, group.retry_at) = (0, None);
+            if draft.is_whole {
+                group.told_at = Some(now);
+                // What came while it was being told.
+                group.news_at = (group.num_news > 0).then_some(now);
+            }
+        }) else {
+            return;
+        };
+        self.changed.insert(Part::Group(draft.group.clone()));
+        self.remove_if_empty(&draft.group);
+    }
+
+    /// Marks an alarm as told, or as given up, as an entry says it is.
+    fn mark(&mut self, group: &Arc<str>, entry: &Entry, is_given_up: bool) {
+        let Some(alarm) = self.alarm(&entry.alert_id) else { return };
+        if !entry.is_news && alarm.is_given_up == is_given_up {
+            return;
+        }
+        self.agenda.change(group, |group| {
+            group.amend(&entry.alert_id, |alarm| {
+                alarm.is_given_up = is_given_up;
+                if entry.is_news {
+                    alarm.told = Some(entry.status);
+                }
+            });
+        });
+        self.changed.insert(Part::Alarm(entry.alert_id.clone()));
+        let Some(alarm) = self.alarm(&entry.alert_id) else { return };
+        let is_over = alarm.status == Status::Resolved;
+        let is_known = !alarm.is_news() || alarm.is_given_up || !self.agenda.terms().send_resolved;
+        if is_over && is_known {
+            self.num_ended -= 1;
+            self.remove(&entry.alert_id);
+        }
+    }
+
+    /// The receiver could not be told; it is tried again at `retry_at`.
+    pub fn failed(&mut self, draft: &Draft, retry_at: DateTime<Utc>) {
+        self.agenda.change(&draft.group, |group| {
+            group.failures = group.failures.saturating_add(1);
+            group.retry_at = Some(retry_at);
+        });
+    }
+
+    /// What failed may be tried at once.
+    pub fn retry_now(&mut self) {
+        let ids: Vec<_> = self.agenda.iter().map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            self.agenda.change(&id, |group| group.retry_at = None);
+        }
+    }
+
+    /// How often the group's next notification has failed.
+    #[must_use]
+    pub fn failures(&self, draft: &Draft) -> u32 {
+        self.agenda.get(&draft.group).map_or(0, |group| group.failures)
+    }
+
+    /// Lets go of a group's alarms that ended unheard of; whether there were any. Not when they end: a notification that
+    /// is under way then may be the first that the receiver takes.
+    pub(super) fn forget_unheard(&mut self, group_id: &Arc<str>) -> bool {
+        let Some(group) = self.agenda.get(group_id) else { return false };
+        let is_unheard = |alarm: &Alarm| alarm.is_given_up && alarm.status == Status::Resolved;
+        let alarms = group.alarms.iter().filter(|(_, alarm)| is_unheard(alarm));
+        let ids: Vec<_> = alarms.map(|(alert_id, _)| alert_id.clone()).collect();
+        if ids.is_empty() {
+            return false;
+        }
+        self.changed.insert(Part::Group(group_id.clone()));
+        for alert_id in &ids {
+            self.num_ended -= 1;
+            self.remove(alert_id);
+        }
+        self.agenda.change(group_id, |group| {
+            group.news_at = group.news_at.filter(|_| group.num_news > 0);
+        });
+        true
+    }
+}

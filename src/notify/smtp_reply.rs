@@ -1,0 +1,129 @@
+//! What a mail server's refusal is about: the address, the mail, or the sender and the place. Pure.
+//!
+//! A server says so by its code, and better by the enhanced one that its text begins with (RFC 3463, and the codes
+//! that IANA has registered since). Where neither says that the address or the mail is to blame, neither is.
+
+/// What a mail server answers that does not take something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refusal<'a> {
+    /// Three digits, from 400.
+    pub code: u16,
+    /// What comes with it.
+    pub text: &'a str,
+}
+
+/// What a refusal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    /// Nothing that lasts: the same may be taken later.
+    Now,
+    /// The address: it won't have this mail, or any.
+    Address,
+    /// The mail: nobody there will have it.
+    Message,
+    /// The sender, what it says of itself, or the server.
+    Place,
+}
+
+/// What a server answers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// RCPT.
+    Address,
+    /// The mail itself.
+    Message,
+    /// Anything else.
+    Client,
+}
+
+impl Refusal<'_> {
+    /// Subject and detail of the enhanced code: of `5.1.10` 1 and 10.
+    fn enhanced(self) -> Option<(u16, u16)> {
+        let mut parts = self.text.split_whitespace().next()?.split('.');
+        let mut number = || {
+            let part = parts.next()?;
+            let is_number = part.len() <= 3 && part.bytes().all(|byte| byte.is_ascii_digit());
+            part.parse::<u16>().ok().filter(|_| is_number)
+        };
+        let (class, subject, detail) = (number()?, number()?, number()?);
+        (class == self.code / 100 && parts.next().is_none()).then_some((subject, detail))
+    }
+
+    /// What it is about, as an answer to this step.
+    pub(super) fn about(self, step: Step) -> About {
+        let is_address = || match self.enhanced() {
+            Some(code) => matches!(code, (1, 0..=3 | 6 | 10) | (2, 1)),
+            None => matches!(self.code, 550 | 551 | 553),
+        };
+        let is_message = || match self.enhanced() {
+            Some(code) => matches!(code, (6, _) | (3, 4)),
+            None => self.code == 552,
+        };
+        match step {
+            _ if self.code < 500 => About::Now,
+            Step::Address if is_address() => About::Address,
+            Step::Message if is_message() => About::Message,
+            Step::Address | Step::Message | Step::Client => About::Place,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(line: &str) -> Refusal<'_> {
+        let (code, text) = line.split_once(' ').unwrap();
+        Refusal { code: code.parse().unwrap(), text }
+    }
+
+    #[test]
+    fn an_address_is_refused_by_what_is_said_of_it_alone() {
+        for (line, about) in [
+            ("550 5.1.1 <a@x>: Recipient address rejected: User unknown", About::Address),
+            ("550 5.1.10 recipient has a null MX", About::Address),
+            ("550 5.1.6 mailbox has moved", About::Address),
+            ("550 5.2.1 account disabled", About::Address),
+            ("501 5.1.3 bad address syntax", About::Address),
+            ("550 no such user", About::Address),
+            ("551 user not local", About::Address),
+            ("553 mailbox name not allowed", About::Address),
+            ("504 5.5.2 <vm>: Helo command rejected: need fully-qualified hostname", About::Place),
+            ("554 5.7.1 <a@x>: Relay access denied", About::Place),
+            ("550 5.7.1 Client host rejected", About::Place),
+            ("550 5.7.26 unauthenticated sender", About::Place),
+            ("550 5.1.8 bad sender's system address", About::Place),
+            ("553 5.1.7 bad sender", About::Place),
+            ("552 5.2.2 mailbox full", About::Place),
+            ("552 mailbox full", About::Place),
+            ("554 no", About::Place),
+            ("530 authentication required", About::Place),
+            ("503 bad sequence", About::Place),
+            ("521 no mail here", About::Place),
+            ("550 4.1.1 class and code differ", About::Address),
+            ("550 5.1 half a code", About::Address),
+            ("450 4.2.0 greylisted", About::Now),
+            ("452 4.5.3 too many recipients", About::Now),
+        ] {
+            assert_eq!(refusal(line).about(Step::Address), about, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_mail_is_refused_by_what_is_said_of_it_alone() {
+        for (line, about) in [
+            ("552 5.3.4 message size exceeds fixed limit", About::Message),
+            ("552 too large", About::Message),
+            ("554 5.6.0 malformed", About::Message),
+            ("550 5.6.11 a line is too long", About::Message),
+            ("552 5.2.2 quota", About::Place),
+            ("554 5.7.1 looks like spam", About::Place),
+            ("550 not today", About::Place),
+            ("451 4.3.0 try again", About::Now),
+        ] {
+            assert_eq!(refusal(line).about(Step::Message), about, "{line}");
+        }
+        assert_eq!(refusal("535 5.7.8 authentication failed").about(Step::Client), About::Place);
+        assert_eq!(refusal("421 4.3.2 closing").about(Step::Client), About::Now);
+    }
+}

@@ -1,0 +1,264 @@
+//! Web servers and proxies that refuse: the message is given up, the sender and the place are not.
+
+use std::time::Duration;
+
+use crate::stage::{FINE, HOT, Plant, config, receiver, told, webhook};
+use crate::support::http::Answer;
+use crate::support::{Daemon, Home, HttpServer, Proxy, SOON, run_vigie};
+
+/// Long before a second try would be due after a wish to wait.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+fn status(home: &Home) -> String {
+    let output = run_vigie(home, &["status", "-c", "vigie.toml"]);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Who is told how in each message that was taken, of which there are so many.
+fn all_told(server: &HttpServer, count: usize) -> Vec<Vec<String>> {
+    server.wait_taken(count, SOON).iter().map(|request| told(&request.json())).collect()
+}
+
+/// The daemon's status as soon as it has, or no longer has, such a line.
+fn wait_status(home: &Home, daemon: &mut Daemon, line: &str, has_it: bool) -> String {
+    daemon.wait_until(line, SOON, || status(home).contains(line) == has_it);
+    status(home)
+}
+
+#[test]
+fn an_expired_token_costs_no_alarm() {
+    let (home, server) = (Home::new(), HttpServer::with_token("Bearer new"));
+    home.write("token", "Bearer expired\n");
+    let keys = format!(
+        "type = \"webhook\"\nurl = \"{}\"\nheaders = {{ Authorization = {{ file = \"token\" }} }}",
+        server.url("/hook")
+    );
+    let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
+    let plant = Plant::of(&mut daemon);
+    plant.read("A", "Hall", HOT, 0);
+    let line = daemon.wait_line("Receiver on-call can't be told", SOON);
+    assert!(line.contains("HTTP status 401; check its token"), "{line}");
+    let said =
+        wait_status(&home, &mut daemon, "receiver on-call fails: it answers with HTTP", true);
+    let row = said.lines().find(|line| line.starts_with("on-call ")).expect("a receiver's line");
+    assert!(row.contains("failing"), "{row}");
+    home.write("token", "Bearer new\n");
+    assert_eq!(all_told(&server, 1), [["A firing"]]);
+    daemon.wait_line("Receiver on-call can be told again", SOON);
+    plant.read("A", "Hall", FINE, 60);
+    assert_eq!(all_told(&server, 2)[1], ["A resolved"]);
+    assert_eq!(daemon.lines_with("given up").len(), 0);
+    assert_eq!(daemon.stop(), 0);
+    assert!(!daemon.log().contains("expired"), "it is a secret");
+}
+
+#[test]
+fn no_refusal_of_the_sender_or_the_place_gives_an_alarm_up() {
+    const STATUSES: [u16; 9] = [301, 302, 303, 402, 403, 404, 405, 407, 410];
+    let (home, servers) = (Home::new(), STATUSES.map(|_| HttpServer::new()));
+    let mut receivers = String::new();
+    for (status, server) in STATUSES.into_iter().zip(&servers) {
+        let answer = match status {
+            ..400 => Answer::Redirect(status, "/login".into()),
+            _ => Answer::Status(status),
+        };
+        server.answer(&[answer]);
+        receivers += &webhook(&format!("r{status}"), &server.url("/"));
+    }
+    let mut daemon = home.start(&config("en", &receivers));
+    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    for (status, server) in STATUSES.into_iter().zip(&servers) {
+        assert_eq!(all_told(server, 1), [["A firing"]], "{status}");
+        let requests = server.requests();
+        assert!(requests.iter().all(|it| it.path == "/"), "{status}: not followed");
+        let keys: Vec<_> = requests.iter().map(|it| &it.headers["idempotency-key"]).collect();
+        assert_eq!(keys[0], keys[1], "{status}");
+    }
+    assert_eq!(daemon.stop(), 0);
+    assert_eq!(daemon.lines_with("given up").len(), 0);
+}
+
+#[test]
+fn a_redirection_within_the_host_is_followed_with_all_that_was_sent() {
+    for status in [307, 308] {
+        let (home, server) = (Home::new(), HttpServer::new());
+        home.write("token", "Bearer s3cret\n");
+        server.answer(&[Answer::Redirect(status, "/there?x=1".into())]);
+        let keys = format!(
+            "type = \"template\"\nmethod = \"PUT\"\nurl = \"{}\"\nbody = '{{\"a\": {{firing}}}}'\n\
+             headers = {{ Authorization = {{ file = \"token\" }} }}",
+            server.url("/here")
+        );
+        let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
+        Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+        server.wait_taken(1, SOON);
+        let requests = server.requests();
+        let [first, second] = &requests[..] else { panic!("{requests:?}") };
+        assert_eq!((first.path.as_str(), second.path.as_str()), ("/here", "/there?x=1"));
+        assert_eq!((&second.method, &second.body), (&first.method, &first.body));
+        assert_eq!(second.headers["authorization"], "Bearer s3cret");
+        assert_eq!(daemon.lines_with("can't be told").len(), 0, "in one attempt");
+        assert_eq!(daemon.stop(), 0);
+    }
+}
+
+#[test]
+fn a_redirection_to_another_host_or_in_a_circle_is_not_followed() {
+    let (home, server, other) = (Home::new(), HttpServer::new(), HttpServer::new());
+    // The same machine by another name is another host.
+    server.answer(&[Answer::Redirect(307, format!("http://localhost:{}/", other.port()))]);
+    let circle = HttpServer::new();
+    circle.answer(&[(); 4].map(|()| Answer::Redirect(308, "/".into())));
+    let receivers = [webhook("on-call", &server.url("/")), webhook("circle", &circle.url("/"))];
+    let mut daemon = home.start(&config("en", &receivers.concat()));
+    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    let line = daemon.wait_line("Receiver on-call can't be told", SOON);
+    assert!(line.contains("HTTP status 307, a redirection, which is not followed"), "{line}");
+    daemon.wait_line("Receiver circle can't be told", SOON);
+    for server in [&server, &circle] {
+        assert_eq!(all_told(server, 1), [["A firing"]]);
+    }
+    assert_eq!(daemon.stop(), 0);
+    assert_eq!(other.requests().len(), 0, "nothing goes to it");
+    assert_eq!(circle.requests().len(), 5, "four in the first attempt");
+}
+
+#[test]
+fn a_message_that_is_refused_is_given_up_and_its_end_is_no_first_word() {
+    const UNTOLD: &str = "receiver on-call has not been told of active alarms";
+    let (home, server) = (Home::new(), HttpServer::new());
+    server.answer(&[Answer::Status(413)]);
+    let text = config("en", &webhook("on-call", &server.url("/")));
+    let mut daemon = home.start(&text);
+    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    daemon.wait_line("refuses a notification, which is given up", SOON);
+    wait_status(&home, &mut daemon, UNTOLD, true);
+    assert_eq!(daemon.stop(), 0);
+    // A restart does not make it well.
+    let mut daemon = home.start(&text);
+    let said = wait_status(&home, &mut daemon, UNTOLD, true);
+    let row = said.lines().find(|line| line.starts_with("on-call ")).expect("a receiver's line");
+    assert!(row.contains("failing"), "{row}");
+    assert!(said.contains("active alarms that it has not been told of: 1"), "{said}");
+    let plant = Plant::of(&mut daemon);
+    plant.read("A", "Hall", FINE, 60);
+    wait_status(&home, &mut daemon, UNTOLD, false);
+    plant.read("B", "Hall", HOT, 60);
+    assert_eq!(all_told(&server, 1), [["B firing"]], "nobody knows of A");
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn an_alarm_that_was_given_up_is_told_with_the_next_one_and_then_its_end_is() {
+    const UNTOLD: &str = "receiver on-call has not been told of active alarms";
+    let (home, server) = (Home::new(), HttpServer::new());
+    server.answer(&[Answer::Status(422)]);
+    let mut daemon = home.start(&config("en", &webhook("on-call", &server.url("/"))));
+    let plant = Plant::of(&mut daemon);
+    plant.read("A", "Hall", HOT, 0);
+    daemon.wait_line("refuses a notification, which is given up", SOON);
+    plant.read("B", "Hall", HOT, 0);
+    assert_eq!(all_told(&server, 1), [["B firing", "A firing"]]);
+    wait_status(&home, &mut daemon, UNTOLD, false);
+    let status = status(&home);
+    let row = status.lines().find(|line| line.starts_with("on-call ")).expect("a receiver's line");
+    assert!(row.contains(" ok "), "{row}");
+    plant.read("A", "Hall", FINE, 60);
+    assert_eq!(all_told(&server, 2)[1], ["A resolved", "B firing"]);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn while_one_notification_fails_the_success_of_another_is_no_sign_that_all_is_well() {
+    let (home, server) = (Home::new(), HttpServer::new());
+    let keys = format!("type = \"webhook\"\nurl = \"{}\"", server.url("/"));
+    let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
+    let plant = Plant::of(&mut daemon);
+    server.answer(&[Answer::Status(500)]);
+    plant.read("A", "Hall", HOT, 0);
+    daemon.wait_line("Receiver on-call can't be told", SOON);
+    // Its second try comes after that of the other group, which is told.
+    server.answer(&[Answer::Status(500), Answer::Status(500), Answer::Status(500)]);
+    daemon.wait_until("more tries", SOON, || server.requests().len() == 4);
+    plant.read("B", "Roof", HOT, 0);
+    assert_eq!(all_told(&server, 1), [["B firing"]]);
+    assert!(status(&home).contains("receiver on-call fails: it answers with HTTP status 500"));
+    assert_eq!(daemon.lines_with("can be told again").len(), 0);
+    assert_eq!(all_told(&server, 2)[1], ["A firing"]);
+    daemon.wait_line("Receiver on-call can be told again", SOON);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_reload_tries_at_once_what_was_denied() {
+    let (home, server) = (Home::new(), HttpServer::new());
+    server.answer(&[Answer::After(3600)]);
+    let mut daemon = home.start(&config("en", &webhook("on-call", &server.url("/"))));
+    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    daemon.wait_line("Receiver on-call can't be told", SOON);
+    let reloaded = run_vigie(&home, &["reload", "-c", "vigie.toml"]);
+    assert!(reloaded.status.success(), "{reloaded:?}");
+    server.wait_taken(1, AT_ONCE);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_proxy_is_used_and_one_that_refuses_is_tried_again() {
+    let (home, server) = (Home::new(), HttpServer::new());
+    let proxy = Proxy::with_login(server.port(), "me:r1ght");
+    let login = |password: &str| format!("http://me:{password}@{}\n", proxy.address());
+    home.write("proxy", &login("wr0ng"));
+    let keys = "type = \"webhook\"\nurl = \"http://hooks.plant.example/x\"\nproxy_file = \"proxy\"";
+    let mut daemon = home.start(&config("en", &receiver("on-call", keys)));
+    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    let line = daemon.wait_line("Receiver on-call can't be told", SOON);
+    let refuses = format!("the proxy {} refuses: HTTP status 407; check the user", proxy.address());
+    assert!(line.contains(&refuses), "{line}");
+    home.write("proxy", &login("r1ght"));
+    assert_eq!(all_told(&server, 1), [["A firing"]]);
+    assert!(proxy.asked().iter().all(|asked| asked == "hooks.plant.example:80"));
+    assert_eq!(server.requests()[0].headers["host"], "hooks.plant.example");
+    let said = status(&home);
+    assert_eq!(daemon.stop(), 0);
+    for secret in ["wr0ng", "r1ght"] {
+        assert!(!daemon.log().contains(secret) && !said.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn the_environments_proxy_is_used_but_for_this_machine_and_the_hosts_it_excepts() {
+    let (mut home, server, direct) = (Home::new(), HttpServer::new(), HttpServer::new());
+    let proxy = Proxy::to(server.port());
+    home.set_env("http_proxy", &format!("http://{}", proxy.address()));
+    home.set_env("no_proxy", "inside.example");
+    let receivers = [
+        webhook("far", "http://hooks.plant.example:8080/far"),
+        webhook("here", &direct.url("/here")),
+        webhook("inside", "http://vigie.inside.example/inside"),
+    ];
+    let mut daemon = home.start(&config("en", &receivers.concat()));
+    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    assert_eq!(server.wait_taken(1, SOON)[0].path, "/far");
+    assert_eq!(direct.wait_taken(1, SOON)[0].path, "/here");
+    daemon.wait_line("Receiver inside can't be told", SOON);
+    assert_eq!(proxy.asked(), ["hooks.plant.example:8080"]);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn what_a_proxy_can_not_reach_is_tried_again() {
+    let (home, server) = (Home::new(), HttpServer::new());
+    let proxy = Proxy::to(server.port());
+    proxy.refuse(Some(503));
+    let keys = format!(
+        "type = \"webhook\"\nurl = \"http://hooks.plant.example/\"\nproxy = \"http://{}\"",
+        proxy.address()
+    );
+    let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
+    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    let line = daemon.wait_line("Receiver on-call can't be told", SOON);
+    assert!(line.contains("can't reach hooks.plant.example: HTTP status 503"), "{line}");
+    proxy.refuse(None);
+    assert_eq!(all_told(&server, 1), [["A firing"]]);
+    assert_eq!(daemon.stop(), 0);
+}
