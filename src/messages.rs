@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use actix::Message;
 use chrono::{DateTime, Utc};
@@ -214,8 +214,13 @@ pub struct FindStored {
 pub struct Cursors {
     /// Set by storage: the last record whose rows are committed.
     pub evaluation: Cursor,
+    /// Set by storage: where evaluation was before the last look that found the database at its path. What was
+    /// committed since may be in a file that is gone.
+    pub verified: Cursor,
     /// Set by the gateway, and committed by storage: every own reading up to here is published or skipped.
     pub publication: Cursor,
+    /// Set by storage: the database is not at its path, so nothing may be acknowledged.
+    pub is_astray: AtomicBool,
 }
 
 /// A position in the log that only grows.

@@ -165,7 +165,10 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("tikv_jemallocator", &["main.rs"]),
-    ("rustix", &["broker/files.rs", "cli/passwd.rs", "store/growth.rs"]),
+    (
+        "rustix",
+        &["broker/files.rs", "cli/passwd.rs", "cli/private.rs", "store/growth.rs", "store/lock.rs"],
+    ),
     ("env_logger", &["logging"]),
     ("log", EVERY_ROOM),
 ];

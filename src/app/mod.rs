@@ -14,26 +14,28 @@ mod problems;
 mod receivers;
 mod reload;
 mod report;
+mod signals;
 mod stores;
 mod trial;
 mod wiring;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
-use actix_rt::signal::unix::{Signal, SignalKind, signal};
+use actix_rt::signal::unix::Signal;
+use tokio::sync::oneshot;
 
 pub use self::listening::{ListenEnd, listen};
+pub use self::signals::Signals;
+use self::signals::Stop;
 use self::stores::Stores;
 use crate::config::{self, Config, ConfigErrors, Credentials, SensorConfig};
 use crate::exit::Exit;
 use crate::ingest::formats;
 use crate::locale::Words;
-use crate::messages::Reload;
 use crate::store;
-use crate::supervisor::{Faults, Outcome, Route};
+use crate::supervisor::{Faults, Outcome};
 
 /// How many sensors the log names one by one at the start.
 const SENSORS_NAMED: usize = 50;
@@ -57,9 +59,9 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     config::load_with(path, |config| formats::formats(config).err().unwrap_or_default())
 }
 
-/// Runs the daemon until it is asked to stop or gives up.
+/// Runs the daemon until it is asked to stop or gives up. Signals that came before count.
 #[must_use]
-pub fn run(config: Config, options: Options) -> Exit {
+pub fn run(config: Config, options: Options, signals: Signals) -> Exit {
     if let Err(error) = secrets_are_there(&config) {
         log::error!(target: "vigie::app", "{error}");
         return Exit::Usage;
@@ -73,16 +75,47 @@ pub fn run(config: Config, options: Options) -> Exit {
     };
     let words = config.language.words();
     greet(&config, words);
+    let Signals { system, mut stop, hangup } = signals;
     // Says at once what is wrong with the file, before anything is started; migrates it too.
-    let storage = store::Settings::new(&config.storage, config.times.naive);
-    let stores = match stores::open(&config, storage) {
-        Ok(stores) => stores,
+    let opened = match open(&config) {
+        Ok(opened) => opened,
         Err(error) => {
-            log::error!(target: "vigie::app", "{error}");
+            log::error!(target: "vigie::app", "can't start a thread: {error}");
             return Exit::Unavailable;
         }
     };
-    actix_rt::System::new().block_on(supervise(config, options, stores, faults))
+    let opened = system.block_on(async {
+        tokio::select! {
+            biased;
+            opened = opened => Some(opened),
+            () = stop.next() => None,
+        }
+    });
+    let stores = match opened {
+        Some(Ok(Ok(stores))) => stores,
+        Some(Ok(Err(error))) => {
+            log::error!(target: "vigie::app", "{error}");
+            return Exit::Unavailable;
+        }
+        Some(Err(_panicked)) => return Exit::Unavailable,
+        None => {
+            // What is under way in the database is rolled back by the next start.
+            log::info!(target: "vigie::app", "{}", words.stopped);
+            return Exit::Ok;
+        }
+    };
+    system.block_on(supervise(config, options, stores, faults, stop, hangup))
+}
+
+/// Opens everything on a thread of its own: a migration may take minutes, and another program may hold the database.
+fn open(config: &Config) -> std::io::Result<oneshot::Receiver<Result<Stores, String>>> {
+    let (opened, result) = oneshot::channel();
+    let storage = store::Settings::new(&config.storage, config.times.naive);
+    let config = config.clone();
+    std::thread::Builder::new().name("open".into()).spawn(move || {
+        let _ = opened.send(stores::open(&config, &storage)); // whoever stopped doesn't ask
+    })?;
+    Ok(result)
 }
 
 /// A daemon that can't read its password would try for ever with the wrong one.
@@ -134,21 +167,21 @@ fn tell_sensors<'a>(sensors: impl ExactSizeIterator<Item = &'a SensorConfig>, wo
     }
 }
 
-async fn supervise(config: Config, options: Options, stores: Stores, faults: Faults) -> Exit {
+async fn supervise(
+    config: Config,
+    options: Options,
+    stores: Stores,
+    faults: Faults,
+    stop: Stop,
+    hangup: Signal,
+) -> Exit {
     let words = config.language.words();
     let reopen = Arc::new(AtomicBool::new(false));
-    let signals = Stop::listen(words).and_then(|stop| Ok((stop, signal(SignalKind::hangup())?)));
-    let (stop, hangup) = match signals {
-        Ok(signals) => signals,
-        Err(error) => {
-            log::error!(target: "vigie::app", "can't listen for signals: {error}");
-            return Exit::Unavailable;
-        }
-    };
     let overall = config.shutdown_timeout;
     let event_log = stores.log.clone();
+    let (watch, cursors) = (stores.storage.watch(), stores.cursors.clone());
     let wired = wiring::wire(config, options, stores, reopen.clone());
-    reload_on_sighup(hangup, reopen, wired.reload);
+    signals::reload_on_sighup(hangup, reopen, wired.reload);
     let tree = match wired.tree.faults(faults).start() {
         Ok(tree) => tree,
         Err(error) => {
@@ -158,11 +191,12 @@ async fn supervise(config: Config, options: Options, stores: Stores, faults: Fau
     };
     let _ = wired.health.set(tree.health()); // set once, here
     let asked = async {
-        stop.wait().await;
+        stop.wait(words).await;
         // Whoever waits for room in the log, this daemon's own sensors among them, waits no more.
         event_log.stop_backpressure();
     };
     let outcome = tree.run_until(asked, overall).await;
+    watch.look_at_last(&cursors);
     event_log.close();
     conclude(&outcome, words)
 }
@@ -187,60 +221,4 @@ fn conclude(outcome: &Outcome, words: &Words) -> Exit {
             Exit::GaveUp
         }
     }
-}
-
-/// Ctrl-C and SIGTERM.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-    words: &'static Words,
-}
-
-impl Stop {
-    fn listen(words: &'static Words) -> std::io::Result<Self> {
-        let interrupt = signal(SignalKind::interrupt())?;
-        let terminate = signal(SignalKind::terminate())?;
-        Ok(Self { interrupt, terminate, words })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-
-    /// Returns at the first; the second ends the process at once, as the user wishes.
-    async fn wait(mut self) {
-        self.next().await;
-        log::info!(target: "vigie::app", "{}", self.words.stopping);
-        actix_rt::spawn(async move {
-            let same = async {
-                loop {
-                    self.next().await;
-                }
-            };
-            let _same_press = tokio::time::timeout(ONE_PRESS, same).await;
-            self.next().await;
-            log::warn!(target: "vigie::app", "asked twice: stopping at once");
-            std::process::exit(INTERRUPTED);
-        });
-    }
-}
-
-/// Signals so close together are one wish: `timeout` and some shells send each twice.
-const ONE_PRESS: Duration = Duration::from_millis(300);
-
-/// What a shell reports of a program that was interrupted: 128 + SIGINT.
-const INTERRUPTED: i32 = 130;
-
-/// SIGHUP: the configuration has changed, or log rotation has moved the alerts file away.
-fn reload_on_sighup(mut hangup: Signal, reopen: Arc<AtomicBool>, reload: Route<Reload>) {
-    actix_rt::spawn(async move {
-        while hangup.recv().await.is_some() {
-            reopen.store(true, Ordering::Relaxed);
-            // Without room there is one that waits, and will read the file as it is now.
-            let _ = reload.try_send(Reload);
-        }
-    });
 }

@@ -17,7 +17,7 @@ pub(super) type Wrong = Vec<(String, Option<DateTime<Utc>>)>;
 /// What is wrong now.
 pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) -> Wrong {
     let (refused, stuck) = (reporting.gauges.refused(), reporting.stored.trouble());
-    let kept = reporting.broker_gauges.keep_trouble();
+    let (kept, astray) = (reporting.broker_gauges.keep_trouble(), reporting.watch.fault());
     let unsent = reporting.heartbeat.unsent();
     let mut wrong = Wrong::new();
     let mut add = |problem, since| wrong.push(((words.problem)(problem), since));
@@ -27,7 +27,9 @@ pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) 
     for (topic, since) in &refused {
         add(Problem::AlertsRefused { topic }, Some(*since));
     }
-    if !reporting.log.is_taking() {
+    if let Some((fault, since)) = &astray {
+        add(Problem::DatabaseAstray { fault }, Some(*since));
+    } else if !reporting.log.is_taking() {
         add(Problem::NothingTaken, None);
     }
     if let Some(trouble) = &stuck {

@@ -8,7 +8,7 @@ use crate::ingest::Log;
 use crate::messages::{Measured, Store};
 use crate::mqtt::Gauges;
 use crate::notify;
-use crate::store::{Growth, StoreGauges};
+use crate::store::{Growth, StoreGauges, Watch};
 use crate::supervisor::{Health, Route};
 use crate::web::report::{
     BrokerStatus, Lag, LastError, Queue, Queues, ReceiverState, ReceiverStatus, SeriesStatus,
@@ -28,6 +28,8 @@ pub(super) struct Reporting {
     pub store: Route<Store>,
     pub stored: Arc<StoreGauges>,
     pub growth: Growth,
+    /// Over the database's files.
+    pub watch: Arc<Watch>,
     pub measured: Route<Measured>,
     /// Of the embedded broker.
     pub broker_gauges: BrokerGauges,

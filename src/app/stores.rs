@@ -1,13 +1,17 @@
 //! What is opened before anything is started, so that what is wrong with it is said at once: the database, and
 //! the log of what came in.
 
+#![expect(clippy::disallowed_methods, reason = "a start that waits says since when")]
+
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use crate::broker::{self, Keep};
 use crate::config::{Config, Endpoint};
-use crate::domain::{Ingress, KeptChange, Reading};
+use crate::domain::{Ingress, KeptChange, Position, Reading};
 use crate::ingest::journal::Recovery;
 use crate::ingest::{self, Log, Resume, TakenOver, take_over_outbox};
 use crate::locale::Words;
@@ -16,6 +20,9 @@ use crate::store::{self, Kept, Prepared};
 
 /// The contract's: a larger payload is rejected.
 const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+/// Between two tries to open a database that another program holds, and between two lines about it.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// Unreadable places that are named one by one.
 const DAMAGES_NAMED: usize = 20;
 
@@ -32,14 +39,16 @@ pub(super) struct Stores {
 ///
 /// # Errors
 /// One line on what can't be used, and what to do.
-pub(super) fn open(config: &Config, storage: store::Settings) -> Result<Stores, String> {
+pub(super) fn open(config: &Config, storage: &store::Settings) -> Result<Stores, String> {
     let database = storage.path.clone();
     let receivers: Vec<&str> = config.receivers.iter().map(|receiver| &*receiver.name).collect();
-    let storage = store::prepare(storage, &receivers).map_err(|error| error.to_string())?;
+    let storage = prepare(storage, &receivers)?;
     let progress = storage.progress();
     let cursors = Arc::new(Cursors {
         evaluation: Cursor::new(progress.position),
+        verified: Cursor::new(progress.position),
         publication: Cursor::new(progress.published),
+        is_astray: AtomicBool::new(false),
     });
     let settings = ingest::Settings {
         folder: beside(&database, "journal"),
@@ -49,7 +58,8 @@ pub(super) fn open(config: &Config, storage: store::Settings) -> Result<Stores, 
     let resume = Resume { cursors: cursors.clone(), clocks: progress.clocks };
     let (log, recovery) = Log::open(settings, resume)
         .map_err(|error| format!("{error}; check the folder, its owner, and the disk"))?;
-    tell(&recovery);
+    storage.watch().watch_journal(log.folder());
+    tell(&recovery, progress.position);
     let log = Arc::new(log);
     take_over(&beside(&database, "outbox"), &log, &storage)?;
     tell_unpublished(&log, config.language.words());
@@ -58,6 +68,29 @@ pub(super) fn open(config: &Config, storage: store::Settings) -> Result<Stores, 
     }
     let kept = config.broker.as_ref().map(|_| open_kept(&database, config)).transpose()?;
     Ok(Stores { log, cursors, storage, kept })
+}
+
+/// Opens the database, waiting for it as long as another program holds it, or its disk is full.
+fn prepare(settings: &store::Settings, receivers: &[&str]) -> Result<Prepared, String> {
+    let began = Instant::now();
+    let mut said: Option<Instant> = None;
+    loop {
+        let error = match store::prepare(settings.clone(), receivers) {
+            Ok(prepared) => {
+                if said.is_some() {
+                    log::info!(target: "vigie::storage", "the database is free after {:.1} s", began.elapsed().as_secs_f64());
+                }
+                return Ok(prepared);
+            }
+            Err(error) if error.is_transient() => error,
+            Err(error) => return Err(error.to_string()),
+        };
+        if said.is_none_or(|at| at.elapsed() >= SAY_AGAIN) {
+            said = Some(Instant::now());
+            log::warn!(target: "vigie::storage", "waiting for the database, trying each second: {error}");
+        }
+        std::thread::sleep(TRY_AGAIN);
+    }
 }
 
 /// Where this installation's mark is, before all keys of the broker.
@@ -151,7 +184,7 @@ fn beside(database: &Path, what: &str) -> PathBuf {
 }
 
 /// Says what an earlier run left behind, and what of it can't be read.
-fn tell(recovery: &Recovery) {
+fn tell(recovery: &Recovery, committed: Position) {
     if recovery.records > 0 {
         log::info!(
             target: "vigie::intake",
@@ -174,6 +207,14 @@ fn tell(recovery: &Recovery) {
         log::error!(target: "vigie::intake", "{more} more places of the journal can't be read");
     }
     for (first, last) in recovery.missing.iter().take(DAMAGES_NAMED) {
+        if *first == committed + 1 {
+            log::warn!(
+                target: "vigie::intake",
+                "the log begins with record {}, the database ends with {committed}: what is between them was stored in another database that was at this path, or a segment of the log was removed",
+                last + 1
+            );
+            continue;
+        }
         log::error!(
             target: "vigie::intake",
             "messages {first} to {last} of the journal ({} in all) are missing and lost: a segment was removed or damaged",

@@ -10,6 +10,7 @@ mod devices;
 mod history;
 mod operate;
 mod passwd;
+mod private;
 mod readings;
 mod reload;
 mod report;
@@ -98,7 +99,7 @@ struct ConfigFile {
 #[must_use]
 pub fn main() -> Exit {
     match Cli::parse().command {
-        Command::Run(args) => with(&args.file.config.clone(), |config| run::run(args, config)),
+        Command::Run(args) => run::run(args),
         Command::Check(file) => check::run(&file.config),
         Command::Decode(args) => with(&args.file.config, |config| decode::run(&args, &config)),
         Command::Devices(args) => with(&args.file.config, |config| devices::run(&args, &config)),

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::ConfigFile;
-use crate::app::{self, Options};
+use super::{ConfigFile, private};
+use crate::app::{self, Options, Signals};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::logging;
@@ -19,7 +19,21 @@ pub(super) struct Args {
     ready_file: Option<PathBuf>,
 }
 
-pub(super) fn run(args: Args, config: Config) -> Exit {
+/// Signals are remembered from here on, whatever the configuration turns out to be.
+pub(super) fn run(args: Args) -> Exit {
+    match Signals::listen() {
+        Ok(signals) => {
+            super::with(&args.file.config.clone(), |config| start(args, config, signals))
+        }
+        Err(error) => {
+            let error = format!("can't listen for signals: {error}");
+            super::complain("run", &std::io::Error::other(error), Exit::Unavailable)
+        }
+    }
+}
+
+fn start(args: Args, config: Config, signals: Signals) -> Exit {
+    private::make_files_private();
     logging::init(&config.log);
     install_panic_hook();
     let options = Options {
@@ -27,5 +41,5 @@ pub(super) fn run(args: Args, config: Config) -> Exit {
         ready_file: args.ready_file,
         version: env!("CARGO_PKG_VERSION"),
     };
-    app::run(config, options)
+    app::run(config, options, signals)
 }

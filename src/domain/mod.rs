@@ -5,6 +5,7 @@
 
 mod alert;
 mod checkpoint;
+mod database_fault;
 mod decoder;
 mod failures;
 mod finding;
@@ -26,6 +27,7 @@ mod value;
 
 pub use alert::{AlarmState, AlertEvent, AlertState, Change, Limit, Priority, StandingAlert};
 pub use checkpoint::{ReadingCounts, SeriesPart, SeriesState};
+pub use database_fault::DatabaseFault;
 pub use decoder::DecoderChange;
 pub use failures::{FORGOTTEN_AFTER, Failed, Failures, MOST as MOST_FAILURES, Source};
 pub use finding::{DISK, FINDER, Finding, is_of_findings};

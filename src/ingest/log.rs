@@ -3,7 +3,7 @@
 //!
 //! Always: a record has its position and its time (wall clock, listening clocks) from the append; positions
 //! grow by one; an append that returned is on disk. Back-pressure counts what waits for evaluation; what is
-//! kept for publication alone does not count.
+//! kept for publication alone, or until the database was looked at, does not count.
 //! Never: a call that blocks an arbiter (but for a short append), or a caller kept waiting after
 //! [`Log::stop_backpressure`].
 
@@ -103,6 +103,8 @@ pub(super) enum Refusal {
     Disk(JournalError),
     /// Too much waits for storage.
     Full,
+    /// The database is not at its path.
+    Astray,
     /// The log is closed.
     Closed,
 }
@@ -195,7 +197,7 @@ impl Log {
     /// Reads all clocks. To be called each second at least, or the listening clocks fall behind.
     pub fn now(&self) -> Now {
         let now = Instant::now();
-        let is_taking = !self.trouble().keeps_waiting(now);
+        let is_taking = !self.is_astray() && !self.trouble().keeps_waiting(now);
         let mut listening = self.listening();
         let clocks = listening.read(is_taking, now);
         let runs = Ingress::ALL.map(|ingress| listening.runs(ingress));
@@ -213,10 +215,11 @@ impl Log {
         self.last_outbound.load(Ordering::Acquire)
     }
 
-    /// Position up to which records are judged, and what came of them committed.
+    /// Position up to which records are judged, and what came of them committed to a database that was seen in its place
+    /// since.
     #[must_use]
-    pub fn committed(&self) -> Position {
-        self.cursors.evaluation.position()
+    pub fn verified(&self) -> Position {
+        self.cursors.verified.position()
     }
 
     /// Records after the evaluation cursor.
@@ -250,7 +253,13 @@ impl Log {
     /// Whether what is sent is accepted: nobody is kept waiting for a disk or for storage.
     #[must_use]
     pub fn is_taking(&self) -> bool {
-        !self.trouble().keeps_waiting(Instant::now())
+        !self.is_astray() && !self.trouble().keeps_waiting(Instant::now())
+    }
+
+    /// Whether the database is not at its path.
+    #[must_use]
+    pub fn is_astray(&self) -> bool {
+        self.cursors.is_astray.load(Ordering::Relaxed)
     }
 
     /// Payload limit in bytes; a longer payload is rejected at evaluation.
@@ -298,6 +307,7 @@ impl Log {
         match refusal {
             Refusal::Disk(error) => self.note_disk_failure(error),
             Refusal::Full => self.trouble().full(self.uncommitted(), Instant::now()),
+            Refusal::Astray => self.trouble().astray(Instant::now()),
             Refusal::Closed => {}
         }
     }
@@ -321,7 +331,11 @@ impl Log {
         let journal = guard.as_mut().ok_or(Refusal::Closed)?;
         journal.delete_through(self.done_through());
         let waiting_bytes = journal.num_bytes_after(self.cursors.evaluation.position());
-        if waiting_bytes >= self.limit_bytes && !self.ignores_limit.load(Ordering::Relaxed) {
+        if self.ignores_limit.load(Ordering::Relaxed) {
+            // What a stop can't wait for is in the log for the next start.
+        } else if self.is_astray() {
+            return Err(Refusal::Astray);
+        } else if waiting_bytes >= self.limit_bytes {
             return Err(Refusal::Full);
         }
         self.append_to(journal, record, on_append)
@@ -362,11 +376,14 @@ impl Log {
         Ok(position)
     }
 
-    /// Records that no cursor needs any more end here.
+    /// Records that no cursor needs any more end here. While the database is not at its path, another one may need all.
     fn done_through(&self) -> Position {
-        let evaluated = self.cursors.evaluation.position();
+        if self.is_astray() {
+            return 0;
+        }
+        let verified = self.cursors.verified.position();
         let published = self.published();
-        if published < self.last_outbound() { evaluated.min(published) } else { evaluated }
+        if published < self.last_outbound() { verified.min(published) } else { verified }
     }
 
     fn trouble(&self) -> MutexGuard<'_, Trouble> {

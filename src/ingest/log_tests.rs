@@ -118,6 +118,49 @@ async fn what_a_failed_sync_covered_is_not_taken_for_synced_by_a_later_one() {
 }
 
 #[test]
+fn nothing_is_deleted_before_the_database_was_looked_at_after_its_commit() {
+    for (verified, is_astray) in [(9, false), (10, true), (10, false)] {
+        let bench = Bench::new(Durability::Process, LIMIT_BYTES);
+        for _ in 0..10 {
+            bench.log.accept_message(TOPIC, b"x");
+        }
+        bench.cursors.evaluation.advance(10);
+        bench.cursors.verified.advance(verified);
+        bench.cursors.is_astray.store(is_astray, Ordering::Relaxed);
+        bench.log.close();
+        let expected = if is_astray || verified < 10 { 10 } else { 0 };
+        assert_eq!(bench.on_disk().len(), expected, "{verified} {is_astray}");
+    }
+}
+
+#[test]
+fn a_database_that_is_not_at_its_path_stops_the_intake_until_it_is_back_or_the_daemon_stops() {
+    let bench = Bench::new(Durability::Process, LIMIT_BYTES);
+    bench.log.accept_message(TOPIC, b"0");
+    for ends_by_stop in [false, true] {
+        bench.cursors.is_astray.store(true, Ordering::Relaxed);
+        assert!(!bench.log.is_taking());
+        let last = bench.log.last();
+        let blocked = std::thread::spawn({
+            let log = bench.log.clone();
+            move || log.accept_message(TOPIC, b"1")
+        });
+        while bench.log.trouble.lock().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        assert_eq!(bench.log.last(), last);
+        assert!(bench.log.mark_time().is_some(), "there is room for what the daemon needs itself");
+        if ends_by_stop {
+            bench.log.stop_backpressure();
+        } else {
+            bench.cursors.is_astray.store(false, Ordering::Relaxed);
+        }
+        blocked.join().unwrap();
+        assert_eq!(bench.log.last(), last + 2);
+    }
+}
+
+#[test]
 fn the_next_start_takes_up_what_is_not_committed() {
     let bench = Bench::new(Durability::Process, LIMIT_BYTES);
     for _ in 0..10 {
@@ -131,6 +174,7 @@ fn the_next_start_takes_up_what_is_not_committed() {
     let (log, recovery) = Log::open(settings.clone(), resume.clone()).unwrap();
     assert_eq!((recovery.records, log.last()), (3, 10));
     cursors.evaluation.advance(10);
+    cursors.verified.advance(10);
     log.close();
     // Only the lock is left.
     assert_eq!(std::fs::read_dir(folder.path().join("journal")).unwrap().count(), 1);

@@ -1,4 +1,5 @@
-//! State and log lines of a log that refuses records: a failed disk, or too much that waits for storage. Pure.
+//! State and log lines of a log that refuses records: a failed disk, too much that waits for storage, or a database that
+//! is not at its path. Pure.
 //!
 //! Always: at most one line when the trouble begins, and one when it is over; a short wait for storage has neither.
 
@@ -46,6 +47,12 @@ impl Trouble {
         }
     }
 
+    /// The database is not at its path. Storage has said so, and says when it is back.
+    pub fn astray(&mut self, now: Instant) {
+        self.refused_at = Some(now);
+        self.since.get_or_insert(now);
+    }
+
     /// Whether somebody waits to be let in. Whoever gave up waiting may be silent since.
     pub fn keeps_waiting(&self, now: Instant) -> bool {
         let waits = |at: Instant| now.saturating_duration_since(at) < TRIED_AGAIN;
@@ -77,12 +84,13 @@ mod tests {
         let mut trouble = Trouble::default();
         let now = Instant::now();
         assert!(!trouble.keeps_waiting(now));
-        for is_disk in [true, false] {
-            if is_disk {
-                trouble.disk(&"no room", now);
-            } else {
-                trouble.full(9, now);
-            }
+        let causes: [fn(&mut Trouble, Instant); 3] = [
+            |trouble, now| trouble.disk(&"no room", now),
+            |trouble, now| trouble.full(9, now),
+            Trouble::astray,
+        ];
+        for cause in causes {
+            cause(&mut trouble, now);
             assert!(trouble.keeps_waiting(now));
             assert!(!trouble.keeps_waiting(now + TRIED_AGAIN));
             trouble.is_over(now);

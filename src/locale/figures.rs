@@ -1,5 +1,7 @@
 //! What is wrong with the daemon, and what the broker can't do, in both languages.
 
+use crate::domain::DatabaseFault;
+
 /// What keeps readings from being taken, judged, stored or told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Problem<'a> {
@@ -10,6 +12,11 @@ pub enum Problem<'a> {
     },
     /// The log takes no messages: the disk fails or is full, or storage is too far behind.
     NothingTaken,
+    /// The database that is open is not the one at its path: no message is taken.
+    DatabaseAstray {
+        /// What became of it.
+        fault: &'a DatabaseFault,
+    },
     /// Commits fail, and are retried.
     NothingStored {
         /// Cause, as the database gives it.
@@ -85,6 +92,9 @@ pub(super) fn problem_en(problem: Problem<'_>) -> String {
         Problem::NothingTaken => {
             "no message is taken: the disk fails or is full, or storage is too far behind".into()
         }
+        Problem::DatabaseAstray { fault } => {
+            format!("no message is taken: {}", astray_en(fault))
+        }
         Problem::NothingStored { why } => format!("nothing can be stored: {why}"),
         Problem::SessionsNotKept { why } => {
             format!("sessions and retained messages of the broker can't be written: {why}")
@@ -124,6 +134,9 @@ pub(super) fn problem_fr(problem: Problem<'_>) -> String {
         Problem::NothingTaken => {
             "aucun message n'est accepté: le disque est en panne ou plein, ou le stockage est trop en retard".into()
         }
+        Problem::DatabaseAstray { fault } => {
+            format!("aucun message n'est accepté: {}", astray_fr(fault))
+        }
         Problem::NothingStored { why } => format!("rien ne peut être enregistré: {why}"),
         Problem::SessionsNotKept { why } => {
             format!("les sessions et messages retenus du courtier ne peuvent être écrits: {why}")
@@ -159,6 +172,36 @@ pub(super) fn problem_fr(problem: Problem<'_>) -> String {
     }
 }
 
+fn astray_en(fault: &DatabaseFault) -> String {
+    match fault {
+        DatabaseFault::Removed => "the database was removed".into(),
+        DatabaseFault::MovedAway => "the database was moved away".into(),
+        DatabaseFault::Replaced => "the database was replaced by another file".into(),
+        DatabaseFault::Overwritten => "something was copied over the database".into(),
+        DatabaseFault::WriteAheadLogGone => {
+            "the database's write-ahead log was removed or moved away".into()
+        }
+        DatabaseFault::JournalGone => "the folder of the log was removed or moved away".into(),
+        DatabaseFault::Unreachable(why) => format!("the database can't be looked at: {why}"),
+    }
+}
+
+fn astray_fr(fault: &DatabaseFault) -> String {
+    match fault {
+        DatabaseFault::Removed => "la base de données a été supprimée".into(),
+        DatabaseFault::MovedAway => "la base de données a été déplacée".into(),
+        DatabaseFault::Replaced => "la base de données a été remplacée par un autre fichier".into(),
+        DatabaseFault::Overwritten => "la base de données a été écrasée par une copie".into(),
+        DatabaseFault::WriteAheadLogGone => {
+            "le journal d'écriture de la base de données a été supprimé ou déplacé".into()
+        }
+        DatabaseFault::JournalGone => "le dossier du journal a été supprimé ou déplacé".into(),
+        DatabaseFault::Unreachable(why) => {
+            format!("la base de données ne peut être examinée: {why}")
+        }
+    }
+}
+
 pub(super) fn limit_en(limit: BrokerLimit) -> String {
     match limit {
         BrokerLimit::MaximumQos(qos) => format!("QoS {qos} at most"),
@@ -189,6 +232,12 @@ mod tests {
         let untold = Problem::ReceiverUntold { name: "mail" };
         assert!(problem_en(untold).contains("has not been told of active alarms"));
         assert!(problem_fr(untold).contains("n'a pas été prévenu d'alarmes actives"));
+        let moved = Problem::DatabaseAstray { fault: &DatabaseFault::MovedAway };
+        assert_eq!(problem_en(moved), "no message is taken: the database was moved away");
+        assert_eq!(
+            problem_fr(moved),
+            "aucun message n'est accepté: la base de données a été déplacée"
+        );
         assert_eq!(limit_en(BrokerLimit::MaximumQos(1)), "QoS 1 at most");
         assert_eq!(limit_fr(BrokerLimit::MaximumQos(1)), "QoS 1 au plus");
     }

@@ -35,7 +35,7 @@ pub struct HeartbeatSettings {
     pub config: HeartbeatConfig,
     /// Appends a time mark to the log; its position, or `None` when the log does not take it.
     pub mark: Arc<dyn Fn() -> Option<Position> + Send + Sync>,
-    /// Position up to which records are judged and committed.
+    /// Position up to which records are judged, and committed to a database that is where it belongs.
     pub committed: Arc<dyn Fn() -> Position + Send + Sync>,
     /// How alarms get out.
     pub telling: Arc<dyn Fn() -> Telling + Send + Sync>,

@@ -7,6 +7,7 @@
 //! Holds always: a question is answered after everything sent before it is committed. A commit that fails for
 //! now (locked, disk full) is tried again for ever; one that fails otherwise ends the incarnation, and the next
 //! takes up the same backlog.
+//! While the database is not at its path nothing is committed: see [`watching`].
 //! Never: a message forgotten before it is committed, or the mailbox paused. Back-pressure comes from the
 //! routes' permits, which the backlog holds.
 
@@ -16,6 +17,7 @@ mod job;
 mod pushing;
 mod questions;
 mod upkeep;
+mod watching;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -26,12 +28,14 @@ use chrono::Utc;
 
 use self::job::{Job, JobResult, Question, Slowness};
 use self::upkeep::UpkeepTimer;
+use self::watching::Watching;
 use super::Prepared;
 use super::backlog::{self, Backlog, BacklogItem};
 use super::gauges::StoreGauges;
 use super::growth::Growth;
 use super::ledger::{Backend, Ledger, LedgerReader};
 use super::push::Push;
+use super::watch::Watch;
 use crate::config::Durability;
 use crate::messages::{AlertsStored, Cursors, KeepReceiver, PushAlerts, Store};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, Routed};
@@ -79,6 +83,8 @@ pub struct Writer {
     /// When to look again for events to hand over.
     push_timer: Option<(Instant, SpawnHandle)>,
     upkeep: UpkeepTimer,
+    watch: Arc<Watch>,
+    watching: Watching,
     growth: Growth,
     /// Whether old rows are deleted.
     is_deleting: bool,
@@ -123,6 +129,8 @@ impl Writer {
                 group_time_over: false,
                 push_timer: None,
                 upkeep: UpkeepTimer::default(),
+                watch: prepared.watch.clone(),
+                watching: Watching::default(),
                 growth: prepared.growth.clone(),
                 is_deleting: prepared.is_deleting,
                 stopping: false,
@@ -134,7 +142,7 @@ impl Writer {
 
     /// Starts a commit if one is due, and stops when there is nothing left to stop for.
     fn proceed(&mut self, ctx: &mut Context<Self>) {
-        if self.phase != Phase::Idle || self.start_overdue_upkeep(ctx) {
+        if self.phase != Phase::Idle || self.is_held(ctx) || self.start_overdue_upkeep(ctx) {
             return;
         }
         let is_empty = self.backlog.is_empty();
@@ -170,6 +178,7 @@ impl Writer {
         let job = Job {
             ledger: self.ledger.take(),
             backend: self.backend.clone(),
+            watch: self.watch.clone(),
             published: self.cursors.publication.position(),
             items: self.backlog.items(),
             questions: std::mem::take(&mut self.questions),
@@ -192,6 +201,7 @@ impl Writer {
         self.phase = Phase::Idle;
         let took = self.commit_began.take().map(|began| began.elapsed()).unwrap_or_default();
         self.ledger = done.ledger;
+        self.watching.has_opened |= self.ledger.is_some();
         // Those that were not answered come before those asked meanwhile.
         done.questions.append(&mut self.questions);
         self.questions = done.questions;
@@ -255,13 +265,19 @@ impl Writer {
     fn close(&mut self, ctx: &mut Context<Self>) {
         let (reader, mut ledger) = (self.reader.take(), self.ledger.take());
         let published = self.cursors.publication.position();
+        let (watch, is_astray) = (self.watch.clone(), self.is_astray());
         let closed = actix_rt::task::spawn_blocking(move || {
             drop(reader);
+            if is_astray {
+                // Closing would empty its log into a file that is not the one at its path.
+                return std::mem::forget(ledger);
+            }
             let saved = ledger.as_mut().map_or(Ok(()), |ledger| ledger.commit(&[], published));
             if let Err(error) = saved {
                 log::warn!(target: "vigie::storage", "how far own readings are published could not be stored, some are published again: {error}");
             }
             drop(ledger); // the last one
+            watch.closed();
         });
         // Should closing panic, all was committed before: the next open tidies up.
         ctx.wait(closed.into_actor(self).map(|_, _, ctx| ctx.stop()));
@@ -276,7 +292,10 @@ impl Actor for Writer {
         self.growth.pretend(self.env.full_in());
         self.push_state().restart();
         self.push_alerts(ctx);
-        self.start_job(ctx);
+        Self::start_watching(ctx);
+        if !self.is_held(ctx) {
+            self.start_job(ctx);
+        }
     }
 }
 

@@ -90,6 +90,19 @@ pub trait Ledger: Send {
     /// Then nothing has changed.
     fn upkeep(&mut self, now: DateTime<Utc>, may_delete: bool) -> Result<Duration, LedgerError>;
 
+    /// Moves what is in the write-ahead log into the file that is open, wherever that is, and empties it: so the file is
+    /// whole by itself, and another at its path gets nothing of it.
+    ///
+    /// # Errors
+    /// When a reader is at work, or the disk fails; to be tried again.
+    fn empty_log(&mut self) -> Result<(), LedgerError>;
+
+    /// Sets the write-ahead log aside under another name: the file is not what it belongs to any more.
+    ///
+    /// # Errors
+    /// When it can't be renamed.
+    fn set_log_aside(&mut self) -> Result<(), LedgerError>;
+
     /// How far the ledger reaches.
     ///
     /// # Errors

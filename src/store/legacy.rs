@@ -35,6 +35,14 @@ pub enum LegacyError {
     Remove(String, std::io::Error),
 }
 
+impl LegacyError {
+    /// Whether the same call may succeed later with nothing restarted.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Ledger(LedgerError { is_transient: true, .. }))
+    }
+}
+
 /// Commits the batches in `folder` that follow on the ledger, and removes it.
 pub(super) fn take_over(folder: &Path, ledger: &mut dyn Ledger) -> Result<(), LegacyError> {
     if !folder.is_dir() {

@@ -14,12 +14,15 @@ mod backlog;
 mod gauges;
 mod growth;
 mod history;
+mod identity;
 mod ledger;
 mod legacy;
+mod lock;
 mod push;
 mod retention;
 mod rollups;
 mod sqlite;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,6 +41,7 @@ pub use legacy::LegacyError;
 pub(crate) use sqlite::fixtures;
 pub use sqlite::kept::Kept;
 pub use sqlite::query::History;
+pub use watch::Watch;
 
 pub use rollups::SharedHours;
 
@@ -52,6 +56,7 @@ pub struct Prepared {
     hours: SharedHours,
     gauges: Arc<StoreGauges>,
     growth: Growth,
+    watch: Arc<Watch>,
     is_deleting: bool,
 }
 
@@ -80,6 +85,12 @@ impl Prepared {
         self.growth.clone()
     }
 
+    /// Handle to the watch over the database's files.
+    #[must_use]
+    pub fn watch(&self) -> Arc<Watch> {
+        self.watch.clone()
+    }
+
     /// Reads beside the writer; to be dropped before the writer closes the ledger.
     ///
     /// # Errors
@@ -98,15 +109,19 @@ pub fn prepare(settings: Settings, receivers: &[&str]) -> Result<Prepared, Legac
     let durability = settings.durability;
     let left = beside(&settings.path, "alerts");
     let (growth, is_deleting) = (Growth::new(&settings.path), settings.retention.is_some());
+    let watch = Arc::new(Watch::new(&settings.path));
     let hours = SharedHours::default();
     let backend: Arc<dyn Backend> = Arc::new(sqlite::Sqlite(settings, hours.clone()));
+    watch.claim()?;
     let mut ledger = backend.open()?;
+    watch.opened()?;
     ledger.retain_receivers(receivers)?;
     legacy::take_over(&left, &mut *ledger)?;
     let progress = ledger.progress()?;
     drop(ledger);
+    watch.closed();
     let gauges = Arc::default();
-    Ok(Prepared { backend, durability, progress, hours, gauges, growth, is_deleting })
+    Ok(Prepared { backend, durability, progress, hours, gauges, growth, watch, is_deleting })
 }
 
 /// `sensor_data.db` → `sensor_data.db.alerts`

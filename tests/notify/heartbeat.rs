@@ -73,6 +73,19 @@ fn it_stays_away_while_nothing_can_be_stored() {
 }
 
 #[test]
+fn it_stays_away_while_the_database_is_not_in_its_place() {
+    let (home, server) = (Home::new(), HttpServer::new());
+    let mut daemon = home.start(&config("en", &heartbeat(&server, "")));
+    wait_beats(&server, 2);
+    let (database, away) = (home.path(names::DATABASE), home.path("away.db"));
+    std::fs::rename(&database, &away).expect("moved away");
+    stays_away(&server, &mut daemon, "No heartbeat", || {
+        std::fs::rename(&away, &database).expect("moved back");
+    });
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
 fn it_stays_away_while_an_alarm_cannot_be_told() {
     let (home, server, receiver) = (Home::new(), HttpServer::new(), HttpServer::new());
     receiver.always(Answer::Status(503));

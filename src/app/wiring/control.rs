@@ -16,7 +16,7 @@ use super::{Common, Mailboxes, ONE, intake, phase};
 use crate::messages::{Reload, ReloadRules};
 use crate::mqtt;
 use crate::notify::{self, SharedRunbooks};
-use crate::store::StoreGauges;
+use crate::store::{StoreGauges, Watch};
 use crate::supervisor::{ChildSpec, GroupSpec, Mailbox};
 use crate::web::{self, Access, PlannedMaintenance, Web};
 
@@ -32,6 +32,7 @@ pub(super) fn reporting(
     gateway: &mqtt::Settings,
     receivers: &[notify::Settings],
     stored: Arc<StoreGauges>,
+    watch: Arc<Watch>,
 ) -> Reporting {
     Reporting {
         version: common.options.version,
@@ -43,6 +44,7 @@ pub(super) fn reporting(
         store: common.store.clone(),
         stored,
         growth: common.growth.clone(),
+        watch,
         measured: common.measured.clone(),
         broker_gauges: common.broker_gauges.clone(),
         receivers: receivers.iter().map(|it| (it.name.clone(), it.gauges.clone())).collect(),

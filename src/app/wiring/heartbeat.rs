@@ -14,12 +14,12 @@ const QUARANTINE: Duration = Duration::from_secs(300);
 /// `None` where none is asked for.
 pub(super) fn settings(common: &Common, report: &Reporting) -> Option<HeartbeatSettings> {
     let config = common.config.heartbeat.clone()?;
-    let (log, committed) = (common.log.clone(), common.log.clone());
+    let (log, cursors) = (common.log.clone(), common.log.clone());
     let (receivers, gateway) = (report.receivers.clone(), report.gauges.clone());
     Some(HeartbeatSettings {
         config,
         mark: Arc::new(move || log.mark_time()),
-        committed: Arc::new(move || committed.committed()),
+        committed: Arc::new(move || cursors.verified()),
         telling: Arc::new(move || Telling {
             failing: receivers
                 .iter()

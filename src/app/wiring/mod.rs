@@ -162,7 +162,8 @@ pub(super) fn wire(
     let (stored, runbooks) = (AlertsStored::default(), SharedRunbooks::of(&common.config.rules));
     let receivers = receivers::settings(&common.config, &boxes.storage, &stored, &runbooks);
     let gateway = brokers::gateway_settings(&common, evaluated.num_sensors);
-    let report = control::reporting(&common, &gateway, &receivers, storage.gauges());
+    let report =
+        control::reporting(&common, &gateway, &receivers, storage.gauges(), storage.watch());
     let heartbeat = heartbeat::settings(&common, &report);
     let reloads = Arc::new(ReloadGauges::new(common.started));
     let figures = control::counting(&common, &gateway, storage.gauges(), reloads.clone());

@@ -5,7 +5,8 @@
 
 use crate::domain::Position;
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
@@ -281,6 +282,8 @@ fn lock(folder: &Path) -> Result<File, JournalError> {
     let path = folder.join("lock");
     let file = OpenOptions::new().create(true).append(true).open(&path);
     let file = file.map_err(|error| JournalError::new(&path, "open it", error))?;
+    // Whoever may read it may lock it. Where its owner is another, that one has seen to it.
+    let _ = file.set_permissions(Permissions::from_mode(0o600));
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {

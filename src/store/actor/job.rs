@@ -14,6 +14,7 @@ use crate::domain::{AlertEvent, Position};
 use crate::messages::{KeptByReceiver, LoadAlerts, ResumePoint};
 use crate::store::backlog::BacklogItem;
 use crate::store::ledger::{Backend, Ledger, LedgerError};
+use crate::store::watch::Watch;
 
 /// Question that is answered from the ledger as it is after the commit.
 pub(super) enum Question {
@@ -87,6 +88,8 @@ pub(super) struct Job {
     pub ledger: Option<Box<dyn Ledger>>,
     /// Backend that opens the ledger.
     pub backend: Arc<dyn Backend>,
+    /// Watch over the file that is opened.
+    pub watch: Arc<Watch>,
     /// How far own readings are published.
     pub published: Position,
     /// Backlog items to be committed, oldest first.
@@ -125,7 +128,11 @@ impl Job {
         }
         let ledger = match &mut self.ledger {
             Some(ledger) => ledger,
-            none => none.insert(self.backend.open()?),
+            none => {
+                let opened = self.backend.open()?;
+                self.watch.opened()?;
+                none.insert(opened)
+            }
         };
         ledger.seal(Utc::now())?;
         let work: Vec<_> = self.items.iter().map(|item| item.work()).collect();

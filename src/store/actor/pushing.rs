@@ -77,7 +77,9 @@ impl Writer {
 
     fn is_stuck(&self) -> bool {
         let is_late = |began: Instant| began.elapsed() >= STUCK_AFTER;
-        self.gauges.trouble().is_some() || self.commit_began.is_some_and(is_late)
+        self.is_astray()
+            || self.gauges.trouble().is_some()
+            || self.commit_began.is_some_and(is_late)
     }
 
     /// Looks again when the commit under way has become stuck, if alerts wait for it.

@@ -115,6 +115,11 @@ fn catch_up(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(false)
 }
 
+/// Moves all that is in the log into the file, and cuts the log to nothing. False while a reader needs it.
+pub(in crate::store) fn empty_log(connection: &Connection) -> rusqlite::Result<bool> {
+    checkpoint(connection, "TRUNCATE").map(|(is_busy, ..)| !is_busy)
+}
+
 /// Whether it could not be done, pages in the log, and how many of them have been moved.
 fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(bool, i64, i64)> {
     let sql = format!("PRAGMA wal_checkpoint({mode})");

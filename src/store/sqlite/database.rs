@@ -46,6 +46,11 @@ pub enum Reason {
     Missing,
     #[error("its folder doesn't exist: create it, or correct storage.path")]
     NoFolder,
+    #[error(
+        "its write-ahead log `{}` is there without it: put the database back beside it, or move \
+         that file away to begin with a new database", .0.display()
+    )]
+    LogAlone(PathBuf),
     #[error("it is a folder: name a file in storage.path")]
     IsFolder,
     #[error("the file is no SQLite database: move it away, or correct storage.path")]
@@ -143,6 +148,7 @@ pub fn open_sharing(settings: &Settings, hours: SharedHours) -> Result<Database,
     let path = settings.path.as_path();
     let failed = |error: rusqlite::Error| OpenError::sqlite(path, &error);
     check_place(path)?;
+    check_log(path)?;
     if path.metadata().is_ok_and(|file| file.len() > 0) {
         match look(path) {
             Ok(found) => accept(path, found)?,
@@ -202,6 +208,16 @@ fn check_place(path: &Path) -> Result<(), OpenError> {
     } else {
         Ok(())
     }
+}
+
+/// SQLite deletes the write-ahead log of a file that is not there, with all that was stored of late.
+fn check_log(path: &Path) -> Result<(), OpenError> {
+    let has_content = |path: &Path| path.metadata().is_ok_and(|file| file.len() > 0);
+    let log = super::write_ahead_log(path);
+    if has_content(path) || !has_content(&log) {
+        return Ok(());
+    }
+    Err(OpenError::new(path, Reason::LogAlone(log)))
 }
 
 /// Examines the file through a connection that can't change it: a writer's would empty the

@@ -199,6 +199,14 @@ impl Ledger for HookedLedger {
         self.0.upkeep(now, may_delete)
     }
 
+    fn empty_log(&mut self) -> Result<(), LedgerError> {
+        self.0.empty_log()
+    }
+
+    fn set_log_aside(&mut self) -> Result<(), LedgerError> {
+        self.0.set_log_aside()
+    }
+
     fn progress(&self) -> Result<Progress, LedgerError> {
         self.0.progress()
     }

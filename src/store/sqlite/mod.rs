@@ -7,6 +7,7 @@ pub(super) mod decoders;
 pub(super) mod events;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub(super) mod header;
 pub(super) mod kept;
 mod pool;
 pub(super) mod query;
@@ -18,7 +19,7 @@ mod rollups;
 pub(super) mod schema;
 pub(super) mod write;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,13 @@ impl Backend for Sqlite {
         check_readable(&self.0.path)?;
         Ok(Arc::new(Reader(pool::open(&self.0.path)?)))
     }
+}
+
+/// Path of a database's write-ahead log: SQLite follows symbolic links.
+pub(super) fn write_ahead_log(path: &Path) -> PathBuf {
+    let mut log = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
+    log.push("-wal");
+    log.into()
 }
 
 impl From<OpenError> for LedgerError {
@@ -93,6 +101,25 @@ impl Ledger for Database {
     fn upkeep(&mut self, now: DateTime<Utc>, may_delete: bool) -> Result<Duration, LedgerError> {
         rollups::upkeep::upkeep(self, now.timestamp_millis(), may_delete)
             .map_err(|error| unwritable(self.path(), &error))
+    }
+
+    fn empty_log(&mut self) -> Result<(), LedgerError> {
+        let emptied = checkpoint::empty_log(&self.connection);
+        if emptied.map_err(|error| unwritable(self.path(), &error))? {
+            Ok(())
+        } else {
+            Err(LedgerError { is_transient: true, message: "a reader is at work".into() })
+        }
+    }
+
+    fn set_log_aside(&mut self) -> Result<(), LedgerError> {
+        let log = write_ahead_log(self.path());
+        let mut aside = log.clone().into_os_string();
+        aside.push(".aside");
+        std::fs::rename(&log, &aside).map_err(|error| LedgerError {
+            is_transient: true,
+            message: format!("can't rename `{}`: {error}", log.display()),
+        })
     }
 
     fn progress(&self) -> Result<Progress, LedgerError> {

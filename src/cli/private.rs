@@ -1,0 +1,9 @@
+//! What a command makes is its user's alone.
+
+use rustix::fs::Mode;
+
+/// Files are made with mode 0600 and folders with 0700 from here on, whatever the umask was. What is there already keeps
+/// its mode.
+pub(super) fn make_files_private() {
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+}

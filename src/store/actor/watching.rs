@@ -1,0 +1,132 @@
+//! The writer's part in watching over the database's files: a look each second, and what follows from it.
+//!
+//! Always: what is committed counts as verified once a look that began later found the database at its path. While it is
+//! not there nothing is written, and what is in its write-ahead log goes into the file wherever that is.
+//! Never: a checkpoint into a file that something was copied over.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use chrono::Utc;
+
+use super::Writer;
+use crate::domain::{DatabaseFault, Position};
+use crate::store::identity::{Look, Turn};
+use crate::store::ledger::Ledger;
+
+/// Between two looks.
+const LOOK_EACH: Duration = Duration::from_secs(1);
+
+/// How far watching has got.
+#[derive(Debug, Default)]
+pub(super) struct Watching {
+    /// Whether the incarnation has had the ledger open.
+    pub has_opened: bool,
+    /// A look is under way.
+    is_looking: bool,
+    settling: Settling,
+}
+
+/// Whether the ledger of a database that is not at its path has been settled.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Settling {
+    #[default]
+    Due,
+    UnderWay,
+    Done,
+}
+
+impl Writer {
+    pub(super) fn start_watching(ctx: &mut Context<Self>) {
+        ctx.run_interval(LOOK_EACH, Self::look);
+    }
+
+    /// Whether the database is not at its path, or has been settled since and is not free yet: nothing is written. A
+    /// writer that is to stop does so: what is not committed is in the log.
+    pub(super) fn is_held(&mut self, ctx: &mut Context<Self>) -> bool {
+        let is_settling = self.watching.settling == Settling::UnderWay;
+        if self.is_astray() && self.stopping && !is_settling {
+            self.close(ctx);
+        }
+        is_settling || self.is_astray()
+    }
+
+    pub(super) fn is_astray(&self) -> bool {
+        self.cursors.is_astray.load(Ordering::Relaxed)
+    }
+
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        if !self.watching.has_opened && !self.is_astray() {
+            return;
+        }
+        if self.watching.is_looking {
+            return self.judge(&Look::unanswered(), None, ctx);
+        }
+        self.watching.is_looking = true;
+        let (watch, committed) = (self.watch.clone(), self.cursors.evaluation.position());
+        let look = actix_rt::task::spawn_blocking(move || watch.look());
+        ctx.spawn(look.into_actor(self).map(move |look, writer, ctx| {
+            writer.watching.is_looking = false;
+            if let Ok(Some(look)) = look {
+                writer.judge(&look, Some(committed), ctx);
+            }
+        }));
+    }
+
+    /// Takes in a look; what was committed before it is where it was looked for, if all was there.
+    fn judge(&mut self, look: &Look, committed: Option<Position>, ctx: &mut Context<Self>) {
+        let turn = self.watch.judge(look, Instant::now(), Utc::now());
+        match turn {
+            Turn::Begins(_) => {
+                self.cursors.is_astray.store(true, Ordering::Relaxed);
+                self.watching.settling = Settling::Due;
+                self.push_alerts(ctx); // of commits that wait
+            }
+            Turn::Verified | Turn::Ends(_) => {
+                self.cursors.verified.advance(committed.unwrap_or_default());
+            }
+            Turn::Unverified => {}
+        }
+        if matches!(turn, Turn::Ends(_)) {
+            self.cursors.is_astray.store(false, Ordering::Relaxed);
+            if self.watching.has_opened { self.hasten(ctx) } else { self.start_job(ctx) }
+        }
+        self.settle(ctx);
+    }
+
+    /// Settles the ledger of a database that is not at its path, once no commit has it.
+    fn settle(&mut self, ctx: &mut Context<Self>) {
+        let Some((fault, _)) = self.watch.fault() else { return };
+        let is_unreachable = matches!(fault, DatabaseFault::Unreachable(_));
+        if is_unreachable || self.watching.settling != Settling::Due {
+            return;
+        }
+        let Some(ledger) = self.ledger.take() else { return };
+        self.watching.settling = Settling::UnderWay;
+        let settled = actix_rt::task::spawn_blocking(move || settle(ledger, &fault));
+        ctx.spawn(settled.into_actor(self).map(|settled, writer, ctx| match settled {
+            Ok((ledger, is_settled)) => {
+                writer.ledger = ledger;
+                writer.watching.settling = if is_settled { Settling::Done } else { Settling::Due };
+                writer.proceed(ctx);
+            }
+            Err(error) => writer.env.fail::<Self>(ctx, format!("settling died: {error}")),
+        }));
+    }
+}
+
+/// The ledger, where it may be used again, and whether it is settled.
+fn settle(mut ledger: Box<dyn Ledger>, fault: &DatabaseFault) -> (Option<Box<dyn Ledger>>, bool) {
+    let is_overwritten = *fault == DatabaseFault::Overwritten;
+    let settled = if is_overwritten { ledger.set_log_aside() } else { ledger.empty_log() };
+    if let Err(error) = &settled {
+        log::warn!(target: "vigie::storage", "write-ahead log of the database: {error}");
+    }
+    if is_overwritten {
+        // Closing it would write what it has in memory and in its log into what is there.
+        std::mem::forget(ledger);
+        return (None, true);
+    }
+    (Some(ledger), settled.is_ok())
+}

@@ -1,0 +1,319 @@
+//! Whether the database that is open is the one at its path, decided by what looks at the files found. Pure.
+//!
+//! Always: a look that found anything amiss verifies nothing; a fault ends with the first look that finds all as it was.
+//! Never: a fault from a single look at something that a busy disk may show for a moment.
+
+use std::time::{Duration, Instant};
+
+use crate::domain::DatabaseFault;
+
+/// How long a path may fail to be looked at before that is a fault: a network file system recovers.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What must be found twice: a page that is being written may be read half.
+const SEEN_AGAIN: Duration = Duration::from_millis(500);
+
+/// A file or folder, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileId {
+    pub device: u64,
+    pub inode: u64,
+}
+
+/// What is found at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Seen {
+    There(FileId),
+    Missing,
+    /// It can't be looked at, for a reason.
+    Failed(String),
+}
+
+/// The open file itself, whatever its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Content {
+    /// Names that the file has; 0 once it is removed.
+    pub links: u64,
+    /// Size of the file.
+    pub bytes: u64,
+    /// Count in the file that only grows while it is written by a database.
+    pub changes: u32,
+}
+
+impl Content {
+    /// Whether no database made this of the file as it was: it has become older, or shorter without a change.
+    const fn is_not_of(self, before: Self) -> bool {
+        self.changes < before.changes || self.bytes < before.bytes && self.changes == before.changes
+    }
+}
+
+/// The files that were opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Opened {
+    pub database: FileId,
+    pub write_ahead_log: Option<FileId>,
+    /// Folder of the log of what came in.
+    pub journal: Option<FileId>,
+}
+
+/// What is found at their paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Look {
+    pub database: Seen,
+    pub write_ahead_log: Seen,
+    pub journal: Seen,
+    pub content: Result<Content, String>,
+}
+
+impl Look {
+    /// A look that has no answer.
+    pub fn unanswered() -> Self {
+        let failed = || Seen::Failed("the file system does not answer".into());
+        Self {
+            database: failed(),
+            write_ahead_log: failed(),
+            journal: failed(),
+            content: Err(String::new()),
+        }
+    }
+}
+
+/// What a look changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// All is at its path: what was committed before the look is in a file that is there.
+    Verified,
+    /// Something is amiss, or may be.
+    Unverified,
+    /// A fault begins.
+    Begins(DatabaseFault),
+    /// The fault is over, after so long.
+    Ends(Duration),
+}
+
+/// What the looks so far have found.
+#[derive(Debug, Default)]
+pub(super) struct Identity {
+    /// Content as of the last look that found nothing amiss.
+    content: Option<Content>,
+    /// What may be amiss, since the first look that found it.
+    suspected: Option<(DatabaseFault, Instant)>,
+    /// The fault that stands, and its beginning.
+    standing: Option<(DatabaseFault, Instant)>,
+}
+
+impl Identity {
+    /// The fault that stands.
+    pub fn fault(&self) -> Option<&DatabaseFault> {
+        self.standing.as_ref().map(|(fault, _)| fault)
+    }
+
+    /// Takes in a look.
+    pub fn judge(&mut self, opened: &Opened, look: &Look, now: Instant) -> Turn {
+        if self.fault().is_some_and(DatabaseFault::lasts) {
+            return Turn::Unverified;
+        }
+        let Some(fault) = self.amiss(opened, look) else {
+            self.content = look.content.as_ref().ok().copied().or(self.content);
+            self.suspected = None;
+            return match self.standing.take() {
+                Some((_, since)) => Turn::Ends(now.saturating_duration_since(since)),
+                None => Turn::Verified,
+            };
+        };
+        let since = match self.suspected.take() {
+            Some((before, since)) if is_alike(&before, &fault) => since,
+            _ => now,
+        };
+        self.suspected = Some((fault.clone(), since));
+        if now.saturating_duration_since(since) < patience(&fault) {
+            return Turn::Unverified;
+        }
+        match &mut self.standing {
+            // What is at the path may change while the fault lasts; it has had its beginning.
+            Some((standing, _)) => {
+                *standing = fault;
+                Turn::Unverified
+            }
+            None => {
+                self.standing = Some((fault.clone(), since));
+                Turn::Begins(fault)
+            }
+        }
+    }
+
+    fn amiss(&self, opened: &Opened, look: &Look) -> Option<DatabaseFault> {
+        let is_removed = look.content.as_ref().is_ok_and(|content| content.links == 0);
+        match &look.database {
+            Seen::Missing if is_removed => return Some(DatabaseFault::Removed),
+            Seen::Missing => return Some(DatabaseFault::MovedAway),
+            Seen::There(found) if *found != opened.database => {
+                return Some(DatabaseFault::Replaced);
+            }
+            Seen::Failed(why) => return Some(DatabaseFault::Unreachable(why.clone())),
+            Seen::There(_) => {}
+        }
+        let content = match &look.content {
+            Ok(content) => *content,
+            Err(why) => return Some(DatabaseFault::Unreachable(why.clone())),
+        };
+        if self.content.is_some_and(|before| content.is_not_of(before)) {
+            return Some(DatabaseFault::Overwritten);
+        }
+        beside(opened.write_ahead_log, &look.write_ahead_log, DatabaseFault::WriteAheadLogGone)
+            .or_else(|| beside(opened.journal, &look.journal, DatabaseFault::JournalGone))
+    }
+}
+
+/// What is amiss with something that lies beside the database, if it is watched.
+fn beside(opened: Option<FileId>, seen: &Seen, gone: DatabaseFault) -> Option<DatabaseFault> {
+    let opened = opened?;
+    match seen {
+        Seen::There(found) if *found == opened => None,
+        Seen::There(_) | Seen::Missing => Some(gone),
+        Seen::Failed(why) => Some(DatabaseFault::Unreachable(why.clone())),
+    }
+}
+
+/// The same fault, whatever the reason.
+fn is_alike(one: &DatabaseFault, other: &DatabaseFault) -> bool {
+    std::mem::discriminant(one) == std::mem::discriminant(other)
+}
+
+const fn patience(fault: &DatabaseFault) -> Duration {
+    match fault {
+        DatabaseFault::Removed | DatabaseFault::MovedAway | DatabaseFault::Replaced => {
+            Duration::ZERO
+        }
+        DatabaseFault::Overwritten
+        | DatabaseFault::WriteAheadLogGone
+        | DatabaseFault::JournalGone => SEEN_AGAIN,
+        DatabaseFault::Unreachable(_) => PATIENCE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATABASE: FileId = FileId { device: 1, inode: 10 };
+    const LOG: FileId = FileId { device: 1, inode: 11 };
+    const JOURNAL: FileId = FileId { device: 1, inode: 12 };
+    const OTHER: Seen = Seen::There(FileId { device: 1, inode: 99 });
+    const OPENED: Opened =
+        Opened { database: DATABASE, write_ahead_log: Some(LOG), journal: Some(JOURNAL) };
+    const CONTENT: Content = Content { links: 1, bytes: 8192, changes: 5 };
+
+    fn fine() -> Look {
+        Look {
+            database: Seen::There(DATABASE),
+            write_ahead_log: Seen::There(LOG),
+            journal: Seen::There(JOURNAL),
+            content: Ok(CONTENT),
+        }
+    }
+
+    fn failed() -> Seen {
+        Seen::Failed("stale handle".into())
+    }
+
+    /// What looks a second apart bring, after one that was fine.
+    fn turns(looks: &[Look]) -> Vec<Turn> {
+        let (mut identity, begin) = (Identity::default(), Instant::now());
+        assert_eq!(identity.judge(&OPENED, &fine(), begin), Turn::Verified);
+        let times = (1..).map(|second| begin + Duration::from_secs(second));
+        looks.iter().zip(times).map(|(look, at)| identity.judge(&OPENED, look, at)).collect()
+    }
+
+    #[test]
+    fn what_is_amiss_at_the_path_is_seen_at_once_and_over_when_the_file_is_back() {
+        let gone = Look { database: Seen::Missing, ..fine() };
+        let content = Ok(Content { links: 0, ..CONTENT });
+        for (look, fault) in [
+            (gone.clone(), DatabaseFault::MovedAway),
+            (Look { content: content.clone(), ..gone }, DatabaseFault::Removed),
+            (Look { database: OTHER, ..fine() }, DatabaseFault::Replaced),
+            (Look { database: OTHER, content, ..fine() }, DatabaseFault::Replaced),
+        ] {
+            let expected = [
+                Turn::Begins(fault),
+                Turn::Unverified,
+                Turn::Ends(Duration::from_secs(2)),
+                Turn::Verified,
+            ];
+            assert_eq!(turns(&[look.clone(), look, fine(), fine()]), expected);
+        }
+    }
+
+    #[test]
+    fn what_lies_beside_it_must_be_seen_twice() {
+        for (look, fault) in [
+            (Look { write_ahead_log: OTHER, ..fine() }, DatabaseFault::WriteAheadLogGone),
+            (Look { write_ahead_log: Seen::Missing, ..fine() }, DatabaseFault::WriteAheadLogGone),
+            (Look { journal: OTHER, ..fine() }, DatabaseFault::JournalGone),
+            (Look { journal: Seen::Missing, ..fine() }, DatabaseFault::JournalGone),
+        ] {
+            let seen = turns(&[look.clone(), fine(), look.clone(), look]);
+            let begins = Turn::Begins(fault);
+            assert_eq!(seen, [Turn::Unverified, Turn::Verified, Turn::Unverified, begins]);
+        }
+    }
+
+    #[test]
+    fn an_older_or_a_shorter_content_is_none_of_the_database() {
+        let with =
+            |bytes, changes| Look { content: Ok(Content { bytes, changes, ..CONTENT }), ..fine() };
+        for (bytes, changes) in [(8192, 4), (9000, 4), (8000, 5), (0, 0)] {
+            let over = with(bytes, changes);
+            let seen = turns(&[over.clone(), over, fine()]);
+            let begins = Turn::Begins(DatabaseFault::Overwritten);
+            assert_eq!(seen, [Turn::Unverified, begins, Turn::Unverified], "it lasts");
+        }
+        // Growth, a VACUUM of another program, and nothing.
+        for (bytes, changes) in [(9000, 5), (9000, 6), (4096, 6), (8192, 5)] {
+            let later = with(bytes, changes);
+            assert_eq!(turns(&[later.clone(), later]), [Turn::Verified, Turn::Verified]);
+        }
+    }
+
+    #[test]
+    fn a_file_system_may_be_away_for_a_moment_and_nothing_is_verified_meanwhile() {
+        for look in [
+            Look { database: failed(), ..fine() },
+            Look { content: Err("stale handle".into()), ..fine() },
+            Look { journal: failed(), ..fine() },
+            Look::unanswered(),
+        ] {
+            let mut looks = vec![look.clone(); 10];
+            assert!(turns(&looks).iter().all(|turn| *turn == Turn::Unverified));
+            looks.extend([look, fine()]);
+            let seen = turns(&looks);
+            let [.., Turn::Begins(DatabaseFault::Unreachable(_)), Turn::Ends(_)] = &seen[..] else {
+                panic!("{seen:?}");
+            };
+        }
+        // One that comes and goes is none.
+        let away = Look { database: failed(), ..fine() };
+        let flickers: Vec<_> =
+            (0..30).map(|n| if n % 8 == 7 { fine() } else { away.clone() }).collect();
+        assert!(!turns(&flickers).iter().any(|turn| matches!(turn, Turn::Begins(_))));
+    }
+
+    #[test]
+    fn a_fault_that_becomes_another_has_one_beginning_and_one_end() {
+        let moved = Look { database: Seen::Missing, ..fine() };
+        let replaced = Look { database: OTHER, ..fine() };
+        let seen = turns(&[moved, replaced, fine()]);
+        let (begins, ends) =
+            (Turn::Begins(DatabaseFault::MovedAway), Turn::Ends(Duration::from_secs(2)));
+        assert_eq!(seen, [begins, Turn::Unverified, ends]);
+    }
+
+    #[test]
+    fn what_is_not_watched_is_not_missed() {
+        let opened = Opened { write_ahead_log: None, journal: None, ..OPENED };
+        let look = Look { write_ahead_log: Seen::Missing, journal: Seen::Missing, ..fine() };
+        let mut identity = Identity::default();
+        assert_eq!(identity.judge(&opened, &look, Instant::now()), Turn::Verified);
+    }
+}

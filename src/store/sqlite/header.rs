@@ -1,0 +1,51 @@
+//! The header of a database file, read beside SQLite: what tells a file from an older copy of itself.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+use crate::store::identity::Content;
+
+/// Offset of the file change counter, a big-endian number of four bytes. It grows with each write of the first page.
+const CHANGE_COUNTER: u64 = 24;
+
+/// What an open file is now; a file too short for a header has no changes.
+pub(in crate::store) fn content(file: &File) -> io::Result<Content> {
+    let metadata = file.metadata()?;
+    let mut counter = [0; 4];
+    let changes = match file.read_exact_at(&mut counter, CHANGE_COUNTER) {
+        Ok(()) => u32::from_be_bytes(counter),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+        Err(error) => return Err(error),
+    };
+    Ok(Content { links: metadata.nlink(), bytes: metadata.len(), changes })
+}
+
+#[cfg(test)]
+mod tests {
+    use r2d2_sqlite::rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn the_counter_grows_with_the_file_and_a_copy_has_an_older_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let connection = Connection::open(&path).unwrap();
+        let file = File::open(&path).unwrap();
+        let empty = content(&file).unwrap();
+        assert_eq!((empty.links, empty.bytes, empty.changes), (1, 0, 0));
+        connection
+            .execute_batch("PRAGMA journal_mode = wal; CREATE TABLE t (x); PRAGMA wal_checkpoint;")
+            .unwrap();
+        let first = content(&file).unwrap();
+        let copy = std::fs::read(&path).unwrap();
+        connection
+            .execute_batch("INSERT INTO t VALUES (zeroblob(99999)); PRAGMA wal_checkpoint;")
+            .unwrap();
+        let second = content(&file).unwrap();
+        assert!(second.changes > first.changes && second.bytes > first.bytes, "{second:?}");
+        std::fs::write(&path, copy).unwrap();
+        assert_eq!(content(&file).unwrap(), first);
+    }
+}

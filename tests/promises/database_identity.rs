@@ -1,0 +1,328 @@
+//! The database is removed, moved away, replaced or overwritten under the running daemon: that is said within seconds and
+//! nothing is acknowledged any more; what was acknowledged is in some file, once.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use r2d2_sqlite::rusqlite::Connection;
+
+use crate::support::readings::{reading, timestamp};
+use crate::support::{
+    Bare, Daemon, Db, Home, SOON, Version, eventually, let_run, names, run_vigie,
+};
+
+/// Noticed within seconds.
+const NOTICED: Duration = Duration::from_secs(6);
+
+/// How long a device waits for an acknowledgement that must not come.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// A path that can't be looked at for so long is a fault.
+const UNREACHABLE: Duration = Duration::from_secs(16);
+
+/// How long the daemon has to see that nothing is amiss: some looks.
+const SOME_LOOKS: Duration = Duration::from_millis(2500);
+
+const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
+
+const CONFIG: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n";
+
+/// A daemon with a database of its own, and a device that numbers its readings.
+struct Stage {
+    home: Home,
+    daemon: Daemon,
+    addr: String,
+    /// Readings that were acknowledged.
+    taken: Vec<usize>,
+    config: String,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self::in_home(Home::new(), CONFIG)
+    }
+
+    fn in_home(home: Home, config: &str) -> Self {
+        let (daemon, addr) = start(&home, config);
+        Self { home, daemon, addr, taken: Vec::new(), config: config.to_owned() }
+    }
+
+    fn device(&self) -> Bare {
+        Bare::connect(&self.addr, "device", Version::V5).expect("connected")
+    }
+
+    /// Sends the next readings; each is acknowledged.
+    fn publish(&mut self, count: usize) {
+        let mut device = self.device();
+        for _ in 0..count {
+            let number = self.taken.last().map_or(0, |last| last + 1);
+            assert!(device.is_taken(names::READINGS, numbered(number).as_bytes(), SOON));
+            self.taken.push(number);
+        }
+    }
+
+    /// Sends readings until one is not acknowledged, which it stays.
+    fn publish_until_refused(&mut self) {
+        let next = self.taken.last().map_or(0, |last| last + 1);
+        let mut device = self.device();
+        let within = NOTICED + UNREACHABLE;
+        let mut number = next;
+        eventually("a refusal", within, || {
+            if !device.is_taken(names::READINGS, numbered(number).as_bytes(), PATIENCE) {
+                return Some(());
+            }
+            self.taken.push(number);
+            number += 1;
+            None
+        });
+    }
+
+    fn wait_stored(&mut self) {
+        let (home, count) = (&self.home, self.taken.len());
+        self.daemon.wait_until("all stored", SOON, || home.db().count() >= count);
+    }
+
+    fn file(&self, more: &str) -> PathBuf {
+        self.home.path(&format!("{}{more}", names::DATABASE))
+    }
+
+    /// What stands, as `vigie status` shows it.
+    fn problem(&self) -> String {
+        let output = run_vigie(&self.home, &["status", "-c", "vigie.toml"]);
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    fn num_problems(&self) -> f64 {
+        let raw = self.home.api().ask_raw("GET", "/metrics", &[], "").expect("metrics");
+        let text = String::from_utf8(raw.body).expect("text");
+        let line = text.lines().find_map(|line| line.strip_prefix("vigie_problems "));
+        line.expect("the metric").parse().expect("a number")
+    }
+
+    /// The fault is said, shown and keeps readings from being acknowledged.
+    fn wait_fault(&mut self, said: &str, shown: &str) {
+        let line = self.daemon.wait_line(said, NOTICED);
+        assert!(line.contains("intake stopped") && line.contains("start Vigie again"), "{line}");
+        self.publish_until_refused();
+        let problem = self.problem();
+        assert!(problem.contains(shown), "{problem}");
+        assert!(self.num_problems() >= 1.0);
+        assert_eq!(self.daemon.lines_with("intake stopped").len(), 1, "{}", self.daemon.log());
+    }
+
+    /// Stops the daemon and starts it again.
+    fn restart(&mut self) {
+        assert_eq!(self.daemon.stop(), 0);
+        (self.daemon, self.addr) = start(&self.home, &self.config);
+    }
+
+    /// What was acknowledged is stored once, and what was not may be stored once.
+    fn check(&mut self) {
+        self.publish(1);
+        self.wait_stored();
+        assert_eq!(self.daemon.stop(), 0);
+        check_rows(&self.home.db(), &self.taken);
+    }
+}
+
+fn start(home: &Home, config: &str) -> (Daemon, String) {
+    let mut daemon = home.start(config);
+    let url = daemon.embedded_broker().url;
+    (daemon, url.strip_prefix("mqtt://").expect("plain").to_owned())
+}
+
+fn numbered(number: usize) -> String {
+    let value = f64::from(u32::try_from(number).expect("a small number"));
+    reading("S_1", value, &timestamp(number))
+}
+
+fn check_rows(db: &Db, taken: &[usize]) {
+    assert_eq!(db.texts("PRAGMA integrity_check"), ["ok"]);
+    let mut numbers = db.numbers();
+    numbers.sort_unstable();
+    let mut once = numbers.clone();
+    once.dedup();
+    assert_eq!(numbers, once, "twice");
+    let missing: Vec<_> = taken.iter().filter(|it| numbers.binary_search(it).is_err()).collect();
+    assert!(missing.is_empty(), "acknowledged and not stored: {missing:?}");
+}
+
+/// A copy that is whole by itself, made as people make one beside a running program.
+fn copy_of(path: &Path, to: &Path) {
+    let connection = Connection::open(path).expect("opened");
+    connection.execute("VACUUM INTO ?1", [to.to_str().expect("text")]).expect("copied");
+}
+
+#[test]
+fn moved_away_it_is_whole_by_itself_and_goes_on_when_it_is_back() {
+    let mut stage = Stage::new();
+    stage.publish(20);
+    stage.wait_stored();
+    let away = stage.home.path("archive.db");
+    fs::rename(stage.file(""), &away).expect("moved");
+    stage.publish(5); // before anybody can have noticed
+    stage.wait_fault("was moved away", "the database was moved away");
+    // What was stored is in the file, without its write-ahead log.
+    let copy = stage.home.path("copy.db");
+    eventually("the log in the file", SOON, || {
+        fs::copy(&away, &copy).expect("copied");
+        (Db::at(copy.clone()).count() >= 20).then_some(())
+    });
+    fs::rename(&away, stage.file("")).expect("moved back");
+    stage.daemon.wait_line("intake goes on", NOTICED);
+    let home = &stage.home;
+    stage.daemon.wait_until("no problem", SOON, || {
+        let output = run_vigie(home, &["status", "-c", "vigie.toml"]);
+        !String::from_utf8_lossy(&output.stdout).contains("moved away")
+    });
+    stage.check();
+}
+
+#[test]
+fn moved_away_for_good_a_new_one_gets_what_came_in_of_late() {
+    let mut stage = Stage::new();
+    stage.publish(20);
+    stage.wait_stored();
+    let away = stage.home.path("archive.db");
+    fs::rename(stage.file(""), &away).expect("moved");
+    stage.publish(5);
+    stage.wait_fault("was moved away", "the database was moved away");
+    stage.restart();
+    stage.check();
+    assert!(Db::at(away).count() >= 20);
+}
+
+#[test]
+fn removed_what_came_in_of_late_is_stored_at_the_next_start() {
+    for killed in [false, true] {
+        let mut stage = Stage::new();
+        stage.publish(20);
+        stage.wait_stored();
+        for more in BESIDE {
+            fs::remove_file(stage.file(more)).expect("removed");
+        }
+        stage.publish(5);
+        stage.wait_fault("was removed", "the database was removed");
+        if killed {
+            stage.daemon.kill();
+            (stage.daemon, stage.addr) = start(&stage.home, CONFIG);
+        } else {
+            stage.restart();
+        }
+        stage.check();
+    }
+}
+
+#[test]
+fn removed_alone_its_write_ahead_log_does_no_harm_to_the_next() {
+    let mut stage = Stage::new();
+    stage.publish(20);
+    stage.wait_stored();
+    fs::remove_file(stage.file("")).expect("removed");
+    stage.wait_fault("was removed", "the database was removed");
+    stage.restart();
+    stage.check();
+}
+
+#[test]
+fn an_older_backup_in_its_place_gets_what_came_in_since() {
+    let mut stage = Stage::new();
+    stage.publish(10);
+    stage.wait_stored();
+    let backup = stage.home.path("backup.db");
+    copy_of(&stage.file(""), &backup);
+    stage.publish(10);
+    stage.wait_stored();
+    fs::rename(&backup, stage.file("")).expect("replaced");
+    stage.publish(5);
+    stage.wait_fault("another file was put in its place", "replaced by another file");
+    stage.restart();
+    stage.check();
+}
+
+/// The file keeps its inode: what shows is that it has become shorter, or older.
+#[test]
+fn an_older_backup_copied_over_it_gets_what_came_in_since() {
+    let mut stage = Stage::new();
+    stage.publish(10);
+    stage.wait_stored();
+    let backup = stage.home.path("backup.db");
+    copy_of(&stage.file(""), &backup);
+    stage.publish(300);
+    stage.wait_stored();
+    checkpoint(&stage.file(""));
+    let_run(SOME_LOOKS);
+    fs::copy(&backup, stage.file("")).expect("copied over");
+    stage.wait_fault("copied over", "something was copied over the database");
+    stage.restart();
+    stage.check();
+}
+
+fn checkpoint(path: &Path) {
+    let connection = Connection::open(path).expect("opened");
+    let busy: i64 = connection
+        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(0))
+        .expect("a checkpoint");
+    assert_eq!(busy, 0);
+}
+
+#[test]
+fn without_its_write_ahead_log_everything_is_moved_into_the_file() {
+    let mut stage = Stage::new();
+    stage.publish(20);
+    stage.wait_stored();
+    fs::remove_file(stage.file("-wal")).expect("removed");
+    stage.publish(5);
+    stage.wait_fault("its write-ahead log", "write-ahead log was removed");
+    stage.daemon.kill();
+    (stage.daemon, stage.addr) = start(&stage.home, CONFIG);
+    stage.check();
+}
+
+#[test]
+fn a_log_folder_that_is_moved_away_and_back_is_noticed() {
+    let mut stage = Stage::new();
+    stage.publish(20);
+    let away = stage.home.path("away");
+    fs::rename(stage.file(".journal"), &away).expect("moved");
+    stage.wait_fault("its folder `.journal`", "the folder of the log was removed or moved away");
+    fs::rename(&away, stage.file(".journal")).expect("moved back");
+    stage.daemon.wait_line("intake goes on", NOTICED);
+    stage.check();
+}
+
+/// As a network file system that is away: every look fails.
+#[test]
+fn a_path_that_can_not_be_looked_at_is_a_fault_only_if_it_lasts() {
+    let home = Home::new();
+    let (data, real) = (home.path("data"), home.path("real"));
+    fs::create_dir(&real).expect("a folder");
+    symlink(&real, &data).expect("a link");
+    let path = format!("data/{}", names::DATABASE);
+    let mut stage = Stage::in_home(home, &format!("{CONFIG}[storage]\npath = \"{path}\"\n"));
+    let away = |is_away: bool| {
+        fs::remove_file(&data).expect("removed");
+        symlink(if is_away { &data } else { &real }, &data).expect("a link");
+    };
+    stage.publish(5);
+    away(true);
+    let_run(SOME_LOOKS);
+    stage.publish(5); // not for long, so far
+    away(false);
+    let_run(SOME_LOOKS);
+    assert_eq!(stage.daemon.lines_with("intake stopped"), [""; 0]);
+    away(true);
+    let line = stage.daemon.wait_line("intake stopped", UNREACHABLE);
+    assert!(line.contains("can't be looked at"), "{line}");
+    stage.publish_until_refused();
+    away(false);
+    stage.daemon.wait_line("intake goes on", NOTICED);
+    stage.publish(1);
+    let db = || Db::at(real.join(names::DATABASE));
+    let count = stage.taken.len();
+    stage.daemon.wait_until("all stored", SOON, || db().count() >= count);
+    assert_eq!(stage.daemon.stop(), 0);
+    check_rows(&db(), &stage.taken);
+}

@@ -1,0 +1,167 @@
+//! One database, one daemon, whatever name it has there; and what a daemon makes is its user's alone.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::support::readings::{reading, timestamp};
+use crate::support::{
+    Bare, Client, Home, Process, SOON, Version, eventually, names, require, skip,
+};
+
+const UNAVAILABLE: i32 = 69;
+
+const CONFIG: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n";
+
+const ALERTS_FILE: &str =
+    "[log]\nalerts_file = \"alerts.jsonl\"\n[alerts.temperature]\nhigh = 35.0\n";
+
+/// A command that runs the daemon in an environment of its own.
+fn wrapped(home: &Home, shell: &str) -> Home {
+    let script = home.write("wrapped.sh", &format!("#!/bin/sh\n{shell}\n"));
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).expect("executable");
+    Home::of(&script)
+}
+
+/// A second daemon in a folder of its own; it is refused, and says why.
+fn refused(home: &Home, why: &str) {
+    let mut second = home.spawn(CONFIG);
+    assert_eq!(second.exit_code(SOON), UNAVAILABLE, "{}", second.log());
+    let lines = second.lines_with("ERROR");
+    assert!(lines.len() == 1 && lines[0].contains(why), "{}", second.log());
+}
+
+#[test]
+fn by_a_link_or_another_path_it_is_the_same_database() {
+    let home = Home::new();
+    let mut first = home.start(CONFIG);
+    let why = format!("another process has it open (pid {})", first.pid());
+    let linked = Home::new();
+    symlink(home.db().path(), linked.path(names::DATABASE)).expect("a link");
+    refused(&linked, &why);
+    let around = Home::new();
+    symlink(home.path("."), around.path("there")).expect("a link");
+    let config = format!("{CONFIG}[storage]\npath = \"there/{}\"\n", names::DATABASE);
+    let mut second = around.spawn(&config);
+    assert_eq!(second.exit_code(SOON), UNAVAILABLE);
+    assert_eq!(second.lines_with(&why).len(), 1, "{}", second.log());
+    assert_eq!(first.stop(), 0);
+    // Alone it may use any of them.
+    let mut second = linked.start(CONFIG);
+    assert_eq!(second.stop(), 0);
+}
+
+#[test]
+fn mounted_elsewhere_it_is_the_same_database() {
+    let can_mount = Command::new("unshare").args(["-m", "true"]).stderr(Stdio::null()).status();
+    if !can_mount.is_ok_and(|status| status.success()) {
+        skip("only root may mount");
+        return;
+    }
+    let (home, tools) = (Home::new(), Home::new());
+    let mut first = home.start(CONFIG);
+    let from = home.db().path().clone();
+    let shell = format!(
+        "touch {db} && exec unshare -m sh -c 'mount --bind {from} {db} && exec \"$@\"' sh {vigie} \"$@\"",
+        from = from.display(),
+        db = names::DATABASE,
+        vigie = env!("CARGO_BIN_EXE_vigie"),
+    );
+    refused(&wrapped(&tools, &shell), &format!("(pid {})", first.pid()));
+    assert_eq!(first.stop(), 0);
+}
+
+#[test]
+fn a_file_with_another_name_is_refused() {
+    let home = Home::new();
+    assert_eq!(home.start(CONFIG).stop(), 0);
+    let other = home.path("other.db");
+    fs::hard_link(home.db().path(), &other).expect("a link");
+    refused(&home, "the file has 2 names (hard links)");
+    fs::remove_file(&other).expect("removed");
+    assert_eq!(home.start(CONFIG).stop(), 0);
+}
+
+/// All that is in a folder, with its mode.
+fn modes(folder: &Path) -> Vec<(PathBuf, u32)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let metadata = path.symlink_metadata().expect("there");
+        found.push((path.clone(), metadata.permissions().mode() & 0o777));
+        if metadata.is_dir() {
+            found.extend(modes(&path));
+        }
+    }
+    found
+}
+
+#[test]
+fn what_it_makes_is_its_users_alone_and_what_is_there_keeps_its_mode() {
+    let tools = Home::new();
+    for (umask, existing) in [("000", None), ("022", Some(0o644)), ("077", Some(0o640))] {
+        let shell = format!("umask {umask}; exec {} \"$@\"", env!("CARGO_BIN_EXE_vigie"));
+        let home = wrapped(&tools, &shell);
+        if let Some(mode) = existing {
+            let file = home.write(names::DATABASE, "");
+            fs::set_permissions(file, Permissions::from_mode(mode)).expect("a mode");
+        }
+        let mut daemon = home.start(&format!("{CONFIG}{ALERTS_FILE}"));
+        let url = daemon.embedded_broker().url;
+        let addr = url.strip_prefix("mqtt://").expect("plain");
+        let mut device = Bare::connect(addr, "device", Version::V5).expect("connected");
+        assert!(device.is_taken(
+            names::READINGS,
+            reading("A", 50.0, &timestamp(0)).as_bytes(),
+            SOON
+        ));
+        eventually("an alert", SOON, || home.path("alerts.jsonl").exists().then_some(()));
+        let by_the_test = ["vigie.toml", "log-1.txt"];
+        let is_ours = |path: &Path| by_the_test.iter().any(|name| path.ends_with(name));
+        let of_database = |path: &Path| {
+            ["", "-wal", "-shm"]
+                .iter()
+                .any(|it| *path == home.path(&format!("{}{it}", names::DATABASE)))
+        };
+        let found = modes(home.db().path().parent().expect("a folder"));
+        assert!(found.len() > 8, "{found:?}");
+        for (path, mode) in found.iter().filter(|(path, _)| !is_ours(path)) {
+            match existing {
+                Some(expected) if of_database(path) => assert_eq!(*mode, expected, "{path:?}"),
+                _ => assert_eq!(mode & 0o077, 0, "umask {umask}: {path:?} {mode:o}"),
+            }
+        }
+        assert_eq!(daemon.stop(), 0);
+    }
+}
+
+/// Whoever may read a file may lock it, which must not keep the daemon from starting.
+#[test]
+fn another_users_lock_does_no_harm() {
+    const TOOLS: [&str; 2] = ["setpriv", "flock"];
+    let is_root =
+        fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
+    if !require(&TOOLS) || !(is_root || skip("only root may act as others")) {
+        return;
+    }
+    let home = Home::new();
+    assert_eq!(home.start(CONFIG).stop(), 0);
+    fs::set_permissions(home.path("."), Permissions::from_mode(0o755)).expect("a mode");
+    fs::set_permissions(home.db().path(), Permissions::from_mode(0o644)).expect("a mode");
+    fs::set_permissions(home.path(names::LOG), Permissions::from_mode(0o755)).expect("a mode");
+    let lock = home.path(names::LOG).join("lock");
+    assert_eq!(fs::metadata(&lock).expect("there").permissions().mode() & 0o077, 0);
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "flock", "-x"]);
+    command.arg(home.db().path()).args(["-c", "echo locked; sleep 60"]);
+    let mut other = Process::start("another user", &mut command, &home.path("other.txt"));
+    other.eventually("its lock", SOON, |it| it.log().contains("locked").then_some(()));
+    let mut daemon = home.start(CONFIG);
+    let line = daemon.wait_line("holds a lock on the database", SOON);
+    assert!(line.contains("WARN") && line.contains("of user 65534"), "{line}");
+    let device = Client::connect(&daemon.embedded_broker());
+    device.publish(names::READINGS, reading("A", 1.0, &timestamp(0)), 1);
+    daemon.wait_until("it is stored", SOON, || home.db().count() == 1);
+    assert_eq!(daemon.stop(), 0);
+}

@@ -1,0 +1,117 @@
+//! A start that has to wait says so and waits; signals are remembered from its beginning.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use r2d2_sqlite::rusqlite::Connection;
+
+use crate::support::{Daemon, Home, Process, SOON, eventually, let_run, names};
+
+const CONFIG: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n";
+
+const RELOADED: &str = "Configuration read again";
+const WAITING: &str = "waiting for the database";
+
+/// Longer than a single try to open the database takes.
+const SOME_TRIES: Duration = Duration::from_secs(3);
+
+/// A home whose database another program writes, and a daemon that waits for it.
+fn waiting() -> (Home, Connection, Daemon) {
+    let home = Home::new();
+    assert_eq!(home.start(CONFIG).stop(), 0);
+    let other = Connection::open(home.db().path()).expect("opened");
+    other.execute_batch("BEGIN IMMEDIATE; UPDATE counters SET value = value;").expect("a lock");
+    let mut daemon = home.spawn(CONFIG);
+    let line = daemon.wait_line(WAITING, SOON);
+    assert!(line.contains("WARN") && line.contains("database is locked"), "{line}");
+    (home, other, daemon)
+}
+
+#[test]
+fn it_waits_for_a_database_that_another_program_writes_and_reloads_then_if_asked_meanwhile() {
+    let (_home, other, mut daemon) = waiting();
+    daemon.hang_up();
+    let_run(SOME_TRIES);
+    assert!(daemon.is_running());
+    assert_eq!(daemon.lines_with(WAITING).len(), 1, "said once: {}", daemon.log());
+    other.execute_batch("COMMIT").expect("free");
+    daemon.wait_ready();
+    daemon.wait_line("the database is free after", SOON);
+    daemon.wait_line(RELOADED, SOON);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn asked_to_stop_while_it_waits_it_stops_cleanly() {
+    for interrupted in [false, true] {
+        let (_home, _other, mut daemon) = waiting();
+        if interrupted {
+            daemon.interrupt();
+        } else {
+            daemon.terminate();
+        }
+        assert_eq!(daemon.exit_code(SOON), 0, "{}", daemon.log());
+    }
+}
+
+/// A daemon that is reading its configuration: it has begun, and nothing else has.
+struct Reading {
+    home: Home,
+    pipe: File,
+    process: Process,
+}
+
+impl Reading {
+    fn new() -> Self {
+        let home = Home::new();
+        let (path, hold) = (home.path("vigie.toml"), home.path("hold"));
+        assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+        command.current_dir(home.path(".")).env_remove("RUST_LOG").args([
+            "run",
+            "-c",
+            "vigie.toml",
+        ]);
+        let process = Process::start("vigie run", &mut command, &home.path("log.txt"));
+        // Opens once the daemon has.
+        let pipe = File::options().write(true).open(&path).expect("a pipe");
+        fs::rename(&path, hold).expect("renamed");
+        home.write("vigie.toml", CONFIG);
+        Self { home, pipe, process }
+    }
+
+    /// Lets it read its configuration to the end.
+    fn go_on(mut self) -> (Home, Process) {
+        self.pipe.write_all(CONFIG.as_bytes()).expect("written");
+        (self.home, self.process)
+    }
+}
+
+fn wait_line(process: &mut Process, text: &str) {
+    process.eventually(text, SOON, |it| it.log().contains(text).then_some(()));
+}
+
+#[test]
+fn a_hangup_before_anything_is_read_is_a_reload_once_it_is_up() {
+    let reading = Reading::new();
+    reading.process.signal("HUP");
+    let (home, mut process) = reading.go_on();
+    wait_line(&mut process, "all up");
+    wait_line(&mut process, RELOADED);
+    process.signal("TERM");
+    assert_eq!(process.exit(SOON).code(), Some(0));
+    let database: PathBuf = home.path(names::DATABASE);
+    assert!(database.is_file());
+}
+
+#[test]
+fn a_stop_before_anything_is_read_is_a_clean_stop() {
+    let reading = Reading::new();
+    reading.process.signal("TERM");
+    let (_home, mut process) = reading.go_on();
+    let status = eventually("its end", SOON, || process.has_exited());
+    assert_eq!(status.code(), Some(0), "{}", process.log());
+}
