@@ -1,4 +1,4 @@
-//! Which rules hold for a series: patterns against a sensor's id and location. Pure.
+//! Which rules hold for a series: patterns against a sensor's id and location. What one excludes, no other includes. Pure.
 //!
 //! Asked once a series, when its first reading comes, and again when its location changes: a reading
 //! pays only for the rules that hold for it, however many there are.
@@ -7,21 +7,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::rule::{Rule, Selection};
-use crate::domain::glob::matches;
-use crate::domain::{Location, Quantity, SensorId};
+use crate::domain::{Location, Quantity, SensorId, glob};
 
 impl Selection {
     /// Whether a sensor is among those selected.
     #[must_use]
     pub fn includes(&self, sensor: &SensorId, location: &Location) -> bool {
-        let any = |patterns: &[Arc<str>], text: &str| {
-            patterns.iter().any(|pattern| matches(pattern, text))
-        };
         match self {
             Self::Matching { sensors, locations } => {
-                (sensors.is_empty() && locations.is_empty())
-                    || any(sensors, sensor.as_str())
-                    || any(locations, location.as_str())
+                let (sensor, location) = (sensor.as_str(), location.as_str());
+                let is_any = !glob::has_including(sensors) && !glob::has_including(locations);
+                (is_any || glob::includes(sensors, sensor) || glob::includes(locations, location))
+                    && !glob::excludes(sensors, sensor)
+                    && !glob::excludes(locations, location)
             }
             Self::Only(id) => id == sensor,
             Self::AllBut(others) => !others.contains(sensor),
@@ -98,6 +96,13 @@ mod tests {
             (vec!["X"], vec!["Chambre *"], true),
             (vec!["X"], vec![], false),
             (vec!["X"], vec!["Y"], false),
+            (vec!["COLD_*", "!COLD_01"], vec![], false),
+            (vec!["COLD_*", "!COLD_02"], vec![], true),
+            (vec!["!COLD_02"], vec![], true),
+            (vec!["!COLD_02"], vec!["Quai"], false),
+            (vec!["!COLD_01"], vec!["Chambre *"], false),
+            (vec!["COLD_*"], vec!["!Chambre *"], false),
+            (vec!["COLD_*"], vec!["!Quai"], true),
         ] {
             let selection = matching(&sensors, &locations);
             assert_eq!(selection.includes(&sensor, &location), included, "{selection:?}");

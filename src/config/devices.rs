@@ -12,6 +12,7 @@ use super::errors::quote;
 use super::general::timezone;
 use super::inspector::At;
 use super::reader::TableReader;
+use crate::domain::glob;
 
 /// Each is asked for each message that those before don't claim.
 const MOST_TABLES: usize = 200;
@@ -47,8 +48,8 @@ fn device(table: &mut TableReader<'_>) -> Option<DeviceTable> {
     let zone = table.text("timezone");
     let zone = zone.and_then(|name| table.inspector.check(name.at, timezone(name.value)));
     let location = owned(table, "location");
-    let only = texts(table, "only");
-    let ignore = texts(table, "ignore");
+    let only = sensors(table, "only");
+    let ignore = sensors(table, "ignore");
     let rename = names(table, "rename", "[devices.rename]");
     let shape = if table.has("preset") {
         Shape::Preset(preset(table)?)
@@ -120,6 +121,18 @@ fn texts(table: &mut TableReader<'_>, key: &'static str) -> Vec<String> {
         return Vec::new();
     };
     texts
+}
+
+/// Patterns of sensors.
+fn sensors(table: &mut TableReader<'_>, key: &'static str) -> Vec<String> {
+    let at = table.place_of(key);
+    let patterns = texts(table, key);
+    let is_nothing = |it: &&String| glob::excluded(it).unwrap_or(it).trim().is_empty();
+    if let (Some(at), Some(nothing)) = (at, patterns.iter().find(is_nothing)) {
+        let what = format!("{} in `{key}` is no pattern", quote(nothing));
+        table.wrong(at, what, "`*` stands for any characters, `?` for one; `!` before it excludes");
+    }
+    patterns
 }
 
 /// Numbers, and words, that mean that there is no value.

@@ -15,7 +15,7 @@ use super::rules::name_of;
 use crate::alarms::quiet::maintenance::Maintenance;
 use crate::alarms::quiet::schedule::Schedule;
 use crate::alarms::rule::{Rule, Selection};
-use crate::domain::glob::matches;
+use crate::domain::glob;
 
 /// Longer work has alarms taken out of service, by somebody who looks after it.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
@@ -78,7 +78,8 @@ fn report_strangers(
     for pattern in patterns {
         let mut names =
             rules.iter().map(|rule| &*rule.name).chain(short.iter().map(|name| &**name));
-        if !names.any(|name| matches(pattern, name)) {
+        let of_names = glob::excluded(pattern).unwrap_or(pattern);
+        if !names.any(|name| glob::matches(of_names, name)) {
             let what = format!("no rule's name matches {} in `rules`", quote(pattern));
             let hint = "without the line it holds for all rules; `*` stands for any characters";
             table.inspector.absent(at, Mistake::new(what, hint));

@@ -10,6 +10,7 @@ use super::expand::Names;
 use super::inspector::At;
 use super::reader::TableReader;
 use super::similar::one_of;
+use crate::domain::glob;
 
 /// Each new sensor is matched against every pattern: a list of a site's rooms, not of its sensors.
 const MOST_PATTERNS: usize = 1_000;
@@ -64,9 +65,11 @@ pub(super) fn patterns(
 
 fn pattern(text: &str, key: &str) -> Result<Arc<str>, Mistake> {
     let mistake = |what: String, hint: &str| Err(Mistake::new(what, hint));
-    if text.trim().is_empty() {
+    let named = glob::excluded(text).unwrap_or(text);
+    if named.trim().is_empty() {
         let hint = "`*` stands for any characters, `?` for one";
-        return mistake(format!("a pattern in `{key}` is empty"), hint);
+        let what = if text.starts_with('!') { "excludes nothing" } else { "is empty" };
+        return mistake(format!("a pattern in `{key}` {what}"), hint);
     }
     if text.len() > LONGEST_PATTERN_BYTES {
         let what = format!("a pattern in `{key}` is longer than {LONGEST_PATTERN_BYTES} bytes");
@@ -77,7 +80,7 @@ fn pattern(text: &str, key: &str) -> Result<Arc<str>, Mistake> {
         return mistake(what, "keep to one line of plain text");
     }
     // Ranges are for naming sensors; as a pattern this one would match none of those it names.
-    if matches!(Names::parse(text), Ok(Names::Many { .. })) {
+    if matches!(Names::parse(named), Ok(Names::Many { .. })) {
         let what = format!("{} is a range, not a pattern", quote(text));
         return mistake(what, "let `*` stand for any characters and `?` for one");
     }
@@ -193,6 +196,11 @@ mod tests {
         let long = "x".repeat(LONGEST_PATTERN_BYTES + 1);
         for (pattern, what, expected) in [
             (" ", "a pattern in `sensors` is empty", "`*` stands for any characters, `?` for one"),
+            (
+                "!",
+                "a pattern in `sensors` excludes nothing",
+                "`*` stands for any characters, `?` for one",
+            ),
             (
                 &*long,
                 "a pattern in `sensors` is longer than 256 bytes",

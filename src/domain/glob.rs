@@ -1,4 +1,4 @@
-//! Patterns of names: `*` and `?`. Pure.
+//! Patterns of names: `*` and `?`, and `!` before one that excludes. Pure.
 
 /// Whether `text` is what `pattern` describes: `*` any characters or none, `?` one character.
 ///
@@ -30,6 +30,49 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     pattern[p..].iter().all(|c| *c == '*')
 }
 
+/// What a pattern of a list excludes; `None` for one that includes.
+#[must_use]
+pub fn excluded(pattern: &str) -> Option<&str> {
+    pattern.strip_prefix('!')
+}
+
+/// Whether a pattern of a list is a name: it includes that and nothing else.
+#[must_use]
+pub fn is_name(pattern: &str) -> bool {
+    excluded(pattern).is_none() && !pattern.contains(['*', '?'])
+}
+
+/// Whether a list selects a text: some pattern that includes matches it, or there is none such, and none that excludes
+/// does. An empty list selects everything.
+#[must_use]
+pub fn selects<P: AsRef<str>>(patterns: &[P], text: &str) -> bool {
+    let mut including = patterns.iter().map(AsRef::as_ref).filter(|it| excluded(it).is_none());
+    let is_included = match including.next() {
+        None => true,
+        Some(first) => matches(first, text) || including.any(|pattern| matches(pattern, text)),
+    };
+    is_included && !excludes(patterns, text)
+}
+
+/// Whether some pattern of a list excludes a text.
+#[must_use]
+pub fn excludes<P: AsRef<str>>(patterns: &[P], text: &str) -> bool {
+    patterns.iter().filter_map(|pattern| excluded(pattern.as_ref())).any(|it| matches(it, text))
+}
+
+/// Whether some pattern of a list includes a text, whatever others exclude.
+#[must_use]
+pub fn includes<P: AsRef<str>>(patterns: &[P], text: &str) -> bool {
+    let including = patterns.iter().map(AsRef::as_ref).filter(|it| excluded(it).is_none());
+    including.into_iter().any(|pattern| matches(pattern, text))
+}
+
+/// Whether some pattern of a list includes.
+#[must_use]
+pub fn has_including<P: AsRef<str>>(patterns: &[P]) -> bool {
+    patterns.iter().any(|pattern| excluded(pattern.as_ref()).is_none())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -54,6 +97,22 @@ mod tests {
         {
             assert!(!matches(pattern, text), "{pattern} {text}");
         }
+    }
+
+    #[test]
+    fn a_list_selects_what_it_includes_and_does_not_exclude() {
+        for (list, selected, left) in [
+            (&["COLD_*", "!COLD_07"][..], &["COLD_01", "COLD_070"][..], &["COLD_07", "HOT_1"][..]),
+            (&["!COLD_07", "COLD_*"], &["COLD_01"], &["COLD_07"]),
+            (&["!COLD_*"], &["HOT_1", "!COLD_1"], &["COLD_1"]),
+            (&["COLD_*", "!*_07", "!*_08"], &["COLD_01"], &["COLD_07", "COLD_08"]),
+            (&["?COLD"], &["!COLD"], &["COLD"]),
+            (&[], &["COLD_01"], &[]),
+        ] {
+            selected.iter().for_each(|text| assert!(selects(list, text), "{list:?} {text}"));
+            left.iter().for_each(|text| assert!(!selects(list, text), "{list:?} {text}"));
+        }
+        assert!(is_name("COLD_07") && !is_name("!COLD_07") && !is_name("COLD_?"));
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub use runbooks::SharedRunbooks;
 
 use crate::config::{AlarmSelection, ReceiverConfig};
 use crate::domain::AlertEvent;
-use crate::domain::glob::matches;
+use crate::domain::glob::selects;
 use crate::locale::Words;
 use crate::messages::{AlertsStored, KeepReceiver, LoadAlerts, LoadReceiver};
 use crate::supervisor::Route;
@@ -115,10 +115,7 @@ impl Settings {
 /// Whether a receiver wants to hear of an alarm.
 fn is_selected(selection: &AlarmSelection, event: &AlertEvent) -> bool {
     let AlarmSelection { priorities, rules, locations } = selection;
-    let any = |patterns: &[Arc<str>], text: &str| {
-        patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, text))
-    };
     (priorities.is_empty() || priorities.contains(&event.severity))
-        && any(rules, &event.rule)
-        && any(locations, event.location.as_str())
+        && selects(rules, &event.rule)
+        && selects(locations, event.location.as_str())
 }

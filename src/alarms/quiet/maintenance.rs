@@ -12,8 +12,7 @@ use chrono_tz::Tz;
 
 use super::super::rule::{Rule, Selection};
 use super::schedule::Schedule;
-use crate::domain::glob::matches;
-use crate::domain::{Location, SensorId};
+use crate::domain::{Location, SensorId, glob};
 
 /// What [`Maintenance::by`] begins with.
 const BY: &str = "maintenance:";
@@ -70,9 +69,7 @@ impl Maintenance {
     }
 
     fn covers(&self, rule: &Rule, sensor: &SensorId, location: &Location) -> bool {
-        let has_rule = |pattern: &Arc<str>| matches(pattern, &rule.name);
-        self.selection.includes(sensor, location)
-            && (self.rules.is_empty() || self.rules.iter().any(has_rule))
+        self.selection.includes(sensor, location) && glob::selects(&self.rules, &rule.name)
     }
 }
 

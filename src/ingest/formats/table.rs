@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Claim, Decoded, Filter, Format, Message, Request, StateChange};
 use crate::config::{DeviceTable, Preset, PresetTable, Shape};
-use crate::domain::glob::matches;
+use crate::domain::glob;
 use crate::domain::{Location, SensorId};
 
 /// A format with the common settings of its table.
@@ -141,16 +141,25 @@ impl Settings {
             // A pattern of a sensor below the device, or of a quantity, begins with a pattern of the device.
             let starts = |pattern: &String| {
                 let cuts = pattern.match_indices('/').map(|(at, _)| &pattern[..at]);
-                cuts.chain([pattern.as_str()]).any(|pattern| matches(pattern, sensor))
+                cuts.chain([pattern.as_str()]).any(|pattern| glob::matches(pattern, sensor))
             };
-            return (self.only.is_empty() || self.only.iter().any(starts))
-                && !self.ignore.iter().any(|pattern| matches(pattern, sensor));
+            let including = || self.only.iter().filter(|it| glob::excluded(it).is_none());
+            let is_wanted = including().next().is_none() || including().any(starts);
+            // What of it is not to be ignored begins with a pattern of the device, too.
+            let rest = self.ignore.iter().filter_map(|it| glob::excluded(it));
+            let is_ignored = !self.ignore.is_empty()
+                && glob::selects(&self.ignore, sensor)
+                && !rest.map(str::to_owned).any(|pattern| starts(&pattern));
+            return is_wanted && !glob::excludes(&self.only, sensor) && !is_ignored;
         };
         let both = format!("{sensor}/{quantity}");
         let is_in = |patterns: &[String]| {
-            patterns.iter().any(|pattern| matches(pattern, sensor) || matches(pattern, &both))
+            let is_any = !glob::has_including(patterns);
+            let is_included = glob::includes(patterns, sensor) || glob::includes(patterns, &both);
+            let is_excluded = glob::excludes(patterns, sensor) || glob::excludes(patterns, &both);
+            (is_any || is_included) && !is_excluded
         };
-        (self.only.is_empty() || is_in(&self.only)) && !is_in(&self.ignore)
+        is_in(&self.only) && (self.ignore.is_empty() || !is_in(&self.ignore))
     }
 
     /// The name in place of a sensor's, or of its beginning up to a `/`.

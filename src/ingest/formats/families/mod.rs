@@ -41,7 +41,7 @@ pub fn format(table: &DeviceTable, zone: Tz) -> Result<Table, Vec<Mistake>> {
     let zone = table.zone.unwrap_or(zone);
     let family: Box<dyn Format> = match &table.shape {
         Shape::Preset(preset) => of_preset(preset, zone).map_err(|why| vec![mistake(&why)])?,
-        Shape::Mapping(mapping) if table.ignore.iter().any(|pattern| pattern == "*") => {
+        Shape::Mapping(mapping) if table.ignore == ["*"] => {
             Box::new(IgnoredTopics::new(&mapping.topic).map_err(|why| vec![mistake(&why)])?)
         }
         Shape::Mapping(mapping) => match MappingFormat::new(mapping, zone) {
