@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
 use crate::config::duration;
 use crate::exit::Exit;
+use crate::logging::one_line;
 use crate::store::{LedgerError, QueryError};
 
 /// Why a command could not do what it was asked, in one line.
@@ -97,6 +98,9 @@ impl When {
     }
 }
 
+/// With what a formula begins in spreadsheets, in one width or the other.
+const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+
 /// Rows whose cells decide how wide the columns are; later ones may stick out.
 const MEASURED_ROWS: usize = 1_000;
 
@@ -121,7 +125,7 @@ impl<'a, const N: usize> Table<'a, N> {
     }
 
     pub fn row(&mut self, cells: [String; N]) -> io::Result<()> {
-        let cells = cells.map(|cell| harmless(&cell));
+        let cells = cells.map(|cell| one_line(&cell).into_owned());
         if !self.is_measuring {
             return self.write(&cells);
         }
@@ -152,18 +156,19 @@ impl<'a, const N: usize> Table<'a, N> {
     }
 }
 
-/// What a sensor sent goes to a terminal: no control characters.
-fn harmless(cell: &str) -> String {
-    cell.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
-/// RFC 4180: quoted where it must be.
+/// RFC 4180: quoted where it must be. On one line, and no formula in a spreadsheet: what may be taken for one is behind an
+/// apostrophe, as OWASP advises.
 pub(super) fn csv_field(text: String) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
+    let is_number = || text.parse::<f64>().is_ok_and(f64::is_finite);
+    let mut text = match text.starts_with(FORMULA) && !is_number() {
+        true => format!("'{}", one_line(&text)),
+        false => one_line(&text).into_owned(),
+    };
+    if text.contains([',', '"']) {
+        text = text.replace('"', "\"\"");
+        text = format!("\"{text}\"");
     }
+    text
 }
 
 /// Waits for a while, or less when Ctrl-C is pressed, and says whether to go on.
@@ -216,6 +221,27 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_of_csv_is_no_formula_and_on_one_line() {
+        for (text, expected) in [
+            ("TEMP_001", "TEMP_001"),
+            ("-5.5", "-5.5"),
+            ("+1e3", "+1e3"),
+            ("a,\"b\"", "\"a,\"\"b\"\"\""),
+            ("=cmd|'/C calc'!A0", "'=cmd|'/C calc'!A0"),
+            ("=HYPERLINK(\"x\",1)", "\"'=HYPERLINK(\"\"x\"\",1)\""),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("+1+1", "'+1+1"),
+            ("-x", "'-x"),
+            ("-inf", "'-inf"),
+            ("＝1", "'＝1"),
+            ("\t=1", "'\\u{9}=1"),
+            ("a\nb\u{202e}c", "a\\u{a}b\\u{202e}c"),
+        ] {
+            assert_eq!(csv_field(text.to_owned()), expected);
+        }
+    }
+
+    #[test]
     fn tables_are_as_wide_as_their_cells() {
         let mut out = Vec::new();
         let mut table = Table::new(&mut out, ["id", "location"]);
@@ -225,7 +251,7 @@ mod tests {
         table.row(["late".into(), "and far too wide".into()]).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "id        location\nTEMP_001  Entrepôt\nT         \u{fffd}[2J\n\
+            "id        location\nTEMP_001  Entrepôt\nT         \\u{1b}[2J\n\
              late      and far too wide\n"
         );
     }

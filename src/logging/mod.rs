@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 pub use level::set_level;
 pub use limit::LineLimit;
-pub use one_line::is_unprintable;
+pub use one_line::{is_unprintable, one_line};
 
 use crate::config::{LogConfig, LogFormat};
 
@@ -63,7 +63,7 @@ fn text_line(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     let style = out.default_level_style(record.level());
     let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
     let (level, target, message) = (record.level(), record.target(), record.args().to_string());
-    writeln!(out, "[{time} {style}{level:<5}{style:#} {target}] {}", one_line::one_line(&message))
+    writeln!(out, "[{time} {style}{level:<5}{style:#} {target}] {}", one_line(&message))
 }
 
 /// One object a line: `timestamp`, `level`, `target`, `message`, then the record's own fields.

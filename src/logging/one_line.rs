@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 /// The text with control characters, line separators and marks of writing direction as `\u{…}`.
-pub(super) fn one_line(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn one_line(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
     }

@@ -4,7 +4,7 @@
 // the greatest and the mean weighted by count. Times are milliseconds since 1970.
 // Never: reads a clock or the page, or changes what it was given.
 
-import { csvOf } from "../page/csv.js";
+import { csvOf, safe } from "../page/csv.js";
 import { rfc3339 } from "../chart/ticks.js";
 
 /** What a live view may add to an answer before it is asked for again; the answer itself has at most 2,000 buckets. */
@@ -262,7 +262,7 @@ export function trend(points) {
  */
 export function csv(history, span, { zone, unit, header }) {
   const [time, min, mean, max, n] = header;
-  const named = (/** @type {string} */ name) => (unit ? `${name} (${unit})` : name);
+  const named = (/** @type {string} */ name) => safe(unit ? `${name} (${unit})` : name);
   const rows = [[time, named(min), named(mean), named(max), n]];
   const [first, end] = within(history, span);
   for (let i = first; i < end; i += 1) {

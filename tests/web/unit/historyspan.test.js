@@ -62,7 +62,8 @@ test("events as CSV: in the zone's time with its offset, numbers with a point, w
 });
 
 test("what came from outside is no formula in a spreadsheet; a file is named by its days", () => {
-  for (const text of ["=1+1", "+1", "-1", "@SUM(A1)", "\tx"]) assert.equal(safe(text), `'${text}`);
+  for (const text of ["=1+1", "+1", "-1", "@SUM(A1)", "＝1"]) assert.equal(safe(text), `'${text}`);
+  assert.equal(safe("\tx\n\u202ey"), "'\\u{9}x\\u{a}\\u{202e}y");
   assert.equal(safe("door = open"), "door = open");
   assert.equal(csvOf([["a", "b,c"], ['d"e', "f\ng"]]), 'a,"b,c"\r\n"d""e","f\ng"\r\n');
   const late = alert({ timestamp: "2026-10-25T23:30:00Z" });
