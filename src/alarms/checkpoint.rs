@@ -13,6 +13,9 @@ use crate::domain::{Ingress, Location, Unit, Value};
 
 const VERSION: u8 = 1;
 
+/// The same with the log position of the only reading behind the version.
+const VERSION_ONCE: u8 = 2;
+
 const SAMPLES: u8 = 1;
 const SLICES: u8 = 2;
 
@@ -21,6 +24,8 @@ const SLICES: u8 = 2;
 pub(super) struct Checkpoint {
     /// Newest reading of the series.
     pub newest: Newest,
+    /// Log position of its only reading; `None` for a series that was heard again.
+    pub heard_once: Option<u64>,
     /// Memories by the fingerprint of their rules.
     pub memories: Vec<(u64, Remembered)>,
 }
@@ -47,7 +52,8 @@ impl Checkpoint {
     /// Encodes the checkpoint, in the current version of the layout.
     pub fn write(&self) -> Vec<u8> {
         let Newest { location, unit, value, at, heard, ingress, position } = &self.newest;
-        let mut to = Writer(vec![VERSION]);
+        let mut to = Writer(vec![self.heard_once.map_or(VERSION, |_| VERSION_ONCE)]);
+        self.heard_once.into_iter().for_each(|position| to.long(position));
         to.time(*at);
         let (number, is_integer) = value.map_or((f64::NAN, false), Value::parts);
         to.number(number);
@@ -68,9 +74,11 @@ impl Checkpoint {
     /// Decodes a checkpoint; `None` for other versions and for damaged bytes.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let mut from = Reader(bytes);
-        if from.byte()? != VERSION {
-            return None;
-        }
+        let heard_once = match from.byte()? {
+            VERSION => None,
+            VERSION_ONCE => Some(from.long()?),
+            _ => return None,
+        };
         let (at, number, is_integer) = (from.time()?, from.number()?, from.byte()? != 0);
         let (heard, ingress, position) = (from.duration()?, from.ingress()?, from.long()?);
         let (location, unit) = (Location::new(from.text()?), Unit::new(from.text()?));
@@ -80,7 +88,7 @@ impl Checkpoint {
             memories.push((from.long()?, from.remembered()?));
         }
         let newest = Newest { location, unit, value, at, heard, ingress, position };
-        Some(Self { newest, memories }).filter(|_| from.0.is_empty())
+        Some(Self { newest, heard_once, memories }).filter(|_| from.0.is_empty())
     }
 }
 
@@ -286,7 +294,8 @@ mod tests {
             Remembered::Slices(samples.chunks_exact(2).map(slice).collect())
         });
         let memories = prop::collection::vec((any::<u64>(), remembered), 0..4);
-        (newest, memories).prop_map(|(newest, memories)| Checkpoint { newest, memories })
+        (newest, any::<Option<u64>>(), memories)
+            .prop_map(|(newest, heard_once, memories)| Checkpoint { newest, heard_once, memories })
     }
 
     #[test]
@@ -302,7 +311,7 @@ mod tests {
             position: 1,
         };
         let window = Remembered::Samples(vec![Sample { at, value: 1.0 }; CAPACITY]);
-        let checkpoint = Checkpoint { newest, memories: vec![(1, window)] };
+        let checkpoint = Checkpoint { newest, heard_once: Some(1), memories: vec![(1, window)] };
         assert!(checkpoint.write().len() < 6 * 1024);
     }
 
@@ -325,6 +334,8 @@ mod tests {
             let _ = Checkpoint::read(&bytes);
             bytes.insert(0, VERSION);
             let _ = (Checkpoint::read(&bytes), Lateness::read(&bytes));
+            bytes[0] = VERSION_ONCE;
+            let _ = Checkpoint::read(&bytes);
         }
     }
 }

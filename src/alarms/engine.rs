@@ -8,14 +8,16 @@
 //! concerns are forgotten then.
 //! An operator's word is in `operate`.
 //! Never: more than one series for each sensor and quantity that was heard or is expected, nor more of those
-//! heard than [`MOST_SERIES`].
+//! heard than [`MOST_SERIES`] but for those that the configuration names.
 
 mod checkpoints;
 mod devices;
 mod entries;
+mod forget;
 mod ids;
 mod late;
 mod live;
+mod named;
 mod operate;
 mod own;
 mod quieting;
@@ -24,10 +26,11 @@ mod reload;
 mod restore;
 mod telling;
 mod time;
+mod tombstones;
 mod units;
 mod unread;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -49,13 +52,15 @@ use self::checkpoints::{Checkpoints, Concerned};
 use self::devices::Devices;
 use self::ids::Ids;
 pub use self::live::SeriesView;
+use self::named::Named;
 pub use self::quieting::Expected;
 use self::telling::tell;
 use self::time::{Cause, Looks};
 pub use self::time::{Deadlines, RecordTime};
+use self::tombstones::Tombstones;
 
-/// How many series there may be before readings of further ones are no longer judged: more than twice the
-/// largest fleet Vigie is made for. Measured, a series takes 0.4 kB with one rule and 0.5 kB with two; a device that
+/// How many series there may be before what was heard once only goes, and, where there is no such, readings of further
+/// ones are no longer judged: more than twice the largest fleet Vigie is made for. Measured, a series takes 0.4 kB with one rule and 0.5 kB with two; a device that
 /// makes up an id for each reading must not fill the memory.
 pub const MOST_SERIES: usize = 250_000;
 
@@ -156,6 +161,14 @@ pub struct Engine {
     /// What was kept of a flood.
     kept_flood: Option<String>,
     room: Room,
+    named: Named,
+    /// Series that were heard once, with the log position at which: the oldest first.
+    heard_once: BTreeSet<(u64, Key)>,
+    /// Sensors whose series went to make room for others, to be said.
+    made_room: Vec<SensorId>,
+    /// Series dropped since [`Engine::changes`] was last asked.
+    gone: HashSet<Key>,
+    tombstones: Tombstones,
 }
 
 /// Limit of the number of series.
@@ -177,7 +190,8 @@ impl Engine {
         let index = Index::new(&rules);
         let quieting = Quieting::new(&rules);
         let concerned = Concerned::new(&rules);
-        Self { rules, marks, index, concerned, zone, quieting, ..Self::default() }
+        let named = Named::new(&rules);
+        Self { rules, marks, index, concerned, zone, quieting, named, ..Self::default() }
     }
 
     /// Judges a reading that came by `ingress` and is stored; its time is its sender's.
@@ -224,13 +238,14 @@ impl Engine {
         self.begin_part();
         let num_before = out.len();
         let key = (reading.sensor_id.clone(), reading.quantity.clone());
-        if self.series.len() >= self.room.0 && !self.series.contains_key(&key) {
+        if !self.make_room(&key, out) {
             return Judgement { is_one_too_many: true, ..Judgement::default() };
         }
         let heard = self.clocks.get(ingress);
         let newest = Newest::new(reading, ingress, heard, self.cause.position);
         self.hear_by(&key, ingress);
         let mut series = self.take(&key, &newest, out);
+        self.note_heard(&key, &mut series);
         let mut judgement = Judgement::default();
         if series.newest.makes_late(&newest) {
             if clock == ReadingClock::Sender && !series.went_back(heard) {
@@ -283,6 +298,7 @@ impl Engine {
 
     /// What is to be kept of the alarms that changed since this was last asked.
     pub fn changes(&mut self) -> Vec<AlarmState> {
+        self.gone.clear();
         let mut changes = std::mem::take(&mut self.orphans);
         changes.extend(self.quieting.flood.as_mut().and_then(quieting::kept_of_all));
         for (key, rule) in self.changed.drain() {
@@ -308,6 +324,7 @@ impl Engine {
     /// one was never heard.
     fn take(&mut self, key: &Key, newest: &Newest, out: &mut Vec<Outcome>) -> Series {
         let Some(mut series) = self.series.remove(key) else {
+            self.note_begin(key);
             let (entries, _) = self.entries_at(key, newest.place(), Vec::new());
             return Series::new(Newest { value: None, ..newest.clone() }, entries);
         };

@@ -61,6 +61,8 @@ pub(super) struct Series {
     pub late_since: Option<Duration>,
     /// The lateness that is stored.
     pub stored_lateness: Option<Lateness>,
+    /// Log position of its only reading, where it was heard once and the configuration does not name it.
+    pub heard_once: Option<u64>,
     /// Whether it was said that its unit does not fit a rule.
     pub is_unfit_said: bool,
     /// Whether its newest reading was not judged by a strict rule, for its unit.
@@ -115,6 +117,7 @@ impl Series {
             look_at: None,
             late_since,
             stored_lateness,
+            heard_once: None,
             is_unfit_said: false,
             is_unjudged: false,
             pending,

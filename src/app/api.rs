@@ -5,6 +5,7 @@
     reason = "the last hour is the one before the request, and a report ends in time"
 )]
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,13 +16,13 @@ use serde_json::{Map, Value, json};
 use super::trial;
 use crate::alarms::overview;
 use crate::alarms::report::Period;
-use crate::domain::{AlarmView, AlertState};
+use crate::domain::{AlarmState, AlarmView, AlertState};
 use crate::evaluator::LiveTable;
 use crate::store::{
     AlertFilter, BucketQuery, History, QueryError, RejectedMessages, SharedHours, Sparklines,
     StoredAlert,
 };
-use crate::web::{AlertsAsked, ReadingsAsked, RuleAsked, RuleTried};
+use crate::web::{AlarmsAsked, AlertsAsked, ReadingsAsked, RuleAsked, RuleTried};
 
 /// How long a report may take: it reads all stored alerts before its end.
 const REPORT_AT_MOST: Duration = Duration::from_secs(10);
@@ -39,10 +40,20 @@ impl HistoryReader {
         Self { database: database.to_owned(), hours, live, history: Mutex::default() }
     }
 
-    /// All alarms that are not at rest, by sensor and rule.
-    pub fn alarms(&self) -> Result<Vec<AlarmView>, String> {
-        let kept = self.history()?.alarm_states().map_err(|error| error.to_string())?;
-        Ok(kept.iter().filter_map(overview::view).collect())
+    /// The alarms asked for that are not at rest, by sensor and rule.
+    pub fn alarms(&self, asked: &AlarmsAsked) -> Result<Vec<AlarmView>, String> {
+        let mut alarms = Vec::new();
+        if asked.at_most == 0 {
+            return Ok(alarms);
+        }
+        let each = &mut |state: AlarmState| {
+            alarms.extend(overview::view(&state).filter(|alarm| asked.includes(alarm)));
+            let is_all = alarms.len() >= asked.at_most;
+            Ok(if is_all { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        };
+        let history = self.history()?;
+        history.alarm_states(asked.after.as_ref(), each).map_err(|error| error.to_string())?;
+        Ok(alarms)
     }
 
     /// The newest alert events asked for, in the order of their numbers, each with its number.

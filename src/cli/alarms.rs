@@ -1,13 +1,14 @@
 //! `vigie alarms`: what is not at rest now.
 
 use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::ConfigFile;
 use super::history::{CommandError, Table, or_closed_pipe};
 use crate::alarms::overview;
 use crate::config::TimeStyle;
-use crate::domain::{AlarmView, Said};
+use crate::domain::{AlarmState, AlarmView, Said};
 use crate::store::History;
 use crate::wire::AlarmJson;
 
@@ -37,35 +38,37 @@ pub fn run(
     times: TimeStyle,
     out: &mut dyn Write,
 ) -> Result<(), CommandError> {
-    let alarms = History::open(path)?.alarm_states()?;
-    let alarms = alarms.iter().filter_map(overview::view);
+    let history = History::open(path)?;
     let mut out = BufWriter::new(out);
     or_closed_pipe(if args.json {
-        json(alarms, times, &mut out)
+        json(&history, times, &mut out)
     } else {
-        table(alarms, times, &mut out)
+        table(&history, times, &mut out)
     })
 }
 
-fn json(
-    alarms: impl Iterator<Item = AlarmView>,
-    times: TimeStyle,
-    out: &mut dyn Write,
+fn each_alarm(
+    history: &History,
+    each: &mut dyn FnMut(AlarmView) -> std::io::Result<()>,
 ) -> Result<(), CommandError> {
-    for alarm in alarms {
-        let line = serde_json::to_string(&AlarmJson::new(&alarm, times));
-        writeln!(out, "{}", line.map_err(std::io::Error::from)?)?;
-    }
+    let each = &mut |state: AlarmState| {
+        overview::view(&state).map_or(Ok(()), &mut *each)?;
+        Ok(ControlFlow::Continue(()))
+    };
+    Ok(history.alarm_states(None, each)?)
+}
+
+fn json(history: &History, times: TimeStyle, out: &mut dyn Write) -> Result<(), CommandError> {
+    each_alarm(history, &mut |alarm| {
+        serde_json::to_writer(&mut *out, &AlarmJson::new(&alarm, times))?;
+        writeln!(out)
+    })?;
     Ok(out.flush()?)
 }
 
-fn table(
-    alarms: impl Iterator<Item = AlarmView>,
-    times: TimeStyle,
-    out: &mut dyn Write,
-) -> Result<(), CommandError> {
+fn table(history: &History, times: TimeStyle, out: &mut dyn Write) -> Result<(), CommandError> {
     let mut table = Table::new(out, COLUMNS);
-    for alarm in alarms {
+    each_alarm(history, &mut |alarm| {
         table.row([
             alarm.of.alert_id.as_deref().unwrap_or_default().to_owned(),
             alarm.state.to_owned(),
@@ -76,8 +79,8 @@ fn table(
             alarm.value.map_or_else(String::new, |value| format!("{value}{}", alarm.unit.suffix())),
             alarm.since.map(|since| times.write(since)).unwrap_or_default(),
             remarks(&alarm, times),
-        ])?;
-    }
+        ])
+    })?;
     Ok(table.flush()?)
 }
 

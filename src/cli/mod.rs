@@ -68,6 +68,8 @@ enum Command {
     ReturnToService(operate::Word),
     /// Resets a latched alarm.
     Reset(operate::Word),
+    /// Forgets a sensor that is gone: closes its alarms, and counts its silence no more. Its history stays.
+    Forget(operate::Sensor),
     /// Inspects alerts: their history, what stands now, or new ones as they come.
     Alerts(alerts::Args),
     /// Reads the history of readings.
@@ -111,6 +113,7 @@ pub fn main() -> Exit {
         Command::Unshelve(word) => operated(&word, "unshelve"),
         Command::ReturnToService(word) => operated(&word, "return-to-service"),
         Command::Reset(word) => operated(&word, "reset"),
+        Command::Forget(sensor) => with(&sensor.file.config, |config| sensor.forget(&config)),
         Command::OutOfService(reason) => {
             with(&reason.alarm.file.config, |config| reason.run("out-of-service", &config))
         }

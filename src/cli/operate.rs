@@ -1,5 +1,5 @@
-//! `vigie ack`, `shelve`, `unshelve`, `out-of-service`, `return-to-service`, `reset`: an operator's word on
-//! an alarm, to the running daemon.
+//! `vigie ack`, `shelve`, `unshelve`, `out-of-service`, `return-to-service`, `reset`, `forget`: an operator's word
+//! on an alarm or a sensor, to the running daemon.
 
 use std::os::unix::fs::MetadataExt;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::ConfigFile;
 use crate::config::Config;
-use crate::domain::{AlarmName, SHELVED_FOR};
+use crate::domain::{AlarmName, SHELVED_FOR, SensorId};
 use crate::exit::Exit;
 use crate::web::{self, AskError};
 
@@ -56,6 +56,30 @@ pub(super) struct Shelf {
     one_shot: bool,
 }
 
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Sensor {
+    /// The sensor's id.
+    #[arg(value_name = "SENSOR")]
+    sensor: SensorId,
+    /// Who says so; your login name unless given.
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    why: Option<String>,
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+}
+
+impl Sensor {
+    pub(super) fn forget(&self, config: &Config) -> Exit {
+        let path = format!("/api/v1/sensors/{}/forget", encoded(self.sensor.as_str()));
+        ask("forget", &path, self.by.as_deref(), &json!({ "why": self.why }), config, |done| {
+            format!("forget {}: {}", self.sensor, outcome(done))
+        })
+    }
+}
+
 impl Word {
     pub(super) fn run(&self, verb: &str, config: &Config) -> Exit {
         run(verb, &self.alarm, &json!({ "why": self.why }), config)
@@ -77,12 +101,23 @@ impl Shelf {
 }
 
 fn run(verb: &str, alarm: &Alarm, body: &Value, config: &Config) -> Exit {
-    let mut body = body.clone();
-    body["by"] = alarm.by.clone().unwrap_or_else(login_name).into();
     let path = format!("/api/v1/alarms/{}/{verb}", encoded(&alarm.alarm.to_string()));
-    match web::operate(&config.storage.path, &path, &body) {
+    ask(verb, &path, alarm.by.as_deref(), body, config, |done| said(verb, done))
+}
+
+fn ask(
+    verb: &str,
+    path: &str,
+    by: Option<&str>,
+    body: &Value,
+    config: &Config,
+    said: impl FnOnce(&Value) -> String,
+) -> Exit {
+    let mut body = body.clone();
+    body["by"] = by.map_or_else(login_name, str::to_owned).into();
+    match web::operate(&config.storage.path, path, &body) {
         Ok(done) => {
-            println!("{}", said(verb, &done));
+            println!("{}", said(&done));
             Exit::Ok
         }
         Err(error) => {
@@ -98,8 +133,12 @@ fn run(verb: &str, alarm: &Alarm, body: &Value, config: &Config) -> Exit {
 
 fn said(verb: &str, done: &Value) -> String {
     let text = |key: &str| done[key].as_str().unwrap_or("-").to_owned();
-    let outcome = if done["changed"] == true { "done" } else { "it is so already" };
+    let outcome = outcome(done);
     format!("{verb} {}/{} ({}): {outcome}", text("rule"), text("sensor_id"), text("id"))
+}
+
+fn outcome(done: &Value) -> &'static str {
+    if done["changed"] == true { "done" } else { "it is so already" }
 }
 
 /// One segment of a path (RFC 3986, 2.1 and 2.3).

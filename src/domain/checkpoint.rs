@@ -10,6 +10,8 @@ pub enum SeriesPart {
     Windows,
     /// Since when all readings have been late. Current as of the last commit: no rows come on top.
     Lateness,
+    /// That the series was dropped. Rows stored up to here are not read again at a restart.
+    Dropped,
 }
 
 impl SeriesPart {
@@ -19,6 +21,7 @@ impl SeriesPart {
         match self {
             Self::Windows => "windows",
             Self::Lateness => "lateness",
+            Self::Dropped => "dropped",
         }
     }
 }
@@ -27,7 +30,8 @@ impl std::str::FromStr for SeriesPart {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = [Self::Windows, Self::Lateness].into_iter().find(|part| part.as_str() == text);
+        let all = [Self::Windows, Self::Lateness, Self::Dropped];
+        let known = all.into_iter().find(|part| part.as_str() == text);
         known.ok_or_else(|| format!("`{text}` is no part of a checkpoint"))
     }
 }

@@ -45,6 +45,8 @@ pub enum Action {
     ReturnToService,
     /// Reset a latched alarm.
     Reset,
+    /// Forget a sensor: its alarms are closed, and nothing is known of it until it sends a reading.
+    Forget,
 }
 
 impl Action {
@@ -58,6 +60,7 @@ impl Action {
             Self::TakeOutOfService => "out-of-service",
             Self::ReturnToService => "return-to-service",
             Self::Reset => "reset",
+            Self::Forget => "forget",
         }
     }
 }
@@ -95,7 +98,7 @@ pub struct Operator {
     pub why: Option<Arc<str>>,
 }
 
-/// Names an alarm.
+/// Names an alarm, or all of a sensor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AlarmName {
     /// By the 16 hexadecimal digits of its alert, which stands or stood last.
@@ -107,6 +110,8 @@ pub enum AlarmName {
         /// Id of the sensor.
         sensor_id: SensorId,
     },
+    /// All of a sensor. No text names them: who asks for it names a sensor.
+    AllOf(SensorId),
 }
 
 /// Why a text names no alarm.
@@ -154,11 +159,12 @@ impl fmt::Display for AlarmName {
         match self {
             Self::Id(id) => f.write_str(id),
             Self::Of { rule, sensor_id } => write!(f, "{rule}/{sensor_id}"),
+            Self::AllOf(sensor_id) => write!(f, "{sensor_id}"),
         }
     }
 }
 
-/// An operator's word on one alarm. What it says has been checked.
+/// An operator's word on one alarm, or on a sensor. What it says has been checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorAction {
@@ -259,10 +265,15 @@ pub enum Refused {
 pub struct AlarmOf {
     /// `None` for one that was never raised.
     pub alert_id: Option<Arc<str>>,
-    /// Name of the rule.
+    /// Name of the rule; [`AlarmOf::ALL`] for all of the sensor.
     pub rule: Arc<str>,
     /// Id of the sensor.
     pub sensor_id: SensorId,
+}
+
+impl AlarmOf {
+    /// Stands for all rules. No rule has such a name.
+    pub const ALL: &'static str = "*";
 }
 
 /// Something an operator did, and when.

@@ -52,6 +52,14 @@ impl SensorId {
     }
 }
 
+impl std::str::FromStr for SensorId {
+    type Err = SensorIdError;
+
+    fn from_str(id: &str) -> Result<Self, Self::Err> {
+        Self::new(id)
+    }
+}
+
 impl TryFrom<String> for SensorId {
     type Error = SensorIdError;
 

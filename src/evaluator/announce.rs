@@ -31,6 +31,10 @@ pub fn event(outcome: Outcome, words: &Words) -> AlertEvent {
     };
     let message = match (&rule.message, state) {
         _ if let Some(summary) = &summary => (words.summary)(summary, &rule.quantity),
+        // What an operator ends has who ended it, and why.
+        _ if operator.is_some() && change == Change::Closed => {
+            (words.transition)(said, change, operator.as_ref())
+        }
         _ if transition.announced.is_none() && !is_of_reading => {
             (words.transition)(said, change, operator.as_ref())
         }

@@ -203,6 +203,7 @@ impl Fold {
         batch.decoders.append(&mut decoders);
         batch.through = position;
         effects.notes.extend(self.engine.take_unit_notices().into_iter().map(Note::Units));
+        effects.notes.extend(self.engine.take_made_room().into_iter().map(Note::MadeRoom));
         self.add_events(outcomes, batch);
     }
 
@@ -224,6 +225,7 @@ impl Fold {
             num_readings: batch.readings.len(),
             series: self.changed_views(batch),
             alarms: alarms.filter(|(_, alarm)| with_rest || alarm.is_some()).collect(),
+            gone: self.engine.gone().cloned().collect(),
         }
     }
 
@@ -293,6 +295,9 @@ impl Fold {
     ) {
         let Measurement { reading, clock, news } = measurement;
         if news == News::Replayed {
+            if self.engine.is_forgotten(&(reading.sensor_id.clone(), reading.quantity.clone())) {
+                return;
+            }
             effects.replayed.push(Measurement { reading, clock, news });
             return;
         }

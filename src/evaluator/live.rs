@@ -4,7 +4,7 @@
 //! Always: written by the evaluator alone, as a batch goes to storage. Each row bears the version of its last
 //! change, so a lagging reader polls the changes since its version, and no event is the only carrier of a state. A
 //! series keeps its index as long as the process lives; versions and indexes are of one *epoch*.
-//! Never: more series than are judged, a lock held while anything but a copy is made, or a row that waits for a reader.
+//! Never: more than twice as many series as are judged, a lock held while anything but a copy is made, or a row that waits for a reader.
 
 mod alarms;
 mod series;
@@ -58,6 +58,8 @@ pub(crate) struct LiveUpdate {
     pub series: Vec<(SeriesKey, SeriesView)>,
     /// Alarms that changed: `None` for those at rest.
     pub alarms: Vec<(AlarmKey, Option<LiveAlarm>)>,
+    /// Series that are no more.
+    pub gone: Vec<SeriesKey>,
 }
 
 /// Totals of the table.
@@ -210,12 +212,15 @@ impl LiveTable {
 
     /// Updates what a batch changed.
     pub(crate) fn update(&self, update: LiveUpdate) {
-        let LiveUpdate { num_readings, series, alarms } = update;
+        let LiveUpdate { num_readings, series, alarms, gone } = update;
         self.num_readings.fetch_add(num_readings as u64, Ordering::Relaxed);
         let mut guard = self.write();
         let table = &mut *guard;
         table.version += 1;
-        let of_series = !series.is_empty();
+        let mut of_series = !series.is_empty();
+        for key in &gone {
+            of_series |= table.series.remove(table.version, key);
+        }
         for (key, view) in &series {
             table.series.set(table.version, key, view);
         }

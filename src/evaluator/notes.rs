@@ -14,6 +14,8 @@ pub(super) enum Note {
     ClockWentBack { sensor_id: SensorId, from: DateTime<Utc>, to: DateTime<Utc> },
     /// A sensor is not judged: there are too many others.
     OneTooMany(SensorId),
+    /// A sensor that was heard once only is no longer judged: there are too many others.
+    MadeRoom(SensorId),
     /// A sensor's clock is not set: its readings have the time of their receipt. Once a sensor.
     ClockUnset { sensor_id: SensorId, says: DateTime<Utc> },
     /// This machine's clock is behind what it has shown before, or is no longer.

@@ -8,23 +8,41 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::Utc;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::CLI_AGENT;
 use super::answers::{blocking, error, whole_body};
 use super::guard::Door;
-use super::input::{self, AlertsQuery, Verb};
+use super::input::{self, AlarmsAsked, AlarmsQuery, AlertsQuery, Verb};
 use super::routes::{self, ANSWER_PATIENCE, Shared};
-use crate::domain::{AlarmName, AlarmView, Refused, Via};
+use crate::domain::{AlarmName, AlarmView, Refused, SensorId, Via};
 use crate::messages::Operate;
 use crate::wire::AlarmJson;
 
-pub(super) async fn alarms(api: Shared) -> HttpResponse {
-    match read_alarms(&api).await {
+/// Written as it stands: a page of it as a tree of values would take ten times the room.
+#[derive(Serialize)]
+struct AlarmsPage<'a> {
+    alarms: Vec<AlarmJson<'a>>,
+    /// The last of the page, if there may be more.
+    next: Option<String>,
+}
+
+pub(super) async fn alarms(request: HttpRequest, api: Shared) -> HttpResponse {
+    let asked = web::Query::<AlarmsQuery>::from_query(request.query_string())
+        .map_err(|error| error.to_string())
+        .and_then(|query| query.into_inner().understood());
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, why),
+    };
+    let at_most = asked.at_most;
+    match read_alarms(&api, asked).await {
         Ok(alarms) => {
+            let name = |last: &AlarmView| format!("{}/{}", last.of.rule, last.of.sensor_id);
+            let next = alarms.last().filter(|_| alarms.len() == at_most).map(name);
             let json = |alarm| AlarmJson::new(alarm, api.settings.times);
-            HttpResponse::Ok()
-                .json(json!({ "alarms": alarms.iter().map(json).collect::<Vec<_>>() }))
+            HttpResponse::Ok().json(AlarmsPage { alarms: alarms.iter().map(json).collect(), next })
         }
         Err(unavailable) => unavailable,
     }
@@ -35,11 +53,12 @@ pub(super) async fn alarm(id: web::Path<String>, api: Shared) -> HttpResponse {
         Ok(name) => name,
         Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, format!("{why}")),
     };
-    let alarms = match read_alarms(&api).await {
-        Ok(alarms) => alarms,
+    let asked = AlarmsAsked { after: None, named: Some(name.clone()), at_most: 1 };
+    let found = match read_alarms(&api, asked).await {
+        Ok(found) => found,
         Err(unavailable) => return unavailable,
     };
-    match alarms.iter().find(|alarm| is_named(alarm, &name)) {
+    match found.first() {
         Some(alarm) => HttpResponse::Ok().json(AlarmJson::new(alarm, api.settings.times)),
         None => {
             let why = format!("{name}: no such alarm stands, waits for a word, or is withheld");
@@ -48,18 +67,9 @@ pub(super) async fn alarm(id: web::Path<String>, api: Shared) -> HttpResponse {
     }
 }
 
-fn is_named(alarm: &AlarmView, name: &AlarmName) -> bool {
-    match name {
-        AlarmName::Id(id) => alarm.of.alert_id.as_ref() == Some(id),
-        AlarmName::Of { rule, sensor_id } => {
-            (&alarm.of.rule, &alarm.of.sensor_id) == (rule, sensor_id)
-        }
-    }
-}
-
-async fn read_alarms(api: &Shared) -> Result<Vec<AlarmView>, HttpResponse> {
+async fn read_alarms(api: &Shared, asked: AlarmsAsked) -> Result<Vec<AlarmView>, HttpResponse> {
     let read = api.settings.alarms.clone();
-    blocking(move || read()).await
+    blocking(move || read(&asked)).await
 }
 
 pub(super) async fn alerts(request: HttpRequest, api: Shared) -> HttpResponse {
@@ -93,16 +103,34 @@ pub(super) async fn change(
     payload: web::Payload,
     api: Shared,
 ) -> HttpResponse {
-    let body = match whole_body(&request, payload).await {
+    let alarm = id.parse::<AlarmName>().map_err(|error| error.to_string());
+    act(verb, alarm, &request, payload, &api).await
+}
+
+pub(super) async fn forget(
+    request: HttpRequest,
+    id: web::Path<String>,
+    payload: web::Payload,
+    api: Shared,
+) -> HttpResponse {
+    let sensor = SensorId::new(&id).map(AlarmName::AllOf).map_err(|error| error.to_string());
+    act(Verb::Forget, sensor, &request, payload, &api).await
+}
+
+async fn act(
+    verb: Verb,
+    alarm: Result<AlarmName, String>,
+    request: &HttpRequest,
+    payload: web::Payload,
+    api: &Shared,
+) -> HttpResponse {
+    let body = match whole_body(request, payload).await {
         Ok(body) => body,
         Err(refused) => return refused,
     };
-    let (via, user) = (via(&request, &api.door), routes::visitor(&request).and_then(|it| it.user));
-    let action = id
-        .parse::<AlarmName>()
-        .map_err(|error| error.to_string())
-        .and_then(|alarm| input::action(verb, alarm, user.as_deref(), &body, Utc::now(), via));
-    let action = match action {
+    let (via, user) = (via(request, &api.door), routes::visitor(request).and_then(|it| it.user));
+    let understood = |alarm| input::action(verb, alarm, user.as_deref(), &body, Utc::now(), via);
+    let action = match alarm.and_then(understood) {
         Ok(action) => action,
         Err(why) => return error(StatusCode::UNPROCESSABLE_ENTITY, why),
     };

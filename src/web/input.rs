@@ -7,12 +7,17 @@ use serde::Deserialize;
 
 use crate::config::duration;
 use crate::domain::{
-    Action, AlarmName, AlertState, Operator, OperatorAction, SHELVED_FOR, Via, time,
+    Action, AlarmKey, AlarmName, AlarmView, AlertState, Operator, OperatorAction, SHELVED_FOR, Via,
+    time,
 };
 
 /// How many alert events are told unless it is asked for more, and at the most: a page.
 const ALERTS_TOLD: u64 = 1000;
 const MOST_ALERTS: u64 = 10_000;
+
+/// Alarms in a page, unless it is asked for more, and at the most: 4 MB.
+const ALARMS_TOLD: usize = 1000;
+const MOST_ALARMS: usize = 10_000;
 
 /// What the last level of a change's path asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +28,7 @@ pub(super) enum Verb {
     OutOfService,
     ReturnToService,
     Reset,
+    Forget,
 }
 
 /// A change's body: `{"by":…,"why":…,"for":"2h","one_shot":false}`.
@@ -63,6 +69,7 @@ pub(super) fn action(
         Verb::OutOfService => Action::TakeOutOfService,
         Verb::ReturnToService => Action::ReturnToService,
         Verb::Reset => Action::Reset,
+        Verb::Forget => Action::Forget,
     };
     let action = OperatorAction { what, alarm, operator, at, via };
     action.checked().map_err(|error| error.to_string())
@@ -71,6 +78,59 @@ pub(super) fn action(
 fn lasting(text: Option<&str>) -> Result<Duration, String> {
     let Some(text) = text else { return Ok(SHELVED_FOR) };
     duration::parse(text).map_err(|mistake| format!("`for`: {mistake}"))
+}
+
+/// Which alarms are asked for, of those that are not at rest, by sensor and rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlarmsAsked {
+    /// Those after this one; `None` for all.
+    pub after: Option<AlarmKey>,
+    /// The one of this name; `None` for all.
+    pub named: Option<AlarmName>,
+    /// At most so many, the first of them.
+    pub at_most: usize,
+}
+
+impl AlarmsAsked {
+    /// Whether an alarm is among them, as far as its name goes.
+    #[must_use]
+    pub fn includes(&self, alarm: &AlarmView) -> bool {
+        match &self.named {
+            None => true,
+            Some(AlarmName::Id(id)) => alarm.of.alert_id.as_ref() == Some(id),
+            Some(AlarmName::Of { rule, sensor_id }) => {
+                (&alarm.of.rule, &alarm.of.sensor_id) == (rule, sensor_id)
+            }
+            Some(AlarmName::AllOf(sensor_id)) => alarm.of.sensor_id == *sensor_id,
+        }
+    }
+}
+
+/// The query of `GET /api/v1/alarms`, before it is understood.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AlarmsQuery {
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+impl AlarmsQuery {
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn understood(self) -> Result<AlarmsAsked, String> {
+        let at_most = self.limit.unwrap_or(ALARMS_TOLD);
+        if !(1..=MOST_ALARMS).contains(&at_most) {
+            return Err(format!(
+                "`limit` is from 1 to {MOST_ALARMS}: ask for the next page by `after`"
+            ));
+        }
+        let after = match self.after.as_deref().map(str::parse) {
+            None => None,
+            Some(Ok(AlarmName::Of { rule, sensor_id })) => Some(AlarmKey { rule, sensor_id }),
+            Some(_) => return Err("`after` is no `next` of a page".to_owned()),
+        };
+        Ok(AlarmsAsked { after, named: None, at_most })
+    }
 }
 
 /// Which alert events are asked for.

@@ -45,7 +45,7 @@ pub use access::Access;
 pub use actor::Web;
 pub use client::{AskError, devices, operate, reload, status};
 pub use history::ReadingsAsked;
-pub use input::AlertsAsked;
+pub use input::{AlarmsAsked, AlertsAsked};
 pub use live::LiveSource;
 pub use maintenance::PlannedMaintenance;
 pub use password::hash_password;
@@ -76,7 +76,7 @@ pub type ReadSystem = dyn Fn() -> figures::SystemReport + Send + Sync;
 pub type ReadBroker = dyn Fn() -> figures::BrokerReport + Send + Sync;
 
 /// Reads all alarms that are not at rest; blocks its thread.
-pub type ReadAlarms = dyn Fn() -> Result<Vec<AlarmView>, String> + Send + Sync;
+pub type ReadAlarms = dyn Fn(&AlarmsAsked) -> Result<Vec<AlarmView>, String> + Send + Sync;
 
 /// Reads the alert events asked for, in the order of their numbers, each with its number and as JSON; blocks its
 /// thread.

@@ -64,6 +64,7 @@ pub(super) enum Endpoint {
     Maintenance,
     TryRule,
     Change(Verb),
+    Forget,
     Session,
     LogIn,
     LogOut,
@@ -77,7 +78,7 @@ const SESSION: &str = "/api/v1/session";
 /// What waits for nobody.
 const NEED_NO_SLOT: [&str; 3] = [STATUS, SYSTEM, LIVE];
 
-pub(super) const ROUTES: [(&str, Endpoint); 26] = [
+pub(super) const ROUTES: [(&str, Endpoint); 27] = [
     ("/api/v1/openapi.json", Endpoint::OpenApi),
     (STATUS, Endpoint::Status),
     ("/api/v1/reload", Endpoint::Reload),
@@ -100,6 +101,7 @@ pub(super) const ROUTES: [(&str, Endpoint); 26] = [
     ("/api/v1/alarms/{id}/out-of-service", Endpoint::Change(Verb::OutOfService)),
     ("/api/v1/alarms/{id}/return-to-service", Endpoint::Change(Verb::ReturnToService)),
     ("/api/v1/alarms/{id}/reset", Endpoint::Change(Verb::Reset)),
+    ("/api/v1/sensors/{id}/forget", Endpoint::Forget),
     // After the paths that begin like it, since an id may have slashes.
     ("/api/v1/alarms/{id}", Endpoint::Alarm),
     (SESSION, Endpoint::Session),
@@ -182,7 +184,7 @@ async fn file(request: HttpRequest, place: web::Path<(String, String)>) -> HttpR
 impl Endpoint {
     pub const fn method(self) -> &'static str {
         match self {
-            Self::Reload | Self::TryRule | Self::Change(_) | Self::LogIn => "post",
+            Self::Reload | Self::TryRule | Self::Change(_) | Self::Forget | Self::LogIn => "post",
             Self::LogOut => "delete",
             _ => "get",
         }
@@ -213,6 +215,7 @@ impl Endpoint {
             Self::Change(verb) => web::post().to(move |request, id, payload, api| {
                 alarms::change(verb, request, id, payload, api)
             }),
+            Self::Forget => web::post().to(alarms::forget),
         }
     }
 }
@@ -227,7 +230,7 @@ pub(super) async fn admit(
     };
     let visitor = match is_admitted(&request, &api) {
         Ok(visitor) => visitor,
-        Err(denied) => return Ok(request.into_response(refusal(denied))),
+        Err(denied) => return Ok(safe(request.into_response(refusal(denied)))),
     };
     if let Some(visitor) = visitor {
         request.extensions_mut().insert(visitor);
@@ -239,11 +242,25 @@ pub(super) async fn admit(
             Ok(Ok(slot)) => Some(slot),
             Ok(Err(_)) | Err(_) => {
                 let why = "too many wait for an answer already: ask again in a moment";
-                return Ok(request.into_response(error(StatusCode::SERVICE_UNAVAILABLE, why)));
+                let busy = error(StatusCode::SERVICE_UNAVAILABLE, why);
+                return Ok(safe(request.into_response(busy)));
             }
         }
     };
-    Ok(next.call(request).await?.map_into_boxed_body())
+    Ok(safe(next.call(request).await?.map_into_boxed_body()))
+}
+
+/// What is answered is what its type says, and stays with who asked, unless its handler says otherwise.
+fn safe(mut answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let headers = answer.headers_mut();
+    for (name, value) in
+        [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::CACHE_CONTROL, "no-store")]
+    {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    answer
 }
 
 fn is_admitted(request: &ServiceRequest, api: &Api) -> Result<Option<Visitor>, Denied> {

@@ -13,6 +13,7 @@ mod configs;
 mod decode;
 mod devices;
 mod figures;
+mod forget;
 mod history;
 mod kills;
 mod live;

@@ -99,6 +99,12 @@ function askService(words, alarms) {
   return ask(words, alarms, { title: w.serviceTitle(alarms.length), help: w.serviceHelp, go: w.takeOut }, [], () => ({}));
 }
 
+/** Asks why a sensor is forgotten; null: somebody thought better of it. @param {import("../words.js").Words} words @param {string} id */
+export function askForget(words, id) {
+  const w = words.sensor;
+  return ask(words, [], { title: w.forgetTitle(id), help: w.forgetHelp, go: w.forget }, [], () => ({}));
+}
+
 /**
  * @param {import("../words.js").Words} words @param {Alarm[]} alarms @param {{ title: string, help: string, go: string }} said
  * @param {HTMLElement[]} fields @param {(data: FormData) => Details} read
@@ -109,7 +115,7 @@ function ask(words, alarms, { title, help, go }, fields, read) {
   const why = h("textarea", { name: "why", required: true, maxLength: 400, rows: 3, "aria-describedby": "why-help" });
   const form = h("form", { method: "dialog" },
     h("h2", { id: "ask-title" }, title),
-    which(words, alarms),
+    alarms.length > 0 && which(words, alarms),
     fields,
     h("label", null, h("span", null, w.reason), why, h("small", { id: "why-help" }, w.reasonHelp)),
     h("p", null, help),

@@ -6,6 +6,7 @@
 
 import { ChartBox } from "../chart/chartbox.js";
 import { fill, h, saveCsv, text } from "../page/dom.js";
+import { forgetSensor } from "./forgetsensor.js";
 import * as buckets from "../data/history.js";
 import { decimals, range } from "../chart/scale.js";
 import { markLabel, markLine } from "../alarms/alarmtext.js";
@@ -88,6 +89,7 @@ class SensorPage {
       statistics: statisticsPanel(context),
       alarms: alarmTable(context, (from, to) => show(view.show(model.viewport, from, to, now()))),
       tabs: quantityTabs(context, this.id, this.quantity),
+      forget: forgetSensor(context, this.id),
       controls: spanControls({ words: w, show, now, current: () => model.viewport }),
       caption: h("p", { class: "caption" }),
       failure: h("p", { class: "failure", hidden: true, role: "alert" }),
@@ -116,6 +118,7 @@ class SensorPage {
         h("div", { class: "sensor-side" }, parts.present.element, parts.statistics.element),
       ),
       parts.alarms.element,
+      parts.forget.element,
     );
   }
 
@@ -250,6 +253,7 @@ class SensorPage {
     const { series } = context.state;
     this.#series = series.find((it) => it?.id === this.id && it.quantity === this.quantity) ?? null;
     parts.tabs.update(series);
+    parts.forget.update(this.#series !== null);
     // Before the feed's first state nothing is known of any sensor.
     parts.unknown.hidden = this.#series !== null || context.state.link.is !== "live" || series.length === 0;
     if (!this.#series) return;

@@ -22,7 +22,7 @@ pub(super) struct Checkpoints {
     in_turn: [InTurn; 2],
     /// Series whose lateness may not be as it is stored.
     lateness: BTreeSet<Key>,
-    /// Stored parts that are of no use any more.
+    /// Stored parts that are of no use any more, and tombstones, in order.
     gone: Vec<SeriesState>,
 }
 
@@ -72,6 +72,22 @@ impl Checkpoints {
         self.in_turn[1].count = counts.others;
     }
 
+    /// Readings stored of the table of a quantity.
+    pub fn count_of(&self, quantity: &Quantity) -> u64 {
+        self.in_turn[usize::from(!quantity.is_temperature())].count
+    }
+
+    /// Readings stored.
+    pub const fn counts(&self) -> ReadingCounts {
+        let [temperatures, others] = &self.in_turn;
+        ReadingCounts { temperatures: temperatures.count, others: others.count }
+    }
+
+    /// A stored part changes at once, whatever becomes of its series.
+    pub fn note_gone(&mut self, part: SeriesState) {
+        self.gone.push(part);
+    }
+
     fn of(&mut self, quantity: &Quantity) -> &mut InTurn {
         &mut self.in_turn[usize::from(!quantity.is_temperature())]
     }
@@ -118,6 +134,7 @@ impl Engine {
     /// stored now, and up to `at_most` more series in turn, those first whose last checkpoint is oldest.
     pub fn take_checkpoints(&mut self, at_most: usize) -> Vec<SeriesState> {
         let mut states = std::mem::take(&mut self.checkpoints.gone);
+        states.append(&mut self.take_ended_tombstones());
         for key in std::mem::take(&mut self.checkpoints.lateness) {
             states.extend(self.lateness(key));
         }
@@ -207,7 +224,8 @@ impl Engine {
         let entries = series.entries.iter();
         let memories =
             entries.filter_map(|entry| Some((self.marks[entry.rule], entry.remembered()?)));
-        let checkpoint = Checkpoint { newest: series.newest.clone(), memories: memories.collect() };
+        let (newest, heard_once) = (series.newest.clone(), series.heard_once);
+        let checkpoint = Checkpoint { newest, heard_once, memories: memories.collect() };
         Some(state(key, SeriesPart::Windows, Some(checkpoint.write())))
     }
 
@@ -222,6 +240,10 @@ impl Engine {
     }
 }
 
-fn state((sensor_id, quantity): Key, part: SeriesPart, state: Option<Vec<u8>>) -> SeriesState {
+pub(super) fn state(
+    (sensor_id, quantity): Key,
+    part: SeriesPart,
+    state: Option<Vec<u8>>,
+) -> SeriesState {
     SeriesState { sensor_id, quantity, part, state }
 }

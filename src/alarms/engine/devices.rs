@@ -10,11 +10,16 @@ use crate::domain::SensorId;
 pub(super) struct Devices(BTreeSet<SensorId>);
 
 impl Devices {
-    /// Takes note of a sensor. One that is no more stays: it costs its id.
+    /// Takes note of a sensor.
     pub fn note(&mut self, sensor: &SensorId) {
         if sensor.as_str().contains('/') && !self.0.contains(sensor) {
             self.0.insert(sensor.clone());
         }
+    }
+
+    /// A sensor is no more.
+    pub fn forget(&mut self, sensor: &SensorId) {
+        self.0.remove(sensor);
     }
 
     /// The sensor that has the device's name, known or not, and the known ones below it.

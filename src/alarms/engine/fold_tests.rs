@@ -139,6 +139,7 @@ fn a_long_log_goes_on_over_a_hundred_restarts() {
         "Calm {",
         " true false",
         "maintenance:",
+        "Forget, alarm: AllOf(SensorId(\"T4\")), operator: Operator { by: \"anne\", why: Some(\"why\") }",
     ] {
         assert!(
             whole.0.iter().chain(&whole.1).any(|said| said.contains(of)),

@@ -58,6 +58,11 @@ impl Engine {
         self.changed.iter().map(|(key, _)| key)
     }
 
+    /// Series that were dropped since [`Engine::changes`] was last asked, and have not begun anew.
+    pub fn gone(&self) -> impl Iterator<Item = &(SensorId, Quantity)> {
+        self.gone.iter().filter(|key| !self.series.contains_key(*key))
+    }
+
     /// All alarms that are not at rest, in no order.
     pub fn alarms(&self) -> impl Iterator<Item = LiveAlarm> {
         self.series.iter().flat_map(|(key, series)| {

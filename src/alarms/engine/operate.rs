@@ -1,7 +1,7 @@
 //! An operator's word: to which alarm it goes, whether it means anything to it now, and what it does.
 //!
 //! Holds always: what is asked for again and is so already changes nothing, and is no error. Never: more
-//! than one alarm changed by one word.
+//! than one alarm changed by one word, but for a sensor that is forgotten (`forget`).
 
 use std::sync::Arc;
 
@@ -16,6 +16,9 @@ impl Engine {
     /// Applies an operator's action. Says what became of it.
     pub fn operate(&mut self, action: OperatorAction, out: &mut Vec<Outcome>) -> ActionRecord {
         self.begin_part();
+        if let (Action::Forget, AlarmName::AllOf(sensor)) = (action.what, &action.alarm) {
+            return self.forget_sensor(sensor.clone(), action, out);
+        }
         let (key, place) = match self.find(&action.alarm) {
             Ok(found) => found,
             Err(why) => return ActionRecord { action, of: None, outcome: Err(why) },
@@ -48,6 +51,9 @@ impl Engine {
     fn find(&self, name: &AlarmName) -> Result<(Key, usize), Refused> {
         match name {
             AlarmName::Of { rule, sensor_id } => self.find_of(rule, sensor_id),
+            AlarmName::AllOf(sensor) => {
+                Err(Refused::Unknown(format!("{sensor} is a sensor: name one of its alarms")))
+            }
             AlarmName::Id(id) => {
                 let with_place = |key: &Key| {
                     let place = self.series.get(key)?.place_of(id)?;
@@ -109,6 +115,7 @@ fn applicable(what: Action, alarm: &Alarm) -> Result<Option<(Event, Change)>, Re
             return not_now("the alarm is not out of service");
         }
         Action::ReturnToService => (Event::ReturnToService, Change::ReturnedToService),
+        Action::Forget => return not_now("a sensor is forgotten, not an alarm: name the sensor"),
     };
     Ok(Some(event))
 }

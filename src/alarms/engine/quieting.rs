@@ -64,6 +64,8 @@ impl Engine {
     /// elsewhere or in another unit are so from now on. Costs nothing where no rule is about silence.
     pub fn expect(&mut self, expected: &[Expected], out: &mut Vec<Outcome>) {
         self.begin_part();
+        let key = |it: &Expected| (it.sensor_id.clone(), it.quantity.clone());
+        self.named.set_own(expected.iter().map(key));
         let (num_before, ingress) = (out.len(), Ingress::Own);
         let (at, heard) = (self.quieting.wall.unwrap_or_default(), self.clocks.get(ingress));
         let position = self.cause.position;

@@ -78,6 +78,7 @@ impl Engine {
                 SeriesPart::Lateness => {
                     Lateness::read(&state).map(|read| lateness.push((key.clone(), read))).is_some()
                 }
+                SeriesPart::Dropped => self.recall_dropped(&key, &state),
             });
             if !is_read {
                 self.forget_part(&key, part);
@@ -97,11 +98,16 @@ impl Engine {
 
     /// Goes on from a checkpoint. Whether it is of any use.
     fn resume(&mut self, key: &Key, checkpoint: Checkpoint) -> bool {
-        let Checkpoint { newest, mut memories } = checkpoint;
+        let Checkpoint { newest, heard_once, mut memories } = checkpoint;
         let (entries, _) = self.entries_at(key, newest.place(), Vec::new());
         let mut series = Series::new(newest, entries);
-        if !self.concerned.has(key, &series) || self.has_no_room_for(key) {
+        if !self.concerned.has(key, &series) {
             return false;
+        }
+        // Those stored had room, or are named.
+        if let Some(position) = heard_once {
+            series.heard_once = heard_once;
+            self.heard_once.insert((position, key.clone()));
         }
         let mut is_same = true;
         let mut unmatched = Vec::new();
@@ -127,17 +133,17 @@ impl Engine {
         true
     }
 
-    fn has_no_room_for(&self, key: &Key) -> bool {
-        self.series.len() >= self.room.0 && !self.series.contains_key(key)
-    }
-
     /// A reading that was stored after the series' checkpoint, if it has one.
     fn remember(&mut self, reading: &Reading, stored: &StoredNewest, former: Ingress) {
         let key = (reading.sensor_id.clone(), reading.quantity.clone());
-        if self.has_no_room_for(&key) {
+        if self.has_no_room_for(&key) && !self.named.has(&key) {
             return;
         }
-        let known = self.series.remove(&key);
+        let mut known = self.series.remove(&key);
+        let once = known.as_mut().and_then(|known| known.heard_once.take());
+        if let Some(position) = once {
+            self.heard_once.remove(&(position, key.clone()));
+        }
         let is_first = known.is_none();
         let (ingress, position) = known
             .as_ref()

@@ -46,6 +46,7 @@ impl Engine {
         let old = mem::replace(&mut self.rules, new.rules);
         let old_marks = mem::replace(&mut self.marks, new.marks);
         self.index = new.index;
+        self.named.reload(&self.rules);
         self.fits.begin_anew(&self.rules);
         let concerned = mem::replace(&mut self.concerned, new.concerned);
         let place = places((&old, &old_marks), (&self.rules, &self.marks));
@@ -197,9 +198,14 @@ impl Engine {
     /// What was to be forgotten already: alarms of rules that no longer held where the sensor went.
     fn forget_the_rest(&mut self, passage: Passage) {
         for (key, rule) in passage.unkept {
-            let Some(series) = self.series.remove(&key) else { continue };
-            self.forget(&key, &passage.old[rule].name, &series.entries);
-            self.series.insert(key, series);
+            let name = &passage.old[rule].name;
+            match self.series.remove(&key) {
+                Some(series) => {
+                    self.forget(&key, name, &series.entries);
+                    self.series.insert(key, series);
+                }
+                None => self.forget(&key, name, &[]),
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use super::super::series::{Entry, Newest, is_timed};
 use super::super::units::Fit;
 use super::recall::{self, StoredAlarm};
 use super::time::Cause;
-use super::{Engine, Key, Outcome, Past, quieting, tell};
+use super::{Engine, Key, Outcome, Past, Room, quieting, tell};
 use crate::domain::{AlarmState, Reading, SensorId, StandingAlert};
 
 /// Names an alarm.
@@ -33,8 +33,20 @@ impl Engine {
         since: impl IntoIterator<Item = (u64, Reading)>,
         out: &mut Vec<Outcome>,
     ) -> Self {
+        Self::restore_in(Room::default(), (rules, zone), past, since, out)
+    }
+
+    /// The same with another limit of series.
+    pub(super) fn restore_in(
+        room: Room,
+        (rules, zone): (Vec<Rule>, Tz),
+        past: Past,
+        since: impl IntoIterator<Item = (u64, Reading)>,
+        out: &mut Vec<Outcome>,
+    ) -> Self {
         let Past { clocks, received_at, former_ingress, series, alarms, standing, .. } = past;
         let mut engine = Self::new(rules, zone);
+        engine.room = room;
         engine.clocks = clocks;
         engine.quieting.wall = received_at;
         let of_all: HashSet<_> = alarms.iter().map(of).collect();
@@ -53,6 +65,7 @@ impl Engine {
         }
         engine.recall(series, since, &recall::newest_of(&readable), former_ingress);
         engine.checkpoints.end_at(past.since_checkpoints);
+        engine.begin_tombstones();
         let with_state: HashSet<_> = readable.iter().map(|alarm| of(&alarm.state)).collect();
         for alarm in readable {
             engine.take_back(alarm, out);

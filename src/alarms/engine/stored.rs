@@ -58,8 +58,9 @@ impl StoredSeries {
         let is_since = |(at, row, count): &(usize, &Reading, u64)| {
             let is_read_again = *count > 0;
             let parts = self.parts.get(&(row.sensor_id.clone(), row.quantity.clone()));
-            let windows = parts.and_then(|parts| parts.get(&SeriesPart::Windows));
-            windows.is_none_or(|(_, num_rows)| is_read_again && at >= num_rows)
+            let reach = |part| parts.and_then(|parts| parts.get(&part)).map(|(_, reach)| reach);
+            let reach = reach(SeriesPart::Windows).max(reach(SeriesPart::Dropped));
+            reach.is_none_or(|num_rows| is_read_again && at >= num_rows)
         };
         let since = counted.filter(is_since);
         since.map(|(_, row, count)| (count.saturating_sub(1), row.clone())).collect()

@@ -48,7 +48,7 @@ pub(super) fn reading(sensor: &str, timestamp: DateTime<Utc>, value: f64) -> Rea
     }
 }
 
-fn high() -> Kind {
+pub(super) fn high() -> Kind {
     Kind::High { limit: 8.0, deadband: 1.0 }
 }
 
@@ -268,8 +268,8 @@ fn a_device_that_makes_up_ids_leaves_the_alarms_of_the_others_as_they_are() {
             engine.judge(&reading(sensor, at(second), value), Ingress::Remote, &mut out);
         (judgement.is_one_too_many, judgement.is_broken)
     };
-    for sensor in ["T1", "T2", "T3"] {
-        assert_eq!(judge(sensor, 0, 5.0), (false, false));
+    for (second, sensor) in [(0, "T1"), (0, "T2"), (0, "T3"), (1, "T1"), (1, "T2"), (1, "T3")] {
+        assert_eq!(judge(sensor, second, 5.0), (false, false));
     }
     for made_up in ["T4", "T5"] {
         assert_eq!(judge(made_up, 1, 9.0), (true, false));

@@ -107,7 +107,7 @@ pub(super) fn web_settings(
         maintenance: Arc::new(PlannedMaintenance::of(&config.maintenance)),
         alarm_report: Arc::new(move |period| reports.alarm_report(period)),
         try_rule: Arc::new(move |asked| trials.try_rule(asked)),
-        alarms: Arc::new(move || alarms.alarms()),
+        alarms: Arc::new(move |asked| alarms.alarms(asked)),
         alerts: Arc::new(move |asked| alerts.alerts(asked)),
         readings: Arc::new(move |asked| readings.readings(asked)),
         sparklines: Arc::new(move |indexes| sparklines.sparklines(indexes)),

@@ -33,6 +33,7 @@ pub(super) struct Lines {
     redelivered: LineLimit,
     clocks: LineLimit,
     strangers: LineLimit,
+    made_room: LineLimit,
     unset: LineLimit,
     units: LineLimit,
     actions: LineLimit,
@@ -45,6 +46,7 @@ impl Default for Lines {
             redelivered: limit(ON_READINGS),
             clocks: limit(ON_READINGS),
             strangers: limit(ON_READINGS),
+            made_room: limit(ON_READINGS),
             unset: limit(ON_READINGS),
             units: limit(ON_READINGS),
             actions: limit(ON_ACTIONS),
@@ -124,7 +126,12 @@ impl Evaluator {
             }
             Note::OneTooMany(sensor_id) => {
                 if let Some(more) = self.lines.strangers.admit(now) {
-                    log::error!(target: "vigie::alerts", "no alarm is raised for {sensor_id}, and {more} more since the last line: there are {MOST_SERIES} other sensors already. Look for a device that makes up ids, then restart");
+                    log::error!(target: "vigie::alerts", "no alarm is raised for {sensor_id}, and {more} more since the last line: there are {MOST_SERIES} other sensors already. Look for a device that makes up ids, then `vigie forget` sensors that are no more");
+                }
+            }
+            Note::MadeRoom(sensor_id) => {
+                if let Some(more) = self.lines.made_room.admit(now) {
+                    log::warn!(target: "vigie::alerts", "{sensor_id} is no longer watched until it is heard again, with {more} more since the last line: it was heard once only, and made room for others. There are {MOST_SERIES} sensors: look for a device that makes up ids");
                 }
             }
             Note::ClockUnset { sensor_id, says } => {

@@ -1,7 +1,8 @@
 //! The series of the live table: one row each, in the order in which they were first heard. Pure.
 //!
-//! Always: a row keeps its index; a series that is no more leaves an empty row, which is its own if it comes back. What
-//! a row shares with others (location, unit, quantity) it has by number.
+//! Always: a row keeps its index; a series that is no more leaves an empty row, which is its own if it comes back, until
+//! there are [`MOST_SERIES`] rows and another takes it. What a row shares with others (location, unit, quantity) it has by
+//! number.
 
 use std::hash::BuildHasher;
 
@@ -30,6 +31,8 @@ pub(super) struct SeriesTable {
     quantities: Shared<Quantity>,
     locations: Shared<Location>,
     units: Shared<Unit>,
+    /// Rows that were emptied. Some may be in use again.
+    emptied: Vec<u32>,
     /// Version in which series went: who has an older one must drop what it has.
     void_before: u64,
 }
@@ -113,7 +116,8 @@ impl SeriesTable {
         let mut is_there = vec![false; self.rows.len()];
         let mut has_changed = false;
         for (key, view) in views {
-            let Some(index) = self.index_of(version, &key, (&view.location, &view.unit)) else {
+            let place = (&view.location, &view.unit);
+            let Some(index) = self.index_of(version, &key, place, 2 * MOST_SERIES) else {
                 continue;
             };
             has_changed |= self.update(version, index, &view);
@@ -121,7 +125,7 @@ impl SeriesTable {
                 *is_there = true;
             }
         }
-        for (row, is_there) in self.rows.iter_mut().zip(is_there) {
+        for ((index, row), is_there) in (0..).zip(&mut self.rows).zip(is_there) {
             if is_there || row.is_empty {
                 continue;
             }
@@ -133,6 +137,7 @@ impl SeriesTable {
             }
             if row.value.is_none() {
                 row.is_empty = true;
+                self.emptied.push(index);
                 self.void_before = version;
             }
         }
@@ -140,9 +145,24 @@ impl SeriesTable {
         has_changed
     }
 
+    /// Empties the row of a series that is no more. Whether it had one.
+    pub fn remove(&mut self, version: u64, key: &SeriesKey) -> bool {
+        let Ok(index) = self.find(key) else { return false };
+        let row = &mut self.rows[index];
+        if std::mem::replace(&mut row.is_empty, true) {
+            return false;
+        }
+        row.version = version;
+        (row.value, row.flags, row.every) = (None, SeriesFlags::default(), 0.0);
+        self.void_before = version;
+        self.emptied.extend(u32::try_from(index));
+        true
+    }
+
     /// Updates one row.
     pub fn set(&mut self, version: u64, key: &SeriesKey, view: &SeriesView) {
-        if let Some(index) = self.index_of(version, key, (&view.location, &view.unit)) {
+        let place = (&view.location, &view.unit);
+        if let Some(index) = self.index_of(version, key, place, 2 * MOST_SERIES) {
             self.update(version, index, view);
         }
         self.tidy();
@@ -154,7 +174,7 @@ impl SeriesTable {
         let Measurement { reading, clock, .. } = replayed;
         let key = (reading.sensor_id.clone(), reading.quantity.clone());
         let place = (&reading.location, &reading.unit);
-        let Some(index) = self.index_of(version, &key, place) else { return false };
+        let Some(index) = self.index_of(version, &key, place, MOST_SERIES) else { return false };
         let unit = self.units.number(&reading.unit);
         let row = &mut self.rows[index];
         if row.value.is_some() {
@@ -171,27 +191,38 @@ impl SeriesTable {
         true
     }
 
-    /// Index of a series, new or known; `None` when there is no room for another.
+    /// Index of a known series; of another one, the number by which its index is to be found.
+    fn find(&self, key: &SeriesKey) -> Result<usize, u64> {
+        let mut hash = self.indexes.hasher().hash_one(key);
+        while let Some(index) = self.indexes.get(&hash) {
+            let row = &self.rows[*index as usize];
+            if row.sensor_id == key.0 && *self.quantities.get(row.quantity) == key.1 {
+                return Ok(*index as usize);
+            }
+            hash = hash.wrapping_add(1);
+        }
+        Err(hash)
+    }
+
+    /// Index of a series, new or known; `None` when there is no room for another. Past [`MOST_SERIES`] rows, those that
+    /// were emptied are used again; there are never more than `most`.
     fn index_of(
         &mut self,
         version: u64,
         key: &SeriesKey,
         (location, unit): (&Location, &Unit),
+        most: usize,
     ) -> Option<usize> {
-        let mut hash = self.indexes.hasher().hash_one(key);
-        while let Some(index) = self.indexes.get(&hash) {
-            let row = &self.rows[*index as usize];
-            if row.sensor_id == key.0 && *self.quantities.get(row.quantity) == key.1 {
-                return Some(*index as usize);
-            }
-            hash = hash.wrapping_add(1);
-        }
-        if self.rows.len() >= MOST_SERIES {
+        let hash = match self.find(key) {
+            Ok(index) => return Some(index),
+            Err(hash) => hash,
+        };
+        let is_full = self.rows.len() >= MOST_SERIES;
+        let emptied = if is_full { self.take_emptied() } else { None };
+        if emptied.is_none() && self.rows.len() >= most {
             return None;
         }
-        let index = u32::try_from(self.rows.len()).ok()?;
-        self.indexes.insert(hash, index);
-        self.rows.push(Row {
+        let row = Row {
             sensor_id: key.0.clone(),
             quantity: self.quantities.number(&key.1),
             location: self.locations.number(location),
@@ -207,8 +238,35 @@ impl SeriesTable {
             every: 0.0,
             stale_after: 0.0,
             is_judged: false,
-        });
-        Some(self.rows.len() - 1)
+        };
+        let index = emptied.or_else(|| u32::try_from(self.rows.len()).ok())?;
+        match self.rows.get_mut(index as usize) {
+            Some(emptied) => *emptied = row,
+            None => self.rows.push(row),
+        }
+        self.indexes.insert(hash, index);
+        Some(index as usize)
+    }
+
+    /// Takes an empty row from the series that had it.
+    fn take_emptied(&mut self) -> Option<u32> {
+        while let Some(index) = self.emptied.pop() {
+            let row = &self.rows[index as usize];
+            if !row.is_empty {
+                continue;
+            }
+            let key = (row.sensor_id.clone(), self.quantities.get(row.quantity).clone());
+            let mut hash = self.indexes.hasher().hash_one(&key);
+            while self.indexes.get(&hash).is_some_and(|of| *of != index) {
+                hash = hash.wrapping_add(1);
+            }
+            // Where another key is found by the next number, this one leads on to it.
+            if !self.indexes.contains_key(&hash.wrapping_add(1)) {
+                self.indexes.remove(&hash);
+            }
+            return Some(index);
+        }
+        None
     }
 
     /// Takes over what a view shows. Whether it is anything new.

@@ -48,7 +48,7 @@ fn alarm(rule: &str, sensor: &str, since: i64) -> LiveAlarm {
 }
 
 fn update(table: &LiveTable, series: Vec<(SeriesKey, SeriesView)>) {
-    table.update(LiveUpdate { num_readings: series.len(), series, alarms: Vec::new() });
+    table.update(LiveUpdate { num_readings: series.len(), series, ..LiveUpdate::default() });
 }
 
 fn set_alarm(table: &LiveTable, key: AlarmKey, alarm: Option<LiveAlarm>) {

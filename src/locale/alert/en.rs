@@ -73,6 +73,7 @@ pub fn transition(words: AlertWords<'_>, change: Change, operator: Option<&Opera
         Change::Unsuppressed => "alarm no longer suppressed",
         Change::TakenOutOfService => "alarm taken out of service",
         Change::ReturnedToService => "alarm returned to service",
+        Change::Closed if operator.is_some() => "sensor forgotten",
         Change::Closed => "alarm closed",
     };
     let what = format!("{noun}: {what}{}", said_by("by", operator));
@@ -89,6 +90,7 @@ pub fn operator_line(record: &ActionRecord) -> String {
         Action::TakeOutOfService => "take out of service",
         Action::ReturnToService => "return to service",
         Action::Reset => "reset",
+        Action::Forget => "forget",
     };
     let alarm = super::full_name(record).unwrap_or_else(|| alarm.to_string());
     let outcome = match &record.outcome {

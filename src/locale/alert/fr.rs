@@ -77,6 +77,7 @@ pub fn transition(words: AlertWords<'_>, change: Change, operator: Option<&Opera
         Change::Unsuppressed => "fin de l'inhibition de l'alarme",
         Change::TakenOutOfService => "alarme mise hors service",
         Change::ReturnedToService => "alarme remise en service",
+        Change::Closed if operator.is_some() => "capteur oublié",
         Change::Closed => "alarme close",
     };
     let what = format!("{noun}: {what}{}", said_by("par", operator));
@@ -93,6 +94,7 @@ pub fn operator_line(record: &ActionRecord) -> String {
         Action::TakeOutOfService => "mettre hors service",
         Action::ReturnToService => "remettre en service",
         Action::Reset => "réarmer",
+        Action::Forget => "oublier",
     };
     let alarm = super::full_name(record).unwrap_or_else(|| alarm.to_string());
     let outcome = match &record.outcome {

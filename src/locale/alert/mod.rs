@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::alarms::rule::Kind;
-use crate::domain::{ActionRecord, AlertState, Operator, Quantity, Unit, Value};
+use crate::domain::{ActionRecord, AlarmOf, AlertState, Operator, Quantity, Unit, Value};
 
 pub(super) mod en;
 pub(super) mod fr;
@@ -39,7 +39,8 @@ fn said_by(by: &str, operator: Option<&Operator>) -> String {
 
 /// `warm/T_1`, whatever the alarm was called by.
 fn full_name(record: &ActionRecord) -> Option<String> {
-    record.of.as_ref().map(|of| format!("{}/{}", of.rule, of.sensor_id))
+    let of = record.of.as_ref().filter(|of| *of.rule != *AlarmOf::ALL);
+    of.map(|of| format!("{}/{}", of.rule, of.sensor_id))
 }
 
 /// `90 s`, `15 min`, `1 h 30 min`, `2 d`: the same in both languages but for the day's letter.

@@ -79,21 +79,49 @@ pub(in crate::store) fn last_event(connection: &Connection) -> rusqlite::Result<
     Ok(last.unsigned_abs())
 }
 
-/// The alarms of which anything is kept.
+/// Sensor and rule of a row.
+pub(in crate::store) type StateKey = (Arc<str>, Arc<str>);
+
+/// Alarms of which anything is kept, by sensor and rule: up to `at_most` rows after a row, and the last of these, if there
+/// may be more.
+pub(in crate::store) fn alarm_states_after(
+    connection: &Connection,
+    after: Option<&StateKey>,
+    at_most: usize,
+) -> rusqlite::Result<(Vec<AlarmState>, Option<StateKey>)> {
+    let mut select = connection.prepare_cached(
+        "SELECT sensor_id, rule, state FROM alarm_states WHERE (sensor_id, rule) > (?1, ?2)
+         ORDER BY sensor_id, rule LIMIT ?3",
+    )?;
+    // No sensor's id is empty.
+    let (sensor, rule) = after.map_or(("", ""), |(sensor, rule)| (&**sensor, &**rule));
+    let mut rows = select.query((sensor, rule, i64::try_from(at_most).unwrap_or(i64::MAX)))?;
+    let (mut alarms, mut num_rows, mut last) = (Vec::new(), 0, None);
+    while let Some(row) = rows.next()? {
+        num_rows += 1;
+        last = Some((text(row, 0)?, text(row, 1)?));
+        alarms.extend(readable(row));
+    }
+    Ok((alarms, last.filter(|_| num_rows == at_most)))
+}
+
+/// All alarms of which anything is kept.
 pub(in crate::store) fn alarm_states(connection: &Connection) -> rusqlite::Result<Vec<AlarmState>> {
     let mut select =
         connection.prepare_cached("SELECT sensor_id, rule, state FROM alarm_states")?;
     let mut rows = select.query([])?;
     let mut alarms = Vec::new();
     while let Some(row) = rows.next()? {
-        match alarm_state(row) {
-            Ok(alarm) => alarms.push(alarm),
-            Err(error) => {
-                log::error!(target: "vigie::storage", "a row of alarm_states can't be read: {error}");
-            }
-        }
+        alarms.extend(readable(row));
     }
     Ok(alarms)
+}
+
+fn readable(row: &Row<'_>) -> Option<AlarmState> {
+    let why = |error: &Unreadable| {
+        log::error!(target: "vigie::storage", "a row of alarm_states can't be read: {error}");
+    };
+    alarm_state(row).inspect_err(why).ok()
 }
 
 fn alarm_state(row: &Row<'_>) -> Result<AlarmState, Unreadable> {

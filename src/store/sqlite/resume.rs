@@ -221,8 +221,9 @@ fn series_states(connection: &Connection) -> rusqlite::Result<(Vec<SeriesState>,
             log::error!(target: "vigie::storage", "a row of series_states can't be read: `{sensor_id}`, `{quantity}`, `{part}`");
             continue;
         };
-        if part == SeriesPart::Windows {
-            reaches.insert((sensor_id.clone(), quantity.clone()), row.get(4)?);
+        if matches!(part, SeriesPart::Windows | SeriesPart::Dropped) {
+            let reach = reaches.entry((sensor_id.clone(), quantity.clone())).or_default();
+            *reach = row.get::<_, i64>(4)?.max(*reach);
         }
         states.push(SeriesState { sensor_id, quantity, part, state: Some(row.get(3)?) });
     }

@@ -164,3 +164,23 @@ fn what_formats_remember_is_given_back_as_of_the_last_commit() {
     let kept = Ledger::resume(&bench.database()).unwrap().decoders;
     assert_eq!(kept, [change("b", Some(b"3"))]);
 }
+
+/// What a dropped series left behind is not read again; what came of it afterwards is.
+#[test]
+fn rows_before_a_series_was_dropped_are_not_read_again() {
+    let Judged { reading, .. } = temperature("A", 0, 20.0);
+    let Reading { sensor_id, quantity, .. } = reading;
+    let part = SeriesPart::Dropped;
+    let dropped = SeriesState { sensor_id, quantity, part, state: Some(vec![1]) };
+    let series = vec![dropped.clone()];
+    let before = Store { through: 1, number: 1, series, ..readings([temperature("A", 1, 20.0)]) };
+    let after = Store {
+        through: 2,
+        number: 2,
+        ..readings([temperature("B", 2, 20.0), temperature("A", 3, 20.0)])
+    };
+    let bench = Bench::new([before, after]);
+    let (states, since) = bench.since();
+    assert_eq!(states, [dropped]);
+    assert_eq!(since, [("B".to_owned(), 2), ("A".to_owned(), 3)]);
+}

@@ -11,7 +11,8 @@ use crate::alarms::engine::*;
 use crate::alarms::machine::Change;
 use crate::domain::unit::convert;
 use crate::domain::{
-    Availability, Operator, OperatorAction, Presence, Quantity, Reach, Via, time as times,
+    Action, AlarmName, Availability, Operator, OperatorAction, Presence, Quantity, Reach, Via,
+    time as times,
 };
 
 /// What storage holds.
@@ -151,6 +152,17 @@ impl Plant {
             What::Operate(what, rule, sensor) => {
                 let record = self.operate(*what, rule, *sensor, &mut out);
                 self.said.push(record);
+            }
+            What::Forget(sensor) => {
+                let action = OperatorAction {
+                    what: Action::Forget,
+                    alarm: AlarmName::AllOf(SensorId::new(SENSORS[*sensor]).unwrap()),
+                    operator: Operator::new("anne", Some("why")).unwrap(),
+                    at: self.wall,
+                    via: Via::Api,
+                };
+                let record = self.engine.operate(action, &mut out);
+                self.said.push(format!("{record:?}"));
             }
             What::SetClock(sensor, offset) => self.offsets[*sensor] = *offset,
             What::Reload(set) => {

@@ -152,6 +152,8 @@ pub enum What {
     Again(usize, Ingress),
     Availability(usize, bool, Ingress),
     Operate(Action, &'static str, usize),
+    /// An operator forgets a sensor.
+    Forget(usize),
     /// A sensor's own clock is set to so many seconds from the wall clock.
     SetClock(usize, i64),
     /// Other rules, by their set: between two batches.
@@ -227,6 +229,8 @@ pub fn records() -> impl Strategy<Value = Record> {
         2 => (sensor.clone(), any::<bool>(), ingresses())
             .prop_map(|(of, is_online, by)| What::Availability(of, is_online, by)),
         4 => actions(),
+        // The one that no rule names, or another.
+        1 => (3..6_usize).prop_map(|of| What::Forget(if of == 5 { 5 } else { 4 })),
         1 => (sensor, offset).prop_map(|(of, offset)| What::SetClock(of, offset)),
     ];
     // Often little, sometimes minutes; a way in may be shut, and the wall clock set back.

@@ -1,16 +1,20 @@
 //! The alert events, and what is kept of alarms.
 
 use std::io;
+use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Row};
 
 use super::{History, Terms};
 use crate::alarms::report::{Change, Period, Tally, Transition};
-use crate::domain::{AlarmState, AlertState, time};
+use crate::domain::{AlarmKey, AlarmState, AlertState, time};
 use crate::store::history::{AlarmReport, AlertFilter, QueryError, StoredAlert};
 use crate::store::sqlite::events::{self, EVENT_COLUMNS};
 use crate::store::sqlite::recall;
+
+/// States of alarms read at a time: some 500 kB.
+const STATES_AT_ONCE: usize = 1_000;
 
 /// The events that say whether an alarm stands; the others are the history of one that does, or doesn't.
 const TELLING: &str = "(announced OR transition IS NULL
@@ -119,14 +123,32 @@ impl History {
         Ok(recall::last_event(&*self.pool.get()?)?)
     }
 
-    /// What evaluation keeps of its alarms, as it wrote it, by sensor and rule.
+    /// What evaluation keeps of its alarms, as it wrote it, by sensor and rule; those after an alarm. Hands out one at a
+    /// time, until it is told to stop.
     ///
     /// # Errors
-    /// When the file can't be read.
-    pub fn alarm_states(&self) -> Result<Vec<AlarmState>, QueryError> {
-        let mut states = recall::alarm_states(&*self.pool.get()?)?;
-        states.sort_by(|a, b| (&a.sensor_id, &a.rule).cmp(&(&b.sensor_id, &b.rule)));
-        Ok(states)
+    /// When the file can't be read, or `each` fails.
+    pub fn alarm_states(
+        &self,
+        after: Option<&AlarmKey>,
+        each: &mut dyn FnMut(AlarmState) -> io::Result<ControlFlow<()>>,
+    ) -> Result<(), QueryError> {
+        let connection = self.pool.get()?;
+        let mut after = after.map(|it| (it.sensor_id.as_str().into(), it.rule.clone()));
+        loop {
+            // In pieces: no reading transaction stays open while somebody writes slowly.
+            let (states, last) =
+                recall::alarm_states_after(&connection, after.as_ref(), STATES_AT_ONCE)?;
+            for state in states {
+                if each(state)?.is_break() {
+                    return Ok(());
+                }
+            }
+            if last.is_none() {
+                return Ok(());
+            }
+            after = last;
+        }
     }
 }
 

@@ -1,9 +1,10 @@
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::{AlertEvent, AlertState, Change, Operator};
+use crate::domain::{AlarmKey, AlertEvent, AlertState, Change, Operator};
 use crate::store::history::{AlertFilter, StoredAlert};
 use crate::store::sqlite::fixtures::{
     alerts, append, at, event, humidity, readings, stored, temperature, value,
@@ -266,4 +267,42 @@ fn what_operators_do_is_history_and_neither_an_end_nor_measured() {
     history.alerts_until(at(60), &mut each).unwrap();
     // The one end, and then what people were told, and the end again.
     assert_eq!(told, ["reset", "unshelved", "reset"]);
+}
+
+#[test]
+fn alarms_are_read_in_pieces_each_once_from_any_of_them_on() {
+    let num_alarms = 20_000_u32;
+    let alarms = (0..num_alarms).map(|n| crate::domain::AlarmState {
+        sensor_id: crate::domain::SensorId::new(&format!("T_{:05}", n / 2)).unwrap(),
+        rule: if n % 2 == 0 { "cold" } else { "warm" }.into(),
+        state: Some("{}".into()),
+    });
+    let store = crate::messages::Store { alarms: alarms.collect(), ..readings([]) };
+    let (_folder, path) = stored(&[store]);
+    let history = History::open(&path).unwrap();
+    let read = |after: Option<&AlarmKey>, at_most: usize| {
+        let mut keys = Vec::new();
+        let each = &mut |it: crate::domain::AlarmState| {
+            keys.push(AlarmKey { sensor_id: it.sensor_id, rule: it.rule });
+            let is_all = keys.len() == at_most;
+            Ok(if is_all { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        };
+        history.alarm_states(after, each).unwrap();
+        keys
+    };
+    let all = read(None, usize::MAX);
+    assert_eq!(all.len(), 20_000);
+    assert!(
+        all.windows(2)
+            .all(|two| (&two[0].sensor_id, &two[0].rule) < (&two[1].sensor_id, &two[1].rule))
+    );
+    let mut paged = Vec::new();
+    loop {
+        let page = read(paged.last(), 777);
+        if page.is_empty() {
+            break;
+        }
+        paged.extend(page);
+    }
+    assert_eq!(paged, all);
 }
