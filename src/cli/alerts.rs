@@ -160,7 +160,7 @@ struct Csv<'a>(&'a mut dyn Write);
 
 impl Print for Csv<'_> {
     fn event(&mut self, row: StoredAlert) -> io::Result<()> {
-        writeln!(self.0, "{}", cells(row).map(csv_field).join(","))
+        writeln!(self.0, "{}", cells(row).map(|cell| csv_field(&cell)).join(","))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -158,17 +158,11 @@ impl<'a, const N: usize> Table<'a, N> {
 
 /// RFC 4180: quoted where it must be. On one line, and no formula in a spreadsheet: what may be taken for one is behind an
 /// apostrophe, as OWASP advises.
-pub(super) fn csv_field(text: String) -> String {
+pub(super) fn csv_field(text: &str) -> String {
     let is_number = || text.parse::<f64>().is_ok_and(f64::is_finite);
-    let mut text = match text.starts_with(FORMULA) && !is_number() {
-        true => format!("'{}", one_line(&text)),
-        false => one_line(&text).into_owned(),
-    };
-    if text.contains([',', '"']) {
-        text = text.replace('"', "\"\"");
-        text = format!("\"{text}\"");
-    }
-    text
+    let guard = if text.starts_with(FORMULA) && !is_number() { "'" } else { "" };
+    let field = format!("{guard}{}", one_line(text));
+    if field.contains([',', '"']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
 }
 
 /// Waits for a while, or less when Ctrl-C is pressed, and says whether to go on.
@@ -237,7 +231,7 @@ mod tests {
             ("\t=1", "'\\u{9}=1"),
             ("a\nb\u{202e}c", "a\\u{a}b\\u{202e}c"),
         ] {
-            assert_eq!(csv_field(text.to_owned()), expected);
+            assert_eq!(csv_field(text), expected);
         }
     }
 

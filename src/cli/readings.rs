@@ -90,7 +90,7 @@ fn show(
         Format::Csv => {
             writeln!(out, "{}", COLUMNS.join(","))?;
             history.readings(&filter, &mut |row| {
-                writeln!(out, "{}", cells(row).map(csv_field).join(","))
+                writeln!(out, "{}", cells(row).map(|cell| csv_field(&cell)).join(","))
             })?;
         }
         Format::Json => {

@@ -2,15 +2,17 @@
 //!
 //! Text or JSON, on standard error. `RUST_LOG` overrides the configured level, which may change while
 //! the daemon runs. Vigie's own lines
-//! are at targets `vigie::…`; libraries speak only when something is wrong.
+//! are at targets `vigie::…`; libraries speak only when something is wrong, and not without end ([`foreign`]).
 
 #![expect(clippy::disallowed_methods, reason = "a line bears the time it was written")]
 
+mod foreign;
 mod level;
 mod limit;
 mod one_line;
 
 use std::io::Write;
+use std::time::Instant;
 
 use chrono::{SecondsFormat, Utc};
 use env_logger::fmt::Formatter;
@@ -18,6 +20,7 @@ use log::kv::{Key, Value as KvValue, VisitSource};
 use log::{Level, LevelFilter, Record};
 use serde_json::{Map, Value};
 
+use foreign::ForeignLines;
 pub use level::set_level;
 pub use limit::LineLimit;
 pub use one_line::{is_unprintable, one_line};
@@ -36,10 +39,16 @@ pub fn init(config: &LogConfig) {
         builder = env_logger::Builder::new();
         builder.parse_filters(filters);
     }
-    match config.format {
-        LogFormat::Text => builder.format(text_line),
-        LogFormat::Json => builder.format(json_line),
+    let write = match config.format {
+        LogFormat::Text => text_line,
+        LogFormat::Json => json_line,
     };
+    // Who asks for details has all of them.
+    let foreign = filters.is_err().then(ForeignLines::default);
+    builder.format(move |out, record| {
+        let more = foreign.as_ref().map(|lines| lines.admit(record.target(), Instant::now()));
+        more.unwrap_or_else(|| Some(String::new())).map_or(Ok(()), |more| write(out, record, &more))
+    });
     // Err: already started, which is what was wanted.
     let _ = match filters {
         Ok(_) => builder.try_init(),
@@ -56,18 +65,19 @@ fn is_secret(record: &Record<'_>) -> bool {
     is_talkative && record.level() > Level::Info
 }
 
-fn text_line(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+fn text_line(out: &mut Formatter, record: &Record<'_>, more: &str) -> std::io::Result<()> {
     if is_secret(record) {
         return Ok(());
     }
     let style = out.default_level_style(record.level());
     let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
-    let (level, target, message) = (record.level(), record.target(), record.args().to_string());
+    let (level, target, message) =
+        (record.level(), record.target(), format!("{}{more}", record.args()));
     writeln!(out, "[{time} {style}{level:<5}{style:#} {target}] {}", one_line(&message))
 }
 
 /// One object a line: `timestamp`, `level`, `target`, `message`, then the record's own fields.
-fn json_line(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+fn json_line(out: &mut Formatter, record: &Record<'_>, more: &str) -> std::io::Result<()> {
     if is_secret(record) {
         return Ok(());
     }
@@ -75,7 +85,7 @@ fn json_line(out: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     line.insert("timestamp".into(), Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true).into());
     line.insert("level".into(), record.level().as_str().into());
     line.insert("target".into(), record.target().into());
-    line.insert("message".into(), record.args().to_string().into());
+    line.insert("message".into(), format!("{}{more}", record.args()).into());
     // The visitor below never fails.
     let _ = record.key_values().visit(&mut Fields(&mut line));
     writeln!(out, "{}", Value::Object(line))

@@ -4,6 +4,7 @@
 //! end.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
@@ -37,7 +38,13 @@ pub(super) fn error(status: StatusCode, detail: impl AsRef<str>) -> HttpResponse
 
 pub(super) fn refusal(denied: Denied) -> HttpResponse {
     let status = StatusCode::from_u16(denied.status()).unwrap_or(StatusCode::FORBIDDEN);
-    error(status, denied.to_string())
+    let mut refused = error(status, denied.to_string());
+    if status == StatusCode::UNAUTHORIZED {
+        // Not `Basic`, for which a browser would ask by itself.
+        let scheme = HeaderValue::from_static("Bearer realm=\"vigie\"");
+        refused.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+    }
+    refused
 }
 
 /// Reads the database on a thread that may wait.

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::plant::{ACTIONS, EMBEDDED, Plant, RULES};
 use crate::support::api::Server;
@@ -191,5 +191,64 @@ fn where_it_cant_listen_it_says_why() {
         let mut daemon = home.spawn(&format!("{EMBEDDED}[web]\n{web}\n"));
         assert_eq!(daemon.exit_code(SOON), code, "{web}");
         assert!(daemon.log().contains(what), "{web}: {}", daemon.log());
+    }
+}
+
+/// Who sends malformed requests fills no log: a few lines, and how many were held back.
+#[test]
+fn malformed_requests_fill_no_log() {
+    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    let Server::Tcp(address) = plant.daemon.web() else { panic!("it listens by TCP") };
+    for _ in 0..100 {
+        let mut stream = std::net::TcpStream::connect(&address).expect("a connection");
+        stream.write_all(b"\x00 / HTTP/9.9\r\n\r\n").expect("send");
+        let _answer = stream.read_to_end(&mut Vec::new()); // or a reset
+    }
+    let lines = plant.daemon.lines_with("actix");
+    assert!(lines.len() <= 6, "{lines:?}");
+}
+
+#[test]
+fn answers_say_how_to_treat_them() {
+    let mut home = Home::new();
+    home.set_env("THE_TOKEN", "0123456789abcdef0123456789abcdef");
+    let web = "[web]\nlisten = \"127.0.0.1:0\"\ntoken_env = \"THE_TOKEN\"\n";
+    let mut plant = Plant::with(home, &format!("{EMBEDDED}{web}{RULES}"));
+    let server = plant.daemon.web();
+    let refused = server.ask_raw("GET", "/api/v1/alarms", &[], "").expect("an answer");
+    assert_eq!(
+        (refused.status, &*refused.headers["www-authenticate"]),
+        (401, "Bearer realm=\"vigie\"")
+    );
+    for answer in
+        [refused, plant.home.api().ask_raw("GET", "/api/v1/alarms", &[], "").expect("one")]
+    {
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        assert_eq!(answer.headers["cache-control"], "no-store");
+    }
+}
+
+/// Page by page, each alarm once, whatever the size of a page.
+#[test]
+fn alarms_come_in_pages() {
+    let mut plant = Plant::embedded("");
+    for n in 0..7 {
+        plant.read(&format!("T_{n}"), 30.0);
+    }
+    let api = plant.home.api();
+    let page = |query: &str| api.get(&format!("/api/v1/alarms{query}")).expect("an answer");
+    let whole = page("").json;
+    assert_eq!((whole["alarms"].as_array().map(Vec::len), &whole["next"]), (Some(7), &Value::Null));
+    let (mut paged, mut after) = (Vec::new(), String::new());
+    loop {
+        let one = page(&format!("?limit=3{after}")).json;
+        paged.extend(one["alarms"].as_array().expect("a list").iter().cloned());
+        let Some(next) = one["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    assert_eq!(Value::Array(paged), whole["alarms"]);
+    assert_eq!(page("?after=warm/T_6").json["alarms"], json!([]));
+    for wrong in ["?limit=0", "?limit=10001", "?after=x", "?before=1"] {
+        assert_eq!(page(wrong).status, 422, "{wrong}");
     }
 }

@@ -36,7 +36,18 @@ fn where_nobody_logs_in_only_this_machine_is_meant() {
     for host in ["localhost", "LocalHost:8420", "127.0.0.1:8420", "127.1.2.3", "[::1]:8420"] {
         assert_eq!(from(&[host]), Ok(Some(Visitor::anybody())), "{host}");
     }
-    for host in ["", "evil.example", "localhost.evil.example:80", "192.168.0.9", "[::2]", "1"] {
+    for host in [
+        "",
+        "evil.example",
+        "localhost.evil.example:80",
+        "192.168.0.9",
+        "[::2]",
+        "1",
+        "localhost:80@evil.example",
+        "[::1].evil.example",
+        "[::1",
+        "localhost:x",
+    ] {
         assert_eq!(from(&[host]), Err(Denied::StrangeHost), "{host}");
     }
     assert_eq!(from(&[]), Err(Denied::StrangeHost));
