@@ -51,8 +51,10 @@ fn a_forgotten_sensor_is_gone_over_restarts_until_it_speaks() {
     assert!(!silent(&plant, "COLD_07"), "its alarm ended before it was answered");
     eventually("it to go", SOON, || (!sensors(&plant).contains(&"COLD_07".into())).then_some(()));
     let told = plant.client.wait_for("the end", SOON, |messages| {
-        let alerts = messages.iter().filter(|message| message.topic == names::ALERTS);
-        alerts.map(crate::support::mqtt::Received::json).find(|alert| alert["state"] == "resolved")
+        messages.iter().find_map(|message| {
+            let alert = (message.topic == names::ALERTS).then(|| message.json())?;
+            (alert["state"] == "resolved").then_some(alert)
+        })
     });
     let message = "Temperature: sensor forgotten by anne (scrapped): 4.5°C";
     assert_eq!((&told["sensor_id"], &told["message"]), (&json!("COLD_07"), &json!(message)));
