@@ -9,6 +9,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "the log owns the clocks that stamp its records")]
 
+mod opening;
+
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,9 +20,9 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use super::journal::{Frame, Journal, JournalError, Recovery};
+use super::journal::{Journal, JournalError};
 use super::listening::Listening;
-use super::record::{self, Receipt};
+use super::record;
 use super::replies::Replies;
 use super::traffic::Traffic;
 use super::trouble::Trouble;
@@ -109,72 +111,7 @@ pub(super) enum Refusal {
     Closed,
 }
 
-/// What the records on disk tell at the start.
-#[derive(Default)]
-struct Found {
-    last_outbound: Position,
-    unpublished: u64,
-    clocks: ListeningClocks,
-}
-
-impl Found {
-    fn visit(&mut self, frame: Frame<'_>, published: Position) {
-        if record::is_outbound(frame.payload) && frame.position > published {
-            self.last_outbound = frame.position;
-            self.unpublished += 1;
-        }
-        if let Some((Receipt { clocks: Some(clocks), .. }, _)) = record::decode(frame.payload) {
-            self.clocks = self.clocks.max(clocks);
-        }
-    }
-}
-
 impl Log {
-    /// Opens the log. What lies behind the evaluation cursor is still to be evaluated.
-    ///
-    /// # Errors
-    /// When the journal can't be read or made, or another process has it open.
-    pub fn open(settings: Settings, resume: Resume) -> Result<(Self, Recovery), JournalError> {
-        Self::open_with(settings, resume, LIMIT_BYTES)
-    }
-
-    pub(super) fn open_with(
-        settings: Settings,
-        Resume { cursors, clocks }: Resume,
-        limit_bytes: u64,
-    ) -> Result<(Self, Recovery), JournalError> {
-        let published = cursors.publication.position();
-        let mut found = Found::default();
-        let evaluated = cursors.evaluation.position();
-        let visit = |frame: Frame<'_>| found.visit(frame, published);
-        let (mut journal, recovery) = Journal::open_visiting(&settings.folder, evaluated, visit)?;
-        if settings.durability == Durability::Power {
-            journal = journal.durable()?;
-        }
-        let log = Self {
-            settings,
-            limit_bytes,
-            last: AtomicU64::new(journal.last()),
-            last_outbound: AtomicU64::new(found.last_outbound),
-            unpublished: AtomicU64::new(found.unpublished),
-            sync: sync::State::new(journal.last()),
-            journal: Mutex::new(Some(journal)),
-            appended: Notify::new(),
-            appended_outbound: Notify::new(),
-            cursors,
-            listening: Mutex::new(Listening::new(clocks.max(found.clocks))),
-            replies: Replies::default(),
-            turn: tokio::sync::Mutex::default(),
-            ignores_limit: AtomicBool::new(false),
-            trouble: Mutex::default(),
-            traffic: Traffic::default(),
-        };
-        if let Some(journal) = log.lock().as_mut() {
-            journal.delete_through(log.done_through());
-        }
-        Ok((log, recovery))
-    }
-
     /// Ends back-pressure: the daemon stops, and whoever waits for room would hold it up. What still comes is
     /// bounded by what the broker has in flight.
     pub fn stop_backpressure(&self) {

@@ -16,7 +16,7 @@ pub(super) fn take(file: &File, path: &Path) -> Result<(), String> {
         // A file system without such locks: the folder of the log has one too.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
         Err(TryLockError::WouldBlock) => match holder(file) {
-            Some((pid, user)) if user != 0 && user != rustix::process::geteuid().as_raw() => {
+            Some((pid, user)) if is_stranger(user, owner(file)) => {
                 log::warn!(
                     target: "vigie::storage",
                     "process {pid} of user {user} holds a lock on the database `{}`, which may be no daemon's: starting without; take that user's right to read the file",
@@ -30,6 +30,16 @@ pub(super) fn take(file: &File, path: &Path) -> Result<(), String> {
             None => Err("another process has it open: stop that one first".into()),
         },
     }
+}
+
+/// Whether a user could run no daemon on a file of this owner: a lock of theirs is not a daemon's.
+fn is_stranger(user: u32, owner: Option<u32>) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    user != 0 && user != own && owner.is_some_and(|owner| owner != user)
+}
+
+fn owner(file: &File) -> Option<u32> {
+    file.metadata().ok().map(|file| file.uid())
 }
 
 /// Process that holds a lock on the file, and its user; `None` where that can't be seen.
@@ -64,6 +74,16 @@ mod tests {
             5: FLOCK  ADVISORY  WRITE 99 08:01:4711 0 EOF\n";
         assert_eq!(pid_of(locks, 4711), Some(99));
         assert_eq!((pid_of(locks, 99), pid_of(locks, 5), pid_of("", 1)), (None, None, None));
+    }
+
+    #[test]
+    fn a_lock_of_root_of_oneself_or_of_the_owner_may_be_a_daemons() {
+        let own = rustix::process::geteuid().as_raw();
+        let (service, other) = (own + 71, own + 72);
+        assert!(!is_stranger(0, Some(own)) && !is_stranger(own, Some(own)));
+        assert!(!is_stranger(service, Some(service)), "a daemon of the file's owner");
+        assert!(!is_stranger(service, None), "whose file it is can't be seen");
+        assert!(is_stranger(other, Some(own)) && is_stranger(other, Some(service)));
     }
 
     #[test]

@@ -165,3 +165,27 @@ fn another_users_lock_does_no_harm() {
     daemon.wait_until("it is stored", SOON, || home.db().count() == 1);
     assert_eq!(daemon.stop(), 0);
 }
+
+/// A daemon of a service's user, and one that root starts beside it by another path.
+#[test]
+fn the_owners_lock_is_a_daemons() {
+    const TOOLS: [&str; 3] = ["setpriv", "flock", "chown"];
+    let is_root =
+        fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
+    if !require(&TOOLS) || !(is_root || skip("only root may act as others")) {
+        return;
+    }
+    let home = Home::new();
+    assert_eq!(home.start(CONFIG).stop(), 0);
+    fs::set_permissions(home.path("."), Permissions::from_mode(0o755)).expect("a mode");
+    let chown = Command::new("chown").arg("65534").arg(home.db().path()).status();
+    assert!(chown.expect("run chown").success());
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "flock", "-x"]);
+    command.arg(home.db().path()).args(["-c", "echo locked; sleep 60"]);
+    let mut other = Process::start("the owner", &mut command, &home.path("other.txt"));
+    other.eventually("its lock", SOON, |it| it.log().contains("locked").then_some(()));
+    let linked = Home::new();
+    symlink(home.db().path(), linked.path(names::DATABASE)).expect("a link");
+    refused(&linked, "another process has it open");
+}

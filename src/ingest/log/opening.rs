@@ -1,0 +1,85 @@
+//! How a log is opened: where its records end, and what those say that wait.
+//!
+//! Always: what is behind both cursors is kept, whatever else is found. Never: a record is changed.
+
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::Mutex;
+
+use tokio::sync::Notify;
+
+use super::{LIMIT_BYTES, Log, Resume, Settings};
+use crate::config::Durability;
+use crate::domain::{ListeningClocks, Position};
+use crate::ingest::journal::{Frame, Journal, JournalError, Recovery};
+use crate::ingest::listening::Listening;
+use crate::ingest::record::{self, Receipt};
+use crate::ingest::replies::Replies;
+use crate::ingest::sync;
+use crate::ingest::traffic::Traffic;
+
+/// What the records on disk tell at the start.
+#[derive(Default)]
+struct Found {
+    last_outbound: Position,
+    unpublished: u64,
+    clocks: ListeningClocks,
+}
+
+impl Found {
+    fn visit(&mut self, frame: Frame<'_>, published: Position) {
+        if record::is_outbound(frame.payload) && frame.position > published {
+            self.last_outbound = frame.position;
+            self.unpublished += 1;
+        }
+        if let Some((Receipt { clocks: Some(clocks), .. }, _)) = record::decode(frame.payload) {
+            self.clocks = self.clocks.max(clocks);
+        }
+    }
+}
+
+impl Log {
+    /// Opens the log. What lies behind the evaluation cursor is still to be evaluated.
+    ///
+    /// # Errors
+    /// When the journal can't be read or made, or another process has it open.
+    pub fn open(settings: Settings, resume: Resume) -> Result<(Self, Recovery), JournalError> {
+        Self::open_with(settings, resume, LIMIT_BYTES)
+    }
+
+    pub(super) fn open_with(
+        settings: Settings,
+        Resume { cursors, clocks }: Resume,
+        limit_bytes: u64,
+    ) -> Result<(Self, Recovery), JournalError> {
+        let published = cursors.publication.position();
+        let mut found = Found::default();
+        let evaluated = cursors.evaluation.position();
+        let visit = |frame: Frame<'_>| found.visit(frame, published);
+        let (mut journal, recovery) = Journal::open_visiting(&settings.folder, evaluated, visit)?;
+        if settings.durability == Durability::Power {
+            journal = journal.durable()?;
+        }
+        let log = Self {
+            settings,
+            limit_bytes,
+            last: AtomicU64::new(journal.last()),
+            last_outbound: AtomicU64::new(found.last_outbound),
+            unpublished: AtomicU64::new(found.unpublished),
+            sync: sync::State::new(journal.last()),
+            journal: Mutex::new(Some(journal)),
+            appended: Notify::new(),
+            appended_outbound: Notify::new(),
+            cursors,
+            listening: Mutex::new(Listening::new(clocks.max(found.clocks))),
+            replies: Replies::default(),
+            turn: tokio::sync::Mutex::default(),
+            ignores_limit: AtomicBool::new(false),
+            trouble: Mutex::default(),
+            traffic: Traffic::default(),
+        };
+        if let Some(journal) = log.lock().as_mut() {
+            journal.delete_through(log.done_through());
+        }
+        Ok((log, recovery))
+    }
+}
