@@ -14,9 +14,10 @@ use std::time::Duration;
 use actix::prelude::*;
 use chrono::{DateTime, Utc};
 use log::{error, info, warn};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use super::Settings;
+use super::attempt::attempt;
 use super::books::{STORAGE, flat};
 use super::groups::{Draft, Groups};
 use super::notification::Notification;
@@ -154,23 +155,9 @@ impl Receiver {
             return self.finish(&draft, End::Gone, ctx);
         }
         let subject = notification.subject(self.settings.words.notify);
-        let (channel, (reply, answer)) = (channel.clone(), oneshot::channel());
-        // A thread of its own, not one of the arbiter's: a stop must not wait for a host that is gone.
-        let begun = std::thread::Builder::new().name(format!("notify {name}")).spawn(move || {
-            // Who no longer waits has stopped; the next start sends it again.
-            let _ = reply.send(channel.send(&notification));
-        });
-        let answer = async move {
-            if let Err(error) = begun {
-                return Outcome::Unreachable { why: format!("no thread to send from: {error}") };
-            }
-            let why = match tokio::time::timeout(ATTEMPT, answer).await {
-                Ok(Ok(outcome)) => return outcome,
-                Ok(Err(_)) => "the attempt panicked; please report it".to_owned(),
-                Err(_) => format!("the attempt took more than {} s", ATTEMPT.as_secs()),
-            };
-            Outcome::Unreachable { why }
-        };
+        let channel = channel.clone();
+        let send = move || channel.send(&notification);
+        let answer = attempt(format!("notify {name}"), ATTEMPT, send);
         ctx.spawn(answer.into_actor(self).map(move |outcome, act, ctx| {
             act.conclude(&draft, &subject, outcome, ctx);
         }));

@@ -11,9 +11,9 @@ use std::time::Duration;
 use actix::prelude::*;
 use chrono::{DateTime, Utc};
 use log::{info, warn};
-use tokio::sync::oneshot;
 
 use super::actor::{TARGET, now};
+use super::attempt::attempt;
 use super::http::{Body, Http};
 use super::outcome::Outcome;
 use crate::config::HeartbeatConfig;
@@ -177,25 +177,15 @@ async fn mark(settings: &HeartbeatSettings) -> Mark {
     }
 }
 
-/// One request, from a thread of its own: a stop must not wait for a host that is gone.
+/// One request.
 async fn send(config: &HeartbeatConfig) -> Result<(), String> {
     let http = Http::new(config.http.clone(), Body::Alertmanager);
-    let (reply, answer) = oneshot::channel();
-    std::thread::Builder::new()
-        .name("heartbeat".into())
-        // Who no longer waits has stopped.
-        .spawn(move || drop(reply.send(http.beat())))
-        .map_err(|error| format!("no thread to send it from: {error}"))?;
-    match tokio::time::timeout(SENT_WITHIN, answer).await {
-        Ok(Ok(Outcome::Delivered)) => Ok(()),
-        Ok(Ok(
-            Outcome::Unreachable { why }
-            | Outcome::Denied { why, .. }
-            | Outcome::Later { why, .. }
-            | Outcome::Refused { why },
-        )) => Err(why),
-        Ok(Err(_)) => Err("the attempt panicked; please report it".into()),
-        Err(_elapsed) => Err(format!("it took more than {} s", SENT_WITHIN.as_secs())),
+    match attempt("heartbeat".into(), SENT_WITHIN, move || http.beat()).await {
+        Outcome::Delivered => Ok(()),
+        Outcome::Unreachable { why }
+        | Outcome::Denied { why, .. }
+        | Outcome::Later { why, .. }
+        | Outcome::Refused { why } => Err(why),
     }
 }
 

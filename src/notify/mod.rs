@@ -14,6 +14,7 @@
 pub mod actor;
 mod addressees;
 pub mod alertmanager;
+mod attempt;
 mod books;
 pub mod channel;
 mod fingerprint;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use r2d2_sqlite::rusqlite::Connection;
 
-use crate::stage::{HOT, Plant, config, webhook};
+use crate::stage::{FINE, HOT, Plant, config, webhook};
 use crate::support::http::Answer;
 use crate::support::{
     Daemon, Home, HttpServer, Mosquitto, SOON, eventually, let_run, names, require, run_vigie,
@@ -95,6 +95,21 @@ fn it_stays_away_while_an_alarm_cannot_be_told() {
     Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
     stays_away(&server, &mut daemon, "receiver on-call can't be told of an alarm", || {
         receiver.always(Answer::Status(200));
+    });
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn it_stays_away_while_an_active_alarm_was_refused() {
+    let (home, server, receiver) = (Home::new(), HttpServer::new(), HttpServer::new());
+    receiver.always(Answer::Status(400));
+    let tables = webhook("on-call", &receiver.url("/")) + &heartbeat(&server, "");
+    let mut daemon = home.start(&config("en", &tables));
+    wait_beats(&server, 2);
+    let plant = Plant::of(&mut daemon);
+    plant.read("A", "Hall", HOT, 0);
+    stays_away(&server, &mut daemon, "receiver on-call can't be told of an alarm", || {
+        plant.read("A", "Hall", FINE, 60);
     });
     assert_eq!(daemon.stop(), 0);
 }

@@ -188,12 +188,12 @@ impl Daemon {
         self.process.signal("STOP");
         let tasks = format!("/proc/{}/task", self.pid());
         super::eventually("all threads stopped", SOON, || {
-            let states = fs::read_dir(&tasks).expect("its threads").filter_map(|task| {
+            let mut states = fs::read_dir(&tasks).expect("its threads").filter_map(|task| {
                 let status = fs::read_to_string(task.ok()?.path().join("status")).ok()?;
                 status.lines().find_map(|line| line.strip_prefix("State:\t"))?.chars().next()
             });
             // One that waits for the disk stops when it has it.
-            states.fold(Some(()), |all, state| all.filter(|()| matches!(state, 'T' | 'D')))
+            states.all(|state| matches!(state, 'T' | 'D')).then_some(())
         });
     }
 

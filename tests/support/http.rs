@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -11,6 +10,7 @@ use std::time::{Duration, Instant};
 use openssl::ssl::SslAcceptor;
 use serde_json::Value;
 
+use super::accepting::Accepting;
 use super::{Certificate, eventually};
 
 /// What it answers with.
@@ -53,14 +53,12 @@ struct Book {
     always: Mutex<Option<Answer>>,
     /// What `Authorization` must say, or the answer is 401.
     token: Option<String>,
-    is_over: AtomicBool,
 }
 
 /// Listens on 127.0.0.1 until it is dropped or closed.
 pub struct HttpServer {
-    address: SocketAddr,
     book: Arc<Book>,
-    accepting: Option<thread::JoinHandle<()>>,
+    accepting: Accepting,
 }
 
 impl HttpServer {
@@ -84,35 +82,22 @@ impl HttpServer {
     }
 
     fn start(port: u16, tls: Option<SslAcceptor>, book: Book) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).expect("listen");
-        listener.set_nonblocking(true).expect("a listener");
-        let address = listener.local_addr().expect("an address");
         let book = Arc::new(book);
         let shared = Arc::clone(&book);
-        let accepting = thread::spawn(move || {
-            while !shared.is_over.load(Ordering::Relaxed) {
-                match listener.accept() {
-                    Ok((stream, _)) => {
-                        let (book, tls) = (Arc::clone(&shared), tls.clone());
-                        thread::spawn(move || match tls {
-                            None => serve(stream, &book),
-                            // Who doesn't trust the certificate leaves.
-                            Some(tls) => tls.accept(stream).map_or((), |it| serve(it, &book)),
-                        });
-                    }
-                    Err(_) => thread::sleep(Duration::from_millis(5)),
-                }
-            }
+        let accepting = Accepting::at(port, move |stream, is_over| match &tls {
+            None => serve(stream, &shared, is_over),
+            // Who doesn't trust the certificate leaves.
+            Some(tls) => tls.accept(stream).map_or((), |it| serve(it, &shared, is_over)),
         });
-        Self { address, book, accepting: Some(accepting) }
+        Self { book, accepting }
     }
 
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.accepting.address().port()
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("http://{}{path}", self.accepting.address())
     }
 
     /// Answers the next requests with these, in turn.
@@ -144,25 +129,12 @@ impl HttpServer {
     }
 
     /// It is gone; its port is free when this returns.
-    pub fn close(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
-        self.book.is_over.store(true, Ordering::Relaxed);
-        if let Some(accepting) = self.accepting.take() {
-            let _ = accepting.join();
-        }
+    pub fn close(self) {
+        drop(self.accepting);
     }
 }
 
-impl Drop for HttpServer {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-fn serve(stream: impl Read + Write, book: &Book) {
+fn serve(stream: impl Read + Write, book: &Book, is_over: &AtomicBool) {
     let mut reader = BufReader::new(stream);
     while let Some(mut request) = read(&mut reader) {
         let is_known = |token: &String| request.headers.get("authorization") == Some(token);
@@ -184,7 +156,7 @@ fn serve(stream: impl Read + Write, book: &Book) {
                 format!("HTTP/1.1 429 X\r\nRetry-After: {seconds}\r\nContent-Length: 2\r\n")
             }
             Answer::Nothing => {
-                while !book.is_over.load(Ordering::Relaxed) {
+                while !is_over.load(Ordering::Relaxed) {
                     thread::sleep(Duration::from_millis(20));
                 }
                 return;

@@ -5,6 +5,7 @@
 //! has a deadline. The names these tests rely on beyond the contract stand in `names`, once.
 #![allow(dead_code, unused_imports)] // Each test file is a crate of its own and uses its part of this.
 
+mod accepting;
 pub mod api;
 mod bare;
 mod ca;

@@ -1,11 +1,11 @@
 //! A proxy that makes tunnels by CONNECT: to one server, whatever host is asked for.
 
 use std::io::{BufRead, BufReader, Read, Write, copy};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+
+use super::accepting::Accepting;
 
 #[derive(Default)]
 struct Book {
@@ -15,14 +15,12 @@ struct Book {
     login: Option<String>,
     /// The answer in place of a tunnel.
     refusal: Mutex<Option<u16>>,
-    is_over: AtomicBool,
 }
 
 /// Listens on 127.0.0.1 until it is dropped.
 pub struct Proxy {
-    address: SocketAddr,
     book: Arc<Book>,
-    accepting: Option<thread::JoinHandle<()>>,
+    accepting: Accepting,
 }
 
 impl Proxy {
@@ -37,27 +35,14 @@ impl Proxy {
     }
 
     fn start(to: u16, book: Book) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
-        listener.set_nonblocking(true).expect("a listener");
-        let address = listener.local_addr().expect("an address");
         let book = Arc::new(book);
         let shared = Arc::clone(&book);
-        let accepting = thread::spawn(move || {
-            while !shared.is_over.load(Ordering::Relaxed) {
-                match listener.accept() {
-                    Ok((stream, _)) => {
-                        let book = Arc::clone(&shared);
-                        thread::spawn(move || serve(&stream, to, &book));
-                    }
-                    Err(_) => thread::sleep(Duration::from_millis(5)),
-                }
-            }
-        });
-        Self { address, book, accepting: Some(accepting) }
+        let accepting = Accepting::at(0, move |client, _| serve(&client, to, &shared));
+        Self { book, accepting }
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.accepting.address()
     }
 
     /// Answers with this status from here on; `None` for tunnels.
@@ -68,15 +53,6 @@ impl Proxy {
     /// `host:port` of each tunnel that was asked for.
     pub fn asked(&self) -> Vec<String> {
         self.book.asked.lock().unwrap().clone()
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.book.is_over.store(true, Ordering::Relaxed);
-        if let Some(accepting) = self.accepting.take() {
-            let _ = accepting.join();
-        }
     }
 }
 

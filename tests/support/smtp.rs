@@ -2,14 +2,13 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use openssl::ssl::SslAcceptor;
 
+use super::accepting::Accepting;
 use super::{Certificate, eventually};
 
 #[derive(Debug, Clone)]
@@ -61,7 +60,6 @@ struct Book {
     refusals: Mutex<Vec<Refusal>>,
     /// Whether it takes mail of clients with a full name alone, which it says at RCPT.
     wants_full_name: bool,
-    is_over: AtomicBool,
 }
 
 struct Refusal {
@@ -83,9 +81,8 @@ impl Book {
 }
 
 pub struct MailServer {
-    port: u16,
     book: Arc<Book>,
-    accepting: Option<thread::JoinHandle<()>>,
+    accepting: Accepting,
 }
 
 impl MailServer {
@@ -145,27 +142,14 @@ impl MailServer {
     }
 
     fn with(book: Book) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
-        listener.set_nonblocking(true).expect("a listener");
-        let port = listener.local_addr().expect("an address").port();
         let book = Arc::new(book);
         let shared = Arc::clone(&book);
-        let accepting = thread::spawn(move || {
-            while !shared.is_over.load(Ordering::Relaxed) {
-                match listener.accept() {
-                    Ok((stream, _)) => {
-                        let book = Arc::clone(&shared);
-                        thread::spawn(move || serve(stream, &book));
-                    }
-                    Err(_) => thread::sleep(Duration::from_millis(5)),
-                }
-            }
-        });
-        Self { port, book, accepting: Some(accepting) }
+        let accepting = Accepting::at(0, move |stream, _| serve(stream, &shared));
+        Self { book, accepting }
     }
 
     pub fn port(&self) -> u16 {
-        self.port
+        self.accepting.address().port()
     }
 
     pub fn mails(&self) -> Vec<Mail> {
@@ -177,15 +161,6 @@ impl MailServer {
             let mails = self.mails();
             (mails.len() >= count).then_some(mails)
         })
-    }
-}
-
-impl Drop for MailServer {
-    fn drop(&mut self) {
-        self.book.is_over.store(true, Ordering::Relaxed);
-        if let Some(accepting) = self.accepting.take() {
-            let _ = accepting.join();
-        }
     }
 }
 

@@ -32,10 +32,10 @@ pub(super) fn settings(common: &Common, report: &Reporting) -> Option<HeartbeatS
     })
 }
 
-/// Whether an alarm waits for a receiver that fails.
+/// Whether an alarm waits for a receiver that fails, or is active and was refused by it.
 fn cannot_be_told(receiver: &Gauges) -> bool {
     let shown = receiver.shown();
-    shown.failing_since.is_some() && shown.waiting > 0
+    shown.failing_since.is_some() && shown.waiting > 0 || shown.untold > 0
 }
 
 /// Starts among the last: its first beat says that all is up.

@@ -2,8 +2,8 @@
 //!
 //! Always: what is behind both cursors is kept, whatever else is found. Never: a record is changed.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use tokio::sync::Notify;
 
