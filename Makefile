@@ -57,7 +57,7 @@ $(TOOLS)/schemathesis/bin/schemathesis:
 	python3 -m venv $(TOOLS)/schemathesis
 	$(TOOLS)/schemathesis/bin/pip install --quiet schemathesis==4.32.5
 
-chaos: setup ## kills, outages, full disks and panics by the dozen: no reading lost, none doubled (fifty minutes)
+chaos: setup ## kills, outages, full disks and panics by the dozen: no reading lost, none doubled (more than an hour)
 	VIGIE_CHAOS=full cargo test --locked --test chaos -- --test-threads=1 --nocapture
 
 # The decoders of devices' messages, each family by itself, two at a time. Not a part of `make test` or `make accept`:
