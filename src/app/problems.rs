@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::report::Reporting;
 use crate::broker::BrokerBound;
 use crate::locale::{Problem, Words};
+use crate::mqtt::RefusedTopic;
 use crate::supervisor::{ChildHealth, ChildState};
 use crate::web::report::{ReceiverStatus, StatusReport};
 
@@ -18,14 +19,21 @@ pub(super) type Wrong = Vec<(String, Option<DateTime<Utc>>)>;
 pub(super) fn find(reporting: &Reporting, status: &StatusReport, words: &Words) -> Wrong {
     let (refused, stuck) = (reporting.gauges.refused(), reporting.stored.trouble());
     let (kept, astray) = (reporting.broker_gauges.keep_trouble(), reporting.watch.fault());
+    let (fails, silent) = (reporting.gauges.publishing_fails(), reporting.gauges.silent());
     let unsent = reporting.heartbeat.unsent();
     let mut wrong = Wrong::new();
     let mut add = |problem, since| wrong.push(((words.problem)(problem), since));
-    if !status.broker.connected {
-        add(Problem::NotConnected { broker: &status.broker.name }, status.broker.since);
+    let broker = &status.broker.name;
+    match &fails {
+        Some(why) => add(Problem::NotPublishing { broker, why }, status.broker.since),
+        None if status.broker.connected => {}
+        None => add(Problem::NotConnected { broker }, status.broker.since),
     }
-    for (topic, since) in &refused {
-        add(Problem::AlertsRefused { topic }, Some(*since));
+    if let Some((topic, since)) = &silent {
+        add(Problem::SubscriptionSilent { topic }, Some(*since));
+    }
+    for (topic, RefusedTopic { what, why, since }) in &refused {
+        add(Problem::Refused { what: *what, topic, why: *why }, Some(*since));
     }
     if let Some((fault, since)) = &astray {
         add(Problem::DatabaseAstray { fault }, Some(*since));

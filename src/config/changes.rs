@@ -197,6 +197,7 @@ impl Keys {
             credentials,
             tls,
             client_id,
+            publish_client_id,
             version,
             keep_alive,
             topic_prefix,
@@ -215,6 +216,9 @@ impl Keys {
         let skips = new.tls.insecure_skip_verify;
         self.differ("mqtt.insecure_skip_verify", *insecure_skip_verify != skips);
         self.differ("mqtt.client_id", *client_id != new.client_id);
+        // By default the one follows from the other.
+        let differs = *publish_client_id != new.publish_client_id && *client_id == new.client_id;
+        self.differ("mqtt.publish_client_id", differs);
         self.differ("mqtt.version", *version != new.version);
         self.differ("mqtt.keep_alive", *keep_alive != new.keep_alive);
         self.differ("mqtt.topic_prefix", *topic_prefix != new.topic_prefix);

@@ -204,6 +204,8 @@ pub struct MqttConfig {
     pub tls: ClientTls,
     /// Client id.
     pub client_id: String,
+    /// Client id of the connection that publishes.
+    pub publish_client_id: String,
     /// Version of MQTT.
     pub version: MqttVersion,
     /// Keep-alive interval.

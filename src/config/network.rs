@@ -37,12 +37,14 @@ pub(super) fn mqtt(mut table: TableReader<'_>, broker: Option<&BrokerConfig>) ->
     }
     let reading_topics =
         [("shared", ReadingTopic::Shared), ("per-sensor", ReadingTopic::PerSensor)];
+    let (client_id, publish_client_id) = client_ids(&mut table);
     let mqtt = MqttConfig {
         endpoint: endpoint.unwrap_or(Endpoint::Embedded),
         name: table.text("name").map(|name| name.value.to_owned()),
         credentials,
         tls,
-        client_id: table.text("client_id").map_or("vigie", |id| id.value).to_owned(),
+        client_id,
+        publish_client_id,
         version,
         keep_alive: keep_alive(&mut table),
         topic_prefix: topic_prefix.unwrap_or_else(|| "factory".into()),
@@ -52,6 +54,20 @@ pub(super) fn mqtt(mut table: TableReader<'_>, broker: Option<&BrokerConfig>) ->
     };
     table.finish();
     mqtt
+}
+
+/// Of intake and of publishing: two clients of one id would throw each other out.
+fn client_ids(table: &mut TableReader<'_>) -> (String, String) {
+    let intake = table.text("client_id").map_or("vigie", |id| id.value).to_owned();
+    let Some(At { value, at }) = table.text("publish_client_id") else {
+        let publishing = format!("{intake}-pub");
+        return (intake, publishing);
+    };
+    if value == intake {
+        let hint = "choose another, or remove it: it is `client_id` with `-pub` then";
+        table.wrong(at, "`publish_client_id` is that of `client_id`", hint);
+    }
+    (intake, value.to_owned())
 }
 
 /// What the gateway logs in with: its own for a remote broker, the embedded broker's for that.

@@ -16,6 +16,20 @@ pub(super) static WORDS: Words = Words {
         format!("❌ Can't connect to {broker}: {reason}. {advice}. Next try in {seconds:.1} s")
     },
     connection_lost: |broker, reason| format!("⚠️ Connection to {broker} lost: {reason}"),
+    publishing_failed: |broker, id, reason, advice, seconds| {
+        format!(
+            "⚠️ Messages come in from {broker}, and nothing can be published (client id {id}): {reason}. {advice}. Next \
+             try in {seconds:.1} s"
+        )
+    },
+    publishing_lost: |broker, id, reason| {
+        format!(
+            "⚠️ Connection to {broker} lost for publishing (client id {id}), messages still come in: {reason}"
+        )
+    },
+    publishing_again: |broker| format!("✅ Publishing at {broker} again"),
+    limits_found: |broker, limits| format!("⚠️ {broker} does not do everything: {limits}"),
+    refusal: figures::refusal_en,
     trouble: trouble::en::explain,
     verification_off: |broker| {
         format!(

@@ -10,6 +10,18 @@ pub enum Problem<'a> {
         /// Name of the broker.
         broker: &'a str,
     },
+    /// Messages come in from the broker, and none can be published.
+    NotPublishing {
+        /// Name of the broker.
+        broker: &'a str,
+        /// Cause, in words.
+        why: &'a str,
+    },
+    /// The broker grants the subscription to readings, and what is published doesn't come back by it.
+    SubscriptionSilent {
+        /// Topic of this daemon's own status, which does not come back.
+        topic: &'a str,
+    },
     /// The log takes no messages: the disk fails or is full, or storage is too far behind.
     NothingTaken,
     /// The database that is open is not the one at its path: no message is taken.
@@ -37,10 +49,14 @@ pub enum Problem<'a> {
     StorageFull,
     /// The disk will be full within a day at the present rate.
     DiskFull,
-    /// The broker refuses alerts on a topic.
-    AlertsRefused {
+    /// The broker does not take messages on a topic.
+    Refused {
+        /// What they are.
+        what: Published,
         /// The topic.
         topic: &'a str,
+        /// Why it takes none.
+        why: Refusal,
     },
     /// A part of the daemon is not up.
     PartDown {
@@ -84,6 +100,40 @@ pub enum BrokerLimit {
     MaximumPacketBytes(u32),
     /// A subscription that is done without.
     SubscriptionRefused(String),
+    /// It refuses a Last Will: whoever reads the status is not told of a daemon that dies.
+    NoLastWill,
+    /// It allows no second connection: all goes by one.
+    OneConnection {
+        /// Client id of the second one.
+        refused: String,
+    },
+    /// It knows the client by this id and no other.
+    ClientIdAssigned(String),
+}
+
+/// What this daemon publishes on a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// Alerts.
+    Alerts,
+    /// Readings of own sensors.
+    OwnReadings,
+}
+
+/// Why a broker does not take a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It says so with a reason code of MQTT 5, 0x80 or above.
+    Code(u8),
+    /// It ends the connection at each such message.
+    EndsConnection,
+    /// It takes packets of `most` bytes at most, as it has said.
+    TooLarge {
+        /// Size of the message.
+        bytes: usize,
+        /// Size that it takes.
+        most: u32,
+    },
 }
 
 pub(super) fn problem_en(problem: Problem<'_>) -> String {
@@ -110,8 +160,15 @@ pub(super) fn problem_en(problem: Problem<'_>) -> String {
         }
         Problem::StorageFull => "storage is behind: judged readings wait in the log".into(),
         Problem::DiskFull => "the disk will be full within a day at the present rate".into(),
-        Problem::AlertsRefused { topic } => {
-            format!("the broker refuses alerts on {topic}: they wait")
+        Problem::NotPublishing { broker, why } => {
+            format!("nothing can be published at {broker}, messages are taken in from it: {why}")
+        }
+        Problem::SubscriptionSilent { topic } => format!(
+            "the broker grants the subscription to readings and delivers nothing: {topic} does not come back"
+        ),
+        Problem::Refused { what, topic, why } => {
+            let what = if what == Published::Alerts { "alerts" } else { "own readings" };
+            format!("{}: they wait", refusal_en(&format!("{what} on {topic}"), why))
         }
         Problem::ClockBehind => {
             "this machine's clock is behind what it has shown before: set it, by NTP if it can be".into()
@@ -154,8 +211,15 @@ pub(super) fn problem_fr(problem: Problem<'_>) -> String {
             "le stockage est en retard: des mesures jugées attendent dans le journal".into()
         }
         Problem::DiskFull => "le disque sera plein d'ici un jour au rythme actuel".into(),
-        Problem::AlertsRefused { topic } => {
-            format!("le broker refuse les alertes sur {topic}: elles attendent")
+        Problem::NotPublishing { broker, why } => {
+            format!("rien ne peut être publié sur {broker}, les messages en sont reçus: {why}")
+        }
+        Problem::SubscriptionSilent { topic } => format!(
+            "le courtier accepte l'abonnement aux mesures et ne livre rien: {topic} ne revient pas"
+        ),
+        Problem::Refused { what, topic, why } => {
+            let what = if what == Published::Alerts { "les alertes" } else { "les mesures propres" };
+            format!("{}: elles attendent", refusal_fr(&format!("{what} sur {topic}"), why))
         }
         Problem::ClockBehind => {
             "l'horloge de cette machine retarde sur ce qu'elle a déjà affiché: réglez-la, par NTP si possible".into()
@@ -202,12 +266,43 @@ fn astray_fr(fault: &DatabaseFault) -> String {
     }
 }
 
+/// That a broker does not take something.
+pub(super) fn refusal_en(what: &str, why: Refusal) -> String {
+    match why {
+        Refusal::Code(code) => format!("the broker refuses {what} with reason 0x{code:02X}"),
+        Refusal::EndsConnection => format!("the broker ends the connection at {what}"),
+        Refusal::TooLarge { bytes, most } => {
+            format!(
+                "the broker takes packets of {most} bytes at most, and not {what} ({bytes} bytes)"
+            )
+        }
+    }
+}
+
+/// As [`refusal_en`].
+pub(super) fn refusal_fr(what: &str, why: Refusal) -> String {
+    match why {
+        Refusal::Code(code) => format!("le courtier refuse {what} avec le code 0x{code:02X}"),
+        Refusal::EndsConnection => format!("le courtier coupe la connexion à {what}"),
+        Refusal::TooLarge { bytes, most } => {
+            format!(
+                "le courtier accepte des paquets de {most} octets au plus, et pas {what} ({bytes} octets)"
+            )
+        }
+    }
+}
+
 pub(super) fn limit_en(limit: BrokerLimit) -> String {
     match limit {
         BrokerLimit::MaximumQos(qos) => format!("QoS {qos} at most"),
         BrokerLimit::NoRetainedMessages => "no retained messages".into(),
         BrokerLimit::MaximumPacketBytes(bytes) => format!("packets of {bytes} bytes at most"),
         BrokerLimit::SubscriptionRefused(filter) => format!("subscription to {filter} refused"),
+        BrokerLimit::NoLastWill => "no last will".into(),
+        BrokerLimit::OneConnection { refused } => {
+            format!("one connection at most: client id {refused} refused")
+        }
+        BrokerLimit::ClientIdAssigned(id) => format!("client id {id} only"),
     }
 }
 
@@ -217,6 +312,11 @@ pub(super) fn limit_fr(limit: BrokerLimit) -> String {
         BrokerLimit::NoRetainedMessages => "pas de messages retenus".into(),
         BrokerLimit::MaximumPacketBytes(bytes) => format!("paquets de {bytes} octets au plus"),
         BrokerLimit::SubscriptionRefused(filter) => format!("abonnement à {filter} refusé"),
+        BrokerLimit::NoLastWill => "pas de dernière volonté".into(),
+        BrokerLimit::OneConnection { refused } => {
+            format!("une seule connexion: identifiant client {refused} refusé")
+        }
+        BrokerLimit::ClientIdAssigned(id) => format!("identifiant client {id} seulement"),
     }
 }
 

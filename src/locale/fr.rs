@@ -20,6 +20,20 @@ pub(super) static WORDS: Words = Words {
         )
     },
     connection_lost: |broker, reason| format!("⚠️ Connexion à {broker} perdue: {reason}"),
+    publishing_failed: |broker, id, reason, advice, seconds| {
+        format!(
+            "⚠️ Les messages arrivent de {broker}, et rien ne peut être publié (identifiant client {id}): {reason}. \
+             {advice}. Prochain essai dans {seconds:.1} s"
+        )
+    },
+    publishing_lost: |broker, id, reason| {
+        format!(
+            "⚠️ Connexion à {broker} perdue pour publier (identifiant client {id}), les messages arrivent encore: {reason}"
+        )
+    },
+    publishing_again: |broker| format!("✅ Publication sur {broker} de nouveau possible"),
+    limits_found: |broker, limits| format!("⚠️ {broker} ne sait pas tout faire: {limits}"),
+    refusal: figures::refusal_fr,
     trouble: trouble::fr::explain,
     verification_off: |broker| {
         format!(

@@ -21,7 +21,7 @@ use crate::domain::{
 };
 
 pub use alert::AlertWords;
-pub use figures::{BrokerLimit, Problem};
+pub use figures::{BrokerLimit, Problem, Published, Refusal};
 pub use heartbeat::HeldBack;
 pub use notify::{NotifyWords, ToldAlarm};
 pub use reload::{BrokerChanges, Counts, PageChanges, ReloadWords};
@@ -83,6 +83,17 @@ pub struct Words {
     pub connection_failed: fn(&str, &str, &str, f64) -> String,
     /// Broker, reason.
     pub connection_lost: fn(&str, &str) -> String,
+    /// The second connection, by which it publishes, failed while the first stands: broker, its client id, reason, what to
+    /// do, seconds to the next try.
+    pub publishing_failed: fn(&str, &str, &str, &str, f64) -> String,
+    /// The second connection was lost: broker, its client id, reason.
+    pub publishing_lost: fn(&str, &str, &str) -> String,
+    /// It publishes again; takes the broker.
+    pub publishing_again: fn(&str) -> String,
+    /// Broker, and what it can't do, that was not known before.
+    pub limits_found: fn(&str, &str) -> String,
+    /// That the broker does not take something; takes what.
+    pub refusal: fn(&str, Refusal) -> String,
     /// Why a connection failed or was lost, and what to do.
     pub trouble: fn(&Trouble) -> Explanation,
     /// Takes the broker's display name: its certificate is not verified, by configuration.

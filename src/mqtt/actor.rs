@@ -13,13 +13,17 @@ use futures_util::stream::poll_fn;
 use log::debug;
 use tokio::sync::mpsc;
 
+use super::capabilities::Capabilities;
 use super::client::{Client, Doorway};
+use super::connection::Attempts;
 use super::discovery::Discovery;
-use super::link::{Command, Event, Outgoing, Plan, Tag};
+use super::echo::Echo;
+use super::gauges::Reach;
+use super::link::{Command, Event};
 use super::publication::Publication;
 use super::requesting::Requesting;
-use super::retry::{Announcer, Backoff, Flaps};
 use super::stop::{Facts, Stage, Stop};
+use super::suspects::Suspects;
 use super::turns::Turns;
 use super::{Kept, READING_WINDOW, Routes, Settings};
 use crate::domain::Ingress;
@@ -52,20 +56,30 @@ pub struct Gateway {
     client: Client,
     /// Events of the client's thread; `None` once the actor has started.
     events: Option<mpsc::Receiver<Event>>,
-    /// Plan of the last attempt, by which its failure is explained.
-    pub(super) plan: Option<Arc<Plan>>,
-    pub(super) connected: bool,
+    pub(super) reach: Reach,
+    /// Attempts at a connection that takes messages in; where none does, at the one that publishes.
+    pub(super) intake: Attempts,
+    /// Attempts at a second connection, to publish.
+    pub(super) publishing: Attempts,
+    /// Whether the second connection failed or was lost since it last stood.
+    pub(super) publishing_failed: bool,
+    /// One more with each attempt: what comes of an earlier one is passed over.
+    pub(super) attempt: u64,
+    /// The next attempt.
+    pub(super) retry: Option<SpawnHandle>,
+    pub(super) capabilities: Capabilities,
+    pub(super) suspects: Suspects,
+    pub(super) echo: Echo,
     /// Version of what formats learned that is subscribed to.
     pub(super) subscribed: u64,
     pub(super) requesting: Requesting,
-    pub(super) backoff: Backoff,
-    pub(super) flaps: Flaps,
-    pub(super) announcer: Announcer,
     pub(super) stop: Option<Stop>,
     pub(super) goodbye_completed: bool,
     pub(super) lines: Lines,
     /// The broker refused something for now: nothing is sent before this.
     pub(super) paused_until: Option<Instant>,
+    /// It refused an own reading: none is sent before this.
+    pub(super) readings_paused_until: Option<Instant>,
     /// Storage did not answer: it is not asked before the next tick.
     pub(super) storage_resting: bool,
     pub(super) reports: Reports,
@@ -124,13 +138,17 @@ impl Gateway {
             kept,
             client,
             events: Some(events),
-            plan: None,
-            connected: false,
+            reach: Reach::Away,
+            intake: Attempts::default(),
+            publishing: Attempts::default(),
+            publishing_failed: false,
+            attempt: 0,
+            retry: None,
+            capabilities: Capabilities::default(),
+            suspects: Suspects::default(),
+            echo: Echo::default(),
             subscribed: 0,
             requesting: Requesting::default(),
-            backoff: Backoff::default(),
-            flaps: Flaps::default(),
-            announcer: Announcer::default(),
             stop: None,
             goodbye_completed: false,
             lines: Lines {
@@ -139,6 +157,7 @@ impl Gateway {
                 skipped: limit(LOSS_LINES),
             },
             paused_until: None,
+            readings_paused_until: None,
             storage_resting: false,
             reports: Reports::default(),
             turns: Turns::default(),
@@ -149,16 +168,12 @@ impl Gateway {
     }
 
     /// Whether things may be sent.
-    pub(super) const fn carries(&self) -> bool {
-        self.connected && self.paused_until.is_none()
+    pub(super) fn carries(&self) -> bool {
+        self.reach == Reach::Full && self.paused_until.is_none()
     }
 
     /// Passes a command to the client's thread.
     pub(super) fn tell(&mut self, command: Command, ctx: &mut Context<Self>) {
-        if let Command::Publish(_, message) = &command {
-            let Outgoing { topic, payload, retained, .. } = message;
-            self.settings.log.count_published(topic, payload, *retained);
-        }
         if !self.client.tell(command) {
             self.env.fail::<Self>(ctx, "the MQTT client's thread takes no more commands");
         }
@@ -173,9 +188,11 @@ impl Gateway {
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         self.storage_resting = false;
-        if self.paused_until.is_some_and(|until| now() >= until) {
-            self.paused_until = None;
+        for pause in [&mut self.paused_until, &mut self.readings_paused_until] {
+            pause.take_if(|until| now() >= *until);
         }
+        self.suspects.tick(now());
+        self.look_for_echo();
         self.tell_suppressed();
         self.subscribe_to_learned(ctx);
         self.send_requests(ctx);
@@ -186,15 +203,15 @@ impl Gateway {
 
     /// Makes the state of the connection known, on which the listening clock of its way in depends.
     pub(super) fn show(&self) {
-        self.settings.gauges.show(self.connected, Utc::now());
+        self.settings.gauges.show(self.reach, Utc::now());
         if self.settings.subscribes {
-            self.settings.log.set_open(Ingress::Remote, self.connected);
+            self.settings.log.set_open(Ingress::Remote, self.reach != Reach::Away);
         }
     }
 
     fn advance_stop(&mut self, ctx: &mut Context<Self>) {
         let facts = Facts {
-            connected: self.connected,
+            connected: self.reach == Reach::Full,
             flushed: self.is_published() && self.kept.alerts().is_idle(),
             goodbye_completed: self.goodbye_completed,
         };
@@ -243,20 +260,14 @@ impl StreamHandler<Event> for Gateway {
     fn handle(&mut self, event: Event, ctx: &mut Context<Self>) {
         self.env.fault_point();
         match event {
-            Event::Up(limits) => {
-                self.settings.gauges.show_limits(limits);
-                self.up(ctx);
-            }
-            Event::Failed(outcome) => self.examine(outcome, ctx),
-            Event::Lost(outcome) => self.lost(outcome, ctx),
-            Event::Delivered(tag @ (Tag::Online | Tag::Offline), result) => {
-                self.status_delivered(tag, result);
-            }
-            Event::Delivered(tag, Ok(())) => self.delivered(tag, ctx),
-            Event::Delivered(tag, Err(code)) => self.refused(tag, code, ctx),
+            Event::Up(role, said) => self.up(role, said, ctx),
+            Event::Failed(failed) => self.examine(failed, ctx),
+            Event::Lost(role, outcome) => self.lost(role, outcome, ctx),
+            Event::Delivered(tag, result) => self.answered(tag, result, ctx),
             Event::Born => self.hear_birth(),
+            Event::Echoed => self.hear_echo(),
             Event::Closed => {
-                self.connected = false;
+                self.reach = Reach::Away;
                 self.show();
             }
         }

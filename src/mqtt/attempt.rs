@@ -4,20 +4,22 @@
 use chrono::{DateTime, Utc};
 
 use super::Settings;
-use super::link::{Outgoing, Plan, Qos, Target};
+use super::link::{Outgoing, Plan, Qos, Role, Target};
 use crate::config::{Endpoint, Secret};
+use crate::ingest::formats::kit::topics::matches;
 use crate::locale::Trouble;
 use crate::wire::payload::{self, State, Status};
 use crate::wire::{HomeAssistantTopics, Topics};
 
 /// Waits for the embedded broker if that is the one, reads the secrets, and says where and how to
-/// connect.
+/// connect. The Last Will is that of a broker that can do everything.
 ///
 /// # Errors
 /// When a secret can't be read, or the embedded broker is gone for good.
 pub async fn plan(
     settings: &Settings,
     topics: &Topics,
+    role: Role,
     wants_retained: bool,
 ) -> Result<Plan, Trouble> {
     let (target, credentials) = match &settings.mqtt.endpoint {
@@ -31,16 +33,26 @@ pub async fn plan(
             (target, credentials(settings).await?)
         }
     };
+    let birth = settings.discovery.as_ref().map(|it| HomeAssistantTopics::new(&it.config).birth());
+    let will = status(settings, topics, State::Offline { reason: "connection lost" }, None);
+    let filters = if role.takes_in() { settings.subscriptions.filters().0 } else { Vec::new() };
+    let own_status = topics.status();
+    let comes_back = filters.iter().any(|filter| matches(&filter.text, &own_status));
     Ok(Plan {
+        role,
         target,
         version: settings.mqtt.version,
-        client_id: settings.mqtt.client_id.clone(),
+        client_id: match role {
+            Role::Publishing => settings.mqtt.publish_client_id.clone(),
+            Role::Intake | Role::Both => settings.mqtt.client_id.clone(),
+        },
         credentials,
         keep_alive: settings.mqtt.keep_alive,
-        filters: settings.subscriptions.filters().0,
+        filters,
         wants_retained,
-        birth: settings.discovery.as_ref().map(|it| HomeAssistantTopics::new(&it.config).birth()),
-        will: status(settings, topics, State::Offline { reason: "connection lost" }, None),
+        birth: birth.filter(|_| role.publishes()),
+        will: role.publishes().then_some(will),
+        status_echo: comes_back.then_some(own_status),
         forward_mark: settings.forward_mark.clone(),
     })
 }

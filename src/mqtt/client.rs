@@ -1,4 +1,4 @@
-//! The two MQTT clients, one for intake and one for publishing; this file and its children are the only
+//! The MQTT clients, one for intake and one for publishing, or one for both; this file and its children are the only
 //! ones that name Paho.
 //!
 //! Paho C has one receiving thread, one sending thread and one lock for all clients of a process,
@@ -8,10 +8,10 @@
 //!
 //! Always: a client is new for each attempt, so that nothing of an earlier connection (options,
 //! in-flight messages, TLS sessions) lingers; the fate of a message is told once, or the connection's
-//! end is. Both clients stand or fall together.
+//! end is. Publishing ends with intake, and intake goes on without publishing.
 //!
 //! Never: a client is let go while Paho may still call back into it (see [`retire`]), or destroyed
-//! once Paho holds freed memory for it (see [`Link::end`]).
+//! once Paho holds freed memory for it (see [`Line::end`]).
 
 mod connecting;
 mod listening;
@@ -28,21 +28,26 @@ use paho_mqtt as paho;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use connecting::{disconnect, open, retire, subscribe_to};
+use connecting::{disconnect, open, subscribe_to};
 pub use listening::Listener;
 use options::{message_of, outcome};
 
-use super::link::{Command, Event, Outcome, Outgoing, Tag};
+use super::link::{Command, Event, Outcome, Outgoing, Plan, Qos, Role, Tag};
 use crate::config::MqttVersion;
 use crate::ingest::formats::Filter;
 use crate::ingest::{Log, Subscriptions};
-use crate::locale::BrokerLimit;
 
 /// Commands that may wait: the windows of readings, alerts and discovery together are 160, and there are a
 /// handful of others.
 const COMMANDS: usize = 256;
 /// Events that may wait; beyond, the client's thread waits for the gateway.
 const EVENTS: usize = 256;
+/// What was heard beside what the log takes, and not told yet: beyond, it is not told again.
+const HEARD: usize = 4;
+/// A broker that takes no message of QoS 0 has ended the connection by then.
+const UNANSWERED: Duration = Duration::from_secs(1);
+/// When a broker goes, both connections end within this time.
+const TOGETHER: Duration = Duration::from_millis(500);
 
 /// Where messages go that come in.
 #[derive(Debug, Clone)]
@@ -69,7 +74,14 @@ impl Client {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let (commands, command_queue) = mpsc::channel(COMMANDS);
         let (event_queue, events) = mpsc::channel(EVENTS);
-        let worker = Worker { commands: command_queue, events: event_queue, intake, link: None };
+        let worker = Worker {
+            commands: command_queue,
+            events: event_queue,
+            doorway: intake,
+            intake: None,
+            publishing: None,
+            heard: mpsc::channel(HEARD),
+        };
         std::thread::Builder::new()
             .name("mqtt-client".into())
             .spawn(move || runtime.block_on(worker.run()))?;
@@ -88,35 +100,66 @@ impl Client {
 struct Worker {
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
-    intake: Option<Doorway>,
-    link: Option<Link>,
+    doorway: Option<Doorway>,
+    /// `None` also once intake has ended, or where one connection does both.
+    intake: Option<Line>,
+    publishing: Option<Line>,
+    /// What connections hear beside what the log takes.
+    heard: (mpsc::Sender<Heard>, mpsc::Receiver<Heard>),
+}
+
+/// Beside what the log takes.
+enum Heard {
+    /// Home Assistant says that it is there.
+    Birth,
+    /// This daemon's own status came back.
+    Status,
 }
 
 /// A standing connection.
-struct Link {
-    publishing: paho::AsyncClient,
-    /// `None` once intake has ended, or when nothing is subscribed to.
-    intake: Option<paho::AsyncClient>,
+struct Line {
+    role: Role,
+    client: paho::AsyncClient,
     version: MqttVersion,
-    /// The highest level of delivery that the broker takes.
-    maximum_qos: paho::QoS,
     forward_mark: Option<String>,
-    /// What the broker said that it can't do.
-    limits: Vec<BrokerLimit>,
     lost: mpsc::Receiver<Outcome>,
-    /// Home Assistant's words that it is there.
-    births: mpsc::Receiver<()>,
     deliveries: FuturesUnordered<BoxFuture<'static, (Tag, paho::Result<()>)>>,
-    /// A message could not be written to the socket: see [`Link::end`].
+    /// A message could not be written to the socket: see [`Line::end`].
     write_failed: bool,
 }
 
-impl Link {
+impl Line {
+    fn new(plan: &Plan, client: paho::AsyncClient, lost: mpsc::Receiver<Outcome>) -> Self {
+        Self {
+            role: plan.role,
+            client,
+            version: plan.version,
+            forward_mark: plan.forward_mark.clone(),
+            lost,
+            deliveries: FuturesUnordered::new(),
+            write_failed: false,
+        }
+    }
+
+    fn publish(&mut self, tag: Tag, message: Outgoing) -> paho::Result<()> {
+        let is_unanswered = message.qos == Qos::AtMostOnce;
+        let message = message_of(message, self.forward_mark.as_deref());
+        let token = self.client.try_publish(message)?;
+        self.deliveries.push(Box::pin(async move {
+            let result = token.await;
+            if is_unanswered && result.is_ok() {
+                tokio::time::sleep(UNANSWERED).await;
+            }
+            (tag, result)
+        }));
+        Ok(())
+    }
+
     fn note(&mut self, error: &paho::Error) {
         self.write_failed |= matches!(error, paho::Error::Failure);
     }
 
-    /// Ends both clients. Returns what was delivered and not told yet.
+    /// Returns what was delivered and not told yet.
     ///
     /// When Paho C 1.3.16 fails to write a PUBLISH to the socket, it frees the message, and keeps it
     /// among those in flight: freed again when the session is cleaned, it takes the process down
@@ -124,10 +167,7 @@ impl Link {
     /// the end of a connection (see `options`), and a client to which it has happened is never
     /// destroyed. That leaks it, once for a connection lost under load.
     async fn end(mut self) -> Vec<Tag> {
-        if let Some(intake) = self.intake.take() {
-            retire(intake).await;
-        }
-        disconnect(&self.publishing).await;
+        disconnect(&self.client).await;
         // It is disconnected: Paho writes nothing any more, and has told of all that failed.
         let mut delivered = Vec::new();
         while let Some(Some((tag, result))) = self.deliveries.next().now_or_never() {
@@ -138,17 +178,34 @@ impl Link {
         }
         if self.write_failed {
             log::debug!(target: "vigie::gateway", "an MQTT client is left alone after a failed write");
-            std::mem::forget(self.publishing);
+            std::mem::forget(self.client);
         }
         delivered
+    }
+}
+
+enum News {
+    Lost(Outcome),
+    Delivered(Tag, paho::Result<()>),
+}
+
+/// What becomes of a connection; nothing ever of none.
+async fn news(line: Option<&mut Line>) -> News {
+    let Some(Line { lost, deliveries, .. }) = line else { return std::future::pending().await };
+    tokio::select! {
+        biased;
+        Some(outcome) = lost.recv() => News::Lost(outcome),
+        Some((tag, result)) = deliveries.next() => News::Delivered(tag, result),
+        else => std::future::pending().await,
     }
 }
 
 enum Step {
     Command(Option<Command>),
     Delivered(Tag, paho::Result<()>),
-    Lost(Outcome),
-    Born,
+    IntakeLost(Outcome),
+    PublishingLost(Outcome),
+    Heard(Heard),
 }
 
 impl Worker {
@@ -162,9 +219,11 @@ impl Worker {
                 Step::Delivered(tag, Err(paho::Error::ReasonCode(code, _))) => {
                     self.say(Event::Delivered(tag, Err(code as u8))).await;
                 }
-                Step::Delivered(_, Err(error)) => self.lose_after(&error).await,
-                Step::Lost(outcome) => self.lose(outcome).await,
-                Step::Born => self.say(Event::Born).await,
+                Step::Delivered(_, Err(error)) => self.lose_publishing_after(&error).await,
+                Step::IntakeLost(outcome) => self.lose(Role::Intake, outcome).await,
+                Step::PublishingLost(outcome) => self.lose_publishing(outcome).await,
+                Step::Heard(Heard::Birth) => self.say(Event::Born).await,
+                Step::Heard(Heard::Status) => self.say(Event::Echoed).await,
             }
         }
         self.close().await;
@@ -172,94 +231,117 @@ impl Worker {
 
     /// `None` when the gateway has gone.
     async fn next_step(&mut self) -> Option<Step> {
-        let Some(link) = &mut self.link else {
-            return tokio::select! {
-                () = self.events.closed() => None,
-                command = self.commands.recv() => Some(Step::Command(command)),
-            };
-        };
         tokio::select! {
             biased;
             () = self.events.closed() => None,
-            Some(outcome) = link.lost.recv() => Some(Step::Lost(outcome)),
-            Some((tag, result)) = link.deliveries.next() => Some(Step::Delivered(tag, result)),
+            news = news(self.intake.as_mut()) => Some(match news {
+                News::Lost(outcome) => Step::IntakeLost(outcome),
+                News::Delivered(tag, result) => Step::Delivered(tag, result),
+            }),
+            news = news(self.publishing.as_mut()) => Some(match news {
+                News::Lost(outcome) => Step::PublishingLost(outcome),
+                News::Delivered(tag, result) => Step::Delivered(tag, result),
+            }),
             command = self.commands.recv() => Some(Step::Command(command)),
-            Some(()) = link.births.recv() => Some(Step::Born),
+            Some(heard) = self.heard.1.recv() => Some(Step::Heard(heard)),
         }
     }
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::Open(plan) => {
-                self.close().await;
-                let event = match open(&plan, self.intake.as_ref()).await {
-                    Ok(link) => {
-                        let limits = link.limits.clone();
-                        self.link = Some(link);
-                        Event::Up(limits)
-                    }
-                    Err(outcome) => Event::Failed(outcome),
-                };
-                self.say(event).await;
-            }
+            Command::Open(plan) => self.open(&plan).await,
             Command::Publish(tag, message) => self.publish(tag, message).await,
             Command::Subscribe(filters) => self.subscribe(&filters).await,
             Command::EndIntake => {
-                if let Some(intake) = self.link.as_mut().and_then(|link| link.intake.take()) {
-                    retire(intake).await;
+                if let Some(intake) = self.intake.take() {
+                    intake.end().await;
                 }
             }
             Command::Close => {
-                for tag in self.close().await {
-                    self.say(Event::Delivered(tag, Ok(()))).await;
-                }
+                self.close().await;
                 self.say(Event::Closed).await;
             }
         }
     }
 
+    async fn open(&mut self, plan: &Plan) {
+        if plan.role.takes_in() {
+            self.close().await;
+        } else if let Some(publishing) = self.publishing.take() {
+            self.tell_end(publishing).await;
+        }
+        let event = match open(plan, self.doorway.as_ref(), &self.heard.0).await {
+            Ok((line, said)) => {
+                let place = match plan.role {
+                    Role::Intake => &mut self.intake,
+                    Role::Publishing | Role::Both => &mut self.publishing,
+                };
+                *place = Some(line);
+                Event::Up(plan.role, said)
+            }
+            Err(failed) => Event::Failed(failed),
+        };
+        self.say(event).await;
+    }
+
     async fn subscribe(&mut self, filters: &[Filter]) {
-        let Some(Link { intake: Some(intake), version, .. }) = &self.link else { return };
-        if let Err(outcome) = subscribe_to(intake, *version, filters, false).await {
-            self.lose(outcome).await;
+        let takes_in = |line: &&Line| line.role.takes_in();
+        let line = self.intake.as_ref().or(self.publishing.as_ref().filter(takes_in));
+        let Some(Line { role, client, version, .. }) = line else { return };
+        if let Err(outcome) = subscribe_to(client, *version, filters, false).await {
+            self.lose(*role, outcome).await;
         }
     }
 
     async fn publish(&mut self, tag: Tag, message: Outgoing) {
         // Without a connection there is nothing to say: the gateway learns or has learned of it.
-        let Some(link) = &mut self.link else { return };
-        match link.publishing.try_publish(message_of(
-            message,
-            link.maximum_qos,
-            link.forward_mark.as_deref(),
-        )) {
-            Ok(token) => link.deliveries.push(Box::pin(async move { (tag, token.await) })),
-            Err(error) => self.lose_after(&error).await,
+        let Some(publishing) = &mut self.publishing else { return };
+        if let Err(error) = publishing.publish(tag, message) {
+            self.lose_publishing_after(&error).await;
         }
     }
 
     /// A delivery failed otherwise than by the broker's word: the connection is gone, or of no use.
-    async fn lose_after(&mut self, error: &paho::Error) {
-        let Some(link) = &mut self.link else { return };
-        link.note(error);
+    async fn lose_publishing_after(&mut self, error: &paho::Error) {
+        let Some(publishing) = &mut self.publishing else { return };
+        publishing.note(error);
         // Paho fails the deliveries first and gives the reason right after.
-        let said = timeout(Duration::from_millis(100), link.lost.recv()).await.ok().flatten();
-        let outcome = said.unwrap_or_else(|| outcome(error));
-        self.lose(outcome).await;
+        let said = timeout(Duration::from_millis(100), publishing.lost.recv()).await.ok().flatten();
+        self.lose_publishing(said.unwrap_or_else(|| outcome(error))).await;
     }
 
-    async fn lose(&mut self, outcome: Outcome) {
-        for tag in self.close().await {
-            self.say(Event::Delivered(tag, Ok(()))).await;
+    /// Whoever takes the other connection as well takes both.
+    async fn lose_publishing(&mut self, outcome: Outcome) {
+        let role = self.publishing.as_ref().map_or(Role::Publishing, |line| line.role);
+        let Some(intake) = &mut self.intake else { return self.lose(role, outcome).await };
+        match timeout(TOGETHER, intake.lost.recv()).await.ok().flatten() {
+            Some(outcome) => self.lose(Role::Intake, outcome).await,
+            None => self.lose(role, outcome).await,
         }
-        self.say(Event::Lost(outcome)).await;
     }
 
-    /// Returns what was delivered and not told yet.
-    async fn close(&mut self) -> Vec<Tag> {
-        match self.link.take() {
-            Some(link) => link.end().await,
-            None => Vec::new(),
+    /// Closes what is lost: publishing alone, or all.
+    async fn lose(&mut self, role: Role, outcome: Outcome) {
+        if role.takes_in() {
+            self.close().await;
+        } else if let Some(publishing) = self.publishing.take() {
+            self.tell_end(publishing).await;
+        }
+        self.say(Event::Lost(role, outcome)).await;
+    }
+
+    async fn close(&mut self) {
+        if let Some(intake) = self.intake.take() {
+            intake.end().await;
+        }
+        if let Some(publishing) = self.publishing.take() {
+            self.tell_end(publishing).await;
+        }
+    }
+
+    async fn tell_end(&self, publishing: Line) {
+        for tag in publishing.end().await {
+            self.say(Event::Delivered(tag, Ok(()))).await;
         }
     }
 

@@ -1,5 +1,8 @@
-//! The actor's part in keeping the connection up: attempts, what is said of them, and the status that the
-//! broker shows. When to try again and what to say is decided in `retry` and `diagnosis`.
+//! The actor's part in keeping the connections up: attempts, what is said of them, and the status that the
+//! broker shows. When to try again and what to say is decided in `retry` and `diagnosis`, what to ask of the broker in
+//! `capabilities`.
+//!
+//! Always: the connection that takes messages in comes first and stays, whatever becomes of the one that publishes.
 
 #![expect(clippy::disallowed_methods, reason = "a status message bears the time it was sent")]
 
@@ -13,12 +16,15 @@ use log::{debug, info, warn};
 use super::actor::{Gateway, now};
 use super::attempt;
 use super::diagnosis::{diagnose, wants_probe};
-use super::link::{Command, Outcome, Plan, Tag};
+use super::echo::Echo;
+use super::gauges::Reach;
+use super::link::{Command, Failed, Outcome, Plan, Role, Said, Tag};
 use super::probe::probe;
 use super::requesting::Requesting;
+use super::retry::{Announcer, Backoff, Flaps};
 use crate::config::{Endpoint, MqttVersion};
 use crate::ingest::formats::Filter;
-use crate::locale::Trouble;
+use crate::locale::{Refusal, Trouble};
 use crate::wire::payload::State;
 
 /// All of a probe: every step at its slowest, and the system's resolver.
@@ -26,58 +32,137 @@ const PROBE: Duration = Duration::from_secs(30);
 /// The embedded broker is next door: there is no use in waiting for it for long.
 const EMBEDDED_DELAY_AT_MOST: Duration = Duration::from_secs(2);
 
+/// Attempts at one connection.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    /// Plan of the last one, by which its failure is explained.
+    plan: Option<Arc<Plan>>,
+    backoff: Backoff,
+    flaps: Flaps,
+    announcer: Announcer,
+    /// Connections made.
+    count: u32,
+}
+
+impl Attempts {
+    fn connected(&mut self) {
+        self.count += 1;
+        self.backoff.connected(now());
+        self.flaps.connected(now());
+        self.announcer.connected();
+    }
+}
+
 impl Gateway {
+    /// Attempts the connection that is missing: the first one, or the one that publishes.
     pub(super) fn attempt(&mut self, ctx: &mut Context<Self>) {
         if self.stop.is_some() {
             return;
         }
+        let takes_in = self.capabilities.intake_role();
+        let role = match self.reach {
+            Reach::TakingIn if takes_in == Role::Intake => Role::Publishing,
+            _ if !self.settings.subscribes => Role::Publishing,
+            _ => {
+                self.capabilities.forget_old(now());
+                self.capabilities.intake_role()
+            }
+        };
+        self.attempt += 1;
+        let attempt = self.attempt;
         let (settings, topics) = (self.settings.clone(), self.topics.clone());
-        let wants_retained = self.reports.num_connections == 0;
-        let plan = async move { attempt::plan(&settings, &topics, wants_retained).await };
-        let open = plan.into_actor(self).map(|plan, act, ctx| match plan {
+        let wants_retained = self.intake.count == 0;
+        let plan = async move { attempt::plan(&settings, &topics, role, wants_retained).await };
+        let open = plan.into_actor(self).map(move |plan, act, ctx| match plan {
+            _ if act.attempt != attempt => {}
             Ok(plan) => act.open(plan, ctx),
-            Err(trouble) => act.failed(&trouble, ctx),
+            Err(trouble) => act.failed(role, &trouble, ctx),
         });
         ctx.spawn(open);
     }
 
-    fn open(&mut self, plan: Plan, ctx: &mut Context<Self>) {
+    fn open(&mut self, mut plan: Plan, ctx: &mut Context<Self>) {
         if self.stop.is_some() {
             return;
         }
-        if self.announcer.attempting() {
+        plan.will = plan.will.and_then(|will| self.capabilities.will(will));
+        if self.is_first(plan.role) && self.intake.announcer.attempting() {
             info!(target: "vigie::gateway", "{}", (self.settings.words.connecting)(&self.broker));
         }
-        self.plan = Some(Arc::new(plan.clone()));
+        if plan.role.takes_in() && self.reach != Reach::Away {
+            // It gives way to one that does both.
+            self.reach = Reach::Away;
+            self.show();
+        }
+        self.attempts(plan.role).plan = Some(Arc::new(plan.clone()));
         self.tell(Command::Open(Box::new(plan)), ctx);
     }
 
-    pub(super) fn up(&mut self, ctx: &mut Context<Self>) {
-        self.connected = true;
-        self.requesting = Requesting::default();
-        self.reports.num_connections += 1;
+    /// Whether a connection for this is the one that all else depends on.
+    fn is_first(&self, role: Role) -> bool {
+        role.takes_in() || !self.settings.subscribes
+    }
+
+    fn attempts(&mut self, role: Role) -> &mut Attempts {
+        if self.is_first(role) { &mut self.intake } else { &mut self.publishing }
+    }
+
+    pub(super) fn up(&mut self, role: Role, said: Said, ctx: &mut Context<Self>) {
+        let is_first = self.is_first(role);
+        let had_failed = std::mem::take(&mut self.publishing_failed) && role == Role::Publishing;
+        self.attempts(role).connected();
+        self.reach = if role.publishes() { Reach::Full } else { Reach::TakingIn };
+        self.capabilities.opened(role, said, is_first);
         self.show();
-        self.backoff.connected(now());
-        self.flaps.connected(now());
-        self.announcer.connected();
-        info!(target: "vigie::gateway", "{}", (self.settings.words.connected)(&self.broker));
+        if is_first {
+            info!(target: "vigie::gateway", "{}", (self.settings.words.connected)(&self.broker));
+        } else if had_failed {
+            info!(target: "vigie::gateway", "{}", (self.settings.words.publishing_again)(&self.broker));
+        }
+        if role.publishes() {
+            self.publishing_up(ctx);
+        } else {
+            self.attempt(ctx);
+        }
+    }
+
+    fn publishing_up(&mut self, ctx: &mut Context<Self>) {
+        self.requesting = Requesting::default();
+        self.echo = Echo::default();
+        self.reports.num_connections += 1;
+        self.suspects.opened(now());
+        self.say_limits();
         self.publish_status(State::Online, ctx);
         self.env.ready();
         self.flow(ctx);
     }
 
+    /// One line when it turns out that the broker can't do something.
+    pub(super) fn say_limits(&self) {
+        let limits = self.capabilities.limits(&self.settings.mqtt.publish_client_id);
+        let known = self.settings.gauges.limits();
+        let new = limits.iter().filter(|limit| !known.contains(limit)).cloned();
+        let new: Vec<_> = new.map(self.settings.words.broker_limit).collect();
+        if !new.is_empty() {
+            let say = self.settings.words.limits_found;
+            warn!(target: "vigie::gateway", "{}", say(&self.broker, &new.join(", ")));
+        }
+        self.settings.gauges.show_limits(limits);
+    }
+
     /// Subscribes to what formats learned to ask for since the last time.
     pub(super) fn subscribe_to_learned(&mut self, ctx: &mut Context<Self>) {
-        let is_to = self.connected && self.stop.is_none() && self.settings.subscribes;
+        let takes_in = self.reach != Reach::Away && self.settings.subscribes;
+        let is_to = takes_in && self.stop.is_none();
         if !is_to || self.settings.subscriptions.version() == self.subscribed {
             return;
         }
-        let Some(plan) = self.plan.clone() else { return };
+        let Some(plan) = self.intake.plan.clone() else { return };
         let (filters, version) = self.settings.subscriptions.filters();
         let known: HashSet<&Filter> = plan.filters.iter().collect();
         let new: Vec<_> = filters.iter().filter(|it| !known.contains(it)).cloned().collect();
         self.subscribed = version;
-        self.plan = Some(Arc::new(Plan { filters, ..(*plan).clone() }));
+        self.intake.plan = Some(Arc::new(Plan { filters, ..(*plan).clone() }));
         if !new.is_empty() {
             self.tell(Command::Subscribe(new), ctx);
         }
@@ -87,19 +172,28 @@ impl Gateway {
         let timestamp = Some(chrono::Utc::now());
         let status = attempt::status(&self.settings, &self.topics, state, timestamp);
         let tag = if state == State::Online { Tag::Online } else { Tag::Offline };
-        self.tell(Command::Publish(tag, status), ctx);
+        if let Err(why) = self.publish(tag, status, ctx) {
+            self.status_answered(tag, Err(why));
+        }
     }
 
     /// Finds out what is behind a failed attempt.
-    pub(super) fn examine(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
+    pub(super) fn examine(&mut self, failed: Failed, ctx: &mut Context<Self>) {
+        debug!(target: "vigie::gateway", "connection attempt failed: {failed:?}");
+        let stands_beside = self.reach == Reach::TakingIn;
+        if stands_beside || failed.role == Role::Both {
+            self.capabilities.failed(&failed, now());
+        }
         // Without a plan nothing was tried, and nothing can have failed.
-        let Some(plan) = self.plan.clone() else { return };
-        debug!(target: "vigie::gateway", "connection attempt failed: {outcome:?}");
-        if !wants_probe(&outcome) {
+        let Some(plan) = self.attempts(failed.role).plan.clone() else { return };
+        let Failed { role, outcome, .. } = failed;
+        // What is wrong with the way would be wrong with the connection beside it, too.
+        if stands_beside || !wants_probe(&outcome) {
             let trouble = diagnose(outcome, None, &plan);
-            self.failed(&trouble, ctx);
+            self.failed(role, &trouble, ctx);
             return;
         }
+        let attempt = self.attempt;
         let examination = async move {
             let target = plan.target.clone();
             let version = plan.version;
@@ -107,45 +201,86 @@ impl Gateway {
             let finding = tokio::time::timeout(PROBE, probe).await.ok().and_then(Result::ok);
             diagnose(outcome, finding, &plan)
         };
-        let told = examination.into_actor(self).map(|trouble, act, ctx| act.failed(&trouble, ctx));
+        let told = examination.into_actor(self).map(move |trouble, act, ctx| {
+            if act.attempt == attempt {
+                act.failed(role, &trouble, ctx);
+            }
+        });
         ctx.spawn(told);
     }
 
-    fn failed(&mut self, trouble: &Trouble, ctx: &mut Context<Self>) {
-        self.flaps.failed();
-        let delay = self.delay(trouble);
+    fn failed(&mut self, role: Role, trouble: &Trouble, ctx: &mut Context<Self>) {
+        let delay = self.delay(role, trouble);
         let words = (self.settings.words.trouble)(trouble);
         let seconds = delay.as_secs_f64();
-        if self.announcer.failed(trouble, now()) {
-            let say = self.settings.words.connection_failed;
-            warn!(target: "vigie::gateway", "{}", say(&self.broker, &words.reason, &words.advice, seconds));
+        let attempts = self.attempts(role);
+        attempts.flaps.failed();
+        if attempts.announcer.failed(trouble, now()) {
+            let all = self.settings.words;
+            let line = if self.is_first(role) {
+                (all.connection_failed)(&self.broker, &words.reason, &words.advice, seconds)
+            } else {
+                let id = &self.settings.mqtt.publish_client_id;
+                (all.publishing_failed)(&self.broker, id, &words.reason, &words.advice, seconds)
+            };
+            warn!(target: "vigie::gateway", "{line}");
         } else {
             debug!(target: "vigie::gateway", "still no connection: {}; next try in {seconds:.1} s", words.reason);
         }
-        ctx.run_later(delay, Self::attempt);
+        if !self.is_first(role) {
+            self.publishing_failed = true;
+            self.settings.gauges.show_publishing_fails(words.reason);
+        }
+        self.try_again(delay, ctx);
     }
 
-    pub(super) fn lost(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
-        self.connected = false;
+    /// In place of an attempt that was to come.
+    fn try_again(&mut self, delay: Duration, ctx: &mut Context<Self>) {
+        let next = ctx.run_later(delay, |act, ctx| {
+            act.retry = None;
+            act.attempt(ctx);
+        });
+        if let Some(before) = self.retry.replace(next) {
+            ctx.cancel_future(before);
+        }
+    }
+
+    pub(super) fn lost(&mut self, role: Role, outcome: Outcome, ctx: &mut Context<Self>) {
+        let goes_on =
+            role == Role::Publishing && self.reach != Reach::Away && self.settings.subscribes;
+        if role == Role::Intake || !self.settings.subscribes {
+            self.suspects.acquit();
+        } else {
+            self.suspects.ended(&outcome, now());
+        }
+        self.reach = if goes_on { Reach::TakingIn } else { Reach::Away };
         self.show();
         self.paused_until = None;
+        self.readings_paused_until = None;
         self.rewind();
-        let Some(plan) = self.plan.clone() else { return };
+        let Some(plan) = self.attempts(role).plan.clone() else { return };
         let trouble = diagnose(outcome, None, &plan);
         // A broker of MQTT 5 says when another client took over; an older one has to be guessed at.
         let trouble = match plan.version {
             MqttVersion::V5 => trouble,
-            MqttVersion::V3_1_1 => self.flaps.lost(trouble, &plan.client_id, now()),
+            MqttVersion::V3_1_1 => self.attempts(role).flaps.lost(trouble, &plan.client_id, now()),
         };
         let words = (self.settings.words.trouble)(&trouble);
         let reason = format!("{}. {}", words.reason, words.advice);
-        warn!(target: "vigie::gateway", "{}", (self.settings.words.connection_lost)(&self.broker, &reason));
-        let delay = self.delay(&trouble);
-        ctx.run_later(delay, Self::attempt);
+        let line = if goes_on {
+            self.publishing_failed = true;
+            self.settings.gauges.show_publishing_fails(words.reason);
+            (self.settings.words.publishing_lost)(&self.broker, &plan.client_id, &reason)
+        } else {
+            (self.settings.words.connection_lost)(&self.broker, &reason)
+        };
+        warn!(target: "vigie::gateway", "{line}");
+        let delay = self.delay(role, &trouble);
+        self.try_again(delay, ctx);
     }
 
-    fn delay(&mut self, trouble: &Trouble) -> Duration {
-        let delay = self.backoff.delay(trouble, now(), rand::random());
+    fn delay(&mut self, role: Role, trouble: &Trouble) -> Duration {
+        let delay = self.attempts(role).backoff.delay(trouble, now(), rand::random());
         if self.settings.mqtt.endpoint == Endpoint::Embedded {
             delay.min(EMBEDDED_DELAY_AT_MOST)
         } else {
@@ -153,10 +288,37 @@ impl Gateway {
         }
     }
 
-    pub(super) fn status_delivered(&mut self, tag: Tag, result: Result<(), u8>) {
+    pub(super) fn status_answered(&mut self, tag: Tag, result: Result<(), Refusal>) {
         self.goodbye_completed |= tag == Tag::Offline;
-        if let Err(code) = result {
-            warn!(target: "vigie::gateway", "the broker refuses the status message with reason 0x{code:02X}");
+        match result {
+            Err(why) => {
+                let what = format!("the status on {}", self.topics.status());
+                warn!(target: "vigie::gateway", "{}", (self.settings.words.refusal)(&what, why));
+            }
+            Ok(()) if self.intake.plan.as_ref().is_some_and(|it| it.status_echo.is_some()) => {
+                self.echo.published(now());
+            }
+            Ok(()) => {}
+        }
+    }
+
+    pub(super) fn hear_echo(&mut self) {
+        if self.echo.heard() {
+            self.settings.gauges.show_silent(None);
+            let status = self.topics.status();
+            info!(target: "vigie::gateway", "{status} comes back by the subscription");
+        }
+    }
+
+    pub(super) fn look_for_echo(&mut self) {
+        if self.reach == Reach::Full && self.echo.take_missed(now()) {
+            let status = self.topics.status();
+            warn!(
+                target: "vigie::gateway",
+                "the broker grants the subscription to readings and delivers nothing: this daemon's status on {status} does \
+                 not come back; check this user's right to read, and to publish the status"
+            );
+            self.settings.gauges.show_silent(Some((status, chrono::Utc::now())));
         }
     }
 

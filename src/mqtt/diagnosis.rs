@@ -154,11 +154,13 @@ mod tests {
 
     use super::*;
     use crate::config::{ClientTls, Secret};
-    use crate::mqtt::link::{Outgoing, Qos, Target};
+    use crate::mqtt::link::{Role, Target};
 
     fn plan(with_credentials: bool, client_cert: bool) -> Plan {
         Plan {
+            role: Role::Intake,
             birth: None,
+            status_echo: None,
             target: Target {
                 host: "broker.example".into(),
                 port: 8883,
@@ -174,13 +176,7 @@ mod tests {
             forward_mark: None,
             filters: Vec::new(),
             wants_retained: true,
-            will: Outgoing {
-                topic: String::new(),
-                payload: Vec::new(),
-                qos: Qos::AtLeastOnce,
-                retained: true,
-                is_forwarded: false,
-            },
+            will: None,
         }
     }
 

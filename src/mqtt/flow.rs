@@ -1,5 +1,5 @@
-//! What flows out while the connection stands: own readings from the log (`publishing`) within their window, alerts
-//! that storage pushed, and what becomes of them.
+//! What flows out while the connection stands: alerts that storage pushed, own readings from the log (`publishing`) within
+//! their window, and what becomes of them.
 
 #![expect(clippy::disallowed_methods, reason = "a refusal has a beginning")]
 
@@ -9,9 +9,12 @@ use actix::prelude::*;
 use log::{error, info, warn};
 
 use super::actor::{Gateway, now};
+use super::gauges::RefusedTopic;
 use super::link::{Command, Outgoing, Qos, Tag};
+use super::suspects::Answered;
 use crate::domain::Position;
 use crate::ingest::OutboundContent;
+use crate::locale::{Published, Refusal};
 use crate::messages::{GatewayLink, PushReport};
 use crate::wire::payload;
 
@@ -23,17 +26,37 @@ const PAUSE: Duration = Duration::from_secs(5);
 impl Gateway {
     /// Sends what there is room for.
     pub(super) fn flow(&mut self, ctx: &mut Context<Self>) {
-        self.report_alerts(ctx);
         if self.carries() {
-            self.send_readings(ctx);
             self.send_alerts(ctx);
+            self.send_readings(ctx);
             self.send_discovery(ctx);
         }
+        self.report_alerts(ctx);
+    }
+
+    /// Hands a message to the client's thread, as the broker takes it.
+    ///
+    /// # Errors
+    /// When it is known that the broker does not.
+    pub(super) fn publish(
+        &mut self,
+        tag: Tag,
+        message: Outgoing,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), Refusal> {
+        if self.suspects.holds(&message.topic, now()) {
+            return Err(Refusal::EndsConnection);
+        }
+        let message = self.capabilities.adapt(message)?;
+        let message = self.suspects.send(tag, message, now());
+        self.settings.log.count_published(&message.topic, &message.payload, message.retained);
+        self.tell(Command::Publish(tag, message), ctx);
+        Ok(())
     }
 
     fn send_alerts(&mut self, ctx: &mut Context<Self>) {
-        while !self.waits_its_turn(ctx) {
-            let command = {
+        while self.suspects.may_send() && !self.waits_its_turn(ctx) {
+            let (number, message) = {
                 let mut alerts = self.kept.alerts();
                 let Some(event) = alerts.dispatch() else { return };
                 let message = Outgoing {
@@ -43,10 +66,12 @@ impl Gateway {
                     retained: false,
                     is_forwarded: false,
                 };
-                Command::Publish(Tag::Alert(event.number), message)
+                (event.number, message)
             };
-            self.turns.take(now());
-            self.tell(command, ctx);
+            match self.publish(Tag::Alert(number), message, ctx) {
+                Ok(()) => self.turns.take(now()),
+                Err(why) => drop(self.settle(Tag::Alert(number), why)),
+            }
         }
     }
 
@@ -109,13 +134,25 @@ impl Gateway {
         }
     }
 
-    /// The broker has it.
-    pub(super) fn delivered(&mut self, tag: Tag, ctx: &mut Context<Self>) {
+    /// The broker has answered a message.
+    pub(super) fn answered(&mut self, tag: Tag, result: Result<(), u8>, ctx: &mut Context<Self>) {
+        let Answered { released, lowered } = self.suspects.answered(tag);
+        if let Err(code) = result {
+            return self.refused(tag, Refusal::Code(code), ctx);
+        }
+        if let Some(lowered) = lowered {
+            self.capabilities.learn(lowered, now());
+            self.say_limits();
+        }
+        if let Some(topic) = released {
+            info!(target: "vigie::gateway", "the broker goes on after a message on {topic} again");
+        }
         match tag {
             Tag::Outbound(position) => self.published(position),
             Tag::Alert(number) => self.alert_delivered(number),
             Tag::Discovery(tag) => self.discovery_delivered(tag),
-            Tag::Request | Tag::Online | Tag::Offline => {}
+            Tag::Online | Tag::Offline => self.status_answered(tag, Ok(())),
+            Tag::Request => {}
         }
         self.flow(ctx);
     }
@@ -138,21 +175,21 @@ impl Gateway {
 
     /// The broker does not take it: some reasons hold for ever, some for one topic, the others for
     /// everything until they pass.
-    pub(super) fn refused(&mut self, tag: Tag, code: u8, ctx: &mut Context<Self>) {
-        self.note_refused(tag, code);
-        let concerns_others = match tag {
-            Tag::Outbound(position)
-                if is_for_good(code) || self.is_devices_topic(position, code) =>
-            {
-                self.publication.refuse(position);
-                self.move_cursor();
-                false
-            }
-            Tag::Outbound(position) => {
-                self.publication.put_back(position);
-                true
-            }
-            Tag::Alert(number) if is_about_its_topic(code) => {
+    fn refused(&mut self, tag: Tag, why: Refusal, ctx: &mut Context<Self>) {
+        let concerns_others = self.settle(tag, why);
+        if concerns_others {
+            self.paused_until = Some(now() + PAUSE);
+        } else {
+            self.flow(ctx);
+        }
+    }
+
+    /// What becomes of a message that the broker does not take. Whether that concerns all others.
+    pub(super) fn settle(&mut self, tag: Tag, why: Refusal) -> bool {
+        self.note_refused(tag, why);
+        match tag {
+            Tag::Outbound(position) => self.settle_outbound(position, why),
+            Tag::Alert(number) if is_about_its_topic(why) => {
                 self.kept.alerts().refuse(number);
                 false
             }
@@ -162,30 +199,38 @@ impl Gateway {
             }
             Tag::Request => false,
             Tag::Discovery(tag) => {
-                self.discovery_refused(tag, code);
+                self.discovery_refused(tag, why);
                 false
             }
-            Tag::Online | Tag::Offline => true,
-        };
-        if concerns_others {
-            self.paused_until = Some(now() + PAUSE);
-        } else {
-            self.flow(ctx);
+            Tag::Online | Tag::Offline => {
+                self.status_answered(tag, Err(why));
+                matches!(why, Refusal::Code(_))
+            }
         }
     }
 
-    /// Whether the broker takes no such topic, which a device chose: others must not wait for it.
-    fn is_devices_topic(&self, position: Position, code: u8) -> bool {
+    fn settle_outbound(&mut self, position: Position, why: Refusal) -> bool {
         let content = self.publication.content(position);
-        is_about_its_topic(code) && matches!(content, Some(OutboundContent::Forwarded { .. }))
+        let is_devices = matches!(content, Some(OutboundContent::Forwarded { .. }));
+        // A device chose its topic: others must not wait for it.
+        if is_for_good(why) || (is_devices && is_about_its_topic(why)) {
+            self.publication.refuse(position);
+            self.move_cursor();
+            return false;
+        }
+        self.publication.put_back(position);
+        if is_about_its_topic(why) {
+            self.readings_paused_until = Some(now() + PAUSE);
+        }
+        !is_about_its_topic(why)
     }
 
-    fn note_refused(&mut self, tag: Tag, code: u8) {
+    fn note_refused(&mut self, tag: Tag, why: Refusal) {
         let what = match tag {
             Tag::Alert(number) => {
                 let topic = self.topic_of(number).unwrap_or_default();
-                if is_about_its_topic(code) {
-                    return self.note_refused_topic(&topic, code);
+                if is_about_its_topic(why) {
+                    return self.note_refused_topic(&topic, Published::Alerts, why);
                 }
                 format!("an alert on {topic}")
             }
@@ -193,29 +238,46 @@ impl Gateway {
                 Some(OutboundContent::Forwarded { topic, .. }) => {
                     format!("a device's message on {topic:?}")
                 }
-                _ => "a reading".to_owned(),
+                Some(OutboundContent::Reading(reading)) => {
+                    let topic = self.topics.reading(&reading.quantity, &reading.sensor_id);
+                    if is_about_its_topic(why) && !is_for_good(why) {
+                        return self.note_refused_topic(&topic, Published::OwnReadings, why);
+                    }
+                    format!("a reading on {topic}")
+                }
+                None => return,
             },
             Tag::Request => "a request to a device".to_owned(),
             Tag::Discovery(_) => "a message for Home Assistant".to_owned(),
-            Tag::Online | Tag::Offline => "the status".to_owned(),
+            // `status_answered` has the line.
+            Tag::Online | Tag::Offline => return,
         };
         let Some(suppressed_before) = self.lines.refused.admit(now()) else { return };
+        let refusal = (self.settings.words.refusal)(&what, why);
         error!(
             target: "vigie::gateway",
-            "the broker refuses {what} with reason 0x{code:02X} ({suppressed_before} more since the \
-             last line); check this user's right to publish, and the broker's quotas"
+            "{refusal} ({suppressed_before} more since the last line); check this user's right to publish, and the broker's \
+             quotas"
         );
     }
 
-    /// One line when a topic's alerts begin to be refused; `alert_delivered` has the one when that ends.
-    fn note_refused_topic(&self, topic: &str, code: u8) {
-        if self.settings.gauges.refuse(topic, chrono::Utc::now()) {
-            error!(
-                target: "vigie::gateway",
-                "the broker refuses an alert on {topic} with reason 0x{code:02X}: the alerts of this topic wait, \
-                 the first is tried again every 10 s; check this user's right to publish there"
-            );
+    /// One line when a topic's messages begin to be refused; the end has one when the broker takes one of them.
+    fn note_refused_topic(&self, topic: &str, what: Published, why: Refusal) {
+        let refused = RefusedTopic { what, why, since: chrono::Utc::now() };
+        if !self.settings.gauges.refuse(topic, refused) {
+            return;
         }
+        let (one, all, again) = match what {
+            Published::Alerts => ("an alert", "the alerts of this topic wait", "10 s"),
+            Published::OwnReadings => ("a reading", "own readings wait", "5 s"),
+        };
+        let again = if why == Refusal::EndsConnection { "10 minutes to an hour" } else { again };
+        let refusal = (self.settings.words.refusal)(&format!("{one} on {topic}"), why);
+        error!(
+            target: "vigie::gateway",
+            "{refusal}: {all}, the first is tried again every {again}; check this user's right to publish there, and the \
+             broker's limits"
+        );
     }
 
     /// What the limits held back and no later line has told of.
@@ -234,16 +296,16 @@ impl Gateway {
     }
 }
 
-/// Reason codes that say something about the message itself: it would be refused again for ever.
-const fn is_for_good(code: u8) -> bool {
+/// Refusals that say something about the message itself: it would be refused again for ever.
+const fn is_for_good(why: Refusal) -> bool {
     // Topic Name invalid, Packet too large, Payload format invalid.
-    matches!(code, 0x90 | 0x95 | 0x99)
+    matches!(why, Refusal::Code(0x90 | 0x95 | 0x99) | Refusal::TooLarge { .. })
 }
 
-/// Reason codes that are about an alert's topic: storage sets the topic aside, and the others go on.
-pub(super) const fn is_about_its_topic(code: u8) -> bool {
+/// Refusals that are about a message's topic: it is set aside, and the others go on.
+pub(super) const fn is_about_its_topic(why: Refusal) -> bool {
     // Not authorized, which a broker says of a topic.
-    code == 0x87 || is_for_good(code)
+    matches!(why, Refusal::Code(0x87) | Refusal::EndsConnection) || is_for_good(why)
 }
 
 #[cfg(test)]
@@ -252,13 +314,18 @@ mod tests {
 
     #[test]
     fn a_missing_right_is_about_a_topic_and_a_quota_is_not() {
-        assert!([0x87, 0x90, 0x95, 0x99].into_iter().all(is_about_its_topic));
-        assert!(![0x80, 0x83, 0x97].into_iter().any(is_about_its_topic));
+        let codes = |codes: &'static [u8]| codes.iter().map(|code| Refusal::Code(*code));
+        assert!(codes(&[0x87, 0x90, 0x95, 0x99]).all(is_about_its_topic));
+        assert!(!codes(&[0x80, 0x83, 0x97]).any(is_about_its_topic));
+        assert!(is_about_its_topic(Refusal::EndsConnection));
     }
 
     #[test]
     fn refusals_of_the_message_are_for_good_and_of_the_user_are_not() {
-        assert!([0x90, 0x95, 0x99].into_iter().all(is_for_good));
-        assert!(![0x80, 0x83, 0x87, 0x97].into_iter().any(is_for_good));
+        let codes = |codes: &'static [u8]| codes.iter().map(|code| Refusal::Code(*code));
+        assert!(codes(&[0x90, 0x95, 0x99]).all(is_for_good));
+        assert!(!codes(&[0x80, 0x83, 0x87, 0x97]).any(is_for_good));
+        assert!(is_for_good(Refusal::TooLarge { bytes: 2, most: 1 }));
+        assert!(!is_for_good(Refusal::EndsConnection));
     }
 }

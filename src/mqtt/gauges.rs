@@ -6,10 +6,33 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use crate::locale::BrokerLimit;
+use crate::locale::{BrokerLimit, Published, Refusal};
 
 /// Refused topics that are shown.
 const MOST_REFUSED: usize = 20;
+
+/// How far the connection to the broker reaches.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// There is none.
+    #[default]
+    Away,
+    /// Messages come in, and none can be published.
+    TakingIn,
+    /// All that is wanted of it.
+    Full,
+}
+
+/// A topic on which the broker takes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedTopic {
+    /// What is published there.
+    pub what: Published,
+    /// Why it is not taken.
+    pub why: Refusal,
+    /// When it was first refused.
+    pub since: DateTime<Utc>,
+}
 
 /// State of the connection to the broker. Shared by the gateway's incarnations.
 #[derive(Debug, Default)]
@@ -17,38 +40,57 @@ pub struct Gauges(Mutex<Shown>);
 
 #[derive(Debug, Default)]
 struct Shown {
-    connected: bool,
+    reach: Reach,
     since: Option<DateTime<Utc>>,
+    /// Why nothing can be published while messages come in.
+    publishing_fails: Option<String>,
+    /// Topic of the own status that does not come back by the subscription, and since when.
+    silent: Option<(String, DateTime<Utc>)>,
     /// Connections that were made.
     connections: u64,
     limits: Vec<BrokerLimit>,
     /// Messages of devices that were forwarded.
     forwarded: u64,
-    /// Topics whose alerts the broker refuses, by the time of the first refusal.
-    refused: BTreeMap<String, DateTime<Utc>>,
+    refused: BTreeMap<String, RefusedTopic>,
 }
 
 impl Gauges {
-    /// Sets whether the connection stands.
-    pub(super) fn show(&self, connected: bool, now: DateTime<Utc>) {
+    /// Sets how far the connection reaches.
+    pub(super) fn show(&self, reach: Reach, now: DateTime<Utc>) {
         let mut shown = self.lock();
-        if shown.since.is_none() || shown.connected != connected {
-            (shown.connected, shown.since) = (connected, Some(now));
-            shown.connections += u64::from(connected);
+        if shown.since.is_none() || shown.reach != reach {
+            (shown.reach, shown.since) = (reach, Some(now));
+            shown.connections += u64::from(reach == Reach::Full);
+        }
+        if reach != Reach::TakingIn {
+            shown.publishing_fails = None;
+        }
+        if reach == Reach::Away {
+            shown.silent = None;
         }
     }
 
-    /// The broker refused an alert on a topic. Whether it took, or had not been sent, the one before.
-    pub(super) fn refuse(&self, topic: &str, now: DateTime<Utc>) -> bool {
-        let refused = &mut self.lock().refused;
-        let is_new = !refused.contains_key(topic) && refused.len() < MOST_REFUSED;
+    /// Nothing can be published, and why.
+    pub(super) fn show_publishing_fails(&self, why: String) {
+        self.lock().publishing_fails = Some(why);
+    }
+
+    /// This daemon's own status comes back by its subscription, or does not.
+    pub(super) fn show_silent(&self, silent: Option<(String, DateTime<Utc>)>) {
+        self.lock().silent = silent;
+    }
+
+    /// The broker does not take a message on a topic. Whether it took, or had not been sent, the one before.
+    pub(super) fn refuse(&self, topic: &str, refused: RefusedTopic) -> bool {
+        let all = &mut self.lock().refused;
+        let is_new = !all.contains_key(topic) && all.len() < MOST_REFUSED;
         if is_new {
-            refused.insert(topic.to_owned(), now);
+            all.insert(topic.to_owned(), refused);
         }
         is_new
     }
 
-    /// The broker took an alert on a topic. Whether it had refused the one before.
+    /// The broker took a message on a topic. Whether it had refused the one before.
     pub(super) fn accept(&self, topic: &str) -> bool {
         self.lock().refused.remove(topic).is_some()
     }
@@ -62,24 +104,35 @@ impl Gauges {
         self.lock().forwarded
     }
 
-    /// Whether alerts of any topic are refused.
+    /// Whether anything is refused.
     pub(super) fn is_refused(&self) -> bool {
         !self.lock().refused.is_empty()
     }
 
-    /// Topics whose alerts the broker refuses, each with its beginning.
-    pub fn refused(&self) -> Vec<(String, DateTime<Utc>)> {
-        self.lock().refused.iter().map(|(topic, since)| (topic.clone(), *since)).collect()
+    /// Topics on which the broker takes nothing.
+    pub fn refused(&self) -> Vec<(String, RefusedTopic)> {
+        let refused = &self.lock().refused;
+        refused.iter().map(|(topic, refused)| (topic.clone(), refused.clone())).collect()
     }
 
-    /// Sets what the broker says that it can't do.
+    /// Why nothing can be published, while messages come in.
+    pub fn publishing_fails(&self) -> Option<String> {
+        self.lock().publishing_fails.clone()
+    }
+
+    /// Topic of the own status where it does not come back by the subscription, and since when.
+    pub fn silent(&self) -> Option<(String, DateTime<Utc>)> {
+        self.lock().silent.clone()
+    }
+
+    /// Sets what the broker can't do.
     pub(super) fn show_limits(&self, limits: Vec<BrokerLimit>) {
         self.lock().limits = limits;
     }
 
-    /// Whether the connection to the broker stands.
+    /// Whether the connection to the broker stands, by which messages come in and are published.
     pub fn connected(&self) -> bool {
-        self.lock().connected
+        self.lock().reach == Reach::Full
     }
 
     /// Time since which the connection has stood, or has not; `None` before the gateway's first start.
@@ -92,7 +145,7 @@ impl Gauges {
         self.lock().connections
     }
 
-    /// What the broker last connected to said that it can't do.
+    /// What the broker last connected to can't do.
     pub fn limits(&self) -> Vec<BrokerLimit> {
         self.lock().limits.clone()
     }
@@ -112,22 +165,26 @@ mod tests {
         let at = |second| DateTime::from_timestamp(second, 0).unwrap();
         let gauges = Gauges::default();
         assert_eq!((gauges.connected(), gauges.since()), (false, None));
-        gauges.show(false, at(1));
-        gauges.show(false, at(2));
+        gauges.show(Reach::Away, at(1));
+        gauges.show(Reach::Away, at(2));
         assert_eq!((gauges.connected(), gauges.since()), (false, Some(at(1))));
-        gauges.show(true, at(3));
-        gauges.show(true, at(4));
-        assert_eq!((gauges.connected(), gauges.since()), (true, Some(at(3))));
-        assert_eq!(gauges.connections(), 1);
+        gauges.show(Reach::TakingIn, at(3));
+        gauges.show_publishing_fails("refused".into());
+        assert_eq!((gauges.connected(), gauges.since()), (false, Some(at(3))));
+        gauges.show(Reach::Full, at(4));
+        gauges.show(Reach::Full, at(5));
+        assert_eq!((gauges.connected(), gauges.since()), (true, Some(at(4))));
+        assert_eq!((gauges.connections(), gauges.publishing_fails()), (1, None));
     }
 
     #[test]
-    fn a_topic_is_refused_until_an_alert_of_it_is_taken() {
-        let at = |second| DateTime::from_timestamp(second, 0).unwrap();
+    fn a_topic_is_refused_until_a_message_on_it_is_taken() {
+        let since = DateTime::from_timestamp(1, 0).unwrap();
+        let refused = || RefusedTopic { what: Published::Alerts, why: Refusal::Code(0x87), since };
         let gauges = Gauges::default();
-        assert!(gauges.refuse("a", at(1)));
-        assert!(!gauges.refuse("a", at(2)));
-        assert_eq!(gauges.refused(), [("a".to_owned(), at(1))]);
+        assert!(gauges.refuse("a", refused()));
+        assert!(!gauges.refuse("a", refused()));
+        assert_eq!(gauges.refused(), [("a".to_owned(), refused())]);
         assert!(!gauges.accept("b") && gauges.is_refused());
         assert!(gauges.accept("a") && !gauges.is_refused());
     }

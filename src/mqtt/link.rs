@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::config::{ClientTls, MqttVersion, Secret};
 use crate::ingest::formats::Filter;
-use crate::locale::BrokerLimit;
 
 /// Where the broker is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +30,36 @@ impl Target {
     }
 }
 
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Takes messages in; its session outlives it.
+    Intake,
+    /// Publishes; bears the Last Will.
+    Publishing,
+    /// Both by one connection, where the broker allows no second one.
+    Both,
+}
+
+impl Role {
+    /// Whether messages come in by it.
+    #[must_use]
+    pub const fn takes_in(self) -> bool {
+        matches!(self, Self::Intake | Self::Both)
+    }
+
+    /// Whether it publishes.
+    #[must_use]
+    pub const fn publishes(self) -> bool {
+        matches!(self, Self::Publishing | Self::Both)
+    }
+}
+
 /// Everything one attempt needs; secrets are as they were read for it.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// What the connection is for.
+    pub role: Role,
     /// Broker to connect to.
     pub target: Target,
     /// Version of the protocol.
@@ -51,8 +77,10 @@ pub struct Plan {
     pub wants_retained: bool,
     /// Topic on which Home Assistant says that it is there, to be listened to; `None` where nobody wants to know.
     pub birth: Option<String>,
-    /// The Last Will.
-    pub will: Outgoing,
+    /// The Last Will; `None` where there is none.
+    pub will: Option<Outgoing>,
+    /// Topic of this daemon's status, which a subscription brings back; `None` where none does.
+    pub status_echo: Option<String>,
     /// This installation's mark on messages that it forwards.
     pub forward_mark: Option<String>,
 }
@@ -79,8 +107,11 @@ impl fmt::Debug for Outgoing {
 }
 
 /// Quality of service of a published message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::enum_variant_names, reason = "the standard's names")]
 pub enum Qos {
+    /// QoS 0, where the broker takes no more: nobody says whether it arrived.
+    AtMostOnce,
     /// QoS 1: may arrive more than once.
     AtLeastOnce,
     /// QoS 2.
@@ -88,7 +119,7 @@ pub enum Qos {
 }
 
 /// Names a published message until its delivery is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tag {
     /// An own reading or a forwarded message, by its position in the log.
     Outbound(u64),
@@ -107,7 +138,8 @@ pub enum Tag {
 /// Gateway → client.
 #[derive(Debug)]
 pub enum Command {
-    /// Connect both clients and subscribe. Answered by [`Event::Up`] or [`Event::Failed`].
+    /// Connect, in place of a connection for the same; one that takes messages in, in place of all. Answered by
+    /// [`Event::Up`] or [`Event::Failed`].
     Open(Box<Plan>),
     /// Answered by [`Event::Delivered`] unless the connection is lost first; ignored without one.
     Publish(Tag, Outgoing),
@@ -122,18 +154,59 @@ pub enum Command {
 /// Client → gateway.
 #[derive(Debug)]
 pub enum Event {
-    /// Connected and subscribed, to a broker with these limits.
-    Up(Vec<BrokerLimit>),
+    /// Connected, and subscribed where it takes messages in.
+    Up(Role, Said),
     /// The attempt failed.
-    Failed(Outcome),
-    /// An established connection is gone, and with it the fate of everything in flight.
-    Lost(Outcome),
+    Failed(Failed),
+    /// An established connection is gone, and with it the fate of everything in flight. With one that takes messages in
+    /// all are.
+    Lost(Role, Outcome),
     /// The broker has completed the delivery, or refused it with a reason code of MQTT 5.
     Delivered(Tag, Result<(), u8>),
     /// Home Assistant said on [`Plan::birth`] that it is there.
     Born,
+    /// A message came on [`Plan::status_echo`].
+    Echoed,
     /// Disconnected as asked.
     Closed,
+}
+
+/// What a broker says of itself when it takes a connection. One of MQTT 3.1.1 says nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Greatest quality of service.
+    pub maximum_qos: Qos,
+    /// Whether it takes retained messages.
+    pub takes_retained: bool,
+    /// Largest packet.
+    pub maximum_packet_bytes: Option<u32>,
+    /// Client id by which it knows this client, in place of the one it was given.
+    pub assigned_id: Option<String>,
+    /// Subscriptions that it refused and that are done without.
+    pub refused: Vec<String>,
+}
+
+impl Default for Said {
+    fn default() -> Self {
+        Self {
+            maximum_qos: Qos::ExactlyOnce,
+            takes_retained: true,
+            maximum_packet_bytes: None,
+            assigned_id: None,
+            refused: Vec::new(),
+        }
+    }
+}
+
+/// An attempt that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// What the connection was for.
+    pub role: Role,
+    /// How it failed.
+    pub outcome: Outcome,
+    /// Whether the broker was shown a Last Will.
+    pub had_will: bool,
 }
 
 /// How a connection failed or ended, as far as the client can tell.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::client::Listener;
 use super::diagnosis::{diagnose, wants_probe};
-use super::link::{Outcome, Outgoing, Plan, Qos, Target};
+use super::link::{Outcome, Plan, Role, Target};
 use super::probe::probe;
 use crate::config::{ClientTls, MqttVersion, Secret};
 use crate::locale::Trouble;
@@ -98,14 +98,8 @@ fn examine(outcome: Outcome, plan: &Plan) -> Trouble {
 
 fn plan(to: ListenTo) -> (Plan, String) {
     let host = to.host.trim_matches(['[', ']']).to_owned();
-    let nothing = Outgoing {
-        topic: String::new(),
-        payload: Vec::new(),
-        qos: Qos::AtLeastOnce,
-        retained: false,
-        is_forwarded: false,
-    };
     let plan = Plan {
+        role: Role::Intake,
         target: Target { host, port: to.port, tls: to.tls },
         version: to.version,
         client_id: to.client_id,
@@ -113,7 +107,8 @@ fn plan(to: ListenTo) -> (Plan, String) {
         keep_alive: to.keep_alive,
         filters: Vec::new(),
         wants_retained: true,
-        will: nothing,
+        will: None,
+        status_echo: None,
         forward_mark: None,
         birth: None,
     };

@@ -3,7 +3,8 @@
 //!
 //! Always: a message is acknowledged when the log has it; readings and alerts go out in order,
 //! and count as published when the broker has acknowledged them. A broker that can't be reached is
-//! no failure: the reason is said, and it is tried again for ever.
+//! no failure: the reason is said, and it is tried again for ever. Messages come in whether or not the
+//! broker lets anything be published.
 //!
 //! Never: a call into the MQTT library on an arbiter, or an unbounded queue. `client` alone knows
 //! which library it is.
@@ -11,10 +12,12 @@
 mod actor;
 mod alerts;
 mod attempt;
+mod capabilities;
 mod client;
 mod connection;
 mod diagnosis;
 mod discovery;
+mod echo;
 mod flow;
 mod gauges;
 mod link;
@@ -25,6 +28,7 @@ mod publishing;
 mod requesting;
 mod retry;
 mod stop;
+mod suspects;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -36,7 +40,7 @@ use tokio::sync::watch;
 pub use actor::Gateway;
 use alerts::PushedAlerts;
 pub use discovery::{DiscoverySettings, SeriesSource};
-pub use gauges::Gauges;
+pub use gauges::{Gauges, RefusedTopic};
 pub use listening::{ListenTo, Listened, Overheard, listen};
 
 use crate::config::{Endpoint, MqttConfig, TimeStyle};

@@ -6,7 +6,7 @@ use futures_util::stream::unfold;
 use log::{error, info, warn};
 
 use super::actor::{Gateway, now};
-use super::link::{Command, Outgoing, Qos, Tag};
+use super::link::{Outgoing, Qos, Tag};
 use super::publication::Progress;
 use crate::domain::{Position, Reading};
 use crate::ingest::{OutboundContent, PUBLICATION_CAPACITY, outbound_appended};
@@ -33,7 +33,7 @@ impl Gateway {
     }
 
     pub(super) fn send_readings(&mut self, ctx: &mut Context<Self>) {
-        loop {
+        while self.readings_paused_until.is_none() && self.suspects.may_send() {
             let room = self.publication.room();
             if room > 0 && self.outbound.has_more() {
                 let polled = self.outbound.poll(room);
@@ -56,18 +56,33 @@ impl Gateway {
                     is_forwarded: true,
                 },
             };
-            self.tell(Command::Publish(Tag::Outbound(position), message), ctx);
+            if let Err(why) = self.publish(Tag::Outbound(position), message, ctx) {
+                self.settle(Tag::Outbound(position), why);
+            }
         }
     }
 
     /// The broker has acknowledged something.
     pub(super) fn published(&mut self, position: Position) {
         match self.publication.acknowledge(position) {
-            Some(OutboundContent::Reading(reading)) => self.log_sent(&reading),
+            Some(OutboundContent::Reading(reading)) => {
+                self.note_taken(&reading);
+                self.log_sent(&reading);
+            }
             Some(OutboundContent::Forwarded { .. }) => self.settings.gauges.count_forwarded(),
             None => {}
         }
         self.move_cursor();
+    }
+
+    fn note_taken(&self, reading: &Reading) {
+        let gauges = &self.settings.gauges;
+        if gauges.is_refused() {
+            let topic = self.topics.reading(&reading.quantity, &reading.sensor_id);
+            if gauges.accept(&topic) {
+                info!(target: "vigie::gateway", "the broker takes readings on {topic} again");
+            }
+        }
     }
 
     pub(super) fn move_cursor(&mut self) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 
 use super::actor::{Gateway, now};
-use super::link::{Command, Outgoing, Qos, Tag};
+use super::link::{Outgoing, Qos, Tag};
 use crate::ingest::formats::REQUEST_SECONDS;
 
 /// Requests between two for all values: five minutes.
@@ -38,7 +38,7 @@ impl Requesting {
 impl Gateway {
     /// Publishes the requests that are due.
     pub(super) fn send_requests(&mut self, ctx: &mut Context<Self>) {
-        if !self.carries() || self.stop.is_some() {
+        if !self.carries() || !self.suspects.may_send() || self.stop.is_some() {
             return;
         }
         let requests = self.settings.subscriptions.requests();
@@ -55,7 +55,9 @@ impl Gateway {
                 retained: false,
                 is_forwarded: false,
             };
-            self.tell(Command::Publish(Tag::Request, message), ctx);
+            if let Err(why) = self.publish(Tag::Request, message, ctx) {
+                self.settle(Tag::Request, why);
+            }
         }
     }
 }

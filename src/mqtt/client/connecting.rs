@@ -1,5 +1,4 @@
-//! From a plan to a standing connection: both clients made, connected, subscribed; and how a client is
-//! let go.
+//! From a plan to a standing connection: a client made, connected, subscribed; and how a client is let go.
 //!
 //! Never: a client is destroyed inside its own callback (see [`retire`]), or `open` dropped halfway.
 
@@ -8,22 +7,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use futures_util::stream::FuturesUnordered;
 use paho_mqtt as paho;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::options::{
-    intake_options, outcome, publishing_options, reason, version, wiping_options,
-};
-use super::{Doorway, Link};
+use super::options::{options, outcome, reason, version, wiping_options};
+use super::{Doorway, Heard, Line};
 use crate::config::MqttVersion;
 use crate::domain::Ingress;
 use crate::ingest::formats::Filter;
 use crate::ingest::{Arrival, FORWARDED_PROPERTY};
-use crate::locale::BrokerLimit;
 use crate::mqtt::discovery::ONLINE;
-use crate::mqtt::link::{Outcome, Plan};
+use crate::mqtt::link::{Failed, Outcome, Plan, Qos, Said};
 
 /// After which something holds Paho up, such as a name server that does not answer.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(20);
@@ -34,91 +29,98 @@ const DISCONNECT: Duration = Duration::from_millis(300);
 /// Room in Paho's own queue, more than the gateway ever has in flight.
 const PAHO_BUFFER: i32 = 1000;
 
-/// Connects both clients and subscribes. Not to be dropped halfway: see [`retire`].
-pub(super) async fn open(plan: &Plan, intake: Option<&Doorway>) -> Result<Link, Outcome> {
+/// Connects and subscribes. Not to be dropped halfway: see [`retire`].
+pub(super) async fn open(
+    plan: &Plan,
+    doorway: Option<&Doorway>,
+    heard: &mpsc::Sender<Heard>,
+) -> Result<(Line, Said), Failed> {
+    let failed = |had_will| move |outcome| Failed { role: plan.role, outcome, had_will };
     keep_paho_running();
-    let (publishing_options, intake_options) = (publishing_options(plan)?, intake_options(plan)?);
-    let (lost, lost_queue) = mpsc::channel(4);
-    let publishing_id = format!("{}-pub", plan.client_id);
-    if let Some(options) = wiping_options(plan)? {
-        let (wiping, _) = connect(plan, &publishing_id, options, |_| {}).await?;
+    let options = options(plan).map_err(failed(false))?;
+    if let Some(options) = wiping_options(plan).map_err(failed(false))? {
+        let (wiping, _) = connect(plan, options, |_| {}).await.map_err(failed(false))?;
         retire(wiping).await;
     }
-    let (born, births) = mpsc::channel(1);
-    let (publishing, answer) = connect(plan, &publishing_id, publishing_options, |client| {
-        report_loss(client, &lost);
-        report_births(client, born);
-    })
-    .await?;
-    let (publishing, deaf) = listen_for_births(publishing, plan).await?;
-    let subscribed = match intake {
-        Some(intake) => {
-            let opened = open_intake(plan, intake, intake_options, &lost).await;
-            opened.map(|(client, refused)| (Some(client), refused))
-        }
-        None => Ok((None, Vec::new())),
+    let (told, lost) = mpsc::channel(4);
+    let ears = Ears {
+        doorway: doorway.filter(|_| plan.role.takes_in()).cloned(),
+        forward_mark: plan.forward_mark.clone(),
+        birth: plan.birth.clone(),
+        status_echo: plan.status_echo.clone(),
+        heard: heard.clone(),
     };
-    match subscribed {
-        Ok((intake, refused)) => Ok(Link {
-            publishing,
-            intake,
-            version: plan.version,
-            maximum_qos: maximum_qos(&answer),
-            forward_mark: plan.forward_mark.clone(),
-            limits: [limits(&answer), refused, deaf].concat(),
-            lost: lost_queue,
-            births,
-            deliveries: FuturesUnordered::new(),
-            write_failed: false,
-        }),
+    let opened = connect(plan, options, |client| {
+        report_loss(client, &told);
+        client.set_message_callback(move |_, message| ears.hear(message));
+    });
+    let (client, answer) = opened.await.map_err(failed(plan.will.is_some()))?;
+    let births: Vec<_> = plan.birth.iter().map(Filter::optional).collect();
+    let subscribed = async {
+        let refused = subscribe_to(&client, plan.version, &plan.filters, plan.wants_retained);
+        let births = subscribe_to(&client, plan.version, &births, false);
+        Ok([refused.await?, births.await?].concat())
+    };
+    match subscribed.await {
+        Ok(refused) => Ok((Line::new(plan, client, lost), said(&answer, refused))),
         Err(outcome) => {
-            retire(publishing).await;
-            Err(outcome)
+            retire(client).await;
+            Err(failed(false)(outcome))
         }
-    }
-}
-
-/// Connects the client that takes messages in, and subscribes. The client, and the subscriptions to do without.
-async fn open_intake(
-    plan: &Plan,
-    doorway: &Doorway,
-    options: paho::ConnectOptions,
-    lost: &mpsc::Sender<Outcome>,
-) -> Result<(paho::AsyncClient, Vec<BrokerLimit>), Outcome> {
-    let (client, _) = connect(plan, &plan.client_id, options, |client| {
-        report_loss(client, lost);
-        let (doorway, mark) = (doorway.clone(), plan.forward_mark.clone());
-        client.set_message_callback(move |_, message| {
-            // What this installation has forwarded comes back by its own subscription.
-            take_in(&doorway, message.filter(|it| !is_marked(it, mark.as_deref())));
-        });
-    })
-    .await?;
-    subscribe(client, plan.version, &plan.filters, plan.wants_retained).await
-}
-
-/// A broker of MQTT 5 may say that it takes less than QoS 2, and hangs up on more.
-fn maximum_qos(answer: &paho::ServerResponse) -> paho::QoS {
-    match answer.properties().get_int(paho::PropertyCode::MaximumQos) {
-        Some(0) => paho::QoS::AtMostOnce,
-        Some(1) => paho::QoS::AtLeastOnce,
-        _ => paho::QoS::ExactlyOnce,
     }
 }
 
 /// What a broker of MQTT 5 says that it can't do. One of 3.1.1 says nothing.
-fn limits(answer: &paho::ServerResponse) -> Vec<BrokerLimit> {
+fn said(answer: &paho::ServerResponse, refused: Vec<String>) -> Said {
     let properties = answer.properties();
     let number = |code| properties.get_int(code).and_then(|number| u32::try_from(number).ok());
-    let qos = match maximum_qos(answer) {
-        paho::QoS::AtMostOnce => Some(BrokerLimit::MaximumQos(0)),
-        paho::QoS::AtLeastOnce => Some(BrokerLimit::MaximumQos(1)),
-        paho::QoS::ExactlyOnce => None,
-    };
-    let retain = (number(paho::PropertyCode::RetainAvailable) == Some(0))
-        .then_some(BrokerLimit::NoRetainedMessages);
-    let packet = number(paho::PropertyCode::MaximumPacketSize).map(BrokerLimit::MaximumPacketBytes);
-    [qos, retain, packet].into_iter().flatten().collect()
+    Said {
+        maximum_qos: match number(paho::PropertyCode::MaximumQos) {
+            Some(0) => Qos::AtMostOnce,
+            Some(1) => Qos::AtLeastOnce,
+            _ => Qos::ExactlyOnce,
+        },
+        takes_retained: number(paho::PropertyCode::RetainAvailable) != Some(0),
+        maximum_packet_bytes: number(paho::PropertyCode::MaximumPacketSize),
+        assigned_id: properties.get_string(paho::PropertyCode::AssignedClientIdentifer),
+        refused,
+    }
+}
+
+/// What a client does with the messages that come.
+struct Ears {
+    /// `None` where the log takes none of them.
+    doorway: Option<Doorway>,
+    forward_mark: Option<String>,
+    birth: Option<String>,
+    status_echo: Option<String>,
+    heard: mpsc::Sender<Heard>,
+}
+
+impl Ears {
+    /// Runs inside Paho's callback; the message is acknowledged when this returns.
+    fn hear(&self, message: Option<paho::Message>) {
+        // `None` says that the connection ended, which is heard of elsewhere.
+        let Some(message) = message else { return };
+        // What this installation has forwarded comes back by its own subscription.
+        if is_marked(&message, self.forward_mark.as_deref()) {
+            return;
+        }
+        let is_on = |topic: &Option<String>| topic.as_deref() == Some(message.topic());
+        // A full channel means that as much waits already.
+        if is_on(&self.status_echo) {
+            let _full = self.heard.try_send(Heard::Status);
+        }
+        if is_on(&self.birth) {
+            // Home Assistant's word is none for the log. What the broker retained was said before this connection, with
+            // which everything is published anyway.
+            if !message.retained() && message.payload() == ONLINE {
+                let _full = self.heard.try_send(Heard::Birth);
+            }
+        } else if let Some(doorway) = &self.doorway {
+            take_in(doorway, &message);
+        }
+    }
 }
 
 /// Whether a message bears a mark.
@@ -129,10 +131,7 @@ fn is_marked(message: &paho::Message, mark: Option<&str>) -> bool {
     mark.is_some() && message.properties().user_iter().any(is_ours)
 }
 
-/// Runs inside Paho's callback; the message is acknowledged when this returns.
-fn take_in(doorway: &Doorway, message: Option<paho::Message>) {
-    // `None` says that the connection ended, which is heard of elsewhere, or that it is no news.
-    let Some(message) = message else { return };
+fn take_in(doorway: &Doorway, message: &paho::Message) {
     let Doorway { log, subscriptions } = doorway;
     let taken = catch_unwind(AssertUnwindSafe(|| {
         // 0, 1 or 2.
@@ -161,40 +160,16 @@ pub(super) fn report_loss(client: &paho::AsyncClient, lost: &mpsc::Sender<Outcom
     });
 }
 
-/// Home Assistant's word comes by the publishing client: it is none for the log, which has what evaluation depends on
-/// and is behind the other client, and where the broker is the embedded one there is no other.
-fn report_births(client: &paho::AsyncClient, born: mpsc::Sender<()>) {
-    client.set_message_callback(move |_, message| {
-        // What the broker retained was said before this connection, with which everything is published anyway.
-        let is_born = |it: &paho::Message| !it.retained() && it.payload() == ONLINE;
-        if message.as_ref().is_some_and(is_born) {
-            // A full channel means that one waits already.
-            let _full = born.try_send(());
-        }
-    });
-}
-
-/// Subscribes the publishing client to Home Assistant's word on itself, if somebody wants to know. Gives the client back,
-/// and the subscription to do without.
-async fn listen_for_births(
-    client: paho::AsyncClient,
-    plan: &Plan,
-) -> Result<(paho::AsyncClient, Vec<BrokerLimit>), Outcome> {
-    let filters: Vec<_> = plan.birth.iter().map(Filter::optional).collect();
-    subscribe(client, plan.version, &filters, false).await
-}
-
 /// Makes and connects a client.
 pub(super) async fn connect(
     plan: &Plan,
-    client_id: &str,
     options: paho::ConnectOptions,
     prepare: impl FnOnce(&paho::AsyncClient),
 ) -> Result<(paho::AsyncClient, paho::ServerResponse), Outcome> {
     let scheme = if plan.target.tls.is_some() { "mqtts" } else { "mqtt" };
     let create = paho::CreateOptionsBuilder::new()
         .server_uri(format!("{scheme}://{}", plan.target.authority()))
-        .client_id(client_id)
+        .client_id(&plan.client_id)
         .persistence(paho::PersistenceType::None)
         .max_buffered_messages(PAHO_BUFFER)
         .mqtt_version(version(plan))
@@ -220,22 +195,6 @@ pub(super) async fn connect(
     }
 }
 
-/// Gives the client back, subscribed, and the subscriptions to do without.
-async fn subscribe(
-    client: paho::AsyncClient,
-    version: MqttVersion,
-    filters: &[Filter],
-    wants_retained: bool,
-) -> Result<(paho::AsyncClient, Vec<BrokerLimit>), Outcome> {
-    match subscribe_to(&client, version, filters, wants_retained).await {
-        Ok(refused) => Ok((client, refused)),
-        Err(outcome) => {
-            retire(client).await;
-            Err(outcome)
-        }
-    }
-}
-
 /// Subscribes, some filters at a time. Returns the subscriptions to do without.
 ///
 /// # Errors
@@ -245,8 +204,8 @@ pub(super) async fn subscribe_to(
     version: MqttVersion,
     filters: &[Filter],
     wants_retained: bool,
-) -> Result<Vec<BrokerLimit>, Outcome> {
-    let mut limits = Vec::new();
+) -> Result<Vec<String>, Outcome> {
+    let mut without = Vec::new();
     for filters in filters.chunks(TOGETHER) {
         let answer = match timeout(
             SUBSCRIBE,
@@ -264,15 +223,11 @@ pub(super) async fn subscribe_to(
             if filter.is_required {
                 return Err(Outcome::SubscriptionRefused { filter: filter.text.clone() });
             }
-            limits.push(note_refused(&filter.text));
+            log::warn!(target: "vigie::gateway", "the broker refuses the subscription to {}: going on without; to have it, allow it to this user", filter.text);
+            without.push(filter.text.clone());
         }
     }
-    Ok(limits)
-}
-
-fn note_refused(filter: &str) -> BrokerLimit {
-    log::warn!(target: "vigie::gateway", "the broker refuses the subscription to {filter}: going on without; to have it, allow it to this user");
-    BrokerLimit::SubscriptionRefused(filter.to_owned())
+    Ok(without)
 }
 
 fn send_subscribe(

@@ -33,7 +33,7 @@ impl Listener {
         keep_paho_running();
         let (told, lost) = mpsc::channel(4);
         let options = listening_options(plan)?;
-        let (client, _) = connect(plan, &plan.client_id, options, |client| {
+        let (client, _) = connect(plan, options, |client| {
             report_loss(client, &told);
             client.set_message_callback(move |_, message| {
                 let Some(message) = message else { return };

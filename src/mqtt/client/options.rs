@@ -6,7 +6,7 @@ use paho_mqtt as paho;
 
 use crate::config::{ClientTls, MqttVersion};
 use crate::ingest::FORWARDED_PROPERTY;
-use crate::mqtt::link::{Outcome, Outgoing, Plan, Qos};
+use crate::mqtt::link::{Outcome, Outgoing, Plan, Qos, Role};
 
 /// Paho looks at its own timeout every 3 seconds only, so it takes up to 13.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -18,9 +18,21 @@ const RECEIVE_MAXIMUM: i32 = 1000;
 /// version does nothing with today's OpenSSL.
 const CIPHERS: &str = "TLSv1.2+HIGH:!aNULL:!PSK:!SRP";
 
-/// Options of the publishing client. The broker begins a new session: the gateway itself knows what is in flight
-/// and sends it again. Paho is to think that the session goes on after the connection, and so not to clean it.
-pub fn publishing_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
+/// Options of a plan's client.
+///
+/// # Errors
+/// When an option can't be used.
+pub fn options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
+    let mut options = if plan.role.takes_in() { lasting(plan) } else { passing(plan) }?;
+    if let Some(will) = &plan.will {
+        options.will_message(message_of(will.clone(), None));
+    }
+    Ok(options.finalize())
+}
+
+/// The broker begins a new session: the gateway itself knows what is in flight and sends it again. Paho is to think that
+/// the session goes on after the connection, and so not to clean it.
+fn passing(plan: &Plan) -> Result<paho::ConnectOptionsBuilder, Outcome> {
     let mut options = common_options(plan)?;
     match plan.version {
         MqttVersion::V5 => {
@@ -32,8 +44,7 @@ pub fn publishing_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> 
             options.clean_session(false);
         }
     }
-    options.will_message(message_of(plan.will.clone(), paho::QoS::ExactlyOnce, None));
-    Ok(options.finalize())
+    Ok(options)
 }
 
 /// Options of a first connection that ends the session of the publishing client; `None` where none is needed. On
@@ -41,17 +52,14 @@ pub fn publishing_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> 
 /// the old one: its message ids, begun again from 1, could be taken for those of messages whose
 /// QoS 2 exchange was cut off.
 pub fn wiping_options(plan: &Plan) -> Result<Option<paho::ConnectOptions>, Outcome> {
-    match plan.version {
-        MqttVersion::V5 => Ok(None),
-        MqttVersion::V3_1_1 => Ok(Some(common_options(plan)?.clean_session(true).finalize())),
+    if plan.version == MqttVersion::V5 || plan.role != Role::Publishing {
+        return Ok(None);
     }
+    Ok(Some(common_options(plan)?.clean_session(true).finalize()))
 }
 
-/// Options of the intake client, whose session the broker keeps.
-///
-/// # Errors
-/// When an option can't be used.
-pub fn intake_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
+/// The broker keeps the session of what takes messages in.
+fn lasting(plan: &Plan) -> Result<paho::ConnectOptionsBuilder, Outcome> {
     let mut options = common_options(plan)?;
     match plan.version {
         MqttVersion::V5 => {
@@ -64,7 +72,7 @@ pub fn intake_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
             options.clean_session(false);
         }
     }
-    Ok(options.finalize())
+    Ok(options)
 }
 
 /// Options of a client that only listens: its session ends with the connection.
@@ -127,20 +135,17 @@ pub const fn version(plan: &Plan) -> u32 {
     }
 }
 
-/// Paho's form of a message; its QoS is at most `maximum_qos`. One that is forwarded bears the mark, in MQTT 5.
-pub fn message_of(
-    message: Outgoing,
-    maximum_qos: paho::QoS,
-    forward_mark: Option<&str>,
-) -> paho::Message {
+/// Paho's form of a message. One that is forwarded bears the mark, in MQTT 5.
+pub fn message_of(message: Outgoing, forward_mark: Option<&str>) -> paho::Message {
     let qos = match message.qos {
+        Qos::AtMostOnce => paho::QoS::AtMostOnce,
         Qos::AtLeastOnce => paho::QoS::AtLeastOnce,
         Qos::ExactlyOnce => paho::QoS::ExactlyOnce,
     };
     let mut builder = paho::MessageBuilder::new()
         .topic(message.topic)
         .payload(message.payload)
-        .qos(qos.min(maximum_qos))
+        .qos(qos)
         .retained(message.retained);
     if let Some(mark) = forward_mark.filter(|_| message.is_forwarded) {
         let mut properties = paho::Properties::new();

@@ -12,8 +12,9 @@ use super::book::{Book, MOST_SERIES};
 use super::description::Describer;
 use super::{DiscoverySettings, SeriesSource};
 use crate::domain::LiveHeads;
+use crate::locale::Refusal;
 use crate::mqtt::actor::{Gateway, now};
-use crate::mqtt::link::{Command, Outgoing, Qos, Tag};
+use crate::mqtt::link::{Outgoing, Qos, Tag};
 use crate::mqtt::{Settings, flow};
 use crate::wire::Topics;
 
@@ -106,7 +107,9 @@ impl Gateway {
         if self.stop.is_some() || rests_until.is_some_and(|until| now() < until) {
             return;
         }
-        while let Some(due) = self.discovery.as_mut().and_then(|it| it.book.dispatch(now())) {
+        while self.suspects.may_send()
+            && let Some(due) = self.discovery.as_mut().and_then(|it| it.book.dispatch(now()))
+        {
             let message = Outgoing {
                 topic: due.topic,
                 payload: due.payload,
@@ -114,7 +117,9 @@ impl Gateway {
                 retained: true,
                 is_forwarded: false,
             };
-            self.tell(Command::Publish(Tag::Discovery(due.tag), message), ctx);
+            if let Err(why) = self.publish(Tag::Discovery(due.tag), message, ctx) {
+                self.settle(Tag::Discovery(due.tag), why);
+            }
         }
     }
 
@@ -126,9 +131,9 @@ impl Gateway {
     }
 
     /// The broker does not take it. That concerns no other messages.
-    pub(in crate::mqtt) fn discovery_refused(&mut self, tag: u64, code: u8) {
+    pub(in crate::mqtt) fn discovery_refused(&mut self, tag: u64, why: Refusal) {
         let Some(Discovery { book, rests_until, .. }) = &mut self.discovery else { return };
-        let is_for_now = !flow::is_about_its_topic(code);
+        let is_for_now = !flow::is_about_its_topic(why);
         if is_for_now {
             book.put_back(tag);
             *rests_until = Some(now() + REST);

@@ -17,7 +17,7 @@ use crate::ingest::testing::log;
 use crate::messages::BrokerAddress;
 use crate::mqtt::Settings;
 use crate::mqtt::client::{Client, Doorway};
-use crate::mqtt::link::{Command, Event, Outgoing, Plan, Qos, Target};
+use crate::mqtt::link::{Command, Event, Outgoing, Plan, Qos, Role, Target};
 
 /// Runs a gateway until the log says this of why it does not connect.
 ///
@@ -135,8 +135,10 @@ fn readings_the_broker_refuses_are_tried_again_or_given_up() {
         let gateway = stage.start();
         gateway.until_ready().await;
         stage.send(readings(0..3)).await;
-        until("the refusal is told", || !log_of("refuses a reading with reason 0x87").is_empty())
-            .await;
+        until("the refusal is told", || {
+            !log_of("refuses a reading on factory/sensors/temperature with reason 0x87").is_empty()
+        })
+        .await;
         assert_eq!(stage.log.unpublished(), 3);
         script.puback.store(0, Ordering::SeqCst);
         stage.until_published().await;
@@ -256,6 +258,8 @@ fn many_failed_attempts_leave_nothing_behind() {
         let mut before = 0;
         for attempt in 0..400 {
             let plan = Plan {
+                role: if attempt % 2 == 0 { Role::Intake } else { Role::Publishing },
+                status_echo: None,
                 birth: None,
                 target: targets[attempt % targets.len()].clone(),
                 version: MqttVersion::V5,
@@ -267,13 +271,13 @@ fn many_failed_attempts_leave_nothing_behind() {
                     .map(|text| Filter { text: text.into(), is_required: true })
                     .into(),
                 wants_retained: true,
-                will: Outgoing {
+                will: Some(Outgoing {
                     topic: "will".into(),
                     payload: Vec::new(),
                     qos: Qos::AtLeastOnce,
                     retained: true,
                     is_forwarded: false,
-                },
+                }),
             };
             assert!(client.tell(Command::Open(Box::new(plan))));
             let event = tokio::time::timeout(stage::DEADLINE, events.recv()).await.unwrap();

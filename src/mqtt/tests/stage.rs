@@ -225,6 +225,7 @@ pub fn settings(name: &str, port: u16) -> Settings {
             credentials: None,
             tls: ClientTls::default(),
             client_id: "vigie".into(),
+            publish_client_id: "vigie-pub".into(),
             version: MqttVersion::V5,
             keep_alive: Duration::from_secs(60),
             topic_prefix: "factory".into(),
