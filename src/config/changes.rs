@@ -200,6 +200,8 @@ impl Keys {
             publish_client_id,
             version,
             keep_alive,
+            retain,
+            alert_qos,
             topic_prefix,
             reading_topic,
         } = old;
@@ -221,6 +223,8 @@ impl Keys {
         self.differ("mqtt.publish_client_id", differs);
         self.differ("mqtt.version", *version != new.version);
         self.differ("mqtt.keep_alive", *keep_alive != new.keep_alive);
+        self.differ("mqtt.retain", *retain != new.retain);
+        self.differ("mqtt.alert_qos", *alert_qos != new.alert_qos);
         self.differ("mqtt.topic_prefix", *topic_prefix != new.topic_prefix);
         self.differ("mqtt.reading_topic", *reading_topic != new.reading_topic);
     }

@@ -210,6 +210,10 @@ pub struct MqttConfig {
     pub version: MqttVersion,
     /// Keep-alive interval.
     pub keep_alive: Duration,
+    /// Whether messages are published to be retained.
+    pub retain: bool,
+    /// Quality of service of alerts: 0, 1 or 2.
+    pub alert_qos: u8,
     /// First level of every topic.
     pub topic_prefix: String,
     /// Topics on which own readings are published.

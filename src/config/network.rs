@@ -47,6 +47,8 @@ pub(super) fn mqtt(mut table: TableReader<'_>, broker: Option<&BrokerConfig>) ->
         publish_client_id,
         version,
         keep_alive: keep_alive(&mut table),
+        retain: table.flag("retain").is_none_or(|flag| flag.value),
+        alert_qos: alert_qos(&mut table),
         topic_prefix: topic_prefix.unwrap_or_else(|| "factory".into()),
         reading_topic: table
             .choice("reading_topic", &reading_topics)
@@ -174,6 +176,18 @@ fn version(table: &mut TableReader<'_>) -> MqttVersion {
     }
 }
 
+fn alert_qos(table: &mut TableReader<'_>) -> u8 {
+    match table.integer("alert_qos") {
+        None => 2,
+        Some(At { value: qos @ 0..=2, .. }) => qos.to_le_bytes()[0],
+        Some(At { at, value }) => {
+            let hint = "write 2 for exactly once, 1 for at least once, 0 for at most once";
+            table.wrong(at, format!("`alert_qos` can't be {value}"), hint);
+            2
+        }
+    }
+}
+
 /// The value of a key that topics begin with; `example` is one.
 pub(super) fn topic_prefix(key: &str, example: &str, text: &str) -> Result<String, Mistake> {
     let problem = if text.contains(['+', '#']) {
@@ -213,7 +227,7 @@ mod tests {
              [mqtt]\nurl = \"mqtts://h\"\nname = \"n\"\nusername = \"v\"\npassword_env = \"E\"\n\
              ca_file = \"a\"\nclient_cert = \"c\"\nclient_key = \"k\"\ninsecure_skip_verify = true\n\
              client_id = \"i\"\nversion = 4\nkeep_alive = \"5s\"\ntopic_prefix = \"a/b\"\n\
-             reading_topic = \"per-sensor\"\n",
+             reading_topic = \"per-sensor\"\npublish_client_id = \"o\"\nretain = false\nalert_qos = 1\n",
         );
         let broker = config.broker.unwrap();
         assert_eq!(broker.listen.to_string(), "0.0.0.0:0");
@@ -236,6 +250,8 @@ mod tests {
         assert_eq!(mqtt.tls, tls);
         assert_eq!(mqtt.name.as_deref(), Some("n"));
         assert_eq!((mqtt.client_id.as_str(), mqtt.topic_prefix.as_str()), ("i", "a/b"));
+        assert_eq!(mqtt.publish_client_id, "o");
+        assert_eq!((mqtt.retain, mqtt.alert_qos), (false, 1));
         assert_eq!(mqtt.version, MqttVersion::V3_1_1);
         assert_eq!(mqtt.keep_alive, Duration::from_secs(5));
         assert_eq!(mqtt.reading_topic, ReadingTopic::PerSensor);
@@ -320,14 +336,16 @@ mod tests {
         assert_eq!(
             mqtt(
                 "url = \"mqtt://h\"\nclient_id = \" \"\nversion = 3\nkeep_alive = \"500ms\"\n\
-                  reading_topic = \"persensor\"\nname = \"a\\nb\""
+                  reading_topic = \"persensor\"\nname = \"a\\nb\"\nalert_qos = 3\npublish_client_id = \"vigie\""
             ),
             [
                 "3: `client_id` is empty",
                 "4: `version` can't be 3",
                 "5: `keep_alive` is out of range",
                 "6: `reading_topic` can't be `persensor`",
-                "7: `name` has a control character in it"
+                "7: `name` has a control character in it",
+                "8: `alert_qos` can't be 3",
+                "9: `publish_client_id` is that of `client_id`"
             ]
         );
         assert_eq!(

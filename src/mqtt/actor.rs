@@ -126,6 +126,7 @@ impl Gateway {
         let outbound = OutboundReader::new(settings.log.clone());
         let (client, events) = Client::start(subscriber)
             .map_err(|error| Failure::Failed(format!("no thread for the MQTT client: {error}")))?;
+        let capabilities = Capabilities::new(settings.mqtt.retain);
         let limit = |(burst, window)| LineLimit::new(burst, window);
         let topics = Topics::new(&settings.mqtt.topic_prefix, settings.mqtt.reading_topic);
         Ok(Self {
@@ -144,7 +145,7 @@ impl Gateway {
             publishing_failed: false,
             attempt: 0,
             retry: None,
-            capabilities: Capabilities::default(),
+            capabilities,
             suspects: Suspects::default(),
             echo: Echo::default(),
             subscribed: 0,

@@ -22,8 +22,10 @@ const PUBLISH_OVERHEAD: usize = 1 + 4 + 2 + 2;
 const MARK: usize = 128;
 
 /// What is known of one broker.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Capabilities {
+    /// Whether the configuration lets messages be retained.
+    retain: bool,
     said: Said,
     learned: Learned,
     /// What the next attempt leaves out of the Last Will, to see whether it goes then.
@@ -103,6 +105,20 @@ impl Fault {
 }
 
 impl Capabilities {
+    /// Nothing is known yet. `retain`: whether the configuration lets messages be retained.
+    #[must_use]
+    pub fn new(retain: bool) -> Self {
+        Self {
+            retain,
+            said: Said::default(),
+            learned: Learned::default(),
+            trial: Trial::default(),
+            ends: 0,
+            connections: Connections::default(),
+            learned_at: None,
+        }
+    }
+
     /// What the connection that takes messages in is for.
     #[must_use]
     pub const fn intake_role(&self) -> Role {
@@ -136,7 +152,7 @@ impl Capabilities {
     /// When it is larger than the broker takes.
     pub fn adapt(&self, mut message: Outgoing) -> Result<Outgoing, Refusal> {
         message.qos = message.qos.min(self.maximum_qos());
-        message.retained &= self.takes_retained();
+        message.retained &= self.retain && self.takes_retained();
         if let Some(most) = self.said.maximum_packet_bytes {
             let mark = if message.is_forwarded { MARK } else { 1 };
             let bytes = PUBLISH_OVERHEAD + message.topic.len() + message.payload.len() + mark;
@@ -255,7 +271,7 @@ impl Capabilities {
     /// To be called before all connections are made anew.
     pub fn forget_old(&mut self, now: Instant) {
         if self.learned_at.is_some_and(|at| now.saturating_duration_since(at) >= REMEMBERED) {
-            *self = Self::default();
+            *self = Self::new(self.retain);
         }
     }
 

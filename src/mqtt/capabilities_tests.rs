@@ -29,7 +29,7 @@ struct Broker {
 impl Broker {
     /// Whose intake stands.
     fn new(said: Said) -> Self {
-        let mut capabilities = Capabilities::default();
+        let mut capabilities = Capabilities::new(true);
         capabilities.opened(Role::Intake, said, true);
         Self { capabilities, now: Instant::now() }
     }
@@ -202,4 +202,11 @@ fn a_message_that_went_with_less_teaches_too() {
     broker.capabilities.learn(Lowered::Qos(Qos::AtLeastOnce), broker.now);
     broker.capabilities.learn(Lowered::NotRetained, broker.now);
     assert_eq!(broker.limits(), [BrokerLimit::MaximumQos(1), BrokerLimit::NoRetainedMessages]);
+}
+
+#[test]
+fn nothing_is_retained_where_the_configuration_says_so() {
+    let capabilities = Capabilities::new(false);
+    assert_eq!(shown(&capabilities), Some((Qos::AtLeastOnce, false)));
+    assert_eq!(capabilities.limits(SECOND), []);
 }

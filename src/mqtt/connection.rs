@@ -32,6 +32,9 @@ const PROBE: Duration = Duration::from_secs(30);
 /// The embedded broker is next door: there is no use in waiting for it for long.
 const EMBEDDED_DELAY_AT_MOST: Duration = Duration::from_secs(2);
 
+/// Topics that a line on a lost connection names.
+const SHOWN: usize = 3;
+
 /// Attempts at one connection.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
@@ -189,7 +192,10 @@ impl Gateway {
         let Failed { role, outcome, .. } = failed;
         // What is wrong with the way would be wrong with the connection beside it, too.
         if stands_beside || !wants_probe(&outcome) {
-            let trouble = diagnose(outcome, None, &plan);
+            let trouble = match outcome {
+                Outcome::Transport(_) if stands_beside => Trouble::EndedAtConnect,
+                outcome => diagnose(outcome, None, &plan),
+            };
             self.failed(role, &trouble, ctx);
             return;
         }
@@ -259,7 +265,14 @@ impl Gateway {
         self.readings_paused_until = None;
         self.rewind();
         let Some(plan) = self.attempts(role).plan.clone() else { return };
-        let trouble = diagnose(outcome, None, &plan);
+        let trouble = match self.suspects.ended_at() {
+            [] => diagnose(outcome, None, &plan),
+            topics if goes_on => {
+                let topics = topics.iter().take(SHOWN).cloned().collect();
+                Trouble::EndedAtMessage { topics }
+            }
+            _ => diagnose(outcome, None, &plan),
+        };
         // A broker of MQTT 5 says when another client took over; an older one has to be guessed at.
         let trouble = match plan.version {
             MqttVersion::V5 => trouble,

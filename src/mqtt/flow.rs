@@ -62,7 +62,11 @@ impl Gateway {
                 let message = Outgoing {
                     topic: self.topics.alert(&event.quantity),
                     payload: payload::alert(event, self.settings.times),
-                    qos: Qos::ExactlyOnce,
+                    qos: match self.settings.mqtt.alert_qos {
+                        0 => Qos::AtMostOnce,
+                        1 => Qos::AtLeastOnce,
+                        _ => Qos::ExactlyOnce,
+                    },
                     retained: false,
                     is_forwarded: false,
                 };
@@ -204,7 +208,7 @@ impl Gateway {
             }
             Tag::Online | Tag::Offline => {
                 self.status_answered(tag, Err(why));
-                matches!(why, Refusal::Code(_))
+                !is_about_its_topic(why)
             }
         }
     }

@@ -102,6 +102,12 @@ impl Suspects {
         self.ended.dedup();
     }
 
+    /// Topics that were in flight at the end on which the next connection decides.
+    #[must_use]
+    pub fn ended_at(&self) -> &[String] {
+        &self.ended
+    }
+
     /// All connections have ended: that says nothing of any message.
     pub fn acquit(&mut self) {
         self.in_flight.clear();

@@ -5,6 +5,7 @@
 mod support;
 
 mod bad_input;
+mod broker_abilities;
 mod broker_clients;
 mod broker_letter;
 mod broker_memory;

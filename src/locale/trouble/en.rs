@@ -144,6 +144,14 @@ pub fn explain(trouble: &Trouble) -> Explanation {
             "the connection was closed without a reason".into(),
             "Check that the broker runs, and that no other client uses the same mqtt.client_id",
         ),
+        Trouble::EndedAtConnect => say(
+            "the broker ends the connection while it is made".into(),
+            "Less is asked of it next: a last will that is not retained, one of QoS 0, none, one connection for all",
+        ),
+        Trouble::EndedAtMessage { topics } => say(
+            format!("the broker ended the connection after a message on {}", topics.join(" or ")),
+            "Check this user's right to publish there, and the broker's limits",
+        ),
         Trouble::Unexplained { why } => say(
             format!(
                 "the connection broke off while it was made ({why}); a check found nothing wrong"

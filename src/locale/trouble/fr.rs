@@ -143,6 +143,17 @@ pub fn explain(trouble: &Trouble) -> Explanation {
             "la connexion a été fermée sans raison donnée".into(),
             "Vérifiez que le courtier tourne et qu'aucun autre client n'a le même mqtt.client_id",
         ),
+        Trouble::EndedAtConnect => say(
+            "le courtier coupe la connexion pendant qu'elle se fait".into(),
+            "On lui demandera moins: une dernière volonté non retenue, en QoS 0, aucune, une seule connexion pour tout",
+        ),
+        Trouble::EndedAtMessage { topics } => say(
+            format!(
+                "le courtier a coupé la connexion après un message sur {}",
+                topics.join(" ou ")
+            ),
+            "Vérifiez que cet utilisateur peut y publier, et les limites du courtier",
+        ),
         Trouble::Unexplained { why } => say(
             format!("la connexion s'est rompue en se faisant ({why}); un contrôle n'a rien trouvé"),
             "Voyez le journal du courtier si cela continue",

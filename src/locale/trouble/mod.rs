@@ -167,6 +167,13 @@ pub enum Trouble {
     },
     /// An established connection ended without a word.
     Closed,
+    /// The broker ends the connection for publishing while it is made, and one beside it stands.
+    EndedAtConnect,
+    /// The broker ended the connection for publishing while messages were in flight, and one beside it stands.
+    EndedAtMessage {
+        /// Topics of the messages.
+        topics: Vec<String>,
+    },
     /// A check right after the failure found nothing wrong.
     Unexplained {
         /// How the connection failed.
@@ -201,11 +208,11 @@ mod tests {
         use Trouble::{
             BadCredentials, Banned, CertificateInvalid, ClientCertificateMissing,
             ClientCertificateRefused, ClientIdContested, ClientIdInUse, ClientIdRejected, Closed,
-            CredentialsMissing, EmbeddedStopped, Expired, KeepAlive, Moved, NotAuthorized, NotMqtt,
-            NotYetValid, OtherReason, QuotaExceeded, Refused, SecretUnreadable, Silent,
-            SpeaksPlain, SpeaksTls, SubscriptionRefused, TimedOut, TlsFailed, TlsFileUnusable,
-            Unavailable, Unexplained, UnknownAuthority, UnknownHost, Unreachable, Unusable,
-            VersionUnsupported, WrongHostName,
+            CredentialsMissing, EmbeddedStopped, EndedAtConnect, EndedAtMessage, Expired,
+            KeepAlive, Moved, NotAuthorized, NotMqtt, NotYetValid, OtherReason, QuotaExceeded,
+            Refused, SecretUnreadable, Silent, SpeaksPlain, SpeaksTls, SubscriptionRefused,
+            TimedOut, TlsFailed, TlsFileUnusable, Unavailable, Unexplained, UnknownAuthority,
+            UnknownHost, Unreachable, Unusable, VersionUnsupported, WrongHostName,
         };
         let text = || "text".to_owned();
         let (why, address, name) = (text, text, text);
@@ -214,6 +221,8 @@ mod tests {
             TlsFileUnusable { file: text(), why: why() },
             Unusable { why: why() },
             EmbeddedStopped,
+            EndedAtConnect,
+            EndedAtMessage { topics: vec![text()] },
             UnknownHost { host: text(), why: why() },
             Refused { address: address() },
             Unreachable { address: address(), why: why() },

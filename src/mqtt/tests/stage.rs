@@ -228,6 +228,8 @@ pub fn settings(name: &str, port: u16) -> Settings {
             publish_client_id: "vigie-pub".into(),
             version: MqttVersion::V5,
             keep_alive: Duration::from_secs(60),
+            retain: true,
+            alert_qos: 2,
             topic_prefix: "factory".into(),
             reading_topic: ReadingTopic::Shared,
         },

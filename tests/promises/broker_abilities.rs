@@ -1,0 +1,281 @@
+//! A broker that can't do everything, or does not let this user: every reading is stored all the same, alerts are
+//! delivered or held with a word on why, and the broker is not connected to again and again.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::readings::{reading, timestamp};
+use crate::support::{
+    Access, Client, Daemon, Gate, Home, Mosquitto, Rules, SOON, Version, eventually, names,
+    require, run_vigie,
+};
+
+/// The user without limits, beside the daemon, which gives no name.
+const PLANT: &str = "plant";
+const READINGS: usize = 200;
+/// Connections of the daemon to the broker, at most.
+const MOST_CONNECTIONS: usize = 10;
+/// For the tries that find out what the broker does not take.
+const FOUND_OUT: Duration = Duration::from_secs(60);
+
+/// What becomes of alerts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Alerts {
+    Delivered,
+    /// They wait, and `vigie status` says so.
+    Held,
+    /// The same under MQTT 5. One of 3.1.1 has no word for it: the broker says that it has them, and drops them.
+    HeldIfSaid,
+}
+
+struct Case {
+    /// Lines of Mosquitto's configuration.
+    lines: &'static [&'static str],
+    /// Rights of the daemon; the plant has all.
+    rights: &'static [&'static str],
+    rules: Rules,
+    alerts: Alerts,
+    /// Whether the readings are of the daemon's own sensors.
+    is_own: bool,
+    /// What `vigie status` says of it.
+    said: &'static str,
+}
+
+impl Case {
+    fn of(said: &'static str) -> Self {
+        let (rules, alerts) = (Rules::default(), Alerts::Delivered);
+        Self { lines: &[], rights: &["topic readwrite #"], rules, alerts, is_own: false, said }
+    }
+}
+
+struct World {
+    home: Home,
+    gate: Gate,
+    plant: Client,
+    daemon: Daemon,
+    // After what uses it.
+    _broker: Mosquitto,
+}
+
+impl World {
+    fn new(case: &Case, version: Version) -> Self {
+        let home = Home::new();
+        let plant = format!("user {PLANT}\ntopic readwrite #\n");
+        let acl = home.write("acl", &format!("{}\n{plant}", case.rights.join("\n")));
+        let mut broker = Mosquitto::new().with_line(&format!("acl_file {}", acl.display()));
+        for line in case.lines {
+            broker = broker.with_line(line);
+        }
+        broker.start();
+        let gate = Gate::before(broker.port(), case.rules.clone());
+        let user = Some((PLANT.to_owned(), String::new()));
+        let plant = Client::connect_as(&Access { user, ..broker.access() }, Version::V3_1_1);
+        plant.subscribe("factory/#");
+        let own = if case.is_own { OWN } else { "" };
+        let daemon = home.start(&format!("{}{own}", config(&gate, version, "")));
+        Self { home, gate, plant, daemon, _broker: broker }
+    }
+
+    /// A few times above the limit and back.
+    fn publish_readings(&self, qos: i32) {
+        for n in 0..READINGS {
+            let value = if n / 20 % 2 == 0 { 20.5 } else { 38.2 };
+            self.plant.publish(names::READINGS, reading("DEV_001", value, &timestamp(n)), qos);
+        }
+    }
+
+    /// What `vigie status` says of the broker, a line each.
+    fn says(&self) -> String {
+        let output = run_vigie(&self.home, &["status", "--json", "-c", "vigie.toml"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let status: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        let limits = status["broker"]["limits"].as_array().expect("limits").iter();
+        let problems = status["problems"].as_array().expect("problems").iter();
+        let lines = limits.chain(problems.map(|it| &it["what"]));
+        lines.map(|it| it.as_str().expect("a text")).collect::<Vec<_>>().join("\n")
+    }
+
+    fn wait_said(&self, what: &str) {
+        let begun = Instant::now();
+        let mut said = self.says();
+        while !said.contains(what) {
+            let log = self.daemon.log();
+            assert!(begun.elapsed() < FOUND_OUT, "`{what}` in: {said}\n{log}");
+            said = eventually("another word", SOON, || Some(self.says()));
+        }
+    }
+}
+
+/// Ten sensors of its own, warm enough for an alert.
+const OWN: &str = "[[sensors]]\nid = \"OWN_{01..10}\"\ninterval = \"100ms\"\n\
+    source = { type = \"simulated\", mean = 38.0, spread = 1.0, noise = 0.1, seed = 1 }\n";
+
+fn config(gate: &Gate, version: Version, mqtt: &str) -> String {
+    let (port, level) = (gate.port(), if version == Version::V5 { 5 } else { 4 });
+    format!(
+        "language = \"en\"\n\
+         [mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\nname = \"picky\"\nversion = {level}\n{mqtt}\
+         [alerts.temperature]\nhigh = 35.0\n"
+    )
+}
+
+fn try_out(case: &Case) {
+    for version in [Version::V5, Version::V3_1_1] {
+        let mut world = World::new(case, version);
+        let stored = if case.is_own {
+            "SELECT count(*) FROM sensor_readings"
+        } else {
+            // The broker may take no more than that.
+            let qos = i32::from(!case.lines.contains(&"max_qos 0"));
+            world.publish_readings(qos);
+            "SELECT count(*) FROM sensor_readings WHERE sensor_id = 'DEV_001'"
+        };
+        let home = &world.home;
+        let count = |sql: &str| usize::try_from(home.db().number(sql)).expect("a count");
+        world.daemon.wait_until("every reading", SOON, || count(stored) >= READINGS);
+        let events = count("SELECT count(*) FROM alerts");
+        assert!(events > 0, "no alerts");
+        let is_held = match case.alerts {
+            Alerts::Delivered => false,
+            Alerts::Held => true,
+            Alerts::HeldIfSaid => version == Version::V5,
+        };
+        if is_held {
+            world.wait_said("alerts on factory/alerts/temperature");
+        } else if case.alerts == Alerts::Delivered {
+            world.plant.wait_count(names::ALERTS, events, FOUND_OUT);
+        }
+        if is_held || case.alerts == Alerts::Delivered {
+            world.wait_said(case.said);
+        }
+        let (said, connections) = (world.says(), world.gate.connections());
+        println!("{version:?}: {connections} connections; {said}");
+        let log = world.daemon.log();
+        assert!(connections <= MOST_CONNECTIONS, "{connections} connections:\n{log}");
+        assert!(!said.contains("not connected"), "{said}");
+        assert!(log.matches(" does not do everything").count() <= 1, "{log}");
+        assert_eq!(world.daemon.stop(), 0);
+    }
+}
+
+fn can_run() -> bool {
+    require(&Mosquitto::TOOLS)
+}
+
+#[test]
+fn no_retained_messages() {
+    if can_run() {
+        let lines = &["retain_available false"];
+        try_out(&Case { lines, ..Case::of("no retained messages") });
+    }
+}
+
+#[test]
+fn qos_0_at_most() {
+    if can_run() {
+        try_out(&Case { lines: &["max_qos 0"], ..Case::of("QoS 0 at most") });
+    }
+}
+
+#[test]
+fn qos_1_at_most() {
+    if can_run() {
+        try_out(&Case { lines: &["max_qos 1"], ..Case::of("QoS 1 at most") });
+    }
+}
+
+#[test]
+fn packets_smaller_than_an_alert() {
+    if can_run() {
+        let (lines, alerts) = (&["max_packet_size 260"], Alerts::Held);
+        try_out(&Case { lines, alerts, ..Case::of("alerts on factory/alerts/temperature") });
+    }
+}
+
+#[test]
+fn rights_by_client_id() {
+    if can_run() {
+        let rules = Rules { only_ids: vec!["vigie".to_owned()], ..Rules::default() };
+        try_out(&Case { rules, ..Case::of("one connection at most: client id vigie-pub refused") });
+    }
+}
+
+#[test]
+fn no_right_to_publish_alerts() {
+    if can_run() {
+        let rights = &["topic readwrite #", "topic deny factory/alerts/#"];
+        let alerts = Alerts::HeldIfSaid;
+        try_out(&Case {
+            rights,
+            alerts,
+            ..Case::of("refuses alerts on factory/alerts/temperature")
+        });
+    }
+}
+
+#[test]
+fn no_right_to_read_what_was_subscribed_to() {
+    if can_run() {
+        let rights = &["topic write factory/sensors/#", "topic write factory/alerts/#"];
+        try_out(&Case {
+            rights,
+            is_own: true,
+            ..Case::of("factory/sensors/status does not come back")
+        });
+    }
+}
+
+#[test]
+fn a_broker_that_hangs_up_at_alerts() {
+    if can_run() {
+        let hangs_up_at = Some("factory/alerts/".to_owned());
+        let (rules, alerts) = (Rules { hangs_up_at, ..Rules::default() }, Alerts::Held);
+        try_out(&Case { rules, alerts, ..Case::of("ends the connection at alerts on") });
+    }
+}
+
+#[test]
+fn a_client_id_that_has_the_right_to_publish() {
+    if !can_run() {
+        return;
+    }
+    let only_ids = vec!["vigie".to_owned(), "writer".to_owned()];
+    let rules = Rules { only_ids, ..Rules::default() };
+    let home = Home::new();
+    let broker = Mosquitto::running();
+    let gate = Gate::before(broker.port(), rules);
+    let plant = Client::listening(&broker.access(), &[names::STATUS]);
+    let publishes_as = "publish_client_id = \"writer\"\n";
+    let mut daemon = home.start(&config(&gate, Version::V5, publishes_as));
+    plant.wait_message(names::STATUS, SOON, |message| message.json()["status"] == "online");
+    assert_eq!(gate.connections(), 2);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn what_was_held_is_delivered_once_the_broker_takes_it() {
+    if !can_run() {
+        return;
+    }
+    let rules = Rules { hangs_up_at: Some("factory/alerts/".to_owned()), ..Rules::default() };
+    let case = Case { rules, ..Case::of("") };
+    let mut world = World::new(&case, Version::V5);
+    world.publish_readings(1);
+    world.wait_said("ends the connection at alerts on");
+    // Meanwhile readings and their alerts go on, and no connection ends.
+    let connections = world.gate.connections();
+    world.plant.publish(names::READINGS, reading("DEV_002", 38.2, &timestamp(0)), 1);
+    let home = &world.home;
+    let events = || usize::try_from(home.db().number("SELECT count(*) FROM alerts")).unwrap();
+    let of_the_second = "SELECT count(*) FROM alerts WHERE sensor_id = 'DEV_002'";
+    world.daemon.wait_until("its alert", SOON, || home.db().number(of_the_second) == 1);
+    assert_eq!(world.gate.connections(), connections);
+    assert_eq!(world.daemon.stop(), 0);
+
+    world.gate.open();
+    let _daemon = home.start(&config(&world.gate, Version::V5, ""));
+    let mut delivered = world.plant.wait_count(names::ALERTS, events(), SOON);
+    delivered.dedup_by_key(|message| message.payload.clone());
+    assert_eq!(delivered.len(), events());
+}
