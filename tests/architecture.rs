@@ -167,7 +167,14 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("tikv_jemallocator", &["main.rs"]),
     (
         "rustix",
-        &["broker/files.rs", "cli/passwd.rs", "cli/private.rs", "store/growth.rs", "store/lock.rs"],
+        &[
+            "broker/files.rs",
+            "cli/passwd.rs",
+            "cli/private.rs",
+            "store/backup.rs",
+            "store/growth.rs",
+            "store/lock.rs",
+        ],
     ),
     ("env_logger", &["logging"]),
     ("log", EVERY_ROOM),

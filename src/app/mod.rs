@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use actix_rt::signal::unix::Signal;
+use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 pub use self::listening::{ListenEnd, listen};
@@ -34,7 +35,7 @@ use crate::config::{self, Config, ConfigErrors, Credentials, SensorConfig};
 use crate::exit::Exit;
 use crate::ingest::formats;
 use crate::locale::Words;
-use crate::store;
+use crate::store::{self, CopyError, Restored};
 use crate::supervisor::{Faults, Outcome};
 
 /// How many sensors the log names one by one at the start.
@@ -57,6 +58,15 @@ pub struct Options {
 /// Every mistake in the file; or the one reason why it can't be read.
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     config::load_with(path, |config| formats::formats(config).err().unwrap_or_default())
+}
+
+/// Puts a backup in the place of the configured database, which no daemon may have open.
+///
+/// # Errors
+/// When the file is no backup, a daemon runs, or the disk fails.
+pub fn restore(config: &Config, backup: &Path, now: DateTime<Utc>) -> Result<Restored, CopyError> {
+    let database = &config.storage.path;
+    store::restore(database, backup, now, &|| stores::forget_installation(database))
 }
 
 /// Runs the daemon until it is asked to stop or gives up. Signals that came before count.

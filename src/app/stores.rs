@@ -10,13 +10,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use crate::broker::{self, Keep};
-use crate::config::{Config, Endpoint};
+use crate::config::{Config, Durability, Endpoint};
 use crate::domain::{Ingress, KeptChange, Position, Reading};
 use crate::ingest::journal::Recovery;
 use crate::ingest::{self, Log, Resume, TakenOver, take_over_outbox};
 use crate::locale::Words;
 use crate::messages::{Cursor, Cursors};
-use crate::store::{self, Kept, Prepared};
+use crate::store::{self, Finished, Kept, Prepared};
 
 /// The contract's: a larger payload is rejected.
 const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
@@ -41,6 +41,7 @@ pub(super) struct Stores {
 /// One line on what can't be used, and what to do.
 pub(super) fn open(config: &Config, storage: &store::Settings) -> Result<Stores, String> {
     let database = storage.path.clone();
+    finish_restore(&database)?;
     let receivers: Vec<&str> = config.receivers.iter().map(|receiver| &*receiver.name).collect();
     let storage = prepare(storage, &receivers)?;
     let progress = storage.progress();
@@ -140,6 +141,37 @@ fn installation(kept: &Kept) -> Result<String, String> {
     let put = KeptChange::Put(INSTALLATION.to_vec(), made.clone().into_bytes());
     kept.apply(&mut std::iter::once(put))?;
     Ok(made)
+}
+
+/// Brings a restore that was interrupted to its end.
+fn finish_restore(database: &Path) -> Result<(), String> {
+    match store::finish_restore(database, &|| forget_installation(database))? {
+        Some(Finished::Completed { aside }) => {
+            let aside = aside.map_or_else(
+                || "nothing was there before".into(),
+                |aside| format!("what was there before is in `{}`", aside.display()),
+            );
+            log::warn!(target: "vigie::storage", "a restore that was interrupted is completed: the database is the restored one; {aside}");
+        }
+        Some(Finished::Undone) => {
+            log::warn!(target: "vigie::storage", "a restore that was interrupted is undone: the database is as it was before; restore again");
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// The next start gives this installation a new mark. What the embedded broker keeps for its clients stays.
+pub(super) fn forget_installation(database: &Path) -> Result<(), String> {
+    let path = beside(database, "broker");
+    if !path.exists() {
+        return Ok(());
+    }
+    let (kept, _) = Kept::open(&path, Durability::Power).map_err(|error| error.to_string())?;
+    let delete = KeptChange::Delete(INSTALLATION.to_vec());
+    kept.apply(&mut std::iter::once(delete)).map_err(|why| {
+        format!("can't write `{}`: {why}; check the file and the disk", path.display())
+    })
 }
 
 /// Own readings that the previous version had not published yet.

@@ -4,6 +4,7 @@
 
 mod alarms;
 mod alerts;
+mod backup;
 mod check;
 mod decode;
 mod devices;
@@ -83,6 +84,10 @@ enum Command {
     Status(status::Args),
     /// Asks the running daemon to read its configuration again, and says what changed.
     Reload(ConfigFile),
+    /// Copies the database into a file, also while the daemon runs: consistent, whole in one file, and checked.
+    Backup(backup::Args),
+    /// Puts a backup in the place of the database of a daemon that is stopped, and sets aside what was there.
+    Restore(backup::Args),
     /// Asks for a password and prints a user's lines for the configuration: who may log in at the page.
     Passwd(passwd::Args),
     /// Prints a completion script for a shell.
@@ -142,6 +147,8 @@ pub fn main() -> Exit {
         Command::Rules(command) => rules::run(&command),
         Command::Status(args) => with(&args.file.config, |config| status::run(&args, &config)),
         Command::Reload(file) => with(&file.config, |config| reload::run(&config)),
+        Command::Backup(args) => with(&args.file.config, |config| backup::backup(&args, &config)),
+        Command::Restore(args) => with(&args.file.config, |config| backup::restore(&args, &config)),
         Command::Passwd(args) => passwd::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "vigie", &mut stdout());

@@ -11,6 +11,7 @@
 
 mod actor;
 mod backlog;
+mod backup;
 mod gauges;
 mod growth;
 mod history;
@@ -19,6 +20,7 @@ mod ledger;
 mod legacy;
 mod lock;
 mod push;
+mod restore;
 mod retention;
 mod rollups;
 mod sqlite;
@@ -28,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use actor::Writer;
+pub use backup::{CopyError, Holdings, backup};
 pub use gauges::{StoreCounts, StoreGauges, StoreTrouble};
 pub use growth::{Growth, GrowthFigures};
 pub use history::{
@@ -37,6 +40,7 @@ pub use history::{
 use ledger::Backend;
 pub use ledger::{LedgerError, LedgerReader, Progress, Settings};
 pub use legacy::LegacyError;
+pub use restore::{Finished, Restored, finish_restore, restore};
 #[cfg(test)]
 pub(crate) use sqlite::fixtures;
 pub use sqlite::kept::Kept;

@@ -6,12 +6,14 @@
  * FAIL_NTH     which call of this kind, from 1; 0: none
  * FAIL_ERRNO   the error
  * FAIL_AFTER   "1": all that follow, too
+ * FAIL_KILL    "1": the process is killed instead of the call
  * FAIL_REPORT  file in which each failed path is written, and at the end the number of calls
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -25,7 +27,7 @@ enum { OPEN, WRITE, SYNC, SHORT };
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 static const char *within, *report;
-static int call = -1, error, goes_on;
+static int call = -1, error, goes_on, kills;
 static long nth;
 static atomic_long count;
 static char *paths[MOST_FILES];
@@ -49,6 +51,7 @@ __attribute__((constructor)) static void begin(void) {
     nth = atol(getenv("FAIL_NTH"));
     error = atoi(getenv("FAIL_ERRNO"));
     goes_on = strcmp(getenv("FAIL_AFTER"), "1") == 0;
+    kills = getenv("FAIL_KILL") && strcmp(getenv("FAIL_KILL"), "1") == 0;
     call = !strcmp(kind, "open") ? OPEN : !strcmp(kind, "write") ? WRITE : !strcmp(kind, "sync") ? SYNC : SHORT;
 }
 
@@ -61,6 +64,7 @@ static int fails(int kind, const char *path) {
     long number = ++count;
     int is_due = nth > 0 && (number == nth || (goes_on && number > nth));
     if (number == nth) say("failed", path, number);
+    if (is_due && kills) raise(SIGKILL);
     if (is_due) errno = error;
     return is_due;
 }

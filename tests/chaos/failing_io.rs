@@ -127,7 +127,8 @@ struct Trial {
     is_said: bool,
 }
 
-fn compile(folder: &Path) -> PathBuf {
+/// Builds the library to preload.
+pub fn compile(folder: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chaos/failing_io.c");
     let library = folder.join("failing_io.so");
     let mut cc = Command::new("cc");

@@ -16,6 +16,7 @@ mod failing_io;
 mod journal_damage;
 mod panics;
 mod power;
+mod restore;
 mod scale;
 mod storage;
 mod subscribers;

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backup;
 mod bad_input;
 mod broker_abilities;
 mod broker_clients;

@@ -88,7 +88,13 @@ impl Home {
 
 /// Runs another subcommand to its end in `dir`.
 pub fn run_vigie(dir: &Home, args: &[&str]) -> Output {
-    dir.vigie().args(args).stdin(Stdio::null()).output().expect("run vigie")
+    run_vigie_with(dir, args, &[])
+}
+
+/// Runs another subcommand to its end in `dir`, with some environment variables.
+pub fn run_vigie_with(dir: &Home, args: &[&str], env: &[(&str, &str)]) -> Output {
+    let mut command = dir.vigie();
+    command.args(args).envs(env.iter().copied()).stdin(Stdio::null()).output().expect("run vigie")
 }
 
 pub struct Daemon {

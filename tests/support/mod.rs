@@ -37,7 +37,7 @@ pub mod ws;
 
 pub use bare::{Bare, Version};
 pub use ca::{Ca, Certificate, Validity};
-pub use daemon::{Daemon, Home, run_vigie};
+pub use daemon::{Daemon, Home, run_vigie, run_vigie_with};
 pub use db::{Db, Row};
 pub use gate::{Gate, Rules};
 pub use hivemq::HiveMq;

@@ -17,7 +17,7 @@ mod writer;
 
 pub use frame::{Frame, MAX_PAYLOAD_BYTES};
 pub use reader::{Reader, Record};
-pub use writer::{Journal, Recovery};
+pub use writer::{Journal, Recovery, lock};
 
 use std::path::PathBuf;
 

@@ -278,7 +278,11 @@ fn sync_folder(folder: &Path) -> Result<(), JournalError> {
     sync().map_err(|error| JournalError::new(folder, "sync the folder", error))
 }
 
-fn lock(folder: &Path) -> Result<File, JournalError> {
+/// Locks the folder of a journal, as long as the file is open: nobody else opens it meanwhile.
+///
+/// # Errors
+/// When another process has it open, or the folder can't be written.
+pub fn lock(folder: &Path) -> Result<File, JournalError> {
     let path = folder.join("lock");
     let file = OpenOptions::new().create(true).append(true).open(&path);
     let file = file.map_err(|error| JournalError::new(&path, "open it", error))?;

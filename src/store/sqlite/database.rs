@@ -199,7 +199,7 @@ pub(in crate::store) fn check_readable(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-fn check_place(path: &Path) -> Result<(), OpenError> {
+pub(in crate::store) fn check_place(path: &Path) -> Result<(), OpenError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if folder.is_some_and(|folder| !folder.is_dir()) {
         Err(OpenError::new(path, Reason::NoFolder))
@@ -243,7 +243,7 @@ pub(in crate::store) fn open_to_read(path: &Path) -> rusqlite::Result<Connection
     Ok(connection)
 }
 
-fn accept(path: &Path, found: Found) -> Result<(), OpenError> {
+pub(in crate::store) fn accept(path: &Path, found: Found) -> Result<(), OpenError> {
     match found {
         Found::Foreign => Err(OpenError::new(path, Reason::Foreign)),
         Found::Version(found) if found > VERSION => {

@@ -2,6 +2,7 @@
 //! SQLite code.
 
 pub(super) mod checkpoint;
+pub(super) mod copies;
 pub(super) mod database;
 pub(super) mod decoders;
 pub(super) mod events;

@@ -369,6 +369,15 @@ pub(in crate::store) fn migrate(connection: &mut Connection) -> rusqlite::Result
     migrate_by(connection, &STEPS)
 }
 
+/// Takes a file to an older version.
+#[cfg(test)]
+pub(in crate::store) fn migrate_through(
+    connection: &mut Connection,
+    version: usize,
+) -> rusqlite::Result<()> {
+    migrate_by(connection, &STEPS[..version])
+}
+
 fn migrate_by(connection: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> {
     loop {
         // The version is read under the lock: another process may have been quicker.

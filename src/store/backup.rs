@@ -1,0 +1,131 @@
+//! A backup: a copy of the database in one file, made beside the daemon that writes to it.
+//!
+//! Always: it has its name only once it is whole, checked and on the device; until then it is `NAME.partial`.
+//! Never: a file that exists overwritten, or one that others may read.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
+use super::sqlite::copies;
+
+/// What a database file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holdings {
+    /// Readings of every quantity.
+    pub readings: u64,
+    /// Transitions of alarms, announced or not.
+    pub alert_events: u64,
+    /// Alarms whose condition stands.
+    pub active_alarms: u64,
+    /// Receipt of the last message that is in it; `None` where that is not known.
+    pub as_of: Option<DateTime<Utc>>,
+}
+
+impl fmt::Display for Holdings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { readings, alert_events, active_alarms, as_of } = self;
+        write!(
+            f,
+            "readings: {readings}, alert events: {alert_events}, active alarms: {active_alarms}"
+        )?;
+        match as_of {
+            Some(at) => write!(f, ", as of {}", at.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a copy could not be made or put in place, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CopyError {
+    /// The file that was named is not one for that.
+    #[error("{0}")]
+    Refused(String),
+    /// The database, its folder or the disk fail.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// Copies the database into a file that is not there yet; what it holds.
+///
+/// # Errors
+/// When the file exists, can't be written, or the database can't be read.
+pub fn backup(database: &Path, file: &Path) -> Result<Holdings, CopyError> {
+    let shown = file.display();
+    let exists =
+        || CopyError::Refused(format!("`{shown}` exists already: name another file, or remove it"));
+    if file.symlink_metadata().is_ok() {
+        return Err(exists());
+    }
+    let partial = with(file, ".partial");
+    let unwritable = |error: io::Error| {
+        CopyError::Unavailable(format!(
+            "can't write `{}`: {error}; check its folder and the disk",
+            partial.display()
+        ))
+    };
+    let held = make(&partial).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => CopyError::Unavailable(format!(
+            "another backup is being written to `{}`: wait for it, or name another file",
+            partial.display()
+        )),
+        _ => unwritable(error),
+    })?;
+    let copied = copies::copy(database, &partial)
+        .map_err(|error| CopyError::Unavailable(error.to_string()))
+        .and_then(|holdings| {
+            held.sync_all().map_err(unwritable)?;
+            rename_new(&partial, file).map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => exists(),
+                _ => unwritable(error),
+            })?;
+            sync_folder_of(file).map_err(unwritable)?;
+            Ok(holdings)
+        });
+    if copied.is_err() {
+        let _ = fs::remove_file(&partial); // the error says what went wrong
+    }
+    copied
+}
+
+/// Makes an empty file of one's own, locked; what a process that is gone left of it is lost.
+pub(super) fn make(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(path)?;
+    file.try_lock()?;
+    file.set_len(0)?;
+    Ok(file)
+}
+
+/// Renames to a name that nothing has.
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // A file system without it.
+        Err(Errno::INVAL | Errno::NOSYS) if to.symlink_metadata().is_ok() => {
+            Err(io::ErrorKind::AlreadyExists.into())
+        }
+        Err(Errno::INVAL | Errno::NOSYS) => fs::rename(from, to),
+        result => Ok(result?),
+    }
+}
+
+/// A name is safe from a power cut once its folder is on the device.
+pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// A path with something behind its name.
+pub(super) fn with(path: &Path, more: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(more);
+    path.into()
+}
