@@ -11,6 +11,7 @@ mod broker_killed;
 mod counting;
 mod daemon_killed;
 mod devices;
+mod disk;
 mod embedded;
 mod failing_io;
 mod journal_damage;

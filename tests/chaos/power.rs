@@ -9,20 +9,27 @@
 //! Each scenario runs in a mount namespace of its own, so that its mounts go with it, whatever happens: the test starts
 //! itself once more within one. That takes root.
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
 
 use super::counting::{Deeds, Outcome, conclude, settle};
+use super::disk::{Disk, run};
 use super::scale::{Moments, pick};
 use super::support::numbered::Plan;
 use super::support::{
-    Daemon, Db, Home, HttpServer, Mosquitto, SOON, free_port, let_run, names, require, skip,
+    Daemon, Db, Home, HttpServer, Mosquitto, SOON, data_file, free_port, let_run, names, require,
+    skip,
 };
 
 /// From a start to the next cut; every other time so early that it hits the start, or the recovery from the last one.
 const LIFE_MS: (u64, u64) = (200, 1_600);
 const START_MS: (u64, u64) = (5, 120);
+
+/// From a start to a cut while the database is made or migrated.
+const FIRST_START_MS: (u64, u64) = (2, 60);
 
 /// Of a publisher.
 const WINDOW: usize = 100;
@@ -36,14 +43,6 @@ const FIRST_STARTS: usize = 2;
 const RATE: u32 = 800;
 
 const WITHIN: &str = "VIGIE_TEST_IN_NAMESPACE";
-
-/// Shuts a file system down when it is told to.
-const SHUT_DOWN: &str = "import fcntl, os, struct, sys
-EXT4_IOC_SHUTDOWN, NO_LOG_FLUSH = 0x8004587D, 2
-folder = os.open(sys.argv[1], os.O_RDONLY)
-print('ready', flush=True)
-sys.stdin.readline()
-fcntl.ioctl(folder, EXT4_IOC_SHUTDOWN, struct.pack('I', NO_LOG_FLUSH))";
 
 #[test]
 fn power_cuts_on_the_embedded_broker_lose_nothing() {
@@ -128,6 +127,74 @@ fn a_dead_disk_takes_no_more_readings() {
     });
 }
 
+#[test]
+fn power_cuts_while_the_database_is_made_lose_nothing() {
+    in_namespace("power_cuts_while_the_database_is_made_lose_nothing", || {
+        let port = free_port();
+        let stage = Stage::new(&format!("[broker]\nlisten = \"127.0.0.1:{port}\"\n"), "power", &[]);
+        let (mut moments, cuts) = (Moments::new(), pick(8, 80));
+        for cut in 0..cuts {
+            stage.disk.empty();
+            // They try to connect from before the start.
+            let plan = Plan { rate: Some(RATE), connections: 2, ..Plan::new(port, 60) };
+            let publishers = plan.start();
+            stage.cut_starts(cut, &mut moments);
+            let mut daemon = stage.home.start(&stage.config);
+            let published = publishers.finish();
+            settle(&stage.db(), &published, &mut daemon);
+            assert_eq!(daemon.stop(), 0);
+            assert_eq!(stage.db().texts("PRAGMA integrity_check"), ["ok"]);
+            assert_eq!((published.count(), stage.db().count()), (60, 60), "seed {}", moments.seed);
+        }
+        println!("CHAOS power cut, first start: {cuts} installations, seed {}", moments.seed);
+    });
+}
+
+/// An installation of the version before, killed while its database was locked: all of it is found, under its ids.
+#[test]
+fn power_cuts_while_a_database_is_migrated_lose_nothing() {
+    let archive = "installations/killed-while-locked.tar.gz";
+    let Some(archive) = data_file(archive) else {
+        let _skipped = skip(&format!("no {archive}: set VIGIE_DATA to its folder"));
+        return;
+    };
+    in_namespace("power_cuts_while_a_database_is_migrated_lose_nothing", || {
+        let table = "[broker]\nlisten = \"127.0.0.1:0\"\n[alerts.temperature]\nhigh = 35.0\n\
+             [[rules]]\nname = \"warm\"\nkind = \"deviation\"\ndeviations = 6.0\nwindow = \"10m\"\n";
+        let stage = Stage::new(table, "power", &[]);
+        let (mut moments, cuts) = (Moments::new(), pick(10, 100));
+        let (mut versions, mut num_rows) = (BTreeMap::new(), 0);
+        for cut in 0..cuts {
+            stage.disk.empty();
+            let tar = ["-xz", "--strip-components=1", "-C"].map(Path::new);
+            let from = [Path::new("-f"), archive.as_path()];
+            run("tar", &[&tar[..], &[&stage.disk.folder], &from].concat());
+            let read = |name| std::fs::read(stage.disk.folder.join(name)).expect("a file of it");
+            let expected: Value = serde_json::from_slice(&read("expect.json")).expect("JSON");
+            stage.cut_starts(cut, &mut moments);
+            *versions.entry(stage.version()).or_insert(0) += 1;
+            let mut daemon = stage.home.start(&stage.config);
+            let rows = "SELECT count(*) FROM sensor_readings";
+            num_rows = expected["rows_after_start"].as_i64().expect("a count");
+            daemon.wait_until("all rows", SOON, || stage.db().number(rows) >= num_rows);
+            let heard = expected["alert_ids_heard"].as_array().expect("a list").clone();
+            let heard: BTreeSet<_> =
+                heard.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            let ids = "SELECT alert_id FROM alerts WHERE announced";
+            daemon.wait_until("all alerts", SOON, || stage.db().texts(ids).len() >= heard.len());
+            assert_eq!(daemon.stop(), 0);
+            let (db, seed) = (stage.db(), moments.seed);
+            assert_eq!(db.number(rows), num_rows, "seed {seed}");
+            assert_eq!(db.texts(ids).into_iter().collect::<BTreeSet<_>>(), heard, "seed {seed}");
+            assert_eq!(db.texts("PRAGMA integrity_check"), ["ok"]);
+        }
+        let seed = moments.seed;
+        println!(
+            "CHAOS power cut, migration: {cuts} installations of {num_rows} rows, found at versions {versions:?}, seed {seed}"
+        );
+    });
+}
+
 fn embedded(durability: &str, cuts: usize, env: &[(&str, &str)]) -> Outcome {
     let port = free_port();
     let table = format!("[broker]\nlisten = \"127.0.0.1:{port}\"\n");
@@ -187,6 +254,33 @@ impl Stage {
         conclude(&self.db(), &published, &deeds)
     }
 
+    /// Starts the daemon on what is on the disk, and cuts the power at a moment of the start: once, twice or three times.
+    fn cut_starts(&self, cut: usize, moments: &mut Moments) {
+        self.disk.sync();
+        for _ in 0..=cut % 3 {
+            let armed = self.disk.arm();
+            let mut daemon = self.home.spawn(&self.config);
+            let_run(moments.between(FIRST_START_MS.0, FIRST_START_MS.1));
+            armed.fire(|| daemon.suspend());
+            daemon.kill();
+            self.disk.mount_again();
+        }
+    }
+
+    /// Version of the database as it is on the disk, 0 without one. Looks at a copy: to open it would change it.
+    fn version(&self) -> i64 {
+        let copy = self.home.path("copy.db");
+        for more in ["", "-wal"] {
+            let to = self.home.path(&format!("copy.db{more}"));
+            let from = self.disk.folder.join(format!("{}{more}", names::DATABASE));
+            let _ = std::fs::remove_file(&to);
+            if from.exists() {
+                std::fs::copy(from, to).expect("a copy");
+            }
+        }
+        if copy.exists() { Db::at(copy).number("PRAGMA user_version") } else { 0 }
+    }
+
     /// The power goes, and comes back at once.
     fn cut(&self, daemon: &mut Daemon) {
         self.disk.shut_down(|| daemon.suspend());
@@ -194,62 +288,6 @@ impl Stage {
         self.disk.mount_again();
         *daemon = self.home.spawn(&self.config);
     }
-}
-
-/// A file system in an image.
-struct Disk {
-    image: PathBuf,
-    folder: PathBuf,
-}
-
-impl Disk {
-    const BYTES: u64 = 300 << 20;
-
-    fn format(home: &Home) -> Self {
-        let disk = Self { image: home.path("disk.img"), folder: home.path("disk") };
-        let image = std::fs::File::create(&disk.image).expect("an image");
-        image.set_len(Self::BYTES).expect("a sparse file");
-        run("mkfs.ext4", &[Path::new("-q"), Path::new("-F"), &disk.image]);
-        std::fs::create_dir(&disk.folder).expect("a folder");
-        disk.mount();
-        disk
-    }
-
-    fn mount(&self) {
-        run("mount", &[Path::new("-o"), Path::new("loop"), &self.image, &self.folder]);
-    }
-
-    /// Once all is ready to, and `just_before` is done.
-    fn shut_down(&self, just_before: impl FnOnce()) {
-        let mut python = Command::new("python3");
-        python.args(["-c", SHUT_DOWN]).arg(&self.folder);
-        let mut python =
-            python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("run python3");
-        let mut ready = String::new();
-        let output = python.stdout.take().expect("its output");
-        BufReader::new(output).read_line(&mut ready).expect("that it is ready");
-        just_before();
-        python.stdin.take().expect("its input").write_all(b"\n").expect("tell it");
-        assert!(python.wait().expect("its end").success());
-    }
-
-    fn mount_again(&self) {
-        run("umount", &[&self.folder]);
-        self.mount();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // The home's folder can't be removed while it is mounted.
-        let _ = Command::new("umount").arg("-l").arg(&self.folder).status();
-    }
-}
-
-fn run(program: &str, args: &[&Path]) {
-    let output = Command::new(program).args(args).output();
-    let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
-    assert!(output.status.success(), "{program} {args:?}: {output:?}");
 }
 
 /// Runs a scenario in this process if it is within a namespace, else this test once more within one.
