@@ -16,6 +16,7 @@ use crate::config::{Config, duration};
 use crate::domain::{Measurement, News, ReadingClock, Value, time};
 use crate::exit::Exit;
 use crate::ingest::formats::{self, Claim, Decoded, Decoders, Message, Taken};
+use crate::logging::one_line;
 
 /// Which message.
 #[derive(Debug, clap::Args)]
@@ -201,14 +202,14 @@ fn one(mut decoders: Decoders, args: &Args, to: &mut dyn Write) -> io::Result<()
     let misses = decoders.explain(&message);
     show(&outcome(&mut decoders, &message), is_replayed, to)?;
     for miss in misses {
-        writeln!(to, "nothing of it: {miss}")?;
+        say(to, &format!("nothing of it: {miss}"))?;
     }
     let mut is_taken = false;
     for (rule, claim) in claims {
         if claim == Claim::Foreign {
-            writeln!(to, "not by {rule}: the topic is not one of its")?;
+            say(to, &format!("not by {rule}: the topic is not one of its"))?;
         } else if is_taken {
-            writeln!(to, "not by {rule}: a rule before it takes the topic")?;
+            say(to, &format!("not by {rule}: a rule before it takes the topic"))?;
         }
         is_taken |= claim != Claim::Foreign;
     }
@@ -217,8 +218,8 @@ fn one(mut decoders: Decoders, args: &Args, to: &mut dyn Write) -> io::Result<()
 
 fn show(outcome: &Outcome<'_>, is_replayed: bool, to: &mut dyn Write) -> io::Result<()> {
     match outcome.rule {
-        Some(rule) => writeln!(to, "rule: {rule}")?,
-        None => writeln!(to, "no rule takes this topic")?,
+        Some(rule) => say(to, &format!("rule: {rule}"))?,
+        None => say(to, "no rule takes this topic")?,
     }
     for it in &outcome.readings {
         let unit = if it.unit.is_empty() { String::new() } else { format!(" {}", it.unit) };
@@ -226,26 +227,28 @@ fn show(outcome: &Outcome<'_>, is_replayed: bool, to: &mut dyn Write) -> io::Res
         let place =
             if it.location.is_empty() { String::new() } else { format!(", {}", it.location) };
         let past = if it.historical { ", historical: stored, never judged" } else { "" };
-        writeln!(
-            to,
-            "reading: {} {} = {}{unit} ({at}{place}{past})",
-            it.sensor_id, it.quantity, it.value
-        )?;
+        let (id, quantity, value) = (&it.sensor_id, &it.quantity, it.value);
+        say(to, &format!("reading: {id} {quantity} = {value}{unit} ({at}{place}{past})"))?;
     }
     for it in &outcome.availability {
-        writeln!(to, "availability: {} is {}", it.device, it.state)?;
+        say(to, &format!("availability: {} is {}", it.device, it.state))?;
     }
     if is_replayed && !outcome.readings.is_empty() {
-        writeln!(to, "retained: shown until something newer comes; not stored, not judged")?;
+        say(to, "retained: shown until something newer comes; not stored, not judged")?;
     }
     for fault in &outcome.faults {
-        writeln!(to, "can't be used: {fault}")?;
+        say(to, &format!("can't be used: {fault}"))?;
     }
     if let Some(why) = &outcome.ignored {
-        writeln!(to, "ignored: {why}")?;
+        say(to, &format!("ignored: {why}"))?;
     }
     if let Some(why) = &outcome.rejected {
-        writeln!(to, "rejected: {why}")?;
+        say(to, &format!("rejected: {why}"))?;
     }
     Ok(())
+}
+
+/// One line, without anything of a stranger's that a terminal would obey.
+fn say(to: &mut dyn Write, line: &str) -> io::Result<()> {
+    writeln!(to, "{}", one_line(line))
 }

@@ -5,11 +5,12 @@ use std::io::Write;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::ConfigFile;
-use super::unclaimed::{example, lines_to_paste, printable};
+use super::unclaimed::{example, lines_to_paste};
 use crate::config::Config;
 use crate::domain::Presence;
 use crate::exit::Exit;
 use crate::ingest::heard::{DeviceReport, DevicesReport, RuleReport, UnclaimedReport};
+use crate::logging::one_line;
 use crate::web;
 
 #[derive(clap::Args)]
@@ -44,7 +45,7 @@ fn devices(report: &DevicesReport) -> String {
     if report.devices.is_empty() {
         return "\nno device has been heard yet\n".to_owned();
     }
-    let width = report.devices.iter().map(|it| it.sensor_id.chars().count()).max();
+    let width = report.devices.iter().map(|it| one_line(&it.sensor_id).chars().count()).max();
     let width = width.unwrap_or_default().clamp(6, 40);
     let rule = report.devices.iter().map(|it| it.rule.chars().count()).max();
     let rule = rule.unwrap_or_default().clamp(4, 30);
@@ -57,7 +58,8 @@ fn devices(report: &DevicesReport) -> String {
         let state = it.availability.map_or("-", Presence::as_str);
         out += &format!(
             "{:<width$}  {:<rule$}  {seen:<20}  {state:<7}  {quantities}\n",
-            it.sensor_id, it.rule
+            one_line(&it.sensor_id),
+            one_line(&it.rule)
         );
     }
     if report.unlisted_readings > 0 {
@@ -69,7 +71,7 @@ fn devices(report: &DevicesReport) -> String {
 
 fn quantities(device: &DeviceReport) -> String {
     let one = device.quantities.iter().map(|it| format!("{} {}", it.quantity, it.unit));
-    one.map(|it| it.trim_end().to_owned()).collect::<Vec<_>>().join(", ")
+    one_line(&one.map(|it| it.trim_end().to_owned()).collect::<Vec<_>>().join(", ")).into_owned()
 }
 
 /// One line a rule, and what it did not understand.
@@ -83,16 +85,16 @@ fn rules(rules: &[RuleReport]) -> String {
     for it in rules {
         out += &format!(
             "{:<width$}  {:>9} {:>9} {:>9} {:>9}  {}\n",
-            it.rule,
+            one_line(&it.rule),
             it.messages,
             it.ignored,
             it.rejected,
             it.rejected_parts,
             time(it.last_seen)
         );
-        it.never_there.iter().for_each(|line| out += &format!("  {}\n", printable(line)));
+        it.never_there.iter().for_each(|line| out += &format!("  {}\n", one_line(line)));
         if let Some(fault) = &it.last_fault {
-            let (topic, why) = (printable(&fault.topic), printable(&fault.why));
+            let (topic, why) = (one_line(&fault.topic), one_line(&fault.why));
             out += &format!("  not understood, on {topic}: {why}\n");
         }
     }
@@ -104,15 +106,15 @@ fn unclaimed(report: &DevicesReport) -> String {
     if report.unclaimed.is_empty() {
         return String::new();
     }
-    let shape = |it: &UnclaimedReport| printable(&it.shape);
+    let shape = |it: &UnclaimedReport| one_line(&it.shape).into_owned();
     let width = report.unclaimed.iter().map(|it| shape(it).chars().count()).max();
     let width = width.unwrap_or_default().clamp(20, 50);
     let mut out = format!("\n{:<width$}  {:>9}  LAST SEEN\n", "TOPICS NOBODY TAKES", "MESSAGES");
     for it in &report.unclaimed {
         let (shape, seen) = (shape(it), time(Some(it.last_seen)));
         out += &format!("{shape:<width$}  {:>9}  {seen}\n", it.messages);
-        out += &format!("  {}: {}\n", printable(&it.topic), example(&it.payload, it.is_cut));
-        it.note.iter().for_each(|note| out += &format!("  {note}\n"));
+        out += &format!("  {}: {}\n", one_line(&it.topic), example(&it.payload, it.is_cut));
+        it.note.iter().for_each(|note| out += &format!("  {}\n", one_line(note)));
     }
     if report.unlisted_messages > 0 {
         out += &format!("and others, of {} messages\n", report.unlisted_messages);

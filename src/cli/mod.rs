@@ -31,6 +31,7 @@ use self::history::CommandError;
 use crate::app;
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::logging::one_line;
 
 const DEFAULT_CONFIG: &str = "config/factory.toml";
 
@@ -180,6 +181,7 @@ fn told(command: &str, result: Result<(), CommandError>) -> Exit {
 }
 
 fn complain(command: &str, error: &dyn std::error::Error, exit: Exit) -> Exit {
-    let _ = writeln!(std::io::stderr(), "vigie {command}: {error}"); // nobody left to tell
+    let error = error.to_string();
+    let _ = writeln!(std::io::stderr(), "vigie {command}: {}", one_line(&error)); // nobody left to tell
     exit
 }

@@ -9,6 +9,7 @@ use super::ConfigFile;
 use crate::config::Config;
 use crate::domain::{AlarmName, SHELVED_FOR, SensorId};
 use crate::exit::Exit;
+use crate::logging::one_line;
 use crate::web::{self, AskError};
 
 /// What every such command takes.
@@ -117,11 +118,11 @@ fn ask(
     body["by"] = by.map_or_else(login_name, str::to_owned).into();
     match web::operate(&config.storage.path, path, &body) {
         Ok(done) => {
-            println!("{}", said(&done));
+            println!("{}", one_line(&said(&done)));
             Exit::Ok
         }
         Err(error) => {
-            eprintln!("vigie {verb}: {error}");
+            eprintln!("vigie {verb}: {}", one_line(&error.to_string()));
             match error {
                 AskError::Refused { status: 422, .. } => Exit::Usage,
                 AskError::Refused { status: 404 | 409, .. } => Exit::Failed,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::ConfigFile;
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::logging::one_line;
 use crate::supervisor::{ChildHealth, GroupHealth};
 use crate::web;
 use crate::web::report::{BrokerStatus, ProblemReport, Queues, ReceiverStatus, StatusReport};
@@ -24,10 +25,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, config: &Config) -> Exit {
     let (report, answer) = match web::status(&config.storage.path) {
         Ok(answers) => answers,
-        Err(error) => {
-            eprintln!("vigie status: {error}");
-            return Exit::Unavailable;
-        }
+        Err(error) => return super::complain("status", &error, Exit::Unavailable),
     };
     let text = if args.json { format!("{answer}\n") } else { table(&report) };
     let _ = std::io::stdout().write_all(text.as_bytes()); // a reader that left wants no more
@@ -65,8 +63,8 @@ fn table(report: &StatusReport) -> String {
 fn broker(broker: &BrokerStatus) -> String {
     let link = if broker.connected { "connected" } else { "not connected" };
     let since = broker.since.map_or_else(String::new, |at| format!(" since {}", at.to_rfc3339()));
-    let limits = broker.limits.iter().map(|limit| format!("  limit: {limit}\n"));
-    format!("broker: {}, {link}{since}\n", broker.name) + &limits.collect::<String>()
+    let limits = broker.limits.iter().map(|limit| format!("  limit: {}\n", one_line(limit)));
+    format!("broker: {}, {link}{since}\n", one_line(&broker.name)) + &limits.collect::<String>()
 }
 
 /// One line a problem; nothing where there is none.
@@ -74,13 +72,14 @@ fn problems(problems: &[ProblemReport]) -> String {
     if problems.is_empty() {
         return String::new();
     }
-    let lines = problems.iter().map(|it| format!("{:<40} {}\n", it.since.to_rfc3339(), it.what));
+    let lines =
+        problems.iter().map(|it| format!("{:<40} {}\n", it.since.to_rfc3339(), one_line(&it.what)));
     format!("\n{:<40} PROBLEM\n", "SINCE") + &lines.collect::<String>()
 }
 
 /// How many children are in each state, and those in trouble.
 fn group_lines(group: &GroupHealth) -> String {
-    let mut out = format!("\n{}: {} children", group.name, group.children);
+    let mut out = format!("\n{}: {} children", one_line(&group.name), group.children);
     let states = &group.states;
     for (state, count) in [
         ("backing off", states.backing_off),
@@ -111,10 +110,15 @@ fn receivers(receivers: &[ReceiverStatus]) -> String {
     for receiver in receivers {
         let state = word(&receiver.state);
         let success = receiver.last_success.as_ref().map_or_else(dash, DateTime::<Utc>::to_rfc3339);
-        let error = receiver.last_error.as_ref().map_or_else(dash, |error| error.why.clone());
+        let error = receiver
+            .last_error
+            .as_ref()
+            .map_or_else(dash, |error| one_line(&error.why).into_owned());
         out += &format!(
             "{:<24} {state:<8} {:>8} {:>9}  {success:<32}  {error}\n",
-            receiver.name, receiver.waiting, receiver.delivered
+            one_line(&receiver.name),
+            receiver.waiting,
+            receiver.delivered
         );
         let untold = u64::try_from(receiver.untold).unwrap_or(u64::MAX);
         for (count, what) in [
@@ -139,9 +143,9 @@ fn queues(queues: &Queues) -> String {
 }
 
 fn child_line(child: &ChildHealth) -> String {
-    let last = child.last_exit.as_ref().map_or_else(dash, |exit| exit.what.clone());
+    let last = child.last_exit.as_ref().map_or_else(dash, |exit| one_line(&exit.what).into_owned());
     let state = child.state.word().replace('_', " ");
-    format!("{:<24} {state:<12} {:>11}  {last}\n", child.name, child.incarnation)
+    format!("{:<24} {state:<12} {:>11}  {last}\n", one_line(&child.name), child.incarnation)
 }
 
 /// What stands where there is nothing.

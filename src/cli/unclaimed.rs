@@ -1,21 +1,17 @@
 //! How topics that no rule takes are shown, and the lines of configuration for them.
 
 use crate::ingest::heard::UnclaimedReport;
-use crate::logging::is_unprintable;
+use crate::logging::one_line;
 
 /// Characters of a payload that are shown.
 const SHOWN: usize = 100;
 
-/// A stranger's text on one line, without anything that a terminal would obey.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if is_unprintable(c) { ' ' } else { c }).collect()
-}
-
-/// The beginning of an example's payload.
+/// The beginning of an example's payload, as a terminal may show it.
 pub(super) fn example(payload: &str, is_cut: bool) -> String {
-    let shown: String = printable(payload).chars().take(SHOWN).collect();
-    let is_cut = is_cut || payload.chars().count() > SHOWN;
-    if is_cut { format!("{shown}…") } else { shown }
+    let shown: String = payload.chars().take(SHOWN).collect();
+    let is_cut = is_cut || shown.len() < payload.len();
+    let shown = one_line(&shown);
+    if is_cut { format!("{shown}…") } else { shown.into_owned() }
 }
 
 /// Lines to paste, each once, with the shapes they are for; nothing where there are none.
@@ -29,7 +25,7 @@ pub(super) fn lines_to_paste(unclaimed: &[UnclaimedReport]) -> String {
         }
     }
     let table = |(config, shapes): (&str, Vec<&str>)| {
-        let shapes = shapes.into_iter().map(|shape| format!("\n# {}", printable(shape)));
+        let shapes = shapes.into_iter().map(|shape| format!("\n# {}", one_line(shape)));
         format!("{}\n{config}", shapes.collect::<String>())
     };
     let tables: String = tables.into_iter().map(table).collect();

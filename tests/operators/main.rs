@@ -29,6 +29,7 @@ mod reload;
 mod report;
 mod status;
 mod system_disk;
+mod terminal;
 mod tls;
 
 const FAILED: i32 = 1;

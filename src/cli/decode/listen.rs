@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 
 use super::super::history;
-use super::super::unclaimed::{example, lines_to_paste, printable};
+use super::super::unclaimed::{example, lines_to_paste};
 use super::{Outcome, outcome, show};
 use crate::app;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::ingest::formats::{Decoders, Message};
 use crate::ingest::heard::{Shapes, unclaimed};
+use crate::logging::one_line;
 
 /// How often Ctrl-C and the clock are looked at.
 const TURN: Duration = Duration::from_millis(50);
@@ -55,7 +56,7 @@ pub(super) fn run(config: &Config, filter: &str, time: Duration, decoders: Decod
         listening.note(topic, payload, is_replayed);
     };
     let mut go_on = || began.elapsed() < time && pressed(TURN);
-    eprintln!("listening to {} for {time:?}; Ctrl-C ends it", printable(filter));
+    eprintln!("listening to {} for {time:?}; Ctrl-C ends it", one_line(filter));
     let end = match app::listen(config, filter, &mut each, &mut go_on) {
         Ok(end) => end,
         Err(why) => return complain(why),
@@ -98,17 +99,18 @@ impl Listening {
         }
         let mut out = format!("{}\n", messages(self.num_messages));
         for shape in self.taken.values().flat_map(Shapes::sorted) {
-            let (name, topic) = (printable(&shape.text()), printable(&shape.more.topic));
+            let name = shape.text();
+            let (name, topic) = (one_line(&name), one_line(&shape.more.topic));
             let last = if shape.more.is_outdated { "the last with readings" } else { "the last" };
             out += &format!("\n{name}: {}, {last} on {topic}\n", messages(shape.count));
-            shape.more.text.lines().for_each(|line| out += &format!("  {}\n", printable(line)));
+            shape.more.text.lines().for_each(|line| out += &format!("  {line}\n"));
         }
         let unclaimed = unclaimed(&mut self.unclaimed);
         for it in &unclaimed {
-            let (name, topic) = (printable(&it.shape), printable(&it.topic));
+            let (name, topic) = (one_line(&it.shape), one_line(&it.topic));
             out += &format!("\n{name}: {}, the last on {topic}\n", messages(it.messages));
             out += &format!("  {}\n  no rule takes this topic\n", example(&it.payload, it.is_cut));
-            it.note.iter().for_each(|note| out += &format!("  {note}\n"));
+            it.note.iter().for_each(|note| out += &format!("  {}\n", one_line(note)));
         }
         out + &lines_to_paste(&unclaimed)
     }
