@@ -1,7 +1,7 @@
 //! One call on the daemon's files fails, in turn: the first, the second, the third, until a run ends without reaching it.
 //!
 //! `failing_io.c` is compiled and preloaded. Each trial starts the daemon with one fault (an open, a write, a sync that
-//! fails once, or from then on; a write that takes half), publishes meanwhile, and starts it again without a fault.
+//! fails once, or from then on; a write that takes half; a kill in place of a call), publishes meanwhile, and starts it again without a fault.
 //! Always: all that was acknowledged is stored, once; a daemon that did not go on said which file, with exit code 69 or
 //! 70. `make test` tries some calls, `make chaos` all up to [`EACH_UP_TO`], and some beyond.
 
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::counting::{count, settle_for};
 use super::scale::{Moments, is_full};
 use super::support::numbered::{Plan, Publishers};
-use super::support::{Daemon, Home, SOON, free_port, let_run, names, require};
+use super::support::{Daemon, Home, SOON, eventually, free_port, let_run, names, require};
 
 const TOTAL: usize = 120;
 const RATE: u32 = 200;
@@ -44,38 +44,49 @@ struct Fault {
     call: &'static str,
     errno: i32,
     goes_on: bool,
+    /// The process is killed instead.
+    kills: bool,
 }
 
 #[test]
 fn any_open_fails() {
     each(&[
-        Fault { call: "open", errno: EMFILE, goes_on: false },
-        Fault { call: "open", errno: EMFILE, goes_on: true },
+        Fault { call: "open", errno: EMFILE, goes_on: false, kills: false },
+        Fault { call: "open", errno: EMFILE, goes_on: true, kills: false },
     ]);
 }
 
 #[test]
 fn any_write_finds_the_disk_full() {
     each(&[
-        Fault { call: "write", errno: ENOSPC, goes_on: false },
-        Fault { call: "write", errno: ENOSPC, goes_on: true },
+        Fault { call: "write", errno: ENOSPC, goes_on: false, kills: false },
+        Fault { call: "write", errno: ENOSPC, goes_on: true, kills: false },
     ]);
 }
 
 #[test]
 fn any_write_fails_or_takes_half() {
     each(&[
-        Fault { call: "write", errno: EIO, goes_on: false },
-        Fault { call: "write", errno: EIO, goes_on: true },
-        Fault { call: "short", errno: 0, goes_on: false },
+        Fault { call: "write", errno: EIO, goes_on: false, kills: false },
+        Fault { call: "write", errno: EIO, goes_on: true, kills: false },
+        Fault { call: "short", errno: 0, goes_on: false, kills: false },
     ]);
 }
 
 #[test]
 fn any_sync_fails() {
     each(&[
-        Fault { call: "sync", errno: EIO, goes_on: false },
-        Fault { call: "sync", errno: EIO, goes_on: true },
+        Fault { call: "sync", errno: EIO, goes_on: false, kills: false },
+        Fault { call: "sync", errno: EIO, goes_on: true, kills: false },
+    ]);
+}
+
+/// Between any two writes, of the log, of rows and of the cursor, a kill loses nothing.
+#[test]
+fn any_write_or_sync_is_the_last() {
+    each(&[
+        Fault { call: "write", errno: EIO, goes_on: false, kills: true },
+        Fault { call: "sync", errno: EIO, goes_on: false, kills: true },
     ]);
 }
 
@@ -153,16 +164,20 @@ fn trial(library: &Path, fault: &Fault, nth: usize) -> Trial {
         ("FAIL_NTH", nth.to_string()),
         ("FAIL_ERRNO", fault.errno.to_string()),
         ("FAIL_AFTER", u8::from(fault.goes_on).to_string()),
+        ("FAIL_KILL", u8::from(fault.kills).to_string()),
         ("FAIL_REPORT", report.display().to_string()),
     ];
     settings.iter().for_each(|(name, value)| home.set_env(name, value));
     let mut daemon = home.spawn(&config);
     let plan = Plan { rate: Some(RATE), connections: 2, window: 10, ..Plan::new(port, TOTAL) };
     let publishers = plan.start();
-    let gave_up = suffer(&mut daemon, &publishers);
+    let gave_up = !fault.kills && suffer(&mut daemon, &publishers);
+    if fault.kills {
+        await_kill(&mut daemon, &publishers);
+    }
     let (log, said) = (daemon.log(), fs::read_to_string(&report).unwrap_or_default());
     let failed = failed(&said);
-    let is_said = failed.as_deref().is_some_and(|file| is_named(&log, file));
+    let is_said = fault.kills || failed.as_deref().is_some_and(|file| is_named(&log, file));
     assert!(!gave_up || is_said, "{fault:?} {nth}: it ended without naming {failed:?}:\n{log}");
     home.set_env("LD_PRELOAD", "");
     let mut daemon = home.start(&config);
@@ -174,6 +189,19 @@ fn trial(library: &Path, fault: &Fault, nth: usize) -> Trial {
     let lost_and_doubled = count(&home.db().numbers(), &published);
     assert_eq!(lost_and_doubled, (0, 0), "{fault:?} {nth}, {failed:?}:\n{log}");
     Trial { calls: calls(&said), failed, gave_up, is_said }
+}
+
+/// Until the daemon was killed, or is not to be any more.
+fn await_kill(daemon: &mut Daemon, publishers: &Publishers) {
+    let began = Instant::now();
+    while began.elapsed() < WITH_FAULT && daemon.is_running() && !publishers.is_done() {
+        let_run(LOOK_AGAIN);
+    }
+    if daemon.is_running() {
+        // With its count of calls.
+        daemon.terminate();
+        eventually("its end", SOON, || (!daemon.is_running()).then_some(()));
+    }
 }
 
 /// Until all is acknowledged, the daemon has ended, or it has had its time. Whether it ended by itself.

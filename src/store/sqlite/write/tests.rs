@@ -10,8 +10,8 @@ use crate::domain::{
 use crate::store::ledger::{PendingQuery, Settings};
 use crate::store::sqlite::database::open;
 use crate::store::sqlite::fixtures::{
-    alerts, at, commit, event, humidity, number, readings, rejected, settings, store, temperature,
-    texts, value,
+    alerts, at, commit, event, fill_disk, humidity, number, readings, rejected, settings, store,
+    stored, temperature, texts, value,
 };
 use crate::store::sqlite::{recall, resume};
 
@@ -343,4 +343,20 @@ fn what_is_kept_of_alarms_counts_as_rows() {
     let mut message = readings([temperature("A", 0, 20.0)]);
     message.alarms.push(alarm);
     assert_eq!(Work::Store(&message).num_rows(), 2);
+}
+
+#[test]
+fn a_commit_that_fails_leaves_the_cursor_before_its_rows() {
+    let (_folder, path) = stored(&[readings([temperature("T", 1, 20.0)])]);
+    let mut database = open(&settings(&path)).unwrap();
+    let before = resume::progress(&database.connection).unwrap();
+    fill_disk(&database, true);
+    let many = readings((0..2000).map(|second| temperature("T", 2 + second, 20.0)));
+    assert!(commit(&mut database, &[Work::Store(&many)]).is_err());
+    assert_eq!(resume::progress(&database.connection).unwrap(), before);
+    fill_disk(&database, false);
+    commit(&mut database, &[Work::Store(&many)]).unwrap();
+    let after = resume::progress(&database.connection).unwrap();
+    assert_eq!((after.position, after.batch), (many.through, many.number));
+    assert_eq!(number(&path, "SELECT count(*) FROM sensor_readings"), 2001);
 }
