@@ -11,6 +11,7 @@ mod live;
 mod meter;
 mod metrics;
 mod problems;
+mod receiver_trial;
 mod receivers;
 mod reload;
 mod report;
@@ -28,6 +29,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 pub use self::listening::{ListenEnd, listen};
+pub use self::receiver_trial::{ReceiverTrial, test_receiver};
 pub use self::signals::Signals;
 use self::signals::Stop;
 use self::stores::Stores;

@@ -13,6 +13,7 @@ mod operate;
 mod passwd;
 mod private;
 mod readings;
+mod receivers;
 mod reload;
 mod report;
 mod rules;
@@ -83,6 +84,8 @@ enum Command {
     Rules(rules::Command),
     /// Asks the running daemon how it is: supervision tree, broker, queues.
     Status(status::Args),
+    /// Lists the receivers of notifications with their state, or sends one of them a test notification.
+    Receivers(receivers::Args),
     /// Asks the running daemon to read its configuration again, and says what changed.
     Reload(ConfigFile),
     /// Copies the database into a file, also while the daemon runs: consistent, whole in one file, and checked.
@@ -147,6 +150,7 @@ pub fn main() -> Exit {
         }),
         Command::Rules(command) => rules::run(&command),
         Command::Status(args) => with(&args.file.config, |config| status::run(&args, &config)),
+        Command::Receivers(args) => with(&args.file().config, |config| args.run(&config)),
         Command::Reload(file) => with(&file.config, |config| reload::run(&config)),
         Command::Backup(args) => with(&args.file.config, |config| backup::backup(&args, &config)),
         Command::Restore(args) => with(&args.file.config, |config| backup::restore(&args, &config)),

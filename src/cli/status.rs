@@ -99,7 +99,7 @@ fn group_lines(group: &GroupHealth) -> String {
 }
 
 /// One line a receiver of notifications; nothing where there is none.
-fn receivers(receivers: &[ReceiverStatus]) -> String {
+pub(super) fn receivers(receivers: &[ReceiverStatus]) -> String {
     if receivers.is_empty() {
         return String::new();
     }

@@ -32,7 +32,7 @@ use crate::supervisor::{ChildEnv, GracefulStop};
 /// Between a hint and the question: events come in bursts, and a group waits longer anyway.
 const GATHERING: Duration = Duration::from_millis(100);
 /// All of an attempt, the channel's own waits added up.
-const ATTEMPT: Duration = Duration::from_secs(60);
+pub(super) const ATTEMPT: Duration = Duration::from_secs(60);
 /// Looks again at the latest, whatever was computed: the system's clock may have been set.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// Lines on notifications sent: 20 every 10 seconds.

@@ -1,5 +1,6 @@
 //! The way to a receiver. Blocking: it runs on a thread that has nothing else to do.
 
+use super::addressees::Conclusion;
 use super::http::{Body, Http};
 use super::mail::Mail;
 use super::notification::Notification;
@@ -34,6 +35,17 @@ impl Channel {
         match self {
             Self::Http(http) => http.send(notification),
             Self::Mail(mail) => mail.send(notification),
+        }
+    }
+
+    /// The same without a line in the log: what came of it, and each address that goes without, with why.
+    #[must_use]
+    pub(super) fn attempt(&self, notification: &Notification) -> Conclusion {
+        match self {
+            Self::Http(http) => {
+                Conclusion { outcome: http.send(notification), without: Vec::new() }
+            }
+            Self::Mail(mail) => mail.attempt(notification),
         }
     }
 }

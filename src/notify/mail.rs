@@ -54,9 +54,21 @@ impl Mail {
     }
 
     pub(super) fn send(&self, notification: &Notification) -> Outcome {
+        let Conclusion { outcome, without } = self.attempt(notification);
+        for (address, why) in without {
+            let words = (self.words.address_refused)(&notification.receiver, &address, &why);
+            warn!(target: TARGET, "{words}");
+        }
+        outcome
+    }
+
+    /// One attempt, without a line in the log.
+    pub(super) fn attempt(&self, notification: &Notification) -> Conclusion {
         let message = match self.message(notification) {
             Ok(message) => message,
-            Err(why) => return Outcome::Refused { why },
+            Err(why) => {
+                return Conclusion { outcome: Outcome::Refused { why }, without: Vec::new() };
+            }
         };
         let mut open: Vec<Address> = message.envelope().to().to_vec();
         {
@@ -74,13 +86,7 @@ impl Mail {
             }
             Err(broke) => Said { broke: Some(broke), ..Said::default() },
         };
-        let Conclusion { outcome, without } =
-            self.addressees().conclude(notification, said.answers, said.broke, Instant::now());
-        for (address, why) in without {
-            let words = (self.words.address_refused)(&notification.receiver, &address, &why);
-            warn!(target: TARGET, "{words}");
-        }
-        outcome
+        self.addressees().conclude(notification, said.answers, said.broke, Instant::now())
     }
 
     /// What it remembers is whole after any panic.

@@ -35,6 +35,7 @@ mod redirect;
 mod runbooks;
 mod smtp_reply;
 pub mod template;
+mod trial;
 mod trouble;
 
 use std::sync::Arc;
@@ -45,6 +46,7 @@ pub use gauges::{Gauges, Shown};
 use groups::Terms;
 pub use heartbeat::{Heartbeat, HeartbeatGauge, HeartbeatSettings, Telling};
 pub use runbooks::SharedRunbooks;
+pub use trial::{ReceiverTrial, try_receiver};
 
 use crate::config::{AlarmSelection, ReceiverConfig};
 use crate::domain::AlertEvent;

@@ -10,6 +10,7 @@ mod groups;
 mod heartbeat;
 mod mails;
 mod outages;
+mod receivers;
 mod refusals;
 mod secure;
 mod stage;

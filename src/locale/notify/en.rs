@@ -50,6 +50,12 @@ pub static WORDS: NotifyWords = NotifyWords {
              are never told to it. They are in the table `alerts`"
         )
     },
+    test: |receiver| {
+        format!(
+            "Test of receiver {receiver}: this is no alarm. Whoever reads it gets Vigie's alarms"
+        )
+    },
+    test_place: "Test",
     heartbeat_held: heartbeat::held_en,
     heartbeat_unsent: heartbeat::unsent_en,
     heartbeat_goes_on: "💓 The heartbeat goes on",

@@ -60,6 +60,13 @@ pub static WORDS: NotifyWords = NotifyWords {
              terminées entre-temps ne lui seront jamais dites. Elles sont dans la table `alerts`"
         )
     },
+    test: |receiver| {
+        format!(
+            "Essai du destinataire {receiver}: ce n'est pas une alarme. Qui lit ceci reçoit les \
+             alarmes de Vigie"
+        )
+    },
+    test_place: "Essai",
     heartbeat_held: heartbeat::held_fr,
     heartbeat_unsent: heartbeat::unsent_fr,
     heartbeat_goes_on: "💓 Les battements reprennent",

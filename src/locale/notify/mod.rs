@@ -47,6 +47,10 @@ pub struct NotifyWords {
     pub address_refused: fn(&str, &str, &str) -> String,
     /// How many ended alarms were never told, in all.
     pub dropped: fn(&str, u64) -> String,
+    /// Message of a test notification; takes the receiver's name.
+    pub test: fn(&str) -> String,
+    /// What stands for the location in a test notification.
+    pub test_place: &'static str,
     /// Why there is no heartbeat.
     pub heartbeat_held: fn(&HeldBack) -> String,
     /// Why it can't be sent.

@@ -1,0 +1,121 @@
+//! A test notification: proof that a receiver can be notified of alarms, made without a daemon.
+//!
+//! Always: marked as a test in all that people read of it, and in the names of its rule and sensor; what a program
+//! may take for an alarm is followed by its end. Never: persisted, or part of a receiver's state.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+use super::actor::ATTEMPT;
+use super::addressees::Conclusion;
+use super::attempt::attempt;
+use super::channel::Channel;
+use super::fingerprint::Fnv;
+use super::group::Status;
+use super::notification::{Notification, Told};
+use super::outcome::Outcome;
+use crate::config::{ChannelConfig, ReceiverConfig};
+use crate::domain::{AlertEvent, AlertState, Location, Priority, Quantity, SensorId, Value};
+use crate::locale::NotifyWords;
+
+/// Name of the rule and the sensor of a test.
+const NAME: &str = "vigie-test";
+
+/// Result of a test notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReceiverTrial {
+    /// The whole receiver has accepted it.
+    Delivered,
+    /// The receiver, or some of its addresses, has not: causes, one line each.
+    Failed(Vec<String>),
+}
+
+/// Sends a test notification by the receiver's own channel, in one attempt.
+pub async fn try_receiver(
+    receiver: &ReceiverConfig,
+    words: &'static NotifyWords,
+    now: DateTime<Utc>,
+) -> ReceiverTrial {
+    let channel = Arc::new(Channel::new(&receiver.channel, words));
+    for status in statuses(&receiver.channel) {
+        let Some(notification) = notification(receiver, *status, words, now) else {
+            return ReceiverTrial::Failed(vec!["no test can be made".to_owned()]);
+        };
+        let failures = send(channel.clone(), notification).await;
+        if !failures.is_empty() {
+            return ReceiverTrial::Failed(failures);
+        }
+    }
+    ReceiverTrial::Delivered
+}
+
+/// Behind a webhook is a program, in which an alarm stays open until its end comes.
+const fn statuses(channel: &ChannelConfig) -> &'static [Status] {
+    match channel {
+        ChannelConfig::Webhook(_) => &[Status::Firing, Status::Resolved],
+        ChannelConfig::Template(..) | ChannelConfig::Email(_) => &[Status::Firing],
+    }
+}
+
+/// One attempt. Returns why it, or some addresses, failed.
+async fn send(channel: Arc<Channel>, notification: Notification) -> Vec<String> {
+    let without = Arc::new(Mutex::new(Vec::new()));
+    let refused = without.clone();
+    let send = move || {
+        let Conclusion { outcome, without } = channel.attempt(&notification);
+        *refused.lock().unwrap_or_else(PoisonError::into_inner) = without;
+        outcome
+    };
+    let outcome = attempt("receiver test".into(), ATTEMPT, send).await;
+    let without = std::mem::take(&mut *without.lock().unwrap_or_else(PoisonError::into_inner));
+    let of_all = match outcome {
+        Outcome::Delivered => None,
+        Outcome::Unreachable { why } | Outcome::Denied { why, .. } | Outcome::Later { why, .. } => {
+            Some(format!("{why}. An alarm would wait and be tried again"))
+        }
+        Outcome::Refused { why } => Some(format!("{why}. An alarm like it would be given up")),
+    };
+    let of_addresses = without.into_iter().map(|(address, why)| format!("{address}: {why}"));
+    of_addresses.chain(of_all).collect()
+}
+
+/// `None` never happens: the name is a sensor's.
+fn notification(
+    receiver: &ReceiverConfig,
+    status: Status,
+    words: &NotifyWords,
+    now: DateTime<Utc>,
+) -> Option<Notification> {
+    let id = |status: Option<Status>| {
+        let mut id = Fnv::default();
+        id.text(&receiver.name);
+        id.text(&now.to_rfc3339());
+        id.text(status.map_or("", Status::as_str));
+        id.hex()
+    };
+    let event = AlertEvent {
+        alert_id: id(None).into(),
+        rule: NAME.into(),
+        alert_type: "TEST".into(),
+        location: Location::new(words.test_place),
+        severity: receiver.selection.priorities.iter().max().copied().unwrap_or(Priority::Low),
+        state: match status {
+            Status::Firing => AlertState::Active,
+            Status::Resolved => AlertState::Resolved,
+        },
+        value: Value::new(0.0).ok(),
+        message: (words.test)(&receiver.name),
+        timestamp: now,
+        announced: true,
+        ..AlertEvent::new(SensorId::new(NAME).ok()?, Quantity::temperature())
+    };
+    let told = Told { event, status, starts_at: now, is_news: true, runbook: None };
+    Some(Notification {
+        receiver: receiver.name.clone(),
+        id: id(Some(status)),
+        group_labels: [("location".to_owned(), words.test_place.to_owned())].into(),
+        alarms: vec![told],
+        truncated: 0,
+    })
+}
