@@ -142,7 +142,15 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("httparse", &["broker/websocket.rs"]),
     ("ureq", &["notify/http.rs"]),
     ("lettre", &["notify/mail.rs"]),
-    ("url", &["notify/proxy.rs", "notify/redirect.rs"]),
+    (
+        "url",
+        &[
+            "config/receiver_services.rs",
+            "notify/proxy.rs",
+            "notify/redirect.rs",
+            "notify/services",
+        ],
+    ),
     // Storage.
     ("r2d2", &["store/sqlite"]),
     ("r2d2_sqlite", &["store/sqlite"]),

@@ -36,6 +36,7 @@ mod reader;
 mod receiver_channels;
 mod receiver_mail;
 mod receiver_model;
+mod receiver_services;
 mod receivers;
 mod retention;
 mod rule_kinds;

@@ -1,4 +1,5 @@
-//! The ways a notification goes: `webhook`, `template`, `email`, each with its keys.
+//! The ways a notification goes: `webhook`, `template`, `email`, each with its keys. Those of services are in
+//! `receiver_services`.
 //!
 //! An address may have a token in it, and a header may be one: neither is ever quoted.
 
@@ -13,8 +14,9 @@ use super::model::{Secret, SecretSource};
 use super::reader::TableReader;
 use super::receiver_mail::email;
 use super::receiver_model::{
-    ChannelConfig, HeaderValue, HttpConfig, Method, PLACEHOLDERS, TemplateConfig, UrlSource,
+    ChannelConfig, HttpConfig, Method, PLACEHOLDERS, TemplateConfig, TextSource, UrlSource,
 };
+use super::receiver_services::Service;
 use super::similar::one_of;
 
 /// A message's frame; what is filled in comes on top.
@@ -32,13 +34,25 @@ enum Kind {
     Webhook,
     Template,
     Email,
+    Service(Service),
 }
+
+const KINDS: [(&str, Kind); 8] = [
+    ("webhook", Kind::Webhook),
+    ("template", Kind::Template),
+    ("email", Kind::Email),
+    ("ntfy", Kind::Service(Service::Ntfy)),
+    ("slack", Kind::Service(Service::Slack)),
+    ("teams", Kind::Service(Service::Teams)),
+    ("telegram", Kind::Service(Service::Telegram)),
+    ("alertmanager", Kind::Service(Service::Alertmanager)),
+];
 
 /// The way of a receiver's table; `None` when it can't be used, which has been reported.
 pub(super) fn channel(table: &mut TableReader<'_>) -> Option<ChannelConfig> {
-    let kinds = [("webhook", Kind::Webhook), ("template", Kind::Template), ("email", Kind::Email)];
-    let kind = table.choice("type", &kinds);
-    let hint = "write type = \"webhook\", \"template\" or \"email\"";
+    let kind = table.choice("type", &KINDS);
+    let hint = "write type = \"webhook\", \"template\", \"email\", \"ntfy\", \"slack\", \"teams\", \
+                \"telegram\" or \"alertmanager\"";
     match table.require(kind, "type", hint)? {
         Kind::Webhook => Some(ChannelConfig::Webhook(http(table)?)),
         Kind::Template => {
@@ -49,12 +63,26 @@ pub(super) fn channel(table: &mut TableReader<'_>) -> Option<ChannelConfig> {
             let login = login(table);
             Some(ChannelConfig::Email(email(table, login)?))
         }
+        Kind::Service(service) => {
+            let http = http_at(table, service.usual_url());
+            let service = service.read(table, http.as_ref().map(|http| &http.url));
+            Some(ChannelConfig::Service(http?, service?))
+        }
     }
 }
 
 pub(super) fn http(table: &mut TableReader<'_>) -> Option<HttpConfig> {
-    let url = place(table, &URL);
-    if !URL.keys.iter().any(|key| table.has(key)) {
+    http_at(table, None)
+}
+
+/// A request to an address, which is `usual` where none is given.
+fn http_at(table: &mut TableReader<'_>, usual: Option<&str>) -> Option<HttpConfig> {
+    let mut url = place(table, &URL);
+    if URL.keys.iter().any(|key| table.has(key)) {
+        // Usable, or reported.
+    } else if let Some(usual) = usual {
+        url = Some(UrlSource::Plain(Secret::new(usual.to_owned())));
+    } else {
         table.missing("url", "add url = \"https://…\", or url_env or url_file if it has a token");
     }
     let proxy = place(table, &PROXY);
@@ -93,19 +121,32 @@ const PROXY: Place = Place {
 };
 
 fn place(table: &mut TableReader<'_>, place: &Place) -> Option<UrlSource> {
-    let [plain, env, file] = place.keys;
-    let (plain, env, file) = (table.text(plain), table.text(env), table.path(file));
-    let given: Vec<usize> = place.keys.iter().filter_map(|key| table.place_of(key)).collect();
-    if let [_, second, ..] = given[..] {
-        let [a, b, c] = place.keys;
-        let what = format!("the {} is given twice", place.what);
-        table.wrong(second, what, format!("keep one of {a}, {b} and {c}"));
-    }
+    let (plain, kept) = plain_or_kept(table, place.keys, place.what);
     if let Some(At { at, value }) = plain {
         let url = table.inspector.check(at, place.checked(value))?;
         return Some(UrlSource::Plain(Secret::new(url.to_owned())));
     }
-    kept(table, env, file.map(|file| file.value)).map(UrlSource::Kept)
+    kept.map(UrlSource::Kept)
+}
+
+/// A text that is in the file itself or kept elsewhere, by its three keys.
+pub(super) fn plain_or_kept<'a>(
+    table: &mut TableReader<'a>,
+    keys: [&'static str; 3],
+    called: &str,
+) -> (Option<At<&'a str>>, Option<SecretSource>) {
+    let [plain, env, file] = keys;
+    let (plain, env, file) = (table.text(plain), table.text(env), table.path(file));
+    let given: Vec<usize> = keys.iter().filter_map(|key| table.place_of(key)).collect();
+    if let [_, second, ..] = given[..] {
+        let [a, b, c] = keys;
+        let what = format!("the {called} is given twice");
+        table.wrong(second, what, format!("keep one of {a}, {b} and {c}"));
+    }
+    match plain {
+        Some(plain) => (Some(plain), None),
+        None => (None, kept(table, env, file.map(|file| file.value))),
+    }
 }
 
 /// Where a secret is kept, of the two places it can be.
@@ -157,7 +198,7 @@ impl Place {
     }
 }
 
-fn headers(table: &mut TableReader<'_>) -> BTreeMap<String, HeaderValue> {
+fn headers(table: &mut TableReader<'_>) -> BTreeMap<String, TextSource> {
     let mut headers = BTreeMap::new();
     if !table.has("headers") {
         // Known all the same, for hints.
@@ -177,7 +218,7 @@ fn header(
     section: &TableReader<'_>,
     At { at, value: name }: At<&str>,
     value: At<&DeValue<'_>>,
-) -> Option<HeaderValue> {
+) -> Option<TextSource> {
     let lower = name.to_ascii_lowercase();
     let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || !name.chars().all(is_fit) {
@@ -200,7 +241,7 @@ fn header(
             table.missing("env", hint());
         }
         table.finish();
-        return source.map(HeaderValue::Kept);
+        return source.map(TextSource::Kept);
     }
     let Some(text) = value.value.as_str() else {
         let hint = format!("write {name} = \"…\", or {{ env = \"NAME\" }}");
@@ -218,7 +259,7 @@ fn header(
         section.wrong(value.at, what, "keep to one line of plain text");
         return None;
     }
-    Some(HeaderValue::Plain(text.to_owned()))
+    Some(TextSource::Plain(text.to_owned()))
 }
 
 fn template(table: &mut TableReader<'_>) -> Option<TemplateConfig> {

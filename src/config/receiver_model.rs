@@ -88,6 +88,8 @@ pub enum ChannelConfig {
     Webhook(HttpConfig),
     /// An HTTP request with a body of the user's own.
     Template(HttpConfig, TemplateConfig),
+    /// An HTTP request in the published format of a service.
+    Service(HttpConfig, ServiceConfig),
     /// Mail by SMTP.
     Email(EmailConfig),
 }
@@ -99,6 +101,7 @@ impl ChannelConfig {
         match self {
             Self::Webhook(_) => "webhook",
             Self::Template(..) => "template",
+            Self::Service(_, service) => service.as_str(),
             Self::Email(_) => "email",
         }
     }
@@ -107,18 +110,8 @@ impl ChannelConfig {
     #[must_use]
     pub fn secrets(&self) -> Vec<&SecretSource> {
         match self {
-            Self::Webhook(http) | Self::Template(http, _) => {
-                let places = [Some(&http.url), http.proxy.as_ref()].into_iter().flatten();
-                let places = places.filter_map(|place| match place {
-                    UrlSource::Kept(source) => Some(source),
-                    UrlSource::Plain(_) => None,
-                });
-                let headers = http.headers.values().filter_map(|value| match value {
-                    HeaderValue::Kept(source) => Some(source),
-                    HeaderValue::Plain(_) => None,
-                });
-                places.chain(headers).collect()
-            }
+            Self::Webhook(http) | Self::Template(http, _) => http.secrets().collect(),
+            Self::Service(http, service) => http.secrets().chain(service.secret()).collect(),
             Self::Email(email) => {
                 email.credentials.iter().filter_map(|it| it.password.as_ref()).collect()
             }
@@ -133,7 +126,7 @@ impl ChannelConfig {
     /// When one can't; never quotes it.
     pub fn check_secrets(&self) -> Result<(), String> {
         match self {
-            Self::Webhook(_) | Self::Template(..) => {
+            Self::Webhook(_) | Self::Template(..) | Self::Service(..) => {
                 self.secrets().into_iter().try_for_each(|secret| secret.read().map(drop))
             }
             Self::Email(email) => {
@@ -151,9 +144,21 @@ pub struct HttpConfig {
     /// Proxy, which may have a password in it; `None` for that of the environment, if any.
     pub proxy: Option<UrlSource>,
     /// Headers by name.
-    pub headers: BTreeMap<String, HeaderValue>,
+    pub headers: BTreeMap<String, TextSource>,
     /// The authority that signed the server's certificate; `None` for the system's.
     pub ca_file: Option<PathBuf>,
+}
+
+impl HttpConfig {
+    /// Places of the secrets it will need.
+    fn secrets(&self) -> impl Iterator<Item = &SecretSource> {
+        let places = [Some(&self.url), self.proxy.as_ref()].into_iter().flatten();
+        let places = places.filter_map(|place| match place {
+            UrlSource::Kept(source) => Some(source),
+            UrlSource::Plain(_) => None,
+        });
+        places.chain(self.headers.values().filter_map(TextSource::kept))
+    }
 }
 
 /// An `http://` or `https://` address. It may have a token in it, so it never prints.
@@ -176,22 +181,29 @@ impl UrlSource {
     }
 }
 
-/// What a header says.
+/// A text that may be a secret, so it never prints: what a header says, or the name of a topic.
 #[derive(Clone, PartialEq, Eq)]
-pub enum HeaderValue {
+pub enum TextSource {
     /// In the configuration itself.
     Plain(String),
     /// In a file or the environment.
     Kept(SecretSource),
 }
 
-impl fmt::Debug for HeaderValue {
+impl fmt::Debug for TextSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***") // a careless one may be a secret
     }
 }
 
-impl HeaderValue {
+impl TextSource {
+    const fn kept(&self) -> Option<&SecretSource> {
+        match self {
+            Self::Kept(source) => Some(source),
+            Self::Plain(_) => None,
+        }
+    }
+
     /// # Errors
     /// When it is kept elsewhere and can't be read there.
     pub fn read(&self) -> Result<Secret, String> {
@@ -200,6 +212,78 @@ impl HeaderValue {
             Self::Kept(source) => source.read(),
         }
     }
+}
+
+/// A service that has a format of its own, and what it takes besides an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceConfig {
+    /// A topic of an ntfy server.
+    Ntfy {
+        /// Name of the topic, which on a public server is as good as a password.
+        topic: TextSource,
+    },
+    /// An incoming webhook of Slack's.
+    Slack,
+    /// A webhook of a Workflow of Microsoft Teams.
+    Teams,
+    /// A chat with a bot of Telegram's.
+    Telegram {
+        /// Token of the bot.
+        token: SecretSource,
+        /// The chat.
+        chat: TelegramChat,
+        /// Topic of a group that has topics.
+        thread: Option<u64>,
+    },
+    /// The second version of Alertmanager's API.
+    Alertmanager {
+        /// Time for which an active alarm holds there unless it is repeated.
+        holds_for: Duration,
+    },
+}
+
+impl ServiceConfig {
+    /// As it is written in the configuration.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Ntfy { .. } => "ntfy",
+            Self::Slack => "slack",
+            Self::Teams => "teams",
+            Self::Telegram { .. } => "telegram",
+            Self::Alertmanager { .. } => "alertmanager",
+        }
+    }
+
+    /// The topic or token it needs besides what the request has; empty for a service without.
+    ///
+    /// # Errors
+    /// When it is kept elsewhere and can't be read there.
+    pub fn read_secret(&self) -> Result<Secret, String> {
+        match self {
+            Self::Ntfy { topic } => topic.read().map_err(|why| format!("its topic: {why}")),
+            Self::Telegram { token, .. } => token.read().map_err(|why| format!("its token: {why}")),
+            Self::Slack | Self::Teams | Self::Alertmanager { .. } => Ok(Secret::new(String::new())),
+        }
+    }
+
+    /// Place of the secret it needs besides those of the request.
+    const fn secret(&self) -> Option<&SecretSource> {
+        match self {
+            Self::Ntfy { topic } => topic.kept(),
+            Self::Telegram { token, .. } => Some(token),
+            Self::Slack | Self::Teams | Self::Alertmanager { .. } => None,
+        }
+    }
+}
+
+/// A chat of Telegram's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TelegramChat {
+    /// Its number, below zero for a group.
+    Number(i64),
+    /// `@name` of a public channel or group.
+    Name(String),
 }
 
 /// The request that a template makes.

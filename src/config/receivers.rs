@@ -10,7 +10,9 @@ use super::errors::{Mistake, quote};
 use super::inspector::At;
 use super::reader::TableReader;
 use super::receiver_channels::channel;
-use super::receiver_model::{AlarmSelection, GroupLabel, ReceiverConfig};
+use super::receiver_model::{
+    AlarmSelection, ChannelConfig, GroupLabel, ReceiverConfig, ServiceConfig,
+};
 use super::rule_kinds::{duration_up_to, not_longer};
 use super::rule_texts::patterns;
 use super::rules::name_of;
@@ -58,8 +60,34 @@ pub(super) fn receivers(root: &mut TableReader<'_>) -> Vec<ReceiverConfig> {
     receivers
 }
 
+/// When a receiver is notified, where the file does not say.
+struct UsualWaits {
+    group_wait: Duration,
+    group_interval: Duration,
+    repeat_interval: Duration,
+}
+
+/// Of people, who are to be disturbed seldom.
+const PEOPLE: UsualWaits = UsualWaits {
+    group_wait: Duration::from_secs(30),
+    group_interval: Duration::from_secs(5 * 60),
+    repeat_interval: Duration::from_secs(4 * 3600),
+};
+
+/// Of Alertmanager, which groups, waits and repeats by itself, and ends an alarm that it is not told of again.
+const ALERTMANAGER: UsualWaits = UsualWaits {
+    group_wait: Duration::ZERO,
+    group_interval: Duration::from_secs(1),
+    repeat_interval: Duration::from_secs(60),
+};
+
 /// The receiver of one table, but for its name, which has been read.
 fn receiver(mut table: TableReader<'_>, name: Option<&str>) -> Option<ReceiverConfig> {
+    let mut channel = channel(&mut table);
+    let usual = match channel {
+        Some(ChannelConfig::Service(_, ServiceConfig::Alertmanager { .. })) => ALERTMANAGER,
+        _ => PEOPLE,
+    };
     let selection = AlarmSelection {
         priorities: words(&mut table, "priorities", &PRIORITIES).unwrap_or_default(),
         rules: patterns(&mut table, "rules", "[\"cold-room-*\"]"),
@@ -72,16 +100,17 @@ fn receiver(mut table: TableReader<'_>, name: Option<&str>) -> Option<ReceiverCo
     let group_wait = table.duration_or_zero("group_wait");
     let group_wait = group_wait
         .and_then(|given| not_longer(&mut table, "group_wait", given, (LONGEST_WAIT, hint)))
-        .unwrap_or(Duration::from_secs(30));
-    let mut wait = |key, default_secs| {
-        let given = duration_up_to(&mut table, key, LONGEST_WAIT, hint);
-        given.unwrap_or(Duration::from_secs(default_secs))
-    };
-    let group_interval = wait("group_interval", 5 * 60);
-    let repeat_interval = wait("repeat_interval", 4 * 3600);
+        .unwrap_or(usual.group_wait);
+    let mut wait =
+        |key, usual| duration_up_to(&mut table, key, LONGEST_WAIT, hint).unwrap_or(usual);
+    let group_interval = wait("group_interval", usual.group_interval);
+    let repeat_interval = wait("repeat_interval", usual.repeat_interval);
+    if let Some(ChannelConfig::Service(_, ServiceConfig::Alertmanager { holds_for })) = &mut channel
+    {
+        *holds_for = holds_until_repeated(repeat_interval.max(group_interval));
+    }
     let send_resolved = table.flag("send_resolved").is_none_or(|flag| flag.value);
     let max_alerts = max_alerts(&mut table);
-    let channel = channel(&mut table);
     table.finish();
     Some(ReceiverConfig {
         name: name?.into(),
@@ -94,6 +123,11 @@ fn receiver(mut table: TableReader<'_>, name: Option<&str>) -> Option<ReceiverCo
         send_resolved,
         max_alerts,
     })
+}
+
+/// Four times what lies between two repetitions, as Prometheus does it, and time for a try that fails.
+fn holds_until_repeated(repeat: Duration) -> Duration {
+    (repeat * 4).max(Duration::from_secs(90))
 }
 
 fn name<'a>(table: &mut TableReader<'a>) -> Option<At<&'a str>> {

@@ -191,7 +191,10 @@ impl Receiver {
             self.note_error(why, now, true);
             return self.finish(draft, End::Refused, ctx);
         }
-        if self.lines.admit(monotonic()).is_some() {
+        // Who is told again each minute by design needs no line each minute.
+        let is_news = draft.entries.iter().any(|entry| entry.is_news);
+        let is_worth_a_line = is_news || !self.settings.terms.names_all;
+        if is_worth_a_line && self.lines.admit(monotonic()).is_some() {
             info!(target: TARGET, "{}", (words.sent)(&name, subject));
         }
         self.settings.gauges.show(|shown| {

@@ -13,7 +13,7 @@ use super::notification::{Notification, Told};
 /// What stands for "not yet" in that format: Go's zero time.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
 
-type Pairs = BTreeMap<String, String>;
+pub(super) type Pairs = BTreeMap<String, String>;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -74,33 +74,44 @@ pub fn alerts_json(notification: &Notification) -> String {
 }
 
 fn alert(told: &Told) -> Alert {
-    let Told { event, status, starts_at, runbook, .. } = told;
-    let labels = pairs([
+    let Told { event, status, starts_at, .. } = told;
+    let labels = labels(told);
+    let is_over = *status == Status::Resolved;
+    Alert {
+        status: status.as_str(),
+        fingerprint: fingerprint(&labels),
+        labels,
+        annotations: annotations(told),
+        starts_at: rfc3339(*starts_at),
+        ends_at: if is_over { rfc3339(event.timestamp) } else { NO_TIME.to_owned() },
+        generator_url: "",
+    }
+}
+
+/// What an alarm is known by there, the same from its beginning to its end.
+pub(super) fn labels(told: &Told) -> Pairs {
+    let event = &told.event;
+    pairs([
         ("alertname", event.rule.to_string()),
         ("sensor", event.sensor_id.to_string()),
         ("location", event.location.to_string()),
         ("quantity", event.quantity.to_string()),
         ("severity", event.severity.as_str().to_lowercase()),
         ("alert_type", event.alert_type.to_string()),
-    ]);
-    let annotations = pairs([
+    ])
+}
+
+/// What is said of it there.
+pub(super) fn annotations(told: &Told) -> Pairs {
+    let Told { event, runbook, .. } = told;
+    pairs([
         ("summary", event.message.clone()),
         ("runbook_url", runbook.as_deref().unwrap_or_default().to_owned()),
         ("value", event.value.map_or_else(String::new, |value| value.to_string())),
         ("unit", event.unit.as_str().to_owned()),
         ("threshold", event.threshold.to_string()),
         ("alert_id", event.alert_id.to_string()),
-    ]);
-    let is_over = *status == Status::Resolved;
-    Alert {
-        status: status.as_str(),
-        fingerprint: fingerprint(&labels),
-        labels,
-        annotations,
-        starts_at: rfc3339(*starts_at),
-        ends_at: if is_over { rfc3339(event.timestamp) } else { NO_TIME.to_owned() },
-        generator_url: "",
-    }
+    ])
 }
 
 /// An empty one is as good as none, as in Prometheus.
@@ -137,7 +148,7 @@ fn fingerprint(labels: &Pairs) -> String {
     hash.hex()
 }
 
-fn rfc3339(time: DateTime<Utc>) -> String {
+pub(super) fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 

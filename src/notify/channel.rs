@@ -25,6 +25,9 @@ impl Channel {
             ChannelConfig::Template(http, template) => {
                 Self::Http(Http::new(http, Body::Template(template, words)))
             }
+            ChannelConfig::Service(http, service) => {
+                Self::Http(Http::new(http, Body::Service(service, words)))
+            }
             ChannelConfig::Email(email) => Self::Mail(Mail::new(email, words)),
         }
     }

@@ -43,3 +43,16 @@ pub(super) fn notification() -> Notification {
         truncated: 2,
     }
 }
+
+/// One whose names and messages are long, and in which there is much of one character.
+pub(super) fn long(character: &str) -> Notification {
+    let mut notification = notification();
+    for n in 0..100 {
+        let mut told = told(&format!("S{n}"), Status::Firing, true);
+        told.event.message = format!("{n} {}", character.repeat(50 * (n % 3) + 2_500 * (n / 99)));
+        notification.alarms.push(told);
+    }
+    let name = character.repeat(300);
+    notification.group_labels.insert("location".into(), name);
+    notification
+}

@@ -134,6 +134,8 @@ pub struct Group {
     pub news_at: Option<DateTime<Utc>>,
     /// When the receiver was last told all there was.
     pub told_at: Option<DateTime<Utc>>,
+    /// Number of the last event told in a repetition of several notifications; `None` if none is under way.
+    pub told_to: Option<u64>,
     /// Notifications so far.
     pub number: u64,
     /// Of the next one, in a row.
@@ -151,6 +153,7 @@ impl Group {
             num_given_up: 0,
             news_at: None,
             told_at: None,
+            told_to: None,
             number: 0,
             failures: 0,
             retry_at: None,
@@ -196,6 +199,7 @@ impl Group {
                 after(news, terms.wait).max(after(told, terms.interval))
             }
             (Some(news), None) if self.num_news > 0 => after(news, terms.wait),
+            (_, Some(told)) if self.told_to.is_some() => told,
             (_, Some(told)) => after(told, terms.repeat.max(terms.interval)),
             _ => return None,
         };

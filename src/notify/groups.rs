@@ -52,6 +52,9 @@ pub struct Terms {
     pub send_resolved: bool,
     /// Alarms in one notification; above 0.
     pub at_most: usize,
+    /// Whether a repetition without room for all is followed by the rest: for a receiver that forgets what is not
+    /// repeated.
+    pub names_all: bool,
 }
 
 /// A notification to be: which events it tells, not yet their words.
@@ -69,6 +72,8 @@ pub struct Draft {
     pub number: u64,
     /// Whether all news is in it.
     is_whole: bool,
+    /// Number of the last event that the repetition under way has told with it; `None` if nothing is to follow.
+    told_to: Option<u64>,
 }
 
 /// One alarm in a notification.
@@ -266,9 +271,15 @@ impl Groups {
         loop {
             let (_, id) = self.agenda.first_due().filter(|(due_at, _)| *due_at <= now)?;
             let id = id.clone();
-            if !self.forget_unheard(&id) {
-                return Some(self.draft(&id, self.agenda.get(&id)?));
+            if self.forget_unheard(&id) {
+                continue;
             }
+            let draft = self.draft(&id, self.agenda.get(&id)?);
+            if !draft.entries.is_empty() {
+                return Some(draft);
+            }
+            // What was to follow in a repetition has ended meanwhile.
+            self.told(&draft, now);
         }
     }
 
@@ -279,16 +290,22 @@ impl Groups {
     }
 
     fn draft(&self, id: &Arc<str>, group: &Group) -> Draft {
-        let mut entries: Vec<_> =
-            group.alarms.iter().map(|(alert_id, alarm)| alarm.entry(alert_id)).collect();
+        let is_to_follow = |entry: &Entry| {
+            entry.is_news || group.told_to.is_none_or(|told_to| entry.number > told_to)
+        };
+        let entries = group.alarms.iter().map(|(alert_id, alarm)| alarm.entry(alert_id));
+        let mut entries: Vec<_> = entries.filter(is_to_follow).collect();
         entries.sort_unstable_by_key(|entry| (!entry.is_news, entry.number));
-        let at_most = self.agenda.terms().at_most;
+        let Terms { at_most, names_all, .. } = *self.agenda.terms();
         let truncated = entries.len().saturating_sub(at_most);
         entries.truncate(at_most);
+        let last = entries.iter().rfind(|entry| !entry.is_news).map(|entry| entry.number);
         Draft {
             group: id.clone(),
             labels: group.labels.clone(),
             is_whole: entries.iter().filter(|entry| entry.is_news).count() == group.num_news,
+            told_to: (names_all && truncated > 0)
+                .then(|| last.or(group.told_to).unwrap_or_default()),
             entries,
             truncated,
             number: group.number + 1,

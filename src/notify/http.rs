@@ -3,7 +3,7 @@
 //! Never: a certificate unverified, a redirection to another host followed, or more of an address in an error than
 //! its host, for the rest may be a secret; of a proxy neither.
 
-#![expect(clippy::disallowed_methods, reason = "Retry-After may be a date")]
+#![expect(clippy::disallowed_methods, reason = "Retry-After may be a date, and an alarm end ahead")]
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -16,18 +16,34 @@ use ureq::{Agent, Error, Proxy, RequestBuilder};
 use super::notification::Notification;
 use super::outcome::{Outcome, of_http, of_proxy};
 use super::redirect::{MOST_HOPS, followed};
+use super::services::{self, ServiceAnswer};
 use super::{alertmanager, proxy, template};
-use crate::config::{HttpConfig, Method, Secret, TemplateConfig};
+use crate::config::{HttpConfig, Method, Secret, ServiceConfig, TemplateConfig};
 use crate::locale::NotifyWords;
 
 /// All of a request, from the look-up of the host to the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of an answer that are read; Telegram repeats the message in its own.
+const LONGEST_ANSWER: u64 = 64 * 1024;
+
+const JSON: &str = "application/json";
 
 /// What is sent.
 pub enum Body {
     /// Version 4 of its webhook.
     Alertmanager,
     Template(TemplateConfig, &'static NotifyWords),
+    Service(ServiceConfig, &'static NotifyWords),
+}
+
+/// What a request carries.
+struct Content<'a> {
+    method: Method,
+    content_type: &'a str,
+    bytes: Vec<u8>,
+    /// Id of the notification.
+    id: &'a str,
 }
 
 type Answer = ureq::http::Response<ureq::Body>;
@@ -60,8 +76,13 @@ impl Http {
 
     /// Secrets and certificates are read anew each time, so that a corrected file is seen.
     fn try_send(&self, notification: Option<&Notification>) -> Result<Outcome, String> {
-        let url = self.config.url.read().map_err(|why| format!("its address: {why}"))?;
-        let mut url = url.reveal().to_owned();
+        let given = self.config.url.read().map_err(|why| format!("its address: {why}"))?;
+        let secret = self.secret()?;
+        let mut url = given.reveal().to_owned();
+        let content = match notification {
+            Some(notification) => Some(self.content(&mut url, secret.reveal(), notification)?),
+            None => None,
+        };
         let mut headers = Vec::with_capacity(self.config.headers.len());
         for (name, value) in &self.config.headers {
             let value = value.read().map_err(|why| format!("its header {name}: {why}"))?;
@@ -69,7 +90,7 @@ impl Http {
         }
         let mut hops = 0;
         loop {
-            let answer = match self.try_once(&url, &headers, notification)? {
+            let mut answer = match self.try_once(&url, &headers, content.as_ref())? {
                 Ok(answer) => answer,
                 Err(outcome) => return Ok(outcome),
             };
@@ -77,9 +98,33 @@ impl Http {
             let status = answer.status().as_u16();
             match header("Location").and_then(|location| followed(&url, status, location)) {
                 Some(next) if hops < MOST_HOPS => (url, hops) = (next, hops + 1),
-                _ => return Ok(of_http(status, header("Retry-After"), Utc::now())),
+                _ => {
+                    let secrets = [given.reveal(), &*url, secret.reveal()];
+                    return Ok(self.meaning(&mut answer, &secrets));
+                }
             }
         }
+    }
+
+    /// What a service needs besides what is in the request's own keys.
+    fn secret(&self) -> Result<Secret, String> {
+        match &self.body {
+            Body::Service(service, _) => service.read_secret(),
+            Body::Alertmanager | Body::Template(..) => Ok(Secret::new(String::new())),
+        }
+    }
+
+    /// Services say more than their status does; what others say is not read.
+    fn meaning(&self, answer: &mut Answer, secrets: &[&str]) -> Outcome {
+        let header = answer.headers().get("Retry-After").and_then(|it| it.to_str().ok());
+        let (status, retry_after) = (answer.status().as_u16(), header.map(ToOwned::to_owned));
+        let retry_after = retry_after.as_deref();
+        let Body::Service(service, _) = &self.body else {
+            return of_http(status, retry_after, Utc::now());
+        };
+        let body = answer.body_mut().with_config().limit(LONGEST_ANSWER).read_to_string().ok();
+        let answer = ServiceAnswer { status, retry_after, body: body.as_deref() };
+        services::outcome(service, answer, secrets, Utc::now())
     }
 
     /// One request to one address. What comes of it in place of an answer is an outcome.
@@ -87,21 +132,20 @@ impl Http {
         &self,
         url: &str,
         headers: &[(&str, Secret)],
-        notification: Option<&Notification>,
+        content: Option<&Content<'_>>,
     ) -> Result<Result<Answer, Outcome>, String> {
         let proxy = self.proxy(url)?;
         let agent = self.agent(proxy.clone())?;
-        let answer = if let Some(notification) = notification {
-            let (method, content_type, body) = self.request(notification);
-            let request = match method {
+        let answer = if let Some(content) = content {
+            let request = match content.method {
                 Method::Post => agent.post(url),
                 Method::Put => agent.put(url),
             };
             with(request, headers)
-                .header("Content-Type", content_type)
+                .header("Content-Type", content.content_type)
                 // A draft of the IETF's: the same notification sent twice can be told by it.
-                .header("Idempotency-Key", format!("\"{}\"", notification.id))
-                .send(&body[..])
+                .header("Idempotency-Key", format!("\"{}\"", content.id))
+                .send(&content.bytes[..])
         } else {
             with(agent.get(url), headers).call()
         };
@@ -122,16 +166,27 @@ impl Http {
         Proxy::new(text.reveal()).map(Some).map_err(|_| "its proxy has no valid address".to_owned())
     }
 
-    fn request(&self, notification: &Notification) -> (Method, &str, Vec<u8>) {
-        match &self.body {
-            Body::Alertmanager => {
-                (Method::Post, "application/json", alertmanager::json(notification))
-            }
+    /// What is sent. A service may have an address of its own for it, below the one that is given.
+    fn content<'a>(
+        &'a self,
+        url: &mut String,
+        secret: &str,
+        notification: &'a Notification,
+    ) -> Result<Content<'a>, String> {
+        let (method, content_type, bytes) = match &self.body {
+            Body::Alertmanager => (Method::Post, JSON, alertmanager::json(notification)),
             Body::Template(config, words) => {
                 let text = template::filled(&config.body, config.format(), notification, words);
-                (config.method, &config.content_type, text.into_bytes())
+                (config.method, &*config.content_type, text.into_bytes())
             }
-        }
+            Body::Service(service, words) => {
+                let now = Utc::now();
+                let made = services::request(service, (url, secret), notification, words, now)?;
+                *url = made.url;
+                (Method::Post, JSON, made.body)
+            }
+        };
+        Ok(Content { method, content_type, bytes, id: &notification.id })
     }
 
     fn agent(&self, proxy: Option<Proxy>) -> Result<Agent, String> {

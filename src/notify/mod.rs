@@ -33,6 +33,7 @@ pub mod outcome;
 mod proxy;
 mod redirect;
 mod runbooks;
+mod services;
 mod smtp_reply;
 pub mod template;
 mod trial;
@@ -48,7 +49,7 @@ pub use heartbeat::{Heartbeat, HeartbeatGauge, HeartbeatSettings, Telling};
 pub use runbooks::SharedRunbooks;
 pub use trial::{ReceiverTrial, try_receiver};
 
-use crate::config::{AlarmSelection, ReceiverConfig};
+use crate::config::{AlarmSelection, ChannelConfig, ReceiverConfig, ServiceConfig};
 use crate::domain::AlertEvent;
 use crate::domain::glob::selects;
 use crate::locale::Words;
@@ -100,6 +101,7 @@ impl Settings {
             repeat: config.repeat_interval,
             send_resolved: config.send_resolved,
             at_most: config.max_alerts,
+            names_all: is_alertmanager(&config.channel),
         };
         Self {
             name: config.name.clone(),
@@ -113,6 +115,11 @@ impl Settings {
             gauges: Arc::default(),
         }
     }
+}
+
+/// Whether the receiver ends by itself what is not repeated.
+const fn is_alertmanager(channel: &ChannelConfig) -> bool {
+    matches!(channel, ChannelConfig::Service(_, ServiceConfig::Alertmanager { .. }))
 }
 
 /// Whether a receiver wants to hear of an alarm.

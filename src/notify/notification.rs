@@ -153,7 +153,7 @@ impl Notification {
 const LONGEST_NAME: usize = 200;
 
 /// A name that fits in a line: cut where it is too long, and without what would end the line or turn its direction.
-fn one_line(name: &str) -> String {
+pub(super) fn one_line(name: &str) -> String {
     let is_unfit = |c: char| {
         c.is_control()
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

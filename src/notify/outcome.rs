@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 /// A receiver that asks for more is asked again all the same.
-const LONGEST_AFTER: Duration = Duration::from_secs(3600);
+pub(super) const LONGEST_AFTER: Duration = Duration::from_secs(3600);
 
 /// Result of one delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -54,7 +54,9 @@ pub async fn try_receiver(
 const fn statuses(channel: &ChannelConfig) -> &'static [Status] {
     match channel {
         ChannelConfig::Webhook(_) => &[Status::Firing, Status::Resolved],
-        ChannelConfig::Template(..) | ChannelConfig::Email(_) => &[Status::Firing],
+        ChannelConfig::Template(..) | ChannelConfig::Service(..) | ChannelConfig::Email(_) => {
+            &[Status::Firing]
+        }
     }
 }
 

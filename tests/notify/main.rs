@@ -13,4 +13,5 @@ mod outages;
 mod receivers;
 mod refusals;
 mod secure;
+mod services;
 mod stage;

@@ -156,9 +156,13 @@ fn the_receivers_shown_are_valid() {
         .fold(String::new(), |text, line| text + line.trim() + "\n");
     let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/notifications.md");
     let manual = std::fs::read_to_string(manual).unwrap();
-    let at = manual.find("[[receivers]]  ").expect("an example");
-    let (in_manual, _) = manual[at..].split_once("```").expect("its end");
-    for (text, count) in [(shown.as_str(), 2), (in_manual, 3)] {
+    let blocks = manual.split("```toml\n").skip(1);
+    let blocks = blocks.map(|block| block.split_once("```").expect("its end").0);
+    let blocks: Vec<_> = blocks.filter(|block| block.contains("[[receivers]]")).collect();
+    let counts: Vec<_> = blocks.iter().map(|it| it.matches("[[receivers]]").count()).collect();
+    assert_eq!(counts, [4, 5]);
+    let shown = [(shown.as_str(), 2)].into_iter().chain(blocks.into_iter().zip(counts));
+    for (text, count) in shown {
         let text = format!("[broker]\n{text}");
         let config = config::parse(&text, "shown").unwrap_or_else(|errors| panic!("{errors}"));
         assert_eq!(config.receivers.len(), count, "{text}");

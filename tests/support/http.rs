@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use openssl::ssl::SslAcceptor;
 use serde_json::Value;
 
@@ -21,8 +22,17 @@ pub enum Answer {
     Redirect(u16, String),
     /// 429, and how many seconds to wait.
     After(u64),
+    /// A status, and a body.
+    Said(u16, String),
     /// It reads the request and says nothing.
     Nothing,
+}
+
+impl Answer {
+    /// Whether the request was taken.
+    pub const fn is_taken(&self) -> bool {
+        matches!(self, Self::Status(200..=299) | Self::Said(200..=299, _))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -33,6 +43,8 @@ pub struct Request {
     pub headers: BTreeMap<String, String>,
     pub body: String,
     pub at: Instant,
+    /// When it came, by the wall clock.
+    pub now: DateTime<Utc>,
     /// How it was answered.
     pub answer: Answer,
 }
@@ -45,12 +57,17 @@ impl Request {
     }
 }
 
+/// Judges a request as a service does.
+type Judge = fn(&Request) -> Answer;
+
 #[derive(Default)]
 struct Book {
     requests: Mutex<Vec<Request>>,
     /// One for each request to come, then 200 for all others.
     answers: Mutex<Vec<Answer>>,
     always: Mutex<Option<Answer>>,
+    /// Answers by what is asked, in place of 200.
+    judge: Option<Judge>,
     /// What `Authorization` must say, or the answer is 401.
     token: Option<String>,
 }
@@ -79,6 +96,11 @@ impl HttpServer {
     /// Answers 401 to whoever has another `Authorization`.
     pub fn with_token(token: &str) -> Self {
         Self::start(0, None, Book { token: Some(token.into()), ..Book::default() })
+    }
+
+    /// A service that looks at what it is sent.
+    pub fn judging(judge: Judge) -> Self {
+        Self::start(0, None, Book { judge: Some(judge), ..Book::default() })
     }
 
     fn start(port: u16, tls: Option<SslAcceptor>, book: Book) -> Self {
@@ -117,7 +139,7 @@ impl HttpServer {
 
     /// What it was sent and has taken.
     pub fn taken(&self) -> Vec<Request> {
-        let is_taken = |request: &Request| request.answer == Answer::Status(200);
+        let is_taken = |request: &Request| request.answer.is_taken();
         self.requests().into_iter().filter(is_taken).collect()
     }
 
@@ -142,13 +164,19 @@ fn serve(stream: impl Read + Write, book: &Book, is_over: &AtomicBool) {
             Answer::Status(401)
         } else {
             let mut answers = book.answers.lock().unwrap();
-            let always = book.always.lock().unwrap().clone().unwrap_or(Answer::Status(200));
+            let judged = || book.judge.map_or(Answer::Status(200), |judge| judge(&request));
+            let always = book.always.lock().unwrap().clone().unwrap_or_else(judged);
             if answers.is_empty() { always } else { answers.remove(0) }
         };
         request.answer = answer.clone();
         book.requests.lock().unwrap().push(request);
+        let mut body = "ok".to_owned();
         let head = match answer {
             Answer::Status(status) => format!("HTTP/1.1 {status} X\r\nContent-Length: 2\r\n"),
+            Answer::Said(status, said) => {
+                body = said;
+                format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n", body.len())
+            }
             Answer::Redirect(status, to) => {
                 format!("HTTP/1.1 {status} X\r\nLocation: {to}\r\nContent-Length: 2\r\n")
             }
@@ -162,7 +190,7 @@ fn serve(stream: impl Read + Write, book: &Book, is_over: &AtomicBool) {
                 return;
             }
         };
-        if reader.get_mut().write_all(format!("{head}\r\nok").as_bytes()).is_err() {
+        if reader.get_mut().write_all(format!("{head}\r\n{body}").as_bytes()).is_err() {
             return;
         }
     }
@@ -191,6 +219,6 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let body = String::from_utf8(body).expect("UTF-8");
-    let (at, answer) = (Instant::now(), Answer::Status(200));
-    Some(Request { method, path, headers, body, at, answer })
+    let (at, now, answer) = (Instant::now(), Utc::now(), Answer::Status(200));
+    Some(Request { method, path, headers, body, at, now, answer })
 }

@@ -28,6 +28,7 @@ pub mod odd;
 pub mod process;
 mod proxy;
 pub mod readings;
+pub mod services;
 pub mod smtp;
 pub mod subscriber;
 pub mod tap;

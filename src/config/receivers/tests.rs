@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use super::super::receiver_model::{ChannelConfig, HeaderValue, MailTls, Method, UrlSource};
+use super::super::receiver_model::{ChannelConfig, MailTls, Method, TextSource, UrlSource};
 use super::super::testing::{accepted, hint};
 use super::super::{Secret, SecretSource, parse};
 use super::*;
@@ -123,7 +123,7 @@ fn a_secret_is_kept_elsewhere() {
     );
     let ChannelConfig::Webhook(http) = &receiver.channel else { panic!() };
     assert_eq!(http.url, UrlSource::Kept(SecretSource::Env("HOOK".into())));
-    assert_eq!(http.headers["X-Team"], HeaderValue::Plain("a".into()));
+    assert_eq!(http.headers["X-Team"], TextSource::Plain("a".into()));
     assert_eq!(receiver.channel.secrets().len(), 2);
     let plain = receiver_of("type = \"webhook\"\nurl = \"https://h/s3cret\"\n");
     assert!(!format!("{plain:?}").contains("s3cret"), "{plain:?}");

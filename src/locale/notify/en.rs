@@ -50,6 +50,7 @@ pub static WORDS: NotifyWords = NotifyWords {
              are never told to it. They are in the table `alerts`"
         )
     },
+    cut: "… more than fits here: see `vigie alarms`",
     test: |receiver| {
         format!(
             "Test of receiver {receiver}: this is no alarm. Whoever reads it gets Vigie's alarms"

@@ -60,6 +60,7 @@ pub static WORDS: NotifyWords = NotifyWords {
              terminées entre-temps ne lui seront jamais dites. Elles sont dans la table `alerts`"
         )
     },
+    cut: "… plus que ne tient ici: voyez `vigie alarms`",
     test: |receiver| {
         format!(
             "Essai du destinataire {receiver}: ce n'est pas une alarme. Qui lit ceci reçoit les \

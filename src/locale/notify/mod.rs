@@ -47,6 +47,8 @@ pub struct NotifyWords {
     pub address_refused: fn(&str, &str, &str) -> String,
     /// How many ended alarms were never told, in all.
     pub dropped: fn(&str, u64) -> String,
+    /// Stands for the rest of a text that is too long for a service.
+    pub cut: &'static str,
     /// Message of a test notification; takes the receiver's name.
     pub test: fn(&str) -> String,
     /// What stands for the location in a test notification.

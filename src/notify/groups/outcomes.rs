@@ -33,6 +33,7 @@ impl Groups {
         let Some(()) = self.agenda.change(&draft.group, |group| {
             group.number = draft.number;
             (group.failures, group.retry_at) = (0, None);
+            group.told_to = draft.told_to;
             if draft.is_whole {
                 group.told_at = Some(now);
                 // What came while it was being told.

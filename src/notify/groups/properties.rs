@@ -60,9 +60,9 @@ struct World {
 }
 
 impl World {
-    fn new(at_most: usize) -> Self {
+    fn new(at_most: usize, names_all: bool) -> Self {
         Self {
-            bench: Bench::new(Terms { at_most, ..terms() }),
+            bench: Bench::new(Terms { at_most, names_all, ..terms() }),
             log: Vec::new(),
             firing: Default::default(),
             through: 0,
@@ -226,7 +226,7 @@ proptest! {
         steps in proptest::collection::vec(step_or_refusal(), 0..200),
         at_most in 1_usize..5,
     ) {
-        let mut world = World::new(at_most);
+        let mut world = World::new(at_most, false);
         for step in &steps {
             world.step(step)?;
         }
@@ -251,8 +251,12 @@ proptest! {
     /// Whatever happens, is away, or crashes: every alarm is told as it ended up, in order, not before
     /// its time; and but for a crash no news is told twice.
     #[test]
-    fn nothing_is_lost(steps in proptest::collection::vec(step(), 0..200), at_most in 1_usize..5) {
-        let mut world = World::new(at_most);
+    fn nothing_is_lost(
+        steps in proptest::collection::vec(step(), 0..200),
+        at_most in 1_usize..5,
+        names_all in any::<bool>(),
+    ) {
+        let mut world = World::new(at_most, names_all);
         for step in &steps {
             world.step(step)?;
         }
@@ -279,16 +283,21 @@ proptest! {
                 prop_assert_eq!(distinct.len(), statuses.len(), "{}: {:?}", alert_id, statuses);
             }
         }
-        // What fires is told again and again.
+        // What fires is told again and again, and all of it to who forgets the rest.
         let fires = world.firing.iter().flatten().count();
+        while let Some(draft) = world.bench.groups.due(at(world.now)) {
+            world.bench.groups.told(&draft, at(world.now));
+        }
         world.now += REPEAT;
-        let mut reminded = BTreeSet::new();
+        let (mut reminded, mut named) = (BTreeSet::new(), BTreeSet::new());
         while let Some(draft) = world.bench.groups.due(at(world.now)) {
             prop_assert!(draft.entries.iter().all(|entry| entry.status == Status::Firing));
             prop_assert!(draft.truncated + draft.entries.len() <= fires);
             reminded.insert(draft.group.clone());
+            named.extend(draft.entries.iter().map(|entry| entry.alert_id.clone()));
             world.bench.groups.told(&draft, at(world.now));
         }
         prop_assert_eq!(reminded.is_empty(), fires == 0);
+        prop_assert!(!names_all || named.len() == fires);
     }
 }

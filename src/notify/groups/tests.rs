@@ -16,6 +16,7 @@ pub(super) fn terms() -> Terms {
         repeat: seconds(REPEAT),
         send_resolved: true,
         at_most: 100,
+        names_all: false,
     }
 }
 
@@ -26,7 +27,7 @@ pub(super) fn at(seconds: i64) -> DateTime<Utc> {
 impl Draft {
     pub(in crate::notify) fn for_test(entries: Vec<Entry>) -> Self {
         let (group, labels) = ("{}".into(), BTreeMap::new());
-        Self { group, labels, entries, truncated: 0, number: 1, is_whole: true }
+        Self { group, labels, entries, truncated: 0, number: 1, is_whole: true, told_to: None }
     }
 }
 
@@ -397,4 +398,30 @@ fn to_tell_many_groups_is_no_walk_through_all_of_them_for_each() {
     assert_eq!(bench.tell(WAIT), None);
     let looks = crate::notify::group::LOOKS.get() - before;
     assert!(looks <= 10 * MANY, "{looks}");
+}
+
+#[test]
+fn who_forgets_what_is_not_repeated_is_told_of_all_in_parts() {
+    let mut bench = Bench::new(Terms { at_most: 2, names_all: true, ..terms() });
+    for (n, id) in ["a", "b", "c", "d", "e"].iter().enumerate() {
+        bench.raise(id, &format!("A{n}"), 0);
+    }
+    assert_eq!(bench.tell(WAIT).unwrap(), "a firing, b firing");
+    assert_eq!(bench.tell(WAIT).unwrap(), "c firing, d firing");
+    assert_eq!(bench.tell(WAIT).unwrap(), "e firing, a* firing", "news first, and then the others");
+    assert_eq!(bench.tell(WAIT).unwrap(), "b* firing, c* firing");
+    assert_eq!(bench.tell(WAIT).unwrap(), "d* firing, e* firing");
+    assert_eq!(bench.tell(WAIT + REPEAT - 1), None);
+    let again = WAIT + REPEAT;
+    assert_eq!(bench.tell(again).unwrap(), "a* firing, b* firing");
+    bench.end("a", "A0", again);
+    let draft = bench.groups.due(at(again));
+    assert_eq!(draft, None, "news waits for its interval, and the rest with it");
+    let then = again + INTERVAL;
+    assert_eq!(bench.tell(then).unwrap(), "a resolved, c* firing");
+    assert_eq!(bench.tell(then).unwrap(), "d* firing, e* firing");
+    assert_eq!(bench.tell(then), None);
+    bench.keep();
+    bench.restart();
+    assert_eq!(bench.tell(then + REPEAT).unwrap(), "b* firing, c* firing");
 }

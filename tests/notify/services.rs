@@ -1,0 +1,317 @@
+//! Ready formats, each against a server that is as strict as the service: an alarm, several of them, ends, and texts that
+//! are odd or long.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::stage::{FINE, HOT, Plant, config, receiver};
+use crate::support::http::{Answer, Request};
+use crate::support::services::{
+    NTFY_TOPIC, TELEGRAM_CHAT, TELEGRAM_TOKEN, alertmanager, ntfy, slack, teams, telegram,
+};
+use crate::support::{Daemon, Home, HttpServer, SOON, run_vigie};
+
+/// A place that is markup to one or another of them.
+const ODD: &str = "<!channel> & *Hall* _3_ \"x\" \\ {a} `b` [c](d) 🚨";
+/// Alarms whose words are more than any of them takes in one message.
+const MANY: usize = 400;
+
+/// A service, its keys, and the text of a message that it took.
+struct Service {
+    name: &'static str,
+    server: HttpServer,
+    keys: String,
+    said: fn(&Request) -> String,
+}
+
+fn texts(value: &Value, key: &str, to: &mut String) {
+    match value {
+        Value::Array(list) => list.iter().for_each(|value| texts(value, key, to)),
+        Value::Object(object) => {
+            for (name, value) in object {
+                match value.as_str() {
+                    Some(text) if name == key => *to += &format!("{text}\n"),
+                    _ => texts(value, key, to),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// All that stands under `text`, without the escapes of mrkdwn.
+fn all_texts(request: &Request) -> String {
+    let mut all = String::new();
+    texts(&request.json(), "text", &mut all);
+    all.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}
+
+fn ntfy_text(request: &Request) -> String {
+    let message = request.json();
+    let text = |name: &str| message[name].as_str().expect(name).to_owned();
+    format!("{}\n{}", text("title"), text("message"))
+}
+
+/// All but Alertmanager, which has no words for people.
+fn services(home: &Home) -> [Service; 4] {
+    home.write("topic", &format!("{NTFY_TOPIC}\n"));
+    home.write("bot", &format!("{TELEGRAM_TOKEN}\n"));
+    let servers = [ntfy, slack, teams, telegram].map(HttpServer::judging);
+    let [ntfy, slack, teams, telegram] = servers;
+    home.write("slack", &format!("{}\n", slack.url("/services/T0123456789/B0123456/s3cret")));
+    home.write("teams", &format!("{}\n", teams.url("/workflows/1/paths/invoke?sig=s3cret99")));
+    [
+        Service {
+            name: "ntfy",
+            keys: format!("url = \"{}\"\ntopic_file = \"topic\"", ntfy.url("")),
+            server: ntfy,
+            said: ntfy_text,
+        },
+        Service {
+            name: "slack",
+            server: slack,
+            keys: "url_file = \"slack\"".into(),
+            said: all_texts,
+        },
+        Service {
+            name: "teams",
+            server: teams,
+            keys: "url_file = \"teams\"".into(),
+            said: all_texts,
+        },
+        Service {
+            name: "telegram",
+            keys: format!(
+                "url = \"{}\"\ntoken_file = \"bot\"\nchat_id = {TELEGRAM_CHAT}",
+                telegram.url("")
+            ),
+            server: telegram,
+            said: all_texts,
+        },
+    ]
+}
+
+fn tables(services: &[Service], more: &str) -> String {
+    let table =
+        |it: &Service| receiver(it.name, &format!("type = \"{}\"\n{}\n{more}", it.name, it.keys));
+    services.iter().map(table).collect()
+}
+
+/// What a service took so far, once it has taken so much.
+fn said(service: &Service, count: usize) -> Vec<String> {
+    service.server.wait_taken(count, SOON).iter().map(service.said).collect()
+}
+
+#[test]
+fn alarms_and_their_ends_are_told_whatever_the_texts_are() {
+    let home = Home::new();
+    let services = services(&home);
+    let mut daemon = home.start(&config("en", &tables(&services, "")));
+    let plant = Plant::of(&mut daemon);
+    plant.read("T_1", ODD, HOT, 0);
+    for service in &services {
+        let said = &said(service, 1)[0];
+        assert!(said.contains(&format!("🚨 {ODD}: 1 alarm active")), "{}: {said}", service.name);
+        assert!(said.contains(&format!("38.2°C (T_1, {ODD}), since")), "{}: {said}", service.name);
+        assert!(said.contains("What to do: https://wiki.example/hot"), "{}", service.name);
+    }
+    plant.read_all((2..4).map(|n| (format!("T_{n}"), ODD.to_owned(), HOT, 0)));
+    plant.read("T_1", ODD, FINE, 60);
+    for service in &services {
+        daemon.wait_until("the end and two more", SOON, || {
+            let all = said(service, 2).concat();
+            all.contains("(T_3, ") && all.contains("(T_2, ") && all.contains("Over:\n")
+        });
+        assert!(
+            service.server.requests().iter().all(|it| it.answer.is_taken()),
+            "{}",
+            service.name
+        );
+    }
+    plant.read_all((2..4).map(|n| (format!("T_{n}"), ODD.to_owned(), FINE, 60)));
+    for service in &services {
+        daemon.wait_until("all over", SOON, || {
+            said(service, 3).last().is_some_and(|said| said.contains("✅"))
+        });
+    }
+    assert_eq!(daemon.stop(), 0);
+    assert_eq!(daemon.lines_with("given up").len(), 0);
+}
+
+#[test]
+fn what_is_too_long_for_a_service_is_cut_and_says_so() {
+    let home = Home::new();
+    let services = services(&home);
+    let waits = "group_wait = \"1s\"";
+    let mut daemon = home.start(&config("fr", &tables(&services, waits)));
+    let place = "Entrepôt & <quai> n° 3 ".repeat(5);
+    Plant::of(&mut daemon)
+        .read_all((0..MANY).map(|n| (format!("CAPTEUR_{n:03}"), place.clone(), HOT, 0)));
+    for service in &services {
+        let all = said(service, 1);
+        assert!(all[0].contains("plus que ne tient ici"), "{}: {}", service.name, all[0]);
+        assert!(
+            service.server.requests().iter().all(|it| it.answer.is_taken()),
+            "{}",
+            service.name
+        );
+    }
+    assert_eq!(daemon.stop(), 0);
+    assert_eq!(daemon.lines_with("abandonnée").len(), 0);
+}
+
+#[test]
+fn a_test_notification_gets_through_to_each() {
+    let home = Home::new();
+    let services = services(&home);
+    home.write("vigie.toml", &config("en", &tables(&services, "")));
+    for service in &services {
+        let args = ["receivers", "test", service.name, "-c", "vigie.toml"];
+        let output = run_vigie(&home, &args);
+        assert!(output.status.success(), "{}: {output:?}", service.name);
+        assert!(said(service, 1)[0].contains("this is no alarm"), "{}", service.name);
+    }
+}
+
+/// A daemon whose one receiver was refused; what the log says of it.
+fn refused(service: &Service, home: &Home, answer: Answer) -> (Daemon, String) {
+    service.server.answer(&[answer]);
+    let text = config("en", &tables(std::slice::from_ref(service), ""));
+    let mut daemon = home.start(&text);
+    Plant::of(&mut daemon).read("T_1", "Hall", HOT, 0);
+    let line = daemon.wait_line(&format!("eceiver {} ", service.name), SOON);
+    (daemon, line)
+}
+
+#[test]
+fn a_chat_that_is_gone_gives_no_alarm_up_though_it_answers_400() {
+    let home = Home::new();
+    let [.., telegram] = services(&home);
+    let gone = r#"{"ok":false,"error_code":400,"description":"Bad Request: chat not found"}"#;
+    let (mut daemon, line) = refused(&telegram, &home, Answer::Said(400, gone.into()));
+    assert!(line.contains("check its settings (it says: Bad Request: chat not found)"), "{line}");
+    said(&telegram, 1);
+    assert_eq!(daemon.stop(), 0);
+    assert_eq!(daemon.lines_with("given up").len(), 0);
+}
+
+#[test]
+fn who_asks_to_be_left_alone_in_the_body_is_left_alone() {
+    let home = Home::new();
+    let [.., telegram] = services(&home);
+    let busy = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 3",
+                   "parameters":{"retry_after":3}}"#;
+    let (mut daemon, line) = refused(&telegram, &home, Answer::Said(429, busy.into()));
+    assert!(line.contains("Next try in 3.0 s"), "{line}");
+    said(&telegram, 1);
+    let requests = telegram.server.requests();
+    assert!(requests[1].at - requests[0].at >= Duration::from_secs(3));
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_workflow_that_is_off_gives_no_alarm_up() {
+    let home = Home::new();
+    let [_, _, teams, _] = services(&home);
+    let off = r#"{"error":{"code":"WorkflowTriggerIsNotEnabled","message":"it is off"}}"#;
+    let (mut daemon, line) = refused(&teams, &home, Answer::Said(400, off.into()));
+    assert!(line.contains("(it says: it is off)"), "{line}");
+    said(&teams, 1);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn no_log_and_no_status_has_a_topic_or_a_token() {
+    let mut home = Home::new();
+    home.set_env("RUST_LOG", "trace");
+    let services = services(&home);
+    for service in &services {
+        // Each repeats what it was asked, secrets and all.
+        let secrets = format!("{TELEGRAM_TOKEN} {NTFY_TOPIC} T0123456789 s3cret99");
+        service.server.answer(&[Answer::Said(404, secrets)]);
+    }
+    let mut daemon = home.start(&config("en", &tables(&services, "")));
+    Plant::of(&mut daemon).read("T_1", "Hall", HOT, 0);
+    for service in &services {
+        daemon.wait_line(&format!("Receiver {} can't be told", service.name), SOON);
+        said(service, 1);
+    }
+    let status = run_vigie(&home, &["status", "-c", "vigie.toml"]);
+    assert_eq!(daemon.stop(), 0);
+    let lines = daemon.log() + &String::from_utf8_lossy(&status.stdout);
+    let of = |service: &Service, secret: &str| {
+        let mine = lines.lines().filter(|line| line.contains(service.name));
+        mine.filter(|line| line.contains(secret)).map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    let [ntfy, slack, teams, telegram] = &services;
+    for (service, secret) in [
+        (ntfy, NTFY_TOPIC),
+        (slack, "T0123456789"),
+        (teams, "s3cret99"),
+        (telegram, TELEGRAM_TOKEN),
+    ] {
+        assert_eq!(of(service, secret), Vec::<String>::new(), "{}", service.name);
+    }
+}
+
+fn alertmanager_table(server: &HttpServer, more: &str) -> String {
+    let url = server.url("/am/");
+    format!("[[receivers]]\nname = \"am\"\ntype = \"alertmanager\"\nurl = \"{url}\"\n{more}")
+}
+
+/// `sensor` and how long an alert holds from its receipt on, in seconds; below zero for one that ended.
+fn alerts(request: &Request) -> Vec<(String, i64)> {
+    let json = request.json();
+    let alert = |alert: &Value| {
+        let ends_at: chrono::DateTime<chrono::Utc> =
+            alert["endsAt"].as_str().expect("a text").parse().expect("a time");
+        let sensor = alert["labels"]["sensor"].as_str().expect("a sensor").to_owned();
+        (sensor, (ends_at - request.now).num_seconds())
+    };
+    json.as_array().expect("a list").iter().map(alert).collect()
+}
+
+#[test]
+fn alertmanager_is_told_again_before_it_forgets_and_at_once_of_an_end() {
+    let (home, server) = (Home::new(), HttpServer::judging(alertmanager));
+    let more = "repeat_interval = \"500ms\"\ngroup_interval = \"100ms\"";
+    let mut daemon = home.start(&config("en", &alertmanager_table(&server, more)));
+    let plant = Plant::of(&mut daemon);
+    plant.read("T_1", ODD, HOT, 0);
+    plant.read("T_2", ODD, HOT, 0);
+    let taken = server.wait_taken(5, SOON);
+    assert!(taken.iter().flat_map(alerts).all(|(_, holds)| holds >= 88), "{taken:?}");
+    let labels = &taken[0].json()[0]["labels"];
+    assert_eq!((&labels["alertname"], &labels["location"]), (&"hot".into(), &ODD.into()));
+    plant.read("T_1", ODD, FINE, 60);
+    let ended = |request: &Request| {
+        alerts(request).iter().any(|(sensor, holds)| sensor == "T_1" && *holds <= 0)
+    };
+    daemon.wait_until("the end of one", SOON, || server.taken().iter().any(ended));
+    // It is told once, and the other again and again.
+    let so_far = server.taken().len();
+    let taken = server.wait_taken(so_far + 3, SOON);
+    let last: Vec<_> = taken[so_far..].iter().flat_map(alerts).collect();
+    assert!(last.iter().all(|(sensor, holds)| sensor == "T_2" && *holds >= 88), "{last:?}");
+    assert!(server.requests().iter().all(|it| it.answer.is_taken()), "{:?}", server.requests());
+    assert_eq!(daemon.stop(), 0);
+    let lines = daemon.lines_with("am was told").len();
+    assert!((2..=3).contains(&lines), "news alone is worth a line: {lines}");
+}
+
+#[test]
+fn alertmanager_is_told_again_of_more_alarms_than_a_message_holds() {
+    let (home, server) = (Home::new(), HttpServer::judging(alertmanager));
+    let more = "repeat_interval = \"2s\"\nmax_alerts = 7";
+    let mut daemon = home.start(&config("en", &alertmanager_table(&server, more)));
+    let plant = Plant::of(&mut daemon);
+    plant.read_all((0..30).map(|n| (format!("T_{n}"), "Hall".to_owned(), HOT, 0)));
+    let rounds = |request: &Request| alerts(request).into_iter().map(|(sensor, _)| sensor);
+    daemon.wait_until("each three times", SOON, || {
+        let all: Vec<_> = server.taken().iter().flat_map(rounds).collect();
+        (0..30).all(|n| all.iter().filter(|it| **it == format!("T_{n}")).count() >= 3)
+    });
+    assert!(server.requests().iter().all(|it| alerts(it).len() <= 7));
+    assert_eq!(daemon.stop(), 0);
+}
