@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, EscalationConfig, ReceiverConfig};
+use crate::domain::AlarmKey;
+use crate::evaluator::LiveTable;
 use crate::messages::{AlertsStored, KeepReceiver, LoadAlerts, LoadReceiver};
-use crate::notify::{Receiver, Routes, Settings, SharedRunbooks};
+use crate::notify::{Attention, Escalate, Escalating, Receiver, Routes, Settings, SharedRunbooks};
 use crate::store::Writer;
 use crate::supervisor::{ChildSpec, Exhaustion, Mailbox, Readiness};
 
@@ -22,12 +24,22 @@ const SHUTDOWN: Duration = Duration::from_secs(2);
 /// broker and the log.
 const QUARANTINE: Duration = Duration::from_secs(300);
 
-/// What each of the configured receivers is told.
+/// Each receiver escalates to one other, with one question under way, and a few may do so to the same.
+const ESCALATIONS: usize = 4;
+
+/// A mailbox for each receiver, made before any of them, since they send to each other.
+pub(super) fn mailboxes(config: &Config) -> Vec<Mailbox<Receiver>> {
+    config.receivers.iter().map(|_| Mailbox::new()).collect()
+}
+
+/// What each of the configured receivers is told. `mailboxes` are in their order.
 pub(super) fn settings(
     config: &Config,
+    mailboxes: &[Mailbox<Receiver>],
     storage: &Mailbox<Writer>,
     stored: &AlertsStored,
     runbooks: &SharedRunbooks,
+    live: &Arc<LiveTable>,
 ) -> Vec<Settings> {
     let words = config.language.words();
     let routes = Routes {
@@ -35,19 +47,43 @@ pub(super) fn settings(
         keep: storage.route::<KeepReceiver>(ROOM),
         alerts: storage.route::<LoadAlerts>(ROOM),
     };
-    let settings = |receiver| {
+    let all = &config.receivers;
+    let settings = |receiver: &ReceiverConfig| {
         let (runbooks, routes) = (runbooks.clone(), routes.clone());
-        Settings::new(receiver, runbooks, words, routes, stored.clone())
+        let escalating = escalating(receiver, all, mailboxes, live);
+        Settings::new(receiver, all, escalating, runbooks, words, routes, stored.clone())
     };
-    config.receivers.iter().map(settings).collect()
+    all.iter().map(settings).collect()
+}
+
+/// `None` for a receiver that does not escalate.
+fn escalating(
+    receiver: &ReceiverConfig,
+    all: &[ReceiverConfig],
+    mailboxes: &[Mailbox<Receiver>],
+    live: &Arc<LiveTable>,
+) -> Option<Escalating> {
+    let EscalationConfig { after, to } = receiver.escalation.clone()?;
+    let place = all.iter().position(|other| other.name == to)?;
+    let (route, live) = (mailboxes.get(place)?.route::<Escalate>(ESCALATIONS), live.clone());
+    let attention = Arc::new(move |key: &AlarmKey| attention(&live, key));
+    Some(Escalating { after, to, route, attention })
+}
+
+fn attention(live: &LiveTable, key: &AlarmKey) -> Attention {
+    let Some(alarm) = live.alarm(key) else { return Attention::Unknown };
+    match (alarm.view.withheld, alarm.view.state) {
+        (None, "unacknowledged" | "latched-unacknowledged") => Attention::Open,
+        _ => Attention::InHand,
+    }
 }
 
 /// A receiver as a child of the tree, on an arbiter of its own.
-pub(super) fn child(settings: Settings) -> ChildSpec<Receiver> {
+pub(super) fn child(mailbox: Mailbox<Receiver>, settings: Settings) -> ChildSpec<Receiver> {
     let name = format!("notify {}", settings.name);
     let settings = Arc::new(settings);
     let make = move |env: &_| Ok(Receiver::new(settings.clone(), env));
-    ChildSpec::critical(name, Mailbox::new(), make)
+    ChildSpec::critical(name, mailbox, make)
         .on_exhaustion(Exhaustion::Quarantine(QUARANTINE))
         .readiness(Readiness::Signalled { at_most: RESTORE_AT_MOST })
         .shutdown(SHUTDOWN)

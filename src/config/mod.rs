@@ -34,6 +34,7 @@ mod places;
 mod quiet;
 mod reader;
 mod receiver_channels;
+mod receiver_escalation;
 mod receiver_mail;
 mod receiver_model;
 mod receiver_services;

@@ -45,6 +45,19 @@ pub struct ReceiverConfig {
     pub send_resolved: bool,
     /// In one notification; above 0.
     pub max_alerts: usize,
+    /// Where its alarms go that nobody acknowledges.
+    pub escalation: Option<EscalationConfig>,
+    /// Whether it is notified of nothing but what another receiver escalates to it.
+    pub only_escalated: bool,
+}
+
+/// What becomes of an alarm that nobody acknowledges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EscalationConfig {
+    /// Time from the first attempt to notify a receiver.
+    pub after: Duration,
+    /// Name of the receiver that is notified then.
+    pub to: Arc<str>,
 }
 
 /// Which alarms a receiver hears of. An empty list takes all.

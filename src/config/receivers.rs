@@ -10,6 +10,7 @@ use super::errors::{Mistake, quote};
 use super::inspector::At;
 use super::reader::TableReader;
 use super::receiver_channels::channel;
+use super::receiver_escalation::{Escalations, escalation};
 use super::receiver_model::{
     AlarmSelection, ChannelConfig, GroupLabel, ReceiverConfig, ServiceConfig,
 };
@@ -45,6 +46,7 @@ const LABELS: [(&str, GroupLabel); 3] = [
 pub(super) fn receivers(root: &mut TableReader<'_>) -> Vec<ReceiverConfig> {
     let mut receivers = Vec::new();
     let mut names = HashMap::new();
+    let mut escalations = Escalations::default();
     for (index, mut table) in root.tables("receivers", "[[receivers]]").enumerate() {
         if index == MOST_RECEIVERS {
             let what = format!("there are more than {MOST_RECEIVERS} receivers");
@@ -55,8 +57,10 @@ pub(super) fn receivers(root: &mut TableReader<'_>) -> Vec<ReceiverConfig> {
         if let Some(name) = name {
             report_if_taken(&table, name, &mut names);
         }
+        escalations.note(&table, name.map(|name| name.value));
         receivers.extend(receiver(table, name.map(|name| name.value)));
     }
+    escalations.check(root, &receivers, &names);
     receivers
 }
 
@@ -111,6 +115,8 @@ fn receiver(mut table: TableReader<'_>, name: Option<&str>) -> Option<ReceiverCo
     }
     let send_resolved = table.flag("send_resolved").is_none_or(|flag| flag.value);
     let max_alerts = max_alerts(&mut table);
+    let only_escalated = table.flag("only_escalated").is_some_and(|flag| flag.value);
+    let escalation = escalation(&mut table);
     table.finish();
     Some(ReceiverConfig {
         name: name?.into(),
@@ -122,6 +128,8 @@ fn receiver(mut table: TableReader<'_>, name: Option<&str>) -> Option<ReceiverCo
         repeat_interval,
         send_resolved,
         max_alerts,
+        escalation,
+        only_escalated,
     })
 }
 

@@ -1,7 +1,7 @@
 //! What a misspelt word was probably meant to be. Pure.
 
 /// The hint for a word that is none of `known`.
-pub(super) fn one_of(word: &str, known: impl Iterator<Item = &'static str> + Clone) -> String {
+pub(super) fn one_of<'k>(word: &str, known: impl Iterator<Item = &'k str> + Clone) -> String {
     if let Some(meant) = closest(word, known.clone()) {
         return format!("did you mean `{meant}`?");
     }

@@ -170,6 +170,12 @@ impl LiveTable {
         changes
     }
 
+    /// An alarm, unless it is at rest, or not known yet.
+    #[must_use]
+    pub fn alarm(&self, key: &AlarmKey) -> Option<Arc<LiveAlarm>> {
+        self.read().alarms.get(key)
+    }
+
     /// Series from an index on, some at a time, each with its value.
     #[must_use]
     pub fn page(&self, from: u32, at_most: usize) -> Vec<(SeriesDescription, SeriesValue)> {

@@ -56,6 +56,8 @@ pub struct Receiver {
     pub(super) is_keeping: bool,
     pub(super) is_sending: bool,
     pub(super) is_stopping: bool,
+    /// Alarms are on their way to a second receiver, or rest before that.
+    pub(super) is_escalating: bool,
     pub(super) storage_rests: bool,
     pub(super) storage_trouble_told: bool,
     trouble: Trouble,
@@ -92,6 +94,7 @@ impl Receiver {
             is_keeping: false,
             is_sending: false,
             is_stopping: false,
+            is_escalating: false,
             storage_rests: false,
             storage_trouble_told: false,
             trouble: Trouble::default(),
@@ -108,6 +111,7 @@ impl Receiver {
         }
         if !self.is_stopping {
             self.take_in(ctx);
+            self.escalate(ctx);
         }
         self.keep(ctx);
         if !self.is_stopping {
@@ -124,11 +128,14 @@ impl Receiver {
     /// Starts to tell what is due first, unless something is being told.
     fn send(&mut self, ctx: &mut Context<Self>) {
         let now = now();
-        let is_held = self.is_sending
-            || self.to_keep.is_some()
-            || self.storage_rests
-            || self.trouble.paused_until(now).is_some();
+        let is_held = self.is_sending || self.to_keep.is_some() || self.storage_rests;
         if is_held {
+            return;
+        }
+        if self.trouble.paused_until(now).is_some() {
+            if let Some(groups) = &mut self.groups {
+                groups.note_blocked(now);
+            }
             return;
         }
         let Some(draft) = self.groups.as_mut().and_then(|groups| groups.due(now)) else { return };
@@ -217,7 +224,7 @@ impl Receiver {
         self.is_sending = false;
         if let Some(groups) = &mut self.groups {
             match end {
-                End::Retry { at } => groups.failed(draft, at),
+                End::Retry { at } => groups.failed(draft, at, now()),
                 End::Refused => groups.refused(draft, now()),
                 End::Gone | End::Told => groups.told(draft, now()),
             }
@@ -253,8 +260,7 @@ impl Receiver {
             return; // its end comes back here
         }
         let now = now();
-        let Some(due) = self.groups.as_ref().and_then(Groups::next_due) else { return };
-        let due = self.trouble.paused_until(now).map_or(due, |until| due.max(until));
+        let Some(due) = self.next_due(now) else { return };
         // A moment more: a timer may be early by a fraction of a millisecond.
         let wait = (due - now).to_std().unwrap_or_default() + Duration::from_millis(1);
         let wait = wait.min(LOOK_AGAIN);
@@ -271,6 +277,16 @@ impl Receiver {
                 act.proceed(ctx);
             }
         });
+    }
+
+    /// When there is something to tell, or to escalate.
+    fn next_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let groups = self.groups.as_ref()?;
+        let paused_until = self.trouble.paused_until(now);
+        let told = groups.next_due();
+        let told = told.map(|due| paused_until.map_or(due, |until| due.max(until)));
+        let escalated = groups.next_escalation().filter(|_| !self.is_escalating);
+        [told, escalated].into_iter().flatten().min()
     }
 
     fn show(&self) {

@@ -9,7 +9,6 @@ use log::{error, warn};
 
 use super::actor::{Receiver, TARGET, now};
 use super::groups::Groups;
-use super::is_selected;
 use crate::domain::AlertEvent;
 use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, LoadReceiver};
 
@@ -86,7 +85,7 @@ impl Receiver {
         let Some(groups) = &mut self.groups else { return };
         let (now, dropped) = (now(), groups.dropped());
         for alert in alerts {
-            groups.take(alert, is_selected(&self.settings.selection, alert), now);
+            groups.take(alert, self.settings.interest(alert), now);
         }
         if groups.dropped() > dropped {
             let say = self.settings.words.notify.dropped;

@@ -64,6 +64,10 @@ pub struct Alarm {
     pub told: Option<Status>,
     /// Whether the receiver has refused for good to hear that it fires.
     pub is_given_up: bool,
+    /// Time of the first attempt to tell that it fires, for a receiver that escalates.
+    pub tried_at: Option<DateTime<Utc>>,
+    /// Whether a second receiver has it, or an operator had it in hand in time.
+    pub is_escalated: bool,
 }
 
 impl Alarm {
@@ -81,6 +85,8 @@ impl Alarm {
             starts_at,
             told: None,
             is_given_up: false,
+            tried_at: None,
+            is_escalated: false,
         }
     }
 

@@ -18,16 +18,21 @@
 //! Never: a notification before `wait` is over, or one with more than `at_most` alarms.
 
 mod agenda;
+mod draft;
+mod escalation;
 mod outcomes;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use self::agenda::Agenda;
+pub use self::draft::{Draft, Entry};
+pub use self::escalation::Escalated;
 use super::group::{Alarm, Group, Status, alarm_of, labels};
+use super::held::Held;
 use super::kept::{self, Part, ReadAlarm};
 use crate::config::GroupLabel;
 use crate::domain::{AlertEvent, AlertState};
@@ -55,40 +60,19 @@ pub struct Terms {
     /// Whether a repetition without room for all is followed by the rest: for a receiver that forgets what is not
     /// repeated.
     pub names_all: bool,
+    /// Time without an acknowledgement after which an alarm goes on to a second receiver; `None` for never.
+    pub escalate_after: Option<Duration>,
 }
 
-/// A notification to be: which events it tells, not yet their words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
-    /// Names the group.
-    pub group: Arc<str>,
-    /// Labels that all entries have in common.
-    pub labels: BTreeMap<String, String>,
-    /// News first, each half in the order of its rows.
-    pub entries: Vec<Entry>,
-    /// How many more alarms of the group it would tell of, had it room.
-    pub truncated: usize,
-    /// Which notification of its group it is, from 1.
-    pub number: u64,
-    /// Whether all news is in it.
-    is_whole: bool,
-    /// Number of the last event that the repetition under way has told with it; `None` if nothing is to follow.
-    told_to: Option<u64>,
-}
-
-/// One alarm in a notification.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Id of the alert.
-    pub alert_id: Arc<str>,
-    /// The stored event that says how it is.
-    pub number: u64,
-    /// State that is notified.
-    pub status: Status,
-    /// Time at which the alarm was raised.
-    pub starts_at: DateTime<Utc>,
-    /// Whether the receiver has not been told so before.
-    pub is_news: bool,
+/// Whether a receiver is to hear of an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest {
+    /// It isn't.
+    None,
+    /// If another receiver escalates it.
+    Escalated,
+    /// It is.
+    Raised,
 }
 
 /// Everything one receiver has to be told, and has been told and must hear the end of.
@@ -99,6 +83,10 @@ pub struct Groups {
     group_of: HashMap<Arc<str>, Arc<str>>,
     /// The one that fires of each sensor and rule, which can't have two.
     firing: HashMap<(Arc<str>, Arc<str>), Arc<str>>,
+    /// What it is to hear of if another receiver escalates it.
+    held: Held,
+    /// When each alarm is to be escalated that is; the ended ones are taken out when they are met.
+    escalations: BTreeSet<(DateTime<Utc>, Arc<str>)>,
     /// The last event taken in.
     through: u64,
     changed: BTreeSet<Part>,
@@ -115,6 +103,8 @@ impl Groups {
             agenda: Agenda::new(terms),
             group_of: HashMap::new(),
             firing: HashMap::new(),
+            held: Held::default(),
+            escalations: BTreeSet::new(),
             through,
             changed: BTreeSet::new(),
             num_ended: 0,
@@ -133,7 +123,11 @@ impl Groups {
             groups.agenda.add(&id, || group);
         }
         for ReadAlarm { alert_id, group, alarm } in read.alarms {
-            groups.insert(alert_id, &group, alarm);
+            groups.insert(alert_id.clone(), &group, alarm);
+            groups.note_escalation(&alert_id);
+        }
+        for (alert_id, held) in read.held {
+            groups.held.insert(alert_id, held);
         }
         let ids: Vec<_> = groups.agenda.iter().map(|(id, _)| id.clone()).collect();
         for id in ids {
@@ -178,20 +172,19 @@ impl Groups {
         self.num_dropped
     }
 
-    /// Takes an event in, the next by its number. `is_wanted` says whether the receiver is to hear of an
-    /// alarm it doesn't know yet.
-    pub fn take(&mut self, event: &AlertEvent, is_wanted: bool, now: DateTime<Utc>) {
+    /// Takes an event in, the next by its number. `interest` is in an alarm that the receiver doesn't know yet.
+    pub fn take(&mut self, event: &AlertEvent, interest: Interest, now: DateTime<Utc>) {
         if event.number <= self.through {
             return;
         }
         self.through = event.number;
         match event.state {
-            AlertState::Active => self.fires(event, is_wanted, now),
+            AlertState::Active => self.fires(event, interest, now),
             AlertState::Resolved => self.ends(event, now),
         }
     }
 
-    fn fires(&mut self, event: &AlertEvent, is_wanted: bool, now: DateTime<Utc>) {
+    fn fires(&mut self, event: &AlertEvent, interest: Interest, now: DateTime<Utc>) {
         let id = &event.alert_id;
         if let Some(known) = self.firing.get(&alarm_of(event)).cloned() {
             // Nobody was told of what lies between: to the receiver it is the same alarm.
@@ -200,10 +193,12 @@ impl Groups {
         if self.group_of.contains_key(id) {
             return self.fires_again(event);
         }
-        if !is_wanted {
-            return;
-        }
         let labels = labels(&self.agenda.terms().group_by, event);
+        match interest {
+            Interest::None => return,
+            Interest::Escalated => return self.hold(event, labels),
+            Interest::Raised => self.let_go(event),
+        }
         let group = Group::id(&labels);
         self.agenda.add(&group, || Group::new(labels));
         self.agenda.change(&group, |group| group.note_news(now));
@@ -226,6 +221,7 @@ impl Groups {
         });
         self.num_ended -= 1;
         self.firing.insert(alarm_of(event), id.clone());
+        self.note_escalation(id);
         self.changed.extend([Part::Alarm(id.clone()), Part::Group(group_id)]);
     }
 
@@ -237,6 +233,7 @@ impl Groups {
     }
 
     fn ends(&mut self, event: &AlertEvent, now: DateTime<Utc>) {
+        self.let_go(event);
         // The end of an alarm whose beginning it was never to hear of.
         let Some(id) = self.firing.remove(&alarm_of(event)) else { return };
         let Some(group_id) = self.group_of.get(&id).cloned() else { return };
@@ -325,6 +322,7 @@ impl Groups {
         let text = |part: &Part| match part {
             Part::Group(id) => self.agenda.get(id).map(kept::group),
             Part::Alarm(id) => Some(kept::alarm(self.group_of.get(id)?, self.alarm(id)?)),
+            Part::Held(id) => self.held.get(id).map(kept::held),
         };
         changed.iter().map(|part| (part.name(), text(part))).collect()
     }

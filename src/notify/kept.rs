@@ -1,4 +1,4 @@
-//! What a receiver keeps on disk, as text: a part for each group and each alarm. Pure.
+//! What a receiver keeps on disk, as text: a part for each group, each alarm, and each that is held. Pure.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,22 +7,26 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::group::{Alarm, Group, Status};
+use super::held::HeldAlarm;
 
 /// Names what is kept.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     Group(Arc<str>),
     Alarm(Arc<str>),
+    Held(Arc<str>),
 }
 
 const GROUP: &str = "group ";
 const ALARM: &str = "alarm ";
+const HELD: &str = "held ";
 
 impl Part {
     pub(super) fn name(&self) -> String {
         match self {
             Self::Group(id) => format!("{GROUP}{id}"),
             Self::Alarm(id) => format!("{ALARM}{id}"),
+            Self::Held(id) => format!("{HELD}{id}"),
         }
     }
 }
@@ -51,6 +55,19 @@ struct KeptAlarm {
     told: Option<Status>,
     #[serde(default, rename = "given_up")]
     is_given_up: bool,
+    #[serde(default)]
+    tried_at: Option<Micros>,
+    #[serde(default, rename = "escalated")]
+    is_escalated: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptHeld {
+    sensor: Arc<str>,
+    rule: Arc<str>,
+    number: u64,
+    starts_at: Micros,
+    labels: BTreeMap<String, String>,
 }
 
 /// All that was kept.
@@ -58,6 +75,8 @@ struct KeptAlarm {
 pub(super) struct Read {
     pub groups: Vec<(Arc<str>, Group)>,
     pub alarms: Vec<ReadAlarm>,
+    /// By their `alert_id`.
+    pub held: Vec<(Arc<str>, HeldAlarm)>,
 }
 
 /// An alarm with what names it and its group.
@@ -80,9 +99,26 @@ pub(super) fn group(group: &Group) -> String {
 }
 
 pub(super) fn alarm(group: &Arc<str>, alarm: &Alarm) -> String {
-    let Alarm { sensor, rule, number, status, starts_at, told, is_given_up } = alarm.clone();
-    let (group, starts_at) = (group.clone(), starts_at.timestamp_micros());
-    let kept = KeptAlarm { group, sensor, rule, number, status, starts_at, told, is_given_up };
+    let alarm = alarm.clone();
+    let kept = KeptAlarm {
+        group: group.clone(),
+        sensor: alarm.sensor,
+        rule: alarm.rule,
+        number: alarm.number,
+        status: alarm.status,
+        starts_at: alarm.starts_at.timestamp_micros(),
+        told: alarm.told,
+        is_given_up: alarm.is_given_up,
+        tried_at: alarm.tried_at.map(|at| at.timestamp_micros()),
+        is_escalated: alarm.is_escalated,
+    };
+    serde_json::to_string(&kept).unwrap_or_default()
+}
+
+pub(super) fn held(alarm: &HeldAlarm) -> String {
+    let HeldAlarm { sensor, rule, number, starts_at, labels } = alarm.clone();
+    let starts_at = starts_at.timestamp_micros();
+    let kept = KeptHeld { sensor, rule, number, starts_at, labels };
     serde_json::to_string(&kept).unwrap_or_default()
 }
 
@@ -103,10 +139,25 @@ pub(super) fn read(parts: &[(String, String)]) -> (Read, Vec<String>) {
             })
         } else if let Some(id) = name.strip_prefix(ALARM) {
             serde_json::from_str(text).map(|kept: KeptAlarm| {
-                let KeptAlarm { group, sensor, rule, number, status, starts_at, told, .. } = kept;
-                let (starts_at, is_given_up) = (time(starts_at), kept.is_given_up);
-                let alarm = Alarm { sensor, rule, number, status, starts_at, told, is_given_up };
-                read.alarms.push(ReadAlarm { alert_id: id.into(), group, alarm });
+                let alarm = Alarm {
+                    sensor: kept.sensor,
+                    rule: kept.rule,
+                    number: kept.number,
+                    status: kept.status,
+                    starts_at: time(kept.starts_at),
+                    told: kept.told,
+                    is_given_up: kept.is_given_up,
+                    tried_at: kept.tried_at.map(time),
+                    is_escalated: kept.is_escalated,
+                };
+                read.alarms.push(ReadAlarm { alert_id: id.into(), group: kept.group, alarm });
+            })
+        } else if let Some(id) = name.strip_prefix(HELD) {
+            serde_json::from_str(text).map(|kept: KeptHeld| {
+                let KeptHeld { sensor, rule, number, starts_at, labels } = kept;
+                let starts_at = time(starts_at);
+                let held = HeldAlarm { sensor, rule, number, starts_at, labels };
+                read.held.push((id.into(), held));
             })
         } else {
             Ok(()) // of a later version, which knows better

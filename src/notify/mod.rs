@@ -17,6 +17,7 @@ pub mod alertmanager;
 mod attempt;
 mod books;
 pub mod channel;
+mod escalating;
 mod fingerprint;
 #[cfg(test)]
 mod fixtures;
@@ -24,6 +25,7 @@ pub mod gauges;
 pub mod group;
 pub mod groups;
 mod heartbeat;
+mod held;
 mod hello;
 mod http;
 mod kept;
@@ -43,8 +45,9 @@ use std::sync::Arc;
 
 pub use actor::Receiver;
 use channel::Channel;
+pub use escalating::{Attention, Escalate, Escalating};
 pub use gauges::{Gauges, Shown};
-use groups::Terms;
+use groups::{Interest, Terms};
 pub use heartbeat::{Heartbeat, HeartbeatGauge, HeartbeatSettings, Telling};
 pub use runbooks::SharedRunbooks;
 pub use trial::{ReceiverTrial, try_receiver};
@@ -74,6 +77,10 @@ pub struct Settings {
     pub name: Arc<str>,
     terms: Terms,
     selection: AlarmSelection,
+    only_escalated: bool,
+    /// Alarms that others may escalate to this receiver; none where there are none.
+    escalated_here: Vec<AlarmSelection>,
+    escalating: Option<Escalating>,
     channel: Arc<Channel>,
     runbooks: SharedRunbooks,
     words: &'static Words,
@@ -89,6 +96,8 @@ impl Settings {
     #[must_use]
     pub fn new(
         config: &ReceiverConfig,
+        all: &[ReceiverConfig],
+        escalating: Option<Escalating>,
         runbooks: SharedRunbooks,
         words: &'static Words,
         routes: Routes,
@@ -102,11 +111,15 @@ impl Settings {
             send_resolved: config.send_resolved,
             at_most: config.max_alerts,
             names_all: is_alertmanager(&config.channel),
+            escalate_after: escalating.as_ref().map(|it| it.after),
         };
         Self {
             name: config.name.clone(),
             terms,
             selection: config.selection.clone(),
+            only_escalated: config.only_escalated,
+            escalated_here: escalated_to(&config.name, all),
+            escalating,
             channel: Arc::new(Channel::new(&config.channel, words.notify)),
             runbooks,
             words,
@@ -115,6 +128,42 @@ impl Settings {
             gauges: Arc::default(),
         }
     }
+}
+
+impl Settings {
+    /// Whether the receiver is to hear of an alarm.
+    fn interest(&self, event: &AlertEvent) -> Interest {
+        let is_selected_here = is_selected(&self.selection, event);
+        let may_come = self.escalated_here.iter().any(|it| is_selected(it, event));
+        match (is_selected_here, self.only_escalated) {
+            (true, false) => Interest::Raised,
+            (true, true) | (false, false) if may_come => Interest::Escalated,
+            _ => Interest::None,
+        }
+    }
+}
+
+/// Alarms that receivers may escalate to the one of this name: their own, and what is escalated to them.
+fn escalated_to(name: &str, all: &[ReceiverConfig]) -> Vec<AlarmSelection> {
+    let mut names: Vec<&str> = vec![name];
+    let mut selections = Vec::new();
+    let mut next = 0;
+    while let Some(name) = names.get(next).copied() {
+        next += 1;
+        let escalates = |it: &&ReceiverConfig| {
+            it.escalation.as_ref().is_some_and(|escalation| &*escalation.to == name)
+        };
+        for from in all
+            .iter()
+            .filter(escalates)
+            .filter(|from| !names.contains(&&*from.name))
+            .collect::<Vec<_>>()
+        {
+            names.push(&from.name);
+            selections.extend((!from.only_escalated).then(|| from.selection.clone()));
+        }
+    }
+    selections
 }
 
 /// Whether the receiver ends by itself what is not repeated.

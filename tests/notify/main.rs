@@ -5,6 +5,7 @@
 mod support;
 
 mod changes;
+mod escalation;
 mod formats;
 mod groups;
 mod heartbeat;

@@ -160,7 +160,15 @@ pub(super) fn wire(
         options,
     };
     let (stored, runbooks) = (AlertsStored::default(), SharedRunbooks::of(&common.config.rules));
-    let receivers = receivers::settings(&common.config, &boxes.storage, &stored, &runbooks);
+    let receiver_boxes = receivers::mailboxes(&common.config);
+    let receivers = receivers::settings(
+        &common.config,
+        &receiver_boxes,
+        &boxes.storage,
+        &stored,
+        &runbooks,
+        &common.live,
+    );
     let gateway = brokers::gateway_settings(&common, evaluated.num_sensors);
     let report =
         control::reporting(&common, &gateway, &receivers, storage.gauges(), storage.watch());
@@ -182,8 +190,8 @@ pub(super) fn wire(
         .child(brokers::gateway(boxes.gateway, gateway, to_gateway))
         .group(group.phase(phase::FLEET))
         .child(control::reload(boxes.reload, reloader));
-    for receiver in receivers {
-        tree = tree.child(receivers::child(receiver).phase(phase::RECEIVERS));
+    for (mailbox, receiver) in receiver_boxes.into_iter().zip(receivers) {
+        tree = tree.child(receivers::child(mailbox, receiver).phase(phase::RECEIVERS));
     }
     if let Some(heartbeat) = heartbeat {
         tree = tree.child(heartbeat::child(heartbeat));

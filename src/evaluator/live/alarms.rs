@@ -25,6 +25,11 @@ impl Alarms {
         self.alarms.is_empty()
     }
 
+    /// One of them.
+    pub fn get(&self, key: &AlarmKey) -> Option<Arc<LiveAlarm>> {
+        self.alarms.get(key).map(|(_, alarm)| alarm.clone())
+    }
+
     /// Whether what a reader has since a version must be dropped.
     pub const fn is_void(&self, version: u64) -> bool {
         0 < version && version < self.forgotten

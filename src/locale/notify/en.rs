@@ -57,6 +57,10 @@ pub static WORDS: NotifyWords = NotifyWords {
         )
     },
     test_place: "Test",
+    escalated: |receiver, to, count| {
+        let (of, go) = if count == 1 { ("alarm", "goes") } else { ("alarms", "go") };
+        format!("⏫ {count} {of} that nobody acknowledged {go} on from {receiver} to {to}")
+    },
     heartbeat_held: heartbeat::held_en,
     heartbeat_unsent: heartbeat::unsent_en,
     heartbeat_goes_on: "💓 The heartbeat goes on",

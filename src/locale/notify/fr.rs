@@ -68,6 +68,14 @@ pub static WORDS: NotifyWords = NotifyWords {
         )
     },
     test_place: "Essai",
+    escalated: |receiver, to, count| {
+        let (of, go) = if count == 1 {
+            ("alarme que personne n'a acquittée", "passe")
+        } else {
+            ("alarmes que personne n'a acquittées", "passent")
+        };
+        format!("⏫ {count} {of} {go} de {receiver} à {to}")
+    },
     heartbeat_held: heartbeat::held_fr,
     heartbeat_unsent: heartbeat::unsent_fr,
     heartbeat_goes_on: "💓 Les battements reprennent",

@@ -53,6 +53,8 @@ pub struct NotifyWords {
     pub test: fn(&str) -> String,
     /// What stands for the location in a test notification.
     pub test_place: &'static str,
+    /// Log line: the second receiver, and how many alarms go on to it.
+    pub escalated: fn(&str, &str, usize) -> String,
     /// Why there is no heartbeat.
     pub heartbeat_held: fn(&HeldBack) -> String,
     /// Why it can't be sent.

@@ -74,6 +74,12 @@ impl Agenda {
         self.dues.first().map(|(due_at, id)| (*due_at, id))
     }
 
+    /// The groups that are due.
+    pub fn due(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Group> {
+        let due = self.dues.iter().take_while(move |(due_at, _)| *due_at <= now);
+        due.filter_map(|(_, id)| self.groups.get(id))
+    }
+
     /// Takes a group in unless it is there.
     pub fn add(&mut self, id: &Arc<str>, group: impl FnOnce() -> Group) {
         if !self.groups.contains_key(id) {

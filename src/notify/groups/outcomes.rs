@@ -14,6 +14,7 @@ use super::{Draft, Entry, Groups};
 impl Groups {
     /// The receiver has been told what a draft says.
     pub fn told(&mut self, draft: &Draft, now: DateTime<Utc>) {
+        self.note_attempt(draft, now);
         for entry in &draft.entries {
             self.mark(&draft.group, entry, false);
         }
@@ -22,6 +23,7 @@ impl Groups {
 
     /// The receiver will never take what a draft says.
     pub fn refused(&mut self, draft: &Draft, now: DateTime<Utc>) {
+        self.note_attempt(draft, now);
         for entry in draft.entries.iter().filter(|entry| entry.is_news) {
             self.mark(&draft.group, entry, entry.status == Status::Firing);
         }
@@ -71,7 +73,8 @@ impl Groups {
     }
 
     /// The receiver could not be told; it is tried again at `retry_at`.
-    pub fn failed(&mut self, draft: &Draft, retry_at: DateTime<Utc>) {
+    pub fn failed(&mut self, draft: &Draft, retry_at: DateTime<Utc>, now: DateTime<Utc>) {
+        self.note_attempt(draft, now);
         self.agenda.change(&draft.group, |group| {
             group.failures = group.failures.saturating_add(1);
             group.retry_at = Some(retry_at);

@@ -1,6 +1,6 @@
 //! Whatever comes, is away or crashes, in any order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -89,7 +89,7 @@ impl World {
     fn take_in(&mut self) {
         for alert in &self.log {
             if alert.number > self.bench.groups.through() {
-                self.bench.groups.take(alert, true, at(self.now));
+                self.bench.groups.take(alert, Interest::Raised, at(self.now));
                 self.came_at.entry(alert.number).or_insert(self.now);
             }
         }
@@ -129,7 +129,7 @@ impl World {
     fn finish(&mut self, taken: bool) {
         let Some(draft) = self.in_flight.take() else { return };
         if !taken {
-            return self.bench.groups.failed(&draft, at(self.now + 5));
+            return self.bench.groups.failed(&draft, at(self.now + 5), at(self.now));
         }
         for Entry { alert_id, status, .. } in &draft.entries {
             match status {

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 
 use super::*;
@@ -17,6 +19,7 @@ pub(super) fn terms() -> Terms {
         send_resolved: true,
         at_most: 100,
         names_all: false,
+        escalate_after: None,
     }
 }
 
@@ -71,7 +74,15 @@ impl Bench {
 
     pub fn take(&mut self, alert_id: &str, sensor: &str, state: AlertState, seconds: i64) {
         self.rows += 1;
-        self.groups.take(&event(self.rows, alert_id, sensor, state), true, at(seconds));
+        let event = event(self.rows, alert_id, sensor, state);
+        self.groups.take(&event, Interest::Raised, at(seconds));
+    }
+
+    /// Takes an event in of which the receiver is to hear only if another one escalates it.
+    pub fn hold(&mut self, alert_id: &str, sensor: &str, state: AlertState, seconds: i64) {
+        self.rows += 1;
+        let event = event(self.rows, alert_id, sensor, state);
+        self.groups.take(&event, Interest::Escalated, at(seconds));
     }
 
     /// What is told at a time: each alarm, and `*` if it is no news.
@@ -200,7 +211,7 @@ fn a_failed_one_is_tried_again_as_things_are_then() {
     bench.raise("a", "A1", 0);
     bench.raise("z", "Z1", 1);
     let draft = bench.groups.due(at(WAIT)).unwrap();
-    bench.groups.failed(&draft, at(WAIT + 60));
+    bench.groups.failed(&draft, at(WAIT + 60), at(0));
     assert_eq!(bench.groups.failures(&draft), 1);
     assert_eq!(bench.tell(WAIT + 1).unwrap(), "z firing", "another group waits for nothing");
     assert_eq!(bench.groups.due(at(WAIT + 59)), None);
@@ -265,7 +276,7 @@ fn a_correction_is_tried_at_once() {
     bench.raise("a", "A1", 0);
     assert!(!bench.groups.has_failures());
     let draft = bench.groups.due(at(WAIT)).unwrap();
-    bench.groups.failed(&draft, at(WAIT + 3_600));
+    bench.groups.failed(&draft, at(WAIT + 3_600), at(0));
     assert!(bench.groups.has_failures());
     bench.groups.retry_now();
     assert_eq!(bench.tell(WAIT + 1).unwrap(), "a firing");
@@ -295,7 +306,7 @@ fn a_clock_that_is_put_back_keeps_nobody_waiting() {
     bench.tell(day + WAIT);
     bench.raise("b", "A2", day + 60);
     let draft = bench.groups.due(at(day + WAIT + INTERVAL)).unwrap();
-    bench.groups.failed(&draft, at(day + WAIT + INTERVAL + 30));
+    bench.groups.failed(&draft, at(day + WAIT + INTERVAL + 30), at(0));
     assert_eq!(bench.tell(0), None);
     assert_eq!(bench.tell(INTERVAL).unwrap(), "b firing, a* firing");
 }
@@ -398,30 +409,4 @@ fn to_tell_many_groups_is_no_walk_through_all_of_them_for_each() {
     assert_eq!(bench.tell(WAIT), None);
     let looks = crate::notify::group::LOOKS.get() - before;
     assert!(looks <= 10 * MANY, "{looks}");
-}
-
-#[test]
-fn who_forgets_what_is_not_repeated_is_told_of_all_in_parts() {
-    let mut bench = Bench::new(Terms { at_most: 2, names_all: true, ..terms() });
-    for (n, id) in ["a", "b", "c", "d", "e"].iter().enumerate() {
-        bench.raise(id, &format!("A{n}"), 0);
-    }
-    assert_eq!(bench.tell(WAIT).unwrap(), "a firing, b firing");
-    assert_eq!(bench.tell(WAIT).unwrap(), "c firing, d firing");
-    assert_eq!(bench.tell(WAIT).unwrap(), "e firing, a* firing", "news first, and then the others");
-    assert_eq!(bench.tell(WAIT).unwrap(), "b* firing, c* firing");
-    assert_eq!(bench.tell(WAIT).unwrap(), "d* firing, e* firing");
-    assert_eq!(bench.tell(WAIT + REPEAT - 1), None);
-    let again = WAIT + REPEAT;
-    assert_eq!(bench.tell(again).unwrap(), "a* firing, b* firing");
-    bench.end("a", "A0", again);
-    let draft = bench.groups.due(at(again));
-    assert_eq!(draft, None, "news waits for its interval, and the rest with it");
-    let then = again + INTERVAL;
-    assert_eq!(bench.tell(then).unwrap(), "a resolved, c* firing");
-    assert_eq!(bench.tell(then).unwrap(), "d* firing, e* firing");
-    assert_eq!(bench.tell(then), None);
-    bench.keep();
-    bench.restart();
-    assert_eq!(bench.tell(then + REPEAT).unwrap(), "b* firing, c* firing");
 }

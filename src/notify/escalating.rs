@@ -1,0 +1,142 @@
+//! What a receiver's actor does about alarms that nobody acknowledges: it asks whether an operator has them in hand, and
+//! hands over those of which none has. What is due is decided in [`super::groups`].
+//!
+//! Always: handed over until the second receiver has kept them, so that a kill of the process loses none; the second one
+//! takes twice for once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use log::info;
+
+use super::actor::{Receiver, TARGET, now};
+use super::groups::Escalated;
+use crate::domain::{AlarmKey, SensorId};
+use crate::supervisor::{Route, Routed};
+
+/// Alarms handed over at a time: some 30 KB.
+const BATCH: usize = 500;
+/// The second receiver answers at once.
+const ANSWER: Duration = Duration::from_secs(5);
+/// When it has not kept them yet, or it is not known how an alarm is, this much passes to the next look.
+const REST: Duration = Duration::from_millis(200);
+
+/// Receiver → receiver: tell of these alarms, which nobody acknowledged. Answered with whether all of them are known or
+/// over, and kept; until then it is asked again.
+#[derive(Debug, Message)]
+#[rtype(result = "bool")]
+pub struct Escalate {
+    /// Each alert's id, and the number of its last event.
+    pub alarms: Vec<(Arc<str>, u64)>,
+}
+
+/// How a receiver escalates.
+#[derive(Clone)]
+pub struct Escalating {
+    /// Time from the first attempt to tell an alarm.
+    pub after: Duration,
+    /// Name of the second receiver.
+    pub to: Arc<str>,
+    /// Route to it.
+    pub route: Route<Escalate>,
+    /// Says whether an operator has an alarm in hand.
+    pub attention: Arc<dyn Fn(&AlarmKey) -> Attention + Send + Sync>,
+}
+
+/// Whether an operator has an alarm in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attention {
+    /// Not known yet, as at the start; or it is at rest, and its end on the way.
+    Unknown,
+    /// It stands, and nobody has acknowledged it.
+    Open,
+    /// It is acknowledged, shelved, suppressed or out of service, or it has returned.
+    InHand,
+}
+
+impl Receiver {
+    /// Hands over what is due.
+    pub(super) fn escalate(&mut self, ctx: &mut Context<Self>) {
+        let settings = self.settings.clone();
+        let Some(escalating) = &settings.escalating else { return };
+        let Some(groups) = self.groups.as_mut().filter(|_| !self.is_escalating) else { return };
+        let (mut open, mut is_any_unknown) = (Vec::new(), false);
+        for alarm in groups.to_escalate(now(), BATCH) {
+            match attention(escalating, &alarm) {
+                Attention::Unknown => is_any_unknown = true,
+                Attention::InHand => groups.escalated(&alarm.alert_id),
+                Attention::Open => open.push((alarm.alert_id, alarm.number)),
+            }
+        }
+        if !open.is_empty() {
+            self.hand_over(open, escalating, ctx);
+        } else if is_any_unknown {
+            self.escalate_later(ctx);
+        }
+    }
+
+    fn hand_over(
+        &mut self,
+        alarms: Vec<(Arc<str>, u64)>,
+        escalating: &Escalating,
+        ctx: &mut Context<Self>,
+    ) {
+        self.is_escalating = true;
+        let (route, message) = (escalating.route.clone(), Escalate { alarms: alarms.clone() });
+        let asked = async move { route.request(message, ANSWER).await };
+        ctx.spawn(asked.into_actor(self).map(move |answer, act, ctx| {
+            if answer == Ok(true) {
+                act.is_escalating = false;
+                act.handed_over(&alarms);
+                act.proceed(ctx);
+            } else {
+                act.escalate_later(ctx);
+            }
+        }));
+    }
+
+    fn handed_over(&mut self, alarms: &[(Arc<str>, u64)]) {
+        let Some(groups) = &mut self.groups else { return };
+        for (alert_id, _) in alarms {
+            groups.escalated(alert_id);
+        }
+        if let Some(escalating) = &self.settings.escalating {
+            let (name, say) = (&self.settings.name, self.settings.words.notify.escalated);
+            info!(target: TARGET, "{}", say(name, &escalating.to, alarms.len()));
+        }
+    }
+
+    fn escalate_later(&mut self, ctx: &mut Context<Self>) {
+        self.is_escalating = true;
+        ctx.run_later(REST, |act, ctx| {
+            act.is_escalating = false;
+            act.proceed(ctx);
+        });
+    }
+}
+
+fn attention(escalating: &Escalating, alarm: &Escalated) -> Attention {
+    match SensorId::new(&alarm.sensor) {
+        Ok(sensor_id) => (escalating.attention)(&AlarmKey { rule: alarm.rule.clone(), sensor_id }),
+        // What was kept has been edited; there is no such sensor.
+        Err(_) => Attention::InHand,
+    }
+}
+
+impl Handler<Routed<Escalate>> for Receiver {
+    type Result = bool;
+
+    fn handle(&mut self, asked: Routed<Escalate>, ctx: &mut Context<Self>) -> bool {
+        let (asked, _room) = asked.split();
+        let Some(groups) = self.groups.as_mut().filter(|_| !self.is_stopping) else { return false };
+        let now = now();
+        let mut are_known = true;
+        for (alert_id, number) in &asked.alarms {
+            are_known &= groups.release(alert_id, *number, now);
+        }
+        let are_kept = !groups.has_changes() && self.to_keep.is_none();
+        self.proceed(ctx);
+        are_known && are_kept
+    }
+}

@@ -1,0 +1,60 @@
+//! Alarms that a receiver is to hear of only if another receiver escalates them, from their raising to that or to their
+//! end. Pure.
+//!
+//! They are known ahead, so that an end that comes while one is handed over is not missed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::group::alarm_of;
+use crate::domain::AlertEvent;
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HeldAlarm {
+    pub sensor: Arc<str>,
+    pub rule: Arc<str>,
+    /// The number of its last event.
+    pub number: u64,
+    pub starts_at: DateTime<Utc>,
+    /// What it is grouped by.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// By `alert_id`, and by sensor and rule, which have one at a time.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    alarms: HashMap<Arc<str>, HeldAlarm>,
+    by_key: HashMap<(Arc<str>, Arc<str>), Arc<str>>,
+}
+
+impl Held {
+    pub(super) fn get(&self, alert_id: &Arc<str>) -> Option<&HeldAlarm> {
+        self.alarms.get(alert_id)
+    }
+
+    pub(super) fn insert(&mut self, alert_id: Arc<str>, alarm: HeldAlarm) {
+        self.by_key.insert((alarm.sensor.clone(), alarm.rule.clone()), alert_id.clone());
+        self.alarms.insert(alert_id, alarm);
+    }
+
+    pub(super) fn remove(&mut self, alert_id: &Arc<str>) -> Option<HeldAlarm> {
+        let alarm = self.alarms.remove(alert_id)?;
+        self.by_key.remove(&(alarm.sensor.clone(), alarm.rule.clone()));
+        Some(alarm)
+    }
+
+    /// The alarm that an event is of: its id.
+    pub(super) fn of(&self, event: &AlertEvent) -> Option<&Arc<str>> {
+        self.by_key.get(&alarm_of(event))
+    }
+
+    /// One more event of an alarm.
+    pub(super) fn goes_on(&mut self, alert_id: &Arc<str>, number: u64) {
+        if let Some(alarm) = self.alarms.get_mut(alert_id) {
+            alarm.number = number;
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What nobody acknowledges goes on to a second receiver.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::stage::{FINE, HOT, Plant, config, receiver, told};
+use crate::support::{Home, HttpServer, SOON, free_port, run_vigie};
+
+/// Two receivers, the second of which is told of nothing but what the first escalates after `after`.
+fn two(first: &str, boss: &HttpServer, after: &str) -> String {
+    let first = format!(
+        "type = \"webhook\"\nurl = \"{first}\"\nescalate_after = \"{after}\"\nescalate_to = \"boss\""
+    );
+    let boss = format!("type = \"webhook\"\nurl = \"{}\"\nonly_escalated = true", boss.url("/"));
+    config("en", &(receiver("on-call", &first) + &receiver("boss", &boss)))
+}
+
+/// Who is told how in each message that was taken, once there are so many.
+fn all_told(server: &HttpServer, count: usize) -> Vec<Vec<String>> {
+    server.wait_taken(count, SOON).iter().map(|request| told(&request.json())).collect()
+}
+
+fn vigie(home: &Home, args: &[&str]) {
+    let output = run_vigie(home, &[args, &["-c", "vigie.toml"]].concat());
+    assert!(output.status.success(), "{args:?}: {output:?}");
+}
+
+#[test]
+fn what_nobody_acknowledges_goes_on_to_the_second_receiver_and_so_does_its_end() {
+    let (home, server, boss) = (Home::new(), HttpServer::new(), HttpServer::new());
+    let mut daemon = home.start(&two(&server.url("/"), &boss, "2s"));
+    let plant = Plant::of(&mut daemon);
+    for (sensor, place) in [("OPEN", "Hall"), ("SEEN", "Roof"), ("KNOWN", "Yard"), ("OVER", "Lab")]
+    {
+        plant.read(sensor, place, HOT, 0);
+    }
+    let first = server.wait_taken(4, SOON).remove(0);
+    vigie(&home, &["ack", "hot/SEEN", "--by", "anne"]);
+    vigie(&home, &["shelve", "hot/KNOWN", "--by", "anne", "--why", "known", "--for", "1h"]);
+    plant.read("OVER", "Lab", FINE, 60);
+    assert_eq!(all_told(&boss, 1), [["OPEN firing"]]);
+    let waited = boss.taken()[0].at - first.at;
+    assert!(waited >= Duration::from_secs(2), "{waited:?}");
+    daemon.wait_line("that nobody acknowledged goes on from on-call to boss", SOON);
+    // What comes after it would come after anything that should not have come.
+    plant.read("LATE", "Hall", HOT, 60);
+    assert_eq!(all_told(&boss, 2)[1], ["LATE firing", "OPEN firing"]);
+    for sensor in ["OPEN", "LATE"] {
+        plant.read(sensor, "Hall", FINE, 120);
+    }
+    daemon.wait_until("both ends", SOON, || {
+        let all = boss.taken().iter().flat_map(|it| told(&it.json())).collect::<Vec<_>>();
+        ["OPEN resolved", "LATE resolved"].iter().all(|end| all.iter().any(|it| it == end))
+    });
+    let all = boss.taken().iter().flat_map(|it| told(&it.json())).collect::<Vec<_>>();
+    assert!(all.iter().all(|it| it.starts_with("OPEN") || it.starts_with("LATE")), "{all:?}");
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_kill_changes_nothing_about_it() {
+    let (home, server, boss) = (Home::new(), HttpServer::new(), HttpServer::new());
+    let text = two(&server.url("/"), &boss, "4s");
+    let mut daemon = home.start(&text);
+    let plant = Plant::of(&mut daemon);
+    plant.read("OPEN", "Hall", HOT, 0);
+    plant.read("SEEN", "Roof", HOT, 0);
+    let first = server.wait_taken(2, SOON).remove(1);
+    vigie(&home, &["ack", "hot/SEEN", "--by", "anne"]);
+    daemon.kill();
+    let mut daemon = home.start(&text);
+    assert_eq!(all_told(&boss, 1), [["OPEN firing"]]);
+    let waited = boss.taken()[0].at - first.at;
+    assert!(waited >= Duration::from_millis(3_500), "{waited:?}");
+    daemon.wait_line("that nobody acknowledged goes on from on-call to boss", SOON);
+    daemon.kill();
+    let mut daemon = home.start(&text);
+    Plant::of(&mut daemon).read("OPEN", "Hall", FINE, 60);
+    // Killed before it was committed that it was told, it is told again under the same id.
+    let last = || boss.taken().last().map(|it| told(&it.json()));
+    daemon.wait_until("its end", SOON, || last() == Some(vec!["OPEN resolved".to_owned()]));
+    let taken = boss.taken();
+    let ids: BTreeSet<_> = taken.iter().map(|it| &it.headers["idempotency-key"]).collect();
+    assert_eq!(ids.len(), 2);
+    assert!(taken.iter().flat_map(|it| told(&it.json())).all(|it| it.starts_with("OPEN")));
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn one_that_can_not_be_told_keeps_nobody_from_being_told() {
+    let (home, boss) = (Home::new(), HttpServer::new());
+    let away = format!("http://127.0.0.1:{}/", free_port());
+    let mut daemon = home.start(&two(&away, &boss, "1s"));
+    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    daemon.wait_line("Receiver on-call can't be told", SOON);
+    assert_eq!(all_told(&boss, 1), [["A firing"]]);
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn a_flood_is_handed_over_as_a_whole_and_on_to_a_third() {
+    let (home, server) = (Home::new(), HttpServer::new());
+    let (boss, last) = (HttpServer::new(), HttpServer::new());
+    let keys = |server: &HttpServer, more: &str| {
+        format!("type = \"webhook\"\nurl = \"{}\"\n{more}", server.url("/"))
+    };
+    let escalate = |to: &str| format!("escalate_after = \"1s\"\nescalate_to = \"{to}\"");
+    let text = [
+        receiver("on-call", &keys(&server, &escalate("boss"))),
+        receiver("boss", &keys(&boss, &format!("only_escalated = true\n{}", escalate("last")))),
+        receiver("last", &keys(&last, "only_escalated = true")),
+    ];
+    let mut daemon = home.start(&config("en", &text.concat()));
+    let plant = Plant::of(&mut daemon);
+    plant.read_all((0..800).map(|n| (format!("T_{n:03}"), "Hall".to_owned(), HOT, 0)));
+    for server in [&boss, &last] {
+        daemon.wait_until("all of them", SOON, || {
+            let taken = server.taken();
+            taken.last().is_some_and(|it| told(&it.json()).len() == 800)
+        });
+    }
+    assert_eq!(daemon.stop(), 0);
+}
