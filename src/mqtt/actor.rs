@@ -20,10 +20,10 @@ use super::discovery::Discovery;
 use super::echo::Echo;
 use super::gauges::Reach;
 use super::link::{Command, Event};
+use super::poison::PoisonDetector;
 use super::publication::Publication;
 use super::requesting::Requesting;
 use super::stop::{Facts, Stage, Stop};
-use super::suspects::Suspects;
 use super::turns::Turns;
 use super::{Kept, READING_WINDOW, Routes, Settings};
 use crate::domain::Ingress;
@@ -68,7 +68,7 @@ pub struct Gateway {
     /// The next attempt.
     pub(super) retry: Option<SpawnHandle>,
     pub(super) capabilities: Capabilities,
-    pub(super) suspects: Suspects,
+    pub(super) poison: PoisonDetector,
     pub(super) echo: Echo,
     /// Version of what formats learned that is subscribed to.
     pub(super) subscribed: u64,
@@ -146,7 +146,7 @@ impl Gateway {
             attempt: 0,
             retry: None,
             capabilities,
-            suspects: Suspects::default(),
+            poison: PoisonDetector::default(),
             echo: Echo::default(),
             subscribed: 0,
             requesting: Requesting::default(),
@@ -192,8 +192,8 @@ impl Gateway {
         for pause in [&mut self.paused_until, &mut self.readings_paused_until] {
             pause.take_if(|until| now() >= *until);
         }
-        self.suspects.tick(now());
-        self.look_for_echo();
+        self.poison.tick(now());
+        self.check_echo();
         self.tell_suppressed();
         self.subscribe_to_learned(ctx);
         self.send_requests(ctx);
@@ -266,7 +266,7 @@ impl StreamHandler<Event> for Gateway {
             Event::Lost(role, outcome) => self.lost(role, outcome, ctx),
             Event::Delivered(tag, result) => self.answered(tag, result, ctx),
             Event::Born => self.hear_birth(),
-            Event::Echoed => self.hear_echo(),
+            Event::Echoed => self.on_echo(),
             Event::Closed => {
                 self.reach = Reach::Away;
                 self.show();

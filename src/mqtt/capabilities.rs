@@ -1,39 +1,38 @@
-//! What the broker lets this daemon do, found out and not assumed: under MQTT 5 by what it says, under 3.1.1, and where it
-//! says nothing, by trying less and remembering what went. Pure: (state, event, time) → decision.
+//! Capabilities of the broker: as advertised under MQTT 5; under 3.1.1, and where the broker advertises nothing, found by
+//! requesting less after a failure. Pure: (state, event, time) → decision.
 //!
-//! Always: of an attempt to publish that fails beside a standing intake, less is asked the next time: a Last Will that is
-//! not retained, then one of QoS 0, then none, then one connection for both. What is learned by trying is forgotten after
-//! [`REMEMBERED`], at the next connection.
-//! Never: anything learned from a broker that is away, or intake given up for publishing, but for the try whether one
-//! connection may do both.
+//! Always: a publishing connection that fails while the intake connection is open is retried with less: a Last Will that is
+//! not retained, then one at QoS 0, then none, then a single connection for both roles. What is found so expires after
+//! [`REMEMBERED`], at the next intake connection.
+//! Never: a conclusion from a broker that is down; intake interrupted, except to try a single connection.
 
 use std::time::{Duration, Instant};
 
-use super::link::{Failed, Outcome, Outgoing, Qos, Role, Said};
+use super::link::{Advertised, Failed, Outcome, Outgoing, Qos, Role};
 use crate::locale::{BrokerLimit, Refusal};
 
-/// After which a broker is asked for everything again: somebody may have given it, or the rights to it.
+/// Lifetime of what was found by trying: the broker's configuration or the user's rights may have changed.
 pub const REMEMBERED: Duration = Duration::from_secs(3600);
-/// Connections that the broker ends without a word before less is asked: one may be chance.
-const ENDS: u32 = 2;
-/// Bytes of a PUBLISH beside topic, payload and properties, at most: fixed header, length of the topic, packet id.
+/// Attempts closed without a reason code before less is requested: one may be a network failure.
+const SILENT_CLOSES: u32 = 2;
+/// Maximum size of a PUBLISH without topic, payload and properties: fixed header, topic length, packet id.
 const PUBLISH_OVERHEAD: usize = 1 + 4 + 2 + 2;
-/// Bytes of the mark on what is forwarded, with the length of all properties: more than it ever takes.
+/// Upper bound of the properties of a forwarded message, in bytes.
 const MARK: usize = 128;
 
-/// What is known of one broker.
+/// Known capabilities of one broker.
 #[derive(Debug)]
 pub struct Capabilities {
-    /// Whether the configuration lets messages be retained.
+    /// Whether the configuration allows retained messages.
     retain: bool,
-    said: Said,
+    advertised: Advertised,
     learned: Learned,
-    /// What the next attempt leaves out of the Last Will, to see whether it goes then.
+    /// Reduction of the Last Will in the next attempt.
     trial: Trial,
-    /// Attempts in a row that the broker has ended without a word.
-    ends: u32,
+    /// Consecutive attempts closed without a reason code.
+    silent_closes: u32,
     connections: Connections,
-    /// When something was first learned by trying.
+    /// Time of the first finding by trying.
     learned_at: Option<Instant>,
 }
 
@@ -50,7 +49,7 @@ impl Default for Learned {
     }
 }
 
-/// Of the Last Will, each less than the one before.
+/// Reductions of the Last Will, in the order they are tried.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Trial {
     #[default]
@@ -60,29 +59,29 @@ enum Trial {
     NoWill,
 }
 
-/// One for intake and one for publishing, or one for both.
+/// Number of connections.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Connections {
     #[default]
     Two,
-    /// One is tried, with a Last Will or without.
+    /// A single one is tried, with or without a Last Will.
     TryingOne { with_will: bool },
-    /// One does both.
+    /// A single one works.
     One { with_will: bool },
-    /// One does not do either: it is not tried again.
+    /// A single one failed too: not tried again.
     NotOne,
 }
 
-/// What an attempt's failure says about what was asked for.
+/// Cause of a failed attempt, as far as it concerns what was requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Retained,
     Qos,
     ClientId,
     Right,
-    /// The broker ended it without a word.
-    Silence,
-    /// Nothing.
+    /// Closed without a reason code.
+    SilentClose,
+    /// Another cause.
     None,
 }
 
@@ -97,7 +96,7 @@ impl Fault {
                 Self::Right
             }
             Outcome::Reason { code: 0x80..=0x83, .. } | Outcome::Closed | Outcome::Transport(_) => {
-                Self::Silence
+                Self::SilentClose
             }
             _ => Self::None,
         }
@@ -105,21 +104,21 @@ impl Fault {
 }
 
 impl Capabilities {
-    /// Nothing is known yet. `retain`: whether the configuration lets messages be retained.
+    /// Assumes a broker without limits. `retain`: whether the configuration allows retained messages.
     #[must_use]
     pub fn new(retain: bool) -> Self {
         Self {
             retain,
-            said: Said::default(),
+            advertised: Advertised::default(),
             learned: Learned::default(),
             trial: Trial::default(),
-            ends: 0,
+            silent_closes: 0,
             connections: Connections::default(),
             learned_at: None,
         }
     }
 
-    /// What the connection that takes messages in is for.
+    /// Role of the connection that receives messages.
     #[must_use]
     pub const fn intake_role(&self) -> Role {
         match self.connections {
@@ -128,7 +127,7 @@ impl Capabilities {
         }
     }
 
-    /// The Last Will as the next attempt has it; `None` for none.
+    /// Last Will of the next attempt; `None` for none.
     #[must_use]
     pub fn will(&self, mut will: Outgoing) -> Option<Outgoing> {
         use Connections::{One, TryingOne};
@@ -146,14 +145,14 @@ impl Capabilities {
         self.adapt(will).ok()
     }
 
-    /// A message as the broker takes it.
+    /// Reduces a message to what the broker accepts.
     ///
     /// # Errors
-    /// When it is larger than the broker takes.
+    /// When the message exceeds the maximum packet size.
     pub fn adapt(&self, mut message: Outgoing) -> Result<Outgoing, Refusal> {
         message.qos = message.qos.min(self.maximum_qos());
         message.retained &= self.retain && self.takes_retained();
-        if let Some(most) = self.said.maximum_packet_bytes {
+        if let Some(most) = self.advertised.maximum_packet_bytes {
             let mark = if message.is_forwarded { MARK } else { 1 };
             let bytes = PUBLISH_OVERHEAD + message.topic.len() + message.payload.len() + mark;
             if u32::try_from(bytes).is_ok_and(|bytes| bytes > most) {
@@ -164,28 +163,28 @@ impl Capabilities {
     }
 
     fn maximum_qos(&self) -> Qos {
-        let most = self.said.maximum_qos.min(self.learned.maximum_qos);
-        // What nobody remembers after the connection can't be exactly once.
+        let most = self.advertised.maximum_qos.min(self.learned.maximum_qos);
+        // The persistent session may hold packet ids of an earlier process, which QoS 2 would mistake for its own.
         if self.intake_role() == Role::Both { most.min(Qos::AtLeastOnce) } else { most }
     }
 
     const fn takes_retained(&self) -> bool {
-        self.said.takes_retained && self.learned.takes_retained
+        self.advertised.takes_retained && self.learned.takes_retained
     }
 
-    /// A connection was made. `is_first` of those that stand now: what it says replaces all that was said.
-    pub fn opened(&mut self, role: Role, said: Said, is_first: bool) {
-        let before = std::mem::replace(&mut self.said, said);
-        if !is_first {
-            let new = std::mem::replace(&mut self.said.refused, before.refused);
-            let is_new = |it: &String| !self.said.refused.contains(it);
+    /// A connection opened. The primary one replaces what was advertised before; a second one adds to it.
+    pub fn opened(&mut self, role: Role, advertised: Advertised, is_primary: bool) {
+        let before = std::mem::replace(&mut self.advertised, advertised);
+        if !is_primary {
+            let new = std::mem::replace(&mut self.advertised.refused, before.refused);
+            let is_new = |it: &String| !self.advertised.refused.contains(it);
             let new: Vec<_> = new.into_iter().filter(is_new).collect();
-            self.said.refused.extend(new);
+            self.advertised.refused.extend(new);
         }
         if !role.publishes() {
             return;
         }
-        self.ends = 0;
+        self.silent_closes = 0;
         match std::mem::take(&mut self.trial) {
             Trial::AsLearned => {}
             Trial::NotRetained => self.learned.takes_retained = false,
@@ -197,7 +196,7 @@ impl Capabilities {
         }
     }
 
-    /// An attempt failed: one for intake says nothing of what may be published, so it is passed over.
+    /// An attempt failed. Failures of intake are ignored: intake requests nothing that could be reduced.
     pub fn failed(&mut self, failed: &Failed, now: Instant) {
         let fault = Fault::of(&failed.outcome);
         if fault == Fault::None || failed.role == Role::Intake {
@@ -206,7 +205,7 @@ impl Capabilities {
         self.learned_at.get_or_insert(now);
         match self.connections {
             Connections::TryingOne { with_will } | Connections::One { with_will } => {
-                self.one_failed(fault, with_will);
+                self.single_failed(fault, with_will);
             }
             Connections::Two | Connections::NotOne => self.second_failed(fault, failed.had_will),
         }
@@ -220,88 +219,88 @@ impl Capabilities {
                 self.learned.maximum_qos = Qos::AtMostOnce;
             }
             Fault::Right if had_will => self.trial = Trial::NoWill,
-            Fault::Silence if had_will => self.ask_less(),
-            _ => self.try_one(),
+            Fault::SilentClose if had_will => self.reduce_will(),
+            _ => self.try_single(),
         }
     }
 
-    fn ask_less(&mut self) {
-        self.ends += 1;
+    fn reduce_will(&mut self) {
+        self.silent_closes += 1;
         self.trial = match self.trial {
-            Trial::AsLearned if self.ends < ENDS => Trial::AsLearned,
+            Trial::AsLearned if self.silent_closes < SILENT_CLOSES => Trial::AsLearned,
             Trial::AsLearned => Trial::NotRetained,
             Trial::NotRetained => Trial::AtMostOnce,
             Trial::AtMostOnce | Trial::NoWill => Trial::NoWill,
         };
     }
 
-    fn try_one(&mut self) {
-        (self.trial, self.ends) = (Trial::AsLearned, 0);
+    fn try_single(&mut self) {
+        (self.trial, self.silent_closes) = (Trial::AsLearned, 0);
         if self.connections == Connections::Two {
             self.connections = Connections::TryingOne { with_will: true };
         }
     }
 
-    fn one_failed(&mut self, fault: Fault, with_will: bool) {
-        let was_good = matches!(self.connections, Connections::One { .. });
-        if fault == Fault::Silence {
-            self.ends += 1;
-            // One that was good fails so when the broker is away.
-            if was_good || self.ends < ENDS {
+    fn single_failed(&mut self, fault: Fault, with_will: bool) {
+        let has_worked = matches!(self.connections, Connections::One { .. });
+        if fault == Fault::SilentClose {
+            self.silent_closes += 1;
+            // A connection that worked fails like this when the broker is down.
+            if has_worked || self.silent_closes < SILENT_CLOSES {
                 return;
             }
         }
-        self.ends = 0;
-        self.connections = match (was_good, with_will) {
+        self.silent_closes = 0;
+        self.connections = match (has_worked, with_will) {
             (false, true) => Connections::TryingOne { with_will: false },
             (false, false) => Connections::NotOne,
             (true, _) => Connections::Two,
         };
     }
 
-    /// The broker takes a message only with less asked for it.
-    pub fn learn(&mut self, lowered: Lowered, now: Instant) {
+    /// The broker accepted a message only once it was reduced.
+    pub fn learn(&mut self, reduced: Reduced, now: Instant) {
         self.learned_at.get_or_insert(now);
-        match lowered {
-            Lowered::Qos(qos) => self.learned.maximum_qos = self.learned.maximum_qos.min(qos),
-            Lowered::NotRetained => self.learned.takes_retained = false,
+        match reduced {
+            Reduced::Qos(qos) => self.learned.maximum_qos = self.learned.maximum_qos.min(qos),
+            Reduced::NotRetained => self.learned.takes_retained = false,
         }
     }
 
-    /// To be called before all connections are made anew.
-    pub fn forget_old(&mut self, now: Instant) {
+    /// Expires findings. To be called before an intake connection is opened.
+    pub fn expire(&mut self, now: Instant) {
         if self.learned_at.is_some_and(|at| now.saturating_duration_since(at) >= REMEMBERED) {
             *self = Self::new(self.retain);
         }
     }
 
-    /// What the broker can't do, as far as it is known. `second_id` is the client id of the second connection.
+    /// Known limits of the broker. `second_id`: client id of the publishing connection.
     #[must_use]
     pub fn limits(&self, second_id: &str) -> Vec<BrokerLimit> {
-        let qos = match self.said.maximum_qos.min(self.learned.maximum_qos) {
+        let qos = match self.advertised.maximum_qos.min(self.learned.maximum_qos) {
             Qos::AtMostOnce => Some(BrokerLimit::MaximumQos(0)),
             Qos::AtLeastOnce => Some(BrokerLimit::MaximumQos(1)),
             Qos::ExactlyOnce => None,
         };
         let retained = (!self.takes_retained()).then_some(BrokerLimit::NoRetainedMessages);
-        let packet = self.said.maximum_packet_bytes.map(BrokerLimit::MaximumPacketBytes);
+        let packet = self.advertised.maximum_packet_bytes.map(BrokerLimit::MaximumPacketBytes);
         let is_willless =
             !self.learned.takes_will || self.connections == Connections::One { with_will: false };
         let one = matches!(self.connections, Connections::One { .. });
         let one = one.then(|| BrokerLimit::OneConnection { refused: second_id.to_owned() });
-        let assigned = self.said.assigned_id.clone().map(BrokerLimit::ClientIdAssigned);
-        let refused = self.said.refused.iter().cloned().map(BrokerLimit::SubscriptionRefused);
+        let assigned = self.advertised.assigned_id.clone().map(BrokerLimit::ClientIdAssigned);
+        let refused = self.advertised.refused.iter().cloned().map(BrokerLimit::SubscriptionRefused);
         let will = is_willless.then_some(BrokerLimit::NoLastWill);
         [qos, retained, packet, will, one, assigned].into_iter().flatten().chain(refused).collect()
     }
 }
 
-/// What was left out of a message that the broker took at last.
+/// Reduction of a message before a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lowered {
-    /// It was sent with this quality of service, and before with a greater one.
+pub enum Reduced {
+    /// Lower QoS.
     Qos(Qos),
-    /// It was not to be retained, and before it was.
+    /// Not retained.
     NotRetained,
 }
 

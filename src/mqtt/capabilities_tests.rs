@@ -28,9 +28,9 @@ struct Broker {
 
 impl Broker {
     /// Whose intake stands.
-    fn new(said: Said) -> Self {
+    fn new(advertised: Advertised) -> Self {
         let mut capabilities = Capabilities::new(true);
-        capabilities.opened(Role::Intake, said, true);
+        capabilities.opened(Role::Intake, advertised, true);
         Self { capabilities, now: Instant::now() }
     }
 
@@ -45,7 +45,7 @@ impl Broker {
     }
 
     fn opens(&mut self) -> &mut Self {
-        self.capabilities.opened(Role::Publishing, Said::default(), false);
+        self.capabilities.opened(Role::Publishing, Advertised::default(), false);
         self
     }
 
@@ -54,7 +54,7 @@ impl Broker {
     }
 }
 
-fn silence() -> Outcome {
+fn silent_close() -> Outcome {
     Outcome::Transport("closed".into())
 }
 
@@ -64,14 +64,14 @@ fn reason(code: u8) -> Outcome {
 
 #[test]
 fn what_a_broker_says_is_kept_to() {
-    let said = Said {
+    let advertised = Advertised {
         maximum_qos: Qos::AtLeastOnce,
         takes_retained: false,
         maximum_packet_bytes: Some(100),
         assigned_id: Some("x".into()),
         refused: vec!["a/+".into()],
     };
-    let broker = Broker::new(said);
+    let broker = Broker::new(advertised);
     assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, false)));
     assert_eq!(broker.capabilities.adapt(alert()).unwrap().qos, Qos::AtLeastOnce);
     let large = Outgoing { payload: vec![0; 100], ..alert() };
@@ -91,34 +91,34 @@ fn what_a_broker_says_is_kept_to() {
 
 #[test]
 fn a_broker_that_hangs_up_at_a_will_is_shown_less_of_it() {
-    let mut broker = Broker::new(Said::default());
+    let mut broker = Broker::new(Advertised::default());
     assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, true)));
-    broker.fails(silence());
+    broker.fails(silent_close());
     assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, true)), "it may be chance");
-    broker.fails(silence());
+    broker.fails(silent_close());
     assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, false)));
-    broker.fails(silence());
+    broker.fails(silent_close());
     assert_eq!(shown(&broker.capabilities), Some((Qos::AtMostOnce, true)));
-    broker.fails(silence());
+    broker.fails(silent_close());
     assert_eq!(shown(&broker.capabilities), None);
-    broker.fails(silence());
+    broker.fails(silent_close());
     assert_eq!(broker.capabilities.intake_role(), Role::Both);
 }
 
 #[test]
 fn what_went_is_remembered_for_all_messages() {
-    let mut unretained = Broker::new(Said::default());
-    unretained.fails(silence()).fails(silence()).opens();
+    let mut unretained = Broker::new(Advertised::default());
+    unretained.fails(silent_close()).fails(silent_close()).opens();
     assert_eq!(unretained.limits(), [BrokerLimit::NoRetainedMessages]);
     assert!(!unretained.capabilities.adapt(will()).unwrap().retained);
 
-    let mut at_most_once = Broker::new(Said::default());
-    at_most_once.fails(silence()).fails(silence()).fails(silence()).opens();
+    let mut at_most_once = Broker::new(Advertised::default());
+    at_most_once.fails(silent_close()).fails(silent_close()).fails(silent_close()).opens();
     assert_eq!(at_most_once.limits(), [BrokerLimit::MaximumQos(0)]);
     let adapted = at_most_once.capabilities.adapt(will()).unwrap();
     assert_eq!((adapted.qos, adapted.retained), (Qos::AtMostOnce, true));
 
-    let mut willless = Broker::new(Said::default());
+    let mut willless = Broker::new(Advertised::default());
     willless.fails(reason(0x87)).opens();
     assert_eq!(willless.limits(), [BrokerLimit::NoLastWill]);
     assert!(willless.capabilities.adapt(will()).unwrap().retained);
@@ -126,14 +126,14 @@ fn what_went_is_remembered_for_all_messages() {
 
 #[test]
 fn a_reason_goes_straight_to_its_cure() {
-    let mut retained = Broker::new(Said::default());
+    let mut retained = Broker::new(Advertised::default());
     retained.fails(reason(0x9A));
     assert_eq!(shown(&retained.capabilities), Some((Qos::AtLeastOnce, false)));
-    let mut qos = Broker::new(Said::default());
+    let mut qos = Broker::new(Advertised::default());
     qos.fails(reason(0x9B));
     assert_eq!(shown(&qos.capabilities), Some((Qos::AtMostOnce, true)));
     for outcome in [reason(0x85), reason(0x97), Outcome::Return(2)] {
-        let mut id = Broker::new(Said::default());
+        let mut id = Broker::new(Advertised::default());
         id.fails(outcome);
         assert_eq!(id.capabilities.intake_role(), Role::Both);
         assert!(shown(&id.capabilities).is_some());
@@ -142,7 +142,7 @@ fn a_reason_goes_straight_to_its_cure() {
 
 #[test]
 fn a_broker_that_is_away_or_busy_teaches_nothing() {
-    let mut broker = Broker::new(Said::default());
+    let mut broker = Broker::new(Advertised::default());
     for outcome in [Outcome::TimedOut, reason(0x88), reason(0x89), Outcome::Return(3)] {
         broker.fails(outcome.clone()).fails(outcome.clone()).fails(outcome);
     }
@@ -155,18 +155,18 @@ fn a_broker_that_is_away_or_busy_teaches_nothing() {
 
 #[test]
 fn one_connection_does_both_where_the_second_is_refused() {
-    let mut broker = Broker::new(Said::default());
+    let mut broker = Broker::new(Advertised::default());
     broker.fails(reason(0x87));
     assert_eq!(shown(&broker.capabilities), None, "the will may be what is not allowed");
     broker.fails(reason(0x87));
     assert_eq!(broker.capabilities.intake_role(), Role::Both);
     assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, true)));
-    broker.capabilities.opened(Role::Both, Said::default(), true);
+    broker.capabilities.opened(Role::Both, Advertised::default(), true);
     assert_eq!(broker.limits(), [BrokerLimit::OneConnection { refused: SECOND.into() }]);
     assert_eq!(broker.capabilities.adapt(alert()).unwrap().qos, Qos::AtLeastOnce);
     // The broker is away, for as long as it may be.
     for _ in 0..9 {
-        broker.fails(silence());
+        broker.fails(silent_close());
     }
     assert_eq!(broker.capabilities.intake_role(), Role::Both);
     broker.fails(reason(0x87));
@@ -175,7 +175,7 @@ fn one_connection_does_both_where_the_second_is_refused() {
 
 #[test]
 fn where_one_does_not_do_both_intake_goes_on_alone() {
-    let mut broker = Broker::new(Said::default());
+    let mut broker = Broker::new(Advertised::default());
     broker.fails(reason(0x85)).fails(reason(0x87));
     assert_eq!(broker.capabilities.intake_role(), Role::Both);
     assert_eq!(shown(&broker.capabilities), None);
@@ -188,19 +188,19 @@ fn where_one_does_not_do_both_intake_goes_on_alone() {
 
 #[test]
 fn what_was_tried_is_forgotten_in_the_end() {
-    let mut broker = Broker::new(Said::default());
+    let mut broker = Broker::new(Advertised::default());
     broker.fails(reason(0x9A)).opens();
-    broker.capabilities.forget_old(broker.now + REMEMBERED / 2);
+    broker.capabilities.expire(broker.now + REMEMBERED / 2);
     assert_eq!(broker.limits(), [BrokerLimit::NoRetainedMessages]);
-    broker.capabilities.forget_old(broker.now + REMEMBERED);
+    broker.capabilities.expire(broker.now + REMEMBERED);
     assert_eq!(broker.limits(), []);
 }
 
 #[test]
 fn a_message_that_went_with_less_teaches_too() {
-    let mut broker = Broker::new(Said::default());
-    broker.capabilities.learn(Lowered::Qos(Qos::AtLeastOnce), broker.now);
-    broker.capabilities.learn(Lowered::NotRetained, broker.now);
+    let mut broker = Broker::new(Advertised::default());
+    broker.capabilities.learn(Reduced::Qos(Qos::AtLeastOnce), broker.now);
+    broker.capabilities.learn(Reduced::NotRetained, broker.now);
     assert_eq!(broker.limits(), [BrokerLimit::MaximumQos(1), BrokerLimit::NoRetainedMessages]);
 }
 

@@ -11,7 +11,7 @@
 //! end is. Publishing ends with intake, and intake goes on without publishing.
 //!
 //! Never: a client is let go while Paho may still call back into it (see [`retire`]), or destroyed
-//! once Paho holds freed memory for it (see [`Line::end`]).
+//! once Paho holds freed memory for it (see [`Connection::close`]).
 
 mod connecting;
 mod listening;
@@ -42,12 +42,12 @@ use crate::ingest::{Log, Subscriptions};
 const COMMANDS: usize = 256;
 /// Events that may wait; beyond, the client's thread waits for the gateway.
 const EVENTS: usize = 256;
-/// What was heard beside what the log takes, and not told yet: beyond, it is not told again.
-const HEARD: usize = 4;
-/// A broker that takes no message of QoS 0 has ended the connection by then.
-const UNANSWERED: Duration = Duration::from_secs(1);
-/// When a broker goes, both connections end within this time.
-const TOGETHER: Duration = Duration::from_millis(500);
+/// Pending signals; more carry no information.
+const SIGNALS: usize = 4;
+/// A message of QoS 0 counts as delivered if the connection stays open for so long after it.
+const QOS_0_GRACE: Duration = Duration::from_secs(1);
+/// Window within which two closes have one cause.
+const SAME_CAUSE: Duration = Duration::from_millis(500);
 
 /// Where messages go that come in.
 #[derive(Debug, Clone)]
@@ -80,7 +80,7 @@ impl Client {
             doorway: intake,
             intake: None,
             publishing: None,
-            heard: mpsc::channel(HEARD),
+            signals: mpsc::channel(SIGNALS),
         };
         std::thread::Builder::new()
             .name("mqtt-client".into())
@@ -101,34 +101,34 @@ struct Worker {
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
     doorway: Option<Doorway>,
-    /// `None` also once intake has ended, or where one connection does both.
-    intake: Option<Line>,
-    publishing: Option<Line>,
-    /// What connections hear beside what the log takes.
-    heard: (mpsc::Sender<Heard>, mpsc::Receiver<Heard>),
+    /// `None` also after [`Command::EndIntake`], and with a single connection for both roles.
+    intake: Option<Connection>,
+    publishing: Option<Connection>,
+    /// From the message callbacks.
+    signals: (mpsc::Sender<Signal>, mpsc::Receiver<Signal>),
 }
 
-/// Beside what the log takes.
-enum Heard {
-    /// Home Assistant says that it is there.
+/// A message that concerns the gateway, not the log.
+enum Signal {
+    /// Home Assistant's birth message.
     Birth,
-    /// This daemon's own status came back.
-    Status,
+    /// This daemon's own status.
+    StatusEcho,
 }
 
 /// A standing connection.
-struct Line {
+struct Connection {
     role: Role,
     client: paho::AsyncClient,
     version: MqttVersion,
     forward_mark: Option<String>,
     lost: mpsc::Receiver<Outcome>,
     deliveries: FuturesUnordered<BoxFuture<'static, (Tag, paho::Result<()>)>>,
-    /// A message could not be written to the socket: see [`Line::end`].
+    /// A message could not be written to the socket: see [`Connection::close`].
     write_failed: bool,
 }
 
-impl Line {
+impl Connection {
     fn new(plan: &Plan, client: paho::AsyncClient, lost: mpsc::Receiver<Outcome>) -> Self {
         Self {
             role: plan.role,
@@ -142,13 +142,13 @@ impl Line {
     }
 
     fn publish(&mut self, tag: Tag, message: Outgoing) -> paho::Result<()> {
-        let is_unanswered = message.qos == Qos::AtMostOnce;
+        let is_qos_0 = message.qos == Qos::AtMostOnce;
         let message = message_of(message, self.forward_mark.as_deref());
         let token = self.client.try_publish(message)?;
         self.deliveries.push(Box::pin(async move {
             let result = token.await;
-            if is_unanswered && result.is_ok() {
-                tokio::time::sleep(UNANSWERED).await;
+            if is_qos_0 && result.is_ok() {
+                tokio::time::sleep(QOS_0_GRACE).await;
             }
             (tag, result)
         }));
@@ -159,14 +159,14 @@ impl Line {
         self.write_failed |= matches!(error, paho::Error::Failure);
     }
 
-    /// Returns what was delivered and not told yet.
+    /// Disconnects. Returns deliveries that were not reported yet.
     ///
     /// When Paho C 1.3.16 fails to write a PUBLISH to the socket, it frees the message, and keeps it
     /// among those in flight: freed again when the session is cleaned, it takes the process down
     /// (eclipse-paho/paho.mqtt.c#1621). So the publishing session is one that Paho does not clean at
     /// the end of a connection (see `options`), and a client to which it has happened is never
     /// destroyed. That leaks it, once for a connection lost under load.
-    async fn end(mut self) -> Vec<Tag> {
+    async fn close(mut self) -> Vec<Tag> {
         disconnect(&self.client).await;
         // It is disconnected: Paho writes nothing any more, and has told of all that failed.
         let mut delivered = Vec::new();
@@ -184,18 +184,20 @@ impl Line {
     }
 }
 
-enum News {
+enum Change {
     Lost(Outcome),
     Delivered(Tag, paho::Result<()>),
 }
 
-/// What becomes of a connection; nothing ever of none.
-async fn news(line: Option<&mut Line>) -> News {
-    let Some(Line { lost, deliveries, .. }) = line else { return std::future::pending().await };
+/// The next change of a connection. Pending for ever without one.
+async fn next_change(line: Option<&mut Connection>) -> Change {
+    let Some(Connection { lost, deliveries, .. }) = line else {
+        return std::future::pending().await;
+    };
     tokio::select! {
         biased;
-        Some(outcome) = lost.recv() => News::Lost(outcome),
-        Some((tag, result)) = deliveries.next() => News::Delivered(tag, result),
+        Some(outcome) = lost.recv() => Change::Lost(outcome),
+        Some((tag, result)) = deliveries.next() => Change::Delivered(tag, result),
         else => std::future::pending().await,
     }
 }
@@ -205,7 +207,7 @@ enum Step {
     Delivered(Tag, paho::Result<()>),
     IntakeLost(Outcome),
     PublishingLost(Outcome),
-    Heard(Heard),
+    Signal(Signal),
 }
 
 impl Worker {
@@ -220,10 +222,10 @@ impl Worker {
                     self.say(Event::Delivered(tag, Err(code as u8))).await;
                 }
                 Step::Delivered(_, Err(error)) => self.lose_publishing_after(&error).await,
-                Step::IntakeLost(outcome) => self.lose(Role::Intake, outcome).await,
+                Step::IntakeLost(outcome) => self.drop_lost(Role::Intake, outcome).await,
                 Step::PublishingLost(outcome) => self.lose_publishing(outcome).await,
-                Step::Heard(Heard::Birth) => self.say(Event::Born).await,
-                Step::Heard(Heard::Status) => self.say(Event::Echoed).await,
+                Step::Signal(Signal::Birth) => self.say(Event::Born).await,
+                Step::Signal(Signal::StatusEcho) => self.say(Event::Echoed).await,
             }
         }
         self.close().await;
@@ -234,16 +236,16 @@ impl Worker {
         tokio::select! {
             biased;
             () = self.events.closed() => None,
-            news = news(self.intake.as_mut()) => Some(match news {
-                News::Lost(outcome) => Step::IntakeLost(outcome),
-                News::Delivered(tag, result) => Step::Delivered(tag, result),
+            change = next_change(self.intake.as_mut()) => Some(match change {
+                Change::Lost(outcome) => Step::IntakeLost(outcome),
+                Change::Delivered(tag, result) => Step::Delivered(tag, result),
             }),
-            news = news(self.publishing.as_mut()) => Some(match news {
-                News::Lost(outcome) => Step::PublishingLost(outcome),
-                News::Delivered(tag, result) => Step::Delivered(tag, result),
+            change = next_change(self.publishing.as_mut()) => Some(match change {
+                Change::Lost(outcome) => Step::PublishingLost(outcome),
+                Change::Delivered(tag, result) => Step::Delivered(tag, result),
             }),
             command = self.commands.recv() => Some(Step::Command(command)),
-            Some(heard) = self.heard.1.recv() => Some(Step::Heard(heard)),
+            Some(signal) = self.signals.1.recv() => Some(Step::Signal(signal)),
         }
     }
 
@@ -254,7 +256,7 @@ impl Worker {
             Command::Subscribe(filters) => self.subscribe(&filters).await,
             Command::EndIntake => {
                 if let Some(intake) = self.intake.take() {
-                    intake.end().await;
+                    intake.close().await;
                 }
             }
             Command::Close => {
@@ -268,16 +270,16 @@ impl Worker {
         if plan.role.takes_in() {
             self.close().await;
         } else if let Some(publishing) = self.publishing.take() {
-            self.tell_end(publishing).await;
+            self.report_close(publishing).await;
         }
-        let event = match open(plan, self.doorway.as_ref(), &self.heard.0).await {
-            Ok((line, said)) => {
+        let event = match open(plan, self.doorway.as_ref(), &self.signals.0).await {
+            Ok((connection, advertised)) => {
                 let place = match plan.role {
                     Role::Intake => &mut self.intake,
                     Role::Publishing | Role::Both => &mut self.publishing,
                 };
-                *place = Some(line);
-                Event::Up(plan.role, said)
+                *place = Some(connection);
+                Event::Up(plan.role, advertised)
             }
             Err(failed) => Event::Failed(failed),
         };
@@ -285,11 +287,11 @@ impl Worker {
     }
 
     async fn subscribe(&mut self, filters: &[Filter]) {
-        let takes_in = |line: &&Line| line.role.takes_in();
+        let takes_in = |line: &&Connection| line.role.takes_in();
         let line = self.intake.as_ref().or(self.publishing.as_ref().filter(takes_in));
-        let Some(Line { role, client, version, .. }) = line else { return };
+        let Some(Connection { role, client, version, .. }) = line else { return };
         if let Err(outcome) = subscribe_to(client, *version, filters, false).await {
-            self.lose(*role, outcome).await;
+            self.drop_lost(*role, outcome).await;
         }
     }
 
@@ -306,41 +308,42 @@ impl Worker {
         let Some(publishing) = &mut self.publishing else { return };
         publishing.note(error);
         // Paho fails the deliveries first and gives the reason right after.
-        let said = timeout(Duration::from_millis(100), publishing.lost.recv()).await.ok().flatten();
-        self.lose_publishing(said.unwrap_or_else(|| outcome(error))).await;
+        let reason =
+            timeout(Duration::from_millis(100), publishing.lost.recv()).await.ok().flatten();
+        self.lose_publishing(reason.unwrap_or_else(|| outcome(error))).await;
     }
 
-    /// Whoever takes the other connection as well takes both.
+    /// Publishing was lost. If intake is lost at the same time, that is reported instead.
     async fn lose_publishing(&mut self, outcome: Outcome) {
         let role = self.publishing.as_ref().map_or(Role::Publishing, |line| line.role);
-        let Some(intake) = &mut self.intake else { return self.lose(role, outcome).await };
-        match timeout(TOGETHER, intake.lost.recv()).await.ok().flatten() {
-            Some(outcome) => self.lose(Role::Intake, outcome).await,
-            None => self.lose(role, outcome).await,
+        let Some(intake) = &mut self.intake else { return self.drop_lost(role, outcome).await };
+        match timeout(SAME_CAUSE, intake.lost.recv()).await.ok().flatten() {
+            Some(outcome) => self.drop_lost(Role::Intake, outcome).await,
+            None => self.drop_lost(role, outcome).await,
         }
     }
 
-    /// Closes what is lost: publishing alone, or all.
-    async fn lose(&mut self, role: Role, outcome: Outcome) {
+    /// Closes the rest of a lost connection: publishing alone, or both with intake.
+    async fn drop_lost(&mut self, role: Role, outcome: Outcome) {
         if role.takes_in() {
             self.close().await;
         } else if let Some(publishing) = self.publishing.take() {
-            self.tell_end(publishing).await;
+            self.report_close(publishing).await;
         }
         self.say(Event::Lost(role, outcome)).await;
     }
 
     async fn close(&mut self) {
         if let Some(intake) = self.intake.take() {
-            intake.end().await;
+            intake.close().await;
         }
         if let Some(publishing) = self.publishing.take() {
-            self.tell_end(publishing).await;
+            self.report_close(publishing).await;
         }
     }
 
-    async fn tell_end(&self, publishing: Line) {
-        for tag in publishing.end().await {
+    async fn report_close(&self, publishing: Connection) {
+        for tag in publishing.close().await {
             self.say(Event::Delivered(tag, Ok(()))).await;
         }
     }

@@ -1,8 +1,7 @@
-//! The actor's part in keeping the connections up: attempts, what is said of them, and the status that the
-//! broker shows. When to try again and what to say is decided in `retry` and `diagnosis`, what to ask of the broker in
-//! `capabilities`.
+//! The actor's part in connecting: attempts, their log lines, and the status message. Delays and causes are decided in
+//! `retry` and `diagnosis`, what is requested of the broker in `capabilities`.
 //!
-//! Always: the connection that takes messages in comes first and stays, whatever becomes of the one that publishes.
+//! Always: the intake connection opens first, and stays open whatever happens to the publishing connection.
 
 #![expect(clippy::disallowed_methods, reason = "a status message bears the time it was sent")]
 
@@ -18,7 +17,7 @@ use super::attempt;
 use super::diagnosis::{diagnose, wants_probe};
 use super::echo::Echo;
 use super::gauges::Reach;
-use super::link::{Command, Failed, Outcome, Plan, Role, Said, Tag};
+use super::link::{Advertised, Command, Failed, Outcome, Plan, Role, Tag};
 use super::probe::probe;
 use super::requesting::Requesting;
 use super::retry::{Announcer, Backoff, Flaps};
@@ -32,18 +31,18 @@ const PROBE: Duration = Duration::from_secs(30);
 /// The embedded broker is next door: there is no use in waiting for it for long.
 const EMBEDDED_DELAY_AT_MOST: Duration = Duration::from_secs(2);
 
-/// Topics that a line on a lost connection names.
+/// Limit of topics named in a log line.
 const SHOWN: usize = 3;
 
-/// Attempts at one connection.
+/// Reconnection state of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
-    /// Plan of the last one, by which its failure is explained.
+    /// Plan of the last attempt.
     plan: Option<Arc<Plan>>,
     backoff: Backoff,
     flaps: Flaps,
     announcer: Announcer,
-    /// Connections made.
+    /// Successful attempts.
     count: u32,
 }
 
@@ -57,17 +56,17 @@ impl Attempts {
 }
 
 impl Gateway {
-    /// Attempts the connection that is missing: the first one, or the one that publishes.
+    /// Starts an attempt at the missing connection: intake, or publishing beside it.
     pub(super) fn attempt(&mut self, ctx: &mut Context<Self>) {
         if self.stop.is_some() {
             return;
         }
         let takes_in = self.capabilities.intake_role();
         let role = match self.reach {
-            Reach::TakingIn if takes_in == Role::Intake => Role::Publishing,
+            Reach::IntakeOnly if takes_in == Role::Intake => Role::Publishing,
             _ if !self.settings.subscribes => Role::Publishing,
             _ => {
-                self.capabilities.forget_old(now());
+                self.capabilities.expire(now());
                 self.capabilities.intake_role()
             }
         };
@@ -89,11 +88,11 @@ impl Gateway {
             return;
         }
         plan.will = plan.will.and_then(|will| self.capabilities.will(will));
-        if self.is_first(plan.role) && self.intake.announcer.attempting() {
+        if self.is_primary(plan.role) && self.intake.announcer.attempting() {
             info!(target: "vigie::gateway", "{}", (self.settings.words.connecting)(&self.broker));
         }
         if plan.role.takes_in() && self.reach != Reach::Away {
-            // It gives way to one that does both.
+            // Replaced by one for both roles.
             self.reach = Reach::Away;
             self.show();
         }
@@ -101,23 +100,23 @@ impl Gateway {
         self.tell(Command::Open(Box::new(plan)), ctx);
     }
 
-    /// Whether a connection for this is the one that all else depends on.
-    fn is_first(&self, role: Role) -> bool {
+    /// Whether a connection of this role is the primary one, on which a second one depends.
+    fn is_primary(&self, role: Role) -> bool {
         role.takes_in() || !self.settings.subscribes
     }
 
     fn attempts(&mut self, role: Role) -> &mut Attempts {
-        if self.is_first(role) { &mut self.intake } else { &mut self.publishing }
+        if self.is_primary(role) { &mut self.intake } else { &mut self.publishing }
     }
 
-    pub(super) fn up(&mut self, role: Role, said: Said, ctx: &mut Context<Self>) {
-        let is_first = self.is_first(role);
+    pub(super) fn up(&mut self, role: Role, advertised: Advertised, ctx: &mut Context<Self>) {
+        let is_primary = self.is_primary(role);
         let had_failed = std::mem::take(&mut self.publishing_failed) && role == Role::Publishing;
         self.attempts(role).connected();
-        self.reach = if role.publishes() { Reach::Full } else { Reach::TakingIn };
-        self.capabilities.opened(role, said, is_first);
+        self.reach = if role.publishes() { Reach::Full } else { Reach::IntakeOnly };
+        self.capabilities.opened(role, advertised, is_primary);
         self.show();
-        if is_first {
+        if is_primary {
             info!(target: "vigie::gateway", "{}", (self.settings.words.connected)(&self.broker));
         } else if had_failed {
             info!(target: "vigie::gateway", "{}", (self.settings.words.publishing_again)(&self.broker));
@@ -133,15 +132,15 @@ impl Gateway {
         self.requesting = Requesting::default();
         self.echo = Echo::default();
         self.reports.num_connections += 1;
-        self.suspects.opened(now());
-        self.say_limits();
+        self.poison.on_reopen(now());
+        self.log_limits();
         self.publish_status(State::Online, ctx);
         self.env.ready();
         self.flow(ctx);
     }
 
-    /// One line when it turns out that the broker can't do something.
-    pub(super) fn say_limits(&self) {
+    /// Logs newly found limits of the broker, once each.
+    pub(super) fn log_limits(&self) {
         let limits = self.capabilities.limits(&self.settings.mqtt.publish_client_id);
         let known = self.settings.gauges.limits();
         let new = limits.iter().filter(|limit| !known.contains(limit)).cloned();
@@ -183,17 +182,17 @@ impl Gateway {
     /// Finds out what is behind a failed attempt.
     pub(super) fn examine(&mut self, failed: Failed, ctx: &mut Context<Self>) {
         debug!(target: "vigie::gateway", "connection attempt failed: {failed:?}");
-        let stands_beside = self.reach == Reach::TakingIn;
-        if stands_beside || failed.role == Role::Both {
+        let has_intake = self.reach == Reach::IntakeOnly;
+        if has_intake || failed.role == Role::Both {
             self.capabilities.failed(&failed, now());
         }
         // Without a plan nothing was tried, and nothing can have failed.
         let Some(plan) = self.attempts(failed.role).plan.clone() else { return };
         let Failed { role, outcome, .. } = failed;
-        // What is wrong with the way would be wrong with the connection beside it, too.
-        if stands_beside || !wants_probe(&outcome) {
+        // The network path works: the intake connection uses it.
+        if has_intake || !wants_probe(&outcome) {
             let trouble = match outcome {
-                Outcome::Transport(_) if stands_beside => Trouble::EndedAtConnect,
+                Outcome::Transport(_) if has_intake => Trouble::EndedAtConnect,
                 outcome => diagnose(outcome, None, &plan),
             };
             self.failed(role, &trouble, ctx);
@@ -223,7 +222,7 @@ impl Gateway {
         attempts.flaps.failed();
         if attempts.announcer.failed(trouble, now()) {
             let all = self.settings.words;
-            let line = if self.is_first(role) {
+            let line = if self.is_primary(role) {
                 (all.connection_failed)(&self.broker, &words.reason, &words.advice, seconds)
             } else {
                 let id = &self.settings.mqtt.publish_client_id;
@@ -233,14 +232,14 @@ impl Gateway {
         } else {
             debug!(target: "vigie::gateway", "still no connection: {}; next try in {seconds:.1} s", words.reason);
         }
-        if !self.is_first(role) {
+        if !self.is_primary(role) {
             self.publishing_failed = true;
             self.settings.gauges.show_publishing_fails(words.reason);
         }
         self.try_again(delay, ctx);
     }
 
-    /// In place of an attempt that was to come.
+    /// Schedules the next attempt, in place of one already scheduled.
     fn try_again(&mut self, delay: Duration, ctx: &mut Context<Self>) {
         let next = ctx.run_later(delay, |act, ctx| {
             act.retry = None;
@@ -252,22 +251,22 @@ impl Gateway {
     }
 
     pub(super) fn lost(&mut self, role: Role, outcome: Outcome, ctx: &mut Context<Self>) {
-        let goes_on =
+        let intake_stays =
             role == Role::Publishing && self.reach != Reach::Away && self.settings.subscribes;
         if role == Role::Intake || !self.settings.subscribes {
-            self.suspects.acquit();
+            self.poison.on_broker_away();
         } else {
-            self.suspects.ended(&outcome, now());
+            self.poison.on_close(&outcome, now());
         }
-        self.reach = if goes_on { Reach::TakingIn } else { Reach::Away };
+        self.reach = if intake_stays { Reach::IntakeOnly } else { Reach::Away };
         self.show();
         self.paused_until = None;
         self.readings_paused_until = None;
         self.rewind();
         let Some(plan) = self.attempts(role).plan.clone() else { return };
-        let trouble = match self.suspects.ended_at() {
+        let trouble = match self.poison.closed_at() {
             [] => diagnose(outcome, None, &plan),
-            topics if goes_on => {
+            topics if intake_stays => {
                 let topics = topics.iter().take(SHOWN).cloned().collect();
                 Trouble::EndedAtMessage { topics }
             }
@@ -280,7 +279,7 @@ impl Gateway {
         };
         let words = (self.settings.words.trouble)(&trouble);
         let reason = format!("{}. {}", words.reason, words.advice);
-        let line = if goes_on {
+        let line = if intake_stays {
             self.publishing_failed = true;
             self.settings.gauges.show_publishing_fails(words.reason);
             (self.settings.words.publishing_lost)(&self.broker, &plan.client_id, &reason)
@@ -315,16 +314,16 @@ impl Gateway {
         }
     }
 
-    pub(super) fn hear_echo(&mut self) {
-        if self.echo.heard() {
+    pub(super) fn on_echo(&mut self) {
+        if self.echo.received() {
             self.settings.gauges.show_silent(None);
             let status = self.topics.status();
             info!(target: "vigie::gateway", "{status} comes back by the subscription");
         }
     }
 
-    pub(super) fn look_for_echo(&mut self) {
-        if self.reach == Reach::Full && self.echo.take_missed(now()) {
+    pub(super) fn check_echo(&mut self) {
+        if self.reach == Reach::Full && self.echo.take_timeout(now()) {
             let status = self.topics.status();
             warn!(
                 target: "vigie::gateway",

@@ -1,44 +1,44 @@
-//! Whether the subscription brings anything: the broker may grant it and deliver nothing, for want of a right to read.
-//! This daemon's own status is published on a topic that the subscription covers, so it comes back by it. Pure.
+//! Detects a subscription that the broker grants and filters, as when the user has no right to read. This daemon's own
+//! status is published on a topic that the subscription matches, so it must come back. Pure.
 
 use std::time::{Duration, Instant};
 
-/// From the broker's acknowledgement of the status to its return, at most.
-const RETURN: Duration = Duration::from_secs(10);
+/// Timeout from the PUBACK of the status to its echo.
+const ECHO_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Of one publishing connection.
+/// Echo of the status published on one connection.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Echo {
-    /// The status is not acknowledged.
+    /// The status has no PUBACK yet.
     #[default]
     NotPublished,
-    /// It was, and has not come back.
+    /// Acknowledged at this time; no echo yet.
     Awaited(Instant),
-    /// It came back.
-    Heard,
-    /// It has not come back in time.
-    Missed,
+    /// The status came back.
+    Received,
+    /// The status did not come back in time.
+    TimedOut,
 }
 
 impl Echo {
-    /// The broker has acknowledged the status.
+    /// The broker acknowledged the status.
     pub fn published(&mut self, now: Instant) {
         if *self == Self::NotPublished {
             *self = Self::Awaited(now);
         }
     }
 
-    /// A message came on the status topic. Whether it had been missed.
-    pub fn heard(&mut self) -> bool {
-        std::mem::replace(self, Self::Heard) == Self::Missed
+    /// A message arrived on the status topic. Returns whether the echo had timed out.
+    pub fn received(&mut self) -> bool {
+        std::mem::replace(self, Self::Received) == Self::TimedOut
     }
 
-    /// Whether it is missed from now on.
-    pub fn take_missed(&mut self, now: Instant) -> bool {
+    /// Returns true once, when the echo times out.
+    pub fn take_timeout(&mut self, now: Instant) -> bool {
         let is_late =
-            matches!(self, Self::Awaited(at) if now.saturating_duration_since(*at) >= RETURN);
+            matches!(self, Self::Awaited(at) if now.saturating_duration_since(*at) >= ECHO_TIMEOUT);
         if is_late {
-            *self = Self::Missed;
+            *self = Self::TimedOut;
         }
         is_late
     }
@@ -49,23 +49,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_come_back_in_time_is_missed_once() {
+    fn an_echo_times_out_once() {
         let begin = Instant::now();
         let mut echo = Echo::default();
-        assert!(!echo.take_missed(begin + RETURN));
+        assert!(!echo.take_timeout(begin + ECHO_TIMEOUT));
         echo.published(begin);
-        assert!(!echo.take_missed(begin + RETURN / 2));
-        assert!(echo.take_missed(begin + RETURN));
-        assert!(!echo.take_missed(begin + RETURN * 2));
-        assert!(echo.heard() && !echo.heard());
+        assert!(!echo.take_timeout(begin + ECHO_TIMEOUT / 2));
+        assert!(echo.take_timeout(begin + ECHO_TIMEOUT));
+        assert!(!echo.take_timeout(begin + ECHO_TIMEOUT * 2));
+        assert!(echo.received() && !echo.received());
     }
 
     #[test]
-    fn it_may_come_back_before_its_acknowledgement() {
+    fn an_echo_may_precede_the_acknowledgement() {
         let begin = Instant::now();
         let mut echo = Echo::default();
-        assert!(!echo.heard());
+        assert!(!echo.received());
         echo.published(begin);
-        assert!(!echo.take_missed(begin + RETURN));
+        assert!(!echo.take_timeout(begin + ECHO_TIMEOUT));
     }
 }

@@ -11,7 +11,7 @@ use log::{error, info, warn};
 use super::actor::{Gateway, now};
 use super::gauges::RefusedTopic;
 use super::link::{Command, Outgoing, Qos, Tag};
-use super::suspects::Answered;
+use super::poison::Cleared;
 use crate::domain::Position;
 use crate::ingest::OutboundContent;
 use crate::locale::{Published, Refusal};
@@ -34,28 +34,28 @@ impl Gateway {
         self.report_alerts(ctx);
     }
 
-    /// Hands a message to the client's thread, as the broker takes it.
+    /// Publishes a message, adapted to the broker's capabilities.
     ///
     /// # Errors
-    /// When it is known that the broker does not.
+    /// When the broker is known to refuse it, or to close the connection.
     pub(super) fn publish(
         &mut self,
         tag: Tag,
         message: Outgoing,
         ctx: &mut Context<Self>,
     ) -> Result<(), Refusal> {
-        if self.suspects.holds(&message.topic, now()) {
+        if self.poison.is_held(&message.topic, now()) {
             return Err(Refusal::EndsConnection);
         }
         let message = self.capabilities.adapt(message)?;
-        let message = self.suspects.send(tag, message, now());
+        let message = self.poison.on_publish(tag, message, now());
         self.settings.log.count_published(&message.topic, &message.payload, message.retained);
         self.tell(Command::Publish(tag, message), ctx);
         Ok(())
     }
 
     fn send_alerts(&mut self, ctx: &mut Context<Self>) {
-        while self.suspects.may_send() && !self.waits_its_turn(ctx) {
+        while self.poison.may_publish() && !self.waits_its_turn(ctx) {
             let (number, message) = {
                 let mut alerts = self.kept.alerts();
                 let Some(event) = alerts.dispatch() else { return };
@@ -140,16 +140,16 @@ impl Gateway {
 
     /// The broker has answered a message.
     pub(super) fn answered(&mut self, tag: Tag, result: Result<(), u8>, ctx: &mut Context<Self>) {
-        let Answered { released, lowered } = self.suspects.answered(tag);
+        let Cleared { topic: released, reduced } = self.poison.on_answer(tag);
         if let Err(code) = result {
             return self.refused(tag, Refusal::Code(code), ctx);
         }
-        if let Some(lowered) = lowered {
-            self.capabilities.learn(lowered, now());
-            self.say_limits();
+        if let Some(reduced) = reduced {
+            self.capabilities.learn(reduced, now());
+            self.log_limits();
         }
         if let Some(topic) = released {
-            info!(target: "vigie::gateway", "the broker goes on after a message on {topic} again");
+            info!(target: "vigie::gateway", "the broker accepts messages on {topic} again");
         }
         match tag {
             Tag::Outbound(position) => self.published(position),
@@ -177,8 +177,7 @@ impl Gateway {
         self.kept.alerts().topic_of(number).map(|of| self.topics.alert(of))
     }
 
-    /// The broker does not take it: some reasons hold for ever, some for one topic, the others for
-    /// everything until they pass.
+    /// The broker refused a message: some reasons concern the message, some its topic, the others every message for now.
     fn refused(&mut self, tag: Tag, why: Refusal, ctx: &mut Context<Self>) {
         let concerns_others = self.settle(tag, why);
         if concerns_others {
@@ -188,7 +187,7 @@ impl Gateway {
         }
     }
 
-    /// What becomes of a message that the broker does not take. Whether that concerns all others.
+    /// Requeues, sets aside or gives up a refused message. Returns whether the refusal concerns all other messages.
     pub(super) fn settle(&mut self, tag: Tag, why: Refusal) -> bool {
         self.note_refused(tag, why);
         match tag {
@@ -265,7 +264,7 @@ impl Gateway {
         );
     }
 
-    /// One line when a topic's messages begin to be refused; the end has one when the broker takes one of them.
+    /// Logs once that messages on a topic are refused; logged again when the broker accepts one.
     fn note_refused_topic(&self, topic: &str, what: Published, why: Refusal) {
         let refused = RefusedTopic { what, why, since: chrono::Utc::now() };
         if !self.settings.gauges.refuse(topic, refused) {

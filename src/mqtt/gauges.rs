@@ -11,26 +11,26 @@ use crate::locale::{BrokerLimit, Published, Refusal};
 /// Refused topics that are shown.
 const MOST_REFUSED: usize = 20;
 
-/// How far the connection to the broker reaches.
+/// State of the connections to the broker.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// There is none.
+    /// Not connected.
     #[default]
     Away,
-    /// Messages come in, and none can be published.
-    TakingIn,
-    /// All that is wanted of it.
+    /// Connected for intake; publishing is down.
+    IntakeOnly,
+    /// Connected for intake and publishing.
     Full,
 }
 
-/// A topic on which the broker takes nothing.
+/// Topic on which the broker refuses messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedTopic {
-    /// What is published there.
+    /// Kind of the messages.
     pub what: Published,
-    /// Why it is not taken.
+    /// Reason of the first refusal.
     pub why: Refusal,
-    /// When it was first refused.
+    /// Time of the first refusal.
     pub since: DateTime<Utc>,
 }
 
@@ -42,9 +42,9 @@ pub struct Gauges(Mutex<Shown>);
 struct Shown {
     reach: Reach,
     since: Option<DateTime<Utc>>,
-    /// Why nothing can be published while messages come in.
+    /// Why publishing is down while intake is connected.
     publishing_fails: Option<String>,
-    /// Topic of the own status that does not come back by the subscription, and since when.
+    /// Status topic whose echo is missing, and since when.
     silent: Option<(String, DateTime<Utc>)>,
     /// Connections that were made.
     connections: u64,
@@ -55,14 +55,14 @@ struct Shown {
 }
 
 impl Gauges {
-    /// Sets how far the connection reaches.
+    /// Sets the state of the connections.
     pub(super) fn show(&self, reach: Reach, now: DateTime<Utc>) {
         let mut shown = self.lock();
         if shown.since.is_none() || shown.reach != reach {
             (shown.reach, shown.since) = (reach, Some(now));
             shown.connections += u64::from(reach == Reach::Full);
         }
-        if reach != Reach::TakingIn {
+        if reach != Reach::IntakeOnly {
             shown.publishing_fails = None;
         }
         if reach == Reach::Away {
@@ -70,17 +70,17 @@ impl Gauges {
         }
     }
 
-    /// Nothing can be published, and why.
+    /// Sets why publishing is down while intake is connected.
     pub(super) fn show_publishing_fails(&self, why: String) {
         self.lock().publishing_fails = Some(why);
     }
 
-    /// This daemon's own status comes back by its subscription, or does not.
+    /// Sets the status topic whose echo is missing.
     pub(super) fn show_silent(&self, silent: Option<(String, DateTime<Utc>)>) {
         self.lock().silent = silent;
     }
 
-    /// The broker does not take a message on a topic. Whether it took, or had not been sent, the one before.
+    /// The broker refused a message on a topic. Returns whether this is new.
     pub(super) fn refuse(&self, topic: &str, refused: RefusedTopic) -> bool {
         let all = &mut self.lock().refused;
         let is_new = !all.contains_key(topic) && all.len() < MOST_REFUSED;
@@ -90,7 +90,7 @@ impl Gauges {
         is_new
     }
 
-    /// The broker took a message on a topic. Whether it had refused the one before.
+    /// The broker accepted a message on a topic. Returns whether it had refused the one before.
     pub(super) fn accept(&self, topic: &str) -> bool {
         self.lock().refused.remove(topic).is_some()
     }
@@ -109,18 +109,18 @@ impl Gauges {
         !self.lock().refused.is_empty()
     }
 
-    /// Topics on which the broker takes nothing.
+    /// Topics on which the broker refuses messages.
     pub fn refused(&self) -> Vec<(String, RefusedTopic)> {
         let refused = &self.lock().refused;
         refused.iter().map(|(topic, refused)| (topic.clone(), refused.clone())).collect()
     }
 
-    /// Why nothing can be published, while messages come in.
+    /// Why publishing is down while intake is connected.
     pub fn publishing_fails(&self) -> Option<String> {
         self.lock().publishing_fails.clone()
     }
 
-    /// Topic of the own status where it does not come back by the subscription, and since when.
+    /// Status topic whose echo is missing, and since when.
     pub fn silent(&self) -> Option<(String, DateTime<Utc>)> {
         self.lock().silent.clone()
     }
@@ -130,7 +130,7 @@ impl Gauges {
         self.lock().limits = limits;
     }
 
-    /// Whether the connection to the broker stands, by which messages come in and are published.
+    /// Whether intake and publishing are both connected.
     pub fn connected(&self) -> bool {
         self.lock().reach == Reach::Full
     }
@@ -168,7 +168,7 @@ mod tests {
         gauges.show(Reach::Away, at(1));
         gauges.show(Reach::Away, at(2));
         assert_eq!((gauges.connected(), gauges.since()), (false, Some(at(1))));
-        gauges.show(Reach::TakingIn, at(3));
+        gauges.show(Reach::IntakeOnly, at(3));
         gauges.show_publishing_fails("refused".into());
         assert_eq!((gauges.connected(), gauges.since()), (false, Some(at(3))));
         gauges.show(Reach::Full, at(4));

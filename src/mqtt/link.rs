@@ -30,25 +30,25 @@ impl Target {
     }
 }
 
-/// What a connection is for.
+/// Role of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Takes messages in; its session outlives it.
+    /// Receives messages, in a persistent session.
     Intake,
-    /// Publishes; bears the Last Will.
+    /// Publishes, with the Last Will.
     Publishing,
-    /// Both by one connection, where the broker allows no second one.
+    /// Both, where the broker refuses a second connection.
     Both,
 }
 
 impl Role {
-    /// Whether messages come in by it.
+    /// Whether the connection receives messages.
     #[must_use]
     pub const fn takes_in(self) -> bool {
         matches!(self, Self::Intake | Self::Both)
     }
 
-    /// Whether it publishes.
+    /// Whether the connection publishes.
     #[must_use]
     pub const fn publishes(self) -> bool {
         matches!(self, Self::Publishing | Self::Both)
@@ -58,7 +58,7 @@ impl Role {
 /// Everything one attempt needs; secrets are as they were read for it.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// What the connection is for.
+    /// Role of the connection.
     pub role: Role,
     /// Broker to connect to.
     pub target: Target,
@@ -79,7 +79,7 @@ pub struct Plan {
     pub birth: Option<String>,
     /// The Last Will; `None` where there is none.
     pub will: Option<Outgoing>,
-    /// Topic of this daemon's status, which a subscription brings back; `None` where none does.
+    /// Topic of this daemon's status, if a subscription matches it: the published status comes back.
     pub status_echo: Option<String>,
     /// This installation's mark on messages that it forwards.
     pub forward_mark: Option<String>,
@@ -110,7 +110,7 @@ impl fmt::Debug for Outgoing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::enum_variant_names, reason = "the standard's names")]
 pub enum Qos {
-    /// QoS 0, where the broker takes no more: nobody says whether it arrived.
+    /// QoS 0: without acknowledgement.
     AtMostOnce,
     /// QoS 1: may arrive more than once.
     AtLeastOnce,
@@ -138,8 +138,8 @@ pub enum Tag {
 /// Gateway → client.
 #[derive(Debug)]
 pub enum Command {
-    /// Connect, in place of a connection for the same; one that takes messages in, in place of all. Answered by
-    /// [`Event::Up`] or [`Event::Failed`].
+    /// Connect. Replaces the connection of the same role; one for intake replaces all. Answered by [`Event::Up`] or
+    /// [`Event::Failed`].
     Open(Box<Plan>),
     /// Answered by [`Event::Delivered`] unless the connection is lost first; ignored without one.
     Publish(Tag, Outgoing),
@@ -154,16 +154,15 @@ pub enum Command {
 /// Client → gateway.
 #[derive(Debug)]
 pub enum Event {
-    /// Connected, and subscribed where it takes messages in.
-    Up(Role, Said),
+    /// Connected, and subscribed if the role includes intake.
+    Up(Role, Advertised),
     /// The attempt failed.
     Failed(Failed),
-    /// An established connection is gone, and with it the fate of everything in flight. With one that takes messages in
-    /// all are.
+    /// An established connection closed; the outcome of what was in flight is unknown. Publishing closes with intake.
     Lost(Role, Outcome),
     /// The broker has completed the delivery, or refused it with a reason code of MQTT 5.
     Delivered(Tag, Result<(), u8>),
-    /// Home Assistant said on [`Plan::birth`] that it is there.
+    /// Home Assistant sent its birth message on [`Plan::birth`].
     Born,
     /// A message came on [`Plan::status_echo`].
     Echoed,
@@ -171,22 +170,22 @@ pub enum Event {
     Closed,
 }
 
-/// What a broker says of itself when it takes a connection. One of MQTT 3.1.1 says nothing.
+/// Capabilities in the broker's CONNACK and SUBACK. MQTT 3.1.1 has none: the defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
-    /// Greatest quality of service.
+pub struct Advertised {
+    /// Maximum QoS.
     pub maximum_qos: Qos,
-    /// Whether it takes retained messages.
+    /// Whether retained messages are supported.
     pub takes_retained: bool,
-    /// Largest packet.
+    /// Maximum packet size.
     pub maximum_packet_bytes: Option<u32>,
-    /// Client id by which it knows this client, in place of the one it was given.
+    /// Client id that the broker assigned in place of the client's own.
     pub assigned_id: Option<String>,
-    /// Subscriptions that it refused and that are done without.
+    /// Refused subscriptions that are not required.
     pub refused: Vec<String>,
 }
 
-impl Default for Said {
+impl Default for Advertised {
     fn default() -> Self {
         Self {
             maximum_qos: Qos::ExactlyOnce,
@@ -198,14 +197,14 @@ impl Default for Said {
     }
 }
 
-/// An attempt that failed.
+/// A failed attempt to connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
-    /// What the connection was for.
+    /// Role of the connection.
     pub role: Role,
-    /// How it failed.
+    /// How the attempt failed.
     pub outcome: Outcome,
-    /// Whether the broker was shown a Last Will.
+    /// Whether the CONNECT had a Last Will.
     pub had_will: bool,
 }
 

@@ -3,8 +3,7 @@
 //!
 //! Always: a message is acknowledged when the log has it; readings and alerts go out in order,
 //! and count as published when the broker has acknowledged them. A broker that can't be reached is
-//! no failure: the reason is said, and it is tried again for ever. Messages come in whether or not the
-//! broker lets anything be published.
+//! no failure: the reason is logged, and connecting is retried for ever. Intake does not depend on publishing.
 //!
 //! Never: a call into the MQTT library on an arbiter, or an unbounded queue. `client` alone knows
 //! which library it is.
@@ -22,13 +21,13 @@ mod flow;
 mod gauges;
 mod link;
 mod listening;
+mod poison;
 mod probe;
 mod publication;
 mod publishing;
 mod requesting;
 mod retry;
 mod stop;
-mod suspects;
 #[cfg(test)]
 mod tests;
 mod turns;

@@ -38,7 +38,7 @@ impl Requesting {
 impl Gateway {
     /// Publishes the requests that are due.
     pub(super) fn send_requests(&mut self, ctx: &mut Context<Self>) {
-        if !self.carries() || !self.suspects.may_send() || self.stop.is_some() {
+        if !self.carries() || !self.poison.may_publish() || self.stop.is_some() {
             return;
         }
         let requests = self.settings.subscriptions.requests();

@@ -12,13 +12,13 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::options::{options, outcome, reason, version, wiping_options};
-use super::{Doorway, Heard, Line};
+use super::{Connection, Doorway, Signal};
 use crate::config::MqttVersion;
 use crate::domain::Ingress;
 use crate::ingest::formats::Filter;
 use crate::ingest::{Arrival, FORWARDED_PROPERTY};
 use crate::mqtt::discovery::ONLINE;
-use crate::mqtt::link::{Failed, Outcome, Plan, Qos, Said};
+use crate::mqtt::link::{Advertised, Failed, Outcome, Plan, Qos};
 
 /// After which something holds Paho up, such as a name server that does not answer.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(20);
@@ -33,8 +33,8 @@ const PAHO_BUFFER: i32 = 1000;
 pub(super) async fn open(
     plan: &Plan,
     doorway: Option<&Doorway>,
-    heard: &mpsc::Sender<Heard>,
-) -> Result<(Line, Said), Failed> {
+    signals: &mpsc::Sender<Signal>,
+) -> Result<(Connection, Advertised), Failed> {
     let failed = |had_will| move |outcome| Failed { role: plan.role, outcome, had_will };
     keep_paho_running();
     let options = options(plan).map_err(failed(false))?;
@@ -43,16 +43,16 @@ pub(super) async fn open(
         retire(wiping).await;
     }
     let (told, lost) = mpsc::channel(4);
-    let ears = Ears {
+    let handler = MessageHandler {
         doorway: doorway.filter(|_| plan.role.takes_in()).cloned(),
         forward_mark: plan.forward_mark.clone(),
         birth: plan.birth.clone(),
         status_echo: plan.status_echo.clone(),
-        heard: heard.clone(),
+        signals: signals.clone(),
     };
     let opened = connect(plan, options, |client| {
         report_loss(client, &told);
-        client.set_message_callback(move |_, message| ears.hear(message));
+        client.set_message_callback(move |_, message| handler.handle(message));
     });
     let (client, answer) = opened.await.map_err(failed(plan.will.is_some()))?;
     let births: Vec<_> = plan.birth.iter().map(Filter::optional).collect();
@@ -62,7 +62,7 @@ pub(super) async fn open(
         Ok([refused.await?, births.await?].concat())
     };
     match subscribed.await {
-        Ok(refused) => Ok((Line::new(plan, client, lost), said(&answer, refused))),
+        Ok(refused) => Ok((Connection::new(plan, client, lost), advertised(&answer, refused))),
         Err(outcome) => {
             retire(client).await;
             Err(failed(false)(outcome))
@@ -70,11 +70,11 @@ pub(super) async fn open(
     }
 }
 
-/// What a broker of MQTT 5 says that it can't do. One of 3.1.1 says nothing.
-fn said(answer: &paho::ServerResponse, refused: Vec<String>) -> Said {
+/// Capabilities in a CONNACK of MQTT 5; the defaults under 3.1.1.
+fn advertised(answer: &paho::ServerResponse, refused: Vec<String>) -> Advertised {
     let properties = answer.properties();
     let number = |code| properties.get_int(code).and_then(|number| u32::try_from(number).ok());
-    Said {
+    Advertised {
         maximum_qos: match number(paho::PropertyCode::MaximumQos) {
             Some(0) => Qos::AtMostOnce,
             Some(1) => Qos::AtLeastOnce,
@@ -87,19 +87,19 @@ fn said(answer: &paho::ServerResponse, refused: Vec<String>) -> Said {
     }
 }
 
-/// What a client does with the messages that come.
-struct Ears {
-    /// `None` where the log takes none of them.
+/// Message callback of one client.
+struct MessageHandler {
+    /// `None` for a client that only publishes.
     doorway: Option<Doorway>,
     forward_mark: Option<String>,
     birth: Option<String>,
     status_echo: Option<String>,
-    heard: mpsc::Sender<Heard>,
+    signals: mpsc::Sender<Signal>,
 }
 
-impl Ears {
+impl MessageHandler {
     /// Runs inside Paho's callback; the message is acknowledged when this returns.
-    fn hear(&self, message: Option<paho::Message>) {
+    fn handle(&self, message: Option<paho::Message>) {
         // `None` says that the connection ended, which is heard of elsewhere.
         let Some(message) = message else { return };
         // What this installation has forwarded comes back by its own subscription.
@@ -107,15 +107,14 @@ impl Ears {
             return;
         }
         let is_on = |topic: &Option<String>| topic.as_deref() == Some(message.topic());
-        // A full channel means that as much waits already.
+        // A full channel has the same signal pending.
         if is_on(&self.status_echo) {
-            let _full = self.heard.try_send(Heard::Status);
+            let _full = self.signals.try_send(Signal::StatusEcho);
         }
         if is_on(&self.birth) {
-            // Home Assistant's word is none for the log. What the broker retained was said before this connection, with
-            // which everything is published anyway.
+            // Not a reading. A retained birth message is older than this connection, after which everything is published.
             if !message.retained() && message.payload() == ONLINE {
-                let _full = self.heard.try_send(Heard::Birth);
+                let _full = self.signals.try_send(Signal::Birth);
             }
         } else if let Some(doorway) = &self.doorway {
             take_in(doorway, &message);

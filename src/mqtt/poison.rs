@@ -1,0 +1,187 @@
+//! Poison messages: those at which the broker closes the connection. Some brokers answer a message that the client may not
+//! publish by closing; published again after each reconnection, it would close them all. Pure: (state, event, time) →
+//! decision.
+//!
+//! Always: what was in flight when the publishing connection closed is a *candidate*, and candidates are published one at a
+//! time. A candidate that was in flight at [`CLOSES`] closes, and alone at the last, has its topic *held* for [`FIRST_HOLD`],
+//! doubled after each retry that closes the connection again. Before it is held, it is published once at a lower QoS and not
+//! retained. A close counts once the connection is open again while the intake connection stayed open: the broker and the
+//! network were up.
+//! Never: a message dropped; a held one stays in its queue.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use super::capabilities::Reduced;
+use super::link::{Outcome, Outgoing, Qos, Tag};
+
+/// Closes after which a topic is held. One is enough once any topic is held.
+const CLOSES: u32 = 3;
+/// Duration of the first hold.
+const FIRST_HOLD: Duration = Duration::from_secs(600);
+/// Limit of the doubled duration.
+const LONGEST_HOLD: Duration = Duration::from_secs(3600);
+/// A broker closes the connection at once; a message that has been in flight for longer is no candidate.
+const PROMPT: Duration = Duration::from_secs(5);
+/// Candidates that have not been published again by then are cleared, so that other messages flow.
+const CANDIDATE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Limit of held topics. A plant has a few quantities, but topics of forwarded messages are chosen by devices.
+const MOST_HELD: usize = 1000;
+
+/// Messages in flight, candidates, and held topics.
+#[derive(Debug, Default)]
+pub struct PoisonDetector {
+    in_flight: HashMap<Tag, InFlight>,
+    /// Closes by topic.
+    candidates: BTreeMap<String, u32>,
+    /// Time of the last change to the candidates.
+    candidates_since: Option<Instant>,
+    /// Topics in flight at a close that is not counted yet.
+    closed_at: Vec<String>,
+    held: BTreeMap<String, Hold>,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    topic: String,
+    since: Instant,
+    reduced: Option<Reduced>,
+}
+
+#[derive(Debug)]
+struct Hold {
+    until: Instant,
+    duration: Duration,
+}
+
+impl PoisonDetector {
+    /// Whether a message may be published: while there are candidates, one at a time.
+    #[must_use]
+    pub fn may_publish(&self) -> bool {
+        self.candidates.is_empty() || self.in_flight.is_empty()
+    }
+
+    /// Whether messages on a topic are held. Once a hold is over, the topic becomes a candidate and is retried alone.
+    pub fn is_held(&mut self, topic: &str, now: Instant) -> bool {
+        let Some(hold) = self.held.get(topic) else { return false };
+        if now < hold.until {
+            return true;
+        }
+        self.candidates.entry(topic.to_owned()).or_default();
+        self.candidates_since = Some(now);
+        !self.in_flight.is_empty()
+    }
+
+    /// Adds a message to those in flight. Returns it as it is published: reduced if this is the last try before a hold.
+    pub fn on_publish(&mut self, tag: Tag, mut message: Outgoing, now: Instant) -> Outgoing {
+        let closes = self.candidates.get(&message.topic).copied().unwrap_or_default();
+        let is_last_try = closes + 1 >= CLOSES && !self.held.contains_key(&message.topic);
+        let reduced = is_last_try.then(|| reduce(&mut message)).flatten();
+        self.in_flight.insert(tag, InFlight { topic: message.topic.clone(), since: now, reduced });
+        message
+    }
+
+    /// The broker acknowledged or refused a message.
+    pub fn on_answer(&mut self, tag: Tag) -> Cleared {
+        let Some(InFlight { topic, reduced, .. }) = self.in_flight.remove(&tag) else {
+            return Cleared::default();
+        };
+        self.candidates.remove(&topic);
+        Cleared { topic: self.held.remove(&topic).map(|_| topic), reduced }
+    }
+
+    /// The publishing connection closed while the intake connection stays open.
+    pub fn on_close(&mut self, outcome: &Outcome, now: Instant) {
+        let in_flight = std::mem::take(&mut self.in_flight);
+        if is_about_the_client(outcome) {
+            return;
+        }
+        let is_prompt = |it: &InFlight| now.saturating_duration_since(it.since) < PROMPT;
+        let topics = in_flight.into_values().filter(is_prompt).map(|it| it.topic);
+        self.closed_at = topics.collect();
+        self.closed_at.sort_unstable();
+        self.closed_at.dedup();
+    }
+
+    /// Topics in flight at a close that is not counted yet.
+    #[must_use]
+    pub fn closed_at(&self) -> &[String] {
+        &self.closed_at
+    }
+
+    /// All connections closed: no message is the cause.
+    pub fn on_broker_away(&mut self) {
+        self.in_flight.clear();
+        self.closed_at.clear();
+    }
+
+    /// The publishing connection is open again: counts the close before. Returns the topics that it puts on hold.
+    pub fn on_reopen(&mut self, now: Instant) -> Vec<String> {
+        self.candidates_since = Some(now);
+        let closed_at = std::mem::take(&mut self.closed_at);
+        let is_alone = closed_at.len() == 1;
+        let mut new = Vec::new();
+        for topic in closed_at {
+            let closes = self.candidates.entry(topic.clone()).or_default();
+            *closes += 1;
+            let is_enough = *closes >= CLOSES || !self.held.is_empty();
+            if is_alone && is_enough && self.hold(&topic, now) {
+                new.push(topic);
+            }
+        }
+        new
+    }
+
+    /// False at the limit of held topics.
+    fn hold(&mut self, topic: &str, now: Instant) -> bool {
+        let before = self.held.get(topic).map(|hold| hold.duration);
+        if before.is_none() && self.held.len() >= MOST_HELD {
+            return false;
+        }
+        self.candidates.remove(topic);
+        let duration = before.map_or(FIRST_HOLD, |before| (before * 2).min(LONGEST_HOLD));
+        self.held.insert(topic.to_owned(), Hold { until: now + duration, duration });
+        true
+    }
+
+    /// Clears candidates that are not published again. To be called every few seconds.
+    pub fn tick(&mut self, now: Instant) {
+        let is_over = |at: Instant| now.saturating_duration_since(at) >= CANDIDATE_TIMEOUT;
+        if self.in_flight.is_empty() && self.candidates_since.is_some_and(is_over) {
+            self.candidates.clear();
+        }
+    }
+}
+
+/// What an answer clears.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Cleared {
+    /// Topic of the message, if it was held.
+    pub topic: Option<String>,
+    /// How the message was reduced.
+    pub reduced: Option<Reduced>,
+}
+
+fn reduce(message: &mut Outgoing) -> Option<Reduced> {
+    if std::mem::replace(&mut message.retained, false) {
+        return Some(Reduced::NotRetained);
+    }
+    if message.qos > Qos::AtLeastOnce {
+        message.qos = Qos::AtLeastOnce;
+        return Some(Reduced::Qos(message.qos));
+    }
+    None
+}
+
+/// Whether the reason code rules out a message as the cause: shutdown, session taken over, keep-alive timeout, quota,
+/// administrative action.
+const fn is_about_the_client(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Reason { code: 0x8B | 0x8D | 0x8E | 0x93 | 0x96 | 0x97 | 0x98 | 0x9C | 0x9D, .. }
+    )
+}
+
+#[cfg(test)]
+#[path = "poison_tests.rs"]
+mod tests;
