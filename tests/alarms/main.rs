@@ -8,6 +8,7 @@ mod noise;
 mod quiet;
 mod report;
 mod report_show;
+mod restarts;
 mod rule_tests;
 mod rules;
 mod rules_replay;
