@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::config::{Config, EscalationConfig, ReceiverConfig};
 use crate::domain::AlarmKey;
 use crate::evaluator::LiveTable;
 use crate::messages::{AlertsStored, KeepReceiver, LoadAlerts, LoadReceiver};
-use crate::notify::{Attention, Escalate, Escalating, Receiver, Routes, Settings, SharedRunbooks};
+use crate::notify::{
+    Attention, Escalate, Escalating, Receiver, Routes, Settings, SharedRunbooks, StartFacts,
+};
 use crate::store::Writer;
 use crate::supervisor::{ChildSpec, Exhaustion, Mailbox, Readiness};
 
@@ -40,18 +44,23 @@ pub(super) fn settings(
     stored: &AlertsStored,
     runbooks: &SharedRunbooks,
     live: &Arc<LiveTable>,
+    started: DateTime<Utc>,
 ) -> Vec<Settings> {
     let words = config.language.words();
     let routes = Routes {
         load: storage.route::<LoadReceiver>(ROOM),
         keep: storage.route::<KeepReceiver>(ROOM),
         alerts: storage.route::<LoadAlerts>(ROOM),
+        stored: stored.clone(),
     };
     let all = &config.receivers;
+    let readings = live.clone();
+    let start = StartFacts { started, num_readings: Arc::new(move || readings.num_readings()) };
     let settings = |receiver: &ReceiverConfig| {
         let (runbooks, routes) = (runbooks.clone(), routes.clone());
         let escalating = escalating(receiver, all, mailboxes, live);
-        Settings::new(receiver, all, escalating, runbooks, words, routes, stored.clone())
+        let start = start.clone();
+        Settings::new(receiver, all, escalating, start, runbooks, words, routes)
     };
     all.iter().map(settings).collect()
 }

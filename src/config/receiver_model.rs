@@ -45,6 +45,8 @@ pub struct ReceiverConfig {
     pub send_resolved: bool,
     /// In one notification; above 0.
     pub max_alerts: usize,
+    /// Whether it is told of starts, and for how long the daemon was down.
+    pub tell_start: bool,
     /// Where its alarms go that nobody acknowledges.
     pub escalation: Option<EscalationConfig>,
     /// Whether it is notified of nothing but what another receiver escalates to it.

@@ -115,6 +115,7 @@ fn receiver(mut table: TableReader<'_>, name: Option<&str>) -> Option<ReceiverCo
     }
     let send_resolved = table.flag("send_resolved").is_none_or(|flag| flag.value);
     let max_alerts = max_alerts(&mut table);
+    let tell_start = table.flag("tell_start").is_some_and(|flag| flag.value);
     let only_escalated = table.flag("only_escalated").is_some_and(|flag| flag.value);
     let escalation = escalation(&mut table);
     table.finish();
@@ -128,6 +129,7 @@ fn receiver(mut table: TableReader<'_>, name: Option<&str>) -> Option<ReceiverCo
         repeat_interval,
         send_resolved,
         max_alerts,
+        tell_start,
         escalation,
         only_escalated,
     })

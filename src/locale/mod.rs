@@ -23,7 +23,7 @@ use crate::domain::{
 pub use alert::AlertWords;
 pub use figures::{BrokerLimit, Problem, Published, Refusal};
 pub use heartbeat::HeldBack;
-pub use notify::{NotifyWords, ToldAlarm};
+pub use notify::{DownTime, NotifyWords, ToldAlarm};
 pub use reload::{BrokerChanges, Counts, PageChanges, ReloadWords};
 pub use trouble::{Explanation, Trouble};
 

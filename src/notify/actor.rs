@@ -19,10 +19,12 @@ use tokio::sync::watch;
 use super::Settings;
 use super::attempt::attempt;
 use super::books::{STORAGE, flat};
+use super::channel::Channel;
 use super::groups::{Draft, Groups};
 use super::notification::Notification;
 use super::outcome::Outcome;
 use super::runbooks::Runbooks;
+use super::starts::Starts;
 use super::trouble::Trouble;
 use crate::domain::AlertEvent;
 use crate::logging::LineLimit;
@@ -46,6 +48,7 @@ pub struct Receiver {
     pub(super) settings: Arc<Settings>,
     /// `None` until it is known what was kept.
     pub(super) groups: Option<Groups>,
+    pub(super) starts: Starts,
     /// Whether storage may have events that were not taken in.
     pub(super) more: bool,
     /// On its way to storage; `None` when all is kept.
@@ -65,6 +68,14 @@ pub struct Receiver {
     /// Only the last timer counts.
     timer: u64,
     timer_at: Option<DateTime<Utc>>,
+}
+
+/// What an attempt is to tell.
+#[derive(Debug)]
+enum Told {
+    Draft(Draft),
+    /// That the daemon has started.
+    Start,
 }
 
 /// How an attempt ended.
@@ -87,6 +98,7 @@ impl Receiver {
             env: env.clone(),
             settings,
             groups: None,
+            starts: Starts::default(),
             more: true,
             to_keep: None,
             kept_through: 0,
@@ -112,6 +124,7 @@ impl Receiver {
         if !self.is_stopping {
             self.take_in(ctx);
             self.escalate(ctx);
+            self.starts.mark(now());
         }
         self.keep(ctx);
         if !self.is_stopping {
@@ -138,6 +151,9 @@ impl Receiver {
             }
             return;
         }
+        if self.starts.is_due(now) {
+            return self.tell_start(ctx);
+        }
         let Some(draft) = self.groups.as_mut().and_then(|groups| groups.due(now)) else { return };
         self.is_sending = true;
         let alerts = self.settings.routes.alerts.clone();
@@ -159,26 +175,46 @@ impl Receiver {
         let notification = Notification::new(name.clone(), &draft, events, &runbooks.now());
         if notification.alarms.is_empty() {
             warn!(target: TARGET, "receiver {name}: {} alert events are no longer in the database, and can't be told", draft.entries.len());
-            return self.finish(&draft, End::Gone, ctx);
+            return self.finish(&Told::Draft(draft), End::Gone, ctx);
         }
         let subject = notification.subject(self.settings.words.notify);
-        let channel = channel.clone();
-        let send = move || channel.send(&notification);
-        let answer = attempt(format!("notify {name}"), ATTEMPT, send);
+        let answer = self.attempt(channel.clone(), notification);
         ctx.spawn(answer.into_actor(self).map(move |outcome, act, ctx| {
-            act.conclude(&draft, &subject, outcome, ctx);
+            act.conclude(&Told::Draft(draft), &subject, outcome, ctx);
         }));
     }
 
-    fn conclude(
-        &mut self,
-        draft: &Draft,
-        subject: &str,
-        outcome: Outcome,
-        ctx: &mut Context<Self>,
-    ) {
+    /// Tells for how long the daemon was down.
+    fn tell_start(&mut self, ctx: &mut Context<Self>) {
+        self.env.fault_point();
+        let Settings { name, words, channel, start, .. } = &*self.settings;
+        let (words, num_readings) = (words.notify, (start.num_readings)());
+        let Some(notification) = self.starts.notification(name, num_readings, words) else {
+            return self.starts.told();
+        };
+        let subject = notification.subject(words);
+        let answer = self.attempt(channel.clone(), notification);
+        self.is_sending = true;
+        ctx.spawn(answer.into_actor(self).map(move |outcome, act, ctx| {
+            act.conclude(&Told::Start, &subject, outcome, ctx);
+        }));
+    }
+
+    fn attempt(
+        &self,
+        channel: Arc<Channel>,
+        notification: Notification,
+    ) -> impl Future<Output = Outcome> + 'static {
+        let thread = format!("notify {}", self.settings.name);
+        attempt(thread, ATTEMPT, move || channel.send(&notification))
+    }
+
+    fn conclude(&mut self, told: &Told, subject: &str, outcome: Outcome, ctx: &mut Context<Self>) {
         let (now, name, words) = (now(), self.settings.name.clone(), self.settings.words.notify);
-        let failures = self.groups.as_ref().map_or(0, |groups| groups.failures(draft));
+        let failures = match told {
+            Told::Draft(draft) => self.groups.as_ref().map_or(0, |groups| groups.failures(draft)),
+            Told::Start => self.starts.failures,
+        };
         if let Some(retry) = self.trouble.failed(&outcome, failures, now, rand::random()) {
             let (Outcome::Unreachable { why }
             | Outcome::Denied { why, .. }
@@ -190,16 +226,19 @@ impl Receiver {
                 warn!(target: TARGET, "{}", (words.failed)(&name, &why, retry.wait.as_secs_f64()));
             }
             self.note_error(why, now, false);
-            return self.finish(draft, End::Retry { at: retry.at }, ctx);
+            return self.finish(told, End::Retry { at: retry.at }, ctx);
         }
         self.trouble.over();
         if let Outcome::Refused { why } = outcome {
             error!(target: TARGET, "{}", (words.given_up)(&name, subject, &why));
             self.note_error(why, now, true);
-            return self.finish(draft, End::Refused, ctx);
+            return self.finish(told, End::Refused, ctx);
         }
         // Who is told again each minute by design needs no line each minute.
-        let is_news = draft.entries.iter().any(|entry| entry.is_news);
+        let is_news = match told {
+            Told::Draft(draft) => draft.entries.iter().any(|entry| entry.is_news),
+            Told::Start => true,
+        };
         let is_worth_a_line = is_news || !self.settings.terms.names_all;
         if is_worth_a_line && self.lines.admit(monotonic()).is_some() {
             info!(target: TARGET, "{}", (words.sent)(&name, subject));
@@ -208,7 +247,7 @@ impl Receiver {
             shown.delivered += 1;
             shown.last_success = Some(now);
         });
-        self.finish(draft, End::Told, ctx);
+        self.finish(told, End::Told, ctx);
     }
 
     fn note_error(&self, why: String, now: DateTime<Utc>, is_given_up: bool) {
@@ -220,18 +259,25 @@ impl Receiver {
     }
 
     /// The attempt is over: it is done with, or tried again.
-    fn finish(&mut self, draft: &Draft, end: End, ctx: &mut Context<Self>) {
+    fn finish(&mut self, told: &Told, end: End, ctx: &mut Context<Self>) {
         self.is_sending = false;
-        if let Some(groups) = &mut self.groups {
-            match end {
+        match (told, &mut self.groups) {
+            (Told::Draft(draft), Some(groups)) => match end {
                 End::Retry { at } => groups.failed(draft, at, now()),
                 End::Refused => groups.refused(draft, now()),
                 End::Gone | End::Told => groups.told(draft, now()),
-            }
-            // While another notification fails, what was delivered is no sign that all is well.
-            if end == End::Told && !groups.has_failures() {
-                self.works_again();
-            }
+            },
+            (Told::Draft(_), None) => {}
+            (Told::Start, _) => match end {
+                End::Retry { at } => self.starts.failed(at),
+                End::Refused | End::Gone | End::Told => self.starts.told(),
+            },
+        }
+        // While another notification fails, what was delivered is no sign that all is well.
+        let has_failures =
+            self.starts.failures > 0 || self.groups.as_ref().is_some_and(Groups::has_failures);
+        if end == End::Told && !has_failures {
+            self.works_again();
         }
         self.proceed(ctx);
     }
@@ -248,6 +294,7 @@ impl Receiver {
     /// What was denied may have been corrected: all that waits is tried at once.
     fn retry_now(&mut self, ctx: &mut Context<Self>) {
         self.trouble.over();
+        self.starts.retry_now();
         if let Some(groups) = &mut self.groups {
             groups.retry_now();
         }
@@ -286,7 +333,7 @@ impl Receiver {
         let told = groups.next_due();
         let told = told.map(|due| paused_until.map_or(due, |until| due.max(until)));
         let escalated = groups.next_escalation().filter(|_| !self.is_escalating);
-        [told, escalated].into_iter().flatten().min()
+        [told, escalated, self.starts.next_due()].into_iter().flatten().min()
     }
 
     fn show(&self) {
@@ -331,7 +378,7 @@ impl Actor for Receiver {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.watch(self.settings.stored.subscribe(), ctx);
+        self.watch(self.settings.routes.stored.subscribe(), ctx);
         self.watch_reloads(self.settings.runbooks.subscribe(), ctx);
         self.proceed(ctx);
     }
@@ -343,6 +390,7 @@ impl Handler<GracefulStop> for Receiver {
     /// What is being sent may end; the rest is kept and waits for the next start.
     fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
         self.is_stopping = true;
+        self.starts.mark_now(now());
         self.proceed(ctx);
     }
 }

@@ -2,13 +2,16 @@
 //! and what it keeps.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
 use log::{error, warn};
 
+use super::Settings;
 use super::actor::{Receiver, TARGET, now};
 use super::groups::Groups;
+use super::starts::Starts;
 use crate::domain::AlertEvent;
 use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, LoadReceiver};
 
@@ -47,6 +50,9 @@ impl Receiver {
             warn!(target: TARGET, "what receiver {} kept can't be read and is passed over: {part}", self.settings.name);
         }
         self.groups = Some(groups);
+        let Settings { tell_start, start, is_start_noted, terms, .. } = &*self.settings;
+        let started = (!is_start_noted.swap(true, Ordering::Relaxed)).then_some(start.started);
+        self.starts = Starts::restore(*tell_start, &kept.parts, started, terms.wait);
         self.kept_through = through;
         if kept.through.is_none() {
             // From here on it is no longer new, whatever happens before its first event.
@@ -103,10 +109,11 @@ impl Receiver {
             let through = groups.through();
             let is_far = through - self.kept_through >= EVENTS_AGAIN
                 || (self.is_stopping && through > self.kept_through);
-            if !groups.has_changes() && !is_far {
+            if !groups.has_changes() && !self.starts.has_changes() && !is_far {
                 return;
             }
-            let parts = groups.take_changes();
+            let mut parts = groups.take_changes();
+            parts.extend(self.starts.take_changes());
             self.to_keep = Some(Arc::new(self.keep_message(through, parts)));
         }
         let Some(message) = self.to_keep.clone() else { return };

@@ -41,6 +41,7 @@ pub(super) fn notification() -> Notification {
             told("C", Status::Firing, false),
         ],
         truncated: 2,
+        notice: None,
     }
 }
 

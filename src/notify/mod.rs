@@ -37,14 +37,17 @@ mod redirect;
 mod runbooks;
 mod services;
 mod smtp_reply;
+mod starts;
 pub mod template;
 mod trial;
 mod trouble;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 pub use actor::Receiver;
 use channel::Channel;
+use chrono::{DateTime, Utc};
 pub use escalating::{Attention, Escalate, Escalating};
 pub use gauges::{Gauges, Shown};
 use groups::{Interest, Terms};
@@ -68,10 +71,20 @@ pub struct Routes {
     pub keep: Route<KeepReceiver>,
     /// Route for loading alert events.
     pub alerts: Route<LoadAlerts>,
+    /// Says when there may be events to take in.
+    pub stored: AlertsStored,
+}
+
+/// What is told of a start.
+#[derive(Clone)]
+pub struct StartFacts {
+    /// Start of the process.
+    pub started: DateTime<Utc>,
+    /// Readings that have come in since.
+    pub num_readings: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
 /// What a receiver is told once.
-#[derive(Clone)]
 pub struct Settings {
     /// Name of the receiver in the configuration.
     pub name: Arc<str>,
@@ -81,12 +94,14 @@ pub struct Settings {
     /// Alarms that others may escalate to this receiver; none where there are none.
     escalated_here: Vec<AlarmSelection>,
     escalating: Option<Escalating>,
+    tell_start: bool,
+    start: StartFacts,
+    /// Set by the first incarnation that knows what was kept: the next ones are no starts.
+    is_start_noted: AtomicBool,
     channel: Arc<Channel>,
     runbooks: SharedRunbooks,
     words: &'static Words,
     routes: Routes,
-    /// Says when there may be events to take in.
-    stored: AlertsStored,
     /// Figures for the status report.
     pub gauges: Arc<Gauges>,
 }
@@ -98,10 +113,10 @@ impl Settings {
         config: &ReceiverConfig,
         all: &[ReceiverConfig],
         escalating: Option<Escalating>,
+        start: StartFacts,
         runbooks: SharedRunbooks,
         words: &'static Words,
         routes: Routes,
-        stored: AlertsStored,
     ) -> Self {
         let terms = Terms {
             group_by: config.group_by.clone(),
@@ -120,11 +135,13 @@ impl Settings {
             only_escalated: config.only_escalated,
             escalated_here: escalated_to(&config.name, all),
             escalating,
+            tell_start: config.tell_start,
+            start,
+            is_start_noted: AtomicBool::new(false),
             channel: Arc::new(Channel::new(&config.channel, words.notify)),
             runbooks,
             words,
             routes,
-            stored,
             gauges: Arc::default(),
         }
     }

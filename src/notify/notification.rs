@@ -29,6 +29,17 @@ pub struct Notification {
     pub alarms: Vec<Told>,
     /// How many more there are.
     pub truncated: usize,
+    /// What is said in place of its alarms, of which there is one that stands for it, for receivers that are programs.
+    pub notice: Option<Notice>,
+}
+
+/// A message that is no alarm's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// One short line.
+    pub subject: String,
+    /// Lines, each with its end.
+    pub text: String,
 }
 
 /// One alarm in it.
@@ -71,6 +82,7 @@ impl Notification {
             group_labels: draft.labels.clone(),
             alarms,
             truncated: draft.truncated,
+            notice: None,
         }
     }
 
@@ -103,6 +115,9 @@ impl Notification {
     /// One line of at most 998 bytes, which is what a mail may have, whatever the group is called.
     #[must_use]
     pub fn subject(&self, words: &NotifyWords) -> String {
+        if let Some(notice) = &self.notice {
+            return notice.subject.clone();
+        }
         let (firing, resolved) = (self.num(Status::Firing), self.num(Status::Resolved));
         (words.subject)(&one_line(&self.group_name()), firing, resolved)
     }
@@ -110,6 +125,9 @@ impl Notification {
     /// Line by line what was raised, what is over, and what goes on.
     #[must_use]
     pub fn text(&self, words: &NotifyWords) -> String {
+        if let Some(notice) = &self.notice {
+            return notice.text.clone();
+        }
         let mut text = String::new();
         let raised = |told: &&Told| told.status == Status::Firing && told.is_news;
         let over = |told: &&Told| told.status == Status::Resolved;

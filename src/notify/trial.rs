@@ -119,5 +119,6 @@ fn notification(
         group_labels: [("location".to_owned(), words.test_place.to_owned())].into(),
         alarms: vec![told],
         truncated: 0,
+        notice: None,
     })
 }

@@ -16,3 +16,4 @@ mod refusals;
 mod secure;
 mod services;
 mod stage;
+mod starts;

@@ -168,6 +168,7 @@ pub(super) fn wire(
         &stored,
         &runbooks,
         &common.live,
+        common.started,
     );
     let gateway = brokers::gateway_settings(&common, evaluated.num_sensors);
     let report =

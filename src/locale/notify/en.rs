@@ -1,6 +1,6 @@
 //! Notifications in English: the twin of the French ones.
 
-use super::{NotifyWords, moment, place};
+use super::{DownTime, NotifyWords, moment, place};
 use crate::locale::heartbeat;
 
 pub static WORDS: NotifyWords = NotifyWords {
@@ -60,6 +60,15 @@ pub static WORDS: NotifyWords = NotifyWords {
     escalated: |receiver, to, count| {
         let (of, go) = if count == 1 { ("alarm", "goes") } else { ("alarms", "go") };
         format!("⏫ {count} {of} that nobody acknowledged {go} on from {receiver} to {to}")
+    },
+    start_subject: |down| {
+        format!("🔁 Vigie was down from {} to {}", moment(down.from), moment(down.to))
+    },
+    start_text: |downs, readings| {
+        let line = |it: &DownTime| format!("  from {} to {}\n", moment(it.from), moment(it.to));
+        let downs: String = downs.iter().map(line).collect();
+        let came = if readings == 1 { "reading has" } else { "readings have" };
+        format!("Vigie runs again. It was down:\n{downs}{readings} {came} come in since.\n")
     },
     heartbeat_held: heartbeat::held_en,
     heartbeat_unsent: heartbeat::unsent_en,

@@ -1,6 +1,6 @@
 //! Les notifications en français.
 
-use super::{NotifyWords, moment, place};
+use super::{DownTime, NotifyWords, moment, place};
 use crate::locale::heartbeat;
 
 pub static WORDS: NotifyWords = NotifyWords {
@@ -75,6 +75,15 @@ pub static WORDS: NotifyWords = NotifyWords {
             ("alarmes que personne n'a acquittées", "passent")
         };
         format!("⏫ {count} {of} {go} de {receiver} à {to}")
+    },
+    start_subject: |down| {
+        format!("🔁 Vigie était arrêté du {} au {}", moment(down.from), moment(down.to))
+    },
+    start_text: |downs, readings| {
+        let line = |it: &DownTime| format!("  du {} au {}\n", moment(it.from), moment(it.to));
+        let downs: String = downs.iter().map(line).collect();
+        let came = if readings < 2 { "mesure reçue" } else { "mesures reçues" };
+        format!("Vigie fonctionne de nouveau. Il était arrêté:\n{downs}{readings} {came} depuis.\n")
     },
     heartbeat_held: heartbeat::held_fr,
     heartbeat_unsent: heartbeat::unsent_fr,

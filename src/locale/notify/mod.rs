@@ -19,6 +19,15 @@ pub struct ToldAlarm<'a> {
     pub ends_at: Option<DateTime<Utc>>,
 }
 
+/// A time in which the daemon did not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DownTime {
+    /// The last sign of the run before.
+    pub from: DateTime<Utc>,
+    /// The next start.
+    pub to: DateTime<Utc>,
+}
+
 /// One language's words for notifications.
 pub struct NotifyWords {
     /// The group's name, empty for the group of all; how many alarms fire, how many are over.
@@ -55,6 +64,10 @@ pub struct NotifyWords {
     pub test_place: &'static str,
     /// Log line: the second receiver, and how many alarms go on to it.
     pub escalated: fn(&str, &str, usize) -> String,
+    /// For how long the daemon was down.
+    pub start_subject: fn(DownTime) -> String,
+    /// All those times, and how many readings have come in since.
+    pub start_text: fn(&[DownTime], u64) -> String,
     /// Why there is no heartbeat.
     pub heartbeat_held: fn(&HeldBack) -> String,
     /// Why it can't be sent.

@@ -1,0 +1,86 @@
+//! A start is told to receivers that ask for it: for how long the daemon was down, and what has come in since.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+
+use crate::stage::{FINE, HOT, Plant, config, receiver, told};
+use crate::support::http::{Answer, Request};
+use crate::support::{Home, HttpServer, SOON};
+
+/// A template that shows what people read, and a webhook, both told of starts.
+fn both(people: &HttpServer, program: &HttpServer, wait: &str) -> String {
+    let people = format!(
+        "type = \"template\"\nurl = \"{}\"\nbody = '{{\"s\": \"{{subject}}\", \"t\": \"{{text}}\"}}'\n\
+         tell_start = true\ngroup_wait = \"{wait}\"",
+        people.url("/")
+    );
+    let program = format!("type = \"webhook\"\nurl = \"{}\"\ntell_start = true", program.url("/"));
+    config("en", &(receiver("people", &people) + &receiver("program", &program)))
+}
+
+fn subject(request: &Request) -> String {
+    request.json()["s"].as_str().expect("a subject").to_owned()
+}
+
+fn text(request: &Request) -> String {
+    request.json()["t"].as_str().expect("a text").to_owned()
+}
+
+/// The times of `from … UTC to … UTC`.
+fn times(text: &str) -> [DateTime<Utc>; 2] {
+    let (_, rest) = text.split_once("from ").expect("a beginning");
+    let (from, rest) = rest.split_once(" UTC to ").expect("an end");
+    let (to, _) = rest.split_once(" UTC").expect("its zone");
+    let time = |text| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").expect("a time");
+    [from, to].map(|text| time(text).and_utc())
+}
+
+#[test]
+fn a_start_is_told_with_the_time_before_it_and_the_readings_since() {
+    let (home, people, program) = (Home::new(), HttpServer::new(), HttpServer::new());
+    let text = both(&people, &program, "2s");
+    let mut daemon = home.start(&text);
+    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    assert_eq!(subject(&people.wait_taken(1, SOON)[0]), "🚨 Hall: 1 alarm active");
+    let stopped = Utc::now();
+    assert_eq!(daemon.stop(), 0);
+    let mut daemon = home.start(&text);
+    let plant = Plant::of(&mut daemon);
+    plant.read("B", "Hall", FINE, 60);
+    plant.read("C", "Hall", FINE, 60);
+    let start = people.wait_taken(2, SOON).remove(1);
+    assert!(subject(&start).starts_with("🔁 Vigie was down from "), "{start:?}");
+    let [from, to] = times(&subject(&start));
+    assert!((from - stopped).num_seconds().abs() <= 2, "{from} {stopped}");
+    assert!((0..=10).contains(&(to - from).num_seconds()), "{from} {to}");
+    assert!(self::text(&start).ends_with("2 readings have come in since.\n"), "{start:?}");
+    let alert = told(&program.wait_taken(2, SOON)[1].json());
+    assert_eq!(alert, ["vigie-start resolved"]);
+    // What comes last would come after a second one.
+    plant.read("A", "Hall", FINE, 60);
+    assert!(subject(&people.wait_taken(3, SOON)[2]).contains("1 alarm over"));
+    assert_eq!(daemon.stop(), 0);
+    assert_eq!(home.db().alert_events().len(), 2, "it is no alarm");
+}
+
+#[test]
+fn a_kill_is_told_to_the_minute_and_a_start_that_could_not_be_told_is_told_with_the_next() {
+    let (home, people, program) = (Home::new(), HttpServer::new(), HttpServer::new());
+    let config = both(&people, &program, "0s");
+    let mut daemon = home.start(&config);
+    let started = Utc::now();
+    daemon.kill();
+    people.always(Answer::Status(503));
+    let mut daemon = home.start(&config);
+    daemon.wait_line("Receiver people can't be told", SOON);
+    daemon.kill();
+    people.always(Answer::Status(200));
+    let mut daemon = home.start(&config);
+    let start = people.wait_taken(1, SOON).remove(0);
+    let lines: Vec<_> = text(&start).lines().map(ToOwned::to_owned).collect();
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    let [from, _] = times(&lines[1]);
+    assert!((started - from).num_seconds().abs() <= 60, "{from} {started}");
+    assert_eq!(lines[3], "0 readings have come in since.");
+    daemon.wait_line("people was told: 🔁 Vigie was down", SOON);
+    assert_eq!(daemon.stop(), 0);
+}
