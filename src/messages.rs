@@ -280,6 +280,14 @@ pub struct PushReport {
     pub refused: Vec<u64>,
 }
 
+/// Heartbeat → gateway: publish a beat. Answered with whether the connection carries it.
+#[derive(Debug, Message)]
+#[rtype(result = "bool")]
+pub struct Beat {
+    /// Topic to publish on.
+    pub topic: Arc<str>,
+}
+
 /// Storage → receivers of notifications, by a watch channel: alert events were committed.
 pub type AlertsStored = tokio::sync::watch::Sender<()>;
 

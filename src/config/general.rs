@@ -35,7 +35,8 @@ pub(super) fn config(mut root: TableReader<'_>, mut sensors: SensorList) -> Conf
     let alerts = alerts::alerts(root.section("alerts", "[alerts]"), is_strict);
     let rules = rules::rules(&mut root, &alerts);
     let receivers = receivers::receivers(&mut root);
-    let heartbeat = root.table("heartbeat", "[heartbeat]").and_then(heartbeat::heartbeat);
+    let heartbeat = root.table("heartbeat", "[heartbeat]");
+    let heartbeat = heartbeat.and_then(|table| heartbeat::heartbeat(table, &mqtt.topic_prefix));
     let maintenance = maintenance::maintenance(&mut root, &rules, &alerts, zone);
     let devices = devices::devices(&mut root);
     let config = Config {

@@ -1,7 +1,10 @@
 //! `[heartbeat]`: whom the daemon shows that alarms get through, and how often.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::inspector::At;
+use super::network::topic_prefix;
 use super::reader::TableReader;
 use super::receiver_channels::http;
 use super::receiver_model::HttpConfig;
@@ -13,19 +16,24 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// Whoever misses beats at most once in so long learns too late of anything.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// A request at regular intervals, for as long as alarms get through.
+/// A request or a message at regular intervals, for as long as alarms get through. It has one place to go at least.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeartbeatConfig {
-    /// Where it goes.
-    pub http: HttpConfig,
+    /// Request, if there is one.
+    pub http: Option<HttpConfig>,
+    /// Topic of an MQTT message, if there is one.
+    pub topic: Option<Arc<str>>,
     /// From one beat to the next.
     pub interval: Duration,
     /// Whether it stops while there is no connection to the broker.
     pub needs_broker: bool,
 }
 
-/// `None` when it can't be used, which has been reported.
-pub(super) fn heartbeat(mut table: TableReader<'_>) -> Option<HeartbeatConfig> {
+/// Topics below the prefix that have a meaning of their own.
+const TAKEN: [&str; 4] = ["sensors", "alerts", "availability", "alarms"];
+
+/// `None` when it can't be used, which has been reported. `prefix` is that of the daemon's own topics.
+pub(super) fn heartbeat(mut table: TableReader<'_>, prefix: &str) -> Option<HeartbeatConfig> {
     let interval = table.duration("interval");
     let hint = "a day at most; 20 s is usual";
     let interval = interval.and_then(|given| {
@@ -36,9 +44,26 @@ pub(super) fn heartbeat(mut table: TableReader<'_>) -> Option<HeartbeatConfig> {
     });
     let interval = interval.unwrap_or(Duration::from_secs(20));
     let needs_broker = table.flag("needs_broker").is_some_and(|flag| flag.value);
-    let http = http(&mut table);
+    let has_topic = table.has("topic");
+    let topic = topic(&mut table, prefix);
+    let has_url = ["url", "url_env", "url_file"].iter().any(|key| table.has(key));
+    let http = if has_url || !has_topic { Some(http(&mut table)) } else { None };
     table.finish();
-    Some(HeartbeatConfig { http: http?, interval, needs_broker })
+    let is_usable = http.as_ref().is_none_or(Option::is_some) && topic.is_some() == has_topic;
+    is_usable.then(|| HeartbeatConfig { http: http.flatten(), topic, interval, needs_broker })
+}
+
+fn topic(table: &mut TableReader<'_>, prefix: &str) -> Option<Arc<str>> {
+    let At { at, value } = table.text("topic")?;
+    let topic = table.inspector.check(at, topic_prefix("topic", "plant/vigie/heartbeat", value))?;
+    let below = topic.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/'));
+    let level = below.and_then(|rest| rest.split('/').next());
+    if level.is_some_and(|level| TAKEN.contains(&level)) {
+        let hint = format!("choose another, such as {prefix}/heartbeat");
+        table.wrong(at, "`topic` is one of readings or alarms", hint);
+        return None;
+    }
+    Some(topic.into())
 }
 
 #[cfg(test)]
@@ -59,6 +84,23 @@ mod tests {
         let other = of("interval = \"1m\"\nneeds_broker = true").unwrap();
         assert_eq!((other.interval, other.needs_broker), (Duration::from_secs(60), true));
         assert!(hint("[broker]\n[heartbeat]\ninterval = \"1m\"").contains("add url"));
+    }
+
+    #[test]
+    fn it_goes_to_an_address_or_to_a_topic_or_to_both() {
+        let of = |lines: &str| accepted(&format!("[broker]\n[heartbeat]\n{lines}\n")).heartbeat;
+        let by_mqtt = of("topic = \"factory/heartbeat\"").unwrap();
+        assert_eq!((by_mqtt.http, by_mqtt.topic.as_deref()), (None, Some("factory/heartbeat")));
+        let both = of("topic = \"x\"\nurl_env = \"U\"").unwrap();
+        assert!(both.http.is_some() && both.topic.is_some());
+        for (topic, what) in [
+            ("factory/sensors/heartbeat", "3: `topic` is one of readings or alarms"),
+            ("factory/alerts", "3: `topic` is one of readings or alarms"),
+            ("a/#", "3: `topic` has a wildcard in it"),
+        ] {
+            let text = format!("[broker]\n[heartbeat]\ntopic = \"{topic}\"\n");
+            assert_eq!(said(&text), [what]);
+        }
     }
 
     #[test]

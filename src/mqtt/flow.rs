@@ -156,7 +156,7 @@ impl Gateway {
             Tag::Alert(number) => self.alert_delivered(number),
             Tag::Discovery(tag) => self.discovery_delivered(tag),
             Tag::Online | Tag::Offline => self.status_answered(tag, Ok(())),
-            Tag::Request => {}
+            Tag::Request | Tag::Beat => {}
         }
         self.flow(ctx);
     }
@@ -200,7 +200,7 @@ impl Gateway {
                 self.kept.alerts().put_back(number);
                 true
             }
-            Tag::Request => false,
+            Tag::Request | Tag::Beat => false,
             Tag::Discovery(tag) => {
                 self.discovery_refused(tag, why);
                 false
@@ -252,6 +252,7 @@ impl Gateway {
             },
             Tag::Request => "a request to a device".to_owned(),
             Tag::Discovery(_) => "a message for Home Assistant".to_owned(),
+            Tag::Beat => "the heartbeat".to_owned(),
             // `status_answered` has the line.
             Tag::Online | Tag::Offline => return,
         };

@@ -129,6 +129,8 @@ pub enum Tag {
     Request,
     /// A message for Home Assistant, by its number.
     Discovery(u64),
+    /// A heartbeat.
+    Beat,
     /// The status "online".
     Online,
     /// The status "offline", the last word.

@@ -11,6 +11,7 @@
 mod actor;
 mod alerts;
 mod attempt;
+mod beat;
 mod capabilities;
 mod client;
 mod connection;

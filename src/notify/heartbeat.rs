@@ -1,5 +1,5 @@
-//! Shows somebody outside that alarms get through: a request at regular intervals, which stays away when they don't.
-//! Made for Healthchecks, Uptime Kuma and the like, which raise the alarm when it does.
+//! Shows somebody outside that alarms get through: a request, or a message by MQTT, at regular intervals, which stays
+//! away when they don't. Made for Healthchecks, Uptime Kuma and the like, which raise the alarm when it does.
 //!
 //! Before each beat a time mark goes the way of a reading: it is appended to the log, judged, and committed. Always: no
 //! beat before that, nor while a receiver can't be told of an alarm that is due; one line in the log when beats stop, and
@@ -19,11 +19,15 @@ use super::outcome::Outcome;
 use crate::config::HeartbeatConfig;
 use crate::domain::Position;
 use crate::locale::{HeldBack, NotifyWords};
-use crate::supervisor::{ChildEnv, GracefulStop};
+use crate::messages::Beat;
+use crate::supervisor::{ChildEnv, GracefulStop, Route};
 
 /// From the log to the database: a second as a rule, more while a backlog is taken in.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// The gateway answers at once.
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(2);
 
 /// More than the request's own wait.
 const SENT_WITHIN: Duration = Duration::from_secs(15);
@@ -39,6 +43,8 @@ pub struct HeartbeatSettings {
     pub committed: Arc<dyn Fn() -> Position + Send + Sync>,
     /// How alarms get out.
     pub telling: Arc<dyn Fn() -> Telling + Send + Sync>,
+    /// Route to who publishes.
+    pub gateway: Route<Beat>,
     /// Language of the lines in the log.
     pub words: &'static NotifyWords,
     /// Shows whether beats are sent.
@@ -129,10 +135,11 @@ impl Heartbeat {
         let settings = self.settings.clone();
         let beat = async move {
             let mark = mark(&settings).await;
-            let needs_broker = settings.config.needs_broker;
+            // A topic alone needs it by nature.
+            let needs_broker = settings.config.needs_broker || settings.config.http.is_none();
             match held_back(mark, (settings.telling)(), needs_broker) {
                 Some(held) => Err(held),
-                None => Ok(send(&settings.config).await),
+                None => Ok(send(&settings).await),
             }
         };
         ctx.spawn(beat.into_actor(self).map(|beaten, act, _| {
@@ -177,9 +184,18 @@ async fn mark(settings: &HeartbeatSettings) -> Mark {
     }
 }
 
-/// One request.
-async fn send(config: &HeartbeatConfig) -> Result<(), String> {
-    let http = Http::new(config.http.clone(), Body::Alertmanager);
+/// One message, one request, or both.
+async fn send(settings: &HeartbeatSettings) -> Result<(), String> {
+    let HeartbeatConfig { http, topic, .. } = &settings.config;
+    if let Some(topic) = topic.clone() {
+        let published = settings.gateway.request(Beat { topic }, PUBLISHED_WITHIN).await;
+        // That the connection is down shows elsewhere; the request goes out all the same.
+        if http.is_none() && published != Ok(true) {
+            return Err("the connection to the broker carries nothing now".to_owned());
+        }
+    }
+    let Some(http) = http.clone() else { return Ok(()) };
+    let http = Http::new(http, Body::Alertmanager);
     match attempt("heartbeat".into(), SENT_WITHIN, move || http.beat()).await {
         Outcome::Delivered => Ok(()),
         Outcome::Unreachable { why }

@@ -77,6 +77,15 @@ pub fn status(status: &Status<'_>, style: TimeStyle) -> Vec<u8> {
     })
 }
 
+/// `{"timestamp":…,"client_id":…}`: a heartbeat.
+#[must_use]
+pub fn beat(timestamp: DateTime<Utc>, client_id: &str, style: TimeStyle) -> Vec<u8> {
+    object(|fields| {
+        fields.serialize_entry("timestamp", &style.write(timestamp))?;
+        fields.serialize_entry("client_id", client_id)
+    })
+}
+
 /// One JSON object. Writing texts and finite numbers under text keys into memory has no way to
 /// fail, so the error is dropped; were there one, the payload would be cut short and refused on
 /// the other side, which a test of every shape here would show.

@@ -7,7 +7,8 @@ use r2d2_sqlite::rusqlite::Connection;
 use crate::stage::{FINE, HOT, Plant, config, webhook};
 use crate::support::http::Answer;
 use crate::support::{
-    Daemon, Home, HttpServer, Mosquitto, SOON, eventually, let_run, names, require, run_vigie,
+    Client, Daemon, Home, HttpServer, Mosquitto, SOON, eventually, let_run, names, require,
+    run_vigie,
 };
 
 const HELD: &str = "No heartbeat";
@@ -157,4 +158,34 @@ fn one_that_cannot_be_sent_is_a_problem_of_the_daemon() {
     daemon.wait_line(GOES_ON, SOON);
     assert_eq!(daemon.lines_with("can't be sent").len(), 1, "said once");
     assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn it_comes_by_mqtt_and_stays_away_in_the_same_way() {
+    const TOPIC: &str = "factory/heartbeat";
+    let home = Home::new();
+    let table = format!("[heartbeat]\ntopic = \"{TOPIC}\"\ninterval = \"1s\"\n");
+    let mut daemon = home.start(&config("en", &table));
+    let watcher = Client::connect(&daemon.embedded_broker());
+    watcher.subscribe(TOPIC);
+    let beats = watcher.wait_count(TOPIC, 2, SOON);
+    let beat = beats[0].json();
+    assert_eq!(beat["client_id"], "vigie");
+    let time: chrono::DateTime<chrono::Utc> =
+        beat["timestamp"].as_str().expect("a text").parse().expect("a time");
+    assert!((chrono::Utc::now() - time).num_seconds().abs() < 60, "{time}");
+    let locked = Connection::open(home.path(names::DATABASE)).expect("the database");
+    locked.execute_batch("BEGIN IMMEDIATE").expect("its lock");
+    let line = daemon.wait_line(HELD, STOPS);
+    assert!(line.contains("not judged and stored within 10 s"), "{line}");
+    let before = watcher.received_on(TOPIC).len();
+    let_run(3 * INTERVAL);
+    assert_eq!(watcher.received_on(TOPIC).len(), before, "beats while it was held back");
+    locked.execute_batch("ROLLBACK").expect("free again");
+    watcher.wait_count(TOPIC, before + 1, SOON);
+    assert_eq!(daemon.stop(), 0);
+    assert!(
+        watcher.received_on(TOPIC).iter().all(|beat| !beat.retained),
+        "nobody is told of an old one"
+    );
 }

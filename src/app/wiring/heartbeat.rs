@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::report::Reporting;
-use super::{Common, phase};
+use super::{Common, Mailboxes, ONE, phase};
+use crate::messages::Beat;
 use crate::notify::{Gauges, Heartbeat, HeartbeatSettings, Telling};
 use crate::supervisor::{ChildSpec, Exhaustion, Mailbox};
 
@@ -12,7 +13,11 @@ use crate::supervisor::{ChildSpec, Exhaustion, Mailbox};
 const QUARANTINE: Duration = Duration::from_secs(300);
 
 /// `None` where none is asked for.
-pub(super) fn settings(common: &Common, report: &Reporting) -> Option<HeartbeatSettings> {
+pub(super) fn settings(
+    common: &Common,
+    boxes: &Mailboxes,
+    report: &Reporting,
+) -> Option<HeartbeatSettings> {
     let config = common.config.heartbeat.clone()?;
     let (log, cursors) = (common.log.clone(), common.log.clone());
     let (receivers, gateway) = (report.receivers.clone(), report.gauges.clone());
@@ -27,6 +32,7 @@ pub(super) fn settings(common: &Common, report: &Reporting) -> Option<HeartbeatS
                 .map(|(name, _)| name.clone()),
             is_connected: gateway.connected(),
         }),
+        gateway: boxes.gateway.route::<Beat>(ONE),
         words: common.words.notify,
         shown: report.heartbeat.clone(),
     })

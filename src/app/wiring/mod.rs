@@ -125,8 +125,10 @@ pub(super) fn wire(
     let boxes = Mailboxes::default();
     let (address, embedded) = watch::channel(None);
     let shown = config.home_assistant.as_ref().map(HomeAssistantTopics::new);
-    let topics = Topics::new(&config.mqtt.topic_prefix, config.mqtt.reading_topic)
-        .with_own(shown.map(|it| it.own_filters()).unwrap_or_default());
+    let beats = config.heartbeat.iter().filter_map(|it| it.topic.as_deref());
+    let own = shown.map(|it| it.own_filters()).unwrap_or_default();
+    let own = own.into_iter().chain(beats.map(ToOwned::to_owned)).collect();
+    let topics = Topics::new(&config.mqtt.topic_prefix, config.mqtt.reading_topic).with_own(own);
     let measured = intake::measured(&boxes);
     let mut fleet = Fleet::new(config.times, measured.clone());
     let evaluated = evaluation::rules(&config);
@@ -173,7 +175,7 @@ pub(super) fn wire(
     let gateway = brokers::gateway_settings(&common, evaluated.num_sensors);
     let report =
         control::reporting(&common, &gateway, &receivers, storage.gauges(), storage.watch());
-    let heartbeat = heartbeat::settings(&common, &report);
+    let heartbeat = heartbeat::settings(&common, &boxes, &report);
     let reloads = Arc::new(ReloadGauges::new(common.started));
     let figures = control::counting(&common, &gateway, storage.gauges(), reloads.clone());
     let web = control::web_settings(&common, &boxes, report, figures);
