@@ -31,8 +31,6 @@ use crate::logging::LineLimit;
 use crate::messages::{KeepReceiver, LoadAlerts};
 use crate::supervisor::{ChildEnv, GracefulStop};
 
-/// Between a hint and the question: events come in bursts, and a group waits longer anyway.
-const GATHERING: Duration = Duration::from_millis(100);
 /// All of an attempt, the channel's own waits added up.
 pub(super) const ATTEMPT: Duration = Duration::from_secs(60);
 /// Looks again at the latest, whatever was computed: the system's clock may have been set.
@@ -151,10 +149,9 @@ impl Receiver {
             }
             return;
         }
-        if self.starts.is_due(now) {
-            return self.tell_start(ctx);
-        }
-        let Some(draft) = self.groups.as_mut().and_then(|groups| groups.due(now)) else { return };
+        let Some(draft) = self.groups.as_mut().and_then(|groups| groups.due(now)) else {
+            return self.tell_start(now, ctx);
+        };
         self.is_sending = true;
         let alerts = self.settings.routes.alerts.clone();
         let numbers = draft.entries.iter().map(|entry| entry.number).collect();
@@ -172,7 +169,10 @@ impl Receiver {
     fn tell(&mut self, draft: Draft, events: Vec<AlertEvent>, ctx: &mut Context<Self>) {
         self.env.fault_point();
         let Settings { name, runbooks, channel, .. } = &*self.settings;
-        let notification = Notification::new(name.clone(), &draft, events, &runbooks.now());
+        let notification = Notification {
+            is_escalated: self.settings.only_escalated,
+            ..Notification::new(name.clone(), &draft, events, &runbooks.now())
+        };
         if notification.alarms.is_empty() {
             warn!(target: TARGET, "receiver {name}: {} alert events are no longer in the database, and can't be told", draft.entries.len());
             return self.finish(&Told::Draft(draft), End::Gone, ctx);
@@ -184,8 +184,11 @@ impl Receiver {
         }));
     }
 
-    /// Tells for how long the daemon was down.
-    fn tell_start(&mut self, ctx: &mut Context<Self>) {
+    /// Tells for how long the daemon was down, if that is due. Alarms come first.
+    fn tell_start(&mut self, now: DateTime<Utc>, ctx: &mut Context<Self>) {
+        if !self.starts.is_due(now) {
+            return;
+        }
         self.env.fault_point();
         let Settings { name, words, channel, start, .. } = &*self.settings;
         let (words, num_readings) = (words.notify, (start.num_readings)());
@@ -352,23 +355,6 @@ impl Receiver {
             if let Ok(runbooks) = changed {
                 act.watch_reloads(runbooks, ctx);
                 act.retry_now(ctx);
-            }
-        }));
-    }
-
-    /// Looks again whenever storage has new events.
-    fn watch(&self, mut stored: watch::Receiver<()>, ctx: &mut Context<Self>) {
-        let change = async move {
-            let changed = stored.changed().await;
-            tokio::time::sleep(GATHERING).await;
-            changed.map(|()| stored)
-        };
-        ctx.spawn(change.into_actor(self).map(|changed, act, ctx| {
-            // Err: storage is gone for good, and so is everything else in a moment.
-            if let Ok(stored) = changed {
-                act.more = true;
-                act.watch(stored, ctx);
-                act.proceed(ctx);
             }
         }));
     }

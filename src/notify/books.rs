@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use log::{error, warn};
+use tokio::sync::watch;
 
 use super::Settings;
 use super::actor::{Receiver, TARGET, now};
@@ -24,7 +25,27 @@ const BATCH: usize = 500;
 /// Events without a change to keep, that the next start may take in again.
 const EVENTS_AGAIN: u64 = 1_000;
 
+/// Between a hint and the question: events come in bursts, and a group waits longer anyway.
+const GATHERING: Duration = Duration::from_millis(100);
+
 impl Receiver {
+    /// Looks again whenever storage has new events.
+    pub(super) fn watch(&self, mut stored: watch::Receiver<()>, ctx: &mut Context<Self>) {
+        let change = async move {
+            let changed = stored.changed().await;
+            tokio::time::sleep(GATHERING).await;
+            changed.map(|()| stored)
+        };
+        ctx.spawn(change.into_actor(self).map(|changed, act, ctx| {
+            // Err: storage is gone for good, and so is everything else in a moment.
+            if let Ok(stored) = changed {
+                act.more = true;
+                act.watch(stored, ctx);
+                act.proceed(ctx);
+            }
+        }));
+    }
+
     pub(super) fn restore(&mut self, ctx: &mut Context<Self>) {
         if self.is_asking || self.storage_rests {
             return;

@@ -41,6 +41,7 @@ pub(super) fn notification() -> Notification {
             told("C", Status::Firing, false),
         ],
         truncated: 2,
+        is_escalated: false,
         notice: None,
     }
 }

@@ -29,6 +29,8 @@ pub struct Notification {
     pub alarms: Vec<Told>,
     /// How many more there are.
     pub truncated: usize,
+    /// Whether its receiver is notified because nobody has acknowledged its alarms.
+    pub is_escalated: bool,
     /// What is said in place of its alarms, of which there is one that stands for it, for receivers that are programs.
     pub notice: Option<Notice>,
 }
@@ -82,6 +84,7 @@ impl Notification {
             group_labels: draft.labels.clone(),
             alarms,
             truncated: draft.truncated,
+            is_escalated: false,
             notice: None,
         }
     }
@@ -132,7 +135,8 @@ impl Notification {
         let raised = |told: &&Told| told.status == Status::Firing && told.is_news;
         let over = |told: &&Told| told.status == Status::Resolved;
         let standing = |told: &&Told| told.status == Status::Firing && !told.is_news;
-        self.section(&mut text, words.raised, raised, words);
+        let raised_title = if self.is_escalated { words.unacknowledged } else { words.raised };
+        self.section(&mut text, raised_title, raised, words);
         self.section(&mut text, words.over, over, words);
         self.section(&mut text, words.standing, standing, words);
         if self.truncated > 0 {
@@ -217,6 +221,12 @@ mod tests {
         let titles = ["Déclenchées:\n", "\nTerminées:\n", "\nToujours actives:\n", "Que faire: "];
         assert!(titles.iter().all(|title| french.contains(title)), "{french}");
         assert!(french.contains("du 2024-08-14 10:30:00 UTC au 2024-08-14 10:31:40 UTC"));
+        let escalated = Notification { is_escalated: true, ..notification() };
+        let text = escalated.text(Language::English.words().notify);
+        assert!(
+            text.starts_with("Raised, and acknowledged by nobody:\n  [HIGH] A is hot"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -185,6 +185,7 @@ impl Starts {
             group_labels: [("rule".to_owned(), NAME.to_owned())].into(),
             alarms: vec![told],
             truncated: 0,
+            is_escalated: false,
             notice: Some(notice),
         })
     }

@@ -119,6 +119,7 @@ fn notification(
         group_labels: [("location".to_owned(), words.test_place.to_owned())].into(),
         alarms: vec![told],
         truncated: 0,
+        is_escalated: false,
         notice: None,
     })
 }

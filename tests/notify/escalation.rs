@@ -89,11 +89,22 @@ fn a_kill_changes_nothing_about_it() {
 #[test]
 fn one_that_can_not_be_told_keeps_nobody_from_being_told() {
     let (home, boss) = (Home::new(), HttpServer::new());
-    let away = format!("http://127.0.0.1:{}/", free_port());
-    let mut daemon = home.start(&two(&away, &boss, "1s"));
+    let first = format!(
+        "type = \"webhook\"\nurl = \"http://127.0.0.1:{}/\"\nescalate_after = \"1s\"\n\
+         escalate_to = \"boss\"",
+        free_port()
+    );
+    let second = format!(
+        "type = \"template\"\nurl = \"{}\"\nbody = \"{{text}}\"\ncontent_type = \"text/plain\"\n\
+         only_escalated = true",
+        boss.url("/")
+    );
+    let text = config("en", &(receiver("on-call", &first) + &receiver("boss", &second)));
+    let mut daemon = home.start(&text);
     Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
     daemon.wait_line("Receiver on-call can't be told", SOON);
-    assert_eq!(all_told(&boss, 1), [["A firing"]]);
+    let said = boss.wait_taken(1, SOON).remove(0).body;
+    assert!(said.starts_with("Raised, and acknowledged by nobody:\n  [CRITICAL] "), "{said}");
     assert_eq!(daemon.stop(), 0);
 }
 

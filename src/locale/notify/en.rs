@@ -14,6 +14,7 @@ pub static WORDS: NotifyWords = NotifyWords {
         }
     },
     raised: "Raised:",
+    unacknowledged: "Raised, and acknowledged by nobody:",
     over: "Over:",
     standing: "Still active:",
     alarm: |told| {

@@ -23,6 +23,7 @@ pub static WORDS: NotifyWords = NotifyWords {
         }
     },
     raised: "Déclenchées:",
+    unacknowledged: "Déclenchées, et acquittées par personne:",
     over: "Terminées:",
     standing: "Toujours actives:",
     alarm: |told| {

@@ -34,6 +34,8 @@ pub struct NotifyWords {
     pub subject: fn(&str, usize, usize) -> String,
     /// Heading of alarms that were raised.
     pub raised: &'static str,
+    /// The same, for a receiver to which they were escalated.
+    pub unacknowledged: &'static str,
     /// Heading of resolved alarms.
     pub over: &'static str,
     /// Heading of alarms that go on.
