@@ -99,7 +99,8 @@ impl Http {
             match header("Location").and_then(|location| followed(&url, status, location)) {
                 Some(next) if hops < MOST_HOPS => (url, hops) = (next, hops + 1),
                 _ => {
-                    let secrets = [given.reveal(), &*url, secret.reveal()];
+                    let mut secrets = vec![given.reveal(), &*url, secret.reveal()];
+                    secrets.extend(headers.iter().map(|(_, value)| value.reveal()));
                     return Ok(self.meaning(&mut answer, &secrets));
                 }
             }

@@ -117,9 +117,10 @@ fn said<'a>(body: &'a str, json: Option<&'a Value>) -> Option<&'a str> {
     Some(text.trim()).filter(|text| !text.is_empty())
 }
 
-/// A text with `***` in place of secrets: each whole, and each long part of one that is an address.
+/// A text with `***` in place of secrets: each whole, each long word, and each long part of one that is an address.
 fn without(text: &str, secrets: &[&str]) -> String {
     let mut parts: Vec<&str> = secrets.to_vec();
+    parts.extend(secrets.iter().flat_map(|secret| secret.split_whitespace()));
     let of_address = |secret: &&'_ &str| secret.contains("://");
     for url in secrets.iter().filter(of_address) {
         let after_host = url.splitn(4, '/').nth(3).unwrap_or_default();
@@ -158,18 +159,22 @@ mod tests {
     #[test]
     fn no_secret_of_the_request_is_in_an_error() {
         let url = "https://hooks.example/services/T0123456789/B1/s3cret-s3cret?sig=abcdefgh";
-        let body = format!("no {url}, T0123456789, s3cret-s3cret, abcdefgh, 12:topsecret");
+        let body =
+            format!("no {url}, T0123456789, s3cret-s3cret, abcdefgh, 12:topsecret, tk_1234567");
         let answer = ServiceAnswer { status: 404, retry_after: None, body: Some(&body) };
         let slack = &ServiceConfig::Slack;
-        let Outcome::Denied { why, .. } =
-            outcome(slack, answer, &[url, "12:topsecret"], DateTime::UNIX_EPOCH)
-        else {
+        let Outcome::Denied { why, .. } = outcome(
+            slack,
+            answer,
+            &[url, "12:topsecret", "Bearer tk_1234567"],
+            DateTime::UNIX_EPOCH,
+        ) else {
             panic!()
         };
         assert!(
             why.starts_with("it answers with HTTP status 404; check its address (it says: no ")
         );
-        for secret in ["T0123456789", "s3cret", "abcdefgh", "topsecret"] {
+        for secret in ["T0123456789", "s3cret", "abcdefgh", "topsecret", "tk_"] {
             assert!(!why.contains(secret), "{secret}: {why}");
         }
     }
