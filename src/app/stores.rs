@@ -116,8 +116,15 @@ impl Keep for BrokerFile {
 
 fn open_kept(database: &Path, config: &Config) -> Result<(Arc<dyn Keep>, String), String> {
     let path = beside(database, "broker");
-    let (kept, aside) =
-        Kept::open(&path, config.storage.durability).map_err(|error| error.to_string())?;
+    let kept = open_broker_file(&path, config.storage.durability)?;
+    let mark = installation(&kept).map_err(|why| {
+        format!("can't read or write `{}`: {why}; check the file and the disk", path.display())
+    })?;
+    Ok((Arc::new(BrokerFile(kept)), mark))
+}
+
+fn open_broker_file(path: &Path, durability: Durability) -> Result<Kept, String> {
+    let (kept, aside) = Kept::open(path, durability).map_err(|error| error.to_string())?;
     if let Some(aside) = aside {
         log::error!(
             target: "vigie::broker",
@@ -126,10 +133,7 @@ fn open_kept(database: &Path, config: &Config) -> Result<(Arc<dyn Keep>, String)
             aside.display(),
         );
     }
-    let mark = installation(&kept).map_err(|why| {
-        format!("can't read or write `{}`: {why}; check the file and the disk", path.display())
-    })?;
-    Ok((Arc::new(BrokerFile(kept)), mark))
+    Ok(kept)
 }
 
 /// Tells this installation from all others, for as long as it keeps its files.
@@ -167,7 +171,7 @@ pub(super) fn forget_installation(database: &Path) -> Result<(), String> {
     if !path.exists() {
         return Ok(());
     }
-    let (kept, _) = Kept::open(&path, Durability::Power).map_err(|error| error.to_string())?;
+    let kept = open_broker_file(&path, Durability::Power)?;
     let delete = KeptChange::Delete(INSTALLATION.to_vec());
     kept.apply(&mut std::iter::once(delete)).map_err(|why| {
         format!("can't write `{}`: {why}; check the file and the disk", path.display())

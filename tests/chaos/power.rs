@@ -10,18 +10,19 @@
 //! itself once more within one. That takes root.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
 use super::counting::{Deeds, Outcome, conclude, settle};
 use super::disk::{Disk, run};
+use super::restore::copy_all;
 use super::scale::{Moments, pick};
 use super::support::numbered::Plan;
 use super::support::{
-    Daemon, Db, Home, HttpServer, Mosquitto, SOON, data_file, free_port, let_run, names, require,
-    skip,
+    Daemon, Db, Home, HttpServer, Mosquitto, Process, SOON, data_file, free_port, let_run, names,
+    require, run_vigie, skip,
 };
 
 /// From a start to the next cut; every other time so early that it hits the start, or the recovery from the last one.
@@ -30,6 +31,9 @@ const START_MS: (u64, u64) = (5, 120);
 
 /// From a start to a cut while the database is made or migrated.
 const FIRST_START_MS: (u64, u64) = (2, 60);
+
+/// From the beginning of a restore to a cut.
+const RESTORE_MS: (u64, u64) = (1, 120);
 
 /// Of a publisher.
 const WINDOW: usize = 100;
@@ -195,6 +199,58 @@ fn power_cuts_while_a_database_is_migrated_lose_nothing() {
     });
 }
 
+/// What is found is the old state or the new one, whole; what was there before the restore is in one of them.
+#[test]
+fn power_cuts_during_a_restore_leave_one_state_whole() {
+    in_namespace("power_cuts_during_a_restore_leave_one_state_whole", || {
+        let port = free_port();
+        let stage = Stage::new(&format!("[broker]\nlisten = \"127.0.0.1:{port}\"\n"), "power", &[]);
+        let kept = stage.home.path("kept");
+        let [backed_up, all] = stage.backed_up(port, &kept);
+        let (mut moments, cuts, mut num_new) = (Moments::new(), pick(12, 120), 0);
+        for _ in 0..cuts {
+            stage.disk.empty();
+            copy_all(&kept, &stage.disk.folder);
+            stage.disk.sync();
+            let armed = stage.disk.arm();
+            let mut restore = stage.restore();
+            let_run(moments.between(RESTORE_MS.0, RESTORE_MS.1));
+            armed.fire(|| {
+                if restore.has_exited().is_none() {
+                    restore.signal("STOP");
+                }
+            });
+            restore.kill();
+            stage.disk.mount_again();
+            let mut daemon = stage.home.start(&stage.config);
+            daemon.wait_until("a state", SOON, || [backed_up, all].contains(&stage.db().count()));
+            let is_new = stage.db().count() == backed_up;
+            num_new += usize::from(is_new);
+            assert_eq!(daemon.stop(), 0);
+            let seed = moments.seed;
+            assert_eq!(stage.db().texts("PRAGMA integrity_check"), ["ok"], "seed {seed}");
+            let aside = aside(&stage.disk.folder);
+            assert_eq!(aside.is_some(), is_new, "seed {seed}");
+            assert!(aside.is_none_or(|path| Db::at(path).count() == all), "seed {seed}");
+        }
+        println!(
+            "CHAOS power cut, restore: {cuts} cuts, {num_new} times the new state, seed {}",
+            moments.seed
+        );
+    });
+}
+
+/// The database that a restore set aside.
+fn aside(folder: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("the folder");
+    let mut paths = entries.map(|it| it.expect("an entry").path());
+    let begins = format!("{}.before-", names::DATABASE);
+    paths.find(|path| {
+        let name = path.file_name().and_then(|name| name.to_str()).expect("text");
+        name.strip_prefix(&begins).is_some_and(|rest| !rest.contains(['.', '-']))
+    })
+}
+
 fn embedded(durability: &str, cuts: usize, env: &[(&str, &str)]) -> Outcome {
     let port = free_port();
     let table = format!("[broker]\nlisten = \"127.0.0.1:{port}\"\n");
@@ -265,6 +321,31 @@ impl Stage {
             daemon.kill();
             self.disk.mount_again();
         }
+    }
+
+    /// Makes a backup, more readings, and a copy of all that is there then. How many readings are in each.
+    fn backed_up(&self, port: u16, kept: &Path) -> [usize; 2] {
+        let counts = [60, 100];
+        let mut daemon = self.home.start(&self.config);
+        let first = Plan { connections: 1, ..Plan::new(port, counts[0]) };
+        first.start().finish();
+        daemon.wait_until("them stored", SOON, || self.db().count() == counts[0]);
+        let backup = run_vigie(&self.home, &["backup", "old.db", "-c", "vigie.toml"]);
+        assert!(backup.status.success(), "{backup:?}");
+        // The first ones come again, and are known.
+        Plan { connections: 1, ..Plan::new(port, counts[1]) }.start().finish();
+        daemon.wait_until("all stored", SOON, || self.db().count() == counts[1]);
+        daemon.kill();
+        std::fs::create_dir(kept).expect("a folder");
+        copy_all(&self.disk.folder, kept);
+        counts
+    }
+
+    /// Restores the backup.
+    fn restore(&self) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vigie"));
+        command.current_dir(self.home.path(".")).args(["restore", "old.db", "-c", "vigie.toml"]);
+        Process::start("vigie restore", &mut command, &self.home.path("restore.txt"))
     }
 
     /// Version of the database as it is on the disk, 0 without one. Looks at a copy: to open it would change it.

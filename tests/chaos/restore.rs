@@ -179,7 +179,8 @@ fn named(home: &Home, part: &str) -> Vec<String> {
     names.filter(|name| name.starts_with(&begins)).collect()
 }
 
-fn copy_all(from: &Path, to: &Path) {
+/// Copies files and folders.
+pub fn copy_all(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");
         let (kind, to) = (entry.file_type().expect("its type"), to.join(entry.file_name()));
