@@ -118,6 +118,8 @@ pub enum Published {
     Alerts,
     /// Readings of own sensors.
     OwnReadings,
+    /// The status of this daemon.
+    Status,
 }
 
 /// Why a broker does not take a message.
@@ -167,8 +169,12 @@ pub(super) fn problem_en(problem: Problem<'_>) -> String {
             "the broker grants the subscription to readings and delivers nothing: {topic} does not come back"
         ),
         Problem::Refused { what, topic, why } => {
-            let what = if what == Published::Alerts { "alerts" } else { "own readings" };
-            format!("{}: they wait", refusal_en(&format!("{what} on {topic}"), why))
+            let (what, then) = match what {
+                Published::Alerts => ("alerts", "they wait"),
+                Published::OwnReadings => ("own readings", "they wait"),
+                Published::Status => ("the status", "it may be out of date there"),
+            };
+            format!("{}: {then}", refusal_en(&format!("{what} on {topic}"), why))
         }
         Problem::ClockBehind => {
             "this machine's clock is behind what it has shown before: set it, by NTP if it can be".into()
@@ -218,8 +224,12 @@ pub(super) fn problem_fr(problem: Problem<'_>) -> String {
             "le courtier accepte l'abonnement aux mesures et ne livre rien: {topic} ne revient pas"
         ),
         Problem::Refused { what, topic, why } => {
-            let what = if what == Published::Alerts { "les alertes" } else { "les mesures propres" };
-            format!("{}: elles attendent", refusal_fr(&format!("{what} sur {topic}"), why))
+            let (what, then) = match what {
+                Published::Alerts => ("les alertes", "elles attendent"),
+                Published::OwnReadings => ("les mesures propres", "elles attendent"),
+                Published::Status => ("l'état", "il peut y être périmé"),
+            };
+            format!("{}: {then}", refusal_fr(&format!("{what} sur {topic}"), why))
         }
         Problem::ClockBehind => {
             "l'horloge de cette machine retarde sur ce qu'elle a déjà affiché: réglez-la, par NTP si possible".into()

@@ -19,7 +19,7 @@ use super::connection::Attempts;
 use super::discovery::Discovery;
 use super::echo::Echo;
 use super::gauges::Reach;
-use super::link::{Command, Event};
+use super::link::{Command, Event, Role};
 use super::poison::PoisonDetector;
 use super::publication::Publication;
 use super::requesting::Requesting;
@@ -61,6 +61,10 @@ pub struct Gateway {
     pub(super) intake: Attempts,
     /// Attempts at a second connection, to publish.
     pub(super) publishing: Attempts,
+    /// Role of the connection that publishes.
+    pub(super) role: Role,
+    /// When a refused status is published again.
+    pub(super) status_retry_at: Option<Instant>,
     /// Whether the second connection failed or was lost since it last stood.
     pub(super) publishing_failed: bool,
     /// One more with each attempt: what comes of an earlier one is passed over.
@@ -142,6 +146,8 @@ impl Gateway {
             reach: Reach::Away,
             intake: Attempts::default(),
             publishing: Attempts::default(),
+            role: Role::Publishing,
+            status_retry_at: None,
             publishing_failed: false,
             attempt: 0,
             retry: None,
@@ -192,8 +198,7 @@ impl Gateway {
         for pause in [&mut self.paused_until, &mut self.readings_paused_until] {
             pause.take_if(|until| now() >= *until);
         }
-        self.poison.tick(now());
-        self.check_echo();
+        self.tend_connection(ctx);
         self.tell_suppressed();
         self.subscribe_to_learned(ctx);
         self.send_requests(ctx);

@@ -6,7 +6,7 @@
 
 use actix::prelude::*;
 
-use super::actor::Gateway;
+use super::actor::{Gateway, now};
 use super::link::{Outgoing, Qos, Tag};
 use crate::messages::Beat;
 use crate::supervisor::Routed;
@@ -17,7 +17,7 @@ impl Handler<Routed<Beat>> for Gateway {
 
     fn handle(&mut self, beat: Routed<Beat>, ctx: &mut Context<Self>) -> bool {
         let (Beat { topic }, _room) = beat.split();
-        if !self.carries() || !self.poison.may_publish() || self.stop.is_some() {
+        if !self.carries() || !self.poison.may_publish(now()) || self.stop.is_some() {
             return false;
         }
         let client_id = &self.settings.mqtt.client_id;

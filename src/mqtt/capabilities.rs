@@ -1,24 +1,32 @@
 //! Capabilities of the broker: as advertised under MQTT 5; under 3.1.1, and where the broker advertises nothing, found by
 //! requesting less after a failure. Pure: (state, event, time) → decision.
 //!
-//! Always: a publishing connection that fails while the intake connection is open is retried with less: a Last Will that is
-//! not retained, then one at QoS 0, then none, then a single connection for both roles. What is found so expires after
-//! [`REMEMBERED`], at the next intake connection.
-//! Never: a conclusion from a broker that is down; intake interrupted, except to try a single connection.
+//! Always: a publishing connection that fails while the intake connection is open, and the broker answers others, is retried
+//! with less: a Last Will that is not retained, then one at QoS 0, then none, then a single connection for both roles.
+//! What is found so expires after [`REMEMBERED`].
+//! Never: a conclusion from a broker that is down, or after a publishing connection has worked beside this intake connection;
+//! intake interrupted, except to try a single connection.
 
 use std::time::{Duration, Instant};
 
 use super::link::{Advertised, Failed, Outcome, Outgoing, Qos, Role};
 use crate::locale::{BrokerLimit, Refusal};
 
-/// Lifetime of what was found by trying: the broker's configuration or the user's rights may have changed.
-pub const REMEMBERED: Duration = Duration::from_secs(3600);
-/// Attempts closed without a reason code before less is requested: one may be a network failure.
-const SILENT_CLOSES: u32 = 2;
+/// Lifetime of what was found by trying, since the broker's configuration or the user's rights may have changed: at the next
+/// intake connection, and while that stays open.
+pub const REMEMBERED: [Duration; 2] = [Duration::from_secs(3600), Duration::from_secs(24 * 3600)];
+/// Attempts without a reason code before a single connection is tried.
+const FAILURES: u32 = 2;
+/// A publishing connection open for so long has worked.
+const SETTLED: Duration = Duration::from_secs(10);
+/// A broker that allows one connection of a user closes intake within this time after the second one opens.
+const DISPLACED: Duration = Duration::from_secs(2);
 /// Maximum size of a PUBLISH without topic, payload and properties: fixed header, topic length, packet id.
 const PUBLISH_OVERHEAD: usize = 1 + 4 + 2 + 2;
 /// Upper bound of the properties of a forwarded message, in bytes.
 const MARK: usize = 128;
+/// Length of an empty list of properties.
+const NO_PROPERTIES: usize = 1;
 
 /// Known capabilities of one broker.
 #[derive(Debug)]
@@ -29,8 +37,14 @@ pub struct Capabilities {
     learned: Learned,
     /// Reduction of the Last Will in the next attempt.
     trial: Trial,
-    /// Consecutive attempts closed without a reason code.
-    silent_closes: u32,
+    /// Consecutive attempts without a reason code.
+    failures: u32,
+    /// Consecutive intake connections closed right after the publishing connection opened.
+    displaced: u32,
+    /// When the publishing connection opened beside this intake connection.
+    publishing_since: Option<Instant>,
+    /// Whether a publishing connection has worked beside this intake connection.
+    has_worked: bool,
     connections: Connections,
     /// Time of the first finding by trying.
     learned_at: Option<Instant>,
@@ -73,7 +87,7 @@ enum Connections {
 }
 
 /// Cause of a failed attempt, as far as it concerns what was requested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fault {
     Retained,
     Qos,
@@ -81,6 +95,8 @@ enum Fault {
     Right,
     /// Closed without a reason code.
     SilentClose,
+    /// No answer.
+    Timeout,
     /// Another cause.
     None,
 }
@@ -92,9 +108,8 @@ impl Fault {
             Outcome::Reason { code: 0x9A, .. } => Self::Retained,
             Outcome::Reason { code: 0x9B, .. } => Self::Qos,
             Outcome::Reason { code: 0x85 | 0x97, .. } | Outcome::Return(2) => Self::ClientId,
-            Outcome::Reason { code: 0x86 | 0x87 | 0x8C | 0x95, .. } | Outcome::Return(4 | 5) => {
-                Self::Right
-            }
+            Outcome::Reason { code: 0x87 | 0x8C | 0x95, .. } | Outcome::Return(5) => Self::Right,
+            Outcome::TimedOut => Self::Timeout,
             Outcome::Reason { code: 0x80..=0x83, .. } | Outcome::Closed | Outcome::Transport(_) => {
                 Self::SilentClose
             }
@@ -112,7 +127,10 @@ impl Capabilities {
             advertised: Advertised::default(),
             learned: Learned::default(),
             trial: Trial::default(),
-            silent_closes: 0,
+            failures: 0,
+            displaced: 0,
+            publishing_since: None,
+            has_worked: false,
             connections: Connections::default(),
             learned_at: None,
         }
@@ -153,7 +171,7 @@ impl Capabilities {
         message.qos = message.qos.min(self.maximum_qos());
         message.retained &= self.retain && self.takes_retained();
         if let Some(most) = self.advertised.maximum_packet_bytes {
-            let mark = if message.is_forwarded { MARK } else { 1 };
+            let mark = if message.is_forwarded { MARK } else { NO_PROPERTIES };
             let bytes = PUBLISH_OVERHEAD + message.topic.len() + message.payload.len() + mark;
             if u32::try_from(bytes).is_ok_and(|bytes| bytes > most) {
                 return Err(Refusal::TooLarge { bytes, most });
@@ -173,61 +191,98 @@ impl Capabilities {
     }
 
     /// A connection opened. The primary one replaces what was advertised before; a second one adds to it.
-    pub fn opened(&mut self, role: Role, advertised: Advertised, is_primary: bool) {
+    pub fn opened(&mut self, role: Role, advertised: Advertised, is_primary: bool, now: Instant) {
         let before = std::mem::replace(&mut self.advertised, advertised);
-        if !is_primary {
+        if is_primary {
+            (self.has_worked, self.publishing_since) = (false, None);
+        } else {
             let new = std::mem::replace(&mut self.advertised.refused, before.refused);
             let is_new = |it: &String| !self.advertised.refused.contains(it);
             let new: Vec<_> = new.into_iter().filter(is_new).collect();
             self.advertised.refused.extend(new);
         }
-        if !role.publishes() {
-            return;
+        if role.publishes() {
+            self.publishing_opened(now);
         }
-        self.silent_closes = 0;
-        match std::mem::take(&mut self.trial) {
+    }
+
+    fn publishing_opened(&mut self, now: Instant) {
+        (self.failures, self.publishing_since) = (0, Some(now));
+        let trial = std::mem::take(&mut self.trial);
+        match trial {
             Trial::AsLearned => {}
             Trial::NotRetained => self.learned.takes_retained = false,
             Trial::AtMostOnce => self.learned.maximum_qos = Qos::AtMostOnce,
             Trial::NoWill => self.learned.takes_will = false,
         }
+        let is_trial = matches!(self.connections, Connections::TryingOne { .. });
         if let Connections::TryingOne { with_will } = self.connections {
             self.connections = Connections::One { with_will };
         }
+        if is_trial || trial != Trial::AsLearned {
+            self.learned_at = Some(now);
+        }
     }
 
-    /// An attempt failed. Failures of intake are ignored: intake requests nothing that could be reduced.
+    /// To be called every few seconds while the publishing connection is open.
+    pub fn tick(&mut self, now: Instant) {
+        let is_settled = |at: Instant| now.saturating_duration_since(at) >= SETTLED;
+        if self.publishing_since.is_some_and(is_settled) {
+            (self.has_worked, self.displaced) = (true, 0);
+        }
+        self.expire(REMEMBERED[1], now);
+    }
+
+    /// The intake connection closed. A broker that closes it whenever the publishing connection opens allows one of them.
+    pub fn intake_closed(&mut self, now: Instant) {
+        (self.trial, self.failures) = (Trial::AsLearned, 0);
+        let since = self.publishing_since.take();
+        if since.is_none_or(|at| now.saturating_duration_since(at) > DISPLACED) {
+            return;
+        }
+        self.displaced += 1;
+        if self.displaced >= FAILURES {
+            self.try_single();
+        }
+    }
+
+    /// An attempt to publish failed while the broker answers others.
     pub fn failed(&mut self, failed: &Failed, now: Instant) {
         let fault = Fault::of(&failed.outcome);
         if fault == Fault::None || failed.role == Role::Intake {
             return;
         }
-        self.learned_at.get_or_insert(now);
         match self.connections {
-            Connections::TryingOne { with_will } | Connections::One { with_will } => {
-                self.single_failed(fault, with_will);
+            Connections::TryingOne { with_will } => self.single_failed(fault, with_will),
+            // Rights have changed: a second connection may do.
+            Connections::One { .. } if fault <= Fault::Right => self.connections = Connections::Two,
+            Connections::One { .. } => {}
+            Connections::Two | Connections::NotOne if self.has_worked => {}
+            Connections::Two | Connections::NotOne => {
+                self.second_failed(fault, failed.had_will, now);
             }
-            Connections::Two | Connections::NotOne => self.second_failed(fault, failed.had_will),
         }
     }
 
-    fn second_failed(&mut self, fault: Fault, had_will: bool) {
-        let has_learned = |it: &mut bool| std::mem::replace(it, false);
+    fn second_failed(&mut self, fault: Fault, had_will: bool, now: Instant) {
         match fault {
-            Fault::Retained if has_learned(&mut self.learned.takes_retained) => {}
+            Fault::Retained if self.learned.takes_retained => {
+                (self.learned.takes_retained, self.learned_at) = (false, Some(now));
+            }
             Fault::Qos if self.learned.maximum_qos > Qos::AtMostOnce => {
-                self.learned.maximum_qos = Qos::AtMostOnce;
+                (self.learned.maximum_qos, self.learned_at) = (Qos::AtMostOnce, Some(now));
             }
             Fault::Right if had_will => self.trial = Trial::NoWill,
             Fault::SilentClose if had_will => self.reduce_will(),
+            Fault::SilentClose | Fault::Timeout if self.failures + 1 < FAILURES => {
+                self.failures += 1;
+            }
             _ => self.try_single(),
         }
     }
 
     fn reduce_will(&mut self) {
-        self.silent_closes += 1;
         self.trial = match self.trial {
-            Trial::AsLearned if self.silent_closes < SILENT_CLOSES => Trial::AsLearned,
             Trial::AsLearned => Trial::NotRetained,
             Trial::NotRetained => Trial::AtMostOnce,
             Trial::AtMostOnce | Trial::NoWill => Trial::NoWill,
@@ -235,43 +290,51 @@ impl Capabilities {
     }
 
     fn try_single(&mut self) {
-        (self.trial, self.silent_closes) = (Trial::AsLearned, 0);
+        (self.trial, self.failures) = (Trial::AsLearned, 0);
         if self.connections == Connections::Two {
             self.connections = Connections::TryingOne { with_will: true };
         }
     }
 
     fn single_failed(&mut self, fault: Fault, with_will: bool) {
-        let has_worked = matches!(self.connections, Connections::One { .. });
-        if fault == Fault::SilentClose {
-            self.silent_closes += 1;
-            // A connection that worked fails like this when the broker is down.
-            if has_worked || self.silent_closes < SILENT_CLOSES {
-                return;
-            }
+        self.failures += 1;
+        if fault >= Fault::SilentClose && self.failures < FAILURES {
+            return;
         }
-        self.silent_closes = 0;
-        self.connections = match (has_worked, with_will) {
-            (false, true) => Connections::TryingOne { with_will: false },
-            (false, false) => Connections::NotOne,
-            (true, _) => Connections::Two,
+        self.failures = 0;
+        self.connections = if with_will {
+            Connections::TryingOne { with_will: false }
+        } else {
+            Connections::NotOne
         };
     }
 
     /// The broker accepted a message only once it was reduced.
     pub fn learn(&mut self, reduced: Reduced, now: Instant) {
-        self.learned_at.get_or_insert(now);
+        self.learned_at = Some(now);
         match reduced {
             Reduced::Qos(qos) => self.learned.maximum_qos = self.learned.maximum_qos.min(qos),
             Reduced::NotRetained => self.learned.takes_retained = false,
         }
     }
 
-    /// Expires findings. To be called before an intake connection is opened.
-    pub fn expire(&mut self, now: Instant) {
-        if self.learned_at.is_some_and(|at| now.saturating_duration_since(at) >= REMEMBERED) {
-            *self = Self::new(self.retain);
+    /// To be called before an intake connection is opened.
+    pub fn before_intake(&mut self, now: Instant) {
+        self.expire(REMEMBERED[0], now);
+    }
+
+    fn expire(&mut self, after: Duration, now: Instant) {
+        if self.learned_at.is_some_and(|at| now.saturating_duration_since(at) >= after) {
+            (self.learned, self.connections) = (Learned::default(), Connections::Two);
+            self.learned_at = None;
         }
+    }
+
+    /// Maximum payload on a topic, if the broker has a maximum packet size.
+    #[must_use]
+    pub fn maximum_payload_bytes(&self, topic: &str) -> Option<usize> {
+        let most = usize::try_from(self.advertised.maximum_packet_bytes?).ok()?;
+        Some(most.saturating_sub(PUBLISH_OVERHEAD + topic.len() + NO_PROPERTIES))
     }
 
     /// Known limits of the broker. `second_id`: client id of the publishing connection.

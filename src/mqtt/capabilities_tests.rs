@@ -30,8 +30,9 @@ impl Broker {
     /// Whose intake stands.
     fn new(advertised: Advertised) -> Self {
         let mut capabilities = Capabilities::new(true);
-        capabilities.opened(Role::Intake, advertised, true);
-        Self { capabilities, now: Instant::now() }
+        let now = Instant::now();
+        capabilities.opened(Role::Intake, advertised, true, now);
+        Self { capabilities, now }
     }
 
     fn fails(&mut self, outcome: Outcome) -> &mut Self {
@@ -45,7 +46,7 @@ impl Broker {
     }
 
     fn opens(&mut self) -> &mut Self {
-        self.capabilities.opened(Role::Publishing, Advertised::default(), false);
+        self.capabilities.opened(Role::Publishing, Advertised::default(), false, self.now);
         self
     }
 
@@ -94,13 +95,13 @@ fn a_broker_that_hangs_up_at_a_will_is_shown_less_of_it() {
     let mut broker = Broker::new(Advertised::default());
     assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, true)));
     broker.fails(silent_close());
-    assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, true)), "it may be chance");
-    broker.fails(silent_close());
     assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, false)));
     broker.fails(silent_close());
     assert_eq!(shown(&broker.capabilities), Some((Qos::AtMostOnce, true)));
     broker.fails(silent_close());
     assert_eq!(shown(&broker.capabilities), None);
+    broker.fails(silent_close());
+    assert_eq!(broker.capabilities.intake_role(), Role::Intake, "it may be chance");
     broker.fails(silent_close());
     assert_eq!(broker.capabilities.intake_role(), Role::Both);
 }
@@ -108,12 +109,12 @@ fn a_broker_that_hangs_up_at_a_will_is_shown_less_of_it() {
 #[test]
 fn what_went_is_remembered_for_all_messages() {
     let mut unretained = Broker::new(Advertised::default());
-    unretained.fails(silent_close()).fails(silent_close()).opens();
+    unretained.fails(silent_close()).opens();
     assert_eq!(unretained.limits(), [BrokerLimit::NoRetainedMessages]);
     assert!(!unretained.capabilities.adapt(will()).unwrap().retained);
 
     let mut at_most_once = Broker::new(Advertised::default());
-    at_most_once.fails(silent_close()).fails(silent_close()).fails(silent_close()).opens();
+    at_most_once.fails(silent_close()).fails(silent_close()).opens();
     assert_eq!(at_most_once.limits(), [BrokerLimit::MaximumQos(0)]);
     let adapted = at_most_once.capabilities.adapt(will()).unwrap();
     assert_eq!((adapted.qos, adapted.retained), (Qos::AtMostOnce, true));
@@ -143,7 +144,9 @@ fn a_reason_goes_straight_to_its_cure() {
 #[test]
 fn a_broker_that_is_away_or_busy_teaches_nothing() {
     let mut broker = Broker::new(Advertised::default());
-    for outcome in [Outcome::TimedOut, reason(0x88), reason(0x89), Outcome::Return(3)] {
+    for outcome in
+        [reason(0x86), reason(0x88), reason(0x89), Outcome::Return(3), Outcome::Return(4)]
+    {
         broker.fails(outcome.clone()).fails(outcome.clone()).fails(outcome);
     }
     assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, true)));
@@ -161,7 +164,7 @@ fn one_connection_does_both_where_the_second_is_refused() {
     broker.fails(reason(0x87));
     assert_eq!(broker.capabilities.intake_role(), Role::Both);
     assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, true)));
-    broker.capabilities.opened(Role::Both, Advertised::default(), true);
+    broker.capabilities.opened(Role::Both, Advertised::default(), true, broker.now);
     assert_eq!(broker.limits(), [BrokerLimit::OneConnection { refused: SECOND.into() }]);
     assert_eq!(broker.capabilities.adapt(alert()).unwrap().qos, Qos::AtLeastOnce);
     // The broker is away, for as long as it may be.
@@ -171,6 +174,55 @@ fn one_connection_does_both_where_the_second_is_refused() {
     assert_eq!(broker.capabilities.intake_role(), Role::Both);
     broker.fails(reason(0x87));
     assert_eq!(broker.capabilities.intake_role(), Role::Intake, "its rights have changed");
+}
+
+#[test]
+fn after_a_second_connection_has_worked_its_failures_teach_nothing() {
+    let mut broker = Broker::new(Advertised::default());
+    broker.opens();
+    broker.capabilities.tick(broker.now + SETTLED);
+    for outcome in [silent_close(), Outcome::TimedOut, reason(0x87), reason(0x85), reason(0x97)] {
+        broker.fails(outcome.clone()).fails(outcome.clone()).fails(outcome);
+    }
+    assert_eq!(broker.capabilities.intake_role(), Role::Intake);
+    assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, true)));
+    // With a new intake connection all may be different.
+    broker.capabilities.opened(Role::Intake, Advertised::default(), true, broker.now);
+    broker.fails(reason(0x85));
+    assert_eq!(broker.capabilities.intake_role(), Role::Both);
+}
+
+#[test]
+fn a_broker_that_closes_the_older_connection_of_two_gets_one() {
+    let mut broker = Broker::new(Advertised::default());
+    for _ in 0..2 {
+        assert_eq!(broker.capabilities.intake_role(), Role::Intake);
+        broker.capabilities.opened(Role::Intake, Advertised::default(), true, broker.now);
+        broker.opens();
+        broker.capabilities.intake_closed(broker.now);
+    }
+    assert_eq!(broker.capabilities.intake_role(), Role::Both);
+    let mut flapping = Broker::new(Advertised::default());
+    for _ in 0..9 {
+        flapping.opens();
+        flapping.capabilities.intake_closed(flapping.now + DISPLACED * 2);
+    }
+    assert_eq!(flapping.capabilities.intake_role(), Role::Intake);
+}
+
+#[test]
+fn a_broker_that_does_not_answer_the_second_connection_gets_one() {
+    let mut broker = Broker::new(Advertised::default());
+    broker.fails(Outcome::TimedOut).fails(Outcome::TimedOut);
+    assert_eq!(broker.capabilities.intake_role(), Role::Both);
+}
+
+#[test]
+fn what_was_tried_ends_with_intake() {
+    let mut broker = Broker::new(Advertised::default());
+    broker.fails(silent_close()).fails(silent_close());
+    broker.capabilities.intake_closed(broker.now);
+    assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, true)));
 }
 
 #[test]
@@ -190,9 +242,14 @@ fn where_one_does_not_do_both_intake_goes_on_alone() {
 fn what_was_tried_is_forgotten_in_the_end() {
     let mut broker = Broker::new(Advertised::default());
     broker.fails(reason(0x9A)).opens();
-    broker.capabilities.expire(broker.now + REMEMBERED / 2);
+    broker.capabilities.before_intake(broker.now + REMEMBERED[0] / 2);
     assert_eq!(broker.limits(), [BrokerLimit::NoRetainedMessages]);
-    broker.capabilities.expire(broker.now + REMEMBERED);
+    broker.capabilities.tick(broker.now + REMEMBERED[0]);
+    assert_eq!(broker.limits(), [BrokerLimit::NoRetainedMessages]);
+    broker.capabilities.before_intake(broker.now + REMEMBERED[0]);
+    assert_eq!(broker.limits(), []);
+    broker.fails(reason(0x9A)).opens();
+    broker.capabilities.tick(broker.now + REMEMBERED[1]);
     assert_eq!(broker.limits(), []);
 }
 

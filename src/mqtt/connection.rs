@@ -18,12 +18,12 @@ use super::diagnosis::{diagnose, wants_probe};
 use super::echo::Echo;
 use super::gauges::Reach;
 use super::link::{Advertised, Command, Failed, Outcome, Plan, Role, Tag};
-use super::probe::probe;
+use super::probe::{Finding, probe};
 use super::requesting::Requesting;
 use super::retry::{Announcer, Backoff, Flaps};
 use crate::config::{Endpoint, MqttVersion};
 use crate::ingest::formats::Filter;
-use crate::locale::{Refusal, Trouble};
+use crate::locale::{Published, Refusal, Trouble};
 use crate::wire::payload::State;
 
 /// All of a probe: every step at its slowest, and the system's resolver.
@@ -31,6 +31,8 @@ const PROBE: Duration = Duration::from_secs(30);
 /// The embedded broker is next door: there is no use in waiting for it for long.
 const EMBEDDED_DELAY_AT_MOST: Duration = Duration::from_secs(2);
 
+/// Delay before a refused status is published again.
+const STATUS_RETRY: Duration = Duration::from_secs(10);
 /// Limit of topics named in a log line.
 const SHOWN: usize = 3;
 
@@ -66,7 +68,7 @@ impl Gateway {
             Reach::IntakeOnly if takes_in == Role::Intake => Role::Publishing,
             _ if !self.settings.subscribes => Role::Publishing,
             _ => {
-                self.capabilities.expire(now());
+                self.capabilities.before_intake(now());
                 self.capabilities.intake_role()
             }
         };
@@ -84,7 +86,8 @@ impl Gateway {
     }
 
     fn open(&mut self, mut plan: Plan, ctx: &mut Context<Self>) {
-        if self.stop.is_some() {
+        let lacks_intake = !self.is_primary(plan.role) && self.reach != Reach::IntakeOnly;
+        if self.stop.is_some() || lacks_intake {
             return;
         }
         plan.will = plan.will.and_then(|will| self.capabilities.will(will));
@@ -94,6 +97,8 @@ impl Gateway {
         if plan.role.takes_in() && self.reach != Reach::Away {
             // Replaced by one for both roles.
             self.reach = Reach::Away;
+            self.rewind();
+            self.poison.on_broker_away();
             self.show();
         }
         self.attempts(plan.role).plan = Some(Arc::new(plan.clone()));
@@ -111,10 +116,17 @@ impl Gateway {
 
     pub(super) fn up(&mut self, role: Role, advertised: Advertised, ctx: &mut Context<Self>) {
         let is_primary = self.is_primary(role);
+        if !is_primary && self.reach == Reach::Away {
+            return; // intake closed meanwhile, and both are opened again
+        }
+        if is_primary {
+            self.poison.end_holds(now());
+        }
         let had_failed = std::mem::take(&mut self.publishing_failed) && role == Role::Publishing;
         self.attempts(role).connected();
         self.reach = if role.publishes() { Reach::Full } else { Reach::IntakeOnly };
-        self.capabilities.opened(role, advertised, is_primary);
+        self.capabilities.opened(role, advertised, is_primary, now());
+        self.role = role;
         self.show();
         if is_primary {
             info!(target: "vigie::gateway", "{}", (self.settings.words.connected)(&self.broker));
@@ -131,6 +143,7 @@ impl Gateway {
     fn publishing_up(&mut self, ctx: &mut Context<Self>) {
         self.requesting = Requesting::default();
         self.echo = Echo::default();
+        self.status_retry_at = None;
         self.reports.num_connections += 1;
         self.poison.on_reopen(now());
         self.log_limits();
@@ -179,23 +192,13 @@ impl Gateway {
         }
     }
 
-    /// Finds out what is behind a failed attempt.
+    /// Finds the cause of a failed attempt.
     pub(super) fn examine(&mut self, failed: Failed, ctx: &mut Context<Self>) {
         debug!(target: "vigie::gateway", "connection attempt failed: {failed:?}");
-        let has_intake = self.reach == Reach::IntakeOnly;
-        if has_intake || failed.role == Role::Both {
-            self.capabilities.failed(&failed, now());
-        }
         // Without a plan nothing was tried, and nothing can have failed.
         let Some(plan) = self.attempts(failed.role).plan.clone() else { return };
-        let Failed { role, outcome, .. } = failed;
-        // The network path works: the intake connection uses it.
-        if has_intake || !wants_probe(&outcome) {
-            let trouble = match outcome {
-                Outcome::Transport(_) if has_intake => Trouble::EndedAtConnect,
-                outcome => diagnose(outcome, None, &plan),
-            };
-            self.failed(role, &trouble, ctx);
+        if !wants_probe(&failed.outcome) {
+            self.conclude(failed, None, &plan, ctx);
             return;
         }
         let attempt = self.attempt;
@@ -203,15 +206,35 @@ impl Gateway {
             let target = plan.target.clone();
             let version = plan.version;
             let probe = tokio::task::spawn_blocking(move || probe(&target, version));
-            let finding = tokio::time::timeout(PROBE, probe).await.ok().and_then(Result::ok);
-            diagnose(outcome, finding, &plan)
+            (tokio::time::timeout(PROBE, probe).await.ok().and_then(Result::ok), plan)
         };
-        let told = examination.into_actor(self).map(move |trouble, act, ctx| {
+        ctx.spawn(examination.into_actor(self).map(move |(finding, plan), act, ctx| {
             if act.attempt == attempt {
-                act.failed(role, &trouble, ctx);
+                act.conclude(failed, finding, &plan, ctx);
             }
+        }));
+    }
+
+    fn conclude(
+        &mut self,
+        failed: Failed,
+        finding: Option<Finding>,
+        plan: &Plan,
+        ctx: &mut Context<Self>,
+    ) {
+        let role = failed.role;
+        let is_beside_intake = !self.is_primary(role) && self.reach == Reach::IntakeOnly;
+        let answers_others = finding.as_ref().is_none_or(|finding| {
+            matches!(finding, Finding::Answered { .. } | Finding::NotMqtt | Finding::Silent)
         });
-        ctx.spawn(told);
+        if answers_others && (is_beside_intake || role == Role::Both) {
+            self.capabilities.failed(&failed, now());
+        }
+        let trouble = match failed.outcome {
+            Outcome::Transport(_) if answers_others && is_beside_intake => Trouble::EndedAtConnect,
+            outcome => diagnose(outcome, finding, plan),
+        };
+        self.failed(role, &trouble, ctx);
     }
 
     fn failed(&mut self, role: Role, trouble: &Trouble, ctx: &mut Context<Self>) {
@@ -232,7 +255,9 @@ impl Gateway {
         } else {
             debug!(target: "vigie::gateway", "still no connection: {}; next try in {seconds:.1} s", words.reason);
         }
-        if !self.is_primary(role) {
+        if self.is_primary(role) {
+            self.poison.on_broker_away();
+        } else {
             self.publishing_failed = true;
             self.settings.gauges.show_publishing_fails(words.reason);
         }
@@ -253,8 +278,10 @@ impl Gateway {
     pub(super) fn lost(&mut self, role: Role, outcome: Outcome, ctx: &mut Context<Self>) {
         let intake_stays =
             role == Role::Publishing && self.reach != Reach::Away && self.settings.subscribes;
+        self.attempt += 1;
         if role == Role::Intake || !self.settings.subscribes {
             self.poison.on_broker_away();
+            self.capabilities.intake_closed(now());
         } else {
             self.poison.on_close(&outcome, now());
         }
@@ -264,13 +291,12 @@ impl Gateway {
         self.readings_paused_until = None;
         self.rewind();
         let Some(plan) = self.attempts(role).plan.clone() else { return };
-        let trouble = match self.poison.closed_at() {
-            [] => diagnose(outcome, None, &plan),
-            topics if intake_stays => {
-                let topics = topics.iter().take(SHOWN).cloned().collect();
-                Trouble::EndedAtMessage { topics }
-            }
-            _ => diagnose(outcome, None, &plan),
+        let mut topics = self.poison.closed_again_at();
+        topics.truncate(SHOWN);
+        let trouble = if intake_stays && !topics.is_empty() {
+            Trouble::EndedAtMessage { topics }
+        } else {
+            diagnose(outcome, None, &plan)
         };
         // A broker of MQTT 5 says when another client took over; an older one has to be guessed at.
         let trouble = match plan.version {
@@ -302,15 +328,37 @@ impl Gateway {
 
     pub(super) fn status_answered(&mut self, tag: Tag, result: Result<(), Refusal>) {
         self.goodbye_completed |= tag == Tag::Offline;
+        let topic = self.topics.status();
         match result {
             Err(why) => {
-                let what = format!("the status on {}", self.topics.status());
-                warn!(target: "vigie::gateway", "{}", (self.settings.words.refusal)(&what, why));
+                self.note_refused_topic(&topic, Published::Status, why);
+                self.status_retry_at = Some(now() + STATUS_RETRY);
             }
-            Ok(()) if self.intake.plan.as_ref().is_some_and(|it| it.status_echo.is_some()) => {
-                self.echo.published(now());
+            Ok(()) => {
+                if self.settings.gauges.accept(&topic) {
+                    info!(target: "vigie::gateway", "the broker accepts the status on {topic} again");
+                }
+                if self.intake.plan.as_ref().is_some_and(|it| it.status_echo.is_some()) {
+                    let (messages_in, _) = self.settings.log.traffic().totals();
+                    self.echo.published(messages_in, now());
+                }
             }
-            Ok(()) => {}
+        }
+    }
+
+    /// To be called each second: what no event of the client brings.
+    pub(super) fn tend_connection(&mut self, ctx: &mut Context<Self>) {
+        if self.reach != Reach::Full || self.stop.is_some() {
+            return;
+        }
+        self.capabilities.tick(now());
+        self.poison.tick(now());
+        self.check_echo();
+        if self.status_retry_at.take_if(|at| now() >= *at).is_some() {
+            self.publish_status(State::Online, ctx);
+        }
+        if self.settings.subscribes && self.poison.is_unanswered(now()) {
+            self.lost(self.role, Outcome::TimedOut, ctx);
         }
     }
 
@@ -322,8 +370,9 @@ impl Gateway {
         }
     }
 
-    pub(super) fn check_echo(&mut self) {
-        if self.reach == Reach::Full && self.echo.take_timeout(now()) {
+    fn check_echo(&mut self) {
+        let (messages_in, _) = self.settings.log.traffic().totals();
+        if self.echo.take_timeout(messages_in, now()) {
             let status = self.topics.status();
             warn!(
                 target: "vigie::gateway",

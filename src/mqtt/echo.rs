@@ -12,8 +12,13 @@ pub enum Echo {
     /// The status has no PUBACK yet.
     #[default]
     NotPublished,
-    /// Acknowledged at this time; no echo yet.
-    Awaited(Instant),
+    /// Acknowledged; no echo yet.
+    Awaited {
+        /// Time of the acknowledgement.
+        since: Instant,
+        /// Messages received before.
+        messages_in: u64,
+    },
     /// The status came back.
     Received,
     /// The status did not come back in time.
@@ -22,9 +27,9 @@ pub enum Echo {
 
 impl Echo {
     /// The broker acknowledged the status.
-    pub fn published(&mut self, now: Instant) {
+    pub fn published(&mut self, messages_in: u64, now: Instant) {
         if *self == Self::NotPublished {
-            *self = Self::Awaited(now);
+            *self = Self::Awaited { since: now, messages_in };
         }
     }
 
@@ -33,10 +38,14 @@ impl Echo {
         std::mem::replace(self, Self::Received) == Self::TimedOut
     }
 
-    /// Returns true once, when the echo times out.
-    pub fn take_timeout(&mut self, now: Instant) -> bool {
-        let is_late =
-            matches!(self, Self::Awaited(at) if now.saturating_duration_since(*at) >= ECHO_TIMEOUT);
+    /// Returns true once, when the echo times out. Any other message received meanwhile is an echo as good.
+    pub fn take_timeout(&mut self, messages_in: u64, now: Instant) -> bool {
+        let Self::Awaited { since, messages_in: before } = *self else { return false };
+        if messages_in > before {
+            *self = Self::Received;
+            return false;
+        }
+        let is_late = now.saturating_duration_since(since) >= ECHO_TIMEOUT;
         if is_late {
             *self = Self::TimedOut;
         }
@@ -52,11 +61,11 @@ mod tests {
     fn an_echo_times_out_once() {
         let begin = Instant::now();
         let mut echo = Echo::default();
-        assert!(!echo.take_timeout(begin + ECHO_TIMEOUT));
-        echo.published(begin);
-        assert!(!echo.take_timeout(begin + ECHO_TIMEOUT / 2));
-        assert!(echo.take_timeout(begin + ECHO_TIMEOUT));
-        assert!(!echo.take_timeout(begin + ECHO_TIMEOUT * 2));
+        assert!(!echo.take_timeout(0, begin + ECHO_TIMEOUT));
+        echo.published(5, begin);
+        assert!(!echo.take_timeout(5, begin + ECHO_TIMEOUT / 2));
+        assert!(echo.take_timeout(5, begin + ECHO_TIMEOUT));
+        assert!(!echo.take_timeout(5, begin + ECHO_TIMEOUT * 2));
         assert!(echo.received() && !echo.received());
     }
 
@@ -65,7 +74,16 @@ mod tests {
         let begin = Instant::now();
         let mut echo = Echo::default();
         assert!(!echo.received());
-        echo.published(begin);
-        assert!(!echo.take_timeout(begin + ECHO_TIMEOUT));
+        echo.published(0, begin);
+        assert!(!echo.take_timeout(0, begin + ECHO_TIMEOUT));
+    }
+
+    #[test]
+    fn another_message_is_an_echo_as_good() {
+        let begin = Instant::now();
+        let mut echo = Echo::default();
+        echo.published(5, begin);
+        assert!(!echo.take_timeout(6, begin + ECHO_TIMEOUT));
+        assert_eq!(echo, Echo::Received);
     }
 }

@@ -44,10 +44,10 @@ impl Gateway {
         message: Outgoing,
         ctx: &mut Context<Self>,
     ) -> Result<(), Refusal> {
-        if self.poison.is_held(&message.topic, now()) {
+        let message = self.capabilities.adapt(message)?;
+        if self.poison.is_held(tag, &message.topic, now()) {
             return Err(Refusal::EndsConnection);
         }
-        let message = self.capabilities.adapt(message)?;
         let message = self.poison.on_publish(tag, message, now());
         self.settings.log.count_published(&message.topic, &message.payload, message.retained);
         self.tell(Command::Publish(tag, message), ctx);
@@ -55,13 +55,15 @@ impl Gateway {
     }
 
     fn send_alerts(&mut self, ctx: &mut Context<Self>) {
-        while self.poison.may_publish() && !self.waits_its_turn(ctx) {
+        while self.poison.may_publish(now()) && !self.waits_its_turn(ctx) {
             let (number, message) = {
                 let mut alerts = self.kept.alerts();
                 let Some(event) = alerts.dispatch() else { return };
+                let topic = self.topics.alert(&event.quantity);
+                let most = self.capabilities.maximum_payload_bytes(&topic);
                 let message = Outgoing {
-                    topic: self.topics.alert(&event.quantity),
-                    payload: payload::alert(event, self.settings.times),
+                    topic,
+                    payload: payload::alert_within(event, self.settings.times, most),
                     qos: match self.settings.mqtt.alert_qos {
                         0 => Qos::AtMostOnce,
                         1 => Qos::AtLeastOnce,
@@ -156,7 +158,7 @@ impl Gateway {
             Tag::Alert(number) => self.alert_delivered(number),
             Tag::Discovery(tag) => self.discovery_delivered(tag),
             Tag::Online | Tag::Offline => self.status_answered(tag, Ok(())),
-            Tag::Request | Tag::Beat => {}
+            Tag::Request(_) | Tag::Beat => {}
         }
         self.flow(ctx);
     }
@@ -200,7 +202,7 @@ impl Gateway {
                 self.kept.alerts().put_back(number);
                 true
             }
-            Tag::Request | Tag::Beat => false,
+            Tag::Request(_) | Tag::Beat => false,
             Tag::Discovery(tag) => {
                 self.discovery_refused(tag, why);
                 false
@@ -250,7 +252,7 @@ impl Gateway {
                 }
                 None => return,
             },
-            Tag::Request => "a request to a device".to_owned(),
+            Tag::Request(_) => "a request to a device".to_owned(),
             Tag::Discovery(_) => "a message for Home Assistant".to_owned(),
             Tag::Beat => "the heartbeat".to_owned(),
             // `status_answered` has the line.
@@ -266,7 +268,7 @@ impl Gateway {
     }
 
     /// Logs once that messages on a topic are refused; logged again when the broker accepts one.
-    fn note_refused_topic(&self, topic: &str, what: Published, why: Refusal) {
+    pub(super) fn note_refused_topic(&self, topic: &str, what: Published, why: Refusal) {
         let refused = RefusedTopic { what, why, since: chrono::Utc::now() };
         if !self.settings.gauges.refuse(topic, refused) {
             return;
@@ -274,12 +276,13 @@ impl Gateway {
         let (one, all, again) = match what {
             Published::Alerts => ("an alert", "the alerts of this topic wait", "10 s"),
             Published::OwnReadings => ("a reading", "own readings wait", "5 s"),
+            Published::Status => ("the status", "it may be out of date there", "10 s"),
         };
         let again = if why == Refusal::EndsConnection { "10 minutes to an hour" } else { again };
         let refusal = (self.settings.words.refusal)(&format!("{one} on {topic}"), why);
         error!(
             target: "vigie::gateway",
-            "{refusal}: {all}, the first is tried again every {again}; check this user's right to publish there, and the \
+            "{refusal}: {all}, and the first is tried again every {again}; check this user's right to publish there, and the \
              broker's limits"
         );
     }

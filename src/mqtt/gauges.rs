@@ -80,11 +80,12 @@ impl Gauges {
         self.lock().silent = silent;
     }
 
-    /// The broker refused a message on a topic. Returns whether this is new.
+    /// The broker refused a message on a topic. Returns whether this, or the reason, is new.
     pub(super) fn refuse(&self, topic: &str, refused: RefusedTopic) -> bool {
         let all = &mut self.lock().refused;
-        let is_new = !all.contains_key(topic) && all.len() < MOST_REFUSED;
-        if is_new {
+        let before = all.get(topic);
+        let is_new = before.is_none_or(|before| before.why != refused.why);
+        if is_new && (before.is_some() || all.len() < MOST_REFUSED) {
             all.insert(topic.to_owned(), refused);
         }
         is_new

@@ -125,8 +125,8 @@ pub enum Tag {
     Outbound(u64),
     /// An alert event, by its number.
     Alert(u64),
-    /// A request to a device.
-    Request,
+    /// A request to a device, by its number.
+    Request(u64),
     /// A message for Home Assistant, by its number.
     Discovery(u64),
     /// A heartbeat.

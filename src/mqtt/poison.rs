@@ -2,12 +2,13 @@
 //! publish by closing; published again after each reconnection, it would close them all. Pure: (state, event, time) →
 //! decision.
 //!
-//! Always: what was in flight when the publishing connection closed is a *candidate*, and candidates are published one at a
-//! time. A candidate that was in flight at [`CLOSES`] closes, and alone at the last, has its topic *held* for [`FIRST_HOLD`],
-//! doubled after each retry that closes the connection again. Before it is held, it is published once at a lower QoS and not
-//! retained. A close counts once the connection is open again while the intake connection stayed open: the broker and the
-//! network were up.
-//! Never: a message dropped; a held one stays in its queue.
+//! Always: what was in flight when the publishing connection closed is a *candidate*, and while there are candidates,
+//! messages are published one at a time. A candidate that was in flight at [`CLOSES`] closes, and alone at the last, has its
+//! topic *held* for [`FIRST_HOLD`], doubled after each retry that closes the connection again. Before it is held, it is
+//! published once at a lower QoS and not retained. A close counts once the connection is open again while the intake
+//! connection stayed open: the broker and the network were up. Messages that describe entities to Home Assistant count as
+//! one topic.
+//! Never: publishing blocked by a message without an answer, or by a candidate that is not published again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -15,17 +16,21 @@ use std::time::{Duration, Instant};
 use super::capabilities::Reduced;
 use super::link::{Outcome, Outgoing, Qos, Tag};
 
-/// Closes after which a topic is held. One is enough once any topic is held.
+/// Closes after which a topic is held. One is enough for a topic that was held before.
 const CLOSES: u32 = 3;
 /// Duration of the first hold.
 const FIRST_HOLD: Duration = Duration::from_secs(600);
 /// Limit of the doubled duration.
 const LONGEST_HOLD: Duration = Duration::from_secs(3600);
-/// A broker closes the connection at once; a message that has been in flight for longer is no candidate.
+/// Most brokers close the connection at once: where a message was published within this time, older ones are no candidates.
+/// A message without an answer for longer does not block others.
 const PROMPT: Duration = Duration::from_secs(5);
-/// Candidates that have not been published again by then are cleared, so that other messages flow.
+/// Lifetime of a candidate that is not published again.
 const CANDIDATE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Limit of held topics. A plant has a few quantities, but topics of forwarded messages are chosen by devices.
+/// A broker that has not answered a message for so long never will, on this connection.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Limit of held topics, of which the oldest is released. A plant has a few quantities, but topics of forwarded messages are
+/// chosen by devices.
 const MOST_HELD: usize = 1000;
 
 /// Messages in flight, candidates, and held topics.
@@ -57,27 +62,40 @@ struct Hold {
 impl PoisonDetector {
     /// Whether a message may be published: while there are candidates, one at a time.
     #[must_use]
-    pub fn may_publish(&self) -> bool {
-        self.candidates.is_empty() || self.in_flight.is_empty()
+    pub fn may_publish(&self, now: Instant) -> bool {
+        let is_recent = |it: &InFlight| now.saturating_duration_since(it.since) < PROMPT;
+        self.candidates.is_empty() || !self.in_flight.values().any(is_recent)
+    }
+
+    /// Whether the broker has left a message without an answer.
+    #[must_use]
+    pub fn is_unanswered(&self, now: Instant) -> bool {
+        let is_late = |it: &InFlight| now.saturating_duration_since(it.since) >= ANSWER_TIMEOUT;
+        self.in_flight.values().any(is_late)
     }
 
     /// Whether messages on a topic are held. Once a hold is over, the topic becomes a candidate and is retried alone.
-    pub fn is_held(&mut self, topic: &str, now: Instant) -> bool {
-        let Some(hold) = self.held.get(topic) else { return false };
+    pub fn is_held(&mut self, tag: Tag, topic: &str, now: Instant) -> bool {
+        if self.held.is_empty() {
+            return false;
+        }
+        let topic = key(tag, topic);
+        let Some(hold) = self.held.get(&topic) else { return false };
         if now < hold.until {
             return true;
         }
-        self.candidates.entry(topic.to_owned()).or_default();
+        self.candidates.entry(topic).or_default();
         self.candidates_since = Some(now);
-        !self.in_flight.is_empty()
+        !self.may_publish(now)
     }
 
     /// Adds a message to those in flight. Returns it as it is published: reduced if this is the last try before a hold.
     pub fn on_publish(&mut self, tag: Tag, mut message: Outgoing, now: Instant) -> Outgoing {
-        let closes = self.candidates.get(&message.topic).copied().unwrap_or_default();
-        let is_last_try = closes + 1 >= CLOSES && !self.held.contains_key(&message.topic);
+        let topic = key(tag, &message.topic);
+        let closes = self.candidates.get(&topic).copied().unwrap_or_default();
+        let is_last_try = closes + 1 >= CLOSES && !self.held.contains_key(&topic);
         let reduced = is_last_try.then(|| reduce(&mut message)).flatten();
-        self.in_flight.insert(tag, InFlight { topic: message.topic.clone(), since: now, reduced });
+        self.in_flight.insert(tag, InFlight { topic, since: now, reduced });
         message
     }
 
@@ -97,22 +115,29 @@ impl PoisonDetector {
             return;
         }
         let is_prompt = |it: &InFlight| now.saturating_duration_since(it.since) < PROMPT;
-        let topics = in_flight.into_values().filter(is_prompt).map(|it| it.topic);
-        self.closed_at = topics.collect();
+        let has_prompt = in_flight.values().any(is_prompt);
+        let topics = in_flight.into_values().filter(|it| !has_prompt || is_prompt(it));
+        self.closed_at = topics.map(|it| it.topic).collect();
         self.closed_at.sort_unstable();
         self.closed_at.dedup();
     }
 
-    /// Topics in flight at a close that is not counted yet.
+    /// Topics in flight at a close that is not counted yet, and at an earlier one.
     #[must_use]
-    pub fn closed_at(&self) -> &[String] {
-        &self.closed_at
+    pub fn closed_again_at(&self) -> Vec<String> {
+        let again = self.closed_at.iter().filter(|topic| self.candidates.contains_key(*topic));
+        again.cloned().collect()
     }
 
-    /// All connections closed: no message is the cause.
+    /// All connections are closed: no message is the cause.
     pub fn on_broker_away(&mut self) {
         self.in_flight.clear();
         self.closed_at.clear();
+    }
+
+    /// Held topics are retried at once: the intake connection is a new one, perhaps to a broker that has changed.
+    pub fn end_holds(&mut self, now: Instant) {
+        self.held.values_mut().for_each(|hold| hold.until = hold.until.min(now));
     }
 
     /// The publishing connection is open again: counts the close before. Returns the topics that it puts on hold.
@@ -124,30 +149,32 @@ impl PoisonDetector {
         for topic in closed_at {
             let closes = self.candidates.entry(topic.clone()).or_default();
             *closes += 1;
-            let is_enough = *closes >= CLOSES || !self.held.is_empty();
-            if is_alone && is_enough && self.hold(&topic, now) {
+            let is_enough = *closes >= CLOSES || self.held.contains_key(&topic);
+            if is_alone && is_enough {
+                self.hold(&topic, now);
                 new.push(topic);
             }
         }
         new
     }
 
-    /// False at the limit of held topics.
-    fn hold(&mut self, topic: &str, now: Instant) -> bool {
+    fn hold(&mut self, topic: &str, now: Instant) {
         let before = self.held.get(topic).map(|hold| hold.duration);
         if before.is_none() && self.held.len() >= MOST_HELD {
-            return false;
+            let oldest = self.held.iter().min_by_key(|(_, hold)| hold.until);
+            if let Some(oldest) = oldest.map(|(topic, _)| topic.clone()) {
+                self.held.remove(&oldest);
+            }
         }
         self.candidates.remove(topic);
         let duration = before.map_or(FIRST_HOLD, |before| (before * 2).min(LONGEST_HOLD));
         self.held.insert(topic.to_owned(), Hold { until: now + duration, duration });
-        true
     }
 
     /// Clears candidates that are not published again. To be called every few seconds.
     pub fn tick(&mut self, now: Instant) {
         let is_over = |at: Instant| now.saturating_duration_since(at) >= CANDIDATE_TIMEOUT;
-        if self.in_flight.is_empty() && self.candidates_since.is_some_and(is_over) {
+        if self.candidates_since.is_some_and(is_over) {
             self.candidates.clear();
         }
     }
@@ -160,6 +187,14 @@ pub struct Cleared {
     pub topic: Option<String>,
     /// How the message was reduced.
     pub reduced: Option<Reduced>,
+}
+
+/// What is held together: a topic, or all that describes entities to Home Assistant, whose topics are many.
+fn key(tag: Tag, topic: &str) -> String {
+    match tag {
+        Tag::Discovery(_) => format!("{}/#", topic.split('/').next().unwrap_or_default()),
+        _ => topic.to_owned(),
+    }
 }
 
 fn reduce(message: &mut Outgoing) -> Option<Reduced> {

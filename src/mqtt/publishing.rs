@@ -33,7 +33,7 @@ impl Gateway {
     }
 
     pub(super) fn send_readings(&mut self, ctx: &mut Context<Self>) {
-        while self.readings_paused_until.is_none() && self.poison.may_publish() {
+        while self.readings_paused_until.is_none() && self.poison.may_publish(now()) {
             let room = self.publication.room();
             if room > 0 && self.outbound.has_more() {
                 let polled = self.outbound.poll(room);

@@ -19,9 +19,15 @@ const FOR_ALL_EVERY: u32 = 10;
 pub(super) struct Requesting {
     last: Option<Instant>,
     count: u32,
+    number: u64,
 }
 
 impl Requesting {
+    const fn next_number(&mut self) -> u64 {
+        self.number = self.number.wrapping_add(1);
+        self.number
+    }
+
     /// Whether requests are due, and whether for all values.
     fn take_due(&mut self, now: Instant) -> Option<bool> {
         let every = Duration::from_secs(REQUEST_SECONDS);
@@ -38,7 +44,7 @@ impl Requesting {
 impl Gateway {
     /// Publishes the requests that are due.
     pub(super) fn send_requests(&mut self, ctx: &mut Context<Self>) {
-        if !self.carries() || !self.poison.may_publish() || self.stop.is_some() {
+        if !self.carries() || self.stop.is_some() {
             return;
         }
         let requests = self.settings.subscriptions.requests();
@@ -55,8 +61,9 @@ impl Gateway {
                 retained: false,
                 is_forwarded: false,
             };
-            if let Err(why) = self.publish(Tag::Request, message, ctx) {
-                self.settle(Tag::Request, why);
+            let tag = Tag::Request(self.requesting.next_number());
+            if let Err(why) = self.publish(tag, message, ctx) {
+                self.settle(tag, why);
             }
         }
     }

@@ -7,7 +7,7 @@ use serde::ser::SerializeMap;
 
 use super::AlertJson;
 use crate::config::TimeStyle;
-use crate::domain::{AlertEvent, Reading};
+use crate::domain::{AlertEvent, Location, Reading};
 
 type Fields<'a> = <&'a mut serde_json::Serializer<&'a mut Vec<u8>> as Serializer>::SerializeMap;
 type Outcome = Result<(), serde_json::Error>;
@@ -30,6 +30,32 @@ pub fn alert(event: &AlertEvent, style: TimeStyle) -> Vec<u8> {
     // Infallible, as below.
     serde_json::to_vec(&AlertJson::new(event, style)).unwrap_or_default()
 }
+
+/// An alert of at most so many bytes, if it can be: location and message are shortened as far as need be.
+#[must_use]
+pub fn alert_within(event: &AlertEvent, style: TimeStyle, most_bytes: Option<usize>) -> Vec<u8> {
+    let whole = alert(event, style);
+    let excess = |payload: &[u8]| payload.len().saturating_sub(most_bytes.unwrap_or(usize::MAX));
+    if excess(&whole) == 0 {
+        return whole;
+    }
+    let location = shortened(event.location.as_str(), excess(&whole));
+    let mut short = AlertEvent { location: Location::new(&location), ..event.clone() };
+    short.message = shortened(&event.message, excess(&alert(&short, style)));
+    alert(&short, style)
+}
+
+/// A text without so many bytes at its end, or a few more: an ellipsis shows it.
+fn shortened(text: &str, without_bytes: usize) -> String {
+    if without_bytes == 0 || text.len() <= ELLIPSIS.len() {
+        return text.to_owned();
+    }
+    let keep = text.len().saturating_sub(without_bytes + ELLIPSIS.len());
+    let end = (0..=keep).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    format!("{}{ELLIPSIS}", &text[..end])
+}
+
+const ELLIPSIS: &str = "…";
 
 /// The system's own state, as the status topic carries it.
 #[derive(Debug, Clone, Copy)]
@@ -184,5 +210,25 @@ mod tests {
             "{\"status\":\"offline\",\"client_id\":\"vigie\",\"version\":\"0.1.0\",\"sensors\":4,\
              \"reason\":\"connection lost\"}"
         );
+    }
+
+    #[test]
+    fn an_alert_is_shortened_to_what_fits() {
+        let mut event = AlertEvent::new(SensorId::new("A").unwrap(), Quantity::temperature());
+        event.location = Location::new(&"é".repeat(200));
+        event.message = "High temperature detected: 38.2°C".into();
+        let whole = alert(&event, UTC);
+        assert_eq!(alert_within(&event, UTC, None), whole);
+        assert_eq!(alert_within(&event, UTC, Some(whole.len())), whole);
+        for most in (whole.len() - 390)..whole.len() {
+            let short = alert_within(&event, UTC, Some(most));
+            assert!(short.len() <= most, "{} of {most}", short.len());
+            let json: serde_json::Value = serde_json::from_slice(&short).unwrap();
+            assert!(json["location"].as_str().unwrap().ends_with('…'));
+            assert_eq!(json["message"], event.message);
+        }
+        let shortest = alert_within(&event, UTC, Some(1));
+        let json: serde_json::Value = serde_json::from_slice(&shortest).unwrap();
+        assert_eq!((&json["location"], &json["message"]), (&"…".into(), &"…".into()));
     }
 }

@@ -107,7 +107,7 @@ impl Gateway {
         if self.stop.is_some() || rests_until.is_some_and(|until| now() < until) {
             return;
         }
-        while self.poison.may_publish()
+        while self.poison.may_publish(now())
             && let Some(due) = self.discovery.as_mut().and_then(|it| it.book.dispatch(now()))
         {
             let message = Outgoing {
