@@ -18,7 +18,7 @@ pub const REMEMBERED: [Duration; 2] = [Duration::from_secs(3600), Duration::from
 /// Attempts without a reason code before a single connection is tried.
 const FAILURES: u32 = 2;
 /// A publishing connection open for so long has worked.
-const SETTLED: Duration = Duration::from_secs(10);
+const SETTLED: Duration = Duration::from_secs(3);
 /// A broker that allows one connection of a user closes intake within this time after the second one opens.
 const DISPLACED: Duration = Duration::from_secs(2);
 /// Maximum size of a PUBLISH without topic, payload and properties: fixed header, topic length, packet id.
