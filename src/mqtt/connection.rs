@@ -197,7 +197,9 @@ impl Gateway {
         debug!(target: "vigie::gateway", "connection attempt failed: {failed:?}");
         // Without a plan nothing was tried, and nothing can have failed.
         let Some(plan) = self.attempts(failed.role).plan.clone() else { return };
-        if !wants_probe(&failed.outcome) {
+        // One probe is enough for attempts in a row.
+        let is_known = !self.is_primary(failed.role) && self.capabilities.is_failing();
+        if is_known || !wants_probe(&failed.outcome) {
             self.conclude(failed, None, &plan, ctx);
             return;
         }
@@ -228,7 +230,7 @@ impl Gateway {
             matches!(finding, Finding::Answered { .. } | Finding::NotMqtt | Finding::Silent)
         });
         if answers_others && (is_beside_intake || role == Role::Both) {
-            self.capabilities.failed(&failed, now());
+            self.capabilities.failed(&failed, plan.version, now());
         }
         let trouble = match failed.outcome {
             Outcome::Transport(_) if answers_others && is_beside_intake => Trouble::EndedAtConnect,
