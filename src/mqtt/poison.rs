@@ -33,9 +33,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// chosen by devices.
 const MOST_HELD: usize = 1000;
 
-/// Stands for the topics of all that is published for Home Assistant.
-const DISCOVERY: &str = "Home Assistant's topics";
-
 /// Messages in flight, candidates, and held topics.
 #[derive(Debug, Default)]
 pub struct PoisonDetector {
@@ -75,11 +72,6 @@ impl PoisonDetector {
     pub fn is_unanswered(&self, now: Instant) -> bool {
         let is_late = |it: &InFlight| now.saturating_duration_since(it.since) >= ANSWER_TIMEOUT;
         self.in_flight.values().any(is_late)
-    }
-
-    /// Whether all that is published for Home Assistant is held.
-    pub fn is_discovery_held(&mut self, now: Instant) -> bool {
-        self.is_held(Tag::Discovery(0), DISCOVERY, now)
     }
 
     /// Whether messages on a topic are held. Once a hold is over, the topic becomes a candidate and is retried alone.
@@ -197,9 +189,12 @@ pub struct Cleared {
     pub reduced: Option<Reduced>,
 }
 
-/// What is held together: a topic, or all that is published for Home Assistant, whose topics are many.
+/// What is held together: a topic, or for Home Assistant, whose topics are many, all below the first level.
 fn key(tag: Tag, topic: &str) -> String {
-    if matches!(tag, Tag::Discovery(_)) { DISCOVERY.to_owned() } else { topic.to_owned() }
+    match tag {
+        Tag::Discovery(_) => format!("{}/#", topic.split('/').next().unwrap_or_default()),
+        _ => topic.to_owned(),
+    }
 }
 
 fn reduce(message: &mut Outgoing) -> Option<Reduced> {

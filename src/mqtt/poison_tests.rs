@@ -92,6 +92,7 @@ fn what_describes_entities_is_held_as_one() {
         world.hang_up();
     }
     assert!(world.poison.is_held(Tag::Discovery(9), "homeassistant/sensor/9/config", world.now));
+    assert!(!world.poison.is_held(Tag::Discovery(9), "factory/homeassistant/state", world.now));
     assert!(!world.holds("homeassistant/sensor/9/config"));
 }
 

@@ -111,7 +111,7 @@ impl Gateway {
             return;
         }
         let topics = self.discovery_topics();
-        if self.poison.is_discovery_held(now()) {
+        if self.poison.is_held(Tag::Discovery(0), &topics, now()) {
             self.note_refused_topic(&topics, Published::Discovery, Refusal::EndsConnection);
             return;
         }
