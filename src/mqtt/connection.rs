@@ -23,7 +23,7 @@ use super::requesting::Requesting;
 use super::retry::{Announcer, Backoff, Flaps};
 use crate::config::{Endpoint, MqttVersion};
 use crate::ingest::formats::Filter;
-use crate::locale::{Published, Refusal, Trouble};
+use crate::locale::{BrokerLimit, Published, Refusal, Trouble};
 use crate::wire::payload::State;
 
 /// All of a probe: every step at its slowest, and the system's resolver.
@@ -33,6 +33,8 @@ const EMBEDDED_DELAY_AT_MOST: Duration = Duration::from_secs(2);
 
 /// Delay before a refused status is published again.
 const STATUS_RETRY: Duration = Duration::from_secs(10);
+/// Larger than any message but a forwarded one, in bytes.
+const LARGE_PACKET: u32 = 64 << 10;
 /// Limit of topics named in a log line.
 const SHOWN: usize = 3;
 
@@ -156,7 +158,8 @@ impl Gateway {
     pub(super) fn log_limits(&self) {
         let limits = self.capabilities.limits(&self.settings.mqtt.publish_client_id);
         let known = self.settings.gauges.limits();
-        let new = limits.iter().filter(|limit| !known.contains(limit)).cloned();
+        let is_new = |limit: &&BrokerLimit| !known.contains(limit) && is_worth_a_line(limit);
+        let new = limits.iter().filter(is_new).cloned();
         let new: Vec<_> = new.map(self.settings.words.broker_limit).collect();
         if !new.is_empty() {
             let say = self.settings.words.limits_found;
@@ -390,5 +393,14 @@ impl Gateway {
         if tls && self.settings.mqtt.tls.insecure_skip_verify {
             warn!(target: "vigie::gateway", "{}", (self.settings.words.verification_off)(&self.broker));
         }
+    }
+}
+
+/// Packets larger than any message of this daemon are no limit, and a refused subscription has a line of its own.
+const fn is_worth_a_line(limit: &BrokerLimit) -> bool {
+    match limit {
+        BrokerLimit::MaximumPacketBytes(bytes) => *bytes < LARGE_PACKET,
+        BrokerLimit::SubscriptionRefused(_) => false,
+        _ => true,
     }
 }
