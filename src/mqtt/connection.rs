@@ -296,7 +296,7 @@ impl Gateway {
         self.readings_paused_until = None;
         self.rewind();
         let Some(plan) = self.attempts(role).plan.clone() else { return };
-        let mut topics = self.poison.closed_again_at();
+        let mut topics = self.poison.likely_causes(&outcome);
         topics.truncate(SHOWN);
         let trouble = if intake_stays && !topics.is_empty() {
             Trouble::EndedAtMessage { topics }
