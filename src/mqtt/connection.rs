@@ -3,8 +3,6 @@
 //!
 //! Always: the intake connection opens first, and stays open whatever happens to the publishing connection.
 
-#![expect(clippy::disallowed_methods, reason = "a status message bears the time it was sent")]
-
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +15,13 @@ use super::attempt;
 use super::diagnosis::{diagnose, wants_probe};
 use super::echo::Echo;
 use super::gauges::Reach;
-use super::link::{Advertised, Command, Failed, Outcome, Plan, Role, Tag};
+use super::link::{Advertised, Command, Failed, Outcome, Plan, Role};
 use super::probe::{Finding, probe};
 use super::requesting::Requesting;
 use super::retry::{Announcer, Backoff, Flaps};
 use crate::config::{Endpoint, MqttVersion};
 use crate::ingest::formats::Filter;
-use crate::locale::{BrokerLimit, Published, Refusal, Trouble};
+use crate::locale::{BrokerLimit, Trouble};
 use crate::wire::payload::State;
 
 /// All of a probe: every step at its slowest, and the system's resolver.
@@ -31,8 +29,6 @@ const PROBE: Duration = Duration::from_secs(30);
 /// The embedded broker is next door: there is no use in waiting for it for long.
 const EMBEDDED_DELAY_AT_MOST: Duration = Duration::from_secs(2);
 
-/// Delay before a refused status is published again.
-const STATUS_RETRY: Duration = Duration::from_secs(10);
 /// Larger than any message but a forwarded one, in bytes.
 const LARGE_PACKET: u32 = 64 << 10;
 /// Limit of topics named in a log line.
@@ -42,7 +38,7 @@ const SHOWN: usize = 3;
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     /// Plan of the last attempt.
-    plan: Option<Arc<Plan>>,
+    pub(super) plan: Option<Arc<Plan>>,
     backoff: Backoff,
     flaps: Flaps,
     announcer: Announcer,
@@ -186,18 +182,12 @@ impl Gateway {
         }
     }
 
-    pub(super) fn publish_status(&mut self, state: State, ctx: &mut Context<Self>) {
-        let timestamp = Some(chrono::Utc::now());
-        let status = attempt::status(&self.settings, &self.topics, state, timestamp);
-        let tag = if state == State::Online { Tag::Online } else { Tag::Offline };
-        if let Err(why) = self.publish(tag, status, ctx) {
-            self.status_answered(tag, Err(why));
-        }
-    }
-
     /// Finds the cause of a failed attempt.
     pub(super) fn examine(&mut self, failed: Failed, ctx: &mut Context<Self>) {
         debug!(target: "vigie::gateway", "connection attempt failed: {failed:?}");
+        if !self.is_primary(failed.role) && self.reach == Reach::Away {
+            return; // intake closed meanwhile, and the next attempt is scheduled
+        }
         // Without a plan nothing was tried, and nothing can have failed.
         let Some(plan) = self.attempts(failed.role).plan.clone() else { return };
         // One probe is enough for attempts in a row.
@@ -331,26 +321,6 @@ impl Gateway {
         }
     }
 
-    pub(super) fn status_answered(&mut self, tag: Tag, result: Result<(), Refusal>) {
-        self.goodbye_completed |= tag == Tag::Offline;
-        let topic = self.topics.status();
-        match result {
-            Err(why) => {
-                self.note_refused_topic(&topic, Published::Status, why);
-                self.status_retry_at = Some(now() + STATUS_RETRY);
-            }
-            Ok(()) => {
-                if self.settings.gauges.accept(&topic) {
-                    info!(target: "vigie::gateway", "the broker accepts the status on {topic} again");
-                }
-                if self.intake.plan.as_ref().is_some_and(|it| it.status_echo.is_some()) {
-                    let (messages_in, _) = self.settings.log.traffic().totals();
-                    self.echo.published(messages_in, now());
-                }
-            }
-        }
-    }
-
     /// To be called each second: what no event of the client brings.
     pub(super) fn tend_connection(&mut self, ctx: &mut Context<Self>) {
         if self.reach != Reach::Full || self.stop.is_some() {
@@ -364,27 +334,6 @@ impl Gateway {
         }
         if self.settings.subscribes && self.poison.is_unanswered(now()) {
             self.lost(self.role, Outcome::TimedOut, ctx);
-        }
-    }
-
-    pub(super) fn on_echo(&mut self) {
-        if self.echo.received() {
-            self.settings.gauges.show_silent(None);
-            let status = self.topics.status();
-            info!(target: "vigie::gateway", "{status} comes back by the subscription");
-        }
-    }
-
-    fn check_echo(&mut self) {
-        let (messages_in, _) = self.settings.log.traffic().totals();
-        if self.echo.take_timeout(messages_in, now()) {
-            let status = self.topics.status();
-            warn!(
-                target: "vigie::gateway",
-                "the broker grants the subscription to readings and delivers nothing: this daemon's status on {status} does \
-                 not come back; check this user's right to read, and to publish the status"
-            );
-            self.settings.gauges.show_silent(Some((status, chrono::Utc::now())));
         }
     }
 

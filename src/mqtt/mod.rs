@@ -28,6 +28,7 @@ mod publication;
 mod publishing;
 mod requesting;
 mod retry;
+mod status;
 mod stop;
 #[cfg(test)]
 mod tests;
