@@ -1,5 +1,6 @@
 //! The manual's examples: every configuration shown is valid, and its first steps lead where they say.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,7 +8,7 @@ use std::process::{Command, Stdio};
 use vigie::config;
 
 use super::support::manual::{configs, steps};
-use super::support::{Home, SOON, eventually, require};
+use super::support::{Home, SOON, eventually, require, run_vigie};
 
 /// Blocks that are no configuration by themselves: a source of a sensor, a test of rules, a hash that is left out.
 const FRAGMENTS: [(&str, &str); 3] =
@@ -15,6 +16,15 @@ const FRAGMENTS: [(&str, &str); 3] =
 
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
+}
+
+/// All pages, README among them, each with its path and text.
+fn pages() -> Vec<(String, String)> {
+    let folders = [docs(), docs().join("devices")].map(|folder| fs::read_dir(folder).unwrap());
+    let files = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
+    let files = files.chain([docs().join("../README.md")]);
+    let pages = files.filter(|file| file.extension().is_some_and(|extension| extension == "md"));
+    pages.map(|file| (file.display().to_string(), fs::read_to_string(file).unwrap())).collect()
 }
 
 #[test]
@@ -42,12 +52,9 @@ fn every_configuration_of_the_manual_is_valid() {
 
 #[test]
 fn every_page_that_is_linked_is_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let pages = [docs(), docs().join("devices")].map(|folder| fs::read_dir(folder).unwrap());
-    let pages = pages.into_iter().flatten().map(|entry| entry.unwrap().path());
     let mut num_checked = 0;
-    for page in pages.chain([root.join("README.md")]) {
-        let Ok(text) = fs::read_to_string(&page) else { continue };
+    for (page, text) in pages() {
+        let page = Path::new(&page);
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
             if file.contains("://") || file.contains(char::is_whitespace) {
@@ -55,7 +62,7 @@ fn every_page_that_is_linked_is_there() {
             }
             let mut target = page.parent().unwrap().join(file);
             if file.is_empty() {
-                target.clone_from(&page);
+                page.clone_into(&mut target);
             }
             assert!(target.exists(), "{}: {link} leads nowhere", page.display());
             let has_anchor =
@@ -85,6 +92,57 @@ fn every_page_is_in_the_readme() {
         let is_page = Path::new(&name).extension().is_some_and(|extension| extension == "md");
         assert!(!is_page || readme.contains(&format!("(docs/{name})")), "README leads to {name}");
     }
+}
+
+/// Every `vigie COMMAND --option` in the manual's blocks and code.
+#[test]
+fn every_command_that_is_shown_exists() {
+    let home = Home::new();
+    let mut helps = BTreeMap::new();
+    let mut num_checked = 0;
+    for (page, text) in pages() {
+        // Code between backquotes, blocks among it.
+        for code in text.split('`').filter(|code| code.contains("vigie ")) {
+            for line in code.lines() {
+                let words: Vec<_> = line.split_whitespace().collect();
+                let places = words.iter().enumerate().filter(|(_, word)| is_vigie(word));
+                for (command, options) in places.filter_map(|(at, _)| call(&words[at + 1..])) {
+                    let help =
+                        helps.entry(command.clone()).or_insert_with(|| help(&home, &command));
+                    assert!(!help.is_empty(), "{page}: `{line}`: there is no such command");
+                    for option in options {
+                        assert!(help.contains(option), "{page}: `{line}`: no {option}");
+                    }
+                    num_checked += 1;
+                }
+            }
+        }
+    }
+    assert!(num_checked >= 100, "found only {num_checked} commands");
+    assert!(helps.len() >= 20, "found only {:?}", helps.keys());
+}
+
+fn is_vigie(word: &str) -> bool {
+    word == "vigie" || word.ends_with("/vigie")
+}
+
+/// The command that `words` call, and its long options.
+fn call<'a>(words: &[&'a str]) -> Option<(String, Vec<&'a str>)> {
+    let is_name = |word: &&str| word.chars().all(|it| it.is_ascii_lowercase() || it == '-');
+    let name = *words.first().filter(|word| is_name(word) && !is_vigie(word))?;
+    let inner = words.get(1).filter(|word| **word == "test" || **word == "replay");
+    let command = inner.map_or_else(|| name.to_owned(), |inner| format!("{name} {inner}"));
+    let options = words.iter().map(|word| word.trim_matches(|it: char| "[]()\\|,.".contains(it)));
+    let options = options.take_while(|word| *word != "#").filter(|word| word.starts_with("--"));
+    (!name.starts_with('-')).then(|| (command, options.collect()))
+}
+
+/// What a command prints of itself; nothing if there is no such command.
+fn help(home: &Home, command: &str) -> String {
+    let words: Vec<_> = command.split(' ').chain(["--help"]).collect();
+    let output = run_vigie(home, &words);
+    let text = String::from_utf8(output.stdout).expect("a text");
+    if output.status.success() { text } else { String::new() }
 }
 
 /// Each command of the page, in order, answers with the words that the page shows.
