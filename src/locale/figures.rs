@@ -120,6 +120,8 @@ pub enum Published {
     OwnReadings,
     /// The status of this daemon.
     Status,
+    /// Descriptions and states of entities for Home Assistant.
+    Discovery,
 }
 
 /// Why a broker does not take a message.
@@ -173,6 +175,7 @@ pub(super) fn problem_en(problem: Problem<'_>) -> String {
                 Published::Alerts => ("alerts", "they wait"),
                 Published::OwnReadings => ("own readings", "they wait"),
                 Published::Status => ("the status", "it may be out of date there"),
+                Published::Discovery => ("messages for Home Assistant", "they wait"),
             };
             format!("{}: {then}", refusal_en(&format!("{what} on {topic}"), why))
         }
@@ -228,6 +231,7 @@ pub(super) fn problem_fr(problem: Problem<'_>) -> String {
                 Published::Alerts => ("les alertes", "elles attendent"),
                 Published::OwnReadings => ("les mesures propres", "elles attendent"),
                 Published::Status => ("l'état", "il peut y être périmé"),
+                Published::Discovery => ("les messages pour Home Assistant", "ils attendent"),
             };
             format!("{}: {then}", refusal_fr(&format!("{what} sur {topic}"), why))
         }

@@ -10,15 +10,20 @@
 use std::time::{Duration, Instant};
 
 use super::link::{Advertised, Failed, Outcome, Outgoing, Qos, Role};
+use crate::config::MqttVersion;
 use crate::locale::{BrokerLimit, Refusal};
 
 /// Lifetime of what was found by trying, since the broker's configuration or the user's rights may have changed: at the next
 /// intake connection, and while that stays open.
 pub const REMEMBERED: [Duration; 2] = [Duration::from_secs(3600), Duration::from_secs(24 * 3600)];
+/// Attempts closed without a reason code before the Last Will is reduced: one may be chance.
+const CLOSES: u32 = 2;
 /// Attempts without a reason code before a single connection is tried.
-const FAILURES: u32 = 2;
+const FAILURES: u32 = 3;
+/// Intake connections closed by a second one before a single connection is tried.
+const DISPLACEMENTS: u32 = 2;
 /// A publishing connection open for so long has worked.
-const SETTLED: Duration = Duration::from_secs(10);
+const SETTLED: Duration = Duration::from_secs(3);
 /// A broker that allows one connection of a user closes intake within this time after the second one opens.
 const DISPLACED: Duration = Duration::from_secs(2);
 /// Maximum size of a PUBLISH without topic, payload and properties: fixed header, topic length, packet id.
@@ -241,13 +246,13 @@ impl Capabilities {
             return;
         }
         self.displaced += 1;
-        if self.displaced >= FAILURES {
+        if self.displaced >= DISPLACEMENTS {
             self.try_single();
         }
     }
 
     /// An attempt to publish failed while the broker answers others.
-    pub fn failed(&mut self, failed: &Failed, now: Instant) {
+    pub fn failed(&mut self, failed: &Failed, version: MqttVersion, now: Instant) {
         let fault = Fault::of(&failed.outcome);
         if fault == Fault::None || failed.role == Role::Intake {
             return;
@@ -259,12 +264,13 @@ impl Capabilities {
             Connections::One { .. } => {}
             Connections::Two | Connections::NotOne if self.has_worked => {}
             Connections::Two | Connections::NotOne => {
-                self.second_failed(fault, failed.had_will, now);
+                self.second_failed(fault, failed.had_will.then_some(version), now);
             }
         }
     }
 
-    fn second_failed(&mut self, fault: Fault, had_will: bool, now: Instant) {
+    /// Version of MQTT if the attempt had a Last Will.
+    fn second_failed(&mut self, fault: Fault, will: Option<MqttVersion>, now: Instant) {
         match fault {
             Fault::Retained if self.learned.takes_retained => {
                 (self.learned.takes_retained, self.learned_at) = (false, Some(now));
@@ -272,8 +278,8 @@ impl Capabilities {
             Fault::Qos if self.learned.maximum_qos > Qos::AtMostOnce => {
                 (self.learned.maximum_qos, self.learned_at) = (Qos::AtMostOnce, Some(now));
             }
-            Fault::Right if had_will => self.trial = Trial::NoWill,
-            Fault::SilentClose if had_will => self.reduce_will(),
+            Fault::Right if will.is_some() => self.trial = Trial::NoWill,
+            Fault::SilentClose if will.is_some() => self.reduce_will(will),
             Fault::SilentClose | Fault::Timeout if self.failures + 1 < FAILURES => {
                 self.failures += 1;
             }
@@ -281,12 +287,25 @@ impl Capabilities {
         }
     }
 
-    fn reduce_will(&mut self) {
+    fn reduce_will(&mut self, version: Option<MqttVersion>) {
+        self.failures += 1;
         self.trial = match self.trial {
+            Trial::AsLearned if self.failures < CLOSES => return,
+            // MQTT 5 has reason codes and properties for the others.
+            Trial::AsLearned if version == Some(MqttVersion::V5) => Trial::NoWill,
             Trial::AsLearned => Trial::NotRetained,
             Trial::NotRetained => Trial::AtMostOnce,
             Trial::AtMostOnce | Trial::NoWill => Trial::NoWill,
         };
+        if self.trial == Trial::NoWill {
+            self.failures = 0;
+        }
+    }
+
+    /// Whether it is known since the last connection that the broker answers others.
+    #[must_use]
+    pub const fn is_failing(&self) -> bool {
+        self.failures > 0
     }
 
     fn try_single(&mut self) {

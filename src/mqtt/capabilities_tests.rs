@@ -23,6 +23,7 @@ fn shown(capabilities: &Capabilities) -> Option<(Qos, bool)> {
 
 struct Broker {
     capabilities: Capabilities,
+    version: MqttVersion,
     now: Instant,
 }
 
@@ -32,7 +33,7 @@ impl Broker {
         let mut capabilities = Capabilities::new(true);
         let now = Instant::now();
         capabilities.opened(Role::Intake, advertised, true, now);
-        Self { capabilities, now }
+        Self { capabilities, version: MqttVersion::V3_1_1, now }
     }
 
     fn fails(&mut self, outcome: Outcome) -> &mut Self {
@@ -41,7 +42,8 @@ impl Broker {
             other => other,
         };
         let had_will = self.capabilities.will(will()).is_some();
-        self.capabilities.failed(&Failed { role, outcome, had_will }, self.now);
+        let failed = Failed { role, outcome, had_will };
+        self.capabilities.failed(&failed, self.version, self.now);
         self
     }
 
@@ -95,12 +97,14 @@ fn a_broker_that_hangs_up_at_a_will_is_shown_less_of_it() {
     let mut broker = Broker::new(Advertised::default());
     assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, true)));
     broker.fails(silent_close());
+    assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, true)), "it may be chance");
+    broker.fails(silent_close());
     assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, false)));
     broker.fails(silent_close());
     assert_eq!(shown(&broker.capabilities), Some((Qos::AtMostOnce, true)));
     broker.fails(silent_close());
     assert_eq!(shown(&broker.capabilities), None);
-    broker.fails(silent_close());
+    broker.fails(silent_close()).fails(silent_close());
     assert_eq!(broker.capabilities.intake_role(), Role::Intake, "it may be chance");
     broker.fails(silent_close());
     assert_eq!(broker.capabilities.intake_role(), Role::Both);
@@ -109,12 +113,12 @@ fn a_broker_that_hangs_up_at_a_will_is_shown_less_of_it() {
 #[test]
 fn what_went_is_remembered_for_all_messages() {
     let mut unretained = Broker::new(Advertised::default());
-    unretained.fails(silent_close()).opens();
+    unretained.fails(silent_close()).fails(silent_close()).opens();
     assert_eq!(unretained.limits(), [BrokerLimit::NoRetainedMessages]);
     assert!(!unretained.capabilities.adapt(will()).unwrap().retained);
 
     let mut at_most_once = Broker::new(Advertised::default());
-    at_most_once.fails(silent_close()).fails(silent_close()).opens();
+    at_most_once.fails(silent_close()).fails(silent_close()).fails(silent_close()).opens();
     assert_eq!(at_most_once.limits(), [BrokerLimit::MaximumQos(0)]);
     let adapted = at_most_once.capabilities.adapt(will()).unwrap();
     assert_eq!((adapted.qos, adapted.retained), (Qos::AtMostOnce, true));
@@ -151,7 +155,7 @@ fn a_broker_that_is_away_or_busy_teaches_nothing() {
     }
     assert_eq!(shown(&broker.capabilities), Some((Qos::AtLeastOnce, true)));
     let intake = Failed { role: Role::Intake, outcome: reason(0x85), had_will: false };
-    broker.capabilities.failed(&intake, broker.now);
+    broker.capabilities.failed(&intake, MqttVersion::V5, broker.now);
     assert_eq!(broker.capabilities.intake_role(), Role::Intake);
     assert_eq!(broker.limits(), []);
 }
@@ -213,8 +217,16 @@ fn a_broker_that_closes_the_older_connection_of_two_gets_one() {
 #[test]
 fn a_broker_that_does_not_answer_the_second_connection_gets_one() {
     let mut broker = Broker::new(Advertised::default());
-    broker.fails(Outcome::TimedOut).fails(Outcome::TimedOut);
+    broker.fails(Outcome::TimedOut).fails(Outcome::TimedOut).fails(Outcome::TimedOut);
     assert_eq!(broker.capabilities.intake_role(), Role::Both);
+}
+
+#[test]
+fn a_broker_of_mqtt_5_would_have_said_what_it_does_not_take_of_a_will() {
+    let mut broker = Broker::new(Advertised::default());
+    broker.version = MqttVersion::V5;
+    broker.fails(silent_close()).fails(silent_close());
+    assert_eq!(shown(&broker.capabilities), None);
 }
 
 #[test]

@@ -44,8 +44,8 @@ const COMMANDS: usize = 256;
 const EVENTS: usize = 256;
 /// Pending signals; more carry no information.
 const SIGNALS: usize = 4;
-/// A message of QoS 0 counts as delivered if the connection stays open for so long after it.
-const QOS_0_GRACE: Duration = Duration::from_secs(1);
+/// A filter that nothing is subscribed to. Its UNSUBACK proves that the broker has processed what was sent before.
+const NO_FILTER: &str = "vigie/none";
 /// Window within which two closes have one cause.
 const SAME_CAUSE: Duration = Duration::from_millis(500);
 
@@ -145,12 +145,13 @@ impl Connection {
         let is_qos_0 = message.qos == Qos::AtMostOnce;
         let message = message_of(message, self.forward_mark.as_deref());
         let token = self.client.try_publish(message)?;
+        let confirmed_by = is_qos_0.then(|| self.client.clone());
         self.deliveries.push(Box::pin(async move {
-            let result = token.await;
-            if is_qos_0 && result.is_ok() {
-                tokio::time::sleep(QOS_0_GRACE).await;
+            let sent = token.await;
+            match (sent, confirmed_by) {
+                (Ok(()), Some(client)) => (tag, client.unsubscribe(NO_FILTER).await.map(drop)),
+                (result, _) => (tag, result),
             }
-            (tag, result)
         }));
         Ok(())
     }

@@ -23,7 +23,7 @@ use super::requesting::Requesting;
 use super::retry::{Announcer, Backoff, Flaps};
 use crate::config::{Endpoint, MqttVersion};
 use crate::ingest::formats::Filter;
-use crate::locale::{Published, Refusal, Trouble};
+use crate::locale::{BrokerLimit, Published, Refusal, Trouble};
 use crate::wire::payload::State;
 
 /// All of a probe: every step at its slowest, and the system's resolver.
@@ -33,6 +33,8 @@ const EMBEDDED_DELAY_AT_MOST: Duration = Duration::from_secs(2);
 
 /// Delay before a refused status is published again.
 const STATUS_RETRY: Duration = Duration::from_secs(10);
+/// Larger than any message but a forwarded one, in bytes.
+const LARGE_PACKET: u32 = 64 << 10;
 /// Limit of topics named in a log line.
 const SHOWN: usize = 3;
 
@@ -156,7 +158,8 @@ impl Gateway {
     pub(super) fn log_limits(&self) {
         let limits = self.capabilities.limits(&self.settings.mqtt.publish_client_id);
         let known = self.settings.gauges.limits();
-        let new = limits.iter().filter(|limit| !known.contains(limit)).cloned();
+        let is_new = |limit: &&BrokerLimit| !known.contains(limit) && is_worth_a_line(limit);
+        let new = limits.iter().filter(is_new).cloned();
         let new: Vec<_> = new.map(self.settings.words.broker_limit).collect();
         if !new.is_empty() {
             let say = self.settings.words.limits_found;
@@ -197,7 +200,9 @@ impl Gateway {
         debug!(target: "vigie::gateway", "connection attempt failed: {failed:?}");
         // Without a plan nothing was tried, and nothing can have failed.
         let Some(plan) = self.attempts(failed.role).plan.clone() else { return };
-        if !wants_probe(&failed.outcome) {
+        // One probe is enough for attempts in a row.
+        let is_known = !self.is_primary(failed.role) && self.capabilities.is_failing();
+        if is_known || !wants_probe(&failed.outcome) {
             self.conclude(failed, None, &plan, ctx);
             return;
         }
@@ -228,7 +233,7 @@ impl Gateway {
             matches!(finding, Finding::Answered { .. } | Finding::NotMqtt | Finding::Silent)
         });
         if answers_others && (is_beside_intake || role == Role::Both) {
-            self.capabilities.failed(&failed, now());
+            self.capabilities.failed(&failed, plan.version, now());
         }
         let trouble = match failed.outcome {
             Outcome::Transport(_) if answers_others && is_beside_intake => Trouble::EndedAtConnect,
@@ -291,7 +296,7 @@ impl Gateway {
         self.readings_paused_until = None;
         self.rewind();
         let Some(plan) = self.attempts(role).plan.clone() else { return };
-        let mut topics = self.poison.closed_again_at();
+        let mut topics = self.poison.likely_causes(&outcome);
         topics.truncate(SHOWN);
         let trouble = if intake_stays && !topics.is_empty() {
             Trouble::EndedAtMessage { topics }
@@ -388,5 +393,14 @@ impl Gateway {
         if tls && self.settings.mqtt.tls.insecure_skip_verify {
             warn!(target: "vigie::gateway", "{}", (self.settings.words.verification_off)(&self.broker));
         }
+    }
+}
+
+/// Packets larger than any message of this daemon are no limit, and a refused subscription has a line of its own.
+const fn is_worth_a_line(limit: &BrokerLimit) -> bool {
+    match limit {
+        BrokerLimit::MaximumPacketBytes(bytes) => *bytes < LARGE_PACKET,
+        BrokerLimit::SubscriptionRefused(_) => false,
+        _ => true,
     }
 }

@@ -277,6 +277,7 @@ impl Gateway {
             Published::Alerts => ("an alert", "the alerts of this topic wait", "10 s"),
             Published::OwnReadings => ("a reading", "own readings wait", "5 s"),
             Published::Status => ("the status", "it may be out of date there", "10 s"),
+            Published::Discovery => ("a message for Home Assistant", "they wait", "minute"),
         };
         let again = if why == Refusal::EndsConnection { "10 minutes to an hour" } else { again };
         let refusal = (self.settings.words.refusal)(&format!("{one} on {topic}"), why);

@@ -122,11 +122,13 @@ impl PoisonDetector {
         self.closed_at.dedup();
     }
 
-    /// Topics in flight at a close that is not counted yet, and at an earlier one.
+    /// Topics in flight at a close that is not counted yet, where a message is its likely cause: by the reason code, or since
+    /// they were in flight at an earlier close too.
     #[must_use]
-    pub fn closed_again_at(&self) -> Vec<String> {
-        let again = self.closed_at.iter().filter(|topic| self.candidates.contains_key(*topic));
-        again.cloned().collect()
+    pub fn likely_causes(&self, outcome: &Outcome) -> Vec<String> {
+        let is_of_message = is_about_a_message(outcome);
+        let is_likely = |topic: &&String| is_of_message || self.candidates.contains_key(*topic);
+        self.closed_at.iter().filter(is_likely).cloned().collect()
     }
 
     /// All connections are closed: no message is the cause.
@@ -189,7 +191,7 @@ pub struct Cleared {
     pub reduced: Option<Reduced>,
 }
 
-/// What is held together: a topic, or all that describes entities to Home Assistant, whose topics are many.
+/// What is held together: a topic, or for Home Assistant, whose topics are many, all below the first level.
 fn key(tag: Tag, topic: &str) -> String {
     match tag {
         Tag::Discovery(_) => format!("{}/#", topic.split('/').next().unwrap_or_default()),
@@ -215,6 +217,12 @@ const fn is_about_the_client(outcome: &Outcome) -> bool {
         outcome,
         Outcome::Reason { code: 0x8B | 0x8D | 0x8E | 0x93 | 0x96 | 0x97 | 0x98 | 0x9C | 0x9D, .. }
     )
+}
+
+/// Whether the reason code is about a message: not authorized, topic name invalid, packet too large, payload format invalid,
+/// retain or QoS not supported.
+const fn is_about_a_message(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Reason { code: 0x87 | 0x90 | 0x95 | 0x99 | 0x9A | 0x9B, .. })
 }
 
 #[cfg(test)]

@@ -84,6 +84,22 @@ fn a_chance_close_holds_no_other_topic() {
 }
 
 #[test]
+fn a_topic_is_named_as_the_cause_when_it_is_likely() {
+    let close = |world: &mut World, outcome: &Outcome| {
+        world.send(1, "a");
+        world.poison.on_close(outcome, world.now);
+        let causes = world.poison.likely_causes(outcome);
+        world.poison.on_reopen(world.now);
+        causes
+    };
+    let not_authorized = Outcome::Reason { code: 0x87, text: String::new() };
+    assert_eq!(close(&mut World::new(), &not_authorized), ["a"]);
+    let mut world = World::new();
+    assert!(close(&mut world, &Outcome::Closed).is_empty());
+    assert_eq!(close(&mut world, &Outcome::Closed), ["a"]);
+}
+
+#[test]
 fn what_describes_entities_is_held_as_one() {
     let mut world = World::new();
     for n in 0..3 {
@@ -92,6 +108,7 @@ fn what_describes_entities_is_held_as_one() {
         world.hang_up();
     }
     assert!(world.poison.is_held(Tag::Discovery(9), "homeassistant/sensor/9/config", world.now));
+    assert!(!world.poison.is_held(Tag::Discovery(9), "factory/homeassistant/state", world.now));
     assert!(!world.holds("homeassistant/sensor/9/config"));
 }
 

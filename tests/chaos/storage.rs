@@ -2,10 +2,7 @@
 //! broker and on disk, and not in memory.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -18,8 +15,8 @@ use super::scale::pick;
 use super::support::numbered::{Plan, Publishers};
 use super::support::readings::{reading, timestamp};
 use super::support::{
-    Client, Daemon, Db, Home, Mosquitto, SOON, eventually, let_run, names, require, resident_kib,
-    skip,
+    Client, Daemon, Db, Home, Mosquitto, SOON, SmallDisk, eventually, let_run, names, require,
+    resident_kib, skip,
 };
 
 /// What the daemon may have in memory at any time.
@@ -197,7 +194,7 @@ fn disk_full() {
         return;
     }
     let (broker, home) = (broker(), Home::new());
-    let Some(disk) = Disk::mount(home.path("disk"), pick(48, 128)) else {
+    let Some(disk) = SmallDisk::mount(home.path("disk"), pick(48, 128)) else {
         skip("can't mount a small tmpfs: it takes root");
         return;
     };
@@ -225,7 +222,7 @@ fn live_through(
     config: &str,
     daemon: &mut Daemon,
     publishers: &Publishers,
-    disk: &Disk,
+    disk: &SmallDisk,
 ) -> String {
     let before = publishers.acknowledged();
     eventually("a word on the full disk", SOON, || {
@@ -246,46 +243,6 @@ fn live_through(
     *daemon = home.start(config);
     daemon.wait_line(names::CONNECTED, SOON);
     "left with exit code 69 and was started again".to_owned()
-}
-
-/// A small disk of its own.
-struct Disk(PathBuf);
-
-impl Disk {
-    /// `None` where it isn't allowed.
-    fn mount(at: PathBuf, size_mib: u32) -> Option<Self> {
-        fs::create_dir(&at).expect("create a folder");
-        let size = format!("size={size_mib}m");
-        let mount =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&at).output();
-        mount.is_ok_and(|output| output.status.success()).then_some(Self(at))
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.0.join("filler")
-    }
-
-    /// Takes all room there is.
-    fn fill(&self) {
-        let mut file = File::create(self.filler()).expect("create a file");
-        for block in [1 << 20, 1 << 12, 1] {
-            while file.write(&vec![1; block]).is_ok_and(|written| written > 0) {}
-        }
-    }
-
-    fn free(&self) {
-        fs::remove_file(self.filler()).expect("remove a file");
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Lazily: whoever still has files open there is about to end.
-        let unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
-        if !unmounted.is_ok_and(|status| status.success()) {
-            eprintln!("can't unmount {}", self.0.display());
-        }
-    }
 }
 
 /// Looks at a process's memory all the time.

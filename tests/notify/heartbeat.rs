@@ -1,5 +1,8 @@
 //! A heartbeat comes while readings are taken, judged and stored and alarms told, and stays away while they aren't.
 
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use r2d2_sqlite::rusqlite::Connection;
@@ -7,8 +10,8 @@ use r2d2_sqlite::rusqlite::Connection;
 use crate::stage::{FINE, HOT, Plant, config, webhook};
 use crate::support::http::Answer;
 use crate::support::{
-    Client, Daemon, Home, HttpServer, Mosquitto, SOON, eventually, let_run, names, require,
-    run_vigie,
+    Client, Daemon, Home, HttpServer, Mosquitto, SOON, SmallDisk, eventually, let_run, names,
+    require, run_vigie, skip,
 };
 
 const HELD: &str = "No heartbeat";
@@ -18,6 +21,9 @@ const GOES_ON: &str = "The heartbeat goes on";
 const STOPS: Duration = Duration::from_secs(30);
 
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What fits into a pipe, as Linux makes it.
+const PIPE_BYTES: usize = 64 << 10;
 
 fn heartbeat(server: &HttpServer, keys: &str) -> String {
     format!("[heartbeat]\nurl = \"{}\"\ninterval = \"1s\"\n{keys}\n", server.url("/ping/uuid"))
@@ -69,6 +75,42 @@ fn it_stays_away_while_nothing_can_be_stored() {
     locked.execute_batch("BEGIN IMMEDIATE").expect("its lock");
     stays_away(&server, &mut daemon, "not judged and stored within 10 s", || {
         locked.execute_batch("ROLLBACK").expect("free again");
+    });
+    assert_eq!(daemon.stop(), 0);
+}
+
+#[test]
+fn it_stays_away_while_the_log_is_full() {
+    let (home, server) = (Home::new(), HttpServer::new());
+    let Some(disk) = SmallDisk::mount(home.path("small"), 8) else {
+        skip("can't mount a small tmpfs: it takes root");
+        return;
+    };
+    let storage = "[storage]\npath = \"small/sensor_data.db\"\n";
+    let mut daemon = home.start(&config("en", &format!("{storage}{}", heartbeat(&server, ""))));
+    wait_beats(&server, 2);
+    disk.fill();
+    stays_away(&server, &mut daemon, "No heartbeat", || disk.free());
+    assert_eq!(daemon.stop(), 0);
+}
+
+/// The file of alerts is a pipe that is not read.
+#[test]
+fn it_stays_away_while_evaluation_is_stuck() {
+    let (home, server) = (Home::new(), HttpServer::new());
+    let pipe = home.path("alerts.pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("run mkfifo");
+    assert!(made.success(), "mkfifo");
+    // Of both ends, so that none waits for the other.
+    let mut ends = File::options().read(true).write(true).open(&pipe).expect("the pipe");
+    let log = "[log]\nalerts_file = \"alerts.pipe\"\n";
+    let mut daemon = home.start(&config("en", &format!("{log}{}", heartbeat(&server, ""))));
+    wait_beats(&server, 2);
+    ends.write_all(&vec![b' '; PIPE_BYTES]).expect("filled");
+    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    stays_away(&server, &mut daemon, "not judged and stored within 10 s", || {
+        let mut some = vec![0; PIPE_BYTES];
+        ends.read_exact(&mut some).expect("what filled it");
     });
     assert_eq!(daemon.stop(), 0);
 }

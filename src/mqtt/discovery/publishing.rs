@@ -12,7 +12,7 @@ use super::book::{Book, MOST_SERIES};
 use super::description::Describer;
 use super::{DiscoverySettings, SeriesSource};
 use crate::domain::LiveHeads;
-use crate::locale::Refusal;
+use crate::locale::{Published, Refusal};
 use crate::mqtt::actor::{Gateway, now};
 use crate::mqtt::link::{Outgoing, Qos, Tag};
 use crate::mqtt::{Settings, flow};
@@ -104,7 +104,15 @@ impl Gateway {
     /// Publishes what is due and there is room for.
     pub(in crate::mqtt) fn send_discovery(&mut self, ctx: &mut Context<Self>) {
         let rests_until = self.discovery.as_ref().and_then(|it| it.rests_until);
-        if self.stop.is_some() || rests_until.is_some_and(|until| now() < until) {
+        if self.discovery.is_none()
+            || self.stop.is_some()
+            || rests_until.is_some_and(|until| now() < until)
+        {
+            return;
+        }
+        let topics = self.discovery_topics();
+        if self.poison.is_held(Tag::Discovery(0), &topics, now()) {
+            self.note_refused_topic(&topics, Published::Discovery, Refusal::EndsConnection);
             return;
         }
         while self.poison.may_publish(now())
@@ -123,8 +131,19 @@ impl Gateway {
         }
     }
 
+    /// All topics of discovery, as a filter.
+    fn discovery_topics(&self) -> String {
+        let config = self.settings.discovery.as_ref().map(|it| &it.config);
+        config.map_or_else(String::new, |config| format!("{}/#", config.prefix))
+    }
+
     /// The broker has it.
     pub(in crate::mqtt) fn discovery_delivered(&mut self, tag: u64) {
+        if self.settings.gauges.is_refused()
+            && self.settings.gauges.accept(&self.discovery_topics())
+        {
+            info!(target: "vigie::gateway", "the broker accepts messages for Home Assistant again");
+        }
         if let Some(Discovery { book, .. }) = &mut self.discovery {
             book.finish(tag);
         }
