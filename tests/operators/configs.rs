@@ -174,7 +174,7 @@ fn the_brokers_examples_are_valid() {
     let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/broker.md");
     let manual = std::fs::read_to_string(manual).unwrap();
     let examples: Vec<_> = manual.split("```toml\n").skip(1).collect();
-    assert_eq!(examples.len(), 4);
+    assert_eq!(examples.len(), 5);
     for example in examples {
         let (text, _) = example.split_once("```").expect("its end");
         let text =

@@ -19,6 +19,7 @@ mod kills;
 mod live;
 mod login;
 mod maintenance;
+mod manual;
 mod many_alarms;
 mod metrics;
 mod mqtt;

@@ -1,5 +1,5 @@
-//! The examples of the manual's pages on devices (`docs/devices/`): a table of the configuration, messages as devices send
-//! them, and the readings that come of them.
+//! The manual's examples: blocks of configuration, sessions of commands, and on the pages on devices (`docs/devices/`)
+//! messages as devices send them with the readings that come of them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,6 +51,22 @@ pub fn configs(page: &Path) -> Vec<String> {
         .filter(|(_, kind, _)| kind == "toml")
         .map(|(_, _, text)| text)
         .collect()
+}
+
+/// Commands of a page's sessions, with what each prints, in order.
+pub fn steps(page: &Path) -> Vec<(String, String)> {
+    let text = fs::read_to_string(page).expect("a page");
+    let mut steps: Vec<(String, String)> = Vec::new();
+    for (_, _, session) in blocks(&text).iter().filter(|(_, kind, _)| kind == "console") {
+        for line in session.lines() {
+            match (line.strip_prefix("$ "), steps.last_mut()) {
+                (Some(command), _) => steps.push((command.to_owned(), String::new())),
+                (None, Some((_, shown))) => *shown += &format!("{line}\n"),
+                (None, None) => panic!("{}: `{line}` answers nothing", page.display()),
+            }
+        }
+    }
+    steps
 }
 
 /// All pages on devices.
