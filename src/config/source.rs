@@ -3,7 +3,7 @@
 use super::inspector::At;
 use super::model::{Faults, Replay, ReplayTimes, Simulation, Source, Speed};
 use super::reader::TableReader;
-use crate::domain::SensorId;
+use crate::domain::{Fnv1a, SensorId};
 
 /// A source before it is known which sensor it is for.
 pub(super) enum SourceFor {
@@ -36,12 +36,10 @@ impl SourceFor {
     }
 }
 
-/// The seed of a simulated sensor that is given none: the 64-bit FNV-1a hash of its id's UTF-8
-/// bytes, so a sensor behaves the same in every run and unlike its neighbours.
+/// Seed of a simulated sensor without a configured one: the FNV-1a hash of its id in UTF-8. A sensor
+/// behaves the same in every run and unlike its neighbours.
 fn seed_of(id: &SensorId) -> u64 {
-    id.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    Fnv1a::hash(id.as_str().as_bytes())
 }
 
 pub(super) fn source(sensor: &mut TableReader<'_>) -> Option<SourceFor> {

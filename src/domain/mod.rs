@@ -10,6 +10,7 @@ mod decoder;
 mod failures;
 mod finding;
 mod fingerprint;
+mod fnv;
 pub mod glob;
 mod kept;
 mod listening;
@@ -32,6 +33,7 @@ pub use decoder::DecoderChange;
 pub use failures::{FORGOTTEN_AFTER, Failed, Failures, MOST as MOST_FAILURES, Source};
 pub use finding::{DISK, FINDER, Finding, is_of_findings};
 pub use fingerprint::Fingerprint;
+pub use fnv::Fnv1a;
 pub use kept::KeptChange;
 pub use listening::{Ingress, ListeningClocks};
 pub use live::{

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use super::fingerprint::Fnv;
+use super::fingerprint::TextFingerprint;
 use super::group::Status;
 use super::notification::{Notification, Told};
 
@@ -140,10 +140,10 @@ fn common<'a>(mut all: impl Iterator<Item = &'a Pairs>) -> Pairs {
 }
 
 fn fingerprint(labels: &Pairs) -> String {
-    let mut hash = Fnv::default();
+    let mut hash = TextFingerprint::default();
     for (name, value) in labels {
-        hash.text(name);
-        hash.text(value);
+        hash.add(name);
+        hash.add(value);
     }
     hash.hex()
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::fingerprint::Fnv;
+use super::fingerprint::TextFingerprint;
 use super::group::Status;
 use super::groups::{Draft, Entry};
 use super::runbooks::Runbooks;
@@ -188,13 +188,13 @@ pub(super) fn one_line(name: &str) -> String {
 }
 
 fn id(receiver: &str, draft: &Draft) -> String {
-    let mut hash = Fnv::default();
-    hash.text(receiver);
-    hash.text(&draft.group);
-    hash.text(&draft.number.to_string());
+    let mut hash = TextFingerprint::default();
+    hash.add(receiver);
+    hash.add(&draft.group);
+    hash.add(&draft.number.to_string());
     for entry in draft.entries.iter().filter(|entry| entry.is_news) {
-        hash.text(&entry.alert_id);
-        hash.text(entry.status.as_str());
+        hash.add(&entry.alert_id);
+        hash.add(entry.status.as_str());
     }
     hash.hex()
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::Fnv;
+use super::fingerprint::TextFingerprint;
 use super::group::{Status, after};
 use super::notification::{Notice, Notification, Told};
 use crate::domain::{AlertEvent, AlertState, Priority, Quantity, SensorId, Value};
@@ -162,9 +162,9 @@ impl Starts {
             subject: (words.start_subject)(last),
             text: (words.start_text)(&downs, num_readings),
         };
-        let mut id = Fnv::default();
-        id.text(receiver);
-        self.pending.iter().for_each(|it| id.text(&it.to.to_string()));
+        let mut id = TextFingerprint::default();
+        id.add(receiver);
+        self.pending.iter().for_each(|it| id.add(&it.to.to_string()));
         let event = AlertEvent {
             alert_id: id.hex().into(),
             rule: NAME.into(),

@@ -11,7 +11,7 @@ use super::actor::ATTEMPT;
 use super::addressees::Conclusion;
 use super::attempt::attempt;
 use super::channel::Channel;
-use super::fingerprint::Fnv;
+use super::fingerprint::TextFingerprint;
 use super::group::Status;
 use super::notification::{Notification, Told};
 use super::outcome::Outcome;
@@ -90,10 +90,10 @@ fn notification(
     now: DateTime<Utc>,
 ) -> Option<Notification> {
     let id = |status: Option<Status>| {
-        let mut id = Fnv::default();
-        id.text(&receiver.name);
-        id.text(&now.to_rfc3339());
-        id.text(status.map_or("", Status::as_str));
+        let mut id = TextFingerprint::default();
+        id.add(&receiver.name);
+        id.add(&now.to_rfc3339());
+        id.add(status.map_or("", Status::as_str));
         id.hex()
     };
     let event = AlertEvent {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::template::{Payload, Template};
 use super::templates::Templates;
-use crate::domain::Presence;
+use crate::domain::{Fnv1a, Presence};
 
 /// One topic with the availability of an entity, as a config has it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -91,25 +91,9 @@ impl Source {
 
     /// Tells the sources of one topic apart in what is stored.
     fn fingerprint(&self) -> u64 {
-        // Not the standard library's own hash, which may change between versions.
-        let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+        let mut hasher = Fnv1a::default();
         self.spec.hash(&mut hasher);
         hasher.finish()
-    }
-}
-
-/// FNV-1a, 64 bits.
-struct Fnv(u64);
-
-impl Hasher for Fnv {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
     }
 }
 
