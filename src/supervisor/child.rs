@@ -18,11 +18,11 @@ use super::arbiters::Place;
 use super::env::{ChildEnv, Failure, GracefulStop};
 use super::faults::Fault;
 use super::hook::guarded;
-use super::life::Life;
+use super::incarnation::Incarnation;
 use super::notice::TARGET;
 use super::policy::{Exit, Policy};
 use super::spec::{Factory, Readiness, Terms};
-use super::supervisor::{Exited, House, Supervisor, Up};
+use super::supervisor::{Exited, Shared, Supervisor, Up};
 
 /// A child as its supervisor sees it, whatever its actor's type.
 pub(super) trait Child: Send + Sync {
@@ -31,8 +31,8 @@ pub(super) trait Child: Send + Sync {
     fn policy(&self) -> &Policy;
     /// How long it may take to stop; `None` if it sees to that itself.
     fn shutdown(&self) -> Option<Duration>;
-    /// Begins an incarnation, which reports to `birth.reporter`.
-    fn start(self: Arc<Self>, birth: Birth, house: &std::rc::Rc<House>);
+    /// Begins an incarnation, which reports to `args.reporter`.
+    fn start(self: Arc<Self>, args: StartArgs, shared: &std::rc::Rc<Shared>);
     /// Asks it to finish its work and end, by `deadline` at the latest.
     fn ask_to_stop(&self, deadline: Instant);
     /// No incarnation will follow: whoever sends to it learns that.
@@ -40,7 +40,7 @@ pub(super) trait Child: Send + Sync {
 }
 
 /// What an incarnation is born with.
-pub(super) struct Birth {
+pub(super) struct StartArgs {
     /// The wait before it begins.
     pub(super) after: Duration,
     /// Ends it for good, when used or dropped.
@@ -54,16 +54,16 @@ pub(super) struct Birth {
 /// that the arbiter is gone: nothing else drops it early.
 pub(super) struct Reporter {
     pub(super) supervisor: Arc<Addr<Supervisor>>,
-    pub(super) seat: u32,
+    pub(super) slot: u32,
     pub(super) incarnation: u32,
     pub(super) open: bool,
 }
 
 impl Reporter {
     pub(super) fn up(&self) {
-        let Self { seat, incarnation, .. } = *self;
+        let Self { slot, incarnation, .. } = *self;
         // Lost only if the supervisor is gone. An incarnation reports twice at most, so they can't pile up.
-        self.supervisor.do_send(Up { seat, incarnation });
+        self.supervisor.do_send(Up { slot, incarnation });
     }
 
     pub(super) fn exited(mut self, exit: Exit) {
@@ -71,10 +71,10 @@ impl Reporter {
     }
 
     fn report(&mut self, exit: Exit) {
-        let Self { seat, incarnation, .. } = *self;
+        let Self { slot, incarnation, .. } = *self;
         if std::mem::take(&mut self.open) {
             // Lost only if the supervisor is gone, and with it whoever would restart the child.
-            self.supervisor.do_send(Exited { seat, incarnation, exit });
+            self.supervisor.do_send(Exited { slot, incarnation, exit });
         }
     }
 }
@@ -114,20 +114,20 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> Child for Core<A> {
         Some(self.terms.shutdown)
     }
 
-    fn start(self: Arc<Self>, birth: Birth, house: &std::rc::Rc<House>) {
-        let arbiter = house.arbiters.borrow_mut().get(self.place, &self.name);
+    fn start(self: Arc<Self>, args: StartArgs, shared: &std::rc::Rc<Shared>) {
+        let arbiter = shared.arbiters.borrow_mut().get(self.place, &self.name);
         match arbiter {
             // If the arbiter has just died, the closure is dropped, and the reporter in it reports.
             Ok(arbiter) => {
                 arbiter.spawn_fn(move || {
-                    actix_rt::spawn(self.run(birth));
+                    actix_rt::spawn(self.run(args));
                 });
             }
             // Not before its time: a failure at once after each rest would be an endless loop.
             Err(error) => {
                 actix_rt::spawn(async move {
-                    tokio::time::sleep(birth.after).await;
-                    birth.reporter.exited(Exit::Failed(format!("no arbiter: {error}")));
+                    tokio::time::sleep(args.after).await;
+                    args.reporter.exited(Exit::Failed(format!("no arbiter: {error}")));
                 });
             }
         }
@@ -167,44 +167,44 @@ fn discard<A: Actor<Context = Context<A>>>(name: &str, inbox: Option<AddressRece
     reason = "an `async fn` keeps its arguments twice while it waits, and 100,000 sensors wait here"
 )]
 impl<A: Actor<Context = Context<A>>> Core<A> {
-    fn run(self: Arc<Self>, mut birth: Birth) -> impl Future<Output = ()> {
+    fn run(self: Arc<Self>, mut args: StartArgs) -> impl Future<Output = ()> {
         async move {
             {
-                let exit = self.live(&mut birth).await;
+                let exit = self.live(&mut args).await;
                 if exit != Exit::Killed {
-                    return birth.reporter.exited(exit);
+                    return args.reporter.exited(exit);
                 }
             }
             discard(&self.name, self.inbox.lock().await.take());
-            birth.reporter.exited(Exit::Killed);
+            args.reporter.exited(Exit::Killed);
         }
     }
 
-    fn live(&self, birth: &mut Birth) -> impl Future<Output = Exit> {
+    fn live(&self, args: &mut StartArgs) -> impl Future<Output = Exit> {
         async move {
-            if !birth.after.is_zero() {
+            if !args.after.is_zero() {
                 tokio::select! {
                     biased;
-                    _ = &mut birth.kill => return Exit::Killed,
-                    () = tokio::time::sleep(birth.after) => {}
+                    _ = &mut args.kill => return Exit::Killed,
+                    () = tokio::time::sleep(args.after) => {}
                 }
             }
             let inbox = tokio::select! {
                 biased;
-                _ = &mut birth.kill => return Exit::Killed,
+                _ = &mut args.kill => return Exit::Killed,
                 inbox = Arc::clone(&self.inbox).lock_owned() => inbox,
             };
-            let Birth { reporter, fault, .. } = birth;
+            let StartArgs { reporter, fault, .. } = args;
             let env = ChildEnv::new(self.name.clone(), reporter.incarnation, fault.take());
             let actor = match guarded(&self.name, || (self.factory)(&env)) {
                 Ok(Ok(actor)) => actor,
                 Ok(Err(failure)) => return failure.into(),
                 Err(text) => return Exit::Panicked(text),
             };
-            let mut life = Life::new(self.name.clone(), actor, inbox);
-            let exit = self.watch(&mut life, &env, birth).await;
+            let mut incarnation = Incarnation::new(self.name.clone(), actor, inbox);
+            let exit = self.watch(&mut incarnation, &env, args).await;
             // Its `stopped` may still say why it failed.
-            drop(life);
+            drop(incarnation);
             match (exit, env.take_failure()) {
                 (Exit::Stopped, Some(failure)) => failure.into(),
                 (exit, _) => exit,
@@ -214,14 +214,15 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
 
     fn watch(
         &self,
-        life: &mut Life<A>,
+        incarnation: &mut Incarnation<A>,
         env: &ChildEnv,
-        birth: &mut Birth,
+        args: &mut StartArgs,
     ) -> impl Future<Output = Exit> {
         async move {
             // The first poll runs `started`.
-            let begun =
-                std::future::poll_fn(|task| Poll::Ready(std::pin::Pin::new(&mut *life).poll(task)));
+            let begun = std::future::poll_fn(|task| {
+                Poll::Ready(std::pin::Pin::new(&mut *incarnation).poll(task))
+            });
             if let Poll::Ready(end) = begun.await {
                 return ended(end);
             }
@@ -230,16 +231,16 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
                 let ready = Box::pin(tokio::time::timeout(at_most, env.until_ready()));
                 tokio::select! {
                     biased;
-                    end = &mut *life => return ended(end),
-                    _ = &mut birth.kill => return Exit::Killed,
+                    end = &mut *incarnation => return ended(end),
+                    _ = &mut args.kill => return Exit::Killed,
                     _ = ready => {}
                 }
             }
-            birth.reporter.up();
+            args.reporter.up();
             tokio::select! {
                 biased;
-                end = life => ended(end),
-                _ = &mut birth.kill => Exit::Killed,
+                end = incarnation => ended(end),
+                _ = &mut args.kill => Exit::Killed,
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What a supervised actor may say to its supervisor, and what it must answer.
 
-#![expect(clippy::disallowed_methods, reason = "an incarnation counts from its birth")]
+#![expect(clippy::disallowed_methods, reason = "an incarnation counts from its args")]
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,10 +29,10 @@ pub enum Failure {
 
 /// One incarnation's line to its supervisor. Cheap to clone; made anew for each incarnation.
 #[derive(Debug, Clone)]
-pub struct ChildEnv(Arc<Line>);
+pub struct ChildEnv(Arc<Shared>);
 
 #[derive(Debug)]
-struct Line {
+struct Shared {
     name: Arc<str>,
     incarnation: u32,
     ready: Notify,
@@ -46,7 +46,7 @@ impl ChildEnv {
     pub(super) fn new(name: Arc<str>, incarnation: u32, fault: Option<Box<Fault>>) -> Self {
         let (ready, failure, born) = (Notify::new(), Mutex::new(None), Instant::now());
         let up_since = OnceLock::new();
-        Self(Arc::new(Line { name, incarnation, ready, failure, born, up_since, fault }))
+        Self(Arc::new(Shared { name, incarnation, ready, failure, born, up_since, fault }))
     }
 
     /// Name of the child.

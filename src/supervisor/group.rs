@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
-use super::child::{Birth, Child};
+use super::child::{Child, StartArgs};
 use super::handle::GroupHandle;
 use super::health::Board;
 use super::policy::{Backoff, Exhaustion, GroupLimit, Intensity, Policy, Restart};
 use super::spec::GroupSpec;
-use super::supervisor::{House, Role, StopAll, Supervisor};
+use super::supervisor::{Role, Shared, StopAll, Supervisor};
 
 /// A group isn't restarted: when it fails, the tree gives up.
 const POLICY: Policy = Policy {
@@ -60,11 +60,11 @@ impl Child for Group {
         None
     }
 
-    fn start(self: Arc<Self>, birth: Birth, house: &Rc<House>) {
+    fn start(self: Arc<Self>, args: StartArgs, shared: &Rc<Shared>) {
         let children =
             std::mem::take(&mut *self.children.lock().unwrap_or_else(PoisonError::into_inner));
-        let role = Role::group(birth, self.limit);
-        let supervisor = Supervisor::new(children, self.board.clone(), Rc::clone(house), role);
+        let role = Role::group(args, self.limit);
+        let supervisor = Supervisor::new(children, self.board.clone(), Rc::clone(shared), role);
         self.addr.set(supervisor.start());
     }
 

@@ -58,9 +58,9 @@ impl GroupHandle {
     {
         let children: Vec<Arc<dyn Child>> = specs.into_iter().map(ChildSpec::into_child).collect();
         let (done, settled) = oneshot::channel();
-        let seats = self.addr()?.send(Add { children, done }).await;
-        let seats = seats.unwrap_or(Err(ChangeError::Stopping))?;
-        Ok((seats.into_iter().map(ChildId).collect(), settled))
+        let slots = self.addr()?.send(Add { children, done }).await;
+        let slots = slots.unwrap_or(Err(ChangeError::Stopping))?;
+        Ok((slots.into_iter().map(ChildId).collect(), settled))
     }
 
     /// Asks children to stop, and waits until they have ended or were cut off at their shutdown
@@ -72,9 +72,9 @@ impl GroupHandle {
         &self,
         children: impl IntoIterator<Item = ChildId>,
     ) -> Result<(), ChangeError> {
-        let seats = children.into_iter().map(|ChildId(seat)| seat).collect();
+        let slots = children.into_iter().map(|ChildId(slot)| slot).collect();
         let (done, gone) = oneshot::channel();
-        let asked = self.addr()?.send(Remove { seats, done }).await;
+        let asked = self.addr()?.send(Remove { slots, done }).await;
         asked.unwrap_or(Err(ChangeError::Stopping))?;
         // Dropped untold only with the group, and then they are gone as well.
         let _ = gone.await;

@@ -11,7 +11,7 @@ mod group;
 mod handle;
 mod health;
 mod hook;
-mod life;
+mod incarnation;
 mod notice;
 mod phases;
 mod policy;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Children are named by their place in the supervisor's list.
-pub(super) type Seats = Rc<[u32]>;
+pub(super) type Slots = Rc<[u32]>;
 
 #[derive(Debug)]
 pub(super) struct Phases {
@@ -18,44 +18,44 @@ pub(super) struct Phases {
 }
 
 impl Phases {
-    pub(super) fn new(phase_of_seat: impl Iterator<Item = u8>) -> Self {
+    pub(super) fn new(phase_of_slot: impl Iterator<Item = u8>) -> Self {
         let mut by_phase: BTreeMap<u8, BTreeSet<u32>> = BTreeMap::new();
-        for (seat, phase) in (0..).zip(phase_of_seat) {
-            by_phase.entry(phase).or_default().insert(seat);
+        for (slot, phase) in (0..).zip(phase_of_slot) {
+            by_phase.entry(phase).or_default().insert(slot);
         }
         Self { list: by_phase.into_iter().collect(), begun: 0, stopping: false, waiting: 0 }
     }
 
     /// The next phase's children to start, all of which are waited for; `None` when all are up.
-    pub(super) fn start_next(&mut self) -> Option<Seats> {
+    pub(super) fn start_next(&mut self) -> Option<Slots> {
         loop {
-            let (_, seats) = self.list.get(self.begun)?;
+            let (_, slots) = self.list.get(self.begun)?;
             self.begun += 1;
-            self.waiting = seats.len();
+            self.waiting = slots.len();
             // All of an empty phase were removed: nobody will say that it is up.
-            if !seats.is_empty() {
-                return Some(seats.iter().copied().collect());
+            if !slots.is_empty() {
+                return Some(slots.iter().copied().collect());
             }
         }
     }
 
     /// A child more, which its phase doesn't wait for. Whether that phase was started already, so
     /// that the child is to be started now.
-    pub(super) fn add(&mut self, seat: u32, phase: u8) -> bool {
+    pub(super) fn add(&mut self, slot: u32, phase: u8) -> bool {
         let all_begun = self.begun == self.list.len();
         let at = self.list.binary_search_by_key(&phase, |(phase, _)| *phase).unwrap_or_else(|at| {
             self.list.insert(at, (phase, BTreeSet::new()));
             self.begun += usize::from(at < self.begun || all_begun);
             at
         });
-        self.list[at].1.insert(seat);
+        self.list[at].1.insert(slot);
         at < self.begun
     }
 
     /// A child less. One that is waited for must be settled too.
-    pub(super) fn remove(&mut self, seat: u32, phase: u8) {
+    pub(super) fn remove(&mut self, slot: u32, phase: u8) {
         if let Ok(at) = self.list.binary_search_by_key(&phase, |(phase, _)| *phase) {
-            self.list[at].1.remove(&seat);
+            self.list[at].1.remove(&slot);
         }
     }
 
@@ -74,7 +74,7 @@ impl Phases {
     }
 
     /// The next phase's children to stop, in reverse order of starting; `None` when all are.
-    pub(super) fn stop_next(&mut self) -> Option<Seats> {
+    pub(super) fn stop_next(&mut self) -> Option<Slots> {
         self.begun = self.begun.checked_sub(1)?;
         Some(self.list[self.begun].1.iter().copied().collect())
     }
@@ -136,8 +136,8 @@ mod tests {
         phases.begin_stop();
         phases.remove(4, 1);
         let mut stopped = Vec::new();
-        while let Some(seats) = phases.stop_next() {
-            stopped.push(seats.to_vec());
+        while let Some(slots) = phases.stop_next() {
+            stopped.push(slots.to_vec());
         }
         assert_eq!(stopped, [vec![6], vec![5], vec![], vec![1], vec![0, 3]]);
     }

@@ -45,7 +45,7 @@ impl<A: Actor<Context = Context<A>>> Mailbox<A> {
         M: Message + Send + 'static,
         M::Result: Send,
     {
-        Route(Arc::new(Way {
+        Route(Arc::new(Shared {
             recipient: self.addr.clone().recipient(),
             room: Arc::new(Semaphore::new(capacity)),
             capacity,
@@ -98,12 +98,12 @@ impl<M: Message> Message for Routed<M> {
 
 /// A bounded way to an actor for messages of type `M`. Clones share the bound, and cost nothing: each of
 /// 100,000 sensors has one.
-pub struct Route<M>(Arc<Way<M>>)
+pub struct Route<M>(Arc<Shared<M>>)
 where
     M: Message + Send + 'static,
     M::Result: Send;
 
-struct Way<M>
+struct Shared<M>
 where
     M: Message + Send + 'static,
     M::Result: Send,

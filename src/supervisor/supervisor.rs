@@ -26,9 +26,9 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use self::changing::Ticket;
+use self::changing::Completion;
 use super::arbiters::Arbiters;
-use super::child::{Birth, Child, Reporter};
+use super::child::{Child, Reporter, StartArgs};
 use super::faults::Faults;
 use super::health::{Board, Record, State};
 use super::notice::{ChildEvent, Happening, Notices};
@@ -40,7 +40,7 @@ use super::tree::Outcome;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Up {
-    pub(super) seat: u32,
+    pub(super) slot: u32,
     pub(super) incarnation: u32,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Up {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Exited {
-    pub(super) seat: u32,
+    pub(super) slot: u32,
     pub(super) incarnation: u32,
     pub(super) exit: Exit,
 }
@@ -71,7 +71,7 @@ pub(super) struct Fatal(Outcome);
 pub(super) struct StopWithin(pub(super) Duration);
 
 /// What all supervisors of a tree share. They live on one thread.
-pub(super) struct House {
+pub(super) struct Shared {
     pub(super) arbiters: RefCell<Arbiters>,
     pub(super) notices: RefCell<Notices>,
     /// Children that did not stop by themselves.
@@ -101,10 +101,10 @@ pub(super) enum Role {
 }
 
 impl Role {
-    pub(super) fn group(birth: Birth, limit: GroupLimit) -> Self {
+    pub(super) fn group(args: StartArgs, limit: GroupLimit) -> Self {
         Self::Group {
-            reporter: Some(birth.reporter),
-            _kill: birth.kill,
+            reporter: Some(args.reporter),
+            _kill: args.kill,
             limit,
             exits: GroupExits::default(),
             failures: VecDeque::new(),
@@ -123,7 +123,7 @@ enum Asked {
     ToStop,
 }
 
-struct Seat {
+struct Slot {
     child: Arc<dyn Child>,
     /// Ends the living incarnation for good, when used or dropped.
     kill: Option<oneshot::Sender<()>>,
@@ -136,10 +136,10 @@ struct Seat {
     /// When it is cut off, once it was asked.
     cut_off_at: Option<Instant>,
     /// Held until it is settled, or gone.
-    ticket: Option<Rc<Ticket>>,
+    completion: Option<Rc<Completion>>,
 }
 
-impl Seat {
+impl Slot {
     const fn new(child: Arc<dyn Child>) -> Self {
         Self {
             child,
@@ -149,7 +149,7 @@ impl Seat {
             was_up: false,
             asked: Asked::No,
             cut_off_at: None,
-            ticket: None,
+            completion: None,
         }
     }
 }
@@ -157,13 +157,13 @@ impl Seat {
 pub(super) struct Supervisor {
     /// A removed child's is another's as soon as its last incarnation has reported; until then, a
     /// late report would be taken for the other's.
-    seats: Vec<Seat>,
+    slots: Vec<Slot>,
     free: Vec<u32>,
-    /// How many seats are somebody's.
-    population: usize,
+    /// How many slots are somebody's.
+    num_children: usize,
     phases: Phases,
     board: Arc<Board>,
-    house: Rc<House>,
+    shared: Rc<Shared>,
     role: Role,
     addr: Option<Arc<Addr<Self>>>,
     /// Why the tree ends and by when, once it does.
@@ -178,17 +178,17 @@ impl Supervisor {
     pub(super) fn new(
         children: Vec<Arc<dyn Child>>,
         board: Arc<Board>,
-        house: Rc<House>,
+        shared: Rc<Shared>,
         role: Role,
     ) -> Self {
         let phases = Phases::new(children.iter().map(|child| child.phase()));
         Self {
-            population: children.len(),
-            seats: children.into_iter().map(Seat::new).collect(),
+            num_children: children.len(),
+            slots: children.into_iter().map(Slot::new).collect(),
             free: Vec::new(),
             phases,
             board,
-            house,
+            shared,
             role,
             addr: None,
             ending: None,
@@ -200,11 +200,11 @@ impl Supervisor {
 
     fn start_phase(&mut self) {
         match self.phases.start_next() {
-            Some(seats) => {
-                for seat in seats.iter() {
-                    self.seats[*seat as usize].is_awaited = true;
+            Some(slots) => {
+                for slot in slots.iter() {
+                    self.slots[*slot as usize].is_awaited = true;
                 }
-                seats.iter().for_each(|seat| self.start(*seat, Duration::ZERO));
+                slots.iter().for_each(|slot| self.start(*slot, Duration::ZERO));
             }
             None => {
                 if let Role::Group { reporter: Some(reporter), .. } = &self.role {
@@ -214,37 +214,37 @@ impl Supervisor {
         }
     }
 
-    fn start(&mut self, seat: u32, after: Duration) {
+    fn start(&mut self, slot: u32, after: Duration) {
         // Set when this actor started, before anything else could happen.
         let Some(supervisor) = self.addr.clone() else { return };
         let incarnation = {
             let mut records = self.board.records();
-            let record = &mut records[seat as usize];
+            let record = &mut records[slot as usize];
             record.incarnation += 1;
             record.incarnation
         };
         let (kill, killed) = oneshot::channel();
-        let reporter = Reporter { supervisor, seat, incarnation, open: true };
-        let Seat { child, kill: old, is_alive, .. } = &mut self.seats[seat as usize];
+        let reporter = Reporter { supervisor, slot, incarnation, open: true };
+        let Slot { child, kill: old, is_alive, .. } = &mut self.slots[slot as usize];
         *old = Some(kill);
         *is_alive = true;
-        let fault = self.house.faults.of(child.name());
-        let birth = Birth { after, kill: killed, reporter, fault };
-        Arc::clone(child).start(birth, &self.house);
+        let fault = self.shared.faults.of(child.name());
+        let args = StartArgs { after, kill: killed, reporter, fault };
+        Arc::clone(child).start(args, &self.shared);
     }
 
     /// The child needs no more waiting for: it is up, or won't be soon.
-    fn settle(&mut self, seat: u32) {
-        let Seat { asked, ticket, is_awaited, .. } = &mut self.seats[seat as usize];
+    fn settle(&mut self, slot: u32) {
+        let Slot { asked, completion, is_awaited, .. } = &mut self.slots[slot as usize];
         if *asked == Asked::No {
-            ticket.take();
+            completion.take();
         }
         let was_awaited = std::mem::take(is_awaited);
         if !was_awaited || self.phases.stopping() {
             return;
         }
         if let Some(phase) = self.phases.settled() {
-            if let (Role::Root { .. }, Some(on_phase_up)) = (&self.role, &self.house.on_phase_up) {
+            if let (Role::Root { .. }, Some(on_phase_up)) = (&self.role, &self.shared.on_phase_up) {
                 on_phase_up(phase);
             }
             self.start_phase();
@@ -252,43 +252,43 @@ impl Supervisor {
     }
 
     fn up(&mut self, report: &Up, ctx: &mut Context<Self>) {
-        let current = self.with_record(report.seat, report.incarnation, |record| {
+        let current = self.with_record(report.slot, report.incarnation, |record| {
             record.state = State::Up;
             record.since = now();
         });
         if current.is_some() {
-            self.seats[report.seat as usize].was_up = true;
-            self.tell(report.seat, Happening::Up, ctx);
-            self.settle(report.seat);
+            self.slots[report.slot as usize].was_up = true;
+            self.tell(report.slot, Happening::Up, ctx);
+            self.settle(report.slot);
         }
     }
 
-    fn name(&self, seat: u32) -> Arc<str> {
-        self.seats[seat as usize].child.name().clone()
+    fn name(&self, slot: u32) -> Arc<str> {
+        self.slots[slot as usize].child.name().clone()
     }
 
     /// Works on a child's record, unless the report is of an incarnation that nobody waits for.
     fn with_record<T>(
         &self,
-        seat: u32,
+        slot: u32,
         incarnation: u32,
         work: impl FnOnce(&mut Record) -> T,
     ) -> Option<T> {
         let mut records = self.board.records();
-        let record = &mut records[seat as usize];
+        let record = &mut records[slot as usize];
         (record.incarnation == incarnation && !record.state.is_over()).then(|| work(record))
     }
 
-    fn set_state(&self, seat: u32, state: State) {
+    fn set_state(&self, slot: u32, state: State) {
         let mut records = self.board.records();
-        let record = &mut records[seat as usize];
+        let record = &mut records[slot as usize];
         (record.state, record.since) = (state, now());
     }
 
-    fn tell(&mut self, seat: u32, what: Happening, ctx: &mut Context<Self>) {
-        let incarnation = self.board.records()[seat as usize].incarnation;
+    fn tell(&mut self, slot: u32, what: Happening, ctx: &mut Context<Self>) {
+        let incarnation = self.board.records()[slot as usize].incarnation;
         let event = ChildEvent {
-            child: self.name(seat),
+            child: self.name(slot),
             group: self.board.group.clone(),
             incarnation,
             what,
@@ -297,11 +297,11 @@ impl Supervisor {
     }
 
     fn tell_event(&mut self, event: &ChildEvent, ctx: &mut Context<Self>) {
-        let left_out = self.house.notices.borrow_mut().tell(event, now());
+        let left_out = self.shared.notices.borrow_mut().tell(event, now());
         if left_out && !std::mem::replace(&mut self.flushing, true) {
             ctx.run_later(Duration::from_secs(1), |this, _| {
                 this.flushing = false;
-                this.house.notices.borrow_mut().flush();
+                this.shared.notices.borrow_mut().flush();
             });
         }
     }

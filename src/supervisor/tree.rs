@@ -20,7 +20,7 @@ use super::group::Group;
 use super::health::{Board, Health};
 use super::notice::{ChildEvent, Listener, Notices};
 use super::spec::{ChildSpec, GroupSpec};
-use super::supervisor::{House, Role, StopAll, StopWithin, Supervisor};
+use super::supervisor::{Role, Shared, StopAll, StopWithin, Supervisor};
 use super::watchdog::Watchdog;
 
 /// How long stopping may take when the tree gives up before it is being run.
@@ -143,7 +143,7 @@ impl Tree {
         }
         let names = children.iter().map(|it| (it.name().clone(), it.policy().intensity.window));
         let board = Arc::new(Board::new(None, names, boards, now));
-        let house = Rc::new(House {
+        let shared = Rc::new(Shared {
             arbiters: RefCell::new(Arbiters::new(watchdog)),
             notices: RefCell::new(Notices::new(self.listener)),
             unfinished: RefCell::default(),
@@ -152,15 +152,15 @@ impl Tree {
         });
         let (done, outcome) = oneshot::channel();
         let role = Role::Root { done: Some(done), stop_within: STOP_WITHIN };
-        let root = Supervisor::new(children, board.clone(), house.clone(), role).start();
-        Ok(RunningTree { root, house, health: Health(board), outcome })
+        let root = Supervisor::new(children, board.clone(), shared.clone(), role).start();
+        Ok(RunningTree { root, shared, health: Health(board), outcome })
     }
 }
 
 /// A tree that has been started.
 pub struct RunningTree {
     root: Addr<Supervisor>,
-    house: Rc<House>,
+    shared: Rc<Shared>,
     health: Health,
     outcome: oneshot::Receiver<(Outcome, Instant)>,
 }
@@ -176,7 +176,7 @@ impl RunningTree {
     /// of phases, all within `stop_within`; afterwards no thread of the tree is left but those
     /// that hang. While it stops the caller is free to give up waiting (a second Ctrl-C).
     pub async fn run_until(self, stop: impl Future<Output = ()>, stop_within: Duration) -> Outcome {
-        let Self { root, house, mut outcome, .. } = self;
+        let Self { root, shared, mut outcome, .. } = self;
         // The root is there until it has sent the outcome; after that these say nothing new.
         root.do_send(StopWithin(stop_within));
         let ended = tokio::select! {
@@ -192,7 +192,7 @@ impl RunningTree {
             let failures = vec!["it ended without an outcome; its panic is in the log".into()];
             (Outcome::GaveUp { child: "root".into(), failures }, Instant::now())
         });
-        let arbiters = house.arbiters.borrow_mut().end();
+        let arbiters = shared.arbiters.borrow_mut().end();
         join(arbiters, deadline.saturating_duration_since(Instant::now()).max(LEAST_TO_JOIN)).await;
         outcome
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
-use super::{Asked, Exited, Fatal, Role, Seat, Supervisor, now};
+use super::{Asked, Exited, Fatal, Role, Slot, Supervisor, now};
 use crate::supervisor::health::State;
 use crate::supervisor::notice::{ChildEvent, Happening};
 use crate::supervisor::policy::{Decision, Exit, Intensity};
@@ -15,82 +15,82 @@ const FAILURES_NAMED: usize = 10;
 
 impl Supervisor {
     pub(super) fn exited(&mut self, report: Exited, ctx: &mut Context<Self>) {
-        let Exited { seat, incarnation, exit } = report;
-        let (now, policy) = (now(), *self.seats[seat as usize].child.policy());
+        let Exited { slot, incarnation, exit } = report;
+        let (now, policy) = (now(), *self.slots[slot as usize].child.policy());
         let Intensity { restarts: of, window } = policy.intensity;
-        let decided = self.with_record(seat, incarnation, |record| {
+        let decided = self.with_record(slot, incarnation, |record| {
             let lived = if record.state == State::Up { now - record.since } else { Duration::ZERO };
             record.last_exit = Some(Box::new((now, exit.clone())));
             let decision = record.history.decide(&policy, &exit, lived, now, rand::random());
             (decision, record.history.within(window, now))
         });
-        let Some((decision, nth)) = decided else { return self.ended_late(seat, incarnation) };
-        let Seat { was_up, ref mut is_alive, asked, .. } = self.seats[seat as usize];
+        let Some((decision, nth)) = decided else { return self.ended_late(slot, incarnation) };
+        let Slot { was_up, ref mut is_alive, asked, .. } = self.slots[slot as usize];
         *is_alive = false;
         let asked = asked != Asked::No;
         let again = |exit, after| Happening::Restarting { exit, after, nth, of, window };
         match (exit, decision) {
             (Exit::Stopped | Exit::Killed, _) if asked => {
-                self.over(seat, State::Stopped, Happening::Stopped, ctx);
+                self.over(slot, State::Stopped, Happening::Stopped, ctx);
             }
             // It lives again to finish its work. The request to stop may have been the message
             // that was lost, so it is made again.
             (exit, Decision::RestartAfter(after)) if asked => {
-                self.back_off(seat, after, again(exit, after), ctx);
-                self.ask(seat);
+                self.back_off(slot, after, again(exit, after), ctx);
+                self.ask(slot);
             }
-            (exit, _) if asked => self.lose(seat, Happening::Lost { exit }, ctx),
-            (Exit::Unavailable(why), _) if !was_up => self.unavailable(seat, why, ctx),
+            (exit, _) if asked => self.lose(slot, Happening::Lost { exit }, ctx),
+            (Exit::Unavailable(why), _) if !was_up => self.unavailable(slot, why, ctx),
             (exit, decision) => {
-                self.count_for_group(seat, &exit, now, ctx);
+                self.count_for_group(slot, &exit, now, ctx);
                 match decision {
                     Decision::RestartAfter(after) => {
-                        self.back_off(seat, after, again(exit, after), ctx);
+                        self.back_off(slot, after, again(exit, after), ctx);
                     }
-                    Decision::Quarantine(rest) => self.quarantine(seat, rest, exit, ctx),
-                    Decision::Escalate => self.escalate(seat, exit, ctx),
+                    Decision::Quarantine(rest) => self.quarantine(slot, rest, exit, ctx),
+                    Decision::Escalate => self.escalate(slot, exit, ctx),
                     Decision::GiveUp => {
-                        self.over(seat, State::Stopped, Happening::Stopped, ctx);
-                        self.settle(seat);
+                        self.over(slot, State::Stopped, Happening::Stopped, ctx);
+                        self.settle(slot);
                     }
                 }
             }
         }
     }
 
-    fn back_off(&mut self, seat: u32, wait: Duration, what: Happening, ctx: &mut Context<Self>) {
+    fn back_off(&mut self, slot: u32, wait: Duration, what: Happening, ctx: &mut Context<Self>) {
         self.board.count_restart();
-        self.set_state(seat, State::BackingOff { until: now() + wait });
-        self.tell(seat, what, ctx);
-        self.start(seat, wait);
+        self.set_state(slot, State::BackingOff { until: now() + wait });
+        self.tell(slot, what, ctx);
+        self.start(slot, wait);
     }
 
-    fn quarantine(&mut self, seat: u32, rest: Duration, exit: Exit, ctx: &mut Context<Self>) {
+    fn quarantine(&mut self, slot: u32, rest: Duration, exit: Exit, ctx: &mut Context<Self>) {
         self.board.count_restart();
-        self.set_state(seat, State::Quarantined { until: now() + rest });
-        self.tell(seat, Happening::Quarantined { exit, rest }, ctx);
-        self.start(seat, rest);
+        self.set_state(slot, State::Quarantined { until: now() + rest });
+        self.tell(slot, Happening::Quarantined { exit, rest }, ctx);
+        self.start(slot, rest);
         // The others don't wait for it.
-        self.settle(seat);
+        self.settle(slot);
     }
 
-    fn unavailable(&mut self, seat: u32, why: String, ctx: &mut Context<Self>) {
-        let (child, exit) = (self.name(seat), Exit::Unavailable(why.clone()));
-        self.over(seat, State::GaveUp, Happening::Escalated { exit }, ctx);
+    fn unavailable(&mut self, slot: u32, why: String, ctx: &mut Context<Self>) {
+        let (child, exit) = (self.name(slot), Exit::Unavailable(why.clone()));
+        self.over(slot, State::GaveUp, Happening::Escalated { exit }, ctx);
         self.fatal(Outcome::Unavailable { child, why }, ctx);
     }
 
-    fn escalate(&mut self, seat: u32, exit: Exit, ctx: &mut Context<Self>) {
-        let failures = self.board.records()[seat as usize].history.failures();
-        let child = self.name(seat);
-        self.over(seat, State::GaveUp, Happening::Escalated { exit }, ctx);
+    fn escalate(&mut self, slot: u32, exit: Exit, ctx: &mut Context<Self>) {
+        let failures = self.board.records()[slot as usize].history.failures();
+        let child = self.name(slot);
+        self.over(slot, State::GaveUp, Happening::Escalated { exit }, ctx);
         self.fatal(Outcome::GaveUp { child, failures }, ctx);
     }
 
     /// In a group, an exit counts for all: tells the root, once, when they are too many. A lost
     /// arbiter is no child's fault and many children's exit, so it doesn't count.
-    fn count_for_group(&mut self, seat: u32, exit: &Exit, now: Instant, ctx: &mut Context<Self>) {
-        let (child, children) = (self.name(seat), self.population);
+    fn count_for_group(&mut self, slot: u32, exit: &Exit, now: Instant, ctx: &mut Context<Self>) {
+        let (child, children) = (self.name(slot), self.num_children);
         let Role::Group { limit, exits, failures, gave_up, .. } = &mut self.role else {
             return;
         };
@@ -102,7 +102,7 @@ impl Supervisor {
             failures.pop_front();
         }
         failures.push_back(format!("{child} {exit}"));
-        if !exits.exceeded(seat, limit, window, now) {
+        if !exits.exceeded(slot, limit, window, now) {
             return;
         }
         *gave_up = true;

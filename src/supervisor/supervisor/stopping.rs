@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use actix::prelude::*;
 
-use super::{Asked, Role, Seat, Supervisor, now};
+use super::{Asked, Role, Slot, Supervisor, now};
 use crate::supervisor::health::State;
 use crate::supervisor::notice::Happening;
 use crate::supervisor::policy::Exit;
@@ -19,8 +19,8 @@ impl Supervisor {
     }
 
     fn stop_phase(&mut self, ctx: &mut Context<Self>) {
-        while let Some(seats) = self.phases.stop_next() {
-            let asked = seats.iter().filter(|seat| self.begin_stop(**seat, ctx)).count();
+        while let Some(slots) = self.phases.stop_next() {
+            let asked = slots.iter().filter(|slot| self.begin_stop(**slot, ctx)).count();
             self.phases.wait_for(asked);
             if asked > 0 {
                 return self.arm(ctx);
@@ -30,33 +30,33 @@ impl Supervisor {
     }
 
     /// Whether the child was asked to stop and must be waited for.
-    fn begin_stop(&mut self, seat: u32, ctx: &mut Context<Self>) -> bool {
-        let state = self.board.records()[seat as usize].state;
+    fn begin_stop(&mut self, slot: u32, ctx: &mut Context<Self>) -> bool {
+        let state = self.board.records()[slot as usize].state;
         if state.is_over() {
             return false;
         }
         if matches!(state, State::Quarantined { until } if until > now()) {
-            self.over(seat, State::Stopped, Happening::Stopped, ctx);
+            self.over(slot, State::Stopped, Happening::Stopped, ctx);
             return false;
         }
-        self.seats[seat as usize].asked = Asked::ToStop;
-        self.ask(seat);
-        if let Some(shutdown) = self.seats[seat as usize].child.shutdown() {
+        self.slots[slot as usize].asked = Asked::ToStop;
+        self.ask(slot);
+        if let Some(shutdown) = self.slots[slot as usize].child.shutdown() {
             let overall = self.deadline();
             let by = now().checked_add(shutdown).map_or(overall, |by| by.min(overall));
-            self.cut_off_by(seat, by);
+            self.cut_off_by(slot, by);
         }
         true
     }
 
-    pub(super) fn cut_off_by(&mut self, seat: u32, by: Instant) {
-        let at = self.seats[seat as usize].cut_off_at.map_or(by, |before| before.min(by));
-        self.seats[seat as usize].cut_off_at = Some(at);
-        self.deadlines.entry(at).or_default().push(seat);
+    pub(super) fn cut_off_by(&mut self, slot: u32, by: Instant) {
+        let at = self.slots[slot as usize].cut_off_at.map_or(by, |before| before.min(by));
+        self.slots[slot as usize].cut_off_at = Some(at);
+        self.deadlines.entry(at).or_default().push(slot);
     }
 
-    pub(super) fn ask(&self, seat: u32) {
-        self.seats[seat as usize].child.ask_to_stop(self.deadline());
+    pub(super) fn ask(&self, slot: u32) {
+        self.slots[slot as usize].child.ask_to_stop(self.deadline());
     }
 
     fn deadline(&self) -> Instant {
@@ -80,43 +80,43 @@ impl Supervisor {
     fn cut_off(&mut self, ctx: &mut Context<Self>) {
         let now = now();
         while self.deadlines.first_key_value().is_some_and(|(by, _)| *by <= now) {
-            let Some((_, seats)) = self.deadlines.pop_first() else { break };
-            for seat in seats {
-                // The seat may be another's by now.
-                let is_due = self.seats[seat as usize].cut_off_at.is_some_and(|by| by <= now);
-                if is_due && !self.board.records()[seat as usize].state.is_over() {
-                    self.lose(seat, Happening::CutOff, ctx);
+            let Some((_, slots)) = self.deadlines.pop_first() else { break };
+            for slot in slots {
+                // The slot may be another's by now.
+                let is_due = self.slots[slot as usize].cut_off_at.is_some_and(|by| by <= now);
+                if is_due && !self.board.records()[slot as usize].state.is_over() {
+                    self.lose(slot, Happening::CutOff, ctx);
                 }
             }
         }
         self.arm(ctx);
     }
 
-    pub(super) fn lose(&mut self, seat: u32, what: Happening, ctx: &mut Context<Self>) {
-        if self.seats[seat as usize].asked == Asked::ToStop {
-            self.house.unfinished.borrow_mut().push(self.name(seat));
+    pub(super) fn lose(&mut self, slot: u32, what: Happening, ctx: &mut Context<Self>) {
+        if self.slots[slot as usize].asked == Asked::ToStop {
+            self.shared.unfinished.borrow_mut().push(self.name(slot));
         }
-        self.over(seat, State::GaveUp, what, ctx);
+        self.over(slot, State::GaveUp, what, ctx);
     }
 
     /// No incarnation of this child will follow. One that still hangs on is ended when it can be;
     /// nobody waits for it.
     pub(super) fn over(
         &mut self,
-        seat: u32,
+        slot: u32,
         state: State,
         what: Happening,
         ctx: &mut Context<Self>,
     ) {
-        self.set_state(seat, state);
-        let Seat { child, kill, asked, .. } = &mut self.seats[seat as usize];
+        self.set_state(slot, state);
+        let Slot { child, kill, asked, .. } = &mut self.slots[slot as usize];
         child.close();
         kill.take();
         let asked = *asked;
-        self.tell(seat, what, ctx);
+        self.tell(slot, what, ctx);
         match asked {
             Asked::ToStop if self.phases.ended() => self.stop_phase(ctx),
-            Asked::ToLeave => self.leave(seat),
+            Asked::ToLeave => self.leave(slot),
             Asked::ToStop | Asked::No => {}
         }
     }
@@ -126,7 +126,7 @@ impl Supervisor {
         match (&mut self.role, self.ending.take()) {
             (Role::Root { done, .. }, Some((mut outcome, deadline))) => {
                 if let Outcome::Stopped { unfinished } = &mut outcome {
-                    *unfinished = self.house.unfinished.take();
+                    *unfinished = self.shared.unfinished.take();
                 }
                 if let Some(done) = done.take() {
                     // Nobody is told when the tree's handle was dropped.

@@ -27,7 +27,7 @@ const MESSAGES_PER_POLL: u32 = 16;
 /// `None` once the child has been given up.
 pub(super) type Inbox<A> = OwnedMutexGuard<Option<AddressReceiver<A>>>;
 
-pub(super) struct Life<A: Actor<Context = Context<A>>> {
+pub(super) struct Incarnation<A: Actor<Context = Context<A>>> {
     name: Arc<str>,
     /// Present until it has been dropped.
     body: Option<ContextFut<A, Context<A>>>,
@@ -35,7 +35,7 @@ pub(super) struct Life<A: Actor<Context = Context<A>>> {
     begun: bool,
 }
 
-impl<A: Actor<Context = Context<A>>> Life<A> {
+impl<A: Actor<Context = Context<A>>> Incarnation<A> {
     pub(super) fn new(name: Arc<str>, actor: A, inbox: Inbox<A>) -> Self {
         let budget = Rc::default();
         let mut ctx = Context::new();
@@ -44,7 +44,7 @@ impl<A: Actor<Context = Context<A>>> Life<A> {
     }
 }
 
-impl<A: Actor<Context = Context<A>>> Future for Life<A> {
+impl<A: Actor<Context = Context<A>>> Future for Incarnation<A> {
     /// `Err` has the text of the panic that ended it.
     type Output = Result<(), String>;
 
@@ -63,7 +63,7 @@ impl<A: Actor<Context = Context<A>>> Future for Life<A> {
     }
 }
 
-impl<A: Actor<Context = Context<A>>> Drop for Life<A> {
+impl<A: Actor<Context = Context<A>>> Drop for Incarnation<A> {
     /// Lets the actor's `stopped` run and drops it, each in its own guard: left to itself the
     /// context would call `stopped` while unwinding, where a second panic ends the process.
     fn drop(&mut self) {
