@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::duration;
-use crate::supervisor::{Fault, Faults};
+use crate::supervisor::{FaultInjection, InjectedFault};
 
 /// The environment variable.
 const VARIABLE: &str = "VIGIE_FAULTS";
@@ -21,9 +21,9 @@ const COMMITS: &str = "storage";
 ///
 /// # Errors
 /// When it can't be understood; says what is wrong with it.
-pub(super) fn from_env() -> Result<Faults, String> {
+pub(super) fn from_env() -> Result<FaultInjection, String> {
     let Some(text) = std::env::var_os(VARIABLE).filter(|text| !text.is_empty()) else {
-        return Ok(Faults::default());
+        return Ok(FaultInjection::default());
     };
     let text =
         text.into_string().map_err(|text| format!("{VARIABLE}: {} is no text", text.display()))?;
@@ -38,8 +38,8 @@ fn has_fault_points(child: &str) -> bool {
     CHILDREN.contains(&child) || child.starts_with(RECEIVER)
 }
 
-fn parse(text: &str) -> Result<Faults, String> {
-    let mut faults = Faults::default();
+fn parse(text: &str) -> Result<FaultInjection, String> {
+    let mut faults = FaultInjection::default();
     for wish in text.split(',').map(str::trim) {
         let parts = wish.split_once(':').and_then(|(kind, rest)| {
             let (child, time) = rest.split_once('=')?;
@@ -63,7 +63,7 @@ fn parse(text: &str) -> Result<Faults, String> {
 
 /// Where a kind of fault of a child is noted.
 fn place<'a>(
-    fault: &'a mut Fault,
+    fault: &'a mut InjectedFault,
     kind: &str,
     child: &str,
 ) -> Result<&'a mut Option<Duration>, String> {

@@ -11,7 +11,7 @@ use crate::config::{FleetConfig, SensorConfig, SensorKey, TimeStyle};
 use crate::messages::Measured;
 use crate::sensors::{CurrentSchedule, FleetClock, Rescheduled, Schedule, Sensor, SensorSettings};
 use crate::supervisor::{
-    ChangeError, ChildId, ChildSpec, GroupHandle, GroupSpec, Mailbox, Route, Terms,
+    ChangeError, ChildId, ChildSettings, ChildSpec, GroupHandle, GroupSpec, Mailbox, Route,
 };
 
 /// Sensors have nothing to finish: one that is still waiting for the intake is cut off.
@@ -24,7 +24,7 @@ const UP_AT_MOST: Duration = Duration::from_secs(10);
 /// What all sensors share, and what is known of each.
 pub(super) struct Fleet {
     clock: FleetClock,
-    terms: Arc<Terms>,
+    terms: Arc<ChildSettings>,
     times: TimeStyle,
     intake: Route<Measured>,
     members: HashMap<SensorKey, Member>,
@@ -45,7 +45,7 @@ impl Member {
 
 impl Fleet {
     pub fn new(times: TimeStyle, intake: Route<Measured>) -> Self {
-        let terms = Arc::new(Terms { shutdown: SHUTDOWN, ..Terms::sensor() });
+        let terms = Arc::new(ChildSettings { shutdown: SHUTDOWN, ..ChildSettings::sensor() });
         Self { clock: FleetClock::default(), terms, times, intake, members: HashMap::new() }
     }
 
@@ -81,7 +81,7 @@ impl Fleet {
         let spec = ChildSpec::sensor(name, mailbox, settings.clone().factory());
         // Its id comes with its place in the group.
         let member = Member { id: ChildId::nth(0), settings, addr };
-        (spec.terms(self.terms.clone()), member)
+        (spec.settings(self.terms.clone()), member)
     }
 
     /// Becomes a fleet of these sensors. Those that are as they were run on; when they take turns, they

@@ -38,7 +38,7 @@ use crate::exit::Exit;
 use crate::ingest::formats;
 use crate::locale::Words;
 use crate::store::{self, CopyError, Restored};
-use crate::supervisor::{Faults, Outcome};
+use crate::supervisor::{FaultInjection, TreeOutcome};
 
 /// How many sensors the log names one by one at the start.
 const SENSORS_NAMED: usize = 50;
@@ -183,7 +183,7 @@ async fn supervise(
     config: Config,
     options: Options,
     stores: Stores,
-    faults: Faults,
+    faults: FaultInjection,
     stop: Stop,
     hangup: Signal,
 ) -> Exit {
@@ -213,9 +213,9 @@ async fn supervise(
     conclude(&outcome, words)
 }
 
-fn conclude(outcome: &Outcome, words: &Words) -> Exit {
+fn conclude(outcome: &TreeOutcome, words: &Words) -> Exit {
     match outcome {
-        Outcome::Stopped { unfinished } => {
+        TreeOutcome::Stopped { unfinished } => {
             // Sensors that still waited for the intake lose nothing by being cut off.
             if !unfinished.is_empty() {
                 log::debug!(target: "vigie::app", "cut off while stopping: {}", unfinished.join(", "));
@@ -223,11 +223,11 @@ fn conclude(outcome: &Outcome, words: &Words) -> Exit {
             log::info!(target: "vigie::app", "{}", words.stopped);
             Exit::Ok
         }
-        Outcome::Unavailable { child, why } => {
+        TreeOutcome::Unavailable { child, why } => {
             log::error!(target: "vigie::app", "{child} can't start: {why}");
             Exit::Unavailable
         }
-        Outcome::GaveUp { child, failures } => {
+        TreeOutcome::GaveUp { child, failures } => {
             let failures = failures.join("; ");
             log::error!(target: "vigie::app", "gave up because {child} kept failing: {failures}");
             Exit::GaveUp

@@ -309,7 +309,7 @@ async fn elapsed(wait: Option<Duration>) {
 
 async fn offer(store: &Route<Store>, mut batch: Store) {
     let mut is_waiting = false;
-    while let Err(SendError::Full(back)) = store.send_taking(batch.places(), batch, OFFER).await {
+    while let Err(SendError::Full(back)) = store.send_weighted(batch.places(), batch, OFFER).await {
         if !std::mem::replace(&mut is_waiting, true) {
             log::warn!(target: "vigie::alerts", "storage has had no room for {OFFER:?}: waiting");
         }

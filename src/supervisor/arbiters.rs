@@ -17,9 +17,9 @@ use super::watchdog::Watchdog;
 
 /// Where a child lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Placement {
     /// On an arbiter of its own: its work can't delay another's.
-    Own,
+    Dedicated,
     /// On one of the pool's, with many others.
     Pool,
 }
@@ -51,10 +51,14 @@ impl Arbiters {
     }
 
     /// A living arbiter for the child of that name; the pool's take turns.
-    pub(super) fn get(&mut self, place: Place, name: &Arc<str>) -> io::Result<ArbiterHandle> {
-        match place {
-            Place::Own => self.own(name),
-            Place::Pool => self.pooled(),
+    pub(super) fn get(
+        &mut self,
+        placement: Placement,
+        name: &Arc<str>,
+    ) -> io::Result<ArbiterHandle> {
+        match placement {
+            Placement::Dedicated => self.own(name),
+            Placement::Pool => self.pooled(),
         }
     }
 

@@ -14,14 +14,14 @@ use actix::prelude::*;
 use futures_util::Stream;
 use tokio::sync::{Mutex, oneshot};
 
-use super::arbiters::Place;
+use super::arbiters::Placement;
 use super::env::{ChildEnv, Failure, GracefulStop};
-use super::faults::Fault;
+use super::fault_injection::InjectedFault;
 use super::hook::guarded;
 use super::incarnation::Incarnation;
 use super::notice::TARGET;
-use super::policy::{Exit, Policy};
-use super::spec::{Factory, Readiness, Terms};
+use super::policy::{ChildExit, Policy};
+use super::spec::{ChildSettings, Factory, Readiness};
 use super::supervisor::{Exited, Shared, Supervisor, Up};
 
 /// A child as its supervisor sees it, whatever its actor's type.
@@ -47,7 +47,7 @@ pub(super) struct StartArgs {
     pub(super) kill: oneshot::Receiver<()>,
     pub(super) reporter: Reporter,
     /// What it is made to suffer, in trials.
-    pub(super) fault: Option<Box<Fault>>,
+    pub(super) fault: Option<Box<InjectedFault>>,
 }
 
 /// An incarnation's line to its supervisor. Dropped without having reported the end, it reports
@@ -66,11 +66,11 @@ impl Reporter {
         self.supervisor.do_send(Up { slot, incarnation });
     }
 
-    pub(super) fn exited(mut self, exit: Exit) {
+    pub(super) fn exited(mut self, exit: ChildExit) {
         self.report(exit);
     }
 
-    fn report(&mut self, exit: Exit) {
+    fn report(&mut self, exit: ChildExit) {
         let Self { slot, incarnation, .. } = *self;
         if std::mem::take(&mut self.open) {
             // Lost only if the supervisor is gone, and with it whoever would restart the child.
@@ -81,7 +81,7 @@ impl Reporter {
 
 impl Drop for Reporter {
     fn drop(&mut self) {
-        self.report(Exit::ArbiterGone);
+        self.report(ChildExit::ArbiterGone);
     }
 }
 
@@ -89,8 +89,8 @@ impl Drop for Reporter {
 pub(super) struct Core<A: Actor<Context = Context<A>>> {
     pub(super) name: Arc<str>,
     pub(super) phase: u8,
-    pub(super) place: Place,
-    pub(super) terms: Arc<Terms>,
+    pub(super) placement: Placement,
+    pub(super) settings: Arc<ChildSettings>,
     pub(super) factory: Factory<A>,
     pub(super) addr: WeakAddr<A>,
     /// Locked by the living incarnation; empty once the child is closed.
@@ -107,15 +107,15 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> Child for Core<A> {
     }
 
     fn policy(&self) -> &Policy {
-        &self.terms.policy
+        &self.settings.policy
     }
 
     fn shutdown(&self) -> Option<Duration> {
-        Some(self.terms.shutdown)
+        Some(self.settings.shutdown)
     }
 
     fn start(self: Arc<Self>, args: StartArgs, shared: &std::rc::Rc<Shared>) {
-        let arbiter = shared.arbiters.borrow_mut().get(self.place, &self.name);
+        let arbiter = shared.arbiters.borrow_mut().get(self.placement, &self.name);
         match arbiter {
             // If the arbiter has just died, the closure is dropped, and the reporter in it reports.
             Ok(arbiter) => {
@@ -127,7 +127,7 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> Child for Core<A> {
             Err(error) => {
                 actix_rt::spawn(async move {
                     tokio::time::sleep(args.after).await;
-                    args.reporter.exited(Exit::Failed(format!("no arbiter: {error}")));
+                    args.reporter.exited(ChildExit::Failed(format!("no arbiter: {error}")));
                 });
             }
         }
@@ -171,27 +171,27 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
         async move {
             {
                 let exit = self.live(&mut args).await;
-                if exit != Exit::Killed {
+                if exit != ChildExit::Killed {
                     return args.reporter.exited(exit);
                 }
             }
             discard(&self.name, self.inbox.lock().await.take());
-            args.reporter.exited(Exit::Killed);
+            args.reporter.exited(ChildExit::Killed);
         }
     }
 
-    fn live(&self, args: &mut StartArgs) -> impl Future<Output = Exit> {
+    fn live(&self, args: &mut StartArgs) -> impl Future<Output = ChildExit> {
         async move {
             if !args.after.is_zero() {
                 tokio::select! {
                     biased;
-                    _ = &mut args.kill => return Exit::Killed,
+                    _ = &mut args.kill => return ChildExit::Killed,
                     () = tokio::time::sleep(args.after) => {}
                 }
             }
             let inbox = tokio::select! {
                 biased;
-                _ = &mut args.kill => return Exit::Killed,
+                _ = &mut args.kill => return ChildExit::Killed,
                 inbox = Arc::clone(&self.inbox).lock_owned() => inbox,
             };
             let StartArgs { reporter, fault, .. } = args;
@@ -199,14 +199,14 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
             let actor = match guarded(&self.name, || (self.factory)(&env)) {
                 Ok(Ok(actor)) => actor,
                 Ok(Err(failure)) => return failure.into(),
-                Err(text) => return Exit::Panicked(text),
+                Err(text) => return ChildExit::Panicked(text),
             };
             let mut incarnation = Incarnation::new(self.name.clone(), actor, inbox);
             let exit = self.watch(&mut incarnation, &env, args).await;
             // Its `stopped` may still say why it failed.
             drop(incarnation);
             match (exit, env.take_failure()) {
-                (Exit::Stopped, Some(failure)) => failure.into(),
+                (ChildExit::Stopped, Some(failure)) => failure.into(),
                 (exit, _) => exit,
             }
         }
@@ -217,7 +217,7 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
         incarnation: &mut Incarnation<A>,
         env: &ChildEnv,
         args: &mut StartArgs,
-    ) -> impl Future<Output = Exit> {
+    ) -> impl Future<Output = ChildExit> {
         async move {
             // The first poll runs `started`.
             let begun = std::future::poll_fn(|task| {
@@ -226,13 +226,13 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
             if let Poll::Ready(end) = begun.await {
                 return ended(end);
             }
-            if let Readiness::Signalled { at_most } = self.terms.readiness {
+            if let Readiness::Signalled { at_most } = self.settings.readiness {
                 // Boxed, so that the many children that don't wait here have no room for it.
                 let ready = Box::pin(tokio::time::timeout(at_most, env.until_ready()));
                 tokio::select! {
                     biased;
                     end = &mut *incarnation => return ended(end),
-                    _ = &mut args.kill => return Exit::Killed,
+                    _ = &mut args.kill => return ChildExit::Killed,
                     _ = ready => {}
                 }
             }
@@ -240,17 +240,17 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
             tokio::select! {
                 biased;
                 end = incarnation => ended(end),
-                _ = &mut args.kill => Exit::Killed,
+                _ = &mut args.kill => ChildExit::Killed,
             }
         }
     }
 }
 
-fn ended(end: Result<(), String>) -> Exit {
-    end.map_or_else(Exit::Panicked, |()| Exit::Stopped)
+fn ended(end: Result<(), String>) -> ChildExit {
+    end.map_or_else(ChildExit::Panicked, |()| ChildExit::Stopped)
 }
 
-impl From<Failure> for Exit {
+impl From<Failure> for ChildExit {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Failed(why) => Self::Failed(why),

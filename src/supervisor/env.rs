@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::Notify;
 
-use super::faults::Fault;
+use super::fault_injection::InjectedFault;
 
 /// Asks an actor to finish its work and call `ctx.stop()`. It is cut off at its shutdown deadline.
 #[derive(Debug, Clone, Copy, Message)]
@@ -39,11 +39,11 @@ struct Shared {
     failure: Mutex<Option<Failure>>,
     born: Instant,
     up_since: OnceLock<Instant>,
-    fault: Option<Box<Fault>>,
+    fault: Option<Box<InjectedFault>>,
 }
 
 impl ChildEnv {
-    pub(super) fn new(name: Arc<str>, incarnation: u32, fault: Option<Box<Fault>>) -> Self {
+    pub(super) fn new(name: Arc<str>, incarnation: u32, fault: Option<Box<InjectedFault>>) -> Self {
         let (ready, failure, born) = (Notify::new(), Mutex::new(None), Instant::now());
         let up_since = OnceLock::new();
         Self(Arc::new(Shared { name, incarnation, ready, failure, born, up_since, fault }))
@@ -86,7 +86,7 @@ impl ChildEnv {
         self.end::<A>(ctx, Failure::Unavailable(why.into()));
     }
 
-    /// Where a panic would hurt: panics if one was asked for by [`Faults`](super::Faults) and is due.
+    /// Where a panic would hurt: panics if one was asked for by [`FaultInjection`](super::FaultInjection) and is due.
     ///
     /// # Panics
     /// On request alone.
@@ -94,7 +94,7 @@ impl ChildEnv {
         if let Some(fault) = &self.0.fault {
             // The one panic that is meant: the supervisor is there to catch it.
             let since = self.0.up_since.get().unwrap_or(&self.0.born);
-            assert!(!fault.strikes(since.elapsed()), "a fault on request");
+            assert!(!fault.is_due(since.elapsed()), "a fault on request");
         }
     }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::policy::{Exit, History};
+use super::policy::{ChildExit, History};
 
 /// How many children in trouble a group's summary names.
 const TROUBLED_NAMED: usize = 100;
@@ -55,7 +55,7 @@ pub(super) struct Record {
     pub(super) incarnation: u32,
     pub(super) window: Duration,
     pub(super) history: History,
-    pub(super) last_exit: Option<Box<(Instant, Exit)>>,
+    pub(super) last_exit: Option<Box<(Instant, ChildExit)>>,
 }
 
 impl Record {

@@ -13,7 +13,7 @@ fn a_group_is_summed_up_and_its_troubled_are_named() {
         records.iter_mut().for_each(|record| record.state = State::Up);
         for record in records.iter_mut().take(120) {
             record.state = State::Quarantined { until: now + window };
-            record.last_exit = Some(Box::new((now, Exit::Panicked("boom".into()))));
+            record.last_exit = Some(Box::new((now, ChildExit::Panicked("boom".into()))));
         }
         records[0].state = State::BackingOff { until: now };
         records[1].state = State::Vacant;

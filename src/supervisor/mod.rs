@@ -6,7 +6,7 @@ compile_error!("supervision catches panics: build with panic = \"unwind\"");
 mod arbiters;
 mod child;
 mod env;
-mod faults;
+mod fault_injection;
 mod group;
 mod handle;
 mod health;
@@ -24,19 +24,19 @@ pub(crate) mod testing;
 mod tree;
 mod watchdog;
 
-pub use arbiters::Place;
+pub use arbiters::Placement;
 pub use env::{ChildEnv, Failure, GracefulStop};
-pub use faults::{Fault, Faults};
+pub use fault_injection::{FaultInjection, InjectedFault};
 pub use handle::{ChangeError, ChildId, GroupHandle, Settled};
 pub use health::{
     ChildHealth, ChildState, GroupHealth, Health, HealthReport, LastExit, StateCounts,
 };
 pub use hook::install_panic_hook;
-pub use notice::{ChildEvent, Happening, TARGET};
-pub use policy::{Backoff, Exhaustion, Exit, GroupLimit, Intensity, Policy, Restart};
-pub use route::{Mailbox, RequestError, Room, Route, Routed, SendError};
-pub use spec::{ChildSpec, GroupSpec, Readiness, Terms};
-pub use tree::{Outcome, RunningTree, Tree};
+pub use notice::{ChildEvent, ChildEventKind, TARGET};
+pub use policy::{Backoff, ChildExit, Exhaustion, GroupLimit, Intensity, Policy, Restart};
+pub use route::{Mailbox, Permit, RequestError, Route, Routed, SendError};
+pub use spec::{ChildSettings, ChildSpec, GroupSpec, Readiness};
+pub use tree::{RunningTree, Tree, TreeOutcome};
 
 #[cfg(test)]
 impl ChildEnv {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::policy::Exit;
+use super::policy::ChildExit;
 use crate::logging::LineLimit;
 
 /// The log target of supervision.
@@ -25,18 +25,18 @@ pub struct ChildEvent {
     /// The incarnation it happened to; the first is 1.
     pub incarnation: u32,
     /// What happened to it.
-    pub what: Happening,
+    pub what: ChildEventKind,
 }
 
 /// What happened to a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Happening {
+pub enum ChildEventKind {
     /// It is up.
     Up,
     /// It failed and will be restarted, for the `nth` time of at most `of` in `window`.
     Restarting {
         /// How the incarnation ended.
-        exit: Exit,
+        exit: ChildExit,
         /// Delay before the restart.
         after: Duration,
         /// Number of restarts in `window`, this one included.
@@ -49,21 +49,21 @@ pub enum Happening {
     /// It failed too often and rests.
     Quarantined {
         /// How the incarnation ended.
-        exit: Exit,
+        exit: ChildExit,
         /// Duration of the rest.
         rest: Duration,
     },
     /// It failed too often, or can't start, and the whole tree stops for it.
     Escalated {
         /// How the incarnation ended.
-        exit: Exit,
+        exit: ChildExit,
     },
     /// It is done: asked to stop, or stopped by itself for good.
     Stopped,
     /// It failed while the tree was stopping, and there is no more time for another try.
     Lost {
         /// How the incarnation ended.
-        exit: Exit,
+        exit: ChildExit,
     },
     /// It hadn't stopped within its shutdown deadline.
     CutOff,
@@ -117,7 +117,7 @@ fn summarise(left_out: u64) {
     }
 }
 
-impl Happening {
+impl ChildEventKind {
     /// A failure is news, and that it is over.
     const fn level(&self, incarnation: u32) -> log::Level {
         match self {
@@ -129,7 +129,7 @@ impl Happening {
     }
 }
 
-impl std::fmt::Display for Happening {
+impl std::fmt::Display for ChildEventKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Up => f.write_str("is up"),
@@ -156,8 +156,8 @@ mod tests {
 
     #[test]
     fn a_restart_is_told_in_one_line() {
-        let what = Happening::Restarting {
-            exit: Exit::Panicked("boom".into()),
+        let what = ChildEventKind::Restarting {
+            exit: ChildExit::Panicked("boom".into()),
             after: Duration::from_millis(112),
             nth: 2,
             of: 5,
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_restart_has_a_line_when_it_is_over_and_a_start_none() {
-        let levels = [1, 2].map(|incarnation| Happening::Up.level(incarnation));
+        let levels = [1, 2].map(|incarnation| ChildEventKind::Up.level(incarnation));
         assert_eq!(levels, [log::Level::Debug, log::Level::Info]);
     }
 }

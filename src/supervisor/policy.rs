@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// How an incarnation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Exit {
+pub enum ChildExit {
     /// It panicked; holds the message.
     Panicked(String),
     /// It reported a failure; holds the cause.
@@ -25,7 +25,7 @@ pub enum Exit {
     ArbiterGone,
 }
 
-impl fmt::Display for Exit {
+impl fmt::Display for ChildExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked(text) => write!(f, "panicked: {text}"),
@@ -121,7 +121,7 @@ pub enum Decision {
 /// A child's exits within its window. Bounded by the intensity.
 #[derive(Debug, Default)]
 pub struct History {
-    recent: VecDeque<(Instant, Exit)>,
+    recent: VecDeque<(Instant, ChildExit)>,
     /// Failures in a row; a life as long as the window breaks the row.
     streak: u32,
 }
@@ -131,13 +131,13 @@ impl History {
     pub fn decide(
         &mut self,
         policy: &Policy,
-        exit: &Exit,
+        exit: &ChildExit,
         lived: Duration,
         now: Instant,
         random: f64,
     ) -> Decision {
-        let done = *exit == Exit::Stopped && policy.restart == Restart::Transient;
-        if done || *exit == Exit::Killed {
+        let done = *exit == ChildExit::Stopped && policy.restart == Restart::Transient;
+        if done || *exit == ChildExit::Killed {
             return Decision::GiveUp;
         }
         let Intensity { restarts, window } = policy.intensity;
@@ -251,8 +251,8 @@ mod tests {
         }
     }
 
-    fn failed() -> Exit {
-        Exit::Failed("no".into())
+    fn failed() -> ChildExit {
+        ChildExit::Failed("no".into())
     }
 
     #[test]
@@ -315,16 +315,16 @@ mod tests {
     #[test]
     fn a_clean_stop_is_the_end_of_a_transient_child_only() {
         let now = Instant::now();
-        let decide = |restart, exit: &Exit| {
+        let decide = |restart, exit: &ChildExit| {
             let policy = Policy { restart, ..policy(Exhaustion::Escalate) };
             History::default().decide(&policy, exit, MS(0), now, 0.5)
         };
         let again = Decision::RestartAfter(MS(100));
-        assert_eq!(decide(Restart::Transient, &Exit::Stopped), Decision::GiveUp);
+        assert_eq!(decide(Restart::Transient, &ChildExit::Stopped), Decision::GiveUp);
         assert_eq!(decide(Restart::Transient, &failed()), again);
-        assert_eq!(decide(Restart::Permanent, &Exit::Stopped), again);
-        assert_eq!(decide(Restart::Permanent, &Exit::ArbiterGone), again);
-        assert_eq!(decide(Restart::Permanent, &Exit::Killed), Decision::GiveUp);
+        assert_eq!(decide(Restart::Permanent, &ChildExit::Stopped), again);
+        assert_eq!(decide(Restart::Permanent, &ChildExit::ArbiterGone), again);
+        assert_eq!(decide(Restart::Permanent, &ChildExit::Killed), Decision::GiveUp);
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl<A: Actor<Context = Context<A>>> Mailbox<A> {
     {
         Route(Arc::new(Shared {
             recipient: self.addr.clone().recipient(),
-            room: Arc::new(Semaphore::new(capacity)),
+            permits: Arc::new(Semaphore::new(capacity)),
             capacity,
         }))
     }
@@ -67,16 +67,16 @@ impl<A: Actor<Context = Context<A>>> Mailbox<A> {
 pub struct Routed<M> {
     /// The message itself.
     pub message: M,
-    room: Room,
+    permit: Permit,
 }
 
 /// A place on a route, taken until dropped.
-pub struct Room(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+pub struct Permit(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
 impl<M> Routed<M> {
     /// The message, and its room for those who hold it beyond the handling.
-    pub fn split(self) -> (M, Room) {
-        (self.message, self.room)
+    pub fn split(self) -> (M, Permit) {
+        (self.message, self.permit)
     }
 }
 
@@ -87,8 +87,8 @@ impl<M> Routed<M> {
     /// # Panics
     /// Never: the route has room for it.
     pub fn alone(message: M) -> Self {
-        let room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        Self { message, room: Room(room) }
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        Self { message, permit: Permit(permit) }
     }
 }
 
@@ -109,7 +109,7 @@ where
     M::Result: Send,
 {
     recipient: Recipient<Routed<M>>,
-    room: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     capacity: usize,
 }
 
@@ -164,23 +164,23 @@ where
     /// # Errors
     /// Gives the message back when there was no room in time or the receiver is gone for good.
     pub async fn send(&self, message: M, at_most: Duration) -> Result<(), SendError<M>> {
-        self.send_taking(1, message, at_most).await
+        self.send_weighted(1, message, at_most).await
     }
 
     /// Sends a message that takes so many places, or all there are, waiting for them up to `at_most`.
     ///
     /// # Errors
     /// As [`Route::send`].
-    pub async fn send_taking(
+    pub async fn send_weighted(
         &self,
-        places: usize,
+        weight: usize,
         message: M,
         at_most: Duration,
     ) -> Result<(), SendError<M>> {
-        let places = u32::try_from(places.min(self.0.capacity)).unwrap_or(u32::MAX);
-        let room = self.0.room.clone().acquire_many_owned(places);
-        match tokio::time::timeout(at_most, room).await {
-            Ok(Ok(room)) => self.pass(message, room),
+        let weight = u32::try_from(weight.min(self.0.capacity)).unwrap_or(u32::MAX);
+        let permit = self.0.permits.clone().acquire_many_owned(weight);
+        match tokio::time::timeout(at_most, permit).await {
+            Ok(Ok(permit)) => self.pass(message, permit),
             Ok(Err(_closed)) => Err(SendError::Closed(message)),
             Err(_elapsed) => Err(SendError::Full(message)),
         }
@@ -191,8 +191,8 @@ where
     /// # Errors
     /// Gives the message back when there is no room or the receiver is gone for good.
     pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
-        match self.0.room.clone().try_acquire_owned() {
-            Ok(room) => self.pass(message, room),
+        match self.0.permits.clone().try_acquire_owned() {
+            Ok(permit) => self.pass(message, permit),
             Err(_) => Err(SendError::Full(message)),
         }
     }
@@ -203,9 +203,9 @@ where
     /// When there was no answer in time, or never will be one.
     pub async fn request(&self, message: M, at_most: Duration) -> Result<M::Result, RequestError> {
         let answer = async {
-            let room =
-                self.0.room.clone().acquire_owned().await.map_err(|_| RequestError::Closed)?;
-            let routed = Routed { message, room: Room(room) };
+            let permit =
+                self.0.permits.clone().acquire_owned().await.map_err(|_| RequestError::Closed)?;
+            let routed = Routed { message, permit: Permit(permit) };
             self.0.recipient.send(routed).await.map_err(|_| RequestError::Closed)
         };
         tokio::time::timeout(at_most, answer).await.unwrap_or(Err(RequestError::Timeout))
@@ -214,7 +214,7 @@ where
     /// How many places are taken by messages that are queued or being handled.
     #[must_use]
     pub fn depth(&self) -> usize {
-        self.0.capacity.saturating_sub(self.0.room.available_permits())
+        self.0.capacity.saturating_sub(self.0.permits.available_permits())
     }
 
     /// Most messages on the route at once.
@@ -223,13 +223,14 @@ where
         self.0.capacity
     }
 
-    fn pass(&self, message: M, room: OwnedSemaphorePermit) -> Result<(), SendError<M>> {
+    fn pass(&self, message: M, permit: OwnedSemaphorePermit) -> Result<(), SendError<M>> {
         use actix::dev::SendError as Actix;
-        self.0.recipient.try_send(Routed { message, room: Room(room) }).map_err(|error| match error
-        {
-            // The mailbox itself is unbounded, so "full" can't happen; it would be no loss either.
-            Actix::Full(routed) => SendError::Full(routed.message),
-            Actix::Closed(routed) => SendError::Closed(routed.message),
+        self.0.recipient.try_send(Routed { message, permit: Permit(permit) }).map_err(|error| {
+            match error {
+                // The mailbox itself is unbounded, so "full" can't happen; it would be no loss either.
+                Actix::Full(routed) => SendError::Full(routed.message),
+                Actix::Closed(routed) => SendError::Closed(routed.message),
+            }
         })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::Mutex;
 
-use super::arbiters::Place;
+use super::arbiters::Placement;
 use super::child::{Child, Core};
 use super::env::{ChildEnv, Failure, GracefulStop};
 use super::handle::GroupHandle;
@@ -27,7 +27,7 @@ pub enum Readiness {
 
 /// What all children of one kind have in common; shared, so that 100,000 of them cost little.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
+pub struct ChildSettings {
     /// Restart policy.
     pub policy: Policy,
     /// When a child counts as up.
@@ -36,7 +36,7 @@ pub struct Terms {
     pub shutdown: Duration,
 }
 
-impl Terms {
+impl ChildSettings {
     const INTENSITY: Intensity = Intensity { restarts: 5, window: Duration::from_secs(60) };
 
     /// 5 restarts in 60 s, then the tree gives up; 5 s to stop.
@@ -61,8 +61,9 @@ impl Terms {
     }
 }
 
-static CRITICAL: LazyLock<Arc<Terms>> = LazyLock::new(|| Arc::new(Terms::critical()));
-static SENSOR: LazyLock<Arc<Terms>> = LazyLock::new(|| Arc::new(Terms::sensor()));
+static CRITICAL: LazyLock<Arc<ChildSettings>> =
+    LazyLock::new(|| Arc::new(ChildSettings::critical()));
+static SENSOR: LazyLock<Arc<ChildSettings>> = LazyLock::new(|| Arc::new(ChildSettings::sensor()));
 
 pub(super) type Factory<A> = Box<dyn Fn(&ChildEnv) -> Result<A, Failure> + Send + Sync>;
 
@@ -70,8 +71,8 @@ pub(super) type Factory<A> = Box<dyn Fn(&ChildEnv) -> Result<A, Failure> + Send 
 pub struct ChildSpec<A: Actor<Context = Context<A>>> {
     name: Arc<str>,
     phase: u8,
-    place: Place,
-    terms: Arc<Terms>,
+    placement: Placement,
+    settings: Arc<ChildSettings>,
     mailbox: Mailbox<A>,
     factory: Factory<A>,
 }
@@ -79,33 +80,33 @@ pub struct ChildSpec<A: Actor<Context = Context<A>>> {
 impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> ChildSpec<A> {
     fn new(
         name: impl Into<Arc<str>>,
-        place: Place,
-        terms: &Arc<Terms>,
+        placement: Placement,
+        settings: &Arc<ChildSettings>,
         mailbox: Mailbox<A>,
         factory: impl Fn(&ChildEnv) -> Result<A, Failure> + Send + Sync + 'static,
     ) -> Self {
-        let (name, terms, factory) = (name.into(), Arc::clone(terms), Box::new(factory));
-        Self { name, phase: 0, place, terms, mailbox, factory }
+        let (name, settings, factory) = (name.into(), Arc::clone(settings), Box::new(factory));
+        Self { name, phase: 0, placement, settings, mailbox, factory }
     }
 
-    /// A child the daemon can't do without: on its own arbiter, on [`Terms::critical`].
+    /// A child the daemon can't do without: on its own arbiter, on [`ChildSettings::critical`].
     #[must_use]
     pub fn critical(
         name: impl Into<Arc<str>>,
         mailbox: Mailbox<A>,
         factory: impl Fn(&ChildEnv) -> Result<A, Failure> + Send + Sync + 'static,
     ) -> Self {
-        Self::new(name, Place::Own, &CRITICAL, mailbox, factory)
+        Self::new(name, Placement::Dedicated, &CRITICAL, mailbox, factory)
     }
 
-    /// One of many: in the pool, on [`Terms::sensor`].
+    /// One of many: in the pool, on [`ChildSettings::sensor`].
     #[must_use]
     pub fn sensor(
         name: impl Into<Arc<str>>,
         mailbox: Mailbox<A>,
         factory: impl Fn(&ChildEnv) -> Result<A, Failure> + Send + Sync + 'static,
     ) -> Self {
-        Self::new(name, Place::Pool, &SENSOR, mailbox, factory)
+        Self::new(name, Placement::Pool, &SENSOR, mailbox, factory)
     }
 
     /// Lower phases start first and stop last. Default 0.
@@ -117,62 +118,62 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> ChildSpec<A> {
 
     /// Sets the arbiter on which the child runs.
     #[must_use]
-    pub const fn place(mut self, place: Place) -> Self {
-        self.place = place;
+    pub const fn placement(mut self, placement: Placement) -> Self {
+        self.placement = placement;
         self
     }
 
-    /// Terms shared with other children; what the methods below change is this child's own.
+    /// ChildSettings shared with other children; what the methods below change is this child's own.
     #[must_use]
-    pub fn terms(mut self, terms: Arc<Terms>) -> Self {
-        self.terms = terms;
+    pub fn settings(mut self, settings: Arc<ChildSettings>) -> Self {
+        self.settings = settings;
         self
     }
 
     /// Sets which ends are followed by a restart.
     #[must_use]
     pub fn restart(mut self, restart: Restart) -> Self {
-        self.own_terms().policy.restart = restart;
+        self.own_settings().policy.restart = restart;
         self
     }
 
     /// Sets how often the child may be restarted: at most `restarts` times within `window`.
     #[must_use]
     pub fn intensity(mut self, restarts: usize, window: Duration) -> Self {
-        self.own_terms().policy.intensity = Intensity { restarts, window };
+        self.own_settings().policy.intensity = Intensity { restarts, window };
         self
     }
 
     /// Sets what follows when the child fails too often.
     #[must_use]
     pub fn on_exhaustion(mut self, exhaustion: Exhaustion) -> Self {
-        self.own_terms().policy.exhaustion = exhaustion;
+        self.own_settings().policy.exhaustion = exhaustion;
         self
     }
 
     /// Sets the delay before a restart.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.own_terms().policy.backoff = backoff;
+        self.own_settings().policy.backoff = backoff;
         self
     }
 
     /// Sets when the child counts as up.
     #[must_use]
     pub fn readiness(mut self, readiness: Readiness) -> Self {
-        self.own_terms().readiness = readiness;
+        self.own_settings().readiness = readiness;
         self
     }
 
     /// How long it may take to stop once asked.
     #[must_use]
     pub fn shutdown(mut self, deadline: Duration) -> Self {
-        self.own_terms().shutdown = deadline;
+        self.own_settings().shutdown = deadline;
         self
     }
 
-    fn own_terms(&mut self) -> &mut Terms {
-        Arc::make_mut(&mut self.terms)
+    fn own_settings(&mut self) -> &mut ChildSettings {
+        Arc::make_mut(&mut self.settings)
     }
 
     pub(super) fn into_child(self) -> Arc<dyn Child> {
@@ -180,8 +181,8 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> ChildSpec<A> {
         Arc::new(Core {
             name: self.name,
             phase: self.phase,
-            place: self.place,
-            terms: self.terms,
+            placement: self.placement,
+            settings: self.settings,
             factory: self.factory,
             // Weak, since an address of our own would cost each of 100,000 children 100 bytes.
             addr: addr.downgrade(),

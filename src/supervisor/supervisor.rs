@@ -29,12 +29,12 @@ use tokio::sync::oneshot;
 use self::changing::Completion;
 use super::arbiters::Arbiters;
 use super::child::{Child, Reporter, StartArgs};
-use super::faults::Faults;
+use super::fault_injection::FaultInjection;
 use super::health::{Board, Record, State};
-use super::notice::{ChildEvent, Happening, Notices};
+use super::notice::{ChildEvent, ChildEventKind, Notices};
 use super::phases::Phases;
-use super::policy::{Exit, GroupExits, GroupLimit};
-use super::tree::Outcome;
+use super::policy::{ChildExit, GroupExits, GroupLimit};
+use super::tree::TreeOutcome;
 
 /// An incarnation is up.
 #[derive(Message)]
@@ -50,7 +50,7 @@ pub(super) struct Up {
 pub(super) struct Exited {
     pub(super) slot: u32,
     pub(super) incarnation: u32,
-    pub(super) exit: Exit,
+    pub(super) exit: ChildExit,
 }
 
 /// Stop every child by the deadline.
@@ -63,7 +63,7 @@ pub(super) struct StopAll {
 /// From a group: the tree must end, with this outcome.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Fatal(Outcome);
+pub(super) struct Fatal(TreeOutcome);
 
 /// How long stopping may take when the root itself decides to.
 #[derive(Message)]
@@ -77,14 +77,14 @@ pub(super) struct Shared {
     /// Children that did not stop by themselves.
     pub(super) unfinished: RefCell<Vec<Arc<str>>>,
     pub(super) on_phase_up: Option<Box<dyn Fn(u8)>>,
-    pub(super) faults: Faults,
+    pub(super) faults: FaultInjection,
 }
 
 /// Where a supervisor stands in the tree.
 pub(super) enum Role {
     Root {
         /// Told the outcome and the deadline it had, once.
-        done: Option<oneshot::Sender<(Outcome, Instant)>>,
+        done: Option<oneshot::Sender<(TreeOutcome, Instant)>>,
         stop_within: Duration,
     },
     Group {
@@ -167,7 +167,7 @@ pub(super) struct Supervisor {
     role: Role,
     addr: Option<Arc<Addr<Self>>>,
     /// Why the tree ends and by when, once it does.
-    ending: Option<(Outcome, Instant)>,
+    ending: Option<(TreeOutcome, Instant)>,
     /// Whom to cut off when; one timer serves the first.
     deadlines: BTreeMap<Instant, Vec<u32>>,
     timer: Option<SpawnHandle>,
@@ -258,7 +258,7 @@ impl Supervisor {
         });
         if current.is_some() {
             self.slots[report.slot as usize].was_up = true;
-            self.tell(report.slot, Happening::Up, ctx);
+            self.tell(report.slot, ChildEventKind::Up, ctx);
             self.settle(report.slot);
         }
     }
@@ -285,7 +285,7 @@ impl Supervisor {
         (record.state, record.since) = (state, now());
     }
 
-    fn tell(&mut self, slot: u32, what: Happening, ctx: &mut Context<Self>) {
+    fn tell(&mut self, slot: u32, what: ChildEventKind, ctx: &mut Context<Self>) {
         let incarnation = self.board.records()[slot as usize].incarnation;
         let event = ChildEvent {
             child: self.name(slot),
@@ -341,7 +341,7 @@ impl Handler<StopAll> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, StopAll { deadline }: StopAll, ctx: &mut Self::Context) {
-        self.stop(Outcome::Stopped { unfinished: Vec::new() }, deadline, ctx);
+        self.stop(TreeOutcome::Stopped { unfinished: Vec::new() }, deadline, ctx);
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::arbiters::{Arbiters, join};
 use super::child::Child;
 use super::env::GracefulStop;
-use super::faults::Faults;
+use super::fault_injection::FaultInjection;
 use super::group::Group;
 use super::health::{Board, Health};
 use super::notice::{ChildEvent, Listener, Notices};
@@ -31,7 +31,7 @@ const LEAST_TO_JOIN: Duration = Duration::from_millis(100);
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum TreeOutcome {
     /// Asked to stop, and stopped. `unfinished` names the children that did not end by themselves:
     /// cut off at their deadline, or failing to the last.
     Stopped {
@@ -64,7 +64,7 @@ pub struct Tree {
     listener: Option<Listener>,
     on_phase_up: Option<Box<dyn Fn(u8)>>,
     watchdog: Option<(Duration, OnStuck)>,
-    faults: Faults,
+    faults: FaultInjection,
 }
 
 impl Tree {
@@ -107,7 +107,7 @@ impl Tree {
 
     /// What is to go wrong on request.
     #[must_use]
-    pub fn faults(mut self, faults: Faults) -> Self {
+    pub fn faults(mut self, faults: FaultInjection) -> Self {
         self.faults = faults;
         self
     }
@@ -162,7 +162,7 @@ pub struct RunningTree {
     root: Addr<Supervisor>,
     shared: Rc<Shared>,
     health: Health,
-    outcome: oneshot::Receiver<(Outcome, Instant)>,
+    outcome: oneshot::Receiver<(TreeOutcome, Instant)>,
 }
 
 impl RunningTree {
@@ -175,7 +175,11 @@ impl RunningTree {
     /// Runs until `stop` resolves or the tree gives up, then stops every child in reverse order
     /// of phases, all within `stop_within`; afterwards no thread of the tree is left but those
     /// that hang. While it stops the caller is free to give up waiting (a second Ctrl-C).
-    pub async fn run_until(self, stop: impl Future<Output = ()>, stop_within: Duration) -> Outcome {
+    pub async fn run_until(
+        self,
+        stop: impl Future<Output = ()>,
+        stop_within: Duration,
+    ) -> TreeOutcome {
         let Self { root, shared, mut outcome, .. } = self;
         // The root is there until it has sent the outcome; after that these say nothing new.
         root.do_send(StopWithin(stop_within));
@@ -190,7 +194,7 @@ impl RunningTree {
         };
         let (outcome, deadline) = ended.unwrap_or_else(|_| {
             let failures = vec!["it ended without an outcome; its panic is in the log".into()];
-            (Outcome::GaveUp { child: "root".into(), failures }, Instant::now())
+            (TreeOutcome::GaveUp { child: "root".into(), failures }, Instant::now())
         });
         let arbiters = shared.arbiters.borrow_mut().end();
         join(arbiters, deadline.saturating_duration_since(Instant::now()).max(LEAST_TO_JOIN)).await;

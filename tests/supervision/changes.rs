@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use vigie::supervisor::{
     ChangeError, ChildId, ChildSpec, ChildState, Failure, GroupHandle, GroupLimit, GroupSpec,
-    Mailbox, Outcome, Place, Tree,
+    Mailbox, Placement, Tree, TreeOutcome,
 };
 
 use crate::stage::*;
@@ -121,7 +121,7 @@ fn one_that_rests_or_waits_for_its_restart_goes_too() {
         let slow = vigie::supervisor::Backoff { first: Duration::from_secs(60), ..QUICK };
         let slow = vigie::supervisor::Backoff { cap: Duration::from_secs(60), ..slow };
         let resting = resting.intensity(0, Duration::from_secs(60));
-        let waiting = waiting.backoff(slow).shutdown(MS(100)).place(Place::Pool);
+        let waiting = waiting.backoff(slow).shutdown(MS(100)).placement(Placement::Pool);
         let ids = add(&group, vec![resting, waiting]).await;
         rests.do_send(Fault::Panic);
         waits.do_send(Fault::Panic);
@@ -155,7 +155,7 @@ fn one_that_hangs_is_cut_off_and_its_late_report_is_nobody_elses() {
         let book = Book::new();
         let (run, group, _) = fleet(&book, 1).await;
         let (hung, addr) = sensor("hung", &book, Script::default());
-        let ids = add(&group, vec![hung.place(Place::Own).shutdown(MS(50))]).await;
+        let ids = add(&group, vec![hung.placement(Placement::Dedicated).shutdown(MS(50))]).await;
         addr.do_send(Fault::Block(MS(700)));
         let began = Instant::now();
         soon("it is cut off", group.remove(ids.clone())).await.expect("it runs");
@@ -260,7 +260,9 @@ fn the_group_s_limit_goes_with_its_children() {
             run.until_up(&name(n), 1).await;
         }
         addrs[4].do_send(Fault::Panic);
-        let Outcome::GaveUp { child, failures } = run.outcome().await else { panic!("it gave up") };
+        let TreeOutcome::GaveUp { child, failures } = run.outcome().await else {
+            panic!("it gave up")
+        };
         assert_eq!(&*child, "fleet");
         assert!(failures[0].starts_with("more than 2 of 5 children"), "{failures:?}");
     });

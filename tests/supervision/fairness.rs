@@ -169,7 +169,7 @@ fn a_route_holds_no_more_than_its_capacity_whatever_its_clones() {
         assert_eq!((taken, route.depth(), route.capacity()), (8, 8, 8));
         assert!(matches!(route.try_send(Add), Err(SendError::Full(_))));
         assert!(matches!(route.send(Add, MS(20)).await, Err(SendError::Full(_))));
-        assert!(matches!(route.send_taking(2, Add, MS(20)).await, Err(SendError::Full(_))));
+        assert!(matches!(route.send_weighted(2, Add, MS(20)).await, Err(SendError::Full(_))));
 
         let waiting = actix_rt::spawn({
             let route = route.clone();
@@ -181,7 +181,7 @@ fn a_route_holds_no_more_than_its_capacity_whatever_its_clones() {
         assert!(soon("room", waiting).await.expect("no panic"));
         until("all are handled", || book.added() == 9 && route.depth() == 0).await;
         // One that takes more places than there are takes them all.
-        assert!(route.send_taking(9, Add, MS(10_000)).await.is_ok());
+        assert!(route.send_weighted(9, Add, MS(10_000)).await.is_ok());
         assert!(route.depth() == 8 || book.added() == 10);
         until("it is handled", || book.added() == 10 && route.depth() == 0).await;
 

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use vigie::supervisor::{ChildState, GroupSpec, Outcome, Readiness, Tree};
+use vigie::supervisor::{ChildState, GroupSpec, Readiness, Tree, TreeOutcome};
 
 use crate::stage::*;
 
@@ -105,7 +105,10 @@ fn a_hung_child_is_cut_at_its_deadline_and_nobody_elses() {
             later.note(format!("hung answers {answer:?}"));
         });
         let outcome = run.stop().await;
-        assert_eq!(outcome, Outcome::Stopped { unfinished: vec!["blocked".into(), "hung".into()] });
+        assert_eq!(
+            outcome,
+            TreeOutcome::Stopped { unfinished: vec!["blocked".into(), "hung".into()] }
+        );
         let events = events.borrow().clone();
         let (names, times): (Vec<_>, Vec<_>) =
             events.iter().map(|(name, at)| (name.as_str(), at.duration_since(began))).unzip();
@@ -141,7 +144,7 @@ fn a_stop_keeps_the_overall_deadline() {
         until("all are up", || run.state("fleet") == ChildState::Up).await;
         let began = Instant::now();
         let expected =
-            Outcome::Stopped { unfinished: ["sensor", "two", "one"].map(Into::into).to_vec() };
+            TreeOutcome::Stopped { unfinished: ["sensor", "two", "one"].map(Into::into).to_vec() };
         assert_eq!(run.stop().await, expected);
         let took = began.elapsed();
         assert!(took >= MS(200) && took < MS(600), "{took:?}");
@@ -205,7 +208,7 @@ fn a_request_to_stop_that_is_lost_in_a_panic_is_made_again() {
         let (writer, _) = critical("writer", &book, script);
         let run = Run::start(Tree::new().child(writer.intensity(3, Duration::from_secs(60))));
         run.until_up("writer", 0).await;
-        assert_eq!(run.stop().await, Outcome::Stopped { unfinished: vec!["writer".into()] });
+        assert_eq!(run.stop().await, TreeOutcome::Stopped { unfinished: vec!["writer".into()] });
         assert_eq!(book.births(), 4);
     });
 }
@@ -248,7 +251,7 @@ fn an_empty_tree_waits_for_its_stop() {
             asked.set(true);
         };
         let outcome = soon("its end", tree.run_until(later, Duration::from_secs(1))).await;
-        assert_eq!(outcome, Outcome::Stopped { unfinished: vec![] });
+        assert_eq!(outcome, TreeOutcome::Stopped { unfinished: vec![] });
         assert!(asked.get(), "it ended before it was asked to");
     });
 }

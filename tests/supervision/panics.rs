@@ -2,7 +2,7 @@
 
 use actix::prelude::*;
 use futures_util::future::join_all;
-use vigie::supervisor::{ChildEnv, ChildSpec, ChildState, Failure, Mailbox, Outcome, Tree};
+use vigie::supervisor::{ChildEnv, ChildSpec, ChildState, Failure, Mailbox, Tree, TreeOutcome};
 
 use crate::stage::*;
 
@@ -70,7 +70,7 @@ fn an_unavailable_service_ends_the_run_at_the_first_start_only() {
         let spec = ChildSpec::<Probe>::critical("broker", Mailbox::new(), factory).phase(1);
         let run = Run::start(Tree::new().child(other).child(spec));
         let expected =
-            Outcome::Unavailable { child: "broker".into(), why: "port taken".to_owned() };
+            TreeOutcome::Unavailable { child: "broker".into(), why: "port taken".to_owned() };
         assert_eq!(run.outcome().await, expected);
         assert_eq!(book.lines(), ["other started", "other stopped"]);
 
@@ -110,7 +110,8 @@ fn an_actor_may_say_unavailable_after_its_factory_returned() {
         let factory = |env: &ChildEnv| Ok(Late(env.clone()));
         let spec = ChildSpec::critical("web", Mailbox::new(), factory);
         let outcome = Run::start(Tree::new().child(spec)).outcome().await;
-        let expected = Outcome::Unavailable { child: "web".into(), why: "no such host".to_owned() };
+        let expected =
+            TreeOutcome::Unavailable { child: "web".into(), why: "no such host".to_owned() };
         assert_eq!(outcome, expected);
     });
 }
@@ -127,7 +128,7 @@ fn a_panic_whose_clean_up_panics_too_is_survived() {
         assert_eq!(run.last_exit("messy"), "panicked: told to panic");
         // A clean stop that panics in `stopped` is a panic; the next one is the last.
         let outcome = run.stop().await;
-        assert!(matches!(outcome, Outcome::Stopped { .. }), "{outcome:?}");
+        assert!(matches!(outcome, TreeOutcome::Stopped { .. }), "{outcome:?}");
     });
 }
 

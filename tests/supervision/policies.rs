@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use vigie::supervisor::{
-    ChildState, Exhaustion, GroupLimit, GroupSpec, Happening, Mailbox, Outcome, Restart, SendError,
-    Tree,
+    ChildEventKind, ChildState, Exhaustion, GroupLimit, GroupSpec, Mailbox, Restart, SendError,
+    Tree, TreeOutcome,
 };
 
 use crate::stage::*;
@@ -66,7 +66,7 @@ fn a_child_that_keeps_failing_ends_the_run() {
         }
         let failures =
             ["panicked: told to panic", "failed: told to fail", "panicked: told to panic"];
-        let expected = Outcome::GaveUp {
+        let expected = TreeOutcome::GaveUp {
             child: "storage".into(),
             failures: failures.map(ToOwned::to_owned).to_vec(),
         };
@@ -109,12 +109,12 @@ fn a_sensor_is_quarantined_and_returns() {
         let events = events.borrow().clone();
         let quarantined = events
             .iter()
-            .find(|event| matches!(event.what, Happening::Quarantined { rest: REST, .. }));
+            .find(|event| matches!(event.what, ChildEventKind::Quarantined { rest: REST, .. }));
         let quarantined = quarantined.expect("it was told");
         assert_eq!(quarantined.group.as_deref(), Some("fleet"));
         assert_eq!((&*quarantined.child, quarantined.incarnation), ("flaky", 3));
         let restarts = events.iter().filter_map(|event| match event.what {
-            Happening::Restarting { nth, of, .. } => Some((nth, of)),
+            ChildEventKind::Restarting { nth, of, .. } => Some((nth, of)),
             _ => None,
         });
         assert_eq!(restarts.collect::<Vec<_>>(), [(1, 2), (2, 2)]);
@@ -134,7 +134,7 @@ fn too_many_failures_in_a_group_end_the_run() {
         let told = Rc::new(Cell::new(0));
         let tell = told.clone();
         let tree = Tree::new().child(keeper).group(group).on_event(move |event| {
-            if &*event.child == "fleet" && matches!(event.what, Happening::Escalated { .. }) {
+            if &*event.child == "fleet" && matches!(event.what, ChildEventKind::Escalated { .. }) {
                 tell.set(tell.get() + 1);
             }
         });
@@ -154,7 +154,7 @@ fn too_many_failures_in_a_group_end_the_run() {
         for addr in &addrs[4..] {
             addr.do_send(Fault::Panic);
         }
-        let Outcome::GaveUp { child, failures } = run.outcome().await else {
+        let TreeOutcome::GaveUp { child, failures } = run.outcome().await else {
             panic!("it should have given up")
         };
         assert_eq!(&*child, "fleet");
@@ -174,7 +174,7 @@ fn a_group_passes_on_that_a_child_is_unavailable() {
         let spec = vigie::supervisor::ChildSpec::<Probe>::sensor("replay", Mailbox::new(), factory);
         let outcome = Run::start(Tree::new().group(GroupSpec::new("fleet").child(spec))).outcome();
         let expected =
-            Outcome::Unavailable { child: Arc::from("replay"), why: "no such file".to_owned() };
+            TreeOutcome::Unavailable { child: Arc::from("replay"), why: "no such file".to_owned() };
         assert_eq!(outcome.await, expected);
     });
 }

@@ -13,7 +13,7 @@ use vigie::domain::{Location, Quantity, Reading, SensorId, Unit};
 use vigie::messages::Measured;
 use vigie::sensors::{CurrentSchedule, FleetClock, Schedule, SensorSettings};
 use vigie::supervisor::{
-    ChildSpec, GracefulStop, GroupSpec, Health, Intensity, Mailbox, Outcome, Routed, Tree,
+    ChildSpec, GracefulStop, GroupSpec, Health, Intensity, Mailbox, Routed, Tree, TreeOutcome,
 };
 
 use crate::stage;
@@ -96,7 +96,7 @@ fn run(
             intake: measured.clone(),
         });
         // More crashes than a day would bring: the default would quarantine the sensor.
-        let Intensity { window, .. } = vigie::supervisor::Terms::sensor().policy.intensity;
+        let Intensity { window, .. } = vigie::supervisor::ChildSettings::sensor().policy.intensity;
         ChildSpec::sensor(name, Mailbox::new(), settings.factory()).intensity(1_000, window)
     });
     let children: Vec<_> = children.collect();
@@ -116,7 +116,7 @@ fn run(
             }
         };
         let outcome = tokio::time::timeout(PATIENCE, tree.run_until(stop, PATIENCE)).await;
-        assert!(matches!(outcome, Ok(Outcome::Stopped { .. })), "{outcome:?}");
+        assert!(matches!(outcome, Ok(TreeOutcome::Stopped { .. })), "{outcome:?}");
         readings
     })
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::oneshot;
 use vigie::supervisor::{
-    Backoff, ChildEnv, ChildSpec, ChildState, Failure, GracefulStop, Health, Mailbox, Outcome,
-    Routed, Tree,
+    Backoff, ChildEnv, ChildSpec, ChildState, Failure, GracefulStop, Health, Mailbox, Routed, Tree,
+    TreeOutcome,
 };
 
 pub const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -50,7 +50,7 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 pub struct Run {
     pub health: Health,
     stop: Option<oneshot::Sender<Duration>>,
-    outcome: tokio::task::JoinHandle<Outcome>,
+    outcome: tokio::task::JoinHandle<TreeOutcome>,
 }
 
 impl Run {
@@ -72,7 +72,7 @@ impl Run {
         Self { health, stop: Some(stop), outcome }
     }
 
-    pub async fn stop(mut self) -> Outcome {
+    pub async fn stop(mut self) -> TreeOutcome {
         let stop = self.stop.take().expect("stopped once");
         let _ = stop.send(Duration::ZERO);
         self.outcome().await
@@ -80,10 +80,10 @@ impl Run {
 
     /// Stops, and nothing was cut off.
     pub async fn stop_cleanly(self) {
-        assert_eq!(self.stop().await, Outcome::Stopped { unfinished: vec![] });
+        assert_eq!(self.stop().await, TreeOutcome::Stopped { unfinished: vec![] });
     }
 
-    pub async fn outcome(self) -> Outcome {
+    pub async fn outcome(self) -> TreeOutcome {
         soon("the outcome", self.outcome).await.expect("the run doesn't panic")
     }
 

@@ -11,7 +11,7 @@ use super::{Asked, Role, Slot, Supervisor, now};
 use crate::supervisor::child::Child;
 use crate::supervisor::handle::ChangeError;
 use crate::supervisor::health::{Record, State};
-use crate::supervisor::notice::Happening;
+use crate::supervisor::notice::ChildEventKind;
 
 /// Add these children. Answered with their slots at once; `done` is told once they are settled.
 #[derive(Message)]
@@ -93,7 +93,7 @@ impl Supervisor {
         if state.is_over() {
             self.leave(slot);
         } else if at_rest || incarnation == 0 {
-            self.over(slot, State::Stopped, Happening::Stopped, ctx);
+            self.over(slot, State::Stopped, ChildEventKind::Stopped, ctx);
         } else {
             let by = now() + shutdown;
             self.slots[slot as usize].child.ask_to_stop(by);

@@ -6,9 +6,9 @@ use actix::prelude::*;
 
 use super::{Asked, Exited, Fatal, Role, Slot, Supervisor, now};
 use crate::supervisor::health::State;
-use crate::supervisor::notice::{ChildEvent, Happening};
-use crate::supervisor::policy::{Decision, Exit, Intensity};
-use crate::supervisor::tree::Outcome;
+use crate::supervisor::notice::{ChildEvent, ChildEventKind};
+use crate::supervisor::policy::{ChildExit, Decision, Intensity};
+use crate::supervisor::tree::TreeOutcome;
 
 /// How many of a group's last failures an escalation names.
 const FAILURES_NAMED: usize = 10;
@@ -28,10 +28,10 @@ impl Supervisor {
         let Slot { was_up, ref mut is_alive, asked, .. } = self.slots[slot as usize];
         *is_alive = false;
         let asked = asked != Asked::No;
-        let again = |exit, after| Happening::Restarting { exit, after, nth, of, window };
+        let again = |exit, after| ChildEventKind::Restarting { exit, after, nth, of, window };
         match (exit, decision) {
-            (Exit::Stopped | Exit::Killed, _) if asked => {
-                self.over(slot, State::Stopped, Happening::Stopped, ctx);
+            (ChildExit::Stopped | ChildExit::Killed, _) if asked => {
+                self.over(slot, State::Stopped, ChildEventKind::Stopped, ctx);
             }
             // It lives again to finish its work. The request to stop may have been the message
             // that was lost, so it is made again.
@@ -39,8 +39,8 @@ impl Supervisor {
                 self.back_off(slot, after, again(exit, after), ctx);
                 self.ask(slot);
             }
-            (exit, _) if asked => self.lose(slot, Happening::Lost { exit }, ctx),
-            (Exit::Unavailable(why), _) if !was_up => self.unavailable(slot, why, ctx),
+            (exit, _) if asked => self.lose(slot, ChildEventKind::Lost { exit }, ctx),
+            (ChildExit::Unavailable(why), _) if !was_up => self.unavailable(slot, why, ctx),
             (exit, decision) => {
                 self.count_for_group(slot, &exit, now, ctx);
                 match decision {
@@ -50,7 +50,7 @@ impl Supervisor {
                     Decision::Quarantine(rest) => self.quarantine(slot, rest, exit, ctx),
                     Decision::Escalate => self.escalate(slot, exit, ctx),
                     Decision::GiveUp => {
-                        self.over(slot, State::Stopped, Happening::Stopped, ctx);
+                        self.over(slot, State::Stopped, ChildEventKind::Stopped, ctx);
                         self.settle(slot);
                     }
                 }
@@ -58,44 +58,56 @@ impl Supervisor {
         }
     }
 
-    fn back_off(&mut self, slot: u32, wait: Duration, what: Happening, ctx: &mut Context<Self>) {
+    fn back_off(
+        &mut self,
+        slot: u32,
+        wait: Duration,
+        what: ChildEventKind,
+        ctx: &mut Context<Self>,
+    ) {
         self.board.count_restart();
         self.set_state(slot, State::BackingOff { until: now() + wait });
         self.tell(slot, what, ctx);
         self.start(slot, wait);
     }
 
-    fn quarantine(&mut self, slot: u32, rest: Duration, exit: Exit, ctx: &mut Context<Self>) {
+    fn quarantine(&mut self, slot: u32, rest: Duration, exit: ChildExit, ctx: &mut Context<Self>) {
         self.board.count_restart();
         self.set_state(slot, State::Quarantined { until: now() + rest });
-        self.tell(slot, Happening::Quarantined { exit, rest }, ctx);
+        self.tell(slot, ChildEventKind::Quarantined { exit, rest }, ctx);
         self.start(slot, rest);
         // The others don't wait for it.
         self.settle(slot);
     }
 
     fn unavailable(&mut self, slot: u32, why: String, ctx: &mut Context<Self>) {
-        let (child, exit) = (self.name(slot), Exit::Unavailable(why.clone()));
-        self.over(slot, State::GaveUp, Happening::Escalated { exit }, ctx);
-        self.fatal(Outcome::Unavailable { child, why }, ctx);
+        let (child, exit) = (self.name(slot), ChildExit::Unavailable(why.clone()));
+        self.over(slot, State::GaveUp, ChildEventKind::Escalated { exit }, ctx);
+        self.fatal(TreeOutcome::Unavailable { child, why }, ctx);
     }
 
-    fn escalate(&mut self, slot: u32, exit: Exit, ctx: &mut Context<Self>) {
+    fn escalate(&mut self, slot: u32, exit: ChildExit, ctx: &mut Context<Self>) {
         let failures = self.board.records()[slot as usize].history.failures();
         let child = self.name(slot);
-        self.over(slot, State::GaveUp, Happening::Escalated { exit }, ctx);
-        self.fatal(Outcome::GaveUp { child, failures }, ctx);
+        self.over(slot, State::GaveUp, ChildEventKind::Escalated { exit }, ctx);
+        self.fatal(TreeOutcome::GaveUp { child, failures }, ctx);
     }
 
     /// In a group, an exit counts for all: tells the root, once, when they are too many. A lost
     /// arbiter is no child's fault and many children's exit, so it doesn't count.
-    fn count_for_group(&mut self, slot: u32, exit: &Exit, now: Instant, ctx: &mut Context<Self>) {
+    fn count_for_group(
+        &mut self,
+        slot: u32,
+        exit: &ChildExit,
+        now: Instant,
+        ctx: &mut Context<Self>,
+    ) {
         let (child, children) = (self.name(slot), self.num_children);
         let Role::Group { limit, exits, failures, gave_up, .. } = &mut self.role else {
             return;
         };
         let (limit, window) = (limit.failing(children), limit.window);
-        if *exit == Exit::ArbiterGone || *gave_up {
+        if *exit == ChildExit::ArbiterGone || *gave_up {
             return;
         }
         if failures.len() == FAILURES_NAMED {
@@ -114,14 +126,14 @@ impl Supervisor {
             child: group.clone(),
             group: None,
             incarnation: 1,
-            what: Happening::Escalated { exit: Exit::Failed(why) },
+            what: ChildEventKind::Escalated { exit: ChildExit::Failed(why) },
         };
         self.tell_event(&event, ctx);
-        self.fatal(Outcome::GaveUp { child: group, failures }, ctx);
+        self.fatal(TreeOutcome::GaveUp { child: group, failures }, ctx);
     }
 
     /// Ends the tree, or has the root end it. The first reason is the one that counts.
-    pub(super) fn fatal(&mut self, outcome: Outcome, ctx: &mut Context<Self>) {
+    pub(super) fn fatal(&mut self, outcome: TreeOutcome, ctx: &mut Context<Self>) {
         match &self.role {
             Role::Root { stop_within, .. } => {
                 let deadline = now() + *stop_within;

@@ -6,12 +6,17 @@ use actix::prelude::*;
 
 use super::{Asked, Role, Slot, Supervisor, now};
 use crate::supervisor::health::State;
-use crate::supervisor::notice::Happening;
-use crate::supervisor::policy::Exit;
-use crate::supervisor::tree::Outcome;
+use crate::supervisor::notice::ChildEventKind;
+use crate::supervisor::policy::ChildExit;
+use crate::supervisor::tree::TreeOutcome;
 
 impl Supervisor {
-    pub(super) fn stop(&mut self, outcome: Outcome, deadline: Instant, ctx: &mut Context<Self>) {
+    pub(super) fn stop(
+        &mut self,
+        outcome: TreeOutcome,
+        deadline: Instant,
+        ctx: &mut Context<Self>,
+    ) {
         if self.phases.begin_stop() {
             self.ending = Some((outcome, deadline));
             self.stop_phase(ctx);
@@ -36,7 +41,7 @@ impl Supervisor {
             return false;
         }
         if matches!(state, State::Quarantined { until } if until > now()) {
-            self.over(slot, State::Stopped, Happening::Stopped, ctx);
+            self.over(slot, State::Stopped, ChildEventKind::Stopped, ctx);
             return false;
         }
         self.slots[slot as usize].asked = Asked::ToStop;
@@ -85,14 +90,14 @@ impl Supervisor {
                 // The slot may be another's by now.
                 let is_due = self.slots[slot as usize].cut_off_at.is_some_and(|by| by <= now);
                 if is_due && !self.board.records()[slot as usize].state.is_over() {
-                    self.lose(slot, Happening::CutOff, ctx);
+                    self.lose(slot, ChildEventKind::CutOff, ctx);
                 }
             }
         }
         self.arm(ctx);
     }
 
-    pub(super) fn lose(&mut self, slot: u32, what: Happening, ctx: &mut Context<Self>) {
+    pub(super) fn lose(&mut self, slot: u32, what: ChildEventKind, ctx: &mut Context<Self>) {
         if self.slots[slot as usize].asked == Asked::ToStop {
             self.shared.unfinished.borrow_mut().push(self.name(slot));
         }
@@ -105,7 +110,7 @@ impl Supervisor {
         &mut self,
         slot: u32,
         state: State,
-        what: Happening,
+        what: ChildEventKind,
         ctx: &mut Context<Self>,
     ) {
         self.set_state(slot, state);
@@ -125,7 +130,7 @@ impl Supervisor {
         ctx.stop();
         match (&mut self.role, self.ending.take()) {
             (Role::Root { done, .. }, Some((mut outcome, deadline))) => {
-                if let Outcome::Stopped { unfinished } = &mut outcome {
+                if let TreeOutcome::Stopped { unfinished } = &mut outcome {
                     *unfinished = self.shared.unfinished.take();
                 }
                 if let Some(done) = done.take() {
@@ -135,7 +140,7 @@ impl Supervisor {
             }
             (Role::Group { reporter, .. }, _) => {
                 if let Some(reporter) = reporter.take() {
-                    reporter.exited(Exit::Stopped);
+                    reporter.exited(ChildExit::Stopped);
                 }
             }
             (Role::Root { .. }, None) => {}

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// What is to go wrong in one child.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Fault {
+pub struct InjectedFault {
     /// Each incarnation panics at its first fault point after this time. It counts from when it was
     /// up: waits before a restart grow, and one who waited for another so long would die at once.
     pub panic_every: Option<Duration>,
@@ -21,20 +21,20 @@ pub struct Fault {
     pub full_in: Option<Duration>,
 }
 
-impl Fault {
+impl InjectedFault {
     /// Whether an incarnation that has been up for so long is to panic.
-    pub(super) fn strikes(self, age: Duration) -> bool {
+    pub(super) fn is_due(self, age: Duration) -> bool {
         self.panic_every.is_some_and(|every| age >= every)
     }
 }
 
 /// What is to go wrong, by the child's name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Faults(pub HashMap<String, Fault>);
+pub struct FaultInjection(pub HashMap<String, InjectedFault>);
 
-impl Faults {
+impl FaultInjection {
     /// Boxed, since hardly any child has one.
-    pub(super) fn of(&self, child: &str) -> Option<Box<Fault>> {
+    pub(super) fn of(&self, child: &str) -> Option<Box<InjectedFault>> {
         self.0.get(child).copied().map(Box::new)
     }
 }
@@ -44,13 +44,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strikes_who_is_named_and_old_enough() {
-        let fault = Fault { panic_every: Some(Duration::from_secs(13)), ..Fault::default() };
-        let faults = Faults([("alerts".to_owned(), fault)].into());
+    fn a_fault_is_due_in_the_named_child_once_it_is_old_enough() {
+        let fault = InjectedFault {
+            panic_every: Some(Duration::from_secs(13)),
+            ..InjectedFault::default()
+        };
+        let faults = FaultInjection([("alerts".to_owned(), fault)].into());
         let fault = faults.of("alerts").unwrap();
-        assert!(!fault.strikes(Duration::from_millis(12_999)));
-        assert!(fault.strikes(Duration::from_secs(13)));
+        assert!(!fault.is_due(Duration::from_millis(12_999)));
+        assert!(fault.is_due(Duration::from_secs(13)));
         assert_eq!(faults.of("storage"), None);
-        assert!(!Fault::default().strikes(Duration::MAX));
+        assert!(!InjectedFault::default().is_due(Duration::MAX));
     }
 }
