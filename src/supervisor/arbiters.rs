@@ -12,7 +12,7 @@ use std::time::Duration;
 use actix_rt::{Arbiter, ArbiterHandle, System};
 use tokio::sync::oneshot;
 
-use super::notice::TARGET;
+use super::events::TARGET;
 use super::watchdog::Watchdog;
 
 /// Where a child lives.

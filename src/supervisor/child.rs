@@ -1,8 +1,8 @@
-//! A child's stable core, and the task that is one incarnation of it.
+//! A child: the state that outlives its incarnations, and the task that runs one incarnation.
 //!
-//! Holds always: there is never more than one incarnation (the inbox's lock); each started
-//! incarnation reports its end exactly once, also when its arbiter dies under it.
-//! Never: decides anything; the supervisor does.
+//! Holds always: a child has at most one incarnation at a time (the inbox's lock); each started
+//! incarnation reports its end exactly once, even if its arbiter ends first.
+//! Never: decides about restarts; the supervisor does.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -16,76 +16,44 @@ use tokio::sync::{Mutex, oneshot};
 
 use super::arbiters::Placement;
 use super::env::{ChildEnv, Failure, GracefulStop};
+use super::events::TARGET;
 use super::fault_injection::InjectedFault;
 use super::hook::guarded;
 use super::incarnation::Incarnation;
-use super::notice::TARGET;
 use super::policy::{ChildExit, Policy};
-use super::spec::{ChildSettings, Factory, Readiness};
-use super::supervisor::{Exited, Shared, Supervisor, Up};
+use super::report::Reporter;
+use super::settings::{ChildSettings, Readiness};
+use super::shared::Shared;
 
-/// A child as its supervisor sees it, whatever its actor's type.
+/// Interface of a child to its supervisor, independent of the actor's type.
 pub(super) trait Child: Send + Sync {
     fn name(&self) -> &Arc<str>;
     fn phase(&self) -> u8;
     fn policy(&self) -> &Policy;
-    /// How long it may take to stop; `None` if it sees to that itself.
+    /// Time limit of a stop; `None` if the child enforces its own.
     fn shutdown(&self) -> Option<Duration>;
-    /// Begins an incarnation, which reports to `args.reporter`.
+    /// Starts an incarnation, which reports to `args.reporter`.
     fn start(self: Arc<Self>, args: StartArgs, shared: &std::rc::Rc<Shared>);
-    /// Asks it to finish its work and end, by `deadline` at the latest.
+    /// Asks the child to finish its work and end by `deadline`.
     fn ask_to_stop(&self, deadline: Instant);
-    /// No incarnation will follow: whoever sends to it learns that.
+    /// Closes the mailbox for good: later sends fail with `Closed`.
     fn close(&self);
 }
 
-/// What an incarnation is born with.
+/// Arguments of the start of an incarnation.
 pub(super) struct StartArgs {
-    /// The wait before it begins.
+    /// Delay before the start.
     pub(super) after: Duration,
-    /// Ends it for good, when used or dropped.
+    /// Ends the child for good when its sender sends or is dropped.
     pub(super) kill: oneshot::Receiver<()>,
     pub(super) reporter: Reporter,
-    /// What it is made to suffer, in trials.
     pub(super) fault: Option<Box<InjectedFault>>,
 }
 
-/// An incarnation's line to its supervisor. Dropped without having reported the end, it reports
-/// that the arbiter is gone: nothing else drops it early.
-pub(super) struct Reporter {
-    pub(super) supervisor: Arc<Addr<Supervisor>>,
-    pub(super) slot: u32,
-    pub(super) incarnation: u32,
-    pub(super) open: bool,
-}
+/// Makes the actor of an incarnation.
+pub(super) type Factory<A> = Box<dyn Fn(&ChildEnv) -> Result<A, Failure> + Send + Sync>;
 
-impl Reporter {
-    pub(super) fn up(&self) {
-        let Self { slot, incarnation, .. } = *self;
-        // Lost only if the supervisor is gone. An incarnation reports twice at most, so they can't pile up.
-        self.supervisor.do_send(Up { slot, incarnation });
-    }
-
-    pub(super) fn exited(mut self, exit: ChildExit) {
-        self.report(exit);
-    }
-
-    fn report(&mut self, exit: ChildExit) {
-        let Self { slot, incarnation, .. } = *self;
-        if std::mem::take(&mut self.open) {
-            // Lost only if the supervisor is gone, and with it whoever would restart the child.
-            self.supervisor.do_send(Exited { slot, incarnation, exit });
-        }
-    }
-}
-
-impl Drop for Reporter {
-    fn drop(&mut self) {
-        self.report(ChildExit::ArbiterGone);
-    }
-}
-
-/// What outlives a child's incarnations.
+/// State of a child that outlives its incarnations.
 pub(super) struct Core<A: Actor<Context = Context<A>>> {
     pub(super) name: Arc<str>,
     pub(super) phase: u8,
@@ -93,7 +61,7 @@ pub(super) struct Core<A: Actor<Context = Context<A>>> {
     pub(super) settings: Arc<ChildSettings>,
     pub(super) factory: Factory<A>,
     pub(super) addr: WeakAddr<A>,
-    /// Locked by the living incarnation; empty once the child is closed.
+    /// Locked by the current incarnation; `None` once the child is closed.
     pub(super) inbox: Arc<Mutex<Option<AddressReceiver<A>>>>,
 }
 
@@ -117,13 +85,13 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> Child for Core<A> {
     fn start(self: Arc<Self>, args: StartArgs, shared: &std::rc::Rc<Shared>) {
         let arbiter = shared.arbiters.borrow_mut().get(self.placement, &self.name);
         match arbiter {
-            // If the arbiter has just died, the closure is dropped, and the reporter in it reports.
+            // If the arbiter has just ended, the closure is dropped, and its reporter reports that.
             Ok(arbiter) => {
                 arbiter.spawn_fn(move || {
                     actix_rt::spawn(self.run(args));
                 });
             }
-            // Not before its time: a failure at once after each rest would be an endless loop.
+            // After the delay: reporting at once would turn restarts into a busy loop.
             Err(error) => {
                 actix_rt::spawn(async move {
                     tokio::time::sleep(args.after).await;
@@ -135,20 +103,20 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> Child for Core<A> {
 
     fn ask_to_stop(&self, _deadline: Instant) {
         if let Some(addr) = self.addr.upgrade() {
-            // Lost only if the child is closed, that is, stopped.
+            // Fails only if the child is closed, and then it has stopped.
             addr.do_send(GracefulStop);
         }
     }
 
     fn close(&self) {
-        // A child that is cut off still holds the lock: its task closes the inbox at its end.
+        // A child that is being killed still holds the lock: its task closes the inbox at its end.
         if let Ok(mut inbox) = self.inbox.try_lock() {
             discard(&self.name, inbox.take());
         }
     }
 }
 
-/// Closes a mailbox; whoever waits for an answer learns that there will be none.
+/// Closes a mailbox. Requests in it fail with `Closed`.
 fn discard<A: Actor<Context = Context<A>>>(name: &str, inbox: Option<AddressReceiver<A>>) {
     let Some(mut inbox) = inbox else { return };
     let mut task = std::task::Context::from_waker(std::task::Waker::noop());
@@ -161,7 +129,7 @@ fn discard<A: Actor<Context = Context<A>>>(name: &str, inbox: Option<AddressRece
     }
 }
 
-/// One incarnation.
+/// Task of one incarnation.
 #[expect(
     clippy::manual_async_fn,
     reason = "an `async fn` keeps its arguments twice while it waits, and 100,000 sensors wait here"
@@ -195,7 +163,7 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
                 inbox = Arc::clone(&self.inbox).lock_owned() => inbox,
             };
             let StartArgs { reporter, fault, .. } = args;
-            let env = ChildEnv::new(self.name.clone(), reporter.incarnation, fault.take());
+            let env = ChildEnv::new(self.name.clone(), reporter.incarnation(), fault.take());
             let actor = match guarded(&self.name, || (self.factory)(&env)) {
                 Ok(Ok(actor)) => actor,
                 Ok(Err(failure)) => return failure.into(),
@@ -203,7 +171,7 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
             };
             let mut incarnation = Incarnation::new(self.name.clone(), actor, inbox);
             let exit = self.watch(&mut incarnation, &env, args).await;
-            // Its `stopped` may still say why it failed.
+            // The actor's `stopped` may still report a failure.
             drop(incarnation);
             match (exit, env.take_failure()) {
                 (ChildExit::Stopped, Some(failure)) => failure.into(),
@@ -227,7 +195,7 @@ impl<A: Actor<Context = Context<A>>> Core<A> {
                 return ended(end);
             }
             if let Readiness::Signalled { at_most } = self.settings.readiness {
-                // Boxed, so that the many children that don't wait here have no room for it.
+                // Boxed: most children don't wait here, and the future of each would be larger by it.
                 let ready = Box::pin(tokio::time::timeout(at_most, env.until_ready()));
                 tokio::select! {
                     biased;

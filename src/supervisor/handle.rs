@@ -1,7 +1,7 @@
-//! Changing a group's children while it runs.
+//! Adds and removes children of a running group.
 //!
-//! Holds always: the other children don't notice; a child is gone from health once it was removed, and
-//! its mailbox is closed. To replace a child, remove it and add another.
+//! Holds always: the other children are not affected; a removed child is absent from [`Health`](super::Health),
+//! and its mailbox is closed. To replace a child, remove it and add another.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,44 +11,34 @@ use tokio::sync::oneshot;
 use super::child::Child;
 use super::env::GracefulStop;
 use super::spec::ChildSpec;
-use super::supervisor::{Add, Remove, Supervisor};
+use super::supervisor::{Add, ChangeError, Remove, Supervisor};
 
-/// A child of a running group, until it is removed; then its id may become another's.
+/// Id of a child in its group. After the child was removed, a new child may get the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ChildId(u32);
 
 impl ChildId {
-    /// The id of the `nth` child of a [`GroupSpec`](super::GroupSpec), counted from 0.
+    /// Id of the `nth` child of a [`GroupSpec`](super::GroupSpec), counted from 0.
     #[must_use]
     pub const fn nth(nth: u32) -> Self {
         Self(nth)
     }
 }
 
-/// Why a group wasn't changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ChangeError {
-    /// The group has not started yet.
-    #[error("it has not been started yet")]
-    NotStarted,
-    /// The tree is stopping.
-    #[error("it is being stopped")]
-    Stopping,
-}
-
-/// Resolves when each added child is up or won't be soon (it rests, is done, or was removed again).
+/// Resolves when each added child is up, quarantined, stopped or removed.
 pub type Settled = oneshot::Receiver<()>;
 
-/// A running group, for whoever changes it. Cheap to clone.
+/// Handle to a running group. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct GroupHandle(Arc<OnceLock<Addr<Supervisor>>>);
 
 impl GroupHandle {
-    /// Adds children, and starts them unless the group hasn't come to their phase yet. Their ids are in
-    /// the order of the specs. What is missing at their first start counts as a failure.
+    /// Adds children, and starts those whose phase has begun. Their ids are in the order of the specs.
+    /// Unlike at the start of the tree, [`Failure::Unavailable`](super::Failure::Unavailable) counts as
+    /// any failure.
     ///
     /// # Errors
-    /// When the group doesn't run; then nothing was added.
+    /// When the group is not running; then nothing was added.
     pub async fn add<A>(
         &self,
         specs: impl IntoIterator<Item = ChildSpec<A>>,
@@ -63,11 +53,11 @@ impl GroupHandle {
         Ok((slots.into_iter().map(ChildId).collect(), settled))
     }
 
-    /// Asks children to stop, and waits until they have ended or were cut off at their shutdown
-    /// deadlines. One that isn't there any more is passed over.
+    /// Asks children to stop, and waits until they have ended or were killed at their shutdown
+    /// deadlines. Unknown ids are ignored.
     ///
     /// # Errors
-    /// When the group doesn't run; then nothing was removed.
+    /// When the group is not running; then nothing was removed.
     pub async fn remove(
         &self,
         children: impl IntoIterator<Item = ChildId>,
@@ -76,7 +66,7 @@ impl GroupHandle {
         let (done, gone) = oneshot::channel();
         let asked = self.addr()?.send(Remove { slots, done }).await;
         asked.unwrap_or(Err(ChangeError::Stopping))?;
-        // Dropped untold only with the group, and then they are gone as well.
+        // The sender is dropped unused only with the group, and then the children are gone too.
         let _ = gone.await;
         Ok(())
     }
@@ -85,7 +75,7 @@ impl GroupHandle {
         self.0.get().ok_or(ChangeError::NotStarted)
     }
 
-    /// The group has been started, which happens once.
+    /// Sets the address of the group once it has started.
     pub(super) fn set(&self, addr: Addr<Supervisor>) {
         let _ = self.0.set(addr);
     }

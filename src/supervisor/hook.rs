@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::notice::{TARGET, line_limit};
+use super::events::{TARGET, line_limit};
 use crate::logging::LineLimit;
 
 thread_local! {

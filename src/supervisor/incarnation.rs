@@ -1,7 +1,7 @@
-//! One incarnation of a child: a fresh actor in a fresh context, fed from the stable inbox.
+//! One incarnation of a child: a new actor in a new context that reads from the child's inbox.
 //!
 //! Holds always: a panic in the actor's code ends this incarnation and nothing else; an incarnation
-//! handles at most [`MESSAGES_PER_POLL`] messages before its neighbours get their turn.
+//! handles at most [`MESSAGES_PER_POLL`] messages before it yields its arbiter.
 //! Never: takes a message out of the inbox after the incarnation has failed.
 
 use std::cell::Cell;
@@ -18,13 +18,12 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::hook::guarded;
 
-/// A flooded child gives its arbiter back after this many messages. Under a flood of messages that
-/// take 100 µs each, a neighbour's 5 ms timer was late by about 1 ms; without a bound by the whole
-/// flood.
+/// Messages handled in one poll before the arbiter is yielded. Under a flood of messages of 100 µs each,
+/// another actor's 5 ms timer was late by about 1 ms; without this bound, by the whole flood.
 const MESSAGES_PER_POLL: u32 = 16;
 
-/// The receiving end of a child's mailbox. Whoever holds the lock is the one living incarnation;
-/// `None` once the child has been given up.
+/// Receiving end of a child's mailbox. The current incarnation holds the lock; `None` once the child has
+/// ended for good.
 pub(super) type Inbox<A> = OwnedMutexGuard<Option<AddressReceiver<A>>>;
 
 pub(super) struct Incarnation<A: Actor<Context = Context<A>>> {
@@ -45,15 +44,15 @@ impl<A: Actor<Context = Context<A>>> Incarnation<A> {
 }
 
 impl<A: Actor<Context = Context<A>>> Future for Incarnation<A> {
-    /// `Err` has the text of the panic that ended it.
+    /// `Err` holds the text of the panic that ended the incarnation.
     type Output = Result<(), String>;
 
     fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let Some(body) = &mut this.body else { return Poll::Ready(Ok(())) };
         this.begun = true;
-        // The budget is of this poll, not of the pump's: a handler that spawns a future makes
-        // the context poll the pump again and again without yielding.
+        // Per poll of the incarnation, not of the pump: after a handler spawns a future, the context
+        // polls the pump again without yielding.
         this.budget.set(MESSAGES_PER_POLL);
         match guarded(&this.name, || Pin::new(body).poll(task)) {
             Ok(Poll::Pending) => Poll::Pending,
@@ -64,8 +63,8 @@ impl<A: Actor<Context = Context<A>>> Future for Incarnation<A> {
 }
 
 impl<A: Actor<Context = Context<A>>> Drop for Incarnation<A> {
-    /// Lets the actor's `stopped` run and drops it, each in its own guard: left to itself the
-    /// context would call `stopped` while unwinding, where a second panic ends the process.
+    /// Runs the actor's `stopped` and drops the actor, each with its own panic guard. The context itself
+    /// would call `stopped` while unwinding, where a second panic aborts the process.
     fn drop(&mut self) {
         let Some(mut body) = self.body.take() else { return };
         self.budget.set(0);
@@ -81,7 +80,7 @@ impl<A: Actor<Context = Context<A>>> Drop for Incarnation<A> {
     }
 }
 
-/// Hands the inbox's messages to the actor, unless it waits for a future (`ctx.wait`).
+/// Future that passes messages from the inbox to the actor, unless the actor waits (`ctx.wait`).
 struct Pump<A: Actor<Context = Context<A>>> {
     inbox: Inbox<A>,
     budget: Rc<Cell<u32>>,
@@ -101,9 +100,9 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
         while !ctx.waiting() {
             let left = this.budget.get();
             if left == 0 {
-                // Woken after the runtime has looked at its timers. A plain wake-up comes before
-                // that, up to 61 times: the timer above was then 100 ms late. Dropping the future
-                // doesn't take the wake-up back.
+                // Wakes this task after the runtime has polled its timers. A plain wake-up precedes
+                // them up to 61 times, which made the timer above 100 ms late. Dropping the future
+                // does not cancel the wake-up.
                 let _ = std::pin::pin!(tokio::task::yield_now()).poll(task);
                 break;
             }

@@ -1,4 +1,9 @@
-//! The supervision tree: starts children in order, restarts them when they fail, gives up loudly.
+//! Supervision tree: starts children phase by phase, restarts those that fail, and ends the daemon when
+//! restarts don't help.
+//!
+//! Holds always: a mailbox outlives the incarnations of its actor, so addresses never change; a panic
+//! ends one incarnation, and loses one message.
+//! Never: blocks, or restarts a child more often than its policy permits.
 
 #[cfg(panic = "abort")]
 compile_error!("supervision catches panics: build with panic = \"unwind\"");
@@ -6,16 +11,20 @@ compile_error!("supervision catches panics: build with panic = \"unwind\"");
 mod arbiters;
 mod child;
 mod env;
+mod events;
 mod fault_injection;
 mod group;
 mod handle;
 mod health;
 mod hook;
 mod incarnation;
-mod notice;
+mod outcome;
 mod phases;
 mod policy;
+mod report;
 mod route;
+mod settings;
+mod shared;
 mod spec;
 #[allow(clippy::module_inception)]
 mod supervisor;
@@ -26,17 +35,21 @@ mod watchdog;
 
 pub use arbiters::Placement;
 pub use env::{ChildEnv, Failure, GracefulStop};
+pub use events::{ChildEvent, ChildEventKind, TARGET};
 pub use fault_injection::{FaultInjection, InjectedFault};
-pub use handle::{ChangeError, ChildId, GroupHandle, Settled};
+pub use group::GroupSpec;
+pub use handle::{ChildId, GroupHandle, Settled};
 pub use health::{
     ChildHealth, ChildState, GroupHealth, Health, HealthReport, LastExit, StateCounts,
 };
 pub use hook::install_panic_hook;
-pub use notice::{ChildEvent, ChildEventKind, TARGET};
+pub use outcome::TreeOutcome;
 pub use policy::{Backoff, ChildExit, Exhaustion, GroupLimit, Intensity, Policy, Restart};
 pub use route::{Mailbox, Permit, RequestError, Route, Routed, SendError};
-pub use spec::{ChildSettings, ChildSpec, GroupSpec, Readiness};
-pub use tree::{RunningTree, Tree, TreeOutcome};
+pub use settings::{ChildSettings, Readiness};
+pub use spec::ChildSpec;
+pub use supervisor::ChangeError;
+pub use tree::{RunningTree, Tree};
 
 #[cfg(test)]
 impl ChildEnv {

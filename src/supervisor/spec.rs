@@ -1,73 +1,19 @@
-//! What a child is: its name, its place in the tree, how it is made, and what it is forgiven.
+//! Specification of a child: its name, phase and arbiter, its settings, and the factory of its actor.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::Mutex;
 
 use super::arbiters::Placement;
-use super::child::{Child, Core};
+use super::child::{Child, Core, Factory};
 use super::env::{ChildEnv, Failure, GracefulStop};
-use super::handle::GroupHandle;
-use super::policy::{Backoff, Exhaustion, GroupLimit, Intensity, Policy, Restart};
+use super::policy::{Backoff, Exhaustion, Intensity, Restart};
 use super::route::Mailbox;
+use super::settings::{CRITICAL, ChildSettings, Readiness, SENSOR};
 
-/// When a child counts as up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readiness {
-    /// When its `started` has returned.
-    Started,
-    /// When it has called [`ChildEnv::ready`], or when `at_most` has passed without a failure.
-    Signalled {
-        /// Time after which the child counts as up in any case.
-        at_most: Duration,
-    },
-}
-
-/// What all children of one kind have in common; shared, so that 100,000 of them cost little.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChildSettings {
-    /// Restart policy.
-    pub policy: Policy,
-    /// When a child counts as up.
-    pub readiness: Readiness,
-    /// How long it may take to stop once asked.
-    pub shutdown: Duration,
-}
-
-impl ChildSettings {
-    const INTENSITY: Intensity = Intensity { restarts: 5, window: Duration::from_secs(60) };
-
-    /// 5 restarts in 60 s, then the tree gives up; 5 s to stop.
-    #[must_use]
-    pub fn critical() -> Self {
-        let policy = Policy {
-            restart: Restart::Permanent,
-            intensity: Self::INTENSITY,
-            exhaustion: Exhaustion::Escalate,
-            backoff: Backoff::default(),
-        };
-        Self { policy, readiness: Readiness::Started, shutdown: Duration::from_secs(5) }
-    }
-
-    /// 5 restarts in 60 s, then 5 min of quarantine; 2 s to stop.
-    #[must_use]
-    pub fn sensor() -> Self {
-        let critical = Self::critical();
-        let exhaustion = Exhaustion::Quarantine(Duration::from_secs(300));
-        let policy = Policy { exhaustion, ..critical.policy };
-        Self { policy, shutdown: Duration::from_secs(2), ..critical }
-    }
-}
-
-static CRITICAL: LazyLock<Arc<ChildSettings>> =
-    LazyLock::new(|| Arc::new(ChildSettings::critical()));
-static SENSOR: LazyLock<Arc<ChildSettings>> = LazyLock::new(|| Arc::new(ChildSettings::sensor()));
-
-pub(super) type Factory<A> = Box<dyn Fn(&ChildEnv) -> Result<A, Failure> + Send + Sync>;
-
-/// A child to be: see [`critical`](Self::critical) and [`sensor`](Self::sensor).
+/// Specification of a child. See [`critical`](Self::critical) and [`sensor`](Self::sensor).
 pub struct ChildSpec<A: Actor<Context = Context<A>>> {
     name: Arc<str>,
     phase: u8,
@@ -89,7 +35,8 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> ChildSpec<A> {
         Self { name, phase: 0, placement, settings, mailbox, factory }
     }
 
-    /// A child the daemon can't do without: on its own arbiter, on [`ChildSettings::critical`].
+    /// A child whose failure ends the daemon: on an arbiter of its own, with
+    /// [`ChildSettings::critical`].
     #[must_use]
     pub fn critical(
         name: impl Into<Arc<str>>,
@@ -99,7 +46,7 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> ChildSpec<A> {
         Self::new(name, Placement::Dedicated, &CRITICAL, mailbox, factory)
     }
 
-    /// One of many: in the pool, on [`ChildSettings::sensor`].
+    /// One of many children: on the pool of arbiters, with [`ChildSettings::sensor`].
     #[must_use]
     pub fn sensor(
         name: impl Into<Arc<str>>,
@@ -109,7 +56,7 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> ChildSpec<A> {
         Self::new(name, Placement::Pool, &SENSOR, mailbox, factory)
     }
 
-    /// Lower phases start first and stop last. Default 0.
+    /// Sets the phase: lower phases start first and stop last. Default 0.
     #[must_use]
     pub const fn phase(mut self, phase: u8) -> Self {
         self.phase = phase;
@@ -123,7 +70,7 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> ChildSpec<A> {
         self
     }
 
-    /// ChildSettings shared with other children; what the methods below change is this child's own.
+    /// Sets settings shared with other children. The methods below change a copy of this child alone.
     #[must_use]
     pub fn settings(mut self, settings: Arc<ChildSettings>) -> Self {
         self.settings = settings;
@@ -165,7 +112,7 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> ChildSpec<A> {
         self
     }
 
-    /// How long it may take to stop once asked.
+    /// Sets the time limit of a stop.
     #[must_use]
     pub fn shutdown(mut self, deadline: Duration) -> Self {
         self.own_settings().shutdown = deadline;
@@ -184,69 +131,9 @@ impl<A: Actor<Context = Context<A>> + Handler<GracefulStop>> ChildSpec<A> {
             placement: self.placement,
             settings: self.settings,
             factory: self.factory,
-            // Weak, since an address of our own would cost each of 100,000 children 100 bytes.
+            // Weak: a strong address would cost 100 bytes for each of 100,000 children.
             addr: addr.downgrade(),
             inbox: Arc::new(Mutex::new(Some(inbox))),
         })
-    }
-}
-
-/// Children under a supervisor of their own, which is itself a child of the root: it rests a child
-/// that keeps failing, and escalates when too many of them fail.
-pub struct GroupSpec {
-    pub(super) name: Arc<str>,
-    pub(super) phase: u8,
-    pub(super) limit: GroupLimit,
-    pub(super) children: Vec<Arc<dyn Child>>,
-    pub(super) handle: GroupHandle,
-}
-
-impl GroupSpec {
-    /// A group without children.
-    #[must_use]
-    pub fn new(name: impl Into<Arc<str>>) -> Self {
-        let limit = GroupLimit::default();
-        let (children, handle) = (Vec::new(), GroupHandle::default());
-        Self { name: name.into(), phase: 0, limit, children, handle }
-    }
-
-    /// The group's phase in the root. The phases of its children order them among themselves.
-    #[must_use]
-    pub const fn phase(mut self, phase: u8) -> Self {
-        self.phase = phase;
-        self
-    }
-
-    /// For changing the group while it runs.
-    #[must_use]
-    pub fn handle(&self) -> GroupHandle {
-        self.handle.clone()
-    }
-
-    /// Sets how many children may fail within a window.
-    #[must_use]
-    pub const fn limit(mut self, limit: GroupLimit) -> Self {
-        self.limit = limit;
-        self
-    }
-
-    /// Adds a child.
-    #[must_use]
-    pub fn child<A>(mut self, spec: ChildSpec<A>) -> Self
-    where
-        A: Actor<Context = Context<A>> + Handler<GracefulStop>,
-    {
-        self.children.push(spec.into_child());
-        self
-    }
-
-    /// Adds children.
-    #[must_use]
-    pub fn children<A>(mut self, specs: impl IntoIterator<Item = ChildSpec<A>>) -> Self
-    where
-        A: Actor<Context = Context<A>> + Handler<GracefulStop>,
-    {
-        self.children.extend(specs.into_iter().map(ChildSpec::into_child));
-        self
     }
 }

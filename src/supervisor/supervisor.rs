@@ -1,10 +1,10 @@
-//! The supervisor: starts its children phase by phase, restarts them as their policies say, and
-//! stops them in reverse. It routes and reports and does no other work.
+//! Supervisor actor: starts its children phase by phase, restarts them by their policies, and stops them
+//! in reverse order.
 //!
-//! The root is one, each group another; both live on the system's arbiter.
-//! Holds always: work per report is O(1), whatever the number of children, and O(log n) for each child
-//! that comes or goes.
-//! Never: blocks, waits for a child, or holds a future per child.
+//! The root is a supervisor, and so is each group. All run on the system's arbiter.
+//! Holds always: a report costs O(1) whatever the number of children; adding or removing a child costs
+//! O(log n).
+//! Never: blocks, awaits a child, or holds a future per child.
 
 #![expect(
     clippy::disallowed_methods,
@@ -15,9 +15,9 @@ mod changing;
 mod failing;
 mod stopping;
 
+pub use changing::ChangeError;
 pub(super) use changing::{Add, Remove};
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,75 +27,45 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use self::changing::Completion;
-use super::arbiters::Arbiters;
-use super::child::{Child, Reporter, StartArgs};
-use super::fault_injection::FaultInjection;
+use super::child::{Child, StartArgs};
+use super::events::{ChildEvent, ChildEventKind};
 use super::health::{Board, Record, State};
-use super::notice::{ChildEvent, ChildEventKind, Notices};
+use super::outcome::TreeOutcome;
 use super::phases::Phases;
-use super::policy::{ChildExit, GroupExits, GroupLimit};
-use super::tree::TreeOutcome;
+use super::policy::{GroupExits, GroupLimit};
+use super::report::{Report, Reporter};
+use super::shared::Shared;
 
-/// An incarnation is up.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct Up {
-    pub(super) slot: u32,
-    pub(super) incarnation: u32,
-}
-
-/// An incarnation has ended.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct Exited {
-    pub(super) slot: u32,
-    pub(super) incarnation: u32,
-    pub(super) exit: ChildExit,
-}
-
-/// Stop every child by the deadline.
+/// Stops every child by the deadline.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct StopAll {
     pub(super) deadline: Instant,
 }
 
-/// From a group: the tree must end, with this outcome.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct Fatal(TreeOutcome);
-
-/// How long stopping may take when the root itself decides to.
+/// Sets the time limit of a stop that the root itself decides.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct StopWithin(pub(super) Duration);
 
-/// What all supervisors of a tree share. They live on one thread.
-pub(super) struct Shared {
-    pub(super) arbiters: RefCell<Arbiters>,
-    pub(super) notices: RefCell<Notices>,
-    /// Children that did not stop by themselves.
-    pub(super) unfinished: RefCell<Vec<Arc<str>>>,
-    pub(super) on_phase_up: Option<Box<dyn Fn(u8)>>,
-    pub(super) faults: FaultInjection,
-}
-
-/// Where a supervisor stands in the tree.
+/// Position of a supervisor in the tree.
 pub(super) enum Role {
     Root {
-        /// Told the outcome and the deadline it had, once.
+        /// Receives the outcome and the deadline of the stop, once.
         done: Option<oneshot::Sender<(TreeOutcome, Instant)>>,
         stop_within: Duration,
     },
     Group {
         /// Taken by the last report.
         reporter: Option<Reporter>,
-        /// Held, not used: the root asks a group to stop, and that is never ignored.
+        /// Unused: a group obeys the root's request to stop, so it is never killed. Held so that its
+        /// sender stays connected.
         _kill: oneshot::Receiver<()>,
         limit: GroupLimit,
         exits: GroupExits,
+        /// Last failures of children, oldest first.
         failures: VecDeque<String>,
-        /// It has told the root so.
+        /// Whether the failure of the group was reported to the root.
         gave_up: bool,
     },
 }
@@ -113,29 +83,32 @@ impl Role {
     }
 }
 
-/// Whether a child was asked to stop, and for whom.
+/// Request to stop that a child has received.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    No,
-    /// It was removed: the others go on.
-    ToLeave,
-    /// All stop, and its phase waits for its end.
-    ToStop,
+enum StopRequest {
+    None,
+    /// The child is being removed; the others keep running.
+    Removal,
+    /// The supervisor stops, and the child's phase waits for its end.
+    Shutdown,
 }
 
+/// Place of one child in its supervisor.
 struct Slot {
     child: Arc<dyn Child>,
-    /// Ends the living incarnation for good, when used or dropped.
+    /// Ends the current incarnation for good, when used or dropped.
     kill: Option<oneshot::Sender<()>>,
-    /// An incarnation was started and has not reported its end.
+    /// Whether an incarnation was started and has not reported its end.
     is_alive: bool,
-    /// Waited for by its starting phase.
+    /// Whether its starting phase waits for it.
     is_awaited: bool,
+    /// Whether the child has been up, or was added while others ran. What it lacks then counts as a
+    /// failure, and no longer ends the tree.
     was_up: bool,
-    asked: Asked,
-    /// When it is cut off, once it was asked.
+    stop_request: StopRequest,
+    /// Deadline after which the child is killed; set with the request to stop.
     cut_off_at: Option<Instant>,
-    /// Held until it is settled, or gone.
+    /// Held until the child has settled, or is gone.
     completion: Option<Rc<Completion>>,
 }
 
@@ -147,7 +120,7 @@ impl Slot {
             is_alive: false,
             is_awaited: false,
             was_up: false,
-            asked: Asked::No,
+            stop_request: StopRequest::None,
             cut_off_at: None,
             completion: None,
         }
@@ -155,23 +128,25 @@ impl Slot {
 }
 
 pub(super) struct Supervisor {
-    /// A removed child's is another's as soon as its last incarnation has reported; until then, a
-    /// late report would be taken for the other's.
+    /// The slot of a removed child is reused once its last incarnation has reported its end. Before
+    /// that, a late report would be attributed to the new child.
     slots: Vec<Slot>,
+    /// Indices of slots that may be reused.
     free: Vec<u32>,
-    /// How many slots are somebody's.
     num_children: usize,
     phases: Phases,
     board: Arc<Board>,
     shared: Rc<Shared>,
     role: Role,
-    addr: Option<Arc<Addr<Self>>>,
-    /// Why the tree ends and by when, once it does.
+    /// Own address, for the reports of children; set when the actor starts.
+    reports: Option<Arc<Recipient<Report>>>,
+    /// Outcome and deadline of the stop under way.
     ending: Option<(TreeOutcome, Instant)>,
-    /// Whom to cut off when; one timer serves the first.
+    /// Slots to cut off, by deadline; one timer serves the first.
     deadlines: BTreeMap<Instant, Vec<u32>>,
     timer: Option<SpawnHandle>,
-    flushing: bool,
+    /// Whether a summary of suppressed log lines is scheduled.
+    is_flush_scheduled: bool,
 }
 
 impl Supervisor {
@@ -190,11 +165,11 @@ impl Supervisor {
             board,
             shared,
             role,
-            addr: None,
+            reports: None,
             ending: None,
             deadlines: BTreeMap::new(),
             timer: None,
-            flushing: false,
+            is_flush_scheduled: false,
         }
     }
 
@@ -215,8 +190,8 @@ impl Supervisor {
     }
 
     fn start(&mut self, slot: u32, after: Duration) {
-        // Set when this actor started, before anything else could happen.
-        let Some(supervisor) = self.addr.clone() else { return };
+        // Set when this actor started, before any child was.
+        let Some(reports) = self.reports.clone() else { return };
         let incarnation = {
             let mut records = self.board.records();
             let record = &mut records[slot as usize];
@@ -224,7 +199,7 @@ impl Supervisor {
             record.incarnation
         };
         let (kill, killed) = oneshot::channel();
-        let reporter = Reporter { supervisor, slot, incarnation, open: true };
+        let reporter = Reporter::new(reports, slot, incarnation);
         let Slot { child, kill: old, is_alive, .. } = &mut self.slots[slot as usize];
         *old = Some(kill);
         *is_alive = true;
@@ -233,10 +208,10 @@ impl Supervisor {
         Arc::clone(child).start(args, &self.shared);
     }
 
-    /// The child needs no more waiting for: it is up, or won't be soon.
+    /// Ends the wait for a child: it is up, or won't be up soon.
     fn settle(&mut self, slot: u32) {
-        let Slot { asked, completion, is_awaited, .. } = &mut self.slots[slot as usize];
-        if *asked == Asked::No {
+        let Slot { stop_request, completion, is_awaited, .. } = &mut self.slots[slot as usize];
+        if *stop_request == StopRequest::None {
             completion.take();
         }
         let was_awaited = std::mem::take(is_awaited);
@@ -251,15 +226,15 @@ impl Supervisor {
         }
     }
 
-    fn up(&mut self, report: &Up, ctx: &mut Context<Self>) {
-        let current = self.with_record(report.slot, report.incarnation, |record| {
+    fn up(&mut self, slot: u32, incarnation: u32, ctx: &mut Context<Self>) {
+        let current = self.with_record(slot, incarnation, |record| {
             record.state = State::Up;
             record.since = now();
         });
         if current.is_some() {
-            self.slots[report.slot as usize].was_up = true;
-            self.tell(report.slot, ChildEventKind::Up, ctx);
-            self.settle(report.slot);
+            self.slots[slot as usize].was_up = true;
+            self.publish(slot, ChildEventKind::Up, ctx);
+            self.settle(slot);
         }
     }
 
@@ -267,7 +242,7 @@ impl Supervisor {
         self.slots[slot as usize].child.name().clone()
     }
 
-    /// Works on a child's record, unless the report is of an incarnation that nobody waits for.
+    /// Changes a child's record. `None` if the incarnation is outdated or the child has ended.
     fn with_record<T>(
         &self,
         slot: u32,
@@ -285,7 +260,7 @@ impl Supervisor {
         (record.state, record.since) = (state, now());
     }
 
-    fn tell(&mut self, slot: u32, what: ChildEventKind, ctx: &mut Context<Self>) {
+    fn publish(&mut self, slot: u32, what: ChildEventKind, ctx: &mut Context<Self>) {
         let incarnation = self.board.records()[slot as usize].incarnation;
         let event = ChildEvent {
             child: self.name(slot),
@@ -293,15 +268,15 @@ impl Supervisor {
             incarnation,
             what,
         };
-        self.tell_event(&event, ctx);
+        self.publish_event(&event, ctx);
     }
 
-    fn tell_event(&mut self, event: &ChildEvent, ctx: &mut Context<Self>) {
-        let left_out = self.shared.notices.borrow_mut().tell(event, now());
-        if left_out && !std::mem::replace(&mut self.flushing, true) {
+    fn publish_event(&mut self, event: &ChildEvent, ctx: &mut Context<Self>) {
+        let are_suppressed = self.shared.events.borrow_mut().publish(event, now());
+        if are_suppressed && !std::mem::replace(&mut self.is_flush_scheduled, true) {
             ctx.run_later(Duration::from_secs(1), |this, _| {
-                this.flushing = false;
-                this.shared.notices.borrow_mut().flush();
+                this.is_flush_scheduled = false;
+                this.shared.events.borrow_mut().flush();
             });
         }
     }
@@ -316,24 +291,20 @@ impl Actor for Supervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.addr = Some(Arc::new(ctx.address()));
+        self.reports = Some(Arc::new(ctx.address().recipient()));
         self.start_phase();
     }
 }
 
-impl Handler<Up> for Supervisor {
+impl Handler<Report> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, report: Up, ctx: &mut Self::Context) {
-        self.up(&report, ctx);
-    }
-}
-
-impl Handler<Exited> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, report: Exited, ctx: &mut Self::Context) {
-        self.exited(report, ctx);
+    fn handle(&mut self, report: Report, ctx: &mut Self::Context) {
+        match report {
+            Report::Up { slot, incarnation } => self.up(slot, incarnation, ctx),
+            Report::Exited { slot, incarnation, exit } => self.exited(slot, incarnation, exit, ctx),
+            Report::Fatal(outcome) => self.fatal(outcome, ctx),
+        }
     }
 }
 
@@ -342,14 +313,6 @@ impl Handler<StopAll> for Supervisor {
 
     fn handle(&mut self, StopAll { deadline }: StopAll, ctx: &mut Self::Context) {
         self.stop(TreeOutcome::Stopped { unfinished: Vec::new() }, deadline, ctx);
-    }
-}
-
-impl Handler<Fatal> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, Fatal(outcome): Fatal, ctx: &mut Self::Context) {
-        self.fatal(outcome, ctx);
     }
 }
 

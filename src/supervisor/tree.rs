@@ -1,4 +1,4 @@
-//! The tree: what the application builds, starts and runs until it ends.
+//! The supervision tree: the application builds it, starts it, and runs it until it ends.
 
 #![expect(clippy::disallowed_methods, reason = "the deadline of a stop is set here")]
 
@@ -15,48 +15,25 @@ use tokio::sync::oneshot;
 use super::arbiters::{Arbiters, join};
 use super::child::Child;
 use super::env::GracefulStop;
+use super::events::{ChildEvent, EventPublisher, Listener};
 use super::fault_injection::FaultInjection;
-use super::group::Group;
+use super::group::{Group, GroupSpec};
 use super::health::{Board, Health};
-use super::notice::{ChildEvent, Listener, Notices};
-use super::spec::{ChildSpec, GroupSpec};
-use super::supervisor::{Role, Shared, StopAll, StopWithin, Supervisor};
+use super::outcome::TreeOutcome;
+use super::shared::Shared;
+use super::spec::ChildSpec;
+use super::supervisor::{Role, StopAll, StopWithin, Supervisor};
 use super::watchdog::Watchdog;
 
-/// How long stopping may take when the tree gives up before it is being run.
+/// Time limit of a stop when the tree ends before [`RunningTree::run_until`] sets one.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
-/// The arbiters get this long to end, even when stopping has used up its time.
+/// Least time that arbiters get to end, even after the deadline of the stop.
 const LEAST_TO_JOIN: Duration = Duration::from_millis(100);
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TreeOutcome {
-    /// Asked to stop, and stopped. `unfinished` names the children that did not end by themselves:
-    /// cut off at their deadline, or failing to the last.
-    Stopped {
-        /// Children that were cut off.
-        unfinished: Vec<Arc<str>>,
-    },
-    /// A child that was never up can't start because something outside is missing.
-    Unavailable {
-        /// Name of the child.
-        child: Arc<str>,
-        /// Cause, for the user.
-        why: String,
-    },
-    /// A child, or a group, failed too often; its last failures, oldest first.
-    GaveUp {
-        /// Name of the child.
-        child: Arc<str>,
-        /// Failures of the child, oldest first.
-        failures: Vec<String>,
-    },
-}
 
 type OnStuck = Box<dyn Fn(&str, Duration) + Send>;
 
-/// A tree to be.
+/// Specification of a tree.
 #[derive(Default)]
 pub struct Tree {
     children: Vec<Arc<dyn Child>>,
@@ -91,30 +68,30 @@ impl Tree {
         self
     }
 
-    /// Called with every event of every child, on the system's arbiter: it must be quick.
+    /// Sets a listener for every event of every child. It runs on the system's arbiter, so it must be quick.
     #[must_use]
     pub fn on_event(mut self, listener: impl Fn(&ChildEvent) + 'static) -> Self {
         self.listener = Some(Box::new(listener));
         self
     }
 
-    /// Called when all children of a phase are up, before the next phase starts.
+    /// Sets a hook that runs when all children of a phase are up, before the next phase starts.
     #[must_use]
     pub fn on_phase_up(mut self, hook: impl Fn(u8) + 'static) -> Self {
         self.on_phase_up = Some(Box::new(hook));
         self
     }
 
-    /// What is to go wrong on request.
+    /// Sets the faults to inject.
     #[must_use]
     pub fn faults(mut self, faults: FaultInjection) -> Self {
         self.faults = faults;
         self
     }
 
-    /// Calls `on_stuck` with the name of an arbiter that has run no task for `threshold`, and for
-    /// how long, on a thread of its own. Nothing can be done about such an arbiter but to end the
-    /// process. Own arbiters have their child's name; the others are `pool-0`… and `system`.
+    /// Calls `on_stuck` with the name of an arbiter that has run no task for `threshold`, and the time
+    /// without one, on a thread of its own. The only remedy for a stuck arbiter is to end the process.
+    /// Dedicated arbiters have their child's name; the others are `pool-0`… and `system`.
     #[must_use]
     pub fn watchdog(
         mut self,
@@ -145,7 +122,7 @@ impl Tree {
         let board = Arc::new(Board::new(None, names, boards, now));
         let shared = Rc::new(Shared {
             arbiters: RefCell::new(Arbiters::new(watchdog)),
-            notices: RefCell::new(Notices::new(self.listener)),
+            events: RefCell::new(EventPublisher::new(self.listener)),
             unfinished: RefCell::default(),
             on_phase_up: self.on_phase_up,
             faults: self.faults,
@@ -157,7 +134,7 @@ impl Tree {
     }
 }
 
-/// A tree that has been started.
+/// A started tree.
 pub struct RunningTree {
     root: Addr<Supervisor>,
     shared: Rc<Shared>,
@@ -172,16 +149,16 @@ impl RunningTree {
         self.health.clone()
     }
 
-    /// Runs until `stop` resolves or the tree gives up, then stops every child in reverse order
-    /// of phases, all within `stop_within`; afterwards no thread of the tree is left but those
-    /// that hang. While it stops the caller is free to give up waiting (a second Ctrl-C).
+    /// Runs until `stop` resolves or the tree gives up, then stops every child in reverse order of
+    /// phases, within `stop_within`. Afterwards no thread of the tree is left but those that hang. The
+    /// caller may drop the future while it stops (a second Ctrl-C).
     pub async fn run_until(
         self,
         stop: impl Future<Output = ()>,
         stop_within: Duration,
     ) -> TreeOutcome {
         let Self { root, shared, mut outcome, .. } = self;
-        // The root is there until it has sent the outcome; after that these say nothing new.
+        // The root lives until it has sent the outcome; later messages would change nothing.
         root.do_send(StopWithin(stop_within));
         let ended = tokio::select! {
             biased;

@@ -1,4 +1,4 @@
-//! Children that come and go while the others run.
+//! Adds and removes children while the others run.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,13 +7,23 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::{Asked, Role, Slot, Supervisor, now};
+use super::{Role, Slot, StopRequest, Supervisor, now};
 use crate::supervisor::child::Child;
-use crate::supervisor::handle::ChangeError;
+use crate::supervisor::events::ChildEventKind;
 use crate::supervisor::health::{Record, State};
-use crate::supervisor::notice::ChildEventKind;
 
-/// Add these children. Answered with their slots at once; `done` is told once they are settled.
+/// Cause for which a group was not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// The group has not started yet.
+    #[error("it has not been started yet")]
+    NotStarted,
+    /// The tree is stopping.
+    #[error("it is being stopped")]
+    Stopping,
+}
+
+/// Adds children. Returns their slots at once; `done` is notified once they have settled.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<u32>, ChangeError>")]
 pub(in crate::supervisor) struct Add {
@@ -21,7 +31,7 @@ pub(in crate::supervisor) struct Add {
     pub(in crate::supervisor) done: oneshot::Sender<()>,
 }
 
-/// Remove these children. Answered once they were asked to stop; `done` is told once they are gone.
+/// Removes children. Returns once they were asked to stop; `done` is notified once they are gone.
 #[derive(Message)]
 #[rtype(result = "Result<(), ChangeError>")]
 pub(in crate::supervisor) struct Remove {
@@ -29,7 +39,7 @@ pub(in crate::supervisor) struct Remove {
     pub(in crate::supervisor) done: oneshot::Sender<()>,
 }
 
-/// Held by the slot of each child that somebody waits for; the last one dropped tells them.
+/// Reference that the slots of a change share. Dropping the last one notifies the sender of the change.
 pub(super) struct Completion(Option<oneshot::Sender<()>>);
 
 impl Completion {
@@ -41,17 +51,17 @@ impl Completion {
 impl Drop for Completion {
     fn drop(&mut self) {
         if let Some(done) = self.0.take() {
-            // Nobody is told who doesn't wait any more.
+            // Fails if the caller no longer waits.
             let _ = done.send(());
         }
     }
 }
 
 impl Supervisor {
-    fn slot(&mut self, child: Arc<dyn Child>, completion: Rc<Completion>) -> u32 {
+    fn add(&mut self, child: Arc<dyn Child>, completion: Rc<Completion>) -> u32 {
         let phase = child.phase();
         let record = Record::new(child.name().clone(), child.policy().intensity.window, now());
-        // What it finds missing is no reason to end those that run.
+        // A missing resource is no reason to end the children that run.
         let taken = Slot { was_up: true, completion: Some(completion), ..Slot::new(child) };
         let mut records = self.board.records();
         let slot = if let Some(slot) = self.free.pop() {
@@ -61,7 +71,7 @@ impl Supervisor {
         } else {
             self.slots.push(taken);
             records.push(record);
-            // More children than fit into memory would be needed to exceed it.
+            // 2^32 children do not fit into memory.
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         };
         drop(records);
@@ -80,13 +90,13 @@ impl Supervisor {
             return;
         };
         drop(records);
-        if state == State::Vacant || self.slots[slot as usize].asked != Asked::No {
+        if state == State::Vacant || self.slots[slot as usize].stop_request != StopRequest::None {
             return;
         }
-        // Nobody waits for it to be up any more; from here on the completion is the removal's.
+        // Nothing waits for its start any more. From here on the completion is that of the removal.
         self.settle(slot);
-        let Slot { asked, completion: held, child, .. } = &mut self.slots[slot as usize];
-        *asked = Asked::ToLeave;
+        let Slot { stop_request, completion: held, child, .. } = &mut self.slots[slot as usize];
+        *stop_request = StopRequest::Removal;
         *held = Some(Rc::clone(completion));
         let shutdown = child.shutdown().unwrap_or_default();
         let at_rest = matches!(state, State::Quarantined { until } if until > now());
@@ -101,7 +111,7 @@ impl Supervisor {
         }
     }
 
-    /// The removed child has ended, or nobody waits any longer for its end.
+    /// Frees the place of a removed child that has ended, or was cut off.
     pub(super) fn leave(&mut self, slot: u32) {
         let Slot { child, completion, is_alive, cut_off_at, .. } = &mut self.slots[slot as usize];
         *cut_off_at = None;
@@ -114,7 +124,7 @@ impl Supervisor {
         }
         {
             let record = &mut self.board.records()[slot as usize];
-            // The incarnation stays: its last report is known by it.
+            // The incarnation number stays: it identifies the last report.
             *record = Record {
                 state: State::Vacant,
                 incarnation: record.incarnation,
@@ -126,7 +136,7 @@ impl Supervisor {
         }
     }
 
-    /// An incarnation that nobody waited for has reported its end after all.
+    /// Handles the end of an incarnation that was already given up.
     pub(super) fn ended_late(&mut self, slot: u32, incarnation: u32) {
         let record = &self.board.records()[slot as usize];
         if record.incarnation != incarnation {
@@ -147,7 +157,7 @@ impl Handler<Add> for Supervisor {
             return Err(ChangeError::Stopping);
         }
         let completion = Completion::new(done);
-        Ok(children.into_iter().map(|child| self.slot(child, Rc::clone(&completion))).collect())
+        Ok(children.into_iter().map(|child| self.add(child, Rc::clone(&completion))).collect())
     }
 }
 

@@ -1,21 +1,26 @@
-//! What follows an exit: a restart, a rest, or the end of the tree.
+//! Reacts to exits: restart, quarantine, or the end of the tree.
 
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
-use super::{Asked, Exited, Fatal, Role, Slot, Supervisor, now};
+use super::{Role, Slot, StopRequest, Supervisor, now};
+use crate::supervisor::events::{ChildEvent, ChildEventKind};
 use crate::supervisor::health::State;
-use crate::supervisor::notice::{ChildEvent, ChildEventKind};
+use crate::supervisor::outcome::TreeOutcome;
 use crate::supervisor::policy::{ChildExit, Decision, Intensity};
-use crate::supervisor::tree::TreeOutcome;
 
-/// How many of a group's last failures an escalation names.
+/// Number of a group's last failures that an escalation names.
 const FAILURES_NAMED: usize = 10;
 
 impl Supervisor {
-    pub(super) fn exited(&mut self, report: Exited, ctx: &mut Context<Self>) {
-        let Exited { slot, incarnation, exit } = report;
+    pub(super) fn exited(
+        &mut self,
+        slot: u32,
+        incarnation: u32,
+        exit: ChildExit,
+        ctx: &mut Context<Self>,
+    ) {
         let (now, policy) = (now(), *self.slots[slot as usize].child.policy());
         let Intensity { restarts: of, window } = policy.intensity;
         let decided = self.with_record(slot, incarnation, |record| {
@@ -25,21 +30,21 @@ impl Supervisor {
             (decision, record.history.within(window, now))
         });
         let Some((decision, nth)) = decided else { return self.ended_late(slot, incarnation) };
-        let Slot { was_up, ref mut is_alive, asked, .. } = self.slots[slot as usize];
+        let Slot { was_up, ref mut is_alive, stop_request, .. } = self.slots[slot as usize];
         *is_alive = false;
-        let asked = asked != Asked::No;
+        let is_asked_to_stop = stop_request != StopRequest::None;
         let again = |exit, after| ChildEventKind::Restarting { exit, after, nth, of, window };
         match (exit, decision) {
-            (ChildExit::Stopped | ChildExit::Killed, _) if asked => {
+            (ChildExit::Stopped | ChildExit::Killed, _) if is_asked_to_stop => {
                 self.over(slot, State::Stopped, ChildEventKind::Stopped, ctx);
             }
-            // It lives again to finish its work. The request to stop may have been the message
-            // that was lost, so it is made again.
-            (exit, Decision::RestartAfter(after)) if asked => {
+            // Restarted to finish its work. The panic may have lost the request to stop, so it is
+            // repeated.
+            (exit, Decision::RestartAfter(after)) if is_asked_to_stop => {
                 self.back_off(slot, after, again(exit, after), ctx);
                 self.ask(slot);
             }
-            (exit, _) if asked => self.lose(slot, ChildEventKind::Lost { exit }, ctx),
+            (exit, _) if is_asked_to_stop => self.lose(slot, ChildEventKind::Lost { exit }, ctx),
             (ChildExit::Unavailable(why), _) if !was_up => self.unavailable(slot, why, ctx),
             (exit, decision) => {
                 self.count_for_group(slot, &exit, now, ctx);
@@ -67,16 +72,16 @@ impl Supervisor {
     ) {
         self.board.count_restart();
         self.set_state(slot, State::BackingOff { until: now() + wait });
-        self.tell(slot, what, ctx);
+        self.publish(slot, what, ctx);
         self.start(slot, wait);
     }
 
     fn quarantine(&mut self, slot: u32, rest: Duration, exit: ChildExit, ctx: &mut Context<Self>) {
         self.board.count_restart();
         self.set_state(slot, State::Quarantined { until: now() + rest });
-        self.tell(slot, ChildEventKind::Quarantined { exit, rest }, ctx);
+        self.publish(slot, ChildEventKind::Quarantined { exit, rest }, ctx);
         self.start(slot, rest);
-        // The others don't wait for it.
+        // Its phase goes on without it.
         self.settle(slot);
     }
 
@@ -93,8 +98,8 @@ impl Supervisor {
         self.fatal(TreeOutcome::GaveUp { child, failures }, ctx);
     }
 
-    /// In a group, an exit counts for all: tells the root, once, when they are too many. A lost
-    /// arbiter is no child's fault and many children's exit, so it doesn't count.
+    /// Counts an exit in a group, and reports to the root, once, when too many children fail. A lost
+    /// arbiter doesn't count: it is no fault of the children, and ends many of them at once.
     fn count_for_group(
         &mut self,
         slot: u32,
@@ -128,21 +133,18 @@ impl Supervisor {
             incarnation: 1,
             what: ChildEventKind::Escalated { exit: ChildExit::Failed(why) },
         };
-        self.tell_event(&event, ctx);
+        self.publish_event(&event, ctx);
         self.fatal(TreeOutcome::GaveUp { child: group, failures }, ctx);
     }
 
-    /// Ends the tree, or has the root end it. The first reason is the one that counts.
+    /// Ends the tree, or has the root end it. The first outcome wins.
     pub(super) fn fatal(&mut self, outcome: TreeOutcome, ctx: &mut Context<Self>) {
         match &self.role {
             Role::Root { stop_within, .. } => {
                 let deadline = now() + *stop_within;
                 self.stop(outcome, deadline, ctx);
             }
-            Role::Group { reporter: Some(reporter), .. } => {
-                // Lost only if the root is gone, and this group with it.
-                reporter.supervisor.do_send(Fatal(outcome));
-            }
+            Role::Group { reporter: Some(reporter), .. } => reporter.fatal(outcome),
             Role::Group { reporter: None, .. } => {}
         }
     }

@@ -1,14 +1,14 @@
-//! Stopping: phases in reverse, each child by its own deadline and all by the tree's.
+//! Stops phases in reverse order, each child by its own deadline and all by that of the tree.
 
 use std::time::Instant;
 
 use actix::prelude::*;
 
-use super::{Asked, Role, Slot, Supervisor, now};
+use super::{Role, Slot, StopRequest, Supervisor, now};
+use crate::supervisor::events::ChildEventKind;
 use crate::supervisor::health::State;
-use crate::supervisor::notice::ChildEventKind;
+use crate::supervisor::outcome::TreeOutcome;
 use crate::supervisor::policy::ChildExit;
-use crate::supervisor::tree::TreeOutcome;
 
 impl Supervisor {
     pub(super) fn stop(
@@ -25,16 +25,16 @@ impl Supervisor {
 
     fn stop_phase(&mut self, ctx: &mut Context<Self>) {
         while let Some(slots) = self.phases.stop_next() {
-            let asked = slots.iter().filter(|slot| self.begin_stop(**slot, ctx)).count();
-            self.phases.wait_for(asked);
-            if asked > 0 {
+            let num_asked = slots.iter().filter(|slot| self.begin_stop(**slot, ctx)).count();
+            self.phases.wait_for(num_asked);
+            if num_asked > 0 {
                 return self.arm(ctx);
             }
         }
         self.finish(ctx);
     }
 
-    /// Whether the child was asked to stop and must be waited for.
+    /// Asks a child to stop. Returns whether its end must be awaited.
     fn begin_stop(&mut self, slot: u32, ctx: &mut Context<Self>) -> bool {
         let state = self.board.records()[slot as usize].state;
         if state.is_over() {
@@ -44,7 +44,7 @@ impl Supervisor {
             self.over(slot, State::Stopped, ChildEventKind::Stopped, ctx);
             return false;
         }
-        self.slots[slot as usize].asked = Asked::ToStop;
+        self.slots[slot as usize].stop_request = StopRequest::Shutdown;
         self.ask(slot);
         if let Some(shutdown) = self.slots[slot as usize].child.shutdown() {
             let overall = self.deadline();
@@ -81,13 +81,13 @@ impl Supervisor {
         }
     }
 
-    /// Ends those whose deadline has passed.
+    /// Kills the children whose deadline has passed.
     fn cut_off(&mut self, ctx: &mut Context<Self>) {
         let now = now();
         while self.deadlines.first_key_value().is_some_and(|(by, _)| *by <= now) {
             let Some((_, slots)) = self.deadlines.pop_first() else { break };
             for slot in slots {
-                // The slot may be another's by now.
+                // The slot may have been reused meanwhile.
                 let is_due = self.slots[slot as usize].cut_off_at.is_some_and(|by| by <= now);
                 if is_due && !self.board.records()[slot as usize].state.is_over() {
                     self.lose(slot, ChildEventKind::CutOff, ctx);
@@ -98,14 +98,14 @@ impl Supervisor {
     }
 
     pub(super) fn lose(&mut self, slot: u32, what: ChildEventKind, ctx: &mut Context<Self>) {
-        if self.slots[slot as usize].asked == Asked::ToStop {
+        if self.slots[slot as usize].stop_request == StopRequest::Shutdown {
             self.shared.unfinished.borrow_mut().push(self.name(slot));
         }
         self.over(slot, State::GaveUp, what, ctx);
     }
 
-    /// No incarnation of this child will follow. One that still hangs on is ended when it can be;
-    /// nobody waits for it.
+    /// Ends a child for good. An incarnation that still hangs is ended when it can be, without being
+    /// awaited.
     pub(super) fn over(
         &mut self,
         slot: u32,
@@ -114,15 +114,15 @@ impl Supervisor {
         ctx: &mut Context<Self>,
     ) {
         self.set_state(slot, state);
-        let Slot { child, kill, asked, .. } = &mut self.slots[slot as usize];
+        let Slot { child, kill, stop_request, .. } = &mut self.slots[slot as usize];
         child.close();
         kill.take();
-        let asked = *asked;
-        self.tell(slot, what, ctx);
-        match asked {
-            Asked::ToStop if self.phases.ended() => self.stop_phase(ctx),
-            Asked::ToLeave => self.leave(slot),
-            Asked::ToStop | Asked::No => {}
+        let stop_request = *stop_request;
+        self.publish(slot, what, ctx);
+        match stop_request {
+            StopRequest::Shutdown if self.phases.ended() => self.stop_phase(ctx),
+            StopRequest::Removal => self.leave(slot),
+            StopRequest::Shutdown | StopRequest::None => {}
         }
     }
 
@@ -134,7 +134,7 @@ impl Supervisor {
                     *unfinished = self.shared.unfinished.take();
                 }
                 if let Some(done) = done.take() {
-                    // Nobody is told when the tree's handle was dropped.
+                    // Fails if the tree's handle was dropped.
                     let _ = done.send((outcome, deadline));
                 }
             }

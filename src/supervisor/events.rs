@@ -1,5 +1,4 @@
-//! What the supervisor tells about its children: a log line at a limited rate, and every event to
-//! the listener.
+//! Events of children: each goes to the listener, and to the log at a limited rate.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,33 +6,33 @@ use std::time::{Duration, Instant};
 use super::policy::ChildExit;
 use crate::logging::LineLimit;
 
-/// The log target of supervision.
+/// Log target of supervision.
 pub const TARGET: &str = "vigie::supervisor";
 
-/// At most 20 lines a second: more say no more to anyone.
+/// Limit of 20 lines a second; more would be unreadable.
 pub(super) const fn line_limit() -> LineLimit {
     LineLimit::new(20, Duration::from_secs(1))
 }
 
-/// Something that happened to a child.
+/// Event of a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChildEvent {
     /// Name of the child.
     pub child: Arc<str>,
-    /// The group it belongs to, if it is not a child of the root.
+    /// Group of the child; `None` for a child of the root.
     pub group: Option<Arc<str>>,
-    /// The incarnation it happened to; the first is 1.
+    /// Incarnation of the event; the first is 1.
     pub incarnation: u32,
-    /// What happened to it.
+    /// Kind of the event.
     pub what: ChildEventKind,
 }
 
-/// What happened to a child.
+/// Kind of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChildEventKind {
-    /// It is up.
+    /// The child is up.
     Up,
-    /// It failed and will be restarted, for the `nth` time of at most `of` in `window`.
+    /// The child failed and will be restarted.
     Restarting {
         /// How the incarnation ended.
         exit: ChildExit,
@@ -46,44 +45,45 @@ pub enum ChildEventKind {
         /// Window of the intensity limit.
         window: Duration,
     },
-    /// It failed too often and rests.
+    /// The child failed too often and is quarantined.
     Quarantined {
         /// How the incarnation ended.
         exit: ChildExit,
-        /// Duration of the rest.
+        /// Duration of the quarantine.
         rest: Duration,
     },
-    /// It failed too often, or can't start, and the whole tree stops for it.
+    /// The child failed too often or can't start, which ends the whole tree.
     Escalated {
         /// How the incarnation ended.
         exit: ChildExit,
     },
-    /// It is done: asked to stop, or stopped by itself for good.
+    /// The child stopped for good, by itself or on request.
     Stopped,
-    /// It failed while the tree was stopping, and there is no more time for another try.
+    /// The child failed while it was stopping, and is not restarted.
     Lost {
         /// How the incarnation ended.
         exit: ChildExit,
     },
-    /// It hadn't stopped within its shutdown deadline.
+    /// The child did not stop by its deadline and was killed.
     CutOff,
 }
 
-/// Where events go; called on the system's arbiter, so it must be quick.
+/// Receives events on the system's arbiter, so it must be quick.
 pub(super) type Listener = Box<dyn Fn(&ChildEvent)>;
 
-pub(super) struct Notices {
+/// Passes events to the listener and to the log.
+pub(super) struct EventPublisher {
     lines: LineLimit,
     listener: Option<Listener>,
 }
 
-impl Notices {
+impl EventPublisher {
     pub(super) const fn new(listener: Option<Listener>) -> Self {
         Self { lines: line_limit(), listener }
     }
 
-    /// Returns whether lines were left out, which [`flush`](Self::flush) will sum up.
-    pub(super) fn tell(&mut self, event: &ChildEvent, now: Instant) -> bool {
+    /// Publishes an event. Returns whether log lines are suppressed, which [`flush`](Self::flush) counts.
+    pub(super) fn publish(&mut self, event: &ChildEvent, now: Instant) -> bool {
         self.log(event, now);
         if let Some(listener) = &self.listener {
             listener(event);
@@ -91,7 +91,7 @@ impl Notices {
         self.lines.holds_back()
     }
 
-    /// Sums up the lines left out so far.
+    /// Logs the number of lines suppressed so far.
     pub(super) fn flush(&mut self) {
         summarise(self.lines.take_held_back());
     }
@@ -100,7 +100,7 @@ impl Notices {
         let ChildEvent { child, incarnation, what, .. } = event;
         let level = what.level(*incarnation);
         if level == log::Level::Error {
-            // At most one of these ends a run, so none of them is left out.
+            // At most one ends a run, so it is never suppressed.
             log::error!(target: TARGET, "{child} {what}");
         } else if level == log::Level::Debug {
             log::debug!(target: TARGET, "{child} {what}, incarnation {incarnation}");
@@ -118,7 +118,7 @@ fn summarise(left_out: u64) {
 }
 
 impl ChildEventKind {
-    /// A failure is news, and that it is over.
+    /// Failures are warnings, recoveries information, normal starts and stops debug output.
     const fn level(&self, incarnation: u32) -> log::Level {
         match self {
             Self::Up if incarnation > 1 => log::Level::Info,
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_restart_is_told_in_one_line() {
+    fn a_restart_is_logged_in_one_line() {
         let what = ChildEventKind::Restarting {
             exit: ChildExit::Panicked("boom".into()),
             after: Duration::from_millis(112),
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_has_a_line_when_it_is_over_and_a_start_none() {
+    fn a_restart_is_logged_when_it_succeeds_and_a_first_start_is_not() {
         let levels = [1, 2].map(|incarnation| ChildEventKind::Up.level(incarnation));
         assert_eq!(levels, [log::Level::Debug, log::Level::Info]);
     }
