@@ -1,7 +1,7 @@
-//! The threads children live on: one of its own for each critical child, a pool for the rest.
+//! Arbiters (threads) of the children: a dedicated one for each critical child, a pool for the rest.
 //!
-//! Holds always: an arbiter that has ended is replaced before a child is put on it; every arbiter
-//! ever made is joined at the end, or said to hang.
+//! Holds always: an arbiter that has ended is replaced before a child is placed on it; at the end every
+//! arbiter is joined, or reported as hanging.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,12 +15,12 @@ use tokio::sync::oneshot;
 use super::events::TARGET;
 use super::watchdog::Watchdog;
 
-/// Where a child lives.
+/// Arbiter on which a child runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {
-    /// On an arbiter of its own: its work can't delay another's.
+    /// An arbiter of its own, so that its work can't delay other children.
     Dedicated,
-    /// On one of the pool's, with many others.
+    /// An arbiter of the pool, shared with other children.
     Pool,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Arbiters {
 }
 
 impl Arbiters {
-    /// Call it on the system's arbiter, which is watched too.
+    /// Must be called on the system's arbiter, which the watchdog watches too.
     pub(super) fn new(watchdog: Option<Watchdog>) -> Self {
         if let Some(watchdog) = &watchdog {
             watchdog.watch("system".into(), System::current().arbiter());
@@ -50,7 +50,7 @@ impl Arbiters {
         }
     }
 
-    /// A living arbiter for the child of that name; the pool's take turns.
+    /// A running arbiter for a child; those of the pool are assigned in turn.
     pub(super) fn get(
         &mut self,
         placement: Placement,
@@ -99,7 +99,7 @@ impl Arbiters {
         Ok(arbiter)
     }
 
-    /// Ends every arbiter; their threads are to be [`join`]ed.
+    /// Stops every arbiter. The caller must [`join`] their threads.
     pub(super) fn end(&mut self) -> Vec<Arbiter> {
         let own = self.own.drain().map(|(_, arbiter)| arbiter);
         let all: Vec<Arbiter> =
@@ -112,17 +112,17 @@ impl Arbiters {
     }
 }
 
-/// Waits for the threads of ended arbiters, but not for one that hangs longer than `at_most`: that
-/// is left to the end of the process.
+/// Joins the threads of stopped arbiters, for at most `at_most`. A thread that hangs is left to the end of
+/// the process.
 pub(super) async fn join(arbiters: Vec<Arbiter>, at_most: Duration) {
     let (done, joined) = oneshot::channel();
-    // A plain thread: the runtime would wait for a blocking task of its own without end.
+    // A plain thread: at its end the runtime would wait for a blocking task without a limit.
     let joiner = thread::Builder::new().name("joiner".into()).spawn(move || {
         for arbiter in arbiters {
             // An arbiter's thread doesn't panic; if it did, the hook has logged it.
             let _ = arbiter.join();
         }
-        // Nobody waits any more when it took too long.
+        // Fails if the wait has timed out.
         let _ = done.send(());
     });
     if joiner.is_err() || tokio::time::timeout(at_most, joined).await.is_err() {

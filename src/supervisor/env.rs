@@ -1,6 +1,6 @@
-//! What a supervised actor may say to its supervisor, and what it must answer.
+//! Environment of a supervised actor: how it reports to its supervisor, and the messages it must handle.
 
-#![expect(clippy::disallowed_methods, reason = "an incarnation counts from its args")]
+#![expect(clippy::disallowed_methods, reason = "an incarnation measures its own age")]
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,24 +10,24 @@ use tokio::sync::Notify;
 
 use super::fault_injection::InjectedFault;
 
-/// Asks an actor to finish its work and call `ctx.stop()`. It is cut off at its shutdown deadline.
+/// Asks an actor to finish its work and call `ctx.stop()`. At its shutdown deadline it is killed.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct GracefulStop;
 
-/// Why an incarnation could not begin, or gave up.
+/// Cause for which an incarnation could not start, or gave up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// Worth another try after the backoff.
+    /// Retried after the backoff.
     #[error("{0}")]
     Failed(String),
-    /// Something outside is missing (a port is taken, a file is unwritable): at the first start
-    /// this ends the daemon with exit code 69; later it counts like any failure.
+    /// An external resource is missing: a port is taken, a file is not writable. At the first start this
+    /// ends the daemon with exit code 69; later it counts as any failure.
     #[error("{0}")]
     Unavailable(String),
 }
 
-/// One incarnation's line to its supervisor. Cheap to clone; made anew for each incarnation.
+/// Handle of one incarnation to its supervisor. Cheap to clone; each incarnation gets a new one.
 #[derive(Debug, Clone)]
 pub struct ChildEnv(Arc<Shared>);
 
@@ -55,19 +55,20 @@ impl ChildEnv {
         &self.0.name
     }
 
-    /// 1 for the first life, one more after each restart.
+    /// Number of this incarnation: 1 for the first, one more after each restart.
     #[must_use]
     pub fn incarnation(&self) -> u32 {
         self.0.incarnation
     }
 
-    /// Says "up": the next phase may start. Only needed by children whose spec waits for it.
+    /// Signals that the child is up, so that the next phase may start. Required by
+    /// [`Readiness::Signalled`](super::Readiness::Signalled) alone.
     pub fn ready(&self) {
         self.0.up_since.get_or_init(Instant::now);
         self.0.ready.notify_one();
     }
 
-    /// Ends this incarnation as failed, saying why; the supervisor restarts the child.
+    /// Ends this incarnation as failed; the supervisor restarts the child.
     pub fn fail<A: Actor<Context = Context<A>>>(
         &self,
         ctx: &mut A::Context,
@@ -76,8 +77,8 @@ impl ChildEnv {
         self.end::<A>(ctx, Failure::Failed(why.into()));
     }
 
-    /// Like [`fail`](Self::fail) with [`Failure::Unavailable`], for what the factory can't know
-    /// yet: a child that was never up ends the daemon this way.
+    /// Like [`fail`](Self::fail) with [`Failure::Unavailable`], for resources that the factory can't
+    /// check. Before the child was ever up, this ends the daemon.
     pub fn unavailable<A: Actor<Context = Context<A>>>(
         &self,
         ctx: &mut A::Context,
@@ -86,31 +87,31 @@ impl ChildEnv {
         self.end::<A>(ctx, Failure::Unavailable(why.into()));
     }
 
-    /// Where a panic would hurt: panics if one was asked for by [`FaultInjection`](super::FaultInjection) and is due.
+    /// Fault point: panics if [`FaultInjection`](super::FaultInjection) asks for it and it is due.
     ///
     /// # Panics
     /// On request alone.
     pub fn fault_point(&self) {
         if let Some(fault) = &self.0.fault {
-            // The one panic that is meant: the supervisor is there to catch it.
+            // An intended panic: the supervisor catches it.
             let since = self.0.up_since.get().unwrap_or(&self.0.born);
             assert!(!fault.is_due(since.elapsed()), "a fault on request");
         }
     }
 
-    /// Whether anything is to go wrong: for an actor that has to make its own occasions.
+    /// Whether faults are injected: for an actor that must create the occasions for them.
     #[must_use]
     pub fn has_faults(&self) -> bool {
         self.0.fault.is_some()
     }
 
-    /// How much more each row is to cost that this child commits.
+    /// Injected delay for each row that this child commits.
     #[must_use]
     pub fn slow_by(&self) -> Option<Duration> {
         self.0.fault.as_ref().and_then(|fault| fault.slow_by)
     }
 
-    /// Time after which the disk that this child writes to is said to be full.
+    /// Time after which the disk of this child is treated as full.
     #[must_use]
     pub fn full_in(&self) -> Option<Duration> {
         self.0.fault.as_ref().and_then(|fault| fault.full_in)

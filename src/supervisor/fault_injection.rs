@@ -1,39 +1,37 @@
-//! Faults on request: how Vigie fails can be watched, and its promises tested, on the very binary
-//! that is run.
+//! Fault injection: makes children of the production binary fail on request, to test its promises.
 //!
-//! What is to go wrong is named by child, before the tree starts. An actor calls
-//! [`ChildEnv::fault_point`](super::ChildEnv::fault_point) where a panic would hurt most: with work
-//! in its hands. Holds always: with nothing asked for, a fault point costs one look at an `Option`.
-//! Pure: time is handed in.
+//! Faults are set by the child's name before the tree starts. An actor calls
+//! [`ChildEnv::fault_point`](super::ChildEnv::fault_point) where a panic does most damage: with work in
+//! flight. Without faults, a fault point costs one check of an `Option`. Pure: time is an argument.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// What is to go wrong in one child.
+/// Faults of one child.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InjectedFault {
-    /// Each incarnation panics at its first fault point after this time. It counts from when it was
-    /// up: waits before a restart grow, and one who waited for another so long would die at once.
+    /// Each incarnation panics at its first fault point after this time. The time counts from when the
+    /// child is up: it may wait longer than this for another child to restart, and would panic at once.
     pub panic_every: Option<Duration>,
-    /// Each row it commits costs this much more.
+    /// Delay added for each row that it commits.
     pub slow_by: Option<Duration>,
-    /// The disk it writes to is said to be full after this time.
+    /// Time after which its disk is treated as full.
     pub full_in: Option<Duration>,
 }
 
 impl InjectedFault {
-    /// Whether an incarnation that has been up for so long is to panic.
+    /// Whether an incarnation of this age must panic.
     pub(super) fn is_due(self, age: Duration) -> bool {
         self.panic_every.is_some_and(|every| age >= every)
     }
 }
 
-/// What is to go wrong, by the child's name.
+/// Faults to inject, by the child's name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FaultInjection(pub HashMap<String, InjectedFault>);
 
 impl FaultInjection {
-    /// Boxed, since hardly any child has one.
+    /// Faults of a child. Boxed, since few children have one.
     pub(super) fn of(&self, child: &str) -> Option<Box<InjectedFault>> {
         self.0.get(child).copied().map(Box::new)
     }

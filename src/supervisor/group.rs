@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
+use super::backoff::Backoff;
 use super::child::{Child, StartArgs};
 use super::env::GracefulStop;
 use super::handle::GroupHandle;
 use super::health::Board;
-use super::policy::{Backoff, Exhaustion, GroupLimit, Intensity, Policy, Restart};
+use super::policy::{Exhaustion, GroupLimit, Intensity, Policy, Restart};
 use super::shared::Shared;
 use super::spec::ChildSpec;
 use super::supervisor::{Role, StopAll, Supervisor};

@@ -1,9 +1,9 @@
-//! How every child is doing, for whoever asks: a status command, a page, a test.
+//! Health of the tree: the state of every child, for status commands, pages and tests.
 //!
-//! Each supervisor writes its children's records on a board of its own; a [`Health`] handle reads
-//! them from any thread, also while a supervisor is busy.
+//! Each supervisor writes the records of its children to a board of its own. A [`Health`] handle reads the
+//! boards from any thread, even while a supervisor is busy.
 
-#![expect(clippy::disallowed_methods, reason = "a report says how things are when it is made")]
+#![expect(clippy::disallowed_methods, reason = "a report is a snapshot of the time it is made")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,16 +14,16 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::policy::{ChildExit, History};
 
-/// How many children in trouble a group's summary names.
+/// Number of troubled children that a group's summary names.
 const TROUBLED_NAMED: usize = 100;
 
-/// How many of the children that changed last a group's summary names.
+/// Number of last changed children that a group's summary names.
 const NEWEST_NAMED: usize = 20;
 
-/// What a child is doing.
+/// State of a child, with times on the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// Waits for its phase, or for itself to be up.
+    /// Waits for its phase to begin, or to be up.
     Starting,
     Up,
     BackingOff {
@@ -32,11 +32,11 @@ pub(super) enum State {
     Quarantined {
         until: Instant,
     },
-    /// Ended because it was asked to, or by itself for good.
+    /// Stopped for good, by itself or on request.
     Stopped,
-    /// Ended for good because it failed too often or was cut off.
+    /// Ended for good: it failed too often, or was killed.
     GaveUp,
-    /// Nobody's any more: the child was removed.
+    /// The child was removed; the slot is free.
     Vacant,
 }
 
@@ -46,7 +46,7 @@ impl State {
     }
 }
 
-/// A child's life so far.
+/// Record of a child.
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) name: Arc<str>,
@@ -76,13 +76,13 @@ impl Record {
     }
 }
 
-/// The records of one supervisor's children.
+/// Records of the children of one supervisor, by slot.
 #[derive(Debug)]
 pub(super) struct Board {
-    /// `None` for the root.
+    /// Name of the group; `None` for the root.
     pub(super) group: Option<Arc<str>>,
     records: Mutex<Vec<Record>>,
-    /// Restarts of all children, those of removed ones among them. Only grows.
+    /// Restarts of all children, removed ones included. Never decreases.
     restarts: AtomicU64,
     groups: Vec<Arc<Self>>,
 }
@@ -99,31 +99,31 @@ impl Board {
         Self { group, records, restarts, groups }
     }
 
-    /// Counts a restart. Read alone, and guards no other memory, hence the relaxed order.
+    /// Counts a restart. The counter guards no other memory, hence the relaxed ordering.
     pub(super) fn count_restart(&self) {
         self.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Hold it briefly, and never while calling out.
+    /// Locks the records. Hold the lock briefly, and never while calling other code.
     pub(super) fn records(&self) -> MutexGuard<'_, Vec<Record>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Reads the health of a tree. Cheap to clone and to share between threads.
+/// Handle that reads the health of a tree. Cheap to clone and to share between threads.
 #[derive(Debug, Clone)]
 pub struct Health(pub(super) Arc<Board>);
 
-/// The whole tree at one moment; large groups are summed up.
+/// Snapshot of a tree; groups are summarised.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthReport {
-    /// The root's own children. A group is one of them, under its name.
+    /// Children of the root. Each group is one of them, under its name.
     pub children: Vec<ChildHealth>,
-    /// Groups in the order in which they were added.
+    /// Groups, in the order in which they were added.
     pub groups: Vec<GroupHealth>,
 }
 
-/// One child at one moment.
+/// Snapshot of a child.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChildHealth {
     /// Name of the child.
@@ -134,7 +134,7 @@ pub struct ChildHealth {
     /// Time of the last change of state.
     #[serde(serialize_with = "rfc3339")]
     pub since: DateTime<Utc>,
-    /// 0 before the first start.
+    /// Number of the current incarnation; 0 before the first start.
     pub incarnation: u32,
     /// Restarts within the window of its intensity limit.
     pub restarts_in_window: usize,
@@ -156,9 +156,9 @@ pub enum ChildState {
         #[serde(serialize_with = "rfc3339")]
         until: DateTime<Utc>,
     },
-    /// The child failed too often and rests.
+    /// The child failed too often and is quarantined.
     Quarantined {
-        /// End of the rest.
+        /// End of the quarantine.
         #[serde(serialize_with = "rfc3339")]
         until: DateTime<Utc>,
     },
@@ -169,7 +169,7 @@ pub enum ChildState {
 }
 
 impl ChildState {
-    /// The state as it stands in JSON.
+    /// Name of the state in JSON.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -186,14 +186,14 @@ impl ChildState {
 /// End of an incarnation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastExit {
-    /// In words, for developers: "panicked: …".
+    /// Cause, for developers: "panicked: …".
     pub what: String,
     /// Time of the end.
     #[serde(serialize_with = "rfc3339")]
     pub at: DateTime<Utc>,
 }
 
-/// A group of children at one moment.
+/// Snapshot of a group of children.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupHealth {
     /// Name of the group.
@@ -206,15 +206,15 @@ pub struct GroupHealth {
     pub restarts_in_window: usize,
     /// Restarts of all children in this run of the daemon.
     pub restarts: u64,
-    /// The children that came up or changed their state last, the last one first; at most 20.
+    /// Children that changed their state last, newest first; at most 20.
     pub newest: Vec<ChildHealth>,
-    /// Children that are not up or were restarted lately; at most 100 of them.
+    /// Children that are not up or were restarted within the window; at most 100.
     pub troubled: Vec<ChildHealth>,
-    /// How many more there are.
+    /// Number of troubled children beyond those in `troubled`.
     pub troubled_not_named: usize,
 }
 
-/// How many children are in each state.
+/// Number of children in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateCounts {
     /// Children that are starting.
@@ -223,7 +223,7 @@ pub struct StateCounts {
     pub up: usize,
     /// Children that wait for their restart.
     pub backing_off: usize,
-    /// Children that rest.
+    /// Children that are quarantined.
     pub quarantined: usize,
     /// Children that have stopped.
     pub stopped: usize,
@@ -232,7 +232,7 @@ pub struct StateCounts {
 }
 
 impl Health {
-    /// The tree now. Takes some milliseconds for 100,000 children.
+    /// Snapshot of the tree. Takes some milliseconds for 100,000 children.
     #[must_use]
     pub fn report(&self) -> HealthReport {
         let clock = Clock::now();
@@ -242,7 +242,7 @@ impl Health {
         }
     }
 
-    /// One child, of the root or of a group.
+    /// Snapshot of one child, of the root or of a group.
     #[must_use]
     pub fn child(&self, name: &str) -> Option<ChildHealth> {
         let clock = Clock::now();
@@ -254,7 +254,7 @@ impl Health {
         })
     }
 
-    /// Every child of a group; empty if there is no such group.
+    /// Snapshots of all children of a group; empty for an unknown group.
     #[must_use]
     pub fn group_children(&self, group: &str) -> Vec<ChildHealth> {
         let clock = Clock::now();
@@ -263,7 +263,7 @@ impl Health {
     }
 }
 
-/// One moment on both clocks, to tell instants as times of day.
+/// The same moment on both clocks, for converting monotonic times to wall-clock times.
 struct Clock {
     now: Instant,
     wall: DateTime<Utc>,
@@ -280,7 +280,7 @@ impl Clock {
 
     fn state(&self, state: State) -> ChildState {
         match state {
-            // The wait is over, and the child has not said that it is up.
+            // The wait is over, and the child is not up yet.
             State::BackingOff { until } | State::Quarantined { until } if until <= self.now => {
                 ChildState::Starting
             }
@@ -289,7 +289,7 @@ impl Clock {
             State::Starting => ChildState::Starting,
             State::Up => ChildState::Up,
             State::GaveUp => ChildState::GaveUp,
-            // Vacant places are not shown.
+            // Vacant slots are not shown.
             State::Stopped | State::Vacant => ChildState::Stopped,
         }
     }
@@ -343,7 +343,7 @@ impl Clock {
         group
     }
 
-    /// Those that came up or changed their state last, the last one first.
+    /// Children that changed their state last, newest first.
     fn newest(&self, records: &[Record]) -> Vec<ChildHealth> {
         let mut shown: Vec<_> = records.iter().filter(|record| record.is_shown()).collect();
         let latest_first = |a: &&Record, b: &&Record| b.since.cmp(&a.since);

@@ -1,9 +1,9 @@
-//! How a tree is summed up.
+//! Tests of summaries.
 
 use super::*;
 
 #[test]
-fn a_group_is_summed_up_and_its_troubled_are_named() {
+fn a_group_is_summarised_and_its_troubled_children_are_named() {
     let now = Instant::now();
     let window = Duration::from_secs(60);
     let names = (0..250).map(|n| (Arc::from(format!("S_{n}")), window));

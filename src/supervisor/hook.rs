@@ -1,7 +1,7 @@
-//! What a panic leaves behind: one log line that names the place and the child.
+//! Panic hook: writes one log line with the source location and the child.
 //!
-//! The standard hook symbolises a backtrace under `RUST_BACKTRACE=1`, which holds the panicking
-//! thread, and every other child on it, for 170 ms the first time. This one doesn't.
+//! Never: symbolises a backtrace. Under `RUST_BACKTRACE=1` the standard hook does, which blocks the
+//! panicking thread, and every other child on it, for 170 ms the first time.
 
 #![expect(clippy::disallowed_methods, reason = "lines on panics are limited by time")]
 
@@ -15,20 +15,19 @@ use super::events::{TARGET, line_limit};
 use crate::logging::LineLimit;
 
 thread_local! {
-    /// The child whose code this thread is running.
+    /// Child whose code this thread is running.
     static CHILD: Cell<Option<Arc<str>>> = const { Cell::new(None) };
 }
 
-/// One for the children's panics and one for all others, which a failing fleet must not hide.
+/// Separate limits, so that a failing fleet does not suppress other panics.
 static IN_CHILDREN: Mutex<LineLimit> = Mutex::new(line_limit());
 static ELSEWHERE: Mutex<LineLimit> = Mutex::new(line_limit());
 
-/// Longest panic text kept: children can't fill our memory with it.
+/// Longest panic text kept, so that children can't fill the memory with it.
 const MAX_TEXT_BYTES: usize = 500;
 
-/// Logs every panic of the process as one line at error, at most 20 a second of
-/// the children's and as many of others. With that log level
-/// switched off the hook that was there before is called instead: a panic is always seen somewhere.
+/// Installs a hook that logs each panic as one line at error: at most 20 a second of children, and 20 of
+/// other threads. With that level switched off, the previous hook is called, so that no panic is silent.
 pub fn install_panic_hook() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -48,7 +47,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     });
     let child = child.ok().flatten();
     let limiter = if child.is_some() { &IN_CHILDREN } else { &ELSEWHERE };
-    // A lock held by another thread's panic costs the limit, not the line.
+    // If another thread's panic holds the lock, the line is logged without a limit.
     let allowed = limiter.try_lock().map_or(Some(0), |mut lines| lines.admit(Instant::now()));
     let Some(left_out) = allowed else { return };
     if left_out > 0 {
@@ -72,7 +71,7 @@ pub(super) fn guarded<T>(child: &Arc<str>, code: impl FnOnce() -> T) -> Result<T
     CHILD.set(outer);
     result.map_err(|payload| {
         let text = panic_text(&*payload);
-        // A payload may be any type, one that panics when dropped too: then it is leaked.
+        // The payload's own drop may panic; then that second payload is leaked.
         let _ =
             std::panic::catch_unwind(AssertUnwindSafe(|| drop(payload))).map_err(std::mem::forget);
         text

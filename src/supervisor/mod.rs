@@ -9,6 +9,7 @@
 compile_error!("supervision catches panics: build with panic = \"unwind\"");
 
 mod arbiters;
+mod backoff;
 mod child;
 mod env;
 mod events;
@@ -34,6 +35,7 @@ mod tree;
 mod watchdog;
 
 pub use arbiters::Placement;
+pub use backoff::Backoff;
 pub use env::{ChildEnv, Failure, GracefulStop};
 pub use events::{ChildEvent, ChildEventKind, TARGET};
 pub use fault_injection::{FaultInjection, InjectedFault};
@@ -44,7 +46,7 @@ pub use health::{
 };
 pub use hook::install_panic_hook;
 pub use outcome::TreeOutcome;
-pub use policy::{Backoff, ChildExit, Exhaustion, GroupLimit, Intensity, Policy, Restart};
+pub use policy::{ChildExit, Exhaustion, GroupLimit, Intensity, Policy, Restart};
 pub use route::{Mailbox, Permit, RequestError, Route, Routed, SendError};
 pub use settings::{ChildSettings, Readiness};
 pub use spec::ChildSpec;
@@ -53,12 +55,12 @@ pub use tree::{RunningTree, Tree};
 
 #[cfg(test)]
 impl ChildEnv {
-    /// For an actor's own tests, without a supervisor.
+    /// Environment for tests of an actor without a supervisor.
     pub(crate) fn for_test() -> Self {
         Self::new("test".into(), 1, None)
     }
 
-    /// Why the incarnation gave up, if it did.
+    /// Failure that the incarnation has reported.
     pub(crate) fn failure_in_test(&self) -> Option<String> {
         self.take_failure().map(|failure| failure.to_string())
     }

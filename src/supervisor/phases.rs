@@ -1,19 +1,19 @@
-//! The order of starting and stopping: phases up, each complete before the next, and down again.
-//! Pure bookkeeping in O(log n) a child: it counts, the supervisor acts.
+//! Order of starting and stopping: phase by phase up, each complete before the next, and down in reverse.
+//! Pure bookkeeping at O(log n) a child; the supervisor acts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// Children are named by their place in the supervisor's list.
+/// Slots of children in their supervisor.
 pub(super) type Slots = Rc<[u32]>;
 
 #[derive(Debug)]
 pub(super) struct Phases {
     list: Vec<(u8, BTreeSet<u32>)>,
-    /// How many phases, from the lowest, have been started and not yet stopped.
+    /// Number of phases, from the lowest, that have been started and not yet stopped.
     begun: usize,
     stopping: bool,
-    /// How many children the phase in motion waits for.
+    /// Number of children that the phase being started or stopped waits for.
     waiting: usize,
 }
 
@@ -26,21 +26,20 @@ impl Phases {
         Self { list: by_phase.into_iter().collect(), begun: 0, stopping: false, waiting: 0 }
     }
 
-    /// The next phase's children to start, all of which are waited for; `None` when all are up.
+    /// Children of the next phase to start, all of which are awaited; `None` when all phases are up.
     pub(super) fn start_next(&mut self) -> Option<Slots> {
         loop {
             let (_, slots) = self.list.get(self.begun)?;
             self.begun += 1;
             self.waiting = slots.len();
-            // All of an empty phase were removed: nobody will say that it is up.
+            // An empty phase, whose children were removed, would never report that it is up.
             if !slots.is_empty() {
                 return Some(slots.iter().copied().collect());
             }
         }
     }
 
-    /// A child more, which its phase doesn't wait for. Whether that phase was started already, so
-    /// that the child is to be started now.
+    /// Adds a child. Returns whether its phase has begun, so that the child must be started now.
     pub(super) fn add(&mut self, slot: u32, phase: u8) -> bool {
         let all_begun = self.begun == self.list.len();
         let at = self.list.binary_search_by_key(&phase, |(phase, _)| *phase).unwrap_or_else(|at| {
@@ -52,19 +51,19 @@ impl Phases {
         at < self.begun
     }
 
-    /// A child less. One that is waited for must be settled too.
+    /// Removes a child. A child that is awaited must be settled too.
     pub(super) fn remove(&mut self, slot: u32, phase: u8) {
         if let Ok(at) = self.list.binary_search_by_key(&phase, |(phase, _)| *phase) {
             self.list[at].1.remove(&slot);
         }
     }
 
-    /// One child of the starting phase needs no more waiting for: the phase, if it was the last.
+    /// Ends the wait for one child of the starting phase. Returns the phase if that was the last one.
     pub(super) fn settled(&mut self) -> Option<u8> {
         self.last_awaited().then(|| self.list[self.begun - 1].0)
     }
 
-    /// From now on phases only stop. Whether that is news.
+    /// Begins to stop: no phase starts any more. Returns whether this is the first call.
     pub(super) const fn begin_stop(&mut self) -> bool {
         !std::mem::replace(&mut self.stopping, true)
     }
@@ -73,18 +72,18 @@ impl Phases {
         self.stopping
     }
 
-    /// The next phase's children to stop, in reverse order of starting; `None` when all are.
+    /// Children of the next phase to stop, in reverse order of starting; `None` when all have stopped.
     pub(super) fn stop_next(&mut self) -> Option<Slots> {
         self.begun = self.begun.checked_sub(1)?;
         Some(self.list[self.begun].1.iter().copied().collect())
     }
 
-    /// How many of the phase to stop must be waited for.
+    /// Sets the number of children that the stopping phase waits for.
     pub(super) const fn wait_for(&mut self, children: usize) {
         self.waiting = children;
     }
 
-    /// One child of the stopping phase has ended: whether it was the last.
+    /// Notes the end of a child of the stopping phase. Returns whether it was the last one.
     pub(super) const fn ended(&mut self) -> bool {
         self.last_awaited()
     }
@@ -101,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn up_in_order_and_down_in_reverse() {
+    fn phases_start_in_order_and_stop_in_reverse() {
         let mut phases = Phases::new([3, 0, 3, 1].into_iter());
         assert_eq!(phases.start_next().as_deref(), Some(&[1][..]));
         assert_eq!(phases.settled(), Some(0));
@@ -122,12 +121,12 @@ mod tests {
     }
 
     #[test]
-    fn children_come_and_go() {
+    fn children_may_be_added_and_removed_in_any_phase() {
         let mut phases = Phases::new([0, 1, 2].into_iter());
         phases.start_next();
         assert_eq!([phases.add(3, 0), phases.add(4, 1), phases.add(5, 3)], [true, false, false]);
         phases.remove(2, 2);
-        assert_eq!(phases.settled(), Some(0), "it doesn't wait for the one that came");
+        assert_eq!(phases.settled(), Some(0), "it doesn't wait for the added child");
         assert_eq!(phases.start_next().as_deref(), Some(&[1, 4][..]));
         assert_eq!([phases.settled(), phases.settled()], [None, Some(1)]);
         assert_eq!(phases.start_next().as_deref(), Some(&[5][..]), "past the empty phase");

@@ -1,27 +1,29 @@
-//! When a child is restarted, quarantined or given up: pure functions of its history and the time.
+//! Restart policy: decides from a child's exits and the time whether it is restarted, quarantined or given
+//! up. Pure: time and chance are arguments.
 //!
-//! Holds always: a child is restarted at most `intensity.restarts` times within any
-//! `intensity.window`; the wait before a restart grows with each failure in a row.
-//! Never: reads a clock, draws a random number, or touches an actor.
+//! Holds always: a child is restarted at most `intensity.restarts` times within any `intensity.window`;
+//! the delay before a restart grows with each failure in a row.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::backoff::Backoff;
+
 /// How an incarnation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChildExit {
-    /// It panicked; holds the message.
+    /// A panic; holds its message.
     Panicked(String),
-    /// It reported a failure; holds the cause.
+    /// A failure that the actor reported; holds the cause.
     Failed(String),
-    /// Its factory said [`Failure::Unavailable`](super::Failure::Unavailable).
+    /// An external resource is missing, see [`Failure::Unavailable`](super::Failure::Unavailable).
     Unavailable(String),
-    /// It called `ctx.stop()` without naming a failure.
+    /// The actor called `ctx.stop()` without reporting a failure.
     Stopped,
-    /// The supervisor ended it.
+    /// The supervisor killed it.
     Killed,
-    /// The thread it lived on ended under it.
+    /// Its arbiter ended first.
     ArbiterGone,
 }
 
@@ -38,16 +40,16 @@ impl fmt::Display for ChildExit {
     }
 }
 
-/// Which exits are followed by a restart.
+/// Exits that are followed by a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restart {
-    /// All of them: this child is never done.
+    /// All exits.
     Permanent,
-    /// Failures only: a child that stops by itself is done.
+    /// Failures only: a child that stops by itself is not restarted.
     Transient,
 }
 
-/// At most this many restarts within any stretch of `window`.
+/// Limit of restarts in a sliding window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Intensity {
     /// Most restarts within `window`.
@@ -56,78 +58,50 @@ pub struct Intensity {
     pub window: Duration,
 }
 
-/// What follows when the intensity is exceeded.
+/// Consequence of exceeding the intensity limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exhaustion {
     /// The whole tree gives up.
     Escalate,
-    /// The child rests this long, then starts with a clean record.
+    /// The child is quarantined for this time, then starts with an empty history.
     Quarantine(Duration),
 }
 
-/// The wait before a restart: `first`, doubled with each failure in a row, at most `cap`,
-/// then moved by up to `jitter_percent` either way so that many children don't return at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backoff {
-    /// Delay before the first restart.
-    pub first: Duration,
-    /// Longest delay, before jitter.
-    pub cap: Duration,
-    /// At most 100.
-    pub jitter_percent: u32,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self { first: Duration::from_millis(100), cap: Duration::from_secs(30), jitter_percent: 25 }
-    }
-}
-
-impl Backoff {
-    /// The wait after `streak` earlier failures in a row. `random` is uniform in `0.0..1.0`.
-    #[must_use]
-    pub fn delay(&self, streak: u32, random: f64) -> Duration {
-        let plain = self.first.saturating_mul(2_u32.saturating_pow(streak)).min(self.cap);
-        let jitter = f64::from(self.jitter_percent.min(100)) / 100.0;
-        plain.mul_f64((2.0 * random.clamp(0.0, 1.0) - 1.0).mul_add(jitter, 1.0))
-    }
-}
-
-/// How a child is restarted.
+/// Restart policy of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Which ends are followed by a restart.
+    /// Exits that are followed by a restart.
     pub restart: Restart,
-    /// How often it may be restarted.
+    /// Limit of restarts.
     pub intensity: Intensity,
-    /// What follows when it fails more often.
+    /// Consequence of exceeding that limit.
     pub exhaustion: Exhaustion,
     /// Delay before a restart.
     pub backoff: Backoff,
 }
 
-/// What to do about an exit.
+/// Decision about an exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     RestartAfter(Duration),
-    /// Rest this long, then start again.
+    /// Quarantine for this time, then start again.
     Quarantine(Duration),
-    /// The tree gives up because of this child.
+    /// End the tree because of this child.
     Escalate,
-    /// This child is done; nothing else is concerned.
+    /// End this child for good; the others go on.
     GiveUp,
 }
 
-/// A child's exits within its window. Bounded by the intensity.
+/// Exits of a child within its window. Bounded by the intensity limit.
 #[derive(Debug, Default)]
 pub struct History {
     recent: VecDeque<(Instant, ChildExit)>,
-    /// Failures in a row; a life as long as the window breaks the row.
+    /// Failures in a row. An incarnation that lived as long as the window ends the row.
     streak: u32,
 }
 
 impl History {
-    /// Records an exit at `now` of an incarnation that was up for `lived`, and decides.
+    /// Records an exit at `now` of an incarnation that was up for `lived`, and decides about it.
     pub fn decide(
         &mut self,
         policy: &Policy,
@@ -136,8 +110,8 @@ impl History {
         now: Instant,
         random: f64,
     ) -> Decision {
-        let done = *exit == ChildExit::Stopped && policy.restart == Restart::Transient;
-        if done || *exit == ChildExit::Killed {
+        let is_over = *exit == ChildExit::Stopped && policy.restart == Restart::Transient;
+        if is_over || *exit == ChildExit::Killed {
             return Decision::GiveUp;
         }
         let Intensity { restarts, window } = policy.intensity;
@@ -162,25 +136,25 @@ impl History {
         Decision::RestartAfter(wait)
     }
 
-    /// How many exits lie within the `window` that ends now.
+    /// Number of exits within the `window` that ends now.
     #[must_use]
     pub fn within(&self, window: Duration, now: Instant) -> usize {
         self.recent.iter().filter(|(at, _)| now.duration_since(*at) < window).count()
     }
 
-    /// The recent exits in words, oldest first.
+    /// Recent exits as texts, oldest first.
     #[must_use]
     pub fn failures(&self) -> Vec<String> {
         self.recent.iter().map(|(_, exit)| exit.to_string()).collect()
     }
 }
 
-/// How many of a group's children may fail in a window.
+/// Limit of failing children of a group in a sliding window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupLimit {
-    /// The limit of a small group.
+    /// Limit of a small group, in children.
     pub at_least: usize,
-    /// The limit of a large one, in percent of its children.
+    /// Limit of a large group, in percent of its children.
     pub percent: usize,
     /// Length of the window.
     pub window: Duration,
@@ -193,7 +167,7 @@ impl Default for GroupLimit {
 }
 
 impl GroupLimit {
-    /// How many of so many children may fail within the window.
+    /// Number of failing children that a group of this size tolerates.
     #[must_use]
     pub const fn failing(&self, children: usize) -> usize {
         let share = children.saturating_mul(self.percent) / 100;
@@ -201,18 +175,18 @@ impl GroupLimit {
     }
 }
 
-/// Which children of a group failed in a sliding window. One that fails again and again counts
-/// once: it is dealt with by its own quarantine, and must not take the group with it. Bounded by the
-/// children and the restarts each may have in a window.
+/// Children of a group that failed in a sliding window. A child that fails repeatedly counts once: its own
+/// quarantine deals with it, so it can't end the group. Bounded by the number of children times the restarts
+/// of each in a window.
 #[derive(Debug, Default)]
 pub struct GroupExits {
     exits: VecDeque<(Instant, u32)>,
-    /// Each failing child and its last exit.
+    /// Time of the last exit of each failing child.
     failing: HashMap<u32, Instant>,
 }
 
 impl GroupExits {
-    /// Records an exit of `child` at `now`; whether more than `limit` children failed within the
+    /// Records an exit of `child` at `now`. Returns whether more than `limit` children failed within the
     /// window.
     pub fn exceeded(&mut self, child: u32, limit: usize, window: Duration, now: Instant) -> bool {
         while let Some((at, child)) = self.exits.front().copied()
@@ -228,7 +202,7 @@ impl GroupExits {
         self.failing.len() > limit
     }
 
-    /// The child is no more, and what it did is not held against whoever takes its place.
+    /// Forgets a removed child, so that its failures don't count for the child that reuses its slot.
     pub fn forget(&mut self, child: u32) {
         self.failing.remove(&child);
     }
@@ -256,18 +230,6 @@ mod tests {
     }
 
     #[test]
-    fn backoff_doubles_up_to_its_cap() {
-        let backoff = Backoff::default();
-        let middle: Vec<_> = (0..11).map(|streak| backoff.delay(streak, 0.5).as_millis()).collect();
-        let expected =
-            [100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000_u128];
-        assert_eq!(middle, expected);
-        assert_eq!(backoff.delay(u32::MAX, 0.5), MS(30_000));
-        assert_eq!(backoff.delay(0, 0.0), MS(75));
-        assert_eq!(backoff.delay(0, 1.0), MS(125));
-    }
-
-    #[test]
     fn the_window_slides() {
         // Times of exits in ms, and whether the last one is one too many.
         let table: [(&[u64], bool); 6] = [
@@ -291,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stable_life_resets_the_backoff() {
+    fn an_incarnation_that_lived_long_resets_the_backoff() {
         let (start, policy) = (Instant::now(), policy(Exhaustion::Escalate));
         let mut history = History::default();
         let mut wait =
@@ -302,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn quarantine_wipes_the_record() {
+    fn quarantine_clears_the_history() {
         let (now, rest) = (Instant::now(), MS(5_000));
         let policy = policy(Exhaustion::Quarantine(rest));
         let mut history = History::default();
@@ -313,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clean_stop_is_the_end_of_a_transient_child_only() {
+    fn only_a_transient_child_stays_stopped_after_a_clean_stop() {
         let now = Instant::now();
         let decide = |restart, exit: &ChildExit| {
             let policy = Policy { restart, ..policy(Exhaustion::Escalate) };
@@ -328,28 +290,19 @@ mod tests {
     }
 
     #[test]
-    fn a_group_may_lose_a_fifth_but_a_small_one_ten() {
+    fn a_group_tolerates_ten_failing_children_or_a_fifth_of_them() {
         let limit = GroupLimit::default();
         assert_eq!([4, 50, 51, 100, 10_000].map(|n| limit.failing(n)), [10, 10, 10, 20, 2_000]);
         let (mut exits, start) = (GroupExits::default(), Instant::now());
         let mut at = |(child, ms)| exits.exceeded(child, 2, MS(1_000), start + MS(ms));
-        let told = [(1, 0), (2, 500), (3, 1_000), (4, 1_100), (5, 1_200)].map(&mut at);
-        assert_eq!(told, [false, false, false, true, true]);
+        let exceeded = [(1, 0), (2, 500), (3, 1_000), (4, 1_100), (5, 1_200)].map(&mut at);
+        assert_eq!(exceeded, [false, false, false, true, true]);
         assert!(!at((6, 5_000)));
         // One child alone is never too many.
         assert!([5_100, 5_200, 5_300, 5_400].iter().all(|ms| !at((7, *ms))));
     }
 
     proptest! {
-        #[test]
-        fn backoff_stays_within_its_bounds(streak in 0_u32..100, random in 0.0_f64..1.0) {
-            let backoff = Backoff::default();
-            let plain = backoff.delay(streak, 0.5);
-            let delay = backoff.delay(streak, random);
-            prop_assert!(delay >= plain.mul_f64(0.7499) && delay <= plain.mul_f64(1.2501));
-            prop_assert!(delay >= MS(75) && delay <= MS(37_500));
-        }
-
         #[test]
         fn never_more_restarts_in_a_window_than_allowed(gaps in prop::collection::vec(0_u64..600, 1..80)) {
             let policy = policy(Exhaustion::Quarantine(MS(10_000)));

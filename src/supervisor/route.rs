@@ -1,13 +1,13 @@
-//! Bounded, typed ways into an actor.
+//! Bounded, typed routes into an actor's mailbox.
 //!
-//! A [`Mailbox`] is made before its actor and outlives every incarnation of it; a [`Route`] is the
-//! one way for other actors to reach it. Room is counted by permits that travel inside the
-//! message, because actix's own bounds leak: `send` ignores the capacity, and each clone of an
+//! A [`Mailbox`] is created before its actor and outlives every incarnation of it. Other actors reach it
+//! by a [`Route`]. A permit travels inside each message and is returned when the message has been handled.
+//! Actix's own bounds are not used because they leak: `send` ignores the capacity, and each clone of an
 //! address adds a slot.
 //!
-//! Holds always: at most `capacity` messages of a route are queued or being handled; where they take
-//! more than one place each, as many as there are places for.
-//! Never: unbounded growth, or a message dropped in silence while the actor is supervised.
+//! Holds always: the permits of messages that are queued or being handled never exceed the route's
+//! capacity.
+//! Never: unbounded growth, or a message lost silently while the actor is supervised.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use actix::dev::channel::{self, AddressReceiver};
 use actix::prelude::*;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The stable end of an actor's queue, made before the actor exists.
+/// Mailbox of an actor. Created before the actor, it outlives every incarnation of it.
 pub struct Mailbox<A: Actor<Context = Context<A>>> {
     addr: Addr<A>,
     inbox: AddressReceiver<A>,
@@ -32,12 +32,12 @@ impl<A: Actor<Context = Context<A>>> Mailbox<A> {
     /// An empty mailbox without an actor.
     #[must_use]
     pub fn new() -> Self {
-        // 0 is "unbounded" to actix: the routes' permits are the bound.
+        // 0 means unbounded in actix; the routes' permits are the bound.
         let (sender, inbox) = channel::channel(0);
         Self { addr: Addr::new(sender), inbox }
     }
 
-    /// A way in for messages of one type, at most `capacity` of them at a time.
+    /// Creates a route for messages of one type, with `capacity` permits.
     #[must_use]
     pub fn route<M>(&self, capacity: usize) -> Route<M>
     where
@@ -52,7 +52,7 @@ impl<A: Actor<Context = Context<A>>> Mailbox<A> {
         }))
     }
 
-    /// The address for control messages (stop, health) and for the actor's own callbacks.
+    /// Address for control messages and for callbacks of the actor itself; not bounded.
     #[must_use]
     pub fn addr(&self) -> Addr<A> {
         self.addr.clone()
@@ -63,18 +63,18 @@ impl<A: Actor<Context = Context<A>>> Mailbox<A> {
     }
 }
 
-/// A message on a route; its room is freed when this is dropped.
+/// A message on a route. Dropping it returns its permits.
 pub struct Routed<M> {
     /// The message itself.
     pub message: M,
     permit: Permit,
 }
 
-/// A place on a route, taken until dropped.
+/// Permits of a message; returned to the route when dropped.
 pub struct Permit(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
 impl<M> Routed<M> {
-    /// The message, and its room for those who hold it beyond the handling.
+    /// The message, and its permit for handlers that hold it beyond the call.
     pub fn split(self) -> (M, Permit) {
         (self.message, self.permit)
     }
@@ -82,10 +82,10 @@ impl<M> Routed<M> {
 
 #[cfg(test)]
 impl<M> Routed<M> {
-    /// A message on a route of its own.
+    /// A message on a route of its own, for tests.
     ///
     /// # Panics
-    /// Never: the route has room for it.
+    /// Never: the route has a free permit.
     pub fn alone(message: M) -> Self {
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         Self { message, permit: Permit(permit) }
@@ -96,8 +96,8 @@ impl<M: Message> Message for Routed<M> {
     type Result = M::Result;
 }
 
-/// A bounded way to an actor for messages of type `M`. Clones share the bound, and cost nothing: each of
-/// 100,000 sensors has one.
+/// A bounded route to an actor for messages of type `M`. Cloning is shallow, and clones share the bound:
+/// each of 100,000 sensors has one.
 pub struct Route<M>(Arc<Shared<M>>)
 where
     M: Message + Send + 'static,
@@ -123,13 +123,13 @@ where
     }
 }
 
-/// Why a message was not taken; the message comes back.
+/// Cause for which a message was not sent; holds the message.
 #[derive(thiserror::Error)]
 pub enum SendError<M> {
-    /// The route has no room left.
+    /// The route has no free permit.
     #[error("no room within the time allowed")]
     Full(M),
-    /// The actor will never take a message again.
+    /// The actor has been stopped for good.
     #[error("the receiver has been stopped for good")]
     Closed(M),
 }
@@ -143,7 +143,7 @@ impl<M> std::fmt::Debug for SendError<M> {
     }
 }
 
-/// Why a request got no answer.
+/// Cause for which a request got no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// There was no answer in time.
@@ -159,15 +159,16 @@ where
     M: Message + Send + 'static,
     M::Result: Send,
 {
-    /// Sends, waiting for room up to `at_most`. Does not wait for the message to be handled.
+    /// Sends a message, waiting up to `at_most` for a permit. Does not wait for it to be handled.
     ///
     /// # Errors
-    /// Gives the message back when there was no room in time or the receiver is gone for good.
+    /// Returns the message when no permit was free in time, or the receiver has been stopped for good.
     pub async fn send(&self, message: M, at_most: Duration) -> Result<(), SendError<M>> {
         self.send_weighted(1, message, at_most).await
     }
 
-    /// Sends a message that takes so many places, or all there are, waiting for them up to `at_most`.
+    /// Sends a message that takes `weight` permits, but at most all of the route, waiting up to `at_most`
+    /// for them.
     ///
     /// # Errors
     /// As [`Route::send`].
@@ -186,10 +187,10 @@ where
         }
     }
 
-    /// Sends if there is room now.
+    /// Sends a message if a permit is free now.
     ///
     /// # Errors
-    /// Gives the message back when there is no room or the receiver is gone for good.
+    /// Returns the message when no permit is free, or the receiver has been stopped for good.
     pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         match self.0.permits.clone().try_acquire_owned() {
             Ok(permit) => self.pass(message, permit),
@@ -197,7 +198,7 @@ where
         }
     }
 
-    /// Sends and waits for the answer, both within `at_most`.
+    /// Sends a message and waits for its answer, within `at_most` in all.
     ///
     /// # Errors
     /// When there was no answer in time, or never will be one.
@@ -211,13 +212,13 @@ where
         tokio::time::timeout(at_most, answer).await.unwrap_or(Err(RequestError::Timeout))
     }
 
-    /// How many places are taken by messages that are queued or being handled.
+    /// Permits taken by messages that are queued or being handled.
     #[must_use]
     pub fn depth(&self) -> usize {
         self.0.capacity.saturating_sub(self.0.permits.available_permits())
     }
 
-    /// Most messages on the route at once.
+    /// Number of permits of the route.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.0.capacity
@@ -227,7 +228,7 @@ where
         use actix::dev::SendError as Actix;
         self.0.recipient.try_send(Routed { message, permit: Permit(permit) }).map_err(|error| {
             match error {
-                // The mailbox itself is unbounded, so "full" can't happen; it would be no loss either.
+                // The mailbox itself is unbounded, so "full" can't happen.
                 Actix::Full(routed) => SendError::Full(routed.message),
                 Actix::Closed(routed) => SendError::Closed(routed.message),
             }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use super::policy::{Backoff, Exhaustion, Intensity, Policy, Restart};
+use super::backoff::Backoff;
+use super::policy::{Exhaustion, Intensity, Policy, Restart};
 
 /// Condition under which a child counts as up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

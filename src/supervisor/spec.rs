@@ -7,9 +7,10 @@ use actix::prelude::*;
 use tokio::sync::Mutex;
 
 use super::arbiters::Placement;
+use super::backoff::Backoff;
 use super::child::{Child, Core, Factory};
 use super::env::{ChildEnv, Failure, GracefulStop};
-use super::policy::{Backoff, Exhaustion, Intensity, Restart};
+use super::policy::{Exhaustion, Intensity, Restart};
 use super::route::Mailbox;
 use super::settings::{CRITICAL, ChildSettings, Readiness, SENSOR};
 

@@ -1,4 +1,4 @@
-//! Runs one actor behind its mailbox without a supervision tree: for tests of actors.
+//! Test harness: runs one actor behind its mailbox without a supervision tree.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 
 use super::{ChildEnv, Failure, Mailbox};
 
-/// One actor's mailbox, and however many incarnations a test gives it, one after the other.
+/// Mailbox of one actor, whose incarnations a test starts one after the other.
 pub struct Stand<A: Actor<Context = Context<A>>> {
     name: &'static str,
     inbox: Rc<RefCell<AddressReceiver<A>>>,
@@ -32,7 +32,7 @@ impl<A: Actor<Context = Context<A>>> Stand<A> {
         Self { name, inbox: Rc::new(RefCell::new(inbox)), incarnations: RefCell::new(0) }
     }
 
-    /// Brings an incarnation to life on this arbiter.
+    /// Starts an incarnation on this arbiter.
     pub fn start(&self, factory: impl Fn(&ChildEnv) -> Result<A, Failure>) -> Incarnation {
         *self.incarnations.borrow_mut() += 1;
         let env = ChildEnv::new(self.name.into(), *self.incarnations.borrow(), None);
@@ -48,7 +48,7 @@ impl Incarnation {
         self.env.until_ready().await;
     }
 
-    /// Waits for its end: stopped, or failed or panicked with what.
+    /// Waits for its end; `Err` holds the failure.
     pub async fn ended(self) -> Result<(), String> {
         match self.ended.await {
             Ok(()) => self.env.failure_in_test().map_or(Ok(()), Err),
@@ -80,10 +80,10 @@ impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Pump<A> {
     }
 }
 
-/// How the incarnations before the last ended, oldest first.
+/// Failures of the incarnations before the last, oldest first.
 pub type Exits = Rc<RefCell<Vec<String>>>;
 
-/// Runs incarnations one after the other, restarted at once, until one stops by itself.
+/// Restarts incarnations at once until one stops by itself.
 pub async fn run<A: Actor<Context = Context<A>>>(
     mailbox: Mailbox<A>,
     factory: impl Fn(&ChildEnv) -> Result<A, Failure>,
@@ -95,9 +95,8 @@ pub async fn run<A: Actor<Context = Context<A>>>(
     }
 }
 
-/// Held by each test that has MQTT clients in this process: the client library has one receiving
-/// thread for all of them, so a test that holds it up would hold up its neighbours. Calls on one
-/// thread share the turn.
+/// Lock of tests that have MQTT clients in this process. The client library has one receiving thread for
+/// all of them, so a test that blocks it would block other tests. Reentrant on one thread.
 pub fn mqtt_turn() -> Rc<MutexGuard<'static, ()>> {
     static TURN: Mutex<()> = Mutex::new(());
     thread_local! {

@@ -1,9 +1,9 @@
-//! Notices an arbiter that no longer runs its tasks: an endless loop or a blocking call in an
-//! actor can't be ended in Rust, so the process must be.
+//! Watchdog: detects an arbiter that no longer runs its tasks. An endless loop or a blocking call in an
+//! actor can't be interrupted, so the caller ends the process.
 //!
-//! A task on each arbiter counts up; a thread of its own watches the counts. Only time in which
-//! the watching thread itself ran is counted against an arbiter, so a suspended process or a
-//! starved machine raises no alarm when it comes back.
+//! A task on each arbiter increments a counter; the watchdog's own thread polls the counters. Only time in
+//! which that thread itself ran counts against an arbiter, so a suspended process or a starved machine
+//! triggers nothing when it resumes.
 
 #![expect(clippy::disallowed_methods, reason = "it measures how late a thread is")]
 
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use actix_rt::ArbiterHandle;
 
-/// Ticks at least this often; more often when the threshold is short.
+/// Longest interval of ticks; shorter for a short threshold.
 const MAX_TICK: Duration = Duration::from_secs(1);
 
 /// Watches arbiters until it is dropped.
@@ -29,26 +29,26 @@ pub(super) struct Watchdog {
 
 struct Watched {
     name: Arc<str>,
-    /// Held by the arbiter's task: gone when the arbiter is.
+    /// Owned by the arbiter's task, so it ends with the arbiter.
     ticks: Weak<AtomicU64>,
-    quiet: Quiet,
+    stall: Stall,
 }
 
-/// For how long an arbiter has not ticked.
+/// Time for which an arbiter has not ticked.
 #[derive(Debug, Default)]
-struct Quiet {
+struct Stall {
     ticks: u64,
     lasts: Duration,
-    told: bool,
+    is_reported: bool,
 }
 
-impl Quiet {
-    /// Takes in a look at the count, `since_last_look` after the one before. Returns how long the
-    /// arbiter has been quiet, once, when that reaches the threshold.
-    fn look(
+impl Stall {
+    /// Polls the counter, `since_last_poll` after the previous poll. Returns the duration of the stall,
+    /// once, when it reaches the threshold.
+    fn poll(
         &mut self,
         ticks: u64,
-        since_last_look: Duration,
+        since_last_poll: Duration,
         tick: Duration,
         threshold: Duration,
     ) -> Option<Duration> {
@@ -56,18 +56,18 @@ impl Quiet {
             *self = Self { ticks, ..Self::default() };
             return None;
         }
-        self.lasts += since_last_look.min(2 * tick);
-        if self.told || self.lasts < threshold {
+        self.lasts += since_last_poll.min(2 * tick);
+        if self.is_reported || self.lasts < threshold {
             return None;
         }
-        self.told = true;
+        self.is_reported = true;
         Some(self.lasts)
     }
 }
 
 impl Watchdog {
-    /// Calls `on_stuck` with the arbiter's name and how long it has been stuck, once each time,
-    /// on the watchdog's own thread.
+    /// Starts the thread. It calls `on_stuck` once for each stall, with the arbiter's name and the
+    /// duration.
     pub(super) fn start(
         threshold: Duration,
         on_stuck: impl Fn(&str, Duration) + Send + 'static,
@@ -82,7 +82,7 @@ impl Watchdog {
                 while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
                     let elapsed = last.elapsed();
                     last += elapsed;
-                    for (name, lasts) in look_at_all(&watched, elapsed, tick, threshold) {
+                    for (name, lasts) in poll_all(&watched, elapsed, tick, threshold) {
                         on_stuck(&name, lasts);
                     }
                 }
@@ -91,10 +91,10 @@ impl Watchdog {
         Ok(Self { watched, tick, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Watches an arbiter for as long as it lives.
+    /// Watches an arbiter until it ends.
     pub(super) fn watch(&self, name: Arc<str>, arbiter: &ArbiterHandle) {
         let ticks = Arc::new(AtomicU64::new(0));
-        let watched = Watched { name, ticks: Arc::downgrade(&ticks), quiet: Quiet::default() };
+        let watched = Watched { name, ticks: Arc::downgrade(&ticks), stall: Stall::default() };
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).push(watched);
         let tick = self.tick;
         arbiter.spawn(async move {
@@ -106,7 +106,7 @@ impl Watchdog {
     }
 }
 
-fn look_at_all(
+fn poll_all(
     watched: &Mutex<Vec<Watched>>,
     elapsed: Duration,
     tick: Duration,
@@ -116,7 +116,7 @@ fn look_at_all(
     watched.lock().unwrap_or_else(PoisonError::into_inner).retain_mut(|arbiter| {
         let Some(ticks) = arbiter.ticks.upgrade() else { return false };
         let count = ticks.load(Ordering::Relaxed);
-        if let Some(lasts) = arbiter.quiet.look(count, elapsed, tick, threshold) {
+        if let Some(lasts) = arbiter.stall.poll(count, elapsed, tick, threshold) {
             stuck.push((arbiter.name.clone(), lasts));
         }
         true
@@ -128,7 +128,7 @@ impl Drop for Watchdog {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // It ends within one callback; a panic in the callback has been logged by the hook.
+            // Ends within one callback; the hook has logged a panic of the callback.
             let _ = thread.join();
         }
     }
@@ -139,16 +139,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_long_quiet_is_told_and_only_once() {
+    fn a_long_stall_is_reported_once() {
         const SECOND: Duration = Duration::from_secs(1);
-        let mut quiet = Quiet::default();
-        let mut look = |ticks, seconds| quiet.look(ticks, SECOND * seconds, SECOND, SECOND * 3);
-        assert_eq!([look(1, 1), look(1, 1), look(1, 1)], [None; 3]);
-        assert_eq!(look(1, 1), Some(SECOND * 3));
-        assert_eq!(look(1, 1), None);
-        assert_eq!(look(2, 1), None);
-        // The process was suspended for an hour: counts as two ticks.
-        assert_eq!(look(2, 3_600), None);
-        assert_eq!(look(3, 1), None);
+        let mut stall = Stall::default();
+        let mut poll = |ticks, seconds| stall.poll(ticks, SECOND * seconds, SECOND, SECOND * 3);
+        assert_eq!([poll(1, 1), poll(1, 1), poll(1, 1)], [None; 3]);
+        assert_eq!(poll(1, 1), Some(SECOND * 3));
+        assert_eq!(poll(1, 1), None);
+        assert_eq!(poll(2, 1), None);
+        // An hour of suspension counts as two ticks.
+        assert_eq!(poll(2, 3_600), None);
+        assert_eq!(poll(3, 1), None);
     }
 }
