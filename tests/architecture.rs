@@ -149,8 +149,10 @@ const LIBRARIES: &[(&str, &[&str])] = &[
             "notify/proxy.rs",
             "notify/redirect.rs",
             "notify/services",
+            "notify/template.rs",
         ],
     ),
+    ("httpdate", &["notify/outcome.rs"]),
     // Storage.
     ("r2d2", &["store/sqlite"]),
     ("r2d2_sqlite", &["store/sqlite"]),

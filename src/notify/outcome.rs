@@ -43,7 +43,7 @@ pub enum Outcome {
 #[must_use]
 pub fn of_http(status: u16, retry_after: Option<&str>, now: DateTime<Utc>) -> Outcome {
     let why = format!("it answers with HTTP status {status}");
-    let after = retry_after.and_then(|text| seconds(text, now));
+    let after = retry_after.and_then(|text| retry_delay(text, now));
     match status {
         200..=299 => Outcome::Delivered,
         400 | 413 | 422 => Outcome::Refused { why },
@@ -82,17 +82,20 @@ pub fn of_proxy(status: Option<u16>, proxy: &str, host: &str) -> Outcome {
     }
 }
 
-/// Seconds, or a date such as `Wed, 21 Oct 2015 07:28:00 GMT`.
-fn seconds(text: &str, now: DateTime<Utc>) -> Option<Duration> {
+/// Delay of a `Retry-After` header: seconds, or a date in any of the three formats of RFC 9110. A date with
+/// a numeric zone, as in mail, is accepted too.
+fn retry_delay(text: &str, now: DateTime<Utc>) -> Option<Duration> {
     let text = text.trim();
-    let wait = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = DateTime::parse_from_rfc2822(text).ok()?;
-            (date.to_utc() - now).to_std().unwrap_or_default()
-        }
+    let delay = if let Ok(seconds) = text.parse::<u64>() {
+        Duration::from_secs(seconds)
+    } else {
+        let date = match httpdate::parse_http_date(text) {
+            Ok(date) => date.into(),
+            Err(_) => DateTime::parse_from_rfc2822(text).ok()?.to_utc(),
+        };
+        (date - now).to_std().unwrap_or_default()
     };
-    Some(wait.min(LONGEST_AFTER))
+    Some(delay.min(LONGEST_AFTER))
 }
 
 #[cfg(test)]
@@ -115,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_to_be_left_alone_is_heard_within_reason() {
+    fn retry_after_is_honoured_up_to_an_hour() {
         let now = DateTime::from_timestamp(1_445_412_480, 0).unwrap(); // 2015-10-21T07:28:00Z
         let after = |text| match of_http(429, Some(text), now) {
             Outcome::Later { after, .. } => after.map(|after| after.as_secs()),
@@ -126,6 +129,9 @@ mod tests {
         assert_eq!(after("999999999"), Some(3600));
         assert_eq!(after("Wed, 21 Oct 2015 07:28:30 GMT"), Some(30));
         assert_eq!(after("Wed, 21 Oct 2015 07:00:00 GMT"), Some(0));
+        assert_eq!(after("Wednesday, 21-Oct-15 07:28:30 GMT"), Some(30));
+        assert_eq!(after("Wed Oct 21 07:28:30 2015"), Some(30));
+        assert_eq!(after("21 Oct 2015 09:28:30 +0200"), Some(30));
         assert_eq!((after("soon"), after("-1")), (None, None));
         let denied = of_http(403, Some("60"), now);
         assert!(matches!(denied, Outcome::Denied { after: Some(it), .. } if it.as_secs() == 60));

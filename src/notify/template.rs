@@ -1,6 +1,8 @@
 //! The body of a `template` receiver: its placeholders filled in, each as the body's own format needs
 //! it. Pure.
 
+use url::form_urlencoded;
+
 use super::alertmanager;
 use super::group::Status;
 use super::notification::Notification;
@@ -55,7 +57,7 @@ fn value(
     };
     match format {
         BodyFormat::Json => json_inside(&plain),
-        BodyFormat::Form => form_encoded(&plain),
+        BodyFormat::Form => form_urlencoded::byte_serialize(plain.as_bytes()).collect(),
         BodyFormat::Plain => plain,
     }
 }
@@ -64,17 +66,6 @@ fn value(
 fn json_inside(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
-}
-
-fn form_encoded(text: &str) -> String {
-    let encode = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' => {
-            char::from(byte).to_string()
-        }
-        b' ' => "+".to_owned(),
-        other => format!("%{other:02X}"),
-    };
-    text.bytes().map(encode).collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::password::is_same_secret;
 use super::session::{Identity, SessionKey};
 use crate::config::{Role, Secret};
 
@@ -176,7 +177,7 @@ fn visitor(door: &Door, is_open: bool, asking: Asking<'_>) -> Result<Option<Visi
     }
     let given = asking.authorization.and_then(bearer);
     if let (Some(given), Some(token)) = (given, token)
-        && is_same(given, token.reveal())
+        && is_same_secret(given, token.reveal())
     {
         return Ok(Some(Visitor::owner(false)));
     }
@@ -206,13 +207,6 @@ pub(super) fn admit_owner(visitor: Option<&Visitor>) -> Result<(), Denied> {
 fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// Takes as long wherever the first difference is.
-fn is_same(given: &str, token: &str) -> bool {
-    let (given, token) = (given.as_bytes(), token.as_bytes());
-    given.len() == token.len()
-        && given.iter().zip(token).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
 /// A host of a `Host` header, with or without a port.

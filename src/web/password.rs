@@ -1,4 +1,4 @@
-//! Passwords: Argon2id with its default parameters (19 MiB, two passes).
+//! Passwords and tokens. Passwords are hashed by Argon2id with its default parameters (19 MiB, two passes).
 //!
 //! Always: a fresh salt from the system's random numbers. Never: a password or hash in an error.
 
@@ -23,9 +23,23 @@ pub(super) fn is_password(password: &str, hash: &str) -> bool {
     PasswordHash::new(hash).is_ok_and(|hash| verify(&hash))
 }
 
+/// Whether a secret is the expected one. Takes the same time wherever they differ.
+pub(super) fn is_same_secret(given: &str, expected: &str) -> bool {
+    // The comparison panics for different lengths, which are no secret.
+    given.len() == expected.len() && openssl::memcmp::eq(given.as_bytes(), expected.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_the_same_byte_by_byte() {
+        assert!(is_same_secret("s3cret", "s3cret") && is_same_secret("", ""));
+        for other in ["s3creT", "s3cre", "s3crets", ""] {
+            assert!(!is_same_secret(other, "s3cret"), "{other}");
+        }
+    }
 
     #[test]
     fn a_hash_is_of_its_password_alone_and_new_each_time() {

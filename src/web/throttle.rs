@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::domain::{Failed, Failures, Source};
+use crate::supervisor::Backoff;
 
 /// Failures of one name from one address that cost no wait.
 const FREE_FOR_NAME: u32 = 5;
@@ -16,7 +17,9 @@ const FREE_FOR_NAME: u32 = 5;
 /// Failures from one address: people behind one router, each with some typing errors.
 const FREE_FOR_ADDRESS: u32 = 50;
 
-const FIRST_WAIT: Duration = Duration::from_secs(30);
+/// Delay of each further attempt: 30 s, doubled each time, at most [`LONGEST_WAIT`].
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_secs(30), cap: LONGEST_WAIT, jitter_percent: 0 };
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 
 const fn num_free(source: &Source) -> u32 {
@@ -25,8 +28,7 @@ const fn num_free(source: &Source) -> u32 {
 
 fn wait(failed: &Failed<()>, num_free: u32, now: Instant) -> Duration {
     let Some(more) = failed.count.checked_sub(num_free) else { return Duration::ZERO };
-    let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(more)).min(LONGEST_WAIT);
-    wait.saturating_sub(now.saturating_duration_since(failed.last))
+    BACKOFF.delay(more, 0.0).saturating_sub(now.saturating_duration_since(failed.last))
 }
 
 /// Counts of failed logins.
@@ -106,7 +108,7 @@ mod tests {
         for number in 0..FREE_FOR_ADDRESS {
             throttle.fail(HERE, &format!("user{number}"), now);
         }
-        assert_eq!(throttle.wait(HERE, "anne", now), Some(FIRST_WAIT));
+        assert_eq!(throttle.wait(HERE, "anne", now), Some(BACKOFF.first));
         assert_eq!(throttle.wait(THERE, "anne", now), None);
     }
 
