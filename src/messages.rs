@@ -1,6 +1,7 @@
-//! The typed messages that cross from one actor to another, in the order a reading meets them.
+//! Typed messages between actors, in the order of a reading's path.
 //!
-//! Each travels on a [`Route`](crate::supervisor::Route), which bounds how many may wait.
+//! Each message is sent on a [`Route`](crate::supervisor::Route), a mailbox with a capacity. A sender names a
+//! route, never an actor.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,62 +20,62 @@ use crate::domain::{
     OperatorAction, Position, Reading, ReadingCounts, Rejected, SeriesState, StandingAlert,
 };
 
-/// Sensor → intake: log these, in this order. Answered when they are in the log.
+/// Sensor → intake: append these readings to the log, in this order. Answered when they are durable.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Measured {
     /// Readings in the order in which they are logged.
     pub readings: Vec<Reading>,
-    /// Whether the sender must not outrun publication: a replay at full speed. The answer then waits while too
-    /// many own readings wait for the broker.
+    /// Applies back-pressure from publication, for a replay at full speed: the answer is delayed while the
+    /// publication backlog is full.
     pub is_paced: bool,
 }
 
 /// A reading with its verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
-    /// Reading as it was decoded.
+    /// Decoded reading.
     pub reading: Reading,
-    /// Whether this reading itself broke a rule; `None` where it was stored without being judged.
+    /// Whether this reading violates a rule; `None` for a reading that is stored without evaluation.
     pub alert_triggered: Option<bool>,
 }
 
-/// Evaluator → storage: commit these, and how far in the intake journal they reach, in one
-/// transaction.
+/// Evaluator → storage: commit a batch together with the evaluation cursor, in one transaction.
 #[derive(Debug, Default, Message)]
 #[rtype(result = "()")]
 pub struct Store {
-    /// One more than the message before it, as long as the database lives; storage takes no other.
+    /// Sequence number of the batch, without gaps over the life of the database. Storage skips a number it has
+    /// committed, so a repeated batch is idempotent.
     pub number: u64,
-    /// The last record of the log that all of this comes of.
+    /// Evaluation cursor: position of the last record in the batch.
     pub through: Position,
-    /// Wall clock of that record's receipt; `None` where no record was ever evaluated.
+    /// Receipt time of that record; `None` before the first record.
     pub received_at: Option<DateTime<Utc>>,
     /// Listening clocks as of that record.
     pub clocks: ListeningClocks,
-    /// Readings to be stored, in the order of the log.
+    /// Readings to store, in log order.
     pub readings: Vec<Judged>,
-    /// Alert events of these readings, in the order in which they happened.
+    /// Alert events of the batch, in order of occurrence.
     pub alerts: Vec<AlertEvent>,
-    /// The alarms that are no longer as they were.
+    /// Changed alarm states.
     pub alarms: Vec<AlarmState>,
     /// Checkpoints of series, as of the end of the batch.
     pub series: Vec<SeriesState>,
-    /// What payload formats remember from these records on.
+    /// Changed decoder states.
     pub decoders: Vec<DecoderChange>,
-    /// How many of the last readings, as of the end of the batch, a restart reads on top of checkpoints.
+    /// Number of newest readings that a restart must read in addition to the checkpoints, as of the end of the batch.
     pub since_checkpoints: ReadingCounts,
-    /// Messages that could not be used.
+    /// Messages that could not be decoded.
     pub rejected: Vec<Rejected>,
-    /// What operators asked for, refused or not.
+    /// Operators' actions, including refused ones.
     pub actions: Vec<ActionRecord>,
-    /// Told once the message can't get lost any more, short of the death of the process; dropped
-    /// untold when it was lost, or not taken.
+    /// Completed once the batch is in the backlog, where only the end of the process loses it; dropped without a
+    /// value if the batch was lost or refused.
     pub taken: Option<oneshot::Sender<()>>,
 }
 
 impl Store {
-    /// The rows that it makes in the database.
+    /// Number of database rows in the batch.
     #[must_use]
     pub const fn num_rows(&self) -> usize {
         let others =
@@ -82,16 +83,16 @@ impl Store {
         self.readings.len() + self.alerts.len() + self.series.len() + others
     }
 
-    /// The places it takes on its route, some 250 bytes each: its rows, and what there is besides.
+    /// Permits that the batch takes on its route, about 250 bytes each: its rows, and its other contents by size.
     #[must_use]
     pub fn places(&self) -> usize {
-        /// So that there are a thousand messages at most where there is room for 20,000 rows.
+        /// Bounds the route to a thousand messages where it has room for 20,000 rows.
         const OF_ITS_OWN: usize = 20;
-        /// Up to 4 KiB are kept of each.
+        /// Up to 4 KiB of each rejected message are stored.
         const OF_A_REJECTED: usize = 16;
-        /// Up to 6 KiB each, with a rule that looks back.
+        /// Up to 6 KiB each, for a rule with a window.
         const OF_A_CHECKPOINT: usize = 24;
-        /// Bytes in one place.
+        /// Bytes per permit.
         const PLACE_BYTES: usize = 250;
         OF_ITS_OWN
             + self.num_rows()
@@ -101,62 +102,62 @@ impl Store {
     }
 }
 
-/// Evaluator → storage: where do I go on? Answered after everything sent before it is committed.
+/// Evaluator → storage: load the point at which evaluation resumes. Answered after all earlier batches are committed.
 #[derive(Message)]
 #[rtype(result = "Result<ResumePoint, String>")]
 pub struct LoadResumePoint;
 
-/// Evaluator → storage: tell me when everything sent before this is committed.
+/// Evaluator → storage: barrier. Answered after all earlier batches are committed.
 #[derive(Message)]
 #[rtype(result = "Result<(), String>")]
 pub struct ConfirmCommitted;
 
-/// Web → intake: an operator's action. Answered when what it did is committed; `Err` when that isn't known, and
-/// the outcome must be looked up.
+/// Web → intake: an operator's action. Answered when its effect is committed; `Err` if that is unknown, in which
+/// case the caller looks the outcome up.
 #[derive(Message)]
 #[rtype(result = "Result<ActionRecord, String>")]
 pub struct Operate {
-    /// Action to be applied.
+    /// Action to apply.
     pub action: OperatorAction,
 }
 
-/// What is committed, as far as evaluation must know it to go on.
+/// Committed state from which evaluation resumes.
 #[derive(Debug, Default)]
 pub struct ResumePoint {
-    /// The last record of the log that is committed.
+    /// Evaluation cursor: the last committed record of the log.
     pub position: Position,
-    /// Wall clock of that record's receipt, where it is known.
+    /// Receipt time of that record; `None` if unknown.
     pub received_at: Option<DateTime<Utc>>,
-    /// The latest wall clock of any receipt: later than the last one's where the clock was put back since.
+    /// Latest receipt time of any record. It is later than `received_at` after the wall clock was set back.
     pub latest_received_at: Option<DateTime<Utc>>,
-    /// Of the last message committed.
+    /// Sequence number of the last committed batch.
     pub number: u64,
-    /// Number of the last alert event ever stored; the next event's is one more.
+    /// Number of the last stored alert event; the next one is one more.
     pub last_event: u64,
     /// Listening clocks as of the position.
     pub clocks: ListeningClocks,
-    /// Alerts that have been raised and not resolved.
+    /// Active alerts: raised and not resolved.
     pub standing: Vec<StandingAlert>,
-    /// States of alarms that are not at rest.
+    /// States of alarms other than normal.
     pub alarms: Vec<AlarmState>,
     /// Checkpoints of series.
     pub series: Vec<SeriesState>,
-    /// Readings committed after the checkpoint of their series, those of a table in the order of their commits.
+    /// Readings committed after the checkpoint of their series, by table, in commit order.
     pub since: ReadingStream,
-    /// How many of the last readings those are among.
+    /// Number of newest readings that contain them.
     pub since_checkpoints: ReadingCounts,
-    /// What payload formats remember, as of the position.
+    /// Decoder states as of the position.
     pub decoders: Vec<DecoderChange>,
-    /// The last readings committed, for dedup.
+    /// Newest committed readings, for deduplication.
     pub recent: RecentReadings,
 }
 
-/// Readings, read from the store as they are asked for, each with how many of the same table that are read again lie
-/// before it; blocks its thread. An error ends it.
+/// Lazy stream of stored readings. Each item carries its index among the readings of the same table that are read
+/// again. Blocks its thread; the first error ends the stream.
 pub struct ReadingStream(Box<dyn Iterator<Item = Result<(u64, Reading), String>> + Send>);
 
 impl ReadingStream {
-    /// A stream of what an iterator brings.
+    /// Stream over an iterator.
     #[must_use]
     pub fn new(
         readings: impl Iterator<Item = Result<(u64, Reading), String>> + Send + 'static,
@@ -195,52 +196,51 @@ pub struct RecentReadings {
 }
 
 impl RecentReadings {
-    /// Readings of each kind that dedup remembers: a quarter of a minute at 2,000 a second. What 32,768 places
-    /// of a hash table hold, some 500 kB with their order.
+    /// Capacity of deduplication for each of the two kinds: a quarter of a minute at 2,000 readings a second. Fills a
+    /// hash table of 32,768 slots, about 500 kB including the order.
     pub const CAPACITY: usize = 28_672;
 }
 
-/// Evaluator → storage: which of these readings are stored? Answered with the fingerprints of those that are, from
-/// what is committed.
+/// Evaluator → storage: look readings up among the committed ones. Answered with the fingerprints of those found.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<Fingerprint>, String>")]
 pub struct FindStored {
-    /// Readings to look for.
+    /// Readings to look up.
     pub readings: Vec<Reading>,
 }
 
-/// Cursors over the log. Records behind all of them can be deleted.
+/// Cursors over the log. Segments behind all of them can be deleted.
 #[derive(Debug, Default)]
 pub struct Cursors {
-    /// Set by storage: the last record whose rows are committed.
+    /// Evaluation cursor, set by storage: the last record whose rows are committed.
     pub evaluation: Cursor,
-    /// Set by storage: where evaluation was before the last look that found the database at its path. What was
-    /// committed since may be in a file that is gone.
+    /// Evaluation cursor as of the last successful identity check of the database file, set by storage. Later commits
+    /// may have gone into a file that was moved or removed.
     pub verified: Cursor,
-    /// Set by the gateway, and committed by storage: every own reading up to here is published or skipped.
+    /// Publication cursor, set by the gateway and committed by storage: every own reading up to it is published or skipped.
     pub publication: Cursor,
-    /// Set by storage: the database is not at its path, so nothing may be acknowledged.
+    /// Set by storage while the database is not at its path: nothing may be acknowledged.
     pub is_astray: AtomicBool,
 }
 
-/// A position in the log that only grows.
+/// Monotonic position in the log.
 #[derive(Debug, Default)]
 pub struct Cursor(AtomicU64);
 
 impl Cursor {
-    /// A cursor at a position.
+    /// Cursor at a position.
     #[must_use]
     pub const fn new(position: Position) -> Self {
         Self(AtomicU64::new(position))
     }
 
-    /// Position of the last record that the cursor is past.
+    /// Position of the last consumed record.
     #[must_use]
     pub fn position(&self) -> Position {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Moves it forward. A position that lies behind changes nothing.
+    /// Advances the cursor; ignores an earlier position.
     pub fn advance(&self, position: Position) {
         self.0.fetch_max(position, Ordering::AcqRel);
     }
@@ -251,7 +251,7 @@ impl Cursor {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct PushAlerts {
-    /// The gateway's incarnation that has the credits; any other ignores the message.
+    /// Incarnation of the gateway that holds the credits; any other incarnation ignores the message.
     pub incarnation: u32,
     /// Events in the order of their numbers.
     pub events: Vec<Arc<AlertEvent>>,
@@ -266,13 +266,13 @@ pub struct GatewayLink {
     pub connection: u32,
 }
 
-/// Gateway → storage: what became of pushed alert events. An empty one announces a new incarnation, which
-/// returns all credits, or a new connection. Answered once the deliveries can't be lost but by the death of
-/// the process, with whether more events follow.
+/// Gateway → storage: outcome of pushed alert events. An empty report announces a new connection, or a new
+/// incarnation, which returns all credits. Answered once the deliveries are in the backlog, with whether more
+/// events follow.
 #[derive(Debug, Message)]
 #[rtype(result = "bool")]
 pub struct PushReport {
-    /// The connection that reports.
+    /// Reporting connection.
     pub link: GatewayLink,
     /// Numbers of events whose delivery the broker has completed.
     pub delivered: Vec<u64>,
@@ -280,7 +280,7 @@ pub struct PushReport {
     pub refused: Vec<u64>,
 }
 
-/// Heartbeat → gateway: publish a beat. Answered with whether the connection carries it.
+/// Heartbeat → gateway: publish one heartbeat. Answered with whether it was handed to a connection.
 #[derive(Debug, Message)]
 #[rtype(result = "bool")]
 pub struct Beat {
@@ -288,10 +288,10 @@ pub struct Beat {
     pub topic: Arc<str>,
 }
 
-/// Storage → receivers of notifications, by a watch channel: alert events were committed.
+/// Storage → receivers of notifications, by a watch channel: new alert events are committed.
 pub type AlertsStored = tokio::sync::watch::Sender<()>;
 
-/// Receiver → storage: what did I keep? Answered after everything sent before it is committed.
+/// Receiver → storage: load the receiver's state. Answered after all its earlier writes are committed.
 #[derive(Message)]
 #[rtype(result = "Result<KeptByReceiver, String>")]
 pub struct LoadReceiver {
@@ -299,88 +299,87 @@ pub struct LoadReceiver {
     pub receiver: Arc<str>,
 }
 
-/// What a receiver of notifications kept.
+/// Stored state of a receiver of notifications.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeptByReceiver {
-    /// Number of the last alert event it has taken in; `None` for a new receiver.
+    /// Receiver's cursor: number of the last consumed alert event; `None` for a new receiver.
     pub through: Option<u64>,
-    /// Number of the last alert event stored: a new receiver begins after it.
+    /// Number of the last stored alert event, where a new receiver starts.
     pub last_event: u64,
-    /// Names and texts, as it wrote them.
+    /// State by part: names and texts as the receiver wrote them.
     pub parts: Vec<(String, String)>,
 }
 
-/// Receiver → storage: keep this, in one transaction. Answered when it can't be forgotten any more,
-/// short of the death of the process.
+/// Receiver → storage: store its state, in one transaction. Answered once the write is in the backlog, where only
+/// the end of the process loses it.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct KeepReceiver {
     /// Name of the receiver.
     pub receiver: Arc<str>,
-    /// Number of the last alert event it has taken in.
+    /// Receiver's cursor: number of the last consumed alert event.
     pub through: u64,
-    /// In place of what was kept under these names; `None` for what is no more.
+    /// Parts to replace, by name; `None` deletes the part.
     pub parts: Vec<(String, Option<String>)>,
 }
 
-/// Receiver → storage: alert events, oldest first.
+/// Receiver → storage: read alert events, oldest first.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<AlertEvent>, String>")]
 pub enum LoadAlerts {
-    /// Those after an event that are announced, and the ends that their rules do not announce, as with
-    /// `announce = "every-reading"`.
+    /// Announced events after a cursor, including ends that the rule does not announce (`announce =
+    /// "every-reading"`).
     After {
-        /// Number of the event after which to read.
+        /// Cursor: number of the event after which to read.
         number: u64,
         /// Row limit.
         at_most: usize,
     },
-    /// Those of these numbers that are stored.
+    /// Events with these numbers, as far as they are stored.
     Numbers(Vec<u64>),
 }
 
-/// Reloader → evaluator: judge by these rules from now on, those of the restarts to come among them.
-/// Answered when it does; `Err` when it died meanwhile, and then it is safe to send them again.
+/// Reloader → evaluator: replace the rules, for later incarnations too. Answered when they are in force; `Err` if the
+/// evaluator ended meanwhile. Sending it again is idempotent.
 #[derive(Message)]
 #[rtype(result = "Result<(), String>")]
 pub struct ReloadRules(pub Ruling);
 
-/// What alarms go by.
+/// Configuration of alarms.
 #[derive(Debug, Clone, Default)]
 pub struct Ruling {
     /// Rules in the order of the configuration.
     pub rules: Vec<Rule>,
     /// Suppression: maintenance windows, chattering and floods.
     pub quiet: QuietSettings,
-    /// Series that should speak.
+    /// Series that are expected to send readings.
     pub expected: Arc<[Expected]>,
 }
 
-/// Whoever is asked to → reloader: read the configuration again and apply what changed. Answered when all
-/// of it is applied.
+/// Signal handler or API → reloader: read the configuration again and apply the changes. Answered when all are
+/// applied.
 #[derive(Message)]
 #[rtype(result = "ReloadAnswer")]
 pub struct Reload;
 
-/// What came of a reload, in words.
+/// Outcome of a reload, as text for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReloadAnswer {
-    /// What changed.
+    /// Applied changes.
     Done(String),
-    /// Everything that is wrong with the file; nothing was changed.
+    /// Errors of the file; nothing was changed.
     Refused(String),
-    /// What could not be applied, and why.
+    /// Changes that failed, with the reason.
     Failed(String),
 }
 
-/// Embedded broker → gateway, by a watch channel: where the gateway connects, in plain TCP.
+/// Embedded broker → gateway, by a watch channel: addresses of the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerAddress {
-    /// Address of the listener in plain TCP.
+    /// Address of the plain TCP listener, for the gateway.
     pub addr: SocketAddr,
-    /// Where everybody else connects; the same, unless the broker speaks TLS or listens beyond
-    /// loopback.
+    /// Address for all other clients; differs if the broker uses TLS or listens beyond loopback.
     pub public: SocketAddr,
-    /// User name and password, when the broker asks for them.
+    /// User name and password, if the broker requires them.
     pub credentials: Option<(String, Secret)>,
 }
