@@ -1,4 +1,4 @@
-//! An alert: what a rule said of a reading.
+//! Alert events: what a rule found in a reading, as it is published and stored.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Location, Operator, Quantity, SensorId, Unit, Value};
 
-/// Which side of its threshold a value broke.
+/// Side of the threshold that a value exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limit {
     /// Broken strictly above.
@@ -18,7 +18,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// Whether `value` lies beyond the threshold.
+    /// True if `value` is beyond `threshold`.
     #[must_use]
     pub fn is_broken_by(self, value: f64, threshold: f64) -> bool {
         match self {
@@ -37,7 +37,7 @@ impl Limit {
     }
 }
 
-/// Whether the alert stands.
+/// Whether the alert is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AlertState {
     /// The alert has been raised and not resolved.
@@ -47,7 +47,7 @@ pub enum AlertState {
 }
 
 impl AlertState {
-    /// As it travels and is stored.
+    /// Name in JSON and in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -92,7 +92,7 @@ impl Priority {
     /// All priorities, lowest first.
     pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
 
-    /// As it travels and is stored.
+    /// Name in JSON and in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -113,22 +113,22 @@ impl std::str::FromStr for Priority {
     }
 }
 
-/// What an alarm did.
+/// Transition of an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Change {
     /// Became active.
     Raised,
-    /// Nobody acknowledged it for so long that it was to be announced again.
+    /// Re-announced: unacknowledged for the rule's re-announcement interval.
     StillActive,
-    /// An operator acknowledged it.
+    /// Acknowledged by an operator.
     Acknowledged,
     /// Returned to normal.
     Returned,
     /// The value returned and the alarm stays.
     Latched,
-    /// A latched alarm was reset by an operator.
+    /// Latched alarm reset by an operator.
     Reset,
-    /// An operator shelved it.
+    /// Shelved by an operator.
     Shelved,
     /// Its shelf ended.
     Unshelved,
@@ -136,11 +136,11 @@ pub enum Change {
     Suppressed,
     /// No longer suppressed.
     Unsuppressed,
-    /// An operator took it out of service.
+    /// Taken out of service by an operator.
     TakenOutOfService,
-    /// An operator returned it to service.
+    /// Returned to service by an operator.
     ReturnedToService,
-    /// Ended without a return, because its rule or sensor is no more.
+    /// Ended without a return to normal, because its rule or sensor was removed.
     Closed,
 }
 
@@ -161,7 +161,7 @@ impl Change {
         Self::Closed,
     ];
 
-    /// As it is stored.
+    /// Name in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -191,13 +191,13 @@ impl std::str::FromStr for Change {
     }
 }
 
-/// One thing an alarm did, to be kept and, if it is announced, told to the world.
+/// One transition of an alarm. Always stored; published and notified if it is announced.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertEvent {
-    /// Sequence number over the life of the installation, from 1. Names the event everywhere; evaluation
-    /// being deterministic, a replay gives the same event the same number.
+    /// Sequence number over the life of the installation, from 1. Identifies the event everywhere. Evaluation is
+    /// deterministic, so a replay assigns the same number to the same event.
     pub number: u64,
-    /// The same for all events of one alert, from raised to resolved.
+    /// Id of the alert, shared by all its events from raised to resolved.
     pub alert_id: Arc<str>,
     /// The rule's name: `high-temperature`.
     pub rule: Arc<str>,
@@ -209,7 +209,7 @@ pub struct AlertEvent {
     pub location: Location,
     /// Quantity that was judged.
     pub quantity: Quantity,
-    /// `None` where there is none: of a sensor that never spoke.
+    /// Value that caused the event; `None` for a sensor without any reading.
     pub value: Option<Value>,
     /// Unit of `value` and `threshold`.
     pub unit: Unit,
@@ -217,29 +217,28 @@ pub struct AlertEvent {
     pub threshold: f64,
     /// Priority of the rule.
     pub severity: Priority,
-    /// Whether it stands after this.
+    /// Whether the alert is active after the event.
     pub state: AlertState,
-    /// What the alarm did.
+    /// Transition that the event records.
     pub change: Change,
-    /// Who did it, where somebody did.
+    /// Operator who caused the event; `None` for all others.
     pub operator: Option<Operator>,
-    /// For people, in the configured language.
+    /// Text for people, in the configured language.
     pub message: String,
     /// The reading's own time.
     pub timestamp: DateTime<Utc>,
-    /// Whether this event is published; otherwise it is only kept.
+    /// Whether the event is published; otherwise it is stored only.
     pub announced: bool,
-    /// Whether it is an end that was not announced because its rule announces no ends: who keeps track of
-    /// alarms goes by it. One that was withheld is none.
+    /// True for an end that is not announced because its rule announces no ends. Consumers that track alarms need
+    /// it. False for a withheld event.
     pub is_silent_end: bool,
-    /// Whether it came in a flood of alarms, of which a summary tells: who sends messages to people may
-    /// send that one instead.
+    /// Whether the alert is part of an alarm flood. A receiver may send the flood's summary instead.
     pub in_flood: bool,
 }
 
 impl AlertEvent {
-    /// A withheld event of a sensor with every other attribute empty: a base for records of versions that
-    /// lacked some attributes, and for tests.
+    /// A withheld event with every other attribute empty: the base for records of versions that lacked some
+    /// attributes, and for tests.
     #[must_use]
     pub fn new(sensor_id: SensorId, quantity: Quantity) -> Self {
         Self {
@@ -266,7 +265,7 @@ impl AlertEvent {
     }
 }
 
-/// An alert that has been raised and not resolved: what evaluation must know after a restart.
+/// An active alert: state that evaluation needs after a restart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StandingAlert {
     /// Id of the alert.
@@ -279,8 +278,7 @@ pub struct StandingAlert {
     pub since: DateTime<Utc>,
 }
 
-/// What evaluation must know of an alarm after a restart that its events don't tell: delays that run,
-/// who acknowledged it, until when it is shelved.
+/// State of an alarm that a restart needs beyond its events: running delays, acknowledgement, shelf.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlarmState {
@@ -288,6 +286,6 @@ pub struct AlarmState {
     pub sensor_id: SensorId,
     /// The rule's name.
     pub rule: Arc<str>,
-    /// As evaluation wrote it, to be given back unread; `None` for one at rest.
+    /// Serialized by evaluation, opaque to storage; `None` for a normal alarm.
     pub state: Option<String>,
 }

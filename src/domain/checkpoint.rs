@@ -1,21 +1,20 @@
-//! Checkpoints of series: what evaluation remembers of the readings of one series.
+//! Checkpoints of series: snapshots of evaluation's state of one series.
 
 use super::{Quantity, SensorId};
 
 /// Part of a checkpoint. Each is stored and replaced by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SeriesPart {
-    /// Newest reading and windows, as of the rows that it was taken after. A restart reads the series' later
-    /// rows on top of it.
+    /// Newest reading and windows, as of the rows committed before. A restart adds the later rows of the series.
     Windows,
-    /// Since when all readings have been late. Current as of the last commit: no rows come on top.
+    /// Time since which all readings have been late. Current as of the last commit, so no rows are added.
     Lateness,
     /// That the series was dropped. Rows stored up to here are not read again at a restart.
     Dropped,
 }
 
 impl SeriesPart {
-    /// As it is stored.
+    /// Name in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -46,7 +45,7 @@ pub struct ReadingCounts {
 }
 
 impl ReadingCounts {
-    /// Counts one more reading.
+    /// Counts one more reading of the quantity.
     pub fn add(&mut self, quantity: &Quantity) {
         let count =
             if quantity.is_temperature() { &mut self.temperatures } else { &mut self.others };
@@ -63,7 +62,7 @@ impl ReadingCounts {
     }
 }
 
-/// A part of the checkpoint of one series. Sensor, quantity and part are its key.
+/// One part of the checkpoint of a series. Sensor, quantity and part are its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesState {
     /// Sensor of the series.
@@ -72,7 +71,7 @@ pub struct SeriesState {
     pub quantity: Quantity,
     /// Which part of the checkpoint this is.
     pub part: SeriesPart,
-    /// As evaluation wrote it, to be given back unread; `None` when nothing is to be kept any more. At most
-    /// some 6 KiB for each rule with a window.
+    /// Serialized by evaluation, opaque to storage; `None` deletes it. About 6 KiB at most for each rule with a
+    /// window.
     pub state: Option<Vec<u8>>,
 }

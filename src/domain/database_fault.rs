@@ -1,4 +1,4 @@
-//! What can become of the database under a running daemon.
+//! Faults of the database file under a running daemon.
 
 /// Why the database that is open is not the one that its path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,18 +9,18 @@ pub enum DatabaseFault {
     MovedAway,
     /// Another file is at its path.
     Replaced,
-    /// The same file, with another content: something was copied over it.
+    /// The same file with other content: it was copied over.
     Overwritten,
     /// Its write-ahead log was removed or moved away.
     WriteAheadLogGone,
-    /// The folder of the log of what came in was removed or moved away.
+    /// The folder of the log was removed or moved away.
     JournalGone,
     /// Its path can't be looked at, for a reason.
     Unreachable(String),
 }
 
 impl DatabaseFault {
-    /// Whether only a new start ends it: what is open can't be used again.
+    /// True if only a restart recovers: the open file can't be used again.
     #[must_use]
     pub const fn lasts(&self) -> bool {
         matches!(self, Self::Overwritten | Self::WriteAheadLogGone)

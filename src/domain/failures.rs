@@ -1,7 +1,8 @@
 //! Failed logins, counted by name and network. Pure: the clock is an argument.
 //!
-//! Always: at most [`MOST`] counts; one without a failure for [`FORGOTTEN_AFTER`] counts for nothing. An IPv6 address
-//! counts as its /64, the least that a single machine is given. Never: the count of a network given up for that of a name.
+//! Always: at most [`MOST`] counters; a counter expires [`FORGOTTEN_AFTER`] its last failure. An IPv6 address
+//! counts as its /64, the smallest network a machine is assigned. Never: a network's counter evicted in favour of a
+//! name's.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -10,13 +11,13 @@ use std::time::{Duration, Instant};
 /// Age at which a count is forgotten.
 pub const FORGOTTEN_AFTER: Duration = Duration::from_mins(30);
 
-/// Counts at a time, some 150 bytes each. Beyond it the oldest one is forgotten.
+/// Capacity in counters, about 150 bytes each. Beyond it the oldest one is evicted.
 pub const MOST: usize = 4_096;
 
-/// Longest name that is told apart, in bytes; a user's name is no longer.
+/// Longest distinguished name, in bytes; the same as the limit of user names.
 const LONGEST_NAME: usize = 64;
 
-/// What is counted: a name from a network, or all of that network.
+/// Subject of a counter: one name from a network, or the whole network.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Source {
     network: IpAddr,
@@ -37,7 +38,7 @@ impl Source {
         Self { network: network(address), name: None }
     }
 
-    /// Whether it is one name.
+    /// True for the counter of one name.
     #[must_use]
     pub const fn is_name(&self) -> bool {
         self.name.is_some()
@@ -51,7 +52,7 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Failures of one source, and what else its owner notes of it.
+/// Failures of one source, with a note of the caller's.
 #[derive(Debug, Clone, Copy)]
 pub struct Failed<T> {
     /// Number of failures.
@@ -79,13 +80,13 @@ impl<T> Default for Failures<T> {
 }
 
 impl<T: Default> Failures<T> {
-    /// What is known of a source, and not forgotten.
+    /// Counter of a source, unless it has expired.
     #[must_use]
     pub fn get(&self, source: &Source, now: Instant) -> Option<&Failed<T>> {
         self.0.get(source).filter(|it| !it.is_forgotten(now))
     }
 
-    /// The same, to be changed.
+    /// Mutable counter of a source, unless it has expired.
     pub fn get_mut(&mut self, source: &Source, now: Instant) -> Option<&mut Failed<T>> {
         self.0.get_mut(source).filter(|it| !it.is_forgotten(now))
     }
@@ -124,7 +125,7 @@ impl<T: Default> Failures<T> {
             return;
         }
         self.0.retain(|_, it| !it.is_forgotten(now));
-        // Names first: the count of their network stands for all of them.
+        // Names are evicted first: their network's counter covers them.
         while self.0.len() >= MOST {
             let oldest = self.0.iter().min_by_key(|(it, failed)| (!it.is_name(), failed.last));
             let Some(oldest) = oldest.map(|(source, _)| source.clone()) else { return };

@@ -1,4 +1,4 @@
-//! What the daemon finds out about itself.
+//! Findings: results of the daemon's self-diagnosis.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use super::{Quantity, SensorId, Value};
 /// State of something that the daemon watches of itself; a change is a record of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What it is about: `disk`.
+    /// Subject, such as `disk`.
     pub about: Arc<str>,
-    /// Whether it is wrong.
+    /// Whether the subject is faulty.
     pub is_wrong: bool,
     /// The figure in the alarm's message.
     pub value: Value,
@@ -25,7 +25,7 @@ pub const DISK: &str = "disk";
 /// Sensor id of all findings; reserved together with their names as quantities.
 pub const FINDER: &str = "vigie";
 
-/// Whether a series is reserved for findings; readings of it are rejected.
+/// True for a series reserved for findings; readings of it from outside are rejected.
 #[must_use]
 pub fn is_of_findings(sensor_id: &SensorId, quantity: &Quantity) -> bool {
     sensor_id.as_str() == FINDER && quantity.as_str() == DISK

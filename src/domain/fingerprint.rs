@@ -1,5 +1,5 @@
-//! What tells one reading from another: sensor, quantity, time and value. A message that comes a
-//! second time (its acknowledgement was lost) carries all four again. Pure.
+//! Identity of a reading for deduplication: sensor, quantity, time and value. A redelivered message (its
+//! acknowledgement was lost) repeats all four. Pure.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -9,17 +9,17 @@ use super::Reading;
 
 /// 64 bits of the four. Two readings in a billion billion share one by accident.
 ///
-/// Means nothing outside this run of the program: the hash may change between versions.
+/// Valid within one process: the hash may change between versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(u64);
 
 impl Fingerprint {
-    /// Times count to the microsecond, as storage keeps them.
+    /// Times are compared to the microsecond, the precision of storage.
     #[must_use]
     pub fn new(sensor_id: &str, quantity: &str, value: f64, timestamp: DateTime<Utc>) -> Self {
         let mut hasher = DefaultHasher::new();
         (sensor_id, quantity).hash(&mut hasher);
-        // 0 and -0 are one value, which SQLite may hand back as the other.
+        // 0 and -0 are equal, and SQLite may return either.
         (value + 0.0).to_bits().hash(&mut hasher);
         timestamp.timestamp_micros().hash(&mut hasher);
         Self(hasher.finish())

@@ -1,9 +1,8 @@
 //! Patterns of names: `*` and `?`, and `!` before one that excludes. Pure.
 
-/// Whether `text` is what `pattern` describes: `*` any characters or none, `?` one character.
+/// True if `pattern` matches all of `text`: `*` matches any characters or none, `?` exactly one.
 ///
-/// In time proportional to the product of both lengths at worst: after a mismatch the last `*` takes
-/// one character more, and no earlier one needs to be tried again.
+/// Worst case O(pattern × text): after a mismatch only the last `*` is extended; earlier ones need no retry.
 #[must_use]
 pub fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<_>, Vec<_>) = (pattern.chars().collect(), text.chars().collect());
@@ -30,7 +29,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     pattern[p..].iter().all(|c| *c == '*')
 }
 
-/// What a pattern of a list excludes; `None` for one that includes.
+/// Pattern that an exclusion (`!`) negates; `None` for an inclusion.
 #[must_use]
 pub fn excluded(pattern: &str) -> Option<&str> {
     pattern.strip_prefix('!')
@@ -42,8 +41,8 @@ pub fn is_name(pattern: &str) -> bool {
     excluded(pattern).is_none() && !pattern.contains(['*', '?'])
 }
 
-/// Whether a list selects a text: some pattern that includes matches it, or there is none such, and none that excludes
-/// does. An empty list selects everything.
+/// True if a list selects a text: an inclusion matches, or there is none, and no exclusion matches. An empty list
+/// selects everything.
 #[must_use]
 pub fn selects<P: AsRef<str>>(patterns: &[P], text: &str) -> bool {
     let mut including = patterns.iter().map(AsRef::as_ref).filter(|it| excluded(it).is_none());
@@ -54,20 +53,20 @@ pub fn selects<P: AsRef<str>>(patterns: &[P], text: &str) -> bool {
     is_included && !excludes(patterns, text)
 }
 
-/// Whether some pattern of a list excludes a text.
+/// True if an exclusion of the list matches.
 #[must_use]
 pub fn excludes<P: AsRef<str>>(patterns: &[P], text: &str) -> bool {
     patterns.iter().filter_map(|pattern| excluded(pattern.as_ref())).any(|it| matches(it, text))
 }
 
-/// Whether some pattern of a list includes a text, whatever others exclude.
+/// True if an inclusion of the list matches, regardless of exclusions.
 #[must_use]
 pub fn includes<P: AsRef<str>>(patterns: &[P], text: &str) -> bool {
     let including = patterns.iter().map(AsRef::as_ref).filter(|it| excluded(it).is_none());
     including.into_iter().any(|pattern| matches(pattern, text))
 }
 
-/// Whether some pattern of a list includes.
+/// True if the list has an inclusion.
 #[must_use]
 pub fn has_including<P: AsRef<str>>(patterns: &[P]) -> bool {
     patterns.iter().any(|pattern| excluded(pattern.as_ref()).is_none())

@@ -1,12 +1,12 @@
-//! Keys and values, in bytes, that a part of the daemon keeps over a restart of the process.
+//! Key-value changes of state that outlives the process.
 
-/// A change of what is kept.
+/// Change of the stored state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeptChange {
-    /// A key has this value now.
+    /// Sets the value of a key.
     Put(Vec<u8>, Vec<u8>),
-    /// A key is gone.
+    /// Deletes a key.
     Delete(Vec<u8>),
-    /// All keys that begin so are gone.
+    /// Deletes all keys with a prefix.
     DeleteAll(Vec<u8>),
 }

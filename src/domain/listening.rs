@@ -1,16 +1,15 @@
 //! How long the daemon has been listening, by each way in. Pure.
 //!
-//! A listening clock advances only while its way in is open: a sensor is not silent while nothing could
+//! A listening clock advances only while its ingress is open, so that a sensor isn't silent while nothing could
 //! have been received from it.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A way into the daemon.
+/// Ingress: a way by which readings enter the daemon.
 ///
-/// The default stands in where the way is not recorded: states of alarms as versions with a single clock
-/// stored them.
+/// The default is used for alarm states that an earlier version stored with a single clock, without ingress.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
@@ -19,7 +18,7 @@ pub enum Ingress {
     Own,
     /// The embedded broker.
     Embedded,
-    /// A remote broker.
+    /// External broker.
     #[default]
     Remote,
 }
@@ -41,7 +40,7 @@ impl Ingress {
 
 /// The listening clock of each way in.
 ///
-/// Holds always: no clock goes back.
+/// Invariant: no clock goes back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListeningClocks {
     own: Duration,
@@ -50,7 +49,7 @@ pub struct ListeningClocks {
 }
 
 impl ListeningClocks {
-    /// Every clock at the same time, as after an upgrade from a single clock.
+    /// All clocks at the same time, for an upgrade from a single clock.
     #[must_use]
     pub const fn all_at(time: Duration) -> Self {
         Self { own: time, embedded: time, remote: time }
@@ -66,7 +65,7 @@ impl ListeningClocks {
         }
     }
 
-    /// Advances a clock to `time`; leaves it alone if it is past that.
+    /// Advances a clock to `time`; ignores an earlier time.
     pub fn set_at_least(&mut self, ingress: Ingress, time: Duration) {
         let clock = match ingress {
             Ingress::Own => &mut self.own,

@@ -1,4 +1,4 @@
-//! What readers get of the live table: series, their values, and the alarms that are not at rest.
+//! Snapshots of the live table: series, their values, and alarms that are not normal.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::{AlarmView, Location, Priority, Quantity, SensorId, Unit, Value};
 
-/// State of a series: its gravest standing alarm, and three flags. As it travels it is one number: 1 to 4 in the low
-/// three bits for the priority (1 is critical, 0 none), 8 unacknowledged, 16 silent, 32 withheld.
+/// State of a series in one number: its gravest active alarm's priority in the low three bits (1 is critical, 0
+/// none), plus 8 unacknowledged, 16 silent, 32 withheld.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SeriesFlags(u8);
 
@@ -18,7 +18,7 @@ impl SeriesFlags {
     const SILENT: u8 = 16;
     const WITHHELD: u8 = 32;
 
-    /// An alarm of that priority stands.
+    /// An alarm of the priority is active.
     pub fn set_standing(&mut self, priority: Priority) {
         let rank = match priority {
             Priority::Critical => 1,
@@ -32,12 +32,12 @@ impl SeriesFlags {
         }
     }
 
-    /// An alarm, standing or returned, waits for its acknowledgement.
+    /// An active or returned alarm is unacknowledged.
     pub const fn set_unacknowledged(&mut self) {
         self.0 |= Self::UNACKNOWLEDGED;
     }
 
-    /// An alarm stands because the series is silent.
+    /// An alarm is active because the series is silent.
     pub const fn set_silent(&mut self) {
         self.0 |= Self::SILENT;
     }
@@ -47,13 +47,13 @@ impl SeriesFlags {
         self.0 |= Self::WITHHELD;
     }
 
-    /// As it travels.
+    /// Number in JSON.
     #[must_use]
     pub const fn bits(self) -> u8 {
         self.0
     }
 
-    /// Priority of the gravest alarm that stands and that nothing withholds.
+    /// Priority of the gravest active alarm that is not withheld.
     #[must_use]
     pub const fn standing(self) -> Option<Priority> {
         match self.0 & Self::PRIORITY {
@@ -71,7 +71,7 @@ impl SeriesFlags {
         self.0 & Self::UNACKNOWLEDGED != 0
     }
 
-    /// Whether an alarm stands because the series is silent.
+    /// True if an alarm is active because the series is silent.
     #[must_use]
     pub const fn is_silent(self) -> bool {
         self.0 & Self::SILENT != 0
@@ -84,7 +84,7 @@ impl SeriesFlags {
     }
 }
 
-/// What seldom changes of a series.
+/// Description of a series: what rarely changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesDescription {
     /// Index of the series within the epoch of the table.
@@ -93,32 +93,32 @@ pub struct SeriesDescription {
     pub sensor_id: SensorId,
     /// Measured quantity.
     pub quantity: Quantity,
-    /// Location by its newest reading; may be empty.
+    /// Location in its newest reading; may be empty.
     pub location: Location,
-    /// Unit by its newest reading; may be empty.
+    /// Unit of its newest reading; may be empty.
     pub unit: Unit,
-    /// Greatest lower limit of its level rules, in the unit of the readings.
+    /// Highest low limit of its rules, in the unit of the readings.
     pub low: Option<f64>,
-    /// Least upper limit of its level rules, in the unit of the readings.
+    /// Lowest high limit of its rules, in the unit of the readings.
     pub high: Option<f64>,
-    /// Usual time between its readings, in seconds; `None` while it is unknown.
+    /// Usual interval between its readings, in seconds; `None` while unknown.
     pub every: Option<f32>,
     /// Whether any rule holds for it.
     pub is_judged: bool,
-    /// Shortest silence that breaks a rule of it, in seconds; `None` without such a rule.
+    /// Shortest `after` of its `stale` rules, in seconds; `None` without one.
     pub stale_after: Option<f32>,
 }
 
-/// What changes with each reading of a series.
+/// Values of a series: what each reading changes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SeriesValue {
     /// Index of the series within the epoch of the table.
     pub index: u32,
-    /// Newest value; `None` for a series that is expected and was never heard.
+    /// Newest value; `None` for an expected series without any reading.
     pub value: Option<Value>,
-    /// Time of the newest reading, by the sensor; `None` for a series that was never heard.
+    /// Time of the newest reading, by the sensor's clock; `None` without any reading.
     pub at: Option<DateTime<Utc>>,
-    /// State of its alarms.
+    /// Alarm state.
     pub flags: SeriesFlags,
 }
 
@@ -137,12 +137,12 @@ impl fmt::Display for AlarmKey {
     }
 }
 
-/// An alarm that is not at rest.
+/// An alarm that is not normal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveAlarm {
     /// The alarm as operators see it.
     pub view: AlarmView,
-    /// Where it is written what to do.
+    /// Runbook: where the operator finds what to do.
     pub runbook: Option<Arc<str>>,
 }
 
@@ -158,9 +158,9 @@ pub struct LiveHeads {
 /// Snapshot of the changes after a version.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LiveChanges {
-    /// Version of the table: what follows is polled from here.
+    /// Version of the table; the next poll starts from it.
     pub version: u64,
-    /// Whether this is everything there is, and what the reader had is void.
+    /// True for a complete snapshot, which replaces what the reader had.
     pub is_full: bool,
     /// Changed descriptions, by index.
     pub descriptions: Vec<SeriesDescription>,

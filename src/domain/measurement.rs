@@ -1,23 +1,23 @@
-//! A reading as a message carried it: with where its time comes from, and whether it is news.
+//! Measurements: decoded readings with the origin of their time and what they may change.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Reading;
 
-/// A timestamp so much later than its receipt is the word of a clock that is not set.
+/// A timestamp further ahead of its receipt comes from an unset clock.
 const MOST_AHEAD: TimeDelta = TimeDelta::minutes(5);
 
-/// 2001-01-01T00:00:00Z: a timestamp before is the word of a clock that is not set.
+/// 2001-01-01T00:00:00Z. An earlier timestamp comes from an unset clock.
 const EARLIEST_UNIX_S: i64 = 978_307_200;
 
-/// A reading with what evaluation must know about it beside its fields.
+/// A reading with the attributes that evaluation needs beyond its fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measurement {
-    /// The reading; its timestamp is the time of receipt where `clock` says so.
+    /// Reading. Its timestamp is the receipt time if `clock` says so.
     pub reading: Reading,
     /// Clock that the timestamp is of.
     pub clock: ReadingClock,
-    /// What the reading may change.
+    /// Which state the reading may change.
     pub news: News,
 }
 
@@ -30,28 +30,27 @@ pub enum ReadingClock {
     Receipt,
 }
 
-/// What a reading may change.
+/// Which state a reading may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
     /// Judged and stored.
     Live,
-    /// Sent later than it was measured, by its sender's own word: stored, and never changes a live value, an alarm
-    /// or a sign of life.
+    /// Delivered late, declared so by its sender: stored, without effect on live value, alarms and silence.
     Historical,
-    /// Replayed by a broker from its retained messages: shown where nothing newer is known, and never stored, judged or
-    /// taken for a sign of life.
+    /// Replayed by a broker from its retained messages: shown if nothing newer is known; never stored, judged or
+    /// counted as a sign of life.
     Replayed,
 }
 
 impl Measurement {
-    /// A live reading with a time of its own.
+    /// A live reading with its own time.
     #[must_use]
     pub const fn live(reading: Reading) -> Self {
         Self { reading, clock: ReadingClock::Sender, news: News::Live }
     }
 
-    /// Puts the time of receipt in the place of a time that only a clock that is not set can have shown: before 2001,
-    /// or more than 5 minutes after the receipt. Returns whether it did.
+    /// Replaces a time that only an unset clock can show (before 2001, or more than 5 minutes after the receipt) by
+    /// the receipt time. Returns true if it did.
     pub fn distrust_unset_clock(&mut self, received_at: DateTime<Utc>) -> bool {
         let at = self.reading.timestamp;
         let is_ahead = at.signed_duration_since(received_at) > MOST_AHEAD;

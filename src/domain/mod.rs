@@ -1,7 +1,7 @@
-//! The words of the trade: what a reading, a quantity, an alert is.
+//! Domain types: readings, quantities, alerts, alarms.
 //!
-//! Plain types with no I/O, no clock and no actor. Everything else in the crate speaks in
-//! them; the shapes of the wire (JSON, SQL, topics) live with the wire and convert to these.
+//! Plain types without I/O, clock or actor. All other modules use them; JSON, SQL and topics are converted at the
+//! edges.
 
 mod alert;
 mod checkpoint;

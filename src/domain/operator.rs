@@ -1,4 +1,4 @@
-//! What operators ask of alarms, what is remembered of it, and what an alarm looks like to them.
+//! Operators' actions, their records, and the operators' view of an alarm.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,22 +10,22 @@ use serde::{Deserialize, Serialize};
 use super::quantity::LONGEST_NAME as LONGEST_QUANTITY;
 use super::{Location, Priority, Quantity, SensorId, SensorIdError, Unit, Value};
 
-/// How long an alarm is shelved unless it is said.
+/// Default duration of a shelf.
 pub const SHELVED_FOR: Duration = Duration::from_secs(8 * 3600);
 
-/// A longer absence is no shelf but maintenance, which must be ended by hand: out of service.
+/// Longest shelf. A longer absence is maintenance, which must be ended by hand: out of service.
 pub const LONGEST_SHELF: Duration = Duration::from_secs(24 * 3600);
 
-/// The longest name of an operator, in bytes: it stands in a column.
+/// Longest name of an operator, in bytes: fits a table column.
 const LONGEST_BY: usize = 64;
 
-/// The longest reason, in bytes: some sentences.
+/// Longest reason, in bytes: a few sentences.
 const LONGEST_WHY: usize = 500;
 
 /// The longest name of a rule, in bytes: one of the short form, `high-` and a quantity.
 const LONGEST_RULE: usize = "high-".len() + LONGEST_QUANTITY;
 
-/// What is asked for.
+/// Kind of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// Acknowledge the alarm.
@@ -39,18 +39,18 @@ pub enum Action {
     },
     /// End the shelf.
     Unshelve,
-    /// Take the alarm out of service.
+    /// Take the alarm out of service, until it is returned to service.
     TakeOutOfService,
     /// Return the alarm to service.
     ReturnToService,
     /// Reset a latched alarm.
     Reset,
-    /// Forget a sensor: its alarms are closed, and nothing is known of it until it sends a reading.
+    /// Forget a sensor: closes its alarms and drops its state until its next reading.
     Forget,
 }
 
 impl Action {
-    /// As it is stored.
+    /// Name in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -65,7 +65,7 @@ impl Action {
     }
 }
 
-/// By which door an action came in.
+/// Channel by which an action came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Via {
     /// HTTP API.
@@ -77,7 +77,7 @@ pub enum Via {
 }
 
 impl Via {
-    /// As it is stored.
+    /// Name in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -88,29 +88,29 @@ impl Via {
     }
 }
 
-/// Who did something, and what they said of it.
+/// Operator of an action, with the reason given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Operator {
-    /// Not empty, at most 64 bytes, no control characters.
+    /// Name: not empty, at most 64 bytes, no control characters.
     pub by: Arc<str>,
-    /// The same, at most 500 bytes.
+    /// Reason: at most 500 bytes, no control characters.
     pub why: Option<Arc<str>>,
 }
 
 /// Names an alarm, or all of a sensor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AlarmName {
-    /// By the 16 hexadecimal digits of its alert, which stands or stood last.
+    /// By alert id (16 hexadecimal digits) of the active or the latest alert.
     Id(Arc<str>),
-    /// `RULE/SENSOR`: also one that is normal. The rule's name is no longer than one may be.
+    /// `RULE/SENSOR`, which also names a normal alarm. The rule's name is within its limit.
     Of {
         /// Name of the rule.
         rule: Arc<str>,
         /// Id of the sensor.
         sensor_id: SensorId,
     },
-    /// All of a sensor. No text names them: who asks for it names a sensor.
+    /// All alarms of a sensor. It has no text form: the caller names a sensor.
     AllOf(SensorId),
 }
 
@@ -140,7 +140,7 @@ impl std::str::FromStr for AlarmName {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
         match text.split_once('/') {
-            // The first slash: a rule's name has none, a sensor's id may.
+            // Split at the first slash: a rule's name has none, a sensor's id may have.
             Some((rule, _)) if rule.len() > LONGEST_RULE => Err(AlarmNameError::RuleTooLong),
             Some((rule, _)) if rule.contains(char::is_control) => {
                 Err(AlarmNameError::ControlInRule)
@@ -164,32 +164,32 @@ impl fmt::Display for AlarmName {
     }
 }
 
-/// An operator's word on one alarm, or on a sensor. What it says has been checked.
+/// An operator's action on one alarm or sensor, validated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OperatorAction {
-    /// What is to be done.
+    /// Kind of action.
     pub what: Action,
-    /// Alarm on which it is to be done.
+    /// Alarm that the action is for.
     pub alarm: AlarmName,
-    /// Operator who asks for it.
+    /// Operator who requests it.
     pub operator: Operator,
-    /// By the daemon's clock, when it came in.
+    /// Receipt time, by the daemon's clock.
     pub at: DateTime<Utc>,
     /// Way in.
     pub via: Via,
 }
 
-/// Why an action can't be taken as it was written.
+/// Why an action is invalid as written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActionError {
-    /// A field is empty; holds its name.
+    /// Field that is empty.
     #[error("`{0}` is empty: say who you are, or leave it out")]
     Empty(&'static str),
-    /// A field is too long; holds its name and the limit in bytes.
+    /// Field that is too long, with the limit in bytes.
     #[error("`{0}` is longer than {1} bytes")]
     TooLong(&'static str, usize),
-    /// A field contains a control character; holds its name.
+    /// Field that contains a control character.
     #[error("`{0}` has a control character in it")]
     ControlCharacter(&'static str),
     /// The reason is missing.
@@ -202,7 +202,7 @@ pub enum ActionError {
 
 impl Operator {
     /// # Errors
-    /// When a text is not of its form; a reason of nothing but spaces is none.
+    /// If a text is not of its form; a reason of spaces alone counts as none.
     pub fn new(by: &str, why: Option<&str>) -> Result<Self, ActionError> {
         if by.trim().is_empty() {
             return Err(ActionError::Empty("by"));
@@ -223,7 +223,7 @@ impl Operator {
 
 impl OperatorAction {
     /// # Errors
-    /// When it lacks the reason it needs, or a shelf is too long.
+    /// If the required reason is missing, or a shelf is too long.
     pub fn checked(self) -> Result<Self, ActionError> {
         let needs_reason = matches!(self.what, Action::Shelve { .. } | Action::TakeOutOfService);
         match self.what {
@@ -236,22 +236,22 @@ impl OperatorAction {
     }
 }
 
-/// What became of an action, as it is stored.
+/// Stored outcome of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActionRecord {
-    /// Action as it was asked for.
+    /// Action as requested.
     pub action: OperatorAction,
-    /// The alarm it was about; `None` where there is no such alarm.
+    /// Alarm of the action; `None` if there is no such alarm.
     pub of: Option<AlarmOf>,
-    /// Whether it changed anything, or why it was refused.
+    /// `Ok(true)` if it changed something, `Ok(false)` if not; `Err` if refused.
     pub outcome: Result<bool, Refused>,
 }
 
 /// Why an action changes nothing, for a person to read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum Refused {
-    /// There is no such alarm.
+    /// No such alarm.
     #[error("{0}")]
     Unknown(String),
     /// The alarm is in no state for it.
@@ -272,20 +272,20 @@ pub struct AlarmOf {
 }
 
 impl AlarmOf {
-    /// Stands for all rules. No rule has such a name.
+    /// Wildcard for all rules; no rule can have this name.
     pub const ALL: &'static str = "*";
 }
 
 /// Something an operator did, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
-    /// Operator who did it.
+    /// Operator.
     pub operator: Operator,
-    /// Time at which it was done.
+    /// Time of the action.
     pub at: DateTime<Utc>,
 }
 
-/// An alarm that is not at rest, as operators see it.
+/// An alarm that is not normal, as operators see it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlarmView {
     /// Rule and sensor of the alarm.
@@ -296,7 +296,7 @@ pub struct AlarmView {
     pub location: Location,
     /// Quantity that is judged.
     pub quantity: Quantity,
-    /// The newest of the sensor when the alarm last changed; `None` for one that never spoke.
+    /// Newest value of the sensor at the alarm's last change; `None` for a sensor without any reading.
     pub value: Option<Value>,
     /// Unit of the value and the threshold.
     pub unit: Unit,
@@ -307,26 +307,26 @@ pub struct AlarmView {
     /// `normal`, `unacknowledged`, `acknowledged`, `returned-unacknowledged`,
     /// `latched-unacknowledged` or `latched-acknowledged`.
     pub state: &'static str,
-    /// When it was last raised or last returned; `None` for a normal one.
+    /// Time of the last raise or return; `None` for a normal alarm.
     pub since: Option<DateTime<Utc>>,
     /// `shelved`, `suppressed` or `out-of-service`.
     pub withheld: Option<&'static str>,
-    /// Acknowledgement, if there is one.
+    /// Acknowledgement, if any.
     pub acknowledged: Option<Said>,
     /// Shelf, if the alarm is shelved.
     pub shelved: Option<ShelfView>,
-    /// What suppresses it.
+    /// Cause of the suppression, if suppressed.
     pub suppressed_by: Option<Arc<str>>,
-    /// Who took the alarm out of service, and when.
+    /// Operator who took the alarm out of service, and when.
     pub out_of_service: Option<Said>,
 }
 
-/// A shelf as operators see it.
+/// Shelf as operators see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShelfView {
-    /// `None` for one of a file that somebody edited.
+    /// Operator and time; `None` for a state that was edited by hand.
     pub said: Option<Said>,
-    /// When it ends, if the daemon listens all the time until then.
+    /// Expected end, if the listening clock runs until then.
     pub until: DateTime<Utc>,
     /// Whether the shelf ends with the next return to normal.
     pub is_one_shot: bool,

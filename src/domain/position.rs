@@ -1,4 +1,4 @@
-//! Places in the log.
+//! Positions in the log.
 
-/// A record's place in its journal: 1 for the first ever, one more for each after; 0 is before all of them.
+/// Position of a record in the log: 1 for the first, then without gaps; 0 is before all.
 pub type Position = u64;

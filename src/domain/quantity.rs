@@ -1,4 +1,4 @@
-//! What is measured.
+//! Quantities: what is measured.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Unit;
 
-/// A measured quantity: `temperature`, `humidity`, `co2`, or any name of the same form.
+/// A measured quantity: `temperature`, `humidity`, `co2`, or another name of the same form.
 ///
-/// The name is a topic level, a JSON key and part of an alert type, hence its narrow form:
-/// lower-case letters, digits and `_`, starting with a letter, at most 64 characters.
+/// The name is a topic level, a JSON key and part of an alert type, hence the form: lower-case letters, digits and
+/// `_`, starting with a letter, at most 64 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Quantity(Arc<str>);
@@ -22,7 +22,7 @@ pub struct Quantity(Arc<str>);
 )]
 pub struct QuantityError(pub String);
 
-/// In characters, which are bytes.
+/// Limit in characters, each one byte.
 pub(super) const LONGEST_NAME: usize = 64;
 
 /// Keys of a reading's JSON that can't name its value.
@@ -30,7 +30,7 @@ const RESERVED: [&str; 5] = ["sensor_id", "location", "timestamp", "unit", "stat
 
 impl Quantity {
     /// # Errors
-    /// When `name` is not of the form described on the type.
+    /// If `name` is not of the form described on the type.
     pub fn new(name: &str) -> Result<Self, QuantityError> {
         let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase());
         let continues_well =
@@ -49,7 +49,7 @@ impl Quantity {
         Self("temperature".into())
     }
 
-    /// Whether it is the default quantity, whose readings are stored in the origin's table.
+    /// True for the default quantity, whose readings are stored in the origin's table.
     #[must_use]
     pub fn is_temperature(&self) -> bool {
         &*self.0 == "temperature"

@@ -1,5 +1,5 @@
-//! Maps and sets for what is looked up at each reading: the standard ones with a quicker hash, seeded at
-//! random like the standard one, so that chosen sensor ids can't slow them down by much.
+//! Hash maps and sets for look-ups per reading: the standard ones with a faster hash, randomly seeded, so that
+//! chosen sensor ids can't degrade them.
 
 use std::collections::{HashMap, HashSet};
 

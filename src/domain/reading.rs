@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Quantity, Unit, Value};
 
-/// The longest sensor id taken, in bytes: ids are topic levels and index keys.
+/// Longest sensor id, in bytes: ids are topic levels and index keys.
 const LONGEST_ID: usize = 256;
 
-/// Names one sensor: not empty, at most 256 bytes, no control characters.
+/// Id of a sensor: not empty, at most 256 bytes, no control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct SensorId(Arc<str>);
@@ -32,7 +32,7 @@ pub enum SensorIdError {
 
 impl SensorId {
     /// # Errors
-    /// When `id` is not of the form described on the type.
+    /// If `id` is not of the form described on the type.
     pub fn new(id: &str) -> Result<Self, SensorIdError> {
         if id.trim().is_empty() {
             Err(SensorIdError::Empty)
@@ -80,12 +80,12 @@ impl fmt::Display for SensorId {
     }
 }
 
-/// Where a sensor stands; free text, may be empty.
+/// Location of a sensor: free text, may be empty.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Location(Arc<str>);
 
 impl Location {
-    /// A location by its name.
+    /// Location with a name.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self(name.into())
@@ -104,7 +104,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// One measurement: the only shape the inside of the daemon knows.
+/// One measurement: the one form of a reading inside the daemon.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reading {
@@ -118,41 +118,41 @@ pub struct Reading {
     pub value: Value,
     /// Unit of `value`.
     pub unit: Unit,
-    /// When it was measured, by the sender's clock.
+    /// Time of the measurement, by the sender's clock.
     pub timestamp: DateTime<Utc>,
 }
 
-/// Word that a device is there or not, most often its Last Will's.
+/// Message that a device is online or offline, most often its Last Will.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Availability {
     /// Id of the device.
     pub device: SensorId,
-    /// Sensors that it is about.
+    /// Sensors affected.
     pub reach: Reach,
-    /// Whether the device is there.
+    /// Whether the device is online.
     pub presence: Presence,
-    /// When the word was received: a will has no time of its own.
+    /// Receipt time; a Last Will has no time of its own.
     pub at: DateTime<Utc>,
 }
 
-/// Sensors that the word on a device is about.
+/// Sensors that an availability message covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// The sensor of the device's name alone.
     Sensor,
-    /// That one, and those whose ids are its name, `/` and more.
+    /// The sensor with the device's id, and all ids below it (`ID/…`).
     Below,
 }
 
-/// Whether a device is there.
+/// Availability of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Presence {
-    /// It is connected, or a sleeper that is expected to wake.
+    /// Connected, or sleeping and expected to wake.
     Online,
-    /// It is said to be gone: its Last Will, or its gateway's word.
+    /// Offline by its Last Will, or by its gateway's message.
     Offline,
-    /// It was taken out of service where it was set up.
+    /// Removed from the system that announced it.
     Removed,
 }
 
@@ -168,17 +168,17 @@ impl Presence {
     }
 }
 
-/// A message that could not be used: kept, never dropped in silence.
+/// A message that could not be decoded; stored with its reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rejected {
     /// Topic of the message.
     pub topic: String,
-    /// The payload, cut at what storage keeps; `payload_bytes` is its true length.
+    /// Payload, truncated to what storage keeps; `payload_bytes` is its full length.
     pub payload: Vec<u8>,
-    /// Size of the whole payload in bytes.
+    /// Size of the full payload in bytes.
     pub payload_bytes: usize,
-    /// What was wrong with it, for a person to read.
+    /// What is wrong with it, as text for people.
     pub reason: String,
     /// Time of receipt.
     pub received_at: DateTime<Utc>,

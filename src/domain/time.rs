@@ -1,8 +1,7 @@
 //! Timestamps as text: how people and devices write them, and how the daemon does.
 //!
-//! Always microseconds and a fixed width, so that in the database the order of the texts is the
-//! order of the times. What is written is Unix time: a leap second is its successor. Years run
-//! from 0000 to 9999, as RFC 3339 has them; a time beyond is written as the nearest end.
+//! Always microseconds and a fixed width, so that texts in the database sort by time. Written as Unix time: a leap
+//! second is its successor. Years are 0000 to 9999 (RFC 3339); a time beyond is clamped.
 
 use chrono::{DateTime, Datelike, LocalResult, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
@@ -12,19 +11,19 @@ use chrono_tz::Tz;
 #[error("`{0}` is no timestamp: use RFC 3339, such as 2024-08-14T10:30:00.123456+00:00")]
 pub struct TimeError(pub String);
 
-/// Zone-less forms: the origin's, and the one spreadsheets and databases write.
+/// Zone-less forms: the origin's, and that of spreadsheets and databases.
 const ZONELESS: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"];
 
 /// The longest part of a bad text that an error repeats.
 const QUOTED_CHARS: usize = 40;
 
-/// Reads RFC 3339 with any offset, or a zone-less form as a local time of `zone`.
+/// Parses RFC 3339 with any offset, or a zone-less form as local time of `zone`.
 ///
-/// A local time that the clock showed twice is taken as the first; one that a clock put forward
-/// never showed comes from a clock that was not, and is taken as if it went on.
+/// A local time that occurs twice is the earlier one. One skipped by the clock change comes from a clock that
+/// wasn't changed, and is read as such.
 ///
 /// # Errors
-/// When the text is of neither form.
+/// If the text has neither form.
 pub fn parse(text: &str, zone: Tz) -> Result<DateTime<Utc>, TimeError> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(time.to_utc());
@@ -36,8 +35,8 @@ pub fn parse(text: &str, zone: Tz) -> Result<DateTime<Utc>, TimeError> {
         .ok_or_else(|| TimeError(text.chars().take(QUOTED_CHARS).collect()))
 }
 
-/// A local time of a zone. One that the clock showed twice is the one nearer to `near`, or the first; one that a clock
-/// put forward never showed comes from a clock that was not, and is taken as if it went on.
+/// Local time of a zone. One that occurs twice is the one nearer to `near`, or the earlier one. One skipped by the
+/// clock change comes from a clock that wasn't changed, and is read as such.
 #[must_use]
 pub fn in_zone(
     local: NaiveDateTime,
@@ -62,7 +61,7 @@ const LATEST_MICROS: i64 = 253_402_300_799_999_999;
 
 const UTC_SUFFIX: &str = "+00:00";
 
-/// As the database keeps it: UTC, `2024-08-14T10:30:00.123456+00:00`, or without the suffix.
+/// Database form: UTC, `2024-08-14T10:30:00.123456+00:00`, or without the suffix.
 ///
 /// The zone is UTC in both forms, because a local time runs backwards once a year.
 #[must_use]
@@ -70,24 +69,23 @@ pub fn stored(at: DateTime<Utc>, naive: bool) -> String {
     digits(at.naive_utc(), if naive { "" } else { UTC_SUFFIX })
 }
 
-/// As a message carries it: UTC, `2024-08-14T10:30:00.123456+00:00`, or zone-less in `naive_in`.
+/// Message form: UTC, `2024-08-14T10:30:00.123456+00:00`, or zone-less in `naive_in`.
 #[must_use]
 pub fn on_wire(at: DateTime<Utc>, naive_in: Option<Tz>) -> String {
     match naive_in {
         None => digits(at.naive_utc(), UTC_SUFFIX),
         Some(zone) => {
-            // Brought onto the calendar first: next to the ends of what chrono holds there is no local time.
+            // Clamped first: near the ends of chrono's range there is no local time.
             let at = on_the_calendar(at.naive_utc()).and_utc();
             digits(at.with_timezone(&zone).naive_local(), "")
         }
     }
 }
 
-/// The least text that any [`stored`] form of `at` is not less than.
+/// Lower bound in text: the smallest text that no [`stored`] form of `at` precedes.
 ///
-/// `timestamp >= bound` takes in and `timestamp < bound` leaves out every row of the very time
-/// `at`, whether written with a zone, without one, or without a fraction (as Python writes a whole
-/// second).
+/// `timestamp >= bound` includes and `timestamp < bound` excludes every row at `at`, whether written with a zone,
+/// without one, or without a fraction (Python's form of a whole second).
 #[must_use]
 pub fn stored_bound(at: DateTime<Utc>) -> String {
     let mut text = stored(at, true);
@@ -97,7 +95,7 @@ pub fn stored_bound(at: DateTime<Utc>) -> String {
     text
 }
 
-/// Reads what [`stored`] wrote, in either form.
+/// Parses either form that [`stored`] writes.
 #[must_use]
 pub fn parse_stored(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
@@ -106,14 +104,14 @@ pub fn parse_stored(text: &str) -> Option<DateTime<Utc>> {
     NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok().map(|at| at.and_utc())
 }
 
-/// The same time as storage hands it back: to the microsecond, on the calendar.
+/// The time as storage returns it: to the microsecond, clamped to the calendar.
 #[must_use]
 pub fn as_stored(at: DateTime<Utc>) -> DateTime<Utc> {
     let at = on_the_calendar(at.naive_utc());
     at.with_nanosecond(at.nanosecond() / 1000 * 1000).unwrap_or(at).and_utc()
 }
 
-/// By hand rather than by `strftime`: this runs once a row.
+/// Written by hand instead of `strftime`: it runs for each row.
 fn digits(at: NaiveDateTime, suffix: &str) -> String {
     let at = on_the_calendar(at);
     let mut text = String::with_capacity(32);
@@ -137,13 +135,13 @@ fn digits(at: NaiveDateTime, suffix: &str) -> String {
     text
 }
 
-/// The same time, or the nearest that can be written; a leap second as its successor.
+/// Clamps a time to what can be written; a leap second becomes its successor.
 fn on_the_calendar(at: NaiveDateTime) -> NaiveDateTime {
     if (1..9999).contains(&at.year()) && at.nanosecond() < 1_000_000_000 {
         return at; // by far the most
     }
     let micros = at.and_utc().timestamp_micros().clamp(EARLIEST_MICROS, LATEST_MICROS);
-    // Never the default: the clamp is well within what chrono holds.
+    // Never the default: the clamped value is within chrono's range.
     DateTime::from_timestamp_micros(micros).unwrap_or_default().naive_utc()
 }
 

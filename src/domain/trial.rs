@@ -1,8 +1,8 @@
-//! A rule that is tried on what was measured.
+//! Trial of a rule on stored readings.
 
 use super::Limit;
 
-/// A rule to be tried.
+/// Rule to try.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TriedRule {
     /// Id of the sensor.
@@ -13,10 +13,10 @@ pub struct TriedRule {
     pub kind: Limit,
     /// The limit, in `unit`.
     pub limit: f64,
-    /// Hysteresis, in the same unit.
+    /// Deadband (hysteresis), in the same unit.
     pub deadband: f64,
     /// Unit of the readings; `None` for the quantity's own.
     pub unit: Option<String>,
-    /// Time that the limit must be broken before the alarm is raised, as it is written in the configuration.
+    /// On-delay as written in the configuration.
     pub on_delay: Option<String>,
 }

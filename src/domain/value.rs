@@ -1,13 +1,13 @@
-//! A measured number that prints as it was carried.
+//! Measured numbers that print as they were sent.
 //!
-//! A value is always finite. `38` stays `38` and `38.0` stays `38.0`: whether the sender wrote
-//! an integer is part of what it said, and alerts quote it.
+//! A value is always finite. `38` prints as `38` and `38.0` as `38.0`: the sender's form is preserved, and alerts
+//! quote it.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A finite number, remembering whether it was written as an integer.
+/// A finite number that remembers whether it was written as an integer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Value {
     number: f64,
@@ -20,22 +20,22 @@ pub struct Value {
 pub struct ValueError;
 
 impl Value {
-    /// A value written with a decimal point.
+    /// Value with a decimal point.
     ///
     /// # Errors
-    /// When `number` is infinite or not a number.
+    /// If `number` is infinite or not a number.
     pub fn new(number: f64) -> Result<Self, ValueError> {
         if number.is_finite() { Ok(Self { number, is_integer: false }) } else { Err(ValueError) }
     }
 
-    /// A value as a JSON number wrote it.
+    /// Value of a JSON number, in its form.
     ///
     /// # Errors
-    /// When the number does not fit a finite `f64`.
+    /// If the number does not fit a finite `f64`.
     pub fn from_json(number: &serde_json::Number) -> Result<Self, ValueError> {
         let is_integer = number.is_i64() || number.is_u64();
         let value = Self::new(number.as_f64().ok_or(ValueError)?)?;
-        // Past 2^53 an f64 is no longer every integer: print those as the float they became.
+        // Past 2^53 an `f64` skips integers: print as a float.
         Ok(Self {
             is_integer: is_integer && value.number.abs() <= 9_007_199_254_740_992.0,
             ..value
@@ -48,10 +48,10 @@ impl Value {
         (self.number, self.is_integer)
     }
 
-    /// A value from its [`parts`](Self::parts).
+    /// Value from its [`parts`](Self::parts).
     ///
     /// # Errors
-    /// When `number` is infinite or not a number.
+    /// If `number` is infinite or not a number.
     pub fn from_parts(number: f64, is_integer: bool) -> Result<Self, ValueError> {
         Ok(Self { is_integer, ..Self::new(number)? })
     }
@@ -68,7 +68,7 @@ impl fmt::Display for Value {
         if self.is_integer {
             write!(f, "{}", self.number)
         } else {
-            // Debug is the shortest text that reads back as the same number, point included.
+            // `Debug` prints the shortest text that parses to the same number, with its point.
             write!(f, "{:?}", self.number)
         }
     }

@@ -12,7 +12,7 @@ const GREATEST_POWER: i32 = 22;
 /// How a number in one unit becomes one in another.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Conversion {
-    /// The number is the same: one unit in two spellings, two units of one size (hPa and mbar), or no unit on one side.
+    /// Identity: one unit in two spellings, two units of one size (hPa and mbar), or no unit on one side.
     Same,
     /// `value × scale + offset`.
     Affine {
@@ -21,15 +21,15 @@ pub enum Conversion {
         /// Value of the one unit's zero in the other; 0 but for temperatures.
         offset: f64,
     },
-    /// A unit that is not in the table.
+    /// One unit is unknown.
     Unknown,
     /// Units of two dimensions.
     Different,
 }
 
 impl Conversion {
-    /// A value in the other unit, as decimal arithmetic gives it: to 15 significant digits. `None` where no conversion
-    /// is known, or no finite number can tell the value.
+    /// Converted value in decimal arithmetic, to 15 significant digits. `None` if there is no conversion or no
+    /// finite result.
     #[must_use]
     pub fn apply(self, value: f64) -> Option<f64> {
         match self {
@@ -39,8 +39,8 @@ impl Conversion {
         }
     }
 
-    /// The same for a difference of two values, such as a deadband, a deviation or a rate: by the scale alone, since the
-    /// two offsets cancel.
+    /// Converted difference of two values, such as a deadband, deviation or rate: scaled only, since the offsets
+    /// cancel.
     #[must_use]
     pub fn apply_difference(self, difference: f64) -> Option<f64> {
         match self {
@@ -51,8 +51,8 @@ impl Conversion {
     }
 }
 
-/// Conversion of numbers in the unit `from` to the unit `to`, each in any spelling. A number without a unit is taken to
-/// be in the other unit.
+/// Conversion of numbers from the unit `from` to the unit `to`, each in any spelling. A number without a unit is
+/// taken to be in the other unit.
 #[must_use]
 pub fn convert(from: &str, to: &str) -> Conversion {
     let (from, to) = (from.trim(), to.trim());
@@ -80,8 +80,8 @@ fn between(from: &Known, to: &Known) -> Conversion {
     Conversion::Affine { scale: scale.nearest(), offset: offset.nearest() }
 }
 
-/// A fraction in lowest terms, its denominator above 0. Those of the table and their quotients are far from the ends of
-/// an `i128`.
+/// Fraction in lowest terms with a positive denominator. Those of the table and their quotients fit an `i128` by
+/// far.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Fraction {
     numerator: i128,
@@ -119,8 +119,8 @@ impl From<(i128, i128)> for Fraction {
     }
 }
 
-/// The sum of two numbers, to as many significant digits as the greatest of the two has: 300.15 K less 273.15 is
-/// 26.999999999999943 in binary and becomes the 27 °C that it is. `None` for a sum that is not finite.
+/// Sum of two numbers, rounded to the significant digits of the greater one: 300.15 K − 273.15 is
+/// 26.999999999999943 in binary and becomes 27 °C. `None` if not finite.
 fn decimal(scaled: f64, offset: f64) -> Option<f64> {
     let sum = scaled + offset;
     let greatest = scaled.abs().max(offset.abs());

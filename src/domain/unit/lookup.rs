@@ -1,7 +1,7 @@
-//! Finds the unit that a text means. Pure.
+//! Look-up of a unit by its text. Pure.
 //!
-//! A text is tried as it is, then with its characters normalized, then as words (`Kilowatt-hours`), and at last without
-//! case. Each step finds one unit or none: a text that two units could be meant by is not found.
+//! Looks a text up as it is, then with normalized characters, then as words (`Kilowatt-hours`), and last without
+//! case. Each step yields one unit or none: an ambiguous text is unknown.
 
 use std::sync::LazyLock;
 
@@ -12,40 +12,40 @@ use crate::domain::QuickMap;
 /// Longer texts are no unit, in bytes.
 const LONGEST: usize = 48;
 
-/// A unit of the table.
+/// Unit of the table.
 #[derive(Debug)]
 pub(super) struct Known {
     /// The one spelling of the unit.
     pub spelling: &'static str,
-    /// What the unit measures.
+    /// Dimension of the unit.
     pub dimension: Dimension,
-    /// Size in the reference unit of its dimension, as a fraction.
+    /// Size in the dimension's reference unit, as a fraction.
     pub size: (i128, i128),
-    /// Value of its zero in the reference unit, as a fraction.
+    /// Zero point in the reference unit, as a fraction.
     pub zero: (i128, i128),
 }
 
-/// Units by what they are written as.
+/// Index of units by spelling.
 struct Index {
     units: Vec<Known>,
-    /// By symbol, as it is and folded.
+    /// Key: symbol, original and folded.
     symbols: QuickMap<String, usize>,
-    /// By the key of [`words`].
+    /// Key: result of [`words`].
     words: QuickMap<String, usize>,
-    /// By folded symbol in lower case; `None` where two units share it.
+    /// Key: folded symbol in lower case; `None` if two units share it.
     caseless: QuickMap<String, Option<Caseless>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 struct Caseless {
     unit: usize,
-    /// First letter that must be the same: `m` and `M` are milli and mega.
+    /// First letter, where case matters: `m` and `M` are milli and mega.
     prefix: Option<u8>,
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(Index::new);
 
-/// The unit that a text means; `None` for a text that means none, or may mean two.
+/// Unit of a text; `None` if unknown or ambiguous.
 pub(super) fn find(text: &str) -> Option<&'static Known> {
     let text = text.trim();
     let index = &*INDEX;
@@ -84,7 +84,7 @@ impl Index {
 
     fn add_symbol(&mut self, symbol: &str, unit: usize, dimension: Dimension) {
         let folded = fold(symbol);
-        // `B` is a byte and `b` may be a bit, and two letters without case mean too much.
+        // `B` is a byte and `b` may be a bit, and two letters without case are ambiguous.
         let is_data = matches!(dimension, Dimension::DataSize | Dimension::DataRate);
         if !is_data && !CASE_MATTERS.contains(&symbol) && folded.chars().count() > 2 {
             let prefix = prefix(&folded);
@@ -118,7 +118,7 @@ impl Index {
     }
 }
 
-/// The first letter of a symbol, if it may be the prefix milli or mega.
+/// First letter of a symbol, if it may be the prefix milli or mega.
 fn prefix(symbol: &str) -> Option<u8> {
     match symbol.as_bytes() {
         [first @ (b'm' | b'M'), next, ..] if !matches!(next, b'2' | b'3' | b'/') => Some(*first),
@@ -126,8 +126,8 @@ fn prefix(symbol: &str) -> Option<u8> {
     }
 }
 
-/// A symbol with each character in one of its forms: no white space, brackets or signs of a power, digits on the line,
-/// one micro, one ohm, one degree, one dot. `Â` is what UTF-8 that was read as Latin-1 puts before `°`, `²`, `³`, `µ`.
+/// Symbol with normalized characters: no white space, brackets or power signs, digits on the line, one micro, ohm,
+/// degree and dot. `Â` precedes `°`, `²`, `³`, `µ` in UTF-8 read as Latin-1.
 fn fold(symbol: &str) -> String {
     let mut folded = String::with_capacity(symbol.len());
     for c in symbol.chars() {
@@ -153,7 +153,7 @@ fn fold(symbol: &str) -> String {
     folded
 }
 
-/// A text of words as one key: lower case, singular, American, joined; `None` for a text with other characters.
+/// Words as one key: lower case, singular, American spelling, joined; `None` for other characters.
 fn words(text: &str) -> Option<String> {
     let text = text.trim_matches(['(', ')', '[', ']', '{', '}']);
     let mut key = String::with_capacity(text.len());

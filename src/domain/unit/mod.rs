@@ -1,13 +1,12 @@
-//! Units: how they are spelled, what they measure, and how numbers convert between them. Pure.
+//! Units: spelling, dimension and conversion. Pure.
 //!
-//! A reading keeps its unit as it came. [`spelling`] gives the one spelling of a unit, which is Home Assistant's where it
-//! has the unit: families of other payloads write it into their readings, and messages show it. [`convert`] takes any
-//! spelling.
+//! A reading keeps its unit as received. [`spelling`] gives the canonical spelling (Home Assistant's, if it has the
+//! unit) for readings of other payload families and for messages. [`convert`] accepts any spelling.
 //!
-//! Always: what has one meaning only is known. A text that may mean two units (`mw`, `KB`, `ton`) is none.
-//! Never: a conversion that needs more than the two units. A fraction is not converted to percent, since a number without
-//! a unit is most often a count or an index; ppm not to mg/m³, since that needs the substance, the temperature and the
-//! pressure; bar not to barg, since nothing says which of the two a `bar` is.
+//! Always: only unambiguous texts are units; one with two meanings (`mw`, `KB`, `ton`) is unknown. Never: a
+//! conversion that needs more than the two units. A fraction isn't converted to percent, since a number without a
+//! unit is most often a count or an index; ppm not to mg/m³, which needs substance, temperature and pressure; bar
+//! not to barg, since a `bar` may be either.
 
 mod convert;
 mod lookup;
@@ -19,12 +18,12 @@ use serde::{Deserialize, Serialize};
 
 pub use self::convert::{Conversion, convert};
 
-/// A unit's name as it travels: `celsius`, `percent`, `ppm`, or any other; may be empty.
+/// Name of a unit as received: `celsius`, `percent`, `ppm`, or any other; may be empty.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Unit(Arc<str>);
 
 impl Unit {
-    /// A unit by its name, which may be empty.
+    /// Unit with a name, which may be empty.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self(name.into())
@@ -47,12 +46,12 @@ impl Unit {
     }
 }
 
-/// What a unit measures. Units of one dimension convert into each other.
+/// Dimension of a unit. Units of one dimension convert into each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dimension {
     /// Reference unit °C.
     Temperature,
-    /// Reference unit Pa; absolute, or as the sensor means it.
+    /// Reference unit Pa; absolute or relative, as the sensor measures.
     Pressure,
     /// Above the pressure of the surroundings; reference unit Pa.
     GaugePressure,
@@ -118,7 +117,7 @@ pub enum Dimension {
     DataSize,
     /// Reference unit bit/s.
     DataRate,
-    /// A scale of its own, which converts into no other: dB, pH, …
+    /// A scale that converts into no other: dB, pH, …
     Other,
 }
 
@@ -130,7 +129,7 @@ impl Dimension {
     }
 }
 
-/// The one spelling of a unit; a unit that is not in the table as it came, without white space around it.
+/// Canonical spelling of a unit; an unknown unit is returned as received, trimmed.
 #[must_use]
 pub fn spelling(unit: &str) -> &str {
     known(unit).unwrap_or(unit.trim())
@@ -142,10 +141,10 @@ pub fn known(unit: &str) -> Option<&'static str> {
     lookup::find(unit).map(|known| known.spelling)
 }
 
-/// A quantity's own unit: of limits without a unit, and of foreign readings without one. `None` where no unit is usual:
-/// an `energy` may as well be in Wh as in kWh.
+/// Default unit of a quantity, for limits and foreign readings without one. `None` if no unit is usual: `energy`
+/// may be in Wh or in kWh.
 ///
-/// Known are the quantities whose unit the documentation promises, and those for which Home Assistant has one unit only.
+/// Covers the quantities whose unit the documentation promises, and those with one unit only in Home Assistant.
 #[must_use]
 pub fn quantity_default(quantity: &str) -> Option<&'static str> {
     Some(match quantity {
