@@ -1,17 +1,17 @@
 //! How fast passwords can be tried: pure, with the clock as an argument.
 //!
-//! Always: after [`FREE`] failures of one user's name from one network, its tries from there are looked at one in
-//! [`EACH`]; those of all names, after failures of [`FREE_NAMES`] names. Tries wait for their turns in the order in which
-//! they came, so that a device with an old password doesn't keep others out that share its address and account. A try is
-//! refused when its turn is more than [`LONGEST_WAIT`] away. A source without failures is forgotten ([`Failures`]).
-//! Never: a wait for a network that did not fail.
+//! Always: after [`FREE`] failures of one user's name from one network, its attempts from there are checked one in
+//! [`EACH`]; those of all names, after failures of [`FREE_NAMES`] names. Attempts wait for their turn in order, so
+//! that a device with an old password doesn't lock out others with its address and account. An attempt is refused
+//! if its turn is more than [`LONGEST_WAIT`] away. A source without failures expires ([`Failures`]). Never: a delay
+//! for a network without failures.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::domain::{Failures, Source};
 
-/// Failures of one name that cost no wait: some devices that still have last week's password.
+/// Failures of one name without delay: a few devices with last week's password.
 const FREE: u32 = 10;
 
 /// Names that failed from one network: the devices of a site whose passwords were changed.
@@ -20,10 +20,10 @@ const FREE_NAMES: u32 = 100;
 /// Between two tries, once there were too many failures: 17,000 a day, which is nothing to a password of ten letters.
 const EACH: Duration = Duration::from_secs(5);
 
-/// Less than a handshake may take.
+/// Less than the timeout of a handshake.
 const LONGEST_WAIT: Duration = Duration::from_secs(12);
 
-/// Counts of failures, each with the time of its next turn; `None` before the first.
+/// Failure counters, each with the time of its next turn; `None` before the first.
 #[derive(Debug, Default)]
 pub(super) struct Brake(Failures<Option<Instant>>);
 
@@ -38,7 +38,7 @@ impl Brake {
         let is_over = |source: &Source, free: u32| {
             self.0.get(source, now).is_some_and(|failed| failed.count >= free)
         };
-        // One turn: of the network where its names are too many, since each of them would have one.
+        // One turn, by network if it has too many names, since each name would have its own.
         let source = match () {
             () if is_over(&of_network, FREE_NAMES) => of_network,
             () if is_over(&of_name, FREE) => of_name,
@@ -54,7 +54,7 @@ impl Brake {
         Ok(wait)
     }
 
-    /// Counts a wrong password, or none where one is needed.
+    /// Counts a wrong password, or a missing one.
     pub fn fail(&mut self, from: IpAddr, name: &str, now: Instant) {
         let of_name = Source::name(from, name);
         if self.0.get(&of_name, now).is_none() {
@@ -63,8 +63,7 @@ impl Brake {
         self.0.add(of_name, now);
     }
 
-    /// Forgets the failures of a name, whose password somebody knows. That it failed once counts for the network still,
-    /// and once.
+    /// Clears the failures of a name after a correct password. Its network keeps one.
     pub fn succeed(&mut self, from: IpAddr, name: &str, now: Instant) {
         if let Some(failed) = self.0.get_mut(&Source::name(from, name), now) {
             failed.count = 0;

@@ -16,9 +16,9 @@ pub(super) const MOST_SHOWN: usize = 200;
 pub struct ClientView {
     /// Id of the client.
     pub client_id: String,
-    /// Where it connected from; `None` while it is away.
+    /// Address of the connection; `None` while disconnected.
     pub address: Option<String>,
-    /// Time since which it is connected, or away.
+    /// Time since which it is connected, or disconnected.
     pub since: Option<DateTime<Utc>>,
     /// Whether it is connected.
     pub connected: bool,
@@ -33,7 +33,7 @@ pub struct ClientView {
 pub struct Clients(Arc<Mutex<Vec<ClientView>>>);
 
 impl Clients {
-    /// The sessions at the last look, by client id; some of them where there are many.
+    /// Sessions as of the last snapshot, by client id; a part of them if there are many.
     #[must_use]
     pub fn shown(&self) -> Vec<ClientView> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

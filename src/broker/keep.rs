@@ -1,7 +1,7 @@
-//! Writes what outlives the process: sessions, what waits for them, and retained messages.
+//! Persists what outlives the process: sessions, their queues, and retained messages.
 //!
-//! Holds always: one group of changes at a time, in order; a group that can't be written is tried again, and what waits
-//! for it waits on. Never: a wait for the disk on a connection's task.
+//! Invariant: one group of changes at a time, in order. A failed group is retried, and everything that depends on
+//! it waits. Never: disk I/O on a connection's task.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,28 +16,28 @@ use crate::domain::KeptChange;
 /// Until a group that could not be written is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-/// Where what outlives the process is.
+/// Persistent storage of the hub.
 pub trait Keep: Send + Sync {
     /// Shows all keys in their order, with their values. Blocks.
     ///
     /// # Errors
-    /// What can't be read, in words.
+    /// Error text: what can't be read.
     fn each(&self, show: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), String>;
 
     /// Makes changes, all or none. Blocks.
     ///
     /// # Errors
-    /// What can't be written, in words.
+    /// Error text: what can't be written.
     fn apply(&self, changes: &mut dyn Iterator<Item = KeptChange>) -> Result<(), String>;
 }
 
-/// A mark that no other installation has.
+/// A random id of the installation.
 #[must_use]
 pub fn random_mark() -> String {
     format!("{:016x}", rand::random::<u64>())
 }
 
-/// The hub as it was kept. Blocks.
+/// Loads the persisted hub. Blocks.
 pub(super) fn restore(
     now: i64,
     keep: Option<&Arc<dyn Keep>>,
@@ -81,12 +81,12 @@ async fn write(keep: Arc<dyn Keep>, group: Arc<Group>) -> Result<(), String> {
     written.unwrap_or_else(|panic| Err(panic.to_string()))
 }
 
-/// Writes what changed at last, once nothing else does. Blocks.
+/// Writes the last changes, after all connections ended. Blocks.
 pub(super) fn write_the_rest(shared: &Shared) {
-    // What panicked may have left it halfway.
+    // After a panic, the state may be inconsistent.
     let Some(keep) = shared.keep.as_ref().filter(|_| !shared.is_halfway()) else { return };
     if let Some(group) = shared.with(|hub, _| hub.last_changes()) {
-        // Nothing of it was acknowledged.
+        // None of it was acknowledged.
         let _ = keep.apply(&mut group.changes());
     }
 }

@@ -1,19 +1,19 @@
-//! What a client may publish and subscribe to: patterns of topics, with `%u` for its user's name and `%c` for its client
+//! Rights of a client to publish and subscribe: topic patterns, with `%u` for its user name and `%c` for its client
 //! id.
 //!
-//! Holds always: a filter is granted when everything that it brings is; a name with a wildcard or a slash in it stands
-//! for nothing; what the daemon alone publishes is covered by no pattern. Pure.
+//! Invariants: a filter is granted if all topics that it matches are; a name with a wildcard or a slash is never
+//! substituted; no pattern covers topics that only the daemon publishes. Pure.
 
 use std::sync::Arc;
 
 use crate::config::GATEWAY_USER;
 
-/// What a user may do.
+/// Rights of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Rights {
     /// Everything.
     All,
-    /// What these cover.
+    /// Limited to the topics of these patterns.
     Limited(Limited),
 }
 
@@ -22,14 +22,14 @@ pub(super) enum Rights {
 pub(super) struct Limited {
     pub publish: Vec<String>,
     pub subscribe: Vec<String>,
-    /// What the daemon alone publishes.
+    /// Topics that only the daemon publishes.
     pub reserved: Vec<String>,
 }
 
 /// The rights of one client.
 #[derive(Debug, Clone)]
 pub(super) struct Grant {
-    /// Name of its user; `None` for one that gave none.
+    /// User name; `None` for an anonymous client.
     pub user: Option<Arc<str>>,
     /// Digest of the password it gave.
     pub password: [u8; 32],
@@ -37,7 +37,7 @@ pub(super) struct Grant {
 }
 
 impl Grant {
-    /// Everything, as one who gave no name has where nobody needs one.
+    /// All rights, as an anonymous client has where no login is required.
     #[cfg(test)]
     pub fn all_in_test() -> Self {
         Self { user: None, password: [0; 32], rights: Arc::new(Rights::All) }
@@ -49,7 +49,7 @@ impl Grant {
         Self { user: None, password: [0; 32], rights }
     }
 
-    /// Whether it is the daemon's own, which has no need of a session that outlives the process.
+    /// True for the daemon's own gateway, whose session need not outlive the process.
     pub fn is_gateway(&self) -> bool {
         self.user.as_deref() == Some(GATEWAY_USER)
     }
@@ -58,7 +58,7 @@ impl Grant {
         matches!(*self.rights, Rights::Limited(_))
     }
 
-    /// Whether a client may publish on a topic. Nobody poses as the broker.
+    /// True if the client may publish on a topic. No client may publish on the broker's own topics.
     pub fn may_publish(&self, client: &str, topic: &str) -> bool {
         if is_brokers_own(topic) {
             return false;
@@ -68,7 +68,7 @@ impl Grant {
         limited.publish.iter().any(is_covered) && !limited.reserved.iter().any(is_covered)
     }
 
-    /// Whether a client may subscribe to a filter, or be sent what was published on a topic.
+    /// True if the client may subscribe to a filter, or receive a topic.
     pub fn may_subscribe(&self, client: &str, filter: &str) -> bool {
         let Rights::Limited(limited) = &*self.rights else { return true };
         limited.subscribe.iter().any(|pattern| self.covers(pattern, client, filter))
@@ -77,7 +77,7 @@ impl Grant {
     /// Whether a pattern matches all that a filter matches.
     fn covers(&self, pattern: &str, client: &str, filter: &str) -> bool {
         if filter.starts_with('$') && pattern.starts_with(['+', '#']) {
-            // Wildcards leave out what begins with `$` (MQTT 5, 4.7.2).
+            // Wildcards don't match topics that begin with `$` (MQTT 5, 4.7.2).
             return false;
         }
         let mut levels = filter.split('/');
@@ -112,7 +112,7 @@ impl Grant {
     }
 }
 
-/// Whether a topic is for what a broker says of itself.
+/// True for a topic that is reserved for the broker's own messages.
 pub(super) fn is_brokers_own(topic: &str) -> bool {
     topic.split('/').next() == Some("$SYS")
 }

@@ -1,20 +1,18 @@
 //! How deep the brackets of a CEL expression are, before the parser sees it. Pure.
 //!
-//! The parser descends into every bracket, through some ten rules each, and its own limit of depth is checked too late:
-//! unoptimised, a dozen brackets overflow a thread's 2 MiB of stack, which ends the process. So nesting is counted here
-//! first, on the text.
+//! The parser recurses for every bracket, through about ten rules each, and checks its own depth limit too late:
+//! unoptimised, a dozen brackets overflow a thread's 2 MiB of stack, which ends the process. So the nesting is
+//! counted first, on the text.
 //!
-//! Holds always: what passes has no more brackets open at once than [`DEEPEST`], by the parser's count too. Therefore
-//! the few ways of quoting that would make the two counts differ are refused: backslashes, backticks, and three quotes
-//! in a row.
+//! Invariant: an accepted text has at most [`DEEPEST`] open brackets, by the parser's count too. Quoting for which
+//! the two counts could differ is rejected: backslashes, backticks, and three quotes in a row.
 
 use super::ExpressionError;
 
-/// The most brackets open at once. A condition that people read has three or four; the stack of an unoptimised build
-/// bears ten.
+/// Maximum bracket depth. A readable condition has three or four; the stack of an unoptimised build allows ten.
 pub const DEEPEST: usize = 8;
 
-/// The most `?` in an expression: each is another descent.
+/// Maximum number of `?` in an expression: each is a recursion.
 pub const MOST_CHOICES: usize = 8;
 
 /// State of the scan.
@@ -27,7 +25,7 @@ enum Within {
 /// Checks brackets and quotes.
 ///
 /// # Errors
-/// When brackets don't match or are too deep, or when quoting is of a kind that isn't taken.
+/// If brackets are unbalanced or too deep, or the quoting is not supported.
 pub fn check(source: &str) -> Result<(), ExpressionError> {
     let (mut open, mut choices) = (Vec::with_capacity(DEEPEST), 0);
     let mut within = Within::Code;

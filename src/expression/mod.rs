@@ -1,7 +1,7 @@
 //! Expressions in CEL (Common Expression Language) as text: bounds, parser, and error messages. Pure.
 //!
-//! The conditions of alarms and the expressions of a mapping are two languages: their names, types and evaluation differ.
-//! What is here is the same for both, the `cel` crate's parser around it.
+//! Alarm conditions and mapping expressions are two languages with their own names, types and evaluation. This
+//! module is their common part, around the `cel` crate's parser.
 //!
 //! Holds always: the parser sees no text that is longer than [`LONGEST_SOURCE`] or whose brackets [`brackets`] refuses.
 //! Comprehensions are left unexpanded, for the language's own checker to name.
@@ -13,22 +13,22 @@ use std::fmt;
 use cel::common::ast::SourceInfo;
 use cel::{Env, IdedExpr, ParseErrors};
 
-/// The longest expression, in characters: what a person can still read as one condition.
+/// Longest expression, in characters: more is unreadable as one condition.
 pub const LONGEST_SOURCE: usize = 1_000;
 
-/// Why a text is no expression: one line that says what, where, and what to do.
+/// Error in an expression, in one line: what, where, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ExpressionError {
-    /// What is wrong.
+    /// Error message.
     pub what: String,
-    /// Where in the text, in characters from 1; `None` for the text as a whole.
+    /// Position in the text, in characters from 1; `None` for the whole text.
     pub character: Option<usize>,
-    /// What to do.
+    /// Remedy.
     pub remedy: String,
 }
 
 impl ExpressionError {
-    /// An error at a place of the text, or of all of it.
+    /// Error at a position, or of the whole text.
     pub fn new(
         what: impl Into<String>,
         character: impl Into<Option<usize>>,
@@ -47,23 +47,23 @@ impl fmt::Display for ExpressionError {
     }
 }
 
-/// What one language advises where a text is not as it should be.
+/// Remedies of one language for syntax errors.
 #[derive(Debug, Clone, Copy)]
 pub struct Remedies {
-    /// Where there is nothing.
+    /// Remedy for an empty text.
     pub empty: &'static str,
-    /// Where it is too long, after "at most 1000 are taken".
+    /// Remedy for a text that is too long, appended to "at most 1000 are taken".
     pub too_long: &'static str,
-    /// Where its end is missing.
+    /// Remedy for an unfinished text.
     pub unfinished: &'static str,
-    /// Where something stands that the grammar has not there.
+    /// Remedy for an unexpected token.
     pub misplaced: &'static str,
 }
 
-/// Parses a text: its tree, and where each node is written.
+/// Parses a text into its tree and the positions of its nodes.
 ///
 /// # Errors
-/// When it is empty, too long or too deep, or no CEL.
+/// If it is empty, too long, too deep, or not CEL.
 pub fn parse(source: &str, remedies: &Remedies) -> Result<(IdedExpr, SourceInfo), ExpressionError> {
     if source.trim().is_empty() {
         return Err(ExpressionError::new("the expression is empty", None, remedies.empty));
@@ -82,7 +82,7 @@ pub fn parse(source: &str, remedies: &Remedies) -> Result<(IdedExpr, SourceInfo)
         .map_err(|errors| syntax(source, &errors, remedies))
 }
 
-/// Where a node is written, from 1. The parser puts a call at its bracket; people at its name.
+/// Position of a node, from 1. The parser places a call at its bracket; this returns its name.
 #[must_use]
 pub fn character(places: &SourceInfo, id: u64) -> Option<usize> {
     let (start, _) = places.offset_for(id)?;
@@ -97,7 +97,7 @@ pub fn character(places: &SourceInfo, id: u64) -> Option<usize> {
     Some(start - name + 1)
 }
 
-/// A part of the text, as an error repeats it: on one line, and short.
+/// Excerpt of the text for an error message: on one line, and short.
 #[must_use]
 pub fn quote(text: &str) -> String {
     let mut short: String = text.trim().chars().filter(|c| !c.is_control()).take(40).collect();
@@ -107,7 +107,7 @@ pub fn quote(text: &str) -> String {
     format!("`{short}`")
 }
 
-/// The first of the parser's errors, in our words and without the list of all it would have taken.
+/// The parser's first error, in plain words and without its list of expected tokens.
 fn syntax(source: &str, errors: &ParseErrors, remedies: &Remedies) -> ExpressionError {
     let first = errors.errors.iter().find(|error| !error.msg.starts_with("Incomplete"));
     let Some(error) = first.or(errors.errors.first()) else {
@@ -115,7 +115,7 @@ fn syntax(source: &str, errors: &ParseErrors, remedies: &Remedies) -> Expression
     };
     let message = error.msg.trim_start_matches("Syntax error: ");
     let message = message.split(" expecting ").next().unwrap_or(message);
-    // The part between the quotes: what the parser stumbled over.
+    // The unexpected token is between the quotes.
     let found = message.split_once('\'').map(|(_, found)| found.trim_end_matches('\''));
     let (what, remedy) = match found {
         Some("<EOF>") => ("the expression isn't finished".into(), remedies.unfinished),

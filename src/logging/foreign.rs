@@ -1,8 +1,8 @@
-//! Limit of the lines that libraries write, by target: what somebody outside can bring about as often as he likes (a
-//! malformed request, a connection too many) must not fill the log.
+//! Rate limit for libraries' log lines, by target: what a remote peer can trigger at will (a malformed request, a
+//! connection too many) must not fill the log.
 //!
-//! Always: the first lines of each target within a window pass, and the first one of a later window says how many were held
-//! back. Never: a line of Vigie's own, which limits its lines where it writes them.
+//! Always: the first lines of each target in a window pass, and the first line of a later window reports how many
+//! were suppressed. Never: Vigie's own lines, which are limited where they are written.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use super::LineLimit;
 
-/// Lines of one target in a window: what happened, and that it goes on.
+/// Lines of one target per window: enough to show the event and its repetition.
 const LINES: (u64, Duration) = (3, Duration::from_secs(10));
 
-/// Targets that are told apart. They are modules of libraries; the rest shares one limit.
+/// Distinct targets, which are modules of libraries; further ones share one limit.
 const MOST_TARGETS: usize = 1_000;
 
 /// Limits by target.
@@ -21,12 +21,12 @@ const MOST_TARGETS: usize = 1_000;
 pub(super) struct ForeignLines(Mutex<BTreeMap<String, LineLimit>>);
 
 impl ForeignLines {
-    /// Asks for a line: what is to be added to it, or `None` to hold it back.
+    /// Requests a line. Returns a suffix to append, or `None` to suppress it.
     pub fn admit(&self, target: &str, now: Instant) -> Option<String> {
         if target.starts_with("vigie") {
             return Some(String::new());
         }
-        // Each change is whole: a poisoned lock is as good.
+        // Updates are atomic, so a poisoned lock is still consistent.
         let mut limits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = limits.contains_key(target) || limits.len() < MOST_TARGETS;
         let target = if is_known { target } else { "" };

@@ -1,6 +1,6 @@
-//! The level of Vigie's own lines, which may change while the daemon runs.
+//! Log level of Vigie's own lines, which may change while the daemon runs.
 //!
-//! Libraries speak only when something is wrong, whatever the level.
+//! Libraries log warnings and errors only, at every level.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,10 +9,10 @@ use log::{LevelFilter, Log, Metadata, Record, SetLoggerError};
 /// Vigie's own targets begin so.
 const OWN: &str = "vigie";
 
-/// A log is the process's, and so is its level. Holds a place in [`LEVELS`].
+/// Level of the process, as an index into [`LEVELS`]. Global because the `log` crate's logger is.
 static LEVEL: AtomicUsize = AtomicUsize::new(UNSET);
 
-/// `RUST_LOG` says what is shown.
+/// Unset: `RUST_LOG` decides.
 const UNSET: usize = usize::MAX;
 
 const LEVELS: [LevelFilter; 6] = [
@@ -24,7 +24,7 @@ const LEVELS: [LevelFilter; 6] = [
     LevelFilter::Trace,
 ];
 
-/// Shows Vigie's lines up to a level, and of all others what the inner logger shows.
+/// Logger that passes Vigie's lines up to the level, and of other targets what the inner logger passes.
 struct Leveled(env_logger::Logger);
 
 impl Log for Leveled {
@@ -52,7 +52,7 @@ pub(super) fn init(logger: env_logger::Logger, level: LevelFilter) -> Result<(),
     Ok(())
 }
 
-/// Shows Vigie's lines up to another level from now on. False if `RUST_LOG` has the say.
+/// Changes the level of Vigie's lines. Returns false if `RUST_LOG` overrides it.
 #[must_use]
 pub fn set_level(level: LevelFilter) -> bool {
     let is_ours = LEVEL.load(Ordering::Relaxed) != UNSET;
@@ -65,7 +65,7 @@ pub fn set_level(level: LevelFilter) -> bool {
 fn change(level: LevelFilter) {
     let place = LEVELS.iter().position(|other| *other == level).unwrap_or(UNSET);
     LEVEL.store(place, Ordering::Relaxed);
-    // What nobody shows costs nothing; libraries' warnings are always shown.
+    // Lines above the level cost nothing; libraries' warnings always pass.
     log::set_max_level(level.max(LevelFilter::Warn));
 }
 

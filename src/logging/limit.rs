@@ -1,11 +1,11 @@
-//! Keeps a log readable when events come by the thousand: so many lines a window, the rest counted.
+//! Rate limit for log lines: a number of lines per window; the rest is counted.
 //!
-//! Pure: time comes in as an argument. Never loses the count of what it held back; each suppressed
-//! line is told of once, either with the next admitted line or by [`LineLimit::overdue`].
+//! Pure: time is an argument. Never loses a count: suppressed lines are reported once, with the next admitted line
+//! or by [`LineLimit::overdue`].
 
 use std::time::{Duration, Instant};
 
-/// At most `burst` lines in each window; a window begins with the first line after the last one.
+/// Admits at most `burst` lines per window; a window starts with the first line after the last window.
 #[derive(Debug, Clone)]
 pub struct LineLimit {
     burst: u64,
@@ -16,14 +16,14 @@ pub struct LineLimit {
 }
 
 impl LineLimit {
-    /// A limit of `burst` lines within each `window`.
+    /// Limit of `burst` lines within each `window`.
     #[must_use]
     pub const fn new(burst: u64, window: Duration) -> Self {
         Self { burst, window, began: None, admitted: 0, suppressed: 0 }
     }
 
-    /// Asks for one line: `Some` to write it, with how many were held back since the last one and
-    /// have not been told of; `None` to hold it back.
+    /// Requests one line. `Some` admits it, with the number of suppressed and unreported lines; `None` suppresses
+    /// it.
     pub fn admit(&mut self, now: Instant) -> Option<u64> {
         if self.is_over(now) {
             self.began = Some(now);
@@ -38,8 +38,8 @@ impl LineLimit {
         }
     }
 
-    /// How many lines were held back in a window that is over, if any: call it now and then, so
-    /// that a burst followed by silence is told of too.
+    /// Number of suppressed lines in an expired window, if any. Called periodically, it reports a burst that is
+    /// followed by silence.
     pub fn overdue(&mut self, now: Instant) -> Option<u64> {
         if self.suppressed > 0 && self.is_over(now) {
             Some(std::mem::take(&mut self.suppressed))
@@ -48,13 +48,13 @@ impl LineLimit {
         }
     }
 
-    /// Whether lines were held back that have not been told of.
+    /// True if suppressed lines are unreported.
     #[must_use]
     pub const fn holds_back(&self) -> bool {
         self.suppressed > 0
     }
 
-    /// How many lines were held back, now told of, the window over or not.
+    /// Takes the number of unreported lines, whether or not the window has expired.
     pub fn take_held_back(&mut self) -> u64 {
         std::mem::take(&mut self.suppressed)
     }

@@ -1,8 +1,8 @@
-//! The daemon's log: what a line looks like, and which lines are shown.
+//! The daemon's log: line formats and log levels.
 //!
-//! Text or JSON, on standard error. `RUST_LOG` overrides the configured level, which may change while
-//! the daemon runs. Vigie's own lines
-//! are at targets `vigie::…`; libraries speak only when something is wrong, and not without end ([`foreign`]).
+//! Text or JSON, on standard error. `RUST_LOG` overrides the configured level, which may change while the daemon
+//! runs. Vigie's own lines have targets `vigie::…`; libraries log warnings and errors only, rate-limited
+//! ([`foreign`]).
 
 #![expect(clippy::disallowed_methods, reason = "a line bears the time it was written")]
 
@@ -27,12 +27,12 @@ pub use one_line::{is_unprintable, one_line};
 
 use crate::config::{LogConfig, LogFormat};
 
-/// Starts logging for the whole process. A second call changes nothing.
+/// Initialises logging for the process. A second call has no effect.
 pub fn init(config: &LogConfig) {
     let mut builder = env_logger::Builder::new();
-    // Of Vigie's own lines all: which are shown may change.
+    // All of Vigie's own lines pass here: their level is applied later and may change.
     builder.filter_level(LevelFilter::Warn).filter_module("vigie", LevelFilter::Trace);
-    // It warns of each client that comes and goes; what matters of it is told at our own targets.
+    // Paho warns of each connection; what matters of that is logged at Vigie's own targets.
     builder.filter_module("paho_mqtt", LevelFilter::Error);
     let filters = std::env::var("RUST_LOG");
     if let Ok(filters) = &filters {
@@ -43,21 +43,21 @@ pub fn init(config: &LogConfig) {
         LogFormat::Text => text_line,
         LogFormat::Json => json_line,
     };
-    // Who asks for details has all of them.
+    // `RUST_LOG` requests details: no rate limit.
     let foreign = filters.is_err().then(ForeignLines::default);
     builder.format(move |out, record| {
         let more = foreign.as_ref().map(|lines| lines.admit(record.target(), Instant::now()));
         more.unwrap_or_else(|| Some(String::new())).map_or(Ok(()), |more| write(out, record, &more))
     });
-    // Err: already started, which is what was wanted.
+    // `Err`: already initialised.
     let _ = match filters {
         Ok(_) => builder.try_init(),
         Err(_) => level::init(builder.build(), config.level),
     };
 }
 
-/// Libraries that tell everything they are given when asked for details: Paho's wrapper passwords, the
-/// HTTP client addresses with tokens in them, and the mail client what it says to a server.
+/// Libraries that log secrets at debug level: Paho's wrapper passwords, the HTTP client addresses with tokens, the
+/// mail client its dialogue with a server.
 const TALKATIVE: [&str; 3] = ["paho_mqtt", "ureq", "lettre"];
 
 fn is_secret(record: &Record<'_>) -> bool {
@@ -91,9 +91,8 @@ fn json_line(out: &mut Formatter, record: &Record<'_>, more: &str) -> std::io::R
     writeln!(out, "{}", Value::Object(line))
 }
 
-/// Adds a record's fields to its line. The fields of an object become fields of the line; those
-/// that every line has keep their meaning there, so an alert's own `message` and `timestamp`
-/// take the place of the line's.
+/// Adds a record's fields to its line. The fields of an object become fields of the line and override the standard
+/// ones, so an alert's own `message` and `timestamp` replace the line's.
 struct Fields<'a>(&'a mut Map<String, Value>);
 
 impl<'kvs> VisitSource<'kvs> for Fields<'_> {

@@ -19,8 +19,8 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
-/// Whether a character is none to be seen: a control character, a line separator, or a mark of writing direction, which
-/// makes a line look like another one (CVE-2021-42574).
+/// True for an unprintable character: a control character, a line separator, or a bidi mark, which can disguise a
+/// line as another (CVE-2021-42574).
 #[must_use]
 pub fn is_unprintable(c: char) -> bool {
     let is_direction = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

@@ -1,7 +1,7 @@
-//! The sensor actor: takes readings on its schedule and offers them to the intake.
+//! The sensor actor: produces readings on its schedule and sends them to the intake.
 //!
-//! Holds always: the next reading is taken only once the last one is in the log, so a log that is full slows
-//! its sensors down. Never: a queue of its own.
+//! Invariant: the next reading is produced after the last one is durable, so a full log slows its sensors down
+//! (back-pressure). Never: a queue of its own.
 
 #![expect(clippy::disallowed_methods, reason = "a sensor owns the clock of its beats")]
 
@@ -20,20 +20,20 @@ use crate::domain::{Reading, Value};
 use crate::messages::Measured;
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, RequestError, Route};
 
-/// Rows of a recording handed over at once: enough to keep publication's window full.
+/// Rows of a recording per message: enough to fill the publication window.
 const REPLAY_CHUNK_ROWS: usize = 200;
 
-/// How long one offer to the intake lasts before the log says so; it is then made again.
+/// Time after which an unanswered message to the intake is logged and sent again.
 const OFFER: Duration = Duration::from_secs(30);
 
 /// Between an offer that failed with the intake and the next one.
 const OFFER_AGAIN: Duration = Duration::from_millis(100);
 
-/// What a sensor actor is made from; shared by all its incarnations, and with who changes its schedule.
+/// Settings of a sensor actor, shared by its incarnations and by the reload that changes its schedule.
 pub struct SensorSettings {
     /// Configuration of the sensor.
     pub config: SensorConfig,
-    /// Schedule in force; may change while the actor runs.
+    /// Current schedule; a reload may replace it.
     pub schedule: CurrentSchedule,
     /// Clock that all sensors of the fleet share.
     pub clock: FleetClock,
@@ -47,11 +47,11 @@ pub struct SensorSettings {
 }
 
 impl SensorSettings {
-    /// What the supervisor makes incarnations with.
+    /// Factory of incarnations for the supervisor.
     pub fn factory(
         self: Arc<Self>,
     ) -> impl Fn(&ChildEnv) -> Result<Sensor, Failure> + Send + Sync + 'static {
-        // How far its recording has been played, if it has one.
+        // Progress of the replay, if the sensor replays.
         let progress = OnceLock::new();
         move |env| Sensor::new(self.clone(), &progress, env)
     }
@@ -66,7 +66,7 @@ pub struct Sensor {
     timer: Option<SpawnHandle>,
 }
 
-/// Whoever changes a sensor's schedule → the sensor: look at it. Losing one is harmless but for a beat.
+/// Reload → sensor: the schedule changed. A lost message delays the change by one period.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Rescheduled;
@@ -192,10 +192,10 @@ impl Sensor {
     }
 }
 
-/// A look at the recording, off the arbiter.
+/// Reader of the recording, off the arbiter.
 struct Play {
     recording: Recording,
-    /// A row read before it was due.
+    /// Row that was read before it was due.
     next: Option<Row>,
     progress: Arc<Mutex<Progress>>,
     replay: Replay,
@@ -244,8 +244,8 @@ impl Play {
     }
 }
 
-/// Offers readings to the intake until they are in the log. An offer that failed halfway is made again: what the
-/// log has of it already is recognised as equal.
+/// Sends readings to the intake until they are durable. A repetition after a partial success is idempotent: the log
+/// deduplicates.
 async fn offer(intake: Route<Measured>, readings: Vec<Reading>, is_paced: bool) {
     if readings.is_empty() {
         return;
@@ -271,7 +271,7 @@ impl Actor for Sensor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         match self.device {
-            // A start that came too late for its first turn makes up for it; a restart waits.
+            // The first incarnation makes up for a late start; a restarted one waits.
             Device::Simulated(_) if self.first_life && self.settings.makes_up && self.is_late() => {
                 self.measure(0, ctx);
             }

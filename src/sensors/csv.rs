@@ -1,6 +1,6 @@
 //! Reads a recording: a CSV file of `timestamp,value`, with or without that header.
 //!
-//! A row that can't be read is an error naming its line; the reader goes on after it.
+//! An unreadable row is an error with its line number; reading continues after it.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -29,7 +29,7 @@ pub struct Recording {
 
 impl Recording {
     /// # Errors
-    /// When the file can't be opened, saying which and why.
+    /// If the file can't be opened; names the file and the cause.
     pub fn open(path: &Path, times: TimeStyle) -> Result<Self, String> {
         let file = File::open(path)
             .map_err(|error| format!("can't open the recording {}: {error}", path.display()))?;
@@ -39,7 +39,7 @@ impl Recording {
     /// The next row; `None` at the end.
     ///
     /// # Errors
-    /// Names the file, the line and what is wrong with it.
+    /// Error with file, line and cause.
     pub fn next_row(&mut self) -> Option<Result<Row, String>> {
         loop {
             let mut line = String::new();

@@ -1,8 +1,8 @@
 //! Sensors that live in this process: simulated ones and recordings played back.
 //!
-//! Each is one actor ([`Sensor`]) which takes a reading when its schedule says so and hands it to
-//! the gateway. What it would measure is decided by a pure source. A sensor never waits for
-//! another, and never takes its next reading before the gateway has accepted the last.
+//! Each sensor is one actor ([`Sensor`]) that produces a reading when its schedule says so and sends it to the
+//! intake. A pure source decides the value. Sensors are independent, and none produces its next reading before the
+//! last one is accepted.
 
 mod actor;
 mod csv;

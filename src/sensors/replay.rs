@@ -1,4 +1,4 @@
-//! When each row of a recording is due. Pure: the clock is an argument.
+//! Due times of a recording's rows. Pure: the clock is an argument.
 
 use std::time::Duration;
 
@@ -7,8 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::csv::Row;
 use crate::config::{ReplayTimes, Speed};
 
-/// How far a replay has come. Lives outside the sensor's actor, so that a restarted one goes on
-/// where the last one stood.
+/// Progress of a replay. It outlives the sensor's incarnation, so that a restarted one continues.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Progress {
     /// Rows, bad ones included, that need not be read again.
@@ -24,13 +23,13 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// How long after `now` a row is due; zero when it is late.
+    /// Wait from `now` until a row is due; zero for a late row.
     #[must_use]
     pub fn wait(&self, row: &Row, speed: Speed, now: DateTime<Utc>) -> Duration {
         let Speed::Times(factor) = speed else { return Duration::ZERO };
         let recorded = (row.timestamp - self.recorded).to_std().unwrap_or_default();
         let played = (now - self.played).to_std().unwrap_or_default();
-        // A factor so small that the wait overflows means "practically never".
+        // A factor so small that the wait overflows means "never".
         let due = Duration::try_from_secs_f64(recorded.as_secs_f64() / factor);
         due.unwrap_or(Duration::MAX).saturating_sub(played)
     }

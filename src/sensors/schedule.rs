@@ -1,12 +1,12 @@
-//! When a sensor takes its readings. Pure: time since the fleet's start goes in, a wait comes out.
+//! Schedule of a sensor's readings. Pure: takes the time since the fleet's start, returns a wait.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::{FleetConfig, SensorConfig};
 
-/// The moment the fleet started, shared by all sensors so that they keep their turns across
-/// restarts. Set by whoever asks first.
+/// Start time of the fleet, shared by all sensors so that they keep their turns across restarts. Set at the first
+/// use.
 #[derive(Debug, Clone, Default)]
 pub struct FleetClock(Arc<OnceLock<Instant>>);
 
@@ -18,7 +18,7 @@ impl FleetClock {
     }
 }
 
-/// A steady beat: the first reading at `offset` after the fleet's start, then each `period`.
+/// A fixed period: the first reading at `offset` after the fleet's start, then one each `period`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
     /// Delay of the first reading after the start of the fleet.
@@ -27,13 +27,12 @@ pub struct Schedule {
     pub period: Duration,
 }
 
-/// A sensor's schedule as it is now: it may change while the sensor runs, when others join or leave
-/// its cycle.
+/// Current schedule of a sensor. It changes when others join or leave its cycle.
 #[derive(Debug)]
 pub struct CurrentSchedule(Mutex<Schedule>);
 
 impl CurrentSchedule {
-    /// A schedule that may be replaced later.
+    /// Schedule that can be replaced later.
     #[must_use]
     pub const fn new(schedule: Schedule) -> Self {
         Self(Mutex::new(schedule))
@@ -57,9 +56,9 @@ impl CurrentSchedule {
 }
 
 impl Schedule {
-    /// A schedule for each sensor, in their order. Those without an interval of their own take
-    /// turns: one reading each `sensor_reading_interval`, a `cycle_pause` after the last, and again.
-    /// Those with one are spread evenly over it, so that a large fleet doesn't publish in bursts.
+    /// Schedules of the sensors, in their order. Those without an interval take turns: one reading each
+    /// `sensor_reading_interval`, a `cycle_pause` after the last, and again. Those with an interval are spread
+    /// evenly over it, so that a large fleet doesn't publish in bursts.
     #[must_use]
     pub fn of_fleet(fleet: FleetConfig, sensors: &[SensorConfig]) -> Vec<Self> {
         let in_turn = count(sensors.iter().filter(|sensor| sensor.interval.is_none()));
@@ -83,8 +82,8 @@ impl Schedule {
             .collect()
     }
 
-    /// How long after `elapsed` the next beat comes, and its number, counted from 0.
-    /// A beat that falls on `elapsed` itself is over: a late sensor skips beats, it never bursts.
+    /// Wait from `elapsed` to the next period, and its number from 0. A period that starts at `elapsed` counts as
+    /// past: a late sensor skips periods and never bursts.
     #[must_use]
     pub fn next_after(&self, elapsed: Duration) -> (Duration, u64) {
         let Some(since_first) = elapsed.checked_sub(self.offset) else {

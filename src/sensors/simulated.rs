@@ -1,7 +1,7 @@
-//! A make-believe sensor: a seeded random walk around a mean with a daily swing, and faults.
+//! Simulated sensor: a seeded random walk around a mean with a daily swing, and faults.
 //!
-//! Pure: the same seed, incarnation and sequence of calls give the same values, on any machine,
-//! as long as the locked version of `rand` is the same. Simulated time is passed in.
+//! Pure: the same seed, incarnation and sequence of calls give the same values on any machine, for the locked
+//! version of `rand`. Simulated time is an argument.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const PULL: f64 = 0.1;
 const STUCK_READINGS: u32 = 20;
 const DRIFT_READINGS: u32 = 50;
 
-/// What a simulated sensor does when asked for a reading.
+/// Result of one request to a simulated sensor.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Sample {
     /// Measured, rounded to a tenth.
@@ -28,7 +28,7 @@ pub enum Sample {
     Crash,
 }
 
-/// The state of the walk. What it is a walk of is handed in each time, since the sensor has it anyway.
+/// State of the random walk. Its parameters are arguments, since the sensor holds them.
 #[derive(Debug, Clone)]
 pub struct Simulator {
     rng: SmallRng,
@@ -39,8 +39,8 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// `incarnation` makes a restarted sensor go on differently: the same draws would crash it at
-    /// the same reading again, for ever.
+    /// `incarnation` varies the draws of a restarted sensor: the same draws would crash it at the same reading for
+    /// ever.
     #[must_use]
     pub fn new(simulation: &Simulation, incarnation: u32) -> Self {
         let seed = simulation.seed ^ u64::from(incarnation.saturating_sub(1)).rotate_left(32);
@@ -75,7 +75,7 @@ impl Simulator {
         mean + spread * swing + self.walk
     }
 
-    /// A spike leaves the swing's range for certain, up or down.
+    /// A spike always leaves the range of the swing, up or down.
     fn spike(&mut self, simulation: &Simulation) -> f64 {
         let size = 2.0 * simulation.spread + 10.0 * simulation.noise;
         if self.rng.random::<bool>() { size } else { -size }
@@ -91,7 +91,7 @@ impl Simulator {
         simulation.spread * 0.1 * f64::from(readings)
     }
 
-    /// The value a stuck sensor holds, or the given one.
+    /// Value that a stuck sensor repeats, or the given one.
     fn held(&mut self, begins: bool, value: f64) -> f64 {
         if begins && self.stuck.is_none() {
             self.stuck = Some((value, STUCK_READINGS));

@@ -1,8 +1,8 @@
 //! An alarm as operators see it, as JSON:
 //! `{"id":…,"rule":…,"sensor_id":…,"location":…,"quantity":…,"value":…,"unit":…,"threshold":…,
 //! "alert_type":…,"severity":…,"state":…,"since":…,"withheld":…,"acknowledged":{"by":…,"why":…,"at":…},
-//! "shelved":{"by":…,"why":…,"at":…,"until":…,"one_shot":…},"suppressed_by":…,"out_of_service":{…}}`,
-//! with `null` for what isn't so.
+//! "shelved":{"by":…,"why":…,"at":…,"until":…,"one_shot":…},"suppressed_by":…,"out_of_service":{…}}`, with `null`
+//! for absent values.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::config::TimeStyle;
 use crate::domain::{AlarmView, Said, ShelfView};
 
-/// An alarm, ready to be written as JSON.
+/// Serializable form of an alarm.
 #[derive(Debug, Clone, Copy)]
 pub struct AlarmJson<'a> {
     alarm: &'a AlarmView,

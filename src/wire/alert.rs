@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::config::TimeStyle;
 use crate::domain::AlertEvent;
 
-/// An alert event, ready to be written as JSON.
+/// Serializable form of an alert event.
 #[derive(Debug, Clone, Copy)]
 pub struct AlertJson<'a> {
     event: &'a AlertEvent,
@@ -25,7 +25,7 @@ impl<'a> AlertJson<'a> {
 /// Writes the fields of an alert event that are published, in their order.
 ///
 /// # Errors
-/// When the map can't be written.
+/// If the map can't be written.
 pub fn write_alert<M: SerializeMap>(
     map: &mut M,
     event: &AlertEvent,

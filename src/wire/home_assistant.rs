@@ -1,25 +1,25 @@
-//! Topics and names by which Home Assistant knows what is watched. Pure.
+//! Topics and ids of Home Assistant's MQTT discovery. Pure.
 //!
-//! With the prefixes `homeassistant` and `vigie`, series `temperature` of the sensor `TEMP_001` is described on
+//! With the prefixes `homeassistant` and `vigie`, the series `temperature` of the sensor `TEMP_001` is described on
 //! `homeassistant/sensor/vigie/TEMP_001-temperature/config`, its alarm on
 //! `homeassistant/binary_sensor/vigie/TEMP_001-temperature/config`; their states are on `vigie/state/…` and
-//! `vigie/alarm/…`. Home Assistant says on `homeassistant/status` that it is there.
+//! `vigie/alarm/…`. Home Assistant announces itself on `homeassistant/status`.
 //!
-//! Always: ids consist of `[A-Za-z0-9_-]`; two series never share one, and a series has the same in each version of
-//! the program. A text that has to be changed to become an id bears a hash of itself.
+//! Always: ids consist of `[A-Za-z0-9_-]`, are unique per series, and stay the same in each version of the program.
+//! A text that has to be changed to become an id gets a hash of itself.
 
 use crate::config::HomeAssistantConfig;
 use crate::domain::{Quantity, SensorId};
 
-/// Longest part of an id that a text is kept as.
+/// Longest text that is kept in an id, in characters.
 const LONGEST: usize = 64;
 
-/// What an entity is to Home Assistant.
+/// Home Assistant's component type of an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Component {
     /// The newest value of a series.
     Value,
-    /// Whether an alarm of a series stands.
+    /// A series' alarm: active or not.
     Alarm,
 }
 
@@ -58,19 +58,19 @@ impl HomeAssistantTopics {
         Self { prefix: prefix.clone(), own: topic_prefix.clone(), node: id(topic_prefix) }
     }
 
-    /// Where Home Assistant says that it is there.
+    /// Topic of Home Assistant's birth message.
     #[must_use]
     pub fn birth(&self) -> String {
         format!("{}/status", self.prefix)
     }
 
-    /// Where an entity is described.
+    /// Topic of an entity's description.
     #[must_use]
     pub fn config(&self, component: Component, series: &str) -> String {
         format!("{}/{}/{}/{series}/config", self.prefix, component.as_str(), self.node)
     }
 
-    /// Where the state of an entity is published.
+    /// Topic of an entity's state.
     #[must_use]
     pub fn state(&self, component: Component, series: &str) -> String {
         format!("{}/{}/{series}", self.own, component.level())
@@ -82,13 +82,13 @@ impl HomeAssistantTopics {
         format!("{}_{}", self.node, id(sensor.as_str()))
     }
 
-    /// Id of an entity, unique among those of its component.
+    /// Id of an entity, unique within its component.
     #[must_use]
     pub fn unique(&self, series: &str) -> String {
         format!("{}_{series}", self.node)
     }
 
-    /// Filters of all that the daemon publishes for Home Assistant, and nobody else may.
+    /// Filters of all topics that only the daemon may publish for Home Assistant.
     #[must_use]
     pub fn own_filters(&self) -> Vec<String> {
         let Self { prefix, own, node } = self;
@@ -108,7 +108,7 @@ pub fn series_id(sensor: &SensorId, quantity: &Quantity) -> String {
     format!("{}-{quantity}", id(sensor.as_str()))
 }
 
-/// A text as an id: itself where it is one, else as much of it as fits, and its hash.
+/// Id of a text: the text if it is a valid id, else its beginning and its hash.
 fn id(text: &str) -> String {
     let is_kept = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if text.len() <= LONGEST && text.chars().all(|c| is_kept(&c)) && !ends_as_hashed(text) {
@@ -118,13 +118,13 @@ fn id(text: &str) -> String {
     format!("{}_{:016x}", readable.collect::<String>(), fnv_1a(text.as_bytes()))
 }
 
-/// Whether a text ends like one that bears a hash, which it must not be taken for.
+/// True if a text ends like a hashed id, with which it must not collide.
 fn ends_as_hashed(text: &str) -> bool {
     let Some((_, end)) = text.rsplit_once('_') else { return false };
     end.len() == 16 && end.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// 64-bit FNV-1a: the same in every version of the program.
+/// 64-bit FNV-1a, stable across versions of the program.
 fn fnv_1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,6 +1,5 @@
-//! What leaves or enters the daemon in more than one place: the JSON shapes on the broker, in the
-//! log, in files and in the answers of commands, and the topics. Field names and their order, and
-//! the levels of topics, are the contract's.
+//! External formats used in more than one place: JSON shapes (broker, log, files, command output) and topics. Field
+//! names, their order and the topic levels are fixed by the contract.
 
 mod alarm;
 mod alert;

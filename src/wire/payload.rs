@@ -1,5 +1,5 @@
-//! What is published: the JSON of readings, alerts and the system's own state, fields in the
-//! origin's order. Pure.
+//! JSON payloads that the daemon publishes: readings, alerts and its own status, fields in the origin's order.
+//! Pure.
 
 use chrono::{DateTime, Utc};
 use serde::Serializer;
@@ -31,7 +31,7 @@ pub fn alert(event: &AlertEvent, style: TimeStyle) -> Vec<u8> {
     serde_json::to_vec(&AlertJson::new(event, style)).unwrap_or_default()
 }
 
-/// An alert of at most so many bytes, if it can be: location and message are shortened as far as need be.
+/// Alert payload within a size limit: location and message are truncated as needed.
 #[must_use]
 pub fn alert_within(event: &AlertEvent, style: TimeStyle, most_bytes: Option<usize>) -> Vec<u8> {
     let whole = alert(event, style);
@@ -45,7 +45,7 @@ pub fn alert_within(event: &AlertEvent, style: TimeStyle, most_bytes: Option<usi
     alert(&short, style)
 }
 
-/// A text without so many bytes at its end, or a few more: an ellipsis shows it.
+/// Text truncated by at least `without_bytes` bytes, with an ellipsis.
 fn shortened(text: &str, without_bytes: usize) -> String {
     if without_bytes == 0 || text.len() <= ELLIPSIS.len() {
         return text.to_owned();
@@ -62,7 +62,7 @@ const ELLIPSIS: &str = "…";
 pub struct Status<'a> {
     /// Whether the system is up.
     pub state: State,
-    /// `None` for the Last Will: it is written long before the broker publishes it.
+    /// Time of the status; `None` for the Last Will, which is written long before it is published.
     pub timestamp: Option<DateTime<Utc>>,
     /// MQTT client id.
     pub client_id: &'a str,

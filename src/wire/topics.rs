@@ -1,9 +1,9 @@
-//! Topics: what a topic that comes in is about, and where what goes out goes.
+//! MQTT topics: parsing of incoming ones, composition of outgoing ones.
 //!
-//! With the prefix `factory`: readings on `factory/sensors/<quantity>` or
-//! `factory/sensors/<quantity>/<sensor>`, whether a sensor is there on `factory/availability/<sensor>`, alerts on
-//! `factory/alerts/<quantity>`, and the system's own state on `factory/sensors/status`, which the reading
-//! filters match too. Alarms are acknowledged on `factory/alarms/<alert id>/ack`. Pure.
+//! With the prefix `factory`: readings on `factory/sensors/<quantity>` or `factory/sensors/<quantity>/<sensor>`,
+//! availability on `factory/availability/<sensor>`, alerts on `factory/alerts/<quantity>`, the daemon's status on
+//! `factory/sensors/status`, which the reading filters match too. Alarms are acknowledged on `factory/alarms/<alert
+//! id>/ack`. Pure.
 
 use crate::config::ReadingTopic;
 use crate::domain::{Quantity, SensorId};
@@ -13,31 +13,31 @@ use crate::domain::{Quantity, SensorId};
 pub struct Topics {
     prefix: String,
     reading_topic: ReadingTopic,
-    /// Filters of what else the daemon publishes.
+    /// Filters of further topics that only the daemon publishes.
     others: Vec<String>,
 }
 
-/// What a topic is about.
+/// Subject of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject<'a> {
-    /// A reading; the levels as they stand, not yet checked to be names.
+    /// A reading. The levels are not validated.
     Reading {
         /// Quantity as the topic names it.
         quantity: &'a str,
         /// Id of the sensor, if the topic names it.
         sensor: Option<&'a str>,
     },
-    /// Whether a sensor is there; its id as it stands.
+    /// Availability of a sensor. The id is not validated.
     Availability {
         /// Id of the sensor.
         sensor: &'a str,
     },
-    /// An operator's acknowledgement; the level as it stands, not yet checked to name an alarm.
+    /// An operator's acknowledgement. The alarm's name is not validated.
     Acknowledgement {
         /// Name of the alarm.
         alarm: &'a str,
     },
-    /// Somebody's `status`, this system's own included.
+    /// A status message, the daemon's own or another's.
     Status,
     /// Nothing that was subscribed to.
     Foreign,
@@ -53,7 +53,7 @@ impl Topics {
         Self { prefix: prefix.to_owned(), reading_topic, others: Vec::new() }
     }
 
-    /// The same, with filters of what else the system publishes and nobody else may.
+    /// Adds filters of further topics that only the daemon may publish.
     #[must_use]
     pub fn with_own(self, others: Vec<String>) -> Self {
         Self { others, ..self }
@@ -65,7 +65,7 @@ impl Topics {
         vec![format!("{}/sensors/+", self.prefix), format!("{}/sensors/+/+", self.prefix)]
     }
 
-    /// The filter that brings word of whether sensors are there.
+    /// Filter of availability messages.
     #[must_use]
     pub fn availability_filter(&self) -> String {
         format!("{}{AVAILABILITY}+", self.prefix)
@@ -77,14 +77,14 @@ impl Topics {
         format!("{}/alarms/+/ack", self.prefix)
     }
 
-    /// The filters of what the system publishes and nobody else may: alerts, its own state, and what it shows others.
+    /// Filters that only the daemon may publish: alerts, status, and further topics.
     #[must_use]
     pub fn own_filters(&self) -> Vec<String> {
         let own = [format!("{}/alerts/#", self.prefix), self.status()];
         own.into_iter().chain(self.others.iter().cloned()).collect()
     }
 
-    /// What `topic` is about.
+    /// Subject of a topic.
     #[must_use]
     pub fn subject<'a>(&self, topic: &'a str) -> Subject<'a> {
         let Some(below) = topic.strip_prefix(self.prefix.as_str()) else {
@@ -110,8 +110,8 @@ impl Topics {
         }
     }
 
-    /// Where a reading goes. An id that can't be a topic level goes to the shared topic, so that it
-    /// arrives all the same: the payload names it too.
+    /// Topic of a reading. An id that can't be a topic level is published on the shared topic; the payload names
+    /// the sensor.
     #[must_use]
     pub fn reading(&self, quantity: &Quantity, sensor: &SensorId) -> String {
         let id = sensor.as_str();
@@ -122,13 +122,13 @@ impl Topics {
         }
     }
 
-    /// Where an alert goes.
+    /// Topic of an alert.
     #[must_use]
     pub fn alert(&self, quantity: &Quantity) -> String {
         format!("{}/alerts/{quantity}", self.prefix)
     }
 
-    /// Where the system's own state goes.
+    /// Topic of the status.
     #[must_use]
     pub fn status(&self) -> String {
         format!("{}/sensors/{STATUS}", self.prefix)

@@ -1,4 +1,4 @@
-//! How clients come in, and to which session.
+//! Connection of clients, and assignment of their sessions.
 
 use std::num::NonZeroU16;
 
@@ -13,7 +13,7 @@ use super::{ConnId, Connected, Hub, Origin, Refusal};
 use crate::broker::rights::Grant;
 
 impl<W: Clone> Hub<W> {
-    /// Lets a client in, whose credentials were right. What it has from an earlier connection is its again.
+    /// Admits an authenticated client and resumes its earlier session.
     pub fn connect(
         &mut self,
         now: i64,
@@ -68,14 +68,15 @@ impl<W: Clone> Hub<W> {
         Ok(Connected { conn, session_present, assigned_client_id, session_expiry_s, after })
     }
 
-    /// Answers a CONNECT. A session that it ended must not come back by a restart: that is written before.
+    /// Answers a CONNECT. If a session was ended by it, the answer waits until that is persisted, so that a restart
+    /// does not bring it back.
     pub fn greet(&mut self, conn: ConnId, after: u64, answer: Packet) {
         if let Some(session) = self.session(conn) {
             session.say(after, answer);
         }
     }
 
-    /// The session of a client: the one it had, unless it wants none of that, or a new one.
+    /// Session of a client: its earlier one, unless it requests a clean start, or a new one.
     fn claim(
         &mut self,
         now: i64,
@@ -87,7 +88,7 @@ impl<W: Clone> Hub<W> {
             let old = self.sessions[key].as_deref();
             let is_foreign =
                 |it: &Session<W>| it.grant.user.is_some() && it.grant.user != grant.user;
-            // Nobody keeps the gateway out by its client id.
+            // No other client keeps the gateway out by taking its client id.
             let is_clean = is_clean || (old.is_some_and(is_foreign) && grant.is_gateway());
             if old.is_some_and(is_foreign) && !grant.is_gateway() {
                 return Err(Refusal::Foreign);

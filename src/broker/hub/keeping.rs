@@ -1,11 +1,11 @@
-//! What a restart of the process must find as it is now: sessions that outlive their connection, with what they subscribe
-//! to and what waits for them, and retained messages.
+//! Persistent state of the hub: sessions that outlive their connection, with subscriptions and queues, and retained
+//! messages.
 //!
-//! Changes are gathered in groups. Whoever runs the hub takes a group, writes it, and says so; what must not be said
-//! before (acknowledgements, messages on their way) carries the number of the group that it waits for.
+//! Changes are collected in groups. The caller takes a group, writes it and confirms it. Whatever must not be sent
+//! before (acknowledgements, deliveries) carries the number of the group on which it depends.
 //!
-//! Holds always: a group holds each key once, and none that came and went without being written, so that what waits to be
-//! written is bounded by what is kept and what is written; a later group is never written without the earlier ones.
+//! Invariants: a group holds each key once, and none that was created and removed unwritten, so the pending changes
+//! are bounded by the state and what is being written. Groups are written in order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,22 +22,22 @@ use super::filters::Options;
 use super::message::Message;
 use crate::domain::KeptChange;
 
-/// Number of a session that is kept; never used twice.
+/// Number of a persistent session; never reused.
 pub(super) type KeptId = u64;
 
-/// What is kept, in the order in which it is read again: a session before all that is its own.
+/// Key of persistent state, in the order of loading: a session before its contents.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     Session(KeptId),
     Subscription(KeptId, ByteString),
-    /// By its number within the session.
+    /// Queued delivery, by its number within the session.
     Waiting(KeptId, u64),
     /// Packet id of a message of QoS 2 that was published, and not released.
     Incoming(KeptId, u16),
     Retained(ByteString),
 }
 
-/// What is kept under a key.
+/// Value of a key.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Session(KeptSession),
@@ -50,13 +50,13 @@ pub(super) enum Value {
     Retained(Arc<Message>),
 }
 
-/// A session by itself.
+/// The session itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct KeptSession {
     pub client: String,
     pub user: Option<String>,
     pub keep_ms: i64,
-    /// When its client left, in ms since 1970; `None` while it is connected.
+    /// Time of the disconnect, in ms since 1970; `None` while connected.
     pub left_ms: Option<i64>,
 }
 
@@ -69,19 +69,19 @@ struct KeptOptions {
     is_loading: bool,
 }
 
-/// Changes since the last group was taken, and how far they are written.
+/// Changes since the last group was taken, and which groups are written.
 #[derive(Debug, Default)]
 pub(super) struct Keeping {
-    /// Whether anything is kept.
+    /// Whether anything is persisted.
     pub is_on: bool,
     changes: BTreeMap<Key, Option<Value>>,
     ended: Vec<KeptId>,
-    /// Changes, and sessions that ended, so far.
+    /// Number of changes and of ended sessions so far.
     num_changed: u64,
     num_ended: u64,
-    /// Whether something may wait for the next group, also when all in it is taken back.
+    /// True if something may depend on the next group, even if all its changes were withdrawn.
     is_promised: bool,
-    /// Number of the group that was taken last.
+    /// Number of the last taken group.
     taken: u64,
     written: u64,
     last_id: KeptId,
@@ -96,13 +96,13 @@ pub(in crate::broker) struct Group {
 }
 
 impl Keeping {
-    /// A number for a session.
+    /// Number for a new session.
     pub fn next_id(&mut self) -> KeptId {
         self.last_id += 1;
         self.last_id
     }
 
-    /// A session that was kept has this number.
+    /// Notes the number of a loaded session as used.
     pub fn used(&mut self, id: KeptId) {
         self.last_id = self.last_id.max(id);
     }
@@ -114,7 +114,7 @@ impl Keeping {
     /// Forgets a key, which was put for the first time when [`Keeping::latest`] was `since`.
     pub fn delete(&mut self, key: Key, since: u64) {
         if since > self.taken {
-            // It is in no group that was taken: there is nothing to be deleted. What waits for the group still does.
+            // It is in no taken group, so there is nothing to delete. Whatever depends on the group still waits.
             self.changes.remove(&key);
         } else {
             self.change(key, None);
@@ -129,7 +129,7 @@ impl Keeping {
         }
     }
 
-    /// A session has ended, and with it all that is its own.
+    /// Ends a session and deletes all its state.
     pub fn end(&mut self, id: KeptId) {
         if self.ended.last() == Some(&id) {
             return;
@@ -152,7 +152,7 @@ impl Keeping {
         self.num_changed
     }
 
-    /// What is said of a change that was made just now waits for this group.
+    /// Group on which a just-made change depends.
     pub fn latest(&self) -> u64 {
         if self.is_empty() { self.taken } else { self.taken + 1 }
     }
@@ -162,7 +162,7 @@ impl Keeping {
         group <= self.written
     }
 
-    /// Whether all that was taken is written.
+    /// True if all taken groups are written.
     pub const fn is_all_written(&self) -> bool {
         self.taken == self.written
     }
@@ -186,7 +186,7 @@ impl Keeping {
 }
 
 impl Group {
-    /// What is to be written.
+    /// Changes to write.
     pub fn changes(&self) -> impl Iterator<Item = KeptChange> + '_ {
         let changes = self.changes.iter().map(|(key, value)| match value {
             Some(value) => KeptChange::Put(key.bytes(), value.bytes()),
@@ -209,7 +209,7 @@ mod kind {
 }
 
 impl Key {
-    /// The session that it is of.
+    /// Session of the key.
     pub const fn session(&self) -> Option<KeptId> {
         match self {
             Self::Session(id)
@@ -314,12 +314,12 @@ impl Value {
     }
 }
 
-/// A message as a packet of MQTT 5, after the time at which it expires (ms since 1970; 0 for never).
+/// Message as an MQTT 5 packet, preceded by its expiry (ms since 1970; 0 for never).
 fn message_bytes(delivery: &Delivery) -> Vec<u8> {
     let interval = delivery.message.properties.message_expiry_interval;
     let id = (delivery.qos != QoS::AtMostOnce).then(|| packet_id(delivery.number));
     let mut bytes = BytesMut::new();
-    // It came in as one packet, and fits into one.
+    // It was received as one packet, so it fits into one.
     let _ = Codec::new(0, 0).encode(publish(delivery, id, false, interval), &mut bytes);
     [&delivery.message.expires_at.unwrap_or(0).to_be_bytes()[..], &bytes].concat()
 }

@@ -1,21 +1,21 @@
 //! How sessions lose their clients, and end; when wills are due.
 //!
-//! Holds always: a session without a client has a deadline. Never: a will of a client that came back in time.
+//! Invariant: a session without a connection has a deadline. Never: the will of a client that reconnected in time.
 
 use super::filters::SessionKey;
 use super::keeping::Key;
 use super::message::Message;
 use super::{ConnId, Hub, subscribing};
 
-/// Wills that wait to be published, while the log takes nothing: a hundred of the largest.
+/// Wills pending while the log accepts nothing: a hundred of the largest.
 const MAX_DUE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Retained topics looked at in one tick.
 const SWEEP_STEP: usize = 1000;
 
 impl<W: Clone> Hub<W> {
-    /// A connection has ended: without its will where its client took that back, and for how long the session is kept
-    /// where it said so at last.
+    /// Ends a connection: without its will if the client withdrew it, and with the session expiry that it stated
+    /// last.
     pub fn gone(&mut self, now: i64, conn: ConnId, with_will: bool, expiry_s: Option<u32>) {
         let keep_ms = expiry_s.map(|seconds| self.keep_ms(seconds));
         let Some(session) = self.session(conn) else { return };
@@ -65,7 +65,7 @@ impl<W: Clone> Hub<W> {
         self.free.push(key);
     }
 
-    /// A will is to be published, unless too many wait for that.
+    /// Queues a will for publication, unless too many are pending.
     fn push_due(&mut self, will: Option<Message>) {
         let Some(will) = will else { return };
         if self.due_bytes + will.size() > MAX_DUE_BYTES {
@@ -84,7 +84,7 @@ impl<W: Clone> Hub<W> {
         self.deadlines.extend(deadline.map(|at| (at, key)));
     }
 
-    /// What time brings: sessions end, wills are due, retained messages expire.
+    /// Processes the passage of time: expired sessions, due wills, expired retained messages.
     pub fn tick(&mut self, now: i64) {
         self.meet_deadlines(now);
         let (expired, swept) = self.retained.sweep(&self.swept, now, SWEEP_STEP);

@@ -1,4 +1,4 @@
-//! A message on its way through the broker.
+//! Messages within the broker.
 
 use std::num::NonZeroU32;
 
@@ -7,10 +7,10 @@ use bytestring::ByteString;
 use rmqtt_codec::types::{Publish, QoS};
 use rmqtt_codec::v5::{LastWill, PublishProperties};
 
-/// Memory beside the bytes of topic and payload.
+/// Memory overhead beyond the bytes of topic and payload.
 const OVERHEAD: usize = 200;
 
-/// What was published. Shared by all who wait for it.
+/// A published message, shared by all queues that hold it.
 #[derive(Debug)]
 pub(in crate::broker) struct Message {
     pub topic: ByteString,
@@ -19,12 +19,12 @@ pub(in crate::broker) struct Message {
     pub retain: bool,
     /// Without topic alias and subscription identifiers.
     pub properties: PublishProperties,
-    /// In ms since 1970.
+    /// Expiry in ms since 1970.
     pub expires_at: Option<i64>,
 }
 
 impl Message {
-    /// Takes its bytes out of the buffer that they were read into.
+    /// Copies the bytes out of the receive buffer.
     pub fn new(publish: &Publish, now: i64) -> Self {
         let properties = publish.properties.clone().unwrap_or_default();
         let properties = PublishProperties {
@@ -47,7 +47,7 @@ impl Message {
         }
     }
 
-    /// As it is published once its client is gone, at a time that is not known yet.
+    /// Message of a Last Will, to be published at an unknown time.
     pub fn of_will(will: &LastWill) -> Self {
         let properties = PublishProperties {
             correlation_data: will.correlation_data.as_ref().map(|it| Bytes::copy_from_slice(it)),
@@ -73,12 +73,12 @@ impl Message {
         Self { expires_at: expires_at(self.properties.message_expiry_interval, now), ..self }
     }
 
-    /// Memory that it takes, roughly.
+    /// Approximate memory size, in bytes.
     pub fn size(&self) -> usize {
         OVERHEAD + self.wire_size() + 64 * self.properties.user_properties.len()
     }
 
-    /// Size of its packet at most, without subscription identifiers.
+    /// Maximum size of its packet, in bytes, without subscription identifiers.
     pub fn wire_size(&self) -> usize {
         // Fixed header, lengths of topic and properties, packet id, expiry and payload format.
         const HEAD: usize = 5 + 2 + 4 + 2 + 5 + 2;
@@ -92,7 +92,7 @@ impl Message {
             + properties.user_properties.iter().map(|(k, v)| k.len() + v.len() + 5).sum::<usize>()
     }
 
-    /// What is left of its time, in seconds, where it has one.
+    /// Remaining message expiry interval, in seconds, if it has one.
     pub fn expiry_left(&self, now: i64) -> Result<Option<NonZeroU32>, Expired> {
         let Some(expires_at) = self.expires_at else { return Ok(None) };
         let left = u32::try_from((expires_at - now + 999) / 1000).unwrap_or(0);
@@ -100,7 +100,7 @@ impl Message {
     }
 }
 
-/// A message's time is over.
+/// The message has expired.
 #[derive(Debug)]
 pub(in crate::broker) struct Expired;
 

@@ -1,7 +1,7 @@
-//! The last message of each topic that asked to be kept for those who subscribe later.
+//! Retained messages: the last message of each topic, for later subscribers.
 //!
-//! Holds always: a subscriber is given some at a time, whatever there is; a load is a place in the order of topics, not
-//! a copy of what matches.
+//! Invariant: a subscriber gets a bounded number at a time. A load is a position in the order of topics, not a copy
+//! of the matches.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -17,7 +17,7 @@ use super::topics;
 pub(super) struct Retained {
     by_topic: BTreeMap<ByteString, Kept>,
     bytes: usize,
-    /// Messages that were kept so far.
+    /// Number of messages that were retained so far.
     count: u64,
 }
 
@@ -25,22 +25,22 @@ pub(super) struct Retained {
 struct Kept {
     number: u64,
     message: Arc<Message>,
-    /// The group that its topic was first put in, of those that may be written.
+    /// Group in which its topic was first included, of those that may be written.
     since: u64,
 }
 
-/// Where a subscription is in what was retained before it.
+/// Position of a subscription in the messages that were retained before it.
 #[derive(Debug, Clone)]
 pub(super) struct Load {
     pub filter: ByteString,
-    /// Later ones have come by the subscription.
+    /// Later messages arrive by the subscription itself.
     through: u64,
     /// The last topic seen; empty at the beginning.
     after: ByteString,
 }
 
 impl Retained {
-    /// A load of what is kept now.
+    /// Load of the presently retained messages.
     pub fn load(&self, filter: &str) -> Load {
         Load { filter: filter.into(), through: self.count, after: ByteString::new() }
     }
@@ -53,7 +53,7 @@ impl Retained {
         self.bytes
     }
 
-    /// Keeps a message of a topic that has none. `since`: the group that the topic was first put in.
+    /// Retains a message of a topic without one. `since`: the group that first included the topic.
     pub fn insert(&mut self, message: &Arc<Message>, since: u64) {
         self.bytes += message.size();
         self.count += 1;
@@ -68,8 +68,8 @@ impl Retained {
         Some(old.since)
     }
 
-    /// Continues a load over at most `at_most` topics and some `room` bytes. Returns the messages found, and the rest of
-    /// the load; `None` at its end.
+    /// Continues a load over at most `at_most` topics and about `room` bytes. Returns the messages found, and the
+    /// rest of the load; `None` at its end.
     pub fn step(
         &self,
         load: &Load,
@@ -105,8 +105,8 @@ impl Retained {
         (found, next)
     }
 
-    /// Removes expired messages of at most `at_most` topics after one. Returns their topics, each with the group that it was
-    /// first put in, and the topic to continue after.
+    /// Removes expired messages among at most `at_most` topics after one. Returns their topics, each with the group
+    /// that first included it, and the topic to continue after.
     pub fn sweep(
         &mut self,
         after: &str,
