@@ -29,7 +29,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 pub use self::listening::{ListenEnd, listen};
-pub use self::receiver_trial::{ReceiverTrial, test_receiver};
+pub use self::receiver_trial::{ReceiverTestResult, test_receiver};
 pub use self::signals::Signals;
 use self::signals::Stop;
 use self::stores::Stores;

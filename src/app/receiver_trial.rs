@@ -5,18 +5,18 @@
 use chrono::Utc;
 
 use crate::config::{Config, ReceiverConfig};
-pub use crate::notify::ReceiverTrial;
-use crate::notify::try_receiver;
+pub use crate::notify::ReceiverTestResult;
+use crate::notify::send_test_notification;
 
 /// Sends a test notification to the receiver of this name. Blocks for as long as an attempt takes.
 ///
 /// # Errors
 /// When the configuration has no such receiver; names those that there are.
-pub fn test_receiver(config: &Config, name: &str) -> Result<ReceiverTrial, String> {
+pub fn test_receiver(config: &Config, name: &str) -> Result<ReceiverTestResult, String> {
     let receiver = config.receivers.iter().find(|receiver| &*receiver.name == name);
     let receiver = receiver.ok_or_else(|| unknown(name, &config.receivers))?;
     let words = config.language.words().notify;
-    Ok(actix_rt::System::new().block_on(try_receiver(receiver, words, Utc::now())))
+    Ok(actix_rt::System::new().block_on(send_test_notification(receiver, words, Utc::now())))
 }
 
 fn unknown(name: &str, receivers: &[ReceiverConfig]) -> String {

@@ -10,7 +10,8 @@ use crate::domain::AlarmKey;
 use crate::evaluator::LiveTable;
 use crate::messages::{AlertsStored, KeepReceiver, LoadAlerts, LoadReceiver};
 use crate::notify::{
-    Attention, Escalate, Escalating, Receiver, Routes, Settings, SharedRunbooks, StartFacts,
+    Attention, Escalate, EscalationSettings, Receiver, ReceiverRoutes, ReceiverSettings,
+    SharedRunbooks, StartInfo,
 };
 use crate::store::Writer;
 use crate::supervisor::{ChildSpec, Exhaustion, Mailbox, Readiness};
@@ -45,9 +46,9 @@ pub(super) fn settings(
     runbooks: &SharedRunbooks,
     live: &Arc<LiveTable>,
     started: DateTime<Utc>,
-) -> Vec<Settings> {
+) -> Vec<ReceiverSettings> {
     let words = config.language.words();
-    let routes = Routes {
+    let routes = ReceiverRoutes {
         load: storage.route::<LoadReceiver>(ROOM),
         keep: storage.route::<KeepReceiver>(ROOM),
         alerts: storage.route::<LoadAlerts>(ROOM),
@@ -55,12 +56,12 @@ pub(super) fn settings(
     };
     let all = &config.receivers;
     let readings = live.clone();
-    let start = StartFacts { started, num_readings: Arc::new(move || readings.num_readings()) };
+    let start = StartInfo { started, num_readings: Arc::new(move || readings.num_readings()) };
     let settings = |receiver: &ReceiverConfig| {
         let (runbooks, routes) = (runbooks.clone(), routes.clone());
         let escalating = escalating(receiver, all, mailboxes, live);
         let start = start.clone();
-        Settings::new(receiver, all, escalating, start, runbooks, words, routes)
+        ReceiverSettings::new(receiver, all, escalating, start, runbooks, words, routes)
     };
     all.iter().map(settings).collect()
 }
@@ -71,12 +72,12 @@ fn escalating(
     all: &[ReceiverConfig],
     mailboxes: &[Mailbox<Receiver>],
     live: &Arc<LiveTable>,
-) -> Option<Escalating> {
+) -> Option<EscalationSettings> {
     let EscalationConfig { after, to } = receiver.escalation.clone()?;
     let place = all.iter().position(|other| other.name == to)?;
     let (route, live) = (mailboxes.get(place)?.route::<Escalate>(ESCALATIONS), live.clone());
     let attention = Arc::new(move |key: &AlarmKey| attention(&live, key));
-    Some(Escalating { after, to, route, attention })
+    Some(EscalationSettings { after, to, route, attention })
 }
 
 fn attention(live: &LiveTable, key: &AlarmKey) -> Attention {
@@ -88,7 +89,7 @@ fn attention(live: &LiveTable, key: &AlarmKey) -> Attention {
 }
 
 /// A receiver as a child of the tree, on an arbiter of its own.
-pub(super) fn child(mailbox: Mailbox<Receiver>, settings: Settings) -> ChildSpec<Receiver> {
+pub(super) fn child(mailbox: Mailbox<Receiver>, settings: ReceiverSettings) -> ChildSpec<Receiver> {
     let name = format!("notify {}", settings.name);
     let settings = Arc::new(settings);
     let make = move |env: &_| Ok(Receiver::new(settings.clone(), env));

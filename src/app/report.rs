@@ -34,7 +34,7 @@ pub(super) struct Reporting {
     /// Of the embedded broker.
     pub broker_gauges: BrokerGauges,
     /// Of each receiver of notifications, by its name.
-    pub receivers: Vec<(Arc<str>, Arc<notify::Gauges>)>,
+    pub receivers: Vec<(Arc<str>, Arc<notify::ReceiverGauges>)>,
     pub heartbeat: Arc<notify::HeartbeatGauge>,
 }
 
@@ -75,22 +75,22 @@ where
     Queue { depth: route.depth(), capacity: route.capacity() }
 }
 
-fn receiver(name: &Arc<str>, gauges: &notify::Gauges) -> ReceiverStatus {
-    let shown = gauges.shown();
+fn receiver(name: &Arc<str>, gauges: &notify::ReceiverGauges) -> ReceiverStatus {
+    let counts = gauges.snapshot();
     ReceiverStatus {
         name: name.clone(),
-        state: if shown.failing_since.is_some() || shown.untold > 0 {
+        state: if counts.failing_since.is_some() || counts.unnotified > 0 {
             ReceiverState::Failing
         } else {
             ReceiverState::Ok
         },
-        failing_since: shown.failing_since,
-        waiting: shown.waiting,
-        delivered: shown.delivered,
-        given_up: shown.given_up,
-        untold: shown.untold,
-        dropped: shown.dropped,
-        last_success: shown.last_success,
-        last_error: shown.last_error.map(|(at, why)| LastError { at, why }),
+        failing_since: counts.failing_since,
+        waiting: counts.pending,
+        delivered: counts.delivered,
+        given_up: counts.given_up,
+        untold: counts.unnotified,
+        dropped: counts.dropped,
+        last_success: counts.last_success,
+        last_error: counts.last_error.map(|(at, why)| LastError { at, why }),
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::status::receivers;
 use super::{ConfigFile, complain};
-use crate::app::{self, ReceiverTrial};
+use crate::app::{self, ReceiverTestResult};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::web;
@@ -70,12 +70,12 @@ impl Args {
 /// Exit code 0 when it was delivered; 69, and why, when it was not; 2 for an unknown name.
 fn test(name: &str, config: &Config) -> Exit {
     let (lines, exit) = match app::test_receiver(config, name) {
-        Ok(ReceiverTrial::Delivered) => {
+        Ok(ReceiverTestResult::Delivered) => {
             let done = format!("test notification delivered to receiver {name}");
             let _ = writeln!(std::io::stdout(), "{done}"); // a reader that left wants no more
             return Exit::Ok;
         }
-        Ok(ReceiverTrial::Failed(why)) => {
+        Ok(ReceiverTestResult::Failed(why)) => {
             let lines = why.iter().map(|why| format!("vigie receivers test {name}: {why}"));
             (lines.collect(), Exit::Unavailable)
         }

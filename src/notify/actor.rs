@@ -6,7 +6,8 @@
 //! kept, as a new run of the daemon does: there is one way back for both. What goes to storage and comes
 //! from it is in [`super::books`].
 
-#![expect(clippy::disallowed_methods, reason = "the actor owns the clock of what is due")]
+mod escalation;
+mod persistence;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,52 +17,53 @@ use chrono::{DateTime, Utc};
 use log::{error, info, warn};
 use tokio::sync::watch;
 
-use super::Settings;
-use super::attempt::attempt;
-use super::books::{STORAGE, flat};
+use super::attempt::{ATTEMPT, attempt};
 use super::channel::Channel;
-use super::groups::{Draft, Groups};
+use super::clock::{after, monotonic, now};
+use super::downtime::DowntimeNotices;
+use super::draft::Draft;
+use super::groups::Groups;
+use super::log_target::TARGET;
 use super::notification::Notification;
-use super::outcome::Outcome;
+use super::outcome::DeliveryOutcome;
+use super::retry::RetryState;
 use super::runbooks::Runbooks;
-use super::starts::Starts;
-use super::trouble::Trouble;
+use super::settings::ReceiverSettings;
 use crate::domain::AlertEvent;
 use crate::logging::LineLimit;
 use crate::messages::{KeepReceiver, LoadAlerts};
 use crate::supervisor::{ChildEnv, GracefulStop};
 
-/// All of an attempt, the channel's own waits added up.
-pub(super) const ATTEMPT: Duration = Duration::from_secs(60);
 /// Looks again at the latest, whatever was computed: the system's clock may have been set.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// Lines on notifications sent: 20 every 10 seconds.
 const SENT_LINES: (u64, Duration) = (20, Duration::from_secs(10));
-pub(super) const TARGET: &str = "vigie::notify";
+/// How long storage may take to answer or to have room.
+const STORAGE: Duration = Duration::from_secs(5);
 
 /// The actor of one receiver: collects alert events, groups them, sends notifications.
 #[expect(clippy::struct_excessive_bools, reason = "what is under way at once, each by itself")]
 pub struct Receiver {
-    pub(super) env: ChildEnv,
-    pub(super) settings: Arc<Settings>,
+    env: ChildEnv,
+    settings: Arc<ReceiverSettings>,
     /// `None` until it is known what was kept.
-    pub(super) groups: Option<Groups>,
-    pub(super) starts: Starts,
+    groups: Option<Groups>,
+    downtimes: DowntimeNotices,
     /// Whether storage may have events that were not taken in.
-    pub(super) more: bool,
+    more: bool,
     /// On its way to storage; `None` when all is kept.
-    pub(super) to_keep: Option<Arc<KeepReceiver>>,
-    pub(super) kept_through: u64,
+    to_keep: Option<Arc<KeepReceiver>>,
+    kept_through: u64,
     /// A question to storage is under way.
-    pub(super) is_asking: bool,
-    pub(super) is_keeping: bool,
-    pub(super) is_sending: bool,
-    pub(super) is_stopping: bool,
+    is_asking: bool,
+    is_keeping: bool,
+    is_sending: bool,
+    is_stopping: bool,
     /// Alarms are on their way to a second receiver, or rest before that.
-    pub(super) is_escalating: bool,
-    pub(super) storage_rests: bool,
-    pub(super) storage_trouble_told: bool,
-    trouble: Trouble,
+    is_escalating: bool,
+    storage_rests: bool,
+    storage_trouble_told: bool,
+    retries: RetryState,
     lines: LineLimit,
     /// Only the last timer counts.
     timer: u64,
@@ -70,16 +72,16 @@ pub struct Receiver {
 
 /// What an attempt is to tell.
 #[derive(Debug)]
-enum Told {
-    Draft(Draft),
+enum Delivery {
+    Group(Draft),
     /// That the daemon has started.
-    Start,
+    Downtime,
 }
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    Told,
+    Delivered,
     /// There was nothing left to tell.
     Gone,
     Refused,
@@ -91,12 +93,12 @@ enum End {
 impl Receiver {
     /// An actor that loads its persisted state first.
     #[must_use]
-    pub fn new(settings: Arc<Settings>, env: &ChildEnv) -> Self {
+    pub fn new(settings: Arc<ReceiverSettings>, env: &ChildEnv) -> Self {
         Self {
             env: env.clone(),
             settings,
             groups: None,
-            starts: Starts::default(),
+            downtimes: DowntimeNotices::default(),
             more: true,
             to_keep: None,
             kept_through: 0,
@@ -107,7 +109,7 @@ impl Receiver {
             is_escalating: false,
             storage_rests: false,
             storage_trouble_told: false,
-            trouble: Trouble::default(),
+            retries: RetryState::default(),
             lines: LineLimit::new(SENT_LINES.0, SENT_LINES.1),
             timer: 0,
             timer_at: None,
@@ -115,14 +117,14 @@ impl Receiver {
     }
 
     /// Does whatever there is to do now.
-    pub(super) fn proceed(&mut self, ctx: &mut Context<Self>) {
+    fn proceed(&mut self, ctx: &mut Context<Self>) {
         if self.groups.is_none() {
             return if self.is_stopping { ctx.stop() } else { self.restore(ctx) };
         }
         if !self.is_stopping {
             self.take_in(ctx);
             self.escalate(ctx);
-            self.starts.mark(now());
+            self.downtimes.mark(now());
         }
         self.keep(ctx);
         if !self.is_stopping {
@@ -136,14 +138,14 @@ impl Receiver {
         }
     }
 
-    /// Starts to tell what is due first, unless something is being told.
+    /// DowntimeNotices to tell what is due first, unless something is being told.
     fn send(&mut self, ctx: &mut Context<Self>) {
         let now = now();
         let is_held = self.is_sending || self.to_keep.is_some() || self.storage_rests;
         if is_held {
             return;
         }
-        if self.trouble.paused_until(now).is_some() {
+        if self.retries.paused_until(now).is_some() {
             if let Some(groups) = &mut self.groups {
                 groups.note_blocked(now);
             }
@@ -168,38 +170,38 @@ impl Receiver {
 
     fn tell(&mut self, draft: Draft, events: Vec<AlertEvent>, ctx: &mut Context<Self>) {
         self.env.fault_point();
-        let Settings { name, runbooks, channel, .. } = &*self.settings;
+        let ReceiverSettings { name, runbooks, channel, .. } = &*self.settings;
         let notification = Notification {
             is_escalated: self.settings.only_escalated,
             ..Notification::new(name.clone(), &draft, events, &runbooks.now())
         };
         if notification.alarms.is_empty() {
             warn!(target: TARGET, "receiver {name}: {} alert events are no longer in the database, and can't be told", draft.entries.len());
-            return self.finish(&Told::Draft(draft), End::Gone, ctx);
+            return self.finish(&Delivery::Group(draft), End::Gone, ctx);
         }
         let subject = notification.subject(self.settings.words.notify);
         let answer = self.attempt(channel.clone(), notification);
         ctx.spawn(answer.into_actor(self).map(move |outcome, act, ctx| {
-            act.conclude(&Told::Draft(draft), &subject, outcome, ctx);
+            act.conclude(&Delivery::Group(draft), &subject, outcome, ctx);
         }));
     }
 
     /// Tells for how long the daemon was down, if that is due. Alarms come first.
     fn tell_start(&mut self, now: DateTime<Utc>, ctx: &mut Context<Self>) {
-        if !self.starts.is_due(now) {
+        if !self.downtimes.is_due(now) {
             return;
         }
         self.env.fault_point();
-        let Settings { name, words, channel, start, .. } = &*self.settings;
+        let ReceiverSettings { name, words, channel, start, .. } = &*self.settings;
         let (words, num_readings) = (words.notify, (start.num_readings)());
-        let Some(notification) = self.starts.notification(name, num_readings, words) else {
-            return self.starts.told();
+        let Some(notification) = self.downtimes.notification(name, num_readings, words) else {
+            return self.downtimes.delivered();
         };
         let subject = notification.subject(words);
         let answer = self.attempt(channel.clone(), notification);
         self.is_sending = true;
         ctx.spawn(answer.into_actor(self).map(move |outcome, act, ctx| {
-            act.conclude(&Told::Start, &subject, outcome, ctx);
+            act.conclude(&Delivery::Downtime, &subject, outcome, ctx);
         }));
     }
 
@@ -207,21 +209,29 @@ impl Receiver {
         &self,
         channel: Arc<Channel>,
         notification: Notification,
-    ) -> impl Future<Output = Outcome> + 'static {
+    ) -> impl Future<Output = DeliveryOutcome> + 'static {
         let thread = format!("notify {}", self.settings.name);
         attempt(thread, ATTEMPT, move || channel.send(&notification))
     }
 
-    fn conclude(&mut self, told: &Told, subject: &str, outcome: Outcome, ctx: &mut Context<Self>) {
+    fn conclude(
+        &mut self,
+        delivery: &Delivery,
+        subject: &str,
+        outcome: DeliveryOutcome,
+        ctx: &mut Context<Self>,
+    ) {
         let (now, name, words) = (now(), self.settings.name.clone(), self.settings.words.notify);
-        let failures = match told {
-            Told::Draft(draft) => self.groups.as_ref().map_or(0, |groups| groups.failures(draft)),
-            Told::Start => self.starts.failures,
+        let failures = match delivery {
+            Delivery::Group(draft) => {
+                self.groups.as_ref().map_or(0, |groups| groups.failures(draft))
+            }
+            Delivery::Downtime => self.downtimes.failures,
         };
-        if let Some(retry) = self.trouble.failed(&outcome, failures, now, rand::random()) {
-            let (Outcome::Unreachable { why }
-            | Outcome::Denied { why, .. }
-            | Outcome::Later { why, .. }) = outcome
+        if let Some(retry) = self.retries.failed(&outcome, failures, now, rand::random()) {
+            let (DeliveryOutcome::Unreachable { why }
+            | DeliveryOutcome::Denied { why, .. }
+            | DeliveryOutcome::Later { why, .. }) = outcome
             else {
                 return;
             };
@@ -229,57 +239,57 @@ impl Receiver {
                 warn!(target: TARGET, "{}", (words.failed)(&name, &why, retry.wait.as_secs_f64()));
             }
             self.note_error(why, now, false);
-            return self.finish(told, End::Retry { at: retry.at }, ctx);
+            return self.finish(delivery, End::Retry { at: retry.at }, ctx);
         }
-        self.trouble.over();
-        if let Outcome::Refused { why } = outcome {
+        self.retries.over();
+        if let DeliveryOutcome::Refused { why } = outcome {
             error!(target: TARGET, "{}", (words.given_up)(&name, subject, &why));
             self.note_error(why, now, true);
-            return self.finish(told, End::Refused, ctx);
+            return self.finish(delivery, End::Refused, ctx);
         }
         // Who is told again each minute by design needs no line each minute.
-        let is_news = match told {
-            Told::Draft(draft) => draft.entries.iter().any(|entry| entry.is_news),
-            Told::Start => true,
+        let is_news = match delivery {
+            Delivery::Group(draft) => draft.entries.iter().any(|entry| entry.is_news),
+            Delivery::Downtime => true,
         };
-        let is_worth_a_line = is_news || !self.settings.terms.names_all;
+        let is_worth_a_line = is_news || !self.settings.policy.names_all;
         if is_worth_a_line && self.lines.admit(monotonic()).is_some() {
             info!(target: TARGET, "{}", (words.sent)(&name, subject));
         }
-        self.settings.gauges.show(|shown| {
-            shown.delivered += 1;
-            shown.last_success = Some(now);
+        self.settings.gauges.update(|counts| {
+            counts.delivered += 1;
+            counts.last_success = Some(now);
         });
-        self.finish(told, End::Told, ctx);
+        self.finish(delivery, End::Delivered, ctx);
     }
 
     fn note_error(&self, why: String, now: DateTime<Utc>, is_given_up: bool) {
-        self.settings.gauges.show(|shown| {
-            shown.given_up += u64::from(is_given_up);
-            shown.last_error = Some((now, why));
-            shown.failing_since.get_or_insert(now);
+        self.settings.gauges.update(|counts| {
+            counts.given_up += u64::from(is_given_up);
+            counts.last_error = Some((now, why));
+            counts.failing_since.get_or_insert(now);
         });
     }
 
     /// The attempt is over: it is done with, or tried again.
-    fn finish(&mut self, told: &Told, end: End, ctx: &mut Context<Self>) {
+    fn finish(&mut self, delivery: &Delivery, end: End, ctx: &mut Context<Self>) {
         self.is_sending = false;
-        match (told, &mut self.groups) {
-            (Told::Draft(draft), Some(groups)) => match end {
+        match (delivery, &mut self.groups) {
+            (Delivery::Group(draft), Some(groups)) => match end {
                 End::Retry { at } => groups.failed(draft, at, now()),
                 End::Refused => groups.refused(draft, now()),
-                End::Gone | End::Told => groups.told(draft, now()),
+                End::Gone | End::Delivered => groups.delivered(draft, now()),
             },
-            (Told::Draft(_), None) => {}
-            (Told::Start, _) => match end {
-                End::Retry { at } => self.starts.failed(at),
-                End::Refused | End::Gone | End::Told => self.starts.told(),
+            (Delivery::Group(_), None) => {}
+            (Delivery::Downtime, _) => match end {
+                End::Retry { at } => self.downtimes.failed(at),
+                End::Refused | End::Gone | End::Delivered => self.downtimes.delivered(),
             },
         }
         // While another notification fails, what was delivered is no sign that all is well.
         let has_failures =
-            self.starts.failures > 0 || self.groups.as_ref().is_some_and(Groups::has_failures);
-        if end == End::Told && !has_failures {
+            self.downtimes.failures > 0 || self.groups.as_ref().is_some_and(Groups::has_failures);
+        if end == End::Delivered && !has_failures {
             self.works_again();
         }
         self.proceed(ctx);
@@ -287,8 +297,8 @@ impl Receiver {
 
     fn works_again(&self) {
         let (words, name) = (self.settings.words.notify, &self.settings.name);
-        self.settings.gauges.show(|shown| {
-            if shown.failing_since.take().is_some() {
+        self.settings.gauges.update(|counts| {
+            if counts.failing_since.take().is_some() {
                 info!(target: TARGET, "{}", (words.works_again)(name));
             }
         });
@@ -296,8 +306,8 @@ impl Receiver {
 
     /// What was denied may have been corrected: all that waits is tried at once.
     fn retry_now(&mut self, ctx: &mut Context<Self>) {
-        self.trouble.over();
-        self.starts.retry_now();
+        self.retries.over();
+        self.downtimes.retry_now();
         if let Some(groups) = &mut self.groups {
             groups.retry_now();
         }
@@ -314,7 +324,7 @@ impl Receiver {
         // A moment more: a timer may be early by a fraction of a millisecond.
         let wait = (due - now).to_std().unwrap_or_default() + Duration::from_millis(1);
         let wait = wait.min(LOOK_AGAIN);
-        let at = super::group::after(now, wait);
+        let at = after(now, wait);
         if self.timer_at.is_some_and(|armed| now < armed && armed <= at) {
             return;
         }
@@ -332,18 +342,18 @@ impl Receiver {
     /// When there is something to tell, or to escalate.
     fn next_due(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let groups = self.groups.as_ref()?;
-        let paused_until = self.trouble.paused_until(now);
+        let paused_until = self.retries.paused_until(now);
         let told = groups.next_due();
         let told = told.map(|due| paused_until.map_or(due, |until| due.max(until)));
         let escalated = groups.next_escalation().filter(|_| !self.is_escalating);
-        [told, escalated, self.starts.next_due()].into_iter().flatten().min()
+        [told, escalated, self.downtimes.next_due()].into_iter().flatten().min()
     }
 
     fn show(&self) {
         let Some(groups) = &self.groups else { return };
-        self.settings.gauges.show(|shown| {
-            (shown.waiting, shown.untold) = (groups.waiting(), groups.given_up());
-            shown.dropped = groups.dropped();
+        self.settings.gauges.update(|counts| {
+            (counts.pending, counts.unnotified) = (groups.waiting(), groups.given_up());
+            counts.dropped = groups.dropped();
         });
     }
 
@@ -376,16 +386,11 @@ impl Handler<GracefulStop> for Receiver {
     /// What is being sent may end; the rest is kept and waits for the next start.
     fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
         self.is_stopping = true;
-        self.starts.mark_now(now());
+        self.downtimes.mark_now(now());
         self.proceed(ctx);
     }
 }
 
-/// The wall clock: what is due must outlive the process.
-pub(super) fn now() -> DateTime<Utc> {
-    Utc::now()
-}
-
-fn monotonic() -> std::time::Instant {
-    tokio::time::Instant::now().into_std()
+fn flat<T>(answer: Result<Result<T, String>, impl std::fmt::Display>) -> Result<T, String> {
+    answer.unwrap_or_else(|error| Err(error.to_string()))
 }

@@ -7,8 +7,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::fingerprint::TextFingerprint;
-use super::group::Status;
-use super::notification::{Notification, Told};
+use super::notification::{Notification, NotifiedAlarm};
+use super::status::Status;
 
 /// What stands for "not yet" in that format: Go's zero time.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
@@ -73,15 +73,15 @@ pub fn alerts_json(notification: &Notification) -> String {
     serde_json::to_string(&alerts).unwrap_or_default() // as above
 }
 
-fn alert(told: &Told) -> Alert {
-    let Told { event, status, starts_at, .. } = told;
-    let labels = labels(told);
+fn alert(alarm: &NotifiedAlarm) -> Alert {
+    let NotifiedAlarm { event, status, starts_at, .. } = alarm;
+    let labels = labels(alarm);
     let is_over = *status == Status::Resolved;
     Alert {
         status: status.as_str(),
         fingerprint: fingerprint(&labels),
         labels,
-        annotations: annotations(told),
+        annotations: annotations(alarm),
         starts_at: rfc3339(*starts_at),
         ends_at: if is_over { rfc3339(event.timestamp) } else { NO_TIME.to_owned() },
         generator_url: "",
@@ -89,8 +89,8 @@ fn alert(told: &Told) -> Alert {
 }
 
 /// What an alarm is known by there, the same from its beginning to its end.
-pub(super) fn labels(told: &Told) -> Pairs {
-    let event = &told.event;
+pub(super) fn labels(alarm: &NotifiedAlarm) -> Pairs {
+    let event = &alarm.event;
     pairs([
         ("alertname", event.rule.to_string()),
         ("sensor", event.sensor_id.to_string()),
@@ -102,8 +102,8 @@ pub(super) fn labels(told: &Told) -> Pairs {
 }
 
 /// What is said of it there.
-pub(super) fn annotations(told: &Told) -> Pairs {
-    let Told { event, runbook, .. } = told;
+pub(super) fn annotations(alarm: &NotifiedAlarm) -> Pairs {
+    let NotifiedAlarm { event, runbook, .. } = alarm;
     pairs([
         ("summary", event.message.clone()),
         ("runbook_url", runbook.as_deref().unwrap_or_default().to_owned()),

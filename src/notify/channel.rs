@@ -1,10 +1,9 @@
 //! The way to a receiver. Blocking: it runs on a thread that has nothing else to do.
 
-use super::addressees::Conclusion;
 use super::http::{Body, Http};
 use super::mail::Mail;
 use super::notification::Notification;
-use super::outcome::Outcome;
+use super::outcome::{AttemptResult, DeliveryOutcome};
 use crate::config::ChannelConfig;
 use crate::locale::NotifyWords;
 
@@ -34,19 +33,19 @@ impl Channel {
 
     /// Tells it, each wait on the way being bounded.
     #[must_use]
-    pub fn send(&self, notification: &Notification) -> Outcome {
+    pub fn send(&self, notification: &Notification) -> DeliveryOutcome {
         match self {
             Self::Http(http) => http.send(notification),
             Self::Mail(mail) => mail.send(notification),
         }
     }
 
-    /// The same without a line in the log: what came of it, and each address that goes without, with why.
+    /// The same without a line in the log: what came of it, and each address that goes undelivered, with why.
     #[must_use]
-    pub(super) fn attempt(&self, notification: &Notification) -> Conclusion {
+    pub(super) fn attempt(&self, notification: &Notification) -> AttemptResult {
         match self {
             Self::Http(http) => {
-                Conclusion { outcome: http.send(notification), without: Vec::new() }
+                AttemptResult { outcome: http.send(notification), undelivered: Vec::new() }
             }
             Self::Mail(mail) => mail.attempt(notification),
         }

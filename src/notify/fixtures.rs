@@ -2,15 +2,15 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::group::Status;
-use super::notification::{Notification, Told};
+use super::notification::{Notification, NotifiedAlarm};
+use super::status::Status;
 use crate::domain::{AlertEvent, AlertState, Location, Quantity, SensorId, Unit, Value};
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_723_631_400, 0).unwrap() + TimeDelta::seconds(seconds)
 }
 
-fn told(sensor: &str, status: Status, is_news: bool) -> Told {
+fn alarm(sensor: &str, status: Status, is_news: bool) -> NotifiedAlarm {
     let is_over = status == Status::Resolved;
     let event = AlertEvent {
         alert_id: sensor.to_lowercase().into(),
@@ -26,7 +26,7 @@ fn told(sensor: &str, status: Status, is_news: bool) -> Told {
         announced: true,
         ..AlertEvent::new(SensorId::new(sensor).unwrap(), Quantity::temperature())
     };
-    Told { event, status, starts_at: at(0), is_news, runbook: Some("https://r".into()) }
+    NotifiedAlarm { event, status, starts_at: at(0), is_news, runbook: Some("https://r".into()) }
 }
 
 pub(super) fn notification() -> Notification {
@@ -36,9 +36,9 @@ pub(super) fn notification() -> Notification {
         id: "0123456789abcdef".into(),
         group_labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         alarms: vec![
-            told("A", Status::Firing, true),
-            told("B", Status::Resolved, true),
-            told("C", Status::Firing, false),
+            alarm("A", Status::Firing, true),
+            alarm("B", Status::Resolved, true),
+            alarm("C", Status::Firing, false),
         ],
         truncated: 2,
         is_escalated: false,
@@ -50,9 +50,9 @@ pub(super) fn notification() -> Notification {
 pub(super) fn long(character: &str) -> Notification {
     let mut notification = notification();
     for n in 0..100 {
-        let mut told = told(&format!("S{n}"), Status::Firing, true);
-        told.event.message = format!("{n} {}", character.repeat(50 * (n % 3) + 2_500 * (n / 99)));
-        notification.alarms.push(told);
+        let mut alarm = alarm(&format!("S{n}"), Status::Firing, true);
+        alarm.event.message = format!("{n} {}", character.repeat(50 * (n % 3) + 2_500 * (n / 99)));
+        notification.alarms.push(alarm);
     }
     let name = character.repeat(300);
     notification.group_labels.insert("location".into(), name);

@@ -4,21 +4,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-/// Shown by the receiver's actor, read by anybody.
+/// ReceiverCounts by the receiver's actor, read by anybody.
 #[derive(Debug, Default)]
-pub struct Gauges(Mutex<Shown>);
+pub struct ReceiverGauges(Mutex<ReceiverCounts>);
 
 /// How a receiver is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Shown {
+pub struct ReceiverCounts {
     /// Alarms with news it has not been told.
-    pub waiting: usize,
+    pub pending: usize,
     /// Notifications in this run of the daemon.
     pub delivered: u64,
     /// Notifications it refused for good, in this run.
     pub given_up: u64,
     /// Active alarms that it has refused to hear of, in this run or an earlier one.
-    pub untold: usize,
+    pub unnotified: usize,
     /// Ended alarms that were too many to wait for it, in this run.
     pub dropped: u64,
     /// Time of the last successful delivery.
@@ -29,19 +29,19 @@ pub struct Shown {
     pub failing_since: Option<DateTime<Utc>>,
 }
 
-impl Gauges {
+impl ReceiverGauges {
     /// The figures at this moment.
     #[must_use]
-    pub fn shown(&self) -> Shown {
+    pub fn snapshot(&self) -> ReceiverCounts {
         self.lock().clone()
     }
 
-    pub(super) fn show(&self, change: impl FnOnce(&mut Shown)) {
+    pub(super) fn update(&self, change: impl FnOnce(&mut ReceiverCounts)) {
         change(&mut self.lock());
     }
 
     /// Each change is whole: a poisoned lock is as good.
-    fn lock(&self) -> MutexGuard<'_, Shown> {
+    fn lock(&self) -> MutexGuard<'_, ReceiverCounts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

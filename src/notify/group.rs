@@ -4,33 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Utc};
 
-use super::groups::{Entry, Terms};
+use super::clock::after;
+use super::draft::Entry;
+use super::policy::GroupingPolicy;
+use super::status::Status;
 use crate::config::GroupLabel;
 use crate::domain::AlertEvent;
-
-/// How an alarm is, in Alertmanager's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// The alarm is active.
-    Firing,
-    /// The alarm has returned to normal.
-    Resolved,
-}
-
-impl Status {
-    /// As it travels.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Firing => "firing",
-            Self::Resolved => "resolved",
-        }
-    }
-}
 
 /// What can fire once at a time: a sensor's alarm by one rule.
 pub(super) fn alarm_of(event: &AlertEvent) -> (Arc<str>, Arc<str>) {
@@ -47,7 +28,7 @@ pub(super) fn labels(group_by: &[GroupLabel], event: &AlertEvent) -> BTreeMap<St
     group_by.iter().map(|label| (label.as_str().to_owned(), value(label).to_owned())).collect()
 }
 
-/// One alarm from its raising to the telling of its end.
+/// One alarm from its raising to the health of its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
     /// Id of the sensor.
@@ -61,7 +42,7 @@ pub struct Alarm {
     /// Time at which the alarm was raised.
     pub starts_at: DateTime<Utc>,
     /// What the receiver has been told of it, or has refused to hear.
-    pub told: Option<Status>,
+    pub notified: Option<Status>,
     /// Whether the receiver has refused for good to hear that it fires.
     pub is_given_up: bool,
     /// Time of the first attempt to tell that it fires, for a receiver that escalates.
@@ -83,7 +64,7 @@ impl Alarm {
             number,
             status: Status::Firing,
             starts_at,
-            told: None,
+            notified: None,
             is_given_up: false,
             tried_at: None,
             is_escalated: false,
@@ -92,7 +73,7 @@ impl Alarm {
 
     /// Whether the receiver believes something else.
     pub(super) fn is_news(&self) -> bool {
-        self.told != Some(self.status)
+        self.notified != Some(self.status)
     }
 
     /// Whether it fires unheard of.
@@ -109,14 +90,6 @@ impl Alarm {
             is_news: self.is_news(),
         }
     }
-}
-
-/// A time so much later; the last there is for one beyond.
-pub(super) fn after(time: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
-    TimeDelta::from_std(wait)
-        .ok()
-        .and_then(|wait| time.checked_add_signed(wait))
-        .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 #[cfg(test)]
@@ -139,9 +112,9 @@ pub struct Group {
     /// When the first of the news came.
     pub news_at: Option<DateTime<Utc>>,
     /// When the receiver was last told all there was.
-    pub told_at: Option<DateTime<Utc>>,
+    pub notified_at: Option<DateTime<Utc>>,
     /// Number of the last event told in a repetition of several notifications; `None` if none is under way.
-    pub told_to: Option<u64>,
+    pub repeated_through: Option<u64>,
     /// Notifications so far.
     pub number: u64,
     /// Of the next one, in a row.
@@ -158,8 +131,8 @@ impl Group {
             num_news: 0,
             num_given_up: 0,
             news_at: None,
-            told_at: None,
-            told_to: None,
+            notified_at: None,
+            repeated_through: None,
             number: 0,
             failures: 0,
             retry_at: None,
@@ -197,16 +170,16 @@ impl Group {
     }
 
     /// When its next notification is due; `None` if nothing calls for one.
-    pub(super) fn due_at(&self, terms: &Terms) -> Option<DateTime<Utc>> {
+    pub(super) fn due_at(&self, policy: &GroupingPolicy) -> Option<DateTime<Utc>> {
         #[cfg(test)]
         LOOKS.set(LOOKS.get() + 1);
-        let due_at = match (self.news_at, self.told_at) {
+        let due_at = match (self.news_at, self.notified_at) {
             (Some(news), Some(told)) if self.num_news > 0 => {
-                after(news, terms.wait).max(after(told, terms.interval))
+                after(news, policy.wait).max(after(told, policy.interval))
             }
-            (Some(news), None) if self.num_news > 0 => after(news, terms.wait),
-            (_, Some(told)) if self.told_to.is_some() => told,
-            (_, Some(told)) => after(told, terms.repeat.max(terms.interval)),
+            (Some(news), None) if self.num_news > 0 => after(news, policy.wait),
+            (_, Some(told)) if self.repeated_through.is_some() => told,
+            (_, Some(told)) => after(told, policy.repeat.max(policy.interval)),
             _ => return None,
         };
         Some(self.retry_at.map_or(due_at, |retry_at| due_at.max(retry_at)))
@@ -217,7 +190,7 @@ impl Group {
         #[cfg(test)]
         LOOKS.set(LOOKS.get() + 1);
         self.news_at = self.news_at.map(|at| at.min(now));
-        self.told_at = self.told_at.map(|at| at.min(now));
+        self.notified_at = self.notified_at.map(|at| at.min(now));
         self.retry_at = self.retry_at.filter(|at| *at <= after(now, longest_retry));
     }
 }

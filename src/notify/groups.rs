@@ -18,62 +18,28 @@
 //! Never: a notification before `wait` is over, or one with more than `at_most` alarms.
 
 mod agenda;
-mod draft;
 mod escalation;
 mod outcomes;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use self::agenda::Agenda;
-pub use self::draft::{Draft, Entry};
 pub use self::escalation::Escalated;
-use super::group::{Alarm, Group, Status, alarm_of, labels};
-use super::held::Held;
-use super::kept::{self, Part, ReadAlarm};
-use crate::config::GroupLabel;
+use super::draft::{Draft, Entry};
+use super::group::{Alarm, Group, alarm_of, labels};
+use super::persisted::{self, LoadedAlarm, Part};
+use super::policy::{GroupingPolicy, Interest};
+use super::standby::StandbyAlarms;
+use super::status::Status;
 use crate::domain::{AlertEvent, AlertState};
 
 /// Alarms that ended and wait to be told, of one receiver. Those that fire are as many as the alarms
 /// that stand, which the engine bounds by its series; those that ended while a receiver was away have no bound of
 /// their own. Seventy a minute for a whole day, and 12 MB.
 pub const MOST_ENDED: usize = 100_000;
-
-/// How a receiver wants to be told.
-#[derive(Debug, Clone)]
-pub struct Terms {
-    /// Labels by which alarms are grouped.
-    pub group_by: Vec<GroupLabel>,
-    /// Delay of the first notification of a group.
-    pub wait: Duration,
-    /// Least time between notifications of a group that has changed.
-    pub interval: Duration,
-    /// Time after which a notification without news is repeated.
-    pub repeat: Duration,
-    /// Whether resolved alarms are notified.
-    pub send_resolved: bool,
-    /// Alarms in one notification; above 0.
-    pub at_most: usize,
-    /// Whether a repetition without room for all is followed by the rest: for a receiver that forgets what is not
-    /// repeated.
-    pub names_all: bool,
-    /// Time without an acknowledgement after which an alarm goes on to a second receiver; `None` for never.
-    pub escalate_after: Option<Duration>,
-}
-
-/// Whether a receiver is to hear of an alarm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interest {
-    /// It isn't.
-    None,
-    /// If another receiver escalates it.
-    Escalated,
-    /// It is.
-    Raised,
-}
 
 /// Everything one receiver has to be told, and has been told and must hear the end of.
 #[derive(Debug)]
@@ -84,7 +50,7 @@ pub struct Groups {
     /// The one that fires of each sensor and rule, which can't have two.
     firing: HashMap<(Arc<str>, Arc<str>), Arc<str>>,
     /// What it is to hear of if another receiver escalates it.
-    held: Held,
+    standby: StandbyAlarms,
     /// When each alarm is to be escalated that is; the ended ones are taken out when they are met.
     escalations: BTreeSet<(DateTime<Utc>, Arc<str>)>,
     /// The last event taken in.
@@ -98,12 +64,12 @@ pub struct Groups {
 impl Groups {
     /// For a receiver that has taken in all events up to number `through`.
     #[must_use]
-    pub fn new(terms: Terms, through: u64) -> Self {
+    pub fn new(policy: GroupingPolicy, through: u64) -> Self {
         Self {
-            agenda: Agenda::new(terms),
+            agenda: Agenda::new(policy),
             group_of: HashMap::new(),
             firing: HashMap::new(),
-            held: Held::default(),
+            standby: StandbyAlarms::default(),
             escalations: BTreeSet::new(),
             through,
             changed: BTreeSet::new(),
@@ -116,18 +82,22 @@ impl Groups {
     /// As an earlier run kept it with [`Groups::take_changes`]. What can't be read is told of in the
     /// second place.
     #[must_use]
-    pub fn restore(terms: Terms, through: u64, parts: &[(String, String)]) -> (Self, Vec<String>) {
-        let mut groups = Self::new(terms, through);
-        let (read, unreadable) = kept::read(parts);
-        for (id, group) in read.groups {
+    pub fn restore(
+        policy: GroupingPolicy,
+        through: u64,
+        parts: &[(String, String)],
+    ) -> (Self, Vec<String>) {
+        let mut groups = Self::new(policy, through);
+        let (loaded, unreadable) = persisted::read(parts);
+        for (id, group) in loaded.groups {
             groups.agenda.add(&id, || group);
         }
-        for ReadAlarm { alert_id, group, alarm } in read.alarms {
+        for LoadedAlarm { alert_id, group, alarm } in loaded.alarms {
             groups.insert(alert_id.clone(), &group, alarm);
             groups.note_escalation(&alert_id);
         }
-        for (alert_id, held) in read.held {
-            groups.held.insert(alert_id, held);
+        for (alert_id, held) in loaded.standby {
+            groups.standby.insert(alert_id, held);
         }
         let ids: Vec<_> = groups.agenda.iter().map(|(id, _)| id.clone()).collect();
         for id in ids {
@@ -193,11 +163,11 @@ impl Groups {
         if self.group_of.contains_key(id) {
             return self.fires_again(event);
         }
-        let labels = labels(&self.agenda.terms().group_by, event);
+        let labels = labels(&self.agenda.policy().group_by, event);
         match interest {
             Interest::None => return,
-            Interest::Escalated => return self.hold(event, labels),
-            Interest::Raised => self.let_go(event),
+            Interest::OnEscalation => return self.hold(event, labels),
+            Interest::Immediate => self.let_go(event),
         }
         let group = Group::id(&labels);
         self.agenda.add(&group, || Group::new(labels));
@@ -239,8 +209,8 @@ impl Groups {
         let Some(group_id) = self.group_of.get(&id).cloned() else { return };
         self.changed.extend([Part::Alarm(id.clone()), Part::Group(group_id.clone())]);
         let Some(alarm) = self.alarm(&id) else { return };
-        let is_known = match alarm.told {
-            Some(Status::Firing) => !self.agenda.terms().send_resolved,
+        let is_known = match alarm.notified {
+            Some(Status::Firing) => !self.agenda.policy().send_resolved,
             // Of what lies between nobody was told.
             Some(Status::Resolved) => true,
             None => false,
@@ -276,7 +246,7 @@ impl Groups {
                 return Some(draft);
             }
             // What was to follow in a repetition has ended meanwhile.
-            self.told(&draft, now);
+            self.delivered(&draft, now);
         }
     }
 
@@ -288,12 +258,15 @@ impl Groups {
 
     fn draft(&self, id: &Arc<str>, group: &Group) -> Draft {
         let is_to_follow = |entry: &Entry| {
-            entry.is_news || group.told_to.is_none_or(|told_to| entry.number > told_to)
+            entry.is_news
+                || group
+                    .repeated_through
+                    .is_none_or(|repeated_through| entry.number > repeated_through)
         };
         let entries = group.alarms.iter().map(|(alert_id, alarm)| alarm.entry(alert_id));
         let mut entries: Vec<_> = entries.filter(is_to_follow).collect();
         entries.sort_unstable_by_key(|entry| (!entry.is_news, entry.number));
-        let Terms { at_most, names_all, .. } = *self.agenda.terms();
+        let GroupingPolicy { at_most, names_all, .. } = *self.agenda.policy();
         let truncated = entries.len().saturating_sub(at_most);
         entries.truncate(at_most);
         let last = entries.iter().rfind(|entry| !entry.is_news).map(|entry| entry.number);
@@ -301,8 +274,8 @@ impl Groups {
             group: id.clone(),
             labels: group.labels.clone(),
             is_whole: entries.iter().filter(|entry| entry.is_news).count() == group.num_news,
-            told_to: (names_all && truncated > 0)
-                .then(|| last.or(group.told_to).unwrap_or_default()),
+            repeated_through: (names_all && truncated > 0)
+                .then(|| last.or(group.repeated_through).unwrap_or_default()),
             entries,
             truncated,
             number: group.number + 1,
@@ -320,9 +293,9 @@ impl Groups {
     pub fn take_changes(&mut self) -> Vec<(String, Option<String>)> {
         let changed = std::mem::take(&mut self.changed);
         let text = |part: &Part| match part {
-            Part::Group(id) => self.agenda.get(id).map(kept::group),
-            Part::Alarm(id) => Some(kept::alarm(self.group_of.get(id)?, self.alarm(id)?)),
-            Part::Held(id) => self.held.get(id).map(kept::held),
+            Part::Group(id) => self.agenda.get(id).map(persisted::group),
+            Part::Alarm(id) => Some(persisted::alarm(self.group_of.get(id)?, self.alarm(id)?)),
+            Part::Standby(id) => self.standby.get(id).map(persisted::standby),
         };
         changed.iter().map(|part| (part.name(), text(part))).collect()
     }

@@ -12,10 +12,11 @@ use actix::prelude::*;
 use chrono::{DateTime, Utc};
 use log::{info, warn};
 
-use super::actor::{TARGET, now};
 use super::attempt::attempt;
+use super::clock::now;
 use super::http::{Body, Http};
-use super::outcome::Outcome;
+use super::log_target::TARGET;
+use super::outcome::DeliveryOutcome;
 use crate::config::HeartbeatConfig;
 use crate::domain::Position;
 use crate::locale::{HeldBack, NotifyWords};
@@ -42,7 +43,7 @@ pub struct HeartbeatSettings {
     /// Position up to which records are judged, and committed to a database that is where it belongs.
     pub committed: Arc<dyn Fn() -> Position + Send + Sync>,
     /// How alarms get out.
-    pub telling: Arc<dyn Fn() -> Telling + Send + Sync>,
+    pub health: Arc<dyn Fn() -> DeliveryHealth + Send + Sync>,
     /// Route to who publishes.
     pub gateway: Route<Beat>,
     /// Language of the lines in the log.
@@ -53,14 +54,14 @@ pub struct HeartbeatSettings {
 
 /// How alarms get out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Telling {
+pub struct DeliveryHealth {
     /// A receiver that can't be told of an alarm that is due; `None` where each can.
     pub failing: Option<Arc<str>>,
     /// Whether the connection to the broker stands.
     pub is_connected: bool,
 }
 
-/// Why beats can't be sent, and since when. Shown by the actor, read by anybody.
+/// Why beats can't be sent, and since when. ReceiverCounts by the actor, read by anybody.
 #[derive(Debug, Default)]
 pub struct HeartbeatGauge(Mutex<Option<(String, DateTime<Utc>)>>);
 
@@ -92,13 +93,13 @@ enum Mark {
 }
 
 /// Why there is no beat now, if there is a reason. Pure.
-fn held_back(mark: Mark, telling: Telling, needs_broker: bool) -> Option<HeldBack> {
+fn held_back(mark: Mark, health: DeliveryHealth, needs_broker: bool) -> Option<HeldBack> {
     match mark {
         Mark::NotTaken => Some(HeldBack::NotTaken),
         Mark::NotCommitted => Some(HeldBack::NotStored { within_s: COMMITTED_WITHIN.as_secs() }),
-        Mark::Committed => match telling.failing {
+        Mark::Committed => match health.failing {
             Some(receiver) => Some(HeldBack::NotTold { receiver }),
-            None if needs_broker && !telling.is_connected => Some(HeldBack::NoBroker),
+            None if needs_broker && !health.is_connected => Some(HeldBack::NoBroker),
             None => None,
         },
     }
@@ -137,7 +138,7 @@ impl Heartbeat {
             let mark = mark(&settings).await;
             // A topic alone needs it by nature.
             let needs_broker = settings.config.needs_broker || settings.config.http.is_none();
-            match held_back(mark, (settings.telling)(), needs_broker) {
+            match held_back(mark, (settings.health)(), needs_broker) {
                 Some(held) => Err(held),
                 None => Ok(send(&settings).await),
             }
@@ -197,11 +198,11 @@ async fn send(settings: &HeartbeatSettings) -> Result<(), String> {
     let Some(http) = http.clone() else { return Ok(()) };
     let http = Http::new(http, Body::Alertmanager);
     match attempt("heartbeat".into(), SENT_WITHIN, move || http.beat()).await {
-        Outcome::Delivered => Ok(()),
-        Outcome::Unreachable { why }
-        | Outcome::Denied { why, .. }
-        | Outcome::Later { why, .. }
-        | Outcome::Refused { why } => Err(why),
+        DeliveryOutcome::Delivered => Ok(()),
+        DeliveryOutcome::Unreachable { why }
+        | DeliveryOutcome::Denied { why, .. }
+        | DeliveryOutcome::Later { why, .. }
+        | DeliveryOutcome::Refused { why } => Err(why),
     }
 }
 
@@ -227,24 +228,24 @@ impl Handler<GracefulStop> for Heartbeat {
 mod tests {
     use super::*;
 
-    fn telling(failing: Option<&str>, is_connected: bool) -> Telling {
-        Telling { failing: failing.map(Into::into), is_connected }
+    fn health(failing: Option<&str>, is_connected: bool) -> DeliveryHealth {
+        DeliveryHealth { failing: failing.map(Into::into), is_connected }
     }
 
     #[test]
     fn it_beats_while_readings_are_taken_judged_and_stored_and_alarms_told() {
-        let all = telling(None, true);
+        let all = health(None, true);
         assert_eq!(held_back(Mark::Committed, all.clone(), true), None);
         assert_eq!(held_back(Mark::NotTaken, all.clone(), false), Some(HeldBack::NotTaken));
         let behind = HeldBack::NotStored { within_s: 10 };
         assert_eq!(held_back(Mark::NotCommitted, all, false), Some(behind));
         let untold = HeldBack::NotTold { receiver: "mail".into() };
-        assert_eq!(held_back(Mark::Committed, telling(Some("mail"), true), false), Some(untold));
+        assert_eq!(held_back(Mark::Committed, health(Some("mail"), true), false), Some(untold));
     }
 
     #[test]
     fn the_broker_counts_where_it_is_asked_for() {
-        let away = telling(None, false);
+        let away = health(None, false);
         assert_eq!(held_back(Mark::Committed, away.clone(), false), None);
         assert_eq!(held_back(Mark::Committed, away, true), Some(HeldBack::NoBroker));
     }

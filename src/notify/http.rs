@@ -14,7 +14,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_p
 use ureq::{Agent, Error, Proxy, RequestBuilder};
 
 use super::notification::Notification;
-use super::outcome::{Outcome, of_http, of_proxy};
+use super::outcome::{DeliveryOutcome, of_http, of_proxy};
 use super::redirect::{MOST_HOPS, followed};
 use super::services::{self, ServiceAnswer};
 use super::{alertmanager, proxy, template};
@@ -58,24 +58,24 @@ impl Http {
         Self { config, body }
     }
 
-    pub(super) fn send(&self, notification: &Notification) -> Outcome {
+    pub(super) fn send(&self, notification: &Notification) -> DeliveryOutcome {
         self.outcome(Some(notification))
     }
 
     /// A request without a body, for the sake of having come.
-    pub(super) fn beat(&self) -> Outcome {
+    pub(super) fn beat(&self) -> DeliveryOutcome {
         self.outcome(None)
     }
 
-    fn outcome(&self, notification: Option<&Notification>) -> Outcome {
+    fn outcome(&self, notification: Option<&Notification>) -> DeliveryOutcome {
         match self.try_send(notification) {
             Ok(outcome) => outcome,
-            Err(why) => Outcome::Unreachable { why },
+            Err(why) => DeliveryOutcome::Unreachable { why },
         }
     }
 
     /// Secrets and certificates are read anew each time, so that a corrected file is seen.
-    fn try_send(&self, notification: Option<&Notification>) -> Result<Outcome, String> {
+    fn try_send(&self, notification: Option<&Notification>) -> Result<DeliveryOutcome, String> {
         let given = self.config.url.read().map_err(|why| format!("its address: {why}"))?;
         let secret = self.secret()?;
         let mut url = given.reveal().to_owned();
@@ -116,7 +116,7 @@ impl Http {
     }
 
     /// Services say more than their status does; what others say is not read.
-    fn meaning(&self, answer: &mut Answer, secrets: &[&str]) -> Outcome {
+    fn meaning(&self, answer: &mut Answer, secrets: &[&str]) -> DeliveryOutcome {
         let header = answer.headers().get("Retry-After").and_then(|it| it.to_str().ok());
         let (status, retry_after) = (answer.status().as_u16(), header.map(ToOwned::to_owned));
         let retry_after = retry_after.as_deref();
@@ -134,7 +134,7 @@ impl Http {
         url: &str,
         headers: &[(&str, Secret)],
         content: Option<&Content<'_>>,
-    ) -> Result<Result<Answer, Outcome>, String> {
+    ) -> Result<Result<Answer, DeliveryOutcome>, String> {
         let proxy = self.proxy(url)?;
         let agent = self.agent(proxy.clone())?;
         let answer = if let Some(content) = content {
@@ -244,7 +244,7 @@ fn host(url: &str) -> &str {
 
 /// What there is in place of an answer. Not the error's own text where that could quote an address. With a proxy, it is
 /// the only one that this machine talks to before the answer.
-fn failure(error: &Error, host: &str, proxy: Option<&str>) -> Outcome {
+fn failure(error: &Error, host: &str, proxy: Option<&str>) -> DeliveryOutcome {
     if let (Error::ConnectProxyFailed(said), Some(proxy)) = (error, proxy) {
         return of_proxy(status_in(said), proxy, host);
     }
@@ -267,7 +267,7 @@ fn failure(error: &Error, host: &str, proxy: Option<&str>) -> Outcome {
         Error::Protocol(_) => format!("{next} does not answer as a web server should"),
         _ => format!("{next}: the request failed"),
     };
-    Outcome::Unreachable { why }
+    DeliveryOutcome::Unreachable { why }
 }
 
 /// The first number of three digits: the library has the status of a proxy in a text alone.
@@ -283,8 +283,8 @@ mod tests {
     #[test]
     fn what_a_proxy_says_is_of_the_proxy() {
         let of = |error: &Error| match failure(error, "h", Some("p:3128")) {
-            Outcome::Unreachable { why } => ("away", why),
-            Outcome::Denied { why, .. } => ("denied", why),
+            DeliveryOutcome::Unreachable { why } => ("away", why),
+            DeliveryOutcome::Denied { why, .. } => ("denied", why),
             other => panic!("{other:?}"),
         };
         let said =

@@ -20,12 +20,12 @@ use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use log::warn;
 
-use super::actor::TARGET;
-use super::addressees::{Addressees, Answer, Broke, Conclusion};
-use super::hello::hello;
+use super::ehlo::ehlo_name;
+use super::log_target::TARGET;
 use super::notification::Notification;
-use super::outcome::Outcome;
-use super::smtp_reply::{About, Refusal, Step};
+use super::outcome::{AttemptResult, DeliveryOutcome};
+use super::recipients::{RecipientReply, Recipients, SessionError};
+use super::smtp_reply::{Refusal, RefusalScope, Step};
 use crate::config::{EmailConfig, MailTls, Secret};
 use crate::locale::NotifyWords;
 
@@ -38,24 +38,24 @@ const OFFERING: Duration = Duration::from_secs(20);
 pub struct Mail {
     config: EmailConfig,
     words: &'static NotifyWords,
-    addressees: Mutex<Addressees>,
+    recipients: Mutex<Recipients>,
 }
 
 /// What the server said of each address, and why it said no more.
 #[derive(Default)]
-struct Said {
-    answers: Vec<(String, Answer)>,
-    broke: Option<Broke>,
+struct Replies {
+    answers: Vec<(String, RecipientReply)>,
+    broke: Option<SessionError>,
 }
 
 impl Mail {
     pub(super) fn new(config: EmailConfig, words: &'static NotifyWords) -> Self {
-        Self { config, words, addressees: Mutex::default() }
+        Self { config, words, recipients: Mutex::default() }
     }
 
-    pub(super) fn send(&self, notification: &Notification) -> Outcome {
-        let Conclusion { outcome, without } = self.attempt(notification);
-        for (address, why) in without {
+    pub(super) fn send(&self, notification: &Notification) -> DeliveryOutcome {
+        let AttemptResult { outcome, undelivered } = self.attempt(notification);
+        for (address, why) in undelivered {
             let words = (self.words.address_refused)(&notification.receiver, &address, &why);
             warn!(target: TARGET, "{words}");
         }
@@ -63,17 +63,20 @@ impl Mail {
     }
 
     /// One attempt, without a line in the log.
-    pub(super) fn attempt(&self, notification: &Notification) -> Conclusion {
+    pub(super) fn attempt(&self, notification: &Notification) -> AttemptResult {
         let message = match self.message(notification) {
             Ok(message) => message,
             Err(why) => {
-                return Conclusion { outcome: Outcome::Refused { why }, without: Vec::new() };
+                return AttemptResult {
+                    outcome: DeliveryOutcome::Refused { why },
+                    undelivered: Vec::new(),
+                };
             }
         };
         let mut open: Vec<Address> = message.envelope().to().to_vec();
         {
-            let mut addressees = self.addressees();
-            let is_open = addressees.begin(notification);
+            let mut recipients = self.recipients();
+            let is_open = recipients.begin(notification);
             open.retain(|address| is_open(address.as_ref()));
         }
         // Whatever the server says before it hears of an address is about this client or about
@@ -84,14 +87,14 @@ impl Mail {
                 connection.abort();
                 said
             }
-            Err(broke) => Said { broke: Some(broke), ..Said::default() },
+            Err(broke) => Replies { broke: Some(broke), ..Replies::default() },
         };
-        self.addressees().conclude(notification, said.answers, said.broke, Instant::now())
+        self.recipients().conclude(notification, said.answers, said.broke, Instant::now())
     }
 
     /// What it remembers is whole after any panic.
-    fn addressees(&self) -> MutexGuard<'_, Addressees> {
-        self.addressees.lock().unwrap_or_else(PoisonError::into_inner)
+    fn recipients(&self) -> MutexGuard<'_, Recipients> {
+        self.recipients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn message(&self, notification: &Notification) -> Result<Message, String> {
@@ -112,7 +115,7 @@ impl Mail {
     }
 
     /// Password and certificates are read anew each time, so that a corrected file is seen.
-    fn connect(&self) -> Result<SmtpConnection, Broke> {
+    fn connect(&self) -> Result<SmtpConnection, SessionError> {
         let EmailConfig { server, port, tls, credentials, ca_file, .. } = &self.config;
         let parameters = match tls {
             MailTls::None => None,
@@ -153,13 +156,18 @@ impl Mail {
             _ => None,
         };
         let local = || local_address(server, *port);
-        ClientId::Domain(hello(configured.as_deref(), host_name.as_deref(), local))
+        ClientId::Domain(ehlo_name(configured.as_deref(), host_name.as_deref(), local))
     }
 
     /// Offers the mail to each address, and hands it over for those that take it. The library's own way
     /// gives the whole mail up at the first address that is refused.
-    fn offer(&self, connection: &mut SmtpConnection, message: &Message, to: Vec<Address>) -> Said {
-        let mut said = Said::default();
+    fn offer(
+        &self,
+        connection: &mut SmtpConnection,
+        message: &Message,
+        to: Vec<Address>,
+    ) -> Replies {
+        let mut said = Replies::default();
         if let Err(broke) = self.offer_to(connection, message, to, &mut said.answers) {
             said.broke = Some(broke);
         }
@@ -171,8 +179,8 @@ impl Mail {
         connection: &mut SmtpConnection,
         message: &Message,
         to: Vec<Address>,
-        answers: &mut Vec<(String, Answer)>,
-    ) -> Result<(), Broke> {
+        answers: &mut Vec<(String, RecipientReply)>,
+    ) -> Result<(), SessionError> {
         // No 8BITMIME: the library has encoded all that is not ASCII.
         let from = MailFrom::new(message.envelope().from().cloned(), Vec::new());
         connection.command(from).map_err(|error| self.broke(&error))?;
@@ -181,7 +189,7 @@ impl Mail {
             let name = address.to_string();
             if begun.elapsed() >= OFFERING {
                 let why = format!("{} is too slow to be asked", self.config.server);
-                answers.push((name, Answer::NotNow(why)));
+                answers.push((name, RecipientReply::Deferred(why)));
                 continue;
             }
             match connection.command(Rcpt::new(address, Vec::new())) {
@@ -195,7 +203,7 @@ impl Mail {
         let answer = match connection.command(Data) {
             Err(error) => self.answer(&error, Step::Client)?,
             Ok(_) => match connection.message(&message.formatted()) {
-                Ok(_) => Answer::Taken,
+                Ok(_) => RecipientReply::Accepted,
                 Err(error) => self.answer(&error, Step::Message)?,
             },
         };
@@ -204,20 +212,20 @@ impl Mail {
     }
 
     /// What a failure says of an address; an error if the server did not answer.
-    fn answer(&self, error: &smtp::Error, step: Step) -> Result<Answer, Broke> {
+    fn answer(&self, error: &smtp::Error, step: Step) -> Result<RecipientReply, SessionError> {
         let why = self.why(error);
-        match about(error, step) {
-            Some(About::Now) => Ok(Answer::NotNow(why)),
-            Some(About::Address | About::Message) => Ok(Answer::Refused(why)),
-            Some(About::Place) => Ok(Answer::Denied(why)),
-            None => Err(Broke { why, is_denied: false }),
+        match scope(error, step) {
+            Some(RefusalScope::Temporary) => Ok(RecipientReply::Deferred(why)),
+            Some(RefusalScope::Address | RefusalScope::Message) => Ok(RecipientReply::Refused(why)),
+            Some(RefusalScope::Client) => Ok(RecipientReply::Denied(why)),
+            None => Err(SessionError { why, is_denied: false }),
         }
     }
 
     /// A failure before an address was named.
-    fn broke(&self, error: &smtp::Error) -> Broke {
-        let is_denied = about(error, Step::Client) == Some(About::Place);
-        Broke { why: self.why(error), is_denied }
+    fn broke(&self, error: &smtp::Error) -> SessionError {
+        let is_denied = scope(error, Step::Client) == Some(RefusalScope::Client);
+        SessionError { why: self.why(error), is_denied }
     }
 
     fn why(&self, error: &smtp::Error) -> String {
@@ -236,15 +244,15 @@ impl Mail {
 }
 
 /// A failure on this side.
-fn own(why: String) -> Broke {
-    Broke { why, is_denied: false }
+fn own(why: String) -> SessionError {
+    SessionError { why, is_denied: false }
 }
 
 /// What an answer of the server's is about; `None` if there was none.
-fn about(error: &smtp::Error, step: Step) -> Option<About> {
+fn scope(error: &smtp::Error, step: Step) -> Option<RefusalScope> {
     let code = error.status()?.into();
     let text = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    Some(Refusal { code, text: &text }.about(step))
+    Some(Refusal { code, text: &text }.scope(step))
 }
 
 /// This machine's address as the server will see it. Nothing is sent to find out.

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::draft::{Draft, Entry};
 use super::fingerprint::TextFingerprint;
-use super::group::Status;
-use super::groups::{Draft, Entry};
 use super::runbooks::Runbooks;
+use super::status::Status;
 use crate::domain::{AlertEvent, Priority};
 use crate::locale::{NotifyWords, ToldAlarm};
 
@@ -26,7 +26,7 @@ pub struct Notification {
     /// What its alarms have in common, by the receiver's `group_by`.
     pub group_labels: BTreeMap<String, String>,
     /// News first.
-    pub alarms: Vec<Told>,
+    pub alarms: Vec<NotifiedAlarm>,
     /// How many more there are.
     pub truncated: usize,
     /// Whether its receiver is notified because nobody has acknowledged its alarms.
@@ -46,7 +46,7 @@ pub struct Notice {
 
 /// One alarm in it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Told {
+pub struct NotifiedAlarm {
     /// The last that happened to it.
     pub event: AlertEvent,
     /// State of the alarm.
@@ -71,13 +71,13 @@ impl Notification {
         let id = id(&receiver, draft);
         let mut by_number: HashMap<u64, AlertEvent> =
             events.into_iter().map(|event| (event.number, event)).collect();
-        let told = |entry: &Entry| {
+        let alarm = |entry: &Entry| {
             let event = by_number.remove(&entry.number)?;
             let runbook = runbooks.get(&event.rule).cloned();
             let Entry { status, starts_at, is_news, .. } = *entry;
-            Some(Told { event, status, starts_at, is_news, runbook })
+            Some(NotifiedAlarm { event, status, starts_at, is_news, runbook })
         };
-        let alarms = draft.entries.iter().filter_map(told).collect();
+        let alarms = draft.entries.iter().filter_map(alarm).collect();
         Self {
             receiver,
             id,
@@ -98,14 +98,14 @@ impl Notification {
     /// Number of alarms with this status.
     #[must_use]
     pub fn num(&self, status: Status) -> usize {
-        self.alarms.iter().filter(|told| told.status == status).count()
+        self.alarms.iter().filter(|alarm| alarm.status == status).count()
     }
 
     /// The highest priority in it: of those that fire, if any does.
     #[must_use]
     pub fn priority(&self) -> Priority {
-        let of_status = self.alarms.iter().filter(|told| told.status == self.status());
-        of_status.map(|told| told.event.severity).max().unwrap_or(Priority::Low)
+        let of_status = self.alarms.iter().filter(|alarm| alarm.status == self.status());
+        of_status.map(|alarm| alarm.event.severity).max().unwrap_or(Priority::Low)
     }
 
     /// `Hall 3`, or `Hall 3, high-temperature`: the group in a few words; empty for the one of all.
@@ -132,9 +132,9 @@ impl Notification {
             return notice.text.clone();
         }
         let mut text = String::new();
-        let raised = |told: &&Told| told.status == Status::Firing && told.is_news;
-        let over = |told: &&Told| told.status == Status::Resolved;
-        let standing = |told: &&Told| told.status == Status::Firing && !told.is_news;
+        let raised = |alarm: &&NotifiedAlarm| alarm.status == Status::Firing && alarm.is_news;
+        let over = |alarm: &&NotifiedAlarm| alarm.status == Status::Resolved;
+        let standing = |alarm: &&NotifiedAlarm| alarm.status == Status::Firing && !alarm.is_news;
         let raised_title = if self.is_escalated { words.unacknowledged } else { words.raised };
         self.section(&mut text, raised_title, raised, words);
         self.section(&mut text, words.over, over, words);
@@ -149,7 +149,7 @@ impl Notification {
         &self,
         text: &mut String,
         title: &str,
-        is_in_it: impl Fn(&&Told) -> bool,
+        is_in_it: impl Fn(&&NotifiedAlarm) -> bool,
         words: &NotifyWords,
     ) {
         let mut alarms = self.alarms.iter().filter(is_in_it).peekable();
@@ -158,12 +158,12 @@ impl Notification {
         }
         text.push_str(title);
         text.push('\n');
-        for told in alarms {
-            let Told { event, starts_at, runbook, .. } = told;
-            let ends_at = (told.status == Status::Resolved).then_some(event.timestamp);
+        for alarm in alarms {
+            let NotifiedAlarm { event, starts_at, runbook, .. } = alarm;
+            let ends_at = (alarm.status == Status::Resolved).then_some(event.timestamp);
             let said = ToldAlarm { event, starts_at: *starts_at, ends_at };
             *text += &format!("  {}\n", (words.alarm)(&said));
-            if let (Some(runbook), Status::Firing) = (runbook, told.status) {
+            if let (Some(runbook), Status::Firing) = (runbook, alarm.status) {
                 *text += &format!("    {}\n", (words.runbook)(runbook));
             }
         }
@@ -238,7 +238,7 @@ mod tests {
             (notification.status(), notification.priority()),
             (Status::Firing, Priority::High)
         );
-        notification.alarms.retain(|told| told.status == Status::Resolved);
+        notification.alarms.retain(|alarm| alarm.status == Status::Resolved);
         assert_eq!(notification.status(), Status::Resolved);
     }
 

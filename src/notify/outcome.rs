@@ -9,7 +9,7 @@ pub(super) const LONGEST_AFTER: Duration = Duration::from_secs(3600);
 
 /// Result of one delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum DeliveryOutcome {
     /// The receiver has accepted the notification.
     Delivered,
     /// There was no answer: nothing else can be told to this receiver either.
@@ -39,16 +39,24 @@ pub enum Outcome {
     },
 }
 
+/// Result of one attempt to deliver a notification.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct AttemptResult {
+    pub outcome: DeliveryOutcome,
+    /// Mail addresses that will not get the notification, each with the cause; those worth a log line.
+    pub undelivered: Vec<(String, String)>,
+}
+
 /// What an HTTP status means; `retry_after` is the header of that name.
 #[must_use]
-pub fn of_http(status: u16, retry_after: Option<&str>, now: DateTime<Utc>) -> Outcome {
+pub fn of_http(status: u16, retry_after: Option<&str>, now: DateTime<Utc>) -> DeliveryOutcome {
     let why = format!("it answers with HTTP status {status}");
     let after = retry_after.and_then(|text| retry_delay(text, now));
     match status {
-        200..=299 => Outcome::Delivered,
-        400 | 413 | 422 => Outcome::Refused { why },
-        408 | 429 | 500.. => Outcome::Later { why, after },
-        _ => Outcome::Denied { why: format!("{why}{}", hint(status)), after },
+        200..=299 => DeliveryOutcome::Delivered,
+        400 | 413 | 422 => DeliveryOutcome::Refused { why },
+        408 | 429 | 500.. => DeliveryOutcome::Later { why, after },
+        _ => DeliveryOutcome::Denied { why: format!("{why}{}", hint(status)), after },
     }
 }
 
@@ -66,19 +74,21 @@ const fn hint(status: u16) -> &'static str {
 /// What the answer of a proxy means that makes no connection to `host`. One that can't reach it is not
 /// the one to be corrected.
 #[must_use]
-pub fn of_proxy(status: Option<u16>, proxy: &str, host: &str) -> Outcome {
+pub fn of_proxy(status: Option<u16>, proxy: &str, host: &str) -> DeliveryOutcome {
     match status {
         Some(status @ 500..) => {
             let why = format!("the proxy {proxy} can't reach {host}: HTTP status {status}");
-            Outcome::Unreachable { why }
+            DeliveryOutcome::Unreachable { why }
         }
         Some(status) => {
             let hint =
                 if status == 407 { hint(status) } else { "; it may not let this host through" };
             let why = format!("the proxy {proxy} refuses: HTTP status {status}{hint}");
-            Outcome::Denied { why, after: None }
+            DeliveryOutcome::Denied { why, after: None }
         }
-        None => Outcome::Unreachable { why: format!("the proxy {proxy} does not answer as one") },
+        None => DeliveryOutcome::Unreachable {
+            why: format!("the proxy {proxy} does not answer as one"),
+        },
     }
 }
 
@@ -105,15 +115,15 @@ mod tests {
     #[test]
     fn statuses_are_sorted() {
         let of = |status| of_http(status, None, DateTime::UNIX_EPOCH);
-        assert!([200, 202, 204].into_iter().all(|status| of(status) == Outcome::Delivered));
+        assert!([200, 202, 204].into_iter().all(|status| of(status) == DeliveryOutcome::Delivered));
         for status in [408, 429, 500, 502, 503, 599] {
-            assert!(matches!(of(status), Outcome::Later { after: None, .. }), "{status}");
+            assert!(matches!(of(status), DeliveryOutcome::Later { after: None, .. }), "{status}");
         }
         for status in [400, 413, 422] {
-            assert!(matches!(of(status), Outcome::Refused { .. }), "{status}");
+            assert!(matches!(of(status), DeliveryOutcome::Refused { .. }), "{status}");
         }
         for status in [301, 302, 303, 304, 307, 308, 401, 402, 403, 404, 405, 407, 409, 410, 451] {
-            assert!(matches!(of(status), Outcome::Denied { after: None, .. }), "{status}");
+            assert!(matches!(of(status), DeliveryOutcome::Denied { after: None, .. }), "{status}");
         }
     }
 
@@ -121,7 +131,7 @@ mod tests {
     fn retry_after_is_honoured_up_to_an_hour() {
         let now = DateTime::from_timestamp(1_445_412_480, 0).unwrap(); // 2015-10-21T07:28:00Z
         let after = |text| match of_http(429, Some(text), now) {
-            Outcome::Later { after, .. } => after.map(|after| after.as_secs()),
+            DeliveryOutcome::Later { after, .. } => after.map(|after| after.as_secs()),
             other => panic!("{other:?}"),
         };
         assert_eq!(after("7"), Some(7));
@@ -134,18 +144,20 @@ mod tests {
         assert_eq!(after("21 Oct 2015 09:28:30 +0200"), Some(30));
         assert_eq!((after("soon"), after("-1")), (None, None));
         let denied = of_http(403, Some("60"), now);
-        assert!(matches!(denied, Outcome::Denied { after: Some(it), .. } if it.as_secs() == 60));
+        assert!(
+            matches!(denied, DeliveryOutcome::Denied { after: Some(it), .. } if it.as_secs() == 60)
+        );
     }
 
     #[test]
     fn a_proxy_is_the_one_to_correct_unless_it_can_not_reach_the_host() {
         let of = |status| of_proxy(status, "proxy:3128", "h");
         for status in [302, 400, 403, 404, 407] {
-            let Outcome::Denied { why, .. } = of(Some(status)) else { panic!("{status}") };
+            let DeliveryOutcome::Denied { why, .. } = of(Some(status)) else { panic!("{status}") };
             assert!(why.contains("the proxy proxy:3128 refuses"), "{why}");
         }
         for status in [Some(502), Some(503), Some(504), None] {
-            assert!(matches!(of(status), Outcome::Unreachable { .. }), "{status:?}");
+            assert!(matches!(of(status), DeliveryOutcome::Unreachable { .. }), "{status:?}");
         }
     }
 }

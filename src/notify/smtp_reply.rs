@@ -14,15 +14,15 @@ pub(super) struct Refusal<'a> {
 
 /// What a refusal is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum About {
+pub(super) enum RefusalScope {
     /// Nothing that lasts: the same may be taken later.
-    Now,
+    Temporary,
     /// The address: it won't have this mail, or any.
     Address,
     /// The mail: nobody there will have it.
     Message,
     /// The sender, what it says of itself, or the server.
-    Place,
+    Client,
 }
 
 /// What a server answers to.
@@ -50,7 +50,7 @@ impl Refusal<'_> {
     }
 
     /// What it is about, as an answer to this step.
-    pub(super) fn about(self, step: Step) -> About {
+    pub(super) fn scope(self, step: Step) -> RefusalScope {
         let is_address = || match self.enhanced() {
             Some(code) => matches!(code, (1, 0..=3 | 6 | 10) | (2, 1)),
             None => matches!(self.code, 550 | 551 | 553),
@@ -60,10 +60,10 @@ impl Refusal<'_> {
             None => self.code == 552,
         };
         match step {
-            _ if self.code < 500 => About::Now,
-            Step::Address if is_address() => About::Address,
-            Step::Message if is_message() => About::Message,
-            Step::Address | Step::Message | Step::Client => About::Place,
+            _ if self.code < 500 => RefusalScope::Temporary,
+            Step::Address if is_address() => RefusalScope::Address,
+            Step::Message if is_message() => RefusalScope::Message,
+            Step::Address | Step::Message | Step::Client => RefusalScope::Client,
         }
     }
 }
@@ -80,50 +80,56 @@ mod tests {
     #[test]
     fn an_address_is_refused_by_what_is_said_of_it_alone() {
         for (line, about) in [
-            ("550 5.1.1 <a@x>: Recipient address rejected: User unknown", About::Address),
-            ("550 5.1.10 recipient has a null MX", About::Address),
-            ("550 5.1.6 mailbox has moved", About::Address),
-            ("550 5.2.1 account disabled", About::Address),
-            ("501 5.1.3 bad address syntax", About::Address),
-            ("550 no such user", About::Address),
-            ("551 user not local", About::Address),
-            ("553 mailbox name not allowed", About::Address),
-            ("504 5.5.2 <vm>: Helo command rejected: need fully-qualified hostname", About::Place),
-            ("554 5.7.1 <a@x>: Relay access denied", About::Place),
-            ("550 5.7.1 Client host rejected", About::Place),
-            ("550 5.7.26 unauthenticated sender", About::Place),
-            ("550 5.1.8 bad sender's system address", About::Place),
-            ("553 5.1.7 bad sender", About::Place),
-            ("552 5.2.2 mailbox full", About::Place),
-            ("552 mailbox full", About::Place),
-            ("554 no", About::Place),
-            ("530 authentication required", About::Place),
-            ("503 bad sequence", About::Place),
-            ("521 no mail here", About::Place),
-            ("550 4.1.1 class and code differ", About::Address),
-            ("550 5.1 half a code", About::Address),
-            ("450 4.2.0 greylisted", About::Now),
-            ("452 4.5.3 too many recipients", About::Now),
+            ("550 5.1.1 <a@x>: Recipient address rejected: User unknown", RefusalScope::Address),
+            ("550 5.1.10 recipient has a null MX", RefusalScope::Address),
+            ("550 5.1.6 mailbox has moved", RefusalScope::Address),
+            ("550 5.2.1 account disabled", RefusalScope::Address),
+            ("501 5.1.3 bad address syntax", RefusalScope::Address),
+            ("550 no such user", RefusalScope::Address),
+            ("551 user not local", RefusalScope::Address),
+            ("553 mailbox name not allowed", RefusalScope::Address),
+            (
+                "504 5.5.2 <vm>: Helo command rejected: need fully-qualified hostname",
+                RefusalScope::Client,
+            ),
+            ("554 5.7.1 <a@x>: Relay access denied", RefusalScope::Client),
+            ("550 5.7.1 Client host rejected", RefusalScope::Client),
+            ("550 5.7.26 unauthenticated sender", RefusalScope::Client),
+            ("550 5.1.8 bad sender's system address", RefusalScope::Client),
+            ("553 5.1.7 bad sender", RefusalScope::Client),
+            ("552 5.2.2 mailbox full", RefusalScope::Client),
+            ("552 mailbox full", RefusalScope::Client),
+            ("554 no", RefusalScope::Client),
+            ("530 authentication required", RefusalScope::Client),
+            ("503 bad sequence", RefusalScope::Client),
+            ("521 no mail here", RefusalScope::Client),
+            ("550 4.1.1 class and code differ", RefusalScope::Address),
+            ("550 5.1 half a code", RefusalScope::Address),
+            ("450 4.2.0 greylisted", RefusalScope::Temporary),
+            ("452 4.5.3 too many recipients", RefusalScope::Temporary),
         ] {
-            assert_eq!(refusal(line).about(Step::Address), about, "{line}");
+            assert_eq!(refusal(line).scope(Step::Address), about, "{line}");
         }
     }
 
     #[test]
     fn a_mail_is_refused_by_what_is_said_of_it_alone() {
         for (line, about) in [
-            ("552 5.3.4 message size exceeds fixed limit", About::Message),
-            ("552 too large", About::Message),
-            ("554 5.6.0 malformed", About::Message),
-            ("550 5.6.11 a line is too long", About::Message),
-            ("552 5.2.2 quota", About::Place),
-            ("554 5.7.1 looks like spam", About::Place),
-            ("550 not today", About::Place),
-            ("451 4.3.0 try again", About::Now),
+            ("552 5.3.4 message size exceeds fixed limit", RefusalScope::Message),
+            ("552 too large", RefusalScope::Message),
+            ("554 5.6.0 malformed", RefusalScope::Message),
+            ("550 5.6.11 a line is too long", RefusalScope::Message),
+            ("552 5.2.2 quota", RefusalScope::Client),
+            ("554 5.7.1 looks like spam", RefusalScope::Client),
+            ("550 not today", RefusalScope::Client),
+            ("451 4.3.0 try again", RefusalScope::Temporary),
         ] {
-            assert_eq!(refusal(line).about(Step::Message), about, "{line}");
+            assert_eq!(refusal(line).scope(Step::Message), about, "{line}");
         }
-        assert_eq!(refusal("535 5.7.8 authentication failed").about(Step::Client), About::Place);
-        assert_eq!(refusal("421 4.3.2 closing").about(Step::Client), About::Now);
+        assert_eq!(
+            refusal("535 5.7.8 authentication failed").scope(Step::Client),
+            RefusalScope::Client
+        );
+        assert_eq!(refusal("421 4.3.2 closing").scope(Step::Client), RefusalScope::Temporary);
     }
 }

@@ -4,8 +4,8 @@
 use url::form_urlencoded;
 
 use super::alertmanager;
-use super::group::Status;
 use super::notification::Notification;
+use super::status::Status;
 use crate::config::{BodyFormat, PLACEHOLDERS};
 use crate::locale::NotifyWords;
 

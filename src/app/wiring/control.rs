@@ -30,7 +30,7 @@ const RELOAD_SHUTDOWN: Duration = Duration::from_millis(500);
 pub(super) fn reporting(
     common: &Common,
     gateway: &mqtt::Settings,
-    receivers: &[notify::Settings],
+    receivers: &[notify::ReceiverSettings],
     stored: Arc<StoreGauges>,
     watch: Arc<Watch>,
 ) -> Reporting {

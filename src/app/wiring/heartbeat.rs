@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::report::Reporting;
 use super::{Common, Mailboxes, ONE, phase};
 use crate::messages::Beat;
-use crate::notify::{Gauges, Heartbeat, HeartbeatSettings, Telling};
+use crate::notify::{DeliveryHealth, Heartbeat, HeartbeatSettings, ReceiverGauges};
 use crate::supervisor::{ChildSpec, Exhaustion, Mailbox};
 
 /// One that keeps failing rests for so long; who waits for its beats hears of it by their absence.
@@ -25,7 +25,7 @@ pub(super) fn settings(
         config,
         mark: Arc::new(move || log.mark_time()),
         committed: Arc::new(move || cursors.verified()),
-        telling: Arc::new(move || Telling {
+        health: Arc::new(move || DeliveryHealth {
             failing: receivers
                 .iter()
                 .find(|(_, it)| cannot_be_told(it))
@@ -39,9 +39,9 @@ pub(super) fn settings(
 }
 
 /// Whether an alarm waits for a receiver that fails, or is active and was refused by it.
-fn cannot_be_told(receiver: &Gauges) -> bool {
-    let shown = receiver.shown();
-    shown.failing_since.is_some() && shown.waiting > 0 || shown.untold > 0
+fn cannot_be_told(receiver: &ReceiverGauges) -> bool {
+    let shown = receiver.snapshot();
+    shown.failing_since.is_some() && shown.pending > 0 || shown.unnotified > 0
 }
 
 /// Starts among the last: its first beat says that all is up.

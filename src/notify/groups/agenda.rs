@@ -10,14 +10,14 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::group::Group;
-use super::Terms;
+use super::super::policy::GroupingPolicy;
 
 /// A wait for another try that is longer is a clock put back, not a wait.
 const LONGEST_RETRY: Duration = Duration::from_secs(2 * 3600);
 
 #[derive(Debug)]
 pub(super) struct Agenda {
-    terms: Terms,
+    policy: GroupingPolicy,
     groups: BTreeMap<Arc<str>, Group>,
     /// When each is due that is.
     dues: BTreeSet<(DateTime<Utc>, Arc<str>)>,
@@ -30,9 +30,9 @@ pub(super) struct Agenda {
 }
 
 impl Agenda {
-    pub fn new(terms: Terms) -> Self {
+    pub fn new(policy: GroupingPolicy) -> Self {
         Self {
-            terms,
+            policy,
             groups: BTreeMap::new(),
             dues: BTreeSet::new(),
             num_news: 0,
@@ -42,8 +42,8 @@ impl Agenda {
         }
     }
 
-    pub const fn terms(&self) -> &Terms {
-        &self.terms
+    pub const fn policy(&self) -> &GroupingPolicy {
+        &self.policy
     }
 
     pub fn get(&self, id: &Arc<str>) -> Option<&Group> {
@@ -109,11 +109,11 @@ impl Agenda {
         self.num_news += group.num_news;
         self.num_given_up += group.num_given_up;
         self.num_failing += usize::from(group.failures > 0);
-        self.dues.extend(group.due_at(&self.terms).map(|due_at| (due_at, id.clone())));
+        self.dues.extend(group.due_at(&self.policy).map(|due_at| (due_at, id.clone())));
         let retry_since = group
             .retry_at
             .and_then(|at| at.checked_sub_signed(TimeDelta::from_std(LONGEST_RETRY).ok()?));
-        let known = [group.news_at, group.told_at, retry_since].into_iter().flatten();
+        let known = [group.news_at, group.notified_at, retry_since].into_iter().flatten();
         self.latest = known.fold(self.latest, DateTime::max);
     }
 
@@ -121,7 +121,7 @@ impl Agenda {
         self.num_news -= group.num_news;
         self.num_given_up -= group.num_given_up;
         self.num_failing -= usize::from(group.failures > 0);
-        if let Some(due_at) = group.due_at(&self.terms) {
+        if let Some(due_at) = group.due_at(&self.policy) {
             self.dues.remove(&(due_at, id.clone()));
         }
     }
@@ -142,12 +142,13 @@ impl Agenda {
 impl Agenda {
     /// Whether all is counted as a walk through the groups would count it.
     pub fn is_consistent(&self) -> bool {
-        let due = |(id, group): (&Arc<str>, &Group)| Some((group.due_at(&self.terms)?, id.clone()));
+        let due =
+            |(id, group): (&Arc<str>, &Group)| Some((group.due_at(&self.policy)?, id.clone()));
         let dues: BTreeSet<_> = self.iter().filter_map(due).collect();
         let given_up =
             |group: &Group| group.alarms.values().filter(|alarm| alarm.is_missed()).count();
         let is_over = |at: Option<DateTime<Utc>>| at.is_none_or(|at| at <= self.latest);
-        let is_past = |group: &Group| is_over(group.news_at) && is_over(group.told_at);
+        let is_past = |group: &Group| is_over(group.news_at) && is_over(group.notified_at);
         dues == self.dues
             && self.groups.values().map(|group| group.num_news).sum::<usize>() == self.num_news
             && self.groups.values().map(given_up).sum::<usize>() == self.num_given_up

@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::super::group::{Alarm, Group, Status, after, alarm_of};
-use super::super::held::HeldAlarm;
-use super::super::kept::Part;
-use super::{Draft, Groups};
+use super::super::clock::after;
+use super::super::draft::Draft;
+use super::super::group::{Alarm, Group, alarm_of};
+use super::super::persisted::Part;
+use super::super::standby::StandbyAlarm;
+use super::super::status::Status;
+use super::Groups;
 use crate::domain::AlertEvent;
 
 /// An alarm that is to be escalated unless an operator has it in hand.
@@ -85,7 +88,7 @@ impl Groups {
 
     /// All that is due now can't be told, the receiver having asked to be left alone, or denied everything.
     pub fn note_blocked(&mut self, now: DateTime<Utc>) {
-        if self.agenda.terms().escalate_after.is_none() {
+        if self.agenda.policy().escalate_after.is_none() {
             return;
         }
         let untried = |group: &Group| {
@@ -100,7 +103,7 @@ impl Groups {
 
     /// The first attempt counts.
     fn note_tried(&mut self, alert_id: &Arc<str>, now: DateTime<Utc>) {
-        if self.agenda.terms().escalate_after.is_none() {
+        if self.agenda.policy().escalate_after.is_none() {
             return;
         }
         let is_new = |alarm: &Alarm| alarm.status == Status::Firing && alarm.tried_at.is_none();
@@ -117,12 +120,12 @@ impl Groups {
     }
 
     fn escalates_at(&self, alarm: &Alarm) -> Option<DateTime<Utc>> {
-        due_at(alarm, self.agenda.terms().escalate_after)
+        due_at(alarm, self.agenda.policy().escalate_after)
     }
 
     /// A clock that was put back keeps nobody waiting: nothing was tried later than now.
     fn escalate_by_clock(&mut self, now: DateTime<Utc>) {
-        let Some(wait) = self.agenda.terms().escalate_after else { return };
+        let Some(wait) = self.agenda.policy().escalate_after else { return };
         let latest = after(now, wait);
         while let Some((due, id)) =
             self.escalations.last().cloned().filter(|(due, _)| *due > latest)
@@ -143,22 +146,22 @@ impl Groups {
 
     /// Keeps an alarm in mind, in case that another receiver escalates it.
     pub(super) fn hold(&mut self, event: &AlertEvent, labels: BTreeMap<String, String>) {
-        let id = self.held.of(event).cloned().unwrap_or_else(|| event.alert_id.clone());
-        if self.held.get(&id).is_some() {
-            self.held.goes_on(&id, event.number);
+        let id = self.standby.of(event).cloned().unwrap_or_else(|| event.alert_id.clone());
+        if self.standby.get(&id).is_some() {
+            self.standby.goes_on(&id, event.number);
         } else {
             let ((sensor, rule), starts_at) = (alarm_of(event), event.timestamp);
-            let alarm = HeldAlarm { sensor, rule, number: event.number, starts_at, labels };
-            self.held.insert(id.clone(), alarm);
+            let alarm = StandbyAlarm { sensor, rule, number: event.number, starts_at, labels };
+            self.standby.insert(id.clone(), alarm);
         }
-        self.changed.insert(Part::Held(id));
+        self.changed.insert(Part::Standby(id));
     }
 
     /// An alarm is held no more.
     pub(super) fn let_go(&mut self, event: &AlertEvent) {
-        let Some(id) = self.held.of(event).cloned() else { return };
-        self.held.remove(&id);
-        self.changed.insert(Part::Held(id));
+        let Some(id) = self.standby.of(event).cloned() else { return };
+        self.standby.remove(&id);
+        self.changed.insert(Part::Standby(id));
     }
 
     /// Another receiver escalates an alarm, as of its event of this number: from now on it is told here. Whether there is
@@ -167,8 +170,8 @@ impl Groups {
         if self.through < number {
             return false;
         }
-        if let Some(held) = self.held.remove(alert_id) {
-            self.changed.insert(Part::Held(alert_id.clone()));
+        if let Some(held) = self.standby.remove(alert_id) {
+            self.changed.insert(Part::Standby(alert_id.clone()));
             let group = Group::id(&held.labels);
             self.agenda.add(&group, || Group::new(held.labels));
             self.agenda.change(&group, |group| group.note_news(now));
@@ -182,7 +185,7 @@ impl Groups {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Terms;
+    use super::super::GroupingPolicy;
     use super::super::tests::*;
     use super::*;
     use crate::domain::AlertState;
@@ -191,7 +194,7 @@ mod tests {
 
     fn bench() -> Bench {
         let escalate_after = Some(Duration::from_secs(PATIENCE.unsigned_abs()));
-        Bench::new(Terms { escalate_after, ..terms() })
+        Bench::new(GroupingPolicy { escalate_after, ..policy() })
     }
 
     fn due(bench: &mut Bench, seconds: i64) -> Vec<String> {
@@ -279,7 +282,7 @@ mod tests {
 
     #[test]
     fn the_second_receiver_is_told_what_is_escalated_and_its_end() {
-        let mut second = Bench::new(terms());
+        let mut second = Bench::new(policy());
         second.hold("a", "A1", AlertState::Active, 0);
         assert_eq!(second.tell(WAIT + REPEAT), None);
         assert!(!second.groups.release(&"a".into(), 2, at(0)), "it has not come as far");
@@ -297,7 +300,7 @@ mod tests {
 
     #[test]
     fn what_ended_before_it_was_handed_over_is_not_told() {
-        let mut second = Bench::new(terms());
+        let mut second = Bench::new(policy());
         second.hold("a", "A1", AlertState::Active, 0);
         second.hold("a", "A1", AlertState::Resolved, 60);
         assert!(second.groups.release(&"a".into(), 1, at(60)), "there is nothing to do");

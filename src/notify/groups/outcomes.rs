@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::super::group::{Alarm, Status};
-use super::super::kept::Part;
-use super::{Draft, Entry, Groups};
+use super::super::draft::{Draft, Entry};
+use super::super::group::Alarm;
+use super::super::persisted::Part;
+use super::super::status::Status;
+use super::Groups;
 
 impl Groups {
     /// The receiver has been told what a draft says.
-    pub fn told(&mut self, draft: &Draft, now: DateTime<Utc>) {
+    pub fn delivered(&mut self, draft: &Draft, now: DateTime<Utc>) {
         self.note_attempt(draft, now);
         for entry in &draft.entries {
             self.mark(&draft.group, entry, false);
@@ -35,9 +37,9 @@ impl Groups {
         let Some(()) = self.agenda.change(&draft.group, |group| {
             group.number = draft.number;
             (group.failures, group.retry_at) = (0, None);
-            group.told_to = draft.told_to;
+            group.repeated_through = draft.repeated_through;
             if draft.is_whole {
-                group.told_at = Some(now);
+                group.notified_at = Some(now);
                 // What came while it was being told.
                 group.news_at = (group.num_news > 0).then_some(now);
             }
@@ -58,14 +60,14 @@ impl Groups {
             group.amend(&entry.alert_id, |alarm| {
                 alarm.is_given_up = is_given_up;
                 if entry.is_news {
-                    alarm.told = Some(entry.status);
+                    alarm.notified = Some(entry.status);
                 }
             });
         });
         self.changed.insert(Part::Alarm(entry.alert_id.clone()));
         let Some(alarm) = self.alarm(&entry.alert_id) else { return };
         let is_over = alarm.status == Status::Resolved;
-        let is_known = !alarm.is_news() || alarm.is_given_up || !self.agenda.terms().send_resolved;
+        let is_known = !alarm.is_news() || alarm.is_given_up || !self.agenda.policy().send_resolved;
         if is_over && is_known {
             self.num_ended -= 1;
             self.remove(&entry.alert_id);

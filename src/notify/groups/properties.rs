@@ -62,7 +62,7 @@ struct World {
 impl World {
     fn new(at_most: usize, names_all: bool) -> Self {
         Self {
-            bench: Bench::new(Terms { at_most, names_all, ..terms() }),
+            bench: Bench::new(GroupingPolicy { at_most, names_all, ..policy() }),
             log: Vec::new(),
             firing: Default::default(),
             through: 0,
@@ -89,7 +89,7 @@ impl World {
     fn take_in(&mut self) {
         for alert in &self.log {
             if alert.number > self.bench.groups.through() {
-                self.bench.groups.take(alert, Interest::Raised, at(self.now));
+                self.bench.groups.take(alert, Interest::Immediate, at(self.now));
                 self.came_at.entry(alert.number).or_insert(self.now);
             }
         }
@@ -100,7 +100,7 @@ impl World {
             return Ok(());
         }
         let Some(draft) = self.bench.groups.due(at(self.now)) else { return Ok(()) };
-        prop_assert!(draft.entries.len() <= self.bench.groups.agenda.terms().at_most);
+        prop_assert!(draft.entries.len() <= self.bench.groups.agenda.policy().at_most);
         prop_assert!(draft.entries.is_sorted_by_key(|entry| (!entry.is_news, entry.number)));
         let rows: BTreeSet<_> = draft.entries.iter().map(|entry| entry.number).collect();
         prop_assert_eq!(rows.len(), draft.entries.len(), "each once");
@@ -150,7 +150,7 @@ impl World {
         } else {
             self.to_follow.insert(draft.group.clone());
         }
-        self.bench.groups.told(&draft, at(self.now));
+        self.bench.groups.delivered(&draft, at(self.now));
     }
 
     fn refuse(&mut self) {
@@ -178,8 +178,8 @@ impl World {
         self.crashed = true;
         self.in_flight = None;
         let parts: Vec<_> = self.bench.kept.clone().into_iter().collect();
-        let terms = self.bench.groups.agenda.terms().clone();
-        self.bench.groups = Groups::restore(terms, self.through, &parts).0;
+        let policy = self.bench.groups.agenda.policy().clone();
+        self.bench.groups = Groups::restore(policy, self.through, &parts).0;
         self.take_in();
     }
 
@@ -286,7 +286,7 @@ proptest! {
         // What fires is told again and again, and all of it to who forgets the rest.
         let fires = world.firing.iter().flatten().count();
         while let Some(draft) = world.bench.groups.due(at(world.now)) {
-            world.bench.groups.told(&draft, at(world.now));
+            world.bench.groups.delivered(&draft, at(world.now));
         }
         world.now += REPEAT;
         let (mut reminded, mut named) = (BTreeSet::new(), BTreeSet::new());
@@ -295,7 +295,7 @@ proptest! {
             prop_assert!(draft.truncated + draft.entries.len() <= fires);
             reminded.insert(draft.group.clone());
             named.extend(draft.entries.iter().map(|entry| entry.alert_id.clone()));
-            world.bench.groups.told(&draft, at(world.now));
+            world.bench.groups.delivered(&draft, at(world.now));
         }
         prop_assert_eq!(reminded.is_empty(), fires == 0);
         prop_assert!(!names_all || named.len() == fires);

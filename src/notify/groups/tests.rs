@@ -2,16 +2,19 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 
+use std::time::Duration;
+
 use super::*;
+use crate::config::GroupLabel;
 use crate::domain::{Location, Quantity, SensorId, Unit, Value};
 
 pub(super) const WAIT: i64 = 30;
 pub(super) const INTERVAL: i64 = 300;
 pub(super) const REPEAT: i64 = 4 * 3600;
 
-pub(super) fn terms() -> Terms {
+pub(super) fn policy() -> GroupingPolicy {
     let seconds = |seconds: i64| Duration::from_secs(seconds.unsigned_abs());
-    Terms {
+    GroupingPolicy {
         group_by: vec![GroupLabel::Location],
         wait: seconds(WAIT),
         interval: seconds(INTERVAL),
@@ -30,7 +33,15 @@ pub(super) fn at(seconds: i64) -> DateTime<Utc> {
 impl Draft {
     pub(in crate::notify) fn for_test(entries: Vec<Entry>) -> Self {
         let (group, labels) = ("{}".into(), BTreeMap::new());
-        Self { group, labels, entries, truncated: 0, number: 1, is_whole: true, told_to: None }
+        Self {
+            group,
+            labels,
+            entries,
+            truncated: 0,
+            number: 1,
+            is_whole: true,
+            repeated_through: None,
+        }
     }
 }
 
@@ -60,8 +71,8 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    pub fn new(terms: Terms) -> Self {
-        Self { groups: Groups::new(terms, 0), rows: 0, kept: BTreeMap::new() }
+    pub fn new(policy: GroupingPolicy) -> Self {
+        Self { groups: Groups::new(policy, 0), rows: 0, kept: BTreeMap::new() }
     }
 
     pub fn raise(&mut self, alert_id: &str, sensor: &str, seconds: i64) {
@@ -75,20 +86,20 @@ impl Bench {
     pub fn take(&mut self, alert_id: &str, sensor: &str, state: AlertState, seconds: i64) {
         self.rows += 1;
         let event = event(self.rows, alert_id, sensor, state);
-        self.groups.take(&event, Interest::Raised, at(seconds));
+        self.groups.take(&event, Interest::Immediate, at(seconds));
     }
 
     /// Takes an event in of which the receiver is to hear only if another one escalates it.
     pub fn hold(&mut self, alert_id: &str, sensor: &str, state: AlertState, seconds: i64) {
         self.rows += 1;
         let event = event(self.rows, alert_id, sensor, state);
-        self.groups.take(&event, Interest::Escalated, at(seconds));
+        self.groups.take(&event, Interest::OnEscalation, at(seconds));
     }
 
     /// What is told at a time: each alarm, and `*` if it is no news.
     pub fn tell(&mut self, seconds: i64) -> Option<String> {
         let draft = self.groups.due(at(seconds))?;
-        self.groups.told(&draft, at(seconds));
+        self.groups.delivered(&draft, at(seconds));
         Some(said(&draft))
     }
 
@@ -110,8 +121,8 @@ impl Bench {
 
     pub fn restart(&mut self) {
         let parts: Vec<_> = self.kept.clone().into_iter().collect();
-        let terms = self.groups.agenda.terms().clone();
-        let (groups, unreadable) = Groups::restore(terms, self.groups.through(), &parts);
+        let policy = self.groups.agenda.policy().clone();
+        let (groups, unreadable) = Groups::restore(policy, self.groups.through(), &parts);
         assert!(unreadable.is_empty(), "{unreadable:?}");
         self.groups = groups;
     }
@@ -127,7 +138,7 @@ fn said(draft: &Draft) -> String {
 
 #[test]
 fn a_group_waits_then_keeps_its_interval_then_reminds() {
-    let mut bench = Bench::new(terms());
+    let mut bench = Bench::new(policy());
     bench.raise("a", "A1", 0);
     bench.raise("b", "A2", 20);
     assert_eq!(bench.tell(WAIT - 1), None);
@@ -144,7 +155,7 @@ fn a_group_waits_then_keeps_its_interval_then_reminds() {
 
 #[test]
 fn ends_are_told_once_and_the_group_is_no_more() {
-    let mut bench = Bench::new(terms());
+    let mut bench = Bench::new(policy());
     bench.raise("a", "A1", 0);
     bench.raise("b", "A2", 0);
     bench.tell(WAIT);
@@ -162,7 +173,7 @@ fn ends_are_told_once_and_the_group_is_no_more() {
 
 #[test]
 fn what_came_and_went_untold_is_told_all_the_same() {
-    let mut bench = Bench::new(terms());
+    let mut bench = Bench::new(policy());
     for (alert_id, second) in [("a", 0), ("b", 2), ("c", 4)] {
         bench.raise(alert_id, "A1", second);
         bench.end(alert_id, "A1", second + 1);
@@ -173,7 +184,7 @@ fn what_came_and_went_untold_is_told_all_the_same() {
 
 #[test]
 fn who_wants_no_ends_hears_of_what_came_and_went_and_of_no_other() {
-    let mut bench = Bench::new(Terms { send_resolved: false, ..terms() });
+    let mut bench = Bench::new(GroupingPolicy { send_resolved: false, ..policy() });
     bench.raise("a", "A1", 0);
     bench.end("a", "A1", 1);
     bench.raise("b", "A1", 2);
@@ -186,28 +197,28 @@ fn who_wants_no_ends_hears_of_what_came_and_went_and_of_no_other() {
     let draft = bench.groups.due(at(WAIT + INTERVAL)).unwrap();
     bench.end("d", "A3", WAIT + INTERVAL + 1);
     bench.end("c", "A2", WAIT + INTERVAL + 1);
-    bench.groups.told(&draft, at(WAIT + INTERVAL + 2));
+    bench.groups.delivered(&draft, at(WAIT + INTERVAL + 2));
     assert_eq!(bench.groups.next_due(), None);
 }
 
 #[test]
 fn what_does_not_fit_follows_at_once() {
-    let mut bench = Bench::new(Terms { at_most: 2, ..terms() });
+    let mut bench = Bench::new(GroupingPolicy { at_most: 2, ..policy() });
     for (alert_id, sensor) in [("a", "A1"), ("b", "A2"), ("c", "A3")] {
         bench.raise(alert_id, sensor, 0);
     }
     let draft = bench.groups.due(at(WAIT)).unwrap();
     assert_eq!((said(&draft).as_str(), draft.truncated), ("a firing, b firing", 1));
-    bench.groups.told(&draft, at(WAIT));
+    bench.groups.delivered(&draft, at(WAIT));
     let draft = bench.groups.due(at(WAIT)).unwrap();
     assert_eq!((said(&draft).as_str(), draft.truncated), ("c firing, a* firing", 1));
-    bench.groups.told(&draft, at(WAIT));
+    bench.groups.delivered(&draft, at(WAIT));
     assert_eq!(bench.groups.next_due(), Some(at(WAIT + REPEAT)));
 }
 
 #[test]
 fn a_failed_one_is_tried_again_as_things_are_then() {
-    let mut bench = Bench::new(terms());
+    let mut bench = Bench::new(policy());
     bench.raise("a", "A1", 0);
     bench.raise("z", "Z1", 1);
     let draft = bench.groups.due(at(WAIT)).unwrap();
@@ -222,7 +233,7 @@ fn a_failed_one_is_tried_again_as_things_are_then() {
 
 #[test]
 fn the_end_of_what_was_refused_is_no_first_word() {
-    let mut bench = Bench::new(terms());
+    let mut bench = Bench::new(policy());
     bench.raise("a", "A1", 0);
     assert_eq!(bench.refuse(WAIT).unwrap(), "a firing");
     assert_eq!((bench.groups.waiting(), bench.groups.given_up()), (0, 1));
@@ -242,7 +253,7 @@ fn the_end_of_what_was_refused_is_no_first_word() {
 
 #[test]
 fn what_was_refused_is_told_with_what_comes_next_and_then_its_end_is() {
-    let mut bench = Bench::new(terms());
+    let mut bench = Bench::new(policy());
     bench.raise("a", "A1", 0);
     bench.refuse(WAIT);
     assert_eq!(bench.groups.next_due(), Some(at(WAIT + REPEAT)), "at the latest");
@@ -255,7 +266,7 @@ fn what_was_refused_is_told_with_what_comes_next_and_then_its_end_is() {
 
 #[test]
 fn what_ends_while_it_is_refused_or_told_after_all_is_known_by_the_outcome() {
-    let mut bench = Bench::new(terms());
+    let mut bench = Bench::new(policy());
     bench.raise("a", "A1", 0);
     let draft = bench.groups.due(at(WAIT)).unwrap();
     bench.end("a", "A1", WAIT + 1);
@@ -266,13 +277,13 @@ fn what_ends_while_it_is_refused_or_told_after_all_is_known_by_the_outcome() {
     bench.raise("c", "A2", 200);
     let draft = bench.groups.due(at(1_000)).unwrap();
     bench.end("b", "A1", 1_001);
-    bench.groups.told(&draft, at(1_002));
+    bench.groups.delivered(&draft, at(1_002));
     assert_eq!(bench.tell(1_002 + INTERVAL).unwrap(), "b resolved, c* firing", "it was told");
 }
 
 #[test]
 fn a_correction_is_tried_at_once() {
-    let mut bench = Bench::new(terms());
+    let mut bench = Bench::new(policy());
     bench.raise("a", "A1", 0);
     assert!(!bench.groups.has_failures());
     let draft = bench.groups.due(at(WAIT)).unwrap();
@@ -285,7 +296,7 @@ fn a_correction_is_tried_at_once() {
 
 #[test]
 fn an_alarm_is_one_whatever_its_events_call_it() {
-    let mut bench = Bench::new(terms());
+    let mut bench = Bench::new(policy());
     bench.raise("a", "A1", 0);
     bench.tell(WAIT);
     bench.raise("a", "A1", 60);
@@ -301,7 +312,7 @@ fn an_alarm_is_one_whatever_its_events_call_it() {
 #[test]
 fn a_clock_that_is_put_back_keeps_nobody_waiting() {
     let day = 86_400;
-    let mut bench = Bench::new(terms());
+    let mut bench = Bench::new(policy());
     bench.raise("a", "A1", day);
     bench.tell(day + WAIT);
     bench.raise("b", "A2", day + 60);
@@ -313,7 +324,7 @@ fn a_clock_that_is_put_back_keeps_nobody_waiting() {
 
 #[test]
 fn too_many_that_ended_are_dropped_oldest_first() {
-    let mut bench = Bench::new(terms());
+    let mut bench = Bench::new(policy());
     bench.groups.most_ended = 10;
     for n in 0..11 {
         bench.raise(&format!("{n:02}"), "A1", 0);
@@ -327,7 +338,7 @@ fn too_many_that_ended_are_dropped_oldest_first() {
 
 #[test]
 fn a_restart_goes_on_with_what_was_kept() {
-    let mut bench = Bench::new(terms());
+    let mut bench = Bench::new(policy());
     bench.raise("a", "A1", 0);
     bench.keep();
     bench.restart();
@@ -347,7 +358,7 @@ fn a_restart_goes_on_with_what_was_kept() {
 
 #[test]
 fn one_raised_anew_at_the_very_time_it_was_raised_before_is_told() {
-    let mut bench = Bench::new(terms());
+    let mut bench = Bench::new(policy());
     bench.raise("a", "A1", 0);
     bench.end("a", "A1", 1);
     bench.raise("a", "A1", 2);
@@ -358,7 +369,7 @@ fn one_raised_anew_at_the_very_time_it_was_raised_before_is_told() {
     bench.end("a", "A1", 400);
     let draft = bench.groups.due(at(500)).unwrap();
     bench.raise("a", "A1", 501);
-    bench.groups.told(&draft, at(502));
+    bench.groups.delivered(&draft, at(502));
     assert_eq!(bench.tell(502 + INTERVAL).as_deref(), Some("a firing"), "it was told too late");
     bench.end("a", "A1", 900);
     assert_eq!(bench.tell(5 * INTERVAL).as_deref(), Some("a resolved"));
@@ -367,13 +378,13 @@ fn one_raised_anew_at_the_very_time_it_was_raised_before_is_told() {
 
 #[test]
 fn an_end_that_was_told_is_not_told_again_though_the_alarm_came_and_went_meanwhile() {
-    let mut bench = Bench::new(terms());
+    let mut bench = Bench::new(policy());
     bench.raise("a", "A1", 0);
     bench.tell(WAIT);
     bench.end("a", "A1", 400);
     let draft = bench.groups.due(at(500)).unwrap();
     bench.raise("a", "A1", 501);
-    bench.groups.told(&draft, at(502));
+    bench.groups.delivered(&draft, at(502));
     bench.end("a", "A1", 503);
     assert_eq!((bench.groups.waiting(), bench.groups.next_due()), (0, None));
     bench.keep();
@@ -382,7 +393,7 @@ fn an_end_that_was_told_is_not_told_again_though_the_alarm_came_and_went_meanwhi
 
 #[test]
 fn a_group_that_is_found_empty_is_kept_no_longer() {
-    let mut bench = Bench::new(terms());
+    let mut bench = Bench::new(policy());
     bench.raise("a", "A1", 0);
     bench.raise("z", "Z1", 0);
     bench.keep();
@@ -396,7 +407,7 @@ fn a_group_that_is_found_empty_is_kept_no_longer() {
 #[test]
 fn to_tell_many_groups_is_no_walk_through_all_of_them_for_each() {
     const MANY: usize = 500;
-    let mut bench = Bench::new(Terms { group_by: vec![GroupLabel::Sensor], ..terms() });
+    let mut bench = Bench::new(GroupingPolicy { group_by: vec![GroupLabel::Sensor], ..policy() });
     for n in 0..MANY {
         bench.raise(&n.to_string(), &format!("A{n}"), 0);
     }
@@ -409,4 +420,30 @@ fn to_tell_many_groups_is_no_walk_through_all_of_them_for_each() {
     assert_eq!(bench.tell(WAIT), None);
     let looks = crate::notify::group::LOOKS.get() - before;
     assert!(looks <= 10 * MANY, "{looks}");
+}
+
+#[test]
+fn who_forgets_what_is_not_repeated_is_told_of_all_in_parts() {
+    let mut bench = Bench::new(GroupingPolicy { at_most: 2, names_all: true, ..policy() });
+    for (n, id) in ["a", "b", "c", "d", "e"].iter().enumerate() {
+        bench.raise(id, &format!("A{n}"), 0);
+    }
+    assert_eq!(bench.tell(WAIT).unwrap(), "a firing, b firing");
+    assert_eq!(bench.tell(WAIT).unwrap(), "c firing, d firing");
+    assert_eq!(bench.tell(WAIT).unwrap(), "e firing, a* firing", "news first, and then the others");
+    assert_eq!(bench.tell(WAIT).unwrap(), "b* firing, c* firing");
+    assert_eq!(bench.tell(WAIT).unwrap(), "d* firing, e* firing");
+    assert_eq!(bench.tell(WAIT + REPEAT - 1), None);
+    let again = WAIT + REPEAT;
+    assert_eq!(bench.tell(again).unwrap(), "a* firing, b* firing");
+    bench.end("a", "A0", again);
+    let draft = bench.groups.due(at(again));
+    assert_eq!(draft, None, "news waits for its interval, and the rest with it");
+    let then = again + INTERVAL;
+    assert_eq!(bench.tell(then).unwrap(), "a resolved, c* firing");
+    assert_eq!(bench.tell(then).unwrap(), "d* firing, e* firing");
+    assert_eq!(bench.tell(then), None);
+    bench.keep();
+    bench.restart();
+    assert_eq!(bench.tell(then + REPEAT).unwrap(), "b* firing, c* firing");
 }

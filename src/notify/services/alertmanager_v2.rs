@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::notify::alertmanager::{annotations, labels, rfc3339};
-use crate::notify::group::{Status, after};
-use crate::notify::notification::{Notification, Told};
+use crate::notify::clock::after;
+use crate::notify::notification::{Notification, NotifiedAlarm};
+use crate::notify::status::Status;
 
 const PATH: &str = "/api/v2/alerts";
 
@@ -33,19 +34,19 @@ pub(super) fn alerts(
     holds_for: Duration,
     now: DateTime<Utc>,
 ) -> Value {
-    notification.alarms.iter().map(|told| alert(told, holds_for, now)).collect()
+    notification.alarms.iter().map(|alarm| alert(alarm, holds_for, now)).collect()
 }
 
 /// Alertmanager judges by its own clock, and refuses an end before the start: no time of a device's is ahead of now.
-fn alert(told: &Told, holds_for: Duration, now: DateTime<Utc>) -> Value {
-    let starts_at = told.starts_at.min(now);
-    let ends_at = match told.status {
+fn alert(alarm: &NotifiedAlarm, holds_for: Duration, now: DateTime<Utc>) -> Value {
+    let starts_at = alarm.starts_at.min(now);
+    let ends_at = match alarm.status {
         Status::Firing => after(now, holds_for),
-        Status::Resolved => told.event.timestamp.min(now).max(starts_at),
+        Status::Resolved => alarm.event.timestamp.min(now).max(starts_at),
     };
     json!({
-        "labels": labels(told),
-        "annotations": annotations(told),
+        "labels": labels(alarm),
+        "annotations": annotations(alarm),
         "startsAt": rfc3339(starts_at),
         "endsAt": rfc3339(ends_at),
     })

@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::notification::{Notification, one_line};
-use super::outcome::{Outcome, of_http};
+use super::outcome::{DeliveryOutcome, of_http};
 use crate::config::ServiceConfig;
 use crate::locale::NotifyWords;
 
@@ -75,7 +75,7 @@ pub(super) fn outcome(
     answer: ServiceAnswer<'_>,
     secrets: &[&str],
     now: DateTime<Utc>,
-) -> Outcome {
+) -> DeliveryOutcome {
     let ServiceAnswer { status, retry_after, body } = answer;
     let json = body.and_then(|body| serde_json::from_str::<Value>(body).ok());
     let outcome = match service {
@@ -90,18 +90,18 @@ pub(super) fn outcome(
     let said = one_line(&without(said, secrets));
     let with = |why: String| format!("{why} (it says: {said})");
     match outcome {
-        Outcome::Delivered => Outcome::Delivered,
-        Outcome::Unreachable { why } => Outcome::Unreachable { why: with(why) },
-        Outcome::Denied { why, after } => Outcome::Denied { why: with(why), after },
-        Outcome::Later { why, after } => Outcome::Later { why: with(why), after },
-        Outcome::Refused { why } => Outcome::Refused { why: with(why) },
+        DeliveryOutcome::Delivered => DeliveryOutcome::Delivered,
+        DeliveryOutcome::Unreachable { why } => DeliveryOutcome::Unreachable { why: with(why) },
+        DeliveryOutcome::Denied { why, after } => DeliveryOutcome::Denied { why: with(why), after },
+        DeliveryOutcome::Later { why, after } => DeliveryOutcome::Later { why: with(why), after },
+        DeliveryOutcome::Refused { why } => DeliveryOutcome::Refused { why: with(why) },
     }
 }
 
 /// The outcome of a refusal that says 400 and yet is about the place.
-fn denied(status: u16, after: Option<Duration>) -> Outcome {
+fn denied(status: u16, after: Option<Duration>) -> DeliveryOutcome {
     let why = format!("it answers with HTTP status {status}; check its settings");
-    Outcome::Denied { why, after }
+    DeliveryOutcome::Denied { why, after }
 }
 
 /// What an error says for people; `None` where it has no words, or those of a web page.
@@ -163,7 +163,7 @@ mod tests {
             format!("no {url}, T0123456789, s3cret-s3cret, abcdefgh, 12:topsecret, tk_1234567");
         let answer = ServiceAnswer { status: 404, retry_after: None, body: Some(&body) };
         let slack = &ServiceConfig::Slack;
-        let Outcome::Denied { why, .. } = outcome(
+        let DeliveryOutcome::Denied { why, .. } = outcome(
             slack,
             answer,
             &[url, "12:topsecret", "Bearer tk_1234567"],

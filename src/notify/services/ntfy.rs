@@ -6,8 +6,8 @@ use url::Url;
 use super::fit::fit;
 use crate::domain::Priority;
 use crate::locale::NotifyWords;
-use crate::notify::group::Status;
 use crate::notify::notification::Notification;
+use crate::notify::status::Status;
 
 /// The server takes 4,096 bytes; a longer message becomes a file, or is refused.
 const LONGEST_MESSAGE: usize = 4_000;

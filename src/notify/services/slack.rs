@@ -19,7 +19,7 @@ pub(super) fn message(notification: &Notification, words: &NotifyWords) -> Value
     let text = fit(text.trim_end(), LONGEST_TEXT, size, words.cut);
     let mut blocks = vec![section(&bold(&subject))];
     blocks.extend(sections(&text, words.cut).iter().map(|text| section(text)));
-    // Shown where blocks are not: in a notification of the phone.
+    // ReceiverCounts where blocks are not: in a notification of the phone.
     json!({ "text": subject, "blocks": blocks })
 }
 

@@ -9,7 +9,7 @@ use super::fit::{fit, utf16};
 use super::{ServiceAnswer, denied};
 use crate::locale::NotifyWords;
 use crate::notify::notification::Notification;
-use crate::notify::outcome::{Outcome, of_http};
+use crate::notify::outcome::{DeliveryOutcome, of_http};
 
 /// A message has 28 KB at most; this of them for its lines, whichever way they are counted.
 const LONGEST_TEXT: usize = 22_000;
@@ -56,7 +56,7 @@ pub(super) fn outcome(
     answer: ServiceAnswer<'_>,
     json: Option<&Value>,
     now: DateTime<Utc>,
-) -> Outcome {
+) -> DeliveryOutcome {
     let code = json.and_then(|json| json["error"]["code"].as_str()).unwrap_or_default();
     if answer.status == 400 && ["Workflow", "DirectApi"].iter().any(|it| code.starts_with(it)) {
         return denied(answer.status, None);
@@ -96,7 +96,7 @@ mod tests {
             let answer = ServiceAnswer { status: 400, retry_after: None, body: None };
             outcome(answer, Some(&json), DateTime::UNIX_EPOCH)
         };
-        assert!(matches!(of("WorkflowTriggerIsNotEnabled"), Outcome::Denied { .. }));
-        assert!(matches!(of("TriggerInputSchemaMismatch"), Outcome::Refused { .. }));
+        assert!(matches!(of("WorkflowTriggerIsNotEnabled"), DeliveryOutcome::Denied { .. }));
+        assert!(matches!(of("TriggerInputSchemaMismatch"), DeliveryOutcome::Refused { .. }));
     }
 }

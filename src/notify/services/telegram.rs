@@ -12,7 +12,7 @@ use super::{ServiceAnswer, denied};
 use crate::config::TelegramChat;
 use crate::locale::NotifyWords;
 use crate::notify::notification::Notification;
-use crate::notify::outcome::{LONGEST_AFTER, Outcome, of_http};
+use crate::notify::outcome::{DeliveryOutcome, LONGEST_AFTER, of_http};
 
 const LONGEST_TEXT: usize = 4_096;
 
@@ -55,20 +55,20 @@ pub(super) fn outcome(
     answer: ServiceAnswer<'_>,
     json: Option<&Value>,
     now: DateTime<Utc>,
-) -> Outcome {
+) -> DeliveryOutcome {
     let ServiceAnswer { status, retry_after, body } = answer;
     let Some(json) = json.filter(|json| json["ok"].is_boolean()) else {
         return match body {
             // Somebody else answers: a portal where one logs in, say.
             Some(_) if matches!(status, 200..=299) => {
                 let why = "what answers there is not Telegram; check its address".to_owned();
-                Outcome::Denied { why, after: None }
+                DeliveryOutcome::Denied { why, after: None }
             }
             _ => of_http(status, retry_after, now),
         };
     };
     if json["ok"] == true {
-        return Outcome::Delivered;
+        return DeliveryOutcome::Delivered;
     }
     let status = json["error_code"].as_u64().and_then(|code| u16::try_from(code).ok());
     let status = status.filter(|status| !matches!(status, 200..=299)).unwrap_or(400);
@@ -77,9 +77,10 @@ pub(super) fn outcome(
         return denied(status, None);
     }
     match (of_http(status, retry_after, now), json["parameters"]["retry_after"].as_u64()) {
-        (Outcome::Later { why, .. }, Some(seconds)) => {
-            Outcome::Later { why, after: Some(Duration::from_secs(seconds).min(LONGEST_AFTER)) }
-        }
+        (DeliveryOutcome::Later { why, .. }, Some(seconds)) => DeliveryOutcome::Later {
+            why,
+            after: Some(Duration::from_secs(seconds).min(LONGEST_AFTER)),
+        },
         (outcome, _) => outcome,
     }
 }
@@ -136,15 +137,18 @@ mod tests {
             let json = json!({ "ok": false, "error_code": code, "description": description });
             of(code, &json.to_string())
         };
-        assert_eq!(of(200, r#"{"ok":true,"result":{}}"#), Outcome::Delivered);
-        assert!(matches!(of(200, "<html>log in</html>"), Outcome::Denied { .. }));
-        assert!(matches!(no(400, "Bad Request: chat not found"), Outcome::Denied { .. }));
-        assert!(matches!(no(400, "Bad Request: message is too long"), Outcome::Refused { .. }));
-        assert!(matches!(no(403, "Forbidden: bot was kicked"), Outcome::Denied { .. }));
-        assert!(matches!(no(500, "Internal"), Outcome::Later { after: None, .. }));
+        assert_eq!(of(200, r#"{"ok":true,"result":{}}"#), DeliveryOutcome::Delivered);
+        assert!(matches!(of(200, "<html>log in</html>"), DeliveryOutcome::Denied { .. }));
+        assert!(matches!(no(400, "Bad Request: chat not found"), DeliveryOutcome::Denied { .. }));
+        assert!(matches!(
+            no(400, "Bad Request: message is too long"),
+            DeliveryOutcome::Refused { .. }
+        ));
+        assert!(matches!(no(403, "Forbidden: bot was kicked"), DeliveryOutcome::Denied { .. }));
+        assert!(matches!(no(500, "Internal"), DeliveryOutcome::Later { after: None, .. }));
         let busy = r#"{"ok":false,"error_code":429,"parameters":{"retry_after":7}}"#;
         for status in [200, 429] {
-            let Outcome::Later { after, .. } = of(status, busy) else { panic!() };
+            let DeliveryOutcome::Later { after, .. } = of(status, busy) else { panic!() };
             assert_eq!(after, Some(Duration::from_secs(7)), "{status}");
         }
     }

@@ -9,15 +9,14 @@ use actix::prelude::*;
 use log::{error, warn};
 use tokio::sync::watch;
 
-use super::Settings;
-use super::actor::{Receiver, TARGET, now};
-use super::groups::Groups;
-use super::starts::Starts;
+use super::super::clock::now;
+use super::super::downtime::DowntimeNotices;
+use super::super::groups::Groups;
+use super::super::settings::ReceiverSettings;
+use super::{Receiver, STORAGE, TARGET, flat};
 use crate::domain::AlertEvent;
 use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, LoadReceiver};
 
-/// How long storage may take to answer or to have room.
-pub(super) const STORAGE: Duration = Duration::from_secs(5);
 /// When storage didn't, it is asked again after this.
 const STORAGE_REST: Duration = Duration::from_secs(1);
 /// Events taken in at a time: some 300 KB.
@@ -66,14 +65,14 @@ impl Receiver {
     fn begin(&mut self, kept: &KeptByReceiver) {
         let through = kept.through.unwrap_or(kept.last_event);
         let (groups, unreadable) =
-            Groups::restore(self.settings.terms.clone(), through, &kept.parts);
+            Groups::restore(self.settings.policy.clone(), through, &kept.parts);
         for part in unreadable {
             warn!(target: TARGET, "what receiver {} kept can't be read and is passed over: {part}", self.settings.name);
         }
         self.groups = Some(groups);
-        let Settings { tell_start, start, is_start_noted, terms, .. } = &*self.settings;
+        let ReceiverSettings { tell_start, start, is_start_noted, policy, .. } = &*self.settings;
         let started = (!is_start_noted.swap(true, Ordering::Relaxed)).then_some(start.started);
-        self.starts = Starts::restore(*tell_start, &kept.parts, started, terms.wait);
+        self.downtimes = DowntimeNotices::restore(*tell_start, &kept.parts, started, policy.wait);
         self.kept_through = through;
         if kept.through.is_none() {
             // From here on it is no longer new, whatever happens before its first event.
@@ -130,11 +129,11 @@ impl Receiver {
             let through = groups.through();
             let is_far = through - self.kept_through >= EVENTS_AGAIN
                 || (self.is_stopping && through > self.kept_through);
-            if !groups.has_changes() && !self.starts.has_changes() && !is_far {
+            if !groups.has_changes() && !self.downtimes.has_changes() && !is_far {
                 return;
             }
             let mut parts = groups.take_changes();
-            parts.extend(self.starts.take_changes());
+            parts.extend(self.downtimes.take_changes());
             self.to_keep = Some(Arc::new(self.keep_message(through, parts)));
         }
         let Some(message) = self.to_keep.clone() else { return };
@@ -175,10 +174,4 @@ impl Receiver {
             });
         }
     }
-}
-
-pub(super) fn flat<T>(
-    answer: Result<Result<T, String>, impl std::fmt::Display>,
-) -> Result<T, String> {
-    answer.unwrap_or_else(|error| Err(error.to_string()))
 }

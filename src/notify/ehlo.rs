@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// What EHLO says: what the configuration has; else the machine's full name; else, as RFC 5321 4.1.3 has it, the address
 /// that the server sees, unless another stands between them.
-pub(super) fn hello(
+pub(super) fn ehlo_name(
     configured: Option<&str>,
     host_name: Option<&str>,
     local: impl FnOnce() -> Option<IpAddr>,
@@ -38,13 +38,13 @@ mod tests {
     #[test]
     fn a_full_name_comes_first_then_the_address() {
         let local = || Some("192.0.2.7".parse().unwrap());
-        let of = |configured, host_name| hello(configured, host_name, local);
+        let of = |configured, host_name| ehlo_name(configured, host_name, local);
         assert_eq!(of(Some("vigie.example.org"), Some("a.b")), "vigie.example.org");
         assert_eq!(of(None, Some("plant-1.example.org")), "plant-1.example.org");
         for short in ["vm", "", "a_b.example", "localhost.localdomain", "-a.b", "a..b", ".b"] {
             assert_eq!(of(None, Some(short)), "[192.0.2.7]", "{short}");
         }
-        assert_eq!(hello(None, None, || "2001:db8::7".parse().ok()), "[IPv6:2001:db8::7]");
-        assert_eq!(hello(None, None, || None), "[127.0.0.1]");
+        assert_eq!(ehlo_name(None, None, || "2001:db8::7".parse().ok()), "[IPv6:2001:db8::7]");
+        assert_eq!(ehlo_name(None, None, || None), "[127.0.0.1]");
     }
 }

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::notification::Notification;
-use super::outcome::Outcome;
+use super::outcome::{AttemptResult, DeliveryOutcome};
 
 /// Notifications that some have and others don't yet, one a group. The oldest is forgotten then, and
 /// its mail comes twice.
-const MOST_PARTLY: usize = 100;
+const MOST_PARTIAL: usize = 100;
 /// How long an address that says "not now" holds up the news of those that do take it. Longer than
 /// mail servers make a stranger wait, shorter than a full mailbox.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -21,42 +21,42 @@ const REMINDER: Duration = Duration::from_secs(600);
 
 /// What came of offering a mail to one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
-    Taken,
+pub(super) enum RecipientReply {
+    Accepted,
     /// It won't have this mail, whoever asks.
     Refused(String),
     /// Not from this sender, or not as things are.
     Denied(String),
-    NotNow(String),
+    Deferred(String),
 }
 
 /// Why an attempt got no more answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Broke {
+pub(super) struct SessionError {
     pub why: String,
     /// Whether the server refused this client, in place of being away.
     pub is_denied: bool,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Addressees {
+pub(super) struct Recipients {
     /// Oldest first.
-    partly: VecDeque<Partly>,
+    partial: VecDeque<PartialDelivery>,
     /// As many as the receiver has addresses.
-    addresses: BTreeMap<String, Trouble>,
+    addresses: BTreeMap<String, AddressState>,
 }
 
 /// The answers that hold for good to the mail of one notification.
 #[derive(Debug)]
-struct Partly {
+struct PartialDelivery {
     group: BTreeMap<String, String>,
     id: String,
-    answers: BTreeMap<String, Answer>,
+    answers: BTreeMap<String, RecipientReply>,
 }
 
 /// Of one address.
 #[derive(Debug, Default)]
-struct Trouble {
+struct AddressState {
     /// Since when it says "not now", or "not from you".
     since: Option<Instant>,
     said_at: Option<Instant>,
@@ -68,15 +68,7 @@ struct Waiting {
     is_denied: bool,
 }
 
-/// What follows from the answers.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Conclusion {
-    pub outcome: Outcome,
-    /// Addresses that go without, and why: those worth a line in the log.
-    pub without: Vec<(String, String)>,
-}
-
-impl Addressees {
+impl Recipients {
     /// Begins an attempt: whether an address has yet to answer for this notification.
     ///
     /// Only a group's last notification is remembered: an id may come again, long after, for a device
@@ -84,85 +76,89 @@ impl Addressees {
     pub(super) fn begin(&mut self, notification: &Notification) -> impl Fn(&str) -> bool + '_ {
         let Notification { group_labels: group, id, .. } = notification;
         if self.find(notification).is_none() {
-            self.partly.retain(|partly| partly.group != *group);
-            if self.partly.len() >= MOST_PARTLY {
-                self.partly.pop_front();
+            self.partial.retain(|partial| partial.group != *group);
+            if self.partial.len() >= MOST_PARTIAL {
+                self.partial.pop_front();
             }
-            let partly = Partly { group: group.clone(), id: id.clone(), answers: BTreeMap::new() };
-            self.partly.push_back(partly);
+            let partial =
+                PartialDelivery { group: group.clone(), id: id.clone(), answers: BTreeMap::new() };
+            self.partial.push_back(partial);
         }
-        let answers = self.find(notification).map(|partly| &partly.answers);
+        let answers = self.find(notification).map(|partial| &partial.answers);
         move |address| !answers.is_some_and(|answers| answers.contains_key(address))
     }
 
-    fn find(&self, notification: &Notification) -> Option<&Partly> {
-        self.partly.iter().find(|partly| partly.is_of(notification))
+    fn find(&self, notification: &Notification) -> Option<&PartialDelivery> {
+        self.partial.iter().find(|partial| partial.is_of(notification))
     }
 
     /// Ends an attempt with the answers it got. `broke` says why it got no others.
     pub(super) fn conclude(
         &mut self,
         notification: &Notification,
-        answers: Vec<(String, Answer)>,
-        broke: Option<Broke>,
+        answers: Vec<(String, RecipientReply)>,
+        broke: Option<SessionError>,
         now: Instant,
-    ) -> Conclusion {
+    ) -> AttemptResult {
         // Not there: an attempt that nobody waited for ends after the next one has begun.
-        let place = self.partly.iter().position(|partly| partly.is_of(notification));
-        let partly = place.and_then(|place| self.partly.remove(place));
-        let mut known = partly.map(|partly| partly.answers).unwrap_or_default();
-        let (waiting, mut without) = self.sort(answers, &mut known, now);
+        let place = self.partial.iter().position(|partial| partial.is_of(notification));
+        let partial = place.and_then(|place| self.partial.remove(place));
+        let mut known = partial.map(|partial| partial.answers).unwrap_or_default();
+        let (waiting, mut undelivered) = self.sort(answers, &mut known, now);
         let outcome = outcome(&known, &waiting, broke);
-        let is_over = matches!(outcome, Outcome::Delivered | Outcome::Refused { .. });
+        let is_over =
+            matches!(outcome, DeliveryOutcome::Delivered | DeliveryOutcome::Refused { .. });
         if let (Some(place), false) = (place, is_over) {
             let Notification { group_labels: group, id, .. } = notification;
-            let partly = Partly { group: group.clone(), id: id.clone(), answers: known };
-            self.partly.insert(place, partly);
+            let partial = PartialDelivery { group: group.clone(), id: id.clone(), answers: known };
+            self.partial.insert(place, partial);
         }
         // Its own line says it when nobody takes it.
-        let is_given_up = matches!(outcome, Outcome::Refused { .. });
-        without.retain(|(address, _)| !is_given_up && self.is_worth_a_line(address, now));
-        Conclusion { outcome, without }
+        let is_given_up = matches!(outcome, DeliveryOutcome::Refused { .. });
+        undelivered.retain(|(address, _)| !is_given_up && self.is_worth_a_line(address, now));
+        AttemptResult { outcome, undelivered }
     }
 
     /// Adds the answers that hold for good to those known. Returns for whose sake it is tried again, and
-    /// who goes without.
+    /// who goes undelivered.
     fn sort(
         &mut self,
-        answers: Vec<(String, Answer)>,
-        known: &mut BTreeMap<String, Answer>,
+        answers: Vec<(String, RecipientReply)>,
+        known: &mut BTreeMap<String, RecipientReply>,
         now: Instant,
     ) -> (Vec<Waiting>, Vec<(String, String)>) {
         let mut given = known.values().chain(answers.iter().map(|(_, answer)| answer));
-        let some_have_it = given.any(|answer| *answer == Answer::Taken);
-        let (mut waiting, mut without) = (Vec::new(), Vec::new());
+        let some_have_it = given.any(|answer| *answer == RecipientReply::Accepted);
+        let (mut waiting, mut undelivered) = (Vec::new(), Vec::new());
         for (address, answer) in answers {
             let holds = self.holds_up(&address, &answer, some_have_it, now);
-            let is_denied = matches!(answer, Answer::Denied(_));
+            let is_denied = matches!(answer, RecipientReply::Denied(_));
             match answer {
-                Answer::Denied(why) | Answer::NotNow(why) if holds => {
+                RecipientReply::Denied(why) | RecipientReply::Deferred(why) if holds => {
                     waiting.push(Waiting { why: format!("{address}: {why}"), is_denied });
                 }
-                Answer::Taken => drop(known.insert(address, Answer::Taken)),
-                Answer::Refused(why) | Answer::Denied(why) | Answer::NotNow(why) => {
-                    without.push((address.clone(), why.clone()));
-                    known.insert(address, Answer::Refused(why));
+                RecipientReply::Accepted => drop(known.insert(address, RecipientReply::Accepted)),
+                RecipientReply::Refused(why)
+                | RecipientReply::Denied(why)
+                | RecipientReply::Deferred(why) => {
+                    undelivered.push((address.clone(), why.clone()));
+                    known.insert(address, RecipientReply::Refused(why));
                 }
             }
         }
-        (waiting, without)
+        (waiting, undelivered)
     }
 
     /// Whether the notification is tried again for this address's sake.
     fn holds_up(
         &mut self,
         address: &str,
-        answer: &Answer,
+        answer: &RecipientReply,
         some_have_it: bool,
         now: Instant,
     ) -> bool {
         let trouble = self.addresses.entry(address.to_owned()).or_default();
-        if !matches!(answer, Answer::Denied(_) | Answer::NotNow(_)) {
+        if !matches!(answer, RecipientReply::Denied(_) | RecipientReply::Deferred(_)) {
             trouble.since = None;
             return false;
         }
@@ -180,37 +176,45 @@ impl Addressees {
     }
 }
 
-impl Partly {
+impl PartialDelivery {
     fn is_of(&self, notification: &Notification) -> bool {
         self.id == notification.id && self.group == notification.group_labels
     }
 }
 
-fn outcome(known: &BTreeMap<String, Answer>, waiting: &[Waiting], broke: Option<Broke>) -> Outcome {
+fn outcome(
+    known: &BTreeMap<String, RecipientReply>,
+    waiting: &[Waiting],
+    broke: Option<SessionError>,
+) -> DeliveryOutcome {
     match broke {
-        Some(Broke { why, is_denied: true }) => return Outcome::Denied { why, after: None },
-        Some(Broke { why, is_denied: false }) => return Outcome::Unreachable { why },
+        Some(SessionError { why, is_denied: true }) => {
+            return DeliveryOutcome::Denied { why, after: None };
+        }
+        Some(SessionError { why, is_denied: false }) => {
+            return DeliveryOutcome::Unreachable { why };
+        }
         None => {}
     }
     if !waiting.is_empty() {
         let why = waiting.iter().map(|it| it.why.as_str()).collect::<Vec<_>>().join("; ");
-        let has_none = !known.values().any(|answer| *answer == Answer::Taken);
+        let has_none = !known.values().any(|answer| *answer == RecipientReply::Accepted);
         let is_denied = has_none && waiting.iter().all(|it| it.is_denied);
         return if is_denied {
-            Outcome::Denied { why, after: None }
+            DeliveryOutcome::Denied { why, after: None }
         } else {
-            Outcome::Later { why, after: None }
+            DeliveryOutcome::Later { why, after: None }
         };
     }
-    let refusal = |(address, answer): (&String, &Answer)| match answer {
-        Answer::Refused(why) => Some(format!("{address}: {why}")),
-        Answer::Taken | Answer::Denied(_) | Answer::NotNow(_) => None,
+    let refusal = |(address, answer): (&String, &RecipientReply)| match answer {
+        RecipientReply::Refused(why) => Some(format!("{address}: {why}")),
+        RecipientReply::Accepted | RecipientReply::Denied(_) | RecipientReply::Deferred(_) => None,
     };
     let refusals: Vec<_> = known.iter().filter_map(refusal).collect();
     if refusals.len() == known.len() {
-        return Outcome::Refused { why: refusals.join("; ") };
+        return DeliveryOutcome::Refused { why: refusals.join("; ") };
     }
-    Outcome::Delivered
+    DeliveryOutcome::Delivered
 }
 
 #[cfg(test)]
@@ -218,38 +222,38 @@ mod tests {
     use super::*;
     use crate::notify::fixtures::notification;
 
-    fn answers(of: &[(&str, Answer)]) -> Vec<(String, Answer)> {
+    fn answers(of: &[(&str, RecipientReply)]) -> Vec<(String, RecipientReply)> {
         of.iter().map(|(address, answer)| ((*address).to_owned(), answer.clone())).collect()
     }
 
-    fn refused() -> Answer {
-        Answer::Refused("550 gone".into())
+    fn refused() -> RecipientReply {
+        RecipientReply::Refused("550 gone".into())
     }
 
-    fn not_now() -> Answer {
-        Answer::NotNow("450 later".into())
+    fn not_now() -> RecipientReply {
+        RecipientReply::Deferred("450 later".into())
     }
 
     /// One attempt with these answers.
     fn attempt(
-        them: &mut Addressees,
+        them: &mut Recipients,
         notification: &Notification,
-        of: &[(&str, Answer)],
+        of: &[(&str, RecipientReply)],
         now: Instant,
-    ) -> Conclusion {
+    ) -> AttemptResult {
         let _ = them.begin(notification);
         them.conclude(notification, answers(of), None, now)
     }
 
     #[test]
     fn one_that_refuses_keeps_the_mail_from_no_other_and_is_named_now_and_then() {
-        let (mut them, now) = (Addressees::default(), Instant::now());
+        let (mut them, now) = (Recipients::default(), Instant::now());
         let mut lines = |after: u64| {
             let now = now + Duration::from_secs(after);
-            let of = [("a@x", Answer::Taken), ("b@x", refused())];
+            let of = [("a@x", RecipientReply::Accepted), ("b@x", refused())];
             let conclusion = attempt(&mut them, &notification(), &of, now);
-            assert_eq!(conclusion.outcome, Outcome::Delivered);
-            conclusion.without
+            assert_eq!(conclusion.outcome, DeliveryOutcome::Delivered);
+            conclusion.undelivered
         };
         assert_eq!(lines(0), [("b@x".to_owned(), "550 gone".to_owned())]);
         assert_eq!(lines(599), []);
@@ -258,26 +262,32 @@ mod tests {
 
     #[test]
     fn a_mail_that_nobody_takes_is_refused() {
-        let (mut them, now) = (Addressees::default(), Instant::now());
+        let (mut them, now) = (Recipients::default(), Instant::now());
         let of = [("a@x", refused()), ("b@x", refused())];
         let conclusion = attempt(&mut them, &notification(), &of, now);
         let why = "a@x: 550 gone; b@x: 550 gone".to_owned();
-        assert_eq!(conclusion, Conclusion { outcome: Outcome::Refused { why }, without: vec![] });
+        assert_eq!(
+            conclusion,
+            AttemptResult { outcome: DeliveryOutcome::Refused { why }, undelivered: vec![] }
+        );
     }
 
     #[test]
     fn who_has_it_is_not_asked_again_and_who_has_not_is() {
-        let (mut them, now, it) = (Addressees::default(), Instant::now(), notification());
-        let of = [("a@x", Answer::Taken), ("b@x", not_now()), ("c@x", refused())];
+        let (mut them, now, it) = (Recipients::default(), Instant::now(), notification());
+        let of = [("a@x", RecipientReply::Accepted), ("b@x", not_now()), ("c@x", refused())];
         let conclusion = attempt(&mut them, &it, &of, now);
-        assert!(matches!(conclusion.outcome, Outcome::Later { after: None, .. }), "{conclusion:?}");
-        let open = |them: &mut Addressees, it: &Notification| {
+        assert!(
+            matches!(conclusion.outcome, DeliveryOutcome::Later { after: None, .. }),
+            "{conclusion:?}"
+        );
+        let open = |them: &mut Recipients, it: &Notification| {
             let is_open = them.begin(it);
             ["a@x", "b@x", "c@x"].map(is_open)
         };
         assert_eq!(open(&mut them, &it), [false, true, false]);
         let conclusion = attempt(&mut them, &it, &[("b@x", refused())], now);
-        assert_eq!(conclusion.outcome, Outcome::Delivered, "a has it");
+        assert_eq!(conclusion.outcome, DeliveryOutcome::Delivered, "a has it");
         assert_eq!(open(&mut them, &it), [true; 3], "it is done with: the id may come again");
         let newer = Notification { id: "newer".into(), ..notification() };
         attempt(&mut them, &it, &of, now);
@@ -287,60 +297,69 @@ mod tests {
 
     #[test]
     fn an_attempt_that_broke_off_is_made_again_without_those_that_refused() {
-        let (mut them, now, it) = (Addressees::default(), Instant::now(), notification());
+        let (mut them, now, it) = (Recipients::default(), Instant::now(), notification());
         let _ = them.begin(&it);
-        let broke = |is_denied| Some(Broke { why: "gone".to_owned(), is_denied });
+        let broke = |is_denied| Some(SessionError { why: "gone".to_owned(), is_denied });
         let conclusion = them.conclude(&it, answers(&[("b@x", refused())]), broke(false), now);
-        assert_eq!(conclusion.outcome, Outcome::Unreachable { why: "gone".into() });
+        assert_eq!(conclusion.outcome, DeliveryOutcome::Unreachable { why: "gone".into() });
         assert_eq!(["a@x", "b@x"].map(them.begin(&it)), [true, false]);
         let conclusion = them.conclude(&it, Vec::new(), broke(true), now);
-        assert_eq!(conclusion.outcome, Outcome::Denied { why: "gone".into(), after: None });
+        assert_eq!(conclusion.outcome, DeliveryOutcome::Denied { why: "gone".into(), after: None });
         assert_eq!(["a@x", "b@x"].map(them.begin(&it)), [true, false]);
     }
 
     #[test]
     fn a_mailbox_that_stays_full_holds_nobody_else_up_for_long() {
-        let (mut them, start) = (Addressees::default(), Instant::now());
-        let of = [("a@x", Answer::Taken), ("b@x", not_now())];
-        let mut outcome = |of: &[(&str, Answer)], after: Duration| {
+        let (mut them, start) = (Recipients::default(), Instant::now());
+        let of = [("a@x", RecipientReply::Accepted), ("b@x", not_now())];
+        let mut outcome = |of: &[(&str, RecipientReply)], after: Duration| {
             attempt(&mut them, &notification(), of, start + after).outcome
         };
-        assert!(matches!(outcome(&of, Duration::ZERO), Outcome::Later { .. }));
-        assert!(matches!(outcome(&of[1..], PATIENCE / 2), Outcome::Later { .. }));
-        assert_eq!(outcome(&of[1..], PATIENCE), Outcome::Delivered);
-        assert_eq!(outcome(&of, PATIENCE), Outcome::Delivered, "nor the next");
-        assert!(matches!(outcome(&of[1..], PATIENCE), Outcome::Later { .. }), "nobody has it");
-        outcome(&[("b@x", Answer::Taken)], PATIENCE);
-        assert!(matches!(outcome(&of, PATIENCE), Outcome::Later { .. }), "it is patient again");
+        assert!(matches!(outcome(&of, Duration::ZERO), DeliveryOutcome::Later { .. }));
+        assert!(matches!(outcome(&of[1..], PATIENCE / 2), DeliveryOutcome::Later { .. }));
+        assert_eq!(outcome(&of[1..], PATIENCE), DeliveryOutcome::Delivered);
+        assert_eq!(outcome(&of, PATIENCE), DeliveryOutcome::Delivered, "nor the next");
+        assert!(
+            matches!(outcome(&of[1..], PATIENCE), DeliveryOutcome::Later { .. }),
+            "nobody has it"
+        );
+        outcome(&[("b@x", RecipientReply::Accepted)], PATIENCE);
+        assert!(
+            matches!(outcome(&of, PATIENCE), DeliveryOutcome::Later { .. }),
+            "it is patient again"
+        );
     }
 
     #[test]
     fn a_sender_that_is_denied_everywhere_is_tried_again_for_all_its_mails() {
-        let (mut them, now) = (Addressees::default(), Instant::now());
-        let denied = || Answer::Denied("554 5.7.1 relay".into());
+        let (mut them, now) = (Recipients::default(), Instant::now());
+        let denied = || RecipientReply::Denied("554 5.7.1 relay".into());
         let mut outcome =
-            |of: &[(&str, Answer)]| attempt(&mut them, &notification(), of, now).outcome;
+            |of: &[(&str, RecipientReply)]| attempt(&mut them, &notification(), of, now).outcome;
         let everywhere = outcome(&[("a@x", denied()), ("b@x", refused()), ("c@x", denied())]);
         let why = "a@x: 554 5.7.1 relay; c@x: 554 5.7.1 relay".to_owned();
-        assert_eq!(everywhere, Outcome::Denied { why, after: None }, "nothing is given up");
+        assert_eq!(everywhere, DeliveryOutcome::Denied { why, after: None }, "nothing is given up");
         let mixed = outcome(&[("a@x", denied()), ("c@x", not_now())]);
-        assert!(matches!(mixed, Outcome::Later { .. }), "{mixed:?}");
-        let partly = outcome(&[("a@x", Answer::Taken), ("c@x", denied())]);
-        assert!(matches!(partly, Outcome::Later { .. }), "others are told meanwhile: {partly:?}");
+        assert!(matches!(mixed, DeliveryOutcome::Later { .. }), "{mixed:?}");
+        let partial = outcome(&[("a@x", RecipientReply::Accepted), ("c@x", denied())]);
+        assert!(
+            matches!(partial, DeliveryOutcome::Later { .. }),
+            "others are told meanwhile: {partial:?}"
+        );
         let after = now + PATIENCE;
         let last = attempt(&mut them, &notification(), &[("c@x", denied())], after);
-        assert_eq!(last.outcome, Outcome::Delivered);
-        assert_eq!(last.without, [("c@x".to_owned(), "554 5.7.1 relay".to_owned())]);
+        assert_eq!(last.outcome, DeliveryOutcome::Delivered);
+        assert_eq!(last.undelivered, [("c@x".to_owned(), "554 5.7.1 relay".to_owned())]);
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let (mut them, now) = (Addressees::default(), Instant::now());
-        for n in 0..=MOST_PARTLY {
+        let (mut them, now) = (Recipients::default(), Instant::now());
+        for n in 0..=MOST_PARTIAL {
             let group_labels = BTreeMap::from([("location".to_owned(), n.to_string())]);
             let it = Notification { group_labels, ..notification() };
-            attempt(&mut them, &it, &[("a@x", Answer::Taken), ("b@x", not_now())], now);
+            attempt(&mut them, &it, &[("a@x", RecipientReply::Accepted), ("b@x", not_now())], now);
         }
-        assert_eq!(them.partly.len(), MOST_PARTLY);
+        assert_eq!(them.partial.len(), MOST_PARTIAL);
     }
 }

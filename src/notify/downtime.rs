@@ -1,4 +1,4 @@
-//! What a receiver is told of starts: for how long the daemon was down. Pure.
+//! What a receiver is told of downtimes: for how long the daemon was down. Pure.
 //!
 //! A mark with the time is kept each minute and at a stop; what lies between the last one and the next start is a down
 //! time. Always: told once, in one message for several, and kept until then. Never: an alarm, or a word of a start before
@@ -9,9 +9,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::clock::after;
 use super::fingerprint::TextFingerprint;
-use super::group::{Status, after};
-use super::notification::{Notice, Notification, Told};
+use super::notification::{Notice, Notification, NotifiedAlarm};
+use super::status::Status;
 use crate::domain::{AlertEvent, AlertState, Priority, Quantity, SensorId, Value};
 use crate::locale::{DownTime, NotifyWords};
 
@@ -37,7 +38,7 @@ struct Down {
 
 /// The starts that a receiver is told of.
 #[derive(Debug, Default)]
-pub(super) struct Starts {
+pub(super) struct DowntimeNotices {
     /// Whether the receiver asks for them.
     is_on: bool,
     pending: Vec<Down>,
@@ -52,7 +53,7 @@ pub(super) struct Starts {
     to_remove: Vec<String>,
 }
 
-impl Starts {
+impl DowntimeNotices {
     /// As an earlier run kept it. `started` is the start of this run, once it is to be told, `wait` after it.
     pub(super) fn restore(
         is_on: bool,
@@ -67,17 +68,17 @@ impl Starts {
         }
         let pending: Option<Vec<Down>> =
             part(PENDING).and_then(|text| serde_json::from_str(text).ok());
-        let mut starts = Self { is_on, pending: pending.unwrap_or_default(), ..Self::default() };
+        let mut downtimes = Self { is_on, pending: pending.unwrap_or_default(), ..Self::default() };
         let mark: Option<i64> = part(MARK).and_then(|text| text.parse().ok());
         if let (Some(from), Some(to)) = (mark, started.map(|at| at.timestamp_micros())) {
             // A clock that was put back: it was down for no time at all, as far as anybody knows.
-            starts.pending.push(Down { from: from.min(to), to });
-            let too_many = starts.pending.len().saturating_sub(MOST_PENDING);
-            starts.pending.drain(..too_many);
-            starts.is_pending_new = true;
+            downtimes.pending.push(Down { from: from.min(to), to });
+            let too_many = downtimes.pending.len().saturating_sub(MOST_PENDING);
+            downtimes.pending.drain(..too_many);
+            downtimes.is_pending_new = true;
         }
-        starts.due_at = started.map(|at| after(at, wait)).unwrap_or_default();
-        starts
+        downtimes.due_at = started.map(|at| after(at, wait)).unwrap_or_default();
+        downtimes
     }
 
     /// Notes that the daemon runs, if that is due.
@@ -99,20 +100,20 @@ impl Starts {
     /// When there is something to tell, or a mark to be made.
     pub(super) fn next_due(&self) -> Option<DateTime<Utc>> {
         let mark = self.marked_at.filter(|_| self.is_on).map(|at| after(at, MARK_EVERY));
-        [mark, self.told_at()].into_iter().flatten().min()
+        [mark, self.notify_at()].into_iter().flatten().min()
     }
 
-    fn told_at(&self) -> Option<DateTime<Utc>> {
+    fn notify_at(&self) -> Option<DateTime<Utc>> {
         let at = self.retry_at.map_or(self.due_at, |at| at.max(self.due_at));
         (!self.pending.is_empty()).then_some(at)
     }
 
     pub(super) fn is_due(&self, now: DateTime<Utc>) -> bool {
-        self.told_at().is_some_and(|at| at <= now)
+        self.notify_at().is_some_and(|at| at <= now)
     }
 
     /// The receiver has been told, or will never take it.
-    pub(super) fn told(&mut self) {
+    pub(super) fn delivered(&mut self) {
         self.pending.clear();
         (self.failures, self.retry_at, self.is_pending_new) = (0, None, true);
     }
@@ -177,13 +178,18 @@ impl Starts {
             announced: true,
             ..AlertEvent::new(SensorId::new(NAME).ok()?, Quantity::temperature())
         };
-        let told =
-            Told { event, status: Status::Resolved, starts_at: from, is_news: true, runbook: None };
+        let alarm = NotifiedAlarm {
+            event,
+            status: Status::Resolved,
+            starts_at: from,
+            is_news: true,
+            runbook: None,
+        };
         Some(Notification {
             receiver: receiver.into(),
             id: id.hex(),
             group_labels: [("rule".to_owned(), NAME.to_owned())].into(),
-            alarms: vec![told],
+            alarms: vec![alarm],
             truncated: 0,
             is_escalated: false,
             notice: Some(notice),
@@ -203,23 +209,23 @@ mod tests {
     }
 
     /// What is kept after a run, on top of what was before.
-    fn keep(kept: &mut Vec<(String, String)>, starts: &mut Starts) {
-        for (name, text) in starts.take_changes() {
+    fn keep(kept: &mut Vec<(String, String)>, downtimes: &mut DowntimeNotices) {
+        for (name, text) in downtimes.take_changes() {
             kept.retain(|(part, _)| *part != name);
             kept.extend(text.map(|text| (name, text)));
         }
     }
 
-    fn start(kept: &mut Vec<(String, String)>, seconds: i64) -> Starts {
-        let mut starts = Starts::restore(true, kept, Some(at(seconds)), WAIT);
-        starts.mark(at(seconds));
-        keep(kept, &mut starts);
-        starts
+    fn start(kept: &mut Vec<(String, String)>, seconds: i64) -> DowntimeNotices {
+        let mut downtimes = DowntimeNotices::restore(true, kept, Some(at(seconds)), WAIT);
+        downtimes.mark(at(seconds));
+        keep(kept, &mut downtimes);
+        downtimes
     }
 
-    fn subject(starts: &Starts) -> Option<String> {
+    fn subject(downtimes: &DowntimeNotices) -> Option<String> {
         let words = Language::English.words().notify;
-        starts.notification("r", 7, words).map(|it| it.subject(words))
+        downtimes.notification("r", 7, words).map(|it| it.subject(words))
     }
 
     #[test]
@@ -240,10 +246,10 @@ mod tests {
         assert!(!second.is_due(at(329)) && second.is_due(at(330)));
         second.failed(at(400));
         assert!(!second.is_due(at(399)) && second.is_due(at(400)));
-        second.told();
+        second.delivered();
         keep(&mut kept, &mut second);
         assert!(!second.is_due(at(500)));
-        let again = Starts::restore(true, &kept, None, WAIT);
+        let again = DowntimeNotices::restore(true, &kept, None, WAIT);
         assert_eq!(subject(&again), None, "another incarnation is no start");
     }
 
@@ -253,9 +259,9 @@ mod tests {
         for seconds in [0, 100, 200] {
             start(&mut kept, seconds);
         }
-        let starts = start(&mut kept, 300);
+        let downtimes = start(&mut kept, 300);
         let words = Language::English.words().notify;
-        let it = starts.notification("r", 7, words).unwrap();
+        let it = downtimes.notification("r", 7, words).unwrap();
         assert_eq!(
             it.text(words),
             "Vigie runs again. It was down:\n  from 2024-08-14 10:30:00 UTC to 2024-08-14 10:31:40 UTC\n  \
@@ -274,7 +280,7 @@ mod tests {
         let mut kept = Vec::new();
         start(&mut kept, 0);
         assert_eq!(kept.len(), 1);
-        let mut off = Starts::restore(false, &kept, Some(at(100)), WAIT);
+        let mut off = DowntimeNotices::restore(false, &kept, Some(at(100)), WAIT);
         off.mark(at(100));
         keep(&mut kept, &mut off);
         assert!(kept.is_empty(), "{kept:?}");
@@ -285,7 +291,7 @@ mod tests {
     fn a_clock_that_was_put_back_makes_no_negative_time() {
         let mut kept = Vec::new();
         start(&mut kept, 1_000);
-        let starts = start(&mut kept, 0);
-        assert_eq!(starts.pending[0].from, starts.pending[0].to);
+        let downtimes = start(&mut kept, 0);
+        assert_eq!(downtimes.pending[0].from, downtimes.pending[0].to);
     }
 }

@@ -7,14 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use super::actor::ATTEMPT;
-use super::addressees::Conclusion;
-use super::attempt::attempt;
+use super::attempt::{ATTEMPT, attempt};
 use super::channel::Channel;
 use super::fingerprint::TextFingerprint;
-use super::group::Status;
-use super::notification::{Notification, Told};
-use super::outcome::Outcome;
+use super::notification::{Notification, NotifiedAlarm};
+use super::outcome::{AttemptResult, DeliveryOutcome};
+use super::status::Status;
 use crate::config::{ChannelConfig, ReceiverConfig};
 use crate::domain::{AlertEvent, AlertState, Location, Priority, Quantity, SensorId, Value};
 use crate::locale::NotifyWords;
@@ -24,7 +22,7 @@ const NAME: &str = "vigie-test";
 
 /// Result of a test notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReceiverTrial {
+pub enum ReceiverTestResult {
     /// The whole receiver has accepted it.
     Delivered,
     /// The receiver, or some of its addresses, has not: causes, one line each.
@@ -32,22 +30,22 @@ pub enum ReceiverTrial {
 }
 
 /// Sends a test notification by the receiver's own channel, in one attempt.
-pub async fn try_receiver(
+pub async fn send_test_notification(
     receiver: &ReceiverConfig,
     words: &'static NotifyWords,
     now: DateTime<Utc>,
-) -> ReceiverTrial {
+) -> ReceiverTestResult {
     let channel = Arc::new(Channel::new(&receiver.channel, words));
     for status in statuses(&receiver.channel) {
         let Some(notification) = notification(receiver, *status, words, now) else {
-            return ReceiverTrial::Failed(vec!["no test can be made".to_owned()]);
+            return ReceiverTestResult::Failed(vec!["no test can be made".to_owned()]);
         };
         let failures = send(channel.clone(), notification).await;
         if !failures.is_empty() {
-            return ReceiverTrial::Failed(failures);
+            return ReceiverTestResult::Failed(failures);
         }
     }
-    ReceiverTrial::Delivered
+    ReceiverTestResult::Delivered
 }
 
 /// Behind a webhook is a program, in which an alarm stays open until its end comes.
@@ -62,23 +60,28 @@ const fn statuses(channel: &ChannelConfig) -> &'static [Status] {
 
 /// One attempt. Returns why it, or some addresses, failed.
 async fn send(channel: Arc<Channel>, notification: Notification) -> Vec<String> {
-    let without = Arc::new(Mutex::new(Vec::new()));
-    let refused = without.clone();
+    let undelivered = Arc::new(Mutex::new(Vec::new()));
+    let refused = undelivered.clone();
     let send = move || {
-        let Conclusion { outcome, without } = channel.attempt(&notification);
-        *refused.lock().unwrap_or_else(PoisonError::into_inner) = without;
+        let AttemptResult { outcome, undelivered } = channel.attempt(&notification);
+        *refused.lock().unwrap_or_else(PoisonError::into_inner) = undelivered;
         outcome
     };
     let outcome = attempt("receiver test".into(), ATTEMPT, send).await;
-    let without = std::mem::take(&mut *without.lock().unwrap_or_else(PoisonError::into_inner));
+    let undelivered =
+        std::mem::take(&mut *undelivered.lock().unwrap_or_else(PoisonError::into_inner));
     let of_all = match outcome {
-        Outcome::Delivered => None,
-        Outcome::Unreachable { why } | Outcome::Denied { why, .. } | Outcome::Later { why, .. } => {
+        DeliveryOutcome::Delivered => None,
+        DeliveryOutcome::Unreachable { why }
+        | DeliveryOutcome::Denied { why, .. }
+        | DeliveryOutcome::Later { why, .. } => {
             Some(format!("{why}. An alarm would wait and be tried again"))
         }
-        Outcome::Refused { why } => Some(format!("{why}. An alarm like it would be given up")),
+        DeliveryOutcome::Refused { why } => {
+            Some(format!("{why}. An alarm like it would be given up"))
+        }
     };
-    let of_addresses = without.into_iter().map(|(address, why)| format!("{address}: {why}"));
+    let of_addresses = undelivered.into_iter().map(|(address, why)| format!("{address}: {why}"));
     of_addresses.chain(of_all).collect()
 }
 
@@ -112,12 +115,12 @@ fn notification(
         announced: true,
         ..AlertEvent::new(SensorId::new(NAME).ok()?, Quantity::temperature())
     };
-    let told = Told { event, status, starts_at: now, is_news: true, runbook: None };
+    let alarm = NotifiedAlarm { event, status, starts_at: now, is_news: true, runbook: None };
     Some(Notification {
         receiver: receiver.name.clone(),
         id: id(Some(status)),
         group_labels: [("location".to_owned(), words.test_place.to_owned())].into(),
-        alarms: vec![told],
+        alarms: vec![alarm],
         truncated: 0,
         is_escalated: false,
         notice: None,

@@ -13,7 +13,7 @@ use crate::domain::AlertEvent;
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct HeldAlarm {
+pub(super) struct StandbyAlarm {
     pub sensor: Arc<str>,
     pub rule: Arc<str>,
     /// The number of its last event.
@@ -25,22 +25,22 @@ pub(super) struct HeldAlarm {
 
 /// By `alert_id`, and by sensor and rule, which have one at a time.
 #[derive(Debug, Default)]
-pub(super) struct Held {
-    alarms: HashMap<Arc<str>, HeldAlarm>,
+pub(super) struct StandbyAlarms {
+    alarms: HashMap<Arc<str>, StandbyAlarm>,
     by_key: HashMap<(Arc<str>, Arc<str>), Arc<str>>,
 }
 
-impl Held {
-    pub(super) fn get(&self, alert_id: &Arc<str>) -> Option<&HeldAlarm> {
+impl StandbyAlarms {
+    pub(super) fn get(&self, alert_id: &Arc<str>) -> Option<&StandbyAlarm> {
         self.alarms.get(alert_id)
     }
 
-    pub(super) fn insert(&mut self, alert_id: Arc<str>, alarm: HeldAlarm) {
+    pub(super) fn insert(&mut self, alert_id: Arc<str>, alarm: StandbyAlarm) {
         self.by_key.insert((alarm.sensor.clone(), alarm.rule.clone()), alert_id.clone());
         self.alarms.insert(alert_id, alarm);
     }
 
-    pub(super) fn remove(&mut self, alert_id: &Arc<str>) -> Option<HeldAlarm> {
+    pub(super) fn remove(&mut self, alert_id: &Arc<str>) -> Option<StandbyAlarm> {
         let alarm = self.alarms.remove(alert_id)?;
         self.by_key.remove(&(alarm.sensor.clone(), alarm.rule.clone()));
         Some(alarm)

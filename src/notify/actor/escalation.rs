@@ -10,10 +10,12 @@ use std::time::Duration;
 use actix::prelude::*;
 use log::info;
 
-use super::actor::{Receiver, TARGET, now};
-use super::groups::Escalated;
+use super::super::clock::now;
+use super::super::escalation::{Attention, Escalate, EscalationSettings};
+use super::super::groups::Escalated;
+use super::{Receiver, TARGET};
 use crate::domain::{AlarmKey, SensorId};
-use crate::supervisor::{Route, Routed};
+use crate::supervisor::Routed;
 
 /// Alarms handed over at a time: some 30 KB.
 const BATCH: usize = 500;
@@ -21,39 +23,6 @@ const BATCH: usize = 500;
 const ANSWER: Duration = Duration::from_secs(5);
 /// When it has not kept them yet, or it is not known how an alarm is, this much passes to the next look.
 const REST: Duration = Duration::from_millis(200);
-
-/// Receiver → receiver: tell of these alarms, which nobody acknowledged. Answered with whether all of them are known or
-/// over, and kept; until then it is asked again.
-#[derive(Debug, Message)]
-#[rtype(result = "bool")]
-pub struct Escalate {
-    /// Each alert's id, and the number of its last event.
-    pub alarms: Vec<(Arc<str>, u64)>,
-}
-
-/// How a receiver escalates.
-#[derive(Clone)]
-pub struct Escalating {
-    /// Time from the first attempt to tell an alarm.
-    pub after: Duration,
-    /// Name of the second receiver.
-    pub to: Arc<str>,
-    /// Route to it.
-    pub route: Route<Escalate>,
-    /// Says whether an operator has an alarm in hand.
-    pub attention: Arc<dyn Fn(&AlarmKey) -> Attention + Send + Sync>,
-}
-
-/// Whether an operator has an alarm in hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attention {
-    /// Not known yet, as at the start; or it is at rest, and its end on the way.
-    Unknown,
-    /// It stands, and nobody has acknowledged it.
-    Open,
-    /// It is acknowledged, shelved, suppressed or out of service, or it has returned.
-    InHand,
-}
 
 impl Receiver {
     /// Hands over what is due.
@@ -79,7 +48,7 @@ impl Receiver {
     fn hand_over(
         &mut self,
         alarms: Vec<(Arc<str>, u64)>,
-        escalating: &Escalating,
+        escalating: &EscalationSettings,
         ctx: &mut Context<Self>,
     ) {
         self.is_escalating = true;
@@ -116,7 +85,7 @@ impl Receiver {
     }
 }
 
-fn attention(escalating: &Escalating, alarm: &Escalated) -> Attention {
+fn attention(escalating: &EscalationSettings, alarm: &Escalated) -> Attention {
     match SensorId::new(&alarm.sensor) {
         Ok(sensor_id) => (escalating.attention)(&AlarmKey { rule: alarm.rule.clone(), sensor_id }),
         // What was kept has been edited; there is no such sensor.

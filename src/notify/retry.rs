@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::group::after;
-use super::outcome::Outcome;
+use super::clock::after;
+use super::outcome::DeliveryOutcome;
 use crate::supervisor::Backoff;
 
 /// 1 s, doubled each time, at most half a minute, give or take a quarter: an alarm may be waiting.
@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 3600);
 
 /// A receiver's failures in a row.
 #[derive(Debug, Default)]
-pub(super) struct Trouble {
+pub(super) struct RetryState {
     streak: u32,
     /// Denials since the last success.
     denials: u32,
@@ -40,7 +40,7 @@ pub(super) struct Retry {
     pub is_news: bool,
 }
 
-impl Trouble {
+impl RetryState {
     /// The receiver answered, or what it denied may have been corrected.
     pub(super) fn over(&mut self) {
         *self = Self::default();
@@ -50,18 +50,20 @@ impl Trouble {
     /// [0, 1). `None` for an outcome that is no reason to try again.
     pub(super) fn failed(
         &mut self,
-        outcome: &Outcome,
+        outcome: &DeliveryOutcome,
         failures: u32,
         now: DateTime<Utc>,
         chance: f64,
     ) -> Option<Retry> {
         let (why, asked) = match outcome {
-            Outcome::Unreachable { why } => (why, None),
-            Outcome::Denied { why, after } | Outcome::Later { why, after } => (why, *after),
-            Outcome::Delivered | Outcome::Refused { .. } => return None,
+            DeliveryOutcome::Unreachable { why } => (why, None),
+            DeliveryOutcome::Denied { why, after } | DeliveryOutcome::Later { why, after } => {
+                (why, *after)
+            }
+            DeliveryOutcome::Delivered | DeliveryOutcome::Refused { .. } => return None,
         };
-        let is_denied = matches!(outcome, Outcome::Denied { .. });
-        let is_for_all = !matches!(outcome, Outcome::Later { after: None, .. });
+        let is_denied = matches!(outcome, DeliveryOutcome::Denied { .. });
+        let is_for_all = !matches!(outcome, DeliveryOutcome::Later { after: None, .. });
         let wait = if is_denied {
             DENIED.delay(self.denials, chance)
         } else {
@@ -96,16 +98,16 @@ impl Trouble {
 mod tests {
     use super::*;
 
-    fn unreachable(why: &str) -> Outcome {
-        Outcome::Unreachable { why: why.into() }
+    fn unreachable(why: &str) -> DeliveryOutcome {
+        DeliveryOutcome::Unreachable { why: why.into() }
     }
 
-    fn later(after: Option<u64>) -> Outcome {
-        Outcome::Later { why: "busy".into(), after: after.map(Duration::from_secs) }
+    fn later(after: Option<u64>) -> DeliveryOutcome {
+        DeliveryOutcome::Later { why: "busy".into(), after: after.map(Duration::from_secs) }
     }
 
-    fn denied(after: Option<u64>) -> Outcome {
-        Outcome::Denied { why: "401".into(), after: after.map(Duration::from_secs) }
+    fn denied(after: Option<u64>) -> DeliveryOutcome {
+        DeliveryOutcome::Denied { why: "401".into(), after: after.map(Duration::from_secs) }
     }
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -114,52 +116,53 @@ mod tests {
 
     #[test]
     fn a_receiver_that_is_away_is_tried_ever_more_seldom() {
-        let mut trouble = Trouble::default();
+        let mut retries = RetryState::default();
         let waits: Vec<_> = (0..7)
-            .map(|_| trouble.failed(&unreachable("x"), 0, at(0), 0.5).unwrap().wait.as_secs())
+            .map(|_| retries.failed(&unreachable("x"), 0, at(0), 0.5).unwrap().wait.as_secs())
             .collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
-        assert_eq!(trouble.paused_until(at(0)), Some(at(30)));
-        assert_eq!(trouble.paused_until(at(30)), None);
-        assert_eq!(trouble.paused_until(at(-86_400)), None, "the clock was put back");
-        trouble.over();
-        assert_eq!(trouble.failed(&unreachable("x"), 0, at(0), 0.5).unwrap().wait.as_secs(), 1);
+        assert_eq!(retries.paused_until(at(0)), Some(at(30)));
+        assert_eq!(retries.paused_until(at(30)), None);
+        assert_eq!(retries.paused_until(at(-86_400)), None, "the clock was put back");
+        retries.over();
+        assert_eq!(retries.failed(&unreachable("x"), 0, at(0), 0.5).unwrap().wait.as_secs(), 1);
     }
 
     #[test]
     fn what_somebody_must_correct_is_tried_up_to_the_hour() {
-        let mut trouble = Trouble::default();
-        let mut wait =
-            |outcome: &Outcome| trouble.failed(outcome, 40, at(0), 0.5).unwrap().wait.as_secs();
+        let mut retries = RetryState::default();
+        let mut wait = |outcome: &DeliveryOutcome| {
+            retries.failed(outcome, 40, at(0), 0.5).unwrap().wait.as_secs()
+        };
         assert_eq!(wait(&unreachable("x")), 30, "whatever came before");
         let waits: Vec<_> = (0..14).map(|_| wait(&denied(None))).collect();
         assert_eq!(waits[..6], [1, 2, 4, 8, 16, 32]);
         assert_eq!(waits[10..], [1024, 2048, 3600, 3600]);
         assert_eq!(wait(&unreachable("x")), 30, "an alarm may be waiting");
         assert_eq!(wait(&denied(None)), 3600, "it is no success");
-        assert_eq!(trouble.paused_until(at(3599)), Some(at(3600)), "for all");
-        trouble.over();
-        assert_eq!(trouble.paused_until(at(0)), None);
-        let mut wait = |asked| trouble.failed(&denied(asked), 0, at(0), 1.0).unwrap().wait;
+        assert_eq!(retries.paused_until(at(3599)), Some(at(3600)), "for all");
+        retries.over();
+        assert_eq!(retries.paused_until(at(0)), None);
+        let mut wait = |asked| retries.failed(&denied(asked), 0, at(0), 1.0).unwrap().wait;
         assert_eq!(wait(None), Duration::from_millis(1250), "a quarter more at most");
         assert_eq!(wait(Some(60)).as_secs(), 60, "it asked");
     }
 
     #[test]
     fn one_notification_that_fails_keeps_no_other_waiting() {
-        let mut trouble = Trouble::default();
-        let retry = trouble.failed(&later(None), 3, at(0), 0.5).unwrap();
-        assert_eq!((retry.wait.as_secs(), trouble.paused_until(at(0))), (8, None));
-        let retry = trouble.failed(&later(Some(60)), 0, at(0), 0.5).unwrap();
-        assert_eq!((retry.at, trouble.paused_until(at(0))), (at(60), Some(at(60))), "it asked");
-        assert_eq!(trouble.failed(&Outcome::Delivered, 0, at(0), 0.5), None);
+        let mut retries = RetryState::default();
+        let retry = retries.failed(&later(None), 3, at(0), 0.5).unwrap();
+        assert_eq!((retry.wait.as_secs(), retries.paused_until(at(0))), (8, None));
+        let retry = retries.failed(&later(Some(60)), 0, at(0), 0.5).unwrap();
+        assert_eq!((retry.at, retries.paused_until(at(0))), (at(60), Some(at(60))), "it asked");
+        assert_eq!(retries.failed(&DeliveryOutcome::Delivered, 0, at(0), 0.5), None);
     }
 
     #[test]
     fn the_same_failure_is_said_once_and_then_seldom() {
-        let mut trouble = Trouble::default();
+        let mut retries = RetryState::default();
         let mut is_news = |why: &str, seconds| {
-            trouble.failed(&unreachable(why), 0, at(seconds), 0.5).unwrap().is_news
+            retries.failed(&unreachable(why), 0, at(seconds), 0.5).unwrap().is_news
         };
         assert!(is_news("x", 0));
         assert!(!is_news("x", 599));

@@ -1,0 +1,3 @@
+//! Log target of notifications.
+
+pub(super) const TARGET: &str = "vigie::notify";

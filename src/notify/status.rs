@@ -1,0 +1,24 @@
+//! Status of an alarm in notifications. Pure.
+
+use serde::{Deserialize, Serialize};
+
+/// How an alarm is, in Alertmanager's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// The alarm is active.
+    Firing,
+    /// The alarm has returned to normal.
+    Resolved,
+}
+
+impl Status {
+    /// As it travels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+        }
+    }
+}
