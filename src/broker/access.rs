@@ -1,7 +1,7 @@
-//! Who may come in, what each may do, and the certificate: read from the configuration, and replaced by a reload.
+//! Authentication, rights and certificate: read from the configuration, replaced by a reload.
 //!
-//! Holds always: user names and passwords are compared in constant time, by their digests; a password is kept as its
-//! digest only, and never logged; where something can't be read, all stays as it was.
+//! Invariants: user names and passwords are compared in constant time, by their digests; only digests of passwords
+//! are kept, and none is logged; if anything can't be read, the present state stays.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,7 +19,7 @@ use crate::wire::Topics;
 
 pub(super) type Digest = [u8; 32];
 
-/// Who may come in. Shared by the broker's incarnations and the reload.
+/// Access control, shared by the broker's incarnations and the reload.
 pub struct Access {
     config: Mutex<BrokerConfig>,
     topics: Topics,
@@ -28,11 +28,11 @@ pub struct Access {
     current: watch::Sender<Arc<Door>>,
 }
 
-/// Who may come in, at one time.
+/// One version of the access control.
 #[derive(Default)]
 pub(super) struct Door {
     users: Vec<User>,
-    /// Whether clients may come without a user name. They may all.
+    /// Whether clients may connect without a user name, with all rights.
     pub(super) is_open: bool,
     pub(super) tls: Option<SslAcceptor>,
     /// Digest of the certificate.
@@ -62,7 +62,7 @@ impl Access {
     /// Replaces the accounts, and rereads their passwords and the certificate. Blocks.
     ///
     /// # Errors
-    /// When one of the files can't be read; then all stays as it was.
+    /// If a file can't be read; the present state stays.
     pub fn reload(&self, new: &BrokerConfig) -> Result<BrokerChanges, String> {
         // Until the door is replaced, so that an incarnation that opens meanwhile doesn't bring the old one back.
         let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,7 +83,7 @@ impl Access {
         Ok(self.current.subscribe())
     }
 
-    /// Name of the account that may all, where there is one.
+    /// Name of the account with all rights, if any.
     pub(super) fn account(&self) -> Option<String> {
         let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         config.credentials.as_ref().map(|account| account.username.clone())
@@ -130,7 +130,7 @@ impl Access {
 
     fn rights(&self, user: &BrokerUser) -> Rights {
         let acknowledgements = self.topics.acknowledgement_filter();
-        // What devices describe is not among it: a description could name any topic.
+        // Excludes topics from descriptions of devices: a description could name any topic.
         let taken_in = self.subscriptions.formats().published().into_iter().map(|it| it.text);
         let (mut publish, mut subscribe) = (user.publish.clone(), user.subscribe.clone());
         match user.preset {
@@ -149,13 +149,13 @@ impl Access {
 }
 
 impl Door {
-    /// Whether clients come in without a name.
+    /// Grant for a client without a user name, if allowed.
     pub fn admit_nameless(&self) -> Option<Grant> {
         let rights = Arc::new(Rights::All);
         self.is_open.then_some(Grant { user: None, password: Digest::default(), rights })
     }
 
-    /// What somebody may do who gives a name and a password; `None` when one is wrong. Looks at all users, always.
+    /// Grant for a user name and password; `None` if either is wrong. Always compares with all users.
     pub fn admit(&self, name: &str, password: &[u8]) -> Option<Grant> {
         let (name, password) = (sha256(name.as_bytes()), sha256(password));
         let mut found = None;

@@ -20,42 +20,41 @@ use crate::locale::Words;
 use crate::messages::BrokerAddress;
 use crate::supervisor::{ChildEnv, Failure, GracefulStop};
 
-/// The broker's work is done on threads of its own, so its faults make their own occasions.
+/// Poll interval for injected faults: the broker's work is done on its own threads.
 const FAULT_LOOK: Duration = Duration::from_millis(100);
 
 /// How often the sessions are looked at, for display.
 const CLIENTS_LOOK: Duration = Duration::from_secs(2);
 
-/// What the embedded broker needs to know.
+/// Settings of the embedded broker.
 pub struct Settings {
-    /// Port 0 takes a free one, and keeps it through restarts.
+    /// Address to listen on. Port 0 takes a free port, and keeps it across restarts.
     pub listen: SocketAddr,
-    /// The same, over `WebSocket`; `None` for none.
+    /// WebSocket address; `None` for none.
     pub listen_ws: Option<SocketAddr>,
-    /// Who may come in.
+    /// Authentication and rights.
     pub access: Arc<Access>,
-    /// Where readings come in; `None` when that is elsewhere, and this broker only passes them on.
-    /// `None` in tests that have no log.
+    /// Entry of readings; `None` in tests without a log.
     pub hook: Option<PublishHook>,
-    /// Where sessions and retained messages outlive the process; without it, they don't.
+    /// Persistence of sessions and retained messages; `None` keeps them in memory only.
     pub keep: Option<Arc<dyn Keep>>,
-    /// Where it shows what it lost, and why.
+    /// Gauges of losses and their causes.
     pub gauges: BrokerGauges,
-    /// How much it keeps and takes.
+    /// Limits of state and input.
     pub limits: BrokerLimits,
-    /// Where it shows its sessions.
+    /// Snapshot of sessions for display.
     pub clients: Clients,
     /// Language of the log lines.
     pub words: &'static Words,
 }
 
-/// What one incarnation leaves to the next.
+/// State that one incarnation leaves to the next.
 #[derive(Default)]
 struct Legacy {
     public: Option<SocketAddr>,
     websocket: Option<SocketAddr>,
     private_port: Option<u16>,
-    /// Hears when the last incarnation's ports are free.
+    /// Notified when the last incarnation's ports are free.
     stopping: Option<mpsc::Receiver<()>>,
 }
 
@@ -65,7 +64,7 @@ type SharedLegacy = Arc<Mutex<Legacy>>;
 pub struct Broker {
     env: ChildEnv,
     server: Option<Server>,
-    /// What the gateway is told while this incarnation is up.
+    /// Address for the gateway while this incarnation runs.
     gateway: BrokerAddress,
     address: watch::Sender<Option<BrokerAddress>>,
     words: &'static Words,
@@ -75,10 +74,10 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Makes a broker for each incarnation, and tells the gateway where it is while it is up.
+    /// Factory of incarnations. Publishes the gateway's address while one runs.
     ///
-    /// The factory binds the ports: it fails with [`Failure::Unavailable`] when a port is taken, or a
-    /// password, certificate or key can't be read.
+    /// The factory binds the ports: it fails with [`Failure::Unavailable`] if a port is in use, or a password,
+    /// certificate or key can't be read.
     pub fn factory(
         settings: Settings,
         address: watch::Sender<Option<BrokerAddress>>,
@@ -105,7 +104,7 @@ impl Broker {
         }
     }
 
-    /// Begins to stop the server, once; the receiver hears when its ports are free.
+    /// Starts to stop the server, once. The receiver is notified when its ports are free.
     fn shut(&mut self) -> Option<oneshot::Receiver<()>> {
         let server = self.server.take()?;
         self.address.send_replace(None);
@@ -133,7 +132,7 @@ impl Actor for Broker {
         }
         if let Some(end) = server.end() {
             ctx.spawn(end.into_actor(self).map(|why, broker, ctx| {
-                // Once it is being stopped, its end is no news.
+                // During a stop, its end is expected.
                 if broker.server.is_some() {
                     broker.env.fail::<Self>(ctx, why);
                 }
@@ -168,7 +167,7 @@ impl Drop for Broker {
 fn start(settings: &Settings, legacy: &SharedLegacy) -> Result<(Server, BrokerAddress), Failure> {
     let mut legacy = lock(legacy);
     if let Some(stopping) = legacy.stopping.take() {
-        // If it takes longer, binding says so.
+        // On a timeout, binding reports the error.
         let _ = stopping.recv_timeout(STOP_AT_MOST);
     }
     let door = settings.access.open().map_err(Failure::Unavailable)?;
@@ -203,7 +202,7 @@ fn lock(legacy: &SharedLegacy) -> MutexGuard<'_, Legacy> {
 
 #[cfg(test)]
 impl Broker {
-    /// Where the users connect.
+    /// Address for users.
     pub(super) fn public_in_test(&self) -> SocketAddr {
         self.server.as_ref().expect("running").public
     }

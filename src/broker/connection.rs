@@ -1,7 +1,7 @@
 //! One connection, once its client was let in, until it ends.
 //!
-//! Holds always: reading and writing go on beside each other, so that a client that publishes without reading is not
-//! taken for a dead one; a message is logged and queued before it is acknowledged; while the log takes nothing, no
+//! Invariants: reading and writing are concurrent, so that a client that publishes without reading is not taken for
+//! a dead one; a message is logged and queued before it is acknowledged; while the log refuses appends, nothing
 //! more is read. Never: a socket that outlives its connection.
 
 #![expect(clippy::disallowed_methods, reason = "silence is measured")]
@@ -29,9 +29,9 @@ const LEAST_READ: usize = 256;
 /// How a connection ends.
 #[derive(Debug)]
 enum End {
-    /// The client says so.
+    /// DISCONNECT by the client.
     Goodbye { with_will: bool, expiry_s: Option<u32> },
-    /// It broke, or the client did not take what it was sent.
+    /// Connection error, or the client did not read what it was sent.
     Lost,
     /// The broker ends it. An MQTT 5 client receives the reason.
     Refused(DisconnectReasonCode),
@@ -47,21 +47,21 @@ struct Connection<'a, S> {
     wire: Wire,
     input: BytesMut,
     output: BytesMut,
-    /// Buffer for the next reading: small for a connection that says little.
+    /// Size of the next read buffer: small for a quiet connection.
     read_ahead: usize,
-    /// Answers to packets taken in that wait to be encoded.
+    /// Answers not encoded yet.
     unanswered: usize,
-    /// For a large packet that is coming in.
+    /// Reservation for a large incoming packet.
     room: Option<Room<'a>>,
     silence: Silence,
 }
 
-/// How long the other side may be silent.
+/// Timeouts of a silent peer.
 struct Silence {
-    /// One and a half of its keep-alive; `None` for ever.
+    /// One and a half times its keep-alive; `None` for no timeout.
     patience: Option<Duration>,
     heard: Instant,
-    /// Since when it has taken nothing of what there is.
+    /// Time since which it has read nothing of the pending output.
     sent: Instant,
 }
 
@@ -124,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         }
     }
 
-    /// Takes in the packets that were read.
+    /// Handles the received packets.
     async fn take_in(&mut self) -> Result<(), End> {
         while self.unanswered < limits::MAX_UNANSWERED {
             self.make_room()?;
@@ -151,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         Ok(())
     }
 
-    /// A large packet counts from when its size is known.
+    /// Reserves room for a large packet once its size is known.
     fn make_room(&mut self) -> Result<(), End> {
         let Some(size) = wire::announced(&self.input).filter(|_| self.room.is_none()) else {
             return Ok(());
@@ -187,14 +187,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             let admission = shared.with(|hub, _| hub.admit(conn, publish));
             match admission.map_err(End::Refused)? {
                 Admission::Accepted => {}
-                // An acknowledgement of MQTT 3.1.1 can't say no (4.3.5 of it).
+                // An acknowledgement of MQTT 3.1.1 has no reason code (4.3.5).
                 Admission::Denied if !self.wire.is_v5() && publish.qos != QoS::AtMostOnce => {
                     return Err(End::Refused(DisconnectReasonCode::NotAuthorized));
                 }
                 Admission::Repeated | Admission::Denied => return Ok(()),
             }
         }
-        // The gateway publishes what the log has already.
+        // What the gateway publishes is in the log already.
         let standing = if self.is_gateway {
             Standing::Logged
         } else {
@@ -202,7 +202,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             let logged = shared.log(&publish.topic, &publish.payload, publish.qos.value(), wish);
             logged.await.map_err(|_not_taken| {
                 shared.tell_cut(&self.client);
-                // An acknowledgement that says no would make the client drop the message.
+                // A negative acknowledgement would make the client drop the message.
                 End::Refused(DisconnectReasonCode::QuotaExceeded)
             })?
         };
@@ -210,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         Ok(())
     }
 
-    /// Encodes what waits for the client.
+    /// Encodes pending packets for the client.
     fn fill(&mut self) -> Result<(), DisconnectReasonCode> {
         let room = limits::AHEAD_BYTES.saturating_sub(self.output.len());
         if room == 0 {
@@ -220,7 +220,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let (packets, unanswered) = self.shared.with(|hub, now| hub.take(now, conn, room))?;
         self.unanswered = unanswered;
         for packet in packets {
-            // What is larger than the client takes was left out before.
+            // Packets above the client's maximum were dropped before.
             let _ = self.wire.encode(packet, &mut self.output);
         }
         if self.output.is_empty() {
@@ -256,11 +256,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         None
     }
 
-    /// Says why, and waits until it was taken in: to close at once would take it back.
+    /// Sends the reason and waits until it is read: closing at once could discard it.
     async fn say_goodbye(&mut self, reason: DisconnectReasonCode) -> std::io::Result<()> {
         let disconnect = Packet::Disconnect(Disconnect::new(reason));
         if self.wire.is_v5() {
-            // It is smaller than any client takes.
+            // Smaller than any client's maximum.
             let _ = self.wire.encode(disconnect, &mut self.output);
         }
         self.socket.write_all_buf(&mut self.output).await?;
@@ -295,7 +295,7 @@ impl Silence {
         [sent, heard].into_iter().flatten().min()
     }
 
-    /// How the connection ends when nothing came until the deadline.
+    /// How the connection ends after silence until the deadline.
     fn end(&self, is_writing: bool) -> Option<End> {
         let now = Instant::now();
         if is_writing && now >= self.sent + limits::SEND_TIMEOUT {

@@ -2,13 +2,13 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// For the log, the database, the page and the API, whatever comes in here.
+/// Descriptors reserved for the log, the database, the page and the API.
 const RESERVE: u64 = 256;
 
-/// Connections allowed even where the limit of open files is no larger than the reserve.
+/// Connections allowed even if the limit of open files is no larger than the reserve.
 const LEAST: usize = 16;
 
-/// Raises the process's limit of open files as far as it may, and says how many of them connections may take.
+/// Raises the process's limit of open files as far as allowed. Returns how many descriptors connections may use.
 pub(super) fn connections_at_most() -> usize {
     let before = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: before.maximum, ..before };

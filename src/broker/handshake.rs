@@ -19,13 +19,13 @@ use crate::config::{BrokerLimits, GATEWAY_USER};
 /// First byte of a CONNECT.
 const CONNECT: u8 = 0x10;
 
-/// No client that is one takes less; an acknowledgement with its properties left out fits in.
+/// Smallest maximum packet size that is accepted; an acknowledgement without properties fits.
 const LEAST_MAX_PACKET: u32 = 32;
 
-/// CONNACK of MQTT 3.1.1 for a version that is not known.
+/// CONNACK of MQTT 3.1.1 for an unknown version.
 const UNKNOWN_VERSION: [u8; 4] = [0x20, 2, 0, 1];
 
-/// A connection that has not said who it is.
+/// A connection before its CONNECT is accepted.
 pub(super) struct Handshake<'a, 's, S> {
     pub(super) shared: &'a Shared,
     pub(super) socket: &'s mut S,
@@ -35,23 +35,23 @@ pub(super) struct Handshake<'a, 's, S> {
     pub(super) input: BytesMut,
 }
 
-/// A client that was let in.
+/// An accepted client.
 pub(super) struct Client<'a> {
     pub(super) presence: Presence<'a>,
     pub(super) id: ByteString,
     pub(super) is_gateway: bool,
-    /// Whether it may not all.
+    /// Whether its rights are limited.
     pub(super) is_limited: bool,
     pub(super) keep_alive_s: u16,
     pub(super) wire: Wire,
-    /// Read, and not taken in.
+    /// Bytes read and not yet processed.
     pub(super) input: BytesMut,
     /// The CONNACK, unless it waits for something to be written.
     pub(super) output: BytesMut,
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
-    /// Lets a client in, or tells it why not.
+    /// Accepts the client, or refuses it with a reason.
     pub(super) async fn run(mut self) -> Option<Client<'a>> {
         let connect = match self.connect().await {
             Ok(Some(connect)) => connect,
@@ -63,7 +63,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
             Err(Fault::ClientId) => {
                 return self.refuse(ConnectAckReason::ClientIdentifierNotValid).await;
             }
-            // MQTT 3.1.1 has no word for it (3.1.2-3 of it: no CONNACK).
+            // MQTT 3.1.1 has no reason code for it, and demands silence (3.1.2-3).
             Err(Fault::Reason(_)) if !self.wire.is_v5() => return None,
             Err(Fault::Reason(_)) => return self.refuse(ConnectAckReason::MalformedPacket).await,
         };
@@ -81,7 +81,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
                 self.shared.tell_full(&format!("client {:?}", &*connect.client_id));
                 return self.refuse(ConnectAckReason::QuotaExceeded).await;
             }
-            // A reload has taken its user away meanwhile.
+            // A reload removed its user meanwhile.
             Err(Refusal::Gone) => {
                 return self.refuse(ConnectAckReason::BadUserNameOrPassword).await;
             }
@@ -97,7 +97,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
         let ack = Packet::ConnectAck(Box::new(ack));
         let mut output = BytesMut::new();
         match connected.after {
-            // It is small, and has no text of the client's.
+            // Small, and without text of the client's.
             0 => drop(self.wire.encode(ack, &mut output)),
             after => self.shared.with(|hub, _| hub.greet(connected.conn, after, ack)),
         }
@@ -116,8 +116,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
         })
     }
 
-    /// Keep-alive of the connection, in seconds: the client's own, limited by `[broker.limits] keep_alive` in MQTT 5, which
-    /// can announce it.
+    /// Keep-alive of the connection, in seconds: the client's own, limited by `[broker.limits] keep_alive` in MQTT
+    /// 5, which can announce it.
     fn keep_alive_s(&self, connect: &Connect) -> u16 {
         match self.shared.limits.keep_alive_s {
             Some(most)
@@ -169,7 +169,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Handshake<'a, '_, S> {
     }
 }
 
-/// What is wrong with a CONNECT, whoever sent it.
+/// Reason to refuse a CONNECT, regardless of its sender.
 fn objection(connect: &Connect) -> Option<ConnectAckReason> {
     let id = &connect.client_id;
     if connect.auth_method.is_some() {

@@ -1,5 +1,5 @@
-//! Where the broker listens: the users' address, and the gateway's own when that one isn't plain
-//! TCP on loopback. Errors here say which configuration key to turn.
+//! Listeners: the users' addresses, and the gateway's own if those aren't plain TCP on loopback. Errors name the
+//! configuration key.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,12 +9,12 @@ use tokio::net::{TcpListener, TcpSocket};
 use super::limits;
 use crate::supervisor::Failure;
 
-/// What to listen on.
+/// Addresses to listen on.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
-    /// The users' address; port 0 takes a free one.
+    /// The users' address; port 0 takes a free port.
     pub(super) public: SocketAddr,
-    /// The same, over `WebSocket`.
+    /// The users' WebSocket address.
     pub(super) websocket: Option<SocketAddr>,
     /// Whether users connect by TLS.
     pub(super) has_tls: bool,
@@ -50,14 +50,14 @@ impl Plan {
         Ok(Listeners { public, websocket, private })
     }
 
-    /// The gateway speaks plain TCP on loopback.
+    /// True if the gateway needs its own listener: it uses plain TCP on loopback.
     fn needs_private(&self) -> bool {
         self.has_tls || !self.public.ip().is_loopback()
     }
 
     fn bind_private(&self) -> Result<Listener, Failure> {
         let on = |port: u16| open(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), "broker.listen");
-        // Nobody but the gateway knows the port, so a new one will do when the old one is gone.
+        // Only the gateway knows the port, so a new one will do if the old one is taken.
         match self.private_port {
             Some(port) => on(port).or_else(|_taken| on(0)),
             None => on(0),

@@ -1,8 +1,8 @@
-//! The way in for readings and acknowledgements, and for what is forwarded upstream: a PUBLISH is in the [`Log`] before
-//! anything else happens to it, its acknowledgement above all.
+//! Entry of readings, acknowledgements and forwarded messages: a PUBLISH is appended to the [`Log`] before it has
+//! any other effect, including its acknowledgement.
 //!
-//! Holds always: a reading that was acknowledged is in the log; while the log takes nothing no
-//! reading is acknowledged. Never: a client that waits for longer than [`PATIENCE`].
+//! Invariants: an acknowledged reading is in the log; while the log refuses appends, no reading is acknowledged.
+//! Never: a client that waits longer than [`PATIENCE`].
 
 #![expect(clippy::disallowed_methods, reason = "what nobody takes is counted at its receipt")]
 
@@ -16,33 +16,34 @@ use super::hub::{Standing, matches};
 use crate::domain::Ingress;
 use crate::ingest::{Arrival, FORWARDED_PROPERTY, Forward, Log, Subscriptions};
 
-/// A client whose reading isn't taken for so long is cut off, and sends it again when it is back.
+/// Maximum wait for an append. Then the client is cut off, and redelivers after it reconnects.
 pub(super) const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Where readings go that are published to the embedded broker.
+/// Destination of readings that are published to the embedded broker.
 #[derive(Clone)]
 pub struct PublishHook {
-    /// Log that has each message before it is acknowledged.
+    /// Log to which each message is appended before it is acknowledged.
     pub log: Arc<Log>,
-    /// They tell what is to come in.
+    /// Filters of the messages to log.
     pub subscriptions: Subscriptions,
-    /// Filters of what is forwarded upstream.
+    /// Filters of the messages to forward upstream.
     pub forward: Vec<String>,
-    /// Filters of what is not: what the daemon itself publishes there, and what is for this one alone.
+    /// Filters never forwarded: what the daemon itself publishes there, and what is for this daemon alone.
     pub reserved: Vec<String>,
 }
 
-/// What else is to be known of a message.
+/// Attributes of a message that concern the hook.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wish {
-    /// Whether its publisher wants it to be retained.
+    /// Retain flag of the publisher.
     pub is_retained: bool,
-    /// Whether another Vigie forwarded it here: it goes no further, so that two that forward to each other make no loop.
+    /// Whether another Vigie forwarded it here. Such a message is not forwarded again, so that two that forward to
+    /// each other make no loop.
     pub was_forwarded: bool,
 }
 
 impl Wish {
-    /// Of a PUBLISH, or a will.
+    /// Attributes of a PUBLISH or a will.
     pub fn of(is_retained: bool, properties: Option<&PublishProperties>) -> Self {
         let mut properties = properties.into_iter().flat_map(|it| &it.user_properties);
         Self { is_retained, was_forwarded: properties.any(|(key, _)| *key == FORWARDED_PROPERTY) }
@@ -80,7 +81,7 @@ impl PublishHook {
         taken.map(|()| Standing::Logged).map_err(|_elapsed| NotTaken)
     }
 
-    /// Counts a message that no rule takes, for who looks for a device. It is not logged.
+    /// Counts an unclaimed message, for the list of unclaimed topics. It is not logged.
     fn note_unclaimed(&self, topic: &str, payload: &[u8]) {
         if !is_of(&self.reserved, topic) && self.subscriptions.is_unclaimed(topic) {
             self.subscriptions.heard().note_unclaimed(topic, payload, Utc::now());

@@ -1,7 +1,7 @@
-//! One run of the broker, on a runtime of its own: it accepts connections until it is stopped.
+//! One run of the broker on its own runtime: it accepts connections until it is stopped.
 //!
-//! Holds always: a run that is stopped or dropped gives its ports and its memory back; a connection that panics ends
-//! the run, whose state it may have left halfway.
+//! Invariants: a run that is stopped or dropped releases its ports and memory; a panic in a connection ends the
+//! run, whose state may be inconsistent.
 
 #![expect(clippy::disallowed_methods, reason = "a handshake's time begins")]
 
@@ -33,27 +33,27 @@ use super::websocket;
 use super::wire::Wire;
 use crate::supervisor::Failure;
 
-/// Binding two ports, and reading what was kept: a few milliseconds as a rule, seconds for hundreds of megabytes.
+/// Timeout for binding the ports and loading the state: usually milliseconds, seconds for hundreds of megabytes.
 const START_AT_MOST: Duration = Duration::from_secs(30);
 
-/// The broker's tasks end at their next await, which is at most a few milliseconds away.
+/// Timeout for the broker's tasks to end: at their next await, a few milliseconds away.
 pub(super) const STOP_AT_MOST: Duration = Duration::from_secs(2);
 
-/// How exactly sessions end, wills are due, and losses are told.
+/// Resolution of session ends, wills, and reports of losses.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Until accepting is tried again after an error: there may be no file left.
+/// Delay before accepting again after an error, such as no file descriptors left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// A broker that is up.
+/// A running broker.
 pub(super) struct Server {
     runtime: Option<Runtime>,
     shared: Arc<Shared>,
-    /// What accepts connections; it doesn't end by itself.
+    /// Accepting task; it doesn't end by itself.
     accepting: Option<JoinHandle<()>>,
-    /// Where the users connect.
+    /// Address for users.
     pub(super) public: SocketAddr,
-    /// Where browsers connect.
+    /// Address for browsers.
     pub(super) websocket: Option<SocketAddr>,
     /// The gateway's own listener, when it needs one.
     pub(super) private: Option<SocketAddr>,
@@ -81,7 +81,7 @@ impl Server {
         // Not `block_on`: the caller is a task of another runtime.
         let (send, receive) = mpsc::channel();
         runtime.spawn(async move {
-            // The receiver is gone only when it has given up waiting.
+            // The receiver is gone only after its timeout.
             let _ = send.send(assemble(&plan, rooms));
         });
         let assembled = receive.recv_timeout(START_AT_MOST).unwrap_or_else(|_| {
@@ -103,12 +103,12 @@ impl Server {
         }
     }
 
-    /// Sessions, for display; some of them where there are many.
+    /// Sessions for display; a part of them if there are many.
     pub(super) fn clients(&self) -> Vec<ClientView> {
         self.shared.views(MOST_SHOWN).into_iter().map(ClientView::from).collect()
     }
 
-    /// Ends when the broker has ended by itself, and says why. Can be taken once.
+    /// Future of an unexpected end, with the reason. Can be taken once.
     pub(super) fn end(&mut self) -> Option<impl Future<Output = String> + 'static> {
         let accepting = self.accepting.take()?;
         Some(async move {
@@ -119,13 +119,13 @@ impl Server {
         })
     }
 
-    /// Stops on a thread of its own; the receivers hear when the ports are free.
+    /// Stops on its own thread. The receivers are notified when the ports are free.
     pub(super) fn stop(self) -> (mpsc::Receiver<()>, oneshot::Receiver<()>) {
         let (done_blocking, blocking) = mpsc::channel();
         let (done, awaited) = oneshot::channel();
         let stopping = std::thread::Builder::new().name("broker-stop".into()).spawn(move || {
             self.stop_here();
-            // Either may have given up waiting.
+            // Either receiver may have timed out.
             let _ = done_blocking.send(());
             let _ = done.send(());
         });
@@ -208,7 +208,7 @@ async fn accept(shared: &Arc<Shared>, listener: Option<Listener>, counted: &Coun
             continue;
         };
         if Arc::strong_count(&counted.connections) > counted.most {
-            // A client that comes again finds the room that this makes.
+            // A client that reconnects uses the room that this frees.
             shared.tell_full(&address.to_string());
             shared.give_way();
             continue;
@@ -233,7 +233,7 @@ async fn attend(shared: &Shared, socket: TcpStream, begun: Begun, has_tls: bool)
     if !has_tls {
         return begun.meet(shared, socket).await;
     }
-    // As it is now: a reload may have brought another certificate.
+    // The present certificate: a reload may have replaced it.
     let Some(tls) = shared.door().tls.clone() else { return };
     let stream = Ssl::new(tls.context()).and_then(|ssl| SslStream::new(ssl, socket));
     let Ok(mut stream) = stream else { return };
@@ -243,7 +243,7 @@ async fn attend(shared: &Shared, socket: TcpStream, begun: Begun, has_tls: bool)
     }
 }
 
-/// A connection that has not said who it is.
+/// A connection before its CONNECT is accepted.
 struct Begun {
     deadline: Instant,
     address: SocketAddr,

@@ -1,8 +1,8 @@
 //! MQTT over WebSocket, for browsers (MQTT 5, 6): the upgrade, and a socket of bytes behind it.
 //!
-//! Holds always: a page from elsewhere is let in only where clients must log in, since a browser connects to this machine
-//! for any page; a head has [`MAX_HEAD_BYTES`] at most, a frame what a packet may have, and counts among the packets that
-//! come in where it is large. Never: a frame that is not binary.
+//! Invariants: a page of another origin is accepted only if clients must log in, since a browser connects to this
+//! machine for any page; a request head has at most [`MAX_HEAD_BYTES`], a frame at most a packet's limit, and a
+//! large frame counts among incoming packets. Never: a frame that is not binary.
 
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
@@ -18,7 +18,7 @@ use super::limits;
 use super::shared::{Room, Shared};
 use super::wire::announced;
 
-/// Head of a request: some cookies and a long address among its lines.
+/// Head of a request: enough for cookies and a long address.
 const MAX_HEAD_BYTES: usize = 8 * 1024;
 
 /// Lines of a head.
@@ -27,13 +27,13 @@ const MAX_HEADERS: usize = 64;
 /// Read ahead at a time.
 const READ_BYTES: usize = 4 * 1024;
 
-/// Sent in one frame at most.
+/// Maximum payload of a sent frame.
 const SENT_BYTES: usize = 16 * 1024;
 
 /// The name of the protocol spoken inside.
 const PROTOCOL: &str = "mqtt";
 
-/// A connection behind a WebSocket.
+/// A connection over a WebSocket.
 pub(super) struct WebSocket<'a, S> {
     shared: &'a Shared,
     socket: S,
@@ -41,18 +41,18 @@ pub(super) struct WebSocket<'a, S> {
     input: BytesMut,
     /// Whether the client has logged in.
     is_trusted: bool,
-    /// For a large frame that is coming in.
+    /// Reservation for a large incoming frame.
     room: Option<Room<'a>>,
-    /// Of a frame, and not read yet.
+    /// Payload of a frame, not read yet.
     payload: Bytes,
     output: BytesMut,
     /// Bytes whose frame is being written.
     under_way: Option<usize>,
-    /// What is left of the packet that was begun.
+    /// Bytes left of the packet in progress.
     of_packet: usize,
 }
 
-/// Answers a request to be upgraded; `None` when it is refused.
+/// Answers an upgrade request; `None` if it is refused.
 pub(super) async fn accept<S>(shared: &Shared, mut socket: S) -> Option<WebSocket<'_, S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -106,9 +106,9 @@ struct Upgrade {
 enum Refused {
     /// The head is too large, or none.
     Head,
-    /// It is no request for a WebSocket of MQTT.
+    /// Not an upgrade request for MQTT.
     NoWebSocket,
-    /// It is of another page.
+    /// From a page of another origin.
     Origin,
 }
 
@@ -129,7 +129,7 @@ impl Refused {
     }
 }
 
-/// Looks at what has come so far; `None` until the head is whole. `is_open`: clients need not log in.
+/// Parses the received bytes; `None` until the head is complete. `is_open`: clients need not log in.
 fn look(input: &[u8], is_open: bool) -> Result<Option<Upgrade>, Refused> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
@@ -166,7 +166,7 @@ fn look(input: &[u8], is_open: bool) -> Result<Option<Upgrade>, Refused> {
     Ok(Some(Upgrade { head_bytes, answer }))
 }
 
-/// How long the frame at the beginning says that it is (RFC 6455, 5.2); `None` while that is not there.
+/// Length of the frame at the beginning, by its header (RFC 6455, 5.2); `None` until that is complete.
 fn frame_bytes(input: &[u8]) -> Option<usize> {
     match input.get(1)? & 0x7F {
         126 => {
@@ -199,9 +199,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<'_, S> {
         self.codec = self.codec.clone().max_size(self.shared.limits.packet_bytes);
     }
 
-    /// A large frame counts among what comes in.
+    /// Reserves room for a large frame.
     fn make_room(&mut self) -> io::Result<()> {
-        // The codec refuses what is larger than it may be.
+        // The codec refuses frames above the limit.
         let bytes = frame_bytes(&self.input).unwrap_or_default();
         if bytes <= limits::SMALL_PACKET_BYTES {
             self.room = None;
@@ -216,7 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<'_, S> {
         Ok(())
     }
 
-    /// Writes what is encoded.
+    /// Writes the encoded bytes.
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.output.is_empty() {
             let written = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.output))?;
@@ -231,7 +231,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<'_, S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes a frame; false when it is the last.
+    /// Handles a frame; false if it is the last.
     fn take(&mut self, frame: Frame) -> io::Result<bool> {
         match frame {
             Frame::Binary(bytes)
@@ -270,7 +270,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocket<'_, S> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         loop {
-            // Answers to pings; whoever writes sees what goes wrong.
+            // Sends pongs; errors show at the next write.
             let _ = this.drain(cx);
             if !this.payload.is_empty() {
                 let count = this.payload.len().min(buffer.remaining());
@@ -302,8 +302,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocket<'_, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<'_, S> {
-    /// Ready once all of the frame is written: nobody else would write the rest of it. Until then the same bytes come
-    /// again.
+    /// Ready once the whole frame is written, since no later call would write the rest. Until then it is called
+    /// with the same bytes.
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

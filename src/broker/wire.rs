@@ -1,7 +1,7 @@
-//! Bytes and packets: those of MQTT 3.1.1 are translated to and from MQTT 5's, so that all else knows one version.
+//! Encoding and decoding. MQTT 3.1.1 is translated to and from MQTT 5, so all other modules know one version.
 //!
-//! Holds always: what comes out of [`Wire::decode`] is well-formed, and has a topic. Never: a buffer larger than the packet
-//! in it; its size is looked at first ([`announced`]).
+//! Invariant: a packet from [`Wire::decode`] is well-formed and has a topic. Never: a buffer larger than its
+//! packet; the size is checked first ([`announced`]).
 
 mod v3;
 
@@ -19,27 +19,27 @@ use tokio_util::codec::{Decoder, Encoder};
 use super::hub::is_valid_topic;
 use crate::domain::QuickMap;
 
-/// Topic aliases a client may use at a time.
+/// Topic aliases per client.
 pub(super) const MAX_ALIASES: u16 = 16;
 
-/// Topics of all aliases of a client, in bytes: some hundred for each.
+/// Bytes of all of a client's alias topics: some hundred each.
 const MAX_ALIAS_BYTES: usize = 8 * 1024;
 
-/// What a client can send that is not a packet.
+/// Input that is not a valid packet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// Another protocol, or a version that is not known.
+    /// Another protocol, or an unknown version.
     Version,
-    /// No client id, where one is needed.
+    /// The client id is missing where one is required.
     ClientId,
-    /// Said in a CONNACK or DISCONNECT where there is one.
+    /// Reason code for CONNACK or DISCONNECT, if the version has them.
     Reason(DisconnectReasonCode),
 }
 
 /// Codec of a connection.
 #[derive(Debug)]
 pub(super) enum Wire {
-    /// Until there is enough of the CONNECT to know the version.
+    /// Before the version is known from the CONNECT.
     Unknown,
     V3(CodecV3),
     V5(Box<V5>),
@@ -50,14 +50,14 @@ pub(super) struct V5 {
     codec: v5::Codec,
     aliases: QuickMap<NonZeroU16, ByteString>,
     alias_bytes: usize,
-    /// Those that the client is sent.
+    /// Aliases used towards the client.
     sent_aliases: QuickMap<ByteString, NonZeroU16>,
     sent_alias_bytes: usize,
-    /// How many the client takes.
+    /// Topic alias maximum of the client.
     most_sent_aliases: u16,
 }
 
-/// The size that a packet at the beginning of a buffer says it has; `None` while that is not known.
+/// Packet size in the header at the beginning of a buffer; `None` until that is complete.
 pub(super) fn announced(buffer: &[u8]) -> Option<usize> {
     let mut length = 0_usize;
     for (at, byte) in buffer.iter().skip(1).take(4).enumerate() {
@@ -69,8 +69,8 @@ pub(super) fn announced(buffer: &[u8]) -> Option<usize> {
     None
 }
 
-/// Whether a whole packet is there, or what can't become one. The codec is given nothing else: it would take a header
-/// away and keep it to itself.
+/// True if a complete packet, or an invalid one, is in the buffer. The codec needs complete packets: it consumes a
+/// header and keeps it internally.
 pub(super) fn is_whole(buffer: &[u8]) -> bool {
     const LONGEST_HEADER: usize = 5;
     announced(buffer).map_or(buffer.len() >= LONGEST_HEADER, |size| buffer.len() >= size)
@@ -81,7 +81,7 @@ impl Wire {
         matches!(self, Self::V5(_))
     }
 
-    /// The next packet; `None` until there is more.
+    /// Next packet; `None` until it is complete.
     pub fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Packet>, Fault> {
         if matches!(self, Self::Unknown) {
             match VersionCodec.decode(buffer) {
@@ -116,7 +116,7 @@ impl Wire {
         }
     }
 
-    /// Adds a packet to what is to be sent. What the version has no word for is left out.
+    /// Encodes a packet into the output. What the version can't express is left out.
     pub fn encode(&mut self, packet: Packet, out: &mut BytesMut) -> Result<(), EncodeError> {
         match self {
             Self::Unknown => Ok(()),
@@ -131,7 +131,7 @@ impl Wire {
         }
     }
 
-    /// The largest packet that the client takes, and how many topic aliases.
+    /// Sets the client's maximum packet size and topic alias maximum.
     pub fn set_most(&mut self, packet_bytes: u32, aliases: u16) {
         if let Self::V5(v5) = self {
             v5.codec.set_max_outbound_size(packet_bytes);
@@ -141,7 +141,7 @@ impl Wire {
 }
 
 impl V5 {
-    /// Gives a topic an alias, or an alias that it has for the topic.
+    /// Assigns a topic alias, or uses the topic's.
     fn shorten(&mut self, packet: Packet) -> Packet {
         let Packet::Publish(mut publish) = packet else { return packet };
         let known = self.sent_aliases.get(&publish.topic).copied();
@@ -162,7 +162,7 @@ impl V5 {
         Packet::Publish(publish)
     }
 
-    /// Checks what the codec does not, and resolves aliases.
+    /// Validates what the codec does not, and resolves aliases.
     fn accept(&mut self, packet: Packet) -> Result<Packet, Fault> {
         let Packet::Publish(mut publish) = packet else { return Ok(packet) };
         if let Some(alias) = publish.properties.as_mut().and_then(|it| it.topic_alias.take()) {
@@ -174,7 +174,7 @@ impl V5 {
                 let known = known.ok_or(Fault::Reason(DisconnectReasonCode::ProtocolError))?;
                 publish.topic = known.clone();
             } else {
-                // Out of the buffer that it was read into.
+                // Copied out of the receive buffer.
                 let old = self.aliases.insert(alias, ByteString::from(&*publish.topic));
                 self.alias_bytes += publish.topic.len();
                 self.alias_bytes -= old.map_or(0, |old| old.len());

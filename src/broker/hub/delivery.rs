@@ -1,4 +1,4 @@
-//! A message on its way to one client: what it takes in memory, and what is sent of it.
+//! Delivery of a message to one client: its memory and its packets.
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) struct Delivery {
     pub ids: Vec<NonZeroU32>,
     /// Within its session, of QoS 1 and 2.
     pub number: u64,
-    /// It is sent once this group of changes is written.
+    /// Group of changes that must be written before it is sent.
     pub after: u64,
     /// It may have been sent before a restart.
     pub is_restored: bool,
@@ -35,13 +35,13 @@ impl Delivery {
         Self { message, qos, retain, ids, number: 0, after: 0, is_restored: false }
     }
 
-    /// Memory that it takes.
+    /// Memory size, in bytes.
     pub fn size(&self) -> usize {
         self.message.size() + self.ids.len() * ID_BYTES
     }
 }
 
-/// How far a message has come that was sent.
+/// Progress of a sent message.
 #[derive(Debug)]
 pub(super) enum Stage {
     Sent(Delivery),
@@ -56,13 +56,13 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// What is sent of it in another connection, and its size.
+    /// Packet for redelivery on a new connection, with its size.
     pub fn again(&self, now: i64) -> (Packet, usize) {
         let id = packet_id(self.number);
         match &self.stage {
             Stage::Received => (release(id), 0),
             Stage::Sent(delivery) => {
-                // One that has expired meanwhile is completed all the same: its client may have it.
+                // An expired message is still completed: the client may have it.
                 let expiry = delivery.message.expiry_left(now).unwrap_or(Some(NonZeroU32::MIN));
                 (publish(delivery, Some(id), true, expiry), delivery.size())
             }
@@ -110,7 +110,7 @@ pub(super) fn publish(
     }))
 }
 
-/// Size of the packet at most.
+/// Maximum size of the packet.
 pub(super) fn wire_size(delivery: &Delivery) -> usize {
     delivery.message.wire_size() + 5 * delivery.ids.len()
 }

@@ -1,6 +1,6 @@
-//! Who subscribes to what: a tree of the levels of all filters.
+//! Subscriptions: a tree of the levels of all filters.
 //!
-//! Holds always: no node without a subscription in or below it; no deeper than a filter may be.
+//! Invariants: no node without a subscription in or below it; the depth is that of the deepest allowed filter.
 
 use std::num::NonZeroU32;
 
@@ -12,13 +12,13 @@ use crate::domain::QuickMap;
 /// Number of a session.
 pub(super) type SessionKey = usize;
 
-/// Memory of a subscription, at most: of its node and those above it, the filter itself, and what it asks for.
+/// Upper bound of a subscription's memory: its node and those above, the filter, and its options.
 pub(super) fn cost(filter: &str) -> usize {
     const NODE: usize = 300;
     NODE + filter.len() * 2 + filter.bytes().filter(|byte| *byte == b'/').count() * NODE
 }
 
-/// What a subscription asks for.
+/// Options of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Options {
     pub qos: QoS,
@@ -27,7 +27,7 @@ pub(super) struct Options {
     pub id: Option<NonZeroU32>,
 }
 
-/// Of one filter.
+/// Subscribers of one filter.
 #[derive(Debug, Default)]
 struct Subscribers {
     each: Vec<(SessionKey, Options)>,
@@ -69,7 +69,7 @@ impl Filters {
         }
     }
 
-    /// Takes a subscription out.
+    /// Removes a subscription.
     pub fn remove(&mut self, group: Option<&str>, filter: &str, session: SessionKey) {
         let levels: Vec<_> = filter.split('/').collect();
         remove(&mut self.0, &levels, &mut |subscribers| {

@@ -1,11 +1,11 @@
-//! What the broker decides: state × packet × time → packets, without any I/O or clock.
+//! The broker's decisions: (state, packet, time) → packets, without I/O or clock.
 //!
-//! Packets are those of MQTT 5; clients of 3.1.1 are translated at the edge ([`super::wire`]). What is to be sent
-//! is pulled by a connection ([`Hub::take`]), so that it waits in one place, where it is counted in bytes.
+//! Packets are those of MQTT 5; MQTT 3.1.1 is translated at the edge ([`super::wire`]). Connections pull what to
+//! send ([`Hub::take`]), so everything pending is in one place and counted in bytes.
 //!
-//! Holds always: a message is queued for each session with a matching subscription before its publisher is
-//! acknowledged; messages of a session keep their order; everything kept has a bound ([`Limits`]).
-//! Never: a connection that was taken over changes its session.
+//! Invariants: a message is queued for each session with a matching subscription before its publisher is
+//! acknowledged; messages of a session keep their order; all state is bounded ([`Limits`]). Never: a connection
+//! that was taken over changes its session.
 
 mod connecting;
 mod delivery;
@@ -41,10 +41,10 @@ use self::session::{Link, Session};
 pub(super) use self::topics::{is_valid_topic, matches};
 use crate::domain::QuickMap;
 
-/// Bounds of what is kept.
+/// Bounds of the hub's state.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Sessions, connected or kept for a client that is away.
+    /// Sessions, connected or kept for a disconnected client.
     pub sessions: usize,
     /// Subscriptions of one client.
     pub subscriptions: usize,
@@ -53,28 +53,28 @@ pub(super) struct Limits {
     pub all_subscription_bytes: usize,
     /// Messages of QoS 1 and 2 under way in each direction, of one client.
     pub window: u16,
-    /// What waits for one client, in bytes.
+    /// Queue of one client, in bytes.
     pub session_bytes: usize,
-    /// What waits for all clients, wills included, in bytes.
+    /// Queues of all clients and their wills, in bytes.
     pub all_bytes: usize,
     /// Retained messages.
     pub retained: usize,
     /// Retained messages, in bytes.
     pub retained_bytes: usize,
-    /// How long the session of an absent client is kept at most, in ms.
+    /// Maximum session expiry of a disconnected client, in ms.
     pub session_expiry_ms: i64,
 }
 
-/// Where a client comes from, and how its connection is woken.
+/// Address of a client, and the waker of its connection.
 #[derive(Debug, Clone)]
 pub(super) struct Origin<W> {
-    /// Wakes the connection, which then takes what there is for it.
+    /// Wakes the connection, which then takes its packets.
     pub waker: W,
     /// The other end.
     pub address: Option<SocketAddr>,
 }
 
-/// A connection that has a session.
+/// Handle of a connection with a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ConnId {
     session: SessionKey,
@@ -88,33 +88,33 @@ pub(super) struct Connected {
     pub session_present: bool,
     pub assigned_client_id: Option<ByteString>,
     pub session_expiry_s: u32,
-    /// It is said once this group of changes is written.
+    /// Group of changes that must be written before this is sent.
     pub after: u64,
 }
 
 /// Why a CONNECT is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// All sessions are taken, or there is no room for the will.
+    /// The limit of sessions is reached, or there is no room for the will.
     Full,
-    /// The topic of the will is none.
+    /// The topic of the will is invalid.
     WillTopic,
-    /// The client may not publish its will.
+    /// The client has no right to publish its will.
     WillRights,
     /// The session is of another user's client.
     Foreign,
-    /// There is no such user any more.
+    /// The user was removed.
     Gone,
 }
 
-/// What was not kept or not sent since it was last asked for, with the last client or topic concerned.
+/// Messages lost since the last query, with the last client or topic affected.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Losses {
     /// Messages that had no room in a client's queue.
     pub dropped: Loss,
     /// Wills, by topic: too many were due at once.
     pub wills: Loss,
-    /// Messages larger than their client takes.
+    /// Messages above their client's maximum packet size.
     pub oversized: Loss,
     /// Messages that were to be retained, by topic.
     pub not_retained: Loss,
@@ -122,7 +122,7 @@ pub(super) struct Losses {
     pub denied: Loss,
 }
 
-/// Of one kind.
+/// Losses of one kind.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Loss {
     pub count: u64,
@@ -152,21 +152,21 @@ pub(super) struct SessionView {
 /// State of a broker. `W` wakes a connection.
 pub(super) struct Hub<W> {
     limits: Limits,
-    /// Boxed: the slot of an ended session stays, and takes one word.
+    /// Boxed: the slot of an ended session remains, and takes one word.
     sessions: Vec<Option<Box<Session<W>>>>,
     free: Vec<SessionKey>,
     by_client: QuickMap<ByteString, SessionKey>,
     filters: Filters,
     retained: Retained,
-    /// When sessions end, or their wills are due.
+    /// Due times of session ends and wills.
     deadlines: BTreeSet<(i64, SessionKey)>,
-    /// Of all queues and wills.
+    /// Bytes of all queues and wills.
     bytes: usize,
     subscription_bytes: usize,
     last_epoch: u64,
     /// The topic up to which expired retained messages have been looked for.
     swept: ByteString,
-    /// Kept for its memory.
+    /// Scratch space, reused.
     matched: Vec<Match>,
     wakes: Vec<W>,
     due: Vec<Message>,
@@ -212,7 +212,7 @@ impl<W: Clone> Hub<W> {
         std::mem::take(&mut self.due)
     }
 
-    /// Whether there are such wills.
+    /// True if wills are due.
     pub const fn is_due(&self) -> bool {
         !self.due.is_empty()
     }
@@ -232,7 +232,7 @@ impl<W: Clone> Hub<W> {
         if self.keeping.is_all_written() { self.keeping.take() } else { None }
     }
 
-    /// A group of changes is written.
+    /// Confirms a group of changes as written.
     pub fn written(&mut self, group: u64) {
         self.keeping.written(group);
         for key in std::mem::take(&mut self.held) {
@@ -242,12 +242,12 @@ impl<W: Clone> Hub<W> {
         }
     }
 
-    /// What was lost since the last call.
+    /// Takes the losses since the last call.
     pub fn losses(&mut self) -> Losses {
         std::mem::take(&mut self.losses)
     }
 
-    /// Some sessions, for display.
+    /// A bounded number of sessions, for display.
     pub fn views(&self, at_most: usize) -> Vec<SessionView> {
         self.sessions.iter().flatten().take(at_most).map(|it| it.view()).collect()
     }
@@ -273,17 +273,17 @@ impl<W: Clone> Hub<W> {
         (i64::from(expiry_s) * 1000).min(self.limits.session_expiry_ms)
     }
 
-    /// The session of a connection; `None` when another connection has it, or it has ended.
+    /// Session of a connection; `None` if another connection took it over, or it has ended.
     fn session(&mut self, conn: ConnId) -> Option<&mut Session<W>> {
         self.sessions[conn.session].as_deref_mut().filter(
             |it| matches!(&it.link, Link::Attached(attached) if attached.epoch == conn.epoch),
         )
     }
 
-    /// What is to be sent to a client next, some `room` bytes of it, and how many answers wait on.
+    /// Next packets to send to a client, about `room` bytes, and the number of answers still pending.
     ///
     /// # Errors
-    /// When the connection is to be closed, since another has its client's id.
+    /// If the connection must close because another one took over its session.
     pub fn take(
         &mut self,
         now: i64,
@@ -292,7 +292,7 @@ impl<W: Clone> Hub<W> {
     ) -> Result<(Vec<Packet>, usize), DisconnectReasonCode> {
         let is_current = self.session(conn).is_some();
         let Some(session) = self.sessions[conn.session].as_mut().filter(|_| is_current) else {
-            // Without another connection it was cut off: it has no right to be here any more.
+            // Without a successor it was cut off, since its user lost the right to connect.
             let session = self.sessions[conn.session].as_ref();
             let is_taken = session.is_some_and(|it| it.last_epoch != conn.epoch);
             return Err(if is_taken {
@@ -316,10 +316,10 @@ impl<W: Clone> Hub<W> {
         Ok((packets, session.num_unanswered()))
     }
 
-    /// Takes in what a client sends beside CONNECT, PUBLISH and DISCONNECT.
+    /// Handles any packet but CONNECT, PUBLISH and DISCONNECT.
     ///
     /// # Errors
-    /// When it ends the connection.
+    /// If the packet ends the connection.
     pub fn packet(&mut self, conn: ConnId, packet: Packet) -> Result<(), DisconnectReasonCode> {
         if self.session(conn).is_none() {
             return Ok(());

@@ -1,7 +1,7 @@
-//! A hub from what was kept of an earlier one.
+//! Restoration of a hub from its persisted state.
 //!
-//! Holds always: what can't be read, or belongs to no session, is left out and counted; queues, retained messages and the
-//! number of sessions stay within the limits.
+//! Invariants: entries that are unreadable or without a session are skipped and counted; queues, retained messages
+//! and the number of sessions stay within the limits.
 
 use bytestring::ByteString;
 use rmqtt_codec::types::QoS;
@@ -13,7 +13,7 @@ use super::{Hub, subscribing};
 use crate::broker::rights::Grant;
 use crate::domain::QuickMap;
 
-/// A hub that is being restored.
+/// A hub under restoration.
 pub(in crate::broker) struct Restoring<W> {
     hub: Hub<W>,
     now: i64,
@@ -30,10 +30,10 @@ impl<W: Clone> Restoring<W> {
         Self { hub, now, by_id: QuickMap::default(), loads: Vec::new(), num_left_out: 0 }
     }
 
-    /// Takes the next key, in their order, with its value. `grant` tells what a user may.
+    /// Adds the next key with its value, in order. `grant` gives the present rights of a user.
     pub fn add(&mut self, key: &[u8], value: &[u8], grant: impl Fn(Option<&str>) -> Option<Grant>) {
         let known = Key::parse(key);
-        // Never used again, whatever becomes of it.
+        // Its number is never reused, whatever becomes of it.
         let id = known.as_ref().and_then(Key::session);
         self.hub.keeping.used(id.unwrap_or_default());
         let parsed = known.and_then(|key| Some((Value::parse(&key, value, self.now)?, key)));
@@ -60,7 +60,7 @@ impl<W: Clone> Restoring<W> {
         }
     }
 
-    /// The hub, and how much of what was kept is left out.
+    /// The hub, and the number of skipped entries.
     pub fn finish(mut self) -> (Hub<W>, usize) {
         let sessions: Vec<_> = self.by_id.values().copied().collect();
         for key in sessions {

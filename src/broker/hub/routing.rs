@@ -1,4 +1,4 @@
-//! A message on its way to those who subscribed to its topic.
+//! Routing of a message to the subscribers of its topic.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::topics;
 use super::{ConnId, Hub};
 use crate::broker::rights::Grant;
 
-/// A subscription that matches.
+/// A matching subscription.
 #[derive(Debug)]
 pub(super) struct Match {
     session: SessionKey,
@@ -25,20 +25,20 @@ pub(super) struct Match {
 /// Whether a message counts for something without being passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// It is in the log: its publisher is acknowledged, whatever the broker has room for.
+    /// In the log: the publisher is acknowledged, regardless of room in the queues.
     Logged,
-    /// It is for the subscribers alone.
+    /// For subscribers only.
     PassedOn,
 }
 
-/// What becomes of a PUBLISH that came in.
+/// Admission of a received PUBLISH.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::broker) enum Admission {
-    /// It is to be logged, and published.
+    /// To be logged and published.
     Accepted,
-    /// It came before, and is answered.
+    /// Redelivery of a known message: acknowledged only.
     Repeated,
-    /// Its client may not publish on its topic. It is answered, as far as its version has an answer.
+    /// The client has no right to publish on the topic. Answered if its MQTT version has an answer.
     Denied,
 }
 
@@ -46,7 +46,7 @@ impl<W: Clone> Hub<W> {
     /// Looks at a PUBLISH before it counts for anything.
     ///
     /// # Errors
-    /// When the client exceeds the receive maximum that the CONNACK gave.
+    /// If the client exceeds the receive maximum of its CONNACK.
     pub fn admit(
         &mut self,
         conn: ConnId,
@@ -76,13 +76,13 @@ impl<W: Clone> Hub<W> {
         Ok(Admission::Denied)
     }
 
-    /// Gives clients the rights that they have now. One that has none is cut off; its session is anybody's who claims
-    /// it next.
+    /// Applies the present rights to all clients. A client without any is cut off; the next client may claim its
+    /// session.
     pub fn regrant(&mut self, now: i64, grant: impl Fn(&Grant, bool) -> Option<Grant>) {
         for key in 0..self.sessions.len() {
             let Some(session) = &mut self.sessions[key] else { continue };
             let granted = grant(&session.grant, session.is_attached());
-            // A connection that had all rights asks for none.
+            // A connection that had all rights is checked without its limits.
             let was_limited = session.grant.is_limited();
             let is_cut = granted.as_ref().is_none_or(|it| it.is_limited() != was_limited);
             session.grant = granted.unwrap_or_else(Grant::none);
@@ -96,7 +96,7 @@ impl<W: Clone> Hub<W> {
     /// Passes a client's message on, and acknowledges it.
     pub fn publish(&mut self, now: i64, conn: ConnId, publish: &Publish, standing: Standing) {
         if self.session(conn).is_none() {
-            // Another connection of its client has come meanwhile, by which it sends again what is not acknowledged.
+            // Another connection of the client took over, and will redeliver what is unacknowledged.
             return;
         }
         let message = Arc::new(Message::new(publish, now));
@@ -147,7 +147,7 @@ impl<W: Clone> Hub<W> {
 
     /// Queues one copy of a message for a client, whose subscriptions `same` match. False when there is no room.
     fn deliver(&mut self, message: &Arc<Message>, same: &[Match]) -> bool {
-        // Where there is none, what waits for this client gives way.
+        // If there is no room, the oldest messages for this client are dropped.
         self.make_room(message.size() + same.len() * ID_BYTES);
         let Some(session) = &mut self.sessions[same[0].session] else { return true };
         if !session.may_have(&message.topic) {
@@ -161,7 +161,7 @@ impl<W: Clone> Hub<W> {
         let (size, before) = (message.size() + same.len() * ID_BYTES, session.bytes());
         let others = self.bytes - before;
         let mut num_dropped = 0;
-        // Newer readings are worth more.
+        // Newer readings take precedence.
         let has_room = loop {
             let bytes = session.bytes() + size;
             if bytes <= self.limits.session_bytes && others + bytes <= self.limits.all_bytes {
@@ -186,8 +186,8 @@ impl<W: Clone> Hub<W> {
         has_room
     }
 
-    /// Keeps a message for those who subscribe later. Where there is no room, what its topic had goes too: it is out
-    /// of date.
+    /// Retains a message for later subscribers. If there is no room, the topic's earlier one is removed too: it is
+    /// out of date.
     fn retain(&mut self, message: &Arc<Message>) -> bool {
         let before = self.retained.remove(&message.topic);
         let is_kept = !message.payload.is_empty();

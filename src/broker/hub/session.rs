@@ -1,7 +1,7 @@
-//! One client's session: what it subscribes to, and what is on its way to it.
+//! Session of one client: its subscriptions, and its deliveries.
 //!
-//! Holds always: messages keep their order; the number of messages in flight stays within the client's receive maximum;
-//! a packet id names one of them.
+//! Invariants: messages keep their order; the messages in flight stay within the client's receive maximum; a packet
+//! id identifies one of them.
 
 mod sending;
 
@@ -21,7 +21,7 @@ use super::{Origin, SessionView};
 use crate::broker::rights::Grant;
 use crate::domain::{QuickMap, QuickSet};
 
-/// Where a session's client is.
+/// Connection state of a session.
 #[derive(Debug)]
 pub(super) enum Link<W> {
     Attached(Attached<W>),
@@ -32,7 +32,7 @@ pub(super) enum Link<W> {
 pub(super) struct Attached<W> {
     pub origin: Origin<W>,
     pub epoch: u64,
-    /// Messages it takes before it has acknowledged some.
+    /// Receive maximum: messages it accepts unacknowledged.
     pub window: usize,
     pub max_packet: usize,
 }
@@ -48,19 +48,19 @@ pub(super) struct Session<W> {
     pub client: ByteString,
     pub grant: Grant,
     pub link: Link<W>,
-    /// Of its last connection.
+    /// Epoch of its last connection.
     pub last_epoch: u64,
-    /// When its client came or left.
+    /// Time of the last connect or disconnect.
     pub since_ms: i64,
-    /// How long it is kept without its client; 0 for not at all.
+    /// Session expiry in ms; 0 ends it with the connection.
     pub keep_ms: i64,
     /// Number under which a restart of the process finds it.
     pub kept: Option<KeptId>,
-    /// By filter.
+    /// Subscriptions by filter.
     pub subscriptions: QuickMap<ByteString, Options>,
-    /// Memory that they take.
+    /// Memory of the subscriptions.
     pub subscription_bytes: usize,
-    /// When it ends, or its will is due.
+    /// Time at which it ends, or its will is due.
     pub deadline: Option<i64>,
     /// Messages of QoS 2 from its client that were published, and not released.
     pub incoming: QuickSet<NonZeroU16>,
@@ -69,12 +69,12 @@ pub(super) struct Session<W> {
     control: VecDeque<(u64, Packet)>,
     will: Option<Will>,
     waiting: VecDeque<Delivery>,
-    /// In the order of their numbers, which are lower than those that wait.
+    /// In the order of their numbers, which are lower than those of `waiting`.
     sent: VecDeque<Sent>,
-    /// Of `waiting`, `sent` and the will.
+    /// Bytes of `waiting`, `sent` and the will.
     bytes: usize,
     loads: VecDeque<(Load, Options)>,
-    /// Of `sent`, what comes before has been sent in this connection.
+    /// Index in `sent` of the next message to redeliver on this connection.
     resend: usize,
     next_number: u64,
 }
@@ -109,7 +109,7 @@ impl<W> Session<W> {
         matches!(self.link, Link::Attached(_))
     }
 
-    /// Memory of what waits for the client, and of its will.
+    /// Bytes of the client's queue and will.
     pub const fn bytes(&self) -> usize {
         self.bytes
     }
@@ -141,14 +141,14 @@ impl<W> Session<W> {
         old
     }
 
-    /// The will, unless its client has no right to it any more.
+    /// Takes the will, unless the client lost the right to publish it.
     pub fn take_will(&mut self) -> Option<Message> {
         let will = self.will.take()?.message;
         self.bytes -= will.size();
         self.grant.may_publish(&self.client, &will.topic).then_some(will)
     }
 
-    /// Says something to the client, once a group of changes is written.
+    /// Queues a packet that is sent once a group of changes is written.
     pub fn say(&mut self, after: u64, packet: Packet) {
         self.control.push_back((after, packet));
     }
@@ -210,16 +210,16 @@ impl<W> Session<W> {
         self.waiting.push_back(delivery);
     }
 
-    /// Queues what was kept.
+    /// Queues a restored delivery.
     pub fn restore_waiting(&mut self, delivery: Delivery) {
         self.bytes += delivery.size();
         self.next_number = delivery.number + 1;
         self.waiting.push_back(delivery);
     }
 
-    /// Takes what was kept of a message that the client has.
+    /// Restores the state of a message that the client has received.
     pub fn restore_received(&mut self, number: u64) {
-        // They were sent in their order: so were those before it.
+        // Sent in order, so earlier ones were sent too.
         let before = self
             .waiting
             .drain(..)
@@ -229,7 +229,7 @@ impl<W> Session<W> {
         self.next_number = number + 1;
     }
 
-    /// Keeps all of a session that was not kept, or its own state alone.
+    /// Persists all of a session that was not persistent, or only its own state.
     pub fn keep(&mut self, keeping: &mut Keeping) {
         if let (None, true, true) = (self.kept, keeping.is_on, self.keep_ms > 0) {
             let id = keeping.next_id();
@@ -264,7 +264,7 @@ impl<W> Session<W> {
         keeping.put(Key::Session(id), Value::Session(session));
     }
 
-    /// A message of QoS 1 or 2 is not kept any more, which was put in a group.
+    /// Deletes the persisted QoS 1 or 2 message, which a group included.
     fn forget(&self, number: u64, after: u64, keeping: &mut Keeping) {
         if let Some(id) = self.kept {
             keeping.delete(Key::Waiting(id, number), after);
@@ -285,7 +285,7 @@ impl<W> Session<W> {
         self.waiting.iter().map(Delivery::size).sum()
     }
 
-    /// Drops the older half of what was not sent; how many.
+    /// Drops the older half of the unsent messages; returns their number.
     pub fn drop_half(&mut self, keeping: &mut Keeping) -> u64 {
         let count = self.waiting.len().div_ceil(2);
         for _ in 0..count {
@@ -294,7 +294,7 @@ impl<W> Session<W> {
         count as u64
     }
 
-    /// Loads what was retained for a subscription, anew if that is under way.
+    /// Loads retained messages for a subscription, restarting a load in progress.
     pub fn load(&mut self, load: Load, options: Options) {
         self.forget_load(&load.filter);
         self.loads.push_back((load, options));
@@ -304,7 +304,7 @@ impl<W> Session<W> {
         self.loads.retain(|(load, _)| load.filter != filter);
     }
 
-    /// The client is gone, and the session stays.
+    /// The client disconnected; the session stays.
     pub fn detach(&mut self) {
         self.link = Link::Absent;
         self.control.clear();

@@ -1,4 +1,4 @@
-//! Subscriptions come and go.
+//! SUBSCRIBE and UNSUBSCRIBE.
 
 use bytestring::ByteString;
 use rmqtt_codec::types::QoS;
@@ -65,7 +65,7 @@ impl<W: Clone> Hub<W> {
             session.subscription_bytes += cost;
             self.subscription_bytes += cost;
         }
-        // Out of the buffer that it was read into.
+        // Copied out of the receive buffer.
         let filter = ByteString::from(&**filter);
         session.subscriptions.insert(filter.clone(), options);
         let is_loaded = match handling {
@@ -103,7 +103,7 @@ impl<W: Clone> Hub<W> {
                 continue;
             }
             if let Some(id) = session.kept {
-                // Out of the buffer that it was read into.
+                // Copied out of the receive buffer.
                 self.keeping.delete(Key::Subscription(id, ByteString::from(&**filter)), 0);
             }
             session.forget_load(filter);
@@ -123,14 +123,14 @@ impl<W: Clone> Hub<W> {
     }
 }
 
-/// Takes a session's subscription out of the tree.
+/// Removes a session's subscription from the tree.
 pub(super) fn remove(filters: &mut Filters, filter: &str, key: SessionKey) {
     if let Some((group, bare)) = split(filter) {
         filters.remove(group, bare, key);
     }
 }
 
-/// The group of a shared subscription, and the filter itself; `None` when it begins like a shared one, and is none.
+/// Group and filter of a subscription; `None` if it begins like a shared one and is invalid.
 pub(super) fn split(filter: &str) -> Option<(Option<&str>, &str)> {
     if !filter.starts_with("$share/") {
         return Some((None, filter));

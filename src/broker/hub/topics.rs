@@ -6,12 +6,12 @@ pub(in crate::broker) use crate::ingest::formats::kit::topics::matches;
 /// that MQTT allows would overflow the stack.
 const MAX_LEVELS: usize = 128;
 
-/// Whether a message may be published to it.
+/// True if the text is a valid topic to publish on.
 pub(in crate::broker) fn is_valid_topic(topic: &str) -> bool {
     is_sound(topic) && !topic.contains(['+', '#'])
 }
 
-/// Whether it may be subscribed to: wildcards take a level of their own, `#` the last.
+/// True if the text is a valid filter: wildcards fill a level, `#` only the last.
 pub(super) fn is_valid_filter(filter: &str) -> bool {
     let mut levels = filter.split('/').peekable();
     while let Some(level) = levels.next() {
@@ -32,7 +32,7 @@ fn is_sound(text: &str) -> bool {
     !text.is_empty() && !text.contains('\0')
 }
 
-/// Whether it has at most [`MAX_LEVELS`] levels.
+/// True if the text has at most [`MAX_LEVELS`] levels.
 pub(super) fn is_shallow(text: &str) -> bool {
     text.bytes().filter(|byte| *byte == b'/').count() < MAX_LEVELS
 }
@@ -49,7 +49,7 @@ pub(super) fn literal_prefix(filter: &str) -> Option<&str> {
     })
 }
 
-/// Group and filter of a shared subscription; `None` when it is not one, or is not sound.
+/// Group and filter of a shared subscription; `None` if it is none, or invalid.
 pub(super) fn shared(filter: &str) -> Option<(&str, &str)> {
     let (group, filter) = filter.strip_prefix("$share/")?.split_once('/')?;
     (!group.is_empty() && !group.contains(['+', '#'])).then_some((group, filter))

@@ -1,4 +1,4 @@
-//! What a session sends, and what its client says of it: windows, acknowledgements, loads of retained messages.
+//! Sending of a session: windows, acknowledgements, loads of retained messages.
 
 use std::num::{NonZeroU16, NonZeroU32};
 
@@ -17,7 +17,7 @@ use crate::broker::hub::retained::Retained;
 const LOAD_STEP: usize = 500;
 
 impl<W> Session<W> {
-    /// What is to be sent next, some `room` bytes of it.
+    /// Next packets to send, about `room` bytes.
     pub fn take(
         &mut self,
         retained: &Retained,
@@ -84,7 +84,7 @@ impl<W> Session<W> {
         control || self.waiting.front().is_some_and(|it| !keeping.is_written(it.after))
     }
 
-    /// Rights may be others than those by which it was subscribed to.
+    /// True if the client may still receive the topic; its rights may have changed since it subscribed.
     pub fn may_have(&self, topic: &str) -> bool {
         self.grant.may_subscribe(&self.client, topic)
     }
@@ -111,7 +111,7 @@ impl<W> Session<W> {
         !self.loads.is_empty() && self.waiting.is_empty()
     }
 
-    /// Queues some of what is loaded.
+    /// Queues a part of the load in progress.
     fn step_load(&mut self, retained: &Retained, keeping: &mut Keeping, now: i64, room: usize) {
         let Some((load, options)) = self.loads.pop_front() else { return };
         let (found, next) = retained.step(&load, now, LOAD_STEP, room);
@@ -195,7 +195,7 @@ impl<W> Session<W> {
         }
     }
 
-    /// The client releases a message of QoS 2 that it has published.
+    /// Handles PUBREL of a QoS 2 message that the client published.
     pub fn released(&mut self, id: NonZeroU16, keeping: &mut Keeping) {
         let mut ack = completion(id);
         if !self.incoming.remove(&id) {
@@ -204,7 +204,7 @@ impl<W> Session<W> {
             // It was acknowledged, and so written before.
             keeping.delete(Key::Incoming(kept, id.get()), 0);
         }
-        // Once it is forgotten: another message may come under its id then.
+        // Acknowledged once the deletion is persisted: another message may then use the packet id.
         let after = self.kept.map_or(0, |_| keeping.latest());
         self.say(after, Packet::PublishComplete(ack));
     }
