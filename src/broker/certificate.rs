@@ -1,4 +1,4 @@
-//! The certificate of the embedded broker. Errors here say which configuration key to turn.
+//! Certificate of the embedded broker. Errors name the configuration key.
 
 use openssl::error::{Error, ErrorStack};
 use openssl::sha::sha256;
@@ -6,7 +6,7 @@ use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod};
 
 use crate::config::ServerTls;
 
-/// What TLS connections are accepted with. Reads the files.
+/// TLS acceptor; reads the certificate and key files.
 pub(super) fn acceptor(ServerTls { cert, key }: &ServerTls) -> Result<SslAcceptor, String> {
     // OpenSSL's errors don't name the file.
     for (path, name) in [(cert, "broker.tls_cert"), (key, "broker.tls_key")] {
@@ -33,7 +33,7 @@ pub(super) fn acceptor(ServerTls { cert, key }: &ServerTls) -> Result<SslAccepto
     })
 }
 
-/// Tells whether a certificate is another. Reads the file.
+/// Digest of the certificate, to detect a replaced one. Reads the file.
 pub(super) fn digest(ServerTls { cert, .. }: &ServerTls) -> Result<[u8; 32], String> {
     std::fs::read(cert).map(|bytes| sha256(&bytes)).map_err(|error| {
         format!("can't read the file {}: {error}; correct broker.tls_cert", cert.display())

@@ -1,5 +1,4 @@
-//! What the embedded broker shows of itself beside its sessions: what it lost or refused, which bounds it has reached,
-//! and why it can't write what it keeps.
+//! Gauges of the embedded broker beside its sessions: losses, reached bounds, and failures of its storage.
 //!
 //! Never: a broker that waits for being looked at.
 
@@ -9,19 +8,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// A bound counts as reached until this long after the last time.
+/// Time after which a reached bound counts as past.
 const OVER_AFTER: TimeDelta = TimeDelta::minutes(10);
 
-/// Handle to what the broker shows. Shared by its incarnations.
+/// Handle to the gauges, shared by the broker's incarnations.
 #[derive(Debug, Clone, Default)]
 pub struct BrokerGauges(Arc<Mutex<Shown>>);
 
-/// What was lost or refused since the process began.
+/// Losses and refusals since the start of the process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BrokerCounts {
     /// Messages without room in a client's queue.
     pub dropped: u64,
-    /// Messages larger than their client takes.
+    /// Messages above their client's maximum packet size.
     pub oversized: u64,
     /// Messages that were to be retained, without room.
     pub not_retained: u64,
@@ -33,14 +32,14 @@ pub struct BrokerCounts {
     pub refused_connections: u64,
 }
 
-/// A bound that was reached.
+/// A bound of the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BrokerBound {
-    /// Of what waits for clients.
+    /// Queues of clients.
     Queues,
-    /// Of retained messages.
+    /// Retained messages.
     Retained,
-    /// Of connections, or sessions.
+    /// Connections or sessions.
     Connections,
 }
 
@@ -50,13 +49,13 @@ pub type Trouble = (String, DateTime<Utc>);
 #[derive(Debug, Default)]
 struct Shown {
     counts: BrokerCounts,
-    /// When each was reached for the first and the last time, in one row.
+    /// First and last time that each bound was reached, in one run.
     reached: [Option<(DateTime<Utc>, DateTime<Utc>)>; 3],
     keep_trouble: Option<Trouble>,
 }
 
 impl BrokerGauges {
-    /// What was lost or refused so far.
+    /// Losses and refusals so far.
     #[must_use]
     pub fn counts(&self) -> BrokerCounts {
         self.shown().counts
@@ -75,7 +74,7 @@ impl BrokerGauges {
             .collect()
     }
 
-    /// Why what is kept can't be written, and since when; `None` while all is well.
+    /// Why state can't be written, and since when; `None` if it can.
     #[must_use]
     pub fn keep_trouble(&self) -> Option<Trouble> {
         self.shown().keep_trouble.clone()
@@ -97,7 +96,7 @@ impl BrokerGauges {
         }
     }
 
-    /// What is kept can't be written. Logs it, once.
+    /// Notes and logs, once, that state can't be written.
     pub(super) fn begin_keep_trouble(&self, why: &str) {
         let mut shown = self.shown();
         if shown.keep_trouble.is_none() {
@@ -116,7 +115,7 @@ impl BrokerGauges {
         }
     }
 
-    // Each change is whole: a poisoned lock is as good.
+    // Updates are atomic, so a poisoned lock is still consistent.
     fn shown(&self) -> MutexGuard<'_, Shown> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Says what the broker had to drop, or refuse, without flooding the log.
+//! Log lines on dropped or refused messages, rate-limited.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::hub::{Loss, Losses};
 use crate::logging::LineLimit;
 
-/// The least time between two lines of one kind.
+/// Minimum interval between two lines of one kind.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Counts events and says when it is time for a line about them.
+/// Counter of events with a rate-limited log line.
 pub(super) struct Seldom(Mutex<LineLimit>);
 
 impl Default for Seldom {
@@ -19,12 +19,12 @@ impl Default for Seldom {
 }
 
 impl Seldom {
-    /// So many lines in [`INTERVAL`].
+    /// Allows `lines` lines in [`INTERVAL`].
     pub(super) fn of(lines: u64) -> Self {
         Self(Mutex::new(LineLimit::new(lines, INTERVAL)))
     }
 
-    /// Counts one more; `Some(how many since the last line)` when a line is due.
+    /// Counts an event; `Some(number since the last line)` when a line is due.
     pub(super) fn count(&self, now: Instant) -> Option<u64> {
         let mut limit = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         limit.admit(now).map(|held_back| held_back + 1)
@@ -39,8 +39,8 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    /// Adds losses, and logs all that are not logged yet, unless it logged within [`INTERVAL`]. Messages that end with a
-    /// clean session, or expire as their sender asked, are no losses.
+    /// Adds losses, and logs all that are unlogged, at most once per [`INTERVAL`]. Messages that end with a clean
+    /// session, or expire as their sender asked, are not losses.
     pub(super) fn tell(&mut self, losses: Losses, now: Instant) {
         add(&mut self.untold.dropped, losses.dropped);
         add(&mut self.untold.wills, losses.wills);

@@ -1,4 +1,4 @@
-//! What all connections share: the hub, the way in, who may connect, and the clock.
+//! State shared by all connections: hub, publish hook, access control, clock.
 
 #![expect(clippy::disallowed_methods, reason = "the broker's clock")]
 
@@ -24,7 +24,7 @@ use super::publish_hook::{NotTaken, PATIENCE, PublishHook, Wish};
 use super::rights::Grant;
 use crate::config::{BrokerLimits, GATEWAY_USER};
 
-/// Refused logins that are told each, in ten seconds: enough for a tool that bans an address after a few.
+/// Refused logins logged one by one per ten seconds: enough for a tool that bans an address after a few.
 const MOST_REFUSALS_TOLD: u64 = 20;
 
 /// Wakes a connection.
@@ -38,30 +38,30 @@ pub(super) struct Shared {
     door: watch::Receiver<Arc<Door>>,
     brake: Mutex<Brake>,
     hook: Option<PublishHook>,
-    /// Where what outlives the process is; without it, nothing does.
+    /// Persistent storage; `None` keeps state in memory only.
     pub(super) keep: Option<Arc<dyn Keep>>,
     pub(super) gauges: BrokerGauges,
     pub(super) limits: BrokerLimits,
-    /// Told when there are changes to be written.
+    /// Notified when there are changes to write.
     pub(super) changed: Notify,
     /// Bytes of larger packets that are coming in.
     incoming: AtomicUsize,
-    /// The same for connections without a login.
+    /// Incoming bytes of large packets on connections without a login.
     strangers_incoming: AtomicUsize,
-    /// Connections that have not said who they are, by number.
+    /// Connections before their CONNECT, by number.
     handshakes: Mutex<Handshakes>,
     refusals: Seldom,
     denials: Seldom,
     cuts: Seldom,
     full: Seldom,
     reporter: Mutex<Reporter>,
-    /// Told when wills are due.
+    /// Notified when wills are due.
     wills: Notify,
-    /// Told when something has panicked that may have left the hub halfway.
+    /// Notified after a panic that may have left the hub inconsistent.
     pub(super) broken: Notify,
 }
 
-/// What a broker is made from.
+/// Parts of a broker.
 pub(super) struct Rooms {
     pub(super) door: watch::Receiver<Arc<Door>>,
     pub(super) hook: Option<PublishHook>,
@@ -77,13 +77,13 @@ struct Handshakes {
     tasks: VecDeque<(u64, AbortHandle)>,
 }
 
-/// A connection that has a session, which it leaves when it is dropped, however it ends.
+/// A connection with a session. Dropping it leaves the session, however the connection ended.
 pub(super) struct Presence<'a> {
     shared: &'a Shared,
     pub(super) conn: ConnId,
-    /// False when the client takes its will back.
+    /// False if the client withdrew its will.
     pub(super) with_will: bool,
-    /// How long its session is to be kept, where it says so at last.
+    /// Session expiry stated at the disconnect, if any, in seconds.
     pub(super) expiry_s: Option<u32>,
 }
 
@@ -94,7 +94,7 @@ impl Drop for Presence<'_> {
     }
 }
 
-/// Room for a large packet, given back when it is dropped.
+/// Reservation for a large packet, released when dropped.
 pub(super) struct Room<'a>(&'a AtomicUsize, usize);
 
 impl Drop for Room<'_> {
@@ -104,12 +104,12 @@ impl Drop for Room<'_> {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while it is held.
+    // No code panics while holding it.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
-    /// Reads what was kept. Blocks.
+    /// Loads the persistent state. Blocks.
     pub(super) fn open(rooms: Rooms) -> Result<Self, String> {
         let Rooms { door, hook, keep, gauges, limits } = rooms;
         let began = (Instant::now(), Utc::now().timestamp_millis());
@@ -137,7 +137,7 @@ impl Shared {
         })
     }
 
-    /// In ms since 1970.
+    /// Time in ms since 1970.
     pub(super) fn now(&self) -> i64 {
         let (began, at) = self.began;
         at.saturating_add(i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX))
@@ -150,7 +150,7 @@ impl Shared {
         })
     }
 
-    /// Whether something has panicked that may have left the hub halfway.
+    /// True after a panic that may have left the hub inconsistent.
     pub(super) fn is_halfway(&self) -> bool {
         self.hub.is_poisoned()
     }
@@ -162,7 +162,7 @@ impl Shared {
         grant: &Grant,
         origin: Origin<Waker>,
     ) -> Result<(Connected, Presence<'_>), Refusal> {
-        // By the door as it is now: a reload that comes later finds the session.
+        // With the present access control: a later reload finds the session.
         let connected = self.with(|hub, now| {
             let grant = self.door().readmit(grant).ok_or(Refusal::Gone)?;
             hub.connect(now, connect, grant, origin)
@@ -171,7 +171,7 @@ impl Shared {
         Ok((connected, Presence { shared: self, conn, with_will: true, expiry_s: None }))
     }
 
-    /// Does something with the hub, then wakes whom that concerns.
+    /// Runs an action on the hub, then wakes the affected connections.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Hub<Waker>, i64) -> T) -> T {
         let mut hub = self.hub();
         let result = act(&mut hub, self.now());
@@ -187,7 +187,7 @@ impl Shared {
         result
     }
 
-    /// Publishes wills as they become due, each once it is logged, for ever. Nobody else waits for that.
+    /// Publishes wills as they become due, each once it is logged. Runs for ever, and only the wills wait for it.
     pub(super) async fn publish_wills(&self) {
         loop {
             self.wills.notified().await;
@@ -220,7 +220,7 @@ impl Shared {
         }
     }
 
-    /// Says that a client was cut off whose reading was not taken.
+    /// Logs that a client was cut off because its reading could not be logged.
     pub(super) fn tell_cut(&self, client: &str) {
         if let Some(times) = self.cuts.count(Instant::now()) {
             log::warn!(
@@ -231,7 +231,7 @@ impl Shared {
         }
     }
 
-    /// Logs that somebody was refused for lack of room.
+    /// Logs a refusal for lack of room.
     pub(super) fn tell_full(&self, who: &str) {
         self.gauges.count(|counts| counts.refused_connections += 1);
         if let Some(times) = self.full.count(Instant::now()) {
@@ -243,12 +243,12 @@ impl Shared {
         }
     }
 
-    /// Who may come in now.
+    /// Present access control.
     pub(super) fn door(&self) -> Arc<Door> {
         self.door.borrow().clone()
     }
 
-    /// Gives all clients the rights that they have by a new configuration, each time there is one, for ever.
+    /// Applies the rights of each new configuration to all clients. Runs for ever.
     pub(super) async fn follow_access(&self) {
         let mut door = self.door.clone();
         while door.changed().await.is_ok() {
@@ -266,8 +266,8 @@ impl Shared {
         std::future::pending::<()>().await;
     }
 
-    /// What a client may do; `None` when its credentials are wrong. Without accounts everyone is admitted but who takes the
-    /// daemon's own name without its password. Takes its time after too many failures.
+    /// Grant of a client; `None` if its credentials are wrong. Without accounts every client is admitted, except
+    /// one that uses the daemon's own name without its password. Delayed after too many failures.
     pub(super) async fn admit(&self, connect: &Connect, from: SocketAddr) -> Option<Grant> {
         let is_open = self.door().is_open;
         let named = connect.username.as_deref();
@@ -278,7 +278,7 @@ impl Shared {
             }
             return grant;
         };
-        // Nobody guesses the gateway's password, and it must not wait for those who try.
+        // The gateway's random password can't be guessed, and the gateway must not wait behind attempts of others.
         let is_slowed = name != GATEWAY_USER;
         if is_slowed {
             let wait = lock(&self.brake).wait(from.ip(), name, Instant::now());
@@ -298,8 +298,8 @@ impl Shared {
         grant
     }
 
-    /// Logs a refusal. The address stands before whatever the client says of itself, so that a tool that bans addresses
-    /// is told the right one.
+    /// Logs a refusal. The address precedes all text of the client's, so that a tool that bans addresses reads the
+    /// right one.
     fn tell_refused(&self, connect: &Connect, from: SocketAddr, why: &str) {
         self.gauges.count(|counts| counts.refused_logins += 1);
         if let Some(times) = self.refusals.count(Instant::now()) {
@@ -337,12 +337,12 @@ impl Shared {
         room(&self.incoming, bytes, most)
     }
 
-    /// The same for connections without a login.
+    /// Reservation for a large packet of a connection without a login.
     pub(super) fn strangers_room(&self, bytes: usize) -> Option<Room<'_>> {
         room(&self.strangers_incoming, bytes, limits::MAX_STRANGERS_BYTES)
     }
 
-    /// Starts a connection that has not said who it is. The oldest of too many is closed.
+    /// Registers a connection before its CONNECT. At the limit the oldest is closed.
     pub(super) fn begin_handshake(&self, start: impl FnOnce(u64) -> AbortHandle) {
         let mut handshakes = lock(&self.handshakes);
         handshakes.last += 1;
@@ -353,12 +353,12 @@ impl Shared {
         }
     }
 
-    /// Closes the oldest connection that has not said who it is, if there is one, for another.
+    /// Closes the oldest connection before its CONNECT, if any.
     pub(super) fn give_way(&self) {
         abort_oldest(&mut lock(&self.handshakes));
     }
 
-    /// A connection has said who it is, or is gone.
+    /// The connection was accepted, or has ended.
     pub(super) fn end_handshake(&self, number: u64) {
         let tasks = &mut lock(&self.handshakes).tasks;
         if let Ok(at) = tasks.binary_search_by_key(&number, |(number, _)| *number) {
@@ -366,12 +366,12 @@ impl Shared {
         }
     }
 
-    /// Some sessions, for display.
+    /// A bounded number of sessions, for display.
     pub(super) fn views(&self, at_most: usize) -> Vec<SessionView> {
         self.hub().views(at_most)
     }
 
-    /// What time brings.
+    /// Processes the passage of time.
     pub(super) fn tick(&self) {
         let losses = self.with(|hub, now| {
             hub.tick(now);

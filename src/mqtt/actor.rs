@@ -1,6 +1,5 @@
-//! The gateway's actor: moves messages between the client's thread, the queues and the routes, and
-//! keeps the connection up. What to do is decided in the pure files beside it; what flows while the
-//! connection stands is in [`super::flow`], how it comes about and ends in [`super::connection`].
+//! The gateway's actor: connects the client's thread, the queues and the routes, and keeps the connection up.
+//! Decisions are in the pure files beside it; sending is in [`super::flow`], connecting in [`super::connection`].
 
 #![expect(clippy::disallowed_methods, reason = "the gateway owns the clock of its connection")]
 
@@ -34,14 +33,13 @@ use crate::supervisor::{ChildEnv, Failure, GracefulStop, Routed};
 use crate::wire::Topics;
 use crate::wire::payload::State;
 
-/// How often the gateway looks after what no event tells it of: a pause that ends, storage that
-/// answers again, suppressed lines to tell of.
+/// Interval of checks without an event: an ended pause, storage that answers again, suppressed log lines.
 const TICK: Duration = Duration::from_secs(1);
-/// The same while it stops.
+/// Interval of the checks during a stop.
 const STOP_TICK: Duration = Duration::from_millis(20);
 /// Lines on readings sent: 50 a second.
 const SENT_LINES: (u64, Duration) = (50, Duration::from_secs(1));
-/// Lines on what the broker refused and on readings skipped, on each: 2 every 10 seconds.
+/// Rate limit of log lines on refused messages and on skipped readings, each: 2 every 10 seconds.
 const LOSS_LINES: (u64, Duration) = (2, Duration::from_secs(10));
 
 /// The actor that connects to the broker: one incarnation, made by [`factory`](super::factory).
@@ -57,24 +55,24 @@ pub struct Gateway {
     /// Events of the client's thread; `None` once the actor has started.
     events: Option<mpsc::Receiver<Event>>,
     pub(super) reach: Reach,
-    /// Attempts at a connection that takes messages in; where none does, at the one that publishes.
+    /// Attempts of the intake connection, or of the publishing one if there is no intake.
     pub(super) intake: Attempts,
     /// Attempts at a second connection, to publish.
     pub(super) publishing: Attempts,
     /// Role of the connection that publishes.
     pub(super) role: Role,
-    /// When a refused status is published again.
+    /// Time to retry a refused status.
     pub(super) status_retry_at: Option<Instant>,
-    /// Whether the second connection failed or was lost since it last stood.
+    /// Whether the second connection failed or was lost since it was last open.
     pub(super) publishing_failed: bool,
-    /// One more with each attempt: what comes of an earlier one is passed over.
+    /// Number of the attempt; events of earlier ones are ignored.
     pub(super) attempt: u64,
     /// The next attempt.
     pub(super) retry: Option<SpawnHandle>,
     pub(super) capabilities: Capabilities,
     pub(super) poison: PoisonDetector,
     pub(super) echo: Echo,
-    /// Version of what formats learned that is subscribed to.
+    /// Version of the learned filters that are subscribed to.
     pub(super) subscribed: u64,
     pub(super) requesting: Requesting,
     pub(super) stop: Option<Stop>,
@@ -84,20 +82,20 @@ pub struct Gateway {
     pub(super) paused_until: Option<Instant>,
     /// It refused an own reading: none is sent before this.
     pub(super) readings_paused_until: Option<Instant>,
-    /// Storage did not answer: it is not asked before the next tick.
+    /// Storage did not answer; the next query waits for the next tick.
     pub(super) storage_resting: bool,
     pub(super) reports: Reports,
     pub(super) turns: Turns,
-    /// A look at the next alert's turn is due.
+    /// A timer for the next alert's turn is set.
     pub(super) turn_is_timed: bool,
-    /// Own readings still to be published: the reading end of the log, and what was polled from it.
+    /// Own readings to publish: the log's consumer, and what it polled.
     pub(super) outbound: OutboundReader,
     pub(super) publication: Publication,
-    /// What Home Assistant is shown; `None` where it is shown nothing.
+    /// Home Assistant discovery; `None` if off.
     pub(super) discovery: Option<Discovery>,
 }
 
-/// The limits of the log lines that come with the traffic.
+/// Rate limits of the log lines on traffic.
 pub(super) struct Lines {
     /// Own readings that were published.
     pub sent: LineLimit,
@@ -112,7 +110,7 @@ pub(super) struct Lines {
 pub(super) struct Reports {
     /// Whether a report waits for storage's answer.
     pub is_under_way: bool,
-    /// The last connection that storage has taken a report of.
+    /// The last connection that storage confirmed a report of.
     pub announced: Option<GatewayLink>,
     /// Connections made by this incarnation.
     pub num_connections: u32,
@@ -174,7 +172,7 @@ impl Gateway {
         })
     }
 
-    /// Whether things may be sent.
+    /// True if messages may be sent.
     pub(super) fn carries(&self) -> bool {
         self.reach == Reach::Full && self.paused_until.is_none()
     }
@@ -186,7 +184,7 @@ impl Gateway {
         }
     }
 
-    /// Nothing is in flight any more: what was, goes again.
+    /// Requeues everything in flight.
     pub(super) fn rewind(&mut self) {
         self.publication.rewind();
         self.kept.alerts().rewind();
@@ -207,7 +205,7 @@ impl Gateway {
         self.skip_excess();
     }
 
-    /// Makes the state of the connection known, on which the listening clock of its way in depends.
+    /// Shows the state of the connection, which drives the listening clock of its ingress.
     pub(super) fn show(&self) {
         self.settings.gauges.show(self.reach, Utc::now());
         if self.settings.subscribes {
@@ -238,7 +236,7 @@ impl Gateway {
     }
 }
 
-/// Tokio's clock, which tests may stop.
+/// Tokio's clock, which tests can pause.
 pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
@@ -312,7 +310,7 @@ impl Handler<GracefulStop> for Gateway {
     }
 }
 
-/// For tests of what a panic leaves behind.
+/// Panics on receipt, for tests of the supervision.
 #[cfg(test)]
 #[derive(Message)]
 #[rtype(result = "()")]

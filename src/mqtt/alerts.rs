@@ -1,12 +1,11 @@
 //! Alert events that storage has pushed and the broker has not completed. Pure.
 //!
-//! Storage decides what is pushed, and counts credits; here is only what is under way.
+//! Storage decides what is pushed, and counts credits. This file tracks what is in flight.
 //!
-//! Holds always: events go out in order of their numbers; one whose connection was lost before its completion
-//! is sent again, in its old place; one that was delivered is not sent again when it is pushed again, as a
-//! restart of storage does; a delivery is reported until storage has taken the report. With a refusal, queued
-//! events of the same topic go back to storage, so that none overtakes the one refused.
-//! Never: more events than storage has credits.
+//! Invariants: events are sent in the order of their numbers; one whose connection was lost before its completion
+//! is sent again, in its old place; a delivered one is not sent again when storage repeats it after a restart; a
+//! delivery is reported until storage confirms the report. After a refusal, queued events of the same topic return
+//! to storage, so that none overtakes the refused one. Never: more events than storage has credits.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use std::sync::Arc;
 use crate::domain::{AlertEvent, Quantity};
 use crate::messages::PushAlerts;
 
-/// Numbers of delivered events that are kept: many times the credits.
+/// Delivered event numbers that are remembered: many times the credits.
 const FINISHED_KEPT: usize = 200;
 
 /// Outlives the gateway's incarnations, for the deliveries not reported.
@@ -27,7 +26,7 @@ pub struct PushedAlerts {
     refused: Vec<u64>,
     /// The last numbers delivered.
     finished: VecDeque<u64>,
-    /// Whether storage has more to push.
+    /// Whether storage has more events to push.
     more_follow: bool,
 }
 
@@ -45,7 +44,7 @@ impl Default for PushedAlerts {
 }
 
 impl PushedAlerts {
-    /// A new incarnation: storage pushes again what is not finished.
+    /// Starts a new incarnation: storage pushes unfinished events again.
     pub fn begin(&mut self) {
         self.queued.clear();
         self.in_flight.clear();
@@ -53,12 +52,12 @@ impl PushedAlerts {
         self.more_follow = true;
     }
 
-    /// The connection is gone: what was in flight is sent again.
+    /// The connection was lost: events in flight are sent again.
     pub fn rewind(&mut self) {
         self.queued.append(&mut self.in_flight);
     }
 
-    /// Takes what storage pushed to this incarnation.
+    /// Accepts events that storage pushed to this incarnation.
     pub fn take(&mut self, PushAlerts { incarnation, events }: PushAlerts, own: u32) {
         for event in events.into_iter().filter(|_| incarnation == own) {
             let number = event.number;
@@ -86,12 +85,12 @@ impl PushedAlerts {
         }
     }
 
-    /// The broker refused it for now: it is queued again in its old place.
+    /// The broker refused the event for now: it is queued again in its old place.
     pub fn put_back(&mut self, number: u64) {
         self.queued.extend(self.in_flight.remove_entry(&number));
     }
 
-    /// The broker refuses the event's topic: it goes back to storage, with those queued for the topic.
+    /// The broker refuses the event's topic: the event and those queued for the topic return to storage.
     pub fn refuse(&mut self, number: u64) {
         let Some(event) = self.in_flight.remove(&number) else { return };
         self.refused.push(number);
@@ -111,7 +110,7 @@ impl PushedAlerts {
         (&self.delivered, &self.refused)
     }
 
-    /// Storage has taken the first of each. `more_follow` is its answer.
+    /// Storage confirmed the first ones of each list. `more_follow` is its answer.
     pub fn reported(&mut self, num_delivered: usize, num_refused: usize, more_follow: bool) {
         self.delivered.drain(..num_delivered.min(self.delivered.len()));
         self.refused.drain(..num_refused.min(self.refused.len()));

@@ -11,11 +11,11 @@ use crate::locale::Trouble;
 use crate::wire::payload::{self, State, Status};
 use crate::wire::{HomeAssistantTopics, Topics};
 
-/// Waits for the embedded broker if that is the one, reads the secrets, and says where and how to
-/// connect. The Last Will is that of a broker that can do everything.
+/// Plans a connection: waits for the embedded broker if that is the target, reads the secrets, and returns address
+/// and options. The Last Will assumes a broker with all capabilities.
 ///
 /// # Errors
-/// When a secret can't be read, or the embedded broker is gone for good.
+/// If a secret can't be read, or the embedded broker has ended.
 pub async fn plan(
     settings: &Settings,
     topics: &Topics,
@@ -84,7 +84,7 @@ async fn credentials(settings: &Settings) -> Result<Option<(String, Secret)>, Tr
     }
 }
 
-/// The retained message that says how the system is.
+/// Retained status message.
 #[must_use]
 pub fn status(
     settings: &Settings,

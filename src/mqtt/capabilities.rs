@@ -22,7 +22,7 @@ const CLOSES: u32 = 2;
 const FAILURES: u32 = 3;
 /// Intake connections closed by a second one before a single connection is tried.
 const DISPLACEMENTS: u32 = 2;
-/// A publishing connection open for so long has worked.
+/// A publishing connection open for this long counts as working.
 const SETTLED: Duration = Duration::from_secs(3);
 /// A broker that allows one connection of a user closes intake within this time after the second one opens.
 const DISPLACED: Duration = Duration::from_secs(2);
@@ -83,11 +83,11 @@ enum Trial {
 enum Connections {
     #[default]
     Two,
-    /// A single one is tried, with or without a Last Will.
+    /// A single connection is tried, with or without a Last Will.
     TryingOne { with_will: bool },
-    /// A single one works.
+    /// A single connection works.
     One { with_will: bool },
-    /// A single one failed too: not tried again.
+    /// A single connection failed too and is not tried again.
     NotOne,
 }
 
@@ -171,7 +171,7 @@ impl Capabilities {
     /// Reduces a message to what the broker accepts.
     ///
     /// # Errors
-    /// When the message exceeds the maximum packet size.
+    /// If the message exceeds the maximum packet size.
     pub fn adapt(&self, mut message: Outgoing) -> Result<Outgoing, Refusal> {
         message.qos = message.qos.min(self.maximum_qos());
         message.retained &= self.retain && self.takes_retained();
@@ -187,7 +187,8 @@ impl Capabilities {
 
     fn maximum_qos(&self) -> Qos {
         let most = self.advertised.maximum_qos.min(self.learned.maximum_qos);
-        // The persistent session may hold packet ids of an earlier process, which QoS 2 would mistake for its own.
+        // The persistent session may hold packet ids of an earlier process, with which a QoS 2 exchange would
+        // collide.
         if self.intake_role() == Role::Both { most.min(Qos::AtLeastOnce) } else { most }
     }
 
@@ -229,7 +230,7 @@ impl Capabilities {
         }
     }
 
-    /// To be called every few seconds while the publishing connection is open.
+    /// Called every few seconds while the publishing connection is open.
     pub fn tick(&mut self, now: Instant) {
         let is_settled = |at: Instant| now.saturating_duration_since(at) >= SETTLED;
         if self.publishing_since.is_some_and(is_settled) {
@@ -259,7 +260,7 @@ impl Capabilities {
         }
         match self.connections {
             Connections::TryingOne { with_will } => self.single_failed(fault, with_will),
-            // Rights have changed: a second connection may do.
+            // Rights have changed: a second connection may work.
             Connections::One { .. } if fault <= Fault::Right => self.connections = Connections::Two,
             Connections::One { .. } => {}
             Connections::Two | Connections::NotOne if self.has_worked => {}
@@ -302,7 +303,7 @@ impl Capabilities {
         }
     }
 
-    /// Whether it is known since the last connection that the broker answers others.
+    /// True if the broker is known to answer others since the last connection.
     #[must_use]
     pub const fn is_failing(&self) -> bool {
         self.failures > 0
@@ -337,7 +338,7 @@ impl Capabilities {
         }
     }
 
-    /// To be called before an intake connection is opened.
+    /// Called before an intake connection is opened.
     pub fn before_intake(&mut self, now: Instant) {
         self.expire(REMEMBERED[0], now);
     }

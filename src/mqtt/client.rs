@@ -1,17 +1,16 @@
 //! The MQTT clients, one for intake and one for publishing, or one for both; this file and its children are the only
 //! ones that name Paho.
 //!
-//! Paho C has one receiving thread, one sending thread and one lock for all clients of a process,
-//! and holds that lock during callbacks. So any call may wait for a callback, and none may happen on
-//! an arbiter: they all happen on a thread of their own, "mqtt-client", which is told what to do by
-//! [`Command`]s and answers with [`Event`]s.
+//! Paho C has one receiving thread, one sending thread and one lock for all clients of a process, and holds the
+//! lock during callbacks. So any call may block on a callback, and none may run on an arbiter: all run on one
+//! thread, "mqtt-client", which takes [`Command`]s and returns [`Event`]s.
 //!
-//! Always: a client is new for each attempt, so that nothing of an earlier connection (options,
-//! in-flight messages, TLS sessions) lingers; the fate of a message is told once, or the connection's
-//! end is. Publishing ends with intake, and intake goes on without publishing.
+//! Always: each attempt has a new client, so that nothing of an earlier connection (options, in-flight messages,
+//! TLS sessions) remains. Each message has one outcome, or the connection's end is reported instead. Publishing
+//! ends with intake; intake continues without publishing.
 //!
-//! Never: a client is let go while Paho may still call back into it (see [`retire`]), or destroyed
-//! once Paho holds freed memory for it (see [`Connection::close`]).
+//! Never: a client is dropped while Paho may still call back into it (see [`retire`]), or destroyed after Paho kept
+//! a dangling pointer to it (see [`Connection::close`]).
 
 mod connecting;
 mod listening;
@@ -37,24 +36,23 @@ use crate::config::MqttVersion;
 use crate::ingest::formats::Filter;
 use crate::ingest::{Log, Subscriptions};
 
-/// Commands that may wait: the windows of readings, alerts and discovery together are 160, and there are a
-/// handful of others.
+/// Capacity for commands: the windows of readings, alerts and discovery together are 160, plus a few others.
 const COMMANDS: usize = 256;
-/// Events that may wait; beyond, the client's thread waits for the gateway.
+/// Capacity for events; beyond it, the client's thread waits for the gateway.
 const EVENTS: usize = 256;
-/// Pending signals; more carry no information.
+/// Capacity for signals; further ones carry no information.
 const SIGNALS: usize = 4;
-/// A filter that nothing is subscribed to. Its UNSUBACK proves that the broker has processed what was sent before.
+/// A filter that nothing uses. Its UNSUBACK proves that the broker has processed what was sent before.
 const NO_FILTER: &str = "vigie/none";
 /// Window within which two closes have one cause.
 const SAME_CAUSE: Duration = Duration::from_millis(500);
 
-/// Where messages go that come in.
+/// Destination of incoming messages.
 #[derive(Debug, Clone)]
 pub struct Doorway {
-    /// Log that has each message before it is acknowledged.
+    /// Log to which each message is appended before it is acknowledged.
     pub log: Arc<Log>,
-    /// They tell which messages describe devices.
+    /// Filters of messages that describe devices.
     pub subscriptions: Subscriptions,
 }
 
@@ -65,11 +63,11 @@ pub struct Client {
 }
 
 impl Client {
-    /// Starts the client's thread; dropping the events' receiver ends it. What comes in goes to
-    /// `intake`; without one nothing is subscribed to.
+    /// Starts the client's thread; dropping the events' receiver ends it. Incoming messages go to `intake`; without
+    /// it nothing is subscribed to.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// If the system can't create a thread.
     pub fn start(intake: Option<Doorway>) -> io::Result<(Self, mpsc::Receiver<Event>)> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let (commands, command_queue) = mpsc::channel(COMMANDS);
@@ -88,15 +86,15 @@ impl Client {
         Ok((Self { commands }, events))
     }
 
-    /// Passes a command on. False when the client's thread is gone, or so far behind that something
-    /// is badly wrong: the gateway never has more commands unanswered than there is room for.
+    /// Sends a command. False if the thread has ended, or its queue is full, which is a fault: the gateway never
+    /// has more commands unanswered than fit.
     #[must_use]
     pub fn tell(&self, command: Command) -> bool {
         self.commands.try_send(command).is_ok()
     }
 }
 
-/// What lives on the client's thread.
+/// State of the client's thread.
 struct Worker {
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
@@ -108,7 +106,7 @@ struct Worker {
     signals: (mpsc::Sender<Signal>, mpsc::Receiver<Signal>),
 }
 
-/// A message that concerns the gateway, not the log.
+/// A message for the gateway instead of the log.
 enum Signal {
     /// Home Assistant's birth message.
     Birth,
@@ -116,7 +114,7 @@ enum Signal {
     StatusEcho,
 }
 
-/// A standing connection.
+/// An open connection.
 struct Connection {
     role: Role,
     client: paho::AsyncClient,
@@ -124,7 +122,7 @@ struct Connection {
     forward_mark: Option<String>,
     lost: mpsc::Receiver<Outcome>,
     deliveries: FuturesUnordered<BoxFuture<'static, (Tag, paho::Result<()>)>>,
-    /// A message could not be written to the socket: see [`Connection::close`].
+    /// A write to the socket failed: see [`Connection::close`].
     write_failed: bool,
 }
 
@@ -162,14 +160,13 @@ impl Connection {
 
     /// Disconnects. Returns deliveries that were not reported yet.
     ///
-    /// When Paho C 1.3.16 fails to write a PUBLISH to the socket, it frees the message, and keeps it
-    /// among those in flight: freed again when the session is cleaned, it takes the process down
-    /// (eclipse-paho/paho.mqtt.c#1621). So the publishing session is one that Paho does not clean at
-    /// the end of a connection (see `options`), and a client to which it has happened is never
-    /// destroyed. That leaks it, once for a connection lost under load.
+    /// When Paho C 1.3.16 fails to write a PUBLISH to the socket, it frees the message but keeps it among those in
+    /// flight; cleaning the session frees it again and crashes the process (eclipse-paho/paho.mqtt.c#1621). So the
+    /// publishing session is one that Paho doesn't clean at the end of a connection (see `options`), and a client
+    /// with a failed write is never destroyed. That leaks it, once for each connection lost under load.
     async fn close(mut self) -> Vec<Tag> {
         disconnect(&self.client).await;
-        // It is disconnected: Paho writes nothing any more, and has told of all that failed.
+        // Disconnected: Paho writes nothing more, and has reported all failures.
         let mut delivered = Vec::new();
         while let Some(Some((tag, result))) = self.deliveries.next().now_or_never() {
             match result {
@@ -232,7 +229,7 @@ impl Worker {
         self.close().await;
     }
 
-    /// `None` when the gateway has gone.
+    /// `None` if the gateway has ended.
     async fn next_step(&mut self) -> Option<Step> {
         tokio::select! {
             biased;
@@ -297,18 +294,18 @@ impl Worker {
     }
 
     async fn publish(&mut self, tag: Tag, message: Outgoing) {
-        // Without a connection there is nothing to say: the gateway learns or has learned of it.
+        // Without a connection there is nothing to send; the gateway is notified of its end.
         let Some(publishing) = &mut self.publishing else { return };
         if let Err(error) = publishing.publish(tag, message) {
             self.lose_publishing_after(&error).await;
         }
     }
 
-    /// A delivery failed otherwise than by the broker's word: the connection is gone, or of no use.
+    /// A delivery failed without an answer of the broker: the connection is lost or unusable.
     async fn lose_publishing_after(&mut self, error: &paho::Error) {
         let Some(publishing) = &mut self.publishing else { return };
         publishing.note(error);
-        // Paho fails the deliveries first and gives the reason right after.
+        // Paho fails the deliveries first and reports the reason right after.
         let reason =
             timeout(Duration::from_millis(100), publishing.lost.recv()).await.ok().flatten();
         self.lose_publishing(reason.unwrap_or_else(|| outcome(error))).await;
@@ -350,7 +347,7 @@ impl Worker {
     }
 
     async fn say(&self, event: Event) {
-        // An error means that the gateway has gone, which the next step notices.
+        // An error means that the gateway has ended, which the next step detects.
         let _ = self.events.send(event).await;
     }
 }

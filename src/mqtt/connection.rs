@@ -1,5 +1,5 @@
-//! The actor's part in connecting: attempts, their log lines, and the status message. Delays and causes are decided in
-//! `retry` and `diagnosis`, what is requested of the broker in `capabilities`.
+//! The actor's part of connecting: attempts, their log lines, and the status message. Delays and causes are decided
+//! in `retry` and `diagnosis`, what is requested of the broker in `capabilities`.
 //!
 //! Always: the intake connection opens first, and stays open whatever happens to the publishing connection.
 
@@ -56,7 +56,7 @@ impl Attempts {
 }
 
 impl Gateway {
-    /// Starts an attempt at the missing connection: intake, or publishing beside it.
+    /// Starts an attempt of the missing connection: intake, or publishing beside it.
     pub(super) fn attempt(&mut self, ctx: &mut Context<Self>) {
         if self.stop.is_some() {
             return;
@@ -164,7 +164,7 @@ impl Gateway {
         self.settings.gauges.show_limits(limits);
     }
 
-    /// Subscribes to what formats learned to ask for since the last time.
+    /// Subscribes to filters that formats learned since the last call.
     pub(super) fn subscribe_to_learned(&mut self, ctx: &mut Context<Self>) {
         let takes_in = self.reach != Reach::Away && self.settings.subscribes;
         let is_to = takes_in && self.stop.is_none();
@@ -259,7 +259,7 @@ impl Gateway {
         self.try_again(delay, ctx);
     }
 
-    /// Schedules the next attempt, in place of one already scheduled.
+    /// Schedules the next attempt, replacing a scheduled one.
     fn try_again(&mut self, delay: Duration, ctx: &mut Context<Self>) {
         let next = ctx.run_later(delay, |act, ctx| {
             act.retry = None;
@@ -293,7 +293,7 @@ impl Gateway {
         } else {
             diagnose(outcome, None, &plan)
         };
-        // A broker of MQTT 5 says when another client took over; an older one has to be guessed at.
+        // MQTT 5 reports a takeover by another client; for 3.1.1 it is inferred.
         let trouble = match plan.version {
             MqttVersion::V5 => trouble,
             MqttVersion::V3_1_1 => self.attempts(role).flaps.lost(trouble, &plan.client_id, now()),
@@ -321,7 +321,7 @@ impl Gateway {
         }
     }
 
-    /// To be called each second: what no event of the client brings.
+    /// Called each second, for what no event of the client triggers.
     pub(super) fn tend_connection(&mut self, ctx: &mut Context<Self>) {
         if self.reach != Reach::Full || self.stop.is_some() {
             return;
@@ -345,7 +345,7 @@ impl Gateway {
     }
 }
 
-/// Packets larger than any message of this daemon are no limit, and a refused subscription has a line of its own.
+/// Packet limits above any message of this daemon are irrelevant, and a refused subscription has its own line.
 const fn is_worth_a_line(limit: &BrokerLimit) -> bool {
     match limit {
         BrokerLimit::MaximumPacketBytes(bytes) => *bytes < LARGE_PACKET,

@@ -1,21 +1,21 @@
-//! Why there is no connection: from what the client could tell and what a check beside it found, to
-//! one cause that a person can act on.
+//! Diagnosis of a failed connection: from the client's error and a probe's finding to one cause that a person can
+//! act on.
 //!
-//! The client tells a refusal by the broker apart, but not a closed port from a wrong certificate; the
-//! probe repeats the steps of a connection and says which is the first to fail. Pure.
+//! The client's error distinguishes a refusal by the broker, but not a closed port from a wrong certificate. The
+//! probe repeats the steps of a connection and finds the first that fails. Pure.
 
 use super::link::{Outcome, Plan};
 use super::probe::{CertificateFault, Finding, TlsFault};
 use crate::config::MqttVersion;
 use crate::locale::Trouble;
 
-/// Whether a probe could tell more than the client did.
+/// True if a probe can find more than the client's error says.
 #[must_use]
 pub const fn wants_probe(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Transport(_) | Outcome::TimedOut)
 }
 
-/// The cause of a failed attempt. `finding` is the probe's, where one was made.
+/// Cause of a failed attempt. `finding` is the probe's, if one was made.
 #[must_use]
 pub fn diagnose(outcome: Outcome, finding: Option<Finding>, plan: &Plan) -> Trouble {
     match outcome {
@@ -81,7 +81,7 @@ fn by_finding(finding: Finding, why: String, plan: &Plan) -> Trouble {
         Finding::SpeaksTls => Trouble::SpeaksTls { address },
         Finding::NotMqtt => Trouble::NotMqtt { address },
         Finding::Silent => Trouble::Silent { address },
-        // The probe gives no credentials, so of what the broker answers it only this is about us.
+        // The probe sends no credentials, so only this answer of the broker is significant.
         Finding::Answered { code: 1 | 0x84 } => unsupported(plan),
         Finding::Answered { .. } => Trouble::Unexplained { why },
     }
@@ -93,8 +93,8 @@ fn by_tls(fault: TlsFault, plan: &Plan) -> Trouble {
         TlsFault::Certificate(fault) => by_certificate(*fault, &plan.target.host),
         TlsFault::Alert { number, why, server_known } => match number {
             ALERT_CERTIFICATE_REQUIRED => Trouble::ClientCertificateMissing,
-            // TLS 1.2 has no alert of its own for a missing one. Once the server has shown its
-            // certificate, the ciphers are agreed, and little else is left to fail.
+            // TLS 1.2 has no alert for a missing client certificate. After the server's certificate the ciphers are
+            // agreed, and little else can fail.
             ALERT_HANDSHAKE_FAILURE if server_known && !has_certificate => {
                 Trouble::ClientCertificateMissing
             }
@@ -128,7 +128,7 @@ fn by_certificate(fault: CertificateFault, host: &str) -> Trouble {
     }
 }
 
-/// What verification says, as in OpenSSL's `x509_vfy.h`.
+/// Verification results of OpenSSL's `x509_vfy.h`.
 const NO_ISSUER: i32 = 2;
 const NOT_YET_VALID: i32 = 9;
 const EXPIRED: i32 = 10;

@@ -1,5 +1,5 @@
-//! Detects a subscription that the broker grants and filters, as when the user has no right to read. This daemon's own
-//! status is published on a topic that the subscription matches, so it must come back. Pure.
+//! Detects a subscription that the broker grants but filters, as when the user has no right to read. The daemon's
+//! own status is published on a topic that the subscription matches, so it must come back. Pure.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ impl Echo {
         }
     }
 
-    /// A message arrived on the status topic.
+    /// Notes a message on the status topic.
     pub const fn received(&mut self) {
         *self = Self::Received;
     }

@@ -1,5 +1,5 @@
-//! What flows out while the connection stands: alerts that storage pushed, own readings from the log (`publishing`) within
-//! their window, and what becomes of them.
+//! Sending while the connection is open: alerts that storage pushed, own readings from the log (`publishing`)
+//! within their window, and their outcomes.
 
 #![expect(clippy::disallowed_methods, reason = "a refusal has a beginning")]
 
@@ -18,13 +18,13 @@ use crate::locale::{Published, Refusal};
 use crate::messages::{GatewayLink, PushReport};
 use crate::wire::payload;
 
-/// How long storage may take to answer or to have room.
+/// Timeout for storage to answer or to have room.
 const STORAGE: Duration = Duration::from_secs(5);
 /// How long nothing is sent after the broker refused something for now.
 const PAUSE: Duration = Duration::from_secs(5);
 
 impl Gateway {
-    /// Sends what there is room for.
+    /// Sends what the windows allow.
     pub(super) fn flow(&mut self, ctx: &mut Context<Self>) {
         if self.carries() {
             self.send_alerts(ctx);
@@ -37,7 +37,7 @@ impl Gateway {
     /// Publishes a message, adapted to the broker's capabilities.
     ///
     /// # Errors
-    /// When the broker is known to refuse it, or to close the connection.
+    /// If the broker is known to refuse it, or to close the connection.
     pub(super) fn publish(
         &mut self,
         tag: Tag,
@@ -81,7 +81,7 @@ impl Gateway {
         }
     }
 
-    /// Whether the next alert had better wait for the one before; then it is looked after in time.
+    /// True if the next alert should wait for the one before; then a timer is set.
     fn waits_its_turn(&mut self, ctx: &mut Context<Self>) -> bool {
         let (queued, in_flight) = {
             let alerts = self.kept.alerts();
@@ -179,7 +179,7 @@ impl Gateway {
         self.kept.alerts().topic_of(number).map(|of| self.topics.alert(of))
     }
 
-    /// The broker refused a message: some reasons concern the message, some its topic, the others every message for now.
+    /// Handles a refusal: some reasons concern the message, some its topic, the others all messages for now.
     fn refused(&mut self, tag: Tag, why: Refusal, ctx: &mut Context<Self>) {
         let concerns_others = self.settle(tag, why);
         if concerns_others {
@@ -288,7 +288,7 @@ impl Gateway {
         );
     }
 
-    /// What the limits held back and no later line has told of.
+    /// Logs what the rate limits suppressed and no later line reported.
     pub(super) fn tell_suppressed(&mut self) {
         let now = now();
         if let Some(more) = self.lines.sent.overdue(now) {
@@ -297,22 +297,22 @@ impl Gateway {
         if let Some(more) = self.lines.refused.overdue(now) {
             warn!(target: "vigie::gateway", "{more} more messages were refused or not confirmed");
         }
-        // The line on skipped readings gives the total, so the next one tells of all.
+        // The line on skipped readings has the total, so the next one covers all.
         if self.lines.skipped.overdue(now).is_some() {
             self.say_skipped();
         }
     }
 }
 
-/// Refusals that say something about the message itself: it would be refused again for ever.
+/// True for refusals of the message itself: it would be refused for ever.
 const fn is_for_good(why: Refusal) -> bool {
     // Topic Name invalid, Packet too large, Payload format invalid.
     matches!(why, Refusal::Code(0x90 | 0x95 | 0x99) | Refusal::TooLarge { .. })
 }
 
-/// Refusals that are about a message's topic: it is set aside, and the others go on.
+/// True for refusals of a message's topic: it is set aside, and the others continue.
 pub(super) const fn is_about_its_topic(why: Refusal) -> bool {
-    // Not authorized, which a broker says of a topic.
+    // Not authorized, which concerns a topic.
     matches!(why, Refusal::Code(0x87) | Refusal::EndsConnection) || is_for_good(why)
 }
 

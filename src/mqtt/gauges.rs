@@ -1,5 +1,4 @@
-//! What the gateway shows of itself to whoever asks how the daemon is. Written by its actor at each change
-//! of the connection; read from any thread.
+//! Gauges of the gateway, written by its actor at each change of the connection, readable from any thread.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -100,7 +99,7 @@ impl Gauges {
         self.lock().forwarded += 1;
     }
 
-    /// Messages of the embedded broker's devices that the broker upstream has taken, in this run of the daemon.
+    /// Messages of the embedded broker's devices that the upstream broker acknowledged in this run.
     pub fn forwarded(&self) -> u64 {
         self.lock().forwarded
     }
@@ -126,7 +125,7 @@ impl Gauges {
         self.lock().silent.clone()
     }
 
-    /// Sets what the broker can't do.
+    /// Sets the limits of the broker.
     pub(super) fn show_limits(&self, limits: Vec<BrokerLimit>) {
         self.lock().limits = limits;
     }
@@ -136,7 +135,7 @@ impl Gauges {
         self.lock().reach == Reach::Full
     }
 
-    /// Time since which the connection has stood, or has not; `None` before the gateway's first start.
+    /// Time since which the connection has been open, or closed; `None` before the gateway's first start.
     pub fn since(&self) -> Option<DateTime<Utc>> {
         self.lock().since
     }
@@ -146,12 +145,12 @@ impl Gauges {
         self.lock().connections
     }
 
-    /// What the broker last connected to can't do.
+    /// Limits of the broker that was connected last.
     pub fn limits(&self) -> Vec<BrokerLimit> {
         self.lock().limits.clone()
     }
 
-    // Each change is whole: a poisoned lock is as good.
+    // Updates are atomic, so a poisoned lock is still consistent.
     fn lock(&self) -> MutexGuard<'_, Shown> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

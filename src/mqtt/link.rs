@@ -1,5 +1,5 @@
-//! What the gateway and its MQTT client say to each other, in words of the protocol: nothing here
-//! knows which client library it is.
+//! Commands and events between the gateway and its MQTT client, in terms of the protocol: independent of the client
+//! library.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::{ClientTls, MqttVersion, Secret};
 use crate::ingest::formats::Filter;
 
-/// Where the broker is.
+/// Address of the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Host name or IP address, an IPv6 address without brackets.
@@ -37,7 +37,7 @@ pub enum Role {
     Intake,
     /// Publishes, with the Last Will.
     Publishing,
-    /// Both, where the broker refuses a second connection.
+    /// Both roles, if the broker refuses a second connection.
     Both,
 }
 
@@ -66,22 +66,22 @@ pub struct Plan {
     pub version: MqttVersion,
     /// Client id, which names the session.
     pub client_id: String,
-    /// User name and password, which may be empty: then there is none; `None` for an anonymous connection.
+    /// User name and password; an empty password is none. `None` for an anonymous connection.
     pub credentials: Option<(String, Secret)>,
     /// Keep-alive interval.
     pub keep_alive: Duration,
-    /// Topic filters to subscribe to; where the server refuses a required one, the attempt fails.
+    /// Topic filters to subscribe to; if the server refuses a required one, the attempt fails.
     pub filters: Vec<Filter>,
-    /// Whether the broker is to send its retained messages though the subscription is not new: what they say is not known
-    /// yet, since the start of the process.
+    /// Whether the broker should send its retained messages although the subscription is not new: true until they
+    /// were received once in this process.
     pub wants_retained: bool,
-    /// Topic on which Home Assistant says that it is there, to be listened to; `None` where nobody wants to know.
+    /// Topic of Home Assistant's birth message, to be subscribed to; `None` if not needed.
     pub birth: Option<String>,
-    /// The Last Will; `None` where there is none.
+    /// Last Will; `None` for none.
     pub will: Option<Outgoing>,
     /// Topic of this daemon's status, if a subscription matches it: the published status comes back.
     pub status_echo: Option<String>,
-    /// This installation's mark on messages that it forwards.
+    /// Mark of this installation on messages that it forwards.
     pub forward_mark: Option<String>,
 }
 
@@ -96,7 +96,7 @@ pub struct Outgoing {
     pub qos: Qos,
     /// Whether the broker retains it.
     pub retained: bool,
-    /// Whether it is a device's, which must not be forwarded again.
+    /// Whether it comes from a device and must not be forwarded again.
     pub is_forwarded: bool,
 }
 
@@ -112,28 +112,28 @@ impl fmt::Debug for Outgoing {
 pub enum Qos {
     /// QoS 0: without acknowledgement.
     AtMostOnce,
-    /// QoS 1: may arrive more than once.
+    /// QoS 1: may be delivered more than once.
     AtLeastOnce,
     /// QoS 2.
     ExactlyOnce,
 }
 
-/// Names a published message until its delivery is known.
+/// Identifies a published message until its outcome is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tag {
-    /// An own reading or a forwarded message, by its position in the log.
+    /// Own reading or forwarded message, by its position in the log.
     Outbound(u64),
-    /// An alert event, by its number.
+    /// Alert event, by its number.
     Alert(u64),
-    /// A request to a device, by its number.
+    /// Request to a device, by its number.
     Request(u64),
-    /// A message for Home Assistant, by its number.
+    /// Message for Home Assistant, by its number.
     Discovery(u64),
     /// A heartbeat.
     Beat,
     /// The status "online".
     Online,
-    /// The status "offline", the last word.
+    /// Status "offline", the last message.
     Offline,
 }
 
@@ -145,9 +145,9 @@ pub enum Command {
     Open(Box<Plan>),
     /// Answered by [`Event::Delivered`] unless the connection is lost first; ignored without one.
     Publish(Tag, Outgoing),
-    /// Subscribe to these, too; unanswered, but where the connection is lost by it. Ignored without one.
+    /// Subscribe to further filters. Unanswered, unless it ends the connection. Ignored without one.
     Subscribe(Vec<Filter>),
-    /// Take no more messages in. The session stays at the broker and keeps queueing.
+    /// End the intake. The session stays at the broker and keeps queueing.
     EndIntake,
     /// Disconnect. Answered by [`Event::Closed`].
     Close,
@@ -160,15 +160,15 @@ pub enum Event {
     Up(Role, Advertised),
     /// The attempt failed.
     Failed(Failed),
-    /// An established connection closed; the outcome of what was in flight is unknown. Publishing closes with intake.
+    /// An open connection closed; the outcome of what was in flight is unknown. Publishing closes with intake.
     Lost(Role, Outcome),
     /// The broker has completed the delivery, or refused it with a reason code of MQTT 5.
     Delivered(Tag, Result<(), u8>),
     /// Home Assistant sent its birth message on [`Plan::birth`].
     Born,
-    /// A message came on [`Plan::status_echo`].
+    /// A message arrived on [`Plan::status_echo`].
     Echoed,
-    /// Disconnected as asked.
+    /// Disconnected as requested.
     Closed,
 }
 
@@ -181,7 +181,7 @@ pub struct Advertised {
     pub takes_retained: bool,
     /// Maximum packet size.
     pub maximum_packet_bytes: Option<u32>,
-    /// Client id that the broker assigned in place of the client's own.
+    /// Client id that the broker assigned instead of the client's own.
     pub assigned_id: Option<String>,
     /// Refused subscriptions that are not required.
     pub refused: Vec<String>,
@@ -199,7 +199,7 @@ impl Default for Advertised {
     }
 }
 
-/// A failed attempt to connect.
+/// A failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
     /// Role of the connection.
@@ -210,21 +210,21 @@ pub struct Failed {
     pub had_will: bool,
 }
 
-/// How a connection failed or ended, as far as the client can tell.
+/// How a connection failed or ended, as far as the client knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// A reason code of MQTT 5 (2.4), 0x80 or above, and the reason string that came with it.
+    /// Reason code of MQTT 5 (2.4), 0x80 or above, with its reason string.
     Reason { code: u8, text: String },
-    /// A return code of MQTT 3.1.1 (3.2.2.3).
+    /// Return code of MQTT 3.1.1 (3.2.2.3).
     Return(u8),
     /// The server refused one of the filters.
     SubscriptionRefused { filter: String },
     /// The connection failed somewhere between the name and the answer to CONNECT.
     Transport(String),
-    /// No answer came within the time allowed.
+    /// No answer within the timeout.
     TimedOut,
-    /// An established connection ended without a word.
+    /// An open connection ended without a reason.
     Closed,
-    /// An option can't be used: nothing was tried.
+    /// An invalid option: no attempt was made.
     Unusable(String),
 }

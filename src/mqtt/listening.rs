@@ -1,7 +1,7 @@
-//! Listens to a broker for a bounded time, as one more client: for a person who looks for a device.
+//! Listens to a broker for a bounded time as one more client, for a person who looks for a device.
 //!
-//! Always: a session of its own that ends with the connection; messages at QoS 0, so that the broker keeps nothing for
-//! it. Never: called on an arbiter, since it blocks; or in the daemon.
+//! Always: its own session, which ends with the connection; QoS 0, so that the broker queues nothing for it. Never:
+//! on an arbiter, since it blocks; or in the daemon.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,10 +15,10 @@ use super::probe::probe;
 use crate::config::{ClientTls, MqttVersion, Secret};
 use crate::locale::Trouble;
 
-/// Messages that wait to be looked at: a busy plant's of some seconds. Those beyond are counted, not kept.
+/// Capacity for messages: some seconds of a busy plant. Further ones are counted and dropped.
 const QUEUE: usize = 20_000;
 
-/// What to listen to.
+/// What to subscribe to, and how.
 #[derive(Debug, Clone)]
 pub struct ListenTo {
     /// Host name or IP address.
@@ -29,7 +29,7 @@ pub struct ListenTo {
     pub tls: Option<ClientTls>,
     /// Version of the protocol.
     pub version: MqttVersion,
-    /// Client id, which nobody else has.
+    /// Unique client id.
     pub client_id: String,
     /// User name and password; `None` for an anonymous connection.
     pub credentials: Option<(String, Secret)>,
@@ -39,7 +39,7 @@ pub struct ListenTo {
     pub filter: String,
 }
 
-/// A message that came.
+/// A received message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overheard {
     /// Topic of the message.
@@ -53,16 +53,16 @@ pub struct Overheard {
 /// How listening ended.
 #[derive(Debug)]
 pub struct Listened {
-    /// Messages that came faster than they could be looked at.
+    /// Messages dropped because the queue was full.
     pub missed: u64,
     /// Why the connection ended before its time.
     pub lost: Option<Trouble>,
 }
 
-/// Listens while `go_on` says so, which waits a moment each time; blocks its thread.
+/// Listens until `go_on` returns false; it waits briefly in each call. Blocks its thread.
 ///
 /// # Errors
-/// When there is no connection, or the broker refuses the filter.
+/// If there is no connection, or the broker refuses the filter.
 pub fn listen(
     to: ListenTo,
     each: &mut dyn FnMut(&Overheard),
@@ -86,7 +86,7 @@ pub fn listen(
     Ok(Listened { missed: missed.load(Ordering::Relaxed), lost })
 }
 
-/// What waits now: a broker that is faster than this can't keep it from ending.
+/// Processes what is queued now, so that a fast broker can't keep it from ending.
 fn drain(queue: &Receiver<Overheard>, each: &mut dyn FnMut(&Overheard)) {
     queue.try_iter().take(QUEUE).for_each(|message| each(&message));
 }

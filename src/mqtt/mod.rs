@@ -5,8 +5,7 @@
 //! and count as published when the broker has acknowledged them. A broker that can't be reached is
 //! no failure: the reason is logged, and connecting is retried for ever. Intake does not depend on publishing.
 //!
-//! Never: a call into the MQTT library on an arbiter, or an unbounded queue. `client` alone knows
-//! which library it is.
+//! Never: a call into the MQTT library on an arbiter, or an unbounded queue. `client` alone uses the library.
 
 mod actor;
 mod alerts;
@@ -53,7 +52,7 @@ use crate::supervisor::{ChildEnv, Failure, Route};
 /// Own readings polled from the log and unfinished: beyond this Paho only gets slower, its tables being
 /// searched one by one.
 const READING_WINDOW: usize = 100;
-/// What the gateway is told once.
+/// Settings of the gateway.
 #[derive(Clone)]
 pub struct Settings {
     /// Broker, session and topics, as configured.
@@ -62,24 +61,24 @@ pub struct Settings {
     pub times: TimeStyle,
     /// Log lines on the connection, in the configured language.
     pub words: &'static Words,
-    /// How many sensors this daemon runs itself; the status message says it.
+    /// Number of own sensors, for the status message.
     pub sensors: usize,
-    /// This program's version; the status message says it.
+    /// Version of the program, for the status message.
     pub version: String,
-    /// Where the embedded broker listens, while it does. Needed for [`Endpoint::Embedded`].
+    /// Address of the embedded broker while it runs. Required for [`Endpoint::Embedded`].
     pub embedded: Option<watch::Receiver<Option<BrokerAddress>>>,
-    /// Where messages of the broker are logged, and own readings to publish come from.
+    /// Log of incoming messages, and source of own readings to publish.
     pub log: Arc<Log>,
-    /// They tell what to subscribe to.
+    /// Filters to subscribe to.
     pub subscriptions: Subscriptions,
-    /// This installation's mark on messages that it forwards of the embedded broker's devices; `None` when it forwards
-    /// none.
+    /// Mark of this installation on messages that it forwards from the embedded broker's devices; `None` if it
+    /// forwards none.
     pub forward_mark: Option<String>,
-    /// Whether it subscribes to readings; the embedded broker logs them by itself.
+    /// Whether it subscribes to readings; the embedded broker logs them itself.
     pub subscribes: bool,
-    /// Discovery for Home Assistant; `None` where it is off.
+    /// Home Assistant discovery; `None` if off.
     pub discovery: Option<DiscoverySettings>,
-    /// Where it shows how it is.
+    /// Gauges of the gateway.
     pub gauges: Arc<Gauges>,
 }
 
@@ -95,14 +94,14 @@ impl Settings {
     }
 }
 
-/// Where the gateway's messages go.
+/// Routes to other actors.
 #[derive(Clone)]
 pub struct Routes {
     /// Reports to storage on pushed alert events.
     pub report: Route<PushReport>,
 }
 
-/// What outlives an incarnation: everything accepted and not yet passed on.
+/// State that outlives an incarnation: everything accepted and not yet passed on.
 struct Kept {
     alerts: Mutex<PushedAlerts>,
 }
@@ -112,14 +111,14 @@ impl Kept {
         Self { alerts: Mutex::default() }
     }
 
-    // Only the gateway's arbiter takes this lock, and never across an await; after a panic the
-    // books are as the last whole step left them.
+    // Only the gateway's arbiter takes this lock, and never across an await. After a panic the state is that of the
+    // last complete step.
     fn alerts(&self) -> MutexGuard<'_, PushedAlerts> {
         self.alerts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Makes the supervisor's factory. What was accepted survives a restart of the gateway.
+/// Factory of incarnations for the supervisor. Accepted events survive a restart of the gateway.
 pub fn factory(
     settings: Settings,
     routes: Routes,

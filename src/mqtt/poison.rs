@@ -27,7 +27,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(3600);
 const PROMPT: Duration = Duration::from_secs(5);
 /// Lifetime of a candidate that is not published again.
 const CANDIDATE_TIMEOUT: Duration = Duration::from_secs(30);
-/// A broker that has not answered a message for so long never will, on this connection.
+/// A broker that has not answered a message for this long never will, on this connection.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Limit of held topics, of which the oldest is released. A plant has a few quantities, but topics of forwarded messages are
 /// chosen by devices.
@@ -60,7 +60,7 @@ struct Hold {
 }
 
 impl PoisonDetector {
-    /// Whether a message may be published: while there are candidates, one at a time.
+    /// True if a message may be published: one at a time while there are candidates.
     #[must_use]
     pub fn may_publish(&self, now: Instant) -> bool {
         let is_recent = |it: &InFlight| now.saturating_duration_since(it.since) < PROMPT;
@@ -122,8 +122,8 @@ impl PoisonDetector {
         self.closed_at.dedup();
     }
 
-    /// Topics in flight at a close that is not counted yet, where a message is its likely cause: by the reason code, or since
-    /// they were in flight at an earlier close too.
+    /// Topics in flight at an uncounted close that a message likely caused: by its reason code, or because they
+    /// were in flight at an earlier close too.
     #[must_use]
     pub fn likely_causes(&self, outcome: &Outcome) -> Vec<String> {
         let is_of_message = is_about_a_message(outcome);
@@ -142,7 +142,7 @@ impl PoisonDetector {
         self.held.values_mut().for_each(|hold| hold.until = hold.until.min(now));
     }
 
-    /// The publishing connection is open again: counts the close before. Returns the topics that it puts on hold.
+    /// The publishing connection is open again: counts the close before. Returns the topics put on hold.
     pub fn on_reopen(&mut self, now: Instant) -> Vec<String> {
         self.candidates_since = Some(now);
         let closed_at = std::mem::take(&mut self.closed_at);
@@ -191,7 +191,7 @@ pub struct Cleared {
     pub reduced: Option<Reduced>,
 }
 
-/// What is held together: a topic, or for Home Assistant, whose topics are many, all below the first level.
+/// Unit of holding: a topic, or for Home Assistant, with many topics, all below the first level.
 fn key(tag: Tag, topic: &str) -> String {
     match tag {
         Tag::Discovery(_) => format!("{}/#", topic.split('/').next().unwrap_or_default()),

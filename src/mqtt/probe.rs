@@ -1,10 +1,9 @@
-//! A connection taken apart: resolve the name, connect, shake hands with verification, say hello in
-//! MQTT; the first step that fails says what is wrong.
+//! Probe of a connection, step by step: resolve the name, connect, TLS handshake with verification, MQTT CONNECT.
+//! The first failing step is the finding.
 //!
-//! Made after the client has failed, beside it, with the same trust: the system's roots or the
-//! given file, the host's name checked. Gives no credentials and no client id of ours, so it takes
-//! nobody's session. Blocks, at most [`STEP`] a step, name resolution excepted (the system bounds
-//! that): never on an arbiter.
+//! Runs after the client has failed, with the same trust: the system's roots or the given file, and the host's name
+//! verified. Sends no credentials and no client id of the daemon's, so it takes over no session. Blocks, at most
+//! [`STEP`] per step except name resolution (bounded by the system): never on an arbiter.
 
 use std::error::Error;
 use std::io::{self, Read, Write};
@@ -26,7 +25,7 @@ use crate::config::{ClientTls, MqttVersion};
 /// The time for each step.
 pub const STEP: Duration = Duration::from_secs(3);
 
-/// How long an alert may be late.
+/// Maximum delay of an alert of the peer.
 const LATE_ALERT: Duration = Duration::from_millis(500);
 
 /// The first step that failed, or how far all went well.
@@ -45,15 +44,15 @@ pub enum Finding {
     TimedOut {
         address: String,
     },
-    /// A file of ours.
+    /// A local file is unusable.
     FileUnusable {
         file: String,
         why: String,
     },
     Tls(TlsFault),
-    /// TLS was asked for and plain MQTT answered.
+    /// TLS was requested, and plain MQTT answered.
     SpeaksPlain,
-    /// Plain MQTT was asked for and TLS answered.
+    /// Plain MQTT was requested, and TLS answered.
     SpeaksTls,
     NotMqtt,
     Silent,
@@ -79,18 +78,18 @@ pub enum TlsFault {
     },
 }
 
-/// The certificate that failed verification, and with what.
+/// Certificate that failed verification, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFault {
     /// OpenSSL's `X509_V_ERR_…`.
     pub code: i32,
-    /// OpenSSL's words for the code.
+    /// OpenSSL's text of the code.
     pub why: String,
     /// Distinguished name of the subject.
     pub subject: String,
     /// Distinguished name of the issuer.
     pub issuer: String,
-    /// The hosts it is for.
+    /// Host names of the certificate.
     pub names: Vec<String>,
     /// Start of validity, as OpenSSL prints it.
     pub not_before: String,
@@ -98,7 +97,7 @@ pub struct CertificateFault {
     pub not_after: String,
 }
 
-/// Goes through the steps of a connection to `target`.
+/// Performs the steps of a connection to `target`.
 #[must_use]
 pub fn probe(target: &Target, version: MqttVersion) -> Finding {
     let (Ok(finding) | Err(finding)) = go(target, version);
@@ -111,7 +110,7 @@ fn go(target: &Target, version: MqttVersion) -> Result<Finding, Finding> {
     let Some(tls) = &target.tls else {
         return Ok(match greet(stream, version) {
             Greeting::Connack(code) => Finding::Answered { code },
-            // A TLS server may hang up on plain text, or send an alert: ask it in its own tongue.
+            // A TLS server may close on plain text, or send an alert: try TLS.
             _ if speaks_tls(address) => Finding::SpeaksTls,
             Greeting::Nothing => Finding::Silent,
             Greeting::Other | Greeting::Failed(_) => Finding::NotMqtt,
@@ -137,7 +136,7 @@ fn go(target: &Target, version: MqttVersion) -> Result<Finding, Finding> {
     }
 }
 
-/// The address the client would take: the first of IPv4, or else the last.
+/// Address that the client would use: the first of IPv4, or else the last.
 fn resolve(target: &Target) -> Result<SocketAddr, Finding> {
     let unknown = |why: String| Finding::UnknownHost { why };
     let addresses: Vec<SocketAddr> = (target.host.as_str(), target.port)
@@ -196,11 +195,11 @@ fn handshake(
     })
 }
 
-/// A TLS 1.3 server looks at the client's certificate when the handshake is over for the client, and
-/// hangs up after its alert: whoever speaks first may find the line dead and never hear it.
+/// A TLS 1.3 server checks the client's certificate after the handshake is complete for the client, and closes
+/// after its alert. A client that writes first may find the connection closed and miss the alert.
 fn no_late_alert(mut stream: SslStream<TcpStream>) -> Result<SslStream<TcpStream>, Finding> {
     let listened = stream.get_ref().set_read_timeout(Some(LATE_ALERT)).is_ok();
-    // A client of MQTT speaks first: whatever comes now is an alert, or nothing does.
+    // An MQTT client sends first, so whatever arrives now is an alert.
     let alert = match stream.ssl_peek(&mut [0]) {
         Err(error) if listened => alert_of(&error, true),
         _ => None,
@@ -315,9 +314,9 @@ fn names(certificate: &X509Ref) -> Vec<String> {
     names
 }
 
-/// The alert inside a TLS error, if it is one.
+/// Alert in a TLS error, if any.
 fn alert_of(error: &ssl::Error, server_known: bool) -> Option<TlsFault> {
-    /// OpenSSL gives an alert received as its number above this.
+    /// OpenSSL encodes a received alert as its number plus this.
     const ALERTS: i32 = 1000;
     let errors = error.ssl_error()?.errors();
     let alert =
@@ -329,7 +328,7 @@ fn alert_of(error: &ssl::Error, server_known: bool) -> Option<TlsFault> {
     })
 }
 
-/// The same, inside the I/O error that reading from a TLS stream gives.
+/// Alert in the I/O error of a read from a TLS stream.
 fn alert_in(error: &io::Error) -> Option<TlsFault> {
     let inner: &(dyn Error + 'static) = error.get_ref()?;
     alert_of(inner.downcast_ref()?, true)
@@ -341,12 +340,12 @@ fn speaks_tls(address: SocketAddr) -> bool {
     let anything = ClientTls { insecure_skip_verify: true, ..ClientTls::default() };
     match handshake(stream, &address.ip().to_string(), &anything) {
         Ok(_) => true,
-        // It answers a handshake with an alert: it knows what a handshake is.
+        // An alert in answer to a handshake: the server understands handshakes.
         Err(finding) => matches!(finding, Finding::Tls(TlsFault::Alert { .. })),
     }
 }
 
-/// What comes back when one says CONNECT.
+/// Answer to a CONNECT.
 enum Greeting {
     Connack(u8),
     /// Something else than MQTT, or the end.
@@ -356,7 +355,7 @@ enum Greeting {
     Failed(io::Error),
 }
 
-/// Says CONNECT without credentials, and with no client id, which the broker then makes up.
+/// Sends CONNECT without credentials and without a client id, which the broker then assigns.
 fn greet(mut stream: impl Read + Write, version: MqttVersion) -> Greeting {
     let hello: &[u8] = match version {
         // Protocol name and level, clean start, keep-alive 10 s, no properties, no client id.

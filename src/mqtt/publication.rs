@@ -1,20 +1,20 @@
-//! Publication of own readings and forwarded messages: which to send next, and how far the publication cursor may move. Pure.
+//! Publication of own readings and forwarded messages: which to send next, and the position of the publication
+//! cursor. Pure.
 //!
-//! The log holds them; here is only where publication stands. Always: they are sent in the order of
-//! their positions, at most a window of them polled and unfinished; each leaves when the broker acknowledged it,
-//! refused it for good, or it was skipped, and for nothing else. After a lost connection what was in flight is
-//! sent again, before everything newer. The cursor moves past a reading once that and all before it are finished.
-//! Never: a clock, a client, a file.
+//! The log holds them; this is the state of their publication. Always: sent in the order of their positions, at
+//! most a window of them polled and unfinished. Each is finished when the broker acknowledged it or refused it for
+//! good, or when it was skipped. After a lost connection what was in flight is sent again, before everything newer.
+//! The cursor passes a reading once it and all before it are finished. Never: a clock, a client, a file.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::domain::Position;
 use crate::ingest::{Outbound, OutboundContent};
 
-/// Where publication stands.
+/// State of the publication.
 #[derive(Debug)]
 pub struct Publication {
-    /// Most readings polled and unfinished.
+    /// Maximum of readings polled and unfinished.
     window: usize,
     queued: VecDeque<Outbound>,
     in_flight: BTreeMap<Position, Outbound>,
@@ -34,7 +34,7 @@ pub struct Progress {
 }
 
 impl Publication {
-    /// Publication of nothing yet, at most `window` readings at a time.
+    /// Empty state with a window of `window` readings.
     #[must_use]
     pub const fn new(window: usize) -> Self {
         Self {
@@ -46,13 +46,13 @@ impl Publication {
         }
     }
 
-    /// How many more may be polled.
+    /// Number of readings that may be polled.
     #[must_use]
     pub fn room(&self) -> usize {
         self.window.saturating_sub(self.unfinished())
     }
 
-    /// Adds what was polled, in order, behind everything polled before.
+    /// Appends polled readings, in order.
     pub fn add(&mut self, polled: Vec<Outbound>) {
         self.queued.extend(polled);
     }
@@ -86,7 +86,7 @@ impl Publication {
         }
     }
 
-    /// The connection is gone: what was in flight is queued again, before everything newer.
+    /// The connection was lost: what was in flight is queued again, before everything newer.
     pub fn rewind(&mut self) {
         while let Some((_, last)) = self.in_flight.pop_last() {
             self.queue(last);
@@ -106,7 +106,7 @@ impl Publication {
         true
     }
 
-    /// What is in flight at a position, if anything.
+    /// Content in flight at a position, if any.
     #[must_use]
     pub fn content(&self, position: Position) -> Option<&OutboundContent> {
         self.in_flight.get(&position).map(|outbound| &outbound.content)

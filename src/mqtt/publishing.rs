@@ -1,5 +1,5 @@
-//! The actor's part in publishing own readings and forwarded messages: polls them from the log, sends them, moves the cursor, and says
-//! what becomes of them. Which is next is decided in `publication`.
+//! The actor's part of publishing own readings and forwarded messages: polls them from the log, sends them,
+//! advances the cursor, and logs the outcome. Which is next is decided in `publication`.
 
 use actix::prelude::*;
 use futures_util::stream::unfold;
@@ -14,13 +14,13 @@ use crate::wire::payload;
 
 /// The target of the line that each published reading has.
 const SENT: &str = "vigie::sent";
-/// Log that may wait where messages are forwarded, in KiB: some millions of readings, two and a half hours at 500 a
+/// Backlog of the log for forwarded messages, in KiB: some millions of readings, two and a half hours at 500 a
 /// second.
 const FORWARD_KIB: u64 = 1 << 20;
 /// Messages skipped at a time: a few milliseconds of the arbiter.
 const SKIPPED_AT_ONCE: usize = 256;
 
-/// Something to be published was appended to the log, or may have been.
+/// Something to publish was appended to the log, or may have been.
 pub(super) struct OutboundAppended;
 
 impl Gateway {
@@ -96,7 +96,7 @@ impl Gateway {
         self.publication.unfinished() == 0 && !self.outbound.has_more()
     }
 
-    /// Skips the oldest readings past the number that may wait.
+    /// Skips the oldest readings beyond the backlog's limit.
     pub(super) fn skip_excess(&mut self) {
         let before = self.publication.given_up();
         while self.excess() > 0 {
@@ -116,8 +116,8 @@ impl Gateway {
         }
     }
 
-    /// How many wait past the number that may, or past the bytes where devices choose their size; those that were
-    /// skipped already, and lie behind something in flight, not counted.
+    /// Number of readings beyond the limit, in count, or in bytes if devices choose their size. Already skipped
+    /// ones behind something in flight are not counted.
     fn excess(&self) -> u64 {
         let log = &self.settings.log;
         let waiting = log.unpublished();
@@ -162,7 +162,7 @@ impl Gateway {
         }
     }
 
-    /// At the stop: what becomes of the readings that the broker does not have.
+    /// Logs at the stop what the broker does not have.
     pub(super) fn tell_unpublished(&self) {
         let left = usize::try_from(self.settings.log.unpublished()).unwrap_or(usize::MAX);
         if left > 0 {

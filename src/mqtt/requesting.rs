@@ -1,7 +1,7 @@
-//! Requests without which some devices fall silent, published while a connection stands.
+//! Keep-alive requests that some devices need to go on sending, published while the connection is open.
 //!
-//! Always: the first request of a connection, and one now and then, asks for the unchanged values too: they come at no
-//! other time, and whoever waits for them would take the device for silent.
+//! Always: the first request of a connection, and a periodic one, asks for unchanged values too. They are sent at
+//! no other time, and without them the device would seem silent.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::ingest::formats::REQUEST_SECONDS;
 /// Requests between two for all values: five minutes.
 const FOR_ALL_EVERY: u32 = 10;
 
-/// When requests were sent on this connection.
+/// Times of the requests sent on this connection.
 #[derive(Debug, Default)]
 pub(super) struct Requesting {
     last: Option<Instant>,

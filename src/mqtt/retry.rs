@@ -1,6 +1,6 @@
-//! When to try the broker again, and which of many equal failures to write into the log.
+//! Retry delays, and deduplication of equal failures in the log.
 //!
-//! Pure: time and chance come in as arguments.
+//! Pure: time and randomness are arguments.
 
 use std::time::{Duration, Instant};
 
@@ -8,18 +8,16 @@ use crate::locale::Trouble;
 
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
-/// How far chance moves a delay to either side, so that many clients don't come back as one.
+/// Jitter of a delay to either side, so that many clients don't reconnect at once.
 const JITTER: f64 = 0.25;
-/// A connection that lasted this long was a good one: the next delay begins at the first again.
+/// A connection of this duration resets the delays.
 const STABLE: Duration = Duration::from_secs(30);
-/// At least this long after somebody else took the client id: were both to come back at once, they
-/// would throw each other out for ever.
+/// Minimum delay after another client took the client id: without it, both would disconnect each other for ever.
 const AFTER_TAKEOVER: Duration = Duration::from_secs(15);
-/// A failure that goes on is written again this long after the last time.
+/// Interval at which a persistent failure is logged again.
 const REMINDER: Duration = Duration::from_secs(600);
 
-/// The delays between attempts: 1 s, doubled each time, at most 10 s, give or take a quarter: an
-/// alert may be waiting.
+/// Delays between attempts: 1 s, doubled each time, at most 10 s since alerts may be pending, with jitter.
 #[derive(Debug, Default)]
 pub struct Backoff {
     streak: u32,
@@ -27,7 +25,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// A connection was made at `now`.
+    /// A connection opened at `now`.
     pub const fn connected(&mut self, now: Instant) {
         self.connected_at = Some(now);
     }
@@ -50,9 +48,8 @@ impl Backoff {
     }
 }
 
-/// Recognises the tug-of-war of two clients with one client id at a broker that does not say so
-/// (before MQTT 5 none could): connections that are closed without a word soon after they were made,
-/// one after the other.
+/// Detects two clients that share a client id at a broker that doesn't report it (before MQTT 5 none can):
+/// connections that repeatedly close without a reason soon after they opened.
 #[derive(Debug, Default)]
 pub struct Flaps {
     connected_at: Option<Instant>,
@@ -60,17 +57,17 @@ pub struct Flaps {
 }
 
 impl Flaps {
-    /// A connection was made at `now`.
+    /// A connection opened at `now`.
     pub const fn connected(&mut self, now: Instant) {
         self.connected_at = Some(now);
     }
 
-    /// An attempt failed: the broker was away, which explains the lost connection before it.
+    /// An attempt failed: the broker was unreachable, which explains the earlier loss.
     pub const fn failed(&mut self) {
         self.short_lives = 0;
     }
 
-    /// What to make of a lost connection.
+    /// Cause of a lost connection.
     pub fn lost(&mut self, trouble: Trouble, client_id: &str, now: Instant) -> Trouble {
         let lasted = self.connected_at.take().map(|at| now.saturating_duration_since(at));
         if trouble != Trouble::Closed || lasted.is_none_or(|lasted| lasted >= STABLE) {
@@ -85,7 +82,7 @@ impl Flaps {
     }
 }
 
-/// Decides what the log says, so that a broker that is away for a week fills no disk.
+/// Decides what is logged, so that a broker that is unreachable for a week fills no disk.
 #[derive(Debug, Default)]
 pub struct Announcer {
     connecting_said: bool,
@@ -93,13 +90,12 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// Whether to say that a connection is being made: once for each connection, not each attempt.
+    /// True if an attempt is logged: once per connection, not per attempt.
     pub const fn attempting(&mut self) -> bool {
         !std::mem::replace(&mut self.connecting_said, true)
     }
 
-    /// Whether to say that an attempt failed: the first time, when the cause is another one, and
-    /// now and then.
+    /// True if a failure is logged: the first one, a changed cause, and periodically.
     pub fn failed(&mut self, trouble: &Trouble, now: Instant) -> bool {
         let known = self.last.as_ref().is_some_and(|(last, at)| {
             last == trouble && now.saturating_duration_since(*at) < REMINDER
@@ -110,7 +106,7 @@ impl Announcer {
         !known
     }
 
-    /// The connection stands: whatever goes wrong next is news.
+    /// The connection is open: the next failure is logged.
     pub fn connected(&mut self) {
         *self = Self::default();
     }

@@ -53,7 +53,7 @@ impl Gateway {
         self.note_echo();
     }
 
-    /// To be called each second while the status is published.
+    /// Called each second while the status is published.
     pub(super) fn check_echo(&mut self) {
         let (messages_in, _) = self.settings.log.traffic().totals();
         if self.echo.take_timeout(messages_in, now()) {

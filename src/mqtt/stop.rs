@@ -1,14 +1,14 @@
 //! The order of an orderly stop, each stage with its time: the outbox gets a moment, the offline
 //! status is published and completed, the client disconnects.
 //!
-//! Pure. Without a connection nothing is left to do, so a broker that is gone holds nothing up.
+//! Pure. Without a connection nothing is left to do, so an unreachable broker delays nothing.
 
 use std::time::{Duration, Instant};
 
 /// Stage of an orderly stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// What is queued goes out.
+    /// Sends what is queued.
     Flushing,
     /// The offline status is on its way.
     SayingGoodbye,
@@ -29,10 +29,10 @@ impl Stage {
     }
 }
 
-/// What the stages wait for.
+/// Facts that end the stages.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Facts {
-    /// Whether the connection stands.
+    /// Whether the connection is open.
     pub connected: bool,
     /// Whether nothing is queued or in flight.
     pub flushed: bool,
@@ -40,7 +40,7 @@ pub struct Facts {
     pub goodbye_completed: bool,
 }
 
-/// An orderly stop under way.
+/// An orderly stop in progress.
 #[derive(Debug, Clone, Copy)]
 pub struct Stop {
     stage: Stage,
@@ -54,7 +54,7 @@ impl Stop {
         Self { stage: Stage::Flushing, since: now }
     }
 
-    /// The stage to go on to now, if this one is over.
+    /// Next stage, if the present one is over.
     pub fn advance(&mut self, facts: Facts, now: Instant) -> Option<Stage> {
         let late = now.saturating_duration_since(self.since) >= self.stage.limit();
         let next = match self.stage {

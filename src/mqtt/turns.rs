@@ -1,35 +1,34 @@
 //! Whether the next alert waits for the one before it to be completed. Pure.
 //!
-//! Two QoS 2 exchanges that overlap on one connection can hold each other up: the broker's PUBREC for
-//! the second waits for TCP's acknowledgement of its PUBCOMP for the first (Nagle's algorithm, which
-//! Mosquitto leaves on), and the system here holds that back for 40 ms or until it has something else
-//! to send (RFC 1122, 4.2.3.2), which is the next alert, and so on for seconds. Seen: alerts half a
-//! millisecond apart took 25 ms each, in place of one. One after the other, each packet carries the
-//! acknowledgement of the one before. A crowd sent side by side is the same in large: seen at 80 alerts
-//! a second, a stop of 100 ms was followed by crowds of four that took 50 ms each, for as long as
+//! Two overlapping QoS 2 exchanges on one connection can delay each other: the broker's PUBREC for the second waits
+//! for TCP's acknowledgement of its PUBCOMP for the first (Nagle's algorithm, which Mosquitto leaves on), and the
+//! system here delays that for 40 ms or until it has something else to send (RFC 1122, 4.2.3.2), which is the next
+//! alert, and so on for seconds. Measured: alerts half a millisecond apart took 25 ms each instead of one. In
+//! sequence, each packet carries the acknowledgement of the one before. A burst sent in parallel has the same
+//! effect: at 80 alerts a second, a stop of 100 ms was followed by bursts of four that took 50 ms each, as long as
 //! alerts came.
 //!
-//! Always: an alert waits for [`PATIENCE`] at most, and for [`WITH_A_CROWD`] when a crowd is behind it.
+//! Always: an alert waits at most [`PATIENCE`], and [`WITH_A_CROWD`] with a burst behind it.
 
 use std::time::{Duration, Instant};
 
 /// Longer than TCP holds an acknowledgement back, so that exchanges that got entangled don't stay so.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// So many waiting don't wait for long: the broker is far away or stuck.
+/// With this many pending, waits are short: the broker is far away or stuck.
 const CROWD: usize = 4;
-/// Longer than an exchange takes with a broker nearby, so that a crowd goes there one by one, which takes
-/// a millisecond each; 200 a second get under way to one that is far.
+/// Longer than an exchange with a broker nearby, so that a burst is sent one by one, a millisecond each; 200 a
+/// second are started to one far away.
 const WITH_A_CROWD: Duration = Duration::from_millis(5);
 
-/// When the last alert was handed to the client.
+/// Time at which the last alert was sent.
 #[derive(Debug, Default)]
 pub struct Turns {
     last: Option<Instant>,
 }
 
 impl Turns {
-    /// How long the next of `queued` alerts waits while `in_flight` are not completed, unless this changes
-    /// meanwhile: then it is to be asked again.
+    /// Wait of the next of `queued` alerts while `in_flight` are incomplete. To be queried again when either
+    /// changes.
     #[must_use]
     pub fn wait(&self, queued: usize, in_flight: usize, now: Instant) -> Option<Duration> {
         if in_flight == 0 || queued == 0 {
@@ -41,7 +40,7 @@ impl Turns {
         Some(left.min(WITH_A_CROWD))
     }
 
-    /// An alert was handed to the client at `now`.
+    /// An alert was sent at `now`.
     pub const fn take(&mut self, now: Instant) {
         self.last = Some(now);
     }

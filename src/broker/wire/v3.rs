@@ -1,4 +1,4 @@
-//! Packets of MQTT 3.1.1 as those of MQTT 5, and back.
+//! Translation of MQTT 3.1.1 packets to MQTT 5, and back.
 
 use rmqtt_codec::types::QoS;
 use rmqtt_codec::v3::{self, SubscribeReturnCode};
@@ -10,7 +10,7 @@ use rmqtt_codec::v5::{
 use super::{Fault, checked};
 use crate::broker::hub::completion;
 
-/// A packet that a client has sent.
+/// MQTT 5 form of a client's packet.
 pub(super) fn from_v3(packet: v3::Packet) -> Result<Packet, Fault> {
     let ack = |packet_id| PublishAck {
         packet_id,
@@ -79,7 +79,7 @@ fn connect_from_v3(connect: v3::Connect) -> Connect {
     }
 }
 
-/// A packet for a client; `None` for what its version has no packet for.
+/// MQTT 3.1.1 form of a packet; `None` if the version has none.
 pub(super) fn to_v3(packet: Packet) -> Option<v3::Packet> {
     Some(match packet {
         Packet::ConnectAck(ack) => v3::Packet::ConnectAck(v3::ConnectAck {

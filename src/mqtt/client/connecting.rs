@@ -20,13 +20,13 @@ use crate::ingest::{Arrival, FORWARDED_PROPERTY};
 use crate::mqtt::discovery::ONLINE;
 use crate::mqtt::link::{Advertised, Failed, Outcome, Plan, Qos};
 
-/// After which something holds Paho up, such as a name server that does not answer.
+/// Timeout for connecting, against obstacles outside Paho's own timeout such as an unresponsive name server.
 const CONNECT_AT_MOST: Duration = Duration::from_secs(20);
 pub(super) const SUBSCRIBE: Duration = Duration::from_secs(10);
-/// Filters of one SUBSCRIBE: each takes a round trip, and a large packet is refused by some brokers.
+/// Filters per SUBSCRIBE: each takes a round trip, and some brokers refuse a large packet.
 const TOGETHER: usize = 100;
 const DISCONNECT: Duration = Duration::from_millis(300);
-/// Room in Paho's own queue, more than the gateway ever has in flight.
+/// Capacity of Paho's own queue, above the gateway's maximum in flight.
 const PAHO_BUFFER: i32 = 1000;
 
 /// Connects and subscribes. Not to be dropped halfway: see [`retire`].
@@ -100,9 +100,9 @@ struct MessageHandler {
 impl MessageHandler {
     /// Runs inside Paho's callback; the message is acknowledged when this returns.
     fn handle(&self, message: Option<paho::Message>) {
-        // `None` says that the connection ended, which is heard of elsewhere.
+        // `None` is the end of the connection, which is reported elsewhere.
         let Some(message) = message else { return };
-        // What this installation has forwarded comes back by its own subscription.
+        // Messages that this installation forwarded come back by its own subscription.
         if is_marked(&message, self.forward_mark.as_deref()) {
             return;
         }
@@ -122,7 +122,7 @@ impl MessageHandler {
     }
 }
 
-/// Whether a message bears a mark.
+/// True if the message has the mark.
 fn is_marked(message: &paho::Message, mark: Option<&str>) -> bool {
     let is_ours = |(key, value): (String, String)| {
         key == FORWARDED_PROPERTY && mark.is_some_and(|mark| mark == value)
@@ -143,14 +143,14 @@ fn take_in(doorway: &Doorway, message: &paho::Message) {
         }
     }));
     if taken.is_err() {
-        // A panic would unwind into C; going on would acknowledge what is not on disk.
+        // A panic would unwind into C; continuing would acknowledge what is not on disk.
         log::error!(target: "vigie::gateway", "appending to the log panicked: ending the process before it acknowledges what it has not kept");
         std::process::abort();
     }
 }
 
 pub(super) fn report_loss(client: &paho::AsyncClient, lost: &mpsc::Sender<Outcome>) {
-    // In both, a full channel means that a loss has been told already: one is enough.
+    // For both callbacks, a full channel means that a loss is already reported.
     let told = lost.clone();
     client.set_connection_lost_callback(move |_| drop(told.try_send(Outcome::Closed)));
     let told = lost.clone();
@@ -183,7 +183,7 @@ pub(super) async fn connect(
             Err(outcome(&error))
         }
         Err(_elapsed) => {
-            // It is retired when the answer comes, or left alone for ever.
+            // Retired when the answer comes, or leaked.
             let client = ManuallyDrop::new(client);
             tokio::spawn(async move {
                 let _late = answer.await;
@@ -194,10 +194,10 @@ pub(super) async fn connect(
     }
 }
 
-/// Subscribes, some filters at a time. Returns the subscriptions to do without.
+/// Subscribes, in batches of filters. Returns the filters that were refused and are optional.
 ///
 /// # Errors
-/// When the broker refuses a required one, or doesn't answer.
+/// If the broker refuses a required filter, or doesn't answer.
 pub(super) async fn subscribe_to(
     client: &paho::AsyncClient,
     version: MqttVersion,
@@ -242,8 +242,8 @@ fn send_subscribe(
     }
     let all = |qos: paho::QoS| vec![qos; filters.len()];
     match version {
-        // QoS 2 lets each publisher keep the level it chose. Retained messages are sent for a new
-        // subscription and at the first connection of all, not again after each reconnection.
+        // QoS 2 preserves each publisher's QoS. Retained messages are requested for a new subscription and at the
+        // first connection of the process, not after each reconnection.
         MqttVersion::V5 => {
             let handling = if wants_retained {
                 paho::RetainHandling::SendRetainedOnSubscribe
@@ -255,18 +255,18 @@ fn send_subscribe(
             let qos = all(paho::QoS::ExactlyOnce);
             client.subscribe_many_with_options(&filters, &qos, &options, None)
         }
-        // On 3.1.1 Paho answers a QoS 2 message before its callback has seen it: were the process to
-        // die in between, it would be lost. At QoS 1 it answers after, and may get it twice.
+        // Under 3.1.1 Paho acknowledges a QoS 2 message before its callback: it would be lost if the process ended
+        // in between. A QoS 1 message is acknowledged after, and may be redelivered.
         MqttVersion::V3_1_1 => client.subscribe_many(&filters, &all(paho::QoS::AtLeastOnce)),
     }
 }
 
 /// Ends a client whose last `connect` has been answered.
 ///
-/// Paho's answer to `connect` carries a reference to the client. Were ours the earlier one to go,
-/// the client would be destroyed inside its own callback, and Paho would go on with freed memory.
-/// The callback runs under Paho's lock: asking whether it is connected takes that lock, so after
-/// the answer the callback is over, and our reference is the last.
+/// Paho's answer to `connect` holds a reference to the client. If ours were dropped first, the client would be
+/// destroyed inside its own callback, and Paho would use freed memory. The callback runs under Paho's lock, and the
+/// query whether it is connected takes that lock: so after the answer the callback is over, and our reference is
+/// the last.
 pub(super) async fn retire(client: paho::AsyncClient) {
     disconnect(&client).await;
     drop(client);
@@ -279,8 +279,8 @@ pub(super) async fn disconnect(client: &paho::AsyncClient) {
     }
 }
 
-/// Paho stops its threads when its last client is destroyed, waiting for them with a second's
-/// patience, and starting them anew can race with that. A client that never connects keeps them.
+/// Paho stops its threads when its last client is destroyed, waiting up to a second for them, and starting them
+/// again can race with that. A client that never connects keeps them running.
 pub(super) fn keep_paho_running() {
     static ANCHOR: OnceLock<Option<paho::AsyncClient>> = OnceLock::new();
     ANCHOR.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! A client that only listens: one connection of its own beside those of the daemon, which keeps nothing.
+//! A client that only listens: its own connection beside those of the daemon, without a persistent session.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,17 +13,17 @@ use super::options::{listening_options, outcome};
 use crate::mqtt::link::{Outcome, Plan};
 use crate::mqtt::listening::Overheard;
 
-/// A connection that listens.
+/// A listening connection.
 pub struct Listener {
     client: paho::AsyncClient,
     lost: mpsc::Receiver<Outcome>,
 }
 
 impl Listener {
-    /// Connects and subscribes at QoS 0. Messages go to the queue; those that find it full are counted.
+    /// Connects and subscribes at QoS 0. Messages go to the queue; those that find it full are counted and dropped.
     ///
     /// # Errors
-    /// When the broker can't be reached, or refuses the client or the filter.
+    /// If the broker is unreachable, or refuses the client or the filter.
     pub async fn open(
         plan: &Plan,
         filter: &str,

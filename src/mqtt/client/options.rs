@@ -1,4 +1,4 @@
-//! What a connection needs in Paho's terms, and what Paho says in the protocol's.
+//! Translation of connection options to Paho's, and of Paho's errors to the protocol's.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use crate::config::{ClientTls, MqttVersion};
 use crate::ingest::FORWARDED_PROPERTY;
 use crate::mqtt::link::{Outcome, Outgoing, Plan, Qos, Role};
 
-/// Paho looks at its own timeout every 3 seconds only, so it takes up to 13.
+/// Paho checks its timeout only every 3 seconds, so it takes up to 13.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long the broker keeps the intake's session and queue while the daemon is away, in seconds.
+/// Session expiry of the intake's session and queue at the broker, in seconds.
 const SESSION_EXPIRY: i32 = 24 * 3600;
-/// Messages the broker may have in flight to us: fewer cost throughput, more cost nothing we need.
+/// Receive maximum of the broker's messages to the daemon: fewer cost throughput, more bring nothing.
 const RECEIVE_MAXIMUM: i32 = 1000;
-/// Cipher suites that need TLS 1.2, beside those of TLS 1.3: Paho's own setting for the protocol
-/// version does nothing with today's OpenSSL.
+/// Cipher suites for TLS 1.2, beside those of TLS 1.3: Paho's own setting for the protocol version has no effect
+/// with today's OpenSSL.
 const CIPHERS: &str = "TLSv1.2+HIGH:!aNULL:!PSK:!SRP";
 
 /// Options of a plan's client.
 ///
 /// # Errors
-/// When an option can't be used.
+/// If an option is invalid.
 pub fn options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
     let mut options = if plan.role.takes_in() { lasting(plan) } else { passing(plan) }?;
     if let Some(will) = &plan.will {
@@ -30,8 +30,8 @@ pub fn options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
     Ok(options.finalize())
 }
 
-/// The broker begins a new session: the gateway itself knows what is in flight and sends it again. Paho is to think that
-/// the session goes on after the connection, and so not to clean it.
+/// Options of a publishing connection. The broker starts a new session: the gateway tracks what is in flight and
+/// sends it again. Paho must believe that the session outlives the connection, so that it doesn't clean it.
 fn passing(plan: &Plan) -> Result<paho::ConnectOptionsBuilder, Outcome> {
     let mut options = common_options(plan)?;
     match plan.version {
@@ -47,10 +47,9 @@ fn passing(plan: &Plan) -> Result<paho::ConnectOptionsBuilder, Outcome> {
     Ok(options)
 }
 
-/// Options of a first connection that ends the session of the publishing client; `None` where none is needed. On
-/// 3.1.1 a session can't both begin anew and outlive its connection. So that first connection ends
-/// the old one: its message ids, begun again from 1, could be taken for those of messages whose
-/// QoS 2 exchange was cut off.
+/// Options of a preliminary connection that ends the publishing client's old session; `None` if none is needed.
+/// Under 3.1.1 a session can't both start clean and outlive its connection. Without this, packet ids starting at 1
+/// could collide with those of interrupted QoS 2 exchanges.
 pub fn wiping_options(plan: &Plan) -> Result<Option<paho::ConnectOptions>, Outcome> {
     if plan.version == MqttVersion::V5 || plan.role != Role::Publishing {
         return Ok(None);
@@ -58,7 +57,7 @@ pub fn wiping_options(plan: &Plan) -> Result<Option<paho::ConnectOptions>, Outco
     Ok(Some(common_options(plan)?.clean_session(true).finalize()))
 }
 
-/// The broker keeps the session of what takes messages in.
+/// Options of an intake connection, whose session the broker keeps.
 fn lasting(plan: &Plan) -> Result<paho::ConnectOptionsBuilder, Outcome> {
     let mut options = common_options(plan)?;
     match plan.version {
@@ -78,7 +77,7 @@ fn lasting(plan: &Plan) -> Result<paho::ConnectOptionsBuilder, Outcome> {
 /// Options of a client that only listens: its session ends with the connection.
 ///
 /// # Errors
-/// When an option can't be used.
+/// If an option is invalid.
 pub fn listening_options(plan: &Plan) -> Result<paho::ConnectOptions, Outcome> {
     let mut options = common_options(plan)?;
     match plan.version {
@@ -135,7 +134,7 @@ pub const fn version(plan: &Plan) -> u32 {
     }
 }
 
-/// Paho's form of a message. One that is forwarded bears the mark, in MQTT 5.
+/// Paho's form of a message. Under MQTT 5 a forwarded one has the mark.
 pub fn message_of(message: Outgoing, forward_mark: Option<&str>) -> paho::Message {
     let qos = match message.qos {
         Qos::AtMostOnce => paho::QoS::AtMostOnce,
@@ -150,7 +149,7 @@ pub fn message_of(message: Outgoing, forward_mark: Option<&str>) -> paho::Messag
     if let Some(mark) = forward_mark.filter(|_| message.is_forwarded) {
         let mut properties = paho::Properties::new();
         let key = paho::PropertyCode::UserProperty;
-        // It is short: it fits in.
+        // It is short enough to fit.
         if properties.push_string_pair(key, FORWARDED_PROPERTY, mark).is_ok() {
             builder = builder.properties(properties);
         }
@@ -166,7 +165,7 @@ pub fn reason(code: paho::ReasonCode, properties: &paho::Properties) -> Outcome 
     Outcome::Reason { code: code as u8, text }
 }
 
-/// What Paho's errors say in terms of the protocol.
+/// Paho's error in terms of the protocol.
 pub fn outcome(error: &paho::Error) -> Outcome {
     match error {
         paho::Error::ReasonCode(code, properties) => reason(*code, properties),

@@ -18,7 +18,7 @@ pub(super) struct Alarms {
 }
 
 impl Alarms {
-    /// Takes in an alarm as it is now. Its series.
+    /// Updates an alarm. Returns its series.
     pub fn set(&mut self, alarm: Arc<LiveAlarm>) -> Key {
         let (name, quantity) = (alarm.key(), alarm.view.quantity.clone());
         let key = (name.sensor_id.clone(), quantity.clone());
@@ -29,7 +29,7 @@ impl Alarms {
         key
     }
 
-    /// An alarm came to rest. Its series; `None` for one that is not known.
+    /// Removes an alarm that is normal again. Returns its series; `None` if unknown.
     pub fn end(&mut self, name: &AlarmKey) -> Option<Key> {
         let key = (name.sensor_id.clone(), self.quantities.remove(name)?);
         if let Some(alarms) = self.of_series.get_mut(&key) {
@@ -47,7 +47,7 @@ impl Alarms {
         self.of_series.drain().map(|(key, _)| key).collect()
     }
 
-    /// The gravest alarm of a series that stands and that nothing withholds.
+    /// Gravest alarm of a series that is active and not withheld.
     pub fn gravest(&self, key: &Key) -> Option<&LiveAlarm> {
         let standing = self.of_series.get(key)?.iter().filter(|alarm| {
             let view = &alarm.view;

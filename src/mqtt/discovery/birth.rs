@@ -1,18 +1,17 @@
-//! When everything is published anew because Home Assistant said that it is there. Pure.
+//! Birth messages of Home Assistant, which trigger publishing everything again. Pure.
 //!
-//! Always: after a pause that differs from daemon to daemon, so that a house full of them does not answer at once, and
-//! at most every [`AT_MOST_EVERY`], however often it is said.
+//! Always: after a random delay, so that many daemons don't answer at once, and at most once per [`AT_MOST_EVERY`].
 
 use std::time::{Duration, Instant};
 
-/// What Home Assistant says when it is up.
+/// Payload of Home Assistant's birth message.
 pub(in crate::mqtt) const ONLINE: &[u8] = b"online";
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 /// Added to the shortest pause, times a random share of 1.
 const SPREAD: Duration = Duration::from_millis(3_500);
 const AT_MOST_EVERY: Duration = Duration::from_secs(10);
 
-/// Births heard, and answered.
+/// Births received and answered.
 #[derive(Debug, Default)]
 pub(super) struct Births {
     due_at: Option<Instant>,
@@ -20,7 +19,7 @@ pub(super) struct Births {
 }
 
 impl Births {
-    /// Home Assistant is there; `share` is random, 0 to 1.
+    /// Notes a birth; `share` is random, 0 to 1.
     pub fn hear(&mut self, now: Instant, share: f64) {
         if self.due_at.is_some() {
             return;

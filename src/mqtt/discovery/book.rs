@@ -1,9 +1,10 @@
-//! What is to be published for Home Assistant, and when: the series that are shown, what of each is due, and what is in
-//! flight. Pure.
+//! Publication state for Home Assistant: the series shown, which of their parts are due, and what is in flight.
+//! Pure.
 //!
-//! Always: what is due is a flag of its series, so it is published once and as it is by then, however often it changed;
-//! deletions go first, then alarms, configs, values. What was in flight when a connection ended is due again.
-//! Never: more than [`MOST_SERIES`] series, [`WINDOW`] messages in flight, or [`MOST_A_TICK`] between two ticks.
+//! Always: a due part is a flag of its series, so it is published once with its latest content, however often it
+//! changed; deletions first, then alarms, configs, values. What was in flight when the connection closed is due
+//! again. Never: more than [`MOST_SERIES`] series, [`WINDOW`] messages in flight, or [`MOST_A_TICK`] between two
+//! ticks.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -16,32 +17,32 @@ use crate::domain::{
 };
 use crate::wire::Component;
 
-/// Series that are shown: some 20,000 entities, more than Home Assistant is of use with, and 10 MB.
+/// Limit of series: some 20,000 entities, more than Home Assistant handles well, and 10 MB.
 pub(super) const MOST_SERIES: usize = 10_000;
-/// Messages in flight. Together with those of readings and alerts they fit in the client's queue.
+/// Limit of messages in flight. Together with the windows of readings and alerts they fit the client's queue.
 pub(super) const WINDOW: usize = 40;
-/// Messages between two ticks: what a small machine with Home Assistant takes without falling behind.
+/// Messages between two ticks: what a small machine with Home Assistant processes without falling behind.
 pub(super) const MOST_A_TICK: usize = 500;
-/// Deletions that may wait: all that is shown.
+/// Pending deletions: up to everything shown.
 const MOST_DELETIONS: usize = 4 * MOST_SERIES;
 
-/// What a message in flight is.
+/// Kind of a message in flight.
 enum Item {
     Part(u32, Part),
     Deletion(String),
 }
 
-/// A message to be published, retained.
+/// A retained message to publish.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Due {
-    /// Names it until its delivery is known.
+    /// Identifies the message until its outcome is known.
     pub tag: u64,
     pub topic: String,
     /// Empty for a deletion.
     pub payload: Vec<u8>,
 }
 
-/// Series, and what of them is to be published.
+/// The series, with their due parts.
 pub(super) struct Book {
     describer: Describer,
     entries: QuickMap<u32, Entry>,
@@ -71,17 +72,17 @@ impl Book {
         }
     }
 
-    /// A tick: there is room for more.
+    /// Starts a new tick's allowance.
     pub const fn tick(&mut self) {
         self.room_this_tick = MOST_A_TICK;
     }
 
-    /// Whether a series was left out for want of room since this was last asked.
+    /// Takes the flag that a series was left out because of [`MOST_SERIES`].
     pub const fn take_left_out(&mut self) -> bool {
         std::mem::replace(&mut self.has_left_out, false)
     }
 
-    /// Takes in what changed; `is_all` where it is everything there is. `is_shown` tells which series are to be.
+    /// Applies changes; `is_all` marks a complete snapshot. `is_shown` selects the series.
     pub fn take(
         &mut self,
         changes: LiveChanges,
@@ -113,8 +114,8 @@ impl Book {
         }
     }
 
-    /// Everything is due: a new connection, or Home Assistant is there. What is in flight is forgotten where the
-    /// connection is.
+    /// Marks everything due, for a new connection or a birth of Home Assistant. A new connection discards what was
+    /// in flight.
     pub fn begin_anew(&mut self, is_connection_new: bool) {
         if is_connection_new {
             let in_flight = std::mem::take(&mut self.in_flight);
@@ -140,7 +141,7 @@ impl Book {
         }
     }
 
-    /// The next message, if there is one and room for it.
+    /// Next message, if one is due and within the limits.
     pub fn dispatch(&mut self, now: Instant) -> Option<Due> {
         if self.in_flight.len() >= WINDOW || self.room_this_tick == 0 {
             return None;
@@ -153,12 +154,12 @@ impl Book {
         Some(Due { tag, topic, payload })
     }
 
-    /// The broker has it, or will never take it.
+    /// The broker accepted the message, or never will.
     pub fn finish(&mut self, tag: u64) {
         self.in_flight.remove(&tag);
     }
 
-    /// The broker does not take it for now.
+    /// The broker refused the message for now.
     pub fn put_back(&mut self, tag: u64) {
         match self.in_flight.remove(&tag) {
             Some(Item::Deletion(topic)) => self.deletions.push_front(topic),
@@ -190,7 +191,7 @@ impl Book {
         None
     }
 
-    /// The message that a part of a series is now; `None` where it is gone, or as it was published.
+    /// Present message of a part of a series; `None` if the part is gone, or unchanged since its publication.
     fn write(&mut self, index: u32, part: Part, now: Instant) -> Option<(String, Vec<u8>)> {
         let Self { entries, alarms, describer, .. } = self;
         let entry = entries.get_mut(&index)?;
@@ -289,7 +290,7 @@ impl Book {
         }
     }
 
-    /// Drops what a snapshot of everything has not.
+    /// Removes series that are missing in a complete snapshot.
     fn keep_only(&mut self, all: &LiveChanges) {
         let there: QuickSet<u32> = all.descriptions.iter().map(|of| of.index).collect();
         let gone: Vec<u32> =

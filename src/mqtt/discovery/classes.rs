@@ -1,17 +1,16 @@
-//! What Home Assistant takes a value for, by its unit and quantity. Pure.
+//! Home Assistant's device class of a value, by unit and quantity. Pure.
 //!
-//! Always: a class goes with a unit that Home Assistant accepts for it, in its spelling: it refuses the whole entity
-//! otherwise. Where unit and quantity leave two meanings (litres of a tank or of a meter) there is none, and the value
-//! is shown all the same.
-//! Never: a unit that its releases of the last year alone accept for a class.
+//! Always: a class comes with a unit that Home Assistant accepts for it, in its spelling: otherwise it rejects the
+//! whole entity. If unit and quantity are ambiguous (litres of a tank or of a meter) there is no class, and the
+//! value is still shown. Never: a unit that only the releases of the last year accept for a class.
 
 use crate::domain::unit::{Dimension, spelling};
 use crate::domain::{Quantity, Unit};
 
-/// What Home Assistant is told of a value.
+/// Home Assistant's description of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Class<'a> {
-    /// Its name for what is measured.
+    /// Device class.
     pub device_class: Option<&'static str>,
     /// How its statistics treat the value.
     pub state_class: &'static str,
@@ -20,10 +19,10 @@ pub(super) struct Class<'a> {
 }
 
 const MEASUREMENT: &str = "measurement";
-/// A meter's reading, which grows and may begin again at 0.
+/// State class of a meter, which grows and may restart at 0.
 const METER: &str = "total_increasing";
 
-/// A quantity that means one thing only, and the units that go with its class.
+/// An unambiguous quantity, its class, and the units of the class.
 type Named = (&'static str, &'static str, &'static [&'static str]);
 
 const MICROGRAMS: &[&str] = &["µg/m³"];
@@ -60,7 +59,7 @@ const BY_QUANTITY: &[Named] = &[
 const METERS: &[Named] =
     &[("water", "water", &["m³", "L", "ft³", "gal"]), ("gas", "gas", &["m³", "ft³"])];
 
-/// Class of a dimension, and those of its units that go with it.
+/// Class of a dimension, and those of its units that the class accepts.
 const fn by_dimension(
     dimension: Dimension,
 ) -> Option<(&'static str, &'static str, &'static [&'static str])> {
@@ -96,7 +95,7 @@ const fn by_dimension(
     })
 }
 
-/// What Home Assistant is told of the values of a series.
+/// Home Assistant's description of the values of a series.
 pub(super) fn class<'a>(quantity: &Quantity, unit: &'a Unit) -> Class<'a> {
     let spelled = spelling(unit.as_str());
     let named = |table: &[Named]| {

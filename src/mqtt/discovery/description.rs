@@ -1,4 +1,4 @@
-//! What Home Assistant is told of a series: the configs of its entities, and their states. Pure.
+//! Payloads for Home Assistant: configs of a series' entities, and their states. Pure.
 //!
 //! Always: templates are a path and nothing else, so that every consumer can evaluate them.
 
@@ -12,12 +12,12 @@ use crate::domain::{LiveAlarm, Priority, SeriesDescription, SeriesFlags};
 use crate::locale::Words;
 use crate::wire::{Component, HomeAssistantTopics, series_id};
 
-/// Name of the origin of each config, by which a reader of discovery knows them.
+/// Origin in each config, by which readers of discovery recognise Vigie's own.
 pub(super) const ORIGIN: &str = "Vigie";
-/// What a reading may take to Home Assistant: a tick, and the way.
+/// Latency from a reading to Home Assistant: a tick, and the network.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// Writes what Home Assistant is told.
+/// Composer of the payloads.
 #[derive(Clone)]
 pub(super) struct Describer {
     topics: HomeAssistantTopics,
@@ -73,7 +73,7 @@ impl Describer {
         bytes(&config.into())
     }
 
-    /// What the configs of both entities have.
+    /// Part of the config common to both entities.
     fn config(&self, component: Component, of: &SeriesDescription) -> Map<String, Value> {
         let series = series_id(&of.sensor_id, &of.quantity);
         let unique = self.topics.unique(&series);
@@ -103,7 +103,7 @@ impl Describer {
         fields.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()
     }
 
-    /// State of the alarm entity: on while an alarm stands that nothing withholds, with the gravest of them.
+    /// State of the alarm entity: on while an alarm is active and not withheld, with the gravest one's attributes.
     pub fn alarm_state(&self, flags: SeriesFlags, gravest: Option<&LiveAlarm>) -> Vec<u8> {
         let standing = flags.standing();
         let view = gravest.filter(|_| standing.is_some()).map(|alarm| &alarm.view);
@@ -118,14 +118,14 @@ impl Describer {
     }
 }
 
-/// Seconds after which Home Assistant takes a value for unavailable: those of the silence that breaks a rule, and what
-/// `book` may let pass between two that are the same. `None` past what can be counted.
+/// Seconds after which Home Assistant shows a value as unavailable: the silence that violates a rule, plus the
+/// republication interval of `book`. `None` if it overflows.
 fn expiry(stale_after: f32) -> Option<u64> {
     let silence = Duration::try_from_secs_f32(stale_after).ok()?;
     Some(silence.saturating_add(unrepeated(silence)).saturating_add(MARGIN).as_secs() + 1)
 }
 
-/// How long a value that stays the same need not be published again, where silence counts.
+/// Interval at which an unchanged value is republished, if silence counts.
 pub(super) fn unrepeated(silence: Duration) -> Duration {
     silence / 3
 }

@@ -1,4 +1,4 @@
-//! A series that Home Assistant is shown, and what of it was published. Pure.
+//! A series shown to Home Assistant, and which parts of it are published. Pure.
 
 use std::time::{Duration, Instant};
 
@@ -23,20 +23,20 @@ impl Part {
         [Self::AlarmState, Self::ValueConfig, Self::AlarmConfig, Self::ValueState];
 }
 
-/// A series that is shown.
+/// A series shown to Home Assistant.
 pub(super) struct Entry {
     pub of: SeriesDescription,
     pub id: String,
     pub value: Option<Value>,
     pub at: Option<DateTime<Utc>>,
     pub flags: SeriesFlags,
-    /// Which parts are due, by their places in [`Part::ALL`].
+    /// Which parts are due, by index in [`Part::ALL`].
     pub due: [bool; Part::ALL.len()],
     pub sent_value: Option<Sent>,
     pub sent_alarm: Option<Vec<u8>>,
 }
 
-/// The value as it was published last.
+/// The value last published.
 #[derive(Clone, Copy)]
 pub(super) struct Sent {
     pub value: Value,
@@ -45,7 +45,7 @@ pub(super) struct Sent {
 }
 
 impl Entry {
-    /// A series of which nothing was published.
+    /// A series with nothing published.
     pub fn new(of: SeriesDescription) -> Self {
         Self {
             id: series_id(&of.sensor_id, &of.quantity),
@@ -63,7 +63,7 @@ impl Entry {
         (self.of.sensor_id.clone(), self.of.quantity.clone())
     }
 
-    /// Whether the value is another, or, where silence counts, one that came again and was not published for a while.
+    /// True if the value changed, or, if silence counts, if an equal one was not republished for a while.
     pub fn is_value_due(&self, now: Instant) -> bool {
         let Some(value) = self.value else { return false };
         let Some(sent) = self.sent_value else { return true };

@@ -1,24 +1,25 @@
 //! Discovery for Home Assistant: each series that is watched appears there by itself, with its value and its alarm.
 //!
-//! Each series has two entities of the device that its sensor is: a `sensor` with the newest value, and, where a rule
-//! holds for it, a `binary_sensor` that is on while an alarm of it stands. Each entity has a retained config of its own,
-//! not one config a device: other consumers (openHAB, Domoticz, Home Assistant before the end of 2024) know nothing of
-//! the latter, a series comes and goes by one message without the others of its sensor being sent again, and Home
-//! Assistant's `migrate_discovery` leads from one form to the other later.
+//! Each series has two entities on its sensor's device: a `sensor` with the newest value, and, if a rule applies, a
+//! `binary_sensor` that is on while an alarm is active. Each entity has its own retained config, not one per
+//! device: other consumers (openHAB, Domoticz, Home Assistant before the end of 2024) don't know the latter, one
+//! message adds or removes a series without resending its neighbours, and Home Assistant's `migrate_discovery`
+//! converts between the forms.
 //!
-//! Both are available while the status topic of the daemon says `online`. It says `offline` at a stop, and by the Last
-//! Will when the process dies or its connection is lost, so no alarm stays on without somebody who would end it.
+//! Both are available while the daemon's status topic says `online`. It says `offline` at a stop, and by the Last
+//! Will when the process or the connection ends, so no alarm stays on without a daemon to end it.
 //!
-//! `classes` has what Home Assistant takes a value for, `description` its configs and states, `book` what is to be
-//! published when, `birth` when all of it is published anew. They are pure; `publishing` is the actor's part.
+//! `classes` maps a value to Home Assistant's classes, `description` composes configs and states, `book` decides
+//! what to publish when, `birth` when to publish everything again. These are pure; `publishing` is the actor's
+//! part.
 //!
-//! Always: configs and states are retained, and published anew with each connection and when Home Assistant says that it
-//! is there. A state that changed several times goes out once, as it is by then, at most once a second.
-//! Never: a loop. Each config names Vigie as its origin, which the reader of discovery passes over; a series that was
-//! learned from Home Assistant's discovery is not published. Nor a deletion by guess: an entity goes when its series or
-//! the last rule of it does, while the daemon runs. What an earlier process left behind stays (after a restart the
-//! table has only what rules need, so a series that is missing may just be quiet), and so does all when discovery is
-//! turned off: a daemon that is told to leave those topics alone publishes nothing there.
+//! Always: configs and states are retained, and published again with each connection and each birth of Home
+//! Assistant. A state that changed several times is published once, with its latest value, at most once a second.
+//! Never: a loop. Each config names Vigie as its origin, which the reader of discovery ignores; a series learned
+//! from Home Assistant's discovery is not published. Never: a deletion by guess. An entity is deleted when its
+//! series or the last rule for it is removed while the daemon runs. What an earlier process published stays (after
+//! a restart the table has only the series that rules need, so a missing one may just be quiet), and so does
+//! everything when discovery is turned off: then the daemon publishes nothing on those topics.
 
 mod alarms;
 mod birth;
@@ -36,7 +37,7 @@ pub(super) use publishing::Discovery;
 use crate::config::HomeAssistantConfig;
 use crate::domain::{LiveChanges, LiveHeads};
 
-/// Discovery as the gateway is told of it.
+/// Settings of discovery.
 #[derive(Clone)]
 pub struct DiscoverySettings {
     /// Prefixes of topics.
@@ -50,6 +51,6 @@ pub trait SeriesSource: Send + Sync {
     /// Versions of the last changes.
     fn heads(&self) -> LiveHeads;
 
-    /// What changed after a version; 0 for everything.
+    /// Changes after a version; 0 for everything.
     fn since(&self, version: u64) -> LiveChanges;
 }

@@ -1,5 +1,4 @@
-//! The actor's part in discovery: reads the live table at each tick, and publishes what is due. What that is, is decided
-//! in `book`.
+//! The actor's part of discovery: polls the live table at each tick and publishes what `book` says is due.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,18 +25,18 @@ pub(in crate::mqtt) struct Discovery {
     /// Version of the live table that the book has; 0 for none.
     version: u64,
     heads: LiveHeads,
-    /// Version of what is known to be Home Assistant's own.
+    /// Version of the known origins, which are Home Assistant's own.
     origins: u64,
     has_warned: bool,
     /// The broker refused a message for now: none is sent before this.
     rests_until: Option<Instant>,
 }
 
-/// Rest after the broker refused a message for now, such as for a quota of retained ones: nothing else waits for it.
+/// Pause after the broker refused a message for now, such as for a quota of retained ones. Only discovery waits.
 const REST: Duration = Duration::from_secs(60);
 
 impl Discovery {
-    /// `None` where it is off.
+    /// `None` if discovery is off.
     pub fn new(settings: &Settings, topics: &Topics) -> Option<Self> {
         let DiscoverySettings { config, series } = settings.discovery.as_ref()?;
         let Settings { version, words, times, .. } = settings;
@@ -56,7 +55,7 @@ impl Discovery {
 }
 
 impl Gateway {
-    /// Nothing is in flight any more: with the next connection everything is published.
+    /// Discards what is in flight: the next connection publishes everything.
     pub(in crate::mqtt) fn rewind_discovery(&mut self) {
         if let Some(Discovery { book, births, .. }) = &mut self.discovery {
             book.begin_anew(true);
@@ -64,14 +63,14 @@ impl Gateway {
         }
     }
 
-    /// Home Assistant says that it is there.
+    /// Handles a birth message of Home Assistant.
     pub(in crate::mqtt) fn hear_birth(&mut self) {
         if let Some(Discovery { births, .. }) = &mut self.discovery {
             births.hear(now(), rand::random());
         }
     }
 
-    /// Takes over what changed in the live table.
+    /// Applies the changes of the live table.
     pub(in crate::mqtt) fn look_at_series(&mut self) {
         let Some(discovery) = &mut self.discovery else { return };
         let Discovery { series, book, births, version, heads, origins, has_warned, .. } = discovery;
@@ -101,7 +100,7 @@ impl Gateway {
         }
     }
 
-    /// Publishes what is due and there is room for.
+    /// Publishes what is due, within the window.
     pub(in crate::mqtt) fn send_discovery(&mut self, ctx: &mut Context<Self>) {
         let rests_until = self.discovery.as_ref().and_then(|it| it.rests_until);
         if self.discovery.is_none()
@@ -149,7 +148,7 @@ impl Gateway {
         }
     }
 
-    /// The broker does not take it. That concerns no other messages.
+    /// Handles a refusal, which affects no other messages.
     pub(in crate::mqtt) fn discovery_refused(&mut self, tag: u64, why: Refusal) {
         let Some(Discovery { book, rests_until, .. }) = &mut self.discovery else { return };
         let is_for_now = !flow::is_about_its_topic(why);
