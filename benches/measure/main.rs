@@ -12,6 +12,7 @@ mod support;
 mod backlog;
 mod bare;
 mod broker;
+mod dashboard;
 mod drain;
 mod figures;
 mod fleet;
@@ -25,7 +26,6 @@ mod soak;
 mod steps;
 mod storing;
 mod upkeep;
-mod window;
 
 use figures::Table;
 
@@ -44,7 +44,7 @@ const PARTS: [(&str, Measure); 13] = [
     ("latency-hivemq", latency::measure_at_hivemq),
     ("soak", soak::measure),
     ("history", history::measure),
-    ("window", window::measure),
+    ("dashboard", dashboard::measure),
     ("broker", broker::measure),
 ];
 

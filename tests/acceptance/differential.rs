@@ -13,7 +13,7 @@ use crate::before;
 use crate::outcome::Outcome;
 use crate::scale;
 use crate::sequence::GROUP;
-use crate::stage::{Kind, Stage};
+use crate::sequence_run::{Kind, SequenceRun};
 use crate::support::{SOON, require};
 
 /// Steps of the sensors that have rules of their own.
@@ -86,18 +86,18 @@ fn cold() -> String {
 fn play(binary: &Path, kind: Kind) -> Outcome {
     let began = Instant::now();
     let first = format!("{BASE}{WORK}{}{}", rules(24.0), cold());
-    let mut stage = Stage::start(binary, kind, scale::num_sensors(), &first);
-    stage.fleet();
-    stage.fleet();
-    stage.groups(STEPS);
-    chatter(&mut stage);
-    explained(&mut stage);
-    availability(&mut stage);
-    silence(&mut stage);
-    maintenance(&mut stage);
-    operators(&mut stage);
-    reloads(&mut stage);
-    let outcome = stage.end();
+    let mut run = SequenceRun::start(binary, kind, scale::num_sensors(), &first);
+    run.fleet();
+    run.fleet();
+    run.groups(STEPS);
+    chatter(&mut run);
+    explained(&mut run);
+    availability(&mut run);
+    silence(&mut run);
+    maintenance(&mut run);
+    operators(&mut run);
+    reloads(&mut run);
+    let outcome = run.end();
     eprintln!(
         "{} on {kind:?}: {} readings, {} events in {:.1?}",
         binary.display(),
@@ -109,116 +109,122 @@ fn play(binary: &Path, kind: Kind) -> Outcome {
 }
 
 /// Raised again and again; calm after ten minutes by the readings' own times.
-fn chatter(stage: &mut Stage) {
+fn chatter(run: &mut SequenceRun) {
     for _ in 0..6 {
-        stage.read(&[("CHAT_0", 40.0), ("CHAT_1", 41.0), ("CHAT_0", 20.0), ("CHAT_1", 20.5)]);
+        run.publish_readings(&[
+            ("CHAT_0", 40.0),
+            ("CHAT_1", 41.0),
+            ("CHAT_0", 20.0),
+            ("CHAT_1", 20.5),
+        ]);
     }
-    stage.sequence.pass(3600);
-    stage.read(&[("CHAT_0", 21.0), ("CHAT_1", 41.0)]);
-    stage.sequence.pass(3600);
-    stage.read(&[("CHAT_0", 21.5), ("CHAT_1", 41.5)]);
-    stage.barrier();
+    run.sequence.pass(3600);
+    run.publish_readings(&[("CHAT_0", 21.0), ("CHAT_1", 41.0)]);
+    run.sequence.pass(3600);
+    run.publish_readings(&[("CHAT_0", 21.5), ("CHAT_1", 41.5)]);
+    run.barrier();
 }
 
 /// By its location an alarm `SUP_N` is explained by one of `CAUSE_N`.
-fn explained(stage: &mut Stage) {
+fn explained(run: &mut SequenceRun) {
     // Its cause comes after it; and no cause comes.
-    stage.read(&[("SUP_1", 60.0), ("CAUSE_1", 60.0), ("SUP_2", 60.0)]);
-    stage.wait_changes("effect", "SUP_2", "unsuppressed", 1);
+    run.publish_readings(&[("SUP_1", 60.0), ("CAUSE_1", 60.0), ("SUP_2", 60.0)]);
+    run.wait_changes("effect", "SUP_2", "unsuppressed", 1);
     // Its cause came before it, and it is over before its cause is.
-    stage.read(&[("CAUSE_3", 60.0), ("SUP_3", 60.0), ("SUP_3", 20.0)]);
-    stage.barrier();
-    stage.read(&[("CAUSE_1", 20.0), ("CAUSE_3", 20.0)]);
-    stage.wait_changes("effect", "SUP_1", "unsuppressed", 1);
-    stage.read(&[("SUP_1", 20.0), ("SUP_2", 20.0)]);
-    stage.barrier();
+    run.publish_readings(&[("CAUSE_3", 60.0), ("SUP_3", 60.0), ("SUP_3", 20.0)]);
+    run.barrier();
+    run.publish_readings(&[("CAUSE_1", 20.0), ("CAUSE_3", 20.0)]);
+    run.wait_changes("effect", "SUP_1", "unsuppressed", 1);
+    run.publish_readings(&[("SUP_1", 20.0), ("SUP_2", 20.0)]);
+    run.barrier();
 }
 
 /// What devices say of themselves.
-fn availability(stage: &mut Stage) {
-    stage.read(&[("AV_0", 20.0), ("AV_1", 20.0), ("AV_2", 20.0)]);
-    stage.barrier();
-    let say = |stage: &Stage, number: usize, word: &str| {
-        stage.client.publish(&format!("factory/availability/AV_{number}"), word, 1);
+fn availability(run: &mut SequenceRun) {
+    run.publish_readings(&[("AV_0", 20.0), ("AV_1", 20.0), ("AV_2", 20.0)]);
+    run.barrier();
+    let say = |run: &SequenceRun, number: usize, word: &str| {
+        run.client.publish(&format!("factory/availability/AV_{number}"), word, 1);
     };
     for (number, word) in ["offline", "{\"state\":\"offline\"}", "offline"].into_iter().enumerate()
     {
-        say(stage, number, word);
-        stage.wait_changes("away", "AV_*", "raised", i64::try_from(number + 1).expect("few"));
+        say(run, number, word);
+        run.wait_changes("away", "AV_*", "raised", i64::try_from(number + 1).expect("few"));
     }
-    say(stage, 0, "gone fishing");
-    say(stage, 0, "online");
-    stage.wait_changes("away", "AV_0", "returned", 1);
-    stage.read(&[("AV_1", 20.5)]);
-    stage.wait_changes("away", "AV_1", "returned", 1);
+    say(run, 0, "gone fishing");
+    say(run, 0, "online");
+    run.wait_changes("away", "AV_0", "returned", 1);
+    run.publish_readings(&[("AV_1", 20.5)]);
+    run.wait_changes("away", "AV_1", "returned", 1);
 }
 
-fn silence(stage: &mut Stage) {
-    stage.read(&[("STALE_0", 20.0), ("STALE_1", 20.0), ("STALE_2", 20.0)]);
-    stage.wait_changes("silent", "STALE_*", "raised", 3);
-    stage.sequence.pass(60);
-    stage.read(&[("STALE_0", 20.5), ("STALE_1", 20.5)]);
-    stage.wait_changes("silent", "STALE_*", "raised", 5);
-    stage.barrier();
+fn silence(run: &mut SequenceRun) {
+    run.publish_readings(&[("STALE_0", 20.0), ("STALE_1", 20.0), ("STALE_2", 20.0)]);
+    run.wait_changes("silent", "STALE_*", "raised", 3);
+    run.sequence.pass(60);
+    run.publish_readings(&[("STALE_0", 20.5), ("STALE_1", 20.5)]);
+    run.wait_changes("silent", "STALE_*", "raised", 5);
+    run.barrier();
 }
 
 /// What is withheld while work is planned; a reload calls the work off.
-fn maintenance(stage: &mut Stage) {
-    stage.read(&[("MAINT_0", 40.0), ("MAINT_1", 41.0), ("MAINT_2", 41.0), ("MAINT_2", 20.0)]);
-    stage.barrier();
+fn maintenance(run: &mut SequenceRun) {
+    run.publish_readings(&[
+        ("MAINT_0", 40.0),
+        ("MAINT_1", 41.0),
+        ("MAINT_2", 41.0),
+        ("MAINT_2", 20.0),
+    ]);
+    run.barrier();
 }
 
-fn operators(stage: &mut Stage) {
+fn operators(run: &mut SequenceRun) {
     let hot = "high-temperature";
     let of = |number: usize| format!("{hot}/HOT_{number}");
-    stage.read(&[
+    run.publish_readings(&[
         ("HOT_0", 40.0),
         ("HOT_1", 40.0),
         ("HOT_2", 40.0),
         ("HOT_3", 40.0),
         ("HOT_4", 40.0),
     ]);
-    stage.barrier();
-    stage.operate(&["ack", "latched/LATCH_0", "--why", "seen"]);
-    stage.operate(&["reset", "latched/LATCH_0"]);
-    stage.operate(&["reset", "latched/LATCH_1"]);
-    stage.operate(&["ack", "nothing/HOT_0"]);
-    stage.operate(&["shelve", &of(0), "--why", "door", "--for", "1h"]);
-    stage.operate(&["shelve", &of(0), "--why", "door", "--for", "3h"]);
-    stage.ask("seen/ACK_0", "ack", &json!({"by": "carl", "why": "on my way"}));
-    stage.ask("seen/ACK_0", "ack", &json!({"by": "carl"}));
-    stage.ask(&of(1), "shelve", &json!({"by": "carl", "why": "test", "for": "1s"}));
-    stage.ask(
-        &of(2),
-        "shelve",
-        &json!({"by": "carl", "why": "once", "for": "1h", "one_shot": true}),
-    );
-    stage.ask(&of(3), "out-of-service", &json!({"by": "carl", "why": "repair"}));
-    stage.ask(&of(4), "out-of-service", &json!({"by": "carl", "why": "scrapped"}));
-    stage.ask(&of(4), "shelve", &json!({"why": "nobody says so"}));
-    stage.wait_changes(hot, "HOT_1", "unshelved", 1);
-    stage.acknowledge_by_mqtt("seen", "ACK_1");
-    stage.wait_changes("seen", "ACK_1", "acknowledged", 1);
-    stage.client.publish("factory/alarms/0123456789abcdef/ack", "{\"by\":\"bert\"}", 1);
-    stage.read(&[("HOT_2", 20.0), ("HOT_2", 40.0), ("HOT_3", 20.0), ("HOT_3", 40.0)]);
-    stage.barrier();
-    stage.operate(&["return-to-service", &of(3)]);
-    stage.operate(&["unshelve", &of(0)]);
-    stage.barrier();
+    run.barrier();
+    run.operate(&["ack", "latched/LATCH_0", "--why", "seen"]);
+    run.operate(&["reset", "latched/LATCH_0"]);
+    run.operate(&["reset", "latched/LATCH_1"]);
+    run.operate(&["ack", "nothing/HOT_0"]);
+    run.operate(&["shelve", &of(0), "--why", "door", "--for", "1h"]);
+    run.operate(&["shelve", &of(0), "--why", "door", "--for", "3h"]);
+    run.ask("seen/ACK_0", "ack", &json!({"by": "carl", "why": "on my way"}));
+    run.ask("seen/ACK_0", "ack", &json!({"by": "carl"}));
+    run.ask(&of(1), "shelve", &json!({"by": "carl", "why": "test", "for": "1s"}));
+    run.ask(&of(2), "shelve", &json!({"by": "carl", "why": "once", "for": "1h", "one_shot": true}));
+    run.ask(&of(3), "out-of-service", &json!({"by": "carl", "why": "repair"}));
+    run.ask(&of(4), "out-of-service", &json!({"by": "carl", "why": "scrapped"}));
+    run.ask(&of(4), "shelve", &json!({"why": "nobody says so"}));
+    run.wait_changes(hot, "HOT_1", "unshelved", 1);
+    run.acknowledge_by_mqtt("seen", "ACK_1");
+    run.wait_changes("seen", "ACK_1", "acknowledged", 1);
+    run.client.publish("factory/alarms/0123456789abcdef/ack", "{\"by\":\"bert\"}", 1);
+    run.publish_readings(&[("HOT_2", 20.0), ("HOT_2", 40.0), ("HOT_3", 20.0), ("HOT_3", 40.0)]);
+    run.barrier();
+    run.operate(&["return-to-service", &of(3)]);
+    run.operate(&["unshelve", &of(0)]);
+    run.barrier();
 }
 
 /// A limit changes, a rule goes, one comes, the work is called off; then by a signal the limit again.
-fn reloads(stage: &mut Stage) {
+fn reloads(run: &mut SequenceRun) {
     let extra = rule("extra", "low", "LO_*", "limit = 17.0\nmessage = \"{sensor}: {value}{unit}\"");
-    stage.reload(&format!("{BASE}{}{extra}", rules(23.0)));
-    stage.wait_changes("high-temperature", "MAINT_[01]", "unsuppressed", 2);
-    stage.groups(STEPS / 3);
-    stage.reload("[[rules]]\nname = \"broken\"\nkind = \"high\"\n");
-    stage.rewrite(&format!("{BASE}{}{}", rules(25.0), cold()));
-    stage.daemon.hang_up();
-    stage.daemon.wait_lines("Configuration read again", 2, SOON);
-    stage.groups(STEPS / 3);
-    stage.fleet();
+    run.reload(&format!("{BASE}{}{extra}", rules(23.0)));
+    run.wait_changes("high-temperature", "MAINT_[01]", "unsuppressed", 2);
+    run.groups(STEPS / 3);
+    run.reload("[[rules]]\nname = \"broken\"\nkind = \"high\"\n");
+    run.rewrite(&format!("{BASE}{}{}", rules(25.0), cold()));
+    run.daemon.hang_up();
+    run.daemon.wait_lines("Configuration read again", 2, SOON);
+    run.groups(STEPS / 3);
+    run.fleet();
 }
 
 /// Every kind of thing happened at all.

@@ -98,7 +98,7 @@ limit = 35.0
 acknowledge = true
 "#;
 
-struct Stage {
+struct Fixture {
     // Before its folder and its broker, so that it ends first.
     daemon: Daemon,
     device: Client,
@@ -117,7 +117,7 @@ struct Stage {
     _broker: Mosquitto,
 }
 
-impl Stage {
+impl Fixture {
     fn start() -> Self {
         let mut broker = Mosquitto::new().with_persistence();
         broker.start();
@@ -324,23 +324,26 @@ fn killed_while_locked_what_was_heard_is_stored() {
     if !scale::wants("locked") || !require(&Mosquitto::TOOLS) {
         return;
     }
-    let mut stage = Stage::start();
-    (0..KILLS).for_each(|cycle| stage.cycle(cycle));
-    stage.end();
-    let stored = Event::stored(stage.home.db().path());
-    let (heard, stored): (_, BTreeSet<Event>) = (stage.heard(), stored.into_iter().collect());
-    let figures = claims::figures(&stage, &stored);
+    let mut fixture = Fixture::start();
+    (0..KILLS).for_each(|cycle| fixture.cycle(cycle));
+    fixture.end();
+    let stored = Event::stored(fixture.home.db().path());
+    let (heard, stored): (_, BTreeSet<Event>) = (fixture.heard(), stored.into_iter().collect());
+    let figures = claims::figures(&fixture, &stored);
     eprintln!(
         "{KILLS} kills: {} alerts heard, {} stored, {} heard before a commit; {figures:?}; acknowledgements stored \
          (API, MQTT): {:?}, done by the API before a kill: {}",
         heard.len(),
         stored.len(),
-        stage.early.len(),
-        claims::acknowledged(&stage),
-        stage.done_by_api.len()
+        fixture.early.len(),
+        claims::acknowledged(&fixture),
+        fixture.done_by_api.len()
     );
     claims::assert_heard(&heard, &stored);
-    claims::assert_stored_once(&stage);
+    claims::assert_stored_once(&fixture);
     claims::assert_under_way(&figures);
-    assert!(!stage.done_by_api.is_empty(), "no acknowledgement by the API was done before a kill");
+    assert!(
+        !fixture.done_by_api.is_empty(),
+        "no acknowledgement by the API was done before a kill"
+    );
 }

@@ -21,8 +21,8 @@ mod pipeline;
 mod replay_log;
 mod scale;
 mod sequence;
+mod sequence_run;
 mod snapshots;
-mod stage;
 #[path = "../support/mod.rs"]
 mod support;
 mod windows;

@@ -15,8 +15,10 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::scale;
-use crate::support::odd::{connect, converse, packet, text};
-use crate::support::{Bare, Home, Mosquitto, SOON, Version, free_port, let_run, names, require};
+use crate::support::raw_packets::{connect, converse, packet, text};
+use crate::support::{
+    Home, Mosquitto, RawClient, SOON, Version, free_port, let_run, names, require,
+};
 
 const SEED: u64 = 20_240_814;
 const FEW: usize = 300;
@@ -109,7 +111,7 @@ fn broken_packets_from_two_at_once_harm_nobody() {
         let is_over = is_over.clone();
         thread::spawn(move || {
             let addr = format!("127.0.0.1:{port}");
-            let mut device = Bare::connect(&addr, "device", Version::V5).expect("connected");
+            let mut device = RawClient::connect(&addr, "device", Version::V5).expect("connected");
             let mut number = 0_usize;
             while !is_over.load(Ordering::Relaxed) {
                 let reading = format!("{{\"sensor_id\":\"D\",\"temperature\":{number}}}");

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::sequence::Message;
-use crate::support::wire::{self, Link};
+use crate::support::mqtt311::{self, Link};
 
 /// Messages that may wait for their acknowledgement.
 pub const IN_FLIGHT: usize = 500;
@@ -25,12 +25,12 @@ pub fn send(
         let window = (acknowledged + IN_FLIGHT).min(until + ahead).min(messages.len());
         let packets = (sent..window).flat_map(|place| {
             let (topic, payload) = &messages[place];
-            wire::publish(topic, payload, 1, id(place), false)
+            mqtt311::publish(topic, payload, 1, id(place), false)
         });
         link.send(&packets.collect::<Vec<_>>()).expect("a connection");
         sent = window;
         for packet in link.receive().expect("a connection") {
-            assert_eq!((packet.head, packet.id()), (wire::PUBACK, id(acknowledged)), "in order");
+            assert_eq!((packet.head, packet.id()), (mqtt311::PUBACK, id(acknowledged)), "in order");
             (acknowledged, last) = (acknowledged + 1, Instant::now());
         }
         assert!(last.elapsed() < STALLED, "nothing acknowledged after {acknowledged}");

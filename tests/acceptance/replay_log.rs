@@ -29,7 +29,7 @@ use crate::outcome::open;
 use crate::pipeline::send;
 use crate::scale;
 use crate::sequence::{Message, Sequence};
-use crate::support::wire::Link;
+use crate::support::mqtt311::Link;
 use crate::support::{Daemon, Home, SOON, let_run, names};
 
 /// Messages, and kills of the third run.

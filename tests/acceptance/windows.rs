@@ -22,7 +22,7 @@ use crate::outcome::{Names, open};
 use crate::pipeline::{IN_FLIGHT, send};
 use crate::scale;
 use crate::sequence::Message;
-use crate::support::wire::Link;
+use crate::support::mqtt311::Link;
 use crate::support::{Daemon, Home, free_port, names, time};
 
 const QUICK_SERIES: usize = 120;

@@ -32,12 +32,12 @@ fn alerts_arrive_exactly_once() {
         return;
     }
     let outage = pick(Duration::from_secs(4), Duration::from_secs(60));
-    let told = tell(&format!("alerts, an outage of {outage:?} with a kill in it"), |stage| {
-        stage.broker.stop();
+    let told = tell(&format!("alerts, an outage of {outage:?} with a kill in it"), |fixture| {
+        fixture.broker.stop();
         let_run(outage / 2);
-        stage.restart();
+        fixture.restart();
         let_run(outage / 2);
-        stage.broker.start();
+        fixture.broker.start();
     });
     assert_eq!(told.doubled, 0, "{told:?}");
 }
@@ -51,23 +51,23 @@ fn alerts_outlive_kills_in_the_middle_of_their_delivery() {
     }
     let mut moments = Moments::new();
     let kills = pick(2, 20);
-    tell(&format!("alerts, {kills} kills at seed {}", moments.seed), |stage| {
+    tell(&format!("alerts, {kills} kills at seed {}", moments.seed), |fixture| {
         for _ in 0..kills {
             let_run(moments.between(200, 1_000));
-            stage.restart();
+            fixture.restart();
         }
     });
 }
 
 /// Who plays a part.
-struct Stage {
+struct Fixture {
     broker: Mosquitto,
     home: Home,
     daemon: Daemon,
     config: String,
 }
 
-impl Stage {
+impl Fixture {
     /// Every reading breaks the rule, and says so.
     fn new() -> Self {
         let mut broker = Mosquitto::new().with_persistence().with_endless_queues();
@@ -92,22 +92,22 @@ impl Stage {
 
 /// Makes trouble while alerts flow, and counts what came of them. None may be missing, or overtake
 /// another of its sensor.
-fn tell(name: &str, trouble: impl FnOnce(&mut Stage)) -> Told {
-    let mut stage = Stage::new();
-    let port = stage.broker.port();
+fn tell(name: &str, trouble: impl FnOnce(&mut Fixture)) -> Told {
+    let mut fixture = Fixture::new();
+    let port = fixture.broker.port();
     let listener = Subscriber::start(port, "listener", names::ALERTS);
     let total = pick(2_000, 20_000);
     let publishers = Plan { rate: None, ..Plan::new(port, total) }.start();
     eventually("some alerts", SOON, || (listener.count() > total / 10).then_some(()));
-    trouble(&mut stage);
+    trouble(&mut fixture);
     let published = publishers.finish();
-    settle(&stage.home.db(), &published, &mut stage.daemon);
-    let stored = stored(&stage.home);
+    settle(&fixture.home.db(), &published, &mut fixture.daemon);
+    let stored = stored(&fixture.home);
     wait_quiet(&listener, stored.values().map(Vec::len).sum());
     let told = compare(&stored, &arrived(&listener));
-    assert_eq!(stage.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
     let deeds = Deeds { name, seed: None, done: format!("{told:?}") };
-    let readings = conclude(&stage.home.db(), &published, &deeds);
+    let readings = conclude(&fixture.home.db(), &published, &deeds);
     assert!(told.stored > 0, "no alerts");
     assert_eq!((told.missing, told.out_of_order), (0, 0), "{told:?}");
     readings.assert_exact();

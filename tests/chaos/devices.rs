@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::daemon_killed::kill_often;
 use super::scale::{Moments, pick};
-use super::support::{Bare, Daemon, Home, SOON, Version, eventually, free_port};
+use super::support::{Daemon, Home, RawClient, SOON, Version, eventually, free_port};
 
 /// For all kills and restarts, on a busy machine.
 const ALL_SENT: Duration = Duration::from_secs(600);
@@ -72,7 +72,7 @@ fn send(addr: &str, messages: &[(String, String)]) {
 }
 
 fn send_from(addr: &str, messages: &[(String, String)], next: &mut usize) -> Result<()> {
-    let mut bare = Bare::connect(addr, "bridge", Version::V5)?;
+    let mut bare = RawClient::connect(addr, "bridge", Version::V5)?;
     while let Some((topic, payload)) = messages.get(*next) {
         bare.publish(1, 1, topic, payload.as_bytes())?;
         bare.acknowledgement()?;

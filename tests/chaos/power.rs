@@ -67,9 +67,9 @@ fn power_cuts_at_mosquitto_lose_nothing() {
             .with_line("max_inflight_messages 1000");
         broker.start();
         let table = broker.access().mqtt_table("the broker", "");
-        let stage = Stage::new(&table, "power", &[]);
+        let fixture = Fixture::new(&table, "power", &[]);
         let cuts = pick(8, 80);
-        stage.run("Mosquitto", broker.port(), cuts).assert_exact();
+        fixture.run("Mosquitto", broker.port(), cuts).assert_exact();
     });
 }
 
@@ -105,11 +105,11 @@ fn a_dead_disk_takes_no_more_readings() {
              [heartbeat]\nurl = \"{}\"\ninterval = \"1s\"\n",
             beats.url("/")
         );
-        let stage = Stage::new(&table, "process", &[]);
-        let mut daemon = stage.home.start(&stage.config);
+        let fixture = Fixture::new(&table, "process", &[]);
+        let mut daemon = fixture.home.start(&fixture.config);
         let publishers = Plan { rate: Some(RATE), ..Plan::new(port, 100_000) }.start();
         daemon.wait_until("some are acknowledged", SOON, || publishers.acknowledged() > 200);
-        stage.disk.shut_down(|| ());
+        fixture.disk.shut_down(|| ());
         // What was on its way when the disk died may have been acknowledged since.
         let before = publishers.acknowledged();
         daemon.wait_line("intake stopped", SOON);
@@ -122,11 +122,11 @@ fn a_dead_disk_takes_no_more_readings() {
         let promises = daemon.lines_with("nothing is lost");
         assert!(promises.is_empty(), "{promises:?}");
         publishers.enough();
-        stage.disk.mount_again();
-        let mut daemon = stage.home.start(&stage.config);
+        fixture.disk.mount_again();
+        let mut daemon = fixture.home.start(&fixture.config);
         publishers.finish();
         assert_eq!(daemon.stop(), 0);
-        assert_eq!(stage.db().texts("PRAGMA integrity_check"), ["ok"]);
+        assert_eq!(fixture.db().texts("PRAGMA integrity_check"), ["ok"]);
         println!("CHAOS dead disk: {} acknowledged after it died", after - before);
     });
 }
@@ -135,20 +135,26 @@ fn a_dead_disk_takes_no_more_readings() {
 fn power_cuts_while_the_database_is_made_lose_nothing() {
     in_namespace("power_cuts_while_the_database_is_made_lose_nothing", || {
         let port = free_port();
-        let stage = Stage::new(&format!("[broker]\nlisten = \"127.0.0.1:{port}\"\n"), "power", &[]);
+        let fixture =
+            Fixture::new(&format!("[broker]\nlisten = \"127.0.0.1:{port}\"\n"), "power", &[]);
         let (mut moments, cuts) = (Moments::new(), pick(8, 80));
         for cut in 0..cuts {
-            stage.disk.empty();
+            fixture.disk.empty();
             // They try to connect from before the start.
             let plan = Plan { rate: Some(RATE), connections: 2, ..Plan::new(port, 60) };
             let publishers = plan.start();
-            stage.cut_starts(cut, &mut moments);
-            let mut daemon = stage.home.start(&stage.config);
+            fixture.cut_starts(cut, &mut moments);
+            let mut daemon = fixture.home.start(&fixture.config);
             let published = publishers.finish();
-            settle(&stage.db(), &published, &mut daemon);
+            settle(&fixture.db(), &published, &mut daemon);
             assert_eq!(daemon.stop(), 0);
-            assert_eq!(stage.db().texts("PRAGMA integrity_check"), ["ok"]);
-            assert_eq!((published.count(), stage.db().count()), (60, 60), "seed {}", moments.seed);
+            assert_eq!(fixture.db().texts("PRAGMA integrity_check"), ["ok"]);
+            assert_eq!(
+                (published.count(), fixture.db().count()),
+                (60, 60),
+                "seed {}",
+                moments.seed
+            );
         }
         println!("CHAOS power cut, first start: {cuts} installations, seed {}", moments.seed);
     });
@@ -165,29 +171,29 @@ fn power_cuts_while_a_database_is_migrated_lose_nothing() {
     in_namespace("power_cuts_while_a_database_is_migrated_lose_nothing", || {
         let table = "[broker]\nlisten = \"127.0.0.1:0\"\n[alerts.temperature]\nhigh = 35.0\n\
              [[rules]]\nname = \"warm\"\nkind = \"deviation\"\ndeviations = 6.0\nwindow = \"10m\"\n";
-        let stage = Stage::new(table, "power", &[]);
+        let fixture = Fixture::new(table, "power", &[]);
         let (mut moments, cuts) = (Moments::new(), pick(10, 100));
         let (mut versions, mut num_rows) = (BTreeMap::new(), 0);
         for cut in 0..cuts {
-            stage.disk.empty();
+            fixture.disk.empty();
             let tar = ["-xz", "--strip-components=1", "-C"].map(Path::new);
             let from = [Path::new("-f"), archive.as_path()];
-            run("tar", &[&tar[..], &[&stage.disk.folder], &from].concat());
-            let read = |name| std::fs::read(stage.disk.folder.join(name)).expect("a file of it");
+            run("tar", &[&tar[..], &[&fixture.disk.folder], &from].concat());
+            let read = |name| std::fs::read(fixture.disk.folder.join(name)).expect("a file of it");
             let expected: Value = serde_json::from_slice(&read("expect.json")).expect("JSON");
-            stage.cut_starts(cut, &mut moments);
-            *versions.entry(stage.version()).or_insert(0) += 1;
-            let mut daemon = stage.home.start(&stage.config);
+            fixture.cut_starts(cut, &mut moments);
+            *versions.entry(fixture.version()).or_insert(0) += 1;
+            let mut daemon = fixture.home.start(&fixture.config);
             let rows = "SELECT count(*) FROM sensor_readings";
             num_rows = expected["rows_after_start"].as_i64().expect("a count");
-            daemon.wait_until("all rows", SOON, || stage.db().number(rows) >= num_rows);
+            daemon.wait_until("all rows", SOON, || fixture.db().number(rows) >= num_rows);
             let heard = expected["alert_ids_heard"].as_array().expect("a list").clone();
             let heard: BTreeSet<_> =
                 heard.iter().filter_map(Value::as_str).map(str::to_owned).collect();
             let ids = "SELECT alert_id FROM alerts WHERE announced";
-            daemon.wait_until("all alerts", SOON, || stage.db().texts(ids).len() >= heard.len());
+            daemon.wait_until("all alerts", SOON, || fixture.db().texts(ids).len() >= heard.len());
             assert_eq!(daemon.stop(), 0);
-            let (db, seed) = (stage.db(), moments.seed);
+            let (db, seed) = (fixture.db(), moments.seed);
             assert_eq!(db.number(rows), num_rows, "seed {seed}");
             assert_eq!(db.texts(ids).into_iter().collect::<BTreeSet<_>>(), heard, "seed {seed}");
             assert_eq!(db.texts("PRAGMA integrity_check"), ["ok"]);
@@ -204,16 +210,17 @@ fn power_cuts_while_a_database_is_migrated_lose_nothing() {
 fn power_cuts_during_a_restore_leave_one_state_whole() {
     in_namespace("power_cuts_during_a_restore_leave_one_state_whole", || {
         let port = free_port();
-        let stage = Stage::new(&format!("[broker]\nlisten = \"127.0.0.1:{port}\"\n"), "power", &[]);
-        let kept = stage.home.path("kept");
-        let [backed_up, all] = stage.backed_up(port, &kept);
+        let fixture =
+            Fixture::new(&format!("[broker]\nlisten = \"127.0.0.1:{port}\"\n"), "power", &[]);
+        let kept = fixture.home.path("kept");
+        let [backed_up, all] = fixture.backed_up(port, &kept);
         let (mut moments, cuts, mut num_new) = (Moments::new(), pick(12, 120), 0);
         for _ in 0..cuts {
-            stage.disk.empty();
-            copy_all(&kept, &stage.disk.folder);
-            stage.disk.sync();
-            let armed = stage.disk.arm();
-            let mut restore = stage.restore();
+            fixture.disk.empty();
+            copy_all(&kept, &fixture.disk.folder);
+            fixture.disk.sync();
+            let armed = fixture.disk.arm();
+            let mut restore = fixture.restore();
             let_run(moments.between(RESTORE_MS.0, RESTORE_MS.1));
             armed.fire(|| {
                 if restore.has_exited().is_none() {
@@ -221,15 +228,15 @@ fn power_cuts_during_a_restore_leave_one_state_whole() {
                 }
             });
             restore.kill();
-            stage.disk.mount_again();
-            let mut daemon = stage.home.start(&stage.config);
-            daemon.wait_until("a state", SOON, || [backed_up, all].contains(&stage.db().count()));
-            let is_new = stage.db().count() == backed_up;
+            fixture.disk.mount_again();
+            let mut daemon = fixture.home.start(&fixture.config);
+            daemon.wait_until("a state", SOON, || [backed_up, all].contains(&fixture.db().count()));
+            let is_new = fixture.db().count() == backed_up;
             num_new += usize::from(is_new);
             assert_eq!(daemon.stop(), 0);
             let seed = moments.seed;
-            assert_eq!(stage.db().texts("PRAGMA integrity_check"), ["ok"], "seed {seed}");
-            let aside = aside(&stage.disk.folder);
+            assert_eq!(fixture.db().texts("PRAGMA integrity_check"), ["ok"], "seed {seed}");
+            let aside = aside(&fixture.disk.folder);
             assert_eq!(aside.is_some(), is_new, "seed {seed}");
             assert!(aside.is_none_or(|path| Db::at(path).count() == all), "seed {seed}");
         }
@@ -254,16 +261,16 @@ fn aside(folder: &Path) -> Option<PathBuf> {
 fn embedded(durability: &str, cuts: usize, env: &[(&str, &str)]) -> Outcome {
     let port = free_port();
     let table = format!("[broker]\nlisten = \"127.0.0.1:{port}\"\n");
-    Stage::new(&table, durability, env).run(durability, port, cuts)
+    Fixture::new(&table, durability, env).run(durability, port, cuts)
 }
 
-struct Stage {
+struct Fixture {
     disk: Disk,
     home: Home,
     config: String,
 }
 
-impl Stage {
+impl Fixture {
     fn new(broker: &str, durability: &str, env: &[(&str, &str)]) -> Self {
         let mut home = Home::new();
         env.iter().for_each(|(name, value)| home.set_env(name, value));

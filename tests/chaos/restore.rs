@@ -28,10 +28,10 @@ fn a_restore_killed_at_any_moment_leaves_the_old_state_or_the_new_one() {
     }
     let folder = tempfile::tempdir().expect("a temp folder");
     let library = failing_io::compile(folder.path());
-    let stage = Stage::new();
+    let fixture = Fixture::new();
     let mut found = [0, 0];
     for call in ["sync", "open", "write"] {
-        let calls = stage.num_calls(&library, call);
+        let calls = fixture.num_calls(&library, call);
         assert!(calls > 5, "{call}: {calls}");
         let tried = if call == "sync" || is_full() {
             (1..=calls).collect()
@@ -42,8 +42,8 @@ fn a_restore_killed_at_any_moment_leaves_the_old_state_or_the_new_one() {
             (0..SOME).map(random).collect::<Vec<_>>()
         };
         for nth in &tried {
-            found[usize::from(stage.killed_at(&library, call, *nth))] += 1;
-            stage.restored_again(&library, call, *nth);
+            found[usize::from(fixture.killed_at(&library, call, *nth))] += 1;
+            fixture.restored_again(&library, call, *nth);
         }
         println!("CHAOS restore killed at {call}: {} of {calls} calls tried", tried.len());
     }
@@ -52,12 +52,12 @@ fn a_restore_killed_at_any_moment_leaves_the_old_state_or_the_new_one() {
 }
 
 /// An installation that is stopped, and a backup of its first readings.
-struct Stage {
+struct Fixture {
     home: Home,
     config: String,
 }
 
-impl Stage {
+impl Fixture {
     fn new() -> Self {
         let (home, port) = (Home::new(), free_port());
         let config = format!(

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::daemon_killed::kill_often;
 use super::scale::{Moments, pick};
-use super::support::{Bare, Home, SOON, Version, eventually, free_port, let_run, names};
+use super::support::{Home, RawClient, SOON, Version, eventually, free_port, let_run, names};
 
 const PUBLISHERS: u32 = 4;
 
@@ -22,9 +22,9 @@ const TRY_AGAIN: Duration = Duration::from_millis(20);
 /// A subscriber that hears nothing for so long has all there is.
 const QUIET: Duration = Duration::from_secs(2);
 
-fn connect(addr: &str, id: &str) -> Bare {
+fn connect(addr: &str, id: &str) -> RawClient {
     eventually("a connection", SOON, || {
-        let connected = Bare::connect(addr, id, Version::V3_1_1).ok();
+        let connected = RawClient::connect(addr, id, Version::V3_1_1).ok();
         if connected.is_none() {
             thread::sleep(TRY_AGAIN);
         }
@@ -65,7 +65,7 @@ impl Publisher {
         }
     }
 
-    fn go_on(&mut self, connection: &mut Bare) -> Result<()> {
+    fn go_on(&mut self, connection: &mut RawClient) -> Result<()> {
         let text = self.number.to_string();
         match self.step {
             Step::Publish => {
@@ -100,7 +100,7 @@ impl Publisher {
 }
 
 /// Waits for an answer; what comes of an earlier connection's exchange is passed over.
-fn wait_for(connection: &mut Bare, wanted: u8) -> Result<()> {
+fn wait_for(connection: &mut RawClient, wanted: u8) -> Result<()> {
     loop {
         if connection.receive()?.0 == wanted {
             return Ok(());
@@ -118,11 +118,11 @@ struct Subscriber {
 
 impl Subscriber {
     /// Reads until nothing comes for some time, or the connection ends.
-    fn read(&mut self, connection: &mut Bare) {
+    fn read(&mut self, connection: &mut RawClient) {
         while self.read_one(connection).is_ok() {}
     }
 
-    fn read_one(&mut self, connection: &mut Bare) -> Result<()> {
+    fn read_one(&mut self, connection: &mut RawClient) -> Result<()> {
         let (kind, body) = connection.receive()?;
         match kind & 0xf0 {
             0x30 => {

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::stage::{FINE, HOT, Plant, config, told, webhook};
+use crate::fixture::{FINE, HOT, ReadingPublisher, config, told, webhook};
 use crate::support::{Daemon, Home, HttpServer, SOON, run_vigie};
 
 /// The short form's limits, announced as given, and a receiver.
@@ -34,10 +34,10 @@ fn all_told(server: &HttpServer, count: usize) -> Vec<Vec<String>> {
 fn hears_the_end([before, after]: [&str; 2], change: impl Fn(&Home, Daemon, &str) -> Daemon) {
     let (home, server) = (Home::new(), HttpServer::new());
     let mut daemon = home.start(&short_form(before, &server));
-    Plant::of(&mut daemon).read("T", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("T", "Hall", HOT, 0);
     assert_eq!(all_told(&server, 1), [["T firing"]], "{before}");
     let mut daemon = change(&home, daemon, &short_form(after, &server));
-    Plant::of(&mut daemon).read("T", "Hall", FINE, 1);
+    ReadingPublisher::of(&mut daemon).publish("T", "Hall", FINE, 1);
     assert_eq!(all_told(&server, 2)[1], ["T resolved"], "{before}, then {after}");
     assert_eq!(daemon.stop(), 0);
 }
@@ -77,9 +77,9 @@ fn an_end_that_was_withheld_is_none_for_receivers_though_every_reading_is_announ
     let config =
         config.replace("[alerts.temperature]\nhigh = 35\n", "[alerts.humidity]\nhigh = 90\n");
     let mut daemon = home.start(&config);
-    let plant = Plant::of(&mut daemon);
+    let publisher = ReadingPublisher::of(&mut daemon);
     let hear = |daemon: &mut Daemon, value: f64, n: usize| {
-        plant.read("T", "Hall", value, n);
+        publisher.publish("T", "Hall", value, n);
         daemon.wait_until("the reading", SOON, || home.db().count() == n + 1);
     };
     hear(&mut daemon, HOT, 0);
@@ -89,9 +89,9 @@ fn an_end_that_was_withheld_is_none_for_receivers_though_every_reading_is_announ
     hear(&mut daemon, HOT, 2);
     run(&home, &["unshelve", "warm/T", "--by", "anne"]);
     // It is told after all that came before.
-    plant.read("U", "Hall", HOT, 3);
+    publisher.publish("U", "Hall", HOT, 3);
     assert_eq!(all_told(&server, 2)[1], ["U firing", "T firing"], "people know that it stands");
-    plant.read("T", "Hall", FINE, 4);
+    publisher.publish("T", "Hall", FINE, 4);
     assert_eq!(all_told(&server, 3)[2], ["T resolved", "U firing"]);
     assert_eq!(daemon.stop(), 0);
 }
@@ -101,13 +101,13 @@ fn a_runbook_that_a_reload_brings_is_in_the_next_notification() {
     let (home, server) = (Home::new(), HttpServer::new());
     let before = config("en", &webhook("on-call", &server.url("/")));
     let mut daemon = home.start(&before);
-    let plant = Plant::of(&mut daemon);
-    plant.read("T", "Hall", HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("T", "Hall", HOT, 0);
     server.wait_taken(1, SOON);
     let cold =
         "[[rules]]\nname = \"cold\"\nkind = \"low\"\nlimit = 5.0\nrunbook = \"https://cold\"\n";
     reload(&home, &(before.replace("https://wiki.example/hot", "https://new.example/hot") + cold));
-    plant.read("U", "Hall", 1.0, 1);
+    publisher.publish("U", "Hall", 1.0, 1);
     let runbooks = |message: &Value| -> Vec<String> {
         let alerts = message["alerts"].as_array().expect("a list").iter();
         let text = |alert: &Value| alert["annotations"]["runbook_url"].as_str().map(str::to_owned);

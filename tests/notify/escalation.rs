@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::stage::{FINE, HOT, Plant, config, receiver, told};
+use crate::fixture::{FINE, HOT, ReadingPublisher, config, receiver, told};
 use crate::support::{Home, HttpServer, SOON, free_port, run_vigie};
 
 /// Two receivers, the second of which is told of nothing but what the first escalates after `after`.
@@ -29,24 +29,24 @@ fn vigie(home: &Home, args: &[&str]) {
 fn what_nobody_acknowledges_goes_on_to_the_second_receiver_and_so_does_its_end() {
     let (home, server, boss) = (Home::new(), HttpServer::new(), HttpServer::new());
     let mut daemon = home.start(&two(&server.url("/"), &boss, "6s"));
-    let plant = Plant::of(&mut daemon);
+    let publisher = ReadingPublisher::of(&mut daemon);
     for (sensor, place) in [("OPEN", "Hall"), ("SEEN", "Roof"), ("KNOWN", "Yard"), ("OVER", "Lab")]
     {
-        plant.read(sensor, place, HOT, 0);
+        publisher.publish(sensor, place, HOT, 0);
     }
     let first = server.wait_taken(4, SOON).remove(0);
     vigie(&home, &["ack", "hot/SEEN", "--by", "anne"]);
     vigie(&home, &["shelve", "hot/KNOWN", "--by", "anne", "--why", "known", "--for", "1h"]);
-    plant.read("OVER", "Lab", FINE, 60);
+    publisher.publish("OVER", "Lab", FINE, 60);
     assert_eq!(all_told(&boss, 1), [["OPEN firing"]]);
     let waited = boss.taken()[0].at - first.at;
     assert!(waited >= Duration::from_secs(6), "{waited:?}");
     daemon.wait_line("that nobody acknowledged goes on from on-call to boss", SOON);
     // What comes after it would come after anything that should not have come.
-    plant.read("LATE", "Hall", HOT, 60);
+    publisher.publish("LATE", "Hall", HOT, 60);
     assert_eq!(all_told(&boss, 2)[1], ["LATE firing", "OPEN firing"]);
     for sensor in ["OPEN", "LATE"] {
-        plant.read(sensor, "Hall", FINE, 120);
+        publisher.publish(sensor, "Hall", FINE, 120);
     }
     daemon.wait_until("both ends", SOON, || {
         let all = boss.taken().iter().flat_map(|it| told(&it.json())).collect::<Vec<_>>();
@@ -62,9 +62,9 @@ fn a_kill_changes_nothing_about_it() {
     let (home, server, boss) = (Home::new(), HttpServer::new(), HttpServer::new());
     let text = two(&server.url("/"), &boss, "6s");
     let mut daemon = home.start(&text);
-    let plant = Plant::of(&mut daemon);
-    plant.read("OPEN", "Hall", HOT, 0);
-    plant.read("SEEN", "Roof", HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("OPEN", "Hall", HOT, 0);
+    publisher.publish("SEEN", "Roof", HOT, 0);
     let first = server.wait_taken(2, SOON).remove(1);
     vigie(&home, &["ack", "hot/SEEN", "--by", "anne"]);
     daemon.kill();
@@ -75,7 +75,7 @@ fn a_kill_changes_nothing_about_it() {
     daemon.wait_line("that nobody acknowledged goes on from on-call to boss", SOON);
     daemon.kill();
     let mut daemon = home.start(&text);
-    Plant::of(&mut daemon).read("OPEN", "Hall", FINE, 60);
+    ReadingPublisher::of(&mut daemon).publish("OPEN", "Hall", FINE, 60);
     // Killed before it was committed that it was told, it is told again under the same id.
     let last = || boss.taken().last().map(|it| told(&it.json()));
     daemon.wait_until("its end", SOON, || last() == Some(vec!["OPEN resolved".to_owned()]));
@@ -101,7 +101,7 @@ fn one_that_can_not_be_told_keeps_nobody_from_being_told() {
     );
     let text = config("en", &(receiver("on-call", &first) + &receiver("boss", &second)));
     let mut daemon = home.start(&text);
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     daemon.wait_line("Receiver on-call can't be told", SOON);
     let said = boss.wait_taken(1, SOON).remove(0).body;
     assert!(said.starts_with("Raised, and acknowledged by nobody:\n  [CRITICAL] "), "{said}");
@@ -122,8 +122,8 @@ fn a_flood_is_handed_over_as_a_whole_and_on_to_a_third() {
         receiver("last", &keys(&last, "only_escalated = true")),
     ];
     let mut daemon = home.start(&config("en", &text.concat()));
-    let plant = Plant::of(&mut daemon);
-    plant.read_all((0..800).map(|n| (format!("T_{n:03}"), "Hall".to_owned(), HOT, 0)));
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish_all((0..800).map(|n| (format!("T_{n:03}"), "Hall".to_owned(), HOT, 0)));
     for server in [&boss, &last] {
         daemon.wait_until("all of them", SOON, || {
             let taken = server.taken();

@@ -1,19 +1,19 @@
 //! What a notification looks like, by each way it can go.
 
-use crate::stage::{FINE, HOT, Plant, config, receiver, told, webhook};
-use crate::support::{Home, HttpServer, MailServer, SOON, run_vigie, v4};
+use crate::fixture::{FINE, HOT, ReadingPublisher, config, receiver, told, webhook};
+use crate::support::{Home, HttpServer, MailServer, SOON, alertmanager_v4, run_vigie};
 
 #[test]
 fn a_webhook_gets_what_alertmanager_would_send() {
     let (home, server) = (Home::new(), HttpServer::new());
     let mut daemon = home.start(&config("fr", &webhook("on-call", &server.url("/hook"))));
-    let plant = Plant::of(&mut daemon);
-    plant.read("COLD_1", "Chambre froide", HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("COLD_1", "Chambre froide", HOT, 0);
     let raised = server.wait_taken(1, SOON).remove(0);
     assert_eq!((raised.method.as_str(), raised.path.as_str()), ("POST", "/hook"));
     assert_eq!(raised.headers["content-type"], "application/json");
     let message = raised.json();
-    let alert = &v4::alerts(&message)[0];
+    let alert = &alertmanager_v4::alerts(&message)[0];
     assert_eq!(message["receiver"], "on-call");
     assert_eq!(message["groupKey"], "{}:{location=\"Chambre froide\"}");
     assert_eq!(message["groupLabels"], serde_json::json!({ "location": "Chambre froide" }));
@@ -28,9 +28,9 @@ fn a_webhook_gets_what_alertmanager_would_send() {
     assert_eq!(alert["annotations"]["value"], "38.2");
     assert_eq!(alert["annotations"]["threshold"], "35");
     assert_eq!(alert["startsAt"], "2024-08-14T00:00:00.000000Z");
-    plant.read("COLD_1", "Chambre froide", FINE, 60);
+    publisher.publish("COLD_1", "Chambre froide", FINE, 60);
     let over = server.wait_taken(2, SOON).remove(1).json();
-    let end = &v4::alerts(&over)[0];
+    let end = &alertmanager_v4::alerts(&over)[0];
     assert_eq!((&over["status"], &end["status"]), (&"resolved".into(), &"resolved".into()));
     assert_eq!(end["startsAt"], alert["startsAt"]);
     assert_eq!(end["endsAt"], "2024-08-14T00:01:00.000000Z");
@@ -61,7 +61,7 @@ fn a_template_fills_in_what_each_format_needs() {
     );
     home.write("token", "Bearer s3cret\n");
     let mut daemon = home.start(&config("en", &format!("{json}{form}")));
-    Plant::of(&mut daemon).read("T_1", "Hall \"3\" & 4", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("T_1", "Hall \"3\" & 4", HOT, 0);
     let taken = server.wait_taken(2, SOON);
     let at = |path: &str| taken.iter().find(|request| request.path == path).expect(path);
     let (chat, sms) = (at("/json"), at("/form"));
@@ -108,15 +108,15 @@ fn a_mail_comes_in_both_languages() {
             server.port()
         );
         let mut daemon = home.start(&config(language, &receiver("on-call", &keys)));
-        let plant = Plant::of(&mut daemon);
-        plant.read("T_1", "Entrepôt", HOT, 0);
+        let publisher = ReadingPublisher::of(&mut daemon);
+        publisher.publish("T_1", "Entrepôt", HOT, 0);
         let mail = server.wait_mails(1, SOON).remove(0);
         assert_eq!(mail.from, "vigie@example.org");
         assert_eq!(mail.to, ["a@example.org", "b@example.org"]);
         assert_eq!(mail.header("Subject"), subject);
         let text = mail.text();
         assert!(lines.iter().all(|line| text.contains(line)), "{text}");
-        plant.read("T_1", "Entrepôt", FINE, 60);
+        publisher.publish("T_1", "Entrepôt", FINE, 60);
         let over = server.wait_mails(2, SOON).remove(1);
         assert!(over.header("Subject").starts_with("✅ Entrepôt: 1 alarm"), "{over:?}");
         assert_ne!(over.header("Message-ID"), mail.header("Message-ID"));
@@ -138,16 +138,16 @@ fn only_the_alarms_asked_for_are_told() {
         only("rule", "rules = [\"cold\"]"),
     ];
     let mut daemon = home.start(&config("en", &receivers.concat()));
-    let plant = Plant::of(&mut daemon);
-    plant.read("A", "Hall 1", HOT, 0);
-    plant.read("B", "Roof", HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("A", "Hall 1", HOT, 0);
+    publisher.publish("B", "Roof", HOT, 0);
     // Three notifications: the hall to two receivers, the roof to one.
     server.wait_taken(3, SOON);
-    plant.read("A", "Hall 1", FINE, 60);
-    plant.read("B", "Roof", FINE, 60);
+    publisher.publish("A", "Hall 1", FINE, 60);
+    publisher.publish("B", "Roof", FINE, 60);
     server.wait_taken(4, SOON);
     // What comes last would come after anything that should not have come.
-    plant.read("A", "Hall 1", HOT, 120);
+    publisher.publish("A", "Hall 1", HOT, 120);
     let mut told: Vec<_> = server
         .wait_taken(6, SOON)
         .iter()
@@ -185,7 +185,7 @@ fn no_log_and_no_status_has_a_token() {
     };
     let text = config("en", &["hook", "gone", "bad"].map(of).concat());
     let mut daemon = home.start(&text);
-    Plant::of(&mut daemon).read("T_1", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("T_1", "Hall", HOT, 0);
     let hook = server.wait_taken(1, SOON).remove(0);
     assert_eq!(hook.path, format!("/hook/{TOKEN}?key={TOKEN}"));
     daemon.wait_line("Receiver gone can't be told", SOON);

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::stage::{FINE, HOT, Plant, config, receiver, told, wait_events, webhook};
+use crate::fixture::{FINE, HOT, ReadingPublisher, config, receiver, told, wait_events, webhook};
 use crate::support::http::Request;
-use crate::support::{Home, HttpServer, SOON, v4};
+use crate::support::{Home, HttpServer, SOON, alertmanager_v4};
 
 #[test]
 fn a_thousand_alarms_of_one_place_are_one_notification_and_one_when_they_are_over() {
@@ -14,19 +14,20 @@ fn a_thousand_alarms_of_one_place_are_one_notification_and_one_when_they_are_ove
     let (home, server) = (Home::new(), HttpServer::new());
     let keys = format!("type = \"webhook\"\nurl = \"{}\"\ngroup_wait = \"3s\"", server.url("/"));
     let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
-    let plant = Plant::of(&mut daemon);
+    let publisher = ReadingPublisher::of(&mut daemon);
     let all = |value: f64, second: usize| {
-        plant.read_all((0..ALARMS).map(|n| (format!("T_{n:03}"), "Hall".into(), value, second)));
+        publisher
+            .publish_all((0..ALARMS).map(|n| (format!("T_{n:03}"), "Hall".into(), value, second)));
     };
     all(HOT, 0);
     wait_events(&home, &mut daemon, ALARMS);
     let raised = server.wait_taken(1, SOON).remove(0).json();
-    assert_eq!(v4::alerts(&raised).len(), ALARMS);
+    assert_eq!(alertmanager_v4::alerts(&raised).len(), ALARMS);
     assert_eq!((&raised["truncatedAlerts"], &raised["status"]), (&0.into(), &"firing".into()));
     all(FINE, 60);
     wait_events(&home, &mut daemon, 2 * ALARMS);
     let over = server.wait_taken(2, SOON).remove(1).json();
-    assert_eq!(v4::alerts(&over).len(), ALARMS);
+    assert_eq!(alertmanager_v4::alerts(&over).len(), ALARMS);
     assert_eq!(over["status"], "resolved");
     assert_eq!(daemon.stop(), 0);
     assert_eq!(server.requests().len(), 2);
@@ -41,10 +42,10 @@ fn more_than_fit_follow_at_once() {
         server.url("/")
     );
     let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
-    let plant = Plant::of(&mut daemon);
-    plant.read_all((0..10).map(|n| (format!("T_{n}"), "Hall".into(), HOT, 0)));
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish_all((0..10).map(|n| (format!("T_{n}"), "Hall".into(), HOT, 0)));
     let taken: Vec<Value> = server.wait_taken(3, SOON).iter().map(Request::json).collect();
-    let sizes: Vec<_> = taken.iter().map(|it| v4::alerts(it).len()).collect();
+    let sizes: Vec<_> = taken.iter().map(|it| alertmanager_v4::alerts(it).len()).collect();
     let truncated: Vec<_> =
         taken.iter().map(|it| it["truncatedAlerts"].as_u64().unwrap()).collect();
     assert_eq!((sizes, truncated), (vec![4, 4, 4], vec![6, 6, 6]));
@@ -64,15 +65,15 @@ fn groups_go_by_what_was_asked_for_and_wait_as_long_as_asked_for() {
          group_interval = \"2s\"\nrepeat_interval = \"4s\""
     );
     let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
-    let plant = Plant::of(&mut daemon);
+    let publisher = ReadingPublisher::of(&mut daemon);
     let begun = Instant::now();
-    plant.read("A", "Hall", HOT, 0);
-    plant.read("B", "Roof", HOT, 0);
+    publisher.publish("A", "Hall", HOT, 0);
+    publisher.publish("B", "Roof", HOT, 0);
     let first = server.wait_taken(1, SOON).remove(0);
     assert!(first.at - begun >= Duration::from_secs(1), "{:?}", first.at - begun);
     assert_eq!(told(&first.json()), ["A firing", "B firing"]);
     assert_eq!(first.json()["groupLabels"], serde_json::json!({ "alertname": "hot" }));
-    plant.read("C", "Roof", HOT, 0);
+    publisher.publish("C", "Roof", HOT, 0);
     let second = server.wait_taken(2, SOON).remove(1);
     assert!(second.at - first.at >= Duration::from_millis(1_900), "{:?}", second.at - first.at);
     assert_eq!(told(&second.json()), ["C firing", "A firing", "B firing"], "news first, and all");
@@ -87,14 +88,14 @@ fn a_receiver_that_is_new_is_not_told_the_past() {
     let (home, server) = (Home::new(), HttpServer::new());
     let first = webhook("first", &server.url("/first"));
     let mut daemon = home.start(&config("en", &first));
-    let plant = Plant::of(&mut daemon);
-    plant.read("OLD", "Hall", HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("OLD", "Hall", HOT, 0);
     server.wait_taken(1, SOON);
     assert_eq!(daemon.stop(), 0);
     let both = format!("{first}{}", webhook("second", &server.url("/second")));
     let mut daemon = home.start(&config("en", &both));
-    let plant = Plant::of(&mut daemon);
-    plant.read("NEW", "Hall", HOT, 1);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("NEW", "Hall", HOT, 1);
     let taken = server.wait_taken(3, SOON);
     let to = |path: &str| {
         let of_path = taken.iter().filter(|request| request.path == path);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use r2d2_sqlite::rusqlite::Connection;
 
-use crate::stage::{FINE, HOT, Plant, config, webhook};
+use crate::fixture::{FINE, HOT, ReadingPublisher, config, webhook};
 use crate::support::http::Answer;
 use crate::support::{
     Client, Daemon, Home, HttpServer, Mosquitto, SOON, SmallDisk, eventually, let_run, names,
@@ -107,7 +107,7 @@ fn it_stays_away_while_evaluation_is_stuck() {
     let mut daemon = home.start(&config("en", &format!("{log}{}", heartbeat(&server, ""))));
     wait_beats(&server, 2);
     ends.write_all(&vec![b' '; PIPE_BYTES]).expect("filled");
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     stays_away(&server, &mut daemon, "not judged and stored within 10 s", || {
         let mut some = vec![0; PIPE_BYTES];
         ends.read_exact(&mut some).expect("what filled it");
@@ -135,7 +135,7 @@ fn it_stays_away_while_an_alarm_cannot_be_told() {
     let tables = webhook("on-call", &receiver.url("/")) + &heartbeat(&server, "");
     let mut daemon = home.start(&config("en", &tables));
     wait_beats(&server, 2);
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     stays_away(&server, &mut daemon, "receiver on-call can't be told of an alarm", || {
         receiver.always(Answer::Status(200));
     });
@@ -149,10 +149,10 @@ fn it_stays_away_while_an_active_alarm_was_refused() {
     let tables = webhook("on-call", &receiver.url("/")) + &heartbeat(&server, "");
     let mut daemon = home.start(&config("en", &tables));
     wait_beats(&server, 2);
-    let plant = Plant::of(&mut daemon);
-    plant.read("A", "Hall", HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("A", "Hall", HOT, 0);
     stays_away(&server, &mut daemon, "receiver on-call can't be told of an alarm", || {
-        plant.read("A", "Hall", FINE, 60);
+        publisher.publish("A", "Hall", FINE, 60);
     });
     assert_eq!(daemon.stop(), 0);
 }

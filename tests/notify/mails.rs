@@ -1,6 +1,6 @@
 //! Mail servers that take a mail for some and not for others, or not at first.
 
-use crate::stage::{FINE, HOT, Plant, config, receiver};
+use crate::fixture::{FINE, HOT, ReadingPublisher, config, receiver};
 use crate::support::{Home, MailServer, SOON};
 
 const GOOD: &str = "on-call@example.org";
@@ -26,12 +26,12 @@ fn an_address_that_is_refused_keeps_the_mail_from_no_other() {
     let (home, server) = (Home::new(), MailServer::new());
     server.refuse(OTHER, "550 5.1.1 no such user");
     let mut daemon = home.start(&both(&server));
-    let plant = Plant::of(&mut daemon);
-    plant.read("A", "Hall", HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("A", "Hall", HOT, 0);
     assert_eq!(server.wait_mails(1, SOON)[0].to, [GOOD]);
     let line = daemon.wait_line(OTHER, SOON);
     assert!(line.contains("WARN") && line.contains("no such user"), "{line}");
-    plant.read("A", "Hall", FINE, 60);
+    publisher.publish("A", "Hall", FINE, 60);
     assert_eq!(server.wait_mails(2, SOON)[1].to, [GOOD]);
     assert_eq!(daemon.stop(), 0);
     assert_eq!(server.mails().len(), 2, "each once");
@@ -43,12 +43,12 @@ fn an_address_that_is_refused_for_now_gets_the_mail_later_and_the_others_get_it_
     let (home, server) = (Home::new(), MailServer::new());
     server.refuse_once(OTHER, "450 4.2.0 greylisted");
     let mut daemon = home.start(&both(&server));
-    let plant = Plant::of(&mut daemon);
-    plant.read("A", "Hall", HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("A", "Hall", HOT, 0);
     let mails = server.wait_mails(2, SOON);
     assert_eq!((&mails[0].to[..], &mails[1].to[..]), (&[GOOD.into()][..], &[OTHER.into()][..]));
     assert_eq!(mails[0].header("Message-ID"), mails[1].header("Message-ID"));
-    plant.read("A", "Hall", FINE, 60);
+    publisher.publish("A", "Hall", FINE, 60);
     assert_eq!(server.wait_mails(3, SOON)[2].to, [OTHER, GOOD]);
     assert_eq!(daemon.stop(), 0);
 }
@@ -59,11 +59,11 @@ fn a_mail_is_given_up_only_when_all_its_addresses_are_refused() {
     server.refuse(OTHER, "550 5.1.1 no such user");
     server.refuse_once(GOOD, "550 5.2.1 mailbox disabled");
     let mut daemon = home.start(&both(&server));
-    let plant = Plant::of(&mut daemon);
-    plant.read("A", "Hall", HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("A", "Hall", HOT, 0);
     let line = daemon.wait_line("refuses a notification, which is given up", SOON);
     assert!(line.contains("no such user") && line.contains("mailbox disabled"), "{line}");
-    plant.read("B", "Hall", HOT, 0);
+    publisher.publish("B", "Hall", HOT, 0);
     assert_eq!(server.wait_mails(1, SOON)[0].to, [GOOD]);
     assert_eq!(daemon.stop(), 0);
 }
@@ -73,7 +73,7 @@ fn a_server_that_takes_nobody_for_now_is_no_verdict_on_the_mail() {
     let (home, server) = (Home::new(), MailServer::new());
     server.greet_once("554 no SMTP service here");
     let mut daemon = home.start(&both(&server));
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     assert_eq!(server.wait_mails(1, SOON)[0].to, [OTHER, GOOD]);
     let line = daemon.wait_line("Receiver on-call can't be told", SOON);
     assert!(line.contains("no SMTP service here"), "{line}");
@@ -85,7 +85,7 @@ fn a_server_that_takes_nobody_for_now_is_no_verdict_on_the_mail() {
 fn a_server_that_wants_a_full_name_is_tried_again_until_it_has_one() {
     let (home, server) = (Home::new(), MailServer::strict());
     let mut daemon = home.start(&mail(&server, &[GOOD], "hello = \"vm\""));
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     let line = daemon.wait_line("Receiver on-call can't be told", SOON);
     assert!(line.contains("need fully-qualified hostname; set hello"), "{line}");
     assert_eq!(daemon.stop(), 0);
@@ -101,7 +101,7 @@ fn a_server_that_wants_a_full_name_is_tried_again_until_it_has_one() {
 fn a_server_is_greeted_with_a_full_name_or_an_address() {
     let (home, server) = (Home::new(), MailServer::new());
     let mut daemon = home.start(&mail(&server, &[GOOD], ""));
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     let hello = server.wait_mails(1, SOON).remove(0).hello;
     let is_name = hello.contains('.') && !hello.starts_with('[');
     assert!(is_name || hello == "[127.0.0.1]", "{hello}");
@@ -117,7 +117,7 @@ fn no_refusal_of_the_sender_gives_a_mail_up() {
         server.refuse_sender_once("550 5.7.1 Client host rejected");
         server.refuse_mail_once("554 5.7.1 looks like spam");
         let mut daemon = home.start(&mail(&server, &[GOOD], ""));
-        Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+        ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
         server.wait_mails(1, SOON);
         let (_code, said) = refusal.split_once(' ').expect("a code and a text");
         for said in ["Client host rejected", said, "looks like spam"] {
@@ -135,7 +135,7 @@ fn a_mailbox_that_is_full_keeps_the_mail_from_no_other_and_gets_it_later() {
     let (home, server) = (Home::new(), MailServer::new());
     server.refuse_once(OTHER, "552 5.2.2 mailbox full");
     let mut daemon = home.start(&both(&server));
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     let mails = server.wait_mails(2, SOON);
     assert_eq!((&mails[0].to[..], &mails[1].to[..]), (&[GOOD.into()][..], &[OTHER.into()][..]));
     assert_eq!(daemon.stop(), 0);
@@ -146,11 +146,11 @@ fn a_mail_that_is_too_large_is_given_up() {
     let (home, server) = (Home::new(), MailServer::new());
     server.refuse_mail_once("552 5.3.4 message size exceeds fixed limit");
     let mut daemon = home.start(&both(&server));
-    let plant = Plant::of(&mut daemon);
-    plant.read("A", "Hall", HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("A", "Hall", HOT, 0);
     let line = daemon.wait_line("refuses a notification, which is given up", SOON);
     assert!(line.contains("exceeds fixed limit"), "{line}");
-    plant.read("B", "Hall", HOT, 0);
+    publisher.publish("B", "Hall", HOT, 0);
     let text = server.wait_mails(1, SOON).remove(0).text();
     assert!(text.contains("(B, Hall)") && text.contains("Still active:"), "{text}");
     assert_eq!(daemon.stop(), 0);
@@ -160,7 +160,7 @@ fn a_mail_that_is_too_large_is_given_up() {
 fn a_user_name_without_a_password_is_a_login() {
     let (home, server) = (Home::new(), MailServer::with_login("TOKEN", ""));
     let mut daemon = home.start(&mail(&server, &[GOOD], "username = \"TOKEN\""));
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     server.wait_mails(1, SOON);
     assert_eq!(daemon.stop(), 0);
 }

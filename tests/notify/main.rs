@@ -6,6 +6,7 @@ mod support;
 
 mod changes;
 mod escalation;
+mod fixture;
 mod formats;
 mod groups;
 mod heartbeat;
@@ -15,5 +16,4 @@ mod receivers;
 mod refusals;
 mod secure;
 mod services;
-mod stage;
 mod starts;

@@ -4,16 +4,18 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::stage::{FINE, HOT, Plant, config, receiver, told, wait_events, webhook};
+use crate::fixture::{FINE, HOT, ReadingPublisher, config, receiver, told, wait_events, webhook};
 use crate::support::http::{Answer, Request};
-use crate::support::{Home, HttpServer, SOON, free_port, let_run, names, run_vigie, v4};
+use crate::support::{
+    Home, HttpServer, SOON, alertmanager_v4, free_port, let_run, names, run_vigie,
+};
 
 /// What is told of each alarm, in the order it is told: its states by `alert_id`, each as often as it
 /// was news to the receiver.
 fn history(taken: &[Request]) -> BTreeMap<String, Vec<String>> {
     let mut history: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for request in taken {
-        for alert in v4::alerts(&request.json()) {
+        for alert in alertmanager_v4::alerts(&request.json()) {
             let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
             let states = history.entry(text(&alert["annotations"]["alert_id"])).or_default();
             let state = text(&alert["status"]);
@@ -37,19 +39,19 @@ fn a_receiver_that_was_away_is_told_all_once_and_in_order() {
     let (home, port) = (Home::new(), free_port());
     let url = format!("http://127.0.0.1:{port}/");
     let mut daemon = home.start(&config("en", &webhook("on-call", &url)));
-    let plant = Plant::of(&mut daemon);
+    let publisher = ReadingPublisher::of(&mut daemon);
     let begun = Instant::now();
     let mut second = 0;
     // Two alarms that come and go in each of two places, as long as it is away.
     while begun.elapsed() < outage() || second < 10 {
         for (sensor, place) in [("A", "Hall"), ("B", "Hall"), ("C", "Roof"), ("D", "Roof")] {
-            plant.read(sensor, place, HOT, 2 * second);
-            plant.read(sensor, place, FINE, 2 * second + 1);
+            publisher.publish(sensor, place, HOT, 2 * second);
+            publisher.publish(sensor, place, FINE, 2 * second + 1);
         }
         second += 1;
         let_run(Duration::from_millis(200));
     }
-    plant.read("A", "Hall", HOT, 2 * second);
+    publisher.publish("A", "Hall", HOT, 2 * second);
     wait_events(&home, &mut daemon, 8 * second + 1);
     daemon.wait_line("Receiver on-call can't be told: nothing listens at 127.0.0.1", SOON);
     assert_eq!(daemon.lines_with("can't be told").len(), 1, "said once");
@@ -71,7 +73,7 @@ fn a_receiver_that_was_away_is_told_all_once_and_in_order() {
         let of_place =
             taken.iter().map(Request::json).filter(|it| it["groupLabels"]["location"] == place);
         let ends: Vec<String> = of_place
-            .flat_map(|message| v4::alerts(&message))
+            .flat_map(|message| alertmanager_v4::alerts(&message))
             .filter(|alert| alert["status"] == "resolved")
             .map(|alert| alert["endsAt"].as_str().expect("a time").to_owned())
             .collect();
@@ -93,11 +95,11 @@ fn a_kill_in_the_middle_loses_nothing() {
     let mut events = 0;
     // Killed before, between and after what it does with the events of each round.
     for (round, pause) in [0, 20, 60, 150, 300, 700].into_iter().enumerate() {
-        let plant = Plant::of(&mut daemon);
+        let publisher = ReadingPublisher::of(&mut daemon);
         let readings = |value: f64, second: usize| {
             (0..20).map(move |n| (format!("T_{n:02}"), format!("Hall {}", n % 3), value, second))
         };
-        plant.read_all(readings(HOT, 2 * round).chain(readings(FINE, 2 * round + 1)));
+        publisher.publish_all(readings(HOT, 2 * round).chain(readings(FINE, 2 * round + 1)));
         events += 40;
         let_run(Duration::from_millis(pause));
         daemon.kill();
@@ -119,7 +121,7 @@ fn a_kill_while_it_is_told_tells_it_again_under_the_same_key() {
     server.answer(&[Answer::Nothing]);
     let text = config("en", &webhook("on-call", &server.url("/")));
     let mut daemon = home.start(&text);
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     daemon.wait_until("the first attempt", SOON, || server.requests().len() == 1);
     daemon.kill();
     let mut daemon = home.start(&text);
@@ -138,11 +140,11 @@ fn a_dead_receiver_makes_no_other_late() {
     let receivers =
         [webhook("mute", &mute.url("/")), webhook("gone", &gone), webhook("live", &live.url("/"))];
     let mut daemon = home.start(&config("en", &receivers.concat()));
-    let plant = Plant::of(&mut daemon);
+    let publisher = ReadingPublisher::of(&mut daemon);
     for round in 0..5 {
         let (value, count) = (if round % 2 == 0 { HOT } else { FINE }, round + 1);
         let begun = Instant::now();
-        plant.read("A", "Hall", value, round);
+        publisher.publish("A", "Hall", value, round);
         let last = live.wait_taken(count, SOON).remove(round);
         let late = last.at - begun;
         // It waits for the group; the others wait for ten seconds, or for ever.
@@ -160,11 +162,11 @@ fn a_refusal_is_given_up_and_a_wish_to_wait_is_heard() {
     let keys =
         format!("type = \"webhook\"\nurl = \"{}\"\ngroup_by = [\"sensor\"]", server.url("/"));
     let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
-    let plant = Plant::of(&mut daemon);
-    plant.read("A", "Hall", HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("A", "Hall", HOT, 0);
     let line = daemon.wait_line("refuses a notification, which is given up", SOON);
     assert!(line.contains("ERROR") && line.contains("HTTP status 400"), "{line}");
-    plant.read("B", "Hall", HOT, 0);
+    publisher.publish("B", "Hall", HOT, 0);
     let taken = server.wait_taken(1, SOON).remove(0);
     assert_eq!(told(&taken.json()), ["B firing"]);
     let requests = server.requests();
@@ -185,8 +187,8 @@ fn a_receiver_that_panics_is_made_anew_and_forgets_nothing() {
     let keys =
         format!("type = \"webhook\"\nurl = \"{}\"\ngroup_wait = \"2500ms\"", server.url("/"));
     let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
-    let plant = Plant::of(&mut daemon);
-    plant.read("A", "Hall", HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("A", "Hall", HOT, 0);
     daemon.wait_line("panic in notify on-call", SOON);
     let taken = server.wait_taken(1, SOON);
     assert_eq!(told(&taken[0].json()), ["A firing"]);

@@ -1,8 +1,8 @@
 //! `vigie receivers`: how they are, and a test of one without a daemon.
 
-use crate::stage::{HOT, Plant, config, receiver, told, webhook};
+use crate::fixture::{HOT, ReadingPublisher, config, receiver, told, webhook};
 use crate::support::http::{Answer, Request};
-use crate::support::{Home, HttpServer, MailServer, SOON, free_port, run_vigie, v4};
+use crate::support::{Home, HttpServer, MailServer, SOON, alertmanager_v4, free_port, run_vigie};
 
 const USAGE: i32 = 2;
 const UNAVAILABLE: i32 = 69;
@@ -36,7 +36,7 @@ fn a_test_goes_the_way_of_alarms_and_its_end_follows() {
     assert_eq!(messages.len(), 2);
     assert_eq!(told(&messages[0]), ["vigie-test firing"]);
     assert_eq!(told(&messages[1]), ["vigie-test resolved"]);
-    let alerts = [0, 1].map(|index| v4::alerts(&messages[index]).remove(0));
+    let alerts = [0, 1].map(|index| alertmanager_v4::alerts(&messages[index]).remove(0));
     assert_eq!(alerts[0]["labels"]["severity"], "critical");
     assert_eq!(alerts[0]["fingerprint"], alerts[1]["fingerprint"]);
     let summary = alerts[0]["annotations"]["summary"].as_str().expect("a text");
@@ -111,7 +111,7 @@ fn the_running_daemon_lists_its_receivers() {
     let away = format!("http://127.0.0.1:{}/", free_port());
     let hooks = [webhook("on-call", &server.url("/")), webhook("away", &away)];
     let mut daemon = home.start(&config("en", &hooks.concat()));
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     server.wait_taken(1, SOON);
     daemon.wait_line("Receiver away can't be told", SOON);
     let (code, said) = receivers(&home, &[]);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::stage::{FINE, HOT, Plant, config, receiver, told, webhook};
+use crate::fixture::{FINE, HOT, ReadingPublisher, config, receiver, told, webhook};
 use crate::support::http::Answer;
 use crate::support::{Daemon, Home, HttpServer, Proxy, SOON, run_vigie};
 
@@ -34,8 +34,8 @@ fn an_expired_token_costs_no_alarm() {
         server.url("/hook")
     );
     let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
-    let plant = Plant::of(&mut daemon);
-    plant.read("A", "Hall", HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("A", "Hall", HOT, 0);
     let line = daemon.wait_line("Receiver on-call can't be told", SOON);
     assert!(line.contains("HTTP status 401; check its token"), "{line}");
     let said =
@@ -45,7 +45,7 @@ fn an_expired_token_costs_no_alarm() {
     home.write("token", "Bearer new\n");
     assert_eq!(all_told(&server, 1), [["A firing"]]);
     daemon.wait_line("Receiver on-call can be told again", SOON);
-    plant.read("A", "Hall", FINE, 60);
+    publisher.publish("A", "Hall", FINE, 60);
     assert_eq!(all_told(&server, 2)[1], ["A resolved"]);
     assert_eq!(daemon.lines_with("given up").len(), 0);
     assert_eq!(daemon.stop(), 0);
@@ -66,7 +66,7 @@ fn no_refusal_of_the_sender_or_the_place_gives_an_alarm_up() {
         receivers += &webhook(&format!("r{status}"), &server.url("/"));
     }
     let mut daemon = home.start(&config("en", &receivers));
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     for (status, server) in STATUSES.into_iter().zip(&servers) {
         assert_eq!(all_told(server, 1), [["A firing"]], "{status}");
         let requests = server.requests();
@@ -90,7 +90,7 @@ fn a_redirection_within_the_host_is_followed_with_all_that_was_sent() {
             server.url("/here")
         );
         let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
-        Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+        ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
         server.wait_taken(1, SOON);
         let requests = server.requests();
         let [first, second] = &requests[..] else { panic!("{requests:?}") };
@@ -111,7 +111,7 @@ fn a_redirection_to_another_host_or_in_a_circle_is_not_followed() {
     circle.answer(&[(); 4].map(|()| Answer::Redirect(308, "/".into())));
     let receivers = [webhook("on-call", &server.url("/")), webhook("circle", &circle.url("/"))];
     let mut daemon = home.start(&config("en", &receivers.concat()));
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     let line = daemon.wait_line("Receiver on-call can't be told", SOON);
     assert!(line.contains("HTTP status 307, a redirection, which is not followed"), "{line}");
     daemon.wait_line("Receiver circle can't be told", SOON);
@@ -130,7 +130,7 @@ fn a_message_that_is_refused_is_given_up_and_its_end_is_no_first_word() {
     server.answer(&[Answer::Status(413)]);
     let text = config("en", &webhook("on-call", &server.url("/")));
     let mut daemon = home.start(&text);
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     daemon.wait_line("refuses a notification, which is given up", SOON);
     wait_status(&home, &mut daemon, UNTOLD, true);
     assert_eq!(daemon.stop(), 0);
@@ -140,10 +140,10 @@ fn a_message_that_is_refused_is_given_up_and_its_end_is_no_first_word() {
     let row = said.lines().find(|line| line.starts_with("on-call ")).expect("a receiver's line");
     assert!(row.contains("failing"), "{row}");
     assert!(said.contains("active alarms that it has not been told of: 1"), "{said}");
-    let plant = Plant::of(&mut daemon);
-    plant.read("A", "Hall", FINE, 60);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("A", "Hall", FINE, 60);
     wait_status(&home, &mut daemon, UNTOLD, false);
-    plant.read("B", "Hall", HOT, 60);
+    publisher.publish("B", "Hall", HOT, 60);
     assert_eq!(all_told(&server, 1), [["B firing"]], "nobody knows of A");
     assert_eq!(daemon.stop(), 0);
 }
@@ -154,16 +154,16 @@ fn an_alarm_that_was_given_up_is_told_with_the_next_one_and_then_its_end_is() {
     let (home, server) = (Home::new(), HttpServer::new());
     server.answer(&[Answer::Status(422)]);
     let mut daemon = home.start(&config("en", &webhook("on-call", &server.url("/"))));
-    let plant = Plant::of(&mut daemon);
-    plant.read("A", "Hall", HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("A", "Hall", HOT, 0);
     daemon.wait_line("refuses a notification, which is given up", SOON);
-    plant.read("B", "Hall", HOT, 0);
+    publisher.publish("B", "Hall", HOT, 0);
     assert_eq!(all_told(&server, 1), [["B firing", "A firing"]]);
     wait_status(&home, &mut daemon, UNTOLD, false);
     let status = status(&home);
     let row = status.lines().find(|line| line.starts_with("on-call ")).expect("a receiver's line");
     assert!(row.contains(" ok "), "{row}");
-    plant.read("A", "Hall", FINE, 60);
+    publisher.publish("A", "Hall", FINE, 60);
     assert_eq!(all_told(&server, 2)[1], ["A resolved", "B firing"]);
     assert_eq!(daemon.stop(), 0);
 }
@@ -173,14 +173,14 @@ fn while_one_notification_fails_the_success_of_another_is_no_sign_that_all_is_we
     let (home, server) = (Home::new(), HttpServer::new());
     let keys = format!("type = \"webhook\"\nurl = \"{}\"", server.url("/"));
     let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
-    let plant = Plant::of(&mut daemon);
+    let publisher = ReadingPublisher::of(&mut daemon);
     server.answer(&[Answer::Status(500)]);
-    plant.read("A", "Hall", HOT, 0);
+    publisher.publish("A", "Hall", HOT, 0);
     daemon.wait_line("Receiver on-call can't be told", SOON);
     // Its second try comes after that of the other group, which is told.
     server.answer(&[Answer::Status(500), Answer::Status(500), Answer::Status(500)]);
     daemon.wait_until("more tries", SOON, || server.requests().len() == 4);
-    plant.read("B", "Roof", HOT, 0);
+    publisher.publish("B", "Roof", HOT, 0);
     assert_eq!(all_told(&server, 1), [["B firing"]]);
     assert!(status(&home).contains("receiver on-call fails: it answers with HTTP status 500"));
     assert_eq!(daemon.lines_with("can be told again").len(), 0);
@@ -194,7 +194,7 @@ fn a_reload_tries_at_once_what_was_denied() {
     let (home, server) = (Home::new(), HttpServer::new());
     server.answer(&[Answer::After(3600)]);
     let mut daemon = home.start(&config("en", &webhook("on-call", &server.url("/"))));
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     daemon.wait_line("Receiver on-call can't be told", SOON);
     let reloaded = run_vigie(&home, &["reload", "-c", "vigie.toml"]);
     assert!(reloaded.status.success(), "{reloaded:?}");
@@ -210,7 +210,7 @@ fn a_proxy_is_used_and_one_that_refuses_is_tried_again() {
     home.write("proxy", &login("wr0ng"));
     let keys = "type = \"webhook\"\nurl = \"http://hooks.plant.example/x\"\nproxy_file = \"proxy\"";
     let mut daemon = home.start(&config("en", &receiver("on-call", keys)));
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     let line = daemon.wait_line("Receiver on-call can't be told", SOON);
     let refuses = format!("the proxy {} refuses: HTTP status 407; check the user", proxy.address());
     assert!(line.contains(&refuses), "{line}");
@@ -237,7 +237,7 @@ fn the_environments_proxy_is_used_but_for_this_machine_and_the_hosts_it_excepts(
         webhook("inside", "http://vigie.inside.example/inside"),
     ];
     let mut daemon = home.start(&config("en", &receivers.concat()));
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     assert_eq!(server.wait_taken(1, SOON)[0].path, "/far");
     assert_eq!(direct.wait_taken(1, SOON)[0].path, "/here");
     daemon.wait_line("Receiver inside can't be told", SOON);
@@ -255,7 +255,7 @@ fn what_a_proxy_can_not_reach_is_tried_again() {
         proxy.address()
     );
     let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     let line = daemon.wait_line("Receiver on-call can't be told", SOON);
     assert!(line.contains("can't reach hooks.plant.example: HTTP status 503"), "{line}");
     proxy.refuse(None);

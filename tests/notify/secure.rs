@@ -1,6 +1,6 @@
 //! TLS: certificates are verified, and there is no way around it.
 
-use crate::stage::{HOT, Plant, config, receiver};
+use crate::fixture::{HOT, ReadingPublisher, config, receiver};
 use crate::support::{Ca, Home, HttpServer, MailServer, SOON, Validity};
 
 #[test]
@@ -24,7 +24,7 @@ fn a_web_server_is_told_only_if_its_certificate_is_good() {
         hook("past", &past, true),
     ];
     let mut daemon = home.start(&config("en", &receivers.concat()));
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     good.wait_taken(1, SOON);
     for name in ["unknown", "other", "past"] {
         let line = daemon.wait_line(&format!("Receiver {name} can't be told"), SOON);
@@ -52,7 +52,7 @@ fn a_mail_server_is_told_only_over_tls_with_a_good_certificate() {
     };
     let receivers = [mail("good", &good), mail("other", &other), mail("plain", &plain)];
     let mut daemon = home.start(&config("en", &receivers.concat()));
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     good.wait_mails(1, SOON);
     for name in ["other", "plain"] {
         daemon.wait_line(&format!("Receiver {name} can't be told"), SOON);

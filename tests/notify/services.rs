@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::stage::{FINE, HOT, Plant, config, receiver};
+use crate::fixture::{FINE, HOT, ReadingPublisher, config, receiver};
 use crate::support::http::{Answer, Request};
 use crate::support::services::{
     NTFY_TOPIC, TELEGRAM_CHAT, TELEGRAM_TOKEN, alertmanager, ntfy, slack, teams, telegram,
@@ -108,16 +108,16 @@ fn alarms_and_their_ends_are_told_whatever_the_texts_are() {
     let home = Home::new();
     let services = services(&home);
     let mut daemon = home.start(&config("en", &tables(&services, "")));
-    let plant = Plant::of(&mut daemon);
-    plant.read("T_1", ODD, HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("T_1", ODD, HOT, 0);
     for service in &services {
         let said = &said(service, 1)[0];
         assert!(said.contains(&format!("🚨 {ODD}: 1 alarm active")), "{}: {said}", service.name);
         assert!(said.contains(&format!("38.2°C (T_1, {ODD}), since")), "{}: {said}", service.name);
         assert!(said.contains("What to do: https://wiki.example/hot"), "{}", service.name);
     }
-    plant.read_all((2..4).map(|n| (format!("T_{n}"), ODD.to_owned(), HOT, 0)));
-    plant.read("T_1", ODD, FINE, 60);
+    publisher.publish_all((2..4).map(|n| (format!("T_{n}"), ODD.to_owned(), HOT, 0)));
+    publisher.publish("T_1", ODD, FINE, 60);
     for service in &services {
         daemon.wait_until("the end and two more", SOON, || {
             let all = said(service, 2).concat();
@@ -129,7 +129,7 @@ fn alarms_and_their_ends_are_told_whatever_the_texts_are() {
             service.name
         );
     }
-    plant.read_all((2..4).map(|n| (format!("T_{n}"), ODD.to_owned(), FINE, 60)));
+    publisher.publish_all((2..4).map(|n| (format!("T_{n}"), ODD.to_owned(), FINE, 60)));
     for service in &services {
         daemon.wait_until("all over", SOON, || {
             said(service, 3).last().is_some_and(|said| said.contains("✅"))
@@ -146,8 +146,8 @@ fn what_is_too_long_for_a_service_is_cut_and_says_so() {
     let waits = "group_wait = \"1s\"";
     let mut daemon = home.start(&config("fr", &tables(&services, waits)));
     let place = "Entrepôt & <quai> n° 3 ".repeat(5);
-    Plant::of(&mut daemon)
-        .read_all((0..MANY).map(|n| (format!("CAPTEUR_{n:03}"), place.clone(), HOT, 0)));
+    ReadingPublisher::of(&mut daemon)
+        .publish_all((0..MANY).map(|n| (format!("CAPTEUR_{n:03}"), place.clone(), HOT, 0)));
     for service in &services {
         let all = said(service, 1);
         assert!(all[0].contains("plus que ne tient ici"), "{}: {}", service.name, all[0]);
@@ -185,7 +185,7 @@ fn refused(service: &Service, home: &Home, answer: Answer) -> (Daemon, String) {
     service.server.answer(&[answer]);
     let text = config("en", &tables(std::slice::from_ref(service), ""));
     let mut daemon = home.start(&text);
-    Plant::of(&mut daemon).read("T_1", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("T_1", "Hall", HOT, 0);
     let line = daemon.wait_line(&format!("eceiver {} ", service.name), SOON);
     (daemon, line)
 }
@@ -238,7 +238,7 @@ fn no_log_and_no_status_has_a_topic_or_a_token() {
         service.server.answer(&[Answer::Said(404, format!("there is no {secret}"))]);
     }
     let mut daemon = home.start(&config("en", &tables(&services, "")));
-    Plant::of(&mut daemon).read("T_1", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("T_1", "Hall", HOT, 0);
     for service in &services {
         let line = daemon.wait_line(&format!("Receiver {} can't be told", service.name), SOON);
         assert!(line.contains("(it says: there is no ***)"), "{line}");
@@ -276,14 +276,14 @@ fn alertmanager_is_told_again_before_it_forgets_and_at_once_of_an_end() {
     let (home, server) = (Home::new(), HttpServer::judging(alertmanager));
     let more = "repeat_interval = \"500ms\"\ngroup_interval = \"100ms\"";
     let mut daemon = home.start(&config("en", &alertmanager_table(&server, more)));
-    let plant = Plant::of(&mut daemon);
-    plant.read("T_1", ODD, HOT, 0);
-    plant.read("T_2", ODD, HOT, 0);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("T_1", ODD, HOT, 0);
+    publisher.publish("T_2", ODD, HOT, 0);
     let taken = server.wait_taken(5, SOON);
     assert!(taken.iter().flat_map(alerts).all(|(_, holds)| holds >= 88), "{taken:?}");
     let labels = &taken[0].json()[0]["labels"];
     assert_eq!((&labels["alertname"], &labels["location"]), (&"hot".into(), &ODD.into()));
-    plant.read("T_1", ODD, FINE, 60);
+    publisher.publish("T_1", ODD, FINE, 60);
     let ended = |request: &Request| {
         alerts(request).iter().any(|(sensor, holds)| sensor == "T_1" && *holds <= 0)
     };
@@ -304,8 +304,8 @@ fn alertmanager_is_told_again_of_more_alarms_than_a_message_holds() {
     let (home, server) = (Home::new(), HttpServer::judging(alertmanager));
     let more = "repeat_interval = \"2s\"\nmax_alerts = 7";
     let mut daemon = home.start(&config("en", &alertmanager_table(&server, more)));
-    let plant = Plant::of(&mut daemon);
-    plant.read_all((0..30).map(|n| (format!("T_{n}"), "Hall".to_owned(), HOT, 0)));
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish_all((0..30).map(|n| (format!("T_{n}"), "Hall".to_owned(), HOT, 0)));
     let rounds = |request: &Request| alerts(request).into_iter().map(|(sensor, _)| sensor);
     daemon.wait_until("each three times", SOON, || {
         let all: Vec<_> = server.taken().iter().flat_map(rounds).collect();

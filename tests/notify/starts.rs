@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use crate::stage::{FINE, HOT, Plant, config, receiver, told};
+use crate::fixture::{FINE, HOT, ReadingPublisher, config, receiver, told};
 use crate::support::http::{Answer, Request};
 use crate::support::{Home, HttpServer, SOON};
 
@@ -39,14 +39,14 @@ fn a_start_is_told_with_the_time_before_it_and_the_readings_since() {
     let (home, people, program) = (Home::new(), HttpServer::new(), HttpServer::new());
     let text = both(&people, &program, "2s");
     let mut daemon = home.start(&text);
-    Plant::of(&mut daemon).read("A", "Hall", HOT, 0);
+    ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
     assert_eq!(subject(&people.wait_taken(1, SOON)[0]), "🚨 Hall: 1 alarm active");
     let stopped = Utc::now();
     assert_eq!(daemon.stop(), 0);
     let mut daemon = home.start(&text);
-    let plant = Plant::of(&mut daemon);
-    plant.read("B", "Hall", FINE, 60);
-    plant.read("C", "Hall", FINE, 60);
+    let publisher = ReadingPublisher::of(&mut daemon);
+    publisher.publish("B", "Hall", FINE, 60);
+    publisher.publish("C", "Hall", FINE, 60);
     let start = people.wait_taken(2, SOON).remove(1);
     assert!(subject(&start).starts_with("🔁 Vigie was down from "), "{start:?}");
     let [from, to] = times(&subject(&start));
@@ -56,7 +56,7 @@ fn a_start_is_told_with_the_time_before_it_and_the_readings_since() {
     let alert = told(&program.wait_taken(2, SOON)[1].json());
     assert_eq!(alert, ["vigie-start resolved"]);
     // What comes last would come after a second one.
-    plant.read("A", "Hall", FINE, 60);
+    publisher.publish("A", "Hall", FINE, 60);
     assert!(subject(&people.wait_taken(3, SOON)[2]).contains("1 alarm over"));
     assert_eq!(daemon.stop(), 0);
     assert_eq!(home.db().alert_events().len(), 2, "it is no alarm");

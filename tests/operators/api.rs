@@ -6,16 +6,16 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use crate::plant::{ACTIONS, EMBEDDED, Plant, RULES};
+use crate::fixture::{ACTIONS, EMBEDDED, Fixture, RULES};
 use crate::support::api::Server;
 use crate::support::{Home, SOON, names};
 use crate::{UNAVAILABLE, USAGE};
 
 #[test]
 fn the_api_answers_on_its_socket_and_by_tcp() {
-    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
-    plant.read("T_1", 30.0);
-    let (local, tcp) = (plant.home.api(), plant.daemon.web());
+    let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    fixture.publish_reading("T_1", 30.0);
+    let (local, tcp) = (fixture.home.api(), fixture.daemon.web());
     let get = |path: &str| {
         let answer = tcp.get(path).expect("an answer");
         assert_eq!(local.get(path).expect("an answer"), answer, "{path}");
@@ -36,7 +36,7 @@ fn the_api_answers_on_its_socket_and_by_tcp() {
     assert_eq!(history.json["alerts"][1]["transition"], "acknowledged");
     assert_eq!(history.json["alerts"][1]["by"], "anne");
     assert_eq!(get("/api/v1/alerts?limit=1").json["alerts"].as_array().map(Vec::len), Some(1));
-    assert_eq!(plant.home.db().texts(ACTIONS), ["acknowledge|warm|T_1|anne|api|done"]);
+    assert_eq!(fixture.home.db().texts(ACTIONS), ["acknowledge|warm|T_1|anne|api|done"]);
 
     for (path, status) in [
         ("/api/v1/alarms/0123456789abcdef", 404),
@@ -72,17 +72,17 @@ fn the_api_answers_on_its_socket_and_by_tcp() {
         assert_eq!(answer.status, status, "{path}: {answer:?}");
         assert!(answer.json["detail"].is_string(), "{path}: {answer:?}");
     }
-    let socket = std::fs::metadata(plant.home.path(names::API_SOCKET)).expect("the socket");
+    let socket = std::fs::metadata(fixture.home.path(names::API_SOCKET)).expect("the socket");
     assert_eq!(socket.permissions().mode() & 0o777, 0o600);
-    assert_eq!(plant.daemon.stop(), 0);
-    assert!(!plant.home.path(names::API_SOCKET).exists());
+    assert_eq!(fixture.daemon.stop(), 0);
+    assert!(!fixture.home.path(names::API_SOCKET).exists());
 }
 
 #[test]
 fn a_page_of_elsewhere_can_neither_read_nor_change_anything() {
-    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
-    plant.read("T_1", 30.0);
-    let tcp = plant.daemon.web();
+    let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    fixture.publish_reading("T_1", 30.0);
+    let tcp = fixture.daemon.web();
     let ask = |method: &str, headers: &[(&str, &str)], body: &str| {
         let path = if method == "GET" { "/api/v1/alarms" } else { "/api/v1/alarms/warm%2FT_1/ack" };
         tcp.ask(method, path, headers, body).expect("an answer").status
@@ -95,15 +95,15 @@ fn a_page_of_elsewhere_can_neither_read_nor_change_anything() {
         assert_eq!(ask("POST", &[("Content-Type", kind)], body), 415, "{kind}");
     }
     assert_eq!(ask("POST", &[], body), 415);
-    assert_eq!(plant.alarms()[0]["state"], "unacknowledged");
-    assert_eq!(plant.home.db().texts(ACTIONS), Vec::<String>::new());
+    assert_eq!(fixture.alarms()[0]["state"], "unacknowledged");
+    assert_eq!(fixture.home.db().texts(ACTIONS), Vec::<String>::new());
     assert_eq!(ask("GET", &[("Host", "127.0.0.1:8420")], ""), 200);
 }
 
 #[test]
 fn the_daemon_itself_is_for_who_can_open_its_socket() {
-    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
-    let (local, tcp) = (plant.home.api(), plant.daemon.web());
+    let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    let (local, tcp) = (fixture.home.api(), fixture.daemon.web());
     let reload = |server: &Server, headers: &[(&str, &str)]| {
         server.ask("POST", "/api/v1/reload", headers, "").expect("an answer")
     };
@@ -116,15 +116,15 @@ fn the_daemon_itself_is_for_who_can_open_its_socket() {
         );
     }
     let status = local.get("/api/v1/status").expect("an answer");
-    assert_eq!((status.status, &status.json["pid"]), (200, &json!(plant.daemon.pid())));
+    assert_eq!((status.status, &status.json["pid"]), (200, &json!(fixture.daemon.pid())));
     assert_eq!(reload(&local, &[]).status, 415);
     let done = reload(&local, &[json]);
     assert_eq!((done.status, &done.json), (200, &json!({"changes": "nothing changed"})));
-    plant.home.write("vigie.toml", "colour = 3\n");
+    fixture.home.write("vigie.toml", "colour = 3\n");
     let refused = reload(&local, &[json]);
     let why = refused.json["detail"].as_str().expect("a text");
     assert!(refused.status == 422 && why.contains("unknown key `colour`"), "{refused:?}");
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
 }
 
 #[test]
@@ -132,9 +132,9 @@ fn with_a_token_nothing_is_answered_without_it() {
     let mut home = Home::new();
     home.set_env("WEB_TOKEN", "s3cret-t0ken");
     let web = "[web]\nlisten = \"127.0.0.1:0\"\ntoken_env = \"WEB_TOKEN\"\n";
-    let mut plant = Plant::with(home, &format!("{EMBEDDED}{web}{RULES}"));
-    plant.read("T_1", 30.0);
-    let tcp = plant.daemon.web();
+    let mut fixture = Fixture::with(home, &format!("{EMBEDDED}{web}{RULES}"));
+    fixture.publish_reading("T_1", 30.0);
+    let tcp = fixture.daemon.web();
     let get = |path: &str, authorization: &str| {
         let headers = [("Host", "vigie.example"), ("Authorization", authorization)];
         tcp.ask("GET", path, &headers, "").expect("an answer")
@@ -150,16 +150,16 @@ fn with_a_token_nothing_is_answered_without_it() {
     let path = "/api/v1/alarms/warm%2FT_1/ack";
     let change = tcp.ask("POST", path, &headers, "{\"by\":\"anne\"}").expect("an answer");
     assert_eq!(change.status, 401);
-    assert_eq!(plant.alarms()[0]["state"], "unacknowledged");
+    assert_eq!(fixture.alarms()[0]["state"], "unacknowledged");
     // The socket is for who may open it.
-    assert_eq!(plant.home.api().get("/api/v1/alarms").expect("an answer").status, 200);
-    assert!(!plant.daemon.log().contains("s3cret"), "the token is in the log");
+    assert_eq!(fixture.home.api().get("/api/v1/alarms").expect("an answer").status, 200);
+    assert!(!fixture.daemon.log().contains("s3cret"), "the token is in the log");
 }
 
 #[test]
 fn who_sends_half_a_request_holds_no_place_for_ever() {
-    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
-    let Server::Tcp(address) = plant.daemon.web() else { panic!("an address") };
+    let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    let Server::Tcp(address) = fixture.daemon.web() else { panic!("an address") };
     // Ends only when the server closes the connection.
     let answer_to = |half: &str| {
         let mut stream = TcpStream::connect(&address).expect("a connection");
@@ -175,7 +175,7 @@ fn who_sends_half_a_request_holds_no_place_for_ever() {
     assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("within 5s"), "{answer}");
     let answer = answer_to(&format!("GET /api/v1/alarms {head}\r\nG"));
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
 }
 
 #[test]
@@ -197,14 +197,14 @@ fn where_it_cant_listen_it_says_why() {
 /// Who sends malformed requests fills no log: a few lines, and how many were held back.
 #[test]
 fn malformed_requests_fill_no_log() {
-    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
-    let Server::Tcp(address) = plant.daemon.web() else { panic!("it listens by TCP") };
+    let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    let Server::Tcp(address) = fixture.daemon.web() else { panic!("it listens by TCP") };
     for _ in 0..100 {
         let mut stream = std::net::TcpStream::connect(&address).expect("a connection");
         stream.write_all(b"\x00 / HTTP/9.9\r\n\r\n").expect("send");
         let _answer = stream.read_to_end(&mut Vec::new()); // or a reset
     }
-    let lines = plant.daemon.lines_with("actix");
+    let lines = fixture.daemon.lines_with("actix");
     assert!(lines.len() <= 6, "{lines:?}");
 }
 
@@ -213,15 +213,15 @@ fn answers_say_how_to_treat_them() {
     let mut home = Home::new();
     home.set_env("THE_TOKEN", "0123456789abcdef0123456789abcdef");
     let web = "[web]\nlisten = \"127.0.0.1:0\"\ntoken_env = \"THE_TOKEN\"\n";
-    let mut plant = Plant::with(home, &format!("{EMBEDDED}{web}{RULES}"));
-    let server = plant.daemon.web();
+    let mut fixture = Fixture::with(home, &format!("{EMBEDDED}{web}{RULES}"));
+    let server = fixture.daemon.web();
     let refused = server.ask_raw("GET", "/api/v1/alarms", &[], "").expect("an answer");
     assert_eq!(
         (refused.status, &*refused.headers["www-authenticate"]),
         (401, "Bearer realm=\"vigie\"")
     );
     for answer in
-        [refused, plant.home.api().ask_raw("GET", "/api/v1/alarms", &[], "").expect("one")]
+        [refused, fixture.home.api().ask_raw("GET", "/api/v1/alarms", &[], "").expect("one")]
     {
         assert_eq!(answer.headers["x-content-type-options"], "nosniff");
         assert_eq!(answer.headers["cache-control"], "no-store");
@@ -231,11 +231,11 @@ fn answers_say_how_to_treat_them() {
 /// Page by page, each alarm once, whatever the size of a page.
 #[test]
 fn alarms_come_in_pages() {
-    let mut plant = Plant::embedded("");
+    let mut fixture = Fixture::embedded("");
     for n in 0..7 {
-        plant.read(&format!("T_{n}"), 30.0);
+        fixture.publish_reading(&format!("T_{n}"), 30.0);
     }
-    let api = plant.home.api();
+    let api = fixture.home.api();
     let page = |query: &str| api.get(&format!("/api/v1/alarms{query}")).expect("an answer");
     let whole = page("").json;
     assert_eq!((whole["alarms"].as_array().map(Vec::len), &whole["next"]), (Some(7), &Value::Null));

@@ -2,103 +2,103 @@
 
 use serde_json::{Value, json};
 
-use crate::plant::{ACTIONS, Plant};
+use crate::fixture::{ACTIONS, Fixture};
 use crate::support::{SOON, names};
 use crate::{FAILED, UNAVAILABLE, USAGE};
 
 #[test]
 fn an_operator_acknowledges_by_command() {
-    let mut plant = Plant::embedded("");
-    plant.read("T_1", 30.0);
-    let id = plant.published(1)[0].1.clone();
-    let alarm = &plant.alarms()[0];
+    let mut fixture = Fixture::embedded("");
+    fixture.publish_reading("T_1", 30.0);
+    let id = fixture.published(1)[0].1.clone();
+    let alarm = &fixture.alarms()[0];
     assert_eq!((&alarm["id"], &alarm["state"]), (&json!(id), &json!("unacknowledged")));
     assert_eq!((&alarm["value"], &alarm["severity"]), (&json!(30.0), &json!("HIGH")));
 
-    let (code, said) = plant.vigie(&["ack", &id, "--by", "anne", "--why", "on my way"]);
+    let (code, said) = fixture.vigie(&["ack", &id, "--by", "anne", "--why", "on my way"]);
     assert_eq!((code, said.trim()), (0, format!("ack warm/T_1 ({id}): done").as_str()));
     // Committed before it was answered.
-    let alarm = &plant.alarms()[0];
+    let alarm = &fixture.alarms()[0];
     assert_eq!(alarm["state"], "acknowledged");
     assert_eq!(
         (&alarm["acknowledged"]["by"], &alarm["acknowledged"]["why"]),
         (&json!("anne"), &json!("on my way"))
     );
-    let (code, said) = plant.vigie(&["ack", &id]);
+    let (code, said) = fixture.vigie(&["ack", &id]);
     assert!(code == 0 && said.contains("it is so already"), "{code}: {said}");
-    let (_, said) = plant.vigie(&["alarms"]);
+    let (_, said) = fixture.vigie(&["alarms"]);
     assert!(said.contains("acknowledged by anne (on my way)"), "{said}");
 
-    plant.read("T_1", 20.0);
-    assert_eq!(plant.alarms(), Vec::<Value>::new());
-    let published = plant.published(2);
+    fixture.publish_reading("T_1", 20.0);
+    assert_eq!(fixture.alarms(), Vec::<Value>::new());
+    let published = fixture.published(2);
     assert_eq!(published[1], ("resolved".into(), id.clone()));
     assert_eq!(
-        plant.history(),
+        fixture.history(),
         ["T_1 warm raised 1", "T_1 warm acknowledged 0 anne on my way", "T_1 warm returned 1"]
     );
-    let actions = plant.home.db().texts(ACTIONS);
+    let actions = fixture.home.db().texts(ACTIONS);
     assert_eq!(actions[0], "acknowledge|warm|T_1|anne|on my way|cli|done");
     assert!(actions[1].ends_with("|cli|unchanged"), "{actions:?}");
-    let (_, csv) = plant.vigie(&["alerts", "--csv"]);
+    let (_, csv) = fixture.vigie(&["alerts", "--csv"]);
     assert!(csv.contains(",warm,anne,on my way,Temperature: alarm acknowledged by anne"), "{csv}");
-    let (_, resolved) = plant.vigie(&["alerts", "--state", "resolved", "--json"]);
+    let (_, resolved) = fixture.vigie(&["alerts", "--state", "resolved", "--json"]);
     assert_eq!(resolved.lines().count(), 1, "{resolved}");
     // What was published has the contract's fields and no others.
-    let told = plant.client.wait_count(names::ALERTS, 1, SOON)[0].json();
+    let told = fixture.client.wait_count(names::ALERTS, 1, SOON)[0].json();
     assert_eq!(told.as_object().expect("an object").len(), 11, "{told}");
 }
 
 #[test]
 fn an_alarm_waits_for_the_word_it_needs() {
-    let mut plant = Plant::embedded("");
-    plant.read("T_1", 30.0);
-    plant.read("T_1", 20.0);
-    assert_eq!(plant.alarms()[0]["state"], "returned-unacknowledged");
-    assert_eq!(plant.vigie(&["ack", "warm/T_1"]).0, 0);
-    assert_eq!(plant.alarms().len(), 0);
+    let mut fixture = Fixture::embedded("");
+    fixture.publish_reading("T_1", 30.0);
+    fixture.publish_reading("T_1", 20.0);
+    assert_eq!(fixture.alarms()[0]["state"], "returned-unacknowledged");
+    assert_eq!(fixture.vigie(&["ack", "warm/T_1"]).0, 0);
+    assert_eq!(fixture.alarms().len(), 0);
 
-    plant.read("T_1", 5.0);
-    let (code, said) = plant.vigie(&["reset", "cold/T_1"]);
+    fixture.publish_reading("T_1", 5.0);
+    let (code, said) = fixture.vigie(&["reset", "cold/T_1"]);
     assert!(code == FAILED && said.contains("has not returned yet"), "{said}");
-    plant.read("T_1", 20.0);
-    assert_eq!(plant.alarms()[0]["state"], "latched-unacknowledged");
-    let standing = plant.vigie(&["alerts", "--state", "active", "--json"]).1;
+    fixture.publish_reading("T_1", 20.0);
+    assert_eq!(fixture.alarms()[0]["state"], "latched-unacknowledged");
+    let standing = fixture.vigie(&["alerts", "--state", "active", "--json"]).1;
     assert_eq!(standing.lines().count(), 1, "{standing}");
-    assert_eq!(plant.vigie(&["ack", "cold/T_1"]).0, 0);
-    assert_eq!(plant.alarms()[0]["state"], "latched-acknowledged");
-    assert_eq!(plant.vigie(&["reset", "cold/T_1", "--why", "looked at"]).0, 0);
-    assert_eq!(plant.alarms().len(), 0);
-    let states: Vec<_> = plant.published(4).into_iter().map(|(state, _)| state).collect();
+    assert_eq!(fixture.vigie(&["ack", "cold/T_1"]).0, 0);
+    assert_eq!(fixture.alarms()[0]["state"], "latched-acknowledged");
+    assert_eq!(fixture.vigie(&["reset", "cold/T_1", "--why", "looked at"]).0, 0);
+    assert_eq!(fixture.alarms().len(), 0);
+    let states: Vec<_> = fixture.published(4).into_iter().map(|(state, _)| state).collect();
     assert_eq!(states, ["active", "resolved", "active", "resolved"]);
-    let (code, said) = plant.vigie(&["reset", "cold/T_1"]);
+    let (code, said) = fixture.vigie(&["reset", "cold/T_1"]);
     assert!(code == FAILED && said.contains("not latched"), "{said}");
 }
 
 #[test]
 fn what_is_shelved_or_out_of_service_is_recorded_and_not_announced() {
-    let mut plant = Plant::embedded("");
-    plant.read("T_1", 20.0);
+    let mut fixture = Fixture::embedded("");
+    fixture.publish_reading("T_1", 20.0);
     let shelve = ["shelve", "warm/T_1", "--by", "anne", "--for", "2h", "--why", "door"];
-    assert_eq!(plant.vigie(&shelve).0, 0);
-    let alarm = &plant.alarms()[0];
+    assert_eq!(fixture.vigie(&shelve).0, 0);
+    let alarm = &fixture.alarms()[0];
     assert_eq!((&alarm["state"], &alarm["withheld"]), (&json!("normal"), &json!("shelved")));
     assert_eq!(alarm["shelved"]["why"], "door");
-    plant.read("T_1", 30.0);
-    assert_eq!(plant.vigie(&["unshelve", "warm/T_1", "--by", "anne"]).0, 0);
+    fixture.publish_reading("T_1", 30.0);
+    assert_eq!(fixture.vigie(&["unshelve", "warm/T_1", "--by", "anne"]).0, 0);
     // Raised under the shelf, told after it.
-    let told = plant.published(1);
+    let told = fixture.published(1);
     let out = ["out-of-service", "warm/T_1", "--by", "bo", "--why", "calibration"];
-    assert_eq!(plant.vigie(&out).0, 0);
-    assert_eq!(plant.vigie(&out).0, 0, "twice is once");
-    plant.read("T_1", 20.0);
-    plant.read("T_1", 31.0);
-    assert_eq!(plant.vigie(&["return-to-service", "warm/T_1", "--by", "bo"]).0, 0);
-    plant.read("T_1", 20.0);
+    assert_eq!(fixture.vigie(&out).0, 0);
+    assert_eq!(fixture.vigie(&out).0, 0, "twice is once");
+    fixture.publish_reading("T_1", 20.0);
+    fixture.publish_reading("T_1", 31.0);
+    assert_eq!(fixture.vigie(&["return-to-service", "warm/T_1", "--by", "bo"]).0, 0);
+    fixture.publish_reading("T_1", 20.0);
     // It went and came while nobody was told: to people it is the alarm they know.
-    assert_eq!(plant.published(2), [told[0].clone(), ("resolved".into(), told[0].1.clone())]);
+    assert_eq!(fixture.published(2), [told[0].clone(), ("resolved".into(), told[0].1.clone())]);
     assert_eq!(
-        plant.history(),
+        fixture.history(),
         [
             "T_1 warm shelved 0 anne door",
             "T_1 warm raised 0",
@@ -114,21 +114,21 @@ fn what_is_shelved_or_out_of_service_is_recorded_and_not_announced() {
 
 #[test]
 fn a_one_shot_shelf_ends_with_its_alarm() {
-    let mut plant = Plant::embedded("");
-    plant.read("T_1", 30.0);
-    let id = plant.published(1)[0].1.clone();
+    let mut fixture = Fixture::embedded("");
+    fixture.publish_reading("T_1", 30.0);
+    let id = fixture.published(1)[0].1.clone();
     let shelve = ["shelve", &id, "--one-shot", "--by", "anne", "--why", "known"];
-    assert_eq!(plant.vigie(&shelve).0, 0);
-    plant.read("T_1", 20.0);
-    assert_eq!(plant.published(2)[1], ("resolved".into(), id));
-    assert_eq!(plant.history()[2..], ["T_1 warm returned 0", "T_1 warm unshelved 1"]);
-    assert_eq!(plant.alarms()[0]["withheld"], Value::Null);
+    assert_eq!(fixture.vigie(&shelve).0, 0);
+    fixture.publish_reading("T_1", 20.0);
+    assert_eq!(fixture.published(2)[1], ("resolved".into(), id));
+    assert_eq!(fixture.history()[2..], ["T_1 warm returned 0", "T_1 warm unshelved 1"]);
+    assert_eq!(fixture.alarms()[0]["withheld"], Value::Null);
 }
 
 #[test]
 fn what_cant_be_done_is_said_and_recorded() {
-    let mut plant = Plant::embedded("");
-    plant.read("T_1", 20.0);
+    let mut fixture = Fixture::embedded("");
+    fixture.publish_reading("T_1", 20.0);
     for (args, code, what) in [
         (&["ack", "warm/T_1", "--by", "anne"][..], FAILED, "nothing to acknowledge"),
         (&["ack", "warm/T_9"], FAILED, "was heard lately"),
@@ -142,18 +142,18 @@ fn what_cant_be_done_is_said_and_recorded() {
         (&["unshelve", "warm/T_1"], FAILED, "is not shelved"),
         (&["return-to-service", "warm/T_1"], FAILED, "is not out of service"),
     ] {
-        let (exit, said) = plant.vigie(args);
+        let (exit, said) = fixture.vigie(args);
         assert_eq!(exit, code, "{args:?}: {said}");
         assert!(said.contains(what), "{args:?}: {said}");
     }
-    let actions = plant.home.db().texts(ACTIONS);
+    let actions = fixture.home.db().texts(ACTIONS);
     assert_eq!(actions.len(), 6, "{actions:?}");
     let first =
         "acknowledge|warm|T_1|anne|cli|refused: the alarm is normal: nothing to acknowledge";
     assert_eq!(actions[0], first);
-    assert_eq!(plant.history(), Vec::<String>::new());
+    assert_eq!(fixture.history(), Vec::<String>::new());
 
-    assert_eq!(plant.daemon.stop(), 0);
-    let (exit, said) = plant.vigie(&["ack", "warm/T_1"]);
+    assert_eq!(fixture.daemon.stop(), 0);
+    let (exit, said) = fixture.vigie(&["ack", "warm/T_1"]);
     assert!(exit == UNAVAILABLE && said.contains("no daemon answers at"), "{exit}: {said}");
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::plant::{EMBEDDED, Plant, RULES};
-use crate::support::ws::LiveClient;
+use super::fixture::{EMBEDDED, Fixture, RULES};
+use crate::support::websocket::LiveClient;
 use crate::support::{Client, Home, SOON, free_port, names, readings};
 
 fn get(home: &Home, path: &str) -> Value {
@@ -16,11 +16,11 @@ fn get(home: &Home, path: &str) -> Value {
 
 #[test]
 fn series_come_page_by_page() {
-    let mut plant = Plant::embedded("");
+    let mut fixture = Fixture::embedded("");
     for number in 0..5 {
-        plant.read(&format!("T_{number}"), 38.5);
+        fixture.publish_reading(&format!("T_{number}"), 38.5);
     }
-    let first = get(&plant.home, "/api/v1/sensors?limit=2");
+    let first = get(&fixture.home, "/api/v1/sensors?limit=2");
     let sensor = &first["sensors"][0];
     let expected = json!({
         "sensor_id": "T_0", "location": "Atelier", "quantity": "temperature", "unit": "celsius",
@@ -33,23 +33,23 @@ fn series_come_page_by_page() {
     let mut next = Some(String::new());
     while let Some(after) = next {
         let query = if after.is_empty() { String::new() } else { format!("&after={after}") };
-        let page = get(&plant.home, &format!("/api/v1/sensors?limit=2{query}"));
+        let page = get(&fixture.home, &format!("/api/v1/sensors?limit=2{query}"));
         let sensors = page["sensors"].as_array().expect("sensors");
         ids.extend(sensors.iter().map(|it| it["sensor_id"].as_str().expect("an id").to_owned()));
         next = page["next"].as_str().map(str::to_owned);
     }
     assert_eq!(ids, ["T_0", "T_1", "T_2", "T_3", "T_4"]);
-    let refused = plant.home.api().get("/api/v1/sensors?limit=0").expect("an answer");
+    let refused = fixture.home.api().get("/api/v1/sensors?limit=0").expect("an answer");
     assert_eq!((refused.status, &refused.json["title"]), (422, &json!("Unprocessable Entity")));
 }
 
 #[test]
 fn the_history_of_alerts_comes_page_by_page() {
-    let mut plant = Plant::embedded("");
+    let mut fixture = Fixture::embedded("");
     for number in 0..6 {
-        plant.read("T_1", if number % 2 == 0 { 5.0 } else { 38.0 });
+        fixture.publish_reading("T_1", if number % 2 == 0 { 5.0 } else { 38.0 });
     }
-    let all = get(&plant.home, "/api/v1/alerts");
+    let all = get(&fixture.home, "/api/v1/alerts");
     let numbers = |page: &Value| -> Vec<u64> {
         let alerts = page["alerts"].as_array().expect("alerts");
         alerts.iter().map(|alert| alert["number"].as_u64().expect("a number")).collect()
@@ -58,24 +58,27 @@ fn the_history_of_alerts_comes_page_by_page() {
     assert!(all.len() > 6 && all.is_sorted(), "{all:?}");
     let (mut pages, mut before) = (Vec::new(), String::new());
     loop {
-        let page = get(&plant.home, &format!("/api/v1/alerts?limit=4{before}"));
+        let page = get(&fixture.home, &format!("/api/v1/alerts?limit=4{before}"));
         pages.splice(0..0, numbers(&page));
         let Some(next) = page["next"].as_u64() else { break };
         before = format!("&before={next}");
     }
     assert_eq!(pages, all);
-    let until = get(&plant.home, "/api/v1/alerts?until=2024-08-14T00:00:01Z");
+    let until = get(&fixture.home, "/api/v1/alerts?until=2024-08-14T00:00:01Z");
     assert!(!numbers(&until).is_empty() && numbers(&until).len() < all.len());
-    assert_eq!(get(&plant.home, "/api/v1/alerts?until=2024-08-14T00:00:00Z")["alerts"], json!([]));
+    assert_eq!(
+        get(&fixture.home, "/api/v1/alerts?until=2024-08-14T00:00:00Z")["alerts"],
+        json!([])
+    );
 }
 
 #[test]
 fn a_limit_is_tried_on_what_is_stored() {
-    let mut plant = Plant::embedded("");
+    let mut fixture = Fixture::embedded("");
     for value in [20.0, 31.0, 32.0, 29.5, 28.0, 33.0] {
-        plant.read("T_1", value);
+        fixture.publish_reading("T_1", value);
     }
-    plant.read("T_2", 99.0);
+    fixture.publish_reading("T_2", 99.0);
     let ask = |more: Value| {
         let mut body = json!({
             "sensor": "T_1", "quantity": "temperature", "kind": "high", "limit": 30.0, "deadband": 1.0,
@@ -84,7 +87,7 @@ fn a_limit_is_tried_on_what_is_stored() {
         for (key, value) in more.as_object().expect("an object") {
             body[key] = value.clone();
         }
-        plant.home.api().post("/api/v1/rules/try", &body).expect("an answer")
+        fixture.home.api().post("/api/v1/rules/try", &body).expect("an answer")
     };
     let at = |second| {
         let time =
@@ -148,26 +151,26 @@ fn the_system_says_what_is_wrong_and_since_when() {
 #[test]
 fn the_broker_shows_rates_topics_and_sessions() {
     let config = format!("{EMBEDDED}[web]\nlisten = \"127.0.0.1:0\"\n{RULES}");
-    let mut plant = Plant::with(Home::new(), &config);
-    let access = plant.daemon.embedded_broker();
-    let address = plant.daemon.wait_ready()["web"].as_str().expect("an address").to_owned();
+    let mut fixture = Fixture::with(Home::new(), &config);
+    let access = fixture.daemon.embedded_broker();
+    let address = fixture.daemon.wait_ready()["web"].as_str().expect("an address").to_owned();
     let away = Client::resume(&access, "AWAY").expect("a session");
     away.disconnect();
     let long =
         format!("{{\"sensor_id\":\"T_1\",\"temperature\":20.0,\"note\":\"{}\"}}", "x".repeat(300));
-    plant.client.publish(
+    fixture.client.publish(
         names::READINGS,
         readings::reading("T_1", 38.0, &readings::timestamp(0)),
         1,
     );
-    plant.client.publish(names::READINGS, long, 1);
+    fixture.client.publish(names::READINGS, long, 1);
     let mut broker = Value::Null;
-    plant.daemon.wait_until("rates", SOON, || {
-        broker = get(&plant.home, "/api/v1/broker");
+    fixture.daemon.wait_until("rates", SOON, || {
+        broker = get(&fixture.home, "/api/v1/broker");
         broker["in_per_s"].as_f64() > Some(0.0) && broker["out_per_s"].as_f64() > Some(0.0)
     });
-    plant.daemon.wait_until("sessions", SOON, || {
-        broker = get(&plant.home, "/api/v1/broker");
+    fixture.daemon.wait_until("sessions", SOON, || {
+        broker = get(&fixture.home, "/api/v1/broker");
         broker["sessions"].as_array().is_some_and(|sessions| sessions.len() == 3)
     });
     assert_eq!((&broker["embedded"], &broker["connected"]), (&json!(true), &json!(true)));
@@ -196,7 +199,7 @@ fn the_broker_shows_rates_topics_and_sessions() {
     let state = client.state(SOON).expect("a state");
     assert_eq!(
         (&state["system"]["pid"], &state["broker"]["name"]),
-        (&json!(plant.daemon.pid()), &broker["name"])
+        (&json!(fixture.daemon.pid()), &broker["name"])
     );
     let rate = client.wait_state("a reading's rate", Duration::from_secs(15), |state| {
         state["system"]["readings_per_s"].as_f64()

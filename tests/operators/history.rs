@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::plant::{EMBEDDED, Plant, RULES};
+use crate::fixture::{EMBEDDED, Fixture, RULES};
 use crate::support::api::Server;
 use crate::support::readings::reading;
 use crate::support::{SOON, names};
@@ -36,26 +36,26 @@ fn largest(column: &Value) -> f64 {
     column.iter().filter_map(Value::as_f64).fold(f64::NEG_INFINITY, f64::max)
 }
 
-fn publish(plant: &Plant, value: f64, at: DateTime<Utc>) {
-    plant.client.publish(names::READINGS, reading("T_1", value, &text(at)), 1);
+fn publish(fixture: &Fixture, value: f64, at: DateTime<Utc>) {
+    fixture.client.publish(names::READINGS, reading("T_1", value, &text(at)), 1);
 }
 
-fn wait_rows(plant: &mut Plant, expected: usize) {
-    let db = plant.home.db();
-    plant.daemon.wait_until("the readings", SOON, || db.count() == expected);
+fn wait_rows(fixture: &mut Fixture, expected: usize) {
+    let db = fixture.home.db();
+    fixture.daemon.wait_until("the readings", SOON, || db.count() == expected);
 }
 
 #[test]
 fn history_is_there_at_once_and_after_a_kill() {
-    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
-    let tcp = plant.daemon.web();
+    let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    let tcp = fixture.daemon.web();
     let now = Utc::now();
     for n in 0..20 {
-        publish(&plant, if n == 7 { 38.2 } else { 20.0 }, now - TimeDelta::seconds(n));
+        publish(&fixture, if n == 7 { 38.2 } else { 20.0 }, now - TimeDelta::seconds(n));
     }
-    wait_rows(&mut plant, 20);
+    wait_rows(&mut fixture, 20);
     let [from, until] = [now - TimeDelta::hours(2), now + TimeDelta::minutes(1)];
-    plant.daemon.wait_until("all in the history", MERGED, || {
+    fixture.daemon.wait_until("all in the history", MERGED, || {
         // Those before the hour are late when it has just been sealed.
         sum(&history(&tcp, from, until), "n") == 20.0
     });
@@ -69,10 +69,10 @@ fn history_is_there_at_once_and_after_a_kill() {
     assert_eq!(sparklines["series"]["0"]["mean"].as_array().map(Vec::len), Some(60));
     assert_eq!(sparklines["series"].as_object().map(serde_json::Map::len), Some(1));
 
-    plant.daemon.kill();
-    plant.daemon = plant.home.start(&plant.config);
-    let tcp = plant.daemon.web();
-    plant
+    fixture.daemon.kill();
+    fixture.daemon = fixture.home.start(&fixture.config);
+    let tcp = fixture.daemon.web();
+    fixture
         .daemon
         .wait_until("the history again", MERGED, || sum(&history(&tcp, from, until), "n") == 20.0);
     assert_eq!(largest(&history(&tcp, from, until)["max"]), 38.2);
@@ -87,37 +87,37 @@ fn history_is_there_at_once_and_after_a_kill() {
         assert_eq!(refused.status, status, "{path}: {refused:?}");
         assert!(refused.json["detail"].is_string(), "{path}: {refused:?}");
     }
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
 }
 
 #[test]
 fn a_late_reading_comes_into_its_year() {
     let home = crate::support::Home::new();
-    let mut plant =
-        Plant::with(home, &format!("{EMBEDDED}[web]\nlisten = \"127.0.0.1:0\"\n{RULES}"));
-    let tcp = plant.daemon.web();
+    let mut fixture =
+        Fixture::with(home, &format!("{EMBEDDED}[web]\nlisten = \"127.0.0.1:0\"\n{RULES}"));
+    let tcp = fixture.daemon.web();
     let then: DateTime<Utc> = "2013-12-02T21:15:00Z".parse().expect("a time");
     for n in 0..50 {
-        publish(&plant, if n == 30 { 97.5 } else { 70.0 }, then + TimeDelta::minutes(5 * n));
+        publish(&fixture, if n == 30 { 97.5 } else { 70.0 }, then + TimeDelta::minutes(5 * n));
     }
-    wait_rows(&mut plant, 50);
+    wait_rows(&mut fixture, 50);
     let year = [then - TimeDelta::days(180), then + TimeDelta::days(180)];
-    plant
+    fixture
         .daemon
         .wait_until("them merged", MERGED, || sum(&history(&tcp, year[0], year[1]), "n") == 50.0);
     let found = history(&tcp, year[0], year[1]);
     assert_eq!((found["source"].as_str(), largest(&found["max"])), (Some("hour"), 97.5));
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
 }
 
 #[test]
 fn messages_that_could_not_be_used_are_listed_with_why() {
-    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
-    let tcp = plant.daemon.web();
-    plant.client.publish(names::READINGS, "no json", 1);
-    plant.client.publish(names::READINGS, "{\"sensor_id\":\"T_1\"}", 1);
+    let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    let tcp = fixture.daemon.web();
+    fixture.client.publish(names::READINGS, "no json", 1);
+    fixture.client.publish(names::READINGS, "{\"sensor_id\":\"T_1\"}", 1);
     let rejected = |limit: u32| tcp.get(&format!("/api/v1/rejected?limit={limit}"));
-    plant
+    fixture
         .daemon
         .wait_until("both", SOON, || rejected(5).is_ok_and(|answer| answer.json["total"] == 2));
     let found = rejected(1).expect("an answer").json;

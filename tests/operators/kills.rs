@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
-use crate::plant::{ACTIONS, EMBEDDED, Plant, RULES};
+use crate::fixture::{ACTIONS, EMBEDDED, Fixture, RULES};
 use crate::support::api::Server;
 use crate::support::readings::{reading, timestamp};
 use crate::support::{Client, Daemon, Home, Mosquitto, SOON, eventually, let_run, names, require};
@@ -52,7 +52,7 @@ fn round() -> Vec<Step> {
 }
 
 /// The daemon, and who kills it.
-struct Stage {
+struct KilledDaemon {
     daemon: Daemon,
     client: Client,
     home: Home,
@@ -62,7 +62,7 @@ struct Stage {
     kills_left: usize,
 }
 
-impl Stage {
+impl KilledDaemon {
     /// Kills the daemon a little later, if it is time again, and starts it anew.
     fn maybe_kill(&mut self, steps_left: usize) {
         let is_time =
@@ -151,19 +151,19 @@ fn play(kills: usize) -> Vec<String> {
     daemon.wait_line(names::CONNECTED, SOON);
     let client = Client::connect(&access);
     let random = StdRng::seed_from_u64(3);
-    let mut stage =
-        Stage { daemon, client, home, config, num_readings: 0, random, kills_left: kills };
+    let mut killed =
+        KilledDaemon { daemon, client, home, config, num_readings: 0, random, kills_left: kills };
     let script: Vec<_> = (0..ROUNDS).flat_map(|_| round()).collect();
     let num_steps = script.len();
     for (done, step) in script.into_iter().enumerate() {
         let left = num_steps - done;
         match step {
-            Step::Read(value) => stage.read(value, left),
-            Step::Say(rule, verb, body, is_done) => stage.say((rule, verb), &body, is_done, left),
+            Step::Read(value) => killed.read(value, left),
+            Step::Say(rule, verb, body, is_done) => killed.say((rule, verb), &body, is_done, left),
         }
     }
-    assert_eq!((stage.kills_left, stage.daemon.stop()), (0, 0));
-    history(&stage.home)
+    assert_eq!((killed.kills_left, killed.daemon.stop()), (0, 0));
+    history(&killed.home)
 }
 
 #[test]
@@ -186,39 +186,39 @@ fn kills_change_nothing_of_what_operators_did() {
 fn an_action_lost_with_storage_is_done_once_all_the_same() {
     let mut home = Home::new();
     home.set_env(names::FAULTS, "panic:storage=1s");
-    let mut plant = Plant::with(home, &format!("{EMBEDDED}{RULES}"));
-    plant.read("T_1", 30.0);
+    let mut fixture = Fixture::with(home, &format!("{EMBEDDED}{RULES}"));
+    fixture.publish_reading("T_1", 30.0);
     let_run(Duration::from_secs(1));
     // The message that carries this is the occasion.
-    let (code, said) = plant.vigie(&["ack", "warm/T_1", "--by", "anne"]);
+    let (code, said) = fixture.vigie(&["ack", "warm/T_1", "--by", "anne"]);
     assert_eq!((code, said.contains("done")), (0, true), "{said}");
-    plant.daemon.wait_line(names::PANIC_IN, SOON);
-    assert_eq!(plant.history(), ["T_1 warm raised 1", "T_1 warm acknowledged 0 anne"]);
-    assert_eq!(plant.home.db().texts(ACTIONS), ["acknowledge|warm|T_1|anne|cli|done"]);
+    fixture.daemon.wait_line(names::PANIC_IN, SOON);
+    assert_eq!(fixture.history(), ["T_1 warm raised 1", "T_1 warm acknowledged 0 anne"]);
+    assert_eq!(fixture.home.db().texts(ACTIONS), ["acknowledge|warm|T_1|anne|cli|done"]);
 }
 
 #[test]
 fn what_an_operator_said_outlives_a_kill() {
-    let mut plant = Plant::embedded("");
-    plant.read("T_1", 30.0);
+    let mut fixture = Fixture::embedded("");
+    fixture.publish_reading("T_1", 30.0);
     let shelve = ["shelve", "warm/T_1", "--by", "anne", "--for", "2h", "--why", "door"];
-    assert_eq!(plant.vigie(&shelve).0, 0);
-    let before = plant.alarms();
-    plant.daemon.kill();
-    plant.daemon = plant.home.start(&plant.config);
-    assert_eq!(plant.alarms(), before);
-    let access = plant.daemon.embedded_broker();
-    plant.client = Client::listening(&access, &[names::ALERTS]);
-    plant.read("T_1", 20.0);
-    let api: Server = plant.home.api();
+    assert_eq!(fixture.vigie(&shelve).0, 0);
+    let before = fixture.alarms();
+    fixture.daemon.kill();
+    fixture.daemon = fixture.home.start(&fixture.config);
+    assert_eq!(fixture.alarms(), before);
+    let access = fixture.daemon.embedded_broker();
+    fixture.client = Client::listening(&access, &[names::ALERTS]);
+    fixture.publish_reading("T_1", 20.0);
+    let api: Server = fixture.home.api();
     let state = eventually("the state", SOON, || api.get("/api/v1/alarms/warm%2FT_1").ok());
     assert_eq!(state.json["state"], "returned-unacknowledged");
     assert_eq!(state.json["shelved"]["by"], "anne");
 }
 
 /// Takes the write lock of the database until dropped.
-fn lock(plant: &Plant) -> Connection {
-    let lock = Connection::open(plant.home.db().path()).expect("open the database");
+fn lock(fixture: &Fixture) -> Connection {
+    let lock = Connection::open(fixture.home.db().path()).expect("open the database");
     lock.busy_timeout(SOON).expect("set the patience");
     lock.execute_batch("BEGIN EXCLUSIVE").expect("take the lock");
     lock
@@ -227,18 +227,18 @@ fn lock(plant: &Plant) -> Connection {
 #[test]
 fn the_daemon_says_how_it_is_however_many_wait_for_storage() {
     const MANY: usize = 104;
-    let mut plant = Plant::embedded("");
-    plant.read("T_1", 30.0);
-    let lock = lock(&plant);
-    let api = plant.home.api();
+    let mut fixture = Fixture::embedded("");
+    fixture.publish_reading("T_1", 30.0);
+    let lock = lock(&fixture);
+    let api = fixture.home.api();
     let ack = || {
         let api = api.clone();
         thread::spawn(move || api.post("/api/v1/alarms/warm%2FT_1/ack", &json!({ "by": "anne" })))
     };
     let asking: Vec<_> = (0..MANY).map(|_| ack()).collect();
-    plant.daemon.wait_line("anne", SOON);
+    fixture.daemon.wait_line("anne", SOON);
     for _ in 0..3 {
-        let (code, said) = plant.vigie(&["status"]);
+        let (code, said) = fixture.vigie(&["status"]);
         assert!(code == 0 && said.contains("storage"), "{said}");
     }
     drop(lock);
@@ -246,26 +246,26 @@ fn the_daemon_says_how_it_is_however_many_wait_for_storage() {
     let answers: Vec<_> = answers.collect();
     assert!(answers.iter().all(|status| [200, 503].contains(status)), "{answers:?}");
     assert!(answers.iter().filter(|status| **status == 200).count() >= 32, "{answers:?}");
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
 }
 
 #[test]
 fn an_action_under_way_at_a_stop_is_done_and_answered() {
-    let mut plant = Plant::embedded("");
-    plant.read("T_1", 30.0);
-    let lock = lock(&plant);
-    let api = plant.home.api();
+    let mut fixture = Fixture::embedded("");
+    fixture.publish_reading("T_1", 30.0);
+    let lock = lock(&fixture);
+    let api = fixture.home.api();
     let ack = thread::spawn(move || {
         api.post("/api/v1/alarms/warm%2FT_1/ack", &json!({ "by": "anne" })).expect("an answer")
     });
-    plant.daemon.wait_line("anne", SOON);
-    plant.daemon.terminate();
-    plant.daemon.wait_line("Asked to stop", SOON);
-    assert_eq!(plant.vigie(&["status"]).0, 0, "it says how it is while it stops");
-    assert!(plant.daemon.is_running() && !ack.is_finished());
+    fixture.daemon.wait_line("anne", SOON);
+    fixture.daemon.terminate();
+    fixture.daemon.wait_line("Asked to stop", SOON);
+    assert_eq!(fixture.vigie(&["status"]).0, 0, "it says how it is while it stops");
+    assert!(fixture.daemon.is_running() && !ack.is_finished());
     drop(lock);
     let answer = ack.join().expect("asked");
     assert_eq!((answer.status, &answer.json["changed"]), (200, &json!(true)), "{answer:?}");
-    assert_eq!(plant.daemon.exit_code(SOON), 0);
-    assert_eq!(plant.history(), ["T_1 warm raised 1", "T_1 warm acknowledged 0 anne"]);
+    assert_eq!(fixture.daemon.exit_code(SOON), 0);
+    assert_eq!(fixture.history(), ["T_1 warm raised 1", "T_1 warm acknowledged 0 anne"]);
 }

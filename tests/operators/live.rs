@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::plant::Plant;
-use crate::support::ws::{Frame, LiveClient, WebSocket};
+use super::fixture::Fixture;
+use crate::support::websocket::{Frame, LiveClient, WebSocket};
 use crate::support::{Home, SOON, names, readings};
 
 const WEB: &str = "[web]\nlisten = \"127.0.0.1:0\"\n";
 
-fn plant() -> (Plant, String) {
-    let mut plant = Plant::embedded(WEB);
-    let address = plant.daemon.wait_ready()["web"].as_str().expect("an address").to_owned();
-    (plant, address)
+fn fixture() -> (Fixture, String) {
+    let mut fixture = Fixture::embedded(WEB);
+    let address = fixture.daemon.wait_ready()["web"].as_str().expect("an address").to_owned();
+    (fixture, address)
 }
 
 fn all() -> Value {
@@ -37,8 +37,8 @@ fn alarm_of<'a>(state: &'a Value, rule: &str) -> Option<&'a Value> {
 
 #[test]
 fn a_published_value_and_its_alarm_arrive_within_a_second() {
-    let (mut plant, address) = plant();
-    plant.read("T_1", 20.5);
+    let (mut fixture, address) = fixture();
+    fixture.publish_reading("T_1", 20.5);
     let mut client = connect(&address);
     assert_eq!(client.welcome["version"], 1);
     assert_eq!(
@@ -62,7 +62,7 @@ fn a_published_value_and_its_alarm_arrive_within_a_second() {
 
     let reading = readings::reading("T_1", 38.2, &readings::timestamp(1));
     let published = Instant::now();
-    plant.client.publish(names::READINGS, reading, 1);
+    fixture.client.publish(names::READINGS, reading, 1);
     let (value, alarm) = client.wait_state("the value and its alarm", SOON, |state| {
         Some((value_of(state, 0)?, alarm_of(state, "warm")?.clone()))
     });
@@ -72,16 +72,16 @@ fn a_published_value_and_its_alarm_arrive_within_a_second() {
     assert_eq!((&value[1], &value[3]), (&json!(38.2), &json!(2 + 8)));
     assert_eq!((&alarm["state"], &alarm["sensor_id"]), (&json!("unacknowledged"), &json!("T_1")));
     assert_eq!(alarm["runbook"], Value::Null);
-    let stored = plant.home.api().get("/api/v1/alarms").expect("an answer").json;
+    let stored = fixture.home.api().get("/api/v1/alarms").expect("an answer").json;
     let mut without_runbook = alarm.clone();
     without_runbook.as_object_mut().expect("an object").remove("runbook");
     assert_eq!(without_runbook, stored["alarms"][0], "as the API has it");
 
-    assert_eq!(plant.vigie(&["ack", "warm/T_1", "--by", "anne"]).0, 0);
+    assert_eq!(fixture.vigie(&["ack", "warm/T_1", "--by", "anne"]).0, 0);
     client.wait_state("its acknowledgement", SOON, |state| {
         (alarm_of(state, "warm")?["acknowledged"]["by"] == "anne").then_some(())
     });
-    plant.client.publish(
+    fixture.client.publish(
         names::READINGS,
         readings::reading("T_1", 20.0, &readings::timestamp(2)),
         1,
@@ -90,19 +90,19 @@ fn a_published_value_and_its_alarm_arrive_within_a_second() {
         let is_gone = state["gone"].as_array()?.contains(&json!("warm/T_1"));
         is_gone.then_some(())
     });
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
 }
 
 #[test]
 fn a_cut_costs_nothing_and_a_restart_everything() {
-    let (mut plant, address) = plant();
-    plant.read("T_1", 20.0);
-    plant.read("T_2", 21.0);
+    let (mut fixture, address) = fixture();
+    fixture.publish_reading("T_1", 20.0);
+    fixture.publish_reading("T_2", 21.0);
     let mut client = connect(&address);
     assert_eq!(client.state(SOON).expect("a state")["values"].as_array().map(Vec::len), Some(2));
     let (epoch, seq) = (client.epoch().to_owned(), client.seq);
     drop(client);
-    plant.read("T_2", 22.0);
+    fixture.publish_reading("T_2", 22.0);
     let mut client = LiveClient::connect(&address, Some(&epoch), seq, &all());
     assert_eq!(client.epoch(), epoch);
     let resumed = client.state(SOON).expect("a state");
@@ -117,8 +117,8 @@ fn a_cut_costs_nothing_and_a_restart_everything() {
     let mut client = LiveClient::connect(&address, Some(&epoch), seq, &all());
     assert_eq!(client.state(Duration::from_secs(1)), None);
 
-    assert_eq!(plant.daemon.stop(), 0);
-    let mut daemon = plant.home.start(&plant.config);
+    assert_eq!(fixture.daemon.stop(), 0);
+    let mut daemon = fixture.home.start(&fixture.config);
     let address = daemon.wait_ready()["web"].as_str().expect("an address").to_owned();
     let mut client = LiveClient::connect(&address, Some(&epoch), seq, &all());
     assert_ne!(client.epoch(), epoch);
@@ -127,16 +127,16 @@ fn a_cut_costs_nothing_and_a_restart_everything() {
 
 #[test]
 fn a_client_that_does_not_acknowledge_is_sent_nothing_but_beats() {
-    let (mut plant, address) = plant();
-    plant.read("T_1", 20.0);
+    let (mut fixture, address) = fixture();
+    fixture.publish_reading("T_1", 20.0);
     let mut client = connect(&address);
     client.state(SOON).expect("a state");
     // From here on it looks away.
-    plant.read("T_1", 21.0);
+    fixture.publish_reading("T_1", 21.0);
     let Frame::Json(unacknowledged) = client.socket.receive(SOON) else { panic!("no state") };
     assert_eq!(unacknowledged["type"], "state");
     for number in 0..20_u32 {
-        plant.read("T_1", f64::from(number) / 2.0);
+        fixture.publish_reading("T_1", f64::from(number) / 2.0);
     }
     let begun = Instant::now();
     for _ in 0..2 {
@@ -151,7 +151,7 @@ fn a_client_that_does_not_acknowledge_is_sent_nothing_but_beats() {
     assert_eq!(value_of(&missed, 0).expect("its value")[1], 9.5);
     // And it does not hold up the stop, though it reads nothing.
     let stopped = Instant::now();
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
     assert!(stopped.elapsed() < Duration::from_secs(3), "{:?}", stopped.elapsed());
     assert_eq!(last(&mut client.socket), Frame::Close(1001));
 }
@@ -168,11 +168,11 @@ fn last(socket: &mut WebSocket) -> Frame {
 
 #[test]
 fn what_is_wanted_can_change() {
-    let (mut plant, address) = plant();
+    let (mut fixture, address) = fixture();
     let mut client = LiveClient::connect(&address, None, 0, &json!({ "alarms": true }));
     let first = client.state(SOON).expect("a state");
     assert_eq!((&first["full"], &first["series"]), (&json!(true), &Value::Null));
-    plant.read("T_1", 38.0);
+    fixture.publish_reading("T_1", 38.0);
     let state = client
         .wait_state("the alarm", SOON, |state| alarm_of(state, "warm").map(|_| state.clone()));
     assert_eq!(state["values"], Value::Null);
@@ -183,7 +183,7 @@ fn what_is_wanted_can_change() {
 
 #[test]
 fn who_is_not_our_page_or_asks_wrongly_is_sent_away() {
-    let (_plant, address) = plant();
+    let (_fixture, address) = fixture();
     let open =
         |origin: &str| WebSocket::open(&address, "/api/v1/live", &[("Origin", origin)]).map(drop);
     assert_eq!(open("http://evil.example"), Err(403));
@@ -210,33 +210,33 @@ fn who_is_not_our_page_or_asks_wrongly_is_sent_away() {
 
 #[test]
 fn there_are_thirty_two_feeds_and_no_more() {
-    let (mut plant, address) = plant();
+    let (mut fixture, address) = fixture();
     let mut clients: Vec<_> = (0..32).map(|_| connect(&address)).collect();
     let mut refused = WebSocket::open(&address, "/api/v1/live", &[]).expect("a connection");
     assert_eq!(refused.receive(SOON), Frame::Close(1013));
     // The others hear nothing of it, and the API answers.
-    plant.read("T_1", 20.0);
+    fixture.publish_reading("T_1", 20.0);
     for client in &mut clients {
         client.wait_state("the value", SOON, |state| value_of(state, 0));
     }
-    assert_eq!(plant.home.api().get("/api/v1/status").expect("an answer").status, 200);
+    assert_eq!(fixture.home.api().get("/api/v1/status").expect("an answer").status, 200);
     drop(clients.pop());
     let mut is_open = false;
-    plant.daemon.wait_until("a place", SOON, || {
+    fixture.daemon.wait_until("a place", SOON, || {
         let mut socket = WebSocket::open(&address, "/api/v1/live", &[]).expect("a connection");
         is_open |= socket.receive(Duration::from_millis(300)) == Frame::Nothing;
         is_open
     });
     let stopped = Instant::now();
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
     assert!(stopped.elapsed() < Duration::from_secs(3), "{:?}", stopped.elapsed());
 }
 
 #[test]
 fn without_a_web_socket_it_is_polled() {
-    let (mut plant, address) = plant();
-    plant.read("T_1", 38.0);
-    plant.read("T_2", 20.0);
+    let (mut fixture, address) = fixture();
+    fixture.publish_reading("T_1", 38.0);
+    fixture.publish_reading("T_2", 20.0);
     let server = crate::support::api::Server::Tcp(address);
     let get = |query: &str| server.get(&format!("/api/v1/live{query}")).expect("an answer");
     let first = get("");
@@ -249,7 +249,7 @@ fn without_a_web_socket_it_is_polled() {
     let resume = format!("?epoch={epoch}&seq={}", state["seq"]);
     let same = get(&resume).json;
     assert_eq!((&same["state"]["full"], &same["state"]["values"]), (&Value::Null, &Value::Null));
-    plant.read("T_2", 21.0);
+    fixture.publish_reading("T_2", 21.0);
     let changed = get(&resume).json;
     assert_eq!(changed["state"]["values"].as_array().map(Vec::len), Some(1));
     assert_eq!(get("?epoch=other&seq=1").json["state"]["full"], true);
@@ -258,13 +258,13 @@ fn without_a_web_socket_it_is_polled() {
 
 #[test]
 fn a_large_fleet_comes_in_parts() {
-    let (plant, address) = plant();
+    let (fixture, address) = fixture();
     let sensors = 2000;
     let readings = (0..sensors).map(|number| {
         let reading = readings::reading(&format!("T_{number}"), 20.0, &readings::timestamp(0));
         (names::READINGS.to_owned(), reading.into_bytes())
     });
-    plant.client.publish_all(readings);
+    fixture.client.publish_all(readings);
     let mut client = connect(&address);
     let mut series = std::collections::BTreeSet::new();
     let deadline = Instant::now() + SOON;

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use vigie::web::hash_password;
 
 use crate::USAGE;
-use crate::plant::{ACTIONS, EMBEDDED, Plant, RULES};
+use crate::fixture::{ACTIONS, EMBEDDED, Fixture, RULES};
 use crate::support::api::{Raw, Server};
-use crate::support::ws::{Frame, WebSocket};
+use crate::support::websocket::{Frame, WebSocket};
 use crate::support::{Home, SOON, run_vigie};
 
 pub const JSON: (&str, &str) = ("Content-Type", "application/json");
@@ -26,8 +26,8 @@ pub fn users(more: &str) -> String {
     [web, more, "\n", &user("anne", "operator"), &user("bob", "viewer")].concat()
 }
 
-fn plant(more: &str) -> Plant {
-    Plant::embedded(&users(more))
+fn fixture(more: &str) -> Fixture {
+    Fixture::embedded(&users(more))
 }
 
 pub fn log_in(server: &Server, name: &str, password: &str, headers: &[(&str, &str)]) -> Raw {
@@ -54,8 +54,8 @@ fn detail(answer: &Raw) -> String {
 
 #[test]
 fn nothing_but_the_page_and_the_login_answers_without_one() {
-    let mut plant = plant("");
-    let tcp = plant.daemon.web();
+    let mut fixture = fixture("");
+    let tcp = fixture.daemon.web();
     for path in [
         "/api/v1/alarms",
         "/api/v1/alerts",
@@ -84,15 +84,15 @@ fn nothing_but_the_page_and_the_login_answers_without_one() {
         (&Value::Null, &Value::Null, &json!(false))
     );
     // The socket is for who may open it.
-    let local = plant.home.api();
+    let local = fixture.home.api();
     assert_eq!(local.get("/api/v1/alarms").expect("an answer").status, 200);
     assert_eq!(local.get(SESSION).expect("an answer").json["role"], "operator");
 }
 
 #[test]
 fn a_login_begins_a_session_that_a_logout_ends() {
-    let mut plant = plant("");
-    let tcp = plant.daemon.web();
+    let mut fixture = fixture("");
+    let tcp = fixture.daemon.web();
     let wrong = log_in(&tcp, "anne", "wrong horse", &[]);
     let unknown = log_in(&tcp, "nobody\n\"", PASSWORD, &[]);
     assert_eq!((wrong.status, unknown.status), (401, 401));
@@ -115,7 +115,7 @@ fn a_login_begins_a_session_that_a_logout_ends() {
     assert_eq!(ended.status, 204);
     assert!(ended.headers["set-cookie"].contains("Max-Age=0"), "{ended:?}");
     assert_eq!(status(&tcp, "GET", "/api/v1/alarms", &[cookie]), 401);
-    let log = plant.daemon.log();
+    let log = fixture.daemon.log();
     for line in [
         "login refused from 127.0.0.1, user \"anne\": wrong name or password",
         "login refused from 127.0.0.1, user \"nobody\\n\\\"\": wrong name or password",
@@ -131,8 +131,8 @@ fn a_login_begins_a_session_that_a_logout_ends() {
 
 #[test]
 fn what_is_no_login_is_refused_without_quoting_it() {
-    let mut plant = plant("");
-    let tcp = plant.daemon.web();
+    let mut fixture = fixture("");
+    let tcp = fixture.daemon.web();
     let post = |headers: &[(&str, &str)], body: &str| {
         tcp.ask_raw("POST", SESSION, headers, body).expect("an answer")
     };
@@ -150,8 +150,8 @@ fn what_is_no_login_is_refused_without_quoting_it() {
 
 #[test]
 fn after_five_failures_a_name_has_to_wait() {
-    let mut plant = plant("");
-    let tcp = plant.daemon.web();
+    let mut fixture = fixture("");
+    let tcp = fixture.daemon.web();
     for name in ["anne", "nobody"] {
         for _ in 0..5 {
             assert_eq!(log_in(&tcp, name, "wrong horse", &[]).status, 401);
@@ -167,9 +167,9 @@ fn after_five_failures_a_name_has_to_wait() {
 
 #[test]
 fn a_viewer_reads_and_an_operator_acts_in_his_own_name() {
-    let mut plant = plant("");
-    plant.read("T_1", 30.0);
-    let tcp = plant.daemon.web();
+    let mut fixture = fixture("");
+    fixture.publish_reading("T_1", 30.0);
+    let tcp = fixture.daemon.web();
     let (anne, bob) = (cookie(&tcp, "anne"), cookie(&tcp, "bob"));
     let (anne, bob) = (("Cookie", &*anne), ("Cookie", &*bob));
     assert_eq!(status(&tcp, "GET", "/api/v1/alarms", &[bob]), 200);
@@ -181,7 +181,7 @@ fn a_viewer_reads_and_an_operator_acts_in_his_own_name() {
     }
     assert_eq!(status(&tcp, "GET", "/api/v1/status", &[bob]), 403);
     assert_eq!(status(&tcp, "POST", "/api/v1/reload", &[anne, JSON]), 200);
-    assert_eq!(plant.alarms()[0]["state"], "unacknowledged");
+    assert_eq!(fixture.alarms()[0]["state"], "unacknowledged");
 
     assert_eq!(status(&tcp, "POST", ACK, &[anne]), 415);
     assert_eq!(status(&tcp, "POST", ACK, &[anne, ("Content-Type", "text/plain")]), 415);
@@ -197,23 +197,23 @@ fn a_viewer_reads_and_an_operator_acts_in_his_own_name() {
         assert_eq!(status(&tcp, "POST", ACK, &[anne, JSON, host, foreign]), 403, "{foreign:?}");
         assert_eq!(status(&tcp, "DELETE", SESSION, &[anne, host, foreign]), 403, "{foreign:?}");
     }
-    assert_eq!(plant.home.db().texts(ACTIONS), Vec::<String>::new());
+    assert_eq!(fixture.home.db().texts(ACTIONS), Vec::<String>::new());
     assert_eq!(status(&tcp, "POST", ACK, &[anne, JSON, host, ("Origin", &own)]), 200);
-    assert_eq!(plant.home.db().texts(ACTIONS), ["acknowledge|warm|T_1|anne|api|done"]);
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.home.db().texts(ACTIONS), ["acknowledge|warm|T_1|anne|api|done"]);
+    assert_eq!(fixture.daemon.stop(), 0);
 }
 
 #[test]
 fn a_token_has_full_rights_beside_users() {
     let mut home = Home::new();
     home.set_env("WEB_TOKEN", "s3cret-t0ken");
-    let mut plant =
-        Plant::with(home, &format!("{EMBEDDED}{}{RULES}", users("token_env = \"WEB_TOKEN\"")));
-    plant.read("T_1", 30.0);
-    let tcp = plant.daemon.web();
+    let mut fixture =
+        Fixture::with(home, &format!("{EMBEDDED}{}{RULES}", users("token_env = \"WEB_TOKEN\"")));
+    fixture.publish_reading("T_1", 30.0);
+    let tcp = fixture.daemon.web();
     let token = ("Authorization", "Bearer s3cret-t0ken");
     assert_eq!(status(&tcp, "POST", ACK, &[token, JSON]), 200);
-    assert_eq!(plant.home.db().texts(ACTIONS), ["acknowledge|warm|T_1|mallory|api|done"]);
+    assert_eq!(fixture.home.db().texts(ACTIONS), ["acknowledge|warm|T_1|mallory|api|done"]);
     assert_eq!(status(&tcp, "POST", "/api/v1/reload", &[token, JSON]), 200);
     let bob = cookie(&tcp, "bob");
     assert_eq!(status(&tcp, "GET", "/api/v1/alarms", &[("Cookie", &bob)]), 200);
@@ -223,26 +223,26 @@ fn a_token_has_full_rights_beside_users() {
 fn a_declared_proxy_says_whether_it_is_tls_and_who_asks() {
     let forwarded = [("X-Forwarded-Proto", "https"), ("X-Forwarded-For", "203.0.113.9")];
     for (proxies, is_declared) in [("proxies = [\"127.0.0.1\"]", true), ("", false)] {
-        let mut plant = plant(proxies);
-        let tcp = plant.daemon.web();
+        let mut fixture = fixture(proxies);
+        let tcp = fixture.daemon.web();
         let set = log_in(&tcp, "anne", PASSWORD, &forwarded).headers["set-cookie"].clone();
         assert_eq!(set.ends_with("; Secure"), is_declared, "{set}");
         assert!(!log_in(&tcp, "anne", PASSWORD, &[]).headers["set-cookie"].contains("Secure"));
         let from = if is_declared { "203.0.113.9" } else { "127.0.0.1" };
         assert_eq!(log_in(&tcp, "anne", "wrong horse", &forwarded).status, 401);
         let line = format!("login refused from {from}, user \"anne\"");
-        assert!(plant.daemon.log().contains(&line), "{line}\n{}", plant.daemon.log());
+        assert!(fixture.daemon.log().contains(&line), "{line}\n{}", fixture.daemon.log());
     }
 }
 
 #[test]
 fn a_reload_takes_other_users_and_ends_sessions() {
-    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
-    let tcp = plant.daemon.web();
+    let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    let tcp = fixture.daemon.web();
     let config = |users: &str| format!("{EMBEDDED}[web]\nlisten = \"127.0.0.1:0\"\n{users}{RULES}");
     let reload = |users: &str| {
-        plant.home.write("vigie.toml", &config(users));
-        let (code, said) = plant.vigie(&["reload"]);
+        fixture.home.write("vigie.toml", &config(users));
+        let (code, said) = fixture.vigie(&["reload"]);
         assert_eq!(code, 0, "{said}");
         said
     };
@@ -266,8 +266,8 @@ fn a_reload_takes_other_users_and_ends_sessions() {
 
 #[test]
 fn a_feed_needs_a_session_and_ends_with_it() {
-    let mut plant = plant("");
-    let tcp = plant.daemon.web();
+    let mut fixture = fixture("");
+    let tcp = fixture.daemon.web();
     let Server::Tcp(address) = &tcp else { panic!("an address") };
     let open = |headers: &[(&str, &str)]| WebSocket::open(address, "/api/v1/live", headers);
     assert_eq!(open(&[]).err(), Some(401));

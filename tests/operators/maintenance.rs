@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::plant::Plant;
+use crate::fixture::Fixture;
 use crate::support::run_vigie;
 
 fn work(name: &str, of: &str, schedule: &str) -> String {
@@ -14,8 +14,8 @@ fn work(name: &str, of: &str, schedule: &str) -> String {
 #[test]
 fn windows_of_planned_maintenance_are_those_of_the_sensor_and_of_the_configuration_in_effect() {
     let defrost = work("defrost", "sensors = [\"COLD_*\"]\nrules = [\"cold\"]", "30 22 * * 5");
-    let mut plant = Plant::embedded(&format!("[web]\nlisten = \"127.0.0.1:0\"\n{defrost}"));
-    let tcp = plant.daemon.web();
+    let mut fixture = Fixture::embedded(&format!("[web]\nlisten = \"127.0.0.1:0\"\n{defrost}"));
+    let tcp = fixture.daemon.web();
     let windows = |sensor: &str| -> Value {
         let span = "from=2024-08-01T00:00:00Z&to=2024-08-10T00:00:00Z";
         let path = format!("/api/v1/maintenance?sensor={sensor}&location=Hall%201&{span}");
@@ -36,9 +36,9 @@ fn windows_of_planned_maintenance_are_those_of_the_sensor_and_of_the_configurati
     assert_eq!(windows("T_1"), json!([]));
 
     let cleaning = work("cleaning", "locations = [\"Hall *\"]", "0 6 1 8 *");
-    plant.home.write("vigie.toml", &plant.config.replace(&defrost, &cleaning));
-    let config = plant.home.path("vigie.toml");
-    let reloaded = run_vigie(&plant.home, &["reload", "-c", config.to_str().expect("a path")]);
+    fixture.home.write("vigie.toml", &fixture.config.replace(&defrost, &cleaning));
+    let config = fixture.home.path("vigie.toml");
+    let reloaded = run_vigie(&fixture.home, &["reload", "-c", config.to_str().expect("a path")]);
     assert!(reloaded.status.success(), "{reloaded:?}");
     let expected = json!([window("cleaning", &[], 1, "06:00:00", "08:00:00")]);
     assert_eq!((windows("T_1"), windows("COLD_1")), (expected.clone(), expected));

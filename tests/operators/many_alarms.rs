@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use r2d2_sqlite::rusqlite::Connection;
 use serde_json::Value;
 
-use crate::plant::Plant;
+use crate::fixture::Fixture;
 use crate::support::resident_kib;
 
 /// Alarms that the daemon goes on with after a restart, at most.
@@ -19,9 +19,9 @@ const MOST_KIB: u64 = 64 * 1024;
 
 #[test]
 fn a_quarter_of_a_million_alarms_are_handed_out_in_bounded_memory() {
-    let mut plant = Plant::embedded("");
-    plant.read("S", 30.0);
-    let path = plant.home.db().path().clone();
+    let mut fixture = Fixture::embedded("");
+    fixture.publish_reading("S", 30.0);
+    let path = fixture.home.db().path().clone();
     let copy = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1 - 1)
         INSERT INTO alarm_states (sensor_id, rule, state)
         SELECT printf('S_%06d', n), rule, state FROM n, alarm_states WHERE sensor_id = 'S'";
@@ -31,17 +31,17 @@ fn a_quarter_of_a_million_alarms_are_handed_out_in_bounded_memory() {
         .expect("copied");
     assert_eq!(added, MANY - 1);
 
-    let memory = || resident_kib(plant.daemon.pid()).expect("it runs");
+    let memory = || resident_kib(fixture.daemon.pid()).expect("it runs");
     let (before, mut most, mut num_kib) = (memory(), 0, 0);
     let (mut found, mut after) = (BTreeSet::new(), String::new());
     loop {
         let path = format!("/api/v1/alarms?limit={PAGE}{after}");
         // Two at a time, as two pages that are open.
         let other = std::thread::spawn({
-            let (api, path) = (plant.home.api(), path.clone());
+            let (api, path) = (fixture.home.api(), path.clone());
             move || api.ask_raw("GET", &path, &[], "").expect("an answer").body.len()
         });
-        let raw = plant.home.api().ask_raw("GET", &path, &[], "").expect("an answer");
+        let raw = fixture.home.api().ask_raw("GET", &path, &[], "").expect("an answer");
         assert_eq!(other.join().expect("an answer"), raw.body.len());
         num_kib += raw.body.len() / 1024;
         most = memory().max(most);
@@ -57,5 +57,5 @@ fn a_quarter_of_a_million_alarms_are_handed_out_in_bounded_memory() {
     println!("{num_kib} KiB in pages, {taken} KiB taken of memory");
     assert!(num_kib as u64 > MOST_KIB, "all at once would have shown: {num_kib} KiB");
     assert!(taken < MOST_KIB, "{taken} KiB for pages of {PAGE} alarms");
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::plant::{EMBEDDED, Plant, RULES};
+use crate::fixture::{EMBEDDED, Fixture, RULES};
 use crate::support::api::{Raw, Server};
 use crate::support::http::HttpServer;
 use crate::support::process::Process;
@@ -92,17 +92,17 @@ fn expected() -> Vec<(String, f64)> {
 fn what_happens_is_counted() {
     let home = Home::new();
     let web = format!("{WEB}metrics_sensors = 2\n");
-    let mut plant = Plant::with(home, &format!("{EMBEDDED}{web}{RULES}"));
-    let tcp = plant.daemon.web();
-    plant.read("T_1", 30.0);
-    plant.read("T \"2\"\\", 20.0);
-    plant.read("T_3", 15.0);
-    plant.client.publish(names::READINGS, "no reading", 1);
+    let mut fixture = Fixture::with(home, &format!("{EMBEDDED}{web}{RULES}"));
+    let tcp = fixture.daemon.web();
+    fixture.publish_reading("T_1", 30.0);
+    fixture.publish_reading("T \"2\"\\", 20.0);
+    fixture.publish_reading("T_3", 15.0);
+    fixture.client.publish(names::READINGS, "no reading", 1);
     let shown = |name: &str| samples(&scrape(&tcp)).get(name).copied();
-    plant.daemon.wait_until("the rejected message", SOON, || {
+    fixture.daemon.wait_until("the rejected message", SOON, || {
         shown("vigie_messages_rejected_total") == Some(1.0)
     });
-    let (code, said) = plant.vigie(&["ack", "warm/T_1", "--by", "anne"]);
+    let (code, said) = fixture.vigie(&["ack", "warm/T_1", "--by", "anne"]);
     assert_eq!(code, 0, "{said}");
     let text = scrape(&tcp);
     let samples = samples(&text);
@@ -116,8 +116,8 @@ fn what_happens_is_counted() {
 
 #[test]
 fn who_accepts_open_metrics_gets_it() {
-    let mut plant = Plant::embedded(WEB);
-    let tcp = plant.daemon.web();
+    let mut fixture = Fixture::embedded(WEB);
+    let tcp = fixture.daemon.web();
     let open = scrape_as(&tcp, "application/openmetrics-text;version=1.0.0,text/plain;q=0.5");
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     assert_eq!(open.headers["content-type"], kind);
@@ -126,21 +126,21 @@ fn who_accepts_open_metrics_gets_it() {
 
 #[test]
 fn a_reload_and_a_restart_show() {
-    let mut plant = Plant::embedded(WEB);
-    let tcp = plant.daemon.web();
+    let mut fixture = Fixture::embedded(WEB);
+    let tcp = fixture.daemon.web();
     let ok = "vigie_config_last_reload_successful";
     let last = "vigie_config_last_reload_success_timestamp_seconds";
     let before = samples(&scrape(&tcp));
     assert_eq!(before[ok], 1.0);
-    plant.home.write("vigie.toml", "colour = 3\n");
+    fixture.home.write("vigie.toml", "colour = 3\n");
     // The command reads the file itself, so the daemon is asked on its socket.
     let json = ("Content-Type", "application/json");
     let ask =
-        || plant.home.api().ask_raw("POST", "/api/v1/reload", &[json], "").expect("an answer");
+        || fixture.home.api().ask_raw("POST", "/api/v1/reload", &[json], "").expect("an answer");
     assert_eq!(ask().status, 422);
     let refused = samples(&scrape(&tcp));
     assert_eq!((refused[ok], refused[last]), (0.0, before[last]));
-    plant.home.write("vigie.toml", &plant.config);
+    fixture.home.write("vigie.toml", &fixture.config);
     assert_eq!(ask().status, 200);
     let done = samples(&scrape(&tcp));
     assert!(done[ok] == 1.0 && done[last] > before[last], "{done:?}");
@@ -148,8 +148,8 @@ fn a_reload_and_a_restart_show() {
 
 #[test]
 fn it_is_healthy_while_it_runs_and_ready_once_all_is_up() {
-    let mut plant = Plant::embedded(WEB);
-    let tcp = plant.daemon.web();
+    let mut fixture = Fixture::embedded(WEB);
+    let tcp = fixture.daemon.web();
     for (path, status) in [("/-/healthy", "healthy"), ("/-/ready", "ready")] {
         let answer = tcp.get(path).expect("an answer");
         assert_eq!((answer.status, &answer.json), (200, &json!({"status": status})), "{path}");
@@ -180,9 +180,9 @@ fn promtool_finds_nothing_to_say() {
     let told = HttpServer::new();
     let web = format!("{WEB}metrics_sensors = 100\n");
     let config = format!("{EMBEDDED}{web}{RULES}{}", receiver(&told.url("/")));
-    let mut plant = Plant::with(Home::new(), &config);
-    plant.read("T \"1\"\\", 30.0);
-    let text = scrape(&plant.daemon.web());
+    let mut fixture = Fixture::with(Home::new(), &config);
+    fixture.publish_reading("T \"1\"\\", 30.0);
+    let text = scrape(&fixture.daemon.web());
     let output = run(Command::new("promtool").args(["check", "metrics"]), &text);
     let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
     assert!(output.status.success() && said.is_empty(), "{said}\n{text}");
@@ -193,8 +193,8 @@ fn promtool_finds_nothing_to_say() {
 
 #[test]
 fn counters_only_grow_under_load() {
-    let mut plant = Plant::embedded(WEB);
-    let tcp = plant.daemon.web();
+    let mut fixture = Fixture::embedded(WEB);
+    let tcp = fixture.daemon.web();
     let mut before = samples(&scrape(&tcp));
     for round in 0..20 {
         let messages = (0..100).map(|n| {
@@ -202,8 +202,8 @@ fn counters_only_grow_under_load() {
             let payload = reading(&format!("T_{}", n % 7), value, &timestamp(round * 100 + n));
             (names::READINGS.to_owned(), payload.into_bytes())
         });
-        plant.client.publish_all(messages);
-        plant.client.publish(names::READINGS, "no reading", 1);
+        fixture.client.publish_all(messages);
+        fixture.client.publish(names::READINGS, "no reading", 1);
         let text = scrape(&tcp);
         let now = samples(&text);
         for (name, value) in &before {
@@ -213,7 +213,7 @@ fn counters_only_grow_under_load() {
         assert!(now.values().all(|value| value.is_finite()), "{text}");
         before = now;
     }
-    plant.daemon.wait_until("all messages", SOON, || {
+    fixture.daemon.wait_until("all messages", SOON, || {
         let now = samples(&scrape(&tcp));
         (now["vigie_readings_stored_total"], now["vigie_messages_rejected_total"]) == (2000.0, 20.0)
     });
@@ -291,9 +291,9 @@ fn prometheus_runs_the_queries_of_the_manual() {
     }
     let told = HttpServer::new();
     let config = format!("{EMBEDDED}{WEB}{RULES}{}", receiver(&told.url("/")));
-    let mut plant = Plant::with(Home::new(), &config);
-    plant.read("T_1", 30.0);
-    let Server::Tcp(address) = plant.daemon.web() else { panic!("an address") };
+    let mut fixture = Fixture::with(Home::new(), &config);
+    fixture.publish_reading("T_1", 30.0);
+    let Server::Tcp(address) = fixture.daemon.web() else { panic!("an address") };
     let prometheus = Prometheus::scraping(&address);
     let scraped =
         || prometheus.count("up{job=\"vigie\"} == 1 and vigie_readings_stored_total == 1");

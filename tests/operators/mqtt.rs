@@ -1,17 +1,17 @@
 //! By MQTT, with the readings' own promise: what was acknowledged to the sender is not lost.
 
-use crate::plant::{ACTIONS, Plant, RULES};
+use crate::fixture::{ACTIONS, Fixture, RULES};
 use crate::support::{Home, Mosquitto, SOON, require};
 
 /// Acknowledges by MQTT, well and badly.
-fn acknowledge_by_mqtt(plant: &mut Plant) {
-    plant.read("T_1", 30.0);
-    plant.read("T_2", 30.0);
-    let alerts = plant.published(2);
+fn acknowledge_by_mqtt(fixture: &mut Fixture) {
+    fixture.publish_reading("T_1", 30.0);
+    fixture.publish_reading("T_2", 30.0);
+    let alerts = fixture.published(2);
     let topic = |id: &str| format!("factory/alarms/{id}/ack");
-    plant.client.publish(&topic(&alerts[0].1), "", 1);
-    plant.client.publish(&topic(&alerts[1].1), "{\"by\":\"anne\",\"why\":\"seen\"}", 1);
-    plant.client.publish(&topic(&alerts[1].1), "{\"by\":\"anne\"}", 1);
+    fixture.client.publish(&topic(&alerts[0].1), "", 1);
+    fixture.client.publish(&topic(&alerts[1].1), "{\"by\":\"anne\",\"why\":\"seen\"}", 1);
+    fixture.client.publish(&topic(&alerts[1].1), "{\"by\":\"anne\"}", 1);
     let bad = [
         (topic("warm"), "", "names no alarm"),
         (topic("0123456789abcdef"), "", "no alarm has that id now"),
@@ -19,18 +19,18 @@ fn acknowledge_by_mqtt(plant: &mut Plant) {
         (topic(&alerts[0].1), "{\"by\":\"\"}", "`by` is empty"),
     ];
     for (topic, payload, _) in &bad {
-        plant.client.publish(topic, *payload, 1);
+        fixture.client.publish(topic, *payload, 1);
     }
-    let db = plant.home.db();
+    let db = fixture.home.db();
     let reasons = || db.texts("SELECT reason FROM rejected_messages ORDER BY id");
-    plant.daemon.wait_until("the last", SOON, || reasons().len() == bad.len());
+    fixture.daemon.wait_until("the last", SOON, || reasons().len() == bad.len());
     for (topic, _, reason) in &bad {
         assert!(reasons().iter().any(|said| said.contains(reason)), "{topic}: {:?}", reasons());
     }
-    let states: Vec<_> = plant.alarms().iter().map(|alarm| alarm["state"].clone()).collect();
+    let states: Vec<_> = fixture.alarms().iter().map(|alarm| alarm["state"].clone()).collect();
     assert_eq!(states, ["acknowledged", "acknowledged"]);
     assert_eq!(
-        plant.history()[2..],
+        fixture.history()[2..],
         ["T_1 warm acknowledged 0 mqtt", "T_2 warm acknowledged 0 anne seen"]
     );
     assert_eq!(
@@ -43,25 +43,25 @@ fn acknowledge_by_mqtt(plant: &mut Plant) {
              `vigie alarms` lists those that do, or name it RULE/SENSOR",
         ]
     );
-    plant.published(2);
+    fixture.published(2);
 }
 
 #[test]
 fn an_alarm_is_acknowledged_by_mqtt_on_the_embedded_broker() {
-    acknowledge_by_mqtt(&mut Plant::embedded(""));
+    acknowledge_by_mqtt(&mut Fixture::embedded(""));
 }
 
 #[test]
 fn refused_words_by_mqtt_do_not_fill_the_table_of_actions() {
-    let mut plant = Plant::embedded("[storage]\nrejected_keep = 3\n");
-    plant.read("T_1", 30.0);
-    let id = plant.published(1)[0].1.clone();
-    plant.client.publish(&format!("factory/alarms/{id}/ack"), "{\"by\":\"anne\"}", 1);
+    let mut fixture = Fixture::embedded("[storage]\nrejected_keep = 3\n");
+    fixture.publish_reading("T_1", 30.0);
+    let id = fixture.published(1)[0].1.clone();
+    fixture.client.publish(&format!("factory/alarms/{id}/ack"), "{\"by\":\"anne\"}", 1);
     for n in 0..20 {
-        plant.client.publish(&format!("factory/alarms/{n:016x}/ack"), "", 1);
+        fixture.client.publish(&format!("factory/alarms/{n:016x}/ack"), "", 1);
     }
-    let db = plant.home.db();
-    plant.daemon.wait_until("the last", SOON, || {
+    let db = fixture.home.db();
+    fixture.daemon.wait_until("the last", SOON, || {
         db.texts("SELECT CAST(value AS TEXT) FROM counters WHERE name = 'rejected_total'") == ["20"]
     });
     let alarms = db.texts("SELECT alarm FROM operator_actions ORDER BY id");
@@ -80,7 +80,7 @@ fn an_alarm_is_acknowledged_by_mqtt_on_mosquitto() {
     let access = broker.access();
     let config = format!("language = \"en\"\n{}{RULES}", access.mqtt_table("the broker", ""));
     let daemon = home.start(&config);
-    acknowledge_by_mqtt(&mut Plant::on(home, daemon, &config, &access));
+    acknowledge_by_mqtt(&mut Fixture::on(home, daemon, &config, &access));
 }
 
 #[test]
@@ -92,15 +92,15 @@ fn a_word_by_mqtt_that_was_acknowledged_is_not_lost_with_the_daemon() {
     let access = broker.access();
     let config = format!("language = \"en\"\n{}{RULES}", access.mqtt_table("the broker", ""));
     let daemon = home.start(&config);
-    let mut plant = Plant::on(home, daemon, &config, &access);
-    plant.read("T_1", 30.0);
-    let id = plant.published(1)[0].1.clone();
-    plant.daemon.kill();
+    let mut fixture = Fixture::on(home, daemon, &config, &access);
+    fixture.publish_reading("T_1", 30.0);
+    let id = fixture.published(1)[0].1.clone();
+    fixture.daemon.kill();
     // It waits at the broker for the daemon's session.
-    plant.client.publish(&format!("factory/alarms/{id}/ack"), "{\"by\":\"anne\"}", 1);
-    plant.daemon = plant.home.start(&plant.config);
-    let db = plant.home.db();
-    plant.daemon.wait_until("the word", SOON, || {
+    fixture.client.publish(&format!("factory/alarms/{id}/ack"), "{\"by\":\"anne\"}", 1);
+    fixture.daemon = fixture.home.start(&fixture.config);
+    let db = fixture.home.db();
+    fixture.daemon.wait_until("the word", SOON, || {
         db.texts(ACTIONS) == ["acknowledge|warm|T_1|anne|mqtt|done"]
     });
 }

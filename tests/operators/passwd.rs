@@ -4,8 +4,8 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use crate::USAGE;
+use crate::fixture::EMBEDDED;
 use crate::login::{PASSWORD, log_in};
-use crate::plant::EMBEDDED;
 use crate::support::{Home, require, run_vigie};
 
 /// Runs `vigie passwd` with this on its standard input; its exit code, and both of its outputs.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::plant::Plant;
+use super::fixture::Fixture;
 use crate::support::http::{Answer, HttpServer};
 use crate::support::readings::{reading, timestamp};
 use crate::support::{Daemon, Home, Mosquitto, SOON, names, require, run_vigie, time};
@@ -86,22 +86,22 @@ fn a_broker_that_goes_and_what_it_can_not_do() {
 
 #[test]
 fn a_database_that_is_locked() {
-    let mut plant = Plant::embedded("");
-    plant.read("T_1", 20.0);
+    let mut fixture = Fixture::embedded("");
+    fixture.publish_reading("T_1", 20.0);
     let before = Utc::now();
-    let locked = Connection::open(plant.home.db().path()).expect("the database");
+    let locked = Connection::open(fixture.home.db().path()).expect("the database");
     locked.execute_batch("BEGIN IMMEDIATE").expect("its lock");
-    plant.client.publish(names::READINGS, reading("T_1", 21.0, &timestamp(1)), 1);
-    let (words, since) = wait_problem(&plant.home, &mut plant.daemon, "nothing can be stored");
+    fixture.client.publish(names::READINGS, reading("T_1", 21.0, &timestamp(1)), 1);
+    let (words, since) = wait_problem(&fixture.home, &mut fixture.daemon, "nothing can be stored");
     assert!(words.contains("locked") && before <= since && since <= Utc::now(), "{words} {since}");
-    assert_eq!(scraped(&plant.home), 1.0);
+    assert_eq!(scraped(&fixture.home), 1.0);
     drop(locked);
-    wait_end(&plant.home, &mut plant.daemon, "nothing can be stored");
-    assert_eq!(scraped(&plant.home), 0.0);
+    wait_end(&fixture.home, &mut fixture.daemon, "nothing can be stored");
+    assert_eq!(scraped(&fixture.home), 0.0);
     for line in [names::NOTHING_STORED, names::STORING_AGAIN] {
-        assert_eq!(plant.daemon.lines_with(line).len(), 1, "{line}");
+        assert_eq!(fixture.daemon.lines_with(line).len(), 1, "{line}");
     }
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
 }
 
 #[test]
@@ -112,20 +112,21 @@ fn a_receiver_that_fails_or_refuses() {
          group_interval = \"200ms\"\n",
         server.url("/")
     );
-    let mut plant = Plant::embedded(&receiver);
+    let mut fixture = Fixture::embedded(&receiver);
     for (round, answer) in [503, 400].into_iter().enumerate() {
         server.always(Answer::Status(answer));
         let before = Utc::now();
-        plant.read(&format!("T_{round}"), 38.0);
-        let (words, since) = wait_problem(&plant.home, &mut plant.daemon, "receiver on-call fails");
+        fixture.publish_reading(&format!("T_{round}"), 38.0);
+        let (words, since) =
+            wait_problem(&fixture.home, &mut fixture.daemon, "receiver on-call fails");
         assert!(words.contains(&answer.to_string()), "{words}");
         assert!(before <= since && since <= Utc::now(), "{since}");
         server.always(Answer::Status(200));
-        plant.read(&format!("U_{round}"), 38.0);
-        wait_end(&plant.home, &mut plant.daemon, "on-call");
-        plant.daemon.wait_lines("Receiver on-call can be told again", round + 1, SOON);
+        fixture.publish_reading(&format!("U_{round}"), 38.0);
+        wait_end(&fixture.home, &mut fixture.daemon, "on-call");
+        fixture.daemon.wait_lines("Receiver on-call can be told again", round + 1, SOON);
     }
-    let log = plant.daemon.log();
+    let log = fixture.daemon.log();
     assert_eq!(log.matches("can be told again").count(), 2, "{log}");
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
 }

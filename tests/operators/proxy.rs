@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::fixture::{ACTIONS, Fixture};
 use crate::login::{ACK, JSON, PASSWORD, SESSION, cookie, log_in, status, users};
-use crate::plant::{ACTIONS, Plant};
 use crate::support::api::{Raw, Server};
-use crate::support::ws::{Frame, WebSocket};
+use crate::support::websocket::{Frame, WebSocket};
 use crate::support::{Ca, Nginx, SOON, require};
 use crate::tls::ask_by_tls;
 
@@ -17,10 +17,10 @@ const HELLO: &str =
     "{\"hello\":1,\"epoch\":null,\"seq\":0,\"want\":{\"series\":4,\"alarms\":true}}";
 
 /// A daemon with two users that believes nginx, and where it listens.
-fn plant() -> (Plant, String) {
-    let mut plant = Plant::embedded(&users(&format!("proxies = [\"{}\"]", Nginx::ADDRESS)));
-    let Server::Tcp(address) = plant.daemon.web() else { panic!("an address") };
-    (plant, address)
+fn fixture() -> (Fixture, String) {
+    let mut fixture = Fixture::embedded(&users(&format!("proxies = [\"{}\"]", Nginx::ADDRESS)));
+    let Server::Tcp(address) = fixture.daemon.web() else { panic!("an address") };
+    (fixture, address)
 }
 
 fn below(path: &str) -> String {
@@ -91,8 +91,8 @@ fn the_page_works_below_a_path_with_its_web_socket() {
     if !require(&["nginx"]) {
         return;
     }
-    let (mut plant, address) = plant();
-    plant.read("T_1", 30.0);
+    let (mut fixture, address) = fixture();
+    fixture.publish_reading("T_1", 30.0);
     let nginx = Nginx::before(&address);
     let pair = serves_all(&nginx);
     let cookie = ("Cookie", &*pair);
@@ -113,7 +113,7 @@ fn the_page_works_below_a_path_with_its_web_socket() {
     let server = Server::Tcp(nginx.address().to_owned());
     let act = |headers: &[(&str, &str)]| status(&server, "POST", &below(ACK), headers);
     assert_eq!(act(&[cookie, JSON, ("Host", nginx.address()), ("Origin", &own)]), 200);
-    assert_eq!(plant.home.db().texts(ACTIONS), ["acknowledge|warm|T_1|anne|api|done"]);
+    assert_eq!(fixture.home.db().texts(ACTIONS), ["acknowledge|warm|T_1|anne|api|done"]);
     let alarm = get(&server, "/api/v1/alarms/warm%2FT_1", &[cookie]);
     assert_eq!(alarm.status, 200, "{alarm:?}");
     loop {
@@ -131,7 +131,7 @@ fn the_page_works_below_a_path_with_its_web_socket() {
             end => break assert_eq!(end, Frame::Close(1008)),
         }
     }
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
 }
 
 #[test]
@@ -139,8 +139,8 @@ fn the_page_works_below_a_path_without_a_web_socket() {
     if !require(&["nginx"]) {
         return;
     }
-    let (mut plant, address) = plant();
-    plant.read("T_1", 20.0);
+    let (mut fixture, address) = fixture();
+    fixture.publish_reading("T_1", 20.0);
     let nginx = Nginx::without_upgrade(&address);
     let pair = serves_all(&nginx);
     let cookie = ("Cookie", &*pair);
@@ -157,11 +157,11 @@ fn the_page_works_below_a_path_without_a_web_socket() {
     assert_eq!(first["state"]["full"], true);
     assert_eq!(first["welcome"]["user"], "anne");
     let epoch = first["welcome"]["epoch"].as_str().expect("an epoch");
-    plant.read("T_1", 21.0);
+    fixture.publish_reading("T_1", 21.0);
     let changed = poll(&format!("?epoch={epoch}&seq={}", first["state"]["seq"]));
     assert_eq!(changed["state"]["full"], Value::Null);
     assert_eq!(changed["state"]["values"][0][1], 21.0);
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn behind_tls_of_the_proxy_the_cookie_is_secure() {
     if !require(&["nginx"]) {
         return;
     }
-    let ((mut plant, address), ca) = (plant(), Ca::new("proxy"));
+    let ((mut fixture, address), ca) = (fixture(), Ca::new("proxy"));
     let nginx = Nginx::with_tls(&address, &ca.issue_local());
     let body = json!({"name": "anne", "password": PASSWORD}).to_string();
     let host = nginx.address();
@@ -186,7 +186,7 @@ fn behind_tls_of_the_proxy_the_cookie_is_secure() {
     let https = [("X-Forwarded-Proto", "https")];
     let set = log_in(&Server::Tcp(address), "anne", PASSWORD, &https);
     assert!(!set.headers["set-cookie"].contains("Secure"), "{set:?}");
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn nobody_escapes_the_wait_by_a_word_on_where_he_comes_from() {
     if !require(&["nginx"]) {
         return;
     }
-    let (mut plant, address) = plant();
+    let (mut fixture, address) = fixture();
     let (direct, nginx) = (Server::Tcp(address.clone()), Nginx::before(&address));
     let proxied = Server::Tcp(nginx.address().to_owned());
     type LogIn = fn(&Server, &str, &str, &[(&str, &str)]) -> Raw;
@@ -212,12 +212,12 @@ fn nobody_escapes_the_wait_by_a_word_on_where_he_comes_from() {
         assert_eq!(refused.status, 429, "{name}: {refused:?}");
         assert!(refused.headers.contains_key("retry-after"), "{refused:?}");
         let line = format!("login refused from 127.0.0.1, user \"{name}\"");
-        assert_eq!(plant.daemon.lines_with(&line).len(), 6, "{}", plant.daemon.log());
+        assert_eq!(fixture.daemon.lines_with(&line).len(), 6, "{}", fixture.daemon.log());
     }
-    assert!(!plant.daemon.log().contains("203.0.113"), "{}", plant.daemon.log());
+    assert!(!fixture.daemon.log().contains("203.0.113"), "{}", fixture.daemon.log());
     // The other name has not failed from here by this way: the proxy's address is nobody's.
-    assert!(plant.daemon.lines_with(Nginx::ADDRESS).is_empty(), "{}", plant.daemon.log());
-    assert_eq!(plant.daemon.stop(), 0);
+    assert!(fixture.daemon.lines_with(Nginx::ADDRESS).is_empty(), "{}", fixture.daemon.log());
+    assert_eq!(fixture.daemon.stop(), 0);
 }
 
 #[test]
@@ -225,14 +225,14 @@ fn without_the_proxys_declaration_every_client_is_the_proxy() {
     if !require(&["nginx"]) {
         return;
     }
-    let mut plant = Plant::embedded(&users(""));
-    let Server::Tcp(address) = plant.daemon.web() else { panic!("an address") };
+    let mut fixture = Fixture::embedded(&users(""));
+    let Server::Tcp(address) = fixture.daemon.web() else { panic!("an address") };
     let nginx = Nginx::before(&address);
     let proxied = Server::Tcp(nginx.address().to_owned());
     assert_eq!(post_login(&proxied, "anne", "wrong horse", &[]).status, 401);
     let line = format!("login refused from {}, user \"anne\"", Nginx::ADDRESS);
-    assert!(plant.daemon.log().contains(&line), "{}", plant.daemon.log());
+    assert!(fixture.daemon.log().contains(&line), "{}", fixture.daemon.log());
     assert_eq!(log_in(&Server::Tcp(address.clone()), "anne", PASSWORD, &[]).status, 204);
     assert!(!cookie(&Server::Tcp(address), "bob").is_empty());
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
 }

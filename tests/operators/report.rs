@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use crate::plant::Plant;
+use crate::fixture::Fixture;
 
 #[test]
 fn the_report_by_http_is_the_one_of_the_command() {
-    let mut plant = Plant::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
-    let tcp = plant.daemon.web();
+    let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
+    let tcp = fixture.daemon.web();
     for value in [20.0, 30.0, 20.0, 31.0] {
-        plant.read("T_1", value);
+        fixture.publish_reading("T_1", value);
     }
     let found = tcp.get("/api/v1/report?since=2024-01-01T00:00:00Z").expect("an answer");
     assert_eq!(found.status, 200, "{found:?}");
@@ -20,11 +20,11 @@ fn the_report_by_http_is_the_one_of_the_command() {
     assert!(targets.iter().any(|it| it["id"] == "per_day" && it["is_met"] == true), "{targets:?}");
 
     let period = |name: &str| by_http["period"][name].as_str().expect("a time").to_owned();
-    let config = plant.home.path("vigie.toml");
+    let config = fixture.home.path("vigie.toml");
     let config = config.to_str().expect("a path");
     let args =
         ["report", "--json", "-c", config, "--since", &period("from"), "--until", &period("to")];
-    let output = crate::support::run_vigie(&plant.home, &args);
+    let output = crate::support::run_vigie(&fixture.home, &args);
     let by_command: Value = serde_json::from_slice(&output.stdout).expect("one object");
     // Not the averages: parsing them loses the last digit.
     for part in ["period", "raised", "standing", "fleeting", "stale", "top", "priorities"] {

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use crate::support::http::HttpServer;
 use crate::support::readings::{reading, timestamp};
-use crate::support::{Client, Daemon, Home, Mosquitto, SOON, names, require, run_vigie, v4};
+use crate::support::{
+    Client, Daemon, Home, Mosquitto, SOON, alertmanager_v4, names, require, run_vigie,
+};
 
 const TOPIC: &str = "factory/alerts/disk";
 
@@ -75,7 +77,7 @@ fn a_disk_that_fills_is_an_alarm_like_any_other() {
     assert_eq!(message, format!("Disk full within a day at the present rate, free: {free} GB"));
     assert_eq!(daemon.lines_with("🚨 ALERT: Disk full").len(), 1);
     let told = server.wait_taken(1, SOON).remove(0).json();
-    assert_eq!(v4::alerts(&told)[0]["labels"]["alert_type"], "SYSTEM_DISK");
+    assert_eq!(alertmanager_v4::alerts(&told)[0]["labels"]["alert_type"], "SYSTEM_DISK");
     daemon.wait_until("the problem", SOON, || {
         vigie(&home, &["status"]).contains("the disk will be full within a day")
     });

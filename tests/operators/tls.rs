@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use openssl::ssl::{SslConnector, SslMethod};
 use serde_json::json;
 
+use crate::fixture::{EMBEDDED, Fixture, RULES};
 use crate::login::{PASSWORD, SESSION, users};
-use crate::plant::{EMBEDDED, Plant, RULES};
 use crate::support::api::Server;
 use crate::support::{Ca, Home, SOON};
 use crate::{FAILED, UNAVAILABLE};
@@ -36,9 +36,13 @@ fn the_page_speaks_tls_with_a_certificate_that_a_reload_replaces() {
     let (cert, key) = (home.path("page.crt"), home.path("page.key"));
     ca.issue_local().write_pem(&cert, &key);
     let tls = "tls_cert = \"page.crt\"\ntls_key = \"page.key\"";
-    let mut plant = Plant::with(home, &format!("{EMBEDDED}{}{RULES}", users(tls)));
-    let Server::Tcp(address) = plant.daemon.web() else { panic!("an address") };
-    assert!(plant.daemon.log().contains(&format!("https://{address}/")), "{}", plant.daemon.log());
+    let mut fixture = Fixture::with(home, &format!("{EMBEDDED}{}{RULES}", users(tls)));
+    let Server::Tcp(address) = fixture.daemon.web() else { panic!("an address") };
+    assert!(
+        fixture.daemon.log().contains(&format!("https://{address}/")),
+        "{}",
+        fixture.daemon.log()
+    );
     let healthy = "GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let ask = || ask_by_tls(&address, &ca, healthy);
     let (answer, first) = ask().expect("an answer");
@@ -54,21 +58,21 @@ fn the_page_speaks_tls_with_a_certificate_that_a_reload_replaces() {
     // Who does not speak TLS is not answered.
     assert!(Server::Tcp(address.clone()).get("/-/healthy").is_err());
 
-    assert_eq!(plant.vigie(&["reload"]), (0, "nothing changed\n".into()));
+    assert_eq!(fixture.vigie(&["reload"]), (0, "nothing changed\n".into()));
     ca.issue_local().write_pem(&cert, &key);
-    assert_eq!(plant.vigie(&["reload"]), (0, "the certificate of the page\n".into()));
+    assert_eq!(fixture.vigie(&["reload"]), (0, "the certificate of the page\n".into()));
     let (answer, second) = ask().expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200 ") && second != first, "{answer}");
     // One that does not fit its key changes nothing.
-    ca.issue_local().write_pem(&cert, &plant.home.path("other.key"));
-    let (code, said) = plant.vigie(&["reload"]);
+    ca.issue_local().write_pem(&cert, &fixture.home.path("other.key"));
+    let (code, said) = fixture.vigie(&["reload"]);
     assert!(
         code == FAILED && said.contains("page.key is no key in PEM of that certificate"),
         "{said}"
     );
     let (_, third) = ask().expect("an answer");
     assert_eq!(third, second);
-    assert_eq!(plant.daemon.stop(), 0);
+    assert_eq!(fixture.daemon.stop(), 0);
 }
 
 #[test]

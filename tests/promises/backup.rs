@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::numbered::{self, Plan};
 use crate::support::{
-    Bare, Client, Daemon, Db, Home, SOON, Version, eventually, free_port, names, run_vigie,
+    Client, Daemon, Db, Home, RawClient, SOON, Version, eventually, free_port, names, run_vigie,
 };
 
 const USAGE: i32 = 2;
@@ -47,8 +47,8 @@ fn humid(port: u16, percent: f64, second: u32) {
     assert!(device.is_taken(HUMIDITY, payload.to_string().as_bytes(), SOON));
 }
 
-fn device(port: u16, id: &str) -> Bare {
-    Bare::connect(&format!("127.0.0.1:{port}"), id, Version::V5).expect("connected")
+fn device(port: u16, id: &str) -> RawClient {
+    RawClient::connect(&format!("127.0.0.1:{port}"), id, Version::V5).expect("connected")
 }
 
 /// Alarms, each with its rule and id.

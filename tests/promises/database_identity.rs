@@ -10,7 +10,7 @@ use r2d2_sqlite::rusqlite::Connection;
 
 use crate::support::readings::{reading, timestamp};
 use crate::support::{
-    Bare, Daemon, Db, Home, SOON, Version, eventually, let_run, names, run_vigie,
+    Daemon, Db, Home, RawClient, SOON, Version, eventually, let_run, names, run_vigie,
 };
 
 /// Noticed within seconds.
@@ -30,7 +30,7 @@ const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
 const CONFIG: &str = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n";
 
 /// A daemon with a database of its own, and a device that numbers its readings.
-struct Stage {
+struct Fixture {
     home: Home,
     daemon: Daemon,
     addr: String,
@@ -39,7 +39,7 @@ struct Stage {
     config: String,
 }
 
-impl Stage {
+impl Fixture {
     fn new() -> Self {
         Self::in_home(Home::new(), CONFIG)
     }
@@ -49,8 +49,8 @@ impl Stage {
         Self { home, daemon, addr, taken: Vec::new(), config: config.to_owned() }
     }
 
-    fn device(&self) -> Bare {
-        Bare::connect(&self.addr, "device", Version::V5).expect("connected")
+    fn device(&self) -> RawClient {
+        RawClient::connect(&self.addr, "device", Version::V5).expect("connected")
     }
 
     /// Sends the next readings; each is acknowledged.
@@ -157,107 +157,107 @@ fn copy_of(path: &Path, to: &Path) {
 
 #[test]
 fn moved_away_it_is_whole_by_itself_and_goes_on_when_it_is_back() {
-    let mut stage = Stage::new();
-    stage.publish(20);
-    stage.wait_stored();
-    let away = stage.home.path("archive.db");
-    fs::rename(stage.file(""), &away).expect("moved");
-    stage.publish(5); // before anybody can have noticed
-    stage.wait_fault("was moved away", "the database was moved away");
+    let mut fixture = Fixture::new();
+    fixture.publish(20);
+    fixture.wait_stored();
+    let away = fixture.home.path("archive.db");
+    fs::rename(fixture.file(""), &away).expect("moved");
+    fixture.publish(5); // before anybody can have noticed
+    fixture.wait_fault("was moved away", "the database was moved away");
     // What was stored is in the file, without its write-ahead log.
-    let copy = stage.home.path("copy.db");
+    let copy = fixture.home.path("copy.db");
     eventually("the log in the file", SOON, || {
         fs::copy(&away, &copy).expect("copied");
         (Db::at(copy.clone()).count() >= 20).then_some(())
     });
-    fs::rename(&away, stage.file("")).expect("moved back");
-    stage.daemon.wait_line("intake goes on", NOTICED);
-    let home = &stage.home;
-    stage.daemon.wait_until("no problem", SOON, || {
+    fs::rename(&away, fixture.file("")).expect("moved back");
+    fixture.daemon.wait_line("intake goes on", NOTICED);
+    let home = &fixture.home;
+    fixture.daemon.wait_until("no problem", SOON, || {
         let output = run_vigie(home, &["status", "-c", "vigie.toml"]);
         !String::from_utf8_lossy(&output.stdout).contains("moved away")
     });
-    stage.check();
+    fixture.check();
 }
 
 #[test]
 fn moved_away_for_good_a_new_one_gets_what_came_in_of_late() {
-    let mut stage = Stage::new();
-    stage.publish(20);
-    stage.wait_stored();
-    let away = stage.home.path("archive.db");
-    fs::rename(stage.file(""), &away).expect("moved");
-    stage.publish(5);
-    stage.wait_fault("was moved away", "the database was moved away");
-    stage.restart();
-    stage.check();
+    let mut fixture = Fixture::new();
+    fixture.publish(20);
+    fixture.wait_stored();
+    let away = fixture.home.path("archive.db");
+    fs::rename(fixture.file(""), &away).expect("moved");
+    fixture.publish(5);
+    fixture.wait_fault("was moved away", "the database was moved away");
+    fixture.restart();
+    fixture.check();
     assert!(Db::at(away).count() >= 20);
 }
 
 #[test]
 fn removed_what_came_in_of_late_is_stored_at_the_next_start() {
     for killed in [false, true] {
-        let mut stage = Stage::new();
-        stage.publish(20);
-        stage.wait_stored();
+        let mut fixture = Fixture::new();
+        fixture.publish(20);
+        fixture.wait_stored();
         for more in BESIDE {
-            fs::remove_file(stage.file(more)).expect("removed");
+            fs::remove_file(fixture.file(more)).expect("removed");
         }
-        stage.publish(5);
-        stage.wait_fault("was removed", "the database was removed");
+        fixture.publish(5);
+        fixture.wait_fault("was removed", "the database was removed");
         if killed {
-            stage.daemon.kill();
-            (stage.daemon, stage.addr) = start(&stage.home, CONFIG);
+            fixture.daemon.kill();
+            (fixture.daemon, fixture.addr) = start(&fixture.home, CONFIG);
         } else {
-            stage.restart();
+            fixture.restart();
         }
-        stage.check();
+        fixture.check();
     }
 }
 
 #[test]
 fn removed_alone_its_write_ahead_log_does_no_harm_to_the_next() {
-    let mut stage = Stage::new();
-    stage.publish(20);
-    stage.wait_stored();
-    fs::remove_file(stage.file("")).expect("removed");
-    stage.wait_fault("was removed", "the database was removed");
-    stage.restart();
-    stage.check();
+    let mut fixture = Fixture::new();
+    fixture.publish(20);
+    fixture.wait_stored();
+    fs::remove_file(fixture.file("")).expect("removed");
+    fixture.wait_fault("was removed", "the database was removed");
+    fixture.restart();
+    fixture.check();
 }
 
 #[test]
 fn an_older_backup_in_its_place_gets_what_came_in_since() {
-    let mut stage = Stage::new();
-    stage.publish(10);
-    stage.wait_stored();
-    let backup = stage.home.path("backup.db");
-    copy_of(&stage.file(""), &backup);
-    stage.publish(10);
-    stage.wait_stored();
-    fs::rename(&backup, stage.file("")).expect("replaced");
-    stage.publish(5);
-    stage.wait_fault("another file was put in its place", "replaced by another file");
-    stage.restart();
-    stage.check();
+    let mut fixture = Fixture::new();
+    fixture.publish(10);
+    fixture.wait_stored();
+    let backup = fixture.home.path("backup.db");
+    copy_of(&fixture.file(""), &backup);
+    fixture.publish(10);
+    fixture.wait_stored();
+    fs::rename(&backup, fixture.file("")).expect("replaced");
+    fixture.publish(5);
+    fixture.wait_fault("another file was put in its place", "replaced by another file");
+    fixture.restart();
+    fixture.check();
 }
 
 /// The file keeps its inode: what shows is that it has become shorter, or older.
 #[test]
 fn an_older_backup_copied_over_it_gets_what_came_in_since() {
-    let mut stage = Stage::new();
-    stage.publish(10);
-    stage.wait_stored();
-    let backup = stage.home.path("backup.db");
-    copy_of(&stage.file(""), &backup);
-    stage.publish(300);
-    stage.wait_stored();
-    checkpoint(&stage.file(""));
+    let mut fixture = Fixture::new();
+    fixture.publish(10);
+    fixture.wait_stored();
+    let backup = fixture.home.path("backup.db");
+    copy_of(&fixture.file(""), &backup);
+    fixture.publish(300);
+    fixture.wait_stored();
+    checkpoint(&fixture.file(""));
     let_run(SOME_LOOKS);
-    fs::copy(&backup, stage.file("")).expect("copied over");
-    stage.wait_fault("copied over", "something was copied over the database");
-    stage.restart();
-    stage.check();
+    fs::copy(&backup, fixture.file("")).expect("copied over");
+    fixture.wait_fault("copied over", "something was copied over the database");
+    fixture.restart();
+    fixture.check();
 }
 
 fn checkpoint(path: &Path) {
@@ -270,27 +270,27 @@ fn checkpoint(path: &Path) {
 
 #[test]
 fn without_its_write_ahead_log_everything_is_moved_into_the_file() {
-    let mut stage = Stage::new();
-    stage.publish(20);
-    stage.wait_stored();
-    fs::remove_file(stage.file("-wal")).expect("removed");
-    stage.publish(5);
-    stage.wait_fault("its write-ahead log", "write-ahead log was removed");
-    stage.daemon.kill();
-    (stage.daemon, stage.addr) = start(&stage.home, CONFIG);
-    stage.check();
+    let mut fixture = Fixture::new();
+    fixture.publish(20);
+    fixture.wait_stored();
+    fs::remove_file(fixture.file("-wal")).expect("removed");
+    fixture.publish(5);
+    fixture.wait_fault("its write-ahead log", "write-ahead log was removed");
+    fixture.daemon.kill();
+    (fixture.daemon, fixture.addr) = start(&fixture.home, CONFIG);
+    fixture.check();
 }
 
 #[test]
 fn a_log_folder_that_is_moved_away_and_back_is_noticed() {
-    let mut stage = Stage::new();
-    stage.publish(20);
-    let away = stage.home.path("away");
-    fs::rename(stage.file(".journal"), &away).expect("moved");
-    stage.wait_fault("its folder `.journal`", "the folder of the log was removed or moved away");
-    fs::rename(&away, stage.file(".journal")).expect("moved back");
-    stage.daemon.wait_line("intake goes on", NOTICED);
-    stage.check();
+    let mut fixture = Fixture::new();
+    fixture.publish(20);
+    let away = fixture.home.path("away");
+    fs::rename(fixture.file(".journal"), &away).expect("moved");
+    fixture.wait_fault("its folder `.journal`", "the folder of the log was removed or moved away");
+    fs::rename(&away, fixture.file(".journal")).expect("moved back");
+    fixture.daemon.wait_line("intake goes on", NOTICED);
+    fixture.check();
 }
 
 /// As a network file system that is away: every look fails.
@@ -301,28 +301,28 @@ fn a_path_that_can_not_be_looked_at_is_a_fault_only_if_it_lasts() {
     fs::create_dir(&real).expect("a folder");
     symlink(&real, &data).expect("a link");
     let path = format!("data/{}", names::DATABASE);
-    let mut stage = Stage::in_home(home, &format!("{CONFIG}[storage]\npath = \"{path}\"\n"));
+    let mut fixture = Fixture::in_home(home, &format!("{CONFIG}[storage]\npath = \"{path}\"\n"));
     let away = |is_away: bool| {
         fs::remove_file(&data).expect("removed");
         symlink(if is_away { &data } else { &real }, &data).expect("a link");
     };
-    stage.publish(5);
+    fixture.publish(5);
     away(true);
     let_run(SOME_LOOKS);
-    stage.publish(5); // not for long, so far
+    fixture.publish(5); // not for long, so far
     away(false);
     let_run(SOME_LOOKS);
-    assert_eq!(stage.daemon.lines_with("intake stopped"), [""; 0]);
+    assert_eq!(fixture.daemon.lines_with("intake stopped"), [""; 0]);
     away(true);
-    let line = stage.daemon.wait_line("intake stopped", UNREACHABLE);
+    let line = fixture.daemon.wait_line("intake stopped", UNREACHABLE);
     assert!(line.contains("can't be looked at"), "{line}");
-    stage.publish_until_refused();
+    fixture.publish_until_refused();
     away(false);
-    stage.daemon.wait_line("intake goes on", NOTICED);
-    stage.publish(1);
+    fixture.daemon.wait_line("intake goes on", NOTICED);
+    fixture.publish(1);
     let db = || Db::at(real.join(names::DATABASE));
-    let count = stage.taken.len();
-    stage.daemon.wait_until("all stored", SOON, || db().count() >= count);
-    assert_eq!(stage.daemon.stop(), 0);
-    check_rows(&db(), &stage.taken);
+    let count = fixture.taken.len();
+    fixture.daemon.wait_until("all stored", SOON, || db().count() >= count);
+    assert_eq!(fixture.daemon.stop(), 0);
+    check_rows(&db(), &fixture.taken);
 }

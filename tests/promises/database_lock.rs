@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::readings::{reading, timestamp};
 use crate::support::{
-    Bare, Client, Home, Process, SOON, Version, eventually, names, require, skip,
+    Client, Home, Process, RawClient, SOON, Version, eventually, names, require, skip,
 };
 
 const UNAVAILABLE: i32 = 69;
@@ -110,7 +110,7 @@ fn what_it_makes_is_its_users_alone_and_what_is_there_keeps_its_mode() {
         let mut daemon = home.start(&format!("{CONFIG}{ALERTS_FILE}"));
         let url = daemon.embedded_broker().url;
         let addr = url.strip_prefix("mqtt://").expect("plain");
-        let mut device = Bare::connect(addr, "device", Version::V5).expect("connected");
+        let mut device = RawClient::connect(addr, "device", Version::V5).expect("connected");
         assert!(device.is_taken(
             names::READINGS,
             reading("A", 50.0, &timestamp(0)).as_bytes(),

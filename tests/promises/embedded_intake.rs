@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::support::readings::{reading, timestamp};
 use crate::support::{
-    Bare, Client, Daemon, Home, Mosquitto, SOON, Version, eventually, free_port, names, require,
+    Client, Daemon, Home, Mosquitto, RawClient, SOON, Version, eventually, free_port, names,
+    require,
 };
 
 /// Each device's messages under way.
@@ -61,7 +62,7 @@ impl Device {
     }
 
     fn run_connection(&mut self, addr: &str) -> Result<()> {
-        let mut bare = Bare::connect(addr, &self.sensor, self.version)?;
+        let mut bare = RawClient::connect(addr, &self.sensor, self.version)?;
         let mut next = self.next_missing(0);
         let mut under_way = 0;
         while next.is_some() || under_way > 0 {
@@ -152,7 +153,7 @@ fn the_daemon_has_no_subscription_of_its_own() {
     let (mut daemon, addr) = start(&home);
     daemon.wait_line(names::CONNECTED, SOON);
     // The name of the session that would have one; whoever takes it takes nothing from anybody.
-    let mut device = Bare::connect(&addr, "vigie", Version::V5).expect("connected");
+    let mut device = RawClient::connect(&addr, "vigie", Version::V5).expect("connected");
     assert!(!device.session_present);
     assert!(device.is_taken(names::READINGS, reading("A", 1.0, &timestamp(0)).as_bytes(), SOON));
     daemon.wait_until("it is stored", SOON, || home.db().count() == 1);
@@ -173,7 +174,7 @@ fn an_embedded_broker_beside_another_takes_readings_in_as_well() {
     daemon.wait_line(names::CONNECTED, SOON);
     let url = daemon.embedded_broker().url;
     let addr = url.strip_prefix("mqtt://").expect("plain");
-    let mut device = Bare::connect(addr, "device", Version::V5).expect("connected");
+    let mut device = RawClient::connect(addr, "device", Version::V5).expect("connected");
     assert!(device.is_taken(names::READINGS, reading("A", 1.0, &timestamp(0)).as_bytes(), SOON));
     let elsewhere = Client::connect(&broker.access());
     elsewhere.publish(names::READINGS, reading("B", 1.0, &timestamp(1)), 1);
@@ -191,7 +192,7 @@ fn what_cannot_be_kept_is_not_acknowledged_until_it_can() {
     const FILLERS: usize = 400;
     let home = Home::new();
     let (mut daemon, addr) = start(&home);
-    let connect = |id| Bare::connect(&addr, id, Version::V5).expect("connected");
+    let connect = |id| RawClient::connect(&addr, id, Version::V5).expect("connected");
     let good = |number| reading("A", 1.0, &timestamp(number)).into_bytes();
     let mut device = connect("device");
     assert!(device.is_taken(names::READINGS, &good(0), SOON));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::support::{
-    Client, Daemon, Home, Mosquitto, Received, data_file, machine, names, require, skip, time,
+    Client, Daemon, Home, Mosquitto, Received, data_file, names, recording, require, skip, time,
 };
 
 const REAL: &str = "machine_temperature.csv";
@@ -43,8 +43,8 @@ impl Recording {
 
     /// The one in the repository.
     fn made() -> Self {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(machine::FILE);
-        Self::read(file, machine::ROWS)
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(recording::FILE);
+        Self::read(file, recording::ROWS)
     }
 
     /// The one of a real machine, or `None` where it is not at hand and the test can't run.
@@ -59,16 +59,16 @@ impl Recording {
 
 #[test]
 fn the_recording_in_the_repository_is_what_its_generator_makes() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(machine::FILE);
-    let made = machine::csv();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(recording::FILE);
+    let made = recording::csv();
     if std::env::var("VIGIE_SNAPSHOTS").as_deref() == Ok("renew") {
         fs::write(&file, &made).expect("write the recording");
     }
     let kept = fs::read_to_string(&file).expect("read the recording");
     assert!(
         kept == made,
-        "{} differs from tests/support/machine.rs; VIGIE_SNAPSHOTS=renew cargo test --test replay renews it",
-        machine::FILE
+        "{} differs from tests/support/recording.rs; VIGIE_SNAPSHOTS=renew cargo test --test promises replay renews it",
+        recording::FILE
     );
     // It shows something: it runs hot, it fails, and it is well in the end.
     let events = crossings(&Recording::made().rows);

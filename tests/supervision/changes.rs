@@ -9,7 +9,7 @@ use vigie::supervisor::{
     Mailbox, Placement, Tree, TreeOutcome,
 };
 
-use crate::stage::*;
+use crate::fixture::*;
 
 fn nth(count: usize) -> Vec<ChildId> {
     (0..count).map(|n| ChildId::nth(u32::try_from(n).expect("a few"))).collect()
@@ -20,7 +20,7 @@ fn name(n: usize) -> String {
 }
 
 /// A running group of plain probes with their addresses.
-async fn fleet(book: &Arc<Book>, size: usize) -> (Run, GroupHandle, Vec<Addr<Probe>>) {
+async fn fleet(book: &Arc<Recorder>, size: usize) -> (Run, GroupHandle, Vec<Addr<Probe>>) {
     let (specs, addrs): (Vec<_>, Vec<_>) =
         (0..size).map(|n| sensor(&name(n), book, Script::default())).unzip();
     let group = GroupSpec::new("fleet").children(specs);
@@ -39,7 +39,7 @@ async fn add(group: &GroupHandle, specs: Vec<ChildSpec<Probe>>) -> Vec<ChildId> 
 #[test]
 fn some_come_some_go_and_the_others_dont_notice() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (run, group, addrs) = fleet(&book, 1_000).await;
         let before = run.health.group_children("fleet");
 
@@ -76,7 +76,7 @@ fn some_come_some_go_and_the_others_dont_notice() {
 #[test]
 fn what_waits_in_the_mailbox_is_handled_before_it_goes() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (run, group, addrs) = fleet(&book, 2).await;
         addrs[0].do_send(Fault::Block(MS(50)));
         for _ in 0..200 {
@@ -91,12 +91,12 @@ fn what_waits_in_the_mailbox_is_handled_before_it_goes() {
 #[test]
 fn one_that_panics_while_it_goes_lives_again_to_finish() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (run, group, _) = fleet(&book, 2).await;
         let twice = Script { stop_panics_below: 3, ..Script::default() };
         let always = Script { stop_panics_below: u32::MAX, ..Script::default() };
         let (patient, addr) = sensor("patient", &book, twice);
-        let (hopeless, _) = sensor("hopeless", &Book::new(), always);
+        let (hopeless, _) = sensor("hopeless", &Recorder::new(), always);
         let patient = patient.shutdown(Duration::from_secs(10));
         let ids = add(&group, vec![patient, hopeless.shutdown(MS(300))]).await;
         addr.do_send(Fault::Block(MS(20)));
@@ -114,7 +114,7 @@ fn one_that_panics_while_it_goes_lives_again_to_finish() {
 #[test]
 fn one_that_rests_or_waits_for_its_restart_goes_too() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (run, group, _) = fleet(&book, 1).await;
         let (resting, rests) = sensor("resting", &book, Script::default());
         let (waiting, waits) = critical("waiting", &book, Script::default());
@@ -152,7 +152,7 @@ fn one_that_rests_or_waits_for_its_restart_goes_too() {
 #[test]
 fn one_that_hangs_is_cut_off_and_its_late_report_is_nobody_elses() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (run, group, _) = fleet(&book, 1).await;
         let (hung, addr) = sensor("hung", &book, Script::default());
         let ids = add(&group, vec![hung.placement(Placement::Dedicated).shutdown(MS(50))]).await;
@@ -184,7 +184,7 @@ fn one_that_hangs_is_cut_off_and_its_late_report_is_nobody_elses() {
 #[test]
 fn nothing_comes_or_goes_while_all_stop() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let slow = Script { stop_takes: MS(300), ..Script::default() };
         let (one, _) = sensor("one", &book, slow);
         let (two, _) = sensor("two", &book, slow);
@@ -219,7 +219,7 @@ fn nothing_comes_or_goes_while_all_stop() {
 #[test]
 fn those_who_go_and_come_stop_in_the_order_of_their_phases() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let notes = Script { notes: true, ..Script::default() };
         let child = |name: &str| sensor(name, &book, notes).0;
         let group = GroupSpec::new("fleet").child(child("low")).child(child("high").phase(2));
@@ -239,7 +239,7 @@ fn those_who_go_and_come_stop_in_the_order_of_their_phases() {
 #[test]
 fn the_group_s_limit_goes_with_its_children() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let limit = GroupLimit { at_least: 2, percent: 0, window: Duration::from_secs(60) };
         let specs = (0..6).map(|n| sensor(&name(n), &book, Script::default()));
         let (specs, addrs): (Vec<_>, Vec<_>) = specs.unzip();
@@ -271,7 +271,7 @@ fn the_group_s_limit_goes_with_its_children() {
 #[test]
 fn a_newcomer_that_lacks_something_is_no_end_of_the_others() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (run, group, addrs) = fleet(&book, 1).await;
         let lacking = |_: &_| Err(Failure::Unavailable("no such file".into()));
         let lacking = ChildSpec::<Probe>::sensor("lacking", Mailbox::new(), lacking).backoff(QUICK);
@@ -287,7 +287,7 @@ fn a_thousand_changes_among_a_hundred_thousand() {
     const MANY: usize = 100_000;
     const CHANGED: usize = 1_000;
     run_alone(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let spec =
             |n: usize| ChildSpec::sensor(name(n), Mailbox::new(), probe(&book, Script::default()));
         let group = GroupSpec::new("fleet").children((0..MANY).map(spec));

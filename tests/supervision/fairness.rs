@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use vigie::supervisor::{ChildSpec, GracefulStop, Mailbox, SendError, Tree};
 
-use crate::stage::*;
+use crate::fixture::*;
 
 /// Ticks every 5 ms and remembers by how much its worst tick was late.
 struct Metronome(Arc<Beat>);
@@ -135,7 +135,7 @@ fn a_flooded_child_leaves_its_neighbours_their_turn() {
 #[test]
 fn the_watchdog_tells_a_stuck_arbiter_from_a_healthy_one() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (stuck, addr) = critical("stuck", &book, Script::default());
         let (healthy, _) = critical("healthy", &book, Script::default());
         let told = Arc::new(Mutex::new(Vec::new()));
@@ -158,7 +158,7 @@ fn the_watchdog_tells_a_stuck_arbiter_from_a_healthy_one() {
 #[test]
 fn a_route_holds_no_more_than_its_capacity_whatever_its_clones() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let mailbox = Mailbox::new();
         let (route, faults) = (mailbox.route::<Add>(8), mailbox.route::<Fault>(2));
         let spec = ChildSpec::critical("slow", mailbox, probe(&book, Script::default()));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use vigie::supervisor::{ChildState, GroupSpec, Health, Mailbox, TARGET, Tree, install_panic_hook};
 
-use crate::stage::*;
+use crate::fixture::*;
 
 const SENSORS: usize = 10_000;
 const SECONDS: usize = 10;
@@ -57,7 +57,7 @@ fn a_fleet_of_which_one_percent_panics_each_second_carries_on() {
 }
 
 async fn chaos() {
-    let (book, helped) = (Book::new(), Book::new());
+    let (book, helped) = (Recorder::new(), Recorder::new());
     let script = Script { ticks_every: Some(Duration::from_secs(1)), ..Script::default() };
     let (specs, addrs): (Vec<_>, Vec<_>) =
         (0..SENSORS).map(|n| sensor(&format!("S_{n}"), &book, script)).unzip();
@@ -123,7 +123,7 @@ async fn panic_for_a_second(victims: &[Addr<Probe>], help: &Addr<Probe>) -> Vec<
 }
 
 /// The births tell those that have not failed yet from those that are back.
-async fn until_all_are_back(health: &Health, book: &Book, panics: usize) {
+async fn until_all_are_back(health: &Health, book: &Recorder, panics: usize) {
     until("all are back", || {
         book.births() as usize == SENSORS + panics && health.report().groups[0].states.up == SENSORS
     })
@@ -134,7 +134,7 @@ async fn until_all_are_back(health: &Health, book: &Book, panics: usize) {
 fn a_hundred_thousand_start_and_stop_in_seconds() {
     run_alone(async {
         const MANY: usize = 100_000;
-        let book = Book::new();
+        let book = Recorder::new();
         let before = resident_kib();
         let specs = (0..MANY).map(|n| {
             let factory = probe(&book, Script::default());

@@ -3,9 +3,9 @@
 
 mod changes;
 mod fairness;
+mod fixture;
 mod fleet;
 mod order;
 mod panics;
 mod policies;
 mod sensors;
-mod stage;

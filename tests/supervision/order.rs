@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use vigie::supervisor::{ChildState, GroupSpec, Readiness, Tree, TreeOutcome};
 
-use crate::stage::*;
+use crate::fixture::*;
 
 const SIGNALLED: fn(u64) -> Readiness = |at_most| Readiness::Signalled { at_most: MS(at_most) };
 
 #[test]
 fn phases_start_in_order_and_stop_in_reverse() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let notes = Script { notes: true, ..Script::default() };
         let slow = Script { ready_after: Some(MS(60)), ..notes };
         let (storage, _) = critical("storage", &book, slow);
@@ -51,7 +51,7 @@ fn phases_start_in_order_and_stop_in_reverse() {
 #[test]
 fn a_child_that_never_says_ready_counts_as_up_in_the_end() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (silent, _) = critical("silent", &book, Script::default());
         let (next, _) = critical("next", &book, Script::default());
         let began = Instant::now();
@@ -71,7 +71,7 @@ fn a_child_that_never_says_ready_counts_as_up_in_the_end() {
 #[test]
 fn a_hung_child_is_cut_at_its_deadline_and_nobody_elses() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let deaf = Script { deaf: true, notes: true, ..Script::default() };
         let quick = Script { stop_takes: MS(20), notes: true, ..Script::default() };
         let (hung, hung_addr) = critical("hung", &book, deaf);
@@ -131,7 +131,7 @@ fn a_hung_child_is_cut_at_its_deadline_and_nobody_elses() {
 #[test]
 fn a_stop_keeps_the_overall_deadline() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let deaf = Script { deaf: true, ..Script::default() };
         let (one, _) = critical("one", &book, deaf);
         let (two, _) = critical("two", &book, deaf);
@@ -154,7 +154,7 @@ fn a_stop_keeps_the_overall_deadline() {
 #[test]
 fn a_stop_in_the_middle_of_the_start_ends_what_was_started() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let notes = Script { notes: true, ..Script::default() };
         let (low, _) = critical("low", &book, notes);
         let (waiting, _) = critical("waiting", &book, notes);
@@ -174,7 +174,7 @@ fn a_stop_in_the_middle_of_the_start_ends_what_was_started() {
 #[test]
 fn a_child_that_fails_while_stopping_still_finishes_its_work() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (writer, addr) = critical("writer", &book, Script::default());
         let run = Run::start(Tree::new().child(writer));
         run.until_up("writer", 0).await;
@@ -194,7 +194,7 @@ fn a_child_that_fails_while_stopping_still_finishes_its_work() {
 #[test]
 fn a_request_to_stop_that_is_lost_in_a_panic_is_made_again() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let script = Script { stop_panics_below: 3, ..Script::default() };
         let (writer, _) = critical("writer", &book, script);
         let run = Run::start(Tree::new().child(writer));
@@ -203,7 +203,7 @@ fn a_request_to_stop_that_is_lost_in_a_panic_is_made_again() {
         assert_eq!(book.births(), 3);
 
         // Not for ever.
-        let book = Book::new();
+        let book = Recorder::new();
         let script = Script { stop_panics_below: u32::MAX, ..Script::default() };
         let (writer, _) = critical("writer", &book, script);
         let run = Run::start(Tree::new().child(writer.intensity(3, Duration::from_secs(60))));
@@ -216,7 +216,7 @@ fn a_request_to_stop_that_is_lost_in_a_panic_is_made_again() {
 #[test]
 fn children_below_are_still_supervised_while_others_stop() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (storage, addr) = critical("storage", &book, Script::default());
         let slow = Script { stop_takes: MS(400), ..Script::default() };
         let (gateway, _) = critical("gateway", &book, slow);

@@ -4,12 +4,12 @@ use actix::prelude::*;
 use futures_util::future::join_all;
 use vigie::supervisor::{ChildEnv, ChildSpec, ChildState, Failure, Mailbox, Tree, TreeOutcome};
 
-use crate::stage::*;
+use crate::fixture::*;
 
 #[test]
 fn a_panic_costs_the_message_in_flight_and_no_other() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (spec, addr) = critical("victim", &book, Script::default());
         let run = Run::start(Tree::new().child(spec));
         run.until_up("victim", 0).await;
@@ -30,7 +30,7 @@ fn a_panic_costs_the_message_in_flight_and_no_other() {
 #[test]
 fn a_panic_in_started_is_tried_again() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let script = Script { started_panics_below: 3, ..Script::default() };
         let (spec, addr) = critical("late", &book, script);
         let early = addr.send(Add);
@@ -44,7 +44,7 @@ fn a_panic_in_started_is_tried_again() {
 #[test]
 fn a_factory_may_fail_and_panic_before_it_succeeds() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let make = probe(&book, Script::default());
         let mailbox = Mailbox::new();
         let addr = mailbox.addr();
@@ -64,7 +64,7 @@ fn a_factory_may_fail_and_panic_before_it_succeeds() {
 #[test]
 fn an_unavailable_service_ends_the_run_at_the_first_start_only() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (other, _) = critical("other", &book, Script { notes: true, ..Script::default() });
         let factory = |_: &ChildEnv| Err(Failure::Unavailable("port taken".into()));
         let spec = ChildSpec::<Probe>::critical("broker", Mailbox::new(), factory).phase(1);
@@ -119,7 +119,7 @@ fn an_actor_may_say_unavailable_after_its_factory_returned() {
 #[test]
 fn a_panic_whose_clean_up_panics_too_is_survived() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let script = Script { stopped_panics: true, drop_panics: true, ..Script::default() };
         let (spec, addr) = critical("messy", &book, script);
         let run = Run::start(Tree::new().child(spec));
@@ -135,7 +135,7 @@ fn a_panic_whose_clean_up_panics_too_is_survived() {
 #[test]
 fn a_panic_in_any_future_of_the_actor_restarts_it() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (spec, addr) = critical("victim", &book, Script::default());
         let run = Run::start(Tree::new().child(spec));
         run.until_up("victim", 0).await;
@@ -163,7 +163,7 @@ fn a_panic_in_any_future_of_the_actor_restarts_it() {
 #[test]
 fn a_bystander_notices_nothing() {
     run(async {
-        let (book, other) = (Book::new(), Book::new());
+        let (book, other) = (Recorder::new(), Recorder::new());
         let (victim, addr) = sensor("victim", &book, Script::default());
         // As many bystanders as the pool has arbiters and more: some share the victim's.
         let (bystanders, addrs): (Vec<_>, Vec<_>) =
@@ -187,7 +187,7 @@ fn a_bystander_notices_nothing() {
 #[test]
 fn a_child_outlives_its_arbiter() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (spec, addr) = critical("orphan", &book, Script::default());
         let run = Run::start(Tree::new().child(spec));
         run.until_up("orphan", 0).await;

@@ -11,12 +11,12 @@ use vigie::supervisor::{
     Tree, TreeOutcome,
 };
 
-use crate::stage::*;
+use crate::fixture::*;
 
 #[test]
 fn a_clean_stop_is_the_end_of_a_transient_child_only() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (permanent, stays) = critical("permanent", &book, Script::default());
         let mailbox = Mailbox::new();
         let (addr, route) = (mailbox.addr(), mailbox.route::<Add>(4));
@@ -52,7 +52,7 @@ fn a_clean_stop_is_the_end_of_a_transient_child_only() {
 #[test]
 fn a_child_that_keeps_failing_ends_the_run() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let notes = Script { notes: true, ..Script::default() };
         let (storage, addr) = critical("storage", &book, Script::default());
         let (low, _) = critical("low", &book, notes);
@@ -79,7 +79,7 @@ fn a_child_that_keeps_failing_ends_the_run() {
 fn a_sensor_is_quarantined_and_returns() {
     run(async {
         const REST: Duration = Duration::from_millis(300);
-        let book = Book::new();
+        let book = Recorder::new();
         let (flaky, addr) = sensor("flaky", &book, Script::default());
         let (steady, _) = sensor("steady", &book, Script::default());
         let flaky =
@@ -125,7 +125,7 @@ fn a_sensor_is_quarantined_and_returns() {
 #[test]
 fn too_many_failures_in_a_group_end_the_run() {
     run(async {
-        let book = Book::new();
+        let book = Recorder::new();
         let (sensors, addrs): (Vec<_>, Vec<_>) =
             (0..20).map(|n| sensor(&format!("S_{n}"), &book, Script::default())).unzip();
         let limit = GroupLimit { at_least: 3, percent: 20, window: Duration::from_secs(60) };

@@ -16,7 +16,7 @@ use vigie::supervisor::{
     ChildSpec, GracefulStop, GroupSpec, Health, Intensity, Mailbox, Routed, Tree, TreeOutcome,
 };
 
-use crate::stage;
+use crate::fixture;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -100,7 +100,7 @@ fn run(
         ChildSpec::sensor(name, Mailbox::new(), settings.factory()).intensity(1_000, window)
     });
     let children: Vec<_> = children.collect();
-    stage::run(async move {
+    fixture::run(async move {
         let tree = Tree::new()
             .child(ChildSpec::critical("intake", intake, move |_| {
                 Ok(StubIntake { out: out.clone(), loses: loses.clone() })

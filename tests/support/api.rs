@@ -1,4 +1,4 @@
-//! One HTTP/1.1 request at a time, by TCP or over a Unix socket, as far as these tests need it.
+//! A minimal HTTP/1.1 client over TCP or a Unix socket, one request a connection.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -9,38 +9,37 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Longer than any answer may take.
+/// Timeout of one request.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where a server is.
+/// Address of an HTTP server.
 #[derive(Debug, Clone)]
 pub enum Server {
     Tcp(String),
     Unix(PathBuf),
 }
 
-/// What came back.
+/// Response with a JSON body.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     pub status: u16,
     pub json: Value,
 }
 
-/// An answer that need not be JSON.
+/// Response with any body.
 #[derive(Debug, Clone)]
 pub struct Raw {
     pub status: u16,
-    /// Names in lower case.
+    /// Headers, by lower-case name.
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
 }
 
 impl Server {
-    /// Sends a request. `headers` come before the body's length; without a `Host` among them it is
-    /// `localhost`.
+    /// Sends a request with a JSON response. Without a `Host` among `headers`, the host is `localhost`.
     ///
     /// # Errors
-    /// When there is no server, or it went away.
+    /// When the connection fails or ends early.
     pub fn ask(
         &self,
         method: &str,
@@ -54,10 +53,10 @@ impl Server {
         Ok(Answer { status, json })
     }
 
-    /// Like [`Self::ask`], for an answer that need not be JSON.
+    /// Like [`Self::ask`], for a response of any type.
     ///
     /// # Errors
-    /// When there is no server, or it went away.
+    /// When the connection fails or ends early.
     pub fn ask_raw(
         &self,
         method: &str,
@@ -93,13 +92,13 @@ impl Server {
     }
 
     /// # Errors
-    /// As of [`Self::ask`].
+    /// Those of [`Self::ask`].
     pub fn get(&self, path: &str) -> io::Result<Answer> {
         self.ask("GET", path, &[], "")
     }
 
     /// # Errors
-    /// As of [`Self::ask`].
+    /// Those of [`Self::ask`].
     pub fn post(&self, path: &str, body: &Value) -> io::Result<Answer> {
         self.ask("POST", path, &[("Content-Type", "application/json")], &body.to_string())
     }

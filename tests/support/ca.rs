@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 
-/// When a certificate is good.
+/// Validity period of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Validity {
     /// From yesterday until tomorrow.
@@ -64,7 +64,7 @@ impl Ca {
         self.dir.path().join("ca.pem")
     }
 
-    /// A server certificate for these host names and addresses.
+    /// Issues a server certificate for these host names and addresses.
     pub fn issue(&self, names: &[&str], validity: Validity) -> Certificate {
         let key = new_key();
         let mut builder = start(names[0], validity, &key);
@@ -90,7 +90,7 @@ impl Ca {
         Certificate { cert: builder.build(), key }
     }
 
-    /// The usual one: good now, for `localhost` and 127.0.0.1.
+    /// Issues the usual certificate: valid now, for `localhost` and 127.0.0.1.
     pub fn issue_local(&self) -> Certificate {
         self.issue(&["localhost", "127.0.0.1"], Validity::Now)
     }
@@ -103,7 +103,7 @@ impl Certificate {
         fs::write(key, self.key.private_key_to_pem_pkcs8().unwrap()).unwrap();
     }
 
-    /// What a server takes connections with.
+    /// TLS acceptor of a server with this certificate.
     pub fn acceptor(&self) -> SslAcceptor {
         let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
         acceptor.set_private_key(&self.key).unwrap();
@@ -111,7 +111,7 @@ impl Certificate {
         acceptor.build()
     }
 
-    /// Writes both into one PKCS#12 key store, as Java reads it.
+    /// Writes certificate and key as a PKCS#12 key store, the format of Java.
     pub fn write_key_store(&self, file: &Path, password: &str) {
         let store =
             Pkcs12::builder().name("server").pkey(&self.key).cert(&self.cert).build2(password);
@@ -130,7 +130,7 @@ fn subject(name: &str) -> X509NameBuilder {
     subject
 }
 
-/// Everything of a certificate but its issuer, extensions and signature.
+/// A certificate without issuer, extensions and signature.
 fn start(name: &str, validity: Validity, key: &PKey<Private>) -> X509Builder {
     let now = chrono::Utc::now().timestamp();
     let (from, until) = match validity {

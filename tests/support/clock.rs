@@ -1,9 +1,9 @@
-//! A daemon whose wall clock runs faster than ours, and goes on over restarts: libfaketime before the real binary.
+//! A daemon with an accelerated wall clock that goes on over restarts: libfaketime, preloaded into the real binary.
 //!
-//! The library reads how far the clock is ahead from a file, each second. (It can multiply as well, but then it shortens
-//! every wait too, and the daemon does nothing but wake up.)
+//! The library reads the clock's offset from a file, once a second. Its own multiplier is not used: that would shorten
+//! every timeout too, and the daemon would do nothing but wake up.
 //!
-//! Always: the clock that waits are measured by is the real one.
+//! Invariant: the monotonic clock is the real one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,18 +18,18 @@ use super::{Daemon, Home, skip};
 
 const TICK: Duration = Duration::from_secs(1);
 
-/// Wall clock of a daemon.
+/// Accelerated wall clock of a daemon.
 pub struct FastClock {
     library: PathBuf,
     folder: tempfile::TempDir,
-    /// Seconds before ours.
+    /// Offset from the real clock, in seconds.
     ahead: Arc<AtomicI64>,
     is_over: Arc<AtomicBool>,
     ticking: Option<JoinHandle<()>>,
 }
 
 impl FastClock {
-    /// Begins at a time, and runs `speed` times as fast as ours, in steps.
+    /// Starts a clock at a time, `speed` times as fast as the real one, advancing in steps.
     pub fn start(base: DateTime<Utc>, speed: u32) -> Option<Self> {
         let folders = fs::read_dir("/usr/lib").ok()?.flatten().map(|it| it.path());
         let library = folders
@@ -58,12 +58,12 @@ impl FastClock {
         Some(Self { library, folder, ahead, is_over, ticking: Some(ticking) })
     }
 
-    /// What it shows; the daemon, which reads it once a second, may be behind.
+    /// Present time of this clock. The daemon reads it once a second, so it may lag.
     pub fn now(&self) -> DateTime<Utc> {
         Utc::now() + TimeDelta::seconds(self.ahead.load(Ordering::Relaxed))
     }
 
-    /// Puts it on, or back.
+    /// Moves the clock forward or back.
     pub fn leap(&self, by: TimeDelta) {
         self.ahead.fetch_add(by.num_seconds(), Ordering::Relaxed);
     }
@@ -93,7 +93,7 @@ impl Drop for FastClock {
     }
 }
 
-/// In one go: a reader finds the last one or the new one.
+/// Replaces the file atomically, so that a reader finds the old offset or the new one.
 fn set(file: &Path, seconds_ahead: i64) {
     let new = file.with_extension("new");
     fs::write(&new, format!("{seconds_ahead:+}\n")).expect("the clock's file");

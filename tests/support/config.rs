@@ -1,4 +1,4 @@
-//! Changes to the text of a config file, for tests that run one the project ships.
+//! Edits the text of the shipped configurations, for tests that run them.
 
 use std::fs;
 use std::path::Path;
@@ -9,8 +9,8 @@ pub fn shipped(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Sets a key of each table under `header` (`[mqtt]`, `[[sensors]]`); a table that isn't there is
-/// added. `value` is TOML: a text comes with its quotes.
+/// Sets a key in each table under `header` (`[mqtt]`, `[[sensors]]`), or adds the table. `value` is TOML, so a
+/// string includes its quotes.
 pub fn set(text: &str, header: &str, key: &str, value: &str) -> String {
     let line = format!("{key} = {value}\n");
     let mut out = String::new();
@@ -32,7 +32,7 @@ pub fn set(text: &str, header: &str, key: &str, value: &str) -> String {
     if found { out } else { format!("{out}\n{header}\n{line}") }
 }
 
-/// Takes out the tables under `header`.
+/// Removes the tables under `header`.
 pub fn without(text: &str, header: &str) -> String {
     let mut inside = false;
     let stays = |line: &&str| {

@@ -1,4 +1,4 @@
-//! The daemon as its users run it: a binary, a config file, a working directory.
+//! The daemon as a process: binary, configuration file, working directory.
 
 use std::cell::Cell;
 use std::fs;
@@ -13,8 +13,8 @@ use super::api::Server;
 use super::process::Process;
 use super::{Access, Db, SOON, names};
 
-/// A working directory: the config, the database and the logs of successive runs lie in it.
-/// Declare it before what runs in it, so that it goes last.
+/// Temporary working directory with the configuration, the database and the logs of successive runs. Declare it
+/// before the daemon, so that it is dropped last.
 pub struct Home {
     dir: TempDir,
     binary: PathBuf,
@@ -27,13 +27,13 @@ impl Home {
         Self::of(Path::new(env!("CARGO_BIN_EXE_vigie")))
     }
 
-    /// Runs another binary than the one under test, as the version before.
+    /// Uses another binary than the one under test, such as that of the previous version.
     pub fn of(binary: &Path) -> Self {
         let dir = tempfile::Builder::new().prefix("vigie-test-").tempdir().expect("a temp folder");
         Self { dir, binary: binary.to_owned(), runs: Cell::new(0), env: Vec::new() }
     }
 
-    /// Sets an environment variable of the daemons started from here on.
+    /// Sets an environment variable for daemons started later.
     pub fn set_env(&mut self, name: &str, value: &str) {
         self.env.push((name.to_owned(), value.to_owned()));
     }
@@ -52,12 +52,12 @@ impl Home {
         Db::at(self.path(names::DATABASE))
     }
 
-    /// The API of the daemon that runs here, by its Unix socket.
+    /// API of the daemon in this directory, by its Unix socket.
     pub fn api(&self) -> Server {
         Server::Unix(self.path(names::API_SOCKET))
     }
 
-    /// Starts `vigie run` and returns at once.
+    /// Starts `vigie run` without waiting for it to be up.
     pub fn spawn(&self, config: &str) -> Daemon {
         let run = self.runs.get() + 1;
         self.runs.set(run);
@@ -73,12 +73,12 @@ impl Home {
 
     fn vigie(&self) -> Command {
         let mut command = Command::new(&self.binary);
-        // What a developer has set must not change what is tested.
+        // A developer's own settings must not change the test.
         command.current_dir(self.dir.path()).env_remove("RUST_LOG").env_remove("RUST_LOG_STYLE");
         command
     }
 
-    /// Starts `vigie run` and waits until all of it is up.
+    /// Starts `vigie run` and waits until the whole tree is up.
     pub fn start(&self, config: &str) -> Daemon {
         let mut daemon = self.spawn(config);
         daemon.wait_ready();
@@ -86,12 +86,12 @@ impl Home {
     }
 }
 
-/// Runs another subcommand to its end in `dir`.
+/// Runs another subcommand in `dir` and waits for its end.
 pub fn run_vigie(dir: &Home, args: &[&str]) -> Output {
     run_vigie_with(dir, args, &[])
 }
 
-/// Runs another subcommand to its end in `dir`, with some environment variables.
+/// Like [`run_vigie`], with environment variables.
 pub fn run_vigie_with(dir: &Home, args: &[&str], env: &[(&str, &str)]) -> Output {
     let mut command = dir.vigie();
     command.args(args).envs(env.iter().copied()).stdin(Stdio::null()).output().expect("run vigie")
@@ -103,16 +103,16 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// What the daemon says of itself once all of it is up.
+    /// Waits for the ready file and returns its JSON.
     pub fn wait_ready(&mut self) -> Value {
         let ready = self.ready.clone();
         self.process.eventually("ready", SOON, |_| {
-            // Written in one go or not, it counts once it is whole.
+            // The file counts once it is complete JSON, even if it was not written atomically.
             serde_json::from_slice(&fs::read(&ready).ok()?).ok()
         })
     }
 
-    /// Where its embedded broker listens, without credentials.
+    /// Access to its embedded broker, without credentials.
     pub fn embedded_broker(&mut self) -> Access {
         let ready = self.wait_ready();
         let address = ready["broker"].as_str().expect("an embedded broker's address");
@@ -125,7 +125,7 @@ impl Daemon {
         Server::Tcp(ready["web"].as_str().expect("the API's address").to_owned())
     }
 
-    /// How it ended, if it has.
+    /// Exit status, if the process has ended.
     pub fn has_exited(&mut self) -> Option<i32> {
         self.process.has_exited().map(|status| status.code().expect("an exit, not a signal"))
     }
@@ -138,17 +138,17 @@ impl Daemon {
         self.process.log()
     }
 
-    /// The lines of the log so far that have `text` in them.
+    /// Log lines so far that contain `text`.
     pub fn lines_with(&self, text: &str) -> Vec<String> {
         self.log().lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
     }
 
-    /// The first line of the log with `text` in it.
+    /// Waits for the first log line that contains `text`.
     pub fn wait_line(&mut self, text: &str, within: Duration) -> String {
         self.wait_lines(text, 1, within).remove(0)
     }
 
-    /// Waits until at least `count` lines of the log have `text` in them; these lines.
+    /// Waits until at least `count` log lines contain `text`; returns them.
     pub fn wait_lines(&mut self, text: &str, count: usize, within: Duration) -> Vec<String> {
         let what = format!("{count} log lines with `{text}`");
         self.process.eventually(&what, within, |process| {
@@ -161,7 +161,7 @@ impl Daemon {
         })
     }
 
-    /// Waits for something the daemon does, failing at once if it dies first.
+    /// Waits for an effect of the daemon; panics at once if the process ends first.
     pub fn wait_until(&mut self, what: &str, within: Duration, mut look: impl FnMut() -> bool) {
         self.process.eventually(what, within, |_| look().then_some(()));
     }
@@ -182,14 +182,14 @@ impl Daemon {
         self.process.signal("HUP");
     }
 
-    /// Lets it do nothing for so long.
+    /// Pauses the process for a time (SIGSTOP, SIGCONT).
     pub fn freeze(&self, time: Duration) {
         self.process.signal("STOP");
         super::let_run(time);
         self.process.signal("CONT");
     }
 
-    /// Stops it in its tracks, until it is killed: none of its threads comes back from the system any more.
+    /// Stops the process for good (SIGSTOP), until it is killed.
     pub fn suspend(&self) {
         self.process.signal("STOP");
         let tasks = format!("/proc/{}/task", self.pid());
@@ -198,7 +198,7 @@ impl Daemon {
                 let status = fs::read_to_string(task.ok()?.path().join("status")).ok()?;
                 status.lines().find_map(|line| line.strip_prefix("State:\t"))?.chars().next()
             });
-            // One that waits for the disk stops when it has it.
+            // A thread in an uninterruptible disk wait stops when the wait ends.
             states.all(|state| matches!(state, 'T' | 'D')).then_some(())
         });
     }
@@ -207,15 +207,15 @@ impl Daemon {
         self.process.kill();
     }
 
-    /// The exit code.
+    /// Waits for the exit code.
     ///
     /// # Panics
-    /// When it doesn't end in time, or by a signal.
+    /// When the process doesn't end in time, or is ended by a signal.
     pub fn exit_code(&mut self, within: Duration) -> i32 {
         self.process.exit(within).code().expect("an exit by itself, not by a signal")
     }
 
-    /// SIGTERM, and the exit code.
+    /// Sends SIGTERM and returns the exit code.
     pub fn stop(&mut self) -> i32 {
         self.terminate();
         self.exit_code(SOON)

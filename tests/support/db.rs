@@ -1,4 +1,4 @@
-//! A read-only look into the daemon's database, while it runs or after.
+//! Read-only access to the daemon's database, while it runs or after.
 
 use std::path::PathBuf;
 
@@ -42,13 +42,13 @@ impl Db {
             .unwrap_or_else(|error| panic!("open {}: {error}", self.path.display()))
     }
 
-    /// The one integer a query answers.
+    /// The single integer that a query returns.
     pub fn number(&self, sql: &str) -> i64 {
         let answer = self.open().query_row(sql, [], |row| row.get(0));
         answer.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// The one text a query answers in each row.
+    /// The single text column of each row that a query returns.
     pub fn texts(&self, sql: &str) -> Vec<String> {
         let db = self.open();
         let mut query = db.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
@@ -56,7 +56,7 @@ impl Db {
         rows.map(|row| row.expect("a text")).collect()
     }
 
-    /// The alert events in their order: state, time, value.
+    /// Alert events in order: state, time, value.
     pub fn alert_events(&self) -> Vec<(String, DateTime<Utc>, f64)> {
         let db = self.open();
         let mut query = db.prepare(names::ALERT_EVENTS).expect("the table of alerts");
@@ -65,7 +65,7 @@ impl Db {
         events.expect("run a query").map(|event| event.expect("an event")).collect()
     }
 
-    /// The values of the readings that `numbered` published, in the order of their rows.
+    /// Values of the readings that `numbered` published, in row order.
     pub fn numbers(&self) -> Vec<usize> {
         let db = self.open();
         let sql = "SELECT CAST(temperature AS INTEGER) FROM sensor_readings
@@ -75,13 +75,13 @@ impl Db {
         numbers.map(|number| number.expect("a number") as usize).collect()
     }
 
-    /// How many rows `sensor_readings` has.
+    /// Number of rows of `sensor_readings`.
     pub fn count(&self) -> usize {
         let count = self.number("SELECT count(*) FROM sensor_readings");
         usize::try_from(count).expect("a count")
     }
 
-    /// `sensor_readings` in the order of its ids, by exactly its six columns.
+    /// Rows of `sensor_readings` by id; fails unless it has exactly its six columns.
     pub fn rows(&self) -> Vec<Row> {
         let db = self.open();
         let mut query = db.prepare("SELECT * FROM sensor_readings ORDER BY id").expect("the table");

@@ -1,15 +1,15 @@
-//! A small disk of its own, in memory, that can be filled. Needs root.
+//! A small tmpfs that a test can fill. Needs root.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A small disk of its own.
+/// A mounted tmpfs, unmounted on drop.
 pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// `None` where it isn't allowed.
+    /// Mounts one; `None` without the right to mount.
     pub fn mount(at: PathBuf, size_mib: u32) -> Option<Self> {
         fs::create_dir(&at).expect("create a folder");
         let size = format!("size={size_mib}m");
@@ -22,7 +22,7 @@ impl SmallDisk {
         self.0.join("filler")
     }
 
-    /// Takes all room there is.
+    /// Fills the disk.
     pub fn fill(&self) {
         let mut file = File::create(self.filler()).expect("create a file");
         for block in [1 << 20, 1 << 12, 1] {
@@ -37,7 +37,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: whoever still has files open there is about to end.
+        // Lazy: a process that still has files open there is about to end.
         let unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
         if !unmounted.is_ok_and(|status| status.success()) {
             eprintln!("can't unmount {}", self.0.display());

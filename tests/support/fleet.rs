@@ -1,6 +1,6 @@
-//! 10,000 sensors in a hundred halls, as one connection publishes them.
+//! A load of 10,000 sensors in a hundred halls, published over one connection.
 //!
-//! Always: sensors speak in turn, and one in [`BREAKS`] breaks the limit of 35 °C every other time.
+//! Invariant: sensors take turns, and one in [`BREAKS`] breaks the limit of 35 °C at every other reading.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -8,20 +8,20 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::wire::{self, Link};
+use super::mqtt311::{self, Link};
 use super::{let_run, names};
 
 pub const SENSORS: usize = 10_000;
 
-/// One sensor in so many breaks its limit.
+/// One sensor in this many breaks its limit.
 pub const BREAKS: usize = 500;
 
-/// Readings of [`Fleet::play`] that go out at once.
+/// Batch size of [`Fleet::play`].
 const BUNDLE: usize = 20;
-/// With [`BUNDLE`] 2,000 a second.
+/// Batch interval: with [`BUNDLE`] 2,000 readings a second.
 const EACH: Duration = Duration::from_millis(10);
 
-/// Its connection, and how many readings it has published.
+/// Connection of the fleet, and the number of readings published.
 pub struct Fleet {
     link: Link,
     count: usize,
@@ -36,15 +36,15 @@ impl Fleet {
         self.count
     }
 
-    /// Publishes so many readings of a time at once; ms until each was acknowledged.
+    /// Publishes a batch of readings dated `time`; returns the ms until each was acknowledged.
     ///
     /// # Panics
-    /// When there are more than identifiers.
+    /// When the batch has more messages than MQTT has packet ids.
     pub fn publish(&mut self, count: usize, at: DateTime<Utc>) -> io::Result<Vec<f64>> {
         let packet = |id: usize| {
             let payload = reading(self.count + id, at).to_string();
             let id = u16::try_from(id + 1).expect("a bundle of thousands at most");
-            wire::publish(names::READINGS, payload.as_bytes(), 1, id, false)
+            mqtt311::publish(names::READINGS, payload.as_bytes(), 1, id, false)
         };
         let packets: Vec<u8> = (0..count).flat_map(packet).collect();
         let sent = Instant::now();
@@ -53,13 +53,13 @@ impl Fleet {
         let mut ways = Vec::with_capacity(count);
         while ways.len() < count {
             let answers = self.link.receive()?;
-            let acknowledged = answers.iter().filter(|packet| packet.head == wire::PUBACK);
+            let acknowledged = answers.iter().filter(|packet| packet.head == mqtt311::PUBACK);
             ways.extend(acknowledged.map(|_| sent.elapsed().as_secs_f64() * 1e3));
         }
         Ok(ways)
     }
 
-    /// Publishes 2,000 readings a second of a clock's time, so many in all; ms until each was acknowledged.
+    /// Publishes 2,000 readings a second, dated by a clock; returns the ms until each was acknowledged.
     pub fn play(&mut self, count: usize, now: impl Fn() -> DateTime<Utc>) -> io::Result<Vec<f64>> {
         let (mut ways, mut due) = (Vec::with_capacity(count), Instant::now());
         for _ in 0..count / BUNDLE {
@@ -71,7 +71,7 @@ impl Fleet {
     }
 }
 
-/// The `number`th reading of all sensors in turn.
+/// Reading `number`; sensors take turns.
 fn reading(number: usize, at: DateTime<Utc>) -> serde_json::Value {
     let (sensor, round) = (number % SENSORS, number / SENSORS);
     let is_hot = sensor.is_multiple_of(BREAKS) && round.is_multiple_of(2);
@@ -83,12 +83,12 @@ fn reading(number: usize, at: DateTime<Utc>) -> serde_json::Value {
     })
 }
 
-/// Name of the sensor of this number.
+/// Id of sensor `number`.
 pub fn id(sensor: usize) -> String {
     format!("S_{sensor:05}")
 }
 
-/// Config of a daemon for this fleet, with an embedded broker.
+/// Configuration of a daemon with an embedded broker for this fleet.
 pub fn config(port: u16) -> String {
     format!(
         "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:{port}\"\n[web]\nlisten = \"127.0.0.1:0\"\n\

@@ -1,7 +1,7 @@
 //! HiveMQ CE on a port of its own, in a Java process.
 //!
-//! Maven brings it the first time a test wants it; `hivemq/HiveMq.java` starts it. Both land in
-//! cargo's folder for tests.
+//! Maven downloads it for the first test that needs it; `hivemq/HiveMq.java` starts it. Both are kept in cargo's folder
+//! for tests.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,14 +16,14 @@ use super::{Access, Certificate, SOON, free_port};
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hivemq");
 const KEY_STORE_PASSWORD: &str = "key-store";
 
-/// A Java process on a busy machine; it takes three seconds on a quiet one.
+/// Start timeout on a busy machine; an idle one takes three seconds.
 const START: Duration = Duration::from_secs(60);
 
-/// Above what a test leaves queued: at its default of 1,000 it drops the rest.
+/// Queue limit above what a test leaves queued. The default of 1,000 drops the rest.
 const QUEUES: usize = 60_000;
 
 pub struct HiveMq {
-    // Before its folder, so that it ends first.
+    // Before its folder, so that it is dropped first.
     process: Option<Process>,
     home: TempDir,
     port: u16,
@@ -34,10 +34,10 @@ pub struct HiveMq {
 }
 
 impl HiveMq {
-    /// The tools a test with HiveMQ requires.
+    /// Programs that a test with HiveMQ requires.
     pub const TOOLS: [&str; 3] = ["mvn", "java", "javac"];
 
-    /// One to be set up and started: no credentials, no TLS. What it keeps, it keeps over restarts.
+    /// A broker to be configured and started, without credentials and TLS. Its state persists over restarts.
     pub fn new() -> Self {
         let home = tempfile::Builder::new().prefix("hivemq-").tempdir().expect("a temp folder");
         fs::create_dir(home.path().join("conf")).expect("create a folder");
@@ -45,14 +45,14 @@ impl HiveMq {
         Self { home, port, user: None, ca_file: None, queues: QUEUES, starts: 0, process: None }
     }
 
-    /// Queues for this many messages.
+    /// Sets the queue limit, in messages.
     #[must_use]
     pub fn with_queues(mut self, messages: usize) -> Self {
         self.queues = messages;
         self
     }
 
-    /// Lets in this user alone.
+    /// Admits this user only.
     #[must_use]
     pub fn with_user(mut self, name: &str, password: &str) -> Self {
         fs::write(self.path("users"), format!("{name}:{password}\n")).expect("write users");
@@ -68,7 +68,7 @@ impl HiveMq {
         self
     }
 
-    /// The certificate from its next start on.
+    /// Sets the certificate; effective at the next start.
     pub fn set_certificate(&self, certificate: &Certificate) {
         certificate.write_key_store(&self.path("keys.p12"), KEY_STORE_PASSWORD);
     }
@@ -77,7 +77,7 @@ impl HiveMq {
         self.port
     }
 
-    /// How to reach it by 127.0.0.1.
+    /// Access by 127.0.0.1.
     pub fn access(&self) -> Access {
         let scheme = if self.ca_file.is_some() { "mqtts" } else { "mqtt" };
         Access {
@@ -102,12 +102,12 @@ impl HiveMq {
         self.process = Some(process);
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub fn kill(&mut self) {
         self.process.take().expect("a running broker").kill();
     }
 
-    /// Stops it in good order.
+    /// Stops it gracefully.
     pub fn stop(&mut self) {
         let mut process = self.process.take().expect("a running broker");
         drop(process.take_stdin());
@@ -141,11 +141,11 @@ impl HiveMq {
     }
 }
 
-/// Brings HiveMQ and compiles its starter, once for all tests; the folder with both.
+/// Downloads HiveMQ and compiles its starter, once for all tests; returns their folder.
 fn build() -> PathBuf {
     let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hivemq");
     fs::create_dir_all(&built).expect("create a folder");
-    // Held until the end of this function, against other tests and other test processes.
+    // A file lock until the end of this function, against other tests and other test processes.
     let lock = File::create(built.join("lock")).expect("create a lock");
     lock.lock().expect("lock");
     let source = |name: &str| fs::read_to_string(Path::new(SOURCE).join(name)).expect(name);

@@ -1,4 +1,4 @@
-//! A web server that takes notifications: answers as it is told, and remembers what it was sent.
+//! A web server that receives notifications: scripted responses, recorded requests.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -11,25 +11,25 @@ use chrono::{DateTime, Utc};
 use openssl::ssl::SslAcceptor;
 use serde_json::Value;
 
-use super::accepting::Accepting;
+use super::listener::Listener;
 use super::{Certificate, eventually};
 
-/// What it answers with.
+/// Response of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     Status(u16),
-    /// A redirection: the status, and where to.
+    /// Redirection: status and location.
     Redirect(u16, String),
-    /// 429, and how many seconds to wait.
+    /// 429 with `Retry-After`, in seconds.
     After(u64),
-    /// A status, and a body.
+    /// Status and body.
     Said(u16, String),
-    /// It reads the request and says nothing.
+    /// Reads the request and never answers.
     Nothing,
 }
 
 impl Answer {
-    /// Whether the request was taken.
+    /// True for a 2xx response.
     pub const fn is_taken(&self) -> bool {
         matches!(self, Self::Status(200..=299) | Self::Said(200..=299, _))
     }
@@ -39,43 +39,43 @@ impl Answer {
 pub struct Request {
     pub method: String,
     pub path: String,
-    /// By their names in lower case.
+    /// Headers, by lower-case name.
     pub headers: BTreeMap<String, String>,
     pub body: String,
     pub at: Instant,
-    /// When it came, by the wall clock.
+    /// Time of receipt, by the wall clock.
     pub now: DateTime<Utc>,
-    /// How it was answered.
+    /// Response that it got.
     pub answer: Answer,
 }
 
 impl Request {
     /// # Panics
-    /// When the body is no JSON.
+    /// When the body is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 }
 
-/// Judges a request as a service does.
+/// Validates a request as a service does.
 type Judge = fn(&Request) -> Answer;
 
 #[derive(Default)]
-struct Book {
+struct ServerState {
     requests: Mutex<Vec<Request>>,
-    /// One for each request to come, then 200 for all others.
+    /// Responses to the next requests, in order; then 200.
     answers: Mutex<Vec<Answer>>,
     always: Mutex<Option<Answer>>,
-    /// Answers by what is asked, in place of 200.
+    /// Validator that replaces the 200.
     judge: Option<Judge>,
-    /// What `Authorization` must say, or the answer is 401.
+    /// Required `Authorization`; any other value gets 401.
     token: Option<String>,
 }
 
-/// Listens on 127.0.0.1 until it is dropped or closed.
+/// HTTP server on 127.0.0.1 until it is dropped or closed.
 pub struct HttpServer {
-    book: Arc<Book>,
-    accepting: Accepting,
+    book: Arc<ServerState>,
+    listener: Listener,
 }
 
 impl HttpServer {
@@ -83,80 +83,80 @@ impl HttpServer {
         Self::at(0)
     }
 
-    /// On a port of its own choosing, as to come back to one.
+    /// Listens on a given port, for instance on that of an earlier server.
     pub fn at(port: u16) -> Self {
-        Self::start(port, None, Book::default())
+        Self::start(port, None, ServerState::default())
     }
 
-    /// Speaks TLS, with this certificate.
+    /// Serves TLS with this certificate.
     pub fn with_tls(certificate: &Certificate) -> Self {
-        Self::start(0, Some(certificate.acceptor()), Book::default())
+        Self::start(0, Some(certificate.acceptor()), ServerState::default())
     }
 
-    /// Answers 401 to whoever has another `Authorization`.
+    /// Answers 401 to requests with another `Authorization`.
     pub fn with_token(token: &str) -> Self {
-        Self::start(0, None, Book { token: Some(token.into()), ..Book::default() })
+        Self::start(0, None, ServerState { token: Some(token.into()), ..ServerState::default() })
     }
 
-    /// A service that looks at what it is sent.
+    /// Validates each request as a service does.
     pub fn judging(judge: Judge) -> Self {
-        Self::start(0, None, Book { judge: Some(judge), ..Book::default() })
+        Self::start(0, None, ServerState { judge: Some(judge), ..ServerState::default() })
     }
 
-    fn start(port: u16, tls: Option<SslAcceptor>, book: Book) -> Self {
+    fn start(port: u16, tls: Option<SslAcceptor>, book: ServerState) -> Self {
         let book = Arc::new(book);
         let shared = Arc::clone(&book);
-        let accepting = Accepting::at(port, move |stream, is_over| match &tls {
+        let listener = Listener::at(port, move |stream, is_over| match &tls {
             None => serve(stream, &shared, is_over),
-            // Who doesn't trust the certificate leaves.
+            // A client that rejects the certificate closes the connection.
             Some(tls) => tls.accept(stream).map_or((), |it| serve(it, &shared, is_over)),
         });
-        Self { book, accepting }
+        Self { book, listener }
     }
 
     pub fn port(&self) -> u16 {
-        self.accepting.address().port()
+        self.listener.address().port()
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.accepting.address())
+        format!("http://{}{path}", self.listener.address())
     }
 
-    /// Answers the next requests with these, in turn.
+    /// Queues responses for the next requests.
     pub fn answer(&self, answers: &[Answer]) {
         self.book.answers.lock().unwrap().extend_from_slice(answers);
     }
 
-    /// Answers all others with this.
+    /// Sets the response for all other requests.
     pub fn always(&self, answer: Answer) {
         *self.book.always.lock().unwrap() = Some(answer);
     }
 
-    /// Everything it was sent so far.
+    /// All requests so far.
     pub fn requests(&self) -> Vec<Request> {
         self.book.requests.lock().unwrap().clone()
     }
 
-    /// What it was sent and has taken.
+    /// Requests so far that got a 2xx.
     pub fn taken(&self) -> Vec<Request> {
         let is_taken = |request: &Request| request.answer.is_taken();
         self.requests().into_iter().filter(is_taken).collect()
     }
 
-    /// Waits until it has taken at least `count` requests; all of them.
+    /// Waits until at least `count` requests got a 2xx; returns all of those.
     pub fn wait_taken(&self, count: usize, within: Duration) -> Vec<Request> {
         eventually(&format!("{count} notifications"), within, || {
             Some(self.taken()).filter(|taken| taken.len() >= count)
         })
     }
 
-    /// It is gone; its port is free when this returns.
+    /// Closes the server; its port is free when this returns.
     pub fn close(self) {
-        drop(self.accepting);
+        drop(self.listener);
     }
 }
 
-fn serve(stream: impl Read + Write, book: &Book, is_over: &AtomicBool) {
+fn serve(stream: impl Read + Write, book: &ServerState, is_over: &AtomicBool) {
     let mut reader = BufReader::new(stream);
     while let Some(mut request) = read(&mut reader) {
         let is_known = |token: &String| request.headers.get("authorization") == Some(token);
@@ -196,7 +196,7 @@ fn serve(stream: impl Read + Write, book: &Book, is_over: &AtomicBool) {
     }
 }
 
-/// A request with the length of its body; `None` at the end of the connection.
+/// Reads a request with a `Content-Length`; `None` at the end of the connection.
 fn read(reader: &mut impl BufRead) -> Option<Request> {
     let mut line = || {
         let mut line = String::new();

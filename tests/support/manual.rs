@@ -1,17 +1,17 @@
-//! The manual's examples: blocks of configuration, sessions of commands, and on the pages on devices (`docs/devices/`)
-//! messages as devices send them with the readings that come of them.
+//! Parser of the manual's examples: configuration blocks, console sessions, and on the pages on devices
+//! (`docs/devices/`) messages with the readings that they decode to.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-/// One page's example.
+/// Example of a page on devices.
 #[derive(Debug)]
 pub struct Example {
-    /// Name of the page: the family's.
+    /// Name of the page, which is the name of the family.
     pub family: String,
-    /// The tables of devices in the first block of configuration.
+    /// The `[[devices]]` tables of the first configuration block.
     pub config: String,
     /// Topics and payloads, in order.
     pub messages: Vec<(String, String)>,
@@ -25,11 +25,11 @@ pub struct Shown {
     pub quantity: String,
     pub value: f64,
     pub unit: String,
-    /// By its device's clock; `None` where the page shows none: the time of receipt.
+    /// Timestamp by the device's clock; `None` if the page shows none, so the time of receipt is used.
     pub time: Option<DateTime<Utc>>,
 }
 
-/// Pages that describe tables rather than a family.
+/// Pages that don't describe a family.
 const OTHERS: [&str; 2] = ["README", "mapping"];
 
 /// The examples of all families.
@@ -43,7 +43,7 @@ pub fn examples() -> Vec<Example> {
     examples
 }
 
-/// Blocks of configuration of a page, each as it stands.
+/// Configuration blocks of a page.
 pub fn configs(page: &Path) -> Vec<String> {
     let text = fs::read_to_string(page).expect("a page");
     blocks(&text)
@@ -53,7 +53,7 @@ pub fn configs(page: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Commands of a page's sessions, with what each prints, in order.
+/// Commands of a page's console sessions with the output of each, in order.
 pub fn steps(page: &Path) -> Vec<(String, String)> {
     let text = fs::read_to_string(page).expect("a page");
     let mut steps: Vec<(String, String)> = Vec::new();
@@ -121,7 +121,7 @@ fn example(page: &Path) -> Example {
     Example { family, config, messages, readings }
 }
 
-/// The tables of devices, without what else a page shows of a configuration.
+/// The `[[devices]]` tables of a configuration, without its other tables.
 fn tables_of_devices(config: &str) -> String {
     let mut is_within = false;
     let lines = config.lines().filter(|line| {
@@ -143,19 +143,19 @@ fn shown(cell: impl Fn(&str) -> Option<String>) -> Option<Shown> {
     })
 }
 
-/// `2026-03-02 08:35:00.5`, in UTC; what follows a comma says more of it.
+/// Parses `2026-03-02 08:35:00.5` as UTC; text after a comma is a remark.
 fn time(cell: &str) -> DateTime<Utc> {
     let text = cell.split(',').next().expect("a text");
     NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").expect("a time").and_utc()
 }
 
-/// Cells of a line of a table, without the quotes of code.
+/// Cells of a table row, without backquotes.
 fn cells(line: &str) -> Vec<String> {
     let inner = line.trim().trim_start_matches('|').trim_end_matches('|');
     inner.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect()
 }
 
-/// Fenced blocks: the last line before each that is not empty, the kind, and the text.
+/// Fenced blocks as (last non-empty line before the block, language, text).
 fn blocks(text: &str) -> Vec<(String, String, String)> {
     let (mut blocks, mut before) = (Vec::new(), String::new());
     let mut lines = text.lines();

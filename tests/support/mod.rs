@@ -1,13 +1,12 @@
-//! What the black-box tests share: the daemon as a process, real brokers, certificates, an MQTT
-//! client, and a look into the database.
+//! Shared by the black-box tests: the daemon as a process, real brokers, certificates, MQTT clients, read access to the
+//! database.
 //!
-//! Everything runs in a temp folder, listens on 127.0.0.1, and is ended by its own pid. Every wait
-//! has a deadline. The names these tests rely on beyond the contract stand in `names`, once.
+//! Invariants: everything runs in a temporary folder, listens on 127.0.0.1, and is ended by its own pid. Every wait has a
+//! deadline. User-visible names that the tests rely on are defined once, in `names`.
 #![allow(dead_code, unused_imports)] // Each test file is a crate of its own and uses its part of this.
 
-mod accepting;
+pub mod alertmanager_v4;
 pub mod api;
-mod bare;
 mod ca;
 pub mod clock;
 pub mod config;
@@ -15,34 +14,33 @@ mod daemon;
 mod db;
 mod disk;
 pub mod fleet;
-mod gate;
 mod hivemq;
 pub mod http;
-pub mod machine;
+mod listener;
 pub mod manual;
 mod mosquitto;
 mod mqtt;
+pub mod mqtt311;
 pub mod names;
 mod nginx;
 pub mod numbered;
-pub mod odd;
 pub mod process;
 mod proxy;
+mod raw_client;
+pub mod raw_packets;
 pub mod readings;
+pub mod recording;
+mod restricting_proxy;
 pub mod services;
 pub mod smtp;
 pub mod subscriber;
 pub mod tap;
-pub mod v4;
-pub mod wire;
-pub mod ws;
+pub mod websocket;
 
-pub use bare::{Bare, Version};
 pub use ca::{Ca, Certificate, Validity};
 pub use daemon::{Daemon, Home, run_vigie, run_vigie_with};
 pub use db::{Db, Row};
 pub use disk::SmallDisk;
-pub use gate::{Gate, Rules};
 pub use hivemq::HiveMq;
 pub use http::HttpServer;
 pub use mosquitto::Mosquitto;
@@ -50,6 +48,8 @@ pub use mqtt::{Access, Client, Received};
 pub use nginx::Nginx;
 pub use process::{Process, resident_kib};
 pub use proxy::Proxy;
+pub use raw_client::{RawClient, Version};
+pub use restricting_proxy::{RestrictingProxy, Restrictions};
 pub use smtp::MailServer;
 
 use std::io::Write;
@@ -62,16 +62,16 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-/// Ample for anything that should take a moment, on a busy machine.
+/// Timeout for anything that takes a moment, with a margin for a busy machine.
 pub const SOON: Duration = Duration::from_secs(20);
 
-/// How often a condition outside this process is looked at.
+/// Poll interval for conditions outside this process.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// Looks until there is something to see.
+/// Polls `look` until it returns a value.
 ///
 /// # Panics
-/// When there isn't within `within`; says `what` it waited for.
+/// After `within`, with `what` in the message.
 pub fn eventually<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + within;
     loop {
@@ -83,34 +83,34 @@ pub fn eventually<T>(what: &str, within: Duration, mut look: impl FnMut() -> Opt
     }
 }
 
-/// Lets a system run for a given time where the time itself is the subject of the test.
+/// Sleeps, for tests whose subject is the passing of time.
 pub fn let_run(time: Duration) {
     thread::sleep(time);
 }
 
-/// Whether the tools are here. Where one is missing the test should return at once.
+/// True if all programs are installed. If one is missing, the test returns at once.
 ///
 /// # Panics
-/// When one is missing and `CI=true`: there, a test that can't run has failed.
+/// If one is missing and `CI=true`: in CI a test that can't run has failed.
 #[must_use]
 pub fn require(tools: &[&str]) -> bool {
     let missing: Vec<_> = tools.iter().filter(|tool| !runs(tool)).collect();
     missing.is_empty() || skip(&format!("not installed: {missing:?}"))
 }
 
-/// Says loudly that a test can't run here, and returns false.
+/// Prints that a test is skipped, and returns false.
 ///
 /// # Panics
 /// When `CI=true`.
 pub fn skip(why: &str) -> bool {
     let test = thread::current().name().unwrap_or("a test").to_owned();
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{test} can't run: {why}");
-    // Past the capture of the test harness, which would hide it.
+    // Written past the test harness, whose capture would hide it.
     writeln!(std::io::stderr(), "SKIPPED: {test}: {why}").expect("stderr");
     false
 }
 
-/// A Python that has the stock paho-mqtt package.
+/// A Python interpreter with the stock paho-mqtt package.
 #[must_use]
 pub fn python_with_paho() -> Option<&'static str> {
     ["python3", "/usr/bin/python3"].into_iter().find(|python| {
@@ -120,7 +120,7 @@ pub fn python_with_paho() -> Option<&'static str> {
     })
 }
 
-/// Where the recorded data lies: `VIGIE_DATA`, or `shared/data` beside the repository.
+/// Path of a file of recorded data, in `VIGIE_DATA` or in `shared/data` beside the repository.
 #[must_use]
 pub fn data_file(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("VIGIE_DATA").map_or_else(
@@ -142,10 +142,9 @@ fn succeeds(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// A port of 127.0.0.1 on which nothing listens.
+/// A free port of 127.0.0.1.
 ///
-/// Below the range the system hands to outgoing connections, so that none of those sits on it
-/// when a broker comes back to it.
+/// It is below the ephemeral range, so that no outgoing connection occupies it when a broker returns to it.
 #[must_use]
 pub fn free_port() -> u16 {
     const FIRST: u16 = 20_000;
@@ -162,7 +161,7 @@ pub fn free_port() -> u16 {
     panic!("no free port from {FIRST}");
 }
 
-/// A timestamp as Vigie or its users write it; zone-less ones are UTC.
+/// Parses a timestamp; one without an offset is UTC.
 #[must_use]
 pub fn time(text: &str) -> DateTime<Utc> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {

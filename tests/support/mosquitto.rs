@@ -12,12 +12,12 @@ use tempfile::TempDir;
 use super::process::Process;
 use super::{Access, Certificate, SOON, eventually, free_port};
 
-/// Above what any test leaves queued: at its default of 1,000 Mosquitto drops the rest.
-/// Past 65,535 Mosquitto 2.0 stalls when it drains them.
+/// Queue limit above what any test leaves queued: the default of 1,000 drops the rest, and past 65,535 Mosquitto 2.0
+/// stalls when it drains a queue.
 const MAX_QUEUED_MESSAGES: u32 = 65_000;
 
 pub struct Mosquitto {
-    // Before its folder, so that it ends first.
+    // Before its folder, so that it is dropped first.
     process: Option<Process>,
     dir: TempDir,
     port: u16,
@@ -30,10 +30,10 @@ pub struct Mosquitto {
 }
 
 impl Mosquitto {
-    /// The tools a test with it requires.
+    /// Programs that a test with Mosquitto requires.
     pub const TOOLS: [&str; 2] = ["mosquitto", "mosquitto_passwd"];
 
-    /// One to be set up and started: no credentials, no TLS, all in memory.
+    /// A broker to be configured and started: no credentials, no TLS, no persistence.
     pub fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("mosquitto-").tempdir().expect("a temp folder");
         let port = free_port();
@@ -50,14 +50,14 @@ impl Mosquitto {
         }
     }
 
-    /// A running one without credentials and TLS.
+    /// A running broker without credentials and TLS.
     pub fn running() -> Self {
         let mut broker = Self::new();
         broker.start();
         broker
     }
 
-    /// Lets in this user alone.
+    /// Admits this user only.
     #[must_use]
     pub fn with_user(mut self, name: &str, password: &str) -> Self {
         let file = self.path("passwords");
@@ -77,21 +77,21 @@ impl Mosquitto {
         self
     }
 
-    /// Keeps sessions, queues and retained messages over restarts; see [`Self::save`].
+    /// Persists sessions, queues and retained messages over restarts; see [`Self::save`].
     #[must_use]
     pub fn with_persistence(mut self) -> Self {
         self.persistent = true;
         self
     }
 
-    /// Drops nothing, whatever waits.
+    /// Lifts the queue limit.
     #[must_use]
     pub fn with_endless_queues(mut self) -> Self {
         self.max_queued_messages = 0;
         self
     }
 
-    /// A further line of its configuration.
+    /// Adds a line to its configuration.
     #[must_use]
     pub fn with_line(mut self, line: &str) -> Self {
         self.more += line;
@@ -99,7 +99,7 @@ impl Mosquitto {
         self
     }
 
-    /// The certificate from its next start on.
+    /// Sets the certificate; effective at the next start.
     pub fn set_certificate(&self, certificate: &Certificate) {
         certificate.write_pem(&self.path("cert.pem"), &self.path("key.pem"));
     }
@@ -112,7 +112,7 @@ impl Mosquitto {
         self.process.as_ref().expect("a running broker").pid()
     }
 
-    /// How to reach it by 127.0.0.1.
+    /// Access by 127.0.0.1.
     pub fn access(&self) -> Access {
         let scheme = if self.ca_file.is_some() { "mqtts" } else { "mqtt" };
         Access {
@@ -136,19 +136,19 @@ impl Mosquitto {
         self.process = Some(process);
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub fn kill(&mut self) {
         self.process.take().expect("a running broker").kill();
     }
 
-    /// Stops it in good order.
+    /// Stops it gracefully.
     pub fn stop(&mut self) {
         let mut process = self.process.take().expect("a running broker");
         process.signal("TERM");
         assert!(process.exit(SOON).success(), "mosquitto stopped in good order");
     }
 
-    /// Makes it write its state down now, so that a SIGKILL right after takes nothing with it.
+    /// Makes it persist its state now, so that a SIGKILL right after loses nothing.
     pub fn save(&self) {
         let file = self.path("mosquitto.db");
         let written = || fs::metadata(&file).and_then(|file| file.modified()).ok();
@@ -157,7 +157,7 @@ impl Mosquitto {
         eventually("mosquitto.db", SOON, || (written() > before).then_some(()));
     }
 
-    /// Sends `STOP`, `CONT`, …
+    /// Sends a signal, such as `STOP` or `CONT`.
     pub fn signal(&self, signal: &str) {
         self.process.as_ref().expect("a running broker").signal(signal);
     }
@@ -173,7 +173,7 @@ impl Mosquitto {
         );
         let dir = self.dir.path();
         if fs::metadata(dir).expect("the temp folder").uid() == 0 {
-            // It would become another user, who can't write here.
+            // Otherwise it switches to a user that can't write here.
             config += "user root\n";
         }
         config += &match self.user {

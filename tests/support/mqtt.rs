@@ -1,4 +1,4 @@
-//! A way to a broker, and a plain MQTT 5 client on it that remembers what it received and when.
+//! Access data of a broker, and an MQTT client that records what it received and when.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,10 +13,10 @@ use serde_json::Value;
 
 use super::{SOON, Version};
 
-/// How many QoS 1 messages may wait for their acknowledgement in [`Client::publish_all`].
+/// QoS 1 messages in flight in [`Client::publish_all`].
 const WINDOW: usize = 100;
 
-/// How to reach a broker: for the test's own client and for the daemon's `[mqtt]` table.
+/// Access data of a broker, for the test's own client and for the daemon's `[mqtt]` table.
 #[derive(Debug, Clone)]
 pub struct Access {
     pub url: String,
@@ -30,15 +30,14 @@ impl Access {
         Self { url: url.to_owned(), user: None, ca_file: None }
     }
 
-    /// The same broker, called by another host name.
+    /// The same broker by another host name.
     pub fn called(&self, host: &str) -> Self {
         let (scheme, rest) = self.url.split_once("://").expect("a scheme");
         let (_, port) = rest.rsplit_once(':').expect("a port");
         Self { url: format!("{scheme}://{host}:{port}"), ..self.clone() }
     }
 
-    /// The `[mqtt]` table of a config that uses this broker under the name `name`. A password is
-    /// read from `password_file`, which the caller writes.
+    /// The `[mqtt]` table for this broker, displayed as `name`. The caller writes the password to `password_file`.
     pub fn mqtt_table(&self, name: &str, password_file: &str) -> String {
         let mut table = format!("[mqtt]\nurl = \"{}\"\nname = \"{name}\"\n", self.url);
         if let Some((user, _)) = &self.user {
@@ -51,14 +50,14 @@ impl Access {
     }
 }
 
-/// A message as it came.
+/// A received message.
 #[derive(Clone)]
 pub struct Received {
     pub topic: String,
     pub payload: Vec<u8>,
-    /// The lower of the sender's and the subscription's; the client subscribes with 2.
+    /// QoS of the delivery: the lower of the sender's and the subscription's, which is 2.
     pub qos: i32,
-    /// As the sender published it, or true when it was the broker's retained one.
+    /// The sender's retain flag, or true for a message replayed from the broker's retained ones.
     pub retained: bool,
     pub at: DateTime<Utc>,
 }
@@ -73,7 +72,7 @@ impl fmt::Debug for Received {
 
 impl Received {
     /// # Panics
-    /// When it is no JSON.
+    /// When the payload is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.payload).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -92,15 +91,15 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects with a clean start and a client id of its own.
+    /// Connects with a clean start and a unique client id.
     ///
     /// # Errors
-    /// What Paho says of a connection that fails.
+    /// Paho's error when the connection fails.
     pub fn try_connect(access: &Access) -> Result<Self, mqtt::Error> {
         Self::open(access, &new_id(), true, Version::V5)
     }
 
-    /// Connects as [`Self::connect`] does, in the given version of MQTT.
+    /// Like [`Self::connect`], with a given version of MQTT.
     ///
     /// # Panics
     /// When the broker can't be reached.
@@ -115,10 +114,10 @@ impl Client {
         Self::try_connect(access).unwrap_or_else(|error| panic!("connect to {access:?}: {error}"))
     }
 
-    /// Connects to a session that outlives connections.
+    /// Connects with a persistent session.
     ///
     /// # Errors
-    /// What Paho says of a connection that fails.
+    /// Paho's error when the connection fails.
     pub fn resume(access: &Access, client_id: &str) -> Result<Self, mqtt::Error> {
         Self::open(access, client_id, false, Version::V5)
     }
@@ -175,19 +174,19 @@ impl Client {
             }
             options.ssl_options(ssl.verify(true).enable_server_cert_auth(true).finalize());
         }
-        // Paho's own thread holds a reference to the client until its connect callback is done, a
-        // moment after this wait: dropped before that, the client would be destroyed inside the
-        // callback, which waits for itself, and with it every other client of the process.
+        // Paho's own thread holds a reference to the client until its connect callback is done, a moment after this wait.
+        // A client dropped before that is destroyed inside the callback, which waits for itself: a deadlock of every client
+        // in the process.
         if let Err(error) = client.connect(options.finalize()).wait_for(SOON) {
             std::mem::forget(client);
             return Err(error);
         }
-        // Answered on the same thread, hence after that callback.
+        // Answered on the same thread, so after that callback.
         client.unsubscribe("nothing").wait_for(SOON)?;
         Ok(Self { client, inbox, is_v5 })
     }
 
-    /// Subscribes with QoS 2, in MQTT 5 keeping the senders' retain flags; returns once it holds.
+    /// Subscribes with QoS 2 and waits for the SUBACK. In MQTT 5 the senders' retain flags are kept.
     pub fn subscribe(&self, topic: &str) {
         if !self.is_v5 {
             let granted = self.client.subscribe(topic, 2).wait_for(SOON);
@@ -209,19 +208,19 @@ impl Client {
         client
     }
 
-    /// Publishes, and returns when the broker has it.
+    /// Publishes and waits for the acknowledgement.
     pub fn publish(&self, topic: &str, payload: impl Into<Vec<u8>>, qos: i32) {
         let token = self.client.publish(mqtt::Message::new(topic, payload, qos));
         token.wait_for(SOON).unwrap_or_else(|error| panic!("publish on {topic}: {error}"));
     }
 
-    /// Publishes with QoS 1 what stays with the topic; returns when the broker has it.
+    /// Publishes a retained message with QoS 1 and waits for the acknowledgement.
     pub fn retain(&self, topic: &str, payload: &str) {
         let token = self.client.publish(mqtt::Message::new_retained(topic, payload, 1));
         token.wait_for(SOON).unwrap_or_else(|error| panic!("retain on {topic}: {error}"));
     }
 
-    /// Publishes with QoS 1, many at a time; returns when the broker has them all.
+    /// Publishes with QoS 1, pipelined, and waits for all acknowledgements.
     pub fn publish_all(&self, messages: impl IntoIterator<Item = (String, Vec<u8>)>) {
         let mut waiting = VecDeque::new();
         for (topic, payload) in messages {
@@ -233,20 +232,20 @@ impl Client {
         waiting.into_iter().for_each(confirm);
     }
 
-    /// Everything received so far.
+    /// Messages received so far.
     pub fn received(&self) -> Vec<Received> {
         self.inbox.messages.lock().unwrap().clone()
     }
 
-    /// Everything received so far on one topic.
+    /// Messages received so far on one topic.
     pub fn received_on(&self, topic: &str) -> Vec<Received> {
         self.received().into_iter().filter(|message| message.topic == topic).collect()
     }
 
-    /// Waits until what was received satisfies.
+    /// Waits until the received messages satisfy a condition.
     ///
     /// # Panics
-    /// When it doesn't in time.
+    /// When they don't in time.
     pub fn wait_for<T>(
         &self,
         what: &str,
@@ -270,7 +269,7 @@ impl Client {
         }
     }
 
-    /// The first message on a topic that satisfies.
+    /// Waits for the first message on a topic that satisfies a condition.
     pub fn wait_message(
         &self,
         topic: &str,
@@ -282,7 +281,7 @@ impl Client {
         })
     }
 
-    /// Waits until at least `count` messages came on a topic; these.
+    /// Waits until at least `count` messages have arrived on a topic; returns them.
     pub fn wait_count(&self, topic: &str, count: usize, within: Duration) -> Vec<Received> {
         self.wait_for(&format!("{count} messages on {topic}"), within, |messages| {
             let found: Vec<_> = messages.iter().filter(|message| message.topic == topic).collect();
@@ -294,13 +293,13 @@ impl Client {
         self.client.is_connected()
     }
 
-    /// Leaves in good order.
+    /// Disconnects gracefully.
     pub fn disconnect(self) {
         self.client.disconnect(None).wait_for(SOON).expect("disconnect");
     }
 }
 
-/// A client id that no other client of this run has.
+/// A client id that is unique in this run.
 fn new_id() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))

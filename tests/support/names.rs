@@ -1,16 +1,15 @@
-//! Every name these tests take for granted that a user could also see: the contract's, and the few
-//! beyond it.
+//! User-visible names that the tests rely on: those of the contract, and a few others.
 
-/// `sensor_data.db` unless configured.
+/// Default file name of the database.
 pub const DATABASE: &str = "sensor_data.db";
 
-/// The API's socket, beside the database.
+/// Suffix of the API's socket, beside the database.
 pub const API_SOCKET: &str = "sensor_data.db.api";
 
-/// The folder of the log, beside the database.
+/// Suffix of the journal's folder, beside the database.
 pub const LOG: &str = "sensor_data.db.journal";
 
-/// How many own readings wait for the broker before the oldest are skipped.
+/// Limit of pending own readings; beyond it the oldest are skipped.
 pub const PUBLICATION_CAPACITY: usize = 50_000;
 
 pub const READING_COLUMNS: [&str; 6] =
@@ -20,37 +19,37 @@ pub const READINGS: &str = "factory/sensors/temperature";
 pub const ALERTS: &str = "factory/alerts/temperature";
 pub const STATUS: &str = "factory/sensors/status";
 
-/// `vigie run`'s option that names the file to write once all is up.
+/// Option of `vigie run` that names the ready file.
 pub const READY_FILE_OPTION: &str = "--ready-file";
 
-/// How many messages were rejected, kept in `rejected_messages` or not.
+/// Query: number of rejected messages, including those no longer kept.
 pub const REJECTED_TOTAL: &str = "SELECT value FROM counters WHERE name = 'rejected_total'";
 
-/// The key under `[storage]` that bounds `rejected_messages`.
+/// Key of `[storage]` that bounds `rejected_messages`.
 pub const REJECTED_KEEP_KEY: &str = "rejected_keep";
 
 /// Readings of every quantity.
 pub const ALL_READINGS: &str = "SELECT count(*) FROM readings";
 
-/// The alert events in their order: state, time, value.
+/// Query: alert events in order, as state, time, value.
 pub const ALERT_EVENTS: &str = "SELECT state, timestamp, value FROM alerts ORDER BY id";
 
-/// Faults on request.
+/// Environment variable for fault injection.
 pub const FAULTS: &str = "VIGIE_FAULTS";
 
-/// Words of the English log.
+/// Phrases of the English log.
 pub const CONNECTED: &str = "✅ Connected to ";
 pub const CANT_CONNECT: &str = "❌ Can't connect to ";
 pub const CONNECTION_TO: &str = "⚠️ Connection to ";
 pub const LOST: &str = " lost: ";
 
-/// What the log says of a database that takes nothing, and when it does again.
+/// Log phrases for a database that can't be written, and for its recovery.
 pub const NOTHING_STORED: &str = "nothing can be stored for now";
 pub const STORING_AGAIN: &str = "storing again after";
 
-/// What it says of a full disk, as SQLite or the system calls it, and of its end.
+/// Log phrases for a full disk, in SQLite's words and in the system's, and for its recovery.
 pub const FULL: [&str; 2] = ["disk is full", "No space left"];
 pub const AGAIN: &str = " again after ";
 
-/// What the log says, before its name, of a part that panics.
+/// Log phrase before the name of an actor that panics.
 pub const PANIC_IN: &str = "panic in ";

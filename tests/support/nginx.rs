@@ -1,7 +1,7 @@
-//! nginx as a reverse proxy in front of the daemon, by the lines of the manual.
+//! nginx as a reverse proxy in front of the daemon, with the lines of the manual.
 //!
-//! Always: one process in the foreground, with its files in a temp folder. It connects from [`Nginx::ADDRESS`], so
-//! that the daemon can tell it from a client.
+//! Invariant: one process in the foreground, with its files in a temporary folder. It connects from
+//! [`Nginx::ADDRESS`], so that the daemon can tell it from a client.
 
 use std::fs;
 use std::net::TcpStream;
@@ -12,39 +12,39 @@ use tempfile::TempDir;
 
 use super::{Certificate, Process, SOON, free_port};
 
-/// The chapter that has the lines.
+/// Page of the manual with the lines for nginx.
 const MANUAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/login.md");
 
-/// The daemon's address in them.
+/// Address of the daemon in these lines.
 const DAEMON: &str = "127.0.0.1:8420";
 
 pub struct Nginx {
-    // Before its folder, so that it ends first.
+    // Before its folder, so that it is dropped first.
     _process: Process,
     address: String,
     _folder: TempDir,
 }
 
 impl Nginx {
-    /// Where its connections to the daemon come from.
+    /// Source address of its connections to the daemon.
     pub const ADDRESS: &str = "127.0.0.9";
 
-    /// The path that is the daemon's.
+    /// Path below which the daemon is served.
     pub const PATH: &str = "/vigie";
 
-    /// In front of the daemon at `address`, as in the manual.
+    /// Starts nginx in front of the daemon at `address`, as in the manual.
     pub fn before(address: &str) -> Self {
         Self::start(&manual(address), None)
     }
 
-    /// Lets no WebSocket through.
+    /// Blocks WebSockets.
     pub fn without_upgrade(address: &str) -> Self {
         let is_kept = |line: &&str| !["Upgrade", "Connection"].iter().any(|it| line.contains(it));
         let lines: Vec<_> = manual(address).lines().filter(is_kept).map(str::to_owned).collect();
         Self::start(&lines.join("\n"), None)
     }
 
-    /// Speaks TLS to clients.
+    /// Serves TLS.
     pub fn with_tls(address: &str, certificate: &Certificate) -> Self {
         Self::start(&manual(address), Some(certificate))
     }
@@ -69,13 +69,13 @@ impl Nginx {
         Self { _process: process, address, _folder: folder }
     }
 
-    /// `HOST:PORT`.
+    /// Its address, `HOST:PORT`.
     pub fn address(&self) -> &str {
         &self.address
     }
 }
 
-/// Paths are relative to the temp folder.
+/// Configuration of nginx; paths are relative to the temporary folder.
 fn config(server: &str) -> String {
     format!(
         "daemon off; master_process off; pid nginx.pid; error_log stderr warn;\n\
@@ -91,7 +91,7 @@ fn config(server: &str) -> String {
     )
 }
 
-/// The lines for nginx in the manual, for the daemon at `address`.
+/// The manual's lines for nginx, with the daemon at `address`.
 fn manual(address: &str) -> String {
     let text = fs::read_to_string(Path::new(MANUAL)).expect("read the manual");
     let block = text.split("```nginx\n").nth(1).and_then(|rest| rest.split("```").next());

@@ -1,8 +1,8 @@
-//! Devices that number their readings, and know which of them the broker has acknowledged.
+//! Publishers of numbered readings that record which of them the broker has acknowledged.
 //!
-//! Several connections publish at a common rate. A broker that dies costs them nothing but time:
-//! each comes back to its session and sends again, marked DUP, what was not acknowledged. So a
-//! number that was acknowledged and is not in the table has been lost by somebody else.
+//! Several connections publish at a common rate. After a broker's death each resumes its session and redelivers, marked
+//! DUP, what was not acknowledged. So an acknowledged number that is not in the table was lost by the broker or the
+//! daemon.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,43 +11,43 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::mqtt311::{self, Link};
 use super::names;
-use super::wire::{self, Link};
 
-/// Between two tries to come back to a dead broker.
+/// Interval between attempts to reconnect.
 const COME_BACK: Duration = Duration::from_millis(50);
 
-/// A microsecond in which the first reading was taken; each has its own.
+/// Time of reading 0, in µs since 1970. Each reading has a time of its own.
 const FIRST_MICROS: i64 = 1_780_000_000_000_000;
 
-/// Sensors of a connection.
+/// Sensors per connection.
 const SENSORS: usize = 4;
 
-/// Microseconds from one reading to the next.
+/// Interval between readings, in µs.
 const APART_MICROS: i64 = 1_009;
 
-/// The time of a number.
+/// Time of reading `number`.
 pub type Micros = Arc<dyn Fn(usize) -> i64 + Send + Sync>;
 
-/// What is to be published.
+/// Load of the publishers.
 #[derive(Clone)]
 pub struct Plan {
     pub port: u16,
-    /// Readings 0, 1, 2, …
+    /// Number of readings.
     pub total: usize,
-    /// Readings a second; `None` is as fast as they are acknowledged.
+    /// Readings a second; `None` publishes as fast as they are acknowledged.
     pub rate: Option<u32>,
     pub connections: usize,
-    /// How many of a connection may wait for their acknowledgement.
+    /// Unacknowledged messages per connection.
     pub window: usize,
     pub qos: u8,
-    /// How much longer each payload is to be.
+    /// Padding of each payload, in bytes.
     pub padding_bytes: usize,
-    /// Sensors of a connection, which take turns.
+    /// Sensors per connection, which take turns.
     pub sensors: usize,
-    /// When a number was measured, in microseconds since 1970; each has its own.
+    /// Time of each number, in µs since 1970; must be unique.
     pub micros: Micros,
-    /// No use in trying for longer.
+    /// Overall timeout.
     pub at_most: Duration,
 }
 
@@ -107,20 +107,20 @@ impl Default for Shared {
     }
 }
 
-/// Publishers at work.
+/// Running publishers.
 pub struct Publishers {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<Vec<usize>>>,
 }
 
-/// What was published.
+/// Result of the publishers.
 #[derive(Debug)]
 pub struct Published {
-    /// For each number whether the broker acknowledged it.
+    /// Acknowledged or not, by number.
     pub acknowledged: Vec<bool>,
-    /// How many were sent again.
+    /// Number of redeliveries.
     pub resent: usize,
-    /// From the first to the last acknowledgement.
+    /// Time from the first to the last acknowledgement.
     pub took: Duration,
 }
 
@@ -135,7 +135,7 @@ impl Published {
 }
 
 impl Publishers {
-    /// How many have been acknowledged so far.
+    /// Number of readings acknowledged so far.
     pub fn acknowledged(&self) -> usize {
         self.shared.acknowledged.load(Ordering::Relaxed)
     }
@@ -144,12 +144,12 @@ impl Publishers {
         self.threads.iter().all(JoinHandle::is_finished)
     }
 
-    /// No more new ones; what was sent is still seen through.
+    /// Stops new readings; those in flight are completed.
     pub fn enough(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Waits for the end.
+    /// Waits until all publishers have ended.
     pub fn finish(self) -> Published {
         let mut acknowledged = vec![false; self.shared.plan.total];
         for thread in self.threads {
@@ -163,8 +163,7 @@ impl Publishers {
     }
 }
 
-/// The sensor that measures a number: always one of its connection's, so that its readings stay
-/// in order.
+/// Sensor of a number: always one of the number's connection, so that the readings of a sensor stay in order.
 pub fn sensor(number: usize, connection: usize) -> String {
     sensor_of(SENSORS, number, connection)
 }
@@ -203,20 +202,20 @@ fn format_payload(number: usize, sensor: &str, timestamp: &str, padding_bytes: u
     json + "}"
 }
 
-/// A reading under way.
+/// A reading in flight.
 #[derive(Clone, Copy)]
 struct Sent {
     number: usize,
-    /// QoS 2: the broker has it, and is to be told that we know.
+    /// QoS 2: PUBREC received, PUBREL due.
     received: bool,
 }
 
 struct Connection {
     index: usize,
     shared: Arc<Shared>,
-    /// By packet id, less one.
+    /// Readings in flight, by packet id less one.
     slots: Vec<Option<Sent>>,
-    /// Packet ids in the order their messages were first sent: they must be sent again in it.
+    /// Packet ids in the order of first delivery, which redelivery must keep.
     order: VecDeque<u16>,
     free: VecDeque<u16>,
     done: Vec<usize>,
@@ -246,7 +245,7 @@ impl Connection {
         std::mem::take(&mut self.done)
     }
 
-    /// Publishes until all is done or the connection is gone.
+    /// Publishes until all is acknowledged or the connection ends.
     fn connected(&mut self, deadline: Instant) -> io::Result<()> {
         let client_id = format!("numbered-{}-{}", self.shared.plan.port, self.index);
         let mut link = Link::open(self.shared.plan.port, &client_id)?;
@@ -254,7 +253,7 @@ impl Connection {
         while Instant::now() < deadline {
             let fresh = self.fresh();
             if fresh.is_empty() && self.order.is_empty() && self.is_over() {
-                return link.send(&wire::disconnect());
+                return link.send(&mqtt311::disconnect());
             }
             link.send(&fresh)?;
             let mut answers = Vec::new();
@@ -277,7 +276,7 @@ impl Connection {
         for id in &self.order {
             let Some(sent) = self.slots[usize::from(*id) - 1] else { continue };
             if sent.received {
-                bytes.extend(wire::answer(wire::PUBREL, *id));
+                bytes.extend(mqtt311::answer(mqtt311::PUBREL, *id));
             } else {
                 bytes.extend(self.publication(sent.number, *id, true));
             }
@@ -291,10 +290,10 @@ impl Connection {
         let sensor = sensor_of(plan.sensors, number, self.index);
         let timestamp = text((plan.micros)(number));
         let payload = format_payload(number, &sensor, &timestamp, plan.padding_bytes);
-        wire::publish(names::READINGS, payload.as_bytes(), plan.qos, id, again)
+        mqtt311::publish(names::READINGS, payload.as_bytes(), plan.qos, id, again)
     }
 
-    /// The next readings that are due and for which there is room.
+    /// The next due readings, as far as the in-flight window has room.
     fn fresh(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         while !self.free.is_empty() && !self.is_over() {
@@ -319,15 +318,15 @@ impl Connection {
         next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()
     }
 
-    fn heard(&mut self, packet: &wire::Packet, answers: &mut Vec<u8>) {
+    fn heard(&mut self, packet: &mqtt311::Packet, answers: &mut Vec<u8>) {
         match packet.head {
-            wire::PUBACK | wire::PUBCOMP => self.complete(packet.id()),
-            wire::PUBREC => {
+            mqtt311::PUBACK | mqtt311::PUBCOMP => self.complete(packet.id()),
+            mqtt311::PUBREC => {
                 let id = packet.id();
                 if let Some(Some(sent)) = self.slots.get_mut(usize::from(id) - 1) {
                     sent.received = true;
                 }
-                answers.extend(wire::answer(wire::PUBREL, id));
+                answers.extend(mqtt311::answer(mqtt311::PUBREL, id));
             }
             _ => {}
         }

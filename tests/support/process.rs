@@ -1,4 +1,4 @@
-//! A process started by a test: its output in a file, ended by its pid whatever happens.
+//! A process started by a test: its output goes to a file, and it is killed by its pid on drop.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::eventually;
 
-/// How much of a log is shown when a test fails.
+/// Bytes of a log shown when a test fails.
 const SHOWN: usize = 16_000;
 
-/// Memory that a process has, in KiB; `None` when it has ended.
+/// Resident memory of a process in KiB; `None` after its end.
 pub fn resident_kib(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
@@ -25,7 +25,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` with its output going to `log`.
+    /// Starts `command`, with its output in `log`.
     pub fn start(name: &str, command: &mut Command, log: &Path) -> Self {
         let out = File::create(log).expect("create a log");
         let err = out.try_clone().expect("share a log");
@@ -38,7 +38,7 @@ impl Process {
         self.child.id()
     }
 
-    /// All it has written so far.
+    /// Output so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).expect("read a log")).into_owned()
     }
@@ -47,23 +47,23 @@ impl Process {
         self.child.try_wait().expect("wait for a child")
     }
 
-    /// Its end; by whose doing is the caller's business.
+    /// Waits for the process to end, for whatever reason.
     ///
     /// # Panics
-    /// When it doesn't come in time.
+    /// When it doesn't end in time.
     pub fn exit(&mut self, within: Duration) -> ExitStatus {
         let what = format!("end of {} (pid {})", self.name, self.pid());
         eventually(&what, within, || self.has_exited())
     }
 
-    /// Sends `TERM`, `INT`, `USR1`, …
+    /// Sends a signal, such as `TERM`, `INT` or `USR1`.
     pub fn signal(&self, signal: &str) {
         let pid = self.pid().to_string();
         let status = Command::new("kill").args(["-s", signal, &pid]).status().expect("run kill");
         assert!(status.success(), "kill -s {signal} {} ({pid})", self.name);
     }
 
-    /// SIGKILL, and gone when this returns.
+    /// Sends SIGKILL and waits for the end.
     pub fn kill(&mut self) {
         self.child.kill().expect("kill a child");
         self.child.wait().expect("wait for a child");
@@ -73,10 +73,10 @@ impl Process {
         self.child.stdin.take()
     }
 
-    /// Looks until there is something to see, as long as the process lives.
+    /// Polls `look` until it returns a value, as long as the process lives.
     ///
     /// # Panics
-    /// When the process ends first, or the time is over.
+    /// When the process ends first, or after the timeout.
     pub fn eventually<T>(
         &mut self,
         what: &str,
@@ -84,7 +84,7 @@ impl Process {
         mut look: impl FnMut(&Self) -> Option<T>,
     ) -> T {
         eventually(&format!("{}: {what}", self.name), within, || {
-            // In this order: what it did just before its end still counts.
+            // In this order, so that an effect just before its end counts.
             let exited = self.has_exited();
             let seen = look(self);
             assert!(
@@ -100,12 +100,12 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
-            // It may end by itself in between; then there is nothing to do.
+            // The process may end by itself in between.
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
         if thread::panicking() {
-            // Its folder may be gone already, and a second panic would hide the first.
+            // The folder may be gone already, and a second panic would hide the first.
             let log = fs::read(&self.log).unwrap_or_default();
             let log = String::from_utf8_lossy(&log);
             let mut from = log.len().saturating_sub(SHOWN);

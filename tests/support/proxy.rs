@@ -1,62 +1,62 @@
-//! A proxy that makes tunnels by CONNECT: to one server, whatever host is asked for.
+//! An HTTP proxy for CONNECT: every tunnel leads to one server, whatever host is requested.
 
 use std::io::{BufRead, BufReader, Read, Write, copy};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::accepting::Accepting;
+use super::listener::Listener;
 
 #[derive(Default)]
-struct Book {
-    /// Hosts and ports that were asked for.
+struct ServerState {
+    /// Requested hosts and ports.
     asked: Mutex<Vec<String>>,
-    /// `user:password`, or the answer is 407.
+    /// Required login, `user:password`; any other gets 407.
     login: Option<String>,
-    /// The answer in place of a tunnel.
+    /// Status that replaces a tunnel.
     refusal: Mutex<Option<u16>>,
 }
 
-/// Listens on 127.0.0.1 until it is dropped.
+/// CONNECT proxy on 127.0.0.1 until it is dropped.
 pub struct Proxy {
-    book: Arc<Book>,
-    accepting: Accepting,
+    book: Arc<ServerState>,
+    listener: Listener,
 }
 
 impl Proxy {
-    /// Leads everybody to this port of 127.0.0.1.
+    /// Tunnels every client to this port of 127.0.0.1.
     pub fn to(port: u16) -> Self {
-        Self::start(port, Book::default())
+        Self::start(port, ServerState::default())
     }
 
-    /// Those with this login, `user:password`.
+    /// Like [`Self::to`], for clients with this login, `user:password`.
     pub fn with_login(port: u16, login: &str) -> Self {
-        Self::start(port, Book { login: Some(login.into()), ..Book::default() })
+        Self::start(port, ServerState { login: Some(login.into()), ..ServerState::default() })
     }
 
-    fn start(to: u16, book: Book) -> Self {
+    fn start(to: u16, book: ServerState) -> Self {
         let book = Arc::new(book);
         let shared = Arc::clone(&book);
-        let accepting = Accepting::at(0, move |client, _| serve(&client, to, &shared));
-        Self { book, accepting }
+        let listener = Listener::at(0, move |client, _| serve(&client, to, &shared));
+        Self { book, listener }
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.accepting.address()
+        self.listener.address()
     }
 
-    /// Answers with this status from here on; `None` for tunnels.
+    /// Answers later requests with this status; `None` makes tunnels again.
     pub fn refuse(&self, status: Option<u16>) {
         *self.book.refusal.lock().unwrap() = status;
     }
 
-    /// `host:port` of each tunnel that was asked for.
+    /// `host:port` of each requested tunnel.
     pub fn asked(&self) -> Vec<String> {
         self.book.asked.lock().unwrap().clone()
     }
 }
 
-fn serve(client: &TcpStream, to: u16, book: &Book) {
+fn serve(client: &TcpStream, to: u16, book: &ServerState) {
     let mut reader = BufReader::new(client);
     let mut head = Vec::new();
     loop {
@@ -94,7 +94,7 @@ fn serve(client: &TcpStream, to: u16, book: &Book) {
     });
 }
 
-/// Until the end of one side, of which the other hears.
+/// Copies until one side ends, then shuts down the other.
 fn pass(from: &mut impl Read, to: &TcpStream) {
     let _ = copy(from, &mut &*to);
     let _ = to.shutdown(Shutdown::Write);

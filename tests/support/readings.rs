@@ -1,4 +1,4 @@
-//! Readings by what makes them one: what was published against what was stored.
+//! Readings by identity, to compare what was published with what was stored.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Received, Row, time};
 
-/// Sensor, time, and the bits of the value.
+/// Identity of a reading: sensor, time, bits of the value.
 pub type Key = (String, DateTime<Utc>, u64);
 
 pub fn key_of_message(message: &Received) -> Key {
@@ -21,7 +21,7 @@ pub fn key_of_row(row: &Row) -> Key {
     (row.sensor_id.clone(), row.time(), row.temperature.to_bits())
 }
 
-/// How often each reading is there.
+/// Number of occurrences of each reading.
 pub fn tally(keys: impl IntoIterator<Item = Key>) -> BTreeMap<Key, usize> {
     let mut tally = BTreeMap::new();
     for key in keys {
@@ -30,7 +30,7 @@ pub fn tally(keys: impl IntoIterator<Item = Key>) -> BTreeMap<Key, usize> {
     tally
 }
 
-/// A reading as a device would publish it.
+/// Payload of a reading as a device publishes it.
 pub fn reading(sensor: &str, value: f64, timestamp: &str) -> String {
     serde_json::json!({
         "sensor_id": sensor,
@@ -42,7 +42,7 @@ pub fn reading(sensor: &str, value: f64, timestamp: &str) -> String {
     .to_string()
 }
 
-/// The `n`th of a series of timestamps, a second apart.
+/// Timestamp `n` of a series with one a second.
 pub fn timestamp(n: usize) -> String {
     let n = i64::try_from(n).expect("a small number");
     let start = time("2024-08-14T00:00:00+00:00");

@@ -1,5 +1,5 @@
-//! Services that take notifications, each as strict as its published format: a field that the format does not have, a
-//! type or a length that is wrong is refused, as the service says it.
+//! Validators of notification services, each as strict as the published format: an unknown field, a wrong type or a wrong
+//! length is refused with the service's own response.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -10,14 +10,14 @@ pub const TELEGRAM_TOKEN: &str = "123456:AAE-s3cret_token";
 pub const TELEGRAM_CHAT: i64 = -1_001_234_567_890;
 pub const NTFY_TOPIC: &str = "plant-7f3a_s3cret";
 
-/// What is wrong with a message.
+/// Fault of a message.
 type Checked = Result<(), String>;
 
 fn check(is_right: bool, what: impl FnOnce() -> String) -> Checked {
     if is_right { Ok(()) } else { Err(what()) }
 }
 
-/// Whether an object has all `needed` fields, and none but these and the `others`.
+/// Checks that an object has all `needed` fields, and otherwise only those of `others`.
 fn fields(value: &Value, needed: &[&str], others: &[&str]) -> Checked {
     let object = value.as_object().ok_or_else(|| format!("no object: {value}"))?;
     for name in needed {
@@ -38,7 +38,7 @@ fn utf16(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
-/// The body, if it is a JSON message by POST.
+/// Body of a POST with JSON.
 fn json_of(request: &Request) -> Result<Value, String> {
     check(request.method == "POST", || format!("by {}", request.method))?;
     let kind = &request.headers["content-type"];

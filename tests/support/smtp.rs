@@ -1,4 +1,4 @@
-//! A mail server that takes what it is given: plain SMTP, with a login if asked for.
+//! An SMTP server that records mail, with scripted refusals, a login and STARTTLS on request.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,21 +8,21 @@ use std::time::Duration;
 
 use openssl::ssl::SslAcceptor;
 
-use super::accepting::Accepting;
+use super::listener::Listener;
 use super::{Certificate, eventually};
 
 #[derive(Debug, Clone)]
 pub struct Mail {
     pub from: String,
     pub to: Vec<String>,
-    /// As it came, its lines unstuffed.
+    /// Raw message, without dot-stuffing.
     pub raw: String,
-    /// What the client called itself.
+    /// Name in the client's EHLO.
     pub hello: String,
 }
 
 impl Mail {
-    /// A header, its encoded words decoded.
+    /// A header, with encoded words decoded.
     pub fn header(&self, name: &str) -> String {
         let head = self.raw.split("\r\n\r\n").next().unwrap_or_default().replace("\r\n ", " ");
         let prefix = format!("{name}: ");
@@ -30,7 +30,7 @@ impl Mail {
         decode_words(line.unwrap_or_else(|| panic!("no {name} in {head}")))
     }
 
-    /// The text, decoded.
+    /// Decoded text.
     pub fn text(&self) -> String {
         let (_, body) = self.raw.split_once("\r\n\r\n").expect("a body");
         match self.header("Content-Transfer-Encoding").as_str() {
@@ -48,17 +48,17 @@ impl Mail {
 }
 
 #[derive(Default)]
-struct Book {
+struct ServerState {
     mails: Mutex<Vec<Mail>>,
-    /// What AUTH PLAIN must say.
+    /// Required credentials of AUTH PLAIN.
     login: Option<String>,
-    /// Offers STARTTLS, and takes no mail without.
+    /// Offers STARTTLS, and refuses mail without it.
     tls: Option<SslAcceptor>,
-    /// Greetings before it is friendly.
+    /// Greetings for the next clients, in order; then 220.
     greetings: Mutex<VecDeque<String>>,
-    /// Addresses it says this to: for ever, or once. So for the command MAIL, and for the end of a mail.
+    /// Scripted refusals of addresses (permanent or once), of MAIL, and of the end of a mail.
     refusals: Mutex<Vec<Refusal>>,
-    /// Whether it takes mail of clients with a full name alone, which it says at RCPT.
+    /// Refuses clients without a fully qualified name, at RCPT.
     wants_full_name: bool,
 }
 
@@ -68,7 +68,7 @@ struct Refusal {
     is_for_ever: bool,
 }
 
-impl Book {
+impl ServerState {
     fn refusal_of(&self, address: &str) -> Option<String> {
         let mut refusals = self.refusals.lock().unwrap();
         let at = refusals.iter().position(|refusal| refusal.address == address)?;
@@ -81,38 +81,38 @@ impl Book {
 }
 
 pub struct MailServer {
-    book: Arc<Book>,
-    accepting: Accepting,
+    book: Arc<ServerState>,
+    listener: Listener,
 }
 
 impl MailServer {
     pub fn new() -> Self {
-        Self::with(Book::default())
+        Self::with(ServerState::default())
     }
 
-    /// Takes mail only after this login.
+    /// Requires this login.
     pub fn with_login(user: &str, password: &str) -> Self {
         let plain = format!("\0{user}\0{password}");
         let login = Some(openssl::base64::encode_block(plain.as_bytes()));
-        Self::with(Book { login, ..Book::default() })
+        Self::with(ServerState { login, ..ServerState::default() })
     }
 
-    /// Takes mail only of clients that have a full name, in the manner of Postfix.
+    /// Requires a fully qualified client name, as Postfix does.
     pub fn strict() -> Self {
-        Self::with(Book { wants_full_name: true, ..Book::default() })
+        Self::with(ServerState { wants_full_name: true, ..ServerState::default() })
     }
 
-    /// Takes mail only after STARTTLS.
+    /// Requires STARTTLS.
     pub fn with_tls(certificate: &Certificate) -> Self {
-        Self::with(Book { tls: Some(certificate.acceptor()), ..Book::default() })
+        Self::with(ServerState { tls: Some(certificate.acceptor()), ..ServerState::default() })
     }
 
-    /// Greets the next client so.
+    /// Greets the next client with this line.
     pub fn greet_once(&self, greeting: &str) {
         self.book.greetings.lock().unwrap().push_back(greeting.to_owned());
     }
 
-    /// Answers so to whoever has mail for this address.
+    /// Answers RCPT for this address with this line.
     pub fn refuse(&self, address: &str, answer: &str) {
         self.add_refusal(address, answer, true);
     }
@@ -121,17 +121,17 @@ impl MailServer {
         self.add_refusal(address, answer, false);
     }
 
-    /// Answers so to the next client that begins a mail.
+    /// Answers the next MAIL with this line.
     pub fn refuse_sender_once(&self, answer: &str) {
         self.add_refusal("MAIL", answer, false);
     }
 
-    /// Answers so to the next mail when all of it is there.
+    /// Answers the end of the next mail with this line.
     pub fn refuse_mail_once(&self, answer: &str) {
         self.add_refusal("DATA", answer, false);
     }
 
-    /// Nothing is refused any more.
+    /// Removes all refusals.
     pub fn refuse_nothing(&self) {
         self.book.refusals.lock().unwrap().clear();
     }
@@ -141,15 +141,15 @@ impl MailServer {
         self.book.refusals.lock().unwrap().push(refusal);
     }
 
-    fn with(book: Book) -> Self {
+    fn with(book: ServerState) -> Self {
         let book = Arc::new(book);
         let shared = Arc::clone(&book);
-        let accepting = Accepting::at(0, move |stream, _| serve(stream, &shared));
-        Self { book, accepting }
+        let listener = Listener::at(0, move |stream, _| serve(stream, &shared));
+        Self { book, listener }
     }
 
     pub fn port(&self) -> u16 {
-        self.accepting.address().port()
+        self.listener.address().port()
     }
 
     pub fn mails(&self) -> Vec<Mail> {
@@ -164,7 +164,7 @@ impl MailServer {
     }
 }
 
-fn serve(stream: TcpStream, book: &Book) {
+fn serve(stream: TcpStream, book: &ServerState) {
     let mut plain = BufReader::new(stream);
     let greeting = book.greetings.lock().unwrap().pop_front();
     say(&mut plain, greeting.as_deref().unwrap_or("220 test ESMTP"));
@@ -182,7 +182,7 @@ fn serve(stream: TcpStream, book: &Book) {
     }
 }
 
-/// How a conversation ended.
+/// End of a conversation.
 #[derive(PartialEq, Eq)]
 enum End {
     Bye,
@@ -190,7 +190,7 @@ enum End {
 }
 
 fn say(to: &mut BufReader<impl Read + Write>, line: &str) {
-    // Who left needs no answer.
+    // The client may be gone.
     let _ = to.get_mut().write_all(format!("{line}\r\n").as_bytes());
 }
 
@@ -200,7 +200,7 @@ fn line(from: &mut impl BufRead) -> Option<String> {
     Some(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn converse(peer: &mut BufReader<impl Read + Write>, book: &Book, is_secure: bool) -> End {
+fn converse(peer: &mut BufReader<impl Read + Write>, book: &ServerState, is_secure: bool) -> End {
     let mut mail =
         Mail { from: String::new(), to: Vec::new(), raw: String::new(), hello: String::new() };
     let mut is_in = is_secure && book.login.is_none();
@@ -277,13 +277,13 @@ fn address(line: &str) -> String {
     line[start..].split('>').next().unwrap_or_default().to_owned()
 }
 
-/// `=?utf-8?b?…?=` and `=?utf-8?q?…?=` among plain words.
+/// Decodes `=?utf-8?b?…?=` and `=?utf-8?q?…?=` among plain words.
 fn decode_words(text: &str) -> String {
     let mut out = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find("=?") {
         let (before, from) = rest.split_at(start);
-        // Between two encoded words a space means nothing.
+        // A space between two encoded words is ignored.
         if !before.trim().is_empty() || out.is_empty() {
             out.extend(before.as_bytes());
         }

@@ -1,5 +1,5 @@
-//! A subscriber that keeps its half of the protocol over any number of dead brokers and
-//! connections: what reaches it twice was sent twice.
+//! A subscriber with exact QoS 2 over any number of broker deaths and connections: a duplicate that it sees was sent
+//! twice.
 
 use std::collections::HashSet;
 use std::io;
@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::wire::{self, Link, Packet};
+use super::mqtt311::{self, Link, Packet};
 use super::{SOON, eventually};
 
-/// Between two tries to come back to a dead broker.
+/// Interval between attempts to reconnect.
 const COME_BACK: Duration = Duration::from_millis(50);
 
-/// Subscribed with QoS 2 in a session that outlives its connections.
+/// Subscriber with QoS 2 and a persistent session.
 pub struct Subscriber {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -28,7 +28,7 @@ struct Shared {
 }
 
 impl Subscriber {
-    /// Returns once the broker has granted it.
+    /// Subscribes and waits for the SUBACK.
     pub fn start(port: u16, client_id: &str, topic: &str) -> Self {
         let shared = Arc::new(Shared::default());
         let (client_id, topic) = (client_id.to_owned(), topic.to_owned());
@@ -39,7 +39,7 @@ impl Subscriber {
         Self { shared, thread: Some(thread) }
     }
 
-    /// The payloads in the order they came.
+    /// Payloads in order of receipt.
     pub fn payloads(&self) -> Vec<Vec<u8>> {
         self.shared.payloads.lock().unwrap().clone()
     }
@@ -53,7 +53,7 @@ impl Drop for Subscriber {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // Its panic, if any, has been told; a second one would hide the first.
+            // A panic of the thread has been reported; a second one would hide it.
             let _ = thread.join();
         }
     }
@@ -61,7 +61,7 @@ impl Drop for Subscriber {
 
 struct Session {
     shared: Arc<Shared>,
-    /// QoS 2: packet ids of messages that were taken and not yet released.
+    /// QoS 2: packet ids of messages that are received and not yet released.
     held: HashSet<u16>,
 }
 
@@ -82,7 +82,7 @@ impl Session {
         let mut link = Link::open(port, client_id)?;
         if !link.session_present {
             self.held.clear();
-            link.send(&wire::subscribe(topic, 2))?;
+            link.send(&mqtt311::subscribe(topic, 2))?;
         }
         while !self.is_over() {
             let mut answers = Vec::new();
@@ -91,26 +91,26 @@ impl Session {
             }
             link.send(&answers)?;
         }
-        link.send(&wire::disconnect())
+        link.send(&mqtt311::disconnect())
     }
 
     fn heard(&mut self, packet: &Packet, answers: &mut Vec<u8>) {
         match packet.head {
-            wire::SUBACK => self.shared.subscribed.store(true, Ordering::Relaxed),
-            wire::PUBREL => {
+            mqtt311::SUBACK => self.shared.subscribed.store(true, Ordering::Relaxed),
+            mqtt311::PUBREL => {
                 self.held.remove(&packet.id());
-                answers.extend(wire::answer(wire::PUBCOMP, packet.id()));
+                answers.extend(mqtt311::answer(mqtt311::PUBCOMP, packet.id()));
             }
-            head if head & 0xF0 == wire::PUBLISH => self.take(packet, answers),
+            head if head & 0xF0 == mqtt311::PUBLISH => self.take(packet, answers),
             _ => {}
         }
     }
 
     fn take(&mut self, packet: &Packet, answers: &mut Vec<u8>) {
         let (qos, id, payload) = packet.publication();
-        let answer = if qos == 2 { wire::PUBREC } else { wire::PUBACK };
+        let answer = if qos == 2 { mqtt311::PUBREC } else { mqtt311::PUBACK };
         if qos > 0 {
-            answers.extend(wire::answer(answer, id));
+            answers.extend(mqtt311::answer(answer, id));
         }
         if qos < 2 || self.held.insert(id) {
             self.shared.payloads.lock().unwrap().push(payload.to_vec());

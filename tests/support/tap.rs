@@ -1,6 +1,5 @@
-//! A tap on the line between the daemon and its broker: which readings it was sent, and which of them
-//! it has acknowledged. Those must be stored, whatever became of the broker; all others are the
-//! broker's to send again.
+//! A network tap between the daemon and its broker. It records which readings the daemon was sent and which of them it
+//! acknowledged. Acknowledged ones must be stored, whatever happens to the broker; the broker redelivers all others.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Read, Write};
@@ -10,15 +9,15 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::wire::{self, Packet};
+use super::mqtt311::{self, Packet};
 
-/// Between two looks for a connection, and at most for something to read.
+/// Poll interval for connections, and read timeout.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// What comes before a reading's number.
+/// JSON before a reading's number.
 const NUMBER: &[u8] = b"\"temperature\":";
 
-/// Passes on every byte, at once.
+/// Forwards every byte at once.
 pub struct Tap {
     port: u16,
     shared: Arc<Shared>,
@@ -31,11 +30,11 @@ struct Shared {
     stop: AtomicBool,
 }
 
-/// By packet id, of one connection.
+/// Readings in flight by packet id, of the present connection.
 type InFlight = Mutex<HashMap<u16, usize>>;
 
 impl Tap {
-    /// On a port of its own, to the broker at `port`. While that is dead it hangs up.
+    /// Listens on a port of its own for the broker at `port`. While the broker is down it closes connections.
     pub fn start(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.set_nonblocking(true).expect("a listener that can be stopped");
@@ -50,7 +49,7 @@ impl Tap {
         self.port
     }
 
-    /// The numbers of the readings that the daemon has acknowledged.
+    /// Numbers of the readings that the daemon has acknowledged.
     pub fn acknowledged(&self) -> BTreeSet<usize> {
         self.shared.acknowledged.lock().expect("no panic").clone()
     }
@@ -60,7 +59,7 @@ impl Drop for Tap {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         if let Some(accepting) = self.accepting.take() {
-            // Its panic, if any, has been told; a second one would hide the first.
+            // A panic of the thread has been reported; a second one would hide it.
             let _ = accepting.join();
         }
     }
@@ -94,14 +93,14 @@ fn connect(
     let in_flight = Arc::new(InFlight::default());
     let of_thread = in_flight.clone();
     let sent = move |packet: &Packet| {
-        if let (wire::PUBLISH, Some(number)) = (packet.head & 0xF0, number(&packet.body)) {
+        if let (mqtt311::PUBLISH, Some(number)) = (packet.head & 0xF0, number(&packet.body)) {
             let (_, id, _) = packet.publication();
             of_thread.lock().expect("no panic").insert(id, number);
         }
     };
     let of_thread = shared.clone();
     let answered = move |packet: &Packet| {
-        if packet.head == wire::PUBACK {
+        if packet.head == mqtt311::PUBACK {
             let number = in_flight.lock().expect("no panic").remove(&packet.id());
             of_thread.acknowledged.lock().expect("no panic").extend(number);
         }
@@ -111,7 +110,7 @@ fn connect(
     Ok([down, up])
 }
 
-/// Passes on what comes, telling of each packet before.
+/// Forwards bytes, after a callback for each packet.
 fn line(
     mut from: TcpStream,
     mut to: TcpStream,
@@ -124,21 +123,21 @@ fn line(
             let count = match from.read(&mut bytes) {
                 Ok(0) => break,
                 Ok(count) => count,
-                Err(error) if wire::is_patience(&error) => continue,
+                Err(error) if mqtt311::is_patience(&error) => continue,
                 Err(_gone) => break,
             };
             unread.extend_from_slice(&bytes[..count]);
-            wire::whole(&mut unread).iter().for_each(&tell);
+            mqtt311::whole(&mut unread).iter().for_each(&tell);
             if to.write_all(&bytes[..count]).is_err() {
                 break;
             }
         }
-        // Either end may be gone already.
+        // Either end may be closed already.
         let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
     })
 }
 
-/// A reading's number is its value.
+/// Number of a reading, which is its value.
 fn number(body: &[u8]) -> Option<usize> {
     let at = body.windows(NUMBER.len()).position(|window| window == NUMBER)? + NUMBER.len();
     let digits = body[at..].iter().copied().skip_while(u8::is_ascii_whitespace);

@@ -4,7 +4,7 @@ use std::io::{BufWriter, Read, Write};
 use std::net::TcpStream;
 
 use crate::support::SOON;
-use crate::support::odd::{packet, text};
+use crate::support::raw_packets::{packet, text};
 
 const READ_BYTES: usize = 64 * 1024;
 

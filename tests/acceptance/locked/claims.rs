@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{KILLS, Stage};
+use super::{Fixture, KILLS};
 use crate::outcome::{open, rows};
 use crate::support::readings::{key_of_row, tally};
 use crate::support::time;
@@ -77,13 +77,13 @@ pub struct Figures {
     pending: usize,
 }
 
-pub fn figures(stage: &Stage, stored: &BTreeSet<Event>) -> BTreeMap<&'static str, Figures> {
+pub fn figures(fixture: &Fixture, stored: &BTreeSet<Event>) -> BTreeMap<&'static str, Figures> {
     let active = |rule: &str, events: &BTreeSet<Event>| {
         events.iter().filter(|it| it.rule == rule && it.state == "active").count()
     };
     let of = |(rule, _)| {
-        let (stored, early) = (active(rule, stored), active(rule, &stage.early));
-        let pending = stage.pending.iter().filter(|it| **it == rule).count();
+        let (stored, early) = (active(rule, stored), active(rule, &fixture.early));
+        let pending = fixture.pending.iter().filter(|it| **it == rule).count();
         (rule, Figures { stored, early, pending })
     };
     SORTS.into_iter().map(of).collect()
@@ -109,8 +109,8 @@ pub fn assert_heard(heard: &[Event], stored: &BTreeSet<Event>) {
     assert!(open.is_empty(), "heard as raised and never to end: {open:#?}");
 }
 
-pub fn assert_stored_once(stage: &Stage) {
-    let db = open(stage.home.db().path());
+pub fn assert_stored_once(fixture: &Fixture) {
+    let db = open(fixture.home.db().path());
     for (what, sql) in [
         (
             "alerts",
@@ -126,20 +126,20 @@ pub fn assert_stored_once(stage: &Stage) {
         let twice: Vec<[String; 1]> = rows(&db, sql);
         assert!(twice.is_empty(), "{what} stored twice: {twice:#?}");
     }
-    let stored = stage.home.db().rows();
+    let stored = fixture.home.db().rows();
     let stored = tally(stored.iter().map(key_of_row));
-    let sent = tally(stage.sent.iter().cloned());
+    let sent = tally(fixture.sent.iter().cloned());
     let differs: Vec<_> = sent.keys().filter(|key| stored.get(*key) != Some(&1)).collect();
     assert!(differs.is_empty(), "not stored just once: {differs:#?}");
     assert_eq!(stored.len(), sent.len(), "readings that nobody sent");
 }
 
 /// How many acknowledgements by each way are stored: all by MQTT, and by the API all that were seen to be done.
-pub fn acknowledged(stage: &Stage) -> (usize, usize) {
+pub fn acknowledged(fixture: &Fixture) -> (usize, usize) {
     let sql =
         "SELECT sensor FROM operator_actions WHERE action = 'acknowledge' AND outcome = 'done'";
-    let done: BTreeSet<String> = stage.home.db().texts(sql).into_iter().collect();
-    let lost: Vec<_> = stage.done_by_api.difference(&done).collect();
+    let done: BTreeSet<String> = fixture.home.db().texts(sql).into_iter().collect();
+    let lost: Vec<_> = fixture.done_by_api.difference(&done).collect();
     assert!(lost.is_empty(), "acknowledged before a kill, and not stored: {lost:?}");
     let by_mqtt = done.iter().filter(|sensor| sensor.starts_with("MQTT_")).count();
     assert_eq!(by_mqtt, KILLS, "acknowledgements by MQTT");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use serde_json::Value;
 
-use super::stage::{BROKER, FILE, change, events, limit, newest, reload, sensor, status};
+use super::fixture::{BROKER, FILE, change, events, limit, newest, reload, sensor, status};
 use crate::support::numbered::Plan;
 use crate::support::readings::{reading, timestamp};
 use crate::support::{Client, Daemon, Home, SOON, names, run_vigie};

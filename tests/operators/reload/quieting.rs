@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::stage::{BROKER, FILE, change, events, limit, sensor};
+use super::fixture::{BROKER, FILE, change, events, limit, sensor};
 use crate::support::readings::{reading, timestamp};
 use crate::support::{Client, Daemon, Home, Received, SOON, names, run_vigie};
 

@@ -1,4 +1,4 @@
-//! Alertmanager's webhook, version 4, checked to the letter.
+//! Strict validator of Alertmanager's webhook format, version 4.
 
 use std::collections::BTreeSet;
 
@@ -21,11 +21,13 @@ const MESSAGE: [&str; 10] = [
 const ALERT: [&str; 7] =
     ["status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"];
 
-/// Stands for an end that hasn't come.
+/// `endsAt` of an active alert.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
 
+/// Validates a message and returns its alerts.
+///
 /// # Panics
-/// Where the message is not as Alertmanager would send it; gives its alerts.
+/// When the message is not as Alertmanager would send it.
 pub fn alerts(message: &Value) -> Vec<Value> {
     has_exactly(message, &MESSAGE);
     assert_eq!(message["version"], "4");
@@ -79,7 +81,7 @@ fn has_exactly(object: &Value, keys: &[&str]) {
     assert_eq!(found, keys);
 }
 
-/// A flat object of texts.
+/// Checks for a flat object of strings.
 fn texts(object: &Value) {
     let object = object.as_object().expect("an object");
     assert!(object.values().all(Value::is_string), "{object:?}");

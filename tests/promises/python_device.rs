@@ -10,7 +10,7 @@ use crate::support::{Home, SOON, names, python_with_paho, skip};
 const READING: &str = r#"{"sensor_id":"TEMP_001","location":"Atelier Production","temperature":38.2,
  "timestamp":"2024-08-14T10:30:00.123456","unit":"celsius"}"#;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/promises/outside.py");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/promises/python_device.py");
 
 #[test]
 fn python_reads_the_origins_alert() {

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::support::readings::{reading, timestamp};
 use crate::support::{
-    Access, Client, Daemon, Gate, Home, Mosquitto, Rules, SOON, Version, eventually, names,
-    require, run_vigie,
+    Access, Client, Daemon, Home, Mosquitto, RestrictingProxy, Restrictions, SOON, Version,
+    eventually, names, require, run_vigie,
 };
 
 /// The user without limits, beside the daemon, which gives no name.
@@ -34,7 +34,7 @@ struct Case {
     lines: &'static [&'static str],
     /// Rights of the daemon; the plant has all.
     rights: &'static [&'static str],
-    rules: Rules,
+    rules: Restrictions,
     alerts: Alerts,
     /// Whether the readings are of the daemon's own sensors.
     is_own: bool,
@@ -44,21 +44,21 @@ struct Case {
 
 impl Case {
     fn of(said: &'static str) -> Self {
-        let (rules, alerts) = (Rules::default(), Alerts::Delivered);
+        let (rules, alerts) = (Restrictions::default(), Alerts::Delivered);
         Self { lines: &[], rights: &["topic readwrite #"], rules, alerts, is_own: false, said }
     }
 }
 
-struct World {
+struct Fixture {
     home: Home,
-    gate: Gate,
+    proxy: RestrictingProxy,
     plant: Client,
     daemon: Daemon,
     // After what uses it.
     _broker: Mosquitto,
 }
 
-impl World {
+impl Fixture {
     fn new(case: &Case, version: Version) -> Self {
         let home = Home::new();
         let plant = format!("user {PLANT}\ntopic readwrite #\n");
@@ -68,13 +68,13 @@ impl World {
             broker = broker.with_line(line);
         }
         broker.start();
-        let gate = Gate::before(broker.port(), case.rules.clone());
+        let proxy = RestrictingProxy::before(broker.port(), case.rules.clone());
         let user = Some((PLANT.to_owned(), String::new()));
         let plant = Client::connect_as(&Access { user, ..broker.access() }, Version::V3_1_1);
         plant.subscribe("factory/#");
         let own = if case.is_own { OWN } else { "" };
-        let daemon = home.start(&format!("{}{own}", config(&gate, version, "")));
-        Self { home, gate, plant, daemon, _broker: broker }
+        let daemon = home.start(&format!("{}{own}", config(&proxy, version, "")));
+        Self { home, proxy, plant, daemon, _broker: broker }
     }
 
     /// A few times above the limit and back.
@@ -111,8 +111,8 @@ impl World {
 const OWN: &str = "[[sensors]]\nid = \"OWN_{01..10}\"\ninterval = \"100ms\"\n\
     source = { type = \"simulated\", mean = 38.0, spread = 1.0, noise = 0.1, seed = 1 }\n";
 
-fn config(gate: &Gate, version: Version, mqtt: &str) -> String {
-    let (port, level) = (gate.port(), if version == Version::V5 { 5 } else { 4 });
+fn config(proxy: &RestrictingProxy, version: Version, mqtt: &str) -> String {
+    let (port, level) = (proxy.port(), if version == Version::V5 { 5 } else { 4 });
     format!(
         "language = \"en\"\n\
          [mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\nname = \"picky\"\nversion = {level}\n{mqtt}\
@@ -122,18 +122,18 @@ fn config(gate: &Gate, version: Version, mqtt: &str) -> String {
 
 fn try_out(case: &Case) {
     for version in [Version::V5, Version::V3_1_1] {
-        let mut world = World::new(case, version);
+        let mut fixture = Fixture::new(case, version);
         let stored = if case.is_own {
             "SELECT count(*) FROM sensor_readings"
         } else {
             // The broker may take no more than that.
             let qos = i32::from(!case.lines.contains(&"max_qos 0"));
-            world.publish_readings(qos);
+            fixture.publish_readings(qos);
             "SELECT count(*) FROM sensor_readings WHERE sensor_id = 'DEV_001'"
         };
-        let home = &world.home;
+        let home = &fixture.home;
         let count = |sql: &str| usize::try_from(home.db().number(sql)).expect("a count");
-        world.daemon.wait_until("every reading", SOON, || count(stored) >= READINGS);
+        fixture.daemon.wait_until("every reading", SOON, || count(stored) >= READINGS);
         let events = count("SELECT count(*) FROM alerts");
         assert!(events > 0, "no alerts");
         let is_held = match case.alerts {
@@ -142,20 +142,20 @@ fn try_out(case: &Case) {
             Alerts::HeldIfSaid => version == Version::V5,
         };
         if is_held {
-            world.wait_said("alerts on factory/alerts/temperature");
+            fixture.wait_said("alerts on factory/alerts/temperature");
         } else if case.alerts == Alerts::Delivered {
-            world.plant.wait_count(names::ALERTS, events, FOUND_OUT);
+            fixture.plant.wait_count(names::ALERTS, events, FOUND_OUT);
         }
         if is_held || case.alerts == Alerts::Delivered {
-            world.wait_said(case.said);
+            fixture.wait_said(case.said);
         }
-        let (said, connections) = (world.says(), world.gate.connections());
+        let (said, connections) = (fixture.says(), fixture.proxy.connections());
         println!("{version:?}: {connections} connections; {said}");
-        let log = world.daemon.log();
+        let log = fixture.daemon.log();
         assert!(connections <= MOST_CONNECTIONS, "{connections} connections:\n{log}");
         assert!(!said.contains("not connected"), "{said}");
         assert!(log.matches(" does not do everything").count() <= 1, "{log}");
-        assert_eq!(world.daemon.stop(), 0);
+        assert_eq!(fixture.daemon.stop(), 0);
     }
 }
 
@@ -196,7 +196,7 @@ fn packets_smaller_than_an_alert() {
 #[test]
 fn rights_by_client_id() {
     if can_run() {
-        let rules = Rules { only_ids: vec!["vigie".to_owned()], ..Rules::default() };
+        let rules = Restrictions { only_ids: vec!["vigie".to_owned()], ..Restrictions::default() };
         try_out(&Case { rules, ..Case::of("one connection at most: client id vigie-pub refused") });
     }
 }
@@ -230,7 +230,8 @@ fn no_right_to_read_what_was_subscribed_to() {
 fn a_broker_that_hangs_up_at_alerts() {
     if can_run() {
         let hangs_up_at = Some("factory/alerts/".to_owned());
-        let (rules, alerts) = (Rules { hangs_up_at, ..Rules::default() }, Alerts::Held);
+        let (rules, alerts) =
+            (Restrictions { hangs_up_at, ..Restrictions::default() }, Alerts::Held);
         try_out(&Case { rules, alerts, ..Case::of("ends the connection at alerts on") });
     }
 }
@@ -241,15 +242,15 @@ fn a_client_id_that_has_the_right_to_publish() {
         return;
     }
     let only_ids = vec!["vigie".to_owned(), "writer".to_owned()];
-    let rules = Rules { only_ids, ..Rules::default() };
+    let rules = Restrictions { only_ids, ..Restrictions::default() };
     let home = Home::new();
     let broker = Mosquitto::running();
-    let gate = Gate::before(broker.port(), rules);
+    let proxy = RestrictingProxy::before(broker.port(), rules);
     let plant = Client::listening(&broker.access(), &[names::STATUS]);
     let publishes_as = "publish_client_id = \"writer\"\n";
-    let mut daemon = home.start(&config(&gate, Version::V5, publishes_as));
+    let mut daemon = home.start(&config(&proxy, Version::V5, publishes_as));
     plant.wait_message(names::STATUS, SOON, |message| message.json()["status"] == "online");
-    assert_eq!(gate.connections(), 2);
+    assert_eq!(proxy.connections(), 2);
     assert_eq!(daemon.stop(), 0);
 }
 
@@ -258,24 +259,25 @@ fn what_was_held_is_delivered_once_the_broker_takes_it() {
     if !can_run() {
         return;
     }
-    let rules = Rules { hangs_up_at: Some("factory/alerts/".to_owned()), ..Rules::default() };
+    let rules =
+        Restrictions { hangs_up_at: Some("factory/alerts/".to_owned()), ..Restrictions::default() };
     let case = Case { rules, ..Case::of("") };
-    let mut world = World::new(&case, Version::V5);
-    world.publish_readings(1);
-    world.wait_said("ends the connection at alerts on");
+    let mut fixture = Fixture::new(&case, Version::V5);
+    fixture.publish_readings(1);
+    fixture.wait_said("ends the connection at alerts on");
     // Meanwhile readings and their alerts go on, and no connection ends.
-    let connections = world.gate.connections();
-    world.plant.publish(names::READINGS, reading("DEV_002", 38.2, &timestamp(0)), 1);
-    let home = &world.home;
+    let connections = fixture.proxy.connections();
+    fixture.plant.publish(names::READINGS, reading("DEV_002", 38.2, &timestamp(0)), 1);
+    let home = &fixture.home;
     let events = || usize::try_from(home.db().number("SELECT count(*) FROM alerts")).unwrap();
     let of_the_second = "SELECT count(*) FROM alerts WHERE sensor_id = 'DEV_002'";
-    world.daemon.wait_until("its alert", SOON, || home.db().number(of_the_second) == 1);
-    assert_eq!(world.gate.connections(), connections);
-    assert_eq!(world.daemon.stop(), 0);
+    fixture.daemon.wait_until("its alert", SOON, || home.db().number(of_the_second) == 1);
+    assert_eq!(fixture.proxy.connections(), connections);
+    assert_eq!(fixture.daemon.stop(), 0);
 
-    world.gate.open();
-    let _daemon = home.start(&config(&world.gate, Version::V5, ""));
-    let mut delivered = world.plant.wait_count(names::ALERTS, events(), SOON);
+    fixture.proxy.open();
+    let _daemon = home.start(&config(&fixture.proxy, Version::V5, ""));
+    let mut delivered = fixture.plant.wait_count(names::ALERTS, events(), SOON);
     delivered.dedup_by_key(|message| message.payload.clone());
     assert_eq!(delivered.len(), events());
 }

@@ -31,7 +31,7 @@ pub const ACTIONS: &str = "SELECT concat_ws('|', action, rule, sensor, \"by\", w
     FROM operator_actions ORDER BY id";
 
 /// A daemon with a client on its broker.
-pub struct Plant {
+pub struct Fixture {
     // Before its folder, so that it ends first.
     pub daemon: Daemon,
     pub client: Client,
@@ -40,7 +40,7 @@ pub struct Plant {
     num_readings: usize,
 }
 
-impl Plant {
+impl Fixture {
     pub fn embedded(more: &str) -> Self {
         Self::with(Home::new(), &format!("{EMBEDDED}{more}{RULES}"))
     }
@@ -58,7 +58,7 @@ impl Plant {
     }
 
     /// A reading that is stored, with whatever it brings, when this returns.
-    pub fn read(&mut self, sensor: &str, value: f64) {
+    pub fn publish_reading(&mut self, sensor: &str, value: f64) {
         let payload = reading(sensor, value, &timestamp(self.num_readings));
         self.num_readings += 1;
         self.client.publish(names::READINGS, payload, 1);

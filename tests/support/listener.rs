@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How often it is asked for a connection.
+/// Poll interval for new connections.
 const LOOK: Duration = Duration::from_millis(5);
 
-pub struct Accepting {
+pub struct Listener {
     address: SocketAddr,
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Accepting {
-    /// `serve` is also told when it is over.
+impl Listener {
+    /// Listens on 127.0.0.1 at `port`, 0 for any free one. `serve` handles one connection; its flag turns true at the end.
     pub fn at(port: u16, serve: impl Fn(TcpStream, &AtomicBool) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).expect("listen");
         listener.set_nonblocking(true).expect("a listener");
@@ -42,8 +42,8 @@ impl Accepting {
     }
 }
 
-impl Drop for Accepting {
-    /// Its port is free when this returns.
+impl Drop for Listener {
+    /// Closes the listener; its port is free when this returns.
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {

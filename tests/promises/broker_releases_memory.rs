@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::support::odd::{packet, text};
+use crate::support::raw_packets::{packet, text};
 use crate::support::{Home, SOON, free_port, names, resident_kib};
 
 const CLIENTS: usize = 2500;

@@ -2,7 +2,7 @@
 //!
 //! Each answer of ours is fixed here. Where Mosquitto goes on and ours does not, or the other way round, the row says why.
 
-use crate::support::odd::{Heard, connect, converse, packet, text};
+use crate::support::raw_packets::{Conversation, connect, converse, packet, text};
 use crate::support::{Home, Mosquitto, SOON, free_port, names, require};
 
 /// What is sent, what ours answers (and `alive` where it goes on), and why Mosquitto may differ; empty where it must not.
@@ -141,7 +141,7 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-fn shown(heard: &Heard) -> String {
+fn shown(heard: &Conversation) -> String {
     let mut parts = heard.answers.clone();
     parts.extend(heard.is_alive.then(|| "alive".to_owned()));
     parts.join(", ")

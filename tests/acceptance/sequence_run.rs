@@ -26,7 +26,7 @@ pub enum Kind {
     Embedded,
 }
 
-pub struct Stage {
+pub struct SequenceRun {
     // Before its folder and its broker, so that it ends first.
     pub daemon: Daemon,
     pub client: Client,
@@ -38,7 +38,7 @@ pub struct Stage {
     _broker: Option<Mosquitto>,
 }
 
-impl Stage {
+impl SequenceRun {
     pub fn start(binary: &Path, kind: Kind, num_sensors: usize, rules: &str) -> Self {
         let home = Home::of(binary);
         let broker = (kind == Kind::Mosquitto).then(Mosquitto::running);
@@ -86,7 +86,7 @@ impl Stage {
     }
 
     /// Readings of single sensors, in order.
-    pub fn read(&mut self, readings: &[(&str, f64)]) {
+    pub fn publish_readings(&mut self, readings: &[(&str, f64)]) {
         let messages = readings.iter().map(|(id, value)| self.sequence.one(id, *value));
         let messages = messages.collect();
         self.publish(messages);
@@ -97,7 +97,7 @@ impl Stage {
         self.barriers += 1;
         let (expected, value) =
             (self.barriers, f64::from(20 + u8::from(self.barriers.is_multiple_of(2))));
-        self.read(&[("BARRIER", value)]);
+        self.publish_readings(&[("BARRIER", value)]);
         let db = self.home.db();
         let sql = "SELECT count(*) FROM sensor_readings WHERE sensor_id = 'BARRIER'";
         let count = || usize::try_from(db.number(sql)).expect("a count");

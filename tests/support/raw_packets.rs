@@ -1,4 +1,4 @@
-//! One conversation with a broker in bare bytes: what it answers, and whether it goes on.
+//! One conversation with a broker in raw packets: its answers, and whether the connection survives.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -7,16 +7,16 @@ use super::SOON;
 
 pub const PING: &[u8] = &[0xC0, 0];
 
-/// What a broker answered.
+/// Answers of a broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heard {
-    /// Its packets but the last PINGRESP, each by its name and reason.
+pub struct Conversation {
+    /// Its packets by name and reason, without the final PINGRESP.
     pub answers: Vec<String>,
-    /// Whether it answered the ping at the end.
+    /// True if the final ping was answered.
     pub is_alive: bool,
 }
 
-/// A packet: its first byte and its body.
+/// Encodes a packet from its first byte and its body.
 pub fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut packet = vec![kind];
     let mut length = body.len();
@@ -29,34 +29,34 @@ pub fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// A text as MQTT has it.
+/// Encodes a string: two bytes of length, then UTF-8.
 pub fn text(text: &[u8]) -> Vec<u8> {
     [&u16::try_from(text.len()).expect("short").to_be_bytes()[..], text].concat()
 }
 
-/// CONNECT with a clean session, of 3.1.1 (4) or 5.
+/// CONNECT with a clean session, of protocol level 4 (3.1.1) or 5.
 pub fn connect(level: u8, id: &[u8]) -> Vec<u8> {
     let properties: &[u8] = if level == 5 { &[0] } else { &[] };
     packet(0x10, &[b"\0\x04MQTT", &[level, 2, 0, 60][..], properties, &text(id)].concat())
 }
 
-/// Connects to a port, says all this and a PING, and listens to the end.
-pub fn converse(port: u16, said: &[u8]) -> Heard {
+/// Connects to a port, sends these bytes and a PINGREQ, and reads until the end.
+pub fn converse(port: u16, said: &[u8]) -> Conversation {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connected");
     stream.set_read_timeout(Some(SOON)).expect("a timeout");
     stream.set_write_timeout(Some(SOON)).expect("a timeout");
     stream.set_nodelay(true).expect("no delay");
-    // It may have ended already.
+    // The broker may have closed the connection already.
     let _ = stream.write_all(&[said, PING].concat());
     let _ = stream.shutdown(Shutdown::Write);
     let mut bytes = Vec::new();
-    // A reset ends it as well.
+    // A reset is an end, too.
     let _ = stream.read_to_end(&mut bytes);
     read(&bytes)
 }
 
-fn read(mut bytes: &[u8]) -> Heard {
-    let mut heard = Heard { answers: Vec::new(), is_alive: false };
+fn read(mut bytes: &[u8]) -> Conversation {
+    let mut heard = Conversation { answers: Vec::new(), is_alive: false };
     while let Some((kind, body, rest)) = split(bytes) {
         bytes = rest;
         if kind == 0xD0 {

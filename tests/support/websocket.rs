@@ -1,4 +1,4 @@
-//! A WebSocket client (RFC 6455) as far as these tests need it: texts, pings, closes; no fragments.
+//! A minimal WebSocket client (RFC 6455): text, ping and close frames, no fragments.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// The key of the RFC's own example, and the answer to it.
+/// The RFC's example key, and the answer to it.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
@@ -16,14 +16,14 @@ const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
 
-/// What came.
+/// A received frame.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Frame {
     Json(Value),
     Close(u16),
     /// The connection ended.
     End,
-    /// Nothing in time.
+    /// Nothing arrived in time.
     Nothing,
 }
 
@@ -35,10 +35,10 @@ pub struct WebSocket {
 }
 
 impl WebSocket {
-    /// Opens one at `HOST:PORT`.
+    /// Opens a WebSocket at `HOST:PORT`.
     ///
     /// # Errors
-    /// The status of an answer that is no upgrade.
+    /// The HTTP status, when the server does not upgrade.
     pub fn open(address: &str, path: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
         let mut stream = TcpStream::connect(address).expect("a server");
         let headers: String =
@@ -65,7 +65,7 @@ impl WebSocket {
         Ok(Self { stream, bytes: VecDeque::new(), answers_pings: true })
     }
 
-    /// Leaves pings unanswered from now on.
+    /// Ignores pings from now on.
     pub fn ignore_pings(&mut self) {
         self.answers_pings = false;
     }
@@ -81,7 +81,7 @@ impl WebSocket {
     }
 
     fn send_frame(&mut self, kind: u8, payload: &[u8]) -> io::Result<()> {
-        // A mask of zeros is one.
+        // A mask of zeros leaves the payload as it is.
         let mut frame = vec![0x80 | kind];
         match payload.len() {
             short @ 0..126 => frame.push(0x80 | u8::try_from(short).expect("short")),
@@ -95,7 +95,7 @@ impl WebSocket {
         self.stream.write_all(&frame)
     }
 
-    /// The next text, close or end within a time.
+    /// The next text, close or end, within a timeout.
     pub fn receive(&mut self, within: Duration) -> Frame {
         let deadline = Instant::now() + within;
         loop {
@@ -132,7 +132,7 @@ impl WebSocket {
         }
     }
 
-    /// The first whole frame of what has come.
+    /// The first complete frame of the received bytes.
     fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
         let bytes = self.bytes.make_contiguous();
         let (length, head) = match *bytes.get(1)? {
@@ -158,15 +158,15 @@ fn is_timeout(error: &io::Error) -> bool {
 pub struct LiveClient {
     pub socket: WebSocket,
     pub welcome: Value,
-    /// Where it would resume.
+    /// Sequence to resume from.
     pub seq: u64,
 }
 
 impl LiveClient {
-    /// Opens a feed and says hello; the welcome is there when this returns.
+    /// Opens a feed, sends `hello` and waits for `welcome`.
     ///
     /// # Panics
-    /// When there is none.
+    /// When no `welcome` arrives.
     pub fn connect(address: &str, epoch: Option<&str>, seq: u64, want: &Value) -> Self {
         let socket = WebSocket::open(address, "/api/v1/live", &[]).expect("a feed");
         let mut client = Self { socket, welcome: Value::Null, seq };
@@ -183,7 +183,7 @@ impl LiveClient {
         self.welcome["epoch"].as_str().expect("an epoch")
     }
 
-    /// The next state, all parts in one, acknowledged; beats are left out. `None` when none comes in time.
+    /// Returns the next state with its parts merged, and acknowledges it. Skips beats. `None` after the timeout.
     ///
     /// # Panics
     /// When the feed ends.
@@ -209,7 +209,7 @@ impl LiveClient {
         }
     }
 
-    /// Reads states until one shows something.
+    /// Reads states until one satisfies a condition.
     ///
     /// # Panics
     /// When none does in time.
@@ -234,7 +234,7 @@ impl LiveClient {
     }
 }
 
-/// Adds a part to what came before: lists grow, the rest is replaced.
+/// Merges a part into the state: lists are appended, other values replaced.
 fn add(state: &mut Value, part: Value) {
     let Value::Object(part) = part else { panic!("no object: {part}") };
     for (key, value) in part {

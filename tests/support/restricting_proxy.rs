@@ -1,5 +1,5 @@
-//! A gate before a broker, for what a broker does that one in a package does not: it counts the connections that come,
-//! lets in one client id only, and hangs up at messages on some topics.
+//! A TCP proxy that gives Mosquitto the limits of other brokers: it counts connections, admits some client ids only, and
+//! closes the connection at messages on some topics.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,54 +8,54 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::accepting::Accepting;
-use super::odd;
-use super::wire::{self, Packet};
+use super::listener::Listener;
+use super::mqtt311::{self, Packet};
+use super::raw_packets;
 
-/// At most for something to read.
+/// Read timeout.
 const LOOK: Duration = Duration::from_millis(20);
 const CONNECT: u8 = 0x10;
 
-/// What it does not let through.
+/// What the proxy refuses.
 #[derive(Debug, Clone, Default)]
-pub struct Rules {
-    /// The client ids that it lets in; all where there are none.
+pub struct Restrictions {
+    /// Admitted client ids; empty admits all.
     pub only_ids: Vec<String>,
-    /// The beginning of topics at whose messages it hangs up.
+    /// Topic prefix; a PUBLISH below it closes the connection.
     pub hangs_up_at: Option<String>,
 }
 
-pub struct Gate {
-    accepting: Accepting,
+pub struct RestrictingProxy {
+    listener: Listener,
     connections: Arc<AtomicUsize>,
     is_strict: Arc<AtomicBool>,
 }
 
-impl Gate {
-    /// Before the broker at this port.
-    pub fn before(port: u16, rules: Rules) -> Self {
+impl RestrictingProxy {
+    /// Starts a proxy for the broker at `port`.
+    pub fn before(port: u16, rules: Restrictions) -> Self {
         let connections = Arc::new(AtomicUsize::new(0));
         let is_strict = Arc::new(AtomicBool::new(true));
         let (count, strict) = (connections.clone(), is_strict.clone());
-        let accepting = Accepting::at(0, move |client, is_over| {
+        let listener = Listener::at(0, move |client, is_over| {
             count.fetch_add(1, Ordering::Relaxed);
-            // The broker may be away.
+            // The broker may be down.
             let Ok(broker) = TcpStream::connect(("127.0.0.1", port)) else { return };
             pass(&client, &broker, &rules, &strict, is_over);
         });
-        Self { accepting, connections, is_strict }
+        Self { listener, connections, is_strict }
     }
 
     pub fn port(&self) -> u16 {
-        self.accepting.address().port()
+        self.listener.address().port()
     }
 
-    /// Connections that came.
+    /// Number of accepted connections.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// Lets everything through.
+    /// Lifts all restrictions.
     pub fn open(&self) {
         self.is_strict.store(false, Ordering::Relaxed);
     }
@@ -64,7 +64,7 @@ impl Gate {
 fn pass(
     client: &TcpStream,
     broker: &TcpStream,
-    rules: &Rules,
+    rules: &Restrictions,
     is_strict: &AtomicBool,
     is_over: &AtomicBool,
 ) {
@@ -81,25 +81,25 @@ fn pass(
         copy(client, broker, is_over, |bytes| {
             unread.extend_from_slice(bytes);
             let mut on = Vec::new();
-            for packet in wire::whole(&mut unread) {
+            for packet in mqtt311::whole(&mut unread) {
                 if is_strict.load(Ordering::Relaxed) {
                     match rules.judge(&packet) {
                         Verdict::Passes => {}
                         Verdict::Refused(answer) => {
-                            // It may have gone.
+                            // The peer may be gone.
                             let _ = (&mut &*client).write_all(&answer);
                             return None;
                         }
                     }
                 }
-                on.extend(odd::packet(packet.head, &packet.body));
+                on.extend(raw_packets::packet(packet.head, &packet.body));
             }
             Some(on)
         });
     });
 }
 
-/// Until an end is gone, or `through` gives nothing to pass on.
+/// Copies bytes until one end closes or `through` returns nothing to pass on.
 fn copy(
     mut from: &TcpStream,
     mut to: &TcpStream,
@@ -111,7 +111,7 @@ fn copy(
         let count = match from.read(&mut bytes) {
             Ok(0) => break,
             Ok(count) => count,
-            Err(error) if wire::is_patience(&error) => continue,
+            Err(error) if mqtt311::is_patience(&error) => continue,
             Err(_gone) => break,
         };
         let Some(on) = through(&bytes[..count]) else { break };
@@ -125,11 +125,11 @@ fn copy(
 
 enum Verdict {
     Passes,
-    /// With an answer, before it hangs up.
+    /// Sends this answer, then closes the connection.
     Refused(Vec<u8>),
 }
 
-impl Rules {
+impl Restrictions {
     fn judge(&self, Packet { head, body }: &Packet) -> Verdict {
         match head & 0xF0 {
             CONNECT => {
@@ -140,12 +140,12 @@ impl Rules {
                 if self.only_ids.is_empty() || is_known {
                     Verdict::Passes
                 } else if is_v5 {
-                    Verdict::Refused(vec![wire::CONNACK, 3, 0, 0x87, 0])
+                    Verdict::Refused(vec![mqtt311::CONNACK, 3, 0, 0x87, 0])
                 } else {
-                    Verdict::Refused(vec![wire::CONNACK, 2, 0, 5])
+                    Verdict::Refused(vec![mqtt311::CONNACK, 2, 0, 5])
                 }
             }
-            wire::PUBLISH => match &self.hangs_up_at {
+            mqtt311::PUBLISH => match &self.hangs_up_at {
                 Some(topic) if text_at(body, 0).starts_with(topic.as_bytes()) => {
                     Verdict::Refused(Vec::new())
                 }

@@ -110,7 +110,7 @@ impl Run {
 
 /// What the probes of a test leave behind.
 #[derive(Default)]
-pub struct Book {
+pub struct Recorder {
     pub added: AtomicU64,
     pub ticks: AtomicU64,
     pub births: AtomicU32,
@@ -119,7 +119,7 @@ pub struct Book {
     pub lines: Mutex<Vec<String>>,
 }
 
-impl Book {
+impl Recorder {
     pub fn new() -> Arc<Self> {
         Arc::default()
     }
@@ -168,12 +168,12 @@ pub struct Script {
 
 pub struct Probe {
     env: ChildEnv,
-    book: Arc<Book>,
+    book: Arc<Recorder>,
     script: Script,
 }
 
 pub fn probe(
-    book: &Arc<Book>,
+    book: &Arc<Recorder>,
     script: Script,
 ) -> impl Fn(&ChildEnv) -> Result<Probe, Failure> + Send + Sync + 'static {
     let book = book.clone();
@@ -189,13 +189,17 @@ const MS_5: Duration = Duration::from_millis(5);
 const MS_20: Duration = Duration::from_millis(20);
 
 /// A critical probe with a quick backoff, and its address.
-pub fn critical(name: &str, book: &Arc<Book>, script: Script) -> (ChildSpec<Probe>, Addr<Probe>) {
+pub fn critical(
+    name: &str,
+    book: &Arc<Recorder>,
+    script: Script,
+) -> (ChildSpec<Probe>, Addr<Probe>) {
     let mailbox = Mailbox::new();
     let addr = mailbox.addr();
     (ChildSpec::critical(name, mailbox, probe(book, script)).backoff(QUICK), addr)
 }
 
-pub fn sensor(name: &str, book: &Arc<Book>, script: Script) -> (ChildSpec<Probe>, Addr<Probe>) {
+pub fn sensor(name: &str, book: &Arc<Recorder>, script: Script) -> (ChildSpec<Probe>, Addr<Probe>) {
     let mailbox = Mailbox::new();
     let addr = mailbox.addr();
     (ChildSpec::sensor(name, mailbox, probe(book, script)).backoff(QUICK), addr)

@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::figures::{Pairs, Table, percentile};
 use crate::process;
 use crate::support::fleet::{self, Fleet, SENSORS};
-use crate::support::ws::LiveClient;
+use crate::support::websocket::LiveClient;
 use crate::support::{Daemon, Home, Process, free_port, require};
 
 const READINGS: usize = 100_000;
@@ -39,7 +39,7 @@ pub fn measure(table: &mut Table) {
         return;
     }
     eprintln!(
-        "window: {PAIRS} times {READINGS} readings with and without three browsers, three readers of the feed"
+        "dashboard: {PAIRS} times {READINGS} readings with and without three browsers, three readers of the feed"
     );
     let (home, port) = (Home::new(), free_port());
     let mut daemon = home.start(&fleet::config(port));

@@ -1,14 +1,14 @@
-//! Just enough of MQTT 3.1.1 to lose nothing over any number of dead brokers: what a client library
-//! does by itself is what these tests must see.
+//! The part of MQTT 3.1.1 that keeps sessions over broker deaths. These tests must see acknowledgements and
+//! redeliveries, which a client library handles by itself.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// What a broker may take to answer a CONNECT, restarting on a busy machine.
+/// Timeout of CONNECT, for a broker that restarts on a busy machine.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// How long one look for something to read lasts.
+/// Read timeout.
 const LOOK: Duration = Duration::from_millis(2);
 
 pub const CONNACK: u8 = 0x20;
@@ -24,19 +24,19 @@ pub const DISCONNECT: u8 = 0xE0;
 const PROTOCOL_3_1_1: u8 = 4;
 const KEEP_ALIVE_OFF: u16 = 0;
 
-/// A packet as it came: its first byte, and what follows its length.
+/// A received packet: first byte and body.
 pub struct Packet {
     pub head: u8,
     pub body: Vec<u8>,
 }
 
 impl Packet {
-    /// The packet id of an acknowledgement.
+    /// Packet id of an acknowledgement.
     pub fn id(&self) -> u16 {
         u16::from_be_bytes([self.body[0], self.body[1]])
     }
 
-    /// The QoS, packet id (0 at QoS 0) and payload of a PUBLISH.
+    /// QoS, packet id (0 at QoS 0) and payload of a PUBLISH.
     pub fn publication(&self) -> (u8, u16, &[u8]) {
         let qos = self.head >> 1 & 3;
         let after_topic = 2 + usize::from(u16::from_be_bytes([self.body[0], self.body[1]]));
@@ -48,11 +48,11 @@ impl Packet {
     }
 }
 
-/// A connection whose session outlives it.
+/// A connection with a persistent session.
 pub struct Link {
     stream: TcpStream,
     unread: Vec<u8>,
-    /// Whether the broker still had the session.
+    /// Session-present flag of the CONNACK.
     pub session_present: bool,
 }
 
@@ -60,7 +60,7 @@ impl Link {
     /// Connects with clean session off.
     ///
     /// # Errors
-    /// When there is no broker, or it does not accept.
+    /// When the connection fails or is refused.
     pub fn open(port: u16, client_id: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
@@ -82,10 +82,10 @@ impl Link {
         }
     }
 
-    /// Waits for a packet of one kind; others that come first are lost.
+    /// Waits for a packet of one type and drops others before it.
     ///
     /// # Errors
-    /// When it doesn't come.
+    /// When it doesn't arrive in time.
     pub fn wait(&mut self, head: u8) -> io::Result<Packet> {
         let deadline = std::time::Instant::now() + ANSWER;
         while std::time::Instant::now() < deadline {
@@ -97,15 +97,15 @@ impl Link {
     }
 
     /// # Errors
-    /// When the connection is gone.
+    /// When the connection has ended.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
 
-    /// The whole packets that have come, after a short wait.
+    /// Complete packets received so far, after a short wait.
     ///
     /// # Errors
-    /// When the connection is gone.
+    /// When the connection has ended.
     pub fn receive(&mut self) -> io::Result<Vec<Packet>> {
         let mut bytes = vec![0; 64 * 1024];
         match self.stream.read(&mut bytes) {
@@ -118,7 +118,7 @@ impl Link {
     }
 }
 
-/// Takes the whole packets from the beginning.
+/// Drains the complete packets at the beginning.
 pub fn whole(unread: &mut Vec<u8>) -> Vec<Packet> {
     let mut packets = Vec::new();
     let mut at = 0;
@@ -135,7 +135,7 @@ pub fn is_patience(error: &io::Error) -> bool {
     matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
 }
 
-/// The packet at the beginning, and how many bytes it takes; `None` while some are missing.
+/// The packet at the beginning and its length in bytes; `None` while it is incomplete.
 fn first(bytes: &[u8]) -> Option<(Packet, usize)> {
     let (head, rest) = bytes.split_first()?;
     let mut length = 0;

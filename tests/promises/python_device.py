@@ -1,6 +1,6 @@
 """A stranger to Vigie, with the stock paho-mqtt package: publishes one reading, prints the alert.
 
-Usage: outside.py HOST PORT READING_TOPIC ALERT_TOPIC READING
+Usage: python_device.py HOST PORT READING_TOPIC ALERT_TOPIC READING
 Prints one JSON object with the alert message's topic, qos, retain and payload.
 """
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::readings::timestamp;
-use crate::support::{Client, Daemon, Home, SOON, names, v4};
+use crate::support::{Client, Daemon, Home, SOON, alertmanager_v4, names};
 
 /// A value that breaks the rule, and one that doesn't.
 pub const HOT: f64 = 38.2;
@@ -35,21 +35,21 @@ pub fn webhook(name: &str, url: &str) -> String {
 }
 
 /// A way to publish readings to the daemon's own broker.
-pub struct Plant {
+pub struct ReadingPublisher {
     client: Client,
 }
 
-impl Plant {
+impl ReadingPublisher {
     pub fn of(daemon: &mut Daemon) -> Self {
         Self { client: Client::connect(&daemon.embedded_broker()) }
     }
 
     /// A reading of a sensor at a place, the `n`th second.
-    pub fn read(&self, sensor: &str, location: &str, value: f64, n: usize) {
+    pub fn publish(&self, sensor: &str, location: &str, value: f64, n: usize) {
         self.client.publish(names::READINGS, reading(sensor, location, value, n), 1);
     }
 
-    pub fn read_all(&self, readings: impl IntoIterator<Item = (String, String, f64, usize)>) {
+    pub fn publish_all(&self, readings: impl IntoIterator<Item = (String, String, f64, usize)>) {
         self.client.publish_all(readings.into_iter().map(|(sensor, location, value, n)| {
             (names::READINGS.to_owned(), reading(&sensor, &location, value, n).into_bytes())
         }));
@@ -71,7 +71,7 @@ pub fn wait_events(home: &Home, daemon: &mut Daemon, count: usize) {
 
 /// `sensor status` of each alert of a message of version 4.
 pub fn told(message: &Value) -> Vec<String> {
-    let alerts = v4::alerts(message);
+    let alerts = alertmanager_v4::alerts(message);
     let line = |alert: &Value| {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         format!("{} {}", text(&alert["labels"]["sensor"]), text(&alert["status"]))

@@ -1,11 +1,11 @@
-//! A bare MQTT client that sees each acknowledgement as it comes: PUBACK and PUBREC, by packet id.
+//! A blocking MQTT client without a library, so that a test sees each PUBACK and PUBREC as it arrives.
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use super::SOON;
-use super::odd::{packet, text};
+use super::raw_packets::{packet, text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -13,17 +13,17 @@ pub enum Version {
     V5,
 }
 
-pub struct Bare {
+pub struct RawClient {
     stream: TcpStream,
     version: Version,
     pub session_present: bool,
 }
 
-impl Bare {
-    /// Connects to a session of its own, kept for another time if the broker does that by itself.
+impl RawClient {
+    /// Connects with the clean flag off, so the session persists in MQTT 3.1.1, and ends with the connection in MQTT 5.
     ///
     /// # Errors
-    /// When it is refused, or the connection ends, or takes too long.
+    /// When the connection is refused, ends, or times out.
     pub fn connect(addr: &str, id: &str, version: Version) -> Result<Self> {
         let stream = TcpStream::connect(addr)?;
         stream.set_read_timeout(Some(SOON))?;
@@ -40,7 +40,7 @@ impl Bare {
         if answer[1] == 0 { Ok(bare) } else { Err(Error::other("refused")) }
     }
 
-    /// Publishes at QoS 1 or 2 without waiting.
+    /// Publishes at QoS 1 or 2 and does not wait for the acknowledgement.
     ///
     /// # Errors
     /// When the connection ends.
@@ -50,10 +50,10 @@ impl Bare {
         self.send(0x30 | qos << 1, &body)
     }
 
-    /// The packet id of the next acknowledgement; goes on with the exchange of QoS 2.
+    /// Returns the packet id of the next acknowledgement; answers a PUBREC with its PUBREL.
     ///
     /// # Errors
-    /// When the connection ends, or nothing comes for too long.
+    /// When the connection ends or times out.
     pub fn acknowledgement(&mut self) -> Result<u16> {
         loop {
             let (kind, body) = self.receive()?;
@@ -75,7 +75,7 @@ impl Bare {
     /// Subscribes at QoS 2.
     ///
     /// # Errors
-    /// When it is refused, or the connection ends.
+    /// When the subscription is refused or the connection ends.
     pub fn subscribe(&mut self, filter: &str) -> Result<()> {
         let body = [&[0, 1], self.properties(), &text(filter.as_bytes())[..], &[2]].concat();
         self.send(0x82, &body)?;
@@ -85,18 +85,18 @@ impl Bare {
         }
     }
 
-    /// How long the next packet may take.
+    /// Sets the timeout for the next packet.
     pub fn set_patience(&mut self, patience: Duration) {
         self.stream.set_read_timeout(Some(patience)).expect("a timeout");
     }
 
-    /// Publishes one message at QoS 1; whether it is acknowledged in time.
+    /// Publishes one message at QoS 1; true if it is acknowledged in time.
     pub fn is_taken(&mut self, topic: &str, payload: &[u8], patience: Duration) -> bool {
         self.stream.set_read_timeout(Some(patience)).expect("a timeout");
         self.publish(1, 1, topic, payload).is_ok() && self.acknowledgement().is_ok()
     }
 
-    /// Whether the broker ends the connection in time; with MQTT 5 it says so before.
+    /// True if the broker closes the connection in time. In MQTT 5 a DISCONNECT comes first.
     pub fn is_cut_off(&mut self, within: Duration) -> bool {
         self.stream.set_read_timeout(Some(within)).expect("a timeout");
         match self.receive() {
@@ -110,7 +110,7 @@ impl Bare {
         if self.version == Version::V5 { &[0] } else { &[] }
     }
 
-    /// Sends a packet: its first byte, and its body.
+    /// Sends a packet, given as first byte and body.
     ///
     /// # Errors
     /// When the connection ends.
@@ -118,10 +118,10 @@ impl Bare {
         self.stream.write_all(&packet(kind, body))
     }
 
-    /// The first byte and the body; what a test receives here is short.
+    /// Receives a packet as first byte and body. Supports bodies below 128 bytes.
     ///
     /// # Errors
-    /// When the connection ends, or nothing comes for too long.
+    /// When the connection ends or times out.
     pub fn receive(&mut self) -> Result<(u8, Vec<u8>)> {
         let mut head = [0; 2];
         self.stream.read_exact(&mut head)?;
