@@ -1,10 +1,9 @@
-//! The evaluator actor: from the log to storage, batch by batch. What a record changes is decided in `fold`.
+//! The evaluator actor: from the log to storage, batch by batch. The effects of a record are decided in `fold`.
 //!
-//! Always: batches leave for storage in the order of their records, each with all its verdicts, and the next
-//! record is applied only when storage has taken the batch before. Its state is what is stored, and so can be had
-//! again: when storage lost a batch, or a predecessor died with one in hand, it begins anew from there. While
-//! storage has no room nothing is evaluated, and what comes in waits in the log.
-//! Never: a record skipped.
+//! Always: batches go to storage in log order, each with all its verdicts, and the next record is applied only
+//! after storage accepted the batch before. The state is reproducible from storage: when storage lost a batch, or
+//! an incarnation died with one, evaluation resumes from what is stored. While storage is full nothing is
+//! evaluated, and input waits in the log. Never: a skipped record.
 
 mod answers;
 mod judging;
@@ -35,23 +34,23 @@ use crate::locale::Words;
 use crate::messages::{ConfirmCommitted, FindStored, LoadResumePoint, Store};
 use crate::supervisor::{ChildEnv, GracefulStop, Route, SendError};
 
-/// How long one offer to a full storage lasts before it is said in the log and made again.
+/// Timeout of a hand-over to a full storage, after which it is logged and repeated.
 const OFFER: Duration = Duration::from_secs(30);
 
-/// How long a stop waits for what came in to be evaluated; what is left waits in the log.
+/// Time a stop allows for evaluating the backlog; the rest stays in the log.
 const STOP_AT_MOST: Duration = Duration::from_secs(3);
 
-/// Bounds of the wait for a time mark: a clock may start, and the wall clock may be put forward.
+/// Bounds of the wait for a time mark: a clock may start, and the wall clock may be set forward.
 const MARK_AT_LEAST: Duration = Duration::from_millis(10);
 const MARK_AT_MOST: Duration = Duration::from_secs(1);
 
-/// Series checkpoints in one batch of a clean stop: some megabytes at most.
+/// Checkpoints per batch of a clean stop: some megabytes at most.
 const CHECKPOINTS_A_BATCH: usize = 500;
 
-/// Between two looks at what the daemon finds out about itself.
+/// Interval of the self-diagnosis.
 const LOOK_EACH: Duration = Duration::from_secs(1);
 
-/// A look at what the daemon finds out about itself. Waits for nothing.
+/// Self-diagnosis: returns the present findings. Never blocks.
 pub type Findings = Arc<dyn Fn() -> Vec<Finding> + Send + Sync>;
 
 /// Everything that an incarnation of the evaluator is made from.
@@ -63,29 +62,29 @@ pub struct EvaluatorSettings {
     pub times: TimeStyle,
     /// Wording of alert events, in the configured language.
     pub words: &'static Words,
-    /// File of announced alert events; `None` where none is configured.
+    /// File of announced alert events; `None` if not configured.
     pub alerts_file: Option<Arc<Mutex<AlertsFile>>>,
     /// Log that is evaluated.
     pub log: Arc<Log>,
-    /// Where it shows how series are.
+    /// Live table to write.
     pub live: Arc<LiveTable>,
     /// Payload format of messages.
     pub subscriptions: Subscriptions,
     /// Way in of messages that the previous version logged.
     pub default_ingress: Ingress,
-    /// What the daemon finds out about itself: present state of all that is known.
+    /// Self-diagnosis.
     pub findings: Findings,
     /// Route of judged batches to storage.
     pub store: Route<Store>,
-    /// Route of the question where evaluation resumes.
+    /// Route for the resume point.
     pub resume: Route<LoadResumePoint>,
-    /// Route of the question whether what was sent is committed.
+    /// Route for the commit barrier.
     pub confirm: Route<ConfirmCommitted>,
-    /// Route of lookups of readings that may be echoes.
+    /// Route for look-ups of possible echoes.
     pub find_stored: Route<FindStored>,
 }
 
-/// The actor that evaluates the log. Made anew after a failure; resumes from what is committed.
+/// Actor that evaluates the log. Restarted after a failure; resumes from what is committed.
 pub struct Evaluator {
     settings: EvaluatorSettings,
     env: ChildEnv,
@@ -109,7 +108,7 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
-    /// An incarnation that evaluates nothing until it is started and knows where to resume.
+    /// New incarnation. It evaluates nothing until it has the resume point.
     #[must_use]
     pub fn new(settings: EvaluatorSettings, env: &ChildEnv) -> Self {
         Self {
@@ -129,7 +128,7 @@ impl Evaluator {
         }
     }
 
-    /// Resumes where storage has got to. Evaluates nothing before it knows.
+    /// Loads the resume point and restores the state. Evaluates nothing before.
     fn resume(&mut self, ctx: &mut Context<Self>) {
         let settings = self.settings.clone();
         let is_wanted = Arc::downgrade(&self.nudge);
@@ -159,13 +158,13 @@ impl Evaluator {
         let batch = Batch::of(batch, clock::now());
         self.report(&batch.content, 0, effects);
         self.batch = (!batch.content.alerts.is_empty()).then_some(batch);
-        // What the restart itself changed is stored with this record at the latest.
+        // The effects of the restart are stored with this record at the latest.
         log.mark_time();
         self.env.ready();
         self.proceed(ctx);
     }
 
-    /// Waits for records (for what is gathered, not for long), or ends when there are none and the daemon stops.
+    /// Polls records, bounded by the batch's due time, or stops when there are none and the daemon stops.
     fn proceed(&mut self, ctx: &mut Context<Self>) {
         if self.successor.is_due(self.evaluated()) {
             return self.succeed(ctx);
@@ -195,7 +194,7 @@ impl Evaluator {
         }));
     }
 
-    /// Time until the gathered batch goes to storage. A batch without a record waits for one.
+    /// Time until the batch is due. A batch without a record waits for one.
     fn until_due(&self) -> Option<Duration> {
         let batch = self.batch.as_ref().filter(|batch| batch.content.through > 0)?;
         Some(batch.left(clock::now()))
@@ -212,12 +211,12 @@ impl Evaluator {
 
     fn mark_time(&mut self, consumer: &LogConsumer) {
         if self.until_mark(consumer).is_some_and(|due| due.is_zero()) {
-            // A disk that does not take it is said by the log; the next wait tries again.
+            // The log reports a failing disk; the next wait tries again.
             self.settings.log.mark_time();
         }
     }
 
-    /// Appends to the log what the daemon finds to be otherwise than its last finding, once that has been evaluated.
+    /// Appends findings that changed, once the last ones are evaluated.
     fn append_findings(&mut self) {
         let evaluated = self.evaluated();
         if self.is_stopping || evaluated == 0 || evaluated < self.found_at {
@@ -225,7 +224,7 @@ impl Evaluator {
         }
         for finding in (self.settings.findings)() {
             if self.fold.is_found_wrong(&finding.about) != finding.is_wrong {
-                // A disk that does not take it is said by the log; the next look tries again.
+                // The log reports a failing disk; the next check tries again.
                 let position = self.settings.log.append_finding(&finding);
                 self.found_at = position.unwrap_or(self.found_at);
             }
@@ -273,7 +272,7 @@ impl Evaluator {
         self.fold.time().position
     }
 
-    /// Whether nothing is left to be evaluated, and nobody waits for an answer.
+    /// True if nothing is left to evaluate, and no answer is pending.
     fn is_done(&self) -> bool {
         let gathers = self.batch.as_ref().is_some_and(|batch| batch.content.through > 0);
         self.through >= self.settings.log.last() && !gathers && self.answers.is_idle()
@@ -323,7 +322,7 @@ async fn offer(store: &Route<Store>, mut batch: Store) {
 impl Handler<GracefulStop> for Evaluator {
     type Result = ();
 
-    /// Everything that came in before this is evaluated, passed on and answered, if there is time.
+    /// Evaluates, hands over and answers everything received before, within the time limit.
     fn handle(&mut self, _: GracefulStop, ctx: &mut Self::Context) {
         self.is_stopping = true;
         self.nudge.notify_one();

@@ -1,4 +1,4 @@
-//! From what an alarm did to the event that is stored and, if it is announced, told. Pure.
+//! Composes the alert event of an alarm's transition. Pure.
 
 use crate::alarms::engine::Outcome;
 use crate::alarms::machine::{Announcement, Change};
@@ -6,7 +6,7 @@ use crate::alarms::rule::Rule;
 use crate::domain::{AlertEvent, AlertState};
 use crate::locale::{AlertWords, Words};
 
-/// The event of an outcome; its number is assigned by who puts events in order.
+/// Event of an outcome. The caller assigns its number.
 #[must_use]
 pub fn event(outcome: Outcome, words: &Words) -> AlertEvent {
     let Outcome { rule, alert_type, threshold, alert_id, operator, .. } = outcome;
@@ -31,7 +31,7 @@ pub fn event(outcome: Outcome, words: &Words) -> AlertEvent {
     };
     let message = match (&rule.message, state) {
         _ if let Some(summary) = &summary => (words.summary)(summary, &rule.quantity),
-        // What an operator ends has who ended it, and why.
+        // An end by an operator names the operator and the reason.
         _ if operator.is_some() && change == Change::Closed => {
             (words.transition)(said, change, operator.as_ref())
         }
@@ -73,7 +73,7 @@ pub fn event(outcome: Outcome, words: &Words) -> AlertEvent {
     }
 }
 
-/// A template with its placeholders filled in, each once over: what a location says is no template.
+/// Template with its placeholders filled in, in one pass: placeholders in inserted values are not expanded.
 fn filled(template: &str, rule: &Rule, of_reading: &[(&str, &str)]) -> String {
     let limit = rule.kind.threshold().to_string();
     let of_rule = [

@@ -1,6 +1,6 @@
-//! The clock of the evaluator actor: when it asks storage again, passes a batch on, and writes a log line.
+//! Clock of the evaluator actor: for retries, hand-over of batches, and log lines.
 //!
-//! Always: an actor's matter alone. Never: an argument of the fold, whose time comes from the records.
+//! Always: for the actor only. Never: an argument of the fold, whose time comes from the records.
 
 #![expect(clippy::disallowed_methods, reason = "the actor owns the clock of its waits")]
 
@@ -16,12 +16,12 @@ pub(super) fn now() -> Instant {
 pub(super) struct Deadline(Instant);
 
 impl Deadline {
-    /// A deadline that lies `wait` ahead.
+    /// Deadline `wait` from now.
     pub fn after(wait: Duration) -> Self {
         Self(Instant::now() + wait)
     }
 
-    /// Time until the deadline; zero once it has passed.
+    /// Time until the deadline; zero after it.
     pub fn left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }

@@ -1,9 +1,9 @@
-//! Dedup: the memory by which a reading that comes a second time is recognised. A broker or a device sends a
-//! message again when its acknowledgement was lost; an own reading comes back from the broker. Pure.
+//! Deduplication of readings. A broker or device redelivers a message whose acknowledgement was lost; an own
+//! reading comes back from the broker. Pure.
 //!
-//! Always: of temperatures and of all other quantities the last [`CAPACITY`] readings each are remembered, which
-//! is what a store can give back in order, so a restart changes no answer. What is sent again comes within its
-//! sender's in-flight window, a hundred or a thousand messages.
+//! Always: remembers the last [`CAPACITY`] readings of temperatures, and as many of all other quantities, which
+//! storage can return in order; so a restart changes no answer. A redelivery comes within its sender's in-flight
+//! window of a hundred or a thousand messages.
 
 use std::collections::VecDeque;
 
@@ -19,14 +19,14 @@ pub(super) struct Dedup {
 }
 
 impl Dedup {
-    /// Continues from what is stored.
+    /// Restores the memory from storage.
     #[must_use]
     pub fn restore(recent: RecentReadings) -> Self {
         let RecentReadings { temperatures, others } = recent;
         Self { temperatures: Memory::restore(temperatures), others: Memory::restore(others) }
     }
 
-    /// Whether the reading is not remembered; it is from now on.
+    /// True if the reading is new. Remembers it.
     pub fn is_new(&mut self, reading: &Reading) -> bool {
         let memory = if reading.quantity.is_temperature() {
             &mut self.temperatures

@@ -1,9 +1,8 @@
 //! `alerts.jsonl`: every announced alert event, one JSON object a line.
 //!
-//! At least once: a line is written before its event is committed, so a kill in between, or a batch that
-//! storage lost, repeats it.
-//! Opened for appending; reopened when asked (after log rotation moved it away). A failing file
-//! never holds an alert up: it is said in the log, and tried again at the next event.
+//! At least once: a line is written before its event is committed, so a kill in between, or a batch that storage
+//! lost, repeats it. Opened for appending; reopened on request (after log rotation). A failing file never delays an
+//! alert: the failure is logged, and the next event tries again.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -21,13 +20,13 @@ pub struct AlertsFile {
 }
 
 impl AlertsFile {
-    /// `reopen` may be set at any time by anyone.
+    /// `reopen` may be set at any time, from any thread.
     #[must_use]
     pub const fn new(path: PathBuf, reopen: Arc<AtomicBool>) -> Self {
         Self { path, open: None, reopen, is_failing: false }
     }
 
-    /// Appends lines, each a whole JSON object without its line end.
+    /// Appends lines, each a complete JSON object without its line end.
     pub fn append(&mut self, lines: &[String]) {
         if self.reopen.swap(false, Ordering::Relaxed) {
             self.open = None;

@@ -1,8 +1,8 @@
-//! Evaluation as a fold over the log: state and one record give the next state, and what is to be stored. Pure.
+//! Evaluation as a fold over the log: state and one record give the next state and what to store. Pure.
 //!
-//! Always: the same records give the same rows, alerts and ids, however they are cut into batches, and whether or
-//! not the state was restored from what is stored in between. Time comes from the records alone.
-//! Never: a clock, a file, a reading twice.
+//! Always: the same records give the same rows, alerts and ids, however they are divided into batches, and whether
+//! or not the state was restored in between. Time comes from the records alone. Never: a clock, a file, a reading
+//! twice.
 
 use std::hash::{Hash, Hasher};
 
@@ -22,7 +22,7 @@ use crate::ingest::{Content, Entry};
 use crate::locale::Words;
 use crate::messages::{Judged, ResumePoint, Ruling, Store};
 
-/// Microseconds: what a row keeps of a reading's time.
+/// Microseconds: the precision of a stored time.
 const SUBSECOND_DIGITS: u16 = 6;
 
 /// Times that evaluation begins with.
@@ -30,14 +30,14 @@ const SUBSECOND_DIGITS: u16 = 6;
 pub(super) struct Start {
     /// Zone of the time of day in expressions.
     pub zone: chrono_tz::Tz,
-    /// Stands in where no record is stored.
+    /// Default time if no record is stored.
     pub at: DateTime<Utc>,
-    /// When this program was built: this machine's clock can't be right before.
+    /// Build time of the program: this machine's clock can't be right before it.
     pub built_at: DateTime<Utc>,
 }
 
-/// By how much this machine's clock is taken to be behind what it has shown, at a restart. Where it has shown more, it was
-/// ahead then, and is right now.
+/// At a restart, this machine's clock is taken to be at most this far behind what it has shown. If it has shown
+/// more, it was ahead then and is right now.
 const MOST_BEHIND: TimeDelta = TimeDelta::days(1);
 
 /// State of the fold.
@@ -47,24 +47,24 @@ pub(super) struct Fold {
     /// Series of the daemon's own sensors, by hash.
     own: QuickSet<u64>,
     time: RecordTime,
-    /// The way in of records that don't say it: those of the previous version.
+    /// Ingress of records of the previous version, which don't state it.
     default_ingress: Ingress,
     words: &'static Words,
     /// Number of the last alert event.
     last_event: u64,
-    /// Readings since the last checkpoint that was taken in turn.
+    /// Readings since the last periodic checkpoint.
     readings_since_checkpoint: usize,
     clocks: SenderClocks,
     /// Readings in a unit that does not convert into that of a rule, since the start of the process.
     num_unfit: u64,
 }
 
-/// Readings for each checkpoint of a series that is taken in turn: so the rows to be read again at a restart
-/// are 64 for each series with rules that is heard, whatever has been silent for how long.
+/// Readings per periodic checkpoint of a series. So a restart reads at most 64 rows again for each active series
+/// with rules, regardless of silent ones.
 const READINGS_A_CHECKPOINT: usize = 64;
 
 impl Fold {
-    /// A fold that has nothing yet; to be restored before use.
+    /// Empty fold; must be restored before use.
     pub fn new(words: &'static Words, default_ingress: Ingress) -> Self {
         Self {
             engine: Engine::default(),
@@ -84,10 +84,10 @@ impl Fold {
         }
     }
 
-    /// Continues from what is stored, by the given rules.
+    /// Restores the state from storage, with the given rules.
     ///
     /// # Errors
-    /// When what is stored can't be read.
+    /// If the stored state can't be read.
     pub fn restore(
         &mut self,
         point: ResumePoint,
@@ -143,8 +143,8 @@ impl Fold {
         self.add_events(outcomes, batch);
     }
 
-    /// Readings that may be echoes from longer ago than dedup remembers: of an own sensor, by a broker. Whether
-    /// they are stored must be known before their records are applied.
+    /// Readings that may be echoes older than the dedup memory: an own sensor's, received from a broker. They must
+    /// be looked up in storage before their records are applied.
     pub fn echo_candidates(&self, entries: &[Entry]) -> Vec<Reading> {
         if self.own.is_empty() {
             return Vec::new();
@@ -182,7 +182,7 @@ impl Fold {
                 for heard in &brought.availability {
                     self.engine.hear_availability(heard, ingress, &mut outcomes);
                 }
-                // What is kept may hold the present value, too: that one is live.
+                // A retained message may be the present value too: that one is live.
                 let (live, kept): (Vec<_>, Vec<_>) =
                     brought.measurements.into_iter().partition(|it| it.news == News::Live);
                 for measurement in live.into_iter().chain(kept) {
@@ -217,8 +217,8 @@ impl Fold {
         self.engine.alarms()
     }
 
-    /// Current state of the series and alarms that a batch changed; those at rest only if they are asked for. To be
-    /// called before the batch is completed.
+    /// Present state of the series and alarms that a batch changed; normal alarms only if requested. Called before
+    /// the batch is completed.
     pub fn live_update(&self, batch: &Store, with_rest: bool) -> LiveUpdate {
         let alarms = self.engine.changed_alarms();
         LiveUpdate {
@@ -240,7 +240,7 @@ impl Fold {
         keys.filter_map(|key| self.engine.view(&key).map(|view| (key, view))).collect()
     }
 
-    /// Completes a batch that goes to storage now: what changed with its records.
+    /// Completes a batch that is handed over: adds what changed with its records.
     pub fn complete(&mut self, batch: &mut Store) {
         batch.received_at = Some(self.time.received_at);
         batch.clocks = self.time.clocks;
@@ -252,18 +252,18 @@ impl Fold {
         batch.since_checkpoints = self.engine.since_checkpoints();
     }
 
-    /// Checkpoints for a clean stop, at most so many; none when nothing changed since the last ones.
+    /// Up to `at_most` checkpoints for a clean stop; none if nothing changed since the last ones.
     pub fn take_checkpoints(&mut self, at_most: usize, batch: &mut Store) -> bool {
         batch.series.append(&mut self.engine.take_checkpoints(at_most));
         !batch.series.is_empty()
     }
 
-    /// When a record must bring the time.
+    /// Times at which a record must bring the time.
     pub fn deadlines(&mut self) -> Deadlines {
         self.engine.next_deadline()
     }
 
-    /// Whether the last finding about something said that it is wrong.
+    /// True if the last finding about a subject is a fault.
     pub fn is_found_wrong(&self, about: &str) -> bool {
         self.engine.is_found_wrong(about)
     }
@@ -283,8 +283,8 @@ impl Fold {
         &self.time
     }
 
-    /// A reading that was here before is left out. It is a sign of life all the same, but for an own sensor's
-    /// echo, which may be hours old.
+    /// Drops a duplicate reading. It still counts as a sign of life, unless it is an own sensor's echo, which may
+    /// be hours old.
     fn judge(
         &mut self,
         measurement: Measurement,
@@ -331,8 +331,8 @@ impl Fold {
         batch.readings.push(Judged { reading, alert_triggered: Some(judgement.is_broken) });
     }
 
-    /// A reading with the time that it is judged and stored with: that of its receipt where its sender's clock is not
-    /// set. Own sensors, and the echoes of their readings, say what they mean: a replay is of another time.
+    /// Reading with its effective time: the receipt time if its sender's clock is unset. Own sensors and their
+    /// echoes keep their time, since a replay is of another time.
     fn timed(
         &mut self,
         mut measurement: Measurement,
@@ -360,7 +360,7 @@ impl Fold {
         let record = self.engine.operate(action, outcomes);
         match (message, &record.outcome) {
             (None, _) => effects.answers.push((position, record.clone())),
-            // Nobody waits for one that came by message, so what it is refused for is kept.
+            // No caller waits for the answer to an action by MQTT, so a refused one is stored as rejected.
             (Some(message), Err(why)) => {
                 batch.rejected.push(Rejected { reason: why.to_string(), ..message });
             }
@@ -379,7 +379,7 @@ impl Fold {
     }
 }
 
-/// Events of a batch from a place on, that are announced.
+/// Announced events of a batch, from an index on.
 pub(super) fn announced(batch: &Store, from: usize) -> impl Iterator<Item = &AlertEvent> {
     batch.alerts[from..].iter().filter(|event| event.announced)
 }
@@ -388,7 +388,7 @@ fn to_micros(reading: Reading) -> Reading {
     Reading { timestamp: reading.timestamp.trunc_subsecs(SUBSECOND_DIGITS), ..reading }
 }
 
-/// Collisions are harmless: a reading more is looked up.
+/// Collisions are harmless: one more reading is looked up.
 fn series_hash(sensor_id: &SensorId, quantity: &crate::domain::Quantity) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     (sensor_id.as_str(), quantity.as_str()).hash(&mut hasher);

@@ -1,10 +1,10 @@
 //! The live table: newest value and state of every series, and every alarm that is not at rest, for status, metrics and
 //! pages.
 //!
-//! Always: written by the evaluator alone, as a batch goes to storage. Each row bears the version of its last
-//! change, so a lagging reader polls the changes since its version, and no event is the only carrier of a state. A
-//! series keeps its index as long as the process lives; versions and indexes are of one *epoch*.
-//! Never: more than twice as many series as are judged, a lock held while anything but a copy is made, or a row that waits for a reader.
+//! Always: written by the evaluator alone, as a batch goes to storage. Each row has the version of its last change,
+//! so a lagging reader polls the changes since its version, and no state is carried by an event alone. A series
+//! keeps its index for the life of the process; versions and indexes are valid within one *epoch*. Never: more than
+//! twice as many series as are judged, a lock held for anything but a copy, or a row that waits for a reader.
 
 mod alarms;
 mod series;
@@ -27,12 +27,12 @@ use crate::domain::{
 /// Key of a series.
 pub type SeriesKey = (SensorId, Quantity);
 
-/// Handle to the shared table. Some 120 bytes a series, and 500 an alarm.
+/// Handle to the shared table. About 120 bytes per series, and 500 per alarm.
 #[derive(Debug)]
 pub struct LiveTable {
     epoch: Arc<str>,
     table: RwLock<Table>,
-    /// Versions of the last changes, for who only asks whether there are any.
+    /// Versions of the last changes, for readers that only check for changes.
     series_head: AtomicU64,
     alarms_head: AtomicU64,
     num_readings: AtomicU64,
@@ -49,23 +49,23 @@ struct Table {
     alarms: Alarms,
 }
 
-/// What a batch changed.
+/// Changes of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct LiveUpdate {
     /// Readings of the batch.
     pub num_readings: usize,
     /// Series that changed.
     pub series: Vec<(SeriesKey, SeriesView)>,
-    /// Alarms that changed: `None` for those at rest.
+    /// Changed alarms: `None` for those that became normal.
     pub alarms: Vec<(AlarmKey, Option<LiveAlarm>)>,
-    /// Series that are no more.
+    /// Removed series.
     pub gone: Vec<SeriesKey>,
 }
 
 /// Totals of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveSummary {
-    /// Series that were heard, or are expected.
+    /// Number of series with readings, or expected.
     pub num_series: usize,
     /// Series with an active alarm that is not withheld.
     pub num_standing: usize,
@@ -75,7 +75,7 @@ pub struct LiveSummary {
 
 impl Default for LiveTable {
     fn default() -> Self {
-        // Differs from process to process: a reader must not take another's indexes for these.
+        // Unique per process: a reader must not mix indexes of two processes.
         let epoch = RandomState::new().hash_one(std::process::id());
         Self {
             epoch: format!("{epoch:016x}").into(),
@@ -98,7 +98,7 @@ impl LiveTable {
         &self.epoch
     }
 
-    /// Versions of the last changes. Waits for nobody.
+    /// Versions of the last changes, without a lock.
     #[must_use]
     pub fn heads(&self) -> LiveHeads {
         // Read alone: a change that is missed now is seen by the next poll.
@@ -120,7 +120,7 @@ impl LiveTable {
         self.num_unset_clocks.load(Ordering::Relaxed)
     }
 
-    /// Whether this machine's clock is behind what it has shown before.
+    /// True if this machine's clock is behind what it has shown before.
     #[must_use]
     pub fn is_clock_behind(&self) -> bool {
         self.is_clock_behind.load(Ordering::Relaxed)
@@ -150,9 +150,9 @@ impl LiveTable {
         self.is_clock_behind.store(is_behind, Ordering::Relaxed);
     }
 
-    /// Snapshot of the changes after a version of the series and one of the alarms; `None` leaves out the kind, 0 is
-    /// before everything. Where what a reader has of either kind is void, everything of both. Copies under the lock: a
-    /// scan of 10,000 series that did not change takes microseconds.
+    /// Snapshot of the changes after a version of the series and one of the alarms; `None` leaves out the kind, 0
+    /// is before everything. A complete snapshot if the reader's version is too old for either. Copies under the
+    /// lock: scanning 10,000 unchanged series takes microseconds.
     #[must_use]
     pub fn since(&self, series: Option<u64>, alarms: Option<u64>) -> LiveChanges {
         let table = self.read();
@@ -170,19 +170,19 @@ impl LiveTable {
         changes
     }
 
-    /// An alarm, unless it is at rest, or not known yet.
+    /// An alarm; `None` if it is normal or unknown.
     #[must_use]
     pub fn alarm(&self, key: &AlarmKey) -> Option<Arc<LiveAlarm>> {
         self.read().alarms.get(key)
     }
 
-    /// Series from an index on, some at a time, each with its value.
+    /// A page of series from an index on, with their values.
     #[must_use]
     pub fn page(&self, from: u32, at_most: usize) -> Vec<(SeriesDescription, SeriesValue)> {
         self.read().series.page(from, at_most)
     }
 
-    /// The series that has an index; `None` where none has it, or it is no more.
+    /// Series of an index; `None` if unused or removed.
     #[must_use]
     pub fn key(&self, index: u32) -> Option<SeriesKey> {
         self.read().series.key(index)
@@ -194,8 +194,7 @@ impl LiveTable {
         self.read().series.summary()
     }
 
-    /// Replaces the whole table, after a restart of the evaluator or a reload of rules. What did not change keeps its
-    /// version.
+    /// Replaces the whole table, after a restart of the evaluator or a reload. Unchanged rows keep their version.
     pub(crate) fn replace(
         &self,
         series: impl Iterator<Item = (SeriesKey, SeriesView)>,
@@ -211,12 +210,12 @@ impl LiveTable {
         self.show(table.version, of_series, of_alarms);
     }
 
-    /// Whether the table has any alarm: if not, one that is at rest is no news.
+    /// True if the table has any alarm: if not, a normal one is no change.
     pub(super) fn has_alarms(&self) -> bool {
         !self.read().alarms.is_empty()
     }
 
-    /// Updates what a batch changed.
+    /// Applies the changes of a batch.
     pub(crate) fn update(&self, update: LiveUpdate) {
         let LiveUpdate { num_readings, series, alarms, gone } = update;
         self.num_readings.fetch_add(num_readings as u64, Ordering::Relaxed);
@@ -237,7 +236,7 @@ impl LiveTable {
         self.show(table.version, of_series, of_alarms);
     }
 
-    /// Shows readings that a broker replayed, each where its series has no value.
+    /// Shows readings replayed by a broker, each if its series has no value.
     pub(super) fn show_replayed(&self, replayed: &[Measurement]) {
         let mut guard = self.write();
         let table = &mut *guard;
@@ -259,7 +258,7 @@ impl LiveTable {
         }
     }
 
-    // Each change is whole: a poisoned lock is as good.
+    // Updates are atomic, so a poisoned lock is still consistent.
     fn read(&self) -> RwLockReadGuard<'_, Table> {
         self.table.read().unwrap_or_else(PoisonError::into_inner)
     }

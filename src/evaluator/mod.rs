@@ -1,10 +1,9 @@
-//! Evaluates the log: judges every reading by the alert rules and says what changed.
+//! Evaluates the log: judges every reading by the alert rules and produces the changes.
 //!
-//! The [`Evaluator`] actor polls records from the log; the pure `fold` applies them, one by one, to the alarm
-//! [`engine`](crate::alarms::engine) and to dedup; what comes of a batch goes to storage in the order of its
-//! records. Alert events are logged here and pushed by storage, so the log line and the line in the alerts file
-//! may come a moment before the message; both are there at least once: a kill, or a batch that storage lost,
-//! repeats them.
+//! The [`Evaluator`] actor polls records from the log; the pure `fold` applies them one by one to the alarm
+//! [`engine`](crate::alarms::engine) and to dedup; the results of a batch go to storage in log order. Alert events
+//! are logged here and pushed by storage, so the log line and the line in the alerts file may precede the message.
+//! Both are written at least once: a kill, or a batch that storage lost, repeats them.
 
 mod actor;
 mod announce;

@@ -1,22 +1,22 @@
-//! Clocks of senders: which readings get the time of their receipt, and whether this machine's own clock is fit to say
-//! so. Pure.
+//! Clocks of senders: which readings get their receipt time, and whether this machine's own clock can be trusted
+//! for that. Pure.
 //!
-//! Always: compared with the time of receipt, from the record, never with now; so a log that is read again gives the
-//! same times. Never: while this machine's own clock is behind what it has shown before, or behind the time this
-//! program was built, distrusts a sender whose time may be right by that.
+//! Always: compared with the receipt time in the record, never with the present time, so a repeated evaluation
+//! gives the same times. Never: distrusts a sender while this machine's own clock is behind what it has shown
+//! before, or behind the build time of the program.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::fold::Note;
 use crate::domain::{Measurement, QuickSet, SensorId};
 
-/// By how much the clock may go back without being thought wrong: a correction by NTP.
+/// Backward step of the clock that is tolerated: a correction by NTP.
 const CORRECTION: TimeDelta = TimeDelta::minutes(1);
 
-/// How old a reading with the right time may be, of a sender that is trusted more than this machine's clock.
+/// Maximum age of a correct reading from a sender that is trusted more than this machine's clock.
 const DELAY: TimeDelta = TimeDelta::hours(1);
 
-/// Sensors whose clocks were said to be unset, at most: a device may make up ids.
+/// Sensors whose unset clock was logged, at most: a device may invent ids.
 const MOST_SAID: usize = 10_000;
 
 /// Which senders' clocks are set.
@@ -35,7 +35,7 @@ impl SenderClocks {
         self.newest = newest;
     }
 
-    /// Follows this machine's clock. Says when it is found to be behind, and when no longer.
+    /// Follows this machine's clock. Returns a note when it is found to be behind, and when that ends.
     pub fn advance(&mut self, now: DateTime<Utc>) -> Option<Note> {
         let newest = self.newest.map_or(now, |newest| newest.max(now));
         self.newest = Some(newest);
@@ -47,7 +47,7 @@ impl SenderClocks {
         Some(Note::OwnClockBehind { is_behind, now, newest })
     }
 
-    /// Gives a reading the time of its receipt where its sender's clock can't be set. Says so once a sensor.
+    /// Replaces a time of an unset sender's clock by the receipt time. Returns a note once per sensor.
     pub fn check(
         &mut self,
         measurement: &mut Measurement,
@@ -67,7 +67,7 @@ impl SenderClocks {
         Some(Note::ClockUnset { sensor_id: sensor_id.clone(), says })
     }
 
-    /// Readings that got the time of their receipt so far.
+    /// Number of readings with a replaced time.
     pub const fn num_unset(&self) -> u64 {
         self.num_unset
     }

@@ -1,8 +1,8 @@
-//! When the evaluator appends a time mark to the log. Pure.
+//! Decides when the evaluator appends a time mark to the log. Pure.
 //!
-//! A mark is due when a deadline of the engine has passed and no record has brought the time since; and once a
-//! minute while a deadline is pending, so that a kill loses no more than a minute of silence. Always: none while
-//! nothing is pending, or while no clock that something is pending on advances.
+//! A mark is due when a deadline of the engine has passed and no record carried the time since; and once a minute
+//! while a deadline is pending, so that a kill loses at most a minute of silence. Always: none while nothing is
+//! pending, or while no clock advances on which something is pending.
 
 use std::time::Duration;
 
@@ -15,8 +15,7 @@ use crate::ingest::Now;
 /// Between two marks while a deadline is pending.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// How long until a mark is due as things are now; zero when it is. `None` while none is. `last` is the time of
-/// the last record.
+/// Time until a mark is due, as of now; zero if it is, `None` if none is. `last` is the time of the last record.
 pub(super) fn due_in(deadlines: &Deadlines, last: &RecordTime, now: &Now) -> Option<Duration> {
     let pending = Ingress::ALL.into_iter().filter_map(|ingress| {
         let deadline = of(deadlines, ingress).filter(|_| now.runs(ingress))?;

@@ -1,8 +1,8 @@
 //! Queue of uncommitted messages. It survives a restart of the writer, so a failed commit is retried.
 //!
-//! Messages leave it once they are known to be committed. Batches and receivers' states keep their route's
-//! permit, so a route's capacity bounds what is queued *and* what is here. Deliveries are bounded by the
-//! credits of [`push`](super::push).
+//! Messages leave it once they are committed. Batches and receivers' states keep their route's permit, so a route's
+//! capacity bounds what is queued *and* what is here. Deliveries are bounded by the credits of
+//! [`push`](super::push).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ pub(super) enum BacklogItem {
 }
 
 impl BacklogItem {
-    /// What the ledger is to commit.
+    /// Work for the ledger.
     pub fn work(&self) -> Work<'_> {
         match self {
             Self::Store(routed) => Work::Store(&routed.message),
@@ -31,7 +31,7 @@ impl BacklogItem {
         }
     }
 
-    /// The batch, where the item is one.
+    /// The batch, if the item is one.
     pub fn store(&self) -> Option<&Store> {
         match self {
             Self::Store(routed) => Some(&routed.message),
@@ -84,7 +84,7 @@ pub(super) struct Backlog {
 #[derive(Default)]
 struct Queue {
     items: VecDeque<Arc<BacklogItem>>,
-    /// The number of the last batch taken; `None` before the first.
+    /// Number of the last accepted batch; `None` before the first.
     number: Option<u64>,
 }
 
@@ -121,7 +121,7 @@ impl Backlog {
         self.lock().items.is_empty()
     }
 
-    /// Whether a batch waits: it has waited for others before it came, and is committed at once.
+    /// True if a batch is pending. It has been collected already, so it is committed at once.
     pub fn has_batch(&self) -> bool {
         self.lock().items.iter().any(|item| item.store().is_some())
     }
@@ -133,12 +133,12 @@ impl Backlog {
         waiting.any(|event| event.announced && event.number > number)
     }
 
-    /// Hands the alert events, in order, to a function that takes no lock of its own.
+    /// Passes the alert events, in order, to a function that takes no lock of its own.
     pub fn with_alerts(&self, each: impl FnOnce(&mut dyn Iterator<Item = &AlertEvent>)) {
         each(&mut alerts(&self.lock().items));
     }
 
-    /// Nothing panics while it is held, and each change is whole: a poisoned lock is as good.
+    /// No code panics while holding it and updates are atomic, so a poisoned lock is still consistent.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }

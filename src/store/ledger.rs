@@ -1,7 +1,7 @@
-//! What storage needs of a backend: a ledger that commits batches, and readers beside it.
+//! Interface of a storage backend: a ledger that commits batches, and concurrent readers.
 //!
-//! A backend is a folder of its own with one [`Backend`]; nothing else names its library, its statements or
-//! its errors. Alert events are named by their numbers, batches by theirs.
+//! A backend is a folder with one [`Backend`]; no other module uses its library, statements or errors. Alert events
+//! and batches are identified by their numbers.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use crate::config::{Durability, RetentionConfig, StorageConfig};
 use crate::domain::{AlertEvent, Fingerprint, ListeningClocks, Position, Quantity, Reading};
 use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts, ResumePoint, Store};
 
-/// What storage needs to know of the configuration.
+/// Storage settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Path of the database file.
     pub path: PathBuf,
-    /// What a commit survives: the death of the process, or a loss of power.
+    /// What a commit survives: the end of the process, or a loss of power.
     pub durability: Durability,
-    /// Bound of the rejected messages kept, and of the actions without effect; older messages are only counted.
+    /// Limit of stored rejected messages, and of actions without effect; older ones are only counted.
     pub rejected_keep: u64,
     /// Whether timestamps are written without their zone (they are UTC either way).
     pub naive: bool,
-    /// What is deleted when; `None` deletes nothing ever.
+    /// Retention; `None` deletes nothing.
     pub retention: Option<RetentionConfig>,
 }
 
@@ -46,48 +46,48 @@ impl Settings {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct LedgerError {
-    /// Whether the same call may succeed later with nothing restarted: it is locked, or the disk is full.
+    /// True if the same call may succeed later without a restart: locked, or disk full.
     pub is_transient: bool,
-    /// Cause, and what to do about it, for a person to read.
+    /// Cause and remedy, as text for people.
     pub message: String,
 }
 
-/// A kind of database. Cheap to share.
+/// A kind of database. Cheap to clone.
 pub trait Backend: Send + Sync {
     /// Opens the ledger for its one writer, made or migrated as needed.
     ///
     /// # Errors
-    /// When it can't be used.
+    /// If the database is unusable.
     fn open(&self) -> Result<Box<dyn Ledger>, LedgerError>;
 
-    /// Reads beside the writer, which holds it up as little as it holds up the writer.
+    /// Reader that runs beside the writer without blocking it.
     ///
     /// # Errors
-    /// When there is no ledger, or it can't be read.
+    /// If there is no ledger, or it can't be read.
     fn reader(&self) -> Result<Arc<dyn LedgerReader>, LedgerError>;
 }
 
 /// The open ledger.
 pub trait Ledger: Send {
-    /// Commits all of the work in one transaction, leaving out what was committed before, and with it how far
-    /// own readings are published.
+    /// Commits the work in one transaction, skipping what was committed before, together with the publication
+    /// cursor.
     ///
     /// # Errors
-    /// Then nothing of it is committed.
+    /// On an error nothing of it is committed.
     fn commit(&mut self, work: &[Work<'_>], published: Position) -> Result<(), LedgerError>;
 
-    /// Closes the hours of history that have ended, so that readings committed from now on are late for them.
-    /// Called before each commit; does nothing most of the time.
+    /// Seals the hours of history that have ended, so that readings committed from now on are late for them. Called
+    /// before each commit; usually does nothing.
     ///
     /// # Errors
-    /// Then nothing has changed.
+    /// On an error nothing has changed.
     fn seal(&mut self, now: DateTime<Utc>) -> Result<(), LedgerError>;
 
-    /// Does a step of what can wait for batches: history is summed up, and what is past its age deleted if it may be now.
-    /// How long until the next step is due.
+    /// Performs one step of deferred work: rollups, and retention if deletion is allowed. Returns the time until
+    /// the next step is due.
     ///
     /// # Errors
-    /// Then nothing has changed.
+    /// On an error nothing has changed.
     fn upkeep(&mut self, now: DateTime<Utc>, may_delete: bool) -> Result<Duration, LedgerError>;
 
     /// Moves what is in the write-ahead log into the file that is open, wherever that is, and empties it: so the file is

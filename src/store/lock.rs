@@ -1,19 +1,19 @@
-//! The lock on a database by what it is: on the file itself, so that every name of it leads to the same lock.
+//! Lock on a database by its identity: on the file itself, so that every path to it leads to the same lock.
 //!
-//! Always: held for as long as the descriptor is open. SQLite's own locks are of another kind and don't meet it.
-//! Never: held up by a user who could not run a daemon on the file.
+//! Always: held while the descriptor is open. SQLite's own locks are of another kind and don't interfere. Never:
+//! blocked by a user who could not run a daemon on the file.
 
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Takes the lock for good.
+/// Takes the lock for the life of the process.
 ///
 /// # Errors
-/// Says who has it, and what to do.
+/// Names the holder and the remedy.
 pub(super) fn take(file: &File, path: &Path) -> Result<(), String> {
     match file.try_lock() {
-        // A file system without such locks: the folder of the log has one too.
+        // A file system without such locks: the log's folder has one too.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
         Err(TryLockError::WouldBlock) => match holder(file) {
             Some((pid, user)) if is_stranger(user, owner(file)) => {
@@ -42,14 +42,14 @@ fn owner(file: &File) -> Option<u32> {
     file.metadata().ok().map(|file| file.uid())
 }
 
-/// Process that holds a lock on the file, and its user; `None` where that can't be seen.
+/// Process that holds a lock on the file, and its user; `None` if unknown.
 fn holder(file: &File) -> Option<(u32, u32)> {
     let locks = fs::read_to_string("/proc/locks").ok()?;
     let pid = pid_of(&locks, file.metadata().ok()?.ino())?;
     Some((pid, fs::metadata(format!("/proc/{pid}")).ok()?.uid()))
 }
 
-/// The process that holds a whole-file lock on an inode, by the system's list.
+/// Process that holds a whole-file lock on an inode, by the system's list.
 fn pid_of(locks: &str, inode: u64) -> Option<u32> {
     let inode = format!(":{inode}");
     locks.lines().find_map(|line| {

@@ -1,7 +1,7 @@
-//! Answers to operators' actions by the API: each once what it did is committed.
+//! Answers to operators' actions by the API, each after its effect is committed.
 //!
-//! Always: an action that an evaluator does not live to answer is answered by the next one, which applies it
-//! again, or as lost when it is committed already. Never: an answer before the commit.
+//! Always: an action that an incarnation did not answer is answered by the next one, which applies it again, or
+//! reported as unknown if it is committed already. Never: an answer before the commit.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use crate::domain::{ActionRecord, Position};
 use crate::messages::ConfirmCommitted;
 use crate::supervisor::Route;
 
-/// How long storage may take to commit what it has taken.
+/// Timeout for storage to commit what it accepted.
 const CONFIRM_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Between two such questions: storage may have died with one.
+/// Interval between two barriers: storage may have been restarted during one.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Outcomes of applied actions, by the position of the action in the log.
 pub(super) type Applied = Vec<(Position, ActionRecord)>;
 
-/// Outcomes on their way to who waits for them.
+/// Outcomes to be answered.
 #[derive(Default)]
 pub(super) struct Answers {
     /// Outcomes of the batch that is being gathered.
@@ -37,19 +37,19 @@ impl Answers {
         self.applied.append(&mut applied);
     }
 
-    /// Takes the outcomes for the batch that leaves now.
+    /// Takes the outcomes of the batch that is handed over.
     pub fn take_applied(&mut self) -> Applied {
         std::mem::take(&mut self.applied)
     }
 
-    /// Whether nobody waits for an answer that is under way.
+    /// True if no answer is pending.
     pub const fn is_idle(&self) -> bool {
         self.applied.is_empty() && self.confirming == 0
     }
 }
 
 impl Evaluator {
-    /// Answers once storage has committed what it took.
+    /// Answers after storage has committed what it accepted.
     pub(super) fn answer(&mut self, applied: Applied, ctx: &mut Context<Self>) {
         if applied.is_empty() {
             return;

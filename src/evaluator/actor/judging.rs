@@ -1,5 +1,5 @@
-//! The evaluator's part between records and what is gathered for storage: looks up what may be an echo, applies
-//! records, and says what came of it.
+//! The evaluator's path from polled records to the collected batch: looks up possible echoes, applies records, and
+//! reports the effects.
 
 use std::time::{Duration, Instant};
 
@@ -24,11 +24,11 @@ const ON_READINGS: (u64, Duration) = (1, Duration::from_secs(10));
 /// Lines on operators' actions: 20 every 10 seconds. All of them are stored.
 const ON_ACTIONS: (u64, Duration) = (20, Duration::from_secs(10));
 
-/// How long a store that can't be read is asked for echoes; then they count as new, and may be stored twice.
+/// Timeout for echo look-ups in an unreadable store. After it the readings count as new, and may be stored twice.
 const FIND_AT_MOST: Duration = Duration::from_secs(10);
 const FIND_AGAIN: Duration = Duration::from_millis(100);
 
-/// Limits of the lines that come with the traffic.
+/// Rate limits of the log lines on traffic.
 pub(super) struct Lines {
     redelivered: LineLimit,
     clocks: LineLimit,
@@ -55,7 +55,7 @@ impl Default for Lines {
 }
 
 impl Evaluator {
-    /// Applies what was polled, once it is known which of it are echoes.
+    /// Applies polled records, after their possible echoes are looked up.
     pub(super) fn take(&mut self, polled: Polled, ctx: &mut Context<Self>) {
         let candidates = self.fold.echo_candidates(&polled.entries);
         if candidates.is_empty() {
@@ -89,7 +89,7 @@ impl Evaluator {
         self.env.fault_point();
     }
 
-    /// Writes the log lines of what came of some records, and the lines of the alerts file.
+    /// Writes log lines and the lines of the alerts file for applied records.
     pub(super) fn report(&mut self, batch: &Store, from: usize, effects: Effects) {
         for note in effects.notes {
             self.say(note);

@@ -1,8 +1,7 @@
-//! Other rules while the evaluator runs, and other sensors that should speak.
+//! Replacement of rules and expected sensors while the evaluator runs.
 //!
 //! Always: a reload is a barrier. Everything evaluated before is committed, then the new rules hold from the next
-//! record on; whatever incarnation comes next begins with them. So no record is evaluated by other rules when it
-//! is evaluated again.
+//! record on, also for later incarnations. So no record is evaluated again by other rules.
 
 use crate::domain::Position;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +23,7 @@ use crate::supervisor::Routed;
 pub struct RuleBook(Arc<Mutex<Ruling>>);
 
 impl RuleBook {
-    /// A book whose rules hold until the first reload.
+    /// Rule book with the rules that hold until the first reload.
     #[must_use]
     pub fn new(ruling: Ruling) -> Self {
         Self(Arc::new(Mutex::new(ruling)))
@@ -39,26 +38,26 @@ impl RuleBook {
     }
 }
 
-/// Rules that are to take over. One at a time, by the bound of the route.
+/// Rules that are to take over. One set at a time, by the route's capacity.
 #[derive(Default)]
 pub(super) struct Successor(Option<Waiting>);
 
 struct Waiting {
-    /// Position of a time mark: the rules before hold up to here at least.
+    /// Position of a time mark up to which the old rules hold.
     barrier: Position,
     ruling: Ruling,
     applied: oneshot::Sender<()>,
 }
 
 impl Successor {
-    /// Whether rules take over now that everything up to a position is evaluated.
+    /// True if everything up to the barrier is evaluated.
     pub fn is_due(&self, evaluated: Position) -> bool {
         self.0.as_ref().is_some_and(|waiting| waiting.barrier <= evaluated)
     }
 }
 
 impl Evaluator {
-    /// Takes up other rules, when nothing is gathered and everything before is committed.
+    /// Applies new rules, once nothing is collected and everything before is committed.
     pub(super) fn succeed(&mut self, ctx: &mut Context<Self>) {
         if let Some(batch) = self.batch.take_if(|batch| batch.content.through > 0) {
             return self.pass_on(batch.content, ctx);
@@ -77,7 +76,7 @@ impl Evaluator {
 
     fn change_rules(&mut self) {
         let Some(Waiting { ruling, applied, .. }) = self.successor.0.take() else { return };
-        // Not sooner: an incarnation that follows on this one begins with the rules of what is committed.
+        // After the commit: a following incarnation starts with the rules of what is committed.
         self.settings.ruling.set(ruling);
         let mut batch = self.batch.take().unwrap_or_else(|| Batch::new(clock::now()));
         let from = batch.content.alerts.len();
@@ -85,7 +84,7 @@ impl Evaluator {
         self.settings.live.replace(self.fold.views(), self.fold.alarms());
         self.report(&batch.content, from, Effects::default());
         self.batch = Some(batch);
-        // What the reload changed is stored with this record at the latest.
+        // The effects of the reload are stored with this record at the latest.
         self.settings.log.mark_time();
         let _ = applied.send(()); // one that no longer waits asks again
     }
@@ -97,8 +96,8 @@ impl Handler<Routed<ReloadRules>> for Evaluator {
     fn handle(&mut self, routed: Routed<ReloadRules>, _: &mut Self::Context) -> Self::Result {
         let (ReloadRules(ruling), room) = routed.split();
         let (applied, is_applied) = oneshot::channel();
-        // Brings the time at which the rules change, so that silence counts from now. Where the disk takes no
-        // mark, the last record does.
+        // Records the time of the change, so that silence counts from now. If the disk refuses the mark, the last
+        // record's time is used.
         self.settings.log.mark_time();
         let barrier = self.settings.log.last();
         self.successor = Successor(Some(Waiting { barrier, ruling, applied }));

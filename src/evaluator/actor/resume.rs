@@ -1,7 +1,7 @@
 //! Restore of the evaluator's state from the last commit.
 //!
-//! Always: runs on a blocking thread; for a large fleet it takes seconds.
-//! Never: a state that is used although restoring it failed or was broken off.
+//! Always: runs on a blocking thread; for a large fleet it takes seconds. Never: the use of a state whose
+//! restoration failed or was interrupted.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::domain::{DecoderChange, Position};
 use crate::messages::{LoadResumePoint, ReadingStream, ResumePoint, Store};
 use crate::supervisor::Route;
 
-/// How long storage may take to say where to resume: it may first have a backlog to commit.
+/// Timeout for storage to return the resume point: it may have a backlog to commit first.
 const RESUME_PATIENCE: Duration = Duration::from_secs(60);
 
-/// Between two such questions.
+/// Interval between two requests.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
-/// State to evaluate from, and what is different from what is stored.
+/// Restored state, and its differences to the stored one.
 pub(super) struct Restored {
     pub position: Position,
     pub number: u64,
@@ -32,7 +32,8 @@ pub(super) struct Restored {
     pub effects: Effects,
 }
 
-/// Asks storage where to go on, and restores the state there; its thread ends early once nobody wants the state.
+/// Loads the resume point from storage and restores the state. Its thread ends early if the result is no longer
+/// needed.
 pub(super) async fn restored(
     settings: EvaluatorSettings,
     is_wanted: Weak<Notify>,
@@ -41,7 +42,7 @@ pub(super) async fn restored(
     loop {
         let (settings, is_wanted) = (settings.clone(), is_wanted.clone());
         match restored_once(settings, is_wanted).await {
-            // A database may be read a moment later.
+            // The database may be readable a moment later.
             Err(_) if !deadline.is_over() => tokio::time::sleep(ASK_AGAIN).await,
             answer => return answer,
         }
@@ -68,7 +69,7 @@ async fn restored_once(
     tokio::task::spawn_blocking(restore).await.map_err(|error| error.to_string())?
 }
 
-/// Asks until storage answers: it may have died with the question, and come back.
+/// Requests until storage answers: it may be restarted meanwhile.
 async fn resume_point(resume: &Route<LoadResumePoint>) -> Result<ResumePoint, String> {
     let deadline = Deadline::after(RESUME_PATIENCE);
     loop {

@@ -1,14 +1,14 @@
-//! The alarms of the live table that are not at rest, and which came to rest lately. Pure.
+//! Alarms of the live table: those that are not normal, and tombstones of those that recently became normal. Pure.
 //!
-//! Always: an alarm bears the version of its last change; one that comes to rest leaves a tombstone, of which there are
-//! [`MOST_TOMBSTONES`]. A reader that is behind the oldest of them must read everything.
+//! Always: an alarm has the version of its last change; one that becomes normal leaves a tombstone, at most
+//! [`MOST_TOMBSTONES`] of them. A reader behind the oldest tombstone needs a full snapshot.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::domain::{AlarmKey, LiveAlarm, LiveChanges, QuickMap, QuickSet};
 
-/// A flood of a fleet's alarms that ends while a page reconnects, and some 100 kB.
+/// A flood of alarms that ends while a page reconnects, and about 100 kB.
 const MOST_TOMBSTONES: usize = 2048;
 
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(super) struct Alarms {
     alarms: QuickMap<AlarmKey, (u64, Arc<LiveAlarm>)>,
     /// Versions and keys, oldest first.
     tombstones: VecDeque<(u64, AlarmKey)>,
-    /// Version of the newest tombstone that is no more.
+    /// Version of the newest dropped tombstone.
     forgotten: u64,
 }
 
@@ -30,12 +30,12 @@ impl Alarms {
         self.alarms.get(key).map(|(_, alarm)| alarm.clone())
     }
 
-    /// Whether what a reader has since a version must be dropped.
+    /// True if a reader at a version needs a full snapshot.
     pub const fn is_void(&self, version: u64) -> bool {
         0 < version && version < self.forgotten
     }
 
-    /// Adds what changed after a version.
+    /// Adds the changes after a version.
     pub fn since(&self, version: u64, to: &mut LiveChanges) {
         let changed = self.alarms.values().filter(|(at, _)| *at > version);
         to.alarms.extend(changed.map(|(_, alarm)| alarm.clone()));

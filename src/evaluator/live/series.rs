@@ -1,8 +1,8 @@
-//! The series of the live table: one row each, in the order in which they were first heard. Pure.
+//! Series of the live table: one row each, in the order of their first reading. Pure.
 //!
-//! Always: a row keeps its index; a series that is no more leaves an empty row, which is its own if it comes back, until
-//! there are [`MOST_SERIES`] rows and another takes it. What a row shares with others (location, unit, quantity) it has by
-//! number.
+//! Always: a row keeps its index. A removed series leaves an empty row, which it gets back if it returns, unless
+//! the table has [`MOST_SERIES`] rows and another series took it. Location, unit and quantity are shared between
+//! rows, by number.
 
 use std::hash::BuildHasher;
 
@@ -16,7 +16,7 @@ use crate::domain::{
     SeriesDescription, SeriesFlags, SeriesValue, Unit, Value,
 };
 
-/// By how much the usual interval must differ from the described one to be described anew.
+/// Relative change of the usual interval that is worth a new description.
 const OTHER_INTERVAL: f32 = 0.25;
 
 /// No time that can be written.
@@ -26,14 +26,14 @@ const UNKNOWN_TIME: i64 = i64::MIN;
 #[derive(Debug, Default)]
 pub(super) struct SeriesTable {
     rows: Vec<Row>,
-    /// Index by the hash of a key; where two keys have one hash, by the next free number after it.
+    /// Index by the hash of a key; on a collision, by the next free number.
     indexes: QuickMap<u64, u32>,
     quantities: Shared<Quantity>,
     locations: Shared<Location>,
     units: Shared<Unit>,
-    /// Rows that were emptied. Some may be in use again.
+    /// Emptied rows. Some may be in use again.
     emptied: Vec<u32>,
-    /// Version in which series went: who has an older one must drop what it has.
+    /// Version in which series were removed: a reader at an older one needs a full snapshot.
     void_before: u64,
 }
 
@@ -44,32 +44,32 @@ struct Row {
     location: u32,
     unit: u32,
     flags: SeriesFlags,
-    /// Whether the series is no more.
+    /// Whether the series was removed.
     is_empty: bool,
     /// Version of the last change.
     version: u64,
-    /// Version of the last change of what is described.
+    /// Version of the last change of the description.
     described: u64,
     value: Option<Value>,
     /// Microseconds since 1970, or [`UNKNOWN_TIME`].
     at: i64,
-    /// Not a number where there is no limit: half as long as an option.
+    /// NaN without a limit: half the size of an `Option`.
     low: f64,
     high: f64,
-    /// 0 while it is unknown.
+    /// 0 if unknown.
     every: f32,
-    /// 0 where no rule counts its silence.
+    /// 0 if no rule counts its silence.
     stale_after: f32,
     is_judged: bool,
 }
 
 impl SeriesTable {
-    /// Whether what a reader has since a version must be dropped.
+    /// True if a reader at a version needs a full snapshot.
     pub const fn is_void(&self, version: u64) -> bool {
         0 < version && version < self.void_before
     }
 
-    /// Adds what changed after a version.
+    /// Adds the changes after a version.
     pub fn since(&self, version: u64, to: &mut LiveChanges) {
         for (index, row) in (0..).zip(&self.rows) {
             if row.version <= version || row.is_empty {
@@ -106,8 +106,8 @@ impl SeriesTable {
         }
     }
 
-    /// Replaces all rows; whether any changed. A series that was heard and that no rule concerns is forgotten by the
-    /// engine at a restart of the evaluator: it stays as it was, without alarms.
+    /// Replaces all rows; returns true if any changed. A series with readings and without rules is forgotten by the
+    /// engine at a restart of the evaluator: its row stays, without alarms.
     pub fn replace(
         &mut self,
         version: u64,
@@ -145,7 +145,7 @@ impl SeriesTable {
         has_changed
     }
 
-    /// Empties the row of a series that is no more. Whether it had one.
+    /// Empties the row of a removed series; returns true if it had one.
     pub fn remove(&mut self, version: u64, key: &SeriesKey) -> bool {
         let Ok(index) = self.find(key) else { return false };
         let row = &mut self.rows[index];
@@ -168,8 +168,8 @@ impl SeriesTable {
         self.tidy();
     }
 
-    /// Shows a reading that a broker replayed, where its series has no value. Whether it does. One without a time of its
-    /// own has none: when it was measured is not known.
+    /// Shows a reading replayed by a broker, if its series has no value; returns true if so. One without its own
+    /// time gets none, since the time of its measurement is unknown.
     pub fn set_replayed(&mut self, version: u64, replayed: &Measurement) -> bool {
         let Measurement { reading, clock, .. } = replayed;
         let key = (reading.sensor_id.clone(), reading.quantity.clone());
@@ -191,7 +191,7 @@ impl SeriesTable {
         true
     }
 
-    /// Index of a known series; of another one, the number by which its index is to be found.
+    /// Index of a known series; for an unknown one, the hash number under which to insert it.
     fn find(&self, key: &SeriesKey) -> Result<usize, u64> {
         let mut hash = self.indexes.hasher().hash_one(key);
         while let Some(index) = self.indexes.get(&hash) {
@@ -204,8 +204,8 @@ impl SeriesTable {
         Err(hash)
     }
 
-    /// Index of a series, new or known; `None` when there is no room for another. Past [`MOST_SERIES`] rows, those that
-    /// were emptied are used again; there are never more than `most`.
+    /// Index of a series, inserted if unknown; `None` if the table is full. Beyond [`MOST_SERIES`] rows emptied
+    /// ones are reused; there are never more than `most`.
     fn index_of(
         &mut self,
         version: u64,
@@ -248,7 +248,7 @@ impl SeriesTable {
         Some(index as usize)
     }
 
-    /// Takes an empty row from the series that had it.
+    /// Takes an empty row from its former series.
     fn take_emptied(&mut self) -> Option<u32> {
         while let Some(index) = self.emptied.pop() {
             let row = &self.rows[index as usize];
@@ -260,7 +260,7 @@ impl SeriesTable {
             while self.indexes.get(&hash).is_some_and(|of| *of != index) {
                 hash = hash.wrapping_add(1);
             }
-            // Where another key is found by the next number, this one leads on to it.
+            // Part of a collision chain: later keys are found through it.
             if !self.indexes.contains_key(&hash.wrapping_add(1)) {
                 self.indexes.remove(&hash);
             }
@@ -269,7 +269,7 @@ impl SeriesTable {
         None
     }
 
-    /// Takes over what a view shows. Whether it is anything new.
+    /// Updates a row from a view; returns true if anything changed.
     fn update(&mut self, version: u64, index: usize, view: &SeriesView) -> bool {
         let row = &mut self.rows[index];
         let is_back = std::mem::take(&mut row.is_empty);
@@ -318,7 +318,7 @@ impl SeriesTable {
 }
 
 impl Row {
-    /// Takes over limits, rules and interval. Whether they are described otherwise now.
+    /// Updates limits, rules and interval; returns true if the description changed.
     fn describe(&mut self, view: &SeriesView) -> bool {
         let (low, high) = (view.low.unwrap_or(f64::NAN), view.high.unwrap_or(f64::NAN));
         let every = view.every.unwrap_or_default();

@@ -30,7 +30,7 @@ impl<T: Clone + Eq + Hash> Shared<T> {
         if let Some(number) = self.numbers.get(value) {
             return *number;
         }
-        // There are fewer than series, by `tidy`, and those have numbers of this size.
+        // By `tidy` there are fewer than series, whose numbers have this size.
         let number = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
         self.values.push(value.clone());
         self.numbers.insert(value.clone(), number);
@@ -42,12 +42,12 @@ impl<T: Clone + Eq + Hash> Shared<T> {
         &self.values[number as usize]
     }
 
-    /// Whether most of the values may be out of use: of sensors that say another place in each reading.
+    /// True if most values may be unused, as with sensors that name another location in each reading.
     pub fn is_untidy(&self) -> bool {
         self.values.len() > 2 * self.num_used + ALLOWANCE
     }
 
-    /// Holds only what is in use, under other numbers.
+    /// Drops unused values and renumbers the others.
     pub fn tidy<'a>(&mut self, used: impl Iterator<Item = &'a mut u32>) {
         let before = std::mem::take(self);
         for number in used {
