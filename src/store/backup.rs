@@ -1,7 +1,7 @@
-//! A backup: a copy of the database in one file, made beside the daemon that writes to it.
+//! Backup: a copy of the database in one file, made beside the writing daemon.
 //!
-//! Always: it has its name only once it is whole, checked and on the device; until then it is `NAME.partial`.
-//! Never: a file that exists overwritten, or one that others may read.
+//! Always: the copy gets its name after it is complete, checked and synced; until then it is `NAME.partial`. Never:
+//! overwrites an existing file, or is readable by other users.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -15,16 +15,16 @@ use rustix::io::Errno;
 
 use super::sqlite::copies;
 
-/// What a database file holds.
+/// Contents of a database file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holdings {
     /// Readings of every quantity.
     pub readings: u64,
     /// Transitions of alarms, announced or not.
     pub alert_events: u64,
-    /// Alarms whose condition stands.
+    /// Active alarms.
     pub active_alarms: u64,
-    /// Receipt of the last message that is in it; `None` where that is not known.
+    /// Receipt time of the last message in it; `None` if unknown.
     pub as_of: Option<DateTime<Utc>>,
 }
 
@@ -42,7 +42,7 @@ impl fmt::Display for Holdings {
     }
 }
 
-/// Why a copy could not be made or put in place, and what to do.
+/// Why a copy could not be made or put in place, with the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CopyError {
     /// The file that was named is not one for that.
@@ -53,10 +53,10 @@ pub enum CopyError {
     Unavailable(String),
 }
 
-/// Copies the database into a file that is not there yet; what it holds.
+/// Copies the database into a new file. Returns its contents.
 ///
 /// # Errors
-/// When the file exists, can't be written, or the database can't be read.
+/// If the file exists or can't be written, or the database can't be read.
 pub fn backup(database: &Path, file: &Path) -> Result<Holdings, CopyError> {
     let shown = file.display();
     let exists =
@@ -95,7 +95,7 @@ pub fn backup(database: &Path, file: &Path) -> Result<Holdings, CopyError> {
     copied
 }
 
-/// Makes an empty file of one's own, locked; what a process that is gone left of it is lost.
+/// Makes an empty, private, locked file; replaces the leftover of an ended process.
 pub(super) fn make(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
@@ -117,13 +117,13 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// A name is safe from a power cut once its folder is on the device.
+/// Syncs the folder of a path: a rename survives a power cut only after that.
 pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// A path with something behind its name.
+/// Path with a suffix added to its name.
 pub(super) fn with(path: &Path, more: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(more);

@@ -1,4 +1,4 @@
-//! What people may ask of the history, and what they get: the neutral side of [`History`](super::History).
+//! Queries on the history and their results: the neutral side of [`History`](super::History).
 
 use std::io;
 
@@ -16,7 +16,7 @@ use crate::wire;
 /// Why a query ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// The file can't be read; the message says why.
+    /// The file can't be read; holds the cause.
     #[error("can't read the database: {0}")]
     Database(String),
     /// The consumer of the rows failed.
@@ -27,7 +27,7 @@ pub enum QueryError {
 /// Which readings; `Default` is all of them, oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct ReadingFilter {
-    /// Sensor id, matched whole; `None` for all sensors.
+    /// Sensor id, exact match; `None` for all sensors.
     pub sensor: Option<String>,
     /// Name of the quantity; `None` for all quantities.
     pub quantity: Option<String>,
@@ -37,7 +37,7 @@ pub struct ReadingFilter {
     pub until: Option<DateTime<Utc>>,
     /// Row limit; keeps the newest.
     pub newest: Option<u64>,
-    /// Whether rows come newest first.
+    /// Whether rows are ordered newest first.
     pub newest_first: bool,
 }
 
@@ -46,22 +46,22 @@ pub struct ReadingFilter {
 pub struct ReadingRow {
     /// Sensor that measured.
     pub sensor_id: String,
-    /// Location as the sensor gave it; may be empty.
+    /// Location in the reading; may be empty.
     pub location: String,
     /// Name of the quantity.
     pub quantity: String,
-    /// Measured value, in `unit`; `None` where the column is NULL.
+    /// Measured value, in `unit`; `None` if the column is NULL.
     pub value: Option<f64>,
     /// Unit of the value, as the sensor gave it.
     pub unit: String,
-    /// Time of the reading, as it is stored: with its zone or without.
+    /// Time of the reading as stored, with or without its zone.
     pub timestamp: String,
     /// Whether the reading itself broke an alarm rule.
     pub alert_triggered: bool,
 }
 
 impl ReadingRow {
-    /// The reading that the row tells; `None` for a row of another program's that tells none.
+    /// Reading of the row; `None` for a row of another program that holds none.
     #[must_use]
     pub fn reading(&self) -> Option<Reading> {
         Some(Reading {
@@ -90,7 +90,7 @@ pub struct BucketQuery {
     pub px: u16,
 }
 
-/// What buckets were made from.
+/// Source of the buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BucketSource {
@@ -127,7 +127,7 @@ pub struct BucketColumns {
     pub t0: i64,
     /// Length of each bucket in seconds.
     pub step: i64,
-    /// What they were made from.
+    /// Source of the buckets.
     pub source: BucketSource,
     /// Statistics of each bucket.
     #[serde(flatten)]
@@ -156,13 +156,13 @@ impl BucketValues {
     }
 }
 
-/// The last hour of some series, by the minute.
+/// The last hour of some series, by minute.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sparklines {
     /// Beginning of the first minute, in ms since 1970.
     pub t0: i64,
-    /// In the order asked for, of [`Sparklines::LEN`] minutes each, the last of which is still running; `None` for a
-    /// series that has never been stored.
+    /// In the order requested, each of [`Sparklines::LEN`] minutes, the last of which is incomplete; `None` for a
+    /// series without stored readings.
     pub series: Vec<Option<BucketValues>>,
 }
 
@@ -176,21 +176,21 @@ impl Sparklines {
 /// The messages that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct RejectedMessages {
-    /// Messages rejected over the life of the database, those that are no longer kept among them.
+    /// Messages rejected over the life of the database, including deleted ones.
     pub total: u64,
     /// The newest of them, newest first.
     #[serde(rename = "rejected")]
     pub newest: Vec<RejectedRow>,
 }
 
-/// A message that could not be used.
+/// A message that could not be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct RejectedRow {
-    /// Time of receipt, as it is stored: with its zone or without.
+    /// Receipt time as stored, with or without its zone.
     pub at: String,
     /// Topic of the message.
     pub topic: String,
-    /// The first 4 KiB of the payload; what is not UTF-8 is replaced.
+    /// First 4 KiB of the payload; invalid UTF-8 is replaced.
     pub payload: String,
     /// Length of the payload.
     pub payload_bytes: u64,
@@ -201,7 +201,7 @@ pub struct RejectedRow {
 /// Which alert events; `Default` is all of them.
 #[derive(Debug, Clone, Default)]
 pub struct AlertFilter {
-    /// Sensor id, matched whole; `None` for all sensors.
+    /// Sensor id, exact match; `None` for all sensors.
     pub sensor: Option<String>,
     /// State the event announced; `None` for both.
     pub state: Option<AlertState>,
@@ -217,18 +217,18 @@ pub struct AlertFilter {
     pub by_number: bool,
     /// Row limit; keeps the newest.
     pub newest: Option<u64>,
-    /// Only the events that raised an alert which still stands.
+    /// Only events that raised a still active alert.
     pub standing: bool,
 }
 
-/// An alert event as it is stored.
+/// A stored alert event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredAlert {
     /// The event.
     pub event: AlertEvent,
-    /// Time of the event, as it is stored: with its zone or without.
+    /// Time of the event as stored, with or without its zone.
     pub timestamp: String,
-    /// Time of the completed delivery to the broker, as it is stored; `None` before it.
+    /// Time of the completed delivery to the broker, as stored; `None` before it.
     pub published_at: Option<String>,
 }
 
@@ -242,8 +242,8 @@ pub struct AlarmReport {
     pub measures: Measures,
 }
 
-/// An event with the fields it is published with, in their order, and then what only storage has: the quantity
-/// and unit by themselves, when the broker had it, the alarm's transition, and the operator.
+/// The published fields of the event, in their order, followed by those that only storage has: quantity and unit,
+/// time of publication, the alarm's transition, and the operator.
 impl Serialize for StoredAlert {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { event, timestamp, published_at } = self;

@@ -90,62 +90,62 @@ pub trait Ledger: Send {
     /// On an error nothing has changed.
     fn upkeep(&mut self, now: DateTime<Utc>, may_delete: bool) -> Result<Duration, LedgerError>;
 
-    /// Moves what is in the write-ahead log into the file that is open, wherever that is, and empties it: so the file is
-    /// whole by itself, and another at its path gets nothing of it.
+    /// Checkpoints the write-ahead log into the open file, wherever that is, and empties it: so that the file is
+    /// complete by itself, and another one at its path gets none of it.
     ///
     /// # Errors
     /// When a reader is at work, or the disk fails; to be tried again.
     fn empty_log(&mut self) -> Result<(), LedgerError>;
 
-    /// Sets the write-ahead log aside under another name: the file is not what it belongs to any more.
+    /// Renames the write-ahead log: the file at the path is no longer the one it belongs to.
     ///
     /// # Errors
-    /// When it can't be renamed.
+    /// If it can't be renamed.
     fn set_log_aside(&mut self) -> Result<(), LedgerError>;
 
     /// How far the ledger reaches.
     ///
     /// # Errors
-    /// When it can't be read.
+    /// If it can't be read.
     fn progress(&self) -> Result<Progress, LedgerError>;
 
-    /// Everything evaluation goes on from.
+    /// Loads the state from which evaluation resumes.
     ///
     /// # Errors
-    /// When it can't be read.
+    /// If it can't be read.
     fn resume(&self) -> Result<ResumePoint, LedgerError>;
 
     /// The state of a receiver of notifications.
     ///
     /// # Errors
-    /// When it can't be read.
+    /// If it can't be read.
     fn receiver(&self, name: &str) -> Result<KeptByReceiver, LedgerError>;
 
-    /// Forgets the state of all receivers but these: one that comes back later is new.
+    /// Deletes the state of all receivers but these: one that returns later is new.
     ///
     /// # Errors
-    /// When it can't be written.
+    /// If it can't be written.
     fn retain_receivers(&mut self, names: &[&str]) -> Result<(), LedgerError>;
 
     /// Alert events for receivers of notifications.
     ///
     /// # Errors
-    /// When they can't be read.
+    /// If they can't be read.
     fn alerts(&self, which: &LoadAlerts) -> Result<Vec<AlertEvent>, LedgerError>;
 }
 
-/// Reads on a connection of its own. Shared by threads; waits for no commit.
+/// Reads on its own connection. Shared by threads; never waits for a commit.
 pub trait LedgerReader: Send + Sync {
     /// The oldest announced events that are not published.
     ///
     /// # Errors
-    /// When they can't be read.
+    /// If they can't be read.
     fn pending(&self, which: &PendingQuery<'_>) -> Result<Vec<AlertEvent>, LedgerError>;
 
     /// Fingerprints of those readings that are committed.
     ///
     /// # Errors
-    /// When they can't be read.
+    /// If they can't be read.
     fn find_stored(&self, readings: &[Reading]) -> Result<Vec<Fingerprint>, LedgerError>;
 }
 
@@ -167,7 +167,7 @@ pub struct Progress {
     pub batch: u64,
     /// The last record of the log that is committed.
     pub position: Position,
-    /// Wall clock of that record's receipt; `None` where none was ever committed.
+    /// Receipt time of that record; `None` before the first commit.
     pub received_at: Option<DateTime<Utc>>,
     /// The latest receipt that was ever committed.
     pub latest_received_at: Option<DateTime<Utc>>,

@@ -1,14 +1,13 @@
-//! Moves committed pages from the write-ahead log into the database file, on a thread of its own.
+//! Checkpoints the write-ahead log into the database file, on its own thread.
 //!
-//! SQLite would do it inside a commit, which then waits for the disk: some 20 ms, now and then
-//! hundreds, in which nothing is stored. Here commits go on meanwhile.
+//! SQLite would do it inside a commit, which then waits for the disk: about 20 ms, sometimes hundreds, in which
+//! nothing is stored. Here commits continue meanwhile.
 //!
-//! A log begins anew only when all of it has been moved. So checkpoints follow each other, each shorter than
-//! the one before, until nothing has come meanwhile; the next commit then writes to the log's beginning.
+//! The log restarts only after a complete checkpoint. So checkpoints follow each other, each shorter, until nothing
+//! was added meanwhile; the next commit then writes to the log's start.
 //!
-//! Holds always: nothing depends on it. While it is behind, or can't run, the log grows until the
-//! writer's own checkpoint at [`BACKSTOP_PAGES`] cuts it back, which finds little left to do.
-//! Never: a change to what is stored.
+//! Invariant: nothing depends on it. While it lags, or can't run, the log grows until the writer's own checkpoint
+//! at [`BACKSTOP_PAGES`], which has little left to do. Never: a change to the stored data.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -18,7 +17,7 @@ use r2d2_sqlite::rusqlite::{self, Connection, OpenFlags};
 
 use super::database::{BUSY_TIMEOUT, OpenError, Reason};
 
-/// The log is emptied inside a commit when it has grown to this: 64 MiB, of pages of 4 KiB.
+/// Size at which the log is checkpointed inside a commit: 64 MiB, in pages of 4 KiB.
 pub(in crate::store) const BACKSTOP_PAGES: i64 = 16 * 1024;
 
 /// Some 30 MB. Each checkpoint makes the disk busy for a while, however much it moves: eight times as many

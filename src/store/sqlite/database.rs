@@ -1,4 +1,4 @@
-//! Opening the file: is it ours, may we write it, and how it is set up.
+//! Opening of the file: identification, access check, settings.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,18 +15,18 @@ use crate::domain::{Location, Position, Quantity, QuickMap, SensorId, Unit};
 use crate::store::ledger::Settings;
 use crate::store::rollups::{SeriesId, SharedHours};
 
-/// How long a statement waits for another program's lock before it is reported as busy. Short,
-/// because the writer tries again by itself, and a stop must not wait behind it.
+/// Timeout of a statement for another program's lock. Short, because the writer retries itself, and a stop must not
+/// wait for it.
 pub(in crate::store) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Page cache, as SQLite takes it: negative for KiB. Room for the hot end of every index, also
-/// when a fleet's late readings touch many pages; no more, since all of it is taken in time.
+/// Page cache in SQLite's notation: negative for KiB. Enough for the hot end of every index, even when a fleet's
+/// late readings touch many pages; no more, since all of it is used in time.
 const CACHE_KIB: i64 = -4 * 1024;
 
-/// What a long reader made of the write-ahead log is cut back to this many bytes.
+/// Size to which the write-ahead log is truncated after a long reader made it grow.
 const WAL_LIMIT_BYTES: i64 = 64 * 1024 * 1024;
 
-/// Prepared statements kept; the writer uses some twenty.
+/// Cached prepared statements; the writer uses about twenty.
 const STATEMENTS: usize = 48;
 
 /// Why the database can't be used.
@@ -35,11 +35,11 @@ const STATEMENTS: usize = 48;
 pub struct OpenError {
     /// Path of the database file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// Cause.
     pub reason: Reason,
 }
 
-/// What is wrong with it, and what to do.
+/// Cause and remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     #[error("there is no such file: start `vigie run` first, or correct storage.path")]
@@ -104,7 +104,7 @@ impl From<&rusqlite::Error> for Reason {
     }
 }
 
-/// Whether the same statement may well succeed later, with nothing restarted.
+/// True if the same statement may succeed later without a restart.
 pub(in crate::store) fn is_transient(error: &rusqlite::Error) -> bool {
     use ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
     matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull))
@@ -120,12 +120,12 @@ pub struct Database {
     pub(in crate::store) rejected_keep: i64,
     pub(in crate::store) sensors: SensorsKnown,
     pub(in crate::store) checkpoints: Checkpoints,
-    /// How far own readings are published, as it was last written.
+    /// Publication cursor as last written.
     pub(in crate::store) published: Position,
     pub(in crate::store) deletion: Deletion,
 }
 
-/// What the tables `sensors` and `series` are known to hold, so that only changes are written.
+/// Known content of the tables `sensors` and `series`, so that only changes are written.
 pub(in crate::store) type SensorsKnown = QuickMap<(SensorId, Quantity), (Unit, Location, SeriesId)>;
 
 /// Opens the file for writing, with open hours of its own.
@@ -137,13 +137,13 @@ pub fn open(settings: &Settings) -> Result<Database, OpenError> {
     open_sharing(settings, SharedHours::default())
 }
 
-/// Opens the file for writing, made or migrated as needed. Others may read `hours`.
+/// Opens the file for writing, creating or migrating it as needed. Others may read `hours`.
 ///
-/// The first call on the origin's file builds its index, which takes about a second a million
-/// rows: call it once before the actors start.
+/// The first call on the origin's file builds its index, about a second per million rows: call it once before the
+/// actors start.
 ///
 /// # Errors
-/// When the file can't be used; a file of a newer version, or of something else, is left as it was.
+/// If the file can't be used; a file of a newer version, or of another program, is left unchanged.
 pub fn open_sharing(settings: &Settings, hours: SharedHours) -> Result<Database, OpenError> {
     let path = settings.path.as_path();
     let failed = |error: rusqlite::Error| OpenError::sqlite(path, &error);
@@ -152,8 +152,8 @@ pub fn open_sharing(settings: &Settings, hours: SharedHours) -> Result<Database,
     if path.metadata().is_ok_and(|file| file.len() > 0) {
         match look(path) {
             Ok(found) => accept(path, found)?,
-            // A crash left a journal that must be rolled back first, which takes a writer. Vigie
-            // keeps a write-ahead log, so this is no newer Vigie's file.
+            // A crash left a rollback journal, which only a writer can apply. Vigie uses a write-ahead log, so this
+            // is not a newer Vigie's file.
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {}
             Err(error) => return Err(failed(error)),
         }
@@ -161,7 +161,7 @@ pub fn open_sharing(settings: &Settings, hours: SharedHours) -> Result<Database,
     let mut connection = open_to_write(path).map_err(failed)?;
     let found = schema::examine(&connection).map_err(failed)?;
     accept(path, found)?;
-    // SQLite opens what it may not write as read-only, and says so only at the first write.
+    // SQLite opens a file without write access as read-only, and reports it only at the first write.
     if connection.is_readonly(MAIN_DB).map_err(failed)? {
         return Err(OpenError::new(path, Reason::ReadOnly));
     }
@@ -183,7 +183,7 @@ pub fn open_sharing(settings: &Settings, hours: SharedHours) -> Result<Database,
     })
 }
 
-/// Checks a file that people want to read; changes nothing.
+/// Checks a file before reading; changes nothing.
 pub(in crate::store) fn check_readable(path: &Path) -> Result<(), OpenError> {
     let failed = |reason| Err(OpenError::new(path, reason));
     check_place(path)?;
@@ -220,8 +220,7 @@ fn check_log(path: &Path) -> Result<(), OpenError> {
     Err(OpenError::new(path, Reason::LogAlone(log)))
 }
 
-/// Examines the file through a connection that can't change it: a writer's would empty the
-/// write-ahead log into the file as it closes.
+/// Examines the file on a read-only connection: a writing one would checkpoint the write-ahead log when it closes.
 fn look(path: &Path) -> rusqlite::Result<Found> {
     schema::examine(&open_to_read(path)?)
 }
@@ -235,7 +234,7 @@ pub(in crate::store) fn open_to_write(path: &Path) -> rusqlite::Result<Connectio
     Ok(connection)
 }
 
-/// A connection that can't change the file, and that no writer holds up.
+/// Read-only connection, which no writer blocks.
 pub(in crate::store) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;

@@ -12,8 +12,8 @@ use crate::domain::{
     time,
 };
 
-/// A column: its name, its value of an event (without the zone of times, if the flag says so), and the way
-/// back. A column may go by those before it.
+/// A column: its name, its value for an event (times without zone if the flag is set), and the inverse, which may
+/// use earlier columns.
 struct Column(
     &'static str,
     for<'e> fn(&'e AlertEvent, bool) -> ToSqlOutput<'e>,
@@ -133,7 +133,7 @@ const COLUMNS: [Column; 20] = [
 /// version can still write the file. They are added whenever a file is opened that lacks them.
 const ADDED: &[(&str, &str)] = &[];
 
-/// What [`readable`] takes, in the order of a SELECT.
+/// Columns for [`readable`], in the order of a SELECT.
 pub(in crate::store) static EVENT_COLUMNS: LazyLock<String> =
     LazyLock::new(|| COLUMNS.map(|Column(name, ..)| name).join(", "));
 
@@ -158,7 +158,7 @@ fn add_missing(connection: &mut Connection, columns: &[(&str, &str)]) -> rusqlit
     if columns.is_empty() || missing(connection)?.is_empty() {
         return Ok(());
     }
-    // Looked at again under the lock: another process may have been quicker.
+    // Checked again under the lock: another process may have been faster.
     let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for (name, declaration) in missing(&step)? {
         step.execute_batch(&format!("ALTER TABLE alerts ADD COLUMN {name} {declaration}"))?;
@@ -208,7 +208,7 @@ fn optional(text: Option<&str>) -> ToSqlOutput<'_> {
     text.map_or(ToSqlOutput::Owned(Sql::Null), ToSqlOutput::from)
 }
 
-/// A row from before transitions were kept was raised or returned.
+/// A row from before transitions were stored was raised or returned.
 fn change(state: AlertState, stored: Option<Arc<str>>) -> Result<Change, Unreadable> {
     match (stored, state) {
         (Some(change), _) => Ok(change.parse::<Change>()?),
@@ -217,12 +217,12 @@ fn change(state: AlertState, stored: Option<Arc<str>>) -> Result<Change, Unreada
     }
 }
 
-/// What stands for no value in a column that must have one.
+/// Placeholder for a missing value in a column that is NOT NULL.
 const fn no_value() -> Sql {
     Sql::Text(String::new())
 }
 
-/// 38 as an integer and 38.0 as a real, so that it is read back as it was carried.
+/// 38 as an integer and 38.0 as a real, so that it is read back as it was sent.
 fn as_carried(value: Value) -> Sql {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::Number(number)) if number.is_i64() => {
@@ -232,7 +232,7 @@ fn as_carried(value: Value) -> Sql {
     }
 }
 
-/// An integer was carried as one, a real as a real; an empty text is none.
+/// An integer was sent as one, a real as a real; an empty text is a missing value.
 fn value(row: &Row<'_>, column: usize) -> Result<Option<Value>, Unreadable> {
     Ok(match row.get(column)? {
         Sql::Integer(number) => Some(Value::from_json(&number.into())?),

@@ -1,4 +1,4 @@
-//! The header of a database file, read beside SQLite: what tells a file from an older copy of itself.
+//! Header of a database file, read beside SQLite: it distinguishes a file from an older copy of itself.
 
 use std::fs::File;
 use std::io;
@@ -10,7 +10,7 @@ use crate::store::identity::Content;
 /// connection that writes the first page.
 const CHANGE_COUNTER: u64 = 24;
 
-/// What an open file is now; a file too short for a header has no changes.
+/// Present header of an open file; a file too short for one has no changes.
 pub(in crate::store) fn content(file: &File) -> io::Result<Content> {
     let metadata = file.metadata()?;
     let mut counter = [0; 4];

@@ -1,7 +1,7 @@
-//! A file of keys and values, each in bytes: what the embedded broker keeps over a restart.
+//! Key-value file, in bytes: the embedded broker's persistent state.
 //!
-//! Holds always: changes that are made together are there together, also after a SIGKILL, and after a power cut where
-//! `durability = "power"`. A file that can't be read is moved aside, never deleted.
+//! Invariants: changes that are made together are stored together, also after a SIGKILL, and after a power cut with
+//! `durability = "power"`. An unreadable file is moved aside, never deleted.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -15,18 +15,18 @@ use crate::domain::KeptChange;
 /// `application_id` of the file (`VgBk`).
 const APPLICATION: i32 = 0x5667_426B;
 
-/// Version of its layout.
+/// Layout version.
 const VERSION: i32 = 1;
 
-/// What is kept over a restart.
+/// The open file.
 #[derive(Debug)]
 pub struct Kept(Mutex<Connection>);
 
 impl Kept {
-    /// Opens the file, made as needed. Returns where a file was moved that can't be read.
+    /// Opens the file, created as needed. Returns the path to which an unreadable file was moved.
     ///
     /// # Errors
-    /// When the file can't be written, or is of something else.
+    /// If the file can't be written, or belongs to another program.
     pub fn open(path: &Path, durability: Durability) -> Result<(Self, Option<PathBuf>), OpenError> {
         let failed = |error: rusqlite::Error| OpenError::sqlite(path, &error);
         match connect(path, durability) {
@@ -45,7 +45,7 @@ impl Kept {
     /// Shows all keys in their order, with their values.
     ///
     /// # Errors
-    /// What can't be read, in words.
+    /// Error text: what can't be read.
     pub fn each(&self, show: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), String> {
         let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut read = || {
@@ -62,7 +62,7 @@ impl Kept {
     /// The value of a key.
     ///
     /// # Errors
-    /// What can't be read, in words.
+    /// Error text: what can't be read.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
         let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let get = "SELECT value FROM kept WHERE key = ?";
@@ -73,7 +73,7 @@ impl Kept {
     /// Makes changes, all or none.
     ///
     /// # Errors
-    /// What can't be written, in words.
+    /// Error text: what can't be written.
     pub fn apply(&self, changes: &mut dyn Iterator<Item = KeptChange>) -> Result<(), String> {
         let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let write = || {
@@ -125,7 +125,7 @@ fn connect(path: &Path, durability: Durability) -> rusqlite::Result<Connection> 
     connection.execute_batch(
         "CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
     )?;
-    // Reads all of it once: a page that can't be read would stop the broker at each start.
+    // Reads the whole file once: a damaged page would stop the broker at each start.
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if verdict != "ok" {
         let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);

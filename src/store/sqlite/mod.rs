@@ -1,5 +1,5 @@
-//! The SQLite backend: schema, statements, checkpoints. Nothing outside this folder knows SQL, a row id or an
-//! SQLite code.
+//! The SQLite backend: schema, statements, checkpoints. Nothing outside this folder uses SQL, row ids or SQLite
+//! codes.
 
 pub(super) mod checkpoint;
 pub(super) mod copies;
@@ -37,7 +37,7 @@ use super::rollups::SharedHours;
 use crate::domain::{AlertEvent, Fingerprint, Position, Reading};
 use crate::messages::{KeptByReceiver, LoadAlerts, ResumePoint};
 
-/// The database file of these settings, and the open hours that its one ledger keeps in memory.
+/// Database file of these settings, and the open hours that its one ledger keeps in memory.
 pub(super) struct Sqlite(pub Settings, pub SharedHours);
 
 impl Backend for Sqlite {
@@ -164,7 +164,7 @@ impl Ledger for Database {
     }
 }
 
-/// Reads for the daemon beside its writer.
+/// Reader beside the daemon's writer.
 struct Reader(Pool);
 
 impl Reader {

@@ -1,4 +1,4 @@
-//! Read-only connections, for who reads beside the writer.
+//! Pool of read-only connections, for readers beside the writer.
 //!
 //! Never: a write, not even of the schema, or a wait for a commit.
 
@@ -12,10 +12,10 @@ use super::database::{BUSY_TIMEOUT, OpenError, Reason};
 
 pub(super) type Pool = r2d2::Pool<SqliteConnectionManager>;
 
-/// A connection that is given back when it is dropped.
+/// Connection that returns to the pool when dropped.
 pub(super) type PooledConnection = r2d2::PooledConnection<SqliteConnectionManager>;
 
-/// Readers at a time: one a command, and some for a page that makes several queries at once.
+/// Concurrent readers: one for each command, and some for a page with several queries at once.
 const READERS: u32 = 4;
 
 /// Timeout of the wait for a connection.

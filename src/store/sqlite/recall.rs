@@ -1,7 +1,6 @@
-//! Rows back to what the daemon's other parts ask for: where evaluation goes on, alerts to publish.
+//! Conversion of rows to the resume point of evaluation, and to alerts to publish.
 //!
-//! A row that can't be read (someone edited it) is logged and passed over: one bad row must not
-//! keep the others from being published.
+//! An unreadable row (edited by hand) is logged and skipped: it must not keep the others from being published.
 
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
@@ -71,7 +70,7 @@ fn standing_alert(row: &Row<'_>) -> Result<StandingAlert, Unreadable> {
     })
 }
 
-/// The number of the last alert event ever stored, though it may have been deleted since.
+/// Number of the last stored alert event, which may have been deleted since.
 pub(in crate::store) fn last_event(connection: &Connection) -> rusqlite::Result<u64> {
     let sql = "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'alerts'), 0),
         (SELECT coalesce(max(id), 0) FROM alerts))";
@@ -82,7 +81,7 @@ pub(in crate::store) fn last_event(connection: &Connection) -> rusqlite::Result<
 /// Sensor and rule of a row.
 pub(in crate::store) type StateKey = (Arc<str>, Arc<str>);
 
-/// Alarms of which anything is kept, by sensor and rule: up to `at_most` rows after a row, and the last of these, if there
+/// Alarms with stored state, by sensor and rule: up to `at_most` rows after a row, and the last of these, if there
 /// may be more.
 pub(in crate::store) fn alarm_states_after(
     connection: &Connection,
@@ -105,7 +104,7 @@ pub(in crate::store) fn alarm_states_after(
     Ok((alarms, last.filter(|_| num_rows == at_most)))
 }
 
-/// All alarms of which anything is kept.
+/// All alarms with stored state.
 pub(in crate::store) fn alarm_states(connection: &Connection) -> rusqlite::Result<Vec<AlarmState>> {
     let mut select =
         connection.prepare_cached("SELECT sensor_id, rule, state FROM alarm_states")?;

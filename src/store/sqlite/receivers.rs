@@ -1,4 +1,4 @@
-//! What receivers of notifications keep, and the alert events they ask for.
+//! Stored state of receivers, and their queries of alert events.
 
 use std::sync::LazyLock;
 
@@ -9,8 +9,8 @@ use super::recall;
 use crate::domain::AlertEvent;
 use crate::messages::{KeepReceiver, KeptByReceiver, LoadAlerts};
 
-/// Forgets what all receivers kept but those that are `named`: one that comes back later is new, and is not
-/// notified of what happened meanwhile.
+/// Deletes the state of all receivers but those `named`: one that returns later is new, and is not notified of what
+/// happened meanwhile.
 pub(in crate::store) fn forget_others(
     connection: &mut Connection,
     named: &[&str],
@@ -87,7 +87,7 @@ pub(in crate::store) static AFTER_SQL: LazyLock<String> = LazyLock::new(|| {
 static OF_NUMBER_SQL: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {} FROM alerts WHERE id = ?1", *EVENT_COLUMNS));
 
-/// Goes by the row, not by its rule, whose announcement may have changed since.
+/// Uses the row, not its rule, whose announcement may have changed since.
 fn after(
     connection: &Connection,
     number: u64,

@@ -1,5 +1,4 @@
-//! Where evaluation resumes, read from the file: cursors, clocks, checkpoints of series, and the readings stored
-//! after them.
+//! Resume point of evaluation: cursors, clocks, checkpoints of series, and the readings stored after them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,8 +19,8 @@ use crate::store::ledger::Progress;
 /// Rows read at a time.
 const ROWS_AT_ONCE: i64 = 1000;
 
-/// Rows of each table that are read again where no checkpoint reaches further back: so rules that are new find
-/// some past.
+/// Minimum rows of each table that are read again even if no checkpoint requires it, so that new rules have some
+/// past.
 const ROWS_AT_LEAST: i64 = 16_384;
 
 pub(in crate::store) fn progress(connection: &Connection) -> rusqlite::Result<Progress> {
@@ -71,7 +70,7 @@ impl Table {
         }
     }
 
-    /// Columns as [`reading`] takes them, of rows after `?1`, `?2` at most.
+    /// Columns for [`reading`], of rows after `?1`, at most `?2`.
     const fn after_sql(self) -> &'static str {
         match self {
             Self::Temperatures => {
@@ -158,7 +157,7 @@ pub(in crate::store) fn read_after(
     ])
 }
 
-/// The row ids noted after which a restart reads, by [`Table::ALL`]; `None` where every checkpoint must be asked.
+/// Noted row ids after which a restart reads, by [`Table::ALL`]; `None` if every checkpoint must be queried.
 pub(in crate::store) fn reread_after(
     connection: &Connection,
 ) -> rusqlite::Result<[Option<i64>; 2]> {
@@ -174,11 +173,11 @@ pub(in crate::store) struct SeriesStates {
     pub states: Vec<SeriesState>,
     /// Readings stored after each of them.
     pub since: ReadingStream,
-    /// How many of the last readings those are among.
+    /// Number of newest readings that contain them.
     pub since_checkpoints: ReadingCounts,
 }
 
-/// Checkpoints of all series, and what was stored since. The readings are read as they are asked for, by `reader`.
+/// Checkpoints of all series, and the readings stored since, which `reader` reads lazily.
 pub(in crate::store) fn series(
     connection: &Connection,
     reader: PooledConnection,
@@ -230,23 +229,23 @@ fn series_states(connection: &Connection) -> rusqlite::Result<(Vec<SeriesState>,
     Ok((states, reaches))
 }
 
-/// A table that is read.
+/// A table to read.
 #[derive(Debug, Clone, Copy)]
 struct Unread {
     table: Table,
     /// Row id that reading began after.
     begin: i64,
-    /// Row id to go on after.
+    /// Row id to continue after.
     after: i64,
 }
 
-/// Readings stored after the checkpoints of their series, read some at a time.
+/// Readings stored after the checkpoints of their series, read in pages.
 struct Since {
     reader: PooledConnection,
     reaches: Reaches,
     /// Tables still to be read, the next one last.
     from: Vec<Unread>,
-    /// Each with how many rows of its table lie before it.
+    /// Each with the number of rows of its table before it.
     rows: std::vec::IntoIter<(i64, u64, Option<Reading>)>,
 }
 
@@ -316,8 +315,8 @@ pub(in crate::store) fn recent(connection: &Connection) -> rusqlite::Result<Rece
     Ok(RecentReadings { temperatures: of(Table::Temperatures)?, others: of(Table::Others)? })
 }
 
-/// Takes the columns of [`Table::after_sql`]. `None` for a row that is no reading of Vigie's own: it can't come
-/// again either, and has no rules.
+/// Reading from the columns of [`Table::after_sql`]. `None` for a row that is no reading of Vigie's: it can't be
+/// redelivered, and has no rules.
 fn reading(row: &Row<'_>) -> Option<Reading> {
     let text = |column| row.get_ref(column).ok()?.as_str().ok();
     Some(Reading {

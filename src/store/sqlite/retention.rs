@@ -1,8 +1,8 @@
-//! Deletes what [`crate::store::retention`] lets go, 1,000 rows a transaction, from the front.
+//! Deletes what [`crate::store::retention`] releases, 1,000 rows per transaction, from the front.
 //!
-//! Holds always: rows go in the order of their ids, never the newest, so ids are never used again and the pages that
-//! become free lie together and are used for new rows: the file stops growing. No VACUUM, which would copy it.
-//! Never: a step while batches wait, or a row that has not come into the tiers.
+//! Invariant: rows are deleted in the order of their ids, never the newest, so ids are never reused, and freed
+//! pages are contiguous and reused: the file stops growing. No VACUUM, which would copy it. Never: a step while
+//! batches are pending, or a row that is not in the tiers.
 
 use r2d2_sqlite::rusqlite::{self, Connection, OptionalExtension, TransactionBehavior, params};
 
@@ -17,7 +17,7 @@ use crate::store::rollups::{HOUR_MS, Tier};
 /// Rows of one step.
 const ROWS: i64 = 1000;
 
-/// Series of one step: most have nothing to delete.
+/// Series per step: most have nothing to delete.
 const SERIES: usize = 200;
 
 /// Between two passes over all buckets, and two warnings.
@@ -55,7 +55,7 @@ impl Deletion {
         }
     }
 
-    /// Deletes some of what may go. Whether there may be more.
+    /// Deletes some expired rows; returns true if there may be more.
     pub fn step(
         &mut self,
         connection: &mut Connection,
@@ -91,7 +91,8 @@ impl Deletion {
         Ok(false)
     }
 
-    /// A pass a day; more, by shorter ages, while the database is too large and has no rows to give.
+    /// Starts a pass: once a day; more often, with shorter ages, while the database is too large and has no rows to
+    /// delete.
     fn start_sweep(&mut self, config: &RetentionConfig, is_too_large: bool, now: i64) {
         if !is_too_large {
             self.num_halved = 0;
@@ -111,7 +112,7 @@ impl Deletion {
     }
 }
 
-/// What the database takes of its file; the rest is free for new rows.
+/// Used bytes of the file; the rest is free for new rows.
 fn used_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let pages = number("page_count")? - number("freelist_count")?;
@@ -136,7 +137,7 @@ const FRONT_SQL: [&str; 2] = [
 const DELETE_SQL: [&str; 2] =
     ["DELETE FROM sensor_readings WHERE id <= ?1", "DELETE FROM quantity_readings WHERE id <= ?1"];
 
-/// Deletes the first rows of a table that has some to give. Whether one had.
+/// Deletes the first rows of a table with expired ones; returns true if there was one.
 fn delete_rows(
     connection: &mut Connection,
     rollups: &Rollups,
@@ -148,7 +149,7 @@ fn delete_rows(
     let last = resume::last_ids(connection)?;
     let reread = resume::reread_after(connection)?;
     for (at, arrived) in [temperatures, others].into_iter().enumerate() {
-        // Without the note every checkpoint would have to be asked.
+        // Without the note every checkpoint would have to be queried.
         let reread = reread[at].unwrap_or(0);
         let limit = arrived.min(last[at] - retention::ROWS_KEPT).min(reread);
         let through = settled_through(connection, rollups, FRONT_SQL[at], limit)?;
@@ -160,7 +161,7 @@ fn delete_rows(
     Ok(false)
 }
 
-/// The last of the first rows, all of which have come into the tiers.
+/// Last of the first rows, all of which are in the tiers.
 fn settled_through(
     connection: &Connection,
     rollups: &Rollups,
@@ -184,7 +185,7 @@ fn settled_through(
 }
 
 impl Sweep {
-    /// Deletes buckets of some series. `None` at the end.
+    /// Deletes buckets of some series; `None` at the end.
     fn step(
         mut self,
         connection: &mut Connection,
@@ -219,8 +220,8 @@ impl Sweep {
         Ok(next.map(|tier| Self { tier, series_after: 0, ..self }))
     }
 
-    /// Deletes some buckets of the next series, and goes on to the one after when there are no more. How many;
-    /// `None` when no series is left.
+    /// Deletes some buckets of the next series, and advances when it has no more. Returns their number; `None` if
+    /// no series is left.
     fn series_step(
         &mut self,
         connection: &Connection,
@@ -245,14 +246,14 @@ fn next_series(connection: &Connection, tier: Tier, after: i64) -> rusqlite::Res
     connection.prepare_cached(&sql)?.query_row([after], |row| row.get(0))
 }
 
-/// Whether a series has got readings long after their time since then: its oldest buckets may be new.
+/// True if a series received readings long after their time since then: its oldest buckets may be new.
 fn is_late(connection: &Connection, series: i64, since: i64) -> rusqlite::Result<bool> {
     let sql = "SELECT coalesce(late_at >= ?2, FALSE) FROM series WHERE id = ?1";
     let found = connection.prepare_cached(sql)?.query_row([series, since], |row| row.get(0));
     Ok(found.optional()?.unwrap_or(false))
 }
 
-/// Deletes the first buckets of a series that lie before a time; how many.
+/// Deletes the first buckets of a series before a time; returns their number.
 fn delete_buckets(
     connection: &Connection,
     tier: Tier,
@@ -269,7 +270,7 @@ fn delete_buckets(
     Ok(i64::try_from(deleted).unwrap_or(i64::MAX))
 }
 
-/// Deletes some alert events and actions that arrived before a time. Whether there were any.
+/// Deletes some alert events and actions that arrived before a time; returns true if there were any.
 fn delete_alerts(connection: &mut Connection, before: i64) -> rusqlite::Result<bool> {
     let Some([.., alerts, actions]) = arrived_before(connection, before)? else {
         return Ok(false);

@@ -1,8 +1,8 @@
 //! One transaction from messages to rows.
 //!
-//! Holds always: rows are committed together with the position of the last journal record they came
-//! from. So a restart goes on right there, and a message that comes again after a crash between the
-//! commit and its being noted is recognised and left out.
+//! Invariant: rows are committed together with the position of their last log record. So a restart resumes exactly
+//! there, and a batch that is repeated after a crash between the commit and its confirmation is recognised and
+//! skipped.
 
 mod readings;
 
@@ -20,19 +20,19 @@ use crate::messages::{Judged, Store};
 use crate::store::ledger::Work;
 use crate::store::rollups::SeriesId;
 
-/// How many sensors' units and places are remembered: a stream of ever new ids must not fill the
-/// memory. Past this they are forgotten, and written anew as they come.
+/// Limit of cached sensors (unit, location): a stream of new ids must not fill the memory. Beyond it the cache is
+/// cleared, and rows are written again as needed.
 const SENSORS_REMEMBERED: usize = 100_000;
 
-/// Deletes the oldest actions past `?1` of those that were refused or changed nothing: never one that was done.
+/// Deletes the oldest actions beyond `?1` that were refused or changed nothing: never a done one.
 pub(in crate::store) const BOUND_IDLE_SQL: &str = "DELETE FROM operator_actions WHERE id IN
     (SELECT id FROM operator_actions WHERE outcome <> 'done'
      ORDER BY id DESC LIMIT -1 OFFSET ?1)";
 
-/// Commits all of it in one transaction, leaving out what was committed before.
+/// Commits the work in one transaction, skipping what was committed before.
 ///
 /// # Errors
-/// Then nothing of it is committed.
+/// On an error nothing of it is committed.
 pub(in crate::store) fn commit(
     database: &mut Database,
     work: &[Work<'_>],
@@ -46,7 +46,7 @@ pub(in crate::store) fn commit(
         database.rollups.not_committed(&carried);
     }
     if result.is_err() || database.sensors.len() > SENSORS_REMEMBERED {
-        // After an error: what was remembered on the way is not in the file.
+        // After an error the cache may hold what is not in the file.
         database.sensors.clear();
     }
     result
@@ -171,7 +171,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// How far own readings are published. It never goes back.
+    /// Writes the publication cursor, which never goes back.
     fn published(&self, through: Position) -> rusqlite::Result<()> {
         let through = i64::try_from(through).unwrap_or(i64::MAX);
         let sql = "UPDATE ingest_position SET published = ?1 WHERE published < ?1";
@@ -224,7 +224,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// Notes a sensor's unit and place where they are news. The number of its series.
+    /// Writes a sensor's unit and location if they changed. Returns the id of its series.
     fn sensor(&mut self, reading: &Reading) -> rusqlite::Result<SeriesId> {
         let Reading { sensor_id, quantity, unit, location, .. } = reading;
         let key = (sensor_id.clone(), quantity.clone());
@@ -250,7 +250,7 @@ impl Rows<'_> {
         Ok(series)
     }
 
-    /// A further event of an alert that stands already changes nothing, its beginning least of all.
+    /// A further event of an active alert leaves its row unchanged, in particular its start.
     fn standing(&self, event: &AlertEvent) -> rusqlite::Result<()> {
         let at = time::stored(event.timestamp, self.naive);
         let (id, rule) = (event.sensor_id.as_str(), event.rule.as_ref());
@@ -289,7 +289,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// Counts the rejected messages of this transaction and deletes the oldest past `keep`.
+    /// Counts the rejected messages of this transaction and deletes the oldest beyond `keep`.
     fn bound_rejected(&self, keep: i64) -> rusqlite::Result<()> {
         if self.num_rejected == 0 {
             return Ok(());
@@ -310,7 +310,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// Whoever may publish could fill the disk with them; what was done is the record of what people did.
+    /// Any client with publishing rights could fill the disk with them; done actions are the audit log.
     fn bound_idle(&self, keep: i64) -> rusqlite::Result<()> {
         if self.has_idle {
             self.transaction.prepare_cached(BOUND_IDLE_SQL)?.execute([keep])?;

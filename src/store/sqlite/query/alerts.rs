@@ -1,4 +1,4 @@
-//! The alert events, and what is kept of alarms.
+//! Queries of alert events and alarm states.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -13,25 +13,25 @@ use crate::store::history::{AlarmReport, AlertFilter, QueryError, StoredAlert};
 use crate::store::sqlite::events::{self, EVENT_COLUMNS};
 use crate::store::sqlite::recall;
 
-/// States of alarms read at a time: some 500 kB.
+/// Alarm states per query: about 500 kB.
 const STATES_AT_ONCE: usize = 1_000;
 
-/// The events that say whether an alarm stands; the others are the history of one that does, or doesn't.
+/// Condition for events that start or end an alert; others are details in between.
 const TELLING: &str = "(announced OR transition IS NULL
      OR transition IN ('raised', 'still-active', 'returned', 'closed', 'reset'))";
 
-/// What the alarm system's own report measures: what people were told, and all ends. What was withheld, and
-/// summaries, are no alarms that people were told.
+/// Condition for events that the alarm report measures: announced ones, and all ends. Withheld events and summaries
+/// are not alarms that people were notified of.
 const MEASURED: &str = "(announced OR (state = 'resolved' AND (transition IS NULL
      OR transition IN ('returned', 'closed', 'reset'))))
      AND alert_type <> 'FLOOD' AND alert_type NOT GLOB 'CHATTERING_*'";
 
 impl History {
-    /// Hands on the alert events, oldest first, until `each` fails: in order of time, or of their numbers
-    /// after a given one. Returns the number of rows that can't be read.
+    /// Passes the alert events, oldest first, to `each` until it fails: by time, or by number after a given one.
+    /// Returns the number of unreadable rows.
     ///
     /// # Errors
-    /// When the file can't be read, or `each` failed.
+    /// If the file can't be read, or `each` failed.
     pub fn alerts(
         &self,
         filter: &AlertFilter,
@@ -53,7 +53,7 @@ impl History {
         terms.add("timestamp < ?", filter.until.map(time::stored_bound));
         terms.add("id > ?", filter.after_number.map(u64::cast_signed));
         let by_number = filter.by_number || filter.after_number.is_some();
-        // The plus keeps SQLite from choosing the rows' order over the index by time.
+        // The plus keeps SQLite from preferring the row order over the index by time.
         let up_to = if by_number { "id <= ?" } else { "+id <= ?" };
         terms.add(up_to, filter.up_to_number.map(u64::cast_signed));
         let select = select() + &terms.sql();
@@ -62,11 +62,11 @@ impl History {
         self.each_alert(&sql, terms, each)
     }
 
-    /// Hands on the alert events of all sensors before `until` that people were told, and all ends, in
-    /// order of time, until `each` fails. Returns the number of rows that can't be read.
+    /// Passes the announced alert events of all sensors before `until`, and all ends, by time, to `each` until it
+    /// fails. Returns the number of unreadable rows.
     ///
     /// # Errors
-    /// When the file can't be read, or `each` failed.
+    /// If the file can't be read, or `each` failed.
     pub fn alerts_until(
         &self,
         until: DateTime<Utc>,
@@ -83,7 +83,7 @@ impl History {
     /// Measures the alarm system over a period, from the stored alert events; `is_late` ends it early.
     ///
     /// # Errors
-    /// When the file can't be read, or `is_late` said so.
+    /// If the file can't be read, or `is_late` returned true.
     pub fn alarm_report(
         &self,
         period: Period,
@@ -118,16 +118,15 @@ impl History {
     /// The number of the last alert event ever stored; 0 for none.
     ///
     /// # Errors
-    /// When the file can't be read.
+    /// If the file can't be read.
     pub fn last_event(&self) -> Result<u64, QueryError> {
         Ok(recall::last_event(&*self.pool.get()?)?)
     }
 
-    /// What evaluation keeps of its alarms, as it wrote it, by sensor and rule; those after an alarm. Hands out one at a
-    /// time, until it is told to stop.
+    /// Stored alarm states, by sensor and rule, after an alarm. Passes one at a time until told to stop.
     ///
     /// # Errors
-    /// When the file can't be read, or `each` fails.
+    /// If the file can't be read, or `each` fails.
     pub fn alarm_states(
         &self,
         after: Option<&AlarmKey>,
@@ -136,7 +135,7 @@ impl History {
         let connection = self.pool.get()?;
         let mut after = after.map(|it| (it.sensor_id.as_str().into(), it.rule.clone()));
         loop {
-            // In pieces: no reading transaction stays open while somebody writes slowly.
+            // In pages: no read transaction stays open while a client reads slowly.
             let (states, last) =
                 recall::alarm_states_after(&connection, after.as_ref(), STATES_AT_ONCE)?;
             for state in states {
@@ -152,7 +151,7 @@ impl History {
     }
 }
 
-/// An event as the report measures it.
+/// Transition of an event, as the report measures it.
 fn measured(StoredAlert { event, .. }: StoredAlert) -> Transition {
     Transition {
         at: event.timestamp,
@@ -167,7 +166,7 @@ fn measured(StoredAlert { event, .. }: StoredAlert) -> Transition {
     }
 }
 
-/// What [`stored_alert`] takes.
+/// Columns for [`stored_alert`].
 fn select() -> String {
     format!("SELECT {}, published_at FROM alerts", *EVENT_COLUMNS)
 }

@@ -1,8 +1,7 @@
-//! Buckets of a series for charts: the coarsest tier with at least a bucket a pixel, merged exactly.
+//! Buckets of a series for charts: the coarsest tier with at least one bucket per pixel, merged exactly.
 //!
-//! Holds always: open hours come from memory, and so do sealed ones until they are written. Memory is read before
-//! the file and hours that were found there are left out of the file: whatever is written in between, a reading is
-//! counted once.
+//! Invariant: open hours come from memory, and so do sealed ones until they are written. Memory is read before the
+//! file, and hours found there are skipped in the file: whatever is written in between, a reading is counted once.
 
 use chrono::{DateTime, Utc};
 use r2d2_sqlite::rusqlite::{self, Connection, OptionalExtension, params};
@@ -26,7 +25,7 @@ impl History {
     /// Buckets of a series; `None` for one that has never been stored.
     ///
     /// # Errors
-    /// When the file can't be read.
+    /// If the file can't be read.
     pub fn buckets(&self, query: &BucketQuery) -> Result<Option<BucketColumns>, QueryError> {
         let BucketQuery { sensor_id, quantity, from, until, px } = query;
         let connection = self.pool.get()?;
@@ -61,10 +60,10 @@ impl History {
         }))
     }
 
-    /// The last hour of some series, by the minute.
+    /// The last hour of some series, by minute.
     ///
     /// # Errors
-    /// When the file can't be read.
+    /// If the file can't be read.
     pub fn sparklines(
         &self,
         keys: &[(SensorId, Quantity)],
@@ -95,7 +94,7 @@ fn unit(connection: &Connection, key: [&str; 2]) -> rusqlite::Result<String> {
     Ok(unit.unwrap_or_default())
 }
 
-/// Columns of the readings themselves; `None` where there are none, perhaps no more.
+/// Columns of the readings themselves; `None` if there are none, or no more.
 fn raw_columns(
     connection: &Connection,
     query: &BucketQuery,
@@ -123,8 +122,8 @@ fn raw_columns(
     Ok((!columns.is_empty()).then_some(columns))
 }
 
-/// The tier wanted, or the finest coarser one that reaches further back in the span: finer ones are kept for a shorter
-/// time, and are not there for the least of very many series.
+/// The requested tier, or the finest coarser one that reaches further back in the span: finer ones are kept for a
+/// shorter time, and are missing for the least active of very many series.
 fn tier_that_reaches(
     connection: &Connection,
     series: SeriesId,

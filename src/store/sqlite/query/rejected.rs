@@ -9,7 +9,7 @@ impl History {
     /// The newest rejected messages, newest first, and how many there were in all.
     ///
     /// # Errors
-    /// When the file can't be read.
+    /// If the file can't be read.
     pub fn rejected(&self, at_most: u64) -> Result<RejectedMessages, QueryError> {
         let connection = self.pool.get()?;
         let total: Option<i64> = connection

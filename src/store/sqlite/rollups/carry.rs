@@ -1,4 +1,4 @@
-//! Part of a commit: gives each reading its carrier.
+//! Part of a commit: assigns each reading its carrier.
 
 use std::sync::LazyLock;
 
@@ -19,7 +19,7 @@ pub(in crate::store) struct Carried {
 }
 
 impl Carried {
-    /// Gives a reading its carrier.
+    /// Assigns a reading its carrier.
     pub fn add(&mut self, rollups: &mut Rollups, series: SeriesId, reading: &Reading) {
         let ms = time::as_stored(reading.timestamp).timestamp_millis();
         let hour = Tier::Hour.floor(ms);
@@ -35,7 +35,7 @@ impl Carried {
         }
     }
 
-    /// Writes what is carried by rows of its own.
+    /// Writes the late buckets.
     pub fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         for hour in &self.ahead {
             connection
@@ -52,10 +52,10 @@ impl Carried {
     }
 }
 
-/// Late buckets of one statement: where a backlog is hours old, each of its readings may have one.
+/// Late buckets per statement: in a backlog that is hours old, each reading may have one.
 const TOGETHER: usize = 32;
 
-/// For that many, and for one.
+/// Statements for that many, and for one.
 static INSERTS: LazyLock<[String; 2]> = LazyLock::new(|| {
     [TOGETHER, 1].map(|number| {
         let rows = vec!["(?, ?, ?, ?, ?, ?)"; number].join(", ");
@@ -115,7 +115,7 @@ impl Rollups {
     }
 }
 
-/// Number of a series, which is new or known.
+/// Id of a series, inserted if new.
 pub(in crate::store) fn series_id(
     connection: &Connection,
     sensor_id: &SensorId,
@@ -132,7 +132,7 @@ pub(in crate::store) fn series_id(
     Ok(number(connection.last_insert_rowid()))
 }
 
-/// Number of a known series, by sensor and quantity.
+/// Id of a known series, by sensor and quantity.
 pub(in crate::store) fn find_series(
     connection: &Connection,
     key: [&str; 2],

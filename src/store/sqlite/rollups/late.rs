@@ -29,7 +29,7 @@ pub(super) fn read(connection: &Connection, after: i64, through: i64) -> rusqlit
     Ok(Scanned::Late { buckets, through: last, is_all: num_rows < AT_ONCE })
 }
 
-/// Deletes some of those that are merged. Whether there were any.
+/// Deletes some merged ones; returns true if there were any.
 pub(super) fn delete_merged(connection: &Connection, after: i64) -> rusqlite::Result<bool> {
     let sql = "DELETE FROM late_buckets WHERE id IN
                (SELECT id FROM late_buckets WHERE id <= ?1 ORDER BY id LIMIT ?2)";

@@ -1,11 +1,11 @@
-//! The tier tables, and how readings come into them: [`crate::store::rollups`] on SQLite.
+//! The tier tables and their upkeep: [`crate::store::rollups`] on SQLite.
 //!
-//! A commit gives each of its readings its carrier ([`carry`]); [`upkeep`] seals hours, writes them and merges late
-//! buckets, a step at a time between commits; a [`scan`] reads rows again where memory was lost.
+//! A commit assigns each reading its carrier ([`carry`]); [`upkeep`] seals hours, writes them and merges late
+//! buckets, one step at a time between commits; a [`scan`] reads rows again after memory was lost.
 //!
-//! Holds always: memory has what is committed, and only that, once it is whole. A commit that was not noticed
-//! (its answer was an error) is found by its number, and memory is read again from the rows.
-//! Never: a step of more than some hundreds of rows, or a scan on the writer's connection.
+//! Invariant: memory holds exactly what is committed, once it is loaded. A commit whose success was not noticed (it
+//! returned an error) is detected by its number, and memory is loaded again from the rows. Never: a step of more
+//! than some hundreds of rows, or a scan on the writer's connection.
 
 pub(super) mod carry;
 mod late;
@@ -24,7 +24,7 @@ use crate::store::rollups::{Boundary, SharedHours, Tier};
 enum Memory {
     /// Readings are not added to it.
     Lost,
-    /// Readings are added to it; those stored before are being read.
+    /// New readings are added while earlier ones are loaded.
     Loading,
     Whole,
 }
@@ -38,9 +38,9 @@ pub(in crate::store) struct Rollups {
     unwritten: Vec<Unwritten>,
     late: LateState,
     memory: Memory,
-    /// What is being written.
+    /// Write in progress.
     run: Option<Run>,
-    /// What is being read for it, or for memory.
+    /// Scan in progress, for the write or for memory.
     scan: Option<(ScanFor, Scan)>,
     /// After a scan that failed, in ms since 1970.
     no_scan_before: i64,
@@ -51,8 +51,8 @@ pub(in crate::store) struct Rollups {
 }
 
 impl Rollups {
-    /// Whether rows of this time may still be needed: their hour is open, or sealed and not written. Rows further ahead
-    /// would never go, if they waited for their hour.
+    /// True if rows of this time may still be needed: their hour is open, or sealed and unwritten. Rows further
+    /// ahead would stay for ever if they waited for their hour.
     pub(super) fn needs_row(&self, ms: i64) -> bool {
         let hour = Tier::Hour.floor(ms);
         let Some((sealed, end)) = self.boundary.open() else { return true };
@@ -60,7 +60,7 @@ impl Rollups {
         (first..end).contains(&hour) && !self.boundary.is_ahead(hour)
     }
 
-    /// What can't be trusted any more is read again.
+    /// Reloads memory that may be inconsistent.
     fn lose_memory(&mut self) {
         self.memory = Memory::Lost;
         self.hours.lock().clear();

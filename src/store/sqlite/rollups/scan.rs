@@ -1,8 +1,8 @@
-//! Reads rows of readings again, or late buckets to be merged, on a thread and a connection of its own.
+//! Reads rows of readings again, or late buckets to merge, on its own thread and connection.
 //!
-//! Holds always: what it reads no longer changes: rows up to an id, in hours by their time, and late buckets up to
-//! an id. So it needs no snapshot, and keeps no commit and no checkpoint waiting.
-//! Never: a write, or a scan that goes on after it was dropped.
+//! Invariant: what it reads no longer changes: rows up to an id, in hours by their time, and late buckets up to an
+//! id. So it needs no snapshot, and blocks no commit or checkpoint. Never: a write, or a scan that continues after
+//! it was dropped.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -19,14 +19,14 @@ use crate::domain::time;
 use crate::store::rollups::{Boundary, Bucket, HOUR_MS, LateBuckets, OpenHours, SeriesId, Tier};
 use crate::store::sqlite::database::open_to_read;
 
-/// Rows after which a scan of unwritten hours ends with its hour: so an old installation is read some hours at a
+/// Rows after which a scan of unwritten hours ends with its hour: so an old installation is read a few hours at a
 /// time.
 const ROWS_AT_ONCE: usize = 200_000;
 
 /// Hours after which it ends.
 const HOURS_AT_ONCE: usize = 48;
 
-/// What is read.
+/// What to read.
 #[derive(Debug)]
 pub(super) enum ScanJob {
     /// Rows of the hours from a time until another.
@@ -43,7 +43,7 @@ pub(super) enum ScanJob {
     Late { after: i64, through: i64 },
 }
 
-/// What it is read for.
+/// Purpose of the scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ScanFor {
     Memory,
@@ -52,16 +52,16 @@ pub(super) enum ScanFor {
     Late,
 }
 
-/// What was read.
+/// Result of a scan.
 #[derive(Debug)]
 pub(super) enum Scanned {
     /// All that there is before a time.
     Rows { hours: OpenHours, until: i64 },
-    /// Late buckets up to an id; whether there were no more.
+    /// Late buckets up to an id, and whether those were all.
     Late { buckets: LateBuckets, through: i64, is_all: bool },
 }
 
-/// A scan under way. Dropped, it ends.
+/// A scan in progress. Dropping it ends it.
 #[derive(Debug)]
 pub(super) struct Scan {
     thread: Option<JoinHandle<rusqlite::Result<Scanned>>>,
@@ -72,7 +72,7 @@ impl Scan {
     /// Starts a scan.
     ///
     /// # Errors
-    /// Says why there is no thread.
+    /// If there is no thread; names the cause.
     pub fn start(path: &Path, job: ScanJob) -> Result<Self, String> {
         let is_cancelled = Arc::new(AtomicBool::new(false));
         let scanner = Scanner { path: path.to_owned(), is_cancelled: is_cancelled.clone() };
@@ -83,7 +83,7 @@ impl Scan {
         Ok(Self { thread: Some(thread), is_cancelled })
     }
 
-    /// What was read, once it has ended.
+    /// Result, once the scan has ended.
     pub fn ended(&mut self) -> Option<Result<Scanned, String>> {
         let thread = self.thread.take_if(|thread| thread.is_finished())?;
         Some(match thread.join() {
@@ -224,7 +224,7 @@ fn first_hour(connection: &Connection, from: i64, until: i64) -> rusqlite::Resul
         while let Some(row) = rows.next()? {
             let at = row.get_ref(0)?.as_str().ok().and_then(time::parse_stored);
             let Some(at) = at.map(|at| Tier::Hour.floor(at.timestamp_millis())) else { continue };
-            // A row with an offset, which only others write, stands by its local time.
+            // A row with an offset, which only other programs write, counts by its local time.
             if at >= from {
                 first = Some(first.map_or(at, |first| first.min(at)));
                 break;
@@ -234,7 +234,7 @@ fn first_hour(connection: &Connection, from: i64, until: i64) -> rusqlite::Resul
     Ok(first.filter(|first| *first < until))
 }
 
-/// The least text of rows from this time on.
+/// Smallest text of rows from this time on.
 fn bound(ms: i64) -> String {
     time::stored_bound(DateTime::from_timestamp_millis(ms).unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! What is stored of the progress of rollups, as it was when the file was opened.
+//! Stored progress of rollups, as of the opening of the file.
 
 use r2d2_sqlite::rusqlite::{self, Connection};
 
@@ -27,19 +27,19 @@ pub(super) struct Unwritten {
 /// How far late buckets are merged.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LateState {
-    /// Those up to this id are merged, and to be deleted.
+    /// Late buckets up to this id are merged and to be deleted.
     pub after: i64,
-    /// Those up to this id are being merged, if it is more than `after`.
+    /// Late buckets up to this id are being merged, if greater than `after`.
     pub through: i64,
-    /// How far those being merged are.
+    /// Progress of the merge.
     pub place: LatePlace,
-    /// Whether there may be some that are not merged.
+    /// Whether there may be unmerged ones.
     pub is_any: bool,
     /// Committed since the last merge.
     pub num_new: usize,
-    /// When upkeep first saw them, in ms since 1970.
+    /// Time at which upkeep first found them, in ms since 1970.
     pub seen_at: Option<i64>,
-    /// Whether there may be some to be deleted.
+    /// Whether there may be merged ones to delete.
     pub has_merged: bool,
 }
 

@@ -1,6 +1,6 @@
-//! One step: some rows into the tiers, and how far that has come, in one transaction.
+//! One step: some rows into the tiers, with the progress, in one transaction.
 //!
-//! Holds always: rows are merged with what is there, since late buckets may have come first.
+//! Invariant: rows are merged with existing ones, since late buckets may have come first.
 
 use std::sync::LazyLock;
 
@@ -12,23 +12,22 @@ use crate::store::rollups::{
     HOUR_MS, LateBuckets, OpenHours, SeriesId, SharedHours, Tier, TierRow,
 };
 
-/// Of [`Rollups::rows_a_step`](super::Rollups). A page of each tier is read for each series, and the disk may have to
-/// be asked for it.
+/// Value for [`Rollups::rows_a_step`](super::Rollups). A page of each tier is read per series, possibly from disk.
 pub(super) const ROWS_A_STEP: usize = 500;
 
-/// Readings that are older make a series one that is `late_at`: its rollups' age doesn't tell when they came.
+/// Readings older than this mark a series as `late_at`: the age of its rollups doesn't show when they arrived.
 const LATE_MS: i64 = 24 * HOUR_MS;
 
-/// What is being written.
+/// Write in progress.
 #[derive(Debug)]
 pub(super) enum Run {
-    /// Hours that are sealed: all from memory, or those before a time from rows.
+    /// Sealed hours: all from memory, or those before a time from rows.
     Hours { id: i64, source: Source, until: i64 },
     /// Late buckets up to an id.
     Late { buckets: LateBuckets, through: i64 },
 }
 
-/// Where the buckets of hours are.
+/// Source of the hours' buckets.
 #[derive(Debug)]
 pub(super) enum Source {
     Memory,
@@ -42,7 +41,7 @@ impl Run {
 }
 
 impl Rollups {
-    /// Writes some rows of the run under way, which may end it.
+    /// Writes some rows of the write in progress, which may complete it.
     pub(super) fn step(&mut self, connection: &mut Connection, now: i64) -> rusqlite::Result<()> {
         match self.run.take() {
             None => Ok(()),
@@ -83,7 +82,7 @@ impl Rollups {
             self.unwritten.remove(at);
         } else {
             self.unwritten[at] = job;
-            // At the end of what was read the next part is.
+            // The end of what was read: the next part follows.
             self.run = written.is_some().then_some(run);
         }
         Ok(())
@@ -128,7 +127,7 @@ struct FoundRows {
 }
 
 impl Source {
-    /// Rows of the first hour; `None` when there is none.
+    /// Rows of the first hour; `None` if there are none.
     fn rows(
         &self,
         memory: &SharedHours,
@@ -174,7 +173,7 @@ static MERGE_SQL: LazyLock<[String; Tier::ALL.len()]> = LazyLock::new(|| {
     })
 });
 
-/// A tier's table.
+/// Table of a tier.
 pub(in crate::store) const fn table(tier: Tier) -> &'static str {
     match tier {
         Tier::Minute => "minute_rollups",

@@ -1,7 +1,7 @@
-//! What there is to do next: seal an hour, write it, merge late buckets, read what memory has lost.
+//! Decides the next step: seal an hour, write it, merge late buckets, or reload lost memory.
 //!
-//! Holds always: a call does one of these, in one transaction at most. What is newest is written first, so that
-//! an old installation's past doesn't keep the present waiting.
+//! Invariant: a call performs one step, in at most one transaction. The newest hours are written first, so that an
+//! old installation's past doesn't delay the present.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use crate::store::rollups::Tier;
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::resume;
 
-/// How long after its end an hour is sealed: what is under way then comes in time.
+/// Delay after an hour's end until it is sealed, for readings that are under way.
 const SEAL_DELAY_MS: i64 = 2 * 60_000;
 
-/// Between two steps: batches have nine tenths of the writer's time at least.
+/// Interval between steps: batches have at least nine tenths of the writer's time.
 const PACE: Duration = Duration::from_millis(50);
 
 /// Until a scan is looked at again.
 const SCAN_PAUSE: Duration = Duration::from_millis(100);
 
-/// Until it is looked whether there is something to do.
+/// Interval of checks for work.
 const REST: Duration = Duration::from_secs(10);
 
 /// Until a scan that failed is tried again.
@@ -34,7 +34,7 @@ const SCAN_RETRY_MS: i64 = 60_000;
 const LATE_SOON_MS: i64 = 30_000;
 const LATE_FEW: usize = 5000;
 
-/// A fleet that is late as a whole waits for more of its readings to share those pages.
+/// With a fleet that is late as a whole, merging waits for more readings that share pages.
 const LATE_AT_LAST_MS: i64 = 10 * 60_000;
 const LATE_MANY: usize = 100_000;
 
@@ -71,7 +71,7 @@ pub(in crate::store) fn seal(database: &mut Database, now: i64) -> rusqlite::Res
     Ok(true)
 }
 
-/// Does what is to be done next; what can wait longest, deletion, only if it may. How long until the next call.
+/// Performs the next step; deletion, the least urgent, only if allowed. Returns the time until the next call.
 pub(in crate::store) fn upkeep(
     database: &mut Database,
     now: i64,
@@ -151,7 +151,7 @@ impl Rollups {
         Ok(is_any.then_some(unwritten))
     }
 
-    /// Takes what a scan has read, once it has ended.
+    /// Takes the result of a completed scan.
     fn take_scanned(&mut self, now: i64) {
         let Some((what, scan)) = &mut self.scan else { return };
         let (what, Some(scanned)) = (*what, scan.ended()) else { return };
@@ -187,7 +187,7 @@ impl Rollups {
         }
     }
 
-    /// Starts what is to be done next. Whether there is something.
+    /// Starts the next work; returns true if there is any.
     fn start(&mut self, connection: &Connection, now: i64) -> rusqlite::Result<bool> {
         let may_scan = now >= self.no_scan_before;
         let newest = self.unwritten.last().cloned();

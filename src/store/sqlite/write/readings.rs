@@ -1,10 +1,9 @@
 //! Readings into rows, many by one statement.
 //!
-//! Most of what an insert costs comes with the statement, not with the row: cursors to open and close,
-//! the counter of the origin's `AUTOINCREMENT` to look up and write back. So rows share one, as far as
-//! [`TOGETHER`] goes.
+//! Most of an insert's cost is in the statement, not the row: cursors to open and close, the counter of the
+//! origin's `AUTOINCREMENT` to look up and write back. So rows share statements, up to [`TOGETHER`].
 //!
-//! Holds always: the rows of a table come in the order of the readings.
+//! Invariant: the rows of a table are in the order of the readings.
 
 use std::sync::LazyLock;
 
@@ -13,8 +12,8 @@ use r2d2_sqlite::rusqlite::{self, Statement, ToSql, Transaction};
 use crate::domain::time;
 use crate::messages::Judged;
 
-/// Rows of one statement, the largest share first: 32 take half as long as one by one, and with more the
-/// gain is gone. What comes with an alert at 2,000 a second is fewer, so some go by eight.
+/// Rows per statement, largest first: 32 take half the time of one by one, and more gain nothing. An alert at 2,000
+/// readings a second comes with fewer, so some go by eight.
 const TOGETHER: [usize; 3] = [32, 8, 1];
 
 /// The quantity whose readings live in the origin's table.
@@ -29,7 +28,7 @@ static OTHERS: LazyLock<Inserts> = LazyLock::new(|| {
     Inserts::new("quantity_readings", columns)
 });
 
-/// The statements of a table, for as many rows each as [`TOGETHER`] says.
+/// Statements of a table, for the row counts of [`TOGETHER`].
 struct Inserts([String; TOGETHER.len()]);
 
 impl Inserts {
@@ -82,7 +81,7 @@ fn insert_into(
     Ok(())
 }
 
-/// A statement's parameters, bound in their order.
+/// Parameters of a statement, bound in order.
 struct Parameters<'a, 'b> {
     statement: &'a mut Statement<'b>,
     bound: usize,
@@ -94,7 +93,7 @@ impl Parameters<'_, '_> {
         self.statement.raw_bind_parameter(self.bound, value)
     }
 
-    /// What both tables begin with.
+    /// Binds the columns that both tables start with.
     fn bind_common(&mut self, judged: &Judged, naive: bool) -> rusqlite::Result<()> {
         let Judged { reading, alert_triggered } = judged;
         self.bind(reading.sensor_id.as_str())?;
