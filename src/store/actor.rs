@@ -1,15 +1,13 @@
-//! The writer: gathers messages, commits them in groups, answers what is in the ledger.
+//! The writer actor: collects messages, commits them in groups, answers queries of the ledger.
 //!
-//! A commit starts at once when there is a batch to store, someone asked a question, or the writer is to stop;
-//! a group time after what receivers and the gateway have done. One commit runs at a time, on the blocking
-//! pool; meanwhile further messages gather in the [`Backlog`]. Alert events go to the gateway as [`Push`] has it.
+//! A commit starts at once for a batch, a query or a stop; after the group-commit delay for writes of receivers and
+//! the gateway. One commit runs at a time, on the blocking pool; meanwhile further messages collect in the
+//! [`Backlog`]. Alert events are pushed to the gateway by [`Push`].
 //!
-//! Holds always: a question is answered after everything sent before it is committed. A commit that fails for
-//! now (locked, disk full) is tried again for ever; one that fails otherwise ends the incarnation, and the next
-//! takes up the same backlog.
-//! While the database is not at its path nothing is committed: see [`watching`].
-//! Never: a message forgotten before it is committed, or the mailbox paused. Back-pressure comes from the
-//! routes' permits, which the backlog holds.
+//! Invariants: a query is answered after everything sent before it is committed. A transient failure (locked, disk
+//! full) is retried for ever; any other ends the incarnation, and the next one continues with the same backlog.
+//! While the database is not at its path nothing is committed: see [`watching`]. Never: a message dropped before it
+//! is committed, or a paused mailbox. Back-pressure comes from the routes' permits, which the backlog holds.
 
 #![expect(clippy::disallowed_methods, reason = "the writer owns the clock of commits and retries")]
 
@@ -40,9 +38,9 @@ use crate::config::Durability;
 use crate::messages::{AlertsStored, Cursors, KeepReceiver, PushAlerts, Store};
 use crate::supervisor::{ChildEnv, Failure, GracefulStop, Route, Routed};
 
-/// Group-commit delay for writes that no one waits for: longer than judged readings are held, so that they share
-/// a commit where readings flow. A commit for each delivered alert came just when the broker and its
-/// subscribers needed the processor.
+/// Group-commit delay for writes that no one waits for: longer than the delay of judged readings, so that they
+/// share a commit while readings arrive. A commit for each delivered alert would compete with the broker and its
+/// subscribers for the processor.
 const GROUP_TIME: Duration = Duration::from_millis(30);
 
 /// Between two tries while the ledger is locked or the disk full, or the gateway has no room.
@@ -80,7 +78,7 @@ pub struct Writer {
     /// Timer of the group-commit delay, while one runs.
     group_timer: Option<SpawnHandle>,
     group_time_over: bool,
-    /// When to look again for events to hand over.
+    /// Timer of the next check for events to push.
     push_timer: Option<(Instant, SpawnHandle)>,
     upkeep: UpkeepTimer,
     watch: Arc<Watch>,
@@ -89,7 +87,7 @@ pub struct Writer {
     /// Whether old rows are deleted.
     is_deleting: bool,
     stopping: bool,
-    /// Tells a commit that was made slow on request that the writer stops.
+    /// Ends the delay of a commit slowed for tests, when the writer stops.
     hurry: Arc<AtomicBool>,
     /// Start of the commit under way.
     commit_began: Option<Instant>,
@@ -192,7 +190,7 @@ impl Writer {
             Ok(done) => writer.finish_job(done, ctx),
             Err(error) => writer.env.fail::<Self>(ctx, format!("the commit died: {error}")),
         }));
-        // What came during the commit before waits for this one.
+        // Input during the last commit was pending for this one.
         self.watch_commit(ctx);
     }
 
@@ -202,7 +200,7 @@ impl Writer {
         let took = self.commit_began.take().map(|began| began.elapsed()).unwrap_or_default();
         self.ledger = done.ledger;
         self.watching.has_opened |= self.ledger.is_some();
-        // Those that were not answered come before those asked meanwhile.
+        // Unanswered queries come before those that arrived meanwhile.
         done.questions.append(&mut self.questions);
         self.questions = done.questions;
         match done.result {
@@ -261,7 +259,7 @@ impl Writer {
         }
     }
 
-    /// Closes the ledger off the arbiter (it is emptied into its file then), and stops.
+    /// Closes the ledger off the arbiter (which checkpoints it), and stops.
     fn close(&mut self, ctx: &mut Context<Self>) {
         let (reader, mut ledger) = (self.reader.take(), self.ledger.take());
         let published = self.cursors.publication.position();
@@ -287,7 +285,7 @@ impl Writer {
 impl Actor for Writer {
     type Context = Context<Self>;
 
-    /// Opens the ledger, commits what an earlier incarnation left, and is ready.
+    /// Opens the ledger, commits what an earlier incarnation left, and reports ready.
     fn started(&mut self, ctx: &mut Self::Context) {
         self.growth.pretend(self.env.full_in());
         self.push_state().restart();

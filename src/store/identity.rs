@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 use crate::domain::DatabaseFault;
 
-/// How long a path may fail to be looked at before that is a fault: a network file system recovers.
+/// Time for which a path may be inaccessible before that is a fault: a network file system recovers.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What must be found twice: a page that is being written may be read half.
+/// Interval after which a suspicion must be confirmed: a page under write may be read half.
 const SEEN_AGAIN: Duration = Duration::from_millis(500);
 
-/// A file or folder, whatever its name.
+/// Identity of a file or folder, whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileId {
     pub device: u64,
     pub inode: u64,
 }
 
-/// What is found at a path.
+/// Result of a check of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Seen {
     There(FileId),
@@ -32,16 +32,16 @@ pub(super) enum Seen {
 /// The open file itself, whatever its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Content {
-    /// Names that the file has; 0 once it is removed.
+    /// Number of names of the file; 0 after its removal.
     pub links: u64,
     /// Size of the file.
     pub bytes: u64,
-    /// Count in the file that only grows while it is written by a database.
+    /// Change counter in the file, which grows with each connection that writes.
     pub changes: u32,
 }
 
 impl Content {
-    /// Whether no database made this of the file as it was: it has become older, or shorter without a change.
+    /// True if no database made this content from the earlier one: it is older, or shorter without a change.
     const fn is_not_of(self, before: Self) -> bool {
         self.changes < before.changes || self.bytes < before.bytes && self.changes == before.changes
     }
@@ -52,11 +52,11 @@ impl Content {
 pub(super) struct Opened {
     pub database: FileId,
     pub write_ahead_log: Option<FileId>,
-    /// Folder of the log of what came in.
+    /// Folder of the log.
     pub journal: Option<FileId>,
 }
 
-/// What is found at their paths.
+/// Result of a check of all paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Look {
     pub database: Seen,
@@ -66,7 +66,7 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// A look that has no answer.
+    /// Result of a check without an answer.
     pub fn unanswered() -> Self {
         let failed = || Seen::Failed("the file system does not answer".into());
         Self {
@@ -78,37 +78,37 @@ impl Look {
     }
 }
 
-/// What a look changes.
+/// Consequence of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// All is at its path: what was committed before the look is in a file that is there.
+    /// All files are at their paths: what was committed before the check is in a file that is there.
     Verified,
-    /// Something is amiss, or may be.
+    /// A fault, or a suspicion.
     Unverified,
     /// A fault begins.
     Begins(DatabaseFault),
-    /// The fault is over, after so long.
+    /// The fault is over, after this time.
     Ends(Duration),
 }
 
-/// What the looks so far have found.
+/// State over the checks so far.
 #[derive(Debug, Default)]
 pub(super) struct Identity {
     /// Content as of the last look that found nothing amiss.
     content: Option<Content>,
-    /// What may be amiss, since the first look that found it.
+    /// Suspected fault, with the time of the check that found it first.
     suspected: Option<(DatabaseFault, Instant)>,
-    /// The fault that stands, and its beginning.
+    /// Present fault, and its beginning.
     standing: Option<(DatabaseFault, Instant)>,
 }
 
 impl Identity {
-    /// The fault that stands.
+    /// Present fault.
     pub fn fault(&self) -> Option<&DatabaseFault> {
         self.standing.as_ref().map(|(fault, _)| fault)
     }
 
-    /// Takes in a look.
+    /// Applies a check.
     pub fn judge(&mut self, opened: &Opened, look: &Look, now: Instant) -> Turn {
         if self.fault().is_some_and(DatabaseFault::lasts) {
             return Turn::Unverified;
@@ -130,7 +130,7 @@ impl Identity {
             return Turn::Unverified;
         }
         match &mut self.standing {
-            // What is at the path may change while the fault lasts; it has had its beginning.
+            // The file at the path may change while the fault lasts; its beginning stays.
             Some((standing, _)) => {
                 *standing = fault;
                 Turn::Unverified
@@ -165,7 +165,7 @@ impl Identity {
     }
 }
 
-/// What is amiss with something that lies beside the database, if it is watched.
+/// Fault of something beside the database, if it is watched.
 fn beside(opened: Option<FileId>, seen: &Seen, gone: DatabaseFault) -> Option<DatabaseFault> {
     let opened = opened?;
     match seen {
@@ -175,7 +175,7 @@ fn beside(opened: Option<FileId>, seen: &Seen, gone: DatabaseFault) -> Option<Da
     }
 }
 
-/// The same fault, whatever the reason.
+/// True for the same kind of fault.
 fn is_alike(one: &DatabaseFault, other: &DatabaseFault) -> bool {
     std::mem::discriminant(one) == std::mem::discriminant(other)
 }

@@ -1,10 +1,9 @@
-//! Takes over what the previous version left beside the database: `*.alerts`, a journal of batches whose
-//! alerts had been published before their commit.
+//! Takes over the folder `*.alerts` of version 8: a journal of batches whose alerts had been published before their
+//! commit.
 //!
-//! A record is one batch in JSON; the shapes here are frozen. The batches that follow on the database are
-//! committed at the first start, under the ids that were published, and the folder is removed. After a gap
-//! (another database, a damaged record) the rest is left out: its messages are in the intake's journal, and are
-//! evaluated again.
+//! A record is one batch in JSON; the shapes are frozen. The batches that follow the database's last one are
+//! committed at the first start, under their published ids, and the folder is removed. After a gap (another
+//! database, a damaged record) the rest is skipped: its messages are in the log, and are evaluated again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,13 +29,13 @@ pub enum LegacyError {
     /// The ledger can't be opened, migrated or written.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The folder is taken over and can't be removed: its path, and why.
+    /// The folder was taken over but can't be removed: its path, and the cause.
     #[error("can't remove {0}: {1}; remove it by hand: all of it is in the database")]
     Remove(String, std::io::Error),
 }
 
 impl LegacyError {
-    /// Whether the same call may succeed later with nothing restarted.
+    /// True if the same call may succeed later without a restart.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Ledger(LedgerError { is_transient: true, .. }))
@@ -79,7 +78,7 @@ fn report(recovery: &Recovery) {
 /// The batches that follow, and how many records don't.
 fn read(folder: &Path, progress: Progress) -> Result<(Vec<Store>, usize), JournalError> {
     let Progress { mut batch, mut last_event, .. } = progress;
-    // Without a batch in it, the database may be another one.
+    // Without a batch, the database may be another one.
     let is_begun = batch > 0;
     let (mut batches, mut num_strange) = (Vec::<Store>::new(), 0);
     let mut reader = Reader::new(folder, 0);
@@ -219,7 +218,7 @@ enum Refused {
 }
 
 impl Batch {
-    /// `last_event` is the number of its last alert event.
+    /// `last_event` is the number of the batch's last alert event.
     fn into_store(self, last_event: u64) -> Store {
         let first_event = last_event + 1 - self.alerts.len() as u64;
         let alerts = (first_event..).zip(self.alerts);

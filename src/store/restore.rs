@@ -1,12 +1,12 @@
-//! Puts a backup in the place of the database, and sets aside what was there.
+//! Replaces the database by a backup, and sets the old one aside.
 //!
-//! The backup is copied to `NAME.restore-partial` and prepared. Renamed to `NAME.restore-TIME` it is committed: from then on
-//! whoever comes next, `restore` or `run`, goes on to the end. What was there gets names that begin with
-//! `NAME.before-TIME`, and is a whole installation under that name: database, write-ahead log, log of what came in.
+//! The backup is copied to `NAME.restore-partial` and prepared. Renaming it to `NAME.restore-TIME` commits the
+//! restore: from then on the next `restore` or `run` completes it. The old installation gets names that begin with
+//! `NAME.before-TIME` and is complete under that name: database, write-ahead log, log.
 //!
-//! Always: killed at any moment, the next `restore` or `run` finds the old state whole, or the new one. The copy is
-//! locked from its beginning, and the lock goes with it into its place.
-//! Never: anything deleted, or a daemon's files touched while it runs.
+//! Always: killed at any moment, the next `restore` or `run` finds the old state complete, or the new one. The copy
+//! is locked from its creation, and the lock stays with it at its path. Never: anything deleted, or a running
+//! daemon's files touched.
 
 use std::fs::{self, File};
 use std::io;
@@ -23,42 +23,42 @@ use crate::ingest::journal;
 /// Symbolic links that are followed; the system's own limit.
 const MOST_LINKS: usize = 40;
 
-/// What lies beside a database under names of its own and belongs to its content.
+/// Files and folders beside a database that belong to its content.
 const BESIDE: [&str; 3] = [".journal", ".outbox", ".alerts"];
 
 /// Time in the names of what a restore sets aside, in UTC.
 const STAMP_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 
-/// What a restore did.
+/// Result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
     /// An earlier restore that was interrupted.
     pub earlier: Option<Finished>,
-    /// What the database holds.
+    /// Contents of the database.
     pub holdings: Holdings,
     /// Database that was there before, under its present name.
     pub aside: Option<PathBuf>,
 }
 
-/// What became of a restore that was interrupted.
+/// Outcome of an interrupted restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finished {
-    /// It is completed.
+    /// It was completed.
     Completed {
-        /// Database that was there before, under its present name; `None` where nothing was there.
+        /// New path of the former database; `None` if there was none.
         aside: Option<PathBuf>,
     },
     /// Nothing had been changed: the database is the one of before.
     Undone,
 }
 
-/// Ends what makes a restored installation be taken for the one that the backup was made of.
+/// Removes the identity of the installation that the backup was made of.
 pub type ForgetInstallation<'a> = &'a dyn Fn() -> Result<(), String>;
 
-/// Puts a copy of a backup in the place of a database that no daemon has open.
+/// Replaces a database that no daemon has open by a copy of a backup.
 ///
 /// # Errors
-/// When the file is no backup of this program, a daemon runs, or the disk fails.
+/// If the file is no backup of this program, a daemon runs, or the disk fails.
 pub fn restore(
     database: &Path,
     backup: &Path,
@@ -108,7 +108,7 @@ pub fn restore(
 /// Brings a restore that was interrupted to its end. To be called before a database is opened by its daemon.
 ///
 /// # Errors
-/// When one is under way, or it can't be brought to its end.
+/// If a restore is under way, or can't be completed.
 pub fn finish_restore(
     database: &Path,
     forget: ForgetInstallation<'_>,
@@ -116,15 +116,15 @@ pub fn finish_restore(
     Place::new(database).finish(forget)
 }
 
-/// Where a database is.
+/// Paths of a database.
 struct Place {
-    /// As it is configured: what lies beside it has its name.
+    /// As configured: the files beside it derive their names from it.
     named: PathBuf,
     /// Without symbolic links: SQLite's own files lie beside this one.
     real: PathBuf,
 }
 
-/// What keeps a daemon from starting, and shows one that runs.
+/// Locks that keep a daemon from starting, and detect a running one.
 struct Claims {
     database: Watch,
     _journal: Option<File>,
@@ -148,7 +148,7 @@ impl Place {
         with(&self.real, &format!(".restore-{stamp}"))
     }
 
-    /// Locks the database and its log, where they are there.
+    /// Locks the database and its log, if they exist.
     fn claim(&self) -> Result<Claims, String> {
         let database = Watch::new(&self.named);
         database.claim().map_err(|error| error.to_string())?;
@@ -162,7 +162,7 @@ impl Place {
         Ok(Claims { database, _journal: journal })
     }
 
-    /// What moves, and where to. The write-ahead log goes before its database: beside another one it would be deleted.
+    /// Renames, in order. The write-ahead log moves before its database: beside another one it would be deleted.
     fn moves(&self, stamp: &str) -> Vec<(PathBuf, PathBuf)> {
         let before = format!(".before-{stamp}");
         let (real, named) = (with(&self.real, &before), with(&self.named, &before));
@@ -172,7 +172,7 @@ impl Place {
         of_sqlite.into_iter().chain(others).collect()
     }
 
-    /// A time that nothing set aside has in its name.
+    /// A time that is in no name of an installation set aside.
     fn free_stamp(&self, now: DateTime<Utc>) -> String {
         let mut at = now;
         loop {
@@ -185,15 +185,16 @@ impl Place {
         }
     }
 
-    /// A restore as root must not take the file from the user whose daemon runs.
+    /// A restore as root must not take the file from the user of the daemon.
     fn give_to_owner(&self, staged: &File) {
         if let Ok(before) = self.real.metadata() {
-            // Whoever may not do that is its owner.
+            // Without the right to do that, the caller is the owner.
             let _ = fchown(staged, Some(before.uid()), Some(before.gid()));
         }
     }
 
-    /// Sets aside what is there, and puts the staged copy in its place. Repeated, it goes on where it was interrupted.
+    /// Sets the old files aside, and moves the staged copy to the path. Idempotent: repeated, it continues where it
+    /// was interrupted.
     fn switch(
         &self,
         stamp: &str,
@@ -234,7 +235,7 @@ impl Place {
         let mut found = Vec::new();
         let entries = match fs::read_dir(folder.unwrap_or(Path::new("."))) {
             Ok(entries) => entries,
-            // Whoever opens the database says what is wrong with its folder.
+            // Opening the database reports what is wrong with its folder.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };

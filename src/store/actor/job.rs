@@ -16,12 +16,12 @@ use crate::store::backlog::BacklogItem;
 use crate::store::ledger::{Backend, Ledger, LedgerError};
 use crate::store::watch::Watch;
 
-/// Question that is answered from the ledger as it is after the commit.
+/// Query answered from the ledger after the next commit.
 pub(super) enum Question {
     Resume {
         reply: oneshot::Sender<Answer<ResumePoint>>,
     },
-    /// That this is asked after the commit is the answer.
+    /// The barrier itself: reaching it is the answer.
     Committed {
         reply: oneshot::Sender<Answer<()>>,
     },
@@ -62,7 +62,7 @@ pub(super) fn answer<T>(found: Result<T, LedgerError>) -> Answer<T> {
 /// How often a slowed commit checks whether the writer stops.
 const SLOW_STEP: Duration = Duration::from_millis(50);
 
-/// A commit made slow on request.
+/// Slow commit on request, for tests.
 pub(super) struct Slowness {
     /// Delay added for each row.
     pub per_row: Duration,
@@ -84,7 +84,7 @@ impl Slowness {
 }
 
 pub(super) struct Job {
-    /// Open ledger; `None` where it must be opened first.
+    /// Open ledger; `None` if it must be opened first.
     pub ledger: Option<Box<dyn Ledger>>,
     /// Backend that opens the ledger.
     pub backend: Arc<dyn Backend>,
@@ -100,13 +100,13 @@ pub(super) struct Job {
     pub slowness: Option<Slowness>,
 }
 
-/// A job's end.
+/// Result of a job.
 pub(super) struct JobResult {
-    /// Ledger, given back; `None` where it could not be opened.
+    /// Ledger, returned; `None` if it could not be opened.
     pub ledger: Option<Box<dyn Ledger>>,
-    /// Those that could not be answered yet.
+    /// Queries not answered yet.
     pub questions: Vec<Question>,
-    /// What was to be committed.
+    /// Items of the commit.
     pub items: Vec<Arc<BacklogItem>>,
     /// Outcome of the commit.
     pub result: Result<(), LedgerError>,

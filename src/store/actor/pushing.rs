@@ -15,11 +15,11 @@ use crate::store::ledger::{Backend, LedgerError, LedgerReader, PendingQuery};
 use crate::store::push::{PendingRead, Push};
 use crate::supervisor::{Routed, SendError};
 
-/// A commit that runs longer is stuck: the largest takes a tenth of a second.
+/// A commit that takes longer is stuck: the largest takes a tenth of a second.
 const STUCK_AFTER: Duration = Duration::from_millis(250);
 
 impl Writer {
-    /// Nothing panics while it is held, and each change is whole: a poisoned lock is as good.
+    /// No code panics while holding it and updates are atomic, so a poisoned lock is still consistent.
     pub(super) fn push_state(&self) -> MutexGuard<'_, Push> {
         self.push.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -35,7 +35,7 @@ impl Writer {
         }
     }
 
-    /// Hands over what there are credits for. Whether that was anything.
+    /// Pushes alerts within the credits; returns true if there were any.
     pub(super) fn push_alerts(&mut self, ctx: &mut Context<Self>) -> bool {
         let Some(gateway) = self.gateway.clone() else { return false };
         let mut is_any = false;
@@ -64,8 +64,8 @@ impl Writer {
         is_any
     }
 
-    /// While a commit is stuck its alerts go out from memory: evaluation being deterministic, the same events
-    /// are stored later whatever happens in between.
+    /// While a commit is stuck its alerts are pushed from memory: evaluation is deterministic, so the same events
+    /// are stored later in any case.
     fn offer_uncommitted(&self) {
         if self.goes_early && self.is_stuck() {
             let mut push = self.push_state();
@@ -84,7 +84,7 @@ impl Writer {
 
     /// Looks again when the commit under way has become stuck, if alerts wait for it.
     pub(super) fn watch_commit(&mut self, ctx: &mut Context<Self>) {
-        // Whether it has become stuck since it was asked last doesn't matter: then this is soon.
+        // A commit that becomes stuck just after the check is noticed by the next one.
         let is_watched = self.goes_early && self.gauges.trouble().is_none();
         let Some(began) = self.commit_began.filter(|_| is_watched) else { return };
         let after = self.push_state().wants_after();

@@ -1,7 +1,7 @@
-//! Questions to the writer: about the ledger after the next commit, or answered by a reader beside the commits.
+//! Queries to the writer: answered from the ledger after the next commit, or by a reader beside the commits.
 //!
-//! Always: a question of the first kind is answered after everything sent before it is committed, and its route's
-//! permit is held until then.
+//! Always: a query of the first kind is answered after everything sent before it is committed, and holds its
+//! route's permit until then.
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
@@ -19,7 +19,7 @@ use crate::supervisor::Routed;
 pub(super) type Answer<T> = Result<T, String>;
 
 impl Writer {
-    /// Asks after the next commit; `permit` is kept until the answer is there.
+    /// Queues a query for after the next commit, with its permit.
     fn ask<T: 'static>(
         &mut self,
         question: impl FnOnce(oneshot::Sender<Answer<T>>) -> Question,

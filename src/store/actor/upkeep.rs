@@ -1,9 +1,8 @@
 //! The writer's part in the ledger's upkeep: a step when nothing waits to be committed, and a look at it now and
 //! then.
 //!
-//! Always: a batch that waits goes first, unless upkeep has waited for [`OVERDUE_AFTER`] already: under a load that never
-//! pauses it takes four steps a second.
-//! Never: a step while the writer is to stop.
+//! Always: a pending batch goes first, unless upkeep is overdue by [`OVERDUE_AFTER`]: under a permanent load it
+//! gets four steps a second. Never: a step while the writer is stopping.
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +13,13 @@ use super::{Phase, Writer};
 use crate::store::growth::GrowthFigures;
 use crate::store::ledger::{Ledger, LedgerError};
 
-/// Upkeep that has been due for so long goes before a batch: its steps take some ms.
+/// Delay after which upkeep precedes a batch: its steps take some ms.
 const OVERDUE_AFTER: Duration = Duration::from_millis(250);
 
-/// After an error that may pass: the database is locked, or the disk full.
+/// Pause after a transient error: the database is locked, or the disk full.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
-/// When the next step of upkeep is due.
+/// Due time of the next step of upkeep.
 #[derive(Debug, Default)]
 pub(super) struct UpkeepTimer {
     /// `None` before the first commit.
@@ -35,7 +34,7 @@ impl UpkeepTimer {
 }
 
 impl Writer {
-    /// Starts a step that has waited long enough. Whether there is one.
+    /// Starts an overdue step; returns true if there is one.
     pub(super) fn start_overdue_upkeep(&mut self, ctx: &mut Context<Self>) -> bool {
         !self.stopping && self.upkeep.is_due_since(OVERDUE_AFTER) && self.start_upkeep(ctx)
     }

@@ -1,8 +1,8 @@
-//! The writer's part in watching over the database's files: a look each second, and what follows from it.
+//! The writer's part of the identity check of the database's files, once a second, and its consequences.
 //!
-//! Always: what is committed counts as verified once a look that began later found the database at its path. While it is
-//! not there nothing is written, and what is in its write-ahead log goes into the file wherever that is.
-//! Never: a checkpoint into a file that something was copied over.
+//! Always: a commit counts as verified after a check that began later found the database at its path. While it is
+//! not there nothing is written, and its write-ahead log is checkpointed into the file wherever that is. Never: a
+//! checkpoint into a file that was copied over.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ const LOOK_EACH: Duration = Duration::from_secs(1);
 pub(super) struct Watching {
     /// Whether the incarnation has had the ledger open.
     pub has_opened: bool,
-    /// A look is under way.
+    /// Whether a check is in progress.
     is_looking: bool,
     settling: Settling,
 }
@@ -42,8 +42,8 @@ impl Writer {
         ctx.run_interval(LOOK_EACH, Self::look);
     }
 
-    /// Whether the database is not at its path, or has been settled since and is not free yet: nothing is written. A
-    /// writer that is to stop does so: what is not committed is in the log.
+    /// True while nothing may be written: the database is not at its path, or was settled and is not usable yet. A
+    /// stopping writer stops: what is uncommitted is in the log.
     pub(super) fn is_held(&mut self, ctx: &mut Context<Self>) -> bool {
         let is_settling = self.watching.settling == Settling::UnderWay;
         if self.is_astray() && self.stopping && !is_settling {
@@ -74,7 +74,7 @@ impl Writer {
         }));
     }
 
-    /// Takes in a look; what was committed before it is where it was looked for, if all was there.
+    /// Applies the result of a check. Everything committed before it is verified, if all files were found.
     fn judge(&mut self, look: &Look, committed: Option<Position>, ctx: &mut Context<Self>) {
         let turn = self.watch.judge(look, Instant::now(), Utc::now());
         match turn {
@@ -116,7 +116,7 @@ impl Writer {
     }
 }
 
-/// The ledger, where it may be used again, and whether it is settled.
+/// The ledger, if it is still usable, and whether it is settled.
 fn settle(mut ledger: Box<dyn Ledger>, fault: &DatabaseFault) -> (Option<Box<dyn Ledger>>, bool) {
     let is_overwritten = *fault == DatabaseFault::Overwritten;
     let settled = if is_overwritten { ledger.set_log_aside() } else { ledger.empty_log() };
@@ -124,7 +124,7 @@ fn settle(mut ledger: Box<dyn Ledger>, fault: &DatabaseFault) -> (Option<Box<dyn
         log::warn!(target: "vigie::storage", "write-ahead log of the database: {error}");
     }
     if is_overwritten {
-        // Closing it would write what it has in memory and in its log into what is there.
+        // Closing it would write its memory and its log into the other file.
         std::mem::forget(ledger);
         return (None, true);
     }

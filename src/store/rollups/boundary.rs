@@ -1,35 +1,33 @@
-//! Which carrier a reading has, from its hour and series alone, so that a restart decides the same again.
+//! Decides the carrier of a reading from its hour and series alone, so that a restart decides the same.
 //!
-//! Holds always: a sealed hour is never open again. What this says depends on nothing that is not committed.
+//! Invariant: a sealed hour is never open again. Decisions depend on committed state only.
 
 use std::collections::BTreeSet;
 
 use super::{HOUR_MS, SeriesId};
 
-/// Open hours at a time: the last one until it is sealed, the present one, and the next one for clocks that are
-/// ahead.
+/// Open hours: the last one until it is sealed, the present one, and the next one for clocks that are ahead.
 const OPEN_HOURS: i64 = 3;
 
 /// Series with higher numbers are never in memory: a stream of ever new sensor ids must not fill it. 24 bytes an
 /// hour each while silent.
 const MOST_IN_MEMORY: u32 = 200_000;
 
-/// Hours ahead of the open ones that are remembered: only clocks that are wrong, and replays of what is yet to
-/// come, have any.
+/// Limit of sealed hours ahead of the open ones: only wrong clocks, and replays of the future, have any.
 const MOST_AHEAD: usize = 1000;
 
-/// What brings a reading into the tier tables.
+/// Carrier of a reading into the tier tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carrier {
     /// The open hours in memory; its row, when memory is lost.
     Memory,
-    /// A late bucket, committed with the reading.
+    /// Late bucket, committed with the reading.
     LateBucket,
-    /// Nothing yet: its row, when its hour comes.
+    /// None yet: its row, when its hour comes.
     Row,
 }
 
-/// Hours that are sealed: all before a time, and single ones ahead of those that are open.
+/// Sealed hours: all before a time, and single ones ahead of the open ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Boundary {
     /// All hours before it are sealed; `None` before the first.
@@ -38,7 +36,7 @@ pub struct Boundary {
 }
 
 impl Boundary {
-    /// A boundary as it is stored.
+    /// Boundary from its stored form.
     #[must_use]
     pub fn new(sealed: Option<i64>, ahead: BTreeSet<i64>) -> Self {
         Self { sealed, ahead }
@@ -56,7 +54,7 @@ impl Boundary {
         self.sealed.map(|sealed| (sealed, sealed + OPEN_HOURS * HOUR_MS))
     }
 
-    /// Moves the boundary; what was sealed stays so.
+    /// Advances the boundary; sealed hours stay sealed.
     pub fn seal(&mut self, until: i64) {
         self.sealed = Some(self.sealed.map_or(until, |sealed| sealed.max(until)));
     }
@@ -66,14 +64,14 @@ impl Boundary {
         self.ahead.insert(hour);
     }
 
-    /// Takes back what was sealed ahead by a commit that failed.
+    /// Reverts hours that a failed commit sealed ahead.
     pub fn unseal_ahead(&mut self, hours: &[i64]) {
         for hour in hours {
             self.ahead.remove(hour);
         }
     }
 
-    /// Forgets hours ahead that no row is asked for any more.
+    /// Forgets hours ahead whose rows are no longer needed.
     pub fn forget_ahead(&mut self, before: i64) {
         self.ahead = self.ahead.split_off(&before);
     }
@@ -91,14 +89,14 @@ impl Boundary {
         self.ahead.contains(&hour)
     }
 
-    /// Whether a reading needs [`Boundary::seal_ahead`] before it is carried.
+    /// True if a reading needs [`Boundary::seal_ahead`] before it is carried.
     #[must_use]
     pub fn seals_ahead(&self, hour: i64) -> bool {
         let is_far = self.open().is_some_and(|(_, end)| hour >= end);
         is_far && self.ahead.len() < MOST_AHEAD && !self.is_ahead(hour)
     }
 
-    /// What carries a reading of a series in the hour that begins at `hour`.
+    /// Carrier of a reading of a series in the hour that begins at `hour`.
     #[must_use]
     pub fn carrier(&self, hour: i64, series: SeriesId) -> Carrier {
         let Some((sealed, end)) = self.open() else { return Carrier::Row };

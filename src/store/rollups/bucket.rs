@@ -1,19 +1,19 @@
 //! One bucket: smallest and largest value, sum and number of the readings in it.
 //!
-//! Holds always: a bucket has a reading, and its sum and limits are finite. Merging buckets gives what the
-//! readings of both would have given; the mean to within some 1e-15.
+//! Invariant: a bucket has a reading, and its sum and limits are finite. Merged buckets equal the bucket of all
+//! their readings; the mean to within about 1e-15.
 
 /// Length of a bucket of the finest tier.
 pub const MINUTE_MS: i64 = 60_000;
 
-/// Length of a bucket of the coarsest tier; what is open or sealed is an hour.
+/// Length of a bucket of the coarsest tier, which is the unit of sealing.
 pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 
 /// Number of a series in its table: sequential from 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeriesId(pub u32);
 
-/// A resolution at which rollups are stored.
+/// Resolution of stored rollups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
     /// Buckets of a minute.
@@ -38,13 +38,13 @@ impl Tier {
         }
     }
 
-    /// Beginning of the bucket that a time lies in.
+    /// Start of the bucket that contains a time.
     #[must_use]
     pub const fn floor(self, ms: i64) -> i64 {
         ms.div_euclid(self.step_ms()) * self.step_ms()
     }
 
-    /// The coarsest tier with at least one bucket a pixel; the finest where none has.
+    /// The coarsest tier with at least one bucket per pixel; the finest if none has.
     #[must_use]
     pub fn for_span(span_ms: i64, px: i64) -> Self {
         let fits = |tier: &Self| tier.step_ms().saturating_mul(px) <= span_ms;
@@ -52,12 +52,12 @@ impl Tier {
     }
 }
 
-/// A bucket in its place in the tier tables.
+/// Bucket with its key in the tier tables.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TierRow {
-    /// Tier that it belongs to.
+    /// Tier of the bucket.
     pub tier: Tier,
-    /// Series of its readings.
+    /// Series of the bucket.
     pub series: SeriesId,
     /// Beginning, in ms since 1970.
     pub t: i64,
@@ -67,26 +67,26 @@ pub struct TierRow {
 
 /// Readings of one series in one span of time.
 ///
-/// The sum is compensated (Neumaier): the mean of a million readings an hour then agrees with any recomputation
-/// to the last digits, whatever the order; a plain sum would be off by up to 1e-10 of it.
+/// The sum is compensated (Neumaier): the mean of a million readings an hour agrees with any recomputation to the
+/// last digits, in any order; a plain sum would be off by up to 1e-10 of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bucket {
     pub(super) min: f64,
     pub(super) max: f64,
     pub(super) sum: f64,
-    /// What the sum has lost by rounding.
+    /// Rounding error of the sum.
     pub(super) carry: f64,
     pub(super) count: u64,
 }
 
 impl Bucket {
-    /// A bucket of one reading, whose value is finite.
+    /// Bucket of one reading with a finite value.
     #[must_use]
     pub const fn of(value: f64) -> Self {
         Self { min: value, max: value, sum: value, carry: 0.0, count: 1 }
     }
 
-    /// A bucket as it is stored. `None` for a row that no bucket gave.
+    /// Bucket from its stored form; `None` for a row that is no bucket.
     #[must_use]
     pub fn stored(min: f64, max: f64, sum: f64, count: i64) -> Option<Self> {
         let is_whole = min <= max && min.is_finite() && max.is_finite() && sum.is_finite();

@@ -1,7 +1,7 @@
 //! Buckets merged to the pixels of a chart.
 //!
-//! Holds always: at most as many columns as pixels, each a whole number of the source's buckets, so that merging is
-//! exact: an extreme of one reading is never lost.
+//! Invariant: at most as many columns as pixels, each a whole number of the source's buckets, so that merging is
+//! exact: a spike of one reading is never lost.
 
 use super::{Bucket, HOUR_MS};
 
@@ -17,7 +17,7 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Covers a span of time by at most `px` (2 or more) columns of a whole number of `unit_ms` each.
+    /// Grid over a span with at most `px` (2 or more) columns of a whole number of `unit_ms` each.
     #[must_use]
     pub fn new(from: i64, until: i64, px: i64, unit_ms: i64) -> Self {
         let units = div_up((until - from).max(1), unit_ms);
@@ -28,7 +28,7 @@ impl Grid {
             Self { t0, step_ms, len }
         };
         let grid = with(px);
-        // Aligned, it may take one column more than the span alone.
+        // Alignment may take one column more than the span.
         if i64::try_from(grid.len).is_ok_and(|len| len <= px) { grid } else { with(px - 1) }
     }
 
@@ -38,7 +38,7 @@ impl Grid {
         self.t0 + self.step_ms * i64::try_from(self.len).unwrap_or(i64::MAX / HOUR_MS)
     }
 
-    /// The column that a time lies in.
+    /// Column of a time.
     #[must_use]
     pub fn column(&self, t: i64) -> Option<usize> {
         let column = usize::try_from((t - self.t0).div_euclid(self.step_ms)).ok()?;
@@ -46,7 +46,7 @@ impl Grid {
     }
 }
 
-/// Of positive numbers.
+/// Rounds up; for positive numbers.
 const fn div_up(number: i64, by: i64) -> i64 {
     (number - 1) / by + 1
 }
@@ -54,7 +54,7 @@ const fn div_up(number: i64, by: i64) -> i64 {
 /// Buckets by column; `None` for gaps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Columns {
-    /// Where the columns lie.
+    /// Grid of the columns.
     pub grid: Grid,
     /// One for each column.
     pub buckets: Vec<Option<Bucket>>,
@@ -67,7 +67,7 @@ impl Columns {
         Self { grid, buckets: vec![None; grid.len] }
     }
 
-    /// Adds readings of the span that begins at `t`; those that lie outside are left out.
+    /// Adds readings of the span that begins at `t`; ignores those outside.
     pub fn add(&mut self, t: i64, bucket: &Bucket) {
         let Some(column) = self.grid.column(t) else { return };
         match &mut self.buckets[column] {

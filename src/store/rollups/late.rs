@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Bucket, HOUR_MS, SeriesId, Tier, TierRow};
 
-/// An hour of a series. All before it, in the order of series and then of time, are merged.
+/// An hour of a series. All before it, by series and then time, are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LatePlace {
     /// Series.
@@ -20,7 +20,7 @@ pub struct LatePlace {
 pub struct LateBuckets(BTreeMap<(SeriesId, i64), Bucket>);
 
 impl LateBuckets {
-    /// Adds readings of the minute that `t` lies in.
+    /// Adds readings of the minute that contains `t`.
     pub fn add(&mut self, series: SeriesId, t: i64, bucket: &Bucket) {
         self.0
             .entry((series, Tier::Minute.floor(t)))
@@ -33,8 +33,8 @@ impl LateBuckets {
         self.0.iter().map(|((series, t), bucket)| (*series, *t, bucket))
     }
 
-    /// Rows of all tiers, of the hours of series after a place: whole hours, until there are `at_most` rows. And
-    /// the place of the last of them; `None` when nothing is left.
+    /// Rows of all tiers, of the hours of series after a position: complete hours, until there are `at_most` rows.
+    /// And the position of the last; `None` if nothing is left.
     #[must_use]
     pub fn rows_after(
         &self,

@@ -1,17 +1,17 @@
 //! Rollups: readings of a series summed up in buckets of a minute, a quarter of an hour and an hour. Pure.
 //!
-//! Each stored reading has one *carrier* that brings it into the tier tables, and [`Boundary`] says which, from
-//! its hour and series alone:
+//! Each stored reading has one *carrier* into the tier tables, decided by [`Boundary`] from its hour and series
+//! alone:
 //!
 //! * **memory**, for an open hour: [`OpenHours`] holds its buckets until the hour is sealed, two minutes after
 //!   its end, and written. When memory is lost, the hour's rows are read again instead.
 //! * **a late bucket**, for an hour that is sealed: committed in the transaction of the reading, and merged into
 //!   the tiers later.
 //!
-//! Holds always: everything is *merged* into the tiers, never put in the place of something, and progress
-//! commits with what it is the progress of. So the order doesn't matter, nothing is counted twice, and no hour is
-//! read again because a reading came late: it makes no difference whether raw rows are still there.
-//! Never: a clock, a statement, or more memory a series than the minutes in which it was heard.
+//! Invariants: everything is *merged* into the tiers, never overwritten, and progress commits with the merge. So
+//! order doesn't matter, nothing is counted twice, and no hour is read again for a late reading: it makes no
+//! difference whether raw rows still exist. Never: a clock, a statement, or more memory per series than its minutes
+//! with readings.
 
 mod boundary;
 mod bucket;

@@ -1,10 +1,10 @@
 //! Buckets of the hours that are not written yet.
 //!
-//! A series takes 40 bytes for each minute of the hour in which it was heard: 2.4 kB for one that is heard each
-//! second, 160 bytes for one that is heard four times an hour. Series past [`MOST_FINE`] have buckets of a
-//! quarter of an hour: 100,000 of them stay under 150 MB.
+//! A series takes 40 bytes for each minute of the hour with readings: 2.4 kB with one each second, 160 bytes with
+//! four an hour. Series beyond [`MOST_FINE`] have buckets of a quarter of an hour: 100,000 of them stay under 150
+//! MB.
 //!
-//! Holds always: buckets of a series are in order. Never: more than two hours' worth for long.
+//! Invariant: buckets of a series are in order. Never: more than two hours' worth for long.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,14 +14,14 @@ use super::{Bucket, HOUR_MS, MINUTE_MS, SeriesId, Tier, TierRow};
 /// Series with buckets of a minute, an hour; further ones have buckets of a quarter of an hour.
 const MOST_FINE: usize = 50_000;
 
-/// A bucket with the minute of the hour that it begins in. There are as many as series, so it is kept small.
+/// Bucket with its starting minute in the hour. There are as many as series, so it is kept small.
 #[derive(Debug, Clone, Copy)]
 struct OpenBucket {
     min: f64,
     max: f64,
     sum: f64,
     carry: f64,
-    /// No series is heard a million times a second, for an hour.
+    /// No series has a million readings a second for an hour.
     count: u32,
     minute: u8,
 }
@@ -61,7 +61,7 @@ struct SeriesHour {
 /// Buckets of all series in one hour.
 #[derive(Debug, Clone, Default)]
 pub struct HourBuckets {
-    /// By series id.
+    /// Indexed by series id.
     series: Vec<SeriesHour>,
     num_fine: usize,
 }
@@ -80,13 +80,13 @@ impl HourBuckets {
         }
         let minute = if of.is_fine { minute } else { minute / 15 * 15 };
         match of.buckets.last_mut() {
-            // By far the most.
+            // By far the most frequent case.
             Some(newest) if newest.minute == minute => newest.merge(bucket),
             _ => match of.buckets.binary_search_by_key(&minute, |it| it.minute) {
                 Ok(found) => of.buckets[found].merge(bucket),
                 Err(place) => {
                     if of.buckets.len() == of.buckets.capacity() {
-                        // Doubled as usual, but from one: most series of a large fleet have few.
+                        // Doubles from one: most series of a large fleet have few.
                         of.buckets.reserve_exact(of.buckets.len().max(1));
                     }
                     of.buckets.insert(place, OpenBucket::new(minute, bucket));
@@ -103,14 +103,14 @@ impl HourBuckets {
         }
     }
 
-    /// Whether it has no bucket.
+    /// True if it has no bucket.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.series.iter().all(|of| of.buckets.is_empty())
     }
 
-    /// Rows of all tiers, of the series after one, in their order: whole series, until there are `at_most` rows.
-    /// And the last of these series; `None` when no series is left.
+    /// Rows of all tiers, of the series after one, in order: complete series, until there are `at_most` rows. And
+    /// the last of these series; `None` if no series is left.
     #[must_use]
     pub fn rows_after(
         &self,
@@ -193,7 +193,7 @@ impl OpenHours {
         self.0.get(&hour)
     }
 
-    /// Takes an hour out.
+    /// Removes an hour.
     pub fn remove(&mut self, hour: i64) -> Option<HourBuckets> {
         self.0.remove(&hour)
     }
@@ -225,7 +225,7 @@ impl OpenHours {
         self.0.iter().flat_map(move |(hour, buckets)| buckets.of(*hour, series))
     }
 
-    /// Whether an hour of a series is here: what the tiers have of it, besides late buckets, is here too.
+    /// True if an hour of a series is in memory: then all of it is, besides late buckets.
     #[must_use]
     pub fn has(&self, series: SeriesId, hour: i64) -> bool {
         let of = self.0.get(&hour).and_then(|it| it.series.get(series.0 as usize));
@@ -239,12 +239,12 @@ impl OpenHours {
     }
 }
 
-/// Handle to the open hours, shared by the writer and those who read. Cloning is shallow.
+/// Handle to the open hours, shared by the writer and readers. Cloning is shallow.
 #[derive(Debug, Clone, Default)]
 pub struct SharedHours(Arc<Mutex<OpenHours>>);
 
 impl SharedHours {
-    /// Nothing panics while it is held, and each change is whole: a poisoned lock is as good.
+    /// No code panics while holding it and updates are atomic, so a poisoned lock is still consistent.
     pub fn lock(&self) -> MutexGuard<'_, OpenHours> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Copies of a database file: what a backup is made of, and what is put in the database's place by a restore.
+//! Copies of a database file: for a backup, and for a restore.
 //!
 //! Always: a copy is of one moment, whatever is written meanwhile, in one file without a write-ahead log.
 //! Never: a change to the file that is copied.
@@ -13,8 +13,8 @@ use super::schema::{self, Found, VERSION};
 use super::{events, resume};
 use crate::store::backup::Holdings;
 
-/// Positions and numbers that a restore leaves out at least, where the clock is behind them: more than any installation
-/// uses between a backup and its restore.
+/// Minimum gap of positions and numbers that a restore leaves, if the clock is behind them: more than any
+/// installation uses between a backup and its restore.
 const LEAST_GAP: i64 = 1_000_000_000;
 
 /// Why a file is no backup that can be restored.
@@ -38,10 +38,10 @@ pub(in crate::store) enum Unfit {
     Other(String),
 }
 
-/// Copies the database as of now into `to`, which is empty; what the copy holds, once it is checked.
+/// Copies the present database into `to`, which is empty, and checks the copy. Returns its contents.
 ///
 /// # Errors
-/// When the database can't be read, or the copy not written, or the copy is damaged.
+/// If the database can't be read, the copy can't be written, or it is damaged.
 pub(in crate::store) fn copy(database: &Path, to: &Path) -> Result<Holdings, OpenError> {
     let failed = |error: rusqlite::Error| OpenError::sqlite(database, &error);
     check_place(database)?;
@@ -63,11 +63,11 @@ pub(in crate::store) fn copy(database: &Path, to: &Path) -> Result<Holdings, Ope
     holdings(&copy).map_err(failed)
 }
 
-/// Copies a backup into `to`, which is empty, to go on from: of this version, and with positions and alert numbers that
-/// nothing has had before.
+/// Copies a backup into `to`, which is empty, and prepares it: migrated to this version, and with unused positions
+/// and alert numbers.
 ///
 /// # Errors
-/// When it is no backup, or the copy can't be written.
+/// If it is no backup, or the copy can't be written.
 pub(in crate::store) fn stage(
     backup: &Path,
     to: &Path,
@@ -85,7 +85,7 @@ pub(in crate::store) fn stage(
     Ok(holdings(&copy)?)
 }
 
-/// Opens a file that is a whole database of Vigie's.
+/// Opens a complete database file of Vigie's.
 fn open_backup(path: &Path) -> Result<Connection, Unfit> {
     if path.is_dir() {
         return Err(Unfit::IsFolder);
@@ -105,7 +105,7 @@ fn open_backup(path: &Path) -> Result<Connection, Unfit> {
     }
 }
 
-/// The first thing that is wrong with the file, if any is. Reads all of it.
+/// First damage of the file, if any. Reads all of it.
 fn damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let verdict: String =
         connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
@@ -118,8 +118,8 @@ fn vacuum_into(connection: &Connection, to: &Path) -> rusqlite::Result<()> {
     connection.execute("VACUUM INTO ?1", [to]).map(drop)
 }
 
-/// Positions of the log and numbers of alert events go on from the time of the restore in µs, far beyond what the
-/// installation has used: since the backup, or since another restore of it.
+/// Continues positions and alert numbers from the time of the restore in µs, far beyond what the installation has
+/// used since the backup, or since another restore of it.
 fn begin_beyond(step: &Transaction<'_>, now_us: i64) -> rusqlite::Result<()> {
     let progress = resume::progress(step)?;
     let beyond = |count: u64| count.cast_signed().saturating_add(LEAST_GAP).max(now_us);
@@ -134,7 +134,7 @@ fn begin_beyond(step: &Transaction<'_>, now_us: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// What a file of any version holds.
+/// Contents of a file of any version.
 fn holdings(connection: &Connection) -> rusqlite::Result<Holdings> {
     let count = |table: &str| -> rusqlite::Result<u64> {
         let known = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";

@@ -1,4 +1,4 @@
-//! What payload formats remember: written with the batch that it came with, read when evaluation resumes.
+//! State of payload decoders: written with the batch that changed it, read when evaluation resumes.
 
 use r2d2_sqlite::rusqlite::{self, Connection, params};
 

@@ -1,4 +1,4 @@
-//! What the tests of storage store.
+//! Fixtures for the tests of storage.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ pub(crate) fn settings(path: &Path) -> Settings {
     }
 }
 
-/// So many seconds after 2024-08-14T10:30:00.
+/// Time `seconds` after 2024-08-14T10:30:00.
 pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_723_631_400, 0).unwrap() + TimeDelta::seconds(seconds)
 }
@@ -61,7 +61,7 @@ pub(crate) fn humidity(sensor: &str, seconds: i64, percent: f64) -> Judged {
     judged
 }
 
-/// An empty message. Each of a test comes of one record of the intake journal, in the order made.
+/// An empty batch. Each is of one record of the log, in the order made.
 pub(crate) fn store() -> Store {
     thread_local!(static LAST: Cell<u64> = const { Cell::new(0) });
     let number = LAST.get() + 1;
@@ -114,7 +114,7 @@ pub(crate) fn rejected(payload: &str) -> Rejected {
     }
 }
 
-/// A file that holds these messages.
+/// A file with these batches.
 pub(crate) fn stored(stores: &[Store]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sensor_data.db");
@@ -129,7 +129,7 @@ pub(crate) fn commit(database: &mut Database, work: &[Work<'_>]) -> rusqlite::Re
     write::commit(database, work, 0)
 }
 
-/// Stores one more message.
+/// Stores one more batch.
 pub(crate) fn append(path: &Path, store: &Store) {
     commit(&mut open(&settings(path)).unwrap(), &[Work::Store(store)]).unwrap();
 }

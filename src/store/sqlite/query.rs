@@ -1,8 +1,7 @@
-//! Reads the file for people, beside the writer and without holding it up.
+//! Queries for people, beside the writer and without blocking it.
 //!
-//! Rows are handed on one by one as SQLite finds them: a history may be a hundred million long.
-//! Adopted rows may hold anything, so nothing here fails on a missing or odd column.
-//! Never: a write, not even of the schema.
+//! Rows are passed on one by one as SQLite finds them: a history may have a hundred million. Adopted rows may hold
+//! anything, so nothing here fails on a missing or odd column. Never: a write, not even of the schema.
 
 mod alerts;
 mod buckets;
@@ -36,7 +35,7 @@ impl From<r2d2::Error> for QueryError {
     }
 }
 
-/// A pool of read-only connections, and the hours that are not in the file yet.
+/// Pool of read-only connections, and the hours that are not in the file yet.
 pub struct History {
     pool: Pool,
     hours: SharedHours,
@@ -46,15 +45,15 @@ impl History {
     /// Opens the database read-only; its connections are made as they are needed.
     ///
     /// # Errors
-    /// When there is no file of this version at `path`.
+    /// If there is no file of this version at `path`.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         Self::open_sharing(path, SharedHours::default())
     }
 
-    /// The same, with the open hours of the writer in this process.
+    /// Opens the history with the open hours of the writer in this process.
     ///
     /// # Errors
-    /// When there is no file of this version at `path`.
+    /// If there is no file of this version at `path`.
     pub fn open_sharing(path: &Path, hours: SharedHours) -> Result<Self, LedgerError> {
         check_readable(path)?;
         Ok(Self { pool: pool::open(path)?, hours })
@@ -63,7 +62,7 @@ impl History {
     /// Hands on the readings in order of time, until `each` fails.
     ///
     /// # Errors
-    /// When the file can't be read, or `each` failed.
+    /// If the file can't be read, or `each` failed.
     pub fn readings(
         &self,
         filter: &ReadingFilter,
@@ -80,8 +79,8 @@ impl History {
         self.each_row(&sql, terms, &mut |row| Ok(each(reading_row(row)?)?))
     }
 
-    /// The table or view that has all of a filter's readings. Half of `readings`, where that will
-    /// do: the last rows of a sensor that isn't in a half are found only by reading all of it.
+    /// Table or view with all of a filter's readings. One half of `readings`, if possible: the last rows of a
+    /// sensor that isn't in a half are found only by reading all of it.
     fn source(&self, filter: &ReadingFilter) -> Result<&'static str, QueryError> {
         let (temperatures, others) = ("temperature_readings", "quantity_readings");
         match (filter.quantity.as_deref(), &filter.sensor) {
@@ -100,7 +99,7 @@ impl History {
         Ok(match (in_temperatures, in_others) {
             (true, true) => "readings",
             (false, true) => others,
-            // Also an unknown one: another program may have written the origin's table.
+            // Also for an unknown one: another program may have written the origin's table.
             (_, false) => temperatures,
         })
     }
@@ -121,7 +120,7 @@ impl History {
     }
 }
 
-/// The conditions of a query, and what they compare with.
+/// Conditions of a query, with their parameters.
 #[derive(Default)]
 struct Terms {
     conditions: Vec<&'static str>,
@@ -148,7 +147,7 @@ impl Terms {
         }
     }
 
-    /// The newest so many of a select, by these columns, in either order.
+    /// The newest rows of a select, by these columns, in either order.
     fn ordered(
         &mut self,
         select: &str,
@@ -179,7 +178,7 @@ fn reading_row(row: &Row<'_>) -> rusqlite::Result<ReadingRow> {
     })
 }
 
-/// Text as it is, a number as text, nothing as an empty text.
+/// A text as it is, a number as text, NULL as an empty text.
 fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
     Ok(match row.get_ref(column)? {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into(),
