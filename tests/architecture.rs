@@ -162,6 +162,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("foldhash", &["domain/quick.rs"]),
     ("cel", &["expression", "alarms/expression", "ingest/formats/families/mapping/expression"]),
     ("base64", &["cli"]),
+    ("csv", &["cli", "sensors/recording.rs"]),
     ("regex", &["ingest/formats/families/homeassistant/template"]),
     ("chrono", EVERY_ROOM),
     ("chrono_tz", &["alarms", "config", "domain", "evaluator", "ingest", "sensors", "web", "wire"]),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use chrono::Utc;
 
-use super::csv::{Recording, Row};
+use super::recording::{Recording, Row};
 use super::replay::{Origin, Progress};
 use super::schedule::{CurrentSchedule, FleetClock};
 use super::simulated::{Sample, Simulator};

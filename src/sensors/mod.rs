@@ -5,7 +5,8 @@
 //! last one is accepted.
 
 mod actor;
-mod csv;
+
+mod recording;
 mod replay;
 mod schedule;
 mod simulated;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::csv::Row;
+use super::recording::Row;
 use crate::config::{ReplayTimes, Speed};
 
 /// Progress of a replay. It outlives the sensor's incarnation, so that a restarted one continues.
