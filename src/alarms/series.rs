@@ -1,8 +1,8 @@
 //! One series, a sensor's quantity, and the alarms of the rules that hold for it. Pure.
 //!
-//! Always: only the newest reading is judged, and a late one only shows that the sensor speaks; silence and delays
-//! run on the listening clock of the way in that the series was last heard by. Never: a look at other series but
-//! through [`Around`] and [`Reasons`].
+//! Always: only the newest reading is judged; a late one only shows that the sensor is alive. Silence and delays
+//! run on the listening clock of the ingress of the last reading. Never: access to other series except through
+//! [`Around`] and [`Reasons`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,21 +32,21 @@ pub(super) struct Entry {
     pub rule: usize,
     /// State of the alarm.
     pub alarm: Alarm,
-    /// Id of the alert that stands, or stood last.
+    /// Id of the active or the latest alert.
     pub id: Option<Arc<str>>,
-    /// Whether its sensor was said to be offline, and has not spoken since.
+    /// Whether its sensor was reported offline, without a reading since.
     pub is_offline: bool,
-    /// Why it is quiet, where anything may make it so.
+    /// Suppression state, if anything may suppress it.
     pub quiet: Option<Box<Quiet>>,
-    /// What operators said of it.
+    /// Operators' remarks.
     pub remarks: Remarks,
     /// The rule in the unit of the series.
     pub fit: Fit,
-    /// What it remembers of the readings, in the unit of the series.
+    /// Window or other state of the rule, in the unit of the series.
     pub(super) memory: Memory,
 }
 
-/// A sensor's readings of one quantity, and the alarms of the rules that hold for them.
+/// Readings of one quantity of a sensor, and the alarms of the rules that apply to them.
 #[derive(Debug)]
 pub(super) struct Series {
     /// Newest reading.
@@ -55,23 +55,23 @@ pub(super) struct Series {
     pub interval: Interval,
     /// Alarms, in the order of their rules.
     pub entries: Vec<Entry>,
-    /// When the engine looks at it next, on the listening clock; early at worst.
+    /// Time of the next check by the engine, on the listening clock; possibly early.
     pub look_at: Option<Duration>,
     /// Listening clock at the first of the late readings; `None` while readings are in time.
     pub late_since: Option<Duration>,
     /// The lateness that is stored.
     pub stored_lateness: Option<Lateness>,
-    /// Log position of its only reading, where it was heard once and the configuration does not name it.
+    /// Log position of its only reading, for a series that the configuration doesn't name.
     pub heard_once: Option<u64>,
-    /// Whether it was said that its unit does not fit a rule.
+    /// Whether it was reported that its unit does not fit a rule.
     pub is_unfit_said: bool,
     /// Whether its newest reading was not judged by a strict rule, for its unit.
     pub is_unjudged: bool,
-    /// What of it is to be checkpointed.
+    /// Parts to checkpoint.
     pub pending: Pending,
 }
 
-/// What became of an entry.
+/// Outcome of a step of an entry.
 #[expect(clippy::struct_excessive_bools, reason = "what is said of an alarm, each by itself")]
 #[derive(Default)]
 pub(super) struct Step {
@@ -79,21 +79,20 @@ pub(super) struct Step {
     pub is_broken: bool,
     /// Transitions of the alarm, in order.
     pub transitions: Vec<Transition>,
-    /// Whether there is something new to keep.
+    /// Whether the stored state changed.
     pub has_changed: bool,
-    /// What else is to be said, before the transitions.
+    /// Further report, to precede the transitions.
     pub summary: Option<NamedSummary>,
-    /// Whether people had been told of it before, and not of its end.
+    /// Whether people had been notified of it before, and not of its end.
     pub was_told: bool,
-    /// Whether it stood before.
+    /// Whether it was active before.
     pub stood: bool,
-    /// Who did it, and what; the rest of the transitions did themselves.
+    /// Operator and change that caused it; the other transitions have no operator.
     pub cause: Option<(Change, Operator)>,
 }
 
 impl Step {
-    /// This and then another; both have something to say at once only where one begins what the other
-    /// ends, and then there is nothing to say.
+    /// Combines two steps. Both have a report only if one begins what the other ends, which cancels out.
     pub fn and(mut self, mut later: Self) -> Self {
         if self.transitions.is_empty() {
             (self.was_told, self.stood) = (later.was_told, later.stood);
@@ -106,7 +105,7 @@ impl Step {
 }
 
 impl Series {
-    /// A series without a look or a checkpoint.
+    /// Series without a scheduled check or a checkpoint.
     pub const fn new(newest: Newest, entries: Vec<Entry>) -> Self {
         let pending = Pending { has_changed: false, is_queued: false };
         let (interval, late_since, stored_lateness) = (Interval::UNKNOWN, None, None);
@@ -129,19 +128,19 @@ impl Series {
         self.late_since.map(|since| Lateness { since, ingress: self.newest.ingress })
     }
 
-    /// The place among its alarms of the one that has an id.
+    /// Index of the alarm with an id.
     pub fn place_of(&self, id: &Arc<str>) -> Option<usize> {
         self.entries.iter().position(|entry| entry.id.as_ref() == Some(id))
     }
 
-    /// When silence changes something, on the listening clock.
+    /// Time at which silence changes something, on the listening clock.
     pub fn due(&self, rules: &[Arc<Rule>]) -> Option<Duration> {
         let dues =
             self.entries.iter().filter_map(|entry| entry.due(&rules[entry.rule], &self.newest));
         dues.min()
     }
 
-    /// It is heard by another way: all that runs goes on by that listening clock. `clocks` show the present.
+    /// Switches to another ingress: running times continue on its listening clock. `clocks` are the present ones.
     pub fn change_ingress(&mut self, ingress: Ingress, clocks: &ListeningClocks) {
         let by = Rebase { from: clocks.get(self.newest.ingress), to: clocks.get(ingress) };
         self.newest.ingress = ingress;
@@ -152,7 +151,7 @@ impl Series {
         }
     }
 
-    /// Its clock went back to `at`: what its readings are compared with begins anew, its alarms go on.
+    /// Its clock went back to `at`: the comparison with readings restarts, its alarms continue.
     pub fn begin_anew(&mut self, rules: &[Arc<Rule>], at: DateTime<Utc>) {
         self.newest.at = at;
         for entry in &mut self.entries {
@@ -162,7 +161,7 @@ impl Series {
 }
 
 impl Entry {
-    /// An alarm at rest that remembers nothing.
+    /// A normal alarm without state.
     pub fn new(rule: usize, kind: &Kind, fit: Fit) -> Self {
         let (alarm, remarks, memory) = (Alarm::default(), Remarks::default(), Memory::new(kind));
         Self { rule, alarm, id: None, is_offline: false, quiet: None, remarks, fit, memory }
@@ -191,13 +190,13 @@ impl Entry {
             Verdict::Unknown => was_broken,
         };
         if !is_broken && self.is_at_rest() {
-            // By far the most frequent case: nothing stands and nothing is wrong.
+            // By far the most frequent case: normal, and no violation.
             return Step { has_changed: is_timed(rule), ..Step::default() };
         }
         let step = self.step(rule, Event::Judged { is_broken }, newest.moment(), reasons);
         let mut step = step.and(self.look(rule, newest.moment(), true, reasons));
         step.is_broken = verdict == Verdict::Broken;
-        // What comes without a reading is dated by the last one before it.
+        // An event without a reading is dated by the last one before it.
         step.has_changed |= is_timed(rule) || !self.is_at_rest();
         if rule.announces_each_reading {
             self.announce_each_reading(&mut step, newest);
@@ -205,18 +204,18 @@ impl Entry {
         step
     }
 
-    /// A reading came that is too late to say anything but that its sensor speaks.
+    /// A late reading: only a sign of life.
     pub fn hear_late(&mut self, rule: &Rule, newest: &Newest, reasons: Reasons<'_>) -> Step {
         let step = self.hear_availability(rule, newest, true, newest.moment(), reasons);
         Step { has_changed: step.has_changed || is_timed(rule) || !self.is_at_rest(), ..step }
     }
 
-    /// What it remembers of the readings; `None` for a rule that judges each by itself.
+    /// State that depends on earlier readings; `None` for a rule that judges each by itself.
     pub fn remembered(&self) -> Option<Remembered> {
         self.memory.remembered()
     }
 
-    /// Goes on from what was remembered. Whether that is of its kind.
+    /// Restores that state; returns false if it is of another kind.
     pub fn resume(&mut self, rule: &Rule, remembered: Remembered) -> bool {
         let memory = Memory::resume(&rule.kind, remembered);
         let is_of_kind = memory.is_some();
@@ -224,7 +223,7 @@ impl Entry {
         is_of_kind
     }
 
-    /// It is new: it begins with what another rule remembered of its series, and with the newest reading.
+    /// Starts a new rule with the samples of the series' other rules, and with the newest reading.
     pub fn begin(&mut self, rule: &Rule, remembered: &[Sample], newest: &Newest) {
         for sample in remembered {
             self.remember(rule, *sample);
@@ -236,7 +235,7 @@ impl Entry {
         }
     }
 
-    /// One message more, as the system did that Vigie grew from, unless this reading has one already.
+    /// One more message per reading, as the origin did, unless this reading has one already.
     fn announce_each_reading(&self, step: &mut Step, newest: &Newest) {
         let state = self.alarm.state();
         let is_told = step.transitions.iter().any(|transition| transition.announced.is_some());
@@ -247,18 +246,18 @@ impl Entry {
         }
     }
 
-    /// Whether anything is to be kept of it: the id of the last alarm too, which operators go by.
+    /// True if its state is stored: also if only the id of the last alarm is left, which operators use.
     pub fn is_kept(&self, rule: &Rule) -> bool {
         !self.is_at_rest() || self.id.is_some() || is_timed(rule)
     }
 
-    /// Nothing is wrong, nothing stands and nothing is withheld.
+    /// True if there is no violation, alarm or withholding.
     pub fn is_at_rest(&self) -> bool {
         let is_quiet = self.quiet.as_ref().is_some_and(|quiet| quiet.is_worth_keeping());
         self.alarm.is_at_rest() && !is_quiet
     }
 
-    /// One event of its alarm, and no look at what keeps it quiet.
+    /// Applies one event to its alarm, without checking its suppression.
     pub fn step(&mut self, rule: &Rule, event: Event, now: Moment, reasons: Reasons<'_>) -> Step {
         let Self { rule: number, alarm, quiet, .. } = self;
         let before = (alarm.clone(), quiet.clone());
@@ -272,7 +271,7 @@ impl Entry {
         Step { transitions, has_changed, summary, was_told, stood, ..Step::default() }
     }
 
-    /// Its rule holds no longer. It must not be counted as an explanation any more.
+    /// Ends the alarm of a rule that no longer applies. It no longer counts as a cause.
     pub fn close(&mut self, rule: &Rule, now: Moment) -> Step {
         let chatter = self.quiet.take().and_then(|quiet| quiet.chatter);
         let summary = chatter.and_then(|mut chatter| chatter.stop());
@@ -301,31 +300,31 @@ impl Entry {
             _ => None,
         };
         let has_changed = *quiet != before;
-        // No word on an alarm is older than what it is of.
+        // No event is dated before the alarm it concerns.
         let now = Moment { at: alarm.since().map_or(now.at, |since| since.max(now.at)), ..now };
         let stepped = event.map(|event| self.step(rule, event, now, reasons));
         self.quiet.take_if(|quiet| **quiet == Quiet::default());
         stepped.unwrap_or_default().and(Step { has_changed, summary, ..Step::default() })
     }
 
-    /// That it chatters is told as an alert of that id.
+    /// Names the alert that reports its chattering.
     pub fn name_chatter(&mut self, id: &Arc<str>) {
         let chatter = self.quiet.as_mut().and_then(|quiet| quiet.chatter.as_mut());
         chatter.into_iter().for_each(|chatter| chatter.name(id));
     }
 
-    /// Where its alarm is counted as one that explains others, or may be explained.
+    /// Its indexes among the dependencies.
     pub fn links(&self) -> Links {
         self.quiet.as_ref().map(|quiet| quiet.links.clone()).unwrap_or_default()
     }
 
-    /// Sets its place among the dependencies.
+    /// Sets its indexes among the dependencies.
     pub fn link(&mut self, links: Links) {
         self.quiet.get_or_insert_default().links = links;
         self.quiet.take_if(|quiet| **quiet == Quiet::default());
     }
 
-    /// When silence changes something, on the listening clock.
+    /// Time at which silence changes something, on the listening clock.
     pub fn due(&self, rule: &Rule, newest: &Newest) -> Option<Duration> {
         let silence = self.silence_ends(rule, newest).map(|due| due.listened);
         let delay = self.alarm.next_due().map(|due| due.listened);
@@ -333,7 +332,7 @@ impl Entry {
         silence.into_iter().chain(delay).chain(quiet).min()
     }
 
-    /// When silence will have lasted too long, for a rule that is broken by it.
+    /// Time at which the silence is too long, for a rule that is violated by it.
     fn silence_ends(&self, rule: &Rule, newest: &Newest) -> Option<Moment> {
         match rule.kind {
             Kind::Stale { after } if !self.alarm.is_broken() => {
@@ -344,8 +343,8 @@ impl Entry {
         }
     }
 
-    /// Time went by, up to `listened`. What keeps it quiet is looked at as of `look_at`, which is no later:
-    /// others may yet have to say something in between.
+    /// Time elapsed up to `listened`. Its suppression is evaluated as of `look_at`, which is no later: other alarms
+    /// may still change in between.
     pub fn elapse(
         &mut self,
         rule: &Rule,
@@ -360,8 +359,8 @@ impl Entry {
         step.and(self.look(rule, newest.moment_at(look_at), false, reasons))
     }
 
-    /// Its sensor is said to be offline, or online again: that alone ends what offline began, and silence
-    /// goes on counting.
+    /// Its sensor was reported offline or online. Online ends only what offline began, and silence continues
+    /// counting.
     pub fn hear_availability(
         &mut self,
         rule: &Rule,
@@ -381,7 +380,7 @@ impl Entry {
     }
 }
 
-/// Whether when its series was last heard must be kept even while its alarm is at rest.
+/// True if the time of the last reading must be stored even for a normal alarm.
 pub(super) const fn is_timed(rule: &Rule) -> bool {
     matches!(rule.kind, Kind::Stale { .. })
 }

@@ -1,5 +1,5 @@
-//! Counts of what is committed, and whether commits fail, for whoever asks how the daemon is. Written by the writer after
-//! each commit; read from any thread.
+//! Counters of commits and their failures, for status readers. Written by the writer after each commit; readable
+//! from any thread.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,7 +31,7 @@ pub struct StoreTrouble {
     pub why: String,
 }
 
-/// What was committed in this run of the daemon.
+/// Commits of this run of the daemon.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StoreCounts {
     /// Readings.
@@ -44,14 +44,14 @@ pub struct StoreCounts {
     pub raised: [u64; Priority::ALL.len()],
     /// Transactions.
     pub commits: u64,
-    /// Time that they took.
+    /// Total duration of the commits.
     pub commit_time: Duration,
 }
 
 impl StoreGauges {
     // Each is read alone, and guards no other memory, hence the relaxed order.
 
-    /// Counts a commit that took so long.
+    /// Counts a commit with its duration.
     pub(super) fn count(&self, items: &[Arc<BacklogItem>], took: Duration) {
         let add = |counter: &AtomicU64, count: usize| {
             counter.fetch_add(count as u64, Ordering::Relaxed);
@@ -69,7 +69,7 @@ impl StoreGauges {
         self.commit_micros.fetch_add(micros, Ordering::Relaxed);
     }
 
-    /// A commit failed, and is retried. Whether the one before did not.
+    /// Notes a failed commit, which is retried. Returns true if the one before succeeded.
     pub(super) fn fail(&self, why: &str, now: DateTime<Utc>) -> bool {
         let mut trouble = self.lock();
         let since = trouble.as_ref().map(|trouble| trouble.since);
@@ -77,7 +77,7 @@ impl StoreGauges {
         since.is_none()
     }
 
-    /// A commit succeeded. The trouble that is over, if there was one.
+    /// Notes a successful commit. Returns the trouble that ended, if any.
     pub(super) fn succeed(&self) -> Option<StoreTrouble> {
         self.lock().take()
     }
@@ -88,7 +88,7 @@ impl StoreGauges {
         self.lock().clone()
     }
 
-    // Each change is whole: a poisoned lock is as good.
+    // Updates are atomic, so a poisoned lock is still consistent.
     fn lock(&self) -> MutexGuard<'_, Option<StoreTrouble>> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,7 @@
 //! How fast the database grows, and how long its disk will last.
 //!
-//! Holds always: the estimate is from samples of the last day, a minute apart, and says nothing before there is half an
-//! hour of them. Never: a system call on an arbiter's thread; [`Growth::sample`] blocks.
+//! Invariant: the estimate uses samples of the last day, a minute apart, and needs half an hour of them. Never: a
+//! system call on an arbiter's thread; [`Growth::sample`] blocks.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -13,18 +13,17 @@ const PERIOD_MS: i64 = 60_000;
 
 const DAY_MS: i64 = 24 * 60 * PERIOD_MS;
 
-/// A shorter time says little: the write-ahead log alone moves 30 MB now and then.
+/// A shorter span is misleading: the write-ahead log alone varies by 30 MB.
 const LEAST_MS: i64 = 30 * PERIOD_MS;
 
-/// The first line in the log comes when there is an estimate that is worth it.
+/// The first log line waits until the estimate is meaningful.
 const FIRST_LINE_MS: i64 = 60 * PERIOD_MS;
 
-/// A disk that will be full in fewer days fills; it no longer does from twice as many on, so that a rate near the limit
-/// begins and ends nothing.
+/// Threshold in days left below which the disk counts as filling; it no longer does above twice that (hysteresis).
 const FILLS_BELOW_DAYS: f64 = 1.0;
 const NO_LONGER_FROM_DAYS: f64 = 2.0;
 
-/// A disk with less free space is full: the database does not grow on it.
+/// Below this free space a disk is full: the database can't grow.
 const FULL_BELOW_BYTES: u64 = 4 << 20;
 
 /// Size and growth of the database, as last sampled.
@@ -32,7 +31,7 @@ const FULL_BELOW_BYTES: u64 = 4 << 20;
 pub struct GrowthFigures {
     /// Size of the file and its write-ahead log.
     pub bytes: u64,
-    /// Growth of the file a day; `None` while it is unknown.
+    /// Growth of the file per day; `None` while unknown.
     pub bytes_a_day: Option<i64>,
     /// Free space of the disk.
     pub disk_free_bytes: u64,
@@ -54,7 +53,7 @@ struct State {
     samples: Samples,
     figures: Option<GrowthFigures>,
     line_at: Option<i64>,
-    /// What stands in for the days left, on request.
+    /// Injected number of days left, for tests.
     pretended: Option<f64>,
 }
 
@@ -69,7 +68,7 @@ impl Growth {
         self.lock().figures
     }
 
-    /// The disk is said to be full after a time, whatever is measured: a fault on request.
+    /// Injects a fault for tests: the disk seems full after a time, whatever is measured.
     pub(super) fn pretend(&self, full_in: Option<Duration>) {
         self.lock().pretended = full_in.map(|time| time.as_secs_f64() * 1000.0 / DAY_MS as f64);
     }
@@ -80,7 +79,7 @@ impl Growth {
         &self.path
     }
 
-    /// Takes a sample if one is due; `now` in ms since 1970. The figures when the log is to have them.
+    /// Takes a sample if one is due; `now` in ms since 1970. Returns the figures when a log line is due.
     pub(super) fn sample(&self, now: i64) -> Option<GrowthFigures> {
         if !self.lock().samples.is_due(now) {
             return None;
@@ -89,14 +88,14 @@ impl Growth {
         let mut beside = self.path.clone().into_os_string();
         beside.push("-wal");
         let (file, log) = (size(&self.path), size(Path::new(&beside)));
-        // The folder is there even where the file is not.
+        // The folder exists even if the file doesn't.
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let disk = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))).ok()?;
         let disk_free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
         self.lock().add(now, file, log, disk_free_bytes)
     }
 
-    /// Each change is whole: a poisoned lock is as good.
+    /// Updates are atomic, so a poisoned lock is still consistent.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,7 +127,7 @@ impl State {
     }
 }
 
-/// Whether the disk fills, by new figures; what was known before holds while they tell nothing.
+/// Whether the disk fills, by new figures; the former state holds while they are insufficient.
 fn fills(before: Option<bool>, figures: &GrowthFigures) -> Option<bool> {
     let GrowthFigures { bytes_a_day, disk_free_bytes, days_left, .. } = *figures;
     match days_left {
@@ -140,7 +139,7 @@ fn fills(before: Option<bool>, figures: &GrowthFigures) -> Option<bool> {
     }
 }
 
-/// Sizes of the file in the last day: 1,441 at most.
+/// File sizes of the last day: 1,441 at most.
 #[derive(Debug, Default)]
 struct Samples(VecDeque<(i64, u64)>);
 

@@ -1,13 +1,13 @@
-//! Keeps every reading, alert and rejected message in a ledger, and hands alert events to the gateway.
+//! Stores every reading, alert and rejected message in a ledger, and pushes alert events to the gateway.
 //!
-//! [`Writer`] is the only one that writes; [`History`] reads for people, beside it. What is neutral is here: the
-//! batches' [`backlog`], what is [`push`]ed to the gateway, and the [`ledger`] that a backend implements. A
-//! backend is a folder; nothing outside it knows its statements, row ids or errors.
+//! [`Writer`] is the only writer; [`History`] reads beside it, for people. The neutral parts are here: the
+//! [`backlog`] of batches, the [`push`] of alerts to the gateway, and the [`ledger`] interface of a backend. A
+//! backend is a folder; nothing outside it uses its statements, row ids or errors.
 //!
-//! Holds always: what a [`Store`](crate::messages::Store) carries is committed whole or not yet, in the order
-//! sent, exactly once while the process lives, whatever fails in between. An alert event goes out after its
-//! commit; before it only while a commit is stuck, and never with `durability = "power"`.
-//! Never: a blocking call on an arbiter's thread, or a file of a newer version touched.
+//! Invariants: the contents of a [`Store`](crate::messages::Store) are committed atomically, in the order sent,
+//! exactly once, whatever fails in between. An alert event is published after its commit; before it only while a
+//! commit is stuck, and never with `durability = "power"`. Never: a blocking call on an arbiter's thread, or a
+//! change to a file of a newer version.
 
 mod actor;
 mod backlog;
@@ -51,7 +51,7 @@ pub use rollups::SharedHours;
 
 use crate::config::Durability;
 
-/// The ledger before any actor is started: opened, migrated, and free of what an earlier version left.
+/// The ledger before the actors start: opened, migrated, and with the leftovers of an earlier version taken over.
 #[derive(Clone)]
 pub struct Prepared {
     pub(in crate::store) backend: Arc<dyn Backend>,
@@ -65,7 +65,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Counts of what the writer commits.
+    /// Counters of commits.
     #[must_use]
     pub fn gauges(&self) -> Arc<StoreGauges> {
         self.gauges.clone()
@@ -95,20 +95,20 @@ impl Prepared {
         self.watch.clone()
     }
 
-    /// Reads beside the writer; to be dropped before the writer closes the ledger.
+    /// Reader beside the writer; must be dropped before the writer closes the ledger.
     ///
     /// # Errors
-    /// When the ledger can't be read.
+    /// If the ledger can't be read.
     pub fn reader(&self) -> Result<Arc<dyn LedgerReader>, LedgerError> {
         self.backend.reader()
     }
 }
 
-/// Opens the ledger once, so that what is wrong with it is reported at once; migrates it, which may take
-/// minutes. Forgets the receivers of notifications that are not `named`.
+/// Opens the ledger once, so that its errors are reported at the start; migrates it, which may take minutes.
+/// Deletes the state of receivers that are not `named`.
 ///
 /// # Errors
-/// When it can't be used.
+/// If the ledger is unusable.
 pub fn prepare(settings: Settings, receivers: &[&str]) -> Result<Prepared, LegacyError> {
     let durability = settings.durability;
     let left = beside(&settings.path, "alerts");

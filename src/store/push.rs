@@ -1,15 +1,14 @@
 //! Which alert events are handed to the gateway next, by credits. Pure: no clock, no file, no route.
 //!
-//! Each event handed over takes one of [`CREDITS`]; the gateway's report returns it. What is delivered is a
-//! set, since events of different topics finish in any order. A *cursor* separates the events considered so
-//! far from those that are still to be read from the ledger or the backlog.
+//! Each pushed event takes one of [`CREDITS`]; the gateway's report returns it. Deliveries are a set, since events
+//! of different topics finish in any order. A *cursor* separates the events considered so far from those still to
+//! be read from the ledger or the backlog.
 //!
-//! Holds always: at most [`CREDITS`] events are in flight; within a topic, events are handed over in order of
-//! their numbers; none is handed over again after its delivery was reported. A topic that the broker refuses
-//! is *set aside* with its first event alone, tried again after [`RETRY_AFTER`] or with a new connection; its
-//! other events stay in the ledger and are loaded once the first is taken. A new incarnation of the gateway
-//! returns all credits, so a message lost on either way costs nothing but time.
-//! Never: a wait of storage for a credit.
+//! Invariants: at most [`CREDITS`] events are in flight; within a topic, events are pushed in the order of their
+//! numbers; none is pushed again after its delivery was reported. A topic that the broker refuses is *set aside*
+//! with its first event alone, which is retried after [`RETRY_AFTER`] or with a new connection; its other events
+//! stay in the ledger and are loaded once the first is accepted. A new incarnation of the gateway returns all
+//! credits, so a message lost either way costs nothing but time. Never: storage waits for a credit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,16 +21,16 @@ use crate::messages::{GatewayLink, PushReport};
 pub const CREDITS: usize = 20;
 /// Events kept in memory beyond the credits, so that a burst needs no read.
 const READ_AHEAD: usize = CREDITS;
-/// Topics set aside at a time: a plant has a few quantities. One more pauses everything.
+/// Limit of topics set aside: a plant has a few quantities. One more pauses everything.
 const MOST_SET_ASIDE: usize = 1_000;
 /// Set-aside topics tried at a time, so that they leave credits to the others.
 const MOST_TRIALS: usize = 5;
-/// Deliveries whose commit is pending: some 1 MB. At the limit nothing more is handed over.
+/// Deliveries whose commit is pending: about 1 MB. At the limit nothing more is pushed.
 const MOST_UNMARKED: usize = 20_000;
 /// Pause of a topic after a refusal: someone has to correct the broker's rights.
 pub const RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// What is in flight, what comes next, and which topics are set aside.
+/// Events in flight, next events, and topics set aside.
 #[derive(Debug)]
 pub struct Push {
     /// `None` before the gateway's first report: nothing is handed over.
@@ -44,7 +43,7 @@ pub struct Push {
     set_aside: BTreeMap<Quantity, SetAside>,
     /// Delivered events that the ledger may still return as pending.
     unmarked: BTreeSet<u64>,
-    /// Marks committed during a read, whose answer may be older.
+    /// Deliveries committed during a read, whose result may be older.
     marked_meanwhile: Vec<u64>,
     /// Events up to this number are delivered, ready, in flight, or of a topic that is set aside.
     cursor: u64,
@@ -59,12 +58,12 @@ pub struct Push {
 /// A topic that the broker refuses.
 #[derive(Debug)]
 struct SetAside {
-    /// The topic's oldest event that is not delivered. In flight while it is tried.
+    /// Oldest undelivered event of the topic. In flight during a retry.
     first: Arc<AlertEvent>,
     retry_at: Instant,
 }
 
-/// A query of the ledger; its answer names it.
+/// A query of the ledger; its result refers to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingRead {
     ticket: u64,
@@ -110,14 +109,14 @@ impl Push {
             self.set_aside(*number, now);
         }
         if known != Some(report.link) {
-            // Another connection may have other rights.
+            // A new connection may have other rights.
             self.paused_until = None;
             self.set_aside.values_mut().for_each(|topic| topic.retry_at = now);
         }
     }
 
-    /// A new incarnation of storage: sends again what is in flight, since the last one may have died with it in
-    /// hand. The gateway ignores events that it has.
+    /// A new incarnation of storage: pushes events in flight again, since the last one may have died holding them.
+    /// The gateway ignores events that it has.
     pub fn restart(&mut self) {
         self.reading = None;
         self.forget_marked();
@@ -134,12 +133,12 @@ impl Push {
         self.link.map(|link| link.incarnation)
     }
 
-    /// These could not be sent: they keep their credits, and are sent again.
+    /// Events that could not be sent: they keep their credits, and are pushed again.
     pub fn unsent(&mut self, events: &[Arc<AlertEvent>]) {
         self.resend.extend(events.iter().map(|event| event.number));
     }
 
-    /// Returns all credits: what is in flight is handed over again.
+    /// Returns all credits: events in flight are pushed again.
     fn take_back(&mut self) {
         self.resend.clear();
         for event in std::mem::take(&mut self.in_flight).into_values() {
@@ -162,7 +161,7 @@ impl Push {
         self.unmarked.insert(number);
         let released = self.set_aside.extract_if(.., |_, topic| topic.first.number == number);
         if released.count() > 0 {
-            // The topic's other events were left out since; so may an answer under way.
+            // The topic's other events were skipped since, possibly also by a pending read.
             self.cursor = self.cursor.min(number);
             self.reading = None;
         }
@@ -192,8 +191,8 @@ impl Push {
         }
     }
 
-    /// The events in the ledger reach to `through` now. `events` are those just committed, in order; as far
-    /// as there is room they need not be read.
+    /// The ledger now has events up to `through`. `events` are those just committed, in order; as far as there is
+    /// room they need not be read.
     pub fn committed<'e>(&mut self, through: u64, events: impl Iterator<Item = &'e AlertEvent>) {
         self.offer(events);
         let has_room = self.ready.len() < READ_AHEAD;
@@ -203,8 +202,7 @@ impl Push {
         self.committed_through = self.committed_through.max(through);
     }
 
-    /// Takes events that are not committed, in order, as far as there is room. Ignored while the ledger has
-    /// older ones.
+    /// Accepts uncommitted events, in order, as far as there is room. Ignored while the ledger has older ones.
     pub fn offer<'e>(&mut self, events: impl Iterator<Item = &'e AlertEvent>) {
         if !self.is_caught_up() {
             return;
@@ -278,7 +276,7 @@ impl Push {
         self.forget_marked();
     }
 
-    /// The query failed: it is made again.
+    /// The query failed and will be repeated.
     pub fn read_failed(&mut self, read: &PendingRead) {
         self.end_read(read);
         self.forget_marked();
@@ -295,7 +293,7 @@ impl Push {
         }
     }
 
-    /// Takes a credit for each event to hand over now.
+    /// Takes a credit for each event to push now.
     pub fn take(&mut self, now: Instant) -> Vec<Arc<AlertEvent>> {
         std::iter::from_fn(|| self.next(now)).collect()
     }
@@ -333,14 +331,14 @@ impl Push {
         due.next().map(|topic| topic.first.clone())
     }
 
-    /// When time alone changes what [`Push::take`] returns.
+    /// Next time at which [`Push::take`] may return more without any event.
     pub fn next_retry(&self) -> Option<Instant> {
         let is_tried = |topic: &&SetAside| self.in_flight.contains_key(&topic.first.number);
         let waiting = self.set_aside.values().filter(|topic| !is_tried(topic));
         waiting.map(|topic| topic.retry_at).chain(self.paused_until).min()
     }
 
-    /// Whether more is to be handed over as credits return.
+    /// True if more is to be pushed as credits return.
     pub fn has_more(&self) -> bool {
         !self.ready.is_empty() || !self.is_caught_up()
     }

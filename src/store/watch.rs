@@ -1,8 +1,7 @@
-//! Looks at the paths of what storage has open, and keeps what [`identity`](super::identity) makes of it.
+//! Checks the paths of storage's open files, and keeps the state of [`identity`](super::identity).
 //!
-//! Always: the database file is open here by a descriptor of its own for as long as the process lives. To close it would
-//! drop the locks that SQLite holds on the file in this process.
-//! Never: a look on an arbiter's thread; [`Watch::look`] blocks.
+//! Always: the database file is open here, on one descriptor for the life of the process. Closing it would drop
+//! SQLite's locks on the file in this process. Never: a check on an arbiter's thread; [`Watch::look`] blocks.
 
 #![expect(clippy::disallowed_methods, reason = "the last look is the present one")]
 
@@ -21,10 +20,10 @@ use super::{lock, sqlite};
 use crate::domain::DatabaseFault;
 use crate::messages::Cursors;
 
-/// Watches over the files of one database. Shared by the writer's incarnations and whoever asks how it is.
+/// Identity check of one database's files, shared by the writer's incarnations and status readers.
 #[derive(Debug)]
 pub struct Watch {
-    /// Path of the database, as it is configured.
+    /// Configured path of the database.
     path: PathBuf,
     state: Mutex<State>,
 }
@@ -34,14 +33,14 @@ struct State {
     /// The database file, locked.
     file: Option<Arc<File>>,
     open: Option<Open>,
-    /// Folder of the log of what came in.
+    /// Folder of the log.
     journal: Option<(PathBuf, FileId)>,
     identity: Identity,
-    /// Beginning of the fault that stands.
+    /// Beginning of the present fault.
     since: Option<DateTime<Utc>>,
 }
 
-/// What is open.
+/// Open files.
 #[derive(Debug, Clone)]
 struct Open {
     file: Arc<File>,
@@ -55,24 +54,24 @@ impl Watch {
         Self { path: path.to_owned(), state: Mutex::default() }
     }
 
-    /// The fault that stands, and its beginning.
+    /// Present fault, and its beginning.
     #[must_use]
     pub fn fault(&self) -> Option<(DatabaseFault, DateTime<Utc>)> {
         let state = self.lock();
         state.identity.fault().cloned().zip(state.since)
     }
 
-    /// Locks the file, if it is there: no other daemon may have it, whatever name it has there.
+    /// Locks the file, if it exists, against other daemons, whatever path they use.
     ///
     /// # Errors
-    /// When another daemon has it, or the file has several names.
+    /// If another daemon holds it, or the file has several names.
     pub(super) fn claim(&self) -> Result<(), LedgerError> {
         let failed = |why: String| LedgerError {
             is_transient: false,
             message: format!("can't use the database `{}`: {why}", self.path.display()),
         };
         let mut state = self.lock();
-        // What is wrong with a path, the backend says.
+        // The backend reports errors of the path.
         if state.file.is_none()
             && let Ok(file) = File::open(&self.path)
         {
@@ -95,7 +94,7 @@ impl Watch {
     /// Notes which files are open: the database has just been opened by its path.
     ///
     /// # Errors
-    /// When another file is at the path than the one that this process began with, or another daemon has it.
+    /// If the file at the path is not the one this process started with, or another daemon holds it.
     pub(super) fn opened(&self) -> Result<(), LedgerError> {
         self.claim()?;
         let failed = |why: &dyn std::fmt::Display| LedgerError {
@@ -142,7 +141,7 @@ impl Watch {
         })
     }
 
-    /// Takes in a look, with its line in the log where something begins or ends. What it changes.
+    /// Applies a check, and logs the beginning or end of a fault. Returns the consequence.
     pub(super) fn judge(&self, look: &Look, at: Instant, now: DateTime<Utc>) -> Turn {
         let mut state = self.lock();
         let Some(opened) = state.opened() else { return Turn::Unverified };
@@ -172,7 +171,7 @@ impl Watch {
         turn
     }
 
-    /// The last look, after the last commit: what is not verified stays in the log for the next start. Blocks.
+    /// Final check after the last commit: what is unverified stays in the log for the next start. Blocks.
     pub fn look_at_last(&self, cursors: &Cursors) {
         let Some(look) = self.look() else { return };
         if self.judge(&look, Instant::now(), Utc::now()) == Turn::Verified {
@@ -180,7 +179,7 @@ impl Watch {
         }
     }
 
-    // Each change is whole: a poisoned lock is as good.
+    // Updates are atomic, so a poisoned lock is still consistent.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,25 +1,24 @@
-//! A value unlike its own past. Pure.
+//! Rule kind `deviation`: a value unlike the series' own past. Pure.
 //!
 //! ```text
 //!   broken   |value − median| > deviations × spread
 //!   spread   1.4826 × median(|sample − median|), over the window's earlier samples
 //! ```
 //!
-//! The median absolute deviation, scaled to be the standard deviation of normally distributed values:
-//! the test of Hampel, and of Iglewicz and Hoaglin (*How to Detect and Handle Outliers*, 1993), in
-//! other words. Unlike the mean and the standard deviation, both medians stand while fewer than half
-//! of the samples are outliers, so an outlier neither hides itself nor the next one.
+//! Measure: the median absolute deviation, scaled to the standard deviation of a normal distribution: the test of
+//! Hampel, and of Iglewicz and Hoaglin (*How to Detect and Handle Outliers*, 1993). Unlike mean and standard
+//! deviation, both medians are stable while fewer than half of the samples are outliers, so an outlier masks
+//! neither itself nor the next one.
 //!
-//! When more than half of the samples are equal, as those of a sensor of coarse steps often are, that
-//! deviation is 0 and any change would be an alarm. Then the spread is the *usual step*: the median of
-//! the changes from one sample to the next that are changes. A thermometer of tenths that stands at
-//! 20.0 may so move by `deviations` tenths. Not the least step, for a value held at its stop (humidity
-//! at 100) leaves it by steps of which the least is near nothing; not the mean deviation, which comes
-//! near 0 as well the longer a value stands. If no sample ever changed, no change can be told
-//! from any other, and a first one is `Unknown`.
+//! If more than half of the samples are equal, as with a coarse resolution, that deviation is 0 and any change
+//! would be an alarm. Then the spread is the *usual step*: the median of the non-zero changes between consecutive
+//! samples. A thermometer of tenths at a constant 20.0 may so move by `deviations` tenths. Not the smallest step: a
+//! value at its stop (humidity at 100) leaves it by steps of which the smallest is near zero. Not the mean
+//! deviation, which also approaches 0 the longer a value is constant. If no sample ever changed, the first change
+//! is `Unknown`.
 //!
-//! Holds always: a value is judged by those before it and joins them then, an outlier too. A new level
-//! is an alarm until it makes half of the window, and is then what is usual.
+//! Invariant: a value is judged by those before it, then added to them, even an outlier. A new level is an alarm
+//! until it makes up half of the window, and is then usual.
 
 use std::time::Duration;
 
@@ -33,15 +32,14 @@ pub const FEWEST_SAMPLES: usize = 10;
 /// The standard deviation of a normal distribution in median absolute deviations: 1 / Φ⁻¹(3/4).
 const STANDARD_DEVIATION: f64 = 1.4826;
 
-/// The series' last samples: at most [`CAPACITY`](crate::alarms::window::CAPACITY), evenly thinned
-/// when more come.
+/// Last samples of the series: at most [`CAPACITY`](crate::alarms::window::CAPACITY), evenly thinned beyond that.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deviation {
     past: Window,
 }
 
 impl Deviation {
-    /// An empty past of length `window`.
+    /// Empty past of length `window`.
     #[must_use]
     pub const fn new(window: Duration) -> Self {
         Self { past: Window::new(window) }
@@ -63,10 +61,9 @@ impl Deviation {
         self.past.push(sample);
     }
 
-    /// Judges one reading by those before it, and remembers it; `deviations` is above 0.
+    /// Judges one reading by those before it, and adds it; `deviations` is above 0.
     ///
-    /// The cost of it is bounded: four passes over the window and three selections in linear time, at
-    /// most.
+    /// Bounded cost: at most four passes over the window and three selections in linear time.
     pub fn judge(&mut self, deviations: f64, sample: Sample) -> Verdict {
         self.past.forget_before(sample.at);
         let verdict = self.unlike(deviations, sample.value).into();
@@ -74,7 +71,7 @@ impl Deviation {
         verdict
     }
 
-    /// Whether `value` is too far from the median; `None` when it can't be told.
+    /// Whether `value` is too far from the median; `None` if undecidable.
     fn unlike(&self, deviations: f64, value: f64) -> Option<bool> {
         if self.past.len() < FEWEST_SAMPLES {
             return None;
@@ -97,7 +94,7 @@ impl Deviation {
         Some(distance > deviations * (spread + rounding(value, middle)))
     }
 
-    /// The median of the changes from one sample to the next, of those that changed.
+    /// Median of the non-zero changes between consecutive samples.
     fn usual_step(&self) -> Option<f64> {
         let values = self.past.iter().map(|sample| sample.value);
         let pairs = values.clone().zip(values.skip(1));

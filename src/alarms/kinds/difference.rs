@@ -1,23 +1,23 @@
-//! A value too far from that of another sensor, of the same quantity. Pure.
+//! Rule kind `difference`: a value too far from that of another sensor, of the same quantity. Pure.
 //!
-//! The distance counts, to either side, with a deadband as for a high limit. Only readings of the
-//! rule's own sensor are judged; the other's newest value is taken as it stands.
+//! The distance counts in both directions, with a deadband as for a high limit. Only readings of the rule's own
+//! sensor are judged, by the other's newest value.
 //!
-//! Holds always: two values are compared only when they were measured at about the same time.
+//! Invariant: two values are compared only if they were measured at about the same time.
 
 use chrono::TimeDelta;
 
 use super::{Sample, Verdict, level, rounding};
 use crate::domain::Limit;
 
-/// How far apart in time two values may be to be compared, either of them first: as long as the
-/// slowest of common sensors take from one reading to the next. Past it the other is taken for silent.
+/// Maximum time between two compared values, in either direction: the interval of the slowest common sensors.
+/// Beyond it the other counts as silent.
 pub const FARTHEST_APART: TimeDelta = TimeDelta::minutes(10);
 
-/// Judges one reading by the other sensor's newest; `limit` and `deadband` (not negative) are of their
-/// unit. `Unknown` without the other, or when it is too far in time.
+/// Judges one reading by the other sensor's newest; `limit` and `deadband` (not negative) are in their unit.
+/// `Unknown` without the other, or if it is too far in time.
 ///
-/// A distance is told as decimals: 20.05 and 20.0 are 0.05 apart and break no limit of 0.05.
+/// The distance is compared in decimals: 20.05 and 20.0 are 0.05 apart and don't exceed a limit of 0.05.
 #[must_use]
 pub fn judge(
     limit: f64,

@@ -1,16 +1,16 @@
 //! Readings that do not move: a stuck sensor. Pure.
 //!
-//! Broken when the greatest and the least reading of the last `lasting` are no further apart than
-//! `within`. The last `lasting` begins with the newest reading that is that old, so that a sensor of
-//! one reading in seven minutes can be flat for an hour as well.
+//! Violated if the maximum and the minimum of the last `lasting` differ by at most `within`. The span begins with
+//! the newest reading of at least that age, so that a sensor with one reading in seven minutes can be flat for an
+//! hour too.
 //!
-//! Kept of it all: the least and the greatest of each 64th of `lasting`, from its first reading on. So
-//! it is exact for a sensor with fewer than 64 readings in `lasting`. With more of them it is exact in
-//! value, never early, and at most a 64th of `lasting` late: readings up to so much older still count.
+//! State: minimum and maximum of each 64th of `lasting`, from its first reading on. So it is exact for a sensor
+//! with fewer than 64 readings in `lasting`. With more it is exact in value, never early, and at most a 64th of
+//! `lasting` late, since readings older by that much still count.
 //!
-//! Holds always: a silence of more than half of `lasting` begins it anew, for nobody knows what it
-//! hid. Else two equal readings before and after a night without power would be a flat night, and a
-//! fleet would raise a storm at daybreak. So at least three readings make a flatline.
+//! Invariant: a silence of more than half of `lasting` restarts it, since the value in between is unknown.
+//! Otherwise two equal readings before and after a night without power would be a flat night, and a fleet would
+//! raise a storm at daybreak. So at least three readings make a flatline.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,32 +20,32 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Sample, Verdict, rounding};
 use crate::domain::Conversion;
 
-/// Into how many parts `lasting` is divided: a minute of an hour, and 3 KiB a series at most.
+/// Number of slices of `lasting`: a minute for an hour, and at most 3 KiB per series.
 const SLICES: u32 = 64;
 
-/// What is remembered of the last `lasting`.
+/// State of the last `lasting`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Flatline {
-    /// In order of time. Each begins a 64th of `lasting` or more after the one before it, and only the
-    /// first may have begun `lasting` ago: so they are at most `SLICES + 1`.
+    /// By time. Each begins a 64th of `lasting` or more after the one before, and only the first may have begun
+    /// `lasting` ago: so there are at most `SLICES + 1`.
     slices: VecDeque<Slice>,
 }
 
-/// Readings that came within a 64th of `lasting`.
+/// Readings within a 64th of `lasting`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slice {
     /// Time of the first reading.
     pub first: DateTime<Utc>,
     /// Time of the last reading.
     pub last: DateTime<Utc>,
-    /// Least value, in the series' unit.
+    /// Minimum, in the series' unit.
     pub min: f64,
     /// Greatest value, in the series' unit.
     pub max: f64,
 }
 
-/// How far back from the newest reading anything is remembered: the reading that begins the last
-/// `lasting` came up to half of it earlier, and its slice a 64th before.
+/// Span of the state before the newest reading: the reading that begins the last `lasting` came up to half of it
+/// earlier, and its slice a 64th before.
 pub(super) fn reach(lasting: Duration) -> Duration {
     lasting.saturating_add(lasting / 2).saturating_add(lasting / SLICES)
 }

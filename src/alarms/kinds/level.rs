@@ -1,4 +1,4 @@
-//! A value beyond a limit. Pure.
+//! Rule kinds `high` and `low`: a value beyond a limit. Pure.
 //!
 //! ```text
 //!   high:  broken   value > limit
@@ -7,16 +7,16 @@
 //!          over     value >= limit + deadband
 //! ```
 //!
-//! Holds always: a value that is the limit does not break it; between the two lines the verdict stays
-//! what it was, so that a value which trembles at its limit raises one alarm and not a hundred.
+//! Invariant: a value equal to the limit does not violate it; within the deadband the verdict stays (hysteresis),
+//! so that a value oscillating around its limit raises one alarm instead of a hundred.
 
 use super::{Verdict, rounding};
 use crate::domain::Limit;
 
 /// Judges `value` by `limit`; `limit`, `deadband` (not negative) and `value` are of one unit.
 ///
-/// That a value meets the end of the deadband is told as decimals: 0.2 ends one of 0.1 below 0.3,
-/// though the difference of the two is a little less than 0.2 in binary.
+/// The end of the deadband is compared in decimals: 0.2 ends a deadband of 0.1 below 0.3, although the binary
+/// difference is slightly less than 0.2.
 #[must_use]
 pub fn judge(side: Limit, limit: f64, deadband: f64, value: f64, was_broken: bool) -> Verdict {
     if side.is_broken_by(value, limit) {

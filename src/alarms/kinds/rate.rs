@@ -1,18 +1,17 @@
-//! A value that changes too fast. Pure.
+//! Rule kind `rate`: a value that changes too fast. Pure.
 //!
-//! The rate is the slope of the straight line that lies closest to the samples of the window by least
-//! squares, `Σ(t − t̄)(x − x̄) / Σ(t − t̄)²`, as Prometheus' `deriv()` takes it. All samples have
-//! their say, so noise evens out, which it would not between the first and the last alone. An outlier
-//! still tilts the line, the more the fewer samples there are: an on-delay is for that.
+//! The rate is the least-squares slope over the samples of the window, `Σ(t − t̄)(x − x̄) / Σ(t − t̄)²`, like
+//! Prometheus' `deriv()`. All samples contribute, so noise averages out, unlike between the first and the last
+//! alone. An outlier still tilts the line, more so with fewer samples: use an on-delay for that.
 //!
-//! Holds always: no rate is told of less than half the window, where one step of a noisy value would
-//! be a steep line.
+//! Invariant: no rate is computed from less than half the window, where one step of a noisy value would be a steep
+//! line.
 
 use super::{Sample, Verdict};
 use crate::alarms::window::Window;
 
-/// Judges one reading, which joins `window`: faster than `per_minute`, upward if that is positive,
-/// downward if it is negative, in the series' unit.
+/// Judges one reading, which is added to `window`: faster than `per_minute` in the series' unit, upward if
+/// positive, downward if negative.
 pub fn judge(per_minute: f64, window: &mut Window, sample: Sample) -> Verdict {
     window.push(sample);
     let is_broken =
@@ -20,8 +19,8 @@ pub fn judge(per_minute: f64, window: &mut Window, sample: Sample) -> Verdict {
     slope_per_minute(window).map(is_broken).into()
 }
 
-/// How fast the series changes, in its unit a minute, by least squares. `None` with fewer than two
-/// samples, or when they cover less than half of the window, or when no finite number can tell it.
+/// Slope of the series per minute, in its unit, by least squares. `None` with fewer than two samples, if they cover
+/// less than half of the window, or if the result is not finite.
 #[must_use]
 pub fn slope_per_minute(window: &Window) -> Option<f64> {
     let newest = window.newest()?;
@@ -29,7 +28,7 @@ pub fn slope_per_minute(window: &Window) -> Option<f64> {
         return None;
     }
     let mean = window.mean()?;
-    // Counted back from the newest: a time since 1970 would leave few digits for what differs.
+    // Relative to the newest: a time since 1970 would leave few digits for the differences.
     let minutes = |sample: Sample| (sample.at - newest.at).as_seconds_f64() / 60.0;
     #[allow(clippy::cast_precision_loss)] // at most the window's capacity
     let mean_minutes = window.iter().map(minutes).sum::<f64>() / window.len() as f64;
@@ -39,7 +38,7 @@ pub fn slope_per_minute(window: &Window) -> Option<f64> {
         products += distance * (sample.value - mean);
         squares += distance * distance;
     }
-    // Samples of one and the same time have no slope: 0 / 0.
+    // Samples of the same time have no slope: 0 / 0.
     Some(products / squares).filter(|slope| slope.is_finite())
 }
 

@@ -1,16 +1,16 @@
-//! A sensor that says nothing. Pure.
+//! Rule kind `stale`: a silent sensor. Pure.
 //!
-//! No reading breaks this rule and each one keeps it, so there is nothing to judge here: only when the
-//! silence will have lasted too long. It is counted on both clocks, from the last reading. The listening
-//! clock ends it while nothing comes, and stands still while nobody listens, so a restart after a
-//! weekend finds no sensor stale; the reading's own time dates it.
+//! No reading violates this rule and each one satisfies it, so the only question is when the silence is too long.
+//! It is counted on both clocks, from the last reading. The listening clock decides while nothing arrives, and
+//! stops while nothing could be received, so a restart after a weekend finds no sensor stale; the reading's own
+//! time dates the alarm.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// When a series that was last heard of at `last` (the reading's own time) and `heard` (the listening
-/// clock) becomes stale, on the same two clocks.
+/// Time at which a series becomes stale, on both clocks, after its last reading at `last` (the reading's own time)
+/// and `heard` (listening clock).
 #[must_use]
 pub fn due(last: DateTime<Utc>, heard: Duration, after: Duration) -> (DateTime<Utc>, Duration) {
     let at = TimeDelta::from_std(after).ok().and_then(|after| last.checked_add_signed(after));

@@ -33,18 +33,18 @@ const TRIES: usize = 8;
 /// Asks its thread for a checkpoint when enough has been committed; ends it when dropped.
 #[derive(Debug)]
 pub(in crate::store) struct Checkpoints {
-    /// One request may wait: more would ask for the same.
+    /// Capacity of one request: more would request the same.
     ask: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// Pages in the log at which it is asked next.
+    /// Pages in the log at which the next request is made.
     ask_at: i64,
 }
 
 impl Checkpoints {
-    /// Starts the thread on a connection of its own.
+    /// Starts the thread with its own connection.
     ///
     /// # Errors
-    /// When the file or a thread can't be had.
+    /// If the file can't be opened or the thread can't be created.
     pub fn start(path: &Path) -> Result<Self, OpenError> {
         let failed = |error| OpenError::sqlite(path, &error);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -96,12 +96,12 @@ fn run(connection: &Connection, asked: &Receiver<()>) {
     }
 }
 
-/// Moves what is in the log, and what is committed meanwhile. Whether nothing was left; a reader at work
-/// may need what is in the log.
+/// Checkpoints the log, and what is committed meanwhile. Returns true if nothing is left; an active reader may need
+/// parts of the log.
 fn catch_up(connection: &Connection) -> rusqlite::Result<bool> {
     let mut before = 0;
     for _ in 0..TRIES {
-        // "Passive" keeps nobody waiting. Its pages are those of the log as it began.
+        // "Passive" blocks no one. Its pages are those of the log at its start.
         let (is_busy, pages, moved) = checkpoint(connection, "PASSIVE")?;
         if is_busy || moved < pages {
             return Ok(false);
@@ -119,7 +119,7 @@ pub(in crate::store) fn empty_log(connection: &Connection) -> rusqlite::Result<b
     checkpoint(connection, "TRUNCATE").map(|(is_busy, ..)| !is_busy)
 }
 
-/// Whether it could not be done, pages in the log, and how many of them have been moved.
+/// Whether it was blocked, pages in the log, and how many of them are checkpointed.
 fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<(bool, i64, i64)> {
     let sql = format!("PRAGMA wal_checkpoint({mode})");
     connection
