@@ -1,14 +1,12 @@
-//! All alarms of all series: what each reading changes, what runs out in silence, what must be kept. Pure.
+//! The alarm engine: alarms of all series, as changed by readings, time and operators. Pure.
 //!
-//! Holds always: a reading is judged by the rules that hold for its series and pays for no others; one
-//! that is older than the newest of its series changes nothing. Time comes from [`Engine::advance`] alone,
-//! which is called for each record of the log: the engine is a fold over the log. What [`Engine::changes`]
-//! and [`Engine::take_checkpoints`] hand out, committed with the readings it comes of and given to
-//! [`Engine::restore`], makes an engine that goes on exactly as this one would. Series that no rule
-//! concerns are forgotten then.
-//! An operator's word is in `operate`.
-//! Never: more than one series for each sensor and quantity that was heard or is expected, nor more of those
-//! heard than [`MOST_SERIES`] but for those that the configuration names.
+//! Invariants: a reading is judged by the rules of its series, and costs nothing for others; a reading older than
+//! the newest of its series changes nothing. Time comes from [`Engine::advance`] alone, which is called for each
+//! record of the log: the engine is a fold over the log. The results of [`Engine::changes`] and
+//! [`Engine::take_checkpoints`], committed with their readings and passed to [`Engine::restore`], make an engine
+//! that continues exactly as this one would. Series without rules are then dropped. Operators' actions are in
+//! `operate`. Never: more than one series per sensor and quantity received or expected, or more received ones than
+//! [`MOST_SERIES`], not counting those named in the configuration.
 
 mod checkpoints;
 mod devices;
@@ -59,12 +57,12 @@ use self::time::{Cause, Looks};
 pub use self::time::{Deadlines, RecordTime};
 use self::tombstones::Tombstones;
 
-/// How many series there may be before what was heard once only goes, and, where there is no such, readings of further
-/// ones are no longer judged: more than twice the largest fleet Vigie is made for. Measured, a series takes 0.4 kB with one rule and 0.5 kB with two; a device that
-/// makes up an id for each reading must not fill the memory.
+/// Limit of series. Beyond it, series with a single reading are dropped, or, if there are none, readings of further
+/// series are not judged. More than twice the largest intended fleet. Measured: 0.4 kB per series with one rule,
+/// 0.5 kB with two; a device that invents an id for each reading must not fill the memory.
 pub const MOST_SERIES: usize = 250_000;
 
-/// Change of an alarm, or a summary of several, with everything that an alert event says of it.
+/// Transition of an alarm, or a summary of several, with all attributes of an alert event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Rule of the alarm.
@@ -78,34 +76,34 @@ pub struct Outcome {
     pub alert_id: Arc<str>,
     /// Sensor of the alarm's series; `*` for what concerns all alarms.
     pub sensor_id: SensorId,
-    /// Location of the sensor by its newest reading; may be empty.
+    /// Location in the sensor's newest reading; may be empty.
     pub location: Location,
     /// Unit of the value.
     pub unit: Unit,
-    /// The newest of the series; `None` if it was never heard.
+    /// Newest value of the series; `None` without any reading.
     pub value: Option<Value>,
     /// Change of the alarm, with the state it led to.
     pub transition: Transition,
-    /// Whether its sensor was said to be offline.
+    /// Whether its sensor was reported offline.
     pub is_offline: bool,
-    /// What it says if it isn't a transition of one alarm.
+    /// Summary, if it isn't the transition of one alarm.
     pub summary: Option<Summary>,
-    /// Whether it would be announced as an end if its rule announced ends.
+    /// True for an end that would be announced if its rule announced ends.
     pub is_silent_end: bool,
-    /// Whether it came in a flood.
+    /// Whether it is part of a flood.
     pub in_flood: bool,
-    /// Who did it, where somebody did.
+    /// Operator who caused it; `None` for all others.
     pub operator: Option<Operator>,
 }
 
 /// Verdict on one reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Judgement {
-    /// Whether it broke a rule itself, whatever delays say.
+    /// Whether the reading itself violates a rule, regardless of delays.
     pub is_broken: bool,
-    /// The newest time of its series before, if its clock went back with it.
+    /// Newest time of the series before, if its clock went back with this reading.
     pub clock_went_back_from: Option<DateTime<Utc>>,
-    /// Whether it was not judged, there being [`MOST_SERIES`] others.
+    /// Whether it was not judged because [`MOST_SERIES`] is reached.
     pub is_one_too_many: bool,
     /// Whether its unit does not convert into that of a rule: by a strict rule it was not judged.
     pub is_unfit: bool,
@@ -118,7 +116,7 @@ pub struct Past {
     pub clocks: ListeningClocks,
     /// Wall clock at the last record; `None` as an earlier version left it.
     pub received_at: Option<DateTime<Utc>>,
-    /// Way in of what an earlier version stored, which had one listening clock.
+    /// Ingress of state that an earlier version stored with a single listening clock.
     pub former_ingress: Ingress,
     /// Last checkpoints.
     pub series: Vec<SeriesState>,
@@ -126,7 +124,7 @@ pub struct Past {
     pub since_checkpoints: ReadingCounts,
     /// Stored states of alarms.
     pub alarms: Vec<AlarmState>,
-    /// Alerts that stand by their events.
+    /// Active alerts by their events.
     pub standing: Vec<StandingAlert>,
 }
 
@@ -144,29 +142,29 @@ pub struct Engine {
     looks: Looks,
     concerned: Concerned,
     checkpoints: Checkpoints,
-    /// The alarms that are no longer as they were kept.
+    /// Alarms whose stored state is out of date.
     changed: HashSet<(Key, usize)>,
-    /// Series of each stored alarm, by the id of its alert.
+    /// Series of each stored alarm, by alert id.
     ids: Ids,
-    /// Kept alarms whose rules are no more.
+    /// Stored alarms whose rules were removed.
     orphans: Vec<AlarmState>,
-    /// Alarms that stood before states were kept, until their series is heard again.
+    /// Alarms from before alarm states were stored, until their series has a reading.
     inherited: HashMap<(SensorId, Arc<str>), StandingAlert>,
-    /// Kept alarms of which nothing could be read.
+    /// Stored alarms of which nothing is readable.
     unread: Vec<(SensorId, Arc<str>)>,
     /// Zone of the time of day in expressions.
     zone: Tz,
     quieting: Quieting,
     devices: Devices,
-    /// What was kept of a flood.
+    /// Stored state of a flood.
     kept_flood: Option<String>,
     room: Room,
     named: Named,
-    /// Series that were heard once, with the log position at which: the oldest first.
+    /// Series with a single reading, with its log position, oldest first.
     heard_once: BTreeSet<(u64, Key)>,
-    /// Sensors whose series went to make room for others, to be said.
+    /// Sensors whose series were dropped for lack of room, to be reported.
     made_room: Vec<SensorId>,
-    /// Series dropped since [`Engine::changes`] was last asked.
+    /// Series dropped since the last call of [`Engine::changes`].
     gone: HashSet<Key>,
     tombstones: Tombstones,
 }
@@ -182,7 +180,7 @@ impl Default for Room {
 }
 
 impl Engine {
-    /// An engine without any series; `zone` is that of the time of day in expressions.
+    /// Engine without series; `zone` is that of the time of day in expressions.
     #[must_use]
     pub fn new(rules: Vec<Rule>, zone: Tz) -> Self {
         let marks = rules.iter().map(kept::mark).collect();
@@ -194,7 +192,7 @@ impl Engine {
         Self { rules, marks, index, concerned, zone, quieting, named, ..Self::default() }
     }
 
-    /// Judges a reading that came by `ingress` and is stored; its time is its sender's.
+    /// Judges a reading received by `ingress` that is to be stored; its time is its sender's.
     pub fn judge(
         &mut self,
         reading: &Reading,
@@ -204,8 +202,8 @@ impl Engine {
         self.judge_by(ReadingClock::Sender, reading, ingress, out)
     }
 
-    /// Judges a reading whose time is that of a clock. By this machine's it is in the order of arrival, whatever that
-    /// clock does.
+    /// Judges a reading whose time is that of `clock`. Readings with this machine's time count in order of arrival,
+    /// whatever that clock does.
     pub fn judge_by(
         &mut self,
         clock: ReadingClock,
@@ -218,7 +216,7 @@ impl Engine {
         judgement
     }
 
-    /// A reading is stored without being judged.
+    /// Notes a reading that is stored without being judged.
     pub fn pass_over(&mut self, reading: &Reading) {
         let key = (reading.sensor_id.clone(), reading.quantity.clone());
         if let Some(mut series) = self.series.remove(&key) {
@@ -271,7 +269,7 @@ impl Engine {
         judgement
     }
 
-    /// A series is heard by `ingress`: its silence and delays go on by that listening clock.
+    /// Notes the ingress of a series: its silence and delays run on that listening clock.
     fn hear_by(&mut self, key: &Key, ingress: Ingress) {
         let Some(series) = self.series.get_mut(key) else { return };
         if series.newest.ingress == ingress {
@@ -296,7 +294,7 @@ impl Engine {
         }
     }
 
-    /// What is to be kept of the alarms that changed since this was last asked.
+    /// Alarm states to store: those changed since the last call.
     pub fn changes(&mut self) -> Vec<AlarmState> {
         self.gone.clear();
         let mut changes = std::mem::take(&mut self.orphans);
@@ -320,8 +318,8 @@ impl Engine {
         changes
     }
 
-    /// Takes a series out, with the rules that hold for where it is now: a late reading doesn't move it. A new
-    /// one was never heard.
+    /// Removes a series for processing, with the rules for its present location: a late reading doesn't move it.
+    /// Creates it if it is new.
     fn take(&mut self, key: &Key, newest: &Newest, out: &mut Vec<Outcome>) -> Series {
         let Some(mut series) = self.series.remove(key) else {
             self.note_begin(key);
@@ -344,7 +342,7 @@ impl Engine {
         series
     }
 
-    /// Where it is and what was heard last is kept with each of its alarms.
+    /// Location and newest reading are stored with each of its alarms.
     fn keep_anew(&mut self, key: &Key, series: &Series) {
         for entry in &series.entries {
             if entry.is_kept(&self.rules[entry.rule]) {
@@ -353,7 +351,7 @@ impl Engine {
         }
     }
 
-    /// Puts a series back, and sees to it that it is looked at in time.
+    /// Puts a series back, and schedules its next check.
     fn put(&mut self, key: Key, mut series: Series) {
         if !self.quieting.dependencies.is_empty() {
             for entry in &mut series.entries {

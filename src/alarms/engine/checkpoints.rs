@@ -1,9 +1,9 @@
-//! Checkpoints of series: what must be stored at once, and what is stored in turn. Pure.
+//! Scheduling of checkpoints: which are stored at once, and which periodically. Pure.
 //!
-//! Holds always: with the last checkpoint of each series, the readings stored since and the stored alarms,
-//! [`Engine::restore`] makes an engine that goes on exactly as this one. So whatever no reading tells (a
-//! clock that went back, rules that came or went, since when all has been late) is stored in the batch it
-//! happens in. Never: a checkpoint of a series that no rule concerns.
+//! Invariant: with the last checkpoint of each series, the readings stored since and the stored alarms,
+//! [`Engine::restore`] makes an engine that continues exactly as this one. So what no reading shows (a clock that
+//! went back, changed rules, the start of lateness) is stored in the batch in which it happens. Never: a checkpoint
+//! of a series without rules.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use crate::alarms::rule::{Kind, Rule, Selection};
 use crate::alarms::series::Series;
 use crate::domain::{Quantity, ReadingCounts, SeriesPart, SeriesState};
 
-/// Series that are to be checkpointed. Each is at most once in each queue.
+/// Series to checkpoint, each at most once per queue.
 #[derive(Debug, Default)]
 pub(super) struct Checkpoints {
     now: BTreeSet<Key>,
-    /// By the table that their readings are stored in: temperatures, others.
+    /// By the table of their readings: temperatures, others.
     in_turn: [InTurn; 2],
-    /// Series whose lateness may not be as it is stored.
+    /// Series whose lateness may differ from the stored one.
     lateness: BTreeSet<Key>,
-    /// Stored parts that are of no use any more, and tombstones, in order.
+    /// Stored parts to delete, and tombstones, in order.
     gone: Vec<SeriesState>,
 }
 
@@ -42,8 +42,8 @@ impl InTurn {
     }
 }
 
-/// Which series concern rules that don't hold for them: a rule that goes by locations may hold for any
-/// that moves, and a rule may compare with another sensor.
+/// Series that matter to rules which don't apply to them: a rule by locations may apply to any that moves, and a
+/// rule may compare with another sensor.
 #[derive(Debug, Default)]
 pub(super) struct Concerned {
     by_location: HashSet<Quantity>,
@@ -56,7 +56,7 @@ impl Checkpoints {
         self.lateness.insert(key.clone());
     }
 
-    /// A reading was judged, and is stored.
+    /// Counts a reading that is judged and stored.
     pub fn count(&mut self, quantity: &Quantity) {
         self.of(quantity).count += 1;
     }
@@ -83,7 +83,7 @@ impl Checkpoints {
         ReadingCounts { temperatures: temperatures.count, others: others.count }
     }
 
-    /// A stored part changes at once, whatever becomes of its series.
+    /// A stored part changes at once, independent of its series.
     pub fn note_gone(&mut self, part: SeriesState) {
         self.gone.push(part);
     }
@@ -92,7 +92,7 @@ impl Checkpoints {
         &mut self.in_turn[usize::from(!quantity.is_temperature())]
     }
 
-    /// Takes the series whose change is oldest, of the table of which more would be read again.
+    /// Takes the series with the oldest change, of the table from which more would be read again.
     fn pop(&mut self) -> Option<Key> {
         let [temperatures, others] = &mut self.in_turn;
         let first = if temperatures.since() >= others.since() { temperatures } else { others };
@@ -130,8 +130,8 @@ impl Concerned {
 }
 
 impl Engine {
-    /// Parts of checkpoints, to be committed with the readings judged since the last call: all that must be
-    /// stored now, and up to `at_most` more series in turn, those first whose last checkpoint is oldest.
+    /// Parts of checkpoints to commit with the readings judged since the last call: all urgent ones, and up to
+    /// `at_most` more series, those with the oldest checkpoint first.
     pub fn take_checkpoints(&mut self, at_most: usize) -> Vec<SeriesState> {
         let mut states = std::mem::take(&mut self.checkpoints.gone);
         states.append(&mut self.take_ended_tombstones());
@@ -155,15 +155,15 @@ impl Engine {
         states
     }
 
-    /// How many of the last readings judged must be read on top of the checkpoints: those since the oldest
-    /// change that waits for its turn.
+    /// Number of newest readings that must be read in addition to the checkpoints: those since the oldest pending
+    /// change.
     #[must_use]
     pub fn since_checkpoints(&self) -> ReadingCounts {
         let [temperatures, others] = &self.checkpoints.in_turn;
         ReadingCounts { temperatures: temperatures.since(), others: others.since() }
     }
 
-    /// What a series remembers has changed; it is to be checkpointed in its turn, or with this batch.
+    /// Notes a changed state of a series, to be checkpointed periodically or with this batch.
     pub(super) fn note_change(&mut self, key: &Key, series: &mut Series, is_now: bool) {
         if series.pending.has_changed && !is_now {
             return;
@@ -186,13 +186,13 @@ impl Engine {
         }
     }
 
-    /// A stored part of a series that no rule concerns, or that can't be read.
+    /// Deletes a stored part of a series without rules, or an unreadable one.
     pub(super) fn forget_part(&mut self, key: &Key, part: SeriesPart) {
         self.checkpoints.gone.push(state(key.clone(), part, None));
     }
 
-    /// Other rules took over from those that `before` is of: a series they concern anew begins to be
-    /// checkpointed, and one they don't concern ends.
+    /// Applies a change of rules; `before` is of the old ones: series that now have rules start to be checkpointed,
+    /// and those without stop.
     pub(super) fn concern(
         &mut self,
         key: &Key,
@@ -214,7 +214,7 @@ impl Engine {
         }
     }
 
-    /// `None` where nothing has changed since the last one, or nothing was ever heard.
+    /// `None` if nothing has changed since the last one, or the series has no reading.
     fn checkpoint(&mut self, key: Key) -> Option<SeriesState> {
         let series = self.series.get_mut(&key)?;
         let is_of_use = series.newest.value.is_some() && self.concerned.has(&key, series);
@@ -229,7 +229,7 @@ impl Engine {
         Some(state(key, SeriesPart::Windows, Some(checkpoint.write())))
     }
 
-    /// `None` where it is stored as it is.
+    /// `None` if the stored one is current.
     fn lateness(&mut self, key: Key) -> Option<SeriesState> {
         let series = self.series.get_mut(&key)?;
         let lateness = series.lateness();

@@ -1,4 +1,4 @@
-//! Which sensors are of a device: those whose ids are its name, `/` and more. Pure.
+//! Sensors of a device: those with its id, or an id below it (`ID/…`). Pure.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -10,19 +10,19 @@ use crate::domain::SensorId;
 pub(super) struct Devices(BTreeSet<SensorId>);
 
 impl Devices {
-    /// Takes note of a sensor.
+    /// Adds a sensor.
     pub fn note(&mut self, sensor: &SensorId) {
         if sensor.as_str().contains('/') && !self.0.contains(sensor) {
             self.0.insert(sensor.clone());
         }
     }
 
-    /// A sensor is no more.
+    /// Removes a sensor.
     pub fn forget(&mut self, sensor: &SensorId) {
         self.0.remove(sensor);
     }
 
-    /// The sensor that has the device's name, known or not, and the known ones below it.
+    /// The sensor with the device's id, known or not, and the known ones below it.
     pub fn sensors(&self, device: &SensorId) -> Vec<SensorId> {
         let mut sensors = vec![device.clone()];
         if let Ok(first) = SensorId::new(&format!("{device}/")) {

@@ -1,4 +1,4 @@
-//! The alarms of one series: which there are, and what is done to each. Pure.
+//! The alarms of one series: their assignment, and events on each. Pure.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::{Engine, Outcome};
 use crate::domain::{Location, SensorId, Unit};
 
 impl Engine {
-    /// Judges the newest reading of a series that was taken out. Whether it broke a rule itself.
+    /// Judges the newest reading of a removed series; returns whether it violates a rule.
     pub(super) fn judge_newest(
         &mut self,
         key: &Key,
@@ -59,7 +59,7 @@ impl Engine {
         self.put(key, series);
     }
 
-    /// Gives a series the rules that hold for a location; hands back those that don't.
+    /// Assigns a series the rules for a location; returns the entries that no longer apply.
     pub(super) fn move_to(
         &mut self,
         key: &Key,
@@ -77,7 +77,7 @@ impl Engine {
         leaving
     }
 
-    /// The alarms of a series at a location, in a unit, of those before and new ones; and those that are no more.
+    /// Alarms of a series at a location and in a unit, from existing and new ones; and those that end.
     pub(super) fn entries_at(
         &mut self,
         key: &Key,

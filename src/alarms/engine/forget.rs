@@ -1,7 +1,7 @@
-//! Series that go: of a sensor that an operator forgets, and at the limit what was heard once only. Pure.
+//! Removal of series: of a sensor that an operator forgets, and of single-reading series at the limit. Pure.
 //!
-//! Always: their alarms end, nothing counts their silence, and a restart does not bring them back by what was stored
-//! before. A new reading begins the series anew. Never: a series that the configuration names ([`Named`]) goes.
+//! Always: their alarms end, their silence no longer counts, and a restart doesn't restore them from stored rows. A
+//! new reading starts the series again. Never: a series named in the configuration ([`Named`]).
 //!
 //! [`Named`]: super::named::Named
 
@@ -12,7 +12,7 @@ use crate::alarms::machine::{Change, Moment};
 use crate::alarms::series::{Key, Series};
 use crate::domain::{ActionRecord, AlarmOf, Operator, OperatorAction, Quantity, Refused, SensorId};
 
-/// Part of the limit that goes at a time: readers of the live table read all of it anew each time.
+/// Share of the limit removed at a time: readers of the live table need a full snapshot each time.
 const SHARE_AT_ONCE: usize = 256;
 
 impl Engine {
@@ -50,14 +50,14 @@ impl Engine {
         Ok(!keys.is_empty())
     }
 
-    /// Whether an operator has forgotten a series, and it was not heard since.
+    /// True if an operator has forgotten a series, without a reading since.
     #[must_use]
     pub fn is_forgotten(&self, key: &(SensorId, Quantity)) -> bool {
         self.tombstones.is_forgotten(key)
     }
 
-    /// Sees to it that there is room for a series: where there is none, some go that were heard once only, the oldest
-    /// first. Whether there is room now; for a series that the configuration names there always is.
+    /// Makes room for a series: at the limit, removes single-reading ones, oldest first. Returns true if there is
+    /// room; for a series named in the configuration there always is.
     pub(super) fn make_room(&mut self, key: &Key, out: &mut Vec<Outcome>) -> bool {
         if !self.has_no_room_for(key) {
             return true;
@@ -80,12 +80,12 @@ impl Engine {
         self.series.len() >= self.room.0 && !self.series.contains_key(key)
     }
 
-    /// Sensors whose series went to make room for others, since this was last asked.
+    /// Takes the sensors whose series were removed for lack of room, since the last call.
     pub fn take_made_room(&mut self) -> Vec<SensorId> {
         std::mem::take(&mut self.made_room)
     }
 
-    /// A series that was taken out is heard: for the first time, or again.
+    /// Notes a reading of a removed series: the first one, or a later one.
     pub(super) fn note_heard(&mut self, key: &Key, series: &mut Series) {
         if let Some(position) = series.heard_once.take() {
             self.heard_once.remove(&(position, key.clone()));

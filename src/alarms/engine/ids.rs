@@ -1,22 +1,21 @@
-//! Which series an alarm is of, by its id: so that nobody who names a thousand alarms, or some that are no
-//! more, has all of them walked through each time. Pure.
+//! Index from alert ids to series, so that actions on a thousand alarms, or on ended ones, don't scan all series
+//! each time. Pure.
 //!
-//! Holds always: an id that an alarm has, and that was noted, is found. One that none has any more may be
-//! found for a while, so whoever asks looks whether the series has it. Never: more than twice as many as
-//! there are alarms that have one.
+//! Invariant: every noted id of an alarm is found. An outdated id may be found for a while, so the caller verifies
+//! it. Never: more than twice as many as there are alarms with an id.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Key;
 
-/// Fewer are not looked through for those that are no more.
+/// Below this number outdated ids are not removed.
 const FEW: usize = 1_024;
 
 #[derive(Debug, Default)]
 pub(super) struct Ids {
     series_of: HashMap<Arc<str>, Key>,
-    /// How many there may be before they are looked through.
+    /// Number at which outdated ids are removed.
     room: usize,
 }
 
@@ -33,7 +32,7 @@ impl Ids {
         self.series_of.get(id)
     }
 
-    /// Forgets those that none of the series has any more, once they may be as many as the others.
+    /// Removes outdated ids, once they may be as many as the others.
     pub fn tidy(&mut self, has: impl Fn(&Key, &Arc<str>) -> bool) {
         if self.series_of.len() > self.room.max(FEW) {
             self.series_of.retain(|id, key| has(key, id));

@@ -1,5 +1,5 @@
-//! Readings older than the newest of their series. They change nothing, but that the sensor speaks; until
-//! it is plain that it is the sensor's clock that went back, or had been ahead. Pure.
+//! Late readings: older than the newest of their series. They only show that the sensor is alive, until it is clear
+//! that the sensor's clock went back, or had been ahead. Pure.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use super::super::series::{Key, Newest, Series};
 use super::{Engine, Outcome};
 use crate::domain::{Ingress, Reading};
 
-/// How long all readings of a series must have been late before they count: a device that was cut off
-/// sends what it has kept sooner than that, and what it measures now in between. Till then one reading
-/// of the year 2099 keeps alarms from being raised.
+/// Time for which all readings of a series must have been late before they count: a device that was disconnected
+/// sends its buffer faster, interleaved with present readings. Until then one reading of the year 2099 keeps alarms
+/// from being raised.
 pub(super) const LATE_AT_MOST: Duration = Duration::from_secs(600);
 
 impl Series {
-    /// Whether a late reading, heard at `heard`, shows that its clock went back.
+    /// True if a late reading, received at `heard`, shows that its clock went back.
     pub(super) fn went_back(&self, heard: Duration) -> bool {
         self.late_since.is_some_and(|since| heard.saturating_sub(since) >= LATE_AT_MOST)
     }
 }
 
 impl Engine {
-    /// A series that was taken out, whose clock went back to `newest`: compared with what came before,
-    /// that is late no longer.
+    /// Restarts the comparison of a removed series whose clock went back to `newest`: its readings are no longer
+    /// late.
     pub(super) fn go_back(
         &mut self,
         key: &Key,
@@ -34,7 +34,7 @@ impl Engine {
         self.take(key, newest, out) // it may be elsewhere by now
     }
 
-    /// Whether the late reading of a series that was taken out breaks a limit. Puts it back.
+    /// Whether the late reading of a removed series violates a limit. Puts the series back.
     pub(super) fn hear_late(
         &mut self,
         key: Key,
@@ -51,8 +51,8 @@ impl Engine {
         is_broken
     }
 
-    /// A reading came by `ingress` that is taken for one that was judged before: whether it is one sent again
-    /// or the same value at the same time by a device without a clock, its sensor speaks.
+    /// Notes a duplicate reading received by `ingress`: redelivered, or an equal value at the same time from a
+    /// device without a clock. Either way its sensor is alive.
     pub fn hear_again(&mut self, reading: &Reading, ingress: Ingress, out: &mut Vec<Outcome>) {
         self.begin_part();
         let num_before = out.len();
@@ -64,7 +64,7 @@ impl Engine {
         }
     }
 
-    /// Of a series nothing is news but that its sensor speaks.
+    /// Notes a sign of life of a series.
     fn hear_speak(&mut self, key: Key, heard: Duration, out: &mut Vec<Outcome>) {
         let Some(series) = self.series.get_mut(&key) else { return };
         series.newest.heard = heard;

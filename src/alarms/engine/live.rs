@@ -17,7 +17,7 @@ use crate::domain::{
 /// Current state of one series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesView {
-    /// The newest value, late readings aside; `None` for a sensor that is expected and was never heard.
+    /// Newest value, not counting late readings; `None` for an expected sensor without any reading.
     pub value: Option<Value>,
     /// Time of the newest reading by the sensor, in UTC.
     pub timestamp: DateTime<Utc>,
@@ -27,20 +27,20 @@ pub struct SeriesView {
     pub location: Location,
     /// Unit of the value.
     pub unit: Unit,
-    /// Greatest lower limit of its level rules, in the unit of the value.
+    /// Highest low limit of its rules, in the unit of the value.
     pub low: Option<f64>,
-    /// Least upper limit of its level rules, in the unit of the value.
+    /// Lowest high limit of its rules, in the unit of the value.
     pub high: Option<f64>,
     /// Usual time between its readings, in seconds.
     pub every: Option<f32>,
     /// Whether any rule holds for it.
     pub is_judged: bool,
-    /// Shortest silence that breaks a rule of it, in seconds.
+    /// Shortest `after` of its `stale` rules, in seconds.
     pub stale_after: Option<f32>,
 }
 
 impl Engine {
-    /// All series with their current state, in no order; not those of the daemon's findings.
+    /// All series with their present state, unordered; without those of findings.
     pub fn views(&self) -> impl Iterator<Item = (&(SensorId, Quantity), SeriesView)> {
         let shown = self.series.iter().filter(|(key, _)| !is_of_findings(&key.0, &key.1));
         shown.map(|(key, series)| (key, self.view_of(series)))
@@ -53,12 +53,12 @@ impl Engine {
         series.map(|series| self.view_of(series))
     }
 
-    /// Series whose alarms changed since [`Engine::changes`] was last asked.
+    /// Series whose alarms changed since the last call of [`Engine::changes`].
     pub fn series_with_changes(&self) -> impl Iterator<Item = &(SensorId, Quantity)> {
         self.changed.iter().map(|(key, _)| key)
     }
 
-    /// Series that were dropped since [`Engine::changes`] was last asked, and have not begun anew.
+    /// Series dropped since the last call of [`Engine::changes`] and not started again.
     pub fn gone(&self) -> impl Iterator<Item = &(SensorId, Quantity)> {
         self.gone.iter().filter(|key| !self.series.contains_key(*key))
     }
@@ -70,7 +70,7 @@ impl Engine {
         })
     }
 
-    /// Alarms that changed since [`Engine::changes`] was last asked: `None` for those at rest.
+    /// Alarms that changed since the last call of [`Engine::changes`]: `None` for those that are normal.
     pub fn changed_alarms(&self) -> impl Iterator<Item = (AlarmKey, Option<LiveAlarm>)> {
         self.changed.iter().map(|(key, rule)| {
             let series = self.series.get(key);
@@ -100,7 +100,7 @@ impl Engine {
             match *entry.fit.kind(&rule.kind) {
                 Kind::High { limit, .. } => high = Some(high.map_or(limit, |it| limit.min(it))),
                 Kind::Low { limit, .. } => low = Some(low.map_or(limit, |it| limit.max(it))),
-                // A rule that is no more is a silence of zero.
+                // A removed rule has an `after` of zero.
                 Kind::Stale { after } if !after.is_zero() => {
                     let after = after.as_secs_f32();
                     stale_after = Some(stale_after.map_or(after, |it| after.min(it)));

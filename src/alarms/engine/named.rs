@@ -43,7 +43,7 @@ impl Named {
         self.own.contains(key) || self.by_rule.contains_key(key)
     }
 
-    /// What keeps a sensor from being forgotten, and what to do about it.
+    /// Reason why a sensor can't be forgotten, with the remedy.
     pub fn why_it_stays(&self, sensor: &SensorId) -> Option<String> {
         if self.own.iter().any(|(own, _)| own == sensor) {
             return Some(format!(

@@ -1,7 +1,7 @@
-//! An operator's word: to which alarm it goes, whether it means anything to it now, and what it does.
+//! Operators' actions: finds the alarm, checks whether the action applies, and applies it.
 //!
-//! Holds always: what is asked for again and is so already changes nothing, and is no error. Never: more
-//! than one alarm changed by one word, but for a sensor that is forgotten (`forget`).
+//! Invariant: repeating an action is idempotent and no error. Never: more than one alarm changed by one action,
+//! except for a forgotten sensor (`forget`).
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::alarms::series::{Key, Series};
 use crate::domain::{Action, ActionRecord, AlarmName, AlarmOf, OperatorAction, Refused, SensorId};
 
 impl Engine {
-    /// Applies an operator's action. Says what became of it.
+    /// Applies an operator's action. Returns its outcome.
     pub fn operate(&mut self, action: OperatorAction, out: &mut Vec<Outcome>) -> ActionRecord {
         self.begin_part();
         if let (Action::Forget, AlarmName::AllOf(sensor)) = (action.what, &action.alarm) {
@@ -47,7 +47,7 @@ impl Engine {
         ActionRecord { action, of, outcome }
     }
 
-    /// The series, and the place among its alarms.
+    /// Series, and index among its alarms.
     fn find(&self, name: &AlarmName) -> Result<(Key, usize), Refused> {
         match name {
             AlarmName::Of { rule, sensor_id } => self.find_of(rule, sensor_id),
@@ -86,7 +86,7 @@ impl Engine {
     }
 }
 
-/// The event that does what is asked, and the change it brings; `None` when it is so already.
+/// Event and change of an action; `None` if it is already in effect.
 fn applicable(what: Action, alarm: &Alarm) -> Result<Option<(Event, Change)>, Refused> {
     let State { condition, withheld } = alarm.state();
     let not_now = |why: &str| Err(Refused::NotNow(why.to_owned()));

@@ -1,6 +1,6 @@
-//! Findings of the daemon about itself: each raises or ends the alarm of its built-in rule. Pure.
+//! Findings of the self-diagnosis: each raises or ends the alarm of its built-in rule. Pure.
 //!
-//! Always: a finding that says what is so already changes nothing. Never: a series or a figure that people see.
+//! Always: a finding that repeats the present state changes nothing. Never: a visible series or figure.
 
 use super::super::machine::Event;
 use super::super::own;
@@ -9,7 +9,7 @@ use super::{Engine, Outcome};
 use crate::domain::{Finding, Ingress, Location, Unit};
 
 impl Engine {
-    /// Applies a finding. One that no rule is about, as a newer version may have logged, changes nothing.
+    /// Applies a finding. One without a rule, as a newer version may have logged, changes nothing.
     pub fn hear_finding(&mut self, finding: &Finding, out: &mut Vec<Outcome>) {
         let Some(key) = own::key(&finding.about) else { return };
         self.begin_part();
@@ -37,7 +37,7 @@ impl Engine {
         self.follow_up(num_before, out);
     }
 
-    /// Whether the last finding about something said that it is wrong.
+    /// True if the last finding about a subject is a fault.
     #[must_use]
     pub fn is_found_wrong(&self, about: &str) -> bool {
         let series = own::key(about).and_then(|key| self.series.get(&key));

@@ -1,5 +1,4 @@
-//! The engine's part in keeping alarms quiet, and what it hears other than readings: whether sensors are
-//! there, and what the wall clock shows. Pure.
+//! The engine's part of suppression, and its events other than readings: availability and the wall clock. Pure.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,32 +18,31 @@ use crate::domain::{
     AlarmState, Availability, Ingress, Location, Presence, Quantity, Reach, SensorId, Unit, Value,
 };
 
-/// What concerns all alarms is kept, and told, as of this sensor. No rule has such a name.
+/// Sensor id of events and states that concern all alarms. No rule has this name.
 const ALL: &str = "*";
 const OF_ALL: &str = ":flood";
 
-/// What a flood is told as an alarm of.
+/// Rule name of a flood's alert.
 pub(super) const FLOOD: &str = "flood";
 
-/// The quantity of what is said of many alarms: how many.
+/// Quantity of summaries of many alarms: their number.
 const ALARMS: &str = "alarms";
 
-/// A series that should speak.
+/// A series that is expected to send readings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
     /// Sensor that should send readings.
     pub sensor_id: SensorId,
-    /// Quantity that it measures.
+    /// Measured quantity.
     pub quantity: Quantity,
-    /// Location, until a reading gives another; may be empty.
+    /// Location, until a reading has another; may be empty.
     pub location: Location,
-    /// Unit, until a reading gives another.
+    /// Unit, until a reading has another.
     pub unit: Unit,
 }
 
 impl Engine {
-    /// What the installation wants to be spared, from now on. To be said before anything is judged, of
-    /// an engine that was restored too.
+    /// Sets the suppression. Called before anything is judged, also after a restore.
     pub fn keep_quiet(&mut self, settings: QuietSettings) {
         let QuietSettings { maintenance, chattering, flood } = settings;
         self.quieting.windows = Windows::new(maintenance);
@@ -59,9 +57,9 @@ impl Engine {
         self.quieting.must_look_at_all = true;
     }
 
-    /// Series that are there though nothing may ever come of them: silence counts from now on for those
-    /// that were not expected before. Those expected before and no longer are forgotten, those expected
-    /// elsewhere or in another unit are so from now on. Costs nothing where no rule is about silence.
+    /// Sets the expected series. Silence counts from now for newly expected ones. Formerly expected ones without a
+    /// reading are dropped; a changed location or unit applies from now on. Costs nothing without a rule about
+    /// silence.
     pub fn expect(&mut self, expected: &[Expected], out: &mut Vec<Outcome>) {
         self.begin_part();
         let key = |it: &Expected| (it.sensor_id.clone(), it.quantity.clone());
@@ -76,7 +74,7 @@ impl Engine {
             let key = (sensor_id.clone(), quantity.clone());
             let (location, unit) = (location.clone(), unit.clone());
             let newest = match self.series.get(&key).map(|series| &series.newest) {
-                // It has said itself what it is.
+                // Its readings define it.
                 Some(known) if known.value.is_some() => continue,
                 Some(known) if (&known.location, &known.unit) == (&location, &unit) => continue,
                 Some(unheard) => Newest { location, unit, ..unheard.clone() },
@@ -120,9 +118,9 @@ impl Engine {
         }
     }
 
-    /// A device is said to be there or not: the sensor of its name and those below it. Of sensors that nothing is known
-    /// of, nothing is remembered. One that was never heard is from now on expected by `ingress`; silence of the others
-    /// is counted by the way their readings come. One that was removed is as silent as any.
+    /// Applies the availability of a device to the sensor with its id and those below it. Nothing is remembered of
+    /// unknown sensors. One without any reading is from now on expected by `ingress`; silence of the others counts
+    /// by the ingress of their readings. A removed one is as silent as any.
     pub fn hear_availability(
         &mut self,
         heard: &Availability,
@@ -157,8 +155,8 @@ impl Engine {
         self.follow_up(num_before, out);
     }
 
-    /// What follows from what was just done: alarms that others explain or no longer do, and whether all
-    /// that is told since `from` makes a flood.
+    /// Consequences of the last step: alarms that others newly explain or no longer do, and whether the outcomes
+    /// since `from` make a flood.
     pub(super) fn follow_up(&mut self, from: usize, out: &mut Vec<Outcome>) {
         if std::mem::take(&mut self.quieting.must_look_at_all) {
             self.look_at_all_that_stand(out);
@@ -167,7 +165,7 @@ impl Engine {
         self.mark_flood(from, out);
     }
 
-    /// Looks at what others explain or no longer do, as of `lag` before the present.
+    /// Re-evaluates what other alarms explain, as of `lag` before the present.
     pub(super) fn follow_causes(&mut self, lag: Duration, out: &mut Vec<Outcome>) {
         for key in self.quieting.dependencies.take_turned() {
             self.look_at(key, lag, out);
@@ -190,8 +188,7 @@ impl Engine {
         });
     }
 
-    /// Floods are no longer looked for: one that was on at the last start is over, or it would be told
-    /// for ever.
+    /// Flood detection is off: a flood of the last run ends, or it would stand for ever.
     fn end_kept_flood(&mut self, at: usize, out: &mut Vec<Outcome>) {
         let Some(kept) = self.kept_flood.take() else { return };
         let sensor_id = SensorId::new(ALL).ok();
@@ -238,23 +235,23 @@ impl Engine {
     }
 }
 
-/// Whether this is of no alarm of its own.
+/// True for the state of no single alarm.
 pub(super) fn is_of_all(state: &AlarmState) -> bool {
     state.sensor_id.as_str() == ALL && &*state.rule == OF_ALL
 }
 
-/// What is to be kept of a flood, if that is news.
+/// Changed state of a flood to store, if any.
 pub(super) fn kept_of_all(flood: &mut Flood) -> Option<AlarmState> {
     let state = Some(flood.take_changed()?);
     Some(AlarmState { sensor_id: SensorId::new(ALL).ok()?, rule: OF_ALL.into(), state })
 }
 
-/// What it is told as an alarm of that one of a rule chatters.
+/// Rule name of the alert about a chattering alarm.
 pub(super) fn chattering(rule: &str) -> Arc<str> {
     format!("{rule}:chattering").into()
 }
 
-/// A summary of one alarm: an alert of its own, as of a rule `NAME:chattering`.
+/// Summary of one alarm: its own alert, of a rule `NAME:chattering`.
 pub(super) fn said_of_one(
     rule: &Arc<Rule>,
     (sensor_id, _): &Key,
@@ -291,7 +288,7 @@ pub(super) fn said_of_one(
     }
 }
 
-/// A summary of many alarms: an alert of the sensor `*` and the quantity `alarms`, whose value is how many.
+/// Summary of many alarms: an alert of the sensor `*` and the quantity `alarms`, with their number as its value.
 pub(super) fn said_of_all(
     summary: Summary,
     limit: f64,
@@ -302,7 +299,7 @@ pub(super) fn said_of_all(
         Summary::Flood(counts) | Summary::FloodOver(counts) => counts.alarms,
         Summary::Chattering(_) | Summary::Calm { .. } => 0,
     };
-    // Both texts are fit for what they are.
+    // Both texts are valid.
     let (all, quantity) = (SensorId::new(ALL), Quantity::new(ALARMS));
     let quantity = quantity.unwrap_or_else(|_| Quantity::temperature());
     let rule = Rule::retired(FLOOD.into(), quantity, Priority::High);
@@ -325,7 +322,7 @@ pub(super) fn said_of_all(
     }
 }
 
-/// The end of a flood, dated by the wall clock, if that is known.
+/// End of a flood, dated by the wall clock if known.
 fn flood_over(over: NamedSummary, limit: f64, wall: Option<DateTime<Utc>>) -> Outcome {
     let NamedSummary { summary, id } = over;
     let since = match &summary {

@@ -1,12 +1,12 @@
-//! What checkpoints and the readings stored since say of their series. Pure.
+//! Restoration of series from checkpoints and the readings stored since. Pure.
 //!
-//! Holds always: after a commit of this version, a series is as it was when that was made: windows from its
-//! checkpoint, with the readings stored since on top; a reading older than the newest was late, since a
-//! clock that goes back is checkpointed with it. When a reading was heard, and by which way, only stored
-//! alarms tell: those that this matters to are stored at each reading.
+//! Invariant: after a commit of this version, a series is as it was at the commit: windows from its checkpoint,
+//! plus the readings stored since. A reading older than the newest was late, since a clock that goes back is
+//! checkpointed with it. The listening time and the ingress of a reading are in stored alarms only: those for which
+//! they matter are stored at each reading.
 //!
-//! A file of an earlier version has the last readings and alarms alone. There a reading that an alarm was
-//! stored with was no late one.
+//! A file of an earlier version has the last readings and alarms alone. There, a reading stored with an alarm was
+//! not late.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ use crate::domain::{AlarmState, Ingress, Quantity, Reading, SeriesPart, SeriesSt
 /// The newest of each series, as the alarm that was stored last has it.
 pub(super) type StoredNewest = HashMap<Key, Newest>;
 
-/// A stored alarm that could be read.
+/// A readable stored alarm.
 pub(super) struct StoredAlarm {
     /// The stored row.
     pub state: AlarmState,
@@ -60,7 +60,7 @@ pub(super) fn newest_of(alarms: &[StoredAlarm]) -> StoredNewest {
 }
 
 impl Engine {
-    /// Goes on from checkpoints and the readings stored since, each series in the order they were stored.
+    /// Restores series from checkpoints and the readings stored since, each series in the order of storage.
     pub(super) fn recall(
         &mut self,
         states: Vec<SeriesState>,
@@ -96,7 +96,7 @@ impl Engine {
         }
     }
 
-    /// Goes on from a checkpoint. Whether it is of any use.
+    /// Restores a checkpoint; returns false if it is of no use.
     fn resume(&mut self, key: &Key, checkpoint: Checkpoint) -> bool {
         let Checkpoint { newest, heard_once, mut memories } = checkpoint;
         let (entries, _) = self.entries_at(key, newest.place(), Vec::new());
@@ -104,7 +104,7 @@ impl Engine {
         if !self.concerned.has(key, &series) {
             return false;
         }
-        // Those stored had room, or are named.
+        // Stored series had room, or are named.
         if let Some(position) = heard_once {
             series.heard_once = heard_once;
             self.heard_once.insert((position, key.clone()));
@@ -133,7 +133,7 @@ impl Engine {
         true
     }
 
-    /// A reading that was stored after the series' checkpoint, if it has one.
+    /// Applies a reading that was stored after its series' checkpoint, if it has one.
     fn remember(&mut self, reading: &Reading, stored: &StoredNewest, former: Ingress) {
         let key = (reading.sensor_id.clone(), reading.quantity.clone());
         if self.has_no_room_for(&key) && !self.named.has(&key) {
@@ -185,8 +185,8 @@ impl Engine {
         }
     }
 
-    /// What an alarm was stored with says when its series was last heard, and what of a series that was never
-    /// heard, or not lately.
+    /// Applies what an alarm was stored with: when its series last had a reading, and the state of a series without
+    /// a recent one.
     fn recall_newest(&mut self, key: &Key, stored: &Newest) {
         let Some(series) = self.series.get_mut(key) else {
             let (entries, _) = self.entries_at(key, stored.place(), Vec::new());
@@ -196,7 +196,7 @@ impl Engine {
             return;
         };
         let known = &mut series.newest;
-        // Readings of one time may be in two units: what the rules remember is in the last one's.
+        // Readings of one time may be in two units: the rules' state is in the last one's.
         let is_same = stored.value.is_some() && stored.at == known.at && stored.unit == known.unit;
         if is_same && stored.position >= known.position {
             *known = stored.clone();

@@ -1,10 +1,9 @@
 //! Other rules while the engine runs. Pure.
 //!
-//! Holds always: an alarm whose rule is as it was goes on untouched, with its delays, its windows and
-//! its id, wherever the rule stands now; that of a changed or removed one is closed, as by a restart
-//! ([`Engine::restore`]). A new rule begins with what its series remembers: as far back as the longest
-//! window of the rules before.
-//! Never: asks of each series about each rule; only about those that are new or changed.
+//! Invariant: an alarm with an unchanged rule continues with its delays, windows and id, wherever the rule now
+//! stands; that of a changed or removed rule is closed, as by a restart ([`Engine::restore`]). A new rule starts
+//! with the samples its series has: as far back as the longest window of the former rules. Never: evaluates every
+//! rule for every series; only new or changed ones.
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
@@ -21,24 +20,23 @@ use crate::alarms::select::Index;
 use crate::alarms::series::{Entry, Newest, Series, is_timed};
 use crate::domain::{AlarmState, SensorId};
 
-/// From the rules that were to those that are.
+/// Migration from the former rules to the new ones.
 struct Passage {
     old: Vec<Arc<Rule>>,
     old_marks: Vec<u64>,
-    /// Where each of the old ones is now, if it is as it was.
+    /// New index of each former rule, if it is unchanged.
     place: Vec<Option<usize>>,
-    /// Finds those that are new or changed.
+    /// Index of new or changed rules.
     fresh: Index,
-    /// What the old ones concerned.
+    /// Series that mattered to the former rules.
     concerned: Concerned,
-    /// What was still to be kept, by the old places.
+    /// Unstored changes, by former indexes.
     unkept: HashSet<(Key, usize)>,
 }
 
 impl Engine {
-    /// Goes on with other rules, and with what the installation wants to be spared from now on, but for
-    /// floods: their limits hold as they were. What may no longer stand is closed; what nothing explains
-    /// any more is told.
+    /// Continues with other rules and another suppression, except for floods, whose limits stay. Alarms that are no
+    /// longer allowed are closed; those no longer explained are announced.
     pub fn reload(&mut self, rules: Vec<Rule>, quiet: QuietSettings, out: &mut Vec<Outcome>) {
         self.begin_part();
         let new = Self::new(rules, self.zone);
@@ -74,7 +72,8 @@ impl Engine {
         let Quieting { flood, wall, .. } = old;
         let QuietSettings { maintenance, chattering, flood: _ } = settings;
         let mut windows = Windows::new(maintenance);
-        // Those that are open now withhold what they did: nothing is told between the old and the new.
+        // Windows open at this moment withhold as before: nothing is announced between the old and the new
+        // settings.
         let _ = wall.map(|wall| windows.turn(wall));
         self.quieting =
             Quieting { windows, chattering, flood, wall, ..mem::take(&mut self.quieting) };
@@ -104,7 +103,7 @@ impl Engine {
         self.put(key, series);
     }
 
-    /// The alarms of a series from now on, and those that are no more.
+    /// The alarms of a series from now on, and those that end.
     fn carry_all(
         &mut self,
         key: &Key,
@@ -183,7 +182,7 @@ impl Engine {
         }
     }
 
-    /// What is kept of an alarm is out of date: a rule of the same name says what it is now.
+    /// Deletes stored state of an alarm, unless a rule of the same name replaces it.
     fn forget(&mut self, key: &Key, rule: &Arc<str>, now: &[Entry]) {
         match now.iter().find(|entry| self.rules[entry.rule].name == *rule) {
             Some(entry) => drop(self.changed.insert((key.clone(), entry.rule))),
@@ -195,7 +194,7 @@ impl Engine {
         }
     }
 
-    /// What was to be forgotten already: alarms of rules that no longer held where the sensor went.
+    /// Deletes pending states: alarms of rules that no longer applied at the sensor's new location.
     fn forget_the_rest(&mut self, passage: Passage) {
         for (key, rule) in passage.unkept {
             let name = &passage.old[rule].name;
@@ -217,8 +216,8 @@ pub(super) fn longest(all: impl Iterator<Item = Remembered>) -> Vec<Sample> {
     all.min_by_key(oldest).unwrap_or_default()
 }
 
-/// Where each of the old rules is among the new ones, if it is as it was: with the same mark, for the
-/// same sensors. Several may have one name: the short form has one of each sensor with limits of its own.
+/// New index of each former rule, if unchanged: same fingerprint, same sensors. Several may share a name: the short
+/// form has one for each sensor with its own limits.
 fn places(
     (old, old_marks): (&[Arc<Rule>], &[u64]),
     (new, new_marks): (&[Arc<Rule>], &[u64]),

@@ -1,4 +1,4 @@
-//! An engine that goes on from what was stored. Pure.
+//! Restoration of an engine from storage. Pure.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use crate::domain::{AlarmState, Reading, SensorId, StandingAlert};
 type Of = (SensorId, Arc<str>);
 
 impl Engine {
-    /// Goes on from what was stored. With what this version committed, it goes on exactly as the engine that
-    /// was; with what an earlier one left, as well as that tells. Silence that nothing is stored of counts
-    /// from now. What its rule no longer allows to stand is closed, and so is an alert whose alarm can't be
-    /// read any more.
+    /// Restores an engine. From this version's state it continues exactly as before; from an earlier version's, as
+    /// well as that allows. Silence without a stored start counts from now. Alarms that their rule no longer allows
+    /// are closed, and so are alerts whose alarm state is unreadable.
     ///
-    /// `since` has the readings stored after the checkpoint of their series, those of a table in the order they
-    /// were stored, each with how many of that table that are read again lie before it; of series without one, which no rule concerned, the last readings: a rule may be new.
+    /// `since` has the readings stored after the checkpoint of their series, by table in order of storage, each
+    /// with its index among the re-read rows of that table; for series without a checkpoint, which had no rules,
+    /// the last readings: a rule may be new.
     #[must_use]
     pub fn restore(
         rules: Vec<Rule>,
@@ -36,7 +36,7 @@ impl Engine {
         Self::restore_in(Room::default(), (rules, zone), past, since, out)
     }
 
-    /// The same with another limit of series.
+    /// Restores with another limit of series.
     pub(super) fn restore_in(
         room: Room,
         (rules, zone): (Vec<Rule>, Tz),
@@ -95,7 +95,7 @@ impl Engine {
         }
     }
 
-    /// Every series that silence may change is looked at in time, and when that counts from is kept.
+    /// Schedules a check of every series that silence may change, and stores its start.
     fn look_at_all(&mut self, with_state: &HashSet<Of>) {
         let keys: Vec<_> = self.series.keys().cloned().collect();
         for key in keys {
@@ -110,12 +110,12 @@ impl Engine {
         }
     }
 
-    /// The kept alarms, by sensor and rule, that somebody must have edited: what stood of them was closed.
+    /// Takes the stored alarms, by sensor and rule, that are unreadable (edited by hand) and were closed.
     pub fn take_unread(&mut self) -> Vec<(SensorId, Arc<str>)> {
         std::mem::take(&mut self.unread)
     }
 
-    /// The alarm goes on, or is closed if its rule is not as it was.
+    /// Continues a stored alarm, or closes it if its rule has changed.
     fn take_back(&mut self, alarm: StoredAlarm, out: &mut Vec<Outcome>) {
         let key = alarm.key();
         let StoredAlarm { state, kept, newest, .. } = alarm;
@@ -126,7 +126,7 @@ impl Engine {
                 if kept.is_of(self.marks[entry.rule])
                     || kept.is_of_before(&self.rules[entry.rule]) =>
             {
-                // To be kept by its new mark.
+                // Stored again with its new fingerprint.
                 if !kept.is_of(self.marks[entry.rule]) {
                     self.changed.insert((key.clone(), entry.rule));
                 }
@@ -151,7 +151,7 @@ fn of(alarm: &AlarmState) -> Of {
     (alarm.sensor_id.clone(), alarm.rule.clone())
 }
 
-/// Closes an alarm whose rule is no more, or no longer the same, in the words that were kept of it.
+/// Closes an alarm whose rule was removed or changed, by its stored texts.
 fn close(
     cause: Cause,
     mut rule: Rule,
@@ -168,7 +168,7 @@ fn close(
     let step = entry.close(&rule, newest.moment());
     let num_before = out.len();
     tell(cause, &Arc::new(rule), key, &mut entry, newest, step, out);
-    // That it chattered has a type and a figure of its own.
+    // The alert about its chattering has its own type and figure.
     for outcome in out[num_before..].iter_mut().filter(|outcome| outcome.summary.is_none()) {
         outcome.alert_type = kept.alert_type.clone();
         outcome.threshold = kept.threshold;

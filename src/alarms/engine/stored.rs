@@ -1,11 +1,11 @@
-//! What storage holds of series, for tests that stop an engine and go on from what was committed.
+//! Stored state of series, for tests that stop an engine and restore it.
 
 use std::collections::BTreeMap;
 
 use super::Engine;
 use crate::domain::{Quantity, Reading, ReadingCounts, SensorId, SeriesPart, SeriesState};
 
-/// Parts of checkpoints, and how many rows there were when each was taken.
+/// Parts of checkpoints, and the number of rows at each.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StoredSeries {
     parts: BTreeMap<(SensorId, Quantity), Parts>,
@@ -16,7 +16,7 @@ pub(crate) struct StoredSeries {
 type Parts = BTreeMap<SeriesPart, (Vec<u8>, usize)>;
 
 impl StoredSeries {
-    /// Commits what an engine wants to have checkpointed with the rows so far.
+    /// Commits due checkpoints of an engine with the rows so far.
     pub fn commit(&mut self, engine: &mut Engine, at_most: usize, rows: &[Reading]) {
         for SeriesState { sensor_id, quantity, part, state } in engine.take_checkpoints(at_most) {
             let parts = self.parts.entry((sensor_id, quantity)).or_default();
@@ -46,8 +46,8 @@ impl StoredSeries {
         count(rows).since(self.from)
     }
 
-    /// Of the rows that a restart reads again those after the checkpoint of their series; all of one that has none.
-    /// Each with the number of those before it.
+    /// Of the rows that a restart reads again, those after the checkpoint of their series; all for a series without
+    /// one. Each with the number of those before it.
     pub fn since(&self, rows: &[Reading]) -> Vec<(u64, Reading)> {
         let mut before = ReadingCounts::default();
         let counted = rows.iter().enumerate().map(|(at, row)| {

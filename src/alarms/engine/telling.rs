@@ -1,4 +1,4 @@
-//! From what an alarm did to what is told of it, with the id of its alert. Pure.
+//! Turns an alarm's transitions into outcomes with the id of its alert. Pure.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::alarms::rule::Rule;
 use crate::alarms::series::{Entry, Key, Newest, Step};
 use crate::domain::SensorId;
 
-/// Remembers that there is something new to keep of an alarm, and says what it did.
+/// Marks an alarm as changed, and reports its transitions.
 pub(super) fn note(
     (changed, cause): (&mut HashSet<(Key, usize)>, Cause),
     rule: &Arc<Rule>,
@@ -28,8 +28,8 @@ pub(super) fn note(
     tell(cause, rule, key, entry, newest, step, out);
 }
 
-/// Says what an alarm did, and gives it an id when it is raised: one of its own, unless its last alert
-/// is still open because nobody was told of its end.
+/// Reports an alarm's transitions. A raise gets a new id, unless the last alert is still open because its end was
+/// not announced.
 pub(super) fn tell(
     cause: Cause,
     rule: &Arc<Rule>,
@@ -42,7 +42,7 @@ pub(super) fn tell(
     if step.summary.is_none() && step.transitions.is_empty() {
         return;
     }
-    // The value and the limit are told in one unit, the reading's.
+    // Value and limit are given in the reading's unit.
     let rule = &entry.fit.rule(rule).clone();
     if let Some(NamedSummary { summary, id }) = step.summary {
         let id = id.unwrap_or_else(|| summary_id(cause, rule, &key.0, &summary));

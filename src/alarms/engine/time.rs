@@ -1,8 +1,8 @@
-//! Time as the log has it: listening clocks, wall clock, and what falls due by them. Pure.
+//! Time in the engine: listening clocks, wall clock, and deadlines on them. Pure.
 //!
-//! Holds always: the engine takes time from [`Engine::advance`] alone, so the same records give the same
-//! alarms with the same ids. What falls due by one record comes in one order: what has been overdue the
-//! longest on its own clock first. Never: more than one pending look for each series.
+//! Invariant: the engine takes time from [`Engine::advance`] alone, so the same records give the same alarms with
+//! the same ids. Deadlines reached by one record are processed in one order: the longest overdue on its own clock
+//! first. Never: more than one scheduled check per series.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,8 +36,8 @@ impl RecordTime {
     }
 }
 
-/// When the log needs a time mark at the latest, so that what falls due in silence is noticed: by each
-/// listening clock, and by the wall clock for planned work.
+/// Latest times at which the log needs a time mark, so that deadlines are noticed in silence: by each listening
+/// clock, and by the wall clock for maintenance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Deadlines {
     /// Listening clock of own sensors; `None` while nothing is pending on it.
@@ -46,11 +46,11 @@ pub struct Deadlines {
     pub embedded: Option<Duration>,
     /// Listening clock of a remote broker; `None` while nothing is pending on it.
     pub remote: Option<Duration>,
-    /// Wall clock, in UTC; `None` where no maintenance is planned.
+    /// Wall clock, in UTC; `None` if no maintenance is planned.
     pub wall: Option<DateTime<Utc>>,
 }
 
-/// What alerts are named by: the log record, and which of the engine's steps within it.
+/// Cause of alerts, from which their ids are derived: the log record, and the step within it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Cause {
     /// Position of the log record.
@@ -59,7 +59,7 @@ pub(super) struct Cause {
 }
 
 impl Cause {
-    /// Part of the step that [`Engine::settle`] takes: no other comes so far.
+    /// Step number of [`Engine::settle`]; no other gets this far.
     const SETTLE: u32 = u32::MAX;
 
     /// Id of an alert that the step raises.
@@ -68,7 +68,7 @@ impl Cause {
     }
 }
 
-/// When to look at a series though nothing comes of it, by the listening clock it is on.
+/// Scheduled checks of series, by listening clock.
 #[derive(Debug, Default)]
 pub(super) struct Looks([BTreeSet<(Duration, Key)>; 3]);
 
@@ -98,8 +98,8 @@ impl Looks {
 }
 
 impl Engine {
-    /// Advances to a record of the log and runs out what is due by then. To be called for each record,
-    /// before the record is applied. Cheap when nothing is due. Clocks never go back.
+    /// Advances to a record of the log and processes all deadlines reached. Called for each record, before it is
+    /// applied. Cheap if nothing is due. Clocks never go back.
     pub fn advance(&mut self, now: RecordTime, out: &mut Vec<Outcome>) {
         self.set_time(now, out);
         let num_before = out.len();
@@ -111,8 +111,8 @@ impl Engine {
         }
     }
 
-    /// The same without running anything out by the listening clocks: for made-up time, in which a reading
-    /// may come just as something falls due, and is in time.
+    /// Advances without processing deadlines of listening clocks: for simulated time, in which a reading at a
+    /// deadline is in time.
     pub(crate) fn set_time(&mut self, now: RecordTime, out: &mut Vec<Outcome>) {
         if self.quieting.must_look_at_all {
             self.settle(now, out);
@@ -125,7 +125,7 @@ impl Engine {
         }
     }
 
-    /// When the log needs a time mark.
+    /// Times at which the log needs a time mark.
     pub fn next_deadline(&mut self) -> Deadlines {
         let [own, embedded, remote] = Ingress::ALL.map(|ingress| self.first_due(ingress));
         let flood = self.quieting.flood.as_ref().and_then(Flood::due);
@@ -133,13 +133,13 @@ impl Engine {
         Deadlines { own, embedded, remote, wall: self.quieting.windows.next_change() }
     }
 
-    /// One more step within a record: alerts raised in it have ids of their own.
+    /// Starts another step within a record: its alerts get their own ids.
     pub(super) const fn begin_part(&mut self) {
         self.cause.part = self.cause.part.saturating_add(1);
     }
 
-    /// After a start, rules and settings may be others than those that kept alarms quiet: looks at all
-    /// that stand, as of the time before.
+    /// After a start, rules and suppression may have changed: re-evaluates all active alarms, as of the time
+    /// before.
     fn settle(&mut self, now: RecordTime, out: &mut Vec<Outcome>) {
         if self.quieting.wall.is_none() {
             self.quieting.turn(now.received_at);
@@ -162,7 +162,7 @@ impl Engine {
             self.each_entry(key, out, |entry, rule, newest, reasons| {
                 entry.elapse(rule, newest, (look_at, clock), reasons)
             });
-            // What one begins or ends, others may have to wait for.
+            // What one alarm begins or ends, others may have to wait for.
             self.follow_causes(lag, out);
         }
     }
@@ -183,8 +183,8 @@ impl Engine {
         most
     }
 
-    /// The first deadline of a listening clock. Looks come early, where readings moved a deadline on: they
-    /// are moved on here.
+    /// First deadline of a listening clock. Scheduled checks may be early, if readings moved a deadline: they are
+    /// rescheduled here.
     fn first_due(&mut self, ingress: Ingress) -> Option<Duration> {
         loop {
             let looks = self.looks.of(ingress);

@@ -1,7 +1,7 @@
-//! Series that were dropped: what was stored of them before is not read again at a restart. Pure.
+//! Tombstones of dropped series: earlier stored rows are not applied at a restart. Pure.
 //!
-//! A tombstone is stored with the batch that its series was dropped in, and reaches as far as the rows of that batch. It
-//! is of no use once a restart begins to read behind it; that of an operator's word stays until the series is heard.
+//! A tombstone is stored with the batch in which its series was dropped, and covers the rows up to that batch. It
+//! expires when restarts read only later rows; one by an operator's action stays until the series has a reading.
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,7 @@ use super::checkpoints::state;
 use super::{Engine, Key};
 use crate::domain::{QuickMap, ReadingCounts, SensorId, SeriesPart, SeriesState};
 
-/// Rows of its table behind which a tombstone is of no use: twice what storage reads again at least.
+/// Rows of its table after which a tombstone expires: twice the minimum that storage reads again.
 const ROWS: u64 = 32_768;
 
 const BY_LIMIT: u8 = 1;
@@ -19,23 +19,23 @@ const BY_OPERATOR: u8 = 2;
 #[derive(Debug, Default)]
 pub(super) struct Tombstones {
     all: QuickMap<Key, Tombstone>,
-    /// Those that end, each with the readings stored before, by table: temperatures, others.
+    /// Tombstones that expire, each with the number of earlier readings in its table: temperatures, others.
     ending: [VecDeque<(Key, u64)>; 2],
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Tombstone {
-    /// Readings of its table that were stored before; `None` while its series waits to be heard.
+    /// Number of earlier readings in its table; `None` while its series waits for a reading.
     ends_after: Option<u64>,
 }
 
 impl Tombstones {
-    /// Whether an operator has forgotten a series, and it was not heard since.
+    /// True if an operator has forgotten a series, without a reading since.
     pub fn is_forgotten(&self, key: &Key) -> bool {
         !self.all.is_empty() && self.all.get(key).is_some_and(|it| it.ends_after.is_none())
     }
 
-    /// Whether an operator has forgotten some series of a sensor, which was not heard since.
+    /// True if an operator has forgotten some series of a sensor, without a reading since.
     pub fn has_forgotten(&self, sensor: &SensorId) -> bool {
         self.all.iter().any(|((of, _), it)| of == sensor && it.ends_after.is_none())
     }
@@ -45,7 +45,7 @@ impl Tombstones {
         self.ending[usize::from(!key.1.is_temperature())].push_back((key, count));
     }
 
-    /// Those that are of no use any more, at counts of stored readings of which so many would be read again.
+    /// Takes the expired ones, by the numbers of stored readings and of those that would be read again.
     fn take_ended(&mut self, counts: ReadingCounts, since: ReadingCounts) -> Vec<Key> {
         let tables = [(counts.temperatures, since.temperatures), (counts.others, since.others)];
         let mut ended = Vec::new();
@@ -64,7 +64,7 @@ impl Tombstones {
 }
 
 impl Engine {
-    /// A series is dropped: what is stored of it is of no use.
+    /// Adds a tombstone for a dropped series.
     pub(super) fn bury(&mut self, key: &Key, by_operator: bool) {
         self.forget_part(key, SeriesPart::Windows);
         self.forget_part(key, SeriesPart::Lateness);
@@ -77,14 +77,14 @@ impl Engine {
         }
     }
 
-    /// A series that begins may have been forgotten.
+    /// Removes the tombstone of a series that starts again.
     pub(super) fn note_begin(&mut self, key: &Key) {
         if self.tombstones.is_forgotten(key) {
             self.tombstones.end(key.clone(), self.checkpoints.count_of(&key.1));
         }
     }
 
-    /// Goes on from what is stored; false where that can't be read.
+    /// Restores a stored one; false if it is unreadable.
     pub(super) fn recall_dropped(&mut self, key: &Key, state: &[u8]) -> bool {
         match state {
             [BY_OPERATOR] => {
@@ -108,7 +108,7 @@ impl Engine {
         }
     }
 
-    /// Tombstones that are of no use any more, to be deleted.
+    /// Takes expired tombstones to delete from storage.
     pub(super) fn take_ended_tombstones(&mut self) -> Vec<SeriesState> {
         let ended = self.tombstones.take_ended(self.checkpoints.counts(), self.since_checkpoints());
         ended.into_iter().map(|key| state(key, SeriesPart::Dropped, None)).collect()

@@ -1,4 +1,4 @@
-//! Series in units that are not those of their rules. Pure.
+//! Series in other units than their rules. Pure.
 
 use super::super::series::{Key, Newest, Series};
 use super::super::units::{Fit, UnitNotice};
@@ -11,8 +11,8 @@ impl Engine {
         self.fits.fit(rule, &self.rules[rule], unit, of)
     }
 
-    /// The newest reading of a series that was taken out: its alarms go on in its unit. Whether that is another one: then
-    /// the series is to be checkpointed, since not every row that is read again at a restart says its unit.
+    /// Sets the newest reading of a removed series: its alarms continue in its unit. Returns true for a changed
+    /// unit: then the series must be checkpointed, since not every row read again at a restart states its unit.
     pub(super) fn set_newest(&mut self, key: &Key, series: &mut Series, newest: Newest) -> bool {
         let is_another = series.newest.unit != newest.unit;
         if is_another {
@@ -26,15 +26,15 @@ impl Engine {
         is_another
     }
 
-    /// A reading of a series that was taken out is stored in another unit than its newest, and is not the newest: rows may
-    /// be read again in the unit that was stored last.
+    /// A reading of a removed series is stored in another unit than the newest, and is not the newest: rows may be
+    /// read again in the unit that was stored last.
     pub(super) fn note_foreign_unit(&mut self, key: &Key, series: &mut Series, unit: &Unit) {
         if series.newest.unit != *unit {
             self.note_change(key, series, true);
         }
     }
 
-    /// Whether the unit of a series does not fit some rule that it is judged by. Said once.
+    /// True if the unit of a series doesn't fit one of its rules. Reported once.
     pub(super) fn is_unfit(&mut self, key: &Key, series: &mut Series) -> bool {
         let unfit = series.entries.iter().find(|entry| entry.fit.is_unfit());
         let unfit = unfit.map(|entry| &self.rules[entry.rule]);
@@ -55,7 +55,7 @@ impl Engine {
         self.fits.num_unjudged()
     }
 
-    /// What is to be said of units since this was last asked.
+    /// Takes the notices about units since the last call.
     pub fn take_unit_notices(&mut self) -> Vec<UnitNotice> {
         self.fits.take_notices()
     }

@@ -1,5 +1,5 @@
-//! What was kept and can't be read any more: whatever people were told of it ends, in what words are left.
-//! Receivers would keep it for ever. Pure.
+//! Unreadable stored state: the alerts that people were notified of end, with the texts that are left. Receivers
+//! would keep them for ever otherwise. Pure.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl Engine {
         }
     }
 
-    /// An alarm may have chattered: that is an alert of its own. How often it was raised is lost.
+    /// Ends the alert about an unreadable alarm's chattering. Its count is lost.
     pub(super) fn end_unread_chatter(&mut self, alarm: &AlarmState, out: &mut Vec<Outcome>) {
         let of = (alarm.sensor_id.clone(), quieting::chattering(&alarm.rule));
         let Some(StandingAlert { alert_id, since, .. }) = self.inherited.remove(&of) else {
@@ -55,7 +55,7 @@ impl Engine {
         out.push(quieting::said_of_one(&rule, &key, &newest, calm, alert_id));
     }
 
-    /// Gives back what was kept of a flood, or the row if it can't be read.
+    /// Restores a flood, or returns its row if it is unreadable.
     pub(super) fn take_back_flood(
         &mut self,
         kept: AlarmState,
@@ -77,7 +77,7 @@ impl Engine {
         self.rules.iter().find(|rule| rule.name == alarm.rule)
     }
 
-    /// What an alarm is of, as far as that is known.
+    /// Series and rule of an alarm, as far as known.
     fn left_of(
         &self,
         alarm: &AlarmState,

@@ -6,13 +6,13 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-/// A moment on both clocks.
+/// A time on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
-    /// The reading's own time, or the time of day of an operator's word.
+    /// The reading's own time, or the wall clock of an operator's action.
     #[serde(with = "exact")]
     pub at: DateTime<Utc>,
-    /// The listening clock of the way the series was last heard by.
+    /// Listening clock of the ingress of the series' last reading.
     #[serde(rename = "watch")] // its name in stored states
     pub listened: Duration,
 }
@@ -24,8 +24,8 @@ impl Moment {
     }
 }
 
-/// The end of a delay: over when a reading of the series comes at or after `at`, or when the listening
-/// clock gets to `listened`. Either way what happens is dated `at`.
+/// End of a delay: reached when a reading of the series is dated `at` or later, or when the listening clock reaches
+/// `listened`. Either way the transition is dated `at`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Due {
     /// End by the readings' own time.
@@ -47,21 +47,20 @@ impl Due {
         }
     }
 
-    /// Whether it is over. `now.at` counts if it is a reading's.
+    /// True if it is reached. `now.at` counts if it is a reading's.
     #[must_use]
     pub fn is_over(&self, now: Moment, is_reading: bool) -> bool {
         now.listened >= self.listened || (is_reading && now.at >= self.at)
     }
 
-    /// The moment that it ran out, seen from `now`: a reading may have ended it before the listening
-    /// clock got there.
+    /// Time at which it was reached, as of `now`: a reading may have ended it before the listening clock did.
     pub(super) fn passed(&self, now: Moment) -> Moment {
         Moment { at: self.at, listened: self.listened.min(now.listened) }
     }
 }
 
-/// A change from one listening clock to another: a time is as far from the one's present afterwards as it
-/// was from the other's. One before the new clock's start becomes that start.
+/// Conversion of times from one listening clock to another: the distance from the present is preserved. A time
+/// before the new clock's start becomes that start.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::alarms) struct Rebase {
     /// Present of the listening clock before.
@@ -92,8 +91,7 @@ impl Rebase {
     }
 }
 
-/// A time as seconds and nanoseconds of Unix time: an alarm that is stored and restored must go on
-/// exactly as it would have.
+/// A time as seconds and nanoseconds of Unix time: a stored and restored alarm must continue exactly.
 pub(in crate::alarms) mod exact {
     use chrono::{DateTime, Utc};
     use serde::de::{Deserialize, Deserializer, Error};

@@ -1,4 +1,4 @@
-//! What is remembered of an alarm that is not at rest. Pure.
+//! State of an alarm that is not normal. Pure.
 
 use std::sync::Arc;
 
@@ -6,31 +6,31 @@ use serde::{Deserialize, Serialize};
 
 use super::{Alarm, Condition, Due, Moment, Shelf, State, Withheld};
 
-/// All of an alarm; as JSON, what is kept of one.
+/// Complete state of an alarm; its JSON is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held {
     /// Condition of the alarm.
     pub condition: Condition,
-    /// When it was last raised or last returned; `None` in [`Condition::Normal`].
+    /// Time of the last raise or return; `None` in [`Condition::Normal`].
     pub since: Option<Moment>,
     /// The last judgement.
     pub is_broken: bool,
     /// The end of the off-delay if the alarm is active, of the on-delay if it isn't.
     pub delay: Option<Due>,
-    /// When it is announced again.
+    /// Time of the next re-announcement.
     pub reannouncement: Option<Due>,
-    /// Whether people were told that it stands and not yet that it no longer does.
+    /// Whether people were notified that it is active, and not yet of its end.
     pub is_told: bool,
     /// Shelf, while the alarm is shelved.
     pub shelf: Option<Shelf>,
-    /// What suppresses the alarm, if anything does.
+    /// Cause of the suppression, if suppressed.
     pub suppressed_by: Option<Arc<str>>,
     /// Whether an operator took the alarm out of service.
     pub is_out_of_service: bool,
 }
 
 impl Held {
-    /// At rest: there is nothing to remember.
+    /// Normal: no state.
     pub const NORMAL: Self = Self {
         condition: Condition::Normal,
         since: None,

@@ -1,7 +1,7 @@
-//! What one event does to one alarm. Pure.
+//! Applies one event to one alarm. Pure.
 //!
-//! Every change goes through [`Step::record`], which alone decides what is announced: so nobody is
-//! ever told twice, or told of what is withheld.
+//! Every transition goes through [`Step::record`], which alone decides what is announced: so nothing is announced
+//! twice, or while it is withheld.
 
 use std::mem;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::{
     Announcement, Change, Condition, Due, Event, Held, Moment, Shelf, Timing, Transition, WhySilent,
 };
 
-/// An alarm on its way from one event to the next.
+/// An alarm between one event and the next.
 pub(super) struct Step<'a> {
     alarm: &'a mut Held,
     timing: &'a Timing,
@@ -18,7 +18,7 @@ pub(super) struct Step<'a> {
     transitions: Vec<Transition>,
 }
 
-/// What runs towards a [`Due`].
+/// A delay in progress, towards a [`Due`].
 #[derive(Clone, Copy)]
 enum Running {
     Delay,
@@ -45,8 +45,8 @@ impl<'a> Step<'a> {
         self.transitions
     }
 
-    /// What ran out first by `now`. On the listening clock, which all deadlines share: a shelf's date is
-    /// of an operator's clock, a delay's of the sensor's.
+    /// First delay reached by `now`, on the listening clock that all deadlines share: a shelf's date is of an
+    /// operator's clock, a delay's of the sensor's.
     fn first_over(&self, now: Moment, is_reading: bool) -> Option<(Running, Due)> {
         let Held { delay, shelf, reannouncement, .. } = &*self.alarm;
         [
@@ -97,7 +97,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Starts or stops the delay towards the other side, or goes there at once if there is none.
+    /// Starts or cancels the delay towards the other side, or switches at once without a delay.
     fn judge(&mut self, is_broken: bool, now: Moment) {
         let alarm = &mut *self.alarm;
         alarm.is_broken = is_broken;
@@ -114,7 +114,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// From active to what follows it, or from anything else to active.
+    /// Switches from active to its successor state, or from any other state to active.
     fn switch(&mut self, when: Moment) {
         let when = when.not_before(self.alarm.since);
         self.alarm.delay = None;
@@ -155,7 +155,7 @@ impl<'a> Step<'a> {
         self.record(Change::Acknowledged, now);
     }
 
-    /// An on-delay that runs goes on: the value is as it was.
+    /// A running on-delay continues: the value is unchanged.
     fn reset(&mut self, now: Moment) {
         if self.alarm.condition.is_latched() {
             self.enter(Condition::Normal, None);
@@ -164,10 +164,10 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// A delay that has not run out is no state of its own: it goes without a word.
+    /// A running delay is no state of its own: it is dropped without an event.
     fn close(&mut self, now: Moment) {
         let is_anything = self.alarm.state() != super::State::default();
-        // A silence may have raised it after the reading that the caller dates the end by.
+        // A silence may have raised it after the reading by which the caller dates the end.
         let now = now.not_before(self.alarm.since);
         *self.alarm = Held { is_told: self.alarm.is_told, ..Held::NORMAL };
         if is_anything {
@@ -187,8 +187,8 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// If the next one is over too, the alarm was not looked at for long: then it counts from now,
-    /// for what was missed is not to be told in a row.
+    /// If the next one is due too, the alarm was not checked for long: then the interval restarts now, so that
+    /// missed ones are not announced in a row.
     fn reannounce(&mut self, when: Moment, now: Moment, is_reading: bool) {
         self.record(Change::StillActive, when);
         if let (Some(next), Some(every)) = (self.alarm.reannouncement, self.reannounced_every())
@@ -216,7 +216,7 @@ impl<'a> Step<'a> {
         self.transitions.push(Transition { change, state, at: when.at, announced });
     }
 
-    /// What brings people's belief in step, unless something withholds it.
+    /// Announcement that corrects what people were notified of, unless withheld.
     fn announcement(&mut self, change: Change) -> Option<Announcement> {
         if self.alarm.withheld().is_some() {
             return None;
@@ -232,8 +232,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// How often the alarm, as it is now, is to be announced. A rule that says "every 0 s" is taken
-    /// to say nothing: it would never come to an end.
+    /// Re-announcement interval of the present state. An interval of 0 s counts as none: it would never end.
     fn reannounced_every(&self) -> Option<Duration> {
         let calls =
             self.alarm.condition == Condition::Unacknowledged && self.alarm.withheld().is_none();
