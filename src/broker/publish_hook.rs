@@ -84,7 +84,7 @@ impl PublishHook {
     /// Counts an unclaimed message, for the list of unclaimed topics. It is not logged.
     fn note_unclaimed(&self, topic: &str, payload: &[u8]) {
         if !is_of(&self.reserved, topic) && self.subscriptions.is_unclaimed(topic) {
-            self.subscriptions.heard().note_unclaimed(topic, payload, Utc::now());
+            self.subscriptions.inventory().note_unclaimed(topic, payload, Utc::now());
         }
     }
 

@@ -9,7 +9,7 @@ use super::unclaimed::{example, lines_to_paste};
 use crate::config::Config;
 use crate::domain::Presence;
 use crate::exit::Exit;
-use crate::ingest::heard::{DeviceReport, DevicesReport, RuleReport, UnclaimedReport};
+use crate::ingest::inventory::{DeviceReport, DevicesReport, RuleReport, UnclaimedReport};
 use crate::logging::one_line;
 use crate::web;
 

@@ -1,6 +1,6 @@
 //! How topics that no rule takes are shown, and the lines of configuration for them.
 
-use crate::ingest::heard::UnclaimedReport;
+use crate::ingest::inventory::UnclaimedReport;
 use crate::logging::one_line;
 
 /// Characters of a payload that are shown.

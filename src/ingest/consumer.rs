@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::Log;
 use super::formats::{Decoded, Decoders, MOST_DESCRIPTION_BYTES, Message, Taken};
-use super::heard::Heard;
+use super::inventory::Inventory;
 use super::journal::{Frame, Reader};
 use super::log::note_unreadable;
 use super::pace::Pace;
@@ -154,13 +154,13 @@ impl LogConsumer {
     fn poll(&mut self) -> Option<Polled> {
         let through = self.log.last();
         let Self { log, subscriptions, decoders, reader, lines, .. } = self;
-        let heard = subscriptions.heard();
+        let inventory = subscriptions.inventory();
         let after = reader.position();
         let mut polled = Polled { after, through: after, entries: Vec::with_capacity(BATCH) };
         let limit = log.max_payload_bytes();
         let read = reader.read_through(BATCH, through, |frame| {
             polled.through = frame.position;
-            let entry = decode(decoders, heard, limit, frame);
+            let entry = decode(decoders, inventory, limit, frame);
             if let Content::Brought(brought) = &entry.content {
                 subscriptions.note_origin(brought);
             }
@@ -184,7 +184,7 @@ impl LogConsumer {
     }
 }
 
-fn decode(decoders: &mut Decoders, heard: &Heard, limit: usize, frame: Frame<'_>) -> Entry {
+fn decode(decoders: &mut Decoders, inventory: &Inventory, limit: usize, frame: Frame<'_>) -> Entry {
     let position = frame.position;
     let Some((receipt, body)) = record::decode(frame.payload) else {
         let reason = "its record in the log has an unknown layout".to_owned();
@@ -197,7 +197,7 @@ fn decode(decoders: &mut Decoders, heard: &Heard, limit: usize, frame: Frame<'_>
     let mut changes = Vec::new();
     let (ingress, content) = match body {
         Body::Message(arrival) => {
-            (arrival.ingress, content(decoders, heard, limit, &arrival, receipt, &mut changes))
+            (arrival.ingress, content(decoders, inventory, limit, &arrival, receipt, &mut changes))
         }
         Body::OwnReading(reading) => {
             let measurements = vec![Measurement::live(reading)];
@@ -212,7 +212,7 @@ fn decode(decoders: &mut Decoders, heard: &Heard, limit: usize, frame: Frame<'_>
 
 fn content(
     decoders: &mut Decoders,
-    heard: &Heard,
+    inventory: &Inventory,
     limit: usize,
     arrival: &Arrival<'_>,
     receipt: Receipt,
@@ -231,12 +231,12 @@ fn content(
     let message = Message { topic, payload, received_at: receipt.at, is_replayed };
     let Some(Taken { place, decoded, is_home_assistants, .. }) = decoders.decode(&message, changes)
     else {
-        heard.note_unclaimed(topic, payload, receipt.at);
+        inventory.note_unclaimed(topic, payload, receipt.at);
         // It is forwarded as it is; or a description before it might have named its topic, and did not; or it comes by
         // a subscription of other times that the broker keeps.
         return Content::Nothing;
     };
-    note_heard(heard, decoders, place, &message, &decoded);
+    count_in_inventory(inventory, decoders, place, &message, &decoded);
     match decoded {
         Ok(Decoded { action: Some(action), .. }) => {
             let message = Some(reject(arrival, receipt, String::new()));
@@ -258,22 +258,22 @@ fn content(
 }
 
 /// Counts a message that a rule took, and now and then looks for what it lacks.
-fn note_heard(
-    heard: &Heard,
+fn count_in_inventory(
+    inventory: &Inventory,
     decoders: &Decoders,
     place: usize,
     message: &Message<'_>,
     decoded: &Result<Decoded, String>,
 ) {
     let at = message.received_at;
-    if !heard.note_taken(place, message.topic, decoded, at) {
+    if !inventory.note_claimed(place, message.topic, decoded, at) {
         return;
     }
     let lines = decoders.explain(message);
     // A message that lacks nothing and brings nothing was not meant to bring a value.
     let has_values = decoded.as_ref().is_ok_and(|it| !it.measurements.is_empty());
     if has_values || !lines.is_empty() {
-        heard.note_misses(place, lines, at);
+        inventory.note_misses(place, lines, at);
     }
 }
 

@@ -14,8 +14,8 @@
 mod append;
 mod consumer;
 pub mod formats;
-pub mod heard;
 mod intake;
+pub mod inventory;
 pub mod journal;
 mod listening;
 mod log;

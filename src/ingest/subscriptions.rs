@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::consumer::Brought;
 use super::formats::kit::topics::matches;
 use super::formats::{Filter, Formats, Request};
-use super::heard::Heard;
+use super::inventory::Inventory;
 use super::origins::Origins;
 use crate::domain::{Measurement, Position, Quantity, SensorId};
 
@@ -30,7 +30,7 @@ struct Shared {
     formats: Formats,
     learned: RwLock<Arc<Learned>>,
     requests: RwLock<Vec<Request>>,
-    heard: Heard,
+    inventory: Inventory,
     /// Position of the last description in the log.
     described: AtomicU64,
     /// Position up to which the log is evaluated.
@@ -54,7 +54,7 @@ impl Subscriptions {
     #[must_use]
     pub fn new(formats: Formats, last: Position) -> Self {
         Self(Arc::new(Shared {
-            heard: Heard::new(formats.names()),
+            inventory: Inventory::new(formats.names()),
             origins: Origins::new(formats.read_home_assistant()),
             formats,
             learned: RwLock::default(),
@@ -72,8 +72,8 @@ impl Subscriptions {
 
     /// What has been heard on the topics that are taken in, and beside them.
     #[must_use]
-    pub fn heard(&self) -> &Heard {
-        &self.0.heard
+    pub fn inventory(&self) -> &Inventory {
+        &self.0.inventory
     }
 
     /// Whether no format claims a topic, and it is none of a request to devices: nobody takes it.

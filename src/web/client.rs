@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::report::StatusReport;
 use super::{CLI_AGENT, socket_path};
-use crate::ingest::heard::DevicesReport;
+use crate::ingest::inventory::DevicesReport;
 
 /// How long the daemon may take to say how it is: it waits for nothing.
 const STATUS_PATIENCE: Duration = Duration::from_secs(5);

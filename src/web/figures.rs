@@ -114,7 +114,7 @@ fn rate<S: Serializer>(rate: &f64, to: S) -> Result<S::Ok, S::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::heard::DevicesReport;
+    use crate::ingest::inventory::DevicesReport;
     use crate::web::described::{keys, required, schema};
 
     #[test]

@@ -55,7 +55,7 @@ pub use trial::{RuleAsked, RuleTried};
 use crate::alarms::report::Period;
 use crate::config::{SecretSource, ServerTls, TimeStyle};
 use crate::domain::AlarmView;
-use crate::ingest::heard::DevicesReport;
+use crate::ingest::inventory::DevicesReport;
 use crate::locale::Words;
 use crate::messages::{Operate, Reload};
 use crate::supervisor::Route;

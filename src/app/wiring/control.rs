@@ -121,7 +121,7 @@ fn devices(common: &Common) -> Arc<web::ReadDevices> {
     let embedded = common.embedded.clone();
     Arc::new(move || {
         let broker = embedded.borrow().as_ref().map(|address| address.public.to_string());
-        subscriptions.heard().report(started, broker)
+        subscriptions.inventory().report(started, broker)
     })
 }
 

@@ -13,7 +13,7 @@ use crate::app;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::ingest::formats::{Decoders, Message};
-use crate::ingest::heard::{Shapes, unclaimed};
+use crate::ingest::inventory::{Shapes, unclaimed};
 use crate::logging::one_line;
 
 /// How often Ctrl-C and the clock are looked at.

@@ -1,9 +1,11 @@
 //! Topics that carry the availability of a device: a key of the table of its values, not a table of their own.
 
+use super::Proposal;
 use super::levels::Levels;
-use super::{Guess, quoted};
-use crate::ingest::heard::outline::{Kind, Leaf};
-use crate::ingest::heard::shapes::Shape;
+use super::text::quoted;
+use crate::ingest::inventory::fields::Leaf;
+use crate::ingest::inventory::shapes::Shape;
+use crate::ingest::inventory::structure::Kind;
 
 /// Last levels of topics of availability.
 const AVAILABILITY: [&str; 8] =
@@ -28,31 +30,31 @@ const ON_AVAILABILITY: [(&str, &str); 4] =
     [("1", "0"), ("true", "false"), ("on", "off"), ("yes", "no")];
 
 /// A note with the key to add, for a shape that carries availability.
-pub fn guess<T>(shape: &Shape<T>) -> Option<Guess> {
+pub fn proposal<T>(shape: &Shape<T>) -> Option<Proposal> {
     let last = shape.levels.last()?.to_lowercase();
     let word = word(shape)?;
     let (online, offline) = pair(&last, &word)?;
     let topic = Levels::of(shape).named().topic();
     if !topic.contains('{') {
-        return Some(Guess::note(
+        return Some(Proposal::note(
             "probably the availability of a device, which no level of the topic names",
         ));
     }
     let (topic, online, offline) = (quoted(&topic), quoted(&online), quoted(&offline));
-    Some(Guess::note(format!(
+    Some(Proposal::note(format!(
         "probably availability: add availability = {{ topic = {topic}, online = {online}, offline = {offline} }} to the table of the device, above its [devices.values]"
     )))
 }
 
 /// The payload, or the state in it.
 fn word<T>(shape: &Shape<T>) -> Option<String> {
-    match &shape.outline.kind {
+    match &shape.structure.kind {
         Kind::Text | Kind::Truth | Kind::Number if !shape.is_cut => {
             Some(String::from_utf8_lossy(&shape.payload).trim().to_owned())
         }
         Kind::Object => {
             let is_state = |key: &str| matches!(key, "state" | "status");
-            let [field] = &shape.outline.fields[..] else { return None };
+            let [field] = &shape.structure.fields[..] else { return None };
             match &field.leaf {
                 Leaf::Text(text) if field.path.len() == 1 && is_state(&field.path[0]) => {
                     Some(text.trim().to_owned())

@@ -61,15 +61,21 @@ fn a_shape_has_its_last_example_and_its_times() {
     let [shape] = shapes.sorted()[..] else { panic!() };
     assert_eq!((shape.first_seen, shape.last_seen, shape.count), (at(0), at(5), 3));
     assert_eq!((shape.topic.as_str(), &*shape.payload), ("a/3", &br#"{"y":3}"#[..]));
-    assert_eq!(shape.outline.keys(), ["y"]);
+    assert_eq!(shape.structure.keys(), ["y"]);
     // Within a second the payload is kept, and looked into when it is asked for.
     shapes.note("a/5", br#"{"z":5}"#, at(5));
     let [shape] = shapes.sorted()[..] else { panic!() };
     assert_eq!((shape.topic.as_str(), &*shape.payload), ("a/5", &br#"{"z":5}"#[..]));
-    assert_eq!((shape.outline_topic.as_str(), shape.outline.keys()), ("a/3", vec!["y".to_owned()]));
+    assert_eq!(
+        (shape.structure_topic.as_str(), shape.structure.keys()),
+        ("a/3", vec!["y".to_owned()])
+    );
     shapes.refresh();
     let [shape] = shapes.sorted()[..] else { panic!() };
-    assert_eq!((shape.outline_topic.as_str(), shape.outline.keys()), ("a/5", vec!["z".to_owned()]));
+    assert_eq!(
+        (shape.structure_topic.as_str(), shape.structure.keys()),
+        ("a/5", vec!["z".to_owned()])
+    );
     shapes.note("a/4", &vec![b'x'; SHOWN_BYTES + 1], at(9));
     let [shape] = shapes.sorted()[..] else { panic!() };
     assert_eq!((shape.payload.len(), shape.is_cut), (SHOWN_BYTES, true));

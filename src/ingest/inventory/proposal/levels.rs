@@ -1,9 +1,10 @@
 //! Levels of a topic, and which of them name the sensor.
 
-use super::quoted;
-use crate::ingest::heard::keys;
-use crate::ingest::heard::outline::{Field, Leaf, Outline};
-use crate::ingest::heard::shapes::{Shape, WORDS, is_quantity};
+use super::text::{escaped, quoted};
+use crate::ingest::inventory::fields::{Field, Leaf};
+use crate::ingest::inventory::keys;
+use crate::ingest::inventory::shapes::{Shape, WORDS, is_quantity};
+use crate::ingest::inventory::structure::Structure;
 
 /// Levels of a topic: names in braces for those that differ.
 pub struct Levels {
@@ -11,7 +12,7 @@ pub struct Levels {
     pub levels: Vec<String>,
     /// Places of those that differ.
     pub wild: Vec<usize>,
-    /// Levels of a topic of the shape, whose payload has the outline.
+    /// Levels of a topic of the shape, whose payload has the structure.
     example: Vec<String>,
 }
 
@@ -41,7 +42,7 @@ impl Levels {
         let levels: Vec<String> = shape.levels.iter().map(ToString::to_string).collect();
         let wild = levels.iter().enumerate().filter(|(_, level)| *level == "+");
         let wild = wild.map(|(at, _)| at).collect();
-        let example = shape.outline_topic.split('/').map(str::to_owned).collect();
+        let example = shape.structure_topic.split('/').map(str::to_owned).collect();
         Self { levels, wild, example }
     }
 
@@ -88,14 +89,14 @@ impl Levels {
     }
 
     /// Names the sensors of a list by an id of its elements, below their gateway where the id may be another gateway's, too.
-    pub fn of_elements(mut self, id: &Field, pointer: &str, outline: &Outline) -> Named {
+    pub fn of_elements(mut self, id: &Field, pointer: &str, structure: &Structure) -> Named {
         if keys::is_worldwide(&id.key()) {
             return Named { topic: self.levels.join("/"), sensor: Some(pointer.to_owned()) };
         }
         let mut names: Vec<String> = Vec::new();
         for (nth, at) in self.wild.iter().enumerate() {
             let level = self.example.get(*at).map(String::as_str).unwrap_or_default();
-            let said = key_of(level, &outline.outer).filter(|key| !names.contains(key));
+            let said = key_of(level, &structure.outer).filter(|key| !names.contains(key));
             let only =
                 if self.wild.len() == 1 { "device".to_owned() } else { format!("part{}", nth + 1) };
             names.push(said.unwrap_or(only));
@@ -106,7 +107,7 @@ impl Levels {
         let own = if names.iter().any(|name| name == pointer) { "./" } else { "" };
         let mut parts: Vec<String> = names.iter().map(|name| format!("{{{name}}}")).collect();
         if parts.is_empty() {
-            parts.extend(gateway(&outline.outer).map(|key| format!("{{/{key}}}")));
+            parts.extend(gateway(&structure.outer).map(|key| format!("{{/{key}}}")));
         }
         let sensor = if parts.is_empty() {
             pointer.to_owned()
@@ -136,5 +137,5 @@ fn gateway(outer: &[Field]) -> Option<String> {
     let top = |key: &str| outer.iter().find(|it| it.path.len() == 1 && it.key() == key);
     let ids = keys::GATEWAYS.iter().chain(keys::IDS).filter_map(|key| top(key));
     let mut ids = ids.filter(|field| matches!(field.leaf, Leaf::Text(_)) || keys::is_id(field));
-    ids.next().map(|field| super::mapping::escaped(&field.path[0]))
+    ids.next().map(|field| escaped(&field.path[0]))
 }

@@ -1,11 +1,13 @@
 //! A mapping by the look of a topic and its payload: which level is the sensor, where the values are, and their units.
 
+use super::Proposal;
 use super::levels::Levels;
-use super::{Guess, quoted};
+use super::text::{escaped, quoted};
 use crate::ingest::formats::kit::names;
-use crate::ingest::heard::keys;
-use crate::ingest::heard::outline::{Field, Kind, Leaf, Outline};
-use crate::ingest::heard::shapes::{Shape, WORDS, is_quantity};
+use crate::ingest::inventory::fields::{Field, Leaf};
+use crate::ingest::inventory::keys;
+use crate::ingest::inventory::shapes::{Shape, WORDS, is_quantity};
+use crate::ingest::inventory::structure::{Kind, Structure};
 
 /// Values in a table: beyond, a person picks.
 const MOST_VALUES: usize = 16;
@@ -21,21 +23,21 @@ const NOTHING: &str = "no number in it: nothing to read, or bytes of a protocol 
 const NO_ID: &str = "a list whose elements have no id: write each, sensor and values by hand";
 
 /// A table that takes a shape, or a note why there is none.
-pub fn guess<T>(shape: &Shape<T>) -> Guess {
+pub fn proposal<T>(shape: &Shape<T>) -> Proposal {
     let levels = Levels::of(shape);
-    let config = match &shape.outline.kind {
+    let config = match &shape.structure.kind {
         Kind::Number | Kind::CommaNumber | Kind::Truth if shape.is_cut => None,
         Kind::Number => Some(number(levels, plain_number(&shape.payload))),
         Kind::CommaNumber => Some(number(levels, plain_number(&shape.payload)) + COMMA),
         Kind::Truth => truth(levels, &shape.payload),
-        Kind::Object => object(levels, &shape.outline.fields),
-        Kind::List(_) if !is_told_apart(&shape.outline) => return Guess::note(NO_ID),
-        Kind::List(key) => list(levels, key, &shape.outline),
+        Kind::Object => object(levels, &shape.structure.fields),
+        Kind::List(_) if !is_told_apart(&shape.structure) => return Proposal::note(NO_ID),
+        Kind::List(key) => list(levels, key, &shape.structure),
         Kind::Empty | Kind::Lines | Kind::Text | Kind::Bytes => None,
     };
     match config {
-        Some(config) => Guess { config: Some(config), note: None },
-        None => Guess::note(NOTHING),
+        Some(config) => Proposal { config: Some(config), note: None },
+        None => Proposal::note(NOTHING),
     }
 }
 
@@ -123,23 +125,25 @@ fn object_id(fields: &[Field]) -> Option<&Field> {
 
 /// Whether the elements of a list are of different sensors by their ids, or of one by their times, or of one as there is
 /// one.
-fn is_told_apart(outline: &Outline) -> bool {
-    outline.id.is_some() || outline.num_elements <= 1 || outline.fields.iter().any(keys::is_time)
+fn is_told_apart(structure: &Structure) -> bool {
+    structure.id.is_some()
+        || structure.num_elements <= 1
+        || structure.fields.iter().any(keys::is_time)
 }
 
-fn list(levels: Levels, key: &str, outline: &Outline) -> Option<String> {
-    let id = outline.fields.iter().find(|field| Some(&field.path) == outline.id.as_ref());
-    let parts = Parts::of(&outline.fields, id);
+fn list(levels: Levels, key: &str, structure: &Structure) -> Option<String> {
+    let id = structure.fields.iter().find(|field| Some(&field.path) == structure.id.as_ref());
+    let parts = Parts::of(&structure.fields, id);
     let values = parts.values(of_element)?;
     let each = if key.is_empty() { "/*".to_owned() } else { format!("/{}/*", escaped(key)) };
     let named = match id {
-        Some(id) => levels.of_elements(id, &of_element(id), outline),
+        Some(id) => levels.of_elements(id, &of_element(id), structure),
         None => levels.named(),
     };
     // A time beside the list is that of all elements without one.
     let time = match parts.time {
         Some(_) => parts.time(of_element),
-        None => Parts::of(&outline.outer, None).time(|field| pointer(field, "/")),
+        None => Parts::of(&structure.outer, None).time(|field| pointer(field, "/")),
     };
     Some(format!("[[devices]]\n{}each = {}\n{time}{values}", named.lines(), quoted(&each)))
 }
@@ -216,8 +220,4 @@ fn of_element(field: &Field) -> String {
 fn pointer(field: &Field, first: &str) -> String {
     let keys: Vec<_> = field.path.iter().map(|key| escaped(key)).collect();
     format!("{first}{}", keys.join("/"))
-}
-
-pub fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }

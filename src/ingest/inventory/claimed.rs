@@ -6,12 +6,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::availability::LastAvailability;
+use super::availability::{LastAvailability, MOST_DEVICES};
 use crate::domain::{Measurement, News, Quantity, QuickMap, SensorId, Unit};
 use crate::ingest::formats::Decoded;
 
-/// Sensors: some megabytes. Those beyond are counted, not named; they are in the database.
-pub const MOST_SENSORS: usize = 10_000;
+/// Limit of listed sensors: as many as devices. Readings of the others are only counted; they are in the database.
+const MOST_SENSORS: usize = MOST_DEVICES;
 
 /// Quantities of a sensor: those of a large meter.
 const MOST_QUANTITIES: usize = 32;
@@ -27,7 +27,7 @@ const MOST_MISSES: usize = 32;
 
 /// What rules took.
 #[derive(Debug, Default)]
-pub struct Taken {
+pub struct Claimed {
     /// In the order in which rules are asked.
     pub rules: Vec<Rule>,
     /// Sensors that were heard.
@@ -95,7 +95,7 @@ pub struct Series {
     pub last_seen: Option<DateTime<Utc>>,
 }
 
-impl Taken {
+impl Claimed {
     /// Begins with the names of the rules, in the order in which they are asked.
     pub fn new<'a>(rules: impl Iterator<Item = &'a str>) -> Self {
         let rules = rules.map(|name| Rule { name: name.into(), ..Rule::default() }).collect();
@@ -223,13 +223,13 @@ mod tests {
 
     #[test]
     fn sensors_have_their_rule_and_what_they_measure() {
-        let mut taken = Taken::new(["vigie", "site"].into_iter());
-        taken.note(0, "f", &Ok(brought(vec![reading("a", "humidity")])), at(0));
-        taken.note(1, "s", &Ok(brought(vec![reading("a", "temperature")])), at(1));
+        let mut claimed = Claimed::new(["vigie", "site"].into_iter());
+        claimed.note(0, "f", &Ok(brought(vec![reading("a", "humidity")])), at(0));
+        claimed.note(1, "s", &Ok(brought(vec![reading("a", "temperature")])), at(1));
         let mut replayed = reading("a", "humidity");
         replayed.news = News::Replayed;
-        taken.note(1, "s", &Ok(brought(vec![replayed])), at(2));
-        let sensor = &taken.sensors[&SensorId::new("a").unwrap()];
+        claimed.note(1, "s", &Ok(brought(vec![replayed])), at(2));
+        let sensor = &claimed.sensors[&SensorId::new("a").unwrap()];
         let shown: Vec<_> = sensor
             .series
             .iter()
@@ -239,19 +239,19 @@ mod tests {
             shown,
             [("humidity", "percent", 2, Some(at(0))), ("temperature", "celsius", 1, Some(at(1)))]
         );
-        assert_eq!((sensor.rule, taken.rules[1].messages), (1, 2));
+        assert_eq!((sensor.rule, claimed.rules[1].messages), (1, 2));
     }
 
     #[test]
     fn what_can_not_be_used_is_counted_with_the_last_reason() {
-        let mut taken = Taken::new(["site"].into_iter());
-        taken.note(0, "a", &Err("no JSON".into()), at(0));
+        let mut claimed = Claimed::new(["site"].into_iter());
+        claimed.note(0, "a", &Err("no JSON".into()), at(0));
         let mut decoded =
             Decoded { measurements: vec![reading("a", "power")], ..Decoded::default() };
         decoded.add_fault("t is no number");
-        taken.note(0, "b", &Ok(decoded), at(1));
-        taken.note(0, "c", &Ok(Decoded::ignored("a command")), at(2));
-        let rule = &taken.rules[0];
+        claimed.note(0, "b", &Ok(decoded), at(1));
+        claimed.note(0, "c", &Ok(Decoded::ignored("a command")), at(2));
+        let rule = &claimed.rules[0];
         assert_eq!((rule.messages, rule.rejected, rule.rejected_parts, rule.ignored), (3, 1, 1, 1));
         let fault = rule.last_fault.as_ref().unwrap();
         assert_eq!(
@@ -262,32 +262,36 @@ mod tests {
 
     #[test]
     fn what_was_never_there_is_what_every_look_missed() {
-        let mut taken = Taken::new(["site"].into_iter());
+        let mut claimed = Claimed::new(["site"].into_iter());
         let message = Ok(brought(vec![reading("a", "temperature")]));
         let lines = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
-        assert!(taken.note(0, "t", &message, at(0)));
-        taken.note_misses(0, lines(&["values.h: nothing at /h", "values.p: nothing at /p"]), at(0));
-        assert!(taken.note(0, "t", &message, at(0)));
-        taken.note_misses(0, lines(&["values.h: nothing at /h; keys here: t"]), at(0));
-        assert_eq!(taken.rules[0].misses, ["values.h: nothing at /h; keys here: t"]);
-        for _ in taken.rules[0].looked_at..ALWAYS_LOOKED {
-            taken.note_misses(0, lines(&["values.h: nothing at /h"]), at(0));
+        assert!(claimed.note(0, "t", &message, at(0)));
+        claimed.note_misses(
+            0,
+            lines(&["values.h: nothing at /h", "values.p: nothing at /p"]),
+            at(0),
+        );
+        assert!(claimed.note(0, "t", &message, at(0)));
+        claimed.note_misses(0, lines(&["values.h: nothing at /h; keys here: t"]), at(0));
+        assert_eq!(claimed.rules[0].misses, ["values.h: nothing at /h; keys here: t"]);
+        for _ in claimed.rules[0].looked_at..ALWAYS_LOOKED {
+            claimed.note_misses(0, lines(&["values.h: nothing at /h"]), at(0));
         }
-        assert!(!taken.note(0, "t", &message, at(0)) && taken.note(0, "t", &message, at(1)));
-        assert!(!taken.note(0, "t", &Err("wrong".into()), at(2)));
-        taken.note_misses(0, Vec::new(), at(2));
-        assert!(taken.rules[0].misses.is_empty() && !taken.note(0, "t", &message, at(9)));
+        assert!(!claimed.note(0, "t", &message, at(0)) && claimed.note(0, "t", &message, at(1)));
+        assert!(!claimed.note(0, "t", &Err("wrong".into()), at(2)));
+        claimed.note_misses(0, Vec::new(), at(2));
+        assert!(claimed.rules[0].misses.is_empty() && !claimed.note(0, "t", &message, at(9)));
     }
 
     #[test]
     fn there_are_so_many_sensors() {
-        let mut taken = Taken::new(["site"].into_iter());
+        let mut claimed = Claimed::new(["site"].into_iter());
         for number in 0..=MOST_SENSORS {
-            taken.note(0, "t", &Ok(brought(vec![reading(&number.to_string(), "power")])), at(0));
+            claimed.note(0, "t", &Ok(brought(vec![reading(&number.to_string(), "power")])), at(0));
         }
         for number in 0..=MOST_QUANTITIES {
-            taken.note(0, "t", &Ok(brought(vec![reading("7", &format!("q{number}"))])), at(0));
+            claimed.note(0, "t", &Ok(brought(vec![reading("7", &format!("q{number}"))])), at(0));
         }
-        assert_eq!((taken.sensors.len(), taken.num_unlisted), (MOST_SENSORS, 3));
+        assert_eq!((claimed.sensors.len(), claimed.num_unlisted), (MOST_SENSORS, 3));
     }
 }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::guess::{self, Guess};
+use super::claimed::{Claimed, Fault, Rule, Sensor, Series};
+use super::proposal::{self, Proposal};
 use super::shapes::{Shape, Shapes};
-use super::taken::{Fault, Rule, Sensor, Series, Taken};
 use crate::domain::{Presence, SensorId};
 
 /// What has been heard since a time.
@@ -115,17 +115,17 @@ pub struct UnclaimedReport {
 }
 
 /// Sensors and rules.
-pub(super) fn taken(taken: &Taken) -> (Vec<DeviceReport>, Vec<RuleReport>) {
+pub(super) fn claimed(claimed: &Claimed) -> (Vec<DeviceReport>, Vec<RuleReport>) {
     let device = |(id, sensor): (&SensorId, &Sensor)| DeviceReport {
         sensor_id: id.as_str().to_owned(),
-        rule: taken.rules.get(sensor.rule).map_or_else(String::new, |rule| rule.name.to_string()),
+        rule: claimed.rules.get(sensor.rule).map_or_else(String::new, |rule| rule.name.to_string()),
         last_seen: sensor.series.iter().filter_map(|it| it.last_seen).max(),
-        availability: taken.availability.of(id),
+        availability: claimed.availability.of(id),
         quantities: sensor.series.iter().map(series).collect(),
     };
-    let mut devices: Vec<_> = taken.sensors.iter().map(device).collect();
+    let mut devices: Vec<_> = claimed.sensors.iter().map(device).collect();
     devices.sort_by(|a, b| a.sensor_id.cmp(&b.sensor_id));
-    (devices, taken.rules.iter().map(rule).collect())
+    (devices, claimed.rules.iter().map(rule).collect())
 }
 
 fn series(series: &Series) -> SeriesReport {
@@ -166,11 +166,15 @@ fn rule(rule: &Rule) -> RuleReport {
 pub fn unclaimed<T: Default>(shapes: &mut Shapes<T>) -> Vec<UnclaimedReport> {
     shapes.refresh();
     let shapes = shapes.sorted();
-    let guesses = guess::all(&shapes);
-    shapes.into_iter().zip(guesses).map(|(shape, guess)| shape_report(shape, guess)).collect()
+    let proposals = proposal::all(&shapes);
+    shapes
+        .into_iter()
+        .zip(proposals)
+        .map(|(shape, proposal)| shape_report(shape, proposal))
+        .collect()
 }
 
-fn shape_report<T>(shape: &Shape<T>, guess: Guess) -> UnclaimedReport {
+fn shape_report<T>(shape: &Shape<T>, proposal: Proposal) -> UnclaimedReport {
     UnclaimedReport {
         shape: shape.text(),
         messages: shape.count,
@@ -179,8 +183,8 @@ fn shape_report<T>(shape: &Shape<T>, guess: Guess) -> UnclaimedReport {
         topic: shape.topic.clone(),
         payload: String::from_utf8_lossy(&shape.payload).into_owned(),
         is_cut: shape.is_cut,
-        keys: shape.outline.keys(),
-        config: guess.config,
-        note: guess.note.map(Cow::into_owned),
+        keys: shape.structure.keys(),
+        config: proposal.config,
+        note: proposal.note.map(Cow::into_owned),
     }
 }

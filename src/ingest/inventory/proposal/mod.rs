@@ -1,17 +1,19 @@
 //! Lines of configuration that would take topics nobody takes: a preset where the topic or the payload is known, else a
 //! mapping by the look of both. Pure.
 //!
-//! Always: lines that `vigie check` accepts, whatever a stranger published. Never: a guess at a payload without a value.
+//! Always: lines that `vigie check` accepts, whatever a stranger published. Never: a proposal at a payload without a value.
 
 mod availability;
 mod families;
 mod levels;
 mod mapping;
+mod text;
 
 use std::borrow::Cow;
 
-use super::outline::Kind;
+use self::text::quoted;
 use super::shapes::Shape;
+use super::structure::Kind;
 use crate::config::Preset;
 use crate::logging::is_unprintable;
 
@@ -20,14 +22,14 @@ const COMMANDS: [&str; 4] = ["set", "cmd", "cmnd", "command"];
 
 /// What would take a shape of topics.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Guess {
+pub struct Proposal {
     /// Lines to paste.
     pub config: Option<String>,
     /// What else is to be said.
     pub note: Option<Cow<'static, str>>,
 }
 
-impl Guess {
+impl Proposal {
     fn preset(preset: Preset, keys: &[(&str, &str)]) -> Self {
         let keys = keys.iter().map(|(key, value)| format!("{key} = {}\n", quoted(value)));
         let config = format!("[[devices]]\npreset = \"{}\"\n", preset.name());
@@ -45,71 +47,62 @@ impl Guess {
     }
 }
 
-/// A guess for each shape, by all of them: what one is tells what its neighbours are.
+/// A proposal for each shape, by all of them: what one is tells what its neighbours are.
 #[must_use]
-pub fn all<T>(shapes: &[&Shape<T>]) -> Vec<Guess> {
+pub fn all<T>(shapes: &[&Shape<T>]) -> Vec<Proposal> {
     let bridges: Vec<String> =
         shapes.iter().filter_map(|shape| families::zigbee2mqtt_base(&shape.topic)).collect();
-    let mut guesses: Vec<Guess> = shapes.iter().map(|shape| one(shape, &bridges)).collect();
-    share_decimal_mark(shapes, &mut guesses);
-    guesses
+    let mut proposals: Vec<Proposal> = shapes.iter().map(|shape| one(shape, &bridges)).collect();
+    share_decimal_mark(shapes, &mut proposals);
+    proposals
 }
 
 /// One table for each topic. If no device on it sends a decimal point, the table with the decimal comma takes whole numbers
 /// too; otherwise the device with the comma gets a note.
-fn share_decimal_mark<T>(shapes: &[&Shape<T>], guesses: &mut [Guess]) {
+fn share_decimal_mark<T>(shapes: &[&Shape<T>], proposals: &mut [Proposal]) {
     let is_whole =
-        |shape: &Shape<T>| shape.outline.kind == Kind::Number && !shape.payload.contains(&b'.');
-    let all = || shapes.iter().zip(guesses.iter());
+        |shape: &Shape<T>| shape.structure.kind == Kind::Number && !shape.payload.contains(&b'.');
+    let all = || shapes.iter().zip(proposals.iter());
     let configs = |is_wanted: &dyn Fn(&Shape<T>, &str) -> bool| -> Vec<String> {
-        let known = all().filter_map(|(shape, guess)| Some((shape, guess.config.as_deref()?)));
+        let known =
+            all().filter_map(|(shape, proposal)| Some((shape, proposal.config.as_deref()?)));
         known.filter(|(shape, it)| is_wanted(shape, it)).map(|(_, it)| it.to_owned()).collect()
     };
     let with_point = configs(&|shape, it| !it.ends_with(mapping::COMMA) && !is_whole(shape));
     let with_comma = configs(&|_, it| it.ends_with(mapping::COMMA));
-    for (shape, guess) in shapes.iter().zip(guesses) {
-        let Some(config) = &guess.config else { continue };
+    for (shape, proposal) in shapes.iter().zip(proposals) {
+        let Some(config) = &proposal.config else { continue };
         let without = config.strip_suffix(mapping::COMMA);
         if without.is_some_and(|without| with_point.iter().any(|it| it == without)) {
-            *guess = comma_among_points(&shape.topic);
+            *proposal = comma_among_points(&shape.topic);
         } else if is_whole(shape) && !with_point.contains(config) {
             let is_same = |it: &&String| it.strip_suffix(mapping::COMMA) == Some(config.as_str());
-            guess.config = Some(with_comma.iter().find(is_same).unwrap_or(config).clone());
+            proposal.config = Some(with_comma.iter().find(is_same).unwrap_or(config).clone());
         }
     }
 }
 
-fn comma_among_points(topic: &str) -> Guess {
+fn comma_among_points(topic: &str) -> Proposal {
     let topic = quoted(topic);
-    Guess::note(format!(
+    Proposal::note(format!(
         "others on such topics send a decimal point: give this one a table before theirs, with topic = {topic}, its sensor \
          and quantity, and decimal = \",\""
     ))
 }
 
-fn one<T>(shape: &Shape<T>, bridges: &[String]) -> Guess {
+fn one<T>(shape: &Shape<T>, bridges: &[String]) -> Proposal {
     // Braces and wildcards have a meaning in a table, and control characters are nobody's topic.
     let is_odd = |c: char| is_unprintable(c) || "{}+#".contains(c);
     if shape.topic.contains(is_odd) {
-        return Guess::note("its topic has characters that no table can have");
+        return Proposal::note("its topic has characters that no table can have");
     }
-    if let Some(guess) = families::guess(shape, bridges) {
-        return guess;
+    if let Some(proposal) = families::proposal(shape, bridges) {
+        return proposal;
     }
     if shape.topic.rsplit('/').next().is_some_and(|last| COMMANDS.contains(&last)) {
-        return Guess::note("by its last level a command to a device");
+        return Proposal::note("by its last level a command to a device");
     }
-    availability::guess(shape).unwrap_or_else(|| mapping::guess(shape))
-}
-
-/// A text of TOML.
-fn quoted(text: &str) -> String {
-    let escaped = text.chars().map(|c| match c {
-        '"' | '\\' => format!("\\{c}"),
-        c if is_unprintable(c) => format!("\\u{:04x}", u32::from(c)),
-        c => c.to_string(),
-    });
-    format!("\"{}\"", escaped.collect::<String>())
+    availability::proposal(shape).unwrap_or_else(|| mapping::proposal(shape))
 }
 
 #[cfg(test)]

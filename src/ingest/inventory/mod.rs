@@ -5,16 +5,17 @@
 //! the commands read. Counters begin anew with the daemon.
 //!
 //! Always: bounded in memory; counting holds a lock for a look-up and, once a second a shape, a look at up to 16 KiB of
-//! payload; a report, for its guesses. Never: on disk, or a message that
+//! payload; a report, for its proposals. Never: on disk, or a message that
 //! is logged for being counted.
 
 mod availability;
-mod guess;
+mod claimed;
+mod fields;
 mod keys;
-mod outline;
+mod proposal;
 mod report;
 mod shapes;
-mod taken;
+mod structure;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -25,20 +26,20 @@ pub use report::{
 };
 pub use shapes::{Shape, Shapes};
 
-use self::taken::Taken;
+use self::claimed::Claimed;
 use super::formats::Decoded;
 
 /// Counts what is heard. Shared by what counts and what reads.
 #[derive(Debug)]
-pub struct Heard {
+pub struct Inventory {
     unclaimed: Mutex<Shapes<()>>,
-    taken: Mutex<Taken>,
+    claimed: Mutex<Claimed>,
 }
 
-impl Heard {
+impl Inventory {
     /// Begins with the names of the rules, in the order in which they are asked.
     pub(super) fn new<'a>(rules: impl Iterator<Item = &'a str>) -> Self {
-        Self { unclaimed: Mutex::default(), taken: Mutex::new(Taken::new(rules)) }
+        Self { unclaimed: Mutex::default(), claimed: Mutex::new(Claimed::new(rules)) }
     }
 
     /// Counts a message on a topic that no rule takes.
@@ -47,19 +48,19 @@ impl Heard {
     }
 
     /// Counts a message that a rule took. Returns whether it is to be looked at for what it lacks.
-    pub(super) fn note_taken(
+    pub(super) fn note_claimed(
         &self,
         place: usize,
         topic: &str,
         decoded: &Result<Decoded, String>,
         at: DateTime<Utc>,
     ) -> bool {
-        lock(&self.taken).note(place, topic, decoded, at)
+        lock(&self.claimed).note(place, topic, decoded, at)
     }
 
     /// Takes in what a message lacks.
     pub(super) fn note_misses(&self, place: usize, lines: Vec<String>, at: DateTime<Utc>) {
-        lock(&self.taken).note_misses(place, lines, at);
+        lock(&self.claimed).note_misses(place, lines, at);
     }
 
     /// All of it, counted since a time.
@@ -69,9 +70,9 @@ impl Heard {
             let mut shapes = lock(&self.unclaimed);
             (unclaimed(&mut shapes), shapes.num_unlisted())
         };
-        let taken = lock(&self.taken);
-        let (devices, rules) = report::taken(&taken);
-        let unlisted_readings = taken.num_unlisted;
+        let claimed = lock(&self.claimed);
+        let (devices, rules) = report::claimed(&claimed);
+        let unlisted_readings = claimed.num_unlisted;
         DevicesReport {
             since,
             broker,

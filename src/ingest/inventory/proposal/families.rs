@@ -1,10 +1,10 @@
 //! Families of devices, by what their topics and payloads look like.
 
-use super::Guess;
+use super::Proposal;
 use crate::config::Preset;
 use crate::ingest::formats::kit::topics::below;
-use crate::ingest::heard::outline::{Kind, Outline};
-use crate::ingest::heard::shapes::Shape;
+use crate::ingest::inventory::shapes::Shape;
+use crate::ingest::inventory::structure::{Kind, Structure};
 
 /// Levels after `bridge` in topics of `Zigbee2MQTT`.
 const BRIDGE: [&str; 8] =
@@ -20,24 +20,24 @@ pub fn zigbee2mqtt_base(topic: &str) -> Option<String> {
 }
 
 /// The family of a shape. `bridges` are bases of `Zigbee2MQTT`.
-pub fn guess<T>(shape: &Shape<T>, bridges: &[String]) -> Option<Guess> {
+pub fn proposal<T>(shape: &Shape<T>, bridges: &[String]) -> Option<Proposal> {
     let topic = shape.topic.as_str();
     let bridge = bridges.iter().map(String::as_str).chain(["zigbee2mqtt"]);
     if let Some(base) = bridge.into_iter().find(|base| below(base, topic).is_some()) {
-        return Some(Guess::based(Preset::Zigbee2mqtt, base, "zigbee2mqtt"));
+        return Some(Proposal::based(Preset::Zigbee2mqtt, base, "zigbee2mqtt"));
     }
     let levels: Vec<&str> = topic.split('/').collect();
-    by_first(&levels, &shape.outline)
+    by_first(&levels, &shape.structure)
         .or_else(|| by_place(&levels))
         .or_else(|| by_payload(shape, &levels))
 }
 
 /// Families whose first levels are their own.
-fn by_first(levels: &[&str], outline: &Outline) -> Option<Guess> {
+fn by_first(levels: &[&str], structure: &Structure) -> Option<Proposal> {
     let last = *levels.last()?;
-    let preset = |preset| Some(Guess::preset(preset, &[]));
+    let preset = |preset| Some(Proposal::preset(preset, &[]));
     match (levels[0], levels.get(1).copied().unwrap_or_default()) {
-        ("spBv1.0", _) => Some(Guess::note("Sparkplug B, which is not read yet")),
+        ("spBv1.0", _) => Some(Proposal::note("Sparkplug B, which is not read yet")),
         ("homeassistant", _) if last == "config" => preset(Preset::Homeassistant),
         ("tele" | "stat", _) if is_tasmota(last) => preset(Preset::Tasmota),
         ("tasmota", "discovery") => preset(Preset::Tasmota),
@@ -47,41 +47,41 @@ fn by_first(levels: &[&str], outline: &Outline) -> Option<Guess> {
         ("ruuvi", _) if levels.len() == 3 => preset(Preset::Ruuvi),
         ("homie", _) => preset(Preset::Homie),
         ("N", portal) if levels.len() >= 4 => {
-            Some(Guess::preset(Preset::Victron, &[("base", &format!("N/{portal}"))]))
+            Some(Proposal::preset(Preset::Victron, &[("base", &format!("N/{portal}"))]))
         }
         ("v3", _) if levels.get(2) == Some(&"devices") => preset(Preset::Tts),
         ("v1", "gateway") => preset(Preset::Thingsboard),
         ("v1", "devices") if levels.get(2) == Some(&"me") => Some(device_of_thingsboard()),
         ("v2", "t") => Some(device_of_thingsboard()),
         ("senml", _) => preset(Preset::Senml),
-        ("influx" | "telegraf", _) if outline.kind == Kind::Lines => preset(Preset::Influx),
+        ("influx" | "telegraf", _) if structure.kind == Kind::Lines => preset(Preset::Influx),
         _ => None,
     }
 }
 
-fn device_of_thingsboard() -> Guess {
-    let mut guess = Guess::preset(Preset::Thingsboard, &[("device", "boiler-1")]);
-    guess.note = Some("the topic does not name the device: give its name".into());
-    guess
+fn device_of_thingsboard() -> Proposal {
+    let mut proposal = Proposal::preset(Preset::Thingsboard, &[("device", "boiler-1")]);
+    proposal.note = Some("the topic does not name the device: give its name".into());
+    proposal
 }
 
 /// Families that have levels of their own behind others.
-fn by_place(levels: &[&str]) -> Option<Guess> {
+fn by_place(levels: &[&str]) -> Option<Proposal> {
     let at = |word: &str| levels.iter().position(|level| *level == word);
     let upto = |end: usize| levels[..end].join("/");
     let last = *levels.last()?;
     if let Some(place) = at("BTtoMQTT").or_else(|| at("SYStoMQTT")).filter(|place| *place >= 2) {
-        return Some(Guess::based(Preset::Theengs, &upto(place - 1), "home"));
+        return Some(Proposal::based(Preset::Theengs, &upto(place - 1), "home"));
     }
     if let Some(place) = at("event").filter(|place| *place >= 4 && levels[place - 2] == "device") {
-        return Some(Guess::based(Preset::Chirpstack, &upto(place - 3), "application"));
+        return Some(Proposal::based(Preset::Chirpstack, &upto(place - 3), "application"));
     }
     if levels.ends_with(&["events", "rpc"]) {
-        return Some(Guess::based(Preset::Shelly, &upto(levels.len().saturating_sub(3)), ""));
+        return Some(Proposal::based(Preset::Shelly, &upto(levels.len().saturating_sub(3)), ""));
     }
     if let Some(place) = at("$state").or_else(|| at("$description")).filter(|place| *place >= 2) {
         let has_version = levels[place - 2] == "5";
-        return Some(Guess::based(
+        return Some(Proposal::based(
             Preset::Homie,
             &upto(place - if has_version { 2 } else { 1 }),
             "homie",
@@ -95,7 +95,7 @@ fn by_place(levels: &[&str]) -> Option<Guess> {
         && last == "state"
         && ["sensor", "binary_sensor"].contains(&levels[num - 3])
         && num - 3 <= 3;
-    is_esphome.then(|| Guess::preset(Preset::Esphome, &[]))
+    is_esphome.then(|| Proposal::preset(Preset::Esphome, &[]))
 }
 
 fn is_tasmota(last: &str) -> bool {
@@ -103,7 +103,7 @@ fn is_tasmota(last: &str) -> bool {
 }
 
 /// Tasmota with another `FullTopic`: the level beside `tele` is the device.
-fn full_topic(levels: &[&str], tele: usize) -> Option<Guess> {
+fn full_topic(levels: &[&str], tele: usize) -> Option<Proposal> {
     let device = if tele + 2 < levels.len() { tele + 1 } else { tele.checked_sub(1)? };
     let level = |(at, level): (usize, &&str)| match at {
         at if at == tele => "{prefix}".to_owned(),
@@ -111,30 +111,30 @@ fn full_topic(levels: &[&str], tele: usize) -> Option<Guess> {
         _ => (*level).to_owned(),
     };
     let levels: Vec<_> = levels[..levels.len() - 1].iter().enumerate().map(level).collect();
-    Some(Guess::preset(Preset::Tasmota, &[("topic", &levels.join("/"))]))
+    Some(Proposal::preset(Preset::Tasmota, &[("topic", &levels.join("/"))]))
 }
 
 /// Families that any topic may have.
-fn by_payload<T>(shape: &Shape<T>, levels: &[&str]) -> Option<Guess> {
-    let outline = &shape.outline;
-    let keys = outline.keys();
+fn by_payload<T>(shape: &Shape<T>, levels: &[&str]) -> Option<Proposal> {
+    let structure = &shape.structure;
+    let keys = structure.keys();
     let has = |key: &str| keys.iter().any(|known| known == key);
     let has_any = |keys: &[&str]| keys.iter().any(|key| has(key));
     let topic = [("topic", &*shape.text())];
-    match &outline.kind {
-        Kind::Lines => Some(Guess::preset(Preset::Influx, &topic)),
+    match &structure.kind {
+        Kind::Lines => Some(Proposal::preset(Preset::Influx, &topic)),
         Kind::List(key) if key.is_empty() && has_any(&["n", "bn"]) => {
             let is_record = has_any(&["v", "vs", "vb", "u", "bu"]);
-            is_record.then(|| Guess::preset(Preset::Senml, &topic))
+            is_record.then(|| Proposal::preset(Preset::Senml, &topic))
         }
         Kind::Object if has("gw_mac") && levels.len() >= 3 => {
             let base = levels[..levels.len() - 2].join("/");
-            Some(Guess::based(Preset::Ruuvi, &base, "ruuvi"))
+            Some(Proposal::based(Preset::Ruuvi, &base, "ruuvi"))
         }
         Kind::Object if has("model") && has_any(&["id", "channel"]) && levels.len() >= 2 => {
             let is_events = levels.last() == Some(&"events") && levels.len() >= 3;
             let base = &levels[..levels.len() - if is_events { 2 } else { 1 }];
-            Some(Guess::based(Preset::Rtl433, &base.join("/"), "rtl_433"))
+            Some(Proposal::based(Preset::Rtl433, &base.join("/"), "rtl_433"))
         }
         _ => None,
     }

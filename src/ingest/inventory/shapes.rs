@@ -9,7 +9,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::outline::Outline;
+use super::structure::Structure;
 use crate::domain::QuickMap;
 use crate::ingest::formats::kit::names;
 
@@ -61,9 +61,9 @@ pub struct Shape<T> {
     /// Whether its payload is longer.
     pub is_cut: bool,
     /// What a payload of the shape is made of: the last one, where that is short, or one from the second before it.
-    pub outline: Outline,
-    /// Topic of the message that has the outline.
-    pub outline_topic: String,
+    pub structure: Structure,
+    /// Topic of the message that has the structure.
+    pub structure_topic: String,
     /// What else is known of it.
     pub more: T,
     looked_at: DateTime<Utc>,
@@ -91,11 +91,11 @@ impl<T: Default> Shapes<T> {
         &mut shape.more
     }
 
-    /// Takes the outline of each shape from its last message, where that was kept in full.
+    /// Takes the structure of each shape from its last message, where that was kept in full.
     pub fn refresh(&mut self) {
         for shape in self.shapes.iter_mut().filter(|shape| !shape.is_cut) {
-            shape.outline = Outline::of(&shape.payload);
-            shape.outline_topic.clone_from(&shape.topic);
+            shape.structure = Structure::of(&shape.payload);
+            shape.structure_topic.clone_from(&shape.topic);
         }
     }
 
@@ -139,8 +139,8 @@ impl<T: Default> Shapes<T> {
             topic: String::new(),
             payload: Vec::new(),
             is_cut: false,
-            outline: Outline::of(payload),
-            outline_topic: topic.to_owned(),
+            structure: Structure::of(payload),
+            structure_topic: topic.to_owned(),
             more: T::default(),
             looked_at: at,
         });
@@ -207,8 +207,8 @@ impl<T> Shape<T> {
     }
 
     fn look(&mut self, topic: &str, payload: &[u8], at: DateTime<Utc>) {
-        beginning(topic).clone_into(&mut self.outline_topic);
-        self.outline = Outline::of(payload);
+        beginning(topic).clone_into(&mut self.structure_topic);
+        self.structure = Structure::of(payload);
         self.looked_at = at;
     }
 
@@ -219,8 +219,8 @@ impl<T> Shape<T> {
             && (0..self.levels.len()).all(is_alike)
             && is_name(&self.levels[level])
             && is_name(&other.levels[level])
-            && self.outline.kind == other.outline.kind
-            && self.outline.keys() == other.outline.keys()
+            && self.structure.kind == other.structure.kind
+            && self.structure.keys() == other.structure.keys()
     }
 }
 

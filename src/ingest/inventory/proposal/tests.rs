@@ -3,25 +3,25 @@ use chrono::DateTime;
 use super::*;
 use crate::config;
 use crate::ingest::formats::{self, Decoders, Message};
-use crate::ingest::heard::Shapes;
+use crate::ingest::inventory::Shapes;
 
-/// The guesses for messages, each once, those with a number that is read first.
-fn guesses(messages: &[(&str, &str)]) -> Vec<Guess> {
+/// The proposals for messages, each once, those with a number that is read first.
+fn proposals(messages: &[(&str, &str)]) -> Vec<Proposal> {
     let at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
     let mut shapes = Shapes::<()>::default();
     for (topic, payload) in messages {
         shapes.note(topic, payload.as_bytes(), at);
     }
     shapes.refresh();
-    let mut guesses = all(&shapes.sorted());
-    guesses.dedup();
-    guesses
+    let mut proposals = all(&shapes.sorted());
+    proposals.dedup();
+    proposals
 }
 
 #[track_caller]
 fn config(messages: &[(&str, &str)]) -> String {
-    let [guess] = guesses(messages).try_into().unwrap();
-    guess.config.unwrap_or_else(|| panic!("{:?}", guess.note))
+    let [proposal] = proposals(messages).try_into().unwrap();
+    proposal.config.unwrap_or_else(|| panic!("{:?}", proposal.note))
 }
 
 /// The readings that lines make of a message: `sensor quantity value unit`.
@@ -113,9 +113,9 @@ fn a_base_of_its_own_is_told() {
 
 #[test]
 fn what_is_not_read_yet_gets_a_note() {
-    let [guess] = guesses(&[("spBv1.0/plant/DDATA/edge/press", "x")]).try_into().unwrap();
-    assert_eq!(guess.config, None);
-    assert_eq!(guess.note.as_deref(), Some("Sparkplug B, which is not read yet"));
+    let [proposal] = proposals(&[("spBv1.0/plant/DDATA/edge/press", "x")]).try_into().unwrap();
+    assert_eq!(proposal.config, None);
+    assert_eq!(proposal.note.as_deref(), Some("Sparkplug B, which is not read yet"));
 }
 
 #[test]
@@ -223,8 +223,8 @@ fn nothing_is_guessed_where_nothing_can_be_read() {
         ("x/y", "[]"),
         ("lamp/hall/set", "1"),
     ] {
-        let [guess] = guesses(&[(topic, payload)]).try_into().unwrap();
-        assert!(guess.config.is_none() && guess.note.is_some(), "{topic} {payload}");
+        let [proposal] = proposals(&[(topic, payload)]).try_into().unwrap();
+        assert!(proposal.config.is_none() && proposal.note.is_some(), "{topic} {payload}");
     }
 }
 
@@ -303,12 +303,12 @@ fn words_and_commas_are_values() {
     let expected = "[[devices]]\ntopic = \"home/{sensor}/{quantity}\"\ndecimal = \",\"\n";
     assert_eq!(config(&both), expected);
     // One table for each topic: the device that sends a comma gets a note.
-    let apart = guesses(&[("brew/kettle/temp_c", "78.4"), ("brew/fermenter/temp_c", "19,6")]);
+    let apart = proposals(&[("brew/kettle/temp_c", "78.4"), ("brew/fermenter/temp_c", "19,6")]);
     let configs: Vec<&String> = apart.iter().filter_map(|it| it.config.as_ref()).collect();
     assert!(configs.len() == 1 && !configs[0].contains("decimal"), "{apart:?}");
     let mixed = [("temperature", "19,6"), ("humidity", "48"), ("pressure", "1013.2")];
     let mixed = mixed.map(|(last, payload)| (format!("home/kitchen/{last}"), payload));
-    let mixed = guesses(&mixed.each_ref().map(|(topic, payload)| (topic.as_str(), *payload)));
+    let mixed = proposals(&mixed.each_ref().map(|(topic, payload)| (topic.as_str(), *payload)));
     let with_config = mixed.iter().filter_map(|it| it.config.as_ref());
     let all: String = with_config.map(String::as_str).collect();
     assert!(all.contains("{quantity}") && !all.contains("decimal"), "{mixed:?}");
@@ -352,9 +352,9 @@ fn availability_is_a_key_of_the_table_of_values() {
             r#"topic = "plant/{sensor}", online = "online", offline = "offline""#,
         ),
     ] {
-        let [guess] = guesses(&[(topic, payload)]).try_into().unwrap();
-        let note = guess.note.unwrap();
-        assert!(guess.config.is_none() && note.contains(expected), "{topic}: {note}");
+        let [proposal] = proposals(&[(topic, payload)]).try_into().unwrap();
+        let note = proposal.note.unwrap();
+        assert!(proposal.config.is_none() && note.contains(expected), "{topic}: {note}");
         check_key(&note[note.find("availability = {").unwrap()..=note.rfind('}').unwrap()]);
     }
 }

@@ -4,7 +4,7 @@
 
 use chrono::DateTime;
 
-use super::outline::{Field, Leaf};
+use super::fields::{Field, Leaf};
 use crate::domain::Dimension;
 use crate::domain::unit::quantity_default;
 use crate::ingest::formats::kit::{names, units};

@@ -7,8 +7,9 @@ use std::collections::HashSet;
 
 use serde_json::Value as Json;
 
+use super::fields::{Field, Leaf};
 use super::keys;
-use crate::ingest::formats::kit::{json, names};
+use crate::ingest::formats::kit::json;
 use crate::logging::is_unprintable;
 
 /// Leaves of one payload: those of a large device; beyond, a person picks by hand.
@@ -34,7 +35,7 @@ const LONGEST_TEXT: usize = 64;
 
 /// What a payload is made of.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outline {
+pub struct Structure {
     /// What it is.
     pub kind: Kind,
     /// Leaves of JSON, in the order of their keys.
@@ -70,29 +71,7 @@ pub enum Kind {
     Bytes,
 }
 
-/// A leaf of JSON.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Field {
-    /// Keys that lead to it, from the payload or the list's element.
-    pub path: Vec<String>,
-    /// What is there.
-    pub leaf: Leaf,
-}
-
-/// What is at the end of a pointer.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Leaf {
-    /// A number.
-    Number(f64),
-    /// A text that is a number.
-    Numeral(f64, String),
-    /// A text, its beginning.
-    Text(String),
-    /// A truth value, null, or what is nested too deeply.
-    Other,
-}
-
-impl Outline {
+impl Structure {
     /// Looks into a payload.
     #[must_use]
     pub fn of(payload: &[u8]) -> Self {
@@ -133,36 +112,29 @@ impl Outline {
     }
 }
 
-impl Field {
-    /// Last key, in snake case.
-    pub fn key(&self) -> String {
-        self.path.last().map(|key| names::snake_case(key)).unwrap_or_default()
-    }
-}
-
 /// An object whose measurements are all in one list of objects is that list.
-fn of_object(object: &Json) -> Outline {
-    let outline = Outline::new(Kind::Object, leaves(object));
+fn of_object(object: &Json) -> Structure {
+    let structure = Structure::new(Kind::Object, leaves(object));
     let lists = object.as_object().into_iter().flatten().filter(|(key, _)| is_usable(key));
     let mut lists = lists.filter(|(_, value)| {
         value.as_array().and_then(|list| list.first()).is_some_and(Json::is_object)
     });
     match (lists.next(), lists.next()) {
-        (Some((key, list)), None) if !outline.fields.iter().any(keys::is_measurement) => {
-            Outline { outer: outline.fields, ..of_list(list, key) }
+        (Some((key, list)), None) if !structure.fields.iter().any(keys::is_measurement) => {
+            Structure { outer: structure.fields, ..of_list(list, key) }
         }
-        _ => outline,
+        _ => structure,
     }
 }
 
-fn of_list(list: &Json, key: &str) -> Outline {
+fn of_list(list: &Json, key: &str) -> Structure {
     let elements = list.as_array().into_iter().flatten().filter(|it| it.is_object());
     let elements: Vec<&Json> = elements.take(MOST_ELEMENTS).collect();
     let fields = merged(&elements);
     let id = id(&fields, &elements);
     let num_elements = elements.len();
     let kind = Kind::List(key.to_owned());
-    Outline { kind, fields, outer: Vec::new(), num_elements, id }
+    Structure { kind, fields, outer: Vec::new(), num_elements, id }
 }
 
 /// Leaves of the first elements of a list; a text, where one element has a number and another a text.
@@ -264,7 +236,7 @@ mod tests {
     use super::*;
 
     fn kind(payload: &str) -> Kind {
-        Outline::of(payload.as_bytes()).kind
+        Structure::of(payload.as_bytes()).kind
     }
 
     #[test]
@@ -295,14 +267,14 @@ mod tests {
         ] {
             assert_eq!(kind(payload), expected, "{payload}");
         }
-        assert_eq!(Outline::of(b"\xff\x00").kind, Kind::Bytes);
-        assert_eq!(Outline::of(&vec![b'1'; LARGEST_PARSED + 1]).kind, Kind::Bytes);
+        assert_eq!(Structure::of(b"\xff\x00").kind, Kind::Bytes);
+        assert_eq!(Structure::of(&vec![b'1'; LARGEST_PARSED + 1]).kind, Kind::Bytes);
     }
 
     #[test]
     fn leaves_have_paths() {
-        let outline = Outline::of(br#"{"a":{"t":"21.5","on":true},"id":"x","l":[1],"z":null}"#);
-        let shown: Vec<_> = outline
+        let structure = Structure::of(br#"{"a":{"t":"21.5","on":true},"id":"x","l":[1],"z":null}"#);
+        let shown: Vec<_> = structure
             .fields
             .iter()
             .map(|field| format!("{} {:?}", field.path.join("/"), field.leaf))
@@ -310,16 +282,16 @@ mod tests {
         let expected =
             ["a/on Other", "a/t Numeral(21.5, \"21.5\")", "id Text(\"x\")", "l Other", "z Other"];
         assert_eq!(shown, expected);
-        assert_eq!(outline.keys(), ["a", "id", "l", "z"]);
+        assert_eq!(structure.keys(), ["a", "id", "l", "z"]);
         let many: Vec<String> = (0..99).map(|number| format!("\"k{number}\":1")).collect();
         let many = format!("{{{}}}", many.join(","));
-        assert_eq!(Outline::of(many.as_bytes()).fields.len(), MOST_FIELDS);
+        assert_eq!(Structure::of(many.as_bytes()).fields.len(), MOST_FIELDS);
     }
 
     fn list(payload: &str) -> (Vec<String>, Option<String>) {
-        let outline = Outline::of(payload.as_bytes());
-        assert!(matches!(outline.kind, Kind::List(_)), "{payload}: {:?}", outline.kind);
-        (outline.keys(), outline.id.map(|path| path.join("/")))
+        let structure = Structure::of(payload.as_bytes());
+        assert!(matches!(structure.kind, Kind::List(_)), "{payload}: {:?}", structure.kind);
+        (structure.keys(), structure.id.map(|path| path.join("/")))
     }
 
     #[test]
@@ -343,8 +315,8 @@ mod tests {
     fn a_list_has_the_keys_of_all_its_elements() {
         let (keys, _) = list(r#"[{"id":1,"t":2},{"id":2,"h":3},7,{"id":3,"t":"hot"}]"#);
         assert_eq!(keys, ["h", "id", "t"]);
-        let outline = Outline::of(br#"[{"t":2,"x":null},{"t":"hot","x":3}]"#);
-        let leaves: Vec<_> = outline.fields.into_iter().map(|it| it.leaf).collect();
+        let structure = Structure::of(br#"[{"t":2,"x":null},{"t":"hot","x":3}]"#);
+        let leaves: Vec<_> = structure.fields.into_iter().map(|it| it.leaf).collect();
         assert_eq!(leaves, [Leaf::Text("hot".into()), Leaf::Number(3.0)]);
     }
 

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::{Availability, Presence, QuickMap, Reach, SensorId};
 
-/// Devices: as many as sensors are listed.
-const MOST_DEVICES: usize = super::taken::MOST_SENSORS;
+/// Limit of devices with a report: some megabytes.
+pub const MOST_DEVICES: usize = 10_000;
 
 /// Last report by device.
 #[derive(Debug, Default)]
@@ -23,8 +23,8 @@ struct Report {
 
 impl LastAvailability {
     /// Replaces the report of a device; a removed device has none.
-    pub fn note(&mut self, heard: &Availability) {
-        let Availability { device, reach, presence, at } = heard;
+    pub fn note(&mut self, report: &Availability) {
+        let Availability { device, reach, presence, at } = report;
         let report = Report { presence: *presence, reach: *reach, at: *at };
         if *presence == Presence::Removed {
             self.0.remove(device);
