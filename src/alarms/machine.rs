@@ -1,4 +1,4 @@
-//! One alarm: which state it is in, and what one more event changes. Pure.
+//! The alarm machine: the state of one alarm, and its transitions. Pure.
 //!
 //! ```text
 //!            broken for the on-delay: Raised
@@ -19,17 +19,16 @@
 //!   Beside all of these, each by itself: shelved, suppressed, out of service. From any: Closed to Normal.
 //! ```
 //!
-//! The names are those of ISA-18.2. An alarm *stands* while it is active or latched. That is what
-//! people are told: `Raised` when it begins to stand, `Returned` when it no longer does, and
-//! `StillActive` in between. A latched alarm that is raised anew therefore tells `StillActive`.
+//! State names are those of ISA-18.2. An alarm *stands* while it is active or latched. That is what is announced:
+//! `Raised` when it begins to stand, `Returned` when it stops, and `StillActive` in between. So a latched alarm
+//! that is raised again announces `StillActive`.
 //!
-//! Holds always: where nothing withholds an alarm, people were told whether it stands; where
-//! something does, nothing is announced and everything else goes on. Each announcement has one
-//! transition for its cause. No return is dated before its raise, nor a raise before the return that
-//! still waits for a word, though a delay may have run out in silence before a reading came that is
-//! older than its end.
+//! Invariants: unless an alarm is withheld, its announcements match whether it stands; while withheld, nothing is
+//! announced and all else continues. Each announcement is caused by one transition. No return is dated before its
+//! raise, nor a raise before the preceding return, although a delay may have elapsed in silence before a reading
+//! arrived that is dated earlier.
 //!
-//! Never: a late reading (the caller keeps those away), or a clock.
+//! Never: a late reading (the caller filters those), or a clock.
 
 mod clock;
 mod held;
@@ -56,16 +55,15 @@ pub use crate::domain::Change;
 
 /// One alarm of one series. The default is a normal one that nothing withholds.
 ///
-/// There is one for each rule and sensor, and nearly all are just that: so they take no more than a
-/// pointer until there is something to remember.
+/// There is one per rule and sensor, and nearly all are normal: so it is a single pointer until there is state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Held", into = "Held")]
 pub struct Alarm(Option<Box<Held>>);
 
-/// Where an alarm stands, by ISA-18.2; [`Withheld`] has the rest of the standard's states.
+/// Condition of an alarm, by ISA-18.2; [`Withheld`] has the standard's other states.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Condition {
-    /// The rule is kept, and nothing is left to acknowledge or to reset.
+    /// Normal: the rule is satisfied, and nothing is left to acknowledge or reset.
     #[default]
     Normal,
     /// Active, and not acknowledged.
@@ -74,7 +72,7 @@ pub enum Condition {
     Acknowledged,
     /// The value returned, and the alarm waits for its acknowledgement.
     ReturnedUnacknowledged,
-    /// The value returned, and nobody has acknowledged the alarm; it stays until an operator resets it.
+    /// Returned and unacknowledged; it stays until an operator resets it.
     LatchedUnacknowledged,
     /// The value returned, and the alarm was acknowledged; it stays until an operator resets it.
     LatchedAcknowledged,
@@ -87,13 +85,13 @@ impl Condition {
         matches!(self, Self::Unacknowledged | Self::Acknowledged)
     }
 
-    /// Whether the value returned and the alarm stays until it is reset.
+    /// True if the value returned and the alarm stays until it is reset.
     #[must_use]
     pub const fn is_latched(self) -> bool {
         matches!(self, Self::LatchedUnacknowledged | Self::LatchedAcknowledged)
     }
 
-    /// Whether it waits for an operator's acknowledgement, active or not.
+    /// True if it is unacknowledged, active or not.
     #[must_use]
     pub const fn is_unacknowledged(self) -> bool {
         matches!(
@@ -102,7 +100,7 @@ impl Condition {
         )
     }
 
-    /// Active or latched: what people are told of.
+    /// Active or latched: what is announced.
     #[must_use]
     pub const fn stands(self) -> bool {
         self.is_active() || self.is_latched()
@@ -116,11 +114,11 @@ pub enum Withheld {
     Shelved,
     /// Suppressed by logic: another alarm explains it, work is planned, or it chatters.
     Suppressed,
-    /// Taken out of service by an operator, until it is returned.
+    /// Taken out of service by an operator, until returned to service.
     OutOfService,
 }
 
-/// A state of ISA-18.2.
+/// State by ISA-18.2.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct State {
     /// Condition of the alarm, whatever withholds it.
@@ -132,93 +130,93 @@ pub struct State {
 /// How long an alarm is shelved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shelf {
-    /// End of the shelf by the listening clock. No reading ends it: its date is an operator's, which
-    /// a sensor's clock may have passed long ago.
+    /// End of the shelf, by the listening clock. No reading ends it: its date is of an operator's clock, which a
+    /// sensor's clock may have passed long ago.
     pub until: Due,
-    /// Whether the shelf ends sooner, once the alarm no longer stands.
+    /// Whether the shelf ends early, once the alarm no longer stands.
     pub is_one_shot: bool,
 }
 
-/// What happens to an alarm.
+/// Event of an alarm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// A reading in order: whether it breaks the rule.
+    /// A reading in order, with whether it violates the rule.
     Judged {
         /// Whether the reading breaks the rule.
         is_broken: bool,
     },
     /// Time went by on the listening clock; nothing else happened.
     Elapsed,
-    /// An operator acknowledges the alarm.
+    /// Acknowledged by an operator.
     Acknowledge,
-    /// Shelves it for `lasting` at the most, counted anew if it is shelved already.
+    /// Shelved for at most `lasting`; restarts the time of a present shelf.
     Shelve {
         /// Longest time on the shelf.
         lasting: Duration,
         /// Whether the shelf ends once the alarm no longer stands.
         is_one_shot: bool,
     },
-    /// An operator ends the shelf.
+    /// Unshelved by an operator.
     Unshelve,
-    /// Another `by` takes the place of an earlier one.
+    /// Suppressed; replaces an earlier cause.
     Suppress {
-        /// What suppresses it: another rule, `maintenance:NAME`, or `chattering`.
+        /// Cause: another rule, `maintenance:NAME`, or `chattering`.
         by: Arc<str>,
     },
-    /// Nothing suppresses it any more.
+    /// No longer suppressed.
     Unsuppress,
-    /// An operator takes it out of service.
+    /// Taken out of service by an operator.
     TakeOutOfService,
-    /// An operator returns it to service.
+    /// Returned to service by an operator.
     ReturnToService,
-    /// An operator's word that a latched alarm may go.
+    /// Latched alarm reset by an operator.
     Reset,
-    /// The rule was changed or removed: whatever withheld its alarm goes with it.
+    /// The rule was changed or removed: the alarm ends, with all that withheld it.
     Close,
 }
 
-/// What an event changed.
+/// Change caused by an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
-    /// What changed.
+    /// Kind of change.
     pub change: Change,
     /// The state it led to.
     pub state: State,
-    /// The time of the reading or of the operator's word, or the end of the delay that ran out.
+    /// Time of the reading or of the operator's action, or the end of the elapsed delay.
     #[serde(with = "clock::exact")]
     pub at: DateTime<Utc>,
-    /// What people are to be told; `None` for what is only recorded.
+    /// Announcement; `None` if the change is only recorded.
     pub announced: Option<Announcement>,
 }
 
-/// Answers what suppresses an alarm that is raised at a moment, if anything does.
+/// Returns what suppresses an alarm that is raised at a time, if anything.
 pub type WhySilent<'a> = &'a mut dyn FnMut(Moment) -> Option<Arc<str>>;
 
-/// What people are told. They hear `Raised` and `Returned` in turns, `StillActive` only in between.
+/// Announcement. `Raised` and `Returned` alternate, `StillActive` comes only in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Announcement {
     /// The alarm begins to stand.
     Raised,
-    /// The alarm still stands: a reminder, or a latched alarm that is raised anew.
+    /// The alarm still stands: a re-announcement, or a latched alarm that is raised again.
     StillActive,
     /// The alarm no longer stands.
     Returned,
 }
 
 impl Alarm {
-    /// Takes one more event: first what ran out by `now`, in order and with the dates it ran out at,
-    /// then the event itself.
+    /// Applies one event: first the delays elapsed by `now`, in order and dated at their end, then the event
+    /// itself.
     ///
-    /// `now.at` is the reading's time in [`Event::Judged`] and the caller's in all others. An event
-    /// that changes nothing (an acknowledgement of something normal) gives no transition. One step gives
-    /// six transitions at the most: announcements missed meanwhile are made up for once.
+    /// `now.at` is the reading's time in [`Event::Judged`] and the caller's in all others. An event without effect
+    /// (an acknowledgement of a normal alarm) gives no transition. One step gives at most six transitions: missed
+    /// announcements are made up for once.
     #[must_use = "a transition that isn't recorded is lost"]
     pub fn step(&mut self, timing: &Timing, event: Event, now: Moment) -> Vec<Transition> {
         self.step_asking(timing, event, now, &mut |_| None)
     }
 
-    /// Like [`Alarm::step`]; `why_silent` is asked at each raise, with its moment, whether something suppresses the
-    /// alarm from its first moment on, and what.
+    /// Like [`Alarm::step`]; `why_silent` is called at each raise, with its time, for a cause that suppresses the
+    /// alarm from the start.
     #[must_use = "a transition that isn't recorded is lost"]
     pub fn step_asking(
         &mut self,
@@ -239,19 +237,19 @@ impl Alarm {
         self.held().state()
     }
 
-    /// What the last judgement was: a rule with a deadband asks for it.
+    /// Last verdict, which rules with a deadband need.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.held().is_broken
     }
 
-    /// When it was last raised or last returned; `None` if it is normal.
+    /// Time of the last raise or return; `None` if it is normal.
     #[must_use]
     pub fn since(&self) -> Option<DateTime<Utc>> {
         self.held().since.map(|moment| moment.at)
     }
 
-    /// Whether people were told that it stands and not yet that it no longer does.
+    /// True if people were notified that it stands, and not yet of its end.
     #[must_use]
     pub fn is_told(&self) -> bool {
         self.held().is_told
@@ -263,13 +261,13 @@ impl Alarm {
         self.held().shelf
     }
 
-    /// What suppresses the alarm, if anything does.
+    /// Cause of the suppression, if suppressed.
     #[must_use]
     pub fn suppressed_by(&self) -> Option<&Arc<str>> {
         self.held().suppressed_by.as_ref()
     }
 
-    /// Whether it is suppressed by that, and would be announced but for it.
+    /// True if it is suppressed by that cause, and would be announced otherwise.
     #[must_use]
     pub fn is_withheld_only_by(&self, by: &str) -> bool {
         let Held { is_out_of_service, shelf, suppressed_by, .. } = self.held();
@@ -284,7 +282,7 @@ impl Alarm {
         [*delay, shelf, *reannouncement].into_iter().flatten().min_by_key(|due| due.listened)
     }
 
-    /// Whether it is normal, nothing withholds it and no delay runs.
+    /// True if it is normal, not withheld, and without a running delay.
     #[must_use]
     pub const fn is_at_rest(&self) -> bool {
         self.0.is_none()

@@ -1,4 +1,4 @@
-//! The newest reading of a series, when it was heard, and how often one comes. Pure.
+//! The newest reading of a series, with its receipt and the usual interval. Pure.
 
 use std::time::Duration;
 
@@ -15,20 +15,20 @@ pub(super) struct Newest {
     pub location: Location,
     /// Unit of the value.
     pub unit: Unit,
-    /// `None` for a series that is expected and was never heard.
+    /// `None` for an expected series without any reading.
     pub value: Option<Value>,
     /// Time of the reading, by the sensor, to the microsecond.
     pub at: DateTime<Utc>,
-    /// When it was heard, or first expected, on the listening clock of `ingress`.
+    /// Time of the last reading, or of the first expectation, on the listening clock of `ingress`.
     pub heard: Duration,
-    /// The way it was last heard by. One that is expected and was never heard is of the daemon's own.
+    /// Ingress of the last reading. `Own` for an expected series without any.
     pub ingress: Ingress,
-    /// Log position of the record by which it was last heard, or first expected.
+    /// Log position of the last reading, or of the first expectation.
     pub position: u64,
 }
 
 impl Newest {
-    /// `heard` on the listening clock of `ingress`, by the record at `position`.
+    /// `heard` is on the listening clock of `ingress`, as of the record at `position`.
     pub fn new(reading: &Reading, ingress: Ingress, heard: Duration, position: u64) -> Self {
         Self {
             location: reading.location.clone(),
@@ -41,18 +41,18 @@ impl Newest {
         }
     }
 
-    /// What decides which rules hold for it, and how.
+    /// Location and unit, which decide the rules and their form.
     pub const fn place(&self) -> (&Location, &Unit) {
         (&self.location, &self.unit)
     }
 
-    /// `None` for what was never heard.
+    /// `None` without any reading.
     pub fn sample(&self) -> Option<Sample> {
-        // 0 and -0 are one value, which storage may hand back as the other.
+        // 0 and -0 are equal, and storage may return either.
         self.value.map(|value| Sample { at: self.at, value: value.get() + 0.0 })
     }
 
-    /// Whether another comes too late to change anything.
+    /// True if the other one is late.
     pub fn makes_late(&self, other: &Self) -> bool {
         self.value.is_some() && other.at < self.at
     }
@@ -62,13 +62,13 @@ impl Newest {
         Moment { at: self.at, listened: self.heard }
     }
 
-    /// The moment `lag` before the present of its listening clock, as much later than the newest on both
+    /// Time `lag` before the present of its listening clock, as the same distance from the newest reading on both
     /// clocks.
     pub fn moment_before(&self, clocks: &ListeningClocks, lag: Duration) -> Moment {
         self.moment_at(clocks.get(self.ingress).saturating_sub(lag))
     }
 
-    /// So much later on both clocks as the listening clock says.
+    /// Time on both clocks at a time of the listening clock.
     pub fn moment_at(&self, listened: Duration) -> Moment {
         let (at, _) = stale::due(self.at, self.heard, listened.saturating_sub(self.heard));
         Moment { at, listened }
@@ -85,7 +85,8 @@ impl Interval {
 
     /// Weight of the newest interval in the mean.
     const WEIGHT: f32 = 0.2;
-    /// Limit of an interval, in means: a silence of an hour does not look like a sensor of an hour.
+    /// Limit of an interval, as a multiple of the mean: a silence of an hour should not look like a sensor with
+    /// hourly readings.
     const LONGEST: f32 = 4.0;
 
     /// Adds the time between two readings in order.
@@ -101,7 +102,7 @@ impl Interval {
         };
     }
 
-    /// In seconds; `None` while it is unknown.
+    /// Interval in seconds; `None` while unknown.
     pub fn seconds(self) -> Option<f32> {
         (self.0 > 0.0).then_some(self.0)
     }

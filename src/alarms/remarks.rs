@@ -1,5 +1,4 @@
-//! What operators said of an alarm that is as they left it: kept with it, so that whoever looks on later
-//! knows whom to ask. Pure.
+//! Operators' remarks on an alarm's present state, stored with it. Pure.
 
 use std::sync::Arc;
 
@@ -9,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::machine::{Change, exact};
 use crate::domain::{Operator, Said};
 
-/// Nothing for nearly all alarms, so it is small: there is one for each rule and sensor.
+/// Empty for nearly all alarms, so it is small: there is one per rule and sensor.
 ///
-/// As JSON, what isn't there left out: `{"acknowledged":{"by":…,"why":…,"at":…},"shelved":…}`.
+/// JSON, without absent entries: `{"acknowledged":{"by":…,"why":…,"at":…},"shelved":…}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Remarks(Option<Box<Held>>);
 
@@ -34,7 +33,7 @@ struct Remark {
 }
 
 impl Remarks {
-    /// Remembers what was said of a change, and forgets what it ends.
+    /// Stores the remark on a change, and drops those that it ends.
     pub fn note(&mut self, change: Change, operator: Option<&Operator>, at: DateTime<Utc>) {
         if operator.is_none() && self.is_empty() {
             return;
@@ -44,22 +43,22 @@ impl Remarks {
         self.0 = (*held != Held::default()).then_some(held);
     }
 
-    /// Whether no operator's word holds.
+    /// True without a valid remark.
     pub const fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Who acknowledged the alarm, while it is acknowledged.
+    /// Operator who acknowledged the alarm, while it is acknowledged.
     pub fn acknowledged(&self) -> Option<Said> {
         self.0.as_ref()?.acknowledged.as_ref().map(Remark::said)
     }
 
-    /// Who shelved the alarm, while it is shelved.
+    /// Operator who shelved the alarm, while it is shelved.
     pub fn shelved(&self) -> Option<Said> {
         self.0.as_ref()?.shelved.as_ref().map(Remark::said)
     }
 
-    /// Who took the alarm out of service, while it is out of service.
+    /// Operator who took the alarm out of service, while it is.
     pub fn out_of_service(&self) -> Option<Said> {
         self.0.as_ref()?.out_of_service.as_ref().map(Remark::said)
     }

@@ -1,7 +1,8 @@
-//! Which rules hold for a series: patterns against a sensor's id and location. What one excludes, no other includes. Pure.
+//! Selection of a series' rules: patterns against a sensor's id and location. An exclusion overrides all
+//! inclusions. Pure.
 //!
-//! Asked once a series, when its first reading comes, and again when its location changes: a reading
-//! pays only for the rules that hold for it, however many there are.
+//! Evaluated once per series, at its first reading, and again when its location changes: a reading costs nothing
+//! for rules that don't apply.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use super::rule::{Rule, Selection};
 use crate::domain::{Location, Quantity, SensorId, glob};
 
 impl Selection {
-    /// Whether a sensor is among those selected.
+    /// True if the sensor is selected.
     #[must_use]
     pub fn includes(&self, sensor: &SensorId, location: &Location) -> bool {
         match self {
@@ -27,8 +28,8 @@ impl Selection {
     }
 }
 
-/// Finds the rules of a series without looking at each: a fleet may have a hundred thousand rules of
-/// one sensor each.
+/// Index to find the rules of a series without testing each: a fleet may have a hundred thousand rules of one
+/// sensor each.
 #[derive(Debug, Default)]
 pub struct Index {
     of_one: HashMap<SensorId, Vec<usize>>,
@@ -36,13 +37,13 @@ pub struct Index {
 }
 
 impl Index {
-    /// An index of all rules.
+    /// Index of all rules.
     #[must_use]
     pub fn new(rules: &[Arc<Rule>]) -> Self {
         Self::of_some(rules, 0..rules.len())
     }
 
-    /// Finds only the rules at these places.
+    /// Index of the rules at these indexes only.
     #[must_use]
     pub fn of_some(rules: &[Arc<Rule>], places: impl IntoIterator<Item = usize>) -> Self {
         let mut index = Self::default();
@@ -55,7 +56,7 @@ impl Index {
         index
     }
 
-    /// The places in `rules`, the ones this was made of, of those that hold for a series, in order.
+    /// Indexes into `rules`, from which this was built, of those that apply to a series, in order.
     #[must_use]
     pub fn rules_of(
         &self,

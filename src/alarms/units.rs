@@ -1,11 +1,11 @@
 //! Rules and readings in different units. Pure.
 //!
-//! A rule is brought into the unit of a series, not the readings into that of the rule: so an alert has the value as it
-//! came and the limit in the same unit, and what is remembered of a series stays in the series' unit. An expression
-//! can't be converted: what it asks for is, into the unit of its rule.
+//! A rule is converted to the unit of a series, not readings to that of the rule: so an alert has the value as
+//! received and the limit in the same unit, and a series' state stays in its unit. An expression can't be
+//! converted: its inputs are, to the unit of its rule.
 //!
-//! Always: numbers without a unit, and in a unit that does not convert, are taken to be in the unit of the rule; the
-//! latter only where the rule is not strict. Never: a conversion of a reading that is stored or published.
+//! Always: numbers without a unit, or in a unit that does not convert, are taken to be in the unit of the rule; the
+//! latter only if the rule is not strict. Never: a conversion of a reading that is stored or published.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::rule::{Kind, Rule};
 use crate::domain::unit::{self, convert, quantity_default};
 use crate::domain::{Conversion, Quantity, SensorId, Unit};
 
-/// What is to be said of units.
+/// Notice about units, for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UnitNotice {
     /// Readings of a unit are judged by a rule in another one, for the first time.
@@ -27,7 +27,7 @@ pub enum UnitNotice {
         unit: Unit,
         /// Unit of the rule.
         limit_unit: Unit,
-        /// Whether it is written in the rule, and not the quantity's own.
+        /// Whether it is written in the rule, instead of the quantity's default.
         is_written: bool,
     },
     /// The unit of a series does not convert into that of a rule. Once a series.
@@ -59,7 +59,7 @@ pub(super) enum Fit {
     Unfit,
 }
 
-/// A rule in another unit than its own.
+/// A rule converted to another unit.
 #[derive(Debug)]
 pub(super) struct Converted {
     rule: Arc<Rule>,
@@ -101,11 +101,11 @@ impl Fit {
 /// Rules in units of the readings, each made once.
 #[derive(Debug, Default)]
 pub(super) struct Fits {
-    /// By rule index and unit. Bounded by the rules, and the units of the table that have their dimension.
+    /// By rule index and unit. Bounded by the rules and the units of their dimension.
     converted: HashMap<(usize, &'static str), Arc<Converted>>,
-    /// Name and unit of those that were said; bounded alike.
+    /// Name and unit of those that were reported; bounded alike.
     said: HashSet<(Arc<str>, &'static str)>,
-    /// What is to be said, until [`Fits::take_notices`]: one of each series and of each entry of `said` at most.
+    /// Pending notices, until [`Fits::take_notices`]: at most one per series and per entry of `said`.
     notices: Vec<UnitNotice>,
     /// Series that are not judged by a strict rule.
     num_unjudged: usize,
@@ -150,7 +150,7 @@ impl Fits {
         });
     }
 
-    /// One series more is not judged by a strict rule, or one less.
+    /// Counts one more, or one fewer, series that a strict rule doesn't judge.
     pub const fn count_unjudged(&mut self, is_more: bool) {
         self.num_unjudged =
             if is_more { self.num_unjudged + 1 } else { self.num_unjudged.saturating_sub(1) };
@@ -161,12 +161,12 @@ impl Fits {
         self.num_unjudged
     }
 
-    /// What is to be said since this was last asked.
+    /// Takes the notices since the last call.
     pub fn take_notices(&mut self) -> Vec<UnitNotice> {
         std::mem::take(&mut self.notices)
     }
 
-    /// Other rules hold. What was said of those that are still there is not said again.
+    /// Applies other rules. Notices on those that remain are not repeated.
     pub fn begin_anew(&mut self, rules: &[Arc<Rule>]) {
         self.converted.clear();
         let names: HashSet<_> = rules.iter().map(|rule| &rule.name).collect();
@@ -175,20 +175,20 @@ impl Fits {
 }
 
 impl Rule {
-    /// Unit of its figures; `None` where neither it nor its quantity has one.
+    /// Unit of its limits; `None` if neither it nor its quantity has one.
     #[must_use]
     pub fn limit_unit(&self) -> Option<&str> {
         let written = self.unit.as_ref().map(Unit::as_str);
         written.or_else(|| quantity_default(self.quantity.as_str()))
     }
 
-    /// Its unit as far as it makes the rule behave otherwise than without one.
+    /// Unit, if it makes the rule behave differently than without.
     pub(super) fn unit_of_mark(&self) -> Option<&str> {
         let unit = unit::spelling(self.unit.as_ref()?.as_str());
         (quantity_default(self.quantity.as_str()) != Some(unit)).then_some(unit)
     }
 
-    /// From the unit of a reading into that of its figures, for judging it.
+    /// Conversion from a reading's unit to the unit of the limits.
     #[must_use]
     pub fn conversion_of(&self, unit: &Unit) -> Conversion {
         match self.limit_unit() {
@@ -197,14 +197,14 @@ impl Rule {
         }
     }
 
-    /// The same rule with its figures in another unit; `None` where that does not convert, or a figure becomes too large.
+    /// The rule with its limits in another unit; `None` if that does not convert, or overflows.
     #[must_use]
     pub fn in_unit(&self, unit: &Unit) -> Option<Self> {
         let by = self.limit_unit().map_or(Conversion::Same, |own| convert(own, unit.as_str()));
         Some(Self { kind: self.kind.converted(by)?, ..self.clone() })
     }
 
-    /// The unit that numbers of a reading are taken to be in.
+    /// Unit in which a reading's numbers are understood.
     pub(super) fn taken_in<'a>(&'a self, unit: &'a Unit) -> &'a str {
         let Some(own) = self.limit_unit() else { return unit.as_str() };
         match convert(unit.as_str(), own) {
@@ -214,7 +214,7 @@ impl Rule {
         }
     }
 
-    /// A value of a reading in another unit. `None` where the rule is strict and the two do not convert.
+    /// A reading's value in another unit. `None` if the rule is strict and the units do not convert.
     pub(super) fn carry(&self, value: f64, from: &Unit, to: &str) -> Option<f64> {
         match convert(from.as_str(), to) {
             Conversion::Unknown | Conversion::Different if self.is_strict => None,
@@ -227,7 +227,7 @@ impl Rule {
 }
 
 impl Kind {
-    /// Whether its figures, or what its expression asks for, are in a unit.
+    /// True if its limits, or its expression's inputs, have a unit.
     #[must_use]
     pub fn has_unit(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! What a reading says of one alarm's rule, in the unit of its series, and what is remembered of it. Pure.
+//! Verdict of one alarm's rule on a reading, in the unit of its series, and the rule's state. Pure.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::units::Fit;
 use crate::domain::unit::convert;
 use crate::domain::{Limit, SensorId, Unit};
 
-/// No other sensor, for readings of which only what is remembered is wanted.
+/// No other sensors, for readings that only update the state.
 struct Nobody;
 
 impl Others for Nobody {
@@ -44,13 +44,13 @@ impl Entry {
         match &mut self.memory {
             Memory::Expression(past) => past.push(sample),
             memory => {
-                // Only what it remembers is wanted.
+                // Only the state is needed.
                 let _ = kinds::judge(&rule.kind, memory, sample, false, &Nobody);
             }
         }
     }
 
-    /// Its series goes on in another unit; what it remembers does, too, or begins anew.
+    /// Switches the series to another unit; the state is converted or restarted.
     pub(super) fn change_unit(&mut self, rule: &Rule, (from, to): (&Unit, &Unit), fit: Fit) {
         self.fit = fit;
         if matches!(self.memory, Memory::None) {
@@ -63,7 +63,7 @@ impl Entry {
 }
 
 impl Series {
-    /// Whether a reading that comes too late to change anything breaks a limit all the same. It has a unit of its own.
+    /// True if a late reading would violate a limit. It has its own unit.
     pub(super) fn would_break(&self, rules: &[Arc<Rule>], late: &Newest) -> bool {
         let Some(Sample { value, .. }) = late.sample() else { return false };
         let breaks = |kind: &Kind| match kind {

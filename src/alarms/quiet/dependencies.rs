@@ -1,11 +1,10 @@
-//! Which alarms explain which others, and where they are: behind a dead gateway all sensors are silent,
-//! and one alarm says so. Pure.
+//! Dependencies between alarms: behind a dead gateway all sensors are silent, and one alarm is enough. Pure.
 //!
-//! A *cause* is a rule that others name in `suppressed_by`; it explains theirs while one of its alarms is
-//! active at the same place, announced or not. A latched one whose value returned explains nothing.
+//! A *cause* is a rule named in others' `suppressed_by`; it explains their alarms while one of its own is active at
+//! the same place, announced or not. A latched one whose value returned explains nothing.
 //!
-//! Holds always: what is found here is what [`Dependencies::observe`] was last told of each alarm. Rules
-//! without causes and that are none cost nothing. Never: a walk over alarms that are at rest.
+//! Invariant: the state is what [`Dependencies::observe`] last received of each alarm. Rules without causes that
+//! are no causes cost nothing. Never: a scan of normal alarms.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use super::super::rule::{Rule, Same};
 use super::super::series::{Entry, Key};
 use crate::domain::{Location, SensorId};
 
-/// Where a cause and what it explains meet.
+/// Scope in which a cause explains others.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Place {
     Location(Location),
@@ -32,43 +31,43 @@ impl Place {
     }
 }
 
-/// Where an alarm is counted, so that it can be taken away again.
+/// Where an alarm is counted, for its removal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Links {
-    /// As an active cause.
+    /// Counted as an active cause.
     cause: Option<Location>,
-    /// As one that a cause may explain.
+    /// Counted as one that a cause may explain.
     open: Option<Location>,
 }
 
-/// What a rule is to others.
+/// Role of a rule among dependencies.
 #[derive(Debug, Default)]
 struct Role {
     /// Its number among the causes.
     cause: Option<usize>,
-    /// The numbers of its causes, in the order they were written, and what their place is.
+    /// Indexes of its causes, in written order, and their scope.
     explained_by: Option<(Vec<usize>, Same)>,
 }
 
-/// Which rules explain which, and where their alarms are active.
+/// Rules that explain others, and where their alarms are active.
 #[derive(Debug, Default)]
 pub struct Dependencies {
-    /// Of each rule; empty when there are no dependencies.
+    /// By rule; empty without dependencies.
     roles: Vec<Role>,
     /// The causes' names, by their numbers.
     names: Vec<Arc<str>>,
     /// The rules each cause explains.
     explains: Vec<Vec<usize>>,
-    /// How many alarms of a cause are active at a place.
+    /// Number of active alarms of a cause in a scope.
     active: HashMap<(usize, Place), usize>,
-    /// The alarms of an explained rule that stand, or are suppressed, at a place.
+    /// Alarms of an explained rule in a scope that stand or are suppressed.
     open: HashMap<(usize, Place), BTreeSet<Key>>,
     /// Causes that began or ceased to be active somewhere, to be seen to.
     turned: Vec<(usize, Place)>,
 }
 
 impl Dependencies {
-    /// A name that no rule has explains nothing.
+    /// Names without a rule are ignored.
     pub fn new(rules: &[Arc<Rule>]) -> Self {
         let mut all = Self::default();
         if rules.iter().all(|rule| rule.suppression.is_none()) {
@@ -103,7 +102,7 @@ impl Dependencies {
         self.roles.is_empty()
     }
 
-    /// The first of a rule's causes that is active where one of its alarms is.
+    /// First cause of a rule that is active in the scope of one of its alarms.
     pub fn cause(&self, rule: usize, sensor: &SensorId, location: &Location) -> Option<&Arc<str>> {
         let (causes, same) = self.roles.get(rule)?.explained_by.as_ref()?;
         let place = Place::new(*same, sensor, location);
@@ -113,7 +112,7 @@ impl Dependencies {
         active.map(|cause| &self.names[*cause])
     }
 
-    /// Takes note of what an alarm is now, and where.
+    /// Updates the counts for the present state and location of an alarm.
     pub fn observe(&mut self, key: &Key, location: &Location, entry: &mut Entry) {
         let Some(role) = self.roles.get(entry.rule) else { return };
         let condition = entry.alarm.state().condition;
@@ -123,7 +122,7 @@ impl Dependencies {
         self.link(key, entry, is_cause.then_some(location), is_open.then_some(location));
     }
 
-    /// The alarm is no more.
+    /// Removes an alarm.
     pub fn forget(&mut self, key: &Key, entry: &mut Entry) {
         self.link(key, entry, None, None);
     }
@@ -141,7 +140,7 @@ impl Dependencies {
         }
         let (old, rule) = (links.clone(), entry.rule);
         if old.cause.as_ref() != cause {
-            // The new place first: one that moves within a place never leaves it.
+            // The new scope first: an alarm that moves within a scope never leaves it.
             cause.into_iter().for_each(|at| self.count(rule, key, at, true));
             old.cause.iter().for_each(|at| self.count(rule, key, at, false));
         }

@@ -1,9 +1,8 @@
-//! More alarms than anybody can take in. Pure.
+//! Alarm floods: more alarms than a person can handle. Pure.
 //!
-//! By ISA-18.2 and IEC 62682 a flood begins with more than 10 alarms within 10 minutes and ends when there
-//! are fewer than 5. Counted is what is announced, on the listening clock: an operator's time, whatever the
-//! sensors' clocks say. Holds always: every alarm goes on being announced; a flood only marks them, so that
-//! who sends messages to people can send one in their place.
+//! By ISA-18.2 and IEC 62682 a flood begins with more than 10 alarms within 10 minutes and ends below 5. Counts
+//! announced alarms on the listening clock: an operator's time, regardless of sensors' clocks. Invariant: every
+//! alarm is still announced; a flood only marks them, so that a receiver can send one message instead.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -15,21 +14,21 @@ use serde::{Deserialize, Serialize};
 use super::super::machine::exact;
 use super::{NamedSummary, Summary};
 
-/// Rules and locations that are counted by name: a flood may come from a hundred thousand places.
+/// Limit of rules and locations counted by name: a flood may come from a hundred thousand locations.
 const MOST_NAMES: usize = 1_000;
 
 /// Limits of a flood, by the number of alarms within a time span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FloodLimits {
-    /// A flood begins with more alarms than this.
+    /// A flood begins above this number of alarms.
     pub alarms: usize,
     /// Time span that the alarms are counted in.
     pub within: Duration,
-    /// A flood ends with fewer alarms than this; at least 1, at most `alarms`.
+    /// A flood ends below this number of alarms; at least 1, at most `alarms`.
     pub until: usize,
 }
 
-/// What came in a flood so far.
+/// Counts of a flood so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Alarms announced since the flood began.
@@ -37,7 +36,7 @@ pub struct Counts {
     /// Time of the first of them.
     #[serde(with = "exact")]
     pub since: DateTime<Utc>,
-    /// How long it has lasted, on the listening clock.
+    /// Duration on the listening clock.
     pub lasting: Duration,
     /// Alarms of each rule, by its name.
     pub by_rule: BTreeMap<Arc<str>, u64>,
@@ -45,7 +44,7 @@ pub struct Counts {
     pub by_location: BTreeMap<Arc<str>, u64>,
 }
 
-/// An alarm that is announced.
+/// An announced alarm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Raise {
     /// Time of the raise, on the listening clock of own sensors.
@@ -67,10 +66,10 @@ pub(in crate::alarms) struct Flood {
     has_changed: bool,
 }
 
-/// Kept over a restart.
+/// State stored over a restart.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct State {
-    /// As many as decide anything, oldest first.
+    /// As many as matter for the decision, oldest first.
     recent: VecDeque<Raise>,
     run: Option<Run>,
 }
@@ -98,7 +97,7 @@ impl Flood {
         Self { limits, state: State::default(), has_changed: false }
     }
 
-    /// Goes on from what was kept; from nothing if that can't be read.
+    /// Restores the stored state; starts empty if that is unreadable.
     pub fn restore(limits: FloodLimits, kept: &str) -> Self {
         let state = serde_json::from_str(kept).unwrap_or_default();
         Self { limits, state, has_changed: false }
@@ -121,12 +120,12 @@ impl Flood {
         self.limits.alarms as f64
     }
 
-    /// Whether a flood goes on.
+    /// True during a flood.
     pub const fn is_on(&self) -> bool {
         self.state.run.is_some()
     }
 
-    /// One more; what is to be said if it begins the flood. That is named once it is.
+    /// Counts an alarm. Returns a summary if it begins a flood, which the caller then names.
     pub fn raise(&mut self, raise: Raise) -> Option<Summary> {
         self.has_changed = true;
         let listened = raise.listened;
@@ -148,14 +147,14 @@ impl Flood {
         Some(Summary::Flood(run.counts.clone()))
     }
 
-    /// The flood that is on was told as an alert of that id.
+    /// Sets the alert id of the present flood.
     pub fn name(&mut self, id: &Arc<str>) {
         if let Some(run) = &mut self.state.run {
             run.id = Some(id.clone());
         }
     }
 
-    /// Time went by; what is to be said if the flood is over.
+    /// Applies elapsed time. Returns a summary if the flood is over.
     pub fn pass(&mut self, listened: Duration) -> Option<NamedSummary> {
         if self.within(listened) >= self.limits.until {
             return None;
@@ -165,7 +164,7 @@ impl Flood {
         Some(run.end(listened))
     }
 
-    /// When to look at it next, on the listening clock.
+    /// Time of the next check, on the listening clock.
     pub fn due(&self) -> Option<Duration> {
         let recent = &self.state.recent;
         let run = self.state.run.as_ref()?;
@@ -177,7 +176,7 @@ impl Flood {
         )
     }
 
-    /// What is to be kept, if it is another than when this was last asked.
+    /// State to store, if it changed since the last call.
     pub fn take_changed(&mut self) -> Option<String> {
         std::mem::take(&mut self.has_changed)
             .then(|| serde_json::to_string(&self.state).ok())
@@ -211,7 +210,7 @@ impl Counts {
         }
     }
 
-    /// The most frequent names of a map, at most so many, most frequent first.
+    /// The most frequent names of a map, at most `at_most`, descending.
     #[must_use]
     pub fn most(by: &BTreeMap<Arc<str>, u64>, at_most: usize) -> Vec<(&str, u64)> {
         let mut counts: Vec<_> = by.iter().map(|(name, count)| (&**name, *count)).collect();

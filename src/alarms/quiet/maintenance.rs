@@ -1,8 +1,8 @@
-//! Planned work: times at which some alarms are suppressed. Pure.
+//! Maintenance windows: planned times in which some alarms are suppressed. Pure.
 //!
-//! Decided by the wall clock, which the caller hands in: work is planned by it, and a sensor's own clock may
-//! be wrong or be played back. What still is wrong when the window closes is announced then. Nothing is kept
-//! over a restart but the alarms' own states: whether a window is open follows from the time alone.
+//! Decided by the wall clock, passed by the caller: maintenance is planned by it, and a sensor's own clock may be
+//! wrong or replayed. What is still wrong when the window closes is announced then. Nothing but the alarms' own
+//! states is stored: whether a window is open follows from the time alone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,19 +14,19 @@ use super::super::rule::{Rule, Selection};
 use super::schedule::Schedule;
 use crate::domain::{Location, SensorId, glob};
 
-/// What [`Maintenance::by`] begins with.
+/// Prefix of [`Maintenance::by`].
 const BY: &str = "maintenance:";
 
 /// One kind of planned work.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Maintenance {
-    /// What suppresses an alarm meanwhile: `maintenance:NAME`.
+    /// Cause during the window: `maintenance:NAME`.
     pub by: Arc<str>,
     /// Sensors that the work concerns.
     pub selection: Selection,
     /// Patterns of rules' names; without any: all.
     pub rules: Vec<Arc<str>>,
-    /// When the windows begin.
+    /// Times at which the windows begin.
     pub schedule: Schedule,
     /// Length of each window. Elapsed time: a window over a change of the clocks is as long as any other.
     pub lasting: Duration,
@@ -35,7 +35,7 @@ pub struct Maintenance {
 }
 
 impl Maintenance {
-    /// When the window that is open at `now` closes, unless another begins before.
+    /// End of the window open at `now`, unless another one begins before.
     fn open_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let lasting = TimeDelta::from_std(self.lasting).ok()?;
         let last = self.schedule.last(now.checked_sub_signed(lasting)?, now, self.zone)?;
@@ -48,7 +48,7 @@ impl Maintenance {
         self.by.strip_prefix(BY).unwrap_or(&self.by)
     }
 
-    /// Whether the sensor's alarms are kept quiet meanwhile, of some rules at least.
+    /// True if alarms of the sensor are suppressed in the window, of some rules at least.
     #[must_use]
     pub fn concerns(&self, sensor: &SensorId, location: &Location) -> bool {
         self.selection.includes(sensor, location)
@@ -78,9 +78,9 @@ impl Maintenance {
 pub(in crate::alarms) struct Windows {
     all: Vec<Maintenance>,
     open: Vec<usize>,
-    /// Earliest time for which `open` is known to hold; `None` before the first look.
+    /// Earliest time for which `open` is valid; `None` before the first evaluation.
     from: Option<DateTime<Utc>>,
-    /// When one opens or closes next.
+    /// Next time at which one opens or closes.
     next: Option<DateTime<Utc>>,
 }
 
@@ -96,13 +96,13 @@ impl Windows {
         &self.open
     }
 
-    /// When one opens or closes next.
+    /// Next time at which one opens or closes.
     pub const fn next_change(&self) -> Option<DateTime<Utc>> {
         self.next
     }
 
-    /// The wall clock shows `now`. Whether other windows are open than before. Which are open follows from
-    /// `now` alone; two comparisons while that is within the time that is known of.
+    /// Sets the wall clock to `now`. Returns true if other windows are open than before. The result follows from
+    /// `now` alone; two comparisons while it stays within the known span.
     pub fn turn(&mut self, now: DateTime<Utc>) -> bool {
         let is_known = self.from.is_some_and(|from| from <= now);
         if self.all.is_empty() || (is_known && self.next.is_none_or(|next| now < next)) {

@@ -13,19 +13,19 @@ use super::dependencies::Links;
 use super::{NamedSummary, Quieting, Summary};
 use crate::domain::Location;
 
-/// What is remembered of one alarm beside the alarm itself; kept with it.
+/// Suppression state of one alarm, stored with it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quiet {
-    /// What explains it at the moment.
+    /// Present cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cause: Option<Arc<str>>,
-    /// It is held back though nothing explains it: not yet, or no longer.
+    /// Held back without a cause: one may be coming, or has just ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hold: Option<Hold>,
     /// Chattering of the alarm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chatter: Option<Chatter>,
-    /// Place of the alarm among the dependencies.
+    /// Index of the alarm among the dependencies.
     #[serde(skip)]
     pub links: Links,
 }
@@ -33,7 +33,7 @@ pub struct Quiet {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Hold {
     by: Arc<str>,
-    /// On the listening clock.
+    /// Time on the listening clock.
     until: Duration,
 }
 
@@ -49,7 +49,7 @@ impl Quiet {
         self.chatter.iter_mut().for_each(|chatter| chatter.rebase(by));
     }
 
-    /// When to look at it next, on the listening clock.
+    /// Time of the next check, on the listening clock.
     pub fn due(&self) -> Option<Duration> {
         let hold = self.hold.as_ref().map(|hold| hold.until);
         let chatter = self.chatter.as_ref().and_then(Chatter::due);
@@ -57,10 +57,10 @@ impl Quiet {
     }
 }
 
-/// Whoever is asked why an alarm of a series is to be quiet.
+/// Evaluates the suppression of one alarm of a series.
 #[derive(Clone, Copy)]
 pub struct Reasons<'a> {
-    /// Everything that may keep an alarm quiet.
+    /// All suppression settings and states.
     pub quieting: &'a Quieting,
     /// The series.
     pub key: &'a Key,
@@ -69,7 +69,7 @@ pub struct Reasons<'a> {
 }
 
 impl Reasons<'_> {
-    /// What suppresses an alarm that is raised at `when`.
+    /// Cause that suppresses an alarm raised at `when`.
     pub fn at_raise(
         &self,
         (number, rule): (usize, &Rule),
@@ -97,7 +97,7 @@ impl Reasons<'_> {
             .or_else(|| is_chattering.then(|| chatter::BY.into()))
     }
 
-    /// What suppresses an alarm that stands, or is suppressed, at `now`, and what is to be said of it.
+    /// Cause that suppresses an alarm at `now` that stands or is suppressed, and the summary to report.
     pub fn at(
         &self,
         (number, rule): (usize, &Rule),
@@ -116,7 +116,7 @@ impl Reasons<'_> {
                 *stands = alarm.state().condition.stands();
             }
         }
-        // One that neither stands nor is suppressed has nothing to be explained.
+        // An alarm that neither stands nor is suppressed needs no explanation.
         let is_concerned = alarm.state().condition.stands() || alarm.suppressed_by().is_some();
         if let Some(suppression) = rule.suppression.as_ref().filter(|_| is_concerned) {
             let quiet = slot.get_or_insert_default();
@@ -138,14 +138,14 @@ impl Reasons<'_> {
         self.quieting.windows.over(rule, &self.key.0, self.location)
     }
 
-    /// Consumers of each breaking reading have asked for each.
+    /// Rules that announce every reading exclude chattering.
     fn chattering(&self, rule: &Rule) -> Option<super::Chattering> {
         self.quieting.chattering.filter(|_| !rule.announces_each_reading)
     }
 }
 
 impl Quiet {
-    /// Goes on from one cause to the next, or to the time it takes to settle, or to nothing.
+    /// Moves from one cause to the next, to the settling time, or to none.
     fn follow(&mut self, cause: Option<Arc<str>>, settle: Duration, listened: Duration) {
         match (&cause, self.cause.take()) {
             (Some(_), _) => self.hold = None,

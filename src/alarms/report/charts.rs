@@ -1,18 +1,18 @@
-//! Charts as inline SVG: bars only, which may be stretched to any width. Pure.
+//! Charts as inline SVG: bars only, which scale to any width. Pure.
 //!
-//! Words and numbers stay outside the drawing, in HTML, so that a phone does not shrink them.
-//! Never: a script, or anything that is fetched.
+//! Texts and numbers are outside the drawing, in HTML, so that a phone does not shrink them. Never: a script, or
+//! anything loaded from elsewhere.
 
 /// Height of the drawings, in their own units.
 const HEIGHT: f64 = 100.0;
 
-/// The part of a bar's room that it fills.
+/// Share of a bar's slot that it fills.
 const FILL: f64 = 0.8;
 
-/// How much higher than its limit a drawing is at least, so that the line is not its edge.
+/// Minimum height of a drawing relative to its limit, so that the line is not at its edge.
 const ABOVE_LIMIT: f64 = 1.15;
 
-/// Upright bars; those above `limit` are of the other colour, and the limit is drawn as a line.
+/// Vertical bars; those above `limit` have the other colour, and the limit is drawn as a line.
 #[allow(clippy::cast_precision_loss)] // counts of alarms and places of bars
 pub(super) fn bars(values: &[u64], limit: Option<u64>, label: &str) -> String {
     let highest = values.iter().copied().max().unwrap_or(0).max(1) as f64;
@@ -42,7 +42,7 @@ pub(super) fn bars(values: &[u64], limit: Option<u64>, label: &str) -> String {
     svg + "</svg>"
 }
 
-/// One lying bar: a share of a whole, 0 to 1.
+/// One horizontal bar: a share, 0 to 1.
 pub(super) fn share(share: f64) -> String {
     format!(
         "<svg class=\"share\" aria-hidden=\"true\" viewBox=\"0 0 100 10\" \

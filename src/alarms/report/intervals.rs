@@ -1,8 +1,8 @@
 //! Rates: how many alarms were raised in each ten minutes, and the floods among them. Pure.
 //!
-//! Intervals are ten minutes long, one after the other from the start of the period; the last may be
-//! shorter. A flood begins with an interval of more than 10 alarms and goes on until the first of
-//! fewer than 5, which is no part of it (ISA-18.2-2016, 16.4.4).
+//! Intervals are ten minutes long, consecutive from the start of the period; the last may be shorter. A flood
+//! begins with an interval of more than 10 alarms and lasts until the first of fewer than 5, which is not part of
+//! it (ISA-18.2-2016, 16.4.4).
 //!
 //! Holds always: the bars add up to the alarms raised. Never: one entry an interval.
 
@@ -15,16 +15,16 @@ use super::{Period, Transition};
 const INTERVAL: TimeDelta = TimeDelta::minutes(10);
 const INTERVAL_MINUTES: u64 = 10;
 
-/// More than so many in an interval begin a flood, and make the interval a busy one.
+/// A flood begins, and an interval is busy, above this number of alarms in an interval.
 pub const FLOOD_BEGINS_ABOVE: u64 = 10;
 
-/// Fewer than so many in an interval end a flood.
+/// A flood ends below this number of alarms in an interval.
 pub const FLOOD_ENDS_BELOW: u64 = 5;
 
-/// The most bars of a timeline: as many as a phone can show apart.
+/// Maximum of bars in a timeline: as many as a phone can show separately.
 pub const BARS: u64 = 124;
 
-/// How many intervals a bar may stand for: ten minutes to thirty days, in lengths people know.
+/// Possible intervals per bar: ten minutes to thirty days, in familiar lengths.
 const BAR_INTERVALS: [u64; 12] = [1, 2, 3, 6, 12, 18, 36, 72, 144, 288, 1_008, 4_320];
 
 /// The alarm that a flood began with.
@@ -41,12 +41,12 @@ pub struct FirstAlarm {
     pub location: String,
 }
 
-/// The flood with the most alarms; the first of equals.
+/// Flood with the most alarms; the first of equals.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Largest {
     /// Alarms raised in the flood.
     pub raised: u64,
-    /// The most in one of its intervals.
+    /// Maximum in one of its intervals.
     pub peak_in_10_minutes: u64,
     /// Length of the flood, in minutes.
     pub minutes: u64,
@@ -63,7 +63,7 @@ pub struct Floods {
     pub share_of_time: f64,
     /// Length of the longest flood, in minutes; 0 without a flood.
     pub longest_minutes: u64,
-    /// The flood with the most alarms; `None` without a flood.
+    /// Flood with the most alarms; `None` without a flood.
     pub largest: Option<Largest>,
 }
 
@@ -72,27 +72,27 @@ pub struct Floods {
 pub struct Bar {
     /// Alarms raised in the time of the bar.
     pub raised: u64,
-    /// The most in one of its intervals.
+    /// Maximum in one of its intervals.
     pub most_in_10_minutes: u64,
 }
 
 /// The period in bars of one length, for a chart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Timeline {
-    /// Length of the time a bar stands for, in minutes.
+    /// Time span of a bar, in minutes.
     pub bar_minutes: u64,
     /// Bars, oldest first; at most [`BARS`].
     pub bars: Vec<Bar>,
 }
 
-/// What [`Intervals`] found.
+/// Results of [`Intervals`].
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Rates {
     /// Intervals of the period.
     pub intervals: u64,
     /// Intervals of more than [`FLOOD_BEGINS_ABOVE`] alarms.
     pub busy: u64,
-    /// Most alarms in one interval.
+    /// Maximum of alarms in one interval.
     pub most: u64,
     /// Start of the interval with the most alarms; the first of equals.
     pub most_at: Option<DateTime<Utc>>,
@@ -105,7 +105,7 @@ pub(super) struct Rates {
 #[derive(Debug, Clone)]
 struct Flood {
     start: u64,
-    /// The last interval that belongs to it, so far.
+    /// Last interval that belongs to it, so far.
     through: u64,
     raised: u64,
     peak: u64,
@@ -120,7 +120,7 @@ struct Open {
     first: FirstAlarm,
 }
 
-/// Counts alarms by interval as they come.
+/// Counter of alarms by interval.
 #[derive(Debug, Clone)]
 pub(super) struct Intervals {
     from: DateTime<Utc>,
@@ -175,7 +175,7 @@ impl Intervals {
         self.open = Some(Open { index, raised: 1, first });
     }
 
-    /// Ends the last interval, and the flood that goes on.
+    /// Ends the last interval, and an open flood.
     pub fn finish(mut self) -> Rates {
         self.close();
         self.end_flood();
@@ -236,7 +236,7 @@ impl Intervals {
     }
 }
 
-/// Which interval a time so long after the start lies in.
+/// Index of the interval at a time after the start.
 fn index(after: TimeDelta) -> u64 {
     u64::try_from(after.num_seconds() / INTERVAL.num_seconds()).unwrap_or_default()
 }

@@ -4,12 +4,12 @@
 //! not claim compliance with either. Read [`intervals`] (rates and floods), [`series`] (one rule on
 //! one sensor), [`targets`], then [`page`].
 //!
-//! Streams through: [`Tally::take`] sees each transition once. What it keeps: one small entry a pair
-//! of rule and sensor (at most [`series::SERIES_KEPT`]), one number a day of the period (at most
-//! [`LONGEST_DAYS`]), at most [`intervals::BARS`] bars, the open interval, and the largest flood.
+//! Streaming: [`Tally::take`] receives each transition once. State: a small entry per pair of rule and sensor (at
+//! most [`series::SERIES_KEPT`]), a number per day of the period (at most [`LONGEST_DAYS`]), at most
+//! [`intervals::BARS`] bars, the open interval, and the largest flood.
 //!
-//! Holds always: the priorities add up to `raised`, and every share is within 0 to 1.
-//! Never: a clock, a file, or a measure of what the history doesn't tell (acknowledgements).
+//! Invariants: the priorities add up to `raised`, and every share is within 0 to 1. Never: a clock, a file, or a
+//! measure that the history doesn't contain (acknowledgements).
 
 mod charts;
 pub mod intervals;
@@ -28,10 +28,10 @@ use self::targets::Target;
 use super::rule::Priority;
 use crate::domain::time;
 
-/// The longest period, in days: ten years, beyond which one page tells nothing.
+/// Longest period, in days: ten years, beyond which one page shows nothing useful.
 pub const LONGEST_DAYS: i64 = 3_660;
 
-/// The least number of days that the published targets are meant for.
+/// Minimum number of days that the published targets are meant for.
 pub const TARGET_DAYS: i64 = 30;
 
 /// Time span that is measured: `from` included, `to` excluded.
@@ -49,16 +49,16 @@ pub enum PeriodError {
     /// The end is not after the start.
     #[error("the period ends before it begins")]
     Empty,
-    /// The two lie further apart than [`LONGEST_DAYS`].
+    /// The span exceeds [`LONGEST_DAYS`].
     #[error("the period is longer than {LONGEST_DAYS} days")]
     TooLong,
 }
 
 impl Period {
-    /// A period of at least one instant and at most [`LONGEST_DAYS`].
+    /// Period of at least one instant and at most [`LONGEST_DAYS`].
     ///
     /// # Errors
-    /// When nothing lies between the two, or more than [`LONGEST_DAYS`].
+    /// If the span is empty, or exceeds [`LONGEST_DAYS`].
     pub fn new(from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Self, PeriodError> {
         if to <= from {
             Err(PeriodError::Empty)
@@ -86,7 +86,7 @@ impl Period {
     }
 }
 
-/// What happened to an alarm.
+/// Transition of an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// The alarm was raised.
@@ -102,17 +102,17 @@ pub struct Transition {
     pub at: DateTime<Utc>,
     /// Name of the rule.
     pub rule: Arc<str>,
-    /// Sensor of the alarm, as it is stored: an adopted history may hold what is no id today.
+    /// Sensor of the alarm as stored: an adopted history may hold invalid ids.
     pub sensor_id: Arc<str>,
     /// Location of the sensor; may be empty.
     pub location: Arc<str>,
     /// `None` when the history names none of today's.
     pub priority: Option<Priority>,
-    /// What happened.
+    /// Transition.
     pub change: Change,
 }
 
-/// How many alarms were raised in so long, on average over the period.
+/// Average numbers of alarms per day, hour and ten minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Averages {
     /// Alarms a day.
@@ -134,18 +134,18 @@ pub struct PriorityShare {
     pub share: f64,
 }
 
-/// What was measured.
+/// Measures of a period.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measures {
     /// The period that was measured.
     pub period: Period,
-    /// Alarms raised in the period. A repeat of an alarm that is active already is none.
+    /// Alarms raised in the period. A repeat of an active alarm doesn't count.
     pub raised: u64,
     /// `raised`, divided by the days, hours or ten minutes of the whole period (ISA-18.2-2016, 16.4.2).
     pub average: Averages,
     /// Ten-minute intervals, counted from the start of the period.
     pub intervals: u64,
-    /// Most alarms in one interval.
+    /// Maximum of alarms in one interval.
     pub most_in_10_minutes: u64,
     /// Start of the interval with the most alarms; `None` without an alarm.
     #[serde(serialize_with = "written_if_any")]
@@ -162,18 +162,17 @@ pub struct Measures {
     pub stale: Stale,
     /// Alarms active when the period ended.
     pub standing: u64,
-    /// The ten pairs of rule and sensor that raised the most, the most first.
+    /// The ten pairs of rule and sensor with the most alarms, descending.
     pub top: Vec<Top>,
     /// Share of all alarms that those pairs raised, 0 to 1.
     pub top_share: f64,
-    /// Alarms by priority: low, medium, high, critical, and those without.
+    /// Alarms by priority: low, medium, high, critical, and without.
     pub priorities: [PriorityShare; 5],
     /// The period in bars, for a chart.
     pub timeline: Timeline,
-    /// Transitions of pairs past those kept: in the rates (repeats too), but not in what is measured a
-    /// pair.
+    /// Transitions of pairs beyond the limit: counted in the rates (repeats too), but not per pair.
     pub left_out: u64,
-    /// The measures beside the published targets.
+    /// Measures with their published targets.
     pub targets: Vec<Target>,
 }
 
@@ -184,7 +183,7 @@ pub struct Tally {
     intervals: Intervals,
     pairs: Pairs,
     raised: u64,
-    /// By priority, and last those without.
+    /// By priority; the last entry is for those without.
     priorities: [u64; 5],
     newest: DateTime<Utc>,
 }
@@ -206,8 +205,8 @@ impl Tally {
         }
     }
 
-    /// Takes the next transition, in order of time. Those before the period tell what stood when it
-    /// began; those after it change nothing. One out of order is taken as of the newest before it.
+    /// Adds the next transition, in order of time. Those before the period show what was active at its start; those
+    /// after it are ignored. One out of order counts as of the newest before it.
     pub fn take(&mut self, transition: &Transition) {
         self.newest = self.newest.max(transition.at);
         let at = self.newest;
@@ -229,7 +228,7 @@ impl Tally {
         }
     }
 
-    /// The measures, once the last transition was taken.
+    /// Measures, after the last transition.
     #[must_use]
     pub fn finish(self) -> Measures {
         let Self { period, intervals, pairs, raised, priorities, .. } = self;
@@ -273,7 +272,7 @@ impl Tally {
     }
 }
 
-/// The measures of these transitions, given in order of time.
+/// Measures of transitions, given in order of time.
 pub fn measure(transitions: impl IntoIterator<Item = Transition>, period: Period) -> Measures {
     let mut tally = Tally::new(period);
     for transition in transitions {
@@ -282,7 +281,7 @@ pub fn measure(transitions: impl IntoIterator<Item = Transition>, period: Period
     tally.finish()
 }
 
-/// A part of a whole; nothing of nothing is 0.
+/// Ratio; 0 for a whole of 0.
 #[allow(clippy::cast_precision_loss)] // counts of alarms, far below 2^53
 fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }

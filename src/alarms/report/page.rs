@@ -1,8 +1,8 @@
 //! The report as one HTML page that needs nothing else: its style and its charts are in it. Pure.
 //!
-//! Light and dark follow the reader's system; a narrow screen loses nothing. Whether a target is met
-//! is said in a word, never by colour alone. What sensors and rules are called is escaped.
-//! Never: a script, or anything fetched from elsewhere.
+//! Light and dark follow the reader's system; a narrow screen loses nothing. Whether a target is met is stated in
+//! text, never by colour alone. Names of sensors and rules are escaped. Never: a script, or anything loaded from
+//! elsewhere.
 
 use chrono::{DateTime, Utc};
 
@@ -12,14 +12,14 @@ use super::{Measures, TARGET_DAYS, charts};
 
 const STYLE: &str = include_str!("style.css");
 
-/// What the targets are, and what they are not.
+/// Note on the meaning of the targets.
 pub const NOTE: &str = "Uses the measures of ISA-18.2 and IEC 62682, with their targets as publicly \
     restated: for one operator's console, over 30 days or more. It does not claim compliance.";
 
 /// Note on a period shorter than the targets are meant for.
 pub const SHORT: &str = "This period is shorter than 30 days: take the verdicts as a first look.";
 
-/// The page; `source` says where the history was read from.
+/// HTML page; `source` names where the history was read from.
 #[must_use]
 pub fn html(measures: &Measures, source: &str) -> String {
     let mut page = format!(
@@ -198,7 +198,7 @@ fn facts(rows: &[(&str, String)]) -> String {
     format!("<table class=\"facts\">{rows}</table>\n")
 }
 
-/// The word for whether a target is met.
+/// Text for whether a target is met.
 #[must_use]
 pub fn verdict(target: &Target) -> &'static str {
     match target.is_met {
@@ -216,7 +216,7 @@ const fn class(target: &Target) -> &'static str {
     }
 }
 
-/// A target's value for people: whole numbers whole, shares in percent.
+/// Value of a target as text: whole numbers without decimals, shares in percent.
 #[must_use]
 pub fn value(target: &Target) -> String {
     match target.scale {
@@ -226,19 +226,19 @@ pub fn value(target: &Target) -> String {
     }
 }
 
-/// A share, 0 to 1, in percent.
+/// Share, 0 to 1, in percent.
 #[must_use]
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-/// A time to the minute, UTC.
+/// Time to the minute, in UTC.
 #[must_use]
 pub fn minute(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M").to_string()
 }
 
-/// A length in the largest unit that it is a whole number of.
+/// Length in the largest unit that divides it.
 #[must_use]
 pub fn length(minutes: u64) -> String {
     match (minutes % 1_440, minutes % 60) {
@@ -264,7 +264,7 @@ fn escaped(text: &str) -> String {
 }
 
 impl Measures {
-    /// Whether the period is shorter than the targets are meant for.
+    /// True if the period is shorter than the targets are meant for.
     #[must_use]
     pub fn is_short(&self) -> bool {
         self.period.length().num_days() < TARGET_DAYS

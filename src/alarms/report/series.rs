@@ -1,8 +1,7 @@
-//! What is measured on one rule and one sensor: chattering, fleeting and stale alarms, and who raises
-//! the most. Pure.
+//! Measures per rule and sensor: chattering, fleeting and stale alarms, and the most frequent ones. Pure.
 //!
-//! Holds always: an alarm is raised once until it returns; a repeat in between counts nothing.
-//! Never: more than [`SERIES_KEPT`] pairs.
+//! Invariant: an alarm counts as raised once until it returns; repeats in between don't count. Never: more than
+//! [`SERIES_KEPT`] pairs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,16 +11,16 @@ use serde::Serialize;
 
 use super::{Period, Transition};
 
-/// How many pairs of rule and sensor are kept: ten rules on ten thousand sensors, some 30 MB.
+/// Limit of pairs of rule and sensor: ten rules on ten thousand sensors, about 30 MB.
 pub const SERIES_KEPT: usize = 100_000;
 
-/// Alarms of one pair within [`CHATTER_WITHIN`] that make it chatter ("three or more times in a
-/// minute", PAS/Hexagon; the standards name no number).
+/// Alarms of one pair within [`CHATTER_WITHIN`] that count as chattering ("three or more times in a minute",
+/// PAS/Hexagon; the standards give no number).
 pub const CHATTER_ALARMS: usize = 3;
 /// Time span of [`CHATTER_ALARMS`].
 pub const CHATTER_WITHIN: TimeDelta = TimeDelta::seconds(60);
 
-/// An alarm that returned within this is fleeting (ISA-18.2-2016 names no number either).
+/// An alarm that returned within this time is fleeting (ISA-18.2-2016 gives no number).
 pub const FLEETING_WITHIN: TimeDelta = TimeDelta::seconds(60);
 
 /// An alarm active for longer than this is stale (ISA-18.2-2016, 16.4).
@@ -35,27 +34,27 @@ pub const TOP: usize = 10;
 pub struct Chattering {
     /// Pairs of rule and sensor that chattered at least once.
     pub pairs: u64,
-    /// The alarms that were part of it.
+    /// Alarms that were part of chattering.
     pub raised: u64,
 }
 
 /// Stale alarms.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Stale {
-    /// Alarms that had been active for more than 24 h at some time of the period.
+    /// Alarms active for more than 24 h at some time of the period.
     pub alarms: u64,
-    /// The most such on one day, days counted from the start of the period.
+    /// Maximum of stale alarms on one day, days counted from the start of the period.
     pub most_on_one_day: u64,
 }
 
-/// A pair of rule and sensor that raised many.
+/// A pair of rule and sensor that raised many alarms.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Top {
     /// Name of the rule.
     pub rule: String,
     /// Sensor of the alarms.
     pub sensor_id: String,
-    /// Location of the sensor at the last of them; may be empty.
+    /// Location of the sensor at its last alarm; may be empty.
     pub location: String,
     /// Alarms that the pair raised in the period.
     pub raised: u64,
@@ -63,7 +62,7 @@ pub struct Top {
     pub share: f64,
 }
 
-/// What [`Pairs`] found.
+/// Results of [`Pairs`].
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     /// Chattering alarms.
@@ -74,7 +73,7 @@ pub(super) struct Found {
     pub stale: Stale,
     /// Alarms active at the end of the period.
     pub standing: u64,
-    /// At most [`TOP`] pairs, those that raised the most first.
+    /// At most [`TOP`] pairs, by number of alarms, descending.
     pub top: Vec<Top>,
     /// Transitions of pairs past [`SERIES_KEPT`].
     pub left_out: u64,
@@ -84,10 +83,10 @@ pub(super) struct Found {
 struct Series {
     location: Arc<str>,
     raised: u64,
-    /// Since when it is active, if it is.
+    /// Start of the active alarm, if any.
     active: Option<DateTime<Utc>>,
-    /// The last alarms within [`CHATTER_WITHIN`], oldest first, at most `CHATTER_ALARMS` with the
-    /// newest, and whether each was counted as chatter.
+    /// Last alarms within [`CHATTER_WITHIN`], oldest first, at most `CHATTER_ALARMS` with the newest, each with
+    /// whether it was counted as chattering.
     recent: Vec<(DateTime<Utc>, bool)>,
     has_chattered: bool,
 }
@@ -103,7 +102,7 @@ pub(super) struct Pairs {
     chattering: Chattering,
     fleeting: u64,
     stale: u64,
-    /// How many more alarms are stale on each day than on the one before.
+    /// Change in the number of stale alarms, by day.
     stale_steps: Vec<i64>,
     left_out: u64,
 }
@@ -154,7 +153,7 @@ impl Pairs {
         true
     }
 
-    /// An alarm ended at `at`; ignored where none is active.
+    /// An alarm ended at `at`; ignored if none is active.
     pub fn end(&mut self, transition: &Transition, at: DateTime<Utc>) {
         let key = (transition.rule.clone(), transition.sensor_id.clone());
         let Some(since) = self.series.get_mut(&key).and_then(|series| series.active.take()) else {
@@ -191,7 +190,7 @@ impl Pairs {
         }
     }
 
-    /// An alarm was active so long: stale from 24 h after it was raised until it returned.
+    /// An alarm was active in this span: stale from 24 h after its raise until its return.
     fn active(&mut self, since: DateTime<Utc>, until: DateTime<Utc>) {
         let from = (since + STALE_AFTER).max(self.period.from());
         if from >= until {
@@ -225,7 +224,7 @@ impl Series {
     }
 }
 
-/// The pairs that raised the most; of equals, the first by name.
+/// Pairs with the most alarms; ties by name.
 fn top(series: HashMap<Key, Series>, all: u64) -> Vec<Top> {
     let mut pairs: Vec<_> = series.into_iter().filter(|(_, series)| series.raised > 0).collect();
     pairs.sort_unstable_by(|(a, x), (b, y)| y.raised.cmp(&x.raised).then_with(|| a.cmp(b)));

@@ -1,8 +1,7 @@
 //! The published targets, and whether a period meets them. Pure.
 //!
-//! The numbers are those of ISA-18.2-2016 (16.4.2, Table 5) and IEC 62682 as publicly restated: for one
-//! operator's console, over thirty days or more. Where a text says "about", the number itself is taken.
-//! Never: a verdict where there is nothing to judge.
+//! Numbers of ISA-18.2-2016 (16.4.2, Table 5) and IEC 62682 as publicly restated: for one operator's console, over
+//! thirty days or more. For "about", the number itself is used. Never: a verdict without alarms to judge.
 
 use serde::Serialize;
 
@@ -15,16 +14,16 @@ use super::intervals::FLOOD_BEGINS_ABOVE;
 pub enum Scale {
     /// Alarms, or an average of them.
     Alarms,
-    /// A share, 0 to 1.
+    /// Share, 0 to 1.
     Share,
 }
 
-/// One measure beside its target.
+/// One measure with its target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Target {
     /// Stable name of the measure, for programs.
     pub id: &'static str,
-    /// What is measured, for a person to read.
+    /// Name of the measure, for people.
     pub measure: &'static str,
     /// Measured value, in `scale`.
     pub value: f64,
@@ -32,7 +31,7 @@ pub struct Target {
     pub scale: Scale,
     /// The target, for a person to read.
     pub target: &'static str,
-    /// `None` when no alarm was raised that the target could speak of.
+    /// `None` if no alarm was raised to which the target applies.
     pub is_met: Option<bool>,
 }
 
@@ -89,7 +88,7 @@ pub(super) fn judged(measures: &Measures) -> Vec<Target> {
         at_most("medium_share", "Priority medium", medium, Share, "at most 15 %", 0.15),
     ];
     if measures.raised == 0 {
-        // Shares of nothing: neither kept nor missed.
+        // Shares of nothing: neither met nor missed.
         for target in &mut targets[9..] {
             target.is_met = None;
         }
