@@ -151,7 +151,7 @@ impl Fold {
         }
         let by_broker = entries.iter().filter(|entry| entry.ingress != Some(Ingress::Own));
         let readings = by_broker.filter_map(|entry| match &entry.content {
-            Content::Brought(brought) => Some(&brought.measurements),
+            Content::Data(data) => Some(&data.measurements),
             _ => None,
         });
         let readings = readings.flatten().map(|measurement| &measurement.reading);
@@ -178,20 +178,20 @@ impl Fold {
         let mut outcomes = Vec::new();
         self.engine.advance(self.time, &mut outcomes);
         match content {
-            Content::Brought(brought) => {
-                for heard in &brought.availability {
+            Content::Data(data) => {
+                for heard in &data.availability {
                     self.engine.hear_availability(heard, ingress, &mut outcomes);
                 }
                 // A retained message may be the present value too: that one is live.
                 let (live, kept): (Vec<_>, Vec<_>) =
-                    brought.measurements.into_iter().partition(|it| it.news == News::Live);
+                    data.measurements.into_iter().partition(|it| it.news == News::Live);
                 for measurement in live.into_iter().chain(kept) {
                     let measurement = self.timed(measurement, ingress, effects);
                     let is_stored = !stored.is_empty()
                         && stored.contains(&Fingerprint::from(&measurement.reading));
                     self.judge(measurement, (ingress, is_stored), &mut outcomes, batch, effects);
                 }
-                batch.rejected.extend(brought.faulty);
+                batch.rejected.extend(data.faulty);
             }
             Content::Action { action, message } => {
                 self.operate(action, (position, message), &mut outcomes, batch, effects);

@@ -61,8 +61,8 @@ pub struct Entry {
 /// What a record means to evaluation.
 #[derive(Debug)]
 pub enum Content {
-    /// What one message brought, or one own reading.
-    Brought(Brought),
+    /// Readings and availability of one message, or one own reading.
+    Data(DeviceData),
     /// An operator's action, by message or by the API.
     Action {
         /// Action as it was asked for.
@@ -78,14 +78,14 @@ pub enum Content {
     Nothing,
 }
 
-/// What one message brought.
+/// Readings and availability that one message carried.
 #[derive(Debug, Default)]
-pub struct Brought {
-    /// Devices that are there, or no longer: before the readings.
+pub struct DeviceData {
+    /// Changes of availability; they precede the readings.
     pub availability: Vec<Availability>,
     /// Readings in the order of the payload.
     pub measurements: Vec<Measurement>,
-    /// The message, to be kept because some of its values can't be used.
+    /// The message itself, kept for inspection if some of its values can't be used.
     pub faulty: Option<Rejected>,
     /// Whether the readings come from Home Assistant's discovery.
     pub is_home_assistants: bool,
@@ -161,12 +161,12 @@ impl LogConsumer {
         let read = reader.read_through(BATCH, through, |frame| {
             polled.through = frame.position;
             let entry = decode(decoders, inventory, limit, frame);
-            if let Content::Brought(brought) = &entry.content {
-                subscriptions.note_origin(brought);
+            if let Content::Data(data) = &entry.content {
+                subscriptions.note_origin(&data.measurements, data.is_home_assistants);
             }
             match &entry.content {
                 Content::Rejected(rejected)
-                | Content::Brought(Brought { faulty: Some(rejected), .. }) => {
+                | Content::Data(DeviceData { faulty: Some(rejected), .. }) => {
                     log_rejected(lines, rejected);
                 }
                 _ => {}
@@ -201,7 +201,7 @@ fn decode(decoders: &mut Decoders, inventory: &Inventory, limit: usize, frame: F
         }
         Body::OwnReading(reading) => {
             let measurements = vec![Measurement::live(reading)];
-            (own, Content::Brought(Brought { measurements, ..Brought::default() }))
+            (own, Content::Data(DeviceData { measurements, ..DeviceData::default() }))
         }
         Body::Action(action) => (own, Content::Action { action, message: None }),
         Body::TimeMark => (own, Content::Nothing),
@@ -251,7 +251,7 @@ fn content(
                     format!("{num_faults} of its values can't be used: {}", faults.join("; ")),
                 )
             });
-            Content::Brought(Brought { availability, measurements, faulty, is_home_assistants })
+            Content::Data(DeviceData { availability, measurements, faulty, is_home_assistants })
         }
         Err(reason) => Content::Rejected(reject(arrival, receipt, reason)),
     }

@@ -14,11 +14,11 @@ const TOPIC: &str = "factory/sensors/temperature";
 
 impl Polled {
     fn readings(&self) -> Vec<&Reading> {
-        let brought = self.entries.iter().filter_map(|entry| match &entry.content {
-            Content::Brought(brought) => Some(&brought.measurements),
+        let readings = self.entries.iter().filter_map(|entry| match &entry.content {
+            Content::Data(data) => Some(&data.measurements),
             _ => None,
         });
-        brought.flatten().map(|measurement| &measurement.reading).collect()
+        readings.flatten().map(|measurement| &measurement.reading).collect()
     }
 
     fn rejected(&self) -> Vec<&Rejected> {
@@ -112,12 +112,12 @@ async fn an_action_keeps_its_place_among_the_readings() {
     log.accept_message(TOPIC, reading);
     let batch = consumer.next().await;
     let [first, asked, last] = &batch.entries[..] else { panic!("{batch:?}") };
-    assert!(matches!(first.content, Content::Brought(_)), "{first:?}");
+    assert!(matches!(first.content, Content::Data(_)), "{first:?}");
     let Content::Action { message: Some(message), .. } = &asked.content else {
         panic!("{asked:?}")
     };
     assert_eq!(message.payload, b"{}");
-    assert!(matches!(last.content, Content::Brought(_)), "{last:?}");
+    assert!(matches!(last.content, Content::Data(_)), "{last:?}");
 }
 
 #[actix::test]

@@ -32,7 +32,7 @@ mod takeover;
 mod traffic;
 mod trouble;
 
-pub use consumer::{Brought, Content, Entry, LogConsumer, Polled};
+pub use consumer::{Content, DeviceData, Entry, LogConsumer, Polled};
 pub use intake::{Intake, IntakeSettings};
 pub use log::{Log, Now, Resume, Settings};
 pub use outbound::appended as outbound_appended;

@@ -11,7 +11,6 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::consumer::Brought;
 use super::formats::kit::topics::matches;
 use super::formats::{Filter, Formats, Request};
 use super::inventory::Inventory;
@@ -148,12 +147,12 @@ impl Subscriptions {
         self.0.origins.version()
     }
 
-    /// Notes where the readings of a message come from.
-    pub(super) fn note_origin(&self, brought: &Brought) {
+    /// Notes the origin of the series that a message carried.
+    pub(super) fn note_origin(&self, measurements: &[Measurement], is_home_assistants: bool) {
         if self.0.origins.counts() {
-            for Measurement { reading, .. } in &brought.measurements {
+            for Measurement { reading, .. } in measurements {
                 let (sensor, quantity) = (&reading.sensor_id, &reading.quantity);
-                self.0.origins.note(sensor, quantity, brought.is_home_assistants);
+                self.0.origins.note(sensor, quantity, is_home_assistants);
             }
         }
     }

@@ -127,8 +127,8 @@ async fn evaluate(mut consumer: LogConsumer, notes: Arc<Mutex<Notes>>) {
         let mut notes = notes.lock().unwrap();
         for entry in polled.entries.into_iter().filter(|it| it.ingress == Some(Ingress::Remote)) {
             match entry.content {
-                Content::Brought(brought) => {
-                    let readings = brought.measurements.into_iter().map(|it| it.reading);
+                Content::Data(data) => {
+                    let readings = data.measurements.into_iter().map(|it| it.reading);
                     notes.readings.extend(readings);
                 }
                 Content::Rejected(rejected) => notes.rejected.push(rejected),
