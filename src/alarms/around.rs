@@ -1,4 +1,4 @@
-//! What surrounds a reading when it is judged: the series' past, other sensors, the time of day. Pure.
+//! Context of a reading when it is judged: the series' past, other sensors, the time of day. Pure.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::window::Window;
 use crate::domain::Conversion;
 use crate::domain::{SensorId, Unit};
 
-/// Finds the newest of another sensor, of the same quantity, with its unit.
+/// Looks up the newest sample of another sensor, of the same quantity, with its unit.
 pub(super) type Find<'a> = &'a (dyn Fn(&SensorId) -> Option<(Sample, Unit)> + Sync);
 
 /// Context of one judgement.
@@ -21,9 +21,9 @@ pub(super) struct Around<'a> {
     pub newest_of: Find<'a>,
     /// Unit of the series.
     pub unit: &'a Unit,
-    /// The reading before, of the same series.
+    /// Previous reading of the same series.
     pub previous: Option<DateTime<Utc>>,
-    /// Of the time of day.
+    /// Time zone of the time of day.
     pub zone: Tz,
 }
 
@@ -33,8 +33,8 @@ impl<'a> Around<'a> {
         ForRule { around: self, rule, unit: None, by: Conversion::Same }
     }
 
-    /// `None` when it isn't known whether the condition holds. `past` has the sample in it. The expression is given
-    /// everything in its rule's unit; `by` converts the series into it.
+    /// Verdict of an expression; `None` if unknown. `past` includes the sample. Inputs are in the rule's unit; `by`
+    /// converts the series to it.
     pub fn judge(
         &self,
         condition: &Expression,
@@ -58,7 +58,7 @@ impl<'a> Around<'a> {
 pub(super) struct ForRule<'a> {
     around: &'a Around<'a>,
     rule: &'a Rule,
-    /// Unit of what is handed out; `None` for that of the series.
+    /// Unit of the results; `None` for that of the series.
     unit: Option<&'a str>,
     /// Converts values in the unit of the series into it.
     by: Conversion,
@@ -77,7 +77,7 @@ impl Others for ForRule<'_> {
     }
 }
 
-/// What an expression asks of its series and of others.
+/// Inputs of an expression from its series and others.
 struct Asked<'a> {
     past: &'a Window,
     others: ForRule<'a>,

@@ -1,7 +1,7 @@
-//! Checkpoint of one series: its newest reading and what its rules remember, in a compact form. Pure.
+//! Checkpoint of one series: its newest reading and its rules' state, in a compact form. Pure.
 //!
-//! Little-endian; a first byte has the version. Numbers keep every bit and times every microsecond, so
-//! that an engine goes on from it exactly. Whatever can't be read is no checkpoint, never a panic.
+//! Little-endian; the first byte is the version. Numbers keep every bit and times every microsecond, so that an
+//! engine continues exactly. Unreadable bytes are no checkpoint, never a panic.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use crate::domain::{Ingress, Location, Unit, Value};
 
 const VERSION: u8 = 1;
 
-/// The same with the log position of the only reading behind the version.
+/// Version with the log position of the only reading behind the version byte.
 const VERSION_ONCE: u8 = 2;
 
 const SAMPLES: u8 = 1;
 const SLICES: u8 = 2;
 
-/// What is known of a series by its readings.
+/// State of a series from its readings.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Checkpoint {
     /// Newest reading of the series.
     pub newest: Newest,
-    /// Log position of its only reading; `None` for a series that was heard again.
+    /// Log position of its only reading; `None` after the second.
     pub heard_once: Option<u64>,
     /// Memories by the fingerprint of their rules.
     pub memories: Vec<(u64, Remembered)>,
 }
 
-/// Since when all readings of a series have been late, on the listening clock of the way they come by.
+/// Time since which all readings of a series have been late, on the listening clock of their ingress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Lateness {
     /// Listening clock at the first late reading.
@@ -39,7 +39,7 @@ pub(super) struct Lateness {
     pub ingress: Ingress,
 }
 
-/// What of a series is to be checkpointed.
+/// Parts of a series to checkpoint.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pending {
     /// Whether the series changed since its last checkpoint.
@@ -198,7 +198,7 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// Of things that take a byte each at least.
+    /// Count of elements of at least one byte each.
     fn count(&mut self) -> Option<usize> {
         usize::try_from(self.long()?).ok().filter(|count| *count <= self.0.len())
     }

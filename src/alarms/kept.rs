@@ -1,5 +1,5 @@
-//! What is kept of an alarm, in the transaction of the readings it comes of, so that it goes on after a
-//! restart as if nothing had happened. Pure.
+//! Stored state of an alarm, committed with the readings that caused it, so that the alarm continues unchanged
+//! after a restart. Pure.
 //!
 //! As JSON: `{"rule":…,"alarm":…,"id":…,"remarks":…,"alert_type":…,"threshold":…,"priority":…,"quantity":…,"location":…,"unit":…,"value":…,"at":…,"heard":…,"ingress":…,"position":…,"is_offline":…,"quiet":…}`,
 //! where `rule` is a mark of the rule's text, so that a changed one is noticed, and `heard` is on the listening
@@ -23,9 +23,9 @@ pub(super) struct Kept {
     rule: u64,
     /// State of the alarm.
     pub alarm: Alarm,
-    /// Id of the alert that stands, or stood last.
+    /// Id of the active or the latest alert.
     pub id: Option<Arc<str>>,
-    /// What operators said of the alarm.
+    /// Operators' remarks on the alarm.
     #[serde(default, skip_serializing_if = "Remarks::is_empty")]
     pub remarks: Remarks,
     /// Type of the alert, by the rule at the time.
@@ -36,7 +36,7 @@ pub(super) struct Kept {
     quantity: String,
     location: String,
     unit: String,
-    /// `None` for a series that was never heard.
+    /// `None` for a series without any reading.
     value: Option<serde_json::Number>,
     #[serde(with = "exact")]
     at: DateTime<Utc>,
@@ -44,13 +44,13 @@ pub(super) struct Kept {
     /// `None` as versions with a single listening clock wrote it.
     #[serde(default)]
     ingress: Option<Ingress>,
-    /// Log position of what was heard last; 0 as those versions wrote it.
+    /// Log position of the last reading; 0 as written by versions without it.
     #[serde(default)]
     position: u64,
     /// Whether the sensor was reported offline and has sent no reading since.
     #[serde(default)]
     pub is_offline: bool,
-    /// Why the alarm is suppressed, where a reason must outlive a restart.
+    /// Suppression state, if it must outlive a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet: Option<Quiet>,
 }
@@ -84,8 +84,8 @@ impl Kept {
         }
     }
 
-    /// With the series it is of, as it was last heard, by `former` where that is not recorded; `None` when
-    /// somebody edited it.
+    /// State with its series as of the last reading, with the ingress `former` if none is stored; `None` if
+    /// unreadable (edited by hand).
     pub fn read(state: &str, former: Ingress) -> Option<(Self, Quantity, Newest)> {
         let kept: Self = serde_json::from_str(state).ok()?;
         let (quantity, newest) = kept.series()?;
@@ -93,7 +93,7 @@ impl Kept {
         Some((kept, quantity, newest))
     }
 
-    /// The alarm goes on from it.
+    /// Restores the state into an entry.
     pub fn give_back(self, to: &mut Entry) {
         to.alarm = self.alarm;
         to.id = self.id;
@@ -102,24 +102,24 @@ impl Kept {
         to.remarks = self.remarks;
     }
 
-    /// Whether it is of this very rule, and not of one that was changed since.
+    /// True if the state is of this rule, unchanged since.
     pub const fn is_of(&self, mark: u64) -> bool {
         self.rule == mark
     }
 
-    /// The same for what a version up to 0.1 wrote, which called a rule by the text of its `Debug`. To be
-    /// left out in the version after next.
+    /// True if the state is of this rule, for states of version 0.1, which identified a rule by its `Debug` text.
+    /// To be removed in the version after next.
     pub fn is_of_before(&self, rule: &Rule) -> bool {
         let Rule { name, quantity, kind, timing, .. } = rule;
         self.rule == fnv1a(format!("{name}\0{quantity:?}\0{kind:?}\0{timing:?}").as_bytes())
     }
 
-    /// Of its rule, for when the rule is no more.
+    /// Priority of the rule, used after the rule has been removed.
     pub fn priority(&self) -> Priority {
         self.priority.parse().unwrap_or(Priority::High)
     }
 
-    /// The series it is of, as it was last heard; `None` when somebody edited it.
+    /// Series as of its last reading; `None` if unreadable (edited by hand).
     pub fn series(&self) -> Option<(Quantity, Newest)> {
         let newest = Newest {
             location: Location::new(&self.location),
@@ -128,7 +128,7 @@ impl Kept {
                 Some(number) => Some(Value::from_json(number).ok()?),
                 None => None,
             },
-            // One that was heard is stored to the microsecond elsewhere.
+            // The time of a reading is stored to the microsecond elsewhere.
             at: if self.value.is_some() { time::as_stored(self.at) } else { self.at },
             heard: self.heard,
             ingress: self.ingress.unwrap_or_default(),
@@ -138,7 +138,7 @@ impl Kept {
     }
 }
 
-/// What is left of a kept alarm that somebody edited.
+/// Readable parts of a stored alarm that is otherwise unreadable.
 pub(super) struct Scraps(serde_json::Value);
 
 impl Scraps {
@@ -151,7 +151,7 @@ impl Scraps {
         self.0.get(name)?.as_str()
     }
 
-    /// The alert's type and threshold; those of its rule as it is now where they are lost.
+    /// Type and threshold of the alert; if lost, those of its present rule.
     pub fn words(&self, rule: Option<&Rule>) -> (Arc<str>, f64) {
         let alert_type = self.text("alert_type").map(Arc::from);
         let alert_type = alert_type.or_else(|| Some(rule?.alert_type().into()));
@@ -160,7 +160,7 @@ impl Scraps {
         (alert_type.unwrap_or_else(|| "UNKNOWN".into()), threshold.unwrap_or_default())
     }
 
-    /// Its rule, for when the rule is no more.
+    /// Stand-in for its rule, used after that has been removed.
     pub fn rule(&self, name: Arc<str>) -> Rule {
         let quantity = Quantity::new(self.text("quantity").unwrap_or_default());
         let quantity = quantity.or_else(|_| Quantity::new("unknown"));
@@ -169,7 +169,7 @@ impl Scraps {
         Rule::retired(name, quantity.unwrap_or_else(|_| Quantity::temperature()), priority)
     }
 
-    /// Its series, for when that was not heard lately.
+    /// Stand-in for its series' newest reading, if there is no recent one.
     pub fn newest(&self, at: DateTime<Utc>, heard: Duration) -> Newest {
         let location = Location::new(self.text("location").unwrap_or_default());
         let unit = Unit::new(self.text("unit").unwrap_or_default());
@@ -187,17 +187,17 @@ pub(super) fn mark(rule: &Rule) -> u64 {
         None => serde_json::to_string(&(name, quantity.as_str(), kind, timing)),
         Some(unit) => serde_json::to_string(&(name, quantity.as_str(), kind, timing, unit)),
     };
-    // Numbers and texts alone: there is nothing that JSON could not say.
+    // Numbers and texts alone: always valid JSON.
     fnv1a(text.unwrap_or_default().as_bytes())
 }
 
-/// 16 hexadecimal digits that follow from the rule, the sensor and what caused the alert: the position of
-/// a log record, and the number of the engine's step within it. The same log gives the same ids.
+/// Alert id: 16 hexadecimal digits derived from the rule, the sensor and the alert's cause: the position of a log
+/// record, and the number of the engine's step within it. The same log gives the same ids.
 pub(super) fn alert_id(rule: &str, sensor_id: &SensorId, position: u64, part: u32) -> Arc<str> {
     digits(rule, sensor_id, &[&position.to_be_bytes()[..], &part.to_be_bytes()].concat())
 }
 
-/// The id of a summary that a version before ids by cause began: by the time of what was first in it.
+/// Id of a summary that began under a version before ids by cause: from the time of its first alarm.
 pub(super) fn former_alert_id(rule: &str, sensor_id: &SensorId, first: DateTime<Utc>) -> Arc<str> {
     digits(rule, sensor_id, &first.timestamp_micros().to_be_bytes())
 }

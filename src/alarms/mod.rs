@@ -1,10 +1,10 @@
-//! What an alarm is and how it behaves, as control rooms settled it (ANSI/ISA-18.2, IEC 62682; OPC UA
-//! Part 9 for the model): pure, a function of state, event and time.
+//! Alarms and their behaviour, after ANSI/ISA-18.2 and IEC 62682 (OPC UA Part 9 for the model). Pure: a function of
+//! state, event and time.
 //!
-//! Two clocks. A reading's own time decides all about values: their order, delays, windows. The *listening*
-//! clock, how long this installation has been listening in all, decides what no reading tells: a delay
-//! that runs out in silence, a sensor that stays silent. It stands still while nobody listens, so
-//! neither a restart nor a jump of the system's clock raises a storm.
+//! Two clocks. A reading's own time decides about values: their order, delays, windows. The *listening* clock,
+//! which counts how long this installation could receive, decides what no reading shows: a delay that elapses in
+//! silence, a silent sensor. It stops while nothing can be received, so neither a restart nor a jump of the system
+//! clock raises a storm.
 //!
 //! Holds always: withholding an alarm (shelved, suppressed, out of service) stops announcing it, never
 //! judging or recording it. Never: a clock, a file, a socket, or an actor.

@@ -1,4 +1,4 @@
-//! From what is kept of an alarm to what operators see of it. Pure.
+//! The operators' view of a stored alarm. Pure.
 
 use std::sync::Arc;
 
@@ -6,15 +6,14 @@ use super::kept::Kept;
 use super::machine::{Condition, Withheld};
 use crate::domain::{AlarmOf, AlarmState, AlarmView, SensorId, ShelfView};
 
-/// What there is to see of a kept alarm; `None` for one that is normal and that nothing withholds, or
-/// that somebody edited.
+/// View of a stored alarm; `None` if it is normal and not withheld, or unreadable (edited by hand).
 #[must_use]
 pub fn view(kept: &AlarmState) -> Option<AlarmView> {
     let AlarmState { sensor_id, rule, state } = kept;
     of(serde_json::from_str(state.as_deref()?).ok()?, sensor_id, rule)
 }
 
-/// What there is to see of a kept alarm of a sensor and a rule; as [`view`].
+/// View of a stored alarm of a sensor and a rule; as [`view`].
 pub(super) fn of(kept: Kept, sensor_id: &SensorId, rule: &Arc<str>) -> Option<AlarmView> {
     let (quantity, newest) = kept.series()?;
     let state = kept.alarm.state();

@@ -1,4 +1,4 @@
-//! A rule, checked: which sensors it holds for, what breaks it, and how its alarm behaves. Pure.
+//! A validated rule: its sensors, its condition, and the behaviour of its alarm. Pure.
 //!
 //! The configuration makes these (`config/rules.rs`); nothing here can be invalid.
 
@@ -12,7 +12,7 @@ use super::expression::Expression;
 pub use crate::domain::Priority;
 use crate::domain::{Quantity, SensorId, Unit};
 
-/// What an operator wrote under `[[rules]]`, or the short form `[alerts.temperature]` stands for.
+/// A rule of `[[rules]]`, or of the short form `[alerts.temperature]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// Name, unique among all rules: `cold-room-warm`.
@@ -21,55 +21,53 @@ pub struct Rule {
     pub selection: Selection,
     /// Quantity that the rule judges.
     pub quantity: Quantity,
-    /// What breaks the rule.
+    /// Condition that violates the rule.
     pub kind: Kind,
     /// Unit of the rule's figures; `None` for the quantity's own.
     pub unit: Option<Unit>,
     /// Whether readings in a unit that does not convert into the rule's are not judged.
     pub is_strict: bool,
-    /// Delays of the alarm, and what ends it.
+    /// Delays of the alarm, and how it ends.
     pub timing: Timing,
     /// Priority of the alarm.
     pub priority: Priority,
-    /// What people are told of a raised alarm; `None` for the catalogue's own words.
+    /// Text for a raised alarm; `None` for the default wording.
     pub message: Option<Arc<str>>,
-    /// Where it is written what to do.
+    /// Runbook: where the operator finds what to do.
     pub runbook: Option<Arc<str>>,
-    /// Whether each reading that breaks it is announced, and no return: as the system did that Vigie
-    /// grew from.
+    /// Whether each violating reading is announced, and no return: the origin's behaviour.
     pub announces_each_reading: bool,
-    /// What explains its alarms, so that nobody need be told of both.
+    /// Causes that suppress its alarms.
     pub suppression: Option<Suppression>,
 }
 
-/// Alarms of other rules that, while they are active at the same place, suppress those of this rule.
+/// Alarms of other rules that, while active in the same scope, suppress those of this rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suppression {
     /// Names of rules.
     pub by: Vec<Arc<str>>,
-    /// Where the other alarm must be active.
+    /// Scope in which the other alarm must be active.
     pub same: Same,
-    /// Time that a raised alarm is held back, in case what explains it is raised a little later.
+    /// Time that a raised alarm is held back, in case its cause is raised a little later.
     pub wait: Duration,
-    /// Time that it stays suppressed after what explained it returned: what comes back comes back
-    /// a little later.
+    /// Time that it stays suppressed after its cause returned: its sensor recovers a little later.
     pub settle: Duration,
 }
 
-/// What "the same place" means.
+/// Scope of a suppression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Same {
-    /// At the same location.
+    /// The same location.
     Location,
-    /// On the same sensor.
+    /// The same sensor.
     Sensor,
     /// Anywhere.
     Any,
 }
 
 impl Rule {
-    /// A rule that is no more, as far as its alarm, yet to be closed, remembers it. Its kind isn't known,
-    /// and never asked for: nothing is judged by it.
+    /// Stand-in for a removed rule, as far as its alarm, yet to be closed, is stored. Its kind is unknown and never
+    /// used.
     #[must_use]
     pub fn retired(name: Arc<str>, quantity: Quantity, priority: Priority) -> Self {
         Self {
@@ -103,7 +101,7 @@ impl Default for Selection {
 }
 
 impl Kind {
-    /// As it is written in the configuration, where [`Kind::Finding`] can't be.
+    /// Name in the configuration, where [`Kind::Finding`] can't occur.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -139,8 +137,7 @@ impl Kind {
 /// Which sensors a rule holds for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// Those whose id or whose location matches one of the patterns: `*` stands for any characters, `?`
-    /// for one. Without patterns: all.
+    /// Sensors whose id or location matches a pattern: `*` is any characters, `?` is one. Without patterns: all.
     Matching {
         /// Patterns of sensor ids.
         sensors: Vec<Arc<str>>,
@@ -149,51 +146,50 @@ pub enum Selection {
     },
     /// One, by its id.
     Only(SensorId),
-    /// All but those with a rule of their own in its place.
+    /// All sensors but those with their own rule instead.
     AllBut(Arc<HashSet<SensorId>>),
 }
 
-/// What breaks a rule. As it is serialized it is part of what a kept alarm knows its rule by (`kept.rs`).
+/// Condition that violates a rule. Its serialized form is part of a rule's stored fingerprint (`kept.rs`).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Kind {
-    /// A value above `limit`; over when it is at or below `limit - deadband`.
+    /// A value above `limit`; ends at or below `limit - deadband`.
     High {
-        /// Greatest value that keeps the rule, in the unit of the rule.
+        /// Highest permitted value, in the unit of the rule.
         limit: f64,
         /// Hysteresis below the limit, in the same unit; 0 or more.
         deadband: f64,
     },
-    /// A value below `limit`; over when it is at or above `limit + deadband`.
+    /// A value below `limit`; ends at or above `limit + deadband`.
     Low {
-        /// Least value that keeps the rule, in the unit of the rule.
+        /// Lowest permitted value, in the unit of the rule.
         limit: f64,
         /// Hysteresis above the limit, in the same unit; 0 or more.
         deadband: f64,
     },
-    /// A change faster than `per_minute`, upward if that is positive, downward if negative, over
-    /// `window`.
+    /// A change faster than `per_minute` over `window`, upward if positive, downward if negative.
     Rate {
-        /// Fastest change that keeps the rule, in the unit of the rule per minute; not 0.
+        /// Fastest permitted change, in the unit of the rule per minute; not 0.
         per_minute: f64,
         /// Time span that the change is measured over.
         window: Duration,
     },
     /// No reading for a time.
     Stale {
-        /// Longest silence that keeps the rule.
+        /// Longest permitted silence.
         after: Duration,
     },
-    /// Readings that stay within `within` of each other for so long: a stuck sensor.
+    /// Readings that stay within `within` of each other for `lasting`: a stuck sensor.
     Flatline {
         /// Shortest time without movement that breaks the rule.
         lasting: Duration,
         /// Movement that does not count, in the unit of the rule; 0 or more.
         within: f64,
     },
-    /// A value more than `deviations` robust standard deviations (1.4826 times the median absolute
-    /// deviation) away from the median of its own last `window`.
+    /// A value more than `deviations` robust standard deviations (1.4826 times the median absolute deviation) away
+    /// from the median of its own last `window`.
     Deviation {
-        /// Greatest distance that keeps the rule, in robust standard deviations; above 0.
+        /// Largest permitted distance, in robust standard deviations; above 0.
         deviations: f64,
         /// Time span of the values to compare with.
         window: Duration,
@@ -203,9 +199,9 @@ pub enum Kind {
         /// The sensor to compare with.
         #[serde(serialize_with = "as_text")]
         other: SensorId,
-        /// Largest distance that keeps the rule, in the unit of the rule, 0 or more.
+        /// Largest permitted distance, in the unit of the rule; 0 or more.
         limit: f64,
-        /// The alarm is over at `limit - deadband` or less; 0 or more.
+        /// The alarm ends at `limit - deadband` or less; 0 or more.
         deadband: f64,
     },
     /// Something that the daemon found out about itself; no reading breaks it.
@@ -231,7 +227,7 @@ fn as_source<S: Serializer>(condition: &Expression, to: S) -> Result<S::Ok, S::E
 pub struct Timing {
     /// Time that the rule must be broken without a break before the alarm is raised.
     pub on_delay: Duration,
-    /// Time that the rule must be kept without a break before the alarm returns to normal.
+    /// Time without violation before the alarm returns to normal.
     pub off_delay: Duration,
     /// Time after which an active alarm without an acknowledgement is announced again; `None` for never.
     pub reannounce: Option<Duration>,

@@ -1,15 +1,13 @@
-//! The last samples of a series: so many, and so far back.
+//! Sliding window over the samples of a series, bounded in time and number.
 //!
-//! A sample is forgotten when it is older than the newest by more than the window's span. When more
-//! come than [`CAPACITY`], the window is thinned, evenly in time, rather than cut: a day's window of a
-//! sensor that speaks every second must still tell of a day. Until then everything it tells is exact;
-//! from then on it tells of the samples it kept. Of those, the first, the last, the least and the
-//! greatest are not thinned out; but what was second to the greatest may be, and is missed when that
-//! one is too old.
+//! A sample leaves when it is older than the newest by more than the window's span. Beyond [`CAPACITY`] samples,
+//! the window is thinned evenly in time instead of truncated: a day's window of a sensor with a reading each second
+//! must still cover a day. Until then all statistics are exact; from then on they are of the remaining samples. The
+//! first, last, minimum and maximum are never thinned out; the runner-up to the maximum may be, and is missed when
+//! the maximum leaves.
 //!
-//! Holds always: samples are in order of time, the newest is the last that came, none is older than
-//! the span, there are at most `CAPACITY`. Never: a clock; what is no finite number (a statistic that
-//! no finite number can express is `None`).
+//! Invariants: samples are in order of time, the newest is the last added, none is older than the span, there are
+//! at most `CAPACITY`. Never: a clock; a non-finite number (a statistic without a finite result is `None`).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,9 +16,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::Conversion;
 
-/// The most samples a window holds: 6 KiB. Enough that a day has one every six minutes and ten
-/// minutes one every three seconds; few enough that to judge by all of them, which a rate and a
-/// deviation do at each reading, is a matter of microseconds.
+/// Maximum of samples: 6 KiB. Enough for one every six minutes of a day, or every three seconds of ten minutes; few
+/// enough that a pass over all, which a rate and a deviation make for each reading, takes microseconds.
 pub const CAPACITY: usize = 256;
 
 /// One value of a series, in its own unit, which is finite, and when it was measured.
@@ -40,14 +37,13 @@ pub struct Window {
 }
 
 impl Window {
-    /// An empty window. It takes memory only as samples come.
+    /// Empty window. It allocates as samples come.
     #[must_use]
     pub const fn new(span: Duration) -> Self {
         Self { span, samples: VecDeque::new() }
     }
 
-    /// Takes one more sample, and forgets those that are too old beside it. A sample older than the
-    /// newest changes nothing.
+    /// Adds a sample, and drops those that are too old. A sample older than the newest is ignored.
     pub fn push(&mut self, sample: Sample) {
         if self.newest().is_some_and(|newest| sample.at < newest.at) {
             return;
@@ -59,10 +55,9 @@ impl Window {
         }
     }
 
-    /// Forgets what is older than the span, seen from `now`: before asking what a series told up to
-    /// then, when no sample came with it.
+    /// Drops samples older than the span as of `now`: before reading statistics without adding a sample.
     pub fn forget_before(&mut self, now: DateTime<Utc>) {
-        // A span that reaches beyond the calendar keeps everything.
+        // A span beyond the calendar keeps everything.
         let Some(from) =
             TimeDelta::from_std(self.span).ok().and_then(|span| now.checked_sub_signed(span))
         else {
@@ -73,8 +68,7 @@ impl Window {
         }
     }
 
-    /// Takes out the sample whose neighbours are closest to each other: where the window is densest
-    /// it is missed least, and so all becomes equally dense.
+    /// Removes the sample whose neighbours are closest together: it is missed least, and the density becomes even.
     fn thin(&mut self) {
         let (min, max) = (self.min(), self.max());
         let (mut kept_min, mut kept_max) = (false, false);
@@ -98,14 +92,14 @@ impl Window {
         }
     }
 
-    /// Converts each value. Whether all could be; otherwise the window is not to be used any more.
+    /// Converts each value. Returns false if one can't be converted; the window must not be used then.
     pub fn convert(&mut self, by: Conversion) -> bool {
         self.samples
             .iter_mut()
             .all(|sample| by.apply(sample.value).map(|it| sample.value = it).is_some())
     }
 
-    /// Its last part, as a window of its own.
+    /// Its last part, as a separate window.
     #[must_use]
     pub fn last(&self, span: Duration) -> Self {
         let mut last = Self { span, samples: self.samples.clone() };
@@ -127,7 +121,7 @@ impl Window {
         self.samples.len()
     }
 
-    /// Whether it holds no sample.
+    /// True if it has no sample.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.samples.is_empty()
@@ -152,7 +146,7 @@ impl Window {
         ends.and_then(|(first, last)| (last.at - first.at).to_std().ok()).unwrap_or_default()
     }
 
-    /// Their arithmetic mean, each counting the same however long it held. `None` when empty.
+    /// Arithmetic mean, each sample with equal weight. `None` if empty.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
         // From the first value on, so that the mean of equal values is that value to the last bit.
@@ -161,7 +155,7 @@ impl Window {
         finite(origin + sum / count(self.len()))
     }
 
-    /// The least. `None` when empty.
+    /// Minimum. `None` if empty.
     #[must_use]
     pub fn min(&self) -> Option<f64> {
         self.iter().map(|sample| sample.value).reduce(f64::min)
@@ -173,8 +167,8 @@ impl Window {
         self.iter().map(|sample| sample.value).reduce(f64::max)
     }
 
-    /// The sample standard deviation: the root of the squared distances from the mean, summed, over
-    /// one less than their number. `None` for fewer than two samples.
+    /// Sample standard deviation: root of the sum of squared distances from the mean, divided by the count less
+    /// one. `None` for fewer than two samples.
     #[must_use]
     pub fn stddev(&self) -> Option<f64> {
         if self.len() < 2 {

@@ -1,4 +1,4 @@
-//! What is missing and what is too much, in order. Pure.
+//! Difference of two sequences, in order. Pure.
 
 /// One line of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,11 +10,10 @@ pub(super) enum Line<E, G> {
     Unexpected(G),
 }
 
-/// Beyond so many comparisons, seconds of work, what differs is told as all missing and all unexpected.
+/// Limit of comparisons, seconds of work. Beyond it, everything is reported as missing and unexpected.
 const MOST_COMPARISONS: usize = 4_000_000;
 
-/// The fewest lines that lead from `expected` to `got`; what is missing comes before what is there
-/// in its place.
+/// Shortest difference from `expected` to `got`; missing items come before those in their place.
 pub(super) fn diff<'a, E, G>(
     expected: &'a [E],
     got: &'a [G],
@@ -42,7 +41,7 @@ fn between<'a, E, G>(
         let missing = expected.iter().map(Line::Missing);
         return missing.chain(got.iter().map(Line::Unexpected)).collect();
     }
-    // How long the common subsequence is of what comes from here on.
+    // Length of the common subsequence of the remaining items.
     let mut common = vec![vec![0_u32; columns + 1]; rows + 1];
     for row in (0..rows).rev() {
         for column in (0..columns).rev() {

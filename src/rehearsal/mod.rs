@@ -1,11 +1,11 @@
-//! Rules tried out before they go live: on readings made up for a test, or on those that are stored. Pure.
+//! Rehearsal of rules before they go live: on readings written for a test, or on stored ones. Pure.
 //!
-//! [`player`] drives the daemon's own alarm engine with a clock made of times alone; [`test`](mod@test) compares
-//! what comes of it with what a test expects; [`replay`] compares it with what was announced; [`trial`] shows
-//! when one limit would have alarmed.
+//! [`player`] drives the daemon's own alarm engine with simulated time; [`test`](mod@test) compares the outcome
+//! with a test's expectation; [`replay`] compares it with what was announced; [`trial`] shows when one limit would
+//! have alarmed.
 //!
-//! Holds always: the same readings give the same alarms, whatever the hour and the machine.
-//! Never: a clock, a file, a socket, or a judgement of its own.
+//! Invariant: the same readings give the same alarms, at any time and on any machine. Never: a clock, a file, a
+//! socket, or its own verdicts.
 
 mod diff;
 pub mod player;

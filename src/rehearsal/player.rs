@@ -1,9 +1,9 @@
 //! Plays readings to the alarm engine, the clocks following their times. Pure.
 //!
-//! In the daemon the listening clocks run while their ways in are open. Here they show how much time has passed
-//! from the first moment played, less what [`Player::skip`] leaves out. What runs out in between is
-//! looked at at the very time it does, and the wall clock shows the same time, for planned work; what
-//! comes just then is a reading in time, as it is for the daemon, which looks for readings first.
+//! In the daemon the listening clocks run while their ingresses are open. Here they show the time since the first
+//! moment played, without what [`Player::skip`] leaves out. Deadlines in between are processed at their exact
+//! times, and the wall clock shows the same time, for maintenance. A reading at a deadline is in time, as in the
+//! daemon, which processes readings first.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::evaluator;
 pub struct Player {
     engine: Engine,
     origin: DateTime<Utc>,
-    /// What the listening clocks showed last.
+    /// Last time of the listening clocks.
     listened: Duration,
     skipped: Duration,
     /// Records played.
@@ -26,7 +26,7 @@ pub struct Player {
 }
 
 impl Player {
-    /// An engine with the rules of a configuration that has heard nothing yet.
+    /// Engine with the rules of a configuration, without any reading.
     #[must_use]
     pub fn new(config: &Config, origin: DateTime<Utc>) -> Self {
         let rules = [evaluator::short_form(&config.alerts), config.rules.clone()].concat();
@@ -36,7 +36,7 @@ impl Player {
         Self { engine, origin, listened, skipped, position: 0 }
     }
 
-    /// A reading comes at its own time; one that is late comes now.
+    /// Plays a reading at its own time; a late one now.
     pub fn hear(&mut self, reading: &Reading, out: &mut Vec<Outcome>) {
         let listened = self.listened_at(reading.timestamp);
         while let Some(due) = self.engine.next_deadline().own.filter(|due| *due < listened) {
@@ -48,7 +48,7 @@ impl Player {
         self.engine.judge(reading, Ingress::Own, out);
     }
 
-    /// Nothing more comes up to a moment.
+    /// Advances without readings.
     pub fn wait(&mut self, until: DateTime<Utc>, out: &mut Vec<Outcome>) {
         let listened = self.listened_at(until);
         while let Some(due) = self.engine.next_deadline().own.filter(|due| *due <= listened) {
@@ -73,7 +73,7 @@ impl Player {
         wall.unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
-    /// Nobody listened for so long from now on: the listening clocks stand still for it.
+    /// Skips a time in which nothing could be received: the listening clocks stop.
     pub fn skip(&mut self, unheard: Duration) {
         self.skipped = self.skipped.saturating_add(unheard);
     }

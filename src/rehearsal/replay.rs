@@ -1,12 +1,11 @@
-//! What rules would have announced of stored readings, beside what was announced. Pure.
+//! Compares what rules would have announced on stored readings with what was announced. Pure.
 //!
-//! Two announcements are the same if they are of one rule and sensor, one state, and one time. Readings
-//! come in order of their own time, as they are stored. Silence is counted by these times
-//! too, over all that is stored: a time in which nothing at all was stored is silence like any other,
-//! unless it is longer than what the caller takes for an outage.
+//! Two announcements are equal if rule, sensor, state and time are. Readings are in order of their own time, as
+//! stored. Silence is counted by these times too, over everything stored: a gap without any stored reading is
+//! silence, unless it is longer than the caller's threshold of an outage.
 //!
-//! Holds always: what is counted by rule is everything; what is listed is everything up to a time, and
-//! that time is told. Memory is bounded by [`MOST_LISTED`], not by the history.
+//! Invariant: counts by rule cover everything; the list covers everything up to a time, which is stated. Memory is
+//! bounded by [`MOST_LISTED`], not by the history.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -25,10 +24,10 @@ use crate::domain::{AlertState, Reading};
 use crate::evaluator;
 use crate::locale::Words;
 
-/// Announcements that are listed, of each side: some tens of megabytes, and more than anybody reads.
+/// Limit of listed announcements per side: tens of megabytes, and more than a person reads.
 pub const MOST_LISTED: usize = 100_000;
 
-/// Something that people were told, or would have been.
+/// An announcement, made or simulated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announced {
     /// Time of the announcement.
@@ -43,7 +42,7 @@ pub struct Announced {
     pub message: String,
 }
 
-/// Who has an announcement.
+/// Side of an announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// The candidate alone.
@@ -54,7 +53,7 @@ pub enum Side {
     Both,
 }
 
-/// How many alarms a rule would have announced, and did; a return is none.
+/// Numbers of alarms that a rule would have announced, and did; returns don't count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {
     /// Alarms that the candidate would have announced.
@@ -63,18 +62,18 @@ pub struct Count {
     pub was: u64,
 }
 
-/// Both beside each other.
+/// Comparison of both sides.
 #[derive(Debug, Default)]
 pub struct Compared {
     /// Counts by rule name.
     pub rules: BTreeMap<Arc<str>, Count>,
     /// In order of time.
     pub list: Vec<(Side, Announced)>,
-    /// Nothing is listed from here on, for want of room.
+    /// End of the list for lack of room; `None` if it is complete.
     pub list_ends: Option<DateTime<Utc>>,
 }
 
-/// A replay under way.
+/// A replay in progress.
 pub struct Replay {
     player: Player,
     words: &'static Words,
@@ -86,8 +85,8 @@ pub struct Replay {
     was: Listed,
 }
 
-/// How long before the period the readings must begin, for the rules to know at its start what they
-/// would have known: windows, silences and delays.
+/// Time before the period at which the readings must start, so that the rules have their windows, silences and
+/// delays at its start.
 #[must_use]
 pub fn lead(config: &Config) -> Duration {
     let reach = |rule: &Rule| {
@@ -101,8 +100,7 @@ pub fn lead(config: &Config) -> Duration {
 }
 
 impl Replay {
-    /// Over the time from `from` until before `to`. Where nothing was stored for longer than `outage`,
-    /// nobody listened, and silence isn't counted.
+    /// Replay from `from` until before `to`. Silence isn't counted in gaps longer than `outage`.
     #[must_use]
     pub fn new(
         config: &Config,
@@ -132,14 +130,14 @@ impl Replay {
         self.note(out);
     }
 
-    /// An alert event that was announced. What the daemon found out about itself no configuration changes.
+    /// Adds an announced alert event. Findings are ignored: they don't depend on the configuration.
     pub fn was(&mut self, announced: Announced) {
         if !own::is_rule(&announced.rule) && (self.from..self.to).contains(&announced.at) {
             self.was.add(announced);
         }
     }
 
-    /// Once all was taken: counts the silence up to the end, and compares.
+    /// Counts the silence up to the end, and compares.
     #[must_use]
     pub fn finish(mut self) -> Compared {
         let is_outage = self.skip_outage(self.to);
@@ -151,7 +149,7 @@ impl Replay {
         compare(self.would, self.was)
     }
 
-    /// Whether nobody listened from the newest reading up to `at`.
+    /// True for an outage between the newest reading and `at`.
     fn skip_outage(&mut self, at: DateTime<Utc>) -> bool {
         let unheard = self.newest.and_then(|newest| (at - newest).to_std().ok());
         let unheard = unheard.filter(|unheard| self.outage.is_some_and(|most| *unheard > most));
@@ -177,7 +175,7 @@ impl Replay {
     }
 }
 
-/// A moment so long before another, or the first there is.
+/// Time `lead` before another, or the earliest possible.
 #[must_use]
 pub fn before(at: DateTime<Utc>, lead: Duration) -> DateTime<Utc> {
     let lead = TimeDelta::from_std(lead).ok();
@@ -188,7 +186,7 @@ pub fn before(at: DateTime<Utc>, lead: Duration) -> DateTime<Utc> {
 #[derive(Debug, Default)]
 struct Listed {
     list: Vec<Announced>,
-    /// By rule.
+    /// Counts by rule.
     raised: BTreeMap<Arc<str>, u64>,
     /// The earliest that found no room.
     ends: Option<DateTime<Utc>>,
@@ -207,7 +205,7 @@ impl Listed {
     }
 }
 
-/// What makes an announcement the one it is; storage keeps microseconds.
+/// Identity of an announcement; storage keeps microseconds.
 fn identity(announced: &Announced) -> (i64, &str, &str, &str) {
     let Announced { at, rule, sensor_id, state, .. } = announced;
     (at.timestamp_micros(), rule, sensor_id, state.as_str())

@@ -1,6 +1,6 @@
-//! One limit tried on the stored readings of one series: when its alarm would have stood. Pure.
+//! Trial of one limit on the stored readings of one series: when its alarm would have stood. Pure.
 //!
-//! The rule is written as lines of configuration, which are read and judged like everybody's: what a trial shows is
+//! The rule is written as lines of configuration, which are parsed and judged like any: so a trial shows exactly
 //! what these lines would do.
 
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::domain::{AlertState, Conversion, Reading, TriedRule};
 /// The longest name of a rule, in bytes.
 const LONGEST_NAME: usize = 64;
 
-/// When an alarm would have stood: from when until when, `None` where it still would.
+/// Start and end of an alarm; `None` if it would still stand.
 pub type Span = (DateTime<Utc>, Option<DateTime<Utc>>);
 
-/// A trial under way.
+/// A trial in progress.
 pub struct Trial {
     replay: Replay,
     from: DateTime<Utc>,
@@ -49,14 +49,14 @@ impl TriedRule {
         text
     }
 
-    /// The unit where the figures would be taken for others without it.
+    /// Unit, if the numbers would be misunderstood without it.
     fn other_unit(&self) -> Option<&str> {
         let unit = self.unit.as_deref()?;
         let own = quantity_default(&self.quantity)?;
         matches!(convert(own, unit), Conversion::Affine { .. }).then_some(unit)
     }
 
-    /// Of what it is of, as far as a name has room and letters for it.
+    /// Name of the rule, from the series, as far as valid and short enough.
     fn name(&self) -> String {
         let is_fit = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let fit: String = self.sensor.chars().map(|c| if is_fit(c) { c } else { '-' }).collect();
@@ -66,7 +66,7 @@ impl TriedRule {
     }
 }
 
-/// A text as TOML writes it.
+/// A text in TOML syntax.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
@@ -79,7 +79,7 @@ fn quoted(text: &str) -> String {
     quoted + "\""
 }
 
-/// What is wrong, without the places: nobody has seen these lines.
+/// Errors, without their places in generated lines.
 fn said(errors: &ConfigErrors) -> String {
     let mistakes: Vec<_> =
         errors.as_slice().iter().map(|error| error.mistake.to_string()).collect();
@@ -90,12 +90,12 @@ impl Trial {
     /// Over the time from `from` until before `to`.
     ///
     /// # Errors
-    /// Says what is wrong with the rule, as of the lines of configuration.
+    /// If the rule is invalid, as lines of configuration.
     pub fn new(rule: &TriedRule, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Self, String> {
         // A configuration needs a broker.
         let text = format!("[broker]\n{}", rule.config());
         let config: Config = config::parse(&text, "rule").map_err(|errors| said(&errors))?;
-        // So long before: an alarm that stands at the beginning was raised before it.
+        // Lead-in: an alarm that stands at the beginning was raised before it.
         let start = before(from, lead(&config).max(Duration::from_secs(3600)));
         Ok(Self { replay: Replay::new(&config, start, to, None), from, start })
     }
@@ -111,7 +111,7 @@ impl Trial {
         self.replay.take(reading);
     }
 
-    /// When the alarm would have stood, as far as that is within the period.
+    /// Spans in which the alarm would have stood, within the period.
     #[must_use]
     pub fn finish(self) -> Vec<Span> {
         let Self { replay, from, .. } = self;

@@ -1,13 +1,11 @@
-//! Walks a parsed expression: only what is known passes, and every operator gets the types it takes.
-//! Pure.
+//! Checks a parsed expression: only known names pass, and every operator gets the types it accepts. Pure.
 //!
 //! Names, windows and other sensors become numbered inputs on the way, so that an evaluation reads no
 //! text and calls no function of ours.
 //!
-//! Holds always: what passes has at most [`MOST_NODES`] nodes, [`DEEPEST`] deep, none of which costs
-//! more than a comparison (or `in`, a comparison with each element written there), and its result is
-//! true or false. Types are checked before and not while evaluating, because `a || b` hides a mistake
-//! in `b` for as long as `a` is true.
+//! Invariant: an accepted expression has at most [`MOST_NODES`] nodes, [`DEEPEST`] deep, each costing at most a
+//! comparison (or `in`, a comparison with each listed element), and a boolean result. Types are checked before
+//! evaluation, because `a || b` hides a mistake in `b` while `a` is true.
 
 use std::time::Duration;
 
@@ -20,13 +18,13 @@ use super::types::{Type, not_taken, remedy, result, symbol};
 use crate::domain::SensorId;
 use crate::expression::{self, quote};
 
-/// The most nodes (names, literals, operators): some 40 comparisons.
+/// Maximum of nodes (names, literals, operators): about 40 comparisons.
 pub(super) const MOST_NODES: usize = 160;
 
-/// The most levels of the tree. A chain of additions has one each; a chain of `&&` far fewer.
+/// Maximum depth of the tree. A chain of additions has one level each; a chain of `&&` far fewer.
 pub(super) const DEEPEST: usize = 32;
 
-/// The longest window: what a series can be asked to keep in memory.
+/// Longest window: the limit of a series' memory.
 const LONGEST_WINDOW: Duration = Duration::from_hours(24);
 
 /// CEL's macros over lists.
@@ -49,7 +47,7 @@ impl<'a> Checker<'a> {
         Self { places, inputs: Inputs::default(), nodes: 0 }
     }
 
-    /// Checks the whole, and replaces what it asks for by inputs.
+    /// Checks the expression, and replaces names and calls by inputs.
     pub(super) fn check_all(mut self, tree: &mut IdedExpr) -> Result<Inputs, ExpressionError> {
         match self.check(tree, 1)? {
             Type::Bool => Ok(self.inputs),
@@ -180,7 +178,7 @@ impl<'a> Checker<'a> {
         Ok(Some(Input::Statistic(statistic, window)))
     }
 
-    /// The one text that a function of ours takes: written there, so that it is known at load.
+    /// Text argument of a function, which must be a literal, so that it is known at load.
     fn text_of<'c>(
         &self,
         id: u64,

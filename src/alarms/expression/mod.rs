@@ -12,23 +12,22 @@
 //! | `sensor("ID").value`, `sensor("ID").age` | another sensor's newest value of the same quantity, and how many seconds before this reading it was measured |
 //! | `double(hour)` | a whole number as a double, for arithmetic |
 //!
-//! All of CEL's operators on these are there; of its functions only `double`. An age is a plain
-//! number, so that it is compared as `value` is. As in CEL, whole numbers compare with doubles but
-//! don't add up with them: `value > 8` is right, `value * 2` has to be `value * 2.0`.
+//! All of CEL's operators on these are supported; of its functions only `double`. An age is a plain number,
+//! comparable like `value`. As in CEL, integers compare with doubles but don't add up with them: `value > 8` is
+//! right, `value * 2` must be `value * 2.0`.
 //!
-//! What is not known makes the verdict unknown, except where it decides nothing: `value > 8.0 ||
-//! sensor("X").value > 3.0` is true for a value of 9 though nothing was heard of X. How old another
-//! sensor's value may be is for the expression to say, with `.age`.
+//! An unknown input makes the verdict unknown, unless it decides nothing: `value > 8.0 || sensor("X").value > 3.0`
+//! is true for a value of 9 without any reading of X. The expression itself limits the age of another sensor's
+//! value, with `.age`.
 //!
-//! Holds always: an expression that was taken is of bounded cost, because every reading runs it. Its
-//! length, its nodes and its nesting are limited; there are no comprehensions (`all`, `map`, …),
-//! whose cost is a product of lengths; no regular expressions, whose cost nobody sees in the pattern;
-//! nothing that builds strings, lists or maps out of others. And types, names and windows were
-//! checked, so that a mistake shows at load and not in the night it matters.
+//! Invariants: an accepted expression has bounded cost, because every reading evaluates it. Its length, nodes and
+//! nesting are limited. Rejected are comprehensions (`all`, `map`, …), whose cost is a product of lengths; regular
+//! expressions, whose cost the pattern hides; and whatever builds strings, lists or maps. Types, names and windows
+//! are checked, so that a mistake shows at load instead of in the night it matters.
 //!
-//! Never: a panic while judging. The evaluator's few lie in what is refused here (maps, messages,
-//! optional values), so nothing is caught. The parser, which runs at load only, shows none on random
-//! texts; it could overflow the stack, which nothing could catch: see [`expression::brackets`].
+//! Never: a panic while judging. The evaluator's few are in rejected constructs (maps, messages, optional values),
+//! so nothing is caught. The parser, which runs at load only, shows none on random texts; it could overflow the
+//! stack, which nothing could catch: see [`expression::brackets`].
 
 mod check;
 #[cfg(test)]
@@ -62,16 +61,16 @@ const REMEDIES: Remedies = Remedies {
 /// through and nothing else.
 static LIBRARY: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
-/// An expression that was checked: it can be judged on any reading.
+/// A checked expression.
 #[derive(Clone)]
 pub struct Expression {
     source: Arc<str>,
-    /// With each name and call replaced by the number of its input.
+    /// Syntax tree in which each name and call is replaced by the number of its input.
     tree: Arc<IdedExpr>,
     inputs: Inputs,
 }
 
-/// What must be at hand to judge an expression.
+/// Inputs of an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needs {
     /// How much of the series' past; zero when none.
@@ -81,7 +80,7 @@ pub struct Needs {
 }
 
 impl PartialEq for Expression {
-    /// The same text is the same expression.
+    /// Expressions are equal if their texts are.
     fn eq(&self, other: &Self) -> bool {
         self.source == other.source
     }
@@ -97,8 +96,8 @@ impl Expression {
     /// Parses and checks.
     ///
     /// # Errors
-    /// When `source` is too long or too deep, no CEL, names what there isn't, mixes types, isn't true
-    /// or false in the end, or can't be evaluated on typical values.
+    /// If `source` is too long or too deep, not CEL, uses unknown names, mixes types, isn't boolean, or can't be
+    /// evaluated on typical values.
     pub fn parse(source: &str) -> Result<Self, ExpressionError> {
         let (mut tree, places) = expression::parse(source, &REMEDIES)?;
         let inputs = Checker::new(&places).check_all(&mut tree)?;
@@ -107,26 +106,26 @@ impl Expression {
         Ok(expression)
     }
 
-    /// As it was written.
+    /// Source text.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// What must be at hand to judge it.
+    /// Inputs needed for judging.
     #[must_use]
     pub fn needs(&self) -> Needs {
         self.inputs.needs()
     }
 
-    /// Whether it asks for anything that has the unit of the readings.
+    /// True if it has an input in the unit of the readings.
     #[must_use]
     pub fn asks_for_values(&self) -> bool {
         self.inputs.has_values()
     }
 
-    /// Whether the rule is broken; `None` when that isn't known, because something that the verdict
-    /// depends on isn't, or has no result (a division of 0 by 0).
+    /// Whether the rule is violated; `None` if that is unknown, because an input that decides the verdict is, or
+    /// has no result (a division of 0 by 0).
     #[must_use]
     pub fn judge(&self, scope: &Scope) -> Option<bool> {
         self.evaluate(scope).ok()
@@ -143,8 +142,8 @@ impl Expression {
         }
     }
 
-    /// Evaluates on two readings that differ in everything: what fails on both can never work, such
-    /// as a division by the constant 0.
+    /// Evaluates on two readings that differ in everything: what fails on both can never work, such as a division
+    /// by the constant 0.
     fn try_out(&self) -> Result<(), ExpressionError> {
         typical(|one, other| {
             self.evaluate(one).or_else(|why| self.evaluate(other).map_err(|_| why))

@@ -1,4 +1,4 @@
-//! What is refused, and in which words.
+//! Error texts for rejected expressions.
 
 use super::*;
 

@@ -1,8 +1,7 @@
-//! What an expression is judged on: the reading, its time, and what is asked of the series and of
-//! other sensors. Pure.
+//! Inputs of an expression: the reading, its time, statistics of the series, and other sensors. Pure.
 //!
-//! Holds always: nothing is computed that the evaluation doesn't come to. `value > 8.0 &&
-//! mean("10m") > 7.0` asks for no mean while the value is low.
+//! Invariant: inputs are computed lazily. `value > 8.0 && mean("10m") > 7.0` computes no mean while the value is
+//! low.
 
 use std::time::Duration;
 
@@ -15,10 +14,10 @@ use chrono_tz::Tz;
 use super::Needs;
 use crate::domain::{Quantity, SensorId};
 
-/// Over how long `rate` is taken.
+/// Window of `rate`.
 pub const RATE_WINDOW: Duration = Duration::from_mins(5);
 
-/// One reading, and what surrounds it.
+/// One reading, with its context.
 pub struct Scope<'a> {
     /// Value of the reading, in the unit of the rule.
     pub value: f64,
@@ -26,34 +25,34 @@ pub struct Scope<'a> {
     pub quantity: &'a Quantity,
     /// The reading's own time.
     pub at: DateTime<Utc>,
-    /// When the series' previous reading was measured; `None` for the first.
+    /// Time of the series' previous reading; `None` for the first.
     pub previous: Option<DateTime<Utc>>,
-    /// For `hour`, `minute` and `weekday`.
+    /// Time zone for `hour`, `minute` and `weekday`.
     pub zone: Tz,
     /// The series, and other sensors.
     pub series: &'a dyn Series,
 }
 
-/// What is known of the series, the present reading included, and of other sensors, in the unit of the rule. Plain
-/// data: it is asked by a shared reference, hence `Sync`.
+/// Series data, including the present reading, and other sensors, in the unit of the rule. Plain data behind a
+/// shared reference, hence `Sync`.
 pub trait Series: Sync {
-    /// Over the readings of the last `window`; `None` when they are too few to tell.
+    /// Statistic over the last `window`; `None` with too few readings.
     fn statistic(&self, statistic: Statistic, window: Duration) -> Option<f64>;
 
-    /// A sensor's newest reading of the same quantity; `None` when there is none.
+    /// Newest reading of a sensor, of the same quantity; `None` if there is none.
     fn newest(&self, sensor: &SensorId) -> Option<Newest>;
 }
 
-/// What is asked of a window.
+/// Statistic of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Statistic {
     /// Arithmetic mean.
     Mean,
-    /// Least value.
+    /// Minimum.
     Min,
     /// Greatest value.
     Max,
-    /// Of a sample: divided by one less than the count.
+    /// Sample standard deviation: divided by the count less one.
     StdDev,
     /// How fast it changes, per minute.
     Rate,
@@ -68,7 +67,7 @@ pub struct Newest {
     pub value: f64,
 }
 
-/// One thing an expression asks for.
+/// One input of an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Input {
     Value,
@@ -82,11 +81,11 @@ pub(super) enum Input {
     OtherAge(SensorId),
 }
 
-/// What an expression asks for, each once. Bounded by the expression's nodes.
+/// Distinct inputs of an expression, bounded by its nodes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Inputs(Vec<Input>);
 
-/// What the evaluator asks by name: inputs, on a reading.
+/// Resolver of inputs by name, for one reading.
 pub(super) struct Resolver<'a> {
     inputs: &'a Inputs,
     scope: &'a Scope<'a>,
@@ -173,14 +172,14 @@ fn whole<'b>(number: u32) -> CowVal<'b, 'b> {
     CowVal::owned(CelInt::from(i64::from(number)))
 }
 
-/// An age is never below zero: a sensor that was heard after this reading is as fresh as can be.
+/// An age is never below zero: a sensor with a later reading is as fresh as possible.
 fn seconds(age: TimeDelta) -> f64 {
     age.to_std().unwrap_or_default().as_secs_f64()
 }
 
 /// Hands over two readings that have no number in common, to try an expression out on.
 pub(super) fn typical<T>(with: impl FnOnce(&Scope, &Scope) -> T) -> T {
-    /// A series and sensors of which everything is known.
+    /// Series and sensors with all inputs known.
     struct Known(f64);
 
     impl Series for Known {

@@ -1,9 +1,9 @@
-//! The types of an expression's parts, and what each operator makes of them: CEL's own rules, for the
-//! operators that are taken. Pure.
+//! Types of an expression's parts, and the result types of operators: CEL's rules, for the supported operators.
+//! Pure.
 
 use cel::common::ast::{CallExpr, operators};
 
-/// What an expression's part is.
+/// Type of a part of an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Type {
     Bool,
@@ -26,13 +26,13 @@ impl Type {
         matches!(self, Self::Whole | Self::Double)
     }
 
-    /// Whether `==` can be true: CEL compares whole numbers with doubles.
+    /// True if `==` can be true: CEL compares integers with doubles.
     pub(super) fn compares_with(self, other: Self) -> bool {
         self == other || self.is_number() && other.is_number()
     }
 }
 
-/// How people write an operator that is taken; `double` is one of them here.
+/// Written form of a supported operator; `double` counts as one.
 pub(super) fn symbol(call: &CallExpr) -> Option<&'static str> {
     if call.target.is_some() {
         return None;
@@ -60,7 +60,7 @@ pub(super) fn symbol(call: &CallExpr) -> Option<&'static str> {
     (call.args.len() == arguments).then_some(symbol)
 }
 
-/// What an operator makes of these types; `None` when it doesn't take them.
+/// Result type of an operator; `None` if it does not accept these types.
 pub(super) fn result(operator: &str, types: &[Type]) -> Option<Type> {
     use Type::{Bool, Double, Whole};
     match (operator, types) {

@@ -1,7 +1,7 @@
-//! An alarm that is raised again and again: told once, then withheld until it has been calm. Pure.
+//! Chattering: an alarm that is raised repeatedly is announced once, then withheld until it is calm. Pure.
 //!
-//! Raises are counted by their own times, so a recording played fast chatters as it did. Calm comes with a
-//! reading's own time too, or in silence with the listening clock.
+//! Raises are counted by their own times, so a recording replayed fast chatters as it did. Calm is reached by a
+//! reading's own time too, or in silence by the listening clock.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use serde::{Deserialize, Serialize};
 use super::super::machine::{Due, Moment, Rebase, exact};
 use super::{NamedSummary, Summary};
 
-/// What suppresses an alarm that chatters.
+/// Cause that suppresses a chattering alarm.
 pub(in crate::alarms) const BY: &str = "chattering";
 
-/// What chattering is. The usual starting point is three raises within a minute.
+/// Definition of chattering. A usual starting point is three raises within a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chattering {
-    /// Raises that make an alarm chatter; at least 2.
+    /// Number of raises; at least 2.
     pub raises: usize,
-    /// Time span that the raises lie in.
+    /// Time span of the raises.
     pub within: Duration,
     /// Time without a raise after which chattering is over.
     pub calm: Duration,
@@ -40,13 +40,13 @@ pub struct Count {
     pub last: DateTime<Utc>,
 }
 
-/// What is remembered of one alarm.
+/// Chattering state of one alarm.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chatter {
     /// The last raises, one fewer than make it chatter, oldest first; when they no longer count.
     raises: VecDeque<(Moment, Due)>,
     run: Option<Run>,
-    /// A run that people were told of and that a raise found over.
+    /// An announced run that a raise found to be over.
     #[serde(skip)]
     over: Option<Run>,
 }
@@ -54,22 +54,22 @@ pub struct Chatter {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Run {
     count: Count,
-    /// When it will have been calm for long enough.
+    /// Time at which it will have been calm for long enough.
     calm: Due,
     #[serde(default = "was_told")]
     is_told: bool,
-    /// Id of its alert, once it was told.
+    /// Id of its alert, once announced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<Arc<str>>,
 }
 
-/// Before it was kept, each was told as it began.
+/// Before this was stored, each run was announced at its start.
 const fn was_told() -> bool {
     true
 }
 
 impl Run {
-    /// Its end, if its begin was told.
+    /// Summary of the end, if the start was announced.
     fn end(self, stands: bool) -> Option<NamedSummary> {
         let summary = Summary::Calm { raised: self.count, stands };
         self.is_told.then_some(NamedSummary { summary, id: self.id })
@@ -77,10 +77,10 @@ impl Run {
 }
 
 impl Chatter {
-    /// One more raise; whether the alarm chatters now.
+    /// Counts a raise; returns true if the alarm chatters now.
     pub(super) fn raise(&mut self, limits: Chattering, when: Moment) -> bool {
         let calm = Due::after(when, limits.calm);
-        // Of a sensor that kept its readings to itself: by their own times it was calm meanwhile.
+        // For a sensor that buffered its readings: by their own times it was calm meanwhile.
         if let Some(run) = self.run.take_if(|run| run.calm.is_over(when, true)) {
             self.over = Some(run).filter(|run| run.is_told);
         }
@@ -104,8 +104,7 @@ impl Chatter {
         false
     }
 
-    /// What is to be said after a raise, or once it may be said: that it chatters only where nothing but
-    /// that withholds the alarm.
+    /// Takes the summary after a raise, or once it may be announced: only if nothing else withholds the alarm.
     pub(in crate::alarms) fn take_summary(&mut self, may_say: bool) -> Option<NamedSummary> {
         if let Some(over) = self.over.take() {
             return over.end(true);
@@ -115,20 +114,20 @@ impl Chatter {
         Some(NamedSummary { summary: Summary::Chattering(run.count), id: None })
     }
 
-    /// Time went by. What is to be said once it is calm; the caller knows whether the alarm stands.
+    /// Applies elapsed time. Returns a summary once it is calm; the caller knows whether the alarm stands.
     pub(super) fn pass(&mut self, now: Moment, is_reading: bool) -> Option<NamedSummary> {
         self.raises.retain(|(_, over)| !over.is_over(now, is_reading));
         let run = self.run.take_if(|run| run.calm.is_over(now, is_reading))?;
         run.end(false)
     }
 
-    /// Nobody asks for it any more.
+    /// Ends the detection.
     pub(in crate::alarms) fn stop(&mut self) -> Option<NamedSummary> {
         self.raises.clear();
         self.run.take()?.end(false)
     }
 
-    /// Its begin was told as an alert of that id.
+    /// Sets the alert id of its start.
     pub fn name(&mut self, id: &Arc<str>) {
         if let Some(run) = &mut self.run {
             run.id = Some(id.clone());
@@ -150,12 +149,12 @@ impl Chatter {
         self.run.is_some()
     }
 
-    /// Nothing of it need be remembered.
+    /// True if no state is left.
     pub(super) fn is_over(&self) -> bool {
         self.run.is_none() && self.raises.is_empty()
     }
 
-    /// When to look at it next, on the listening clock.
+    /// Time of the next check, on the listening clock.
     pub(super) fn due(&self) -> Option<Duration> {
         let run = self.run.as_ref().map(|run| run.calm.listened);
         run.or_else(|| self.raises.front().map(|(_, over)| over.listened))

@@ -1,14 +1,12 @@
-//! What keeps an alarm quiet beside operators: another alarm that explains it ([`dependencies`]), planned
-//! work ([`maintenance`]), its own chattering ([`chatter`]). And what is said of many at once ([`flood`]).
-//! Pure.
+//! Suppression of alarms by the system: by another alarm that explains it ([`dependencies`]), by maintenance
+//! ([`maintenance`]), by chattering ([`chatter`]). And summaries of many alarms ([`flood`]). Pure.
 //!
-//! Each of these suppresses in the sense of ISA-18.2: the alarm goes on being judged and recorded, and
-//! what still is wrong when nothing suppresses it any more is announced then. An alarm is suppressed when
-//! it is raised or stands, never at rest: a fleet behind a dead gateway costs what is wrong in it.
+//! Each suppresses in the sense of ISA-18.2: the alarm continues to be judged and recorded, and what is still wrong
+//! when nothing suppresses it any more is announced then. An alarm is suppressed when it is raised or stands, never
+//! while normal: a fleet behind a dead gateway costs only what is wrong in it.
 //!
-//! Holds always: of several reasons the first in this order is the one that is named: maintenance, another
-//! alarm, chattering. No alarm stays suppressed without a reason: [`reasons`] looks anew at each that one
-//! of them may concern. Never: a clock.
+//! Invariants: of several causes the first in this order is named: maintenance, another alarm, chattering. No alarm
+//! stays suppressed without a cause: [`reasons`] re-evaluates each that may be affected. Never: a clock.
 
 pub mod chatter;
 pub(super) mod dependencies;
@@ -32,18 +30,18 @@ use self::maintenance::{Maintenance, Windows};
 use super::rule::{Kind, Rule};
 use crate::domain::Quantity;
 
-/// What an installation wants to be spared. The default: nothing but what rules say themselves.
+/// Suppression settings. The default: only what the rules themselves state.
 #[derive(Debug, Clone, Default)]
 pub struct QuietSettings {
     /// Planned work, in the order of the configuration.
     pub maintenance: Vec<Maintenance>,
-    /// Limits of chattering; `None` where chattering alarms are not suppressed.
+    /// Limits of chattering; `None` if chattering alarms are not suppressed.
     pub chattering: Option<Chattering>,
-    /// Limits of a flood; `None` where floods are not marked.
+    /// Limits of a flood; `None` if floods are not marked.
     pub flood: Option<FloodLimits>,
 }
 
-/// What is said of more than one transition of one alarm.
+/// Summary of more than one transition of one alarm, or of many alarms.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Summary {
     /// The alarm began to chatter; its raises so far.
@@ -52,16 +50,16 @@ pub enum Summary {
     Calm {
         /// Raises while it chattered.
         raised: chatter::Count,
-        /// Whether the alarm stands now.
+        /// Whether the alarm stands.
         stands: bool,
     },
-    /// More alarms than anybody can take in.
+    /// A flood began; its counts so far.
     Flood(flood::Counts),
-    /// The flood is over; what came in it.
+    /// The flood is over; its counts.
     FloodOver(flood::Counts),
 }
 
-/// A summary and its alert's id. `None` for one that begins, and for one that an earlier version began.
+/// A summary with its alert's id. `None` for one that begins, and for one that an earlier version began.
 #[derive(Debug)]
 pub(super) struct NamedSummary {
     /// The summary.
@@ -71,29 +69,29 @@ pub(super) struct NamedSummary {
 }
 
 impl Summary {
-    /// Whether it is of something that goes on.
+    /// True for a summary of something that began.
     #[must_use]
     pub const fn is_begin(&self) -> bool {
         matches!(self, Self::Chattering(_) | Self::Flood(_))
     }
 }
 
-/// The part of the engine that knows why alarms are quiet.
+/// Suppression state of the engine.
 #[derive(Debug, Default)]
 pub(super) struct Quieting {
     /// Alarms that explain others.
     pub dependencies: Dependencies,
     /// Windows of planned work.
     pub windows: Windows,
-    /// Limits of chattering; `None` where chattering alarms are not suppressed.
+    /// Limits of chattering; `None` if chattering alarms are not suppressed.
     pub chattering: Option<Chattering>,
-    /// Flood detection; `None` where floods are not marked.
+    /// Flood detection; `None` if floods are not marked.
     pub flood: Option<Flood>,
-    /// The quantities that some rule misses.
+    /// Quantities with a rule that expects readings.
     pub missed: BTreeSet<Quantity>,
     /// The wall clock at the last record.
     pub wall: Option<DateTime<Utc>>,
-    /// All alarms must be looked at: after a start, the rules or the windows may be others.
+    /// Whether all alarms must be re-evaluated: after a start, rules or windows may have changed.
     pub must_look_at_all: bool,
 }
 
@@ -109,7 +107,7 @@ impl Quieting {
         }
     }
 
-    /// The wall clock shows `wall`: planned work may begin or end.
+    /// Sets the wall clock: maintenance may begin or end.
     pub fn turn(&mut self, wall: DateTime<Utc>) {
         self.wall = Some(wall);
         self.must_look_at_all |= self.windows.turn(wall);

@@ -1,17 +1,16 @@
-//! When something begins, again and again: five fields as `cron` has them. Pure.
+//! Recurring times: five fields in the syntax of `cron`. Pure.
 //!
 //! `minute hour day-of-month month day-of-week`, each `*`, a number, a range `1-5`, a step `*/15` or
 //! `8-18/2`, or several of these with commas; months and days of the week also by their English names,
 //! Sunday is 0 or 7. When both days are restricted, either is enough, as in every `cron`.
 //!
-//! In local time. A time that the clocks skip is taken as the moment after the jump; one that comes twice is
-//! taken the first time only.
+//! In local time. A time skipped by a clock change is taken as the moment after it; one that occurs twice, the
+//! first time only.
 
 use chrono::{DateTime, Datelike, Days, MappedLocalTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-/// The longest time without a match of a schedule that has any: from one 29 February to the next, where
-/// a century has none.
+/// Longest gap between two matches of any schedule: from one 29 February to the next, across a century without one.
 const SEARCHED_DAYS: u64 = 8 * 366 + 1;
 
 /// Longer than any clock was ever put forward: Samoa skipped a day.
@@ -38,7 +37,7 @@ struct Field {
     is_star: bool,
 }
 
-/// What numbers a field may have.
+/// Range of a field.
 struct Range {
     name: &'static str,
     first: u32,
@@ -58,7 +57,7 @@ impl Schedule {
     /// Parses the five fields, separated by white space.
     ///
     /// # Errors
-    /// Says which field can't be read and what it may be.
+    /// If a field is invalid; names the field and its range.
     pub fn parse(text: &str) -> Result<Self, String> {
         let fields: Vec<_> = text.split_whitespace().collect();
         let [minutes, hours, days, months, weekdays] = fields[..] else {
