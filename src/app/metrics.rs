@@ -40,7 +40,7 @@ pub(super) struct Counting {
 impl Counting {
     /// The figures at this moment; never blocks.
     pub fn now(&self) -> ScrapeFigures {
-        let received = |name, ingress| (name, self.log.num_received(ingress));
+        let received = |name, ingress| (name, self.log.traffic().num_received(ingress));
         let stored = self.store.shown();
         let (sensors, left_out) = self.sensors();
         let broker = self.broker.counts();

@@ -13,7 +13,7 @@ use crate::broker::{self, Keep};
 use crate::config::{Config, Durability, Endpoint};
 use crate::domain::{Ingress, KeptChange, Position, Reading};
 use crate::ingest::journal::Recovery;
-use crate::ingest::{self, Log, Resume, TakenOver, take_over_outbox};
+use crate::ingest::{self, Log, OutboxMigration, Resume, migrate_outbox};
 use crate::locale::Words;
 use crate::messages::{Cursor, Cursors};
 use crate::store::{self, Finished, Kept, Prepared};
@@ -188,11 +188,13 @@ fn take_over(outbox: &Path, log: &Arc<Log>, storage: &Prepared) -> Result<(), St
         let found = reader.find_stored(std::slice::from_ref(reading));
         found.map(|found| !found.is_empty()).map_err(|error| error.to_string())
     };
-    let found = take_over_outbox(outbox, log, is_stored).map_err(|error| {
+    let found = migrate_outbox(outbox, log, is_stored).map_err(|error| {
         let advice = "check its owner, its permissions and the disk, or correct storage.path";
         format!("can't take over the outbox `{}`: {error}; {advice}", outbox.display())
     })?;
-    let Some(TakenOver { appended, stored, unknown, recovery }) = found else { return Ok(()) };
+    let Some(OutboxMigration { appended, stored, unknown, recovery }) = found else {
+        return Ok(());
+    };
     log::info!(
         target: "vigie::intake",
         "outbox of the previous version taken over: {appended} readings to be stored and published, {stored} stored already"

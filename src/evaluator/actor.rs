@@ -159,7 +159,7 @@ impl Evaluator {
         self.report(&batch.content, 0, effects);
         self.batch = (!batch.content.alerts.is_empty()).then_some(batch);
         // The effects of the restart are stored with this record at the latest.
-        log.mark_time();
+        log.append_time_mark();
         self.env.ready();
         self.proceed(ctx);
     }
@@ -212,7 +212,7 @@ impl Evaluator {
     fn mark_time(&mut self, consumer: &LogConsumer) {
         if self.until_mark(consumer).is_some_and(|due| due.is_zero()) {
             // The log reports a failing disk; the next wait tries again.
-            self.settings.log.mark_time();
+            self.settings.log.append_time_mark();
         }
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::formats::MOST_DESCRIPTION_BYTES;
+use super::log::Refusal;
 use super::record::{self, Arrival};
 use super::traffic::Passing;
 use super::{ActionAnswer, Log, Now};
@@ -60,7 +61,7 @@ impl Log {
     }
 
     fn count(&self, arrival: &Arrival<'_>) {
-        self.traffic.received.count(arrival.ingress.unwrap_or_default(), 1);
+        self.traffic.count_received(arrival.ingress.unwrap_or_default(), 1);
     }
 
     /// Appends own readings, in order; waits like [`Log::accept_async`]. Where the device failed meanwhile all of
@@ -74,7 +75,7 @@ impl Log {
                 positions.push(self.append_in_turn(&record, |_| ()).await);
             }
             if self.are_synced(&positions).await {
-                self.traffic.received.count(Ingress::Own, readings.len());
+                self.traffic.count_received(Ingress::Own, readings.len());
                 return self.note_accepted();
             }
             tokio::time::sleep(TRY_AGAIN).await;
@@ -85,7 +86,7 @@ impl Log {
     async fn are_synced(self: &Arc<Self>, positions: &[Position]) -> bool {
         let mut are_synced = true;
         for position in positions.iter().filter(|_| self.is_durable()) {
-            are_synced &= self.synced(*position).await;
+            are_synced &= self.is_synced(*position).await;
         }
         are_synced
     }
@@ -106,7 +107,7 @@ impl Log {
 
     /// Appends a time mark; its position, or `None` when the disk does not take it. Whatever waits for storage, there is
     /// room.
-    pub fn mark_time(&self) -> Option<Position> {
+    pub fn append_time_mark(&self) -> Option<Position> {
         let Now { wall: at, clocks, .. } = self.now();
         let appended = self.append_past_limit(&record::time_mark(at, &clocks));
         appended.map_err(|refusal| self.note(&refusal)).ok()
@@ -121,10 +122,23 @@ impl Log {
         appended.map_err(|refusal| self.note(&refusal)).ok()
     }
 
+    /// Appends an own reading past the limit, without waiting.
+    ///
+    /// # Errors
+    /// When the write fails or the log is closed.
+    pub(super) fn append_reading_past_limit(&self, reading: &Reading) -> Result<(), String> {
+        let Now { wall: at, clocks, .. } = self.now();
+        let record = record::reading(reading, at, &clocks);
+        self.append_past_limit(&record).map(drop).map_err(|refusal| match refusal {
+            Refusal::Disk(error) => error.to_string(),
+            _ => "the log takes nothing".into(),
+        })
+    }
+
     async fn append_durably(self: &Arc<Self>, record: &[u8], mut on_append: impl FnMut(Position)) {
         loop {
             let position = self.append_in_turn(record, &mut on_append).await;
-            if !self.is_durable() || self.synced(position).await {
+            if !self.is_durable() || self.is_synced(position).await {
                 return self.note_accepted();
             }
             tokio::time::sleep(TRY_AGAIN).await;
@@ -143,6 +157,39 @@ impl Log {
                 return position;
             }
             tokio::time::sleep(TRY_AGAIN).await;
+        }
+    }
+
+    /// Whether a record is on the device; waits for a sync, which concurrent callers share.
+    pub(super) async fn is_synced(self: &Arc<Self>, position: Position) -> bool {
+        let log = self.clone();
+        self.sync.includes(position, move || log.sync()).await
+    }
+
+    /// Syncs the journal; returns the position up to which everything is on the device then, or `None` after a failure.
+    /// Blocks its thread.
+    fn sync(&self) -> Option<Position> {
+        #[cfg(test)]
+        self.sync.num_syncs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let (handle, last) = {
+            let guard = self.lock();
+            let journal = guard.as_ref()?;
+            (journal.sync_handle(), journal.last())
+        };
+        let synced = handle.map_err(|error| error.to_string()).and_then(|file| {
+            file.sync_data().map_err(|error| {
+                format!("journal {}: can't sync it: {error}", self.folder().display())
+            })
+        });
+        match synced {
+            Ok(()) => Some(last),
+            Err(why) => {
+                if let Some(journal) = self.lock().as_mut() {
+                    self.sync.doubt(journal);
+                }
+                self.note_disk_failure(&why);
+                None
+            }
         }
     }
 }

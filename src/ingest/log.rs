@@ -20,13 +20,15 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
+use super::ActionAnswer;
 use super::journal::{Journal, JournalError};
 use super::listening::Listening;
 use super::record;
 use super::replies::Replies;
+use super::sync::DeviceSync;
 use super::traffic::Traffic;
 use super::trouble::Trouble;
-use super::{ActionAnswer, sync};
+use super::unpublished::Unpublished;
 use crate::config::Durability;
 use crate::domain::{Ingress, ListeningClocks, Position};
 use crate::messages::Cursors;
@@ -82,14 +84,10 @@ pub struct Log {
     journal: Mutex<Option<Journal>>,
     /// Position of the last record.
     last: AtomicU64,
-    /// Position of the last record that is to be published.
-    last_outbound: AtomicU64,
-    /// Records after the publication cursor that are to be published.
-    pub(super) unpublished: AtomicU64,
+    unpublished: Unpublished,
     appended: Notify,
-    appended_outbound: Notify,
-    pub(super) sync: sync::State,
-    pub(super) cursors: Arc<Cursors>,
+    pub(super) sync: DeviceSync,
+    cursors: Arc<Cursors>,
     listening: Mutex<Listening>,
     pub(super) replies: Replies,
     /// Held by the one who retries, of those who wait without a thread.
@@ -149,7 +147,7 @@ impl Log {
 
     /// Position of the last record that is to be published.
     pub(super) fn last_outbound(&self) -> Position {
-        self.last_outbound.load(Ordering::Acquire)
+        self.unpublished.last()
     }
 
     /// Position up to which records are judged, and what came of them committed to a database that was seen in its place
@@ -168,13 +166,27 @@ impl Log {
     /// Records after the publication cursor that are to be published.
     #[must_use]
     pub fn unpublished(&self) -> u64 {
-        self.unpublished.load(Ordering::Acquire)
+        self.unpublished.num()
     }
 
     /// Position of the publication cursor.
     #[must_use]
     pub fn published(&self) -> Position {
         self.cursors.publication.position()
+    }
+
+    /// Bytes of log that wait for publication, roughly.
+    #[must_use]
+    pub fn unpublished_bytes(&self) -> u64 {
+        let published = self.published();
+        let bytes = |journal: &Journal| journal.num_bytes_after(published);
+        if published < self.last_outbound() { self.lock().as_ref().map_or(0, bytes) } else { 0 }
+    }
+
+    /// Moves the publication cursor to a position, past `records` that were to be published.
+    pub fn publish_through(&self, position: Position, records: u64) {
+        self.unpublished.subtract(records);
+        self.cursors.publication.advance(position);
     }
 
     /// Reports the outcome of an action to the operator who waits for it.
@@ -218,7 +230,7 @@ impl Log {
 
     /// Returns when a record that is to be published was appended since the last time. For one consumer.
     pub(super) async fn appended_outbound(&self) {
-        self.appended_outbound.notified().await;
+        self.unpublished.appended().await;
     }
 
     /// Messages in and out, and topics.
@@ -294,7 +306,7 @@ impl Log {
             Ok(position) => position,
             Err(error) => {
                 if self.is_durable() {
-                    self.doubt(journal); // it may have been a sync that failed
+                    self.sync.doubt(journal); // it may have been a sync that failed
                 }
                 return Err(Refusal::Disk(error));
             }
@@ -302,13 +314,12 @@ impl Log {
         on_append(position);
         let is_outbound = record::is_outbound(record);
         if is_outbound {
-            self.unpublished.fetch_add(1, Ordering::AcqRel);
-            self.last_outbound.store(position, Ordering::Release);
+            self.unpublished.add(position);
         }
         self.last.store(position, Ordering::Release);
         self.appended.notify_one();
         if is_outbound {
-            self.appended_outbound.notify_one();
+            self.unpublished.notify();
         }
         Ok(position)
     }

@@ -111,10 +111,10 @@ async fn many_at_once_share_a_wait_for_the_device() {
 async fn what_a_failed_sync_covered_is_not_taken_for_synced_by_a_later_one() {
     let bench = Bench::new(Durability::Power, LIMIT_BYTES);
     let first = bench.log.try_append(b"a", |_| ()).unwrap();
-    bench.log.doubt(bench.log.lock().as_mut().unwrap());
+    bench.log.sync.doubt(bench.log.lock().as_mut().unwrap());
     let second = bench.log.try_append(b"b", |_| ()).unwrap();
-    assert!(bench.log.synced(second).await);
-    assert!(!bench.log.synced(first).await, "it is to be appended again");
+    assert!(bench.log.is_synced(second).await);
+    assert!(!bench.log.is_synced(first).await, "it is to be appended again");
 }
 
 #[test]
@@ -149,7 +149,10 @@ fn a_database_that_is_not_at_its_path_stops_the_intake_until_it_is_back_or_the_d
             std::thread::yield_now();
         }
         assert_eq!(bench.log.last(), last);
-        assert!(bench.log.mark_time().is_some(), "there is room for what the daemon needs itself");
+        assert!(
+            bench.log.append_time_mark().is_some(),
+            "there is room for what the daemon needs itself"
+        );
         if ends_by_stop {
             bench.log.stop_backpressure();
         } else {

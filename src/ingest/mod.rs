@@ -21,26 +21,26 @@ mod listening;
 mod log;
 mod origins;
 mod outbound;
+mod outbox_migration;
 mod own_reading;
 mod pace;
-mod received;
 mod record;
 mod replies;
 mod subscriptions;
 mod sync;
-mod takeover;
 mod traffic;
 mod trouble;
+mod unpublished;
 
 pub use consumer::{Content, DeviceData, Entry, LogConsumer, Polled};
 pub use intake::{Intake, IntakeSettings};
 pub use log::{Log, Now, Resume, Settings};
 pub use outbound::appended as outbound_appended;
 pub use outbound::{Outbound, OutboundContent, OutboundReader, PUBLICATION_CAPACITY};
+pub use outbox_migration::{OutboxMigration, migrate_outbox};
 pub use record::{Arrival, FORWARDED_PROPERTY, Forward, Receipt};
 pub use replies::ActionAnswer;
 pub use subscriptions::Subscriptions;
-pub use takeover::{TakenOver, take_over_outbox};
 pub use traffic::{TopicActivity, Traffic};
 
 #[cfg(test)]

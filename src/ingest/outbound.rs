@@ -6,11 +6,10 @@
 //! [`SCANNED`] records read at a time, on the caller's thread.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Log;
-use super::journal::{Journal, Reader};
+use super::journal::Reader;
 use super::log::note_unreadable;
 use super::record::{self, Arrival, Body};
 use crate::domain::{Position, Reading};
@@ -47,24 +46,6 @@ pub enum OutboundContent {
         /// Whether it is to be retained.
         is_retained: bool,
     },
-}
-
-impl Log {
-    /// Bytes of log that wait for publication, roughly.
-    #[must_use]
-    pub fn unpublished_bytes(&self) -> u64 {
-        let published = self.published();
-        let bytes = |journal: &Journal| journal.num_bytes_after(published);
-        if published < self.last_outbound() { self.lock().as_ref().map_or(0, bytes) } else { 0 }
-    }
-
-    /// Moves the publication cursor past `records` more that were to be published, up to a position.
-    pub fn publish_through(&self, position: Position, records: u64) {
-        let before = |count: u64| Some(count.saturating_sub(records));
-        // Both closures never fail.
-        let _ = self.unpublished.fetch_update(Ordering::AcqRel, Ordering::Acquire, before);
-        self.cursors.publication.advance(position);
-    }
 }
 
 /// Reading end of a [`Log`] for publication; one at a time.

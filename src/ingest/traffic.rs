@@ -9,8 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use super::received::Received;
-use crate::domain::QuickMap;
+use crate::domain::{Ingress, QuickMap};
 
 /// Topics that are counted: many times those of a fleet with shared topics, and 200 kB.
 const MOST_TOPICS: usize = 512;
@@ -29,7 +28,8 @@ const WEIGHT: f64 = 0.2;
 pub struct Traffic {
     num_in: AtomicU64,
     num_out: AtomicU64,
-    pub(super) received: Received,
+    /// Messages and own readings that were appended, by [`Ingress::index`].
+    received: [AtomicU64; Ingress::ALL.len()],
     topics: Mutex<Topics>,
 }
 
@@ -94,6 +94,17 @@ impl Traffic {
     #[must_use]
     pub fn totals(&self) -> (u64, u64) {
         (self.num_in.load(Ordering::Relaxed), self.num_out.load(Ordering::Relaxed))
+    }
+
+    /// Counts messages or own readings that were appended.
+    pub(super) fn count_received(&self, ingress: Ingress, count: usize) {
+        self.received[ingress.index()].fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// Messages, or own readings, that were appended since the start of the daemon.
+    #[must_use]
+    pub fn num_received(&self, ingress: Ingress) -> u64 {
+        self.received[ingress.index()].load(Ordering::Relaxed)
     }
 
     /// To be called each second: what was counted becomes a rate.

@@ -23,7 +23,7 @@ pub(super) fn settings(
     let (receivers, gateway) = (report.receivers.clone(), report.gauges.clone());
     Some(HeartbeatSettings {
         config,
-        mark: Arc::new(move || log.mark_time()),
+        mark: Arc::new(move || log.append_time_mark()),
         committed: Arc::new(move || cursors.verified()),
         health: Arc::new(move || DeliveryHealth {
             failing: receivers

@@ -85,7 +85,7 @@ impl Evaluator {
         self.report(&batch.content, from, Effects::default());
         self.batch = Some(batch);
         // The effects of the reload are stored with this record at the latest.
-        self.settings.log.mark_time();
+        self.settings.log.append_time_mark();
         let _ = applied.send(()); // one that no longer waits asks again
     }
 }
@@ -98,7 +98,7 @@ impl Handler<Routed<ReloadRules>> for Evaluator {
         let (applied, is_applied) = oneshot::channel();
         // Records the time of the change, so that silence counts from now. If the disk refuses the mark, the last
         // record's time is used.
-        self.settings.log.mark_time();
+        self.settings.log.append_time_mark();
         let barrier = self.settings.log.last();
         self.successor = Successor(Some(Waiting { barrier, ruling, applied }));
         self.nudge.notify_one();

@@ -14,8 +14,9 @@ use crate::ingest::journal::{Frame, Journal, JournalError, Recovery};
 use crate::ingest::listening::Listening;
 use crate::ingest::record::{self, Receipt};
 use crate::ingest::replies::Replies;
-use crate::ingest::sync;
+use crate::ingest::sync::DeviceSync;
 use crate::ingest::traffic::Traffic;
+use crate::ingest::unpublished::Unpublished;
 
 /// What the records on disk tell at the start.
 #[derive(Default)]
@@ -63,12 +64,10 @@ impl Log {
             settings,
             limit_bytes,
             last: AtomicU64::new(journal.last()),
-            last_outbound: AtomicU64::new(found.last_outbound),
-            unpublished: AtomicU64::new(found.unpublished),
-            sync: sync::State::new(journal.last()),
+            unpublished: Unpublished::new(found.last_outbound, found.unpublished),
+            sync: DeviceSync::new(journal.last()),
             journal: Mutex::new(Some(journal)),
             appended: Notify::new(),
-            appended_outbound: Notify::new(),
             cursors,
             listening: Mutex::new(Listening::new(clocks.max(found.clocks))),
             replies: Replies::default(),

@@ -55,4 +55,14 @@ impl Log {
         });
         messages.collect()
     }
+
+    /// Delays every sync while the guard is held; it holds the position up to which everything is on the device.
+    pub(crate) async fn slow_device(&self) -> tokio::sync::MutexGuard<'_, Position> {
+        self.sync.slow_device().await
+    }
+
+    /// Syncs so far.
+    pub(crate) fn num_syncs(&self) -> u64 {
+        self.sync.num_syncs.load(Ordering::Relaxed)
+    }
 }

@@ -11,8 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::journal::{Journal, JournalError, Reader, Recovery};
-use super::log::Refusal;
-use super::{Log, own_reading, record};
+use super::{Log, own_reading};
 use crate::domain::{Position, Reading};
 
 const READING: u8 = 1;
@@ -22,7 +21,7 @@ const READ_AT_ONCE: usize = 1000;
 
 /// What was found in an outbox.
 #[derive(Debug, Default)]
-pub struct TakenOver {
+pub struct OutboxMigration {
     /// Readings appended to the log.
     pub appended: usize,
     /// Readings that are in the database already: published, stored, and not marked as done.
@@ -38,23 +37,23 @@ pub struct TakenOver {
 ///
 /// # Errors
 /// When the folder can't be used, or the log does not take a reading; it may be tried again.
-pub fn take_over_outbox(
+pub fn migrate_outbox(
     folder: &Path,
     log: &Arc<Log>,
     mut is_stored: impl FnMut(&Reading) -> Result<bool, String>,
-) -> Result<Option<TakenOver>, String> {
+) -> Result<Option<OutboxMigration>, String> {
     if !folder.is_dir() {
         return Ok(None);
     }
     let failed = |error: JournalError| error.to_string();
     let (journal, recovery) = Journal::open(folder, 0).map_err(failed)?;
-    let mut found = TakenOver { recovery, ..TakenOver::default() };
+    let mut found = OutboxMigration { recovery, ..OutboxMigration::default() };
     for reading in waiting(folder, &mut found.unknown).map_err(failed)? {
         if is_stored(&reading)? {
             found.stored += 1;
             continue;
         }
-        log.append_reading_now(&reading)?;
+        log.append_reading_past_limit(&reading)?;
         found.appended += 1;
     }
     drop(journal);
@@ -83,20 +82,5 @@ fn waiting(folder: &Path, unknown: &mut usize) -> Result<VecDeque<Reading>, Jour
                 _ => *unknown += 1,
             }
         }
-    }
-}
-
-impl Log {
-    /// Appends an own reading without waiting for room.
-    ///
-    /// # Errors
-    /// When the disk doesn't take it.
-    fn append_reading_now(&self, reading: &Reading) -> Result<(), String> {
-        let now = self.now();
-        let record = record::reading(reading, now.wall, &now.clocks);
-        self.append_past_limit(&record).map(drop).map_err(|refusal| match refusal {
-            Refusal::Disk(error) => error.to_string(),
-            _ => "the log takes nothing".into(),
-        })
     }
 }
