@@ -61,7 +61,7 @@ fn fill(daemon: &mut Daemon, port: u16) -> usize {
 }
 
 #[test]
-fn what_others_publish_does_not_change_what_is_skipped() {
+fn other_readings_do_not_change_which_own_readings_are_skipped() {
     if !scale::wants("backlog") || !require(&["mosquitto"]) {
         return;
     }

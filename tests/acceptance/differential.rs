@@ -279,11 +279,11 @@ fn compare(kind: Kind) {
 }
 
 #[test]
-fn both_versions_do_the_same_on_mosquitto() {
+fn both_versions_give_the_same_outcome_on_mosquitto() {
     compare(Kind::Mosquitto);
 }
 
 #[test]
-fn both_versions_do_the_same_on_the_embedded_broker() {
+fn both_versions_give_the_same_outcome_on_the_embedded_broker() {
     compare(Kind::Embedded);
 }

@@ -70,12 +70,12 @@ fn on_mosquitto(version: u8) {
 }
 
 #[test]
-fn by_mqtt_5_each_own_reading_is_stored_once() {
+fn own_readings_echoed_by_mqtt_5_are_stored_once() {
     on_mosquitto(5);
 }
 
 #[test]
-fn by_mqtt_3_1_1_each_own_reading_is_stored_once() {
+fn own_readings_echoed_by_mqtt_3_1_1_are_stored_once() {
     on_mosquitto(4);
 }
 
@@ -99,17 +99,17 @@ fn after_a_kill(version: u8) {
 }
 
 #[test]
-fn by_mqtt_5_what_a_killed_daemon_measured_is_stored_once() {
+fn readings_of_a_killed_daemon_echoed_by_mqtt_5_are_stored_once() {
     after_a_kill(5);
 }
 
 #[test]
-fn by_mqtt_3_1_1_what_a_killed_daemon_measured_is_stored_once() {
+fn readings_of_a_killed_daemon_echoed_by_mqtt_3_1_1_are_stored_once() {
     after_a_kill(4);
 }
 
 #[test]
-fn on_the_embedded_broker_each_own_reading_is_stored_once() {
+fn own_readings_echoed_by_the_embedded_broker_are_stored_once() {
     if !scale::wants("echo") {
         return;
     }

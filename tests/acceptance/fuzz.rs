@@ -92,7 +92,7 @@ fn run(home: &Home, daemon: &mut Daemon, tool: &Path, name: &str, header: Option
 }
 
 #[test]
-fn whatever_is_asked_of_the_api_is_answered_as_described() {
+fn every_api_response_matches_the_description() {
     if !scale::wants("fuzz") {
         return;
     }

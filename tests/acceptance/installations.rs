@@ -78,7 +78,7 @@ const ALERTS: &str = "SELECT count(*) FROM alerts";
 const PENDING: &str = "SELECT count(*) FROM alerts WHERE announced AND published_at IS NULL";
 
 #[test]
-fn killed_while_locked() {
+fn an_installation_killed_while_locked_is_adopted() {
     let Some(left) = Installation::unpacked("killed-while-locked") else { return };
     let heard = left.expect["alert_ids_heard"].as_array().expect("a list");
     let heard: BTreeSet<_> =
@@ -110,7 +110,7 @@ fn taken_at(message: &Received) -> chrono::DateTime<Utc> {
 }
 
 #[test]
-fn killed_with_outbox() {
+fn an_installation_killed_with_pending_readings_is_adopted() {
     if !require(&["mosquitto"]) {
         return;
     }
@@ -157,7 +157,7 @@ fn killed_with_outbox() {
 }
 
 #[test]
-fn stopped_cleanly() {
+fn an_installation_stopped_cleanly_is_adopted() {
     let Some(left) = Installation::unpacked("stopped-cleanly") else { return };
     let counts = [
         (ROWS, "rows"),

@@ -320,7 +320,7 @@ fn lock(path: &Path) -> Connection {
 }
 
 #[test]
-fn killed_while_locked_what_was_heard_is_stored() {
+fn alerts_published_before_a_kill_are_stored_after_the_lock() {
     if !scale::wants("locked") || !require(&Mosquitto::TOOLS) {
         return;
     }

@@ -96,7 +96,7 @@ fn send(ports: [u16; 2], seed: u64, count: usize, differences: &Differences) {
 }
 
 #[test]
-fn broken_packets_from_two_at_once_harm_nobody() {
+fn broken_packets_harm_no_other_client() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }

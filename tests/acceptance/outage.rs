@@ -146,12 +146,12 @@ fn start(home: &Home, broker: &Mosquitto, server: &HttpServer) -> Daemon {
 
 /// The harness itself: with the broker there, all of it holds.
 #[test]
-fn alarms_with_an_uplink() {
+fn alarms_arrive_within_a_second_with_an_uplink() {
     scenario(false);
 }
 
 #[test]
-fn alarms_need_no_uplink() {
+fn alarms_arrive_within_a_second_without_an_uplink() {
     scenario(true);
 }
 

@@ -65,7 +65,7 @@ fn watch(daemon: &mut Daemon, home: &Home, minutes: usize) {
 }
 
 #[test]
-fn a_page_stays_as_large_as_it_is_and_a_stopped_one_costs_nothing() {
+fn a_pages_memory_stays_constant_and_a_stopped_browser_costs_nothing() {
     if !scale::wants("page") || !require(&["node", "chromium"]) {
         return;
     }

@@ -246,7 +246,7 @@ fn differences(record: &Value, got: &Value) -> Vec<String> {
 }
 
 #[test]
-fn messages_of_other_makers_are_read_right() {
+fn messages_of_many_manufacturers_decode_correctly() {
     let home = Home::new();
     let (mut counts, mut wrong) = (BTreeMap::new(), Vec::new());
     for family in PRESETS.into_iter().chain(TABLES) {

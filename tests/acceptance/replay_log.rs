@@ -308,7 +308,7 @@ fn assert_is_rich(home: &Home) {
 }
 
 #[test]
-fn a_log_has_one_outcome_however_often_its_evaluation_is_killed() {
+fn evaluating_a_log_is_deterministic_over_kills() {
     let (num_messages, kills) = size();
     let (began, first) = (Instant::now(), Home::new());
     let count = filled(&first, num_messages);

@@ -174,7 +174,7 @@ fn lines_of(log: &[String]) -> String {
 }
 
 #[test]
-fn the_log_of_a_first_run_in_french_has_the_origins_lines_in_their_order() {
+fn the_french_log_has_the_origins_lines_in_order() {
     let log = first_run("fr", "🚨");
     let first = |word: &&str| log.iter().position(|line| line.contains(word));
     let places: Vec<_> = WORDS.iter().map(first).collect();
@@ -192,7 +192,7 @@ fn the_log_of_a_first_run_in_english() {
 ///
 /// Runs with `VIGIE_ACCEPT=words`.
 #[test]
-fn a_reading_is_called_sent_when_the_broker_has_it() {
+fn a_reading_is_logged_as_sent_when_the_broker_has_acknowledged_it() {
     if !scale::wants("words") || !require(&["mosquitto"]) {
         return;
     }

@@ -268,7 +268,7 @@ fn checkpoints(path: &Path) -> [i64; 3] {
 }
 
 #[test]
-fn verdicts_by_windows_are_as_if_nobody_had_died() {
+fn kills_change_no_verdict_of_a_window() {
     let began = Instant::now();
     let mut unkilled = Run::start();
     let count = unkilled.play(&[]);

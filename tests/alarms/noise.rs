@@ -72,7 +72,7 @@ fn measured(transitions: Vec<Transition>) -> Measures {
 }
 
 #[test]
-fn with_a_deadband_and_delays_it_is_one_alarm() {
+fn with_a_deadband_and_delays_a_noisy_signal_is_one_alarm() {
     let told = announced("deadband = 0.5\non_delay = \"2s\"\noff_delay = \"1m\"");
     let [raised, returned] = &told[..] else { panic!("{} announcements", told.len()) };
     assert_eq!((raised.change, returned.change), (Change::Raised, Change::Returned));
@@ -86,7 +86,7 @@ fn with_a_deadband_and_delays_it_is_one_alarm() {
 }
 
 #[test]
-fn without_them_it_is_hundreds_and_the_report_says_so() {
+fn without_them_it_is_hundreds_of_alarms_and_the_report_counts_chattering() {
     let told = announced("");
     // Each time that a value above follows one that is not.
     let mut was_above = false;

@@ -142,7 +142,7 @@ fn a_dead_gateway_is_one_alarm_for_a_thousand_sensors() {
 }
 
 #[test]
-fn a_kill_in_the_middle_of_it_changes_nothing() {
+fn suppression_survives_a_kill() {
     outage(true);
 }
 
@@ -192,13 +192,13 @@ fn a_will_is_believed(home: &Home, config: &str, access: Option<Access>) {
 }
 
 #[test]
-fn a_will_on_the_embedded_broker_is_believed_at_once() {
+fn a_last_will_on_the_embedded_broker_raises_the_alarm_at_once() {
     let config = format!("language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n{SILENT}");
     a_will_is_believed(&Home::new(), &config, None);
 }
 
 #[test]
-fn a_will_on_another_broker_is_believed_at_once() {
+fn a_last_will_on_a_remote_broker_raises_the_alarm_at_once() {
     if !require(&["mosquitto"]) {
         return;
     }
@@ -212,7 +212,7 @@ fn a_will_on_another_broker_is_believed_at_once() {
 }
 
 #[test]
-fn a_sensor_that_never_spoke_is_missed() {
+fn a_configured_sensor_that_never_reports_is_silent() {
     let home = Home::new();
     let config = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n\
                   [[sensors]]\nid = \"MUTE\"\nlocation = \"Quai\"\ninterval = \"1s\"\n\
@@ -228,7 +228,7 @@ fn a_sensor_that_never_spoke_is_missed() {
 }
 
 #[test]
-fn nobody_is_silent_while_the_daemon_is_frozen() {
+fn no_sensor_is_silent_while_the_daemon_is_frozen() {
     let home = Home::new();
     let config = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n\
                   [[rules]]\nname = \"silent\"\nkind = \"stale\"\nafter = \"10s\"\n";
@@ -245,7 +245,7 @@ fn nobody_is_silent_while_the_daemon_is_frozen() {
 
 /// Five sensors that are too warm one after the other, one of them again and again.
 #[test]
-fn work_is_not_told_and_chatter_and_floods_are_told_once() {
+fn planned_work_is_suppressed_and_chattering_and_floods_are_announced_once() {
     let home = Home::new();
     let config = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n\
                   [alerts.temperature]\nhigh = 30.0\n\

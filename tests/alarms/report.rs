@@ -85,7 +85,7 @@ fn json_has_the_figures() {
 }
 
 #[test]
-fn the_table_says_what_is_met() {
+fn the_table_shows_which_targets_are_met() {
     let home = history();
     let table = text(&report(&home, &PERIOD));
     let last_cell = |name: &str| -> &str {
@@ -115,7 +115,7 @@ fn check_balanced(html: &str) {
 }
 
 #[test]
-fn the_page_is_whole_and_has_each_measure() {
+fn the_page_is_well_formed_and_has_each_measure() {
     let home = history();
     let file = home.path("report.html");
     let page = file.to_str().expect("a path");

@@ -61,7 +61,7 @@ fn keep(name: &str, page: &str) {
 }
 
 #[test]
-fn a_tuned_rule_says_what_a_bare_limit_shouts() {
+fn deadband_and_delays_reduce_the_alarms_of_a_real_machine() {
     if data_file(FILE).is_none() {
         skip(&format!("no {FILE}: set VIGIE_DATA to its folder"));
         return;

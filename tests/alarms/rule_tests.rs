@@ -59,7 +59,7 @@ fn the_shipped_tests_cover_every_rule() {
 }
 
 #[test]
-fn a_wrong_expectation_fails_with_what_differs() {
+fn a_wrong_expectation_fails_with_a_diff() {
     let shipped = config::shipped("cold-chain.test.toml");
     let right = r#"{ at = "32m", rule = "cold-room-warm", sensor = "COLD_01", change = "returned""#;
     assert!(shipped.contains(right));
@@ -89,7 +89,7 @@ cold-chain.test.toml: 1 of 16 failed
 }
 
 #[test]
-fn what_cant_be_used_says_where_and_what_to_do() {
+fn an_invalid_test_file_fails_with_line_and_hint() {
     let tests = "config = \"cold-chain.toml\"\n[[tests]]\nname = \"a\"\n[[tests.series]]\n\
                  sensor = \"COLD_01\"\ninterval = \"10s\"\nvalues = \"4.5x\"\n[[tests.expect]]\n\
                  at = \"25 m\"\nalarms = [{ rule = \"cold-room-wram\", sensor = \"COLD_01\" }]\n";
@@ -111,7 +111,7 @@ fn what_cant_be_used_says_where_and_what_to_do() {
 }
 
 #[test]
-fn a_file_that_isnt_there_doesnt_keep_another_from_running() {
+fn a_missing_file_does_not_stop_the_others() {
     let home = home("server-room", &config::shipped("server-room.test.toml"));
     let output = run(&home, &["absent.test.toml", "server-room.test.toml"]);
     assert_eq!(output.status.code(), Some(2));

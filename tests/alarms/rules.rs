@@ -128,7 +128,7 @@ fn play(kills: usize) -> Vec<Event> {
 }
 
 #[test]
-fn kills_change_nothing_of_the_history() {
+fn kills_change_nothing_of_the_alarm_history() {
     if !require(&["mosquitto"]) {
         return;
     }

@@ -61,7 +61,7 @@ fn announcements(replayed: &Value) -> Vec<String> {
 }
 
 #[test]
-fn the_rules_that_ran_would_have_announced_just_what_was() {
+fn replaying_the_present_rules_gives_exactly_their_announcements() {
     let home = Home::new();
     lived(&home);
     let replayed = json(&home, RUNNING, &[]);
@@ -78,7 +78,7 @@ fn the_rules_that_ran_would_have_announced_just_what_was() {
 }
 
 #[test]
-fn a_candidate_is_shown_beside_what_was() {
+fn a_candidate_is_compared_with_the_recorded_announcements() {
     let home = Home::new();
     lived(&home);
     let replayed = json(&home, CANDIDATE, &[]);
@@ -136,7 +136,7 @@ fn another_database_is_read_and_not_written() {
 
 /// While the daemon takes in readings, and a replay holds the file open, neither waits for the other.
 #[test]
-fn it_runs_beside_the_daemon() {
+fn a_replay_and_the_daemon_do_not_block_each_other() {
     let home = Home::new();
     lived(&home);
     let mut daemon = home.start(RUNNING);

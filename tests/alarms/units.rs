@@ -87,7 +87,7 @@ fn events(home: &Home) -> Vec<String> {
 }
 
 #[test]
-fn temperatures_of_three_scales_break_a_limit_where_they_are_equal() {
+fn temperatures_in_three_units_break_a_limit_at_the_same_point() {
     let home = Home::new();
     let mut daemon = home.start(&format!("{BROKER}{RULES}"));
     let temperature = "temperature";
@@ -131,7 +131,7 @@ fn temperatures_of_three_scales_break_a_limit_where_they_are_equal() {
 }
 
 #[test]
-fn rates_distances_and_expressions_are_of_the_rules_unit() {
+fn rates_differences_and_expressions_use_the_rules_unit() {
     let home = Home::new();
     let mut daemon = home.start(&format!("{BROKER}{RULES}"));
     let temperature = "temperature";
@@ -164,7 +164,7 @@ fn rates_distances_and_expressions_are_of_the_rules_unit() {
 }
 
 #[test]
-fn watts_and_pressures_of_four_units() {
+fn power_and_pressure_limits_convert_from_four_units() {
     let home = Home::new();
     let mut daemon = home.start(&format!("{BROKER}{RULES}"));
     let (power, pressure) = ("power", "pressure");
@@ -224,7 +224,7 @@ fn an_alert_is_published_in_the_unit_of_its_reading() {
 }
 
 #[test]
-fn a_unit_that_does_not_convert_is_judged_as_it_is_or_not_at_all() {
+fn a_unit_that_does_not_convert_is_compared_as_it_is_or_not_at_all() {
     let temperature = "temperature";
     let told: [Told; 5] = [
         ("T_1", temperature, 31.0, "warmths"),

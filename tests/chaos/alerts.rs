@@ -45,7 +45,7 @@ fn alerts_arrive_exactly_once() {
 /// QoS 2 ends with the process: a delivery that a dead one did not see completed is begun again. So
 /// here some may come twice, and none may be missing.
 #[test]
-fn alerts_outlive_kills_in_the_middle_of_their_delivery() {
+fn alerts_survive_kills_during_their_delivery() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }

@@ -23,7 +23,7 @@ const LIFE_MS: (u64, u64) = (500, 2_000);
 const QUIET: Duration = Duration::from_secs(20);
 
 #[test]
-fn broker_killed() {
+fn broker_kills_lose_no_acknowledged_reading() {
     if !require(&HiveMq::TOOLS) {
         return;
     }

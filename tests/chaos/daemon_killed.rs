@@ -9,14 +9,14 @@ use super::support::{Daemon, Home, Mosquitto, SOON, let_run, names, require};
 const LIFE_MS: (u64, u64) = (200, 1_600);
 
 #[test]
-fn at_qos_1() {
+fn daemon_kills_lose_nothing_at_qos_1() {
     let plan =
         |port| Plan { rate: Some(pick(2_500, 5_000)), ..Plan::new(port, pick(10_000, 200_000)) };
     killed("daemon killed, QoS 1", pick(4, 40), plan);
 }
 
 #[test]
-fn at_qos_2() {
+fn daemon_kills_lose_nothing_at_qos_2() {
     let plan = |port| Plan {
         qos: 2,
         // No more than Mosquitto takes at a time. With 100 under way it hung up on the publishers,

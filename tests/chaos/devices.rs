@@ -95,7 +95,7 @@ fn rows(home: &Home, daemon: &mut Daemon, last: usize) -> [Vec<String>; 2] {
 }
 
 #[test]
-fn a_discovery_and_a_stream_over_kills_are_as_without() {
+fn kills_change_nothing_of_what_devices_decode_to() {
     let (count, kills) = pick((400, 4), (8_000, 20));
     let messages = messages(count);
     let run = |kills: usize| {

@@ -17,7 +17,7 @@ fn config(port: u16, durability: &str) -> String {
 }
 
 #[test]
-fn killed_with_durability_process() {
+fn kills_with_durability_process_lose_nothing() {
     killed("process", |port| Plan {
         rate: Some(pick(2_500, 5_000)),
         ..Plan::new(port, pick(8_000, 200_000))
@@ -25,7 +25,7 @@ fn killed_with_durability_process() {
 }
 
 #[test]
-fn killed_at_qos_2() {
+fn kills_at_qos_2_lose_nothing() {
     killed("process", |port| Plan {
         qos: 2,
         rate: Some(pick(1_000, 1_500)),
@@ -34,7 +34,7 @@ fn killed_at_qos_2() {
 }
 
 #[test]
-fn killed_with_durability_power() {
+fn kills_with_durability_power_lose_nothing() {
     // What a sync a message leaves of the rate is no subject here.
     killed("power", |port| Plan {
         rate: Some(pick(1_000, 2_000)),
@@ -65,7 +65,7 @@ fn killed(durability: &str, plan: impl FnOnce(u16) -> Plan) {
 
 /// What each durability costs, side by side.
 #[test]
-fn as_fast_as_it_acknowledges() {
+fn the_cost_of_each_durability() {
     let [process, power] = ["process", "power"].map(unlimited);
     println!(
         "CHAOS embedded broker, {MANY} connections, unlimited: process {:.0}/s, power {:.0}/s",

@@ -49,7 +49,7 @@ struct Fault {
 }
 
 #[test]
-fn any_open_fails() {
+fn a_failing_open_loses_no_acknowledged_reading() {
     each(&[
         Fault { call: "open", errno: EMFILE, goes_on: false, kills: false },
         Fault { call: "open", errno: EMFILE, goes_on: true, kills: false },
@@ -57,7 +57,7 @@ fn any_open_fails() {
 }
 
 #[test]
-fn any_write_finds_the_disk_full() {
+fn a_write_to_a_full_disk_loses_no_acknowledged_reading() {
     each(&[
         Fault { call: "write", errno: ENOSPC, goes_on: false, kills: false },
         Fault { call: "write", errno: ENOSPC, goes_on: true, kills: false },
@@ -65,7 +65,7 @@ fn any_write_finds_the_disk_full() {
 }
 
 #[test]
-fn any_write_fails_or_takes_half() {
+fn a_failing_or_short_write_loses_no_acknowledged_reading() {
     each(&[
         Fault { call: "write", errno: EIO, goes_on: false, kills: false },
         Fault { call: "write", errno: EIO, goes_on: true, kills: false },
@@ -74,7 +74,7 @@ fn any_write_fails_or_takes_half() {
 }
 
 #[test]
-fn any_sync_fails() {
+fn a_failing_sync_loses_no_acknowledged_reading() {
     each(&[
         Fault { call: "sync", errno: EIO, goes_on: false, kills: false },
         Fault { call: "sync", errno: EIO, goes_on: true, kills: false },
@@ -83,7 +83,7 @@ fn any_sync_fails() {
 
 /// Between any two writes, of the log, of rows and of the cursor, a kill loses nothing.
 #[test]
-fn any_write_or_sync_is_the_last() {
+fn a_kill_at_any_write_or_sync_loses_no_acknowledged_reading() {
     each(&[
         Fault { call: "write", errno: EIO, goes_on: false, kills: true },
         Fault { call: "sync", errno: EIO, goes_on: false, kills: true },

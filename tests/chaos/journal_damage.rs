@@ -36,23 +36,23 @@ struct Hit {
 }
 
 #[test]
-fn the_last_segment_is_cut_short() {
+fn a_truncated_segment_costs_only_what_is_cut() {
     damaged("tail cut off", cut_short);
 }
 
 #[test]
-fn a_byte_is_flipped() {
+fn a_flipped_byte_costs_one_record() {
     damaged("a byte flipped", flip);
 }
 
 /// A frame that claims to reach beyond its segment must not hide those behind it.
 #[test]
-fn a_length_is_wrong() {
+fn a_wrong_length_hides_no_later_record() {
     damaged("a length made wrong", stretch);
 }
 
 #[test]
-fn a_segment_is_gone() {
+fn a_missing_segment_costs_only_its_records() {
     damaged("a segment removed", remove);
 }
 
@@ -168,7 +168,7 @@ fn name(path: &Path) -> String {
 
 /// The damage does what these tests think it does: by the journal's own reader.
 #[test]
-fn damage_hits_what_it_says() {
+fn the_test_damage_hits_the_intended_records() {
     for damage in [cut_short, flip, stretch, remove] {
         let folder = tempfile::tempdir().expect("a temp folder");
         write_journal(folder.path());

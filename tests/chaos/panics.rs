@@ -24,7 +24,7 @@ const AFTERWARDS: Duration = Duration::from_secs(1);
 const SPARED: [&str; 2] = ["web", "fleet"];
 
 #[test]
-fn evaluator_gateway_and_writer_panic() {
+fn panics_of_evaluator_gateway_and_writer_lose_nothing() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -65,7 +65,7 @@ fn evaluator_gateway_and_writer_panic() {
 
 /// A fault that was asked for and does not come would make every figure here a lie.
 #[test]
-fn a_wish_that_cant_be_read_ends_it() {
+fn an_invalid_fault_ends_the_daemon() {
     let mut home = Home::new();
     home.set_env(names::FAULTS, "panic:evaluator=13s");
     let mut daemon = home.spawn("language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n");

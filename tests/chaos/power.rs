@@ -75,8 +75,8 @@ fn power_cuts_at_mosquitto_lose_nothing() {
 
 /// If nothing were lost here, the cuts above would cut nothing.
 #[test]
-fn what_is_not_synced_is_lost() {
-    in_namespace("what_is_not_synced_is_lost", || {
+fn unsynced_writes_are_lost_in_a_power_cut() {
+    in_namespace("unsynced_writes_are_lost_in_a_power_cut", || {
         let lost = embedded("process", 1, &[]).lost;
         assert!(lost > 0, "a cut with durability = \"process\" lost nothing");
     });
@@ -84,11 +84,11 @@ fn what_is_not_synced_is_lost() {
 
 /// A disk that says that it has what it has not.
 #[test]
-fn a_disk_that_lies_loses() {
+fn a_disk_that_confirms_too_early_loses_data() {
     if !require(&["eatmydata"]) {
         return;
     }
-    in_namespace("a_disk_that_lies_loses", || {
+    in_namespace("a_disk_that_confirms_too_early_loses_data", || {
         let lost = embedded("power", 1, &[("LD_PRELOAD", "libeatmydata.so")]).lost;
         assert!(lost > 0, "a cut without a single sync lost nothing");
     });
@@ -96,8 +96,8 @@ fn a_disk_that_lies_loses() {
 
 /// The disk dies: what the daemon can't keep it does not acknowledge, and says so, until it gives up.
 #[test]
-fn a_dead_disk_takes_no_more_readings() {
-    in_namespace("a_dead_disk_takes_no_more_readings", || {
+fn a_dead_disk_stops_acknowledgements() {
+    in_namespace("a_dead_disk_stops_acknowledgements", || {
         let port = free_port();
         let beats = HttpServer::new();
         let table = format!(
@@ -132,8 +132,8 @@ fn a_dead_disk_takes_no_more_readings() {
 }
 
 #[test]
-fn power_cuts_while_the_database_is_made_lose_nothing() {
-    in_namespace("power_cuts_while_the_database_is_made_lose_nothing", || {
+fn power_cuts_while_the_database_is_created_lose_nothing() {
+    in_namespace("power_cuts_while_the_database_is_created_lose_nothing", || {
         let port = free_port();
         let fixture =
             Fixture::new(&format!("[broker]\nlisten = \"127.0.0.1:{port}\"\n"), "power", &[]);
@@ -207,8 +207,8 @@ fn power_cuts_while_a_database_is_migrated_lose_nothing() {
 
 /// What is found is the old state or the new one, whole; what was there before the restore is in one of them.
 #[test]
-fn power_cuts_during_a_restore_leave_one_state_whole() {
-    in_namespace("power_cuts_during_a_restore_leave_one_state_whole", || {
+fn power_cuts_during_a_restore_leave_one_complete_state() {
+    in_namespace("power_cuts_during_a_restore_leave_one_complete_state", || {
         let port = free_port();
         let fixture =
             Fixture::new(&format!("[broker]\nlisten = \"127.0.0.1:{port}\"\n"), "power", &[]);

@@ -41,7 +41,7 @@ fn config(broker: &Mosquitto) -> String {
 
 /// Another program holds the database for itself.
 #[test]
-fn locked() {
+fn a_locked_database_loses_nothing_and_bounds_memory() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -70,7 +70,7 @@ fn locked() {
 /// Another program holds the database, and the daemon dies: the alert comes all the same, and its rows are
 /// there, once, when all is well again.
 #[test]
-fn an_alert_comes_while_the_database_is_locked() {
+fn an_alert_is_published_while_the_database_is_locked() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -112,7 +112,7 @@ fn an_alert_comes_while_the_database_is_locked() {
 
 /// Another program holds the database while alarm follows on alarm, and the broker goes and comes back.
 #[test]
-fn alerts_go_on_while_the_database_is_locked() {
+fn alerts_continue_while_the_database_is_locked() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -161,7 +161,7 @@ pub fn lock(path: &Path) -> Connection {
 
 /// A hundred rows a second at most, and many more a second coming in.
 #[test]
-fn slow() {
+fn a_slow_database_loses_nothing_and_bounds_memory() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -189,7 +189,7 @@ fn slow() {
 
 /// The disk is full, and then has room again.
 #[test]
-fn disk_full() {
+fn a_full_disk_loses_nothing_and_bounds_memory() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }

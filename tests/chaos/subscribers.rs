@@ -164,7 +164,7 @@ fn come_and_go(addr: String, is_over: Arc<AtomicBool>) -> JoinHandle<Subscriber>
 }
 
 #[test]
-fn queues_and_retained_messages_outlive_the_daemon() {
+fn queues_and_retained_messages_survive_kills() {
     let port = free_port();
     let addr = format!("127.0.0.1:{port}");
     let config = format!("language = \"en\"\n[broker]\nlisten = \"{addr}\"\n");

@@ -18,7 +18,7 @@ const ALL_SENT: Duration = Duration::from_secs(300);
 
 /// The link is cut from a tenth of the messages to the last twentieth; the daemon is killed in the middle.
 #[test]
-fn what_devices_send_goes_upstream() {
+fn forwarded_messages_arrive_in_order_over_an_outage_and_a_kill() {
     let total = pick(2_000, 320_000);
     if !require(&Mosquitto::TOOLS) {
         return;

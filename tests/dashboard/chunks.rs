@@ -67,7 +67,7 @@ fn dashboard() -> Files {
 }
 
 #[test]
-fn an_entry_is_one_file_and_what_several_use_stands_in_the_first() {
+fn each_entry_is_one_file_and_shared_modules_are_in_the_first() {
     let mut joined = dashboard();
     join(&mut joined).expect("modules that can be joined");
     let paths: Vec<_> = joined.keys().map(String::as_str).collect();
@@ -79,7 +79,7 @@ fn an_entry_is_one_file_and_what_several_use_stands_in_the_first() {
 }
 
 #[test]
-fn what_is_joined_does_what_the_modules_did() {
+fn joined_modules_behave_as_before() {
     if !require(&["node"]) {
         return;
     }
@@ -103,7 +103,7 @@ fn what_is_joined_does_what_the_modules_did() {
 }
 
 #[test]
-fn what_cannot_be_joined_fails_the_build() {
+fn modules_that_cant_be_joined_fail_the_build() {
     for (path, text, why) in [
         (
             "a.js",

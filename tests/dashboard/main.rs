@@ -73,14 +73,14 @@ fn failed(report: &str) -> Vec<&str> {
 }
 
 #[test]
-fn types_of_the_pages_hold() {
+fn the_pages_pass_the_type_check() {
     if are_packages_here() {
         run("check", &[]);
     }
 }
 
 #[test]
-fn pure_modules_of_the_pages() {
+fn the_pages_unit_tests_pass() {
     if are_packages_here() {
         for zone in ["UTC", "Europe/Paris", "America/New_York"] {
             run("test", &[("TZ", zone)]);
@@ -89,7 +89,7 @@ fn pure_modules_of_the_pages() {
 }
 
 #[test]
-fn pages_in_a_browser() {
+fn the_pages_work_in_a_browser() {
     if !are_packages_here() {
         return;
     }

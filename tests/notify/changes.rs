@@ -49,7 +49,7 @@ const CHANGES: [[&str; 2]; 3] = [
 ];
 
 #[test]
-fn an_alarm_ends_for_receivers_whatever_a_reload_makes_of_what_is_announced() {
+fn receivers_get_the_end_of_an_alarm_whatever_announce_is_after_a_reload() {
     for announce in CHANGES {
         hears_the_end(announce, |home, daemon, config| {
             reload(home, config);
@@ -59,7 +59,7 @@ fn an_alarm_ends_for_receivers_whatever_a_reload_makes_of_what_is_announced() {
 }
 
 #[test]
-fn an_alarm_ends_for_receivers_whatever_is_announced_after_a_restart() {
+fn receivers_get_the_end_of_an_alarm_whatever_announce_is_after_a_restart() {
     for announce in CHANGES {
         hears_the_end(announce, |home, mut daemon, config| {
             assert_eq!(daemon.stop(), 0);
@@ -70,7 +70,7 @@ fn an_alarm_ends_for_receivers_whatever_is_announced_after_a_restart() {
 
 /// The short form announces each reading; the rule in question does not.
 #[test]
-fn an_end_that_was_withheld_is_none_for_receivers_though_every_reading_is_announced() {
+fn an_end_under_a_shelf_is_not_notified_though_every_reading_is_announced() {
     let (home, server) = (Home::new(), HttpServer::new());
     let more = "[[rules]]\nname = \"warm\"\nkind = \"high\"\nlimit = 30.0\n";
     let config = short_form("every-reading", &server) + more;
@@ -97,7 +97,7 @@ fn an_end_that_was_withheld_is_none_for_receivers_though_every_reading_is_announ
 }
 
 #[test]
-fn a_runbook_that_a_reload_brings_is_in_the_next_notification() {
+fn a_reloaded_runbook_is_in_the_next_notification() {
     let (home, server) = (Home::new(), HttpServer::new());
     let before = config("en", &webhook("on-call", &server.url("/")));
     let mut daemon = home.start(&before);

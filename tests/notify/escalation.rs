@@ -26,7 +26,7 @@ fn vigie(home: &Home, args: &[&str]) {
 }
 
 #[test]
-fn what_nobody_acknowledges_goes_on_to_the_second_receiver_and_so_does_its_end() {
+fn an_unacknowledged_alarm_escalates_and_so_does_its_end() {
     let (home, server, boss) = (Home::new(), HttpServer::new(), HttpServer::new());
     let mut daemon = home.start(&two(&server.url("/"), &boss, "6s"));
     let publisher = ReadingPublisher::of(&mut daemon);
@@ -58,7 +58,7 @@ fn what_nobody_acknowledges_goes_on_to_the_second_receiver_and_so_does_its_end()
 }
 
 #[test]
-fn a_kill_changes_nothing_about_it() {
+fn an_escalation_survives_a_kill() {
     let (home, server, boss) = (Home::new(), HttpServer::new(), HttpServer::new());
     let text = two(&server.url("/"), &boss, "6s");
     let mut daemon = home.start(&text);
@@ -87,7 +87,7 @@ fn a_kill_changes_nothing_about_it() {
 }
 
 #[test]
-fn one_that_can_not_be_told_keeps_nobody_from_being_told() {
+fn a_failing_receiver_does_not_stop_the_escalation() {
     let (home, boss) = (Home::new(), HttpServer::new());
     let first = format!(
         "type = \"webhook\"\nurl = \"http://127.0.0.1:{}/\"\nescalate_after = \"1s\"\n\
@@ -109,7 +109,7 @@ fn one_that_can_not_be_told_keeps_nobody_from_being_told() {
 }
 
 #[test]
-fn a_flood_is_handed_over_as_a_whole_and_on_to_a_third() {
+fn a_flood_escalates_completely_and_on_to_a_third_receiver() {
     let (home, server) = (Home::new(), HttpServer::new());
     let (boss, last) = (HttpServer::new(), HttpServer::new());
     let keys = |server: &HttpServer, more: &str| {

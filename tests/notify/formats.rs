@@ -125,7 +125,7 @@ fn a_mail_comes_in_both_languages() {
 }
 
 #[test]
-fn only_the_alarms_asked_for_are_told() {
+fn only_matching_alarms_are_notified() {
     let (home, server) = (Home::new(), HttpServer::new());
     let only = |name: &str, more: &str| {
         let url = server.url(&format!("/{name}"));
@@ -169,7 +169,7 @@ fn only_the_alarms_asked_for_are_told() {
 }
 
 #[test]
-fn no_log_and_no_status_has_a_token() {
+fn no_log_and_no_status_contains_a_token() {
     const TOKEN: &str = "correct-horse-battery-staple";
     let (mut home, server) = (Home::new(), HttpServer::new());
     home.set_env("RUST_LOG", "trace");

@@ -9,7 +9,7 @@ use crate::support::http::Request;
 use crate::support::{Home, HttpServer, SOON, alertmanager_v4};
 
 #[test]
-fn a_thousand_alarms_of_one_place_are_one_notification_and_one_when_they_are_over() {
+fn a_thousand_alarms_of_one_location_are_one_notification_and_one_at_their_end() {
     const ALARMS: usize = 1_000;
     let (home, server) = (Home::new(), HttpServer::new());
     let keys = format!("type = \"webhook\"\nurl = \"{}\"\ngroup_wait = \"3s\"", server.url("/"));
@@ -34,7 +34,7 @@ fn a_thousand_alarms_of_one_place_are_one_notification_and_one_when_they_are_ove
 }
 
 #[test]
-fn more_than_fit_follow_at_once() {
+fn alarms_beyond_max_alerts_follow_at_once() {
     let (home, server) = (Home::new(), HttpServer::new());
     let keys = format!(
         "type = \"webhook\"\nurl = \"{}\"\ngroup_wait = \"1s\"\ngroup_interval = \"1h\"\n\
@@ -57,7 +57,7 @@ fn more_than_fit_follow_at_once() {
 }
 
 #[test]
-fn groups_go_by_what_was_asked_for_and_wait_as_long_as_asked_for() {
+fn groups_follow_group_by_and_group_wait() {
     let (home, server) = (Home::new(), HttpServer::new());
     let url = server.url("/");
     let keys = format!(
@@ -84,7 +84,7 @@ fn groups_go_by_what_was_asked_for_and_wait_as_long_as_asked_for() {
 }
 
 #[test]
-fn a_receiver_that_is_new_is_not_told_the_past() {
+fn a_new_receiver_is_not_notified_of_the_past() {
     let (home, server) = (Home::new(), HttpServer::new());
     let first = webhook("first", &server.url("/first"));
     let mut daemon = home.start(&config("en", &first));

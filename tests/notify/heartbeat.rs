@@ -48,7 +48,7 @@ fn stays_away(server: &HttpServer, daemon: &mut Daemon, why: &str, heal: impl Fn
 }
 
 #[test]
-fn it_comes_at_its_interval_and_not_from_a_frozen_daemon() {
+fn the_heartbeat_keeps_its_interval_and_stops_with_a_frozen_daemon() {
     let (home, server) = (Home::new(), HttpServer::new());
     let mut daemon = home.start(&config("en", &heartbeat(&server, "")));
     wait_beats(&server, 3);
@@ -67,7 +67,7 @@ fn it_comes_at_its_interval_and_not_from_a_frozen_daemon() {
 }
 
 #[test]
-fn it_stays_away_while_nothing_can_be_stored() {
+fn the_heartbeat_stops_while_nothing_can_be_stored() {
     let (home, server) = (Home::new(), HttpServer::new());
     let mut daemon = home.start(&config("en", &heartbeat(&server, "")));
     wait_beats(&server, 2);
@@ -80,7 +80,7 @@ fn it_stays_away_while_nothing_can_be_stored() {
 }
 
 #[test]
-fn it_stays_away_while_the_log_is_full() {
+fn the_heartbeat_stops_while_the_journal_is_full() {
     let (home, server) = (Home::new(), HttpServer::new());
     let Some(disk) = SmallDisk::mount(home.path("small"), 8) else {
         skip("can't mount a small tmpfs: it takes root");
@@ -96,7 +96,7 @@ fn it_stays_away_while_the_log_is_full() {
 
 /// The file of alerts is a pipe that is not read.
 #[test]
-fn it_stays_away_while_evaluation_is_stuck() {
+fn the_heartbeat_stops_while_evaluation_is_stuck() {
     let (home, server) = (Home::new(), HttpServer::new());
     let pipe = home.path("alerts.pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().expect("run mkfifo");
@@ -116,7 +116,7 @@ fn it_stays_away_while_evaluation_is_stuck() {
 }
 
 #[test]
-fn it_stays_away_while_the_database_is_not_in_its_place() {
+fn the_heartbeat_stops_while_the_database_is_missing() {
     let (home, server) = (Home::new(), HttpServer::new());
     let mut daemon = home.start(&config("en", &heartbeat(&server, "")));
     wait_beats(&server, 2);
@@ -129,7 +129,7 @@ fn it_stays_away_while_the_database_is_not_in_its_place() {
 }
 
 #[test]
-fn it_stays_away_while_an_alarm_cannot_be_told() {
+fn the_heartbeat_stops_while_an_alarm_cant_be_notified() {
     let (home, server, receiver) = (Home::new(), HttpServer::new(), HttpServer::new());
     receiver.always(Answer::Status(503));
     let tables = webhook("on-call", &receiver.url("/")) + &heartbeat(&server, "");
@@ -143,7 +143,7 @@ fn it_stays_away_while_an_alarm_cannot_be_told() {
 }
 
 #[test]
-fn it_stays_away_while_an_active_alarm_was_refused() {
+fn the_heartbeat_stops_while_an_active_alarm_is_refused() {
     let (home, server, receiver) = (Home::new(), HttpServer::new(), HttpServer::new());
     receiver.always(Answer::Status(400));
     let tables = webhook("on-call", &receiver.url("/")) + &heartbeat(&server, "");
@@ -158,7 +158,7 @@ fn it_stays_away_while_an_active_alarm_was_refused() {
 }
 
 #[test]
-fn it_stays_away_without_a_broker_where_that_is_asked_for() {
+fn with_needs_broker_the_heartbeat_stops_without_a_broker() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -182,7 +182,7 @@ fn it_stays_away_without_a_broker_where_that_is_asked_for() {
 }
 
 #[test]
-fn one_that_cannot_be_sent_is_a_problem_of_the_daemon() {
+fn a_heartbeat_that_cant_be_sent_is_a_problem() {
     let (home, server) = (Home::new(), HttpServer::new());
     server.always(Answer::Status(404));
     let mut daemon = home.start(&config("en", &heartbeat(&server, "")));
@@ -203,7 +203,7 @@ fn one_that_cannot_be_sent_is_a_problem_of_the_daemon() {
 }
 
 #[test]
-fn it_comes_by_mqtt_and_stays_away_in_the_same_way() {
+fn the_heartbeat_by_mqtt_stops_in_the_same_way() {
     const TOPIC: &str = "factory/heartbeat";
     let home = Home::new();
     let table = format!("[heartbeat]\ntopic = \"{TOPIC}\"\ninterval = \"1s\"\n");

@@ -22,7 +22,7 @@ fn mail(server: &MailServer, to: &[&str], more: &str) -> String {
 }
 
 #[test]
-fn an_address_that_is_refused_keeps_the_mail_from_no_other() {
+fn a_refused_address_keeps_the_mail_from_no_other() {
     let (home, server) = (Home::new(), MailServer::new());
     server.refuse(OTHER, "550 5.1.1 no such user");
     let mut daemon = home.start(&both(&server));
@@ -39,7 +39,7 @@ fn an_address_that_is_refused_keeps_the_mail_from_no_other() {
 }
 
 #[test]
-fn an_address_that_is_refused_for_now_gets_the_mail_later_and_the_others_get_it_once() {
+fn a_temporarily_refused_address_gets_the_mail_later_and_the_others_get_it_once() {
     let (home, server) = (Home::new(), MailServer::new());
     server.refuse_once(OTHER, "450 4.2.0 greylisted");
     let mut daemon = home.start(&both(&server));
@@ -69,7 +69,7 @@ fn a_mail_is_given_up_only_when_all_its_addresses_are_refused() {
 }
 
 #[test]
-fn a_server_that_takes_nobody_for_now_is_no_verdict_on_the_mail() {
+fn a_temporary_refusal_of_all_addresses_does_not_give_the_mail_up() {
     let (home, server) = (Home::new(), MailServer::new());
     server.greet_once("554 no SMTP service here");
     let mut daemon = home.start(&both(&server));
@@ -82,7 +82,7 @@ fn a_server_that_takes_nobody_for_now_is_no_verdict_on_the_mail() {
 }
 
 #[test]
-fn a_server_that_wants_a_full_name_is_tried_again_until_it_has_one() {
+fn a_server_that_requires_a_full_name_is_retried() {
     let (home, server) = (Home::new(), MailServer::strict());
     let mut daemon = home.start(&mail(&server, &[GOOD], "hello = \"vm\""));
     ReadingPublisher::of(&mut daemon).publish("A", "Hall", HOT, 0);
@@ -109,7 +109,7 @@ fn a_server_is_greeted_with_a_full_name_or_an_address() {
 }
 
 #[test]
-fn no_refusal_of_the_sender_gives_a_mail_up() {
+fn a_refusal_of_the_sender_does_not_give_the_mail_up() {
     for refusal in ["554 5.7.1 Relay access denied", "552 5.2.2 quota exceeded", "521 no mail here"]
     {
         let (home, server) = (Home::new(), MailServer::new());
@@ -131,7 +131,7 @@ fn no_refusal_of_the_sender_gives_a_mail_up() {
 }
 
 #[test]
-fn a_mailbox_that_is_full_keeps_the_mail_from_no_other_and_gets_it_later() {
+fn a_full_mailbox_keeps_the_mail_from_no_other_and_gets_it_later() {
     let (home, server) = (Home::new(), MailServer::new());
     server.refuse_once(OTHER, "552 5.2.2 mailbox full");
     let mut daemon = home.start(&both(&server));

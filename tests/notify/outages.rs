@@ -35,7 +35,7 @@ fn outage() -> Duration {
 }
 
 #[test]
-fn a_receiver_that_was_away_is_told_all_once_and_in_order() {
+fn a_receiver_is_notified_of_everything_once_and_in_order_after_an_outage() {
     let (home, port) = (Home::new(), free_port());
     let url = format!("http://127.0.0.1:{port}/");
     let mut daemon = home.start(&config("en", &webhook("on-call", &url)));
@@ -87,7 +87,7 @@ fn a_receiver_that_was_away_is_told_all_once_and_in_order() {
 }
 
 #[test]
-fn a_kill_in_the_middle_loses_nothing() {
+fn a_kill_loses_no_notification() {
     let (home, server) = (Home::new(), HttpServer::new());
     server.always(Answer::Status(503));
     let text = config("en", &webhook("on-call", &server.url("/")));
@@ -116,7 +116,7 @@ fn a_kill_in_the_middle_loses_nothing() {
 }
 
 #[test]
-fn a_kill_while_it_is_told_tells_it_again_under_the_same_key() {
+fn a_kill_while_sending_repeats_the_notification_with_the_same_key() {
     let (home, server) = (Home::new(), HttpServer::new());
     server.answer(&[Answer::Nothing]);
     let text = config("en", &webhook("on-call", &server.url("/")));
@@ -133,7 +133,7 @@ fn a_kill_while_it_is_told_tells_it_again_under_the_same_key() {
 }
 
 #[test]
-fn a_dead_receiver_makes_no_other_late() {
+fn a_dead_receiver_delays_no_other() {
     let (home, live, mute) = (Home::new(), HttpServer::new(), HttpServer::new());
     mute.always(Answer::Nothing);
     let gone = format!("http://127.0.0.1:{}/", free_port());
@@ -156,7 +156,7 @@ fn a_dead_receiver_makes_no_other_late() {
 }
 
 #[test]
-fn a_refusal_is_given_up_and_a_wish_to_wait_is_heard() {
+fn a_refused_message_is_given_up_and_retry_after_is_respected() {
     let (home, server) = (Home::new(), HttpServer::new());
     server.answer(&[Answer::Status(400), Answer::After(3)]);
     let keys =
@@ -180,7 +180,7 @@ fn a_refusal_is_given_up_and_a_wish_to_wait_is_heard() {
 }
 
 #[test]
-fn a_receiver_that_panics_is_made_anew_and_forgets_nothing() {
+fn a_receiver_that_panics_restarts_with_its_state() {
     let (mut home, server) = (Home::new(), HttpServer::new());
     // It is older than that at its first attempt; the one that follows it is young at the next.
     home.set_env(names::FAULTS, "panic:notify on-call=2s");

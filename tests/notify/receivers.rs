@@ -22,7 +22,7 @@ fn test(home: &Home, text: &str) -> (i32, String) {
 }
 
 #[test]
-fn a_test_goes_the_way_of_alarms_and_its_end_follows() {
+fn a_test_notification_takes_the_channel_of_alarms_and_its_end_follows() {
     let (home, server) = (Home::new(), HttpServer::with_token("Bearer s3cret"));
     home.write("token", "Bearer s3cret\n");
     let keys = format!(
@@ -71,7 +71,7 @@ fn a_test_says_why_it_was_not_delivered() {
 }
 
 #[test]
-fn a_test_by_mail_names_the_address_that_goes_without() {
+fn a_test_by_mail_names_the_refused_address() {
     let (home, server) = (Home::new(), MailServer::new());
     let keys = format!(
         "type = \"email\"\nserver = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n\
@@ -92,7 +92,7 @@ fn a_test_by_mail_names_the_address_that_goes_without() {
 }
 
 #[test]
-fn an_unknown_name_is_a_mistake_on_the_command_line() {
+fn an_unknown_receiver_is_a_usage_error() {
     let home = Home::new();
     let hooks = ["one", "two"].map(|name| webhook(name, "http://127.0.0.1:9/"));
     let (code, said) = test(&home, &config("en", &hooks.concat()));

@@ -26,7 +26,7 @@ fn wait_status(home: &Home, daemon: &mut Daemon, line: &str, has_it: bool) -> St
 }
 
 #[test]
-fn an_expired_token_costs_no_alarm() {
+fn an_expired_token_loses_no_alarm() {
     let (home, server) = (Home::new(), HttpServer::with_token("Bearer new"));
     home.write("token", "Bearer expired\n");
     let keys = format!(
@@ -53,7 +53,7 @@ fn an_expired_token_costs_no_alarm() {
 }
 
 #[test]
-fn no_refusal_of_the_sender_or_the_place_gives_an_alarm_up() {
+fn a_refusal_of_the_sender_or_the_address_gives_no_alarm_up() {
     const STATUSES: [u16; 9] = [301, 302, 303, 402, 403, 404, 405, 407, 410];
     let (home, servers) = (Home::new(), STATUSES.map(|_| HttpServer::new()));
     let mut receivers = String::new();
@@ -79,7 +79,7 @@ fn no_refusal_of_the_sender_or_the_place_gives_an_alarm_up() {
 }
 
 #[test]
-fn a_redirection_within_the_host_is_followed_with_all_that_was_sent() {
+fn a_redirection_within_the_host_is_followed_with_method_headers_and_body() {
     for status in [307, 308] {
         let (home, server) = (Home::new(), HttpServer::new());
         home.write("token", "Bearer s3cret\n");
@@ -124,7 +124,7 @@ fn a_redirection_to_another_host_or_in_a_circle_is_not_followed() {
 }
 
 #[test]
-fn a_message_that_is_refused_is_given_up_and_its_end_is_no_first_word() {
+fn a_refused_message_is_given_up_and_its_end_is_not_notified_first() {
     const UNTOLD: &str = "receiver on-call has not been told of active alarms";
     let (home, server) = (Home::new(), HttpServer::new());
     server.answer(&[Answer::Status(413)]);
@@ -149,7 +149,7 @@ fn a_message_that_is_refused_is_given_up_and_its_end_is_no_first_word() {
 }
 
 #[test]
-fn an_alarm_that_was_given_up_is_told_with_the_next_one_and_then_its_end_is() {
+fn an_alarm_given_up_is_notified_with_the_next_one_and_so_is_its_end() {
     const UNTOLD: &str = "receiver on-call has not been told of active alarms";
     let (home, server) = (Home::new(), HttpServer::new());
     server.answer(&[Answer::Status(422)]);
@@ -169,7 +169,7 @@ fn an_alarm_that_was_given_up_is_told_with_the_next_one_and_then_its_end_is() {
 }
 
 #[test]
-fn while_one_notification_fails_the_success_of_another_is_no_sign_that_all_is_well() {
+fn a_receiver_is_failing_while_any_notification_fails() {
     let (home, server) = (Home::new(), HttpServer::new());
     let keys = format!("type = \"webhook\"\nurl = \"{}\"", server.url("/"));
     let mut daemon = home.start(&config("en", &receiver("on-call", &keys)));
@@ -190,7 +190,7 @@ fn while_one_notification_fails_the_success_of_another_is_no_sign_that_all_is_we
 }
 
 #[test]
-fn a_reload_tries_at_once_what_was_denied() {
+fn a_reload_retries_denied_notifications_at_once() {
     let (home, server) = (Home::new(), HttpServer::new());
     server.answer(&[Answer::After(3600)]);
     let mut daemon = home.start(&config("en", &webhook("on-call", &server.url("/"))));
@@ -203,7 +203,7 @@ fn a_reload_tries_at_once_what_was_denied() {
 }
 
 #[test]
-fn a_proxy_is_used_and_one_that_refuses_is_tried_again() {
+fn a_proxy_is_used_and_retried_when_it_refuses() {
     let (home, server) = (Home::new(), HttpServer::new());
     let proxy = Proxy::with_login(server.port(), "me:r1ght");
     let login = |password: &str| format!("http://me:{password}@{}\n", proxy.address());
@@ -226,7 +226,7 @@ fn a_proxy_is_used_and_one_that_refuses_is_tried_again() {
 }
 
 #[test]
-fn the_environments_proxy_is_used_but_for_this_machine_and_the_hosts_it_excepts() {
+fn the_environments_proxy_is_used_except_for_loopback_and_no_proxy() {
     let (mut home, server, direct) = (Home::new(), HttpServer::new(), HttpServer::new());
     let proxy = Proxy::to(server.port());
     home.set_env("http_proxy", &format!("http://{}", proxy.address()));
@@ -246,7 +246,7 @@ fn the_environments_proxy_is_used_but_for_this_machine_and_the_hosts_it_excepts(
 }
 
 #[test]
-fn what_a_proxy_can_not_reach_is_tried_again() {
+fn a_host_that_a_proxy_cant_reach_is_retried() {
     let (home, server) = (Home::new(), HttpServer::new());
     let proxy = Proxy::to(server.port());
     proxy.refuse(Some(503));

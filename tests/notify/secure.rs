@@ -4,7 +4,7 @@ use crate::fixture::{HOT, ReadingPublisher, config, receiver};
 use crate::support::{Ca, Home, HttpServer, MailServer, SOON, Validity};
 
 #[test]
-fn a_web_server_is_told_only_if_its_certificate_is_good() {
+fn a_web_server_is_notified_only_with_a_valid_certificate() {
     let (ca, home) = (Ca::new("Test CA"), Home::new());
     let good = HttpServer::with_tls(&ca.issue_local());
     let other = HttpServer::with_tls(&ca.issue(&["elsewhere.example"], Validity::Now));
@@ -36,7 +36,7 @@ fn a_web_server_is_told_only_if_its_certificate_is_good() {
 }
 
 #[test]
-fn a_mail_server_is_told_only_over_tls_with_a_good_certificate() {
+fn a_mail_server_is_notified_only_by_tls_with_a_valid_certificate() {
     let (ca, home) = (Ca::new("Test CA"), Home::new());
     let good = MailServer::with_tls(&ca.issue_local());
     let other = MailServer::with_tls(&ca.issue(&["elsewhere.example"], Validity::Now));

@@ -104,7 +104,7 @@ fn said(service: &Service, count: usize) -> Vec<String> {
 }
 
 #[test]
-fn alarms_and_their_ends_are_told_whatever_the_texts_are() {
+fn alarms_and_their_ends_are_accepted_whatever_the_texts_are() {
     let home = Home::new();
     let services = services(&home);
     let mut daemon = home.start(&config("en", &tables(&services, "")));
@@ -140,7 +140,7 @@ fn alarms_and_their_ends_are_told_whatever_the_texts_are() {
 }
 
 #[test]
-fn what_is_too_long_for_a_service_is_cut_and_says_so() {
+fn a_text_too_long_for_a_service_is_cut_with_a_note() {
     let home = Home::new();
     let services = services(&home);
     let waits = "group_wait = \"1s\"";
@@ -203,7 +203,7 @@ fn a_chat_that_is_gone_gives_no_alarm_up_though_it_answers_400() {
 }
 
 #[test]
-fn who_asks_to_be_left_alone_in_the_body_is_left_alone() {
+fn retry_after_in_the_body_is_respected() {
     let home = Home::new();
     let [.., telegram] = services(&home);
     let busy = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 3",
@@ -228,7 +228,7 @@ fn a_workflow_that_is_off_gives_no_alarm_up() {
 }
 
 #[test]
-fn no_log_and_no_status_has_a_topic_or_a_token() {
+fn no_log_and_no_status_contains_a_topic_or_a_token() {
     let mut home = Home::new();
     home.set_env("RUST_LOG", "trace");
     let services = services(&home);
@@ -272,7 +272,7 @@ fn alerts(request: &Request) -> Vec<(String, i64)> {
 }
 
 #[test]
-fn alertmanager_is_told_again_before_it_forgets_and_at_once_of_an_end() {
+fn alertmanager_gets_repeats_before_expiry_and_an_end_at_once() {
     let (home, server) = (Home::new(), HttpServer::judging(alertmanager));
     let more = "repeat_interval = \"500ms\"\ngroup_interval = \"100ms\"";
     let mut daemon = home.start(&config("en", &alertmanager_table(&server, more)));
@@ -300,7 +300,7 @@ fn alertmanager_is_told_again_before_it_forgets_and_at_once_of_an_end() {
 }
 
 #[test]
-fn alertmanager_is_told_again_of_more_alarms_than_a_message_holds() {
+fn alertmanager_gets_repeats_of_more_alarms_than_one_message_holds() {
     let (home, server) = (Home::new(), HttpServer::judging(alertmanager));
     let more = "repeat_interval = \"2s\"\nmax_alerts = 7";
     let mut daemon = home.start(&config("en", &alertmanager_table(&server, more)));

@@ -35,7 +35,7 @@ fn times(text: &str) -> [DateTime<Utc>; 2] {
 }
 
 #[test]
-fn a_start_is_told_with_the_time_before_it_and_the_readings_since() {
+fn a_start_is_notified_with_the_downtime_and_the_readings_since() {
     let (home, people, program) = (Home::new(), HttpServer::new(), HttpServer::new());
     let text = both(&people, &program, "2s");
     let mut daemon = home.start(&text);
@@ -63,7 +63,7 @@ fn a_start_is_told_with_the_time_before_it_and_the_readings_since() {
 }
 
 #[test]
-fn a_kill_is_told_to_the_minute_and_a_start_that_could_not_be_told_is_told_with_the_next() {
+fn downtime_is_exact_to_the_minute_and_pending_starts_are_notified_together() {
     let (home, people, program) = (Home::new(), HttpServer::new(), HttpServer::new());
     let config = both(&people, &program, "0s");
     let mut daemon = home.start(&config);

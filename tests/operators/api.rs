@@ -79,7 +79,7 @@ fn the_api_answers_on_its_socket_and_by_tcp() {
 }
 
 #[test]
-fn a_page_of_elsewhere_can_neither_read_nor_change_anything() {
+fn a_page_of_another_origin_can_neither_read_nor_change_anything() {
     let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
     fixture.publish_reading("T_1", 30.0);
     let tcp = fixture.daemon.web();
@@ -101,7 +101,7 @@ fn a_page_of_elsewhere_can_neither_read_nor_change_anything() {
 }
 
 #[test]
-fn the_daemon_itself_is_for_who_can_open_its_socket() {
+fn status_and_reload_need_the_socket() {
     let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
     let (local, tcp) = (fixture.home.api(), fixture.daemon.web());
     let reload = |server: &Server, headers: &[(&str, &str)]| {
@@ -128,7 +128,7 @@ fn the_daemon_itself_is_for_who_can_open_its_socket() {
 }
 
 #[test]
-fn with_a_token_nothing_is_answered_without_it() {
+fn with_a_token_configured_requests_without_it_are_refused() {
     let mut home = Home::new();
     home.set_env("WEB_TOKEN", "s3cret-t0ken");
     let web = "[web]\nlisten = \"127.0.0.1:0\"\ntoken_env = \"WEB_TOKEN\"\n";
@@ -157,7 +157,7 @@ fn with_a_token_nothing_is_answered_without_it() {
 }
 
 #[test]
-fn who_sends_half_a_request_holds_no_place_for_ever() {
+fn an_incomplete_request_times_out() {
     let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
     let Server::Tcp(address) = fixture.daemon.web() else { panic!("an address") };
     // Ends only when the server closes the connection.
@@ -179,7 +179,7 @@ fn who_sends_half_a_request_holds_no_place_for_ever() {
 }
 
 #[test]
-fn where_it_cant_listen_it_says_why() {
+fn a_failed_listener_has_a_reason() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address");
     for (web, code, what) in [
@@ -196,7 +196,7 @@ fn where_it_cant_listen_it_says_why() {
 
 /// Who sends malformed requests fills no log: a few lines, and how many were held back.
 #[test]
-fn malformed_requests_fill_no_log() {
+fn malformed_requests_do_not_fill_the_log() {
     let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
     let Server::Tcp(address) = fixture.daemon.web() else { panic!("it listens by TCP") };
     for _ in 0..100 {
@@ -209,7 +209,7 @@ fn malformed_requests_fill_no_log() {
 }
 
 #[test]
-fn answers_say_how_to_treat_them() {
+fn responses_have_security_and_caching_headers() {
     let mut home = Home::new();
     home.set_env("THE_TOKEN", "0123456789abcdef0123456789abcdef");
     let web = "[web]\nlisten = \"127.0.0.1:0\"\ntoken_env = \"THE_TOKEN\"\n";

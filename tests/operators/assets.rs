@@ -21,7 +21,7 @@ fn prefix(page: &Raw) -> String {
 }
 
 #[test]
-fn the_page_is_asked_for_anew_and_its_files_never_again() {
+fn the_page_is_revalidated_and_its_files_are_immutable() {
     let home = Home::new();
     let mut daemon = home.start(CONFIG);
     let server = daemon.web();
@@ -62,7 +62,7 @@ fn the_page_is_asked_for_anew_and_its_files_never_again() {
 }
 
 #[test]
-fn where_a_token_is_needed_the_page_is_shown_and_nothing_else() {
+fn with_a_token_configured_only_the_page_is_public() {
     let mut home = Home::new();
     home.set_env("T", "s3cret");
     let mut daemon = home.start(&format!("{CONFIG}token_env = \"T\"\n"));

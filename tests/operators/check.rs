@@ -52,7 +52,7 @@ fn complaint(said: &str, line: usize) -> String {
 }
 
 #[test]
-fn six_mistakes_are_said_at_once() {
+fn six_mistakes_are_reported_at_once() {
     let home = Home::new();
     home.write("vigie.toml", SIX_MISTAKES);
     for command in ["check", "run"] {
@@ -77,7 +77,7 @@ fn six_mistakes_are_said_at_once() {
 }
 
 #[test]
-fn bad_command_lines() {
+fn bad_command_lines_exit_with_a_usage_error() {
     let home = Home::new();
     for arguments in [&["observe"][..], &["run", "--frobnicate"], &["check", "-c", "absent.toml"]] {
         let output = run_vigie(&home, arguments);
@@ -88,7 +88,7 @@ fn bad_command_lines() {
 }
 
 #[test]
-fn a_good_one_is_good() {
+fn a_valid_configuration_passes() {
     let home = Home::new();
     home.write("vigie.toml", "[broker]\nlisten = \"127.0.0.1:0\"\n");
     let output = run_vigie(&home, &["check", "-c", "vigie.toml"]);
@@ -96,7 +96,7 @@ fn a_good_one_is_good() {
 }
 
 #[test]
-fn a_port_that_is_taken() {
+fn a_port_in_use_exits_with_69() {
     let squatter = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = squatter.local_addr().expect("an address").to_string();
     let home = Home::new();
@@ -106,7 +106,7 @@ fn a_port_that_is_taken() {
 }
 
 #[test]
-fn a_database_that_cant_be_written() {
+fn a_database_that_cant_be_written_ends_the_start() {
     let home = Home::new();
     // Not even root can make a file below a file.
     home.write("file", "");
@@ -118,7 +118,7 @@ fn a_database_that_cant_be_written() {
 
 /// Each of the twelve panics at every reading, and more than ten failing are too many.
 #[test]
-fn a_fleet_that_keeps_failing() {
+fn a_fleet_that_keeps_failing_ends_the_daemon() {
     let home = Home::new();
     let mut daemon = home.spawn(
         "[broker]\nlisten = \"127.0.0.1:0\"\n\

@@ -50,7 +50,7 @@ fn an_operator_acknowledges_by_command() {
 }
 
 #[test]
-fn an_alarm_waits_for_the_word_it_needs() {
+fn an_alarm_stays_until_it_is_acknowledged_or_reset() {
     let mut fixture = Fixture::embedded("");
     fixture.publish_reading("T_1", 30.0);
     fixture.publish_reading("T_1", 20.0);
@@ -76,7 +76,7 @@ fn an_alarm_waits_for_the_word_it_needs() {
 }
 
 #[test]
-fn what_is_shelved_or_out_of_service_is_recorded_and_not_announced() {
+fn a_shelved_or_out_of_service_alarm_is_recorded_and_not_announced() {
     let mut fixture = Fixture::embedded("");
     fixture.publish_reading("T_1", 20.0);
     let shelve = ["shelve", "warm/T_1", "--by", "anne", "--for", "2h", "--why", "door"];
@@ -126,7 +126,7 @@ fn a_one_shot_shelf_ends_with_its_alarm() {
 }
 
 #[test]
-fn what_cant_be_done_is_said_and_recorded() {
+fn a_refused_action_is_reported_and_recorded() {
     let mut fixture = Fixture::embedded("");
     fixture.publish_reading("T_1", 20.0);
     for (args, code, what) in [

@@ -36,7 +36,7 @@ fn every_shipped_config_is_valid() {
 }
 
 #[test]
-fn the_factory_is_the_origin() {
+fn the_factory_has_the_origins_fleet() {
     let config = shipped("factory.toml");
     assert_eq!(config.language, Language::French);
     assert_eq!(config.mqtt.endpoint, Endpoint::Embedded);
@@ -97,7 +97,7 @@ fn hivemq_differs_from_the_factory_by_its_broker() {
 }
 
 #[test]
-fn replay_plays_the_machine_back() {
+fn the_replay_configuration_plays_the_recording() {
     let config = shipped("replay.toml");
     let [sensor] = config.sensors.as_slice() else { panic!("{:?}", config.sensors) };
     assert_eq!(sensor.unit.as_str(), "fahrenheit");
@@ -147,7 +147,7 @@ fn a_range_makes_a_hundred_thousand_sensors() {
 
 /// The examples of `[[receivers]]`, which nobody runs as they stand.
 #[test]
-fn the_receivers_shown_are_valid() {
+fn the_manuals_receivers_are_valid() {
     let server_room = std::fs::read_to_string(config_dir().join("server-room.toml")).unwrap();
     let shown: String = server_room
         .lines()
@@ -170,7 +170,7 @@ fn the_receivers_shown_are_valid() {
 
 /// The examples of the page on the embedded broker, each below a `[broker]`.
 #[test]
-fn the_brokers_examples_are_valid() {
+fn the_manuals_broker_examples_are_valid() {
     let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/broker.md");
     let manual = std::fs::read_to_string(manual).unwrap();
     let examples: Vec<_> = manual.split("```toml\n").skip(1).collect();

@@ -81,7 +81,7 @@ fn each_table_of_the_manual_is_accepted() {
 }
 
 #[test]
-fn one_message_is_explained() {
+fn decode_explains_one_message() {
     let home = Home::new();
     home.write(
         "c.toml",
@@ -126,7 +126,7 @@ fn two_tables_of_a_family_are_told_apart() {
 }
 
 #[test]
-fn a_topic_that_is_no_reading_is_ignored_by_a_table_before_the_others() {
+fn a_table_can_ignore_topics_of_later_tables() {
     let home = Home::new();
     let config = format!(
         "{BROKER}[[devices]]\ntopic = \"heating/{{sensor}}/fault\"\nignore = [\"*\"]\n\
@@ -144,7 +144,7 @@ fn a_topic_that_is_no_reading_is_ignored_by_a_table_before_the_others() {
 }
 
 #[test]
-fn mistakes_in_a_table_are_found_with_their_line() {
+fn mistakes_in_a_table_are_reported_with_their_line() {
     let home = Home::new();
     for (table, what) in [
         ("topic = \"a/{b\"", "not closed"),

@@ -46,7 +46,7 @@ fn wait_for_rows(home: &Home, sensor: &str, count: usize) {
 }
 
 #[test]
-fn what_nobody_takes_becomes_readings_by_the_lines_it_says() {
+fn an_unread_topic_becomes_readings_with_the_suggested_lines() {
     let home = Home::new();
     let mut daemon = home.start(&format!("{EMBEDDED}{SITE}"));
     let device = Client::connect(&daemon.embedded_broker());
@@ -121,7 +121,7 @@ fn what_nobody_takes_becomes_readings_by_the_lines_it_says() {
 }
 
 #[test]
-fn without_a_daemon_devices_says_where_it_looked() {
+fn without_a_daemon_devices_names_the_socket_it_tried() {
     let home = Home::new();
     home.write("vigie.toml", EMBEDDED);
     for command in [&["devices"][..], &["decode", "--listen", "1s"]] {
@@ -145,7 +145,7 @@ fn listened(home: &Home, device: &Client, args: &[&str]) -> String {
 }
 
 #[test]
-fn listening_to_a_broker_says_what_each_message_becomes() {
+fn decode_listen_explains_each_message_of_a_broker() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -186,7 +186,7 @@ fn listening_to_a_broker_says_what_each_message_becomes() {
 }
 
 #[test]
-fn listening_beside_the_daemon_takes_nothing_from_it() {
+fn decode_listen_takes_no_message_from_the_daemon() {
     let home = Home::new();
     let mut daemon: Daemon = home.start(&format!("{EMBEDDED}{SITE}"));
     let device = Client::connect(&daemon.embedded_broker());
@@ -200,7 +200,7 @@ fn listening_beside_the_daemon_takes_nothing_from_it() {
 }
 
 #[test]
-fn where_the_embedded_broker_has_users_one_that_reads_everything_listens() {
+fn decode_listen_uses_an_account_that_reads_everything() {
     let home = Home::new();
     home.write("meter", "of the meter");
     home.write("screen", "of the screen");

@@ -73,7 +73,7 @@ fn the_history_of_alerts_comes_page_by_page() {
 }
 
 #[test]
-fn a_limit_is_tried_on_what_is_stored() {
+fn a_trial_limit_is_evaluated_on_stored_readings() {
     let mut fixture = Fixture::embedded("");
     for value in [20.0, 31.0, 32.0, 29.5, 28.0, 33.0] {
         fixture.publish_reading("T_1", value);
@@ -121,7 +121,7 @@ fn a_limit_is_tried_on_what_is_stored() {
 }
 
 #[test]
-fn the_system_says_what_is_wrong_and_since_when() {
+fn the_system_lists_problems_with_their_beginning() {
     let home = Home::new();
     let port = free_port();
     let mut daemon = home.start(&format!(

@@ -38,7 +38,7 @@ fn sensors(fixture: &Fixture) -> Vec<String> {
 }
 
 #[test]
-fn a_forgotten_sensor_is_gone_over_restarts_until_it_speaks() {
+fn a_forgotten_sensor_is_gone_over_restarts_until_its_next_reading() {
     let mut fixture = fixture("");
     let discovery = Client::listening(&fixture.daemon.embedded_broker(), &[DISCOVERY]);
     say(&fixture, "COLD_07");
@@ -87,7 +87,7 @@ fn a_forgotten_sensor_is_gone_over_restarts_until_it_speaks() {
 }
 
 #[test]
-fn what_the_configuration_names_is_refused_with_what_to_do() {
+fn forgetting_a_configured_sensor_is_refused_with_a_remedy() {
     let fixture = fixture("");
     say(&fixture, "NAMED");
     wait_silent(&fixture, "NAMED");
@@ -111,7 +111,7 @@ fn what_the_configuration_names_is_refused_with_what_to_do() {
 
 /// With an exclusion in a rule's patterns, an alarm ends at the reload, and the rule holds for all others as before.
 #[test]
-fn a_pattern_with_an_exclamation_mark_excludes() {
+fn a_pattern_with_an_exclamation_mark_excludes_a_sensor() {
     let fixture = fixture("");
     say(&fixture, "COLD_01");
     say(&fixture, "COLD_07");

@@ -46,7 +46,7 @@ fn wait_rows(fixture: &mut Fixture, expected: usize) {
 }
 
 #[test]
-fn history_is_there_at_once_and_after_a_kill() {
+fn history_has_the_newest_readings_also_after_a_kill() {
     let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
     let tcp = fixture.daemon.web();
     let now = Utc::now();
@@ -91,7 +91,7 @@ fn history_is_there_at_once_and_after_a_kill() {
 }
 
 #[test]
-fn a_late_reading_comes_into_its_year() {
+fn a_late_reading_is_merged_into_its_hour() {
     let home = crate::support::Home::new();
     let mut fixture =
         Fixture::with(home, &format!("{EMBEDDED}[web]\nlisten = \"127.0.0.1:0\"\n{RULES}"));
@@ -111,7 +111,7 @@ fn a_late_reading_comes_into_its_year() {
 }
 
 #[test]
-fn messages_that_could_not_be_used_are_listed_with_why() {
+fn rejected_messages_are_listed_with_their_reason() {
     let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
     let tcp = fixture.daemon.web();
     fixture.client.publish(names::READINGS, "no json", 1);

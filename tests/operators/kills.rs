@@ -167,7 +167,7 @@ fn play(kills: usize) -> Vec<String> {
 }
 
 #[test]
-fn kills_change_nothing_of_what_operators_did() {
+fn kills_lose_and_repeat_no_operator_action() {
     if !require(&["mosquitto"]) {
         return;
     }
@@ -183,7 +183,7 @@ fn kills_change_nothing_of_what_operators_did() {
 }
 
 #[test]
-fn an_action_lost_with_storage_is_done_once_all_the_same() {
+fn an_action_in_flight_at_a_storage_panic_is_done_once() {
     let mut home = Home::new();
     home.set_env(names::FAULTS, "panic:storage=1s");
     let mut fixture = Fixture::with(home, &format!("{EMBEDDED}{RULES}"));
@@ -198,7 +198,7 @@ fn an_action_lost_with_storage_is_done_once_all_the_same() {
 }
 
 #[test]
-fn what_an_operator_said_outlives_a_kill() {
+fn an_operators_action_survives_a_kill() {
     let mut fixture = Fixture::embedded("");
     fixture.publish_reading("T_1", 30.0);
     let shelve = ["shelve", "warm/T_1", "--by", "anne", "--for", "2h", "--why", "door"];
@@ -225,7 +225,7 @@ fn lock(fixture: &Fixture) -> Connection {
 }
 
 #[test]
-fn the_daemon_says_how_it_is_however_many_wait_for_storage() {
+fn status_answers_while_many_actions_wait_for_storage() {
     const MANY: usize = 104;
     let mut fixture = Fixture::embedded("");
     fixture.publish_reading("T_1", 30.0);
@@ -250,7 +250,7 @@ fn the_daemon_says_how_it_is_however_many_wait_for_storage() {
 }
 
 #[test]
-fn an_action_under_way_at_a_stop_is_done_and_answered() {
+fn an_action_in_flight_at_a_stop_is_done_and_answered() {
     let mut fixture = Fixture::embedded("");
     fixture.publish_reading("T_1", 30.0);
     let lock = lock(&fixture);

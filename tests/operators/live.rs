@@ -94,7 +94,7 @@ fn a_published_value_and_its_alarm_arrive_within_a_second() {
 }
 
 #[test]
-fn a_cut_costs_nothing_and_a_restart_everything() {
+fn a_reconnect_resumes_and_a_restart_sends_the_full_state() {
     let (mut fixture, address) = fixture();
     fixture.publish_reading("T_1", 20.0);
     fixture.publish_reading("T_2", 21.0);
@@ -167,7 +167,7 @@ fn last(socket: &mut WebSocket) -> Frame {
 }
 
 #[test]
-fn what_is_wanted_can_change() {
+fn subscriptions_of_a_feed_can_change() {
     let (mut fixture, address) = fixture();
     let mut client = LiveClient::connect(&address, None, 0, &json!({ "alarms": true }));
     let first = client.state(SOON).expect("a state");
@@ -182,7 +182,7 @@ fn what_is_wanted_can_change() {
 }
 
 #[test]
-fn who_is_not_our_page_or_asks_wrongly_is_sent_away() {
+fn other_origins_and_invalid_frames_are_refused() {
     let (_fixture, address) = fixture();
     let open =
         |origin: &str| WebSocket::open(&address, "/api/v1/live", &[("Origin", origin)]).map(drop);
@@ -209,7 +209,7 @@ fn who_is_not_our_page_or_asks_wrongly_is_sent_away() {
 }
 
 #[test]
-fn there_are_thirty_two_feeds_and_no_more() {
+fn at_most_32_feeds_are_open() {
     let (mut fixture, address) = fixture();
     let mut clients: Vec<_> = (0..32).map(|_| connect(&address)).collect();
     let mut refused = WebSocket::open(&address, "/api/v1/live", &[]).expect("a connection");
@@ -233,7 +233,7 @@ fn there_are_thirty_two_feeds_and_no_more() {
 }
 
 #[test]
-fn without_a_web_socket_it_is_polled() {
+fn without_a_websocket_the_state_is_polled() {
     let (mut fixture, address) = fixture();
     fixture.publish_reading("T_1", 38.0);
     fixture.publish_reading("T_2", 20.0);
@@ -293,7 +293,7 @@ fn a_large_fleet_comes_in_parts() {
 }
 
 #[test]
-fn a_client_that_is_gone_without_a_word_is_let_go() {
+fn feeds_that_end_without_a_close_frame_free_their_places() {
     let home = Home::new();
     let mut daemon = home.start(&format!("[broker]\nlisten = \"127.0.0.1:0\"\n{WEB}"));
     let address = daemon.wait_ready()["web"].as_str().expect("an address").to_owned();

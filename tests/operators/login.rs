@@ -53,7 +53,7 @@ fn detail(answer: &Raw) -> String {
 }
 
 #[test]
-fn nothing_but_the_page_and_the_login_answers_without_one() {
+fn without_a_login_only_the_page_and_the_login_answer() {
     let mut fixture = fixture("");
     let tcp = fixture.daemon.web();
     for path in [
@@ -130,7 +130,7 @@ fn a_login_begins_a_session_that_a_logout_ends() {
 }
 
 #[test]
-fn what_is_no_login_is_refused_without_quoting_it() {
+fn a_malformed_login_is_refused_without_quoting_it() {
     let mut fixture = fixture("");
     let tcp = fixture.daemon.web();
     let post = |headers: &[(&str, &str)], body: &str| {
@@ -149,7 +149,7 @@ fn what_is_no_login_is_refused_without_quoting_it() {
 }
 
 #[test]
-fn after_five_failures_a_name_has_to_wait() {
+fn after_five_failures_a_name_is_blocked_for_a_while() {
     let mut fixture = fixture("");
     let tcp = fixture.daemon.web();
     for name in ["anne", "nobody"] {
@@ -220,7 +220,7 @@ fn a_token_has_full_rights_beside_users() {
 }
 
 #[test]
-fn a_declared_proxy_says_whether_it_is_tls_and_who_asks() {
+fn a_declared_proxys_forwarded_headers_are_used() {
     let forwarded = [("X-Forwarded-Proto", "https"), ("X-Forwarded-For", "203.0.113.9")];
     for (proxies, is_declared) in [("proxies = [\"127.0.0.1\"]", true), ("", false)] {
         let mut fixture = fixture(proxies);
@@ -236,7 +236,7 @@ fn a_declared_proxy_says_whether_it_is_tls_and_who_asks() {
 }
 
 #[test]
-fn a_reload_takes_other_users_and_ends_sessions() {
+fn a_reload_replaces_the_users_and_ends_their_sessions() {
     let mut fixture = Fixture::embedded("[web]\nlisten = \"127.0.0.1:0\"\n");
     let tcp = fixture.daemon.web();
     let config = |users: &str| format!("{EMBEDDED}[web]\nlisten = \"127.0.0.1:0\"\n{users}{RULES}");
@@ -291,7 +291,7 @@ fn a_feed_needs_a_session_and_ends_with_it() {
 }
 
 #[test]
-fn a_hash_is_quoted_by_no_error() {
+fn no_error_quotes_a_password_hash() {
     let home = Home::new();
     let lines = user("anne", "operator");
     for broken in [

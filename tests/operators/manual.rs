@@ -51,7 +51,7 @@ fn every_configuration_of_the_manual_is_valid() {
 }
 
 #[test]
-fn every_page_that_is_linked_is_there() {
+fn every_link_of_the_manual_resolves() {
     let mut num_checked = 0;
     for (page, text) in pages() {
         let page = Path::new(&page);

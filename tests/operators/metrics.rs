@@ -89,7 +89,7 @@ fn expected() -> Vec<(String, f64)> {
 }
 
 #[test]
-fn what_happens_is_counted() {
+fn events_are_counted() {
     let home = Home::new();
     let web = format!("{WEB}metrics_sensors = 2\n");
     let mut fixture = Fixture::with(home, &format!("{EMBEDDED}{web}{RULES}"));
@@ -115,7 +115,7 @@ fn what_happens_is_counted() {
 }
 
 #[test]
-fn who_accepts_open_metrics_gets_it() {
+fn openmetrics_is_served_on_request() {
     let mut fixture = Fixture::embedded(WEB);
     let tcp = fixture.daemon.web();
     let open = scrape_as(&tcp, "application/openmetrics-text;version=1.0.0,text/plain;q=0.5");
@@ -125,7 +125,7 @@ fn who_accepts_open_metrics_gets_it() {
 }
 
 #[test]
-fn a_reload_and_a_restart_show() {
+fn reloads_and_restarts_are_counted() {
     let mut fixture = Fixture::embedded(WEB);
     let tcp = fixture.daemon.web();
     let ok = "vigie_config_last_reload_successful";
@@ -147,7 +147,7 @@ fn a_reload_and_a_restart_show() {
 }
 
 #[test]
-fn it_is_healthy_while_it_runs_and_ready_once_all_is_up() {
+fn healthy_while_it_runs_and_ready_once_up() {
     let mut fixture = Fixture::embedded(WEB);
     let tcp = fixture.daemon.web();
     for (path, status) in [("/-/healthy", "healthy"), ("/-/ready", "ready")] {
@@ -173,7 +173,7 @@ fn it_is_healthy_while_it_runs_and_ready_once_all_is_up() {
 }
 
 #[test]
-fn promtool_finds_nothing_to_say() {
+fn promtool_reports_no_mistake() {
     if !require(&["promtool"]) {
         return;
     }

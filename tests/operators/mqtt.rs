@@ -52,7 +52,7 @@ fn an_alarm_is_acknowledged_by_mqtt_on_the_embedded_broker() {
 }
 
 #[test]
-fn refused_words_by_mqtt_do_not_fill_the_table_of_actions() {
+fn refused_acknowledgements_by_mqtt_do_not_fill_the_table_of_actions() {
     let mut fixture = Fixture::embedded("[storage]\nrejected_keep = 3\n");
     fixture.publish_reading("T_1", 30.0);
     let id = fixture.published(1)[0].1.clone();
@@ -84,7 +84,7 @@ fn an_alarm_is_acknowledged_by_mqtt_on_mosquitto() {
 }
 
 #[test]
-fn a_word_by_mqtt_that_was_acknowledged_is_not_lost_with_the_daemon() {
+fn an_acknowledgement_by_mqtt_survives_a_kill() {
     if !require(&["mosquitto"]) {
         return;
     }

@@ -20,7 +20,7 @@ fn passwd(args: &[&str], stdin: &str) -> (i32, String, String) {
 }
 
 #[test]
-fn passwd_makes_the_lines_of_a_user() {
+fn passwd_prints_the_lines_of_a_user() {
     let (code, lines, said) = passwd(&["carl", "--role", "operator"], "correct horse\n");
     assert_eq!((code, &*said), (0, ""), "{said}");
     let home = Home::new();

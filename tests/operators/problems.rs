@@ -56,7 +56,7 @@ fn scraped(home: &Home) -> f64 {
 }
 
 #[test]
-fn a_broker_that_goes_and_what_it_can_not_do() {
+fn a_lost_broker_is_a_problem_and_its_limits_are_not() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -85,7 +85,7 @@ fn a_broker_that_goes_and_what_it_can_not_do() {
 }
 
 #[test]
-fn a_database_that_is_locked() {
+fn a_locked_database_is_a_problem_until_it_is_free() {
     let mut fixture = Fixture::embedded("");
     fixture.publish_reading("T_1", 20.0);
     let before = Utc::now();
@@ -105,7 +105,7 @@ fn a_database_that_is_locked() {
 }
 
 #[test]
-fn a_receiver_that_fails_or_refuses() {
+fn a_failing_receiver_is_a_problem_until_it_accepts() {
     let server = HttpServer::new();
     let receiver = format!(
         "[[receivers]]\nname = \"on-call\"\ntype = \"webhook\"\nurl = \"{}\"\ngroup_wait = \"100ms\"\n\

@@ -190,7 +190,7 @@ fn behind_tls_of_the_proxy_the_cookie_is_secure() {
 }
 
 #[test]
-fn nobody_escapes_the_wait_by_a_word_on_where_he_comes_from() {
+fn a_forged_forwarded_header_does_not_evade_the_block() {
     if !require(&["nginx"]) {
         return;
     }
@@ -221,7 +221,7 @@ fn nobody_escapes_the_wait_by_a_word_on_where_he_comes_from() {
 }
 
 #[test]
-fn without_the_proxys_declaration_every_client_is_the_proxy() {
+fn behind_an_undeclared_proxy_every_client_has_its_address() {
     if !require(&["nginx"]) {
         return;
     }

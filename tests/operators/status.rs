@@ -14,7 +14,7 @@ const CONFIG: &str = "[broker]\n\
     source = { type = \"simulated\" }\n";
 
 #[test]
-fn a_running_daemon_says_how_it_is() {
+fn status_describes_a_running_daemon() {
     let home = Home::new();
     let mut daemon = home.start(CONFIG);
     let file = home.write("asked.toml", CONFIG);
@@ -49,7 +49,7 @@ fn a_running_daemon_says_how_it_is() {
 }
 
 #[test]
-fn a_daemon_that_starts_says_so_and_a_reload_waits_for_its_turn() {
+fn status_answers_during_a_start_and_a_reload_waits_for_its_end() {
     let home = Home::new();
     // The start waits some seconds for a broker that isn't there.
     let config = format!("language = \"en\"\n[mqtt]\nurl = \"mqtt://127.0.0.1:{}\"\n", free_port());

@@ -53,7 +53,7 @@ fn answer(home: &Home, body: &Value) {
 }
 
 #[test]
-fn status_obeys_nothing_that_others_wrote() {
+fn status_escapes_control_characters() {
     let home = Home::new();
     let sensor = "[[sensors]]\nid = \"S\"\nsource = { type = \"simulated\" }\n";
     let mut daemon = home.start(&format!("{EMBEDDED}{sensor}"));
@@ -82,7 +82,7 @@ fn status_obeys_nothing_that_others_wrote() {
 }
 
 #[test]
-fn devices_obeys_nothing_that_devices_wrote() {
+fn devices_escapes_control_characters() {
     let home = Home::new();
     let mut daemon = home.start(&format!("{EMBEDDED}{SITE}"));
     let device = Client::connect(&daemon.embedded_broker());
@@ -105,7 +105,7 @@ fn devices_obeys_nothing_that_devices_wrote() {
 }
 
 #[test]
-fn decode_obeys_nothing_that_devices_wrote() {
+fn decode_escapes_control_characters() {
     let home = Home::new();
     home.write("c.toml", &format!("{EMBEDDED}{SITE}"));
     let of = |topic: &str, payload: &str| {

@@ -31,7 +31,7 @@ pub fn ask_by_tls(address: &str, ca: &Ca, request: &str) -> Result<(String, Vec<
 }
 
 #[test]
-fn the_page_speaks_tls_with_a_certificate_that_a_reload_replaces() {
+fn the_page_serves_tls_and_a_reload_replaces_its_certificate() {
     let (home, ca) = (Home::new(), Ca::new("page"));
     let (cert, key) = (home.path("page.crt"), home.path("page.key"));
     ca.issue_local().write_pem(&cert, &key);
@@ -76,7 +76,7 @@ fn the_page_speaks_tls_with_a_certificate_that_a_reload_replaces() {
 }
 
 #[test]
-fn a_certificate_that_cant_be_used_is_said_at_the_start() {
+fn an_unusable_certificate_is_reported_at_the_start() {
     let (home, ca) = (Home::new(), Ca::new("page"));
     ca.issue_local().write_pem(&home.path("page.crt"), &home.path("page.key"));
     home.write("page.key", "no key");

@@ -97,7 +97,7 @@ fn wait_evaluated(home: &Home, daemon: &mut Daemon) {
 }
 
 #[test]
-fn a_backup_beside_a_stream_of_readings_is_restored_and_nothing_acknowledged_is_lost() {
+fn a_backup_under_load_is_restored_and_no_acknowledged_reading_is_lost() {
     let (home, port) = (Home::new(), free_port());
     let mut daemon = home.start(&config(port));
     humid(port, 91.5, 1);
@@ -176,7 +176,7 @@ fn a_backup_beside_a_stream_of_readings_is_restored_and_nothing_acknowledged_is_
 }
 
 #[test]
-fn twice_restored_it_uses_no_position_and_no_number_again() {
+fn restoring_twice_reuses_no_journal_position_and_no_event_number() {
     let (home, port) = (Home::new(), free_port());
     let mut daemon = home.start(&config(port));
     humid(port, 91.5, 1);
@@ -202,7 +202,7 @@ fn twice_restored_it_uses_no_position_and_no_number_again() {
 }
 
 #[test]
-fn a_restored_installation_has_a_mark_of_its_own_and_its_brokers_sessions() {
+fn a_restored_installation_gets_a_new_id_and_keeps_the_brokers_sessions() {
     let (home, port) = (Home::new(), free_port());
     let mut daemon = home.start(&config(port));
     let mut device = device(port, "device");
@@ -225,7 +225,7 @@ fn a_restored_installation_has_a_mark_of_its_own_and_its_brokers_sessions() {
 
 /// Each refusal: exit code, a part of the line, and nothing changed.
 #[test]
-fn what_is_no_backup_and_what_is_in_use_is_refused() {
+fn a_file_that_is_not_a_backup_and_a_database_in_use_are_refused() {
     let (home, port) = (Home::new(), free_port());
     let mut daemon = home.start(&config(port));
     humid(port, 40.0, 1);

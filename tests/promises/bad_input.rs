@@ -21,12 +21,12 @@ const TOPICS: [&str; 4] = [
 ];
 
 #[test]
-fn ten_thousand_mutated_messages() {
+fn ten_thousand_mutated_messages_are_each_stored_or_rejected() {
     check(10_000, None);
 }
 
 #[test]
-fn counts_on_past_the_bound() {
+fn rejected_messages_are_counted_beyond_the_retention_limit() {
     check(2_000, Some(50));
 }
 
@@ -197,7 +197,7 @@ fn oversized(random: &mut StdRng, n: usize) -> Vec<u8> {
 
 /// What strangers write stays on the line of the log that quotes it, and commands no terminal.
 #[test]
-fn no_message_forges_a_line_of_the_log() {
+fn no_message_forges_a_log_line() {
     let home = Home::new();
     let limit = "[alerts.temperature]\nhigh = 35.0\n";
     let mut daemon =

@@ -35,7 +35,7 @@ fn protected(home: &Home, more: &str) -> Daemon {
 }
 
 #[test]
-fn mosquittos_clients_are_told_that_they_are_not_let_in() {
+fn mosquittos_clients_are_refused_without_the_right_login() {
     if !require(&PROGRAMS) {
         return;
     }
@@ -57,7 +57,7 @@ fn mosquittos_clients_are_told_that_they_are_not_let_in() {
 }
 
 #[test]
-fn tls_with_mosquittos_clients() {
+fn mosquittos_clients_connect_by_tls() {
     if !require(&PROGRAMS) {
         return;
     }
@@ -142,7 +142,7 @@ fn a_killed_clients_will_is_published() {
 }
 
 #[test]
-fn a_client_that_says_goodbye_leaves_no_will() {
+fn a_client_that_disconnects_publishes_no_will() {
     if !require(&PROGRAMS) {
         return;
     }

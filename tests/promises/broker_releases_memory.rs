@@ -44,7 +44,7 @@ fn client(port: u16, number: usize) -> TcpStream {
 }
 
 #[test]
-fn memory_of_clients_that_are_gone_is_given_back() {
+fn memory_of_disconnected_clients_is_released() {
     raise_open_files();
     let (home, port) = (Home::new(), free_port());
     let mut daemon =

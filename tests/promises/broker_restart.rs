@@ -14,7 +14,7 @@ const RECONNECTED: Duration = Duration::from_secs(45);
 /// Each in the middle of some thousand publications a second: what is half written when the broker
 /// dies must not take the daemon with it.
 #[test]
-fn deaths_under_fire() {
+fn broker_kills_under_load_do_not_end_the_daemon() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -45,7 +45,7 @@ fn deaths_under_fire() {
 }
 
 #[test]
-fn five_deaths_of_the_broker() {
+fn no_reading_is_lost_over_five_broker_kills() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }

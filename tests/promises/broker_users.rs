@@ -91,7 +91,7 @@ const METER: (&str, &str) = ("meter", "meter");
 const ADMIN: (&str, &str) = ("admin", "admin");
 
 #[test]
-fn each_user_may_what_the_configuration_says() {
+fn each_user_has_the_rights_of_the_configuration() {
     if !require(&PROGRAMS) {
         return;
     }
@@ -146,7 +146,7 @@ fn a_device_gets_no_right_to_a_topic_by_announcing_it() {
 }
 
 #[test]
-fn a_reload_takes_other_users() {
+fn a_reload_replaces_the_users() {
     if !require(&PROGRAMS) {
         return;
     }
@@ -171,7 +171,7 @@ fn a_reload_takes_other_users() {
 }
 
 #[test]
-fn pahos_client_speaks_over_websocket() {
+fn pahos_client_connects_over_websocket() {
     let home = Home::new();
     let mut daemon = home.start(
         "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\nlisten_ws = \"127.0.0.1:0\"\n",

@@ -40,7 +40,7 @@ fn text(at: DateTime<Utc>) -> String {
 }
 
 #[test]
-fn a_clock_that_is_not_set_neither_blinds_nor_dates_wrong() {
+fn a_device_with_an_unset_clock_raises_alarms_with_the_time_of_receipt() {
     let home = Home::new();
     let mut daemon = home.start(CONFIG);
     let client = Client::connect(&daemon.embedded_broker());
@@ -75,7 +75,7 @@ fn a_clock_that_is_not_set_neither_blinds_nor_dates_wrong() {
 }
 
 #[test]
-fn this_machines_clock_put_back_keeps_no_alarm_from_a_device_without_one() {
+fn setting_this_machines_clock_back_delays_no_alarm_of_a_device_without_timestamps() {
     let mut home = Home::new();
     let Some(clock) = FastClock::start(Utc::now() + Duration::hours(2), 1) else { return };
     let mut daemon = clock.run(&mut home, CONFIG);
@@ -110,7 +110,7 @@ fn this_machines_clock_put_back_keeps_no_alarm_from_a_device_without_one() {
 /// A machine without a battery, before NTP: in 1970, behind its newest row, or two hours ahead. Devices with the right time
 /// are believed, and those without one alarm at once, after a restart too.
 #[test]
-fn a_machine_whose_clock_is_not_set_believes_its_devices() {
+fn a_machine_with_an_unset_clock_accepts_its_devices_timestamps() {
     let first_day = time("1970-01-02T00:00:00Z");
     for (what, clock, is_behind) in [
         ("1970", first_day, true),
@@ -158,7 +158,7 @@ fn a_machine_whose_clock_is_not_set_believes_its_devices() {
 /// Both hours that a clock shows twice, and the one that it never shows, in two zones. The build may be later than the
 /// day: then this machine's clock is said to be behind, and that changes nothing here.
 #[test]
-fn two_seasons_of_summer_time() {
+fn zone_less_times_are_resolved_at_both_changes_of_daylight_saving() {
     for (zone, second_two_oclock, leap_forward) in [
         ("Europe/Paris", "2028-10-29T01:00:00Z", ("2028-03-26T01:10:00Z", "2028-03-26T03:10:00")),
         (
@@ -200,7 +200,7 @@ fn two_seasons_of_summer_time() {
 }
 
 #[test]
-fn what_has_one_meaning_only_is_read() {
+fn unambiguous_variants_of_a_payload_are_accepted() {
     let home = Home::new();
     let mut daemon = home.start(CONFIG);
     let client = Client::connect(&daemon.embedded_broker());
@@ -239,7 +239,7 @@ fn what_has_one_meaning_only_is_read() {
 }
 
 #[test]
-fn what_a_broker_replays_is_shown_and_is_no_reading() {
+fn a_retained_message_is_shown_and_adds_no_reading() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }

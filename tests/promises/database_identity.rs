@@ -156,7 +156,7 @@ fn copy_of(path: &Path, to: &Path) {
 }
 
 #[test]
-fn moved_away_it_is_whole_by_itself_and_goes_on_when_it_is_back() {
+fn a_database_moved_away_is_complete_and_storing_resumes_when_it_is_back() {
     let mut fixture = Fixture::new();
     fixture.publish(20);
     fixture.wait_stored();
@@ -181,7 +181,7 @@ fn moved_away_it_is_whole_by_itself_and_goes_on_when_it_is_back() {
 }
 
 #[test]
-fn moved_away_for_good_a_new_one_gets_what_came_in_of_late() {
+fn after_a_database_is_moved_away_a_new_one_gets_the_recent_readings() {
     let mut fixture = Fixture::new();
     fixture.publish(20);
     fixture.wait_stored();
@@ -195,7 +195,7 @@ fn moved_away_for_good_a_new_one_gets_what_came_in_of_late() {
 }
 
 #[test]
-fn removed_what_came_in_of_late_is_stored_at_the_next_start() {
+fn after_a_database_is_removed_the_next_start_stores_the_recent_readings() {
     for killed in [false, true] {
         let mut fixture = Fixture::new();
         fixture.publish(20);
@@ -216,7 +216,7 @@ fn removed_what_came_in_of_late_is_stored_at_the_next_start() {
 }
 
 #[test]
-fn removed_alone_its_write_ahead_log_does_no_harm_to_the_next() {
+fn a_write_ahead_log_left_alone_does_not_damage_the_next_database() {
     let mut fixture = Fixture::new();
     fixture.publish(20);
     fixture.wait_stored();
@@ -227,7 +227,7 @@ fn removed_alone_its_write_ahead_log_does_no_harm_to_the_next() {
 }
 
 #[test]
-fn an_older_backup_in_its_place_gets_what_came_in_since() {
+fn an_older_backup_in_its_place_gets_the_readings_since() {
     let mut fixture = Fixture::new();
     fixture.publish(10);
     fixture.wait_stored();
@@ -244,7 +244,7 @@ fn an_older_backup_in_its_place_gets_what_came_in_since() {
 
 /// The file keeps its inode: what shows is that it has become shorter, or older.
 #[test]
-fn an_older_backup_copied_over_it_gets_what_came_in_since() {
+fn an_older_backup_copied_over_it_gets_the_readings_since() {
     let mut fixture = Fixture::new();
     fixture.publish(10);
     fixture.wait_stored();
@@ -269,7 +269,7 @@ fn checkpoint(path: &Path) {
 }
 
 #[test]
-fn without_its_write_ahead_log_everything_is_moved_into_the_file() {
+fn when_its_write_ahead_log_is_removed_everything_is_checkpointed_into_the_file() {
     let mut fixture = Fixture::new();
     fixture.publish(20);
     fixture.wait_stored();
@@ -282,7 +282,7 @@ fn without_its_write_ahead_log_everything_is_moved_into_the_file() {
 }
 
 #[test]
-fn a_log_folder_that_is_moved_away_and_back_is_noticed() {
+fn a_journal_folder_moved_away_and_back_is_detected() {
     let mut fixture = Fixture::new();
     fixture.publish(20);
     let away = fixture.home.path("away");
@@ -295,7 +295,7 @@ fn a_log_folder_that_is_moved_away_and_back_is_noticed() {
 
 /// As a network file system that is away: every look fails.
 #[test]
-fn a_path_that_can_not_be_looked_at_is_a_fault_only_if_it_lasts() {
+fn a_path_that_cant_be_checked_is_a_fault_after_a_while() {
     let home = Home::new();
     let (data, real) = (home.path("data"), home.path("real"));
     fs::create_dir(&real).expect("a folder");

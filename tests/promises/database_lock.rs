@@ -33,7 +33,7 @@ fn refused(home: &Home, why: &str) {
 }
 
 #[test]
-fn by_a_link_or_another_path_it_is_the_same_database() {
+fn a_second_daemon_is_refused_by_a_link_or_another_path() {
     let home = Home::new();
     let mut first = home.start(CONFIG);
     let why = format!("another process has it open (pid {})", first.pid());
@@ -53,7 +53,7 @@ fn by_a_link_or_another_path_it_is_the_same_database() {
 }
 
 #[test]
-fn mounted_elsewhere_it_is_the_same_database() {
+fn a_second_daemon_is_refused_by_another_mount() {
     let can_mount = Command::new("unshare").args(["-m", "true"]).stderr(Stdio::null()).status();
     if !can_mount.is_ok_and(|status| status.success()) {
         skip("only root may mount");
@@ -73,7 +73,7 @@ fn mounted_elsewhere_it_is_the_same_database() {
 }
 
 #[test]
-fn a_file_with_another_name_is_refused() {
+fn a_hard_linked_database_is_refused() {
     let home = Home::new();
     assert_eq!(home.start(CONFIG).stop(), 0);
     let other = home.path("other.db");
@@ -98,7 +98,7 @@ fn modes(folder: &Path) -> Vec<(PathBuf, u32)> {
 }
 
 #[test]
-fn what_it_makes_is_its_users_alone_and_what_is_there_keeps_its_mode() {
+fn new_files_are_private_and_existing_ones_keep_their_mode() {
     let tools = Home::new();
     for (umask, existing) in [("000", None), ("022", Some(0o644)), ("077", Some(0o640))] {
         let shell = format!("umask {umask}; exec {} \"$@\"", env!("CARGO_BIN_EXE_vigie"));
@@ -138,7 +138,7 @@ fn what_it_makes_is_its_users_alone_and_what_is_there_keeps_its_mode() {
 
 /// Whoever may read a file may lock it, which must not keep the daemon from starting.
 #[test]
-fn another_users_lock_does_no_harm() {
+fn another_users_lock_does_not_block_the_start() {
     const TOOLS: [&str; 2] = ["setpriv", "flock"];
     let is_root =
         fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
@@ -168,7 +168,7 @@ fn another_users_lock_does_no_harm() {
 
 /// A daemon of a service's user, and one that root starts beside it by another path.
 #[test]
-fn the_owners_lock_is_a_daemons() {
+fn the_owners_lock_refuses_a_daemon_started_by_root() {
     const TOOLS: [&str; 3] = ["setpriv", "flock", "chown"];
     let is_root =
         fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);

@@ -114,7 +114,7 @@ fn check(mut daemon: Daemon, home: &Home, access: &Access, examples: &[Example])
 }
 
 #[test]
-fn devices_of_all_families_on_the_embedded_broker() {
+fn devices_of_all_families_are_read_on_the_embedded_broker() {
     let examples = manual::examples();
     let home = Home::new();
     let mut daemon = home.start(&format!(
@@ -127,7 +127,7 @@ fn devices_of_all_families_on_the_embedded_broker() {
 }
 
 #[test]
-fn devices_of_all_families_on_mosquitto() {
+fn devices_of_all_families_are_read_on_mosquitto() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -147,7 +147,7 @@ fn devices_of_all_families_on_mosquitto() {
 /// What a device kept while it was out of range is stored, and changes no live value, alarm or sign of life; over a
 /// restart, too.
 #[test]
-fn what_was_kept_is_history() {
+fn buffered_readings_are_stored_as_history_only() {
     let home = Home::new();
     let config = "language = \"en\"\n[broker]\nlisten = \"127.0.0.1:0\"\n[[devices]]\npreset = \"chirpstack\"\n\
                   [[rules]]\nname = \"warm\"\nkind = \"high\"\nlimit = 30\n\

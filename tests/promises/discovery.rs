@@ -94,7 +94,7 @@ fn check_birth(access: &Access) {
 }
 
 #[test]
-fn home_assistant_is_shown_what_is_watched_on_the_embedded_broker() {
+fn home_assistant_discovers_every_series_on_the_embedded_broker() {
     let home = Home::new();
     let mut daemon = home.start(&config(embedded(), true));
     let access = daemon.embedded_broker();
@@ -106,7 +106,7 @@ fn home_assistant_is_shown_what_is_watched_on_the_embedded_broker() {
 }
 
 #[test]
-fn home_assistant_is_shown_what_is_watched_on_mosquitto_and_learns_when_the_daemon_dies() {
+fn home_assistant_discovers_every_series_on_mosquitto_and_the_death_of_the_daemon() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -138,7 +138,7 @@ fn home_assistant_is_shown_what_is_watched_on_mosquitto_and_learns_when_the_daem
 }
 
 #[test]
-fn it_is_off_unless_it_is_turned_on() {
+fn discovery_is_off_by_default() {
     let home = Home::new();
     let mut daemon = home.start(&config(embedded(), false));
     let live = Client::listening(&daemon.embedded_broker(), &["homeassistant/#", "vigie/#"]);
@@ -150,7 +150,7 @@ fn it_is_off_unless_it_is_turned_on() {
 }
 
 #[test]
-fn an_alarm_goes_with_its_last_rule() {
+fn an_alarm_entity_is_removed_with_its_last_rule() {
     let home = Home::new();
     let text = config(embedded(), true);
     let mut daemon = home.start(&text);
@@ -167,7 +167,7 @@ fn an_alarm_goes_with_its_last_rule() {
 }
 
 #[test]
-fn devices_may_not_write_what_home_assistant_is_shown() {
+fn devices_cant_publish_on_discovery_topics() {
     let home = Home::new();
     home.write("password", "secret\n");
     let users = "[[broker.users]]\nname = \"oven\"\npassword_file = \"password\"\npublish = [\"#\"]\n\

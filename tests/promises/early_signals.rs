@@ -31,7 +31,7 @@ fn waiting() -> (Home, Connection, Daemon) {
 }
 
 #[test]
-fn it_waits_for_a_database_that_another_program_writes_and_reloads_then_if_asked_meanwhile() {
+fn a_start_waits_for_a_locked_database_and_then_runs_a_pending_reload() {
     let (_home, other, mut daemon) = waiting();
     daemon.hang_up();
     let_run(SOME_TRIES);
@@ -45,7 +45,7 @@ fn it_waits_for_a_database_that_another_program_writes_and_reloads_then_if_asked
 }
 
 #[test]
-fn asked_to_stop_while_it_waits_it_stops_cleanly() {
+fn a_start_that_waits_can_be_stopped_cleanly() {
     for interrupted in [false, true] {
         let (_home, _other, mut daemon) = waiting();
         if interrupted {
@@ -95,7 +95,7 @@ fn wait_line(process: &mut Process, text: &str) {
 }
 
 #[test]
-fn a_hangup_before_anything_is_read_is_a_reload_once_it_is_up() {
+fn sighup_before_the_configuration_is_read_is_a_reload_once_up() {
     let reading = Reading::new();
     reading.process.signal("HUP");
     let (home, mut process) = reading.go_on();
@@ -108,7 +108,7 @@ fn a_hangup_before_anything_is_read_is_a_reload_once_it_is_up() {
 }
 
 #[test]
-fn a_stop_before_anything_is_read_is_a_clean_stop() {
+fn sigterm_before_the_configuration_is_read_is_a_clean_stop() {
     let reading = Reading::new();
     reading.process.signal("TERM");
     let (_home, mut process) = reading.go_on();

@@ -132,12 +132,12 @@ fn check_books(home: &Home, daemon: &mut Daemon, all: usize) {
 }
 
 #[test]
-fn what_was_acknowledged_outlives_kills() {
+fn acknowledged_readings_survive_kills() {
     survives("process", 1_000, 6);
 }
 
 #[test]
-fn what_was_acknowledged_outlives_kills_with_the_power_in_mind() {
+fn acknowledged_readings_survive_kills_with_durability_power() {
     survives("power", 300, 3);
 }
 
@@ -148,7 +148,7 @@ fn start(home: &Home) -> (Daemon, String) {
 }
 
 #[test]
-fn the_daemon_has_no_subscription_of_its_own() {
+fn the_daemon_has_no_session_on_its_embedded_broker() {
     let home = Home::new();
     let (mut daemon, addr) = start(&home);
     daemon.wait_line(names::CONNECTED, SOON);
@@ -163,7 +163,7 @@ fn the_daemon_has_no_subscription_of_its_own() {
 
 /// Beside a broker elsewhere the embedded one takes readings in all the same.
 #[test]
-fn an_embedded_broker_beside_another_takes_readings_in_as_well() {
+fn an_embedded_broker_beside_a_remote_one_receives_readings() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -186,7 +186,7 @@ fn an_embedded_broker_beside_another_takes_readings_in_as_well() {
 
 /// The disk fails for want of the journal's folder, as soon as a new segment is due.
 #[test]
-fn what_cannot_be_kept_is_not_acknowledged_until_it_can() {
+fn a_reading_that_cant_be_written_is_not_acknowledged() {
     static A_LOT: [u8; 60_000] = [b' '; 60_000];
     /// Much more than a segment.
     const FILLERS: usize = 400;

@@ -39,7 +39,7 @@ fn on_embedded_broker(text: &str) -> String {
 }
 
 #[test]
-fn speaks_the_contract_on_the_three_topics() {
+fn the_three_topics_follow_the_contract() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -71,7 +71,7 @@ fn speaks_the_contract_on_the_three_topics() {
 }
 
 #[test]
-fn runs_with_a_broker_of_its_own() {
+fn the_factory_runs_on_the_embedded_broker() {
     let home = Home::new();
     let mut daemon = home.start(&on_embedded_broker(&quick_factory()));
     let listener = Client::listening(&daemon.embedded_broker(), &["factory/#"]);
@@ -88,7 +88,7 @@ fn runs_with_a_broker_of_its_own() {
 }
 
 #[test]
-fn shows_alerts_alone_on_request() {
+fn the_log_level_can_reduce_the_log_to_alerts() {
     let mut home = Home::new();
     home.set_env("RUST_LOG", "vigie::alert=info");
     let mut daemon = home.start(&on_embedded_broker(&quick_factory()));

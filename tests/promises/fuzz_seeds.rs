@@ -25,7 +25,7 @@ fn brings(answer: &harness::Answer) -> bool {
 }
 
 #[test]
-fn each_seed_of_each_family_means_something() {
+fn each_fuzz_seed_decodes_to_something() {
     let mut families: Vec<String> =
         vigie::config::Preset::ALL.map(|(name, _)| name.to_owned()).to_vec();
     families.extend(["mapping", "origin"].map(str::to_owned));

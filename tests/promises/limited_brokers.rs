@@ -164,7 +164,7 @@ fn can_run() -> bool {
 }
 
 #[test]
-fn no_retained_messages() {
+fn works_without_retained_messages() {
     if can_run() {
         let lines = &["retain_available false"];
         try_out(&Case { lines, ..Case::of("no retained messages") });
@@ -172,21 +172,21 @@ fn no_retained_messages() {
 }
 
 #[test]
-fn qos_0_at_most() {
+fn works_with_qos_0_at_most() {
     if can_run() {
         try_out(&Case { lines: &["max_qos 0"], ..Case::of("QoS 0 at most") });
     }
 }
 
 #[test]
-fn qos_1_at_most() {
+fn works_with_qos_1_at_most() {
     if can_run() {
         try_out(&Case { lines: &["max_qos 1"], ..Case::of("QoS 1 at most") });
     }
 }
 
 #[test]
-fn packets_smaller_than_an_alert() {
+fn alerts_larger_than_the_maximum_packet_size_are_shortened() {
     if can_run() {
         let (lines, alerts) = (&["max_packet_size 260"], Alerts::Held);
         try_out(&Case { lines, alerts, ..Case::of("alerts on factory/alerts/temperature") });
@@ -194,7 +194,7 @@ fn packets_smaller_than_an_alert() {
 }
 
 #[test]
-fn rights_by_client_id() {
+fn works_with_a_single_admitted_client_id() {
     if can_run() {
         let rules = Restrictions { only_ids: vec!["vigie".to_owned()], ..Restrictions::default() };
         try_out(&Case { rules, ..Case::of("one connection at most: client id vigie-pub refused") });
@@ -202,7 +202,7 @@ fn rights_by_client_id() {
 }
 
 #[test]
-fn no_right_to_publish_alerts() {
+fn alerts_are_held_without_the_right_to_publish() {
     if can_run() {
         let rights = &["topic readwrite #", "topic deny factory/alerts/#"];
         let alerts = Alerts::HeldIfSaid;
@@ -215,7 +215,7 @@ fn no_right_to_publish_alerts() {
 }
 
 #[test]
-fn no_right_to_read_what_was_subscribed_to() {
+fn a_subscription_that_delivers_nothing_is_a_problem() {
     if can_run() {
         let rights = &["topic write factory/sensors/#", "topic write factory/alerts/#"];
         try_out(&Case {
@@ -227,7 +227,7 @@ fn no_right_to_read_what_was_subscribed_to() {
 }
 
 #[test]
-fn a_broker_that_hangs_up_at_alerts() {
+fn alerts_are_held_when_the_broker_closes_the_connection_at_them() {
     if can_run() {
         let hangs_up_at = Some("factory/alerts/".to_owned());
         let (rules, alerts) =
@@ -237,7 +237,7 @@ fn a_broker_that_hangs_up_at_alerts() {
 }
 
 #[test]
-fn a_client_id_that_has_the_right_to_publish() {
+fn publish_client_id_selects_the_id_that_may_publish() {
     if !can_run() {
         return;
     }
@@ -255,7 +255,7 @@ fn a_client_id_that_has_the_right_to_publish() {
 }
 
 #[test]
-fn what_was_held_is_delivered_once_the_broker_takes_it() {
+fn held_alerts_are_delivered_once_the_broker_accepts_them() {
     if !can_run() {
         return;
     }

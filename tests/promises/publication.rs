@@ -147,7 +147,7 @@ fn a_stop_without_a_broker_loses_no_reading() {
 }
 
 #[test]
-fn what_was_acknowledged_is_not_sent_again() {
+fn acknowledged_readings_are_not_published_again() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -167,7 +167,7 @@ fn what_was_acknowledged_is_not_sent_again() {
 }
 
 #[test]
-fn past_its_bound_the_oldest_are_skipped_and_counted() {
+fn beyond_the_limit_the_oldest_pending_readings_are_skipped_and_counted() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -192,7 +192,7 @@ fn past_its_bound_the_oldest_are_skipped_and_counted() {
 }
 
 #[test]
-fn without_its_folder_it_does_not_start() {
+fn a_daemon_without_its_journal_folder_does_not_start() {
     let home = Home::new();
     let in_the_way = home.write(names::LOG, "a file");
     let mut daemon = home.spawn("[broker]\nlisten = \"127.0.0.1:0\"\n");

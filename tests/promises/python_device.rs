@@ -13,12 +13,12 @@ const READING: &str = r#"{"sensor_id":"TEMP_001","location":"Atelier Production"
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/promises/python_device.py");
 
 #[test]
-fn python_reads_the_origins_alert() {
+fn a_python_device_is_monitored_and_reads_its_alert() {
     check("naive", "2024-08-14T10:30:00.123456");
 }
 
 #[test]
-fn python_reads_the_alert_in_utc() {
+fn a_python_device_reads_its_alert_in_utc() {
     check("utc", "2024-08-14T10:30:00.123456+00:00");
 }
 

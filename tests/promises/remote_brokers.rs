@@ -49,7 +49,7 @@ fn prepared(access: &Access) -> (Home, Access) {
 }
 
 #[test]
-fn mosquitto() {
+fn a_session_on_mosquitto_survives_the_daemon() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -61,7 +61,7 @@ fn mosquitto() {
 }
 
 #[test]
-fn hivemq() {
+fn a_session_on_hivemq_survives_the_daemon() {
     if !require(&HiveMq::TOOLS) {
         return;
     }
@@ -172,14 +172,14 @@ secured!(Mosquitto);
 secured!(HiveMq);
 
 #[test]
-fn six_failures_on_mosquitto_have_six_reasons_and_heal() {
+fn six_failures_on_mosquitto_have_six_reasons_and_recover() {
     if require(&Mosquitto::TOOLS) {
         six_failures::<Mosquitto>();
     }
 }
 
 #[test]
-fn six_failures_on_hivemq_have_six_reasons_and_heal() {
+fn six_failures_on_hivemq_have_six_reasons_and_recover() {
     if require(&HiveMq::TOOLS) {
         six_failures::<HiveMq>();
     }

@@ -148,25 +148,25 @@ fn through_mosquitto(recording: &Recording) {
 }
 
 #[test]
-fn the_made_one_through_the_embedded_broker() {
+fn the_generated_recording_arrives_complete_by_the_embedded_broker() {
     through_the_embedded_broker(&Recording::made());
 }
 
 #[test]
-fn the_made_one_through_mosquitto() {
+fn the_generated_recording_arrives_complete_by_mosquitto() {
     if require(&Mosquitto::TOOLS) {
         through_mosquitto(&Recording::made());
     }
 }
 
 #[test]
-fn the_real_one_through_the_embedded_broker() {
+fn the_real_recording_arrives_complete_by_the_embedded_broker() {
     let Some(recording) = Recording::real() else { return };
     through_the_embedded_broker(&recording);
 }
 
 #[test]
-fn the_real_one_through_mosquitto() {
+fn the_real_recording_arrives_complete_by_mosquitto() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }

@@ -5,7 +5,7 @@ use crate::support::{Home, Mosquitto, SOON, names, require};
 const PASSWORD: &str = "correct-horse-battery-staple";
 
 #[test]
-fn the_most_talkative_log_has_no_password() {
+fn a_trace_log_contains_no_password() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }

@@ -32,7 +32,7 @@ fn sensor(number: usize) -> String {
 }
 
 #[test]
-fn the_others_miss_nothing() {
+fn a_panicking_sensor_costs_the_others_no_reading() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }

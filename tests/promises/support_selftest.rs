@@ -9,7 +9,7 @@ use crate::support::{
 const USER: (&str, &str) = ("vigie", "s3cret ü");
 
 #[test]
-fn mosquitto_with_tls_and_password() {
+fn mosquitto_requires_tls_and_password() {
     if !require(&Mosquitto::TOOLS) {
         return;
     }
@@ -32,7 +32,7 @@ fn mosquitto_with_tls_and_password() {
 }
 
 #[test]
-fn hivemq_with_tls_and_password() {
+fn hivemq_requires_tls_and_password() {
     if !require(&HiveMq::TOOLS) {
         return;
     }

@@ -37,7 +37,7 @@ async fn add(group: &GroupHandle, specs: Vec<ChildSpec<Probe>>) -> Vec<ChildId> 
 }
 
 #[test]
-fn some_come_some_go_and_the_others_dont_notice() {
+fn adding_and_removing_children_does_not_interrupt_the_others() {
     run(async {
         let book = Recorder::new();
         let (run, group, addrs) = fleet(&book, 1_000).await;
@@ -74,7 +74,7 @@ fn some_come_some_go_and_the_others_dont_notice() {
 }
 
 #[test]
-fn what_waits_in_the_mailbox_is_handled_before_it_goes() {
+fn a_removed_child_handles_its_mailbox_first() {
     run(async {
         let book = Recorder::new();
         let (run, group, addrs) = fleet(&book, 2).await;
@@ -89,7 +89,7 @@ fn what_waits_in_the_mailbox_is_handled_before_it_goes() {
 }
 
 #[test]
-fn one_that_panics_while_it_goes_lives_again_to_finish() {
+fn a_child_that_panics_during_removal_is_restarted_to_finish() {
     run(async {
         let book = Recorder::new();
         let (run, group, _) = fleet(&book, 2).await;
@@ -112,7 +112,7 @@ fn one_that_panics_while_it_goes_lives_again_to_finish() {
 }
 
 #[test]
-fn one_that_rests_or_waits_for_its_restart_goes_too() {
+fn a_quarantined_or_backing_off_child_can_be_removed() {
     run(async {
         let book = Recorder::new();
         let (run, group, _) = fleet(&book, 1).await;
@@ -150,7 +150,7 @@ fn one_that_rests_or_waits_for_its_restart_goes_too() {
 }
 
 #[test]
-fn one_that_hangs_is_cut_off_and_its_late_report_is_nobody_elses() {
+fn a_removed_child_that_hangs_is_cut_off_and_its_late_report_is_ignored() {
     run(async {
         let book = Recorder::new();
         let (run, group, _) = fleet(&book, 1).await;
@@ -182,7 +182,7 @@ fn one_that_hangs_is_cut_off_and_its_late_report_is_nobody_elses() {
 }
 
 #[test]
-fn nothing_comes_or_goes_while_all_stop() {
+fn no_child_is_added_or_removed_during_a_stop() {
     run(async {
         let book = Recorder::new();
         let slow = Script { stop_takes: MS(300), ..Script::default() };
@@ -217,7 +217,7 @@ fn nothing_comes_or_goes_while_all_stop() {
 }
 
 #[test]
-fn those_who_go_and_come_stop_in_the_order_of_their_phases() {
+fn children_removed_and_added_stop_in_the_order_of_their_phases() {
     run(async {
         let book = Recorder::new();
         let notes = Script { notes: true, ..Script::default() };
@@ -237,7 +237,7 @@ fn those_who_go_and_come_stop_in_the_order_of_their_phases() {
 }
 
 #[test]
-fn the_group_s_limit_goes_with_its_children() {
+fn failures_of_removed_children_do_not_count_for_their_group() {
     run(async {
         let book = Recorder::new();
         let limit = GroupLimit { at_least: 2, percent: 0, window: Duration::from_secs(60) };
@@ -269,7 +269,7 @@ fn the_group_s_limit_goes_with_its_children() {
 }
 
 #[test]
-fn a_newcomer_that_lacks_something_is_no_end_of_the_others() {
+fn an_added_child_that_is_unavailable_does_not_end_the_others() {
     run(async {
         let book = Recorder::new();
         let (run, group, addrs) = fleet(&book, 1).await;
@@ -283,7 +283,7 @@ fn a_newcomer_that_lacks_something_is_no_end_of_the_others() {
 }
 
 #[test]
-fn a_thousand_changes_among_a_hundred_thousand() {
+fn a_thousand_changes_among_a_hundred_thousand_children_take_seconds() {
     const MANY: usize = 100_000;
     const CHANGED: usize = 1_000;
     run_alone(async {

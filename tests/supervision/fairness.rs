@@ -85,7 +85,7 @@ impl Handler<GracefulStop> for Flooded {
 /// The worst tick of each of five floods is taken, and of those the median: a busy machine spoils
 /// a round or two, a pump without a bound spoils all (a flood lasts ten times the limit).
 #[test]
-fn a_flooded_child_leaves_its_neighbours_their_turn() {
+fn a_flooded_child_does_not_starve_its_neighbours() {
     const ROUNDS: usize = 5;
     const MESSAGES: usize = 8_000;
     run_alone(async {
@@ -156,7 +156,7 @@ fn the_watchdog_tells_a_stuck_arbiter_from_a_healthy_one() {
 }
 
 #[test]
-fn a_route_holds_no_more_than_its_capacity_whatever_its_clones() {
+fn a_route_never_exceeds_its_capacity_whatever_its_clones() {
     run(async {
         let book = Recorder::new();
         let mailbox = Mailbox::new();

@@ -49,7 +49,7 @@ fn phases_start_in_order_and_stop_in_reverse() {
 }
 
 #[test]
-fn a_child_that_never_says_ready_counts_as_up_in_the_end() {
+fn a_child_that_never_reports_ready_counts_as_up_after_a_timeout() {
     run(async {
         let book = Recorder::new();
         let (silent, _) = critical("silent", &book, Script::default());
@@ -69,7 +69,7 @@ fn a_child_that_never_says_ready_counts_as_up_in_the_end() {
 }
 
 #[test]
-fn a_hung_child_is_cut_at_its_deadline_and_nobody_elses() {
+fn a_hung_child_is_cut_off_at_its_own_deadline() {
     run(async {
         let book = Recorder::new();
         let deaf = Script { deaf: true, notes: true, ..Script::default() };
@@ -192,7 +192,7 @@ fn a_child_that_fails_while_stopping_still_finishes_its_work() {
 }
 
 #[test]
-fn a_request_to_stop_that_is_lost_in_a_panic_is_made_again() {
+fn a_stop_request_lost_in_a_panic_is_repeated() {
     run(async {
         let book = Recorder::new();
         let script = Script { stop_panics_below: 3, ..Script::default() };

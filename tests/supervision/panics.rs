@@ -28,7 +28,7 @@ fn a_panic_costs_the_message_in_flight_and_no_other() {
 }
 
 #[test]
-fn a_panic_in_started_is_tried_again() {
+fn a_panic_in_started_is_retried() {
     run(async {
         let book = Recorder::new();
         let script = Script { started_panics_below: 3, ..Script::default() };
@@ -92,7 +92,7 @@ fn an_unavailable_service_ends_the_run_at_the_first_start_only() {
 }
 
 #[test]
-fn an_actor_may_say_unavailable_after_its_factory_returned() {
+fn an_actor_can_report_unavailable_after_its_factory_returned() {
     struct Late(ChildEnv);
     impl Actor for Late {
         type Context = Context<Self>;

@@ -166,7 +166,7 @@ fn too_many_failures_in_a_group_end_the_run() {
 }
 
 #[test]
-fn a_group_passes_on_that_a_child_is_unavailable() {
+fn a_group_propagates_an_unavailable_child() {
     run(async {
         let factory = |_: &vigie::supervisor::ChildEnv| {
             Err(vigie::supervisor::Failure::Unavailable("no such file".into()))

@@ -186,7 +186,7 @@ fn a_recording_is_played_whole_and_in_order() {
 }
 
 #[test]
-fn what_the_intake_failed_with_is_offered_again() {
+fn an_offer_that_fails_with_the_intake_is_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let readings = run(replay(&folder, Speed::Max), 3, |readings, _| readings.len() >= 1_000);
     assert_eq!(readings.len(), 1_000);

@@ -20,7 +20,7 @@ fn port(daemon: &mut Daemon) -> u16 {
 }
 
 #[test]
-fn ten_of_ten_thousand_change_and_the_others_dont_notice() {
+fn changing_ten_of_ten_thousand_sensors_does_not_interrupt_the_others() {
     let home = Home::new();
     let slow = "interval = \"60s\"\n";
     let many = sensor("T_{00001..09993}", slow);
@@ -137,7 +137,7 @@ fn a_changed_rule_closes_its_alarm_once_and_no_other() {
 }
 
 #[test]
-fn a_bad_file_changes_nothing_and_says_why() {
+fn an_invalid_file_changes_nothing_and_is_explained() {
     let home = Home::new();
     let good = format!("{BROKER}{}{}", sensor("A", "interval = \"1s\"\n"), limit("warm", 30));
     let mut daemon = home.start(&good);
@@ -177,7 +177,7 @@ fn a_bad_file_changes_nothing_and_says_why() {
 }
 
 #[test]
-fn sighup_does_the_same_and_what_takes_a_restart_is_named() {
+fn sighup_reloads_and_names_the_keys_that_need_a_restart() {
     let home = Home::new();
     let mut daemon = home.start(BROKER);
     let wanted = format!(

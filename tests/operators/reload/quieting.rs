@@ -73,7 +73,7 @@ fn work(sensors: &str) -> String {
 }
 
 #[test]
-fn work_that_is_planned_now_keeps_quiet_what_stands_until_it_is_called_off() {
+fn planned_work_suppresses_active_alarms_until_it_is_cancelled() {
     let config = format!("{BROKER}{}", limit("warm", 30));
     let mut watched = Watched::by(&config);
     watched.hear("W_1", 40.0);
@@ -111,7 +111,7 @@ fn chattering(raises: u32) -> String {
 }
 
 #[test]
-fn an_alarm_that_chatters_is_told_anew_as_its_rule_and_the_limits_change() {
+fn a_chattering_alarm_follows_changes_of_its_rule_and_limits() {
     let config =
         |raises: u32, warm: u32| format!("{BROKER}{}{}", chattering(raises), limit("warm", warm));
     let mut watched = Watched::by(&config(3, 30));
@@ -149,7 +149,7 @@ fn an_alarm_that_chatters_is_told_anew_as_its_rule_and_the_limits_change() {
 }
 
 #[test]
-fn a_sensor_that_is_new_to_the_file_is_missed_until_it_is_taken_out() {
+fn a_configured_sensor_that_never_reports_is_silent_until_it_is_removed() {
     let after = Duration::from_secs(2);
     let config =
         format!("{BROKER}[[rules]]\nname = \"silent\"\nkind = \"stale\"\nafter = \"2s\"\n");
